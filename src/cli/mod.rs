@@ -1,0 +1,133 @@
+//! The command line: `tokensmith serve` and what an operator does beside it.
+
+mod keys;
+mod logger;
+mod serve;
+mod users;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::{App, StartError};
+use crate::clock::SystemClock;
+use crate::config::{self, Config, ConfigProblem};
+use crate::entropy::SystemEntropy;
+use crate::error::{Error, root_cause};
+use crate::jwt::KeyFileError;
+use crate::service::purge;
+
+/// Issues token pairs: a short-lived access JWT that any backend verifies offline, and a rotating refresh token.
+///
+/// Settings come from the environment and from the file .env in the current folder; `tokensmith config` shows them.
+#[derive(Parser)]
+#[command(name = "tokensmith", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve HTTP (the default): creates database and keys when they are missing, and on an empty database a first admin
+    Serve,
+    /// Apply the migrations that the database is missing
+    Migrate,
+    /// Create and change accounts
+    #[command(subcommand)]
+    Users(users::UsersCommand),
+    /// Make and list signing keys
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Delete what is over: expired denials, and sessions that ended longer ago than SESSION_RETENTION
+    Purge,
+    /// Print the settings in force, secrets hidden; exits with 1 and every problem when they are not valid
+    Config {
+        /// Print .env.example instead: every variable with its default and what it decides
+        #[arg(long)]
+        env_example: bool,
+    },
+}
+
+/// Why a command failed. Each is one line on standard error and exit code 1; wrong usage is exit code 2, as clap has it.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error("the settings are not valid:\n{}", .0.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n"))]
+    Config(Vec<ConfigProblem>),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("{}", explain(.0))]
+    Service(#[from] Error),
+    #[error("keys: {0}")]
+    Keys(#[from] KeyFileError),
+    #[error("{0}: {1}")]
+    Io(String, std::io::Error),
+    #[error("{0}")]
+    Usage(&'static str),
+}
+
+fn explain(error: &Error) -> String {
+    match error {
+        Error::Invalid(problems) => {
+            problems.iter().map(|p| format!("{} {}", p.field, p.message)).collect::<Vec<_>>().join("; ")
+        }
+        Error::Unavailable(_) | Error::Internal(_) => format!("{error}: {}", root_cause(error)),
+        other => other.to_string(),
+    }
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn run() -> ExitCode {
+    let command = Cli::parse().command.unwrap_or(Command::Serve);
+    // A missing file is fine; a broken one is not.
+    if let Err(error) = dotenvy::from_path(".env")
+        && !error.not_found()
+    {
+        eprintln!("tokensmith: .env: {error}");
+        return ExitCode::FAILURE;
+    }
+    match execute(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tokensmith: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), CliError> {
+    if let Command::Config { env_example: true } = command {
+        print!("{}", config::env_example());
+        return Ok(());
+    }
+    let config = Config::from_env().map_err(CliError::Config)?;
+    logger::start(&config);
+    match command {
+        Command::Serve => serve::serve(app(config)?),
+        Command::Migrate => {
+            let url = config.database.to_string();
+            app(config)?;
+            println!("{url} is up to date");
+            Ok(())
+        }
+        Command::Users(command) => users::run(&app(config)?, command),
+        Command::Keys(command) => keys::run(&config, &command),
+        Command::Purge => {
+            let purged = purge::all(&app(config)?)?;
+            println!("deleted {} denials and {} sessions", purged.denials, purged.sessions);
+            Ok(())
+        }
+        Command::Config { .. } => {
+            for (name, value) in config.effective() {
+                println!("{name}={value}");
+            }
+            Ok(())
+        }
+    }
+}
+
+fn app(config: Config) -> Result<App, CliError> {
+    Ok(App::build(config, Arc::new(SystemClock), Arc::new(SystemEntropy::default()))?)
+}

@@ -1,0 +1,52 @@
+//! `tokensmith serve`.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use actix_web::web::Data;
+
+use super::CliError;
+use crate::app::{App, Issuer};
+use crate::http;
+use crate::secret::Secret;
+use crate::service::bootstrap::{FIRST_ADMIN, first_admin};
+use crate::service::caretaker::Caretaker;
+
+pub(super) fn serve(app: App) -> Result<(), CliError> {
+    let listen = app.config.listen;
+    let (issuer, made_key) = Issuer::build(app)?;
+    if let Some(path) = made_key {
+        log::info!(file:% = path.display(); "first signing key made");
+    }
+    let issuer = Data::new(issuer);
+    actix_web::rt::System::new().block_on(async {
+        let (server, address) = http::bind(issuer.clone(), true).map_err(|error| CliError::Io(format!("listen {listen}"), error))?;
+        let _caretaker = Caretaker::start(issuer.clone().into_inner());
+        // Only now that the port is ours: an account whose password nobody saw would be lost.
+        if let Some(password) = first_admin(&issuer.app)? {
+            show_first_admin(&password, address);
+        }
+        log::info!(address:% = address, issuer = issuer.app.config.issuer, database:% = issuer.app.config.database; "serving");
+        server.await.map_err(|error| CliError::Io("server".to_owned(), error))
+    })?;
+    log::info!("stopped");
+    Ok(())
+}
+
+/// The password goes to the console once, not to the log.
+fn show_first_admin(password: &Secret<String>, mut address: SocketAddr) {
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let password = password.expose();
+    let mut console = std::io::stdout().lock();
+    let _console_gone = writeln!(
+        console,
+        "\n  The database was empty: created the user \"{FIRST_ADMIN}\".\n  \
+           Password (shown this once): {password}\n\n  \
+           Get a token pair:\n\n    \
+             curl -s http://{address}/v1/tokens -H 'content-type: application/json' \
+             -d '{{\"username\":\"{FIRST_ADMIN}\",\"password\":\"{password}\"}}'\n"
+    )
+    .and_then(|()| console.flush());
+}

@@ -1,0 +1,156 @@
+//! Settings: from strings to a validated [`Config`], with every problem reported at once. The only room that reads
+//! the environment.
+
+mod database_url;
+mod parse;
+mod variables;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+pub use database_url::DatabaseUrl;
+pub use variables::{VARIABLES, Variable, env_example};
+
+use crate::clock::Seconds;
+use crate::jwt::SigningAlg;
+use crate::model::rotation::Windows;
+
+/// Everything that can be set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address and port to serve HTTP on.
+    pub listen: SocketAddr,
+    /// Where the rows are.
+    pub database: DatabaseUrl,
+    /// Connections in the pool.
+    pub database_pool_size: u32,
+    /// The `iss` of every token.
+    pub issuer: String,
+    /// The `aud` of access tokens.
+    pub audience: String,
+    /// Folder of the private keys.
+    pub keys_dir: PathBuf,
+    /// Algorithm of access tokens.
+    pub signing_alg: SigningAlg,
+    /// How long tokens and sessions live.
+    pub lifetimes: Lifetimes,
+    /// Cost of a password hash.
+    pub argon2: Argon2Cost,
+    /// Origins of browser apps.
+    pub cors_origins: Vec<String>,
+    /// Networks whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Time for a client to send a request.
+    pub request_timeout: Seconds,
+    /// Time for requests under way to finish at shutdown.
+    pub shutdown_timeout: Seconds,
+    /// Shape of log lines.
+    pub log_format: LogFormat,
+    /// Filter of log lines, in `env_logger`'s words.
+    pub log_filter: String,
+}
+
+/// How long tokens and sessions live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// Of an access token.
+    pub access: Seconds,
+    /// Of a session that is not refreshed.
+    pub refresh_idle: Seconds,
+    /// Of a session, at most.
+    pub session: Seconds,
+    /// Of the settle and retry windows of a rotation.
+    pub windows: Windows,
+    /// Of the row of an ended session.
+    pub retention: Seconds,
+}
+
+/// Cost of a password hash (argon2id, one lane).
+#[derive(Clone, Copy, Debug)]
+pub struct Argon2Cost {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// Hashes at the same time.
+    pub threads: usize,
+}
+
+/// Shape of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// One thing that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// The variable.
+    pub variable: &'static str,
+    /// What is wrong with its value.
+    pub message: String,
+}
+
+impl fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.variable, self.message)
+    }
+}
+
+impl Config {
+    /// Reads the settings from the process's environment.
+    ///
+    /// # Errors
+    /// Every problem found, not only the first.
+    pub fn from_env() -> Result<Self, Vec<ConfigProblem>> {
+        #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// Reads the settings from anywhere.
+    ///
+    /// # Errors
+    /// As [`Config::from_env`].
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<ConfigProblem>> {
+        parse::config(&lookup)
+    }
+
+    /// Every variable with its value in force; the password in the database's URL is hidden.
+    #[must_use]
+    pub fn effective(&self) -> Vec<(&'static str, String)> {
+        let list = |items: Vec<String>| items.join(",");
+        vec![
+            ("LISTEN", self.listen.to_string()),
+            ("DATABASE_URL", self.database.to_string()),
+            ("DATABASE_POOL_SIZE", self.database_pool_size.to_string()),
+            ("ISSUER", self.issuer.clone()),
+            ("AUDIENCE", self.audience.clone()),
+            ("KEYS_DIR", self.keys_dir.display().to_string()),
+            ("SIGNING_ALG", self.signing_alg.to_string()),
+            ("ACCESS_TOKEN_LIFETIME", self.lifetimes.access.to_string()),
+            ("REFRESH_IDLE_LIFETIME", self.lifetimes.refresh_idle.to_string()),
+            ("SESSION_LIFETIME", self.lifetimes.session.to_string()),
+            ("REFRESH_SETTLE_WINDOW", self.lifetimes.windows.settle.to_string()),
+            ("REFRESH_RETRY_WINDOW", self.lifetimes.windows.retry.to_string()),
+            ("SESSION_RETENTION", self.lifetimes.retention.to_string()),
+            ("ARGON2_MEMORY_KIB", self.argon2.memory_kib.to_string()),
+            ("ARGON2_ITERATIONS", self.argon2.iterations.to_string()),
+            ("ARGON2_THREADS", self.argon2.threads.to_string()),
+            ("CORS_ORIGINS", self.cors_origins.join(",")),
+            ("TRUSTED_PROXIES", list(self.trusted_proxies.iter().map(ToString::to_string).collect())),
+            ("REQUEST_TIMEOUT", self.request_timeout.to_string()),
+            ("SHUTDOWN_TIMEOUT", self.shutdown_timeout.to_string()),
+            ("LOG_FORMAT", if self.log_format == LogFormat::Json { "json" } else { "text" }.to_owned()),
+            ("RUST_LOG", self.log_filter.clone()),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! The one table of settings: what `.env.example`, `tokensmith config` and the README's table are made from.
+
+use std::fmt::Write as _;
+
+/// One environment variable.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable {
+    /// Its name in the environment and in `.env`.
+    pub name: &'static str,
+    /// The text that stands for it when it is unset or empty.
+    pub default: &'static str,
+    /// What it decides, with its unit.
+    pub help: &'static str,
+}
+
+const fn variable(name: &'static str, default: &'static str, help: &'static str) -> Variable {
+    Variable { name, default, help }
+}
+
+/// Every variable that tokensmith reads.
+pub const VARIABLES: [Variable; 22] = [
+    variable("LISTEN", "127.0.0.1:8080", "Address and port to serve HTTP on."),
+    variable(
+        "DATABASE_URL",
+        "sqlite://data/tokensmith.db",
+        "sqlite://PATH (one machine) or postgres://USER:PASSWORD@HOST/NAME (any number of instances).",
+    ),
+    variable("DATABASE_POOL_SIZE", "8", "Database connections that one instance opens at most (1 to 500)."),
+    variable("ISSUER", "http://127.0.0.1:8080", "URL under which clients reach this service: the iss of every token."),
+    variable("AUDIENCE", "", "The aud of access tokens: who they are for. Empty: the issuer."),
+    variable("KEYS_DIR", "keys", "Folder of the private keys (PKCS#8 PEM, mode 0600)."),
+    variable("SIGNING_ALG", "ES256", "Algorithm of access tokens: ES256, EdDSA or RS256."),
+    variable("ACCESS_TOKEN_LIFETIME", "5m", "How long an access token is valid."),
+    variable("REFRESH_IDLE_LIFETIME", "14d", "How long a session lives without a refresh."),
+    variable("SESSION_LIFETIME", "90d", "How long a session lives at most, however often it is refreshed."),
+    variable("REFRESH_SETTLE_WINDOW", "10s", "How long a new refresh token answers with itself before it rotates."),
+    variable(
+        "REFRESH_RETRY_WINDOW",
+        "90s",
+        "How long the previous refresh token still gets its successor. At least the settle window, below the access lifetime.",
+    ),
+    variable("SESSION_RETENTION", "30d", "How long an ended session is kept to answer why it ended."),
+    variable("ARGON2_MEMORY_KIB", "19456", "Memory of one password hash in KiB."),
+    variable("ARGON2_ITERATIONS", "2", "Passes of one password hash over its memory."),
+    variable(
+        "ARGON2_THREADS",
+        "0",
+        "Passwords hashed at the same time; each thread keeps its memory. 0: one per core.",
+    ),
+    variable("CORS_ORIGINS", "", "Origins of browser apps that may call this service, separated by commas; * for any."),
+    variable(
+        "TRUSTED_PROXIES",
+        "",
+        "Networks whose X-Forwarded-For is believed, separated by commas, as in 10.0.0.0/8. Empty: none.",
+    ),
+    variable("REQUEST_TIMEOUT", "10s", "How long a client may take to send a request."),
+    variable("SHUTDOWN_TIMEOUT", "30s", "How long requests under way may take to finish when the service is stopped."),
+    variable("LOG_FORMAT", "text", "Log lines: text for people or json for machines."),
+    variable(
+        "RUST_LOG",
+        "info",
+        "Log level: error, warn, info, debug or trace; per module as in info,tokensmith=debug.",
+    ),
+];
+
+/// The content of `.env.example`.
+#[must_use]
+pub fn env_example() -> String {
+    let mut text = String::from(
+        "# Every setting of tokensmith with its default. Copy to .env and change what you need;\n\
+         # the environment wins over the file. Durations: 90s, 5m, 12h, 14d.\n",
+    );
+    for Variable { name, default, help } in VARIABLES {
+        let _infallible = write!(text, "\n# {help}\n#{name}={default}\n");
+    }
+    text
+}

@@ -1,0 +1,70 @@
+//! The only door to randomness: a parameter, so that a test can know what comes out.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+
+/// The operating system refused to give random bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no randomness to be had from the operating system")]
+pub struct NoEntropy;
+
+/// Gives random bytes.
+pub trait Entropy: Send + Sync {
+    /// Fills `bytes` with random bytes.
+    ///
+    /// # Errors
+    /// [`NoEntropy`] when there are none; nothing may go on with predictable bytes.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
+}
+
+impl dyn Entropy + '_ {
+    /// An array of random bytes.
+    ///
+    /// # Errors
+    /// As [`Entropy::fill`].
+    pub fn bytes<const N: usize>(&self) -> Result<[u8; N], NoEntropy> {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// The operating system's generator.
+#[derive(Debug, Default)]
+pub struct SystemEntropy(SystemRandom);
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        self.0.fill(bytes).map_err(|_unspecified| NoEntropy)
+    }
+}
+
+/// Bytes that follow from a seed, for tests. Never for anything else: whoever knows the seed knows the bytes.
+#[derive(Debug)]
+pub struct SeededEntropy {
+    seed: u64,
+    drawn: AtomicU64,
+}
+
+impl SeededEntropy {
+    /// The sequence that belongs to `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { seed, drawn: AtomicU64::new(0) }
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        for chunk in bytes.chunks_mut(32) {
+            let mut input = self.seed.to_be_bytes().to_vec();
+            input.extend(self.drawn.fetch_add(1, Ordering::SeqCst).to_be_bytes());
+            let block = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &input);
+            for (byte, value) in chunk.iter_mut().zip(block.as_ref()) {
+                *byte = *value;
+            }
+        }
+        Ok(())
+    }
+}

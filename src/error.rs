@@ -1,0 +1,132 @@
+//! One error, named by meaning. What it looks like on the wire is decided in the `http` room.
+
+use std::borrow::Cow;
+
+use crate::clock::Seconds;
+use crate::entropy::NoEntropy;
+use crate::jwt::{SignError, TokenError};
+use crate::model::session::EndReason;
+
+/// A cause from elsewhere: logged once, never sent to a client.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Everything that can go wrong with a request.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Unknown user or wrong password: the same to the one who asks.
+    #[error("username or password is wrong")]
+    BadCredentials,
+    /// The password is right and the account is disabled.
+    #[error("this account is disabled")]
+    AccountDisabled,
+    /// The route needs an access token and there is none.
+    #[error("an access token is needed")]
+    AccessTokenMissing,
+    /// The `Authorization` header is not one Bearer token.
+    #[error("{0}")]
+    AuthorizationMalformed(&'static str),
+    /// The access token of the request is refused.
+    #[error("{0}")]
+    AccessTokenRefused(TokenError),
+    /// The access token lacks a role.
+    #[error("the role {0:?} is needed")]
+    RoleMissing(Cow<'static, str>),
+    /// A token in a request's body is refused.
+    #[error("{0}")]
+    TokenRefused(TokenError),
+    /// An invalidated refresh token was presented; its session has been ended.
+    #[error("this refresh token was used before and has been replaced; its session has been ended")]
+    RefreshTokenReused,
+    /// The token's session is over.
+    #[error("the session has ended ({0})")]
+    SessionEnded(EndReason),
+    /// The token's session is not on record any more.
+    #[error("the session is not on record any more")]
+    SessionUnknown,
+    /// Fields of the request are not what they should be.
+    #[error("some fields are not valid")]
+    Invalid(Vec<FieldProblem>),
+    /// The body is not the JSON that is expected, and where.
+    #[error("{0}")]
+    BodyMalformed(String),
+    /// The body is larger than this many bytes.
+    #[error("the body is larger than {0} bytes")]
+    BodyTooLarge(usize),
+    /// The body did not arrive in time.
+    #[error("the request did not arrive in time")]
+    BodyTimedOut,
+    /// The body is not declared as JSON.
+    #[error("expected Content-Type: application/json")]
+    MediaTypeUnsupported,
+    /// There is no such path.
+    #[error("there is nothing at this path")]
+    PathUnknown,
+    /// The path has other methods.
+    #[error("this path takes {}", .0.join(", "))]
+    MethodNotAllowed(Vec<&'static str>),
+    /// Another account has the username.
+    #[error("this username is taken")]
+    UsernameTaken,
+    /// There is no such user.
+    #[error("there is no such user")]
+    UserUnknown,
+    /// More work than can be done in time.
+    #[error("too busy; try again in {retry_after}")]
+    Overloaded {
+        /// When to try again.
+        retry_after: Seconds,
+    },
+    /// The database is out of reach.
+    #[error("the database is not available")]
+    Unavailable(#[source] Cause),
+    /// A fault of ours.
+    #[error("internal error")]
+    Internal(#[source] Cause),
+}
+
+/// One field that is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// The field's name in the JSON.
+    pub field: &'static str,
+    /// A stable name of the problem.
+    pub code: &'static str,
+    /// What to do about it.
+    pub message: String,
+}
+
+impl Error {
+    /// One field is not valid.
+    #[must_use]
+    pub fn invalid(field: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldProblem { field, code, message: message.into() }])
+    }
+
+    /// A fault of ours.
+    #[must_use]
+    pub fn internal(cause: impl Into<Cause>) -> Self {
+        Self::Internal(cause.into())
+    }
+}
+
+impl From<NoEntropy> for Error {
+    fn from(cause: NoEntropy) -> Self {
+        Self::internal(cause)
+    }
+}
+
+impl From<SignError> for Error {
+    fn from(cause: SignError) -> Self {
+        Self::internal(cause)
+    }
+}
+
+/// The innermost cause of an error, for the log.
+#[must_use]
+pub fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string().trim_end().replace('\n', " ")
+}

@@ -1,0 +1,50 @@
+//! A JSON body, strictly: declared as JSON, of a bounded size, in time, with the members that the type has and no others.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, rt, web};
+use serde::de::DeserializeOwned;
+
+use crate::app::Issuer;
+use crate::error::Error;
+use crate::http::problem::Problem;
+
+/// Larger than any token or password that is accepted, and small enough to be no burden.
+pub(in crate::http) const MOST_BODY_BYTES: usize = 64 * 1024;
+
+/// The body of a request as a `T`.
+pub(in crate::http) struct Json<T>(pub(in crate::http) T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = request.content_type().eq_ignore_ascii_case("application/json");
+        let timeout = request.app_data::<web::Data<Issuer>>().map_or(10, |issuer| issuer.app.config.request_timeout.0);
+        let bytes = web::Bytes::from_request(request, payload);
+        Box::pin(async move {
+            if !is_json {
+                return Err(Error::MediaTypeUnsupported.into());
+            }
+            let timeout = Duration::from_secs(u64::try_from(timeout).unwrap_or(0));
+            let body = rt::time::timeout(timeout, bytes)
+                .await
+                .map_err(|_elapsed| Error::BodyTimedOut)?
+                .map_err(|error| cut_off(&error))?;
+            // serde_json's words name the line, the column and the member, and never quote a value of a string.
+            serde_json::from_slice(&body).map(Self).map_err(|error| Error::BodyMalformed(error.to_string()).into())
+        })
+    }
+}
+
+fn cut_off(error: &actix_web::Error) -> Problem {
+    match error.as_error::<PayloadError>() {
+        Some(PayloadError::Overflow) => Error::BodyTooLarge(MOST_BODY_BYTES).into(),
+        _ => Error::BodyMalformed("the body ended early".to_owned()).into(),
+    }
+}

@@ -1,0 +1,58 @@
+//! `/v1/me`: who the access token belongs to.
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use serde_json::json;
+
+use super::blocking;
+use crate::app::Issuer;
+use crate::error::Error;
+use crate::http::extract::AccessToken;
+use crate::http::problem::Problem;
+use crate::model::id::UserId;
+use crate::model::user::User;
+
+/// A user as every answer shows one.
+#[derive(Serialize)]
+pub(super) struct UserView<'a> {
+    id: UserId,
+    username: String,
+    email: Option<String>,
+    roles: &'a [String],
+}
+
+impl<'a> From<&'a User> for UserView<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.id,
+            username: user.username.to_string(),
+            email: user.email.as_ref().map(ToString::to_string),
+            roles: user.roles.names(),
+        }
+    }
+}
+
+/// `GET /v1/me`: out of the token alone.
+pub(in crate::http) async fn identity(AccessToken(claims): AccessToken) -> HttpResponse {
+    HttpResponse::Ok().json(json!({
+        "id": claims.sub,
+        "roles": claims.roles,
+        "session_id": claims.sid,
+        "client_id": claims.client_id,
+        "authenticated_at": claims.auth_time.to_rfc3339(),
+        "expires_at": claims.exp.to_rfc3339(),
+    }))
+}
+
+/// `GET /v1/me/profile`: the user's row as it is now.
+pub(in crate::http) async fn profile(
+    issuer: web::Data<Issuer>,
+    AccessToken(claims): AccessToken,
+) -> Result<HttpResponse, Problem> {
+    let user = blocking(move || issuer.app.store.read(|tx| tx.find_user(claims.sub))).await?;
+    let user = user.ok_or(Error::UserUnknown)?;
+    let UserView { id, username, email, roles } = UserView::from(&user);
+    let created_at = user.created_at.to_rfc3339();
+    Ok(HttpResponse::Ok()
+        .json(json!({"id": id, "username": username, "email": email, "roles": roles, "created_at": created_at})))
+}

@@ -1,0 +1,95 @@
+//! The layer around every request: its id, the log line, the final form of its error, and headers that every answer has.
+
+use std::time::Instant;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::middleware::Next;
+use actix_web::web;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::extract::client_ip;
+use super::problem::Problem;
+use crate::app::Issuer;
+use crate::error::{Error, root_cause};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// Names the request, lets it be answered, completes the answer and writes the log line. The line has the path without
+/// its query, and nothing of the body.
+pub(super) async fn observe<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let started_at = Instant::now();
+    let issuer = request.app_data::<web::Data<Issuer>>().cloned();
+    let id = request_id(request.headers(), issuer.as_deref().map(|issuer| &**issuer));
+    let response = complete(next.call(request).await?, &id);
+    let request = response.request();
+    let ip = issuer.and_then(|issuer| client_ip(request, &issuer.app.config.trusted_proxies)).unwrap_or_default();
+    log::info!(
+        target: "tokensmith::http",
+        method:% = request.method(), path = request.path(), status = response.status().as_u16(),
+        microseconds = u64::try_from(started_at.elapsed().as_micros()).unwrap_or(u64::MAX), ip, request_id = id;
+        "request"
+    );
+    Ok(response)
+}
+
+/// The id that the client or a proxy gave, if it is harmless in a log; else a new one.
+fn request_id(headers: &HeaderMap, issuer: Option<&Issuer>) -> String {
+    let given = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
+    let harmless = |id: &&str| {
+        !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    if let Some(given) = given.filter(harmless) {
+        return given.to_owned();
+    }
+    let random = issuer.and_then(|issuer| issuer.app.entropy.bytes::<12>().ok());
+    random.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default()
+}
+
+fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) -> ServiceResponse<EitherBody<B>> {
+    let error = response.response().error();
+    let rendered = error.and_then(actix_web::Error::as_error::<Problem>).map(|problem| {
+        log_cause(problem, id);
+        problem.render(Some(id))
+    });
+    let mut response = match rendered {
+        Some(rendered) => {
+            let (request, original) = response.into_parts();
+            let mut rendered = rendered.map_into_right_body();
+            // What inner layers have added stays.
+            for (name, value) in original.headers() {
+                if !rendered.headers().contains_key(name) {
+                    rendered.headers_mut().insert(name.clone(), value.clone());
+                }
+            }
+            ServiceResponse::new(request, rendered)
+        }
+        None => response.map_into_left_body(),
+    };
+    let status = response.status();
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
+    // Only what says so may be stored: everything else is about one user.
+    if !headers.contains_key(CACHE_CONTROL) && status != StatusCode::NOT_MODIFIED {
+        headers.insert(CACHE_CONTROL, NO_STORE);
+    }
+    response
+}
+
+/// The cause of a fault goes to the log, once, and never to the client.
+fn log_cause(problem: &Problem, id: &str) {
+    if let Error::Unavailable(cause) | Error::Internal(cause) = &problem.0 {
+        log::error!(target: "tokensmith::http", request_id = id, cause = root_cause(&**cause); "{}", problem.0);
+    }
+}

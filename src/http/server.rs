@@ -1,0 +1,56 @@
+//! The server: the routes, the layers around them, and its limits.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::dev::Server;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::middleware::{Condition, from_fn};
+use actix_web::{App as ActixApp, HttpServer, web};
+
+use super::extract::MOST_BODY_BYTES;
+use super::observe::observe;
+use super::routes;
+use crate::app::Issuer;
+use crate::clock::Seconds;
+
+/// Listens at the configured address; answers the server, to be awaited, and the address that it got. With `signals`,
+/// SIGTERM and SIGINT stop it after the requests under way are answered.
+///
+/// # Errors
+/// The operating system's, as when the port is taken.
+pub fn bind(issuer: web::Data<Issuer>, signals: bool) -> io::Result<(Server, SocketAddr)> {
+    let config = issuer.app.config.clone();
+    let cors_origins = config.cors_origins.clone();
+    let seconds = |Seconds(span): Seconds| u64::try_from(span).unwrap_or(0);
+    let (request_timeout, shutdown_timeout) = (seconds(config.request_timeout), seconds(config.shutdown_timeout));
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(issuer.clone())
+            .app_data(web::PayloadConfig::new(MOST_BODY_BYTES))
+            .configure(routes::configure)
+            .wrap(from_fn(observe))
+            .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))
+    })
+    .client_request_timeout(Duration::from_secs(request_timeout))
+    .shutdown_timeout(shutdown_timeout);
+    let server = if signals { server } else { server.disable_signals() };
+    let server = server.bind(config.listen)?;
+    let address = server.addrs().first().copied().unwrap_or(config.listen);
+    Ok((server.run(), address))
+}
+
+/// Browser apps of these origins may call every route. Never with cookies: tokens travel in headers and bodies.
+fn cors(origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods(["GET", "POST"])
+        .allowed_headers([AUTHORIZATION, CONTENT_TYPE])
+        .expose_headers([RETRY_AFTER, WWW_AUTHENTICATE])
+        .expose_headers(["x-request-id"])
+        .max_age(3_600);
+    origins
+        .iter()
+        .fold(cors, |cors, origin| if origin == "*" { cors.allow_any_origin() } else { cors.allowed_origin(origin) })
+}

@@ -1,0 +1,116 @@
+//! What the two kinds of token claim.
+
+use serde::{Deserialize, Serialize};
+
+use super::verify::RegisteredClaims;
+use crate::clock::Timestamp;
+use crate::model::id::{Jti, SessionId, UserId};
+
+/// The `aud` claim: one audience or several
+/// ([RFC 7519 section 4.1.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// A single string.
+    One(String),
+    /// An array of strings.
+    Many(Vec<String>),
+}
+
+impl Audience {
+    /// Whether the token is meant for `audience`.
+    #[must_use]
+    pub fn contains(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Many(many) => many.iter().any(|one| one == audience),
+        }
+    }
+}
+
+/// The claims of an access token ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessClaims {
+    /// The service that issued it.
+    pub iss: String,
+    /// The user.
+    pub sub: UserId,
+    /// Who it is for.
+    pub aud: Audience,
+    /// The first second at which it is no longer valid.
+    pub exp: Timestamp,
+    /// When it was issued.
+    pub iat: Timestamp,
+    /// Its own name.
+    pub jti: Jti,
+    /// The client that it was issued to.
+    pub client_id: String,
+    /// The session that it belongs to.
+    pub sid: SessionId,
+    /// When the user proved who they are.
+    pub auth_time: Timestamp,
+    /// How ([RFC 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
+    pub amr: Vec<String>,
+    /// What the user may do ([RFC 9068 section 2.2.3.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1)).
+    #[serde(default)]
+    pub roles: Vec<String>,
+}
+
+impl RegisteredClaims for AccessClaims {
+    const TYP: &'static str = "at+jwt";
+
+    fn iss(&self) -> &str {
+        &self.iss
+    }
+    fn aud(&self) -> &Audience {
+        &self.aud
+    }
+    fn exp(&self) -> Timestamp {
+        self.exp
+    }
+    fn iat(&self) -> Timestamp {
+        self.iat
+    }
+}
+
+/// The claims of a refresh token, which only the issuer can verify: a pure function of the session's row, so that the
+/// same token can be made again at any time and nothing of it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefreshClaims {
+    /// The service that issued it.
+    pub iss: String,
+    /// The user.
+    pub sub: UserId,
+    /// The same service: nobody else can use it.
+    pub aud: Audience,
+    /// When the session was last rotated.
+    pub iat: Timestamp,
+    /// The first second at which it is no longer valid.
+    pub exp: Timestamp,
+    /// The session.
+    pub sid: SessionId,
+    /// Its generation, counted from 1.
+    #[serde(rename = "gen")]
+    pub generation: i64,
+    /// Session and generation.
+    pub jti: String,
+    /// The client that it was issued to.
+    pub client_id: String,
+}
+
+impl RegisteredClaims for RefreshClaims {
+    const TYP: &'static str = "rt+jwt";
+
+    fn iss(&self) -> &str {
+        &self.iss
+    }
+    fn aud(&self) -> &Audience {
+        &self.aud
+    }
+    fn exp(&self) -> Timestamp {
+        self.exp
+    }
+    fn iat(&self) -> Timestamp {
+        self.iat
+    }
+}

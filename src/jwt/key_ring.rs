@@ -1,0 +1,143 @@
+//! The ring: every key of the folder, one of them active. All are published and verify; the active one signs.
+
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::JwkSet;
+
+use super::claims::{AccessClaims, RefreshClaims};
+use super::key_file::{self, KeyFile, KeyFileError};
+use super::private_key::{PrivateKey, SignError};
+use super::verify::VerificationKeys;
+use super::{SigningAlg, TokenError, verify};
+use crate::clock::Timestamp;
+use crate::jwt::Expected;
+
+/// The keys of this service.
+pub struct KeyRing {
+    active: PrivateKey,
+    entries: Vec<RingEntry>,
+    access_keys: VerificationKeys,
+    refresh_keys: VerificationKeys,
+    jwks_json: String,
+    jwks_etag: String,
+}
+
+/// What may be told about a key.
+#[derive(Clone, Debug)]
+pub struct RingEntry {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its algorithm.
+    pub alg: SigningAlg,
+    /// Its name: the RFC 7638 thumbprint.
+    pub kid: String,
+    /// From when on it signs, unless a newer one does.
+    pub active_from: Timestamp,
+    /// Whether it is the one that signs.
+    pub active: bool,
+}
+
+impl KeyRing {
+    /// Loads the folder, after making a first key if it is empty; answers also the file of the key that was made.
+    ///
+    /// # Errors
+    /// [`KeyFileError`] when a key is unreadable, exposed or weak, or none can sign with `alg`.
+    pub fn load_or_create(
+        dir: &Path,
+        alg: SigningAlg,
+        now: Timestamp,
+    ) -> Result<(Self, Option<PathBuf>), KeyFileError> {
+        let made = key_file::ensure_key(dir, alg, now)?;
+        Ok((Self::load(dir, alg, now)?, made))
+    }
+
+    /// Loads the folder as it is.
+    ///
+    /// # Errors
+    /// As [`KeyRing::load_or_create`].
+    pub fn load(dir: &Path, alg: SigningAlg, now: Timestamp) -> Result<Self, KeyFileError> {
+        let mut files = key_file::read_all(dir)?;
+        files.sort_by(|a, b| (a.active_from, &a.path).cmp(&(b.active_from, &b.path)));
+        let can_sign = |file: &KeyFile| file.key.alg == alg && file.active_from <= now;
+        let active = files.iter().rposition(can_sign);
+        let no_key = || KeyFileError::NoActiveKey { dir: dir.to_owned(), alg };
+        let active_kid =
+            active.and_then(|index| files.get(index)).map(|file| file.key.kid.clone()).ok_or_else(no_key)?;
+
+        let (mut access_keys, mut refresh_keys) = (VerificationKeys::default(), VerificationKeys::default());
+        let mut jwks = JwkSet { keys: Vec::new() };
+        let mut entries = Vec::new();
+        let mut signing = None;
+        for KeyFile { path, active_from, key } in files {
+            key.add_to(&mut access_keys, &mut refresh_keys);
+            jwks.keys.push(key.jwk.clone());
+            let active = key.kid == active_kid;
+            entries.push(RingEntry { path, alg: key.alg, kid: key.kid.clone(), active_from, active });
+            if active {
+                signing = Some(key);
+            }
+        }
+        let jwks_json = serde_json::to_string(&jwks).map_err(|_never_for_these_types| KeyFileError::Failed)?;
+        let jwks_etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, jwks_json.as_bytes())));
+        let active = signing.ok_or_else(no_key)?;
+        Ok(Self { active, entries, access_keys, refresh_keys, jwks_json, jwks_etag })
+    }
+
+    /// Every key, oldest first.
+    #[must_use]
+    pub fn entries(&self) -> &[RingEntry] {
+        &self.entries
+    }
+
+    /// The published JWK Set, as JSON.
+    #[must_use]
+    pub fn jwks_json(&self) -> &str {
+        &self.jwks_json
+    }
+
+    /// The entity tag of [`KeyRing::jwks_json`] ([RFC 9110 section 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3)).
+    #[must_use]
+    pub fn jwks_etag(&self) -> &str {
+        &self.jwks_etag
+    }
+
+    /// Signs an access token.
+    ///
+    /// # Errors
+    /// [`SignError`] when the crypto library fails.
+    pub fn sign_access(&self, claims: &AccessClaims) -> Result<String, SignError> {
+        self.active.sign_access(claims)
+    }
+
+    /// Signs a refresh token.
+    ///
+    /// # Errors
+    /// [`SignError`] when the crypto library fails.
+    pub fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SignError> {
+        self.active.sign_refresh(claims)
+    }
+
+    /// Verifies an access token of ours.
+    ///
+    /// # Errors
+    /// The [`TokenError`] that says why not.
+    pub fn verify_access(
+        &self,
+        token: &str,
+        expected: Expected<'_>,
+        now: Timestamp,
+    ) -> Result<AccessClaims, TokenError> {
+        verify(token, &self.access_keys, expected, now)
+    }
+
+    /// Verifies a refresh token of ours; its audience is the issuer itself.
+    ///
+    /// # Errors
+    /// The [`TokenError`] that says why not.
+    pub fn verify_refresh(&self, token: &str, issuer: &str, now: Timestamp) -> Result<RefreshClaims, TokenError> {
+        verify(token, &self.refresh_keys, Expected { issuer, audience: issuer }, now)
+    }
+}

@@ -1,0 +1,211 @@
+//! One private key of the ring, ready to sign: parsed once, its headers encoded once.
+
+use aws_lc_rs::encoding::AsBigEndian as _;
+use aws_lc_rs::encoding::{AsDer as _, Curve25519SeedBin, EcPrivateKeyBin, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    RsaPublicKeyComponents,
+};
+use aws_lc_rs::{hkdf, hmac};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::claims::{AccessClaims, RefreshClaims};
+use super::verify::{RegisteredClaims, VerificationKeys};
+use super::{SigningAlg, jwks};
+
+/// ASVS 5.0 11.2.3: 128 bits of security, which RSA has from 3072 bits on.
+const LEAST_RSA_BITS: usize = 3_072;
+
+/// A key that cannot be used, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyProblem {
+    /// Of no kind that tokensmith signs with, or damaged.
+    #[error("it is not a PKCS#8 private key for ES256 (P-256), EdDSA (Ed25519) or RS256 (RSA)")]
+    NotAKey,
+    /// Too short.
+    #[error("it is an RSA key of {0} bits; at least 3072 are needed")]
+    WeakRsa(usize),
+}
+
+/// The key failed to sign: a fault of the crypto library, never of the input.
+#[derive(Debug, thiserror::Error)]
+#[error("signing failed")]
+pub struct SignError;
+
+enum Signer {
+    Es256(EcdsaKeyPair),
+    EdDsa(Ed25519KeyPair),
+    Rs256(RsaKeyPair),
+}
+
+/// One key of the ring.
+pub(super) struct PrivateKey {
+    pub(super) alg: SigningAlg,
+    pub(super) kid: String,
+    pub(super) jwk: Jwk,
+    signer: Signer,
+    refresh_mac: hmac::Key,
+    refresh_secret: DecodingKey,
+    access_header: String,
+    refresh_header: String,
+}
+
+/// Makes a new private key; answers its PKCS#8 form.
+pub(super) fn generate(alg: SigningAlg) -> Result<Zeroizing<Vec<u8>>, SignError> {
+    let failed = |_unspecified| SignError;
+    let der = match alg {
+        SigningAlg::Es256 => {
+            let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+            key.to_pkcs8v1().map_err(failed)?.as_ref().to_vec()
+        }
+        SigningAlg::EdDsa => {
+            let key = Ed25519KeyPair::generate().map_err(failed)?;
+            key.to_pkcs8v1().map_err(failed)?.as_ref().to_vec()
+        }
+        SigningAlg::Rs256 => {
+            let key = RsaKeyPair::generate(KeySize::Rsa3072).map_err(failed)?;
+            let der: Pkcs8V1Der<'_> = key.as_der().map_err(failed)?;
+            der.as_ref().to_vec()
+        }
+    };
+    Ok(Zeroizing::new(der))
+}
+
+impl PrivateKey {
+    pub(super) fn from_pkcs8(der: &[u8]) -> Result<Self, KeyProblem> {
+        let (signer, alg) = parse(der)?;
+        let public = signer.public_key();
+        let bare = Jwk::from_decoding_key(&public, None).map_err(|_bad| KeyProblem::NotAKey)?;
+        let (kid, jwk) = jwks::published(bare, alg).map_err(|_bad| KeyProblem::NotAKey)?;
+        let secret = refresh_secret(&signer.private_bytes()?, &kid)?;
+        Ok(Self {
+            alg,
+            access_header: header(AccessClaims::TYP, alg.name(), &kid),
+            refresh_header: header(RefreshClaims::TYP, "HS256", &kid),
+            refresh_mac: hmac::Key::new(hmac::HMAC_SHA256, &*secret),
+            refresh_secret: DecodingKey::from_secret(&*secret),
+            kid,
+            jwk,
+            signer,
+        })
+    }
+
+    pub(super) fn add_to(&self, access: &mut VerificationKeys, refresh: &mut VerificationKeys) {
+        access.insert(self.kid.clone(), self.alg.algorithm(), self.signer.public_key());
+        refresh.insert(self.kid.clone(), Algorithm::HS256, self.refresh_secret.clone());
+    }
+
+    pub(super) fn sign_access(&self, claims: &AccessClaims) -> Result<String, SignError> {
+        let message = message(&self.access_header, claims)?;
+        let signature = self.signer.sign(message.as_bytes())?;
+        Ok(complete(message, &signature))
+    }
+
+    pub(super) fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SignError> {
+        let message = message(&self.refresh_header, claims)?;
+        let tag = hmac::sign(&self.refresh_mac, message.as_bytes());
+        Ok(complete(message, tag.as_ref()))
+    }
+}
+
+fn parse(der: &[u8]) -> Result<(Signer, SigningAlg), KeyProblem> {
+    if let Ok(key) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der) {
+        return Ok((Signer::Es256(key), SigningAlg::Es256));
+    }
+    // Other tools leave out the optional public key of RFC 8410 section 7; both forms are good.
+    if let Ok(key) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
+        return Ok((Signer::EdDsa(key), SigningAlg::EdDsa));
+    }
+    let key = RsaKeyPair::from_pkcs8(der).map_err(|_rejected| KeyProblem::NotAKey)?;
+    let bits = key.public_modulus_len().saturating_mul(8);
+    if bits < LEAST_RSA_BITS {
+        return Err(KeyProblem::WeakRsa(bits));
+    }
+    Ok((Signer::Rs256(key), SigningAlg::Rs256))
+}
+
+impl Signer {
+    fn public_key(&self) -> DecodingKey {
+        match self {
+            Self::Es256(key) => DecodingKey::from_ec_der(key.public_key().as_ref()),
+            Self::EdDsa(key) => DecodingKey::from_ed_der(key.public_key().as_ref()),
+            Self::Rs256(key) => {
+                let components = RsaPublicKeyComponents::<Vec<u8>>::from(key.public_key());
+                DecodingKey::from_rsa_raw_components(&components.n, &components.e)
+            }
+        }
+    }
+
+    /// The same bytes however the key's file was written: the bare scalar or seed, or for RSA a fresh encoding.
+    fn private_bytes(&self) -> Result<Zeroizing<Vec<u8>>, KeyProblem> {
+        let failed = |_unspecified| KeyProblem::NotAKey;
+        let bytes = match self {
+            Self::Es256(key) => {
+                let scalar: EcPrivateKeyBin<'_> = key.private_key().as_be_bytes().map_err(failed)?;
+                scalar.as_ref().to_vec()
+            }
+            Self::EdDsa(key) => {
+                let seed: Curve25519SeedBin<'_> = key.seed().map_err(failed)?.as_be_bytes().map_err(failed)?;
+                seed.as_ref().to_vec()
+            }
+            Self::Rs256(key) => {
+                let der: Pkcs8V1Der<'_> = key.as_der().map_err(failed)?;
+                der.as_ref().to_vec()
+            }
+        };
+        Ok(Zeroizing::new(bytes))
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        let random = SystemRandom::new();
+        match self {
+            Self::Es256(key) => key
+                .sign(&random, message)
+                .map(|signature| signature.as_ref().to_vec())
+                .map_err(|_unspecified| SignError),
+            Self::EdDsa(key) => Ok(key.sign(message).as_ref().to_vec()),
+            Self::Rs256(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map_err(|_unspecified| SignError)?;
+                Ok(signature)
+            }
+        }
+    }
+}
+
+/// The secret of refresh tokens, derived from the private key ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)), so
+/// that there is no second secret to keep. No published key verifies a refresh token.
+fn refresh_secret(private_bytes: &[u8], kid: &str) -> Result<Zeroizing<[u8; 32]>, KeyProblem> {
+    let failed = |_unspecified| KeyProblem::NotAKey;
+    let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(private_bytes);
+    let info = [b"tokensmith refresh v1".as_slice(), kid.as_bytes()];
+    let mut secret = Zeroizing::new([0; 32]);
+    extracted.expand(&info, hkdf::HKDF_SHA256).map_err(failed)?.fill(&mut *secret).map_err(failed)?;
+    Ok(secret)
+}
+
+fn header(typ: &str, alg: &str, kid: &str) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::json!({ "typ": typ, "alg": alg, "kid": kid }).to_string())
+}
+
+fn message(header: &str, claims: &impl Serialize) -> Result<String, SignError> {
+    let payload = serde_json::to_vec(claims).map_err(|_never_for_these_types| SignError)?;
+    let mut message = String::with_capacity(header.len() + payload.len() * 4 / 3 + 600);
+    message.push_str(header);
+    message.push('.');
+    URL_SAFE_NO_PAD.encode_string(payload, &mut message);
+    Ok(message)
+}
+
+fn complete(mut message: String, signature: &[u8]) -> String {
+    message.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut message);
+    message
+}

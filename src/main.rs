@@ -1,0 +1,7 @@
+//! The `tokensmith` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tokensmith::cli::run()
+}

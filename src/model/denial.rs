@@ -1,0 +1,42 @@
+//! What verifiers must refuse although its signature is good.
+
+use super::id::{Jti, SessionId};
+use crate::clock::{Seconds, Timestamp};
+
+/// A denial outlives the last token that it denies by this much, so that neither the clocks of two instances nor the
+/// leeway of a verifier can bring that token back.
+const MARGIN: Seconds = Seconds(60);
+
+/// What is denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeniedSubject {
+    /// Every access token of a session, by `sid`.
+    Session(SessionId),
+    /// One access token, by `jti`.
+    AccessToken(Jti),
+}
+
+/// One entry of the denylist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// What is denied.
+    pub subject: DeniedSubject,
+    /// Since when.
+    pub denied_at: Timestamp,
+    /// When no token that it denies can be alive any more, and the entry goes.
+    pub expires_at: Timestamp,
+}
+
+impl Denial {
+    /// Denies every access token of a session that ends now.
+    #[must_use]
+    pub fn of_session(id: SessionId, now: Timestamp, access_lifetime: Seconds) -> Self {
+        Self { subject: DeniedSubject::Session(id), denied_at: now, expires_at: now + access_lifetime + MARGIN }
+    }
+
+    /// Denies one access token.
+    #[must_use]
+    pub fn of_access_token(jti: Jti, now: Timestamp, token_expires_at: Timestamp) -> Self {
+        Self { subject: DeniedSubject::AccessToken(jti), denied_at: now, expires_at: token_expires_at + MARGIN }
+    }
+}

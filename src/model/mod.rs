@@ -1,0 +1,11 @@
+//! Plain data and its legal changes. No I/O: time and randomness come in as arguments.
+
+#[cfg(feature = "server")]
+pub mod denial;
+pub mod id;
+#[cfg(feature = "server")]
+pub mod rotation;
+#[cfg(feature = "server")]
+pub mod session;
+#[cfg(feature = "server")]
+pub mod user;

@@ -1,0 +1,179 @@
+//! The judge's table row by row, then every schedule of a small world.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::*;
+use crate::model::id::Id;
+use crate::model::session::{Device, End};
+
+const WINDOWS: Windows = Windows { settle: Seconds(10), retry: Seconds(90) };
+const STRICT: Windows = Windows { settle: Seconds::ZERO, retry: Seconds::ZERO };
+
+fn session(denied_through: i64, rotated_at: i64) -> Session {
+    Session {
+        id: Id::from_bytes([1; 16]),
+        user_id: Id::from_bytes([2; 16]),
+        device: Device::default(),
+        created_at: Timestamp(0),
+        expires_at: Timestamp(10_000_000),
+        denied_through,
+        rotated_at: Timestamp(rotated_at),
+        refresh_expires_at: Timestamp(1_000_000),
+        end: None,
+    }
+}
+
+fn verdict(presented: i64, denied_through: i64, age: i64) -> Verdict {
+    judge(presented, Some(&session(denied_through, 1_000)), true, WINDOWS, Timestamp(1_000 + age))
+}
+
+#[test]
+fn the_first_token_rotates_at_once() {
+    assert_eq!(verdict(1, 0, 0), Verdict::Rotate);
+}
+
+#[test]
+fn the_live_token_repeats_until_it_has_settled_then_rotates() {
+    assert_eq!(verdict(6, 5, 0), Verdict::Repeat);
+    assert_eq!(verdict(6, 5, 9), Verdict::Repeat);
+    assert_eq!(verdict(6, 5, 10), Verdict::Rotate);
+    assert_eq!(verdict(6, 5, 1_000_000), Verdict::Rotate);
+}
+
+#[test]
+fn the_previous_token_is_answered_until_its_retry_window_ends() {
+    assert_eq!(verdict(5, 5, 0), Verdict::Retry);
+    assert_eq!(verdict(5, 5, 30), Verdict::Retry, "FAPI 2.0: the previous token works 30 seconds later");
+    assert_eq!(verdict(5, 5, 89), Verdict::Retry);
+    assert_eq!(verdict(5, 5, 90), Verdict::Reused);
+}
+
+#[test]
+fn an_older_token_is_reuse_at_any_age() {
+    assert_eq!(verdict(4, 5, 0), Verdict::Reused);
+    assert_eq!(verdict(1, 5, 0), Verdict::Reused);
+    assert_eq!(verdict(0, 5, 0), Verdict::Reused);
+    assert_eq!(verdict(-1, 0, 0), Verdict::Reused);
+}
+
+#[test]
+fn a_generation_the_database_forgot_heals_the_mark() {
+    assert_eq!(verdict(8, 5, 0), Verdict::Heal);
+    assert_eq!(Verdict::Heal.new_mark(8), Some(8));
+    assert_eq!(verdict(7, 8, 90), Verdict::Reused, "a thief's older token after the heal");
+}
+
+#[test]
+fn strict_windows_forgive_nothing() {
+    let session = session(5, 1_000);
+    assert_eq!(judge(6, Some(&session), true, STRICT, Timestamp(1_000)), Verdict::Rotate);
+    assert_eq!(judge(5, Some(&session), true, STRICT, Timestamp(1_000)), Verdict::Reused);
+}
+
+#[test]
+fn a_rotation_by_an_instance_whose_clock_is_ahead_still_counts_as_young() {
+    assert_eq!(verdict(6, 5, -3), Verdict::Repeat);
+    assert_eq!(verdict(5, 5, -3), Verdict::Retry);
+}
+
+#[test]
+fn a_session_that_is_over_refuses_every_generation_and_says_why() {
+    let (live, ended) = (
+        session(5, 1_000),
+        Session { end: Some(End { at: Timestamp(9), reason: EndReason::Logout }), ..session(5, 1_000) },
+    );
+    for presented in 1..9 {
+        let judged = |session, active, now| judge(presented, session, active, WINDOWS, Timestamp(now));
+        assert_eq!(judged(None, true, 1_000), Verdict::Refused(Refusal::UnknownSession));
+        assert_eq!(judged(Some(&ended), true, 1_000), Verdict::Refused(Refusal::Ended(EndReason::Logout)));
+        assert_eq!(judged(Some(&live), false, 1_000), Verdict::Refused(Refusal::UserDisabled));
+        let past_the_end = judged(Some(&live), true, 10_000_000);
+        assert_eq!(past_the_end, Verdict::Refused(Refusal::Ended(EndReason::AbsoluteEnd)));
+    }
+}
+
+/// A small world: tabs of one honest client that share the highest generation any of them was given. Each tab may send
+/// it at any moment; a request is under way for at most `SLOWEST` seconds; its answer may be lost.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct World {
+    now: i64,
+    denied_through: i64,
+    rotated_at: i64,
+    held: i64,
+    under_way: [Option<(i64, i64)>; 2],
+}
+
+const SLOWEST: i64 = 8;
+const STEP: i64 = 4;
+
+/// The client's contract after a lost answer: ask again, soon enough for the request to arrive within the window.
+fn asks_again_in_time(world: World, windows: Windows) -> bool {
+    world.held > world.denied_through || world.now - world.rotated_at + SLOWEST < windows.retry.0
+}
+
+fn arrives_in_time(world: World) -> bool {
+    world.under_way.iter().flatten().all(|(_, sent_at)| world.now - sent_at <= SLOWEST)
+}
+
+/// Walks through every schedule; answers how many presentations were judged, and how many of them as an attack.
+fn explore(windows: Windows) -> (u32, u32) {
+    let start = World { now: 0, denied_through: 0, rotated_at: 0, held: 1, under_way: [None, None] };
+    let (mut seen, mut queue) = (HashSet::from([start]), VecDeque::from([start]));
+    let (mut judged, mut attacks) = (0, 0);
+    while let Some(world) = queue.pop_front() {
+        let mut next = vec![World { now: world.now + STEP, ..world }];
+        for tab in 0..world.under_way.len() {
+            let mut after = world;
+            let Some((presented, _)) = world.under_way[tab] else {
+                after.under_way[tab] = Some((world.held, world.now));
+                next.push(after);
+                continue;
+            };
+            let row = session(world.denied_through, world.rotated_at);
+            let verdict = judge(presented, Some(&row), true, windows, Timestamp(world.now));
+            judged += 1;
+            after.under_way[tab] = None;
+            match verdict.new_mark(presented) {
+                _ if matches!(verdict, Verdict::Reused | Verdict::Heal) => attacks += 1,
+                Some(mark) => (after.denied_through, after.rotated_at) = (mark, world.now),
+                None => {}
+            }
+            let answered = World { held: after.held.max(after.denied_through + 1), ..after };
+            next.extend([after, answered]);
+        }
+        for world in next {
+            let honest = asks_again_in_time(world, windows) && arrives_in_time(world);
+            if world.now <= 60 && honest && seen.insert(world) {
+                queue.push_back(world);
+            }
+        }
+    }
+    (judged, attacks)
+}
+
+#[test]
+fn no_schedule_of_honest_tabs_with_slow_and_lost_messages_ends_the_session() {
+    let (judged, attacks) = explore(Windows { settle: Seconds(10), retry: Seconds(24) });
+    assert!(judged > 10_000, "the search must cover something: {judged}");
+    assert_eq!(attacks, 0);
+}
+
+#[test]
+fn the_same_search_finds_the_schedules_that_the_settle_window_is_there_for() {
+    let (_, attacks) = explore(Windows { settle: Seconds::ZERO, retry: Seconds(24) });
+    assert!(attacks > 0);
+}
+
+#[test]
+fn a_copied_token_is_found_once_its_successor_has_rotated_however_short_the_waits() {
+    for waits in [[10, 10], [30, 90], [300, 300]] {
+        let mut row = session(0, 0);
+        let mut now = Timestamp(0);
+        for (presented, wait) in (1..).zip(waits) {
+            now = now + Seconds(wait);
+            assert_eq!(judge(presented, Some(&row), true, WINDOWS, now), Verdict::Rotate);
+            row = session(presented, now.0);
+        }
+        assert_eq!(judge(1, Some(&row), true, WINDOWS, now), Verdict::Reused);
+    }
+}

@@ -1,0 +1,117 @@
+//! A session: one login on one device, one row however often it is refreshed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::id::{SessionId, UserId};
+use crate::clock::Timestamp;
+
+/// A session as its row holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The `sid` of its tokens.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// Where it was opened.
+    pub device: Device,
+    /// When it was opened: the `auth_time` of its access tokens.
+    pub created_at: Timestamp,
+    /// Its absolute end.
+    pub expires_at: Timestamp,
+    /// The high-water mark: every generation up to it is on the denylist, the next one is live.
+    pub denied_through: i64,
+    /// When the mark last moved (or the session was opened): the `iat` of the live refresh token.
+    pub rotated_at: Timestamp,
+    /// When the live refresh token expires: the end for lack of use.
+    pub refresh_expires_at: Timestamp,
+    /// When and why it was ended, if somebody ended it.
+    pub end: Option<End>,
+}
+
+/// What a login tells about the device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Device {
+    /// The client's own name for it.
+    pub label: Option<String>,
+    /// The `User-Agent` header.
+    pub user_agent: Option<String>,
+    /// The network address.
+    pub ip: Option<String>,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: EndReason,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// Its owner logged out or revoked the refresh token.
+    Logout,
+    /// The password was changed.
+    PasswordChanged,
+    /// The account was disabled.
+    UserDisabled,
+    /// An invalidated refresh token was presented.
+    Reuse,
+    /// Nobody refreshed it for the idle lifetime.
+    Idle,
+    /// It reached its absolute end.
+    AbsoluteEnd,
+}
+
+const REASONS: [(EndReason, &str); 6] = [
+    (EndReason::Logout, "logout"),
+    (EndReason::PasswordChanged, "password_changed"),
+    (EndReason::UserDisabled, "user_disabled"),
+    (EndReason::Reuse, "reuse"),
+    (EndReason::Idle, "idle"),
+    (EndReason::AbsoluteEnd, "absolute_end"),
+];
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REASONS.iter().find(|(reason, _)| reason == self).map_or("", |(_, name)| name))
+    }
+}
+
+/// A stored reason that this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown end reason {0:?}")]
+pub struct UnknownEndReason(String);
+
+impl FromStr for EndReason {
+    type Err = UnknownEndReason;
+
+    fn from_str(text: &str) -> Result<Self, UnknownEndReason> {
+        let known = REASONS.iter().find(|(_, name)| *name == text);
+        known.map(|(reason, _)| *reason).ok_or_else(|| UnknownEndReason(text.to_owned()))
+    }
+}
+
+impl Session {
+    /// How the session ended, if it has: ended by somebody, or by the passing of time, which needs no write.
+    #[must_use]
+    pub fn end(&self, now: Timestamp) -> Option<End> {
+        let lapsed = if now >= self.expires_at {
+            Some(End { at: self.expires_at, reason: EndReason::AbsoluteEnd })
+        } else if now >= self.refresh_expires_at {
+            Some(End { at: self.refresh_expires_at, reason: EndReason::Idle })
+        } else {
+            None
+        };
+        self.end.or(lapsed)
+    }
+
+    /// The generation of the live refresh token.
+    #[must_use]
+    pub fn live_generation(&self) -> i64 {
+        self.denied_through.saturating_add(1)
+    }
+}

@@ -1,0 +1,172 @@
+//! Who can log in: a user, the normal form of a username, an e-mail address and roles.
+
+use std::fmt;
+use std::str::FromStr;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::id::UserId;
+use crate::clock::Timestamp;
+
+/// A user, without the password hash: that stays between the store and the login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The `sub` of the user's tokens.
+    pub id: UserId,
+    /// The name to log in with.
+    pub username: Username,
+    /// Where to write to.
+    pub email: Option<Email>,
+    /// What the user may do, in the words of the services that ask.
+    pub roles: Roles,
+    /// Since when the account is disabled.
+    pub disabled_at: Option<Timestamp>,
+    /// When the account was created.
+    pub created_at: Timestamp,
+}
+
+/// A text that is not what its field wants, and what it wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadText(pub &'static str);
+
+/// A username in its normal form: NFKC, lower case, so that no two accounts look alike by case or width.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Username(String);
+
+const MOST_USERNAME_CHARS: usize = 128;
+
+impl FromStr for Username {
+    type Err = BadText;
+
+    fn from_str(text: &str) -> Result<Self, BadText> {
+        // Lower-casing can leave NFKC, so it is applied again: the result is the same for every spelling.
+        let folded: String = text.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect();
+        if folded.is_empty() || folded.chars().count() > MOST_USERNAME_CHARS {
+            return Err(BadText("must have 1 to 128 characters"));
+        }
+        if folded.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(BadText("must not contain spaces or control characters"));
+        }
+        Ok(Self(folded))
+    }
+}
+
+/// An e-mail address, as written; only its outline is checked, delivery proves the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Email(String);
+
+impl FromStr for Email {
+    type Err = BadText;
+
+    fn from_str(text: &str) -> Result<Self, BadText> {
+        let text = text.trim();
+        let parts = text.rsplit_once('@');
+        let plausible = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+        // RFC 5321 section 4.5.3.1.3: a path is at most 256 octets with its brackets.
+        if !plausible || text.len() > 254 || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(BadText("must be an e-mail address, as in ada@example.com"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The roles of a user, sorted and each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roles(Vec<String>);
+
+/// The role that may administer this service.
+pub const ADMIN_ROLE: &str = "admin";
+
+impl Roles {
+    /// Roles from their names.
+    ///
+    /// # Errors
+    /// [`BadText`] when a name has other characters than the storage and the claim can carry.
+    pub fn new(names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, BadText> {
+        let mut roles = Vec::new();
+        for name in names {
+            let name = name.as_ref();
+            let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b));
+            if name.is_empty() || name.len() > 64 || !plain {
+                return Err(BadText("a role has 1 to 64 letters, digits or any of _ - . : /"));
+            }
+            roles.push(name.to_owned());
+        }
+        roles.sort_unstable();
+        roles.dedup();
+        Ok(Self(roles))
+    }
+
+    /// The names.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// The stored form: names separated by single spaces.
+impl fmt::Display for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+impl FromStr for Roles {
+    type Err = BadText;
+
+    fn from_str(text: &str) -> Result<Self, BadText> {
+        Self::new(text.split_ascii_whitespace())
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames_that_look_alike_are_the_same() {
+        let plain: Username = "ada".parse().unwrap();
+        for spelling in ["Ada", " ADA ", "\u{ff21}da", "\u{1d400}da"] {
+            assert_eq!(spelling.parse::<Username>().unwrap(), plain, "{spelling:?}");
+        }
+        let normal: Username = "\u{3d2}\u{301}x".parse().unwrap();
+        assert_eq!(normal.to_string().parse::<Username>().unwrap(), normal, "the normal form is stable");
+    }
+
+    #[test]
+    fn a_username_that_cannot_be_typed_or_told_apart_is_refused() {
+        for bad in ["", "  ", "a b", "a\u{a0}b", "a\nb", "a\0b", &"x".repeat(129)] {
+            assert!(bad.parse::<Username>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_a_domain_is_refused() {
+        for bad in ["", "ada", "@example.com", "ada@", "ada lovelace@example.com"] {
+            assert!(bad.parse::<Email>().is_err(), "{bad:?}");
+        }
+        assert!("ada@example.com".parse::<Email>().is_ok());
+    }
+
+    #[test]
+    fn roles_survive_storage() {
+        let roles = Roles::new(["editor", "admin", "editor"]).unwrap();
+        assert_eq!(roles.names(), ["admin", "editor"]);
+        assert_eq!(roles.to_string().parse::<Roles>().unwrap(), roles);
+        assert!(Roles::new(["two words"]).is_err());
+        assert!(Roles::new([""]).is_err());
+    }
+}

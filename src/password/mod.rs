@@ -1,0 +1,37 @@
+//! Passwords: what may be one, and how they are hashed.
+
+mod hasher;
+mod policy;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+pub use hasher::{HashError, Hasher, Verified};
+pub use policy::{PasswordProblem, check};
+
+use crate::secret::Secret;
+
+/// The longest password in bytes; a longer one is refused before any work is done on it, never cut.
+pub const MOST_PASSWORD_BYTES: usize = 1_024;
+
+/// A password as it is hashed: in Unicode normal form C, so that it is the same from every keyboard
+/// ([RFC 8265 section 4.2.2](https://www.rfc-editor.org/rfc/rfc8265#section-4.2.2)).
+#[derive(Clone, Debug)]
+pub struct Password(Secret<String>);
+
+impl Password {
+    /// A password from what was typed.
+    ///
+    /// # Errors
+    /// [`PasswordProblem::TooLong`].
+    pub fn new(typed: &Secret<String>) -> Result<Self, PasswordProblem> {
+        let typed = typed.expose();
+        if typed.len() > MOST_PASSWORD_BYTES {
+            return Err(PasswordProblem::TooLong);
+        }
+        Ok(Self(Secret::new(typed.nfc().collect())))
+    }
+
+    fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}

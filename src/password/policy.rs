@@ -1,0 +1,105 @@
+//! What may be a password: long enough and hard to guess; no composition rules and no expiry
+//! (NIST SP 800-63B-4 section 3.1.1.2, OWASP ASVS 5.0 section 6.2).
+
+use super::{MOST_PASSWORD_BYTES, Password};
+
+/// ASVS 6.2.1: at least 8 characters; 15 advised.
+const LEAST_PASSWORD_CHARS: usize = 8;
+
+/// Below a million guesses a password falls to any list of common ones (ASVS 6.2.4 asks for the first 3000).
+const LEAST_GUESSES: u64 = 1_000_000;
+
+/// Why a text may not be a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordProblem {
+    /// Too short.
+    #[error("must have at least {LEAST_PASSWORD_CHARS} characters; 15 or more are advised")]
+    TooShort,
+    /// Too long.
+    #[error("must have at most {MOST_PASSWORD_BYTES} bytes")]
+    TooLong,
+    /// On a list of common passwords, or as easy to guess; with advice.
+    #[error("is too easy to guess. {0}")]
+    TooCommon(String),
+}
+
+impl PasswordProblem {
+    /// A stable name.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooShort => "password_too_short",
+            Self::TooLong => "password_too_long",
+            Self::TooCommon(_) => "password_too_common",
+        }
+    }
+}
+
+/// Checks a password that somebody wants to have. `known` are words that an attacker tries first: the username, the
+/// e-mail address.
+///
+/// # Errors
+/// The [`PasswordProblem`], with advice for the user.
+pub fn check(password: &Password, known: &[&str]) -> Result<(), PasswordProblem> {
+    let text = password.expose();
+    if text.chars().count() < LEAST_PASSWORD_CHARS {
+        return Err(PasswordProblem::TooShort);
+    }
+    let estimate = zxcvbn::zxcvbn(text, known);
+    if estimate.guesses() >= LEAST_GUESSES {
+        return Ok(());
+    }
+    let mut advice = Vec::new();
+    if let Some(feedback) = estimate.feedback() {
+        advice.extend(feedback.warning().map(|warning| warning.to_string()));
+        advice.extend(feedback.suggestions().iter().map(ToString::to_string));
+    }
+    Err(PasswordProblem::TooCommon(advice.join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn problem(text: &str) -> Option<&'static str> {
+        let password = match Password::new(&Secret::new(text.to_owned())) {
+            Ok(password) => password,
+            Err(problem) => return Some(problem.code()),
+        };
+        check(&password, &["ada", "ada@example.com"]).err().map(|problem| problem.code())
+    }
+
+    #[test]
+    fn common_and_guessable_passwords_are_refused() {
+        for text in ["password", "12345678", "qwertyuiop", "Password1", "aaaaaaaaaaaa", "adaadaada", "ada@example.com"]
+        {
+            assert_eq!(problem(text), Some("password_too_common"), "{text}");
+        }
+    }
+
+    #[test]
+    fn length_is_counted_in_characters_below_and_in_bytes_above() {
+        assert_eq!(problem("x7#Kp2!"), Some("password_too_short"));
+        assert_eq!(problem("\u{e9}\u{df}\u{f8}\u{17c}\u{3b1}\u{3c9}\u{436}"), Some("password_too_short"));
+        assert_eq!(problem(&"k9#Lq".repeat(205)), Some("password_too_long"));
+    }
+
+    #[test]
+    fn long_passwords_and_spaces_and_any_script_are_welcome() {
+        for text in [
+            "correct horse battery staple",
+            "\u{440}\u{44b}\u{431}\u{430} \u{43d}\u{430} \u{43b}\u{443}\u{43d}\u{435}",
+            &"k9#Lq ".repeat(100),
+        ] {
+            assert_eq!(problem(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn composed_and_decomposed_spellings_are_one_password() {
+        let composed = Password::new(&Secret::new("\u{e9}clair-au-chocolat".to_owned())).unwrap();
+        let decomposed = Password::new(&Secret::new("e\u{301}clair-au-chocolat".to_owned())).unwrap();
+        assert_eq!(composed.expose(), decomposed.expose());
+    }
+}

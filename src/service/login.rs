@@ -1,0 +1,86 @@
+//! Logging in with a password: a new session and its first pair.
+
+use super::pair::{Pair, mint, refresh_expires_at};
+use crate::app::Issuer;
+use crate::clock::Seconds;
+use crate::error::Error;
+use crate::model::id::SessionId;
+use crate::model::session::{Device, Session};
+use crate::model::user::Username;
+use crate::password::{HashError, Password, PasswordProblem};
+use crate::secret::Secret;
+use crate::store::Credentials;
+
+/// Logs in.
+///
+/// An unknown user and a wrong password cost the same work and get the same answer (ASVS 6.3.8); only who knows the
+/// right password learns that the account is disabled.
+///
+/// # Errors
+/// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Invalid`] for a password that is too long,
+/// [`Error::Overloaded`] when too many logins are waiting, [`Error::Unavailable`].
+pub fn login(issuer: &Issuer, username: &str, password: &Secret<String>, device: Device) -> Result<Pair, Error> {
+    let app = &issuer.app;
+    let password = Password::new(password)?;
+    // A text that no username can be is the name of nobody.
+    let known = match username.parse::<Username>() {
+        Ok(username) => app.store.read(|tx| tx.find_credentials(&username))?,
+        Err(_nobody) => None,
+    };
+    let verified = app.hasher.verify(&password, known.as_ref().map(|known| known.password_hash.as_str()))?;
+    let Some(Credentials { user, password_hash }) = known.filter(|_| verified.matches) else {
+        log::warn!(ip = device.ip.as_deref().unwrap_or_default(); "login refused: bad credentials");
+        return Err(Error::BadCredentials);
+    };
+    if user.disabled_at.is_some() {
+        log::warn!(user:% = user.id, ip = device.ip.as_deref().unwrap_or_default(); "login refused: account disabled");
+        return Err(Error::AccountDisabled);
+    }
+    let renewed = if verified.outdated { app.hasher.hash(&password)? } else { password_hash.clone() };
+
+    let now = app.clock.now();
+    let lifetimes = app.config.lifetimes;
+    let expires_at = now + lifetimes.session;
+    let session = Session {
+        id: SessionId::generate(now, &*app.entropy)?,
+        user_id: user.id,
+        device,
+        created_at: now,
+        expires_at,
+        denied_through: 0,
+        rotated_at: now,
+        refresh_expires_at: refresh_expires_at(now, lifetimes.refresh_idle, expires_at),
+        end: None,
+    };
+    let recorded = app.store.write(|tx| {
+        let recorded = tx.record_login(user.id, &password_hash, &renewed, now)?;
+        if recorded {
+            tx.insert_session(&session)?;
+        }
+        Ok(recorded)
+    })?;
+    if !recorded {
+        // Another password, or a disabled account, since the check above: what was true then is not any more.
+        return Err(Error::BadCredentials);
+    }
+    log::info!(user:% = user.id, session:% = session.id; "login");
+    mint(issuer, &session, user, now)
+}
+
+/// When to come back after the hashing threads were busy.
+const RETRY_AFTER: Seconds = Seconds(5);
+
+impl From<HashError> for Error {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::Overloaded { retry_after: RETRY_AFTER },
+            HashError::Unusable(_) | HashError::NoEntropy(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<PasswordProblem> for Error {
+    fn from(problem: PasswordProblem) -> Self {
+        Self::invalid("password", problem.code(), problem.to_string())
+    }
+}

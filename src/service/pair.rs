@@ -1,0 +1,106 @@
+//! The pair of tokens that a login and a refresh answer with.
+
+use crate::app::Issuer;
+use crate::clock::{Seconds, Timestamp};
+use crate::error::Error;
+use crate::jwt::{AccessClaims, Audience, RefreshClaims};
+use crate::model::id::{Jti, SessionId};
+use crate::model::session::Session;
+use crate::model::user::User;
+
+/// The `client_id` of every session, as long as this service knows no other clients than its own users' apps
+/// ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) requires the claim).
+const FIRST_PARTY: &str = "first-party";
+
+/// How the user proved who they are ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
+const PASSWORD: &str = "pwd";
+
+/// A pair and what a client needs to know about it.
+pub struct Pair {
+    /// The access token.
+    pub access_token: String,
+    /// How long it is valid.
+    pub expires_in: Seconds,
+    /// The refresh token.
+    pub refresh_token: String,
+    /// How long it is valid.
+    pub refresh_expires_in: Seconds,
+    /// When to refresh.
+    pub refresh_after: Seconds,
+    /// The refresh token's generation: of two pairs of one session, the higher one is newer.
+    pub refresh_generation: i64,
+    /// The session.
+    pub session_id: SessionId,
+    /// Its user.
+    pub user: User,
+}
+
+/// Signs the pair of a session as its row stands: the live refresh token, and a new access token.
+///
+/// # Errors
+/// [`Error::Internal`] when there is no randomness or the crypto library fails.
+pub fn mint(issuer: &Issuer, session: &Session, user: User, now: Timestamp) -> Result<Pair, Error> {
+    let config = &issuer.app.config;
+    let expires_at = session.expires_at.min(now + config.lifetimes.access);
+    let access_token = issuer.keys.sign_access(&AccessClaims {
+        iss: config.issuer.clone(),
+        sub: user.id,
+        aud: Audience::One(config.audience.clone()),
+        exp: expires_at,
+        iat: now,
+        jti: Jti::generate(&*issuer.app.entropy)?,
+        client_id: FIRST_PARTY.to_owned(),
+        sid: session.id,
+        auth_time: session.created_at,
+        amr: vec![PASSWORD.to_owned()],
+        roles: user.roles.names().to_vec(),
+    })?;
+    let generation = session.live_generation();
+    let refresh_token = issuer.keys.sign_refresh(&RefreshClaims {
+        iss: config.issuer.clone(),
+        sub: user.id,
+        aud: Audience::One(config.issuer.clone()),
+        iat: session.rotated_at,
+        exp: session.refresh_expires_at,
+        sid: session.id,
+        generation,
+        jti: format!("{}.{generation}", session.id),
+        client_id: FIRST_PARTY.to_owned(),
+    })?;
+    let expires_in = expires_at - now;
+    Ok(Pair {
+        access_token,
+        expires_in,
+        refresh_token,
+        refresh_expires_in: session.refresh_expires_at - now,
+        refresh_after: jittered(expires_in, issuer.app.entropy.bytes::<1>()?),
+        refresh_generation: generation,
+        session_id: session.id,
+        user,
+    })
+}
+
+/// From 60 to 80 percent of the lifetime: early enough for a retry, and spread so that clients that started together
+/// do not come back together.
+fn jittered(lifetime: Seconds, [random]: [u8; 1]) -> Seconds {
+    let permille = 600 + 200 * i64::from(random) / 255;
+    Seconds((lifetime.0.saturating_mul(permille) / 1_000).max(1))
+}
+
+/// When a refresh token that is made now expires: after the idle lifetime, at the session's end at the latest.
+#[must_use]
+pub fn refresh_expires_at(now: Timestamp, idle: Seconds, session_end: Timestamp) -> Timestamp {
+    session_end.min(now + idle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refresh_after_lies_between_60_and_80_percent_of_the_lifetime_and_is_never_zero() {
+        assert_eq!(jittered(Seconds(300), [0]), Seconds(180));
+        assert_eq!(jittered(Seconds(300), [255]), Seconds(240));
+        assert_eq!(jittered(Seconds(1), [0]), Seconds(1));
+    }
+}

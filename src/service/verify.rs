@@ -1,0 +1,62 @@
+//! Verifying tokens on behalf of others, and of our own routes.
+
+use crate::app::Issuer;
+use crate::error::Error;
+use crate::jwt::{AccessClaims, RefreshClaims, TokenError};
+use crate::model::rotation::{Verdict, judge};
+
+/// A token of ours, by kind.
+pub enum Token {
+    /// For services.
+    Access(AccessClaims),
+    /// For this service.
+    Refresh(RefreshClaims),
+}
+
+/// Reads a token of ours of either kind: signature, claims and time, but not whether it was revoked.
+///
+/// # Errors
+/// The [`TokenError`] that says why it is none.
+pub fn read(issuer: &Issuer, token: &str) -> Result<Token, TokenError> {
+    let app = &issuer.app;
+    let now = app.clock.now();
+    match issuer.keys.verify_access(token, app.expected(), now) {
+        Err(TokenError::WrongType) => issuer.keys.verify_refresh(token, &app.config.issuer, now).map(Token::Refresh),
+        verified => verified.map(Token::Access),
+    }
+}
+
+/// Verifies an access token without asking the database: the denylist is in memory.
+///
+/// # Errors
+/// The [`TokenError`] that says why not.
+pub fn access_token(issuer: &Issuer, token: &str) -> Result<AccessClaims, TokenError> {
+    let app = &issuer.app;
+    not_denied(issuer, issuer.keys.verify_access(token, app.expected(), app.clock.now())?)
+}
+
+fn not_denied(issuer: &Issuer, claims: AccessClaims) -> Result<AccessClaims, TokenError> {
+    if issuer.denied.denies(&claims) { Err(TokenError::Revoked) } else { Ok(claims) }
+}
+
+/// Verifies a token of either kind. A refresh token is active if a refresh would be answered; nothing is changed, even
+/// when it would not.
+///
+/// # Errors
+/// [`Error::TokenRefused`], [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`]; for
+/// a refresh token also [`Error::Unavailable`].
+pub fn any_token(issuer: &Issuer, token: &str) -> Result<Token, Error> {
+    match read(issuer, token).map_err(Error::TokenRefused)? {
+        Token::Access(claims) => not_denied(issuer, claims).map(Token::Access).map_err(Error::TokenRefused),
+        Token::Refresh(claims) => {
+            let (session, user) = issuer.app.store.read(|tx| tx.find_session(claims.sid))?.unzip();
+            let active = user.is_some_and(|user| user.disabled_at.is_none());
+            let windows = issuer.app.config.lifetimes.windows;
+            match judge(claims.generation, session.as_ref(), active, windows, issuer.app.clock.now()) {
+                Verdict::Refused(refusal) => Err(refusal.into()),
+                Verdict::Reused => Err(Error::TokenRefused(TokenError::Revoked)),
+                Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => Ok(Token::Refresh(claims)),
+            }
+        }
+    }
+}

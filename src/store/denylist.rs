@@ -1,0 +1,75 @@
+//! The table `denylist`.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+
+use super::schema::denylist;
+use super::types::{DbUuid, SqlUuid};
+use super::{ReadTx, WriteTx};
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::model::denial::{Denial, DeniedSubject};
+use crate::model::id::{Id, Jti};
+
+const SESSION: &str = "sid";
+const ACCESS_TOKEN: &str = "jti";
+
+impl ReadTx<'_> {
+    /// What was denied since an instant and is not over yet.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn list_denials(&mut self, since: Timestamp, now: Timestamp) -> Result<Vec<Denial>, Error> {
+        let rows = denylist::table
+            .filter(denylist::denied_at.ge(since.0))
+            .filter(denylist::expires_at.gt(now.0))
+            .select((denylist::subject, denylist::kind, denylist::denied_at, denylist::expires_at))
+            .load::<(DbUuid, String, i64, i64)>(self.0)?;
+        let denial = |(subject, kind, denied_at, expires_at): (DbUuid, String, i64, i64)| {
+            let subject = match kind.as_str() {
+                SESSION => DeniedSubject::Session(Id::from_bytes(subject.0)),
+                ACCESS_TOKEN => DeniedSubject::AccessToken(Jti::from_bytes(subject.0)),
+                _ => return Err(Error::internal(format!("unknown kind of denial {kind:?}"))),
+            };
+            Ok(Denial { subject, denied_at: Timestamp(denied_at), expires_at: Timestamp(expires_at) })
+        };
+        rows.into_iter().map(denial).collect()
+    }
+}
+
+impl WriteTx<'_> {
+    /// Adds a denial; one that is there already stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn insert_denial(&mut self, denial: &Denial) -> Result<(), Error> {
+        let (subject, kind) = match denial.subject {
+            DeniedSubject::Session(id) => (*id.as_bytes(), SESSION),
+            DeniedSubject::AccessToken(jti) => (*jti.as_bytes(), ACCESS_TOKEN),
+        };
+        diesel::sql_query(
+            "insert into denylist (subject, kind, denied_at, expires_at) values ($1, $2, $3, $4) on conflict do nothing",
+        )
+        .bind::<SqlUuid, _>(DbUuid(subject))
+        .bind::<Text, _>(kind)
+        .bind::<BigInt, _>(denial.denied_at.0)
+        .bind::<BigInt, _>(denial.expires_at.0)
+        .execute(self.0)?;
+        Ok(())
+    }
+
+    /// Deletes at most `batch` denials that are over; answers how many.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn purge_denials(&mut self, batch: i64, now: Timestamp) -> Result<usize, Error> {
+        let deleted = diesel::sql_query(
+            "delete from denylist where (subject, kind) in \
+             (select subject, kind from denylist where expires_at <= $1 order by expires_at limit $2)",
+        )
+        .bind::<BigInt, _>(now.0)
+        .bind::<BigInt, _>(batch)
+        .execute(self.0)?;
+        Ok(deleted)
+    }
+}

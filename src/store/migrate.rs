@@ -1,0 +1,64 @@
+//! The schema, embedded in the binary: one folder of twins for each engine.
+
+use diesel::RunQueryDsl as _;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
+
+use super::connection::DbConnection;
+use super::{Store, WriteTx};
+use crate::error::Error;
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// Any number, the same in every instance: who holds this lock migrates.
+const MIGRATION_LOCK: &str = "select pg_advisory_xact_lock(7015418202611220)";
+
+impl Store {
+    /// Applies what is missing; answers its names. Instances that start at once take turns, and all succeed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach, [`Error::Internal`] when a migration fails.
+    pub fn migrate(&self) -> Result<Vec<String>, Error> {
+        self.write(|tx| {
+            tx.lock_migrations()?;
+            let applied = match tx.0 {
+                DbConnection::Sqlite(connection) => names(connection.run_pending_migrations(SQLITE)),
+                DbConnection::Postgres(connection) => names(connection.run_pending_migrations(POSTGRES)),
+            };
+            applied.map_err(Error::Internal)
+        })
+    }
+
+    /// Takes every migration back, the newest first, and with them all data.
+    ///
+    /// # Errors
+    /// As [`Store::migrate`].
+    pub fn revert_all_migrations(&self) -> Result<Vec<String>, Error> {
+        self.write(|tx| {
+            tx.lock_migrations()?;
+            let reverted = match tx.0 {
+                DbConnection::Sqlite(connection) => names(connection.revert_all_migrations(SQLITE)),
+                DbConnection::Postgres(connection) => names(connection.revert_all_migrations(POSTGRES)),
+            };
+            reverted.map_err(Error::Internal)
+        })
+    }
+}
+
+impl WriteTx<'_> {
+    /// On SQLite a write transaction is the lock.
+    fn lock_migrations(&mut self) -> Result<(), Error> {
+        if let DbConnection::Postgres(connection) = &mut self.0 {
+            diesel::sql_query("set local lock_timeout = 0").execute(connection)?;
+            diesel::sql_query("set local statement_timeout = 0").execute(connection)?;
+            diesel::sql_query(MIGRATION_LOCK).execute(connection)?;
+        }
+        Ok(())
+    }
+}
+
+type MigrationResult<'a> = diesel::migration::Result<Vec<diesel::migration::MigrationVersion<'a>>>;
+
+fn names(result: MigrationResult<'_>) -> diesel::migration::Result<Vec<String>> {
+    Ok(result?.iter().map(ToString::to_string).collect())
+}

@@ -1,0 +1,167 @@
+//! Rows: the only room that knows diesel. [`Store::read`] and [`Store::write`] are the two ways in.
+//!
+//! An `Err` out of [`Store::write`] always means that nothing was written. A refusal that must be recorded, such as
+//! a session that ends because a token was reused, leaves as an `Ok`.
+
+mod connection;
+mod denylist;
+mod migrate;
+mod schema;
+mod sessions;
+mod types;
+mod users;
+
+use std::time::Duration;
+
+use diesel::connection::TransactionManager;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+use crate::clock::Seconds;
+use crate::config::{Config, DatabaseUrl};
+use crate::error::Error;
+use connection::{DbConnection, Manager};
+
+pub use sessions::Rotation;
+pub use users::Credentials;
+
+/// How long a request waits for a connection of the pool before it is told that the database is not available.
+const POOL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Access to the database.
+pub struct Store {
+    readers: r2d2::Pool<Manager>,
+    /// On SQLite one connection writes: writers queue here in turn instead of polling for the file's lock.
+    writers: r2d2::Pool<Manager>,
+}
+
+/// A transaction that may read and write.
+pub struct WriteTx<'a>(&'a mut DbConnection);
+
+impl WriteTx<'_> {
+    /// The same transaction, to read with.
+    pub fn reading(&mut self) -> ReadTx<'_> {
+        ReadTx(self.0)
+    }
+}
+
+/// A connection to read with.
+pub struct ReadTx<'a>(&'a mut DbConnection);
+
+impl Store {
+    /// Opens the database. Connections are made when they are needed; one is made now, so that a wrong URL is noticed.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no connection can be made.
+    pub fn open(config: &Config) -> Result<Self, Error> {
+        let manager = || Manager::new(config.database.clone());
+        // The first connection is made outside the pool: the pool hides why it failed.
+        r2d2::ManageConnection::connect(&manager()).map_err(unavailable)?;
+        let pool = |size: u32| {
+            r2d2::Pool::builder()
+                .max_size(size)
+                .min_idle(Some(0))
+                .connection_timeout(POOL_TIMEOUT)
+                .test_on_check_out(false)
+                .error_handler(Box::new(r2d2::NopErrorHandler))
+                .build_unchecked(manager())
+        };
+        let readers = pool(config.database_pool_size);
+        let writers = match config.database {
+            DatabaseUrl::Sqlite(_) => pool(1),
+            DatabaseUrl::Postgres(_) => readers.clone(),
+        };
+        Ok(Self { readers, writers })
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach, or what `work` answers.
+    pub fn read<T>(&self, mut work: impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        Self::with_open(&self.readers, |connection| work(&mut ReadTx(connection))).map(|(value, _)| value)
+    }
+
+    /// Reads and writes in one transaction; what is answered is durable.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach, or what `work` answers. Nothing is written then.
+    pub fn write<T>(&self, work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let ((), mut pooled) = Self::with_open(&self.writers, |connection| Ok(connection.begin_write()?))?;
+        let outcome = work(&mut WriteTx(&mut pooled.connection));
+        let finished = match outcome {
+            Ok(value) => Transactions::commit_transaction(&mut pooled.connection).map(|()| value).map_err(Error::from),
+            Err(error) => match Transactions::rollback_transaction(&mut pooled.connection) {
+                Ok(()) => Err(error),
+                Err(cause) => Err(cause.into()),
+            },
+        };
+        pooled.broken = matches!(finished, Err(Error::Unavailable(_)));
+        finished
+    }
+
+    /// Does `first` with a connection of the pool; answers also the connection. One that died while it was idle fails
+    /// at its first statement; nothing has happened then, so it is dropped and the next one tried.
+    fn with_open<T>(
+        pool: &r2d2::Pool<Manager>,
+        mut first: impl FnMut(&mut DbConnection) -> Result<T, Error>,
+    ) -> Result<(T, r2d2::PooledConnection<Manager>), Error> {
+        let mut spare = pool.max_size();
+        loop {
+            let mut pooled = pool.get().map_err(unavailable)?;
+            match first(&mut pooled.connection) {
+                Ok(value) => return Ok((value, pooled)),
+                Err(error) => {
+                    pooled.broken = matches!(error, Error::Unavailable(_));
+                    if spare == 0 || !is_closed(&error) {
+                        return Err(error);
+                    }
+                    spare = spare.saturating_sub(1);
+                }
+            }
+        }
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it does not.
+    pub fn ping(&self) -> Result<(), Error> {
+        self.read(|tx| {
+            diesel::RunQueryDsl::execute(diesel::sql_query("select 1"), tx.0)?;
+            Ok(())
+        })
+    }
+}
+
+type Transactions = <DbConnection as diesel::Connection>::TransactionManager;
+
+fn is_closed(error: &Error) -> bool {
+    let Error::Unavailable(cause) = error else { return false };
+    let cause = cause.downcast_ref::<DieselError>();
+    matches!(cause, Some(DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _)))
+}
+
+fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Unavailable(Box::new(cause))
+}
+
+/// What the database could not do is [`Error::Unavailable`]; what we asked wrongly is [`Error::Internal`].
+impl From<DieselError> for Error {
+    fn from(error: DieselError) -> Self {
+        use DatabaseErrorKind as Kind;
+        match error {
+            DieselError::DatabaseError(
+                Kind::UniqueViolation | Kind::ForeignKeyViolation | Kind::NotNullViolation | Kind::CheckViolation,
+                _,
+            )
+            | DieselError::NotFound
+            | DieselError::QueryBuilderError(_)
+            | DieselError::DeserializationError(_)
+            | DieselError::SerializationError(_) => Self::internal(error),
+            _ => unavailable(error),
+        }
+    }
+}
+
+/// When to come back after the database was out of reach.
+pub const RETRY_AFTER: Seconds = Seconds(5);

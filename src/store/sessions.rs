@@ -1,0 +1,199 @@
+//! The table `sessions`.
+
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use super::schema::{sessions, users};
+use super::types::{DbUuid, SqlUuid};
+use super::users::UserRow;
+use super::{ReadTx, WriteTx};
+use crate::clock::{Seconds, Timestamp};
+use crate::error::Error;
+use crate::model::denial::Denial;
+use crate::model::id::{Id, SessionId, UserId};
+use crate::model::session::{Device, End, Session};
+use crate::model::user::User;
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions)]
+struct SessionRow {
+    id: DbUuid,
+    user_id: DbUuid,
+    label: Option<String>,
+    user_agent: Option<String>,
+    ip: Option<String>,
+    created_at: i64,
+    expires_at: i64,
+    denied_through: i64,
+    rotated_at: i64,
+    refresh_expires_at: i64,
+    ended_at: Option<i64>,
+    end_reason: Option<String>,
+}
+
+impl SessionRow {
+    fn into_session(self) -> Result<Session, Error> {
+        let end = match (self.ended_at, self.end_reason) {
+            (Some(at), Some(reason)) => {
+                Some(End { at: Timestamp(at), reason: reason.parse().map_err(Error::internal)? })
+            }
+            _ => None,
+        };
+        Ok(Session {
+            id: Id::from_bytes(self.id.0),
+            user_id: Id::from_bytes(self.user_id.0),
+            device: Device { label: self.label, user_agent: self.user_agent, ip: self.ip },
+            created_at: Timestamp(self.created_at),
+            expires_at: Timestamp(self.expires_at),
+            denied_through: self.denied_through,
+            rotated_at: Timestamp(self.rotated_at),
+            refresh_expires_at: Timestamp(self.refresh_expires_at),
+            end,
+        })
+    }
+}
+
+impl From<&Session> for SessionRow {
+    fn from(session: &Session) -> Self {
+        Self {
+            id: DbUuid(*session.id.as_bytes()),
+            user_id: DbUuid(*session.user_id.as_bytes()),
+            label: session.device.label.clone(),
+            user_agent: session.device.user_agent.clone(),
+            ip: session.device.ip.clone(),
+            created_at: session.created_at.0,
+            expires_at: session.expires_at.0,
+            denied_through: session.denied_through,
+            rotated_at: session.rotated_at.0,
+            refresh_expires_at: session.refresh_expires_at.0,
+            ended_at: session.end.map(|end| end.at.0),
+            end_reason: session.end.map(|end| end.reason.to_string()),
+        }
+    }
+}
+
+/// A move of a session's mark.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    /// Where the mark was when it was judged.
+    pub from: i64,
+    /// Where it goes.
+    pub to: i64,
+    /// When.
+    pub rotated_at: Timestamp,
+    /// When the new live token expires.
+    pub refresh_expires_at: Timestamp,
+}
+
+impl ReadTx<'_> {
+    /// A session and its user.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn find_session(&mut self, id: SessionId) -> Result<Option<(Session, User)>, Error> {
+        let found = sessions::table
+            .inner_join(users::table)
+            .filter(sessions::id.eq(DbUuid(*id.as_bytes())))
+            .select((SessionRow::as_select(), UserRow::as_select()))
+            .first::<(SessionRow, UserRow)>(self.0)
+            .optional()?;
+        found.map(|(session, user)| Ok((session.into_session()?, user.into_user()?))).transpose()
+    }
+}
+
+impl WriteTx<'_> {
+    /// Adds a session.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn insert_session(&mut self, session: &Session) -> Result<(), Error> {
+        diesel::insert_into(sessions::table).values(SessionRow::from(session)).execute(self.0)?;
+        Ok(())
+    }
+
+    /// Moves the mark, if it is still where it was when it was judged and the session is alive. Answers whether it was.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn rotate_session(&mut self, id: SessionId, rotation: Rotation) -> Result<bool, Error> {
+        let unmoved = sessions::table
+            .find(DbUuid(*id.as_bytes()))
+            .filter(sessions::denied_through.eq(rotation.from))
+            .filter(sessions::ended_at.is_null());
+        let changed = diesel::update(unmoved)
+            .set((
+                sessions::denied_through.eq(rotation.to),
+                sessions::rotated_at.eq(rotation.rotated_at.0),
+                sessions::refresh_expires_at.eq(rotation.refresh_expires_at.0),
+            ))
+            .execute(self.0)?;
+        Ok(changed == 1)
+    }
+
+    /// Ends a session and puts it on the denylist. Answers the denial, or nothing if it had ended before.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn end_session(&mut self, id: SessionId, end: End, access: Seconds) -> Result<Option<Denial>, Error> {
+        let alive = sessions::table.find(DbUuid(*id.as_bytes())).filter(sessions::ended_at.is_null());
+        let changed = diesel::update(alive)
+            .set((sessions::ended_at.eq(end.at.0), sessions::end_reason.eq(end.reason.to_string())))
+            .execute(self.0)?;
+        if changed == 0 {
+            return Ok(None);
+        }
+        let denial = Denial::of_session(id, end.at, access);
+        self.insert_denial(&denial)?;
+        Ok(Some(denial))
+    }
+
+    /// Ends every live session of a user; answers their denials.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn end_sessions_of(&mut self, user: UserId, end: End, access: Seconds) -> Result<Vec<Denial>, Error> {
+        let ids = sessions::table
+            .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
+            .filter(sessions::ended_at.is_null())
+            .filter(sessions::expires_at.gt(end.at.0))
+            .select(sessions::id)
+            .load::<DbUuid>(self.0)?;
+        let mut denials = Vec::new();
+        for id in ids {
+            denials.extend(self.end_session(Id::from_bytes(id.0), end, access)?);
+        }
+        Ok(denials)
+    }
+
+    /// Looks at the `batch` sessions that follow `after` and deletes those that ended before `before`, in whichever
+    /// way. Answers how many, and where the next batch begins, if this was not the last. Walking along the primary key
+    /// needs no index on what a rotation writes.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn purge_sessions(
+        &mut self,
+        after: Option<SessionId>,
+        batch: i64,
+        before: Timestamp,
+    ) -> Result<(usize, Option<SessionId>), Error> {
+        let first = DbUuid(after.map_or([0; 16], |id| *id.as_bytes()));
+        let ids = sessions::table
+            .filter(sessions::id.gt(first))
+            .order(sessions::id)
+            .limit(batch)
+            .select(sessions::id)
+            .load::<DbUuid>(self.0)?;
+        let Some(last) = ids.last().copied() else { return Ok((0, None)) };
+        let deleted = diesel::sql_query(
+            "delete from sessions where id > $1 and id <= $2 \
+             and (ended_at <= $3 or expires_at <= $3 or refresh_expires_at <= $3)",
+        )
+        .bind::<SqlUuid, _>(first)
+        .bind::<SqlUuid, _>(last)
+        .bind::<BigInt, _>(before.0)
+        .execute(self.0)?;
+        let complete = i64::try_from(ids.len()).is_ok_and(|found| found == batch);
+        Ok((deleted, complete.then(|| Id::from_bytes(last.0))))
+    }
+}
