@@ -1,1 +1,174 @@
+//! The law of the house: what each room may know, and that the documents keep up with the code.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tokensmith::config::VARIABLES;
+use tokensmith::http::ROUTES;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every source file, by its path below `src`.
+fn sources() -> BTreeMap<String, String> {
+    let (mut folders, mut files) = (vec![root().join("src")], BTreeMap::new());
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(root().join("src")).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// The room that a file is in: its folder, or its own name.
+fn room(file: &str) -> &str {
+    file.split_once('/').map_or(file, |(folder, _)| folder).trim_end_matches(".rs")
+}
+
+/// The names that follow `prefix` in code, comments left out.
+fn names_after<'a>(text: &'a str, prefix: &str) -> BTreeSet<&'a str> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let after = code.flat_map(|line| line.match_indices(prefix).map(move |(at, _)| &line[at + prefix.len()..]));
+    after.filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()).collect()
+}
+
+#[test]
+fn each_crate_is_known_in_its_room_only() {
+    let law: [(&str, &[&str]); 17] = [
+        ("actix_cors", &["http"]),
+        ("actix_web", &["http"]),
+        ("argon2", &["password"]),
+        ("aws_lc_rs", &["entropy", "jwt", "password"]),
+        ("clap", &["cli"]),
+        ("diesel", &["store"]),
+        ("diesel_migrations", &["store"]),
+        ("dotenvy", &["cli"]),
+        ("env_logger", &["cli"]),
+        ("ipnet", &["config", "http"]),
+        ("jsonwebtoken", &["jwt"]),
+        ("pem", &["jwt"]),
+        ("r2d2", &["store"]),
+        ("rpassword", &["cli"]),
+        ("time", &["clock", "jwt"]),
+        ("unicode_normalization", &["model", "password"]),
+        ("zxcvbn", &["password"]),
+    ];
+    for (file, text) in sources() {
+        for (name, rooms) in law {
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let path = format!("{name}::");
+            let named = code.into_iter().any(|line| {
+                line.match_indices(&path).any(|(at, _)| {
+                    !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':' || c == '{')
+                })
+            });
+            assert!(!named || rooms.contains(&room(&file)), "{file} names {name}");
+        }
+    }
+}
+
+#[test]
+fn knowledge_flows_one_way() {
+    let law: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("clock", [].as_slice()),
+        ("entropy", &[]),
+        ("secret", &[]),
+        ("model", &["clock", "entropy"]),
+        ("jwt", &["clock", "model"]),
+        ("verifier", &["clock", "jwt"]),
+        ("config", &["clock", "jwt", "model", "secret"]),
+        ("error", &["clock", "entropy", "jwt", "model"]),
+        ("password", &["config", "entropy", "secret"]),
+        ("store", &["clock", "config", "error", "model", "secret"]),
+        ("app", &["clock", "config", "entropy", "error", "jwt", "password", "service", "store"]),
+        ("service", &["app", "clock", "config", "entropy", "error", "jwt", "model", "password", "secret", "store"]),
+        ("http", &["app", "clock", "error", "jwt", "model", "secret", "service", "store"]),
+        ("cli", &["app", "clock", "config", "entropy", "error", "http", "jwt", "secret", "service"]),
+    ]);
+    for (file, text) in sources() {
+        let room = room(&file);
+        if ["lib", "main"].contains(&room) {
+            continue;
+        }
+        // Unit tests may reach further: they build what they need.
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        if file.contains("tests") {
+            continue;
+        }
+        let allowed = law.get(room).unwrap_or_else(|| panic!("{file}: the law does not know this room"));
+        for known in names_after(text, "crate::") {
+            assert!(known == room || allowed.contains(&known), "{file} knows of {known}");
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_holds_and_is_short() {
+    for (file, text) in sources() {
+        let header = if file == "lib.rs" { text.contains("\n//! ") } else { text.starts_with("//! ") };
+        assert!(header, "{file} must open with //!");
+        assert!(text.lines().count() <= 400, "{file} is too long");
+    }
+    assert!(fs::read_to_string(root().join("src/main.rs")).unwrap().lines().count() <= 40);
+}
+
+#[test]
+fn the_two_migration_folders_are_twins() {
+    let names = |engine: &str| -> BTreeSet<PathBuf> {
+        let folder = root().join("migrations").join(engine);
+        let migrations = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let files = migrations.flat_map(|path| fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        files.map(|path| path.strip_prefix(&folder).unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("sqlite"), names("postgres"));
+    assert_eq!(names("sqlite").len() % 2, 0, "each has an up.sql and a down.sql");
+}
+
+fn readme() -> String {
+    fs::read_to_string(root().join("README.md")).unwrap()
+}
+
+#[test]
+fn every_route_is_documented() {
+    for route in ROUTES {
+        let row = format!("`{} {}`", route.method, route.path);
+        assert!(readme().contains(&row), "README lacks {row}");
+    }
+}
+
+#[test]
+fn every_setting_is_documented_with_its_default() {
+    for variable in VARIABLES {
+        let default = if variable.default.is_empty() { String::new() } else { format!("`{}`", variable.default) };
+        let row = format!("| `{}` | {default} | {} |", variable.name, variable.help);
+        assert!(readme().contains(&row), "README lacks\n{row}");
+    }
+}
+
+/// The codes are read from the source, so that a new one cannot be forgotten.
+#[test]
+fn every_error_code_is_documented() {
+    let sources = sources();
+    let problem = sources.get("http/problem.rs").unwrap();
+    let quoted = |line: &str| line.split('"').nth(1).map(str::to_owned);
+    let of_errors = problem.lines().filter(|line| line.contains("=> Kind(")).filter_map(quoted);
+    let of_tokens =
+        problem.lines().filter(|line| line.contains("TokenError::") && line.contains('"')).filter_map(quoted);
+    let codes: BTreeSet<String> = of_errors.chain(of_tokens).collect();
+    assert!(codes.len() > 25, "{codes:?}");
+    let policy = sources.get("password/policy.rs").unwrap();
+    let of_fields = policy.lines().filter(|line| line.contains("=> \"password_")).filter_map(quoted);
+    let of_reasons = sources.get("model/session.rs").unwrap();
+    let of_reasons = of_reasons.lines().filter(|line| line.trim().starts_with("(EndReason::")).filter_map(quoted);
+    for code in codes.into_iter().chain(of_fields).chain(of_reasons) {
+        assert!(readme().contains(&format!("`{code}`")), "README lacks the code {code}");
+    }
+}

@@ -63,6 +63,8 @@ enum CliError {
     Keys(#[from] KeyFileError),
     #[error("{0}: {1}")]
     Io(String, std::io::Error),
+    #[error(transparent)]
+    Server(#[from] std::io::Error),
     #[error("{0}")]
     Usage(&'static str),
 }

@@ -2,8 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-
-use actix_web::web::Data;
+use std::sync::Arc;
 
 use super::CliError;
 use crate::app::{App, Issuer};
@@ -13,22 +12,23 @@ use crate::service::bootstrap::{FIRST_ADMIN, first_admin};
 use crate::service::caretaker::Caretaker;
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
-    let listen = app.config.listen;
     let (issuer, made_key) = Issuer::build(app)?;
     if let Some(path) = made_key {
         log::info!(file:% = path.display(); "first signing key made");
     }
-    let issuer = Data::new(issuer);
-    actix_web::rt::System::new().block_on(async {
-        let (server, address) = http::bind(issuer.clone(), true).map_err(|error| CliError::Io(format!("listen {listen}"), error))?;
-        let _caretaker = Caretaker::start(issuer.clone().into_inner());
+    let issuer = Arc::new(issuer);
+    let mut caretaker = None;
+    http::serve::<CliError>(Arc::clone(&issuer), |address| {
+        caretaker = Some(Caretaker::start(Arc::clone(&issuer)));
         // Only now that the port is ours: an account whose password nobody saw would be lost.
         if let Some(password) = first_admin(&issuer.app)? {
             show_first_admin(&password, address);
         }
-        log::info!(address:% = address, issuer = issuer.app.config.issuer, database:% = issuer.app.config.database; "serving");
-        server.await.map_err(|error| CliError::Io("server".to_owned(), error))
+        let config = &issuer.app.config;
+        log::info!(address:% = address, issuer = config.issuer, database:% = config.database; "serving");
+        Ok(())
     })?;
+    drop(caretaker);
     log::info!("stopped");
     Ok(())
 }

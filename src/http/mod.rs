@@ -11,4 +11,4 @@ mod server;
 pub use extract::{AccessToken, MaybeAccessToken, Role, WithRole};
 pub use problem::Problem;
 pub use routes::{ROUTES, RouteEntry};
-pub use server::bind;
+pub use server::{bind, serve};

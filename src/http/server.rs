@@ -2,19 +2,38 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
 use actix_web::dev::Server;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::middleware::{Condition, from_fn};
-use actix_web::{App as ActixApp, HttpServer, web};
+use actix_web::{App as ActixApp, HttpServer, rt, web};
 
 use super::extract::MOST_BODY_BYTES;
 use super::observe::observe;
 use super::routes;
 use crate::app::Issuer;
 use crate::clock::Seconds;
+
+/// Serves until SIGTERM or SIGINT, and until the requests under way are answered. `ready` is called with the address as
+/// soon as the port is taken; its error ends the service.
+///
+/// # Errors
+/// The operating system's, as when the port is taken by somebody else, or that of `ready`.
+pub fn serve<E: From<io::Error>>(
+    issuer: Arc<Issuer>,
+    ready: impl FnOnce(SocketAddr) -> Result<(), E>,
+) -> Result<(), E> {
+    rt::System::new().block_on(async {
+        let listen = issuer.app.config.listen;
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("listen {listen}: {error}"));
+        let (server, address) = bind(issuer.into(), true).map_err(named)?;
+        ready(address)?;
+        Ok(server.await?)
+    })
+}
 
 /// Listens at the configured address; answers the server, to be awaited, and the address that it got. With `signals`,
 /// SIGTERM and SIGINT stop it after the requests under way are answered.

@@ -1,1 +1,22 @@
+//! The service as its clients see it, on both engines: every test that takes an [`Engine`] runs on SQLite and on a real
+//! PostgreSQL, started for this run. Files mirror the URLs; names are sentences.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[macro_use]
+mod support;
+
+mod attacks;
+mod cli;
+mod database_down;
+mod denylist;
+mod first_run;
+mod health;
+mod http;
+mod instances;
+mod me;
+mod migrations;
+mod tokens_create;
+mod tokens_refresh;
+mod tokens_revoke;
+mod tokens_verify;
+mod well_known;

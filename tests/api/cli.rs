@@ -1,0 +1,220 @@
+//! The command line: what an operator types and sees.
+
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+
+use crate::support::process::{Finished, Tokensmith};
+use crate::support::{Engine, PASSWORD};
+
+both_engines!(accounts_are_created_listed_and_changed, changing_an_account_ends_its_sessions);
+
+fn on(engine: Engine) -> Tokensmith {
+    let command = Tokensmith::new();
+    let url = engine.new_database(&command.dir);
+    command.env("DATABASE_URL", &url)
+}
+
+/// One line on standard error and exit code 1.
+#[track_caller]
+fn fails_with(finished: &Finished, expected: &str) {
+    assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
+    let message: Vec<&str> = finished.stderr.lines().filter(|line| !line.starts_with('{')).collect();
+    assert_eq!(message.len(), 1, "{message:?}");
+    assert!(message[0].starts_with("tokensmith: ") && message[0].contains(expected), "{message:?}");
+}
+
+fn accounts_are_created_listed_and_changed(engine: Engine) {
+    let command = on(engine);
+    let create =
+        ["users", "create", "Ada", "--email", "ada@example.com", "--role", "b", "--role", "a", "--password-stdin"];
+    let created = command.run_with_input(&create, &format!("{PASSWORD}\n"));
+    assert!(created.success());
+    assert!(created.stdout.starts_with("created ada ("), "{}", created.stdout);
+    fails_with(&command.run_with_input(&create, PASSWORD), "this username is taken");
+    assert!(command.run(&["users", "list"]).stdout.contains("\tada\tactive\tada@example.com\ta b"));
+    assert!(command.run(&["users", "set-roles", "ada", "c"]).success());
+    assert!(command.run(&["users", "disable", "ADA"]).success());
+    assert!(command.run(&["users", "list"]).stdout.contains("\tada\tdisabled\tada@example.com\tc"));
+    assert!(command.run(&["users", "enable", "ada"]).success());
+    fails_with(&command.run(&["users", "disable", "nobody"]), "there is no such user");
+    let weak = ["users", "create", "bob", "--password-stdin"];
+    fails_with(&command.run_with_input(&weak, "password1"), "password is too easy to guess");
+    fails_with(&command.run_with_input(&weak, "short"), "at least 8 characters");
+    fails_with(&command.run(&["users", "create", "bob"]), "--password-stdin");
+    let several = ["users", "create", "b b", "--email", "x", "--role", "y z", "--password-stdin"];
+    let refused = command.run_with_input(&several, "");
+    for field in ["username", "email", "roles", "password"] {
+        fails_with(&refused, field);
+    }
+}
+
+fn changing_an_account_ends_its_sessions(engine: Engine) {
+    let command = on(engine);
+    assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
+    let serving = command.serve();
+    let client = serving.client();
+    let other = "a different long passphrase";
+    let pair = client.login("ada", PASSWORD).ok();
+    let set = command.run_with_input(&["users", "set-password", "ada", "--password-stdin"], other);
+    assert!(set.stdout.contains("1 sessions ended"), "{}", set.stdout);
+    assert_eq!(client.refresh(&pair["refresh_token"]).problem(401, "session_ended")["reason"], "password_changed");
+    client.login("ada", PASSWORD).problem(401, "bad_credentials");
+    let pair = client.login("ada", other).ok();
+    assert!(command.run(&["users", "disable", "ada"]).stdout.contains("1 sessions ended"));
+    assert_eq!(client.refresh(&pair["refresh_token"]).problem(401, "session_ended")["reason"], "user_disabled");
+}
+
+#[test]
+fn config_prints_what_is_in_force_and_hides_secrets() {
+    let command = Tokensmith::new().env("DATABASE_URL", "postgres://app:hunter2@db/app").env("SESSION_LIFETIME", "30d");
+    let printed = command.run(&["config"]);
+    assert!(printed.success());
+    assert!(printed.stdout.contains("SESSION_LIFETIME=30d\n"));
+    assert!(printed.stdout.contains("DATABASE_URL=postgres://app:***@db/app\n"));
+    assert!(!printed.stdout.contains("hunter2"));
+}
+
+#[test]
+fn config_reads_the_env_file_and_the_environment_wins() {
+    let command = Tokensmith::new().env("AUDIENCE", "from-environment");
+    fs::write(command.dir.path().join(".env"), "AUDIENCE=from-file\nSESSION_LIFETIME=31d\n").unwrap();
+    let printed = command.run(&["config"]).stdout;
+    assert!(printed.contains("AUDIENCE=from-environment\n") && printed.contains("SESSION_LIFETIME=31d\n"), "{printed}");
+}
+
+#[test]
+fn config_exits_with_1_and_every_problem() {
+    let command = Tokensmith::new().env("SIGNING_ALG", "none").env("REFRESH_RETRY_WINDOW", "10m");
+    for args in [["config"].as_slice(), &["serve"], &["users", "list"], &[]] {
+        let finished = command.run(args);
+        assert_eq!(finished.status.code(), Some(1));
+        assert!(finished.stderr.contains("SIGNING_ALG: expected ES256, EdDSA or RS256"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("REFRESH_RETRY_WINDOW: must be shorter than ACCESS_TOKEN_LIFETIME (5m)"));
+    }
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_help_is_0() {
+    let command = Tokensmith::new();
+    assert_eq!(command.run(&["frobnicate"]).status.code(), Some(2));
+    assert_eq!(command.run(&["users", "create"]).status.code(), Some(2));
+    assert_eq!(command.run(&["keys", "generate", "--alg", "HS256"]).status.code(), Some(2));
+    let help = command.run(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    for word in ["serve", "migrate", "users", "keys", "purge", "config"] {
+        assert!(help.stdout.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn a_password_is_never_an_argument() {
+    let command = Tokensmith::new();
+    assert_eq!(command.run(&["users", "create", "ada", "--password", PASSWORD]).status.code(), Some(2));
+}
+
+#[test]
+fn keys_are_generated_for_their_owner_only_and_listed() {
+    let command = Tokensmith::new();
+    for alg in ["EdDSA", "RS256", "ES256"] {
+        let made = command.run(&["keys", "generate", "--alg", alg]);
+        assert!(made.success());
+        let path = command.dir.path().join(made.stdout.trim());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(fs::read_to_string(&path).unwrap().starts_with("-----BEGIN PRIVATE KEY-----"));
+    }
+    let listed = command.run(&["keys", "list"]).stdout;
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+    let active: Vec<&str> = listed.lines().filter(|line| line.starts_with("active\tES256\t")).collect();
+    assert_eq!(active.len(), 1, "{listed}");
+    let serving = command.serve();
+    let keys = serving.client().get("/.well-known/jwks.json").ok()["keys"].as_array().unwrap().len();
+    assert_eq!(keys, 3, "all are published");
+}
+
+fn write_key(command: &Tokensmith, name: &str, content: &str, mode: u32) {
+    let dir = command.dir.path().join("keys");
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join(name), content).unwrap();
+    fs::set_permissions(dir.join(name), Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_key_that_others_can_read_or_that_is_weak_or_none_stops_the_start() {
+    let good = Tokensmith::new();
+    let made = good.run(&["keys", "generate"]);
+    let pem = fs::read_to_string(good.dir.path().join(made.stdout.trim())).unwrap();
+    let command = Tokensmith::new();
+    write_key(&command, "shared.pem", &pem, 0o640);
+    fails_with(
+        &command.run(&["serve"]),
+        "shared.pem: other users can read this private key (mode 640); run: chmod 600",
+    );
+
+    let weak: Pkcs8V1Der<'_> = KeyPair::generate(KeySize::Rsa2048).unwrap().as_der().unwrap();
+    let command = Tokensmith::new();
+    write_key(&command, "weak.pem", &pem::encode(&pem::Pem::new("PRIVATE KEY", weak.as_ref())), 0o600);
+    fails_with(&command.run(&["serve"]), "weak.pem: it is an RSA key of 2048 bits; at least 3072 are needed");
+
+    for (content, why) in [
+        ("garbage", "not a PEM file"),
+        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "not a PKCS#8 private key for"),
+    ] {
+        let command = Tokensmith::new();
+        write_key(&command, "broken.pem", content, 0o600);
+        fails_with(&command.run(&["serve"]), why);
+    }
+
+    let command = Tokensmith::new().env("SIGNING_ALG", "RS256");
+    write_key(&command, "other.pem", &pem, 0o600);
+    fails_with(&command.run(&["serve"]), "no RS256 key to sign with; run: tokensmith keys generate --alg RS256");
+}
+
+#[test]
+fn what_cannot_be_opened_is_one_clear_line() {
+    let unwritable = Tokensmith::new().env("DATABASE_URL", "sqlite:///proc/tokensmith/x.db");
+    fails_with(&unwritable.run(&["serve"]), "database sqlite:///proc/tokensmith/x.db: /proc/tokensmith");
+
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let refused = Tokensmith::new().env("DATABASE_URL", &format!("postgres://app:hunter2@127.0.0.1:{closed}/app"));
+    let finished = refused.run(&["serve"]);
+    fails_with(&finished, "Connection refused");
+    assert!(!finished.stderr.contains("hunter2"), "{}", finished.stderr);
+
+    let taken = port.local_addr().unwrap().to_string();
+    let command = Tokensmith::new().env("LISTEN", &taken);
+    fails_with(&command.run(&["serve"]), &format!("listen {taken}: Address already in use"));
+    assert_eq!(command.run(&["users", "list"]).stdout, "", "no account whose password nobody saw");
+}
+
+#[test]
+fn a_read_only_database_file_is_one_clear_line() {
+    let command = Tokensmith::new();
+    let path = command.dir.path().join("file.db");
+    fs::create_dir(&path).unwrap();
+    let command = command.env("DATABASE_URL", &format!("sqlite://{}", path.display()));
+    fails_with(&command.run(&["migrate"]), "unable to open database file");
+}
+
+#[test]
+fn purge_and_migrate_say_what_they_did() {
+    let command = Tokensmith::new();
+    assert!(command.run(&["migrate"]).stdout.contains("sqlite://data/tokensmith.db is up to date"));
+    assert_eq!(command.run(&["purge"]).stdout, "deleted 0 denials and 0 sessions\n");
+}
+
+#[test]
+fn the_env_example_is_what_the_command_prints() {
+    let printed = Tokensmith::new().run(&["config", "--env-example"]).stdout;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(".env.example");
+    let hint = "run: cargo run -- config --env-example > .env.example";
+    assert_eq!(fs::read_to_string(file).unwrap(), printed, "{hint}");
+}

@@ -1,0 +1,72 @@
+//! The database goes away and comes back.
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::support::postgres::{self, Cluster};
+use crate::support::{Answer, Engine, PASSWORD, TestApp};
+
+fn is_unavailable(answer: &Answer) {
+    answer.problem(503, "database_unavailable");
+    assert_eq!(answer.header("retry-after"), "5");
+}
+
+#[test]
+fn without_postgresql_verifying_goes_on_issuing_is_503_and_it_recovers_by_itself() {
+    if !postgres::is_available() {
+        return;
+    }
+    let mut cluster = Cluster::start();
+    let app = TestApp::start_on(TempDir::new().unwrap(), cluster.url("postgres"), &[]);
+    let pair = app.logged_in("ada");
+    let revoked = app.login("ada", PASSWORD).ok();
+    app.revoke(&revoked["access_token"]);
+
+    cluster.tell("stop", "stopped");
+    assert_eq!(app.me(&pair).status, 200);
+    app.me(&revoked).problem(401, "token_revoked");
+    assert_eq!(app.verify(&pair["access_token"]).status, 200);
+    assert_eq!(app.get("/healthz").status, 200);
+    assert_eq!(app.get("/.well-known/jwks.json").status, 200);
+    is_unavailable(&app.login("ada", PASSWORD));
+    is_unavailable(&app.refresh(&pair["refresh_token"]));
+    is_unavailable(&app.revoke(&pair["refresh_token"]));
+    is_unavailable(&app.verify(&pair["refresh_token"]));
+    is_unavailable(&app.get("/readyz"));
+
+    cluster.tell("start", "started");
+    assert_eq!(app.get("/readyz").status, 200);
+    app.refresh(&pair["refresh_token"]).ok();
+    app.login("ada", PASSWORD).ok();
+}
+
+#[test]
+fn a_restart_of_postgresql_between_two_requests_is_not_noticed() {
+    if !postgres::is_available() {
+        return;
+    }
+    let mut cluster = Cluster::start();
+    let app = TestApp::start_on(TempDir::new().unwrap(), cluster.url("postgres"), &[]);
+    let mut pair = app.logged_in("ada");
+    for _ in 0..2 {
+        cluster.tell("stop", "stopped");
+        cluster.tell("start", "started");
+        app.advance(200);
+        pair = app.refresh(&pair["refresh_token"]).ok();
+    }
+}
+
+#[test]
+fn while_another_process_holds_the_sqlite_file_writing_is_503_and_it_recovers_by_itself() {
+    let app = TestApp::start(Engine::Sqlite);
+    let pair = app.logged_in("ada");
+    let path = app.database_url.strip_prefix("sqlite://").unwrap();
+    let mut other = SqliteConnection::establish(path).unwrap();
+    other.batch_execute("begin immediate").unwrap();
+    is_unavailable(&app.refresh(&pair["refresh_token"]));
+    assert_eq!(app.me(&pair).status, 200);
+    assert_eq!(app.verify(&pair["refresh_token"]).status, 200, "readers do not wait for a writer");
+    other.batch_execute("rollback").unwrap();
+    app.refresh(&pair["refresh_token"]).ok();
+}

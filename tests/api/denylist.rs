@@ -1,0 +1,91 @@
+//! The denylist and what is forgotten when.
+
+use tokensmith::service::purge;
+
+use crate::support::{Engine, PASSWORD, TestApp};
+
+both_engines!(
+    a_denial_outlives_every_token_that_it_denies_and_then_goes,
+    ended_sessions_go_after_the_retention_and_live_ones_stay,
+    a_purge_of_many_batches_deletes_exactly_what_is_over,
+    a_denial_of_another_instance_is_taken_up_from_the_table,
+);
+
+fn a_denial_outlives_every_token_that_it_denies_and_then_goes(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    app.revoke(&pair["refresh_token"]);
+    app.advance(299);
+    app.me(&pair).problem(401, "token_revoked");
+    assert_eq!(purge::denials(&app.issuer.app).unwrap(), 0);
+    app.advance(1);
+    app.me(&pair).problem(401, "token_expired");
+    // A margin for clocks and the leeway of verifiers.
+    app.advance(59);
+    assert_eq!(purge::denials(&app.issuer.app).unwrap(), 0);
+    app.advance(1);
+    assert_eq!(purge::denials(&app.issuer.app).unwrap(), 1);
+    assert_eq!(app.number("select count(*) from denylist"), 0);
+    assert_eq!(app.number("select count(*) from sessions"), 1, "why it ended is still known");
+}
+
+fn ended_sessions_go_after_the_retention_and_live_ones_stay(engine: Engine) {
+    let app = TestApp::start(engine);
+    let ended = app.logged_in("ada");
+    let mut live = app.login("ada", PASSWORD).ok();
+    app.revoke(&ended["refresh_token"]);
+    let _idle = app.login("ada", PASSWORD).ok();
+    for (days, left) in [(13, 3), (13, 3), (3, 3), (1, 2), (13, 2), (1, 1), (13, 1)] {
+        app.advance(days * 86_400);
+        live = app.refresh(&live["refresh_token"]).ok();
+        purge::all(&app.issuer.app).unwrap();
+        assert_eq!(app.number("select count(*) from sessions"), left, "{days} days later");
+    }
+    app.refresh(&ended["refresh_token"]).problem(401, "token_expired");
+}
+
+fn a_purge_of_many_batches_deletes_exactly_what_is_over(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    let (hex, id, series) = match engine {
+        Engine::Sqlite => (
+            "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1800)",
+            "unhex(printf('%032x', i * 7))",
+            "n",
+        ),
+        Engine::Postgres => ("", "lpad(to_hex(i * 7), 32, '0')::uuid", "generate_series(1, 1800) as s(i)"),
+    };
+    // Two in three ended long ago; the others live.
+    app.execute(&format!(
+        "insert into sessions (id, user_id, created_at, expires_at, denied_through, rotated_at, refresh_expires_at, \
+         ended_at, end_reason) {hex} select {id}, (select id from users), 0, 2000000000, 0, 0, 2000000000, \
+         case when i % 3 = 0 then null else 5 end, case when i % 3 = 0 then null else 'logout' end from {series}"
+    ));
+    app.execute(&format!(
+        "insert into denylist (subject, kind, denied_at, expires_at) {hex} \
+         select {id}, 'sid', 0, case when i % 3 = 0 then 1800000001 else 1800000000 end from {series}"
+    ));
+    let purged = purge::all(&app.issuer.app).unwrap();
+    assert_eq!((purged.sessions, purged.denials), (1_200, 1_200));
+    assert_eq!(app.number("select count(*) from sessions where ended_at is null"), 601);
+    assert_eq!(app.number("select count(*) from denylist"), 600);
+    app.refresh(&pair["refresh_token"]).ok();
+}
+
+fn a_denial_of_another_instance_is_taken_up_from_the_table(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    let follow = || {
+        use tokensmith::clock::Clock as _;
+        app.issuer.denied.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    };
+    follow();
+    // Committed now by an instance whose clock is half a minute slow.
+    app.execute(
+        "insert into denylist (subject, kind, denied_at, expires_at) \
+         select id, 'sid', 1799999970, 1800000330 from sessions",
+    );
+    assert_eq!(app.me(&pair).status, 200);
+    follow();
+    app.me(&pair).problem(401, "token_revoked");
+}

@@ -1,0 +1,172 @@
+//! A server in this process: real HTTP and a real database, a clock that stands still, known randomness, cheap hashes.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
+
+use actix_web::dev::ServerHandle;
+use actix_web::rt::System;
+use actix_web::web::Data;
+use diesel::connection::SimpleConnection as _;
+use diesel::sql_types::BigInt;
+use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _, SqliteConnection};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokensmith::app::{App, Issuer};
+use tokensmith::clock::{ManualClock, Seconds, Timestamp};
+use tokensmith::config::{Argon2Cost, Config};
+use tokensmith::entropy::SeededEntropy;
+use tokensmith::http;
+use tokensmith::model::user::User;
+use tokensmith::secret::Secret;
+use tokensmith::service::users::{self, NewUser};
+
+use super::client::Client;
+use super::postgres;
+
+pub const PASSWORD: &str = "correct horse battery staple";
+const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, iterations: 1, threads: 2 };
+
+/// Which database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+impl Engine {
+    /// The URL of a new database; on SQLite a file in `dir`.
+    pub fn new_database(self, dir: &TempDir) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite://{}", dir.path().join("test.db").display()),
+            Self::Postgres => postgres::new_database(),
+        }
+    }
+}
+
+/// The server, and a client of it.
+pub struct TestApp {
+    pub issuer: Arc<Issuer>,
+    pub clock: Arc<ManualClock>,
+    pub database_url: String,
+    client: Client,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+    dir: TempDir,
+}
+
+/// The app is its own first client.
+impl Deref for TestApp {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl TestApp {
+    pub fn start(engine: Engine) -> Self {
+        Self::start_with(engine, &[])
+    }
+
+    /// With settings of its own.
+    pub fn start_with(engine: Engine, vars: &[(&str, &str)]) -> Self {
+        let dir = TempDir::new().unwrap();
+        let database_url = engine.new_database(&dir);
+        Self::start_on(dir, database_url, vars)
+    }
+
+    pub fn start_on(dir: TempDir, database_url: String, vars: &[(&str, &str)]) -> Self {
+        let keys_dir = dir.path().join("keys");
+        let mut config = Config::from_lookup(|name| match name {
+            "LISTEN" => Some("127.0.0.1:0".to_owned()),
+            "DATABASE_URL" => Some(database_url.clone()),
+            "DATABASE_POOL_SIZE" => Some("4".to_owned()),
+            "KEYS_DIR" => Some(keys_dir.display().to_string()),
+            _ => vars.iter().find(|(var, _)| *var == name).map(|(_, value)| (*value).to_owned()),
+        })
+        .unwrap();
+        config.argon2 = CHEAP;
+        let clock = Arc::new(ManualClock::new(Timestamp(1_800_000_000)));
+        let app = App::build(config, clock.clone(), Arc::new(SeededEntropy::new(7))).unwrap();
+        let issuer = Data::new(Issuer::build(app).unwrap().0);
+        let (started, address) = channel();
+        let shared = issuer.clone();
+        let thread = std::thread::spawn(move || {
+            System::new().block_on(async {
+                let (server, address) = http::bind(shared, false).unwrap();
+                started.send((server.handle(), address)).unwrap();
+                server.await.unwrap();
+            });
+        });
+        let (handle, address) = address.recv().unwrap();
+        let client = Client::new(&format!("http://{address}"));
+        Self { issuer: issuer.into_inner(), clock, database_url, client, handle, thread: Some(thread), dir }
+    }
+
+    /// Another client, with a connection of its own.
+    pub fn another_client(&self) -> Client {
+        Client::new(&self.base())
+    }
+
+    pub fn base(&self) -> String {
+        self.client.base().to_owned()
+    }
+
+    pub fn keys_dir(&self) -> PathBuf {
+        self.dir.path().join("keys")
+    }
+
+    pub fn create_user(&self, username: &str, roles: &[&str]) -> User {
+        let roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
+        let password = Secret::new(PASSWORD.to_owned());
+        let email = format!("{username}@example.com");
+        let new = NewUser { username, email: Some(&email), roles: &roles, password: &password };
+        users::create(&self.issuer.app, &new).unwrap()
+    }
+
+    /// A new user, logged in.
+    pub fn logged_in(&self, username: &str) -> Value {
+        self.create_user(username, &[]);
+        self.client.login(username, PASSWORD).ok()
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        self.clock.advance(Seconds(seconds));
+    }
+
+    /// The one number that a query answers.
+    pub fn number(&self, query: &str) -> i64 {
+        #[derive(QueryableByName)]
+        struct One {
+            #[diesel(sql_type = BigInt)]
+            n: i64,
+        }
+        let query = diesel::sql_query(format!("select ({query}) as n"));
+        let row: One = match self.database_url.strip_prefix("sqlite://") {
+            Some(path) => query.get_result(&mut SqliteConnection::establish(path).unwrap()).unwrap(),
+            None => query.get_result(&mut PgConnection::establish(&self.database_url).unwrap()).unwrap(),
+        };
+        row.n
+    }
+
+    /// Changes the database behind the service's back.
+    pub fn execute(&self, statements: &str) {
+        match self.database_url.strip_prefix("sqlite://") {
+            Some(path) => SqliteConnection::establish(path).unwrap().batch_execute(statements).unwrap(),
+            None => PgConnection::establish(&self.database_url).unwrap().batch_execute(statements).unwrap(),
+        }
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        drop(self.handle.stop(false));
+        if let Some(thread) = self.thread.take() {
+            // A server that panicked has said so.
+            let _panicked = thread.join();
+        }
+    }
+}

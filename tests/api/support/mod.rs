@@ -1,0 +1,25 @@
+//! What the tests stand on: engines, a server in this process, servers as processes, clients.
+
+pub mod app;
+pub mod client;
+pub mod postgres;
+pub mod process;
+
+pub use app::{Engine, PASSWORD, TestApp};
+pub use client::{Answer, Client};
+
+/// Runs each named `fn(Engine)` on both engines. A function that is not named here is dead code, which CI refuses.
+macro_rules! both_engines {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[test] fn $name() { super::$name($crate::support::Engine::Sqlite) })+
+        }
+        mod on_postgres {
+            $(#[test] fn $name() {
+                if $crate::support::postgres::is_available() {
+                    super::$name($crate::support::Engine::Postgres)
+                }
+            })+
+        }
+    };
+}

@@ -1,0 +1,144 @@
+//! `POST /v1/tokens`.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokensmith::clock::Timestamp;
+use tokensmith::config::Argon2Cost;
+use tokensmith::entropy::SeededEntropy;
+use tokensmith::password::{Hasher, Password};
+use tokensmith::secret::Secret;
+use tokensmith::service::users;
+
+use crate::support::{Engine, PASSWORD, TestApp};
+
+both_engines!(
+    a_login_answers_a_pair_in_the_shape_of_rfc_6749,
+    a_login_leaves_one_session_row_with_the_device,
+    behind_a_trusted_proxy_the_session_has_the_address_of_the_client,
+    an_unknown_user_and_a_wrong_password_look_the_same,
+    only_the_right_password_learns_that_the_account_is_disabled,
+    the_spelling_of_a_username_does_not_matter,
+    a_password_over_1024_bytes_is_refused_and_one_of_1024_is_not,
+    a_label_that_is_too_long_is_refused_and_no_session_is_made,
+    a_hash_with_old_parameters_is_renewed_at_login,
+    a_password_that_changed_since_it_was_checked_opens_no_session,
+);
+
+fn a_login_answers_a_pair_in_the_shape_of_rfc_6749(engine: Engine) {
+    let app = TestApp::start(engine);
+    let user = app.create_user("ada", &["editor", "admin"]);
+    let answer = app.login("ada", PASSWORD);
+    let pair = answer.ok();
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("pragma"), "no-cache");
+    assert_eq!(pair["token_type"], "Bearer");
+    assert_eq!(pair["expires_in"], 300);
+    assert_eq!(pair["refresh_expires_in"], 14 * 86_400);
+    assert_eq!(pair["refresh_generation"], 1);
+    assert!((180..=240).contains(&pair["refresh_after"].as_i64().unwrap()), "{pair}");
+    let email = "ada@example.com";
+    let expected = json!({"id": user.id.to_string(), "username": "ada", "email": email, "roles": ["admin", "editor"]});
+    assert_eq!(pair["user"], expected);
+    let claims = app.verify(&pair["access_token"]).ok()["claims"].clone();
+    assert_eq!(claims["sid"], pair["session_id"]);
+    assert_eq!(claims["sub"], user.id.to_string());
+}
+
+fn a_login_leaves_one_session_row_with_the_device(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    let headers =
+        [("content-type", "application/json"), ("user-agent", "Tester/1.0"), ("x-forwarded-for", "203.0.113.9")];
+    let body = json!({"username": "ada", "password": PASSWORD, "label": " Ada's phone "}).to_string();
+    assert_eq!(app.send("POST", "/v1/tokens", &headers, body.as_bytes()).status, 200);
+    let with_device = "select count(*) from sessions where label = 'Ada''s phone' and user_agent = 'Tester/1.0' \
+                       and ip = '127.0.0.1' and created_at = 1800000000 and rotated_at = 1800000000 \
+                       and denied_through = 0 and ended_at is null";
+    assert_eq!(app.number(with_device), 1);
+    assert_eq!(app.number("select count(*) from sessions"), 1);
+}
+
+fn behind_a_trusted_proxy_the_session_has_the_address_of_the_client(engine: Engine) {
+    let app = TestApp::start_with(engine, &[("TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8")]);
+    app.create_user("ada", &[]);
+    let body = json!({"username": "ada", "password": PASSWORD}).to_string();
+    // What stands left of the first address that is no proxy was written by the client itself.
+    let headers = [("content-type", "application/json"), ("x-forwarded-for", "198.51.100.1, 203.0.113.9, 10.1.2.3")];
+    assert_eq!(app.send("POST", "/v1/tokens", &headers, body.as_bytes()).status, 200);
+    assert_eq!(app.number("select count(*) from sessions where ip = '203.0.113.9'"), 1);
+}
+
+fn an_unknown_user_and_a_wrong_password_look_the_same(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    let mut seen = Vec::new();
+    for (name, password) in [("ada", "not her password"), ("nobody", PASSWORD), ("no body", PASSWORD), ("", "")] {
+        let mut problem = app.login(name, password).problem(401, "bad_credentials");
+        problem["request_id"].take();
+        seen.push(problem);
+    }
+    assert!(seen.windows(2).all(|two| two[0] == two[1]), "{seen:?}");
+    assert_eq!(app.number("select count(*) from sessions"), 0);
+}
+
+fn only_the_right_password_learns_that_the_account_is_disabled(engine: Engine) {
+    let app = TestApp::start(engine);
+    let user = app.create_user("ada", &[]);
+    users::disable(&app.issuer.app, user.id).unwrap();
+    app.login("ada", "not her password").problem(401, "bad_credentials");
+    app.login("ada", PASSWORD).problem(403, "account_disabled");
+    users::enable(&app.issuer.app, user.id).unwrap();
+    app.login("ada", PASSWORD).ok();
+}
+
+fn the_spelling_of_a_username_does_not_matter(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("Ada", &[]);
+    for spelling in ["ada", "ADA", " \u{ff21}da"] {
+        assert_eq!(app.login(spelling, PASSWORD).ok()["user"]["username"], "ada");
+    }
+}
+
+fn a_password_over_1024_bytes_is_refused_and_one_of_1024_is_not(engine: Engine) {
+    let app = TestApp::start(engine);
+    let problem = app.login("ada", &"x".repeat(1_025)).problem(400, "invalid_fields");
+    assert_eq!(problem["errors"][0]["field"], "password");
+    assert_eq!(problem["errors"][0]["code"], "password_too_long");
+    app.login("ada", &"x".repeat(1_024)).problem(401, "bad_credentials");
+}
+
+fn a_label_that_is_too_long_is_refused_and_no_session_is_made(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    for label in ["x".repeat(101), "a\u{7}b".to_owned()] {
+        let body = json!({"username": "ada", "password": PASSWORD, "label": label});
+        let problem = app.post("/v1/tokens", &body).problem(400, "invalid_fields");
+        assert_eq!(problem["errors"][0]["field"], "label");
+    }
+    assert_eq!(app.number("select count(*) from sessions"), 0);
+}
+
+fn a_hash_with_old_parameters_is_renewed_at_login(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    let old = Argon2Cost { memory_kib: 128, iterations: 1, threads: 1 };
+    let hasher = Hasher::start(old, Arc::new(SeededEntropy::new(9))).unwrap();
+    let hash = hasher.hash(&Password::new(&Secret::new(PASSWORD.to_owned())).unwrap()).unwrap();
+    app.execute(&format!("update users set password_hash = '{hash}'"));
+    app.login("ada", PASSWORD).ok();
+    assert_eq!(app.number("select count(*) from users where password_hash like '%m=64,t=1,p=1%'"), 1);
+    app.login("ada", PASSWORD).ok();
+}
+
+fn a_password_that_changed_since_it_was_checked_opens_no_session(engine: Engine) {
+    let app = TestApp::start(engine);
+    let user = app.create_user("ada", &[]);
+    let store = &app.issuer.app.store;
+    let recorded = |checked: &str| store.write(|tx| tx.record_login(user.id, checked, checked, Timestamp(1))).unwrap();
+    let current = store.read(|tx| tx.find_credentials(&"ada".parse().unwrap())).unwrap().unwrap().password_hash;
+    assert!(!recorded("the hash of the old password"));
+    assert!(recorded(&current));
+    users::disable(&app.issuer.app, user.id).unwrap();
+    assert!(!recorded(&current), "nor an account that was disabled in between");
+}

@@ -1,0 +1,278 @@
+//! `POST /v1/tokens/refresh`: the rotation, as clients see it and as the row holds it.
+
+use std::sync::{Arc, Barrier};
+
+use serde_json::Value;
+use tokensmith::model::user::Roles;
+use tokensmith::service::users;
+
+use crate::support::{Client, Engine, PASSWORD, TestApp};
+
+both_engines!(
+    a_refresh_moves_the_mark_by_one_and_answers_the_next_generation,
+    a_burst_in_the_settle_window_is_answered_with_the_same_token_and_no_write,
+    the_previous_token_works_30_seconds_later_as_fapi_2_wants,
+    the_previous_token_after_its_retry_window_ends_the_session,
+    a_token_two_behind_ends_the_session_at_once_and_only_this_session,
+    with_both_windows_zero_every_second_use_is_reuse,
+    a_lost_answer_costs_nothing,
+    sixty_four_parallel_refreshes_of_one_token_are_one_rotation,
+    ten_thousand_rotations_leave_one_row_and_no_denial,
+    four_tabs_restored_at_once_twice_with_a_lost_answer_stay_logged_in,
+    a_database_that_lost_rotations_heals,
+    a_session_ends_when_it_is_not_refreshed_for_the_idle_lifetime,
+    a_session_ends_at_its_absolute_end_however_often_it_is_refreshed,
+    a_change_of_roles_arrives_with_the_next_refresh,
+    a_disabled_user_is_refused_at_once_and_told_why,
+    a_session_that_is_gone_is_refused,
+    what_is_not_a_refresh_token_costs_no_query,
+);
+
+const TWO_BEHIND: i64 = 11;
+
+fn a_refresh_moves_the_mark_by_one_and_answers_the_next_generation(engine: Engine) {
+    let app = TestApp::start(engine);
+    let first = app.logged_in("ada");
+    let answer = app.refresh(&first["refresh_token"]);
+    let second = answer.ok();
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(second["refresh_generation"], 2);
+    assert_eq!(second["session_id"], first["session_id"]);
+    assert_ne!(second["refresh_token"], first["refresh_token"]);
+    assert_ne!(second["access_token"], first["access_token"]);
+    assert_eq!(second["user"], first["user"]);
+    assert_eq!(app.me(&second).status, 200);
+    assert_eq!(app.number("select denied_through from sessions"), 1);
+}
+
+fn a_burst_in_the_settle_window_is_answered_with_the_same_token_and_no_write(engine: Engine) {
+    let app = TestApp::start(engine);
+    let first = app.logged_in("ada");
+    let second = app.refresh(&first["refresh_token"]).ok();
+    app.advance(9);
+    for presented in [&first, &second] {
+        let answer = app.refresh(&presented["refresh_token"]).ok();
+        assert_eq!(answer["refresh_token"], second["refresh_token"], "byte for byte");
+        assert_ne!(answer["access_token"], second["access_token"]);
+    }
+    assert_eq!(app.number("select denied_through from sessions"), 1);
+    assert_eq!(app.number("select rotated_at from sessions"), 1_800_000_000);
+    app.advance(1);
+    assert_eq!(app.refresh(&second["refresh_token"]).ok()["refresh_generation"], 3);
+}
+
+fn the_previous_token_works_30_seconds_later_as_fapi_2_wants(engine: Engine) {
+    let app = TestApp::start(engine);
+    let first = app.logged_in("ada");
+    let second = app.refresh(&first["refresh_token"]).ok();
+    app.advance(30);
+    assert_eq!(app.refresh(&first["refresh_token"]).ok()["refresh_token"], second["refresh_token"]);
+}
+
+fn the_previous_token_after_its_retry_window_ends_the_session(engine: Engine) {
+    let app = TestApp::start(engine);
+    let first = app.logged_in("ada");
+    let second = app.refresh(&first["refresh_token"]).ok();
+    app.advance(89);
+    app.refresh(&first["refresh_token"]).ok();
+    app.advance(1);
+    app.refresh(&first["refresh_token"]).problem(401, "refresh_token_reused");
+    assert_eq!(app.refresh(&second["refresh_token"]).problem(401, "session_ended")["reason"], "reuse");
+    app.me(&second).problem(401, "token_revoked");
+}
+
+fn a_token_two_behind_ends_the_session_at_once_and_only_this_session(engine: Engine) {
+    let app = TestApp::start(engine);
+    let stolen = app.logged_in("ada");
+    let other_device = app.login("ada", PASSWORD).ok();
+    let second = app.refresh(&stolen["refresh_token"]).ok();
+    app.advance(TWO_BEHIND);
+    let third = app.refresh(&second["refresh_token"]).ok();
+    app.refresh(&stolen["refresh_token"]).problem(401, "refresh_token_reused");
+    for pair in [&stolen, &second, &third] {
+        app.me(pair).problem(401, "token_revoked");
+        let ended = app.refresh(&pair["refresh_token"]).problem(401, "session_ended");
+        assert_eq!(ended["reason"], "reuse");
+    }
+    let ended = "select count(*) from sessions where end_reason = 'reuse' and ended_at = 1800000011";
+    assert_eq!(app.number(ended), 1);
+    assert_eq!(app.number("select count(*) from denylist where kind = 'sid'"), 1);
+    app.refresh(&other_device["refresh_token"]).ok();
+    assert_eq!(app.me(&other_device).status, 200);
+}
+
+fn with_both_windows_zero_every_second_use_is_reuse(engine: Engine) {
+    let app = TestApp::start_with(engine, &[("REFRESH_SETTLE_WINDOW", "0s"), ("REFRESH_RETRY_WINDOW", "0s")]);
+    let first = app.logged_in("ada");
+    app.refresh(&first["refresh_token"]).ok();
+    app.refresh(&first["refresh_token"]).problem(401, "refresh_token_reused");
+}
+
+fn a_lost_answer_costs_nothing(engine: Engine) {
+    let app = TestApp::start(engine);
+    let mut held = app.logged_in("ada");
+    for _ in 0..5 {
+        app.advance(200);
+        let _lost = app.refresh(&held["refresh_token"]).ok();
+        app.advance(20);
+        held = app.refresh(&held["refresh_token"]).ok();
+    }
+    assert_eq!(held["refresh_generation"], 6);
+}
+
+/// Everybody at once, each on a connection of its own.
+pub fn refresh_in_parallel(clients: Vec<Client>, refresh_token: &Value) -> Vec<Value> {
+    let start = Arc::new(Barrier::new(clients.len()));
+    let threads: Vec<_> = clients
+        .into_iter()
+        .map(|client| {
+            let (start, refresh_token) = (Arc::clone(&start), refresh_token.clone());
+            std::thread::spawn(move || {
+                start.wait();
+                client.refresh(&refresh_token).ok()
+            })
+        })
+        .collect();
+    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+}
+
+fn sixty_four_parallel_refreshes_of_one_token_are_one_rotation(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    app.advance(200);
+    let clients = (0..64).map(|_| app.another_client()).collect();
+    let answers = refresh_in_parallel(clients, &pair["refresh_token"]);
+    assert_eq!(answers.len(), 64);
+    assert!(answers.iter().all(|answer| answer["refresh_token"] == answers[0]["refresh_token"]));
+    assert_eq!(answers[0]["refresh_generation"], 2);
+    assert_eq!(app.number("select max(denied_through) from sessions"), 1, "one row moved, by one");
+    assert_eq!(app.number("select count(*) from denylist"), 0);
+}
+
+fn ten_thousand_rotations_leave_one_row_and_no_denial(engine: Engine) {
+    let app = TestApp::start_with(engine, &[("REFRESH_SETTLE_WINDOW", "0s")]);
+    let mut pair = app.logged_in("ada");
+    for generation in 2..=10_001 {
+        pair = app.refresh(&pair["refresh_token"]).ok();
+        assert_eq!(pair["refresh_generation"], generation);
+    }
+    assert_eq!(app.number("select count(*) from sessions"), 1);
+    assert_eq!(app.number("select denied_through from sessions"), 10_000);
+    assert_eq!(app.number("select count(*) from denylist"), 0);
+}
+
+fn four_tabs_restored_at_once_twice_with_a_lost_answer_stay_logged_in(engine: Engine) {
+    let app = TestApp::start(engine);
+    let stored = app.logged_in("ada");
+    let mut tabs = vec![stored.clone(); 4];
+    for _restored in 0..2 {
+        app.advance(3_600);
+        // The browser restores every tab with what was stored last; none knows of the others.
+        let newest = tabs.iter().max_by_key(|tab| tab["refresh_generation"].as_i64()).unwrap().clone();
+        tabs = vec![newest.clone(); 4];
+        let clients = (0..4).map(|_| app.another_client()).collect();
+        let answers = refresh_in_parallel(clients, &newest["refresh_token"]);
+        // The answer to the first tab is lost; it asks again with what it holds.
+        for (tab, answer) in tabs.iter_mut().zip(answers).skip(1) {
+            *tab = answer;
+        }
+        app.advance(5);
+        tabs[0] = app.refresh(&newest["refresh_token"]).ok();
+        assert!(tabs.iter().all(|tab| tab["refresh_token"] == tabs[0]["refresh_token"]));
+    }
+    for tab in &tabs {
+        assert_eq!(app.me(tab).status, 200);
+    }
+    assert_eq!(app.number("select denied_through from sessions"), 2);
+    assert_eq!(app.number("select count(*) from sessions where ended_at is not null"), 0);
+    app.advance(TWO_BEHIND);
+    app.refresh(&tabs[0]["refresh_token"]).ok();
+    app.refresh(&stored["refresh_token"]).problem(401, "refresh_token_reused");
+    app.me(&tabs[0]).problem(401, "token_revoked");
+}
+
+fn a_database_that_lost_rotations_heals(engine: Engine) {
+    let app = TestApp::start_with(engine, &[("REFRESH_SETTLE_WINDOW", "0s")]);
+    let first = app.logged_in("ada");
+    let second = app.refresh(&first["refresh_token"]).ok();
+    let third = app.refresh(&second["refresh_token"]).ok();
+    let fourth = app.refresh(&third["refresh_token"]).ok();
+    // A backup is restored from before all that, and much later.
+    app.execute("update sessions set denied_through = 0");
+    app.advance(100);
+    let fifth = app.refresh(&fourth["refresh_token"]).ok();
+    assert_eq!(fifth["refresh_generation"], 5);
+    assert_eq!(app.number("select denied_through from sessions"), 4);
+    app.refresh(&third["refresh_token"]).problem(401, "refresh_token_reused");
+}
+
+fn a_session_ends_when_it_is_not_refreshed_for_the_idle_lifetime(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    app.advance(14 * 86_400 - 1);
+    let last = app.refresh(&pair["refresh_token"]).ok();
+    assert_eq!(last["refresh_expires_in"], 14 * 86_400);
+    app.advance(14 * 86_400);
+    app.refresh(&last["refresh_token"]).problem(401, "token_expired");
+}
+
+fn a_session_ends_at_its_absolute_end_however_often_it_is_refreshed(engine: Engine) {
+    let app = TestApp::start(engine);
+    let mut pair = app.logged_in("ada");
+    for _ in 0..8 {
+        app.advance(11 * 86_400);
+        pair = app.refresh(&pair["refresh_token"]).ok();
+    }
+    app.advance(2 * 86_400 - 60);
+    pair = app.refresh(&pair["refresh_token"]).ok();
+    assert_eq!(pair["refresh_expires_in"], 60, "no token outlives its session");
+    assert_eq!(pair["expires_in"], 60);
+    app.advance(60);
+    app.refresh(&pair["refresh_token"]).problem(401, "token_expired");
+    app.me(&pair).problem(401, "token_expired");
+}
+
+fn a_change_of_roles_arrives_with_the_next_refresh(engine: Engine) {
+    let app = TestApp::start(engine);
+    let user = app.create_user("ada", &["reader"]);
+    let pair = app.login("ada", PASSWORD).ok();
+    users::set_roles(&app.issuer.app, user.id, &["editor".to_owned()]).unwrap();
+    assert_eq!(app.me(&pair).json()["roles"], Value::from(vec!["reader"]));
+    let pair = app.refresh(&pair["refresh_token"]).ok();
+    assert_eq!(app.me(&pair).json()["roles"], Value::from(vec!["editor"]));
+    assert_eq!(pair["user"]["roles"], Value::from(vec!["editor"]));
+    assert_eq!(Roles::new(["editor"]).unwrap().to_string(), "editor");
+}
+
+fn a_disabled_user_is_refused_at_once_and_told_why(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    let again = app.login("ada", PASSWORD).ok();
+    let id = app.verify(&pair["access_token"]).ok()["claims"]["sub"].as_str().unwrap().parse().unwrap();
+    let denials = users::disable(&app.issuer.app, id).unwrap();
+    app.issuer.denied.add(denials);
+    for pair in [&pair, &again] {
+        assert_eq!(app.refresh(&pair["refresh_token"]).problem(401, "session_ended")["reason"], "user_disabled");
+        app.me(pair).problem(401, "token_revoked");
+    }
+    assert_eq!(app.number("select count(*) from denylist where kind = 'sid'"), 2, "one entry for each live session");
+}
+
+fn a_session_that_is_gone_is_refused(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    app.execute("delete from users");
+    app.refresh(&pair["refresh_token"]).problem(401, "session_unknown");
+}
+
+fn what_is_not_a_refresh_token_costs_no_query(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    // Without its table every query would fail.
+    app.execute("alter table sessions rename to gone");
+    app.refresh(&pair["access_token"]).problem(401, "token_wrong_type");
+    app.refresh(&Value::from("garbage")).problem(401, "token_malformed");
+    let tampered = format!("{}A", pair["refresh_token"].as_str().unwrap());
+    app.refresh(&Value::from(tampered)).problem(401, "token_bad_signature");
+    app.refresh(&pair["refresh_token"]).problem(503, "database_unavailable");
+}
