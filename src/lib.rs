@@ -30,3 +30,8 @@ pub mod secret;
 pub mod service;
 #[cfg(feature = "server")]
 pub mod store;
+
+/// The README's Rust code is compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
