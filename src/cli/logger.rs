@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use env_logger::fmt::Formatter;
 use log::Record;
-use log::kv::{Error, Key, Value, VisitSource};
-use serde_json::{Map, json};
+use log::kv::{self, Key, VisitSource};
+use serde_json::Value;
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, LogFormat};
@@ -24,9 +24,7 @@ pub(super) fn start(config: &Config) {
 fn text(line: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     let time = SystemClock.now().to_rfc3339();
     write!(line, "{time} {:5} {}", record.level(), record.args())?;
-    let mut fields = Fields(Map::new());
-    let _infallible = record.key_values().visit(&mut fields);
-    for (name, value) in fields.0 {
+    for (name, value) in fields(record) {
         match value.as_str() {
             Some(text) if !text.is_empty() && !text.contains([' ', '"', '\n']) => write!(line, " {name}={text}")?,
             _ => write!(line, " {name}={value}")?,
@@ -36,22 +34,29 @@ fn text(line: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
 }
 
 fn json(line: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
-    let mut fields = Fields(Map::new());
-    let _infallible = record.key_values().visit(&mut fields);
-    let mut object = fields.0;
-    object.insert("time".to_owned(), json!(SystemClock.now().to_rfc3339()));
-    object.insert("level".to_owned(), json!(record.level().as_str().to_lowercase()));
-    object.insert("target".to_owned(), json!(record.target()));
-    object.insert("message".to_owned(), json!(record.args().to_string()));
-    writeln!(line, "{}", serde_json::Value::Object(object))
+    let about = [
+        ("time", SystemClock.now().to_rfc3339()),
+        ("level", record.level().as_str().to_lowercase()),
+        ("target", record.target().to_owned()),
+        ("message", record.args().to_string()),
+    ];
+    let about = about.map(|(name, value)| (name.to_owned(), Value::from(value)));
+    writeln!(line, "{}", Value::from_iter(about.into_iter().chain(fields(record))))
 }
 
-struct Fields(Map<String, serde_json::Value>);
+/// The named values of a line, in the order in which they were given.
+fn fields(record: &Record<'_>) -> Vec<(String, Value)> {
+    let mut fields = Fields(Vec::new());
+    let _infallible = record.key_values().visit(&mut fields);
+    fields.0
+}
+
+struct Fields(Vec<(String, Value)>);
 
 impl<'kvs> VisitSource<'kvs> for Fields {
-    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
-        let number = value.to_i64().map(|number| json!(number));
-        self.0.insert(key.to_string(), number.unwrap_or_else(|| json!(value.to_string())));
+    fn visit_pair(&mut self, key: Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
+        let number = value.to_i64().map(Value::from);
+        self.0.push((key.to_string(), number.unwrap_or_else(|| Value::from(value.to_string()))));
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ mod attacks;
 mod cli;
 mod database_down;
 mod denylist;
+mod extractors;
 mod first_run;
 mod health;
 mod http;

@@ -1,0 +1,140 @@
+"""Runs README's commands and code as a reader would: starts the service with README's first command in this clone, then
+runs every block that is marked `<!-- run: NAME -->` against it, and checks what comes out. The two verifiers that are
+not ours, PyJWT and jose, are README's own code; they run against a service for each signing algorithm."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCKS = dict(re.findall(r"<!-- run: (\w+) -->\n```\w+\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL))
+PYJWT = "pyjwt[crypto]==2.15.1"
+JOSE = "jose@6.2.17"
+
+
+class Service:
+    """A service started on an empty folder, with the curl that its first start printed."""
+
+    def __init__(self, command, cwd, env=None):
+        self.process = subprocess.Popen(
+            ["bash", "-c", command], cwd=cwd, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE, text=True,
+            start_new_session=True,
+        )
+        self.curl = next((line.strip() for line in self.process.stdout if "curl" in line), None)
+        assert self.curl, f"the first start printed no curl: {command}"
+        self.password = re.search(r'"password":"([^"]+)"', self.curl)[1]
+
+    def pair(self):
+        return json.loads(shell(self.curl))
+
+    def stop(self):
+        os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(timeout=60)
+        wait_until_refused()
+
+
+def wait_until_refused():
+    """Until nobody listens on README's address any more."""
+    for _ in range(600):
+        if subprocess.run(["curl", "-s", "http://127.0.0.1:8080/healthz"], capture_output=True).returncode != 0:
+            return
+        time.sleep(0.05)
+    sys.exit("the service does not stop")
+
+
+def shell(script, check=True, **env):
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True
+    )
+    if check and done.returncode != 0:
+        sys.exit(f"{script}\nfailed with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def verifiers(tools):
+    """README's Python and JavaScript verifiers, as commands that take a token."""
+    venv.create(tools / "venv", with_pip=True)
+    python = tools / "venv/bin/python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", PYJWT], check=True)
+    subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", JOSE], cwd=tools, check=True)
+    (tools / "verify.py").write_text(BLOCKS["python"])
+    (tools / "verify.mjs").write_text(BLOCKS["node"])
+    return {"PyJWT": [python, tools / "verify.py"], "jose": ["node", tools / "verify.mjs"]}
+
+
+def check_verifiers(commands, pair, alg):
+    user, access, refresh = pair["user"]["id"], pair["access_token"], pair["refresh_token"]
+    header, payload, signature = access.split(".")
+    flipped = ("A" if signature[0] != "A" else "B") + signature[1:]
+    for name, command in commands.items():
+        run = lambda token: subprocess.run([*command, token], capture_output=True, text=True)
+        accepted = run(access)
+        assert accepted.stdout.strip() == user, f"{name} refuses our {alg} access token:\n{accepted.stderr}"
+        for what, token in {"refresh token": refresh, "tampered token": f"{header}.{payload}.{flipped}"}.items():
+            refused = run(token)
+            assert refused.returncode != 0 and user not in refused.stdout, f"{name} accepts our {alg} {what}"
+            named = "jwt.exceptions" if name == "PyJWT" else "ERR_J"
+            assert named in refused.stderr, f"{name} failed for another reason:\n{refused.stderr}"
+        print(f"{name} accepts the {alg} access token, and refuses the refresh token and a tampered one")
+
+
+def check_frontend(tools, password):
+    (tools / "session.mjs").write_text(BLOCKS["fetch"])
+    (tools / "frontend.mjs").write_text(f"""
+        import assert from "node:assert/strict";
+        import {{ Session }} from "./session.mjs";
+        const base = "http://127.0.0.1:8080";
+        const session = new Session(base);
+        await session.login("admin", {json.dumps(password)});
+        assert.equal((await session.fetch(base + "/v1/me")).status, 200);
+        const first = session.pair;
+        session.refreshAt = 0;
+        await Promise.all([session.fetch(base + "/v1/me"), session.fetch(base + "/v1/me")]);
+        assert.equal(session.pair.refresh_generation, first.refresh_generation + 1);
+        const access = session.pair.access_token;
+        await session.logout();
+        const after = await fetch(base + "/v1/me", {{ headers: {{ authorization: `Bearer ${{access}}` }} }});
+        assert.equal(after.status, 401);
+    """)
+    subprocess.run(["node", tools / "frontend.mjs"], check=True)
+    print("README's frontend code logs in, refreshes once for two requests, and logs out")
+
+
+def main():
+    made = [ROOT / "data", *(ROOT / "keys").glob("*.pem"), *(ROOT / "keys").glob(".lock")]
+    assert not any(path.exists() for path in made), f"this wants a clean clone; there is {made}"
+    assert BLOCKS.keys() == {"start", "test", "login", "fetch", "python", "node", "calls", "operate"}, BLOCKS.keys()
+    with tempfile.TemporaryDirectory() as folder:
+        tools = Path(folder)
+        commands = verifiers(tools)
+        service = Service(BLOCKS["start"], ROOT)
+        try:
+            check_verifiers(commands, service.pair(), "ES256")
+            check_frontend(tools, service.password)
+            pair = json.loads(shell(BLOCKS["login"].replace("PASSWORD", service.password)))
+            tokens = {"ACCESS_TOKEN": pair["access_token"], "REFRESH_TOKEN": pair["refresh_token"]}
+            answered = shell(BLOCKS["calls"], **tokens)
+            assert f'"session_id":"{pair["session_id"]}"' in answered and '"refresh_generation":2' in answered, answered
+            assert "token_revoked" in shell(BLOCKS["calls"], **tokens), "the third call has revoked the session"
+            operated = shell(BLOCKS["operate"])
+            assert "enabled ada" in operated and "EdDSA" in operated and "SIGNING_ALG=ES256" in operated, operated
+            print("README's commands work")
+        finally:
+            service.stop()
+        for alg in ["EdDSA", "RS256"]:
+            with tempfile.TemporaryDirectory() as empty:
+                service = Service(f"exec {ROOT}/target/release/tokensmith", empty, {"SIGNING_ALG": alg})
+                try:
+                    check_verifiers(commands, service.pair(), alg)
+                finally:
+                    service.stop()
+
+
+main()
