@@ -1,4 +1,3 @@
-#![cfg_attr(docsrs, feature(doc_cfg))]
 //! tokensmith issues token pairs: a short-lived signed access JWT that any backend verifies offline with the published
 //! public key, and a rotating refresh token that is denied through a database denylist.
 //!

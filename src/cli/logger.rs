@@ -41,7 +41,8 @@ fn json(line: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
         ("message", record.args().to_string()),
     ];
     let about = about.map(|(name, value)| (name.to_owned(), Value::from(value)));
-    writeln!(line, "{}", Value::from_iter(about.into_iter().chain(fields(record))))
+    let object: Value = about.into_iter().chain(fields(record)).collect();
+    writeln!(line, "{object}")
 }
 
 /// The named values of a line, in the order in which they were given.

@@ -87,7 +87,12 @@ pub fn run() -> ExitCode {
     if let Err(error) = dotenvy::from_path(".env")
         && !error.not_found()
     {
-        eprintln!("tokensmith: .env: {error}");
+        // The error would repeat the line, and the line may hold a password.
+        let reason = match error {
+            dotenvy::Error::Io(error) => error.to_string(),
+            _ => "a line is not NAME=VALUE; quote values with spaces".to_owned(),
+        };
+        eprintln!("tokensmith: .env: {reason}");
         return ExitCode::FAILURE;
     }
     match execute(command) {

@@ -27,6 +27,10 @@ impl FromStr for DatabaseUrl {
             return Ok(Self::Sqlite(PathBuf::from(path)));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            // libpq would repeat the broken part, which may be the password, in its error.
+            if !percent_encoding_is_whole(url) {
+                return Err("a % must be followed by two hexadecimal digits; write % itself as %25".to_owned());
+            }
             return Ok(Self::Postgres(Secret::new(url.to_owned())));
         }
         Err("expected sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME".to_owned())
@@ -43,15 +47,18 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
+fn percent_encoding_is_whole(url: &str) -> bool {
+    let is_hex = |digits: &str| digits.chars().take(2).filter(char::is_ascii_hexdigit).count() == 2;
+    url.split('%').skip(1).all(is_hex)
+}
+
+/// Credentials end at the last `@` before the path; what follows `?` may hold a password too.
 fn without_password(url: &str) -> String {
-    let (location, query) = url.split_once('?').unwrap_or((url, ""));
-    let visible = match location.rsplit_once('@') {
-        Some((left, host)) => {
-            let (scheme, credentials) = left.split_once("://").unwrap_or(("postgres", left));
-            let user = credentials.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:***@{host}")
-        }
-        None => location.to_owned(),
+    let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let shown = match authority.rsplit_once('@') {
+        Some((credentials, host)) => format!("{}:***@{host}", credentials.split(':').next().unwrap_or_default()),
+        None => authority.split('?').next().unwrap_or_default().to_owned(),
     };
-    if query.is_empty() { visible } else { format!("{visible}?***") }
+    format!("{scheme}://{shown}/{}", path.split('?').next().unwrap_or_default())
 }

@@ -12,11 +12,12 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 pub use database_url::DatabaseUrl;
+pub use parse::MOST_ARGON2_MEMORY_KIB;
 pub use variables::{VARIABLES, Variable, env_example};
 
 use crate::clock::Seconds;
 use crate::jwt::SigningAlg;
-use crate::model::rotation::Windows;
+use crate::model::lifetimes::Lifetimes;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -51,21 +52,6 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Filter of log lines, in `env_logger`'s words.
     pub log_filter: String,
-}
-
-/// How long tokens and sessions live.
-#[derive(Clone, Copy, Debug)]
-pub struct Lifetimes {
-    /// Of an access token.
-    pub access: Seconds,
-    /// Of a session that is not refreshed.
-    pub refresh_idle: Seconds,
-    /// Of a session, at most.
-    pub session: Seconds,
-    /// Of the settle and retry windows of a rotation.
-    pub windows: Windows,
-    /// Of the row of an ended session.
-    pub retention: Seconds,
 }
 
 /// Cost of a password hash (argon2id, one lane).
@@ -110,7 +96,7 @@ impl Config {
     /// Every problem found, not only the first.
     pub fn from_env() -> Result<Self, Vec<ConfigProblem>> {
         #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
-        Self::from_lookup(|name| std::env::var(name).ok())
+        Self::from_lookup(|name| std::env::var_os(name).map(|text| text.to_string_lossy().into_owned()))
     }
 
     /// Reads the settings from anywhere.
@@ -124,7 +110,6 @@ impl Config {
     /// Every variable with its value in force; the password in the database's URL is hidden.
     #[must_use]
     pub fn effective(&self) -> Vec<(&'static str, String)> {
-        let list = |items: Vec<String>| items.join(",");
         vec![
             ("LISTEN", self.listen.to_string()),
             ("DATABASE_URL", self.database.to_string()),
@@ -143,7 +128,7 @@ impl Config {
             ("ARGON2_ITERATIONS", self.argon2.iterations.to_string()),
             ("ARGON2_THREADS", self.argon2.threads.to_string()),
             ("CORS_ORIGINS", self.cors_origins.join(",")),
-            ("TRUSTED_PROXIES", list(self.trusted_proxies.iter().map(ToString::to_string).collect())),
+            ("TRUSTED_PROXIES", self.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
             ("REQUEST_TIMEOUT", self.request_timeout.to_string()),
             ("SHUTDOWN_TIMEOUT", self.shutdown_timeout.to_string()),
             ("LOG_FORMAT", if self.log_format == LogFormat::Json { "json" } else { "text" }.to_owned()),

@@ -5,15 +5,19 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::{Argon2Cost, Config, ConfigProblem, Lifetimes, LogFormat, VARIABLES};
+use super::{Argon2Cost, Config, ConfigProblem, LogFormat, VARIABLES};
 use crate::clock::Seconds;
+use crate::model::lifetimes::Lifetimes;
 use crate::model::rotation::Windows;
 
 /// OWASP ASVS 5.0 appendix C: argon2id with t=1 needs 47104 KiB, with t=2 19456, with t>=3 12288.
 const WEAKEST_ARGON2: [(u32, u32); 3] = [(1, 47_104), (2, 19_456), (3, 12_288)];
 
 /// 1 GiB: beyond it a typing mistake takes the machine down.
-const MOST_ARGON2_MEMORY_KIB: u32 = 1_048_576;
+pub const MOST_ARGON2_MEMORY_KIB: u32 = 1_048_576;
+
+/// Ten years: beyond it a typing mistake is likelier than a wish.
+const LONGEST: Seconds = Seconds(3_650 * 86_400);
 
 struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
@@ -47,12 +51,20 @@ impl Reader<'_> {
         })
     }
 
-    fn positive_duration(&mut self, name: &'static str) -> Option<Seconds> {
+    fn duration(&mut self, name: &'static str) -> Option<Seconds> {
         self.read(name, |text| match text.parse::<Seconds>() {
-            Ok(Seconds::ZERO) => Err("must be longer than 0s".to_owned()),
+            Ok(span) if span > LONGEST => Err(format!("must be at most {LONGEST}")),
             Ok(span) => Ok(span),
             Err(error) => Err(error.to_string()),
         })
+    }
+
+    fn positive_duration(&mut self, name: &'static str) -> Option<Seconds> {
+        let span = self.duration(name);
+        if span == Some(Seconds::ZERO) {
+            self.problem(name, "must be longer than 0s".to_owned());
+        }
+        span
     }
 
     fn problem(&mut self, variable: &'static str, message: String) {
@@ -81,9 +93,13 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
     let lifetimes = lifetimes(reader);
     let argon2 = argon2(reader);
     let cors_origins = reader.read("CORS_ORIGINS", |text| items(text).map(origin).collect());
+    if cors_origins.as_ref().is_some_and(|origins: &Vec<String>| origins.len() > 1 && origins.contains(&"*".to_owned()))
+    {
+        reader.problem("CORS_ORIGINS", "* means any origin and stands alone".to_owned());
+    }
     let trusted_proxies = reader.read("TRUSTED_PROXIES", |text| items(text).map(network).collect());
     let request_timeout = reader.positive_duration("REQUEST_TIMEOUT");
-    let shutdown_timeout = reader.parsed("SHUTDOWN_TIMEOUT");
+    let shutdown_timeout = reader.duration("SHUTDOWN_TIMEOUT");
     let log_format = reader.read("LOG_FORMAT", log_format);
     Some(Config {
         listen: listen?,
@@ -108,9 +124,9 @@ fn lifetimes(reader: &mut Reader<'_>) -> Option<Lifetimes> {
     let access = reader.positive_duration("ACCESS_TOKEN_LIFETIME");
     let refresh_idle = reader.positive_duration("REFRESH_IDLE_LIFETIME");
     let session = reader.positive_duration("SESSION_LIFETIME");
-    let settle = reader.parsed("REFRESH_SETTLE_WINDOW");
-    let retry = reader.parsed("REFRESH_RETRY_WINDOW");
-    let retention = reader.parsed("SESSION_RETENTION");
+    let settle = reader.duration("REFRESH_SETTLE_WINDOW");
+    let retry = reader.duration("REFRESH_RETRY_WINDOW");
+    let retention = reader.duration("SESSION_RETENTION");
     let (access, refresh_idle, session) = (access?, refresh_idle?, session?);
     let windows = Windows { settle: settle?, retry: retry? };
     if refresh_idle <= access {
@@ -162,7 +178,9 @@ fn issuer(text: &str) -> Result<String, String> {
 
 fn origin(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    if text == "*" || host.is_some_and(|host| !host.is_empty() && !host.contains('/')) {
+    let plain =
+        |host: &str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
+    if text == "*" || host.is_some_and(plain) {
         Ok(text.to_owned())
     } else {
         Err(format!("{text:?} is not an origin; expected one as in https://app.example.com, without a path"))

@@ -49,12 +49,21 @@ fn a_password_hash_below_the_standard_is_refused() {
 
 #[test]
 fn the_database_password_is_never_shown() {
-    for url in ["postgres://app:hunter2@db.example/app", "postgres://db.example/app?user=app&password=hunter2"] {
+    let urls = [
+        "postgres://app:hunter2@db.example/app",
+        "postgres://app:hunter2?x@db.example/app",
+        "postgres://app:x@hunter2@db.example/app",
+        "postgres://db.example/app?user=app&password=hunter2",
+        "postgres://db.example?password=hunter2",
+    ];
+    for url in urls {
         let config = config(&[("DATABASE_URL", url)]).unwrap();
         assert!(!format!("{:?} {:?}", config.effective(), config).contains("hunter2"), "{url}");
     }
-    let problems = config(&[("DATABASE_URL", "mysql://app:hunter2@db.example/app")]).unwrap_err();
-    assert!(!problems.first().unwrap().to_string().contains("hunter2"));
+    for url in ["mysql://app:hunter2@db.example/app", "postgres://app:100%hunter2@db.example/app"] {
+        let problems = config(&[("DATABASE_URL", url)]).unwrap_err();
+        assert!(!problems.first().unwrap().to_string().contains("hunter2"));
+    }
 }
 
 #[test]
@@ -76,4 +85,19 @@ fn the_issuer_is_a_url_without_a_trailing_slash() {
     assert_eq!(config(&[("ISSUER", "https://id.example.com/")]).unwrap().issuer, "https://id.example.com");
     assert_eq!(refused(&[("ISSUER", "id.example.com")]), ["ISSUER"]);
     assert_eq!(refused(&[("ISSUER", "https://id.example.com?x")]), ["ISSUER"]);
+}
+
+#[test]
+fn any_origin_stands_alone_and_an_origin_has_no_path() {
+    assert_eq!(config(&[("CORS_ORIGINS", "*")]).unwrap().cors_origins, ["*"]);
+    for origins in ["*, https://a.example", "https://a.example/", "https://a b", "a.example"] {
+        assert_eq!(refused(&[("CORS_ORIGINS", origins)]), ["CORS_ORIGINS"], "{origins}");
+    }
+}
+
+#[test]
+fn a_duration_of_more_than_ten_years_is_refused() {
+    for name in ["REQUEST_TIMEOUT", "SHUTDOWN_TIMEOUT", "SESSION_RETENTION", "SESSION_LIFETIME"] {
+        assert_eq!(refused(&[(name, "3651d")]), [name]);
+    }
 }

@@ -1,14 +1,17 @@
 //! The server: the routes, the layers around them, and its limits.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_cors::Cors;
 use actix_web::dev::Server;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::middleware::{Condition, from_fn};
+use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::{App as ActixApp, HttpServer, rt, web};
 
 use super::extract::MOST_BODY_BYTES;
@@ -16,6 +19,10 @@ use super::observe::observe;
 use super::routes;
 use crate::app::Issuer;
 use crate::clock::Seconds;
+
+/// Threads of one worker that wait for the database or for password hashes. They are started when they are needed; more
+/// than the logins that may wait, so that those cannot take them all.
+const BLOCKING_THREADS: usize = 256;
 
 /// Serves until SIGTERM or SIGINT, and until the requests under way are answered. `ready` is called with the address as
 /// soon as the port is taken; its error ends the service.
@@ -29,18 +36,29 @@ pub fn serve<E: From<io::Error>>(
     rt::System::new().block_on(async {
         let listen = issuer.app.config.listen;
         let named = |error: io::Error| io::Error::new(error.kind(), format!("listen {listen}: {error}"));
-        let (server, address) = bind(issuer.into(), true).map_err(named)?;
+        let (server, address) = bind(issuer.into()).map_err(named)?;
+        let [mut terminate, mut interrupt] = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
         ready(address)?;
+        let handle = server.handle();
+        // actix-web's own handler drops the requests under way on SIGINT.
+        rt::spawn(async move {
+            poll_fn(|context| match terminate.poll_recv(context) {
+                Poll::Ready(signal) => Poll::Ready(signal),
+                Poll::Pending => interrupt.poll_recv(context),
+            })
+            .await;
+            log::info!("stopping: the requests under way are answered first");
+            handle.stop(true).await;
+        });
         Ok(server.await?)
     })
 }
 
-/// Listens at the configured address; answers the server, to be awaited, and the address that it got. With `signals`,
-/// SIGTERM and SIGINT stop it after the requests under way are answered.
+/// Listens at the configured address; answers the server, to be awaited, and the address that it got.
 ///
 /// # Errors
 /// The operating system's, as when the port is taken.
-pub fn bind(issuer: web::Data<Issuer>, signals: bool) -> io::Result<(Server, SocketAddr)> {
+pub fn bind(issuer: web::Data<Issuer>) -> io::Result<(Server, SocketAddr)> {
     let config = issuer.app.config.clone();
     let cors_origins = config.cors_origins.clone();
     let seconds = |Seconds(span): Seconds| u64::try_from(span).unwrap_or(0);
@@ -50,13 +68,14 @@ pub fn bind(issuer: web::Data<Issuer>, signals: bool) -> io::Result<(Server, Soc
             .app_data(issuer.clone())
             .app_data(web::PayloadConfig::new(MOST_BODY_BYTES))
             .configure(routes::configure)
-            .wrap(from_fn(observe))
             .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))
+            .wrap(from_fn(observe))
     })
     .client_request_timeout(Duration::from_secs(request_timeout))
-    .shutdown_timeout(shutdown_timeout);
-    let server = if signals { server } else { server.disable_signals() };
-    let server = server.bind(config.listen)?;
+    .shutdown_timeout(shutdown_timeout)
+    .worker_max_blocking_threads(BLOCKING_THREADS)
+    .disable_signals()
+    .bind(config.listen)?;
     let address = server.addrs().first().copied().unwrap_or(config.listen);
     Ok((server.run(), address))
 }
@@ -66,6 +85,7 @@ fn cors(origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods(["GET", "POST"])
         .allowed_headers([AUTHORIZATION, CONTENT_TYPE])
+        .allowed_header("x-request-id")
         .expose_headers([RETRY_AFTER, WWW_AUTHENTICATE])
         .expose_headers(["x-request-id"])
         .max_age(3_600);

@@ -1,6 +1,6 @@
 //! What the two kinds of token claim.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::verify::RegisteredClaims;
 use crate::clock::Timestamp;
@@ -54,10 +54,22 @@ pub struct AccessClaims {
     /// What the user may do ([RFC 9068 section 2.2.3.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1)).
     #[serde(default)]
     pub roles: Vec<String>,
+    /// Not to be accepted before this instant; we issue none.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub nbf: Option<Timestamp>,
+}
+
+/// A claim that may be missing, but not null or of another type.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    Timestamp::deserialize(deserializer).map(Some)
 }
 
 impl RegisteredClaims for AccessClaims {
     const TYP: &'static str = "at+jwt";
+
+    fn nbf(&self) -> Option<Timestamp> {
+        self.nbf
+    }
 
     fn iss(&self) -> &str {
         &self.iss

@@ -54,6 +54,14 @@ pub enum KeyFileError {
         /// What is wrong with the key.
         problem: KeyProblem,
     },
+    /// The same key is in another file too.
+    #[error("{path}: the same key as {other}; remove one of the two")]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// The other file.
+        other: PathBuf,
+    },
     /// No key of the wanted algorithm.
     #[error("{dir}: no {alg} key to sign with; run: tokensmith keys generate --alg {alg}")]
     NoActiveKey {
@@ -121,14 +129,14 @@ fn activation(path: &Path) -> Timestamp {
     Timestamp(instant.map_or(0, |instant| instant.assume_utc().unix_timestamp()))
 }
 
-/// Makes a new key that signs from `now` on; answers its file.
+/// Makes a new key that signs from `active_from` on; answers its file.
 ///
 /// # Errors
 /// [`KeyFileError::Io`] when the folder cannot be written.
-pub fn write_new_key(dir: &Path, alg: SigningAlg, now: Timestamp) -> Result<PathBuf, KeyFileError> {
+pub fn write_new_key(dir: &Path, alg: SigningAlg, active_from: Timestamp) -> Result<PathBuf, KeyFileError> {
     let der = generate(alg).map_err(|_failed| KeyFileError::Failed)?;
     let key = PrivateKey::from_pkcs8(&der).map_err(|_unusable| KeyFileError::Failed)?;
-    let instant = OffsetDateTime::from_unix_timestamp(now.0).map_err(|_out_of_range| KeyFileError::Failed)?;
+    let instant = OffsetDateTime::from_unix_timestamp(active_from.0).map_err(|_out_of_range| KeyFileError::Failed)?;
     let stamp = instant.format(ACTIVATION).map_err(|_out_of_range| KeyFileError::Failed)?;
     let short_kid: String = key.kid.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
     let path = dir.join(format!("{stamp}-{alg}-{short_kid}.pem"));

@@ -9,16 +9,16 @@ use jsonwebtoken::jwk::JwkSet;
 
 use super::claims::{AccessClaims, RefreshClaims};
 use super::key_file::{self, KeyFile, KeyFileError};
-use super::private_key::{PrivateKey, SignError};
+use super::private_key::SignError;
 use super::verify::VerificationKeys;
-use super::{SigningAlg, TokenError, verify};
+use super::{Expected, SigningAlg, TokenError, verify};
 use crate::clock::Timestamp;
-use crate::jwt::Expected;
 
 /// The keys of this service.
 pub struct KeyRing {
-    active: PrivateKey,
-    entries: Vec<RingEntry>,
+    /// Oldest first.
+    files: Vec<KeyFile>,
+    alg: SigningAlg,
     access_keys: VerificationKeys,
     refresh_keys: VerificationKeys,
     jwks_json: String,
@@ -61,35 +61,42 @@ impl KeyRing {
     pub fn load(dir: &Path, alg: SigningAlg, now: Timestamp) -> Result<Self, KeyFileError> {
         let mut files = key_file::read_all(dir)?;
         files.sort_by(|a, b| (a.active_from, &a.path).cmp(&(b.active_from, &b.path)));
-        let can_sign = |file: &KeyFile| file.key.alg == alg && file.active_from <= now;
-        let active = files.iter().rposition(can_sign);
-        let no_key = || KeyFileError::NoActiveKey { dir: dir.to_owned(), alg };
-        let active_kid =
-            active.and_then(|index| files.get(index)).map(|file| file.key.kid.clone()).ok_or_else(no_key)?;
-
         let (mut access_keys, mut refresh_keys) = (VerificationKeys::default(), VerificationKeys::default());
         let mut jwks = JwkSet { keys: Vec::new() };
-        let mut entries = Vec::new();
-        let mut signing = None;
-        for KeyFile { path, active_from, key } in files {
-            key.add_to(&mut access_keys, &mut refresh_keys);
-            jwks.keys.push(key.jwk.clone());
-            let active = key.kid == active_kid;
-            entries.push(RingEntry { path, alg: key.alg, kid: key.kid.clone(), active_from, active });
-            if active {
-                signing = Some(key);
+        for file in &files {
+            // Verifiers refuse a set in which two keys have one name.
+            if let Some(other) = files.iter().find(|other| other.path != file.path && other.key.kid == file.key.kid) {
+                return Err(KeyFileError::Twice { path: file.path.clone(), other: other.path.clone() });
             }
+            file.key.add_to(&mut access_keys, &mut refresh_keys);
+            jwks.keys.push(file.key.jwk.clone());
         }
         let jwks_json = serde_json::to_string(&jwks).map_err(|_never_for_these_types| KeyFileError::Failed)?;
         let jwks_etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, jwks_json.as_bytes())));
-        let active = signing.ok_or_else(no_key)?;
-        Ok(Self { active, entries, access_keys, refresh_keys, jwks_json, jwks_etag })
+        let ring = Self { files, alg, access_keys, refresh_keys, jwks_json, jwks_etag };
+        match ring.active(now) {
+            Some(_) => Ok(ring),
+            None => Err(KeyFileError::NoActiveKey { dir: dir.to_owned(), alg }),
+        }
+    }
+
+    /// The key that signs: the newest of its algorithm whose time has come.
+    fn active(&self, now: Timestamp) -> Option<&KeyFile> {
+        self.files.iter().rfind(|file| file.key.alg == self.alg && file.active_from <= now)
     }
 
     /// Every key, oldest first.
     #[must_use]
-    pub fn entries(&self) -> &[RingEntry] {
-        &self.entries
+    pub fn entries(&self, now: Timestamp) -> Vec<RingEntry> {
+        let active = self.active(now).map(|file| &file.path);
+        let entry = |file: &KeyFile| RingEntry {
+            path: file.path.clone(),
+            alg: file.key.alg,
+            kid: file.key.kid.clone(),
+            active_from: file.active_from,
+            active: active == Some(&file.path),
+        };
+        self.files.iter().map(entry).collect()
     }
 
     /// The published JWK Set, as JSON.
@@ -108,16 +115,16 @@ impl KeyRing {
     ///
     /// # Errors
     /// [`SignError`] when the crypto library fails.
-    pub fn sign_access(&self, claims: &AccessClaims) -> Result<String, SignError> {
-        self.active.sign_access(claims)
+    pub fn sign_access(&self, claims: &AccessClaims, now: Timestamp) -> Result<String, SignError> {
+        self.active(now).ok_or(SignError)?.key.sign_access(claims)
     }
 
     /// Signs a refresh token.
     ///
     /// # Errors
     /// [`SignError`] when the crypto library fails.
-    pub fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SignError> {
-        self.active.sign_refresh(claims)
+    pub fn sign_refresh(&self, claims: &RefreshClaims, now: Timestamp) -> Result<String, SignError> {
+        self.active(now).ok_or(SignError)?.key.sign_refresh(claims)
     }
 
     /// Verifies an access token of ours.

@@ -67,6 +67,10 @@ pub trait RegisteredClaims: DeserializeOwned {
     fn exp(&self) -> Timestamp;
     /// When it was issued.
     fn iat(&self) -> Timestamp;
+    /// Before when it must not be accepted.
+    fn nbf(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// What a token must say to be accepted here.
@@ -159,7 +163,8 @@ fn check<C: RegisteredClaims>(claims: &C, expected: Expected<'_>, now: Timestamp
     if !claims.aud().contains(expected.audience) {
         return Err(TokenError::WrongAudience);
     }
-    if claims.iat() > now + MOST_CLOCK_SKEW {
+    let valid_from = claims.nbf().map_or(claims.iat(), |nbf| nbf.max(claims.iat()));
+    if valid_from > now + MOST_CLOCK_SKEW {
         return Err(TokenError::NotYetValid);
     }
     // RFC 7519 section 4.1.4: "on or after" the expiration time it must not be accepted.
@@ -169,8 +174,11 @@ fn check<C: RegisteredClaims>(claims: &C, expected: Expected<'_>, now: Timestamp
     Ok(())
 }
 
-/// Strict on purpose: no padding, no white space, no trailing data, no duplicate of a known member.
+/// Strict on purpose: an object, no padding, no trailing data, no duplicate of a known member.
 fn decode<T: DeserializeOwned>(part: &str) -> Result<T, TokenError> {
     let json = URL_SAFE_NO_PAD.decode(part).map_err(|_not_base64url| TokenError::Malformed)?;
+    if json.first() != Some(&b'{') {
+        return Err(TokenError::Malformed);
+    }
     serde_json::from_slice(&json).map_err(|_other_shape| TokenError::Malformed)
 }

@@ -28,10 +28,10 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// Denies every access token of a session that ends now.
+    /// Denies every access token of a session that ends now; the last of them expires by `access_expires_by`.
     #[must_use]
-    pub fn of_session(id: SessionId, now: Timestamp, access_lifetime: Seconds) -> Self {
-        Self { subject: DeniedSubject::Session(id), denied_at: now, expires_at: now + access_lifetime + MARGIN }
+    pub fn of_session(id: SessionId, now: Timestamp, access_expires_by: Timestamp) -> Self {
+        Self { subject: DeniedSubject::Session(id), denied_at: now, expires_at: access_expires_by + MARGIN }
     }
 
     /// Denies one access token.

@@ -4,6 +4,8 @@
 pub mod denial;
 pub mod id;
 #[cfg(feature = "server")]
+pub mod lifetimes;
+#[cfg(feature = "server")]
 pub mod rotation;
 #[cfg(feature = "server")]
 pub mod session;

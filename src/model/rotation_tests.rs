@@ -19,6 +19,7 @@ fn session(denied_through: i64, rotated_at: i64) -> Session {
         denied_through,
         rotated_at: Timestamp(rotated_at),
         refresh_expires_at: Timestamp(1_000_000),
+        access_expires_by: Timestamp(1_000_000),
         end: None,
     }
 }

@@ -25,6 +25,9 @@ pub struct Session {
     pub rotated_at: Timestamp,
     /// When the live refresh token expires: the end for lack of use.
     pub refresh_expires_at: Timestamp,
+    /// No access token of the session is valid from this instant on, whatever lifetime was configured when it was issued:
+    /// how long a denial of the session must last.
+    pub access_expires_by: Timestamp,
     /// When and why it was ended, if somebody ended it.
     pub end: Option<End>,
 }
@@ -96,19 +99,6 @@ impl FromStr for EndReason {
 }
 
 impl Session {
-    /// How the session ended, if it has: ended by somebody, or by the passing of time, which needs no write.
-    #[must_use]
-    pub fn end(&self, now: Timestamp) -> Option<End> {
-        let lapsed = if now >= self.expires_at {
-            Some(End { at: self.expires_at, reason: EndReason::AbsoluteEnd })
-        } else if now >= self.refresh_expires_at {
-            Some(End { at: self.refresh_expires_at, reason: EndReason::Idle })
-        } else {
-            None
-        };
-        self.end.or(lapsed)
-    }
-
     /// The generation of the live refresh token.
     #[must_use]
     pub fn live_generation(&self) -> i64 {

@@ -45,11 +45,17 @@ impl FromStr for Username {
         if folded.is_empty() || folded.chars().count() > MOST_USERNAME_CHARS {
             return Err(BadText("must have 1 to 128 characters"));
         }
-        if folded.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(BadText("must not contain spaces or control characters"));
+        if folded.chars().any(|c| c.is_control() || c.is_whitespace() || is_invisible(c)) {
+            return Err(BadText("must not contain spaces, control characters or invisible characters"));
         }
         Ok(Self(folded))
     }
+}
+
+/// Characters without a glyph: with them two names would look the same, or one would run the wrong way.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{e0000}'..='\u{e007f}')
 }
 
 /// An e-mail address, as written; only its outline is checked, delivery proves the rest.
@@ -75,6 +81,8 @@ impl FromStr for Email {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roles(Vec<String>);
 
+const MOST_ROLES: usize = 64;
+
 /// The role that may administer this service.
 pub const ADMIN_ROLE: &str = "admin";
 
@@ -95,6 +103,10 @@ impl Roles {
         }
         roles.sort_unstable();
         roles.dedup();
+        // All of them travel in every access token.
+        if roles.len() > MOST_ROLES {
+            return Err(BadText("a user has at most 64 roles"));
+        }
         Ok(Self(roles))
     }
 
@@ -148,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_username_that_cannot_be_typed_or_told_apart_is_refused() {
-        for bad in ["", "  ", "a b", "a\u{a0}b", "a\nb", "a\0b", &"x".repeat(129)] {
+        for bad in ["", "  ", "a b", "a\u{a0}b", "a\nb", "a\0b", "a\u{200b}b", "a\u{202e}b", &"x".repeat(129)] {
             assert!(bad.parse::<Username>().is_err(), "{bad:?}");
         }
     }

@@ -2,6 +2,7 @@
 //! own that it keeps: a flood of logins cannot use more memory than threads times the cost of one hash. What waits is
 //! bounded in number and in time; beyond that the answer is "too busy".
 
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,16 +15,17 @@ use super::Password;
 use crate::config::Argon2Cost;
 use crate::entropy::{Entropy, NoEntropy};
 
-/// Hashes that may wait for one thread: at 25 ms each, the last one waits for less than [`DEADLINE`].
-const QUEUE_PER_THREAD: usize = 100;
+/// Who may want a hash at the same time, in work or waiting. Each holds a thread of the HTTP server meanwhile, of which
+/// there are many more, so that a flood of logins leaves room for everything else.
+const PLACES: usize = 128;
 
 /// Nobody is helped by an answer that comes later.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 const OUTPUT_BYTES: usize = 32;
 
-/// A stored hash may cost this many times the configured memory; a larger one is refused rather than paid for.
-const MOST_TIMES_CONFIGURED_MEMORY: u32 = 4;
+/// A stored hash that asks for more memory than can be configured is refused rather than paid for.
+const MOST_MEMORY_KIB: u32 = crate::config::MOST_ARGON2_MEMORY_KIB;
 
 /// Why there is no answer about a password.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +56,17 @@ pub struct Hasher {
     params: Params,
     entropy: Arc<dyn Entropy>,
     decoy: String,
+    places: Arc<AtomicUsize>,
+    hashed: AtomicU64,
+}
+
+/// The right to want a hash; given back when dropped.
+pub struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 struct Job {
@@ -73,16 +86,32 @@ impl Hasher {
     /// [`HashError::Unusable`] when argon2 does not take the cost.
     pub fn start(cost: Argon2Cost, entropy: Arc<dyn Entropy>) -> Result<Self, HashError> {
         let params = Params::new(cost.memory_kib, cost.iterations, 1, Some(OUTPUT_BYTES)).map_err(unusable)?;
-        let (queue, jobs) = sync_channel(QUEUE_PER_THREAD.saturating_mul(cost.threads));
-        let jobs = Arc::new(Mutex::new(jobs));
+        let (queue, jobs) = sync_channel(PLACES);
+        let (jobs, large) = (Arc::new(Mutex::new(jobs)), Arc::new(Mutex::new(())));
         for _ in 0..cost.threads {
-            let jobs = Arc::clone(&jobs);
+            let (jobs, large) = (Arc::clone(&jobs), Arc::clone(&large));
             let kept_blocks = params.block_count();
-            std::thread::spawn(move || work(&jobs, kept_blocks));
+            std::thread::spawn(move || work(&jobs, kept_blocks, &large));
         }
         let (salt, output): ([u8; 16], [u8; OUTPUT_BYTES]) = (entropy.bytes()?, entropy.bytes()?);
         let decoy = encode(&params, Salt::new(&salt).map_err(unusable)?, &output)?;
-        Ok(Self { queue, params, entropy, decoy })
+        let places = Arc::new(AtomicUsize::new(PLACES));
+        Ok(Self { queue, params, entropy, decoy, places, hashed: AtomicU64::new(0) })
+    }
+
+    /// Takes a place, before anything that waits is begun.
+    ///
+    /// # Errors
+    /// [`HashError::Busy`] when all are taken.
+    pub fn place(&self) -> Result<Place, HashError> {
+        let taken = self.places.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |free| free.checked_sub(1));
+        taken.map(|_| Place(Arc::clone(&self.places))).map_err(|_none_free| HashError::Busy)
+    }
+
+    /// How many hashes have been asked for since the start.
+    #[must_use]
+    pub fn hashed(&self) -> u64 {
+        self.hashed.load(Ordering::SeqCst)
     }
 
     /// Hashes a new password; answers the PHC string to store.
@@ -106,7 +135,7 @@ impl Hasher {
         if hash.algorithm.as_str() != "argon2id" || hash.version != Some(Version::V0x13.into()) {
             return Err(HashError::Unusable("not argon2id version 19".to_owned()));
         }
-        if params.m_cost() > self.params.m_cost().saturating_mul(MOST_TIMES_CONFIGURED_MEMORY) {
+        if params.m_cost() > MOST_MEMORY_KIB {
             return Err(HashError::Unusable(format!("it asks for {} KiB of memory", params.m_cost())));
         }
         let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else {
@@ -120,6 +149,7 @@ impl Hasher {
     }
 
     fn run(&self, password: &Password, salt: Salt, params: Params) -> Result<Digest, HashError> {
+        self.hashed.fetch_add(1, Ordering::SeqCst);
         let (reply, answer) = sync_channel(1);
         let job = Job { password: password.clone(), salt, params, queued_at: Instant::now(), reply };
         self.queue.try_send(job).map_err(|_full| HashError::Busy)?;
@@ -127,16 +157,19 @@ impl Hasher {
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>, kept_blocks: usize) {
-    let mut kept = vec![Block::default(); kept_blocks];
+/// A hash with more than the kept memory, of a password set under other parameters, is done one at a time.
+fn work(jobs: &Mutex<Receiver<Job>>, kept_blocks: usize, large: &Mutex<()>) {
+    let mut kept = Vec::new();
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
         let answer = if job.queued_at.elapsed() > DEADLINE {
             Err(HashError::Busy)
-        } else if job.params.block_count() > kept.len() {
+        } else if job.params.block_count() > kept_blocks {
+            let _alone = large.lock().unwrap_or_else(PoisonError::into_inner);
             digest(&job, &mut vec![Block::default(); job.params.block_count()])
         } else {
+            kept.resize(kept_blocks, Block::default());
             digest(&job, &mut kept)
         };
         // The one who asked may have gone.
@@ -156,11 +189,10 @@ fn digest(job: &Job, memory: &mut [Block]) -> Result<Digest, HashError> {
 }
 
 fn encode(params: &Params, salt: Salt, digest: &[u8]) -> Result<String, HashError> {
-    let mut params = ParamsString::try_from(params).map_err(unusable)?;
     let hash = PasswordHash {
         algorithm: argon2::ARGON2ID_IDENT,
         version: Some(Version::V0x13.into()),
-        params: std::mem::take(&mut params),
+        params: ParamsString::try_from(params).map_err(unusable)?,
         salt: Some(salt),
         hash: Some(Output::new(digest).map_err(unusable)?),
     };
@@ -210,6 +242,12 @@ mod tests {
         let stored = hasher(64).hash(&password("a long enough secret")).unwrap().replace("m=64", "m=4000000");
         let refused = hasher(64).verify(&password("a long enough secret"), Some(&stored));
         assert!(matches!(refused, Err(HashError::Unusable(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn a_stored_hash_with_more_memory_than_is_kept_still_matches() {
+        let stored = hasher(4_096).hash(&password("a long enough secret")).unwrap();
+        assert!(hasher(64).verify(&password("a long enough secret"), Some(&stored)).unwrap().matches);
     }
 
     #[test]

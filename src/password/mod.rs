@@ -5,7 +5,7 @@ mod policy;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-pub use hasher::{HashError, Hasher, Verified};
+pub use hasher::{HashError, Hasher, Place, Verified};
 pub use policy::{PasswordProblem, check};
 
 use crate::secret::Secret;

@@ -42,7 +42,7 @@ impl DeniedSet {
     pub fn follow(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
         let last = *self.seen_at.lock().unwrap_or_else(PoisonError::into_inner);
         let since = last.map_or(Timestamp(0), |seen_at| seen_at - OVERLAP);
-        self.add(store.read(|tx| tx.list_denials(since, now))?);
+        self.add(store.read_apart(|tx| tx.list_denials(since, now))?);
         *self.seen_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         let mut until = self.until.write().unwrap_or_else(PoisonError::into_inner);
         until.retain(|_, expires_at| *expires_at > now);

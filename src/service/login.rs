@@ -1,13 +1,12 @@
 //! Logging in with a password: a new session and its first pair.
 
-use super::pair::{Pair, mint, refresh_expires_at};
+use super::pair::{Pair, mint};
 use crate::app::Issuer;
-use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::id::SessionId;
-use crate::model::session::{Device, Session};
+use crate::model::session::Device;
 use crate::model::user::Username;
-use crate::password::{HashError, Password, PasswordProblem};
+use crate::password::Password;
 use crate::secret::Secret;
 use crate::store::Credentials;
 
@@ -39,19 +38,7 @@ pub fn login(issuer: &Issuer, username: &str, password: &Secret<String>, device:
     let renewed = if verified.outdated { app.hasher.hash(&password)? } else { password_hash.clone() };
 
     let now = app.clock.now();
-    let lifetimes = app.config.lifetimes;
-    let expires_at = now + lifetimes.session;
-    let session = Session {
-        id: SessionId::generate(now, &*app.entropy)?,
-        user_id: user.id,
-        device,
-        created_at: now,
-        expires_at,
-        denied_through: 0,
-        rotated_at: now,
-        refresh_expires_at: refresh_expires_at(now, lifetimes.refresh_idle, expires_at),
-        end: None,
-    };
+    let session = app.config.lifetimes.opened(SessionId::generate(now, &*app.entropy)?, user.id, device, now);
     let recorded = app.store.write(|tx| {
         let recorded = tx.record_login(user.id, &password_hash, &renewed, now)?;
         if recorded {
@@ -65,22 +52,4 @@ pub fn login(issuer: &Issuer, username: &str, password: &Secret<String>, device:
     }
     log::info!(user:% = user.id, session:% = session.id; "login");
     mint(issuer, &session, user, now)
-}
-
-/// When to come back after the hashing threads were busy.
-const RETRY_AFTER: Seconds = Seconds(5);
-
-impl From<HashError> for Error {
-    fn from(error: HashError) -> Self {
-        match error {
-            HashError::Busy => Self::Overloaded { retry_after: RETRY_AFTER },
-            HashError::Unusable(_) | HashError::NoEntropy(_) => Self::internal(error),
-        }
-    }
-}
-
-impl From<PasswordProblem> for Error {
-    fn from(problem: PasswordProblem) -> Self {
-        Self::invalid("password", problem.code(), problem.to_string())
-    }
 }

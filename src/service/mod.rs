@@ -11,3 +11,25 @@ pub mod refresh;
 pub mod revoke;
 pub mod users;
 pub mod verify;
+
+use crate::clock::Seconds;
+use crate::error::Error;
+use crate::password::{HashError, PasswordProblem};
+
+/// When to come back after the hashing threads were busy.
+const BUSY_RETRY_AFTER: Seconds = Seconds(5);
+
+impl From<HashError> for Error {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::Overloaded { retry_after: BUSY_RETRY_AFTER },
+            HashError::Unusable(_) | HashError::NoEntropy(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<PasswordProblem> for Error {
+    fn from(problem: PasswordProblem) -> Self {
+        Self::invalid("password", problem.code(), problem.to_string())
+    }
+}

@@ -41,8 +41,9 @@ pub struct Pair {
 /// [`Error::Internal`] when there is no randomness or the crypto library fails.
 pub fn mint(issuer: &Issuer, session: &Session, user: User, now: Timestamp) -> Result<Pair, Error> {
     let config = &issuer.app.config;
-    let expires_at = session.expires_at.min(now + config.lifetimes.access);
-    let access_token = issuer.keys.sign_access(&AccessClaims {
+    // Never beyond what the row promises: that is how long a denial of the session lasts.
+    let expires_at = session.access_expires_by.min(now + config.lifetimes.access);
+    let claims = AccessClaims {
         iss: config.issuer.clone(),
         sub: user.id,
         aud: Audience::One(config.audience.clone()),
@@ -54,9 +55,11 @@ pub fn mint(issuer: &Issuer, session: &Session, user: User, now: Timestamp) -> R
         auth_time: session.created_at,
         amr: vec![PASSWORD.to_owned()],
         roles: user.roles.names().to_vec(),
-    })?;
+        nbf: None,
+    };
+    let access_token = issuer.keys.sign_access(&claims, now)?;
     let generation = session.live_generation();
-    let refresh_token = issuer.keys.sign_refresh(&RefreshClaims {
+    let claims = RefreshClaims {
         iss: config.issuer.clone(),
         sub: user.id,
         aud: Audience::One(config.issuer.clone()),
@@ -66,7 +69,8 @@ pub fn mint(issuer: &Issuer, session: &Session, user: User, now: Timestamp) -> R
         generation,
         jti: format!("{}.{generation}", session.id),
         client_id: FIRST_PARTY.to_owned(),
-    })?;
+    };
+    let refresh_token = issuer.keys.sign_refresh(&claims, now)?;
     let expires_in = expires_at - now;
     Ok(Pair {
         access_token,
@@ -85,12 +89,6 @@ pub fn mint(issuer: &Issuer, session: &Session, user: User, now: Timestamp) -> R
 fn jittered(lifetime: Seconds, [random]: [u8; 1]) -> Seconds {
     let permille = 600 + 200 * i64::from(random) / 255;
     Seconds((lifetime.0.saturating_mul(permille) / 1_000).max(1))
-}
-
-/// When a refresh token that is made now expires: after the idle lifetime, at the session's end at the latest.
-#[must_use]
-pub fn refresh_expires_at(now: Timestamp, idle: Seconds, session_end: Timestamp) -> Timestamp {
-    session_end.min(now + idle)
 }
 
 #[cfg(test)]

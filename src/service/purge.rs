@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::model::id::SessionId;
 
-const BATCH: i64 = 500;
+const BATCH: i64 = 1_000;
 
 /// What was deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,30 +15,23 @@ pub struct Purged {
     pub sessions: usize,
 }
 
-/// Deletes every denial that is over.
+/// Deletes one batch of denials that are over; answers how many.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
 pub fn denials(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
-    let mut total = 0_usize;
-    loop {
-        let deleted = app.store.write(|tx| tx.purge_denials(BATCH, now))?;
-        total = total.saturating_add(deleted);
-        if i64::try_from(deleted).is_ok_and(|deleted| deleted < BATCH) {
-            return Ok(total);
-        }
-    }
+    app.store.write(|tx| tx.purge_denials(BATCH, now))
 }
 
-/// Looks at one batch of sessions and deletes those that ended longer ago than the retention; answers where the next
-/// batch begins, unless this was the last.
+/// Looks at one batch of sessions: records the end of those that lapsed, deletes those that ended longer ago than the
+/// retention. Answers how many were deleted, and where the next batch begins, unless this was the last.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
 pub fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Option<SessionId>), Error> {
-    let before = app.clock.now() - app.config.lifetimes.retention;
-    app.store.write(|tx| tx.purge_sessions(after, BATCH, before))
+    let now = app.clock.now();
+    app.store.write(|tx| tx.sweep_sessions(after, BATCH, now, now - app.config.lifetimes.retention))
 }
 
 /// Deletes everything that is over.
@@ -46,7 +39,14 @@ pub fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Option<Se
 /// # Errors
 /// [`Error::Unavailable`]; what was deleted until then stays deleted.
 pub fn all(app: &App) -> Result<Purged, Error> {
-    let mut purged = Purged { denials: denials(app)?, sessions: 0 };
+    let mut purged = Purged::default();
+    loop {
+        let deleted = denials(app)?;
+        purged.denials = purged.denials.saturating_add(deleted);
+        if deleted == 0 {
+            break;
+        }
+    }
     let mut after = None;
     loop {
         let (deleted, next) = sessions(app, after)?;

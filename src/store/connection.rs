@@ -1,10 +1,12 @@
 //! Opening connections and keeping them in a pool, on either engine.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _};
+use diesel::result::Error as DieselError;
 use diesel::{Connection as _, ConnectionError, PgConnection, SqliteConnection};
 
 use crate::config::DatabaseUrl;
@@ -20,13 +22,18 @@ pub enum DbConnection {
 /// A writer waits for this long for another process to finish its write.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+const SQLITE_POLL: Duration = Duration::from_millis(20);
+
 /// A durable commit, readers that never wait for the writer, and foreign keys that are enforced.
 const SQLITE_SETUP: &str = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
                             pragma temp_store = memory;";
 
 /// No statement of ours takes long; one that does is stuck, and whoever waits for it deserves an answer.
+/// What is acknowledged is durable, also where the server's default is otherwise.
 const POSTGRES_SETUP: &str = "set statement_timeout = '10s'; set lock_timeout = '5s'; \
-                              set idle_in_transaction_session_timeout = '30s';";
+                              set idle_in_transaction_session_timeout = '30s'; \
+                              select set_config('synchronous_commit', 'on', false) \
+                              where current_setting('synchronous_commit') = 'off';";
 
 /// A server that is gone without a word is noticed in seconds, not after the kernel's two hours.
 const POSTGRES_OPTIONS: [(&str, &str); 5] = [
@@ -82,14 +89,30 @@ fn open_sqlite(path: &Path) -> Result<SqliteConnection, ConnectionError> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(|cause| bad_connection(format!("{}: {cause}", folder.display())))?;
     }
+    // It holds password hashes: when it is new, it is for its owner only, and so are the files that SQLite puts beside it.
+    let new = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    new.map_err(|cause| bad_connection(format!("{}: {cause}", path.display())))?;
     let name = path.to_str().ok_or_else(|| bad_connection("the path of the SQLite file is not UTF-8".to_owned()))?;
     let mut connection =
         SqliteConnection::establish(name).map_err(|cause| bad_connection(format!("{}: {cause}", path.display())))?;
-    let timeout = SQLITE_BUSY_TIMEOUT.as_millis();
-    connection
-        .batch_execute(&format!("pragma busy_timeout = {timeout}; {SQLITE_SETUP}"))
-        .map_err(|cause| bad_connection(format!("{}: {cause}", path.display())))?;
+    set_up_sqlite(&mut connection).map_err(|cause| bad_connection(format!("{}: {cause}", path.display())))?;
     Ok(connection)
+}
+
+/// The very first switch of a file to WAL does not wait for another process that does the same; so we do.
+fn set_up_sqlite(connection: &mut SqliteConnection) -> diesel::QueryResult<()> {
+    connection.batch_execute(&format!("pragma busy_timeout = {}", SQLITE_BUSY_TIMEOUT.as_millis()))?;
+    let started_at = Instant::now();
+    loop {
+        match connection.batch_execute(SQLITE_SETUP) {
+            Err(DieselError::DatabaseError(_, about))
+                if about.message().contains("locked") && started_at.elapsed() < SQLITE_BUSY_TIMEOUT =>
+            {
+                std::thread::sleep(SQLITE_POLL);
+            }
+            done => return done,
+        }
+    }
 }
 
 fn open_postgres(url: &Secret<String>) -> Result<PgConnection, ConnectionError> {
@@ -118,7 +141,9 @@ impl DbConnection {
     pub(super) fn begin_write(&mut self) -> diesel::QueryResult<()> {
         match self {
             Self::Sqlite(connection) => AnsiTransactionManager::begin_transaction_sql(connection, "begin immediate"),
-            Self::Postgres(connection) => AnsiTransactionManager::begin_transaction_sql(connection, "begin"),
+            Self::Postgres(connection) => {
+                AnsiTransactionManager::begin_transaction_sql(connection, "begin isolation level read committed")
+            }
         }
     }
 }

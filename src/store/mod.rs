@@ -11,7 +11,7 @@ mod sessions;
 mod types;
 mod users;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::TransactionManager;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -21,7 +21,6 @@ use crate::config::{Config, DatabaseUrl};
 use crate::error::Error;
 use connection::{DbConnection, Manager};
 
-pub use sessions::Rotation;
 pub use users::Credentials;
 
 /// How long a request waits for a connection of the pool before it is told that the database is not available.
@@ -32,6 +31,8 @@ pub struct Store {
     readers: r2d2::Pool<Manager>,
     /// On SQLite one connection writes: writers queue here in turn instead of polling for the file's lock.
     writers: r2d2::Pool<Manager>,
+    /// One connection that no request uses: the denylist is followed also when all others are busy.
+    follower: r2d2::Pool<Manager>,
 }
 
 /// A transaction that may read and write.
@@ -70,7 +71,7 @@ impl Store {
             DatabaseUrl::Sqlite(_) => pool(1),
             DatabaseUrl::Postgres(_) => readers.clone(),
         };
-        Ok(Self { readers, writers })
+        Ok(Self { readers, writers, follower: pool(1) })
     }
 
     /// Reads.
@@ -79,6 +80,14 @@ impl Store {
     /// [`Error::Unavailable`] when the database is out of reach, or what `work` answers.
     pub fn read<T>(&self, mut work: impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         Self::with_open(&self.readers, |connection| work(&mut ReadTx(connection))).map(|(value, _)| value)
+    }
+
+    /// Reads on the connection that is kept for following the denylist.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub fn read_apart<T>(&self, mut work: impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        Self::with_open(&self.follower, |connection| work(&mut ReadTx(connection))).map(|(value, _)| value)
     }
 
     /// Reads and writes in one transaction; what is answered is durable.
@@ -105,31 +114,27 @@ impl Store {
         pool: &r2d2::Pool<Manager>,
         mut first: impl FnMut(&mut DbConnection) -> Result<T, Error>,
     ) -> Result<(T, r2d2::PooledConnection<Manager>), Error> {
-        let mut spare = pool.max_size();
+        let started_at = Instant::now();
         loop {
             let mut pooled = pool.get().map_err(unavailable)?;
             match first(&mut pooled.connection) {
                 Ok(value) => return Ok((value, pooled)),
                 Err(error) => {
                     pooled.broken = matches!(error, Error::Unavailable(_));
-                    if spare == 0 || !is_closed(&error) {
+                    if !is_closed(&error) || started_at.elapsed() > POOL_TIMEOUT {
                         return Err(error);
                     }
-                    spare = spare.saturating_sub(1);
                 }
             }
         }
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and has our tables.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it does not.
     pub fn ping(&self) -> Result<(), Error> {
-        self.read(|tx| {
-            diesel::RunQueryDsl::execute(diesel::sql_query("select 1"), tx.0)?;
-            Ok(())
-        })
+        self.read(|tx| tx.has_no_users()).map(|_either_is_fine| ())
     }
 }
 
@@ -145,7 +150,8 @@ fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Unavailable(Box::new(cause))
 }
 
-/// What the database could not do is [`Error::Unavailable`]; what we asked wrongly is [`Error::Internal`].
+/// What breaks a constraint or does not decode is a fault of ours; anything else that the database could not do is
+/// [`Error::Unavailable`], since diesel does not tell a server that is shutting down from one that does not know a column.
 impl From<DieselError> for Error {
     fn from(error: DieselError) -> Self {
         use DatabaseErrorKind as Kind;

@@ -35,6 +35,7 @@ diesel::table! {
         denied_through -> BigInt,
         rotated_at -> BigInt,
         refresh_expires_at -> BigInt,
+        access_expires_by -> BigInt,
         ended_at -> Nullable<BigInt>,
         end_reason -> Nullable<Text>,
     }

@@ -1,17 +1,17 @@
 //! The table `sessions`.
 
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 
 use super::schema::{sessions, users};
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
 use super::{ReadTx, WriteTx};
-use crate::clock::{Seconds, Timestamp};
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::denial::Denial;
 use crate::model::id::{Id, SessionId, UserId};
-use crate::model::session::{Device, End, Session};
+use crate::model::session::{Device, End, EndReason, Session};
 use crate::model::user::User;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -27,6 +27,7 @@ struct SessionRow {
     denied_through: i64,
     rotated_at: i64,
     refresh_expires_at: i64,
+    access_expires_by: i64,
     ended_at: Option<i64>,
     end_reason: Option<String>,
 }
@@ -48,6 +49,7 @@ impl SessionRow {
             denied_through: self.denied_through,
             rotated_at: Timestamp(self.rotated_at),
             refresh_expires_at: Timestamp(self.refresh_expires_at),
+            access_expires_by: Timestamp(self.access_expires_by),
             end,
         })
     }
@@ -66,23 +68,11 @@ impl From<&Session> for SessionRow {
             denied_through: session.denied_through,
             rotated_at: session.rotated_at.0,
             refresh_expires_at: session.refresh_expires_at.0,
+            access_expires_by: session.access_expires_by.0,
             ended_at: session.end.map(|end| end.at.0),
             end_reason: session.end.map(|end| end.reason.to_string()),
         }
     }
-}
-
-/// A move of a session's mark.
-#[derive(Clone, Copy, Debug)]
-pub struct Rotation {
-    /// Where the mark was when it was judged.
-    pub from: i64,
-    /// Where it goes.
-    pub to: i64,
-    /// When.
-    pub rotated_at: Timestamp,
-    /// When the new live token expires.
-    pub refresh_expires_at: Timestamp,
 }
 
 impl ReadTx<'_> {
@@ -111,20 +101,22 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Moves the mark, if it is still where it was when it was judged and the session is alive. Answers whether it was.
+    /// Moves the mark to where `rotated` has it, if it is still at `from`, where it was judged, and the session is alive.
+    /// Answers whether it was.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn rotate_session(&mut self, id: SessionId, rotation: Rotation) -> Result<bool, Error> {
+    pub fn rotate_session(&mut self, rotated: &Session, from: i64) -> Result<bool, Error> {
         let unmoved = sessions::table
-            .find(DbUuid(*id.as_bytes()))
-            .filter(sessions::denied_through.eq(rotation.from))
+            .find(DbUuid(*rotated.id.as_bytes()))
+            .filter(sessions::denied_through.eq(from))
             .filter(sessions::ended_at.is_null());
         let changed = diesel::update(unmoved)
             .set((
-                sessions::denied_through.eq(rotation.to),
-                sessions::rotated_at.eq(rotation.rotated_at.0),
-                sessions::refresh_expires_at.eq(rotation.refresh_expires_at.0),
+                sessions::denied_through.eq(rotated.denied_through),
+                sessions::rotated_at.eq(rotated.rotated_at.0),
+                sessions::refresh_expires_at.eq(rotated.refresh_expires_at.0),
+                sessions::access_expires_by.eq(rotated.access_expires_by.0),
             ))
             .execute(self.0)?;
         Ok(changed == 1)
@@ -134,7 +126,7 @@ impl WriteTx<'_> {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn end_session(&mut self, id: SessionId, end: End, access: Seconds) -> Result<Option<Denial>, Error> {
+    pub fn end_session(&mut self, id: SessionId, end: End) -> Result<Option<Denial>, Error> {
         let alive = sessions::table.find(DbUuid(*id.as_bytes())).filter(sessions::ended_at.is_null());
         let changed = diesel::update(alive)
             .set((sessions::ended_at.eq(end.at.0), sessions::end_reason.eq(end.reason.to_string())))
@@ -142,7 +134,10 @@ impl WriteTx<'_> {
         if changed == 0 {
             return Ok(None);
         }
-        let denial = Denial::of_session(id, end.at, access);
+        // Read after the write: from here to the end of the transaction no rotation can move it.
+        let access_expires_by =
+            sessions::table.find(DbUuid(*id.as_bytes())).select(sessions::access_expires_by).first::<i64>(self.0)?;
+        let denial = Denial::of_session(id, end.at, Timestamp(access_expires_by));
         self.insert_denial(&denial)?;
         Ok(Some(denial))
     }
@@ -151,30 +146,32 @@ impl WriteTx<'_> {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn end_sessions_of(&mut self, user: UserId, end: End, access: Seconds) -> Result<Vec<Denial>, Error> {
+    pub fn end_sessions_of(&mut self, user: UserId, end: End) -> Result<Vec<Denial>, Error> {
         let ids = sessions::table
             .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
             .filter(sessions::ended_at.is_null())
             .filter(sessions::expires_at.gt(end.at.0))
+            .order(sessions::id)
             .select(sessions::id)
             .load::<DbUuid>(self.0)?;
         let mut denials = Vec::new();
         for id in ids {
-            denials.extend(self.end_session(Id::from_bytes(id.0), end, access)?);
+            denials.extend(self.end_session(Id::from_bytes(id.0), end)?);
         }
         Ok(denials)
     }
 
-    /// Looks at the `batch` sessions that follow `after` and deletes those that ended before `before`, in whichever
-    /// way. Answers how many, and where the next batch begins, if this was not the last. Walking along the primary key
-    /// needs no index on what a rotation writes.
+    /// Looks at the `batch` sessions that follow `after`: records why those that lapsed have ended, and deletes those
+    /// that ended before `before`. Answers how many were deleted, and where the next batch begins, if this was not the
+    /// last. Walking along the primary key needs no index on what a rotation writes.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn purge_sessions(
+    pub fn sweep_sessions(
         &mut self,
         after: Option<SessionId>,
         batch: i64,
+        now: Timestamp,
         before: Timestamp,
     ) -> Result<(usize, Option<SessionId>), Error> {
         let first = DbUuid(after.map_or([0; 16], |id| *id.as_bytes()));
@@ -185,14 +182,23 @@ impl WriteTx<'_> {
             .select(sessions::id)
             .load::<DbUuid>(self.0)?;
         let Some(last) = ids.last().copied() else { return Ok((0, None)) };
-        let deleted = diesel::sql_query(
-            "delete from sessions where id > $1 and id <= $2 \
-             and (ended_at <= $3 or expires_at <= $3 or refresh_expires_at <= $3)",
-        )
-        .bind::<SqlUuid, _>(first)
-        .bind::<SqlUuid, _>(last)
-        .bind::<BigInt, _>(before.0)
-        .execute(self.0)?;
+        // SQLite numbers parameters by their first appearance: each statement names them in order.
+        for (column, reason) in [("expires_at", EndReason::AbsoluteEnd), ("refresh_expires_at", EndReason::Idle)] {
+            diesel::sql_query(format!(
+                "update sessions set ended_at = {column}, end_reason = $1 \
+                 where id > $2 and id <= $3 and ended_at is null and {column} <= $4"
+            ))
+            .bind::<Text, _>(reason.to_string())
+            .bind::<SqlUuid, _>(first)
+            .bind::<SqlUuid, _>(last)
+            .bind::<BigInt, _>(now.0)
+            .execute(self.0)?;
+        }
+        let deleted = diesel::sql_query("delete from sessions where id > $1 and id <= $2 and ended_at <= $3")
+            .bind::<SqlUuid, _>(first)
+            .bind::<SqlUuid, _>(last)
+            .bind::<BigInt, _>(before.0)
+            .execute(self.0)?;
         let complete = i64::try_from(ids.len()).is_ok_and(|found| found == batch);
         Ok((deleted, complete.then(|| Id::from_bytes(last.0))))
     }

@@ -266,6 +266,8 @@ fn claims_of_another_shape_are_refused_even_with_a_good_signature() {
         json!({"exp": [1_800_000_300]}),
         json!({"exp": true}),
         json!({"exp": null}),
+        json!({"nbf": "now"}),
+        json!({"nbf": {}}),
         json!({"iat": "now"}),
         json!({"iat": null}),
         json!({"sub": null}),
@@ -284,7 +286,12 @@ fn claims_of_another_shape_are_refused_even_with_a_good_signature() {
     let twice = format!("{}{}", r#"{"exp":9999999999,"#, target.claims.to_string().trim_start_matches('{'));
     let message = format!("{}.{}", part(&target.header), URL_SAFE_NO_PAD.encode(twice));
     target.refuses("duplicate exp", &target.sign(&message), "token_malformed");
-    for payload in ["", "null", "[]", "{}", "\"x\"", "{", "\u{feff}{}"] {
+    let null_nbf = target.claims.to_string().replacen('{', r#"{"nbf":null,"#, 1);
+    let message = format!("{}.{}", part(&target.header), URL_SAFE_NO_PAD.encode(null_nbf));
+    target.refuses("null nbf", &target.sign(&message), "token_malformed");
+    let members: Vec<&Value> = target.claims.as_object().unwrap().values().collect();
+    let array = json!(members).to_string();
+    for payload in [&array, "", "null", "[]", "{}", "\"x\"", "{", "\u{feff}{}"] {
         let message = format!("{}.{}", part(&target.header), URL_SAFE_NO_PAD.encode(payload));
         target.refuses(payload, &target.sign(&message), "token_malformed");
     }
@@ -299,6 +306,9 @@ fn times_issuers_and_audiences_of_others_are_refused() {
     target.refuses("exp 0", &target.with_claims(&json!({"exp": 0})), "token_expired");
     let future = target.with_claims(&json!({"iat": now + 61}));
     target.refuses("FAPI 2.0: iat more than 60 s ahead", &future, "token_not_yet_valid");
+    let not_before = target.with_claims(&json!({"nbf": now + 61}));
+    target.refuses("nbf in the future", &not_before, "token_not_yet_valid");
+    assert_eq!(target.app.get_as("/v1/me", &target.with_claims(&json!({"nbf": now}))).status, 200);
     let skewed = target.with_claims(&json!({"iat": now + 10}));
     assert_eq!(target.app.get_as("/v1/me", &skewed).status, 200, "FAPI 2.0: iat 10 s ahead is accepted");
     for iss in ["https://evil.example", "http://127.0.0.1:8080/", "HTTP://127.0.0.1:8080", ""] {

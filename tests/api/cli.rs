@@ -7,6 +7,8 @@ use std::path::Path;
 
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::support::process::{Finished, Tokensmith};
 use crate::support::{Engine, PASSWORD};
@@ -169,6 +171,11 @@ fn a_key_that_others_can_read_or_that_is_weak_or_none_stops_the_start() {
         fails_with(&command.run(&["serve"]), why);
     }
 
+    let command = Tokensmith::new();
+    write_key(&command, "one.pem", &pem, 0o600);
+    write_key(&command, "two.pem", &pem, 0o600);
+    fails_with(&command.run(&["serve"]), "one.pem: the same key as keys/two.pem; remove one of the two");
+
     let command = Tokensmith::new().env("SIGNING_ALG", "RS256");
     write_key(&command, "other.pem", &pem, 0o600);
     fails_with(&command.run(&["serve"]), "no RS256 key to sign with; run: tokensmith keys generate --alg RS256");
@@ -196,12 +203,12 @@ fn what_cannot_be_opened_is_one_clear_line() {
 }
 
 #[test]
-fn a_read_only_database_file_is_one_clear_line() {
+fn a_database_path_that_is_a_folder_is_one_clear_line() {
     let command = Tokensmith::new();
-    let path = command.dir.path().join("file.db");
+    let path = command.dir.path().join("folder.db");
     fs::create_dir(&path).unwrap();
     let command = command.env("DATABASE_URL", &format!("sqlite://{}", path.display()));
-    fails_with(&command.run(&["migrate"]), "unable to open database file");
+    fails_with(&command.run(&["migrate"]), "folder.db: Is a directory");
 }
 
 #[test]
@@ -217,4 +224,40 @@ fn the_env_example_is_what_the_command_prints() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(".env.example");
     let hint = "run: cargo run -- config --env-example > .env.example";
     assert_eq!(fs::read_to_string(file).unwrap(), printed, "{hint}");
+}
+
+#[test]
+fn a_key_for_later_is_published_and_does_not_sign_yet() {
+    let command = Tokensmith::new();
+    assert!(command.run(&["keys", "generate"]).success());
+    assert!(command.run(&["keys", "generate", "--active-in", "15m"]).success());
+    let listed = command.run(&["keys", "list"]).stdout;
+    assert!(listed.starts_with("active\t") && listed.contains("\nnext\t"), "{listed}");
+    let active = listed.split('\t').nth(2).unwrap().to_owned();
+    assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
+    let serving = command.serve();
+    assert_eq!(serving.client().get("/.well-known/jwks.json").ok()["keys"].as_array().unwrap().len(), 2);
+    let pair = serving.client().login("ada", PASSWORD).ok();
+    let header = pair["access_token"].as_str().unwrap().split('.').next().unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+    assert_eq!(header["kid"], active);
+}
+
+#[test]
+fn a_broken_env_file_is_refused_without_repeating_it() {
+    let command = Tokensmith::new();
+    fs::write(command.dir.path().join(".env"), "DATABASE_URL=postgres://app:hunter2 x@db/app\n").unwrap();
+    let finished = command.run(&["config"]);
+    fails_with(&finished, ".env: a line is not NAME=VALUE");
+    assert!(!finished.stderr.contains("hunter2"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_new_database_file_is_for_its_owner_only() {
+    let command = Tokensmith::new();
+    assert!(command.run(&["migrate"]).success());
+    for entry in fs::read_dir(command.dir.path().join("data")).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
+    }
 }

@@ -1,11 +1,15 @@
 //! The denylist and what is forgotten when.
 
-use tokensmith::service::purge;
+use tempfile::TempDir;
+use tokensmith::clock::Clock as _;
+use tokensmith::service::{purge, users};
 
 use crate::support::{Engine, PASSWORD, TestApp};
 
 both_engines!(
     a_denial_outlives_every_token_that_it_denies_and_then_goes,
+    a_denial_lasts_as_long_as_the_tokens_were_issued_for_whoever_writes_it,
+    a_session_that_lapsed_is_recorded_with_its_reason,
     ended_sessions_go_after_the_retention_and_live_ones_stay,
     a_purge_of_many_batches_deletes_exactly_what_is_over,
     a_denial_of_another_instance_is_taken_up_from_the_table,
@@ -17,16 +21,49 @@ fn a_denial_outlives_every_token_that_it_denies_and_then_goes(engine: Engine) {
     app.revoke(&pair["refresh_token"]);
     app.advance(299);
     app.me(&pair).problem(401, "token_revoked");
-    assert_eq!(purge::denials(&app.issuer.app).unwrap(), 0);
     app.advance(1);
     app.me(&pair).problem(401, "token_expired");
-    // A margin for clocks and the leeway of verifiers.
-    app.advance(59);
+    // The retry window, in which one more could have been issued, and a margin for clocks and the leeway of verifiers.
+    app.advance(90 + 60 - 1);
     assert_eq!(purge::denials(&app.issuer.app).unwrap(), 0);
     app.advance(1);
     assert_eq!(purge::denials(&app.issuer.app).unwrap(), 1);
     assert_eq!(app.number("select count(*) from denylist"), 0);
     assert_eq!(app.number("select count(*) from sessions"), 1, "why it ended is still known");
+}
+
+fn a_denial_lasts_as_long_as_the_tokens_were_issued_for_whoever_writes_it(engine: Engine) {
+    let app = TestApp::start_with(engine, &[("ACCESS_TOKEN_LIFETIME", "1h")]);
+    let pair = app.logged_in("ada");
+    // An operator's command or another instance, with another lifetime in its settings.
+    let other = TestApp::start_on(TempDir::new().unwrap(), app.database_url.clone(), &[]);
+    let id = pair["user"]["id"].as_str().unwrap().parse().unwrap();
+    users::disable(&other.issuer.app, id).unwrap();
+    app.issuer.denied.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    app.advance(3_599);
+    purge::all(&app.issuer.app).unwrap();
+    app.issuer.denied.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    app.me(&pair).problem(401, "token_revoked");
+}
+
+fn a_session_that_lapsed_is_recorded_with_its_reason(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.logged_in("ada");
+    let mut kept = app.login("ada", PASSWORD).ok();
+    for _ in 0..7 {
+        app.advance(13 * 86_400);
+        let answer = app.refresh(&kept["refresh_token"]);
+        if answer.status == 200 {
+            kept = answer.json();
+        }
+        purge::all(&app.issuer.app).unwrap();
+        if app.number("select count(*) from sessions where end_reason = 'idle'") == 1 {
+            assert_eq!(app.number("select min(ended_at) from sessions"), 1_800_000_000 + 14 * 86_400);
+            app.execute("delete from sessions where end_reason = 'idle'");
+        }
+    }
+    assert_eq!(app.number("select count(*) from sessions where end_reason = 'absolute_end'"), 1);
+    assert_eq!(app.number("select ended_at from sessions"), 1_800_000_000 + 90 * 86_400);
 }
 
 fn ended_sessions_go_after_the_retention_and_live_ones_stay(engine: Engine) {
@@ -58,7 +95,7 @@ fn a_purge_of_many_batches_deletes_exactly_what_is_over(engine: Engine) {
     // Two in three ended long ago; the others live.
     app.execute(&format!(
         "insert into sessions (id, user_id, created_at, expires_at, denied_through, rotated_at, refresh_expires_at, \
-         ended_at, end_reason) {hex} select {id}, (select id from users), 0, 2000000000, 0, 0, 2000000000, \
+         access_expires_by, ended_at, end_reason) {hex} select {id}, (select id from users), 0, 2000000000, 0, 0, 2000000000, 300, \
          case when i % 3 = 0 then null else 5 end, case when i % 3 = 0 then null else 'logout' end from {series}"
     ));
     app.execute(&format!(
@@ -75,10 +112,7 @@ fn a_purge_of_many_batches_deletes_exactly_what_is_over(engine: Engine) {
 fn a_denial_of_another_instance_is_taken_up_from_the_table(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
-    let follow = || {
-        use tokensmith::clock::Clock as _;
-        app.issuer.denied.follow(&app.issuer.app.store, app.clock.now()).unwrap();
-    };
+    let follow = || app.issuer.denied.follow(&app.issuer.app.store, app.clock.now()).unwrap();
     follow();
     // Committed now by an instance whose clock is half a minute slow.
     app.execute(

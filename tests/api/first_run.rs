@@ -63,26 +63,79 @@ fn a_database_with_users_gets_no_admin() {
 
 #[test]
 fn a_request_under_way_is_answered_before_the_service_stops() {
+    for signal in ["-TERM", "-INT"] {
+        let command = Tokensmith::new();
+        assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
+        let mut serving = command.serve();
+        let body = json!({"username": "ada", "password": PASSWORD}).to_string();
+        let mut stream = TcpStream::connect(serving.base.trim_start_matches("http://")).unwrap();
+        let head = "POST /v1/tokens HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nexpect: 100-continue";
+        stream.write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes()).unwrap();
+        // Its handler has asked for the body: the request is under way.
+        let mut interim = [0; 25];
+        stream.read_exact(&mut interim).unwrap();
+        assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+        serving.signal(signal);
+        serving.wait_for_log("stopping: the requests under way are answered first");
+        stream.write_all(body.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(serving.wait().success());
+    }
+}
+
+#[test]
+fn no_secret_and_no_address_of_a_user_is_ever_logged() {
+    let command = Tokensmith::new().env("RUST_LOG", "debug");
+    let create = ["users", "create", "ada", "--email", "ada@example.com", "--password-stdin"];
+    let created = command.run_with_input(&create, PASSWORD);
+    let mut serving = command.serve();
+    let client = serving.client();
+    let pair = client.login("ada", PASSWORD).ok();
+    client.login("ada", "the-wrong-password").problem(401, "bad_credentials");
+    client.me(&pair).ok();
+    let next = client.refresh(&pair["refresh_token"]).ok();
+    client.get(&format!("/v1/me?access_token={}", next["access_token"].as_str().unwrap()));
+    client.verify(&next["access_token"]).ok();
+    client.revoke(&next["refresh_token"]);
+    client.refresh(&next["refresh_token"]).problem(401, "session_ended");
+    serving.terminate();
+    assert!(serving.wait().success());
+    let log: Vec<String> = serving.logged.iter().collect();
+    assert!(log.iter().any(|line| line.contains("/v1/tokens/refresh")), "it logs at all");
+    let mut secrets = vec![PASSWORD, "the-wrong-password", "ada@example.com"];
+    secrets.extend(
+        [&pair, &next].into_iter().flat_map(|p| [p["access_token"].as_str(), p["refresh_token"].as_str()]).flatten(),
+    );
+    for line in log.iter().map(String::as_str).chain(created.stderr.lines()) {
+        assert!(secrets.iter().all(|secret| !line.contains(secret)), "{line}");
+    }
+}
+
+#[test]
+fn a_key_that_was_taken_out_of_the_folder_verifies_nothing_any_more() {
     let command = Tokensmith::new();
     assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
     let mut serving = command.serve();
-    let body = json!({"username": "ada", "password": PASSWORD}).to_string();
-    let mut stream = TcpStream::connect(serving.base.trim_start_matches("http://")).unwrap();
-    let length = body.len();
-    let (first, rest) = body.split_at(10);
-    let head = format!(
-        "POST /v1/tokens HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
-    );
-    stream.write_all(format!("{head}{first}").as_bytes()).unwrap();
-    // The request is being read as soon as another one on a later connection is answered.
-    assert_eq!(serving.client().get("/healthz").status, 200);
+    let old = serving.client().login("ada", PASSWORD).ok();
     serving.terminate();
-    serving.wait_for_log("SIGTERM received; starting graceful shutdown");
-    stream.write_all(rest.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(serving.wait().success());
+    let retired = command.run(&["keys", "list"]).stdout.trim_end().rsplit('\t').next().unwrap().to_owned();
+    assert!(command.run(&["keys", "generate"]).success());
+
+    let mut serving = command.serve();
+    let new = serving.client().refresh(&old["refresh_token"]).ok();
+    assert_eq!(serving.client().me(&old).status, 200, "both keys are in the folder");
+    serving.terminate();
+    assert!(serving.wait().success());
+    std::fs::remove_file(command.dir.path().join(retired)).unwrap();
+
+    let serving = command.serve();
+    serving.client().me(&old).problem(401, "token_unknown_key");
+    serving.client().refresh(&old["refresh_token"]).problem(401, "token_unknown_key");
+    assert_eq!(serving.client().me(&new).status, 200);
+    serving.client().refresh(&new["refresh_token"]).ok();
 }
 
 #[test]

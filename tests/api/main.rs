@@ -1,5 +1,6 @@
 //! The service as its clients see it, on both engines: every test that takes an [`Engine`] runs on SQLite and on a real
 //! PostgreSQL, started for this run. Files mirror the URLs; names are sentences.
+#![expect(clippy::disallowed_methods, reason = "CI is a setting of the tests, not of the service")]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[macro_use]

@@ -23,6 +23,8 @@ both_engines!(
     a_label_that_is_too_long_is_refused_and_no_session_is_made,
     a_hash_with_old_parameters_is_renewed_at_login,
     a_password_that_changed_since_it_was_checked_opens_no_session,
+    an_unknown_user_and_a_wrong_password_cost_the_same_work,
+    a_flood_of_logins_is_answered_with_503_and_keeps_nobody_else_waiting,
 );
 
 fn a_login_answers_a_pair_in_the_shape_of_rfc_6749(engine: Engine) {
@@ -141,4 +143,32 @@ fn a_password_that_changed_since_it_was_checked_opens_no_session(engine: Engine)
     assert!(recorded(&current));
     users::disable(&app.issuer.app, user.id).unwrap();
     assert!(!recorded(&current), "nor an account that was disabled in between");
+}
+
+/// ASVS 6.3.8: no enumeration by response time. What takes the time is the hash, so the hashes are counted.
+fn an_unknown_user_and_a_wrong_password_cost_the_same_work(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    let hashes_for = |name: &str| {
+        let before = app.issuer.app.hasher.hashed();
+        app.login(name, "not the password").problem(401, "bad_credentials");
+        app.issuer.app.hasher.hashed() - before
+    };
+    assert_eq!(["ada", "nobody", "no body"].map(hashes_for), [1, 1, 1]);
+}
+
+fn a_flood_of_logins_is_answered_with_503_and_keeps_nobody_else_waiting(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    let mut places = Vec::new();
+    while let Ok(place) = app.issuer.app.hasher.place() {
+        places.push(place);
+    }
+    let refused = app.login("ada", PASSWORD);
+    refused.problem(503, "overloaded");
+    assert_eq!(refused.header("retry-after"), "5");
+    app.refresh(&pair["refresh_token"]).ok();
+    places.pop();
+    app.login("ada", PASSWORD).ok();
+    app.login("ada", PASSWORD).ok();
 }

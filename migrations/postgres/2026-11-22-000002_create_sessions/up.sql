@@ -11,6 +11,7 @@ create table sessions (
     denied_through bigint not null,
     rotated_at bigint not null,
     refresh_expires_at bigint not null,
+    access_expires_by bigint not null,
     ended_at bigint,
     end_reason text,
     constraint sessions_pkey primary key (id),

@@ -10,6 +10,7 @@ create table sessions (
     denied_through integer not null,
     rotated_at integer not null,
     refresh_expires_at integer not null,
+    access_expires_by integer not null,
     ended_at integer,
     end_reason text,
     constraint sessions_pkey primary key (id),

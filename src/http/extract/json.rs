@@ -36,10 +36,25 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
                 .await
                 .map_err(|_elapsed| Error::BodyTimedOut)?
                 .map_err(|error| cut_off(&error))?;
-            // serde_json's words name the line, the column and the member, and never quote a value of a string.
-            serde_json::from_slice(&body).map(Self).map_err(|error| Error::BodyMalformed(error.to_string()).into())
+            // Derived types also read arrays.
+            let is_object = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+            if !is_object && !body.is_empty() {
+                return Err(Error::BodyMalformed("expected an object at line 1 column 1".to_owned()).into());
+            }
+            serde_json::from_slice(&body).map(Self).map_err(|error| Error::BodyMalformed(what_and_where(&error)).into())
         })
     }
+}
+
+/// What `serde_json` says of a value that does not fit would repeat the value, which may be a secret.
+fn what_and_where(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let names_a_member =
+        ["missing field", "unknown field", "duplicate field"].iter().any(|what| text.starts_with(what));
+    if error.is_data() && !names_a_member {
+        return format!("a member has another type than expected at line {} column {}", error.line(), error.column());
+    }
+    text
 }
 
 fn cut_off(error: &actix_web::Error) -> Problem {

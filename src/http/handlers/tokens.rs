@@ -9,6 +9,7 @@ use super::blocking;
 use super::me::UserView;
 use crate::app::Issuer;
 use crate::clock::Seconds;
+use crate::error::Error;
 use crate::http::extract::{Json, device};
 use crate::http::problem::Problem;
 use crate::model::id::SessionId;
@@ -75,6 +76,8 @@ pub(in crate::http) async fn create(
     Json(body): Json<LoginBody>,
 ) -> Result<HttpResponse, Problem> {
     let device = device(&request, &issuer, body.label)?;
+    // Before a thread is taken: logins that wait must not keep every other request waiting.
+    let _place = issuer.app.hasher.place().map_err(Error::from)?;
     let pair = blocking(move || login::login(&issuer, &body.username, &body.password, device)).await?;
     Ok(answer(&pair))
 }

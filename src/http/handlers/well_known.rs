@@ -12,9 +12,10 @@ const JWKS_CACHE_CONTROL: &str = "public, max-age=300";
 /// ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
 pub(in crate::http) async fn jwks(request: HttpRequest, issuer: web::Data<Issuer>) -> HttpResponse {
     let etag = issuer.keys.jwks_etag();
-    let mut response = if is_known(&request, etag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let known = is_known(&request, etag);
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, JWKS_CACHE_CONTROL));
-    if is_known(&request, etag) {
+    if known {
         return response.finish();
     }
     response.content_type("application/jwk-set+json").body(issuer.keys.jwks_json().to_owned())

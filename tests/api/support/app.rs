@@ -96,7 +96,7 @@ impl TestApp {
         let shared = issuer.clone();
         let thread = std::thread::spawn(move || {
             System::new().block_on(async {
-                let (server, address) = http::bind(shared, false).unwrap();
+                let (server, address) = http::bind(shared).unwrap();
                 started.send((server.handle(), address)).unwrap();
                 server.await.unwrap();
             });

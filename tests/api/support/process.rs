@@ -80,7 +80,7 @@ impl Tokensmith {
 /// A running service; killed when dropped.
 pub struct Serving {
     child: Child,
-    logged: Receiver<String>,
+    pub logged: Receiver<String>,
     pub printed: Receiver<String>,
     pub base: String,
 }
@@ -102,8 +102,12 @@ impl Serving {
 
     /// Asks it to stop, as an operator's supervisor does.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     pub fn kill(&mut self) {

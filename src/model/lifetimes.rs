@@ -1,0 +1,55 @@
+//! How long tokens and sessions live, and what that makes of a session that is opened or rotated.
+
+use super::id::{SessionId, UserId};
+use super::rotation::Windows;
+use super::session::{Device, Session};
+use crate::clock::{Seconds, Timestamp};
+
+/// How long tokens and sessions live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// Of an access token.
+    pub access: Seconds,
+    /// Of a session that is not refreshed.
+    pub refresh_idle: Seconds,
+    /// Of a session, at most.
+    pub session: Seconds,
+    /// Of the settle and retry windows of a rotation.
+    pub windows: Windows,
+    /// Of the row of an ended session.
+    pub retention: Seconds,
+}
+
+impl Lifetimes {
+    /// A session that is opened now.
+    #[must_use]
+    pub fn opened(&self, id: SessionId, user_id: UserId, device: Device, now: Timestamp) -> Session {
+        let session = Session {
+            id,
+            user_id,
+            device,
+            created_at: now,
+            expires_at: now + self.session,
+            denied_through: 0,
+            rotated_at: now,
+            refresh_expires_at: now,
+            access_expires_by: now,
+            end: None,
+        };
+        self.rotated(session, 0, now)
+    }
+
+    /// The session after its mark has moved now. The live refresh token lasts for the idle lifetime; until the retry
+    /// window closes it can be asked for again with another access token.
+    #[must_use]
+    pub fn rotated(&self, session: Session, mark: i64, now: Timestamp) -> Session {
+        let last_access_token = now + self.windows.retry + self.access;
+        Session {
+            denied_through: mark,
+            rotated_at: now,
+            refresh_expires_at: session.expires_at.min(now + self.refresh_idle),
+            access_expires_by: session.expires_at.min(last_access_token).max(session.access_expires_by),
+            ..session
+        }
+    }
+}
