@@ -10,6 +10,7 @@ use crate::error::{Error, root_cause};
 use crate::jwt::{Expected, KeyFileError, KeyRing};
 use crate::password::{HashError, Hasher};
 use crate::service::denied::DeniedSet;
+use crate::service::login_limit::LoginLimit;
 use crate::store::Store;
 
 /// What every use case needs: settings, rows, password hashes, time and randomness.
@@ -34,6 +35,8 @@ pub struct Issuer {
     pub keys: KeyRing,
     /// What is denied, in memory.
     pub denied: DeniedSet,
+    /// How often logins failed of late.
+    pub login_limit: LoginLimit,
 }
 
 /// Why the service cannot start.
@@ -89,6 +92,6 @@ impl Issuer {
         let denied = DeniedSet::default();
         let database = |error| StartError::Database { url: app.config.database.to_string(), error };
         denied.follow(&app.store, now).map_err(database)?;
-        Ok((Self { app, keys, denied }, made))
+        Ok((Self { app, keys, denied, login_limit: LoginLimit::default() }, made))
     }
 }

@@ -70,6 +70,12 @@ pub enum Error {
     /// There is no such user.
     #[error("there is no such user")]
     UserUnknown,
+    /// Too many logins have failed.
+    #[error("too many logins have failed; try again in {retry_after}")]
+    TooManyFailures {
+        /// When to try again.
+        retry_after: Seconds,
+    },
     /// More work than can be done in time.
     #[error("too busy; try again in {retry_after}")]
     Overloaded {

@@ -1,7 +1,22 @@
 //! tokensmith issues token pairs: a short-lived signed access JWT that any backend verifies offline with the published
 //! public key, and a rotating refresh token that is denied through a database denylist.
 //!
-//! Knowledge flows one way: `cli` → `http` → `service` → `store`, `jwt`, `password` → `model` → `clock`, `secret`.
+//! The rooms, in the order in which knowledge flows; none knows of one before it (`tests/architecture.rs` holds the law):
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | `cli` | the commands, and the log |
+//! | `http` | routes, extractors, handlers, errors on the wire; the only room that knows actix-web |
+//! | `service` | one file for each use case: login, refresh, revoke, verify, users, purge |
+//! | `app` | what the service is made of, built once |
+//! | `store` | rows; the only room that knows diesel |
+//! | `password` | argon2id and the password policy |
+//! | `verifier` | for other services: verification with published keys (feature `verifier`) |
+//! | `config` | settings: from strings to validated values |
+//! | `error` | one error, named by meaning |
+//! | `jwt` | tokens and keys; the only room that knows jsonwebtoken |
+//! | `model` | plain data and its legal changes; the judge of rotation |
+//! | `clock`, `entropy`, `secret` | time and randomness as parameters, values that stay hidden |
 
 pub mod clock;
 pub mod entropy;

@@ -53,6 +53,7 @@ fn kind(error: &Error) -> Kind {
         Error::MethodNotAllowed(_) => Kind(405, "method_not_allowed", "Method not allowed"),
         Error::UsernameTaken => Kind(409, "username_taken", "Username taken"),
         Error::UserUnknown => Kind(404, "user_unknown", "User unknown"),
+        Error::TooManyFailures { .. } => Kind(429, "too_many_failures", "Too many failures"),
         Error::Overloaded { .. } => Kind(503, "overloaded", "Overloaded"),
         Error::Unavailable(_) => Kind(503, "database_unavailable", "Database unavailable"),
         Error::Internal(_) => Kind(500, "internal_error", "Internal error"),
@@ -124,7 +125,7 @@ impl Problem {
 
     fn add_headers(&self, response: &mut HttpResponseBuilder, status: StatusCode) {
         let retry_after = match &self.0 {
-            Error::Overloaded { retry_after } => Some(*retry_after),
+            Error::Overloaded { retry_after } | Error::TooManyFailures { retry_after } => Some(*retry_after),
             Error::Unavailable(_) => Some(store::RETRY_AFTER),
             _ => None,
         };

@@ -1,5 +1,6 @@
 //! Logging in with a password: a new session and its first pair.
 
+use super::login_limit::Attempt;
 use super::pair::{Pair, mint};
 use crate::app::Issuer;
 use crate::error::Error;
@@ -17,17 +18,28 @@ use crate::store::Credentials;
 ///
 /// # Errors
 /// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Invalid`] for a password that is too long,
-/// [`Error::Overloaded`] when too many logins are waiting, [`Error::Unavailable`].
+/// [`Error::TooManyFailures`], [`Error::Overloaded`] when too many logins are waiting, [`Error::Unavailable`].
 pub fn login(issuer: &Issuer, username: &str, password: &Secret<String>, device: Device) -> Result<Pair, Error> {
     let app = &issuer.app;
     let password = Password::new(password)?;
     // A text that no username can be is the name of nobody.
-    let known = match username.parse::<Username>() {
-        Ok(username) => app.store.read(|tx| tx.find_credentials(&username))?,
-        Err(_nobody) => None,
+    let username = username.parse::<Username>().ok();
+    let known = match &username {
+        Some(username) => app.store.read(|tx| tx.find_credentials(username))?,
+        None => None,
     };
+    let attempt = Attempt::new(username.as_ref(), device.ip.as_deref());
+    let is_known = || match (&known, &device.ip) {
+        (Some(known), Some(ip)) => app.store.read(|tx| tx.has_live_session_from(known.user.id, ip)),
+        _ => Ok(false),
+    };
+    if let Some(retry_after) = issuer.login_limit.wait(&attempt, app.clock.now(), is_known)? {
+        log::warn!(ip = device.ip.as_deref().unwrap_or_default(); "login refused: too many failures");
+        return Err(Error::TooManyFailures { retry_after });
+    }
     let verified = app.hasher.verify(&password, known.as_ref().map(|known| known.password_hash.as_str()))?;
     let Some(Credentials { user, password_hash }) = known.filter(|_| verified.matches) else {
+        issuer.login_limit.failed(attempt, app.clock.now());
         log::warn!(ip = device.ip.as_deref().unwrap_or_default(); "login refused: bad credentials");
         return Err(Error::BadCredentials);
     };

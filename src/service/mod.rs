@@ -5,6 +5,7 @@ pub mod bootstrap;
 pub mod caretaker;
 pub mod denied;
 pub mod login;
+pub mod login_limit;
 pub mod pair;
 pub mod purge;
 pub mod refresh;

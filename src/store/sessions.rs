@@ -89,6 +89,21 @@ impl ReadTx<'_> {
             .optional()?;
         found.map(|(session, user)| Ok((session.into_session()?, user.into_user()?))).transpose()
     }
+
+    /// Whether a user has a session from this address that nobody has ended.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn has_live_session_from(&mut self, user: UserId, ip: &str) -> Result<bool, Error> {
+        let found = sessions::table
+            .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
+            .filter(sessions::ip.eq(ip))
+            .filter(sessions::ended_at.is_null())
+            .select(sessions::id)
+            .first::<DbUuid>(self.0)
+            .optional()?;
+        Ok(found.is_some())
+    }
 }
 
 impl WriteTx<'_> {

@@ -24,6 +24,7 @@ both_engines!(
     a_hash_with_old_parameters_is_renewed_at_login,
     a_password_that_changed_since_it_was_checked_opens_no_session,
     an_unknown_user_and_a_wrong_password_cost_the_same_work,
+    guessing_is_stopped_and_the_owner_is_not,
     a_flood_of_logins_is_answered_with_503_and_keeps_nobody_else_waiting,
 );
 
@@ -171,4 +172,32 @@ fn a_flood_of_logins_is_answered_with_503_and_keeps_nobody_else_waiting(engine: 
     places.pop();
     app.login("ada", PASSWORD).ok();
     app.login("ada", PASSWORD).ok();
+}
+
+fn guessing_is_stopped_and_the_owner_is_not(engine: Engine) {
+    let app = TestApp::start_with(engine, &[("TRUSTED_PROXIES", "127.0.0.1")]);
+    app.create_user("ada", &[]);
+    let login_from = |ip: &str, password: &str| {
+        let body = json!({"username": "ada", "password": password}).to_string();
+        let headers = [("content-type", "application/json"), ("x-forwarded-for", ip)];
+        app.send("POST", "/v1/tokens", &headers, body.as_bytes())
+    };
+    login_from("192.0.2.1", PASSWORD).ok();
+    for _ in 0..10 {
+        login_from("198.51.100.1", "guess").problem(401, "bad_credentials");
+    }
+    let hashed = app.issuer.app.hasher.hashed();
+    let refused = login_from("198.51.100.1", PASSWORD);
+    refused.problem(429, "too_many_failures");
+    assert_eq!(refused.header("retry-after"), "30");
+    assert_eq!(app.issuer.app.hasher.hashed(), hashed, "a refused attempt costs no hash");
+    for host in 2..=10 {
+        for _ in 0..10 {
+            login_from(&format!("198.51.100.{host}"), "guess").problem(401, "bad_credentials");
+        }
+    }
+    login_from("203.0.113.7", PASSWORD).problem(429, "too_many_failures");
+    login_from("192.0.2.1", PASSWORD).ok();
+    app.advance(36);
+    login_from("203.0.113.7", PASSWORD).ok();
 }
