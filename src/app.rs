@@ -68,7 +68,7 @@ impl App {
         let store = Store::open(&config).map_err(database)?;
         let applied = store.migrate().map_err(database)?;
         if !applied.is_empty() {
-            log::info!(migrations = applied.len(); "database migrated");
+            log::info!(database:% = config.database, migrations = applied.len(); "database migrated");
         }
         let hasher = Hasher::start(config.argon2, Arc::clone(&entropy))?;
         Ok(Self { config, store, hasher, clock, entropy })

@@ -83,8 +83,9 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, 
 
 /// Every field is read before the first `?`, so that one bad value does not hide the next.
 fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
-    let listen = reader
-        .read("LISTEN", |text| text.parse().map_err(|_bad| "expected ADDRESS:PORT, as in 0.0.0.0:8080".to_owned()));
+    let listen = reader.read("LISTEN", |text| {
+        text.parse().map_err(|_bad| "expected an IP address and a port, as in 0.0.0.0:8080".to_owned())
+    });
     let database = reader.parsed("DATABASE_URL");
     let database_pool_size = reader.number_between("DATABASE_POOL_SIZE", 1, 500);
     let issuer = reader.read("ISSUER", issuer);
@@ -169,10 +170,10 @@ fn items(text: &str) -> impl Iterator<Item = &str> {
 fn issuer(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     match rest {
-        Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', ' ']) && !rest.starts_with('/') => {
+        Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', ' ', '@']) && !rest.starts_with('/') => {
             Ok(text.trim_end_matches('/').to_owned())
         }
-        _ => Err("expected an http:// or https:// URL without query or fragment".to_owned()),
+        _ => Err("expected an http:// or https:// URL without user, query or fragment".to_owned()),
     }
 }
 
@@ -183,7 +184,7 @@ fn origin(text: &str) -> Result<String, String> {
     if text == "*" || host.is_some_and(plain) {
         Ok(text.to_owned())
     } else {
-        Err(format!("{text:?} is not an origin; expected one as in https://app.example.com, without a path"))
+        Err("expected origins as in https://app.example.com, without a path".to_owned())
     }
 }
 
@@ -191,7 +192,7 @@ fn network(text: &str) -> Result<IpNet, String> {
     let address = text.parse::<std::net::IpAddr>().map(IpNet::from);
     address
         .or_else(|_not_an_address| text.parse())
-        .map_err(|_bad| format!("{text:?} is not an address or a network, as in 10.0.0.0/8"))
+        .map_err(|_bad| "expected addresses or networks, as in 10.0.0.0/8".to_owned())
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -85,6 +85,7 @@ fn the_issuer_is_a_url_without_a_trailing_slash() {
     assert_eq!(config(&[("ISSUER", "https://id.example.com/")]).unwrap().issuer, "https://id.example.com");
     assert_eq!(refused(&[("ISSUER", "id.example.com")]), ["ISSUER"]);
     assert_eq!(refused(&[("ISSUER", "https://id.example.com?x")]), ["ISSUER"]);
+    assert_eq!(refused(&[("ISSUER", "https://user:secret@id.example.com")]), ["ISSUER"]);
 }
 
 #[test]

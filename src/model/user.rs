@@ -97,7 +97,7 @@ impl Roles {
             let name = name.as_ref();
             let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b));
             if name.is_empty() || name.len() > 64 || !plain {
-                return Err(BadText("a role has 1 to 64 letters, digits or any of _ - . : /"));
+                return Err(BadText("must be names of 1 to 64 letters, digits or any of _ - . : /"));
             }
             roles.push(name.to_owned());
         }
@@ -105,7 +105,7 @@ impl Roles {
         roles.dedup();
         // All of them travel in every access token.
         if roles.len() > MOST_ROLES {
-            return Err(BadText("a user has at most 64 roles"));
+            return Err(BadText("must be at most 64"));
         }
         Ok(Self(roles))
     }
