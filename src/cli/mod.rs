@@ -83,15 +83,7 @@ fn explain(error: &Error) -> String {
 #[must_use]
 pub fn run() -> ExitCode {
     let command = Cli::parse().command.unwrap_or(Command::Serve);
-    // A missing file is fine; a broken one is not.
-    if let Err(error) = dotenvy::from_path(".env")
-        && !error.not_found()
-    {
-        // The error would repeat the line, and the line may hold a password.
-        let reason = match error {
-            dotenvy::Error::Io(error) => error.to_string(),
-            _ => "a line is not NAME=VALUE; quote values with spaces".to_owned(),
-        };
+    if let Err(reason) = read_env_file() {
         eprintln!("tokensmith: .env: {reason}");
         return ExitCode::FAILURE;
     }
@@ -103,6 +95,31 @@ pub fn run() -> ExitCode {
         }
     }
 }
+
+/// Puts the settings of `.env` into the environment, which wins. A missing file is fine; a broken one is not; a name that
+/// means nothing here is pointed out, since it may be a misspelled one.
+fn read_env_file() -> Result<(), String> {
+    // dotenvy's error would repeat the line, and the line may hold a password.
+    let reason = |error: dotenvy::Error| match error {
+        dotenvy::Error::Io(error) => error.to_string(),
+        _ => "a line is not NAME=VALUE; quote values with spaces".to_owned(),
+    };
+    match dotenvy::from_path(ENV_FILE) {
+        Err(error) if error.not_found() => return Ok(()),
+        loaded => loaded.map_err(reason)?,
+    }
+    for line in dotenvy::from_path_iter(ENV_FILE).map_err(reason)? {
+        let (name, _) = line.map_err(reason)?;
+        // What does not look like a name may be the second line of a secret.
+        let looks_like_a_name = name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+        if looks_like_a_name && !config::VARIABLES.iter().any(|variable| variable.name == name) {
+            eprintln!("tokensmith: .env: {name} is not a setting of tokensmith");
+        }
+    }
+    Ok(())
+}
+
+const ENV_FILE: &str = ".env";
 
 fn execute(command: Command) -> Result<(), CliError> {
     if let Command::Config { env_example: true } = command {

@@ -27,10 +27,8 @@ impl FromStr for DatabaseUrl {
             return Ok(Self::Sqlite(PathBuf::from(path)));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            // libpq would repeat the broken part, which may be the password, in its error.
-            if !percent_encoding_is_whole(url) {
-                return Err("a % must be followed by two hexadecimal digits; write % itself as %25".to_owned());
-            }
+            // libpq would repeat a broken part, which may be the password, in its error.
+            check(url)?;
             return Ok(Self::Postgres(Secret::new(url.to_owned())));
         }
         Err("expected sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME".to_owned())
@@ -47,18 +45,29 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
-fn percent_encoding_is_whole(url: &str) -> bool {
+fn check(url: &str) -> Result<(), String> {
     let is_hex = |digits: &str| digits.chars().take(2).filter(char::is_ascii_hexdigit).count() == 2;
-    url.split('%').skip(1).all(is_hex)
+    let location = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (authority, path) = location.split_once(['/', '?']).unwrap_or((location, ""));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host_is_plain = host.rsplit_once(']').is_none_or(|(_, port)| port.is_empty() || port.starts_with(':'));
+    if !url.split('%').skip(1).all(is_hex) || url.contains("%00") {
+        return Err("a % must be followed by two hexadecimal digits; write % itself as %25".to_owned());
+    }
+    if url.contains(char::is_whitespace) || path.contains('@') || !host_is_plain {
+        return Err("write a space, / ? @ in the user or the password as %20 %2F %3F %40".to_owned());
+    }
+    Ok(())
 }
 
 /// Credentials end at the last `@` before the path; what follows `?` may hold a password too.
 fn without_password(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let shown = match authority.rsplit_once('@') {
-        Some((credentials, host)) => format!("{}:***@{host}", credentials.split(':').next().unwrap_or_default()),
-        None => authority.split('?').next().unwrap_or_default().to_owned(),
-    };
-    format!("{scheme}://{shown}/{}", path.split('?').next().unwrap_or_default())
+    let location = rest.split('?').next().unwrap_or_default();
+    match location.rsplit_once('@') {
+        Some((credentials, host)) => {
+            format!("{scheme}://{}:***@{host}", credentials.split(':').next().unwrap_or_default())
+        }
+        None => format!("{scheme}://{location}"),
+    }
 }

@@ -51,16 +51,25 @@ fn a_password_hash_below_the_standard_is_refused() {
 fn the_database_password_is_never_shown() {
     let urls = [
         "postgres://app:hunter2@db.example/app",
-        "postgres://app:hunter2?x@db.example/app",
         "postgres://app:x@hunter2@db.example/app",
         "postgres://db.example/app?user=app&password=hunter2",
         "postgres://db.example?password=hunter2",
+        "postgres://app@db.example?password=hunter2&sslrootcert=/etc/x",
+        "postgres://app:hunter2@[::1]:5432/app",
     ];
     for url in urls {
         let config = config(&[("DATABASE_URL", url)]).unwrap();
         assert!(!format!("{:?} {:?}", config.effective(), config).contains("hunter2"), "{url}");
     }
-    for url in ["mysql://app:hunter2@db.example/app", "postgres://app:100%hunter2@db.example/app"] {
+    for url in [
+        "mysql://app:hunter2@db.example/app",
+        "postgres://app:100%hunter2@db.example/app",
+        "postgres://app:hunter2%00@db.example/app",
+        "postgres://app:hunter2?x@db.example/app",
+        "postgres://app:hun/hunter2@db.example/app",
+        "postgres://app:hunter2 x@db.example/app",
+        "postgres://app:hunter2@[::1]5432/app",
+    ] {
         let problems = config(&[("DATABASE_URL", url)]).unwrap_err();
         assert!(!problems.first().unwrap().to_string().contains("hunter2"));
     }

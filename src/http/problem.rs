@@ -147,7 +147,7 @@ impl Problem {
     }
 }
 
-/// Rendered again with the request's id by [`super::observe`], which finds the problem in the response.
+/// Rendered again with the request's id by the layer `observe`, which finds the problem in the response.
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         self.code().0

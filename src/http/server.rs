@@ -42,13 +42,19 @@ pub fn serve<E: From<io::Error>>(
         let handle = server.handle();
         // actix-web's own handler drops the requests under way on SIGINT.
         rt::spawn(async move {
-            poll_fn(|context| match terminate.poll_recv(context) {
-                Poll::Ready(signal) => Poll::Ready(signal),
-                Poll::Pending => interrupt.poll_recv(context),
-            })
-            .await;
+            let mut asked_to_stop = async || {
+                poll_fn(|context| match terminate.poll_recv(context) {
+                    Poll::Ready(signal) => Poll::Ready(signal),
+                    Poll::Pending => interrupt.poll_recv(context),
+                })
+                .await
+            };
+            asked_to_stop().await;
             log::info!("stopping: the requests under way are answered first");
-            handle.stop(true).await;
+            drop(handle.stop(true));
+            asked_to_stop().await;
+            log::warn!("stopping at once");
+            drop(handle.stop(false));
         });
         Ok(server.await?)
     })

@@ -80,9 +80,12 @@ impl KeyRing {
         }
     }
 
-    /// The key that signs: the newest of its algorithm whose time has come.
+    /// The key that signs: the newest of its algorithm whose time has come. When that of none has, because this clock is
+    /// behind the one that stamped the first key, the oldest.
     fn active(&self, now: Timestamp) -> Option<&KeyFile> {
-        self.files.iter().rfind(|file| file.key.alg == self.alg && file.active_from <= now)
+        let mut able = self.files.iter().filter(|file| file.key.alg == self.alg);
+        let due = able.clone().rfind(|file| file.active_from <= now);
+        due.or_else(|| able.next())
     }
 
     /// Every key, oldest first.

@@ -28,10 +28,12 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// Denies every access token of a session that ends now; the last of them expires by `access_expires_by`.
+    /// Denies every access token of a session that ends now. The last of them expires by `access_expires_by`, or, when
+    /// the database has lost the rotation that moved it, within one access lifetime as it is set today.
     #[must_use]
-    pub fn of_session(id: SessionId, now: Timestamp, access_expires_by: Timestamp) -> Self {
-        Self { subject: DeniedSubject::Session(id), denied_at: now, expires_at: access_expires_by + MARGIN }
+    pub fn of_session(id: SessionId, now: Timestamp, access_expires_by: Timestamp, access: Seconds) -> Self {
+        let last_expires_at = access_expires_by.max(now + access);
+        Self { subject: DeniedSubject::Session(id), denied_at: now, expires_at: last_expires_at + MARGIN }
     }
 
     /// Denies one access token.

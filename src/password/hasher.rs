@@ -167,7 +167,11 @@ fn work(jobs: &Mutex<Receiver<Job>>, kept_blocks: usize, large: &Mutex<()>) {
             Err(HashError::Busy)
         } else if job.params.block_count() > kept_blocks {
             let _alone = large.lock().unwrap_or_else(PoisonError::into_inner);
-            digest(&job, &mut vec![Block::default(); job.params.block_count()])
+            if job.queued_at.elapsed() > DEADLINE {
+                Err(HashError::Busy)
+            } else {
+                digest(&job, &mut vec![Block::default(); job.params.block_count()])
+            }
         } else {
             kept.resize(kept_blocks, Block::default());
             digest(&job, &mut kept)

@@ -1,4 +1,4 @@
-//! The background thread: follows other instances' denials every second and forgets what is over.
+//! The background threads: one follows other instances' denials every second, one forgets what is over.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,70 +17,65 @@ const ROUND: Duration = Duration::from_secs(1);
 /// From the end of one walk through the sessions to the start of the next. A walk takes one batch each round.
 const BETWEEN_WALKS: Duration = Duration::from_secs(60);
 
-/// The thread; it ends when this is dropped.
-pub struct Caretaker {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+/// The threads; they end when this is dropped. Two, so that a purge that waits for the database delays no denial.
+pub struct Caretaker(Vec<(Sender<()>, JoinHandle<()>)>);
 
 impl Caretaker {
-    /// Starts the thread.
+    /// Starts the threads.
     #[must_use]
     pub fn start(issuer: Arc<Issuer>) -> Self {
-        let (stop, stopped) = channel();
-        let thread = std::thread::spawn(move || {
-            let mut rounds = Rounds { issuer, walked_at: Instant::now(), next_session: None, reachable: true };
-            while stopped.recv_timeout(ROUND) == Err(RecvTimeoutError::Timeout) {
-                // Whatever goes wrong in one round, denials must be followed in the next.
-                if catch_unwind(AssertUnwindSafe(|| rounds.go())).is_err() {
-                    log::error!("a round of the caretaker panicked");
-                }
-            }
-        });
-        Self { stop: Some(stop), thread: Some(thread) }
+        let follower = Arc::clone(&issuer);
+        let follow = move || follower.denied.follow(&follower.app.store, follower.app.clock.now());
+        let mut walk = Walk { issuer, ended_at: Instant::now(), next_session: None };
+        Self(vec![every_round("follow the denylist", follow), every_round("purge", move || walk.forget())])
     }
 }
 
 impl Drop for Caretaker {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
+        for (stop, thread) in self.0.drain(..) {
+            drop(stop);
             let _panicked_and_said_so = thread.join();
         }
     }
 }
 
-struct Rounds {
-    issuer: Arc<Issuer>,
-    walked_at: Instant,
-    next_session: Option<SessionId>,
-    reachable: bool,
+/// Does `work` once a round until the sender is dropped; whatever goes wrong in one round, the next one tries again.
+fn every_round(
+    name: &'static str,
+    mut work: impl FnMut() -> Result<(), Error> + Send + 'static,
+) -> (Sender<()>, JoinHandle<()>) {
+    let (stop, stopped) = channel();
+    let thread = std::thread::spawn(move || {
+        let mut works = true;
+        while stopped.recv_timeout(ROUND) == Err(RecvTimeoutError::Timeout) {
+            let done =
+                catch_unwind(AssertUnwindSafe(&mut work)).unwrap_or_else(|_| Err(Error::internal("it panicked")));
+            match &done {
+                Ok(()) if !works => log::info!(task = name; "works again"),
+                Err(error) if works => log::error!(task = name, cause = root_cause(error); "fails, and is tried again"),
+                _ => {}
+            }
+            works = done.is_ok();
+        }
+    });
+    (stop, thread)
 }
 
-impl Rounds {
-    fn go(&mut self) {
-        let done = self.follow().and_then(|()| self.forget());
-        match done {
-            Ok(()) if !self.reachable => log::info!("the database is available again"),
-            Err(ref error) if self.reachable => {
-                log::error!(cause = root_cause(error); "the denylist is not up to date");
-            }
-            _ => {}
-        }
-        self.reachable = done.is_ok();
-    }
+struct Walk {
+    issuer: Arc<Issuer>,
+    ended_at: Instant,
+    next_session: Option<SessionId>,
+}
 
-    fn follow(&self) -> Result<(), Error> {
-        self.issuer.denied.follow(&self.issuer.app.store, self.issuer.app.clock.now())
-    }
-
-    /// One batch of each table at the most, so that following is never late.
+impl Walk {
+    /// One batch of each table at the most.
     fn forget(&mut self) -> Result<(), Error> {
         let denials = purge::denials(&self.issuer.app)?;
         let mut sessions = 0;
-        if self.next_session.is_some() || self.walked_at.elapsed() >= BETWEEN_WALKS {
+        if self.next_session.is_some() || self.ended_at.elapsed() >= BETWEEN_WALKS {
             (sessions, self.next_session) = purge::sessions(&self.issuer.app, self.next_session)?;
-            self.walked_at = Instant::now();
+            self.ended_at = Instant::now();
         }
         if denials + sessions > 0 {
             log::debug!(denials, sessions; "purged");

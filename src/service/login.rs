@@ -29,11 +29,11 @@ pub fn login(issuer: &Issuer, username: &str, password: &Secret<String>, device:
         None => None,
     };
     let attempt = Attempt::new(username.as_ref(), device.ip.as_deref());
-    let is_known = || match (&known, &device.ip) {
-        (Some(known), Some(ip)) => app.store.read(|tx| tx.has_live_session_from(known.user.id, ip)),
-        _ => Ok(false),
+    let addresses = || match &known {
+        Some(known) => app.store.read(|tx| tx.list_session_addresses(known.user.id)),
+        None => Ok(Vec::new()),
     };
-    if let Some(retry_after) = issuer.login_limit.wait(&attempt, app.clock.now(), is_known)? {
+    if let Some(retry_after) = issuer.login_limit.wait(&attempt, app.clock.now(), addresses)? {
         log::warn!(ip = device.ip.as_deref().unwrap_or_default(); "login refused: too many failures");
         return Err(Error::TooManyFailures { retry_after });
     }

@@ -1,6 +1,6 @@
 //! How often logins may fail (ASVS 6.3.1, NIST SP 800-63B-4 section 3.2.2): for an account from one network, for
-//! a network, and for an account from anywhere. The last one spares networks from which the account has a live session,
-//! so that an attacker cannot lock the owner out. Kept in memory, by each instance for itself.
+//! a network, and for an account from anywhere. The last one spares networks from which the account has a session on
+//! record, live or ended, so that an attacker elsewhere cannot lock the owner out. Kept in memory, by each instance for itself.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -36,20 +36,20 @@ const MOST_SUBJECTS: usize = 200_000;
 #[derive(Default)]
 pub struct LoginLimit(Mutex<HashMap<Subject, Timestamp>>);
 
-/// An attempt to log in that has not been refused yet.
+/// An attempt to log in: what its failure would be counted for.
 pub struct Attempt(Vec<Subject>);
 
 impl LoginLimit {
-    /// How long this attempt has to wait, if it has to. `is_known` tells whether the account has a live session from this
-    /// address; it is asked only when that matters.
+    /// How long this attempt has to wait, if it has to. `addresses` tells from where the account has sessions on record; it
+    /// is asked only when that matters.
     ///
     /// # Errors
-    /// What `is_known` fails with.
+    /// What `addresses` fails with.
     pub fn wait<E>(
         &self,
         attempt: &Attempt,
         now: Timestamp,
-        is_known: impl FnOnce() -> Result<bool, E>,
+        addresses: impl FnOnce() -> Result<Vec<String>, E>,
     ) -> Result<Option<Seconds>, E> {
         let longest = |of_account_alone: bool| {
             let used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +61,7 @@ impl LoginLimit {
             return Ok(Some(wait));
         }
         match longest(true) {
-            Some(wait) if !is_known()? => Ok(Some(wait)),
+            Some(wait) if !attempt.is_from_one_of(&addresses()?) => Ok(Some(wait)),
             _ => Ok(None),
         }
     }
@@ -74,9 +74,10 @@ impl LoginLimit {
                 used.retain(|_, until| *until > now);
             }
             if used.len() < MOST_SUBJECTS || used.contains_key(&subject) {
-                let (_, interval) = subject.limit();
+                let (burst, interval) = subject.limit();
                 let until = used.entry(subject).or_insert(now);
-                *until = (*until).max(now) + Seconds(interval);
+                // Attempts that were under way together never cost more than the whole allowance.
+                *until = ((*until).max(now) + Seconds(interval)).min(now + Seconds(burst * interval));
             }
         }
     }
@@ -103,6 +104,13 @@ impl Attempt {
     }
 }
 
+impl Attempt {
+    fn is_from_one_of(&self, addresses: &[String]) -> bool {
+        let mut known = addresses.iter().filter_map(|ip| ip.parse().ok()).map(network);
+        known.any(|known| self.0.contains(&Subject::Network(known)))
+    }
+}
+
 /// One subscriber: an IPv4 address, or the 64 bits of an IPv6 network.
 fn network(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
@@ -121,21 +129,21 @@ mod tests {
         Attempt::new(Some(&name.parse().unwrap()), Some(ip))
     }
 
-    fn wait(limit: &LoginLimit, attempt: &Attempt, now: Timestamp, known: bool) -> Option<i64> {
-        limit.wait::<()>(attempt, now, || Ok(known)).unwrap().map(|wait| wait.0)
+    fn wait(limit: &LoginLimit, attempt: &Attempt, now: Timestamp, known: &str) -> Option<i64> {
+        limit.wait::<()>(attempt, now, || Ok(vec![known.to_owned()])).unwrap().map(|wait| wait.0)
     }
 
     #[test]
     fn ten_failures_in_a_row_then_one_each_30_seconds_for_an_account_from_one_network() {
         let limit = LoginLimit::default();
         for _ in 0..10 {
-            assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW, false), None);
+            assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW, ""), None);
             limit.failed(attempt("ada", "192.0.2.1"), NOW);
         }
-        assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW, true), Some(30));
-        assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW + Seconds(30), false), None);
-        assert_eq!(wait(&limit, &attempt("ada", "192.0.2.2"), NOW, false), None, "another network");
-        assert_eq!(wait(&limit, &attempt("bob", "192.0.2.1"), NOW, false), None, "another account");
+        assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW, "192.0.2.1"), Some(30));
+        assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW + Seconds(30), ""), None);
+        assert_eq!(wait(&limit, &attempt("ada", "192.0.2.2"), NOW, ""), None, "another network");
+        assert_eq!(wait(&limit, &attempt("bob", "192.0.2.1"), NOW, ""), None, "another account");
     }
 
     #[test]
@@ -144,8 +152,18 @@ mod tests {
         for host in 0..100 {
             limit.failed(attempt("ada", &format!("198.51.100.{host}")), NOW);
         }
-        assert_eq!(wait(&limit, &attempt("ada", "203.0.113.1"), NOW, false), Some(36));
-        assert_eq!(wait(&limit, &attempt("ada", "203.0.113.1"), NOW, true), None);
+        assert_eq!(wait(&limit, &attempt("ada", "203.0.113.1"), NOW, ""), Some(36));
+        assert_eq!(wait(&limit, &attempt("ada", "203.0.113.1"), NOW, "203.0.113.1"), None);
+        assert_eq!(wait(&limit, &attempt("ada", "2001:db8::7"), NOW, "2001:db8::1"), None, "its other address");
+    }
+
+    #[test]
+    fn failures_that_were_under_way_together_cost_no_more_than_the_allowance() {
+        let limit = LoginLimit::default();
+        for _ in 0..128 {
+            limit.failed(attempt("ada", "192.0.2.1"), NOW);
+        }
+        assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW, ""), Some(30));
     }
 
     #[test]
@@ -154,7 +172,7 @@ mod tests {
         for account in 0..300 {
             limit.failed(attempt(&format!("user{account}"), "2001:db8::1"), NOW);
         }
-        assert_eq!(wait(&limit, &attempt("ada", "2001:db8::ffff"), NOW, false), Some(2), "its neighbours too");
-        assert_eq!(wait(&limit, &attempt("ada", "2001:db8:0:1::1"), NOW, false), None);
+        assert_eq!(wait(&limit, &attempt("ada", "2001:db8::ffff"), NOW, ""), Some(2), "its neighbours too");
+        assert_eq!(wait(&limit, &attempt("ada", "2001:db8:0:1::1"), NOW, ""), None);
     }
 }

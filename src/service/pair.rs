@@ -3,7 +3,7 @@
 use crate::app::Issuer;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::jwt::{AccessClaims, Audience, RefreshClaims};
+use crate::jwt::{AccessClaims, Audience, RefreshClaims, TokenError};
 use crate::model::id::{Jti, SessionId};
 use crate::model::session::Session;
 use crate::model::user::User;
@@ -43,6 +43,10 @@ pub fn mint(issuer: &Issuer, session: &Session, user: User, now: Timestamp) -> R
     let config = &issuer.app.config;
     // Never beyond what the row promises: that is how long a denial of the session lasts.
     let expires_at = session.access_expires_by.min(now + config.lifetimes.access);
+    if expires_at <= now {
+        // Only after the retry window was made longer while this token was waiting for its retry.
+        return Err(Error::TokenRefused(TokenError::Expired));
+    }
     let claims = AccessClaims {
         iss: config.issuer.clone(),
         sub: user.id,

@@ -1,10 +1,15 @@
 //! Forgetting what is over, in small batches: no delete ever holds the database for long.
 
 use crate::app::App;
+use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::id::SessionId;
 
 const BATCH: i64 = 1_000;
+
+/// A lapse becomes final this much later. Until then a newer token of a session whose rotations the database has lost (it
+/// was restored from a backup, say) still brings it back, and a clock that is wrong for a while ends nothing.
+const LAPSE_GRACE: Seconds = Seconds(86_400);
 
 /// What was deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +36,7 @@ pub fn denials(app: &App) -> Result<usize, Error> {
 /// [`Error::Unavailable`].
 pub fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Option<SessionId>), Error> {
     let now = app.clock.now();
-    app.store.write(|tx| tx.sweep_sessions(after, BATCH, now, now - app.config.lifetimes.retention))
+    app.store.write(|tx| tx.sweep_sessions(after, BATCH, now - LAPSE_GRACE, now - app.config.lifetimes.retention))
 }
 
 /// Deletes everything that is over.

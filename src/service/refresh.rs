@@ -66,7 +66,9 @@ fn settle(
             _ => return Ok(Outcome::Refused(Refusal::UnknownSession)),
         };
         if verdict == Verdict::Reused {
-            if let Some(denial) = tx.end_session(session.id, End { at: now, reason: EndReason::Reuse })? {
+            if let Some(denial) =
+                tx.end_session(session.id, End { at: now, reason: EndReason::Reuse }, lifetimes.access)?
+            {
                 return Ok(Outcome::Reused(denial));
             }
         } else if let Some(mark) = verdict.new_mark(claims.generation) {

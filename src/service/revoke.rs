@@ -25,7 +25,7 @@ pub fn revoke(issuer: &Issuer, token: &str) -> Result<(), Error> {
         }
         Ok(Token::Refresh(claims)) => {
             let end = End { at: now, reason: EndReason::Logout };
-            let denial = app.store.write(|tx| tx.end_session(claims.sid, end))?;
+            let denial = app.store.write(|tx| tx.end_session(claims.sid, end, app.config.lifetimes.access))?;
             if denial.is_some() {
                 log::info!(user:% = claims.sub, session:% = claims.sid; "logout");
             }

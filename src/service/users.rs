@@ -63,7 +63,7 @@ pub fn disable(app: &App, id: UserId) -> Result<Vec<Denial>, Error> {
     let end = End { at: now, reason: EndReason::UserDisabled };
     let denials = app.store.write(|tx| {
         tx.set_disabled(id, Some(now))?;
-        tx.end_sessions_of(id, end)
+        tx.end_sessions_of(id, end, app.config.lifetimes.access)
     })?;
     log::info!(user:% = id, sessions_ended = denials.len(); "user disabled");
     Ok(denials)
@@ -90,7 +90,7 @@ pub fn set_password(app: &App, user: &User, password: &Secret<String>) -> Result
     let end = End { at: app.clock.now(), reason: EndReason::PasswordChanged };
     let denials = app.store.write(|tx| {
         tx.set_password_hash(user.id, &hash)?;
-        tx.end_sessions_of(user.id, end)
+        tx.end_sessions_of(user.id, end, app.config.lifetimes.access)
     })?;
     log::info!(user:% = user.id, sessions_ended = denials.len(); "password set");
     Ok(denials)

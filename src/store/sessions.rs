@@ -7,7 +7,7 @@ use super::schema::{sessions, users};
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
 use super::{ReadTx, WriteTx};
-use crate::clock::Timestamp;
+use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::denial::Denial;
 use crate::model::id::{Id, SessionId, UserId};
@@ -90,19 +90,18 @@ impl ReadTx<'_> {
         found.map(|(session, user)| Ok((session.into_session()?, user.into_user()?))).transpose()
     }
 
-    /// Whether a user has a session from this address that nobody has ended.
+    /// The addresses from which a user's sessions that are still on record were opened, ended ones too.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn has_live_session_from(&mut self, user: UserId, ip: &str) -> Result<bool, Error> {
-        let found = sessions::table
+    pub fn list_session_addresses(&mut self, user: UserId) -> Result<Vec<String>, Error> {
+        let addresses = sessions::table
             .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
-            .filter(sessions::ip.eq(ip))
-            .filter(sessions::ended_at.is_null())
-            .select(sessions::id)
-            .first::<DbUuid>(self.0)
-            .optional()?;
-        Ok(found.is_some())
+            .filter(sessions::ip.is_not_null())
+            .select(sessions::ip.assume_not_null())
+            .distinct()
+            .load::<String>(self.0)?;
+        Ok(addresses)
     }
 }
 
@@ -141,43 +140,44 @@ impl WriteTx<'_> {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn end_session(&mut self, id: SessionId, end: End) -> Result<Option<Denial>, Error> {
+    pub fn end_session(&mut self, id: SessionId, end: End, access: Seconds) -> Result<Option<Denial>, Error> {
         let alive = sessions::table.find(DbUuid(*id.as_bytes())).filter(sessions::ended_at.is_null());
-        let changed = diesel::update(alive)
+        let ended = diesel::update(alive)
             .set((sessions::ended_at.eq(end.at.0), sessions::end_reason.eq(end.reason.to_string())))
-            .execute(self.0)?;
-        if changed == 0 {
-            return Ok(None);
-        }
-        // Read after the write: from here to the end of the transaction no rotation can move it.
-        let access_expires_by =
-            sessions::table.find(DbUuid(*id.as_bytes())).select(sessions::access_expires_by).first::<i64>(self.0)?;
-        let denial = Denial::of_session(id, end.at, Timestamp(access_expires_by));
-        self.insert_denial(&denial)?;
-        Ok(Some(denial))
+            .returning((sessions::id, sessions::access_expires_by))
+            .get_results::<(DbUuid, i64)>(self.0)?;
+        Ok(self.deny_sessions(&ended, end, access)?.pop())
     }
 
     /// Ends every live session of a user; answers their denials.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn end_sessions_of(&mut self, user: UserId, end: End) -> Result<Vec<Denial>, Error> {
-        let ids = sessions::table
+    pub fn end_sessions_of(&mut self, user: UserId, end: End, access: Seconds) -> Result<Vec<Denial>, Error> {
+        let alive = sessions::table
             .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
             .filter(sessions::ended_at.is_null())
-            .filter(sessions::expires_at.gt(end.at.0))
-            .order(sessions::id)
-            .select(sessions::id)
-            .load::<DbUuid>(self.0)?;
-        let mut denials = Vec::new();
-        for id in ids {
-            denials.extend(self.end_session(Id::from_bytes(id.0), end)?);
+            .filter(sessions::expires_at.gt(end.at.0));
+        let ended = diesel::update(alive)
+            .set((sessions::ended_at.eq(end.at.0), sessions::end_reason.eq(end.reason.to_string())))
+            .returning((sessions::id, sessions::access_expires_by))
+            .get_results::<(DbUuid, i64)>(self.0)?;
+        self.deny_sessions(&ended, end, access)
+    }
+
+    fn deny_sessions(&mut self, ended: &[(DbUuid, i64)], end: End, access: Seconds) -> Result<Vec<Denial>, Error> {
+        let denial = |(id, access_expires_by): &(DbUuid, i64)| {
+            Denial::of_session(Id::from_bytes(id.0), end.at, Timestamp(*access_expires_by), access)
+        };
+        let denials: Vec<Denial> = ended.iter().map(denial).collect();
+        for denial in &denials {
+            self.insert_denial(denial)?;
         }
         Ok(denials)
     }
 
-    /// Looks at the `batch` sessions that follow `after`: records why those that lapsed have ended, and deletes those
-    /// that ended before `before`. Answers how many were deleted, and where the next batch begins, if this was not the
+    /// Looks at the `batch` sessions that follow `after`: records the end of those that lapsed before `lapsed_before`, and
+    /// deletes those that ended before `ended_before`. Answers how many were deleted, and where the next batch begins, if this was not the
     /// last. Walking along the primary key needs no index on what a rotation writes.
     ///
     /// # Errors
@@ -186,8 +186,8 @@ impl WriteTx<'_> {
         &mut self,
         after: Option<SessionId>,
         batch: i64,
-        now: Timestamp,
-        before: Timestamp,
+        lapsed_before: Timestamp,
+        ended_before: Timestamp,
     ) -> Result<(usize, Option<SessionId>), Error> {
         let first = DbUuid(after.map_or([0; 16], |id| *id.as_bytes()));
         let ids = sessions::table
@@ -198,21 +198,21 @@ impl WriteTx<'_> {
             .load::<DbUuid>(self.0)?;
         let Some(last) = ids.last().copied() else { return Ok((0, None)) };
         // SQLite numbers parameters by their first appearance: each statement names them in order.
-        for (column, reason) in [("expires_at", EndReason::AbsoluteEnd), ("refresh_expires_at", EndReason::Idle)] {
-            diesel::sql_query(format!(
-                "update sessions set ended_at = {column}, end_reason = $1 \
-                 where id > $2 and id <= $3 and ended_at is null and {column} <= $4"
-            ))
-            .bind::<Text, _>(reason.to_string())
-            .bind::<SqlUuid, _>(first)
-            .bind::<SqlUuid, _>(last)
-            .bind::<BigInt, _>(now.0)
-            .execute(self.0)?;
-        }
+        diesel::sql_query(
+            "update sessions set ended_at = refresh_expires_at, \
+             end_reason = case when refresh_expires_at < expires_at then $1 else $2 end \
+             where id > $3 and id <= $4 and ended_at is null and refresh_expires_at <= $5",
+        )
+        .bind::<Text, _>(EndReason::Idle.to_string())
+        .bind::<Text, _>(EndReason::AbsoluteEnd.to_string())
+        .bind::<SqlUuid, _>(first)
+        .bind::<SqlUuid, _>(last)
+        .bind::<BigInt, _>(lapsed_before.0)
+        .execute(self.0)?;
         let deleted = diesel::sql_query("delete from sessions where id > $1 and id <= $2 and ended_at <= $3")
             .bind::<SqlUuid, _>(first)
             .bind::<SqlUuid, _>(last)
-            .bind::<BigInt, _>(before.0)
+            .bind::<BigInt, _>(ended_before.0)
             .execute(self.0)?;
         let complete = i64::try_from(ids.len()).is_ok_and(|found| found == batch);
         Ok((deleted, complete.then(|| Id::from_bytes(last.0))))

@@ -87,6 +87,10 @@ fn config_reads_the_env_file_and_the_environment_wins() {
     fs::write(command.dir.path().join(".env"), "AUDIENCE=from-file\nSESSION_LIFETIME=31d\n").unwrap();
     let printed = command.run(&["config"]).stdout;
     assert!(printed.contains("AUDIENCE=from-environment\n") && printed.contains("SESSION_LIFETIME=31d\n"), "{printed}");
+    fs::write(command.dir.path().join(".env"), "SESSION_LIFETME=31d\n").unwrap();
+    let misspelled = command.run(&["config"]);
+    assert!(misspelled.success());
+    assert_eq!(misspelled.stderr, "tokensmith: .env: SESSION_LIFETME is not a setting of tokensmith\n");
 }
 
 #[test]

@@ -122,6 +122,9 @@ fn a_key_that_was_taken_out_of_the_folder_verifies_nothing_any_more() {
     serving.terminate();
     assert!(serving.wait().success());
     let retired = command.run(&["keys", "list"]).stdout.trim_end().rsplit('\t').next().unwrap().to_owned();
+    // Under a name without an instant it is older than any other.
+    let keys = command.dir.path().join("keys");
+    std::fs::rename(command.dir.path().join(retired), keys.join("old.pem")).unwrap();
     assert!(command.run(&["keys", "generate"]).success());
 
     let mut serving = command.serve();
@@ -129,7 +132,7 @@ fn a_key_that_was_taken_out_of_the_folder_verifies_nothing_any_more() {
     assert_eq!(serving.client().me(&old).status, 200, "both keys are in the folder");
     serving.terminate();
     assert!(serving.wait().success());
-    std::fs::remove_file(command.dir.path().join(retired)).unwrap();
+    std::fs::remove_file(keys.join("old.pem")).unwrap();
 
     let serving = command.serve();
     serving.client().me(&old).problem(401, "token_unknown_key");

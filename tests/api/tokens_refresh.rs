@@ -3,7 +3,8 @@
 use std::sync::{Arc, Barrier};
 
 use serde_json::Value;
-use tokensmith::service::users;
+use tokensmith::clock::Clock as _;
+use tokensmith::service::{purge, users};
 
 use crate::support::{Client, Engine, PASSWORD, TestApp};
 
@@ -19,6 +20,8 @@ both_engines!(
     ten_thousand_rotations_leave_one_row_and_no_denial,
     four_tabs_restored_at_once_twice_with_a_lost_answer_stay_logged_in,
     a_database_that_lost_rotations_heals,
+    a_restored_row_that_looks_idle_heals_too,
+    a_session_that_ends_after_the_database_lost_its_rotation_is_still_denied_long_enough,
     a_session_ends_when_it_is_not_refreshed_for_the_idle_lifetime,
     a_session_ends_at_its_absolute_end_however_often_it_is_refreshed,
     a_change_of_roles_arrives_with_the_next_refresh,
@@ -203,6 +206,33 @@ fn a_database_that_lost_rotations_heals(engine: Engine) {
     assert_eq!(fifth["refresh_generation"], 5);
     assert_eq!(app.number("select denied_through from sessions"), 4);
     app.refresh(&third["refresh_token"]).problem(401, "refresh_token_reused");
+}
+
+fn a_restored_row_that_looks_idle_heals_too(engine: Engine) {
+    let app = TestApp::start(engine);
+    let first = app.logged_in("ada");
+    app.advance(13 * 86_400);
+    let second = app.refresh(&first["refresh_token"]).ok();
+    app.advance(13 * 86_400);
+    let third = app.refresh(&second["refresh_token"]).ok();
+    // A backup from before both refreshes is restored: the row's own end has passed by less than a day.
+    app.execute("update sessions set denied_through = 0, rotated_at = 1800000000, refresh_expires_at = 1802203200");
+    app.advance(1);
+    purge::all(&app.issuer.app).unwrap();
+    assert_eq!(app.refresh(&third["refresh_token"]).ok()["refresh_generation"], 4);
+}
+
+fn a_session_that_ends_after_the_database_lost_its_rotation_is_still_denied_long_enough(engine: Engine) {
+    let app = TestApp::start(engine);
+    let first = app.logged_in("ada");
+    app.advance(1_000);
+    let second = app.refresh(&first["refresh_token"]).ok();
+    app.execute("update sessions set denied_through = 0, rotated_at = 1800000000, access_expires_by = 1800000390");
+    assert_eq!(app.revoke(&second["refresh_token"]).status, 204);
+    app.advance(299);
+    purge::all(&app.issuer.app).unwrap();
+    app.issuer.denied.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    app.me(&second).problem(401, "token_revoked");
 }
 
 fn a_session_ends_when_it_is_not_refreshed_for_the_idle_lifetime(engine: Engine) {

@@ -77,8 +77,13 @@ pub(in crate::http) async fn create(
 ) -> Result<HttpResponse, Problem> {
     let device = device(&request, &issuer, body.label)?;
     // Before a thread is taken: logins that wait must not keep every other request waiting.
-    let _place = issuer.app.hasher.place().map_err(Error::from)?;
-    let pair = blocking(move || login::login(&issuer, &body.username, &body.password, device)).await?;
+    let place = issuer.app.hasher.place().map_err(Error::from)?;
+    let login = move || {
+        // Kept for as long as the thread is, also when the client has gone.
+        let _place = place;
+        login::login(&issuer, &body.username, &body.password, device)
+    };
+    let pair = blocking(login).await?;
     Ok(answer(&pair))
 }
 
