@@ -177,8 +177,8 @@ impl WriteTx<'_> {
     }
 
     /// Looks at the `batch` sessions that follow `after`: records the end of those that lapsed before `lapsed_before`, and
-    /// deletes those that ended before `ended_before`. Answers how many were deleted, and where the next batch begins, if this was not the
-    /// last. Walking along the primary key needs no index on what a rotation writes.
+    /// deletes those that ended before `ended_before`. Answers how many were deleted, and where the next batch begins, if
+    /// this was not the last. Walking along the primary key needs no index on what a rotation writes.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
