@@ -95,9 +95,11 @@ def check_frontend(tools, password):
         await session.login("admin", {json.dumps(password)});
         assert.equal((await session.fetch(base + "/v1/me")).status, 200);
         const first = session.pair;
-        session.refreshAt = 0;
+        session.refreshAt = session.expiresAt = 0;
         await Promise.all([session.fetch(base + "/v1/me"), session.fetch(base + "/v1/me")]);
         assert.equal(session.pair.refresh_generation, first.refresh_generation + 1);
+        session.refreshAt = 0;
+        assert.equal((await session.fetch(base + "/v1/me")).status, 200);
         const access = session.pair.access_token;
         await session.logout();
         const after = await fetch(base + "/v1/me", {{ headers: {{ authorization: `Bearer ${{access}}` }} }});
