@@ -1,6 +1,7 @@
 //! How often logins may fail (ASVS 6.3.1, NIST SP 800-63B-4 section 3.2.2): for an account from one network, for
 //! a network, and for an account from anywhere. The last one spares networks from which the account has a session on
-//! record, live or ended, so that an attacker elsewhere cannot lock the owner out. Kept in memory, by each instance for itself.
+//! record, live or ended, so that an attacker elsewhere cannot lock the owner out. Kept in memory, by each instance for
+//! itself.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -102,9 +103,7 @@ impl Attempt {
         subjects.extend(username.cloned().map(Subject::Account));
         Self(subjects)
     }
-}
 
-impl Attempt {
     fn is_from_one_of(&self, addresses: &[String]) -> bool {
         let mut known = addresses.iter().filter_map(|ip| ip.parse().ok()).map(network);
         known.any(|known| self.0.contains(&Subject::Network(known)))
