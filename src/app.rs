@@ -11,6 +11,7 @@ use crate::jwt::{Expected, KeyFileError, KeyRing};
 use crate::password::{HashError, Hasher};
 use crate::service::denied::DeniedSet;
 use crate::service::login_limit::LoginLimit;
+use crate::service::rotator::Rotator;
 use crate::store::Store;
 
 /// What every use case needs: settings, rows, password hashes, time and randomness.
@@ -18,7 +19,7 @@ pub struct App {
     /// The settings.
     pub config: Config,
     /// The rows.
-    pub store: Store,
+    pub store: Arc<Store>,
     /// The password hashes.
     pub hasher: Hasher,
     /// The time.
@@ -34,7 +35,9 @@ pub struct Issuer {
     /// The keys.
     pub keys: KeyRing,
     /// What is denied, in memory.
-    pub denied: DeniedSet,
+    pub denied: Arc<DeniedSet>,
+    /// Judges and records refreshes.
+    pub rotator: Rotator,
     /// How often logins failed of late.
     pub login_limit: LoginLimit,
 }
@@ -65,7 +68,7 @@ impl App {
     /// [`StartError`] when one of them fails.
     pub fn build(config: Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, StartError> {
         let database = |error| StartError::Database { url: config.database.to_string(), error };
-        let store = Store::open(&config).map_err(database)?;
+        let store = Arc::new(Store::open(&config).map_err(database)?);
         let applied = store.migrate().map_err(database)?;
         if !applied.is_empty() {
             log::info!(database:% = config.database, migrations = applied.len(); "database migrated");
@@ -89,9 +92,10 @@ impl Issuer {
     pub fn build(app: App) -> Result<(Self, Option<PathBuf>), StartError> {
         let now = app.clock.now();
         let (keys, made) = KeyRing::load_or_create(&app.config.keys_dir, app.config.signing_alg, now)?;
-        let denied = DeniedSet::default();
+        let denied = Arc::new(DeniedSet::default());
         let database = |error| StartError::Database { url: app.config.database.to_string(), error };
         denied.follow(&app.store, now).map_err(database)?;
-        Ok((Self { app, keys, denied, login_limit: LoginLimit::default() }, made))
+        let rotator = Rotator::start(&app.store, &denied, &app.clock, app.config.lifetimes);
+        Ok((Self { app, keys, denied, rotator, login_limit: LoginLimit::default() }, made))
     }
 }

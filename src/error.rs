@@ -1,6 +1,7 @@
 //! One error, named by meaning. What it looks like on the wire is decided in the `http` room.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::clock::Seconds;
 use crate::entropy::NoEntropy;
@@ -106,6 +107,19 @@ impl Error {
     #[must_use]
     pub fn invalid(field: &'static str, code: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldProblem { field, code, message: message.into() }])
+    }
+
+    /// What happened to one request when `error` happened to all of its batch.
+    #[must_use]
+    pub fn of_batch(error: &Arc<Self>) -> Self {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the batch failed")]
+        struct Batch(#[source] Arc<Error>);
+
+        match &**error {
+            Self::Unavailable(_) => Self::Unavailable(Box::new(Batch(Arc::clone(error)))),
+            _ => Self::internal(Batch(Arc::clone(error))),
+        }
     }
 
     /// A fault of ours.

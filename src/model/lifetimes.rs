@@ -2,7 +2,7 @@
 
 use super::id::{SessionId, UserId};
 use super::rotation::Windows;
-use super::session::{Device, Session};
+use super::session::Session;
 use crate::clock::{Seconds, Timestamp};
 
 /// How long tokens and sessions live.
@@ -23,11 +23,10 @@ pub struct Lifetimes {
 impl Lifetimes {
     /// A session that is opened now.
     #[must_use]
-    pub fn opened(&self, id: SessionId, user_id: UserId, device: Device, now: Timestamp) -> Session {
+    pub fn opened(&self, id: SessionId, user_id: UserId, now: Timestamp) -> Session {
         let session = Session {
             id,
             user_id,
-            device,
             created_at: now,
             expires_at: now + self.session,
             denied_through: 0,

@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use super::*;
 use crate::model::id::Id;
-use crate::model::session::{Device, End};
+use crate::model::session::End;
 
 const WINDOWS: Windows = Windows { settle: Seconds(10), retry: Seconds(90) };
 const STRICT: Windows = Windows { settle: Seconds::ZERO, retry: Seconds::ZERO };
@@ -13,7 +13,6 @@ fn session(denied_through: i64, rotated_at: i64) -> Session {
     Session {
         id: Id::from_bytes([1; 16]),
         user_id: Id::from_bytes([2; 16]),
-        device: Device::default(),
         created_at: Timestamp(0),
         expires_at: Timestamp(10_000_000),
         denied_through,

@@ -6,15 +6,13 @@ use std::str::FromStr;
 use super::id::{SessionId, UserId};
 use crate::clock::Timestamp;
 
-/// A session as its row holds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A session as its row holds it, all but what is only there to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
     /// The `sid` of its tokens.
     pub id: SessionId,
     /// Whose it is.
     pub user_id: UserId,
-    /// Where it was opened.
-    pub device: Device,
     /// When it was opened: the `auth_time` of its access tokens.
     pub created_at: Timestamp,
     /// Its absolute end.
@@ -32,7 +30,7 @@ pub struct Session {
     pub end: Option<End>,
 }
 
-/// What a login tells about the device.
+/// What a login tells about the device: recorded with the session, for its owner to see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
     /// The client's own name for it.

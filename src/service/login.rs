@@ -50,11 +50,11 @@ pub fn login(issuer: &Issuer, username: &str, password: &Secret<String>, device:
     let renewed = if verified.outdated { app.hasher.hash(&password)? } else { password_hash.clone() };
 
     let now = app.clock.now();
-    let session = app.config.lifetimes.opened(SessionId::generate(now, &*app.entropy)?, user.id, device, now);
+    let session = app.config.lifetimes.opened(SessionId::generate(now, &*app.entropy)?, user.id, now);
     let recorded = app.store.write(|tx| {
         let recorded = tx.record_login(user.id, &password_hash, &renewed, now)?;
         if recorded {
-            tx.insert_session(&session)?;
+            tx.insert_session(&session, &device)?;
         }
         Ok(recorded)
     })?;

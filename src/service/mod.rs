@@ -1,5 +1,5 @@
 //! What the service does, one file for each use case. Functions here block: they wait for the database and for password
-//! hashes, and are called from threads that may.
+//! hashes, and are called from threads that may; refreshing alone does not.
 
 pub mod bootstrap;
 pub mod caretaker;
@@ -10,6 +10,7 @@ pub mod pair;
 pub mod purge;
 pub mod refresh;
 pub mod revoke;
+pub mod rotator;
 pub mod users;
 pub mod verify;
 

@@ -6,6 +6,7 @@
 mod connection;
 mod denylist;
 mod migrate;
+mod rotations;
 mod schema;
 mod sessions;
 mod types;
@@ -21,10 +22,14 @@ use crate::config::{Config, DatabaseUrl};
 use crate::error::Error;
 use connection::{DbConnection, Manager};
 
+pub use rotations::{Found, Moved};
 pub use users::Credentials;
 
 /// How long a request waits for a connection of the pool before it is told that the database is not available.
 const POOL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// More gain nothing: each batch is smaller for it.
+const MOST_BATCHES: u32 = 2;
 
 /// Access to the database.
 pub struct Store {
@@ -80,6 +85,12 @@ impl Store {
     /// [`Error::Unavailable`] when the database is out of reach, or what `work` answers.
     pub fn read<T>(&self, mut work: impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         Self::with_open(&self.readers, |connection| work(&mut ReadTx(connection))).map(|(value, _)| value)
+    }
+
+    /// How many batches of writes can be under way to some use: while one waits for the disk, another reads.
+    #[must_use]
+    pub fn concurrent_batches(&self) -> u32 {
+        self.writers.max_size().min(MOST_BATCHES)
     }
 
     /// Reads on the connection that is kept for following the denylist.

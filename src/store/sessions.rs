@@ -16,12 +16,9 @@ use crate::model::user::User;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions)]
-struct SessionRow {
+pub(super) struct SessionRow {
     id: DbUuid,
     user_id: DbUuid,
-    label: Option<String>,
-    user_agent: Option<String>,
-    ip: Option<String>,
     created_at: i64,
     expires_at: i64,
     denied_through: i64,
@@ -33,7 +30,11 @@ struct SessionRow {
 }
 
 impl SessionRow {
-    fn into_session(self) -> Result<Session, Error> {
+    pub(super) fn id(&self) -> SessionId {
+        Id::from_bytes(self.id.0)
+    }
+
+    pub(super) fn into_session(self) -> Result<Session, Error> {
         let end = match (self.ended_at, self.end_reason) {
             (Some(at), Some(reason)) => {
                 Some(End { at: Timestamp(at), reason: reason.parse().map_err(Error::internal)? })
@@ -43,7 +44,6 @@ impl SessionRow {
         Ok(Session {
             id: Id::from_bytes(self.id.0),
             user_id: Id::from_bytes(self.user_id.0),
-            device: Device { label: self.label, user_agent: self.user_agent, ip: self.ip },
             created_at: Timestamp(self.created_at),
             expires_at: Timestamp(self.expires_at),
             denied_through: self.denied_through,
@@ -60,9 +60,6 @@ impl From<&Session> for SessionRow {
         Self {
             id: DbUuid(*session.id.as_bytes()),
             user_id: DbUuid(*session.user_id.as_bytes()),
-            label: session.device.label.clone(),
-            user_agent: session.device.user_agent.clone(),
-            ip: session.device.ip.clone(),
             created_at: session.created_at.0,
             expires_at: session.expires_at.0,
             denied_through: session.denied_through,
@@ -106,34 +103,18 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds a session.
+    /// Adds a session, and what is known of its device.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn insert_session(&mut self, session: &Session) -> Result<(), Error> {
-        diesel::insert_into(sessions::table).values(SessionRow::from(session)).execute(self.0)?;
+    pub fn insert_session(&mut self, session: &Session, device: &Device) -> Result<(), Error> {
+        let device = (
+            sessions::label.eq(device.label.as_deref()),
+            sessions::user_agent.eq(device.user_agent.as_deref()),
+            sessions::ip.eq(device.ip.as_deref()),
+        );
+        diesel::insert_into(sessions::table).values((SessionRow::from(session), device)).execute(self.0)?;
         Ok(())
-    }
-
-    /// Moves the mark to where `rotated` has it, if it is still at `from`, where it was judged, and the session is alive.
-    /// Answers whether it was.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn rotate_session(&mut self, rotated: &Session, from: i64) -> Result<bool, Error> {
-        let unmoved = sessions::table
-            .find(DbUuid(*rotated.id.as_bytes()))
-            .filter(sessions::denied_through.eq(from))
-            .filter(sessions::ended_at.is_null());
-        let changed = diesel::update(unmoved)
-            .set((
-                sessions::denied_through.eq(rotated.denied_through),
-                sessions::rotated_at.eq(rotated.rotated_at.0),
-                sessions::refresh_expires_at.eq(rotated.refresh_expires_at.0),
-                sessions::access_expires_by.eq(rotated.access_expires_by.0),
-            ))
-            .execute(self.0)?;
-        Ok(changed == 1)
     }
 
     /// Ends a session and puts it on the denylist. Answers the denial, or nothing if it had ended before.

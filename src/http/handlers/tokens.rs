@@ -92,7 +92,7 @@ pub(in crate::http) async fn refresh(
     issuer: web::Data<Issuer>,
     Json(body): Json<RefreshBody>,
 ) -> Result<HttpResponse, Problem> {
-    let pair = blocking(move || refreshing::refresh(&issuer, body.refresh_token.expose())).await?;
+    let pair = refreshing::refresh(&issuer, body.refresh_token.expose()).await?;
     Ok(answer(&pair))
 }
 

@@ -1,0 +1,170 @@
+//! The two statements of a batch of refreshes, whatever its size: one reads and locks the rows, one writes those that
+//! changed.
+
+use diesel::RunQueryDsl;
+use diesel::pg::{Pg, PgConnection};
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
+
+use super::WriteTx;
+use super::connection::DbConnection;
+use super::schema::{sessions, users};
+use super::sessions::SessionRow;
+use super::types::{DbUuid, SqlUuid};
+use super::users::UserRow;
+use crate::error::Error;
+use crate::model::id::SessionId;
+use crate::model::session::Session;
+use crate::model::user::User;
+
+/// A session that a batch has found, or why its row cannot be read: one damaged row fails nobody else.
+pub type Found = (SessionId, Result<(Session, User), Error>);
+
+/// A session that a batch has changed.
+pub struct Moved {
+    /// As it is to be.
+    pub session: Session,
+    /// Where its mark was when it was judged.
+    pub from: i64,
+}
+
+impl WriteTx<'_> {
+    /// Sessions and their users. Until the transaction ends nobody else changes those sessions: on SQLite because there
+    /// is one writer, on PostgreSQL because the rows are locked, by everybody in the order of their ids, so that nobody
+    /// waits for each other.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn lock_sessions(&mut self, ids: &[SessionId]) -> Result<Vec<Found>, Error> {
+        let ids: Vec<DbUuid> = ids.iter().map(|id| DbUuid(*id.as_bytes())).collect();
+        let found = sessions::table.inner_join(users::table).order(sessions::id);
+        let rows: Vec<(SessionRow, UserRow)> = match self.0 {
+            DbConnection::Sqlite(connection) => found
+                .filter(sessions::id.eq_any(ids))
+                .select((SessionRow::as_select(), UserRow::as_select()))
+                .load(connection)?,
+            DbConnection::Postgres(connection) => Locked(
+                found.filter(sessions::id.eq_any(ids)).select((SessionRow::as_select(), UserRow::as_select())),
+            )
+            .load(connection)?,
+        };
+        let found = |(session, user): (SessionRow, UserRow)| {
+            let id = session.id();
+            (id, session.into_session().and_then(|session| Ok((session, user.into_user()?))))
+        };
+        Ok(rows.into_iter().map(found).collect())
+    }
+
+    /// Writes sessions that were locked: mark, times and end. Each is compared with what was judged, and set; all of them
+    /// are, or it is an error.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach; [`Error::Internal`] when a row was not as it was judged.
+    pub fn move_sessions(&mut self, moved: &[Moved]) -> Result<(), Error> {
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let written = match self.0 {
+            // No round trip is to be saved here, and a statement for one row is prepared once.
+            DbConnection::Sqlite(connection) => moved.iter().try_fold(0, |written, Moved { session, from }| {
+                let unmoved = sessions::table
+                    .find(DbUuid(*session.id.as_bytes()))
+                    .filter(sessions::denied_through.eq(from))
+                    .filter(sessions::ended_at.is_null());
+                let set = (
+                    sessions::denied_through.eq(session.denied_through),
+                    sessions::rotated_at.eq(session.rotated_at.0),
+                    sessions::refresh_expires_at.eq(session.refresh_expires_at.0),
+                    sessions::access_expires_by.eq(session.access_expires_by.0),
+                    sessions::ended_at.eq(session.end.map(|end| end.at.0)),
+                    sessions::end_reason.eq(session.end.map(|end| end.reason.to_string())),
+                );
+                diesel::update(unmoved).set(set).execute(connection).map(|changed| written + changed)
+            })?,
+            DbConnection::Postgres(connection) => MoveAll::new(moved).execute(connection)?,
+        };
+        if written == moved.len() { Ok(()) } else { Err(Error::internal("a locked session has moved")) }
+    }
+}
+
+/// The query, locking its sessions. Only against other writers: inserting a row that refers to one goes on meanwhile.
+#[derive(Clone, Copy, QueryId)]
+struct Locked<Q>(Q);
+
+impl<Q: Query> Query for Locked<Q> {
+    type SqlType = Q::SqlType;
+}
+
+impl<Q> RunQueryDsl<PgConnection> for Locked<Q> {}
+
+impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Locked<Q> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(" for no key update of sessions");
+        Ok(())
+    }
+}
+
+/// One update of any number of rows, with one array for each column: its text is always the same, so that it is prepared
+/// once for each connection.
+#[derive(QueryId)]
+struct MoveAll {
+    ids: Vec<DbUuid>,
+    from: Vec<i64>,
+    denied_through: Vec<i64>,
+    rotated_at: Vec<i64>,
+    refresh_expires_at: Vec<i64>,
+    access_expires_by: Vec<i64>,
+    ended_at: Vec<Option<i64>>,
+    end_reason: Vec<Option<String>>,
+}
+
+impl MoveAll {
+    fn new(moved: &[Moved]) -> Self {
+        let sessions = || moved.iter().map(|moved| &moved.session);
+        Self {
+            ids: sessions().map(|session| DbUuid(*session.id.as_bytes())).collect(),
+            from: moved.iter().map(|moved| moved.from).collect(),
+            denied_through: sessions().map(|session| session.denied_through).collect(),
+            rotated_at: sessions().map(|session| session.rotated_at.0).collect(),
+            refresh_expires_at: sessions().map(|session| session.refresh_expires_at.0).collect(),
+            access_expires_by: sessions().map(|session| session.access_expires_by.0).collect(),
+            ended_at: sessions().map(|session| session.end.map(|end| end.at.0)).collect(),
+            end_reason: sessions().map(|session| session.end.map(|end| end.reason.to_string())).collect(),
+        }
+    }
+}
+
+impl RunQueryDsl<PgConnection> for MoveAll {}
+
+impl QueryFragment<Pg> for MoveAll {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "update sessions set denied_through = moved.denied_through, rotated_at = moved.rotated_at, \
+             refresh_expires_at = moved.refresh_expires_at, access_expires_by = moved.access_expires_by, \
+             ended_at = moved.ended_at, end_reason = moved.end_reason from unnest(",
+        );
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
+        for numbers in [
+            &self.from,
+            &self.denied_through,
+            &self.rotated_at,
+            &self.refresh_expires_at,
+            &self.access_expires_by,
+        ] {
+            out.push_sql(", ");
+            out.push_bind_param::<Array<BigInt>, _>(numbers)?;
+        }
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.ended_at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.end_reason)?;
+        out.push_sql(
+            ") as moved (id, judged_at, denied_through, rotated_at, refresh_expires_at, access_expires_by, ended_at, \
+             end_reason) where sessions.id = moved.id and sessions.denied_through = moved.judged_at \
+             and sessions.ended_at is null",
+        );
+        Ok(())
+    }
+}
