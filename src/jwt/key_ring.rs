@@ -1,6 +1,7 @@
 //! The ring: every key of the folder, one of them active. All are published and verify; the active one signs.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -10,7 +11,8 @@ use jsonwebtoken::jwk::JwkSet;
 use super::claims::{AccessClaims, RefreshClaims};
 use super::key_file::{self, KeyFile, KeyFileError};
 use super::private_key::SignError;
-use super::verify::VerificationKeys;
+use super::verified::Verified;
+use super::verify::{MOST_TOKEN_BYTES, VerificationKeys, check};
 use super::{Expected, SigningAlg, TokenError, verify};
 use crate::clock::Timestamp;
 
@@ -21,6 +23,8 @@ pub struct KeyRing {
     alg: SigningAlg,
     access_keys: VerificationKeys,
     refresh_keys: VerificationKeys,
+    /// Goes with the ring: what a key verified is forgotten with the key.
+    verified: Verified,
     jwks_json: String,
     jwks_etag: String,
 }
@@ -73,7 +77,7 @@ impl KeyRing {
         }
         let jwks_json = serde_json::to_string(&jwks).map_err(|_never_for_these_types| KeyFileError::Failed)?;
         let jwks_etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, jwks_json.as_bytes())));
-        let ring = Self { files, alg, access_keys, refresh_keys, jwks_json, jwks_etag };
+        let ring = Self { files, alg, access_keys, refresh_keys, verified: Verified::default(), jwks_json, jwks_etag };
         match ring.active(now) {
             Some(_) => Ok(ring),
             None => Err(KeyFileError::NoActiveKey { dir: dir.to_owned(), alg }),
@@ -130,7 +134,7 @@ impl KeyRing {
         self.active(now).ok_or(SignError)?.key.sign_refresh(claims)
     }
 
-    /// Verifies an access token of ours.
+    /// Verifies an access token of ours; the signature of one that was verified before is not checked again.
     ///
     /// # Errors
     /// The [`TokenError`] that says why not.
@@ -139,8 +143,18 @@ impl KeyRing {
         token: &str,
         expected: Expected<'_>,
         now: Timestamp,
-    ) -> Result<AccessClaims, TokenError> {
-        verify(token, &self.access_keys, expected, now)
+    ) -> Result<Arc<AccessClaims>, TokenError> {
+        if token.len() > MOST_TOKEN_BYTES {
+            return Err(TokenError::Malformed);
+        }
+        let digest = Verified::digest(token);
+        if let Some(claims) = self.verified.find(&digest) {
+            check(&*claims, expected, now)?;
+            return Ok(claims);
+        }
+        let claims = Arc::new(verify(token, &self.access_keys, expected, now)?);
+        self.verified.remember(digest, token, &claims);
+        Ok(claims)
     }
 
     /// Verifies a refresh token of ours; its audience is the issuer itself.

@@ -10,6 +10,8 @@ mod key_file;
 mod key_ring;
 #[cfg(feature = "server")]
 mod private_key;
+#[cfg(feature = "server")]
+mod verified;
 mod verify;
 
 pub use alg::SigningAlg;

@@ -15,7 +15,7 @@ use super::claims::Audience;
 use crate::clock::{Seconds, Timestamp};
 
 /// A token longer than this is refused unread. Ours are about 700 bytes, plus the roles.
-const MOST_TOKEN_BYTES: usize = 16 * 1024;
+pub(super) const MOST_TOKEN_BYTES: usize = 16 * 1024;
 
 /// Issuers' clocks may be this far ahead of ours (FAPI 2.0 section 5.3.2.1 item 13: accept 10, refuse more than 60).
 const MOST_CLOCK_SKEW: Seconds = Seconds(10);
@@ -156,7 +156,8 @@ fn verify_signature<C: RegisteredClaims>(
     }
 }
 
-fn check<C: RegisteredClaims>(claims: &C, expected: Expected<'_>, now: Timestamp) -> Result<(), TokenError> {
+/// What is checked of claims whose signature is good: issuer, audience, time.
+pub(super) fn check<C: RegisteredClaims>(claims: &C, expected: Expected<'_>, now: Timestamp) -> Result<(), TokenError> {
     if claims.iss() != expected.issuer {
         return Err(TokenError::WrongIssuer);
     }

@@ -1,5 +1,7 @@
 //! Verifying tokens on behalf of others, and of our own routes.
 
+use std::sync::Arc;
+
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, RefreshClaims, TokenError};
@@ -8,7 +10,7 @@ use crate::model::rotation::{Verdict, judge};
 /// A token of ours, by kind.
 pub enum Token {
     /// For services.
-    Access(AccessClaims),
+    Access(Arc<AccessClaims>),
     /// For this service.
     Refresh(RefreshClaims),
 }
@@ -30,12 +32,12 @@ pub fn read(issuer: &Issuer, token: &str) -> Result<Token, TokenError> {
 ///
 /// # Errors
 /// The [`TokenError`] that says why not.
-pub fn access_token(issuer: &Issuer, token: &str) -> Result<AccessClaims, TokenError> {
+pub fn access_token(issuer: &Issuer, token: &str) -> Result<Arc<AccessClaims>, TokenError> {
     let app = &issuer.app;
     not_denied(issuer, issuer.keys.verify_access(token, app.expected(), app.clock.now())?)
 }
 
-fn not_denied(issuer: &Issuer, claims: AccessClaims) -> Result<AccessClaims, TokenError> {
+fn not_denied(issuer: &Issuer, claims: Arc<AccessClaims>) -> Result<Arc<AccessClaims>, TokenError> {
     if issuer.denied.denies(&claims) { Err(TokenError::Revoked) } else { Ok(claims) }
 }
 

@@ -14,7 +14,7 @@ use super::sessions::SessionRow;
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
 use crate::error::Error;
-use crate::model::id::SessionId;
+use crate::model::id::{SessionId, UserId};
 use crate::model::session::Session;
 use crate::model::user::User;
 
@@ -30,6 +30,19 @@ pub struct Moved {
 }
 
 impl WriteTx<'_> {
+    /// Locks the live sessions of a user, as [`WriteTx::lock_sessions`] does.
+    pub(super) fn lock_sessions_of(&mut self, user: UserId) -> Result<(), Error> {
+        if let DbConnection::Postgres(connection) = self.0 {
+            let ids = sessions::table
+                .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
+                .filter(sessions::ended_at.is_null())
+                .order(sessions::id)
+                .select(sessions::id);
+            Locked(ids).load::<DbUuid>(connection)?;
+        }
+        Ok(())
+    }
+
     /// Sessions and their users. Until the transaction ends nobody else changes those sessions: on SQLite because there
     /// is one writer, on PostgreSQL because the rows are locked, by everybody in the order of their ids, so that nobody
     /// waits for each other.

@@ -135,6 +135,7 @@ impl WriteTx<'_> {
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
     pub fn end_sessions_of(&mut self, user: UserId, end: End, access: Seconds) -> Result<Vec<Denial>, Error> {
+        self.lock_sessions_of(user)?;
         let alive = sessions::table
             .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
             .filter(sessions::ended_at.is_null())

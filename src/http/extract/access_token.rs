@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
@@ -16,11 +17,11 @@ use crate::jwt::AccessClaims;
 use crate::service::verify;
 
 /// A valid access token; without one the request is answered with 401.
-pub struct AccessToken(pub AccessClaims);
+pub struct AccessToken(pub Arc<AccessClaims>);
 
 /// A valid access token, or none at all. A token that is refused is answered with 401, not taken for none: that is what
 /// sets it apart from `Option<AccessToken>`, which also exists.
-pub struct MaybeAccessToken(pub Option<AccessClaims>);
+pub struct MaybeAccessToken(pub Option<Arc<AccessClaims>>);
 
 /// The name of a role, as a type.
 pub trait Role {
@@ -29,7 +30,7 @@ pub trait Role {
 }
 
 /// A valid access token with the role `R`; with a token that lacks it the request is answered with 403.
-pub struct WithRole<R>(pub AccessClaims, PhantomData<R>);
+pub struct WithRole<R>(pub Arc<AccessClaims>, PhantomData<R>);
 
 impl FromRequest for AccessToken {
     type Error = Problem;
@@ -66,7 +67,7 @@ impl<R: Role> FromRequest for WithRole<R> {
     }
 }
 
-fn required(request: &HttpRequest) -> Result<AccessClaims, Error> {
+fn required(request: &HttpRequest) -> Result<Arc<AccessClaims>, Error> {
     let token = bearer_token(request)?;
     let issuer =
         request.app_data::<web::Data<Issuer>>().ok_or_else(|| Error::internal("no issuer in the app's data"))?;

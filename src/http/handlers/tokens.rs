@@ -104,7 +104,7 @@ pub(in crate::http) async fn verify(
     let token = blocking(move || verifying::any_token(&issuer, body.token.expose())).await?;
     let view = match &token {
         Token::Access(claims) => {
-            json!({"kind": "access_token", "expires_at": claims.exp.to_rfc3339(), "claims": claims})
+            json!({"kind": "access_token", "expires_at": claims.exp.to_rfc3339(), "claims": **claims})
         }
         Token::Refresh(claims) => {
             json!({"kind": "refresh_token", "expires_at": claims.exp.to_rfc3339(), "claims": claims})

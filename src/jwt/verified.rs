@@ -1,0 +1,60 @@
+//! Access tokens that were verified before: their signature need not be checked again. Everything else is, each time.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::claims::AccessClaims;
+
+/// What the remembered tokens may weigh together, in bytes of their text: what is kept of one is about as large.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// One of our tokens, without roles.
+const USUAL_BYTES: u64 = 640;
+
+/// Claims by the digest of their token: the tokens themselves are not kept.
+pub(super) struct Verified(Cache<Digest, Remembered, ByLength>);
+
+/// The digest of a token, under which its claims are found.
+pub(super) type Digest = [u8; SHA256_OUTPUT_LEN];
+
+#[derive(Clone)]
+struct Remembered {
+    claims: Arc<AccessClaims>,
+    token_bytes: u64,
+}
+
+#[derive(Clone)]
+struct ByLength;
+
+impl Weighter<Digest, Remembered> for ByLength {
+    fn weight(&self, _digest: &Digest, remembered: &Remembered) -> u64 {
+        remembered.token_bytes
+    }
+}
+
+impl Default for Verified {
+    fn default() -> Self {
+        let usual_count = usize::try_from(MOST_BYTES / USUAL_BYTES).unwrap_or(usize::MAX);
+        Self(Cache::with_weighter(usual_count, MOST_BYTES, ByLength))
+    }
+}
+
+impl Verified {
+    pub(super) fn digest(token: &str) -> Digest {
+        let mut bytes = [0; SHA256_OUTPUT_LEN];
+        bytes.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        bytes
+    }
+
+    pub(super) fn find(&self, digest: &Digest) -> Option<Arc<AccessClaims>> {
+        self.0.get(digest).map(|remembered| remembered.claims)
+    }
+
+    pub(super) fn remember(&self, digest: Digest, token: &str, claims: &Arc<AccessClaims>) {
+        let token_bytes = token.len().try_into().unwrap_or(u64::MAX);
+        self.0.insert(digest, Remembered { claims: Arc::clone(claims), token_bytes });
+    }
+}
