@@ -1,5 +1,6 @@
 //! The layer around every request: its id, the log line, the final form of its error, and headers that every answer has.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -16,6 +17,7 @@ use super::problem::Problem;
 use crate::app::Issuer;
 use crate::error::{Error, root_cause};
 
+const LOG_TARGET: &str = "tokensmith::http";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -27,31 +29,47 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let started_at = Instant::now();
-    let issuer = request.app_data::<web::Data<Issuer>>().cloned();
-    let id = request_id(request.headers(), issuer.as_deref().map(|issuer| &**issuer));
+    let id = given_id(request.headers()).or_else(|| Some(request.app_data::<web::Data<RequestIds>>()?.next()));
+    let id = id.unwrap_or_default();
     let response = complete(next.call(request).await?, &id);
-    let request = response.request();
-    let ip = issuer.and_then(|issuer| client_ip(request, &issuer.app.config.trusted_proxies)).unwrap_or_default();
-    log::info!(
-        target: "tokensmith::http",
-        method:% = request.method(), path = request.path(), status = response.status().as_u16(),
-        microseconds = u64::try_from(started_at.elapsed().as_micros()).unwrap_or(u64::MAX), ip, request_id = id;
-        "request"
-    );
+    if log::log_enabled!(target: LOG_TARGET, log::Level::Info) {
+        let request = response.request();
+        let issuer = request.app_data::<web::Data<Issuer>>();
+        let ip = issuer.and_then(|issuer| client_ip(request, &issuer.app.config.trusted_proxies)).unwrap_or_default();
+        log::info!(
+            target: LOG_TARGET,
+            method = request.method().as_str(), path = request.path(), status = response.status().as_u16(),
+            microseconds = u64::try_from(started_at.elapsed().as_micros()).unwrap_or(u64::MAX), ip, request_id = id;
+            "request"
+        );
+    }
     Ok(response)
 }
 
-/// The id that the client or a proxy gave, if it is harmless in a log; else a new one.
-fn request_id(headers: &HeaderMap, issuer: Option<&Issuer>) -> String {
+/// Names for requests: no two are the same, also not those of two processes.
+pub(super) struct RequestIds {
+    process: [u8; 6],
+    given: AtomicU64,
+}
+
+impl RequestIds {
+    pub(super) fn new(process: [u8; 6]) -> Self {
+        Self { process, given: AtomicU64::new(0) }
+    }
+
+    fn next(&self) -> String {
+        let [_, _, number @ ..] = self.given.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        URL_SAFE_NO_PAD.encode([self.process, number].concat())
+    }
+}
+
+/// The id that the client or a proxy gave, if it is harmless in a log.
+fn given_id(headers: &HeaderMap) -> Option<String> {
     let given = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
     let harmless = |id: &&str| {
         !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     };
-    if let Some(given) = given.filter(harmless) {
-        return given.to_owned();
-    }
-    let random = issuer.and_then(|issuer| issuer.app.entropy.bytes::<12>().ok());
-    random.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default()
+    given.filter(harmless).map(ToOwned::to_owned)
 }
 
 fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) -> ServiceResponse<EitherBody<B>> {
@@ -90,6 +108,6 @@ fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) ->
 /// The cause of a fault goes to the log, once, and never to the client.
 fn log_cause(problem: &Problem, id: &str) {
     if let Error::Unavailable(cause) | Error::Internal(cause) = &problem.0 {
-        log::error!(target: "tokensmith::http", request_id = id, cause = root_cause(&**cause); "{}", problem.0);
+        log::error!(target: LOG_TARGET, request_id = id, cause = root_cause(&**cause); "{}", problem.0);
     }
 }

@@ -15,7 +15,7 @@ use actix_web::rt::signal::unix::{SignalKind, signal};
 use actix_web::{App as ActixApp, HttpServer, rt, web};
 
 use super::extract::MOST_BODY_BYTES;
-use super::observe::observe;
+use super::observe::{RequestIds, observe};
 use super::routes;
 use crate::app::Issuer;
 use crate::clock::Seconds;
@@ -69,9 +69,11 @@ pub fn bind(issuer: web::Data<Issuer>) -> io::Result<(Server, SocketAddr)> {
     let cors_origins = config.cors_origins.clone();
     let seconds = |Seconds(span): Seconds| u64::try_from(span).unwrap_or(0);
     let (request_timeout, shutdown_timeout) = (seconds(config.request_timeout), seconds(config.shutdown_timeout));
+    let request_ids = web::Data::new(RequestIds::new(issuer.app.entropy.bytes().map_err(io::Error::other)?));
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(issuer.clone())
+            .app_data(request_ids.clone())
             .app_data(web::PayloadConfig::new(MOST_BODY_BYTES))
             .configure(routes::configure)
             .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))

@@ -104,14 +104,6 @@ impl<'de, T> Deserialize<'de> for Id<T> {
 pub struct Jti([u8; 16]);
 
 impl Jti {
-    /// A new name.
-    ///
-    /// # Errors
-    /// [`NoEntropy`] when there is no randomness.
-    pub fn generate(entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
-        entropy.bytes().map(Self)
-    }
-
     /// The name with these bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {

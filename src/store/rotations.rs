@@ -1,11 +1,14 @@
-//! The two statements of a batch of refreshes, whatever its size: one reads and locks the rows, one writes those that
-//! changed.
+//! The two statements of a batch of refreshes: one reads and locks the rows, one writes those that changed.
+//!
+//! On PostgreSQL each is sent once, whatever the size of the batch. On SQLite, where no round trip is to be saved, each
+//! is run once for each row. Both are prepared once for each connection; diesel's own updates are prepared every time.
 
 use diesel::RunQueryDsl;
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use super::WriteTx;
 use super::connection::DbConnection;
@@ -50,17 +53,18 @@ impl WriteTx<'_> {
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
     pub fn lock_sessions(&mut self, ids: &[SessionId]) -> Result<Vec<Found>, Error> {
-        let ids: Vec<DbUuid> = ids.iter().map(|id| DbUuid(*id.as_bytes())).collect();
-        let found = sessions::table.inner_join(users::table).order(sessions::id);
-        let rows: Vec<(SessionRow, UserRow)> = match self.0 {
-            DbConnection::Sqlite(connection) => found
-                .filter(sessions::id.eq_any(ids))
-                .select((SessionRow::as_select(), UserRow::as_select()))
-                .load(connection)?,
-            DbConnection::Postgres(connection) => Locked(
-                found.filter(sessions::id.eq_any(ids)).select((SessionRow::as_select(), UserRow::as_select())),
-            )
-            .load(connection)?,
+        let mut ids = ids.iter().map(|id| DbUuid(*id.as_bytes()));
+        let found = sessions::table.inner_join(users::table);
+        let rows = match self.0 {
+            DbConnection::Sqlite(connection) => ids.try_fold(Vec::new(), |mut rows: Vec<(SessionRow, UserRow)>, id| {
+                let one = found.filter(sessions::id.eq(id)).select((SessionRow::as_select(), UserRow::as_select()));
+                rows.extend(one.load(connection)?);
+                diesel::QueryResult::Ok(rows)
+            })?,
+            DbConnection::Postgres(connection) => {
+                let all = found.filter(sessions::id.eq_any(ids.collect::<Vec<_>>())).order(sessions::id);
+                Locked(all.select((SessionRow::as_select(), UserRow::as_select()))).load(connection)?
+            }
         };
         let found = |(session, user): (SessionRow, UserRow)| {
             let id = session.id();
@@ -79,21 +83,8 @@ impl WriteTx<'_> {
             return Ok(());
         }
         let written = match self.0 {
-            // No round trip is to be saved here, and a statement for one row is prepared once.
-            DbConnection::Sqlite(connection) => moved.iter().try_fold(0, |written, Moved { session, from }| {
-                let unmoved = sessions::table
-                    .find(DbUuid(*session.id.as_bytes()))
-                    .filter(sessions::denied_through.eq(from))
-                    .filter(sessions::ended_at.is_null());
-                let set = (
-                    sessions::denied_through.eq(session.denied_through),
-                    sessions::rotated_at.eq(session.rotated_at.0),
-                    sessions::refresh_expires_at.eq(session.refresh_expires_at.0),
-                    sessions::access_expires_by.eq(session.access_expires_by.0),
-                    sessions::ended_at.eq(session.end.map(|end| end.at.0)),
-                    sessions::end_reason.eq(session.end.map(|end| end.reason.to_string())),
-                );
-                diesel::update(unmoved).set(set).execute(connection).map(|changed| written + changed)
+            DbConnection::Sqlite(connection) => moved.iter().try_fold(0, |written, moved| {
+                MoveOne::new(moved).execute(connection).map(|changed| written + changed)
             })?,
             DbConnection::Postgres(connection) => MoveAll::new(moved).execute(connection)?,
         };
@@ -115,6 +106,59 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Locked<Q> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         self.0.walk_ast(out.reborrow())?;
         out.push_sql(" for no key update of sessions");
+        Ok(())
+    }
+}
+
+/// One update of one row.
+#[derive(QueryId)]
+struct MoveOne {
+    id: DbUuid,
+    /// In the order of the parameters.
+    numbers: [i64; 4],
+    ended_at: Option<i64>,
+    end_reason: Option<String>,
+    from: i64,
+}
+
+impl MoveOne {
+    fn new(Moved { session, from }: &Moved) -> Self {
+        Self {
+            id: DbUuid(*session.id.as_bytes()),
+            numbers: [
+                session.denied_through,
+                session.rotated_at.0,
+                session.refresh_expires_at.0,
+                session.access_expires_by.0,
+            ],
+            ended_at: session.end.map(|end| end.at.0),
+            end_reason: session.end.map(|end| end.reason.to_string()),
+            from: *from,
+        }
+    }
+}
+
+impl RunQueryDsl<SqliteConnection> for MoveOne {}
+
+impl QueryFragment<Sqlite> for MoveOne {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        let columns = ["denied_through", "rotated_at", "refresh_expires_at", "access_expires_by"];
+        out.push_sql("update sessions set ");
+        for (column, number) in columns.iter().zip(&self.numbers) {
+            out.push_sql(column);
+            out.push_sql(" = ");
+            out.push_bind_param::<BigInt, _>(number)?;
+            out.push_sql(", ");
+        }
+        out.push_sql("ended_at = ");
+        out.push_bind_param::<Nullable<BigInt>, _>(&self.ended_at)?;
+        out.push_sql(", end_reason = ");
+        out.push_bind_param::<Nullable<Text>, _>(&self.end_reason)?;
+        out.push_sql(" where id = ");
+        out.push_bind_param::<SqlUuid, _>(&self.id)?;
+        out.push_sql(" and denied_through = ");
+        out.push_bind_param::<BigInt, _>(&self.from)?;
+        out.push_sql(" and ended_at is null");
         Ok(())
     }
 }

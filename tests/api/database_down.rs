@@ -17,7 +17,7 @@ fn without_postgresql_verifying_goes_on_issuing_is_503_and_it_recovers_by_itself
     if !postgres::is_available() {
         return;
     }
-    let mut cluster = Cluster::start();
+    let mut cluster = Cluster::start(postgres::NO_FSYNC);
     let app = TestApp::start_on(TempDir::new().unwrap(), cluster.url("postgres"), &[]);
     let pair = app.logged_in("ada");
     let revoked = app.login("ada", PASSWORD).ok();
@@ -46,7 +46,7 @@ fn a_restart_of_postgresql_between_two_requests_is_not_noticed() {
     if !postgres::is_available() {
         return;
     }
-    let mut cluster = Cluster::start();
+    let mut cluster = Cluster::start(postgres::NO_FSYNC);
     let app = TestApp::start_on(TempDir::new().unwrap(), cluster.url("postgres"), &[]);
     let mut pair = app.logged_in("ada");
     for _ in 0..2 {

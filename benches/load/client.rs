@@ -1,0 +1,141 @@
+//! The load generator: virtual users on one thread, each with a connection of its own that it keeps.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// What a virtual user asks, and what it makes of the answer.
+pub trait VirtualUser: Send {
+    /// The next request, as it goes over the wire.
+    fn request(&mut self) -> &[u8];
+    /// Takes the answer.
+    fn answered(&mut self, status: u16, body: &[u8]);
+}
+
+/// When requests are sent.
+#[derive(Clone, Copy)]
+pub enum Pace {
+    /// Closed loop: each user asks again as soon as it is answered.
+    Closed,
+    /// Open loop: so many each second, whatever the answers take. Latency counts from when a request was due.
+    Open(f64),
+}
+
+/// What a load has seen.
+#[derive(Default)]
+pub struct Seen {
+    /// Of the requests that were answered with 2xx, in microseconds, sorted.
+    pub latencies: Vec<u32>,
+    /// The other answers, by status; 0 for none.
+    pub failures: BTreeMap<u16, u64>,
+}
+
+impl Seen {
+    /// The latency that this part of the requests stays below, in milliseconds.
+    pub fn percentile(&self, part: f64) -> f64 {
+        let rank = (self.latencies.len() as f64 * part) as usize;
+        self.latencies.get(rank.min(self.latencies.len().saturating_sub(1))).map_or(0.0, |us| f64::from(*us) / 1_000.0)
+    }
+
+    pub fn failed(&self) -> u64 {
+        self.failures.values().sum()
+    }
+}
+
+/// Lets the users ask for `length`; each finishes what it has begun.
+pub async fn drive(
+    address: SocketAddr,
+    pace: Pace,
+    length: Duration,
+    users: Vec<Box<dyn VirtualUser>>,
+) -> (Seen, Vec<Box<dyn VirtualUser>>) {
+    let started_at = Instant::now();
+    let count = users.len();
+    let tasks: Vec<_> = users
+        .into_iter()
+        .enumerate()
+        .map(|(number, mut user)| {
+            tokio::spawn(async move {
+                let mut seen = Seen::default();
+                let mut connection = None;
+                for turn in 0_u32.. {
+                    let due_at = match pace {
+                        Pace::Closed => Instant::now(),
+                        Pace::Open(rate) => {
+                            let position = number as f64 + f64::from(turn) * count as f64;
+                            started_at + Duration::from_secs_f64(position / rate)
+                        }
+                    };
+                    if due_at >= started_at + length {
+                        break;
+                    }
+                    if due_at > Instant::now() {
+                        tokio::time::sleep_until(due_at.into()).await;
+                    }
+                    let status = ask(address, &mut connection, &mut *user).await.unwrap_or(0);
+                    if (200..300).contains(&status) {
+                        seen.latencies.push(u32::try_from(due_at.elapsed().as_micros()).unwrap_or(u32::MAX));
+                    } else {
+                        *seen.failures.entry(status).or_default() += 1;
+                    }
+                    if status == 0 {
+                        connection = None;
+                    }
+                }
+                (seen, user)
+            })
+        })
+        .collect();
+    let (mut all, mut users) = (Seen::default(), Vec::new());
+    for task in tasks {
+        let (seen, user) = task.await.unwrap();
+        all.latencies.extend(seen.latencies);
+        for (status, count) in seen.failures {
+            *all.failures.entry(status).or_default() += count;
+        }
+        users.push(user);
+    }
+    all.latencies.sort_unstable();
+    (all, users)
+}
+
+struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+async fn ask(address: SocketAddr, kept: &mut Option<Connection>, user: &mut dyn VirtualUser) -> io::Result<u16> {
+    if kept.is_none() {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        *kept = Some(Connection { stream, buffer: Vec::with_capacity(8_192) });
+    }
+    let Some(Connection { stream, buffer }) = kept else { unreachable!("it was just made") };
+    stream.write_all(user.request()).await?;
+    buffer.clear();
+    loop {
+        if stream.read_buf(buffer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Some((status, head_bytes, body_bytes)) = parse(buffer)
+            && let Some(body) = buffer.get(head_bytes..head_bytes + body_bytes)
+        {
+            user.answered(status, body);
+            return Ok(status);
+        }
+    }
+}
+
+/// The status, the size of the head, and the size of the body, as soon as the head is complete.
+fn parse(buffer: &[u8]) -> Option<(u16, usize, usize)> {
+    let mut headers = [httparse::EMPTY_HEADER; 32];
+    let mut response = httparse::Response::new(&mut headers);
+    let httparse::Status::Complete(head_bytes) = response.parse(buffer).unwrap() else { return None };
+    let length = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let body_bytes = length.map_or(0, |header| std::str::from_utf8(header.value).unwrap().parse().unwrap());
+    Some((response.code.unwrap(), head_bytes, body_bytes))
+}

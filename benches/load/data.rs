@@ -1,0 +1,173 @@
+//! The data under load: a database filled in bulk with sessions, and tokens for a sample of them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection, SqliteConnection};
+use tokensmith::app::{App, Issuer};
+use tokensmith::clock::{Clock as _, Seconds, SystemClock, Timestamp};
+use tokensmith::config::Config;
+use tokensmith::entropy::SystemEntropy;
+use tokensmith::model::id::Id;
+use tokensmith::model::session::Session;
+use tokensmith::password::Password;
+use tokensmith::secret::Secret;
+use tokensmith::service::pair::mint;
+
+pub const PASSWORD: &str = "correct horse battery staple";
+const SESSIONS_OF_A_USER: u64 = 10;
+const AT_ONCE: u64 = 100_000;
+
+/// The mark of every session that is filled in.
+const DENIED_THROUGH: i64 = 4;
+
+/// A database with its keys.
+pub struct Data {
+    issuer: Issuer,
+    pub sessions: u64,
+    rotated_at: Timestamp,
+}
+
+/// The settings that the servers run with.
+pub fn settings(dir: &Path, database_url: &str, others: &[(&str, &str)]) -> Vec<(String, String)> {
+    let keys_dir = dir.join("keys").display().to_string();
+    let ours = [("DATABASE_URL", database_url), ("KEYS_DIR", &keys_dir)];
+    ours.iter().chain(others).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+impl Data {
+    /// Migrates the database, makes keys, and fills in `sessions` sessions, ten for each user.
+    pub fn fill(dir: &Path, database_url: &str, sessions: u64) -> Self {
+        let settings = settings(dir, database_url, &[]);
+        let lookup = |name: &str| settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let config = Config::from_lookup(lookup).unwrap();
+        let app = App::build(config, Arc::new(SystemClock), Arc::new(SystemEntropy::default())).unwrap();
+        let password = Password::new(&Secret::new(PASSWORD.to_owned())).unwrap();
+        let password_hash = app.hasher.hash(&password).unwrap();
+        let (issuer, _) = Issuer::build(app).unwrap();
+        let data = Self { issuer, sessions, rotated_at: SystemClock.now() - Seconds(600) };
+        if let Some(path) = database_url.strip_prefix("sqlite://") {
+            let mut connection = SqliteConnection::establish(path).unwrap();
+            connection.batch_execute("pragma busy_timeout = 60000").unwrap();
+            data.insert(&mut |statement| connection.batch_execute(statement).unwrap(), SQLITE, &password_hash);
+            connection.batch_execute("pragma wal_checkpoint(truncate)").unwrap();
+        } else {
+            let mut connection = PgConnection::establish(database_url).unwrap();
+            data.insert(&mut |statement| connection.batch_execute(statement).unwrap(), POSTGRES, &password_hash);
+            for statement in ["vacuum analyze", "checkpoint"] {
+                connection.batch_execute(statement).unwrap();
+            }
+        }
+        data
+    }
+
+    fn insert(&self, execute: &mut dyn FnMut(&str), dialect: Dialect, password_hash: &str) {
+        let session = self.session(0);
+        let users = self.sessions.div_ceil(SESSIONS_OF_A_USER);
+        for first in (0..users).step_by(usize::try_from(AT_ONCE).unwrap()) {
+            execute(&format!(
+                "{} insert into users (id, username, email, roles, password_hash, created_at) select {}, 'user-' || i, \
+                 'user-' || i || '@example.com', 'editor', '{password_hash}', {} from {}",
+                dialect.with(first, AT_ONCE.min(users - first)),
+                dialect.id(USER_EPOCH_MS, "i"),
+                session.created_at.0,
+                dialect.from(first, AT_ONCE.min(users - first)),
+            ));
+        }
+        for first in (0..self.sessions).step_by(usize::try_from(AT_ONCE).unwrap()) {
+            let count = AT_ONCE.min(self.sessions - first);
+            execute(&format!(
+                "{} insert into sessions (id, user_id, label, user_agent, ip, created_at, expires_at, denied_through, \
+                 rotated_at, refresh_expires_at, access_expires_by) select {}, {}, 'my laptop', \
+                 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', '192.0.2.1', {}, {}, {}, {}, \
+                 {}, {} from {}",
+                dialect.with(first, count),
+                dialect.id(SESSION_EPOCH_MS, "i"),
+                dialect.id(USER_EPOCH_MS, &format!("(i / {SESSIONS_OF_A_USER})")),
+                session.created_at.0,
+                session.expires_at.0,
+                session.denied_through,
+                session.rotated_at.0,
+                session.refresh_expires_at.0,
+                session.access_expires_by.0,
+                dialect.from(first, count),
+            ));
+        }
+    }
+
+    /// Session number `i` as it was filled in.
+    fn session(&self, i: u64) -> Session {
+        let lifetimes = self.issuer.app.config.lifetimes;
+        let user = Id::from_bytes(id(USER_EPOCH_MS, i / SESSIONS_OF_A_USER));
+        let opened = lifetimes.opened(Id::from_bytes(id(SESSION_EPOCH_MS, i)), user, self.rotated_at);
+        lifetimes.rotated(opened, DENIED_THROUGH, self.rotated_at)
+    }
+
+    /// The live refresh tokens of `count` sessions that lie scattered over the whole table, and access tokens for them.
+    pub fn tokens(&self, count: u64) -> (Vec<String>, Vec<String>) {
+        let user = self.issuer.app.store.read(|tx| tx.find_user(self.session(0).user_id)).unwrap().unwrap();
+        let count = count.min(self.sessions);
+        // Neighbours in the sample are far apart in the table; the factor has none in common with a round count.
+        let scattered = |n: u64| n * 7_919 % count * (self.sessions / count);
+        let pair = |n| {
+            let session = self.session(scattered(n));
+            let user = tokensmith::model::user::User { id: session.user_id, ..user.clone() };
+            let now = SystemClock.now();
+            // Minted as at the rotation that the row speaks of, but with an access token that is valid now.
+            let session = Session { access_expires_by: now + Seconds(300), ..session };
+            let pair = mint(&self.issuer, &session, user, now).unwrap();
+            (pair.refresh_token, pair.access_token)
+        };
+        (0..count).map(pair).unzip()
+    }
+
+    pub fn username(&self, number: u64) -> String {
+        format!("user-{}", number % self.sessions.div_ceil(SESSIONS_OF_A_USER))
+    }
+}
+
+const USER_EPOCH_MS: u64 = 1_600_000_000_000;
+const SESSION_EPOCH_MS: u64 = 1_700_000_000_000;
+
+/// An id of version 7, one a millisecond.
+fn id(epoch_ms: u64, i: u64) -> [u8; 16] {
+    let text = format!("{:012x}7{:03x}8{:015x}", epoch_ms + i, i % 4_096, i);
+    u128::from_str_radix(&text, 16).unwrap().to_be_bytes()
+}
+
+#[derive(Clone, Copy)]
+enum Dialect {
+    Sqlite,
+    Postgres,
+}
+use Dialect::{Postgres as POSTGRES, Sqlite as SQLITE};
+
+impl Dialect {
+    fn with(self, first: u64, count: u64) -> String {
+        match self {
+            Self::Sqlite => {
+                let last = first + count - 1;
+                format!("with recursive n(i) as (select {first} union all select i + 1 from n where i < {last})")
+            }
+            Self::Postgres => String::new(),
+        }
+    }
+
+    fn from(self, first: u64, count: u64) -> String {
+        match self {
+            Self::Sqlite => "n".to_owned(),
+            Self::Postgres => format!("generate_series({first}, {}) as n(i)", first + count - 1),
+        }
+    }
+
+    fn id(self, epoch_ms: u64, i: &str) -> String {
+        match self {
+            Self::Sqlite => format!("unhex(printf('%012x7%03x8%015x', {epoch_ms} + {i}, {i} % 4096, {i}))"),
+            Self::Postgres => format!(
+                "(lpad(to_hex({epoch_ms} + {i}), 12, '0') || '7' || lpad(to_hex({i} % 4096), 3, '0') || '8' || \
+                 lpad(to_hex({i}), 15, '0'))::uuid"
+            ),
+        }
+    }
+}

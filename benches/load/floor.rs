@@ -1,0 +1,138 @@
+//! What the figures are compared with, measured in the same run: bare actix-web endpoints, the raw cryptography, and what
+//! the database does with one transaction for each write.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
+};
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, bin_dir};
+
+/// What our own endpoints answer, without anything around it.
+pub fn serve_bare() {
+    let listen = std::env::var("LISTEN").unwrap();
+    let jwks_json = std::env::var("JWKS").unwrap();
+    let server = HttpServer::new(move || {
+        let jwks_json = jwks_json.clone();
+        App::new()
+            .route("/healthz", web::get().to(HttpResponse::Ok))
+            .route("/me", web::get().to(async || HttpResponse::Ok().json(identity())))
+            .route("/jwks", web::get().to(move || std::future::ready(HttpResponse::Ok().body(jwks_json.clone()))))
+            .route("/post", web::post().to(async |body: web::Json<Value>| HttpResponse::Ok().json(body)))
+    });
+    actix_web::rt::System::new().block_on(server.bind(listen).unwrap().run()).unwrap();
+}
+
+/// As `GET /v1/me` answers.
+fn identity() -> Value {
+    json!({
+        "id": "01a2023f-2f28-79ed-b106-45a516280430",
+        "roles": ["editor"],
+        "session_id": "01a2023f-98a0-7feb-a59f-d643cc35effc",
+        "client_id": "first-party",
+        "authenticated_at": "2026-01-01T00:00:00Z",
+        "expires_at": "2026-01-01T00:05:00Z",
+    })
+}
+
+/// One call of each, in microseconds.
+pub struct Parts {
+    pub es256_sign: f64,
+    pub es256_verify: f64,
+    pub hmac: f64,
+}
+
+impl Parts {
+    pub fn measure(length: Duration) -> Self {
+        let random = SystemRandom::new();
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let message = [b'x'; 500];
+        let signature = key.sign(&random, &message).unwrap();
+        let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public_key().as_ref().to_vec());
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, &message[..32]);
+        Self {
+            es256_sign: microseconds(length, || _ = key.sign(&random, &message).unwrap()),
+            es256_verify: microseconds(length, || public.verify(&message, signature.as_ref()).unwrap()),
+            hmac: microseconds(length, || _ = hmac::sign(&secret, &message)),
+        }
+    }
+}
+
+fn microseconds(length: Duration, mut call: impl FnMut()) -> f64 {
+    let started_at = Instant::now();
+    let mut count = 0_u32;
+    while started_at.elapsed() < length {
+        call();
+        count += 1;
+    }
+    started_at.elapsed().as_secs_f64() * 1e6 / f64::from(count)
+}
+
+/// Password hashes a second with the default cost, on all cores at once and with kept memory.
+pub fn argon2_rate(length: Duration) -> f64 {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let threads: Vec<_> = (0..cores)
+        .map(|_| {
+            std::thread::spawn(move || {
+                let params = Params::new(19_456, 2, 1, Some(32)).unwrap();
+                let mut memory = vec![Block::default(); params.block_count()];
+                let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+                let mut output = [0; 32];
+                let hash = || {
+                    argon2.hash_password_into_with_memory(b"password", b"somesaltsomesalt", &mut output, &mut memory)
+                };
+                1e6 / microseconds(length, { let mut hash = hash; move || hash().unwrap() })
+            })
+        })
+        .collect();
+    threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+}
+
+/// Durable compare-and-set updates a second, one in each transaction, by pgbench with 16 clients.
+pub fn postgres_limit(cluster: &Cluster, database: &str, dir: &Path, length: Duration) -> f64 {
+    let script = dir.join("pgbench.sql");
+    let statement = "\\set id random(1, 10000)\nupdate marks set mark = mark + 1 where id = :id and mark >= 0;\n";
+    std::fs::write(&script, statement).unwrap();
+    let mut connection = diesel::PgConnection::establish(&cluster.url(database)).unwrap();
+    let table = "create table marks (id integer primary key, mark bigint not null) with (fillfactor = 85); \
+                 insert into marks select i, 0 from generate_series(1, 10000) as n(i); analyze marks";
+    for statement in [table, "checkpoint"] {
+        connection.batch_execute(statement).unwrap();
+    }
+    let mut pgbench = Command::new(bin_dir().unwrap().join("pgbench"));
+    pgbench.args(["-n", "-c", "16", "-j", "2", "-M", "prepared", "-T", &length.as_secs().max(1).to_string()]);
+    let output = pgbench.arg("-f").arg(script).arg(cluster.url(database)).output().unwrap();
+    let report = String::from_utf8(output.stdout).unwrap();
+    let line = report.lines().find_map(|line| line.strip_prefix("tps = "));
+    line.unwrap_or_else(|| panic!("pgbench: {report}{}", String::from_utf8_lossy(&output.stderr)))
+        .split(' ')
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap()
+}
+
+/// Updates a second with one durable commit for each, on one connection.
+pub fn sqlite_limit(dir: &Path, length: Duration) -> f64 {
+    let mut connection = SqliteConnection::establish(dir.join("limit.db").to_str().unwrap()).unwrap();
+    let table = "pragma journal_mode = wal; pragma synchronous = full; \
+                 create table marks (id integer primary key, mark integer not null); \
+                 with recursive n(i) as (select 1 union all select i + 1 from n where i < 10000) \
+                 insert into marks select i, 0 from n";
+    connection.batch_execute(table).unwrap();
+    let mut id = 0;
+    1e6 / microseconds(length, || {
+        id = id * 31 % 10_000 + 1;
+        let update = diesel::sql_query(format!("update marks set mark = mark + 1 where id = {id} and mark >= 0"));
+        assert_eq!(update.execute(&mut connection).unwrap(), 1);
+    })
+}

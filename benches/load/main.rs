@@ -1,0 +1,72 @@
+//! The load benchmark: real servers as processes of their own, on SQLite and on a private, durable PostgreSQL; next to each
+//! figure what it is compared with, measured in the same run.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, reason = "a benchmark fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "the bare server is told its address in the environment")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "rates and ranks are estimates"
+)]
+
+mod client;
+#[path = "../../tests/api/support/cluster.rs"]
+mod cluster;
+mod data;
+mod floor;
+mod process;
+mod report;
+mod run;
+mod scripts;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Loads tokensmith on this machine and reports rates, latencies, and what each request costs the server.
+#[derive(Parser)]
+struct Options {
+    /// Seconds for which each load is measured
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Connections of each load
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Sessions in the database
+    #[arg(long, default_value_t = 10_000)]
+    sessions: u64,
+    /// Measure only refreshes, with so many sessions, one after the other
+    #[arg(long, value_delimiter = ',')]
+    growth: Vec<u64>,
+    /// Measure only loads whose names contain this
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Leave out PostgreSQL
+    #[arg(long)]
+    sqlite_only: bool,
+    /// Leave out SQLite
+    #[arg(long)]
+    postgres_only: bool,
+    /// Write the figures here, as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Given by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// Be the bare server
+    #[arg(long, hide = true)]
+    bare: bool,
+}
+
+fn main() {
+    let options = Options::parse();
+    if options.bare {
+        floor::serve_bare();
+        return;
+    }
+    let report = run::run(&options);
+    println!("\n{}", report.table());
+    if let Some(path) = &options.json {
+        std::fs::write(path, report.json()).unwrap();
+    }
+}

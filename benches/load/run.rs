@@ -1,0 +1,381 @@
+//! The order of the loads, and what is compared with what.
+
+use std::path::Path;
+use std::time::Duration;
+
+use procfs::Current as _;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::Options;
+use crate::client::{Pace, Seen, VirtualUser, drive};
+use crate::cluster::{Cluster, bin_dir};
+use crate::data::{Data, PASSWORD, settings};
+use crate::floor::{Parts, argon2_rate, postgres_limit, sqlite_limit};
+use crate::process::{Server, Used, cpu_of_family};
+use crate::report::{Figures, Ratio, Report};
+use crate::scripts::{Chains, Mixed, Repeat};
+
+type Users = Vec<Box<dyn VirtualUser>>;
+
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// Both windows 0: every refresh is a rotation, and durable when it is answered.
+const STRICT: [(&str, &str); 2] = [("REFRESH_SETTLE_WINDOW", "0s"), ("REFRESH_RETRY_WINDOW", "0s")];
+
+/// A database under load.
+struct Engine<'a> {
+    name: &'static str,
+    url: String,
+    cluster: Option<&'a Cluster>,
+    dir: &'a Path,
+}
+
+struct Bench<'a> {
+    options: &'a Options,
+    runtime: Runtime,
+    report: Report,
+}
+
+pub fn run(options: &Options) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut bench = Bench { options, runtime, report: Report { machine: machine(), ..Report::default() } };
+    let sizes = if options.growth.is_empty() { vec![options.sessions] } else { options.growth.clone() };
+    for sessions in sizes {
+        if !options.postgres_only {
+            let dir = TempDir::new().unwrap();
+            let url = format!("sqlite://{}", dir.path().join("bench.db").display());
+            bench.engine(&Engine { name: "sqlite", url, cluster: None, dir: dir.path() }, sessions);
+        }
+        if options.sqlite_only {
+            continue;
+        }
+        if bin_dir().is_none() {
+            println!("PostgreSQL is not installed: left out");
+            continue;
+        }
+        let dir = TempDir::new().unwrap();
+        // Nothing but the port differs from what Debian installs: every commit is on the disk before it is answered.
+        let cluster = Cluster::start("");
+        let url = cluster.create_database("bench", "template0");
+        bench.engine(&Engine { name: "postgresql", url, cluster: Some(&cluster), dir: dir.path() }, sessions);
+    }
+    bench.report
+}
+
+fn machine() -> String {
+    let cpu = procfs::CpuInfo::current().ok().and_then(|info| info.model_name(0).map(ToOwned::to_owned));
+    let cores = std::thread::available_parallelism().unwrap();
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{cores} cores of {}, Linux {}", cpu.unwrap_or_default(), kernel.trim())
+}
+
+impl Bench<'_> {
+    fn length(&self) -> Duration {
+        Duration::from_secs(self.options.seconds)
+    }
+
+    fn wants(&self, load: &str) -> bool {
+        load.contains(&self.options.only)
+    }
+
+    fn engine(&mut self, engine: &Engine<'_>, sessions: u64) {
+        println!("{}: {sessions} sessions ..", engine.name);
+        let data = Data::fill(engine.dir, &engine.url, sessions);
+        if !self.options.growth.is_empty() {
+            let tokens = data.tokens(100_000.min(sessions)).0;
+            let strict = self.tokensmith(engine, &STRICT);
+            let name = format!("refresh, strict, {sessions} sessions");
+            self.closed(engine, &strict, &name, chains(tokens, self.options.connections));
+            return;
+        }
+        self.limits(engine);
+        self.reads(engine, &data);
+        self.writes(engine, &data);
+    }
+
+    fn tokensmith(&self, engine: &Engine<'_>, others: &[(&str, &str)]) -> Server {
+        let settings = settings(engine.dir, &engine.url, others);
+        Server::start(env!("CARGO_BIN_EXE_tokensmith"), &["serve"], engine.dir, &settings)
+    }
+
+    /// What the database does with one transaction for each write.
+    fn limits(&mut self, engine: &Engine<'_>) {
+        let load = "one durable update a transaction";
+        if self.wants(load) || self.wants("refresh") {
+            let (connections, rate) = match engine.cluster {
+                Some(cluster) => (16, postgres_limit(cluster, "bench", engine.dir, self.length())),
+                None => (1, sqlite_limit(engine.dir, self.length())),
+            };
+            let figures = Figures { connections, per_second: rate, ..nothing(engine.name, load) };
+            self.keep(figures);
+        }
+    }
+
+    /// What asks no database: measured once.
+    fn reads(&mut self, engine: &Engine<'_>, data: &Data) {
+        if engine.cluster.is_some() && !self.options.postgres_only {
+            return;
+        }
+        let engine = &Engine { name: "", url: engine.url.clone(), cluster: None, dir: engine.dir };
+        let count = self.options.connections;
+        let (_, access_tokens) = data.tokens(1_000);
+        let server = self.tokensmith(engine, &[]);
+        let quiet = self.tokensmith(engine, &[("RUST_LOG", "warn")]);
+        let jwks = fetch(&server, "/.well-known/jwks.json");
+        let vars = [("JWKS".to_owned(), jwks)];
+        let bare = Server::start(std::env::current_exe().unwrap(), &["--bare"], engine.dir, &vars);
+        let same = |path: &str| -> Users { (0..count).map(|_| boxed(Repeat::get(path))).collect() };
+        let own = || -> Users {
+            let of = |n: usize| &access_tokens[n % access_tokens.len()..][..1];
+            (0..count).map(|n| boxed(Repeat::get_as("/v1/me", of(n)))).collect()
+        };
+        self.closed(engine, &bare, "bare actix-web: GET as /v1/me", same("/me"));
+        self.closed(engine, &server, "GET /v1/me, same token", own());
+        self.closed(engine, &quiet, "GET /v1/me, same token, no access log", own());
+        if self.wants("GET /v1/me, new token each") {
+            let fresh = data.tokens(self.options.seconds * 40_000 + 20_000).1;
+            let each = fresh.len() / count;
+            let users = fresh.chunks(each).take(count).map(|tokens| boxed(Repeat::get_as("/v1/me", tokens))).collect();
+            self.closed(engine, &quiet, "GET /v1/me, new token each, no access log", users);
+        }
+        self.closed(engine, &bare, "bare actix-web: GET as JWKS", same("/jwks"));
+        self.closed(engine, &server, "GET JWKS", same("/.well-known/jwks.json"));
+        self.closed(engine, &quiet, "GET JWKS, no access log", same("/.well-known/jwks.json"));
+        let body = r#"{"refresh_token":"#.to_owned() + &format!("{:?}}}", access_tokens[0]);
+        let posts = (0..count).map(|_| boxed(Repeat::post("/post", &body))).collect();
+        self.closed(engine, &bare, "bare actix-web: POST", posts);
+        self.compare_reads();
+    }
+
+    fn writes(&mut self, engine: &Engine<'_>, data: &Data) {
+        let count = self.options.connections;
+        // A third of the sample for each server: a chain that one has moved is replay to the other.
+        let tokens = data.tokens(data.sessions).0;
+        let mut parts = tokens.chunks(tokens.len().div_ceil(3));
+        let mut next_part = || parts.next().unwrap().to_vec();
+
+        let strict = self.tokensmith(engine, &STRICT);
+        let idle = strict.used();
+        let cold_start_ms = strict.cold_start.as_secs_f64() * 1_000.0;
+        self.compare(format!("{}: idle RSS, MiB", engine.name), idle.rss_mib, "<= 20", String::new());
+        self.compare(format!("{}: cold start, ms", engine.name), cold_start_ms, "<= 60", String::new());
+        let chain = next_part();
+        let users = self.closed(engine, &strict, "refresh, strict", chains(chain, count));
+        // So many as leave the machine some room.
+        let steady = self.figures(engine.name, "refresh, strict").map_or(1_000.0, |row| row.per_second * 0.3);
+        let users = self.open(engine, &strict, "refresh, strict, open loop", users, steady);
+        self.flooded(engine, &strict, data, users, steady);
+        drop(strict);
+
+        let default = self.tokensmith(engine, &[]);
+        self.closed(engine, &default, "refresh, default windows", chains(next_part()[..count].to_vec(), count));
+        let login = |n: usize| Repeat::login(&data.username(n as u64), PASSWORD);
+        self.closed(engine, &default, "login", (0..8).map(|n| boxed(login(n))).collect());
+        let (me, refresh) = (data.tokens(1_000).1, chains_of(next_part(), count));
+        let mixed = refresh.into_iter().enumerate().map(|(n, refresh)| {
+            let me = Repeat::get_as("/v1/me", &me[n % me.len()..][..1]);
+            let jwks = Repeat::get("/.well-known/jwks.json");
+            boxed(Mixed { me, refresh, jwks, login: login(n), turn: n as u32 * 31, refreshing: false })
+        });
+        self.closed(engine, &default, "mixed", mixed.collect());
+        drop(default);
+        if engine.cluster.is_none() && self.wants("login flood") {
+            let flooded = self.tokensmith(engine, &[]);
+            self.closed(engine, &flooded, "login flood", (0..1_000).map(|n| boxed(login(n))).collect());
+        }
+        self.compare_writes(engine);
+    }
+
+    /// Refreshes at the same pace as before, while 64 others log in as fast as they are answered.
+    fn flooded(&mut self, engine: &Engine<'_>, server: &Server, data: &Data, refreshing: Users, rate: f64) {
+        let load = "refresh, strict, open loop, logins flood";
+        if !self.wants(load) {
+            return;
+        }
+        let logins: Users = (0..64).map(|n| boxed(Repeat::login(&data.username(n), PASSWORD))).collect();
+        let (address, length, count) = (server.address, self.length(), refreshing.len());
+        let (before, database_before) = (server.used(), database_cpu(engine));
+        let ((seen, _), (logged_in, _)) = self.runtime.block_on(async {
+            let refreshing = tokio::spawn(drive(address, Pace::Open(rate), length, refreshing));
+            let logging_in = tokio::spawn(drive(address, Pace::Closed, length, logins));
+            (refreshing.await.unwrap(), logging_in.await.unwrap())
+        });
+        println!("  meanwhile {} logins, {} refused", logged_in.latencies.len(), logged_in.failed());
+        let used = (before, server.used(), database_cpu(engine) - database_before);
+        self.keep(figures(engine.name, load, count, length, &seen, used));
+    }
+
+    fn closed(&mut self, engine: &Engine<'_>, server: &Server, load: &str, users: Users) -> Users {
+        self.load(engine, server, load, users, Pace::Closed)
+    }
+
+    fn open(&mut self, engine: &Engine<'_>, server: &Server, load: &str, users: Users, rate: f64) -> Users {
+        self.load(engine, server, load, users, Pace::Open(rate))
+    }
+
+    fn load(&mut self, engine: &Engine<'_>, server: &Server, load: &str, users: Users, pace: Pace) -> Users {
+        if !self.wants(load) {
+            return users;
+        }
+        let count = users.len();
+        let (_, users) = self.runtime.block_on(drive(server.address, pace, WARM_UP, users));
+        let (before, database_before) = (server.used(), database_cpu(engine));
+        let (seen, users) = self.runtime.block_on(drive(server.address, pace, self.length(), users));
+        let used = (before, server.used(), database_cpu(engine) - database_before);
+        self.keep(figures(engine.name, load, count, self.length(), &seen, used));
+        users
+    }
+
+    fn keep(&mut self, figures: Figures) {
+        println!(
+            "  {:45} {:8.0}/s  p50 {:7.2} ms  p99 {:7.2} ms  {:5.0} + {:3.0} us CPU  {} failed",
+            figures.load,
+            figures.per_second,
+            figures.p50_ms,
+            figures.p99_ms,
+            figures.server_cpu_us,
+            figures.database_cpu_us,
+            figures.failed
+        );
+        self.report.loads.push(figures);
+    }
+
+    fn figures(&self, database: &str, load: &str) -> Option<Figures> {
+        self.report.loads.iter().find(|row| row.database == database && row.load == load).cloned()
+    }
+
+    fn compare(&mut self, what: String, ratio: f64, target: &'static str, of: String) {
+        println!("  {what}: {ratio:.2} ({target}) {of}");
+        self.report.ratios.push(Ratio { what, ratio, target, of });
+    }
+
+    fn compare_rates(&mut self, ours: (&str, &str), theirs: (&str, &str), target: &'static str) {
+        if let (Some(ours), Some(theirs)) = (self.figures(ours.0, ours.1), self.figures(theirs.0, theirs.1)) {
+            let of = format!("{:.0}/s, {:.0}/s", ours.per_second, theirs.per_second);
+            let what = format!("{} {} / {}", ours.database, ours.load, theirs.load);
+            self.compare(what.trim().to_owned(), ours.per_second / theirs.per_second, target, of);
+        }
+    }
+
+    fn compare_reads(&mut self) {
+        let (me, jwks) = ("bare actix-web: GET as /v1/me", "bare actix-web: GET as JWKS");
+        for load in ["GET /v1/me, same token", "GET /v1/me, same token, no access log"] {
+            self.compare_rates(("", load), ("", me), ">= 0.90");
+        }
+        for load in ["GET JWKS", "GET JWKS, no access log"] {
+            self.compare_rates(("", load), ("", jwks), ">= 0.95");
+        }
+        if let (Some(new), Some(bare)) = (self.figures("", "GET /v1/me, new token each, no access log"), self.figures("", me))
+        {
+            let verify = Parts::measure(self.length() / 5).es256_verify;
+            let of = format!("{:.0} us; {:.0} us + 1.15 x {verify:.0} us", new.server_cpu_us, bare.server_cpu_us);
+            let ratio = new.server_cpu_us / (bare.server_cpu_us + 1.15 * verify);
+            self.compare("CPU of a GET with a new token / (bare + 1.15 x signature check)".to_owned(), ratio, "<= 1", of);
+        }
+    }
+
+    fn compare_writes(&mut self, engine: &Engine<'_>) {
+        let target = if engine.cluster.is_some() { ">= 1.3" } else { ">= 4" };
+        let limit = (engine.name, "one durable update a transaction");
+        self.compare_rates((engine.name, "refresh, strict"), limit, target);
+        let bare = self.figures("", "bare actix-web: POST");
+        if let (Some(refresh), Some(bare)) = (self.figures(engine.name, "refresh, strict"), bare) {
+            let Parts { es256_sign, hmac, .. } = Parts::measure(self.length() / 5);
+            let floor = es256_sign + 2.0 * hmac + bare.server_cpu_us;
+            let of = format!(
+                "{:.0} us; ES256 {es256_sign:.0} us + 2 x HMAC {hmac:.1} us + bare POST {:.0} us",
+                refresh.server_cpu_us, bare.server_cpu_us
+            );
+            let what = format!("{}: CPU of a refresh / its floor", engine.name);
+            self.compare(what, refresh.server_cpu_us / floor, "<= 2", of);
+        }
+        if let Some(login) = self.figures(engine.name, "login") {
+            let limit = argon2_rate(self.length());
+            let of = format!("{:.1}/s, {limit:.1}/s", login.per_second);
+            self.compare(format!("{}: login / argon2 on all cores", engine.name), login.per_second / limit, ">= 0.95", of);
+        }
+        if let Some(flood) = self.figures(engine.name, "login flood") {
+            let kept = std::thread::available_parallelism().unwrap().get() as f64 * 19.0;
+            let of = format!("{:.0} MiB of which {kept:.0} MiB for hashing", flood.peak_rss_mib);
+            self.compare("login flood: peak RSS beyond hashing, MiB".to_owned(), flood.peak_rss_mib - kept, "<= 64", of);
+        }
+        let calm = self.figures(engine.name, "refresh, strict, open loop");
+        let flooded = self.figures(engine.name, "refresh, strict, open loop, logins flood");
+        if let (Some(calm), Some(flooded)) = (calm, flooded) {
+            let of = format!("{:.2} ms, {:.2} ms", flooded.p99_ms, calm.p99_ms);
+            let what = format!("{}: p99 of a refresh while logins flood / without", engine.name);
+            self.compare(what, flooded.p99_ms / calm.p99_ms, "<= 3", of);
+        }
+    }
+}
+
+fn boxed(user: impl VirtualUser + 'static) -> Box<dyn VirtualUser> {
+    Box::new(user)
+}
+
+/// One chain of refreshes for each user; where there are more sessions than users, each has several and takes turns.
+fn chains(tokens: Vec<String>, count: usize) -> Users {
+    chains_of(tokens, count).into_iter().map(boxed).collect()
+}
+
+fn chains_of(tokens: Vec<String>, count: usize) -> Vec<Chains> {
+    let mut shares = vec![Vec::new(); count];
+    for (n, token) in tokens.into_iter().enumerate() {
+        shares[n % count].push(token);
+    }
+    shares.into_iter().map(Chains::new).collect()
+}
+
+fn database_cpu(engine: &Engine<'_>) -> Duration {
+    let dir = |cluster: &Cluster| cluster.dir.join("data").display().to_string();
+    engine.cluster.map_or(Duration::ZERO, |cluster| cpu_of_family(&dir(cluster)))
+}
+
+fn nothing(database: &'static str, load: &str) -> Figures {
+    let load = load.to_owned();
+    Figures {
+        database,
+        load,
+        connections: 0,
+        per_second: 0.0,
+        p50_ms: 0.0,
+        p95_ms: 0.0,
+        p99_ms: 0.0,
+        failed: 0,
+        server_cpu_us: 0.0,
+        database_cpu_us: 0.0,
+        rss_mib: 0.0,
+        peak_rss_mib: 0.0,
+    }
+}
+
+fn figures(
+    database: &'static str,
+    load: &str,
+    connections: usize,
+    length: Duration,
+    seen: &Seen,
+    (before, after, database_cpu): (Used, Used, Duration),
+) -> Figures {
+    let answers = seen.latencies.len() as f64 + seen.failed() as f64;
+    Figures {
+        connections,
+        per_second: seen.latencies.len() as f64 / length.as_secs_f64(),
+        p50_ms: seen.percentile(0.50),
+        p95_ms: seen.percentile(0.95),
+        p99_ms: seen.percentile(0.99),
+        failed: seen.failed(),
+        server_cpu_us: (after.cpu - before.cpu).as_secs_f64() * 1e6 / answers,
+        database_cpu_us: database_cpu.as_secs_f64() * 1e6 / answers,
+        rss_mib: after.rss_mib,
+        peak_rss_mib: after.peak_rss_mib,
+        ..nothing(database, load)
+    }
+}
+
+/// The body of an answer.
+fn fetch(server: &Server, path: &str) -> String {
+    let url = format!("http://{}{path}", server.address);
+    ureq::get(&url).call().unwrap().body_mut().read_to_string().unwrap()
+}

@@ -1,0 +1,99 @@
+//! What the parts cost on one core: the judge, minting a pair, verifying tokens, a password hash.
+#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use tempfile::TempDir;
+use tokensmith::app::{App, Issuer};
+use tokensmith::clock::{Clock as _, Seconds, SystemClock};
+use tokensmith::config::Config;
+use tokensmith::entropy::SystemEntropy;
+use tokensmith::model::id::SessionId;
+use tokensmith::model::rotation::judge;
+use tokensmith::model::session::Session;
+use tokensmith::model::user::User;
+use tokensmith::password::Password;
+use tokensmith::secret::Secret;
+use tokensmith::service::pair::mint;
+use tokensmith::service::users::{self, NewUser};
+use tokensmith::verifier::Verifier;
+
+fn issuer(dir: &TempDir, alg: &str) -> Issuer {
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let config = Config::from_lookup(|name| match name {
+        "DATABASE_URL" => Some(format!("sqlite://{}", path("bench.db"))),
+        "KEYS_DIR" => Some(path(alg)),
+        "SIGNING_ALG" => Some(alg.to_owned()),
+        _ => None,
+    });
+    let app = App::build(config.unwrap(), Arc::new(SystemClock), Arc::new(SystemEntropy::default())).unwrap();
+    Issuer::build(app).unwrap().0
+}
+
+fn user(issuer: &Issuer) -> User {
+    let password = Secret::new("correct horse battery staple".to_owned());
+    let roles = ["editor".to_owned()];
+    let new = NewUser { username: "ada", email: Some("ada@example.com"), roles: &roles, password: &password };
+    users::create(&issuer.app, &new).unwrap()
+}
+
+fn session(issuer: &Issuer, user: &User) -> Session {
+    let now = SystemClock.now();
+    let id = SessionId::generate(now, &*issuer.app.entropy).unwrap();
+    issuer.app.config.lifetimes.opened(id, user.id, now)
+}
+
+fn parts(criterion: &mut Criterion) {
+    let dir = TempDir::new().unwrap();
+    let issuer = issuer(&dir, "ES256");
+    let user = user(&issuer);
+    let session = session(&issuer, &user);
+    let now = SystemClock.now();
+    let windows = issuer.app.config.lifetimes.windows;
+    criterion.bench_function("judge", |b| {
+        b.iter(|| judge(black_box(1), Some(black_box(&session)), true, windows, now + Seconds(60)));
+    });
+    criterion.bench_function("mint a pair, ES256", |b| {
+        b.iter_batched(|| user.clone(), |user| mint(&issuer, &session, user, now).unwrap(), BatchSize::SmallInput);
+    });
+    let pair = mint(&issuer, &session, user.clone(), now).unwrap();
+    let url = issuer.app.config.issuer.as_str();
+    criterion.bench_function("verify a refresh token", |b| {
+        b.iter(|| issuer.keys.verify_refresh(black_box(&pair.refresh_token), url, now).unwrap());
+    });
+    let verifier = Verifier::from_jwks(issuer.keys.jwks_json(), url, url).unwrap();
+    criterion.bench_function("verify an access token, ES256", |b| {
+        b.iter(|| verifier.verify(black_box(&pair.access_token)).unwrap());
+    });
+    criterion.bench_function("verify an access token again (cache)", |b| {
+        b.iter(|| issuer.keys.verify_access(black_box(&pair.access_token), issuer.app.expected(), now).unwrap());
+    });
+    let password = Password::new(&Secret::new("correct horse battery staple".to_owned())).unwrap();
+    let mut hashing = criterion.benchmark_group("password");
+    hashing.sample_size(20);
+    hashing.bench_function("hash a password", |b| b.iter(|| issuer.app.hasher.hash(&password).unwrap()));
+}
+
+fn algorithms(criterion: &mut Criterion) {
+    for alg in ["EdDSA", "RS256"] {
+        let dir = TempDir::new().unwrap();
+        let issuer = issuer(&dir, alg);
+        let user = user(&issuer);
+        let session = session(&issuer, &user);
+        let now = SystemClock.now();
+        criterion.bench_function(&format!("mint a pair, {alg}"), |b| {
+            b.iter_batched(|| user.clone(), |user| mint(&issuer, &session, user, now).unwrap(), BatchSize::SmallInput);
+        });
+        let token = mint(&issuer, &session, user, now).unwrap().access_token;
+        let url = issuer.app.config.issuer.as_str();
+        let verifier = Verifier::from_jwks(issuer.keys.jwks_json(), url, url).unwrap();
+        criterion.bench_function(&format!("verify an access token, {alg}"), |b| {
+            b.iter(|| verifier.verify(black_box(&token)).unwrap());
+        });
+    }
+}
+
+criterion_group!(benches, parts, algorithms);
+criterion_main!(benches);
