@@ -122,6 +122,16 @@ impl Data {
         (0..count).map(pair).unzip()
     }
 
+    /// What a refresh writes, at least: one compare-and-set of one row. The mark stays where it is.
+    pub fn one_update(&self, dialect: Dialect, i: &str) -> String {
+        format!(
+            "update sessions set denied_through = denied_through, rotated_at = rotated_at, refresh_expires_at = \
+             refresh_expires_at, access_expires_by = access_expires_by + 1 where id = {} and denied_through = \
+             {DENIED_THROUGH} and ended_at is null",
+            dialect.id(SESSION_EPOCH_MS, i)
+        )
+    }
+
     pub fn username(&self, number: u64) -> String {
         format!("user-{}", number % self.sessions.div_ceil(SESSIONS_OF_A_USER))
     }
@@ -136,12 +146,14 @@ fn id(epoch_ms: u64, i: u64) -> [u8; 16] {
     u128::from_str_radix(&text, 16).unwrap().to_be_bytes()
 }
 
+/// How an engine makes rows and ids in bulk.
 #[derive(Clone, Copy)]
-enum Dialect {
+pub enum Dialect {
     Sqlite,
     Postgres,
 }
-use Dialect::{Postgres as POSTGRES, Sqlite as SQLITE};
+pub const SQLITE: Dialect = Dialect::Sqlite;
+pub const POSTGRES: Dialect = Dialect::Postgres;
 
 impl Dialect {
     fn with(self, first: u64, count: u64) -> String {

@@ -16,7 +16,8 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, bin_dir};
+use crate::cluster::bin_dir;
+use crate::data::{Data, POSTGRES, SQLITE};
 
 /// What our own endpoints answer, without anything around it.
 pub fn serve_bare() {
@@ -98,20 +99,15 @@ pub fn argon2_rate(length: Duration) -> f64 {
     threads.into_iter().map(|thread| thread.join().unwrap()).sum()
 }
 
-/// Durable compare-and-set updates a second, one in each transaction, by pgbench with 16 clients.
-pub fn postgres_limit(cluster: &Cluster, database: &str, dir: &Path, length: Duration) -> f64 {
+/// Durable compare-and-set updates a second, one in each transaction, by pgbench with 16 clients. `protocol` is pgbench's:
+/// `simple`, its default, or `prepared`.
+pub fn postgres_limit(url: &str, data: &Data, protocol: &str, dir: &Path, length: Duration) -> f64 {
     let script = dir.join("pgbench.sql");
-    let statement = "\\set id random(1, 10000)\nupdate marks set mark = mark + 1 where id = :id and mark >= 0;\n";
-    std::fs::write(&script, statement).unwrap();
-    let mut connection = diesel::PgConnection::establish(&cluster.url(database)).unwrap();
-    let table = "create table marks (id integer primary key, mark bigint not null) with (fillfactor = 85); \
-                 insert into marks select i, 0 from generate_series(1, 10000) as n(i); analyze marks";
-    for statement in [table, "checkpoint"] {
-        connection.batch_execute(statement).unwrap();
-    }
+    let update = data.one_update(POSTGRES, "(:i)::bigint");
+    std::fs::write(&script, format!("\\set i random(0, {})\n{update};\n", data.sessions - 1)).unwrap();
     let mut pgbench = Command::new(bin_dir().unwrap().join("pgbench"));
-    pgbench.args(["-n", "-c", "16", "-j", "2", "-M", "prepared", "-T", &length.as_secs().max(1).to_string()]);
-    let output = pgbench.arg("-f").arg(script).arg(cluster.url(database)).output().unwrap();
+    pgbench.args(["-n", "-c", "16", "-j", "2", "-M", protocol, "-T", &length.as_secs().max(1).to_string()]);
+    let output = pgbench.arg("-f").arg(script).arg(url).output().unwrap();
     let report = String::from_utf8(output.stdout).unwrap();
     let line = report.lines().find_map(|line| line.strip_prefix("tps = "));
     line.unwrap_or_else(|| panic!("pgbench: {report}{}", String::from_utf8_lossy(&output.stderr)))
@@ -121,18 +117,14 @@ pub fn postgres_limit(cluster: &Cluster, database: &str, dir: &Path, length: Dur
         .unwrap()
 }
 
-/// Updates a second with one durable commit for each, on one connection.
-pub fn sqlite_limit(dir: &Path, length: Duration) -> f64 {
-    let mut connection = SqliteConnection::establish(dir.join("limit.db").to_str().unwrap()).unwrap();
-    let table = "pragma journal_mode = wal; pragma synchronous = full; \
-                 create table marks (id integer primary key, mark integer not null); \
-                 with recursive n(i) as (select 1 union all select i + 1 from n where i < 10000) \
-                 insert into marks select i, 0 from n";
-    connection.batch_execute(table).unwrap();
-    let mut id = 0;
+/// The same on SQLite, on the one connection that can write.
+pub fn sqlite_limit(path: &str, data: &Data, length: Duration) -> f64 {
+    let mut connection = SqliteConnection::establish(path).unwrap();
+    connection.batch_execute("pragma synchronous = full").unwrap();
+    let mut i = 0;
     1e6 / microseconds(length, || {
-        id = id * 31 % 10_000 + 1;
-        let update = diesel::sql_query(format!("update marks set mark = mark + 1 where id = {id} and mark >= 0"));
+        i = (i * 31 + 7) % data.sessions;
+        let update = diesel::sql_query(data.one_update(SQLITE, &format!("({i})")));
         assert_eq!(update.execute(&mut connection).unwrap(), 1);
     })
 }

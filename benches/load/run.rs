@@ -23,6 +23,9 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// Both windows 0: every refresh is a rotation, and durable when it is answered.
 const STRICT: [(&str, &str); 2] = [("REFRESH_SETTLE_WINDOW", "0s"), ("REFRESH_RETRY_WINDOW", "0s")];
 
+const ONE_UPDATE: &str = "one durable update a transaction";
+const ONE_PREPARED_UPDATE: &str = "one durable prepared update a transaction";
+
 /// A database under load.
 struct Engine<'a> {
     name: &'static str,
@@ -89,7 +92,7 @@ impl Bench<'_> {
             self.closed(engine, &strict, &name, chains(tokens, self.options.connections));
             return;
         }
-        self.limits(engine);
+        self.limits(engine, &data);
         self.reads(engine, &data);
         self.writes(engine, &data);
     }
@@ -100,15 +103,20 @@ impl Bench<'_> {
     }
 
     /// What the database does with one transaction for each write.
-    fn limits(&mut self, engine: &Engine<'_>) {
-        let load = "one durable update a transaction";
-        if self.wants(load) || self.wants("refresh") {
-            let (connections, rate) = match engine.cluster {
-                Some(cluster) => (16, postgres_limit(cluster, "bench", engine.dir, self.length())),
-                None => (1, sqlite_limit(engine.dir, self.length())),
-            };
-            let figures = Figures { connections, per_second: rate, ..nothing(engine.name, load) };
-            self.keep(figures);
+    fn limits(&mut self, engine: &Engine<'_>, data: &Data) {
+        if !self.wants(ONE_UPDATE) && !self.wants("refresh") {
+            return;
+        }
+        let length = self.length();
+        if engine.cluster.is_none() {
+            let path = engine.url.trim_start_matches("sqlite://");
+            let per_second = sqlite_limit(path, data, length);
+            self.keep(Figures { connections: 1, per_second, ..nothing(engine.name, ONE_UPDATE) });
+            return;
+        }
+        for (load, protocol) in [(ONE_UPDATE, "simple"), (ONE_PREPARED_UPDATE, "prepared")] {
+            let per_second = postgres_limit(&engine.url, data, protocol, engine.dir, length);
+            self.keep(Figures { connections: 16, per_second, ..nothing(engine.name, load) });
         }
     }
 
@@ -277,8 +285,8 @@ impl Bench<'_> {
 
     fn compare_writes(&mut self, engine: &Engine<'_>) {
         let target = if engine.cluster.is_some() { ">= 1.3" } else { ">= 4" };
-        let limit = (engine.name, "one durable update a transaction");
-        self.compare_rates((engine.name, "refresh, strict"), limit, target);
+        self.compare_rates((engine.name, "refresh, strict"), (engine.name, ONE_UPDATE), target);
+        self.compare_rates((engine.name, "refresh, strict"), (engine.name, ONE_PREPARED_UPDATE), "");
         let bare = self.figures("", "bare actix-web: POST");
         if let (Some(refresh), Some(bare)) = (self.figures(engine.name, "refresh, strict"), bare) {
             let Parts { es256_sign, hmac, .. } = Parts::measure(self.length() / 5);

@@ -41,7 +41,10 @@ impl FromStr for Username {
 
     fn from_str(text: &str) -> Result<Self, BadText> {
         // Lower-casing can leave NFKC, so it is applied again: the result is the same for every spelling.
-        let folded: String = text.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect();
+        let fold = |text: &str| text.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect();
+        // Most names are their own normal form, and each refresh reads one.
+        let is_normal = text.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase());
+        let folded: String = if is_normal { text.to_owned() } else { fold(text) };
         if folded.is_empty() || folded.chars().count() > MOST_USERNAME_CHARS {
             return Err(BadText("must have 1 to 128 characters"));
         }

@@ -1,7 +1,7 @@
 //! The rotator: refreshes that arrive while others are being written wait together, and are then judged and written
 //! together, in one transaction with one commit. One that is alone waits for nothing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -19,13 +19,17 @@ use crate::model::lifetimes::Lifetimes;
 use crate::model::rotation::{Refusal, Verdict, judge};
 use crate::model::session::{End, EndReason, Session};
 use crate::model::user::User;
-use crate::store::{Moved, Store, WriteTx};
+use crate::store::{Moved, Store};
 
 /// So many refreshes are one transaction at most: it stays short, also for those that wait for it.
 const MOST_IN_A_BATCH: usize = 256;
 
 /// So many may wait; the next one is told to come back.
 const MOST_WAITING: usize = 4_096;
+
+/// A row is written only as it was judged. It fails to be when somebody else moved it on, and nobody can be moved on
+/// from for ever: a mark only rises, an end is final.
+const MOST_JUDGEMENTS: usize = 16;
 
 /// Nobody is helped by an answer that comes later.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -90,6 +94,13 @@ struct Job {
     reply: oneshot::Sender<Result<Live, Error>>,
 }
 
+impl Job {
+    /// The one who asked may have gone: what happened has happened all the same.
+    fn answer(self, answer: Result<Live, Error>) {
+        let _gone = self.reply.send(answer);
+    }
+}
+
 /// What waits for the next batch.
 #[derive(Default)]
 struct Waiting {
@@ -139,7 +150,7 @@ struct Batches {
     lifetimes: Lifetimes,
 }
 
-/// What became of a row. A refusal that must be recorded is not an error: it has to be committed.
+/// What a refresh is answered. Only once the row is written as it was judged.
 enum Outcome {
     Live { live: Box<Live>, healed: bool },
     Reused(Denial),
@@ -148,26 +159,95 @@ enum Outcome {
 
 impl Batches {
     fn answer(&self, batch: Vec<Job>) {
-        let (batch, late): (Vec<Job>, Vec<Job>) =
+        let (mut batch, late): (Vec<Job>, Vec<Job>) =
             batch.into_iter().partition(|job| job.queued_at.elapsed() <= DEADLINE);
         for job in late {
-            let _gone = job.reply.send(Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER }));
+            job.answer(Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER }));
         }
+        for _ in 0..MOST_JUDGEMENTS {
+            match self.judge_and_write(batch) {
+                moved_on if moved_on.is_empty() => return,
+                moved_on => batch = moved_on,
+            }
+        }
+        for job in batch {
+            job.answer(Err(Error::internal("a session's row kept moving")));
+        }
+    }
+
+    /// Answers whom it can; gives back those whose row somebody else moved before it was written.
+    fn judge_and_write(&self, batch: Vec<Job>) -> Vec<Job> {
         let now = self.clock.now();
-        match self.store.write(|tx| settle(tx, &batch, self.lifetimes, now)) {
-            Ok(outcomes) => {
-                for (Job { claims, reply, .. }, outcome) in batch.into_iter().zip(outcomes) {
-                    // The one who asked may have gone: what happened has happened all the same.
-                    let _gone = reply.send(self.conclude(&claims, outcome));
+        let ids: Vec<SessionId> = batch.iter().map(|job| job.claims.sid).collect();
+        let (mut outcomes, mut to_write) = (Vec::new(), HashSet::new());
+        let written = self.store.compare_and_set(&ids, |found| {
+            let mut rows: HashMap<SessionId, Row> = found.into_iter().map(|(id, found)| (id, Row::new(found))).collect();
+            outcomes = batch.iter().map(|job| self.judge(rows.get_mut(&job.claims.sid), &job.claims, now)).collect();
+            let moved: Vec<Moved> = rows.into_values().filter_map(|row| self.moved(row)).collect();
+            to_write = moved.iter().map(|moved| moved.session.id).collect();
+            moved
+        });
+        match written {
+            Ok(written) => {
+                let mut moved_on = Vec::new();
+                for (job, outcome) in batch.into_iter().zip(outcomes) {
+                    let sid = &job.claims.sid;
+                    if to_write.contains(sid) && !written.contains(sid) {
+                        moved_on.push(job);
+                    } else {
+                        let answer = self.conclude(&job.claims, outcome);
+                        job.answer(answer);
+                    }
                 }
+                moved_on
             }
             Err(error) => {
                 let shared = Arc::new(error);
                 for job in batch {
-                    let _gone = job.reply.send(Err(Error::of_batch(&shared)));
+                    job.answer(Err(Error::of_batch(&shared)));
                 }
+                Vec::new()
             }
         }
+    }
+
+    /// Judges one against its row as the ones before it in the batch have left it.
+    fn judge(&self, row: Option<&mut Row>, claims: &RefreshClaims, now: Timestamp) -> Outcome {
+        let row = match row {
+            None => return Outcome::Failed(Refusal::UnknownSession.into()),
+            Some(Row::Damaged(error)) => return Outcome::Failed(Error::of_batch(error)),
+            Some(Row::Live(row)) => row,
+        };
+        let (session, user) = &mut row.live;
+        let verdict =
+            judge(claims.generation, Some(session), user.disabled_at.is_none(), self.lifetimes.windows, now);
+        match verdict {
+            Verdict::Refused(refusal) => return Outcome::Failed(refusal.into()),
+            Verdict::Reused => {
+                let end = End { at: now, reason: EndReason::Reuse };
+                (session.end, row.changed) = (Some(end), true);
+                return Outcome::Reused(self.denial(session, end));
+            }
+            Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => {}
+        }
+        if let Some(mark) = verdict.new_mark(claims.generation) {
+            *session = self.lifetimes.rotated(*session, mark, now);
+            row.changed = true;
+        }
+        Outcome::Live { live: Box::new(row.live.clone()), healed: verdict == Verdict::Heal }
+    }
+
+    fn moved(&self, row: Row) -> Option<Moved> {
+        match row {
+            Row::Live(RowState { live: (session, _), from, changed: true }) => {
+                Some(Moved { session, from, denial: session.end.map(|end| self.denial(&session, end)) })
+            }
+            _ => None,
+        }
+    }
+
+    fn denial(&self, session: &Session, end: End) -> Denial {
+        Denial::of_session(session.id, end.at, session.access_expires_by, self.lifetimes.access)
     }
 
     fn conclude(&self, claims: &RefreshClaims, outcome: Outcome) -> Result<Live, Error> {
@@ -189,60 +269,26 @@ impl Batches {
     }
 }
 
-/// A session in the course of a batch.
-struct Row {
+/// A row in the course of a batch.
+enum Row {
+    Live(RowState),
+    Damaged(Arc<Error>),
+}
+
+struct RowState {
     live: Live,
     /// Where its mark was in the database.
     from: i64,
     changed: bool,
 }
 
-/// Judges the jobs in their order, each against its row as the ones before have left it, then writes what changed.
-fn settle(tx: &mut WriteTx<'_>, batch: &[Job], lifetimes: Lifetimes, now: Timestamp) -> Result<Vec<Outcome>, Error> {
-    let ids: Vec<SessionId> = batch.iter().map(|job| job.claims.sid).collect();
-    let row = |live: Live| Row { from: live.0.denied_through, live, changed: false };
-    let mut rows: HashMap<SessionId, Result<Row, Arc<Error>>> =
-        tx.lock_sessions(&ids)?.into_iter().map(|(id, found)| (id, found.map(row).map_err(Arc::new))).collect();
-    let outcomes = batch
-        .iter()
-        .map(|job| match rows.get_mut(&job.claims.sid) {
-            None => Outcome::Failed(Refusal::UnknownSession.into()),
-            Some(Err(error)) => Outcome::Failed(Error::of_batch(error)),
-            Some(Ok(row)) => apply(row, job.claims.generation, lifetimes, now),
-        })
-        .collect();
-    let changed = rows.values().flatten().filter(|row| row.changed);
-    let moved: Vec<Moved> = changed.map(|row| Moved { session: row.live.0, from: row.from }).collect();
-    tx.move_sessions(&moved)?;
-    for Moved { session, .. } in moved {
-        if let Some(denial) = session.end.map(|end| denial(&session, end, lifetimes)) {
-            tx.insert_denial(&denial)?;
+impl Row {
+    fn new(found: Result<Live, Error>) -> Self {
+        match found {
+            Ok(live) => Self::Live(RowState { from: live.0.denied_through, live, changed: false }),
+            Err(error) => Self::Damaged(Arc::new(error)),
         }
     }
-    Ok(outcomes)
-}
-
-fn apply(row: &mut Row, presented: i64, lifetimes: Lifetimes, now: Timestamp) -> Outcome {
-    let (session, user) = &mut row.live;
-    let verdict = judge(presented, Some(session), user.disabled_at.is_none(), lifetimes.windows, now);
-    match verdict {
-        Verdict::Refused(refusal) => return Outcome::Failed(refusal.into()),
-        Verdict::Reused => {
-            let end = End { at: now, reason: EndReason::Reuse };
-            (session.end, row.changed) = (Some(end), true);
-            return Outcome::Reused(denial(session, end, lifetimes));
-        }
-        Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => {}
-    }
-    if let Some(mark) = verdict.new_mark(presented) {
-        *session = lifetimes.rotated(*session, mark, now);
-        row.changed = true;
-    }
-    Outcome::Live { live: Box::new(row.live.clone()), healed: verdict == Verdict::Heal }
-}
-
-fn denial(session: &Session, end: End, lifetimes: Lifetimes) -> Denial {
-    Denial::of_session(session.id, end.at, session.access_expires_by, lifetimes.access)
 }
 
 impl From<Refusal> for Error {

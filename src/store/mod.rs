@@ -28,7 +28,7 @@ pub use users::Credentials;
 /// How long a request waits for a connection of the pool before it is told that the database is not available.
 const POOL_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// More gain nothing: each batch is smaller for it.
+/// While one waits for the disk, another is read and judged; more would only make each smaller.
 const MOST_BATCHES: u32 = 2;
 
 /// Access to the database.
@@ -87,7 +87,7 @@ impl Store {
         Self::with_open(&self.readers, |connection| work(&mut ReadTx(connection))).map(|(value, _)| value)
     }
 
-    /// How many batches of writes can be under way to some use: while one waits for the disk, another reads.
+    /// How many batches of refreshes can be under way at the same time to some use.
     #[must_use]
     pub fn concurrent_batches(&self) -> u32 {
         self.writers.max_size().min(MOST_BATCHES)

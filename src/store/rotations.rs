@@ -1,39 +1,125 @@
-//! The two statements of a batch of refreshes: one reads and locks the rows, one writes those that changed.
+//! The two statements of a batch of refreshes: one reads the rows, one compares and sets those that changed.
 //!
 //! On PostgreSQL each is sent once, whatever the size of the batch. On SQLite, where no round trip is to be saved, each
 //! is run once for each row. Both are prepared once for each connection; diesel's own updates are prepared every time.
 
-use diesel::RunQueryDsl;
+use std::collections::HashSet;
+
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
-use super::WriteTx;
 use super::connection::DbConnection;
 use super::schema::{sessions, users};
 use super::sessions::SessionRow;
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
+use super::{ReadTx, Store, WriteTx};
 use crate::error::Error;
-use crate::model::id::{SessionId, UserId};
+use crate::model::denial::Denial;
+use crate::model::id::{Id, SessionId, UserId};
 use crate::model::session::Session;
 use crate::model::user::User;
 
-/// A session that a batch has found, or why its row cannot be read: one damaged row fails nobody else.
+/// A session that was found, or why its row cannot be read: one damaged row fails nobody else.
 pub type Found = (SessionId, Result<(Session, User), Error>);
 
-/// A session that a batch has changed.
+/// What is to become of a session.
 pub struct Moved {
     /// As it is to be.
     pub session: Session,
     /// Where its mark was when it was judged.
     pub from: i64,
+    /// What has to be denied when it ends.
+    pub denial: Option<Denial>,
+}
+
+impl Store {
+    /// Reads sessions, lets `judge` decide what becomes of them, and writes that, all in one transaction. A session that
+    /// somebody else has moved since it was read stays as it is. Answers those that were written, durably.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn compare_and_set(
+        &self,
+        ids: &[SessionId],
+        judge: impl FnOnce(Vec<Found>) -> Vec<Moved>,
+    ) -> Result<HashSet<SessionId>, Error> {
+        if self.writers.max_size() == 1 {
+            // Nobody can come between, and what the connection has in its cache stays good.
+            return self.write(|tx| {
+                let found = tx.reading().find_sessions(ids)?;
+                tx.move_sessions(&judge(found))
+            });
+        }
+        let (found, mut pooled) =
+            Self::with_open(&self.writers, |connection| ReadTx(connection).find_sessions(ids))?;
+        let mut moved = judge(found);
+        // Everybody locks rows in this order, so that nobody waits for each other.
+        moved.sort_unstable_by_key(|moved| *moved.session.id.as_bytes());
+        if moved.iter().any(|moved| moved.denial.is_some()) {
+            drop(pooled);
+            return self.write(|tx| tx.move_sessions(&moved));
+        }
+        // One statement is a transaction of its own, for one round trip instead of three.
+        let written = WriteTx(&mut pooled.connection).move_sessions(&moved);
+        pooled.broken = matches!(written, Err(Error::Unavailable(_)));
+        written
+    }
+}
+
+impl ReadTx<'_> {
+    fn find_sessions(&mut self, ids: &[SessionId]) -> Result<Vec<Found>, Error> {
+        let mut ids = ids.iter().map(|id| DbUuid(*id.as_bytes()));
+        let found = sessions::table.inner_join(users::table);
+        let rows = match self.0 {
+            DbConnection::Sqlite(connection) => ids.try_fold(Vec::new(), |mut rows: Vec<(SessionRow, UserRow)>, id| {
+                let one = found.filter(sessions::id.eq(id)).select((SessionRow::as_select(), UserRow::as_select()));
+                rows.extend(one.load(connection)?);
+                QueryResult::Ok(rows)
+            })?,
+            DbConnection::Postgres(connection) => found
+                .filter(sessions::id.eq_any(ids.collect::<Vec<_>>()))
+                .select((SessionRow::as_select(), UserRow::as_select()))
+                .load(connection)?,
+        };
+        let found = |(session, user): (SessionRow, UserRow)| {
+            let id = session.id();
+            (id, session.into_session().and_then(|session| Ok((session, user.into_user()?))))
+        };
+        Ok(rows.into_iter().map(found).collect())
+    }
 }
 
 impl WriteTx<'_> {
-    /// Locks the live sessions of a user, as [`WriteTx::lock_sessions`] does.
+    /// Writes mark, times and end of those sessions whose mark is where it was judged, and that have not ended; answers
+    /// which.
+    fn move_sessions(&mut self, moved: &[Moved]) -> Result<HashSet<SessionId>, Error> {
+        if moved.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let written: HashSet<SessionId> = match self.0 {
+            DbConnection::Sqlite(connection) => moved.iter().try_fold(HashSet::new(), |mut written, moved| {
+                if MoveOne::new(moved).execute(connection)? == 1 {
+                    written.insert(moved.session.id);
+                }
+                QueryResult::Ok(written)
+            })?,
+            DbConnection::Postgres(connection) => {
+                let ids = MoveAll::new(moved).load::<DbUuid>(connection)?;
+                ids.into_iter().map(|id| Id::from_bytes(id.0)).collect()
+            }
+        };
+        let ended = moved.iter().filter(|moved| written.contains(&moved.session.id));
+        for denial in ended.filter_map(|moved| moved.denial) {
+            self.insert_denial(&denial)?;
+        }
+        Ok(written)
+    }
+
+    /// Locks the live sessions of a user, in the order in which everybody does.
     pub(super) fn lock_sessions_of(&mut self, user: UserId) -> Result<(), Error> {
         if let DbConnection::Postgres(connection) = self.0 {
             let ids = sessions::table
@@ -45,54 +131,9 @@ impl WriteTx<'_> {
         }
         Ok(())
     }
-
-    /// Sessions and their users. Until the transaction ends nobody else changes those sessions: on SQLite because there
-    /// is one writer, on PostgreSQL because the rows are locked, by everybody in the order of their ids, so that nobody
-    /// waits for each other.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn lock_sessions(&mut self, ids: &[SessionId]) -> Result<Vec<Found>, Error> {
-        let mut ids = ids.iter().map(|id| DbUuid(*id.as_bytes()));
-        let found = sessions::table.inner_join(users::table);
-        let rows = match self.0 {
-            DbConnection::Sqlite(connection) => ids.try_fold(Vec::new(), |mut rows: Vec<(SessionRow, UserRow)>, id| {
-                let one = found.filter(sessions::id.eq(id)).select((SessionRow::as_select(), UserRow::as_select()));
-                rows.extend(one.load(connection)?);
-                diesel::QueryResult::Ok(rows)
-            })?,
-            DbConnection::Postgres(connection) => {
-                let all = found.filter(sessions::id.eq_any(ids.collect::<Vec<_>>())).order(sessions::id);
-                Locked(all.select((SessionRow::as_select(), UserRow::as_select()))).load(connection)?
-            }
-        };
-        let found = |(session, user): (SessionRow, UserRow)| {
-            let id = session.id();
-            (id, session.into_session().and_then(|session| Ok((session, user.into_user()?))))
-        };
-        Ok(rows.into_iter().map(found).collect())
-    }
-
-    /// Writes sessions that were locked: mark, times and end. Each is compared with what was judged, and set; all of them
-    /// are, or it is an error.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach; [`Error::Internal`] when a row was not as it was judged.
-    pub fn move_sessions(&mut self, moved: &[Moved]) -> Result<(), Error> {
-        if moved.is_empty() {
-            return Ok(());
-        }
-        let written = match self.0 {
-            DbConnection::Sqlite(connection) => moved.iter().try_fold(0, |written, moved| {
-                MoveOne::new(moved).execute(connection).map(|changed| written + changed)
-            })?,
-            DbConnection::Postgres(connection) => MoveAll::new(moved).execute(connection)?,
-        };
-        if written == moved.len() { Ok(()) } else { Err(Error::internal("a locked session has moved")) }
-    }
 }
 
-/// The query, locking its sessions. Only against other writers: inserting a row that refers to one goes on meanwhile.
+/// The query, locking its sessions against other writers.
 #[derive(Clone, Copy, QueryId)]
 struct Locked<Q>(Q);
 
@@ -122,7 +163,7 @@ struct MoveOne {
 }
 
 impl MoveOne {
-    fn new(Moved { session, from }: &Moved) -> Self {
+    fn new(Moved { session, from, .. }: &Moved) -> Self {
         Self {
             id: DbUuid(*session.id.as_bytes()),
             numbers: [
@@ -193,6 +234,10 @@ impl MoveAll {
     }
 }
 
+impl Query for MoveAll {
+    type SqlType = SqlUuid;
+}
+
 impl RunQueryDsl<PgConnection> for MoveAll {}
 
 impl QueryFragment<Pg> for MoveAll {
@@ -220,7 +265,7 @@ impl QueryFragment<Pg> for MoveAll {
         out.push_sql(
             ") as moved (id, judged_at, denied_through, rotated_at, refresh_expires_at, access_expires_by, ended_at, \
              end_reason) where sessions.id = moved.id and sessions.denied_through = moved.judged_at \
-             and sessions.ended_at is null",
+             and sessions.ended_at is null returning sessions.id",
         );
         Ok(())
     }

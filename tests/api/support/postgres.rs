@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::sync::{Mutex, OnceLock};
 
-use super::cluster::{Cluster, bin_dir, next};
+use super::cluster::{bin_dir, next};
+pub use super::cluster::Cluster;
 use super::process::Tokensmith;
 
 static SHARED: OnceLock<Mutex<Cluster>> = OnceLock::new();
