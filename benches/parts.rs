@@ -28,7 +28,7 @@ fn issuer(dir: &TempDir, alg: &str) -> Issuer {
         "SIGNING_ALG" => Some(alg.to_owned()),
         _ => None,
     });
-    let app = App::build(config.unwrap(), Arc::new(SystemClock), Arc::new(SystemEntropy::default())).unwrap();
+    let app = App::build(config.unwrap(), Arc::new(SystemClock), Arc::new(SystemEntropy)).unwrap();
     Issuer::build(app).unwrap().0
 }
 

@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-
 /// The operating system refused to give random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no randomness to be had from the operating system")]
@@ -31,12 +29,12 @@ impl dyn Entropy + '_ {
 }
 
 /// The operating system's generator.
-#[derive(Debug, Default)]
-pub struct SystemEntropy(SystemRandom);
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
-        self.0.fill(bytes).map_err(|_unspecified| NoEntropy)
+        getrandom::fill(bytes).map_err(|_of_the_system| NoEntropy)
     }
 }
 

@@ -42,7 +42,7 @@ impl Data {
         let settings = settings(dir, database_url, &[]);
         let lookup = |name: &str| settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         let config = Config::from_lookup(lookup).unwrap();
-        let app = App::build(config, Arc::new(SystemClock), Arc::new(SystemEntropy::default())).unwrap();
+        let app = App::build(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).unwrap();
         let password = Password::new(&Secret::new(PASSWORD.to_owned())).unwrap();
         let password_hash = app.hasher.hash(&password).unwrap();
         let (issuer, _) = Issuer::build(app).unwrap();

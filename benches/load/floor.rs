@@ -14,7 +14,8 @@ use aws_lc_rs::signature::{
 };
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::cluster::bin_dir;
 use crate::data::{Data, POSTGRES, SQLITE};
@@ -27,7 +28,7 @@ pub fn serve_bare() {
         let jwks_json = jwks_json.clone();
         App::new()
             .route("/healthz", web::get().to(HttpResponse::Ok))
-            .route("/me", web::get().to(async || HttpResponse::Ok().json(identity())))
+            .route("/me", web::get().to(async || HttpResponse::Ok().json(IDENTITY)))
             .route("/jwks", web::get().to(move || std::future::ready(HttpResponse::Ok().body(jwks_json.clone()))))
             .route("/post", web::post().to(async |body: web::Json<Value>| HttpResponse::Ok().json(body)))
     });
@@ -35,16 +36,24 @@ pub fn serve_bare() {
 }
 
 /// As `GET /v1/me` answers.
-fn identity() -> Value {
-    json!({
-        "id": "01a2023f-2f28-79ed-b106-45a516280430",
-        "roles": ["editor"],
-        "session_id": "01a2023f-98a0-7feb-a59f-d643cc35effc",
-        "client_id": "first-party",
-        "authenticated_at": "2026-01-01T00:00:00Z",
-        "expires_at": "2026-01-01T00:05:00Z",
-    })
+#[derive(Serialize)]
+struct Identity {
+    id: &'static str,
+    roles: [&'static str; 1],
+    session_id: &'static str,
+    client_id: &'static str,
+    authenticated_at: &'static str,
+    expires_at: &'static str,
 }
+
+const IDENTITY: Identity = Identity {
+    id: "01a2023f-2f28-79ed-b106-45a516280430",
+    roles: ["editor"],
+    session_id: "01a2023f-98a0-7feb-a59f-d643cc35effc",
+    client_id: "first-party",
+    authenticated_at: "2026-01-01T00:00:00Z",
+    expires_at: "2026-01-01T00:05:00Z",
+};
 
 /// One call of each, in microseconds.
 pub struct Parts {

@@ -153,5 +153,5 @@ fn execute(command: Command) -> Result<(), CliError> {
 }
 
 fn app(config: Config) -> Result<App, CliError> {
-    Ok(App::build(config, Arc::new(SystemClock), Arc::new(SystemEntropy::default()))?)
+    Ok(App::build(config, Arc::new(SystemClock), Arc::new(SystemEntropy))?)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
@@ -54,6 +55,8 @@ impl KeyRing {
         alg: SigningAlg,
         now: Timestamp,
     ) -> Result<(Self, Option<PathBuf>), KeyFileError> {
+        // The crypto library gathers its own randomness for some 40 ms at the first use; no request should wait for it.
+        std::thread::spawn(|| SystemRandom::new().fill(&mut [0]));
         let made = key_file::ensure_key(dir, alg, now)?;
         Ok((Self::load(dir, alg, now)?, made))
     }

@@ -9,7 +9,7 @@ use crate::app::Issuer;
 use crate::error::Error;
 use crate::http::extract::AccessToken;
 use crate::http::problem::Problem;
-use crate::model::id::UserId;
+use crate::model::id::{SessionId, UserId};
 use crate::model::user::User;
 
 /// A user as every answer shows one.
@@ -32,16 +32,27 @@ impl<'a> From<&'a User> for UserView<'a> {
     }
 }
 
+/// What an access token says of its bearer.
+#[derive(Serialize)]
+struct IdentityView<'a> {
+    id: UserId,
+    roles: &'a [String],
+    session_id: SessionId,
+    client_id: &'a str,
+    authenticated_at: String,
+    expires_at: String,
+}
+
 /// `GET /v1/me`: out of the token alone.
 pub(in crate::http) async fn identity(AccessToken(claims): AccessToken) -> HttpResponse {
-    HttpResponse::Ok().json(json!({
-        "id": claims.sub,
-        "roles": claims.roles,
-        "session_id": claims.sid,
-        "client_id": claims.client_id,
-        "authenticated_at": claims.auth_time.to_rfc3339(),
-        "expires_at": claims.exp.to_rfc3339(),
-    }))
+    HttpResponse::Ok().json(IdentityView {
+        id: claims.sub,
+        roles: &claims.roles,
+        session_id: claims.sid,
+        client_id: &claims.client_id,
+        authenticated_at: claims.auth_time.to_rfc3339(),
+        expires_at: claims.exp.to_rfc3339(),
+    })
 }
 
 /// `GET /v1/me/profile`: the user's row as it is now.
