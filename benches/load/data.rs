@@ -11,6 +11,7 @@ use tokensmith::config::Config;
 use tokensmith::entropy::SystemEntropy;
 use tokensmith::model::id::Id;
 use tokensmith::model::session::Session;
+use tokensmith::model::user::User;
 use tokensmith::password::Password;
 use tokensmith::secret::Secret;
 use tokensmith::service::pair::mint;
@@ -104,15 +105,16 @@ impl Data {
         lifetimes.rotated(opened, DENIED_THROUGH, self.rotated_at)
     }
 
-    /// The live refresh tokens of `count` sessions that lie scattered over the whole table, and access tokens for them.
+    /// The live refresh tokens of `count` sessions that lie scattered over the whole table, and access tokens for them. When
+    /// there are fewer sessions, each has several access tokens.
     pub fn tokens(&self, count: u64) -> (Vec<String>, Vec<String>) {
         let user = self.issuer.app.store.read(|tx| tx.find_user(self.session(0).user_id)).unwrap().unwrap();
-        let count = count.min(self.sessions);
+        let distinct = count.min(self.sessions);
         // Neighbours in the sample are far apart in the table; the factor has none in common with a round count.
-        let scattered = |n: u64| n * 7_919 % count * (self.sessions / count);
+        let scattered = |n: u64| n * 7_919 % distinct * (self.sessions / distinct);
         let pair = |n| {
             let session = self.session(scattered(n));
-            let user = tokensmith::model::user::User { id: session.user_id, ..user.clone() };
+            let user = User { id: session.user_id, ..user.clone() };
             let now = SystemClock.now();
             // Minted as at the rotation that the row speaks of, but with an access token that is valid now.
             let session = Session { access_expires_by: now + Seconds(300), ..session };

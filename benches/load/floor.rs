@@ -13,7 +13,8 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
 };
 use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, RunQueryDsl as _, SqliteConnection};
+use diesel::sql_types::Text;
+use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _, SqliteConnection};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -106,6 +107,17 @@ pub fn argon2_rate(length: Duration) -> f64 {
         })
         .collect();
     threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+}
+
+/// Where the server's processes keep their files: an argument of theirs.
+pub fn data_directory(url: &str) -> String {
+    #[derive(QueryableByName)]
+    struct Directory {
+        #[diesel(sql_type = Text)]
+        data_directory: String,
+    }
+    let mut connection = PgConnection::establish(url).unwrap();
+    diesel::sql_query("show data_directory").get_result::<Directory>(&mut connection).unwrap().data_directory
 }
 
 /// Durable compare-and-set updates a second, one in each transaction, by pgbench with 16 clients. `protocol` is pgbench's:

@@ -47,6 +47,9 @@ struct Options {
     /// Leave out SQLite
     #[arg(long)]
     postgres_only: bool,
+    /// Settings of PostgreSQL that differ from its own, as in "-c shared_buffers=4GB"
+    #[arg(long, default_value = "", allow_hyphen_values = true)]
+    postgres_settings: String,
     /// Write the figures here, as JSON
     #[arg(long)]
     json: Option<PathBuf>,

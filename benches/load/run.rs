@@ -11,7 +11,7 @@ use crate::Options;
 use crate::client::{Pace, Seen, VirtualUser, drive};
 use crate::cluster::{Cluster, bin_dir};
 use crate::data::{Data, PASSWORD, settings};
-use crate::floor::{Parts, argon2_rate, postgres_limit, sqlite_limit};
+use crate::floor::{Parts, argon2_rate, data_directory, postgres_limit, sqlite_limit};
 use crate::process::{Server, Used, cpu_of_family};
 use crate::report::{Figures, Ratio, Report};
 use crate::scripts::{Chains, Mixed, Repeat};
@@ -30,7 +30,8 @@ const ONE_PREPARED_UPDATE: &str = "one durable prepared update a transaction";
 struct Engine<'a> {
     name: &'static str,
     url: String,
-    cluster: Option<&'a Cluster>,
+    /// Where its processes keep their files, if it has any of its own.
+    data_dir: Option<String>,
     dir: &'a Path,
 }
 
@@ -48,7 +49,7 @@ pub fn run(options: &Options) -> Report {
         if !options.postgres_only {
             let dir = TempDir::new().unwrap();
             let url = format!("sqlite://{}", dir.path().join("bench.db").display());
-            bench.engine(&Engine { name: "sqlite", url, cluster: None, dir: dir.path() }, sessions);
+            bench.engine(&Engine { name: "sqlite", url, data_dir: None, dir: dir.path() }, sessions);
         }
         if options.sqlite_only {
             continue;
@@ -58,10 +59,11 @@ pub fn run(options: &Options) -> Report {
             continue;
         }
         let dir = TempDir::new().unwrap();
-        // Nothing but the port differs from what Debian installs: every commit is on the disk before it is answered.
-        let cluster = Cluster::start("");
+        // As it is installed, unless told otherwise: every commit is on the disk before it is answered.
+        let cluster = Cluster::start(&options.postgres_settings);
         let url = cluster.create_database("bench", "template0");
-        bench.engine(&Engine { name: "postgresql", url, cluster: Some(&cluster), dir: dir.path() }, sessions);
+        let data_dir = Some(data_directory(&url));
+        bench.engine(&Engine { name: "postgresql", url, data_dir, dir: dir.path() }, sessions);
     }
     bench.report
 }
@@ -108,7 +110,7 @@ impl Bench<'_> {
             return;
         }
         let length = self.length();
-        if engine.cluster.is_none() {
+        if engine.data_dir.is_none() {
             let path = engine.url.trim_start_matches("sqlite://");
             let per_second = sqlite_limit(path, data, length);
             self.keep(Figures { connections: 1, per_second, ..nothing(engine.name, ONE_UPDATE) });
@@ -122,10 +124,10 @@ impl Bench<'_> {
 
     /// What asks no database: measured once.
     fn reads(&mut self, engine: &Engine<'_>, data: &Data) {
-        if engine.cluster.is_some() && !self.options.postgres_only {
+        if engine.data_dir.is_some() && !self.options.postgres_only {
             return;
         }
-        let engine = &Engine { name: "", url: engine.url.clone(), cluster: None, dir: engine.dir };
+        let engine = &Engine { name: "", url: engine.url.clone(), data_dir: None, dir: engine.dir };
         let count = self.options.connections;
         let (_, access_tokens) = data.tokens(1_000);
         let server = self.tokensmith(engine, &[]);
@@ -188,7 +190,7 @@ impl Bench<'_> {
         });
         self.closed(engine, &default, "mixed", mixed.collect());
         drop(default);
-        if engine.cluster.is_none() && self.wants("login flood") {
+        if engine.data_dir.is_none() && self.wants("login flood") {
             let flooded = self.tokensmith(engine, &[]);
             self.closed(engine, &flooded, "login flood", (0..1_000).map(|n| boxed(login(n))).collect());
         }
@@ -284,7 +286,7 @@ impl Bench<'_> {
     }
 
     fn compare_writes(&mut self, engine: &Engine<'_>) {
-        let target = if engine.cluster.is_some() { ">= 1.3" } else { ">= 4" };
+        let target = if engine.data_dir.is_some() { ">= 1.3" } else { ">= 4" };
         self.compare_rates((engine.name, "refresh, strict"), (engine.name, ONE_UPDATE), target);
         self.compare_rates((engine.name, "refresh, strict"), (engine.name, ONE_PREPARED_UPDATE), "");
         let bare = self.figures("", "bare actix-web: POST");
@@ -336,8 +338,7 @@ fn chains_of(tokens: Vec<String>, count: usize) -> Vec<Chains> {
 }
 
 fn database_cpu(engine: &Engine<'_>) -> Duration {
-    let dir = |cluster: &Cluster| cluster.dir.join("data").display().to_string();
-    engine.cluster.map_or(Duration::ZERO, |cluster| cpu_of_family(&dir(cluster)))
+    engine.data_dir.as_deref().map_or(Duration::ZERO, cpu_of_family)
 }
 
 fn nothing(database: &'static str, load: &str) -> Figures {

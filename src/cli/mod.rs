@@ -1,5 +1,6 @@
 //! The command line: `tokensmith serve` and what an operator does beside it.
 
+mod hash;
 mod keys;
 mod logger;
 mod serve;
@@ -40,6 +41,9 @@ enum Command {
     /// Make and list signing keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Password hashing on this machine
+    #[command(subcommand)]
+    Hash(hash::HashCommand),
     /// Delete what is over: expired denials, and sessions that ended longer ago than SESSION_RETENTION
     Purge,
     /// Print the settings in force, secrets hidden; exits with 1 and every problem when they are not valid
@@ -138,6 +142,7 @@ fn execute(command: Command) -> Result<(), CliError> {
         }
         Command::Users(command) => users::run(&app(config)?, command),
         Command::Keys(command) => keys::run(&config, &command),
+        Command::Hash(command) => hash::run(&config, &command),
         Command::Purge => {
             let purged = purge::all(&app(config)?)?;
             println!("deleted {} denials and {} sessions", purged.denials, purged.sessions);

@@ -2,6 +2,7 @@
 //! the environment.
 
 mod database_url;
+mod machine;
 mod parse;
 mod variables;
 
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 pub use database_url::DatabaseUrl;
-pub use parse::MOST_ARGON2_MEMORY_KIB;
+pub use parse::MOST_ARGON2_ITERATIONS;
 pub use variables::{VARIABLES, Variable, env_example};
 
 use crate::clock::Seconds;
@@ -63,6 +64,27 @@ pub struct Argon2Cost {
     pub iterations: u32,
     /// Hashes at the same time.
     pub threads: usize,
+    /// What all hashing together may use, in KiB: half of what the process may.
+    pub budget_kib: u32,
+}
+
+impl Argon2Cost {
+    /// The most memory that a stored hash may ask for in KiB. Other than today's cost, which every thread has memory for,
+    /// such hashes are done one at a time.
+    #[must_use]
+    pub fn most_stored_kib(&self) -> u32 {
+        self.budget_kib.saturating_sub(self.all_threads_kib()).max(self.memory_kib)
+    }
+
+    /// The most memory that each of the threads could have in KiB.
+    #[must_use]
+    pub fn most_memory_kib_of_a_thread(&self) -> u32 {
+        self.budget_kib / u32::try_from(self.threads).unwrap_or(u32::MAX).max(1)
+    }
+
+    fn all_threads_kib(&self) -> u32 {
+        self.memory_kib.saturating_mul(u32::try_from(self.threads).unwrap_or(u32::MAX))
+    }
 }
 
 /// Shape of log lines.

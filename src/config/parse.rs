@@ -1,11 +1,10 @@
 //! Reads each variable, then checks what they mean together.
 
-use std::num::NonZero;
 use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::{Argon2Cost, Config, ConfigProblem, LogFormat, VARIABLES};
+use super::{Argon2Cost, Config, ConfigProblem, LogFormat, VARIABLES, machine};
 use crate::clock::Seconds;
 use crate::model::lifetimes::Lifetimes;
 use crate::model::rotation::Windows;
@@ -13,8 +12,11 @@ use crate::model::rotation::Windows;
 /// OWASP ASVS 5.0 appendix C: argon2id with t=1 needs 47104 KiB, with t=2 19456, with t>=3 12288.
 const WEAKEST_ARGON2: [(u32, u32); 3] = [(1, 47_104), (2, 19_456), (3, 12_288)];
 
-/// 1 GiB: beyond it a typing mistake takes the machine down.
-pub const MOST_ARGON2_MEMORY_KIB: u32 = 1_048_576;
+/// 4 GiB: beyond it a typing mistake is likelier than a wish.
+const MOST_ARGON2_MEMORY_KIB: u32 = 4_194_304;
+
+/// Beyond it a hash takes seconds.
+pub const MOST_ARGON2_ITERATIONS: u32 = 100;
 
 /// Ten years: beyond it a typing mistake is likelier than a wish.
 const LONGEST: Seconds = Seconds(3_650 * 86_400);
@@ -146,7 +148,7 @@ fn lifetimes(reader: &mut Reader<'_>) -> Option<Lifetimes> {
 }
 
 fn argon2(reader: &mut Reader<'_>) -> Option<Argon2Cost> {
-    let iterations = reader.number_between("ARGON2_ITERATIONS", 1, 100);
+    let iterations = reader.number_between("ARGON2_ITERATIONS", 1, MOST_ARGON2_ITERATIONS);
     let memory_kib = reader.number_between("ARGON2_MEMORY_KIB", 1, MOST_ARGON2_MEMORY_KIB);
     let threads = reader.number_between("ARGON2_THREADS", 0, 1_024);
     let (iterations, memory_kib) = (iterations?, memory_kib?);
@@ -154,11 +156,18 @@ fn argon2(reader: &mut Reader<'_>) -> Option<Argon2Cost> {
     if memory_kib < least {
         reader.problem("ARGON2_MEMORY_KIB", format!("must be at least {least} with ARGON2_ITERATIONS={iterations}"));
     }
+    // The other half is for everything else.
+    let budget_kib = u32::try_from(machine::memory_kib() / 2).unwrap_or(u32::MAX);
+    let fitting = usize::try_from(budget_kib / memory_kib.max(1)).unwrap_or(usize::MAX);
     let threads = match usize::try_from(threads?).unwrap_or(0) {
-        0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+        0 => machine::cores().min(fitting).max(1),
         set => set,
     };
-    Some(Argon2Cost { memory_kib, iterations, threads })
+    if threads > fitting {
+        let message = format!("{threads} hashes of {memory_kib} KiB are more than half of the memory that is to be had");
+        reader.problem("ARGON2_MEMORY_KIB", message);
+    }
+    Some(Argon2Cost { memory_kib, iterations, threads, budget_kib })
 }
 
 fn items(text: &str) -> impl Iterator<Item = &str> {

@@ -111,3 +111,10 @@ fn a_duration_of_more_than_ten_years_is_refused() {
         assert_eq!(refused(&[(name, "3651d")]), [name]);
     }
 }
+
+#[test]
+fn hashing_takes_at_most_half_of_the_memory() {
+    assert_eq!(refused(&[("ARGON2_MEMORY_KIB", "4194304"), ("ARGON2_THREADS", "1024")]), ["ARGON2_MEMORY_KIB"]);
+    let argon2 = config(&[]).unwrap().argon2;
+    assert!(u64::from(argon2.memory_kib) * argon2.threads as u64 <= u64::from(argon2.budget_kib));
+}

@@ -45,7 +45,7 @@ pub const VARIABLES: [Variable; 22] = [
     variable(
         "ARGON2_THREADS",
         "0",
-        "Passwords hashed at the same time; each thread keeps its memory. 0: one per core.",
+        "Passwords hashed at the same time; each thread keeps its memory. 0: one per core, as far as half of the memory allows.",
     ),
     variable("CORS_ORIGINS", "", "Origins of browser apps that may call this service, separated by commas; * for any."),
     variable(

@@ -12,7 +12,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use zeroize::Zeroizing;
 
 use super::Password;
-use crate::config::Argon2Cost;
+use crate::config::{Argon2Cost, MOST_ARGON2_ITERATIONS};
 use crate::entropy::{Entropy, NoEntropy};
 
 /// Who may want a hash at the same time, in work or waiting. Each holds a thread of the HTTP server meanwhile, of which
@@ -27,9 +27,6 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const NICENESS: i32 = 10;
 
 const OUTPUT_BYTES: usize = 32;
-
-/// A stored hash that asks for more memory than can be configured is refused rather than paid for.
-const MOST_MEMORY_KIB: u32 = crate::config::MOST_ARGON2_MEMORY_KIB;
 
 /// Why there is no answer about a password.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +55,7 @@ pub struct Verified {
 pub struct Hasher {
     queue: SyncSender<Job>,
     params: Params,
+    most_stored_kib: u32,
     entropy: Arc<dyn Entropy>,
     decoy: String,
     places: Arc<AtomicUsize>,
@@ -104,7 +102,8 @@ impl Hasher {
         let (salt, output): ([u8; 16], [u8; OUTPUT_BYTES]) = (entropy.bytes()?, entropy.bytes()?);
         let decoy = encode(&params, Salt::new(&salt).map_err(unusable)?, &output)?;
         let places = Arc::new(AtomicUsize::new(PLACES));
-        Ok(Self { queue, params, entropy, decoy, places, hashed: AtomicU64::new(0) })
+        let most_stored_kib = cost.most_stored_kib();
+        Ok(Self { queue, params, most_stored_kib, entropy, decoy, places, hashed: AtomicU64::new(0) })
     }
 
     /// Takes a place, before anything that waits is begun.
@@ -143,8 +142,10 @@ impl Hasher {
         if hash.algorithm.as_str() != "argon2id" || hash.version != Some(Version::V0x13.into()) {
             return Err(HashError::Unusable("not argon2id version 19".to_owned()));
         }
-        if params.m_cost() > MOST_MEMORY_KIB {
-            return Err(HashError::Unusable(format!("it asks for {} KiB of memory", params.m_cost())));
+        // What would not fit is refused rather than paid for.
+        if params.m_cost() > self.most_stored_kib || params.t_cost() > MOST_ARGON2_ITERATIONS {
+            let (memory_kib, passes) = (params.m_cost(), params.t_cost());
+            return Err(HashError::Unusable(format!("it asks for {memory_kib} KiB of memory and {passes} passes")));
         }
         let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else {
             return Err(HashError::Unusable("it has no salt or no hash".to_owned()));
@@ -225,7 +226,7 @@ fn encode(params: &Params, salt: Salt, digest: &[u8]) -> Result<String, HashErro
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn unusable(cause: impl ToString) -> HashError {
+pub(super) fn unusable(cause: impl ToString) -> HashError {
     HashError::Unusable(cause.to_string())
 }
 
@@ -236,7 +237,7 @@ mod tests {
     use crate::secret::Secret;
 
     fn hasher(memory_kib: u32) -> Hasher {
-        let cost = Argon2Cost { memory_kib, iterations: 2, threads: 1 };
+        let cost = Argon2Cost { memory_kib, iterations: 2, threads: 1, budget_kib: 8_192 };
         Hasher::start(cost, Arc::new(SeededEntropy::new(1))).unwrap()
     }
 
@@ -263,10 +264,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_hash_beyond_the_memory_budget_is_refused_unpaid() {
-        let stored = hasher(64).hash(&password("a long enough secret")).unwrap().replace("m=64", "m=4000000");
-        let refused = hasher(64).verify(&password("a long enough secret"), Some(&stored));
-        assert!(matches!(refused, Err(HashError::Unusable(_))), "{refused:?}");
+    fn a_stored_hash_beyond_the_budget_of_memory_or_time_is_refused_unpaid() {
+        let stored = hasher(64).hash(&password("a long enough secret")).unwrap();
+        for beyond in [stored.replace("m=64", "m=8193"), stored.replace("t=2", "t=4000000000")] {
+            let refused = hasher(64).verify(&password("a long enough secret"), Some(&beyond));
+            assert!(matches!(refused, Err(HashError::Unusable(_))), "{refused:?}");
+        }
     }
 
     #[test]

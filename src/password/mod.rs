@@ -1,10 +1,12 @@
 //! Passwords: what may be one, and how they are hashed.
 
+mod calibrate;
 mod hasher;
 mod policy;
 
 use unicode_normalization::UnicodeNormalization as _;
 
+pub use calibrate::{Calibrated, calibrate};
 pub use hasher::{HashError, Hasher, Place, Verified};
 pub use policy::{PasswordProblem, check};
 

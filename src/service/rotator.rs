@@ -300,3 +300,7 @@ impl From<Refusal> for Error {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "rotator_tests.rs"]
+mod tests;

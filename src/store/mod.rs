@@ -48,6 +48,12 @@ impl WriteTx<'_> {
     pub fn reading(&mut self) -> ReadTx<'_> {
         ReadTx(self.0)
     }
+
+    /// Any statement: how a test makes what the service never would.
+    #[cfg(test)]
+    pub(crate) fn execute(&mut self, statement: &str) -> Result<(), Error> {
+        Ok(diesel::connection::SimpleConnection::batch_execute(self.0, statement)?)
+    }
 }
 
 /// A connection to read with.
@@ -59,24 +65,24 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] when no connection can be made.
     pub fn open(config: &Config) -> Result<Self, Error> {
-        let manager = || Manager::new(config.database.clone());
+        let manager = |writes| Manager::new(config.database.clone(), writes);
         // The first connection is made outside the pool: the pool hides why it failed.
-        r2d2::ManageConnection::connect(&manager()).map_err(unavailable)?;
-        let pool = |size: u32| {
+        r2d2::ManageConnection::connect(&manager(false)).map_err(unavailable)?;
+        let pool = |size: u32, writes: bool| {
             r2d2::Pool::builder()
                 .max_size(size)
                 .min_idle(Some(0))
                 .connection_timeout(POOL_TIMEOUT)
                 .test_on_check_out(false)
                 .error_handler(Box::new(r2d2::NopErrorHandler))
-                .build_unchecked(manager())
+                .build_unchecked(manager(writes))
         };
-        let readers = pool(config.database_pool_size);
+        let readers = pool(config.database_pool_size, false);
         let writers = match config.database {
-            DatabaseUrl::Sqlite(_) => pool(1),
+            DatabaseUrl::Sqlite(_) => pool(1, true),
             DatabaseUrl::Postgres(_) => readers.clone(),
         };
-        Ok(Self { readers, writers, follower: pool(1) })
+        Ok(Self { readers, writers, follower: pool(1, false) })
     }
 
     /// Reads.

@@ -10,6 +10,8 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use tokensmith::config::Config;
+
 use crate::support::process::{Finished, Tokensmith};
 use crate::support::{Engine, PASSWORD};
 
@@ -264,4 +266,17 @@ fn a_new_database_file_is_for_its_owner_only() {
         let entry = entry.unwrap();
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.path());
     }
+}
+
+#[test]
+fn hash_calibrate_prints_settings_that_are_valid_and_as_costly_as_was_asked_for() {
+    let command = Tokensmith::new();
+    let found = command.run(&["hash", "calibrate", "--milliseconds", "60"]);
+    assert!(found.success());
+    let settings: Vec<(&str, &str)> = found.stdout.lines().filter_map(|line| line.split_once('=')).collect();
+    let find = |name: &str| settings.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let config = Config::from_lookup(find).unwrap();
+    assert!(config.argon2.iterations >= 2 && config.argon2.memory_kib >= 19_456, "{settings:?}");
+    assert_eq!(settings.len(), 2);
+    assert_eq!(command.run(&["hash", "calibrate", "--milliseconds", "0"]).status.code(), Some(2));
 }

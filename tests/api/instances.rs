@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::process::{Serving, Tokensmith};
@@ -10,13 +11,14 @@ use crate::tokens_refresh::refresh_in_parallel;
 
 both_engines!(
     sixty_four_parallel_refreshes_across_two_instances_are_one_rotation,
+    two_instances_that_refresh_the_same_sessions_at_once_neither_fork_nor_wait_for_each_other,
     what_one_instance_denies_the_other_refuses_within_two_seconds,
     two_instances_that_start_on_nothing_agree_on_the_key_and_the_first_admin,
 );
 
 struct Two {
     _dir: TempDir,
-    _commands: [Tokensmith; 2],
+    commands: [Tokensmith; 2],
     servers: [Serving; 2],
 }
 
@@ -24,11 +26,13 @@ fn two(engine: Engine) -> Two {
     let dir = TempDir::new().unwrap();
     let url = engine.new_database(&dir);
     let keys = dir.path().join("keys").display().to_string();
-    let commands = [0, 1].map(|_| Tokensmith::new().env("DATABASE_URL", &url).env("KEYS_DIR", &keys));
+    // No settle window: each round is a rotation.
+    let command = || Tokensmith::new().env("DATABASE_URL", &url).env("KEYS_DIR", &keys).env("REFRESH_SETTLE_WINDOW", "0s");
+    let commands = [command(), command()];
     let create = ["users", "create", "ada", "--role", "admin", "--password-stdin"];
     assert!(commands[0].run_with_input(&create, PASSWORD).success());
     let servers = [commands[0].serve(), commands[1].serve()];
-    Two { _dir: dir, _commands: commands, servers }
+    Two { _dir: dir, commands, servers }
 }
 
 fn sixty_four_parallel_refreshes_across_two_instances_are_one_rotation(engine: Engine) {
@@ -39,6 +43,48 @@ fn sixty_four_parallel_refreshes_across_two_instances_are_one_rotation(engine: E
     assert_eq!(answers.len(), 64);
     assert!(answers.iter().all(|answer| answer["refresh_token"] == answers[0]["refresh_token"]));
     assert!(answers.iter().all(|answer| answer["refresh_generation"] == 2));
+}
+
+/// Each round sends the live token of every session to both instances at the same time, so that their batches overlap in
+/// every order, while one user's sessions are ended.
+fn two_instances_that_refresh_the_same_sessions_at_once_neither_fork_nor_wait_for_each_other(engine: Engine) {
+    let two = two(engine);
+    let login = || two.servers[0].client().login("ada", PASSWORD).ok();
+    let mut tokens: Vec<Value> = (0..12).map(|_| login()["refresh_token"].clone()).collect();
+    for round in 2..6 {
+        let ask = |token: &Value| {
+            let send = |server: &Serving| {
+                let (client, token) = (server.client(), token.clone());
+                std::thread::spawn(move || client.refresh(&token).ok())
+            };
+            [send(&two.servers[0]), send(&two.servers[1])]
+        };
+        let asked: Vec<_> = tokens.iter().map(ask).collect();
+        tokens = asked
+            .into_iter()
+            .map(|threads| {
+                let [one, other] = threads.map(|thread| thread.join().unwrap());
+                assert_eq!(one["refresh_token"], other["refresh_token"]);
+                assert_eq!(one["refresh_generation"], round);
+                one["refresh_token"].clone()
+            })
+            .collect();
+    }
+    let refreshing: Vec<_> = tokens
+        .iter()
+        .zip(two.servers.iter().cycle())
+        .map(|(token, server)| {
+            let (client, token) = (server.client(), token.clone());
+            std::thread::spawn(move || client.refresh(&token))
+        })
+        .collect();
+    assert!(two.commands[0].run(&["users", "disable", "ada"]).success());
+    for answer in refreshing.into_iter().map(|thread| thread.join().unwrap()) {
+        assert!(answer.status == 200 || answer.json()["code"] == "session_ended", "{answer:?}");
+    }
+    for token in &tokens {
+        two.servers[1].client().refresh(token).problem(401, "session_ended");
+    }
 }
 
 fn what_one_instance_denies_the_other_refuses_within_two_seconds(engine: Engine) {

@@ -9,6 +9,7 @@ both_engines!(
     without_a_token_the_challenge_names_no_error,
     a_header_that_is_not_one_bearer_token_is_a_bad_request,
     a_refresh_token_is_no_access_token,
+    a_token_that_was_accepted_before_is_refused_once_it_is_revoked_or_has_expired,
 );
 
 fn me_is_answered_from_the_token_alone(engine: Engine) {
@@ -75,4 +76,21 @@ fn a_refresh_token_is_no_access_token(engine: Engine) {
     let answer = app.get_as("/v1/me", pair["refresh_token"].as_str().unwrap());
     answer.problem(401, "token_wrong_type");
     assert!(answer.header("www-authenticate").contains(r#"error="invalid_token""#), "{answer:?}");
+}
+
+/// Its signature is not checked again, everything else is.
+fn a_token_that_was_accepted_before_is_refused_once_it_is_revoked_or_has_expired(engine: Engine) {
+    let app = TestApp::start(engine);
+    let [revoked, expired] = [app.logged_in("ada"), app.login("ada", PASSWORD).ok()];
+    for _ in 0..3 {
+        assert_eq!((app.me(&revoked).status, app.me(&expired).status), (200, 200));
+    }
+    app.revoke(&revoked["access_token"]);
+    app.me(&revoked).problem(401, "token_revoked");
+    app.advance(299);
+    assert_eq!(app.me(&expired).status, 200);
+    app.advance(1);
+    app.me(&expired).problem(401, "token_expired");
+    app.advance(-600);
+    app.me(&expired).problem(401, "token_not_yet_valid");
 }

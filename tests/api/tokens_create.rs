@@ -125,7 +125,7 @@ fn a_label_that_is_too_long_is_refused_and_no_session_is_made(engine: Engine) {
 fn a_hash_with_old_parameters_is_renewed_at_login(engine: Engine) {
     let app = TestApp::start(engine);
     app.create_user("ada", &[]);
-    let old = Argon2Cost { memory_kib: 128, iterations: 1, threads: 1 };
+    let old = Argon2Cost { memory_kib: 128, iterations: 1, threads: 1, budget_kib: 8_192 };
     let hasher = Hasher::start(old, Arc::new(SeededEntropy::new(9))).unwrap();
     let hash = hasher.hash(&Password::new(&Secret::new(PASSWORD.to_owned())).unwrap()).unwrap();
     app.execute(&format!("update users set password_hash = '{hash}'"));

@@ -27,7 +27,7 @@ use super::client::Client;
 use super::postgres;
 
 pub const PASSWORD: &str = "correct horse battery staple";
-const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, iterations: 1, threads: 2 };
+const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, iterations: 1, threads: 2, budget_kib: 8_192 };
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

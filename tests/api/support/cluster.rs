@@ -31,7 +31,6 @@ finish
 /// A cluster and the shell that keeps it.
 pub struct Cluster {
     port: u16,
-    pub dir: PathBuf,
     commands: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
     _supervisor: Child,
@@ -59,7 +58,7 @@ impl Cluster {
         let mut supervisor = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let commands = supervisor.stdin.take().unwrap();
         let answers = BufReader::new(supervisor.stdout.take().unwrap()).lines();
-        let mut cluster = Self { port, dir, commands, answers, _supervisor: supervisor };
+        let mut cluster = Self { port, commands, answers, _supervisor: supervisor };
         cluster.expect("made");
         cluster.tell("start", "started");
         cluster

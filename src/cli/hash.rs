@@ -1,0 +1,37 @@
+//! `tokensmith hash`.
+
+use std::num::NonZero;
+use std::time::Duration;
+
+use clap::Subcommand;
+
+use super::CliError;
+use crate::config::Config;
+use crate::error::Error;
+use crate::password::calibrate;
+
+#[derive(Subcommand)]
+pub(super) enum HashCommand {
+    /// Measure password hashing on this machine and print the settings that fit a target time
+    Calibrate {
+        /// How long one hash may take while ARGON2_THREADS of them run, in milliseconds
+        #[arg(long, default_value = "50")]
+        milliseconds: NonZero<u16>,
+    },
+}
+
+pub(super) fn run(config: &Config, command: &HashCommand) -> Result<(), CliError> {
+    let HashCommand::Calibrate { milliseconds } = command;
+    let target = Duration::from_millis(milliseconds.get().into());
+    let threads = config.argon2.threads;
+    let found = calibrate(threads, config.argon2.most_memory_kib_of_a_thread(), target).map_err(Error::from)?;
+    let milliseconds = found.duration.as_secs_f64() * 1_000.0;
+    let mib = u64::from(found.memory_kib) * u64::try_from(threads).unwrap_or(u64::MAX) / 1_024;
+    let logins = std::iter::repeat_n(1.0 / found.duration.as_secs_f64(), threads).sum::<f64>();
+    println!("# One hash takes {milliseconds:.1} ms while {threads} run: {logins:.0} logins a second, {mib} MiB of memory.");
+    if found.duration > target {
+        println!("# That is more than was asked for, and the least that is allowed.");
+    }
+    println!("ARGON2_MEMORY_KIB={}\nARGON2_ITERATIONS={}", found.memory_kib, found.iterations);
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! The rotator's batches, made by hand: which requests share one is known here, as it is not over HTTP.
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::app::{App, Issuer};
+use crate::clock::ManualClock;
+use crate::config::{Argon2Cost, Config};
+use crate::entropy::SeededEntropy;
+use crate::jwt::Audience;
+use crate::model::session::Device;
+use crate::secret::Secret;
+use crate::service::users::{self, NewUser};
+
+const NOW: Timestamp = Timestamp(1_800_000_000);
+
+/// An empty database with two users.
+struct House {
+    _dir: TempDir,
+    issuer: Issuer,
+    users: [User; 2],
+}
+
+impl House {
+    fn new(vars: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        let config = Config::from_lookup(|name| match name {
+            "DATABASE_URL" => Some(format!("sqlite://{}", path("test.db"))),
+            "KEYS_DIR" => Some(path("keys")),
+            _ => vars.iter().find(|(var, _)| *var == name).map(|(_, value)| (*value).to_owned()),
+        });
+        let mut config = config.unwrap();
+        config.argon2 = Argon2Cost { memory_kib: 64, iterations: 1, threads: 1, budget_kib: 64 };
+        let app = App::build(config, Arc::new(ManualClock::new(NOW)), Arc::new(SeededEntropy::new(1))).unwrap();
+        let password = Secret::new("correct horse battery staple".to_owned());
+        let user = |username| {
+            users::create(&app, &NewUser { username, email: None, roles: &[], password: &password }).unwrap()
+        };
+        let users = [user("ada"), user("bob")];
+        Self { _dir: dir, issuer: Issuer::build(app).unwrap().0, users }
+    }
+
+    fn open(&self, user: &User) -> Session {
+        let app = &self.issuer.app;
+        let id = SessionId::generate(NOW, &*app.entropy).unwrap();
+        let session = app.config.lifetimes.opened(id, user.id, NOW);
+        app.store.write(|tx| tx.insert_session(&session, &Device::default())).unwrap();
+        session
+    }
+
+    fn batches(&self) -> Batches {
+        let Issuer { app, denied, .. } = &self.issuer;
+        let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
+        Batches { store, denied: Arc::clone(denied), clock, lifetimes: app.config.lifetimes }
+    }
+
+    /// Answers sessions' tokens, by generation, in one batch.
+    fn refresh_together(&self, presented: &[(Session, i64)]) -> Vec<Result<Live, Error>> {
+        let (jobs, answers): (Vec<_>, Vec<_>) = presented.iter().map(|(session, g)| job(session, *g)).unzip();
+        self.batches().answer(jobs);
+        answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect()
+    }
+
+    fn row(&self, session: &Session) -> Session {
+        self.issuer.app.store.read(|tx| tx.find_session(session.id)).unwrap().unwrap().0
+    }
+
+    fn execute(&self, statement: &str) {
+        self.issuer.app.store.write(|tx| tx.execute(statement)).unwrap();
+    }
+}
+
+type Answer = oneshot::Receiver<Result<Live, Error>>;
+
+fn job(session: &Session, generation: i64) -> (Job, Answer) {
+    let claims = RefreshClaims {
+        iss: String::new(),
+        sub: session.user_id,
+        aud: Audience::One(String::new()),
+        iat: session.rotated_at,
+        exp: session.refresh_expires_at,
+        sid: session.id,
+        generation,
+        jti: String::new(),
+        client_id: String::new(),
+    };
+    let (reply, answer) = oneshot::channel();
+    (Job { claims, queued_at: Instant::now(), reply }, answer)
+}
+
+#[test]
+fn each_of_a_batch_is_judged_as_the_ones_before_it_have_left_the_row() {
+    let house = House::new(&[]);
+    let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
+    let answers = house.refresh_together(&[(ada, 1), (bob, 1), (ada, 1), (ada, 2)]);
+    let sessions: Vec<Session> = answers.iter().map(|answer| answer.as_ref().unwrap().0).collect();
+    assert_eq!(sessions.iter().map(Session::live_generation).collect::<Vec<_>>(), [2, 2, 2, 2]);
+    assert_eq!(answers[1].as_ref().unwrap().1.username, house.users[1].username);
+    assert_eq!(house.row(&ada), sessions[0]);
+    assert_eq!(house.row(&bob), sessions[1]);
+}
+
+#[test]
+fn reuse_within_a_batch_ends_that_session_denies_it_and_leaves_the_others() {
+    let house = House::new(&[("REFRESH_SETTLE_WINDOW", "0s"), ("REFRESH_RETRY_WINDOW", "0s")]);
+    let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
+    let answers = house.refresh_together(&[(ada, 1), (ada, 1), (bob, 1), (ada, 2)]);
+    assert_eq!(answers[0].as_ref().unwrap().0.live_generation(), 2);
+    assert!(matches!(answers[1], Err(Error::RefreshTokenReused)), "{:?}", answers[1]);
+    assert_eq!(answers[2].as_ref().unwrap().0.live_generation(), 2);
+    assert!(matches!(answers[3], Err(Error::SessionEnded(EndReason::Reuse))), "{:?}", answers[3]);
+    assert_eq!(house.row(&ada).end, Some(End { at: NOW, reason: EndReason::Reuse }));
+    assert_eq!(house.row(&bob).end, None);
+    let denials = house.issuer.app.store.read(|tx| tx.list_denials(Timestamp(0), NOW)).unwrap();
+    assert_eq!(denials.len(), 1, "{denials:?}");
+}
+
+#[test]
+fn a_damaged_row_and_an_unknown_session_fail_nobody_else() {
+    let house = House::new(&[]);
+    let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
+    house.execute("update users set roles = 'no,role' where username = 'ada'");
+    let gone = Session { id: SessionId::from_bytes([7; 16]), ..bob };
+    let answers = house.refresh_together(&[(ada, 1), (gone, 1), (bob, 1)]);
+    assert!(matches!(answers[0], Err(Error::Internal(_))), "{:?}", answers[0]);
+    assert!(matches!(answers[1], Err(Error::SessionUnknown)), "{:?}", answers[1]);
+    assert_eq!(answers[2].as_ref().unwrap().0.live_generation(), 2);
+    assert_eq!(house.row(&bob).denied_through, 1);
+}
+
+#[test]
+fn a_batch_that_cannot_be_written_fails_each_of_its_members_and_writes_nothing() {
+    let house = House::new(&[]);
+    let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
+    house.execute(
+        "create trigger broken before update on sessions when new.user_id = \
+         (select id from users where username = 'bob') begin select raise(abort, 'the disk is full'); end",
+    );
+    for answer in house.refresh_together(&[(ada, 1), (bob, 1)]) {
+        assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
+    }
+    assert_eq!([house.row(&ada), house.row(&bob)], [ada, bob]);
+}
+
+#[test]
+fn who_has_waited_too_long_is_told_to_come_back_and_nothing_is_rotated() {
+    let house = House::new(&[]);
+    let ada = house.open(&house.users[0]);
+    let (mut late, mut answer) = job(&ada, 1);
+    late.queued_at = Instant::now().checked_sub(DEADLINE * 2).unwrap();
+    house.batches().answer(vec![late]);
+    assert!(matches!(answer.try_recv().unwrap(), Err(Error::Overloaded { .. })));
+    assert_eq!(house.row(&ada).denied_through, 0);
+}
+
+#[test]
+fn what_waits_is_taken_together_up_to_a_bound_and_beyond_the_queue_is_refused() {
+    let house = House::new(&[]);
+    let ada = house.open(&house.users[0]);
+    let waiting = Waiting::default();
+    let _answers: Vec<Answer> = (0..MOST_WAITING)
+        .map(|_| {
+            let (job, answer) = job(&ada, 1);
+            waiting.add(job).unwrap();
+            answer
+        })
+        .collect();
+    assert!(matches!(waiting.add(job(&ada, 1).0), Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER })));
+    assert_eq!(waiting.take().unwrap().len(), MOST_IN_A_BATCH);
+    waiting.add(job(&ada, 1).0).unwrap();
+}
+
+#[test]
+fn a_rotator_that_ends_answers_what_still_waits() {
+    let waiting = Waiting::default();
+    let house = House::new(&[]);
+    waiting.add(job(&house.open(&house.users[0]), 1).0).unwrap();
+    waiting.lock().closed = true;
+    assert_eq!(waiting.take().unwrap().len(), 1);
+    assert!(waiting.take().is_none());
+}
