@@ -109,10 +109,23 @@ def check_frontend(tools, password):
     print("README's frontend code logs in, refreshes once for two requests, and logs out")
 
 
+def check_benchmarks():
+    """README's benchmarks, for a second each: that they run and nothing fails, not how fast it is."""
+    short = {"--seconds 5": "--seconds 1", "10000,1000000,10000000": "--seconds 1 1000,2000", "parts": "parts -- --test"}
+    script = BLOCKS["bench"]
+    for long, shorter in short.items():
+        assert long in script, f"README's benchmarks have no {long}"
+        script = script.replace(long, shorter)
+    measured = shell(script.replace("--growth --seconds 1", "--seconds 1 --growth"))
+    for load in ["| refresh, strict | sqlite |", "| refresh, strict | postgresql |", "2000 sessions | postgresql"]:
+        assert load in measured, f"the benchmark did not measure {load}"
+    print("README's benchmarks run")
+
+
 def main():
     made = [ROOT / "data", *(ROOT / "keys").glob("*.pem"), *(ROOT / "keys").glob(".lock")]
     assert not any(path.exists() for path in made), f"this wants a clean clone; there is {made}"
-    assert BLOCKS.keys() == {"start", "test", "login", "fetch", "python", "node", "calls", "operate"}, BLOCKS.keys()
+    assert BLOCKS.keys() == {"start", "test", "login", "fetch", "python", "node", "calls", "operate", "bench"}, BLOCKS.keys()
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
         commands = verifiers(tools)
@@ -130,6 +143,7 @@ def main():
             print("README's commands work")
         finally:
             service.stop()
+        check_benchmarks()
         for alg in ["EdDSA", "RS256"]:
             with tempfile.TemporaryDirectory() as empty:
                 service = Service(f"exec {ROOT}/target/release/tokensmith", empty, {"SIGNING_ALG": alg})

@@ -28,17 +28,29 @@ pub enum Pace {
 /// What a load has seen.
 #[derive(Default)]
 pub struct Seen {
-    /// Of the requests that were answered with 2xx, in microseconds, sorted.
+    /// Of the requests that were answered with 2xx, in microseconds.
     pub latencies: Vec<u32>,
     /// The other answers, by status; 0 for none.
     pub failures: BTreeMap<u16, u64>,
 }
 
 impl Seen {
-    /// The latency that this part of the requests stays below, in milliseconds.
-    pub fn percentile(&self, part: f64) -> f64 {
+    /// The latencies that these parts of the requests stay below, in milliseconds.
+    pub fn percentiles<const N: usize>(&mut self, parts: [f64; N]) -> [f64; N] {
+        self.latencies.sort_unstable();
+        parts.map(|part| self.percentile(part))
+    }
+
+    fn percentile(&self, part: f64) -> f64 {
         let rank = (self.latencies.len() as f64 * part) as usize;
         self.latencies.get(rank.min(self.latencies.len().saturating_sub(1))).map_or(0.0, |us| f64::from(*us) / 1_000.0)
+    }
+
+    pub fn add(&mut self, other: Self) {
+        self.latencies.extend(other.latencies);
+        for (status, count) in other.failures {
+            *self.failures.entry(status).or_default() += count;
+        }
     }
 
     pub fn failed(&self) -> u64 {
@@ -93,13 +105,9 @@ pub async fn drive(
     let (mut all, mut users) = (Seen::default(), Vec::new());
     for task in tasks {
         let (seen, user) = task.await.unwrap();
-        all.latencies.extend(seen.latencies);
-        for (status, count) in seen.failures {
-            *all.failures.entry(status).or_default() += count;
-        }
+        all.add(seen);
         users.push(user);
     }
-    all.latencies.sort_unstable();
     (all, users)
 }
 

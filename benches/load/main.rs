@@ -72,4 +72,6 @@ fn main() {
     if let Some(path) = &options.json {
         std::fs::write(path, report.json()).unwrap();
     }
+    let failed = report.failures();
+    assert!(failed.is_empty(), "requests failed: {failed:?}");
 }

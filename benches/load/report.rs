@@ -43,6 +43,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// The loads with requests that were not answered as they should be. That a flood is turned away in part is right.
+    pub fn failures(&self) -> Vec<(&str, u64)> {
+        let failed = self.loads.iter().filter(|row| row.failed > 0 && !row.load.contains("flood"));
+        failed.map(|row| (row.load.as_str(), row.failed)).collect()
+    }
+
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap()
     }

@@ -23,6 +23,13 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// Both windows 0: every refresh is a rotation, and durable when it is answered.
 const STRICT: [(&str, &str); 2] = [("REFRESH_SETTLE_WINDOW", "0s"), ("REFRESH_RETRY_WINDOW", "0s")];
 
+/// So often are loads that are compared with each other measured in turn: what else the machine does meets them alike.
+const ROUNDS: u32 = 3;
+
+const BARE_ME: &str = "bare actix-web: GET as /v1/me";
+const BARE_JWKS: &str = "bare actix-web: GET as JWKS";
+const BARE_POST: &str = "bare actix-web: POST";
+const NEW_TOKENS: &str = "GET /v1/me, new token each, no access log";
 const ONE_UPDATE: &str = "one durable update a transaction";
 const ONE_PREPARED_UPDATE: &str = "one durable prepared update a transaction";
 
@@ -140,21 +147,24 @@ impl Bench<'_> {
             let of = |n: usize| &access_tokens[n % access_tokens.len()..][..1];
             (0..count).map(|n| boxed(Repeat::get_as("/v1/me", of(n)))).collect()
         };
-        self.closed(engine, &bare, "bare actix-web: GET as /v1/me", same("/me"));
-        self.closed(engine, &server, "GET /v1/me, same token", own());
-        self.closed(engine, &quiet, "GET /v1/me, same token, no access log", own());
-        if self.wants("GET /v1/me, new token each") {
-            let fresh = data.tokens(self.options.seconds * 40_000 + 20_000).1;
-            let each = fresh.len() / count;
-            let users = fresh.chunks(each).take(count).map(|tokens| boxed(Repeat::get_as("/v1/me", tokens))).collect();
-            self.closed(engine, &quiet, "GET /v1/me, new token each, no access log", users);
-        }
-        self.closed(engine, &bare, "bare actix-web: GET as JWKS", same("/jwks"));
-        self.closed(engine, &server, "GET JWKS", same("/.well-known/jwks.json"));
-        self.closed(engine, &quiet, "GET JWKS, no access log", same("/.well-known/jwks.json"));
+        // Of these tokens none comes twice: so many are more than a connection can send.
+        let each = usize::try_from(self.options.seconds + 1).unwrap() * 40_000 / count;
+        let fresh = if self.wants(NEW_TOKENS) { data.tokens((each * count) as u64).1 } else { vec![String::new(); count] };
+        let fresh = fresh.chunks(fresh.len() / count).map(|tokens| boxed(Repeat::get_as("/v1/me", tokens))).collect();
         let body = r#"{"refresh_token":"#.to_owned() + &format!("{:?}}}", access_tokens[0]);
         let posts = (0..count).map(|_| boxed(Repeat::post("/post", &body))).collect();
-        self.closed(engine, &bare, "bare actix-web: POST", posts);
+        let loads = vec![
+            (&bare, BARE_ME, same("/me")),
+            (&server, "GET /v1/me, same token", own()),
+            (&quiet, "GET /v1/me, same token, no access log", own()),
+            (&bare, BARE_JWKS, same("/jwks")),
+            (&server, "GET JWKS", same("/.well-known/jwks.json")),
+            (&quiet, "GET JWKS, no access log", same("/.well-known/jwks.json")),
+            (&quiet, "GET /healthz, no access log", same("/healthz")),
+            (&quiet, NEW_TOKENS, fresh),
+            (&bare, BARE_POST, posts),
+        ];
+        self.measure(engine, Pace::Closed, ROUNDS, loads);
         self.compare_reads();
     }
 
@@ -205,15 +215,16 @@ impl Bench<'_> {
         }
         let logins: Users = (0..64).map(|n| boxed(Repeat::login(&data.username(n), PASSWORD))).collect();
         let (address, length, count) = (server.address, self.length(), refreshing.len());
-        let (before, database_before) = (server.used(), database_cpu(engine));
+        let (cpu, database_cpu) = (server.used().cpu, database_cpu(engine));
         let ((seen, _), (logged_in, _)) = self.runtime.block_on(async {
             let refreshing = tokio::spawn(drive(address, Pace::Open(rate), length, refreshing));
             let logging_in = tokio::spawn(drive(address, Pace::Closed, length, logins));
             (refreshing.await.unwrap(), logging_in.await.unwrap())
         });
         println!("  meanwhile {} logins, {} refused", logged_in.latencies.len(), logged_in.failed());
-        let used = (before, server.used(), database_cpu(engine) - database_before);
-        self.keep(figures(engine.name, load, count, length, &seen, used));
+        let mut sum = Sum::default();
+        sum.add(seen, server.used().cpu - cpu, self::database_cpu(engine) - database_cpu, length);
+        self.keep(sum.figures(engine.name, load, count, server.used()));
     }
 
     fn closed(&mut self, engine: &Engine<'_>, server: &Server, load: &str, users: Users) -> Users {
@@ -225,16 +236,35 @@ impl Bench<'_> {
     }
 
     fn load(&mut self, engine: &Engine<'_>, server: &Server, load: &str, users: Users, pace: Pace) -> Users {
-        if !self.wants(load) {
-            return users;
+        self.measure(engine, pace, 1, vec![(server, load, users)]).pop().unwrap()
+    }
+
+    /// Measures loads in turn, after a round that only warms up; gives the users back.
+    fn measure(&mut self, engine: &Engine<'_>, pace: Pace, rounds: u32, loads: Vec<(&Server, &str, Users)>) -> Vec<Users> {
+        let mut measured: Vec<_> = loads.into_iter().map(|(server, load, users)| (server, load, users, Sum::default())).collect();
+        for round in 0..=rounds {
+            let length = if round == 0 { WARM_UP } else { self.length() / rounds };
+            for (server, load, users, sum) in &mut measured {
+                if !self.wants(load) {
+                    continue;
+                }
+                let (cpu, database_cpu) = (server.used().cpu, database_cpu(engine));
+                let driven = drive(server.address, pace, length, std::mem::take(users));
+                let (seen, done) = self.runtime.block_on(driven);
+                *users = done;
+                if round > 0 {
+                    sum.add(seen, server.used().cpu - cpu, self::database_cpu(engine) - database_cpu, length);
+                }
+            }
         }
-        let count = users.len();
-        let (_, users) = self.runtime.block_on(drive(server.address, pace, WARM_UP, users));
-        let (before, database_before) = (server.used(), database_cpu(engine));
-        let (seen, users) = self.runtime.block_on(drive(server.address, pace, self.length(), users));
-        let used = (before, server.used(), database_cpu(engine) - database_before);
-        self.keep(figures(engine.name, load, count, self.length(), &seen, used));
-        users
+        let mut all = Vec::new();
+        for (server, load, users, sum) in measured {
+            if self.wants(load) {
+                self.keep(sum.figures(engine.name, load, users.len(), server.used()));
+            }
+            all.push(users);
+        }
+        all
     }
 
     fn keep(&mut self, figures: Figures) {
@@ -269,14 +299,13 @@ impl Bench<'_> {
     }
 
     fn compare_reads(&mut self) {
-        let (me, jwks) = ("bare actix-web: GET as /v1/me", "bare actix-web: GET as JWKS");
         for load in ["GET /v1/me, same token", "GET /v1/me, same token, no access log"] {
-            self.compare_rates(("", load), ("", me), ">= 0.90");
+            self.compare_rates(("", load), ("", BARE_ME), ">= 0.90");
         }
         for load in ["GET JWKS", "GET JWKS, no access log"] {
-            self.compare_rates(("", load), ("", jwks), ">= 0.95");
+            self.compare_rates(("", load), ("", BARE_JWKS), ">= 0.95");
         }
-        if let (Some(new), Some(bare)) = (self.figures("", "GET /v1/me, new token each, no access log"), self.figures("", me))
+        if let (Some(new), Some(bare)) = (self.figures("", NEW_TOKENS), self.figures("", BARE_ME))
         {
             let verify = Parts::measure(self.length() / 5).es256_verify;
             let of = format!("{:.0} us; {:.0} us + 1.15 x {verify:.0} us", new.server_cpu_us, bare.server_cpu_us);
@@ -289,7 +318,7 @@ impl Bench<'_> {
         let target = if engine.data_dir.is_some() { ">= 1.3" } else { ">= 4" };
         self.compare_rates((engine.name, "refresh, strict"), (engine.name, ONE_UPDATE), target);
         self.compare_rates((engine.name, "refresh, strict"), (engine.name, ONE_PREPARED_UPDATE), "");
-        let bare = self.figures("", "bare actix-web: POST");
+        let bare = self.figures("", BARE_POST);
         if let (Some(refresh), Some(bare)) = (self.figures(engine.name, "refresh, strict"), bare) {
             let Parts { es256_sign, hmac, .. } = Parts::measure(self.length() / 5);
             let floor = es256_sign + 2.0 * hmac + bare.server_cpu_us;
@@ -359,27 +388,40 @@ fn nothing(database: &'static str, load: &str) -> Figures {
     }
 }
 
-fn figures(
-    database: &'static str,
-    load: &str,
-    connections: usize,
+/// What the rounds of a load have seen and used.
+#[derive(Default)]
+struct Sum {
+    seen: Seen,
+    cpu: Duration,
+    database_cpu: Duration,
     length: Duration,
-    seen: &Seen,
-    (before, after, database_cpu): (Used, Used, Duration),
-) -> Figures {
-    let answers = seen.latencies.len() as f64 + seen.failed() as f64;
-    Figures {
-        connections,
-        per_second: seen.latencies.len() as f64 / length.as_secs_f64(),
-        p50_ms: seen.percentile(0.50),
-        p95_ms: seen.percentile(0.95),
-        p99_ms: seen.percentile(0.99),
-        failed: seen.failed(),
-        server_cpu_us: (after.cpu - before.cpu).as_secs_f64() * 1e6 / answers,
-        database_cpu_us: database_cpu.as_secs_f64() * 1e6 / answers,
-        rss_mib: after.rss_mib,
-        peak_rss_mib: after.peak_rss_mib,
-        ..nothing(database, load)
+}
+
+impl Sum {
+    fn add(&mut self, seen: Seen, cpu: Duration, database_cpu: Duration, length: Duration) {
+        self.seen.add(seen);
+        self.cpu += cpu;
+        self.database_cpu += database_cpu;
+        self.length += length;
+    }
+
+    fn figures(self, database: &'static str, load: &str, connections: usize, used: Used) -> Figures {
+        let Self { mut seen, cpu, database_cpu, length } = self;
+        let [p50_ms, p95_ms, p99_ms] = seen.percentiles([0.50, 0.95, 0.99]);
+        let answers = seen.latencies.len() as f64 + seen.failed() as f64;
+        Figures {
+            connections,
+            per_second: seen.latencies.len() as f64 / length.as_secs_f64(),
+            p50_ms,
+            p95_ms,
+            p99_ms,
+            failed: seen.failed(),
+            server_cpu_us: cpu.as_secs_f64() * 1e6 / answers,
+            database_cpu_us: database_cpu.as_secs_f64() * 1e6 / answers,
+            rss_mib: used.rss_mib,
+            peak_rss_mib: used.peak_rss_mib,
+            ..nothing(database, load)
+        }
     }
 }
 

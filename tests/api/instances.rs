@@ -1,12 +1,16 @@
 //! Two service processes on one database.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tokensmith::model::id::SessionId;
+use tokensmith::model::session::Session;
+use tokensmith::store::{Found, Moved};
 
 use crate::support::process::{Serving, Tokensmith};
-use crate::support::{Engine, PASSWORD};
+use crate::support::{Engine, PASSWORD, TestApp, postgres};
 use crate::tokens_refresh::refresh_in_parallel;
 
 both_engines!(
@@ -121,4 +125,32 @@ fn two_instances_that_start_on_nothing_agree_on_the_key_and_the_first_admin(engi
         server.printed.iter().filter(|line| line.contains("shown this once")).count()
     });
     assert_eq!(shown.iter().sum::<usize>(), 1, "one admin, one password");
+}
+
+/// What another instance does between this one's two statements.
+#[test]
+fn a_session_that_was_moved_since_it_was_read_stays_as_it_is() {
+    if !postgres::is_available() {
+        return;
+    }
+    let app = TestApp::start(Engine::Postgres);
+    let [moved, ended, left] = ["ada", "bob", "eve"].map(|name| {
+        app.create_user(name, &[]);
+        app.login(name, PASSWORD).ok()["session_id"].as_str().unwrap().parse::<SessionId>().unwrap()
+    });
+    let rotate = |found: Vec<Found>| {
+        let rotated = |(_, found): Found| {
+            let (session, _) = found.unwrap();
+            Moved { session: Session { denied_through: 1, ..session }, from: 0, denial: None }
+        };
+        app.execute(&format!(
+            "update sessions set denied_through = 2 where id = '{moved}'; \
+             update sessions set ended_at = 1, end_reason = 'logout' where id = '{ended}'"
+        ));
+        found.into_iter().map(rotated).collect()
+    };
+    let written = app.issuer.app.store.compare_and_set(&[moved, ended, left], rotate).unwrap();
+    assert_eq!(written, HashSet::from([left]));
+    let mark = |id| app.number(&format!("select denied_through from sessions where id = '{id}'"));
+    assert_eq!([moved, ended, left].map(mark), [2, 0, 1]);
 }
