@@ -124,19 +124,19 @@ impl Data {
         (0..count).map(pair).unzip()
     }
 
-    /// What a refresh writes, at least: one compare-and-set of one row. The mark stays where it is.
-    pub fn one_update(&self, dialect: Dialect, i: &str) -> String {
-        format!(
-            "update sessions set denied_through = denied_through, rotated_at = rotated_at, refresh_expires_at = \
-             refresh_expires_at, access_expires_by = access_expires_by + 1 where id = {} and denied_through = \
-             {DENIED_THROUGH} and ended_at is null",
-            dialect.id(SESSION_EPOCH_MS, i)
-        )
-    }
-
     pub fn username(&self, number: u64) -> String {
         format!("user-{}", number % self.sessions.div_ceil(SESSIONS_OF_A_USER))
     }
+}
+
+/// What a refresh writes, at least: one compare-and-set of one row. The mark stays where it is.
+pub fn one_update(dialect: Dialect, i: &str) -> String {
+    format!(
+        "update sessions set denied_through = denied_through, rotated_at = rotated_at, refresh_expires_at = \
+         refresh_expires_at, access_expires_by = access_expires_by + 1 where id = {} and denied_through = \
+         {DENIED_THROUGH} and ended_at is null",
+        dialect.id(SESSION_EPOCH_MS, i)
+    )
 }
 
 const USER_EPOCH_MS: u64 = 1_600_000_000_000;

@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cluster::bin_dir;
-use crate::data::{Data, POSTGRES, SQLITE};
+use crate::data::{Data, POSTGRES, SQLITE, one_update};
 
 /// What our own endpoints answer, without anything around it.
 pub fn serve_bare() {
@@ -56,7 +56,7 @@ const IDENTITY: Identity = Identity {
     expires_at: "2026-01-01T00:05:00Z",
 };
 
-/// One call of each, in microseconds.
+/// One call of each, in microseconds, while all cores do the same: as under load.
 pub struct Parts {
     pub es256_sign: f64,
     pub es256_verify: f64,
@@ -65,18 +65,49 @@ pub struct Parts {
 
 impl Parts {
     pub fn measure(length: Duration) -> Self {
-        let random = SystemRandom::new();
-        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let message = [b'x'; 500];
-        let signature = key.sign(&random, &message).unwrap();
-        let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public_key().as_ref().to_vec());
-        let secret = hmac::Key::new(hmac::HMAC_SHA256, &message[..32]);
-        Self {
-            es256_sign: microseconds(length, || _ = key.sign(&random, &message).unwrap()),
-            es256_verify: microseconds(length, || public.verify(&message, signature.as_ref()).unwrap()),
-            hmac: microseconds(length, || _ = hmac::sign(&secret, &message)),
-        }
+        const MESSAGE: [u8; 500] = [b'x'; 500];
+        let es256_sign = on_all_cores(length, || {
+            let (random, key) =
+                (SystemRandom::new(), EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap());
+            move || _ = key.sign(&random, &MESSAGE).unwrap()
+        });
+        let es256_verify = on_all_cores(length, || {
+            let (random, key) =
+                (SystemRandom::new(), EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap());
+            let signature = key.sign(&random, &MESSAGE).unwrap();
+            let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public_key().as_ref().to_vec());
+            move || public.verify(&MESSAGE, signature.as_ref()).unwrap()
+        });
+        let hmac = on_all_cores(length, || {
+            let secret = hmac::Key::new(hmac::HMAC_SHA256, &[b'k'; 32]);
+            move || _ = hmac::sign(&secret, &MESSAGE)
+        });
+        Self { es256_sign, es256_verify, hmac }
     }
+}
+
+/// Password hashes a second with the default cost, on all cores and with kept memory.
+pub fn argon2_rate(length: Duration) -> f64 {
+    let one = on_all_cores(length, || {
+        let params = Params::new(19_456, 2, 1, Some(32)).unwrap();
+        let mut memory = vec![Block::default(); params.block_count()];
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        move || {
+            let hashed =
+                argon2.hash_password_into_with_memory(b"password", b"somesaltsomesalt", &mut [0; 32], &mut *memory);
+            hashed.unwrap();
+        }
+    });
+    std::thread::available_parallelism().unwrap().get() as f64 * 1e6 / one
+}
+
+fn on_all_cores<F: FnMut()>(length: Duration, make: impl Fn() -> F + Sync) -> f64 {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let each: Vec<f64> = std::thread::scope(|scope| {
+        let started: Vec<_> = (0..cores).map(|_| scope.spawn(|| microseconds(length, make()))).collect();
+        started.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    each.iter().sum::<f64>() / cores as f64
 }
 
 fn microseconds(length: Duration, mut call: impl FnMut()) -> f64 {
@@ -87,26 +118,6 @@ fn microseconds(length: Duration, mut call: impl FnMut()) -> f64 {
         count += 1;
     }
     started_at.elapsed().as_secs_f64() * 1e6 / f64::from(count)
-}
-
-/// Password hashes a second with the default cost, on all cores at once and with kept memory.
-pub fn argon2_rate(length: Duration) -> f64 {
-    let cores = std::thread::available_parallelism().unwrap().get();
-    let threads: Vec<_> = (0..cores)
-        .map(|_| {
-            std::thread::spawn(move || {
-                let params = Params::new(19_456, 2, 1, Some(32)).unwrap();
-                let mut memory = vec![Block::default(); params.block_count()];
-                let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-                let mut output = [0; 32];
-                let hash = || {
-                    argon2.hash_password_into_with_memory(b"password", b"somesaltsomesalt", &mut output, &mut memory)
-                };
-                1e6 / microseconds(length, { let mut hash = hash; move || hash().unwrap() })
-            })
-        })
-        .collect();
-    threads.into_iter().map(|thread| thread.join().unwrap()).sum()
 }
 
 /// Where the server's processes keep their files: an argument of theirs.
@@ -124,7 +135,7 @@ pub fn data_directory(url: &str) -> String {
 /// `simple`, its default, or `prepared`.
 pub fn postgres_limit(url: &str, data: &Data, protocol: &str, dir: &Path, length: Duration) -> f64 {
     let script = dir.join("pgbench.sql");
-    let update = data.one_update(POSTGRES, "(:i)::bigint");
+    let update = one_update(POSTGRES, "(:i)::bigint");
     std::fs::write(&script, format!("\\set i random(0, {})\n{update};\n", data.sessions - 1)).unwrap();
     let mut pgbench = Command::new(bin_dir().unwrap().join("pgbench"));
     pgbench.args(["-n", "-c", "16", "-j", "2", "-M", protocol, "-T", &length.as_secs().max(1).to_string()]);
@@ -145,7 +156,7 @@ pub fn sqlite_limit(path: &str, data: &Data, length: Duration) -> f64 {
     let mut i = 0;
     1e6 / microseconds(length, || {
         i = (i * 31 + 7) % data.sessions;
-        let update = diesel::sql_query(data.one_update(SQLITE, &format!("({i})")));
+        let update = diesel::sql_query(one_update(SQLITE, &format!("({i})")));
         assert_eq!(update.execute(&mut connection).unwrap(), 1);
     })
 }

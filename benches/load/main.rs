@@ -1,6 +1,11 @@
 //! The load benchmark: real servers as processes of their own, on SQLite and on a private, durable PostgreSQL; next to each
 //! figure what it is compared with, measured in the same run.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, reason = "a benchmark fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "a benchmark fails by panicking"
+)]
 #![expect(clippy::disallowed_methods, reason = "the bare server is told its address in the environment")]
 #![expect(
     clippy::cast_precision_loss,
@@ -21,7 +26,13 @@ mod scripts;
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Database {
+    Sqlite,
+    Postgresql,
+}
 
 /// Loads tokensmith on this machine and reports rates, latencies, and what each request costs the server.
 #[derive(Parser)]
@@ -41,13 +52,10 @@ struct Options {
     /// Measure only loads whose names contain this
     #[arg(long, default_value = "")]
     only: String,
-    /// Leave out PostgreSQL
-    #[arg(long)]
-    sqlite_only: bool,
-    /// Leave out SQLite
-    #[arg(long)]
-    postgres_only: bool,
-    /// Settings of PostgreSQL that differ from its own, as in "-c shared_buffers=4GB"
+    /// The databases
+    #[arg(long, value_delimiter = ',', default_value = "sqlite,postgresql")]
+    engines: Vec<Database>,
+    /// Settings of PostgreSQL that differ from its own, as in `-c shared_buffers=4GB`
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     postgres_settings: String,
     /// Write the figures here, as JSON

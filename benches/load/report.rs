@@ -26,7 +26,7 @@ pub struct Figures {
 
 /// One comparison.
 #[derive(Serialize)]
-pub struct Ratio {
+pub struct Comparison {
     pub what: String,
     pub ratio: f64,
     /// As in `>= 0.9`.
@@ -39,7 +39,7 @@ pub struct Ratio {
 pub struct Report {
     pub machine: String,
     pub loads: Vec<Figures>,
-    pub ratios: Vec<Ratio>,
+    pub comparisons: Vec<Comparison>,
 }
 
 impl Report {
@@ -63,12 +63,22 @@ impl Report {
             let _infallible = writeln!(
                 text,
                 "| {} | {} | {} | {:.0} | {:.2} | {:.2} | {:.2} | {} | {:.0} | {:.0} | {:.0} ({:.0}) |",
-                row.load, row.database, row.connections, row.per_second, row.p50_ms, row.p95_ms, row.p99_ms, row.failed,
-                row.server_cpu_us, row.database_cpu_us, row.rss_mib, row.peak_rss_mib
+                row.load,
+                row.database,
+                row.connections,
+                row.per_second,
+                row.p50_ms,
+                row.p95_ms,
+                row.p99_ms,
+                row.failed,
+                row.server_cpu_us,
+                row.database_cpu_us,
+                row.rss_mib,
+                row.peak_rss_mib
             );
         }
         text.push_str("\n| compared | ratio | target | figures |\n|---|---|---|---|\n");
-        for Ratio { what, ratio, target, of } in &self.ratios {
+        for Comparison { what, ratio, target, of } in &self.comparisons {
             let _infallible = writeln!(text, "| {what} | {ratio:.2} | {target} | {of} |");
         }
         text

@@ -14,7 +14,7 @@ use crate::password::calibrate;
 pub(super) enum HashCommand {
     /// Measure password hashing on this machine and print the settings that fit a target time
     Calibrate {
-        /// How long one hash may take while ARGON2_THREADS of them run, in milliseconds
+        /// How long one hash may take while all hashing threads are busy, in milliseconds
         #[arg(long, default_value = "50")]
         milliseconds: NonZero<u16>,
     },
@@ -28,7 +28,9 @@ pub(super) fn run(config: &Config, command: &HashCommand) -> Result<(), CliError
     let milliseconds = found.duration.as_secs_f64() * 1_000.0;
     let mib = u64::from(found.memory_kib) * u64::try_from(threads).unwrap_or(u64::MAX) / 1_024;
     let logins = std::iter::repeat_n(1.0 / found.duration.as_secs_f64(), threads).sum::<f64>();
-    println!("# One hash takes {milliseconds:.1} ms while {threads} run: {logins:.0} logins a second, {mib} MiB of memory.");
+    println!(
+        "# One hash takes {milliseconds:.1} ms while {threads} run: {logins:.0} logins a second, {mib} MiB of memory."
+    );
     if found.duration > target {
         println!("# That is more than was asked for, and the least that is allowed.");
     }

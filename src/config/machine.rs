@@ -16,7 +16,8 @@ pub(super) fn cores() -> usize {
 pub(super) fn memory_kib() -> u64 {
     let machine_bytes = Meminfo::current().map_or(u64::MAX, |memory| memory.mem_total);
     let groups = Process::myself().and_then(|process| process.cgroups()).map(|groups| groups.0).unwrap_or_default();
-    groups.iter().filter_map(|group| limit_bytes(group, Path::new("/sys/fs/cgroup"))).fold(machine_bytes, u64::min) / 1_024
+    groups.iter().filter_map(|group| limit_bytes(group, Path::new("/sys/fs/cgroup"))).fold(machine_bytes, u64::min)
+        / 1_024
 }
 
 /// A group's path is relative to its mount; inside of a container it may be the host's, of which only the mount's own

@@ -164,7 +164,8 @@ fn argon2(reader: &mut Reader<'_>) -> Option<Argon2Cost> {
         set => set,
     };
     if threads > fitting {
-        let message = format!("{threads} hashes of {memory_kib} KiB are more than half of the memory that is to be had");
+        let message =
+            format!("{threads} hashes of {memory_kib} KiB are more than half of the memory that is to be had");
         reader.problem("ARGON2_MEMORY_KIB", message);
     }
     Some(Argon2Cost { memory_kib, iterations, threads, budget_kib })

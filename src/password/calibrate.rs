@@ -66,9 +66,8 @@ fn measure(threads: usize, memory_kib: u32, iterations: u32) -> Result<Calibrate
     let hashing = |params: Params| {
         let mut memory = vec![Block::default(); params.block_count()];
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let mut hash = || {
-            argon2.hash_password_into_with_memory(b"a password", b"some salt of it ", &mut [0; 32], &mut *memory)
-        };
+        let mut hash =
+            || argon2.hash_password_into_with_memory(b"a password", b"some salt of it ", &mut [0; 32], &mut *memory);
         // The first one also has the memory made.
         hash()?;
         let started_at = Instant::now();

@@ -171,12 +171,11 @@ fn work(jobs: &Mutex<Receiver<Job>>, kept_blocks: usize, large: &Mutex<()>) {
     let mut kept = Vec::new();
     loop {
         // The next hash overwrites what the last one left; when there is none yet, it is wiped.
-        let next = match jobs.try_lock().map(|jobs| jobs.try_recv()) {
-            Ok(Ok(job)) => Ok(job),
-            _ => {
-                wipe(&mut kept);
-                jobs.lock().unwrap_or_else(PoisonError::into_inner).recv()
-            }
+        let next = if let Ok(Ok(job)) = jobs.try_lock().map(|jobs| jobs.try_recv()) {
+            Ok(job)
+        } else {
+            wipe(&mut kept);
+            jobs.lock().unwrap_or_else(PoisonError::into_inner).recv()
         };
         let Ok(job) = next else { return };
         let answer = if job.queued_at.elapsed() > DEADLINE {

@@ -19,7 +19,7 @@ use crate::store::Credentials;
 /// # Errors
 /// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Invalid`] for a password that is too long,
 /// [`Error::TooManyFailures`], [`Error::Overloaded`] when too many logins are waiting, [`Error::Unavailable`].
-pub fn login(issuer: &Issuer, username: &str, password: &Secret<String>, device: Device) -> Result<Pair, Error> {
+pub fn login(issuer: &Issuer, username: &str, password: &Secret<String>, device: &Device) -> Result<Pair, Error> {
     let app = &issuer.app;
     let password = Password::new(password)?;
     // A text that no username can be is the name of nobody.
@@ -54,7 +54,7 @@ pub fn login(issuer: &Issuer, username: &str, password: &Secret<String>, device:
     let recorded = app.store.write(|tx| {
         let recorded = tx.record_login(user.id, &password_hash, &renewed, now)?;
         if recorded {
-            tx.insert_session(&session, &device)?;
+            tx.insert_session(&session, device)?;
         }
         Ok(recorded)
     })?;

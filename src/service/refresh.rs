@@ -14,8 +14,7 @@ use crate::error::Error;
 pub async fn refresh(issuer: &Issuer, token: &str) -> Result<Pair, Error> {
     let app = &issuer.app;
     // Before the database is asked: garbage costs no query.
-    let claims =
-        issuer.keys.verify_refresh(token, &app.config.issuer, app.clock.now()).map_err(Error::TokenRefused)?;
+    let claims = issuer.keys.verify_refresh(token, &app.config.issuer, app.clock.now()).map_err(Error::TokenRefused)?;
     let (session, user) = issuer.rotator.settle(claims).await?;
     mint(issuer, &session, user, app.clock.now())
 }

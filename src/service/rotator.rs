@@ -181,9 +181,17 @@ impl Batches {
         let ids: Vec<SessionId> = batch.iter().map(|job| job.claims.sid).collect();
         let (mut outcomes, mut to_write) = (Vec::new(), HashSet::new());
         let written = self.store.compare_and_set(&ids, |found| {
-            let mut rows: HashMap<SessionId, Row> = found.into_iter().map(|(id, found)| (id, Row::new(found))).collect();
-            outcomes = batch.iter().map(|job| self.judge(rows.get_mut(&job.claims.sid), &job.claims, now)).collect();
-            let moved: Vec<Moved> = rows.into_values().filter_map(|row| self.moved(row)).collect();
+            let row = |live: Live| Row { from: live.0.denied_through, live, changed: false };
+            let mut rows: HashMap<SessionId, Result<Row, Arc<Error>>> =
+                found.into_iter().map(|(id, found)| (id, found.map(row).map_err(Arc::new))).collect();
+            let outcome = |job: &Job| match rows.get_mut(&job.claims.sid) {
+                None => Outcome::Failed(Refusal::UnknownSession.into()),
+                Some(Err(damaged)) => Outcome::Failed(Error::of_batch(damaged)),
+                Some(Ok(row)) => self.judge(row, job.claims.generation, now),
+            };
+            outcomes = batch.iter().map(outcome).collect();
+            let changed = rows.into_values().flatten().filter(|row| row.changed);
+            let moved: Vec<Moved> = changed.map(|row| self.moved(&row.live.0, row.from)).collect();
             to_write = moved.iter().map(|moved| moved.session.id).collect();
             moved
         });
@@ -212,15 +220,9 @@ impl Batches {
     }
 
     /// Judges one against its row as the ones before it in the batch have left it.
-    fn judge(&self, row: Option<&mut Row>, claims: &RefreshClaims, now: Timestamp) -> Outcome {
-        let row = match row {
-            None => return Outcome::Failed(Refusal::UnknownSession.into()),
-            Some(Row::Damaged(error)) => return Outcome::Failed(Error::of_batch(error)),
-            Some(Row::Live(row)) => row,
-        };
+    fn judge(&self, row: &mut Row, presented: i64, now: Timestamp) -> Outcome {
         let (session, user) = &mut row.live;
-        let verdict =
-            judge(claims.generation, Some(session), user.disabled_at.is_none(), self.lifetimes.windows, now);
+        let verdict = judge(presented, Some(session), user.disabled_at.is_none(), self.lifetimes.windows, now);
         match verdict {
             Verdict::Refused(refusal) => return Outcome::Failed(refusal.into()),
             Verdict::Reused => {
@@ -230,20 +232,15 @@ impl Batches {
             }
             Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => {}
         }
-        if let Some(mark) = verdict.new_mark(claims.generation) {
+        if let Some(mark) = verdict.new_mark(presented) {
             *session = self.lifetimes.rotated(*session, mark, now);
             row.changed = true;
         }
         Outcome::Live { live: Box::new(row.live.clone()), healed: verdict == Verdict::Heal }
     }
 
-    fn moved(&self, row: Row) -> Option<Moved> {
-        match row {
-            Row::Live(RowState { live: (session, _), from, changed: true }) => {
-                Some(Moved { session, from, denial: session.end.map(|end| self.denial(&session, end)) })
-            }
-            _ => None,
-        }
+    fn moved(&self, session: &Session, from: i64) -> Moved {
+        Moved { session: *session, from, denial: session.end.map(|end| self.denial(session, end)) }
     }
 
     fn denial(&self, session: &Session, end: End) -> Denial {
@@ -270,25 +267,11 @@ impl Batches {
 }
 
 /// A row in the course of a batch.
-enum Row {
-    Live(RowState),
-    Damaged(Arc<Error>),
-}
-
-struct RowState {
+struct Row {
     live: Live,
     /// Where its mark was in the database.
     from: i64,
     changed: bool,
-}
-
-impl Row {
-    fn new(found: Result<Live, Error>) -> Self {
-        match found {
-            Ok(live) => Self::Live(RowState { from: live.0.denied_through, live, changed: false }),
-            Err(error) => Self::Damaged(Arc::new(error)),
-        }
-    }
 }
 
 impl From<Refusal> for Error {

@@ -54,8 +54,7 @@ impl Store {
                 tx.move_sessions(&judge(found))
             });
         }
-        let (found, mut pooled) =
-            Self::with_open(&self.writers, |connection| ReadTx(connection).find_sessions(ids))?;
+        let (found, mut pooled) = Self::with_open(&self.writers, |connection| ReadTx(connection).find_sessions(ids))?;
         let mut moved = judge(found);
         // Everybody locks rows in this order, so that nobody waits for each other.
         moved.sort_unstable_by_key(|moved| *moved.session.id.as_bytes());
@@ -75,11 +74,13 @@ impl ReadTx<'_> {
         let mut ids = ids.iter().map(|id| DbUuid(*id.as_bytes()));
         let found = sessions::table.inner_join(users::table);
         let rows = match self.0 {
-            DbConnection::Sqlite(connection) => ids.try_fold(Vec::new(), |mut rows: Vec<(SessionRow, UserRow)>, id| {
-                let one = found.filter(sessions::id.eq(id)).select((SessionRow::as_select(), UserRow::as_select()));
-                rows.extend(one.load(connection)?);
-                QueryResult::Ok(rows)
-            })?,
+            DbConnection::Sqlite(connection) => {
+                ids.try_fold(Vec::new(), |mut rows: Vec<(SessionRow, UserRow)>, id| {
+                    let one = found.filter(sessions::id.eq(id)).select((SessionRow::as_select(), UserRow::as_select()));
+                    rows.extend(one.load(connection)?);
+                    QueryResult::Ok(rows)
+                })?
+            }
             DbConnection::Postgres(connection) => found
                 .filter(sessions::id.eq_any(ids.collect::<Vec<_>>()))
                 .select((SessionRow::as_select(), UserRow::as_select()))
@@ -248,13 +249,9 @@ impl QueryFragment<Pg> for MoveAll {
              ended_at = moved.ended_at, end_reason = moved.end_reason from unnest(",
         );
         out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
-        for numbers in [
-            &self.from,
-            &self.denied_through,
-            &self.rotated_at,
-            &self.refresh_expires_at,
-            &self.access_expires_by,
-        ] {
+        for numbers in
+            [&self.from, &self.denied_through, &self.rotated_at, &self.refresh_expires_at, &self.access_expires_by]
+        {
             out.push_sql(", ");
             out.push_bind_param::<Array<BigInt>, _>(numbers)?;
         }

@@ -31,7 +31,8 @@ fn two(engine: Engine) -> Two {
     let url = engine.new_database(&dir);
     let keys = dir.path().join("keys").display().to_string();
     // No settle window: each round is a rotation.
-    let command = || Tokensmith::new().env("DATABASE_URL", &url).env("KEYS_DIR", &keys).env("REFRESH_SETTLE_WINDOW", "0s");
+    let command =
+        || Tokensmith::new().env("DATABASE_URL", &url).env("KEYS_DIR", &keys).env("REFRESH_SETTLE_WINDOW", "0s");
     let commands = [command(), command()];
     let create = ["users", "create", "ada", "--role", "admin", "--password-stdin"];
     assert!(commands[0].run_with_input(&create, PASSWORD).success());

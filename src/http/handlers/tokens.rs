@@ -81,7 +81,7 @@ pub(in crate::http) async fn create(
     let login = move || {
         // Kept for as long as the thread is, also when the client has gone.
         let _place = place;
-        login::login(&issuer, &body.username, &body.password, device)
+        login::login(&issuer, &body.username, &body.password, &device)
     };
     let pair = blocking(login).await?;
     Ok(answer(&pair))

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::sync::{Mutex, OnceLock};
 
-use super::cluster::{bin_dir, next};
 pub use super::cluster::Cluster;
+use super::cluster::{bin_dir, next};
 use super::process::Tokensmith;
 
 static SHARED: OnceLock<Mutex<Cluster>> = OnceLock::new();
