@@ -138,9 +138,9 @@ impl Bench<'_> {
         let vars = [("JWKS".to_owned(), jwks)];
         let bare = Server::start(std::env::current_exe().unwrap(), &["--bare"], engine.dir, &vars);
         let same = |path: &str| -> Users { (0..count).map(|_| boxed(Repeat::get(path))).collect() };
-        let own = || -> Users {
+        let own = |path: &str| -> Users {
             let of = |n: usize| &access_tokens[n % access_tokens.len()..][..1];
-            (0..count).map(|n| boxed(Repeat::get_as("/v1/me", of(n)))).collect()
+            (0..count).map(|n| boxed(Repeat::get_as(path, of(n)))).collect()
         };
         // Of these tokens none comes twice: so many are more than a connection can send.
         let each = usize::try_from(self.options.seconds + 1).unwrap() * 40_000 / count;
@@ -150,9 +150,10 @@ impl Bench<'_> {
         let body = r#"{"refresh_token":"#.to_owned() + &format!("{:?}}}", access_tokens[0]);
         let posts = (0..count).map(|_| boxed(Repeat::post("/post", &body))).collect();
         let loads = vec![
-            (&bare, BARE_ME, same("/me")),
-            (&server, "GET /v1/me, same token", own()),
-            (&quiet, "GET /v1/me, same token, no access log", own()),
+            // The same request, token and all: what differs is what is made of it.
+            (&bare, BARE_ME, own("/me")),
+            (&server, "GET /v1/me, same token", own("/v1/me")),
+            (&quiet, "GET /v1/me, same token, no access log", own("/v1/me")),
             (&bare, BARE_JWKS, same("/jwks")),
             (&server, "GET JWKS", same("/.well-known/jwks.json")),
             (&quiet, "GET JWKS, no access log", same("/.well-known/jwks.json")),

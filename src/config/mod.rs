@@ -69,21 +69,18 @@ pub struct Argon2Cost {
 }
 
 impl Argon2Cost {
-    /// The most memory that a stored hash may ask for in KiB. Other than today's cost, which every thread has memory for,
-    /// such hashes are done one at a time.
+    /// The most memory that a stored hash may ask for in KiB. Those that ask for more than today's cost are done one at a
+    /// time, by a thread that lets go of its own memory first: whatever cost fitted once still does.
     #[must_use]
     pub fn most_stored_kib(&self) -> u32 {
-        self.budget_kib.saturating_sub(self.all_threads_kib()).max(self.memory_kib)
+        let others = u32::try_from(self.threads).unwrap_or(u32::MAX).saturating_sub(1);
+        self.budget_kib.saturating_sub(self.memory_kib.saturating_mul(others)).max(self.memory_kib)
     }
 
     /// The most memory that each of the threads could have in KiB.
     #[must_use]
     pub fn most_memory_kib_of_a_thread(&self) -> u32 {
         self.budget_kib / u32::try_from(self.threads).unwrap_or(u32::MAX).max(1)
-    }
-
-    fn all_threads_kib(&self) -> u32 {
-        self.memory_kib.saturating_mul(u32::try_from(self.threads).unwrap_or(u32::MAX))
     }
 }
 

@@ -158,17 +158,21 @@ fn argon2(reader: &mut Reader<'_>) -> Option<Argon2Cost> {
     }
     // The other half is for everything else.
     let budget_kib = u32::try_from(machine::memory_kib() / 2).unwrap_or(u32::MAX);
-    let fitting = usize::try_from(budget_kib / memory_kib.max(1)).unwrap_or(usize::MAX);
     let threads = match usize::try_from(threads?).unwrap_or(0) {
-        0 => machine::cores().min(fitting).max(1),
+        0 => machine::cores().min(fitting(budget_kib, memory_kib)).max(1),
         set => set,
     };
-    if threads > fitting {
+    if threads > fitting(budget_kib, memory_kib) {
         let message =
             format!("{threads} hashes of {memory_kib} KiB are more than half of the memory that is to be had");
         reader.problem("ARGON2_MEMORY_KIB", message);
     }
     Some(Argon2Cost { memory_kib, iterations, threads, budget_kib })
+}
+
+/// How many hashes fit into the budget.
+pub(super) fn fitting(budget_kib: u32, memory_kib: u32) -> usize {
+    usize::try_from(budget_kib / memory_kib.max(1)).unwrap_or(usize::MAX)
 }
 
 fn items(text: &str) -> impl Iterator<Item = &str> {

@@ -115,6 +115,8 @@ fn a_duration_of_more_than_ten_years_is_refused() {
 #[test]
 fn hashing_takes_at_most_half_of_the_memory() {
     assert_eq!(refused(&[("ARGON2_MEMORY_KIB", "4194304"), ("ARGON2_THREADS", "1024")]), ["ARGON2_MEMORY_KIB"]);
-    let argon2 = config(&[]).unwrap().argon2;
-    assert!(u64::from(argon2.memory_kib) * argon2.threads as u64 <= u64::from(argon2.budget_kib));
+    assert_eq!([39_999, 40_000, 400_000].map(|budget_kib| super::parse::fitting(budget_kib, 20_000)), [1, 2, 20]);
+    let argon2 = Argon2Cost { memory_kib: 24_000, iterations: 2, threads: 2, budget_kib: 64_000 };
+    // What filled the budget before the cost was lowered still fits.
+    assert!(argon2.most_stored_kib() >= 32_000);
 }

@@ -6,6 +6,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 use super::HashError;
 use super::hasher::unusable;
+use crate::config::MOST_ARGON2_ITERATIONS;
 
 /// A cost, and what it takes here.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +25,6 @@ const LEAST_ITERATIONS: u32 = 2;
 /// What a hash must cost at least with two passes, in KiB (OWASP ASVS 5.0 appendix C).
 const LEAST_MEMORY_KIB: u32 = 19_456;
 
-const MOST_ITERATIONS: u32 = 100;
-
 /// How often the estimate is corrected: durations are nearly proportional to the memory.
 const CORRECTIONS: u32 = 4;
 
@@ -34,9 +33,13 @@ const CORRECTIONS: u32 = 4;
 /// that is too slow it is the least that is allowed.
 ///
 /// # Errors
-/// [`HashError::Unusable`] when argon2 does not take a cost.
+/// [`HashError::Unusable`] when there is too little memory for any cost that is allowed.
 pub fn calibrate(threads: usize, most_memory_kib: u32, target: Duration) -> Result<Calibrated, HashError> {
-    let most_memory_kib = most_memory_kib.max(LEAST_MEMORY_KIB);
+    if most_memory_kib < LEAST_MEMORY_KIB {
+        let reason =
+            format!("each of {threads} threads could have {most_memory_kib} KiB, and {LEAST_MEMORY_KIB} are needed");
+        return Err(unusable(reason));
+    }
     let mut best = measure(threads, LEAST_MEMORY_KIB, LEAST_ITERATIONS)?;
     let mut tried = best;
     for _ in 0..CORRECTIONS {
@@ -49,7 +52,7 @@ pub fn calibrate(threads: usize, most_memory_kib: u32, target: Duration) -> Resu
             best = tried;
         }
     }
-    while best.memory_kib == most_memory_kib && best.iterations < MOST_ITERATIONS {
+    while best.memory_kib == most_memory_kib && best.iterations < MOST_ARGON2_ITERATIONS {
         let more = measure(threads, best.memory_kib, best.iterations + 1)?;
         if more.duration > target {
             break;

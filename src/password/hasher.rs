@@ -185,13 +185,17 @@ fn work(jobs: &Mutex<Receiver<Job>>, kept_blocks: usize, large: &Mutex<()>) {
             if job.queued_at.elapsed() > DEADLINE {
                 Err(HashError::Busy)
             } else {
-                let mut memory = vec![Block::default(); job.params.block_count()];
-                let digest = digest(&job, &mut memory);
-                wipe(&mut memory);
+                wipe(&mut kept);
+                kept = vec![Block::default(); job.params.block_count()];
+                let digest = digest(&job, &mut kept);
+                wipe(&mut kept);
+                kept = Vec::new();
                 digest
             }
         } else {
             kept.resize(kept_blocks, Block::default());
+            // A smaller hash does not overwrite all.
+            wipe(kept.get_mut(job.params.block_count()..).unwrap_or_default());
             digest(&job, &mut kept)
         };
         // The one who asked may have gone.

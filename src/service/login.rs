@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::model::id::SessionId;
 use crate::model::session::Device;
 use crate::model::user::Username;
-use crate::password::Password;
+use crate::password::{HashError, Password};
 use crate::secret::Secret;
 use crate::store::Credentials;
 
@@ -37,7 +37,15 @@ pub fn login(issuer: &Issuer, username: &str, password: &Secret<String>, device:
         log::warn!(ip = device.ip.as_deref().unwrap_or_default(); "login refused: too many failures");
         return Err(Error::TooManyFailures { retry_after });
     }
-    let verified = app.hasher.verify(&password, known.as_ref().map(|known| known.password_hash.as_str()))?;
+    let stored = known.as_ref().map(|known| known.password_hash.as_str());
+    let verified = match (app.hasher.verify(&password, stored), &known) {
+        (Err(HashError::Unusable(reason)), Some(known)) => {
+            // Nothing was hashed yet, and nobody is to learn by that who has an account.
+            log::error!(user:% = known.user.id, reason; "the stored password hash cannot be used: set a new password");
+            app.hasher.verify(&password, None)?
+        }
+        (verified, _) => verified?,
+    };
     let Some(Credentials { user, password_hash }) = known.filter(|_| verified.matches) else {
         issuer.login_limit.failed(attempt, app.clock.now());
         log::warn!(ip = device.ip.as_deref().unwrap_or_default(); "login refused: bad credentials");

@@ -1,5 +1,5 @@
 //! The rotator: refreshes that arrive while others are being written wait together, and are then judged and written
-//! together, in one transaction with one commit. One that is alone waits for nothing.
+//! together, in one statement or transaction with one commit. One that is alone waits for nothing.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,8 +53,8 @@ impl Rotator {
         let waiting = Arc::new(Waiting::default());
         let start = |_| {
             let waiting = Arc::clone(&waiting);
-            let batches =
-                Batches { store: Arc::clone(store), denied: Arc::clone(denied), clock: Arc::clone(clock), lifetimes };
+            let (store, denied, clock) = (Arc::clone(store), Arc::clone(denied), Arc::clone(clock));
+            let mut batches = Batches { store, denied, clock, lifetimes, out_of_reach: None };
             std::thread::spawn(move || {
                 while let Some(batch) = waiting.take() {
                     // Whoever waits for a batch that panicked is told so by its reply's end.
@@ -148,6 +148,8 @@ struct Batches {
     denied: Arc<DeniedSet>,
     clock: Arc<dyn Clock>,
     lifetimes: Lifetimes,
+    /// Why the last batch could not be written, if the database was out of reach.
+    out_of_reach: Option<Arc<Error>>,
 }
 
 /// What a refresh is answered. Only once the row is written as it was judged.
@@ -158,25 +160,26 @@ enum Outcome {
 }
 
 impl Batches {
-    fn answer(&self, batch: Vec<Job>) {
+    fn answer(&mut self, batch: Vec<Job>) {
         let (mut batch, late): (Vec<Job>, Vec<Job>) =
             batch.into_iter().partition(|job| job.queued_at.elapsed() <= DEADLINE);
         for job in late {
-            job.answer(Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER }));
+            let busy = Error::Overloaded { retry_after: BUSY_RETRY_AFTER };
+            job.answer(Err(self.out_of_reach.as_ref().map_or(busy, Error::of_batch)));
         }
         for _ in 0..MOST_JUDGEMENTS {
-            match self.judge_and_write(batch) {
-                moved_on if moved_on.is_empty() => return,
-                moved_on => batch = moved_on,
+            if batch.is_empty() {
+                return;
             }
+            batch = self.judge_and_write(batch);
         }
         for job in batch {
-            job.answer(Err(Error::internal("a session's row kept moving")));
+            job.answer(Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER }));
         }
     }
 
     /// Answers whom it can; gives back those whose row somebody else moved before it was written.
-    fn judge_and_write(&self, batch: Vec<Job>) -> Vec<Job> {
+    fn judge_and_write(&mut self, batch: Vec<Job>) -> Vec<Job> {
         let now = self.clock.now();
         let ids: Vec<SessionId> = batch.iter().map(|job| job.claims.sid).collect();
         let (mut outcomes, mut to_write) = (Vec::new(), HashSet::new());
@@ -197,6 +200,7 @@ impl Batches {
         });
         match written {
             Ok(written) => {
+                self.out_of_reach = None;
                 let mut moved_on = Vec::new();
                 for (job, outcome) in batch.into_iter().zip(outcomes) {
                     let sid = &job.claims.sid;
@@ -211,6 +215,7 @@ impl Batches {
             }
             Err(error) => {
                 let shared = Arc::new(error);
+                self.out_of_reach = matches!(*shared, Error::Unavailable(_)).then(|| Arc::clone(&shared));
                 for job in batch {
                     job.answer(Err(Error::of_batch(&shared)));
                 }

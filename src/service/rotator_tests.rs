@@ -52,7 +52,7 @@ impl House {
     fn batches(&self) -> Batches {
         let Issuer { app, denied, .. } = &self.issuer;
         let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
-        Batches { store, denied: Arc::clone(denied), clock, lifetimes: app.config.lifetimes }
+        Batches { store, denied: Arc::clone(denied), clock, lifetimes: app.config.lifetimes, out_of_reach: None }
     }
 
     /// Answers sessions' tokens, by generation, in one batch.
@@ -172,11 +172,50 @@ fn what_waits_is_taken_together_up_to_a_bound_and_beyond_the_queue_is_refused() 
 }
 
 #[test]
-fn a_rotator_that_ends_answers_what_still_waits() {
-    let waiting = Waiting::default();
+fn after_the_database_was_out_of_reach_who_has_waited_too_long_is_told_that() {
     let house = House::new(&[]);
-    waiting.add(job(&house.open(&house.users[0]), 1).0).unwrap();
-    waiting.lock().closed = true;
-    assert_eq!(waiting.take().unwrap().len(), 1);
-    assert!(waiting.take().is_none());
+    let ada = house.open(&house.users[0]);
+    house.execute("create trigger broken before update on sessions begin select raise(abort, 'the disk is full'); end");
+    let mut batches = house.batches();
+    let [(first, mut failed), (mut late, mut answer)] = [job(&ada, 1), job(&ada, 1)];
+    late.queued_at = Instant::now().checked_sub(DEADLINE * 2).unwrap();
+    batches.answer(vec![first]);
+    batches.answer(vec![late]);
+    assert!(matches!(failed.try_recv().unwrap(), Err(Error::Unavailable(_))));
+    assert!(matches!(answer.try_recv().unwrap(), Err(Error::Unavailable(_))));
+}
+
+#[test]
+fn a_rotator_answers_what_still_waits_before_it_ends() {
+    let house = House::new(&[]);
+    let Issuer { app, denied, .. } = &house.issuer;
+    let rotator = Rotator::start(&app.store, denied, &app.clock, app.config.lifetimes);
+    let (waiting, mut answer) = job(&house.open(&house.users[0]), 1);
+    rotator.waiting.add(waiting).unwrap();
+    drop(rotator);
+    assert_eq!(answer.try_recv().unwrap().unwrap().0.live_generation(), 2);
+}
+
+/// A clock that breaks once.
+struct BreaksOnce(std::sync::atomic::AtomicBool);
+
+impl Clock for BreaksOnce {
+    fn now(&self) -> Timestamp {
+        assert!(self.0.swap(true, std::sync::atomic::Ordering::SeqCst), "this panic is part of the test");
+        NOW
+    }
+}
+
+#[test]
+fn a_batch_that_panics_fails_its_members_and_the_next_one_is_answered() {
+    let house = House::new(&[]);
+    let Issuer { app, denied, .. } = &house.issuer;
+    let clock: Arc<dyn Clock> = Arc::new(BreaksOnce(false.into()));
+    let rotator = Rotator::start(&app.store, denied, &clock, app.config.lifetimes);
+    let ada = house.open(&house.users[0]);
+    let [(first, failed), (second, answered)] = [job(&ada, 1), job(&ada, 1)];
+    rotator.waiting.add(first).unwrap();
+    assert!(failed.blocking_recv().is_err());
+    rotator.waiting.add(second).unwrap();
+    assert_eq!(answered.blocking_recv().unwrap().unwrap().0.live_generation(), 2);
 }

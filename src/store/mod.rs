@@ -1,4 +1,5 @@
-//! Rows: the only room that knows diesel. [`Store::read`] and [`Store::write`] are the two ways in.
+//! Rows: the only room that knows diesel. [`Store::read`] and [`Store::write`] are the ways in, and for
+//! refreshes [`Store::compare_and_set`].
 //!
 //! An `Err` out of [`Store::write`] always means that nothing was written. A refusal that must be recorded, such as
 //! a session that ends because a token was reused, leaves as an `Ok`.
@@ -36,6 +37,7 @@ pub struct Store {
     readers: r2d2::Pool<Manager>,
     /// On SQLite one connection writes: writers queue here in turn instead of polling for the file's lock.
     writers: r2d2::Pool<Manager>,
+    has_one_writer: bool,
     /// One connection that no request uses: the denylist is followed also when all others are busy.
     follower: r2d2::Pool<Manager>,
 }
@@ -82,7 +84,8 @@ impl Store {
             DatabaseUrl::Sqlite(_) => pool(1, true),
             DatabaseUrl::Postgres(_) => readers.clone(),
         };
-        Ok(Self { readers, writers, follower: pool(1, false) })
+        let has_one_writer = matches!(config.database, DatabaseUrl::Sqlite(_));
+        Ok(Self { readers, writers, has_one_writer, follower: pool(1, false) })
     }
 
     /// Reads.

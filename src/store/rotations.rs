@@ -37,7 +37,7 @@ pub struct Moved {
 }
 
 impl Store {
-    /// Reads sessions, lets `judge` decide what becomes of them, and writes that, all in one transaction. A session that
+    /// Reads sessions, lets `judge` decide what becomes of them, and writes all of that in one transaction. A session that
     /// somebody else has moved since it was read stays as it is. Answers those that were written, durably.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Store {
         ids: &[SessionId],
         judge: impl FnOnce(Vec<Found>) -> Vec<Moved>,
     ) -> Result<HashSet<SessionId>, Error> {
-        if self.writers.max_size() == 1 {
+        if self.has_one_writer {
             // Nobody can come between, and what the connection has in its cache stays good.
             return self.write(|tx| {
                 let found = tx.reading().find_sessions(ids)?;
@@ -56,7 +56,7 @@ impl Store {
         }
         let (found, mut pooled) = Self::with_open(&self.writers, |connection| ReadTx(connection).find_sessions(ids))?;
         let mut moved = judge(found);
-        // Everybody locks rows in this order, so that nobody waits for each other.
+        // Everybody locks rows in this order, so that no two wait for each other.
         moved.sort_unstable_by_key(|moved| *moved.session.id.as_bytes());
         if moved.iter().any(|moved| moved.denial.is_some()) {
             drop(pooled);

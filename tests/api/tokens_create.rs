@@ -26,6 +26,7 @@ both_engines!(
     an_unknown_user_and_a_wrong_password_cost_the_same_work,
     guessing_is_stopped_and_the_owner_is_not,
     a_flood_of_logins_is_answered_with_503_and_keeps_nobody_else_waiting,
+    a_stored_hash_that_asks_for_too_much_is_a_failed_login_like_any_other,
 );
 
 fn a_login_answers_a_pair_in_the_shape_of_rfc_6749(engine: Engine) {
@@ -201,4 +202,14 @@ fn guessing_is_stopped_and_the_owner_is_not(engine: Engine) {
     login_from("192.0.2.1", PASSWORD).ok();
     app.advance(36);
     login_from("203.0.113.7", PASSWORD).ok();
+}
+
+fn a_stored_hash_that_asks_for_too_much_is_a_failed_login_like_any_other(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    app.execute("update users set password_hash = replace(password_hash, 'm=64', 'm=9000000')");
+    let hashed = app.issuer.app.hasher.hashed();
+    app.login("ada", PASSWORD).problem(401, "bad_credentials");
+    // As for a user that does not exist: one hash, at today's cost.
+    assert_eq!(app.issuer.app.hasher.hashed(), hashed + 1);
 }
