@@ -19,7 +19,7 @@ pub fn revoke(issuer: &Issuer, token: &str) -> Result<(), Error> {
         Err(_invalid) => {}
         Ok(Token::Access(claims)) => {
             let denial = Denial::of_access_token(claims.jti, now, claims.exp);
-            app.store.write(|tx| tx.insert_denial(&denial))?;
+            app.store.write(|tx| tx.insert_denials(&[denial]))?;
             issuer.denied.add([denial]);
             log::info!(user:% = claims.sub, session:% = claims.sid; "access token revoked");
         }

@@ -1,8 +1,9 @@
 //! The table `denylist`.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{Array, BigInt, Text};
 
+use super::connection::DbConnection;
 use super::schema::denylist;
 use super::types::{DbUuid, SqlUuid};
 use super::{ReadTx, WriteTx};
@@ -13,6 +14,13 @@ use crate::model::id::{Id, Jti};
 
 const SESSION: &str = "sid";
 const ACCESS_TOKEN: &str = "jti";
+
+fn row(subject: DeniedSubject) -> (DbUuid, &'static str) {
+    match subject {
+        DeniedSubject::Session(id) => (DbUuid(*id.as_bytes()), SESSION),
+        DeniedSubject::AccessToken(jti) => (DbUuid(*jti.as_bytes()), ACCESS_TOKEN),
+    }
+}
 
 impl ReadTx<'_> {
     /// What was denied since an instant and is not over yet.
@@ -38,23 +46,43 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds a denial; one that is there already stays as it is.
+    /// Adds denials; one that is there already stays as it is. On PostgreSQL in one round trip: a user's sessions are locked
+    /// meanwhile.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn insert_denial(&mut self, denial: &Denial) -> Result<(), Error> {
-        let (subject, kind) = match denial.subject {
-            DeniedSubject::Session(id) => (*id.as_bytes(), SESSION),
-            DeniedSubject::AccessToken(jti) => (*jti.as_bytes(), ACCESS_TOKEN),
-        };
-        diesel::sql_query(
-            "insert into denylist (subject, kind, denied_at, expires_at) values ($1, $2, $3, $4) on conflict do nothing",
-        )
-        .bind::<SqlUuid, _>(DbUuid(subject))
-        .bind::<Text, _>(kind)
-        .bind::<BigInt, _>(denial.denied_at.0)
-        .bind::<BigInt, _>(denial.expires_at.0)
-        .execute(self.0)?;
+    pub fn insert_denials(&mut self, denials: &[Denial]) -> Result<(), Error> {
+        if denials.is_empty() {
+            return Ok(());
+        }
+        match self.0 {
+            DbConnection::Sqlite(connection) => {
+                for denial in denials {
+                    let (subject, kind) = row(denial.subject);
+                    diesel::sql_query(
+                        "insert into denylist (subject, kind, denied_at, expires_at) values ($1, $2, $3, $4) \
+                         on conflict do nothing",
+                    )
+                    .bind::<SqlUuid, _>(subject)
+                    .bind::<Text, _>(kind)
+                    .bind::<BigInt, _>(denial.denied_at.0)
+                    .bind::<BigInt, _>(denial.expires_at.0)
+                    .execute(connection)?;
+                }
+            }
+            DbConnection::Postgres(connection) => {
+                let (subjects, kinds): (Vec<_>, Vec<_>) = denials.iter().map(|denial| row(denial.subject)).unzip();
+                diesel::sql_query(
+                    "insert into denylist (subject, kind, denied_at, expires_at) \
+                     select * from unnest($1, $2, $3, $4) on conflict do nothing",
+                )
+                .bind::<Array<SqlUuid>, _>(subjects)
+                .bind::<Array<Text>, _>(kinds)
+                .bind::<Array<BigInt>, _>(denials.iter().map(|denial| denial.denied_at.0).collect::<Vec<_>>())
+                .bind::<Array<BigInt>, _>(denials.iter().map(|denial| denial.expires_at.0).collect::<Vec<_>>())
+                .execute(connection)?;
+            }
+        }
         Ok(())
     }
 

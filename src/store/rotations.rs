@@ -114,9 +114,8 @@ impl WriteTx<'_> {
             }
         };
         let ended = moved.iter().filter(|moved| written.contains(&moved.session.id));
-        for denial in ended.filter_map(|moved| moved.denial) {
-            self.insert_denial(&denial)?;
-        }
+        let denials: Vec<Denial> = ended.filter_map(|moved| moved.denial).collect();
+        self.insert_denials(&denials)?;
         Ok(written)
     }
 

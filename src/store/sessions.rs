@@ -152,9 +152,7 @@ impl WriteTx<'_> {
             Denial::of_session(Id::from_bytes(id.0), end.at, Timestamp(*access_expires_by), access)
         };
         let denials: Vec<Denial> = ended.iter().map(denial).collect();
-        for denial in &denials {
-            self.insert_denial(denial)?;
-        }
+        self.insert_denials(&denials)?;
         Ok(denials)
     }
 

@@ -70,3 +70,26 @@ fn while_another_process_holds_the_sqlite_file_writing_is_503_and_it_recovers_by
     other.batch_execute("rollback").unwrap();
     app.refresh(&pair["refresh_token"]).ok();
 }
+
+/// More than one batch of them: those that wait behind a batch that failed are not told another story.
+#[test]
+fn without_postgresql_many_refreshes_at_once_are_all_503_and_lose_nothing() {
+    if !postgres::is_available() {
+        return;
+    }
+    let mut cluster = Cluster::start(postgres::NO_FSYNC);
+    let app = TestApp::start_on(TempDir::new().unwrap(), cluster.url("postgres"), &[]);
+    let pair = app.logged_in("ada");
+    cluster.tell("stop", "stopped");
+    let asking: Vec<_> = (0..400)
+        .map(|_| {
+            let (client, token) = (app.another_client(), pair["refresh_token"].clone());
+            std::thread::spawn(move || client.refresh(&token))
+        })
+        .collect();
+    for thread in asking {
+        is_unavailable(&thread.join().unwrap());
+    }
+    cluster.tell("start", "started");
+    assert_eq!(app.refresh(&pair["refresh_token"]).ok()["refresh_generation"], 2);
+}
