@@ -26,8 +26,10 @@ pub(super) fn run(config: &Config, command: &HashCommand) -> Result<(), CliError
     let threads = config.argon2.threads;
     let found = calibrate(threads, config.argon2.most_memory_kib_of_a_thread(), target).map_err(Error::from)?;
     let milliseconds = found.duration.as_secs_f64() * 1_000.0;
-    let mib = u64::from(found.memory_kib) * u64::try_from(threads).unwrap_or(u64::MAX) / 1_024;
-    let logins = std::iter::repeat_n(1.0 / found.duration.as_secs_f64(), threads).sum::<f64>();
+    // At most 1024 threads can be set.
+    let threads = u32::try_from(threads).unwrap_or(u32::MAX);
+    let mib = u64::from(found.memory_kib) * u64::from(threads) / 1_024;
+    let logins = f64::from(threads) / found.duration.as_secs_f64();
     println!(
         "# One hash takes {milliseconds:.1} ms while {threads} run: {logins:.0} logins a second, {mib} MiB of memory."
     );

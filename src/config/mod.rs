@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 pub use database_url::DatabaseUrl;
-pub use parse::MOST_ARGON2_ITERATIONS;
+pub use parse::{MOST_ARGON2_ITERATIONS, least_argon2_memory_kib};
 pub use variables::{VARIABLES, Variable, env_example};
 
 use crate::clock::Seconds;

@@ -152,7 +152,7 @@ fn argon2(reader: &mut Reader<'_>) -> Option<Argon2Cost> {
     let memory_kib = reader.number_between("ARGON2_MEMORY_KIB", 1, MOST_ARGON2_MEMORY_KIB);
     let threads = reader.number_between("ARGON2_THREADS", 0, 1_024);
     let (iterations, memory_kib) = (iterations?, memory_kib?);
-    let least = WEAKEST_ARGON2.iter().rev().find(|(passes, _)| iterations >= *passes).map_or(0, |(_, kib)| *kib);
+    let least = least_argon2_memory_kib(iterations);
     if memory_kib < least {
         reader.problem("ARGON2_MEMORY_KIB", format!("must be at least {least} with ARGON2_ITERATIONS={iterations}"));
     }
@@ -168,6 +168,12 @@ fn argon2(reader: &mut Reader<'_>) -> Option<Argon2Cost> {
         reader.problem("ARGON2_MEMORY_KIB", message);
     }
     Some(Argon2Cost { memory_kib, iterations, threads, budget_kib })
+}
+
+/// The least memory that a hash with so many passes must take.
+#[must_use]
+pub fn least_argon2_memory_kib(iterations: u32) -> u32 {
+    WEAKEST_ARGON2.iter().rev().find(|(passes, _)| iterations >= *passes).map_or(0, |(_, kib)| *kib)
 }
 
 /// How many hashes fit into the budget.

@@ -6,7 +6,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 use super::HashError;
 use super::hasher::unusable;
-use crate::config::MOST_ARGON2_ITERATIONS;
+use crate::config::{MOST_ARGON2_ITERATIONS, least_argon2_memory_kib};
 
 /// A cost, and what it takes here.
 #[derive(Clone, Copy, Debug)]
@@ -22,9 +22,6 @@ pub struct Calibrated {
 /// Two passes: with one, what is left of a hash in memory helps to guess the password.
 const LEAST_ITERATIONS: u32 = 2;
 
-/// What a hash must cost at least with two passes, in KiB (OWASP ASVS 5.0 appendix C).
-const LEAST_MEMORY_KIB: u32 = 19_456;
-
 /// How often the estimate is corrected: durations are nearly proportional to the memory.
 const CORRECTIONS: u32 = 4;
 
@@ -35,18 +32,19 @@ const CORRECTIONS: u32 = 4;
 /// # Errors
 /// [`HashError::Unusable`] when there is too little memory for any cost that is allowed.
 pub fn calibrate(threads: usize, most_memory_kib: u32, target: Duration) -> Result<Calibrated, HashError> {
-    if most_memory_kib < LEAST_MEMORY_KIB {
+    let least_memory_kib = least_argon2_memory_kib(LEAST_ITERATIONS);
+    if most_memory_kib < least_memory_kib {
         let reason =
-            format!("each of {threads} threads could have {most_memory_kib} KiB, and {LEAST_MEMORY_KIB} are needed");
+            format!("each of {threads} threads could have {most_memory_kib} KiB, and {least_memory_kib} are needed");
         return Err(unusable(reason));
     }
-    let mut best = measure(threads, LEAST_MEMORY_KIB, LEAST_ITERATIONS)?;
+    let mut best = measure(threads, least_memory_kib, LEAST_ITERATIONS)?;
     let mut tried = best;
     for _ in 0..CORRECTIONS {
         let fits = f64::from(tried.memory_kib) * target.as_secs_f64() / tried.duration.as_secs_f64();
         // Whole MiB; a cast from a float saturates.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded in the next line")]
-        let memory_kib = (fits as u32 / 1_024 * 1_024).clamp(LEAST_MEMORY_KIB, most_memory_kib);
+        let memory_kib = (fits as u32 / 1_024 * 1_024).clamp(least_memory_kib, most_memory_kib);
         tried = measure(threads, memory_kib, LEAST_ITERATIONS)?;
         if tried.duration <= target && tried.memory_kib > best.memory_kib {
             best = tried;
