@@ -37,8 +37,8 @@ enum Database {
 /// Loads tokensmith on this machine and reports rates, latencies, and what each request costs the server.
 #[derive(Parser)]
 struct Options {
-    /// Seconds for which each load is measured
-    #[arg(long, default_value_t = 5)]
+    /// Seconds for which each load is measured: all that use the same access tokens must fit into their lifetime
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=20))]
     seconds: u64,
     /// Connections of each load
     #[arg(long, default_value_t = 32)]
@@ -75,6 +75,8 @@ fn main() {
         floor::serve_bare();
         return;
     }
+    let least = 3 * options.connections as u64;
+    assert!(options.sessions >= least, "so many connections need {least} sessions");
     let report = run::run(&options);
     println!("\n{}", report.table());
     if let Some(path) = &options.json {
