@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Seconds};
 use crate::config::Config;
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
-use crate::jwt::{Expected, KeyFileError, KeyRing};
+use crate::jwt::{Expected, KeyFileError, Keys};
 use crate::password::{HashError, Hasher};
-use crate::service::denied::DeniedSet;
+use crate::service::denylist::Denylist;
+use crate::service::feed::LastAnswer;
 use crate::service::login_limit::LoginLimit;
 use crate::service::rotator::Rotator;
 use crate::store::Store;
+use crate::verifier::{KeySource, Verifier};
 
 /// What every use case needs: settings, rows, password hashes, time and randomness.
 pub struct App {
@@ -33,9 +35,13 @@ pub struct Issuer {
     /// The app.
     pub app: App,
     /// The keys.
-    pub keys: KeyRing,
+    pub keys: Arc<Keys>,
     /// What is denied, in memory.
-    pub denied: Arc<DeniedSet>,
+    pub denylist: Arc<Denylist>,
+    /// What the feed of the denylist answered last.
+    pub last_feed_answer: LastAnswer,
+    /// Verifies the access tokens of requests to this service.
+    pub verifier: Verifier,
     /// Judges and records refreshes.
     pub rotator: Rotator,
     /// How often logins failed of late.
@@ -59,6 +65,9 @@ pub enum StartError {
     /// The password hashes.
     #[error("password hashing: {0}")]
     Hasher(#[from] HashError),
+    /// The randomness.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
 }
 
 impl App {
@@ -77,25 +86,34 @@ impl App {
         Ok(Self { config, store, hasher, clock, entropy })
     }
 
-    /// What our own access tokens must say.
+    /// What our own access tokens must say, whoever they are for.
     #[must_use]
     pub fn expected(&self) -> Expected<'_> {
-        Expected { issuer: &self.config.issuer, audience: &self.config.audience }
+        let Config { issuer, audiences, .. } = &self.config;
+        Expected { issuer, audiences: audiences.names(), leeway: Seconds::ZERO }
     }
 }
 
 impl Issuer {
-    /// Loads the keys (after making a first one) and the denylist; answers also the file of a key that was made.
+    /// Loads the keys (after making those that are missing) and the denylist; answers also the files of the keys that were
+    /// made.
     ///
     /// # Errors
     /// [`StartError`] when one of them fails.
-    pub fn build(app: App) -> Result<(Self, Option<PathBuf>), StartError> {
+    pub fn build(app: App) -> Result<(Self, Vec<PathBuf>), StartError> {
         let now = app.clock.now();
-        let (keys, made) = KeyRing::load_or_create(&app.config.keys_dir, app.config.signing_alg, now)?;
-        let denied = Arc::new(DeniedSet::default());
+        let Config { keys, key_policy, issuer, audiences, .. } = &app.config;
+        let (keys, made) = Keys::open_or_create(keys.clone(), key_policy.clone(), now)?;
+        let keys = Arc::new(keys);
+        let denylist = Arc::new(Denylist::new(app.entropy.bytes()?));
         let database = |error| StartError::Database { url: app.config.database.to_string(), error };
-        denied.follow(&app.store, now).map_err(database)?;
-        let rotator = Rotator::start(&app.store, &denied, &app.clock, app.config.lifetimes);
-        Ok((Self { app, keys, denied, rotator, login_limit: LoginLimit::default() }, made))
+        denylist.follow(&app.store, now).map_err(database)?;
+        let source: Arc<dyn KeySource> = Arc::clone(&keys) as Arc<dyn KeySource>;
+        let (denied, clock) = (Arc::clone(denylist.set()), Arc::clone(&app.clock));
+        // Tokens for other audiences are for those alone.
+        let verifier = Verifier::inside(source, denied, issuer, audiences.first(), clock);
+        let rotator = Rotator::start(&app.store, &denylist, &app.clock, app.config.lifetimes);
+        let (last_feed_answer, login_limit) = (LastAnswer::default(), LoginLimit::default());
+        Ok((Self { app, keys, denylist, last_feed_answer, verifier, rotator, login_limit }, made))
     }
 }

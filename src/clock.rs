@@ -4,6 +4,7 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,14 @@ pub struct Seconds(pub i64);
 impl Seconds {
     /// No time at all.
     pub const ZERO: Self = Self(0);
+}
+
+impl Add for Seconds {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
 }
 
 impl Add<Seconds> for Timestamp {
@@ -98,6 +107,12 @@ impl fmt::Display for Seconds {
 pub trait Clock: Send + Sync {
     /// The present second.
     fn now(&self) -> Timestamp;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
 }
 
 /// The machine's clock.

@@ -1,12 +1,12 @@
 //! One error, named by meaning. What it looks like on the wire is decided in the `http` room.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::clock::Seconds;
 use crate::entropy::NoEntropy;
 use crate::jwt::{SignError, TokenError};
 use crate::model::session::EndReason;
+use crate::verifier::BearerError;
 
 /// A cause from elsewhere: logged once, never sent to a client.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -20,18 +20,9 @@ pub enum Error {
     /// The password is right and the account is disabled.
     #[error("this account is disabled")]
     AccountDisabled,
-    /// The route needs an access token and there is none.
-    #[error("an access token is needed")]
-    AccessTokenMissing,
-    /// The `Authorization` header is not one Bearer token.
-    #[error("{0}")]
-    AuthorizationMalformed(&'static str),
-    /// The access token of the request is refused.
-    #[error("{0}")]
-    AccessTokenRefused(TokenError),
-    /// The access token lacks a role.
-    #[error("the role {0:?} is needed")]
-    RoleMissing(Cow<'static, str>),
+    /// The request is not let in.
+    #[error(transparent)]
+    Bearer(#[from] BearerError),
     /// A token in a request's body is refused.
     #[error("{0}")]
     TokenRefused(TokenError),
@@ -77,6 +68,12 @@ pub enum Error {
         /// When to try again.
         retry_after: Seconds,
     },
+    /// The signing keys do not allow what is asked for.
+    #[error("{0}")]
+    KeyConflict(String),
+    /// There is no such key.
+    #[error("there is no such key")]
+    KeyUnknown,
     /// More work than can be done in time.
     #[error("too busy; try again in {retry_after}")]
     Overloaded {

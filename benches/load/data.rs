@@ -14,7 +14,7 @@ use tokensmith::model::session::Session;
 use tokensmith::model::user::User;
 use tokensmith::password::Password;
 use tokensmith::secret::Secret;
-use tokensmith::service::pair::mint;
+use tokensmith::service::pair::{Purpose, mint};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 const SESSIONS_OF_A_USER: u64 = 10;
@@ -109,6 +109,7 @@ impl Data {
     /// there are fewer sessions, each has several access tokens.
     pub fn tokens(&self, count: u64) -> (Vec<String>, Vec<String>) {
         let user = self.issuer.app.store.read(|tx| tx.find_user(self.session(0).user_id)).unwrap().unwrap();
+        let purpose = Purpose::find(&self.issuer.app, None).unwrap();
         let distinct = count.min(self.sessions);
         // Neighbours in the sample are far apart in the table; the factor has none in common with a round count.
         let scattered = |n: u64| n * 7_919 % distinct * (self.sessions / distinct);
@@ -118,7 +119,7 @@ impl Data {
             let now = SystemClock.now();
             // Minted as at the rotation that the row speaks of, but with an access token that is valid now.
             let session = Session { access_expires_by: now + Seconds(300), ..session };
-            let pair = mint(&self.issuer, &session, user, now).unwrap();
+            let pair = mint(&self.issuer, &session, user, purpose, now).unwrap();
             (pair.refresh_token, pair.access_token)
         };
         (0..count).map(pair).unzip()

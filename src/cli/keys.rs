@@ -1,49 +1,116 @@
-//! `tokensmith keys`.
+//! `tokensmith keys`. No command here needs the database, so that a leaked key can be dropped while it is away.
 
-use std::fs;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
 use super::CliError;
-use crate::clock::{Clock as _, Seconds, SystemClock};
+use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::Config;
-use crate::jwt::{KeyRing, SigningAlg, write_new_key};
+use crate::error::{Error, root_cause};
+use crate::jwt::{Keys, RingEntry, SigningAlg};
+use crate::service::keys;
+use crate::store::Store;
 
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
-    /// Make a new key; running services take it up when they are restarted
-    Generate {
+    /// List the keys: state, algorithm, kid, since when and until when, file
+    List,
+    /// Make the next key: published at once, it signs when every copy of the public keys has it
+    Rotate {
         /// ES256, EdDSA or RS256; default: SIGNING_ALG
         #[arg(long)]
         alg: Option<SigningAlg>,
-        /// Sign only after this time, as in 15m: long enough to restart every instance and for verifiers to fetch the key
-        #[arg(long, default_value = "0s")]
-        active_in: Seconds,
+        /// A key has leaked: drop it now, and sign with a new one from now on
+        #[arg(long)]
+        emergency: bool,
+        /// The key to drop; default: the one that signs
+        #[arg(long, requires = "emergency")]
+        kid: Option<String>,
     },
-    /// List the keys: which one signs, algorithm, kid, since when, file
-    List,
+    /// Take up a private key of your own (PKCS#8 PEM) as the next one
+    Import {
+        /// The file; it stays as it is
+        file: PathBuf,
+    },
 }
 
 pub(super) fn run(config: &Config, command: &KeysCommand) -> Result<(), CliError> {
-    let (dir, now) = (&config.keys_dir, SystemClock.now());
-    match command {
-        KeysCommand::Generate { alg, active_in } => {
-            fs::create_dir_all(dir).map_err(|error| CliError::Io(dir.display().to_string(), error))?;
-            println!("{}", write_new_key(dir, alg.unwrap_or(config.signing_alg), now + *active_in)?.display());
+    let now = SystemClock.now();
+    let (folder, policy) = (config.keys.clone(), config.key_policy.clone());
+    if let KeysCommand::List = command {
+        for key in Keys::open(folder, policy)?.ring().entries(now) {
+            print(&key);
         }
-        KeysCommand::List => {
-            for key in KeyRing::load(dir, config.signing_alg, now)?.entries(now) {
-                let state = if key.active {
-                    "active"
-                } else if key.active_from > now {
-                    "next"
-                } else {
-                    "published"
-                };
-                let (alg, kid, since) = (key.alg, &key.kid, key.active_from.to_rfc3339());
-                println!("{state}\t{alg}\t{kid}\t{since}\t{}", key.path.display());
+        return Ok(());
+    }
+    let (keys, made) = Keys::open_or_create(folder, policy, now)?;
+    for path in made {
+        println!("made\t{}", path.display());
+    }
+    match command {
+        KeysCommand::List => {}
+        KeysCommand::Rotate { alg, emergency: false, .. } => {
+            let (path, active_from) = keys::rotate(&keys, alg.unwrap_or(config.audiences.default_alg()), now)?;
+            show_next(&path, active_from);
+        }
+        KeysCommand::Rotate { alg, kid, .. } => {
+            let alg = alg.unwrap_or(config.audiences.default_alg());
+            let dropped = keys::drop_leaked(&keys, alg, kid.as_deref(), now)?;
+            println!("dropped\t{}\t{}", dropped.dropped.alg, dropped.dropped.kid);
+            if let Some(made) = dropped.made {
+                println!("made\t{}", made.display());
             }
+            explain(config, &dropped.dropped, now);
+        }
+        KeysCommand::Import { file } => {
+            let (path, active_from) = keys::import(&keys, file, now)?;
+            show_next(&path, active_from);
         }
     }
     Ok(())
+}
+
+fn show_next(path: &Path, active_from: Timestamp) {
+    let at = active_from.to_rfc3339();
+    println!("made\t{}\nIt signs from {at} on, when every copy of the public keys has it.", path.display());
+}
+
+fn print(key: &RingEntry) {
+    let at = |at: Option<Timestamp>| at.map_or("-".to_owned(), Timestamp::to_rfc3339);
+    let encrypted = if key.encrypted { "encrypted" } else { "plain" };
+    println!(
+        "{}\t{}\t{}\tsigns from {}\tuntil {}\tgoes {}\t{encrypted}\t{}",
+        key.state.name(),
+        key.alg,
+        key.kid,
+        at(key.active_from),
+        at(key.retired_at),
+        at(key.goes_at),
+        key.path.display()
+    );
+}
+
+/// What the drop of a key means to users and to other services.
+fn explain(config: &Config, dropped: &RingEntry, now: Timestamp) {
+    match count(config, dropped, now) {
+        Ok(sessions) => println!(
+            "{sessions} sessions end: their refresh tokens are refused from now on (token_unknown_key), and their users \
+             log in again."
+        ),
+        Err(error) => println!(
+            "How many sessions that ends is not known ({}): those whose refresh token the key has made. Their users log \
+             in again.",
+            root_cause(&error)
+        ),
+    }
+    println!(
+        "This service refuses the key's access tokens within seconds; a verifier does when its copy of the public keys \
+         is over, after {} at most, and one that follows the denylist within seconds.",
+        config.key_policy.jwks_max_age
+    );
+}
+
+fn count(config: &Config, dropped: &RingEntry, now: Timestamp) -> Result<i64, Error> {
+    keys::count_sessions_of(&Store::open(config)?, dropped, now)
 }

@@ -12,9 +12,9 @@ use crate::service::bootstrap::{FIRST_ADMIN, first_admin};
 use crate::service::caretaker::Caretaker;
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
-    let (issuer, made_key) = Issuer::build(app)?;
-    if let Some(path) = made_key {
-        log::info!(file:% = path.display(); "first signing key made");
+    let (issuer, made_keys) = Issuer::build(app)?;
+    for path in made_keys {
+        log::info!(file:% = path.display(); "signing key made");
     }
     let issuer = Arc::new(issuer);
     let mut caretaker = None;

@@ -1,6 +1,7 @@
 //! Settings: from strings to a validated [`Config`], with every problem reported at once. The only room that reads
 //! the environment.
 
+mod audiences;
 mod database_url;
 mod machine;
 mod parse;
@@ -8,16 +9,16 @@ mod variables;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use ipnet::IpNet;
 
+pub use audiences::Audiences;
 pub use database_url::DatabaseUrl;
 pub use parse::{MOST_ARGON2_ITERATIONS, least_argon2_memory_kib};
 pub use variables::{VARIABLES, Variable, env_example};
 
 use crate::clock::Seconds;
-use crate::jwt::SigningAlg;
+use crate::jwt::{KeyFolder, KeyPolicy};
 use crate::model::lifetimes::Lifetimes;
 
 /// Everything that can be set.
@@ -32,11 +33,13 @@ pub struct Config {
     /// The `iss` of every token.
     pub issuer: String,
     /// The `aud` of access tokens.
-    pub audience: String,
-    /// Folder of the private keys.
-    pub keys_dir: PathBuf,
-    /// Algorithm of access tokens.
-    pub signing_alg: SigningAlg,
+    pub audiences: Audiences,
+    /// Folder of the private keys, and what decrypts them.
+    pub keys: KeyFolder,
+    /// The file that the passphrase was read from, if it was.
+    pub keys_passphrase_file: String,
+    /// When keys are made and go, and the algorithms that they are of; the first is `SIGNING_ALG`.
+    pub key_policy: KeyPolicy,
     /// How long tokens and sessions live.
     pub lifetimes: Lifetimes,
     /// Cost of a password hash.
@@ -134,9 +137,13 @@ impl Config {
             ("DATABASE_URL", self.database.to_string()),
             ("DATABASE_POOL_SIZE", self.database_pool_size.to_string()),
             ("ISSUER", self.issuer.clone()),
-            ("AUDIENCE", self.audience.clone()),
-            ("KEYS_DIR", self.keys_dir.display().to_string()),
-            ("SIGNING_ALG", self.signing_alg.to_string()),
+            ("AUDIENCE", self.audiences.to_string()),
+            ("KEYS_DIR", self.keys.dir.display().to_string()),
+            ("KEYS_PASSPHRASE", self.keys.passphrase.as_ref().map_or("", |_| "<secret>").to_owned()),
+            ("KEYS_PASSPHRASE_FILE", self.keys_passphrase_file.clone()),
+            ("KEY_ROTATION_PERIOD", self.key_policy.rotation_period.map_or("off".to_owned(), |span| span.to_string())),
+            ("JWKS_MAX_AGE", self.key_policy.jwks_max_age.to_string()),
+            ("SIGNING_ALG", self.audiences.default_alg().to_string()),
             ("ACCESS_TOKEN_LIFETIME", self.lifetimes.access.to_string()),
             ("REFRESH_IDLE_LIFETIME", self.lifetimes.refresh_idle.to_string()),
             ("SESSION_LIFETIME", self.lifetimes.session.to_string()),

@@ -3,11 +3,14 @@
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use zeroize::Zeroizing;
 
-use super::{Argon2Cost, Config, ConfigProblem, LogFormat, VARIABLES, machine};
+use super::{Argon2Cost, Audiences, Config, ConfigProblem, LogFormat, VARIABLES, machine};
 use crate::clock::Seconds;
+use crate::jwt::{KeyFolder, KeyPolicy, Passphrase};
 use crate::model::lifetimes::Lifetimes;
 use crate::model::rotation::Windows;
+use crate::secret::Secret;
 
 /// OWASP ASVS 5.0 appendix C: argon2id with t=1 needs 47104 KiB, with t=2 19456, with t>=3 12288.
 const WEAKEST_ARGON2: [(u32, u32); 3] = [(1, 47_104), (2, 19_456), (3, 12_288)];
@@ -17,6 +20,12 @@ const MOST_ARGON2_MEMORY_KIB: u32 = 4_194_304;
 
 /// Beyond it a hash takes seconds.
 pub const MOST_ARGON2_ITERATIONS: u32 = 100;
+
+/// Below it verifiers would do little else than fetch keys.
+const LEAST_JWKS_MAX_AGE: Seconds = Seconds(10);
+
+/// Beyond it a leaked key would be believed for too long.
+const MOST_JWKS_MAX_AGE: Seconds = Seconds(86_400);
 
 /// Ten years: beyond it a typing mistake is likelier than a wish.
 const LONGEST: Seconds = Seconds(3_650 * 86_400);
@@ -37,7 +46,7 @@ impl Reader<'_> {
 
     fn read<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let text = self.text(name);
-        // The value of DATABASE_URL may hold a password and is never repeated.
+        // The value of DATABASE_URL may hold a password and is never repeated; that of KEYS_PASSPHRASE is never parsed.
         let shown = if name == "DATABASE_URL" { String::new() } else { format!(" (it is {text:?})") };
         parse(&text).map_err(|message| self.problem(name, format!("{message}{shown}"))).ok()
     }
@@ -91,9 +100,15 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
     let database = reader.parsed("DATABASE_URL");
     let database_pool_size = reader.number_between("DATABASE_POOL_SIZE", 1, 500);
     let issuer = reader.read("ISSUER", issuer);
-    let audience = Some(reader.text("AUDIENCE")).filter(|text| !text.is_empty()).or_else(|| issuer.clone());
-    let signing_alg = reader.parsed("SIGNING_ALG");
+    let default_alg = reader.parsed("SIGNING_ALG");
+    let audiences = match (&issuer, default_alg) {
+        (Some(issuer), Some(alg)) => reader.read("AUDIENCE", |text| Audiences::parse(text, issuer, alg)),
+        _ => None,
+    };
+    let keys_passphrase_file = reader.text("KEYS_PASSPHRASE_FILE");
+    let passphrase = passphrase(reader, &keys_passphrase_file);
     let lifetimes = lifetimes(reader);
+    let key_policy = key_policy(reader, audiences.as_ref(), lifetimes.as_ref());
     let argon2 = argon2(reader);
     let cors_origins = reader.read("CORS_ORIGINS", |text| items(text).map(origin).collect());
     if cors_origins.as_ref().is_some_and(|origins: &Vec<String>| origins.len() > 1 && origins.contains(&"*".to_owned()))
@@ -109,9 +124,10 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
         database: database?,
         database_pool_size: database_pool_size?,
         issuer: issuer?,
-        audience: audience?,
-        keys_dir: reader.text("KEYS_DIR").into(),
-        signing_alg: signing_alg?,
+        audiences: audiences?,
+        keys: KeyFolder { dir: reader.text("KEYS_DIR").into(), passphrase: passphrase? },
+        keys_passphrase_file,
+        key_policy: key_policy?,
         lifetimes: lifetimes?,
         argon2: argon2?,
         cors_origins: cors_origins?,
@@ -145,6 +161,49 @@ fn lifetimes(reader: &mut Reader<'_>) -> Option<Lifetimes> {
         reader.problem("REFRESH_RETRY_WINDOW", format!("must be shorter than ACCESS_TOKEN_LIFETIME ({access})"));
     }
     Some(Lifetimes { access, refresh_idle, session, windows, retention: retention? })
+}
+
+fn passphrase(reader: &mut Reader<'_>, file: &str) -> Option<Option<Passphrase>> {
+    let given = Some(reader.text("KEYS_PASSPHRASE")).filter(|text| !text.is_empty()).map(Passphrase::new);
+    if file.is_empty() {
+        return Some(given);
+    }
+    if given.is_some() {
+        reader.problem("KEYS_PASSPHRASE_FILE", "set this or KEYS_PASSPHRASE, not both".to_owned());
+    }
+    reader.read("KEYS_PASSPHRASE_FILE", |file| {
+        let text = Zeroizing::new(std::fs::read_to_string(file).map_err(|error| error.to_string())?);
+        let line = text.lines().next().unwrap_or_default();
+        if line.is_empty() { Err("its first line is empty".to_owned()) } else { Ok(Some(Secret::new(line.to_owned()))) }
+    })
+}
+
+fn key_policy(
+    reader: &mut Reader<'_>,
+    audiences: Option<&Audiences>,
+    lifetimes: Option<&Lifetimes>,
+) -> Option<KeyPolicy> {
+    let rotation_period = if reader.text("KEY_ROTATION_PERIOD") == "off" {
+        Some(None)
+    } else {
+        reader.duration("KEY_ROTATION_PERIOD").map(Some)
+    };
+    let jwks_max_age = reader.duration("JWKS_MAX_AGE")?;
+    if !(LEAST_JWKS_MAX_AGE..=MOST_JWKS_MAX_AGE).contains(&jwks_max_age) {
+        reader.problem("JWKS_MAX_AGE", format!("must be from {LEAST_JWKS_MAX_AGE} to {MOST_JWKS_MAX_AGE}"));
+    }
+    let policy = KeyPolicy {
+        algs: audiences?.algs(),
+        rotation_period: rotation_period?,
+        jwks_max_age,
+        token_lifetime: lifetimes?.refresh_idle,
+    };
+    let lead = policy.publication_lead();
+    if policy.rotation_period.is_some_and(|period| period <= lead) {
+        let message = format!("must be longer than {lead}, for which each key is published before it signs, or off");
+        reader.problem("KEY_ROTATION_PERIOD", message);
+    }
+    Some(policy)
 }
 
 fn argon2(reader: &mut Reader<'_>) -> Option<Argon2Cost> {

@@ -18,7 +18,7 @@ const fn variable(name: &'static str, default: &'static str, help: &'static str)
 }
 
 /// Every variable that tokensmith reads.
-pub const VARIABLES: [Variable; 22] = [
+pub const VARIABLES: [Variable; 26] = [
     variable("LISTEN", "127.0.0.1:8080", "Address and port to serve HTTP on."),
     variable(
         "DATABASE_URL",
@@ -27,8 +27,20 @@ pub const VARIABLES: [Variable; 22] = [
     ),
     variable("DATABASE_POOL_SIZE", "8", "Database connections that one instance opens at most (1 to 500)."),
     variable("ISSUER", "http://127.0.0.1:8080", "URL under which clients reach this service: the iss of every token."),
-    variable("AUDIENCE", "", "The aud of access tokens: who they are for. Empty: the issuer."),
+    variable(
+        "AUDIENCE",
+        "",
+        "The aud of access tokens: who they are for. Several are separated by commas, the first is the default; one may name its own algorithm, as in https://old.example.com RS256. Empty: the issuer.",
+    ),
     variable("KEYS_DIR", "keys", "Folder of the private keys (PKCS#8 PEM, mode 0600)."),
+    variable("KEYS_PASSPHRASE", "", "Encrypts the private keys that are made and decrypts those that are encrypted."),
+    variable("KEYS_PASSPHRASE_FILE", "", "A file whose first line is the passphrase, instead of KEYS_PASSPHRASE."),
+    variable(
+        "KEY_ROTATION_PERIOD",
+        "30d",
+        "How long a key signs before the next one takes over by itself. off: only keys that are missing are made, at the start.",
+    ),
+    variable("JWKS_MAX_AGE", "5m", "How long a copy of the public keys may be used (10s to 24h)."),
     variable("SIGNING_ALG", "ES256", "Algorithm of access tokens: ES256, EdDSA or RS256."),
     variable("ACCESS_TOKEN_LIFETIME", "5m", "How long an access token is valid."),
     variable("REFRESH_IDLE_LIFETIME", "14d", "How long a session lives without a refresh."),

@@ -8,7 +8,6 @@ mod problem;
 mod routes;
 mod server;
 
-pub use extract::{AccessToken, MaybeAccessToken, Role, WithRole};
 pub use problem::Problem;
 pub use routes::{ROUTES, RouteEntry};
 pub use server::{bind, serve};

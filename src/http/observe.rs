@@ -16,6 +16,7 @@ use super::extract::client_ip;
 use super::problem::Problem;
 use crate::app::Issuer;
 use crate::error::{Error, root_cause};
+use crate::verifier::BearerError;
 
 const LOG_TARGET: &str = "tokensmith::http";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -74,9 +75,12 @@ fn given_id(headers: &HeaderMap) -> Option<String> {
 
 fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) -> ServiceResponse<EitherBody<B>> {
     let error = response.response().error();
-    let rendered = error.and_then(actix_web::Error::as_error::<Problem>).map(|problem| {
-        log_cause(problem, id);
-        problem.render(Some(id))
+    let rendered = error.and_then(|error| match error.as_error::<BearerError>() {
+        Some(refused) => Some(Problem(Error::Bearer(*refused)).render(Some(id))),
+        None => error.as_error::<Problem>().map(|problem| {
+            log_cause(problem, id);
+            problem.render(Some(id))
+        }),
     });
     let mut response = match rendered {
         Some(rendered) => {

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::jwt::TokenError;
 use crate::store;
+use crate::verifier::BearerError;
 
 /// An [`Error`] as the answer to a request.
 #[derive(Debug)]
@@ -37,10 +37,8 @@ fn kind(error: &Error) -> Kind {
     match error {
         Error::BadCredentials => Kind(401, "bad_credentials", "Wrong username or password"),
         Error::AccountDisabled => Kind(403, "account_disabled", "Account disabled"),
-        Error::AccessTokenMissing => Kind(401, "access_token_missing", "Access token missing"),
-        Error::AuthorizationMalformed(_) => Kind(400, "invalid_request", "Malformed Authorization header"),
-        Error::AccessTokenRefused(why) | Error::TokenRefused(why) => token_kind(*why),
-        Error::RoleMissing(_) => Kind(403, "role_missing", "Role missing"),
+        Error::Bearer(why) => Kind(why.status_code().as_u16(), why.code(), why.title()),
+        Error::TokenRefused(why) => Kind(401, why.code(), "Token refused"),
         Error::RefreshTokenReused => Kind(401, "refresh_token_reused", "Refresh token reused"),
         Error::SessionEnded(_) => Kind(401, "session_ended", "Session ended"),
         Error::SessionUnknown => Kind(401, "session_unknown", "Session unknown"),
@@ -52,37 +50,13 @@ fn kind(error: &Error) -> Kind {
         Error::PathUnknown => Kind(404, "not_found", "Not found"),
         Error::MethodNotAllowed(_) => Kind(405, "method_not_allowed", "Method not allowed"),
         Error::UsernameTaken => Kind(409, "username_taken", "Username taken"),
+        Error::KeyConflict(_) => Kind(409, "key_conflict", "Key conflict"),
+        Error::KeyUnknown => Kind(404, "key_unknown", "Key unknown"),
         Error::UserUnknown => Kind(404, "user_unknown", "User unknown"),
         Error::TooManyFailures { .. } => Kind(429, "too_many_failures", "Too many failures"),
         Error::Overloaded { .. } => Kind(503, "overloaded", "Overloaded"),
         Error::Unavailable(_) => Kind(503, "database_unavailable", "Database unavailable"),
         Error::Internal(_) => Kind(500, "internal_error", "Internal error"),
-    }
-}
-
-fn token_kind(why: TokenError) -> Kind {
-    let code = match why {
-        TokenError::Malformed => "token_malformed",
-        TokenError::WrongType => "token_wrong_type",
-        TokenError::UnknownKey => "token_unknown_key",
-        TokenError::WrongAlgorithm => "token_wrong_algorithm",
-        TokenError::BadSignature => "token_bad_signature",
-        TokenError::WrongIssuer => "token_wrong_issuer",
-        TokenError::WrongAudience => "token_wrong_audience",
-        TokenError::NotYetValid => "token_not_yet_valid",
-        TokenError::Expired => "token_expired",
-        TokenError::Revoked => "token_revoked",
-    };
-    Kind(401, code, "Token refused")
-}
-
-/// The parameters of the challenge that a refused bearer token is answered with.
-fn bearer_error(error: &Error) -> Option<&'static str> {
-    match error {
-        Error::AuthorizationMalformed(_) => Some("invalid_request"),
-        Error::AccessTokenRefused(_) => Some("invalid_token"),
-        Error::RoleMissing(_) => Some("insufficient_scope"),
-        _ => None,
     }
 }
 
@@ -135,14 +109,13 @@ impl Problem {
         if let Error::MethodNotAllowed(methods) = &self.0 {
             response.insert_header((ALLOW, methods.join(", ")));
         }
-        if let Some(name) = bearer_error(&self.0) {
-            // RFC 6750 section 3: the description must not contain quotes.
-            let description = self.0.to_string().replace('"', "'");
-            let challenge = format!(r#"Bearer realm="tokensmith", error="{name}", error_description="{description}""#);
-            response.insert_header((WWW_AUTHENTICATE, challenge));
-        } else if status == StatusCode::UNAUTHORIZED {
+        let challenge = match &self.0 {
+            Error::Bearer(why) => why.challenge(),
             // RFC 9110 section 15.5.2: a 401 carries a challenge.
-            response.insert_header((WWW_AUTHENTICATE, r#"Bearer realm="tokensmith""#));
+            _ => BearerError::Missing.challenge().filter(|_| status == StatusCode::UNAUTHORIZED),
+        };
+        if let Some(challenge) = challenge {
+            response.insert_header((WWW_AUTHENTICATE, challenge));
         }
     }
 }

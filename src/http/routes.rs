@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Route, guard};
 
-use super::handlers::{health, me, tokens, well_known};
+use super::handlers::{admin, health, me, tokens, well_known};
 use super::problem::Problem;
 use crate::error::Error;
 
@@ -26,14 +26,19 @@ const fn post(path: &'static str, handler: fn() -> Route) -> RouteEntry {
 }
 
 /// The table.
-pub const ROUTES: [RouteEntry; 9] = [
+pub const ROUTES: [RouteEntry; 14] = [
     post("/v1/tokens", || web::to(tokens::create)),
     post("/v1/tokens/refresh", || web::to(tokens::refresh)),
     post("/v1/tokens/verify", || web::to(tokens::verify)),
     post("/v1/tokens/revoke", || web::to(tokens::revoke)),
     get("/v1/me", || web::to(me::identity)),
     get("/v1/me/profile", || web::to(me::profile)),
+    get("/v1/admin/keys", || web::to(admin::list_keys)),
+    post("/v1/admin/keys/rotate", || web::to(admin::rotate_keys)),
     get("/.well-known/jwks.json", || web::to(well_known::jwks)),
+    get("/.well-known/denylist", || web::to(well_known::denylist)),
+    get("/.well-known/oauth-authorization-server", || web::to(well_known::metadata)),
+    get("/.well-known/openid-configuration", || web::to(well_known::metadata)),
     get("/healthz", || web::to(health::alive)),
     get("/readyz", || web::to(health::ready)),
 ];

@@ -11,7 +11,7 @@ use actix_cors::Cors;
 use actix_web::dev::Server;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::middleware::{Condition, from_fn};
-use actix_web::rt::signal::unix::{SignalKind, signal};
+use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App as ActixApp, HttpServer, rt, web};
 
 use super::extract::MOST_BODY_BYTES;
@@ -19,6 +19,8 @@ use super::observe::{RequestIds, observe};
 use super::routes;
 use crate::app::Issuer;
 use crate::clock::Seconds;
+use crate::error::root_cause;
+use crate::service::keys;
 
 /// Threads of one worker that wait for the database or for password hashes. They are started when they are needed; more
 /// than the logins that may wait, so that those cannot take them all.
@@ -36,6 +38,8 @@ pub fn serve<E: From<io::Error>>(
     rt::System::new().block_on(async {
         let listen = issuer.app.config.listen;
         let named = |error: io::Error| io::Error::new(error.kind(), format!("listen {listen}: {error}"));
+        let stopping = Arc::clone(&issuer);
+        rt::spawn(reload_on_hangup(signal(SignalKind::hangup())?, Arc::clone(&issuer)));
         let (server, address) = bind(issuer.into()).map_err(named)?;
         let [mut terminate, mut interrupt] = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
         ready(address)?;
@@ -51,6 +55,7 @@ pub fn serve<E: From<io::Error>>(
             };
             asked_to_stop().await;
             log::info!("stopping: the requests under way are answered first");
+            stopping.denylist.stop_waiting();
             drop(handle.stop(true));
             asked_to_stop().await;
             log::warn!("stopping at once");
@@ -58,6 +63,18 @@ pub fn serve<E: From<io::Error>>(
         });
         Ok(server.await?)
     })
+}
+
+/// SIGHUP: the keys are read again.
+async fn reload_on_hangup(mut hangup: Signal, issuer: Arc<Issuer>) {
+    while poll_fn(|context| hangup.poll_recv(context)).await.is_some() {
+        let issuer = Arc::clone(&issuer);
+        match web::block(move || keys::reload(&issuer)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log::error!(cause = root_cause(&error); "the signing keys cannot be read again"),
+            Err(panicked) => log::error!(cause = panicked.to_string(); "the signing keys cannot be read again"),
+        }
+    }
 }
 
 /// Listens at the configured address; answers the server, to be awaited, and the address that it got.
@@ -70,10 +87,12 @@ pub fn bind(issuer: web::Data<Issuer>) -> io::Result<(Server, SocketAddr)> {
     let seconds = |Seconds(span): Seconds| u64::try_from(span).unwrap_or(0);
     let (request_timeout, shutdown_timeout) = (seconds(config.request_timeout), seconds(config.shutdown_timeout));
     let request_ids = web::Data::new(RequestIds::new(issuer.app.entropy.bytes().map_err(io::Error::other)?));
+    let verifier = web::Data::new(issuer.verifier.clone());
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(issuer.clone())
             .app_data(request_ids.clone())
+            .app_data(verifier.clone())
             .app_data(web::PayloadConfig::new(MOST_BODY_BYTES))
             .configure(routes::configure)
             .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))

@@ -54,9 +54,28 @@ pub struct AccessClaims {
     /// What the user may do ([RFC 9068 section 2.2.3.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1)).
     #[serde(default)]
     pub roles: Vec<String>,
+    /// What the client may do, as names with spaces between them
+    /// ([RFC 9068 section 2.2.3](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3)); we issue none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// Not to be accepted before this instant; we issue none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub nbf: Option<Timestamp>,
+}
+
+impl AccessClaims {
+    /// Whether the user has the role.
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles.iter().any(|one| one == role)
+    }
+
+    /// Whether the scope is among those that were granted
+    /// ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)).
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scope.as_deref().unwrap_or_default().split(' ').any(|one| one == scope)
+    }
 }
 
 /// A claim that may be missing, but not null or of another type.

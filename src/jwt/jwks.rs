@@ -15,6 +15,9 @@ pub enum JwksError {
     /// Not the JSON of a JWK Set.
     #[error("not a JWK Set: {0}")]
     Json(#[from] serde_json::Error),
+    /// There is no key in it that could verify an access token.
+    #[error("there is no key in it for ES256, EdDSA or RS256")]
+    NoKey,
     /// A key whose parameters do not decode.
     #[error("a key of the JWK Set cannot be used: {0}")]
     Key(#[from] jsonwebtoken::errors::Error),
@@ -46,6 +49,31 @@ impl Jwks {
         }
         Ok(keys)
     }
+}
+
+/// A public key in PEM ([RFC 7468 section 13](https://www.rfc-editor.org/rfc/rfc7468#section-13)). Its `kid` is its
+/// thumbprint, as everywhere.
+///
+/// # Errors
+/// [`JwksError::Key`] when it is none for one of [`SigningAlg::ALL`].
+pub fn verification_keys_of_pem(pem: &[u8]) -> Result<VerificationKeys, JwksError> {
+    let parsed = [
+        (SigningAlg::Es256, DecodingKey::from_ec_pem(pem)),
+        (SigningAlg::EdDsa, DecodingKey::from_ed_pem(pem)),
+        (SigningAlg::Rs256, DecodingKey::from_rsa_pem(pem)),
+    ];
+    let mut why = None;
+    for (alg, key) in parsed {
+        match key.and_then(|key| Ok((Jwk::from_decoding_key(&key, None)?.thumbprint(ThumbprintHash::SHA256)?, key))) {
+            Ok((kid, key)) => {
+                let mut keys = VerificationKeys::default();
+                keys.insert(kid, alg.algorithm(), key);
+                return Ok(keys);
+            }
+            Err(error) => why = Some(error),
+        }
+    }
+    Err(why.map_or(JwksError::NoKey, JwksError::Key))
 }
 
 /// Completes a public key for publication: its use, its one algorithm, and as `kid` its thumbprint

@@ -1,14 +1,19 @@
-//! Private keys in files: PKCS#8 in PEM ([RFC 7468 section 10](https://www.rfc-editor.org/rfc/rfc7468#section-10)),
-//! for their owner's eyes only.
+//! One private key in one file: PKCS#8 in PEM, bare ([RFC 7468 section 10](https://www.rfc-editor.org/rfc/rfc7468#section-10))
+//! or encrypted with a passphrase (section 11, PBES2 of [RFC 8018](https://www.rfc-editor.org/rfc/rfc8018#section-6.2)),
+//! for its owner's eyes only.
 //!
 //! The name of a file made here begins with the instant from which its key signs, as in
 //! `20261122T071500Z-ES256-1a2b3c4d.pem`. A file with any other name signs only until a newer key is there.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use pkcs8::pkcs5::pbes2;
+use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use time::OffsetDateTime;
 use time::PrimitiveDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -18,8 +23,15 @@ use zeroize::Zeroizing;
 use super::SigningAlg;
 use super::private_key::{KeyProblem, PrivateKey, generate};
 use crate::clock::Timestamp;
+use crate::secret::Secret;
 
 const ACTIVATION: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
+
+/// OWASP's figure for PBKDF2 with HMAC-SHA-256.
+const PBKDF2_ITERATIONS: u32 = 600_000;
+
+/// What encrypts the keys at rest.
+pub type Passphrase = Secret<String>;
 
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +53,20 @@ pub enum KeyFileError {
         mode: u32,
     },
     /// It is not PEM, or not a private key in PKCS#8.
-    #[error("{path}: not a PEM file with a PKCS#8 private key (BEGIN PRIVATE KEY)")]
+    #[error("{path}: not a PEM file with a PKCS#8 private key (BEGIN PRIVATE KEY or BEGIN ENCRYPTED PRIVATE KEY)")]
     NotPem {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is encrypted, and there is no passphrase.
+    #[error("{path}: encrypted; set KEYS_PASSPHRASE or KEYS_PASSPHRASE_FILE")]
+    PassphraseMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is encrypted with another passphrase (or in a way that is not known here).
+    #[error("{path}: the passphrase does not decrypt it")]
+    PassphraseWrong {
         /// The file.
         path: PathBuf,
     },
@@ -63,12 +87,30 @@ pub enum KeyFileError {
         other: PathBuf,
     },
     /// No key of the wanted algorithm.
-    #[error("{dir}: no {alg} key to sign with; run: tokensmith keys generate --alg {alg}")]
+    #[error("{dir}: no {alg} key to sign with; run: tokensmith keys rotate --alg {alg}")]
     NoActiveKey {
         /// The folder.
         dir: PathBuf,
-        /// The algorithm of `SIGNING_ALG`.
+        /// The algorithm.
         alg: SigningAlg,
+    },
+    /// There is no such key in the ring.
+    #[error("{dir}: there is no key {kid}")]
+    Unknown {
+        /// The folder.
+        dir: PathBuf,
+        /// The `kid` that was asked for.
+        kid: String,
+    },
+    /// The next key is there already.
+    #[error("{path}: the next {alg} key is there already and signs from {active_from} on")]
+    NextExists {
+        /// Its file.
+        path: PathBuf,
+        /// The algorithm.
+        alg: SigningAlg,
+        /// From when on, in RFC 3339.
+        active_from: String,
     },
     /// The library failed to make a key or an index of keys.
     #[error("the key could not be made")]
@@ -78,49 +120,37 @@ pub enum KeyFileError {
 /// A private key and the instant from which it signs.
 pub(super) struct KeyFile {
     pub(super) path: PathBuf,
+    /// From the file's name; 0 when it has another name.
     pub(super) active_from: Timestamp,
+    /// When it was written: what stands for the instant above where the time to rotate is reckoned.
+    pub(super) written_at: Timestamp,
+    pub(super) encrypted: bool,
     pub(super) key: PrivateKey,
 }
 
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError + '_ {
-    move |cause| KeyFileError::Io { path: path.to_owned(), cause }
-}
-
-/// Reads every `.pem` file of the folder.
-pub(super) fn read_all(dir: &Path) -> Result<Vec<KeyFile>, KeyFileError> {
-    let mut files = Vec::new();
-    for path in pem_files(dir)? {
-        files.push(read(path)?);
-    }
-    Ok(files)
-}
-
-fn pem_files(dir: &Path) -> Result<Vec<PathBuf>, KeyFileError> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(dir).map_err(io_error(dir))? {
-        let path = entry.map_err(io_error(dir))?.path();
-        if path.extension().is_some_and(|extension| extension == "pem") {
-            paths.push(path);
+impl KeyFile {
+    pub(super) fn read(path: &Path, passphrase: Option<&Passphrase>) -> Result<Self, KeyFileError> {
+        let metadata = fs::metadata(path).map_err(io_error(path))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeyFileError::Exposed { path: path.to_owned(), mode });
         }
+        let pem = Zeroizing::new(fs::read(path).map_err(io_error(path))?);
+        let (der, encrypted) = decode(&pem, passphrase, path)?;
+        let key =
+            PrivateKey::from_pkcs8(&der).map_err(|problem| KeyFileError::Key { path: path.to_owned(), problem })?;
+        Ok(Self {
+            path: path.to_owned(),
+            active_from: activation(path),
+            written_at: written_at(&metadata),
+            encrypted,
+            key,
+        })
     }
-    paths.sort();
-    Ok(paths)
 }
 
-fn read(path: PathBuf) -> Result<KeyFile, KeyFileError> {
-    let mode = fs::metadata(&path).map_err(io_error(&path))?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyFileError::Exposed { path, mode });
-    }
-    let text = Zeroizing::new(fs::read(&path).map_err(io_error(&path))?);
-    let Some(block) = pem::parse(&*text).ok().filter(|block| block.tag() == "PRIVATE KEY") else {
-        return Err(KeyFileError::NotPem { path });
-    };
-    let der = Zeroizing::new(block.into_contents());
-    match PrivateKey::from_pkcs8(&der) {
-        Ok(key) => Ok(KeyFile { active_from: activation(&path), path, key }),
-        Err(problem) => Err(KeyFileError::Key { path, problem }),
-    }
+pub(super) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError + '_ {
+    move |cause| KeyFileError::Io { path: path.to_owned(), cause }
 }
 
 fn activation(path: &Path) -> Timestamp {
@@ -129,42 +159,88 @@ fn activation(path: &Path) -> Timestamp {
     Timestamp(instant.map_or(0, |instant| instant.assume_utc().unix_timestamp()))
 }
 
-/// Makes a new key that signs from `active_from` on; answers its file.
-///
-/// # Errors
-/// [`KeyFileError::Io`] when the folder cannot be written.
-pub fn write_new_key(dir: &Path, alg: SigningAlg, active_from: Timestamp) -> Result<PathBuf, KeyFileError> {
+fn written_at(metadata: &Metadata) -> Timestamp {
+    let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH).duration_since(UNIX_EPOCH);
+    Timestamp(modified.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or(0))
+}
+
+/// The PKCS#8 form of the key in a PEM file, and whether it was encrypted.
+pub(super) fn decode(
+    pem: &[u8],
+    passphrase: Option<&Passphrase>,
+    path: &Path,
+) -> Result<(Zeroizing<Vec<u8>>, bool), KeyFileError> {
+    let path = || path.to_owned();
+    let block = pem::parse(pem).map_err(|_not_pem| KeyFileError::NotPem { path: path() })?;
+    match block.tag() {
+        "PRIVATE KEY" => Ok((Zeroizing::new(block.into_contents()), false)),
+        "ENCRYPTED PRIVATE KEY" => {
+            let Some(passphrase) = passphrase else { return Err(KeyFileError::PassphraseMissing { path: path() }) };
+            let decrypted = EncryptedPrivateKeyInfoRef::try_from(block.contents())
+                .map_err(|_other| KeyFileError::NotPem { path: path() })?
+                .decrypt(passphrase.expose())
+                .map_err(|_wrong| KeyFileError::PassphraseWrong { path: path() })?;
+            Ok((Zeroizing::new(decrypted.as_bytes().to_vec()), true))
+        }
+        _ => Err(KeyFileError::NotPem { path: path() }),
+    }
+}
+
+fn encode(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Zeroizing<String>, KeyFileError> {
+    let Some(passphrase) = passphrase else {
+        return Ok(Zeroizing::new(pem::encode(&pem::Pem::new("PRIVATE KEY", der))));
+    };
+    let (mut salt, mut iv) = ([0; 16], [0; 16]);
+    let random = SystemRandom::new();
+    random.fill(&mut salt).and_then(|()| random.fill(&mut iv)).map_err(|_no_entropy| KeyFileError::Failed)?;
+    let encrypted = pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(PBKDF2_ITERATIONS, &salt, iv)
+        .map_err(pkcs8::Error::from)
+        .and_then(|parameters| PrivateKeyInfoRef::try_from(der)?.encrypt_with_params(parameters, passphrase.expose()))
+        .map_err(|_failed| KeyFileError::Failed)?;
+    Ok(Zeroizing::new(pem::encode(&pem::Pem::new("ENCRYPTED PRIVATE KEY", encrypted.as_bytes()))))
+}
+
+/// Writes a new key that signs from `active_from` on; answers its file.
+pub(super) fn write_new(
+    dir: &Path,
+    passphrase: Option<&Passphrase>,
+    alg: SigningAlg,
+    active_from: Timestamp,
+) -> Result<PathBuf, KeyFileError> {
     let der = generate(alg).map_err(|_failed| KeyFileError::Failed)?;
-    let key = PrivateKey::from_pkcs8(&der).map_err(|_unusable| KeyFileError::Failed)?;
+    write(dir, passphrase, &der, active_from)
+}
+
+/// Writes a key, given in PKCS#8, that signs from `active_from` on; answers its file.
+pub(super) fn write(
+    dir: &Path,
+    passphrase: Option<&Passphrase>,
+    der: &[u8],
+    active_from: Timestamp,
+) -> Result<PathBuf, KeyFileError> {
+    let key = PrivateKey::from_pkcs8(der).map_err(|problem| KeyFileError::Key { path: dir.to_owned(), problem })?;
     let instant = OffsetDateTime::from_unix_timestamp(active_from.0).map_err(|_out_of_range| KeyFileError::Failed)?;
     let stamp = instant.format(ACTIVATION).map_err(|_out_of_range| KeyFileError::Failed)?;
     let short_kid: String = key.kid.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
-    let path = dir.join(format!("{stamp}-{alg}-{short_kid}.pem"));
-    let pem = Zeroizing::new(pem::encode(&pem::Pem::new("PRIVATE KEY", der.to_vec())));
+    let path = dir.join(format!("{stamp}-{}-{short_kid}.pem", key.alg));
+    let pem = encode(der, passphrase)?;
     // Under another name first: nobody ever reads half a key.
-    let draft = path.with_extension("draft");
+    let draft = path.with_extension(DRAFT);
     write_private(&draft, pem.as_bytes()).and_then(|()| fs::rename(&draft, &path)).map_err(io_error(&path))?;
+    sync(dir)?;
     Ok(path)
 }
+
+/// Makes what was done in the folder last.
+pub(super) fn sync(dir: &Path) -> Result<(), KeyFileError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error(dir))
+}
+
+/// The extension of a file that is being written.
+pub(super) const DRAFT: &str = "draft";
 
 fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(content)?;
     file.sync_all()
-}
-
-/// Makes the folder, and a first key when there is none. Safe when several instances start on one folder at once: they
-/// agree on one key.
-pub(super) fn ensure_key(dir: &Path, alg: SigningAlg, now: Timestamp) -> Result<Option<PathBuf>, KeyFileError> {
-    fs::create_dir_all(dir).map_err(io_error(dir))?;
-    if !pem_files(dir)?.is_empty() {
-        return Ok(None);
-    }
-    let lock_path = dir.join(".lock");
-    let lock = File::create(&lock_path).map_err(io_error(&lock_path))?;
-    lock.lock().map_err(io_error(&lock_path))?;
-    if !pem_files(dir)?.is_empty() {
-        return Ok(None);
-    }
-    write_new_key(dir, alg, now).map(Some)
 }

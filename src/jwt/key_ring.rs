@@ -1,31 +1,33 @@
-//! The ring: every key of the folder, one of them active. All are published and verify; the active one signs.
+//! The ring: the keys of the folder as they were read, one of each algorithm active. All are published and verify.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
 
+use super::access_keys::AccessKeys;
 use super::claims::{AccessClaims, RefreshClaims};
-use super::key_file::{self, KeyFile, KeyFileError};
+use super::denylist::DenylistClaims;
+use super::key_file::{KeyFile, KeyFileError};
+use super::key_plan::{Due, KeyPolicy, KeyState, Line};
 use super::private_key::SignError;
-use super::verified::Verified;
-use super::verify::{MOST_TOKEN_BYTES, VerificationKeys, check};
+use super::verify::VerificationKeys;
 use super::{Expected, SigningAlg, TokenError, verify};
-use crate::clock::Timestamp;
+use crate::clock::{Seconds, Timestamp};
 
-/// The keys of this service.
+/// What the remembered tokens may weigh together, in bytes.
+const VERIFIED_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The keys of this service at one time.
 pub struct KeyRing {
     /// Oldest first.
-    files: Vec<KeyFile>,
-    alg: SigningAlg,
-    access_keys: VerificationKeys,
+    pub(super) files: Vec<Arc<KeyFile>>,
+    policy: KeyPolicy,
+    access: Arc<AccessKeys>,
     refresh_keys: VerificationKeys,
-    /// Goes with the ring: what a key verified is forgotten with the key.
-    verified: Verified,
     jwks_json: String,
     jwks_etag: String,
 }
@@ -39,74 +41,90 @@ pub struct RingEntry {
     pub alg: SigningAlg,
     /// Its name: the RFC 7638 thumbprint.
     pub kid: String,
-    /// From when on it signs, unless a newer one does.
-    pub active_from: Timestamp,
-    /// Whether it is the one that signs.
-    pub active: bool,
+    /// What it is for.
+    pub state: KeyState,
+    /// From when on it signs; `None` when its file's name does not say.
+    pub active_from: Option<Timestamp>,
+    /// When the next key takes over, if that is known.
+    pub retired_at: Option<Timestamp>,
+    /// When the last of its tokens is over, if that is known.
+    pub goes_at: Option<Timestamp>,
+    /// Whether its file is encrypted.
+    pub encrypted: bool,
 }
 
 impl KeyRing {
-    /// Loads the folder, after making a first key if it is empty; answers also the file of the key that was made.
-    ///
-    /// # Errors
-    /// [`KeyFileError`] when a key is unreadable, exposed or weak, or none can sign with `alg`.
-    pub fn load_or_create(
-        dir: &Path,
-        alg: SigningAlg,
-        now: Timestamp,
-    ) -> Result<(Self, Option<PathBuf>), KeyFileError> {
-        // The crypto library gathers its own randomness for some 40 ms at the first use; no request should wait for it.
-        std::thread::spawn(|| SystemRandom::new().fill(&mut [0]));
-        let made = key_file::ensure_key(dir, alg, now)?;
-        Ok((Self::load(dir, alg, now)?, made))
-    }
-
-    /// Loads the folder as it is.
-    ///
-    /// # Errors
-    /// As [`KeyRing::load_or_create`].
-    pub fn load(dir: &Path, alg: SigningAlg, now: Timestamp) -> Result<Self, KeyFileError> {
-        let mut files = key_file::read_all(dir)?;
+    pub(super) fn new(mut files: Vec<Arc<KeyFile>>, policy: KeyPolicy) -> Result<Self, KeyFileError> {
         files.sort_by(|a, b| (a.active_from, &a.path).cmp(&(b.active_from, &b.path)));
-        let (mut access_keys, mut refresh_keys) = (VerificationKeys::default(), VerificationKeys::default());
+        let (mut access, mut refresh_keys) = (VerificationKeys::default(), VerificationKeys::default());
         let mut jwks = JwkSet { keys: Vec::new() };
         for file in &files {
             // Verifiers refuse a set in which two keys have one name.
             if let Some(other) = files.iter().find(|other| other.path != file.path && other.key.kid == file.key.kid) {
                 return Err(KeyFileError::Twice { path: file.path.clone(), other: other.path.clone() });
             }
-            file.key.add_to(&mut access_keys, &mut refresh_keys);
+            file.key.add_to(&mut access, &mut refresh_keys);
             jwks.keys.push(file.key.jwk.clone());
         }
         let jwks_json = serde_json::to_string(&jwks).map_err(|_never_for_these_types| KeyFileError::Failed)?;
         let jwks_etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, jwks_json.as_bytes())));
-        let ring = Self { files, alg, access_keys, refresh_keys, verified: Verified::default(), jwks_json, jwks_etag };
-        match ring.active(now) {
-            Some(_) => Ok(ring),
-            None => Err(KeyFileError::NoActiveKey { dir: dir.to_owned(), alg }),
-        }
+        let access = Arc::new(AccessKeys::new(access, VERIFIED_CACHE_BYTES));
+        Ok(Self { files, policy, access, refresh_keys, jwks_json, jwks_etag })
     }
 
-    /// The key that signs: the newest of its algorithm whose time has come. When that of none has, because this clock is
-    /// behind the one that stamped the first key, the oldest.
-    fn active(&self, now: Timestamp) -> Option<&KeyFile> {
-        let mut able = self.files.iter().filter(|file| file.key.alg == self.alg);
-        let due = able.clone().rfind(|file| file.active_from <= now);
-        due.or_else(|| able.next())
+    /// An algorithm that is to be signed with and has no key.
+    pub(super) fn lacks(&self) -> Option<SigningAlg> {
+        self.policy.algs.iter().copied().find(|alg| Line::new(&self.files, *alg).is_empty())
+    }
+
+    /// The rules of the ring.
+    #[must_use]
+    pub fn policy(&self) -> &KeyPolicy {
+        &self.policy
+    }
+
+    /// The keys that verify access tokens.
+    #[must_use]
+    pub fn access_keys(&self) -> &Arc<AccessKeys> {
+        &self.access
     }
 
     /// Every key, oldest first.
     #[must_use]
     pub fn entries(&self, now: Timestamp) -> Vec<RingEntry> {
-        let active = self.active(now).map(|file| &file.path);
-        let entry = |file: &KeyFile| RingEntry {
-            path: file.path.clone(),
-            alg: file.key.alg,
-            kid: file.key.kid.clone(),
-            active_from: file.active_from,
-            active: active == Some(&file.path),
+        let entry = |file: &Arc<KeyFile>| {
+            let line = Line::new(&self.files, file.key.alg);
+            let used = self.policy.algs.contains(&file.key.alg);
+            RingEntry {
+                path: file.path.clone(),
+                alg: file.key.alg,
+                kid: file.key.kid.clone(),
+                state: if used { line.state(file, now) } else { KeyState::Unused },
+                active_from: Some(file.active_from).filter(|at| *at > Timestamp(0)),
+                retired_at: line.successor_at(file).filter(|_| used),
+                goes_at: line.goes_at(file, &self.policy).filter(|_| used),
+                encrypted: file.encrypted,
+            }
         };
         self.files.iter().map(entry).collect()
+    }
+
+    /// What is to be done to the folder now.
+    #[must_use]
+    pub fn due(&self, now: Timestamp) -> Vec<Due> {
+        let algs = self.policy.algs.iter();
+        algs.flat_map(|alg| Line::new(&self.files, *alg).due(*alg, &self.policy, now)).collect()
+    }
+
+    /// How long a copy of the published keys may be used from now on: until what happens next, at most the configured
+    /// time, and at least a fifth of it, lest all copies be fetched anew in one moment. No key signs before every copy
+    /// without it is over, whatever this answers: see [`KeyPolicy::publication_lead`].
+    #[must_use]
+    pub fn jwks_max_age(&self, now: Timestamp) -> Seconds {
+        let most = self.policy.jwks_max_age;
+        let lines = self.policy.algs.iter().map(|alg| Line::new(&self.files, *alg));
+        let next = lines.filter_map(|line| line.next_event_at(&self.policy, now)).min();
+        next.map_or(most, |at| (at - now).max(Seconds(most.0 / 5)).min(most))
     }
 
     /// The published JWK Set, as JSON.
@@ -124,47 +142,41 @@ impl KeyRing {
     /// Signs an access token.
     ///
     /// # Errors
-    /// [`SignError`] when the crypto library fails.
-    pub fn sign_access(&self, claims: &AccessClaims, now: Timestamp) -> Result<String, SignError> {
-        self.active(now).ok_or(SignError)?.key.sign_access(claims)
+    /// [`SignError`] when there is no key of the algorithm or the crypto library fails.
+    pub fn sign_access(&self, claims: &AccessClaims, alg: SigningAlg, now: Timestamp) -> Result<String, SignError> {
+        self.active(alg, now)?.key.sign_access(claims)
     }
 
     /// Signs a refresh token.
     ///
     /// # Errors
-    /// [`SignError`] when the crypto library fails.
+    /// As [`KeyRing::sign_access`].
     pub fn sign_refresh(&self, claims: &RefreshClaims, now: Timestamp) -> Result<String, SignError> {
-        self.active(now).ok_or(SignError)?.key.sign_refresh(claims)
+        self.active(self.first_alg()?, now)?.key.sign_refresh(claims)
     }
 
-    /// Verifies an access token of ours; the signature of one that was verified before is not checked again.
+    /// Signs an answer of the denylist feed.
     ///
     /// # Errors
-    /// The [`TokenError`] that says why not.
-    pub fn verify_access(
-        &self,
-        token: &str,
-        expected: Expected<'_>,
-        now: Timestamp,
-    ) -> Result<Arc<AccessClaims>, TokenError> {
-        if token.len() > MOST_TOKEN_BYTES {
-            return Err(TokenError::Malformed);
-        }
-        let digest = Verified::digest(token);
-        if let Some(claims) = self.verified.find(&digest) {
-            check(&*claims, expected, now)?;
-            return Ok(claims);
-        }
-        let claims = Arc::new(verify(token, &self.access_keys, expected, now)?);
-        self.verified.remember(digest, token, &claims);
-        Ok(claims)
+    /// As [`KeyRing::sign_access`].
+    pub fn sign_denylist(&self, claims: &DenylistClaims, now: Timestamp) -> Result<String, SignError> {
+        self.active(self.first_alg()?, now)?.key.sign_denylist(claims)
+    }
+
+    fn first_alg(&self) -> Result<SigningAlg, SignError> {
+        self.policy.algs.first().copied().ok_or(SignError)
+    }
+
+    fn active(&self, alg: SigningAlg, now: Timestamp) -> Result<&KeyFile, SignError> {
+        Line::new(&self.files, alg).active(now).map(|file| &**file).ok_or(SignError)
     }
 
     /// Verifies a refresh token of ours; its audience is the issuer itself.
     ///
     /// # Errors
     /// The [`TokenError`] that says why not.
-    pub fn verify_refresh(&self, token: &str, issuer: &str, now: Timestamp) -> Result<RefreshClaims, TokenError> {
-        verify(token, &self.refresh_keys, Expected { issuer, audience: issuer }, now)
+    pub fn verify_refresh(&self, token: &str, issuer: &String, now: Timestamp) -> Result<RefreshClaims, TokenError> {
+        let expected = Expected { issuer, audiences: std::slice::from_ref(issuer), leeway: Seconds::ZERO };
+        verify(token, &self.refresh_keys, expected, now)
     }
 }

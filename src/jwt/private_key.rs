@@ -17,6 +17,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::claims::{AccessClaims, RefreshClaims};
+use super::denylist::DenylistClaims;
 use super::verify::{RegisteredClaims, VerificationKeys};
 use super::{SigningAlg, jwks};
 
@@ -103,7 +104,15 @@ impl PrivateKey {
     }
 
     pub(super) fn sign_access(&self, claims: &AccessClaims) -> Result<String, SignError> {
-        let message = message(&self.access_header, claims)?;
+        self.sign(&self.access_header, claims)
+    }
+
+    pub(super) fn sign_denylist(&self, claims: &DenylistClaims) -> Result<String, SignError> {
+        self.sign(&header(DenylistClaims::TYP, self.alg.name(), &self.kid), claims)
+    }
+
+    fn sign(&self, header: &str, claims: &impl Serialize) -> Result<String, SignError> {
+        let message = message(header, claims)?;
         let signature = self.signer.sign(message.as_bytes())?;
         Ok(complete(message, &signature))
     }

@@ -8,9 +8,6 @@ use quick_cache::sync::Cache;
 
 use super::claims::AccessClaims;
 
-/// What the remembered tokens may weigh together, in bytes of their text: what is kept of one is about as large.
-const MOST_BYTES: u64 = 16 * 1024 * 1024;
-
 /// One of our tokens, without roles.
 const USUAL_BYTES: u64 = 640;
 
@@ -35,14 +32,13 @@ impl Weighter<Digest, Remembered> for ByLength {
     }
 }
 
-impl Default for Verified {
-    fn default() -> Self {
-        let usual_count = usize::try_from(MOST_BYTES / USUAL_BYTES).unwrap_or(usize::MAX);
-        Self(Cache::with_weighter(usual_count, MOST_BYTES, ByLength))
-    }
-}
-
 impl Verified {
+    /// Tokens that weigh at most `most_bytes` together: their text counts, since what is kept of one is about as large.
+    pub(super) fn new(most_bytes: u64) -> Self {
+        let usual_count = usize::try_from(most_bytes / USUAL_BYTES).unwrap_or(usize::MAX);
+        Self(Cache::with_weighter(usual_count, most_bytes, ByLength))
+    }
+
     pub(super) fn digest(token: &str) -> Digest {
         let mut bytes = [0; SHA256_OUTPUT_LEN];
         bytes.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());

@@ -14,9 +14,6 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::claims::Audience;
 use crate::clock::{Seconds, Timestamp};
 
-/// A token longer than this is refused unread. Ours are about 700 bytes, plus the roles.
-pub(super) const MOST_TOKEN_BYTES: usize = 16 * 1024;
-
 /// Issuers' clocks may be this far ahead of ours (FAPI 2.0 section 5.3.2.1 item 13: accept 10, refuse more than 60).
 const MOST_CLOCK_SKEW: Seconds = Seconds(10);
 
@@ -55,10 +52,31 @@ pub enum TokenError {
     Revoked,
 }
 
+impl TokenError {
+    /// A stable name of the reason, for programs.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "token_malformed",
+            Self::WrongType => "token_wrong_type",
+            Self::UnknownKey => "token_unknown_key",
+            Self::WrongAlgorithm => "token_wrong_algorithm",
+            Self::BadSignature => "token_bad_signature",
+            Self::WrongIssuer => "token_wrong_issuer",
+            Self::WrongAudience => "token_wrong_audience",
+            Self::NotYetValid => "token_not_yet_valid",
+            Self::Expired => "token_expired",
+            Self::Revoked => "token_revoked",
+        }
+    }
+}
+
 /// The claims that are checked for every kind of token.
 pub trait RegisteredClaims: DeserializeOwned {
     /// The `typ` header of this kind ([RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)).
     const TYP: &'static str;
+    /// A token longer than this is refused unread. Ours are about 700 bytes, plus the roles.
+    const MOST_BYTES: usize = 16 * 1024;
     /// Who issued it.
     fn iss(&self) -> &str;
     /// Who it is for.
@@ -78,8 +96,10 @@ pub trait RegisteredClaims: DeserializeOwned {
 pub struct Expected<'a> {
     /// Its `iss`.
     pub issuer: &'a str,
-    /// One of its `aud`.
-    pub audience: &'a str,
+    /// One of its `aud` must be one of these.
+    pub audiences: &'a [String],
+    /// For this long after its `exp` it is still accepted. Zero at the issuer.
+    pub leeway: Seconds,
 }
 
 /// Keys to verify with, by `kid`; each with its one algorithm.
@@ -89,6 +109,12 @@ pub struct VerificationKeys(HashMap<String, (Algorithm, DecodingKey)>);
 impl VerificationKeys {
     pub(super) fn insert(&mut self, kid: String, alg: Algorithm, key: DecodingKey) {
         self.0.insert(kid, (alg, key));
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -116,15 +142,17 @@ pub fn verify<C: RegisteredClaims>(
     expected: Expected<'_>,
     now: Timestamp,
 ) -> Result<C, TokenError> {
-    if token.len() > MOST_TOKEN_BYTES {
-        return Err(TokenError::Malformed);
-    }
+    within_size::<C>(token)?;
     let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
     verify_signature::<C>(&decode(header)?, message, signature, keys)?;
     let claims: C = decode(payload)?;
     check(&claims, expected, now)?;
     Ok(claims)
+}
+
+pub(super) fn within_size<C: RegisteredClaims>(token: &str) -> Result<(), TokenError> {
+    if token.len() > C::MOST_BYTES { Err(TokenError::Malformed) } else { Ok(()) }
 }
 
 fn verify_signature<C: RegisteredClaims>(
@@ -161,18 +189,26 @@ pub(super) fn check<C: RegisteredClaims>(claims: &C, expected: Expected<'_>, now
     if claims.iss() != expected.issuer {
         return Err(TokenError::WrongIssuer);
     }
-    if !claims.aud().contains(expected.audience) {
+    if !expected.audiences.iter().any(|audience| claims.aud().contains(audience)) {
         return Err(TokenError::WrongAudience);
     }
     let valid_from = claims.nbf().map_or(claims.iat(), |nbf| nbf.max(claims.iat()));
-    if valid_from > now + MOST_CLOCK_SKEW {
+    if valid_from > now + MOST_CLOCK_SKEW.max(expected.leeway) {
         return Err(TokenError::NotYetValid);
     }
     // RFC 7519 section 4.1.4: "on or after" the expiration time it must not be accepted.
-    if now >= claims.exp() {
+    if now >= claims.exp() + expected.leeway {
         return Err(TokenError::Expired);
     }
     Ok(())
+}
+
+/// The claims of a token that was verified, in another shape.
+///
+/// # Errors
+/// [`TokenError::Malformed`] when they do not have that shape.
+pub fn read_payload<T: DeserializeOwned>(verified_token: &str) -> Result<T, TokenError> {
+    decode(verified_token.split('.').nth(1).unwrap_or_default())
 }
 
 /// Strict on purpose: an object, no padding, no trailing data, no duplicate of a known member.

@@ -1,20 +1,12 @@
 //! What verifiers must refuse although its signature is good.
 
+use super::denied_set::DeniedSubject;
 use super::id::{Jti, SessionId};
 use crate::clock::{Seconds, Timestamp};
 
 /// A denial outlives the last token that it denies by this much, so that neither the clocks of two instances nor the
 /// leeway of a verifier can bring that token back.
 const MARGIN: Seconds = Seconds(60);
-
-/// What is denied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DeniedSubject {
-    /// Every access token of a session, by `sid`.
-    Session(SessionId),
-    /// One access token, by `jti`.
-    AccessToken(Jti),
-}
 
 /// One entry of the denylist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

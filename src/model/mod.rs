@@ -2,6 +2,7 @@
 
 #[cfg(feature = "server")]
 pub mod denial;
+pub mod denied_set;
 pub mod id;
 #[cfg(feature = "server")]
 pub mod lifetimes;

@@ -1,4 +1,5 @@
-//! The background threads: one follows other instances' denials every second, one forgets what is over.
+//! The background threads: one follows other instances' denials every second, one the folder of the keys, and one forgets
+//! what is over.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -6,7 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::purge;
+use super::{keys, purge};
 use crate::app::Issuer;
 use crate::error::{Error, root_cause};
 use crate::model::id::SessionId;
@@ -17,7 +18,11 @@ const ROUND: Duration = Duration::from_secs(1);
 /// From the end of one walk through the sessions to the start of the next. A walk takes one batch each round.
 const BETWEEN_WALKS: Duration = Duration::from_secs(60);
 
-/// The threads; they end when this is dropped. Two, so that a purge that waits for the database delays no denial.
+/// How often it is looked whether a key is to be made or removed.
+const BETWEEN_KEY_CHANGES: Duration = Duration::from_secs(60);
+
+/// The threads; they end when this is dropped. Several, so that a purge that waits for the database delays no denial, and
+/// a folder that hangs delays neither.
 pub struct Caretaker(Vec<(Sender<()>, JoinHandle<()>)>);
 
 impl Caretaker {
@@ -25,9 +30,14 @@ impl Caretaker {
     #[must_use]
     pub fn start(issuer: Arc<Issuer>) -> Self {
         let follower = Arc::clone(&issuer);
-        let follow = move || follower.denied.follow(&follower.app.store, follower.app.clock.now());
+        let follow = move || follower.denylist.follow(&follower.app.store, follower.app.clock.now());
+        let mut keeper = KeyKeeper { issuer: Arc::clone(&issuer), looked_at: None };
         let mut walk = Walk { issuer, ended_at: Instant::now(), next_session: None };
-        Self(vec![every_round("follow the denylist", follow), every_round("purge", move || walk.forget())])
+        Self(vec![
+            every_round("follow the denylist", follow),
+            every_round("follow the keys", move || keeper.follow()),
+            every_round("purge", move || walk.forget()),
+        ])
     }
 }
 
@@ -60,6 +70,22 @@ fn every_round(
         }
     });
     (stop, thread)
+}
+
+struct KeyKeeper {
+    issuer: Arc<Issuer>,
+    looked_at: Option<Instant>,
+}
+
+impl KeyKeeper {
+    fn follow(&mut self) -> Result<(), Error> {
+        keys::follow(&self.issuer)?;
+        if self.looked_at.is_none_or(|at| at.elapsed() >= BETWEEN_KEY_CHANGES) {
+            self.looked_at = Some(Instant::now());
+            keys::maintain(&self.issuer)?;
+        }
+        Ok(())
+    }
 }
 
 struct Walk {

@@ -1,7 +1,7 @@
 //! Logging in with a password: a new session and its first pair.
 
 use super::login_limit::Attempt;
-use super::pair::{Pair, mint};
+use super::pair::{Pair, Purpose, mint};
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::model::id::SessionId;
@@ -11,16 +11,24 @@ use crate::password::{HashError, Password};
 use crate::secret::Secret;
 use crate::store::Credentials;
 
-/// Logs in.
+/// Logs in; the access token is for `audience`, or the first.
 ///
 /// An unknown user and a wrong password cost the same work and get the same answer (ASVS 6.3.8); only who knows the
 /// right password learns that the account is disabled.
 ///
 /// # Errors
-/// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Invalid`] for a password that is too long,
+/// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Invalid`] for a password that is too long or an
+/// audience that is not served,
 /// [`Error::TooManyFailures`], [`Error::Overloaded`] when too many logins are waiting, [`Error::Unavailable`].
-pub fn login(issuer: &Issuer, username: &str, password: &Secret<String>, device: &Device) -> Result<Pair, Error> {
+pub fn login(
+    issuer: &Issuer,
+    username: &str,
+    password: &Secret<String>,
+    audience: Option<&str>,
+    device: &Device,
+) -> Result<Pair, Error> {
     let app = &issuer.app;
+    let purpose = Purpose::find(app, audience)?;
     let password = Password::new(password)?;
     // A text that no username can be is the name of nobody.
     let username = username.parse::<Username>().ok();
@@ -71,5 +79,5 @@ pub fn login(issuer: &Issuer, username: &str, password: &Secret<String>, device:
         return Err(Error::BadCredentials);
     }
     log::info!(user:% = user.id, session:% = session.id; "login");
-    mint(issuer, &session, user, now)
+    mint(issuer, &session, user, purpose, now)
 }

@@ -3,7 +3,9 @@
 
 pub mod bootstrap;
 pub mod caretaker;
-pub mod denied;
+pub mod denylist;
+pub mod feed;
+pub mod keys;
 pub mod login;
 pub mod login_limit;
 pub mod pair;

@@ -1,9 +1,9 @@
 //! The pair of tokens that a login and a refresh answer with.
 
-use crate::app::Issuer;
+use crate::app::{App, Issuer};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::jwt::{AccessClaims, Audience, RefreshClaims, TokenError};
+use crate::jwt::{AccessClaims, Audience, RefreshClaims, SigningAlg, TokenError};
 use crate::model::id::{Jti, SessionId};
 use crate::model::session::Session;
 use crate::model::user::User;
@@ -35,11 +35,38 @@ pub struct Pair {
     pub user: User,
 }
 
+/// Who an access token is for, and how it is signed.
+#[derive(Clone, Copy)]
+pub struct Purpose<'a> {
+    audience: &'a str,
+    alg: SigningAlg,
+}
+
+impl<'a> Purpose<'a> {
+    /// The audience that a client asks for, or the first. Any client may ask for any: what a token is for is told to the
+    /// service that takes it, not to the one who holds it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it is not served.
+    pub fn find(app: &'a App, audience: Option<&str>) -> Result<Self, Error> {
+        let found = app.config.audiences.find(audience);
+        let (audience, alg) =
+            found.ok_or_else(|| Error::invalid("audience", "invalid", "is none of this service's audiences"))?;
+        Ok(Self { audience, alg })
+    }
+}
+
 /// Signs the pair of a session as its row stands: the live refresh token, and a new access token.
 ///
 /// # Errors
 /// [`Error::Internal`] when there is no randomness or the crypto library fails.
-pub fn mint(issuer: &Issuer, session: &Session, user: User, now: Timestamp) -> Result<Pair, Error> {
+pub fn mint(
+    issuer: &Issuer,
+    session: &Session,
+    user: User,
+    purpose: Purpose<'_>,
+    now: Timestamp,
+) -> Result<Pair, Error> {
     let config = &issuer.app.config;
     // Never beyond what the row promises: that is how long a denial of the session lasts.
     let expires_at = session.access_expires_by.min(now + config.lifetimes.access);
@@ -47,12 +74,13 @@ pub fn mint(issuer: &Issuer, session: &Session, user: User, now: Timestamp) -> R
         // Only after the retry window was made longer while this token was waiting for its retry.
         return Err(Error::TokenRefused(TokenError::Expired));
     }
+    let ring = issuer.keys.ring();
     // Drawn together: each draw costs about as much as a MAC.
     let [jitter, jti @ ..] = issuer.app.entropy.bytes::<17>()?;
     let claims = AccessClaims {
         iss: config.issuer.clone(),
         sub: user.id,
-        aud: Audience::One(config.audience.clone()),
+        aud: Audience::One(purpose.audience.to_owned()),
         exp: expires_at,
         iat: now,
         jti: Jti::from_bytes(jti),
@@ -61,9 +89,10 @@ pub fn mint(issuer: &Issuer, session: &Session, user: User, now: Timestamp) -> R
         auth_time: session.created_at,
         amr: vec![PASSWORD.to_owned()],
         roles: user.roles.names().to_vec(),
+        scope: None,
         nbf: None,
     };
-    let access_token = issuer.keys.sign_access(&claims, now)?;
+    let access_token = ring.sign_access(&claims, purpose.alg, now)?;
     let generation = session.live_generation();
     let claims = RefreshClaims {
         iss: config.issuer.clone(),
@@ -76,7 +105,7 @@ pub fn mint(issuer: &Issuer, session: &Session, user: User, now: Timestamp) -> R
         jti: format!("{}.{generation}", session.id),
         client_id: FIRST_PARTY.to_owned(),
     };
-    let refresh_token = issuer.keys.sign_refresh(&claims, now)?;
+    let refresh_token = ring.sign_refresh(&claims, now)?;
     let expires_in = expires_at - now;
     Ok(Pair {
         access_token,

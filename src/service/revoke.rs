@@ -20,7 +20,7 @@ pub fn revoke(issuer: &Issuer, token: &str) -> Result<(), Error> {
         Ok(Token::Access(claims)) => {
             let denial = Denial::of_access_token(claims.jti, now, claims.exp);
             app.store.write(|tx| tx.insert_denials(&[denial]))?;
-            issuer.denied.add([denial]);
+            issuer.denylist.add([denial]);
             log::info!(user:% = claims.sub, session:% = claims.sid; "access token revoked");
         }
         Ok(Token::Refresh(claims)) => {
@@ -29,7 +29,7 @@ pub fn revoke(issuer: &Issuer, token: &str) -> Result<(), Error> {
             if denial.is_some() {
                 log::info!(user:% = claims.sub, session:% = claims.sid; "logout");
             }
-            issuer.denied.add(denial);
+            issuer.denylist.add(denial);
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::denied::DeniedSet;
+use super::denylist::Denylist;
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::error::Error;
 use crate::jwt::RefreshClaims;
@@ -49,12 +49,12 @@ pub struct Rotator {
 impl Rotator {
     /// Starts as many threads as the store can use.
     #[must_use]
-    pub fn start(store: &Arc<Store>, denied: &Arc<DeniedSet>, clock: &Arc<dyn Clock>, lifetimes: Lifetimes) -> Self {
+    pub fn start(store: &Arc<Store>, denylist: &Arc<Denylist>, clock: &Arc<dyn Clock>, lifetimes: Lifetimes) -> Self {
         let waiting = Arc::new(Waiting::default());
         let start = |_| {
             let waiting = Arc::clone(&waiting);
-            let (store, denied, clock) = (Arc::clone(store), Arc::clone(denied), Arc::clone(clock));
-            let mut batches = Batches { store, denied, clock, lifetimes, out_of_reach: None };
+            let (store, denylist, clock) = (Arc::clone(store), Arc::clone(denylist), Arc::clone(clock));
+            let mut batches = Batches { store, denylist, clock, lifetimes, out_of_reach: None };
             std::thread::spawn(move || {
                 while let Some(batch) = waiting.take() {
                     // Whoever waits for a batch that panicked is told so by its reply's end.
@@ -145,7 +145,7 @@ impl Waiting {
 /// What a thread answers batches with.
 struct Batches {
     store: Arc<Store>,
-    denied: Arc<DeniedSet>,
+    denylist: Arc<Denylist>,
     clock: Arc<dyn Clock>,
     lifetimes: Lifetimes,
     /// Why the last batch could not be written, if the database was out of reach.
@@ -262,7 +262,7 @@ impl Batches {
                 Ok(*live)
             }
             Outcome::Reused(denial) => {
-                self.denied.add([denial]);
+                self.denylist.add([denial]);
                 log::warn!(session:% = sid, user:% = sub, generation; "security: refresh token reused, session ended");
                 Err(Error::RefreshTokenReused)
             }

@@ -50,9 +50,9 @@ impl House {
     }
 
     fn batches(&self) -> Batches {
-        let Issuer { app, denied, .. } = &self.issuer;
+        let Issuer { app, denylist, .. } = &self.issuer;
         let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
-        Batches { store, denied: Arc::clone(denied), clock, lifetimes: app.config.lifetimes, out_of_reach: None }
+        Batches { store, denylist: Arc::clone(denylist), clock, lifetimes: app.config.lifetimes, out_of_reach: None }
     }
 
     /// Answers sessions' tokens, by generation, in one batch.
@@ -188,8 +188,8 @@ fn after_the_database_was_out_of_reach_who_has_waited_too_long_is_told_that() {
 #[test]
 fn a_rotator_answers_what_still_waits_before_it_ends() {
     let house = House::new(&[]);
-    let Issuer { app, denied, .. } = &house.issuer;
-    let rotator = Rotator::start(&app.store, denied, &app.clock, app.config.lifetimes);
+    let Issuer { app, denylist, .. } = &house.issuer;
+    let rotator = Rotator::start(&app.store, denylist, &app.clock, app.config.lifetimes);
     let (waiting, mut answer) = job(&house.open(&house.users[0]), 1);
     rotator.waiting.add(waiting).unwrap();
     drop(rotator);
@@ -209,9 +209,9 @@ impl Clock for BreaksOnce {
 #[test]
 fn a_batch_that_panics_fails_its_members_and_the_next_one_is_answered() {
     let house = House::new(&[]);
-    let Issuer { app, denied, .. } = &house.issuer;
+    let Issuer { app, denylist, .. } = &house.issuer;
     let clock: Arc<dyn Clock> = Arc::new(BreaksOnce(false.into()));
-    let rotator = Rotator::start(&app.store, denied, &clock, app.config.lifetimes);
+    let rotator = Rotator::start(&app.store, denylist, &clock, app.config.lifetimes);
     let ada = house.open(&house.users[0]);
     let [(first, failed), (second, answered)] = [job(&ada, 1), job(&ada, 1)];
     rotator.waiting.add(first).unwrap();

@@ -9,7 +9,8 @@ use super::types::{DbUuid, SqlUuid};
 use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::model::denial::{Denial, DeniedSubject};
+use crate::model::denial::Denial;
+use crate::model::denied_set::DeniedSubject;
 use crate::model::id::{Id, Jti};
 
 const SESSION: &str = "sid";

@@ -100,6 +100,31 @@ impl ReadTx<'_> {
             .load::<String>(self.0)?;
         Ok(addresses)
     }
+
+    /// How many sessions are live whose refresh token was made in this span of time, the end excluded.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn count_live_sessions_rotated(
+        &mut self,
+        from: Timestamp,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<i64, Error> {
+        let live = sessions::table.filter(sessions::ended_at.is_null()).filter(sessions::refresh_expires_at.gt(now.0));
+        let made = live.filter(sessions::rotated_at.ge(from.0)).filter(sessions::rotated_at.lt(until.0));
+        Ok(made.count().get_result(self.0)?)
+    }
+
+    /// Whether there is a live session whose refresh token was made by then.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn has_live_session_rotated_by(&mut self, at: Timestamp, now: Timestamp) -> Result<bool, Error> {
+        let live = sessions::table.filter(sessions::ended_at.is_null()).filter(sessions::refresh_expires_at.gt(now.0));
+        let made = live.filter(sessions::rotated_at.le(at.0)).select(sessions::id).first::<DbUuid>(self.0);
+        Ok(made.optional()?.is_some())
+    }
 }
 
 impl WriteTx<'_> {

@@ -1,53 +1,197 @@
 //! For backend services: verifies access tokens offline with the issuer's published keys (feature `verifier`).
 //!
-//! ```
-//! # fn run(jwks_json: &str, token: &str) -> Result<(), Box<dyn std::error::Error>> {
-//! use tokensmith::verifier::Verifier;
+//! A [`Verifier`] fetches the keys, follows the issuer's denylist, and answers without asking anybody: the request to
+//! your service never waits for the issuer. With actix-web, put it into the app's data and take a [`Bearer`]:
 //!
-//! let verifier = Verifier::from_jwks(jwks_json, "https://id.example.com", "https://api.example.com")?;
-//! let claims = verifier.verify(token)?;
-//! println!("user {} with roles {:?}", claims.sub, claims.roles);
+//! ```
+//! use actix_web::{HttpResponse, get, web};
+//! use tokensmith::verifier::{Bearer, Role, Verifier, WithRole};
+//!
+//! # fn setup() -> Result<(), tokensmith::verifier::BuildError> {
+//! let verifier = Verifier::from_issuer("https://id.example.com", "https://api.example.com").build()?;
+//! let app = actix_web::App::new().app_data(web::Data::new(verifier)).service(hello).service(delete_all);
 //! # Ok(())
 //! # }
+//!
+//! #[get("/hello")]
+//! async fn hello(Bearer(claims): Bearer) -> String {
+//!     format!("user {} with roles {:?}", claims.sub, claims.roles)
+//! }
+//!
+//! struct Admin;
+//! impl Role for Admin {
+//!     const NAME: &'static str = "admin";
+//! }
+//!
+//! #[get("/delete-all")]
+//! async fn delete_all(_admin: WithRole<Admin>) -> HttpResponse {
+//!     HttpResponse::NoContent().finish()
+//! }
 //! ```
+//!
+//! Elsewhere call [`Verifier::authenticate`], or [`Verifier::verify`] where nothing can be awaited.
 
-use crate::clock::{Clock, SystemClock};
-use crate::jwt::{self, Expected, Jwks, JwksError, VerificationKeys};
+mod bearer;
+mod builder;
+mod extract;
+mod feed;
+mod issuer;
+mod key_source;
+mod remote_keys;
 
-pub use crate::jwt::{AccessClaims, TokenError};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Verifies the access tokens of one issuer for one audience.
-pub struct Verifier {
-    keys: VerificationKeys,
+use serde::de::DeserializeOwned;
+
+pub use crate::jwt::{AccessClaims, Audience, JwksError, TokenError};
+pub use bearer::BearerError;
+pub use builder::{BuildError, Builder, Denylist};
+pub use extract::{Bearer, MaybeBearer, Role, Scope, WithRole, WithScope};
+pub use key_source::KeySource;
+
+use crate::clock::{Clock, Seconds};
+use crate::jwt::{self, Expected};
+use crate::model::denied_set::DeniedSet;
+use feed::Feed;
+
+/// Verifies the access tokens of one issuer. Cheap to clone; clones share keys, denylist and cache.
+#[derive(Clone)]
+pub struct Verifier(Arc<Parts>);
+
+struct Parts {
+    keys: Arc<dyn KeySource>,
+    denied: Option<Arc<DeniedSet>>,
+    feed: Option<Feed>,
     issuer: String,
-    audience: String,
-    clock: Box<dyn Clock>,
+    audiences: Vec<String>,
+    leeway: Seconds,
+    clock: Arc<dyn Clock>,
+}
+
+/// Why an access token is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// The token is refused; answer 401 and `error="invalid_token"`
+    /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    #[error(transparent)]
+    Refused(#[from] TokenError),
+    /// The issuer's keys could not be fetched yet; answer 503.
+    #[error("the issuer's keys are not known yet")]
+    NoKeys,
+    /// The denylist is older than [`Denylist::Require`] allows; answer 503.
+    #[error("the issuer's denylist is out of reach")]
+    DenylistStale,
 }
 
 impl Verifier {
-    /// A verifier with the keys of a JWK Set, as the issuer publishes it under `/.well-known/jwks.json`.
-    ///
-    /// # Errors
-    /// [`JwksError`] when the text is not a JWK Set or a key in it is damaged.
-    pub fn from_jwks(json: &str, issuer: &str, audience: &str) -> Result<Self, JwksError> {
-        let keys = Jwks::from_json(json)?.verification_keys()?;
-        Ok(Self { keys, issuer: issuer.to_owned(), audience: audience.to_owned(), clock: Box::new(SystemClock) })
+    /// A verifier of the issuer with this URL: it finds the keys and the denylist through the issuer's metadata
+    /// ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), or OpenID Connect Discovery).
+    #[must_use]
+    pub fn from_issuer(issuer: &str, audience: &str) -> Builder {
+        Builder::new(builder::Source::Issuer, issuer, audience)
     }
 
-    /// The same verifier with another clock.
+    /// A verifier with the keys at this URL, as in `https://id.example.com/.well-known/jwks.json`; it follows no denylist.
     #[must_use]
-    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
-        Self { clock: Box::new(clock), ..self }
+    pub fn from_jwks_url(url: &str, issuer: &str, audience: &str) -> Builder {
+        Builder::new(builder::Source::JwksUrl(url.to_owned()), issuer, audience)
+    }
+
+    /// A verifier with the keys of this JWK Set and no others.
+    #[must_use]
+    pub fn from_jwks(json: &str, issuer: &str, audience: &str) -> Builder {
+        Builder::new(builder::Source::Jwks(json.to_owned()), issuer, audience)
+    }
+
+    /// A verifier with this one public key in PEM (`BEGIN PUBLIC KEY`).
+    #[must_use]
+    pub fn from_pem(pem: &str, issuer: &str, audience: &str) -> Builder {
+        Builder::new(builder::Source::Pem(pem.to_owned()), issuer, audience)
+    }
+
+    /// A verifier inside of the issuer itself: with its ring and its own denylist.
+    #[cfg(feature = "server")]
+    pub(crate) fn inside(
+        keys: Arc<dyn KeySource>,
+        denied: Arc<DeniedSet>,
+        issuer: &str,
+        audiences: &[String],
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (issuer, audiences) = (issuer.to_owned(), audiences.to_vec());
+        Self(Arc::new(Parts {
+            keys,
+            denied: Some(denied),
+            feed: None,
+            issuer,
+            audiences,
+            leeway: Seconds::ZERO,
+            clock,
+        }))
     }
 
     /// The claims of an access token whose type, key, algorithm, signature, issuer, audience and time are all right
-    /// ([RFC 9068 section 4](https://www.rfc-editor.org/rfc/rfc9068#section-4)).
+    /// ([RFC 9068 section 4](https://www.rfc-editor.org/rfc/rfc9068#section-4)), and that is not denied. Waits for
+    /// nothing: a key that is not known (yet) is asked for in the background.
     ///
     /// # Errors
-    /// The [`TokenError`] that says why not; answer it with 401 and `error="invalid_token"`
-    /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
-    pub fn verify(&self, token: &str) -> Result<AccessClaims, TokenError> {
-        let expected = Expected { issuer: &self.issuer, audience: &self.audience };
-        jwt::verify(token, &self.keys, expected, self.clock.now())
+    /// The [`VerifyError`] that says why not.
+    pub fn verify(&self, token: &str) -> Result<Arc<AccessClaims>, VerifyError> {
+        let verified = self.verify_with_known_keys(token);
+        if is_about_keys(&verified) || self.0.keys.is_stale() {
+            self.0.keys.ask();
+        }
+        verified
     }
+
+    /// As [`Verifier::verify`], but waits while the keys are being fetched because the token's key is not known or the
+    /// copy of the keys is over: at most for some seconds, and at most once for each cooldown.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub async fn authenticate(&self, token: &str) -> Result<Arc<AccessClaims>, VerifyError> {
+        if self.0.keys.is_stale() {
+            self.0.keys.renew().await;
+        }
+        let verified = self.verify_with_known_keys(token);
+        if is_about_keys(&verified) && self.0.keys.renew().await {
+            return self.verify_with_known_keys(token);
+        }
+        verified
+    }
+
+    /// The claims of an access token as a type of your own.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`]; [`TokenError::Malformed`] also when the claims do not have that shape.
+    pub fn verify_as<C: DeserializeOwned>(&self, token: &str) -> Result<C, VerifyError> {
+        self.verify(token)?;
+        Ok(jwt::read_payload(token)?)
+    }
+
+    /// How old what is known of the denylist may be; `None` when no denylist is followed, or before its first answer.
+    #[must_use]
+    pub fn staleness(&self) -> Option<Duration> {
+        self.0.feed.as_ref()?.staleness()
+    }
+
+    fn verify_with_known_keys(&self, token: &str) -> Result<Arc<AccessClaims>, VerifyError> {
+        let parts = &*self.0;
+        let keys = parts.keys.keys().ok_or(VerifyError::NoKeys)?;
+        let expected = Expected { issuer: &parts.issuer, audiences: &parts.audiences, leeway: parts.leeway };
+        let claims = keys.verify(token, expected, parts.clock.now())?;
+        if parts.denied.as_ref().is_some_and(|denied| denied.denies(claims.sid, claims.jti)) {
+            return Err(TokenError::Revoked.into());
+        }
+        if parts.feed.as_ref().is_some_and(Feed::is_too_stale) {
+            return Err(VerifyError::DenylistStale);
+        }
+        Ok(claims)
+    }
+}
+
+/// Whether other keys could change the outcome.
+fn is_about_keys<T>(verified: &Result<T, VerifyError>) -> bool {
+    matches!(verified, Err(VerifyError::NoKeys | VerifyError::Refused(TokenError::UnknownKey)))
 }

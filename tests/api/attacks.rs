@@ -10,12 +10,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tokensmith::model::user::ADMIN_ROLE;
+use tokensmith::verifier::{Verifier, VerifyError};
 
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 /// A service, one of its pairs, and its private key: with it a test can sign what the service never would.
 struct Target {
     app: TestApp,
+    /// Of another service.
+    verifier: Verifier,
     pair: Value,
     key_der: Vec<u8>,
     header: Value,
@@ -41,7 +44,10 @@ impl Target {
         let token = pair["access_token"].as_str().unwrap().to_owned();
         let mut parts = token.split('.');
         let (header, claims) = (decoded(parts.next().unwrap()), decoded(parts.next().unwrap()));
-        Self { app, pair, key_der, header, claims }
+        let jwks = app.get("/.well-known/jwks.json").body;
+        let url = claims["iss"].as_str().unwrap();
+        let verifier = Verifier::from_jwks(&jwks, url, url).clock(app.clock.clone()).build().unwrap();
+        Self { app, verifier, pair, key_der, header, claims }
     }
 
     fn access_token(&self) -> &str {
@@ -79,6 +85,10 @@ impl Target {
             assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some(code)), "{what}: {answer:?}");
         };
         refused(&self.app.get_as("/v1/me", token));
+        match self.verifier.verify(token) {
+            Err(VerifyError::Refused(why)) => assert_eq!(why.code(), code, "{what}"),
+            other => panic!("{what}: {other:?}"),
+        }
         refused(&self.app.verify(&token.into()));
         assert_eq!(self.app.refresh(&token.into()).status, 401, "{what}");
         assert_eq!(self.app.revoke(&token.into()).status, 204, "{what}");

@@ -39,10 +39,10 @@ fn a_denial_lasts_as_long_as_the_tokens_were_issued_for_whoever_writes_it(engine
     let other = TestApp::start_on(TempDir::new().unwrap(), app.database_url.clone(), &[]);
     let id = pair["user"]["id"].as_str().unwrap().parse().unwrap();
     users::disable(&other.issuer.app, id).unwrap();
-    app.issuer.denied.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    app.issuer.denylist.follow(&app.issuer.app.store, app.clock.now()).unwrap();
     app.advance(3_599);
     purge::all(&app.issuer.app).unwrap();
-    app.issuer.denied.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    app.issuer.denylist.follow(&app.issuer.app.store, app.clock.now()).unwrap();
     app.me(&pair).problem(401, "token_revoked");
 }
 
@@ -112,7 +112,7 @@ fn a_purge_of_many_batches_deletes_exactly_what_is_over(engine: Engine) {
 fn a_denial_of_another_instance_is_taken_up_from_the_table(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
-    let follow = || app.issuer.denied.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    let follow = || app.issuer.denylist.follow(&app.issuer.app.store, app.clock.now()).unwrap();
     follow();
     // Committed now by an instance whose clock is half a minute slow.
     app.execute(

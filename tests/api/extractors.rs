@@ -1,59 +1,11 @@
 //! The extractors in handlers of one's own: optional tokens and roles.
 
-use std::sync::mpsc::channel;
-
-use actix_web::rt::System;
-use actix_web::web::{self, Data};
-use actix_web::{App, HttpServer};
-use tokensmith::http::{AccessToken, MaybeAccessToken, Role, WithRole};
-
+use crate::support::backend::Backend;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 
-struct Admin;
-
-impl Role for Admin {
-    const NAME: &'static str = "admin";
-}
-
-async fn admins(token: WithRole<Admin>) -> String {
-    token.0.sub.to_string()
-}
-
-async fn anyone(MaybeAccessToken(claims): MaybeAccessToken) -> &'static str {
-    if claims.is_some() { "known" } else { "anonymous" }
-}
-
-async fn lenient(token: Option<AccessToken>) -> &'static str {
-    if token.is_some() { "known" } else { "anonymous" }
-}
-
-/// Calls `check` with a client of a server that has these three handlers and the app's keys and denylist.
+/// Calls `check` with a client of a service that has the issuer's own verifier.
 fn with_server(app: &TestApp, check: impl FnOnce(&Client)) {
-    let issuer = Data::from(app.issuer.clone());
-    let (started, running) = channel();
-    let thread = std::thread::spawn(move || {
-        System::new().block_on(async {
-            let server = HttpServer::new(move || {
-                App::new()
-                    .app_data(issuer.clone())
-                    .route("/admins", web::get().to(admins))
-                    .route("/anyone", web::get().to(anyone))
-                    .route("/lenient", web::get().to(lenient))
-            })
-            .workers(1)
-            .disable_signals()
-            .bind("127.0.0.1:0")
-            .unwrap();
-            let address = server.addrs()[0];
-            let server = server.run();
-            started.send((server.handle(), address)).unwrap();
-            server.await.unwrap();
-        });
-    });
-    let (handle, address) = running.recv().unwrap();
-    check(&Client::new(&format!("http://{address}")));
-    drop(handle.stop(false));
-    thread.join().unwrap();
+    check(&Backend::start(app.issuer.verifier.clone()));
 }
 
 fn code(answer: &Answer) -> (u16, String) {

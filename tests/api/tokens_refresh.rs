@@ -231,7 +231,7 @@ fn a_session_that_ends_after_the_database_lost_its_rotation_is_still_denied_long
     assert_eq!(app.revoke(&second["refresh_token"]).status, 204);
     app.advance(299);
     purge::all(&app.issuer.app).unwrap();
-    app.issuer.denied.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    app.issuer.denylist.follow(&app.issuer.app.store, app.clock.now()).unwrap();
     app.me(&second).problem(401, "token_revoked");
 }
 
@@ -278,7 +278,7 @@ fn a_disabled_user_is_refused_at_once_and_told_why(engine: Engine) {
     let again = app.login("ada", PASSWORD).ok();
     let id = app.verify(&pair["access_token"]).ok()["claims"]["sub"].as_str().unwrap().parse().unwrap();
     let denials = users::disable(&app.issuer.app, id).unwrap();
-    app.issuer.denied.add(denials);
+    app.issuer.denylist.add(denials);
     for pair in [&pair, &again] {
         assert_eq!(app.refresh(&pair["refresh_token"]).problem(401, "session_ended")["reason"], "user_disabled");
         app.me(pair).problem(401, "token_revoked");

@@ -1,6 +1,6 @@
 //! `/.well-known`.
 
-use tokensmith::verifier::{TokenError, Verifier};
+use tokensmith::verifier::{TokenError, Verifier, VerifyError};
 
 use crate::support::{Engine, TestApp};
 
@@ -37,18 +37,20 @@ fn the_verifier_accepts_our_access_tokens_with_the_published_keys_and_nothing_el
         let pair = app.logged_in("ada");
         let jwks = app.get("/.well-known/jwks.json").body;
         let verifier = |issuer: &str, audience: &str| {
-            let clock = tokensmith::clock::ManualClock::new(tokensmith::clock::Timestamp(1_800_000_299));
-            Verifier::from_jwks(&jwks, issuer, audience).unwrap().with_clock(clock)
+            let verifier = Verifier::from_jwks(&jwks, issuer, audience).clock(app.clock.clone());
+            verifier.build().unwrap()
         };
         let issuer = "http://127.0.0.1:8080";
+        let refused = |why| Err(VerifyError::Refused(why));
+        app.advance(299);
         let access_token = pair["access_token"].as_str().unwrap();
         let claims = verifier(issuer, audience).verify(access_token).unwrap();
         assert_eq!(claims.sid.to_string(), pair["session_id"].as_str().unwrap());
-        assert_eq!(verifier("https://other.example", audience).verify(access_token), Err(TokenError::WrongIssuer));
-        assert_eq!(verifier(issuer, "https://other.example").verify(access_token), Err(TokenError::WrongAudience));
+        assert_eq!(verifier("https://other.example", audience).verify(access_token), refused(TokenError::WrongIssuer));
+        assert_eq!(verifier(issuer, "https://other.example").verify(access_token), refused(TokenError::WrongAudience));
         let refresh_token = pair["refresh_token"].as_str().unwrap();
-        assert_eq!(verifier(issuer, audience).verify(refresh_token), Err(TokenError::WrongType));
-        let late = tokensmith::clock::ManualClock::new(tokensmith::clock::Timestamp(1_800_000_300));
-        assert_eq!(verifier(issuer, audience).with_clock(late).verify(access_token), Err(TokenError::Expired));
+        assert_eq!(verifier(issuer, audience).verify(refresh_token), refused(TokenError::WrongType));
+        app.advance(1);
+        assert_eq!(verifier(issuer, audience).verify(access_token), refused(TokenError::Expired));
     }
 }

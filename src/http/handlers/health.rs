@@ -14,7 +14,7 @@ pub(in crate::http) async fn alive() -> HttpResponse {
 
 /// `GET /readyz`: the keys are loaded (or the service would not have started) and the database answers.
 pub(in crate::http) async fn ready(issuer: web::Data<Issuer>) -> Result<HttpResponse, Problem> {
-    let keys = issuer.keys.entries(issuer.app.clock.now()).len();
+    let keys = issuer.keys.ring().entries(issuer.app.clock.now()).len();
     blocking(move || issuer.app.store.ping()).await?;
     Ok(HttpResponse::Ok().json(json!({"status": "ready", "database": "reachable", "keys": keys})))
 }

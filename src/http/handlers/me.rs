@@ -1,5 +1,6 @@
 //! `/v1/me`: who the access token belongs to.
 
+use actix_web::http::header::HeaderName;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use serde_json::json;
@@ -7,10 +8,10 @@ use serde_json::json;
 use super::blocking;
 use crate::app::Issuer;
 use crate::error::Error;
-use crate::http::extract::AccessToken;
 use crate::http::problem::Problem;
 use crate::model::id::{SessionId, UserId};
 use crate::model::user::User;
+use crate::verifier::Bearer;
 
 /// A user as every answer shows one.
 #[derive(Serialize)]
@@ -43,9 +44,12 @@ struct IdentityView<'a> {
     expires_at: String,
 }
 
+/// Tells a proxy that asks on behalf of another service who the user is: it cannot read the body.
+const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+
 /// `GET /v1/me`: out of the token alone.
-pub(in crate::http) async fn identity(AccessToken(claims): AccessToken) -> HttpResponse {
-    HttpResponse::Ok().json(IdentityView {
+pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
+    HttpResponse::Ok().insert_header((X_USER_ID, claims.sub.to_string())).json(IdentityView {
         id: claims.sub,
         roles: &claims.roles,
         session_id: claims.sid,
@@ -58,7 +62,7 @@ pub(in crate::http) async fn identity(AccessToken(claims): AccessToken) -> HttpR
 /// `GET /v1/me/profile`: the user's row as it is now.
 pub(in crate::http) async fn profile(
     issuer: web::Data<Issuer>,
-    AccessToken(claims): AccessToken,
+    Bearer(claims): Bearer,
 ) -> Result<HttpResponse, Problem> {
     let user = blocking(move || issuer.app.store.read(|tx| tx.find_user(claims.sub))).await?;
     let user = user.ok_or(Error::UserUnknown)?;

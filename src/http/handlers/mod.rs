@@ -1,5 +1,6 @@
 //! One file for each resource: from the wire to the service and back.
 
+pub(super) mod admin;
 pub(super) mod health;
 pub(super) mod me;
 pub(super) mod tokens;

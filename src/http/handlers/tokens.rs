@@ -24,12 +24,14 @@ pub(in crate::http) struct LoginBody {
     username: String,
     password: Secret<String>,
     label: Option<String>,
+    audience: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct RefreshBody {
     refresh_token: Secret<String>,
+    audience: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -81,7 +83,7 @@ pub(in crate::http) async fn create(
     let login = move || {
         // Kept for as long as the thread is, also when the client has gone.
         let _place = place;
-        login::login(&issuer, &body.username, &body.password, &device)
+        login::login(&issuer, &body.username, &body.password, body.audience.as_deref(), &device)
     };
     let pair = blocking(login).await?;
     Ok(answer(&pair))
@@ -92,7 +94,7 @@ pub(in crate::http) async fn refresh(
     issuer: web::Data<Issuer>,
     Json(body): Json<RefreshBody>,
 ) -> Result<HttpResponse, Problem> {
-    let pair = refreshing::refresh(&issuer, body.refresh_token.expose()).await?;
+    let pair = refreshing::refresh(&issuer, body.refresh_token.expose(), body.audience.as_deref()).await?;
     Ok(answer(&pair))
 }
 

@@ -1,28 +1,91 @@
 //! `/.well-known`: what verifiers need to know.
 
+use std::time::Duration;
+
 use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, Header as _, IfNoneMatch};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, rt, web};
+use serde::Deserialize;
+use serde_json::json;
 
 use crate::app::Issuer;
+use crate::error::Error;
+use crate::http::problem::Problem;
+use crate::service::denylist::Cursor;
+use crate::service::feed;
 
-/// A key that is not in a cached copy yet is at most this old.
-const JWKS_CACHE_CONTROL: &str = "public, max-age=300";
+/// How long a poll of the denylist may wait, in seconds.
+const LONGEST_WAIT_SECONDS: u64 = 30;
+
+/// Metadata changes with the settings alone.
+const METADATA_CACHE_CONTROL: &str = "public, max-age=3600";
 
 /// `GET /.well-known/jwks.json`: the published keys
 /// ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
 pub(in crate::http) async fn jwks(request: HttpRequest, issuer: web::Data<Issuer>) -> HttpResponse {
-    let etag = issuer.keys.jwks_etag();
-    let known = is_known(&request, etag);
+    let ring = issuer.keys.ring();
+    let etag = ring.jwks_etag();
+    let known = knows(&request, etag);
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, JWKS_CACHE_CONTROL));
+    let max_age = ring.jwks_max_age(issuer.app.clock.now()).0;
+    response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, format!("public, max-age={max_age}")));
     if known {
         return response.finish();
     }
-    response.content_type("application/jwk-set+json").body(issuer.keys.jwks_json().to_owned())
+    response.content_type("application/jwk-set+json").body(ring.jwks_json().to_owned())
+}
+
+/// `GET /.well-known/oauth-authorization-server`
+/// ([RFC 8414 section 3.2](https://www.rfc-editor.org/rfc/rfc8414#section-3.2)), and
+/// `GET /.well-known/openid-configuration`, where many libraries look for the same. There is no authorization endpoint, so
+/// that there are no response types; `denylist_uri` is ours (RFC 8414 section 2 allows for more members).
+pub(in crate::http) async fn metadata(issuer: web::Data<Issuer>) -> HttpResponse {
+    let url = &issuer.app.config.issuer;
+    let algs: Vec<&str> = issuer.app.config.key_policy.algs.iter().map(|alg| alg.name()).collect();
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, METADATA_CACHE_CONTROL)).json(json!({
+        "issuer": url,
+        "jwks_uri": format!("{url}/.well-known/jwks.json"),
+        "denylist_uri": format!("{url}/.well-known/denylist"),
+        "response_types_supported": [],
+        "grant_types_supported": [],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": algs,
+        "access_token_signing_alg_values_supported": algs,
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct FeedQuery {
+    since: Option<String>,
+    wait: Option<String>,
+}
+
+/// `GET /.well-known/denylist`: what was denied since a cursor, as a signed JWT. It is as public as the keys: it names
+/// sessions and tokens that are of no use any more.
+pub(in crate::http) async fn denylist(
+    request: HttpRequest,
+    issuer: web::Data<Issuer>,
+) -> Result<HttpResponse, Problem> {
+    let query = web::Query::<FeedQuery>::from_query(request.query_string());
+    let query = query.map_err(|_bad| Error::invalid("query", "invalid", "takes since and wait, each once"))?;
+    let since = query.since.as_deref().map(str::parse::<Cursor>).transpose();
+    let since = since.map_err(|bad| Error::invalid("since", "invalid", bad.to_string()))?;
+    let wait = query.wait.as_deref().map_or(Some(0), |text| text.parse().ok());
+    let wait = wait.filter(|wait| *wait <= LONGEST_WAIT_SECONDS).ok_or_else(|| {
+        Error::invalid("wait", "invalid", format!("must be a whole number of seconds, at most {LONGEST_WAIT_SECONDS}"))
+    })?;
+    let elapsed = rt::time::sleep(Duration::from_secs(wait));
+    let answer = feed::read(&issuer, since, |etag| knows(&request, etag), elapsed).await?;
+    let mut response = if answer.token.is_some() { HttpResponse::Ok() } else { HttpResponse::NotModified() };
+    response.insert_header((ETAG, answer.etag)).insert_header((CACHE_CONTROL, "no-cache"));
+    Ok(match answer.token {
+        Some(token) => response.content_type("application/jwt").body(token.to_string()),
+        None => response.finish(),
+    })
 }
 
 /// [RFC 9110 section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2).
-fn is_known(request: &HttpRequest, etag: &str) -> bool {
+fn knows(request: &HttpRequest, etag: &str) -> bool {
     match (IfNoneMatch::parse(request), etag.parse::<EntityTag>()) {
         (Ok(IfNoneMatch::Any), _) => true,
         (Ok(IfNoneMatch::Items(items)), Ok(ours)) => items.iter().any(|item| item.weak_eq(&ours)),

@@ -81,11 +81,14 @@ impl TestApp {
     pub fn start_on(dir: TempDir, database_url: String, vars: &[(&str, &str)]) -> Self {
         let keys_dir = dir.path().join("keys");
         let mut config = Config::from_lookup(|name| match name {
+            _ if vars.iter().any(|(var, _)| *var == name) => {
+                vars.iter().find(|(var, _)| *var == name).map(|(_, value)| (*value).to_owned())
+            }
             "LISTEN" => Some("127.0.0.1:0".to_owned()),
             "DATABASE_URL" => Some(database_url.clone()),
             "DATABASE_POOL_SIZE" => Some("4".to_owned()),
             "KEYS_DIR" => Some(keys_dir.display().to_string()),
-            _ => vars.iter().find(|(var, _)| *var == name).map(|(_, value)| (*value).to_owned()),
+            _ => None,
         })
         .unwrap();
         config.argon2 = CHEAP;

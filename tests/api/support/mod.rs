@@ -1,8 +1,10 @@
 //! What the tests stand on: engines, a server in this process, servers as processes, clients.
 
 pub mod app;
+pub mod backend;
 pub mod client;
 pub mod cluster;
+pub mod front;
 pub mod postgres;
 pub mod process;
 

@@ -1,0 +1,158 @@
+//! The signing keys: replacing them in order, dropping one that has leaked, and what the service does by itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::app::Issuer;
+use crate::clock::{Seconds, Timestamp};
+use crate::error::{Error, root_cause};
+use crate::jwt::{AccessKeys, Due, KeyFileError, KeyState, Keys, RingEntry, SigningAlg};
+use crate::store::Store;
+use crate::verifier::KeySource;
+
+/// The issuer's own extractors verify with the ring.
+impl KeySource for Keys {
+    fn keys(&self) -> Option<Arc<AccessKeys>> {
+        Some(Arc::clone(self.ring().access_keys()))
+    }
+}
+
+/// What an emergency rotation did.
+pub struct Dropped {
+    /// The key that is gone.
+    pub dropped: RingEntry,
+    /// The file of the key that signs in its place, if it signed.
+    pub made: Option<PathBuf>,
+}
+
+/// Makes the next key of an algorithm. It signs once every copy of the published keys has it: answers its file and
+/// from when on.
+///
+/// # Errors
+/// [`KeyFileError::NextExists`] when the next key is there already.
+pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, Timestamp), KeyFileError> {
+    let active_from = now + keys.ring().policy().publication_lead();
+    let lock = keys.folder().lock()?;
+    keys.reload()?;
+    let is_next = |entry: &RingEntry| entry.alg == alg && entry.active_from.is_some_and(|at| at > now);
+    if let Some(RingEntry { path, active_from: Some(at), .. }) = keys.ring().entries(now).into_iter().find(is_next) {
+        return Err(KeyFileError::NextExists { path, alg, active_from: at.to_rfc3339() });
+    }
+    let path = keys.folder().add(&lock, alg, active_from)?;
+    keys.reload()?;
+    Ok((path, active_from))
+}
+
+/// Takes up the private key of a PEM file as the next of its algorithm; answers its new file and from when on it signs.
+///
+/// # Errors
+/// [`KeyFileError`] when the file is no key to sign with.
+pub fn import(keys: &Keys, file: &Path, now: Timestamp) -> Result<(PathBuf, Timestamp), KeyFileError> {
+    let active_from = now + keys.ring().policy().publication_lead();
+    let lock = keys.folder().lock()?;
+    let path = keys.folder().import(&lock, file, active_from)?;
+    match keys.reload() {
+        Ok(_) => Ok((path, active_from)),
+        // It is in the ring already, and the ring must stay readable.
+        Err(problem) => keys.folder().remove(&lock, &path).and(Err(problem)),
+    }
+}
+
+/// Drops a key that has leaked: nothing that it signed is accepted any more. If it is the one that signs, a new one signs
+/// from now on; the next key stays the next. Without a `kid`, it is the active key of `alg`.
+///
+/// # Errors
+/// [`KeyFileError::Unknown`] when there is no such key.
+pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timestamp) -> Result<Dropped, KeyFileError> {
+    let folder = keys.folder();
+    let lock = folder.lock()?;
+    keys.reload()?;
+    let is_meant = |entry: &RingEntry| match kid {
+        Some(kid) => entry.kid == kid,
+        None => entry.alg == alg && entry.state == KeyState::Active,
+    };
+    let unknown = || {
+        let wanted = kid.map_or_else(|| format!("that signs with {alg}"), ToOwned::to_owned);
+        KeyFileError::Unknown { dir: folder.dir.clone(), kid: wanted }
+    };
+    let dropped = keys.ring().entries(now).into_iter().find(is_meant).ok_or_else(unknown)?;
+    // First the new one: at no time is there none. Without it an older key would sign again.
+    let made = match dropped.state {
+        KeyState::Active => Some(folder.add(&lock, dropped.alg, now)?),
+        KeyState::Next | KeyState::Retired | KeyState::Unused => None,
+    };
+    folder.remove(&lock, &dropped.path)?;
+    keys.reload()?;
+    Ok(Dropped { dropped, made })
+}
+
+/// How many sessions a dropped key ends: those whose refresh token it made and that are not over. Those that were
+/// refreshed in the retry window after it was retired are counted too, although they go on.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub fn count_sessions_of(store: &Store, key: &RingEntry, now: Timestamp) -> Result<i64, Error> {
+    let from = key.active_from.unwrap_or(Timestamp(0));
+    let until = key.retired_at.unwrap_or(now + Seconds(1));
+    store.read(|tx| tx.count_live_sessions_rotated(from, until, now))
+}
+
+/// Takes up what has changed in the folder.
+///
+/// # Errors
+/// [`Error::Internal`] when the folder cannot be read; what is known of it stays in force.
+pub fn follow(issuer: &Issuer) -> Result<(), Error> {
+    report(issuer.keys.reload())
+}
+
+/// Makes the next key in time, and removes one when the last of its tokens is over; nothing when
+/// `KEY_ROTATION_PERIOD=off`.
+///
+/// # Errors
+/// [`Error::Internal`] when the folder cannot be written, [`Error::Unavailable`].
+pub fn maintain(issuer: &Issuer) -> Result<(), Error> {
+    if issuer.keys.ring().policy().rotation_period.is_none() {
+        return Ok(());
+    }
+    let app = &issuer.app;
+    let now = app.clock.now();
+    let mut agreed = Vec::new();
+    for due in issuer.keys.ring().due(now) {
+        // Tokens that were issued under a longer lifetime than is set today are waited for as well.
+        let waits = match &due {
+            Due::Make { .. } => false,
+            Due::Remove { retired_at, .. } => app.store.read(|tx| tx.has_live_session_rotated_by(*retired_at, now))?,
+        };
+        if !waits {
+            agreed.push(due);
+        }
+    }
+    for done in issuer.keys.do_what_is_due(now, &agreed).map_err(Error::internal)? {
+        match done {
+            Due::Make { alg, active_from } => {
+                log::info!(alg:% = alg, active_from = active_from.to_rfc3339(); "next signing key made");
+            }
+            Due::Remove { kid, path, .. } => log::info!(kid, file:% = path.display(); "retired signing key removed"),
+        }
+    }
+    Ok(())
+}
+
+/// Reads the whole folder again, as an operator asked for.
+///
+/// # Errors
+/// As [`follow`].
+pub fn reload(issuer: &Issuer) -> Result<(), Error> {
+    report(issuer.keys.reload_all())
+}
+
+fn report(reloaded: Result<crate::jwt::Reloaded, KeyFileError>) -> Result<(), Error> {
+    let reloaded = reloaded.map_err(Error::internal)?;
+    for problem in &reloaded.problems {
+        log::error!(cause = root_cause(problem); "a signing key cannot be read");
+    }
+    if reloaded.changed {
+        log::info!("signing keys read again");
+    }
+    Ok(())
+}

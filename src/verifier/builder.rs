@@ -1,0 +1,171 @@
+//! How a verifier is set up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::feed::Feed;
+use super::issuer::IssuerClient;
+use super::key_source::{Fixed, KeySource};
+use super::remote_keys::{Place, RemoteKeys};
+use super::{Parts, Verifier};
+use crate::clock::{Clock, Seconds, SystemClock};
+use crate::jwt::{AccessKeys, Jwks, JwksError, verification_keys_of_pem};
+use crate::model::denied_set::DeniedSet;
+
+/// The issuer keeps its denials this much longer than the tokens they deny.
+const MOST_LEEWAY: Duration = Duration::from_secs(60);
+
+const USUAL_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+const USUAL_COOLDOWN: Duration = Duration::from_secs(30);
+
+/// What is done about access tokens that were revoked before they expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denylist {
+    /// Nothing: a revoked access token is accepted until it expires.
+    Ignore,
+    /// The issuer's denylist is followed. While it is out of reach, tokens are accepted by signature and time alone;
+    /// [`Verifier::staleness`] and the log tell.
+    Follow,
+    /// The issuer's denylist is followed, and no token is accepted while what is known of it may be older than this.
+    /// In good order it is up to three seconds; less than that makes no sense.
+    Require {
+        /// The oldest that it may be.
+        within: Duration,
+    },
+}
+
+/// Why a verifier cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The keys that were given cannot be used.
+    #[error("{0}")]
+    Keys(#[from] JwksError),
+    /// The URL is none of HTTP.
+    #[error("{0:?} is not an http:// or https:// URL")]
+    Url(String),
+    /// Denials do not last longer than that.
+    #[error("a leeway of more than 60 seconds would accept tokens that are denied")]
+    Leeway,
+}
+
+#[derive(Debug)]
+pub(super) enum Source {
+    Issuer,
+    JwksUrl(String),
+    Jwks(String),
+    Pem(String),
+}
+
+/// The settings of a [`Verifier`].
+#[must_use = "it does nothing before build()"]
+pub struct Builder {
+    source: Source,
+    issuer: String,
+    audiences: Vec<String>,
+    leeway: Duration,
+    denylist: Denylist,
+    cooldown: Duration,
+    cache_bytes: u64,
+    clock: Arc<dyn Clock>,
+}
+
+impl Builder {
+    pub(super) fn new(source: Source, issuer: &str, audience: &str) -> Self {
+        Self {
+            source,
+            issuer: issuer.to_owned(),
+            audiences: vec![audience.to_owned()],
+            leeway: Duration::ZERO,
+            denylist: Denylist::Follow,
+            cooldown: USUAL_COOLDOWN,
+            cache_bytes: USUAL_CACHE_BYTES,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Accepts tokens for another audience too.
+    pub fn also_for(mut self, audience: &str) -> Self {
+        self.audiences.push(audience.to_owned());
+        self
+    }
+
+    /// Accepts tokens for this long after they have expired, in whole seconds, at most 60; 0 by default. For machines
+    /// whose clock is ahead of the issuer's.
+    pub fn leeway(self, leeway: Duration) -> Self {
+        Self { leeway, ..self }
+    }
+
+    /// What is done about revoked tokens; [`Denylist::Follow`] by default. Only [`Verifier::from_issuer`] knows where
+    /// the denylist is.
+    pub fn denylist(self, denylist: Denylist) -> Self {
+        Self { denylist, ..self }
+    }
+
+    /// A key that is not known makes the keys be fetched at most once in this time; 30 seconds by default.
+    pub fn cooldown(self, cooldown: Duration) -> Self {
+        Self { cooldown, ..self }
+    }
+
+    /// How much memory the tokens may take whose signatures were verified before; 16 MiB by default, 0 turns it off.
+    pub fn cache_bytes(self, cache_bytes: u64) -> Self {
+        Self { cache_bytes, ..self }
+    }
+
+    /// Another clock than the machine's.
+    pub fn clock(self, clock: impl Clock + 'static) -> Self {
+        Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// The verifier. What has to be fetched is fetched in the background, from now on: a service can start while the
+    /// issuer is away.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the settings are not usable.
+    pub fn build(self) -> Result<Verifier, BuildError> {
+        if self.leeway > MOST_LEEWAY {
+            return Err(BuildError::Leeway);
+        }
+        let leeway = Seconds(i64::try_from(self.leeway.as_secs()).unwrap_or(0));
+        let cache_bytes = self.cache_bytes;
+        let fixed = |keys| -> Arc<dyn KeySource> { Arc::new(Fixed(Arc::new(AccessKeys::new(keys, cache_bytes)))) };
+        let place = match &self.source {
+            Source::Jwks(json) => {
+                let keys = fixed(Jwks::from_json(json)?.verification_keys()?);
+                return Ok(self.with(keys, leeway, None));
+            }
+            Source::Pem(pem) => {
+                let keys = fixed(verification_keys_of_pem(pem.as_bytes())?);
+                return Ok(self.with(keys, leeway, None));
+            }
+            Source::Issuer => Place::Metadata(checked(&self.issuer)?),
+            Source::JwksUrl(url) => Place::Jwks(checked(url)?),
+        };
+        let follows = matches!(self.source, Source::Issuer) && self.denylist != Denylist::Ignore;
+        let client = IssuerClient::new();
+        let keys =
+            Arc::new(RemoteKeys::start(client.clone(), place, self.cooldown, cache_bytes, Arc::clone(&self.clock)));
+        let feed = follows.then(|| {
+            let denied = Arc::new(DeniedSet::default());
+            let within = match self.denylist {
+                Denylist::Require { within } => Some(within),
+                Denylist::Ignore | Denylist::Follow => None,
+            };
+            let keys: Arc<dyn KeySource> = Arc::clone(&keys) as Arc<dyn KeySource>;
+            let clock = Arc::clone(&self.clock);
+            let feed = Feed::start(client, self.issuer.clone(), keys, Arc::clone(&denied), clock, within);
+            (denied, feed)
+        });
+        Ok(self.with(keys, leeway, feed))
+    }
+
+    fn with(self, keys: Arc<dyn KeySource>, leeway: Seconds, feed: Option<(Arc<DeniedSet>, Feed)>) -> Verifier {
+        let (denied, feed) = feed.unzip();
+        let Self { issuer, audiences, clock, .. } = self;
+        Verifier(Arc::new(Parts { keys, denied, feed, issuer, audiences, leeway, clock }))
+    }
+}
+
+fn checked(url: &str) -> Result<String, BuildError> {
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
+    if host.is_empty() || host.starts_with('/') { Err(BuildError::Url(url.to_owned())) } else { Ok(url.to_owned()) }
+}

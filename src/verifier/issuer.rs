@@ -1,0 +1,180 @@
+//! What is asked of the issuer over HTTP: its metadata, its keys, its denylist.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use ureq::Agent;
+use ureq::http::header::{AGE, CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use ureq::http::{Response, StatusCode};
+use ureq::tls::{RootCerts, TlsConfig};
+
+/// No answer takes longer, long polls aside.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Metadata and keys are a few kilobytes.
+const MOST_DOCUMENT_BYTES: u64 = 1024 * 1024;
+
+/// An answer of the denylist feed; larger than the largest that is accepted.
+const MOST_FEED_BYTES: u64 = 5 * 1024 * 1024;
+
+/// A copy without `Cache-Control` may be used this long.
+const USUAL_MAX_AGE: Duration = Duration::from_secs(300);
+
+/// No copy is used longer or shorter than this, whatever the issuer says.
+const MAX_AGES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(86_400));
+
+/// Why the issuer's answer is of no use.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum IssuerError {
+    #[error("{0}")]
+    Http(#[from] Box<ureq::Error>),
+    #[error("{url} answered {status}")]
+    Status { url: String, status: StatusCode },
+    #[error("{url} is not what was expected: {why}")]
+    Document { url: String, why: String },
+}
+
+/// The metadata that matters here ([RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2));
+/// `denylist_uri` is ours.
+#[derive(Debug, Deserialize)]
+pub(super) struct Metadata {
+    issuer: String,
+    pub(super) jwks_uri: String,
+    pub(super) denylist_uri: Option<String>,
+}
+
+/// The keys as they were published.
+pub(super) struct Published {
+    pub(super) json: String,
+    pub(super) etag: Option<String>,
+}
+
+#[derive(Clone)]
+pub(super) struct IssuerClient(Agent);
+
+impl IssuerClient {
+    pub(super) fn new() -> Self {
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::PlatformVerifier)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .build();
+        // No redirects: what the issuer says is where it is, or it is not from the issuer.
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .tls_config(tls)
+            .timeout_global(Some(TIMEOUT))
+            .build();
+        Self(config.into())
+    }
+
+    /// Finds an issuer's metadata: RFC 8414 first, then OpenID Connect Discovery, as many know only that.
+    pub(super) fn metadata(&self, issuer: &str) -> Result<Metadata, IssuerError> {
+        let [oauth, openid] = metadata_urls(issuer);
+        let found = self.metadata_at(&oauth, issuer);
+        if let Err(IssuerError::Status { .. }) = found { self.metadata_at(&openid, issuer) } else { found }
+    }
+
+    fn metadata_at(&self, url: &str, issuer: &str) -> Result<Metadata, IssuerError> {
+        let mut response = self.get(url, None, TIMEOUT)?;
+        let text = body(&mut response, MOST_DOCUMENT_BYTES)?;
+        let wrong = |why: String| IssuerError::Document { url: url.to_owned(), why };
+        let metadata: Metadata = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        // RFC 8414 section 3.3: it must be the issuer that was asked for.
+        if metadata.issuer != issuer {
+            return Err(wrong(format!("it is about the issuer {:?}", metadata.issuer)));
+        }
+        // What was asked for under TLS does not go on without.
+        let plain = |uri: &str| issuer.starts_with("https://") && !uri.starts_with("https://");
+        if plain(&metadata.jwks_uri) || metadata.denylist_uri.as_deref().is_some_and(plain) {
+            return Err(wrong("it names a URL without TLS".to_owned()));
+        }
+        Ok(metadata)
+    }
+
+    /// The keys, or `None` when they are still those with this entity tag; and for how long they may be used.
+    pub(super) fn jwks(&self, url: &str, etag: Option<&str>) -> Result<(Option<Published>, Duration), IssuerError> {
+        let mut response = self.get(url, etag, TIMEOUT)?;
+        let max_age = max_age(&response);
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Ok((None, max_age));
+        }
+        let etag = header(&response, &ETAG).map(ToOwned::to_owned);
+        Ok((Some(Published { json: body(&mut response, MOST_DOCUMENT_BYTES)?, etag }), max_age))
+    }
+
+    /// What was denied since `cursor`; waits at the issuer for news, but not longer than `wait` whole seconds.
+    pub(super) fn denylist(&self, url: &str, cursor: Option<&str>, wait: Duration) -> Result<String, IssuerError> {
+        let since = cursor.map(|cursor| format!("&since={cursor}")).unwrap_or_default();
+        let url = format!("{url}?wait={}{since}", wait.as_secs());
+        body(&mut self.get(&url, None, TIMEOUT + wait)?, MOST_FEED_BYTES)
+    }
+
+    fn get(&self, url: &str, etag: Option<&str>, timeout: Duration) -> Result<Response<ureq::Body>, IssuerError> {
+        let mut request = self.0.get(url);
+        if let Some(etag) = etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let response = request.config().timeout_global(Some(timeout)).build().call().map_err(Box::new)?;
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            StatusCode::NOT_MODIFIED if etag.is_some() => Ok(response),
+            status => Err(IssuerError::Status { url: url.to_owned(), status }),
+        }
+    }
+}
+
+/// Where the metadata of an issuer is: the well-known part comes before the issuer's path
+/// ([RFC 8414 section 3.1](https://www.rfc-editor.org/rfc/rfc8414#section-3.1)), or after it (OpenID Connect Discovery 1.0
+/// section 4).
+fn metadata_urls(issuer: &str) -> [String; 2] {
+    let issuer = issuer.trim_end_matches('/');
+    let host_at = issuer.find("://").map_or(0, |at| at + 3);
+    let path_at = issuer.get(host_at..).and_then(|rest| rest.find('/')).map_or(issuer.len(), |at| host_at + at);
+    let (host, path) = issuer.split_at(path_at);
+    [
+        format!("{host}/.well-known/oauth-authorization-server{path}"),
+        format!("{issuer}/.well-known/openid-configuration"),
+    ]
+}
+
+fn body(response: &mut Response<ureq::Body>, most_bytes: u64) -> Result<String, IssuerError> {
+    Ok(response.body_mut().with_config().limit(most_bytes).read_to_string().map_err(Box::new)?)
+}
+
+fn header<'a>(response: &'a Response<ureq::Body>, name: &ureq::http::HeaderName) -> Option<&'a str> {
+    response.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// For how long an answer is fresh ([RFC 9111 section 4.2](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)).
+fn max_age(response: &Response<ureq::Body>) -> Duration {
+    let directives = header(response, &CACHE_CONTROL).unwrap_or_default().split(',').map(str::trim);
+    let said = directives.filter_map(|directive| directive.strip_prefix("max-age=")?.parse().ok()).next();
+    let age = header(response, &AGE).and_then(|age| age.trim().parse().ok()).unwrap_or(0);
+    let fresh = said.map_or(USUAL_MAX_AGE, Duration::from_secs).saturating_sub(Duration::from_secs(age));
+    fresh.clamp(MAX_AGES.0, MAX_AGES.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metadata_of_an_issuer_with_a_path_is_looked_for_at_both_places() {
+        assert_eq!(
+            metadata_urls("https://example.com/auth"),
+            [
+                "https://example.com/.well-known/oauth-authorization-server/auth",
+                "https://example.com/auth/.well-known/openid-configuration"
+            ]
+        );
+        assert_eq!(
+            metadata_urls("https://example.com:8443"),
+            [
+                "https://example.com:8443/.well-known/oauth-authorization-server",
+                "https://example.com:8443/.well-known/openid-configuration"
+            ]
+        );
+    }
+}

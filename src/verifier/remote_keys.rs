@@ -1,0 +1,223 @@
+//! Keys that are fetched from the issuer, by a thread of their own: one flight at a time, ahead of the end of the copy's
+//! time, and for a key that is not known at most once in a cooldown. While the issuer is away, the last copy stays in force.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::issuer::{IssuerClient, IssuerError, Published};
+use super::key_source::KeySource;
+use crate::clock::{Clock, Seconds, Timestamp};
+use crate::jwt::{AccessKeys, Jwks, JwksError};
+
+/// After a flight that failed the next one waits, twice as long each time.
+const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+
+/// Where the keys are.
+pub(super) enum Place {
+    /// Where the issuer's metadata says.
+    Metadata(String),
+    /// Here.
+    Jwks(String),
+}
+
+/// The keys, and the way to ask for newer ones. The thread ends when this is dropped.
+pub(super) struct RemoteKeys {
+    shared: Arc<Shared>,
+    prompts: Sender<()>,
+}
+
+struct Shared {
+    keys: RwLock<Option<Arc<AccessKeys>>>,
+    flight: Mutex<Flight>,
+    /// How many flights have ended.
+    ended: watch::Sender<u64>,
+    cooldown: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Default)]
+struct Flight {
+    under_way: bool,
+    /// When an unknown key last made the keys be fetched.
+    prompted_at: Option<Instant>,
+    /// When the copy is over.
+    fresh_until: Option<Timestamp>,
+    /// After a failure, until when nothing is fetched.
+    pause_until: Option<Instant>,
+}
+
+impl RemoteKeys {
+    pub(super) fn start(
+        client: IssuerClient,
+        place: Place,
+        cooldown: Duration,
+        cache_bytes: u64,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (prompts, prompted) = channel();
+        let shared = Arc::new(Shared {
+            keys: RwLock::new(None),
+            // The thread begins with a flight: who asks meanwhile waits for it.
+            flight: Mutex::new(Flight { under_way: true, ..Flight::default() }),
+            ended: watch::Sender::new(0),
+            cooldown,
+            clock,
+        });
+        let mut fetcher = Fetcher { shared: Arc::clone(&shared), client, place, cache_bytes, url: None, last: None };
+        std::thread::spawn(move || fetcher.run(&prompted));
+        Self { shared, prompts }
+    }
+
+    /// Whether a flight is under way, after starting one if it is time to.
+    fn takes_off(&self) -> bool {
+        let mut flight = self.shared.flight();
+        if flight.under_way {
+            return true;
+        }
+        let over = flight.fresh_until.is_none_or(|at| self.shared.clock.now() >= at);
+        let due = if over {
+            flight.pause_until.is_none_or(|at| Instant::now() >= at)
+        } else {
+            flight.prompted_at.is_none_or(|at| at.elapsed() >= self.shared.cooldown)
+        };
+        if !due {
+            return false;
+        }
+        if !over {
+            flight.prompted_at = Some(Instant::now());
+        }
+        flight.under_way = self.prompts.send(()).is_ok();
+        flight.under_way
+    }
+}
+
+impl KeySource for RemoteKeys {
+    fn keys(&self) -> Option<Arc<AccessKeys>> {
+        self.shared.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn is_stale(&self) -> bool {
+        let flight = self.shared.flight();
+        flight.fresh_until.is_some_and(|at| self.shared.clock.now() >= at)
+    }
+
+    fn ask(&self) {
+        self.takes_off();
+    }
+
+    fn refresh(&self) {
+        let mut flight = self.shared.flight();
+        // One that is under way may have taken off too early: the prompt waits for its turn.
+        flight.under_way = self.prompts.send(()).is_ok();
+    }
+
+    fn renew(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(async {
+            let mut ended = self.shared.ended.subscribe();
+            // A flight ends after its requests have timed out, at the latest.
+            self.takes_off() && ended.changed().await.is_ok()
+        })
+    }
+}
+
+impl Shared {
+    fn flight(&self) -> MutexGuard<'_, Flight> {
+        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why the keys could not be fetched.
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+    #[error(transparent)]
+    Keys(#[from] JwksError),
+}
+
+struct Fetcher {
+    shared: Arc<Shared>,
+    client: IssuerClient,
+    place: Place,
+    cache_bytes: u64,
+    /// Where the keys are, once it is known.
+    url: Option<String>,
+    last: Option<Published>,
+}
+
+impl Fetcher {
+    fn run(&mut self, prompted: &Receiver<()>) {
+        let mut failures = 0;
+        loop {
+            let fetched = self.fetch();
+            let pause = match &fetched {
+                // Ahead of the end, so that nobody waits for the next copy.
+                Ok(max_age) => *max_age * 4 / 5,
+                Err(_) => (RETRY_AFTER.0 * 2_u32.saturating_pow(failures)).min(RETRY_AFTER.1),
+            };
+            match &fetched {
+                Err(error) if failures == 0 => log::warn!("the issuer's keys cannot be fetched: {error}"),
+                Ok(_) if failures > 0 => log::info!("the issuer's keys can be fetched again"),
+                _ => {}
+            }
+            failures = if fetched.is_err() { failures.saturating_add(1) } else { 0 };
+            self.land(fetched.ok(), pause);
+            if prompted.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
+                return;
+            }
+            self.shared.flight().under_way = true;
+            // Whoever asked between the end of the pause and now is served by this flight.
+            while prompted.try_recv().is_ok() {}
+        }
+    }
+
+    fn land(&self, max_age: Option<Duration>, pause: Duration) {
+        let mut flight = self.shared.flight();
+        flight.under_way = false;
+        match max_age {
+            Some(max_age) => {
+                let max_age = Seconds(i64::try_from(max_age.as_secs()).unwrap_or(0));
+                flight.fresh_until = Some(self.shared.clock.now() + max_age);
+                flight.pause_until = None;
+            }
+            None => flight.pause_until = Some(Instant::now() + pause),
+        }
+        drop(flight);
+        self.shared.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
+    }
+
+    fn fetch(&mut self) -> Result<Duration, FetchError> {
+        // Found again after every failure: it may have moved.
+        let url = match (self.url.take(), &self.place) {
+            (Some(url), _) => url,
+            (None, Place::Jwks(url)) => url.clone(),
+            (None, Place::Metadata(issuer)) => self.client.metadata(issuer)?.jwks_uri,
+        };
+        let etag = self.last.as_ref().and_then(|last| last.etag.as_deref());
+        let (published, max_age) = self.client.jwks(&url, etag)?;
+        if let Some(published) = published {
+            self.take_up(published)?;
+        }
+        self.url = Some(url);
+        Ok(max_age)
+    }
+
+    fn take_up(&mut self, published: Published) -> Result<(), FetchError> {
+        // The same keys keep what they have verified.
+        if self.last.as_ref().is_none_or(|last| last.json != published.json) {
+            let keys = Jwks::from_json(&published.json)?.verification_keys()?;
+            if keys.is_empty() {
+                return Err(JwksError::NoKey.into());
+            }
+            let keys = Arc::new(AccessKeys::new(keys, self.cache_bytes));
+            *self.shared.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(keys);
+        }
+        self.last = Some(published);
+        Ok(())
+    }
+}
