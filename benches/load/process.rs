@@ -29,8 +29,17 @@ pub struct Used {
 impl Server {
     /// Starts a program, which is told its address in `LISTEN`, and waits until it answers.
     pub fn start(program: impl AsRef<OsStr>, args: &[&str], dir: &Path, vars: &[(String, String)]) -> Self {
-        // Free now, and so in a moment.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        Self::start_at(free_address(), program, args, dir, vars)
+    }
+
+    /// As [`Server::start`], at this address.
+    pub fn start_at(
+        address: SocketAddr,
+        program: impl AsRef<OsStr>,
+        args: &[&str],
+        dir: &Path,
+        vars: &[(String, String)],
+    ) -> Self {
         let log = File::create(dir.join(format!("log-{}", address.port()))).unwrap();
         let mut command = Command::new(program);
         command.args(args).env_clear().envs(vars.iter().cloned()).env("LISTEN", address.to_string());
@@ -57,6 +66,11 @@ impl Drop for Server {
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// Free now, and so in a moment.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
 fn answers(address: SocketAddr) -> bool {

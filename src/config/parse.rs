@@ -125,7 +125,7 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
         database_pool_size: database_pool_size?,
         issuer: issuer?,
         audiences: audiences?,
-        keys: KeyFolder { dir: reader.text("KEYS_DIR").into(), passphrase: passphrase? },
+        keys: KeyFolder { dir: reader.text("KEYS_DIR").into(), passphrase },
         keys_passphrase_file,
         key_policy: key_policy?,
         lifetimes: lifetimes?,
@@ -163,10 +163,10 @@ fn lifetimes(reader: &mut Reader<'_>) -> Option<Lifetimes> {
     Some(Lifetimes { access, refresh_idle, session, windows, retention: retention? })
 }
 
-fn passphrase(reader: &mut Reader<'_>, file: &str) -> Option<Option<Passphrase>> {
+fn passphrase(reader: &mut Reader<'_>, file: &str) -> Option<Passphrase> {
     let given = Some(reader.text("KEYS_PASSPHRASE")).filter(|text| !text.is_empty()).map(Passphrase::new);
     if file.is_empty() {
-        return Some(given);
+        return given;
     }
     if given.is_some() {
         reader.problem("KEYS_PASSPHRASE_FILE", "set this or KEYS_PASSPHRASE, not both".to_owned());
@@ -174,7 +174,7 @@ fn passphrase(reader: &mut Reader<'_>, file: &str) -> Option<Option<Passphrase>>
     reader.read("KEYS_PASSPHRASE_FILE", |file| {
         let text = Zeroizing::new(std::fs::read_to_string(file).map_err(|error| error.to_string())?);
         let line = text.lines().next().unwrap_or_default();
-        if line.is_empty() { Err("its first line is empty".to_owned()) } else { Ok(Some(Secret::new(line.to_owned()))) }
+        if line.is_empty() { Err("its first line is empty".to_owned()) } else { Ok(Secret::new(line.to_owned())) }
     })
 }
 

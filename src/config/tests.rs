@@ -13,7 +13,7 @@ fn refused(variables: &[(&str, &str)]) -> Vec<&'static str> {
 #[test]
 fn an_empty_environment_gives_the_documented_defaults() {
     let config = config(&[]).unwrap();
-    assert_eq!(config.audiences.names(), [config.issuer.clone()]);
+    assert_eq!(config.audiences.names(), std::slice::from_ref(&config.issuer));
     for (name, value) in config.effective() {
         let default = VARIABLES.iter().find(|v| v.name == name).unwrap().default;
         match name {

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::SigningAlg;
 use super::key_file::{self, DRAFT, KeyFile, KeyFileError, Passphrase, io_error};
+use super::private_key::PrivateKey;
 use crate::clock::Timestamp;
 
 /// A folder of private keys, and what decrypts them.
@@ -29,6 +30,13 @@ pub(super) struct Contents {
     pub(super) files: Vec<Arc<KeyFile>>,
     /// Files that could not be read. Where a key was known under the name, it is among `files`.
     pub(super) problems: Vec<KeyFileError>,
+}
+
+/// A private key from elsewhere.
+pub struct ForeignKey {
+    /// Its name: the RFC 7638 thumbprint.
+    pub kid: String,
+    der: Zeroizing<Vec<u8>>,
 }
 
 /// Held while the folder is changed. Instances that share it wait for one another; where the file system has no locks,
@@ -102,7 +110,7 @@ impl KeyFolder {
         let lock = File::create(&path).map_err(io_error(&path))?;
         lock.lock().map_err(io_error(&path))?;
         for draft in self.files_with(DRAFT)? {
-            self.remove_file(&draft)?;
+            remove_file(&draft)?;
         }
         Ok(FolderLock(lock))
     }
@@ -115,19 +123,29 @@ impl KeyFolder {
         key_file::write_new(&self.dir, self.passphrase.as_ref(), alg, active_from)
     }
 
-    /// Takes up the private key of a PEM file, which signs from `active_from` on; answers its new file. The given file
-    /// stays as it is.
+    /// Reads the private key of a PEM file elsewhere.
     ///
     /// # Errors
     /// [`KeyFileError`] when it cannot be read, or is no key to sign with.
-    pub fn import(&self, _lock: &FolderLock, file: &Path, active_from: Timestamp) -> Result<PathBuf, KeyFileError> {
+    pub fn read_foreign(&self, file: &Path) -> Result<ForeignKey, KeyFileError> {
         let pem = Zeroizing::new(fs::read(file).map_err(io_error(file))?);
         let (der, _) = key_file::decode(&pem, self.passphrase.as_ref(), file)?;
-        let named = |error| match error {
-            KeyFileError::Key { problem, .. } => KeyFileError::Key { path: file.to_owned(), problem },
-            other => other,
-        };
-        key_file::write(&self.dir, self.passphrase.as_ref(), &der, active_from).map_err(named)
+        let key =
+            PrivateKey::from_pkcs8(&der).map_err(|problem| KeyFileError::Key { path: file.to_owned(), problem })?;
+        Ok(ForeignKey { kid: key.kid, der })
+    }
+
+    /// Writes a key that was read elsewhere, which signs from `active_from` on; answers its file.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Io`] when the folder cannot be written.
+    pub fn import(
+        &self,
+        _lock: &FolderLock,
+        key: &ForeignKey,
+        active_from: Timestamp,
+    ) -> Result<PathBuf, KeyFileError> {
+        key_file::write(&self.dir, self.passphrase.as_ref(), &key.der, active_from)
     }
 
     /// Deletes a key. One that is gone already is no error.
@@ -135,15 +153,15 @@ impl KeyFolder {
     /// # Errors
     /// [`KeyFileError::Io`] when the folder cannot be written.
     pub fn remove(&self, _lock: &FolderLock, path: &Path) -> Result<(), KeyFileError> {
-        self.remove_file(path)?;
+        remove_file(path)?;
         // The key must be gone for good before anybody is told so.
         key_file::sync(&self.dir)
     }
+}
 
-    fn remove_file(&self, path: &Path) -> Result<(), KeyFileError> {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error(path)(error)),
-            _ => Ok(()),
-        }
+fn remove_file(path: &Path) -> Result<(), KeyFileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io_error(path)(error)),
+        _ => Ok(()),
     }
 }

@@ -16,8 +16,8 @@ pub struct Keys {
     folder: KeyFolder,
     policy: KeyPolicy,
     ring: RwLock<Arc<KeyRing>>,
-    /// The folder as the ring was read from it; held while it is read.
-    seen: Mutex<Stamp>,
+    /// The folder as the ring was read from it, unless it is to be read again in any case; held while it is read.
+    seen: Mutex<Option<Stamp>>,
 }
 
 /// What came of reading the folder again.
@@ -53,7 +53,7 @@ impl Keys {
     pub fn open(folder: KeyFolder, policy: KeyPolicy) -> Result<Self, KeyFileError> {
         let stamp = folder.stamp()?;
         let ring = read_strictly(&folder, &policy)?;
-        Ok(Self { folder, policy, ring: RwLock::new(Arc::new(ring)), seen: Mutex::new(stamp) })
+        Ok(Self { folder, policy, ring: RwLock::new(Arc::new(ring)), seen: Mutex::new(Some(stamp)) })
     }
 
     /// The folder.
@@ -76,18 +76,20 @@ impl Keys {
     pub fn reload(&self) -> Result<Reloaded, KeyFileError> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = self.folder.stamp()?;
-        if *seen == stamp {
+        if seen.as_ref() == Some(&stamp) {
             return Ok(Reloaded::default());
         }
         let known = self.ring();
-        let is_unchanged = |path: &Path| stamp.iter().any(|entry| entry.0 == path && seen.contains(entry));
+        let is_unchanged = |path: &Path| {
+            stamp.iter().any(|entry| entry.0 == path && seen.as_ref().is_some_and(|seen| seen.contains(entry)))
+        };
         let contents = self.folder.read(&known.files, is_unchanged)?;
         let ring = KeyRing::new(contents.files, self.policy.clone())?;
         if let Some(alg) = ring.lacks() {
             return Err(KeyFileError::NoActiveKey { dir: self.folder.dir.clone(), alg });
         }
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
-        *seen = stamp;
+        *seen = Some(stamp);
         Ok(Reloaded { changed: true, problems: contents.problems })
     }
 
@@ -96,7 +98,7 @@ impl Keys {
     /// # Errors
     /// As [`Keys::reload`].
     pub fn reload_all(&self) -> Result<Reloaded, KeyFileError> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.reload()
     }
 }

@@ -29,7 +29,7 @@ pub use jwks::{Jwks, JwksError, verification_keys_of_pem};
 #[cfg(feature = "server")]
 pub use key_file::{KeyFileError, Passphrase};
 #[cfg(feature = "server")]
-pub use key_folder::{FolderLock, KeyFolder};
+pub use key_folder::{FolderLock, ForeignKey, KeyFolder};
 #[cfg(feature = "server")]
 pub use key_plan::{Due, KeyPolicy, KeyState};
 #[cfg(feature = "server")]

@@ -56,12 +56,12 @@ pub async fn read(
                 continue;
             }
         }
-        let token = if is_known { None } else { Some(signed(issuer, page)?) };
+        let token = if is_known { None } else { Some(signed(issuer, &page)?) };
         return Ok(Answer { token, etag });
     }
 }
 
-fn signed(issuer: &Issuer, page: Page) -> Result<Arc<str>, Error> {
+fn signed(issuer: &Issuer, page: &Page) -> Result<Arc<str>, Error> {
     let (now, url) = (issuer.app.clock.now(), &issuer.app.config.issuer);
     let ring = issuer.keys.ring();
     let claims = DenylistClaims {

@@ -49,13 +49,15 @@ pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, 
 /// [`KeyFileError`] when the file is no key to sign with.
 pub fn import(keys: &Keys, file: &Path, now: Timestamp) -> Result<(PathBuf, Timestamp), KeyFileError> {
     let active_from = now + keys.ring().policy().publication_lead();
+    let key = keys.folder().read_foreign(file)?;
     let lock = keys.folder().lock()?;
-    let path = keys.folder().import(&lock, file, active_from)?;
-    match keys.reload() {
-        Ok(_) => Ok((path, active_from)),
-        // It is in the ring already, and the ring must stay readable.
-        Err(problem) => keys.folder().remove(&lock, &path).and(Err(problem)),
+    keys.reload()?;
+    if let Some(other) = keys.ring().entries(now).into_iter().find(|entry| entry.kid == key.kid) {
+        return Err(KeyFileError::Twice { path: file.to_owned(), other: other.path });
     }
+    let path = keys.folder().import(&lock, &key, active_from)?;
+    keys.reload()?;
+    Ok((path, active_from))
 }
 
 /// Drops a key that has leaked: nothing that it signed is accepted any more. If it is the one that signs, a new one signs

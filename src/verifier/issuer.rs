@@ -149,8 +149,8 @@ fn header<'a>(response: &'a Response<ureq::Body>, name: &ureq::http::HeaderName)
 
 /// For how long an answer is fresh ([RFC 9111 section 4.2](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)).
 fn max_age(response: &Response<ureq::Body>) -> Duration {
-    let directives = header(response, &CACHE_CONTROL).unwrap_or_default().split(',').map(str::trim);
-    let said = directives.filter_map(|directive| directive.strip_prefix("max-age=")?.parse().ok()).next();
+    let mut directives = header(response, &CACHE_CONTROL).unwrap_or_default().split(',').map(str::trim);
+    let said = directives.find_map(|directive| directive.strip_prefix("max-age=")?.parse().ok());
     let age = header(response, &AGE).and_then(|age| age.trim().parse().ok()).unwrap_or(0);
     let fresh = said.map_or(USUAL_MAX_AGE, Duration::from_secs).saturating_sub(Duration::from_secs(age));
     fresh.clamp(MAX_AGES.0, MAX_AGES.1)

@@ -87,25 +87,21 @@ pub enum VerifyError {
 impl Verifier {
     /// A verifier of the issuer with this URL: it finds the keys and the denylist through the issuer's metadata
     /// ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), or OpenID Connect Discovery).
-    #[must_use]
     pub fn from_issuer(issuer: &str, audience: &str) -> Builder {
         Builder::new(builder::Source::Issuer, issuer, audience)
     }
 
     /// A verifier with the keys at this URL, as in `https://id.example.com/.well-known/jwks.json`; it follows no denylist.
-    #[must_use]
     pub fn from_jwks_url(url: &str, issuer: &str, audience: &str) -> Builder {
         Builder::new(builder::Source::JwksUrl(url.to_owned()), issuer, audience)
     }
 
     /// A verifier with the keys of this JWK Set and no others.
-    #[must_use]
     pub fn from_jwks(json: &str, issuer: &str, audience: &str) -> Builder {
         Builder::new(builder::Source::Jwks(json.to_owned()), issuer, audience)
     }
 
     /// A verifier with this one public key in PEM (`BEGIN PUBLIC KEY`).
-    #[must_use]
     pub fn from_pem(pem: &str, issuer: &str, audience: &str) -> Builder {
         Builder::new(builder::Source::Pem(pem.to_owned()), issuer, audience)
     }

@@ -84,8 +84,8 @@ fn a_verifier_with_a_full_age_copy_refuses_nothing_across_an_orderly_rotation_of
     front.now_answers(move |_| Some(client.get("/.well-known/jwks.json")));
     let verifier = verifier.build().unwrap();
     let accept = |token: &Value| {
-        let verified = block_on(verifier.authenticate(token.as_str().unwrap()));
-        verified.unwrap_or_else(|refused| panic!("{refused}"))
+        let accepted = block_on(verifier.authenticate(token.as_str().unwrap()));
+        accepted.unwrap_or_else(|refused| panic!("{refused}"))
     };
     accept(&pair["access_token"]);
     assert_eq!(front.count("/jwks"), 1);

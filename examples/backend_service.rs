@@ -1,0 +1,61 @@
+//! A backend service that tokensmith protects: it verifies access tokens offline and learns of revocations in seconds.
+//!
+//! Beside a running `tokensmith` (`cargo run --release`):
+//!
+//! ```sh
+//! cargo run --release --example backend_service
+//! curl -i http://127.0.0.1:8090/notes -H "authorization: Bearer $ACCESS_TOKEN"
+//! ```
+
+use std::time::Duration;
+
+use actix_web::{App, HttpResponse, HttpServer, Responder, get, web};
+use tokensmith::verifier::{Bearer, Denylist, MaybeBearer, Role, Verifier, WithRole};
+
+/// Any user.
+#[get("/notes")]
+async fn notes(Bearer(claims): Bearer) -> impl Responder {
+    format!("The notes of the user {}, session {}.\n", claims.sub, claims.sid)
+}
+
+/// Users with the role `admin`.
+struct Admin;
+
+impl Role for Admin {
+    const NAME: &'static str = "admin";
+}
+
+#[get("/admin")]
+async fn admin(token: WithRole<Admin>) -> impl Responder {
+    format!("The administrator {}.\n", token.0.sub)
+}
+
+/// Everybody; who has a token is greeted by it.
+#[get("/")]
+async fn home(MaybeBearer(claims): MaybeBearer) -> impl Responder {
+    claims.map_or("Hello, stranger.\n".to_owned(), |claims| format!("Hello, {}.\n", claims.sub))
+}
+
+/// For monitoring: how old what is known of the denylist may be.
+#[get("/healthz")]
+async fn health(verifier: web::Data<Verifier>) -> impl Responder {
+    match verifier.staleness() {
+        Some(staleness) => HttpResponse::Ok().body(format!("denylist as of {:.1} s ago\n", staleness.as_secs_f64())),
+        None => HttpResponse::ServiceUnavailable().body("the denylist is not known yet\n"),
+    }
+}
+
+#[actix_web::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let issuer = "http://127.0.0.1:8080";
+    // AUDIENCE is not set there, so that the audience is the issuer itself.
+    let verifier = Verifier::from_issuer(issuer, issuer)
+        // Better no service than one that a stolen token still opens.
+        .denylist(Denylist::Require { within: Duration::from_secs(30) })
+        .build()?;
+    let data = web::Data::new(verifier);
+    println!("listening on http://127.0.0.1:8090");
+    let app = move || App::new().app_data(data.clone()).service(notes).service(admin).service(home).service(health);
+    HttpServer::new(app).bind("127.0.0.1:8090")?.run().await?;
+    Ok(())
+}
