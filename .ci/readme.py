@@ -6,10 +6,13 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 import venv
 from pathlib import Path
 
@@ -109,15 +112,103 @@ def check_frontend(tools, password):
     print("README's frontend code logs in, refreshes once for two requests, and logs out")
 
 
+class Beside:
+    """A process beside the service, until it listens; ended at the end."""
+
+    def __init__(self, command, port, cwd=ROOT):
+        self.process = subprocess.Popen(command, cwd=cwd, start_new_session=True)
+        for _ in range(1200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            assert self.process.poll() is None, f"{command} has ended"
+            time.sleep(0.05)
+        sys.exit(f"{command} does not listen")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(timeout=60)
+
+
+def get(url, token=None, **headers):
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read().decode()
+
+
+def refused_in_time(url, pair):
+    """Ends the session; README promises two seconds."""
+    assert get(url, pair["access_token"])[0] == 200
+    body = json.dumps({"token": pair["refresh_token"]}).encode()
+    revoke = urllib.request.Request("http://127.0.0.1:8080/v1/tokens/revoke", body, {"content-type": "application/json"})
+    urllib.request.urlopen(revoke, timeout=10).close()
+    ended = time.monotonic()
+    while get(url, pair["access_token"])[0] == 200:
+        assert time.monotonic() - ended < 2, f"{url} still lets the token in"
+    assert get(url, pair["access_token"])[0] == 401
+
+
+def check_backend(pair):
+    subprocess.run(["bash", "-c", BLOCKS["backend"].replace("cargo run", "cargo build")], cwd=ROOT, check=True)
+    with Beside(["bash", "-c", BLOCKS["backend"]], 8090):
+        for _ in range(600):
+            if get("http://127.0.0.1:8090/healthz")[0] == 200:
+                break
+            time.sleep(0.05)
+        answered = shell(BLOCKS["backend_calls"], ACCESS_TOKEN=pair["access_token"])
+        for expected in [f"The notes of the user {pair['user']['id']}", "The administrator", "denylist as of"]:
+            assert expected in answered, answered
+        assert get("http://127.0.0.1:8090/notes")[0] == 401
+        refused_in_time("http://127.0.0.1:8090/notes", pair)
+    print("README's backend service lets the token in, and refuses it after the logout")
+
+
+UPSTREAM = """
+import http.server
+class Echo(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(repr(self.headers.get_all("x-user-id")).encode())
+http.server.ThreadingHTTPServer(("127.0.0.1", 8092), Echo).serve_forever()
+"""
+
+
+def check_nginx(tools, pair):
+    temp = "".join(f"{kind}_temp_path temp;" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
+    main = "daemon off; master_process off; pid nginx.pid; error_log error.log; events {}"
+    (tools / "nginx.conf").write_text(f"{main} http {{ access_log off; {temp} {BLOCKS['nginx']} }}")
+    url = "http://127.0.0.1:8091/"
+    nginx = ["nginx", "-p", str(tools), "-e", "error.log", "-c", "nginx.conf"]
+    with Beside([sys.executable, "-c", UPSTREAM], 8092), Beside(nginx, 8091):
+        assert get(url, pair["access_token"], **{"x-user-id": "forged"}) == (200, repr([pair["user"]["id"]]))
+        for bad in [None, "garbage", "a b", pair["refresh_token"]]:
+            assert get(url, bad)[0] == 401, bad
+        refused_in_time(url, pair)
+    print("README's nginx lets the token in, tells who it is, and refuses it after the logout")
+
+
 def check_benchmarks():
     """README's benchmarks, for a second each: that they run and nothing fails, not how fast it is."""
-    short = {"--seconds 5": "--seconds 1", "10000,1000000,10000000": "--seconds 1 1000,2000", "parts": "parts -- --test"}
+    short = {
+        "--seconds 5": "--seconds 1",
+        "10000,1000000,10000000": "--seconds 1 1000,2000",
+        "parts": "parts -- --test",
+        "bench revocation": "bench revocation -- --revocations 20",
+    }
     script = BLOCKS["bench"]
     for long, shorter in short.items():
         assert long in script, f"README's benchmarks have no {long}"
         script = script.replace(long, shorter)
     measured = shell(script.replace("--growth --seconds 1", "--seconds 1 --growth"))
-    for load in ["| refresh, strict | sqlite |", "| refresh, strict | postgresql |", "2000 sessions | postgresql"]:
+    for load in ["| PostgreSQL | another instance | 20 |", "| refresh, strict | sqlite |", "| refresh, strict | postgresql |", "2000 sessions | postgresql"]:
         assert load in measured, f"the benchmark did not measure {load}"
     print("README's benchmarks run")
 
@@ -125,7 +216,7 @@ def check_benchmarks():
 def main():
     made = [ROOT / "data", *(ROOT / "keys").glob("*.pem"), *(ROOT / "keys").glob(".lock")]
     assert not any(path.exists() for path in made), f"this wants a clean clone; there is {made}"
-    assert BLOCKS.keys() == {"start", "test", "login", "fetch", "python", "node", "calls", "operate", "bench"}, BLOCKS.keys()
+    assert BLOCKS.keys() == {"start", "test", "login", "fetch", "python", "node", "calls", "operate", "bench", "backend", "backend_calls", "nginx"}, BLOCKS.keys()
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
         commands = verifiers(tools)
@@ -138,8 +229,11 @@ def main():
             answered = shell(BLOCKS["calls"], **tokens)
             assert f'"session_id":"{pair["session_id"]}"' in answered and '"refresh_generation":2' in answered, answered
             assert "token_revoked" in shell(BLOCKS["calls"], **tokens), "the third call has revoked the session"
+            check_backend(service.pair())
+            check_nginx(tools, service.pair())
             operated = shell(BLOCKS["operate"])
-            assert "enabled ada" in operated and "EdDSA" in operated and "SIGNING_ALG=ES256" in operated, operated
+            for expected in ["enabled ada", "next\tES256", "dropped\tES256", "SIGNING_ALG=ES256"]:
+                assert expected in operated, operated
             print("README's commands work")
         finally:
             service.stop()

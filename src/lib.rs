@@ -6,14 +6,14 @@
 //! | room | what is in it |
 //! |---|---|
 //! | `cli` | the commands, and the log |
-//! | `http` | routes, extractors, handlers, errors on the wire; the only room that knows actix-web |
+//! | `http` | routes, extractors, handlers, errors on the wire; with `verifier` the only room that knows actix-web |
 //! | `service` | one file for each use case: login, refresh, revoke, verify, users, purge |
 //! | `app` | what the service is made of, built once |
 //! | `store` | rows; the only room that knows diesel |
 //! | `password` | argon2id and the password policy |
-//! | `verifier` | for other services: verification with published keys (feature `verifier`) |
 //! | `config` | settings: from strings to validated values |
 //! | `error` | one error, named by meaning |
+//! | `verifier` | access tokens of requests: for other services (feature `verifier`) and our own; knows actix-web and HTTP |
 //! | `jwt` | tokens and keys; the only room that knows jsonwebtoken |
 //! | `model` | plain data and its legal changes; the judge of rotation |
 //! | `clock`, `entropy`, `secret` | time and randomness as parameters, values that stay hidden |
