@@ -1,7 +1,7 @@
 //! The published keys: a JWK Set ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
 
 use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
 
 use super::SigningAlg;
 use super::verify::VerificationKeys;
@@ -64,8 +64,10 @@ pub fn verification_keys_of_pem(pem: &[u8]) -> Result<VerificationKeys, JwksErro
     ];
     let mut why = None;
     for (alg, key) in parsed {
-        match key.and_then(|key| Ok((Jwk::from_decoding_key(&key, None)?.thumbprint(ThumbprintHash::SHA256)?, key))) {
-            Ok((kid, key)) => {
+        match key.and_then(|key| Ok((Jwk::from_decoding_key(&key, None)?, key))) {
+            Ok((jwk, _)) if is_of_another_curve(&jwk) => {}
+            Ok((jwk, key)) => {
+                let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
                 let mut keys = VerificationKeys::default();
                 keys.insert(kid, alg.algorithm(), key);
                 return Ok(keys);
@@ -74,6 +76,10 @@ pub fn verification_keys_of_pem(pem: &[u8]) -> Result<VerificationKeys, JwksErro
         }
     }
     Err(why.map_or(JwksError::NoKey, JwksError::Key))
+}
+
+fn is_of_another_curve(jwk: &Jwk) -> bool {
+    matches!(&jwk.algorithm, AlgorithmParameters::EllipticCurve(key) if key.curve != EllipticCurve::P256)
 }
 
 /// Completes a public key for publication: its use, its one algorithm, and as `kid` its thumbprint

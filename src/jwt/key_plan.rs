@@ -155,3 +155,7 @@ impl<'a> Line<'a> {
         of_files.chain(published_at).filter(|at| *at > now).min()
     }
 }
+
+#[cfg(test)]
+#[path = "key_plan_tests.rs"]
+mod tests;

@@ -30,10 +30,13 @@ impl DeniedSet {
                 || until.contains_key(&DeniedSubject::AccessToken(token)))
     }
 
-    /// Denies something until an instant; answers whether it was not denied yet.
+    /// Denies something until an instant, or for longer when it is denied for longer already; answers whether it was not
+    /// denied at all.
     pub fn insert(&self, subject: DeniedSubject, until: Timestamp) -> bool {
         let mut denied = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        denied.insert(subject, until).is_none()
+        let before = denied.get(&subject).copied();
+        denied.insert(subject, before.map_or(until, |before| before.max(until)));
+        before.is_none()
     }
 
     /// Lets go of what is over.

@@ -107,7 +107,8 @@ impl IssuerClient {
     /// What was denied since `cursor`; waits at the issuer for news, but not longer than `wait` whole seconds.
     pub(super) fn denylist(&self, url: &str, cursor: Option<&str>, wait: Duration) -> Result<String, IssuerError> {
         let since = cursor.map(|cursor| format!("&since={cursor}")).unwrap_or_default();
-        let url = format!("{url}?wait={}{since}", wait.as_secs());
+        let separator = if url.contains('?') { '&' } else { '?' };
+        let url = format!("{url}{separator}wait={}{since}", wait.as_secs());
         body(&mut self.get(&url, None, TIMEOUT + wait)?, MOST_FEED_BYTES)
     }
 

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 
 use super::issuer::{IssuerClient, IssuerError, Published};
 use super::key_source::KeySource;
-use crate::clock::{Clock, Seconds, Timestamp};
+use crate::clock::{Clock, Seconds};
 use crate::jwt::{AccessKeys, Jwks, JwksError};
 
 /// After a flight that failed the next one waits, twice as long each time.
@@ -33,6 +34,8 @@ pub(super) struct RemoteKeys {
 
 struct Shared {
     keys: RwLock<Option<Arc<AccessKeys>>>,
+    /// The second at which the copy is over; every request asks for it.
+    fresh_until: AtomicI64,
     flight: Mutex<Flight>,
     /// How many flights have ended.
     ended: watch::Sender<u64>,
@@ -45,8 +48,6 @@ struct Flight {
     under_way: bool,
     /// When an unknown key last made the keys be fetched.
     prompted_at: Option<Instant>,
-    /// When the copy is over.
-    fresh_until: Option<Timestamp>,
     /// After a failure, until when nothing is fetched.
     pause_until: Option<Instant>,
 }
@@ -64,6 +65,7 @@ impl RemoteKeys {
             keys: RwLock::new(None),
             // The thread begins with a flight: who asks meanwhile waits for it.
             flight: Mutex::new(Flight { under_way: true, ..Flight::default() }),
+            fresh_until: AtomicI64::new(i64::MIN),
             ended: watch::Sender::new(0),
             cooldown,
             clock,
@@ -79,7 +81,7 @@ impl RemoteKeys {
         if flight.under_way {
             return true;
         }
-        let over = flight.fresh_until.is_none_or(|at| self.shared.clock.now() >= at);
+        let over = self.is_stale();
         let due = if over {
             flight.pause_until.is_none_or(|at| Instant::now() >= at)
         } else {
@@ -102,8 +104,7 @@ impl KeySource for RemoteKeys {
     }
 
     fn is_stale(&self) -> bool {
-        let flight = self.shared.flight();
-        flight.fresh_until.is_some_and(|at| self.shared.clock.now() >= at)
+        self.shared.clock.now().0 >= self.shared.fresh_until.load(Ordering::Relaxed)
     }
 
     fn ask(&self) {
@@ -182,7 +183,7 @@ impl Fetcher {
         match max_age {
             Some(max_age) => {
                 let max_age = Seconds(i64::try_from(max_age.as_secs()).unwrap_or(0));
-                flight.fresh_until = Some(self.shared.clock.now() + max_age);
+                self.shared.fresh_until.store((self.shared.clock.now() + max_age).0, Ordering::Relaxed);
                 flight.pause_until = None;
             }
             None => flight.pause_until = Some(Instant::now() + pause),
@@ -219,5 +220,12 @@ impl Fetcher {
         }
         self.last = Some(published);
         Ok(())
+    }
+}
+
+/// However the thread ends: nobody waits for it any more.
+impl Drop for Fetcher {
+    fn drop(&mut self) {
+        self.land(None, RETRY_AFTER.1);
     }
 }
