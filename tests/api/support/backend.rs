@@ -1,17 +1,13 @@
 //! A backend service as its owner would write it: handlers behind the extractors, and a verifier.
 
 use std::ops::Deref;
-use std::sync::mpsc::channel;
-use std::thread::JoinHandle;
 
-use actix_web::dev::ServerHandle;
-use actix_web::rt::System;
 use actix_web::web::{self, Data};
-use actix_web::{App, HttpServer};
 use serde::Deserialize;
 use tokensmith::verifier::{Bearer, MaybeBearer, Role, Scope, Verifier, WithRole, WithScope};
 
 use super::client::Client;
+use super::running::Running;
 
 struct Admin;
 impl Role for Admin {
@@ -68,8 +64,7 @@ async fn lenient(token: Option<Bearer>) -> &'static str {
 /// The service; it stops when this is dropped.
 pub struct Backend {
     client: Client,
-    handle: ServerHandle,
-    thread: Option<JoinHandle<()>>,
+    _running: Running,
 }
 
 /// The service is its own first client.
@@ -84,37 +79,17 @@ impl Deref for Backend {
 impl Backend {
     pub fn start(verifier: Verifier) -> Self {
         let verifier = Data::new(verifier);
-        let (started, running) = channel();
-        let thread = std::thread::spawn(move || {
-            System::new().block_on(async {
-                let app = move || {
-                    App::new()
-                        .app_data(verifier.clone())
-                        .route("/me", web::get().to(me))
-                        .route("/mine", web::get().to(mine))
-                        .route("/nobodys", web::get().to(nobodys))
-                        .route("/admins", web::get().to(admins))
-                        .route("/reports", web::get().to(reports))
-                        .route("/anyone", web::get().to(anyone))
-                        .route("/lenient", web::get().to(lenient))
-                };
-                let server = HttpServer::new(app).workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
-                let address = server.addrs()[0];
-                let server = server.run();
-                started.send((server.handle(), address)).unwrap();
-                server.await.unwrap();
-            });
+        let running = Running::start(move |config| {
+            config
+                .app_data(verifier.clone())
+                .route("/me", web::get().to(me))
+                .route("/mine", web::get().to(mine))
+                .route("/nobodys", web::get().to(nobodys))
+                .route("/admins", web::get().to(admins))
+                .route("/reports", web::get().to(reports))
+                .route("/anyone", web::get().to(anyone))
+                .route("/lenient", web::get().to(lenient));
         });
-        let (handle, address) = running.recv().unwrap();
-        Self { client: Client::new(&format!("http://{address}")), handle, thread: Some(thread) }
-    }
-}
-
-impl Drop for Backend {
-    fn drop(&mut self) {
-        drop(self.handle.stop(false));
-        if let Some(thread) = self.thread.take() {
-            let _panicked = thread.join();
-        }
+        Self { client: Client::new(&running.base), _running: running }
     }
 }

@@ -1,16 +1,13 @@
 //! What stands between a verifier and an issuer: an HTTP server that counts, and answers as the test says.
 
 use std::collections::HashMap;
-use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
-use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
-use actix_web::rt::System;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::client::{Answer, Client};
+use super::running::Running;
 
 type Behaviour = Box<dyn Fn(&str) -> Option<Answer> + Send>;
 
@@ -18,8 +15,7 @@ type Behaviour = Box<dyn Fn(&str) -> Option<Answer> + Send>;
 pub struct Front {
     pub base: String,
     shared: Arc<Shared>,
-    handle: ServerHandle,
-    thread: Option<JoinHandle<()>>,
+    _running: Running,
 }
 
 struct Shared {
@@ -32,19 +28,10 @@ impl Front {
     pub fn start(behaviour: impl Fn(&str) -> Option<Answer> + Send + 'static) -> Self {
         let shared = Arc::new(Shared { behaviour: Mutex::new(Box::new(behaviour)), counts: Mutex::default() });
         let data = web::Data::from(Arc::clone(&shared));
-        let (started, running) = channel();
-        let thread = std::thread::spawn(move || {
-            System::new().block_on(async {
-                let app = move || App::new().app_data(data.clone()).default_service(web::to(answer));
-                let server = HttpServer::new(app).workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
-                let address = server.addrs()[0];
-                let server = server.run();
-                started.send((server.handle(), address)).unwrap();
-                server.await.unwrap();
-            });
+        let running = Running::start(move |config| {
+            config.app_data(data.clone()).default_service(web::to(answer));
         });
-        let (handle, address) = running.recv().unwrap();
-        Self { base: format!("http://{address}"), shared, handle, thread: Some(thread) }
+        Self { base: running.base.clone(), shared, _running: running }
     }
 
     /// Passes everything on to a service.
@@ -75,13 +62,4 @@ async fn answer(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse
         }
     }
     response.body(answer.body)
-}
-
-impl Drop for Front {
-    fn drop(&mut self) {
-        drop(self.handle.stop(false));
-        if let Some(thread) = self.thread.take() {
-            let _panicked = thread.join();
-        }
-    }
 }

@@ -7,6 +7,7 @@ pub mod cluster;
 pub mod front;
 pub mod postgres;
 pub mod process;
+pub mod running;
 
 pub use app::{Engine, PASSWORD, TestApp};
 pub use client::{Answer, Client};
