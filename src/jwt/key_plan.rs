@@ -149,10 +149,10 @@ impl<'a> Line<'a> {
     }
 
     /// What a copy of the published keys should not outlive by much: a key appears, takes over, or goes.
-    pub(super) fn next_event_at(&self, policy: &KeyPolicy, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn events(&self, policy: &KeyPolicy) -> impl Iterator<Item = Timestamp> {
         let published_at = self.ends_at(policy).map(|ends_at| ends_at - policy.publication_lead());
         let of_files = self.0.iter().flat_map(|file| [Some(file.active_from), self.goes_at(file, policy)]).flatten();
-        of_files.chain(published_at).filter(|at| *at > now).min()
+        of_files.chain(published_at)
     }
 }
 

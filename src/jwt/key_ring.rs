@@ -30,6 +30,8 @@ pub struct KeyRing {
     refresh_keys: VerificationKeys,
     jwks_json: String,
     jwks_etag: String,
+    /// When something happens to the published keys, in order.
+    events: Vec<Timestamp>,
 }
 
 /// What may be told about a key.
@@ -69,7 +71,12 @@ impl KeyRing {
         let jwks_json = serde_json::to_string(&jwks).map_err(|_never_for_these_types| KeyFileError::Failed)?;
         let jwks_etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, jwks_json.as_bytes())));
         let access = Arc::new(AccessKeys::new(access, VERIFIED_CACHE_BYTES));
-        Ok(Self { files, policy, access, refresh_keys, jwks_json, jwks_etag })
+        let mut events = Vec::new();
+        for alg in &policy.algs {
+            events.extend(Line::new(&files, *alg).events(&policy));
+        }
+        events.sort();
+        Ok(Self { files, policy, access, refresh_keys, jwks_json, jwks_etag, events })
     }
 
     /// An algorithm that is to be signed with and has no key.
@@ -122,9 +129,8 @@ impl KeyRing {
     #[must_use]
     pub fn jwks_max_age(&self, now: Timestamp) -> Seconds {
         let most = self.policy.jwks_max_age;
-        let lines = self.policy.algs.iter().map(|alg| Line::new(&self.files, *alg));
-        let next = lines.filter_map(|line| line.next_event_at(&self.policy, now)).min();
-        next.map_or(most, |at| (at - now).max(Seconds(most.0 / 5)).min(most))
+        let next = self.events.iter().find(|at| **at > now);
+        next.map_or(most, |at| (*at - now).max(Seconds(most.0 / 5)).min(most))
     }
 
     /// The published JWK Set, as JSON.
