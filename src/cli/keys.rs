@@ -8,7 +8,7 @@ use super::CliError;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::Config;
 use crate::error::{Error, root_cause};
-use crate::jwt::{Keys, RingEntry, SigningAlg};
+use crate::jwt::{KeyFolder, KeyPolicy, Keys, RingEntry, SigningAlg};
 use crate::service::keys;
 use crate::store::Store;
 
@@ -38,23 +38,21 @@ pub(super) enum KeysCommand {
 pub(super) fn run(config: &Config, command: &KeysCommand) -> Result<(), CliError> {
     let now = SystemClock.now();
     let (folder, policy) = (config.keys.clone(), config.key_policy.clone());
-    if let KeysCommand::List = command {
-        for key in Keys::open(folder, policy)?.ring().entries(now) {
-            print(&key);
-        }
-        return Ok(());
-    }
-    let (keys, made) = Keys::open_or_create(folder, policy, now)?;
-    for path in made {
-        println!("made\t{}", path.display());
-    }
     match command {
-        KeysCommand::List => {}
+        KeysCommand::List => {
+            for key in open_as_it_is(folder, policy)?.ring().entries(now) {
+                print(&key);
+            }
+        }
         KeysCommand::Rotate { alg, emergency: false, .. } => {
-            let (path, active_from) = keys::rotate(&keys, alg.unwrap_or(config.audiences.default_alg()), now)?;
-            show_next(&path, active_from);
+            let keys = open_or_create(folder, policy, now)?;
+            let alg = alg.unwrap_or(config.audiences.default_alg());
+            let (path, active_from) = keys::rotate(&keys, alg, now)?;
+            show_next(config, alg, &path, active_from);
         }
         KeysCommand::Rotate { alg, kid, .. } => {
+            // Another key that is broken must not stand in the way.
+            let keys = open_as_it_is(folder, policy)?;
             let alg = alg.unwrap_or(config.audiences.default_alg());
             let dropped = keys::drop_leaked(&keys, alg, kid.as_deref(), now)?;
             println!("dropped\t{}\t{}", dropped.dropped.alg, dropped.dropped.kid);
@@ -64,16 +62,37 @@ pub(super) fn run(config: &Config, command: &KeysCommand) -> Result<(), CliError
             explain(config, &dropped.dropped, now);
         }
         KeysCommand::Import { file } => {
-            let (path, active_from) = keys::import(&keys, file, now)?;
-            show_next(&path, active_from);
+            let keys = open_or_create(folder, policy, now)?;
+            let (path, alg, active_from) = keys::import(&keys, file, now)?;
+            show_next(config, alg, &path, active_from);
         }
     }
     Ok(())
 }
 
-fn show_next(path: &Path, active_from: Timestamp) {
+fn open_or_create(folder: KeyFolder, policy: KeyPolicy, now: Timestamp) -> Result<Keys, CliError> {
+    let (keys, made) = Keys::open_or_create(folder, policy, now)?;
+    for path in made {
+        println!("made\t{}", path.display());
+    }
+    Ok(keys)
+}
+
+fn open_as_it_is(folder: KeyFolder, policy: KeyPolicy) -> Result<Keys, CliError> {
+    let (keys, problems) = Keys::open(folder, policy)?;
+    for problem in problems {
+        eprintln!("tokensmith: keys: left out: {problem}");
+    }
+    Ok(keys)
+}
+
+fn show_next(config: &Config, alg: SigningAlg, path: &Path, active_from: Timestamp) {
     let at = active_from.to_rfc3339();
-    println!("made\t{}\nIt signs from {at} on, when every copy of the public keys has it.", path.display());
+    println!("made\t{}", path.display());
+    println!("It signs from {at} on, when every copy of the public keys has it.");
+    if !config.key_policy.algs.contains(&alg) {
+        println!("Nothing is signed with {alg} as long as neither SIGNING_ALG nor AUDIENCE names it.");
+    }
 }
 
 fn print(key: &RingEntry) {
@@ -112,5 +131,5 @@ fn explain(config: &Config, dropped: &RingEntry, now: Timestamp) {
 }
 
 fn count(config: &Config, dropped: &RingEntry, now: Timestamp) -> Result<i64, Error> {
-    keys::count_sessions_of(&Store::open(config)?, dropped, now)
+    keys::count_sessions_of(&Store::open(config)?, &config.key_policy, dropped, now)
 }

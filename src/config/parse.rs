@@ -46,8 +46,9 @@ impl Reader<'_> {
 
     fn read<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let text = self.text(name);
-        // The value of DATABASE_URL may hold a password and is never repeated; that of KEYS_PASSPHRASE is never parsed.
-        let shown = if name == "DATABASE_URL" { String::new() } else { format!(" (it is {text:?})") };
+        // The value of DATABASE_URL may hold a password, that of the other may be one by mistake.
+        let secret = ["DATABASE_URL", "KEYS_PASSPHRASE_FILE"].contains(&name);
+        let shown = if secret { String::new() } else { format!(" (it is {text:?})") };
         parse(&text).map_err(|message| self.problem(name, format!("{message}{shown}"))).ok()
     }
 
@@ -173,7 +174,7 @@ fn passphrase(reader: &mut Reader<'_>, file: &str) -> Option<Passphrase> {
     }
     reader.read("KEYS_PASSPHRASE_FILE", |file| {
         let text = Zeroizing::new(std::fs::read_to_string(file).map_err(|error| error.to_string())?);
-        let line = text.lines().next().unwrap_or_default();
+        let line = text.lines().next().unwrap_or_default().trim();
         if line.is_empty() { Err("its first line is empty".to_owned()) } else { Ok(Secret::new(line.to_owned())) }
     })
 }

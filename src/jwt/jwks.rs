@@ -1,5 +1,8 @@
 //! The published keys: a JWK Set ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
 
@@ -49,6 +52,12 @@ impl Jwks {
         }
         Ok(keys)
     }
+}
+
+/// The entity tag that we give a JWK Set: a digest of its text.
+#[must_use]
+pub fn jwks_etag(json: &str) -> String {
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, json.as_bytes())))
 }
 
 /// A public key in PEM ([RFC 7468 section 13](https://www.rfc-editor.org/rfc/rfc7468#section-13)). Its `kid` is its

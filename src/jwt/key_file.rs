@@ -7,9 +7,9 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use pkcs8::pkcs5::pbes2;
@@ -21,7 +21,7 @@ use time::macros::format_description;
 use zeroize::Zeroizing;
 
 use super::SigningAlg;
-use super::private_key::{KeyProblem, PrivateKey, generate};
+use super::private_key::{KeyProblem, PrivateKey};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 
@@ -122,7 +122,7 @@ pub(super) struct KeyFile {
     pub(super) path: PathBuf,
     /// From the file's name; 0 when it has another name.
     pub(super) active_from: Timestamp,
-    /// When it was written: what stands for the instant above where the time to rotate is reckoned.
+    /// When it was written: it cannot have signed, nor taken over from another, before.
     pub(super) written_at: Timestamp,
     pub(super) encrypted: bool,
     pub(super) key: PrivateKey,
@@ -200,23 +200,15 @@ fn encode(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Zeroizing<Strin
     Ok(Zeroizing::new(pem::encode(&pem::Pem::new("ENCRYPTED PRIVATE KEY", encrypted.as_bytes()))))
 }
 
-/// Writes a new key that signs from `active_from` on; answers its file.
-pub(super) fn write_new(
-    dir: &Path,
-    passphrase: Option<&Passphrase>,
-    alg: SigningAlg,
-    active_from: Timestamp,
-) -> Result<PathBuf, KeyFileError> {
-    let der = generate(alg).map_err(|_failed| KeyFileError::Failed)?;
-    write(dir, passphrase, &der, active_from)
-}
-
-/// Writes a key, given in PKCS#8, that signs from `active_from` on; answers its file.
+/// Writes a key, given in PKCS#8, that signs from `active_from` on; answers its file. It takes the place of the file
+/// `instead`, in one step: at no time are both in the folder, or neither.
 pub(super) fn write(
     dir: &Path,
     passphrase: Option<&Passphrase>,
     der: &[u8],
     active_from: Timestamp,
+    now: Timestamp,
+    instead: Option<&Path>,
 ) -> Result<PathBuf, KeyFileError> {
     let key = PrivateKey::from_pkcs8(der).map_err(|problem| KeyFileError::Key { path: dir.to_owned(), problem })?;
     let instant = OffsetDateTime::from_unix_timestamp(active_from.0).map_err(|_out_of_range| KeyFileError::Failed)?;
@@ -226,7 +218,15 @@ pub(super) fn write(
     let pem = encode(der, passphrase)?;
     // Under another name first: nobody ever reads half a key.
     let draft = path.with_extension(DRAFT);
-    write_private(&draft, pem.as_bytes()).and_then(|()| fs::rename(&draft, &path)).map_err(io_error(&path))?;
+    let written = write_private(&draft, pem.as_bytes(), now).and_then(|()| give_to_owner_of(dir, &draft));
+    written.map_err(io_error(&draft))?;
+    if let Some(instead) = instead {
+        fs::rename(&draft, instead).map_err(io_error(instead))?;
+        sync(dir)?;
+        fs::rename(instead, &path).map_err(io_error(&path))?;
+    } else {
+        fs::rename(&draft, &path).map_err(io_error(&path))?;
+    }
     sync(dir)?;
     Ok(path)
 }
@@ -239,8 +239,15 @@ pub(super) fn sync(dir: &Path) -> Result<(), KeyFileError> {
 /// The extension of a file that is being written.
 pub(super) const DRAFT: &str = "draft";
 
-fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+fn write_private(path: &Path, content: &[u8], now: Timestamp) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(content)?;
+    file.set_modified(UNIX_EPOCH + Duration::from_secs(now.0.try_into().unwrap_or(0)))?;
     file.sync_all()
+}
+
+/// What an operator makes as root is for the user that the service runs as, or it would be of no use to it.
+pub(super) fn give_to_owner_of(dir: &Path, path: &Path) -> io::Result<()> {
+    let (dir, file) = (fs::metadata(dir)?, fs::metadata(path)?);
+    if dir.uid() == file.uid() { Ok(()) } else { chown(path, Some(dir.uid()), Some(dir.gid())) }
 }

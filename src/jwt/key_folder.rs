@@ -1,17 +1,23 @@
 //! The folder of the private keys: what is in it, whether it has changed, and changes to it, one at a time.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use zeroize::Zeroizing;
 
 use super::SigningAlg;
 use super::key_file::{self, DRAFT, KeyFile, KeyFileError, Passphrase, io_error};
-use super::private_key::PrivateKey;
+use super::private_key::{PrivateKey, generate};
 use crate::clock::Timestamp;
+
+/// Nobody changes the folder for that long, unless he was stopped in the middle of it.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+const WAIT: Duration = Duration::from_millis(20);
 
 /// A folder of private keys, and what decrypts them.
 #[derive(Clone, Debug)]
@@ -22,20 +28,23 @@ pub struct KeyFolder {
     pub passphrase: Option<Passphrase>,
 }
 
-/// Name, time of the last change and length of every key file: another one means that the folder has changed.
-pub(super) type Stamp = Vec<(PathBuf, SystemTime, u64)>;
+/// Name, last changes of content and of permissions, and length of every key file: another one means that the folder has
+/// changed.
+pub(super) type Stamp = Vec<(PathBuf, SystemTime, (i64, i64), u64)>;
 
 /// What was read of the folder.
 pub(super) struct Contents {
     pub(super) files: Vec<Arc<KeyFile>>,
-    /// Files that could not be read. Where a key was known under the name, it is among `files`.
-    pub(super) problems: Vec<KeyFileError>,
+    /// Files that could not be read, and why. Where a key was known under the name, it is among `files`.
+    pub(super) problems: Vec<(PathBuf, KeyFileError)>,
 }
 
 /// A private key from elsewhere.
 pub struct ForeignKey {
     /// Its name: the RFC 7638 thumbprint.
     pub kid: String,
+    /// Its algorithm.
+    pub alg: SigningAlg,
     der: Zeroizing<Vec<u8>>,
 }
 
@@ -52,7 +61,7 @@ impl KeyFolder {
                 metadata => metadata.map_err(io_error(&path))?,
             };
             let modified = metadata.modified().map_err(io_error(&path))?;
-            stamp.push((path, modified, metadata.len()));
+            stamp.push((path, modified, (metadata.ctime(), metadata.ctime_nsec()), metadata.len()));
         }
         Ok(stamp)
     }
@@ -76,8 +85,8 @@ impl KeyFolder {
                 // Removed since the folder was listed.
                 Err(KeyFileError::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound => {}
                 Err(problem) => {
-                    contents.problems.push(problem);
                     contents.files.extend(known.cloned());
+                    contents.problems.push((path, problem));
                 }
             }
         }
@@ -101,14 +110,26 @@ impl KeyFolder {
         fs::create_dir_all(&self.dir).map_err(io_error(&self.dir))
     }
 
-    /// Waits until nobody else changes the folder. What a writer that was killed has left behind is removed.
+    /// Waits until nobody else changes the folder, for some seconds. What a writer that was killed has left behind is
+    /// removed.
     ///
     /// # Errors
-    /// [`KeyFileError::Io`] when the folder cannot be written.
+    /// [`KeyFileError::Io`] when the folder cannot be written, or somebody else is at it for too long.
     pub fn lock(&self) -> Result<FolderLock, KeyFileError> {
         let path = self.dir.join(".lock");
         let lock = File::create(&path).map_err(io_error(&path))?;
-        lock.lock().map_err(io_error(&path))?;
+        key_file::give_to_owner_of(&self.dir, &path).map_err(io_error(&path))?;
+        let started_at = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if started_at.elapsed() < LONGEST_WAIT => std::thread::sleep(WAIT),
+                Err(TryLockError::WouldBlock) => return Err(io_error(&path)(ErrorKind::TimedOut.into())),
+                // A file system without locks.
+                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => break,
+                Err(TryLockError::Error(error)) => return Err(io_error(&path)(error)),
+            }
+        }
         for draft in self.files_with(DRAFT)? {
             remove_file(&draft)?;
         }
@@ -119,8 +140,38 @@ impl KeyFolder {
     ///
     /// # Errors
     /// [`KeyFileError::Io`] when the folder cannot be written.
-    pub fn add(&self, _lock: &FolderLock, alg: SigningAlg, active_from: Timestamp) -> Result<PathBuf, KeyFileError> {
-        key_file::write_new(&self.dir, self.passphrase.as_ref(), alg, active_from)
+    pub fn add(
+        &self,
+        _lock: &FolderLock,
+        alg: SigningAlg,
+        active_from: Timestamp,
+        now: Timestamp,
+    ) -> Result<PathBuf, KeyFileError> {
+        self.write(&new_key(alg)?, active_from, now, None)
+    }
+
+    /// Puts a new key, which signs from now on, in the place of another one, in one step; answers its file.
+    ///
+    /// # Errors
+    /// As [`KeyFolder::add`].
+    pub fn replace(
+        &self,
+        _lock: &FolderLock,
+        instead: &Path,
+        alg: SigningAlg,
+        now: Timestamp,
+    ) -> Result<PathBuf, KeyFileError> {
+        self.write(&new_key(alg)?, now, now, Some(instead))
+    }
+
+    fn write(
+        &self,
+        der: &[u8],
+        active_from: Timestamp,
+        now: Timestamp,
+        instead: Option<&Path>,
+    ) -> Result<PathBuf, KeyFileError> {
+        key_file::write(&self.dir, self.passphrase.as_ref(), der, active_from, now, instead)
     }
 
     /// Reads the private key of a PEM file elsewhere.
@@ -132,7 +183,7 @@ impl KeyFolder {
         let (der, _) = key_file::decode(&pem, self.passphrase.as_ref(), file)?;
         let key =
             PrivateKey::from_pkcs8(&der).map_err(|problem| KeyFileError::Key { path: file.to_owned(), problem })?;
-        Ok(ForeignKey { kid: key.kid, der })
+        Ok(ForeignKey { kid: key.kid, alg: key.alg, der })
     }
 
     /// Writes a key that was read elsewhere, which signs from `active_from` on; answers its file.
@@ -144,8 +195,9 @@ impl KeyFolder {
         _lock: &FolderLock,
         key: &ForeignKey,
         active_from: Timestamp,
+        now: Timestamp,
     ) -> Result<PathBuf, KeyFileError> {
-        key_file::write(&self.dir, self.passphrase.as_ref(), &key.der, active_from)
+        self.write(&key.der, active_from, now, None)
     }
 
     /// Deletes a key. One that is gone already is no error.
@@ -157,6 +209,10 @@ impl KeyFolder {
         // The key must be gone for good before anybody is told so.
         key_file::sync(&self.dir)
     }
+}
+
+fn new_key(alg: SigningAlg) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    generate(alg).map_err(|_failed| KeyFileError::Failed)
 }
 
 fn remove_file(path: &Path) -> Result<(), KeyFileError> {

@@ -11,6 +11,9 @@ use crate::clock::{Seconds, Timestamp};
 /// The clocks of instances and operators may differ by this much.
 const CLOCK_SKEW: Seconds = Seconds(60);
 
+/// Every instance has taken up a change of the folder after this time.
+const TAKE_UP: Seconds = Seconds(10);
+
 /// The rules of the ring.
 #[derive(Clone, Debug)]
 pub struct KeyPolicy {
@@ -75,7 +78,7 @@ impl KeyPolicy {
     /// How long a key is published before it signs: until every copy of the keys that lacks it is over.
     #[must_use]
     pub fn publication_lead(&self) -> Seconds {
-        self.jwks_max_age + CLOCK_SKEW
+        self.jwks_max_age + CLOCK_SKEW + TAKE_UP
     }
 
     /// How long a key is kept after it has ceased to sign.
@@ -110,29 +113,26 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// When the next key takes over from this one, if it is there.
+    /// When the next key takes over from this one, if it is there: not before it was, whatever its name says.
     pub(super) fn successor_at(&self, file: &KeyFile) -> Option<Timestamp> {
         let at = self.0.iter().position(|other| other.path == file.path)?;
-        self.0.get(at + 1).map(|next| next.active_from)
+        self.0.get(at + 1).map(|next| next.active_from.max(next.written_at))
     }
 
     /// When the newest key has signed for its period, and the one after it takes over.
     fn ends_at(&self, policy: &KeyPolicy) -> Option<Timestamp> {
         let newest = self.0.last()?;
-        let since = if newest.active_from == Timestamp(0) { newest.written_at } else { newest.active_from };
-        Some(since + policy.rotation_period?)
+        Some(newest.active_from.max(newest.written_at) + policy.rotation_period?)
     }
 
-    /// When a retired key goes.
+    /// When a retired key goes, if it goes by itself: nothing that somebody has put there under a name of his own does.
     pub(super) fn goes_at(&self, file: &KeyFile, policy: &KeyPolicy) -> Option<Timestamp> {
-        Some(self.successor_at(file)? + policy.retention())
+        let ours = policy.rotation_period.is_some() && file.active_from != Timestamp(0);
+        self.successor_at(file).filter(|_| ours).map(|at| at + policy.retention())
     }
 
     /// What is to be done now.
     pub(super) fn due(&self, alg: SigningAlg, policy: &KeyPolicy, now: Timestamp) -> Vec<Due> {
-        if self.is_empty() {
-            return vec![Due::Make { alg, active_from: now }];
-        }
         let Some(ends_at) = self.ends_at(policy) else { return Vec::new() };
         let mut due = Vec::new();
         if ends_at <= now + policy.publication_lead() {

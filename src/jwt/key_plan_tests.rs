@@ -11,7 +11,7 @@ const TOKEN_LIFETIME: Seconds = Seconds(9 * 86_400);
 const SKEWS: [i64; 3] = [-30, 0, 30];
 
 /// An instance takes up a change of the folder this much later.
-const RELOAD: Seconds = Seconds(2);
+const RELOAD: Seconds = Seconds(10);
 
 struct Folder {
     files: Vec<Arc<KeyFile>>,
@@ -73,6 +73,12 @@ fn no_key_signs_before_every_copy_has_it_and_none_goes_before_its_last_token_how
                 folder.maintain(clock, now);
             }
         }
+        // Now and then an operator rotates, on the machine with the slowest clock.
+        let clock = now + Seconds(SKEWS[0]);
+        let has_next = folder.files.iter().any(|file| file.active_from > clock);
+        if step % 40_000 == 20_000 && !has_next {
+            folder.make(clock + folder.policy.publication_lead(), now);
+        }
         for (path, at) in &signed_at {
             let is_there = folder.files.iter().any(|file| file.path == *path);
             // The token that it signed last, and verifiers' clocks.
@@ -80,6 +86,7 @@ fn no_key_signs_before_every_copy_has_it_and_none_goes_before_its_last_token_how
         }
         most_files = most_files.max(folder.files.len());
     }
-    assert_eq!(folder.made_at.len(), 40 / 5 + 1, "one for each period, whoever made it");
-    assert_eq!(most_files, 3, "the active one and those whose tokens live, or for a moment the next");
+    let (by_hand, by_themselves) = (4, 4);
+    assert_eq!(folder.made_at.len(), 1 + by_hand + by_themselves, "one for each period, whoever made it");
+    assert!(most_files <= 4, "the active one, the next, and those whose tokens live");
 }

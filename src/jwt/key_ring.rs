@@ -3,14 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
 
 use super::access_keys::AccessKeys;
 use super::claims::{AccessClaims, RefreshClaims};
 use super::denylist::DenylistClaims;
+use super::jwks::jwks_etag;
 use super::key_file::{KeyFile, KeyFileError};
 use super::key_plan::{Due, KeyPolicy, KeyState, Line};
 use super::private_key::SignError;
@@ -56,20 +54,33 @@ pub struct RingEntry {
 }
 
 impl KeyRing {
-    pub(super) fn new(mut files: Vec<Arc<KeyFile>>, policy: KeyPolicy) -> Result<Self, KeyFileError> {
+    /// The ring of these files. Verifiers refuse a set in which two keys have one name: of those the second is left out,
+    /// and a problem.
+    pub(super) fn new(
+        mut files: Vec<Arc<KeyFile>>,
+        policy: KeyPolicy,
+        problems: &mut Vec<(PathBuf, KeyFileError)>,
+    ) -> Result<Self, KeyFileError> {
         files.sort_by(|a, b| (a.active_from, &a.path).cmp(&(b.active_from, &b.path)));
+        let mut kept: Vec<Arc<KeyFile>> = Vec::new();
+        for file in files {
+            match kept.iter().find(|other| other.key.kid == file.key.kid) {
+                Some(other) => {
+                    let twice = KeyFileError::Twice { path: file.path.clone(), other: other.path.clone() };
+                    problems.push((file.path.clone(), twice));
+                }
+                None => kept.push(file),
+            }
+        }
+        let files = kept;
         let (mut access, mut refresh_keys) = (VerificationKeys::default(), VerificationKeys::default());
         let mut jwks = JwkSet { keys: Vec::new() };
         for file in &files {
-            // Verifiers refuse a set in which two keys have one name.
-            if let Some(other) = files.iter().find(|other| other.path != file.path && other.key.kid == file.key.kid) {
-                return Err(KeyFileError::Twice { path: file.path.clone(), other: other.path.clone() });
-            }
             file.key.add_to(&mut access, &mut refresh_keys);
             jwks.keys.push(file.key.jwk.clone());
         }
         let jwks_json = serde_json::to_string(&jwks).map_err(|_never_for_these_types| KeyFileError::Failed)?;
-        let jwks_etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, jwks_json.as_bytes())));
+        let jwks_etag = jwks_etag(&jwks_json);
         let access = Arc::new(AccessKeys::new(access, VERIFIED_CACHE_BYTES));
         let mut events = Vec::new();
         for alg in &policy.algs {
@@ -82,6 +93,12 @@ impl KeyRing {
     /// An algorithm that is to be signed with and has no key.
     pub(super) fn lacks(&self) -> Option<SigningAlg> {
         self.policy.algs.iter().copied().find(|alg| Line::new(&self.files, *alg).is_empty())
+    }
+
+    /// Whether it was made of the very same files.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        let pairs = || self.files.iter().zip(&other.files);
+        self.files.len() == other.files.len() && pairs().all(|(one, other)| Arc::ptr_eq(one, other))
     }
 
     /// The rules of the ring.

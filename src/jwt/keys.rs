@@ -1,12 +1,12 @@
 //! The ring in force, followed as its folder changes.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 
 use super::key_file::KeyFileError;
-use super::key_folder::{KeyFolder, Stamp};
+use super::key_folder::{Contents, KeyFolder, Stamp};
 use super::key_plan::{Due, KeyPolicy};
 use super::key_ring::KeyRing;
 use crate::clock::Timestamp;
@@ -16,8 +16,17 @@ pub struct Keys {
     folder: KeyFolder,
     policy: KeyPolicy,
     ring: RwLock<Arc<KeyRing>>,
-    /// The folder as the ring was read from it, unless it is to be read again in any case; held while it is read.
-    seen: Mutex<Option<Stamp>>,
+    /// Held while the folder is read.
+    seen: Mutex<Seen>,
+}
+
+/// The folder as the ring was read from it.
+#[derive(Default)]
+struct Seen {
+    /// Without the files that could not be read, so that they are tried again; `None`: everything is to be read again.
+    stamp: Option<Stamp>,
+    /// What was wrong, so that it is said once.
+    problems: Vec<String>,
 }
 
 /// What came of reading the folder again.
@@ -25,7 +34,7 @@ pub struct Keys {
 pub struct Reloaded {
     /// Whether the ring is another one now.
     pub changed: bool,
-    /// Files that could not be read; what was known of them is still in force.
+    /// Files that could not be read, and were not told before; what was known of them is still in force.
     pub problems: Vec<KeyFileError>,
 }
 
@@ -43,17 +52,21 @@ impl Keys {
         std::thread::spawn(|| SystemRandom::new().fill(&mut [0]));
         folder.create()?;
         let made = make_missing(&folder, &policy, now)?;
-        Ok((Self::open(folder, policy)?, made))
+        match Self::open(folder, policy)? {
+            (keys, problems) if problems.is_empty() => Ok((keys, made)),
+            (_, mut problems) => Err(problems.remove(0)),
+        }
     }
 
-    /// Reads the folder as it is.
+    /// Reads the folder as it is; answers also what cannot be read of it, and does without.
     ///
     /// # Errors
-    /// As [`Keys::open_or_create`].
-    pub fn open(folder: KeyFolder, policy: KeyPolicy) -> Result<Self, KeyFileError> {
-        let stamp = folder.stamp()?;
-        let ring = read_strictly(&folder, &policy)?;
-        Ok(Self { folder, policy, ring: RwLock::new(Arc::new(ring)), seen: Mutex::new(Some(stamp)) })
+    /// [`KeyFileError::Io`] when the folder cannot be read.
+    pub fn open(folder: KeyFolder, policy: KeyPolicy) -> Result<(Self, Vec<KeyFileError>), KeyFileError> {
+        let empty = KeyRing::new(Vec::new(), policy.clone(), &mut Vec::new())?;
+        let keys = Self { folder, policy, ring: RwLock::new(Arc::new(empty)), seen: Mutex::default() };
+        let problems = keys.read_again(&mut keys.seen())?.problems;
+        Ok((keys, problems))
     }
 
     /// The folder.
@@ -74,23 +87,7 @@ impl Keys {
     /// # Errors
     /// [`KeyFileError`] when the folder cannot be read or has no key to sign with; the ring stays what it was.
     pub fn reload(&self) -> Result<Reloaded, KeyFileError> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = self.folder.stamp()?;
-        if seen.as_ref() == Some(&stamp) {
-            return Ok(Reloaded::default());
-        }
-        let known = self.ring();
-        let is_unchanged = |path: &Path| {
-            stamp.iter().any(|entry| entry.0 == path && seen.as_ref().is_some_and(|seen| seen.contains(entry)))
-        };
-        let contents = self.folder.read(&known.files, is_unchanged)?;
-        let ring = KeyRing::new(contents.files, self.policy.clone())?;
-        if let Some(alg) = ring.lacks() {
-            return Err(KeyFileError::NoActiveKey { dir: self.folder.dir.clone(), alg });
-        }
-        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
-        *seen = Some(stamp);
-        Ok(Reloaded { changed: true, problems: contents.problems })
+        self.read_again(&mut self.seen())
     }
 
     /// Reads every file of the folder again.
@@ -98,30 +95,57 @@ impl Keys {
     /// # Errors
     /// As [`Keys::reload`].
     pub fn reload_all(&self) -> Result<Reloaded, KeyFileError> {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.reload()
+        let mut seen = self.seen();
+        *seen = Seen::default();
+        self.read_again(&mut seen)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_again(&self, seen: &mut Seen) -> Result<Reloaded, KeyFileError> {
+        let mut stamp = self.folder.stamp()?;
+        if seen.stamp.as_ref() == Some(&stamp) {
+            return Ok(Reloaded::default());
+        }
+        let known = self.ring();
+        let was_seen = |entry| seen.stamp.as_ref().is_some_and(|seen| seen.contains(entry));
+        let is_unchanged = |path: &Path| stamp.iter().any(|entry| entry.0 == path && was_seen(entry));
+        let Contents { files, mut problems } = self.folder.read(&known.files, is_unchanged)?;
+        let ring = KeyRing::new(files, self.policy.clone(), &mut problems)?;
+        if let Some(alg) = known.lacks().is_none().then(|| ring.lacks()).flatten() {
+            return Err(KeyFileError::NoActiveKey { dir: self.folder.dir.clone(), alg });
+        }
+        stamp.retain(|entry| problems.iter().all(|(path, _)| *path != entry.0));
+        let told = std::mem::take(&mut seen.problems);
+        *seen =
+            Seen { stamp: Some(stamp), problems: problems.iter().map(|(_, problem)| problem.to_string()).collect() };
+        problems.retain(|(_, problem)| !told.contains(&problem.to_string()));
+        let changed = !ring.is_same_as(&known);
+        if changed {
+            *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+        }
+        Ok(Reloaded { changed, problems: problems.into_iter().map(|(_, problem)| problem).collect() })
     }
 }
 
 /// Makes the keys that are missing; safe when several instances start on one folder at once.
 fn make_missing(folder: &KeyFolder, policy: &KeyPolicy, now: Timestamp) -> Result<Vec<PathBuf>, KeyFileError> {
-    if read_strictly(folder, policy)?.lacks().is_none() {
+    // A key that cannot be read is not missing.
+    let lacks = || match Keys::open(folder.clone(), policy.clone())? {
+        (keys, problems) if problems.is_empty() => Ok(keys.ring().lacks()),
+        (_, mut problems) => Err(problems.remove(0)),
+    };
+    if lacks()?.is_none() {
         return Ok(Vec::new());
     }
     let lock = folder.lock()?;
     let mut made = Vec::new();
-    while let Some(alg) = read_strictly(folder, policy)?.lacks() {
-        made.push(folder.add(&lock, alg, now)?);
+    while let Some(alg) = lacks()? {
+        made.push(folder.add(&lock, alg, now, now)?);
     }
     Ok(made)
-}
-
-fn read_strictly(folder: &KeyFolder, policy: &KeyPolicy) -> Result<KeyRing, KeyFileError> {
-    let mut contents = folder.read(&[], |_| false)?;
-    match contents.problems.pop() {
-        Some(problem) => Err(problem),
-        None => KeyRing::new(contents.files, policy.clone()),
-    }
 }
 
 impl Keys {
@@ -139,7 +163,7 @@ impl Keys {
         let due: Vec<Due> = self.ring().due(now).into_iter().filter(|due| agreed.contains(due)).collect();
         for change in &due {
             match change {
-                Due::Make { alg, active_from } => self.folder.add(&lock, *alg, *active_from).map(drop)?,
+                Due::Make { alg, active_from } => self.folder.add(&lock, *alg, *active_from, now).map(drop)?,
                 Due::Remove { path, .. } => self.folder.remove(&lock, path)?,
             }
         }

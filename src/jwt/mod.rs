@@ -25,7 +25,7 @@ pub use access_keys::AccessKeys;
 pub use alg::SigningAlg;
 pub use claims::{AccessClaims, Audience, RefreshClaims};
 pub use denylist::{DeniedEntry, DenylistClaims};
-pub use jwks::{Jwks, JwksError, verification_keys_of_pem};
+pub use jwks::{Jwks, JwksError, jwks_etag, verification_keys_of_pem};
 #[cfg(feature = "server")]
 pub use key_file::{KeyFileError, Passphrase};
 #[cfg(feature = "server")]

@@ -18,8 +18,11 @@ const ROUND: Duration = Duration::from_secs(1);
 /// From the end of one walk through the sessions to the start of the next. A walk takes one batch each round.
 const BETWEEN_WALKS: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether a key is to be made or removed.
-const BETWEEN_KEY_CHANGES: Duration = Duration::from_secs(60);
+/// How often it is looked whether a key is to be made.
+const BETWEEN_KEYS: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether a key is to be removed: that may take a look at every session.
+const BETWEEN_REMOVALS: Duration = Duration::from_secs(3_600);
 
 /// The threads; they end when this is dropped. Several, so that a purge that waits for the database delays no denial, and
 /// a folder that hangs delays neither.
@@ -31,7 +34,7 @@ impl Caretaker {
     pub fn start(issuer: Arc<Issuer>) -> Self {
         let follower = Arc::clone(&issuer);
         let follow = move || follower.denylist.follow(&follower.app.store, follower.app.clock.now());
-        let mut keeper = KeyKeeper { issuer: Arc::clone(&issuer), looked_at: None };
+        let mut keeper = KeyKeeper { issuer: Arc::clone(&issuer), made_at: None, removed_at: None };
         let mut walk = Walk { issuer, ended_at: Instant::now(), next_session: None };
         Self(vec![
             every_round("follow the denylist", follow),
@@ -74,18 +77,30 @@ fn every_round(
 
 struct KeyKeeper {
     issuer: Arc<Issuer>,
-    looked_at: Option<Instant>,
+    made_at: Option<Instant>,
+    removed_at: Option<Instant>,
 }
 
 impl KeyKeeper {
     fn follow(&mut self) -> Result<(), Error> {
         keys::follow(&self.issuer)?;
-        if self.looked_at.is_none_or(|at| at.elapsed() >= BETWEEN_KEY_CHANGES) {
-            self.looked_at = Some(Instant::now());
-            keys::maintain(&self.issuer)?;
+        if is_time(&mut self.made_at, BETWEEN_KEYS) {
+            keys::make_next(&self.issuer)?;
+        }
+        if is_time(&mut self.removed_at, BETWEEN_REMOVALS) {
+            keys::remove_retired(&self.issuer)?;
         }
         Ok(())
     }
+}
+
+/// Whether so much time has passed since this was last so.
+fn is_time(last: &mut Option<Instant>, between: Duration) -> bool {
+    let is_time = last.is_none_or(|at| at.elapsed() >= between);
+    if is_time {
+        *last = Some(Instant::now());
+    }
+    is_time
 }
 
 struct Walk {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -18,8 +19,11 @@ use crate::store::Store;
 /// carries, and the instance that wrote it may have a slower clock.
 const OVERLAP: Seconds = Seconds(60);
 
-/// The most denials on one page of the feed.
-const PAGE: usize = 5_000;
+/// The most denials on one page of the feed, but for those of the last [`OVERLAP`], which are always together.
+const PAGE: usize = 20_000;
+
+/// The most readers that may wait for news at once; the next one is answered immediately.
+const MOST_WAITING: usize = 1_000;
 
 /// What is denied, numbered in the order in which this instance learned of it.
 pub struct Denylist {
@@ -29,6 +33,8 @@ pub struct Denylist {
     news: watch::Sender<()>,
     /// Sets the numbers of this process apart from those of any other.
     epoch: u64,
+    /// How many wait for news.
+    waiting: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -40,12 +46,21 @@ struct Log {
     stopping: bool,
 }
 
-/// A place in the feed. At the instance that gave it, it is a number; any other goes by the time.
+/// A place in the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    epoch: u64,
-    number: u64,
-    as_of: Timestamp,
+pub enum Cursor {
+    /// Everything is known that one instance knew at that time: at the same instance what is new has a higher number, any
+    /// other goes by the time.
+    End {
+        /// Which instance.
+        epoch: u64,
+        /// The number of the last denial that it knew.
+        number: u64,
+        /// What was recorded before this instant it knew.
+        as_of: Timestamp,
+    },
+    /// Between two pages, at any instance: everything is known that was recorded before.
+    From(Timestamp),
 }
 
 /// A text that is not a cursor.
@@ -72,7 +87,13 @@ impl Denylist {
     #[must_use]
     pub fn new(random: [u8; 8]) -> Self {
         let epoch = u64::from_be_bytes(random);
-        Self { set: Arc::default(), log: Mutex::default(), news: watch::Sender::new(()), epoch }
+        Self {
+            set: Arc::default(),
+            log: Mutex::default(),
+            news: watch::Sender::new(()),
+            epoch,
+            waiting: AtomicUsize::new(0),
+        }
     }
 
     /// What is denied.
@@ -119,25 +140,49 @@ impl Denylist {
     #[must_use]
     pub fn page(&self, since: Option<Cursor>) -> Page {
         let log = self.log();
-        let same_process = since.filter(|since| since.epoch == self.epoch);
-        let after = same_process.map_or(0, |since| since.number);
-        // Another instance may have known of less at that time than this one: see OVERLAP.
-        let elsewhere = since.filter(|_| same_process.is_none()).map(|since| since.as_of - OVERLAP);
-        let is_new = |denial: &Denial| elsewhere.is_none_or(|at| denial.denied_at >= at);
-        let mut found = log.by_number.range(after.saturating_add(1)..).filter(|(_, denial)| is_new(denial));
-        let page: Vec<(u64, Denial)> = found.by_ref().take(PAGE).map(|(number, denial)| (*number, *denial)).collect();
-        let more = found.next().is_some();
         let as_of = log.as_of.unwrap_or(Timestamp(0));
-        let last_of_page = page.last().map_or(log.last, |(number, _)| *number);
-        let cursor = Cursor {
-            epoch: self.epoch,
-            number: if more { last_of_page } else { log.last },
-            // In the middle of the pages, another instance has to begin where the first page began.
-            as_of: if more { since.map_or(Timestamp(0), |since| since.as_of) } else { as_of },
+        let end = Cursor::End { epoch: self.epoch, number: log.last, as_of };
+        let from = match since {
+            Some(Cursor::End { epoch, number, .. }) if epoch == self.epoch => {
+                let new = log.by_number.range(number.saturating_add(1)..);
+                let denied: Vec<Denial> = new.map(|(_, denial)| *denial).take(PAGE).collect();
+                if denied.len() < PAGE {
+                    return Page { no_news: denied.is_empty(), denied, as_of, cursor: end, more: false };
+                }
+                // So much that it takes more than one page.
+                Timestamp(0)
+            }
+            // Another instance may have known of less at that time than this one: see OVERLAP.
+            Some(Cursor::End { as_of, .. }) => as_of - OVERLAP,
+            Some(Cursor::From(from)) => from,
+            None => Timestamp(0),
         };
-        let denied: Vec<Denial> = page.into_iter().map(|(_, denial)| denial).collect();
-        let no_news = denied.is_empty() && same_process.is_some();
-        Page { denied, as_of, cursor, more, no_news }
+        let mut denied: Vec<Denial> =
+            log.by_number.values().filter(|denial| denial.denied_at >= from).copied().collect();
+        drop(log);
+        denied.sort_by_key(|denial| denial.denied_at);
+        // Cut where everybody has known everything for long: any instance can go on from there.
+        let cut = denied.get(PAGE).map(|first_of_next| first_of_next.denied_at.max(from + Seconds(1)));
+        match cut.filter(|cut| *cut <= as_of - OVERLAP) {
+            Some(cut) => {
+                denied.retain(|denial| denial.denied_at < cut);
+                Page { denied, as_of, cursor: Cursor::From(cut), more: true, no_news: false }
+            }
+            None => Page { denied, as_of, cursor: end, more: false, no_news: false },
+        }
+    }
+
+    /// Counts one who waits for news, unless there are too many already.
+    #[must_use]
+    pub fn wait(&self) -> Option<Waiting<'_>> {
+        let waiting = Waiting(&self.waiting);
+        (self.waiting.fetch_add(1, Ordering::Relaxed) < MOST_WAITING).then_some(waiting)
+    }
+
+    /// How many wait for news.
+    #[must_use]
+    pub fn count_waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Tells of news, from now on.
@@ -163,17 +208,33 @@ impl Denylist {
     }
 }
 
+/// One who waits for news.
+pub struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Cursor {
-    /// The entity tag of an answer that ends here ([RFC 9110 section 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3)).
+    /// The entity tag of an answer that ends here ([RFC 9110 section 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3)):
+    /// without the time, which is no news.
     #[must_use]
     pub fn etag(&self) -> String {
-        format!("\"{:x}.{:x}\"", self.epoch, self.number)
+        match self {
+            Self::End { epoch, number, .. } => format!("\"{epoch:x}.{number:x}\""),
+            Self::From(from) => format!("\"{:x}\"", from.0),
+        }
     }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}.{:x}.{:x}", self.epoch, self.number, self.as_of.0)
+        match self {
+            Self::End { epoch, number, as_of } => write!(f, "{epoch:x}.{number:x}.{:x}", as_of.0),
+            Self::From(from) => write!(f, "{:x}", from.0),
+        }
     }
 }
 
@@ -181,11 +242,13 @@ impl FromStr for Cursor {
     type Err = BadCursor;
 
     fn from_str(text: &str) -> Result<Self, BadCursor> {
-        let parts: Vec<&str> = text.split('.').collect();
-        let [epoch, number, as_of] = *parts else { return Err(BadCursor) };
         let part = |text| u64::from_str_radix(text, 16).map_err(|_not_hex| BadCursor);
-        let as_of = part(as_of)?.try_into().map_err(|_too_late| BadCursor)?;
-        Ok(Self { epoch: part(epoch)?, number: part(number)?, as_of: Timestamp(as_of) })
+        let time = |text| part(text)?.try_into().map(Timestamp).map_err(|_too_late| BadCursor);
+        match *text.split('.').collect::<Vec<_>>() {
+            [epoch, number, as_of] => Ok(Self::End { epoch: part(epoch)?, number: part(number)?, as_of: time(as_of)? }),
+            [from] => Ok(Self::From(time(from)?)),
+            _ => Err(BadCursor),
+        }
     }
 }
 

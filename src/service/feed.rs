@@ -45,7 +45,8 @@ pub async fn read(
         let page = issuer.denylist.page(since);
         let etag = page.cursor.etag();
         let is_known = known(&etag);
-        if (page.no_news || is_known) && !issuer.denylist.is_stopping() {
+        let waiting = issuer.denylist.wait();
+        if (page.no_news || is_known) && waiting.is_some() && !issuer.denylist.is_stopping() {
             let mut changed = pin!(news.changed());
             // Whichever is first. A service that is gone has no news.
             let waits = poll_fn(|context| match changed.as_mut().poll(context) {
@@ -76,14 +77,14 @@ fn signed(issuer: &Issuer, page: &Page) -> Result<Arc<str>, Error> {
         more: page.more,
         denied: page.denied.iter().map(entry).collect(),
     };
-    let mut last = issuer.last_feed_answer.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((signed, token)) = &*last
+    let last = || issuer.last_feed_answer.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((signed, token)) = &*last()
         && *signed == claims
     {
         return Ok(Arc::clone(token));
     }
     let token: Arc<str> = ring.sign_denylist(&claims, now)?.into();
-    *last = Some((claims, Arc::clone(&token)));
+    *last() = Some((claims, Arc::clone(&token)));
     Ok(token)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::app::Issuer;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::{Error, root_cause};
-use crate::jwt::{AccessKeys, Due, KeyFileError, KeyState, Keys, RingEntry, SigningAlg};
+use crate::jwt::{AccessKeys, Due, KeyFileError, KeyPolicy, KeyState, Keys, Reloaded, RingEntry, SigningAlg};
 use crate::store::Store;
 use crate::verifier::KeySource;
 
@@ -38,16 +38,17 @@ pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, 
     if let Some(RingEntry { path, active_from: Some(at), .. }) = keys.ring().entries(now).into_iter().find(is_next) {
         return Err(KeyFileError::NextExists { path, alg, active_from: at.to_rfc3339() });
     }
-    let path = keys.folder().add(&lock, alg, active_from)?;
+    let path = keys.folder().add(&lock, alg, active_from, now)?;
     keys.reload()?;
     Ok((path, active_from))
 }
 
-/// Takes up the private key of a PEM file as the next of its algorithm; answers its new file and from when on it signs.
+/// Takes up the private key of a PEM file as the next of its algorithm; answers its new file, the algorithm, and from when
+/// on it signs.
 ///
 /// # Errors
 /// [`KeyFileError`] when the file is no key to sign with.
-pub fn import(keys: &Keys, file: &Path, now: Timestamp) -> Result<(PathBuf, Timestamp), KeyFileError> {
+pub fn import(keys: &Keys, file: &Path, now: Timestamp) -> Result<(PathBuf, SigningAlg, Timestamp), KeyFileError> {
     let active_from = now + keys.ring().policy().publication_lead();
     let key = keys.folder().read_foreign(file)?;
     let lock = keys.folder().lock()?;
@@ -55,9 +56,9 @@ pub fn import(keys: &Keys, file: &Path, now: Timestamp) -> Result<(PathBuf, Time
     if let Some(other) = keys.ring().entries(now).into_iter().find(|entry| entry.kid == key.kid) {
         return Err(KeyFileError::Twice { path: file.to_owned(), other: other.path });
     }
-    let path = keys.folder().import(&lock, &key, active_from)?;
+    let path = keys.folder().import(&lock, &key, active_from, now)?;
     keys.reload()?;
-    Ok((path, active_from))
+    Ok((path, key.alg, active_from))
 }
 
 /// Drops a key that has leaked: nothing that it signed is accepted any more. If it is the one that signs, a new one signs
@@ -78,24 +79,31 @@ pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timesta
         KeyFileError::Unknown { dir: folder.dir.clone(), kid: wanted }
     };
     let dropped = keys.ring().entries(now).into_iter().find(is_meant).ok_or_else(unknown)?;
-    // First the new one: at no time is there none. Without it an older key would sign again.
     let made = match dropped.state {
-        KeyState::Active => Some(folder.add(&lock, dropped.alg, now)?),
-        KeyState::Next | KeyState::Retired | KeyState::Unused => None,
+        // In one step: whatever happens in between, the leaked key is gone, no older one signs again, and who asks again
+        // without a kid drops no other key by mistake unless this was done.
+        KeyState::Active => Some(folder.replace(&lock, &dropped.path, dropped.alg, now)?),
+        KeyState::Next | KeyState::Retired | KeyState::Unused => {
+            folder.remove(&lock, &dropped.path)?;
+            None
+        }
     };
-    folder.remove(&lock, &dropped.path)?;
     keys.reload()?;
     Ok(Dropped { dropped, made })
 }
 
 /// How many sessions a dropped key ends: those whose refresh token it made and that are not over. Those that were
-/// refreshed in the retry window after it was retired are counted too, although they go on.
+/// refreshed in the retry window after it was retired are counted too, although they go on. A key of another algorithm than
+/// the first has made no refresh token.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
-pub fn count_sessions_of(store: &Store, key: &RingEntry, now: Timestamp) -> Result<i64, Error> {
+pub fn count_sessions_of(store: &Store, policy: &KeyPolicy, key: &RingEntry, now: Timestamp) -> Result<i64, Error> {
+    if policy.algs.first() != Some(&key.alg) || key.state == KeyState::Next {
+        return Ok(0);
+    }
     let from = key.active_from.unwrap_or(Timestamp(0));
-    let until = key.retired_at.unwrap_or(now + Seconds(1));
+    let until = key.retired_at.filter(|at| *at <= now).unwrap_or(now + Seconds(1));
     store.read(|tx| tx.count_live_sessions_rotated(from, until, now))
 }
 
@@ -107,29 +115,40 @@ pub fn follow(issuer: &Issuer) -> Result<(), Error> {
     report(issuer.keys.reload())
 }
 
-/// Makes the next key in time, and removes one when the last of its tokens is over; nothing when
-/// `KEY_ROTATION_PERIOD=off`.
+/// Makes the next key of each algorithm in time; nothing when `KEY_ROTATION_PERIOD=off`.
+///
+/// # Errors
+/// [`Error::Internal`] when the folder cannot be written.
+pub fn make_next(issuer: &Issuer) -> Result<(), Error> {
+    let now = issuer.app.clock.now();
+    let (make, _) = due(issuer, now);
+    do_what_is_due(issuer, now, &make)
+}
+
+/// Removes each key whose last token is over; nothing when `KEY_ROTATION_PERIOD=off`.
 ///
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be written, [`Error::Unavailable`].
-pub fn maintain(issuer: &Issuer) -> Result<(), Error> {
-    if issuer.keys.ring().policy().rotation_period.is_none() {
-        return Ok(());
-    }
-    let app = &issuer.app;
-    let now = app.clock.now();
-    let mut agreed = Vec::new();
-    for due in issuer.keys.ring().due(now) {
+pub fn remove_retired(issuer: &Issuer) -> Result<(), Error> {
+    let (app, now) = (&issuer.app, issuer.app.clock.now());
+    let (_, mut remove) = due(issuer, now);
+    for position in (0..remove.len()).rev() {
         // Tokens that were issued under a longer lifetime than is set today are waited for as well.
-        let waits = match &due {
-            Due::Make { .. } => false,
-            Due::Remove { retired_at, .. } => app.store.read(|tx| tx.has_live_session_rotated_by(*retired_at, now))?,
-        };
-        if !waits {
-            agreed.push(due);
+        if let Some(Due::Remove { retired_at, .. }) = remove.get(position)
+            && app.store.read(|tx| tx.has_live_session_rotated_by(*retired_at, now))?
+        {
+            remove.remove(position);
         }
     }
-    for done in issuer.keys.do_what_is_due(now, &agreed).map_err(Error::internal)? {
+    do_what_is_due(issuer, now, &remove)
+}
+
+fn due(issuer: &Issuer, now: Timestamp) -> (Vec<Due>, Vec<Due>) {
+    issuer.keys.ring().due(now).into_iter().partition(|due| matches!(due, Due::Make { .. }))
+}
+
+fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(), Error> {
+    for done in issuer.keys.do_what_is_due(now, agreed).map_err(Error::internal)? {
         match done {
             Due::Make { alg, active_from } => {
                 log::info!(alg:% = alg, active_from = active_from.to_rfc3339(); "next signing key made");
@@ -148,7 +167,7 @@ pub fn reload(issuer: &Issuer) -> Result<(), Error> {
     report(issuer.keys.reload_all())
 }
 
-fn report(reloaded: Result<crate::jwt::Reloaded, KeyFileError>) -> Result<(), Error> {
+fn report(reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
     let reloaded = reloaded.map_err(Error::internal)?;
     for problem in &reloaded.problems {
         log::error!(cause = root_cause(problem); "a signing key cannot be read");

@@ -1,9 +1,12 @@
 //! The issuer's denylist, followed by a thread of its own. Each poll is answered at once when there is news and after a
 //! second when there is none: what is known is never much older than that, and it is known how old it is.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
 
 use super::issuer::{IssuerClient, IssuerError};
 use super::key_source::KeySource;
@@ -20,15 +23,24 @@ const BETWEEN_POLLS: Duration = Duration::from_millis(200);
 /// After a poll that failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// For so long it is no news that the keys are not there yet.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The clocks of the two machines may differ by this much.
 const CLOCK_SKEW: Seconds = Seconds(60);
 
 /// The follower; its thread ends when this is dropped.
 pub(super) struct Feed {
-    /// The instant as of which everything is known.
-    known_at: Arc<Mutex<Option<Instant>>>,
+    known: Arc<Known>,
     within: Option<Duration>,
     _stop: Sender<()>,
+}
+
+struct Known {
+    /// The instant as of which everything is known.
+    at: Mutex<Option<Instant>>,
+    /// Whether the issuer has answered, or is out of reach: until then nobody can tell what was revoked.
+    settled: watch::Sender<bool>,
 }
 
 impl Feed {
@@ -40,29 +52,27 @@ impl Feed {
         clock: Arc<dyn Clock>,
         within: Option<Duration>,
     ) -> Self {
-        let known_at = Arc::default();
+        let known = Arc::new(Known { at: Mutex::default(), settled: watch::Sender::new(false) });
         let (stop, stopped) = channel();
-        let mut follower = Follower {
-            client,
-            issuer,
-            keys,
-            denied,
-            clock,
-            known_at: Arc::clone(&known_at),
-            url: None,
-            cursor: None,
-            jwks_etag: None,
-        };
+        let mut follower =
+            Follower { client, issuer, keys, denied, clock, known: Arc::clone(&known), url: None, cursor: None };
         std::thread::spawn(move || follower.run(&stopped));
-        Self { known_at, within, _stop: stop }
+        Self { known, within, _stop: stop }
     }
 
     pub(super) fn staleness(&self) -> Option<Duration> {
-        self.known_at.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
+        self.known.at.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
     }
 
     pub(super) fn is_too_stale(&self) -> bool {
-        self.within.is_some_and(|within| self.staleness().is_none_or(|staleness| staleness > within))
+        !*self.known.settled.borrow()
+            || self.within.is_some_and(|within| self.staleness().is_none_or(|staleness| staleness > within))
+    }
+
+    /// Waits for the first answer, or until it is clear that there is none.
+    pub(super) async fn settle(&self) {
+        let mut settled = self.known.settled.subscribe();
+        let _follower_gone = settled.wait_for(|settled| *settled).await;
     }
 }
 
@@ -77,6 +87,8 @@ enum PollError {
     NoKeys,
     #[error("the answer is refused: {0}")]
     Refused(#[from] TokenError),
+    #[error("the attempt panicked")]
+    Panicked,
 }
 
 struct Follower {
@@ -85,69 +97,73 @@ struct Follower {
     keys: Arc<dyn KeySource>,
     denied: Arc<DeniedSet>,
     clock: Arc<dyn Clock>,
-    known_at: Arc<Mutex<Option<Instant>>>,
+    known: Arc<Known>,
     url: Option<String>,
     cursor: Option<String>,
-    jwks_etag: Option<String>,
 }
 
 impl Follower {
     fn run(&mut self, stopped: &Receiver<()>) {
-        let mut follows = true;
+        let mut failing_since: Option<Instant> = None;
+        let mut told = false;
         let mut pause = Duration::ZERO;
         while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
             let asked_at = Instant::now();
-            let polled = self.poll(asked_at);
-            pause = match &polled {
-                Ok(true) => Duration::ZERO,
-                Ok(false) => BETWEEN_POLLS.saturating_sub(asked_at.elapsed()),
-                // Signed with a key that is being fetched.
-                Err(PollError::NoKeys | PollError::Refused(TokenError::UnknownKey)) => BETWEEN_POLLS,
-                Err(_) => RETRY_AFTER,
-            };
+            let polled = catch_unwind(AssertUnwindSafe(|| self.poll(asked_at))).unwrap_or(Err(PollError::Panicked));
+            // Keys that are being fetched are there in a moment.
+            let by_keys = matches!(polled, Err(PollError::NoKeys | PollError::Refused(TokenError::UnknownKey)));
+            pause =
+                if polled.is_ok() || by_keys { BETWEEN_POLLS.saturating_sub(asked_at.elapsed()) } else { RETRY_AFTER };
             match &polled {
-                Err(error) if follows && pause == RETRY_AFTER => {
-                    log::warn!("the issuer's denylist cannot be followed: {error}");
-                    follows = false;
+                Ok(()) => {
+                    if std::mem::take(&mut told) {
+                        log::info!("the issuer's denylist is followed again");
+                    }
+                    failing_since = None;
                 }
-                Ok(_) if !follows => {
-                    log::info!("the issuer's denylist is followed again");
-                    follows = true;
+                Err(error) => {
+                    let since = failing_since.get_or_insert(asked_at).elapsed();
+                    if !told && (!by_keys || since >= PATIENCE) {
+                        log::warn!("the issuer's denylist cannot be followed: {error}");
+                        told = true;
+                    }
                 }
-                _ => {}
+            }
+            if polled.is_ok() || told {
+                self.known.settled.send_if_modified(|settled| !std::mem::replace(settled, true));
             }
         }
     }
 
-    /// Takes up what is new; answers whether there is more.
-    fn poll(&mut self, asked_at: Instant) -> Result<bool, PollError> {
+    /// Takes up what is new.
+    fn poll(&mut self, asked_at: Instant) -> Result<(), PollError> {
         let url = match self.url.take() {
             Some(url) => url,
             None => self.client.metadata(&self.issuer)?.denylist_uri.ok_or(PollError::NotPublished)?,
         };
-        let answer = self.client.denylist(&url, self.cursor.as_deref(), WAIT)?;
-        self.url = Some(url);
-        let claims = self.verified(&answer)?;
-        for entry in &claims.denied {
-            let (subject, until) = match *entry {
-                DeniedEntry::Session { sid, exp } => (DeniedSubject::Session(sid), exp),
-                DeniedEntry::AccessToken { jti, exp } => (DeniedSubject::AccessToken(jti), exp),
-            };
-            self.denied.insert(subject, until);
+        loop {
+            let answer = self.client.denylist(&url, self.cursor.as_deref(), WAIT)?;
+            let claims = self.verified(&answer)?;
+            for entry in &claims.denied {
+                let (subject, until) = match *entry {
+                    DeniedEntry::Session { sid, exp } => (DeniedSubject::Session(sid), exp),
+                    DeniedEntry::AccessToken { jti, exp } => (DeniedSubject::AccessToken(jti), exp),
+                };
+                self.denied.insert(subject, until);
+            }
+            self.cursor = Some(claims.cursor);
+            if !claims.more {
+                // It was answered after it was asked, and knew by then what was denied before `as_of`; both are whole
+                // seconds. A recording of an older answer is as old as our own clock says.
+                let now = self.clock.now();
+                let lag = (claims.iat - claims.as_of + Seconds(1)).max(now - CLOCK_SKEW - claims.as_of);
+                let lag = Duration::from_secs(u64::try_from(lag.0).unwrap_or(0));
+                *self.known.at.lock().unwrap_or_else(PoisonError::into_inner) = asked_at.checked_sub(lag);
+                self.denied.forget(now);
+                self.url = Some(url);
+                return Ok(());
+            }
         }
-        self.denied.forget(self.clock.now());
-        self.cursor = Some(claims.cursor);
-        let announced = self.jwks_etag.replace(claims.jwks_etag);
-        if announced.is_some() && announced != self.jwks_etag {
-            self.keys.refresh();
-        }
-        if !claims.more {
-            // It was answered after it was asked, and knew by then what was denied so many seconds before.
-            let lag = u64::try_from((claims.iat - claims.as_of).0).unwrap_or(0);
-            let known_at = asked_at.checked_sub(Duration::from_secs(lag));
-            *self.known_at.lock().unwrap_or_else(PoisonError::into_inner) = known_at;
-        }
-        Ok(claims.more)
     }
 
     fn verified(&self, answer: &str) -> Result<DenylistClaims, PollError> {
@@ -155,8 +171,11 @@ impl Follower {
         let audiences = std::slice::from_ref(&self.issuer);
         let expected = Expected { issuer: &self.issuer, audiences, leeway: CLOCK_SKEW };
         let verified = keys.verify_denylist(answer.trim_end(), expected, self.clock.now());
-        if verified == Err(TokenError::UnknownKey) {
-            self.keys.ask();
+        match &verified {
+            // The issuer signs with a key that is new to us.
+            Err(TokenError::UnknownKey) => self.keys.announce(None),
+            Ok(claims) => self.keys.announce(Some(&claims.jwks_etag)),
+            Err(_) => {}
         }
         Ok(verified?)
     }

@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const MOST_DOCUMENT_BYTES: u64 = 1024 * 1024;
 
 /// An answer of the denylist feed; larger than the largest that is accepted.
-const MOST_FEED_BYTES: u64 = 5 * 1024 * 1024;
+const MOST_FEED_BYTES: u64 = 17 * 1024 * 1024;
 
 /// A copy without `Cache-Control` may be used this long.
 const USUAL_MAX_AGE: Duration = Duration::from_secs(300);
@@ -77,7 +77,7 @@ impl IssuerClient {
     }
 
     fn metadata_at(&self, url: &str, issuer: &str) -> Result<Metadata, IssuerError> {
-        let mut response = self.get(url, None, TIMEOUT)?;
+        let mut response = self.get(url, None, false, TIMEOUT)?;
         let text = body(&mut response, MOST_DOCUMENT_BYTES)?;
         let wrong = |why: String| IssuerError::Document { url: url.to_owned(), why };
         let metadata: Metadata = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
@@ -93,9 +93,15 @@ impl IssuerClient {
         Ok(metadata)
     }
 
-    /// The keys, or `None` when they are still those with this entity tag; and for how long they may be used.
-    pub(super) fn jwks(&self, url: &str, etag: Option<&str>) -> Result<(Option<Published>, Duration), IssuerError> {
-        let mut response = self.get(url, etag, TIMEOUT)?;
+    /// The keys, or `None` when they are still those with this entity tag; and for how long they may be used. `anew`: no
+    /// cache on the way may answer, since there is reason to believe that they have changed.
+    pub(super) fn jwks(
+        &self,
+        url: &str,
+        etag: Option<&str>,
+        anew: bool,
+    ) -> Result<(Option<Published>, Duration), IssuerError> {
+        let mut response = self.get(url, etag, anew, TIMEOUT)?;
         let max_age = max_age(&response);
         if response.status() == StatusCode::NOT_MODIFIED {
             return Ok((None, max_age));
@@ -109,11 +115,20 @@ impl IssuerClient {
         let since = cursor.map(|cursor| format!("&since={cursor}")).unwrap_or_default();
         let separator = if url.contains('?') { '&' } else { '?' };
         let url = format!("{url}{separator}wait={}{since}", wait.as_secs());
-        body(&mut self.get(&url, None, TIMEOUT + wait)?, MOST_FEED_BYTES)
+        body(&mut self.get(&url, None, true, TIMEOUT + wait)?, MOST_FEED_BYTES)
     }
 
-    fn get(&self, url: &str, etag: Option<&str>, timeout: Duration) -> Result<Response<ureq::Body>, IssuerError> {
+    fn get(
+        &self,
+        url: &str,
+        etag: Option<&str>,
+        anew: bool,
+        timeout: Duration,
+    ) -> Result<Response<ureq::Body>, IssuerError> {
         let mut request = self.0.get(url);
+        if anew {
+            request = request.header(CACHE_CONTROL, "no-cache");
+        }
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
         }

@@ -11,7 +11,7 @@ pub trait KeySource: Send + Sync {
     /// The keys; `None` before the first have been fetched.
     fn keys(&self) -> Option<Arc<AccessKeys>>;
 
-    /// Whether the copy is over and should be fetched anew before it is used.
+    /// Whether the copy is over and the issuer is within reach: it is better fetched anew before it is used.
     fn is_stale(&self) -> bool {
         false
     }
@@ -19,8 +19,9 @@ pub trait KeySource: Send + Sync {
     /// Asks for newer keys in the background, if it is time to.
     fn ask(&self) {}
 
-    /// Asks for newer keys in the background, because the issuer says that there are.
-    fn refresh(&self) {}
+    /// The issuer says what its keys are: those with this entity tag, unless it is `None`, which is to say others than are
+    /// known. Asks for them in the background if they are not known.
+    fn announce(&self, _etag: Option<&str>) {}
 
     /// Asks for newer keys and waits for them; answers whether there may be other keys now.
     fn renew(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {

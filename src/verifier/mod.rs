@@ -1,7 +1,7 @@
 //! For backend services: verifies access tokens offline with the issuer's published keys (feature `verifier`).
 //!
 //! A [`Verifier`] fetches the keys, follows the issuer's denylist, and answers without asking anybody: the request to
-//! your service never waits for the issuer. With actix-web, put it into the app's data and take a [`Bearer`]:
+//! your service waits for the issuer at the start, and otherwise only while a key is fetched that is new. With actix-web, put it into the app's data and take a [`Bearer`]:
 //!
 //! ```
 //! use actix_web::{HttpResponse, get, web};
@@ -79,7 +79,7 @@ pub enum VerifyError {
     /// The issuer's keys could not be fetched yet; answer 503.
     #[error("the issuer's keys are not known yet")]
     NoKeys,
-    /// The denylist is older than [`Denylist::Require`] allows; answer 503.
+    /// The denylist is not known yet, or older than [`Denylist::Require`] allows; answer 503.
     #[error("the issuer's denylist is out of reach")]
     DenylistStale,
 }
@@ -141,8 +141,9 @@ impl Verifier {
         verified
     }
 
-    /// As [`Verifier::verify`], but waits while the keys are being fetched because the token's key is not known or the
-    /// copy of the keys is over: at most for some seconds, and at most once for each cooldown.
+    /// As [`Verifier::verify`], but waits, at most for some seconds, while the keys are being fetched because the token's
+    /// key is not known (at most once for each cooldown) or the copy is over (unless the last attempt failed), and at the
+    /// start until the issuer has told what is denied.
     ///
     /// # Errors
     /// As [`Verifier::verify`].
@@ -150,8 +151,12 @@ impl Verifier {
         if self.0.keys.is_stale() {
             self.0.keys.renew().await;
         }
-        let verified = self.verify_with_known_keys(token);
+        let mut verified = self.verify_with_known_keys(token);
         if is_about_keys(&verified) && self.0.keys.renew().await {
+            verified = self.verify_with_known_keys(token);
+        }
+        if let (Err(VerifyError::DenylistStale), Some(feed)) = (&verified, &self.0.feed) {
+            feed.settle().await;
             return self.verify_with_known_keys(token);
         }
         verified

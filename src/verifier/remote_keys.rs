@@ -2,8 +2,9 @@
 //! time, and for a key that is not known at most once in a cooldown. While the issuer is away, the last copy stays in force.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -13,7 +14,11 @@ use tokio::sync::watch;
 use super::issuer::{IssuerClient, IssuerError, Published};
 use super::key_source::KeySource;
 use crate::clock::{Clock, Seconds};
-use crate::jwt::{AccessKeys, Jwks, JwksError};
+use crate::jwt::{AccessKeys, Jwks, JwksError, jwks_etag};
+
+/// Keys that the issuer announces are asked for again after this time while they are not to be had (another instance of
+/// the issuer may not know of them yet), twice as long each time.
+const ANNOUNCED_AGAIN_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// After a flight that failed the next one waits, twice as long each time.
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -36,6 +41,8 @@ struct Shared {
     keys: RwLock<Option<Arc<AccessKeys>>>,
     /// The second at which the copy is over; every request asks for it.
     fresh_until: AtomicI64,
+    /// Whether the last flight failed.
+    out_of_reach: AtomicBool,
     flight: Mutex<Flight>,
     /// How many flights have ended.
     ended: watch::Sender<u64>,
@@ -50,6 +57,10 @@ struct Flight {
     prompted_at: Option<Instant>,
     /// After a failure, until when nothing is fetched.
     pause_until: Option<Instant>,
+    /// The entity tag of the keys that are known.
+    etag: Option<String>,
+    /// What the issuer announced last that was not known, when it is asked for again, and the pause after that.
+    announced: Option<(Option<String>, Instant, Duration)>,
 }
 
 impl RemoteKeys {
@@ -66,6 +77,7 @@ impl RemoteKeys {
             // The thread begins with a flight: who asks meanwhile waits for it.
             flight: Mutex::new(Flight { under_way: true, ..Flight::default() }),
             fresh_until: AtomicI64::new(i64::MIN),
+            out_of_reach: AtomicBool::new(false),
             ended: watch::Sender::new(0),
             cooldown,
             clock,
@@ -81,7 +93,7 @@ impl RemoteKeys {
         if flight.under_way {
             return true;
         }
-        let over = self.is_stale();
+        let over = self.shared.is_over();
         let due = if over {
             flight.pause_until.is_none_or(|at| Instant::now() >= at)
         } else {
@@ -104,15 +116,26 @@ impl KeySource for RemoteKeys {
     }
 
     fn is_stale(&self) -> bool {
-        self.shared.clock.now().0 >= self.shared.fresh_until.load(Ordering::Relaxed)
+        self.shared.is_over() && !self.shared.out_of_reach.load(Ordering::Relaxed)
     }
 
     fn ask(&self) {
         self.takes_off();
     }
 
-    fn refresh(&self) {
+    fn announce(&self, etag: Option<&str>) {
         let mut flight = self.shared.flight();
+        if etag.is_some() && etag == flight.etag.as_deref() {
+            flight.announced = None;
+            return;
+        }
+        let now = Instant::now();
+        let pause = match &flight.announced {
+            Some((announced, at, _)) if announced.as_deref() == etag && now < *at => return,
+            Some((announced, _, pause)) if announced.as_deref() == etag => (*pause * 2).min(ANNOUNCED_AGAIN_AFTER.1),
+            _ => ANNOUNCED_AGAIN_AFTER.0,
+        };
+        flight.announced = Some((etag.map(ToOwned::to_owned), now + pause, pause));
         // One that is under way may have taken off too early: the prompt waits for its turn.
         flight.under_way = self.prompts.send(()).is_ok();
     }
@@ -127,6 +150,10 @@ impl KeySource for RemoteKeys {
 }
 
 impl Shared {
+    fn is_over(&self) -> bool {
+        self.clock.now().0 >= self.fresh_until.load(Ordering::Relaxed)
+    }
+
     fn flight(&self) -> MutexGuard<'_, Flight> {
         self.flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,6 +166,8 @@ enum FetchError {
     Issuer(#[from] IssuerError),
     #[error(transparent)]
     Keys(#[from] JwksError),
+    #[error("the attempt panicked")]
+    Panicked,
 }
 
 struct Fetcher {
@@ -153,9 +182,9 @@ struct Fetcher {
 
 impl Fetcher {
     fn run(&mut self, prompted: &Receiver<()>) {
-        let mut failures = 0;
+        let (mut failures, mut prompt) = (0, false);
         loop {
-            let fetched = self.fetch();
+            let fetched = catch_unwind(AssertUnwindSafe(|| self.fetch(prompt))).unwrap_or(Err(FetchError::Panicked));
             let pause = match &fetched {
                 // Ahead of the end, so that nobody waits for the next copy.
                 Ok(max_age) => *max_age * 4 / 5,
@@ -168,9 +197,11 @@ impl Fetcher {
             }
             failures = if fetched.is_err() { failures.saturating_add(1) } else { 0 };
             self.land(fetched.ok(), pause);
-            if prompted.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
-                return;
-            }
+            prompt = match prompted.recv_timeout(pause) {
+                Ok(()) => true,
+                Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             self.shared.flight().under_way = true;
             // Whoever asked between the end of the pause and now is served by this flight.
             while prompted.try_recv().is_ok() {}
@@ -188,11 +219,13 @@ impl Fetcher {
             }
             None => flight.pause_until = Some(Instant::now() + pause),
         }
-        drop(flight);
+        flight.etag = self.last.as_ref().map(|last| jwks_etag(&last.json));
+        self.shared.out_of_reach.store(max_age.is_none(), Ordering::Relaxed);
+        // Told while nobody can take off: who does so later waits for another landing.
         self.shared.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
     }
 
-    fn fetch(&mut self) -> Result<Duration, FetchError> {
+    fn fetch(&mut self, prompted: bool) -> Result<Duration, FetchError> {
         // Found again after every failure: it may have moved.
         let url = match (self.url.take(), &self.place) {
             (Some(url), _) => url,
@@ -200,7 +233,7 @@ impl Fetcher {
             (None, Place::Metadata(issuer)) => self.client.metadata(issuer)?.jwks_uri,
         };
         let etag = self.last.as_ref().and_then(|last| last.etag.as_deref());
-        let (published, max_age) = self.client.jwks(&url, etag)?;
+        let (published, max_age) = self.client.jwks(&url, etag, prompted)?;
         if let Some(published) = published {
             self.take_up(published)?;
         }

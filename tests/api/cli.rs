@@ -182,7 +182,7 @@ fn a_key_that_others_can_read_or_that_is_weak_or_none_stops_the_start() {
     let command = Tokensmith::new();
     write_key(&command, "one.pem", &pem, 0o600);
     write_key(&command, "two.pem", &pem, 0o600);
-    fails_with(&command.run(&["serve"]), "one.pem: the same key as keys/two.pem; remove one of the two");
+    fails_with(&command.run(&["serve"]), "two.pem: the same key as keys/one.pem; remove one of the two");
 }
 
 #[test]

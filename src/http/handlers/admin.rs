@@ -87,7 +87,8 @@ pub(in crate::http) async fn rotate_keys(
             let dropped = keys::drop_leaked(&issuer.keys, alg, body.kid.as_deref(), now).map_err(key_error)?.dropped;
             log::warn!(user:% = admin_id, kid = dropped.kid, alg:% = dropped.alg; "signing key dropped");
             // The key is gone whether or not the database can tell what that means.
-            sessions_ended = keys::count_sessions_of(&issuer.app.store, &dropped, now).ok();
+            sessions_ended =
+                keys::count_sessions_of(&issuer.app.store, issuer.keys.ring().policy(), &dropped, now).ok();
         } else {
             let (_, active_from) = keys::rotate(&issuer.keys, alg, now).map_err(key_error)?;
             log::info!(user:% = admin_id, alg:% = alg, active_from = active_from.to_rfc3339(); "next signing key made");

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::client::{Answer, Client};
 use super::running::Running;
 
-type Behaviour = Box<dyn Fn(&str) -> Option<Answer> + Send>;
+type Behaviour = Arc<dyn Fn(&str) -> Option<Answer> + Send + Sync>;
 
 /// The server. Its answers may be changed while it runs.
 pub struct Front {
@@ -25,8 +25,8 @@ struct Shared {
 }
 
 impl Front {
-    pub fn start(behaviour: impl Fn(&str) -> Option<Answer> + Send + 'static) -> Self {
-        let shared = Arc::new(Shared { behaviour: Mutex::new(Box::new(behaviour)), counts: Mutex::default() });
+    pub fn start(behaviour: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) -> Self {
+        let shared = Arc::new(Shared { behaviour: Mutex::new(Arc::new(behaviour)), counts: Mutex::default() });
         let data = web::Data::from(Arc::clone(&shared));
         let running = Running::start(move |config| {
             config.app_data(data.clone()).default_service(web::to(answer));
@@ -39,8 +39,8 @@ impl Front {
         Self::start(move |path| Some(client.get(path)))
     }
 
-    pub fn now_answers(&self, behaviour: impl Fn(&str) -> Option<Answer> + Send + 'static) {
-        *self.shared.behaviour.lock().unwrap() = Box::new(behaviour);
+    pub fn now_answers(&self, behaviour: impl Fn(&str) -> Option<Answer> + Send + Sync + 'static) {
+        *self.shared.behaviour.lock().unwrap() = Arc::new(behaviour);
     }
 
     /// How often a path was asked for.
@@ -52,8 +52,8 @@ impl Front {
 async fn answer(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
     *shared.counts.lock().unwrap().entry(request.path().to_owned()).or_default() += 1;
     let path = request.uri().to_string();
-    let shared = shared.into_inner();
-    let answer = web::block(move || (shared.behaviour.lock().unwrap())(&path)).await.unwrap();
+    let behaviour = Arc::clone(&shared.behaviour.lock().unwrap());
+    let answer = web::block(move || behaviour(&path)).await.unwrap();
     let Some(answer) = answer else { return HttpResponse::ServiceUnavailable().finish() };
     let mut response = HttpResponse::build(StatusCode::from_u16(answer.status).unwrap());
     for name in ["cache-control", "etag", "age", "content-type"] {
