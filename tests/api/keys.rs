@@ -84,11 +84,16 @@ fn a_verifier_with_a_full_age_copy_refuses_nothing_across_an_orderly_rotation_of
     let client = one.another_client();
     front.now_answers(move |_| Some(client.get("/.well-known/jwks.json")));
     let verifier = verifier.build().unwrap();
+    // Without fetching anything for it: a key that is not in the copy would be refused.
     let accept = |token: &Value| {
-        let accepted = block_on(verifier.authenticate(token.as_str().unwrap()));
+        let accepted = verifier.verify(token.as_str().unwrap());
         assert!(accepted.is_ok(), "{accepted:?}");
     };
-    accept(&pair["access_token"]);
+    // A copy that is over is fetched anew.
+    let keep_the_copy_fresh = |pair: &Value| {
+        assert!(block_on(verifier.authenticate(pair["access_token"].as_str().unwrap())).is_ok());
+    };
+    keep_the_copy_fresh(&pair);
     assert_eq!(front.count("/jwks"), 1);
     let first = kid(&pair["access_token"]);
 
@@ -105,6 +110,7 @@ fn a_verifier_with_a_full_age_copy_refuses_nothing_across_an_orderly_rotation_of
         for app in [early, late] {
             let refreshed = app.refresh(&pair["refresh_token"]).ok();
             let logged_in = app.login("ada", PASSWORD).ok();
+            keep_the_copy_fresh(&pair);
             std::thread::scope(|scope| {
                 for token in [&refreshed, &logged_in, &pair, &refreshed].map(|pair| &pair["access_token"]) {
                     scope.spawn(|| accept(token));
@@ -122,7 +128,6 @@ fn a_verifier_with_a_full_age_copy_refuses_nothing_across_an_orderly_rotation_of
     assert_eq!(signed_by.len(), 2, "the next key has taken over");
     assert_ne!(kid(&pair["access_token"]), first);
     assert_eq!(kid(&pair["refresh_token"]), kid(&pair["access_token"]));
-    assert!(front.count("/jwks") <= 3, "never because of an unknown key");
     assert_eq!(files(&shared.path().join("keys")).len(), 2);
 }
 
