@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::extract::client_ip;
 use super::problem::Problem;
+use super::routes::DENYLIST_PATH;
 use crate::app::Issuer;
 use crate::error::{Error, root_cause};
 use crate::verifier::BearerError;
@@ -33,18 +34,24 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let id = given_id(request.headers()).or_else(|| Some(request.app_data::<web::Data<RequestIds>>()?.next()));
     let id = id.unwrap_or_default();
     let response = complete(next.call(request).await?, &id);
-    if log::log_enabled!(target: LOG_TARGET, log::Level::Info) {
+    let level = if is_routine(&response) { log::Level::Debug } else { log::Level::Info };
+    if log::log_enabled!(target: LOG_TARGET, level) {
         let request = response.request();
         let issuer = request.app_data::<web::Data<Issuer>>();
         let ip = issuer.and_then(|issuer| client_ip(request, &issuer.app.config.trusted_proxies)).unwrap_or_default();
-        log::info!(
-            target: LOG_TARGET,
+        log::log!(
+            target: LOG_TARGET, level,
             method = request.method().as_str(), path = request.path(), status = response.status().as_u16(),
             microseconds = u64::try_from(started_at.elapsed().as_micros()).unwrap_or(u64::MAX), ip, request_id = id;
             "request"
         );
     }
     Ok(response)
+}
+
+/// Every verifier asks for the denylist every second: that is worth a line only when something is wrong.
+fn is_routine<B>(response: &ServiceResponse<B>) -> bool {
+    response.request().path() == DENYLIST_PATH && response.status().is_success()
 }
 
 /// Names for requests: no two are the same, also not those of two processes.

@@ -25,6 +25,9 @@ const fn post(path: &'static str, handler: fn() -> Route) -> RouteEntry {
     RouteEntry { method: "POST", path, handler }
 }
 
+/// Where the feed of the denylist is.
+pub(super) const DENYLIST_PATH: &str = "/.well-known/denylist";
+
 /// The table.
 pub const ROUTES: [RouteEntry; 14] = [
     post("/v1/tokens", || web::to(tokens::create)),
@@ -36,7 +39,7 @@ pub const ROUTES: [RouteEntry; 14] = [
     get("/v1/admin/keys", || web::to(admin::list_keys)),
     post("/v1/admin/keys/rotate", || web::to(admin::rotate_keys)),
     get("/.well-known/jwks.json", || web::to(well_known::jwks)),
-    get("/.well-known/denylist", || web::to(well_known::denylist)),
+    get(DENYLIST_PATH, || web::to(well_known::denylist)),
     get("/.well-known/oauth-authorization-server", || web::to(well_known::metadata)),
     get("/.well-known/openid-configuration", || web::to(well_known::metadata)),
     get("/healthz", || web::to(health::alive)),
