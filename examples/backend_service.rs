@@ -36,23 +36,26 @@ async fn home(MaybeBearer(claims): MaybeBearer) -> impl Responder {
     claims.map_or("Hello, stranger.\n".to_owned(), |claims| format!("Hello, {}.\n", claims.sub))
 }
 
+/// Better no service for this long than one that a stolen token still opens.
+const OLDEST_DENYLIST: Duration = Duration::from_secs(30);
+
 /// For monitoring: how old what is known of the denylist may be.
 #[get("/healthz")]
 async fn health(verifier: web::Data<Verifier>) -> impl Responder {
-    match verifier.staleness() {
-        Some(staleness) => HttpResponse::Ok().body(format!("denylist as of {:.1} s ago\n", staleness.as_secs_f64())),
-        None => HttpResponse::ServiceUnavailable().body("the denylist is not known yet\n"),
-    }
+    let staleness = verifier.staleness().unwrap_or(Duration::MAX);
+    let good = staleness <= OLDEST_DENYLIST;
+    let mut response = if good { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.body(format!("denylist as of {:.1} s ago\n", staleness.as_secs_f64()))
 }
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let issuer = "http://127.0.0.1:8080";
+    // What the verifier has to say of an issuer that is away.
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
     // AUDIENCE is not set there, so that the audience is the issuer itself.
-    let verifier = Verifier::from_issuer(issuer, issuer)
-        // Better no service than one that a stolen token still opens.
-        .denylist(Denylist::Require { within: Duration::from_secs(30) })
-        .build()?;
+    let verifier =
+        Verifier::from_issuer(issuer, issuer).denylist(Denylist::Require { within: OLDEST_DENYLIST }).build()?;
     let data = web::Data::new(verifier);
     println!("listening on http://127.0.0.1:8090");
     let app = move || App::new().app_data(data.clone()).service(notes).service(admin).service(home).service(health);

@@ -8,7 +8,7 @@ use super::CliError;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::Config;
 use crate::error::{Error, root_cause};
-use crate::jwt::{KeyFolder, KeyPolicy, Keys, RingEntry, SigningAlg};
+use crate::jwt::{KeyFolder, KeyPolicy, KeyState, Keys, RingEntry, SigningAlg};
 use crate::service::keys;
 use crate::store::Store;
 
@@ -40,19 +40,19 @@ pub(super) fn run(config: &Config, command: &KeysCommand) -> Result<(), CliError
     let (folder, policy) = (config.keys.clone(), config.key_policy.clone());
     match command {
         KeysCommand::List => {
-            for key in open_as_it_is(folder, policy)?.ring().entries(now) {
+            for key in open_as_it_is(folder, policy, true)?.ring().entries(now) {
                 print(&key);
             }
         }
         KeysCommand::Rotate { alg, emergency: false, .. } => {
-            let keys = open_or_create(folder, policy, now)?;
+            let keys = open(folder, policy)?;
             let alg = alg.unwrap_or(config.audiences.default_alg());
             let (path, active_from) = keys::rotate(&keys, alg, now)?;
             show_next(config, alg, &path, active_from);
         }
         KeysCommand::Rotate { alg, kid, .. } => {
-            // Another key that is broken must not stand in the way.
-            let keys = open_as_it_is(folder, policy)?;
+            // Another key that is broken must not stand in the way, nor be the one that signs in truth.
+            let keys = open_as_it_is(folder, policy, kid.is_some())?;
             let alg = alg.unwrap_or(config.audiences.default_alg());
             let dropped = keys::drop_leaked(&keys, alg, kid.as_deref(), now)?;
             println!("dropped\t{}\t{}", dropped.dropped.alg, dropped.dropped.kid);
@@ -60,9 +60,13 @@ pub(super) fn run(config: &Config, command: &KeysCommand) -> Result<(), CliError
                 println!("made\t{}", made.display());
             }
             explain(config, &dropped.dropped, now);
+            let entries = keys.ring().entries(now);
+            for next in entries.iter().filter(|entry| entry.state == KeyState::Next) {
+                println!("The next key stays; if it has leaked too, drop it with --kid {}", next.kid);
+            }
         }
         KeysCommand::Import { file } => {
-            let keys = open_or_create(folder, policy, now)?;
+            let keys = open(folder, policy)?;
             let (path, alg, active_from) = keys::import(&keys, file, now)?;
             show_next(config, alg, &path, active_from);
         }
@@ -70,26 +74,32 @@ pub(super) fn run(config: &Config, command: &KeysCommand) -> Result<(), CliError
     Ok(())
 }
 
-fn open_or_create(folder: KeyFolder, policy: KeyPolicy, now: Timestamp) -> Result<Keys, CliError> {
-    let (keys, made) = Keys::open_or_create(folder, policy, now)?;
-    for path in made {
-        println!("made\t{}", path.display());
-    }
-    Ok(keys)
+/// After making the folder, if it is not there.
+fn open(folder: KeyFolder, policy: KeyPolicy) -> Result<Keys, CliError> {
+    folder.create()?;
+    let (keys, mut problems) = Keys::open(folder, policy)?;
+    if problems.is_empty() { Ok(keys) } else { Err(problems.remove(0).into()) }
 }
 
-fn open_as_it_is(folder: KeyFolder, policy: KeyPolicy) -> Result<Keys, CliError> {
+/// What cannot be read is left out, if it may be.
+fn open_as_it_is(folder: KeyFolder, policy: KeyPolicy, may_leave_out: bool) -> Result<Keys, CliError> {
     let (keys, problems) = Keys::open(folder, policy)?;
-    for problem in problems {
+    for problem in &problems {
         eprintln!("tokensmith: keys: left out: {problem}");
     }
-    Ok(keys)
+    if may_leave_out || problems.is_empty() {
+        Ok(keys)
+    } else {
+        Err(CliError::Usage(
+            "not all keys can be read: name the one to drop with --kid (see keys list), or mend the files",
+        ))
+    }
 }
 
 fn show_next(config: &Config, alg: SigningAlg, path: &Path, active_from: Timestamp) {
     let at = active_from.to_rfc3339();
     println!("made\t{}", path.display());
-    println!("It signs from {at} on, when every copy of the public keys has it.");
+    println!("It signs from {at} on.");
     if !config.key_policy.algs.contains(&alg) {
         println!("Nothing is signed with {alg} as long as neither SIGNING_ALG nor AUDIENCE names it.");
     }
@@ -113,6 +123,7 @@ fn print(key: &RingEntry) {
 /// What the drop of a key means to users and to other services.
 fn explain(config: &Config, dropped: &RingEntry, now: Timestamp) {
     match count(config, dropped, now) {
+        Ok(0) => println!("No session ends."),
         Ok(sessions) => println!(
             "{sessions} sessions end: their refresh tokens are refused from now on (token_unknown_key), and their users \
              log in again."

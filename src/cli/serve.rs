@@ -13,8 +13,11 @@ use crate::service::caretaker::Caretaker;
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
     let (issuer, made_keys) = Issuer::build(app)?;
-    for path in made_keys {
+    for path in &made_keys {
         log::info!(file:% = path.display(); "signing key made");
+    }
+    if issuer.keys.ring().entries(issuer.app.clock.now()).len() == made_keys.len() && !is_new(&issuer)? {
+        log::warn!("there were no signing keys: if they were lost, all sessions of before have ended with them");
     }
     let issuer = Arc::new(issuer);
     let mut caretaker = None;
@@ -31,6 +34,10 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
     drop(caretaker);
     log::info!("stopped");
     Ok(())
+}
+
+fn is_new(issuer: &Issuer) -> Result<bool, CliError> {
+    Ok(issuer.app.store.read(|tx| tx.has_no_users())?)
 }
 
 /// The password goes to the console once, not to the log.

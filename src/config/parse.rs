@@ -189,6 +189,9 @@ fn key_policy(
     } else {
         reader.duration("KEY_ROTATION_PERIOD").map(Some)
     };
+    if rotation_period.is_none() {
+        reader.problem("KEY_ROTATION_PERIOD", "off, in small letters, turns it off".to_owned());
+    }
     let jwks_max_age = reader.duration("JWKS_MAX_AGE")?;
     if !(LEAST_JWKS_MAX_AGE..=MOST_JWKS_MAX_AGE).contains(&jwks_max_age) {
         reader.problem("JWKS_MAX_AGE", format!("must be from {LEAST_JWKS_MAX_AGE} to {MOST_JWKS_MAX_AGE}"));

@@ -40,7 +40,7 @@ pub const VARIABLES: [Variable; 26] = [
         "30d",
         "How long a key signs before the next one takes over by itself. off: only keys that are missing are made, at the start.",
     ),
-    variable("JWKS_MAX_AGE", "5m", "How long a copy of the public keys may be used (10s to 24h)."),
+    variable("JWKS_MAX_AGE", "5m", "How long a copy of the public keys may be used (10s to 1d)."),
     variable("SIGNING_ALG", "ES256", "Algorithm of access tokens: ES256, EdDSA or RS256."),
     variable("ACCESS_TOKEN_LIFETIME", "5m", "How long an access token is valid."),
     variable("REFRESH_IDLE_LIFETIME", "14d", "How long a session lives without a refresh."),

@@ -51,7 +51,8 @@ pub(super) async fn observe<B: MessageBody + 'static>(
 
 /// Every verifier asks for the denylist every second: that is worth a line only when something is wrong.
 fn is_routine<B>(response: &ServiceResponse<B>) -> bool {
-    response.request().path() == DENYLIST_PATH && response.status().is_success()
+    let status = response.status();
+    response.request().path() == DENYLIST_PATH && !status.is_client_error() && !status.is_server_error()
 }
 
 /// Names for requests: no two are the same, also not those of two processes.

@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -53,7 +53,9 @@ pub enum KeyFileError {
         mode: u32,
     },
     /// It is not PEM, or not a private key in PKCS#8.
-    #[error("{path}: not a PEM file with a PKCS#8 private key (BEGIN PRIVATE KEY or BEGIN ENCRYPTED PRIVATE KEY)")]
+    #[error(
+        "{path}: not a PEM file with a PKCS#8 private key (BEGIN PRIVATE KEY or BEGIN ENCRYPTED PRIVATE KEY); openssl pkcs8 -topk8 makes one of other keys"
+    )]
     NotPem {
         /// The file.
         path: PathBuf,
@@ -65,7 +67,9 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// It is encrypted with another passphrase (or in a way that is not known here).
-    #[error("{path}: the passphrase does not decrypt it")]
+    #[error(
+        "{path}: the passphrase does not decrypt it, or it is encrypted in a way that is not known here (PBES2 is)"
+    )]
     PassphraseWrong {
         /// The file.
         path: PathBuf,
@@ -87,7 +91,7 @@ pub enum KeyFileError {
         other: PathBuf,
     },
     /// No key of the wanted algorithm.
-    #[error("{dir}: no {alg} key to sign with; run: tokensmith keys rotate --alg {alg}")]
+    #[error("{dir}: no {alg} key to sign with; put the keys back: with a new one all tokens of the others are refused")]
     NoActiveKey {
         /// The folder.
         dir: PathBuf,
@@ -218,8 +222,7 @@ pub(super) fn write(
     let pem = encode(der, passphrase)?;
     // Under another name first: nobody ever reads half a key.
     let draft = path.with_extension(DRAFT);
-    let written = write_private(&draft, pem.as_bytes(), now).and_then(|()| give_to_owner_of(dir, &draft));
-    written.map_err(io_error(&draft))?;
+    write_private(dir, &draft, pem.as_bytes(), now).map_err(io_error(&draft))?;
     if let Some(instead) = instead {
         fs::rename(&draft, instead).map_err(io_error(instead))?;
         sync(dir)?;
@@ -239,15 +242,20 @@ pub(super) fn sync(dir: &Path) -> Result<(), KeyFileError> {
 /// The extension of a file that is being written.
 pub(super) const DRAFT: &str = "draft";
 
-fn write_private(path: &Path, content: &[u8], now: Timestamp) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+fn write_private(dir: &Path, path: &Path, content: &[u8], now: Timestamp) -> io::Result<()> {
+    let mut file = create_new(dir, path)?;
     file.write_all(content)?;
     file.set_modified(UNIX_EPOCH + Duration::from_secs(now.0.try_into().unwrap_or(0)))?;
     file.sync_all()
 }
 
-/// What an operator makes as root is for the user that the service runs as, or it would be of no use to it.
-pub(super) fn give_to_owner_of(dir: &Path, path: &Path) -> io::Result<()> {
-    let (dir, file) = (fs::metadata(dir)?, fs::metadata(path)?);
-    if dir.uid() == file.uid() { Ok(()) } else { chown(path, Some(dir.uid()), Some(dir.gid())) }
+/// Makes a file that was not there. What an operator makes as root is given to the owner of the folder, as whom the
+/// service runs: it would be of no use to it otherwise.
+pub(super) fn create_new(dir: &Path, path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let owner = fs::metadata(dir)?;
+    if file.metadata()?.uid() == 0 && owner.uid() != 0 {
+        fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+    }
+    Ok(file)
 }

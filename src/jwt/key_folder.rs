@@ -1,6 +1,6 @@
 //! The folder of the private keys: what is in it, whether it has changed, and changes to it, one at a time.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -106,7 +106,10 @@ impl KeyFolder {
     }
 
     /// Makes the folder if it is missing.
-    pub(super) fn create(&self) -> Result<(), KeyFileError> {
+    ///
+    /// # Errors
+    /// [`KeyFileError::Io`].
+    pub fn create(&self) -> Result<(), KeyFileError> {
         fs::create_dir_all(&self.dir).map_err(io_error(&self.dir))
     }
 
@@ -117,8 +120,11 @@ impl KeyFolder {
     /// [`KeyFileError::Io`] when the folder cannot be written, or somebody else is at it for too long.
     pub fn lock(&self) -> Result<FolderLock, KeyFileError> {
         let path = self.dir.join(".lock");
-        let lock = File::create(&path).map_err(io_error(&path))?;
-        key_file::give_to_owner_of(&self.dir, &path).map_err(io_error(&path))?;
+        let lock = match key_file::create_new(&self.dir, &path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => OpenOptions::new().write(true).open(&path),
+            created => created,
+        };
+        let lock = lock.map_err(io_error(&path))?;
         let started_at = Instant::now();
         loop {
             match lock.try_lock() {

@@ -133,6 +133,9 @@ impl<'a> Line<'a> {
 
     /// What is to be done now.
     pub(super) fn due(&self, alg: SigningAlg, policy: &KeyPolicy, now: Timestamp) -> Vec<Due> {
+        if self.is_empty() && policy.rotation_period.is_some() {
+            return vec![Due::Make { alg, active_from: now }];
+        }
         let Some(ends_at) = self.ends_at(policy) else { return Vec::new() };
         let mut due = Vec::new();
         if ends_at <= now + policy.publication_lead() {

@@ -61,7 +61,10 @@ impl KeyRing {
         policy: KeyPolicy,
         problems: &mut Vec<(PathBuf, KeyFileError)>,
     ) -> Result<Self, KeyFileError> {
-        files.sort_by(|a, b| (a.active_from, &a.path).cmp(&(b.active_from, &b.path)));
+        // Of two, the one whose name says since when it signs.
+        files.sort_by(|a, b| {
+            (a.active_from.0 == 0, a.active_from, &a.path).cmp(&(b.active_from.0 == 0, b.active_from, &b.path))
+        });
         let mut kept: Vec<Arc<KeyFile>> = Vec::new();
         for file in files {
             match kept.iter().find(|other| other.key.kid == file.key.kid) {
@@ -72,7 +75,8 @@ impl KeyRing {
                 None => kept.push(file),
             }
         }
-        let files = kept;
+        let mut files = kept;
+        files.sort_by(|a, b| (a.active_from, &a.path).cmp(&(b.active_from, &b.path)));
         let (mut access, mut refresh_keys) = (VerificationKeys::default(), VerificationKeys::default());
         let mut jwks = JwkSet { keys: Vec::new() };
         for file in &files {
@@ -93,6 +97,10 @@ impl KeyRing {
     /// An algorithm that is to be signed with and has no key.
     pub(super) fn lacks(&self) -> Option<SigningAlg> {
         self.policy.algs.iter().copied().find(|alg| Line::new(&self.files, *alg).is_empty())
+    }
+
+    pub(super) fn kids(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|file| file.key.kid.as_str())
     }
 
     /// Whether it was made of the very same files.

@@ -25,8 +25,8 @@ pub struct Keys {
 struct Seen {
     /// Without the files that could not be read, so that they are tried again; `None`: everything is to be read again.
     stamp: Option<Stamp>,
-    /// What was wrong, so that it is said once.
-    problems: Vec<String>,
+    /// What is wrong and was told, so that it is told once.
+    told: Vec<String>,
 }
 
 /// What came of reading the folder again.
@@ -34,6 +34,8 @@ struct Seen {
 pub struct Reloaded {
     /// Whether the ring is another one now.
     pub changed: bool,
+    /// The `kid` of each key that is not in force any more.
+    pub gone: Vec<String>,
     /// Files that could not be read, and were not told before; what was known of them is still in force.
     pub problems: Vec<KeyFileError>,
 }
@@ -81,23 +83,35 @@ impl Keys {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads what has changed in the folder since it was read last. A ring that could not sign is not taken up: a folder
-    /// that has lost all of its keys at once was more likely unmounted than emptied.
+    /// Reads what has changed in the folder since it was read last. A folder that has lost all of its keys at once was
+    /// more likely unmounted than emptied: then the ring stays.
     ///
     /// # Errors
-    /// [`KeyFileError`] when the folder cannot be read or has no key to sign with; the ring stays what it was.
-    pub fn reload(&self) -> Result<Reloaded, KeyFileError> {
-        self.read_again(&mut self.seen())
+    /// [`KeyFileError`] when the folder cannot be read or is empty; the ring stays what it was.
+    pub fn reload(&self) -> Result<(), KeyFileError> {
+        self.read_again(&mut self.seen()).map(drop)
+    }
+
+    /// As [`Keys::reload`], but answers what is new to whoever calls this.
+    ///
+    /// # Errors
+    /// As [`Keys::reload`].
+    pub fn follow(&self) -> Result<Reloaded, KeyFileError> {
+        let mut seen = self.seen();
+        let mut reloaded = self.read_again(&mut seen)?;
+        let told = std::mem::take(&mut seen.told);
+        seen.told = reloaded.problems.iter().map(ToString::to_string).collect();
+        reloaded.problems.retain(|problem| !told.contains(&problem.to_string()));
+        Ok(reloaded)
     }
 
     /// Reads every file of the folder again.
     ///
     /// # Errors
     /// As [`Keys::reload`].
-    pub fn reload_all(&self) -> Result<Reloaded, KeyFileError> {
-        let mut seen = self.seen();
-        *seen = Seen::default();
-        self.read_again(&mut seen)
+    pub fn follow_all(&self) -> Result<Reloaded, KeyFileError> {
+        *self.seen() = Seen::default();
+        self.follow()
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -105,28 +119,38 @@ impl Keys {
     }
 
     fn read_again(&self, seen: &mut Seen) -> Result<Reloaded, KeyFileError> {
+        let known = self.ring();
         let mut stamp = self.folder.stamp()?;
         if seen.stamp.as_ref() == Some(&stamp) {
             return Ok(Reloaded::default());
         }
-        let known = self.ring();
-        let was_seen = |entry| seen.stamp.as_ref().is_some_and(|seen| seen.contains(entry));
-        let is_unchanged = |path: &Path| stamp.iter().any(|entry| entry.0 == path && was_seen(entry));
-        let Contents { files, mut problems } = self.folder.read(&known.files, is_unchanged)?;
+        let (files, mut problems) = loop {
+            let was_seen = |entry| seen.stamp.as_ref().is_some_and(|seen| seen.contains(entry));
+            let is_unchanged = |path: &Path| stamp.iter().any(|entry| entry.0 == path && was_seen(entry));
+            let Contents { files, problems } = self.folder.read(&known.files, is_unchanged)?;
+            let before = std::mem::replace(&mut stamp, self.folder.stamp()?);
+            // A file that was renamed meanwhile may have been listed under neither name.
+            if before == stamp {
+                break (files, problems);
+            }
+        };
         let ring = KeyRing::new(files, self.policy.clone(), &mut problems)?;
-        if let Some(alg) = known.lacks().is_none().then(|| ring.lacks()).flatten() {
-            return Err(KeyFileError::NoActiveKey { dir: self.folder.dir.clone(), alg });
+        if let Some(alg) = ring.lacks().filter(|_| known.lacks().is_none()) {
+            let problem = KeyFileError::NoActiveKey { dir: self.folder.dir.clone(), alg };
+            if stamp.is_empty() {
+                return Err(problem);
+            }
+            // A key that somebody has removed verifies nothing, even if nothing else can sign.
+            problems.push((self.folder.dir.clone(), problem));
         }
         stamp.retain(|entry| problems.iter().all(|(path, _)| *path != entry.0));
-        let told = std::mem::take(&mut seen.problems);
-        *seen =
-            Seen { stamp: Some(stamp), problems: problems.iter().map(|(_, problem)| problem.to_string()).collect() };
-        problems.retain(|(_, problem)| !told.contains(&problem.to_string()));
+        seen.stamp = Some(stamp);
         let changed = !ring.is_same_as(&known);
+        let gone = known.kids().filter(|kid| !ring.kids().any(|there| there == *kid)).map(ToOwned::to_owned).collect();
         if changed {
             *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
         }
-        Ok(Reloaded { changed, problems: problems.into_iter().map(|(_, problem)| problem).collect() })
+        Ok(Reloaded { changed, gone, problems: problems.into_iter().map(|(_, problem)| problem).collect() })
     }
 }
 

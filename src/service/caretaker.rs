@@ -34,12 +34,18 @@ impl Caretaker {
     pub fn start(issuer: Arc<Issuer>) -> Self {
         let follower = Arc::clone(&issuer);
         let follow = move || follower.denylist.follow(&follower.app.store, follower.app.clock.now());
-        let mut keeper = KeyKeeper { issuer: Arc::clone(&issuer), made_at: None, removed_at: None };
+        let task = |work: fn(&Issuer) -> Result<(), Error>| {
+            let issuer = Arc::clone(&issuer);
+            move || work(&issuer)
+        };
+        let [follow_keys, make_next, remove_retired] = [keys::follow, keys::make_next, keys::remove_retired].map(task);
         let mut walk = Walk { issuer, ended_at: Instant::now(), next_session: None };
         Self(vec![
-            every_round("follow the denylist", follow),
-            every_round("follow the keys", move || keeper.follow()),
-            every_round("purge", move || walk.forget()),
+            every(ROUND, "follow the denylist", follow),
+            every(ROUND, "follow the keys", follow_keys),
+            every(BETWEEN_KEYS, "make the next key", make_next),
+            every(BETWEEN_REMOVALS, "remove retired keys", remove_retired),
+            every(ROUND, "purge", move || walk.forget()),
         ])
     }
 }
@@ -53,15 +59,16 @@ impl Drop for Caretaker {
     }
 }
 
-/// Does `work` once a round until the sender is dropped; whatever goes wrong in one round, the next one tries again.
-fn every_round(
+/// Does `work` now and once a period until the sender is dropped; whatever goes wrong in one, the next one tries again.
+fn every(
+    period: Duration,
     name: &'static str,
     mut work: impl FnMut() -> Result<(), Error> + Send + 'static,
 ) -> (Sender<()>, JoinHandle<()>) {
     let (stop, stopped) = channel();
     let thread = std::thread::spawn(move || {
         let mut works = true;
-        while stopped.recv_timeout(ROUND) == Err(RecvTimeoutError::Timeout) {
+        loop {
             let done =
                 catch_unwind(AssertUnwindSafe(&mut work)).unwrap_or_else(|_| Err(Error::internal("it panicked")));
             match &done {
@@ -70,37 +77,12 @@ fn every_round(
                 _ => {}
             }
             works = done.is_ok();
+            if stopped.recv_timeout(period) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
         }
     });
     (stop, thread)
-}
-
-struct KeyKeeper {
-    issuer: Arc<Issuer>,
-    made_at: Option<Instant>,
-    removed_at: Option<Instant>,
-}
-
-impl KeyKeeper {
-    fn follow(&mut self) -> Result<(), Error> {
-        keys::follow(&self.issuer)?;
-        if is_time(&mut self.made_at, BETWEEN_KEYS) {
-            keys::make_next(&self.issuer)?;
-        }
-        if is_time(&mut self.removed_at, BETWEEN_REMOVALS) {
-            keys::remove_retired(&self.issuer)?;
-        }
-        Ok(())
-    }
-}
-
-/// Whether so much time has passed since this was last so.
-fn is_time(last: &mut Option<Instant>, between: Duration) -> bool {
-    let is_time = last.is_none_or(|at| at.elapsed() >= between);
-    if is_time {
-        *last = Some(Instant::now());
-    }
-    is_time
 }
 
 struct Walk {

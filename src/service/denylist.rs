@@ -40,6 +40,8 @@ pub struct Denylist {
 #[derive(Default)]
 struct Log {
     by_number: BTreeMap<u64, Denial>,
+    /// The same, by the time of their recording.
+    by_time: BTreeMap<(Timestamp, u64), Denial>,
     last: u64,
     /// What was recorded before this instant is known.
     as_of: Option<Timestamp>,
@@ -113,10 +115,11 @@ impl Denylist {
             if self.set.insert(denial.subject, denial.expires_at) {
                 log.last += 1;
                 log.by_number.insert(log.last, denial);
+                log.by_time.insert((denial.denied_at, log.last), denial);
             }
         }
         if log.last > before {
-            self.news.send_replace(());
+            self.tell();
         }
     }
 
@@ -131,6 +134,7 @@ impl Denylist {
         self.take_up(&mut log, denials);
         log.as_of = Some(now);
         log.by_number.retain(|_, denial| denial.expires_at > now);
+        log.by_time.retain(|_, denial| denial.expires_at > now);
         drop(log);
         self.set.forget(now);
         Ok(())
@@ -157,19 +161,15 @@ impl Denylist {
             Some(Cursor::From(from)) => from,
             None => Timestamp(0),
         };
-        let mut denied: Vec<Denial> =
-            log.by_number.values().filter(|denial| denial.denied_at >= from).copied().collect();
-        drop(log);
-        denied.sort_by_key(|denial| denial.denied_at);
         // Cut where everybody has known everything for long: any instance can go on from there.
-        let cut = denied.get(PAGE).map(|first_of_next| first_of_next.denied_at.max(from + Seconds(1)));
-        match cut.filter(|cut| *cut <= as_of - OVERLAP) {
-            Some(cut) => {
-                denied.retain(|denial| denial.denied_at < cut);
-                Page { denied, as_of, cursor: Cursor::From(cut), more: true, no_news: false }
-            }
-            None => Page { denied, as_of, cursor: end, more: false, no_news: false },
-        }
+        let first_of_next = log.by_time.range((from, 0)..).nth(PAGE);
+        let cut = first_of_next.map(|((denied_at, _), _)| (*denied_at).max(from + Seconds(1)));
+        let (until, cursor, more) = match cut.filter(|cut| *cut <= as_of - OVERLAP) {
+            Some(cut) => (cut, Cursor::From(cut), true),
+            None => (Timestamp(i64::MAX), end, false),
+        };
+        let denied = log.by_time.range((from, 0)..(until, 0)).map(|(_, denial)| *denial).collect();
+        Page { denied, as_of, cursor, more, no_news: false }
     }
 
     /// Counts one who waits for news, unless there are too many already.
@@ -197,10 +197,15 @@ impl Denylist {
         self.log().stopping
     }
 
+    /// Tells those who wait that there is news of another kind.
+    pub fn tell(&self) {
+        self.news.send_replace(());
+    }
+
     /// Sends everybody home who waits for news: the service is about to stop.
     pub fn stop_waiting(&self) {
         self.log().stopping = true;
-        self.news.send_replace(());
+        self.tell();
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -218,13 +223,12 @@ impl Drop for Waiting<'_> {
 }
 
 impl Cursor {
-    /// The entity tag of an answer that ends here ([RFC 9110 section 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3)):
-    /// without the time, which is no news.
+    /// The same for all answers that end here: without the time, which is no news.
     #[must_use]
-    pub fn etag(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
-            Self::End { epoch, number, .. } => format!("\"{epoch:x}.{number:x}\""),
-            Self::From(from) => format!("\"{:x}\"", from.0),
+            Self::End { epoch, number, .. } => format!("{epoch:x}.{number:x}"),
+            Self::From(from) => format!("{:x}", from.0),
         }
     }
 }

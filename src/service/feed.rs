@@ -41,12 +41,16 @@ pub async fn read(
 ) -> Result<Answer, Error> {
     let mut elapsed = pin!(elapsed);
     let mut news = issuer.denylist.news();
+    let keys_at_first = issuer.keys.ring();
     loop {
         let page = issuer.denylist.page(since);
-        let etag = page.cursor.etag();
+        let ring = issuer.keys.ring();
+        // RFC 9110 section 8.8.3. Other keys are news too: the token tells of them, and is signed anew.
+        let etag = format!("\"{}.{}\"", page.cursor.name(), ring.jwks_etag().trim_matches('"'));
+        let is_news = !page.no_news || ring.jwks_etag() != keys_at_first.jwks_etag();
         let is_known = known(&etag);
         let waiting = issuer.denylist.wait();
-        if (page.no_news || is_known) && waiting.is_some() && !issuer.denylist.is_stopping() {
+        if (!is_news || is_known) && waiting.is_some() && !issuer.denylist.is_stopping() {
             let mut changed = pin!(news.changed());
             // Whichever is first. A service that is gone has no news.
             let waits = poll_fn(|context| match changed.as_mut().poll(context) {

@@ -31,9 +31,9 @@ pub struct Dropped {
 /// # Errors
 /// [`KeyFileError::NextExists`] when the next key is there already.
 pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, Timestamp), KeyFileError> {
-    let active_from = now + keys.ring().policy().publication_lead();
     let lock = keys.folder().lock()?;
     keys.reload()?;
+    let active_from = next_active_from(keys, alg, now);
     let is_next = |entry: &RingEntry| entry.alg == alg && entry.active_from.is_some_and(|at| at > now);
     if let Some(RingEntry { path, active_from: Some(at), .. }) = keys.ring().entries(now).into_iter().find(is_next) {
         return Err(KeyFileError::NextExists { path, alg, active_from: at.to_rfc3339() });
@@ -43,19 +43,26 @@ pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, 
     Ok((path, active_from))
 }
 
+/// From when on the next key signs: the first of its algorithm at once.
+fn next_active_from(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Timestamp {
+    let ring = keys.ring();
+    let is_first = ring.entries(now).iter().all(|entry| entry.alg != alg);
+    if is_first && ring.policy().algs.contains(&alg) { now } else { now + ring.policy().publication_lead() }
+}
+
 /// Takes up the private key of a PEM file as the next of its algorithm; answers its new file, the algorithm, and from when
 /// on it signs.
 ///
 /// # Errors
 /// [`KeyFileError`] when the file is no key to sign with.
 pub fn import(keys: &Keys, file: &Path, now: Timestamp) -> Result<(PathBuf, SigningAlg, Timestamp), KeyFileError> {
-    let active_from = now + keys.ring().policy().publication_lead();
     let key = keys.folder().read_foreign(file)?;
     let lock = keys.folder().lock()?;
     keys.reload()?;
     if let Some(other) = keys.ring().entries(now).into_iter().find(|entry| entry.kid == key.kid) {
         return Err(KeyFileError::Twice { path: file.to_owned(), other: other.path });
     }
+    let active_from = next_active_from(keys, key.alg, now);
     let path = keys.folder().import(&lock, &key, active_from, now)?;
     keys.reload()?;
     Ok((path, key.alg, active_from))
@@ -89,17 +96,23 @@ pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timesta
         }
     };
     keys.reload()?;
+    // The same key may be there under another name.
+    while let Some(copy) = keys.ring().entries(now).into_iter().find(|entry| entry.kid == dropped.kid) {
+        folder.remove(&lock, &copy.path)?;
+        keys.reload()?;
+    }
     Ok(Dropped { dropped, made })
 }
 
 /// How many sessions a dropped key ends: those whose refresh token it made and that are not over. Those that were
-/// refreshed in the retry window after it was retired are counted too, although they go on. A key of another algorithm than
-/// the first has made no refresh token.
+/// refreshed in the retry window after it was retired are counted too, although they go on. A key that has not signed yet
+/// has made no refresh token, nor has one of an algorithm that is there for an audience only.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
 pub fn count_sessions_of(store: &Store, policy: &KeyPolicy, key: &RingEntry, now: Timestamp) -> Result<i64, Error> {
-    if policy.algs.first() != Some(&key.alg) || key.state == KeyState::Next {
+    let of_an_audience = policy.algs.first() != Some(&key.alg) && key.state != KeyState::Unused;
+    if of_an_audience || key.state == KeyState::Next {
         return Ok(0);
     }
     let from = key.active_from.unwrap_or(Timestamp(0));
@@ -112,7 +125,7 @@ pub fn count_sessions_of(store: &Store, policy: &KeyPolicy, key: &RingEntry, now
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be read; what is known of it stays in force.
 pub fn follow(issuer: &Issuer) -> Result<(), Error> {
-    report(issuer.keys.reload())
+    report(issuer, issuer.keys.follow())
 }
 
 /// Makes the next key of each algorithm in time; nothing when `KEY_ROTATION_PERIOD=off`.
@@ -148,7 +161,11 @@ fn due(issuer: &Issuer, now: Timestamp) -> (Vec<Due>, Vec<Due>) {
 }
 
 fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(), Error> {
-    for done in issuer.keys.do_what_is_due(now, agreed).map_err(Error::internal)? {
+    let done = issuer.keys.do_what_is_due(now, agreed).map_err(Error::internal)?;
+    if !done.is_empty() {
+        issuer.denylist.tell();
+    }
+    for done in done {
         match done {
             Due::Make { alg, active_from } => {
                 log::info!(alg:% = alg, active_from = active_from.to_rfc3339(); "next signing key made");
@@ -164,16 +181,20 @@ fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(),
 /// # Errors
 /// As [`follow`].
 pub fn reload(issuer: &Issuer) -> Result<(), Error> {
-    report(issuer.keys.reload_all())
+    report(issuer, issuer.keys.follow_all())
 }
 
-fn report(reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
+fn report(issuer: &Issuer, reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
     let reloaded = reloaded.map_err(Error::internal)?;
     for problem in &reloaded.problems {
         log::error!(cause = root_cause(problem); "a signing key cannot be read");
     }
+    for kid in &reloaded.gone {
+        log::warn!(kid; "a signing key is not in force any more");
+    }
     if reloaded.changed {
         log::info!("signing keys read again");
+        issuer.denylist.tell();
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ pub enum Denylist {
     /// [`Verifier::staleness`] and the log tell.
     Follow,
     /// The issuer's denylist is followed, and no token is accepted while what is known of it may be older than this.
-    /// In good order it is up to five seconds; less than that makes no sense.
+    /// In good order it is up to six seconds; less than that makes no sense.
     Require {
         /// The oldest that it may be.
         within: Duration,

@@ -26,6 +26,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// For so long it is no news that the keys are not there yet.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// An issuer without a denylist may get one.
+const SELDOM: Duration = Duration::from_secs(60);
+
 /// The clocks of the two machines may differ by this much.
 const CLOCK_SKEW: Seconds = Seconds(60);
 
@@ -110,10 +113,15 @@ impl Follower {
         while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
             let asked_at = Instant::now();
             let polled = catch_unwind(AssertUnwindSafe(|| self.poll(asked_at))).unwrap_or(Err(PollError::Panicked));
+            let failing_for = failing_since.map_or(Duration::ZERO, |since| since.elapsed());
             // Keys that are being fetched are there in a moment.
-            let by_keys = matches!(polled, Err(PollError::NoKeys | PollError::Refused(TokenError::UnknownKey)));
-            pause =
-                if polled.is_ok() || by_keys { BETWEEN_POLLS.saturating_sub(asked_at.elapsed()) } else { RETRY_AFTER };
+            let is_patient = failing_for < PATIENCE
+                && matches!(polled, Err(PollError::NoKeys | PollError::Refused(TokenError::UnknownKey)));
+            pause = match &polled {
+                Err(PollError::NotPublished) => SELDOM,
+                Err(_) if !is_patient => RETRY_AFTER,
+                _ => BETWEEN_POLLS.saturating_sub(asked_at.elapsed()),
+            };
             match &polled {
                 Ok(()) => {
                     if std::mem::take(&mut told) {
@@ -122,8 +130,8 @@ impl Follower {
                     failing_since = None;
                 }
                 Err(error) => {
-                    let since = failing_since.get_or_insert(asked_at).elapsed();
-                    if !told && (!by_keys || since >= PATIENCE) {
+                    failing_since.get_or_insert(asked_at);
+                    if !told && !is_patient {
                         log::warn!("the issuer's denylist cannot be followed: {error}");
                         told = true;
                     }
@@ -137,12 +145,19 @@ impl Follower {
 
     /// Takes up what is new.
     fn poll(&mut self, asked_at: Instant) -> Result<(), PollError> {
-        let url = match self.url.take() {
-            Some(url) => url,
+        let url = match &self.url {
+            Some(url) => url.clone(),
             None => self.client.metadata(&self.issuer)?.denylist_uri.ok_or(PollError::NotPublished)?,
         };
         loop {
-            let answer = self.client.denylist(&url, self.cursor.as_deref(), WAIT)?;
+            // Found again after a failure: it may have moved, and the place in it may mean nothing any more.
+            self.url = None;
+            let answer = self.client.denylist(&url, self.cursor.as_deref(), WAIT);
+            if matches!(&answer, Err(IssuerError::Status { status, .. }) if status.is_client_error()) {
+                self.cursor = None;
+            }
+            let answer = answer?;
+            self.url = Some(url.clone());
             let claims = self.verified(&answer)?;
             for entry in &claims.denied {
                 let (subject, until) = match *entry {
@@ -160,7 +175,6 @@ impl Follower {
                 let lag = Duration::from_secs(u64::try_from(lag.0).unwrap_or(0));
                 *self.known.at.lock().unwrap_or_else(PoisonError::into_inner) = asked_at.checked_sub(lag);
                 self.denied.forget(now);
-                self.url = Some(url);
                 return Ok(());
             }
         }

@@ -125,11 +125,12 @@ impl KeySource for RemoteKeys {
 
     fn announce(&self, etag: Option<&str>) {
         let mut flight = self.shared.flight();
+        let now = Instant::now();
         if etag.is_some() && etag == flight.etag.as_deref() {
-            flight.announced = None;
+            // Instances that disagree for a moment do not start the pauses anew.
+            flight.announced.take_if(|(_, at, _)| *at <= now);
             return;
         }
-        let now = Instant::now();
         let pause = match &flight.announced {
             Some((announced, at, _)) if announced.as_deref() == etag && now < *at => return,
             Some((announced, _, pause)) if announced.as_deref() == etag => (*pause * 2).min(ANNOUNCED_AGAIN_AFTER.1),
@@ -204,7 +205,9 @@ impl Fetcher {
             };
             self.shared.flight().under_way = true;
             // Whoever asked between the end of the pause and now is served by this flight.
-            while prompted.try_recv().is_ok() {}
+            while prompted.try_recv().is_ok() {
+                prompt = true;
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -384,7 +385,10 @@ fn a_running_service_takes_up_what_happens_in_the_folder() {
     assert!(dropped.success());
     assert!(dropped.stdout.contains("1 sessions end"), "{}", dropped.stdout);
     assert!(dropped.stdout.contains("after 5m at most"), "{}", dropped.stdout);
-    serving.wait_for_log("signing keys read again");
+    let dropped_at = Instant::now();
+    while client.me(&pair).status == 200 {
+        assert!(dropped_at.elapsed() < Duration::from_secs(30), "it is never taken up");
+    }
     client.me(&pair).problem(401, "token_unknown_key");
     assert_eq!(client.me(&client.login("ada", PASSWORD).ok()).status, 200);
 }
@@ -449,6 +453,7 @@ fn a_key_of_ones_own_is_taken_up_as_the_next_one() {
     let file = command.dir.path().join("mine.pem");
     let options = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"];
     assert!(Command::new("openssl").args(options).arg(&file).output().expect("openssl is installed").status.success());
+    assert!(command.run(&["keys", "rotate"]).success());
     let imported = command.run(&["keys", "import", "mine.pem"]);
     assert!(imported.success());
     assert!(imported.stdout.contains("It signs from "), "{}", imported.stdout);
@@ -458,6 +463,11 @@ fn a_key_of_ones_own_is_taken_up_as_the_next_one() {
     let again = command.run(&["keys", "import", "mine.pem"]);
     assert!(again.stderr.contains("the same key as"), "{}", again.stderr);
     assert_eq!(command.run(&["keys", "list"]).stdout, listed);
+    let elsewhere = Tokensmith::new().env("KEYS_DIR", "fresh");
+    fs::copy(&file, elsewhere.dir.path().join("mine.pem")).unwrap();
+    assert!(elsewhere.run(&["keys", "import", "mine.pem"]).success());
+    let only = elsewhere.run(&["keys", "list"]).stdout;
+    assert!(only.lines().count() == 1 && only.starts_with("active\tES256\t"), "the first signs at once: {only}");
     let none = command.run(&["keys", "import", "nothing.pem"]);
     assert!(none.stderr.contains("nothing.pem: No such file"), "{}", none.stderr);
 }
@@ -486,8 +496,7 @@ fn keys_that_somebody_has_put_there_by_hand_do_not_go_by_themselves() {
 fn a_key_that_others_could_read_is_taken_up_once_they_cannot() {
     let app = TestApp::start(Engine::Sqlite);
     let (path, _) = keys::rotate(&app.issuer.keys, "ES256".parse().unwrap(), app.clock.now()).unwrap();
-    let other = TempDir::new().unwrap();
-    let other = TestApp::start_on(other, Engine::Sqlite.new_database(&TempDir::new().unwrap()), &[]);
+    let other = TestApp::start(Engine::Sqlite);
     let copy = other.keys_dir().join(path.file_name().unwrap());
     fs::copy(&path, &copy).unwrap();
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o644)).unwrap();
@@ -503,6 +512,23 @@ fn a_key_that_others_could_read_is_taken_up_once_they_cannot() {
 }
 
 #[test]
+fn a_key_that_is_removed_verifies_nothing_although_no_other_can_sign_and_a_new_one_is_made() {
+    let app = TestApp::start(Engine::Sqlite);
+    let pair = app.logged_in("ada");
+    let key = files(&app.keys_dir()).remove(0);
+    let unreadable = app.keys_dir().join("of-another-passphrase.pem");
+    fs::write(&unreadable, "garbage").unwrap();
+    fs::set_permissions(&unreadable, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::remove_file(key).unwrap();
+    keys::follow(&app.issuer).unwrap();
+    app.me(&pair).problem(401, "token_unknown_key");
+    app.login("ada", PASSWORD).problem(500, "internal_error");
+    keys::make_next(&app.issuer).unwrap();
+    let new = app.login("ada", PASSWORD).ok();
+    assert_eq!(app.me(&new).status, 200);
+}
+
+#[test]
 fn an_emergency_is_not_held_up_by_another_key_that_is_broken() {
     let command = Tokensmith::new();
     assert!(command.run(&["keys", "rotate"]).success());
@@ -510,9 +536,19 @@ fn an_emergency_is_not_held_up_by_another_key_that_is_broken() {
     fs::write(&broken, "garbage").unwrap();
     fs::set_permissions(&broken, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(command.run(&["keys", "rotate"]).stderr.contains("broken.pem: not a PEM file"));
-    let dropped = command.run(&["keys", "rotate", "--emergency"]);
-    assert!(dropped.success() && dropped.stdout.starts_with("dropped\tES256\t"), "{}", dropped.stdout);
-    assert!(dropped.stderr.contains("left out: keys/broken.pem: not a PEM file"), "{}", dropped.stderr);
+    // The broken one may be the one that signs in truth.
+    let refused = command.run(&["keys", "rotate", "--emergency"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stderr.contains("name the one to drop with --kid"), "{}", refused.stderr);
+    let listed = command.run(&["keys", "list"]);
+    assert!(listed.stderr.contains("left out: keys/broken.pem: not a PEM file"), "{}", listed.stderr);
+    let kid = listed.stdout.split('\t').nth(2).unwrap();
+    // Under another name too.
+    let file = command.dir.path().join(listed.stdout.lines().next().unwrap().rsplit('\t').next().unwrap());
+    fs::copy(&file, command.dir.path().join("keys/backup.pem")).unwrap();
+    let dropped = command.run(&["keys", "rotate", "--emergency", "--kid", kid]);
+    assert!(dropped.success() && dropped.stdout.starts_with(&format!("dropped\tES256\t{kid}")), "{}", dropped.stdout);
+    assert!(!command.run(&["keys", "list"]).stdout.contains(kid), "no copy of it is left");
 }
 
 #[test]

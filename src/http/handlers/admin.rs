@@ -93,6 +93,7 @@ pub(in crate::http) async fn rotate_keys(
             let (_, active_from) = keys::rotate(&issuer.keys, alg, now).map_err(key_error)?;
             log::info!(user:% = admin_id, alg:% = alg, active_from = active_from.to_rfc3339(); "next signing key made");
         }
+        issuer.denylist.tell();
         Ok(json!({"keys": all_keys(&issuer), "sessions_ended": sessions_ended}))
     });
     Ok(HttpResponse::Ok().json(answer.await?))

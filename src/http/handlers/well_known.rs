@@ -77,7 +77,7 @@ pub(in crate::http) async fn denylist(
     let elapsed = rt::time::sleep(Duration::from_secs(wait));
     let answer = feed::read(&issuer, since, |etag| knows(&request, etag), elapsed).await?;
     let mut response = if answer.token.is_some() { HttpResponse::Ok() } else { HttpResponse::NotModified() };
-    response.insert_header((ETAG, answer.etag)).insert_header((CACHE_CONTROL, "no-cache"));
+    response.insert_header((ETAG, answer.etag)).insert_header((CACHE_CONTROL, "no-store"));
     Ok(match answer.token {
         Some(token) => response.content_type("application/jwt").body(token.to_string()),
         None => response.finish(),
