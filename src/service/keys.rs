@@ -87,8 +87,7 @@ pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timesta
     };
     let dropped = keys.ring().entries(now).into_iter().find(is_meant).ok_or_else(unknown)?;
     let made = match dropped.state {
-        // In one step: whatever happens in between, the leaked key is gone, no older one signs again, and who asks again
-        // without a kid drops no other key by mistake unless this was done.
+        // In one step: wherever this is cut short, the leaked key is gone or still the active one, and no older one signs.
         KeyState::Active => Some(folder.replace(&lock, &dropped.path, dropped.alg, now)?),
         KeyState::Next | KeyState::Retired | KeyState::Unused => {
             folder.remove(&lock, &dropped.path)?;
@@ -134,8 +133,9 @@ pub fn follow(issuer: &Issuer) -> Result<(), Error> {
 /// [`Error::Internal`] when the folder cannot be written.
 pub fn make_next(issuer: &Issuer) -> Result<(), Error> {
     let now = issuer.app.clock.now();
-    let (make, _) = due(issuer, now);
-    do_what_is_due(issuer, now, &make)
+    let mut due = issuer.keys.ring().due(now);
+    due.retain(|due| matches!(due, Due::Make { .. }));
+    do_what_is_due(issuer, now, &due)
 }
 
 /// Removes each key whose last token is over; nothing when `KEY_ROTATION_PERIOD=off`.
@@ -143,21 +143,17 @@ pub fn make_next(issuer: &Issuer) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be written, [`Error::Unavailable`].
 pub fn remove_retired(issuer: &Issuer) -> Result<(), Error> {
-    let (app, now) = (&issuer.app, issuer.app.clock.now());
-    let (_, mut remove) = due(issuer, now);
-    for position in (0..remove.len()).rev() {
+    let now = issuer.app.clock.now();
+    let mut agreed = Vec::new();
+    for due in issuer.keys.ring().due(now) {
         // Tokens that were issued under a longer lifetime than is set today are waited for as well.
-        if let Some(Due::Remove { retired_at, .. }) = remove.get(position)
-            && app.store.read(|tx| tx.has_live_session_rotated_by(*retired_at, now))?
+        if let Due::Remove { retired_at, .. } = due
+            && !issuer.app.store.read(|tx| tx.has_live_session_rotated_by(retired_at, now))?
         {
-            remove.remove(position);
+            agreed.push(due);
         }
     }
-    do_what_is_due(issuer, now, &remove)
-}
-
-fn due(issuer: &Issuer, now: Timestamp) -> (Vec<Due>, Vec<Due>) {
-    issuer.keys.ring().due(now).into_iter().partition(|due| matches!(due, Due::Make { .. }))
+    do_what_is_due(issuer, now, &agreed)
 }
 
 fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(), Error> {
