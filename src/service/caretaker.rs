@@ -1,5 +1,5 @@
-//! The background threads: one follows other instances' denials every second, one the folder of the keys, and one forgets
-//! what is over.
+//! The background threads: what the service does by itself, each task at its own pace. They follow other instances' denials
+//! and the folder of the keys, make and remove keys, and forget what is over.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -42,6 +42,7 @@ pub async fn read(
     let mut elapsed = pin!(elapsed);
     let mut news = issuer.denylist.news();
     let keys_at_first = issuer.keys.ring();
+    let mut is_time_over = false;
     loop {
         let page = issuer.denylist.page(since);
         let ring = issuer.keys.ring();
@@ -50,16 +51,17 @@ pub async fn read(
         let is_news = !page.no_news || ring.jwks_etag() != keys_at_first.jwks_etag();
         let is_known = known(&etag);
         let waiting = issuer.denylist.wait();
-        if (!is_news || is_known) && waiting.is_some() && !issuer.denylist.is_stopping() {
+        let is_in_vain = is_time_over || waiting.is_none() || issuer.denylist.is_stopping();
+        if (!is_news || is_known) && !is_in_vain {
             let mut changed = pin!(news.changed());
             // Whichever is first. A service that is gone has no news.
             let waits = poll_fn(|context| match changed.as_mut().poll(context) {
-                Poll::Ready(changed) => Poll::Ready(changed.is_ok()),
-                Poll::Pending => elapsed.as_mut().poll(context).map(|()| false),
+                Poll::Ready(changed) => Poll::Ready(changed.is_err()),
+                Poll::Pending => elapsed.as_mut().poll(context).map(|()| true),
             });
-            if waits.await {
-                continue;
-            }
+            is_time_over = waits.await;
+            // Also when nothing has happened: what is known is as of now, not of when the wait began.
+            continue;
         }
         let token = if is_known { None } else { Some(signed(issuer, &page)?) };
         return Ok(Answer { token, etag });
