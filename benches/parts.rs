@@ -10,6 +10,7 @@ use tokensmith::app::{App, Issuer};
 use tokensmith::clock::{Clock as _, Seconds, SystemClock};
 use tokensmith::config::Config;
 use tokensmith::entropy::SystemEntropy;
+use tokensmith::model::audit::Origin;
 use tokensmith::model::id::SessionId;
 use tokensmith::model::rotation::judge;
 use tokensmith::model::session::Session;
@@ -35,8 +36,9 @@ fn issuer(dir: &TempDir, alg: &str) -> Issuer {
 fn user(issuer: &Issuer) -> User {
     let password = Secret::new("correct horse battery staple".to_owned());
     let roles = ["editor".to_owned()];
-    let new = NewUser { username: "ada", email: Some("ada@example.com"), roles: &roles, password: &password };
-    users::create(&issuer.app, &new).unwrap()
+    let new =
+        NewUser { username: "ada", email: Some("ada@example.com"), name: None, roles: &roles, password: &password };
+    users::create(&issuer.app, &new, &Origin::default()).unwrap()
 }
 
 fn session(issuer: &Issuer, user: &User) -> Session {

@@ -8,13 +8,15 @@ use crate::config::Config;
 use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
 use crate::jwt::{Expected, KeyFileError, Keys};
+use crate::metrics::Metrics;
 use crate::password::{HashError, Hasher};
+use crate::service::api_tokens::{KnownApiTokens, SharedApiTokens};
 use crate::service::denylist::Denylist;
 use crate::service::feed::LastAnswer;
 use crate::service::login_limit::LoginLimit;
 use crate::service::rotator::Rotator;
 use crate::store::Store;
-use crate::verifier::{KeySource, Verifier};
+use crate::verifier::{Inside, KeySource, Verifier};
 
 /// What every use case needs: settings, rows, password hashes, time and randomness.
 pub struct App {
@@ -28,6 +30,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// The randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// What issues and verifies tokens: the app with its keys and its copy of the denylist.
@@ -40,6 +44,8 @@ pub struct Issuer {
     pub denylist: Arc<Denylist>,
     /// What the feed of the denylist answered last.
     pub last_feed_answer: LastAnswer,
+    /// The API tokens.
+    pub api_tokens: Arc<KnownApiTokens>,
     /// Verifies the access tokens of requests to this service.
     pub verifier: Verifier,
     /// Judges and records refreshes.
@@ -83,7 +89,7 @@ impl App {
             log::info!(database:% = config.database, migrations = applied.len(); "database migrated");
         }
         let hasher = Hasher::start(config.argon2, Arc::clone(&entropy))?;
-        Ok(Self { config, store, hasher, clock, entropy })
+        Ok(Self { config, store, hasher, clock, entropy, metrics: Arc::default() })
     }
 
     /// What our own access tokens must say, whoever they are for.
@@ -109,11 +115,18 @@ impl Issuer {
         let database = |error| StartError::Database { url: app.config.database.to_string(), error };
         denylist.follow(&app.store, now).map_err(database)?;
         let source: Arc<dyn KeySource> = Arc::clone(&keys) as Arc<dyn KeySource>;
-        let (denied, clock) = (Arc::clone(denylist.set()), Arc::clone(&app.clock));
-        // Tokens for other audiences are for those alone.
-        let verifier = Verifier::inside(source, denied, issuer, audiences.first(), clock);
-        let rotator = Rotator::start(&app.store, &denylist, &app.clock, app.config.lifetimes);
+        let api_tokens = Arc::new(KnownApiTokens::new(&app));
+        let verifier = Verifier::inside(Inside {
+            keys: source,
+            denied: Arc::clone(denylist.set()),
+            api_tokens: Arc::new(SharedApiTokens(Arc::clone(&api_tokens))),
+            issuer,
+            // Tokens for other audiences are for those alone.
+            audiences: audiences.first(),
+            clock: Arc::clone(&app.clock),
+        });
+        let rotator = Rotator::start(&app, &denylist);
         let (last_feed_answer, login_limit) = (LastAnswer::default(), LoginLimit::default());
-        Ok((Self { app, keys, denylist, last_feed_answer, verifier, rotator, login_limit }, made))
+        Ok((Self { app, keys, denylist, last_feed_answer, api_tokens, verifier, rotator, login_limit }, made))
     }
 }

@@ -27,6 +27,20 @@ impl Timestamp {
     }
 }
 
+/// A text that is not an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be an instant after RFC 3339, as in 2026-01-31T12:00:00Z")]
+pub struct BadTimestamp;
+
+impl FromStr for Timestamp {
+    type Err = BadTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, BadTimestamp> {
+        let instant = OffsetDateTime::parse(text, &Rfc3339).map_err(|_not_rfc_3339| BadTimestamp)?;
+        Ok(Self(instant.unix_timestamp()))
+    }
+}
+
 /// A span of time in whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -14,6 +14,9 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 /// Everything that can go wrong with a request.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Username and password came as HTTP Basic, which is not taken here.
+    #[error("HTTP Basic is off; send username and password in the body")]
+    BasicAuthOff,
     /// Unknown user or wrong password: the same to the one who asks.
     #[error("username or password is wrong")]
     BadCredentials,
@@ -35,6 +38,21 @@ pub enum Error {
     /// The token's session is not on record any more.
     #[error("the session is not on record any more")]
     SessionUnknown,
+    /// The user has no such session.
+    #[error("there is no such session")]
+    SessionNotFound,
+    /// The user has no such API token.
+    #[error("there is no such API token")]
+    ApiTokenNotFound,
+    /// The user has as many API tokens as one may have.
+    #[error("there are {0} API tokens already; revoke one first")]
+    TooManyApiTokens(usize),
+    /// Somebody who is logged in does not know the password.
+    #[error("the password is wrong")]
+    WrongPassword,
+    /// Nobody would be left to administer the service.
+    #[error("this is the last active user with the role 'admin'")]
+    LastAdmin,
     /// Fields of the request are not what they should be.
     #[error("some fields are not valid")]
     Invalid(Vec<FieldProblem>),
@@ -104,6 +122,17 @@ impl Error {
     #[must_use]
     pub fn invalid(field: &'static str, code: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldProblem { field, code, message: message.into() }])
+    }
+
+    /// The same, about a field of another name, where it is about one field.
+    #[must_use]
+    pub fn in_field(self, field: &'static str) -> Self {
+        match self {
+            Self::Invalid(problems) => {
+                Self::Invalid(problems.into_iter().map(|problem| FieldProblem { field, ..problem }).collect())
+            }
+            other => other,
+        }
     }
 
     /// What happened to one request when `error` happened to all of its batch.

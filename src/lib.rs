@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `cli` | the commands, and the log |
 //! | `http` | routes, extractors, handlers, errors on the wire; with `verifier` the only room that knows actix-web |
-//! | `service` | one file for each use case: login, refresh, revoke, verify, users, purge |
+//! | `service` | one file for each use case: login, refresh, revoke, sessions, users, API tokens, keys, purge |
 //! | `app` | what the service is made of, built once |
 //! | `store` | rows; the only room that knows diesel |
 //! | `password` | argon2id and the password policy |
@@ -16,6 +16,7 @@
 //! | `verifier` | access tokens of requests: for other services (feature `verifier`) and our own; knows actix-web and HTTP |
 //! | `jwt` | tokens and keys; the only room that knows jsonwebtoken |
 //! | `model` | plain data and its legal changes; the judge of rotation |
+//! | `metrics` | what the service counts of itself |
 //! | `clock`, `entropy`, `secret` | time and randomness as parameters, values that stay hidden |
 
 pub mod clock;
@@ -36,6 +37,8 @@ pub mod config;
 pub mod error;
 #[cfg(feature = "server")]
 pub mod http;
+#[cfg(feature = "server")]
+pub mod metrics;
 #[cfg(feature = "server")]
 pub mod password;
 #[cfg(feature = "server")]

@@ -1,5 +1,6 @@
 //! The command line: `tokensmith serve` and what an operator does beside it.
 
+mod audit;
 mod hash;
 mod keys;
 mod logger;
@@ -38,13 +39,15 @@ enum Command {
     /// Create and change accounts
     #[command(subcommand)]
     Users(users::UsersCommand),
+    /// Show what happened that concerns security, the newest first
+    Audit(audit::AuditCommand),
     /// Make and list signing keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     /// Password hashing on this machine
     #[command(subcommand)]
     Hash(hash::HashCommand),
-    /// Delete what is over: expired denials, and sessions that ended longer ago than SESSION_RETENTION
+    /// Delete what is over: expired denials, and sessions, API tokens and events that are older than their retention
     Purge,
     /// Print the settings in force, secrets hidden; exits with 1 and every problem when they are not valid
     Config {
@@ -141,11 +144,13 @@ fn execute(command: Command) -> Result<(), CliError> {
             Ok(())
         }
         Command::Users(command) => users::run(&app(config)?, command),
+        Command::Audit(command) => audit::run(&app(config)?, &command),
         Command::Keys(command) => keys::run(&config, &command),
         Command::Hash(command) => hash::run(&config, &command),
         Command::Purge => {
             let purged = purge::all(&app(config)?)?;
-            println!("deleted {} denials and {} sessions", purged.denials, purged.sessions);
+            let purge::Purged { denials, sessions, api_tokens, events } = purged;
+            println!("deleted {denials} denials, {sessions} sessions, {api_tokens} API tokens and {events} events");
             Ok(())
         }
         Command::Config { .. } => {

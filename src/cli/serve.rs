@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::CliError;
 use crate::app::{App, Issuer};
+use crate::error::root_cause;
 use crate::http;
 use crate::secret::Secret;
 use crate::service::bootstrap::{FIRST_ADMIN, first_admin};
@@ -32,6 +33,9 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
         Ok(())
     })?;
     drop(caretaker);
+    if let Err(error) = issuer.api_tokens.record_uses() {
+        log::error!(cause = root_cause(&error); "the last uses of API tokens are not on record");
+    }
     log::info!("stopped");
     Ok(())
 }

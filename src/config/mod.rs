@@ -20,6 +20,7 @@ pub use variables::{VARIABLES, Variable, env_example};
 use crate::clock::Seconds;
 use crate::jwt::{KeyFolder, KeyPolicy};
 use crate::model::lifetimes::Lifetimes;
+use crate::model::user::Scopes;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Config {
     pub issuer: String,
     /// The `aud` of access tokens.
     pub audiences: Audiences,
+    /// Scopes of access tokens.
+    pub scopes: Scopes,
     /// Folder of the private keys, and what decrypts them.
     pub keys: KeyFolder,
     /// The file that the passphrase was read from, if it was.
@@ -42,6 +45,12 @@ pub struct Config {
     pub key_policy: KeyPolicy,
     /// How long tokens and sessions live.
     pub lifetimes: Lifetimes,
+    /// How long events of the audit log are kept.
+    pub audit_retention: Seconds,
+    /// How long ago the password may have been given for what is sensitive.
+    pub reauthentication_period: Seconds,
+    /// Whether HTTP Basic is taken where tokens are got.
+    pub basic_auth: bool,
     /// Cost of a password hash.
     pub argon2: Argon2Cost,
     /// Origins of browser apps.
@@ -52,6 +61,8 @@ pub struct Config {
     pub request_timeout: Seconds,
     /// Time for requests under way to finish at shutdown.
     pub shutdown_timeout: Seconds,
+    /// Address and port to serve metrics on.
+    pub metrics_listen: Option<SocketAddr>,
     /// Shape of log lines.
     pub log_format: LogFormat,
     /// Filter of log lines, in `env_logger`'s words.
@@ -129,6 +140,12 @@ impl Config {
         parse::config(&lookup)
     }
 
+    /// The `scope` claim of access tokens of a login.
+    #[must_use]
+    pub fn scope(&self) -> Option<String> {
+        Some(self.scopes.to_string()).filter(|scope| !scope.is_empty())
+    }
+
     /// Every variable with its value in force; the password in the database's URL is hidden.
     #[must_use]
     pub fn effective(&self) -> Vec<(&'static str, String)> {
@@ -138,6 +155,7 @@ impl Config {
             ("DATABASE_POOL_SIZE", self.database_pool_size.to_string()),
             ("ISSUER", self.issuer.clone()),
             ("AUDIENCE", self.audiences.to_string()),
+            ("SCOPES", self.scopes.to_string()),
             ("KEYS_DIR", self.keys.dir.display().to_string()),
             ("KEYS_PASSPHRASE", self.keys.passphrase.as_ref().map_or("", |_| "<secret>").to_owned()),
             ("KEYS_PASSPHRASE_FILE", self.keys_passphrase_file.clone()),
@@ -150,6 +168,9 @@ impl Config {
             ("REFRESH_SETTLE_WINDOW", self.lifetimes.windows.settle.to_string()),
             ("REFRESH_RETRY_WINDOW", self.lifetimes.windows.retry.to_string()),
             ("SESSION_RETENTION", self.lifetimes.retention.to_string()),
+            ("AUDIT_RETENTION", self.audit_retention.to_string()),
+            ("REAUTHENTICATION_PERIOD", self.reauthentication_period.to_string()),
+            ("BASIC_AUTH", if self.basic_auth { "on" } else { "off" }.to_owned()),
             ("ARGON2_MEMORY_KIB", self.argon2.memory_kib.to_string()),
             ("ARGON2_ITERATIONS", self.argon2.iterations.to_string()),
             ("ARGON2_THREADS", self.argon2.threads.to_string()),
@@ -157,6 +178,7 @@ impl Config {
             ("TRUSTED_PROXIES", self.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
             ("REQUEST_TIMEOUT", self.request_timeout.to_string()),
             ("SHUTDOWN_TIMEOUT", self.shutdown_timeout.to_string()),
+            ("METRICS_LISTEN", self.metrics_listen.map(|address| address.to_string()).unwrap_or_default()),
             ("LOG_FORMAT", if self.log_format == LogFormat::Json { "json" } else { "text" }.to_owned()),
             ("RUST_LOG", self.log_filter.clone()),
         ]

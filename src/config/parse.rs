@@ -1,5 +1,6 @@
 //! Reads each variable, then checks what they mean together.
 
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -95,9 +96,7 @@ pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, 
 
 /// Every field is read before the first `?`, so that one bad value does not hide the next.
 fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
-    let listen = reader.read("LISTEN", |text| {
-        text.parse().map_err(|_bad| "expected an IP address and a port, as in 0.0.0.0:8080".to_owned())
-    });
+    let listen = reader.read("LISTEN", address);
     let database = reader.parsed("DATABASE_URL");
     let database_pool_size = reader.number_between("DATABASE_POOL_SIZE", 1, 500);
     let issuer = reader.read("ISSUER", issuer);
@@ -106,10 +105,14 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
         (Some(issuer), Some(alg)) => reader.read("AUDIENCE", |text| Audiences::parse(text, issuer, alg)),
         _ => None,
     };
+    let scopes = reader.parsed("SCOPES");
     let keys_passphrase_file = reader.text("KEYS_PASSPHRASE_FILE");
     let passphrase = passphrase(reader, &keys_passphrase_file);
     let lifetimes = lifetimes(reader);
     let key_policy = key_policy(reader, audiences.as_ref(), lifetimes.as_ref());
+    let audit_retention = reader.positive_duration("AUDIT_RETENTION");
+    let reauthentication_period = reader.positive_duration("REAUTHENTICATION_PERIOD");
+    let basic_auth = reader.read("BASIC_AUTH", on_or_off);
     let argon2 = argon2(reader);
     let cors_origins = reader.read("CORS_ORIGINS", |text| items(text).map(origin).collect());
     if cors_origins.as_ref().is_some_and(|origins: &Vec<String>| origins.len() > 1 && origins.contains(&"*".to_owned()))
@@ -119,6 +122,8 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
     let trusted_proxies = reader.read("TRUSTED_PROXIES", |text| items(text).map(network).collect());
     let request_timeout = reader.positive_duration("REQUEST_TIMEOUT");
     let shutdown_timeout = reader.duration("SHUTDOWN_TIMEOUT");
+    let metrics_listen =
+        reader.read("METRICS_LISTEN", |text| Some(text).filter(|text| !text.is_empty()).map(address).transpose());
     let log_format = reader.read("LOG_FORMAT", log_format);
     Some(Config {
         listen: listen?,
@@ -126,15 +131,20 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
         database_pool_size: database_pool_size?,
         issuer: issuer?,
         audiences: audiences?,
+        scopes: scopes?,
         keys: KeyFolder { dir: reader.text("KEYS_DIR").into(), passphrase },
         keys_passphrase_file,
         key_policy: key_policy?,
         lifetimes: lifetimes?,
+        audit_retention: audit_retention?,
+        reauthentication_period: reauthentication_period?,
+        basic_auth: basic_auth?,
         argon2: argon2?,
         cors_origins: cors_origins?,
         trusted_proxies: trusted_proxies?,
         request_timeout: request_timeout?,
         shutdown_timeout: shutdown_timeout?,
+        metrics_listen: metrics_listen?,
         log_format: log_format?,
         log_filter: reader.text("RUST_LOG"),
     })
@@ -276,6 +286,18 @@ fn network(text: &str) -> Result<IpNet, String> {
     address
         .or_else(|_not_an_address| text.parse())
         .map_err(|_bad| "expected addresses or networks, as in 10.0.0.0/8".to_owned())
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_bad| "expected an IP address and a port, as in 0.0.0.0:8080".to_owned())
+}
+
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("expected on or off".to_owned()),
+    }
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -18,7 +18,7 @@ const fn variable(name: &'static str, default: &'static str, help: &'static str)
 }
 
 /// Every variable that tokensmith reads.
-pub const VARIABLES: [Variable; 26] = [
+pub const VARIABLES: [Variable; 31] = [
     variable("LISTEN", "127.0.0.1:8080", "Address and port to serve HTTP on."),
     variable(
         "DATABASE_URL",
@@ -31,6 +31,11 @@ pub const VARIABLES: [Variable; 26] = [
         "AUDIENCE",
         "",
         "The aud of access tokens: who they are for. Several are separated by commas, the first is the default; one may name its own algorithm, as in https://old.example.com RS256. Empty: the issuer.",
+    ),
+    variable(
+        "SCOPES",
+        "",
+        "Scopes that access tokens of a login carry, and that API tokens may be given, separated by spaces.",
     ),
     variable("KEYS_DIR", "keys", "Folder of the private keys (PKCS#8 PEM, mode 0600)."),
     variable("KEYS_PASSPHRASE", "", "Encrypts the private keys that are made and decrypts those that are encrypted."),
@@ -52,6 +57,13 @@ pub const VARIABLES: [Variable; 26] = [
         "How long the previous refresh token still gets its successor. At least the settle window, below the access lifetime.",
     ),
     variable("SESSION_RETENTION", "30d", "How long an ended session is kept to answer why it ended."),
+    variable("AUDIT_RETENTION", "90d", "How long an event of the audit log is kept."),
+    variable(
+        "REAUTHENTICATION_PERIOD",
+        "10m",
+        "How long after giving the password a user may do what is sensitive without giving it again.",
+    ),
+    variable("BASIC_AUTH", "off", "Whether POST /v1/tokens also takes username and password as HTTP Basic: on or off."),
     variable("ARGON2_MEMORY_KIB", "19456", "Memory of one password hash in KiB."),
     variable("ARGON2_ITERATIONS", "2", "Passes of one password hash over its memory."),
     variable(
@@ -67,6 +79,11 @@ pub const VARIABLES: [Variable; 26] = [
     ),
     variable("REQUEST_TIMEOUT", "10s", "How long a client may take to send a request."),
     variable("SHUTDOWN_TIMEOUT", "30s", "How long requests under way may take to finish when the service is stopped."),
+    variable(
+        "METRICS_LISTEN",
+        "",
+        "Address and port to serve metrics on, without authentication, as in 127.0.0.1:9464. Empty: nowhere.",
+    ),
     variable("LOG_FORMAT", "text", "Log lines: text for people or json for machines."),
     variable(
         "RUST_LOG",

@@ -4,10 +4,13 @@
 mod extract;
 mod handlers;
 mod observe;
+mod openapi;
 mod problem;
 mod routes;
+mod samples;
 mod server;
 
+pub use openapi::openapi;
 pub use problem::Problem;
 pub use routes::{ROUTES, RouteEntry};
 pub use server::{bind, serve};

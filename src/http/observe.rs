@@ -1,12 +1,12 @@
 //! The layer around every request: its id, the log line, the final form of its error, and headers that every answer has.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web;
 use base64::Engine as _;
@@ -34,6 +34,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let id = given_id(request.headers()).or_else(|| Some(request.app_data::<web::Data<RequestIds>>()?.next()));
     let id = id.unwrap_or_default();
     let response = complete(next.call(request).await?, &id);
+    count(&response, started_at.elapsed());
     let level = if is_routine(&response) { log::Level::Debug } else { log::Level::Info };
     if log::log_enabled!(target: LOG_TARGET, level) {
         let request = response.request();
@@ -47,6 +48,19 @@ pub(super) async fn observe<B: MessageBody + 'static>(
         );
     }
     Ok(response)
+}
+
+/// Counts the answer by the route's pattern: paths have no bound.
+fn count<B>(response: &ServiceResponse<B>, took: Duration) {
+    let request = response.request();
+    let issuer = request.app_data::<web::Data<Issuer>>();
+    if let Some(issuer) = issuer.filter(|issuer| issuer.app.config.metrics_listen.is_some()) {
+        let route = request.match_pattern().unwrap_or_default();
+        let known =
+            [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+        let method = if known.contains(request.method()) { request.method().as_str() } else { "other" };
+        issuer.app.metrics.answered(method, &route, response.status().as_u16(), took);
+    }
 }
 
 /// Every verifier asks for the denylist every second: that is worth a line only when something is wrong.

@@ -6,10 +6,12 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::clock::Seconds;
-use crate::error::Error;
+use crate::error::{Error, FieldProblem};
 use crate::store;
 use crate::verifier::BearerError;
 
@@ -29,12 +31,59 @@ impl fmt::Display for Problem {
     }
 }
 
+/// An error ([RFC 9457 section 3](https://www.rfc-editor.org/rfc/rfc9457#section-3)).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemView<'a> {
+    /// `urn:tokensmith:problem:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The code in a few words.
+    title: &'a str,
+    /// The status of the answer.
+    status: u16,
+    /// What is wrong with this request, for people.
+    detail: String,
+    /// What is wrong, for programs: never changes its meaning.
+    code: &'a str,
+    /// What to look for in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    /// Why the session has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reason: Option<String>,
+    /// Which fields are not valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    errors: Option<Vec<FieldView<'a>>>,
+}
+
+/// A field that is not valid.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FieldProblem)]
+struct FieldView<'a> {
+    /// Its name.
+    field: &'a str,
+    /// What is wrong, for programs.
+    code: &'a str,
+    /// What to do about it, for people.
+    message: &'a str,
+}
+
+impl<'a> From<&'a FieldProblem> for FieldView<'a> {
+    fn from(problem: &'a FieldProblem) -> Self {
+        Self { field: problem.field, code: problem.code, message: &problem.message }
+    }
+}
+
 /// What a client is told of an error: status, code and title never change for one code.
 #[derive(Clone, Copy, Debug)]
 struct Kind(u16, &'static str, &'static str);
 
 fn kind(error: &Error) -> Kind {
     match error {
+        Error::BasicAuthOff => Kind(400, "basic_auth_off", "HTTP Basic is off"),
         Error::BadCredentials => Kind(401, "bad_credentials", "Wrong username or password"),
         Error::AccountDisabled => Kind(403, "account_disabled", "Account disabled"),
         Error::Bearer(why) => Kind(why.status_code().as_u16(), why.code(), why.title()),
@@ -42,6 +91,11 @@ fn kind(error: &Error) -> Kind {
         Error::RefreshTokenReused => Kind(401, "refresh_token_reused", "Refresh token reused"),
         Error::SessionEnded(_) => Kind(401, "session_ended", "Session ended"),
         Error::SessionUnknown => Kind(401, "session_unknown", "Session unknown"),
+        Error::SessionNotFound => Kind(404, "session_not_found", "Session not found"),
+        Error::ApiTokenNotFound => Kind(404, "api_token_not_found", "API token not found"),
+        Error::TooManyApiTokens(_) => Kind(409, "too_many_api_tokens", "Too many API tokens"),
+        Error::WrongPassword => Kind(403, "wrong_password", "Wrong password"),
+        Error::LastAdmin => Kind(409, "last_admin", "Last administrator"),
         Error::Invalid(_) => Kind(400, "invalid_fields", "Invalid fields"),
         Error::BodyMalformed(_) => Kind(400, "malformed_json", "Malformed JSON"),
         Error::BodyTooLarge(_) => Kind(413, "body_too_large", "Body too large"),
@@ -68,33 +122,36 @@ impl Problem {
         (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), code)
     }
 
+    fn view<'a>(&'a self, request_id: Option<&'a str>) -> ProblemView<'a> {
+        let Kind(status, code, title) = kind(&self.0);
+        let errors = match &self.0 {
+            Error::Invalid(problems) => Some(problems.iter().map(FieldView::from).collect()),
+            _ => None,
+        };
+        ProblemView {
+            kind: format!("urn:tokensmith:problem:{code}"),
+            title,
+            status,
+            detail: self.0.to_string(),
+            code,
+            request_id,
+            reason: if let Error::SessionEnded(reason) = &self.0 { Some(reason.to_string()) } else { None },
+            errors,
+        }
+    }
+
+    /// The body, for the documentation.
+    pub(super) fn example(&self) -> Value {
+        json!(self.view(Some("dGhpcyBpcyBvbmUK")))
+    }
+
     /// The whole answer.
     pub(super) fn render(&self, request_id: Option<&str>) -> HttpResponse {
-        let Kind(_, code, title) = kind(&self.0);
         let (status, _) = self.code();
-        let mut body = Map::new();
-        let mut put = |name: &str, value: Value| {
-            body.insert(name.to_owned(), value);
-        };
-        put("type", format!("urn:tokensmith:problem:{code}").into());
-        put("title", title.into());
-        put("status", status.as_u16().into());
-        put("detail", self.0.to_string().into());
-        put("code", code.into());
-        if let Some(request_id) = request_id {
-            put("request_id", request_id.into());
-        }
-        match &self.0 {
-            Error::SessionEnded(reason) => put("reason", reason.to_string().into()),
-            Error::Invalid(problems) => {
-                let errors = problems.iter().map(|p| json!({"field": p.field, "code": p.code, "message": p.message}));
-                put("errors", errors.collect());
-            }
-            _ => {}
-        }
+        let body = json!(self.view(request_id)).to_string();
         let mut response = HttpResponse::build(status);
         self.add_headers(&mut response, status);
-        response.content_type("application/problem+json").body(Value::Object(body).to_string())
+        response.content_type("application/problem+json").body(body)
     }
 
     fn add_headers(&self, response: &mut HttpResponseBuilder, status: StatusCode) {

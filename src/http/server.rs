@@ -15,7 +15,9 @@ use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App as ActixApp, HttpServer, rt, web};
 
 use super::extract::MOST_BODY_BYTES;
+use super::handlers::metrics;
 use super::observe::{RequestIds, observe};
+use super::openapi::Description;
 use super::routes;
 use crate::app::Issuer;
 use crate::clock::Seconds;
@@ -40,10 +42,16 @@ pub fn serve<E: From<io::Error>>(
         let named = |error: io::Error| io::Error::new(error.kind(), format!("listen {listen}: {error}"));
         let stopping = Arc::clone(&issuer);
         rt::spawn(reload_on_hangup(signal(SignalKind::hangup())?, Arc::clone(&issuer)));
-        let (server, address) = bind(issuer.into()).map_err(named)?;
+        let issuer = web::Data::from(issuer);
+        let (server, address) = bind(issuer.clone()).map_err(named)?;
+        let metrics = bind_metrics(issuer)?;
         let [mut terminate, mut interrupt] = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
         ready(address)?;
         let handle = server.handle();
+        let metrics_handle = metrics.as_ref().map(Server::handle);
+        if let Some(metrics) = metrics {
+            rt::spawn(metrics);
+        }
         // actix-web's own handler drops the requests under way on SIGINT.
         rt::spawn(async move {
             let mut asked_to_stop = async || {
@@ -61,8 +69,23 @@ pub fn serve<E: From<io::Error>>(
             log::warn!("stopping at once");
             drop(handle.stop(false));
         });
-        Ok(server.await?)
+        server.await?;
+        if let Some(metrics) = metrics_handle {
+            metrics.stop(false).await;
+        }
+        Ok(())
     })
+}
+
+/// Serves metrics, and nothing else, at their own address, if they have one.
+fn bind_metrics(issuer: web::Data<Issuer>) -> io::Result<Option<Server>> {
+    let Some(listen) = issuer.app.config.metrics_listen else { return Ok(None) };
+    let app = move || ActixApp::new().app_data(issuer.clone()).route("/metrics", web::get().to(metrics::metrics));
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("METRICS_LISTEN {listen}: {error}"));
+    let server = HttpServer::new(app).workers(1).disable_signals().bind(listen).map_err(named)?;
+    let address = server.addrs().first().copied().unwrap_or(listen);
+    log::info!(address:% = address; "serving metrics");
+    Ok(Some(server.run()))
 }
 
 /// SIGHUP: the keys are read again.
@@ -88,11 +111,13 @@ pub fn bind(issuer: web::Data<Issuer>) -> io::Result<(Server, SocketAddr)> {
     let (request_timeout, shutdown_timeout) = (seconds(config.request_timeout), seconds(config.shutdown_timeout));
     let request_ids = web::Data::new(RequestIds::new(issuer.app.entropy.bytes().map_err(io::Error::other)?));
     let verifier = web::Data::new(issuer.verifier.clone());
+    let description = web::Data::new(Description::default());
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(issuer.clone())
             .app_data(request_ids.clone())
             .app_data(verifier.clone())
+            .app_data(description.clone())
             .app_data(web::PayloadConfig::new(MOST_BODY_BYTES))
             .configure(routes::configure)
             .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))
@@ -110,7 +135,7 @@ pub fn bind(issuer: web::Data<Issuer>) -> io::Result<(Server, SocketAddr)> {
 /// Browser apps of these origins may call every route. Never with cookies: tokens travel in headers and bodies.
 fn cors(origins: &[String]) -> Cors {
     let cors = Cors::default()
-        .allowed_methods(["GET", "POST"])
+        .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
         .allowed_headers([AUTHORIZATION, CONTENT_TYPE])
         .allowed_header("x-request-id")
         .expose_headers([RETRY_AFTER, WWW_AUTHENTICATE])

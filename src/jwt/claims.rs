@@ -55,7 +55,7 @@ pub struct AccessClaims {
     #[serde(default)]
     pub roles: Vec<String>,
     /// What the client may do, as names with spaces between them
-    /// ([RFC 9068 section 2.2.3](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3)); we issue none yet.
+    /// ([RFC 9068 section 2.2.3](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// Not to be accepted before this instant; we issue none.
@@ -63,7 +63,20 @@ pub struct AccessClaims {
     pub nbf: Option<Timestamp>,
 }
 
+/// The `client_id` of every session, as long as this service knows no other clients than its own users' apps
+/// ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) requires the claim).
+pub const FIRST_PARTY: &str = "first-party";
+
+/// The `client_id` of what an API token is exchanged for: nobody was there to log in.
+pub const API_TOKEN: &str = "api-token";
+
 impl AccessClaims {
+    /// Whether the token belongs to a session of a user who logged in, and not to an API token.
+    #[must_use]
+    pub fn is_of_session(&self) -> bool {
+        self.client_id == FIRST_PARTY
+    }
+
     /// Whether the user has the role.
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {

@@ -23,7 +23,7 @@ mod verify;
 
 pub use access_keys::AccessKeys;
 pub use alg::SigningAlg;
-pub use claims::{AccessClaims, Audience, RefreshClaims};
+pub use claims::{API_TOKEN, AccessClaims, Audience, FIRST_PARTY, RefreshClaims};
 pub use denylist::{DeniedEntry, DenylistClaims};
 pub use jwks::{Jwks, JwksError, jwks_etag, verification_keys_of_pem};
 #[cfg(feature = "server")]

@@ -39,6 +39,18 @@ impl DeniedSet {
         before.is_none()
     }
 
+    /// How much is denied.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether nothing is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Lets go of what is over.
     pub fn forget(&self, now: Timestamp) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|_, until| *until > now);

@@ -1,6 +1,10 @@
 //! Plain data and its legal changes. No I/O: time and randomness come in as arguments.
 
 #[cfg(feature = "server")]
+pub mod api_token;
+#[cfg(feature = "server")]
+pub mod audit;
+#[cfg(feature = "server")]
 pub mod denial;
 pub mod denied_set;
 pub mod id;

@@ -13,8 +13,10 @@ pub struct Session {
     pub id: SessionId,
     /// Whose it is.
     pub user_id: UserId,
-    /// When it was opened: the `auth_time` of its access tokens.
+    /// When it was opened.
     pub created_at: Timestamp,
+    /// When its owner last proved who they are: the `auth_time` of its access tokens.
+    pub authenticated_at: Timestamp,
     /// Its absolute end.
     pub expires_at: Timestamp,
     /// The high-water mark: every generation up to it is on the denylist, the next one is live.
@@ -55,6 +57,10 @@ pub struct End {
 pub enum EndReason {
     /// Its owner logged out or revoked the refresh token.
     Logout,
+    /// Its owner ended it from another session.
+    Revoked,
+    /// An administrator ended it.
+    Admin,
     /// The password was changed.
     PasswordChanged,
     /// The account was disabled.
@@ -67,8 +73,10 @@ pub enum EndReason {
     AbsoluteEnd,
 }
 
-const REASONS: [(EndReason, &str); 6] = [
+const REASONS: [(EndReason, &str); 8] = [
     (EndReason::Logout, "logout"),
+    (EndReason::Revoked, "revoked"),
+    (EndReason::Admin, "admin"),
     (EndReason::PasswordChanged, "password_changed"),
     (EndReason::UserDisabled, "user_disabled"),
     (EndReason::Reuse, "reuse"),
@@ -97,6 +105,16 @@ impl FromStr for EndReason {
 }
 
 impl Session {
+    /// When and why it ended, also when it ended by itself and nobody has recorded that yet.
+    #[must_use]
+    pub fn end_by(&self, now: Timestamp) -> Option<End> {
+        let reason = || {
+            if self.refresh_expires_at < self.expires_at { EndReason::Idle } else { EndReason::AbsoluteEnd }
+        };
+        self.end
+            .or_else(|| (now >= self.refresh_expires_at).then(|| End { at: self.refresh_expires_at, reason: reason() }))
+    }
+
     /// The generation of the live refresh token.
     #[must_use]
     pub fn live_generation(&self) -> i64 {

@@ -17,6 +17,8 @@ pub struct User {
     pub username: Username,
     /// Where to write to.
     pub email: Option<Email>,
+    /// What people call the user.
+    pub name: Option<DisplayName>,
     /// What the user may do, in the words of the services that ask.
     pub roles: Roles,
     /// Since when the account is disabled.
@@ -61,6 +63,11 @@ fn is_invisible(c: char) -> bool {
         | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Characters that make what follows run the other way; scripts that run that way do without.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// An e-mail address, as written; only its outline is checked, delivery proves the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
@@ -80,37 +87,69 @@ impl FromStr for Email {
     }
 }
 
-/// The roles of a user, sorted and each once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Roles(Vec<String>);
+/// A name as people write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisplayName(String);
 
-const MOST_ROLES: usize = 64;
+const MOST_DISPLAY_NAME_CHARS: usize = 100;
+
+impl FromStr for DisplayName {
+    type Err = BadText;
+
+    fn from_str(text: &str) -> Result<Self, BadText> {
+        let text = text.trim();
+        let count = text.chars().count();
+        if count == 0 || count > MOST_DISPLAY_NAME_CHARS || text.chars().any(|c| c.is_control() || turns_text(c)) {
+            return Err(BadText("must have 1 to 100 characters and no control characters"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for DisplayName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Names of roles or of scopes, sorted and each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names(Vec<String>);
+
+/// What a user may do.
+pub type Roles = Names;
+
+/// What a token may be used for
+/// ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3), whose characters ours are among).
+pub type Scopes = Names;
+
+const MOST_NAMES: usize = 64;
 
 /// The role that may administer this service.
 pub const ADMIN_ROLE: &str = "admin";
 
-impl Roles {
-    /// Roles from their names.
+impl Names {
+    /// From the names.
     ///
     /// # Errors
     /// [`BadText`] when a name has other characters than the storage and the claim can carry.
     pub fn new(names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, BadText> {
-        let mut roles = Vec::new();
+        let mut all = Vec::new();
         for name in names {
             let name = name.as_ref();
             let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b));
             if name.is_empty() || name.len() > 64 || !plain {
                 return Err(BadText("must be names of 1 to 64 letters, digits or any of _ - . : /"));
             }
-            roles.push(name.to_owned());
+            all.push(name.to_owned());
         }
-        roles.sort_unstable();
-        roles.dedup();
+        all.sort_unstable();
+        all.dedup();
         // All of them travel in every access token.
-        if roles.len() > MOST_ROLES {
+        if all.len() > MOST_NAMES {
             return Err(BadText("must be at most 64"));
         }
-        Ok(Self(roles))
+        Ok(Self(all))
     }
 
     /// The names.
@@ -118,16 +157,28 @@ impl Roles {
     pub fn names(&self) -> &[String] {
         &self.0
     }
+
+    /// Whether `name` is one of them.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|one| one == name)
+    }
+
+    /// Those that are in both.
+    #[must_use]
+    pub fn shared_with(&self, other: &Self) -> Self {
+        Self(self.0.iter().filter(|name| other.contains(name)).cloned().collect())
+    }
 }
 
 /// The stored form: names separated by single spaces.
-impl fmt::Display for Roles {
+impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join(" "))
     }
 }
 
-impl FromStr for Roles {
+impl FromStr for Names {
     type Err = BadText;
 
     fn from_str(text: &str) -> Result<Self, BadText> {

@@ -115,6 +115,12 @@ impl Hasher {
         taken.map(|_| Place(Arc::clone(&self.places))).map_err(|_none_free| HashError::Busy)
     }
 
+    /// How many hashes are in work or waiting.
+    #[must_use]
+    pub fn count_under_way(&self) -> usize {
+        PLACES.saturating_sub(self.places.load(Ordering::SeqCst))
+    }
+
     /// How many hashes have been asked for since the start.
     #[must_use]
     pub fn hashed(&self) -> u64 {

@@ -4,14 +4,12 @@
 use super::users::{self, NewUser};
 use crate::app::App;
 use crate::error::Error;
+use crate::model::audit::Origin;
 use crate::model::user::ADMIN_ROLE;
-use crate::secret::Secret;
+use crate::secret::{Secret, readable};
 
 /// The username of the first account.
 pub const FIRST_ADMIN: &str = "admin";
-
-/// 32 characters that are not mistaken for one another.
-const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// 26 characters of five bits each: 130 bits.
 const PASSWORD_CHARS: usize = 26;
@@ -24,11 +22,10 @@ pub fn first_admin(app: &App) -> Result<Option<Secret<String>>, Error> {
     if !app.store.read(|tx| tx.has_no_users())? {
         return Ok(None);
     }
-    let random = app.entropy.bytes::<PASSWORD_CHARS>()?;
-    let characters = random.iter().filter_map(|byte| ALPHABET.get(usize::from(byte % 32)));
-    let password = Secret::new(characters.map(|byte| char::from(*byte)).collect::<String>());
+    let password = Secret::new(readable(&app.entropy.bytes::<PASSWORD_CHARS>()?));
     let roles = [ADMIN_ROLE.to_owned()];
-    match users::create(app, &NewUser { username: FIRST_ADMIN, email: None, roles: &roles, password: &password }) {
+    let new = NewUser { username: FIRST_ADMIN, email: None, name: None, roles: &roles, password: &password };
+    match users::create(app, &new, &Origin::default()) {
         Ok(_) => Ok(Some(password)),
         // Another instance was faster; its console shows the password.
         Err(Error::UsernameTaken) => Ok(None),

@@ -18,6 +18,9 @@ const ROUND: Duration = Duration::from_secs(1);
 /// From the end of one walk through the sessions to the start of the next. A walk takes one batch each round.
 const BETWEEN_WALKS: Duration = Duration::from_secs(60);
 
+/// How often the uses of API tokens are recorded.
+const BETWEEN_RECORDS: Duration = Duration::from_secs(10);
+
 /// How often it is looked whether a key is to be made.
 const BETWEEN_KEYS: Duration = Duration::from_secs(60);
 
@@ -39,12 +42,15 @@ impl Caretaker {
             move || work(&issuer)
         };
         let [follow_keys, make_next, remove_retired] = [keys::follow, keys::make_next, keys::remove_retired].map(task);
+        let users = Arc::clone(&issuer);
+        let record_uses = move || users.api_tokens.record_uses();
         let mut walk = Walk { issuer, ended_at: Instant::now(), next_session: None };
         Self(vec![
             every(ROUND, "follow the denylist", follow),
             every(ROUND, "follow the keys", follow_keys),
             every(BETWEEN_KEYS, "make the next key", make_next),
             every(BETWEEN_REMOVALS, "remove retired keys", remove_retired),
+            every(BETWEEN_RECORDS, "record the use of API tokens", record_uses),
             every(ROUND, "purge", move || walk.forget()),
         ])
     }
@@ -94,14 +100,16 @@ struct Walk {
 impl Walk {
     /// One batch of each table at the most.
     fn forget(&mut self) -> Result<(), Error> {
-        let denials = purge::denials(&self.issuer.app)?;
-        let mut sessions = 0;
+        let app = &self.issuer.app;
+        let denials = purge::denials(app)?;
+        let (mut sessions, mut api_tokens, mut events) = (0, 0, 0);
         if self.next_session.is_some() || self.ended_at.elapsed() >= BETWEEN_WALKS {
-            (sessions, self.next_session) = purge::sessions(&self.issuer.app, self.next_session)?;
+            (sessions, self.next_session) = purge::sessions(app, self.next_session)?;
+            (api_tokens, events) = (purge::api_tokens(app)?, purge::events(app)?);
             self.ended_at = Instant::now();
         }
-        if denials + sessions > 0 {
-            log::debug!(denials, sessions; "purged");
+        if denials + sessions + api_tokens + events > 0 {
+            log::debug!(denials, sessions, api_tokens, events; "purged");
         }
         Ok(())
     }

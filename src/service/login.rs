@@ -1,15 +1,17 @@
 //! Logging in with a password: a new session and its first pair.
 
-use super::login_limit::Attempt;
+use super::audit;
 use super::pair::{Pair, Purpose, mint};
+use super::proof::{Proven, prove};
+use super::rotator::Live;
 use crate::app::Issuer;
 use crate::error::Error;
-use crate::model::id::SessionId;
+use crate::model::audit::{Event, EventName, Origin};
+use crate::model::id::{SessionId, UserId};
 use crate::model::session::Device;
 use crate::model::user::Username;
-use crate::password::{HashError, Password};
+use crate::password::Password;
 use crate::secret::Secret;
-use crate::store::Credentials;
 
 /// Logs in; the access token is for `audience`, or the first.
 ///
@@ -30,47 +32,52 @@ pub fn login(
     let app = &issuer.app;
     let purpose = Purpose::find(app, audience)?;
     let password = Password::new(password)?;
+    let outcome = open(issuer, username, &password, device);
+    app.metrics.login(match &outcome {
+        Ok(_) => "succeeded",
+        Err(Error::BadCredentials) => "bad_credentials",
+        Err(Error::AccountDisabled) => "account_disabled",
+        Err(Error::TooManyFailures { .. }) => "too_many_failures",
+        Err(Error::Overloaded { .. }) => "overloaded",
+        Err(_) => "failed",
+    });
+    let (session, user) = outcome?;
+    mint(issuer, &session, user, purpose, app.clock.now())
+}
+
+/// Opens a session for who knows the password.
+fn open(issuer: &Issuer, username: &str, password: &Password, device: &Device) -> Result<Live, Error> {
+    let app = &issuer.app;
+    let origin = Origin { ip: device.ip.clone(), ..Origin::default() };
+    let failed = |user: Option<UserId>, why: &str| {
+        let event = Event { user, ..origin.event(app.clock.now(), EventName::LoginFailed) }.with(why);
+        audit::record(app, &event);
+    };
     // A text that no username can be is the name of nobody.
     let username = username.parse::<Username>().ok();
     let known = match &username {
         Some(username) => app.store.read(|tx| tx.find_credentials(username))?,
         None => None,
     };
-    let attempt = Attempt::new(username.as_ref(), device.ip.as_deref());
-    let addresses = || match &known {
-        Some(known) => app.store.read(|tx| tx.list_session_addresses(known.user.id)),
-        None => Ok(Vec::new()),
-    };
-    if let Some(retry_after) = issuer.login_limit.wait(&attempt, app.clock.now(), addresses)? {
-        log::warn!(ip = device.ip.as_deref().unwrap_or_default(); "login refused: too many failures");
-        return Err(Error::TooManyFailures { retry_after });
-    }
-    let stored = known.as_ref().map(|known| known.password_hash.as_str());
-    let verified = match (app.hasher.verify(&password, stored), &known) {
-        (Err(HashError::Unusable(reason)), Some(known)) => {
-            // Nothing was hashed yet, and nobody is to learn by that who has an account.
-            log::error!(user:% = known.user.id, reason; "the stored password hash cannot be used: set a new password");
-            app.hasher.verify(&password, None)?
-        }
-        (verified, _) => verified?,
-    };
-    let Some(Credentials { user, password_hash }) = known.filter(|_| verified.matches) else {
-        issuer.login_limit.failed(attempt, app.clock.now());
-        log::warn!(ip = device.ip.as_deref().unwrap_or_default(); "login refused: bad credentials");
+    let claimed = known.as_ref().map(|known| known.user.id);
+    let proven = prove(issuer, username.as_ref(), known, password, device.ip.as_deref())?;
+    let Some(Proven { user, password_hash, renewed }) = proven else {
+        failed(claimed, "bad credentials");
         return Err(Error::BadCredentials);
     };
     if user.disabled_at.is_some() {
-        log::warn!(user:% = user.id, ip = device.ip.as_deref().unwrap_or_default(); "login refused: account disabled");
+        failed(claimed, "account disabled");
         return Err(Error::AccountDisabled);
     }
-    let renewed = if verified.outdated { app.hasher.hash(&password)? } else { password_hash.clone() };
-
     let now = app.clock.now();
     let session = app.config.lifetimes.opened(SessionId::generate(now, &*app.entropy)?, user.id, now);
+    let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
+    let event = event.event(now, EventName::Login).about(user.id);
     let recorded = app.store.write(|tx| {
         let recorded = tx.record_login(user.id, &password_hash, &renewed, now)?;
         if recorded {
             tx.insert_session(&session, device)?;
+            tx.insert_event(&event)?;
         }
         Ok(recorded)
     })?;
@@ -78,6 +85,6 @@ pub fn login(
         // Another password, or a disabled account, since the check above: what was true then is not any more.
         return Err(Error::BadCredentials);
     }
-    log::info!(user:% = user.id, session:% = session.id; "login");
-    mint(issuer, &session, user, purpose, now)
+    audit::tell(&app.metrics, &event);
+    Ok((session, user))
 }

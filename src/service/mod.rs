@@ -1,6 +1,8 @@
 //! What the service does, one file for each use case. Functions here block: they wait for the database and for password
 //! hashes, and are called from threads that may; refreshing alone does not.
 
+pub mod api_tokens;
+pub mod audit;
 pub mod bootstrap;
 pub mod caretaker;
 pub mod denylist;
@@ -8,11 +10,14 @@ pub mod feed;
 pub mod keys;
 pub mod login;
 pub mod login_limit;
+pub mod me;
 pub mod pair;
+mod proof;
 pub mod purge;
 pub mod refresh;
 pub mod revoke;
 pub mod rotator;
+pub mod sessions;
 pub mod users;
 pub mod verify;
 

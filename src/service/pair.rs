@@ -3,14 +3,10 @@
 use crate::app::{App, Issuer};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::jwt::{AccessClaims, Audience, RefreshClaims, SigningAlg, TokenError};
+use crate::jwt::{AccessClaims, Audience, FIRST_PARTY, RefreshClaims, SigningAlg, TokenError};
 use crate::model::id::{Jti, SessionId};
 use crate::model::session::Session;
 use crate::model::user::User;
-
-/// The `client_id` of every session, as long as this service knows no other clients than its own users' apps
-/// ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) requires the claim).
-const FIRST_PARTY: &str = "first-party";
 
 /// How the user proved who they are ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
 const PASSWORD: &str = "pwd";
@@ -38,8 +34,8 @@ pub struct Pair {
 /// Who an access token is for, and how it is signed.
 #[derive(Clone, Copy)]
 pub struct Purpose<'a> {
-    audience: &'a str,
-    alg: SigningAlg,
+    pub(super) audience: &'a str,
+    pub(super) alg: SigningAlg,
 }
 
 impl<'a> Purpose<'a> {
@@ -86,10 +82,10 @@ pub fn mint(
         jti: Jti::from_bytes(jti),
         client_id: FIRST_PARTY.to_owned(),
         sid: session.id,
-        auth_time: session.created_at,
+        auth_time: session.authenticated_at,
         amr: vec![PASSWORD.to_owned()],
         roles: user.roles.names().to_vec(),
-        scope: None,
+        scope: config.scope(),
         nbf: None,
     };
     let access_token = ring.sign_access(&claims, purpose.alg, now)?;

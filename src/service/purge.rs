@@ -18,6 +18,10 @@ pub struct Purged {
     pub denials: usize,
     /// Sessions.
     pub sessions: usize,
+    /// API tokens.
+    pub api_tokens: usize,
+    /// Events of the audit log.
+    pub events: usize,
 }
 
 /// Deletes one batch of denials that are over; answers how many.
@@ -27,6 +31,24 @@ pub struct Purged {
 pub fn denials(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
     app.store.write(|tx| tx.purge_denials(BATCH, now))
+}
+
+/// Deletes one batch of API tokens that were revoked or expired longer ago than ended sessions are kept; answers how many.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub fn api_tokens(app: &App) -> Result<usize, Error> {
+    let before = app.clock.now() - app.config.lifetimes.retention;
+    app.store.write(|tx| tx.purge_api_tokens(BATCH, before))
+}
+
+/// Deletes one batch of events that are older than the retention; answers how many.
+///
+/// # Errors
+/// [`Error::Unavailable`].
+pub fn events(app: &App) -> Result<usize, Error> {
+    let before = app.clock.now() - app.config.audit_retention;
+    app.store.write(|tx| tx.purge_events(BATCH, before))
 }
 
 /// Looks at one batch of sessions: records the end of those that lapsed, deletes those that ended longer ago than the
@@ -44,14 +66,12 @@ pub fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Option<Se
 /// # Errors
 /// [`Error::Unavailable`]; what was deleted until then stays deleted.
 pub fn all(app: &App) -> Result<Purged, Error> {
-    let mut purged = Purged::default();
-    loop {
-        let deleted = denials(app)?;
-        purged.denials = purged.denials.saturating_add(deleted);
-        if deleted == 0 {
-            break;
-        }
-    }
+    let mut purged = Purged {
+        denials: until_none_is_left(|| denials(app))?,
+        api_tokens: until_none_is_left(|| api_tokens(app))?,
+        events: until_none_is_left(|| events(app))?,
+        sessions: 0,
+    };
     let mut after = None;
     loop {
         let (deleted, next) = sessions(app, after)?;
@@ -60,5 +80,15 @@ pub fn all(app: &App) -> Result<Purged, Error> {
             return Ok(purged);
         }
         after = next;
+    }
+}
+
+fn until_none_is_left(batch: impl Fn() -> Result<usize, Error>) -> Result<usize, Error> {
+    let mut deleted = 0_usize;
+    loop {
+        match batch()? {
+            0 => return Ok(deleted),
+            more => deleted = deleted.saturating_add(more),
+        }
     }
 }

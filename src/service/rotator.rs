@@ -9,10 +9,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::audit;
 use super::denylist::Denylist;
+use crate::app::App;
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::error::Error;
 use crate::jwt::RefreshClaims;
+use crate::metrics::Metrics;
+use crate::model::audit::{Event, EventName, Origin};
 use crate::model::denial::Denial;
 use crate::model::id::SessionId;
 use crate::model::lifetimes::Lifetimes;
@@ -49,12 +53,11 @@ pub struct Rotator {
 impl Rotator {
     /// Starts as many threads as the store can use.
     #[must_use]
-    pub fn start(store: &Arc<Store>, denylist: &Arc<Denylist>, clock: &Arc<dyn Clock>, lifetimes: Lifetimes) -> Self {
+    pub fn start(app: &App, denylist: &Arc<Denylist>) -> Self {
         let waiting = Arc::new(Waiting::default());
         let start = |_| {
             let waiting = Arc::clone(&waiting);
-            let (store, denylist, clock) = (Arc::clone(store), Arc::clone(denylist), Arc::clone(clock));
-            let mut batches = Batches { store, denylist, clock, lifetimes, out_of_reach: None };
+            let mut batches = Batches::new(app, denylist);
             std::thread::spawn(move || {
                 while let Some(batch) = waiting.take() {
                     // Whoever waits for a batch that panicked is told so by its reply's end.
@@ -62,19 +65,25 @@ impl Rotator {
                 }
             })
         };
-        let threads = (0..store.concurrent_batches()).map(start).collect();
+        let threads = (0..app.store.concurrent_batches()).map(start).collect();
         Self { waiting, threads }
     }
 
-    /// Judges a verified refresh token; what is answered is durable.
+    /// Judges a verified refresh token that came from `ip`; what is answered is durable.
     ///
     /// # Errors
     /// [`Error::RefreshTokenReused`], [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`],
     /// [`Error::Overloaded`] when too many are waiting, [`Error::Unavailable`].
-    pub async fn settle(&self, claims: RefreshClaims) -> Result<Live, Error> {
+    pub async fn settle(&self, claims: RefreshClaims, ip: Option<String>) -> Result<Live, Error> {
         let (reply, answer) = oneshot::channel();
-        self.waiting.add(Job { claims, queued_at: Instant::now(), reply })?;
+        self.waiting.add(Job { claims, ip, queued_at: Instant::now(), reply })?;
         answer.await.map_err(Error::internal)?
+    }
+
+    /// How many wait for the next batch.
+    #[must_use]
+    pub fn count_waiting(&self) -> usize {
+        self.waiting.lock().jobs.len()
     }
 }
 
@@ -90,11 +99,19 @@ impl Drop for Rotator {
 
 struct Job {
     claims: RefreshClaims,
+    ip: Option<String>,
     queued_at: Instant,
     reply: oneshot::Sender<Result<Live, Error>>,
 }
 
 impl Job {
+    /// What this token has brought about. Whether its owner presented it or a thief is not known: there is no actor.
+    fn event(&self, name: EventName, now: Timestamp) -> Event {
+        let RefreshClaims { sid, sub, generation, .. } = &self.claims;
+        let origin = Origin { ip: self.ip.clone(), ..Origin::default() };
+        origin.event(now, name).about(*sub).of_session(*sid).with(format_args!("generation {generation}"))
+    }
+
     /// The one who asked may have gone: what happened has happened all the same.
     fn answer(self, answer: Result<Live, Error>) {
         let _gone = self.reply.send(answer);
@@ -147,6 +164,7 @@ struct Batches {
     store: Arc<Store>,
     denylist: Arc<Denylist>,
     clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
     lifetimes: Lifetimes,
     /// Why the last batch could not be written, if the database was out of reach.
     out_of_reach: Option<Arc<Error>>,
@@ -154,12 +172,23 @@ struct Batches {
 
 /// What a refresh is answered. Only once the row is written as it was judged.
 enum Outcome {
-    Live { live: Box<Live>, healed: bool },
-    Reused(Denial),
+    Live { live: Box<Live>, verdict: Verdict, event: Option<Event> },
+    Reused(Denial, Event),
     Failed(Error),
 }
 
 impl Batches {
+    fn new(app: &App, denylist: &Arc<Denylist>) -> Self {
+        Self {
+            store: Arc::clone(&app.store),
+            denylist: Arc::clone(denylist),
+            clock: Arc::clone(&app.clock),
+            metrics: Arc::clone(&app.metrics),
+            lifetimes: app.config.lifetimes,
+            out_of_reach: None,
+        }
+    }
+
     fn answer(&mut self, batch: Vec<Job>) {
         let (mut batch, late): (Vec<Job>, Vec<Job>) =
             batch.into_iter().partition(|job| job.queued_at.elapsed() <= DEADLINE);
@@ -184,17 +213,17 @@ impl Batches {
         let ids: Vec<SessionId> = batch.iter().map(|job| job.claims.sid).collect();
         let (mut outcomes, mut to_write) = (Vec::new(), HashSet::new());
         let written = self.store.compare_and_set(&ids, |found| {
-            let row = |live: Live| Row { from: live.0.denied_through, live, changed: false };
+            let row = |live: Live| Row { from: live.0.denied_through, live, changed: false, event: None };
             let mut rows: HashMap<SessionId, Result<Row, Arc<Error>>> =
                 found.into_iter().map(|(id, found)| (id, found.map(row).map_err(Arc::new))).collect();
             let outcome = |job: &Job| match rows.get_mut(&job.claims.sid) {
                 None => Outcome::Failed(Refusal::UnknownSession.into()),
                 Some(Err(damaged)) => Outcome::Failed(Error::of_batch(damaged)),
-                Some(Ok(row)) => self.judge(row, job.claims.generation, now),
+                Some(Ok(row)) => self.judge(row, job, now),
             };
             outcomes = batch.iter().map(outcome).collect();
             let changed = rows.into_values().flatten().filter(|row| row.changed);
-            let moved: Vec<Moved> = changed.map(|row| self.moved(&row.live.0, row.from)).collect();
+            let moved: Vec<Moved> = changed.map(|row| self.moved(row)).collect();
             to_write = moved.iter().map(|moved| moved.session.id).collect();
             moved
         });
@@ -207,7 +236,7 @@ impl Batches {
                     if to_write.contains(sid) && !written.contains(sid) {
                         moved_on.push(job);
                     } else {
-                        let answer = self.conclude(&job.claims, outcome);
+                        let answer = self.conclude(outcome);
                         job.answer(answer);
                     }
                 }
@@ -225,7 +254,8 @@ impl Batches {
     }
 
     /// Judges one against its row as the ones before it in the batch have left it.
-    fn judge(&self, row: &mut Row, presented: i64, now: Timestamp) -> Outcome {
+    fn judge(&self, row: &mut Row, job: &Job, now: Timestamp) -> Outcome {
+        let presented = job.claims.generation;
         let (session, user) = &mut row.live;
         let verdict = judge(presented, Some(session), user.disabled_at.is_none(), self.lifetimes.windows, now);
         match verdict {
@@ -233,7 +263,9 @@ impl Batches {
             Verdict::Reused => {
                 let end = End { at: now, reason: EndReason::Reuse };
                 (session.end, row.changed) = (Some(end), true);
-                return Outcome::Reused(self.denial(session, end));
+                let event = job.event(EventName::RefreshTokenReused, now);
+                row.event = Some(event.clone());
+                return Outcome::Reused(self.denial(session, end), event);
             }
             Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => {}
         }
@@ -241,32 +273,44 @@ impl Batches {
             *session = self.lifetimes.rotated(*session, mark, now);
             row.changed = true;
         }
-        Outcome::Live { live: Box::new(row.live.clone()), healed: verdict == Verdict::Heal }
+        let healed = (verdict == Verdict::Heal).then(|| job.event(EventName::SessionHealed, now));
+        row.event = row.event.take().or_else(|| healed.clone());
+        Outcome::Live { live: Box::new(row.live.clone()), verdict, event: healed }
     }
 
-    fn moved(&self, session: &Session, from: i64) -> Moved {
-        Moved { session: *session, from, denial: session.end.map(|end| self.denial(session, end)) }
+    fn moved(&self, row: Row) -> Moved {
+        let session = row.live.0;
+        Moved { session, from: row.from, denial: session.end.map(|end| self.denial(&session, end)), event: row.event }
     }
 
     fn denial(&self, session: &Session, end: End) -> Denial {
         Denial::of_session(session.id, end.at, session.access_expires_by, self.lifetimes.access)
     }
 
-    fn conclude(&self, claims: &RefreshClaims, outcome: Outcome) -> Result<Live, Error> {
-        let RefreshClaims { sid, sub, generation, .. } = claims;
+    fn conclude(&self, outcome: Outcome) -> Result<Live, Error> {
         match outcome {
-            Outcome::Live { live, healed } => {
-                if healed {
-                    log::warn!(session:% = sid, user:% = sub, generation; "security: the database had lost rotations");
+            Outcome::Live { live, verdict, event } => {
+                self.metrics.refresh(match verdict {
+                    Verdict::Rotate => "rotated",
+                    Verdict::Repeat => "repeated",
+                    Verdict::Retry => "retried",
+                    _ => "healed",
+                });
+                if let Some(event) = event {
+                    audit::tell(&self.metrics, &event);
                 }
                 Ok(*live)
             }
-            Outcome::Reused(denial) => {
+            Outcome::Reused(denial, event) => {
+                self.metrics.refresh("reused");
                 self.denylist.add([denial]);
-                log::warn!(session:% = sid, user:% = sub, generation; "security: refresh token reused, session ended");
+                audit::tell(&self.metrics, &event);
                 Err(Error::RefreshTokenReused)
             }
-            Outcome::Failed(error) => Err(error),
+            Outcome::Failed(error) => {
+                self.metrics.refresh("refused");
+                Err(error)
+            }
         }
     }
 }
@@ -277,6 +321,8 @@ struct Row {
     /// Where its mark was in the database.
     from: i64,
     changed: bool,
+    /// What is to be recorded of it.
+    event: Option<Event>,
 }
 
 impl From<Refusal> for Error {

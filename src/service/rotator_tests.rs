@@ -35,7 +35,8 @@ impl House {
         let app = App::build(config, Arc::new(ManualClock::new(NOW)), Arc::new(SeededEntropy::new(1))).unwrap();
         let password = Secret::new("correct horse battery staple".to_owned());
         let user = |username| {
-            users::create(&app, &NewUser { username, email: None, roles: &[], password: &password }).unwrap()
+            let new = NewUser { username, email: None, name: None, roles: &[], password: &password };
+            users::create(&app, &new, &Origin::default()).unwrap()
         };
         let users = [user("ada"), user("bob")];
         Self { _dir: dir, issuer: Issuer::build(app).unwrap().0, users }
@@ -50,9 +51,7 @@ impl House {
     }
 
     fn batches(&self) -> Batches {
-        let Issuer { app, denylist, .. } = &self.issuer;
-        let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
-        Batches { store, denylist: Arc::clone(denylist), clock, lifetimes: app.config.lifetimes, out_of_reach: None }
+        Batches::new(&self.issuer.app, &self.issuer.denylist)
     }
 
     /// Answers sessions' tokens, by generation, in one batch.
@@ -86,7 +85,7 @@ fn job(session: &Session, generation: i64) -> (Job, Answer) {
         client_id: String::new(),
     };
     let (reply, answer) = oneshot::channel();
-    (Job { claims, queued_at: Instant::now(), reply }, answer)
+    (Job { claims, ip: None, queued_at: Instant::now(), reply }, answer)
 }
 
 #[test]
@@ -188,8 +187,7 @@ fn after_the_database_was_out_of_reach_who_has_waited_too_long_is_told_that() {
 #[test]
 fn a_rotator_answers_what_still_waits_before_it_ends() {
     let house = House::new(&[]);
-    let Issuer { app, denylist, .. } = &house.issuer;
-    let rotator = Rotator::start(&app.store, denylist, &app.clock, app.config.lifetimes);
+    let rotator = Rotator::start(&house.issuer.app, &house.issuer.denylist);
     let (waiting, mut answer) = job(&house.open(&house.users[0]), 1);
     rotator.waiting.add(waiting).unwrap();
     drop(rotator);
@@ -208,10 +206,9 @@ impl Clock for BreaksOnce {
 
 #[test]
 fn a_batch_that_panics_fails_its_members_and_the_next_one_is_answered() {
-    let house = House::new(&[]);
-    let Issuer { app, denylist, .. } = &house.issuer;
-    let clock: Arc<dyn Clock> = Arc::new(BreaksOnce(false.into()));
-    let rotator = Rotator::start(&app.store, denylist, &clock, app.config.lifetimes);
+    let mut house = House::new(&[]);
+    house.issuer.app.clock = Arc::new(BreaksOnce(false.into()));
+    let rotator = Rotator::start(&house.issuer.app, &house.issuer.denylist);
     let ada = house.open(&house.users[0]);
     let [(first, failed), (second, answered)] = [job(&ada, 1), job(&ada, 1)];
     rotator.waiting.add(first).unwrap();

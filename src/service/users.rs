@@ -1,13 +1,17 @@
-//! Accounts: creating, finding and changing them.
+//! Accounts: creating, finding and changing them, by whoever administers them.
 
+use super::{api_tokens, audit};
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::model::audit::{EventName, Origin};
 use crate::model::denial::Denial;
 use crate::model::id::UserId;
 use crate::model::session::{End, EndReason};
-use crate::model::user::{BadText, Email, Roles, User, Username};
+use crate::model::user::{ADMIN_ROLE, BadText, DisplayName, Email, Roles, User, Username};
 use crate::password::{Password, check};
 use crate::secret::Secret;
+use crate::store::WriteTx;
 
 /// What a new account is made of, as it was typed.
 pub struct NewUser<'a> {
@@ -15,6 +19,8 @@ pub struct NewUser<'a> {
     pub username: &'a str,
     /// Where to write to.
     pub email: Option<&'a str>,
+    /// What people call the user.
+    pub name: Option<&'a str>,
     /// What the user may do.
     pub roles: &'a [String],
     /// The password.
@@ -25,22 +31,29 @@ pub struct NewUser<'a> {
 ///
 /// # Errors
 /// [`Error::Invalid`] with every field that is not valid, [`Error::UsernameTaken`], [`Error::Unavailable`].
-pub fn create(app: &App, new: &NewUser<'_>) -> Result<User, Error> {
+pub fn create(app: &App, new: &NewUser<'_>, origin: &Origin) -> Result<User, Error> {
     let mut problems = Vec::new();
     let username = collect(&mut problems, new.username.parse::<Username>().map_err(invalid("username")));
     let email = collect(&mut problems, new.email.map(str::parse::<Email>).transpose().map_err(invalid("email")));
+    let name = collect(&mut problems, new.name.map(str::parse::<DisplayName>).transpose().map_err(invalid("name")));
     let roles = collect(&mut problems, Roles::new(new.roles).map_err(invalid("roles")));
     let known = [new.username, new.email.unwrap_or_default()];
     let password = collect(&mut problems, checked_password(new.password, &known));
-    let (Some(username), Some(email), Some(roles), Some(password)) = (username, email, roles, password) else {
+    let (Some(username), Some(email), Some(name), Some(roles), Some(password)) =
+        (username, email, name, roles, password)
+    else {
         return Err(Error::Invalid(problems));
     };
     let now = app.clock.now();
     let id = UserId::generate(now, &*app.entropy)?;
-    let user = User { id, username, email, roles, disabled_at: None, created_at: now };
+    let user = User { id, username, email, name, roles, disabled_at: None, created_at: now };
     let hash = app.hasher.hash(&password)?;
-    app.store.write(|tx| tx.insert_user(&user, &hash))?;
-    log::info!(user:% = user.id; "user created");
+    let event = origin.event(now, EventName::UserCreated).about(id);
+    app.store.write(|tx| {
+        tx.insert_user(&user, &hash)?;
+        tx.insert_event(&event)
+    })?;
+    audit::tell(&app.metrics, &event);
     Ok(user)
 }
 
@@ -54,57 +67,171 @@ pub fn find_by_name(app: &App, username: &str) -> Result<User, Error> {
     found.map(|found| found.user).ok_or(Error::UserUnknown)
 }
 
-/// Disables an account and ends all its sessions; answers their denials.
+/// The user with this id.
 ///
 /// # Errors
 /// [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn disable(app: &App, id: UserId) -> Result<Vec<Denial>, Error> {
-    let now = app.clock.now();
-    let end = End { at: now, reason: EndReason::UserDisabled };
-    let denials = app.store.write(|tx| {
-        tx.set_disabled(id, Some(now))?;
-        tx.end_sessions_of(id, end, app.config.lifetimes.access)
-    })?;
-    log::info!(user:% = id, sessions_ended = denials.len(); "user disabled");
-    Ok(denials)
+pub fn find(app: &App, id: UserId) -> Result<User, Error> {
+    app.store.read(|tx| tx.find_user(id))?.ok_or(Error::UserUnknown)
 }
 
-/// Enables an account again; its sessions stay ended.
+/// Disables an account, ends all its sessions, and denies what its API tokens were exchanged for; answers the denials.
+///
+/// # Errors
+/// [`Error::LastAdmin`], [`Error::UserUnknown`], [`Error::Unavailable`].
+pub fn disable(app: &App, id: UserId, origin: &Origin) -> Result<Ended, Error> {
+    let now = app.clock.now();
+    let event = origin.event(now, EventName::UserDisabled).about(id);
+    let ended = app.store.write(|tx| {
+        keep_an_admin(tx, id)?;
+        tx.set_disabled(id, Some(now))?;
+        tx.insert_event(&event)?;
+        end_everything(app, tx, id, now)
+    })?;
+    audit::tell(&app.metrics, &event);
+    Ok(ended)
+}
+
+/// Enables an account again; its sessions stay ended, its API tokens are accepted again.
 ///
 /// # Errors
 /// [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn enable(app: &App, id: UserId) -> Result<(), Error> {
-    app.store.write(|tx| tx.set_disabled(id, None))?;
-    log::info!(user:% = id; "user enabled");
+pub fn enable(app: &App, id: UserId, origin: &Origin) -> Result<(), Error> {
+    let event = origin.event(app.clock.now(), EventName::UserEnabled).about(id);
+    app.store.write(|tx| {
+        tx.set_disabled(id, None)?;
+        tx.insert_event(&event)
+    })?;
+    audit::tell(&app.metrics, &event);
     Ok(())
 }
 
-/// Sets another password and ends all sessions; answers their denials.
+/// Deletes an account with all its sessions and API tokens; answers the denials. What the audit log says of it stays.
+///
+/// # Errors
+/// [`Error::LastAdmin`], [`Error::UserUnknown`], [`Error::Unavailable`].
+pub fn delete(app: &App, id: UserId, origin: &Origin) -> Result<Ended, Error> {
+    let now = app.clock.now();
+    let event = origin.event(now, EventName::UserDeleted).about(id);
+    let ended = app.store.write(|tx| {
+        keep_an_admin(tx, id)?;
+        let ended = end_everything(app, tx, id, now)?;
+        tx.delete_user(id)?;
+        tx.insert_event(&event)?;
+        Ok(ended)
+    })?;
+    audit::tell(&app.metrics, &event);
+    Ok(ended)
+}
+
+/// Sets another password and ends all sessions; answers their denials. API tokens stay.
 ///
 /// # Errors
 /// [`Error::Invalid`] when it may not be a password, [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn set_password(app: &App, user: &User, password: &Secret<String>) -> Result<Vec<Denial>, Error> {
-    let email = user.email.as_ref().map(ToString::to_string).unwrap_or_default();
-    let password = checked_password(password, &[&user.username.to_string(), &email])?;
-    let hash = app.hasher.hash(&password)?;
+pub fn set_password(app: &App, user: &User, password: &Secret<String>, origin: &Origin) -> Result<Vec<Denial>, Error> {
+    let hash = app.hasher.hash(&new_password(user, password)?)?;
     let end = End { at: app.clock.now(), reason: EndReason::PasswordChanged };
+    let event = origin.event(end.at, EventName::PasswordReset).about(user.id);
     let denials = app.store.write(|tx| {
         tx.set_password_hash(user.id, &hash)?;
-        tx.end_sessions_of(user.id, end, app.config.lifetimes.access)
+        tx.insert_event(&event)?;
+        tx.end_sessions_of(user.id, None, end, app.config.lifetimes.access)
     })?;
-    log::info!(user:% = user.id, sessions_ended = denials.len(); "password set");
+    audit::tell(&app.metrics, &event);
     Ok(denials)
 }
 
 /// Sets other roles. Sessions go on; their tokens carry the new roles from the next refresh on.
 ///
 /// # Errors
-/// [`Error::Invalid`], [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn set_roles(app: &App, id: UserId, names: &[String]) -> Result<Roles, Error> {
+/// [`Error::Invalid`], [`Error::LastAdmin`], [`Error::UserUnknown`], [`Error::Unavailable`].
+pub fn set_roles(app: &App, id: UserId, names: &[String], origin: &Origin) -> Result<Roles, Error> {
     let roles = Roles::new(names).map_err(invalid("roles"))?;
-    app.store.write(|tx| tx.set_roles(id, &roles))?;
-    log::info!(user:% = id; "roles set");
+    let event = origin.event(app.clock.now(), EventName::RolesChanged).about(id);
+    let event = app.store.write(|tx| {
+        if !roles.contains(ADMIN_ROLE) {
+            keep_an_admin(tx, id)?;
+        }
+        let before = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?.roles;
+        tx.set_roles(id, &roles)?;
+        let event = event.with(format_args!("from [{before}] to [{roles}]"));
+        tx.insert_event(&event)?;
+        Ok(event)
+    })?;
+    audit::tell(&app.metrics, &event);
     Ok(roles)
+}
+
+/// What an account is to be called, as it was typed; what is not there stays as it is.
+#[derive(Debug, Default)]
+pub struct NewProfile {
+    /// The name to log in with.
+    pub username: Option<String>,
+    /// Where to write to; nowhere, if the inner one is missing.
+    pub email: Option<Option<String>>,
+    /// What people call the user.
+    pub name: Option<Option<String>>,
+}
+
+/// Changes username, e-mail address or name; answers the account as it is afterwards.
+///
+/// # Errors
+/// [`Error::Invalid`], [`Error::UsernameTaken`], [`Error::UserUnknown`], [`Error::Unavailable`].
+pub fn set_profile(app: &App, id: UserId, new: &NewProfile, origin: &Origin) -> Result<User, Error> {
+    let mut problems = Vec::new();
+    let username = new.username.as_deref().map(str::parse::<Username>).transpose().map_err(invalid("username"));
+    let email = new.email.as_ref().map(|email| email.as_deref().map(str::parse::<Email>).transpose()).transpose();
+    let name = new.name.as_ref().map(|name| name.as_deref().map(str::parse::<DisplayName>).transpose()).transpose();
+    let username = collect(&mut problems, username);
+    let email = collect(&mut problems, email.map_err(invalid("email")));
+    let name = collect(&mut problems, name.map_err(invalid("name")));
+    let (Some(username), Some(email), Some(name)) = (username, email, name) else {
+        return Err(Error::Invalid(problems));
+    };
+    let changed = [("username", username.is_some()), ("email", email.is_some()), ("name", name.is_some())];
+    let changed: Vec<&str> = changed.iter().filter(|(_, is_new)| *is_new).map(|(field, _)| *field).collect();
+    let event = origin.event(app.clock.now(), EventName::ProfileChanged).about(id).with(changed.join(" "));
+    let user = app.store.write(|tx| {
+        let user = tx.set_profile(id, username.as_ref(), email.as_ref(), name.as_ref())?;
+        tx.insert_event(&event)?;
+        Ok(user)
+    })?;
+    audit::tell(&app.metrics, &event);
+    Ok(user)
+}
+
+/// What became of an account's sessions and API tokens.
+pub struct Ended {
+    /// How many sessions ended.
+    pub sessions: usize,
+    /// What is denied by that.
+    pub denials: Vec<Denial>,
+}
+
+fn end_everything(app: &App, tx: &mut WriteTx<'_>, id: UserId, now: Timestamp) -> Result<Ended, Error> {
+    let end = End { at: now, reason: EndReason::UserDisabled };
+    let mut denials = tx.end_sessions_of(id, None, end, app.config.lifetimes.access)?;
+    let sessions = denials.len();
+    denials.extend(api_tokens::deny_all(app, tx, id, now)?);
+    Ok(Ended { sessions, denials })
+}
+
+/// Refuses to go on when this user is the last one who may administer the service. Nobody else can be taken that right from
+/// here to the end of the transaction.
+fn keep_an_admin(tx: &mut WriteTx<'_>, id: UserId) -> Result<(), Error> {
+    tx.lock_administration()?;
+    let user = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
+    let is_admin = user.disabled_at.is_none() && user.roles.contains(ADMIN_ROLE);
+    if is_admin && !tx.reading().has_another_active_user_with(ADMIN_ROLE, id)? {
+        return Err(Error::LastAdmin);
+    }
+    Ok(())
+}
+
+/// A password that this user may have.
+pub(super) fn new_password(user: &User, typed: &Secret<String>) -> Result<Password, Error> {
+    let email = user.email.as_ref().map(ToString::to_string).unwrap_or_default();
+    checked_password(typed, &[&user.username.to_string(), &email])
 }
 
 fn checked_password(typed: &Secret<String>, known: &[&str]) -> Result<Password, Error> {
@@ -113,7 +240,7 @@ fn checked_password(typed: &Secret<String>, known: &[&str]) -> Result<Password, 
     Ok(password)
 }
 
-fn invalid(field: &'static str) -> impl Fn(BadText) -> Error {
+pub(super) fn invalid(field: &'static str) -> impl Fn(BadText) -> Error {
     move |problem| Error::invalid(field, "invalid", problem.to_string())
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, RefreshClaims, TokenError};
+use crate::model::api_token::ApiToken;
 use crate::model::rotation::{Verdict, judge};
+use crate::secret::KEY_PREFIX;
 
 /// A token of ours, by kind.
 pub enum Token {
@@ -13,6 +15,14 @@ pub enum Token {
     Access(Arc<AccessClaims>),
     /// For this service.
     Refresh(RefreshClaims),
+}
+
+/// A token of ours that is active, by kind.
+pub enum ActiveToken {
+    /// An access token or a refresh token.
+    Jwt(Token),
+    /// For scripts.
+    Api(ApiToken),
 }
 
 /// Reads a token of ours of either kind: signature, claims and time, but not whether it was revoked.
@@ -29,13 +39,20 @@ pub fn read(issuer: &Issuer, token: &str) -> Result<Token, TokenError> {
     }
 }
 
-/// Verifies a token of either kind. A refresh token is active if a refresh would be answered; nothing is changed, even
+/// Verifies a token of any kind. A refresh token is active if a refresh would be answered; nothing is changed, even
 /// when it would not.
 ///
 /// # Errors
-/// [`Error::TokenRefused`], [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`]; for
-/// a refresh token also [`Error::Unavailable`].
-pub fn any_token(issuer: &Issuer, token: &str) -> Result<Token, Error> {
+/// [`Error::TokenRefused`], [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`]; for an API
+/// token [`Error::Bearer`]; for both kinds that are kept in the database also [`Error::Unavailable`].
+pub fn any_token(issuer: &Issuer, token: &str) -> Result<ActiveToken, Error> {
+    if token.starts_with(KEY_PREFIX) {
+        return issuer.api_tokens.find(token).map(|(token, _owner)| ActiveToken::Api(token));
+    }
+    jwt(issuer, token).map(ActiveToken::Jwt)
+}
+
+fn jwt(issuer: &Issuer, token: &str) -> Result<Token, Error> {
     match read(issuer, token).map_err(Error::TokenRefused)? {
         Token::Access(claims) if issuer.denylist.set().denies(claims.sid, claims.jti) => {
             Err(Error::TokenRefused(TokenError::Revoked))

@@ -4,6 +4,8 @@
 //! An `Err` out of [`Store::write`] always means that nothing was written. A refusal that must be recorded, such as
 //! a session that ends because a token was reused, leaves as an `Ok`.
 
+mod api_tokens;
+mod audit;
 mod connection;
 mod denylist;
 mod migrate;
@@ -24,7 +26,7 @@ use crate::error::Error;
 use connection::{DbConnection, Manager};
 
 pub use rotations::{Found, Moved};
-pub use users::Credentials;
+pub use users::{Credentials, UserSearch};
 
 /// How long a request waits for a connection of the pool before it is told that the database is not available.
 const POOL_TIMEOUT: Duration = Duration::from_secs(3);
@@ -100,6 +102,16 @@ impl Store {
     #[must_use]
     pub fn concurrent_batches(&self) -> u32 {
         self.writers.max_size().min(MOST_BATCHES)
+    }
+
+    /// How many connections are in use, and how many are open and free.
+    #[must_use]
+    pub fn count_connections(&self) -> (u32, u32) {
+        let writers = self.has_one_writer.then(|| self.writers.state());
+        let pools = [Some(self.readers.state()), writers, Some(self.follower.state())];
+        pools.iter().flatten().fold((0, 0), |(busy, idle), pool| {
+            (busy + pool.connections.saturating_sub(pool.idle_connections), idle + pool.idle_connections)
+        })
     }
 
     /// Reads on the connection that is kept for following the denylist.

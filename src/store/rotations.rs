@@ -18,6 +18,7 @@ use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
 use super::{ReadTx, Store, WriteTx};
 use crate::error::Error;
+use crate::model::audit::Event;
 use crate::model::denial::Denial;
 use crate::model::id::{Id, SessionId, UserId};
 use crate::model::session::Session;
@@ -34,6 +35,8 @@ pub struct Moved {
     pub from: i64,
     /// What has to be denied when it ends.
     pub denial: Option<Denial>,
+    /// What is to be recorded of it.
+    pub event: Option<Event>,
 }
 
 impl Store {
@@ -58,7 +61,7 @@ impl Store {
         let mut moved = judge(found);
         // Everybody locks rows in this order, so that no two wait for each other.
         moved.sort_unstable_by_key(|moved| *moved.session.id.as_bytes());
-        if moved.iter().any(|moved| moved.denial.is_some()) {
+        if moved.iter().any(|moved| moved.denial.is_some() || moved.event.is_some()) {
             drop(pooled);
             return self.write(|tx| tx.move_sessions(&moved));
         }
@@ -113,9 +116,12 @@ impl WriteTx<'_> {
                 ids.into_iter().map(|id| Id::from_bytes(id.0)).collect()
             }
         };
-        let ended = moved.iter().filter(|moved| written.contains(&moved.session.id));
-        let denials: Vec<Denial> = ended.filter_map(|moved| moved.denial).collect();
+        let done = || moved.iter().filter(|moved| written.contains(&moved.session.id));
+        let denials: Vec<Denial> = done().filter_map(|moved| moved.denial).collect();
         self.insert_denials(&denials)?;
+        for event in done().filter_map(|moved| moved.event.as_ref()) {
+            self.insert_event(event)?;
+        }
         Ok(written)
     }
 

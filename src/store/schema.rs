@@ -11,6 +11,7 @@ diesel::table! {
         id -> SqlUuid,
         username -> Text,
         email -> Nullable<Text>,
+        name -> Nullable<Text>,
         roles -> Text,
         password_hash -> Text,
         disabled_at -> Nullable<BigInt>,
@@ -38,6 +39,7 @@ diesel::table! {
         access_expires_by -> BigInt,
         ended_at -> Nullable<BigInt>,
         end_reason -> Nullable<Text>,
+        authenticated_at -> Nullable<BigInt>,
     }
 }
 
@@ -54,5 +56,45 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use super::SqlUuid;
+
+    /// Long-lived keys of users' scripts.
+    api_tokens (id) {
+        id -> SqlUuid,
+        user_id -> SqlUuid,
+        name -> Text,
+        digest -> Binary,
+        sid -> SqlUuid,
+        scopes -> Text,
+        roles -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+        access_expires_by -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::SqlUuid;
+
+    /// What happened that concerns security.
+    audit_events (id) {
+        id -> BigInt,
+        at -> BigInt,
+        name -> Text,
+        user_id -> Nullable<SqlUuid>,
+        actor_id -> Nullable<SqlUuid>,
+        session_id -> Nullable<SqlUuid>,
+        ip -> Nullable<Text>,
+        detail -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(api_tokens -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);
+diesel::allow_tables_to_appear_in_same_query!(api_tokens, users);

@@ -27,6 +27,15 @@ pub(super) struct SessionRow {
     access_expires_by: i64,
     ended_at: Option<i64>,
     end_reason: Option<String>,
+    authenticated_at: Option<i64>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+struct DeviceRow {
+    label: Option<String>,
+    user_agent: Option<String>,
+    ip: Option<String>,
 }
 
 impl SessionRow {
@@ -45,6 +54,7 @@ impl SessionRow {
             id: Id::from_bytes(self.id.0),
             user_id: Id::from_bytes(self.user_id.0),
             created_at: Timestamp(self.created_at),
+            authenticated_at: Timestamp(self.authenticated_at.unwrap_or(self.created_at)),
             expires_at: Timestamp(self.expires_at),
             denied_through: self.denied_through,
             rotated_at: Timestamp(self.rotated_at),
@@ -68,6 +78,7 @@ impl From<&Session> for SessionRow {
             access_expires_by: session.access_expires_by.0,
             ended_at: session.end.map(|end| end.at.0),
             end_reason: session.end.map(|end| end.reason.to_string()),
+            authenticated_at: (session.authenticated_at != session.created_at).then_some(session.authenticated_at.0),
         }
     }
 }
@@ -85,6 +96,31 @@ impl ReadTx<'_> {
             .first::<(SessionRow, UserRow)>(self.0)
             .optional()?;
         found.map(|(session, user)| Ok((session.into_session()?, user.into_user()?))).transpose()
+    }
+
+    /// At most `limit` sessions of a user, newest first, those that are older than `before`; ended ones too.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn list_sessions(
+        &mut self,
+        user: UserId,
+        before: Option<SessionId>,
+        limit: i64,
+    ) -> Result<Vec<(Session, Device)>, Error> {
+        let last = DbUuid(before.map_or([u8::MAX; 16], |id| *id.as_bytes()));
+        let rows = sessions::table
+            .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
+            .filter(sessions::id.lt(last))
+            .order(sessions::id.desc())
+            .limit(limit)
+            .select((SessionRow::as_select(), DeviceRow::as_select()))
+            .load::<(SessionRow, DeviceRow)>(self.0)?;
+        let listed = |(session, device): (SessionRow, DeviceRow)| {
+            let DeviceRow { label, user_agent, ip } = device;
+            Ok((session.into_session()?, Device { label, user_agent, ip }))
+        };
+        rows.into_iter().map(listed).collect()
     }
 
     /// The addresses from which a user's sessions that are still on record were opened, ended ones too.
@@ -155,14 +191,67 @@ impl WriteTx<'_> {
         Ok(self.deny_sessions(&ended, end, access)?.pop())
     }
 
-    /// Ends every live session of a user; answers their denials.
+    /// Ends a session of this user, as [`WriteTx::end_session`] does.
+    ///
+    /// # Errors
+    /// [`Error::SessionNotFound`] when the user has no such session.
+    pub fn end_session_of(
+        &mut self,
+        user: UserId,
+        id: SessionId,
+        end: End,
+        access: Seconds,
+    ) -> Result<Option<Denial>, Error> {
+        let owner = sessions::table.find(DbUuid(*id.as_bytes())).select(sessions::user_id);
+        let owner = owner.first::<DbUuid>(self.0).optional()?;
+        if owner != Some(DbUuid(*user.as_bytes())) {
+            return Err(Error::SessionNotFound);
+        }
+        self.end_session(id, end, access)
+    }
+
+    /// Records that the owner of a live session has proved again who they are; `access_expires_by` covers an access token
+    /// that is signed for it now. Answers the session as it is afterwards, or nothing when it has ended.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn end_sessions_of(&mut self, user: UserId, end: End, access: Seconds) -> Result<Vec<Denial>, Error> {
+    pub fn reauthenticate(
+        &mut self,
+        id: SessionId,
+        now: Timestamp,
+        access_expires_by: Timestamp,
+    ) -> Result<Option<Session>, Error> {
+        let id = DbUuid(*id.as_bytes());
+        let alive = || sessions::table.find(id).filter(sessions::ended_at.is_null());
+        diesel::update(alive()).set(sessions::authenticated_at.eq(now.0)).execute(self.0)?;
+        let Some(before) = alive().select(SessionRow::as_select()).first(self.0).optional()? else {
+            return Ok(None);
+        };
+        // A rotation may move it too: it only ever gets later.
+        let later = access_expires_by.0.min(before.expires_at);
+        let earlier = alive().filter(sessions::access_expires_by.lt(later));
+        diesel::update(earlier).set(sessions::access_expires_by.eq(later)).execute(self.0)?;
+        let after = alive().select(SessionRow::as_select()).first(self.0).optional()?;
+        after.map(SessionRow::into_session).transpose()
+    }
+
+    /// Ends every live session of a user, but for `except`; answers their denials.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn end_sessions_of(
+        &mut self,
+        user: UserId,
+        except: Option<SessionId>,
+        end: End,
+        access: Seconds,
+    ) -> Result<Vec<Denial>, Error> {
         self.lock_sessions_of(user)?;
+        // No session has the nil identifier.
+        let except = DbUuid(except.map_or([0; 16], |id| *id.as_bytes()));
         let alive = sessions::table
             .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
+            .filter(sessions::id.ne(except))
             .filter(sessions::ended_at.is_null())
             .filter(sessions::expires_at.gt(end.at.0));
         let ended = diesel::update(alive)

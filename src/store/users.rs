@@ -1,15 +1,21 @@
 //! The table `users`.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::sql_types::{Bool, Text};
 
+use super::connection::DbConnection;
 use super::schema::users;
 use super::types::DbUuid;
 use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::id::{Id, UserId};
-use crate::model::user::{Roles, User, Username};
+use crate::model::user::{DisplayName, Email, Roles, User, Username};
+
+/// Any number, the same in every instance.
+const ADMINISTRATION_LOCK: &str = "select pg_advisory_xact_lock(7015418202611221)";
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = users)]
@@ -17,6 +23,7 @@ pub(super) struct UserRow {
     id: DbUuid,
     username: String,
     email: Option<String>,
+    name: Option<String>,
     roles: String,
     disabled_at: Option<i64>,
     created_at: i64,
@@ -29,11 +36,32 @@ impl UserRow {
             id: Id::from_bytes(self.id.0),
             username: self.username.parse().map_err(Error::internal)?,
             email: self.email.map(|email| email.parse()).transpose().map_err(Error::internal)?,
+            name: self.name.map(|name| name.parse()).transpose().map_err(Error::internal)?,
             roles: self.roles.parse().map_err(Error::internal)?,
             disabled_at: self.disabled_at.map(Timestamp),
             created_at: Timestamp(self.created_at),
         })
     }
+}
+
+/// What is to be stored; what is missing stays.
+#[derive(AsChangeset)]
+#[diesel(table_name = users)]
+struct Profile {
+    username: Option<String>,
+    email: Option<Option<String>>,
+    name: Option<Option<String>>,
+}
+
+/// Which users to list.
+#[derive(Clone, Debug, Default)]
+pub struct UserSearch {
+    /// With this text in the username, the e-mail address or the name.
+    pub text: Option<String>,
+    /// With this role.
+    pub role: Option<String>,
+    /// Disabled ones only, or active ones only.
+    pub disabled: Option<bool>,
 }
 
 /// A user with the hash of the password.
@@ -68,13 +96,58 @@ impl ReadTx<'_> {
         found.map(UserRow::into_user).transpose()
     }
 
-    /// Every user, by name.
+    /// The user with this id, with the password hash.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn list_users(&mut self) -> Result<Vec<User>, Error> {
-        let rows = users::table.order(users::username).select(UserRow::as_select()).load(self.0)?;
-        rows.into_iter().map(UserRow::into_user).collect()
+    pub fn find_credentials_of(&mut self, id: UserId) -> Result<Option<Credentials>, Error> {
+        let found = users::table
+            .find(DbUuid(*id.as_bytes()))
+            .select((UserRow::as_select(), users::password_hash))
+            .first::<(UserRow, String)>(self.0)
+            .optional()?;
+        found.map(|(row, password_hash)| Ok(Credentials { user: row.into_user()?, password_hash })).transpose()
+    }
+
+    /// At most `limit` users by username, those that follow `after`, and of them those that `search` asks for.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn list_users(&mut self, search: &UserSearch, after: Option<&str>, limit: i64) -> Result<Vec<User>, Error> {
+        let mut query = users::table.order(users::username).limit(limit).select(UserRow::as_select()).into_boxed();
+        if let Some(after) = after {
+            query = query.filter(users::username.gt(after));
+        }
+        if let Some(text) = &search.text {
+            let pattern = format!("%{}%", literally(&text.to_lowercase()));
+            let found = sql::<Bool>("(lower(users.username) like ").bind::<Text, _>(pattern.clone());
+            let found = found.sql(" escape '!' or lower(users.email) like ").bind::<Text, _>(pattern.clone());
+            let found = found.sql(" escape '!' or lower(users.name) like ").bind::<Text, _>(pattern);
+            query = query.filter(found.sql(" escape '!')"));
+        }
+        query = match search.disabled {
+            Some(true) => query.filter(users::disabled_at.is_not_null()),
+            Some(false) => query.filter(users::disabled_at.is_null()),
+            None => query,
+        };
+        if let Some(role) = &search.role {
+            query = query.filter(sql::<Bool>(ROLE_IS_LIKE).bind::<Text, _>(with_role(role)).sql(ESCAPED));
+        }
+        query.load(self.0)?.into_iter().map(UserRow::into_user).collect()
+    }
+
+    /// Whether somebody else than `user` is active and has the role.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn has_another_active_user_with(&mut self, role: &str, user: UserId) -> Result<bool, Error> {
+        let others = users::table.filter(users::id.ne(DbUuid(*user.as_bytes()))).filter(users::disabled_at.is_null());
+        let one = others
+            .filter(sql::<Bool>(ROLE_IS_LIKE).bind::<Text, _>(with_role(role)).sql(ESCAPED))
+            .select(users::id)
+            .first::<DbUuid>(self.0)
+            .optional()?;
+        Ok(one.is_some())
     }
 
     /// Whether there is nobody.
@@ -97,15 +170,57 @@ impl WriteTx<'_> {
             id: DbUuid(*user.id.as_bytes()),
             username: user.username.to_string(),
             email: user.email.as_ref().map(ToString::to_string),
+            name: user.name.as_ref().map(ToString::to_string),
             roles: user.roles.to_string(),
             disabled_at: user.disabled_at.map(|at| at.0),
             created_at: user.created_at.0,
         };
-        match diesel::insert_into(users::table).values((row, users::password_hash.eq(password_hash))).execute(self.0) {
-            Ok(_) => Ok(()),
-            Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Err(Error::UsernameTaken),
-            Err(error) => Err(error.into()),
+        let row = (row, users::password_hash.eq(password_hash));
+        taken_or(diesel::insert_into(users::table).values(row).execute(self.0)).map(|_one| ())
+    }
+
+    /// Stores another username, e-mail address or name, those that there are; answers the user as it is afterwards.
+    ///
+    /// # Errors
+    /// [`Error::UsernameTaken`], [`Error::UserUnknown`].
+    pub fn set_profile(
+        &mut self,
+        id: UserId,
+        username: Option<&Username>,
+        email: Option<&Option<Email>>,
+        name: Option<&Option<DisplayName>>,
+    ) -> Result<User, Error> {
+        let profile = Profile {
+            username: username.map(ToString::to_string),
+            email: email.map(|email| email.as_ref().map(ToString::to_string)),
+            name: name.map(|name| name.as_ref().map(ToString::to_string)),
+        };
+        // An update without a column is none.
+        if profile.username.is_some() || profile.email.is_some() || profile.name.is_some() {
+            let user = users::table.find(DbUuid(*id.as_bytes()));
+            one_user(taken_or(diesel::update(user).set(profile).execute(self.0))?)?;
         }
+        self.reading().find_user(id)?.ok_or(Error::UserUnknown)
+    }
+
+    /// Deletes a user, with sessions and API tokens.
+    ///
+    /// # Errors
+    /// [`Error::UserUnknown`].
+    pub fn delete_user(&mut self, id: UserId) -> Result<(), Error> {
+        one_user(diesel::delete(users::table.find(DbUuid(*id.as_bytes()))).execute(self.0)?)
+    }
+
+    /// Nobody else changes who may administer before this transaction has ended. On SQLite a write transaction is that
+    /// already.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn lock_administration(&mut self) -> Result<(), Error> {
+        if let DbConnection::Postgres(connection) = &mut self.0 {
+            diesel::sql_query(ADMINISTRATION_LOCK).execute(connection)?;
+        }
+        Ok(())
     }
 
     /// Records a login by a password whose hash was `checked`, and stores `renewed` in its place. Answers whether it
@@ -115,14 +230,24 @@ impl WriteTx<'_> {
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
     pub fn record_login(&mut self, id: UserId, checked: &str, renewed: &str, now: Timestamp) -> Result<bool, Error> {
+        if !self.confirm_password(id, checked, renewed)? {
+            return Ok(false);
+        }
+        let user = users::table.find(DbUuid(*id.as_bytes()));
+        Ok(diesel::update(user).set(users::last_login_at.eq(now.0)).execute(self.0)? == 1)
+    }
+
+    /// Stores `renewed` in the place of the hash that was `checked`. Answers whether that is still there, and the account
+    /// active.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn confirm_password(&mut self, id: UserId, checked: &str, renewed: &str) -> Result<bool, Error> {
         let still_the_same = users::table
             .find(DbUuid(*id.as_bytes()))
             .filter(users::disabled_at.is_null())
             .filter(users::password_hash.eq(checked));
-        let changed = diesel::update(still_the_same)
-            .set((users::last_login_at.eq(now.0), users::password_hash.eq(renewed)))
-            .execute(self.0)?;
-        Ok(changed == 1)
+        Ok(diesel::update(still_the_same).set(users::password_hash.eq(renewed)).execute(self.0)? == 1)
     }
 
     /// Disables or enables an account.
@@ -156,6 +281,28 @@ impl WriteTx<'_> {
             .set(users::roles.eq(roles.to_string()))
             .execute(self.0)?;
         one_user(changed)
+    }
+}
+
+/// Roles are stored with spaces between them.
+const ROLE_IS_LIKE: &str = "(' ' || users.roles || ' ') like ";
+
+const ESCAPED: &str = " escape '!'";
+
+/// For `like .. escape '!'`.
+fn literally(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}
+
+/// Matches what is stored of roles, with a space before and after.
+fn with_role(role: &str) -> String {
+    format!("% {} %", literally(role))
+}
+
+fn taken_or(changed: QueryResult<usize>) -> Result<usize, Error> {
+    match changed {
+        Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Err(Error::UsernameTaken),
+        changed => Ok(changed?),
     }
 }
 

@@ -7,7 +7,7 @@ use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
-use super::VerifyError;
+use super::{ApiTokenError, VerifyError};
 use crate::jwt::TokenError;
 
 /// When keys or denylist may be within reach again, in seconds.
@@ -25,6 +25,15 @@ pub enum BearerError {
     /// The access token is refused.
     #[error("{0}")]
     Refused(TokenError),
+    /// The API token is refused.
+    #[error("{0}")]
+    ApiToken(ApiTokenError),
+    /// Only who is logged in may do this, not an API token.
+    #[error("this needs a login; an API token may not do it")]
+    SessionRequired,
+    /// The user must have proved who they are so many seconds ago at most.
+    #[error("the password must have been given within the last {0} seconds")]
+    ReauthenticationRequired(i64),
     /// The access token lacks a role.
     #[error("the role '{0}' is needed")]
     RoleMissing(&'static str),
@@ -60,6 +69,9 @@ impl BearerError {
             Self::Missing => "access_token_missing",
             Self::Malformed(_) => "invalid_request",
             Self::Refused(why) => why.code(),
+            Self::ApiToken(why) => why.code(),
+            Self::SessionRequired => "session_required",
+            Self::ReauthenticationRequired(_) => "reauthentication_required",
             Self::RoleMissing(_) => "role_missing",
             Self::ScopeMissing(_) => "scope_missing",
             Self::NoKeys => "keys_unavailable",
@@ -75,11 +87,16 @@ impl BearerError {
             Self::Missing => "Access token missing",
             Self::Malformed(_) => "Malformed Authorization header",
             Self::Refused(_) => "Token refused",
+            Self::ApiToken(ApiTokenError::AccountDisabled) => "Account disabled",
+            Self::ApiToken(ApiTokenError::Unavailable) => "Database unavailable",
+            Self::SessionRequired => "Session required",
+            Self::ReauthenticationRequired(_) => "Reauthentication required",
             Self::RoleMissing(_) => "Role missing",
             Self::ScopeMissing(_) => "Scope missing",
             Self::NoKeys => "Keys unavailable",
             Self::DenylistStale => "Denylist stale",
-            Self::NotSetUp => "Internal error",
+            Self::NotSetUp | Self::ApiToken(ApiTokenError::Internal) => "Internal error",
+            Self::ApiToken(_) => "API token refused",
         }
     }
 
@@ -90,11 +107,18 @@ impl BearerError {
         let error = match self {
             Self::Missing => return Some(r#"Bearer realm="tokensmith""#.to_owned()),
             Self::Malformed(_) => "invalid_request".to_owned(),
-            Self::Refused(_) => "invalid_token".to_owned(),
-            Self::RoleMissing(_) => "insufficient_scope".to_owned(),
+            Self::RoleMissing(_) | Self::SessionRequired => "insufficient_scope".to_owned(),
+            // RFC 9470 section 3: how old the authentication may be.
+            Self::ReauthenticationRequired(seconds) => {
+                format!(r#"insufficient_user_authentication", max_age="{seconds}"#)
+            }
             // RFC 6750 section 3: the scope that is needed may be told.
             Self::ScopeMissing(scope) => format!(r#"insufficient_scope", scope="{scope}"#),
-            Self::NoKeys | Self::DenylistStale | Self::NotSetUp => return None,
+            Self::ApiToken(ApiTokenError::Unavailable | ApiTokenError::Internal)
+            | Self::NoKeys
+            | Self::DenylistStale
+            | Self::NotSetUp => return None,
+            Self::Refused(_) | Self::ApiToken(_) => "invalid_token".to_owned(),
         };
         Some(format!(r#"Bearer realm="tokensmith", error="{error}", error_description="{self}""#))
     }
@@ -102,7 +126,8 @@ impl BearerError {
     /// The value of `Retry-After` in seconds, if the answer has that header.
     #[must_use]
     pub fn retry_after(self) -> Option<u64> {
-        matches!(self, Self::NoKeys | Self::DenylistStale).then_some(UNAVAILABLE_RETRY_AFTER)
+        let passes = matches!(self, Self::NoKeys | Self::DenylistStale | Self::ApiToken(ApiTokenError::Unavailable));
+        passes.then_some(UNAVAILABLE_RETRY_AFTER)
     }
 }
 
@@ -110,10 +135,17 @@ impl ResponseError for BearerError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Missing | Self::Refused(_) => StatusCode::UNAUTHORIZED,
-            Self::RoleMissing(_) | Self::ScopeMissing(_) => StatusCode::FORBIDDEN,
-            Self::NoKeys | Self::DenylistStale => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NotSetUp => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ApiToken(ApiTokenError::Unavailable) | Self::NoKeys | Self::DenylistStale => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::ApiToken(ApiTokenError::AccountDisabled)
+            | Self::SessionRequired
+            | Self::RoleMissing(_)
+            | Self::ScopeMissing(_) => StatusCode::FORBIDDEN,
+            Self::NotSetUp | Self::ApiToken(ApiTokenError::Internal) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Missing | Self::Refused(_) | Self::ReauthenticationRequired(_) | Self::ApiToken(_) => {
+                StatusCode::UNAUTHORIZED
+            }
         }
     }
 

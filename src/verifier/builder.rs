@@ -161,7 +161,7 @@ impl Builder {
     fn with(self, keys: Arc<dyn KeySource>, leeway: Seconds, feed: Option<(Arc<DeniedSet>, Feed)>) -> Verifier {
         let (denied, feed) = feed.unzip();
         let Self { issuer, audiences, clock, .. } = self;
-        Verifier(Arc::new(Parts { keys, denied, feed, issuer, audiences, leeway, clock }))
+        Verifier(Arc::new(Parts { keys, denied, feed, api_tokens: None, issuer, audiences, leeway, clock }))
     }
 }
 

@@ -22,10 +22,21 @@ pub struct Bearer<C = AccessClaims>(pub Arc<C>);
 /// taken for none: that is what sets it apart from `Option<Bearer>`, which also exists.
 pub struct MaybeBearer<C = AccessClaims>(pub Option<Arc<C>>);
 
+/// A valid access token where the request may change something; where it only reads
+/// ([RFC 9110 section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)), as [`MaybeBearer`].
+pub struct BearerOrReadOnly<C = AccessClaims>(pub Option<Arc<C>>);
+
 /// The name of a role, as a type.
 pub trait Role {
     /// The name.
     const NAME: &'static str;
+}
+
+/// The role of administrators: `WithRole<Admin>`.
+pub struct Admin;
+
+impl Role for Admin {
+    const NAME: &'static str = "admin";
 }
 
 /// The name of a scope, as a type.
@@ -66,6 +77,19 @@ impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for MaybeBearer<C>
     }
 }
 
+impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for BearerOrReadOnly<C> {
+    type Error = BearerError;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if request.method().is_safe() {
+            let optional = MaybeBearer::from_request(request, payload);
+            return Box::pin(async { optional.await.map(|MaybeBearer(claims)| Self(claims)) });
+        }
+        extract(request, |_| Ok(()), |claims| Self(Some(claims)))
+    }
+}
+
 impl<R: Role + 'static, C: DeserializeOwned + Send + Sync + 'static> FromRequest for WithRole<R, C> {
     type Error = BearerError;
     type Future = Extracted<Self>;
@@ -98,21 +122,48 @@ fn extract<C: DeserializeOwned + Send + Sync + 'static, T: 'static>(
 ) -> Extracted<T> {
     let request = request.clone();
     Box::pin(async move {
-        let token = bearer_token(&request)?;
+        let presented = presented(&request)?;
         let verifier = request.app_data::<web::Data<Verifier>>().ok_or(BearerError::NotSetUp)?;
-        let claims = verifier.authenticate(token).await.map_err(|error| refusal(token, error.into()))?;
+        let claims = verifier.authenticate_any(&presented).await?;
         guard(&claims)?;
-        Ok(wrap(in_shape(claims, token)?))
+        Ok(wrap(in_shape(&claims, &presented)?))
     })
 }
 
-/// The claims as they are, where that is the shape that was asked for; otherwise read from the token again.
+impl Verifier {
+    /// Of an access token or, where those are taken, of an API token.
+    async fn authenticate_any(&self, presented: &Presented<'_>) -> Result<Arc<AccessClaims>, BearerError> {
+        match (presented, &self.0.api_tokens) {
+            (Presented::Token(text) | Presented::Bearer(text), Some(api_tokens))
+                if matches!(presented, Presented::Token(_)) || api_tokens.is_meant(text) =>
+            {
+                api_tokens.authenticate(text).await.map_err(BearerError::ApiToken)
+            }
+            // What is none of the schemes that are taken is no attempt at all.
+            (Presented::Token(_), _) => Err(BearerError::Missing),
+            (Presented::Bearer(token), _) => {
+                self.authenticate(token).await.map_err(|error| refusal(token, error.into()))
+            }
+        }
+    }
+}
+
+/// The claims as they are, where that is the shape that was asked for; otherwise read again, from the access token, which
+/// may have others.
 fn in_shape<C: DeserializeOwned + Send + Sync + 'static>(
-    claims: Arc<AccessClaims>,
-    token: &str,
+    claims: &Arc<AccessClaims>,
+    presented: &Presented<'_>,
 ) -> Result<Arc<C>, BearerError> {
-    let claims: Arc<dyn Any + Send + Sync> = claims;
-    claims.downcast().or_else(|_other| read_payload(token).map(Arc::new)).map_err(BearerError::Refused)
+    let same: Arc<dyn Any + Send + Sync> = Arc::<AccessClaims>::clone(claims);
+    if let Ok(same) = same.downcast() {
+        return Ok(same);
+    }
+    let (Presented::Bearer(token) | Presented::Token(token)) = presented;
+    let read = read_payload(token).or_else(|not_an_access_token| {
+        let claims = serde_json::to_value(&**claims).and_then(serde_json::from_value);
+        claims.map_err(|_other_shape| not_an_access_token)
+    });
+    read.map(Arc::new).map_err(BearerError::Refused)
 }
 
 fn refusal(token: &str, error: BearerError) -> BearerError {
@@ -126,9 +177,17 @@ fn refusal(token: &str, error: BearerError) -> BearerError {
     error
 }
 
-/// The token of the one `Authorization` header. Another scheme than Bearer is no attempt at all
+/// What the `Authorization` header holds.
+pub(crate) enum Presented<'a> {
+    /// The scheme of RFC 6750.
+    Bearer(&'a str),
+    /// The scheme of Django's token authentication, which many scripts use.
+    Token(&'a str),
+}
+
+/// The token of the one `Authorization` header. Another scheme is no attempt at all
 /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
-fn bearer_token(request: &HttpRequest) -> Result<&str, BearerError> {
+pub(crate) fn presented(request: &HttpRequest) -> Result<Presented<'_>, BearerError> {
     let mut headers = request.headers().get_all(AUTHORIZATION);
     let Some(header) = headers.next() else { return Err(BearerError::Missing) };
     if headers.next().is_some() {
@@ -136,8 +195,12 @@ fn bearer_token(request: &HttpRequest) -> Result<&str, BearerError> {
     }
     let text = header.to_str().map_err(|_not_ascii| BearerError::Malformed("the Authorization header is not ASCII"))?;
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(BearerError::Missing);
+    let token = token.trim_start_matches(' ');
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(Presented::Bearer(token))
+    } else if scheme.eq_ignore_ascii_case("token") {
+        Ok(Presented::Token(token))
+    } else {
+        Err(BearerError::Missing)
     }
-    Ok(token.trim_start_matches(' '))
 }

@@ -31,6 +31,7 @@
 //!
 //! Elsewhere call [`Verifier::authenticate`], or [`Verifier::verify`] where nothing can be awaited.
 
+mod api_token;
 mod bearer;
 mod builder;
 mod extract;
@@ -45,9 +46,12 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 pub use crate::jwt::{AccessClaims, Audience, JwksError, TokenError};
+pub use api_token::{ApiTokenError, ApiTokens, Authenticated};
 pub use bearer::BearerError;
 pub use builder::{BuildError, Builder, Denylist};
-pub use extract::{Bearer, MaybeBearer, Role, Scope, WithRole, WithScope};
+pub use extract::{Admin, Bearer, BearerOrReadOnly, MaybeBearer, Role, Scope, WithRole, WithScope};
+#[cfg(feature = "server")]
+pub(crate) use extract::{Presented, presented};
 pub use key_source::KeySource;
 
 use crate::clock::{Clock, Seconds};
@@ -63,10 +67,22 @@ struct Parts {
     keys: Arc<dyn KeySource>,
     denied: Option<Arc<DeniedSet>>,
     feed: Option<Feed>,
+    api_tokens: Option<Arc<dyn ApiTokens>>,
     issuer: String,
     audiences: Vec<String>,
     leeway: Seconds,
     clock: Arc<dyn Clock>,
+}
+
+/// What the issuer's own verifier verifies with.
+#[cfg(feature = "server")]
+pub(crate) struct Inside<'a> {
+    pub keys: Arc<dyn KeySource>,
+    pub denied: Arc<DeniedSet>,
+    pub api_tokens: Arc<dyn ApiTokens>,
+    pub issuer: &'a str,
+    pub audiences: &'a [String],
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Why an access token is not accepted.
@@ -106,25 +122,13 @@ impl Verifier {
         Builder::new(builder::Source::Pem(pem.to_owned()), issuer, audience)
     }
 
-    /// A verifier inside of the issuer itself: with its ring and its own denylist.
+    /// A verifier inside of the issuer itself: with its ring, its own denylist, and its API tokens.
     #[cfg(feature = "server")]
-    pub(crate) fn inside(
-        keys: Arc<dyn KeySource>,
-        denied: Arc<DeniedSet>,
-        issuer: &str,
-        audiences: &[String],
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub(crate) fn inside(inside: Inside<'_>) -> Self {
+        let Inside { keys, denied, api_tokens, issuer, audiences, clock } = inside;
         let (issuer, audiences) = (issuer.to_owned(), audiences.to_vec());
-        Self(Arc::new(Parts {
-            keys,
-            denied: Some(denied),
-            feed: None,
-            issuer,
-            audiences,
-            leeway: Seconds::ZERO,
-            clock,
-        }))
+        let (denied, api_tokens) = (Some(denied), Some(api_tokens));
+        Self(Arc::new(Parts { keys, denied, feed: None, api_tokens, issuer, audiences, leeway: Seconds::ZERO, clock }))
     }
 
     /// The claims of an access token whose type, key, algorithm, signature, issuer, audience and time are all right

@@ -218,7 +218,7 @@ fn a_database_path_that_is_a_folder_is_one_clear_line() {
 fn purge_and_migrate_say_what_they_did() {
     let command = Tokensmith::new();
     assert!(command.run(&["migrate"]).stdout.contains("sqlite://data/tokensmith.db is up to date"));
-    assert_eq!(command.run(&["purge"]).stdout, "deleted 0 denials and 0 sessions\n");
+    assert_eq!(command.run(&["purge"]).stdout, "deleted 0 denials, 0 sessions, 0 API tokens and 0 events\n");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 use tokensmith::clock::Clock as _;
+use tokensmith::model::audit::Origin;
 use tokensmith::service::{purge, users};
 
 use crate::support::{Engine, PASSWORD, TestApp};
@@ -38,7 +39,7 @@ fn a_denial_lasts_as_long_as_the_tokens_were_issued_for_whoever_writes_it(engine
     // An operator's command or another instance, with another lifetime in its settings.
     let other = TestApp::start_on(TempDir::new().unwrap(), app.database_url.clone(), &[]);
     let id = pair["user"]["id"].as_str().unwrap().parse().unwrap();
-    users::disable(&other.issuer.app, id).unwrap();
+    users::disable(&other.issuer.app, id, &Origin::default()).unwrap();
     app.issuer.denylist.follow(&app.issuer.app.store, app.clock.now()).unwrap();
     app.advance(3_599);
     purge::all(&app.issuer.app).unwrap();

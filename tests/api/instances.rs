@@ -34,7 +34,7 @@ fn two(engine: Engine) -> Two {
     let command =
         || Tokensmith::new().env("DATABASE_URL", &url).env("KEYS_DIR", &keys).env("REFRESH_SETTLE_WINDOW", "0s");
     let commands = [command(), command()];
-    let create = ["users", "create", "ada", "--role", "admin", "--password-stdin"];
+    let create = ["users", "create", "ada", "--role", "editor", "--password-stdin"];
     assert!(commands[0].run_with_input(&create, PASSWORD).success());
     let servers = [commands[0].serve(), commands[1].serve()];
     Two { _dir: dir, commands, servers }
@@ -142,7 +142,7 @@ fn a_session_that_was_moved_since_it_was_read_stays_as_it_is() {
     let rotate = |found: Vec<Found>| {
         let rotated = |(_, found): Found| {
             let (session, _) = found.unwrap();
-            Moved { session: Session { denied_through: 1, ..session }, from: 0, denial: None }
+            Moved { session: Session { denied_through: 1, ..session }, from: 0, denial: None, event: None }
         };
         app.execute(&format!(
             "update sessions set denied_through = 2 where id = '{moved}'; \

@@ -6,6 +6,7 @@ use serde_json::json;
 use tokensmith::clock::Timestamp;
 use tokensmith::config::Argon2Cost;
 use tokensmith::entropy::SeededEntropy;
+use tokensmith::model::audit::Origin;
 use tokensmith::password::{Hasher, Password};
 use tokensmith::secret::Secret;
 use tokensmith::service::users;
@@ -42,7 +43,8 @@ fn a_login_answers_a_pair_in_the_shape_of_rfc_6749(engine: Engine) {
     assert_eq!(pair["refresh_generation"], 1);
     assert!((180..=240).contains(&pair["refresh_after"].as_i64().unwrap()), "{pair}");
     let email = "ada@example.com";
-    let expected = json!({"id": user.id.to_string(), "username": "ada", "email": email, "roles": ["admin", "editor"]});
+    let roles = ["admin", "editor"];
+    let expected = json!({"id": user.id.to_string(), "username": "ada", "email": email, "name": null, "roles": roles});
     assert_eq!(pair["user"], expected);
     let claims = app.verify(&pair["access_token"]).ok()["claims"].clone();
     assert_eq!(claims["sid"], pair["session_id"]);
@@ -89,10 +91,10 @@ fn an_unknown_user_and_a_wrong_password_look_the_same(engine: Engine) {
 fn only_the_right_password_learns_that_the_account_is_disabled(engine: Engine) {
     let app = TestApp::start(engine);
     let user = app.create_user("ada", &[]);
-    users::disable(&app.issuer.app, user.id).unwrap();
+    users::disable(&app.issuer.app, user.id, &Origin::default()).unwrap();
     app.login("ada", "not her password").problem(401, "bad_credentials");
     app.login("ada", PASSWORD).problem(403, "account_disabled");
-    users::enable(&app.issuer.app, user.id).unwrap();
+    users::enable(&app.issuer.app, user.id, &Origin::default()).unwrap();
     app.login("ada", PASSWORD).ok();
 }
 
@@ -143,7 +145,7 @@ fn a_password_that_changed_since_it_was_checked_opens_no_session(engine: Engine)
     let current = store.read(|tx| tx.find_credentials(&"ada".parse().unwrap())).unwrap().unwrap().password_hash;
     assert!(!recorded("the hash of the old password"));
     assert!(recorded(&current));
-    users::disable(&app.issuer.app, user.id).unwrap();
+    users::disable(&app.issuer.app, user.id, &Origin::default()).unwrap();
     assert!(!recorded(&current), "nor an account that was disabled in between");
 }
 

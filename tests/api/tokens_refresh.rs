@@ -4,6 +4,7 @@ use std::sync::{Arc, Barrier};
 
 use serde_json::Value;
 use tokensmith::clock::Clock as _;
+use tokensmith::model::audit::Origin;
 use tokensmith::service::{purge, users};
 
 use crate::support::{Client, Engine, PASSWORD, TestApp};
@@ -265,7 +266,7 @@ fn a_change_of_roles_arrives_with_the_next_refresh(engine: Engine) {
     let app = TestApp::start(engine);
     let user = app.create_user("ada", &["reader"]);
     let pair = app.login("ada", PASSWORD).ok();
-    users::set_roles(&app.issuer.app, user.id, &["editor".to_owned()]).unwrap();
+    users::set_roles(&app.issuer.app, user.id, &["editor".to_owned()], &Origin::default()).unwrap();
     assert_eq!(app.me(&pair).json()["roles"], Value::from(vec!["reader"]));
     let pair = app.refresh(&pair["refresh_token"]).ok();
     assert_eq!(app.me(&pair).json()["roles"], Value::from(vec!["editor"]));
@@ -277,8 +278,8 @@ fn a_disabled_user_is_refused_at_once_and_told_why(engine: Engine) {
     let pair = app.logged_in("ada");
     let again = app.login("ada", PASSWORD).ok();
     let id = app.verify(&pair["access_token"]).ok()["claims"]["sub"].as_str().unwrap().parse().unwrap();
-    let denials = users::disable(&app.issuer.app, id).unwrap();
-    app.issuer.denylist.add(denials);
+    let ended = users::disable(&app.issuer.app, id, &Origin::default()).unwrap();
+    app.issuer.denylist.add(ended.denials);
     for pair in [&pair, &again] {
         assert_eq!(app.refresh(&pair["refresh_token"]).problem(401, "session_ended")["reason"], "user_disabled");
         app.me(pair).problem(401, "token_revoked");

@@ -1,4 +1,4 @@
-//! A JSON body, strictly: declared as JSON, of a bounded size, in time, with the members that the type has and no others.
+//! JSON bodies, strictly: declared as JSON, of a bounded size, in time, with the members that the type has and no others.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,30 +19,67 @@ pub(in crate::http) const MOST_BODY_BYTES: usize = 64 * 1024;
 /// The body of a request as a `T`.
 pub(in crate::http) struct Json<T>(pub(in crate::http) T);
 
+/// The body of a request as a `T`, which may be left away.
+pub(in crate::http) struct JsonOrNothing<T>(pub(in crate::http) T);
+
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
 impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_json = request.content_type().eq_ignore_ascii_case("application/json");
-        let timeout = request.app_data::<web::Data<Issuer>>().map_or(10, |issuer| issuer.app.config.request_timeout.0);
-        let bytes = web::Bytes::from_request(request, payload);
-        Box::pin(async move {
-            if !is_json {
-                return Err(Error::MediaTypeUnsupported.into());
-            }
-            let timeout = Duration::from_secs(u64::try_from(timeout).unwrap_or(0));
-            let body = rt::time::timeout(timeout, bytes)
-                .await
-                .map_err(|_elapsed| Error::BodyTimedOut)?
-                .map_err(|error| cut_off(&error))?;
-            // Derived types also read arrays.
-            let is_object = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-            if !is_object && !body.is_empty() {
-                return Err(Error::BodyMalformed("expected an object at line 1 column 1".to_owned()).into());
-            }
-            serde_json::from_slice(&body).map(Self).map_err(|error| Error::BodyMalformed(what_and_where(&error)).into())
+        let body = read(request, payload);
+        Box::pin(async { body.await?.parse().map(Self) })
+    }
+}
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonOrNothing<T> {
+    type Error = Problem;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = read(request, payload);
+        Box::pin(async {
+            let body = body.await?;
+            if body.bytes.is_empty() && !body.is_declared { Ok(Self(T::default())) } else { body.parse().map(Self) }
         })
+    }
+}
+
+struct Body {
+    bytes: web::Bytes,
+    is_declared: bool,
+    is_json: bool,
+}
+
+impl Body {
+    fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if !self.is_json {
+            return Err(Error::MediaTypeUnsupported.into());
+        }
+        // Derived types also read arrays.
+        let is_object = self.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+        if !is_object && !self.bytes.is_empty() {
+            return Err(Error::BodyMalformed("expected an object at line 1 column 1".to_owned()).into());
+        }
+        serde_json::from_slice(&self.bytes).map_err(|error| Error::BodyMalformed(what_and_where(&error)).into())
+    }
+}
+
+fn read(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Body, Problem>> + use<> {
+    let content_type = request.content_type();
+    let (is_declared, is_json) = (!content_type.is_empty(), content_type.eq_ignore_ascii_case("application/json"));
+    let timeout = request.app_data::<web::Data<Issuer>>().map_or(10, |issuer| issuer.app.config.request_timeout.0);
+    let timeout = Duration::from_secs(u64::try_from(timeout).unwrap_or(0));
+    let bytes = web::Bytes::from_request(request, payload);
+    async move {
+        // Whatever else it is, it is not read.
+        if is_declared && !is_json {
+            return Err(Error::MediaTypeUnsupported.into());
+        }
+        let bytes = rt::time::timeout(timeout, bytes).await.map_err(|_elapsed| Error::BodyTimedOut)?;
+        Ok(Body { bytes: bytes.map_err(|error| cut_off(&error))?, is_declared, is_json })
     }
 }
 

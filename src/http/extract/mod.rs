@@ -1,7 +1,13 @@
 //! What handlers take out of a request.
 
+mod basic;
+mod caller;
 mod client;
 mod json;
+mod query;
 
+pub(super) use basic::basic;
+pub(super) use caller::{Administrator, AdministratorRecently, Caller, LoggedIn, LoggedInRecently, recent};
 pub(super) use client::{client_ip, device};
-pub(super) use json::{Json, MOST_BODY_BYTES};
+pub(super) use json::{Json, JsonOrNothing, MOST_BODY_BYTES};
+pub(super) use query::{PathId, Query, page_size, parameter};

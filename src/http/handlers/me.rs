@@ -1,24 +1,41 @@
-//! `/v1/me`: who the access token belongs to.
+//! `/v1/me`: who the access token belongs to, and what they may do with their account.
 
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpResponse, web};
-use serde::Serialize;
-use serde_json::json;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
-use super::blocking;
+use super::tokens::{PairView, answer};
+use super::{blocking, hashing};
 use crate::app::Issuer;
 use crate::error::Error;
+use crate::http::extract::{Caller, Json, LoggedIn, recent};
 use crate::http::problem::Problem;
 use crate::model::id::{SessionId, UserId};
 use crate::model::user::User;
+use crate::secret::Secret;
+use crate::service::me;
+use crate::service::users::{self, NewProfile};
 use crate::verifier::Bearer;
 
 /// A user as every answer shows one.
-#[derive(Serialize)]
-pub(super) struct UserView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
+pub(in crate::http) struct UserView<'a> {
+    /// The `sub` of the user's tokens.
+    #[schema(value_type = String, format = "uuid")]
     id: UserId,
+    /// The name to log in with.
+    #[schema(example = "ada")]
     username: String,
+    /// Where to write to.
+    #[schema(example = "ada@example.com")]
     email: Option<String>,
+    /// What people call the user.
+    #[schema(example = "Ada Lovelace")]
+    name: Option<String>,
+    /// What the user may do.
+    #[schema(example = json!(["editor"]))]
     roles: &'a [String],
 }
 
@@ -28,30 +45,132 @@ impl<'a> From<&'a User> for UserView<'a> {
             id: user.id,
             username: user.username.to_string(),
             email: user.email.as_ref().map(ToString::to_string),
+            name: user.name.as_ref().map(ToString::to_string),
             roles: user.roles.names(),
         }
     }
 }
 
+/// A user's record.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Account)]
+pub(in crate::http) struct AccountView<'a> {
+    #[serde(flatten)]
+    user: UserView<'a>,
+    /// When the account was created.
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// Since when it is disabled, if it is.
+    #[schema(format = "date-time")]
+    disabled_at: Option<String>,
+}
+
+impl<'a> From<&'a User> for AccountView<'a> {
+    fn from(user: &'a User) -> Self {
+        let (created_at, disabled_at) = (user.created_at.to_rfc3339(), super::rfc3339(user.disabled_at));
+        Self { user: user.into(), created_at, disabled_at }
+    }
+}
+
 /// What an access token says of its bearer.
-#[derive(Serialize)]
-struct IdentityView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Identity)]
+pub(in crate::http) struct IdentityView<'a> {
+    /// The user.
+    #[schema(value_type = String, format = "uuid")]
     id: UserId,
+    /// What the user may do.
     roles: &'a [String],
+    /// What the token may be used for, with spaces between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    scope: Option<&'a str>,
+    /// The session that the token belongs to.
+    #[schema(value_type = String, format = "uuid")]
     session_id: SessionId,
+    /// `first-party`, or `api-token` when nobody has logged in.
+    #[schema(example = "first-party")]
     client_id: &'a str,
+    /// When the user last gave the password.
+    #[schema(format = "date-time")]
     authenticated_at: String,
+    /// When the token expires.
+    #[schema(format = "date-time")]
     expires_at: String,
+}
+
+/// What is to be changed; what is missing stays, null takes it away.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ProfileChange)]
+pub(in crate::http) struct ProfileBody {
+    /// The name to log in with.
+    #[schema(example = "ada", nullable = false)]
+    username: Option<String>,
+    /// Where to write to.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, example = "ada@example.com")]
+    email: Option<Option<String>>,
+    /// What people call the user.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, example = "Ada Lovelace")]
+    name: Option<Option<String>>,
+}
+
+impl From<ProfileBody> for NewProfile {
+    fn from(ProfileBody { username, email, name }: ProfileBody) -> Self {
+        Self { username, email, name }
+    }
+}
+
+/// Null is something else than nothing ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)).
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// The password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Reauthenticate)]
+pub(in crate::http) struct ReauthenticateBody {
+    /// The password.
+    #[schema(value_type = String, max_length = 1024)]
+    password: Secret<String>,
+}
+
+/// The password and the next one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PasswordChange)]
+pub(in crate::http) struct PasswordBody {
+    /// The password as it is.
+    #[schema(value_type = String, max_length = 1024)]
+    current_password: Secret<String>,
+    /// The password as it shall be: 8 characters or more (15 are advised), at most 1024 bytes, not easy to guess.
+    #[schema(value_type = String, example = "a long and unusual sentence", min_length = 8, max_length = 1024)]
+    new_password: Secret<String>,
+}
+
+/// How many sessions ended.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SessionsEnded)]
+pub(in crate::http) struct EndedView {
+    /// How many.
+    pub(super) sessions_ended: usize,
 }
 
 /// Tells a proxy that asks on behalf of another service who the user is: it cannot read the body.
 const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 
-/// `GET /v1/me`: out of the token alone.
+/// Who am I
+///
+/// Out of the token alone: no database is asked. `X-User-Id` has the user's id, for a proxy that asks.
+#[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, body = IdentityView)))]
 pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
     HttpResponse::Ok().insert_header((X_USER_ID, claims.sub.to_string())).json(IdentityView {
         id: claims.sub,
         roles: &claims.roles,
+        scope: claims.scope.as_deref(),
         session_id: claims.sid,
         client_id: &claims.client_id,
         authenticated_at: claims.auth_time.to_rfc3339(),
@@ -59,15 +178,64 @@ pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
     })
 }
 
-/// `GET /v1/me/profile`: the user's row as it is now.
+/// My record
+///
+/// The user's record as it is now.
+#[utoipa::path(get, path = "/v1/me/profile", tag = "me", responses((status = 200, body = AccountView)))]
 pub(in crate::http) async fn profile(
     issuer: web::Data<Issuer>,
     Bearer(claims): Bearer,
 ) -> Result<HttpResponse, Problem> {
-    let user = blocking(move || issuer.app.store.read(|tx| tx.find_user(claims.sub))).await?;
-    let user = user.ok_or(Error::UserUnknown)?;
-    let UserView { id, username, email, roles } = UserView::from(&user);
-    let created_at = user.created_at.to_rfc3339();
-    Ok(HttpResponse::Ok()
-        .json(json!({"id": id, "username": username, "email": email, "roles": roles, "created_at": created_at})))
+    let user = blocking(move || users::find(&issuer.app, claims.sub)).await?;
+    Ok(HttpResponse::Ok().json(AccountView::from(&user)))
+}
+
+/// Change my record
+///
+/// The password must have been given lately to change username or e-mail address.
+#[utoipa::path(patch, path = "/v1/me/profile", tag = "me", request_body = ProfileBody,
+    responses((status = 200, body = AccountView)))]
+pub(in crate::http) async fn change_profile(
+    caller: Caller<LoggedIn>,
+    issuer: web::Data<Issuer>,
+    Json(body): Json<ProfileBody>,
+) -> Result<HttpResponse, Problem> {
+    if body.username.is_some() || body.email.is_some() {
+        recent(&issuer, &caller.claims).map_err(Error::Bearer)?;
+    }
+    let change = move || users::set_profile(&issuer.app, caller.claims.sub, &body.into(), &caller.origin);
+    let user = blocking(change).await?;
+    Ok(HttpResponse::Ok().json(AccountView::from(&user)))
+}
+
+/// Give my password again
+///
+/// Before what is sensitive. Answers the session's pair, with an access token whose `auth_time` is now.
+#[utoipa::path(post, path = "/v1/me/reauthenticate", tag = "me", request_body = ReauthenticateBody,
+    responses((status = 200, body = PairView)))]
+pub(in crate::http) async fn reauthenticate(
+    caller: Caller<LoggedIn>,
+    issuer: web::Data<Issuer>,
+    Json(body): Json<ReauthenticateBody>,
+) -> Result<HttpResponse, Problem> {
+    let pair =
+        hashing(&issuer, move |issuer| me::reauthenticate(issuer, &caller.claims, &body.password, &caller.origin));
+    Ok(answer(&issuer, &pair.await?))
+}
+
+/// Change my password
+///
+/// All other sessions end; API tokens stay.
+#[utoipa::path(post, path = "/v1/me/password", tag = "me", request_body = PasswordBody,
+    responses((status = 200, body = EndedView)))]
+pub(in crate::http) async fn change_password(
+    caller: Caller<LoggedIn>,
+    issuer: web::Data<Issuer>,
+    Json(body): Json<PasswordBody>,
+) -> Result<HttpResponse, Problem> {
+    let change = hashing(&issuer, move |issuer| {
+        let PasswordBody { current_password, new_password } = body;
+        me::change_password(issuer, &caller.claims, &current_password, &new_password, &caller.origin)
+    });
+    Ok(HttpResponse::Ok().json(EndedView { sessions_ended: change.await? }))
 }

@@ -1,62 +1,150 @@
-//! `/v1/tokens`: getting a pair, refreshing it, asking about a token, revoking it.
+//! `/v1/tokens`: getting a pair, refreshing it, asking about a token, revoking it, exchanging an API token.
 
 use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::blocking;
 use super::me::UserView;
+use super::{blocking, hashing, rfc3339};
 use crate::app::Issuer;
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::http::extract::{Json, device};
+use crate::http::extract::{Json, JsonOrNothing, basic, client_ip, device};
 use crate::http::problem::Problem;
+use crate::model::audit::Origin;
 use crate::model::id::SessionId;
 use crate::secret::Secret;
 use crate::service::pair::Pair;
-use crate::service::verify::Token;
-use crate::service::{login, refresh as refreshing, revoke as revoking, verify as verifying};
+use crate::service::verify::{ActiveToken, Token};
+use crate::service::{api_tokens, login, refresh as refreshing, revoke as revoking, verify as verifying};
+use crate::verifier::{Presented, presented};
 
-#[derive(Deserialize)]
+/// Who wants to log in.
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Login)]
 pub(in crate::http) struct LoginBody {
-    username: String,
-    password: Secret<String>,
+    /// Required, unless it comes as HTTP Basic.
+    #[schema(example = "ada", nullable = false)]
+    username: Option<String>,
+    /// Required, unless it comes as HTTP Basic.
+    #[schema(value_type = String, example = "correct horse battery staple", max_length = 1024, nullable = false)]
+    password: Option<Secret<String>>,
+    /// Names the device for its owner.
+    #[schema(example = "my laptop", max_length = 100)]
     label: Option<String>,
+    /// Whom the access token is for; the first of `AUDIENCE` if missing.
     audience: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// What is to be refreshed.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Refresh)]
 pub(in crate::http) struct RefreshBody {
+    /// The refresh token.
+    #[schema(value_type = String)]
     refresh_token: Secret<String>,
+    /// Whom the access token is for; the first of `AUDIENCE` if missing.
     audience: Option<String>,
 }
 
-#[derive(Deserialize)]
+/// A token.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AnyToken)]
 pub(in crate::http) struct TokenBody {
+    /// An access token, a refresh token or an API token.
+    #[schema(value_type = String)]
     token: Secret<String>,
+}
+
+/// What an API token is to be exchanged for.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Exchange)]
+pub(in crate::http) struct ExchangeBody {
+    /// Whom the access token is for; the first of `AUDIENCE` if missing.
+    audience: Option<String>,
 }
 
 /// The answer of [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1), and what spares a client
 /// a clock and a second request.
-#[derive(Serialize)]
-struct PairView<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = TokenPair)]
+pub(in crate::http) struct PairView<'a> {
+    /// For `Authorization: Bearer`.
     access_token: &'a str,
+    /// `Bearer`.
+    #[schema(example = "Bearer")]
     token_type: &'static str,
+    /// How long the access token is valid, in seconds.
+    #[schema(value_type = i64, example = 300)]
     expires_in: Seconds,
+    /// For `POST /v1/tokens/refresh`.
     refresh_token: &'a str,
+    /// How long the refresh token is valid, in seconds.
+    #[schema(value_type = i64, example = 1_209_600)]
     refresh_expires_in: Seconds,
+    /// When to refresh, in seconds from now.
+    #[schema(value_type = i64, example = 204)]
     refresh_after: Seconds,
+    /// Of two pairs of one session, the one with the higher number is newer.
+    #[schema(example = 1)]
     refresh_generation: i64,
+    /// The session.
+    #[schema(value_type = String, format = "uuid")]
     session_id: SessionId,
+    /// The scopes of the access token, with spaces between them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    scope: Option<String>,
+    /// Whose session it is.
     user: UserView<'a>,
 }
 
-fn answer(pair: &Pair) -> HttpResponse {
-    let view = PairView {
+/// What an API token was exchanged for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ExchangedToken)]
+pub(in crate::http) struct ExchangedView {
+    /// For `Authorization: Bearer`, at any service that takes our access tokens.
+    access_token: String,
+    /// `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// How long it is valid, in seconds.
+    #[schema(value_type = i64, example = 300)]
+    expires_in: Seconds,
+    /// Its scopes, with spaces between them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    scope: Option<String>,
+}
+
+/// A token that is active.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ActiveToken)]
+pub(in crate::http) struct ActiveView {
+    /// `access_token`, `refresh_token` or `api_token`.
+    #[schema(example = "access_token")]
+    kind: &'static str,
+    /// When it expires, if it does by itself.
+    #[schema(format = "date-time")]
+    expires_at: Option<String>,
+    /// What a JWT claims; for an API token its `id`, `sub`, `scope` and `roles`.
+    #[schema(value_type = Object)]
+    claims: Value,
+}
+
+/// Tokens are not stored on the way: RFC 6749 section 5.1 asks for both headers.
+fn not_stored(view: impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(view)
+}
+
+pub(super) fn answer(issuer: &Issuer, pair: &Pair) -> HttpResponse {
+    not_stored(PairView {
         access_token: &pair.access_token,
         token_type: "Bearer",
         expires_in: pair.expires_in,
@@ -65,62 +153,106 @@ fn answer(pair: &Pair) -> HttpResponse {
         refresh_after: pair.refresh_after,
         refresh_generation: pair.refresh_generation,
         session_id: pair.session_id,
+        scope: issuer.app.config.scope(),
         user: UserView::from(&pair.user),
-    };
-    // RFC 6749 section 5.1 asks for both headers.
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(view)
+    })
 }
 
-/// `POST /v1/tokens`: logs in.
+/// Log in
+///
+/// Opens a session and answers its first pair. With `BASIC_AUTH=on` username and password may come as HTTP Basic, and the
+/// body may be left away.
+#[utoipa::path(post, path = "/v1/tokens", tag = "tokens", request_body = LoginBody, security((), ("basic" = [])),
+    responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn create(
     request: HttpRequest,
     issuer: web::Data<Issuer>,
-    Json(body): Json<LoginBody>,
+    JsonOrNothing(body): JsonOrNothing<LoginBody>,
 ) -> Result<HttpResponse, Problem> {
-    let device = device(&request, &issuer, body.label)?;
-    // Before a thread is taken: logins that wait must not keep every other request waiting.
-    let place = issuer.app.hasher.place().map_err(Error::from)?;
-    let login = move || {
-        // Kept for as long as the thread is, also when the client has gone.
-        let _place = place;
-        login::login(&issuer, &body.username, &body.password, body.audience.as_deref(), &device)
+    let missing = |field: &str| Error::BodyMalformed(format!("missing field `{field}`"));
+    let (username, password) = match basic(&request, issuer.app.config.basic_auth)? {
+        Some(_) if body.username.is_some() || body.password.is_some() => {
+            return Err(Error::invalid("username", "invalid", "is in the Authorization header already").into());
+        }
+        Some(credentials) => credentials,
+        None => (body.username.ok_or(missing("username"))?, body.password.ok_or(missing("password"))?),
     };
-    let pair = blocking(login).await?;
-    Ok(answer(&pair))
+    let device = device(&request, &issuer, body.label)?;
+    let pair =
+        hashing(&issuer, move |issuer| login::login(issuer, &username, &password, body.audience.as_deref(), &device));
+    Ok(answer(&issuer, &pair.await?))
 }
 
-/// `POST /v1/tokens/refresh`: the next pair.
+/// Refresh a pair
+///
+/// Answers the next pair of the session. When no answer arrives, ask again with the same refresh token: the answer is the
+/// same pair. Presenting a token that was replaced longer ago ends the session.
+#[utoipa::path(post, path = "/v1/tokens/refresh", tag = "tokens", request_body = RefreshBody, security(()),
+    responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn refresh(
+    request: HttpRequest,
     issuer: web::Data<Issuer>,
     Json(body): Json<RefreshBody>,
 ) -> Result<HttpResponse, Problem> {
-    let pair = refreshing::refresh(&issuer, body.refresh_token.expose(), body.audience.as_deref()).await?;
-    Ok(answer(&pair))
+    let ip = client_ip(&request, &issuer.app.config.trusted_proxies);
+    let pair = refreshing::refresh(&issuer, body.refresh_token.expose(), body.audience.as_deref(), ip).await?;
+    Ok(answer(&issuer, &pair))
 }
 
-/// `POST /v1/tokens/verify`: kind and claims of an active token.
+/// Ask about a token
+///
+/// Kind and claims of a token of any kind, if it is active.
+#[utoipa::path(post, path = "/v1/tokens/verify", tag = "tokens", request_body = TokenBody, security(()),
+    responses((status = 200, body = ActiveView)))]
 pub(in crate::http) async fn verify(
     issuer: web::Data<Issuer>,
     Json(body): Json<TokenBody>,
 ) -> Result<HttpResponse, Problem> {
     let token = blocking(move || verifying::any_token(&issuer, body.token.expose())).await?;
-    let view = match &token {
-        Token::Access(claims) => {
-            json!({"kind": "access_token", "expires_at": claims.exp.to_rfc3339(), "claims": **claims})
-        }
-        Token::Refresh(claims) => {
-            json!({"kind": "refresh_token", "expires_at": claims.exp.to_rfc3339(), "claims": claims})
+    let (kind, expires_at, claims) = match &token {
+        ActiveToken::Jwt(Token::Access(claims)) => ("access_token", Some(claims.exp), serde_json::to_value(&**claims)),
+        ActiveToken::Jwt(Token::Refresh(claims)) => ("refresh_token", Some(claims.exp), serde_json::to_value(claims)),
+        ActiveToken::Api(token) => {
+            let (id, sub, roles) = (token.id, token.user_id, token.roles.names());
+            let claims = serde_json::json!({"id": id, "sub": sub, "scope": token.scopes.to_string(), "roles": roles});
+            ("api_token", token.expires_at, Ok(claims))
         }
     };
-    Ok(HttpResponse::Ok().json(view))
+    let claims = claims.map_err(Error::internal)?;
+    Ok(HttpResponse::Ok().json(ActiveView { kind, expires_at: rfc3339(expires_at), claims }))
 }
 
-/// `POST /v1/tokens/revoke`: 204 whatever the token was
-/// ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
+/// Revoke a token
+///
+/// A refresh token ends its session, an access token is denied alone, an API token is accepted no more. 204 whatever the
+/// token was ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
+#[utoipa::path(post, path = "/v1/tokens/revoke", tag = "tokens", request_body = TokenBody, security(()),
+    responses((status = 204, description = "It is of no use any more.")))]
 pub(in crate::http) async fn revoke(
+    request: HttpRequest,
     issuer: web::Data<Issuer>,
     Json(body): Json<TokenBody>,
 ) -> Result<HttpResponse, Problem> {
-    blocking(move || revoking::revoke(&issuer, body.token.expose())).await?;
+    let ip = client_ip(&request, &issuer.app.config.trusted_proxies);
+    let origin = Origin { ip, ..Origin::default() };
+    blocking(move || revoking::revoke(&issuer, body.token.expose(), &origin)).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Exchange an API token for an access token
+///
+/// For services that verify offline. The API token is in the `Authorization` header; there is no refresh token: exchange
+/// it again when the access token expires.
+#[utoipa::path(post, path = "/v1/tokens/exchange", tag = "tokens", request_body = Option<ExchangeBody>,
+    security(("api_token" = [])), responses((status = 200, body = ExchangedView)))]
+pub(in crate::http) async fn exchange(
+    request: HttpRequest,
+    issuer: web::Data<Issuer>,
+    JsonOrNothing(body): JsonOrNothing<ExchangeBody>,
+) -> Result<HttpResponse, Problem> {
+    let (Presented::Bearer(key) | Presented::Token(key)) = presented(&request).map_err(Error::Bearer)?;
+    let key = Secret::new(key.to_owned());
+    let exchanged = blocking(move || api_tokens::exchange(&issuer, key.expose(), body.audience.as_deref())).await?;
+    let api_tokens::Exchanged { access_token, expires_in, scope } = exchanged;
+    Ok(not_stored(ExchangedView { access_token, token_type: "Bearer", expires_in, scope }))
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, Header as _, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, rt, web};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Issuer;
 use crate::error::Error;
+use crate::http::extract::Query;
 use crate::http::problem::Problem;
 use crate::service::denylist::Cursor;
 use crate::service::feed;
@@ -19,8 +21,22 @@ const LONGEST_WAIT_SECONDS: u64 = 30;
 /// Metadata changes with the settings alone.
 const METADATA_CACHE_CONTROL: &str = "public, max-age=3600";
 
-/// `GET /.well-known/jwks.json`: the published keys
-/// ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
+/// A JWK Set ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
+#[derive(ToSchema)]
+#[schema(as = JwkSet)]
+#[expect(dead_code, reason = "the ring keeps it as text")]
+pub(in crate::http) struct JwksView {
+    /// The public keys.
+    #[schema(value_type = Vec<Object>)]
+    keys: Vec<Value>,
+}
+
+/// The public keys
+///
+/// What access tokens are verified with ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "verifiers", security(()), responses(
+    (status = 200, body = JwksView, content_type = "application/jwk-set+json"),
+    (status = 304, description = "They are those of the entity tag in If-None-Match.")))]
 pub(in crate::http) async fn jwks(request: HttpRequest, issuer: web::Data<Issuer>) -> HttpResponse {
     let ring = issuer.keys.ring();
     let etag = ring.jwks_etag();
@@ -34,11 +50,27 @@ pub(in crate::http) async fn jwks(request: HttpRequest, issuer: web::Data<Issuer
     response.content_type("application/jwk-set+json").body(ring.jwks_json().to_owned())
 }
 
-/// `GET /.well-known/oauth-authorization-server`
-/// ([RFC 8414 section 3.2](https://www.rfc-editor.org/rfc/rfc8414#section-3.2)), and
-/// `GET /.well-known/openid-configuration`, where many libraries look for the same. There is no authorization endpoint, so
-/// that there are no response types; `denylist_uri` is ours (RFC 8414 section 2 allows for more members).
+/// Metadata
+///
+/// Where what is ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414#section-3.2)).
+#[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "verifiers", security(()),
+    responses((status = 200, body = Object)))]
 pub(in crate::http) async fn metadata(issuer: web::Data<Issuer>) -> HttpResponse {
+    describe(&issuer)
+}
+
+/// Metadata, where other libraries look for it
+///
+/// The same as at `/.well-known/oauth-authorization-server`.
+#[utoipa::path(get, path = "/.well-known/openid-configuration", tag = "verifiers", security(()),
+    responses((status = 200, body = Object)))]
+pub(in crate::http) async fn openid_metadata(issuer: web::Data<Issuer>) -> HttpResponse {
+    describe(&issuer)
+}
+
+/// There is no authorization endpoint, so that there are no response types; `denylist_uri` is ours
+/// ([RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2) allows for more members).
+fn describe(issuer: &Issuer) -> HttpResponse {
     let url = &issuer.app.config.issuer;
     let algs: Vec<&str> = issuer.app.config.key_policy.algs.iter().map(|alg| alg.name()).collect();
     HttpResponse::Ok().insert_header((CACHE_CONTROL, METADATA_CACHE_CONTROL)).json(json!({
@@ -47,27 +79,39 @@ pub(in crate::http) async fn metadata(issuer: web::Data<Issuer>) -> HttpResponse
         "denylist_uri": format!("{url}/.well-known/denylist"),
         "response_types_supported": [],
         "grant_types_supported": [],
+        "scopes_supported": issuer.app.config.scopes.names(),
+        "service_documentation": format!("{url}/docs"),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algs,
         "access_token_signing_alg_values_supported": algs,
     }))
 }
 
-#[derive(Deserialize)]
+/// What is known already.
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct FeedQuery {
+    /// `cursor` of the answer before.
+    #[param(nullable = false)]
     since: Option<String>,
+    /// How many seconds to wait for news.
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 30, nullable = false)]
     wait: Option<String>,
 }
 
-/// `GET /.well-known/denylist`: what was denied since a cursor, as a signed JWT. It is as public as the keys: it names
-/// sessions and tokens that are of no use any more.
+/// The denylist
+///
+/// What was denied since a cursor, as a signed JWT. It is as public as the keys: it names sessions and tokens that are of
+/// no use any more.
+#[utoipa::path(get, path = "/.well-known/denylist", tag = "verifiers", security(()), params(FeedQuery), responses(
+    (status = 200, body = String, content_type = "application/jwt"),
+    (status = 304, description = "There is nothing new since the entity tag in If-None-Match.")))]
 pub(in crate::http) async fn denylist(
     request: HttpRequest,
     issuer: web::Data<Issuer>,
+    Query(query): Query<FeedQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let query = web::Query::<FeedQuery>::from_query(request.query_string());
-    let query = query.map_err(|_bad| Error::invalid("query", "invalid", "takes since and wait, each once"))?;
     let since = query.since.as_deref().map(str::parse::<Cursor>).transpose();
     let since = since.map_err(|bad| Error::invalid("since", "invalid", bad.to_string()))?;
     let wait = query.wait.as_deref().map_or(Some(0), |text| text.parse().ok());

@@ -19,6 +19,7 @@ use tokensmith::clock::{ManualClock, Seconds, Timestamp};
 use tokensmith::config::{Argon2Cost, Config};
 use tokensmith::entropy::SeededEntropy;
 use tokensmith::http;
+use tokensmith::model::audit::Origin;
 use tokensmith::model::user::User;
 use tokensmith::secret::Secret;
 use tokensmith::service::users::{self, NewUser};
@@ -126,8 +127,8 @@ impl TestApp {
         let roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
         let password = Secret::new(PASSWORD.to_owned());
         let email = format!("{username}@example.com");
-        let new = NewUser { username, email: Some(&email), roles: &roles, password: &password };
-        users::create(&self.issuer.app, &new).unwrap()
+        let new = NewUser { username, email: Some(&email), name: None, roles: &roles, password: &password };
+        users::create(&self.issuer.app, &new, &Origin::default()).unwrap()
     }
 
     /// A new user, logged in.

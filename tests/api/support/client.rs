@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use ureq::http::{HeaderMap, Request};
 
+use super::contract;
+
 /// What came back.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -67,11 +69,27 @@ impl Client {
             self.agent.run(request.body(body).unwrap()).unwrap()
         };
         let body = response.body_mut().read_to_string().unwrap();
-        Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
+        let answer = Answer { status: response.status().as_u16(), headers: response.headers().clone(), body };
+        contract::check(method, path, &answer);
+        answer
     }
 
     pub fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], b"")
+    }
+
+    /// Sends with an `Authorization` header, and JSON if there is some.
+    pub fn ask(&self, method: &str, path: &str, authorization: &str, body: Option<&Value>) -> Answer {
+        let json = ("content-type", "application/json");
+        let headers = [("authorization", authorization), json];
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let headers = if body.is_empty() { &headers[..1] } else { &headers };
+        self.send(method, path, headers, body.as_bytes())
+    }
+
+    /// As [`Client::ask`], with the access token of a pair.
+    pub fn ask_as(&self, method: &str, path: &str, pair: &Value, body: Option<&Value>) -> Answer {
+        self.ask(method, path, &format!("Bearer {}", pair["access_token"].as_str().unwrap()), body)
     }
 
     pub fn get_as(&self, path: &str, access_token: &str) -> Answer {

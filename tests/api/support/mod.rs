@@ -4,6 +4,7 @@ pub mod app;
 pub mod backend;
 pub mod client;
 pub mod cluster;
+pub mod contract;
 pub mod front;
 pub mod postgres;
 pub mod process;

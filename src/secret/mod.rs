@@ -1,9 +1,15 @@
 //! Values that must not end up in a log, a panic message or freed memory.
 
+mod api_key;
+mod readable;
+
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize;
+
+pub use api_key::{ApiKey, BadApiKey, KEY_PREFIX, KeyDigest};
+pub use readable::readable;
 
 /// A value whose `Debug` shows nothing and whose memory is wiped when it is dropped.
 #[derive(Clone)]

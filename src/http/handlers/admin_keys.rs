@@ -1,36 +1,57 @@
-//! `/v1/admin`: for access tokens with the role `admin`.
+//! `/v1/admin/keys`: the signing keys, for administrators.
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::ToSchema;
 
 use super::blocking;
 use crate::app::Issuer;
 use crate::error::Error;
-use crate::http::extract::Json;
+use crate::http::extract::{Administrator, AdministratorRecently, Caller, Json};
 use crate::http::problem::Problem;
 use crate::jwt::{KeyFileError, RingEntry, SigningAlg};
-use crate::model::user::ADMIN_ROLE;
-use crate::service::keys;
-use crate::verifier::{Role, WithRole};
-
-/// Lets administrators in.
-pub(in crate::http) struct Admin;
-
-impl Role for Admin {
-    const NAME: &'static str = ADMIN_ROLE;
-}
+use crate::model::audit::EventName;
+use crate::service::{audit, keys};
 
 /// A key as it is shown: nothing of its private half, and not where it lies.
-#[derive(Serialize)]
-struct KeyView {
+#[derive(Serialize, ToSchema)]
+#[schema(as = SigningKey)]
+pub(in crate::http) struct KeyView {
+    /// Its name: the thumbprint of RFC 7638.
     kid: String,
+    /// Its algorithm.
+    #[schema(example = "ES256")]
     alg: &'static str,
+    /// `next`, `active`, `retired` or `unused`.
+    #[schema(example = "active")]
     state: &'static str,
+    /// From when on it signs.
+    #[schema(format = "date-time")]
     active_from: Option<String>,
+    /// From when on it does not sign any more.
+    #[schema(format = "date-time")]
     retired_at: Option<String>,
+    /// When it goes.
+    #[schema(format = "date-time")]
     goes_at: Option<String>,
+    /// Whether its file is encrypted.
     encrypted: bool,
+}
+
+/// The signing keys, the oldest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SigningKeys)]
+pub(in crate::http) struct KeysView {
+    keys: Vec<KeyView>,
+}
+
+/// The signing keys after one was made or dropped.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SigningKeysRotated)]
+pub(in crate::http) struct RotatedView {
+    keys: Vec<KeyView>,
+    /// About how many sessions the dropped key ends, if the database could tell.
+    sessions_ended: Option<i64>,
 }
 
 impl From<&RingEntry> for KeyView {
@@ -51,31 +72,43 @@ fn all_keys(issuer: &Issuer) -> Vec<KeyView> {
     issuer.keys.ring().entries(issuer.app.clock.now()).iter().map(KeyView::from).collect()
 }
 
-/// `GET /v1/admin/keys`: the ring, oldest first.
-pub(in crate::http) async fn list_keys(_admin: WithRole<Admin>, issuer: web::Data<Issuer>) -> HttpResponse {
-    HttpResponse::Ok().json(json!({"keys": all_keys(&issuer)}))
+/// List the signing keys
+///
+/// The oldest first.
+#[utoipa::path(get, path = "/v1/admin/keys", tag = "administration", responses((status = 200, body = KeysView)))]
+pub(in crate::http) async fn list(_: Caller<Administrator>, issuer: web::Data<Issuer>) -> HttpResponse {
+    HttpResponse::Ok().json(KeysView { keys: all_keys(&issuer) })
 }
 
-#[derive(Deserialize)]
+/// Which key is to be made or dropped.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RotateKeys)]
 pub(in crate::http) struct RotateBody {
+    /// `SIGNING_ALG` if missing.
+    #[schema(example = "ES256")]
     alg: Option<String>,
+    /// Drop a key that has leaked.
     #[serde(default)]
     emergency: bool,
+    /// The key to drop; the active one if missing.
     kid: Option<String>,
 }
 
-/// `POST /v1/admin/keys/rotate`: makes the next key, or with `emergency` drops one that has leaked. Answers the ring
-/// as it is afterwards.
-pub(in crate::http) async fn rotate_keys(
-    admin: WithRole<Admin>,
+/// Rotate the signing keys
+///
+/// Makes the next key, or with `emergency` drops one that has leaked. The administrator's password must have been given
+/// lately.
+#[utoipa::path(post, path = "/v1/admin/keys/rotate", tag = "administration", request_body = RotateBody,
+    responses((status = 200, body = RotatedView)))]
+pub(in crate::http) async fn rotate(
+    caller: Caller<AdministratorRecently>,
     issuer: web::Data<Issuer>,
     Json(body): Json<RotateBody>,
 ) -> Result<HttpResponse, Problem> {
     if body.kid.is_some() && !body.emergency {
         return Err(Error::invalid("kid", "invalid", "names the key to drop, which needs emergency").into());
     }
-    let admin_id = admin.0.sub;
     let answer = blocking(move || {
         let alg = match body.alg.as_deref().map(str::parse::<SigningAlg>).transpose() {
             Ok(alg) => alg.unwrap_or(issuer.app.config.audiences.default_alg()),
@@ -85,16 +118,18 @@ pub(in crate::http) async fn rotate_keys(
         let mut sessions_ended = None;
         if body.emergency {
             let dropped = keys::drop_leaked(&issuer.keys, alg, body.kid.as_deref(), now).map_err(key_error)?.dropped;
-            log::warn!(user:% = admin_id, kid = dropped.kid, alg:% = dropped.alg; "signing key dropped");
+            let event = caller.origin.event(now, EventName::KeyDropped);
+            audit::record(&issuer.app, &event.with(format_args!("{} {}", dropped.alg, dropped.kid)));
             // The key is gone whether or not the database can tell what that means.
             sessions_ended =
                 keys::count_sessions_of(&issuer.app.store, issuer.keys.ring().policy(), &dropped, now).ok();
         } else {
             let (_, active_from) = keys::rotate(&issuer.keys, alg, now).map_err(key_error)?;
-            log::info!(user:% = admin_id, alg:% = alg, active_from = active_from.to_rfc3339(); "next signing key made");
+            let event = caller.origin.event(now, EventName::KeyRotated);
+            audit::record(&issuer.app, &event.with(format_args!("{alg} from {}", active_from.to_rfc3339())));
         }
         issuer.denylist.tell();
-        Ok(json!({"keys": all_keys(&issuer), "sessions_ended": sessions_ended}))
+        Ok(RotatedView { keys: all_keys(&issuer), sessions_ended })
     });
     Ok(HttpResponse::Ok().json(answer.await?))
 }

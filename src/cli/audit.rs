@@ -1,0 +1,45 @@
+//! `tokensmith audit`.
+
+use clap::Args;
+
+use super::CliError;
+use crate::app::App;
+use crate::error::Error;
+use crate::model::audit::{EventFilter, EventName};
+use crate::service::users;
+
+/// What to show of the audit log.
+#[derive(Args)]
+pub(super) struct AuditCommand {
+    /// Only what concerns this user
+    #[arg(long)]
+    user: Option<String>,
+    /// Only events with this name, as in `login_failed`
+    #[arg(long)]
+    event: Option<String>,
+    /// How many at most
+    #[arg(long, default_value_t = 100)]
+    limit: i64,
+}
+
+pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
+    let user = command.user.as_deref().map(|name| users::find_by_name(app, name)).transpose()?.map(|user| user.id);
+    let name = command.event.as_deref().map(str::parse::<EventName>).transpose();
+    let name = name.map_err(|unknown| Error::invalid("--event", "invalid", unknown.to_string()))?;
+    let filter = EventFilter { name, user, ..EventFilter::default() };
+    for recorded in app.store.read(|tx| tx.list_events(&filter, command.limit.max(0)))? {
+        let event = recorded.event;
+        let id = |id: Option<String>| id.unwrap_or_else(|| "-".to_owned());
+        println!(
+            "{}\t{}\tuser {}\tby {}\tsession {}\tfrom {}\t{}",
+            event.at.to_rfc3339(),
+            event.name.text(),
+            id(event.user.map(|id| id.to_string())),
+            id(event.actor.map(|id| id.to_string())),
+            id(event.session.map(|id| id.to_string())),
+            id(event.ip),
+            event.detail.unwrap_or_default(),
+        );
+    }
+    Ok(())
+}

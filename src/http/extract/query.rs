@@ -1,0 +1,60 @@
+//! What comes in the path and in the query, with our own errors.
+
+use std::future::{Ready, ready};
+use std::str::FromStr;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+use serde::de::DeserializeOwned;
+
+use crate::error::Error;
+use crate::http::problem::Problem;
+
+/// The one parameter of the path, or with `N = 1` the second one.
+pub(in crate::http) struct PathId<T, const N: usize = 0>(pub(in crate::http) T);
+
+impl<T: FromStr, const N: usize> FromRequest for PathId<T, N> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let text = request.match_info().iter().nth(N).map_or("", |(_, text)| text);
+        let field = if N == 0 { "id" } else { "inner_id" };
+        let id = text.parse().map(Self);
+        ready(id.map_err(|_bad| Error::invalid(field, "invalid", "must be a UUID").into()))
+    }
+}
+
+/// The query as a `T`: each parameter that it has, once, and no others.
+pub(in crate::http) struct Query<T>(pub(in crate::http) T);
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let query = web::Query::<T>::from_query(request.query_string());
+        let query = query.map(|query| Self(query.into_inner()));
+        ready(query.map_err(|bad| Error::invalid("query", "invalid", bad.to_string()).into()))
+    }
+}
+
+/// The most items on a page.
+const MOST_ON_A_PAGE: i64 = 100;
+
+/// How many items a page is to have: `limit`, or 50.
+pub(in crate::http) fn page_size(limit: Option<i64>) -> Result<i64, Error> {
+    let size = limit.unwrap_or(50);
+    if (1..=MOST_ON_A_PAGE).contains(&size) {
+        return Ok(size);
+    }
+    Err(Error::invalid("limit", "invalid", format!("must be from 1 to {MOST_ON_A_PAGE}")))
+}
+
+/// One parameter of the query.
+pub(in crate::http) fn parameter<T: FromStr<Err: ToString>>(
+    field: &'static str,
+    text: Option<&str>,
+) -> Result<Option<T>, Error> {
+    text.map(str::parse).transpose().map_err(|bad: T::Err| Error::invalid(field, "invalid", bad.to_string()))
+}

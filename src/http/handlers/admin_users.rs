@@ -1,0 +1,359 @@
+//! `/v1/admin/users`: everybody's accounts, sessions and API tokens, for administrators.
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::me::{AccountView, EndedView, ProfileBody};
+use super::sessions::{PageQuery, SessionsView, page};
+use super::{api_tokens as api_token_views, blocking, hashing};
+use crate::app::Issuer;
+use crate::error::Error;
+use crate::http::extract::{Administrator, AdministratorRecently, Caller, Json, PathId, Query, page_size};
+use crate::http::problem::Problem;
+use crate::model::api_token::ApiTokenId;
+use crate::model::id::{SessionId, UserId};
+use crate::model::session::EndReason;
+use crate::secret::Secret;
+use crate::service::users::{self, NewUser};
+use crate::service::{api_tokens, sessions};
+use crate::store::UserSearch;
+
+/// Users, by username.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Users)]
+pub(in crate::http) struct UsersView<'a> {
+    users: Vec<AccountView<'a>>,
+    /// For the next page, if there is one.
+    next_cursor: Option<String>,
+}
+
+/// Which users.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct UsersQuery {
+    /// With this text in the username, the e-mail address or the name.
+    #[param(nullable = false)]
+    search: Option<String>,
+    /// With this role.
+    #[param(nullable = false)]
+    role: Option<String>,
+    /// Disabled ones only, or active ones only.
+    #[param(nullable = false)]
+    disabled: Option<bool>,
+    /// `next_cursor` of the page before.
+    #[param(nullable = false)]
+    cursor: Option<String>,
+    /// How many: 50 if missing.
+    #[param(minimum = 1, maximum = 100, nullable = false)]
+    limit: Option<i64>,
+}
+
+/// A new account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CreateUser)]
+pub(in crate::http) struct CreateBody {
+    /// The name to log in with; case and Unicode width do not matter.
+    #[schema(example = "grace", max_length = 128)]
+    username: String,
+    /// The first password: 8 characters or more (15 are advised), at most 1024 bytes, not easy to guess.
+    #[schema(value_type = String, example = "a long and unusual sentence", min_length = 8, max_length = 1024)]
+    password: Secret<String>,
+    /// Where to write to.
+    #[schema(example = "grace@example.com")]
+    email: Option<String>,
+    /// What people call the user.
+    #[schema(example = "Grace Hopper")]
+    name: Option<String>,
+    /// What the user may do.
+    #[serde(default)]
+    #[schema(example = json!(["editor"]))]
+    roles: Vec<String>,
+}
+
+/// Roles.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Roles)]
+pub(in crate::http) struct RolesBody {
+    /// All of them.
+    #[schema(example = json!(["editor"]))]
+    roles: Vec<String>,
+}
+
+/// Another password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PasswordReset)]
+pub(in crate::http) struct PasswordBody {
+    /// 8 characters or more (15 are advised), at most 1024 bytes, not easy to guess.
+    #[schema(value_type = String, example = "a long and unusual sentence", min_length = 8, max_length = 1024)]
+    password: Secret<String>,
+}
+
+/// How many API tokens were revoked.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiTokensRevoked)]
+pub(in crate::http) struct RevokedView {
+    /// How many.
+    api_tokens_revoked: usize,
+}
+
+fn no_content() -> HttpResponse {
+    HttpResponse::NoContent().finish()
+}
+
+/// List users
+///
+/// By username.
+#[utoipa::path(get, path = "/v1/admin/users", tag = "administration", params(UsersQuery),
+    responses((status = 200, body = UsersView)))]
+pub(in crate::http) async fn list(
+    _: Caller<Administrator>,
+    issuer: web::Data<Issuer>,
+    Query(query): Query<UsersQuery>,
+) -> Result<HttpResponse, Problem> {
+    let limit = page_size(query.limit)?;
+    // A NUL is in no text of a database.
+    let has_nul = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains('\0'));
+    if [&query.search, &query.role, &query.cursor].into_iter().any(has_nul) {
+        return Err(Error::invalid("query", "invalid", "must not contain NUL").into());
+    }
+    let UsersQuery { search, role, disabled, cursor, .. } = query;
+    let search = UserSearch { text: search, role, disabled };
+    // One more, to know whether there is a next page.
+    let found = move || issuer.app.store.read(|tx| tx.list_users(&search, cursor.as_deref(), limit + 1));
+    let mut found = blocking(found).await?;
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = found.len() > size;
+    found.truncate(size);
+    let next_cursor = found.last().filter(|_| has_more).map(|user| user.username.to_string());
+    Ok(HttpResponse::Ok().json(UsersView { users: found.iter().map(AccountView::from).collect(), next_cursor }))
+}
+
+/// Create a user
+///
+/// The administrator's password must have been given lately.
+#[utoipa::path(post, path = "/v1/admin/users", tag = "administration", request_body = CreateBody,
+    responses((status = 201, body = AccountView)))]
+pub(in crate::http) async fn create(
+    caller: Caller<AdministratorRecently>,
+    issuer: web::Data<Issuer>,
+    Json(body): Json<CreateBody>,
+) -> Result<HttpResponse, Problem> {
+    let user = hashing(&issuer, move |issuer| {
+        let CreateBody { username, password, email, name, roles } = &body;
+        let (email, name) = (email.as_deref(), name.as_deref());
+        users::create(&issuer.app, &NewUser { username, email, name, roles, password }, &caller.origin)
+    });
+    Ok(HttpResponse::Created().json(AccountView::from(&user.await?)))
+}
+
+/// See a user
+#[utoipa::path(get, path = "/v1/admin/users/{id}", tag = "administration",
+    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = AccountView)))]
+pub(in crate::http) async fn show(
+    _: Caller<Administrator>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<UserId>,
+) -> Result<HttpResponse, Problem> {
+    let user = blocking(move || users::find(&issuer.app, id)).await?;
+    Ok(HttpResponse::Ok().json(AccountView::from(&user)))
+}
+
+/// Change a user's record
+///
+/// The administrator's password must have been given lately.
+#[utoipa::path(patch, path = "/v1/admin/users/{id}", tag = "administration", request_body = ProfileBody,
+    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = AccountView)))]
+pub(in crate::http) async fn change(
+    caller: Caller<AdministratorRecently>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<UserId>,
+    Json(body): Json<ProfileBody>,
+) -> Result<HttpResponse, Problem> {
+    let user = blocking(move || users::set_profile(&issuer.app, id, &body.into(), &caller.origin)).await?;
+    Ok(HttpResponse::Ok().json(AccountView::from(&user)))
+}
+
+/// Delete a user
+///
+/// With sessions and API tokens; what the audit log says stays. Not the last active administrator. The administrator's
+/// password must have been given lately.
+#[utoipa::path(delete, path = "/v1/admin/users/{id}", tag = "administration",
+    params(("id" = String, Path, format = "uuid")), responses((status = 204, description = "The user is gone.")))]
+pub(in crate::http) async fn delete(
+    caller: Caller<AdministratorRecently>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<UserId>,
+) -> Result<HttpResponse, Problem> {
+    let delete = move || {
+        issuer.denylist.add(users::delete(&issuer.app, id, &caller.origin)?.denials);
+        Ok(())
+    };
+    blocking(delete).await?;
+    Ok(no_content())
+}
+
+/// Disable a user
+///
+/// All sessions end at once, API tokens are refused. Not the last active administrator.
+#[utoipa::path(post, path = "/v1/admin/users/{id}/disable", tag = "administration",
+    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = EndedView)))]
+pub(in crate::http) async fn disable(
+    caller: Caller<Administrator>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<UserId>,
+) -> Result<HttpResponse, Problem> {
+    let disable = move || {
+        let ended = users::disable(&issuer.app, id, &caller.origin)?;
+        issuer.denylist.add(ended.denials);
+        Ok(EndedView { sessions_ended: ended.sessions })
+    };
+    Ok(HttpResponse::Ok().json(blocking(disable).await?))
+}
+
+/// Enable a user
+///
+/// Sessions stay ended; API tokens that were not revoked are accepted again. The administrator's password must have been
+/// given lately.
+#[utoipa::path(post, path = "/v1/admin/users/{id}/enable", tag = "administration",
+    params(("id" = String, Path, format = "uuid")), responses((status = 204, description = "The user may log in.")))]
+pub(in crate::http) async fn enable(
+    caller: Caller<AdministratorRecently>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<UserId>,
+) -> Result<HttpResponse, Problem> {
+    blocking(move || users::enable(&issuer.app, id, &caller.origin)).await?;
+    Ok(no_content())
+}
+
+/// Set a user's roles
+///
+/// Sessions go on; their tokens carry the new roles from the next refresh on. Somebody must stay administrator. The
+/// administrator's password must have been given lately.
+#[utoipa::path(put, path = "/v1/admin/users/{id}/roles", tag = "administration", request_body = RolesBody,
+    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = RolesBody)))]
+pub(in crate::http) async fn set_roles(
+    caller: Caller<AdministratorRecently>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<UserId>,
+    Json(body): Json<RolesBody>,
+) -> Result<HttpResponse, Problem> {
+    let roles = blocking(move || users::set_roles(&issuer.app, id, &body.roles, &caller.origin)).await?;
+    Ok(HttpResponse::Ok().json(RolesBody { roles: roles.names().to_vec() }))
+}
+
+/// Reset a user's password
+///
+/// All sessions of the user end. The administrator's password must have been given lately.
+#[utoipa::path(post, path = "/v1/admin/users/{id}/password", tag = "administration", request_body = PasswordBody,
+    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = EndedView)))]
+pub(in crate::http) async fn reset_password(
+    caller: Caller<AdministratorRecently>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<UserId>,
+    Json(body): Json<PasswordBody>,
+) -> Result<HttpResponse, Problem> {
+    let reset = hashing(&issuer, move |issuer| {
+        let user = users::find(&issuer.app, id)?;
+        let denials = users::set_password(&issuer.app, &user, &body.password, &caller.origin)?;
+        let sessions_ended = denials.len();
+        issuer.denylist.add(denials);
+        Ok(EndedView { sessions_ended })
+    });
+    Ok(HttpResponse::Ok().json(reset.await?))
+}
+
+/// List a user's sessions
+///
+/// "Why was I logged out?": live and ended ones, with times and reasons, the newest first. The audit log has more.
+#[utoipa::path(get, path = "/v1/admin/users/{id}/sessions", tag = "administration",
+    params(("id" = String, Path, format = "uuid"), PageQuery), responses((status = 200, body = SessionsView)))]
+pub(in crate::http) async fn list_sessions(
+    caller: Caller<Administrator>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<UserId>,
+    Query(query): Query<PageQuery>,
+) -> Result<HttpResponse, Problem> {
+    let app = issuer.clone();
+    blocking(move || users::find(&app.app, id)).await?;
+    page(issuer, id, Some(caller.claims.sid), query).await
+}
+
+/// End a user's sessions
+///
+/// All of them.
+#[utoipa::path(delete, path = "/v1/admin/users/{id}/sessions", tag = "administration",
+    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = EndedView)))]
+pub(in crate::http) async fn end_sessions(
+    caller: Caller<Administrator>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<UserId>,
+) -> Result<HttpResponse, Problem> {
+    let end = move || {
+        users::find(&issuer.app, id)?;
+        let sessions_ended = sessions::end_all(&issuer, id, None, EndReason::Admin, &caller.origin)?;
+        Ok(EndedView { sessions_ended })
+    };
+    Ok(HttpResponse::Ok().json(blocking(end).await?))
+}
+
+/// End one of a user's sessions
+#[utoipa::path(delete, path = "/v1/admin/users/{id}/sessions/{inner_id}", tag = "administration",
+    params(("id" = String, Path, format = "uuid"), ("inner_id" = String, Path, format = "uuid")),
+    responses((status = 204, description = "It has ended.")))]
+pub(in crate::http) async fn end_session(
+    caller: Caller<Administrator>,
+    issuer: web::Data<Issuer>,
+    (PathId(id), PathId(session)): (PathId<UserId>, PathId<SessionId, 1>),
+) -> Result<HttpResponse, Problem> {
+    blocking(move || sessions::end(&issuer, id, session, EndReason::Admin, &caller.origin)).await?;
+    Ok(no_content())
+}
+
+/// List a user's API tokens
+#[utoipa::path(get, path = "/v1/admin/users/{id}/api-tokens", tag = "administration",
+    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = api_token_views::ApiTokensView)))]
+pub(in crate::http) async fn list_api_tokens(
+    _: Caller<Administrator>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<UserId>,
+) -> Result<HttpResponse, Problem> {
+    let app = issuer.clone();
+    blocking(move || users::find(&app.app, id)).await?;
+    api_token_views::all(issuer, id).await
+}
+
+/// Revoke a user's API tokens
+///
+/// All of them.
+#[utoipa::path(delete, path = "/v1/admin/users/{id}/api-tokens", tag = "administration",
+    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = RevokedView)))]
+pub(in crate::http) async fn revoke_api_tokens(
+    caller: Caller<Administrator>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<UserId>,
+) -> Result<HttpResponse, Problem> {
+    let revoke = move || {
+        users::find(&issuer.app, id)?;
+        let api_tokens_revoked = api_tokens::revoke_all(&issuer, id, &caller.origin)?;
+        Ok(RevokedView { api_tokens_revoked })
+    };
+    Ok(HttpResponse::Ok().json(blocking(revoke).await?))
+}
+
+/// Revoke one of a user's API tokens
+#[utoipa::path(delete, path = "/v1/admin/users/{id}/api-tokens/{inner_id}", tag = "administration",
+    params(("id" = String, Path, format = "uuid"), ("inner_id" = String, Path, format = "uuid")),
+    responses((status = 204, description = "It is revoked.")))]
+pub(in crate::http) async fn revoke_api_token(
+    caller: Caller<Administrator>,
+    issuer: web::Data<Issuer>,
+    (PathId(id), PathId(token)): (PathId<UserId>, PathId<ApiTokenId, 1>),
+) -> Result<HttpResponse, Problem> {
+    blocking(move || api_tokens::revoke(&issuer, id, token, &caller.origin)).await?;
+    Ok(no_content())
+}

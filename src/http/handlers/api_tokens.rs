@@ -1,0 +1,181 @@
+//! `/v1/api-tokens`: a user's own API tokens.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{blocking, rfc3339};
+use crate::app::Issuer;
+use crate::clock::{Seconds, Timestamp};
+use crate::http::extract::{Caller, Json, LoggedIn, LoggedInRecently, PathId};
+use crate::http::problem::Problem;
+use crate::model::api_token::{ApiToken, ApiTokenId};
+use crate::model::id::UserId;
+use crate::secret::ApiKey;
+use crate::service::api_tokens::{self, NewApiToken};
+
+/// An API token, without its key.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiToken)]
+pub(in crate::http) struct ApiTokenView {
+    /// Identifies it; not the key.
+    #[schema(value_type = String, format = "uuid")]
+    id: ApiTokenId,
+    /// What its owner calls it.
+    #[schema(example = "nightly backup")]
+    name: String,
+    /// What it may be used for.
+    #[schema(example = json!(["notes:read"]))]
+    scopes: Vec<String>,
+    /// Roles of its owner that it has, as long as the owner has them.
+    #[schema(example = json!(["editor"]))]
+    roles: Vec<String>,
+    /// When it was made.
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// When it expires, if it does.
+    #[schema(format = "date-time")]
+    expires_at: Option<String>,
+    /// When it was last used, to the minute.
+    #[schema(format = "date-time")]
+    last_used_at: Option<String>,
+    /// When it was revoked, if it was.
+    #[schema(format = "date-time")]
+    revoked_at: Option<String>,
+    /// `active`, `expired` or `revoked`.
+    #[schema(example = "active")]
+    state: &'static str,
+}
+
+/// API tokens, the newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiTokens)]
+pub(in crate::http) struct ApiTokensView {
+    api_tokens: Vec<ApiTokenView>,
+}
+
+/// An API token with its key, which is shown this once.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NewApiToken)]
+pub(in crate::http) struct ApiKeyView {
+    #[serde(flatten)]
+    token: ApiTokenView,
+    /// For `Authorization: Token` or `Bearer`. It cannot be shown again.
+    #[schema(example = "tks_abcdefghijkmnpqrstuvwxyz23456789abcdefghijkmnpq", pattern = "^tks_[a-km-np-z2-9]{47}$")]
+    key: String,
+}
+
+/// What an API token is to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CreateApiToken)]
+pub(in crate::http) struct CreateBody {
+    /// What its owner calls it.
+    #[schema(example = "nightly backup", min_length = 1, max_length = 100)]
+    name: String,
+    /// What it may be used for: some of `SCOPES`.
+    #[serde(default)]
+    #[schema(example = json!([]))]
+    scopes: Vec<String>,
+    /// Roles of the owner that it is to have.
+    #[serde(default)]
+    #[schema(example = json!([]))]
+    roles: Vec<String>,
+    /// How long it is to live, in seconds; for ever if missing.
+    #[schema(value_type = Option<i64>, example = 2_592_000, minimum = 1)]
+    expires_in: Option<Seconds>,
+}
+
+fn view(token: &ApiToken, now: Timestamp) -> ApiTokenView {
+    ApiTokenView {
+        id: token.id,
+        name: token.name.to_string(),
+        scopes: token.scopes.names().to_vec(),
+        roles: token.roles.names().to_vec(),
+        created_at: token.created_at.to_rfc3339(),
+        expires_at: rfc3339(token.expires_at),
+        last_used_at: rfc3339(token.last_used_at),
+        revoked_at: rfc3339(token.revoked_at),
+        state: token.state(now).text(),
+    }
+}
+
+/// All API tokens of a user.
+pub(super) async fn all(issuer: web::Data<Issuer>, user: UserId) -> Result<HttpResponse, Problem> {
+    let now = issuer.app.clock.now();
+    let tokens = blocking(move || issuer.app.store.read(|tx| tx.list_api_tokens(user))).await?;
+    let api_tokens = tokens.iter().map(|token| view(token, now)).collect();
+    Ok(HttpResponse::Ok().json(ApiTokensView { api_tokens }))
+}
+
+fn with_key(
+    token: &ApiToken,
+    key: &ApiKey,
+    now: Timestamp,
+    mut response: actix_web::HttpResponseBuilder,
+) -> HttpResponse {
+    let view = ApiKeyView { token: view(token, now), key: key.expose().to_owned() };
+    response.insert_header((CACHE_CONTROL, "no-store")).json(view)
+}
+
+/// List my API tokens
+///
+/// Without their keys; also those that have expired or were revoked, for `SESSION_RETENTION`.
+#[utoipa::path(get, path = "/v1/api-tokens", tag = "api tokens", responses((status = 200, body = ApiTokensView)))]
+pub(in crate::http) async fn list(
+    caller: Caller<LoggedIn>,
+    issuer: web::Data<Issuer>,
+) -> Result<HttpResponse, Problem> {
+    all(issuer, caller.claims.sub).await
+}
+
+/// Make an API token
+///
+/// For a script. The key is shown this once. The password must have been given lately.
+#[utoipa::path(post, path = "/v1/api-tokens", tag = "api tokens", request_body = CreateBody,
+    responses((status = 201, body = ApiKeyView)))]
+pub(in crate::http) async fn create(
+    caller: Caller<LoggedInRecently>,
+    issuer: web::Data<Issuer>,
+    Json(body): Json<CreateBody>,
+) -> Result<HttpResponse, Problem> {
+    let now = issuer.app.clock.now();
+    let (token, key) = blocking(move || {
+        let CreateBody { name, scopes, roles, expires_in } = &body;
+        let new = NewApiToken { name, scopes, roles, lifetime: *expires_in };
+        api_tokens::create(&issuer.app, caller.claims.sub, &new, &caller.origin)
+    })
+    .await?;
+    Ok(with_key(&token, &key, now, HttpResponse::Created()))
+}
+
+/// Replace the key of an API token
+///
+/// The old key is refused from now on. The new one is shown this once. The password must have been given lately.
+#[utoipa::path(post, path = "/v1/api-tokens/{id}/rotate", tag = "api tokens",
+    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = ApiKeyView)))]
+pub(in crate::http) async fn rotate(
+    caller: Caller<LoggedInRecently>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<ApiTokenId>,
+) -> Result<HttpResponse, Problem> {
+    let now = issuer.app.clock.now();
+    let rotate = move || api_tokens::rotate(&issuer, caller.claims.sub, id, &caller.origin);
+    let (token, key) = blocking(rotate).await?;
+    Ok(with_key(&token, &key, now, HttpResponse::Ok()))
+}
+
+/// Revoke an API token
+///
+/// It is refused from now on, and so is what it was exchanged for. 204 also when it was revoked before.
+#[utoipa::path(delete, path = "/v1/api-tokens/{id}", tag = "api tokens",
+    params(("id" = String, Path, format = "uuid")), responses((status = 204, description = "It is revoked.")))]
+pub(in crate::http) async fn revoke(
+    caller: Caller<LoggedIn>,
+    issuer: web::Data<Issuer>,
+    PathId(id): PathId<ApiTokenId>,
+) -> Result<HttpResponse, Problem> {
+    blocking(move || api_tokens::revoke(&issuer, caller.claims.sub, id, &caller.origin)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,130 @@
+//! `/v1/admin/audit`: what happened that concerns security.
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::blocking;
+use crate::app::Issuer;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::http::extract::{Administrator, Caller, Query, page_size, parameter};
+use crate::http::problem::Problem;
+use crate::model::audit::{EventFilter, Recorded};
+use crate::model::id::{SessionId, UserId};
+
+/// Something that happened.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+pub(in crate::http) struct EventView {
+    /// Later events have higher numbers.
+    id: i64,
+    /// When.
+    #[schema(format = "date-time")]
+    at: String,
+    /// What; never changes its meaning.
+    #[schema(example = "login")]
+    name: &'static str,
+    /// Whom it concerns.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    user_id: Option<UserId>,
+    /// Who did it; nobody in particular before a login and on the command line.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    actor_id: Option<UserId>,
+    /// Which session it concerns, or was done from.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    session_id: Option<SessionId>,
+    /// From where.
+    #[schema(example = "192.0.2.7")]
+    ip: Option<String>,
+    /// More about it.
+    detail: Option<String>,
+}
+
+impl From<Recorded> for EventView {
+    fn from(Recorded { id, event }: Recorded) -> Self {
+        Self {
+            id,
+            at: event.at.to_rfc3339(),
+            name: event.name.text(),
+            user_id: event.user,
+            actor_id: event.actor,
+            session_id: event.session,
+            ip: event.ip,
+            detail: event.detail,
+        }
+    }
+}
+
+/// Events, the newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Events)]
+pub(in crate::http) struct EventsView {
+    events: Vec<EventView>,
+    /// For the next page, if there is one.
+    next_cursor: Option<String>,
+}
+
+/// Which events.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct EventsQuery {
+    /// With this name.
+    #[param(example = "login_failed", nullable = false)]
+    name: Option<String>,
+    /// About this user.
+    #[param(format = "uuid", nullable = false)]
+    user_id: Option<String>,
+    /// By this user.
+    #[param(format = "uuid", nullable = false)]
+    actor_id: Option<String>,
+    /// Not before this instant.
+    #[param(format = "date-time", nullable = false)]
+    since: Option<String>,
+    /// Before this instant.
+    #[param(format = "date-time", nullable = false)]
+    until: Option<String>,
+    /// `next_cursor` of the page before.
+    #[param(nullable = false)]
+    cursor: Option<String>,
+    /// How many: 50 if missing.
+    #[param(minimum = 1, maximum = 100, nullable = false)]
+    limit: Option<i64>,
+}
+
+impl TryFrom<&EventsQuery> for EventFilter {
+    type Error = Error;
+
+    fn try_from(query: &EventsQuery) -> Result<Self, Error> {
+        Ok(Self {
+            name: parameter("name", query.name.as_deref())?,
+            user: parameter("user_id", query.user_id.as_deref())?,
+            actor: parameter("actor_id", query.actor_id.as_deref())?,
+            since: parameter::<Timestamp>("since", query.since.as_deref())?,
+            until: parameter::<Timestamp>("until", query.until.as_deref())?,
+            before: parameter("cursor", query.cursor.as_deref())?,
+        })
+    }
+}
+
+/// Read the audit log
+///
+/// Every security event of the last `AUDIT_RETENTION`, the newest first.
+#[utoipa::path(get, path = "/v1/admin/audit", tag = "administration", params(EventsQuery),
+    responses((status = 200, body = EventsView)))]
+pub(in crate::http) async fn list(
+    _: Caller<Administrator>,
+    issuer: web::Data<Issuer>,
+    Query(query): Query<EventsQuery>,
+) -> Result<HttpResponse, Problem> {
+    let limit = page_size(query.limit)?;
+    let filter = EventFilter::try_from(&query)?;
+    // One more, to know whether there is a next page.
+    let mut found = blocking(move || issuer.app.store.read(|tx| tx.list_events(&filter, limit + 1))).await?;
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = found.len() > size;
+    found.truncate(size);
+    let next_cursor = found.last().filter(|_| has_more).map(|recorded| recorded.id.to_string());
+    Ok(HttpResponse::Ok().json(EventsView { events: found.into_iter().map(EventView::from).collect(), next_cursor }))
+}

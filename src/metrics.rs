@@ -1,0 +1,179 @@
+//! What the service counts of itself, for Prometheus
+//! ([OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/)).
+
+use std::fmt;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Upper bounds of latencies, in seconds: from a cache hit to the longest wait for a login.
+const SECONDS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
+
+/// Counters, latencies and gauges.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    latencies: Family<RouteLabels, Histogram>,
+    logins: Family<NameLabel, Counter>,
+    refreshes: Family<NameLabel, Counter>,
+    exchanges: Counter,
+    events: Family<NameLabel, Counter>,
+    database_connections: Family<NameLabel, Gauge>,
+    keys: Family<KeyLabels, Gauge>,
+    gauges: Gauges,
+}
+
+/// Gauges without labels.
+#[derive(Default)]
+struct Gauges {
+    hashes_under_way: Gauge,
+    denied: Gauge,
+    feed_readers: Gauge,
+    refreshes_waiting: Gauge,
+}
+
+/// What is as it is at the moment of asking.
+#[derive(Debug)]
+pub struct Present {
+    /// Password hashes in work or waiting.
+    pub hashes_under_way: usize,
+    /// Refreshes that wait for the next batch.
+    pub refreshes_waiting: usize,
+    /// Denials in force.
+    pub denied: usize,
+    /// Readers of the feed that wait for news.
+    pub feed_readers: usize,
+    /// Database connections in use, by pool.
+    pub busy_connections: u32,
+    /// Database connections that are open and free.
+    pub idle_connections: u32,
+    /// Each key's algorithm, state, name and age in seconds.
+    pub keys: Vec<(&'static str, &'static str, String, i64)>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RouteLabels {
+    method: String,
+    route: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct NameLabel {
+    name: Name,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct KeyLabels {
+    alg: Name,
+    state: Name,
+    kid: String,
+}
+
+/// A label's value that is known when the service is built.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+struct Name(&'static str);
+
+impl EncodeLabelValue for Name {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        self.0.encode(encoder)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("tokensmith");
+        let requests = Family::default();
+        registry.register("http_requests", "Requests by route and status", requests.clone());
+        let latencies = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
+        let help = "Time from the head of a request to the head of its answer";
+        registry.register_with_unit("http_request_duration", help, Unit::Seconds, latencies.clone());
+        let logins = Family::default();
+        registry.register("logins", "Logins by outcome", logins.clone());
+        let refreshes = Family::default();
+        registry.register("refreshes", "Refreshes by verdict", refreshes.clone());
+        let exchanges = Counter::default();
+        registry.register("api_token_exchanges", "API tokens that were exchanged", exchanges.clone());
+        let events = Family::default();
+        registry.register("security_events", "Events of the audit log by name", events.clone());
+        let database_connections = Family::default();
+        let help = "Database connections: busy or idle";
+        registry.register("database_connections", help, database_connections.clone());
+        let keys = Family::default();
+        registry.register_with_unit("signing_key_age", "Age of each signing key", Unit::Seconds, keys.clone());
+        let gauges = Gauges::default();
+        for (name, help, gauge) in [
+            ("password_hashes_under_way", "Password hashes in work or waiting", &gauges.hashes_under_way),
+            ("refreshes_waiting", "Refreshes that wait for the next batch", &gauges.refreshes_waiting),
+            ("denylist_entries", "Denials in force, as this instance knows them", &gauges.denied),
+            ("denylist_readers", "Readers of the denylist's feed that wait for news", &gauges.feed_readers),
+        ] {
+            registry.register(name, help, gauge.clone());
+        }
+        Self { registry, requests, latencies, logins, refreshes, exchanges, events, database_connections, keys, gauges }
+    }
+}
+
+impl Metrics {
+    /// Counts an answer.
+    pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+        let (method, route) = (method.to_owned(), route.to_owned());
+        let labels = RouteLabels { method: method.clone(), route: route.clone() };
+        self.latencies.get_or_create(&labels).observe(took.as_secs_f64());
+        self.requests.get_or_create(&RequestLabels { method, route, status }).inc();
+    }
+
+    /// Counts a login.
+    pub fn login(&self, outcome: &'static str) {
+        self.logins.get_or_create(&NameLabel { name: Name(outcome) }).inc();
+    }
+
+    /// Counts a refresh.
+    pub fn refresh(&self, verdict: &'static str) {
+        self.refreshes.get_or_create(&NameLabel { name: Name(verdict) }).inc();
+    }
+
+    /// Counts an exchange of an API token.
+    pub fn exchange(&self) {
+        self.exchanges.inc();
+    }
+
+    /// Counts an event of the audit log.
+    pub fn event(&self, name: &'static str) {
+        self.events.get_or_create(&NameLabel { name: Name(name) }).inc();
+    }
+
+    /// Everything in Prometheus's text format.
+    ///
+    /// # Errors
+    /// [`fmt::Error`] when it cannot be written, which does not happen.
+    pub fn encode(&self, present: Present) -> Result<String, fmt::Error> {
+        let set = |gauge: &Gauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        set(&self.gauges.hashes_under_way, present.hashes_under_way);
+        set(&self.gauges.refreshes_waiting, present.refreshes_waiting);
+        set(&self.gauges.denied, present.denied);
+        set(&self.gauges.feed_readers, present.feed_readers);
+        for (name, count) in [("busy", present.busy_connections), ("idle", present.idle_connections)] {
+            self.database_connections.get_or_create(&NameLabel { name: Name(name) }).set(count.into());
+        }
+        self.keys.clear();
+        for (alg, state, kid, age) in present.keys {
+            self.keys.get_or_create(&KeyLabels { alg: Name(alg), state: Name(state), kid }).set(age);
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}

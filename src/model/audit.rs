@@ -1,0 +1,191 @@
+//! What happened that concerns security: who, to whom, from where. Names never change their meaning.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::id::{SessionId, UserId};
+use crate::clock::Timestamp;
+
+/// Who asks for something, and from where. Nobody in particular on the command line, and before a login.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The user.
+    pub actor: Option<UserId>,
+    /// The session (or the API token's).
+    pub session: Option<SessionId>,
+    /// The network address.
+    pub ip: Option<String>,
+}
+
+/// An event before it is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub name: EventName,
+    /// Whom it concerns.
+    pub user: Option<UserId>,
+    /// Who did it.
+    pub actor: Option<UserId>,
+    /// Which session it concerns.
+    pub session: Option<SessionId>,
+    /// From where.
+    pub ip: Option<String>,
+    /// More about it; never a secret, a name or an address of a user.
+    pub detail: Option<String>,
+}
+
+/// An event as it is on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number: later events have higher ones.
+    pub id: i64,
+    /// The event.
+    pub event: Event,
+}
+
+/// What to look for among the events.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// With this name.
+    pub name: Option<EventName>,
+    /// About this user.
+    pub user: Option<UserId>,
+    /// By this user.
+    pub actor: Option<UserId>,
+    /// Not before this instant.
+    pub since: Option<Timestamp>,
+    /// Before this instant.
+    pub until: Option<Timestamp>,
+    /// Older than the one with this number.
+    pub before: Option<i64>,
+}
+
+impl Origin {
+    /// An event that the one who asks has brought about.
+    #[must_use]
+    pub fn event(&self, at: Timestamp, name: EventName) -> Event {
+        let Self { actor, session, ip } = self.clone();
+        Event { at, name, user: None, actor, session, ip, detail: None }
+    }
+}
+
+impl Event {
+    /// The same, about a user.
+    #[must_use]
+    pub fn about(self, user: UserId) -> Self {
+        Self { user: Some(user), ..self }
+    }
+
+    /// The same, about another session than that of the one who asked.
+    #[must_use]
+    pub fn of_session(self, session: SessionId) -> Self {
+        Self { session: Some(session), ..self }
+    }
+
+    /// The same with more about it.
+    #[must_use]
+    pub fn with(self, detail: impl fmt::Display) -> Self {
+        Self { detail: Some(detail.to_string()), ..self }
+    }
+}
+
+/// The events there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventName {
+    /// A login.
+    Login,
+    /// A wrong password, or a disabled account.
+    LoginFailed,
+    /// The owner of a session proved again who they are.
+    Reauthenticated,
+    /// Somebody with a session did not know the password.
+    ReauthenticationFailed,
+    /// A session was ended by its owner from within.
+    Logout,
+    /// One session was ended from without.
+    SessionEnded,
+    /// All sessions of a user were ended, or all but one.
+    SessionsEnded,
+    /// An invalidated refresh token was presented: its session was ended.
+    RefreshTokenReused,
+    /// A refresh token was presented that the database did not know of any more: it had lost writes.
+    SessionHealed,
+    /// One access token was revoked.
+    AccessTokenRevoked,
+    /// A user changed the password.
+    PasswordChanged,
+    /// Somebody else set a user's password.
+    PasswordReset,
+    /// Username, e-mail address or name were changed.
+    ProfileChanged,
+    /// An account was created.
+    UserCreated,
+    /// An account was disabled.
+    UserDisabled,
+    /// An account was enabled again.
+    UserEnabled,
+    /// An account was deleted.
+    UserDeleted,
+    /// A user's roles were changed.
+    RolesChanged,
+    /// An API token was made.
+    ApiTokenCreated,
+    /// An API token got another key.
+    ApiTokenRotated,
+    /// An API token was revoked.
+    ApiTokenRevoked,
+    /// The next signing key was made.
+    KeyRotated,
+    /// A signing key was dropped.
+    KeyDropped,
+}
+
+/// Every event with its name.
+pub const EVENT_NAMES: [(EventName, &str); 23] = [
+    (EventName::Login, "login"),
+    (EventName::LoginFailed, "login_failed"),
+    (EventName::Reauthenticated, "reauthenticated"),
+    (EventName::ReauthenticationFailed, "reauthentication_failed"),
+    (EventName::Logout, "logout"),
+    (EventName::SessionEnded, "session_ended"),
+    (EventName::SessionsEnded, "sessions_ended"),
+    (EventName::RefreshTokenReused, "refresh_token_reused"),
+    (EventName::SessionHealed, "session_healed"),
+    (EventName::AccessTokenRevoked, "access_token_revoked"),
+    (EventName::PasswordChanged, "password_changed"),
+    (EventName::PasswordReset, "password_reset"),
+    (EventName::ProfileChanged, "profile_changed"),
+    (EventName::UserCreated, "user_created"),
+    (EventName::UserDisabled, "user_disabled"),
+    (EventName::UserEnabled, "user_enabled"),
+    (EventName::UserDeleted, "user_deleted"),
+    (EventName::RolesChanged, "roles_changed"),
+    (EventName::ApiTokenCreated, "api_token_created"),
+    (EventName::ApiTokenRotated, "api_token_rotated"),
+    (EventName::ApiTokenRevoked, "api_token_revoked"),
+    (EventName::KeyRotated, "key_rotated"),
+    (EventName::KeyDropped, "key_dropped"),
+];
+
+impl EventName {
+    /// The name.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        EVENT_NAMES.iter().find(|(name, _)| *name == self).map_or("", |(_, text)| text)
+    }
+}
+
+/// A name that no event has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not the name of an event")]
+pub struct UnknownEvent;
+
+impl FromStr for EventName {
+    type Err = UnknownEvent;
+
+    fn from_str(text: &str) -> Result<Self, UnknownEvent> {
+        EVENT_NAMES.iter().find(|(_, name)| *name == text).map(|(name, _)| *name).ok_or(UnknownEvent)
+    }
+}

@@ -1,0 +1,187 @@
+//! The table `api_tokens`.
+
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use super::schema::{api_tokens, users};
+use super::types::DbUuid;
+use super::users::UserRow;
+use super::{ReadTx, WriteTx};
+use crate::clock::{Seconds, Timestamp};
+use crate::error::Error;
+use crate::model::api_token::{ApiToken, ApiTokenId};
+use crate::model::denial::Denial;
+use crate::model::id::{Id, SessionId, UserId};
+use crate::model::user::User;
+use crate::secret::KeyDigest;
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = api_tokens)]
+struct ApiTokenRow {
+    id: DbUuid,
+    user_id: DbUuid,
+    name: String,
+    sid: DbUuid,
+    scopes: String,
+    roles: String,
+    created_at: i64,
+    expires_at: Option<i64>,
+    last_used_at: Option<i64>,
+    access_expires_by: i64,
+    revoked_at: Option<i64>,
+}
+
+impl ApiTokenRow {
+    fn into_api_token(self) -> Result<ApiToken, Error> {
+        Ok(ApiToken {
+            id: Id::from_bytes(self.id.0),
+            user_id: Id::from_bytes(self.user_id.0),
+            name: self.name.parse().map_err(Error::internal)?,
+            sid: Id::from_bytes(self.sid.0),
+            scopes: self.scopes.parse().map_err(Error::internal)?,
+            roles: self.roles.parse().map_err(Error::internal)?,
+            created_at: Timestamp(self.created_at),
+            expires_at: self.expires_at.map(Timestamp),
+            last_used_at: self.last_used_at.map(Timestamp),
+            access_expires_by: Timestamp(self.access_expires_by),
+            revoked_at: self.revoked_at.map(Timestamp),
+        })
+    }
+}
+
+impl ReadTx<'_> {
+    /// The API token whose key has this digest, and its owner; also when it is accepted no more.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn find_api_token(&mut self, digest: &KeyDigest) -> Result<Option<(ApiToken, User)>, Error> {
+        let found = api_tokens::table
+            .inner_join(users::table)
+            .filter(api_tokens::digest.eq(digest.0.as_slice()))
+            .select((ApiTokenRow::as_select(), UserRow::as_select()))
+            .first::<(ApiTokenRow, UserRow)>(self.0)
+            .optional()?;
+        found.map(|(token, user)| Ok((token.into_api_token()?, user.into_user()?))).transpose()
+    }
+
+    /// The API tokens of a user, newest first; also those that are accepted no more and are still on record.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn list_api_tokens(&mut self, user: UserId) -> Result<Vec<ApiToken>, Error> {
+        let rows = api_tokens::table
+            .filter(api_tokens::user_id.eq(DbUuid(*user.as_bytes())))
+            .order(api_tokens::id.desc())
+            .select(ApiTokenRow::as_select())
+            .load(self.0)?;
+        rows.into_iter().map(ApiTokenRow::into_api_token).collect()
+    }
+}
+
+impl WriteTx<'_> {
+    /// Adds an API token.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn insert_api_token(&mut self, token: &ApiToken, digest: &KeyDigest) -> Result<(), Error> {
+        let row = ApiTokenRow {
+            id: DbUuid(*token.id.as_bytes()),
+            user_id: DbUuid(*token.user_id.as_bytes()),
+            name: token.name.to_string(),
+            sid: DbUuid(*token.sid.as_bytes()),
+            scopes: token.scopes.to_string(),
+            roles: token.roles.to_string(),
+            created_at: token.created_at.0,
+            expires_at: token.expires_at.map(|at| at.0),
+            last_used_at: None,
+            access_expires_by: token.access_expires_by.0,
+            revoked_at: None,
+        };
+        let row = (row, api_tokens::digest.eq(digest.0.as_slice()));
+        diesel::insert_into(api_tokens::table).values(row).execute(self.0)?;
+        Ok(())
+    }
+
+    /// Gives a token another key, and another `sid`.
+    ///
+    /// # Errors
+    /// [`Error::ApiTokenNotFound`] when it was revoked or deleted meanwhile.
+    pub fn set_api_key(&mut self, id: ApiTokenId, digest: &KeyDigest, sid: SessionId) -> Result<(), Error> {
+        let live = api_tokens::table.find(DbUuid(*id.as_bytes())).filter(api_tokens::revoked_at.is_null());
+        let key = (api_tokens::digest.eq(digest.0.as_slice()), api_tokens::sid.eq(DbUuid(*sid.as_bytes())));
+        let changed = diesel::update(live).set(key).execute(self.0)?;
+        if changed == 1 { Ok(()) } else { Err(Error::ApiTokenNotFound) }
+    }
+
+    /// Gives a token another `sid`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn set_api_token_sid(&mut self, id: ApiTokenId, sid: SessionId) -> Result<(), Error> {
+        let token = api_tokens::table.find(DbUuid(*id.as_bytes()));
+        diesel::update(token).set(api_tokens::sid.eq(DbUuid(*sid.as_bytes()))).execute(self.0)?;
+        Ok(())
+    }
+
+    /// Revokes a token, unless it was revoked before.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn revoke_api_token(&mut self, id: ApiTokenId, now: Timestamp) -> Result<bool, Error> {
+        let live = api_tokens::table.find(DbUuid(*id.as_bytes())).filter(api_tokens::revoked_at.is_null());
+        Ok(diesel::update(live).set(api_tokens::revoked_at.eq(now.0)).execute(self.0)? == 1)
+    }
+
+    /// Denies the access tokens that an API token was exchanged for; answers the denial.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn deny_api_token(&mut self, token: &ApiToken, now: Timestamp, access: Seconds) -> Result<Denial, Error> {
+        let denial = Denial::of_session(token.sid, now, token.access_expires_by, access);
+        self.insert_denials(&[denial])?;
+        Ok(denial)
+    }
+
+    /// Promises that access tokens of a token are valid up to an instant at most; answers whether it is still the token with
+    /// this `sid`, and not revoked.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn promise_access(&mut self, token: &ApiToken, access_expires_by: Timestamp) -> Result<bool, Error> {
+        let live = api_tokens::table
+            .find(DbUuid(*token.id.as_bytes()))
+            .filter(api_tokens::sid.eq(DbUuid(*token.sid.as_bytes())))
+            .filter(api_tokens::revoked_at.is_null());
+        Ok(diesel::update(live).set(api_tokens::access_expires_by.eq(access_expires_by.0)).execute(self.0)? == 1)
+    }
+
+    /// Records when tokens were last used.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn record_uses(&mut self, uses: &[(ApiTokenId, Timestamp)]) -> Result<(), Error> {
+        for (id, used_at) in uses {
+            diesel::update(api_tokens::table.find(DbUuid(*id.as_bytes())))
+                .set(api_tokens::last_used_at.eq(used_at.0))
+                .execute(self.0)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes at most `batch` tokens that were revoked, and as many that expired, before an instant; answers how many.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn purge_api_tokens(&mut self, batch: i64, before: Timestamp) -> Result<usize, Error> {
+        let mut deleted = 0;
+        for column in ["revoked_at", "expires_at"] {
+            let statement = format!(
+                "delete from api_tokens where id in \
+                 (select id from api_tokens where {column} <= $1 order by {column} limit $2)"
+            );
+            let delete = diesel::sql_query(statement).bind::<BigInt, _>(before.0).bind::<BigInt, _>(batch);
+            deleted += delete.execute(self.0)?;
+        }
+        Ok(deleted)
+    }
+}

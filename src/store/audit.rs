@@ -1,0 +1,111 @@
+//! The table `audit_events`.
+
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use super::schema::audit_events;
+use super::types::DbUuid;
+use super::{ReadTx, WriteTx};
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::model::audit::{Event, EventFilter, Recorded};
+use crate::model::id::Id;
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = audit_events)]
+struct EventRow {
+    at: i64,
+    name: String,
+    user_id: Option<DbUuid>,
+    actor_id: Option<DbUuid>,
+    session_id: Option<DbUuid>,
+    ip: Option<String>,
+    detail: Option<String>,
+}
+
+impl From<&Event> for EventRow {
+    fn from(event: &Event) -> Self {
+        Self {
+            at: event.at.0,
+            name: event.name.text().to_owned(),
+            user_id: event.user.map(|id| DbUuid(*id.as_bytes())),
+            actor_id: event.actor.map(|id| DbUuid(*id.as_bytes())),
+            session_id: event.session.map(|id| DbUuid(*id.as_bytes())),
+            ip: event.ip.clone(),
+            detail: event.detail.clone(),
+        }
+    }
+}
+
+impl EventRow {
+    fn into_event(self) -> Result<Event, Error> {
+        Ok(Event {
+            at: Timestamp(self.at),
+            name: self.name.parse().map_err(Error::internal)?,
+            user: self.user_id.map(|id| Id::from_bytes(id.0)),
+            actor: self.actor_id.map(|id| Id::from_bytes(id.0)),
+            session: self.session_id.map(|id| Id::from_bytes(id.0)),
+            ip: self.ip,
+            detail: self.detail,
+        })
+    }
+}
+
+impl ReadTx<'_> {
+    /// At most `limit` events, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn list_events(&mut self, filter: &EventFilter, limit: i64) -> Result<Vec<Recorded>, Error> {
+        let mut query = audit_events::table
+            .order(audit_events::id.desc())
+            .limit(limit)
+            .select((audit_events::id, EventRow::as_select()))
+            .into_boxed();
+        if let Some(name) = filter.name {
+            query = query.filter(audit_events::name.eq(name.text()));
+        }
+        if let Some(user) = filter.user {
+            query = query.filter(audit_events::user_id.eq(DbUuid(*user.as_bytes())));
+        }
+        if let Some(actor) = filter.actor {
+            query = query.filter(audit_events::actor_id.eq(DbUuid(*actor.as_bytes())));
+        }
+        if let Some(since) = filter.since {
+            query = query.filter(audit_events::at.ge(since.0));
+        }
+        if let Some(until) = filter.until {
+            query = query.filter(audit_events::at.lt(until.0));
+        }
+        if let Some(before) = filter.before {
+            query = query.filter(audit_events::id.lt(before));
+        }
+        let rows = query.load::<(i64, EventRow)>(self.0)?;
+        rows.into_iter().map(|(id, row)| Ok(Recorded { id, event: row.into_event()? })).collect()
+    }
+}
+
+impl WriteTx<'_> {
+    /// Records an event.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn insert_event(&mut self, event: &Event) -> Result<(), Error> {
+        diesel::insert_into(audit_events::table).values(EventRow::from(event)).execute(self.0)?;
+        Ok(())
+    }
+
+    /// Deletes at most `batch` events from before an instant; answers how many.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn purge_events(&mut self, batch: i64, before: Timestamp) -> Result<usize, Error> {
+        let deleted = diesel::sql_query(
+            "delete from audit_events where id in (select id from audit_events where at < $1 order by at limit $2)",
+        )
+        .bind::<BigInt, _>(before.0)
+        .bind::<BigInt, _>(batch)
+        .execute(self.0)?;
+        Ok(deleted)
+    }
+}
