@@ -34,6 +34,16 @@ use super::samples::samples;
         well_known::jwks, well_known::denylist, well_known::metadata, well_known::openid_metadata,
         health::alive, health::ready, docs::openapi, docs::docs, docs::file,
     ),
+    tags(
+        (name = "tokens", description = "Getting, refreshing, asking about and revoking tokens."),
+        (name = "sessions", description = "One's own sessions: one for each login on a device."),
+        (name = "me", description = "One's own account."),
+        (name = "api tokens", description = "One's own long-lived keys, for scripts."),
+        (name = "administration", description = "Everybody's accounts, for users with the role `admin`."),
+        (name = "verifiers", description = "What other services need to verify access tokens."),
+        (name = "health", description = "For whoever runs the service."),
+        (name = "documentation", description = "What you are reading."),
+    ),
     components(schemas(ProblemView)),
     modifiers(&Schemes),
     security(("access_token" = []), ("api_token" = [])),
@@ -78,12 +88,17 @@ impl Default for Description {
 #[must_use]
 pub fn openapi() -> Value {
     let mut api = serde_json::to_value(Api::openapi()).unwrap_or_default();
+    // A JWT is text, and no JSON that a schema could describe.
+    let jwt = "/paths/~1.well-known~1denylist/get/responses/200/content/application~1jwt";
+    api.pointer_mut(jwt).and_then(Value::as_object_mut).map(|content| content.remove("schema"));
     let known = known_problems();
     for route in &ROUTES {
         let (path, method) = (route.path, route.method.to_ascii_lowercase());
-        let Some(responses) = api.pointer_mut(&format!("/paths/{}/{method}/responses", path.replace('/', "~1"))) else {
-            continue;
-        };
+        let operation = api.pointer_mut(&format!("/paths/{}/{method}", path.replace('/', "~1")));
+        let Some(operation) = operation.and_then(Value::as_object_mut) else { continue };
+        // Handlers of different resources have the same name.
+        operation.insert("operationId".to_owned(), operation_id(&method, path).into());
+        let Some(responses) = operation.get_mut("responses") else { continue };
         let codes = route.problems.iter().copied().flatten().copied().chain(["internal_error"]);
         for (code, (status, example)) in codes.filter_map(|code| Some((code, known.get(code)?))) {
             let reason = StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
@@ -99,6 +114,13 @@ pub fn openapi() -> Value {
         }
     }
     api
+}
+
+/// As in `post_tokens_refresh`.
+fn operation_id(method: &str, path: &str) -> String {
+    let is_letter = |c: char| c.is_ascii_alphanumeric();
+    let words = path.split(|c| !is_letter(c)).filter(|word| !["", "v1"].contains(word));
+    [method].into_iter().chain(words).collect::<Vec<_>>().join("_")
 }
 
 /// Each code with its status and an answer that has it.

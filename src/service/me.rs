@@ -53,7 +53,8 @@ pub fn change_password(
     origin: &Origin,
 ) -> Result<usize, Error> {
     let app = &issuer.app;
-    let Proven { user, password_hash, .. } = prove_again(issuer, claims, current, origin)?;
+    let proven = prove_again(issuer, claims, current, origin).map_err(|error| error.in_field("current_password"));
+    let Proven { user, password_hash, .. } = proven?;
     let hash = app.hasher.hash(&new_password(&user, new).map_err(|error| error.in_field("new_password"))?)?;
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
@@ -63,10 +64,10 @@ pub fn change_password(
             return Err(Error::WrongPassword);
         }
         tx.insert_event(&event)?;
-        if tx.reauthenticate(claims.sid, now, access_expires_by(issuer, now))?.is_none() {
-            return Err(Error::TokenRefused(TokenError::Revoked));
-        }
-        tx.end_sessions_of(user.id, Some(claims.sid), end, app.config.lifetimes.access)
+        // First: it locks all sessions in the order in which everybody does.
+        let denials = tx.end_sessions_of(user.id, Some(claims.sid), end, app.config.lifetimes.access)?;
+        let session = tx.reauthenticate(claims.sid, now, access_expires_by(issuer, now))?;
+        session.map(|_| denials).ok_or(Error::TokenRefused(TokenError::Revoked))
     })?;
     audit::tell(&app.metrics, &event);
     let ended = denials.len();

@@ -29,7 +29,9 @@ pub(super) fn prove(
     ip: Option<&str>,
 ) -> Result<Option<Proven>, Error> {
     let app = &issuer.app;
-    let attempt = Attempt::new(username, ip);
+    // By what stays the same when an account is renamed; whether there is one cannot be told from it.
+    let known_by = known.as_ref().and_then(|known| known.user.id.to_string().parse().ok());
+    let attempt = Attempt::new(known_by.as_ref().or(username), ip);
     let addresses = || match &known {
         Some(known) => app.store.read(|tx| tx.list_session_addresses(known.user.id)),
         None => Ok(Vec::new()),

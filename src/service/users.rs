@@ -190,6 +190,9 @@ pub fn set_profile(app: &App, id: UserId, new: &NewProfile, origin: &Origin) -> 
     };
     let changed = [("username", username.is_some()), ("email", email.is_some()), ("name", name.is_some())];
     let changed: Vec<&str> = changed.iter().filter(|(_, is_new)| *is_new).map(|(field, _)| *field).collect();
+    if changed.is_empty() {
+        return find(app, id);
+    }
     let event = origin.event(app.clock.now(), EventName::ProfileChanged).about(id).with(changed.join(" "));
     let user = app.store.write(|tx| {
         let user = tx.set_profile(id, username.as_ref(), email.as_ref(), name.as_ref())?;

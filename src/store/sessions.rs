@@ -14,6 +14,10 @@ use crate::model::id::{Id, SessionId, UserId};
 use crate::model::session::{Device, End, EndReason, Session};
 use crate::model::user::User;
 
+/// Names the reasons for lack of use and for the absolute end, in this order.
+const RECORD_LAPSE: &str = "update sessions set ended_at = refresh_expires_at, \
+                            end_reason = case when refresh_expires_at < expires_at then $1 else $2 end";
+
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions)]
 pub(super) struct SessionRow {
@@ -207,6 +211,8 @@ impl WriteTx<'_> {
         if owner != Some(DbUuid(*user.as_bytes())) {
             return Err(Error::SessionNotFound);
         }
+        self.lock_sessions_of(user)?;
+        self.record_lapses_of(user, end, access)?;
         self.end_session(id, end, access)
     }
 
@@ -247,18 +253,41 @@ impl WriteTx<'_> {
         access: Seconds,
     ) -> Result<Vec<Denial>, Error> {
         self.lock_sessions_of(user)?;
+        self.record_lapses_of(user, end, access)?;
         // No session has the nil identifier.
         let except = DbUuid(except.map_or([0; 16], |id| *id.as_bytes()));
         let alive = sessions::table
             .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
             .filter(sessions::id.ne(except))
-            .filter(sessions::ended_at.is_null())
-            .filter(sessions::expires_at.gt(end.at.0));
+            .filter(sessions::ended_at.is_null());
         let ended = diesel::update(alive)
             .set((sessions::ended_at.eq(end.at.0), sessions::end_reason.eq(end.reason.to_string())))
             .returning((sessions::id, sessions::access_expires_by))
             .get_results::<(DbUuid, i64)>(self.0)?;
         self.deny_sessions(&ended, end, access)
+    }
+
+    /// Records the end of a user's sessions that ended by themselves: nobody ends them again. They are denied all the same,
+    /// since the database may have lost that they were refreshed.
+    fn record_lapses_of(&mut self, user: UserId, end: End, access: Seconds) -> Result<(), Error> {
+        let now = end.at;
+        let lapsed = sessions::table
+            .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
+            .filter(sessions::ended_at.is_null())
+            .filter(sessions::refresh_expires_at.le(now.0))
+            .select((sessions::id, sessions::access_expires_by))
+            .load::<(DbUuid, i64)>(self.0)?;
+        if lapsed.is_empty() {
+            return Ok(());
+        }
+        self.deny_sessions(&lapsed, end, access)?;
+        diesel::sql_query(format!("{RECORD_LAPSE} where user_id = $3 and ended_at is null and refresh_expires_at <= $4"))
+            .bind::<Text, _>(EndReason::Idle.to_string())
+            .bind::<Text, _>(EndReason::AbsoluteEnd.to_string())
+            .bind::<SqlUuid, _>(DbUuid(*user.as_bytes()))
+            .bind::<BigInt, _>(now.0)
+            .execute(self.0)?;
+        Ok(())
     }
 
     fn deny_sessions(&mut self, ended: &[(DbUuid, i64)], end: End, access: Seconds) -> Result<Vec<Denial>, Error> {
@@ -292,11 +321,9 @@ impl WriteTx<'_> {
             .load::<DbUuid>(self.0)?;
         let Some(last) = ids.last().copied() else { return Ok((0, None)) };
         // SQLite numbers parameters by their first appearance: each statement names them in order.
-        diesel::sql_query(
-            "update sessions set ended_at = refresh_expires_at, \
-             end_reason = case when refresh_expires_at < expires_at then $1 else $2 end \
-             where id > $3 and id <= $4 and ended_at is null and refresh_expires_at <= $5",
-        )
+        diesel::sql_query(format!(
+            "{RECORD_LAPSE} where id > $3 and id <= $4 and ended_at is null and refresh_expires_at <= $5"
+        ))
         .bind::<Text, _>(EndReason::Idle.to_string())
         .bind::<Text, _>(EndReason::AbsoluteEnd.to_string())
         .bind::<SqlUuid, _>(first)

@@ -179,7 +179,7 @@ impl WriteTx<'_> {
         taken_or(diesel::insert_into(users::table).values(row).execute(self.0)).map(|_one| ())
     }
 
-    /// Stores another username, e-mail address or name, those that there are; answers the user as it is afterwards.
+    /// Stores another username, e-mail address or name, at least one of them; answers the user as it is afterwards.
     ///
     /// # Errors
     /// [`Error::UsernameTaken`], [`Error::UserUnknown`].
@@ -195,11 +195,8 @@ impl WriteTx<'_> {
             email: email.map(|email| email.as_ref().map(ToString::to_string)),
             name: name.map(|name| name.as_ref().map(ToString::to_string)),
         };
-        // An update without a column is none.
-        if profile.username.is_some() || profile.email.is_some() || profile.name.is_some() {
-            let user = users::table.find(DbUuid(*id.as_bytes()));
-            one_user(taken_or(diesel::update(user).set(profile).execute(self.0))?)?;
-        }
+        let user = users::table.find(DbUuid(*id.as_bytes()));
+        one_user(taken_or(diesel::update(user).set(profile).execute(self.0))?)?;
         self.reading().find_user(id)?.ok_or(Error::UserUnknown)
     }
 

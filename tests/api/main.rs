@@ -6,10 +6,16 @@
 #[macro_use]
 mod support;
 
+mod account;
+mod admin_users;
+mod api_tokens;
 mod attacks;
+mod audit;
+mod basic_auth;
 mod cli;
 mod database_down;
 mod denylist;
+mod description;
 mod extractors;
 mod first_run;
 mod health;
@@ -17,7 +23,10 @@ mod http;
 mod instances;
 mod keys;
 mod me;
+mod metrics;
 mod migrations;
+mod permissions;
+mod sessions;
 mod tokens_create;
 mod tokens_refresh;
 mod tokens_revoke;

@@ -10,4 +10,4 @@ pub(super) use basic::basic;
 pub(super) use caller::{Administrator, AdministratorRecently, Caller, LoggedIn, LoggedInRecently, recent};
 pub(super) use client::{client_ip, device};
 pub(super) use json::{Json, JsonOrNothing, MOST_BODY_BYTES};
-pub(super) use query::{PathId, Query, page_size, parameter};
+pub(super) use query::{PathId, Query, cut, page_size, parameter};

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 use crate::http::problem::Problem;
 
+/// What the paths call their identifiers.
+const NAMES: [&str; 3] = ["id", "session_id", "api_token_id"];
+
 /// The one parameter of the path, or with `N = 1` the second one.
 pub(in crate::http) struct PathId<T, const N: usize = 0>(pub(in crate::http) T);
 
@@ -18,8 +21,8 @@ impl<T: FromStr, const N: usize> FromRequest for PathId<T, N> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let text = request.match_info().iter().nth(N).map_or("", |(_, text)| text);
-        let field = if N == 0 { "id" } else { "inner_id" };
+        let (name, text) = request.match_info().iter().nth(N).unwrap_or_default();
+        let field = NAMES.into_iter().find(|known| *known == name).unwrap_or("id");
         let id = text.parse().map(Self);
         ready(id.map_err(|_bad| Error::invalid(field, "invalid", "must be a UUID").into()))
     }
@@ -49,6 +52,19 @@ pub(in crate::http) fn page_size(limit: Option<i64>) -> Result<i64, Error> {
         return Ok(size);
     }
     Err(Error::invalid("limit", "invalid", format!("must be from 1 to {MOST_ON_A_PAGE}")))
+}
+
+/// A page of what was found, which is one more than asked for if there is more; and the cursor of the next one.
+pub(in crate::http) fn cut<T>(
+    mut found: Vec<T>,
+    size: i64,
+    cursor: impl FnOnce(&T) -> String,
+) -> (Vec<T>, Option<String>) {
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let has_more = found.len() > size;
+    found.truncate(size);
+    let next = found.last().filter(|_| has_more).map(cursor);
+    (found, next)
 }
 
 /// One parameter of the query.

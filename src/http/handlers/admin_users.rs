@@ -9,7 +9,7 @@ use super::sessions::{PageQuery, SessionsView, page};
 use super::{api_tokens as api_token_views, blocking, hashing};
 use crate::app::Issuer;
 use crate::error::Error;
-use crate::http::extract::{Administrator, AdministratorRecently, Caller, Json, PathId, Query, page_size};
+use crate::http::extract::{Administrator, AdministratorRecently, Caller, Json, PathId, Query, cut, page_size};
 use crate::http::problem::Problem;
 use crate::model::api_token::ApiTokenId;
 use crate::model::id::{SessionId, UserId};
@@ -123,13 +123,8 @@ pub(in crate::http) async fn list(
     }
     let UsersQuery { search, role, disabled, cursor, .. } = query;
     let search = UserSearch { text: search, role, disabled };
-    // One more, to know whether there is a next page.
     let found = move || issuer.app.store.read(|tx| tx.list_users(&search, cursor.as_deref(), limit + 1));
-    let mut found = blocking(found).await?;
-    let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = found.len() > size;
-    found.truncate(size);
-    let next_cursor = found.last().filter(|_| has_more).map(|user| user.username.to_string());
+    let (found, next_cursor) = cut(blocking(found).await?, limit, |user| user.username.to_string());
     Ok(HttpResponse::Ok().json(UsersView { users: found.iter().map(AccountView::from).collect(), next_cursor }))
 }
 
@@ -302,8 +297,8 @@ pub(in crate::http) async fn end_sessions(
 }
 
 /// End one of a user's sessions
-#[utoipa::path(delete, path = "/v1/admin/users/{id}/sessions/{inner_id}", tag = "administration",
-    params(("id" = String, Path, format = "uuid"), ("inner_id" = String, Path, format = "uuid")),
+#[utoipa::path(delete, path = "/v1/admin/users/{id}/sessions/{session_id}", tag = "administration",
+    params(("id" = String, Path, format = "uuid"), ("session_id" = String, Path, format = "uuid")),
     responses((status = 204, description = "It has ended.")))]
 pub(in crate::http) async fn end_session(
     caller: Caller<Administrator>,
@@ -346,8 +341,8 @@ pub(in crate::http) async fn revoke_api_tokens(
 }
 
 /// Revoke one of a user's API tokens
-#[utoipa::path(delete, path = "/v1/admin/users/{id}/api-tokens/{inner_id}", tag = "administration",
-    params(("id" = String, Path, format = "uuid"), ("inner_id" = String, Path, format = "uuid")),
+#[utoipa::path(delete, path = "/v1/admin/users/{id}/api-tokens/{api_token_id}", tag = "administration",
+    params(("id" = String, Path, format = "uuid"), ("api_token_id" = String, Path, format = "uuid")),
     responses((status = 204, description = "It is revoked.")))]
 pub(in crate::http) async fn revoke_api_token(
     caller: Caller<Administrator>,

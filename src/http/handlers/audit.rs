@@ -8,7 +8,7 @@ use super::blocking;
 use crate::app::Issuer;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::http::extract::{Administrator, Caller, Query, page_size, parameter};
+use crate::http::extract::{Administrator, Caller, Query, cut, page_size, parameter};
 use crate::http::problem::Problem;
 use crate::model::audit::{EventFilter, Recorded};
 use crate::model::id::{SessionId, UserId};
@@ -120,11 +120,7 @@ pub(in crate::http) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let limit = page_size(query.limit)?;
     let filter = EventFilter::try_from(&query)?;
-    // One more, to know whether there is a next page.
-    let mut found = blocking(move || issuer.app.store.read(|tx| tx.list_events(&filter, limit + 1))).await?;
-    let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = found.len() > size;
-    found.truncate(size);
-    let next_cursor = found.last().filter(|_| has_more).map(|recorded| recorded.id.to_string());
+    let found = blocking(move || issuer.app.store.read(|tx| tx.list_events(&filter, limit + 1))).await?;
+    let (found, next_cursor) = cut(found, limit, |recorded| recorded.id.to_string());
     Ok(HttpResponse::Ok().json(EventsView { events: found.into_iter().map(EventView::from).collect(), next_cursor }))
 }

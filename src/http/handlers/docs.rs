@@ -40,7 +40,7 @@ pub(in crate::http) async fn docs() -> HttpResponse {
     params(("file" = String, Path, example = "index.html")),
     responses((status = 200, description = "The file.", body = String, content_type = "text/html")))]
 pub(in crate::http) async fn file(name: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let config = Arc::new(Config::from("../openapi.json"));
+    let config = Arc::new(Config::from("../openapi.json").use_base_layout());
     let file = serve(&name, config).map_err(|error| Error::internal(error.to_string()))?;
     let file = file.ok_or(Error::PathUnknown)?;
     let mut response = HttpResponse::Ok();

@@ -99,12 +99,13 @@ pub(in crate::http) struct IdentityView<'a> {
     expires_at: String,
 }
 
-/// What is to be changed; what is missing stays, null takes it away.
+/// What is to be changed; what is missing stays, null takes e-mail address or name away.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ProfileChange)]
 pub(in crate::http) struct ProfileBody {
     /// The name to log in with.
+    #[serde(default, deserialize_with = "not_null")]
     #[schema(example = "ada", nullable = false)]
     username: Option<String>,
     /// Where to write to.
@@ -126,6 +127,11 @@ impl From<ProfileBody> for NewProfile {
 /// Null is something else than nothing ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)).
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// What cannot be taken away.
+fn not_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 /// The password.

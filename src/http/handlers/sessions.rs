@@ -9,7 +9,7 @@ use super::me::EndedView;
 use crate::app::Issuer;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::http::extract::{Caller, JsonOrNothing, LoggedIn, PathId, Query, page_size, parameter};
+use crate::http::extract::{Caller, JsonOrNothing, LoggedIn, PathId, Query, cut, page_size, parameter};
 use crate::http::problem::Problem;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::{Device, EndReason, Session};
@@ -113,12 +113,8 @@ pub(super) async fn page(
     let limit = page_size(query.limit)?;
     let before = parameter::<SessionId>("cursor", query.cursor.as_deref())?;
     let now = issuer.app.clock.now();
-    // One more, to know whether there is a next page.
-    let mut found = blocking(move || issuer.app.store.read(|tx| tx.list_sessions(user, before, limit + 1))).await?;
-    let size = usize::try_from(limit).unwrap_or(usize::MAX);
-    let has_more = found.len() > size;
-    found.truncate(size);
-    let next_cursor = found.last().filter(|_| has_more).map(|(session, _)| session.id.to_string());
+    let found = blocking(move || issuer.app.store.read(|tx| tx.list_sessions(user, before, limit + 1))).await?;
+    let (found, next_cursor) = cut(found, limit, |(session, _)| session.id.to_string());
     let sessions = found.into_iter().map(|(session, device)| view(&session, device, current, now)).collect();
     Ok(HttpResponse::Ok().json(SessionsView { sessions, next_cursor }))
 }

@@ -1,0 +1,84 @@
+"""Holds the running service to its own OpenAPI description with schemathesis: no 5xx, no status, media type or body that is
+not described, nothing accepted that the description forbids, no protected route without authentication. Bounded in
+examples and time. Wants the release binary, built."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BASE = "http://127.0.0.1:8099"
+SCHEMATHESIS = "schemathesis==4.32.5"
+CHECKS = [
+    "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance",
+    "response_headers_conformance", "negative_data_rejection", "ignored_auth", "unsupported_method",
+    "allow_header_conformance",
+]
+SETTINGS = {"LISTEN": "127.0.0.1:8099", "SCOPES": "notes:read notes:write", "ACCESS_TOKEN_LIFETIME": "1h", "RUST_LOG": "error"}
+
+
+def call(method, path, body=None, authorization=None):
+    headers = {"content-type": "application/json"} | ({"authorization": authorization} if authorization else {})
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(BASE + path, data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def run(tools, name, authorization, *options, ids=None):
+    config = tools / f"{name}.toml"
+    config.write_text("".join(f'[parameters]\n"path.id" = "{id}"\n' for id in ids or []))
+    command = [
+        tools / "venv/bin/schemathesis", "--no-color", "--config-file", config, "run", f"{BASE}/openapi.json",
+        "--header", f"Authorization: {authorization}", "--checks", ",".join(CHECKS), "--max-examples", "25", "--no-shrink",
+        "--phases", "examples,coverage,fuzzing", "--generation-database", "none", "--request-timeout", "20",
+        "--continue-on-failure", *options,
+    ]
+    done = subprocess.run(command, cwd=tools, capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        sys.exit(f"{name}: the service does not keep to its description:\n{done.stdout}{done.stderr}")
+    counted = re.search(r"Test cases:\s+(.*)", done.stdout)
+    assert counted and "0 generated" not in counted[1], done.stdout
+    print(f"{name}: {counted[1]}")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        tools = Path(folder)
+        venv.create(tools / "venv", with_pip=True)
+        pip = [tools / "venv/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", SCHEMATHESIS]
+        subprocess.run(pip, check=True)
+        binary = ROOT / "target/release/tokensmith"
+        service = subprocess.Popen([binary], cwd=tools, env={**os.environ, **SETTINGS}, stdout=subprocess.PIPE, text=True)
+        try:
+            curl = next(line for line in service.stdout if "curl" in line)
+            password = re.search(r'"password":"([^"]+)"', curl)[1]
+            # All of them first: the runs change names and fail to log in.
+            login = lambda: "Bearer " + call("POST", "/v1/tokens", {"username": "admin", "password": password})["access_token"]
+            new = {"username": "victim", "password": "correct horse battery staple", "roles": ["editor"]}
+            sessions = [login(), login()]
+            victim = call("POST", "/v1/admin/users", new, sessions[0])
+            new = {"name": "contract", "roles": ["admin"]}
+            key = "Token " + call("POST", "/v1/api-tokens", new, sessions[0])["key"]
+            # Each with what it may do; a session must not end itself, nor the one password be guessed away.
+            run(tools, "logged in", sessions[0], "--exclude-path-regex", "^/v1/(logout|admin)")
+            run(tools, "logging out", sessions[1], "--include-path-regex", "^/v1/logout")
+            run(tools, "an API token", key, "--exclude-tag", "administration")
+            run(tools, "administrating with an API token", key, "--include-tag", "administration")
+            run(tools, "administrating a user", key, "--include-path-regex", "^/v1/admin/users/{id}", "--exclude-method", "DELETE", ids=[victim["id"]])
+            assert call("GET", "/readyz")["status"] == "ready"
+        finally:
+            service.send_signal(signal.SIGTERM)
+            service.wait(timeout=60)
+
+
+main()
