@@ -112,6 +112,26 @@ def check_frontend(tools, password):
     print("README's frontend code logs in, refreshes once for two requests, and logs out")
 
 
+def check_people(pair, password):
+    """README's calls for accounts and API tokens: each answers what the text says."""
+    tokens = {"ACCESS_TOKEN": pair["access_token"], "PASSWORD": password}
+    answered = shell(BLOCKS["people"], **tokens)
+    for expected in [
+        '"current":true', '"name":"The Administrator"', '"refresh_generation":1', '"username":"grace"', '"next_cursor":null',
+        '"name":"reauthenticated"', '"sessions_ended":',
+    ]:
+        assert expected in answered, (expected, answered)
+    assert '"code"' not in answered, answered
+    answered = shell(BLOCKS["api_tokens"], **tokens)
+    for expected in ['"username":"admin"', '"token_type":"Bearer"', '"name":"nightly backup"', '"state":"active"']:
+        assert expected in answered, (expected, answered)
+    assert '"code"' not in answered, answered
+    key = shell(BLOCKS["api_tokens"] + '\necho "$API_TOKEN"', **tokens).split()[-1]
+    assert re.fullmatch("tks_[a-km-np-z2-9]{47}", key), key
+    assert get("http://127.0.0.1:8080/v1/me", key)[0] == 401, "the last call has revoked it"
+    print("README's calls for people and scripts work")
+
+
 class Beside:
     """A process beside the service, until it listens; ended at the end."""
 
@@ -216,7 +236,7 @@ def check_benchmarks():
 def main():
     made = [ROOT / "data", *(ROOT / "keys").glob("*.pem"), *(ROOT / "keys").glob(".lock")]
     assert not any(path.exists() for path in made), f"this wants a clean clone; there is {made}"
-    assert BLOCKS.keys() == {"start", "test", "login", "fetch", "python", "node", "calls", "operate", "bench", "backend", "backend_calls", "nginx"}, BLOCKS.keys()
+    assert BLOCKS.keys() == {"start", "test", "login", "fetch", "python", "node", "calls", "operate", "bench", "backend", "backend_calls", "nginx", "people", "api_tokens"}, BLOCKS.keys()
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
         commands = verifiers(tools)
@@ -229,6 +249,7 @@ def main():
             answered = shell(BLOCKS["calls"], **tokens)
             assert f'"session_id":"{pair["session_id"]}"' in answered and '"refresh_generation":2' in answered, answered
             assert "token_revoked" in shell(BLOCKS["calls"], **tokens), "the third call has revoked the session"
+            check_people(service.pair(), service.password)
             check_backend(service.pair())
             check_nginx(tools, service.pair())
             operated = shell(BLOCKS["operate"])

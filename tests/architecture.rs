@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tokensmith::config::VARIABLES;
 use tokensmith::http::ROUTES;
+use tokensmith::model::audit::EVENT_NAMES;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -186,7 +187,7 @@ fn every_error_code_is_documented() {
     let is_code = |name: &String| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     let of_errors = problem.lines().filter(|line| line.contains("=> Kind(")).filter_map(quoted).filter(is_code);
     let named = |line: &&str| line.trim().starts_with("Self::") && line.contains("=> \"") && line.ends_with("\",");
-    let of_tokens = ["jwt/verify.rs", "verifier/bearer.rs"].map(|file| sources.get(file).unwrap().as_str());
+    let of_tokens = ["jwt/verify.rs", "verifier/api_token.rs", "verifier/bearer.rs"].map(|file| sources.get(file).unwrap().as_str());
     let of_tokens = of_tokens.into_iter().flat_map(|text| text.lines().filter(named).filter_map(quoted));
     let of_tokens = of_tokens.filter(is_code);
     let codes: BTreeSet<String> = of_errors.chain(of_tokens).collect();
@@ -197,5 +198,12 @@ fn every_error_code_is_documented() {
     let of_reasons = of_reasons.lines().filter(|line| line.trim().starts_with("(EndReason::")).filter_map(quoted);
     for code in codes.into_iter().chain(of_fields).chain(of_reasons) {
         assert!(readme().contains(&format!("`{code}`")), "README lacks the code {code}");
+    }
+}
+
+#[test]
+fn every_event_of_the_audit_log_is_documented() {
+    for (_, name) in EVENT_NAMES {
+        assert!(readme().contains(&format!("`{name}`")), "README lacks the event {name}");
     }
 }
