@@ -6,12 +6,13 @@ use super::CliError;
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventFilter, EventName};
+use crate::model::id::UserId;
 use crate::service::users;
 
 /// What to show of the audit log.
 #[derive(Args)]
 pub(super) struct AuditCommand {
-    /// Only what concerns this user
+    /// Only what concerns this user: a username, or the identifier of an account that may be gone
     #[arg(long)]
     user: Option<String>,
     /// Only events with this name, as in `login_failed`
@@ -23,7 +24,11 @@ pub(super) struct AuditCommand {
 }
 
 pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
-    let user = command.user.as_deref().map(|name| users::find_by_name(app, name)).transpose()?.map(|user| user.id);
+    let find = |text: &str| match text.parse::<UserId>() {
+        Ok(id) => Ok(id),
+        Err(_a_name) => users::find_by_name(app, text).map(|user| user.id),
+    };
+    let user = command.user.as_deref().map(find).transpose()?;
     let name = command.event.as_deref().map(str::parse::<EventName>).transpose();
     let name = name.map_err(|unknown| Error::invalid("--event", "invalid", unknown.to_string()))?;
     let filter = EventFilter { name, user, ..EventFilter::default() };

@@ -240,15 +240,23 @@ impl KnownApiTokens {
         }
     }
 
+    /// The token with this key and its owner, whether or not they are accepted.
+    ///
+    /// # Errors
+    /// [`Error::Bearer`] with the [`ApiTokenError`] when there is none, [`Error::Unavailable`].
+    pub fn find_any(&self, key: &str) -> Result<(ApiToken, User), Error> {
+        // Before the database is asked: garbage costs no query.
+        let key = key.parse::<ApiKey>().map_err(|_malformed| refused(ApiTokenError::Malformed))?;
+        let found = self.store.read(|tx| tx.find_api_token(&key.digest()))?;
+        found.ok_or(refused(ApiTokenError::Unknown))
+    }
+
     /// The token with this key and its owner, if they are accepted.
     ///
     /// # Errors
     /// [`Error::Bearer`] with the [`ApiTokenError`], [`Error::Unavailable`].
     pub fn find(&self, key: &str) -> Result<(ApiToken, User), Error> {
-        // Before the database is asked: garbage costs no query.
-        let key = key.parse::<ApiKey>().map_err(|_malformed| refused(ApiTokenError::Malformed))?;
-        let found = self.store.read(|tx| tx.find_api_token(&key.digest()))?;
-        let (token, user) = found.ok_or(refused(ApiTokenError::Unknown))?;
+        let (token, user) = self.find_any(key)?;
         match token.state(self.clock.now()) {
             ApiTokenState::Revoked => Err(refused(ApiTokenError::Revoked)),
             ApiTokenState::Expired => Err(refused(ApiTokenError::Expired)),
@@ -258,7 +266,8 @@ impl KnownApiTokens {
     }
 
     /// What the token is worth now.
-    fn claims(&self, token: &ApiToken, owner: &User, now: Timestamp) -> AccessClaims {
+    #[must_use]
+    pub fn claims(&self, token: &ApiToken, owner: &User, now: Timestamp) -> AccessClaims {
         let lifetime_ends_at = now + self.access_lifetime;
         let scopes = token.scopes.shared_with(&self.scopes);
         AccessClaims {

@@ -83,6 +83,7 @@ fn open(issuer: &Issuer, username: &str, password: &Password, device: &Device) -
     })?;
     if !recorded {
         // Another password, or a disabled account, since the check above: what was true then is not any more.
+        failed(claimed, "bad credentials");
         return Err(Error::BadCredentials);
     }
     audit::tell(&app.metrics, &event);

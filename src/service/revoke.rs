@@ -19,9 +19,9 @@ pub fn revoke(issuer: &Issuer, token: &str, origin: &Origin) -> Result<(), Error
     let app = &issuer.app;
     let now = app.clock.now();
     if token.starts_with(KEY_PREFIX) {
-        return match issuer.api_tokens.find(token) {
+        return match issuer.api_tokens.find_any(token) {
             Ok((token, owner)) => api_tokens::revoke(issuer, owner.id, token.id, origin),
-            Err(Error::Bearer(_refused)) => Ok(()),
+            Err(Error::Bearer(_no_such_token)) => Ok(()),
             Err(error) => Err(error),
         };
     }
@@ -30,11 +30,16 @@ pub fn revoke(issuer: &Issuer, token: &str, origin: &Origin) -> Result<(), Error
         Ok(Token::Access(claims)) => {
             let denial = Denial::of_access_token(claims.jti, now, claims.exp);
             let event = origin.event(now, EventName::AccessTokenRevoked).about(claims.sub).of_session(claims.sid);
-            app.store.write(|tx| {
-                tx.insert_denials(&[denial])?;
-                tx.insert_event(&event)
+            let is_new = app.store.write(|tx| {
+                let is_new = tx.insert_denials(&[denial])? > 0;
+                if is_new {
+                    tx.insert_event(&event)?;
+                }
+                Ok(is_new)
             })?;
-            audit::tell(&app.metrics, &event);
+            if is_new {
+                audit::tell(&app.metrics, &event);
+            }
             issuer.denylist.add([denial]);
         }
         Ok(Token::Refresh(claims)) => {

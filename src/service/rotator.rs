@@ -213,7 +213,7 @@ impl Batches {
         let ids: Vec<SessionId> = batch.iter().map(|job| job.claims.sid).collect();
         let (mut outcomes, mut to_write) = (Vec::new(), HashSet::new());
         let written = self.store.compare_and_set(&ids, |found| {
-            let row = |live: Live| Row { from: live.0.denied_through, live, changed: false, event: None };
+            let row = |live: Live| Row { from: live.0.denied_through, live, changed: false, events: Vec::new() };
             let mut rows: HashMap<SessionId, Result<Row, Arc<Error>>> =
                 found.into_iter().map(|(id, found)| (id, found.map(row).map_err(Arc::new))).collect();
             let outcome = |job: &Job| match rows.get_mut(&job.claims.sid) {
@@ -264,7 +264,7 @@ impl Batches {
                 let end = End { at: now, reason: EndReason::Reuse };
                 (session.end, row.changed) = (Some(end), true);
                 let event = job.event(EventName::RefreshTokenReused, now);
-                row.event = Some(event.clone());
+                row.events.push(event.clone());
                 return Outcome::Reused(self.denial(session, end), event);
             }
             Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => {}
@@ -274,13 +274,13 @@ impl Batches {
             row.changed = true;
         }
         let healed = (verdict == Verdict::Heal).then(|| job.event(EventName::SessionHealed, now));
-        row.event = row.event.take().or_else(|| healed.clone());
+        row.events.extend(healed.clone());
         Outcome::Live { live: Box::new(row.live.clone()), verdict, event: healed }
     }
 
     fn moved(&self, row: Row) -> Moved {
         let session = row.live.0;
-        Moved { session, from: row.from, denial: session.end.map(|end| self.denial(&session, end)), event: row.event }
+        Moved { session, from: row.from, denial: session.end.map(|end| self.denial(&session, end)), events: row.events }
     }
 
     fn denial(&self, session: &Session, end: End) -> Denial {
@@ -322,7 +322,7 @@ struct Row {
     from: i64,
     changed: bool,
     /// What is to be recorded of it.
-    event: Option<Event>,
+    events: Vec<Event>,
 }
 
 impl From<Refusal> for Error {

@@ -82,13 +82,17 @@ pub fn find(app: &App, id: UserId) -> Result<User, Error> {
 pub fn disable(app: &App, id: UserId, origin: &Origin) -> Result<Ended, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::UserDisabled).about(id);
-    let ended = app.store.write(|tx| {
+    let (ended, changed) = app.store.write(|tx| {
         keep_an_admin(tx, id)?;
-        tx.set_disabled(id, Some(now))?;
-        tx.insert_event(&event)?;
-        end_everything(app, tx, id, now)
+        let changed = tx.set_disabled(id, Some(now))?;
+        if changed {
+            tx.insert_event(&event)?;
+        }
+        Ok((end_everything(app, tx, id, now)?, changed))
     })?;
-    audit::tell(&app.metrics, &event);
+    if changed {
+        audit::tell(&app.metrics, &event);
+    }
     Ok(ended)
 }
 
@@ -98,11 +102,17 @@ pub fn disable(app: &App, id: UserId, origin: &Origin) -> Result<Ended, Error> {
 /// [`Error::UserUnknown`], [`Error::Unavailable`].
 pub fn enable(app: &App, id: UserId, origin: &Origin) -> Result<(), Error> {
     let event = origin.event(app.clock.now(), EventName::UserEnabled).about(id);
-    app.store.write(|tx| {
-        tx.set_disabled(id, None)?;
-        tx.insert_event(&event)
+    let changed = app.store.write(|tx| {
+        tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
+        let changed = tx.set_disabled(id, None)?;
+        if changed {
+            tx.insert_event(&event)?;
+        }
+        Ok(changed)
     })?;
-    audit::tell(&app.metrics, &event);
+    if changed {
+        audit::tell(&app.metrics, &event);
+    }
     Ok(())
 }
 
@@ -153,12 +163,17 @@ pub fn set_roles(app: &App, id: UserId, names: &[String], origin: &Origin) -> Re
             keep_an_admin(tx, id)?;
         }
         let before = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?.roles;
+        if before == roles {
+            return Ok(None);
+        }
         tx.set_roles(id, &roles)?;
         let event = event.with(format_args!("from [{before}] to [{roles}]"));
         tx.insert_event(&event)?;
-        Ok(event)
+        Ok(Some(event))
     })?;
-    audit::tell(&app.metrics, &event);
+    if let Some(event) = event {
+        audit::tell(&app.metrics, &event);
+    }
     Ok(roles)
 }
 

@@ -21,8 +21,8 @@ pub enum Token {
 pub enum ActiveToken {
     /// An access token or a refresh token.
     Jwt(Token),
-    /// For scripts.
-    Api(ApiToken),
+    /// For scripts, and what it is worth now.
+    Api(Box<ApiToken>, Box<AccessClaims>),
 }
 
 /// Reads a token of ours of either kind: signature, claims and time, but not whether it was revoked.
@@ -47,7 +47,9 @@ pub fn read(issuer: &Issuer, token: &str) -> Result<Token, TokenError> {
 /// token [`Error::Bearer`]; for both kinds that are kept in the database also [`Error::Unavailable`].
 pub fn any_token(issuer: &Issuer, token: &str) -> Result<ActiveToken, Error> {
     if token.starts_with(KEY_PREFIX) {
-        return issuer.api_tokens.find(token).map(|(token, _owner)| ActiveToken::Api(token));
+        let (token, owner) = issuer.api_tokens.find(token)?;
+        let claims = issuer.api_tokens.claims(&token, &owner, issuer.app.clock.now());
+        return Ok(ActiveToken::Api(Box::new(token), Box::new(claims)));
     }
     jwt(issuer, token).map(ActiveToken::Jwt)
 }

@@ -1,6 +1,7 @@
 //! The table `api_tokens`.
 
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::BigInt;
 
 use super::schema::{api_tokens, users};
@@ -82,7 +83,7 @@ impl WriteTx<'_> {
     /// Adds an API token.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
+    /// [`Error::UserUnknown`] when its owner was deleted meanwhile, [`Error::Unavailable`].
     pub fn insert_api_token(&mut self, token: &ApiToken, digest: &KeyDigest) -> Result<(), Error> {
         let row = ApiTokenRow {
             id: DbUuid(*token.id.as_bytes()),
@@ -98,8 +99,10 @@ impl WriteTx<'_> {
             revoked_at: None,
         };
         let row = (row, api_tokens::digest.eq(digest.0.as_slice()));
-        diesel::insert_into(api_tokens::table).values(row).execute(self.0)?;
-        Ok(())
+        match diesel::insert_into(api_tokens::table).values(row).execute(self.0) {
+            Err(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => Err(Error::UserUnknown),
+            inserted => Ok(inserted.map(|_one| ())?),
+        }
     }
 
     /// Gives a token another key, and another `sid`.

@@ -47,20 +47,21 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds denials; one that is there already stays as it is. On PostgreSQL in one round trip: a user's sessions are locked
+    /// Adds denials, and answers how many; one that is there already stays as it is. On PostgreSQL in one round trip: a user's sessions are locked
     /// meanwhile.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn insert_denials(&mut self, denials: &[Denial]) -> Result<(), Error> {
+    pub fn insert_denials(&mut self, denials: &[Denial]) -> Result<usize, Error> {
+        let mut inserted = 0;
         if denials.is_empty() {
-            return Ok(());
+            return Ok(inserted);
         }
         match self.0 {
             DbConnection::Sqlite(connection) => {
                 for denial in denials {
                     let (subject, kind) = row(denial.subject);
-                    diesel::sql_query(
+                    inserted += diesel::sql_query(
                         "insert into denylist (subject, kind, denied_at, expires_at) values ($1, $2, $3, $4) \
                          on conflict do nothing",
                     )
@@ -73,7 +74,7 @@ impl WriteTx<'_> {
             }
             DbConnection::Postgres(connection) => {
                 let (subjects, kinds): (Vec<_>, Vec<_>) = denials.iter().map(|denial| row(denial.subject)).unzip();
-                diesel::sql_query(
+                inserted = diesel::sql_query(
                     "insert into denylist (subject, kind, denied_at, expires_at) \
                      select * from unnest($1, $2, $3, $4) on conflict do nothing",
                 )
@@ -84,7 +85,7 @@ impl WriteTx<'_> {
                 .execute(connection)?;
             }
         }
-        Ok(())
+        Ok(inserted)
     }
 
     /// Deletes at most `batch` denials that are over; answers how many.

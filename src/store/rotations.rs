@@ -36,7 +36,7 @@ pub struct Moved {
     /// What has to be denied when it ends.
     pub denial: Option<Denial>,
     /// What is to be recorded of it.
-    pub event: Option<Event>,
+    pub events: Vec<Event>,
 }
 
 impl Store {
@@ -61,7 +61,7 @@ impl Store {
         let mut moved = judge(found);
         // Everybody locks rows in this order, so that no two wait for each other.
         moved.sort_unstable_by_key(|moved| *moved.session.id.as_bytes());
-        if moved.iter().any(|moved| moved.denial.is_some() || moved.event.is_some()) {
+        if moved.iter().any(|moved| moved.denial.is_some() || !moved.events.is_empty()) {
             drop(pooled);
             return self.write(|tx| tx.move_sessions(&moved));
         }
@@ -119,7 +119,7 @@ impl WriteTx<'_> {
         let done = || moved.iter().filter(|moved| written.contains(&moved.session.id));
         let denials: Vec<Denial> = done().filter_map(|moved| moved.denial).collect();
         self.insert_denials(&denials)?;
-        for event in done().filter_map(|moved| moved.event.as_ref()) {
+        for event in done().flat_map(|moved| &moved.events) {
             self.insert_event(event)?;
         }
         Ok(written)

@@ -119,11 +119,12 @@ impl ReadTx<'_> {
             query = query.filter(users::username.gt(after));
         }
         if let Some(text) = &search.text {
-            let pattern = format!("%{}%", literally(&text.to_lowercase()));
-            let found = sql::<Bool>("(lower(users.username) like ").bind::<Text, _>(pattern.clone());
-            let found = found.sql(" escape '!' or lower(users.email) like ").bind::<Text, _>(pattern.clone());
-            let found = found.sql(" escape '!' or lower(users.name) like ").bind::<Text, _>(pattern);
-            query = query.filter(found.sql(" escape '!')"));
+            let pattern = |text: &str| format!("%{}%", literally(text));
+            // Usernames are in lower case; of the rest each engine folds what it can, on both sides alike.
+            let found = sql::<Bool>("(users.username like ").bind::<Text, _>(pattern(&text.to_lowercase()));
+            let found = found.sql(" escape '!' or lower(users.email) like lower(").bind::<Text, _>(pattern(text));
+            let found = found.sql(") escape '!' or lower(users.name) like lower(").bind::<Text, _>(pattern(text));
+            query = query.filter(found.sql(") escape '!')"));
         }
         query = match search.disabled {
             Some(true) => query.filter(users::disabled_at.is_not_null()),
@@ -131,7 +132,7 @@ impl ReadTx<'_> {
             None => query,
         };
         if let Some(role) = &search.role {
-            query = query.filter(sql::<Bool>(ROLE_IS_LIKE).bind::<Text, _>(with_role(role)).sql(ESCAPED));
+            query = query.filter(sql::<Bool>(HAS_ROLE).bind::<Text, _>(format!(" {role} ")).sql(HAS_ROLE_END));
         }
         query.load(self.0)?.into_iter().map(UserRow::into_user).collect()
     }
@@ -143,7 +144,7 @@ impl ReadTx<'_> {
     pub fn has_another_active_user_with(&mut self, role: &str, user: UserId) -> Result<bool, Error> {
         let others = users::table.filter(users::id.ne(DbUuid(*user.as_bytes()))).filter(users::disabled_at.is_null());
         let one = others
-            .filter(sql::<Bool>(ROLE_IS_LIKE).bind::<Text, _>(with_role(role)).sql(ESCAPED))
+            .filter(sql::<Bool>(HAS_ROLE).bind::<Text, _>(format!(" {role} ")).sql(HAS_ROLE_END))
             .select(users::id)
             .first::<DbUuid>(self.0)
             .optional()?;
@@ -247,15 +248,21 @@ impl WriteTx<'_> {
         Ok(diesel::update(still_the_same).set(users::password_hash.eq(renewed)).execute(self.0)? == 1)
     }
 
-    /// Disables or enables an account.
+    /// Disables or enables an account; answers whether it was otherwise before.
     ///
     /// # Errors
-    /// [`Error::UserUnknown`].
-    pub fn set_disabled(&mut self, id: UserId, disabled_at: Option<Timestamp>) -> Result<(), Error> {
-        let changed = diesel::update(users::table.find(DbUuid(*id.as_bytes())))
-            .set(users::disabled_at.eq(disabled_at.map(|at| at.0)))
-            .execute(self.0)?;
-        one_user(changed)
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn set_disabled(&mut self, id: UserId, disabled_at: Option<Timestamp>) -> Result<bool, Error> {
+        let user = users::table.find(DbUuid(*id.as_bytes()));
+        let changed = match disabled_at {
+            Some(at) => diesel::update(user.filter(users::disabled_at.is_null()))
+                .set(users::disabled_at.eq(at.0))
+                .execute(self.0)?,
+            None => diesel::update(user.filter(users::disabled_at.is_not_null()))
+                .set(users::disabled_at.eq(None::<i64>))
+                .execute(self.0)?,
+        };
+        Ok(changed == 1)
     }
 
     /// Stores another password.
@@ -281,19 +288,14 @@ impl WriteTx<'_> {
     }
 }
 
-/// Roles are stored with spaces between them.
-const ROLE_IS_LIKE: &str = "(' ' || users.roles || ' ') like ";
+/// Roles are stored with spaces between them. Not by `like`, for which SQLite takes `Admin` for `admin`.
+const HAS_ROLE: &str = "replace(' ' || users.roles || ' ', ";
 
-const ESCAPED: &str = " escape '!'";
+const HAS_ROLE_END: &str = ", '') <> ' ' || users.roles || ' '";
 
 /// For `like .. escape '!'`.
 fn literally(text: &str) -> String {
     text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
-}
-
-/// Matches what is stored of roles, with a space before and after.
-fn with_role(role: &str) -> String {
-    format!("% {} %", literally(role))
 }
 
 fn taken_or(changed: QueryResult<usize>) -> Result<usize, Error> {

@@ -13,7 +13,15 @@ use tokensmith::config::Config;
 use crate::support::process::{Finished, Tokensmith};
 use crate::support::{Engine, PASSWORD};
 
-both_engines!(accounts_are_created_listed_and_changed, changing_an_account_ends_its_sessions);
+both_engines!(
+    accounts_are_created_listed_and_changed,
+    accounts_are_found_by_a_part_of_what_they_are_called,
+    changing_an_account_ends_its_sessions,
+    sessions_are_shown_with_what_became_of_them_and_ended,
+    api_tokens_are_shown_without_their_keys,
+    an_account_is_deleted_unless_it_is_the_last_administrators,
+    what_happened_is_shown_the_newest_first,
+);
 
 fn on(engine: Engine) -> Tokensmith {
     let command = Tokensmith::new();
@@ -69,6 +77,120 @@ fn changing_an_account_ends_its_sessions(engine: Engine) {
     let pair = client.login("ada", other).ok();
     assert!(command.run(&["users", "disable", "ada"]).stdout.contains("1 sessions ended"));
     assert_eq!(client.refresh(&pair["refresh_token"]).problem(401, "session_ended")["reason"], "user_disabled");
+}
+
+/// Its database has the user ada.
+fn with_ada(engine: Engine) -> Tokensmith {
+    let command = on(engine);
+    assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
+    command
+}
+
+/// The columns of each line.
+fn columns(finished: &Finished) -> Vec<Vec<&str>> {
+    assert!(finished.success());
+    finished.stdout.lines().map(|line| line.split('\t').collect()).collect()
+}
+
+fn accounts_are_found_by_a_part_of_what_they_are_called(engine: Engine) {
+    let command = with_ada(engine);
+    let create = ["users", "create", "b_b", "--email", "bob@example.com", "--full-name", "Bob Byron"];
+    assert!(command.run_with_input(&[create.as_slice(), &["--password-stdin"]].concat(), PASSWORD).success());
+    for (text, expected) in [
+        ("AD", ["ada"].as_slice()),
+        ("example.com", &["b_b"]),
+        ("byron", &["b_b"]),
+        ("_", &["b_b"]),
+        ("%", &[]),
+        ("", &["ada", "b_b"]),
+    ] {
+        let found = command.run(&["users", "list", "--search", text]);
+        assert_eq!(columns(&found).iter().map(|user| user[1]).collect::<Vec<_>>(), expected, "{text:?}");
+    }
+}
+
+fn sessions_are_shown_with_what_became_of_them_and_ended(engine: Engine) {
+    let command = with_ada(engine);
+    let serving = command.serve();
+    let client = serving.client();
+    let left = client.login("ada", PASSWORD).ok();
+    let body = serde_json::json!({"username": "ada", "password": PASSWORD, "label": "my laptop"});
+    let live = client.post("/v1/tokens", &body).ok();
+    client.revoke(&left["refresh_token"]);
+    let shown = command.run(&["users", "sessions", "Ada"]);
+    let shown = columns(&shown);
+    assert_eq!(shown.len(), 2, "{shown:?}");
+    let find = |pair: &serde_json::Value| shown.iter().find(|session| pair["session_id"] == session[0]).unwrap();
+    assert!(find(&left)[1].starts_with("logout 20"), "{shown:?}");
+    assert_eq!((find(&live)[1], find(&live)[4], find(&live)[5]), ("live", "127.0.0.1", "my laptop"));
+    let ended = command.run(&["users", "end-sessions", "ada"]);
+    assert!(ended.success());
+    assert_eq!(ended.stdout, "1 sessions of ada ended\n");
+    assert_eq!(client.refresh(&live["refresh_token"]).problem(401, "session_ended")["reason"], "admin");
+    client.login("ada", PASSWORD).ok();
+    for args in [["users", "sessions", "bob"], ["users", "end-sessions", "bob"], ["users", "api-tokens", "bob"]] {
+        fails_with(&command.run(&args), "there is no such user");
+    }
+}
+
+fn api_tokens_are_shown_without_their_keys(engine: Engine) {
+    let command = with_ada(engine);
+    assert_eq!(command.run(&["users", "api-tokens", "ada"]).stdout, "");
+    let serving = command.serve();
+    let client = serving.client();
+    let pair = client.login("ada", PASSWORD).ok();
+    let [kept, revoked] = ["nightly backup", "old"]
+        .map(|name| client.ask_as("POST", "/v1/api-tokens", &pair, Some(&serde_json::json!({"name": name}))).json());
+    client.revoke(&revoked["key"]);
+    let shown = command.run(&["users", "api-tokens", "ada"]);
+    for (token, state) in [(&kept, "active\tnightly backup"), (&revoked, "revoked\told")] {
+        let line = format!("{}\t{state}\tscopes \troles \tused never\n", token["id"].as_str().unwrap());
+        assert!(shown.stdout.contains(&line), "{}", shown.stdout);
+    }
+    assert!(!shown.stdout.contains("tks_"), "{}", shown.stdout);
+}
+
+fn an_account_is_deleted_unless_it_is_the_last_administrators(engine: Engine) {
+    let command = with_ada(engine);
+    assert!(command.run(&["users", "set-roles", "ada", "admin"]).success());
+    for args in [["delete", "ada"].as_slice(), &["disable", "ada"], &["set-roles", "ada"]] {
+        fails_with(&command.run(&[["users"].as_slice(), args].concat()), "the last active user with the role 'admin'");
+    }
+    assert!(command.run_with_input(&["users", "create", "bob", "--password-stdin"], PASSWORD).success());
+    assert!(command.run(&["users", "set-roles", "bob", "admin"]).success());
+    let serving = command.serve();
+    let pair = serving.client().login("ada", PASSWORD).ok();
+    let deleted = command.run(&["users", "delete", "ada"]);
+    assert!(deleted.success());
+    assert_eq!(deleted.stdout, "deleted ada; 1 sessions ended\n");
+    serving.client().refresh(&pair["refresh_token"]).problem(401, "session_unknown");
+    serving.client().login("ada", PASSWORD).problem(401, "bad_credentials");
+    fails_with(&command.run(&["users", "delete", "ada"]), "there is no such user");
+}
+
+fn what_happened_is_shown_the_newest_first(engine: Engine) {
+    let command = with_ada(engine);
+    assert!(command.run_with_input(&["users", "create", "bob", "--password-stdin"], PASSWORD).success());
+    assert!(command.run(&["users", "set-roles", "ada", "poet"]).success());
+    let serving = command.serve();
+    let pair = serving.client().login("ada", PASSWORD).ok();
+    let (id, sid) = (pair["user"]["id"].as_str().unwrap(), pair["session_id"].as_str().unwrap());
+    let names = |args: &[&str]| {
+        let shown = command.run(&[["audit"].as_slice(), args].concat());
+        columns(&shown).iter().map(|event| event[1].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[]), ["login", "roles_changed", "user_created", "user_created"]);
+    assert_eq!(names(&["--limit", "2"]), ["login", "roles_changed"]);
+    assert_eq!(names(&["--user", "ADA"]), ["login", "roles_changed", "user_created"]);
+    assert_eq!(names(&["--event", "user_created"]), ["user_created", "user_created"]);
+    assert_eq!(names(&["--user", "bob", "--event", "login"]), Vec::<String>::new());
+    let shown = command.run(&["audit", "--limit", "2"]);
+    let [user, by, session] = [format!("user {id}"), format!("by {id}"), format!("session {sid}")];
+    let shown = columns(&shown);
+    assert_eq!(shown[0][1..], ["login", &user, &by, &session, "from 127.0.0.1", ""]);
+    assert_eq!(shown[1][1..], ["roles_changed", &user, "by -", "session -", "from -", "from [] to [poet]"]);
+    fails_with(&command.run(&["audit", "--event", "logon"]), "--event is not the name of an event");
+    fails_with(&command.run(&["audit", "--user", "nobody"]), "there is no such user");
 }
 
 #[test]

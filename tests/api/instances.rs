@@ -142,7 +142,7 @@ fn a_session_that_was_moved_since_it_was_read_stays_as_it_is() {
     let rotate = |found: Vec<Found>| {
         let rotated = |(_, found): Found| {
             let (session, _) = found.unwrap();
-            Moved { session: Session { denied_through: 1, ..session }, from: 0, denial: None, event: None }
+            Moved { session: Session { denied_through: 1, ..session }, from: 0, denial: None, events: Vec::new() }
         };
         app.execute(&format!(
             "update sessions set denied_through = 2 where id = '{moved}'; \

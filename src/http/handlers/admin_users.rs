@@ -14,6 +14,7 @@ use crate::http::problem::Problem;
 use crate::model::api_token::ApiTokenId;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::EndReason;
+use crate::model::user::Roles;
 use crate::secret::Secret;
 use crate::service::users::{self, NewUser};
 use crate::service::{api_tokens, sessions};
@@ -33,7 +34,7 @@ pub(in crate::http) struct UsersView<'a> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct UsersQuery {
-    /// With this text in the username, the e-mail address or the name.
+    /// With this text in the username, the e-mail address or the name; ASCII letters in either case.
     #[param(nullable = false)]
     search: Option<String>,
     /// With this role.
@@ -116,12 +117,15 @@ pub(in crate::http) async fn list(
     Query(query): Query<UsersQuery>,
 ) -> Result<HttpResponse, Problem> {
     let limit = page_size(query.limit)?;
+    let UsersQuery { search, role, disabled, cursor, .. } = query;
     // A NUL is in no text of a database.
     let has_nul = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains('\0'));
-    if [&query.search, &query.role, &query.cursor].into_iter().any(has_nul) {
+    if has_nul(&search) || has_nul(&cursor) {
         return Err(Error::invalid("query", "invalid", "must not contain NUL").into());
     }
-    let UsersQuery { search, role, disabled, cursor, .. } = query;
+    if let Some(Err(bad)) = role.as_ref().map(|role| Roles::new([role])) {
+        return Err(Error::invalid("role", "invalid", bad.to_string()).into());
+    }
     let search = UserSearch { text: search, role, disabled };
     let found = move || issuer.app.store.read(|tx| tx.list_users(&search, cursor.as_deref(), limit + 1));
     let (found, next_cursor) = cut(blocking(found).await?, limit, |user| user.username.to_string());

@@ -38,7 +38,8 @@ pub(in crate::http) async fn docs() -> HttpResponse {
 /// A file of the page
 #[utoipa::path(get, path = "/docs/{file}", tag = "documentation", security(()),
     params(("file" = String, Path, example = "index.html")),
-    responses((status = 200, description = "The file.", body = String, content_type = "text/html")))]
+    responses((status = 200, description = "The file.", content(
+        (String = "text/html"), (String = "text/css"), (String = "text/javascript"), (String = "image/png")))))]
 pub(in crate::http) async fn file(name: web::Path<String>) -> Result<HttpResponse, Problem> {
     let config = Arc::new(Config::from("../openapi.json").use_base_layout());
     let file = serve(&name, config).map_err(|error| Error::internal(error.to_string()))?;

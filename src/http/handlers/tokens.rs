@@ -3,7 +3,7 @@
 use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::me::UserView;
@@ -13,6 +13,7 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::http::extract::{Json, JsonOrNothing, basic, client_ip, device};
 use crate::http::problem::Problem;
+use crate::jwt::AccessClaims;
 use crate::model::audit::Origin;
 use crate::model::id::SessionId;
 use crate::secret::Secret;
@@ -133,7 +134,7 @@ pub(in crate::http) struct ActiveView {
     /// When it expires, if it does by itself.
     #[schema(format = "date-time")]
     expires_at: Option<String>,
-    /// What a JWT claims; for an API token its `id`, `sub`, `scope` and `roles`.
+    /// What a JWT claims; for an API token its `id`, `sub`, and the `scope` and `roles` that it has now.
     #[schema(value_type = Object)]
     claims: Value,
 }
@@ -212,9 +213,10 @@ pub(in crate::http) async fn verify(
     let (kind, expires_at, claims) = match &token {
         ActiveToken::Jwt(Token::Access(claims)) => ("access_token", Some(claims.exp), serde_json::to_value(&**claims)),
         ActiveToken::Jwt(Token::Refresh(claims)) => ("refresh_token", Some(claims.exp), serde_json::to_value(claims)),
-        ActiveToken::Api(token) => {
-            let (id, sub, roles) = (token.id, token.user_id, token.roles.names());
-            let claims = serde_json::json!({"id": id, "sub": sub, "scope": token.scopes.to_string(), "roles": roles});
+        ActiveToken::Api(token, claims) => {
+            let AccessClaims { sub, roles, scope, .. } = &**claims;
+            let scope = scope.as_deref().unwrap_or_default();
+            let claims = json!({"id": token.id, "sub": sub, "scope": scope, "roles": roles});
             ("api_token", token.expires_at, Ok(claims))
         }
     };
