@@ -187,7 +187,8 @@ fn every_error_code_is_documented() {
     let is_code = |name: &String| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     let of_errors = problem.lines().filter(|line| line.contains("=> Kind(")).filter_map(quoted).filter(is_code);
     let named = |line: &&str| line.trim().starts_with("Self::") && line.contains("=> \"") && line.ends_with("\",");
-    let of_tokens = ["jwt/verify.rs", "verifier/api_token.rs", "verifier/bearer.rs"].map(|file| sources.get(file).unwrap().as_str());
+    let of_tokens = ["jwt/verify.rs", "verifier/api_token.rs", "verifier/bearer.rs"]
+        .map(|file| sources.get(file).unwrap().as_str());
     let of_tokens = of_tokens.into_iter().flat_map(|text| text.lines().filter(named).filter_map(quoted));
     let of_tokens = of_tokens.filter(is_code);
     let codes: BTreeSet<String> = of_errors.chain(of_tokens).collect();

@@ -281,12 +281,14 @@ impl WriteTx<'_> {
             return Ok(());
         }
         self.deny_sessions(&lapsed, end, access)?;
-        diesel::sql_query(format!("{RECORD_LAPSE} where user_id = $3 and ended_at is null and refresh_expires_at <= $4"))
-            .bind::<Text, _>(EndReason::Idle.to_string())
-            .bind::<Text, _>(EndReason::AbsoluteEnd.to_string())
-            .bind::<SqlUuid, _>(DbUuid(*user.as_bytes()))
-            .bind::<BigInt, _>(now.0)
-            .execute(self.0)?;
+        diesel::sql_query(format!(
+            "{RECORD_LAPSE} where user_id = $3 and ended_at is null and refresh_expires_at <= $4"
+        ))
+        .bind::<Text, _>(EndReason::Idle.to_string())
+        .bind::<Text, _>(EndReason::AbsoluteEnd.to_string())
+        .bind::<SqlUuid, _>(DbUuid(*user.as_bytes()))
+        .bind::<BigInt, _>(now.0)
+        .execute(self.0)?;
         Ok(())
     }
 
