@@ -55,7 +55,7 @@ fn count<B>(response: &ServiceResponse<B>, took: Duration) {
     let request = response.request();
     let issuer = request.app_data::<web::Data<Issuer>>();
     if let Some(issuer) = issuer.filter(|issuer| issuer.app.config.metrics_listen.is_some()) {
-        let route = request.match_pattern().unwrap_or_default();
+        let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
         let known =
             [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
         let method = if known.contains(request.method()) { request.method().as_str() } else { "other" };

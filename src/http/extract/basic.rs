@@ -12,10 +12,14 @@ use crate::verifier::BearerError;
 
 /// Username and password of the request's `Authorization: Basic` header, if it has one.
 pub(in crate::http) fn basic(request: &HttpRequest, is_on: bool) -> Result<Option<(String, Secret<String>)>, Error> {
-    let header = request.headers().get(AUTHORIZATION).and_then(|header| header.to_str().ok()).unwrap_or_default();
+    let mut headers = request.headers().get_all(AUTHORIZATION).filter_map(|header| header.to_str().ok());
+    let header = headers.next().unwrap_or_default();
     let (scheme, credentials) = header.split_once(' ').unwrap_or((header, ""));
     if !scheme.eq_ignore_ascii_case("basic") {
         return Ok(None);
+    }
+    if headers.next().is_some() {
+        return Err(Error::Bearer(BearerError::Malformed("there is more than one Authorization header")));
     }
     if !is_on {
         return Err(Error::BasicAuthOff);

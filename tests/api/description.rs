@@ -1,0 +1,200 @@
+//! What the service says of itself: `/openapi.json`, and the page at `/docs`.
+//!
+//! That every answer of every test is one that the description allows is checked by the tests' client.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tokensmith::http::ROUTES;
+
+use crate::support::{Answer, Engine, TestApp};
+
+const README: &str = include_str!("../../README.md");
+
+/// Codes of other services that have the verifier, and of what is no operation.
+const OF_NO_OPERATION: [&str; 4] = ["keys_unavailable", "denylist_stale", "scope_missing", "method_not_allowed"];
+
+fn description() -> Value {
+    let answer = TestApp::start(Engine::Sqlite).get("/openapi.json");
+    assert_eq!(answer.header("content-type"), "application/json");
+    answer.ok()
+}
+
+/// Method and path of each operation, and the operation.
+fn operations(description: &Value) -> Vec<(String, &Value)> {
+    let paths = description["paths"].as_object().unwrap();
+    let methods = |(path, item): (&String, &'_ Value)| {
+        let methods = item.as_object().unwrap().keys().map(|method| (method.clone(), path.clone()));
+        methods.collect::<Vec<_>>()
+    };
+    let all = paths.iter().flat_map(methods);
+    all.map(|(method, path)| (format!("{} {path}", method.to_uppercase()), &description["paths"][path][method]))
+        .collect()
+}
+
+/// The codes of the problems of one answer.
+fn codes(response: &Value) -> Vec<String> {
+    let problem = &response["content"]["application/problem+json"];
+    problem["examples"].as_object().map(|examples| examples.keys().cloned().collect()).unwrap_or_default()
+}
+
+#[test]
+fn the_description_is_openapi_3_1_with_every_route_and_no_other() {
+    let description = description();
+    assert!(description["openapi"].as_str().unwrap().starts_with("3.1"), "{}", description["openapi"]);
+    assert_eq!(description["info"]["title"], "tokensmith");
+    assert_eq!(description["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let described: BTreeSet<_> = operations(&description).into_iter().map(|(name, _)| name).collect();
+    let routes: BTreeSet<_> = ROUTES.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    assert_eq!(described, routes);
+}
+
+#[test]
+fn every_operation_says_what_it_does_and_what_it_answers() {
+    let description = description();
+    let schemes = &description["components"]["securitySchemes"];
+    let mut ids = BTreeSet::new();
+    for (name, operation) in operations(&description) {
+        assert!(operation["summary"].as_str().is_some_and(|summary| !summary.is_empty()), "{name}");
+        assert!(operation["tags"].as_array().is_some_and(|tags| !tags.is_empty()), "{name}");
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(responses.keys().any(|status| status.starts_with(['2', '3'])), "{name}");
+        // Generators of clients make a function of each.
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(ids.insert(id), "{name} has the operationId {id} of another one");
+        for parameter in name.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+            let named = |described: &Value| described["name"] == parameter && described["in"] == "path";
+            assert!(operation["parameters"].as_array().is_some_and(|all| all.iter().any(named)), "{name}: {parameter}");
+        }
+        let security = operation.get("security").unwrap_or(&description["security"]).as_array().unwrap();
+        for scheme in security.iter().flat_map(|one| one.as_object().unwrap().keys()) {
+            assert!(schemes[scheme].is_object(), "{name}: {scheme}");
+        }
+        for (status, response) in responses {
+            let codes = codes(response);
+            assert_eq!(
+                codes.is_empty(),
+                status.starts_with(['2', '3']),
+                "{name} {status} has examples of its problems"
+            );
+            for code in codes {
+                let example = &response["content"]["application/problem+json"]["examples"][&code]["value"];
+                assert_eq!(
+                    (&example["code"], example["status"].to_string()),
+                    (&Value::from(code), status.clone()),
+                    "{name}"
+                );
+                assert!(example["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{name} {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_referred_to_is_there() {
+    let description = description();
+    let text = description.to_string();
+    let references = text.split(r##""$ref":"#"##).skip(1).map(|rest| rest.split('"').next().unwrap());
+    let mut seen = 0;
+    for reference in references {
+        assert!(description.pointer(reference).is_some(), "{reference}");
+        seen += 1;
+    }
+    assert!(seen > ROUTES.len(), "{seen}");
+}
+
+#[test]
+fn every_code_in_readme_is_an_answer_of_some_operation_and_the_reverse() {
+    let description = description();
+    let described: BTreeSet<_> = operations(&description)
+        .into_iter()
+        .flat_map(|(_, operation)| {
+            operation["responses"].as_object().unwrap().values().flat_map(codes).collect::<Vec<_>>()
+        })
+        .collect();
+    let errors = README.split("### Errors").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = errors.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | `"));
+    let rows = rows.filter(|(status, _)| status.parse::<u16>().is_ok());
+    let documented: BTreeSet<_> = rows.map(|(_, rest)| rest.split('`').next().unwrap().to_owned()).collect();
+    assert!(documented.len() > 30, "{documented:?}");
+    let missing: Vec<_> = documented.iter().filter(|code| !OF_NO_OPERATION.contains(&code.as_str())).collect();
+    let missing: Vec<_> = missing.into_iter().filter(|code| !described.contains(*code)).collect();
+    assert!(missing.is_empty(), "no operation answers {missing:?}");
+    let untold: Vec<_> = described.difference(&documented).collect();
+    assert!(untold.is_empty(), "README lacks {untold:?}");
+}
+
+/// What an HTML page loads.
+fn links(page: &str) -> Vec<String> {
+    let links = ["src=\"", "href=\""].into_iter().flat_map(|attribute| page.split(attribute).skip(1));
+    links.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_page_comes_with_everything_it_needs_and_asks_nobody_else() {
+    let app = TestApp::start(Engine::Sqlite);
+    let redirect = app.get("/docs");
+    assert_eq!((redirect.status, redirect.header("location")), (302, "docs/index.html"));
+    let get = |file: &str| {
+        let answer = app.get(&format!("/docs/{file}"));
+        assert_eq!((answer.status, answer.header("x-content-type-options")), (200, "nosniff"), "{file}");
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none';") && policy.contains("script-src 'self';"), "{file}: {policy}");
+        assert!(!policy.contains("http") && !policy.contains('*'), "{file}: {policy}");
+        answer
+    };
+    let page = get("index.html");
+    assert!(page.header("content-type").starts_with("text/html"), "{page:?}");
+    // The policy runs no script inside of the page.
+    assert_eq!(page.body.matches("<script").count(), page.body.matches("<script src=\"").count());
+    assert!(!page.body.contains("<style") && !page.body.contains("//"), "{}", page.body);
+    let mut types = BTreeSet::new();
+    for link in links(&page.body) {
+        let file = link.strip_prefix("./").unwrap_or(&link);
+        let expected = match file.rsplit('.').next().unwrap() {
+            "js" => "javascript",
+            "css" => "text/css",
+            "png" => "image/png",
+            other => panic!("{other}"),
+        };
+        let content_type = content_type_of(&app, file);
+        assert!(content_type.contains(expected), "{file}: {content_type}");
+        types.insert(expected);
+        if expected != "image/png" {
+            assert!(get(file).body.len() > 50, "{file}");
+        }
+    }
+    assert_eq!(types.len(), 3, "{types:?}");
+    let initializer = get("swagger-initializer.js").body;
+    assert!(
+        initializer.contains(r#"url: "../openapi.json""#) || initializer.contains(r#""url": "../openapi.json""#),
+        "{initializer}"
+    );
+    assert!(!initializer.contains("://"), "{initializer}");
+}
+
+/// Of a file that may not be text.
+fn content_type_of(app: &TestApp, file: &str) -> String {
+    let answer: Answer = app.send("HEAD", &format!("/docs/{file}"), &[], b"");
+    assert_eq!(answer.status, 200, "{file}");
+    answer.header("content-type").to_owned()
+}
+
+#[test]
+fn the_page_has_no_files_but_its_own() {
+    let app = TestApp::start(Engine::Sqlite);
+    for file in [
+        "Cargo.toml",
+        "openapi.json",
+        "..%2f..%2fCargo.toml",
+        "..%2F..%2FCargo.toml",
+        "%2e%2e%2f%2e%2e%2fCargo.toml",
+        "../../Cargo.toml",
+        "..%5c..%5cCargo.toml",
+        "%2fetc%2fpasswd",
+        "index.html%00.js",
+        "INDEX.HTML",
+    ] {
+        app.get(&format!("/docs/{file}")).problem(404, "not_found");
+    }
+}
