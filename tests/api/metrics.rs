@@ -135,7 +135,7 @@ fn metrics_name_nobody_and_no_token(engine: Engine) {
     assert_eq!(raw(&service.serving.base, "NONSENSE", "/healthz").0, 405);
     let text = service.text();
     assert_eq!(service.value(r#"tokensmith_http_requests_total{method="other",route="/healthz",status="405"}"#), 1);
-    assert_eq!(service.value(r#"tokensmith_http_requests_total{method="GET",route="",status="404"}"#), 1);
+    assert_eq!(service.value(r#"tokensmith_http_requests_total{method="GET",route="unmatched",status="404"}"#), 1);
     let secrets = [&pair["access_token"], &pair["refresh_token"], &made["key"], &exchanged["access_token"]];
     let names = [&pair["user"]["id"], &pair["session_id"], &made["id"]];
     for value in secrets.into_iter().chain(names) {
