@@ -42,7 +42,7 @@ pub enum Error {
     #[error("there is no such session")]
     SessionNotFound,
     /// The user has no such API token.
-    #[error("there is no such API token")]
+    #[error("there is no such API token, or it is not active any more")]
     ApiTokenNotFound,
     /// The user has as many API tokens as one may have.
     #[error("there are {0} API tokens already; revoke one first")]
@@ -80,8 +80,8 @@ pub enum Error {
     /// There is no such user.
     #[error("there is no such user")]
     UserUnknown,
-    /// Too many logins have failed.
-    #[error("too many logins have failed; try again in {retry_after}")]
+    /// Too many passwords were wrong.
+    #[error("too many wrong passwords; try again in {retry_after}")]
     TooManyFailures {
         /// When to try again.
         retry_after: Seconds,

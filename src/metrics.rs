@@ -49,7 +49,7 @@ pub struct Present {
     pub denied: usize,
     /// Readers of the feed that wait for news.
     pub feed_readers: usize,
-    /// Database connections in use, by pool.
+    /// Database connections in use.
     pub busy_connections: u32,
     /// Database connections that are open and free.
     pub idle_connections: u32,

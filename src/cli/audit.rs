@@ -32,13 +32,12 @@ pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
     let name = command.event.as_deref().map(str::parse::<EventName>).transpose();
     let name = name.map_err(|unknown| Error::invalid("--event", "invalid", unknown.to_string()))?;
     let filter = EventFilter { name, user, ..EventFilter::default() };
-    for recorded in app.store.read(|tx| tx.list_events(&filter, command.limit.max(0)))? {
-        let event = recorded.event;
+    for event in app.store.read(|tx| tx.list_events(&filter, command.limit.max(0)))? {
         let id = |id: Option<String>| id.unwrap_or_else(|| "-".to_owned());
         println!(
             "{}\t{}\tuser {}\tby {}\tsession {}\tfrom {}\t{}",
             event.at.to_rfc3339(),
-            event.name.text(),
+            event.name,
             id(event.user.map(|id| id.to_string())),
             id(event.actor.map(|id| id.to_string())),
             id(event.session.map(|id| id.to_string())),

@@ -155,7 +155,7 @@ impl Config {
             ("DATABASE_POOL_SIZE", self.database_pool_size.to_string()),
             ("ISSUER", self.issuer.clone()),
             ("AUDIENCE", self.audiences.to_string()),
-            ("SCOPES", self.scopes.to_string()),
+            ("SCOPES", self.scopes.names().join(",")),
             ("KEYS_DIR", self.keys.dir.display().to_string()),
             ("KEYS_PASSPHRASE", self.keys.passphrase.as_ref().map_or("", |_| "<secret>").to_owned()),
             ("KEYS_PASSPHRASE_FILE", self.keys_passphrase_file.clone()),

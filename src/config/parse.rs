@@ -11,6 +11,7 @@ use crate::clock::Seconds;
 use crate::jwt::{KeyFolder, KeyPolicy, Passphrase};
 use crate::model::lifetimes::Lifetimes;
 use crate::model::rotation::Windows;
+use crate::model::user::BadText;
 use crate::secret::Secret;
 
 /// OWASP ASVS 5.0 appendix C: argon2id with t=1 needs 47104 KiB, with t=2 19456, with t>=3 12288.
@@ -105,7 +106,7 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
         (Some(issuer), Some(alg)) => reader.read("AUDIENCE", |text| Audiences::parse(text, issuer, alg)),
         _ => None,
     };
-    let scopes = reader.parsed("SCOPES");
+    let scopes = reader.read("SCOPES", |text| text.replace(',', " ").parse().map_err(|bad: BadText| bad.to_string()));
     let keys_passphrase_file = reader.text("KEYS_PASSPHRASE_FILE");
     let passphrase = passphrase(reader, &keys_passphrase_file);
     let lifetimes = lifetimes(reader);

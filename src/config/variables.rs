@@ -35,7 +35,7 @@ pub const VARIABLES: [Variable; 31] = [
     variable(
         "SCOPES",
         "",
-        "Scopes that access tokens of a login carry, and that API tokens may be given, separated by spaces.",
+        "Scopes that access tokens of a login carry, and that API tokens may be given, separated by commas, as in notes:read,notes:write.",
     ),
     variable("KEYS_DIR", "keys", "Folder of the private keys (PKCS#8 PEM, mode 0600)."),
     variable("KEYS_PASSPHRASE", "", "Encrypts the private keys that are made and decrypts those that are encrypted."),

@@ -2,8 +2,10 @@
 //! which knows the problems that each route may answer with.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -11,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 use super::handlers::{admin_keys, admin_users, api_tokens, audit, docs, health, me, sessions, tokens, well_known};
 use super::problem::{Problem, ProblemView};
 use super::routes::ROUTES;
-use super::samples::samples;
+use super::samples::{ADMIN, LOGIN, samples};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -67,20 +69,15 @@ impl Modify for Schemes {
     }
 }
 
-/// The description as it is served.
-pub struct Description(String);
+/// The description as it is served; made when somebody asks for it, since it takes some memory.
+#[derive(Default)]
+pub struct Description(OnceLock<Bytes>);
 
 impl Description {
     /// The JSON.
     #[must_use]
-    pub fn json(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Default for Description {
-    fn default() -> Self {
-        Self(openapi().to_string())
+    pub fn json(&self) -> Bytes {
+        self.0.get_or_init(|| openapi().to_string().into()).clone()
     }
 }
 
@@ -98,6 +95,10 @@ pub fn openapi() -> Value {
         let Some(operation) = operation.and_then(Value::as_object_mut) else { continue };
         // Handlers of different resources have the same name.
         operation.insert("operationId".to_owned(), operation_id(&method, path).into());
+        // Administrators may use an API token, though not on their own account.
+        if route.problems.contains(&LOGIN) && !route.problems.contains(&ADMIN) {
+            operation.insert("security".to_owned(), json!([{"access_token": []}]));
+        }
         let Some(responses) = operation.get_mut("responses") else { continue };
         let codes = route.problems.iter().copied().flatten().copied().chain(["internal_error"]);
         for (code, (status, example)) in codes.filter_map(|code| Some((code, known.get(code)?))) {

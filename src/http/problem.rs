@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::clock::Seconds;
 use crate::error::{Error, FieldProblem};
 use crate::store;
-use crate::verifier::BearerError;
+use crate::verifier::{ApiTokenError, BearerError};
 
 /// An [`Error`] as the answer to a request.
 #[derive(Debug)]
@@ -157,7 +157,9 @@ impl Problem {
     fn add_headers(&self, response: &mut HttpResponseBuilder, status: StatusCode) {
         let retry_after = match &self.0 {
             Error::Overloaded { retry_after } | Error::TooManyFailures { retry_after } => Some(*retry_after),
-            Error::Unavailable(_) => Some(store::RETRY_AFTER),
+            Error::Unavailable(_) | Error::Bearer(BearerError::ApiToken(ApiTokenError::Unavailable)) => {
+                Some(store::RETRY_AFTER)
+            }
             _ => None,
         };
         if let Some(Seconds(seconds)) = retry_after {

@@ -45,7 +45,7 @@ pub(super) const API_TOKEN: &[&str] = &[
 /// What may be wrong with a session.
 pub(super) const SESSION: &[&str] = &["session_ended", "session_unknown", "account_disabled"];
 
-/// Who has not logged in, but uses an API token.
+/// Who has not logged in, but uses an API token, or what it was exchanged for.
 pub(super) const LOGIN: &[&str] = &["session_required"];
 
 /// Who has not given the password lately.

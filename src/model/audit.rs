@@ -41,8 +41,20 @@ pub struct Event {
 pub struct Recorded {
     /// Its number: later events have higher ones.
     pub id: i64,
-    /// The event.
-    pub event: Event,
+    /// When.
+    pub at: Timestamp,
+    /// What; a newer version may have written a name that this one does not know.
+    pub name: String,
+    /// Whom it concerns.
+    pub user: Option<UserId>,
+    /// Who did it.
+    pub actor: Option<UserId>,
+    /// Which session it concerns.
+    pub session: Option<SessionId>,
+    /// From where.
+    pub ip: Option<String>,
+    /// More about it.
+    pub detail: Option<String>,
 }
 
 /// What to look for among the events.

@@ -80,7 +80,8 @@ impl FromStr for Email {
         let parts = text.rsplit_once('@');
         let plausible = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
         // RFC 5321 section 4.5.3.1.3: a path is at most 256 octets with its brackets.
-        if !plausible || text.len() > 254 || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if !plausible || text.len() > 254 || text.chars().any(|c| c.is_control() || c.is_whitespace() || turns_text(c))
+        {
             return Err(BadText("must be an e-mail address, as in ada@example.com"));
         }
         Ok(Self(text.to_owned()))
@@ -147,7 +148,7 @@ impl Names {
         all.dedup();
         // All of them travel in every access token.
         if all.len() > MOST_NAMES {
-            return Err(BadText("must be at most 64"));
+            return Err(BadText("must be at most 64 names"));
         }
         Ok(Self(all))
     }

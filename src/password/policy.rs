@@ -45,11 +45,20 @@ pub fn check(password: &Password, known: &[&str]) -> Result<(), PasswordProblem>
     if text.chars().count() < LEAST_PASSWORD_CHARS {
         return Err(PasswordProblem::TooShort);
     }
+    // What an attacker knows already is worth nothing, however often it is repeated.
+    let rest = known
+        .iter()
+        .filter(|word| word.chars().count() > 2)
+        .fold(text.to_lowercase(), |rest, word| rest.replace(&word.to_lowercase(), ""));
+    let of_the_rest = zxcvbn::zxcvbn(&rest, known);
     let estimate = zxcvbn::zxcvbn(text, known);
-    if estimate.guesses() >= LEAST_GUESSES {
+    if estimate.guesses().min(of_the_rest.guesses()) >= LEAST_GUESSES {
         return Ok(());
     }
     let mut advice = Vec::new();
+    if estimate.guesses() >= LEAST_GUESSES {
+        advice.push("It is made of the name or the address of the account.".to_owned());
+    }
     if let Some(feedback) = estimate.feedback() {
         advice.extend(feedback.warning().map(|warning| warning.to_string()));
         advice.extend(feedback.suggestions().iter().map(ToString::to_string));
@@ -72,8 +81,17 @@ mod tests {
 
     #[test]
     fn common_and_guessable_passwords_are_refused() {
-        for text in ["password", "12345678", "qwertyuiop", "Password1", "aaaaaaaaaaaa", "adaadaada", "ada@example.com"]
-        {
+        for text in [
+            "password",
+            "12345678",
+            "qwertyuiop",
+            "Password1",
+            "aaaaaaaaaaaa",
+            "adaadaada",
+            "ada@example.com",
+            "ada ada ada ada",
+            "Ada-ADA-ada-1x",
+        ] {
             assert_eq!(problem(text), Some("password_too_common"), "{text}");
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use super::audit;
 use super::pair::Purpose;
 use super::users::invalid;
@@ -15,12 +17,15 @@ use crate::model::audit::{EventName, Origin};
 use crate::model::denial::Denial;
 use crate::model::id::{Jti, SessionId, UserId};
 use crate::model::user::{DisplayName, Roles, Scopes, User};
-use crate::secret::{ApiKey, KEY_PREFIX};
+use crate::secret::{ApiKey, BadApiKey, KEY_PREFIX, Secret};
 use crate::store::{Store, WriteTx};
 use crate::verifier::{ApiTokenError, ApiTokens, Authenticated, BearerError};
 
 /// So many a user may have that are accepted; more would be a mistake of a script.
 const MOST_API_TOKENS: usize = 100;
+
+/// So many may be on record, with those that have expired or were revoked.
+const MOST_ON_RECORD: usize = 1_000;
 
 /// Ten years: beyond it a token that never expires is meant.
 const LONGEST_LIFETIME: Seconds = Seconds(3_650 * 86_400);
@@ -81,7 +86,7 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
         access_expires_by: now,
         revoked_at: None,
     };
-    let event = origin.event(now, EventName::ApiTokenCreated).about(owner).with(token.id);
+    let event = origin.event(now, EventName::ApiTokenCreated).about(owner).with(described(token.id, token.sid));
     app.store.write(|tx| {
         let user = tx.reading().find_user(owner)?.ok_or(Error::UserUnknown)?;
         if user.disabled_at.is_some() {
@@ -90,7 +95,10 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
         if let Some(other) = token.roles.names().iter().find(|role| !user.roles.contains(role)) {
             return Err(Error::invalid("roles", "invalid", format!("{other} is none of your roles")));
         }
-        let others = tx.reading().list_api_tokens(owner)?;
+        let others = tx.lock_api_tokens_of(owner)?;
+        if others.len() >= MOST_ON_RECORD {
+            return Err(Error::TooManyApiTokens(MOST_ON_RECORD));
+        }
         if others.iter().filter(|other| other.state(now) == ApiTokenState::Active).count() >= MOST_API_TOKENS {
             return Err(Error::TooManyApiTokens(MOST_API_TOKENS));
         }
@@ -110,14 +118,15 @@ pub fn rotate(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
     let now = app.clock.now();
     let key = ApiKey::generate(&*app.entropy)?;
     let sid = SessionId::generate(now, &*app.entropy)?;
-    let event = origin.event(now, EventName::ApiTokenRotated).about(owner).with(id);
+    let event = origin.event(now, EventName::ApiTokenRotated).about(owner).with(described(id, sid));
     let (token, denial) = app.store.write(|tx| {
         let token = find(tx, owner, id)?;
         if token.state(now) != ApiTokenState::Active {
             return Err(Error::ApiTokenNotFound);
         }
         let denial = tx.deny_api_token(&token, now, app.config.lifetimes.access)?;
-        tx.set_api_key(id, &key.digest(), sid)?;
+        tx.set_api_key(id, &key.digest())?;
+        tx.set_api_token_sid(id, sid)?;
         tx.insert_event(&event)?;
         Ok((ApiToken { sid, ..token }, denial))
     })?;
@@ -126,19 +135,20 @@ pub fn rotate(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
     Ok((token, key))
 }
 
-/// Revokes a token, and denies what it was exchanged for; one that was revoked before stays so.
+/// Revokes a token, and denies what it was exchanged for; answers whether it was not revoked before.
 ///
 /// # Errors
 /// [`Error::ApiTokenNotFound`] when the owner has no such token, [`Error::Unavailable`].
-pub fn revoke(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<(), Error> {
+pub fn revoke(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<bool, Error> {
     let app = &issuer.app;
     let now = app.clock.now();
     let event = origin.event(now, EventName::ApiTokenRevoked).about(owner).with(id);
     let denial = app.store.write(|tx| {
         let token = find(tx, owner, id)?;
-        if !tx.revoke_api_token(id, now)? {
+        if token.revoked_at.is_some() {
             return Ok(None);
         }
+        tx.revoke_api_token(id, now)?;
         tx.insert_event(&event)?;
         tx.deny_api_token(&token, now, app.config.lifetimes.access).map(Some)
     })?;
@@ -146,7 +156,7 @@ pub fn revoke(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
         audit::tell(&app.metrics, &event);
     }
     issuer.denylist.add(denial);
-    Ok(())
+    Ok(denial.is_some())
 }
 
 /// Revokes all tokens of a user; answers how many.
@@ -155,24 +165,31 @@ pub fn revoke(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
 /// [`Error::Unavailable`]; those that were revoked until then stay so.
 pub fn revoke_all(issuer: &Issuer, owner: UserId, origin: &Origin) -> Result<usize, Error> {
     let now = issuer.app.clock.now();
-    let tokens = issuer.app.store.read(|tx| tx.list_api_tokens(owner))?;
-    let active: Vec<_> = tokens.iter().filter(|token| token.state(now) == ApiTokenState::Active).collect();
-    for token in &active {
-        revoke(issuer, owner, token.id, origin)?;
+    let mut revoked = 0;
+    for token in issuer.app.store.read(|tx| tx.list_api_tokens(owner))? {
+        if token.state(now) == ApiTokenState::Active && revoke(issuer, owner, token.id, origin)? {
+            revoked += 1;
+        }
     }
-    Ok(active.len())
+    Ok(revoked)
 }
 
+/// A user's token, locked.
 fn find(tx: &mut WriteTx<'_>, owner: UserId, id: ApiTokenId) -> Result<ApiToken, Error> {
-    let tokens = tx.reading().list_api_tokens(owner)?;
-    tokens.into_iter().find(|token| token.id == id).ok_or(Error::ApiTokenNotFound)
+    let token = tx.lock_api_token(id)?;
+    token.filter(|token| token.user_id == owner).ok_or(Error::ApiTokenNotFound)
+}
+
+/// For the audit log: what is done with a token is recorded with its `sid` as the session.
+fn described(id: ApiTokenId, sid: SessionId) -> String {
+    format!("{id} session {sid}")
 }
 
 /// Denies what a user's tokens were exchanged for; answers the denials. What they will be exchanged for later has another
 /// `sid`, and is not denied.
 pub(super) fn deny_all(app: &App, tx: &mut WriteTx<'_>, owner: UserId, now: Timestamp) -> Result<Vec<Denial>, Error> {
     let mut denials = Vec::new();
-    for token in tx.reading().list_api_tokens(owner)? {
+    for token in tx.lock_api_tokens_of(owner)? {
         if token.state(now) == ApiTokenState::Active {
             denials.push(tx.deny_api_token(&token, now, app.config.lifetimes.access)?);
             tx.set_api_token_sid(token.id, SessionId::generate(now, &*app.entropy)?)?;
@@ -199,14 +216,28 @@ pub fn exchange(issuer: &Issuer, key: &str, audience: Option<&str>) -> Result<Ex
     if token.access_expires_by < claims.exp {
         // Promised before it is signed, and beyond what is needed: one write each lifetime.
         let promised = claims.exp + app.config.lifetimes.access;
-        if !app.store.write(|tx| tx.promise_access(&token, promised))? {
-            return Err(refused(ApiTokenError::Revoked));
+        let is_the_same = app.store.write(|tx| {
+            let found = tx.lock_api_token(token.id)?;
+            let is_the_same = found.as_ref().is_some_and(|found| found.sid == token.sid && found.revoked_at.is_none());
+            if is_the_same && found.is_some_and(|found| found.access_expires_by < promised) {
+                tx.promise_access(token.id, promised)?;
+            }
+            Ok(is_the_same)
+        })?;
+        if !is_the_same {
+            // Something has happened to it since: what, it says itself.
+            known.find(key)?;
+            return Err(Error::Overloaded { retry_after: Seconds(1) });
         }
     }
     let access_token = issuer.keys.ring().sign_access(&claims, purpose.alg, now)?;
     known.used(&token, now);
     app.metrics.exchange();
     Ok(Exchanged { access_token, expires_in: claims.exp - now, scope: claims.scope })
+}
+
+fn parsed(text: &str) -> Result<ApiKey, ApiTokenError> {
+    text.parse().map_err(|_bad_form: BadApiKey| ApiTokenError::Malformed)
 }
 
 fn refused(why: ApiTokenError) -> Error {
@@ -222,6 +253,7 @@ pub struct KnownApiTokens {
     scopes: Scopes,
     access_lifetime: Seconds,
     uses: Mutex<HashMap<ApiTokenId, Timestamp>>,
+    places: Semaphore,
 }
 
 impl KnownApiTokens {
@@ -237,7 +269,14 @@ impl KnownApiTokens {
             scopes: config.scopes.clone(),
             access_lifetime: config.lifetimes.access,
             uses: Mutex::default(),
+            places: Semaphore::new(usize::try_from(config.database_pool_size / 2).unwrap_or(1).max(1)),
         }
+    }
+
+    /// Waits for its turn, where a text is an API token that the database must be asked for: anybody may send as many as they
+    /// like, and half of the connections are for everything else. Given back when dropped.
+    pub async fn place(&self, text: &str) -> Option<SemaphorePermit<'_>> {
+        if parsed(text).is_err() { None } else { self.places.acquire().await.ok() }
     }
 
     /// The token with this key and its owner, whether or not they are accepted.
@@ -246,7 +285,7 @@ impl KnownApiTokens {
     /// [`Error::Bearer`] with the [`ApiTokenError`] when there is none, [`Error::Unavailable`].
     pub fn find_any(&self, key: &str) -> Result<(ApiToken, User), Error> {
         // Before the database is asked: garbage costs no query.
-        let key = key.parse::<ApiKey>().map_err(|_malformed| refused(ApiTokenError::Malformed))?;
+        let key = parsed(key).map_err(refused)?;
         let found = self.store.read(|tx| tx.find_api_token(&key.digest()))?;
         found.ok_or(refused(ApiTokenError::Unknown))
     }
@@ -303,8 +342,8 @@ impl KnownApiTokens {
         if uses.is_empty() {
             return Ok(());
         }
-        let uses: Vec<_> = uses.into_iter().collect();
-        self.store.write(|tx| tx.record_uses(&uses))
+        let mut uses: Vec<_> = uses.into_iter().collect();
+        self.store.write(|tx| tx.record_uses(&mut uses))
     }
 }
 
@@ -317,10 +356,12 @@ impl ApiTokens for SharedApiTokens {
     }
 
     fn authenticate<'a>(&'a self, text: &'a str) -> Authenticated<'a> {
-        let (known, key) = (Arc::clone(&self.0), text.to_owned());
         Box::pin(async move {
+            parsed(text)?;
+            let _place = self.0.place(text).await;
+            let (known, key) = (Arc::clone(&self.0), Secret::new(text.to_owned()));
             let found = tokio::task::spawn_blocking(move || {
-                let (token, user) = known.find(&key)?;
+                let (token, user) = known.find(key.expose())?;
                 let now = known.clock.now();
                 known.used(&token, now);
                 Ok(Arc::new(known.claims(&token, &user, now)))

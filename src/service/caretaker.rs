@@ -102,10 +102,11 @@ impl Walk {
     fn forget(&mut self) -> Result<(), Error> {
         let app = &self.issuer.app;
         let denials = purge::denials(app)?;
-        let (mut sessions, mut api_tokens, mut events) = (0, 0, 0);
+        let events = purge::events(app)?;
+        let (mut sessions, mut api_tokens) = (0, 0);
         if self.next_session.is_some() || self.ended_at.elapsed() >= BETWEEN_WALKS {
             (sessions, self.next_session) = purge::sessions(app, self.next_session)?;
-            (api_tokens, events) = (purge::api_tokens(app)?, purge::events(app)?);
+            api_tokens = purge::api_tokens(app)?;
             self.ended_at = Instant::now();
         }
         if denials + sessions + api_tokens + events > 0 {

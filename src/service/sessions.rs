@@ -64,9 +64,13 @@ pub fn end_all_of(
     let (denials, event) = app.store.write(|tx| {
         let denials = tx.end_sessions_of(user, except, end, app.config.lifetimes.access)?;
         let event = event.with(format_args!("{} sessions", denials.len()));
-        tx.insert_event(&event)?;
+        if !denials.is_empty() {
+            tx.insert_event(&event)?;
+        }
         Ok((denials, event))
     })?;
-    audit::tell(&app.metrics, &event);
+    if !denials.is_empty() {
+        audit::tell(&app.metrics, &event);
+    }
     Ok(denials)
 }

@@ -125,6 +125,8 @@ pub fn delete(app: &App, id: UserId, origin: &Origin) -> Result<Ended, Error> {
     let event = origin.event(now, EventName::UserDeleted).about(id);
     let ended = app.store.write(|tx| {
         keep_an_admin(tx, id)?;
+        // First the account, as everybody does: from here on nobody logs in.
+        tx.set_disabled(id, Some(now))?;
         let ended = end_everything(app, tx, id, now)?;
         tx.delete_user(id)?;
         tx.insert_event(&event)?;
@@ -209,12 +211,18 @@ pub fn set_profile(app: &App, id: UserId, new: &NewProfile, origin: &Origin) -> 
         return find(app, id);
     }
     let event = origin.event(app.clock.now(), EventName::ProfileChanged).about(id).with(changed.join(" "));
-    let user = app.store.write(|tx| {
+    let (user, is_new) = app.store.write(|tx| {
+        let before = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
         let user = tx.set_profile(id, username.as_ref(), email.as_ref(), name.as_ref())?;
-        tx.insert_event(&event)?;
-        Ok(user)
+        let is_new = user != before;
+        if is_new {
+            tx.insert_event(&event)?;
+        }
+        Ok((user, is_new))
     })?;
-    audit::tell(&app.metrics, &event);
+    if is_new {
+        audit::tell(&app.metrics, &event);
+    }
     Ok(user)
 }
 

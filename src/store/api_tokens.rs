@@ -4,8 +4,9 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::BigInt;
 
+use super::connection::DbConnection;
 use super::schema::{api_tokens, users};
-use super::types::DbUuid;
+use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
 use super::{ReadTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
@@ -105,18 +106,46 @@ impl WriteTx<'_> {
         }
     }
 
-    /// Gives a token another key, and another `sid`.
+    /// An API token as it is now; nobody else changes it before this transaction has ended.
     ///
     /// # Errors
-    /// [`Error::ApiTokenNotFound`] when it was revoked or deleted meanwhile.
-    pub fn set_api_key(&mut self, id: ApiTokenId, digest: &KeyDigest, sid: SessionId) -> Result<(), Error> {
-        let live = api_tokens::table.find(DbUuid(*id.as_bytes())).filter(api_tokens::revoked_at.is_null());
-        let key = (api_tokens::digest.eq(digest.0.as_slice()), api_tokens::sid.eq(DbUuid(*sid.as_bytes())));
-        let changed = diesel::update(live).set(key).execute(self.0)?;
-        if changed == 1 { Ok(()) } else { Err(Error::ApiTokenNotFound) }
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn lock_api_token(&mut self, id: ApiTokenId) -> Result<Option<ApiToken>, Error> {
+        let id = DbUuid(*id.as_bytes());
+        self.lock_where("id", id)?;
+        let row = api_tokens::table.find(id).select(ApiTokenRow::as_select()).first(self.0).optional()?;
+        row.map(ApiTokenRow::into_api_token).transpose()
     }
 
-    /// Gives a token another `sid`.
+    /// The API tokens of a user as they are now, as [`WriteTx::lock_api_token`]; in the order in which everybody locks them.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn lock_api_tokens_of(&mut self, user: UserId) -> Result<Vec<ApiToken>, Error> {
+        self.lock_where("user_id", DbUuid(*user.as_bytes()))?;
+        self.reading().list_api_tokens(user)
+    }
+
+    /// On SQLite a write transaction has everything to itself.
+    fn lock_where(&mut self, column: &str, is: DbUuid) -> Result<(), Error> {
+        if let DbConnection::Postgres(connection) = &mut self.0 {
+            let lock = format!("select id from api_tokens where {column} = $1 order by id for no key update");
+            diesel::sql_query(lock).bind::<SqlUuid, _>(is).execute(connection)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a locked token another key.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn set_api_key(&mut self, id: ApiTokenId, digest: &KeyDigest) -> Result<(), Error> {
+        let token = api_tokens::table.find(DbUuid(*id.as_bytes()));
+        diesel::update(token).set(api_tokens::digest.eq(digest.0.as_slice())).execute(self.0)?;
+        Ok(())
+    }
+
+    /// Gives a locked token another `sid`.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
@@ -126,16 +155,17 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Revokes a token, unless it was revoked before.
+    /// Revokes a locked token.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn revoke_api_token(&mut self, id: ApiTokenId, now: Timestamp) -> Result<bool, Error> {
-        let live = api_tokens::table.find(DbUuid(*id.as_bytes())).filter(api_tokens::revoked_at.is_null());
-        Ok(diesel::update(live).set(api_tokens::revoked_at.eq(now.0)).execute(self.0)? == 1)
+    pub fn revoke_api_token(&mut self, id: ApiTokenId, now: Timestamp) -> Result<(), Error> {
+        let token = api_tokens::table.find(DbUuid(*id.as_bytes()));
+        diesel::update(token).set(api_tokens::revoked_at.eq(now.0)).execute(self.0)?;
+        Ok(())
     }
 
-    /// Denies the access tokens that an API token was exchanged for; answers the denial.
+    /// Denies the access tokens that a locked token was exchanged for; answers the denial.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
@@ -145,26 +175,26 @@ impl WriteTx<'_> {
         Ok(denial)
     }
 
-    /// Promises that access tokens of a token are valid up to an instant at most; answers whether it is still the token with
-    /// this `sid`, and not revoked.
+    /// Promises that access tokens of a locked token are valid up to an instant at most.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn promise_access(&mut self, token: &ApiToken, access_expires_by: Timestamp) -> Result<bool, Error> {
-        let live = api_tokens::table
-            .find(DbUuid(*token.id.as_bytes()))
-            .filter(api_tokens::sid.eq(DbUuid(*token.sid.as_bytes())))
-            .filter(api_tokens::revoked_at.is_null());
-        Ok(diesel::update(live).set(api_tokens::access_expires_by.eq(access_expires_by.0)).execute(self.0)? == 1)
+    pub fn promise_access(&mut self, id: ApiTokenId, access_expires_by: Timestamp) -> Result<(), Error> {
+        let token = api_tokens::table.find(DbUuid(*id.as_bytes()));
+        diesel::update(token).set(api_tokens::access_expires_by.eq(access_expires_by.0)).execute(self.0)?;
+        Ok(())
     }
 
-    /// Records when tokens were last used.
+    /// Records when tokens were last used, unless a later use is on record.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn record_uses(&mut self, uses: &[(ApiTokenId, Timestamp)]) -> Result<(), Error> {
+    pub fn record_uses(&mut self, uses: &mut [(ApiTokenId, Timestamp)]) -> Result<(), Error> {
+        // In the order in which everybody locks them.
+        uses.sort_unstable_by_key(|(id, _)| *id.as_bytes());
         for (id, used_at) in uses {
-            diesel::update(api_tokens::table.find(DbUuid(*id.as_bytes())))
+            let is_later = api_tokens::last_used_at.is_null().or(api_tokens::last_used_at.lt(used_at.0));
+            diesel::update(api_tokens::table.find(DbUuid(*id.as_bytes())).filter(is_later))
                 .set(api_tokens::last_used_at.eq(used_at.0))
                 .execute(self.0)?;
         }

@@ -38,16 +38,17 @@ impl From<&Event> for EventRow {
 }
 
 impl EventRow {
-    fn into_event(self) -> Result<Event, Error> {
-        Ok(Event {
+    fn into_recorded(self, id: i64) -> Recorded {
+        Recorded {
+            id,
             at: Timestamp(self.at),
-            name: self.name.parse().map_err(Error::internal)?,
+            name: self.name,
             user: self.user_id.map(|id| Id::from_bytes(id.0)),
             actor: self.actor_id.map(|id| Id::from_bytes(id.0)),
             session: self.session_id.map(|id| Id::from_bytes(id.0)),
             ip: self.ip,
             detail: self.detail,
-        })
+        }
     }
 }
 
@@ -81,7 +82,7 @@ impl ReadTx<'_> {
             query = query.filter(audit_events::id.lt(before));
         }
         let rows = query.load::<(i64, EventRow)>(self.0)?;
-        rows.into_iter().map(|(id, row)| Ok(Recorded { id, event: row.into_event()? })).collect()
+        Ok(rows.into_iter().map(|(id, row)| row.into_recorded(id)).collect())
     }
 }
 

@@ -14,6 +14,16 @@ use crate::model::id::{Id, SessionId, UserId};
 use crate::model::session::{Device, End, EndReason, Session};
 use crate::model::user::User;
 
+/// Which sessions.
+#[derive(Clone, Copy)]
+enum Whose {
+    User(DbUuid),
+    Session(DbUuid),
+}
+
+/// No session has the nil identifier.
+const NOBODYS: DbUuid = DbUuid([0; 16]);
+
 /// Names the reasons for lack of use and for the absolute end, in this order.
 const RECORD_LAPSE: &str = "update sessions set ended_at = refresh_expires_at, \
                             end_reason = case when refresh_expires_at < expires_at then $1 else $2 end";
@@ -211,8 +221,8 @@ impl WriteTx<'_> {
         if owner != Some(DbUuid(*user.as_bytes())) {
             return Err(Error::SessionNotFound);
         }
-        self.lock_sessions_of(user)?;
-        self.record_lapses_of(user, end, access)?;
+        let id_alone = Whose::Session(DbUuid(*id.as_bytes()));
+        self.record_lapses(id_alone, NOBODYS, end, access)?;
         self.end_session(id, end, access)
     }
 
@@ -253,9 +263,8 @@ impl WriteTx<'_> {
         access: Seconds,
     ) -> Result<Vec<Denial>, Error> {
         self.lock_sessions_of(user)?;
-        self.record_lapses_of(user, end, access)?;
-        // No session has the nil identifier.
-        let except = DbUuid(except.map_or([0; 16], |id| *id.as_bytes()));
+        let except = except.map_or(NOBODYS, |id| DbUuid(*id.as_bytes()));
+        self.record_lapses(Whose::User(DbUuid(*user.as_bytes())), except, end, access)?;
         let alive = sessions::table
             .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
             .filter(sessions::id.ne(except))
@@ -267,28 +276,31 @@ impl WriteTx<'_> {
         self.deny_sessions(&ended, end, access)
     }
 
-    /// Records the end of a user's sessions that ended by themselves: nobody ends them again. They are denied all the same,
-    /// since the database may have lost that they were refreshed.
-    fn record_lapses_of(&mut self, user: UserId, end: End, access: Seconds) -> Result<(), Error> {
-        let now = end.at;
+    /// Records the end of sessions that ended by themselves: nobody ends them again. They are denied all the same, since the
+    /// database may have lost that they were refreshed.
+    fn record_lapses(&mut self, whose: Whose, except: DbUuid, end: End, access: Seconds) -> Result<(), Error> {
         let lapsed = sessions::table
-            .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
+            .filter(sessions::id.ne(except))
             .filter(sessions::ended_at.is_null())
-            .filter(sessions::refresh_expires_at.le(now.0))
+            .filter(sessions::refresh_expires_at.le(end.at.0))
             .select((sessions::id, sessions::access_expires_by))
-            .load::<(DbUuid, i64)>(self.0)?;
-        if lapsed.is_empty() {
-            return Ok(());
+            .into_boxed();
+        let lapsed = match whose {
+            Whose::User(user) => lapsed.filter(sessions::user_id.eq(user)),
+            Whose::Session(id) => lapsed.filter(sessions::id.eq(id)),
+        };
+        let lapsed = lapsed.load::<(DbUuid, i64)>(self.0)?;
+        for (id, _) in &lapsed {
+            diesel::sql_query(format!(
+                "{RECORD_LAPSE} where id = $3 and ended_at is null and refresh_expires_at <= $4"
+            ))
+            .bind::<Text, _>(EndReason::Idle.to_string())
+            .bind::<Text, _>(EndReason::AbsoluteEnd.to_string())
+            .bind::<SqlUuid, _>(*id)
+            .bind::<BigInt, _>(end.at.0)
+            .execute(self.0)?;
         }
         self.deny_sessions(&lapsed, end, access)?;
-        diesel::sql_query(format!(
-            "{RECORD_LAPSE} where user_id = $3 and ended_at is null and refresh_expires_at <= $4"
-        ))
-        .bind::<Text, _>(EndReason::Idle.to_string())
-        .bind::<Text, _>(EndReason::AbsoluteEnd.to_string())
-        .bind::<SqlUuid, _>(DbUuid(*user.as_bytes()))
-        .bind::<BigInt, _>(now.0)
-        .execute(self.0)?;
         Ok(())
     }
 

@@ -114,7 +114,7 @@ impl BearerError {
             }
             // RFC 6750 section 3: the scope that is needed may be told.
             Self::ScopeMissing(scope) => format!(r#"insufficient_scope", scope="{scope}"#),
-            Self::ApiToken(ApiTokenError::Unavailable | ApiTokenError::Internal)
+            Self::ApiToken(ApiTokenError::Unavailable | ApiTokenError::Internal | ApiTokenError::AccountDisabled)
             | Self::NoKeys
             | Self::DenylistStale
             | Self::NotSetUp => return None,

@@ -12,11 +12,14 @@ use actix_web::{FromRequest, HttpRequest, web};
 use super::client_ip;
 use crate::app::Issuer;
 use crate::error::Error;
+use crate::http::handlers::blocking;
 use crate::http::problem::Problem;
 use crate::jwt::AccessClaims;
 use crate::model::audit::Origin;
+use crate::model::id::UserId;
 use crate::model::user::ADMIN_ROLE;
-use crate::verifier::{Bearer, BearerError};
+use crate::secret::KEY_PREFIX;
+use crate::verifier::{Bearer, BearerError, Presented, presented};
 
 /// Who asks, and from where.
 pub(in crate::http) struct Caller<G> {
@@ -27,13 +30,18 @@ pub(in crate::http) struct Caller<G> {
     guard: PhantomData<G>,
 }
 
-/// Decides who is let in.
+/// Who is let in.
 pub(in crate::http) trait Guard {
-    /// Refuses, or not. What is sensitive asks `is_recent`.
-    fn check(claims: &AccessClaims, is_recent: impl FnOnce() -> Result<(), BearerError>) -> Result<(), BearerError>;
+    /// Only administrators, by the token and by the database: who was one a moment ago could make himself one again.
+    const ADMINISTRATES: bool;
+    /// Only who has logged in: an API token may not manage the account that it belongs to.
+    const LOGGED_IN: bool;
+    /// Only who has given the password lately. An API token that administrates was made by one who had; what it was
+    /// exchanged for, and shown to other services, is not enough.
+    const RECENTLY: bool;
 }
 
-/// Users who have logged in; an API token may not manage the account it belongs to.
+/// Users who have logged in.
 pub(in crate::http) struct LoggedIn;
 
 /// Users who have given their password lately.
@@ -42,40 +50,38 @@ pub(in crate::http) struct LoggedInRecently;
 /// Administrators.
 pub(in crate::http) struct Administrator;
 
-/// Administrators who have given their password lately, and their API tokens, which were made by one who had.
+/// Administrators who have given their password lately, and their API tokens.
 pub(in crate::http) struct AdministratorRecently;
 
-fn logged_in(claims: &AccessClaims) -> Result<(), BearerError> {
-    if claims.is_of_session() { Ok(()) } else { Err(BearerError::SessionRequired) }
-}
-
-fn administrator(claims: &AccessClaims) -> Result<(), BearerError> {
-    if claims.has_role(ADMIN_ROLE) { Ok(()) } else { Err(BearerError::RoleMissing(ADMIN_ROLE)) }
-}
-
 impl Guard for LoggedIn {
-    fn check(claims: &AccessClaims, _: impl FnOnce() -> Result<(), BearerError>) -> Result<(), BearerError> {
-        logged_in(claims)
-    }
+    const ADMINISTRATES: bool = false;
+    const LOGGED_IN: bool = true;
+    const RECENTLY: bool = false;
 }
 
 impl Guard for LoggedInRecently {
-    fn check(claims: &AccessClaims, is_recent: impl FnOnce() -> Result<(), BearerError>) -> Result<(), BearerError> {
-        logged_in(claims)?;
-        is_recent()
-    }
+    const ADMINISTRATES: bool = false;
+    const LOGGED_IN: bool = true;
+    const RECENTLY: bool = true;
 }
 
 impl Guard for Administrator {
-    fn check(claims: &AccessClaims, _: impl FnOnce() -> Result<(), BearerError>) -> Result<(), BearerError> {
-        administrator(claims)
-    }
+    const ADMINISTRATES: bool = true;
+    const LOGGED_IN: bool = false;
+    const RECENTLY: bool = false;
 }
 
 impl Guard for AdministratorRecently {
-    fn check(claims: &AccessClaims, is_recent: impl FnOnce() -> Result<(), BearerError>) -> Result<(), BearerError> {
-        administrator(claims)?;
-        if claims.is_of_session() { is_recent() } else { Ok(()) }
+    const ADMINISTRATES: bool = true;
+    const LOGGED_IN: bool = false;
+    const RECENTLY: bool = true;
+}
+
+impl<G: Guard> Caller<G> {
+    /// Refuses an API token that would manage the account that it belongs to.
+    pub(in crate::http) fn not_its_own(&self, user: UserId) -> Result<(), Error> {
+        let may = self.claims.is_of_session() || self.claims.sub != user;
+        if may { Ok(()) } else { Err(Error::Bearer(BearerError::SessionRequired)) }
     }
 }
 
@@ -87,17 +93,45 @@ pub(in crate::http) fn recent(issuer: &Issuer, claims: &AccessClaims) -> Result<
     if age < most { Ok(()) } else { Err(BearerError::ReauthenticationRequired(most.0)) }
 }
 
+/// A key was looked up just now; an access token says what was true when it was issued.
+async fn administrates(issuer: &web::Data<Issuer>, claims: &AccessClaims, is_key: bool) -> Result<(), Problem> {
+    let refused = || Problem(Error::Bearer(BearerError::RoleMissing(ADMIN_ROLE)));
+    if !claims.has_role(ADMIN_ROLE) {
+        return Err(refused());
+    }
+    if is_key {
+        return Ok(());
+    }
+    let (issuer, id) = (issuer.clone(), claims.sub);
+    let user = blocking(move || issuer.app.store.read(|tx| tx.find_user(id))).await?;
+    let is_one = user.is_some_and(|user| user.disabled_at.is_none() && user.roles.contains(ADMIN_ROLE));
+    if is_one { Ok(()) } else { Err(refused()) }
+}
+
 impl<G: Guard> FromRequest for Caller<G> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let bearer = Bearer::from_request(request, payload);
+        let bearer = Bearer::<AccessClaims>::from_request(request, payload);
         let request = request.clone();
         Box::pin(async move {
             let Bearer(claims) = bearer.await.map_err(Error::Bearer)?;
             let issuer = request.app_data::<web::Data<Issuer>>().ok_or(Error::Bearer(BearerError::NotSetUp))?;
-            G::check(&claims, || recent(issuer, &claims)).map_err(Error::Bearer)?;
+            let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
+                if text.starts_with(KEY_PREFIX));
+            if G::LOGGED_IN && !claims.is_of_session() {
+                return Err(Error::Bearer(BearerError::SessionRequired).into());
+            }
+            if G::ADMINISTRATES {
+                administrates(issuer, &claims, is_key).await?;
+            }
+            if G::RECENTLY && !is_key {
+                if !claims.is_of_session() {
+                    return Err(Error::Bearer(BearerError::SessionRequired).into());
+                }
+                recent(issuer, &claims).map_err(Error::Bearer)?;
+            }
             let origin = Origin {
                 actor: Some(claims.sub),
                 session: Some(claims.sid),

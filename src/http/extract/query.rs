@@ -38,7 +38,10 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let query = web::Query::<T>::from_query(request.query_string());
         let query = query.map(|query| Self(query.into_inner()));
-        ready(query.map_err(|bad| Error::invalid("query", "invalid", bad.to_string()).into()))
+        ready(query.map_err(|bad| {
+            let message = bad.to_string().replace("Query deserialize error: ", "has a parameter that does not fit: ");
+            Error::invalid("query", "invalid", message).into()
+        }))
     }
 }
 
@@ -67,10 +70,13 @@ pub(in crate::http) fn cut<T>(
     (found, next)
 }
 
-/// One parameter of the query.
-pub(in crate::http) fn parameter<T: FromStr<Err: ToString>>(
+/// One parameter of the query, and what it must be.
+pub(in crate::http) fn parameter<T: FromStr>(
     field: &'static str,
     text: Option<&str>,
+    wanted: &str,
 ) -> Result<Option<T>, Error> {
-    text.map(str::parse).transpose().map_err(|bad: T::Err| Error::invalid(field, "invalid", bad.to_string()))
+    text.map(str::parse)
+        .transpose()
+        .map_err(|_bad: T::Err| Error::invalid(field, "invalid", format!("must be {wanted}")))
 }

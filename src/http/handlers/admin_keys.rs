@@ -26,13 +26,13 @@ pub(in crate::http) struct KeyView {
     #[schema(example = "active")]
     state: &'static str,
     /// From when on it signs.
-    #[schema(format = "date-time")]
+    #[schema(required, format = "date-time")]
     active_from: Option<String>,
     /// From when on it does not sign any more.
-    #[schema(format = "date-time")]
+    #[schema(required, format = "date-time")]
     retired_at: Option<String>,
     /// When it goes.
-    #[schema(format = "date-time")]
+    #[schema(required, format = "date-time")]
     goes_at: Option<String>,
     /// Whether its file is encrypted.
     encrypted: bool,
@@ -51,6 +51,7 @@ pub(in crate::http) struct KeysView {
 pub(in crate::http) struct RotatedView {
     keys: Vec<KeyView>,
     /// About how many sessions the dropped key ends, if the database could tell.
+    #[schema(required)]
     sessions_ended: Option<i64>,
 }
 

@@ -20,12 +20,16 @@ use crate::service::users::{self, NewUser};
 use crate::service::{api_tokens, sessions};
 use crate::store::UserSearch;
 
+/// As long as what it is looked for in.
+const MOST_SEARCH_BYTES: usize = 512;
+
 /// Users, by username.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Users)]
 pub(in crate::http) struct UsersView<'a> {
     users: Vec<AccountView<'a>>,
     /// For the next page, if there is one.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
@@ -118,10 +122,12 @@ pub(in crate::http) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let limit = page_size(query.limit)?;
     let UsersQuery { search, role, disabled, cursor, .. } = query;
-    // A NUL is in no text of a database.
-    let has_nul = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains('\0'));
-    if has_nul(&search) || has_nul(&cursor) {
-        return Err(Error::invalid("query", "invalid", "must not contain NUL").into());
+    for (field, text) in [("search", &search), ("cursor", &cursor)] {
+        // A NUL is in no text of a database.
+        if text.as_ref().is_some_and(|text| text.contains('\0') || text.len() > MOST_SEARCH_BYTES) {
+            let message = format!("must have at most {MOST_SEARCH_BYTES} bytes and no NUL");
+            return Err(Error::invalid(field, "invalid", message).into());
+        }
     }
     if let Some(Err(bad)) = role.as_ref().map(|role| Roles::new([role])) {
         return Err(Error::invalid("role", "invalid", bad.to_string()).into());
@@ -173,6 +179,7 @@ pub(in crate::http) async fn change(
     PathId(id): PathId<UserId>,
     Json(body): Json<ProfileBody>,
 ) -> Result<HttpResponse, Problem> {
+    caller.not_its_own(id)?;
     let user = blocking(move || users::set_profile(&issuer.app, id, &body.into(), &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
@@ -241,6 +248,7 @@ pub(in crate::http) async fn set_roles(
     PathId(id): PathId<UserId>,
     Json(body): Json<RolesBody>,
 ) -> Result<HttpResponse, Problem> {
+    caller.not_its_own(id)?;
     let roles = blocking(move || users::set_roles(&issuer.app, id, &body.roles, &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(RolesBody { roles: roles.names().to_vec() }))
 }
@@ -256,6 +264,7 @@ pub(in crate::http) async fn reset_password(
     PathId(id): PathId<UserId>,
     Json(body): Json<PasswordBody>,
 ) -> Result<HttpResponse, Problem> {
+    caller.not_its_own(id)?;
     let reset = hashing(&issuer, move |issuer| {
         let user = users::find(&issuer.app, id)?;
         let denials = users::set_password(&issuer.app, &user, &body.password, &caller.origin)?;
@@ -353,6 +362,6 @@ pub(in crate::http) async fn revoke_api_token(
     issuer: web::Data<Issuer>,
     (PathId(id), PathId(token)): (PathId<UserId>, PathId<ApiTokenId, 1>),
 ) -> Result<HttpResponse, Problem> {
-    blocking(move || api_tokens::revoke(&issuer, id, token, &caller.origin)).await?;
+    let _was_active = blocking(move || api_tokens::revoke(&issuer, id, token, &caller.origin)).await?;
     Ok(no_content())
 }

@@ -11,7 +11,7 @@ use crate::clock::{Seconds, Timestamp};
 use crate::http::extract::{Caller, Json, LoggedIn, LoggedInRecently, PathId};
 use crate::http::problem::Problem;
 use crate::model::api_token::{ApiToken, ApiTokenId};
-use crate::model::id::UserId;
+use crate::model::id::{SessionId, UserId};
 use crate::secret::ApiKey;
 use crate::service::api_tokens::{self, NewApiToken};
 
@@ -25,6 +25,9 @@ pub(in crate::http) struct ApiTokenView {
     /// What its owner calls it.
     #[schema(example = "nightly backup")]
     name: String,
+    /// The session under which the audit log records what it does, and the `sid` of what it is exchanged for.
+    #[schema(value_type = String, format = "uuid")]
+    session_id: SessionId,
     /// What it may be used for.
     #[schema(example = json!(["notes:read"]))]
     scopes: Vec<String>,
@@ -35,13 +38,13 @@ pub(in crate::http) struct ApiTokenView {
     #[schema(format = "date-time")]
     created_at: String,
     /// When it expires, if it does.
-    #[schema(format = "date-time")]
+    #[schema(required, format = "date-time")]
     expires_at: Option<String>,
     /// When it was last used, to the minute.
-    #[schema(format = "date-time")]
+    #[schema(required, format = "date-time")]
     last_used_at: Option<String>,
     /// When it was revoked, if it was.
-    #[schema(format = "date-time")]
+    #[schema(required, format = "date-time")]
     revoked_at: Option<String>,
     /// `active`, `expired` or `revoked`.
     #[schema(example = "active")]
@@ -91,6 +94,7 @@ fn view(token: &ApiToken, now: Timestamp) -> ApiTokenView {
     ApiTokenView {
         id: token.id,
         name: token.name.to_string(),
+        session_id: token.sid,
         scopes: token.scopes.names().to_vec(),
         roles: token.roles.names().to_vec(),
         created_at: token.created_at.to_rfc3339(),
@@ -176,6 +180,6 @@ pub(in crate::http) async fn revoke(
     issuer: web::Data<Issuer>,
     PathId(id): PathId<ApiTokenId>,
 ) -> Result<HttpResponse, Problem> {
-    blocking(move || api_tokens::revoke(&issuer, caller.claims.sub, id, &caller.origin)).await?;
+    let _was_active = blocking(move || api_tokens::revoke(&issuer, caller.claims.sub, id, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -24,29 +24,30 @@ pub(in crate::http) struct EventView {
     at: String,
     /// What; never changes its meaning.
     #[schema(example = "login")]
-    name: &'static str,
+    name: String,
     /// Whom it concerns.
-    #[schema(value_type = Option<String>, format = "uuid")]
+    #[schema(required, value_type = Option<String>, format = "uuid")]
     user_id: Option<UserId>,
     /// Who did it; nobody in particular before a login and on the command line.
-    #[schema(value_type = Option<String>, format = "uuid")]
+    #[schema(required, value_type = Option<String>, format = "uuid")]
     actor_id: Option<UserId>,
     /// Which session it concerns, or was done from.
-    #[schema(value_type = Option<String>, format = "uuid")]
+    #[schema(required, value_type = Option<String>, format = "uuid")]
     session_id: Option<SessionId>,
     /// From where.
-    #[schema(example = "192.0.2.7")]
+    #[schema(required, example = "192.0.2.7")]
     ip: Option<String>,
     /// More about it.
+    #[schema(required)]
     detail: Option<String>,
 }
 
 impl From<Recorded> for EventView {
-    fn from(Recorded { id, event }: Recorded) -> Self {
+    fn from(event: Recorded) -> Self {
         Self {
-            id,
+            id: event.id,
             at: event.at.to_rfc3339(),
-            name: event.name.text(),
+            name: event.name,
             user_id: event.user,
             actor_id: event.actor,
             session_id: event.session,
@@ -62,6 +63,7 @@ impl From<Recorded> for EventView {
 pub(in crate::http) struct EventsView {
     events: Vec<EventView>,
     /// For the next page, if there is one.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
@@ -93,17 +95,19 @@ pub(in crate::http) struct EventsQuery {
     limit: Option<i64>,
 }
 
+const INSTANT: &str = "an instant after RFC 3339, as in 2026-01-31T12:00:00Z";
+
 impl TryFrom<&EventsQuery> for EventFilter {
     type Error = Error;
 
     fn try_from(query: &EventsQuery) -> Result<Self, Error> {
         Ok(Self {
-            name: parameter("name", query.name.as_deref())?,
-            user: parameter("user_id", query.user_id.as_deref())?,
-            actor: parameter("actor_id", query.actor_id.as_deref())?,
-            since: parameter::<Timestamp>("since", query.since.as_deref())?,
-            until: parameter::<Timestamp>("until", query.until.as_deref())?,
-            before: parameter("cursor", query.cursor.as_deref())?,
+            name: parameter("name", query.name.as_deref(), "the name of an event")?,
+            user: parameter("user_id", query.user_id.as_deref(), "a UUID")?,
+            actor: parameter("actor_id", query.actor_id.as_deref(), "a UUID")?,
+            since: parameter::<Timestamp>("since", query.since.as_deref(), INSTANT)?,
+            until: parameter::<Timestamp>("until", query.until.as_deref(), INSTANT)?,
+            before: parameter("cursor", query.cursor.as_deref(), "the next_cursor of a page")?,
         })
     }
 }

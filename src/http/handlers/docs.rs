@@ -1,5 +1,6 @@
 //! `/openapi.json` and `/docs`: the service describes itself.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
@@ -23,7 +24,7 @@ const FILES_CACHE_CONTROL: &str = "public, max-age=3600";
 #[utoipa::path(get, path = "/openapi.json", tag = "documentation", security(()),
     responses((status = 200, body = Object)))]
 pub(in crate::http) async fn openapi(description: web::Data<Description>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(description.json().to_owned())
+    HttpResponse::Ok().content_type("application/json").body(description.json())
 }
 
 /// This description, to read and to try
@@ -46,5 +47,10 @@ pub(in crate::http) async fn file(name: web::Path<String>) -> Result<HttpRespons
     let file = file.ok_or(Error::PathUnknown)?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_SECURITY_POLICY, POLICY)).insert_header((CACHE_CONTROL, FILES_CACHE_CONTROL));
-    Ok(response.content_type(file.content_type).body(file.bytes.into_owned()))
+    // Part of the binary: nothing is copied for whoever reads slowly.
+    let bytes = match file.bytes {
+        Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    Ok(response.content_type(file.content_type).body(bytes))
 }

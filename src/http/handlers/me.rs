@@ -29,10 +29,10 @@ pub(in crate::http) struct UserView<'a> {
     #[schema(example = "ada")]
     username: String,
     /// Where to write to.
-    #[schema(example = "ada@example.com")]
+    #[schema(required, example = "ada@example.com")]
     email: Option<String>,
     /// What people call the user.
-    #[schema(example = "Ada Lovelace")]
+    #[schema(required, example = "Ada Lovelace")]
     name: Option<String>,
     /// What the user may do.
     #[schema(example = json!(["editor"]))]
@@ -61,7 +61,7 @@ pub(in crate::http) struct AccountView<'a> {
     #[schema(format = "date-time")]
     created_at: String,
     /// Since when it is disabled, if it is.
-    #[schema(format = "date-time")]
+    #[schema(required, format = "date-time")]
     disabled_at: Option<String>,
 }
 

@@ -20,7 +20,9 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 
 /// Runs what waits for the database or for a password hash on a thread that may wait.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Problem> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Problem> {
     match web::block(work).await {
         Ok(result) => result.map_err(Problem),
         Err(panicked) => Err(Problem(Error::internal(panicked))),

@@ -23,19 +23,19 @@ pub(in crate::http) struct SessionView {
     #[schema(value_type = String, format = "uuid")]
     id: SessionId,
     /// What its owner called the device.
-    #[schema(example = "my laptop")]
+    #[schema(required, example = "my laptop")]
     label: Option<String>,
     /// What the device called itself at the login.
-    #[schema(example = "curl/8.5.0")]
+    #[schema(required, example = "curl/8.5.0")]
     user_agent: Option<String>,
     /// From where it was opened.
-    #[schema(example = "192.0.2.7")]
+    #[schema(required, example = "192.0.2.7")]
     ip: Option<String>,
     /// When it was opened.
     #[schema(format = "date-time")]
     created_at: String,
     /// When it was last refreshed, if it was.
-    #[schema(format = "date-time")]
+    #[schema(required, format = "date-time")]
     last_refreshed_at: Option<String>,
     /// When the password was last given for it.
     #[schema(format = "date-time")]
@@ -46,10 +46,10 @@ pub(in crate::http) struct SessionView {
     /// Whether it is the one that asks.
     current: bool,
     /// When it ended, if it has.
-    #[schema(format = "date-time")]
+    #[schema(required, format = "date-time")]
     ended_at: Option<String>,
     /// Why: `logout`, `revoked`, `admin`, `password_changed`, `user_disabled`, `reuse`, `idle`, `absolute_end`.
-    #[schema(example = "logout")]
+    #[schema(required, example = "logout")]
     end_reason: Option<String>,
 }
 
@@ -59,6 +59,7 @@ pub(in crate::http) struct SessionView {
 pub(in crate::http) struct SessionsView {
     sessions: Vec<SessionView>,
     /// For the next page, if there is one.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
@@ -111,7 +112,7 @@ pub(super) async fn page(
     query: PageQuery,
 ) -> Result<HttpResponse, Problem> {
     let limit = page_size(query.limit)?;
-    let before = parameter::<SessionId>("cursor", query.cursor.as_deref())?;
+    let before = parameter::<SessionId>("cursor", query.cursor.as_deref(), "the next_cursor of a page")?;
     let now = issuer.app.clock.now();
     let found = blocking(move || issuer.app.store.read(|tx| tx.list_sessions(user, before, limit + 1))).await?;
     let (found, next_cursor) = cut(found, limit, |(session, _)| session.id.to_string());

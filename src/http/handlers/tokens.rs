@@ -31,7 +31,7 @@ pub(in crate::http) struct LoginBody {
     #[schema(example = "ada", nullable = false)]
     username: Option<String>,
     /// Required, unless it comes as HTTP Basic.
-    #[schema(value_type = String, example = "correct horse battery staple", max_length = 1024, nullable = false)]
+    #[schema(value_type = Option<String>, example = "correct horse battery staple", max_length = 1024, nullable = false)]
     password: Option<Secret<String>>,
     /// Names the device for its owner.
     #[schema(example = "my laptop", max_length = 100)]
@@ -132,7 +132,7 @@ pub(in crate::http) struct ActiveView {
     #[schema(example = "access_token")]
     kind: &'static str,
     /// When it expires, if it does by itself.
-    #[schema(format = "date-time")]
+    #[schema(required, format = "date-time")]
     expires_at: Option<String>,
     /// What a JWT claims; for an API token its `id`, `sub`, and the `scope` and `roles` that it has now.
     #[schema(value_type = Object)]
@@ -163,7 +163,7 @@ pub(super) fn answer(issuer: &Issuer, pair: &Pair) -> HttpResponse {
 ///
 /// Opens a session and answers its first pair. With `BASIC_AUTH=on` username and password may come as HTTP Basic, and the
 /// body may be left away.
-#[utoipa::path(post, path = "/v1/tokens", tag = "tokens", request_body = LoginBody, security((), ("basic" = [])),
+#[utoipa::path(post, path = "/v1/tokens", tag = "tokens", request_body = Option<LoginBody>, security((), ("basic" = [])),
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn create(
     request: HttpRequest,
@@ -171,12 +171,12 @@ pub(in crate::http) async fn create(
     JsonOrNothing(body): JsonOrNothing<LoginBody>,
 ) -> Result<HttpResponse, Problem> {
     let missing = |field: &str| Error::BodyMalformed(format!("missing field `{field}`"));
-    let (username, password) = match basic(&request, issuer.app.config.basic_auth)? {
-        Some(_) if body.username.is_some() || body.password.is_some() => {
-            return Err(Error::invalid("username", "invalid", "is in the Authorization header already").into());
-        }
-        Some(credentials) => credentials,
-        None => (body.username.ok_or(missing("username"))?, body.password.ok_or(missing("password"))?),
+    let (username, password) = match (body.username, body.password) {
+        // Whatever is in the header then is for a proxy.
+        (Some(username), Some(password)) => (username, password),
+        (None, None) => basic(&request, issuer.app.config.basic_auth)?.ok_or(missing("username"))?,
+        (None, Some(_)) => return Err(missing("username").into()),
+        (Some(_), None) => return Err(missing("password").into()),
     };
     let device = device(&request, &issuer, body.label)?;
     let pair =
@@ -209,6 +209,8 @@ pub(in crate::http) async fn verify(
     issuer: web::Data<Issuer>,
     Json(body): Json<TokenBody>,
 ) -> Result<HttpResponse, Problem> {
+    let asked = issuer.clone();
+    let _place = asked.api_tokens.place(body.token.expose()).await;
     let token = blocking(move || verifying::any_token(&issuer, body.token.expose())).await?;
     let (kind, expires_at, claims) = match &token {
         ActiveToken::Jwt(Token::Access(claims)) => ("access_token", Some(claims.exp), serde_json::to_value(&**claims)),
@@ -237,6 +239,8 @@ pub(in crate::http) async fn revoke(
 ) -> Result<HttpResponse, Problem> {
     let ip = client_ip(&request, &issuer.app.config.trusted_proxies);
     let origin = Origin { ip, ..Origin::default() };
+    let asked = issuer.clone();
+    let _place = asked.api_tokens.place(body.token.expose()).await;
     blocking(move || revoking::revoke(&issuer, body.token.expose(), &origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -254,6 +258,8 @@ pub(in crate::http) async fn exchange(
 ) -> Result<HttpResponse, Problem> {
     let (Presented::Bearer(key) | Presented::Token(key)) = presented(&request).map_err(Error::Bearer)?;
     let key = Secret::new(key.to_owned());
+    let asked = issuer.clone();
+    let _place = asked.api_tokens.place(key.expose()).await;
     let exchanged = blocking(move || api_tokens::exchange(&issuer, key.expose(), body.audience.as_deref())).await?;
     let api_tokens::Exchanged { access_token, expires_in, scope } = exchanged;
     Ok(not_stored(ExchangedView { access_token, token_type: "Bearer", expires_in, scope }))
