@@ -23,7 +23,7 @@ CHECKS = [
     "response_headers_conformance", "negative_data_rejection", "ignored_auth", "unsupported_method",
     "allow_header_conformance",
 ]
-SETTINGS = {"LISTEN": "127.0.0.1:8099", "SCOPES": "notes:read notes:write", "ACCESS_TOKEN_LIFETIME": "1h", "RUST_LOG": "error"}
+SETTINGS = {"LISTEN": "127.0.0.1:8099", "SCOPES": "notes:read,notes:write", "ACCESS_TOKEN_LIFETIME": "1h", "RUST_LOG": "error"}
 
 
 def call(method, path, body=None, authorization=None):

@@ -97,7 +97,7 @@ pub const VARIABLES: [Variable; 31] = [
 pub fn env_example() -> String {
     let mut text = String::from(
         "# Every setting of tokensmith with its default. Copy to .env and change what you need;\n\
-         # the environment wins over the file. Durations: 90s, 5m, 12h, 14d.\n",
+         # the environment wins over the file. Durations: 90s, 5m, 12h, 14d. Values with spaces go in \"quotes\".\n",
     );
     for Variable { name, default, help } in VARIABLES {
         let _infallible = write!(text, "\n# {help}\n#{name}={default}\n");

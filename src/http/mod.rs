@@ -1,6 +1,7 @@
 //! HTTP: routes, extractors, handlers and how errors look on the wire. With `verifier` the only room that knows
 //! actix-web.
 
+mod blocking;
 mod extract;
 mod handlers;
 mod observe;

@@ -53,11 +53,11 @@ pub fn change_password(
     origin: &Origin,
 ) -> Result<usize, Error> {
     let app = &issuer.app;
+    let proven = prove_again(issuer, claims, current, origin).map_err(|error| error.in_field("current_password"));
+    let Proven { user, password_hash, .. } = proven?;
     if current.expose() == new.expose() {
         return Err(Error::invalid("new_password", "invalid", "must be another than the current one"));
     }
-    let proven = prove_again(issuer, claims, current, origin).map_err(|error| error.in_field("current_password"));
-    let Proven { user, password_hash, .. } = proven?;
     let hash = app.hasher.hash(&new_password(&user, new).map_err(|error| error.in_field("new_password"))?)?;
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };

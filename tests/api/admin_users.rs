@@ -90,7 +90,7 @@ fn users_are_listed_by_username_page_by_page(engine: Engine) {
         ("?limit=101", "limit"),
         ("?limit=x", "query"),
         ("?disabled=maybe", "query"),
-        ("?search=a%00", "query"),
+        ("?search=a%00", "search"),
         ("?nonsense=1", "query"),
         ("?role=a&role=b", "query"),
     ] {

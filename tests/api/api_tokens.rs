@@ -94,7 +94,7 @@ fn a_key_is_shown_once_and_only_its_digest_is_kept(engine: Engine) {
     assert!(random.chars().all(|c| matches!(c, 'a'..='k' | 'm' | 'n' | 'p'..='z' | '2'..='9')), "{key}");
     shown.as_object_mut().unwrap().remove("key");
     let expected = json!({
-        "id": id, "name": "nightly backup", "scopes": ["notes:read"], "roles": ["editor"], "state": "active",
+        "id": id, "name": "nightly backup", "session_id": shown["session_id"], "scopes": ["notes:read"], "roles": ["editor"], "state": "active",
         "created_at": "2027-01-15T08:00:00Z", "expires_at": "2027-01-15T09:00:00Z",
         "last_used_at": null, "revoked_at": null,
     });
@@ -325,7 +325,9 @@ fn a_refused_key_says_why_wherever_it_is_shown(engine: Engine) {
         ];
         for answer in answers {
             answer.problem(status, code);
-            assert!(answer.header("www-authenticate").contains(r#"error="invalid_token""#), "{answer:?}");
+            // RFC 6750 section 3.1: that error is for a 401.
+            let challenge = answer.header("www-authenticate");
+            assert_eq!(challenge.contains(r#"error="invalid_token""#), status == 401, "{answer:?}");
         }
         app.verify(&made["key"]).problem(status, code);
     };
@@ -450,8 +452,11 @@ fn rotating_replaces_the_key_and_denies_what_the_old_one_was_exchanged_for(engin
     app.me(&from_old).problem(401, "token_revoked");
     assert_eq!((me(&app, &rotated).status, app.me(&from_new).status), (200, 200));
     assert_eq!(from_new["scope"], "notes:read");
-    rotated["key"] = made["key"].clone();
-    assert_eq!(rotated, made, "all but the key is as it was");
+    assert_ne!(rotated["session_id"], made["session_id"]);
+    for replaced in ["key", "session_id"] {
+        rotated[replaced] = made[replaced].clone();
+    }
+    assert_eq!(rotated, made, "all else is as it was");
     let brief = make(&app, &pair, &json!({"name": "brief", "expires_in": 1}));
     app.advance(1);
     revoke(&app, &pair, &made);

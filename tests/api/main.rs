@@ -11,6 +11,7 @@ mod admin_users;
 mod api_tokens;
 mod attacks;
 mod audit;
+mod authority;
 mod basic_auth;
 mod cli;
 mod database_down;

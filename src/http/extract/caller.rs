@@ -12,7 +12,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use super::client_ip;
 use crate::app::Issuer;
 use crate::error::Error;
-use crate::http::handlers::blocking;
+use crate::http::blocking::blocking;
 use crate::http::problem::Problem;
 use crate::jwt::AccessClaims;
 use crate::model::audit::Origin;

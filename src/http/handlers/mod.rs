@@ -14,20 +14,11 @@ pub(super) mod well_known;
 
 use actix_web::web;
 
+use super::blocking::blocking;
 use super::problem::Problem;
 use crate::app::Issuer;
 use crate::clock::Timestamp;
 use crate::error::Error;
-
-/// Runs what waits for the database or for a password hash on a thread that may wait.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Problem> {
-    match web::block(work).await {
-        Ok(result) => result.map_err(Problem),
-        Err(panicked) => Err(Problem(Error::internal(panicked))),
-    }
-}
 
 /// Runs what hashes a password. Its place is taken before a thread is: those that wait must not keep every other request
 /// waiting.
