@@ -130,7 +130,7 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
         UsersCommand::Sessions { name } => list_sessions(app, &users::find_by_name(app, &name)?)?,
         UsersCommand::EndSessions { name } => {
             let user = users::find_by_name(app, &name)?;
-            let ended = sessions::end_all_of(app, user.id, None, EndReason::Admin, &OPERATOR)?.len();
+            let ended = sessions::end_all_of(app, user.id, None, EndReason::Admin, &OPERATOR)?.sessions;
             println!("{ended} sessions of {} ended", user.username);
         }
         UsersCommand::ApiTokens { name } => list_api_tokens(app, &users::find_by_name(app, &name)?)?,
@@ -151,7 +151,7 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
         }
         UsersCommand::SetPassword { name, password } => {
             let user = users::find_by_name(app, &name)?;
-            let ended = users::set_password(app, &user, &password.read()?, &OPERATOR)?.len();
+            let ended = users::set_password(app, &user, &password.read()?, &OPERATOR)?.sessions;
             println!("password of {} set; {ended} sessions ended", user.username);
         }
         UsersCommand::SetRoles { name, roles } => {

@@ -33,6 +33,12 @@ impl Password {
         Ok(Self(Secret::new(typed.nfc().collect())))
     }
 
+    /// Whether it is the same.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+
     fn expose(&self) -> &str {
         self.0.expose()
     }

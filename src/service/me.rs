@@ -55,27 +55,28 @@ pub fn change_password(
     let app = &issuer.app;
     let proven = prove_again(issuer, claims, current, origin).map_err(|error| error.in_field("current_password"));
     let Proven { user, password_hash, .. } = proven?;
-    if current.expose() == new.expose() {
+    let in_field = |error: Error| error.in_field("new_password");
+    let wanted = new_password(&user, new).map_err(in_field)?;
+    if Password::new(current)?.is(&wanted) {
         return Err(Error::invalid("new_password", "invalid", "must be another than the current one"));
     }
-    let hash = app.hasher.hash(&new_password(&user, new).map_err(|error| error.in_field("new_password"))?)?;
+    let hash = app.hasher.hash(&wanted)?;
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
     let event = origin.event(now, EventName::PasswordChanged).about(user.id);
-    let denials = app.store.write(|tx| {
+    let ended = app.store.write(|tx| {
         if !tx.confirm_password(user.id, &password_hash, &hash)? {
             return Err(Error::WrongPassword);
         }
         tx.insert_event(&event)?;
         // First: it locks all sessions in the order in which everybody does.
-        let denials = tx.end_sessions_of(user.id, Some(claims.sid), end, app.config.lifetimes.access)?;
+        let ended = tx.end_sessions_of(user.id, Some(claims.sid), end, app.config.lifetimes.access)?;
         let session = tx.reauthenticate(claims.sid, now, access_expires_by(issuer, now))?;
-        session.map(|_| denials).ok_or(Error::TokenRefused(TokenError::Revoked))
+        session.map(|_| ended).ok_or(Error::TokenRefused(TokenError::Revoked))
     })?;
     audit::tell(&app.metrics, &event);
-    let ended = denials.len();
-    issuer.denylist.add(denials);
-    Ok(ended)
+    issuer.denylist.add(ended.denials);
+    Ok(ended.sessions)
 }
 
 fn prove_again(

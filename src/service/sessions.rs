@@ -4,7 +4,7 @@ use super::audit;
 use crate::app::{App, Issuer};
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
-use crate::model::denial::Denial;
+use crate::model::denial::Ended;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::{End, EndReason};
 
@@ -42,13 +42,12 @@ pub fn end_all(
     reason: EndReason,
     origin: &Origin,
 ) -> Result<usize, Error> {
-    let denials = end_all_of(&issuer.app, user, except, reason, origin)?;
-    let ended = denials.len();
-    issuer.denylist.add(denials);
-    Ok(ended)
+    let ended = end_all_of(&issuer.app, user, except, reason, origin)?;
+    issuer.denylist.add(ended.denials);
+    Ok(ended.sessions)
 }
 
-/// As [`end_all`]; answers the denials.
+/// As [`end_all`], where nobody verifies tokens.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
@@ -58,19 +57,19 @@ pub fn end_all_of(
     except: Option<SessionId>,
     reason: EndReason,
     origin: &Origin,
-) -> Result<Vec<Denial>, Error> {
+) -> Result<Ended, Error> {
     let end = End { at: app.clock.now(), reason };
     let event = origin.event(end.at, EventName::SessionsEnded).about(user);
-    let (denials, event) = app.store.write(|tx| {
-        let denials = tx.end_sessions_of(user, except, end, app.config.lifetimes.access)?;
-        let event = event.with(format_args!("{} sessions", denials.len()));
-        if !denials.is_empty() {
+    let (ended, event) = app.store.write(|tx| {
+        let ended = tx.end_sessions_of(user, except, end, app.config.lifetimes.access)?;
+        let event = event.with(format_args!("{} sessions", ended.sessions));
+        if ended.sessions > 0 {
             tx.insert_event(&event)?;
         }
-        Ok((denials, event))
+        Ok((ended, event))
     })?;
-    if !denials.is_empty() {
+    if ended.sessions > 0 {
         audit::tell(&app.metrics, &event);
     }
-    Ok(denials)
+    Ok(ended)
 }

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
-use crate::model::denial::Denial;
+use crate::model::denial::Ended;
 use crate::model::id::UserId;
 use crate::model::session::{End, EndReason};
 use crate::model::user::{ADMIN_ROLE, BadText, DisplayName, Email, Roles, User, Username};
@@ -37,7 +37,8 @@ pub fn create(app: &App, new: &NewUser<'_>, origin: &Origin) -> Result<User, Err
     let email = collect(&mut problems, new.email.map(str::parse::<Email>).transpose().map_err(invalid("email")));
     let name = collect(&mut problems, new.name.map(str::parse::<DisplayName>).transpose().map_err(invalid("name")));
     let roles = collect(&mut problems, Roles::new(new.roles).map_err(invalid("roles")));
-    let known = [new.username, new.email.unwrap_or_default()];
+    let known =
+        known_words(username.as_ref().map(ToString::to_string).as_deref().unwrap_or(new.username), new.email, new.name);
     let password = collect(&mut problems, checked_password(new.password, &known));
     let (Some(username), Some(email), Some(name), Some(roles), Some(password)) =
         (username, email, name, roles, password)
@@ -136,21 +137,21 @@ pub fn delete(app: &App, id: UserId, origin: &Origin) -> Result<Ended, Error> {
     Ok(ended)
 }
 
-/// Sets another password and ends all sessions; answers their denials. API tokens stay.
+/// Sets another password and ends all sessions; API tokens stay.
 ///
 /// # Errors
 /// [`Error::Invalid`] when it may not be a password, [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn set_password(app: &App, user: &User, password: &Secret<String>, origin: &Origin) -> Result<Vec<Denial>, Error> {
+pub fn set_password(app: &App, user: &User, password: &Secret<String>, origin: &Origin) -> Result<Ended, Error> {
     let hash = app.hasher.hash(&new_password(user, password)?)?;
     let end = End { at: app.clock.now(), reason: EndReason::PasswordChanged };
     let event = origin.event(end.at, EventName::PasswordReset).about(user.id);
-    let denials = app.store.write(|tx| {
+    let ended = app.store.write(|tx| {
         tx.set_password_hash(user.id, &hash)?;
         tx.insert_event(&event)?;
         tx.end_sessions_of(user.id, None, end, app.config.lifetimes.access)
     })?;
     audit::tell(&app.metrics, &event);
-    Ok(denials)
+    Ok(ended)
 }
 
 /// Sets other roles. Sessions go on; their tokens carry the new roles from the next refresh on.
@@ -226,20 +227,11 @@ pub fn set_profile(app: &App, id: UserId, new: &NewProfile, origin: &Origin) -> 
     Ok(user)
 }
 
-/// What became of an account's sessions and API tokens.
-pub struct Ended {
-    /// How many sessions ended.
-    pub sessions: usize,
-    /// What is denied by that.
-    pub denials: Vec<Denial>,
-}
-
 fn end_everything(app: &App, tx: &mut WriteTx<'_>, id: UserId, now: Timestamp) -> Result<Ended, Error> {
     let end = End { at: now, reason: EndReason::UserDisabled };
-    let mut denials = tx.end_sessions_of(id, None, end, app.config.lifetimes.access)?;
-    let sessions = denials.len();
-    denials.extend(api_tokens::deny_all(app, tx, id, now)?);
-    Ok(Ended { sessions, denials })
+    let mut ended = tx.end_sessions_of(id, None, end, app.config.lifetimes.access)?;
+    ended.denials.extend(api_tokens::deny_all(app, tx, id, now)?);
+    Ok(ended)
 }
 
 /// Refuses to go on when this user is the last one who may administer the service. Nobody else can be taken that right from
@@ -256,13 +248,21 @@ fn keep_an_admin(tx: &mut WriteTx<'_>, id: UserId) -> Result<(), Error> {
 
 /// A password that this user may have.
 pub(super) fn new_password(user: &User, typed: &Secret<String>) -> Result<Password, Error> {
-    let email = user.email.as_ref().map(ToString::to_string).unwrap_or_default();
-    checked_password(typed, &[&user.username.to_string(), &email])
+    let (email, name) = (user.email.as_ref().map(ToString::to_string), user.name.as_ref().map(ToString::to_string));
+    checked_password(typed, &known_words(&user.username.to_string(), email.as_deref(), name.as_deref()))
 }
 
-fn checked_password(typed: &Secret<String>, known: &[&str]) -> Result<Password, Error> {
+/// What an attacker tries first.
+fn known_words(username: &str, email: Option<&str>, name: Option<&str>) -> Vec<String> {
+    let local_part = email.and_then(|email| email.rsplit_once('@')).map(|(local_part, _)| local_part);
+    let of_name = name.unwrap_or_default().split_whitespace();
+    // The whole address first: it contains the others.
+    email.into_iter().chain([username]).chain(local_part).chain(of_name).map(ToOwned::to_owned).collect()
+}
+
+fn checked_password(typed: &Secret<String>, known: &[String]) -> Result<Password, Error> {
     let password = Password::new(typed)?;
-    check(&password, known)?;
+    check(&password, &known.iter().map(String::as_str).collect::<Vec<_>>())?;
     Ok(password)
 }
 

@@ -9,17 +9,10 @@ use super::users::UserRow;
 use super::{ReadTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::model::denial::Denial;
+use crate::model::denial::{Denial, Ended};
 use crate::model::id::{Id, SessionId, UserId};
 use crate::model::session::{Device, End, EndReason, Session};
 use crate::model::user::User;
-
-/// Which sessions.
-#[derive(Clone, Copy)]
-enum Whose {
-    User(DbUuid),
-    Session(DbUuid),
-}
 
 /// No session has the nil identifier.
 const NOBODYS: DbUuid = DbUuid([0; 16]);
@@ -221,8 +214,6 @@ impl WriteTx<'_> {
         if owner != Some(DbUuid(*user.as_bytes())) {
             return Err(Error::SessionNotFound);
         }
-        let id_alone = Whose::Session(DbUuid(*id.as_bytes()));
-        self.record_lapses(id_alone, NOBODYS, end, access)?;
         self.end_session(id, end, access)
     }
 
@@ -251,7 +242,7 @@ impl WriteTx<'_> {
         after.map(SessionRow::into_session).transpose()
     }
 
-    /// Ends every live session of a user, but for `except`; answers their denials.
+    /// Ends every live session of a user, but for `except`.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
@@ -261,10 +252,10 @@ impl WriteTx<'_> {
         except: Option<SessionId>,
         end: End,
         access: Seconds,
-    ) -> Result<Vec<Denial>, Error> {
+    ) -> Result<Ended, Error> {
         self.lock_sessions_of(user)?;
         let except = except.map_or(NOBODYS, |id| DbUuid(*id.as_bytes()));
-        self.record_lapses(Whose::User(DbUuid(*user.as_bytes())), except, end, access)?;
+        let lapsed = self.record_lapses_of(DbUuid(*user.as_bytes()), except, end, access)?;
         let alive = sessions::table
             .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
             .filter(sessions::id.ne(except))
@@ -273,23 +264,28 @@ impl WriteTx<'_> {
             .set((sessions::ended_at.eq(end.at.0), sessions::end_reason.eq(end.reason.to_string())))
             .returning((sessions::id, sessions::access_expires_by))
             .get_results::<(DbUuid, i64)>(self.0)?;
-        self.deny_sessions(&ended, end, access)
+        let mut denials = self.deny_sessions(&ended, end, access)?;
+        let sessions = denials.len();
+        denials.extend(lapsed);
+        Ok(Ended { sessions, denials })
     }
 
-    /// Records the end of sessions that ended by themselves: nobody ends them again. They are denied all the same, since the
-    /// database may have lost that they were refreshed.
-    fn record_lapses(&mut self, whose: Whose, except: DbUuid, end: End, access: Seconds) -> Result<(), Error> {
+    /// Records the end of a user's sessions that ended by themselves: nobody ends them again. They are denied all the same,
+    /// since the database may have lost that they were refreshed.
+    fn record_lapses_of(
+        &mut self,
+        user: DbUuid,
+        except: DbUuid,
+        end: End,
+        access: Seconds,
+    ) -> Result<Vec<Denial>, Error> {
         let lapsed = sessions::table
+            .filter(sessions::user_id.eq(user))
             .filter(sessions::id.ne(except))
             .filter(sessions::ended_at.is_null())
             .filter(sessions::refresh_expires_at.le(end.at.0))
             .select((sessions::id, sessions::access_expires_by))
-            .into_boxed();
-        let lapsed = match whose {
-            Whose::User(user) => lapsed.filter(sessions::user_id.eq(user)),
-            Whose::Session(id) => lapsed.filter(sessions::id.eq(id)),
-        };
-        let lapsed = lapsed.load::<(DbUuid, i64)>(self.0)?;
+            .load::<(DbUuid, i64)>(self.0)?;
         for (id, _) in &lapsed {
             diesel::sql_query(format!(
                 "{RECORD_LAPSE} where id = $3 and ended_at is null and refresh_expires_at <= $4"
@@ -300,8 +296,7 @@ impl WriteTx<'_> {
             .bind::<BigInt, _>(end.at.0)
             .execute(self.0)?;
         }
-        self.deny_sessions(&lapsed, end, access)?;
-        Ok(())
+        self.deny_sessions(&lapsed, end, access)
     }
 
     fn deny_sessions(&mut self, ended: &[(DbUuid, i64)], end: End, access: Seconds) -> Result<Vec<Denial>, Error> {

@@ -195,6 +195,7 @@ pub(in crate::http) async fn delete(
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
+    caller.not_its_own(id)?;
     let delete = move || {
         issuer.denylist.add(users::delete(&issuer.app, id, &caller.origin)?.denials);
         Ok(())
@@ -213,6 +214,7 @@ pub(in crate::http) async fn disable(
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
+    caller.not_its_own(id)?;
     let disable = move || {
         let ended = users::disable(&issuer.app, id, &caller.origin)?;
         issuer.denylist.add(ended.denials);
@@ -232,6 +234,7 @@ pub(in crate::http) async fn enable(
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
+    caller.not_its_own(id)?;
     blocking(move || users::enable(&issuer.app, id, &caller.origin)).await?;
     Ok(no_content())
 }
@@ -267,10 +270,9 @@ pub(in crate::http) async fn reset_password(
     caller.not_its_own(id)?;
     let reset = hashing(&issuer, move |issuer| {
         let user = users::find(&issuer.app, id)?;
-        let denials = users::set_password(&issuer.app, &user, &body.password, &caller.origin)?;
-        let sessions_ended = denials.len();
-        issuer.denylist.add(denials);
-        Ok(EndedView { sessions_ended })
+        let ended = users::set_password(&issuer.app, &user, &body.password, &caller.origin)?;
+        issuer.denylist.add(ended.denials);
+        Ok(EndedView { sessions_ended: ended.sessions })
     });
     Ok(HttpResponse::Ok().json(reset.await?))
 }
@@ -301,6 +303,7 @@ pub(in crate::http) async fn end_sessions(
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
+    caller.not_its_own(id)?;
     let end = move || {
         users::find(&issuer.app, id)?;
         let sessions_ended = sessions::end_all(&issuer, id, None, EndReason::Admin, &caller.origin)?;
@@ -318,6 +321,7 @@ pub(in crate::http) async fn end_session(
     issuer: web::Data<Issuer>,
     (PathId(id), PathId(session)): (PathId<UserId>, PathId<SessionId, 1>),
 ) -> Result<HttpResponse, Problem> {
+    caller.not_its_own(id)?;
     blocking(move || sessions::end(&issuer, id, session, EndReason::Admin, &caller.origin)).await?;
     Ok(no_content())
 }
@@ -345,6 +349,7 @@ pub(in crate::http) async fn revoke_api_tokens(
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
+    caller.not_its_own(id)?;
     let revoke = move || {
         users::find(&issuer.app, id)?;
         let api_tokens_revoked = api_tokens::revoke_all(&issuer, id, &caller.origin)?;
@@ -362,6 +367,7 @@ pub(in crate::http) async fn revoke_api_token(
     issuer: web::Data<Issuer>,
     (PathId(id), PathId(token)): (PathId<UserId>, PathId<ApiTokenId, 1>),
 ) -> Result<HttpResponse, Problem> {
+    caller.not_its_own(id)?;
     let _was_active = blocking(move || api_tokens::revoke(&issuer, id, token, &caller.origin)).await?;
     Ok(no_content())
 }
