@@ -531,7 +531,8 @@ fn two_administrators_who_remove_each_other_leave_one(engine: Engine) {
         });
         let mut statuses = threads.map(|thread| thread.join().unwrap());
         statuses.sort_unstable();
-        assert!(statuses[0] < 300 && [401, 409].contains(&statuses[1]), "{removal:?}: {statuses:?}");
+        // The one who came later is refused as the last one, or is no administrator any more.
+        assert!(statuses[0] < 300 && [401, 403, 409].contains(&statuses[1]), "{removal:?}: {statuses:?}");
         let left = "select count(*) from users where roles = 'admin' and disabled_at is null";
         assert_eq!(app.number(left), 1, "{removal:?}");
     }
