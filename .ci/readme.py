@@ -126,7 +126,7 @@ def check_people(pair, password):
     for expected in ['"username":"admin"', '"token_type":"Bearer"', '"name":"nightly backup"', '"state":"active"']:
         assert expected in answered, (expected, answered)
     assert '"code"' not in answered, answered
-    key = shell(BLOCKS["api_tokens"] + '\necho "$API_TOKEN"', **tokens).split()[-1]
+    key = shell(BLOCKS["api_tokens"] + '\necho " $API_TOKEN"', **tokens).split()[-1]
     assert re.fullmatch("tks_[a-km-np-z2-9]{47}", key), key
     assert get("http://127.0.0.1:8080/v1/me", key)[0] == 401, "the last call has revoked it"
     print("README's calls for people and scripts work")
