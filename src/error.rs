@@ -45,7 +45,7 @@ pub enum Error {
     #[error("there is no such API token, or it is not active any more")]
     ApiTokenNotFound,
     /// The user has as many API tokens as one may have.
-    #[error("there are {0} API tokens already; revoke one first")]
+    #[error("there are {0} API tokens already")]
     TooManyApiTokens(usize),
     /// Somebody who is logged in does not know the password.
     #[error("the password is wrong")]

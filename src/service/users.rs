@@ -76,7 +76,7 @@ pub fn find(app: &App, id: UserId) -> Result<User, Error> {
     app.store.read(|tx| tx.find_user(id))?.ok_or(Error::UserUnknown)
 }
 
-/// Disables an account, ends all its sessions, and denies what its API tokens were exchanged for; answers the denials.
+/// Disables an account, ends all its sessions, and denies what its API tokens were exchanged for.
 ///
 /// # Errors
 /// [`Error::LastAdmin`], [`Error::UserUnknown`], [`Error::Unavailable`].
@@ -117,7 +117,7 @@ pub fn enable(app: &App, id: UserId, origin: &Origin) -> Result<(), Error> {
     Ok(())
 }
 
-/// Deletes an account with all its sessions and API tokens; answers the denials. What the audit log says of it stays.
+/// Deletes an account with all its sessions and API tokens. What the audit log says of it stays.
 ///
 /// # Errors
 /// [`Error::LastAdmin`], [`Error::UserUnknown`], [`Error::Unavailable`].
