@@ -6,6 +6,8 @@
 //! cargo run --release --example backend_service
 //! curl -i http://127.0.0.1:8090/notes -H "authorization: Bearer $ACCESS_TOKEN"
 //! ```
+//!
+//! Another issuer and another address to listen at may follow: `backend_service http://127.0.0.1:8080 127.0.0.1:8090`.
 
 use std::time::Duration;
 
@@ -50,15 +52,17 @@ async fn health(verifier: web::Data<Verifier>) -> impl Responder {
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let issuer = "http://127.0.0.1:8080";
+    let mut arguments = std::env::args().skip(1);
+    let issuer = &arguments.next().unwrap_or("http://127.0.0.1:8080".to_owned());
+    let listen = arguments.next().unwrap_or("127.0.0.1:8090".to_owned());
     // What the verifier has to say of an issuer that is away.
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
     // AUDIENCE is not set there, so that the audience is the issuer itself.
     let verifier =
         Verifier::from_issuer(issuer, issuer).denylist(Denylist::Require { within: OLDEST_DENYLIST }).build()?;
     let data = web::Data::new(verifier);
-    println!("listening on http://127.0.0.1:8090");
+    println!("listening on http://{listen}");
     let app = move || App::new().app_data(data.clone()).service(notes).service(admin).service(home).service(health);
-    HttpServer::new(app).bind("127.0.0.1:8090")?.run().await?;
+    HttpServer::new(app).bind(listen)?.run().await?;
     Ok(())
 }
