@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::jwt::SigningAlg;
+use crate::jwt::{SigningAlg, is_reserved_audience};
 
 /// The audiences of access tokens; the first is that of tokens that nobody asked another one for.
 #[derive(Clone, Debug)]
@@ -14,10 +14,10 @@ pub struct Audiences {
 }
 
 impl Audiences {
-    /// Reads `NAME` or `NAME ALG`, separated by commas; `default` stands for an empty text.
-    pub(super) fn parse(text: &str, default: &str, default_alg: SigningAlg) -> Result<Self, String> {
+    /// Reads `NAME` or `NAME ALG`, separated by commas; the issuer stands for an empty text.
+    pub(super) fn parse(text: &str, issuer: &str, default_alg: SigningAlg) -> Result<Self, String> {
         let mut audiences = Self { names: Vec::new(), algs: Vec::new(), default_alg };
-        let text = if text.is_empty() { default } else { text };
+        let text = if text.is_empty() { issuer } else { text };
         for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
             let mut words = item.split_whitespace();
             let (name, alg) = (words.next().unwrap_or_default(), words.next());
@@ -26,6 +26,10 @@ impl Audiences {
             }
             if audiences.names.iter().any(|other| other == name) {
                 return Err(format!("names {name:?} twice"));
+            }
+            // RFC 8725 section 3.12: a verifier that looks at issuer and audience alone must not mix up two kinds.
+            if is_reserved_audience(issuer, name) {
+                return Err(format!("{name:?} is kept for documents that are no access tokens, such as the denylist"));
             }
             let alg = alg.map(|alg| alg.parse().map_err(|error| format!("{name:?}: {error}"))).transpose()?;
             audiences.names.push(name.to_owned());

@@ -4,15 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::secret::Secret;
+use super::postgres_url::PostgresUrl;
 
 /// Where the rows are.
 #[derive(Clone, Debug)]
 pub enum DatabaseUrl {
     /// A file on this machine.
     Sqlite(PathBuf),
-    /// A PostgreSQL server, as libpq's connection URL.
-    Postgres(Secret<String>),
+    /// A PostgreSQL server.
+    Postgres(PostgresUrl),
 }
 
 impl FromStr for DatabaseUrl {
@@ -20,19 +20,37 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(url: &str) -> Result<Self, String> {
         if let Some(path) = url.strip_prefix("sqlite://") {
-            // Each connection of a pool would see its own empty database.
-            if path.is_empty() || path.contains(":memory:") {
-                return Err("sqlite:// needs the path of a file, as in sqlite://data/tokensmith.db".to_owned());
-            }
-            return Ok(Self::Sqlite(PathBuf::from(path)));
+            return check_path(path).map(|()| Self::Sqlite(PathBuf::from(path)));
         }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            // libpq would repeat a broken part, which may be the password, in its error.
-            check(url)?;
-            return Ok(Self::Postgres(Secret::new(url.to_owned())));
+        for scheme in ["postgres", "postgresql"] {
+            if let Some(rest) = url.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) {
+                return PostgresUrl::parse(scheme, rest).map(Self::Postgres);
+            }
         }
         Err("expected sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME".to_owned())
     }
+}
+
+/// The path is taken as it is written, percent signs and `#` too. What other programs read into it is refused rather than
+/// made a part of a file's name.
+fn check_path(path: &str) -> Result<(), String> {
+    let problem = if path.is_empty() || path.contains(":memory:") {
+        // Each connection of a pool would see its own empty database.
+        "sqlite:// needs the path of a file, as in sqlite://data/tokensmith.db"
+    } else if path.contains('?') {
+        "sqlite:// takes no parameters: leave out the ? and what follows; serve, migrate and users create make the file"
+    } else if path.starts_with(['~', '$']) {
+        "~ and $ mean nothing here: write the whole path, as in sqlite:///home/ada/tokensmith.db"
+    } else if path.starts_with("file:") {
+        "write the path alone, without file:, as in sqlite://data/tokensmith.db"
+    } else if path.ends_with('/') || path.ends_with("/.") || path.ends_with("/..") {
+        "sqlite:// needs the path of a file; this is one of a folder"
+    } else if path.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER) || path.trim() != path {
+        "there is white space around the path, or something in it that is not UTF-8 or a control character"
+    } else {
+        return Ok(());
+    };
+    Err(problem.to_owned())
 }
 
 /// Shows the URL without its password.
@@ -40,34 +58,7 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
-            Self::Postgres(url) => f.write_str(&without_password(url.expose())),
+            Self::Postgres(url) => url.fmt(f),
         }
-    }
-}
-
-fn check(url: &str) -> Result<(), String> {
-    let is_hex = |digits: &str| digits.chars().take(2).filter(char::is_ascii_hexdigit).count() == 2;
-    let location = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (authority, path) = location.split_once(['/', '?']).unwrap_or((location, ""));
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let host_is_plain = host.rsplit_once(']').is_none_or(|(_, port)| port.is_empty() || port.starts_with(':'));
-    if !url.split('%').skip(1).all(is_hex) || url.contains("%00") {
-        return Err("a % must be followed by two hexadecimal digits; write % itself as %25".to_owned());
-    }
-    if url.contains(char::is_whitespace) || path.contains('@') || !host_is_plain {
-        return Err("write a space, / ? @ in the user or the password as %20 %2F %3F %40".to_owned());
-    }
-    Ok(())
-}
-
-/// Credentials end at the last `@` before the path; what follows `?` may hold a password too.
-fn without_password(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
-    let location = rest.split('?').next().unwrap_or_default();
-    match location.rsplit_once('@') {
-        Some((credentials, host)) => {
-            format!("{scheme}://{}:***@{host}", credentials.split(':').next().unwrap_or_default())
-        }
-        None => format!("{scheme}://{location}"),
     }
 }

@@ -3,23 +3,32 @@
 
 mod audiences;
 mod database_url;
+mod env_file;
+mod log_filter;
 mod machine;
 mod parse;
+mod postgres_url;
+mod urls;
 mod variables;
+mod warnings;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 
 pub use audiences::Audiences;
 pub use database_url::DatabaseUrl;
+pub use env_file::EnvFile;
 pub use parse::{MOST_ARGON2_ITERATIONS, least_argon2_memory_kib};
+pub use postgres_url::PostgresUrl;
 pub use variables::{VARIABLES, Variable, env_example};
 
 use crate::clock::Seconds;
 use crate::jwt::{KeyFolder, KeyPolicy};
 use crate::model::lifetimes::Lifetimes;
+use crate::model::rotation::{Limits, Rules};
 use crate::model::user::Scopes;
 
 /// Everything that can be set.
@@ -45,10 +54,14 @@ pub struct Config {
     pub key_policy: KeyPolicy,
     /// How long tokens and sessions live.
     pub lifetimes: Lifetimes,
+    /// How often a session may be shared.
+    pub sharing_limits: Limits,
     /// How long events of the audit log are kept.
     pub audit_retention: Seconds,
     /// How long ago the password may have been given for what is sensitive.
     pub reauthentication_period: Seconds,
+    /// Where the first admin's password goes when there is no terminal to show it on.
+    pub first_admin_password_file: PathBuf,
     /// Whether HTTP Basic is taken where tokens are got.
     pub basic_auth: bool,
     /// Cost of a password hash.
@@ -107,7 +120,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// One thing that is wrong with the settings.
+/// One thing that is wrong with the settings, or risky.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigProblem {
     /// The variable.
@@ -123,13 +136,30 @@ impl fmt::Display for ConfigProblem {
 }
 
 impl Config {
-    /// Reads the settings from the process's environment.
+    /// Reads the settings from the process's environment, and those that it lacks from a file.
     ///
     /// # Errors
     /// Every problem found, not only the first.
-    pub fn from_env() -> Result<Self, Vec<ConfigProblem>> {
+    pub fn from_env(file: &EnvFile) -> Result<Self, Vec<ConfigProblem>> {
         #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
-        Self::from_lookup(|name| std::env::var_os(name).map(|text| text.to_string_lossy().into_owned()))
+        let variable = |name: &str| std::env::var_os(name);
+        let not_text =
+            VARIABLES.iter().filter(|known| variable(known.name).is_some_and(|text| text.to_str().is_none()));
+        let mut problems: Vec<ConfigProblem> = not_text
+            .map(|known| ConfigProblem { variable: known.name, message: "is not UTF-8 text".to_owned() })
+            .collect();
+        let read = Self::from_lookup(|name| match variable(name) {
+            Some(text) => text.into_string().ok(),
+            None => file.get(name).map(ToOwned::to_owned),
+        });
+        match read {
+            Ok(config) if problems.is_empty() => Ok(config),
+            Ok(_) => Err(problems),
+            Err(others) => {
+                problems.extend(others);
+                Err(problems)
+            }
+        }
     }
 
     /// Reads the settings from anywhere.
@@ -144,6 +174,12 @@ impl Config {
     #[must_use]
     pub fn scope(&self) -> Option<String> {
         Some(self.scopes.to_string()).filter(|scope| !scope.is_empty())
+    }
+
+    /// What refreshes are judged by.
+    #[must_use]
+    pub fn rotation_rules(&self) -> Rules {
+        Rules { windows: self.lifetimes.windows, limits: self.sharing_limits }
     }
 
     /// Every variable with its value in force; the password in the database's URL is hidden.
@@ -167,9 +203,12 @@ impl Config {
             ("SESSION_LIFETIME", self.lifetimes.session.to_string()),
             ("REFRESH_SETTLE_WINDOW", self.lifetimes.windows.settle.to_string()),
             ("REFRESH_RETRY_WINDOW", self.lifetimes.windows.retry.to_string()),
+            ("REFRESH_STRANGE_LIMIT", self.sharing_limits.strange.to_string()),
+            ("REFRESH_SHARED_LIMIT", self.sharing_limits.shared.to_string()),
             ("SESSION_RETENTION", self.lifetimes.retention.to_string()),
             ("AUDIT_RETENTION", self.audit_retention.to_string()),
             ("REAUTHENTICATION_PERIOD", self.reauthentication_period.to_string()),
+            ("FIRST_ADMIN_PASSWORD_FILE", self.first_admin_password_file.display().to_string()),
             ("BASIC_AUTH", if self.basic_auth { "on" } else { "off" }.to_owned()),
             ("ARGON2_MEMORY_KIB", self.argon2.memory_kib.to_string()),
             ("ARGON2_ITERATIONS", self.argon2.iterations.to_string()),

@@ -1,18 +1,21 @@
 //! Reads each variable, then checks what they mean together.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use zeroize::Zeroizing;
 
-use super::{Argon2Cost, Audiences, Config, ConfigProblem, LogFormat, VARIABLES, machine};
+use super::log_filter::log_filter;
+use super::urls::{issuer, origin};
+use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, LogFormat, VARIABLES, machine};
 use crate::clock::Seconds;
 use crate::jwt::{KeyFolder, KeyPolicy, Passphrase};
 use crate::model::lifetimes::Lifetimes;
-use crate::model::rotation::Windows;
+use crate::model::rotation::{Limits, Windows};
 use crate::model::user::BadText;
-use crate::secret::Secret;
+use crate::secret::{Secret, file};
 
 /// OWASP ASVS 5.0 appendix C: argon2id with t=1 needs 47104 KiB, with t=2 19456, with t>=3 12288.
 const WEAKEST_ARGON2: [(u32, u32); 3] = [(1, 47_104), (2, 19_456), (3, 12_288)];
@@ -32,6 +35,9 @@ const MOST_JWKS_MAX_AGE: Seconds = Seconds(86_400);
 /// Ten years: beyond it a typing mistake is likelier than a wish.
 const LONGEST: Seconds = Seconds(3_650 * 86_400);
 
+/// Beyond it a thief has the session for days.
+const MOST_SHARED: u32 = 1_000;
+
 struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<ConfigProblem>,
@@ -48,8 +54,8 @@ impl Reader<'_> {
 
     fn read<T>(&mut self, name: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let text = self.text(name);
-        // The value of DATABASE_URL may hold a password, that of the other may be one by mistake.
-        let secret = ["DATABASE_URL", "KEYS_PASSPHRASE_FILE"].contains(&name);
+        // The value of DATABASE_URL may hold a password, as may any other URL; that of a file may be one by mistake.
+        let secret = name == "DATABASE_URL" || name.ends_with("_FILE") || text.contains('@');
         let shown = if secret { String::new() } else { format!(" (it is {text:?})") };
         parse(&text).map_err(|message| self.problem(name, format!("{message}{shown}"))).ok()
     }
@@ -110,9 +116,11 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
     let keys_passphrase_file = reader.text("KEYS_PASSPHRASE_FILE");
     let passphrase = passphrase(reader, &keys_passphrase_file);
     let lifetimes = lifetimes(reader);
+    let sharing_limits = sharing_limits(reader);
     let key_policy = key_policy(reader, audiences.as_ref(), lifetimes.as_ref());
     let audit_retention = reader.positive_duration("AUDIT_RETENTION");
     let reauthentication_period = reader.positive_duration("REAUTHENTICATION_PERIOD");
+    let first_admin_password_file = first_admin_password_file(reader, database.as_ref());
     let basic_auth = reader.read("BASIC_AUTH", on_or_off);
     let argon2 = argon2(reader);
     let cors_origins = reader.read("CORS_ORIGINS", |text| items(text).map(origin).collect());
@@ -126,6 +134,7 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
     let metrics_listen =
         reader.read("METRICS_LISTEN", |text| Some(text).filter(|text| !text.is_empty()).map(address).transpose());
     let log_format = reader.read("LOG_FORMAT", log_format);
+    let log_filter = reader.read("RUST_LOG", log_filter);
     Some(Config {
         listen: listen?,
         database: database?,
@@ -137,8 +146,10 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
         keys_passphrase_file,
         key_policy: key_policy?,
         lifetimes: lifetimes?,
+        sharing_limits: sharing_limits?,
         audit_retention: audit_retention?,
         reauthentication_period: reauthentication_period?,
+        first_admin_password_file,
         basic_auth: basic_auth?,
         argon2: argon2?,
         cors_origins: cors_origins?,
@@ -147,7 +158,7 @@ fn read_all(reader: &mut Reader<'_>) -> Option<Config> {
         shutdown_timeout: shutdown_timeout?,
         metrics_listen: metrics_listen?,
         log_format: log_format?,
-        log_filter: reader.text("RUST_LOG"),
+        log_filter: log_filter?,
     })
 }
 
@@ -175,19 +186,58 @@ fn lifetimes(reader: &mut Reader<'_>) -> Option<Lifetimes> {
     Some(Lifetimes { access, refresh_idle, session, windows, retention: retention? })
 }
 
+fn sharing_limits(reader: &mut Reader<'_>) -> Option<Limits> {
+    let strange = reader.number_between("REFRESH_STRANGE_LIMIT", 0, MOST_SHARED);
+    let shared = reader.number_between("REFRESH_SHARED_LIMIT", 0, MOST_SHARED);
+    Some(Limits { strange: strange?, shared: shared? })
+}
+
 fn passphrase(reader: &mut Reader<'_>, file: &str) -> Option<Passphrase> {
-    let given = Some(reader.text("KEYS_PASSPHRASE")).filter(|text| !text.is_empty()).map(Passphrase::new);
+    let given = Zeroizing::new((reader.lookup)("KEYS_PASSPHRASE").unwrap_or_default());
+    let given = if given.trim().is_empty() { None } else { Some(whole_passphrase(&given)) };
+    let given = given.and_then(|given| given.map_err(|message| reader.problem("KEYS_PASSPHRASE", message)).ok());
     if file.is_empty() {
         return given;
     }
     if given.is_some() {
         reader.problem("KEYS_PASSPHRASE_FILE", "set this or KEYS_PASSPHRASE, not both".to_owned());
     }
-    reader.read("KEYS_PASSPHRASE_FILE", |file| {
-        let text = Zeroizing::new(std::fs::read_to_string(file).map_err(|error| error.to_string())?);
-        let line = text.lines().next().unwrap_or_default().trim();
-        if line.is_empty() { Err("its first line is empty".to_owned()) } else { Ok(Secret::new(line.to_owned())) }
+    reader.read("KEYS_PASSPHRASE_FILE", |path| {
+        let path = Path::new(path);
+        let (content, _) = file::read(path).map_err(|problem| format!("{}: {problem}", shown_path(path)))?;
+        let text = std::str::from_utf8(&content).map_err(|_not_text| "it is not text in UTF-8".to_owned())?;
+        let line = text.lines().next().unwrap_or_default();
+        if line.trim().is_empty() { Err("its first line is empty".to_owned()) } else { whole_passphrase(line) }
     })
+}
+
+/// A value without a folder that exists may be the passphrase itself, set here by mistake.
+fn shown_path(path: &Path) -> String {
+    let in_a_folder = path.parent().is_some_and(|folder| folder.file_name().is_some() && folder.is_dir());
+    if in_a_folder { path.display().to_string() } else { "the file that it names".to_owned() }
+}
+
+/// A passphrase was always without the white space around it; one that has some was meant otherwise.
+fn whole_passphrase(text: &str) -> Result<Passphrase, String> {
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.trim() == text {
+        Ok(Secret::new(text.to_owned()))
+    } else {
+        Err("begins or ends with white space, which cannot be part of a passphrase".to_owned())
+    }
+}
+
+/// Beside the database, where that is a file.
+fn first_admin_password_file(reader: &Reader<'_>, database: Option<&DatabaseUrl>) -> PathBuf {
+    let named = reader.text("FIRST_ADMIN_PASSWORD_FILE");
+    if !named.is_empty() {
+        return named.into();
+    }
+    let folder = match database {
+        Some(DatabaseUrl::Sqlite(file)) => file.parent(),
+        _ => Some(Path::new("data")),
+    };
+    folder.unwrap_or(Path::new("")).join("first-admin-password")
 }
 
 fn key_policy(
@@ -255,38 +305,23 @@ pub(super) fn fitting(budget_kib: u32, memory_kib: u32) -> usize {
     usize::try_from(budget_kib / memory_kib.max(1)).unwrap_or(usize::MAX)
 }
 
-fn items(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-/// The issuer identifier is a URL with no query or fragment
-/// ([RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)).
-fn issuer(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    match rest {
-        Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', ' ', '@']) && !rest.starts_with('/') => {
-            Ok(text.trim_end_matches('/').to_owned())
-        }
-        _ => Err("expected an http:// or https:// URL without user, query or fragment".to_owned()),
-    }
-}
-
-fn origin(text: &str) -> Result<String, String> {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let plain =
-        |host: &str| !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b));
-    if text == "*" || host.is_some_and(plain) {
-        Ok(text.to_owned())
-    } else {
-        Err("expected origins as in https://app.example.com, without a path".to_owned())
-    }
-}
-
+/// A network of IPv4-mapped addresses is one of IPv4: that is how clients' addresses are compared.
 fn network(text: &str) -> Result<IpNet, String> {
-    let address = text.parse::<std::net::IpAddr>().map(IpNet::from);
-    address
+    let address = text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()));
+    let network = address
         .or_else(|_not_an_address| text.parse())
-        .map_err(|_bad| "expected addresses or networks, as in 10.0.0.0/8".to_owned())
+        .map_err(|_bad| "expected addresses or networks, as in 10.0.0.0/8".to_owned())?;
+    let prefix_len = network.prefix_len().checked_sub(96);
+    Ok(match (network.addr().to_canonical(), prefix_len) {
+        (IpAddr::V4(ip), Some(prefix_len)) if network.addr().is_ipv6() => {
+            Ipv4Net::new(ip, prefix_len).map_or(network, IpNet::V4)
+        }
+        _ => network,
+    })
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

@@ -17,7 +17,7 @@ fn an_empty_environment_gives_the_documented_defaults() {
     for (name, value) in config.effective() {
         let default = VARIABLES.iter().find(|v| v.name == name).unwrap().default;
         match name {
-            "AUDIENCE" | "ARGON2_THREADS" => {}
+            "AUDIENCE" | "ARGON2_THREADS" | "FIRST_ADMIN_PASSWORD_FILE" => {}
             _ => assert_eq!(value.parse::<Seconds>().map_or(value.clone(), |s| s.to_string()), default, "{name}"),
         }
     }
@@ -41,6 +41,20 @@ fn lifetimes_must_fit_into_each_other() {
 }
 
 #[test]
+fn limits_on_sharing_are_whole_numbers_in_their_range() {
+    for name in ["REFRESH_STRANGE_LIMIT", "REFRESH_SHARED_LIMIT"] {
+        for bad in ["-1", "1001", "3.5", "off", "99999999999"] {
+            assert_eq!(refused(&[(name, bad)]), [name], "{bad}");
+        }
+        for good in ["0", "1", "1000", " 20 ", ""] {
+            assert!(config(&[(name, good)]).is_ok(), "{good}");
+        }
+    }
+    let limits = config(&[("REFRESH_STRANGE_LIMIT", "0"), ("REFRESH_SHARED_LIMIT", "20")]).unwrap().sharing_limits;
+    assert_eq!((limits.strange, limits.shared), (0, 20));
+}
+
+#[test]
 fn a_password_hash_below_the_standard_is_refused() {
     assert_eq!(refused(&[("ARGON2_MEMORY_KIB", "19455")]), ["ARGON2_MEMORY_KIB"]);
     assert_eq!(refused(&[("ARGON2_ITERATIONS", "1")]), ["ARGON2_MEMORY_KIB"]);
@@ -51,7 +65,6 @@ fn a_password_hash_below_the_standard_is_refused() {
 fn the_database_password_is_never_shown() {
     let urls = [
         "postgres://app:hunter2@db.example/app",
-        "postgres://app:x@hunter2@db.example/app",
         "postgres://db.example/app?user=app&password=hunter2",
         "postgres://db.example?password=hunter2",
         "postgres://app@db.example?password=hunter2&sslrootcert=/etc/x",
@@ -63,6 +76,7 @@ fn the_database_password_is_never_shown() {
     }
     for url in [
         "mysql://app:hunter2@db.example/app",
+        "postgres://app:x@hunter2@db.example/app",
         "postgres://app:100%hunter2@db.example/app",
         "postgres://app:hunter2%00@db.example/app",
         "postgres://app:hunter2?x@db.example/app",
@@ -83,24 +97,146 @@ fn a_database_of_another_kind_or_in_memory_is_refused() {
 }
 
 #[test]
-fn addresses_and_networks_are_read_as_trusted_proxies() {
-    let config = config(&[("TRUSTED_PROXIES", "10.0.0.0/8, ::1")]).unwrap();
-    assert_eq!(config.trusted_proxies.len(), 2);
-    assert_eq!(refused(&[("TRUSTED_PROXIES", "10.0.0.0/40")]), ["TRUSTED_PROXIES"]);
+fn the_path_of_a_sqlite_file_is_taken_as_it_is_written_or_refused_with_a_hint() {
+    for path in ["q.db", "/srv/q.db", "../q.db", "a b.db", "a#b.db", "100%.db", "a%20b.db", "data/~x.db", "\u{fc}.db"] {
+        let database = config(&[("DATABASE_URL", &format!("sqlite://{path}"))]).unwrap().database;
+        assert!(matches!(&database, DatabaseUrl::Sqlite(taken) if taken.to_str() == Some(path)), "{database}");
+    }
+    for (path, hint) in [
+        ("q.db?mode=rwc", "leave out the ?"),
+        ("q.db?", "leave out the ?"),
+        ("~/x.db", "write the whole path"),
+        ("~ada/x.db", "write the whole path"),
+        ("$HOME/x.db", "write the whole path"),
+        ("file:x.db", "without file:"),
+        ("data/", "one of a folder"),
+        ("/", "one of a folder"),
+        ("data/..", "one of a folder"),
+        (" q.db", "white space"),
+        ("q\n.db", "control character"),
+        ("q\u{0}.db", "control character"),
+        ("q\u{fffd}.db", "not UTF-8"),
+    ] {
+        let problems = config(&[("DATABASE_URL", &format!("sqlite://{path}"))]).unwrap_err();
+        assert!(problems[0].message.contains(hint), "{path:?}: {problems:?}");
+    }
 }
 
 #[test]
-fn the_issuer_is_a_url_without_a_trailing_slash() {
-    assert_eq!(config(&[("ISSUER", "https://id.example.com/")]).unwrap().issuer, "https://id.example.com");
-    assert_eq!(refused(&[("ISSUER", "id.example.com")]), ["ISSUER"]);
-    assert_eq!(refused(&[("ISSUER", "https://id.example.com?x")]), ["ISSUER"]);
-    assert_eq!(refused(&[("ISSUER", "https://user:secret@id.example.com")]), ["ISSUER"]);
+fn addresses_and_networks_are_read_as_trusted_proxies() {
+    assert_eq!(config(&[("TRUSTED_PROXIES", "10.0.0.0/8, ::1")]).unwrap().trusted_proxies.len(), 2);
+    for (written, ip) in
+        [("::ffff:10.0.0.1", "10.0.0.1"), ("::ffff:10.0.0.0/104", "10.9.9.9"), ("10.1.2.3/8", "10.9.9.9")]
+    {
+        let networks = config(&[("TRUSTED_PROXIES", written)]).unwrap().trusted_proxies;
+        assert!(networks[0].contains(&ip.parse::<std::net::IpAddr>().unwrap()), "{written}");
+    }
+    for bad in ["10.0.0.0/40", "10.0.0.1:80", "[::1]", "proxy.example", "10.0.0.0/8 ::1"] {
+        assert_eq!(refused(&[("TRUSTED_PROXIES", bad)]), ["TRUSTED_PROXIES"], "{bad}");
+    }
+}
+
+#[test]
+fn a_refused_url_is_not_repeated_when_it_may_hold_a_password() {
+    for (name, value) in [
+        ("ISSUER", "https://user:hunter2@id.example.com"),
+        ("CORS_ORIGINS", "https://user:hunter2@id.example.com"),
+        ("KEYS_PASSPHRASE_FILE", "hunter2"),
+    ] {
+        let problems = config(&[(name, value)]).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems.iter().all(|p| p.variable == name && !p.to_string().contains("hunter2")), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_passphrase_file_that_is_missing_is_named_where_its_folder_exists() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("passphrase");
+    let path = path.to_str().unwrap();
+    let problems = config(&[("KEYS_PASSPHRASE_FILE", path)]).unwrap_err();
+    assert!(problems[0].message.starts_with(&format!("{path}: No such file")), "{problems:?}");
+    for may_be_secret in ["/hunter2", "hunter2/hunter2", "hunter2"] {
+        let problems = config(&[("KEYS_PASSPHRASE_FILE", may_be_secret)]).unwrap_err();
+        assert!(!problems[0].message.contains("hunter2"), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_passphrase_is_taken_whole_or_refused() {
+    let passphrase = |text: &str| config(&[("KEYS_PASSPHRASE", text)]).map(|config| config.keys.passphrase);
+    for (given, expected) in [("a$b", "a$b"), ("a b", "a b"), ("a\n", "a"), ("a\r\n", "a")] {
+        assert_eq!(passphrase(given).unwrap().unwrap().expose(), expected);
+    }
+    for empty in ["", " ", "\n"] {
+        assert!(passphrase(empty).unwrap().is_none());
+    }
+    for spaced in [" a", "a ", "a\t", "a \n"] {
+        assert_eq!(refused(&[("KEYS_PASSPHRASE", spaced)]), ["KEYS_PASSPHRASE"], "{spaced:?}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), spaced).unwrap();
+        assert_eq!(refused(&[("KEYS_PASSPHRASE_FILE", file.path().to_str().unwrap())]), ["KEYS_PASSPHRASE_FILE"]);
+    }
+}
+
+#[test]
+fn the_first_admins_password_goes_beside_the_database() {
+    for (variables, expected) in [
+        ([].as_slice(), "data/first-admin-password"),
+        (&[("DATABASE_URL", "sqlite:///srv/t/x.db")], "/srv/t/first-admin-password"),
+        (&[("DATABASE_URL", "sqlite://x.db")], "first-admin-password"),
+        (&[("DATABASE_URL", "postgres://app@db/app")], "data/first-admin-password"),
+        (&[("FIRST_ADMIN_PASSWORD_FILE", "/run/x")], "/run/x"),
+    ] {
+        assert_eq!(config(variables).unwrap().first_admin_password_file.to_str().unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_filter_of_the_log_is_levels_and_modules() {
+    for filter in [
+        "info",
+        "WARN",
+        "off",
+        "info,tokensmith=debug",
+        " info , tokensmith::http=debug,",
+        "tokensmith",
+        "tokensmith::audit",
+        "tokensmith=debug",
+        "warn,actix_server=info",
+        "info/refused",
+    ] {
+        assert_eq!(config(&[("RUST_LOG", filter)]).unwrap().log_filter, filter.trim());
+    }
+    for filter in [
+        "verbose",
+        "warning",
+        "inof",
+        "1",
+        "true",
+        "all",
+        "info,verbose",
+        "info;debug",
+        "info debug",
+        "tokensmith=verbose",
+        "tokensmith=",
+        "=info",
+        "info=debug",
+        "tokensmith =info",
+        "tokensmith=info=debug",
+        "actix_web",
+        ",",
+        "/x",
+        "info/x/y",
+    ] {
+        assert_eq!(refused(&[("RUST_LOG", filter)]), ["RUST_LOG"], "{filter}");
+    }
 }
 
 #[test]
 fn any_origin_stands_alone_and_an_origin_has_no_path() {
     assert_eq!(config(&[("CORS_ORIGINS", "*")]).unwrap().cors_origins, ["*"]);
-    for origins in ["*, https://a.example", "https://a.example/", "https://a b", "a.example"] {
+    for origins in ["*, https://a.example", "https://a.example/a", "https://a b", "a.example"] {
         assert_eq!(refused(&[("CORS_ORIGINS", origins)]), ["CORS_ORIGINS"], "{origins}");
     }
 }
@@ -119,4 +255,24 @@ fn hashing_takes_at_most_half_of_the_memory() {
     let argon2 = Argon2Cost { memory_kib: 24_000, iterations: 2, threads: 2, budget_kib: 64_000 };
     // What filled the budget before the cost was lowered still fits.
     assert!(argon2.most_stored_kib() >= 32_000);
+}
+
+#[test]
+fn an_audience_of_another_kind_of_document_is_refused() {
+    let denylist = "https://id.example.com/.well-known/denylist";
+    for issuer in ["https://id.example.com", "https://id.example.com/"] {
+        for audience in [
+            denylist.to_owned(),
+            format!("{denylist} RS256"),
+            format!("https://api.example.com, {denylist}"),
+            "https://id.example.com/.well-known/jwks.json".to_owned(),
+        ] {
+            let problems = config(&[("ISSUER", issuer), ("AUDIENCE", &audience)]).unwrap_err();
+            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert!(told.len() == 1 && told[0].contains("AUDIENCE") && told[0].contains("denylist"), "{told:?}");
+        }
+        for audience in ["https://api.example.com/.well-known/denylist", "https://id.example.com/api", ""] {
+            assert!(config(&[("ISSUER", issuer), ("AUDIENCE", audience)]).is_ok(), "{audience}");
+        }
+    }
 }

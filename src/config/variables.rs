@@ -18,7 +18,7 @@ const fn variable(name: &'static str, default: &'static str, help: &'static str)
 }
 
 /// Every variable that tokensmith reads.
-pub const VARIABLES: [Variable; 31] = [
+pub const VARIABLES: [Variable; 34] = [
     variable("LISTEN", "127.0.0.1:8080", "Address and port to serve HTTP on."),
     variable(
         "DATABASE_URL",
@@ -37,7 +37,11 @@ pub const VARIABLES: [Variable; 31] = [
         "",
         "Scopes that access tokens of a login carry, and that API tokens may be given, separated by commas, as in notes:read,notes:write.",
     ),
-    variable("KEYS_DIR", "keys", "Folder of the private keys (PKCS#8 PEM, mode 0600)."),
+    variable(
+        "KEYS_DIR",
+        "keys",
+        "Folder of the private keys (PKCS#8 PEM, mode 0600; 0640 where the group is the service's own).",
+    ),
     variable("KEYS_PASSPHRASE", "", "Encrypts the private keys that are made and decrypts those that are encrypted."),
     variable("KEYS_PASSPHRASE_FILE", "", "A file whose first line is the passphrase, instead of KEYS_PASSPHRASE."),
     variable(
@@ -56,12 +60,27 @@ pub const VARIABLES: [Variable; 31] = [
         "90s",
         "How long the previous refresh token still gets its successor. At least the settle window, below the access lifetime.",
     ),
+    variable(
+        "REFRESH_STRANGE_LIMIT",
+        "3",
+        "How many generations of a session may be retried late from another network or user agent before the session ends; each generation without a late retry takes one off the count. At most 1000. 0: off.",
+    ),
+    variable(
+        "REFRESH_SHARED_LIMIT",
+        "0",
+        "How many generations of a session may be retried late at all before the session ends; each generation without a late retry takes five off the count. At most 1000. 0: off.",
+    ),
     variable("SESSION_RETENTION", "30d", "How long an ended session is kept to answer why it ended."),
     variable("AUDIT_RETENTION", "90d", "How long an event of the audit log is kept."),
     variable(
         "REAUTHENTICATION_PERIOD",
         "10m",
         "How long after giving the password a user may do what is sensitive without giving it again.",
+    ),
+    variable(
+        "FIRST_ADMIN_PASSWORD_FILE",
+        "",
+        "Where the first start puts the first admin's password when standard output is not a terminal. Empty: first-admin-password beside the SQLite database, with PostgreSQL in data.",
     ),
     variable("BASIC_AUTH", "off", "Whether POST /v1/tokens also takes username and password as HTTP Basic: on or off."),
     variable("ARGON2_MEMORY_KIB", "19456", "Memory of one password hash in KiB."),
@@ -75,9 +94,13 @@ pub const VARIABLES: [Variable; 31] = [
     variable(
         "TRUSTED_PROXIES",
         "",
-        "Networks whose X-Forwarded-For is believed, separated by commas, as in 10.0.0.0/8. Empty: none.",
+        "Networks whose X-Forwarded-For (or Forwarded, where that is missing) is believed, separated by commas, as in 10.0.0.0/8. Empty: none.",
     ),
-    variable("REQUEST_TIMEOUT", "10s", "How long a client may take to send a request."),
+    variable(
+        "REQUEST_TIMEOUT",
+        "10s",
+        "How long a client may take to send a request, or go without reading any of its answer.",
+    ),
     variable("SHUTDOWN_TIMEOUT", "30s", "How long requests under way may take to finish when the service is stopped."),
     variable(
         "METRICS_LISTEN",
@@ -88,7 +111,7 @@ pub const VARIABLES: [Variable; 31] = [
     variable(
         "RUST_LOG",
         "info",
-        "Log level: error, warn, info, debug or trace; per module as in info,tokensmith=debug.",
+        "Log level: off, error, warn, info, debug or trace; per module as in info,tokensmith=debug.",
     ),
 ];
 
