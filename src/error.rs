@@ -71,6 +71,9 @@ pub enum Error {
     /// There is no such path.
     #[error("there is nothing at this path")]
     PathUnknown,
+    /// Pages of this origin may not call.
+    #[error("pages of {0} may not call this service; see CORS_ORIGINS")]
+    OriginNotAllowed(String),
     /// The path has other methods.
     #[error("this path takes {}", .0.join(", "))]
     MethodNotAllowed(Vec<&'static str>),
@@ -148,6 +151,16 @@ impl Error {
         }
     }
 
+    /// The same, as a database that is out of reach.
+    #[must_use]
+    pub fn out_of_reach(self) -> Self {
+        match self {
+            Self::Internal(cause) => Self::Unavailable(cause),
+            Self::Unavailable(_) => self,
+            other => Self::Unavailable(Box::new(other)),
+        }
+    }
+
     /// A fault of ours.
     #[must_use]
     pub fn internal(cause: impl Into<Cause>) -> Self {
@@ -167,12 +180,12 @@ impl From<SignError> for Error {
     }
 }
 
-/// The innermost cause of an error, for the log.
+/// The innermost cause of an error, for the log: one line.
 #[must_use]
 pub fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(cause) = innermost.source() {
         innermost = cause;
     }
-    innermost.to_string().trim_end().replace('\n', " ")
+    innermost.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,6 +1,8 @@
 //! Values that must not end up in a log, a panic message or freed memory.
 
 mod api_key;
+pub mod file;
+mod private_file;
 mod readable;
 
 use std::fmt;
@@ -9,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize;
 
 pub use api_key::{ApiKey, BadApiKey, KEY_PREFIX, KeyDigest};
+pub use private_file::{create_folders, create_private_file, folder_of};
 pub use readable::readable;
 
 /// A value whose `Debug` shows nothing and whose memory is wiped when it is dropped.

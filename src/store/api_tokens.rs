@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::model::api_token::{ApiToken, ApiTokenId};
 use crate::model::denial::Denial;
 use crate::model::id::{Id, SessionId, UserId};
-use crate::model::user::User;
+use crate::model::user::{DisplayName, User};
 use crate::secret::KeyDigest;
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -38,7 +38,7 @@ impl ApiTokenRow {
         Ok(ApiToken {
             id: Id::from_bytes(self.id.0),
             user_id: Id::from_bytes(self.user_id.0),
-            name: self.name.parse().map_err(Error::internal)?,
+            name: DisplayName::from_stored(self.name),
             sid: Id::from_bytes(self.sid.0),
             scopes: self.scopes.parse().map_err(Error::internal)?,
             roles: self.roles.parse().map_err(Error::internal)?,

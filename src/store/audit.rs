@@ -6,10 +6,12 @@ use diesel::sql_types::BigInt;
 use super::schema::audit_events;
 use super::types::DbUuid;
 use super::{ReadTx, WriteTx};
-use crate::clock::Timestamp;
+use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::audit::{Event, EventFilter, Recorded};
 use crate::model::id::Id;
+
+const DAY: Seconds = Seconds(86_400);
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_events)]
@@ -84,6 +86,21 @@ impl ReadTx<'_> {
         let rows = query.load::<(i64, EventRow)>(self.0)?;
         Ok(rows.into_iter().map(|(id, row)| row.into_recorded(id)).collect())
     }
+
+    /// Whether one like this is on record of the same session from less than a day before.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn has_event_of_the_day(&mut self, event: &Event) -> Result<bool, Error> {
+        let found = audit_events::table
+            .filter(audit_events::user_id.eq(event.user.map(|id| DbUuid(*id.as_bytes()))))
+            .filter(audit_events::session_id.eq(event.session.map(|id| DbUuid(*id.as_bytes()))))
+            .filter(audit_events::name.eq(event.name.text()))
+            .filter(audit_events::at.gt((event.at - DAY).0))
+            .select(audit_events::id)
+            .first::<i64>(self.0);
+        Ok(found.optional()?.is_some())
+    }
 }
 
 impl WriteTx<'_> {
@@ -93,6 +110,7 @@ impl WriteTx<'_> {
     /// [`Error::Unavailable`] when the database is out of reach.
     pub fn insert_event(&mut self, event: &Event) -> Result<(), Error> {
         diesel::insert_into(audit_events::table).values(EventRow::from(event)).execute(self.0)?;
+        self.1 = true;
         Ok(())
     }
 

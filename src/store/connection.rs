@@ -1,16 +1,15 @@
 //! Opening connections and keeping them in a pool, on either engine.
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _};
 use diesel::result::Error as DieselError;
 use diesel::{Connection as _, ConnectionError, PgConnection, SqliteConnection};
 
-use crate::config::DatabaseUrl;
-use crate::secret::Secret;
+use super::IfMissing;
+use super::sqlite_file::{FileProblem, SqliteFile};
+use crate::config::{DatabaseUrl, PostgresUrl};
 
 /// A connection to either engine; one set of queries serves both.
 #[derive(diesel::MultiConnection)]
@@ -19,8 +18,8 @@ pub enum DbConnection {
     Postgres(PgConnection),
 }
 
-/// A writer waits for this long for another process to finish its write.
-const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A writer waits for this long for another process to finish its write, unless it has less time.
+pub(super) const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 const SQLITE_POLL: Duration = Duration::from_millis(20);
 
@@ -37,7 +36,7 @@ const SQLITE_WRITER_CACHE: &str = "pragma cache_size = -65536";
 /// by an index, one by one: the planner need not look for anything else each time, nor take a table without statistics
 /// for a small one. And an update of several rows locks them in the order in which it is given them, which no other plan
 /// promises. A server that does not know these settings goes without.
-const POSTGRES_SETUP: &str = "set statement_timeout = '10s'; set lock_timeout = '5s'; \
+const POSTGRES_SETUP: &str = "set statement_timeout = '10s'; set lock_timeout = '2500ms'; \
                               set idle_in_transaction_session_timeout = '30s'; \
                               set default_transaction_isolation = 'read committed'; \
                               select set_config('synchronous_commit', 'on', false) \
@@ -50,16 +49,23 @@ const POSTGRES_SETUP: &str = "set statement_timeout = '10s'; set lock_timeout = 
 /// A server that is gone without a word is noticed in seconds, not after the kernel's two hours.
 const POSTGRES_OPTIONS: [(&str, &str); 5] = [
     ("connect_timeout", "3"),
-    ("keepalives_idle", "10"),
-    ("keepalives_interval", "5"),
+    ("keepalives_idle", "2"),
+    ("keepalives_interval", "1"),
     ("keepalives_count", "3"),
-    ("tcp_user_timeout", "15000"),
+    ("tcp_user_timeout", "3000"),
 ];
+
+/// What connections are made to.
+#[derive(Clone, Debug)]
+enum Target {
+    Sqlite(Arc<SqliteFile>),
+    Postgres(PostgresUrl),
+}
 
 /// What the pool makes connections with.
 #[derive(Debug)]
 pub(super) struct Manager {
-    url: DatabaseUrl,
+    target: Target,
     /// For the connections that write.
     writes: bool,
 }
@@ -71,8 +77,25 @@ pub(super) struct Pooled {
 }
 
 impl Manager {
-    pub(super) fn new(url: DatabaseUrl, writes: bool) -> Self {
-        Self { url, writes }
+    /// For connections to read with, and to write with where both are the same.
+    pub(super) fn new(url: &DatabaseUrl, if_missing: IfMissing) -> Result<Self, FileProblem> {
+        let target = match url {
+            DatabaseUrl::Sqlite(path) => Target::Sqlite(Arc::new(SqliteFile::open(path, if_missing)?)),
+            DatabaseUrl::Postgres(url) => Target::Postgres(url.clone()),
+        };
+        Ok(Self { target, writes: false })
+    }
+
+    /// The same database, for connections that read only or that write, too.
+    pub(super) fn again(&self, writes: bool) -> Self {
+        Self { target: self.target.clone(), writes }
+    }
+
+    pub(super) fn file(&self) -> Option<Arc<SqliteFile>> {
+        match &self.target {
+            Target::Sqlite(file) => Some(Arc::clone(file)),
+            Target::Postgres(_) => None,
+        }
     }
 }
 
@@ -81,9 +104,9 @@ impl r2d2::ManageConnection for Manager {
     type Error = ConnectionError;
 
     fn connect(&self) -> Result<Pooled, ConnectionError> {
-        let connection = match &self.url {
-            DatabaseUrl::Sqlite(path) => DbConnection::Sqlite(open_sqlite(path, self.writes)?),
-            DatabaseUrl::Postgres(url) => DbConnection::Postgres(open_postgres(url)?),
+        let connection = match &self.target {
+            Target::Sqlite(file) => DbConnection::Sqlite(open_sqlite(file, self.writes)?),
+            Target::Postgres(url) => DbConnection::Postgres(open_postgres(url)?),
         };
         Ok(Pooled { connection, broken: false })
     }
@@ -99,19 +122,13 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
-fn open_sqlite(path: &Path, writes: bool) -> Result<SqliteConnection, ConnectionError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(|cause| bad_connection(format!("{}: {cause}", folder.display())))?;
-    }
-    // It holds password hashes: when it is new, it is for its owner only, and so are the files that SQLite puts beside it.
-    let new = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-    new.map_err(|cause| bad_connection(format!("{}: {cause}", path.display())))?;
-    let name = path.to_str().ok_or_else(|| bad_connection("the path of the SQLite file is not UTF-8".to_owned()))?;
-    let mut connection =
-        SqliteConnection::establish(name).map_err(|cause| bad_connection(format!("{}: {cause}", path.display())))?;
-    let set_up = set_up_sqlite(&mut connection)
-        .and_then(|()| if writes { connection.batch_execute(SQLITE_WRITER_CACHE) } else { Ok(()) });
-    set_up.map_err(|cause| bad_connection(format!("{}: {cause}", path.display())))?;
+fn open_sqlite(file: &SqliteFile, writes: bool) -> Result<SqliteConnection, ConnectionError> {
+    file.check().map_err(|problem| bad_connection(&problem))?;
+    let mut connection = SqliteConnection::establish(&file.uri())?;
+    file.remember().map_err(|problem| bad_connection(&problem))?;
+    set_up_sqlite(&mut connection)
+        .and_then(|()| if writes { connection.batch_execute(SQLITE_WRITER_CACHE) } else { Ok(()) })
+        .map_err(|problem| bad_connection(&problem))?;
     Ok(connection)
 }
 
@@ -131,32 +148,29 @@ fn set_up_sqlite(connection: &mut SqliteConnection) -> diesel::QueryResult<()> {
     }
 }
 
-fn open_postgres(url: &Secret<String>) -> Result<PgConnection, ConnectionError> {
-    let mut full = url.expose().clone();
-    for (option, value) in POSTGRES_OPTIONS {
-        if !full.contains(&format!("{option}=")) {
-            full.push(if full.contains('?') { '&' } else { '?' });
-            full.push_str(option);
-            full.push('=');
-            full.push_str(value);
-        }
-    }
-    let full = Secret::new(full);
-    let mut connection = PgConnection::establish(full.expose())?;
-    connection.batch_execute(POSTGRES_SETUP).map_err(ConnectionError::CouldntSetupConfiguration)?;
-    Ok(connection)
+/// The driver's text may hold what the server was given; no secret leaves with it.
+fn open_postgres(url: &PostgresUrl) -> Result<PgConnection, ConnectionError> {
+    let connection = PgConnection::establish(url.conninfo(&POSTGRES_OPTIONS).expose());
+    let set_up = connection.and_then(|mut connection| {
+        connection.batch_execute(POSTGRES_SETUP).map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(connection)
+    });
+    set_up.map_err(|error| bad_connection(&url.hide_secrets(&error.to_string())))
 }
 
-fn bad_connection(message: String) -> ConnectionError {
-    ConnectionError::BadConnection(message)
+fn bad_connection(reason: &impl ToString) -> ConnectionError {
+    ConnectionError::BadConnection(reason.to_string())
 }
 
 impl DbConnection {
     /// Begins a transaction that will write. On SQLite it takes the write lock now: a transaction that reads first and
-    /// writes later fails when another one wrote in between.
-    pub(super) fn begin_write(&mut self) -> diesel::QueryResult<()> {
+    /// writes later fails when another one wrote in between. It waits for another process that has it for `lock_timeout`.
+    pub(super) fn begin_write(&mut self, lock_timeout: Duration) -> diesel::QueryResult<()> {
         match self {
-            Self::Sqlite(connection) => AnsiTransactionManager::begin_transaction_sql(connection, "begin immediate"),
+            Self::Sqlite(connection) => {
+                let begin = format!("pragma busy_timeout = {}; begin immediate", lock_timeout.as_millis());
+                AnsiTransactionManager::begin_transaction_sql(connection, &begin)
+            }
             Self::Postgres(connection) => {
                 AnsiTransactionManager::begin_transaction_sql(connection, "begin isolation level read committed")
             }

@@ -85,6 +85,7 @@ impl WriteTx<'_> {
                 .execute(connection)?;
             }
         }
+        self.1 |= inserted > 0;
         Ok(inserted)
     }
 

@@ -1,6 +1,8 @@
 //! The schema, embedded in the binary: one folder of twins for each engine.
 
 use diesel::RunQueryDsl as _;
+use diesel::migration::MigrationSource;
+use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
 use super::connection::DbConnection;
@@ -25,7 +27,21 @@ impl Store {
                 DbConnection::Sqlite(connection) => names(connection.run_pending_migrations(SQLITE)),
                 DbConnection::Postgres(connection) => names(connection.run_pending_migrations(POSTGRES)),
             };
-            applied.map_err(Error::Internal)
+            let applied = applied.map_err(Error::Internal)?;
+            tx.mark_folded_usernames()?;
+            Ok(applied)
+        })
+    }
+
+    /// Folds anew the usernames that an earlier version folded. Instances of that version that are still running find those
+    /// accounts by the new names only, so this is for when there are none.
+    ///
+    /// # Errors
+    /// As [`Store::migrate`].
+    pub fn refold_usernames(&self) -> Result<(), Error> {
+        self.write(|tx| {
+            tx.lock_migrations()?;
+            tx.refold_usernames()
         })
     }
 
@@ -43,6 +59,12 @@ impl Store {
             reverted.map_err(Error::Internal)
         })
     }
+}
+
+/// The versions of the migrations that are built in; the same on both engines.
+pub(super) fn known_versions() -> Result<Vec<String>, Error> {
+    let migrations = MigrationSource::<Sqlite>::migrations(&SQLITE).map_err(Error::Internal)?;
+    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
 impl WriteTx<'_> {

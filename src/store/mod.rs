@@ -6,46 +6,79 @@
 
 mod api_tokens;
 mod audit;
+mod backup;
 mod connection;
 mod denylist;
+mod inspect;
 mod migrate;
+mod outage;
+mod patience;
+mod pool;
+mod probe;
+mod restore;
 mod rotations;
 mod schema;
 mod sessions;
+mod sqlite_file;
 mod types;
+mod usernames;
 mod users;
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use diesel::connection::TransactionManager;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use crate::clock::Seconds;
-use crate::config::{Config, DatabaseUrl};
+use crate::config::Config;
 use crate::error::Error;
-use connection::{DbConnection, Manager};
+use connection::{DbConnection, Manager, SQLITE_BUSY_TIMEOUT};
+use outage::spoils_the_connection;
+use pool::{Held, Pool};
+use probe::Probe;
+use sqlite_file::SqliteFile;
 
-pub use rotations::{Found, Moved};
+pub use backup::{BackupError, back_up};
+pub use patience::{DEADLINE, LOST_AFTER, Patience};
+pub use restore::Restore;
+pub use rotations::{Found, Moved, Written};
 pub use users::{Credentials, UserSearch};
 
-/// How long a request waits for a connection of the pool before it is told that the database is not available.
-const POOL_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the first connection may take. A name may stand for several addresses, each with a limit of its own.
+const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A wait for another process's lock on the SQLite file is given up so much before the request's time is over: whoever
+/// waits for it is told so by its end, and nothing is left waiting.
+const LOCK_MARGIN: Duration = Duration::from_millis(500);
 
 /// While one waits for the disk, another is read and judged; more would only make each smaller.
 const MOST_BATCHES: u32 = 2;
 
-/// Access to the database.
-pub struct Store {
-    readers: r2d2::Pool<Manager>,
-    /// On SQLite one connection writes: writers queue here in turn instead of polling for the file's lock.
-    writers: r2d2::Pool<Manager>,
-    has_one_writer: bool,
-    /// One connection that no request uses: the denylist is followed also when all others are busy.
-    follower: r2d2::Pool<Manager>,
+/// What to do when there is no database where one is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfMissing {
+    /// Make it.
+    Create,
+    /// Say so: a command that only looks at a database or changes one was given the wrong one.
+    Refuse,
 }
 
-/// A transaction that may read and write.
-pub struct WriteTx<'a>(&'a mut DbConnection);
+/// Access to the database.
+pub struct Store {
+    /// On SQLite.
+    file: Option<Arc<SqliteFile>>,
+    readers: Pool,
+    /// On SQLite one connection writes: writers queue here in turn instead of polling for the file's lock.
+    writers: Pool,
+    has_one_writer: bool,
+    /// One connection that no request uses: the denylist is followed also when all others are busy.
+    follower: Pool,
+    probe: Probe,
+}
+
+/// A transaction that may read and write, and whether it is known to have changed a row.
+pub struct WriteTx<'a>(&'a mut DbConnection, bool);
 
 impl WriteTx<'_> {
     /// The same transaction, to read with.
@@ -64,30 +97,27 @@ impl WriteTx<'_> {
 pub struct ReadTx<'a>(&'a mut DbConnection);
 
 impl Store {
-    /// Opens the database. Connections are made when they are needed; one is made now, so that a wrong URL is noticed.
+    /// Opens the database. Connections are made when they are needed; one is made now, so that what is wrong is noticed.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when no connection can be made.
-    pub fn open(config: &Config) -> Result<Self, Error> {
-        let manager = |writes| Manager::new(config.database.clone(), writes);
-        // The first connection is made outside the pool: the pool hides why it failed.
-        r2d2::ManageConnection::connect(&manager(false)).map_err(unavailable)?;
-        let pool = |size: u32, writes: bool| {
-            r2d2::Pool::builder()
-                .max_size(size)
-                .min_idle(Some(0))
-                .connection_timeout(POOL_TIMEOUT)
-                .test_on_check_out(false)
-                .error_handler(Box::new(r2d2::NopErrorHandler))
-                .build_unchecked(manager(writes))
-        };
+    /// [`Error::Unavailable`] when there is none or no connection can be made in time, [`Error::Internal`] when it is one
+    /// that this program cannot use.
+    pub fn open(config: &Config, if_missing: IfMissing) -> Result<Self, Error> {
+        let manager = Manager::new(&config.database, if_missing).map_err(unavailable)?;
+        inspect_in_time(manager.again(false), if_missing)?;
+        let pool = |size: u32, writes: bool| Pool::new(manager.again(writes), size);
         let readers = pool(config.database_pool_size, false);
-        let writers = match config.database {
-            DatabaseUrl::Sqlite(_) => pool(1, true),
-            DatabaseUrl::Postgres(_) => readers.clone(),
-        };
-        let has_one_writer = matches!(config.database, DatabaseUrl::Sqlite(_));
-        Ok(Self { readers, writers, has_one_writer, follower: pool(1, false) })
+        let file = manager.file();
+        let has_one_writer = file.is_some();
+        let writers = if has_one_writer { pool(1, true) } else { readers.clone() };
+        Ok(Self { file, readers, writers, has_one_writer, follower: pool(1, false), probe: Probe::default() })
+    }
+
+    /// The same, with a row of its own among those that are written to learn whether writes are taken: `random` draws it.
+    /// An instance that hangs in its write holds up no other.
+    #[must_use]
+    pub fn with_probe_row(self, random: [u8; 2]) -> Self {
+        Self { probe: Probe::of_row(random), ..self }
     }
 
     /// Reads.
@@ -95,23 +125,21 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach, or what `work` answers.
     pub fn read<T>(&self, mut work: impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        Self::with_open(&self.readers, |connection| work(&mut ReadTx(connection))).map(|(value, _)| value)
+        Self::read_of(&self.readers, &mut work)
     }
 
     /// How many batches of refreshes can be under way at the same time to some use.
     #[must_use]
     pub fn concurrent_batches(&self) -> u32 {
-        self.writers.max_size().min(MOST_BATCHES)
+        self.writers.size().min(MOST_BATCHES)
     }
 
     /// How many connections are in use, and how many are open and free.
     #[must_use]
     pub fn count_connections(&self) -> (u32, u32) {
-        let writers = self.has_one_writer.then(|| self.writers.state());
-        let pools = [Some(self.readers.state()), writers, Some(self.follower.state())];
-        pools.iter().flatten().fold((0, 0), |(busy, idle), pool| {
-            (busy + pool.connections.saturating_sub(pool.idle_connections), idle + pool.idle_connections)
-        })
+        let writers = self.has_one_writer.then(|| self.writers.count());
+        let pools = [Some(self.readers.count()), writers, Some(self.follower.count())];
+        pools.iter().flatten().fold((0, 0), |(busy, idle), pool| (busy + pool.0, idle + pool.1))
     }
 
     /// Reads on the connection that is kept for following the denylist.
@@ -119,86 +147,100 @@ impl Store {
     /// # Errors
     /// As [`Store::read`].
     pub fn read_apart<T>(&self, mut work: impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        Self::with_open(&self.follower, |connection| work(&mut ReadTx(connection))).map(|(value, _)| value)
+        Self::read_of(&self.follower, &mut work)
     }
 
-    /// Reads and writes in one transaction; what is answered is durable.
+    fn read_of<T>(pool: &Pool, work: &mut impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let patience = Patience::of_this_thread().unwrap_or_default();
+        let _waiting = patience.wait();
+        Self::with_open(pool, &patience, |connection| work(&mut ReadTx(connection))).map(|(value, _)| value)
+    }
+
+    /// Reads and writes in one transaction; what is answered is durable. What comes too late for its request is not
+    /// committed.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach, or what `work` answers. Nothing is written then.
     pub fn write<T>(&self, work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        let ((), mut pooled) = Self::with_open(&self.writers, |connection| Ok(connection.begin_write()?))?;
-        let outcome = work(&mut WriteTx(&mut pooled.connection));
-        let finished = match outcome {
-            Ok(value) => Transactions::commit_transaction(&mut pooled.connection).map(|()| value).map_err(Error::from),
-            Err(error) => match Transactions::rollback_transaction(&mut pooled.connection) {
-                Ok(()) => Err(error),
-                Err(cause) => Err(cause.into()),
+        // Into a file that is not there any more nothing is written that lasts.
+        self.check_file()?;
+        let request = Patience::of_this_thread();
+        let is_late = || request.as_ref().is_some_and(|patience| patience.left().is_zero());
+        let patience = request.clone().unwrap_or_default();
+        let _waiting = patience.wait();
+        let lock_timeout = || match &request {
+            Some(patience) => patience.left().saturating_sub(LOCK_MARGIN),
+            None => SQLITE_BUSY_TIMEOUT,
+        };
+        let begin = |connection: &mut DbConnection| Ok(connection.begin_write(lock_timeout())?);
+        let ((), mut held) = Self::with_open(&self.writers, &patience, begin)?;
+        let mut tx = WriteTx(held.connection(), false);
+        let outcome = work(&mut tx);
+        let has_written = tx.1;
+        let outcome = if outcome.is_ok() && is_late() { Err(Patience::over()) } else { outcome };
+        let (finished, is_over) = match outcome {
+            Ok(value) => {
+                let committed = Transactions::commit_transaction(held.connection()).map_err(Error::from);
+                (committed.map(|()| value), true)
+            }
+            Err(error) => match Transactions::rollback_transaction(held.connection()) {
+                Ok(()) => (Err(error), true),
+                // A full disk has ended it already, or the connection has died: what went wrong first is told.
+                Err(_nothing_to_roll_back) => (Err(error.out_of_reach()), false),
             },
         };
-        pooled.broken = matches!(finished, Err(Error::Unavailable(_)));
+        if !is_over || finished.as_ref().is_err_and(spoils_the_connection) {
+            held.discard();
+        }
+        if finished.is_ok() && has_written {
+            self.probe.wrote();
+        }
         finished
     }
 
     /// Does `first` with a connection of the pool; answers also the connection. One that died while it was idle fails
-    /// at its first statement; nothing has happened then, so it is dropped and the next one tried.
+    /// at its first statement; nothing has happened then, so it is dropped and the next one tried: the pool may be full of
+    /// such.
     fn with_open<T>(
-        pool: &r2d2::Pool<Manager>,
+        pool: &Pool,
+        patience: &Patience,
         mut first: impl FnMut(&mut DbConnection) -> Result<T, Error>,
-    ) -> Result<(T, r2d2::PooledConnection<Manager>), Error> {
-        let started_at = Instant::now();
+    ) -> Result<(T, Held), Error> {
         loop {
-            let mut pooled = pool.get().map_err(unavailable)?;
-            match first(&mut pooled.connection) {
-                Ok(value) => return Ok((value, pooled)),
-                Err(error) => {
-                    pooled.broken = matches!(error, Error::Unavailable(_));
-                    if !is_closed(&error) || started_at.elapsed() > POOL_TIMEOUT {
-                        return Err(error);
-                    }
-                }
+            let mut held = pool.get(patience)?;
+            match first(held.connection()) {
+                Ok(value) => return Ok((value, held)),
+                Err(error) => match held.examine(error) {
+                    (_, true) if !patience.left().is_zero() => {}
+                    (error, _) => return Err(error),
+                },
             }
         }
     }
 
-    /// Whether the database answers, and has our tables.
+    /// Whether the SQLite file is still the one that was opened. It opens nothing and takes microseconds.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it does not.
-    pub fn ping(&self) -> Result<(), Error> {
-        self.read(|tx| tx.has_no_users()).map(|_either_is_fine| ())
+    /// [`Error::Unavailable`] when it was deleted, moved or replaced.
+    pub fn check_file(&self) -> Result<(), Error> {
+        self.file.as_ref().map_or(Ok(()), |file| file.check_identity()).map_err(unavailable)
     }
+}
+
+/// A database that accepts a connection and then hangs is not waited for.
+fn inspect_in_time(manager: Manager, if_missing: IfMissing) -> Result<(), Error> {
+    let (done, inspected) = channel();
+    std::thread::spawn(move || done.send(inspect::inspect(&manager, if_missing)));
+    inspected.recv_timeout(FIRST_CONNECTION_TIMEOUT).unwrap_or_else(|_timed_out| {
+        let seconds = FIRST_CONNECTION_TIMEOUT.as_secs();
+        Err(Error::Unavailable(format!("it did not answer within {seconds} seconds").into()))
+    })
 }
 
 type Transactions = <DbConnection as diesel::Connection>::TransactionManager;
 
-fn is_closed(error: &Error) -> bool {
-    let Error::Unavailable(cause) = error else { return false };
-    let cause = cause.downcast_ref::<DieselError>();
-    matches!(cause, Some(DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _)))
-}
-
 fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Unavailable(Box::new(cause))
-}
-
-/// What breaks a constraint or does not decode is a fault of ours; anything else that the database could not do is
-/// [`Error::Unavailable`], since diesel does not tell a server that is shutting down from one that does not know a column.
-impl From<DieselError> for Error {
-    fn from(error: DieselError) -> Self {
-        use DatabaseErrorKind as Kind;
-        match error {
-            DieselError::DatabaseError(
-                Kind::UniqueViolation | Kind::ForeignKeyViolation | Kind::NotNullViolation | Kind::CheckViolation,
-                _,
-            )
-            | DieselError::NotFound
-            | DieselError::QueryBuilderError(_)
-            | DieselError::DeserializationError(_)
-            | DieselError::SerializationError(_) => Self::internal(error),
-            _ => unavailable(error),
-        }
-    }
 }
 
 /// When to come back after the database was out of reach.

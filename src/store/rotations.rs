@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use super::connection::DbConnection;
@@ -16,12 +16,13 @@ use super::schema::{sessions, users};
 use super::sessions::SessionRow;
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
-use super::{ReadTx, Store, WriteTx};
+use super::{Patience, ReadTx, Store, WriteTx};
 use crate::error::Error;
-use crate::model::audit::Event;
+use crate::model::audit::{Event, EventName};
 use crate::model::denial::Denial;
 use crate::model::id::{Id, SessionId, UserId};
 use crate::model::session::Session;
+use crate::model::sharing::Context;
 use crate::model::user::User;
 
 /// A session that was found, or why its row cannot be read: one damaged row fails nobody else.
@@ -31,17 +32,26 @@ pub type Found = (SessionId, Result<(Session, User), Error>);
 pub struct Moved {
     /// As it is to be.
     pub session: Session,
-    /// Where its mark was when it was judged.
-    pub from: i64,
+    /// As it was when it was judged.
+    pub from: Session,
     /// What has to be denied when it ends.
     pub denial: Option<Denial>,
     /// What is to be recorded of it.
     pub events: Vec<Event>,
 }
 
+/// What was written of a batch.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Those that became what they were to become.
+    pub sessions: HashSet<SessionId>,
+    /// What is on record of them.
+    pub events: Vec<Event>,
+}
+
 impl Store {
     /// Reads sessions, lets `judge` decide what becomes of them, and writes all of that in one transaction. A session that
-    /// somebody else has moved since it was read stays as it is. Answers those that were written, durably.
+    /// somebody else has moved since it was read stays as it is. What is answered is durable.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
@@ -49,7 +59,19 @@ impl Store {
         &self,
         ids: &[SessionId],
         judge: impl FnOnce(Vec<Found>) -> Vec<Moved>,
-    ) -> Result<HashSet<SessionId>, Error> {
+    ) -> Result<Written, Error> {
+        let written = self.compare_and_set_in(ids, judge)?;
+        if !written.sessions.is_empty() {
+            self.probe.wrote();
+        }
+        Ok(written)
+    }
+
+    fn compare_and_set_in(
+        &self,
+        ids: &[SessionId],
+        judge: impl FnOnce(Vec<Found>) -> Vec<Moved>,
+    ) -> Result<Written, Error> {
         if self.has_one_writer {
             // Nobody can come between, and what the connection has in its cache stays good.
             return self.write(|tx| {
@@ -57,18 +79,21 @@ impl Store {
                 tx.move_sessions(&judge(found))
             });
         }
-        let (found, mut pooled) = Self::with_open(&self.writers, |connection| ReadTx(connection).find_sessions(ids))?;
+        let patience = Patience::of_this_thread().unwrap_or_default();
+        let _waiting = patience.wait();
+        let find = |connection: &mut DbConnection| ReadTx(connection).find_sessions(ids);
+        let (found, mut held) = Self::with_open(&self.writers, &patience, find)?;
         let mut moved = judge(found);
         // Everybody locks rows in this order, so that no two wait for each other.
         moved.sort_unstable_by_key(|moved| *moved.session.id.as_bytes());
         if moved.iter().any(|moved| moved.denial.is_some() || !moved.events.is_empty()) {
-            drop(pooled);
+            drop(held);
             return self.write(|tx| tx.move_sessions(&moved));
         }
+        patience.check()?;
         // One statement is a transaction of its own, for one round trip instead of three.
-        let written = WriteTx(&mut pooled.connection).move_sessions(&moved);
-        pooled.broken = matches!(written, Err(Error::Unavailable(_)));
-        written
+        let written = WriteTx(held.connection(), false).move_sessions(&moved);
+        written.map_err(|error| held.examine(error).0)
     }
 }
 
@@ -98,13 +123,12 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Writes mark, times and end of those sessions whose mark is where it was judged, and that have not ended; answers
-    /// which.
-    fn move_sessions(&mut self, moved: &[Moved]) -> Result<HashSet<SessionId>, Error> {
+    /// Writes marks, times and end of those sessions that are still as they were judged; says which.
+    fn move_sessions(&mut self, moved: &[Moved]) -> Result<Written, Error> {
         if moved.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(Written::default());
         }
-        let written: HashSet<SessionId> = match self.0 {
+        let sessions: HashSet<SessionId> = match self.0 {
             DbConnection::Sqlite(connection) => moved.iter().try_fold(HashSet::new(), |mut written, moved| {
                 if MoveOne::new(moved).execute(connection)? == 1 {
                     written.insert(moved.session.id);
@@ -116,13 +140,18 @@ impl WriteTx<'_> {
                 ids.into_iter().map(|id| Id::from_bytes(id.0)).collect()
             }
         };
-        let done = || moved.iter().filter(|moved| written.contains(&moved.session.id));
+        let done = || moved.iter().filter(|moved| sessions.contains(&moved.session.id));
         let denials: Vec<Denial> = done().filter_map(|moved| moved.denial).collect();
         self.insert_denials(&denials)?;
+        let mut events = Vec::new();
         for event in done().flat_map(|moved| &moved.events) {
-            self.insert_event(event)?;
+            // After the update: whoever would record the same of this session waits for its row.
+            if event.name != EventName::SessionShared || !self.reading().has_event_of_the_day(event)? {
+                self.insert_event(event)?;
+                events.push(event.clone());
+            }
         }
-        Ok(written)
+        Ok(Written { sessions, events })
     }
 
     /// Locks the live sessions of a user, in the order in which everybody does.
@@ -161,15 +190,29 @@ impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Locked<Q> {
 #[derive(QueryId)]
 struct MoveOne {
     id: DbUuid,
-    /// In the order of the parameters.
-    numbers: [i64; 4],
+    /// In the order of the columns.
+    numbers: [i64; 8],
+    context: Option<i64>,
     ended_at: Option<i64>,
     end_reason: Option<String>,
-    from: i64,
+    /// Mark of the denylist, generation of the context, and its mark, as they were judged.
+    judged: [i64; 3],
 }
+
+const NUMBERS: [&str; 8] = [
+    "denied_through",
+    "rotated_at",
+    "refresh_expires_at",
+    "access_expires_by",
+    "context_generation",
+    "mark",
+    "strange",
+    "shared",
+];
 
 impl MoveOne {
     fn new(Moved { session, from, .. }: &Moved) -> Self {
+        let sharing = &session.sharing;
         Self {
             id: DbUuid(*session.id.as_bytes()),
             numbers: [
@@ -177,10 +220,15 @@ impl MoveOne {
                 session.rotated_at.0,
                 session.refresh_expires_at.0,
                 session.access_expires_by.0,
+                sharing.generation,
+                sharing.mark.number().into(),
+                sharing.strange.into(),
+                sharing.shared.into(),
             ],
+            context: sharing.context.map(Context::number),
             ended_at: session.end.map(|end| end.at.0),
             end_reason: session.end.map(|end| end.reason.to_string()),
-            from: *from,
+            judged: [from.denied_through, from.sharing.generation, from.sharing.mark.number().into()],
         }
     }
 }
@@ -189,22 +237,27 @@ impl RunQueryDsl<SqliteConnection> for MoveOne {}
 
 impl QueryFragment<Sqlite> for MoveOne {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        let columns = ["denied_through", "rotated_at", "refresh_expires_at", "access_expires_by"];
         out.push_sql("update sessions set ");
-        for (column, number) in columns.iter().zip(&self.numbers) {
+        for (column, number) in NUMBERS.iter().zip(&self.numbers) {
             out.push_sql(column);
             out.push_sql(" = ");
             out.push_bind_param::<BigInt, _>(number)?;
             out.push_sql(", ");
         }
-        out.push_sql("ended_at = ");
+        out.push_sql("context = ");
+        out.push_bind_param::<Nullable<BigInt>, _>(&self.context)?;
+        out.push_sql(", ended_at = ");
         out.push_bind_param::<Nullable<BigInt>, _>(&self.ended_at)?;
         out.push_sql(", end_reason = ");
         out.push_bind_param::<Nullable<Text>, _>(&self.end_reason)?;
         out.push_sql(" where id = ");
         out.push_bind_param::<SqlUuid, _>(&self.id)?;
-        out.push_sql(" and denied_through = ");
-        out.push_bind_param::<BigInt, _>(&self.from)?;
+        for (column, number) in ["denied_through", "context_generation", "mark"].iter().zip(&self.judged) {
+            out.push_sql(" and ");
+            out.push_sql(column);
+            out.push_sql(" = ");
+            out.push_bind_param::<BigInt, _>(number)?;
+        }
         out.push_sql(" and ended_at is null");
         Ok(())
     }
@@ -215,27 +268,42 @@ impl QueryFragment<Sqlite> for MoveOne {
 #[derive(QueryId)]
 struct MoveAll {
     ids: Vec<DbUuid>,
-    from: Vec<i64>,
-    denied_through: Vec<i64>,
-    rotated_at: Vec<i64>,
-    refresh_expires_at: Vec<i64>,
-    access_expires_by: Vec<i64>,
+    /// In the order of the statement's columns.
+    numbers: [Vec<i64>; 7],
+    small_numbers: [Vec<i16>; 4],
+    context: Vec<Option<i64>>,
     ended_at: Vec<Option<i64>>,
     end_reason: Vec<Option<String>>,
 }
 
 impl MoveAll {
     fn new(moved: &[Moved]) -> Self {
-        let sessions = || moved.iter().map(|moved| &moved.session);
+        fn each<T>(moved: &[Moved], value: impl Fn(&Session) -> T) -> Vec<T> {
+            moved.iter().map(|moved| value(&moved.session)).collect()
+        }
+        fn judged<T>(moved: &[Moved], value: impl Fn(&Session) -> T) -> Vec<T> {
+            moved.iter().map(|moved| value(&moved.from)).collect()
+        }
         Self {
-            ids: sessions().map(|session| DbUuid(*session.id.as_bytes())).collect(),
-            from: moved.iter().map(|moved| moved.from).collect(),
-            denied_through: sessions().map(|session| session.denied_through).collect(),
-            rotated_at: sessions().map(|session| session.rotated_at.0).collect(),
-            refresh_expires_at: sessions().map(|session| session.refresh_expires_at.0).collect(),
-            access_expires_by: sessions().map(|session| session.access_expires_by.0).collect(),
-            ended_at: sessions().map(|session| session.end.map(|end| end.at.0)).collect(),
-            end_reason: sessions().map(|session| session.end.map(|end| end.reason.to_string())).collect(),
+            ids: each(moved, |session| DbUuid(*session.id.as_bytes())),
+            numbers: [
+                judged(moved, |session| session.denied_through),
+                judged(moved, |session| session.sharing.generation),
+                each(moved, |session| session.denied_through),
+                each(moved, |session| session.rotated_at.0),
+                each(moved, |session| session.refresh_expires_at.0),
+                each(moved, |session| session.access_expires_by.0),
+                each(moved, |session| session.sharing.generation),
+            ],
+            small_numbers: [
+                judged(moved, |session| session.sharing.mark.number()),
+                each(moved, |session| session.sharing.mark.number()),
+                each(moved, |session| session.sharing.strange),
+                each(moved, |session| session.sharing.shared),
+            ],
+            context: each(moved, |session| session.sharing.context.map(Context::number)),
+            ended_at: each(moved, |session| session.end.map(|end| end.at.0)),
+            end_reason: each(moved, |session| session.end.map(|end| end.reason.to_string())),
         }
     }
 }
@@ -246,29 +314,45 @@ impl Query for MoveAll {
 
 impl RunQueryDsl<PgConnection> for MoveAll {}
 
+/// Between the reading and this, another instance may have moved the row on, raised its mark, or recorded that the owner
+/// proved again who they are (which moves `access_expires_by`). A session that neither moves on nor ends has a mark that
+/// rises: whether another has raised it less meanwhile does not matter. All else is written as it was judged or not at all.
+const MOVE_ALL: [&str; 2] = [
+    "update sessions set denied_through = moved.denied_through, rotated_at = moved.rotated_at, \
+     refresh_expires_at = moved.refresh_expires_at, \
+     access_expires_by = greatest(sessions.access_expires_by, moved.access_expires_by), \
+     context_generation = moved.context_generation, mark = moved.mark, strange = moved.strange, \
+     shared = moved.shared, context = moved.context, ended_at = moved.ended_at, end_reason = moved.end_reason \
+     from unnest(",
+    ") as moved (id, judged_at, judged_generation, denied_through, rotated_at, refresh_expires_at, access_expires_by, \
+     context_generation, judged_mark, mark, strange, shared, context, ended_at, end_reason) \
+     where sessions.id = moved.id and sessions.denied_through = moved.judged_at and sessions.ended_at is null \
+     and case when moved.denied_through = moved.judged_at and moved.ended_at is null \
+     then sessions.context_generation <> moved.context_generation or sessions.mark < moved.mark \
+     else sessions.context_generation = moved.judged_generation and sessions.mark = moved.judged_mark end \
+     returning sessions.id",
+];
+
 impl QueryFragment<Pg> for MoveAll {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(
-            "update sessions set denied_through = moved.denied_through, rotated_at = moved.rotated_at, \
-             refresh_expires_at = moved.refresh_expires_at, access_expires_by = moved.access_expires_by, \
-             ended_at = moved.ended_at, end_reason = moved.end_reason from unnest(",
-        );
+        let [update, condition] = MOVE_ALL;
+        out.push_sql(update);
         out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
-        for numbers in
-            [&self.from, &self.denied_through, &self.rotated_at, &self.refresh_expires_at, &self.access_expires_by]
-        {
+        for numbers in &self.numbers {
             out.push_sql(", ");
             out.push_bind_param::<Array<BigInt>, _>(numbers)?;
         }
-        out.push_sql(", ");
-        out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.ended_at)?;
+        for numbers in &self.small_numbers {
+            out.push_sql(", ");
+            out.push_bind_param::<Array<SmallInt>, _>(numbers)?;
+        }
+        for numbers in [&self.context, &self.ended_at] {
+            out.push_sql(", ");
+            out.push_bind_param::<Array<Nullable<BigInt>>, _>(numbers)?;
+        }
         out.push_sql(", ");
         out.push_bind_param::<Array<Nullable<Text>>, _>(&self.end_reason)?;
-        out.push_sql(
-            ") as moved (id, judged_at, denied_through, rotated_at, refresh_expires_at, access_expires_by, ended_at, \
-             end_reason) where sessions.id = moved.id and sessions.denied_through = moved.judged_at \
-             and sessions.ended_at is null returning sessions.id",
-        );
+        out.push_sql(condition);
         Ok(())
     }
 }

@@ -17,11 +17,12 @@ diesel::table! {
         disabled_at -> Nullable<BigInt>,
         created_at -> BigInt,
         last_login_at -> Nullable<BigInt>,
+        username_fold -> Nullable<Text>,
     }
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Nullable, Text};
+    use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
     use super::SqlUuid;
 
     /// One login on one device.
@@ -40,6 +41,11 @@ diesel::table! {
         ended_at -> Nullable<BigInt>,
         end_reason -> Nullable<Text>,
         authenticated_at -> Nullable<BigInt>,
+        context_generation -> BigInt,
+        context -> Nullable<BigInt>,
+        mark -> SmallInt,
+        strange -> SmallInt,
+        shared -> SmallInt,
     }
 }
 

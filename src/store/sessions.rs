@@ -12,7 +12,10 @@ use crate::error::Error;
 use crate::model::denial::{Denial, Ended};
 use crate::model::id::{Id, SessionId, UserId};
 use crate::model::session::{Device, End, EndReason, Session};
+use crate::model::sharing::{Context, Mark, Sharing};
 use crate::model::user::User;
+
+const MOST_ADDRESSES: i64 = 1_000;
 
 /// No session has the nil identifier.
 const NOBODYS: DbUuid = DbUuid([0; 16]);
@@ -35,6 +38,11 @@ pub(super) struct SessionRow {
     ended_at: Option<i64>,
     end_reason: Option<String>,
     authenticated_at: Option<i64>,
+    context_generation: i64,
+    context: Option<i64>,
+    mark: i16,
+    strange: i16,
+    shared: i16,
 }
 
 #[derive(Queryable, Selectable)]
@@ -67,6 +75,13 @@ impl SessionRow {
             rotated_at: Timestamp(self.rotated_at),
             refresh_expires_at: Timestamp(self.refresh_expires_at),
             access_expires_by: Timestamp(self.access_expires_by),
+            sharing: Sharing {
+                generation: self.context_generation,
+                context: self.context.map(Context::of_number),
+                mark: Mark::of_number(self.mark),
+                strange: self.strange,
+                shared: self.shared,
+            },
             end,
         })
     }
@@ -86,6 +101,11 @@ impl From<&Session> for SessionRow {
             ended_at: session.end.map(|end| end.at.0),
             end_reason: session.end.map(|end| end.reason.to_string()),
             authenticated_at: (session.authenticated_at != session.created_at).then_some(session.authenticated_at.0),
+            context_generation: session.sharing.generation,
+            context: session.sharing.context.map(Context::number),
+            mark: session.sharing.mark.number(),
+            strange: session.sharing.strange,
+            shared: session.sharing.shared,
         }
     }
 }
@@ -130,7 +150,8 @@ impl ReadTx<'_> {
         rows.into_iter().map(listed).collect()
     }
 
-    /// The addresses from which a user's sessions that are still on record were opened, ended ones too.
+    /// The addresses from which a user's sessions that are still on record were opened, ended ones too. Of an account with
+    /// thousands of them a thousand sessions are looked at.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
@@ -139,7 +160,7 @@ impl ReadTx<'_> {
             .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
             .filter(sessions::ip.is_not_null())
             .select(sessions::ip.assume_not_null())
-            .distinct()
+            .limit(MOST_ADDRESSES)
             .load::<String>(self.0)?;
         Ok(addresses)
     }
@@ -157,6 +178,15 @@ impl ReadTx<'_> {
         let live = sessions::table.filter(sessions::ended_at.is_null()).filter(sessions::refresh_expires_at.gt(now.0));
         let made = live.filter(sessions::rotated_at.ge(from.0)).filter(sessions::rotated_at.lt(until.0));
         Ok(made.count().get_result(self.0)?)
+    }
+
+    /// Whether there is no session on record, neither live nor ended.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn has_no_sessions(&mut self) -> Result<bool, Error> {
+        let one = sessions::table.select(sessions::id).first::<DbUuid>(self.0).optional()?;
+        Ok(one.is_none())
     }
 
     /// Whether there is a live session whose refresh token was made by then.
@@ -182,6 +212,7 @@ impl WriteTx<'_> {
             sessions::ip.eq(device.ip.as_deref()),
         );
         diesel::insert_into(sessions::table).values((SessionRow::from(session), device)).execute(self.0)?;
+        self.1 = true;
         Ok(())
     }
 

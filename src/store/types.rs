@@ -10,9 +10,10 @@ use diesel::sqlite::Sqlite;
 
 use super::connection::MultiBackend;
 
-/// The SQL type.
+/// The SQL type. By its numbers, which are the same in every PostgreSQL: its name would be looked up with a query, once on
+/// each connection.
 #[derive(Clone, Copy, Debug, SqlType, diesel::query_builder::QueryId)]
-#[diesel(postgres_type(name = "uuid"), sqlite_type(name = "Binary"))]
+#[diesel(postgres_type(oid = 2950, array_oid = 2951), sqlite_type(name = "Binary"))]
 pub struct SqlUuid;
 
 /// The value.

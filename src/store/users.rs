@@ -12,6 +12,7 @@ use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::id::{Id, UserId};
+use crate::model::text::fold;
 use crate::model::user::{DisplayName, Email, Roles, User, Username};
 
 /// Any number, the same in every instance.
@@ -30,13 +31,17 @@ pub(super) struct UserRow {
 }
 
 impl UserRow {
-    /// A row that does not parse is damaged data, never "no such user".
+    pub(super) fn username(&self) -> &str {
+        &self.username
+    }
+
+    /// Roles that do not parse are damaged data, never "no such user".
     pub(super) fn into_user(self) -> Result<User, Error> {
         Ok(User {
             id: Id::from_bytes(self.id.0),
-            username: self.username.parse().map_err(Error::internal)?,
-            email: self.email.map(|email| email.parse()).transpose().map_err(Error::internal)?,
-            name: self.name.map(|name| name.parse()).transpose().map_err(Error::internal)?,
+            username: Username::from_stored(self.username),
+            email: self.email.map(Email::from_stored),
+            name: self.name.map(DisplayName::from_stored),
             roles: self.roles.parse().map_err(Error::internal)?,
             disabled_at: self.disabled_at.map(Timestamp),
             created_at: Timestamp(self.created_at),
@@ -49,6 +54,7 @@ impl UserRow {
 #[diesel(table_name = users)]
 struct Profile {
     username: Option<String>,
+    username_fold: Option<String>,
     email: Option<Option<String>>,
     name: Option<Option<String>>,
 }
@@ -73,19 +79,6 @@ pub struct Credentials {
 }
 
 impl ReadTx<'_> {
-    /// The user with this name, with the password hash.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn find_credentials(&mut self, username: &Username) -> Result<Option<Credentials>, Error> {
-        let found = users::table
-            .filter(users::username.eq(username.to_string()))
-            .select((UserRow::as_select(), users::password_hash))
-            .first::<(UserRow, String)>(self.0)
-            .optional()?;
-        found.map(|(row, password_hash)| Ok(Credentials { user: row.into_user()?, password_hash })).transpose()
-    }
-
     /// The user with this id.
     ///
     /// # Errors
@@ -120,11 +113,16 @@ impl ReadTx<'_> {
         }
         if let Some(text) = &search.text {
             let pattern = |text: &str| format!("%{}%", literally(text));
-            // Usernames are in lower case; of the rest each engine folds what it can, on both sides alike.
-            let found = sql::<Bool>("(users.username like ").bind::<Text, _>(pattern(&text.to_lowercase()));
+            // Usernames are folded, or were by an earlier version; of the rest each engine folds what it can, on both
+            // sides alike, and what is written as it is folded is found by every spelling.
+            let folded = pattern(&fold(text));
+            let found = sql::<Bool>("(users.username like ").bind::<Text, _>(folded.clone());
+            let found = found.sql(" escape '!' or users.username like ").bind::<Text, _>(pattern(&text.to_lowercase()));
             let found = found.sql(" escape '!' or lower(users.email) like lower(").bind::<Text, _>(pattern(text));
-            let found = found.sql(") escape '!' or lower(users.name) like lower(").bind::<Text, _>(pattern(text));
-            query = query.filter(found.sql(") escape '!')"));
+            let found = found.sql(") escape '!' or lower(users.email) like ").bind::<Text, _>(folded.clone());
+            let found = found.sql(" escape '!' or lower(users.name) like lower(").bind::<Text, _>(pattern(text));
+            let found = found.sql(") escape '!' or lower(users.name) like ").bind::<Text, _>(folded);
+            query = query.filter(found.sql(" escape '!')"));
         }
         query = match search.disabled {
             Some(true) => query.filter(users::disabled_at.is_not_null()),
@@ -176,7 +174,8 @@ impl WriteTx<'_> {
             disabled_at: user.disabled_at.map(|at| at.0),
             created_at: user.created_at.0,
         };
-        let row = (row, users::password_hash.eq(password_hash));
+        let row = (row, users::password_hash.eq(password_hash), users::username_fold.eq(user.username.to_string()));
+        self.refuse_if_claimed(user.id, &user.username)?;
         taken_or(diesel::insert_into(users::table).values(row).execute(self.0)).map(|_one| ())
     }
 
@@ -193,9 +192,13 @@ impl WriteTx<'_> {
     ) -> Result<User, Error> {
         let profile = Profile {
             username: username.map(ToString::to_string),
+            username_fold: username.map(ToString::to_string),
             email: email.map(|email| email.as_ref().map(ToString::to_string)),
             name: name.map(|name| name.as_ref().map(ToString::to_string)),
         };
+        if let Some(username) = username {
+            self.refuse_if_claimed(id, username)?;
+        }
         let user = users::table.find(DbUuid(*id.as_bytes()));
         one_user(taken_or(diesel::update(user).set(profile).execute(self.0))?)?;
         self.reading().find_user(id)?.ok_or(Error::UserUnknown)
@@ -235,8 +238,8 @@ impl WriteTx<'_> {
         Ok(diesel::update(user).set(users::last_login_at.eq(now.0)).execute(self.0)? == 1)
     }
 
-    /// Stores `renewed` in the place of the hash that was `checked`. Answers whether that is still there, and the account
-    /// active.
+    /// Stores `renewed` in the place of the hash that was `checked`. Answers whether that is still there (or renewed by
+    /// somebody who did the same at the same time), and the account active.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
@@ -244,7 +247,7 @@ impl WriteTx<'_> {
         let still_the_same = users::table
             .find(DbUuid(*id.as_bytes()))
             .filter(users::disabled_at.is_null())
-            .filter(users::password_hash.eq(checked));
+            .filter(users::password_hash.eq(checked).or(users::password_hash.eq(renewed)));
         Ok(diesel::update(still_the_same).set(users::password_hash.eq(renewed)).execute(self.0)? == 1)
     }
 

@@ -30,7 +30,7 @@ finish
 
 /// A cluster and the shell that keeps it.
 pub struct Cluster {
-    port: u16,
+    pub port: u16,
     commands: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
     _supervisor: Child,
@@ -75,7 +75,12 @@ impl Cluster {
     }
 
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://tokensmith@127.0.0.1:{}/{database}", self.port)
+        Self::url_through(self.port, database)
+    }
+
+    /// Its address for a client that reaches it through another port.
+    pub fn url_through(port: u16, database: &str) -> String {
+        format!("postgres://tokensmith@127.0.0.1:{port}/{database}")
     }
 
     /// A new database that is a copy of the template.
@@ -96,7 +101,7 @@ pub fn bin_dir() -> Option<PathBuf> {
     candidates.into_iter().rev().chain(told).find(|dir| dir.join("initdb").exists())
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
 }
 

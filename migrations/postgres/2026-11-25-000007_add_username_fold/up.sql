@@ -1,0 +1,6 @@
+-- The username, when it was folded by today's rule; something else, or nothing, when an earlier version has written the
+-- username since. ASCII is the same by every rule and needs none, so the index holds the few that are to be folded anew.
+alter table users add column username_fold text;
+
+create index users_username_fold_idx on users (username)
+where octet_length(username) <> length(username) and username_fold is distinct from username;

@@ -1,0 +1,101 @@
+//! Reading a secret out of a file, whatever somebody has put in its place: never waiting, and never much.
+
+use std::fs::{Metadata, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use rustix::process;
+use zeroize::Zeroizing;
+
+const MOST_KIB: u64 = 64;
+
+/// Why a file is not read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileProblem {
+    /// It is missing, or the operating system refuses it.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is a folder, a pipe, a device.
+    #[error("not a regular file")]
+    NotAFile,
+    /// No secret is that large.
+    #[error("larger than {MOST_KIB} KiB")]
+    TooLarge,
+}
+
+/// Reads a regular file of a few KiB, also through symbolic links; answers what is in it and what is known about it.
+///
+/// # Errors
+/// [`FileProblem`].
+pub fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), FileProblem> {
+    let most = MOST_KIB * 1024;
+    let file = without_waiting().read(true).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(FileProblem::NotAFile);
+    }
+    // All at once: a vector that grows leaves copies behind.
+    let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(most + 1).unwrap_or(0)));
+    if metadata.len() <= most {
+        // It may grow meanwhile.
+        file.take(most + 1).read_to_end(&mut content)?;
+    }
+    if metadata.len() > most || u64::try_from(content.len()).is_ok_and(|read| read > most) {
+        return Err(FileProblem::TooLarge);
+    }
+    Ok((content, metadata))
+}
+
+/// To open what is there already. A pipe is opened without waiting for whoever is at its other end, and a terminal without
+/// taking it over.
+#[must_use]
+pub fn without_waiting() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
+    options
+}
+
+/// Whether this process is in a group.
+#[must_use]
+pub fn is_own_group(group: u32) -> bool {
+    let others = process::getgroups().unwrap_or_default();
+    process::getegid().as_raw() == group || others.iter().any(|other| other.as_raw() == group)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn only_regular_files_of_a_few_kib_are_read_also_through_links_and_nothing_waits() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::write(path("small"), vec![b'a'; 64 * 1024]).unwrap();
+        fs::write(path("large"), vec![b'a'; 64 * 1024 + 1]).unwrap();
+        File::create(path("sparse")).unwrap().set_len(3 << 30).unwrap();
+        fs::create_dir(path("folder")).unwrap();
+        assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+        for (link, to) in [("to-small", "small"), ("to-pipe", "pipe"), ("to-nothing", "nothing"), ("loop", "loop")] {
+            symlink(path(to), path(link)).unwrap();
+        }
+        for name in ["small", "to-small"] {
+            assert_eq!(read(&path(name)).unwrap().0.len(), 64 * 1024, "{name}");
+        }
+        for name in ["large", "sparse"] {
+            assert!(matches!(read(&path(name)), Err(FileProblem::TooLarge)), "{name}");
+        }
+        for name in ["folder", "pipe", "to-pipe"] {
+            assert!(matches!(read(&path(name)), Err(FileProblem::NotAFile)), "{name}");
+        }
+        assert!(matches!(read(Path::new("/dev/zero")), Err(FileProblem::NotAFile)));
+        for name in ["nothing", "to-nothing", "loop"] {
+            assert!(matches!(read(&path(name)), Err(FileProblem::Io(_))), "{name}");
+        }
+    }
+}

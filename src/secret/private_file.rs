@@ -1,0 +1,106 @@
+//! Files that are made for their owner only, and the folders that hold them. What an operator makes as root belongs to
+//! the owner of the folder around it, as which the service runs: it would be of no use to it otherwise.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+/// Makes a file that was not there, with mode 0600; never opens one that was.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] when there is anything at the path, also a symbolic link that leads nowhere.
+pub fn create_private_file(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let given = owner_instead_of_root(file.metadata()?.uid(), path)
+        .and_then(|owner| owner.map_or(Ok(()), |(user, group)| fchown(&file, Some(user), Some(group))));
+    match given {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            // It would stand in the way of the next attempt.
+            let _left_behind = fs::remove_file(path);
+            Err(error)
+        }
+    }
+}
+
+/// Makes a folder and those above it that are missing.
+///
+/// # Errors
+/// What the system says.
+pub fn create_folders(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    create_folders(folder_of(path))?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if path.is_dir() {
+                Ok(())
+            } else {
+                Err(Errno::NOTDIR.into())
+            }
+        }
+        Err(error) => Err(error),
+        Ok(()) => {
+            // Whoever owns the folder around it could have put something else in its place.
+            let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
+            let made = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+            match owner_instead_of_root(made.metadata()?.uid(), path)? {
+                Some((user, group)) => fchown(&made, Some(user), Some(group)),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// The folder that holds `path`.
+#[must_use]
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn owner_instead_of_root(made_by: u32, path: &Path) -> io::Result<Option<(u32, u32)>> {
+    let folder = fs::metadata(folder_of(path))?;
+    Ok((made_by == 0 && folder.uid() != 0).then(|| (folder.uid(), folder.gid())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_made_for_its_owner_only_and_never_opened_when_there_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new");
+        create_private_file(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(create_private_file(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        let dangling = dir.path().join("link");
+        symlink(dir.path().join("nowhere"), &dangling).unwrap();
+        assert_eq!(create_private_file(&dangling).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(!dir.path().join("nowhere").exists());
+    }
+
+    #[test]
+    fn what_root_makes_belongs_to_the_owner_of_the_folder_around_it() {
+        let dir = tempfile::tempdir().unwrap();
+        // Only root can give a folder away; for everybody else there is nothing to show.
+        if lchown(dir.path(), Some(65_534), Some(65_534)).is_err() {
+            return;
+        }
+        let (folder, file) = (dir.path().join("a/b"), dir.path().join("a/b/file"));
+        create_folders(&folder).unwrap();
+        create_folders(&folder).unwrap();
+        create_private_file(&file).unwrap();
+        for made in [&dir.path().join("a"), &folder, &file] {
+            let metadata = fs::metadata(made).unwrap();
+            assert_eq!((metadata.uid(), metadata.gid()), (65_534, 65_534), "{}", made.display());
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! How long a request waits for the database: all of its waits together have one limit.
+//!
+//! Only waiting counts. A login also hashes a password meanwhile, which has a limit of its own.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+
+/// A request waits for the database for this long; then it is told that the database is not available.
+pub const DEADLINE: Duration = Duration::from_secs(3);
+
+/// What has been stuck for longer never comes back, or so late that its place is taken: the server ends every statement
+/// before (see `statement_timeout`).
+pub const LOST_AFTER: Duration = Duration::from_secs(15);
+
+/// The database did not answer in time.
+#[derive(Debug, thiserror::Error)]
+#[error("it did not answer within {} seconds", DEADLINE.as_secs())]
+struct Late;
+
+/// What one request has left of its [`DEADLINE`].
+#[derive(Default)]
+pub struct Patience(Mutex<Waited>);
+
+#[derive(Default)]
+struct Waited {
+    before: Duration,
+    since: Option<Instant>,
+}
+
+thread_local! {
+    /// That of the request that this thread works for.
+    static CURRENT: RefCell<Option<Arc<Patience>>> = const { RefCell::new(None) };
+}
+
+impl Patience {
+    /// How much is left.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        let Waited { before, since } = &*self.waited();
+        DEADLINE.saturating_sub(*before + since.map_or(Duration::ZERO, |since| since.elapsed()))
+    }
+
+    /// Fails when nothing is left.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub fn check(&self) -> Result<(), Error> {
+        if self.left().is_zero() { Err(Self::over()) } else { Ok(()) }
+    }
+
+    /// What a request is told that has waited for too long.
+    #[must_use]
+    pub fn over() -> Error {
+        Error::Unavailable(Box::new(Late))
+    }
+
+    /// Counts the time until the answer is dropped.
+    #[must_use]
+    pub fn wait(self: &Arc<Self>) -> Waiting {
+        let mut waited = self.waited();
+        let counts = waited.since.is_none();
+        waited.since.get_or_insert_with(Instant::now);
+        Waiting(counts.then(|| Arc::clone(self)))
+    }
+
+    /// Does `work`, whose waits for the store count.
+    pub fn spend_on<T>(self: Arc<Self>, work: impl FnOnce() -> T) -> T {
+        struct Restore(Option<Arc<Patience>>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.set(self.0.take());
+            }
+        }
+        let _restore = Restore(CURRENT.replace(Some(self)));
+        work()
+    }
+
+    /// That of the request that this thread works for, if it works for one.
+    pub(super) fn of_this_thread() -> Option<Arc<Self>> {
+        CURRENT.with_borrow(Clone::clone)
+    }
+
+    fn waited(&self) -> MutexGuard<'_, Waited> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A wait that counts until this is dropped; one within another is counted once.
+pub struct Waiting(Option<Arc<Patience>>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(patience) = &self.0 {
+            let mut waited = patience.waited();
+            let took = waited.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+            waited.before += took;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_waiting_counts_and_a_wait_within_another_counts_once() {
+        let patience = Arc::new(Patience::default());
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(patience.left(), DEADLINE);
+        let outer = patience.wait();
+        std::thread::sleep(Duration::from_millis(50));
+        drop(patience.wait());
+        std::thread::sleep(Duration::from_millis(50));
+        drop(outer);
+        let left = patience.left();
+        assert!(left + Duration::from_millis(100) <= DEADLINE, "{left:?}");
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(patience.left(), left);
+    }
+
+    #[test]
+    fn a_request_that_has_waited_for_the_whole_time_is_over() {
+        let long_ago = Instant::now().checked_sub(DEADLINE);
+        let patience = Patience(Mutex::new(Waited { before: Duration::ZERO, since: long_ago }));
+        assert!(matches!(patience.check(), Err(Error::Unavailable(_))));
+    }
+}

@@ -1,0 +1,233 @@
+//! A pool of connections that knows which of them are stuck: in use for longer than any request waits. A stuck one may
+//! hang for as long as the database does, and its thread with it, so their number is bounded by the size of the pool.
+//! Where no connection can be made, one request at a time waits for it.
+//!
+//! A connection that is stuck for longer than any statement may take is lost: what is between us and the server (a load
+//! balancer, a pooler) may have forgotten it, and it would hang for ever. The others were made through the same, so a new
+//! pool takes the place of all of them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use diesel::ConnectionError;
+use diesel::connection::SimpleConnection as _;
+
+use super::connection::{DbConnection, Manager, Pooled};
+use super::outage::spoils_the_connection;
+use super::patience::{DEADLINE, LOST_AFTER, Patience};
+use super::unavailable;
+use crate::error::Error;
+
+/// So many times the size of the pool may be lost at the same time.
+const MOST_LOST: usize = 8;
+
+/// Connections of one kind.
+#[derive(Clone)]
+pub(super) struct Pool {
+    manager: Arc<Manager>,
+    size: u32,
+    generations: Arc<Mutex<Generations>>,
+}
+
+struct Generations {
+    current: Generation,
+    /// The earlier ones with connections that have not come back.
+    lost: Vec<Arc<Mutex<State>>>,
+}
+
+/// The connections that are used until they are lost.
+#[derive(Clone)]
+struct Generation {
+    inner: r2d2::Pool<Counted>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Since when each connection that is in use or being made is so.
+    busy: Vec<Instant>,
+    /// How many wait for one.
+    waiting: usize,
+    /// Whether the last one waited in vain.
+    in_vain: bool,
+}
+
+/// Makes connections; one that is being made can be stuck as well.
+struct Counted {
+    manager: Arc<Manager>,
+    state: Arc<Mutex<State>>,
+}
+
+/// One of [`State::busy`]; no longer when dropped.
+struct Busy {
+    since: Instant,
+    state: Arc<Mutex<State>>,
+}
+
+/// A connection in use; given back when dropped.
+pub(super) struct Held {
+    pooled: r2d2::PooledConnection<Counted>,
+    busy: Busy,
+}
+
+/// Every connection is stuck, or none can be made.
+#[derive(Debug, thiserror::Error)]
+#[error("none of its connections answers, and no other can be made")]
+struct Stuck;
+
+impl Pool {
+    pub(super) fn new(manager: Manager, size: u32) -> Self {
+        let manager = Arc::new(manager);
+        let current = Generation::new(&manager, size);
+        Self { manager, size, generations: Arc::new(Mutex::new(Generations { current, lost: Vec::new() })) }
+    }
+
+    /// Waits for a connection for as long as the request has patience. Not at all when every one is stuck, or when another
+    /// request already waits and none has come of late: one is enough to learn that there are some again.
+    pub(super) fn get(&self, patience: &Patience) -> Result<Held, Error> {
+        patience.check()?;
+        let Generation { inner, state } = self.current();
+        let mut known = locked(&state);
+        let stuck = known.busy.iter().filter(|since| since.elapsed() > DEADLINE).count();
+        let is_stuck = stuck >= self.size_of(1);
+        let may_wait = !is_stuck && (known.waiting == 0 || !known.in_vain);
+        known.waiting += 1;
+        drop(known);
+        let got = if may_wait {
+            inner.get_timeout(patience.left()).map_err(unavailable)
+        } else {
+            inner.try_get().ok_or(unavailable(Stuck))
+        };
+        let mut known = locked(&state);
+        known.waiting = known.waiting.saturating_sub(1);
+        known.in_vain = got.is_err();
+        drop(known);
+        Ok(Held { pooled: got?, busy: Busy::new(&state) })
+    }
+
+    /// The generation to take connections from: a new one if a connection of the last one is lost. SQLite has nothing to
+    /// gain from that: whatever the file hangs in, another connection to it hangs in, too.
+    fn current(&self) -> Generation {
+        let Generations { current, lost } = &mut *locked(&self.generations);
+        lost.retain(|state| !locked(state).busy.is_empty());
+        let is_lost = locked(&current.state).busy.iter().any(|since| since.elapsed() > LOST_AFTER);
+        if is_lost && self.manager.file().is_none() {
+            let count: usize = lost.iter().chain([&current.state]).map(|state| locked(state).busy.len()).sum();
+            if count <= self.size_of(MOST_LOST) {
+                lost.push(Arc::clone(&current.state));
+                *current = Generation::new(&self.manager, self.size);
+                // There is none yet: the first one to ask learns whether there can be.
+                locked(&current.state).in_vain = true;
+            }
+        }
+        current.clone()
+    }
+
+    pub(super) fn size(&self) -> u32 {
+        self.size
+    }
+
+    /// So many connections are so many pools full of them.
+    fn size_of(&self, pools: usize) -> usize {
+        usize::try_from(self.size).unwrap_or(usize::MAX).saturating_mul(pools)
+    }
+
+    /// How many connections are in use, lost ones too, and how many are open and free.
+    pub(super) fn count(&self) -> (u32, u32) {
+        let Generations { current, lost } = &*locked(&self.generations);
+        let r2d2::State { connections, idle_connections, .. } = current.inner.state();
+        let lost: usize = lost.iter().map(|state| locked(state).busy.len()).sum();
+        let in_use = connections.saturating_sub(idle_connections);
+        (in_use.saturating_add(lost.try_into().unwrap_or(u32::MAX)), idle_connections)
+    }
+}
+
+impl Generation {
+    fn new(manager: &Arc<Manager>, size: u32) -> Self {
+        let state = Arc::default();
+        let inner = r2d2::Pool::builder()
+            .max_size(size)
+            .min_idle(Some(0))
+            .connection_timeout(DEADLINE)
+            .test_on_check_out(false)
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build_unchecked(Counted { manager: Arc::clone(manager), state: Arc::clone(&state) });
+        Self { inner, state }
+    }
+}
+
+impl r2d2::ManageConnection for Counted {
+    type Connection = Pooled;
+    type Error = ConnectionError;
+
+    fn connect(&self) -> Result<Pooled, ConnectionError> {
+        let _busy = Busy::new(&self.state);
+        self.manager.connect()
+    }
+
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), ConnectionError> {
+        self.manager.is_valid(pooled)
+    }
+
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        self.manager.has_broken(pooled)
+    }
+}
+
+impl Held {
+    pub(super) fn connection(&mut self) -> &mut DbConnection {
+        let Pooled { connection, .. } = &mut *self.pooled;
+        connection
+    }
+
+    /// It is not used again.
+    pub(super) fn discard(&mut self) {
+        self.pooled.broken = true;
+    }
+
+    /// Looks at what was done outside a transaction. However a connection that has died fails, even as a fault of ours
+    /// (diesel may find it dead while it builds a statement), it is told as out of reach; answers also whether it has died.
+    pub(super) fn examine(&mut self, error: Error) -> (Error, bool) {
+        if !matches!(error, Error::Unavailable(_) | Error::Internal(_)) {
+            return (error, false);
+        }
+        let is_dead = self.connection().batch_execute("select 1").is_err();
+        if !is_dead && matches!(error, Error::Internal(_)) {
+            if spoils_the_connection(&error) {
+                self.discard();
+            }
+            return (error, false);
+        }
+        self.discard();
+        (error.out_of_reach(), is_dead)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.busy.since.elapsed() > DEADLINE {
+            self.discard();
+        }
+    }
+}
+
+impl Busy {
+    fn new(state: &Arc<Mutex<State>>) -> Self {
+        let since = Instant::now();
+        locked(state).busy.push(since);
+        Self { since, state: Arc::clone(state) }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let busy = &mut locked(&self.state).busy;
+        if let Some(at) = busy.iter().position(|since| *since == self.since) {
+            busy.swap_remove(at);
+        }
+    }
+}
+
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,143 @@
+//! Putting a backup in place of a SQLite database that no process has open.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use diesel::sql_types::Text;
+use diesel::{QueryableByName, RunQueryDsl as _};
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::io::Errno;
+
+use super::backup::{
+    BUSY_TIMEOUT, BackupError, POLL, SIDE_FILES, Unfinished, check, copy, open, open_backup, with_suffix,
+};
+use crate::secret::{create_folders, folder_of};
+
+/// A backup on its way to become the database.
+pub struct Restore {
+    database: PathBuf,
+    new: Unfinished,
+}
+
+impl Restore {
+    /// Checks that the backup can be put in place of the database.
+    ///
+    /// # Errors
+    /// [`BackupError`] when it is damaged, something else or too new, or when the database is in use.
+    pub fn check(backup: &Path, database: &Path) -> Result<(), BackupError> {
+        let database = &real(database);
+        let identity = |path| fs::metadata(path).map(|about| (about.dev(), about.ino()));
+        let of_the_backup = identity(backup).map_err(BackupError::io(backup))?;
+        // A pipe would be waited for.
+        if !backup.is_file() {
+            return Err(BackupError::NotAFile(backup.to_owned()));
+        }
+        if identity(database).is_ok_and(|other| other == of_the_backup) {
+            return Err(BackupError::Itself(backup.to_owned()));
+        }
+        check(&mut open_backup(backup)?, backup)?;
+        drop(lock(database)?);
+        Ok(())
+    }
+
+    /// Copies the backup to a file beside the database.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub fn begin(backup: &Path, database: &Path) -> Result<Self, BackupError> {
+        let database = real(database);
+        let folder = folder_of(&database);
+        create_folders(folder).map_err(BackupError::io(folder))?;
+        let new = Unfinished::create(with_suffix(&database, ".restoring"))?;
+        copy(&mut open_backup(backup)?, backup, &new.0)?;
+        Ok(Self { database, new })
+    }
+
+    /// Where the copy is: a database that may be changed before it is put in place.
+    #[must_use]
+    pub fn new_database(&self) -> &Path {
+        &self.new.0
+    }
+
+    /// Puts the copy in place of the database, which is kept beside it as `old_name` says, or
+    /// that and a number; returns where, if there was one.
+    ///
+    /// # Errors
+    /// [`BackupError`]; the database is in its place then.
+    pub fn finish(self, old_name: &str) -> Result<Option<PathBuf>, BackupError> {
+        // Everything is in the one file then: whoever has changed it has let go of it.
+        leave_wal(&self.new.0)?;
+        drop(lock(&self.database)?);
+        // A service that was killed has left a log with what it acknowledged. One that SQLite cannot read is moved along.
+        let _moved_along = leave_wal(&self.database);
+        let _nobody_opens_it = lock(&self.database)?;
+        let names = (1..).map(|n| if n == 1 { old_name.to_owned() } else { format!("{old_name}-{n}") });
+        let mut olds = names.map(|name| with_suffix(&self.database, &name));
+        let old = olds.find(|old| fs::symlink_metadata(old).is_err()).unwrap_or_default();
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::AlreadyExists => BackupError::Exists(old.clone()),
+            _ => BackupError::io(&old)(error),
+        };
+        // At each instant there is a database in its place.
+        let kept = if_there(fs::hard_link(&self.database, &old)).map_err(failed)?;
+        // The log of another database would be taken for that of the new one.
+        for suffix in SIDE_FILES {
+            let moved = fs::rename(with_suffix(&self.database, suffix), with_suffix(&old, suffix));
+            if_there(moved).map_err(failed)?;
+        }
+        self.new.move_to(&self.database)?;
+        Ok(kept.map(|()| old))
+    }
+}
+
+/// Writes the log back into the database and lets go of it, which needs the database to itself.
+fn leave_wal(path: &Path) -> Result<(), BackupError> {
+    let started_at = Instant::now();
+    loop {
+        let mode = open(path, "mode=rw").and_then(|mut connection| {
+            #[derive(QueryableByName)]
+            struct Mode {
+                #[diesel(sql_type = Text)]
+                journal_mode: String,
+            }
+            let mode: Result<Mode, _> = diesel::sql_query("pragma journal_mode = delete").get_result(&mut connection);
+            mode.map_err(|error| BackupError::sqlite(path, &error))
+        });
+        match mode {
+            Ok(mode) if mode.journal_mode == "delete" => return Ok(()),
+            Err(error) if !error.to_string().contains("locked") => return Err(error),
+            _others if started_at.elapsed() < BUSY_TIMEOUT => std::thread::sleep(POLL),
+            _others => return Err(BackupError::InUse(path.to_owned())),
+        }
+    }
+}
+
+/// Where a link leads: SQLite puts its files there. Any other path stays as it is written.
+fn real(database: &Path) -> PathBuf {
+    let target = if database.is_symlink() { fs::canonicalize(database).ok() } else { None };
+    target.unwrap_or_else(|| database.to_owned())
+}
+
+fn if_there<T>(done: io::Result<T>) -> io::Result<Option<T>> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        done => done.map(Some),
+    }
+}
+
+/// The database for ourselves: every connection keeps a lock in it and in its index, also while it is idle
+/// (<https://sqlite.org/walformat.html#locks>). Only as long as this process has no connection to it.
+fn lock(database: &Path) -> Result<[Option<File>; 2], BackupError> {
+    let lock = |path: &Path| {
+        let file = if_there(OpenOptions::new().read(true).write(true).open(path)).map_err(BackupError::io(path))?;
+        match file.as_ref().map(|file| fcntl_lock(file, FlockOperation::NonBlockingLockExclusive)) {
+            None | Some(Ok(())) => Ok(file),
+            Some(Err(Errno::AGAIN | Errno::ACCESS)) => Err(BackupError::InUse(database.to_owned())),
+            Some(Err(error)) => Err(BackupError::io(path)(error.into())),
+        }
+    };
+    Ok([lock(database)?, lock(&with_suffix(database, "-shm"))?])
+}

@@ -1,0 +1,125 @@
+//! Usernames: finding the account that somebody claims to have, and folding anew what earlier versions folded otherwise.
+
+use std::collections::HashMap;
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::sql_types::Bool;
+
+use super::connection::DbConnection;
+use super::schema::users;
+use super::types::DbUuid;
+use super::users::{Credentials, UserRow};
+use super::{ReadTx, WriteTx};
+use crate::error::Error;
+use crate::model::id::UserId;
+use crate::model::text::fold;
+use crate::model::user::{ClaimedName, User, Username};
+
+/// As the index of each engine has it.
+const IS_UNFOLDED_SQLITE: &str =
+    "length(cast(username as blob)) <> length(username) and username_fold is distinct from username";
+const IS_UNFOLDED_POSTGRES: &str =
+    "octet_length(username) <> length(username) and username_fold is distinct from username";
+
+const AT_ONCE: usize = 1_000;
+
+impl ReadTx<'_> {
+    /// The user with this name, with the password hash. When two accounts have it, since an earlier version took them for
+    /// different ones, it is the one whose name is spelled like that.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn find_credentials(&mut self, name: &ClaimedName) -> Result<Option<Credentials>, Error> {
+        let (folded, formerly) = (name.folded(), name.formerly());
+        let query = users::table.select((UserRow::as_select(), users::password_hash));
+        let mut found: Vec<(UserRow, String)> = if folded == formerly {
+            query.filter(users::username.eq(folded)).load(self.0)?
+        } else {
+            query.filter(users::username.eq(folded).or(users::username.eq(formerly))).load(self.0)?
+        };
+        found.sort_by_key(|(row, _)| row.username() == formerly);
+        found.pop().map(|(row, password_hash)| Ok(Credentials { user: row.into_user()?, password_hash })).transpose()
+    }
+
+    /// The accounts whose name is as an earlier version folded it: those that [`super::Store::refold_usernames`] left as
+    /// they are, and those that an instance of an earlier version has made since.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn list_unfolded(&mut self) -> Result<Vec<User>, Error> {
+        let is_unfolded = match self.0 {
+            DbConnection::Sqlite(_) => IS_UNFOLDED_SQLITE,
+            DbConnection::Postgres(_) => IS_UNFOLDED_POSTGRES,
+        };
+        let unfolded = users::table.filter(sql::<Bool>(is_unfolded)).order(users::username);
+        unfolded.select(UserRow::as_select()).load(self.0)?.into_iter().map(UserRow::into_user).collect()
+    }
+}
+
+impl WriteTx<'_> {
+    /// Refuses a name that another account has in the spelling of an earlier version.
+    pub(super) fn refuse_if_claimed(&mut self, id: UserId, username: &Username) -> Result<(), Error> {
+        let username = username.to_string();
+        let others = self.reading().list_unfolded()?;
+        let is_same = |other: &User| other.id != id && fold(&other.username.to_string()) == username;
+        if others.iter().any(is_same) { Err(Error::UsernameTaken) } else { Ok(()) }
+    }
+
+    /// Marks the names of an earlier version that today's rule folds to the same. Cheap when there are none.
+    pub(super) fn mark_folded_usernames(&mut self) -> Result<(), Error> {
+        let unfolded = self.reading().list_unfolded()?;
+        let is_fine = |user: &&User| {
+            let username = user.username.to_string();
+            fold(&username) == username
+        };
+        let fine: Vec<DbUuid> = unfolded.iter().filter(is_fine).map(|user| DbUuid(*user.id.as_bytes())).collect();
+        self.mark_folded(&fine)
+    }
+
+    /// Folds anew the names that an earlier version folded. Those that would be the same stay as they are, all of them, and
+    /// so does one whose fold somebody has; their owners go on logging in with them.
+    pub(super) fn refold_usernames(&mut self) -> Result<(), Error> {
+        let mut by_fold: HashMap<String, Vec<UserId>> = HashMap::new();
+        for user in self.reading().list_unfolded()? {
+            by_fold.entry(fold(&user.username.to_string()).into_owned()).or_default().push(user.id);
+        }
+        let (mut renamed, mut left) = (0, 0);
+        for (folded, accounts) in by_fold {
+            match accounts[..] {
+                [id] if self.rename_unless_taken(id, &folded)? => renamed += 1,
+                _ => left += accounts.len(),
+            }
+        }
+        if renamed > 0 {
+            log::info!(renamed; "usernames are folded anew: NFKC_Casefold instead of lower case");
+        }
+        if left > 0 {
+            log::warn!(left; "usernames differ in spelling only and stay as they are: tokensmith migrate lists them");
+        }
+        Ok(())
+    }
+
+    fn rename_unless_taken(&mut self, id: UserId, folded: &str) -> Result<bool, Error> {
+        let user = users::table.find(DbUuid(*id.as_bytes()));
+        let rename = diesel::update(user).set((users::username.eq(folded), users::username_fold.eq(folded)));
+        // A savepoint: on PostgreSQL a statement that fails takes its whole transaction along.
+        match self.0.transaction(|connection| rename.execute(connection)) {
+            Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
+            renamed => Ok(renamed? == 1),
+        }
+    }
+
+    fn mark_folded(&mut self, ids: &[DbUuid]) -> Result<(), Error> {
+        for ids in ids.chunks(AT_ONCE) {
+            let these = users::table.filter(users::id.eq_any(ids));
+            let folded = users::username_fold.eq(users::username.nullable());
+            match &mut self.0 {
+                DbConnection::Sqlite(connection) => diesel::update(these).set(folded).execute(connection)?,
+                DbConnection::Postgres(connection) => diesel::update(these).set(folded).execute(connection)?,
+            };
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! A load balancer that loses its state: connections that it has stay open, and nothing passes through them any more. New
+//! ones work.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// It, in front of a server on this machine; every connection ends when it is dropped.
+pub struct Forgetful {
+    pub port: u16,
+    passages: Arc<Mutex<Vec<Passage>>>,
+}
+
+struct Passage {
+    is_forgotten: Arc<AtomicBool>,
+    ends: [TcpStream; 2],
+}
+
+impl Forgetful {
+    pub fn before(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let passages: Arc<Mutex<Vec<Passage>>> = Arc::default();
+        let forgetful = Self { port: listener.local_addr().unwrap().port(), passages: Arc::clone(&passages) };
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let client = client.unwrap();
+                let server = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
+                let passage = Passage {
+                    is_forgotten: Arc::default(),
+                    ends: [client.try_clone().unwrap(), server.try_clone().unwrap()],
+                };
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let is_forgotten = Arc::clone(&passage.is_forgotten);
+                    std::thread::spawn(move || pass(from, to, &is_forgotten));
+                }
+                passages.lock().unwrap().push(passage);
+            }
+        });
+        forgetful
+    }
+
+    /// What is connected now is forgotten; returns how many connections that were.
+    pub fn forget(&self) -> usize {
+        let passages = self.passages.lock().unwrap();
+        passages.iter().for_each(|passage| passage.is_forgotten.store(true, Ordering::SeqCst));
+        passages.len()
+    }
+}
+
+impl Drop for Forgetful {
+    fn drop(&mut self) {
+        for end in self.passages.lock().unwrap().iter().flat_map(|passage| &passage.ends) {
+            let _has_ended = end.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// Also what is forgotten is taken, so that the sender's kernel sees nothing amiss.
+fn pass(mut from: TcpStream, mut to: TcpStream, is_forgotten: &AtomicBool) {
+    let mut buffer = [0; 16_384];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if !is_forgotten.load(Ordering::SeqCst) && to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    if !is_forgotten.load(Ordering::SeqCst) {
+        let _has_ended = to.shutdown(Shutdown::Both);
+    }
+}
