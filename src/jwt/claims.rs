@@ -1,7 +1,8 @@
 //! What the two kinds of token claim.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use super::json::present;
 use super::verify::RegisteredClaims;
 use crate::clock::Timestamp;
 use crate::model::id::{Jti, SessionId, UserId};
@@ -49,14 +50,17 @@ pub struct AccessClaims {
     pub sid: SessionId,
     /// When the user proved who they are.
     pub auth_time: Timestamp,
-    /// How ([RFC 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
-    pub amr: Vec<String>,
-    /// What the user may do ([RFC 9068 section 2.2.3.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1)).
+    /// How ([RFC 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)). Written also when it is empty: verifiers of
+    /// before want it.
     #[serde(default)]
+    pub amr: Vec<String>,
+    /// What the user may do ([RFC 9068 section 2.2.3.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1)); left out
+    /// when it is empty, since some validators refuse an empty list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
     /// What the client may do, as names with spaces between them
     /// ([RFC 9068 section 2.2.3](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3)).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub scope: Option<String>,
     /// Not to be accepted before this instant; we issue none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -91,17 +95,8 @@ impl AccessClaims {
     }
 }
 
-/// A claim that may be missing, but not null or of another type.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    Timestamp::deserialize(deserializer).map(Some)
-}
-
 impl RegisteredClaims for AccessClaims {
     const TYP: &'static str = "at+jwt";
-
-    fn nbf(&self) -> Option<Timestamp> {
-        self.nbf
-    }
 
     fn iss(&self) -> &str {
         &self.iss
@@ -112,13 +107,14 @@ impl RegisteredClaims for AccessClaims {
     fn exp(&self) -> Timestamp {
         self.exp
     }
-    fn iat(&self) -> Timestamp {
-        self.iat
+    fn valid_from(&self) -> Option<Timestamp> {
+        Some(self.nbf.map_or(self.iat, |nbf| nbf.max(self.iat)))
     }
 }
 
 /// The claims of a refresh token, which only the issuer can verify: a pure function of the session's row, so that the
-/// same token can be made again at any time and nothing of it is stored.
+/// same token can be made again at any time and nothing of it is stored. The issuer is named without a slash at the end of
+/// its URL (see [`issuer_base`](super::issuer_base)).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefreshClaims {
     /// The service that issued it.
@@ -154,7 +150,9 @@ impl RegisteredClaims for RefreshClaims {
     fn exp(&self) -> Timestamp {
         self.exp
     }
-    fn iat(&self) -> Timestamp {
-        self.iat
+    /// Its signature proves that it was made here, and the session's row decides: the clock of the instance that made it
+    /// may be ahead of ours.
+    fn valid_from(&self) -> Option<Timestamp> {
+        None
     }
 }

@@ -13,7 +13,7 @@ use crate::model::id::{Jti, SessionId};
 pub struct DenylistClaims {
     /// The service whose tokens are denied.
     pub iss: String,
-    /// The same service: the feed is about its tokens, whoever reads it.
+    /// Whoever reads the feed, and nobody who takes access tokens: [`denylist_audience`](super::denylist_audience).
     pub aud: Audience,
     /// When it was answered.
     pub iat: Timestamp,
@@ -68,7 +68,7 @@ impl RegisteredClaims for DenylistClaims {
         self.exp
     }
 
-    fn iat(&self) -> Timestamp {
-        self.iat
+    fn valid_from(&self) -> Option<Timestamp> {
+        Some(self.iat)
     }
 }

@@ -4,15 +4,15 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::SigningAlg;
+use super::jwk::read_jwk;
 use super::verify::VerificationKeys;
 
-/// A set of public keys to verify access tokens with.
-pub struct Jwks(JwkSet);
-
-/// A document that is not a JWK Set, or a key in it that cannot be used.
+/// A document that is not a JWK Set, or has no key that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JwksError {
     /// Not the JSON of a JWK Set.
@@ -22,36 +22,37 @@ pub enum JwksError {
     #[error("there is no key in it for ES256, EdDSA or RS256")]
     NoKey,
     /// A key whose parameters do not decode.
-    #[error("a key of the JWK Set cannot be used: {0}")]
+    #[error("the key cannot be used: {0}")]
     Key(#[from] jsonwebtoken::errors::Error),
 }
 
-impl Jwks {
-    /// Reads a JWK Set, as published under `/.well-known/jwks.json`.
-    ///
-    /// # Errors
-    /// [`JwksError::Json`] when the text is something else.
-    pub fn from_json(json: &str) -> Result<Self, JwksError> {
-        Ok(Self(serde_json::from_str(json)?))
-    }
+#[derive(Deserialize)]
+struct JwkSet {
+    keys: Vec<Value>,
+}
 
-    /// The keys in it that sign access tokens. Others are left out: keys for encryption, keys without `kid` or `alg`,
-    /// secrets, and algorithms that we do not issue with.
-    ///
-    /// # Errors
-    /// [`JwksError::Key`] when a key's parameters do not decode.
-    pub fn verification_keys(&self) -> Result<VerificationKeys, JwksError> {
-        let mut keys = VerificationKeys::default();
-        for jwk in &self.0.keys {
-            let for_signatures =
-                !matches!(jwk.common.public_key_use, Some(PublicKeyUse::Encryption | PublicKeyUse::Other(_)));
-            let alg = SigningAlg::ALL.into_iter().find(|alg| jwk.common.key_algorithm == Some(alg.algorithm().into()));
-            if let (true, Some(alg), Some(kid)) = (for_signatures, alg, &jwk.common.key_id) {
-                keys.insert(kid.clone(), alg.algorithm(), DecodingKey::from_jwk(jwk)?);
-            }
+/// The keys of a JWK Set, as published under `/.well-known/jwks.json`, that sign access tokens. Each key stands for
+/// itself: one that cannot be used is left out, and takes no other along
+/// ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)). Which ones those are, `read_jwk` says.
+///
+/// Keys of one set should have different names; those of different types may share one
+/// ([RFC 7517 section 4.5](https://www.rfc-editor.org/rfc/rfc7517#section-4.5)). So a name stands for one key of each
+/// algorithm, and of two the first stays.
+///
+/// # Errors
+/// [`JwksError::Json`] when the text is something else, [`JwksError::NoKey`] when no key is left.
+pub fn verification_keys_of_jwks(json: &str) -> Result<VerificationKeys, JwksError> {
+    let mut keys = VerificationKeys::default();
+    for (index, jwk) in serde_json::from_str::<JwkSet>(json)?.keys.iter().enumerate() {
+        let added = read_jwk(jwk).and_then(|(kid, alg, key)| {
+            let is_first = keys.insert(kid, alg.algorithm(), key);
+            if is_first { Ok(()) } else { Err("another one has its kid and its alg") }
+        });
+        if let Err(why) = added {
+            log::debug!("key {index} of the JWK Set is left out: {why}");
         }
-        Ok(keys)
     }
+    if keys.is_empty() { Err(JwksError::NoKey) } else { Ok(keys) }
 }
 
 /// The entity tag that we give a JWK Set: a digest of its text.

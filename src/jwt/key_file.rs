@@ -5,9 +5,9 @@
 //! The name of a file made here begins with the instant from which its key signs, as in
 //! `20261122T071500Z-ES256-1a2b3c4d.pem`. A file with any other name signs only until a newer key is there.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,7 +23,8 @@ use zeroize::Zeroizing;
 use super::SigningAlg;
 use super::private_key::{KeyProblem, PrivateKey};
 use crate::clock::Timestamp;
-use crate::secret::Secret;
+use crate::secret::file::{self, FileProblem};
+use crate::secret::{Secret, create_private_file};
 
 const ACTIVATION: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 
@@ -44,7 +45,15 @@ pub enum KeyFileError {
         /// Why.
         cause: io::Error,
     },
-    /// Others can read it.
+    /// It is no file that a key could be in.
+    #[error("{path}: {problem}; a private key is in a regular file of at most 64 KiB")]
+    Unsuited {
+        /// What is there.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: FileProblem,
+    },
+    /// Others can read it, or a group that this process is not in.
     #[error("{path}: other users can read this private key (mode {mode:03o}); run: chmod 600 {path}")]
     Exposed {
         /// The file.
@@ -129,17 +138,20 @@ pub(super) struct KeyFile {
     /// When it was written: it cannot have signed, nor taken over from another, before.
     pub(super) written_at: Timestamp,
     pub(super) encrypted: bool,
+    /// Whether a group of this process can read it, too.
+    pub(super) is_shared: bool,
     pub(super) key: PrivateKey,
 }
 
 impl KeyFile {
     pub(super) fn read(path: &Path, passphrase: Option<&Passphrase>) -> Result<Self, KeyFileError> {
-        let metadata = fs::metadata(path).map_err(io_error(path))?;
+        let (pem, metadata) = read(path)?;
         let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        let is_shared = mode & 0o070 != 0;
+        // Kubernetes' fsGroup gives a volume's files to a group of the process, and there is no other way to have them.
+        if mode & 0o007 != 0 || (is_shared && !file::is_own_group(metadata.gid())) {
             return Err(KeyFileError::Exposed { path: path.to_owned(), mode });
         }
-        let pem = Zeroizing::new(fs::read(path).map_err(io_error(path))?);
         let (der, encrypted) = decode(&pem, passphrase, path)?;
         let key =
             PrivateKey::from_pkcs8(&der).map_err(|problem| KeyFileError::Key { path: path.to_owned(), problem })?;
@@ -148,9 +160,18 @@ impl KeyFile {
             active_from: activation(path),
             written_at: written_at(&metadata),
             encrypted,
+            is_shared,
             key,
         })
     }
+}
+
+/// Reads a file that a private key may be in.
+pub(super) fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), KeyFileError> {
+    file::read(path).map_err(|problem| match problem {
+        FileProblem::Io(cause) => io_error(path)(cause),
+        problem => KeyFileError::Unsuited { path: path.to_owned(), problem },
+    })
 }
 
 pub(super) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError + '_ {
@@ -222,7 +243,7 @@ pub(super) fn write(
     let pem = encode(der, passphrase)?;
     // Under another name first: nobody ever reads half a key.
     let draft = path.with_extension(DRAFT);
-    write_private(dir, &draft, pem.as_bytes(), now).map_err(io_error(&draft))?;
+    write_private(&draft, pem.as_bytes(), now).map_err(io_error(&draft))?;
     if let Some(instead) = instead {
         fs::rename(&draft, instead).map_err(io_error(instead))?;
         sync(dir)?;
@@ -242,20 +263,9 @@ pub(super) fn sync(dir: &Path) -> Result<(), KeyFileError> {
 /// The extension of a file that is being written.
 pub(super) const DRAFT: &str = "draft";
 
-fn write_private(dir: &Path, path: &Path, content: &[u8], now: Timestamp) -> io::Result<()> {
-    let mut file = create_new(dir, path)?;
+fn write_private(path: &Path, content: &[u8], now: Timestamp) -> io::Result<()> {
+    let mut file = create_private_file(path)?;
     file.write_all(content)?;
     file.set_modified(UNIX_EPOCH + Duration::from_secs(now.0.try_into().unwrap_or(0)))?;
     file.sync_all()
-}
-
-/// Makes a file that was not there. What an operator makes as root is given to the owner of the folder, as whom the
-/// service runs: it would be of no use to it otherwise.
-pub(super) fn create_new(dir: &Path, path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let owner = fs::metadata(dir)?;
-    if file.metadata()?.uid() == 0 && owner.uid() != 0 {
-        fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
-    }
-    Ok(file)
 }

@@ -1,6 +1,6 @@
 //! The folder of the private keys: what is in it, whether it has changed, and changes to it, one at a time.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use super::SigningAlg;
 use super::key_file::{self, DRAFT, KeyFile, KeyFileError, Passphrase, io_error};
 use super::private_key::{PrivateKey, generate};
 use crate::clock::Timestamp;
+use crate::secret::{create_folders, create_private_file, file};
 
 /// Nobody changes the folder for that long, unless he was stopped in the middle of it.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -29,8 +30,8 @@ pub struct KeyFolder {
 }
 
 /// Name, last changes of content and of permissions, and length of every key file: another one means that the folder has
-/// changed.
-pub(super) type Stamp = Vec<(PathBuf, SystemTime, (i64, i64), u64)>;
+/// changed. Of one that cannot be looked at (a link that leads nowhere) only the name: that fails none of the others.
+pub(super) type Stamp = Vec<(PathBuf, Option<(SystemTime, (i64, i64), u64)>)>;
 
 /// What was read of the folder.
 pub(super) struct Contents {
@@ -56,12 +57,15 @@ impl KeyFolder {
     pub(super) fn stamp(&self) -> Result<Stamp, KeyFileError> {
         let mut stamp = Vec::new();
         for path in self.files_with("pem")? {
-            let metadata = match fs::metadata(&path) {
+            let seen = match fs::metadata(&path) {
                 Err(gone) if gone.kind() == ErrorKind::NotFound => continue,
-                metadata => metadata.map_err(io_error(&path))?,
+                Ok(metadata) => {
+                    let modified = metadata.modified().map_err(io_error(&path))?;
+                    Some((modified, (metadata.ctime(), metadata.ctime_nsec()), metadata.len()))
+                }
+                Err(_it_says_so_when_it_is_read) => None,
             };
-            let modified = metadata.modified().map_err(io_error(&path))?;
-            stamp.push((path, modified, (metadata.ctime(), metadata.ctime_nsec()), metadata.len()));
+            stamp.push((path, seen));
         }
         Ok(stamp)
     }
@@ -110,7 +114,7 @@ impl KeyFolder {
     /// # Errors
     /// [`KeyFileError::Io`].
     pub fn create(&self) -> Result<(), KeyFileError> {
-        fs::create_dir_all(&self.dir).map_err(io_error(&self.dir))
+        create_folders(&self.dir).map_err(io_error(&self.dir))
     }
 
     /// Waits until nobody else changes the folder, for some seconds. What a writer that was killed has left behind is
@@ -120,8 +124,8 @@ impl KeyFolder {
     /// [`KeyFileError::Io`] when the folder cannot be written, or somebody else is at it for too long.
     pub fn lock(&self) -> Result<FolderLock, KeyFileError> {
         let path = self.dir.join(".lock");
-        let lock = match key_file::create_new(&self.dir, &path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => OpenOptions::new().write(true).open(&path),
+        let lock = match create_private_file(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => file::without_waiting().write(true).open(&path),
             created => created,
         };
         let lock = lock.map_err(io_error(&path))?;
@@ -137,7 +141,9 @@ impl KeyFolder {
             }
         }
         for draft in self.files_with(DRAFT)? {
-            remove_file(&draft)?;
+            if !draft.is_dir() {
+                remove_file(&draft)?;
+            }
         }
         Ok(FolderLock(lock))
     }
@@ -185,7 +191,7 @@ impl KeyFolder {
     /// # Errors
     /// [`KeyFileError`] when it cannot be read, or is no key to sign with.
     pub fn read_foreign(&self, file: &Path) -> Result<ForeignKey, KeyFileError> {
-        let pem = Zeroizing::new(fs::read(file).map_err(io_error(file))?);
+        let (pem, _) = key_file::read(file)?;
         let (der, _) = key_file::decode(&pem, self.passphrase.as_ref(), file)?;
         let key =
             PrivateKey::from_pkcs8(&der).map_err(|problem| KeyFileError::Key { path: file.to_owned(), problem })?;

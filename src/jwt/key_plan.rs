@@ -41,6 +41,9 @@ pub enum KeyState {
 }
 
 impl KeyState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Next, Self::Active, Self::Retired, Self::Unused];
+
     /// Its name, for people and programs.
     #[must_use]
     pub fn name(self) -> &'static str {

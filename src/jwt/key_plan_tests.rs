@@ -25,7 +25,14 @@ impl Folder {
         let key = PrivateKey::from_pkcs8(&generate(SigningAlg::EdDsa).unwrap()).unwrap();
         let path = PathBuf::from(format!("{}", self.made_at.len()));
         self.made_at.push((path.clone(), now));
-        self.files.push(Arc::new(KeyFile { path, active_from, written_at: now, encrypted: false, key }));
+        self.files.push(Arc::new(KeyFile {
+            path,
+            active_from,
+            written_at: now,
+            encrypted: false,
+            is_shared: false,
+            key,
+        }));
         self.files.sort_by_key(|file| file.active_from);
     }
 

@@ -12,9 +12,10 @@ use super::jwks::jwks_etag;
 use super::key_file::{KeyFile, KeyFileError};
 use super::key_plan::{Due, KeyPolicy, KeyState, Line};
 use super::private_key::SignError;
-use super::verify::VerificationKeys;
-use super::{Expected, SigningAlg, TokenError, verify};
+use super::verify::{VerificationKeys, kid_of, verify_signature};
+use super::{Expected, MOST_CLOCK_SKEW, SigningAlg, TokenError, issuer_base, verify};
 use crate::clock::{Seconds, Timestamp};
+use crate::model::sharing::Context;
 
 /// What the remembered tokens may weigh together, in bytes.
 const VERIFIED_CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -194,6 +195,15 @@ impl KeyRing {
         self.active(self.first_alg()?, now)?.key.sign_denylist(claims)
     }
 
+    /// The context of a client, of which `client` is [`hashed_of_client`](crate::model::sharing::hashed_of_client). Instances
+    /// that share the folder agree on it.
+    ///
+    /// # Errors
+    /// [`SignError`] when there is no key.
+    pub fn context(&self, client: &[u8], now: Timestamp) -> Result<Context, SignError> {
+        Ok(self.active(self.first_alg()?, now)?.key.context(client))
+    }
+
     fn first_alg(&self) -> Result<SigningAlg, SignError> {
         self.policy.algs.first().copied().ok_or(SignError)
     }
@@ -202,12 +212,30 @@ impl KeyRing {
         Line::new(&self.files, alg).active(now).map(|file| &**file).ok_or(SignError)
     }
 
-    /// Verifies a refresh token of ours; its audience is the issuer itself.
+    /// Verifies a refresh token of ours; its audience is the issuer itself. An instance whose clock is ahead refuses none
+    /// that another one still takes: a hundredth of its life is let go, at most the minute that clocks may differ.
     ///
     /// # Errors
     /// The [`TokenError`] that says why not.
-    pub fn verify_refresh(&self, token: &str, issuer: &String, now: Timestamp) -> Result<RefreshClaims, TokenError> {
-        let expected = Expected { issuer, audiences: std::slice::from_ref(issuer), leeway: Seconds::ZERO };
+    pub fn verify_refresh(&self, token: &str, issuer: &str, now: Timestamp) -> Result<RefreshClaims, TokenError> {
+        let issuer = issuer_base(issuer);
+        let leeway = Seconds(self.policy.token_lifetime.0 / 100).min(MOST_CLOCK_SKEW);
+        let expected = Expected { issuer, audiences: &[issuer.to_owned()], leeway };
         verify(token, &self.refresh_keys, expected, now)
+    }
+
+    /// Verifies the signature of a refresh token, and nothing else.
+    ///
+    /// # Errors
+    /// As [`KeyRing::verify_refresh`].
+    pub fn verify_refresh_signature(&self, token: &str) -> Result<RefreshClaims, TokenError> {
+        verify_signature(token, &self.refresh_keys)
+    }
+
+    /// Whether a text is a token of ours by its form, but for a key that is not in this ring.
+    #[must_use]
+    pub fn lacks_key_of(&self, token: &str) -> bool {
+        let kid = kid_of::<RefreshClaims>(token).or_else(|| kid_of::<AccessClaims>(token));
+        kid.is_some_and(|kid| self.kids().all(|known| known != kid))
     }
 }

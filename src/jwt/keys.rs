@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 
-use super::key_file::KeyFileError;
+use super::key_file::{KeyFile, KeyFileError};
 use super::key_folder::{Contents, KeyFolder, Stamp};
 use super::key_plan::{Due, KeyPolicy};
 use super::key_ring::KeyRing;
@@ -55,7 +55,10 @@ impl Keys {
         folder.create()?;
         let made = make_missing(&folder, &policy, now)?;
         match Self::open(folder, policy)? {
-            (keys, problems) if problems.is_empty() => Ok((keys, made)),
+            (keys, problems) if problems.is_empty() => {
+                keys.warn_of_shared(None);
+                Ok((keys, made))
+            }
             (_, mut problems) => Err(problems.remove(0)),
         }
     }
@@ -98,7 +101,9 @@ impl Keys {
     /// As [`Keys::reload`].
     pub fn follow(&self) -> Result<Reloaded, KeyFileError> {
         let mut seen = self.seen();
+        let known = self.ring();
         let mut reloaded = self.read_again(&mut seen)?;
+        self.warn_of_shared(Some(&known));
         let told = std::mem::take(&mut seen.told);
         seen.told = reloaded.problems.iter().map(ToString::to_string).collect();
         reloaded.problems.retain(|problem| !told.contains(&problem.to_string()));
@@ -112,6 +117,22 @@ impl Keys {
     pub fn follow_all(&self) -> Result<Reloaded, KeyFileError> {
         *self.seen() = Seen::default();
         self.follow()
+    }
+
+    /// Whether a file of the folder could not be read when the folder was followed last.
+    #[must_use]
+    pub fn has_problems(&self) -> bool {
+        !self.seen().told.is_empty()
+    }
+
+    /// Says which files a group can read, but for those that were so before.
+    fn warn_of_shared(&self, known: Option<&KeyRing>) {
+        for file in self.ring().files.iter().filter(|file| file.is_shared) {
+            let is_known = |other: &KeyFile| other.is_shared && other.path == file.path;
+            if !known.is_some_and(|known| known.files.iter().any(|other| is_known(other))) {
+                log::warn!(file:% = file.path.display(); "a group can read this signing key (mode 600 is for its owner only)");
+            }
+        }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

@@ -20,6 +20,7 @@ use super::claims::{AccessClaims, RefreshClaims};
 use super::denylist::DenylistClaims;
 use super::verify::{RegisteredClaims, VerificationKeys};
 use super::{SigningAlg, jwks};
+use crate::model::sharing::Context;
 
 /// ASVS 5.0 11.2.3: 128 bits of security, which RSA has from 3072 bits on.
 const LEAST_RSA_BITS: usize = 3_072;
@@ -54,6 +55,9 @@ pub(super) struct PrivateKey {
     signer: Signer,
     refresh_mac: hmac::Key,
     refresh_secret: DecodingKey,
+    context_mac: hmac::Key,
+    /// What tells its contexts from those of other keys: the hash of nothing, which no client is.
+    context_key: [u8; 2],
     access_header: String,
     refresh_header: String,
 }
@@ -85,13 +89,18 @@ impl PrivateKey {
         let public = signer.public_key();
         let bare = Jwk::from_decoding_key(&public, None).map_err(|_bad| KeyProblem::NotAKey)?;
         let (kid, jwk) = jwks::published(bare, alg).map_err(|_bad| KeyProblem::NotAKey)?;
-        let secret = refresh_secret(&signer.private_bytes()?, &kid)?;
+        let private_bytes = signer.private_bytes()?;
+        let secret = derived(&private_bytes, b"tokensmith refresh v1", &kid)?;
+        let context_secret = derived(&private_bytes, b"tokensmith context v1", &kid)?;
+        let context_mac = hmac::Key::new(hmac::HMAC_SHA256, &*context_secret);
         Ok(Self {
             alg,
             access_header: header(AccessClaims::TYP, alg.name(), &kid),
             refresh_header: header(RefreshClaims::TYP, "HS256", &kid),
             refresh_mac: hmac::Key::new(hmac::HMAC_SHA256, &*secret),
             refresh_secret: DecodingKey::from_secret(&*secret),
+            context_key: first(hmac::sign(&context_mac, b"").as_ref()),
+            context_mac,
             kid,
             jwk,
             signer,
@@ -121,6 +130,10 @@ impl PrivateKey {
         let message = message(&self.refresh_header, claims)?;
         let tag = hmac::sign(&self.refresh_mac, message.as_bytes());
         Ok(complete(message, tag.as_ref()))
+    }
+
+    pub(super) fn context(&self, client: &[u8]) -> Context {
+        Context::new(self.context_key, first(hmac::sign(&self.context_mac, client).as_ref()))
     }
 }
 
@@ -189,15 +202,19 @@ impl Signer {
     }
 }
 
-/// The secret of refresh tokens, derived from the private key ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)), so
-/// that there is no second secret to keep. No published key verifies a refresh token.
-fn refresh_secret(private_bytes: &[u8], kid: &str) -> Result<Zeroizing<[u8; 32]>, KeyProblem> {
+/// A secret that is derived from the private key ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)), so that there is no
+/// second secret to keep: one for refresh tokens, which no published key verifies, and one for contexts.
+fn derived(private_bytes: &[u8], purpose: &[u8], kid: &str) -> Result<Zeroizing<[u8; 32]>, KeyProblem> {
     let failed = |_unspecified| KeyProblem::NotAKey;
     let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(private_bytes);
-    let info = [b"tokensmith refresh v1".as_slice(), kid.as_bytes()];
+    let info = [purpose, kid.as_bytes()];
     let mut secret = Zeroizing::new([0; 32]);
     extracted.expand(&info, hkdf::HKDF_SHA256).map_err(failed)?.fill(&mut *secret).map_err(failed)?;
     Ok(secret)
+}
+
+fn first<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    bytes.first_chunk().copied().unwrap_or([0; N])
 }
 
 fn header(typ: &str, alg: &str, kid: &str) -> String {

@@ -9,13 +9,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 
 use super::claims::Audience;
+use super::json::{IsPresent, present, read_object};
 use crate::clock::{Seconds, Timestamp};
 
-/// Issuers' clocks may be this far ahead of ours (FAPI 2.0 section 5.3.2.1 item 13: accept 10, refuse more than 60).
-const MOST_CLOCK_SKEW: Seconds = Seconds(10);
+/// The clocks of two machines may differ by this much (FAPI 2.0 section 5.3.2.1 item 13: accept 10 seconds, refuse more
+/// than 60).
+pub const MOST_CLOCK_SKEW: Seconds = Seconds(60);
 
 /// Why a token is refused. Its `Display` is safe to show to the one who presented it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,12 +85,8 @@ pub trait RegisteredClaims: DeserializeOwned {
     fn aud(&self) -> &Audience;
     /// When it expires.
     fn exp(&self) -> Timestamp;
-    /// When it was issued.
-    fn iat(&self) -> Timestamp;
-    /// Before when it must not be accepted.
-    fn nbf(&self) -> Option<Timestamp> {
-        None
-    }
+    /// From when on it is valid: when it was issued, or later. `None` where nobody asks.
+    fn valid_from(&self) -> Option<Timestamp>;
 }
 
 /// What a token must say to be accepted here.
@@ -98,17 +96,23 @@ pub struct Expected<'a> {
     pub issuer: &'a str,
     /// One of its `aud` must be one of these.
     pub audiences: &'a [String],
-    /// For this long after its `exp` it is still accepted. Zero at the issuer.
+    /// For this long after its `exp` it is still accepted. Zero for access tokens at the issuer.
     pub leeway: Seconds,
 }
 
-/// Keys to verify with, by `kid`; each with its one algorithm.
+/// Keys to verify with, by `kid`; each with its one algorithm. Keys of different algorithms may share a `kid`.
 #[derive(Default)]
-pub struct VerificationKeys(HashMap<String, (Algorithm, DecodingKey)>);
+pub struct VerificationKeys(HashMap<String, Vec<(Algorithm, DecodingKey)>>);
 
 impl VerificationKeys {
-    pub(super) fn insert(&mut self, kid: String, alg: Algorithm, key: DecodingKey) {
-        self.0.insert(kid, (alg, key));
+    /// Adds a key; of two with the same `kid` and algorithm the first stays. Answers whether it was added.
+    pub(super) fn insert(&mut self, kid: String, alg: Algorithm, key: DecodingKey) -> bool {
+        let keys = self.0.entry(kid).or_default();
+        let is_new = keys.iter().all(|(other, _)| *other != alg);
+        if is_new {
+            keys.push((alg, key));
+        }
+        is_new
     }
 
     /// Whether there is none.
@@ -116,6 +120,19 @@ impl VerificationKeys {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Of the keys with this name.
+    #[cfg(test)]
+    pub(super) fn algorithms(&self, kid: &str) -> Vec<Algorithm> {
+        self.0.get(kid).into_iter().flatten().map(|(alg, _)| *alg).collect()
+    }
+}
+
+/// The algorithm of a name in the `alg` header. `Ed25519`
+/// ([RFC 9864 section 2.2](https://www.rfc-editor.org/rfc/rfc9864#section-2.2)) is what `EdDSA` is with the keys that are
+/// taken here.
+pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
+    if name == "Ed25519" { Some(Algorithm::EdDSA) } else { name.parse().ok() }
 }
 
 /// The header members that decide something. `jku`, `x5u`, `jwk` and `x5c` are never followed: keys come from
@@ -123,16 +140,24 @@ impl VerificationKeys {
 #[derive(Deserialize)]
 struct Header {
     alg: String,
+    #[serde(default, deserialize_with = "present")]
     typ: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     kid: Option<String>,
-    crit: Option<IgnoredAny>,
-    b64: Option<IgnoredAny>,
-    zip: Option<IgnoredAny>,
-    enc: Option<IgnoredAny>,
-    cty: Option<IgnoredAny>,
+    #[serde(default)]
+    crit: IsPresent,
+    #[serde(default)]
+    b64: IsPresent,
+    #[serde(default)]
+    zip: IsPresent,
+    #[serde(default)]
+    enc: IsPresent,
+    #[serde(default)]
+    cty: IsPresent,
 }
 
-/// Verifies a token of the kind `C`: form, type, key, algorithm, signature, issuer, audience, time.
+/// Verifies a token of the kind `C`: form, type, key, algorithm, signature, issuer, audience, time. White space around it
+/// is no part of it.
 ///
 /// # Errors
 /// The first [`TokenError`] in that order. Nothing in the claims is looked at before the signature is good.
@@ -142,46 +167,61 @@ pub fn verify<C: RegisteredClaims>(
     expected: Expected<'_>,
     now: Timestamp,
 ) -> Result<C, TokenError> {
-    within_size::<C>(token)?;
-    let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
-    let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
-    verify_signature::<C>(&decode(header)?, message, signature, keys)?;
-    let claims: C = decode(payload)?;
+    let claims: C = verify_signature(token, keys)?;
     check(&claims, expected, now)?;
     Ok(claims)
 }
 
-pub(super) fn within_size<C: RegisteredClaims>(token: &str) -> Result<(), TokenError> {
-    if token.len() > C::MOST_BYTES { Err(TokenError::Malformed) } else { Ok(()) }
+/// Verifies that a token of the kind `C` was signed with one of the keys, and nothing else: not its audience, and not
+/// whether it is valid now.
+///
+/// # Errors
+/// As [`verify`].
+pub(super) fn verify_signature<C: RegisteredClaims>(token: &str, keys: &VerificationKeys) -> Result<C, TokenError> {
+    let [header, payload, message, signature] = split::<C>(token)?;
+    let Header { alg, kid, .. } = read_header::<C>(header)?;
+    let keys = kid.as_ref().and_then(|kid| keys.0.get(kid)).ok_or(TokenError::UnknownKey)?;
+    // RFC 8725 section 3.1: the key decides the algorithm, the token only repeats it.
+    let alg = algorithm(&alg).ok_or(TokenError::WrongAlgorithm)?;
+    let (_, key) = keys.iter().find(|(of_key, _)| *of_key == alg).ok_or(TokenError::WrongAlgorithm)?;
+    match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, alg) {
+        Ok(true) => decode(payload),
+        Ok(false) | Err(_) => Err(TokenError::BadSignature),
+    }
 }
 
-fn verify_signature<C: RegisteredClaims>(
-    header: &Header,
-    message: &str,
-    signature: &str,
-    keys: &VerificationKeys,
-) -> Result<(), TokenError> {
+/// The key that a token names, if the text is a token of the kind `C` by its form.
+#[cfg(feature = "server")]
+pub(super) fn kid_of<C: RegisteredClaims>(token: &str) -> Option<String> {
+    let [header, ..] = split::<C>(token).ok()?;
+    read_header::<C>(header).ok()?.kid
+}
+
+/// A token as it is asked for: without white space around it, and refused unread when it is too long.
+pub(super) fn trimmed<C: RegisteredClaims>(token: &str) -> Result<&str, TokenError> {
+    let token = token.trim();
+    if token.len() > C::MOST_BYTES { Err(TokenError::Malformed) } else { Ok(token) }
+}
+
+/// Header, payload, what is signed of them, and signature.
+fn split<C: RegisteredClaims>(token: &str) -> Result<[&str; 4], TokenError> {
+    let (message, signature) = trimmed::<C>(token)?.rsplit_once('.').ok_or(TokenError::Malformed)?;
+    let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
+    Ok([header, payload, message, signature])
+}
+
+fn read_header<C: RegisteredClaims>(header: &str) -> Result<Header, TokenError> {
+    let header: Header = decode(header)?;
     // RFC 7515 section 4.1.11: an extension that is critical and not understood must be refused. We understand none.
-    let extended = header.crit.is_some() || header.b64.is_some();
+    let is_extended = header.crit.0 || header.b64.0;
     // Nothing that we issue is compressed, encrypted or nested.
-    let wrapped = header.zip.is_some() || header.enc.is_some() || header.cty.is_some();
-    if extended || wrapped {
+    let is_wrapped = header.zip.0 || header.enc.0 || header.cty.0;
+    if is_extended || is_wrapped {
         return Err(TokenError::Malformed);
     }
     // RFC 9068 section 4: the type must be at+jwt or application/at+jwt; media types compare without case.
     let typ = header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
-    if typ.strip_prefix("application/").unwrap_or(&typ) != C::TYP {
-        return Err(TokenError::WrongType);
-    }
-    let (alg, key) = header.kid.as_deref().and_then(|kid| keys.0.get(kid)).ok_or(TokenError::UnknownKey)?;
-    // RFC 8725 section 3.1: the key decides the algorithm, the token only repeats it.
-    if header.alg.parse() != Ok(*alg) {
-        return Err(TokenError::WrongAlgorithm);
-    }
-    match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, *alg) {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(TokenError::BadSignature),
-    }
+    if typ.strip_prefix("application/").unwrap_or(&typ) == C::TYP { Ok(header) } else { Err(TokenError::WrongType) }
 }
 
 /// What is checked of claims whose signature is good: issuer, audience, time.
@@ -192,8 +232,7 @@ pub(super) fn check<C: RegisteredClaims>(claims: &C, expected: Expected<'_>, now
     if !expected.audiences.iter().any(|audience| claims.aud().contains(audience)) {
         return Err(TokenError::WrongAudience);
     }
-    let valid_from = claims.nbf().map_or(claims.iat(), |nbf| nbf.max(claims.iat()));
-    if valid_from > now + MOST_CLOCK_SKEW.max(expected.leeway) {
+    if claims.valid_from().is_some_and(|from| from > now + MOST_CLOCK_SKEW) {
         return Err(TokenError::NotYetValid);
     }
     // RFC 7519 section 4.1.4: "on or after" the expiration time it must not be accepted.
@@ -211,11 +250,8 @@ pub fn read_payload<T: DeserializeOwned>(verified_token: &str) -> Result<T, Toke
     decode(verified_token.split('.').nth(1).unwrap_or_default())
 }
 
-/// Strict on purpose: an object, no padding, no trailing data, no duplicate of a known member.
+/// Strict on purpose: no padding, no trailing data, and an object that is in order.
 fn decode<T: DeserializeOwned>(part: &str) -> Result<T, TokenError> {
     let json = URL_SAFE_NO_PAD.decode(part).map_err(|_not_base64url| TokenError::Malformed)?;
-    if json.first() != Some(&b'{') {
-        return Err(TokenError::Malformed);
-    }
-    serde_json::from_slice(&json).map_err(|_other_shape| TokenError::Malformed)
+    read_object(&json).ok_or(TokenError::Malformed)
 }

@@ -71,9 +71,12 @@ pub enum Cursor {
 pub struct BadCursor;
 
 /// A part of the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// What is denied.
-    pub denied: Vec<Denial>,
+    /// Which denials.
+    range: Range,
+    /// The last one that was known.
+    last: u64,
     /// What was recorded before this instant is known to this instance.
     pub as_of: Timestamp,
     /// Where the next page begins.
@@ -82,6 +85,23 @@ pub struct Page {
     pub more: bool,
     /// Whether there is nothing in it that the cursor's owner does not know.
     pub no_news: bool,
+}
+
+/// The denials of a page. All cursors that have the same page to read have the same range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Range {
+    /// Those with a higher number.
+    After(u64),
+    /// Those of a time, without its end.
+    Time(Timestamp, Timestamp),
+}
+
+impl Page {
+    /// Whether the same denials are on both, whenever they were asked for.
+    #[must_use]
+    pub fn tells_the_same_as(&self, other: &Self) -> bool {
+        (self.range, self.last) == (other.range, other.last)
+    }
 }
 
 impl Denylist {
@@ -144,14 +164,15 @@ impl Denylist {
     #[must_use]
     pub fn page(&self, since: Option<Cursor>) -> Page {
         let log = self.log();
-        let as_of = log.as_of.unwrap_or(Timestamp(0));
-        let end = Cursor::End { epoch: self.epoch, number: log.last, as_of };
+        let (last, as_of) = (log.last, log.as_of.unwrap_or(Timestamp(0)));
+        let end = Cursor::End { epoch: self.epoch, number: last, as_of };
+        let page = Page { range: Range::After(last), last, as_of, cursor: end, more: false, no_news: false };
         let from = match since {
             Some(Cursor::End { epoch, number, .. }) if epoch == self.epoch => {
-                let new = log.by_number.range(number.saturating_add(1)..);
-                let denied: Vec<Denial> = new.map(|(_, denial)| *denial).take(PAGE).collect();
-                if denied.len() < PAGE {
-                    return Page { no_news: denied.is_empty(), denied, as_of, cursor: end, more: false };
+                let number = number.min(last);
+                let mut new = log.by_number.range(number.saturating_add(1)..);
+                if new.clone().nth(PAGE - 1).is_none() {
+                    return Page { range: Range::After(number), no_news: new.next().is_none(), ..page };
                 }
                 // So much that it takes more than one page.
                 Timestamp(0)
@@ -161,15 +182,31 @@ impl Denylist {
             Some(Cursor::From(from)) => from,
             None => Timestamp(0),
         };
+        let first = log.by_time.range((from, 0)..).next();
+        let from = first.map_or(Timestamp(i64::MAX), |((denied_at, _), _)| *denied_at);
         // Cut where everybody has known everything for long: any instance can go on from there.
         let first_of_next = log.by_time.range((from, 0)..).nth(PAGE);
         let cut = first_of_next.map(|((denied_at, _), _)| (*denied_at).max(from + Seconds(1)));
-        let (until, cursor, more) = match cut.filter(|cut| *cut <= as_of - OVERLAP) {
-            Some(cut) => (cut, Cursor::From(cut), true),
-            None => (Timestamp(i64::MAX), end, false),
-        };
-        let denied = log.by_time.range((from, 0)..(until, 0)).map(|(_, denial)| *denial).collect();
-        Page { denied, as_of, cursor, more, no_news: false }
+        match cut.filter(|cut| *cut <= as_of - OVERLAP) {
+            Some(cut) => Page { range: Range::Time(from, cut), cursor: Cursor::From(cut), more: true, ..page },
+            None => Page { range: Range::Time(from, Timestamp(i64::MAX)), ..page },
+        }
+    }
+
+    /// The denials of a page, but for those that are over meanwhile.
+    #[must_use]
+    pub fn denied(&self, page: &Page) -> Vec<Denial> {
+        let log = self.log();
+        match page.range {
+            Range::After(number) => {
+                let new = log.by_number.range(number.saturating_add(1)..);
+                new.take_while(|(number, _)| **number <= page.last).map(|(_, denial)| *denial).collect()
+            }
+            Range::Time(from, until) => {
+                let there = log.by_time.range((from, 0)..(until, 0));
+                there.filter(|((_, number), _)| *number <= page.last).map(|(_, denial)| *denial).collect()
+            }
+        }
     }
 
     /// Counts one who waits for news, unless there are too many already.

@@ -1,5 +1,6 @@
 //! The denylist for other services: signed answers that their verifiers can trust whoever carries them.
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,12 +10,28 @@ use super::denylist::{Cursor, Page};
 use crate::app::Issuer;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::jwt::{Audience, DeniedEntry, DenylistClaims};
+use crate::jwt::{Audience, DeniedEntry, DenylistClaims, denylist_audience};
 use crate::model::denial::Denial;
 use crate::model::denied_set::DeniedSubject;
 
 /// An answer that is older than this is refused: nobody can keep a verifier in the past for longer.
 const LIFETIME: Seconds = Seconds(60);
+
+/// A verifier accepts an answer this much longer, since the clocks of the two machines may differ.
+const LEEWAY_OF_VERIFIERS: Seconds = Seconds(60);
+
+/// How long an answer to an earlier verifier is good.
+const LIFETIME_FOR_EARLIER: Seconds = Seconds(30);
+
+/// Who reads the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A verifier that knows the denylist's own audience.
+    Verifier,
+    /// One that was built before the denylist had one, and takes no other answer than one for the issuer's audience. What
+    /// takes access tokens could have that audience, so the answer has expired for everybody without that leeway.
+    EarlierVerifier,
+}
 
 /// An answer of the feed.
 pub struct Answer {
@@ -24,9 +41,37 @@ pub struct Answer {
     pub etag: String,
 }
 
-/// The answer that was signed last: readers that have kept up all get the same one.
+/// So many answers are kept: that to new readers, that to those who keep up, and those to whoever was behind of late.
+const KEPT: usize = 4;
+
+/// Who is behind gets an answer as old as this, if nothing was denied since: to make one takes a while when there is much
+/// to tell, and each one that is being sent takes memory.
+const REUSED_FOR: Seconds = Seconds(5);
+
+/// What was signed last: an answer is made once for all who get the same, however many they are.
 #[derive(Default)]
-pub struct LastAnswer(Mutex<Option<(DenylistClaims, Arc<str>)>>);
+pub struct LastAnswers(Mutex<VecDeque<Signed>>);
+
+struct Signed {
+    reader: Reader,
+    page: Page,
+    jwks_etag: String,
+    at: Timestamp,
+    token: Arc<str>,
+}
+
+impl Signed {
+    fn is_good_for(&self, page: &Page, jwks_etag: &str, now: Timestamp) -> bool {
+        // Who has kept up wants to know of when that is.
+        let is_of_now = self.page == *page && self.at == now;
+        // That to an earlier verifier is too short-lived to be used again.
+        let is_of_late = self.reader == Reader::Verifier
+            && !page.no_news
+            && self.page.tells_the_same_as(page)
+            && now - self.at <= REUSED_FOR;
+        self.jwks_etag == jwks_etag && (is_of_now || is_of_late) && self.at <= now
+    }
+}
 
 /// What was denied since a cursor. When there is nothing new, waits for it until `elapsed` is ready. A reader that knows
 /// the answer by its entity tag is not told it again.
@@ -35,6 +80,7 @@ pub struct LastAnswer(Mutex<Option<(DenylistClaims, Arc<str>)>>);
 /// [`Error::Internal`] when the crypto library fails.
 pub async fn read(
     issuer: &Issuer,
+    reader: Reader,
     since: Option<Cursor>,
     known: impl Fn(&str) -> bool,
     elapsed: impl Future<Output = ()>,
@@ -63,34 +109,40 @@ pub async fn read(
             // Also when nothing has happened: what is known is as of now, not of when the wait began.
             continue;
         }
-        let token = if is_known { None } else { Some(signed(issuer, &page)?) };
+        let token = if is_known { None } else { Some(signed(issuer, reader, &page)?) };
         return Ok(Answer { token, etag });
     }
 }
 
-fn signed(issuer: &Issuer, page: &Page) -> Result<Arc<str>, Error> {
-    let (now, url) = (issuer.app.clock.now(), &issuer.app.config.issuer);
+fn signed(issuer: &Issuer, reader: Reader, page: &Page) -> Result<Arc<str>, Error> {
+    let url = &issuer.app.config.issuer;
     let ring = issuer.keys.ring();
+    // Held until it is signed: those who come meanwhile want the same.
+    let mut last = issuer.last_feed_answers.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = issuer.app.clock.now();
+    let is_good = |signed: &&Signed| signed.reader == reader && signed.is_good_for(page, ring.jwks_etag(), now);
+    if let Some(signed) = last.iter().find(is_good) {
+        return Ok(Arc::clone(&signed.token));
+    }
+    let (audience, exp) = match reader {
+        Reader::Verifier => (denylist_audience(url), now + LIFETIME),
+        Reader::EarlierVerifier => (url.clone(), now + LIFETIME_FOR_EARLIER - LEEWAY_OF_VERIFIERS),
+    };
     let claims = DenylistClaims {
         iss: url.clone(),
-        aud: Audience::One(url.clone()),
+        aud: Audience::One(audience),
         iat: now,
-        exp: now + LIFETIME,
+        exp,
         // Another instance's clock may be ahead of ours.
         as_of: page.as_of.min(now),
         jwks_etag: ring.jwks_etag().to_owned(),
         cursor: page.cursor.to_string(),
         more: page.more,
-        denied: page.denied.iter().map(entry).collect(),
+        denied: issuer.denylist.denied(page).iter().map(entry).collect(),
     };
-    let last = || issuer.last_feed_answer.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((signed, token)) = &*last()
-        && *signed == claims
-    {
-        return Ok(Arc::clone(token));
-    }
     let token: Arc<str> = ring.sign_denylist(&claims, now)?.into();
-    *last() = Some((claims, Arc::clone(&token)));
+    last.truncate(KEPT - 1);
+    last.push_front(Signed { reader, page: *page, jwks_etag: claims.jwks_etag, at: now, token: Arc::clone(&token) });
     Ok(token)
 }
 

@@ -1,21 +1,13 @@
 //! The signing keys: replacing them in order, dropping one that has leaked, and what the service does by itself.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use super::denylist::Denylist;
 use crate::app::Issuer;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::{Error, root_cause};
-use crate::jwt::{AccessKeys, Due, KeyFileError, KeyPolicy, KeyState, Keys, Reloaded, RingEntry, SigningAlg};
+use crate::jwt::{Due, KeyFileError, KeyPolicy, KeyState, Keys, Reloaded, RingEntry, SigningAlg};
 use crate::store::Store;
-use crate::verifier::KeySource;
-
-/// The issuer's own extractors verify with the ring.
-impl KeySource for Keys {
-    fn keys(&self) -> Option<Arc<AccessKeys>> {
-        Some(Arc::clone(self.ring().access_keys()))
-    }
-}
 
 /// What an emergency rotation did.
 pub struct Dropped {
@@ -124,7 +116,7 @@ pub fn count_sessions_of(store: &Store, policy: &KeyPolicy, key: &RingEntry, now
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be read; what is known of it stays in force.
 pub fn follow(issuer: &Issuer) -> Result<(), Error> {
-    report(issuer, issuer.keys.follow())
+    report(&issuer.denylist, issuer.keys.follow())
 }
 
 /// Makes the next key of each algorithm in time; nothing when `KEY_ROTATION_PERIOD=off`.
@@ -177,20 +169,20 @@ fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(),
 /// # Errors
 /// As [`follow`].
 pub fn reload(issuer: &Issuer) -> Result<(), Error> {
-    report(issuer, issuer.keys.follow_all())
+    report(&issuer.denylist, issuer.keys.follow_all())
 }
 
-fn report(issuer: &Issuer, reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
+pub(super) fn report(denylist: &Denylist, reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
     let reloaded = reloaded.map_err(Error::internal)?;
     for problem in &reloaded.problems {
         log::error!(cause = root_cause(problem); "a signing key cannot be read");
     }
     for kid in &reloaded.gone {
-        log::warn!(kid; "a signing key is not in force any more");
+        log::warn!(kid; "a signing key is no longer in use");
     }
     if reloaded.changed {
         log::info!("signing keys read again");
-        issuer.denylist.tell();
+        denylist.tell();
     }
     Ok(())
 }

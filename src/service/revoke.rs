@@ -1,23 +1,36 @@
 //! Revoking ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)): a refresh token ends its session, an access token is
 //! denied alone, an API token is accepted no more. Whoever finds one may do it.
 
-use super::verify::{self, Token};
+use super::verify::Token;
 use super::{api_tokens, audit, sessions};
 use crate::app::Issuer;
 use crate::error::Error;
+use crate::jwt::{AccessClaims, TokenError};
 use crate::model::audit::{EventName, Origin};
 use crate::model::denial::Denial;
 use crate::model::session::EndReason;
-use crate::secret::KEY_PREFIX;
+use crate::secret::{KEY_PREFIX, Secret};
 
-/// Revokes a token. One that is not ours, has expired or was revoked before is none to worry about
+/// How every JWT of ours begins: `{"` in base64url.
+const JWT_PREFIX: &str = "eyJ";
+
+/// The token in a text that somebody pasted: without what is around it, as a scheme or quotation marks, and without white
+/// space, which no token has. What is no token does not become one by that.
+#[must_use]
+pub fn bare(text: &str) -> Secret<String> {
+    let begins = [JWT_PREFIX, KEY_PREFIX].into_iter().filter_map(|prefix| text.find(prefix)).min();
+    let token = begins.and_then(|at| text.get(at..)).unwrap_or(text);
+    let belongs_to_it = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c) || c.is_whitespace();
+    Secret::new(token.chars().take_while(belongs_to_it).filter(|c| !c.is_whitespace()).collect())
+}
+
+/// Revokes a [`bare`] token. Its signature proves that it is ours, and that is enough: clocks and settings may differ from
+/// those that it was made with. One that is not ours, or was revoked before, is none to worry about
 /// ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
 ///
 /// # Errors
 /// [`Error::Unavailable`]: it must be asked again.
 pub fn revoke(issuer: &Issuer, token: &str, origin: &Origin) -> Result<(), Error> {
-    let app = &issuer.app;
-    let now = app.clock.now();
     if token.starts_with(KEY_PREFIX) {
         return match issuer.api_tokens.find_any(token) {
             Ok((token, owner)) => api_tokens::revoke(issuer, owner.id, token.id, origin).map(|_was_active| ()),
@@ -25,30 +38,73 @@ pub fn revoke(issuer: &Issuer, token: &str, origin: &Origin) -> Result<(), Error
             Err(error) => Err(error),
         };
     }
-    match verify::read(issuer, token) {
-        Err(_invalid) => {}
-        Ok(Token::Access(claims)) => {
-            let denial = Denial::of_access_token(claims.jti, now, claims.exp);
-            let event = origin.event(now, EventName::AccessTokenRevoked).about(claims.sub).of_session(claims.sid);
-            let is_new = app.store.write(|tx| {
-                let is_new = tx.insert_denials(&[denial])? > 0;
-                if is_new {
-                    tx.insert_event(&event)?;
-                }
-                Ok(is_new)
-            })?;
-            if is_new {
-                audit::tell(&app.metrics, &event);
-            }
-            issuer.denylist.add([denial]);
-        }
+    match read(issuer, token) {
+        Err(_not_ours) => Ok(()),
+        Ok(Token::Access(claims)) => deny(issuer, &claims, origin),
         Ok(Token::Refresh(claims)) => {
             match sessions::end(issuer, claims.sub, claims.sid, EndReason::Logout, origin) {
                 // Not on record any more.
-                Err(Error::SessionNotFound) => {}
-                ended => ended?,
+                Err(Error::SessionNotFound) => Ok(()),
+                ended => ended,
             }
         }
     }
+}
+
+/// Reads a token of either kind by its signature alone.
+fn read(issuer: &Issuer, token: &str) -> Result<Token, TokenError> {
+    let ring = issuer.keys.ring();
+    match ring.access_keys().verify_signature(token) {
+        Err(TokenError::WrongType) => ring.verify_refresh_signature(token).map(Token::Refresh),
+        verified => verified.map(|claims| Token::Access(claims.into())),
+    }
+}
+
+fn deny(issuer: &Issuer, claims: &AccessClaims, origin: &Origin) -> Result<(), Error> {
+    let app = &issuer.app;
+    let now = app.clock.now();
+    let denial = Denial::of_access_token(claims.jti, now, claims.exp);
+    if denial.expires_at <= now {
+        // It has expired by every clock.
+        return Ok(());
+    }
+    let event = origin.event(now, EventName::AccessTokenRevoked).about(claims.sub).of_session(claims.sid);
+    let is_new = app.store.write(|tx| {
+        let is_new = tx.insert_denials(&[denial])? > 0;
+        if is_new {
+            tx.insert_event(&event)?;
+        }
+        Ok(is_new)
+    })?;
+    if is_new {
+        audit::tell(&app.metrics, &event);
+    }
+    issuer.denylist.add([denial]);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_in_what_was_pasted() {
+        for around in [
+            ["", ""],
+            ["\r\n\t", " \t"],
+            ["bEARER  ", "\n"],
+            [" Token\t", ""],
+            ["\u{a0}", "\u{2003}"],
+            ["{\"token\": \"", "\"}"],
+            ["access_token=", "&state=b"],
+        ] {
+            for token in ["eyJh.eyJi.c-_", "tks_0aB"] {
+                for text in [token.to_owned(), format!("{}\n  {}", &token[..5], &token[5..])] {
+                    assert_eq!(bare(&format!("{}{text}{}", around[0], around[1])).expose(), token, "{around:?}");
+                }
+            }
+        }
+        assert_eq!(bare("a.b.c \n").expose(), "a.b.c");
+        assert_eq!(bare(" ").expose(), "");
+    }
 }

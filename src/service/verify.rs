@@ -6,7 +6,7 @@ use crate::app::Issuer;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, RefreshClaims, TokenError};
 use crate::model::api_token::ApiToken;
-use crate::model::rotation::{Verdict, judge};
+use crate::model::rotation::{Presented, Verdict, judge};
 use crate::secret::KEY_PREFIX;
 
 /// A token of ours, by kind.
@@ -26,10 +26,7 @@ pub enum ActiveToken {
 }
 
 /// Reads a token of ours of either kind: signature, claims and time, but not whether it was revoked.
-///
-/// # Errors
-/// The [`TokenError`] that says why it is none.
-pub fn read(issuer: &Issuer, token: &str) -> Result<Token, TokenError> {
+fn read(issuer: &Issuer, token: &str) -> Result<Token, TokenError> {
     let app = &issuer.app;
     let now = app.clock.now();
     let ring = issuer.keys.ring();
@@ -46,7 +43,7 @@ pub fn read(issuer: &Issuer, token: &str) -> Result<Token, TokenError> {
 /// [`Error::TokenRefused`], [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`]; for an API
 /// token [`Error::Bearer`]; for both kinds that are kept in the database also [`Error::Unavailable`].
 pub fn any_token(issuer: &Issuer, token: &str) -> Result<ActiveToken, Error> {
-    if token.starts_with(KEY_PREFIX) {
+    if token.trim_start().starts_with(KEY_PREFIX) {
         let (token, owner) = issuer.api_tokens.find(token)?;
         let claims = issuer.api_tokens.claims(&token, &owner, issuer.app.clock.now());
         return Ok(ActiveToken::Api(Box::new(token), Box::new(claims)));
@@ -63,10 +60,12 @@ fn jwt(issuer: &Issuer, token: &str) -> Result<Token, Error> {
         Token::Refresh(claims) => {
             let (session, user) = issuer.app.store.read(|tx| tx.find_session(claims.sid))?.unzip();
             let active = user.is_some_and(|user| user.disabled_at.is_none());
-            let windows = issuer.app.config.lifetimes.windows;
-            match judge(claims.generation, session.as_ref(), active, windows, issuer.app.clock.now()) {
+            // Who asks is not who would refresh: nothing is known of where the token comes from.
+            let presented = Presented { generation: claims.generation, context: None };
+            let rules = issuer.app.config.rotation_rules();
+            match judge(presented, session.as_ref(), active, rules, issuer.app.clock.now()).verdict {
                 Verdict::Refused(refusal) => Err(refusal.into()),
-                Verdict::Reused => Err(Error::TokenRefused(TokenError::Revoked)),
+                Verdict::Reused(_) => Err(Error::TokenRefused(TokenError::Revoked)),
                 Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => Ok(Token::Refresh(claims)),
             }
         }

@@ -9,7 +9,7 @@ use super::key_source::{Fixed, KeySource};
 use super::remote_keys::{Place, RemoteKeys};
 use super::{Parts, Verifier};
 use crate::clock::{Clock, Seconds, SystemClock};
-use crate::jwt::{AccessKeys, Jwks, JwksError, verification_keys_of_pem};
+use crate::jwt::{AccessKeys, JwksError, verification_keys_of_jwks, verification_keys_of_pem};
 use crate::model::denied_set::DeniedSet;
 
 /// The issuer keeps its denials this much longer than the tokens they deny.
@@ -90,7 +90,7 @@ impl Builder {
     }
 
     /// Accepts tokens for this long after they have expired, in whole seconds, at most 60; 0 by default. For machines
-    /// whose clock is ahead of the issuer's.
+    /// whose clock is ahead of the issuer's. One that is behind needs none: tokens of a minute in the future are accepted.
     pub fn leeway(self, leeway: Duration) -> Self {
         Self { leeway, ..self }
     }
@@ -130,7 +130,7 @@ impl Builder {
         let fixed = |keys| -> Arc<dyn KeySource> { Arc::new(Fixed(Arc::new(AccessKeys::new(keys, cache_bytes)))) };
         let place = match &self.source {
             Source::Jwks(json) => {
-                let keys = fixed(Jwks::from_json(json)?.verification_keys()?);
+                let keys = fixed(verification_keys_of_jwks(json)?);
                 return Ok(self.with(keys, leeway, None));
             }
             Source::Pem(pem) => {

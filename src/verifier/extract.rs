@@ -194,8 +194,8 @@ pub(crate) fn presented(request: &HttpRequest) -> Result<Presented<'_>, BearerEr
         return Err(BearerError::Malformed("there is more than one Authorization header"));
     }
     let text = header.to_str().map_err(|_not_ascii| BearerError::Malformed("the Authorization header is not ASCII"))?;
-    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    let token = token.trim_start_matches(' ');
+    let (scheme, token) = text.trim().split_once([' ', '\t']).unwrap_or((text, ""));
+    let token = token.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
         Ok(Presented::Bearer(token))
     } else if scheme.eq_ignore_ascii_case("token") {

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::issuer::{IssuerClient, IssuerError};
 use super::key_source::KeySource;
 use crate::clock::{Clock, Seconds};
-use crate::jwt::{DeniedEntry, DenylistClaims, Expected, TokenError};
+use crate::jwt::{DeniedEntry, DenylistClaims, Expected, MOST_CLOCK_SKEW, TokenError, denylist_audience};
 use crate::model::denied_set::{DeniedSet, DeniedSubject};
 
 /// How long the issuer lets a poll wait for news.
@@ -28,9 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An issuer without a denylist may get one.
 const SELDOM: Duration = Duration::from_secs(60);
-
-/// The clocks of the two machines may differ by this much.
-const CLOCK_SKEW: Seconds = Seconds(60);
 
 /// The follower; its thread ends when this is dropped.
 pub(super) struct Feed {
@@ -171,7 +168,7 @@ impl Follower {
                 // It was answered after it was asked, and knew by then what was denied before `as_of`; both are whole
                 // seconds. A recording of an older answer is as old as our own clock says.
                 let now = self.clock.now();
-                let lag = (claims.iat - claims.as_of + Seconds(1)).max(now - CLOCK_SKEW - claims.as_of);
+                let lag = (claims.iat - claims.as_of + Seconds(1)).max(now - MOST_CLOCK_SKEW - claims.as_of);
                 let lag = Duration::from_secs(u64::try_from(lag.0).unwrap_or(0));
                 *self.known.at.lock().unwrap_or_else(PoisonError::into_inner) = asked_at.checked_sub(lag);
                 self.denied.forget(now);
@@ -182,8 +179,9 @@ impl Follower {
 
     fn verified(&self, answer: &str) -> Result<DenylistClaims, PollError> {
         let keys = self.keys.keys().ok_or(PollError::NoKeys)?;
-        let audiences = std::slice::from_ref(&self.issuer);
-        let expected = Expected { issuer: &self.issuer, audiences, leeway: CLOCK_SKEW };
+        // An issuer that is not upgraded yet names itself; what it signs is told apart by its type.
+        let audiences = [denylist_audience(&self.issuer), self.issuer.clone()];
+        let expected = Expected { issuer: &self.issuer, audiences: &audiences, leeway: MOST_CLOCK_SKEW };
         let verified = keys.verify_denylist(answer.trim_end(), expected, self.clock.now());
         match &verified {
             // The issuer signs with a key that is new to us.

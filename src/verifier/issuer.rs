@@ -9,6 +9,10 @@ use ureq::http::header::{AGE, CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use ureq::http::{Response, StatusCode};
 use ureq::tls::{RootCerts, TlsConfig};
 
+use crate::jwt::{issuer_url, metadata_url};
+
+const USER_AGENT: &str = concat!("tokensmith-verifier/", env!("CARGO_PKG_VERSION"));
+
 /// No answer takes longer, long polls aside.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -62,6 +66,7 @@ impl IssuerClient {
         // No redirects: what the issuer says is where it is, or it is not from the issuer.
         let config = Agent::config_builder()
             .http_status_as_error(false)
+            .user_agent(USER_AGENT)
             .max_redirects(0)
             .tls_config(tls)
             .timeout_global(Some(TIMEOUT))
@@ -141,18 +146,11 @@ impl IssuerClient {
     }
 }
 
-/// Where the metadata of an issuer is: the well-known part comes before the issuer's path
-/// ([RFC 8414 section 3.1](https://www.rfc-editor.org/rfc/rfc8414#section-3.1)), or after it (OpenID Connect Discovery 1.0
-/// section 4).
+/// Where the metadata of an issuer is, after RFC 8414 and after OpenID Connect Discovery 1.0 section 4, which appends to
+/// the issuer's path.
 fn metadata_urls(issuer: &str) -> [String; 2] {
-    let issuer = issuer.trim_end_matches('/');
-    let host_at = issuer.find("://").map_or(0, |at| at + 3);
-    let path_at = issuer.get(host_at..).and_then(|rest| rest.find('/')).map_or(issuer.len(), |at| host_at + at);
-    let (host, path) = issuer.split_at(path_at);
-    [
-        format!("{host}/.well-known/oauth-authorization-server{path}"),
-        format!("{issuer}/.well-known/openid-configuration"),
-    ]
+    let (host, path) = metadata_url(issuer);
+    [format!("{host}{path}"), issuer_url(issuer, "/.well-known/openid-configuration")]
 }
 
 fn body(response: &mut Response<ureq::Body>, most_bytes: u64) -> Result<String, IssuerError> {

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::issuer::{IssuerClient, IssuerError, Published};
 use super::key_source::KeySource;
 use crate::clock::{Clock, Seconds};
-use crate::jwt::{AccessKeys, Jwks, JwksError, jwks_etag};
+use crate::jwt::{AccessKeys, JwksError, jwks_etag, verification_keys_of_jwks};
 
 /// Keys that the issuer announces are asked for again after this time while they are not to be had (another instance of
 /// the issuer may not know of them yet), twice as long each time.
@@ -247,10 +247,7 @@ impl Fetcher {
     fn take_up(&mut self, published: Published) -> Result<(), FetchError> {
         // The same keys keep what they have verified.
         if self.last.as_ref().is_none_or(|last| last.json != published.json) {
-            let keys = Jwks::from_json(&published.json)?.verification_keys()?;
-            if keys.is_empty() {
-                return Err(JwksError::NoKey.into());
-            }
+            let keys = verification_keys_of_jwks(&published.json)?;
             let keys = Arc::new(AccessKeys::new(keys, self.cache_bytes));
             *self.shared.keys.write().unwrap_or_else(PoisonError::into_inner) = Some(keys);
         }

@@ -1,5 +1,8 @@
 //! The denylist and what is forgotten when.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokensmith::clock::Clock as _;
 use tokensmith::model::audit::Origin;
@@ -123,4 +126,26 @@ fn a_denial_of_another_instance_is_taken_up_from_the_table(engine: Engine) {
     assert_eq!(app.me(&pair).status, 200);
     follow();
     app.me(&pair).problem(401, "token_revoked");
+}
+
+/// Verifiers from before the denylist had an audience of its own look for the issuer there. For everybody else that answer
+/// has expired: it must not be taken for an access token.
+#[test]
+fn an_earlier_verifier_gets_an_answer_that_only_it_accepts() {
+    let app = TestApp::start(Engine::Sqlite);
+    let now = app.clock.now().0;
+    let asked_by = |agent: &str| {
+        let answer = app.send("GET", "/.well-known/denylist?wait=0", &[("user-agent", agent)], b"");
+        let payload = URL_SAFE_NO_PAD.decode(answer.body.split('.').nth(1).unwrap()).unwrap();
+        let claims: Value = serde_json::from_slice(&payload).unwrap();
+        (claims["aud"].as_str().unwrap().to_owned(), claims["exp"].as_i64().unwrap() - now)
+    };
+    let (issuer, own) = ("http://127.0.0.1:8080".to_owned(), "http://127.0.0.1:8080/.well-known/denylist".to_owned());
+    for agent in ["ureq/3.5.1", "ureq/3.1.0"] {
+        // It accepts an answer for a minute longer.
+        assert_eq!(asked_by(agent), (issuer.clone(), 30 - 60), "{agent}");
+    }
+    for agent in ["", "tokensmith-verifier/0.1.0", "python-requests/2.31", "curl/8 ureq/3"] {
+        assert_eq!(asked_by(agent), (own.clone(), 60), "{agent}");
+    }
 }

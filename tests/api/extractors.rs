@@ -31,6 +31,30 @@ fn a_role_guard_lets_in_who_has_the_role_and_answers_403_with_a_challenge_to_who
 }
 
 #[test]
+fn white_space_around_the_token_of_a_header_does_not_matter() {
+    let app = TestApp::start(Engine::Sqlite);
+    let pair = app.logged_in("ada");
+    let made = app.ask_as("POST", "/v1/api-tokens", &pair, Some(&serde_json::json!({"name": "x"}))).json();
+    let (token, key) = (pair["access_token"].as_str().unwrap(), made["key"].as_str().unwrap());
+    for [scheme, after] in [["Bearer ", ""], ["bearer   ", " "], ["BEARER\t", "\t"], ["Bearer \t ", " \t "]] {
+        for token in [token, key] {
+            let header = format!("{scheme}{token}{after}");
+            assert_eq!(app.ask("GET", "/v1/me", &header, None).status, 200, "{header:?}");
+        }
+        let header = format!("{scheme}{key}{after}").replace(scheme.trim(), "Token");
+        assert_eq!(app.ask("GET", "/v1/me", &header, None).status, 200, "{header:?}");
+        assert_eq!(app.ask("POST", "/v1/tokens/exchange", &header, None).status, 200, "{header:?}");
+        with_server(&app, |client| {
+            assert_eq!(client.ask("GET", "/anyone", &format!("{scheme}{token}{after}"), None).body, "known");
+        });
+        for around in [[" ", "\n"], ["\t", ""]] {
+            assert_eq!(app.verify(&around.join(key).into()).ok()["kind"], "api_token");
+            app.refresh(&around.join(pair["refresh_token"].as_str().unwrap()).into()).ok();
+        }
+    }
+}
+
+#[test]
 fn an_optional_token_may_be_missing_but_not_bad() {
     let app = TestApp::start(Engine::Sqlite);
     let pair = app.logged_in("ada");

@@ -370,7 +370,7 @@ fn a_running_service_takes_up_what_happens_in_the_folder() {
 
     // A folder that is away takes no key along.
     fs::rename(&keys, command.dir.path().join("away")).unwrap();
-    serving.wait_for_log("fails, and is tried again");
+    serving.wait_for_log("a background task failed and will be tried again");
     fs::create_dir(&keys).unwrap();
     serving.signal("-HUP");
     let problem = serving.wait_for_log("the signing keys cannot be read again");
@@ -381,9 +381,10 @@ fn a_running_service_takes_up_what_happens_in_the_folder() {
     serving.signal("-HUP");
     serving.wait_for_log("signing keys read again");
 
-    let dropped = command.run(&["keys", "rotate", "--emergency"]);
+    let dropped = command.run(&["keys", "rotate", "--emergency", "--yes"]);
     assert!(dropped.success());
-    assert!(dropped.stdout.contains("1 sessions end"), "{}", dropped.stdout);
+    assert!(dropped.stdout.contains("1 session ended: "), "{}", dropped.stdout);
+    assert!(dropped.stdout.contains("still listed as live until their time is over"), "{}", dropped.stdout);
     assert!(dropped.stdout.contains("after 5m at most"), "{}", dropped.stdout);
     let dropped_at = Instant::now();
     while client.me(&pair).status == 200 {
@@ -397,12 +398,12 @@ fn a_running_service_takes_up_what_happens_in_the_folder() {
 fn an_emergency_needs_no_database() {
     let command = Tokensmith::new().env("DATABASE_URL", "sqlite:///proc/tokensmith/x.db");
     assert!(command.run(&["keys", "rotate"]).success());
-    let listed = command.run(&["keys", "list"]).stdout;
-    let dropped = command.run(&["keys", "rotate", "--emergency"]);
+    let active = || command.list(&["keys", "list"]).into_iter().find(|key| key["state"] == "active").unwrap();
+    let before = active();
+    let dropped = command.run(&["keys", "rotate", "--emergency", "--yes"]);
     assert!(dropped.success());
     assert!(dropped.stdout.contains("How many sessions that ends is not known"), "{}", dropped.stdout);
-    let active = |text: &str| text.lines().find(|line| line.starts_with("active")).unwrap().to_owned();
-    assert_ne!(active(&listed), active(&command.run(&["keys", "list"]).stdout));
+    assert_ne!(before["kid"], active()["kid"]);
 }
 
 #[test]
@@ -429,7 +430,7 @@ fn keys_are_encrypted_at_rest_with_a_passphrase() {
         for (name, value) in vars {
             other = other.env(name, value);
         }
-        other.run(&["keys", "list"])
+        other.run(&["keys", "list", "--json"])
     };
     let failed = elsewhere(&[]);
     assert!(failed.stderr.contains("encrypted; set KEYS_PASSPHRASE or KEYS_PASSPHRASE_FILE"), "{}", failed.stderr);
@@ -438,11 +439,8 @@ fn keys_are_encrypted_at_rest_with_a_passphrase() {
     let secret = dir.join("passphrase");
     fs::write(&secret, "a long passphrase of many words\n").unwrap();
     let listed = elsewhere(&[("KEYS_PASSPHRASE_FILE", &secret.display().to_string())]);
-    assert!(
-        listed.stdout.starts_with("active\tES256\t") && listed.stdout.contains("\tencrypted\t"),
-        "{}",
-        listed.stdout
-    );
+    let listed: Value = serde_json::from_str(&listed.stdout).unwrap();
+    assert_eq!((&listed[0]["state"], &listed[0]["encrypted"]), (&json!("active"), &json!(true)), "{listed}");
     let serving = command.serve();
     assert_eq!(serving.client().me(&pair).status, 200);
 }
@@ -457,17 +455,20 @@ fn a_key_of_ones_own_is_taken_up_as_the_next_one() {
     let imported = command.run(&["keys", "import", "mine.pem"]);
     assert!(imported.success());
     assert!(imported.stdout.contains("It signs from "), "{}", imported.stdout);
-    let listed = command.run(&["keys", "list"]).stdout;
-    assert!(listed.starts_with("active\tES256\t") && listed.contains("\nnext\tES256\t"), "{listed}");
+    let states = |command: &Tokensmith| {
+        let listed = command.list(&["keys", "list"]);
+        listed.iter().map(|key| format!("{} {}", key["state"], key["alg"])).collect::<Vec<_>>()
+    };
+    let listed = states(&command);
+    assert_eq!(listed, [r#""active" "ES256""#, r#""next" "ES256""#]);
     assert!(file.exists());
     let again = command.run(&["keys", "import", "mine.pem"]);
     assert!(again.stderr.contains("the same key as"), "{}", again.stderr);
-    assert_eq!(command.run(&["keys", "list"]).stdout, listed);
+    assert_eq!(states(&command), listed);
     let elsewhere = Tokensmith::new().env("KEYS_DIR", "fresh");
     fs::copy(&file, elsewhere.dir.path().join("mine.pem")).unwrap();
     assert!(elsewhere.run(&["keys", "import", "mine.pem"]).success());
-    let only = elsewhere.run(&["keys", "list"]).stdout;
-    assert!(only.lines().count() == 1 && only.starts_with("active\tES256\t"), "the first signs at once: {only}");
+    assert_eq!(states(&elsewhere), listed[..1], "the first signs at once");
     let none = command.run(&["keys", "import", "nothing.pem"]);
     assert!(none.stderr.contains("nothing.pem: No such file"), "{}", none.stderr);
 }
@@ -537,17 +538,18 @@ fn an_emergency_is_not_held_up_by_another_key_that_is_broken() {
     fs::set_permissions(&broken, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(command.run(&["keys", "rotate"]).stderr.contains("broken.pem: not a PEM file"));
     // The broken one may be the one that signs in truth.
-    let refused = command.run(&["keys", "rotate", "--emergency"]);
+    let refused = command.run(&["keys", "rotate", "--emergency", "--yes"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(refused.stderr.contains("name the one to drop with --kid"), "{}", refused.stderr);
     let listed = command.run(&["keys", "list"]);
     assert!(listed.stderr.contains("left out: keys/broken.pem: not a PEM file"), "{}", listed.stderr);
-    let kid = listed.stdout.split('\t').nth(2).unwrap();
+    let key = command.list(&["keys", "list"]).remove(0);
+    let kid = key["kid"].as_str().unwrap();
     // Under another name too.
-    let file = command.dir.path().join(listed.stdout.lines().next().unwrap().rsplit('\t').next().unwrap());
+    let file = command.dir.path().join(key["file"].as_str().unwrap());
     fs::copy(&file, command.dir.path().join("keys/backup.pem")).unwrap();
-    let dropped = command.run(&["keys", "rotate", "--emergency", "--kid", kid]);
-    assert!(dropped.success() && dropped.stdout.starts_with(&format!("dropped\tES256\t{kid}")), "{}", dropped.stdout);
+    let dropped = command.run(&["keys", "rotate", "--emergency", "--yes", "--kid", kid]);
+    assert!(dropped.success() && dropped.stdout.starts_with(&format!("dropped ES256 key {kid}")), "{}", dropped.stdout);
     assert!(!command.run(&["keys", "list"]).stdout.contains(kid), "no copy of it is left");
 }
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tokensmith::clock::Clock as _;
+use tokensmith::clock::{Clock as _, Seconds};
+use tokensmith::jwt::{Audience, DeniedEntry, DenylistClaims};
 use tokensmith::service::keys;
 use tokensmith::verifier::{Builder, Denylist, TokenError, Verifier, VerifyError};
 
@@ -202,16 +203,14 @@ fn a_reader_that_waits_does_not_keep_the_service_from_stopping() {
 fn the_metadata_says_where_keys_and_denylist_are() {
     let url = "https://id.example.com";
     let app = TestApp::start_with(Engine::Sqlite, &[("ISSUER", url), ("AUDIENCE", "one, two RS256")]);
-    for path in ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"] {
-        let answer = app.get(path);
-        let metadata = answer.ok();
-        assert_eq!(metadata["issuer"], url);
-        assert_eq!(metadata["jwks_uri"], format!("{url}{JWKS}"));
-        assert_eq!(metadata["denylist_uri"], format!("{url}{FEED}"));
-        assert_eq!(metadata["response_types_supported"], json!([]));
-        assert_eq!(metadata["id_token_signing_alg_values_supported"], json!(["ES256", "RS256"]));
-        assert_eq!(answer.header("cache-control"), "public, max-age=3600");
-    }
+    let answer = app.get("/.well-known/oauth-authorization-server");
+    let metadata = answer.ok();
+    assert_eq!(metadata["issuer"], url);
+    assert_eq!(metadata["jwks_uri"], format!("{url}{JWKS}"));
+    assert_eq!(metadata["denylist_uri"], format!("{url}{FEED}"));
+    assert_eq!(metadata["response_types_supported"], json!([]));
+    assert_eq!(metadata["access_token_signing_alg_values_supported"], json!(["ES256", "RS256"]));
+    assert_eq!(answer.header("cache-control"), "public, max-age=3600");
 }
 
 /// A service that other services know by the URL of a front.
@@ -379,7 +378,10 @@ fn an_answer_of_the_feed_that_the_issuer_did_not_sign_is_not_believed() {
     let mut claims = payload(&real);
     claims["denied"] = json!([{"sid": other["session_id"], "exp": 4_000_000_000_i64}]);
     let tampered = format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(claims.to_string()));
-    for (what, body) in [("tampered", tampered), ("another kind of token", token(&other).to_owned())] {
+    let refresh_token = other["refresh_token"].as_str().unwrap().to_owned();
+    for (what, body) in
+        [("tampered", tampered), ("an access token", token(&other).to_owned()), ("a refresh token", refresh_token)]
+    {
         let (client, asked) = (app.another_client(), front.count(FEED));
         front.now_answers(move |path| {
             let mut answer = client.get(path);
@@ -392,6 +394,44 @@ fn an_answer_of_the_feed_that_the_issuer_did_not_sign_is_not_believed() {
         // The first may have come before the keys; the second was judged before the third was asked for.
         wait_until("it has asked", || front.count(FEED) >= asked + 3 && verifier.verify(token(&other)).is_ok());
         assert_eq!(verifier.staleness(), None, "{what}");
+    }
+}
+
+#[test]
+fn the_feed_of_an_issuer_that_is_not_upgraded_yet_is_believed_and_one_for_somebody_else_is_not() {
+    let (front, app) = fronted();
+    let pair = app.logged_in("ada");
+    let sid = pair["session_id"].as_str().unwrap().parse().unwrap();
+    for (audience, is_believed) in [(front.base.as_str(), true), ("https://api.example.com", false)] {
+        let claims = DenylistClaims {
+            iss: front.base.clone(),
+            aud: Audience::One(audience.to_owned()),
+            iat: app.clock.now(),
+            exp: app.clock.now() + Seconds(60),
+            as_of: app.clock.now(),
+            jwks_etag: app.issuer.keys.ring().jwks_etag().to_owned(),
+            cursor: "0".to_owned(),
+            more: false,
+            denied: vec![DeniedEntry::Session { sid, exp: app.clock.now() + Seconds(300) }],
+        };
+        let feed = app.issuer.keys.ring().sign_denylist(&claims, app.clock.now()).unwrap();
+        let (client, asked) = (app.another_client(), front.count(FEED));
+        front.now_answers(move |path| {
+            let mut answer = client.get(path);
+            if path.starts_with(FEED) {
+                answer.body.clone_from(&feed);
+            }
+            Some(answer)
+        });
+        let verifier = verifier(&front, &app).build().unwrap();
+        let revoked = Err(VerifyError::Refused(TokenError::Revoked));
+        if is_believed {
+            wait_until("it is believed", || verifier.verify(token(&pair)) == revoked);
+        } else {
+            let has_asked = || front.count(FEED) >= asked + 3 && verifier.verify(token(&pair)).is_ok();
+            wait_until("it has asked", has_asked);
+            assert_eq!(verifier.staleness(), None);
+        }
     }
 }
 

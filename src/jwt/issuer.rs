@@ -1,0 +1,84 @@
+//! What follows from an issuer's URL. It is used as it is written, with or without a slash at its end; what is built
+//! from it is the same for both.
+
+/// Where the metadata of an issuer without a path is
+/// ([RFC 8414 section 3](https://www.rfc-editor.org/rfc/rfc8414#section-3)).
+const METADATA: &str = "/.well-known/oauth-authorization-server";
+
+/// Where the feed of the denylist is.
+pub const DENYLIST_PATH: &str = "/.well-known/denylist";
+
+/// The issuer without slashes at its end: who issues refresh tokens and takes them, so that a slash that is added to the
+/// setting (or taken away) ends no session.
+#[must_use]
+pub fn issuer_base(issuer: &str) -> &str {
+    issuer.trim_end_matches('/')
+}
+
+/// The URL of a path at the issuer, as in `/.well-known/jwks.json`.
+#[must_use]
+pub fn issuer_url(issuer: &str, path: &str) -> String {
+    format!("{}{path}", issuer_base(issuer))
+}
+
+/// Where the metadata of an issuer is: the well-known part comes between host and path
+/// ([RFC 8414 section 3.1](https://www.rfc-editor.org/rfc/rfc8414#section-3.1)). Answers the URL in two parts: up to the
+/// host, and from the path on.
+#[must_use]
+pub fn metadata_url(issuer: &str) -> (&str, String) {
+    let base = issuer_base(issuer);
+    let host_at = base.find("://").map_or(0, |at| at + 3);
+    let path_at = base.get(host_at..).and_then(|rest| rest.find('/')).map_or(base.len(), |at| host_at + at);
+    let (host, path) = base.split_at(path_at);
+    (host, format!("{METADATA}{path}"))
+}
+
+/// The audience of the denylist. No access token has it: a verifier that looks at issuer and audience alone must not take
+/// one for the other ([RFC 8725 section 3.12](https://www.rfc-editor.org/rfc/rfc8725#section-3.12)).
+#[must_use]
+pub fn denylist_audience(issuer: &str) -> String {
+    issuer_url(issuer, DENYLIST_PATH)
+}
+
+/// Whether an audience is kept for documents that are no access tokens: the denylist, and what else may be signed with
+/// the published keys one day.
+#[must_use]
+pub fn is_reserved_audience(issuer: &str, audience: &str) -> bool {
+    audience.strip_prefix(issuer_base(issuer)).is_some_and(|path| path.starts_with("/.well-known/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_at_the_end_of_the_issuer_changes_no_url() {
+        for (issuer, host, metadata) in [
+            ("https://example.com", "https://example.com", "/.well-known/oauth-authorization-server"),
+            ("https://example.com/", "https://example.com", "/.well-known/oauth-authorization-server"),
+            (
+                "https://example.com:8443/auth",
+                "https://example.com:8443",
+                "/.well-known/oauth-authorization-server/auth",
+            ),
+            ("https://example.com/a/b/", "https://example.com", "/.well-known/oauth-authorization-server/a/b"),
+        ] {
+            assert_eq!(metadata_url(issuer), (host, metadata.to_owned()), "{issuer}");
+            let base = issuer.trim_end_matches('/');
+            assert_eq!(issuer_url(issuer, "/docs"), format!("{base}/docs"), "{issuer}");
+            assert_eq!(denylist_audience(issuer), format!("{base}/.well-known/denylist"), "{issuer}");
+        }
+    }
+
+    #[test]
+    fn what_is_below_the_well_known_path_is_no_audience_of_access_tokens() {
+        for issuer in ["https://example.com/auth", "https://example.com/auth/"] {
+            assert!(is_reserved_audience(issuer, &denylist_audience(issuer)));
+            assert!(is_reserved_audience(issuer, "https://example.com/auth/.well-known/another"));
+            for free in [issuer, "https://example.com/auth", "https://example.com/.well-known/denylist", "denylist", ""]
+            {
+                assert!(!is_reserved_audience(issuer, free), "{free}");
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Clients that ask and do not read the answer: they are cut off, and what is kept for them meanwhile is little.
+
+use std::collections::HashSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use tokensmith::clock::{Clock as _, Seconds};
+use tokensmith::model::denial::Denial;
+use tokensmith::model::denied_set::DeniedSubject;
+use tokensmith::model::id::Jti;
+
+use crate::support::{Engine, TestApp};
+
+const FEED: &str = "/.well-known/denylist";
+
+/// So many denials of now, which are all on one page.
+fn deny(app: &TestApp, count: u64) {
+    let now = app.clock.now();
+    let denial = |number: u64| {
+        let mut name = [0; 16];
+        name[..8].copy_from_slice(&number.to_be_bytes());
+        let subject = DeniedSubject::AccessToken(Jti::from_bytes(name));
+        Denial { subject, denied_at: now, expires_at: now + Seconds(300) }
+    };
+    app.issuer.denylist.add((0..count).map(denial));
+}
+
+fn ask(app: &TestApp) -> TcpStream {
+    let mut stream = TcpStream::connect(app.base().trim_start_matches("http://")).unwrap();
+    stream.write_all(format!("GET {FEED} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).unwrap();
+    stream
+}
+
+/// Whether the server still has its end of the connection.
+fn is_held(stream: &TcpStream) -> bool {
+    let (ours, theirs) = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    table.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let port = |field: &str| field.rsplit(':').next().and_then(|hex| u16::from_str_radix(hex, 16).ok());
+        let [_, local, remote, state, ..] = *fields else { return false };
+        port(local) == Some(theirs) && port(remote) == Some(ours) && state == "01"
+    })
+}
+
+#[test]
+fn a_client_that_never_reads_its_answer_is_cut_off() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("REQUEST_TIMEOUT", "2s")]);
+    // More than the buffers of both ends hold.
+    deny(&app, 200_000);
+    let mut stream = ask(&app);
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    assert!(is_held(&stream));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while is_held(&stream) {
+        assert!(Instant::now() < deadline, "it is still held");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_client_that_reads_slowly_gets_all_of_its_answer() {
+    let app = TestApp::start_with(Engine::Sqlite, &[("REQUEST_TIMEOUT", "1s")]);
+    deny(&app, 50_000);
+    let mut stream = ask(&app);
+    let (mut answer, mut piece) = (Vec::new(), vec![0; 256 * 1024]);
+    let is_complete = |answer: &[u8]| {
+        let text = String::from_utf8_lossy(answer);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        body.len() == length.parse::<usize>().unwrap()
+    };
+    while answer.is_empty() || !is_complete(&answer) {
+        let read = stream.read(&mut piece).unwrap();
+        assert!(read > 0, "cut off after {} bytes", answer.len());
+        answer.extend_from_slice(&piece[..read]);
+        std::thread::sleep(Duration::from_millis(30));
+    }
+}
+
+/// A signature is another one each time that it is made.
+#[test]
+fn who_asks_for_the_same_at_about_the_same_time_gets_the_very_same_answer_until_there_is_news() {
+    let app = TestApp::start(Engine::Sqlite);
+    deny(&app, 2_000);
+    let all = app.get(FEED).body;
+    // Others have asked for something else meanwhile.
+    let cursors = ["1.2.3", "0", "5", "6b49d1ff"];
+    let others: Vec<String> = cursors.iter().map(|cursor| app.get(&format!("{FEED}?since={cursor}")).body).collect();
+    app.advance(5);
+    let again: HashSet<String> = (0..3).map(|_| app.get(FEED).body).collect();
+    assert_eq!(again, HashSet::from([all.clone()]));
+    assert_eq!(others, vec![all.clone(); cursors.len()], "all of these have everything to read");
+    app.advance(1);
+    let later = app.get(FEED).body;
+    assert_ne!(later, all);
+    deny(&app, 2_001);
+    assert_ne!(app.get(FEED).body, later, "news does not wait");
+}
