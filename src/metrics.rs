@@ -22,6 +22,7 @@ pub struct Metrics {
     latencies: Family<RouteLabels, Histogram>,
     logins: Family<NameLabel, Counter>,
     refreshes: Family<NameLabel, Counter>,
+    marked_generations: Family<NameLabel, Counter>,
     exchanges: Counter,
     events: Family<NameLabel, Counter>,
     database_connections: Family<NameLabel, Gauge>,
@@ -104,6 +105,9 @@ impl Default for Metrics {
         registry.register("logins", "Logins by outcome", logins.clone());
         let refreshes = Family::default();
         registry.register("refreshes", "Refreshes by verdict", refreshes.clone());
+        let marked_generations = Family::default();
+        let help = "Generations by the mark that a late retry gave them: shared, or strange from another context";
+        registry.register("marked_generations", help, marked_generations.clone());
         let exchanges = Counter::default();
         registry.register("api_token_exchanges", "API tokens that were exchanged", exchanges.clone());
         let events = Family::default();
@@ -122,7 +126,19 @@ impl Default for Metrics {
         ] {
             registry.register(name, help, gauge.clone());
         }
-        Self { registry, requests, latencies, logins, refreshes, exchanges, events, database_connections, keys, gauges }
+        Self {
+            registry,
+            requests,
+            latencies,
+            logins,
+            refreshes,
+            marked_generations,
+            exchanges,
+            events,
+            database_connections,
+            keys,
+            gauges,
+        }
     }
 }
 
@@ -143,6 +159,11 @@ impl Metrics {
     /// Counts a refresh.
     pub fn refresh(&self, verdict: &'static str) {
         self.refreshes.get_or_create(&NameLabel { name: Name(verdict) }).inc();
+    }
+
+    /// Counts a generation that got a mark.
+    pub fn marked_generation(&self, mark: &'static str) {
+        self.marked_generations.get_or_create(&NameLabel { name: Name(mark) }).inc();
     }
 
     /// Counts an exchange of an API token.

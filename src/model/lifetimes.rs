@@ -3,6 +3,7 @@
 use super::id::{SessionId, UserId};
 use super::rotation::Windows;
 use super::session::Session;
+use super::sharing::Sharing;
 use crate::clock::{Seconds, Timestamp};
 
 /// How long tokens and sessions live.
@@ -34,6 +35,7 @@ impl Lifetimes {
             rotated_at: now,
             refresh_expires_at: now,
             access_expires_by: now,
+            sharing: Sharing::default(),
             end: None,
         };
         self.rotated(session, 0, now)

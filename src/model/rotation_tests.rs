@@ -8,8 +8,17 @@ use crate::model::session::End;
 
 const WINDOWS: Windows = Windows { settle: Seconds(10), retry: Seconds(90) };
 const STRICT: Windows = Windows { settle: Seconds::ZERO, retry: Seconds::ZERO };
+const LIMITS: Limits = Limits { strange: 3, shared: 0 };
 
-fn session(denied_through: i64, rotated_at: i64) -> Session {
+/// Where every request comes from that nothing else is said of.
+const HOME: Context = Context::of_number(1);
+
+/// From home, for an active user.
+fn judge_at_home(generation: i64, session: Option<&Session>, windows: Windows, now: Timestamp) -> Judgement {
+    judge(Presented { generation, context: Some(HOME) }, session, true, Rules { windows, limits: LIMITS }, now)
+}
+
+pub(super) fn session(denied_through: i64, rotated_at: i64) -> Session {
     Session {
         id: Id::from_bytes([1; 16]),
         user_id: Id::from_bytes([2; 16]),
@@ -20,12 +29,13 @@ fn session(denied_through: i64, rotated_at: i64) -> Session {
         rotated_at: Timestamp(rotated_at),
         refresh_expires_at: Timestamp(1_000_000),
         access_expires_by: Timestamp(1_000_000),
+        sharing: Sharing::default(),
         end: None,
     }
 }
 
 fn verdict(presented: i64, denied_through: i64, age: i64) -> Verdict {
-    judge(presented, Some(&session(denied_through, 1_000)), true, WINDOWS, Timestamp(1_000 + age))
+    judge_at_home(presented, Some(&session(denied_through, 1_000)), WINDOWS, Timestamp(1_000 + age)).verdict
 }
 
 #[test]
@@ -46,29 +56,30 @@ fn the_previous_token_is_answered_until_its_retry_window_ends() {
     assert_eq!(verdict(5, 5, 0), Verdict::Retry);
     assert_eq!(verdict(5, 5, 30), Verdict::Retry, "FAPI 2.0: the previous token works 30 seconds later");
     assert_eq!(verdict(5, 5, 89), Verdict::Retry);
-    assert_eq!(verdict(5, 5, 90), Verdict::Reused);
+    assert_eq!(verdict(5, 5, 90), Verdict::Reused(EndReason::Reuse));
 }
 
 #[test]
 fn an_older_token_is_reuse_at_any_age() {
-    assert_eq!(verdict(4, 5, 0), Verdict::Reused);
-    assert_eq!(verdict(1, 5, 0), Verdict::Reused);
-    assert_eq!(verdict(0, 5, 0), Verdict::Reused);
-    assert_eq!(verdict(-1, 0, 0), Verdict::Reused);
+    assert_eq!(verdict(4, 5, 0), Verdict::Reused(EndReason::Reuse));
+    assert_eq!(verdict(1, 5, 0), Verdict::Reused(EndReason::Reuse));
+    assert_eq!(verdict(0, 5, 0), Verdict::Reused(EndReason::Reuse));
+    assert_eq!(verdict(-1, 0, 0), Verdict::Reused(EndReason::Reuse));
 }
 
 #[test]
 fn a_generation_the_database_forgot_heals_the_mark() {
     assert_eq!(verdict(8, 5, 0), Verdict::Heal);
     assert_eq!(Verdict::Heal.new_mark(8), Some(8));
-    assert_eq!(verdict(7, 8, 90), Verdict::Reused, "a thief's older token after the heal");
+    assert_eq!(verdict(7, 8, 90), Verdict::Reused(EndReason::Reuse), "a thief's older token after the heal");
 }
 
 #[test]
 fn strict_windows_forgive_nothing() {
     let session = session(5, 1_000);
-    assert_eq!(judge(6, Some(&session), true, STRICT, Timestamp(1_000)), Verdict::Rotate);
-    assert_eq!(judge(5, Some(&session), true, STRICT, Timestamp(1_000)), Verdict::Reused);
+    let strict = |presented| judge_at_home(presented, Some(&session), STRICT, Timestamp(1_000)).verdict;
+    assert_eq!(strict(6), Verdict::Rotate);
+    assert_eq!(strict(5), Verdict::Reused(EndReason::Reuse));
 }
 
 #[test]
@@ -84,7 +95,10 @@ fn a_session_that_is_over_refuses_every_generation_and_says_why() {
         Session { end: Some(End { at: Timestamp(9), reason: EndReason::Logout }), ..session(5, 1_000) },
     );
     for presented in 1..9 {
-        let judged = |session, active, now| judge(presented, session, active, WINDOWS, Timestamp(now));
+        let judged = |session, active, now| {
+            let presented = Presented { generation: presented, context: Some(HOME) };
+            judge(presented, session, active, Rules { windows: WINDOWS, limits: LIMITS }, Timestamp(now)).verdict
+        };
         assert_eq!(judged(None, true, 1_000), Verdict::Refused(Refusal::UnknownSession));
         assert_eq!(judged(Some(&ended), true, 1_000), Verdict::Refused(Refusal::Ended(EndReason::Logout)));
         assert_eq!(judged(Some(&live), false, 1_000), Verdict::Refused(Refusal::UserDisabled));
@@ -93,7 +107,7 @@ fn a_session_that_is_over_refuses_every_generation_and_says_why() {
     }
 }
 
-/// A small world: tabs of one honest client that share the newest token any of them was given. A request is under way for
+/// A small world: tabs of one honest client, in one context, that share the newest token any of them was given. A request is under way for
 /// at most `SLOWEST` seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct World {
@@ -118,6 +132,14 @@ struct Conduct {
 const SLOWEST: i64 = 8;
 const STEP: i64 = 2;
 
+impl World {
+    /// As bad as it can be: one more stranger would end the session.
+    fn sharing(self) -> Sharing {
+        let (generation, context) = (self.denied_through, Some(HOME));
+        Sharing { generation, context, mark: Mark::Unmarked, strange: i16::MAX, shared: i16::MAX }
+    }
+}
+
 /// The client's contract after a lost answer: ask again, soon enough for the request to arrive within the window.
 fn asks_again_in_time(world: World, windows: Windows) -> bool {
     world.held > world.denied_through || world.now - world.rotated_at + SLOWEST < windows.retry.0
@@ -140,9 +162,9 @@ fn steps(world: World, conduct: Conduct, windows: Windows) -> Option<Vec<World>>
             }
             continue;
         };
-        let row = session(world.denied_through, world.rotated_at);
-        let verdict = judge(presented, Some(&row), true, windows, Timestamp(world.now));
-        if matches!(verdict, Verdict::Reused | Verdict::Heal) {
+        let row = Session { sharing: world.sharing(), ..session(world.denied_through, world.rotated_at) };
+        let verdict = judge_at_home(presented, Some(&row), windows, Timestamp(world.now)).verdict;
+        if matches!(verdict, Verdict::Reused(_) | Verdict::Heal) {
             return None;
         }
         if let Some(mark) = verdict.new_mark(presented) {
@@ -201,9 +223,9 @@ fn a_copied_token_is_found_once_its_successor_has_rotated_however_short_the_wait
         let mut now = Timestamp(0);
         for (presented, wait) in (1..).zip(waits) {
             now = now + Seconds(wait);
-            assert_eq!(judge(presented, Some(&row), true, WINDOWS, now), Verdict::Rotate);
+            assert_eq!(judge_at_home(presented, Some(&row), WINDOWS, now).verdict, Verdict::Rotate);
             row = session(presented, now.0);
         }
-        assert_eq!(judge(1, Some(&row), true, WINDOWS, now), Verdict::Reused);
+        assert_eq!(judge_at_home(1, Some(&row), WINDOWS, now).verdict, Verdict::Reused(EndReason::Reuse));
     }
 }

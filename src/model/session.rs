@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::id::{SessionId, UserId};
+use super::sharing::Sharing;
 use crate::clock::Timestamp;
 
 /// A session as its row holds it, all but what is only there to be shown.
@@ -28,6 +29,8 @@ pub struct Session {
     /// No access token of the session is valid from this instant on, whatever lifetime was configured when it was issued:
     /// how long a denial of the session must last.
     pub access_expires_by: Timestamp,
+    /// How its generations have been shared.
+    pub sharing: Sharing,
     /// When and why it was ended, if somebody ended it.
     pub end: Option<End>,
 }
@@ -67,26 +70,30 @@ pub enum EndReason {
     UserDisabled,
     /// An invalidated refresh token was presented.
     Reuse,
+    /// Its refresh tokens were shared with strangers beyond the limit.
+    Shared,
     /// Nobody refreshed it for the idle lifetime.
     Idle,
     /// It reached its absolute end.
     AbsoluteEnd,
 }
 
-const REASONS: [(EndReason, &str); 8] = [
+/// Every reason with its name.
+pub const END_REASONS: [(EndReason, &str); 9] = [
     (EndReason::Logout, "logout"),
     (EndReason::Revoked, "revoked"),
     (EndReason::Admin, "admin"),
     (EndReason::PasswordChanged, "password_changed"),
     (EndReason::UserDisabled, "user_disabled"),
     (EndReason::Reuse, "reuse"),
+    (EndReason::Shared, "shared"),
     (EndReason::Idle, "idle"),
     (EndReason::AbsoluteEnd, "absolute_end"),
 ];
 
 impl fmt::Display for EndReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(REASONS.iter().find(|(reason, _)| reason == self).map_or("", |(_, name)| name))
+        f.write_str(END_REASONS.iter().find(|(reason, _)| reason == self).map_or("", |(_, name)| name))
     }
 }
 
@@ -99,7 +106,7 @@ impl FromStr for EndReason {
     type Err = UnknownEndReason;
 
     fn from_str(text: &str) -> Result<Self, UnknownEndReason> {
-        let known = REASONS.iter().find(|(_, name)| *name == text);
+        let known = END_REASONS.iter().find(|(_, name)| *name == text);
         known.map(|(reason, _)| *reason).ok_or_else(|| UnknownEndReason(text.to_owned()))
     }
 }

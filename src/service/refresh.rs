@@ -1,22 +1,29 @@
 //! Refreshing: the token is verified, the rotator judges it, and only when that is durable is anything signed.
 
 use super::pair::{Pair, Purpose, mint};
+use super::rotator::Client;
 use crate::app::Issuer;
 use crate::error::Error;
+use crate::model::session::Device;
+use crate::model::sharing::hashed_of_client;
 
-/// Answers the pair that follows a refresh token that came from `ip`, its access token for `audience` (or the first), by
+/// Answers the pair that follows a refresh token that came from `device`, its access token for `audience` (or the first), by
 /// the rules of [`crate::model::rotation`]. Unlike the other use cases it waits without holding a thread.
 ///
 /// # Errors
 /// [`Error::Invalid`] for an audience that is not served, [`Error::TokenRefused`] for what is not a valid refresh token of ours, [`Error::RefreshTokenReused`],
 /// [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`], [`Error::Overloaded`],
 /// [`Error::Unavailable`].
-pub async fn refresh(issuer: &Issuer, token: &str, audience: Option<&str>, ip: Option<String>) -> Result<Pair, Error> {
+pub async fn refresh(issuer: &Issuer, token: &str, audience: Option<&str>, device: Device) -> Result<Pair, Error> {
     let app = &issuer.app;
     let purpose = Purpose::find(app, audience)?;
+    issuer.known_keys.find_key_of(token).await?;
     // Before the database is asked: garbage costs no query.
-    let claims = issuer.keys.ring().verify_refresh(token, &app.config.issuer, app.clock.now());
-    let claims = claims.map_err(Error::TokenRefused)?;
-    let (session, user) = issuer.rotator.settle(claims, ip).await?;
+    let (ring, now) = (issuer.keys.ring(), app.clock.now());
+    let claims = ring.verify_refresh(token, &app.config.issuer, now).map_err(Error::TokenRefused)?;
+    let ip = device.ip.as_ref().and_then(|ip| ip.parse().ok());
+    let context = ring.context(&hashed_of_client(ip, device.user_agent.as_deref()), now)?;
+    let client = Client { ip: device.ip, context };
+    let (session, user) = issuer.rotator.settle(claims, client).await?;
     mint(issuer, &session, user, purpose, app.clock.now())
 }

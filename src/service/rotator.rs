@@ -1,15 +1,18 @@
 //! The rotator: refreshes that arrive while others are being written wait together, and are then judged and written
 //! together, in one statement or transaction with one commit. One that is alone waits for nothing.
 
+mod judging;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::audit;
+use self::judging::Row;
+use super::deadline;
 use super::denylist::Denylist;
 use crate::app::App;
 use crate::clock::{Clock, Seconds, Timestamp};
@@ -17,13 +20,13 @@ use crate::error::Error;
 use crate::jwt::RefreshClaims;
 use crate::metrics::Metrics;
 use crate::model::audit::{Event, EventName, Origin};
-use crate::model::denial::Denial;
 use crate::model::id::SessionId;
 use crate::model::lifetimes::Lifetimes;
-use crate::model::rotation::{Refusal, Verdict, judge};
-use crate::model::session::{End, EndReason, Session};
+use crate::model::rotation::{Refusal, Rules};
+use crate::model::session::Session;
+use crate::model::sharing::Context;
 use crate::model::user::User;
-use crate::store::{Moved, Store};
+use crate::store::{DEADLINE, LOST_AFTER, Patience, Store};
 
 /// So many refreshes are one transaction at most: it stays short, also for those that wait for it.
 const MOST_IN_A_BATCH: usize = 256;
@@ -35,8 +38,8 @@ const MOST_WAITING: usize = 4_096;
 /// from for ever: a mark only rises, an end is final.
 const MOST_JUDGEMENTS: usize = 16;
 
-/// Nobody is helped by an answer that comes later.
-const DEADLINE: Duration = Duration::from_secs(3);
+/// So many threads may hang at the same time and be replaced.
+const MOST_LOST: usize = 8;
 
 /// When to come back after there were too many.
 const BUSY_RETRY_AFTER: Seconds = Seconds(1);
@@ -44,40 +47,58 @@ const BUSY_RETRY_AFTER: Seconds = Seconds(1);
 /// A session after its refresh token was judged, and its user: what the next pair is made of.
 pub type Live = (Session, User);
 
+/// Who asks for a refresh.
+pub struct Client {
+    /// The network address.
+    pub ip: Option<String>,
+    /// Network and user agent.
+    pub context: Context,
+}
+
 /// The threads and what waits for them. They end when this is dropped.
 pub struct Rotator {
     waiting: Arc<Waiting>,
-    threads: Vec<JoinHandle<()>>,
+    batches: Arc<Batches>,
+    /// By number; those that are lost are left to themselves.
+    threads: Mutex<HashMap<u32, JoinHandle<()>>>,
 }
 
 impl Rotator {
     /// Starts as many threads as the store can use.
     #[must_use]
     pub fn start(app: &App, denylist: &Arc<Denylist>) -> Self {
-        let waiting = Arc::new(Waiting::default());
-        let start = |_| {
-            let waiting = Arc::clone(&waiting);
-            let mut batches = Batches::new(app, denylist);
-            std::thread::spawn(move || {
-                while let Some(batch) = waiting.take() {
-                    // Whoever waits for a batch that panicked is told so by its reply's end.
-                    let _panicked_and_said_so = catch_unwind(AssertUnwindSafe(|| batches.answer(batch)));
-                }
-            })
-        };
-        let threads = (0..app.store.concurrent_batches()).map(start).collect();
-        Self { waiting, threads }
+        let threads = app.store.concurrent_batches();
+        let waiting = Arc::new(Waiting { threads: threads.try_into().unwrap_or(usize::MAX), ..Waiting::default() });
+        let batches = Arc::new(Batches::new(app, denylist));
+        let threads = (0..threads).map(|number| (number, spawn(number, &waiting, &batches)));
+        let threads = Mutex::new(threads.collect());
+        Self { waiting, batches, threads }
     }
 
-    /// Judges a verified refresh token that came from `ip`; what is answered is durable.
+    /// Starts a thread for each one whose batch hangs in a connection that is lost.
+    fn replace_lost(&self) {
+        let lost = self.waiting.give_up_lost();
+        if lost.is_empty() {
+            return;
+        }
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for number in lost {
+            threads.remove(&number);
+            let next = self.waiting.next_number();
+            threads.insert(next, spawn(next, &self.waiting, &self.batches));
+        }
+    }
+
+    /// Judges a verified refresh token that came from `client`; what is answered is durable.
     ///
     /// # Errors
     /// [`Error::RefreshTokenReused`], [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`],
-    /// [`Error::Overloaded`] when too many are waiting, [`Error::Unavailable`].
-    pub async fn settle(&self, claims: RefreshClaims, ip: Option<String>) -> Result<Live, Error> {
+    /// [`Error::Overloaded`] when too many are waiting, [`Error::Unavailable`], also when the database takes too long.
+    pub async fn settle(&self, claims: RefreshClaims, client: Client) -> Result<Live, Error> {
         let (reply, answer) = oneshot::channel();
-        self.waiting.add(Job { claims, ip, queued_at: Instant::now(), reply })?;
-        answer.await.map_err(Error::internal)?
+        self.replace_lost();
+        self.waiting.add(Job { claims, client, queued_at: Instant::now(), reply })?;
+        deadline::in_time(answer).await?.map_err(Error::internal)?
     }
 
     /// How many wait for the next batch.
@@ -91,15 +112,29 @@ impl Drop for Rotator {
     fn drop(&mut self) {
         self.waiting.lock().closed = true;
         self.waiting.arrived.notify_all();
-        for thread in self.threads.drain(..) {
+        let threads = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for (_, thread) in threads.drain() {
             let _panicked_and_said_so = thread.join();
         }
     }
 }
 
+fn spawn(number: u32, waiting: &Arc<Waiting>, batches: &Arc<Batches>) -> JoinHandle<()> {
+    let (waiting, batches) = (Arc::clone(waiting), Arc::clone(batches));
+    std::thread::spawn(move || {
+        while let Some(batch) = waiting.take(number) {
+            // Whoever waits for a batch that panicked is told so by its reply's end.
+            let _panicked_and_said_so = catch_unwind(AssertUnwindSafe(|| {
+                // Those that wait for it are gone after that time: what comes later is not written.
+                Arc::<Patience>::default().spend_on(|| batches.answer(batch));
+            }));
+        }
+    })
+}
+
 struct Job {
     claims: RefreshClaims,
-    ip: Option<String>,
+    client: Client,
     queued_at: Instant,
     reply: oneshot::Sender<Result<Live, Error>>,
 }
@@ -108,7 +143,7 @@ impl Job {
     /// What this token has brought about. Whether its owner presented it or a thief is not known: there is no actor.
     fn event(&self, name: EventName, now: Timestamp) -> Event {
         let RefreshClaims { sid, sub, generation, .. } = &self.claims;
-        let origin = Origin { ip: self.ip.clone(), ..Origin::default() };
+        let origin = Origin { ip: self.client.ip.clone(), ..Origin::default() };
         origin.event(now, name).about(*sub).of_session(*sid).with(format_args!("generation {generation}"))
     }
 
@@ -121,6 +156,8 @@ impl Job {
 /// What waits for the next batch.
 #[derive(Default)]
 struct Waiting {
+    /// How many take batches.
+    threads: usize,
     queue: Mutex<Queue>,
     arrived: Condvar,
 }
@@ -128,6 +165,12 @@ struct Waiting {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
+    /// Since when each thread that has a batch has it.
+    under_way: HashMap<u32, Instant>,
+    /// The threads that were replaced and have not come back.
+    lost: HashSet<u32>,
+    /// How many were started in the place of others.
+    replaced: u32,
     closed: bool,
 }
 
@@ -138,6 +181,11 @@ impl Waiting {
 
     fn add(&self, job: Job) -> Result<(), Error> {
         let mut queue = self.lock();
+        // Nothing is taken up before one of them comes back.
+        let stuck = queue.under_way.values().filter(|since| since.elapsed() > DEADLINE).count();
+        if stuck > 0 && stuck >= self.threads {
+            return Err(Patience::over());
+        }
         if queue.jobs.len() >= MOST_WAITING {
             return Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER });
         }
@@ -147,14 +195,41 @@ impl Waiting {
         Ok(())
     }
 
-    /// Whatever waits, up to the bound, as soon as something does; nothing when the rotator ends.
-    fn take(&self) -> Option<Vec<Job>> {
-        let queue = self.lock();
+    /// The threads that come back too late to be waited for. When they do, they end.
+    fn give_up_lost(&self) -> Vec<u32> {
+        let Queue { under_way, lost, .. } = &mut *self.lock();
+        let late = under_way.iter().filter(|(_, since)| since.elapsed() > LOST_AFTER).map(|(thread, _)| *thread);
+        let late: Vec<u32> = late.take(MOST_LOST.saturating_sub(lost.len())).collect();
+        for thread in &late {
+            under_way.remove(thread);
+            lost.insert(*thread);
+        }
+        late
+    }
+
+    /// A number that no thread has had.
+    fn next_number(&self) -> u32 {
+        let mut queue = self.lock();
+        let started_first = u32::try_from(self.threads).unwrap_or(u32::MAX);
+        let number = started_first.saturating_add(queue.replaced);
+        queue.replaced += 1;
+        number
+    }
+
+    /// Whatever waits, up to the bound, as soon as something does, for a thread that has done with its last batch; nothing
+    /// when the rotator ends, and for a thread that was replaced.
+    fn take(&self, thread: u32) -> Option<Vec<Job>> {
+        let mut queue = self.lock();
+        if queue.lost.remove(&thread) {
+            return None;
+        }
+        queue.under_way.remove(&thread);
         let mut queue = self
             .arrived
             .wait_while(queue, |queue| queue.jobs.is_empty() && !queue.closed)
             .unwrap_or_else(PoisonError::into_inner);
         let count = queue.jobs.len().min(MOST_IN_A_BATCH);
+        queue.under_way.insert(thread, Instant::now());
         (count > 0).then(|| queue.jobs.drain(..count).collect())
     }
 }
@@ -166,15 +241,7 @@ struct Batches {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     lifetimes: Lifetimes,
-    /// Why the last batch could not be written, if the database was out of reach.
-    out_of_reach: Option<Arc<Error>>,
-}
-
-/// What a refresh is answered. Only once the row is written as it was judged.
-enum Outcome {
-    Live { live: Box<Live>, verdict: Verdict, event: Option<Event> },
-    Reused(Denial, Event),
-    Failed(Error),
+    rules: Rules,
 }
 
 impl Batches {
@@ -185,16 +252,15 @@ impl Batches {
             clock: Arc::clone(&app.clock),
             metrics: Arc::clone(&app.metrics),
             lifetimes: app.config.lifetimes,
-            out_of_reach: None,
+            rules: app.config.rotation_rules(),
         }
     }
 
-    fn answer(&mut self, batch: Vec<Job>) {
+    fn answer(&self, batch: Vec<Job>) {
         let (mut batch, late): (Vec<Job>, Vec<Job>) =
             batch.into_iter().partition(|job| job.queued_at.elapsed() <= DEADLINE);
         for job in late {
-            let busy = Error::Overloaded { retry_after: BUSY_RETRY_AFTER };
-            job.answer(Err(self.out_of_reach.as_ref().map_or(busy, Error::of_batch)));
+            job.answer(Err(Patience::over()));
         }
         for _ in 0..MOST_JUDGEMENTS {
             if batch.is_empty() {
@@ -207,130 +273,32 @@ impl Batches {
         }
     }
 
-    /// Answers whom it can; gives back those whose row somebody else moved before it was written.
-    fn judge_and_write(&mut self, batch: Vec<Job>) -> Vec<Job> {
+    /// Answers the requests it can; gives back those whose row somebody else moved before it was written.
+    fn judge_and_write(&self, batch: Vec<Job>) -> Vec<Job> {
         let now = self.clock.now();
         let ids: Vec<SessionId> = batch.iter().map(|job| job.claims.sid).collect();
-        let (mut outcomes, mut to_write) = (Vec::new(), HashSet::new());
+        let mut judged = Vec::new();
         let written = self.store.compare_and_set(&ids, |found| {
-            let row = |live: Live| Row { from: live.0.denied_through, live, changed: false, events: Vec::new() };
             let mut rows: HashMap<SessionId, Result<Row, Arc<Error>>> =
-                found.into_iter().map(|(id, found)| (id, found.map(row).map_err(Arc::new))).collect();
-            let outcome = |job: &Job| match rows.get_mut(&job.claims.sid) {
-                None => Outcome::Failed(Refusal::UnknownSession.into()),
-                Some(Err(damaged)) => Outcome::Failed(Error::of_batch(damaged)),
+                found.into_iter().map(|(id, found)| (id, found.map(Row::new).map_err(Arc::new))).collect();
+            let judge = |job: &Job| match rows.get_mut(&job.claims.sid) {
+                None => Error::from(Refusal::UnknownSession).into(),
+                Some(Err(damaged)) => Error::of_batch(damaged).into(),
                 Some(Ok(row)) => self.judge(row, job, now),
             };
-            outcomes = batch.iter().map(outcome).collect();
-            let changed = rows.into_values().flatten().filter(|row| row.changed);
-            let moved: Vec<Moved> = changed.map(|row| self.moved(row)).collect();
-            to_write = moved.iter().map(|moved| moved.session.id).collect();
-            moved
+            judged = batch.iter().map(judge).collect();
+            let changed = rows.into_values().flatten().filter(Row::is_changed);
+            changed.map(|row| self.moved(row)).collect()
         });
         match written {
-            Ok(written) => {
-                self.out_of_reach = None;
-                let mut moved_on = Vec::new();
-                for (job, outcome) in batch.into_iter().zip(outcomes) {
-                    let sid = &job.claims.sid;
-                    if to_write.contains(sid) && !written.contains(sid) {
-                        moved_on.push(job);
-                    } else {
-                        let answer = self.conclude(outcome);
-                        job.answer(answer);
-                    }
-                }
-                moved_on
-            }
+            Ok(written) => self.conclude(batch.into_iter().zip(judged), &written),
             Err(error) => {
                 let shared = Arc::new(error);
-                self.out_of_reach = matches!(*shared, Error::Unavailable(_)).then(|| Arc::clone(&shared));
                 for job in batch {
                     job.answer(Err(Error::of_batch(&shared)));
                 }
                 Vec::new()
             }
-        }
-    }
-
-    /// Judges one against its row as the ones before it in the batch have left it.
-    fn judge(&self, row: &mut Row, job: &Job, now: Timestamp) -> Outcome {
-        let presented = job.claims.generation;
-        let (session, user) = &mut row.live;
-        let verdict = judge(presented, Some(session), user.disabled_at.is_none(), self.lifetimes.windows, now);
-        match verdict {
-            Verdict::Refused(refusal) => return Outcome::Failed(refusal.into()),
-            Verdict::Reused => {
-                let end = End { at: now, reason: EndReason::Reuse };
-                (session.end, row.changed) = (Some(end), true);
-                let event = job.event(EventName::RefreshTokenReused, now);
-                row.events.push(event.clone());
-                return Outcome::Reused(self.denial(session, end), event);
-            }
-            Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => {}
-        }
-        if let Some(mark) = verdict.new_mark(presented) {
-            *session = self.lifetimes.rotated(*session, mark, now);
-            row.changed = true;
-        }
-        let healed = (verdict == Verdict::Heal).then(|| job.event(EventName::SessionHealed, now));
-        row.events.extend(healed.clone());
-        Outcome::Live { live: Box::new(row.live.clone()), verdict, event: healed }
-    }
-
-    fn moved(&self, row: Row) -> Moved {
-        let session = row.live.0;
-        Moved { session, from: row.from, denial: session.end.map(|end| self.denial(&session, end)), events: row.events }
-    }
-
-    fn denial(&self, session: &Session, end: End) -> Denial {
-        Denial::of_session(session.id, end.at, session.access_expires_by, self.lifetimes.access)
-    }
-
-    fn conclude(&self, outcome: Outcome) -> Result<Live, Error> {
-        match outcome {
-            Outcome::Live { live, verdict, event } => {
-                self.metrics.refresh(match verdict {
-                    Verdict::Rotate => "rotated",
-                    Verdict::Repeat => "repeated",
-                    Verdict::Retry => "retried",
-                    _ => "healed",
-                });
-                if let Some(event) = event {
-                    audit::tell(&self.metrics, &event);
-                }
-                Ok(*live)
-            }
-            Outcome::Reused(denial, event) => {
-                self.metrics.refresh("reused");
-                self.denylist.add([denial]);
-                audit::tell(&self.metrics, &event);
-                Err(Error::RefreshTokenReused)
-            }
-            Outcome::Failed(error) => {
-                self.metrics.refresh("refused");
-                Err(error)
-            }
-        }
-    }
-}
-
-/// A row in the course of a batch.
-struct Row {
-    live: Live,
-    /// Where its mark was in the database.
-    from: i64,
-    changed: bool,
-    /// What is to be recorded of it.
-    events: Vec<Event>,
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::UnknownSession => Self::SessionUnknown,
-            Refusal::Ended(reason) => Self::SessionEnded(reason),
-            Refusal::UserDisabled => Self::AccountDisabled,
         }
     }
 }

@@ -8,9 +8,12 @@ use crate::clock::ManualClock;
 use crate::config::{Argon2Cost, Config};
 use crate::entropy::SeededEntropy;
 use crate::jwt::Audience;
-use crate::model::session::Device;
+use crate::model::audit::EventFilter;
+use crate::model::session::{Device, End, EndReason};
+use crate::model::sharing::{Mark, Sharing};
 use crate::secret::Secret;
 use crate::service::users::{self, NewUser};
+use crate::store::IfMissing;
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
@@ -32,7 +35,9 @@ impl House {
         });
         let mut config = config.unwrap();
         config.argon2 = Argon2Cost { memory_kib: 64, iterations: 1, threads: 1, budget_kib: 64 };
-        let app = App::build(config, Arc::new(ManualClock::new(NOW)), Arc::new(SeededEntropy::new(1))).unwrap();
+        let app =
+            App::build(config, IfMissing::Create, Arc::new(ManualClock::new(NOW)), Arc::new(SeededEntropy::new(1)))
+                .unwrap();
         let password = Secret::new("correct horse battery staple".to_owned());
         let user = |username| {
             let new = NewUser { username, email: None, name: None, roles: &[], password: &password };
@@ -73,6 +78,10 @@ impl House {
 type Answer = oneshot::Receiver<Result<Live, Error>>;
 
 fn job(session: &Session, generation: i64) -> (Job, Answer) {
+    job_from(Context::of_number(1), session, generation)
+}
+
+fn job_from(context: Context, session: &Session, generation: i64) -> (Job, Answer) {
     let claims = RefreshClaims {
         iss: String::new(),
         sub: session.user_id,
@@ -85,7 +94,8 @@ fn job(session: &Session, generation: i64) -> (Job, Answer) {
         client_id: String::new(),
     };
     let (reply, answer) = oneshot::channel();
-    (Job { claims, ip: None, queued_at: Instant::now(), reply }, answer)
+    let client = Client { ip: None, context };
+    (Job { claims, client, queued_at: Instant::now(), reply }, answer)
 }
 
 #[test]
@@ -98,6 +108,27 @@ fn each_of_a_batch_is_judged_as_the_ones_before_it_have_left_the_row() {
     assert_eq!(answers[1].as_ref().unwrap().1.username, house.users[1].username);
     assert_eq!(house.row(&ada), sessions[0]);
     assert_eq!(house.row(&bob), sessions[1]);
+}
+
+#[test]
+fn a_late_retry_counts_at_the_rotation_that_follows_in_its_batch() {
+    let house = House::new(&[]);
+    let ada = house.open(&house.users[0]);
+    house.execute(&format!(
+        "update sessions set denied_through = 1, rotated_at = {}, context_generation = 1, context = 1",
+        NOW.0 - 30
+    ));
+    let (home, away) = (Context::of_number(1), Context::of_number(2));
+    let presented = [(away, 1), (home, 1), (away, 1), (home, 2), (away, 2)];
+    let jobs = presented.map(|(context, generation)| job_from(context, &ada, generation));
+    let (jobs, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+    house.batches().answer(jobs);
+    let live = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().unwrap().0.live_generation());
+    assert_eq!(live.collect::<Vec<_>>(), [2, 2, 2, 3, 3]);
+    let expected = Sharing { generation: 2, context: Some(home), mark: Mark::Unmarked, strange: 1, shared: 1 };
+    assert_eq!(house.row(&ada).sharing, expected);
+    let recorded = house.issuer.app.store.read(|tx| tx.list_events(&EventFilter::default(), 10)).unwrap();
+    assert_eq!(recorded.iter().filter(|event| event.name == "session_shared").count(), 1);
 }
 
 #[test]
@@ -128,14 +159,17 @@ fn a_damaged_row_and_an_unknown_session_fail_nobody_else() {
     assert_eq!(house.row(&bob).denied_through, 1);
 }
 
+/// SQLite's own words for it: that is how an outage is told from a trigger's refusal.
+const FULL: &str = "begin select raise(abort, 'database or disk is full'); end";
+
 #[test]
 fn a_batch_that_cannot_be_written_fails_each_of_its_members_and_writes_nothing() {
     let house = House::new(&[]);
     let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
-    house.execute(
+    house.execute(&format!(
         "create trigger broken before update on sessions when new.user_id = \
-         (select id from users where username = 'bob') begin select raise(abort, 'the disk is full'); end",
-    );
+         (select id from users where username = 'bob') {FULL}"
+    ));
     for answer in house.refresh_together(&[(ada, 1), (bob, 1)]) {
         assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
     }
@@ -143,13 +177,13 @@ fn a_batch_that_cannot_be_written_fails_each_of_its_members_and_writes_nothing()
 }
 
 #[test]
-fn who_has_waited_too_long_is_told_to_come_back_and_nothing_is_rotated() {
+fn who_has_waited_too_long_is_told_that_the_database_is_not_available_and_nothing_is_rotated() {
     let house = House::new(&[]);
     let ada = house.open(&house.users[0]);
     let (mut late, mut answer) = job(&ada, 1);
     late.queued_at = Instant::now().checked_sub(DEADLINE * 2).unwrap();
     house.batches().answer(vec![late]);
-    assert!(matches!(answer.try_recv().unwrap(), Err(Error::Overloaded { .. })));
+    assert!(matches!(answer.try_recv().unwrap(), Err(Error::Unavailable(_))));
     assert_eq!(house.row(&ada).denied_through, 0);
 }
 
@@ -166,22 +200,51 @@ fn what_waits_is_taken_together_up_to_a_bound_and_beyond_the_queue_is_refused() 
         })
         .collect();
     assert!(matches!(waiting.add(job(&ada, 1).0), Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER })));
-    assert_eq!(waiting.take().unwrap().len(), MOST_IN_A_BATCH);
+    assert_eq!(waiting.take(0).unwrap().len(), MOST_IN_A_BATCH);
     waiting.add(job(&ada, 1).0).unwrap();
 }
 
 #[test]
-fn after_the_database_was_out_of_reach_who_has_waited_too_long_is_told_that() {
+fn while_every_batch_is_stuck_nobody_waits_for_it_and_once_one_is_back_all_are_taken_up() {
     let house = House::new(&[]);
     let ada = house.open(&house.users[0]);
-    house.execute("create trigger broken before update on sessions begin select raise(abort, 'the disk is full'); end");
-    let mut batches = house.batches();
-    let [(first, mut failed), (mut late, mut answer)] = [job(&ada, 1), job(&ada, 1)];
-    late.queued_at = Instant::now().checked_sub(DEADLINE * 2).unwrap();
-    batches.answer(vec![first]);
-    batches.answer(vec![late]);
-    assert!(matches!(failed.try_recv().unwrap(), Err(Error::Unavailable(_))));
-    assert!(matches!(answer.try_recv().unwrap(), Err(Error::Unavailable(_))));
+    let waiting = Waiting { threads: 2, ..Waiting::default() };
+    let (ours, _answers): (Vec<_>, Vec<Answer>) = (0..2).map(|_| job(&ada, 1)).unzip();
+    for (thread, job) in (0..).zip(ours) {
+        waiting.add(job).unwrap();
+        assert_eq!(waiting.take(thread).unwrap().len(), 1);
+    }
+    let stuck_since = Instant::now().checked_sub(DEADLINE * 2).unwrap();
+    waiting.lock().under_way.insert(0, stuck_since);
+    waiting.add(job(&ada, 1).0).unwrap();
+    waiting.lock().under_way.insert(1, stuck_since);
+    assert!(matches!(waiting.add(job(&ada, 1).0), Err(Error::Unavailable(_))));
+    assert_eq!(waiting.take(0).unwrap().len(), 1);
+    waiting.add(job(&ada, 1).0).unwrap();
+}
+
+#[test]
+fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
+    let house = House::new(&[]);
+    let ada = house.open(&house.users[0]);
+    let rotator = Rotator::start(&house.issuer.app, &house.issuer.denylist);
+    let waiting = &rotator.waiting;
+    let lost_since = Instant::now().checked_sub(LOST_AFTER * 2).unwrap();
+    for number in (1_000..).take(MOST_LOST + 1) {
+        waiting.lock().under_way.insert(number, lost_since);
+        rotator.replace_lost();
+    }
+    assert_eq!(waiting.lock().lost.len(), MOST_LOST);
+    let started = rotator.threads.lock().unwrap().len();
+    assert_eq!(started, waiting.threads + MOST_LOST);
+    assert_eq!(waiting.lock().under_way.values().filter(|since| **since == lost_since).count(), 1, "one too many");
+    let back = *waiting.lock().lost.iter().next().unwrap();
+    assert!(waiting.take(back).is_none());
+    rotator.replace_lost();
+    assert_eq!(waiting.lock().lost.len(), MOST_LOST, "there is room for one again");
+    let (job, answered) = job(&ada, 1);
+    waiting.add(job).unwrap();
+    assert_eq!(answered.blocking_recv().unwrap().unwrap().0.live_generation(), 2);
 }
 
 #[test]
