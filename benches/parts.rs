@@ -12,13 +12,15 @@ use tokensmith::config::Config;
 use tokensmith::entropy::SystemEntropy;
 use tokensmith::model::audit::Origin;
 use tokensmith::model::id::SessionId;
-use tokensmith::model::rotation::judge;
+use tokensmith::model::rotation::{Presented, judge};
 use tokensmith::model::session::Session;
+use tokensmith::model::sharing::Context;
 use tokensmith::model::user::User;
 use tokensmith::password::Password;
 use tokensmith::secret::Secret;
 use tokensmith::service::pair::{Purpose, mint};
 use tokensmith::service::users::{self, NewUser};
+use tokensmith::store::IfMissing;
 use tokensmith::verifier::Verifier;
 
 fn issuer(dir: &TempDir, alg: &str) -> Issuer {
@@ -29,7 +31,7 @@ fn issuer(dir: &TempDir, alg: &str) -> Issuer {
         "SIGNING_ALG" => Some(alg.to_owned()),
         _ => None,
     });
-    let app = App::build(config.unwrap(), Arc::new(SystemClock), Arc::new(SystemEntropy)).unwrap();
+    let app = App::build(config.unwrap(), IfMissing::Create, Arc::new(SystemClock), Arc::new(SystemEntropy)).unwrap();
     Issuer::build(app).unwrap().0
 }
 
@@ -53,9 +55,10 @@ fn parts(criterion: &mut Criterion) {
     let user = user(&issuer);
     let session = session(&issuer, &user);
     let now = SystemClock.now();
-    let windows = issuer.app.config.lifetimes.windows;
+    let rules = issuer.app.config.rotation_rules();
+    let presented = Presented { generation: 1, context: Some(Context::new([0; 2], [1; 6])) };
     criterion.bench_function("judge", |b| {
-        b.iter(|| judge(black_box(1), Some(black_box(&session)), true, windows, now + Seconds(60)));
+        b.iter(|| judge(black_box(presented), Some(black_box(&session)), true, rules, now + Seconds(60)));
     });
     let purpose = Purpose::find(&issuer.app, None).unwrap();
     criterion.bench_function("mint a pair, ES256", |b| {

@@ -8,17 +8,17 @@
     reason = "a benchmark fails by panicking"
 )]
 
+#[path = "load/account.rs"]
+mod account;
 #[path = "../tests/api/support/cluster.rs"]
 mod cluster;
 #[path = "load/process.rs"]
 #[expect(dead_code, reason = "the load benchmark measures what its servers use")]
 mod process;
 
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use account::{PASSWORD, TOKENSMITH, USERNAME};
 use clap::Parser;
 use cluster::Cluster;
 use process::Server;
@@ -26,10 +26,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokensmith::verifier::Verifier;
 
-const TOKENSMITH: &str = env!("CARGO_BIN_EXE_tokensmith");
 /// Not in step with anything that the instances and the verifier do.
 const BETWEEN_REVOCATIONS: Duration = Duration::from_millis(93);
-const PASSWORD: &str = "correct horse battery staple";
 
 /// Measures the time from a revocation to its effect at another service.
 #[derive(Parser)]
@@ -61,32 +59,24 @@ fn measure(database: &str, url: &str, revocations: u32) {
     let keys = dir.path().join("keys").display().to_string();
     let vars = [("DATABASE_URL", url), ("KEYS_DIR", &keys), ("ISSUER", &issuer), ("RUST_LOG", "warn")];
     let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    create_user(dir.path(), &vars);
+    account::create(TOKENSMITH, dir.path(), &vars);
     let followed = Server::start_at(address, TOKENSMITH, &["serve"], dir.path(), &vars);
     let other = Server::start(TOKENSMITH, &["serve"], dir.path(), &vars);
     let verifier = Verifier::from_issuer(&issuer, &issuer).build().unwrap();
     while verifier.staleness().is_none() {
         std::thread::yield_now();
     }
-    for (whom, server) in [("the instance that is followed", &followed), ("another instance", &other)] {
+    for (reader, server) in [("the instance that is followed", &followed), ("another instance", &other)] {
         let latencies = latencies(server, &verifier, revocations);
         let rank = |percent: usize| latencies[(latencies.len() * percent / 100).min(latencies.len() - 1)];
         let [p50, p99, max] = [rank(50), rank(99), rank(100)].map(|latency| latency.as_secs_f64() * 1_000.0);
-        println!("| {database} | {whom} | {revocations} | {p50:.0} | {p99:.0} | {max:.0} |");
+        println!("| {database} | {reader} | {revocations} | {p50:.0} | {p99:.0} | {max:.0} |");
     }
-}
-
-fn create_user(dir: &Path, vars: &[(String, String)]) {
-    let mut command = Command::new(TOKENSMITH);
-    command.args(["users", "create", "ada", "--password-stdin"]).env_clear().envs(vars.iter().cloned());
-    let mut child = command.current_dir(dir).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(PASSWORD.as_bytes()).unwrap();
-    assert!(child.wait().unwrap().success());
 }
 
 /// Logs in so many times, then logs out one after the other, and asks until each access token is refused.
 fn latencies(server: &Server, verifier: &Verifier, revocations: u32) -> Vec<Duration> {
-    let login = |_| post(server, "/v1/tokens", &json!({"username": "ada", "password": PASSWORD}));
+    let login = |_| post(server, "/v1/tokens", &json!({"username": USERNAME, "password": PASSWORD}));
     let pairs: Vec<Value> = (0..revocations).map(login).collect();
     let token = |pair: &Value| pair["access_token"].as_str().unwrap().to_owned();
     assert!(pairs.iter().all(|pair| verifier.verify(&token(pair)).is_ok()));

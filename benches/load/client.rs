@@ -5,8 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use crate::http::Connection;
 
 /// What a virtual user asks, and what it makes of the answer.
 pub trait VirtualUser: Send {
@@ -111,39 +110,12 @@ pub async fn drive(
     (all, users)
 }
 
-struct Connection {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-}
-
 async fn ask(address: SocketAddr, kept: &mut Option<Connection>, user: &mut dyn VirtualUser) -> io::Result<u16> {
-    if kept.is_none() {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        *kept = Some(Connection { stream, buffer: Vec::with_capacity(8_192) });
-    }
-    let Some(Connection { stream, buffer }) = kept else { unreachable!("it was just made") };
-    stream.write_all(user.request()).await?;
-    buffer.clear();
-    loop {
-        if stream.read_buf(buffer).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if let Some((status, head_bytes, body_bytes)) = parse(buffer)
-            && let Some(body) = buffer.get(head_bytes..head_bytes + body_bytes)
-        {
-            user.answered(status, body);
-            return Ok(status);
-        }
-    }
-}
-
-/// The status, the size of the head, and the size of the body, as soon as the head is complete.
-fn parse(buffer: &[u8]) -> Option<(u16, usize, usize)> {
-    let mut headers = [httparse::EMPTY_HEADER; 32];
-    let mut response = httparse::Response::new(&mut headers);
-    let httparse::Status::Complete(head_bytes) = response.parse(buffer).unwrap() else { return None };
-    let length = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
-    let body_bytes = length.map_or(0, |header| std::str::from_utf8(header.value).unwrap().parse().unwrap());
-    Some((response.code.unwrap(), head_bytes, body_bytes))
+    let connection = match kept {
+        Some(connection) => connection,
+        None => kept.insert(Connection::open(address).await?),
+    };
+    let (status, body) = connection.exchange(user.request()).await?;
+    user.answered(status, body);
+    Ok(status)
 }

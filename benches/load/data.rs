@@ -15,8 +15,11 @@ use tokensmith::model::user::User;
 use tokensmith::password::Password;
 use tokensmith::secret::Secret;
 use tokensmith::service::pair::{Purpose, mint};
+use tokensmith::store::IfMissing;
 
 pub const PASSWORD: &str = "correct horse battery staple";
+/// From where every session that is filled in was opened.
+pub const HOME: &str = "192.0.2.1";
 const SESSIONS_OF_A_USER: u64 = 10;
 const AT_ONCE: u64 = 100_000;
 
@@ -43,7 +46,7 @@ impl Data {
         let settings = settings(dir, database_url, &[]);
         let lookup = |name: &str| settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
         let config = Config::from_lookup(lookup).unwrap();
-        let app = App::build(config, Arc::new(SystemClock), Arc::new(SystemEntropy)).unwrap();
+        let app = App::build(config, IfMissing::Create, Arc::new(SystemClock), Arc::new(SystemEntropy)).unwrap();
         let password = Password::new(&Secret::new(PASSWORD.to_owned())).unwrap();
         let password_hash = app.hasher.hash(&password).unwrap();
         let (issuer, _) = Issuer::build(app).unwrap();
@@ -81,7 +84,7 @@ impl Data {
             execute(&format!(
                 "{} insert into sessions (id, user_id, label, user_agent, ip, created_at, expires_at, denied_through, \
                  rotated_at, refresh_expires_at, access_expires_by) select {}, {}, 'my laptop', \
-                 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', '192.0.2.1', {}, {}, {}, {}, \
+                 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', '{HOME}', {}, {}, {}, {}, \
                  {}, {} from {}",
                 dialect.with(first, count),
                 dialect.id(SESSION_EPOCH_MS, "i"),

@@ -19,6 +19,7 @@ mod client;
 mod cluster;
 mod data;
 mod floor;
+mod http;
 mod process;
 mod report;
 mod run;

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::client::{Pace, Seen, VirtualUser, drive};
 use crate::cluster::{Cluster, bin_dir};
-use crate::data::{Data, PASSWORD, settings};
+use crate::data::{Data, HOME, PASSWORD, settings};
 use crate::floor::{Parts, argon2_rate, data_directory, postgres_limit, sqlite_limit};
 use crate::process::{Server, Used, cpu_of_family};
 use crate::report::{Comparison, Figures, Report};
@@ -207,7 +207,35 @@ impl Bench<'_> {
             let flooded = tokensmith(engine, &[]);
             self.closed(engine, &flooded, "login flood", (0..1_000).map(|n| boxed(login(n))).collect());
         }
+        self.flooded_by_strangers(engine, data);
         self.compare_writes(engine);
+    }
+
+    /// 200 wrong logins a second from as many addresses as there are, and 16 right ones from where the account is at home.
+    fn flooded_by_strangers(&mut self, engine: &Engine<'_>, data: &Data) {
+        let load = "login from a known address, strangers flood";
+        if !self.wants(load) {
+            return;
+        }
+        let server = tokensmith(engine, &[("TRUSTED_PROXIES", "127.0.0.1")]);
+        let elsewhere = |n: u64| -> Vec<String> { (0..64).map(|k| format!("198.18.{n}.{k}")).collect() };
+        let stranger = |n| boxed(Repeat::login_from(&elsewhere(n), &data.username(n), "not the password"));
+        let strangers: Users = (0..256).map(stranger).collect();
+        let at_home = |n| boxed(Repeat::login_from(&[HOME.to_owned()], &data.username(n), PASSWORD));
+        let honest: Users = (0..16).map(at_home).collect();
+        let (address, length, count) = (server.address, self.length(), honest.len());
+        let pace = Pace::Open(count as f64 / length.as_secs_f64());
+        let ((seen, _), (refused, _)) = self.runtime.block_on(async {
+            let guessing = tokio::spawn(drive(address, Pace::Open(200.0), length, strangers));
+            let logging_in = tokio::spawn(drive(address, pace, length, honest));
+            (logging_in.await.unwrap(), guessing.await.unwrap())
+        });
+        println!("  meanwhile wrong logins by status: {:?}", refused.failures);
+        let (let_in, of) = (seen.latencies.len() as f64, format!("{} of {count}", seen.latencies.len()));
+        let mut sum = Sum::default();
+        sum.add(seen, server.used().cpu, Duration::ZERO, length);
+        self.keep(sum.figures(engine.name, load, count, server.used()));
+        self.compare(format!("{}: {load}: let in", engine.name), let_in / count as f64, ">= 1", of);
     }
 
     /// Refreshes at the same pace as before, while 64 others log in as fast as they are answered.

@@ -8,9 +8,17 @@ fn get(path: &str, access_token: Option<&str>) -> Vec<u8> {
 }
 
 fn post(path: &str, body: &str) -> Vec<u8> {
-    let length = body.len();
-    format!("POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
-        .into_bytes()
+    post_with("", path, body)
+}
+
+/// With a header that ends its line.
+fn post_with(header: &str, path: &str, body: &str) -> Vec<u8> {
+    let head = format!("POST {path} HTTP/1.1\r\nhost: bench\r\n{header}content-type: application/json\r\n");
+    format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+fn credentials(username: &str, password: &str) -> String {
+    serde_json::json!({"username": username, "password": password}).to_string()
 }
 
 /// The same requests again and again, in turn.
@@ -39,7 +47,14 @@ impl Repeat {
 
     /// Logs in, always anew.
     pub fn login(username: &str, password: &str) -> Self {
-        Self::post("/v1/tokens", &serde_json::json!({"username": username, "password": password}).to_string())
+        Self::post("/v1/tokens", &credentials(username, password))
+    }
+
+    /// Logs in from each of these addresses, in turn, behind a proxy.
+    pub fn login_from(addresses: &[String], username: &str, password: &str) -> Self {
+        let from = |address: &String| format!("x-forwarded-for: {address}\r\n");
+        let body = credentials(username, password);
+        Self::new(addresses.iter().map(|address| post_with(&from(address), "/v1/tokens", &body)).collect())
     }
 }
 

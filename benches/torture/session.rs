@@ -1,0 +1,38 @@
+//! A session under torture: all its calls go through here, its owner's and a thief's.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::dice::Dice;
+use crate::ledger::Ledger;
+use crate::service::{Answer, Pair, Place, REUSED, Service};
+
+pub struct Session {
+    service: Rc<Service>,
+    pub ledger: RefCell<Ledger>,
+}
+
+impl Session {
+    pub fn new(service: Rc<Service>, ledger: Ledger) -> Self {
+        Self { service, ledger: RefCell::new(ledger) }
+    }
+
+    /// One step. When it was judged to be reuse, the newest token that anybody has is presented as well: it has to be
+    /// dead.
+    pub async fn refresh(&self, pair: &Pair, place: Place, dice: Dice) -> Answer {
+        let answer = self.call(pair.generation, &pair.token, place, dice).await;
+        if matches!(&answer, Answer::Refused(code) if code == REUSED) {
+            let (generation, token) = self.ledger.borrow().newest();
+            self.call(generation, &token, place, dice.about(&[1])).await;
+        }
+        answer
+    }
+
+    async fn call(&self, generation: i64, token: &str, place: Place, dice: Dice) -> Answer {
+        let clock = self.service.clock;
+        let number = self.ledger.borrow_mut().sent(generation, clock.now());
+        let answer = self.service.refresh(token, place, dice).await;
+        self.ledger.borrow_mut().answered(number, &answer, clock.now());
+        answer
+    }
+}
