@@ -1,9 +1,9 @@
 //! Argon2id ([RFC 9106](https://www.rfc-editor.org/rfc/rfc9106)) on a fixed number of threads, each with memory of its
 //! own that it keeps: a flood of logins cannot use more memory than threads times the cost of one hash. What waits is
-//! bounded in number and in time; beyond that the answer is "too busy".
+//! bounded in number and in time, those who are known go first; beyond that the answer is "too busy".
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,21 +12,23 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use zeroize::Zeroizing;
 
 use super::Password;
+use super::queue::{Place, Places, Priority, Queue};
 use crate::config::{Argon2Cost, MOST_ARGON2_ITERATIONS};
 use crate::entropy::{Entropy, NoEntropy};
 
-/// Who may want a hash at the same time, in work or waiting. Each holds a thread of the HTTP server meanwhile, of which
-/// there are many more, so that a flood of logins leaves room for everything else.
-const PLACES: usize = 128;
-
-/// Nobody is helped by an answer that comes later.
+/// A hash that has not begun by then is not begun: its answer would help nobody.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Whoever waits for a hash is told by then that there is none, whatever one of an earlier, higher cost still takes.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A hash takes a core for tens of milliseconds; whatever else there is to do takes microseconds and comes first. Hashes
 /// still get a tenth of a core that everything else would fill.
 const NICENESS: i32 = 10;
 
 const OUTPUT_BYTES: usize = 32;
+
+const SALT_BYTES: usize = 16;
 
 /// Why there is no answer about a password.
 #[derive(Debug, thiserror::Error)]
@@ -53,21 +55,18 @@ pub struct Verified {
 
 /// The pool of hashing threads.
 pub struct Hasher {
-    queue: SyncSender<Job>,
+    queue: Arc<Queue<Job>>,
     params: Params,
     most_stored_kib: u32,
     entropy: Arc<dyn Entropy>,
     decoy: String,
-    places: Arc<AtomicUsize>,
+    places: Arc<Places>,
     hashed: AtomicU64,
 }
 
-/// The right to want a hash; given back when dropped.
-pub struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
+impl Drop for Hasher {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.queue.close();
     }
 }
 
@@ -88,10 +87,9 @@ impl Hasher {
     /// [`HashError::Unusable`] when argon2 does not take the cost.
     pub fn start(cost: Argon2Cost, entropy: Arc<dyn Entropy>) -> Result<Self, HashError> {
         let params = Params::new(cost.memory_kib, cost.iterations, 1, Some(OUTPUT_BYTES)).map_err(unusable)?;
-        let (queue, jobs) = sync_channel(PLACES);
-        let (jobs, large) = (Arc::new(Mutex::new(jobs)), Arc::new(Mutex::new(())));
+        let (queue, large) = (Arc::new(Queue::default()), Arc::new(Mutex::new(())));
         for _ in 0..cost.threads {
-            let (jobs, large) = (Arc::clone(&jobs), Arc::clone(&large));
+            let (jobs, large) = (Arc::clone(&queue), Arc::clone(&large));
             let kept_blocks = params.block_count();
             std::thread::spawn(move || {
                 // Where it is not allowed, everything else waits a little longer for its turn.
@@ -99,9 +97,9 @@ impl Hasher {
                 work(&jobs, kept_blocks, &large);
             });
         }
-        let (salt, output): ([u8; 16], [u8; OUTPUT_BYTES]) = (entropy.bytes()?, entropy.bytes()?);
+        let (salt, output): ([u8; SALT_BYTES], [u8; OUTPUT_BYTES]) = (entropy.bytes()?, entropy.bytes()?);
         let decoy = encode(&params, Salt::new(&salt).map_err(unusable)?, &output)?;
-        let places = Arc::new(AtomicUsize::new(PLACES));
+        let places = Arc::default();
         let most_stored_kib = cost.most_stored_kib();
         Ok(Self { queue, params, most_stored_kib, entropy, decoy, places, hashed: AtomicU64::new(0) })
     }
@@ -109,16 +107,15 @@ impl Hasher {
     /// Takes a place, before anything that waits is begun.
     ///
     /// # Errors
-    /// [`HashError::Busy`] when all are taken.
-    pub fn place(&self) -> Result<Place, HashError> {
-        let taken = self.places.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |free| free.checked_sub(1));
-        taken.map(|_| Place(Arc::clone(&self.places))).map_err(|_none_free| HashError::Busy)
+    /// [`HashError::Busy`] when all that are for this priority are taken.
+    pub fn place(&self, priority: Priority) -> Result<Place, HashError> {
+        self.places.take(priority).ok_or(HashError::Busy)
     }
 
     /// How many hashes are in work or waiting.
     #[must_use]
     pub fn count_under_way(&self) -> usize {
-        PLACES.saturating_sub(self.places.load(Ordering::SeqCst))
+        self.places.count_taken()
     }
 
     /// How many hashes have been asked for since the start.
@@ -127,13 +124,24 @@ impl Hasher {
         self.hashed.load(Ordering::SeqCst)
     }
 
-    /// Hashes a new password; answers the PHC string to store.
+    /// Hashes a new password, of somebody who may set it; returns the PHC string to store.
     ///
     /// # Errors
     /// [`HashError`] when it cannot be done in time.
     pub fn hash(&self, password: &Password) -> Result<String, HashError> {
-        let salt = Salt::new(&self.entropy.bytes::<16>()?).map_err(unusable)?;
-        let digest = self.run(password, salt, self.params.clone())?;
+        let salt = Salt::new(&self.entropy.bytes::<SALT_BYTES>()?).map_err(unusable)?;
+        let digest = self.run(password, salt, self.params.clone(), Priority::First)?;
+        encode(&self.params, salt, &*digest)
+    }
+
+    /// Hashes a password as today, with the salt of its stored hash: whoever does that at the same time gets the same.
+    ///
+    /// # Errors
+    /// [`HashError`] when it cannot be done in time.
+    pub fn renew(&self, password: &Password, stored: &str) -> Result<String, HashError> {
+        let salt = PasswordHash::new(stored).map_err(unusable)?.salt;
+        let Some(salt) = salt.filter(|salt| salt.as_ref().len() >= SALT_BYTES) else { return self.hash(password) };
+        let digest = self.run(password, salt, self.params.clone(), Priority::First)?;
         encode(&self.params, salt, &*digest)
     }
 
@@ -142,7 +150,7 @@ impl Hasher {
     ///
     /// # Errors
     /// [`HashError`] when it cannot be done in time.
-    pub fn verify(&self, password: &Password, stored: Option<&str>) -> Result<Verified, HashError> {
+    pub fn verify(&self, password: &Password, stored: Option<&str>, priority: Priority) -> Result<Verified, HashError> {
         let hash = PasswordHash::new(stored.unwrap_or(&self.decoy)).map_err(unusable)?;
         let params = Params::try_from(&hash).map_err(unusable)?;
         if hash.algorithm.as_str() != "argon2id" || hash.version != Some(Version::V0x13.into()) {
@@ -158,32 +166,30 @@ impl Hasher {
         };
         let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
         let outdated = cost(&params) != cost(&self.params);
-        let digest = self.run(password, salt, params)?;
+        let digest = self.run(password, salt, params, priority)?;
         let equal = aws_lc_rs::constant_time::verify_slices_are_equal(&*digest, expected.as_bytes()).is_ok();
         Ok(Verified { matches: equal && stored.is_some(), outdated })
     }
 
-    fn run(&self, password: &Password, salt: Salt, params: Params) -> Result<Digest, HashError> {
+    fn run(&self, password: &Password, salt: Salt, params: Params, priority: Priority) -> Result<Digest, HashError> {
         self.hashed.fetch_add(1, Ordering::SeqCst);
         let (reply, answer) = sync_channel(1);
         let job = Job { password: password.clone(), salt, params, queued_at: Instant::now(), reply };
-        self.queue.try_send(job).map_err(|_full| HashError::Busy)?;
-        answer.recv().map_err(|_thread_gone| HashError::Busy)?
+        self.queue.push(job, priority).map_err(|_full| HashError::Busy)?;
+        answer.recv_timeout(PATIENCE).map_err(|_late_or_thread_gone| HashError::Busy)?
     }
 }
 
 /// A hash with more than the kept memory, of a password set under other parameters, is done one at a time.
-fn work(jobs: &Mutex<Receiver<Job>>, kept_blocks: usize, large: &Mutex<()>) {
+fn work(jobs: &Queue<Job>, kept_blocks: usize, large: &Mutex<()>) {
     let mut kept = Vec::new();
     loop {
         // The next hash overwrites what the last one left; when there is none yet, it is wiped.
-        let next = if let Ok(Ok(job)) = jobs.try_lock().map(|jobs| jobs.try_recv()) {
-            Ok(job)
-        } else {
+        let next = jobs.try_next().or_else(|| {
             wipe(&mut kept);
-            jobs.lock().unwrap_or_else(PoisonError::into_inner).recv()
-        };
-        let Ok(job) = next else { return };
+            jobs.next()
+        });
+        let Some(job) = next else { return };
         let answer = if job.queued_at.elapsed() > DEADLINE {
             Err(HashError::Busy)
         } else if job.params.block_count() > kept_blocks {
@@ -259,16 +265,19 @@ mod tests {
         let hasher = hasher(64);
         let stored = hasher.hash(&password("a long enough secret")).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=64,t=2,p=1$"), "{stored}");
-        let checked = |text| hasher.verify(&password(text), Some(&stored)).unwrap();
+        let checked = |text| hasher.verify(&password(text), Some(&stored), Priority::Usual).unwrap();
         assert_eq!(checked("a long enough secret"), Verified { matches: true, outdated: false });
         assert_eq!(checked("a long enough Secret"), Verified { matches: false, outdated: false });
-        assert!(!hasher.verify(&password("a long enough secret"), None).unwrap().matches, "an unknown user");
+        assert!(
+            !hasher.verify(&password("a long enough secret"), None, Priority::Usual).unwrap().matches,
+            "an unknown user"
+        );
     }
 
     #[test]
     fn a_hash_with_other_parameters_still_matches_and_is_outdated() {
         let stored = hasher(128).hash(&password("a long enough secret")).unwrap();
-        let verified = hasher(64).verify(&password("a long enough secret"), Some(&stored)).unwrap();
+        let verified = hasher(64).verify(&password("a long enough secret"), Some(&stored), Priority::Usual).unwrap();
         assert_eq!(verified, Verified { matches: true, outdated: true });
     }
 
@@ -276,7 +285,7 @@ mod tests {
     fn a_stored_hash_beyond_the_budget_of_memory_or_time_is_refused_unpaid() {
         let stored = hasher(64).hash(&password("a long enough secret")).unwrap();
         for beyond in [stored.replace("m=64", "m=8193"), stored.replace("t=2", "t=4000000000")] {
-            let refused = hasher(64).verify(&password("a long enough secret"), Some(&beyond));
+            let refused = hasher(64).verify(&password("a long enough secret"), Some(&beyond), Priority::Usual);
             assert!(matches!(refused, Err(HashError::Unusable(_))), "{refused:?}");
         }
     }
@@ -284,13 +293,13 @@ mod tests {
     #[test]
     fn a_stored_hash_with_more_memory_than_is_kept_still_matches() {
         let stored = hasher(4_096).hash(&password("a long enough secret")).unwrap();
-        assert!(hasher(64).verify(&password("a long enough secret"), Some(&stored)).unwrap().matches);
+        assert!(hasher(64).verify(&password("a long enough secret"), Some(&stored), Priority::Usual).unwrap().matches);
     }
 
     #[test]
     fn argon2_gives_the_same_digest_as_the_reference_implementation() {
         // Made with the argon2 command of Debian: echo -n password | argon2 somesaltsomesalt -id -t 2 -k 64 -p 1 -l 32 -e
         let stored = "$argon2id$v=19$m=64,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqvgR3wcPX7SleI4c9NtXk6E";
-        assert!(hasher(64).verify(&password("password"), Some(stored)).unwrap().matches);
+        assert!(hasher(64).verify(&password("password"), Some(stored), Priority::Usual).unwrap().matches);
     }
 }

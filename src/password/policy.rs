@@ -1,7 +1,8 @@
 //! What may be a password: long enough and hard to guess; no composition rules and no expiry
 //! (NIST SP 800-63B-4 section 3.1.1.2, OWASP ASVS 5.0 section 6.2).
 
-use super::{MOST_PASSWORD_BYTES, Password};
+use super::{MOST_PASSWORD_CHARS, Password};
+use crate::model::text::fold;
 
 /// ASVS 6.2.1: at least 8 characters; 15 advised.
 const LEAST_PASSWORD_CHARS: usize = 8;
@@ -16,7 +17,7 @@ pub enum PasswordProblem {
     #[error("must have at least {LEAST_PASSWORD_CHARS} characters; 15 or more are advised")]
     TooShort,
     /// Too long.
-    #[error("must have at most {MOST_PASSWORD_BYTES} bytes")]
+    #[error("must have at most {MOST_PASSWORD_CHARS} characters")]
     TooLong,
     /// On a list of common passwords, or as easy to guess; with advice.
     #[error("is too easy to guess. {0}")]
@@ -46,10 +47,8 @@ pub fn check(password: &Password, known: &[&str]) -> Result<(), PasswordProblem>
         return Err(PasswordProblem::TooShort);
     }
     // What an attacker knows already is worth nothing, however often it is repeated.
-    let rest = known
-        .iter()
-        .filter(|word| word.chars().count() > 2)
-        .fold(text.to_lowercase(), |rest, word| rest.replace(&word.to_lowercase(), ""));
+    let words = known.iter().filter(|word| word.chars().count() > 2).map(|word| fold(word));
+    let rest = words.fold(fold(text).into_owned(), |rest, word| rest.replace(&*word, ""));
     let of_the_rest = zxcvbn::zxcvbn(&rest, known);
     let estimate = zxcvbn::zxcvbn(text, known);
     if estimate.guesses().min(of_the_rest.guesses()) >= LEAST_GUESSES {
@@ -93,6 +92,20 @@ mod tests {
             "Ada-ADA-ada-1x",
         ] {
             assert_eq!(problem(text), Some("password_too_common"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_the_account_is_known_in_every_spelling() {
+        for (word, text) in [
+            ("straße", "STRASSE-Strasse-1x"),
+            ("strasse", "straße-STRAẞE-1x"),
+            ("γιώργος", "ΓΙΏΡΓΟΣ-ΓΙΏΡΓΟΣ-1x"),
+            ("ada", "\u{ff21}\u{ff24}\u{ff21}-ada-ada-1x"),
+            ("ada@straße.example", "ADA@STRASSE.EXAMPLE"),
+        ] {
+            let password = Password::new(&Secret::new(text.to_owned())).unwrap();
+            assert!(matches!(check(&password, &[word]), Err(PasswordProblem::TooCommon(_))), "{text}");
         }
     }
 

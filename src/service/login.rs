@@ -2,65 +2,75 @@
 
 use super::audit;
 use super::pair::{Pair, Purpose, mint};
-use super::proof::{Proven, prove};
+use super::proof::{Claim, Proof, Proven};
 use super::rotator::Live;
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName, Origin};
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::Device;
-use crate::model::user::Username;
+use crate::model::user::ClaimedName;
 use crate::password::Password;
 use crate::secret::Secret;
 
-/// Logs in; the access token is for `audience`, or the first.
-///
-/// An unknown user and a wrong password cost the same work and get the same answer (ASVS 6.3.8); only who knows the
-/// right password learns that the account is disabled.
+/// Who wants to log in, and may be let in: the first step of a login.
 ///
 /// # Errors
-/// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Invalid`] for a password that is too long or an
-/// audience that is not served,
-/// [`Error::TooManyFailures`], [`Error::Overloaded`] when too many logins are waiting, [`Error::Unavailable`].
-pub fn login(
+/// [`Error::Invalid`] for a password that is too long or an audience that is not served, [`Error::Unavailable`].
+pub fn claim(
     issuer: &Issuer,
     username: &str,
     password: &Secret<String>,
     audience: Option<&str>,
     device: &Device,
-) -> Result<Pair, Error> {
+) -> Result<Claim, Error> {
     let app = &issuer.app;
-    let purpose = Purpose::find(app, audience)?;
+    Purpose::find(app, audience)?;
     let password = Password::new(password)?;
-    let outcome = open(issuer, username, &password, device);
-    app.metrics.login(match &outcome {
-        Ok(_) => "succeeded",
+    // A text that no username can be is the name of nobody.
+    let username = username.parse::<ClaimedName>().ok();
+    let known = match &username {
+        Some(username) => app.store.read(|tx| tx.find_credentials(username))?,
+        None => None,
+    };
+    Claim::new(issuer, username.as_ref(), known, password, device.ip.as_deref())
+}
+
+/// Logs in who has proved to be somebody; the access token is for `audience`, or the first.
+///
+/// An unknown user and a wrong password get the same answer (ASVS 6.3.8); only who knows the right password learns that
+/// the account is disabled.
+///
+/// # Errors
+/// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Unavailable`].
+pub fn login(issuer: &Issuer, proof: Proof, audience: Option<&str>, device: &Device) -> Result<Pair, Error> {
+    let purpose = Purpose::find(&issuer.app, audience)?;
+    let (session, user) = open(issuer, proof, device)?;
+    mint(issuer, &session, user, purpose, issuer.app.clock.now())
+}
+
+/// Counts a login that has come to its end, however it did. One that could not be read is none.
+pub fn count(issuer: &Issuer, outcome: Result<(), &Error>) {
+    issuer.app.metrics.login(match outcome {
+        Ok(()) => "succeeded",
+        Err(Error::Invalid(_)) => return,
         Err(Error::BadCredentials) => "bad_credentials",
         Err(Error::AccountDisabled) => "account_disabled",
         Err(Error::TooManyFailures { .. }) => "too_many_failures",
         Err(Error::Overloaded { .. }) => "overloaded",
         Err(_) => "failed",
     });
-    let (session, user) = outcome?;
-    mint(issuer, &session, user, purpose, app.clock.now())
 }
 
 /// Opens a session for who knows the password.
-fn open(issuer: &Issuer, username: &str, password: &Password, device: &Device) -> Result<Live, Error> {
+fn open(issuer: &Issuer, proof: Proof, device: &Device) -> Result<Live, Error> {
     let app = &issuer.app;
     let origin = Origin { ip: device.ip.clone(), ..Origin::default() };
     let failed = |user: Option<UserId>, why: &str| {
         let event = Event { user, ..origin.event(app.clock.now(), EventName::LoginFailed) }.with(why);
         audit::record(app, &event);
     };
-    // A text that no username can be is the name of nobody.
-    let username = username.parse::<Username>().ok();
-    let known = match &username {
-        Some(username) => app.store.read(|tx| tx.find_credentials(username))?,
-        None => None,
-    };
-    let claimed = known.as_ref().map(|known| known.user.id);
-    let proven = prove(issuer, username.as_ref(), known, password, device.ip.as_deref())?;
+    let Proof { claimed, proven } = proof;
     let Some(Proven { user, password_hash, renewed }) = proven else {
         failed(claimed, "bad credentials");
         return Err(Error::BadCredentials);

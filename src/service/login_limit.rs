@@ -1,21 +1,39 @@
-//! How often logins may fail (ASVS 6.3.1, NIST SP 800-63B-4 section 3.2.2): for an account from one network, for
+//! How many passwords may be guessed (ASVS 6.3.1, NIST SP 800-63B-4 section 3.2.2): for an account from one network, for
 //! a network, and for an account from anywhere. The last one spares networks from which the account has a session on
 //! record, live or ended, so that an attacker elsewhere cannot lock the owner out. Kept in memory, by each instance for
 //! itself.
+//!
+//! An attempt is charged before its password is looked at, and gets the charge back unless the password was wrong: a
+//! thousand guesses sent at once get no further than a thousand one after the other. Those beyond the allowance wait for
+//! what is being looked at, so that right passwords sent at once all pass.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::clock::{Seconds, Timestamp};
-use crate::model::user::Username;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
-/// What failures are counted for. Whether the account exists does not matter: it could be read from the difference.
+use crate::clock::{Clock, Seconds, Timestamp};
+use crate::model::id::UserId;
+
+/// Who an attempt is about. An account stays the same when it is renamed. A name that nobody has is counted in the same
+/// way, or its limits would tell that nobody has it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Account {
+    /// An account.
+    Known(UserId),
+    /// A name that no account has, folded.
+    Unknown(String),
+}
+
+/// What attempts are counted for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Subject {
-    AccountFromNetwork(Username, IpAddr),
+    AccountFromNetwork(Account, IpAddr),
     Network(IpAddr),
-    Account(Username),
+    Account(Account),
 }
 
 impl Subject {
@@ -29,84 +47,192 @@ impl Subject {
     }
 }
 
-/// Beyond this many subjects new ones are not counted: memory comes first.
+/// Memory is bounded: beyond this many subjects those that have failed least are forgotten.
 const MOST_SUBJECTS: usize = 200_000;
 
-/// The failures of late. For each subject one instant, up to which its allowance is used (the generic cell rate
-/// algorithm).
-#[derive(Default)]
-pub struct LoginLimit(Mutex<HashMap<Subject, Timestamp>>);
+/// So many attempts may wait for one subject.
+const MOST_WAITING: usize = 128;
 
-/// An attempt to log in: what its failure would be counted for.
+/// So long an attempt waits for those that are being looked at.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The limits, and what counts towards them.
+#[derive(Clone, Default)]
+pub struct LoginLimit(Arc<Mutex<Table>>);
+
+#[derive(Default)]
+struct Table {
+    /// For each subject one instant, up to which its allowance is used (the generic cell rate algorithm).
+    used: HashMap<Subject, Timestamp>,
+    /// What is being looked at now.
+    pending: HashMap<Subject, Pending>,
+}
+
+struct Pending {
+    attempts: usize,
+    /// Tells those who wait, who are its receivers, that one of the attempts is over.
+    over: watch::Sender<()>,
+}
+
+/// An attempt to log in: what it is counted for.
+#[derive(Clone, Debug)]
 pub struct Attempt(Vec<Subject>);
 
+/// An attempt that was let in and charged. The charge is given back when this is dropped: what came to nothing (a busy
+/// service, a lost database, a client that has gone) was no guess.
+pub struct Charge {
+    limit: LoginLimit,
+    subjects: Vec<Subject>,
+    has_failed: bool,
+}
+
+enum Admission {
+    Charged(Charge),
+    Waiting(watch::Receiver<()>, Seconds),
+    Refused(Seconds),
+}
+
 impl LoginLimit {
-    /// How long this attempt has to wait, if it has to. `addresses` tells from where the account has sessions on record; it
-    /// is asked only when that matters.
+    /// Lets an attempt in and charges it, now or as soon as others have given back what they were charged.
     ///
     /// # Errors
-    /// What `addresses` fails with.
-    pub fn wait<E>(
-        &self,
-        attempt: &Attempt,
-        now: Timestamp,
-        addresses: impl FnOnce() -> Result<Vec<String>, E>,
-    ) -> Result<Option<Seconds>, E> {
-        let longest = |of_account_alone: bool| {
-            let used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let subjects =
-                attempt.0.iter().filter(|subject| matches!(subject, Subject::Account(_)) == of_account_alone);
-            subjects.filter_map(|subject| over(subject, *used.get(subject)?, now)).max()
-        };
-        if let Some(wait) = longest(false) {
-            return Ok(Some(wait));
-        }
-        match longest(true) {
-            Some(wait) if !attempt.is_from_one_of(&addresses()?) => Ok(Some(wait)),
-            _ => Ok(None),
+    /// How long to wait before the next attempt, when the allowance is used up.
+    pub async fn admit(&self, attempt: &Attempt, clock: &dyn Clock) -> Result<Charge, Seconds> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.admit_now(attempt, clock.now()) {
+                Admission::Charged(charge) => return Ok(charge),
+                Admission::Refused(retry_after) => return Err(retry_after),
+                Admission::Waiting(mut over, retry_after) => {
+                    // When its sender is gone, none is looked at any more.
+                    let _over_or_gone = timeout_at(deadline, over.changed()).await.map_err(|_late| retry_after)?;
+                }
+            }
         }
     }
 
-    /// Counts a failure.
-    pub fn failed(&self, attempt: Attempt, now: Timestamp) {
-        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for subject in attempt.0 {
-            if used.len() >= MOST_SUBJECTS {
-                used.retain(|_, until| *until > now);
+    /// Whether an attempt from elsewhere would be refused because of its account.
+    #[must_use]
+    pub fn is_account_used_up(&self, attempt: &Attempt, now: Timestamp) -> bool {
+        let table = self.locked();
+        let mut accounts = attempt.0.iter().filter(|subject| matches!(subject, Subject::Account(_)));
+        accounts.any(|subject| table.over(subject, now).is_some())
+    }
+
+    fn admit_now(&self, attempt: &Attempt, now: Timestamp) -> Admission {
+        let mut table = self.locked();
+        let over = |subject| table.over(subject, now).map(|wait| (subject, wait));
+        let over: Vec<(&Subject, Seconds)> = attempt.0.iter().filter_map(over).collect();
+        let Some(retry_after) = over.iter().map(|(_, wait)| *wait).max() else {
+            for subject in &attempt.0 {
+                table.charge(subject, now);
             }
-            if used.len() < MOST_SUBJECTS || used.contains_key(&subject) {
-                let (burst, interval) = subject.limit();
-                let until = used.entry(subject).or_insert(now);
-                // Attempts that were under way together never cost more than the whole allowance.
-                *until = ((*until).max(now) + Seconds(interval)).min(now + Seconds(burst * interval));
-            }
+            let (limit, subjects) = (self.clone(), attempt.0.clone());
+            return Admission::Charged(Charge { limit, subjects, has_failed: false });
+        };
+        // Only those that are being looked at can give something back, and each of them must.
+        let pending: Option<Vec<&Pending>> = over.iter().map(|(subject, _)| table.pending.get(subject)).collect();
+        let awaited = pending.and_then(|pending| pending.first().copied());
+        match awaited.filter(|pending| pending.over.receiver_count() < MOST_WAITING) {
+            Some(pending) => Admission::Waiting(pending.over.subscribe(), retry_after),
+            None => Admission::Refused(retry_after),
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// How long a subject has to wait for its next attempt, if it has to.
+    fn over(&self, subject: &Subject, now: Timestamp) -> Option<Seconds> {
+        let (burst, interval) = subject.limit();
+        // A clock that was set back locks nobody out for longer than the whole allowance.
+        let used_until = (*self.used.get(subject)?).min(now + Seconds(burst * interval));
+        let wait = (used_until - Seconds(interval * (burst - 1))) - now;
+        (wait > Seconds::ZERO).then_some(wait)
+    }
+
+    fn charge(&mut self, subject: &Subject, now: Timestamp) {
+        if self.used.len() >= MOST_SUBJECTS && !self.used.contains_key(subject) {
+            self.make_room(now);
+        }
+        let (burst, interval) = subject.limit();
+        let until = self.used.entry(subject.clone()).or_insert(now);
+        *until = ((*until).max(now) + Seconds(interval)).min(now + Seconds(burst * interval));
+        let nothing = || Pending { attempts: 0, over: watch::Sender::new(()) };
+        self.pending.entry(subject.clone()).or_insert_with(nothing).attempts += 1;
+    }
+
+    /// Forgets what is over, or if that is too little, the quarter whose allowance is soonest whole again: whoever fills the
+    /// table with new subjects gets none forgotten that has failed more often than they have.
+    fn make_room(&mut self, now: Timestamp) {
+        let Self { used, pending } = self;
+        used.retain(|subject, until| *until > now || pending.contains_key(subject));
+        if used.len() < MOST_SUBJECTS {
+            return;
+        }
+        let mut ends: Vec<Timestamp> = used.values().copied().collect();
+        let (_, cut, _) = ends.select_nth_unstable(MOST_SUBJECTS / 4);
+        used.retain(|subject, until| *until > *cut || pending.contains_key(subject));
+    }
+
+    fn finish(&mut self, subject: &Subject, has_failed: bool) {
+        if let Some(until) = self.used.get_mut(subject).filter(|_| !has_failed) {
+            let (_, interval) = subject.limit();
+            *until = *until - Seconds(interval);
+        }
+        let Some(pending) = self.pending.get_mut(subject) else { return };
+        pending.attempts -= 1;
+        pending.over.send_replace(());
+        if pending.attempts == 0 {
+            self.pending.remove(subject);
         }
     }
 }
 
-fn over(subject: &Subject, used_until: Timestamp, now: Timestamp) -> Option<Seconds> {
-    let (burst, interval) = subject.limit();
-    let wait = (used_until - Seconds(interval * (burst - 1))) - now;
-    (wait > Seconds::ZERO).then_some(wait)
+impl Charge {
+    /// The password was wrong: the charge stays.
+    pub fn failed(mut self) {
+        self.has_failed = true;
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let mut table = self.limit.locked();
+        for subject in &self.subjects {
+            table.finish(subject, self.has_failed);
+        }
+    }
 }
 
 impl Attempt {
-    /// An attempt for a name from an address, as far as both are known.
+    /// An attempt for an account from an address, as far as both are known.
     #[must_use]
-    pub fn new(username: Option<&Username>, ip: Option<&str>) -> Self {
+    pub fn new(account: Option<&Account>, ip: Option<&str>) -> Self {
         let network = ip.and_then(|ip| ip.parse().ok()).map(network);
         let mut subjects = Vec::new();
-        if let (Some(username), Some(network)) = (username, network) {
-            subjects.push(Subject::AccountFromNetwork(username.clone(), network));
+        if let (Some(account), Some(network)) = (account, network) {
+            subjects.push(Subject::AccountFromNetwork(account.clone(), network));
         }
         subjects.extend(network.map(Subject::Network));
-        subjects.extend(username.cloned().map(Subject::Account));
+        subjects.extend(account.cloned().map(Subject::Account));
         Self(subjects)
     }
 
-    fn is_from_one_of(&self, addresses: &[String]) -> bool {
+    /// Whether it comes from the network of one of these addresses.
+    #[must_use]
+    pub fn is_from_one_of(&self, addresses: &[String]) -> bool {
         let mut known = addresses.iter().filter_map(|ip| ip.parse().ok()).map(network);
         known.any(|known| self.0.contains(&Subject::Network(known)))
+    }
+
+    /// The same, not counted for the account from anywhere.
+    #[must_use]
+    pub fn sparing_the_account(self) -> Self {
+        Self(self.0.into_iter().filter(|subject| !matches!(subject, Subject::Account(_))).collect())
     }
 }
 
@@ -119,59 +245,5 @@ fn network(ip: IpAddr) -> IpAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp(1_000_000);
-
-    fn attempt(name: &str, ip: &str) -> Attempt {
-        Attempt::new(Some(&name.parse().unwrap()), Some(ip))
-    }
-
-    fn wait(limit: &LoginLimit, attempt: &Attempt, now: Timestamp, known: &str) -> Option<i64> {
-        limit.wait::<()>(attempt, now, || Ok(vec![known.to_owned()])).unwrap().map(|wait| wait.0)
-    }
-
-    #[test]
-    fn ten_failures_in_a_row_then_one_each_30_seconds_for_an_account_from_one_network() {
-        let limit = LoginLimit::default();
-        for _ in 0..10 {
-            assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW, ""), None);
-            limit.failed(attempt("ada", "192.0.2.1"), NOW);
-        }
-        assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW, "192.0.2.1"), Some(30));
-        assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW + Seconds(30), ""), None);
-        assert_eq!(wait(&limit, &attempt("ada", "192.0.2.2"), NOW, ""), None, "another network");
-        assert_eq!(wait(&limit, &attempt("bob", "192.0.2.1"), NOW, ""), None, "another account");
-    }
-
-    #[test]
-    fn failures_from_everywhere_stop_strangers_but_not_the_owner() {
-        let limit = LoginLimit::default();
-        for host in 0..100 {
-            limit.failed(attempt("ada", &format!("198.51.100.{host}")), NOW);
-        }
-        assert_eq!(wait(&limit, &attempt("ada", "203.0.113.1"), NOW, ""), Some(36));
-        assert_eq!(wait(&limit, &attempt("ada", "203.0.113.1"), NOW, "203.0.113.1"), None);
-        assert_eq!(wait(&limit, &attempt("ada", "2001:db8::7"), NOW, "2001:db8::1"), None, "its other address");
-    }
-
-    #[test]
-    fn failures_that_were_under_way_together_cost_no_more_than_the_allowance() {
-        let limit = LoginLimit::default();
-        for _ in 0..128 {
-            limit.failed(attempt("ada", "192.0.2.1"), NOW);
-        }
-        assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW, ""), Some(30));
-    }
-
-    #[test]
-    fn one_network_that_tries_many_names_is_stopped() {
-        let limit = LoginLimit::default();
-        for account in 0..300 {
-            limit.failed(attempt(&format!("user{account}"), "2001:db8::1"), NOW);
-        }
-        assert_eq!(wait(&limit, &attempt("ada", "2001:db8::ffff"), NOW, ""), Some(2), "its neighbours too");
-        assert_eq!(wait(&limit, &attempt("ada", "2001:db8:0:1::1"), NOW, ""), None);
-    }
-}
+#[path = "login_limit_tests.rs"]
+mod tests;

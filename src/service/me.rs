@@ -2,7 +2,7 @@
 
 use super::audit;
 use super::pair::{Pair, Purpose, mint};
-use super::proof::{Proven, prove};
+use super::proof::{Admitted, Claim, Proof, Proven, prove};
 use super::users::new_password;
 use crate::app::Issuer;
 use crate::clock::Timestamp;
@@ -13,19 +13,32 @@ use crate::model::session::{End, EndReason};
 use crate::password::Password;
 use crate::secret::Secret;
 
-/// Proves again who the owner of a session is; answers the session's pair, whose access token says when that was.
+/// Who owns a session and wants to prove it again: the first step of both.
 ///
 /// # Errors
-/// [`Error::WrongPassword`], [`Error::TooManyFailures`], [`Error::TokenRefused`] when the session has ended,
-/// [`Error::AccountDisabled`], [`Error::UserUnknown`], [`Error::Overloaded`], [`Error::Unavailable`].
-pub fn reauthenticate(
+/// [`Error::Invalid`] for a password that is too long, [`Error::AccountDisabled`], [`Error::UserUnknown`],
+/// [`Error::Unavailable`].
+pub fn claim(
     issuer: &Issuer,
     claims: &AccessClaims,
     password: &Secret<String>,
     origin: &Origin,
-) -> Result<Pair, Error> {
+) -> Result<Claim, Error> {
+    let password = Password::new(password)?;
+    let known = issuer.app.store.read(|tx| tx.find_credentials_of(claims.sub))?.ok_or(Error::UserUnknown)?;
+    if known.user.disabled_at.is_some() {
+        return Err(Error::AccountDisabled);
+    }
+    Claim::new(issuer, None, Some(known), password, origin.ip.as_deref()).map(Claim::of_session)
+}
+
+/// Records that the owner of a session has proved who they are; returns the session's pair, whose access token says when.
+///
+/// # Errors
+/// [`Error::WrongPassword`], [`Error::TokenRefused`] when the session has ended, [`Error::Unavailable`].
+pub fn reauthenticate(issuer: &Issuer, claims: &AccessClaims, proof: Proof, origin: &Origin) -> Result<Pair, Error> {
     let app = &issuer.app;
-    let Proven { user, password_hash, renewed } = prove_again(issuer, claims, password, origin)?;
+    let Proven { user, password_hash, renewed } = proven(issuer, claims, proof, origin)?;
     let now = app.clock.now();
     let event = origin.event(now, EventName::Reauthenticated).about(user.id);
     let session = app.store.write(|tx| {
@@ -41,26 +54,47 @@ pub fn reauthenticate(
     mint(issuer, &session, user, Purpose::find(app, None)?, now)
 }
 
-/// Changes the password and ends all other sessions; answers how many.
+/// A password that was proved, and the hash of the next one.
+pub struct NextPassword {
+    proof: Proof,
+    /// Nothing when the current one was not proved.
+    hash: Option<String>,
+}
+
+/// Looks at the current password, and if it is right, hashes the new one.
 ///
 /// # Errors
-/// [`Error::Invalid`] when the new one may not be a password; otherwise as [`reauthenticate`].
-pub fn change_password(
+/// [`Error::Invalid`] when the new one may not be a password, [`Error::Overloaded`].
+pub fn next_password(
     issuer: &Issuer,
-    claims: &AccessClaims,
+    admitted: Admitted,
     current: &Secret<String>,
     new: &Secret<String>,
-    origin: &Origin,
-) -> Result<usize, Error> {
-    let app = &issuer.app;
-    let proven = prove_again(issuer, claims, current, origin).map_err(|error| error.in_field("current_password"));
-    let Proven { user, password_hash, .. } = proven?;
-    let in_field = |error: Error| error.in_field("new_password");
-    let wanted = new_password(&user, new).map_err(in_field)?;
+) -> Result<NextPassword, Error> {
+    let proof = prove(issuer, admitted)?;
+    let Some(Proven { user, .. }) = &proof.proven else { return Ok(NextPassword { proof, hash: None }) };
+    let wanted = new_password(user, new).map_err(|error| error.in_field("new_password"))?;
     if Password::new(current)?.is(&wanted) {
         return Err(Error::invalid("new_password", "invalid", "must be another than the current one"));
     }
-    let hash = app.hasher.hash(&wanted)?;
+    let hash = Some(issuer.app.hasher.hash(&wanted)?);
+    Ok(NextPassword { proof, hash })
+}
+
+/// Changes the password and ends all other sessions; returns how many.
+///
+/// # Errors
+/// As [`reauthenticate`].
+pub fn change_password(
+    issuer: &Issuer,
+    claims: &AccessClaims,
+    next: NextPassword,
+    origin: &Origin,
+) -> Result<usize, Error> {
+    let app = &issuer.app;
+    let NextPassword { proof, hash } = next;
+    let Proven { user, password_hash, .. } = proven(issuer, claims, proof, origin)?;
+    let hash = hash.ok_or(Error::WrongPassword)?;
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
     let event = origin.event(now, EventName::PasswordChanged).about(user.id);
@@ -79,25 +113,12 @@ pub fn change_password(
     Ok(ended.sessions)
 }
 
-fn prove_again(
-    issuer: &Issuer,
-    claims: &AccessClaims,
-    password: &Secret<String>,
-    origin: &Origin,
-) -> Result<Proven, Error> {
-    let app = &issuer.app;
-    let password = Password::new(password)?;
-    let known = app.store.read(|tx| tx.find_credentials_of(claims.sub))?.ok_or(Error::UserUnknown)?;
-    if known.user.disabled_at.is_some() {
-        return Err(Error::AccountDisabled);
+fn proven(issuer: &Issuer, claims: &AccessClaims, proof: Proof, origin: &Origin) -> Result<Proven, Error> {
+    if proof.proven.is_none() {
+        let event = origin.event(issuer.app.clock.now(), EventName::ReauthenticationFailed).about(claims.sub);
+        audit::record(&issuer.app, &event);
     }
-    let username = known.user.username.clone();
-    let proven = prove(issuer, Some(&username), Some(known), &password, origin.ip.as_deref())?;
-    if proven.is_none() {
-        let event = origin.event(app.clock.now(), EventName::ReauthenticationFailed).about(claims.sub);
-        audit::record(app, &event);
-    }
-    proven.ok_or(Error::WrongPassword)
+    proof.proven.ok_or(Error::WrongPassword)
 }
 
 /// For an access token that is signed now.

@@ -3,7 +3,7 @@
 use crate::app::{App, Issuer};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::jwt::{AccessClaims, Audience, FIRST_PARTY, RefreshClaims, SigningAlg, TokenError};
+use crate::jwt::{AccessClaims, Audience, FIRST_PARTY, RefreshClaims, SigningAlg, TokenError, issuer_base};
 use crate::model::id::{Jti, SessionId};
 use crate::model::session::Session;
 use crate::model::user::User;
@@ -90,10 +90,11 @@ pub fn mint(
     };
     let access_token = ring.sign_access(&claims, purpose.alg, now)?;
     let generation = session.live_generation();
+    let issued_by = issuer_base(&config.issuer).to_owned();
     let claims = RefreshClaims {
-        iss: config.issuer.clone(),
+        iss: issued_by.clone(),
         sub: user.id,
-        aud: Audience::One(config.issuer.clone()),
+        aud: Audience::One(issued_by),
         iat: session.rotated_at,
         exp: session.refresh_expires_at,
         sid: session.id,

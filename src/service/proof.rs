@@ -1,11 +1,61 @@
-//! Proving who one is: the password, against the limits on wrong ones.
+//! Proving who one is: the password, against the limits on wrong ones. In three steps, since each waits for something
+//! else: looking up who is meant ([`Claim`]), being let in ([`admit`]), and looking at the password ([`prove`]).
 
-use super::login_limit::Attempt;
-use crate::app::Issuer;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::deadline::in_time;
+use super::login_limit::{Account, Attempt, Charge};
+use crate::app::{App, Issuer};
 use crate::error::Error;
-use crate::model::user::{User, Username};
-use crate::password::{HashError, Password};
+use crate::model::id::{Id, UserId};
+use crate::model::user::{ClaimedName, User};
+use crate::password::{HashError, Password, Place, Priority, Verified};
 use crate::store::Credentials;
+
+/// Turns to look somebody up: anybody may send as many logins as they like, and half of the connections to the database
+/// are for everything else.
+pub struct Lookups(Semaphore);
+
+impl Lookups {
+    /// For this app.
+    #[must_use]
+    pub fn new(app: &App) -> Self {
+        Self(Semaphore::new(usize::try_from(app.config.database_pool_size / 2).unwrap_or(1).max(1)))
+    }
+
+    /// A turn, in the order in which they are asked for; over when dropped. The wait is one for the database.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it takes too long.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+        in_time(self.0.acquire()).await?.map_err(Error::internal)
+    }
+}
+
+/// Who somebody claims to be.
+pub struct Claim {
+    known: Option<Credentials>,
+    password: Password,
+    attempt: Attempt,
+    priority: Priority,
+    ip: Option<String>,
+}
+
+/// A claim that may be looked at.
+pub struct Admitted {
+    claim: Claim,
+    charge: Charge,
+    /// Held for as long as its thread is.
+    _place: Place,
+}
+
+/// What has become of a claim.
+pub struct Proof {
+    /// The account that was claimed, if there is one.
+    pub(super) claimed: Option<UserId>,
+    /// Nothing when the password was wrong.
+    pub(super) proven: Option<Proven>,
+}
 
 /// A user whose password was right.
 pub(super) struct Proven {
@@ -16,48 +66,99 @@ pub(super) struct Proven {
     pub renewed: String,
 }
 
-/// Checks a password for a name that somebody claims, and the account with that name, if there is one. An unknown user and
-/// a wrong password cost the same work (ASVS 6.3.8). Nothing when it is wrong.
+/// Nobody has this id.
+const NOBODY: [u8; 16] = [0; 16];
+
+impl Claim {
+    /// A claim to an account, or to a name that no account has.
+    pub(super) fn new(
+        issuer: &Issuer,
+        name: Option<&ClaimedName>,
+        known: Option<Credentials>,
+        password: Password,
+        ip: Option<&str>,
+    ) -> Result<Self, Error> {
+        let app = &issuer.app;
+        let id = known.as_ref().map(|known| known.user.id);
+        let unknown = || name.map(|name| Account::Unknown(name.folded().to_owned()));
+        let attempt = Attempt::new(id.map(Account::Known).or_else(unknown).as_ref(), ip);
+        // Asked only where it matters, and for whoever does not exist as well: that would be seen by the time it takes.
+        let matters =
+            app.hasher.count_under_way() > 0 || issuer.login_limit.is_account_used_up(&attempt, app.clock.now());
+        let is_on_record = matters && {
+            let user = id.unwrap_or(Id::from_bytes(NOBODY));
+            attempt.is_from_one_of(&app.store.read(|tx| tx.list_session_addresses(user))?)
+        };
+        let (attempt, priority) =
+            if is_on_record { (attempt.sparing_the_account(), Priority::First) } else { (attempt, Priority::Usual) };
+        Ok(Self { known, password, attempt, priority, ip: ip.map(ToOwned::to_owned) })
+    }
+
+    /// The same, of somebody who is logged in.
+    pub(super) fn of_session(self) -> Self {
+        Self { priority: Priority::First, ..self }
+    }
+}
+
+/// Lets a claim in, or refuses it. It waits for other attempts at most, and holds nothing meanwhile.
 ///
 /// # Errors
-/// [`Error::TooManyFailures`], [`Error::Overloaded`], [`Error::Unavailable`].
-pub(super) fn prove(
-    issuer: &Issuer,
-    username: Option<&Username>,
-    known: Option<Credentials>,
-    password: &Password,
-    ip: Option<&str>,
-) -> Result<Option<Proven>, Error> {
+/// [`Error::TooManyFailures`], [`Error::Overloaded`].
+pub async fn admit(issuer: &Issuer, claim: Claim) -> Result<Admitted, Error> {
     let app = &issuer.app;
-    // By what stays the same when an account is renamed; whether there is one cannot be told from it.
-    let known_by = known.as_ref().and_then(|known| known.user.id.to_string().parse().ok());
-    let attempt = Attempt::new(known_by.as_ref().or(username), ip);
-    let addresses = || match &known {
-        Some(known) => app.store.read(|tx| tx.list_session_addresses(known.user.id)),
-        None => Ok(Vec::new()),
-    };
-    if let Some(retry_after) = issuer.login_limit.wait(&attempt, app.clock.now(), addresses)? {
+    let charge = issuer.login_limit.admit(&claim.attempt, &*app.clock).await.map_err(|retry_after| {
         // Not on record: whoever is refused could fill the table.
-        log::warn!(ip = ip.unwrap_or_default(), retry_after:% = retry_after; "password refused: too many failures");
-        return Err(Error::TooManyFailures { retry_after });
-    }
-    let stored = known.as_ref().map(|known| known.password_hash.as_str());
-    let verified = match (app.hasher.verify(password, stored), &known) {
-        (Err(HashError::Unusable(reason)), Some(known)) => {
-            // Nothing was hashed yet, and nobody is to learn by that who has an account.
-            log::error!(user:% = known.user.id, reason; "the stored password hash cannot be used: set a new password");
-            app.hasher.verify(password, None)?
-        }
-        (verified, _) => verified?,
-    };
+        let ip = claim.ip.as_deref().unwrap_or_default();
+        log::warn!(ip, retry_after:% = retry_after; "password refused: too many failures");
+        Error::TooManyFailures { retry_after }
+    })?;
+    let place = app.hasher.place(claim.priority)?;
+    Ok(Admitted { claim, charge, _place: place })
+}
+
+/// A place to hash in, for somebody who is logged in.
+///
+/// # Errors
+/// [`Error::Overloaded`] when all are taken.
+pub fn place(issuer: &Issuer) -> Result<Place, Error> {
+    Ok(issuer.app.hasher.place(Priority::First)?)
+}
+
+/// Looks at the password. An unknown user and a wrong password cost the same work (ASVS 6.3.8).
+///
+/// # Errors
+/// [`Error::Overloaded`].
+pub fn prove(issuer: &Issuer, admitted: Admitted) -> Result<Proof, Error> {
+    let Admitted { claim: Claim { known, password, priority, .. }, charge, _place } = admitted;
+    let verified = verify(issuer, known.as_ref(), &password, priority)?;
+    let claimed = known.as_ref().map(|known| known.user.id);
     let Some(Credentials { user, password_hash }) = known.filter(|_| verified.matches) else {
-        issuer.login_limit.failed(attempt, app.clock.now());
-        return Ok(None);
+        charge.failed();
+        return Ok(Proof { claimed, proven: None });
     };
+    // Whoever waits for it need not wait for the rest.
+    drop(charge);
     let renewed = if verified.outdated && user.disabled_at.is_none() {
-        app.hasher.hash(password)?
+        issuer.app.hasher.renew(&password, &password_hash)?
     } else {
         password_hash.clone()
     };
-    Ok(Some(Proven { user, password_hash, renewed }))
+    Ok(Proof { claimed, proven: Some(Proven { user, password_hash, renewed }) })
+}
+
+fn verify(
+    issuer: &Issuer,
+    known: Option<&Credentials>,
+    password: &Password,
+    priority: Priority,
+) -> Result<Verified, HashError> {
+    let hasher = &issuer.app.hasher;
+    match (hasher.verify(password, known.map(|known| known.password_hash.as_str()), priority), known) {
+        (Err(HashError::Unusable(reason)), Some(known)) => {
+            // Nothing was hashed yet, and nobody is to learn by that who has an account.
+            log::error!(user:% = known.user.id, reason; "the stored password hash cannot be used: set a new password");
+            hasher.verify(password, None, priority)
+        }
+        (verified, _) => verified,
+    }
 }

@@ -7,7 +7,7 @@ use tokensmith::clock::Timestamp;
 use tokensmith::config::Argon2Cost;
 use tokensmith::entropy::SeededEntropy;
 use tokensmith::model::audit::Origin;
-use tokensmith::password::{Hasher, Password};
+use tokensmith::password::{Hasher, Password, Priority};
 use tokensmith::secret::Secret;
 use tokensmith::service::users;
 
@@ -70,9 +70,17 @@ fn behind_a_trusted_proxy_the_session_has_the_address_of_the_client(engine: Engi
     app.create_user("ada", &[]);
     let body = json!({"username": "ada", "password": PASSWORD}).to_string();
     // What stands left of the first address that is no proxy was written by the client itself.
-    let headers = [("content-type", "application/json"), ("x-forwarded-for", "198.51.100.1, 203.0.113.9, 10.1.2.3")];
-    assert_eq!(app.send("POST", "/v1/tokens", &headers, body.as_bytes()).status, 200);
-    assert_eq!(app.number("select count(*) from sessions where ip = '203.0.113.9'"), 1);
+    for (name, value) in [
+        ("x-forwarded-for", "198.51.100.1, 203.0.113.9, 10.1.2.3"),
+        ("x-forwarded-for", "198.51.100.1, 203.0.113.9:5678, 10.1.2.3:80"),
+        ("forwarded", "for=198.51.100.1, For=\"203.0.113.9:5678\";proto=https, for=10.1.2.3"),
+        ("forwarded", "for=\"[::ffff:203.0.113.9]:443\""),
+    ] {
+        let headers = [("content-type", "application/json"), (name, value)];
+        assert_eq!(app.send("POST", "/v1/tokens", &headers, body.as_bytes()).status, 200);
+        assert_eq!(app.number("select count(*) from sessions where ip = '203.0.113.9'"), 1, "{value}");
+        app.execute("delete from sessions");
+    }
 }
 
 fn an_unknown_user_and_a_wrong_password_look_the_same(engine: Engine) {
@@ -165,7 +173,7 @@ fn a_flood_of_logins_is_answered_with_503_and_keeps_nobody_else_waiting(engine: 
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     let mut places = Vec::new();
-    while let Ok(place) = app.issuer.app.hasher.place() {
+    while let Ok(place) = app.issuer.app.hasher.place(Priority::First) {
         places.push(place);
     }
     let refused = app.login("ada", PASSWORD);

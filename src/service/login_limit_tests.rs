@@ -1,0 +1,208 @@
+//! What is let in, what waits and what is refused; the clock stands still.
+
+use super::*;
+use crate::clock::ManualClock;
+
+const NOW: Timestamp = Timestamp(1_000_000);
+
+fn unknown(name: &str) -> Account {
+    Account::Unknown(name.to_owned())
+}
+
+fn attempt(name: &str, ip: &str) -> Attempt {
+    Attempt::new(Some(&unknown(name)), Some(ip))
+}
+
+/// How long the attempt would have to wait; when it is let in, nothing remains of it.
+fn wait(limit: &LoginLimit, attempt: &Attempt, now: Timestamp) -> Option<i64> {
+    match limit.admit_now(attempt, now) {
+        Admission::Charged(_) => None,
+        Admission::Waiting(_, wait) | Admission::Refused(wait) => Some(wait.0),
+    }
+}
+
+#[track_caller]
+fn admitted(limit: &LoginLimit, attempt: &Attempt, now: Timestamp) -> Charge {
+    match limit.admit_now(attempt, now) {
+        Admission::Charged(charge) => charge,
+        Admission::Waiting(..) => panic!("it waits"),
+        Admission::Refused(wait) => panic!("it is refused for {wait}"),
+    }
+}
+
+fn fail(limit: &LoginLimit, attempt: &Attempt) {
+    admitted(limit, attempt, NOW).failed();
+}
+
+/// Runs futures that end within seconds.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}
+
+#[test]
+fn ten_failures_in_a_row_then_one_each_30_seconds_for_an_account_from_one_network() {
+    let limit = LoginLimit::default();
+    for _ in 0..10 {
+        fail(&limit, &attempt("ada", "192.0.2.1"));
+    }
+    assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW), Some(30));
+    assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1").sparing_the_account(), NOW), Some(30), "also the owner");
+    assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW + Seconds(30)), None);
+    assert_eq!(wait(&limit, &attempt("ada", "192.0.2.2"), NOW), None, "another network");
+    assert_eq!(wait(&limit, &attempt("bob", "192.0.2.1"), NOW), None, "another account");
+}
+
+#[test]
+fn failures_from_everywhere_stop_strangers_but_not_the_owner() {
+    let limit = LoginLimit::default();
+    for host in 0..100 {
+        assert!(!limit.is_account_used_up(&attempt("ada", "203.0.113.1"), NOW));
+        fail(&limit, &attempt("ada", &format!("198.51.100.{host}")));
+    }
+    let stranger = attempt("ada", "203.0.113.1");
+    assert_eq!((wait(&limit, &stranger, NOW), limit.is_account_used_up(&stranger, NOW)), (Some(36), true));
+    for _ in 0..10 {
+        fail(&limit, &stranger.clone().sparing_the_account());
+    }
+    assert_eq!(
+        wait(&limit, &attempt("ada", "203.0.113.2"), NOW + Seconds(36)),
+        None,
+        "the owner's mistakes count apart"
+    );
+}
+
+#[test]
+fn an_owner_is_known_by_network() {
+    let known = |ip: &str, on_record: &str| attempt("ada", ip).is_from_one_of(&[on_record.to_owned()]);
+    assert!(known("192.0.2.1", "192.0.2.1") && known("::ffff:192.0.2.1", "192.0.2.1"));
+    assert!(known("2001:db8::7", "2001:db8::1"), "its other address");
+    assert!(!known("192.0.2.1", "192.0.2.2") && !known("2001:db8:0:1::1", "2001:db8::1") && !known("", ""));
+}
+
+#[test]
+fn one_network_that_tries_many_names_is_stopped() {
+    let limit = LoginLimit::default();
+    for account in 0..300 {
+        fail(&limit, &attempt(&format!("user{account}"), "2001:db8::1"));
+    }
+    assert_eq!(wait(&limit, &attempt("ada", "2001:db8::ffff"), NOW), Some(2), "its neighbours too");
+    assert_eq!(wait(&limit, &attempt("ada", "2001:db8:0:1::1"), NOW), None);
+}
+
+#[test]
+fn an_account_and_a_name_that_looks_like_its_id_have_nothing_in_common() {
+    let limit = LoginLimit::default();
+    let id: UserId = "018f3c6e-7d2a-7b11-8c11-5d3f8e2a9b01".parse().unwrap();
+    let (account, name) = (Account::Known(id), unknown(&id.to_string()));
+    for _ in 0..10 {
+        fail(&limit, &Attempt::new(Some(&name), Some("192.0.2.1")));
+    }
+    assert_eq!(wait(&limit, &Attempt::new(Some(&name), Some("192.0.2.1")), NOW), Some(30));
+    assert_eq!(wait(&limit, &Attempt::new(Some(&account), Some("192.0.2.1")), NOW), None);
+}
+
+#[test]
+fn what_was_no_wrong_guess_costs_nothing() {
+    let limit = LoginLimit::default();
+    for _ in 0..9 {
+        fail(&limit, &attempt("ada", "192.0.2.1"));
+    }
+    for _ in 0..1_000 {
+        drop(admitted(&limit, &attempt("ada", "192.0.2.1"), NOW));
+    }
+    fail(&limit, &attempt("ada", "192.0.2.1"));
+    assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW), Some(30));
+    assert!(limit.locked().pending.is_empty());
+}
+
+#[test]
+fn those_beyond_the_allowance_wait_only_while_others_are_looked_at() {
+    let limit = LoginLimit::default();
+    let ada = attempt("ada", "192.0.2.1");
+    let mut charges: Vec<Charge> = (0..10).map(|_| admitted(&limit, &ada, NOW)).collect();
+    let waiting = |limit: &LoginLimit| matches!(limit.admit_now(&ada, NOW), Admission::Waiting(..));
+    assert!(waiting(&limit));
+    charges.drain(..9).for_each(Charge::failed);
+    assert!(waiting(&limit), "the last one may be right");
+    charges.into_iter().for_each(Charge::failed);
+    assert!(matches!(limit.admit_now(&ada, NOW), Admission::Refused(Seconds(30))));
+}
+
+#[test]
+fn one_that_waits_is_let_in_by_a_success_and_refused_after_the_last_failure() {
+    let (limit, clock) = (LoginLimit::default(), ManualClock::new(NOW));
+    let ada = attempt("ada", "192.0.2.1");
+    for succeeds in [true, false] {
+        let mut charges: Vec<Charge> = (0..10).map(|_| admitted(&limit, &ada, NOW)).collect();
+        let last = charges.pop().unwrap();
+        let outcome = run(async {
+            let finish = async {
+                charges.into_iter().for_each(Charge::failed);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                if succeeds { drop(last) } else { last.failed() }
+            };
+            // Polled first, so that it waits when the others finish.
+            tokio::join!(limit.admit(&ada, &clock), finish).0.map(drop)
+        });
+        assert_eq!(outcome, if succeeds { Ok(()) } else { Err(Seconds(30)) });
+        limit.locked().used.clear();
+    }
+}
+
+#[test]
+fn a_wait_ends_and_one_that_is_given_up_leaves_nothing() {
+    let (limit, clock) = (LoginLimit::default(), ManualClock::new(NOW));
+    let ada = attempt("ada", "192.0.2.1");
+    let charges: Vec<Charge> = (0..10).map(|_| admitted(&limit, &ada, NOW)).collect();
+    let waiting = || limit.locked().pending.values().map(|pending| pending.over.receiver_count()).sum::<usize>();
+    run(async {
+        let given_up = tokio::time::timeout(Duration::from_millis(20), limit.admit(&ada, &clock)).await;
+        assert!(given_up.is_err(), "the client has gone");
+        assert_eq!(waiting(), 0);
+        assert_eq!(limit.admit(&ada, &clock).await.map(|_| ()), Err(Seconds(30)), "in the end it is refused");
+    });
+    let receivers: Vec<Admission> = (0..MOST_WAITING).map(|_| limit.admit_now(&ada, NOW)).collect();
+    assert!(receivers.iter().all(|one| matches!(one, Admission::Waiting(..))));
+    assert!(matches!(limit.admit_now(&ada, NOW), Admission::Refused(_)), "so many and no more");
+    assert!(matches!(limit.admit_now(&attempt("bob", "192.0.2.1"), NOW), Admission::Charged(_)));
+    drop((receivers, charges));
+    assert_eq!(wait(&limit, &ada, NOW), None, "all was given back");
+    assert!(limit.locked().pending.is_empty());
+}
+
+#[test]
+fn a_clock_that_is_set_back_locks_nobody_out_for_as_long() {
+    let limit = LoginLimit::default();
+    for _ in 0..10 {
+        fail(&limit, &attempt("ada", "192.0.2.1"));
+    }
+    assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW - Seconds(86_400)), Some(36));
+}
+
+/// An attacker with a large network has as many subjects as there is memory.
+#[test]
+fn a_full_table_forgets_those_who_failed_least() {
+    let limit = LoginLimit::default();
+    for _ in 0..10 {
+        fail(&limit, &attempt("ada", "192.0.2.1"));
+    }
+    let under_way = admitted(&limit, &attempt("bob", "192.0.2.2"), NOW);
+    let mut number = 0_u128;
+    while limit.locked().used.len() < MOST_SUBJECTS {
+        let network = IpAddr::V6((number << 64).into());
+        let one_failure = NOW + Seconds(30);
+        limit.locked().used.insert(Subject::AccountFromNetwork(unknown("ada"), network), one_failure);
+        number += 1;
+    }
+    for number in 0..100 {
+        fail(&limit, &attempt(&format!("user{number}"), "192.0.2.4"));
+        assert!(limit.locked().used.len() <= MOST_SUBJECTS);
+    }
+    assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW), Some(30), "the one who was guessed at");
+    for _ in 0..10 {
+        fail(&limit, &attempt("eve", "192.0.2.3"));
+    }
+    assert_eq!(wait(&limit, &attempt("eve", "192.0.2.3"), NOW), Some(30), "new ones are counted as well");
+    drop(under_way);
+    assert!(limit.locked().pending.is_empty());
+}

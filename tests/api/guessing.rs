@@ -1,0 +1,263 @@
+//! Passwords that are guessed, one after the other or all at once, and honest logins in the midst of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::rt::System;
+use serde_json::{Value, json};
+use tokensmith::config::Argon2Cost;
+use tokensmith::entropy::SeededEntropy;
+use tokensmith::model::id::UserId;
+use tokensmith::password::{Hasher, Password, Place, Priority};
+use tokensmith::secret::Secret;
+use tokensmith::service::login_limit::{Account, Attempt, Charge};
+
+use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
+
+both_engines!(
+    a_hundred_and_twenty_guesses_at_once_get_no_further_than_ten,
+    right_passwords_at_once_all_pass,
+    right_passwords_pass_among_wrong_ones,
+    guesses_at_every_door_are_counted_together,
+    guesses_at_a_name_that_looks_like_an_id_are_not_counted_for_its_account,
+    a_name_that_nobody_has_is_limited_like_one_that_somebody_has,
+    what_the_service_could_not_look_at_costs_no_allowance,
+    those_who_wait_for_one_account_are_in_nobodys_way,
+    strangers_cannot_take_the_places_of_those_who_are_known,
+);
+
+const PROXY: [(&str, &str); 1] = [("TRUSTED_PROXIES", "127.0.0.1")];
+const WRONG: &str = "not the password";
+
+fn login_from(client: &Client, ip: &str, username: &str, password: &str) -> Answer {
+    let body = json!({"username": username, "password": password}).to_string();
+    let headers = [("content-type", "application/json"), ("x-forwarded-for", ip)];
+    client.send("POST", "/v1/tokens", &headers, body.as_bytes())
+}
+
+/// Logs in with all of these at once, each over a connection of its own.
+fn all_at_once<'a>(app: &TestApp, username: &str, passwords: impl IntoIterator<Item = &'a str>) -> Vec<Answer> {
+    let logins = passwords.into_iter().map(|password| {
+        let (client, username, password) = (app.another_client(), username.to_owned(), password.to_owned());
+        std::thread::spawn(move || client.login(&username, &password))
+    });
+    let logins: Vec<_> = logins.collect();
+    logins.into_iter().map(|login| login.join().unwrap()).collect()
+}
+
+fn count(answers: &[Answer], status: u16) -> usize {
+    answers.iter().filter(|answer| answer.status == status).count()
+}
+
+/// Gives everybody a hash as another configuration would have made it.
+fn store_old_hash(app: &TestApp) {
+    let old = Argon2Cost { memory_kib: 128, iterations: 1, threads: 1, budget_kib: 8_192 };
+    let hasher = Hasher::start(old, Arc::new(SeededEntropy::new(9))).unwrap();
+    let hash = hasher.hash(&Password::new(&Secret::new(PASSWORD.to_owned())).unwrap()).unwrap();
+    app.execute(&format!("update users set password_hash = '{hash}'"));
+}
+
+/// The whole allowance for an account from this machine, as if so many attempts were being looked at.
+fn take_the_allowance(app: &TestApp, id: UserId) -> Vec<Charge> {
+    let attempt = Attempt::new(Some(&Account::Known(id)), Some("127.0.0.1"));
+    let take = async {
+        let mut taken = Vec::new();
+        for _ in 0..10 {
+            taken.push(app.issuer.login_limit.admit(&attempt, &*app.clock).await.unwrap());
+        }
+        taken
+    };
+    System::new().block_on(take)
+}
+
+/// All places that are not kept for those who are known.
+fn take_usual_places(app: &TestApp) -> Vec<Place> {
+    std::iter::from_fn(|| app.issuer.app.hasher.place(Priority::Usual).ok()).collect()
+}
+
+fn a_hundred_and_twenty_guesses_at_once_get_no_further_than_ten(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    let mut evaluated = app.issuer.app.hasher.hashed();
+    for (expected, seconds) in [(10, 40), (1, 300), (10, 0)] {
+        let answers = all_at_once(&app, "ada", [WRONG; 120]);
+        assert_eq!((count(&answers, 401), count(&answers, 429)), (expected, 120 - expected));
+        assert_eq!(app.issuer.app.hasher.hashed() - evaluated, expected as u64);
+        for refused in answers.iter().filter(|answer| answer.status == 429) {
+            refused.problem(429, "too_many_failures");
+            assert!((1..=30).contains(&refused.header("retry-after").parse::<i64>().unwrap()), "{refused:?}");
+        }
+        evaluated = app.issuer.app.hasher.hashed();
+        app.advance(seconds);
+    }
+    assert_eq!(app.number("select count(*) from audit_events where name = 'login_failed'"), 21);
+}
+
+/// Also when the hash is renewed by each of them.
+fn right_passwords_at_once_all_pass(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    store_old_hash(&app);
+    assert_eq!(count(&all_at_once(&app, "ada", [PASSWORD; 20]), 200), 20);
+    assert_eq!(app.number("select count(*) from users where password_hash like '%m=64,t=1,p=1%'"), 1);
+    assert_eq!(count(&all_at_once(&app, "ada", [PASSWORD; 60]), 200), 60);
+    assert_eq!(app.number("select count(*) from sessions"), 80);
+    // None of them has cost anything.
+    assert_eq!(count(&all_at_once(&app, "ada", [WRONG; 12]), 401), 10);
+}
+
+fn right_passwords_pass_among_wrong_ones(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    let mixed = (0..30).map(|n| if n % 5 == 0 { WRONG } else { PASSWORD });
+    let answers = all_at_once(&app, "ada", mixed);
+    assert_eq!((count(&answers, 200), count(&answers, 401)), (24, 6));
+    assert_eq!(count(&all_at_once(&app, "ada", [WRONG; 12]), 401), 4, "what is left of the allowance");
+    app.login("ada", PASSWORD).problem(429, "too_many_failures");
+}
+
+/// A login, HTTP Basic, proving the password again and changing it: all are ways to guess.
+fn guesses_at_every_door_are_counted_together(engine: Engine) {
+    let app = TestApp::start_with(engine, &[("BASIC_AUTH", "on")]);
+    let pair = app.logged_in("ada");
+    let prove =
+        |password: &str| app.ask_as("POST", "/v1/me/reauthenticate", &pair, Some(&json!({"password": password})));
+    let change = |password: &str| {
+        let body = json!({"current_password": password, "new_password": "a river of seventeen green lanterns"});
+        app.ask_as("POST", "/v1/me/password", &pair, Some(&body))
+    };
+    // ada:not the password
+    let basic = || app.ask("POST", "/v1/tokens", "Basic YWRhOm5vdCB0aGUgcGFzc3dvcmQ=", None);
+    for _ in 0..2 {
+        app.login("ada", WRONG).problem(401, "bad_credentials");
+        app.login(" ADA", WRONG).problem(401, "bad_credentials");
+        basic().problem(401, "bad_credentials");
+        prove(WRONG).problem(403, "wrong_password");
+        change(WRONG).problem(403, "wrong_password");
+    }
+    let hashed = app.issuer.app.hasher.hashed();
+    for refused in [app.login("ada", PASSWORD), basic(), prove(PASSWORD), change(PASSWORD)] {
+        refused.problem(429, "too_many_failures");
+        assert_eq!(refused.header("retry-after"), "30");
+    }
+    assert_eq!(app.issuer.app.hasher.hashed(), hashed);
+}
+
+fn guesses_at_a_name_that_looks_like_an_id_are_not_counted_for_its_account(engine: Engine) {
+    let app = TestApp::start(engine);
+    let ada = app.create_user("ada", &[]);
+    let name = ada.id.to_string();
+    assert_eq!(count(&all_at_once(&app, &name, [WRONG; 12]), 401), 10);
+    app.login("ada", PASSWORD).ok();
+    // Nor the other way round, when somebody is called so.
+    let eve = app.create_user(&name, &[]);
+    assert_eq!(count(&all_at_once(&app, "ada", [WRONG; 12]), 401), 10);
+    assert_eq!(app.login(&name, PASSWORD).ok()["user"]["id"], eve.id.to_string());
+}
+
+fn a_name_that_nobody_has_is_limited_like_one_that_somebody_has(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("straße", &[]);
+    let mut seen = Vec::new();
+    for names in [["STRASSE", "straße", "Strasse"], ["GASSE", "gaſſe", "Gasse"]] {
+        let answers: Vec<Answer> = names.iter().cycle().take(12).map(|name| app.login(name, WRONG)).collect();
+        let told = |answer: &Answer| {
+            let names = answer.headers.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>();
+            (answer.status, answer.header("retry-after").to_owned(), names, answer.json()["detail"].clone())
+        };
+        seen.push(answers.iter().map(told).collect::<Vec<_>>());
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0].iter().filter(|(status, ..)| *status == 401).count(), 10);
+}
+
+fn what_the_service_could_not_look_at_costs_no_allowance(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    let places = take_usual_places(&app);
+    for _ in 0..15 {
+        let busy = app.login("ada", WRONG);
+        busy.problem(503, "overloaded");
+        assert_eq!(busy.header("retry-after"), "5");
+    }
+    drop(places);
+    // First the password cannot be looked up, then what it has proved cannot be recorded.
+    for table in ["users", "sessions"] {
+        app.execute(&format!("alter table {table} rename to elsewhere"));
+        for _ in 0..15 {
+            let failed = app.login("ada", PASSWORD);
+            assert!(failed.status >= 500, "{failed:?}");
+        }
+        app.execute(&format!("alter table elsewhere rename to {table}"));
+    }
+    for _ in 0..9 {
+        app.login("ada", WRONG).problem(401, "bad_credentials");
+    }
+    app.login("ada", PASSWORD).ok();
+    app.login("ada", WRONG).problem(401, "bad_credentials");
+    app.login("ada", PASSWORD).problem(429, "too_many_failures");
+}
+
+fn those_who_wait_for_one_account_are_in_nobodys_way(engine: Engine) {
+    let app = TestApp::start(engine);
+    let ada = app.create_user("ada", &[]);
+    app.create_user("bob", &[]);
+    let taken = take_the_allowance(&app, ada.id);
+    let waiting: Vec<_> = (0..100)
+        .map(|_| {
+            let client = app.another_client();
+            std::thread::spawn(move || client.login("ada", PASSWORD))
+        })
+        .collect();
+    let started_at = Instant::now();
+    for _ in 0..20 {
+        app.login("bob", PASSWORD).ok();
+    }
+    app.login("bob", WRONG).problem(401, "bad_credentials");
+    assert!(waiting.iter().all(|login| !login.is_finished()) || started_at.elapsed() > Duration::from_secs(3));
+    assert_eq!(app.issuer.app.hasher.count_under_way(), 0, "waiting holds no place");
+    drop(taken);
+    let answers: Vec<Answer> = waiting.into_iter().map(|login| login.join().unwrap()).collect();
+    assert!(count(&answers, 200) == 100 || started_at.elapsed() > Duration::from_secs(3), "{answers:?}");
+    // And when nothing is given back, the wait has an end.
+    let taken = take_the_allowance(&app, ada.id);
+    let refused = app.login("ada", PASSWORD);
+    refused.problem(429, "too_many_failures");
+    assert_eq!(refused.header("retry-after"), "30");
+    drop(taken);
+    app.login("ada", PASSWORD).ok();
+}
+
+fn strangers_cannot_take_the_places_of_those_who_are_known(engine: Engine) {
+    let app = TestApp::start_with(engine, &PROXY);
+    let home = |n: usize| format!("192.0.2.{n}");
+    let names: Vec<String> = (0..16).map(|n| format!("user{n}")).collect();
+    let pairs: Vec<Value> = names
+        .iter()
+        .enumerate()
+        .map(|(n, name)| {
+            app.create_user(name, &["admin"]);
+            login_from(&app, &home(n), name, PASSWORD).ok()
+        })
+        .collect();
+    let _strangers = take_usual_places(&app);
+    for (n, name) in names.iter().enumerate() {
+        login_from(&app, "198.51.100.1", name, PASSWORD).problem(503, "overloaded");
+        login_from(&app, "198.51.100.1", "nobody", PASSWORD).problem(503, "overloaded");
+        login_from(&app, &home(n), name, PASSWORD).ok();
+        login_from(&app, &home(n), name, WRONG).problem(401, "bad_credentials");
+    }
+    // Who is logged in is known, too.
+    let pair = &pairs[0];
+    app.ask_as("POST", "/v1/me/reauthenticate", pair, Some(&json!({"password": PASSWORD}))).ok();
+    let body = json!({"username": "grace", "password": PASSWORD});
+    let made = app.ask_as("POST", "/v1/admin/users", pair, Some(&body));
+    assert_eq!(made.status, 201, "{made:?}");
+    let path = format!("/v1/admin/users/{}/password", made.json()["id"].as_str().unwrap());
+    app.ask_as("POST", &path, pair, Some(&json!({"password": "a river of seventeen green lanterns"}))).ok();
+    let body = json!({"current_password": PASSWORD, "new_password": "a river of seventeen green lanterns"});
+    app.ask_as("POST", "/v1/me/password", pair, Some(&body)).ok();
+    // They have no more than all places.
+    let _known: Vec<Place> = std::iter::from_fn(|| app.issuer.app.hasher.place(Priority::First).ok()).collect();
+    login_from(&app, &home(1), "user1", PASSWORD).problem(503, "overloaded");
+}
