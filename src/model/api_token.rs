@@ -50,6 +50,9 @@ pub enum ApiTokenState {
 }
 
 impl ApiTokenState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Revoked, Self::Expired];
+
     /// In a word.
     #[must_use]
     pub fn text(self) -> &'static str {

@@ -1,4 +1,4 @@
-//! What happened that concerns security: who, to whom, from where. Names never change their meaning.
+//! What happened that concerns security: who did what to which account, from where. Names never change their meaning.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,7 +24,7 @@ pub struct Event {
     pub at: Timestamp,
     /// What.
     pub name: EventName,
-    /// Whom it concerns.
+    /// The user that it concerns.
     pub user: Option<UserId>,
     /// Who did it.
     pub actor: Option<UserId>,
@@ -45,7 +45,7 @@ pub struct Recorded {
     pub at: Timestamp,
     /// What; a newer version may have written a name that this one does not know.
     pub name: String,
-    /// Whom it concerns.
+    /// The user that it concerns.
     pub user: Option<UserId>,
     /// Who did it.
     pub actor: Option<UserId>,
@@ -124,6 +124,8 @@ pub enum EventName {
     RefreshTokenReused,
     /// A refresh token was presented that the database did not know of any more: it had lost writes.
     SessionHealed,
+    /// Somebody retries a session's refreshes from another network or with another user agent, or it is shared often.
+    SessionShared,
     /// One access token was revoked.
     AccessTokenRevoked,
     /// A user changed the password.
@@ -152,10 +154,12 @@ pub enum EventName {
     KeyRotated,
     /// A signing key was dropped.
     KeyDropped,
+    /// The database was restored from a backup.
+    DatabaseRestored,
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 23] = [
+pub const EVENT_NAMES: [(EventName, &str); 25] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::Reauthenticated, "reauthenticated"),
@@ -165,6 +169,7 @@ pub const EVENT_NAMES: [(EventName, &str); 23] = [
     (EventName::SessionsEnded, "sessions_ended"),
     (EventName::RefreshTokenReused, "refresh_token_reused"),
     (EventName::SessionHealed, "session_healed"),
+    (EventName::SessionShared, "session_shared"),
     (EventName::AccessTokenRevoked, "access_token_revoked"),
     (EventName::PasswordChanged, "password_changed"),
     (EventName::PasswordReset, "password_reset"),
@@ -179,6 +184,7 @@ pub const EVENT_NAMES: [(EventName, &str); 23] = [
     (EventName::ApiTokenRevoked, "api_token_revoked"),
     (EventName::KeyRotated, "key_rotated"),
     (EventName::KeyDropped, "key_dropped"),
+    (EventName::DatabaseRestored, "database_restored"),
 ];
 
 impl EventName {

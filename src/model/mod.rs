@@ -15,4 +15,8 @@ pub mod rotation;
 #[cfg(feature = "server")]
 pub mod session;
 #[cfg(feature = "server")]
+pub mod sharing;
+#[cfg(feature = "server")]
+pub mod text;
+#[cfg(feature = "server")]
 pub mod user;

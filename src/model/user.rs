@@ -1,4 +1,4 @@
-//! Who can log in: a user, the normal form of a username, an e-mail address and roles.
+//! Who can log in: a user, the folded form of a username, an e-mail address and roles.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,6 +6,7 @@ use std::str::FromStr;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::id::UserId;
+use super::text::{fold, is_distinct, is_mark, is_readable_line};
 use crate::clock::Timestamp;
 
 /// A user, without the password hash: that stays between the store and the login.
@@ -32,7 +33,7 @@ pub struct User {
 #[error("{0}")]
 pub struct BadText(pub &'static str);
 
-/// A username in its normal form: NFKC, lower case, so that no two accounts look alike by case or width.
+/// A username, folded: no two accounts differ in case, width or invisible characters alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Username(String);
 
@@ -42,30 +43,86 @@ impl FromStr for Username {
     type Err = BadText;
 
     fn from_str(text: &str) -> Result<Self, BadText> {
-        // Lower-casing can leave NFKC, so it is applied again: the result is the same for every spelling.
-        let fold = |text: &str| text.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect();
-        // Most names are their own normal form, and each refresh reads one.
-        let is_normal = text.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase());
-        let folded: String = if is_normal { text.to_owned() } else { fold(text) };
+        let text = text.trim();
+        let folded = if is_short(text) { fold(text) } else { text.into() };
         if folded.is_empty() || folded.chars().count() > MOST_USERNAME_CHARS {
             return Err(BadText("must have 1 to 128 characters"));
         }
-        if folded.chars().any(|c| c.is_control() || c.is_whitespace() || is_invisible(c)) {
-            return Err(BadText("must not contain spaces, control characters or invisible characters"));
+        // As it is typed, too: folding leaves out what is not seen, and can make a space.
+        if !text.chars().chain(folded.chars()).all(is_distinct) {
+            return Err(BadText("must not contain spaces, control characters or characters that cannot be seen"));
         }
-        Ok(Self(folded))
+        if folded.starts_with(is_mark) {
+            return Err(BadText("must not begin with a mark that belongs to a letter before it"));
+        }
+        Ok(Self(folded.into_owned()))
     }
 }
 
-/// Characters without a glyph: with them two names would look the same, or one would run the wrong way.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{e0000}'..='\u{e007f}')
+/// Whether a text could be a username: beyond it there is nothing to fold. Folding changes the length, this way or that.
+fn is_short(text: &str) -> bool {
+    text.chars().nth(4 * MOST_USERNAME_CHARS).is_none()
 }
 
-/// Characters that make what follows run the other way; scripts that run that way do without.
-fn turns_text(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+impl Username {
+    /// As it is stored. An earlier version may have let through what is refused today, and folded otherwise.
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// A username as somebody gives it who claims to have it. It is folded and nothing more: what may not be chosen any more
+/// may have been chosen once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedName {
+    folded: String,
+    /// As earlier versions folded: NFKC and lower case.
+    formerly: String,
+}
+
+impl FromStr for ClaimedName {
+    type Err = BadText;
+
+    fn from_str(text: &str) -> Result<Self, BadText> {
+        let text = text.trim();
+        let no_name = Err(BadText("is no username"));
+        if !is_short(text) {
+            return no_name;
+        }
+        let folded = fold(text).into_owned();
+        let is_plain = text.bytes().all(|b| b.is_ascii_graphic());
+        let formerly = if is_plain {
+            folded.clone()
+        } else {
+            // Lower-casing can leave NFKC, so it was applied again.
+            text.nfkc().flat_map(char::to_lowercase).nfkc().collect()
+        };
+        for name in [&folded, &formerly] {
+            // Folding makes some characters many. No stored name is longer, and the limits on guesses remember this one.
+            if name.chars().nth(MOST_USERNAME_CHARS).is_some()
+                || name.is_empty()
+                || name.chars().any(|c| c.is_control() || c.is_whitespace())
+            {
+                return no_name;
+            }
+        }
+        Ok(Self { folded, formerly })
+    }
+}
+
+impl ClaimedName {
+    /// As usernames are stored.
+    #[must_use]
+    pub fn folded(&self) -> &str {
+        &self.folded
+    }
+
+    /// As an earlier version would have stored it.
+    #[must_use]
+    pub fn formerly(&self) -> &str {
+        &self.formerly
+    }
 }
 
 /// An e-mail address, as written; only its outline is checked, delivery proves the rest.
@@ -80,11 +137,18 @@ impl FromStr for Email {
         let parts = text.rsplit_once('@');
         let plausible = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
         // RFC 5321 section 4.5.3.1.3: a path is at most 256 octets with its brackets.
-        if !plausible || text.len() > 254 || text.chars().any(|c| c.is_control() || c.is_whitespace() || turns_text(c))
-        {
+        if !plausible || text.len() > 254 || !text.chars().all(is_distinct) {
             return Err(BadText("must be an e-mail address, as in ada@example.com"));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl Email {
+    /// As it is stored; see [`Username::from_stored`].
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
     }
 }
 
@@ -99,11 +163,18 @@ impl FromStr for DisplayName {
 
     fn from_str(text: &str) -> Result<Self, BadText> {
         let text = text.trim();
-        let count = text.chars().count();
-        if count == 0 || count > MOST_DISPLAY_NAME_CHARS || text.chars().any(|c| c.is_control() || turns_text(c)) {
-            return Err(BadText("must have 1 to 100 characters and no control characters"));
+        if text.chars().count() > MOST_DISPLAY_NAME_CHARS || !is_readable_line(text) {
+            return Err(BadText("must have 1 to 100 characters that can be read, and no control characters"));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl DisplayName {
+    /// As it is stored; see [`Username::from_stored`].
+    #[must_use]
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
     }
 }
 
@@ -205,18 +276,92 @@ mod tests {
 
     #[test]
     fn usernames_that_look_alike_are_the_same() {
-        let plain: Username = "ada".parse().unwrap();
-        for spelling in ["Ada", " ADA ", "\u{ff21}da", "\u{1d400}da"] {
-            assert_eq!(spelling.parse::<Username>().unwrap(), plain, "{spelling:?}");
+        for (name, spellings) in [
+            ("ada", ["Ada", " ADA ", "\u{ff21}da", "\u{1d400}da"]),
+            ("strasse", ["straße", "STRASSE", "Straẞe", "ﬆrasse"]),
+            ("γιώργοσ", ["ΓΙΏΡΓΟΣ", "Γιώργος", "γιώργος", "γιω\u{301}ργος"]),
+            ("ılgın", ["ılgın", " ılgın", "ılgın\u{3000}", "ı\u{ff4c}gın"]),
+        ] {
+            for spelling in spellings {
+                assert_eq!(spelling.parse(), Ok(Username(name.to_owned())), "{spelling:?}");
+            }
         }
         let normal: Username = "\u{3d2}\u{301}x".parse().unwrap();
         assert_eq!(normal.to_string().parse::<Username>().unwrap(), normal, "the normal form is stable");
     }
 
     #[test]
+    fn nobody_claims_a_name_that_folding_makes_longer_than_any_stored() {
+        for character in ["\u{3316}", "\u{fdfa}", "a"] {
+            assert!(character.repeat(506).parse::<ClaimedName>().is_err(), "{character}");
+        }
+        let longest = "a".repeat(MOST_USERNAME_CHARS);
+        assert_eq!(longest.parse::<ClaimedName>().unwrap().folded(), longest);
+    }
+
+    const UNSEEN: [char; 22] = [
+        ' ',
+        '\u{a0}',
+        '\n',
+        '\0',
+        '\u{200b}',
+        '\u{202e}',
+        '\u{ad}',
+        '\u{34f}',
+        '\u{61c}',
+        '\u{115f}',
+        '\u{17b4}',
+        '\u{180b}',
+        '\u{200d}',
+        '\u{2028}',
+        '\u{2800}',
+        '\u{3164}',
+        '\u{fe0f}',
+        '\u{ffa0}',
+        '\u{fff0}',
+        '\u{fffb}',
+        '\u{1d173}',
+        '\u{e0100}',
+    ];
+
+    #[test]
     fn a_username_that_cannot_be_typed_or_told_apart_is_refused() {
-        for bad in ["", "  ", "a b", "a\u{a0}b", "a\nb", "a\0b", "a\u{200b}b", "a\u{202e}b", &"x".repeat(129)] {
+        for unseen in UNSEEN {
+            let bad = format!("a{unseen}b");
             assert!(bad.parse::<Username>().is_err(), "{bad:?}");
+            assert!(format!("{bad}@example.com").parse::<Email>().is_err(), "{bad:?}");
+            assert!(format!("ada@ex{unseen}ample.com").parse::<Email>().is_err(), "{unseen:?}");
+        }
+        for bad in [
+            "",
+            "  ",
+            &"x".repeat(129),
+            &"ß".repeat(65),
+            "\u{301}ada",
+            "a\u{e000}",
+            "a\u{378}",
+            "a\u{fdd0}",
+            "\u{3164}",
+        ] {
+            assert!(bad.parse::<Username>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_claims_a_name_is_heard_in_every_spelling_that_was_ever_allowed() {
+        for (typed, folded, formerly) in [
+            ("Ada", "ada", "ada"),
+            (" straße", "strasse", "straße"),
+            ("ΓΙΏΡΓΟΣ", "γιώργοσ", "γιώργοσ"),
+            ("γιώργος", "γιώργοσ", "γιώργος"),
+            ("ada\u{2764}\u{fe0f}", "ada\u{2764}", "ada\u{2764}\u{fe0f}"),
+            ("a\u{2800}b", "a\u{2800}b", "a\u{2800}b"),
+        ] {
+            let claimed: ClaimedName = typed.parse().unwrap();
+            assert_eq!((claimed.folded(), claimed.formerly()), (folded, formerly), "{typed:?}");
+        }
+        for nobody in ["", " ", "a b", "a\0", "a\nb", "\u{fe0f}", &"x".repeat(513)] {
+            assert!(nobody.parse::<ClaimedName>().is_err(), "{nobody:?}");
         }
     }
 

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::audit;
 use super::pair::Purpose;
 use super::users::invalid;
+use super::{audit, deadline};
 use crate::app::{App, Issuer};
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::error::{Error, root_cause};
@@ -236,8 +236,9 @@ pub fn exchange(issuer: &Issuer, key: &str, audience: Option<&str>) -> Result<Ex
     Ok(Exchanged { access_token, expires_in: claims.exp - now, scope: claims.scope })
 }
 
+/// White space around a key is no part of it.
 fn parsed(text: &str) -> Result<ApiKey, ApiTokenError> {
-    text.parse().map_err(|_bad_form: BadApiKey| ApiTokenError::Malformed)
+    text.trim().parse().map_err(|_bad_form: BadApiKey| ApiTokenError::Malformed)
 }
 
 fn refused(why: ApiTokenError) -> Error {
@@ -275,8 +276,12 @@ impl KnownApiTokens {
 
     /// Waits for its turn, where a text is an API token that the database must be asked for: anybody may send as many as they
     /// like, and half of the connections are for everything else. Given back when dropped.
-    pub async fn place(&self, text: &str) -> Option<SemaphorePermit<'_>> {
-        if parsed(text).is_err() { None } else { self.places.acquire().await.ok() }
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the turn does not come in time.
+    pub async fn place(&self, text: &str) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        let Ok(_is_one) = parsed(text) else { return Ok(None) };
+        Ok(deadline::in_time(self.places.acquire()).await?.ok())
     }
 
     /// The token with this key and its owner, whether or not they are accepted.
@@ -358,24 +363,25 @@ impl ApiTokens for SharedApiTokens {
     fn authenticate<'a>(&'a self, text: &'a str) -> Authenticated<'a> {
         Box::pin(async move {
             parsed(text)?;
-            let _place = self.0.place(text).await;
             let (known, key) = (Arc::clone(&self.0), Secret::new(text.to_owned()));
-            let found = tokio::task::spawn_blocking(move || {
+            let look_up = move || {
                 let (token, user) = known.find(key.expose())?;
                 let now = known.clock.now();
                 known.used(&token, now);
                 Ok(Arc::new(known.claims(&token, &user, now)))
-            });
-            match found.await {
-                Ok(Ok(claims)) => Ok(claims),
-                Ok(Err(Error::Bearer(BearerError::ApiToken(why)))) => Err(why),
-                Ok(Err(error)) => {
+            };
+            let found = match self.0.place(text).await {
+                Ok(_place) => deadline::on_a_thread(look_up).await,
+                Err(error) => Err(error),
+            };
+            found.map_err(|error| match error {
+                Error::Bearer(BearerError::ApiToken(why)) => why,
+                error => {
                     log::error!(cause = root_cause(&error); "an API token cannot be looked up");
                     let gone = matches!(error, Error::Unavailable(_));
-                    Err(if gone { ApiTokenError::Unavailable } else { ApiTokenError::Internal })
+                    if gone { ApiTokenError::Unavailable } else { ApiTokenError::Internal }
                 }
-                Err(_panicked_and_said_so) => Err(ApiTokenError::Internal),
-            }
+            })
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::model::audit::{EventName, Origin};
 use crate::model::denial::Ended;
 use crate::model::id::UserId;
 use crate::model::session::{End, EndReason};
-use crate::model::user::{ADMIN_ROLE, BadText, DisplayName, Email, Roles, User, Username};
+use crate::model::user::{ADMIN_ROLE, BadText, ClaimedName, DisplayName, Email, Roles, User, Username};
 use crate::password::{Password, check};
 use crate::secret::Secret;
 use crate::store::WriteTx;
@@ -27,11 +27,25 @@ pub struct NewUser<'a> {
     pub password: &'a Secret<String>,
 }
 
+/// An account that is not on record yet.
+pub struct Prepared {
+    user: User,
+    password_hash: String,
+}
+
 /// Creates an account.
 ///
 /// # Errors
 /// [`Error::Invalid`] with every field that is not valid, [`Error::UsernameTaken`], [`Error::Unavailable`].
 pub fn create(app: &App, new: &NewUser<'_>, origin: &Origin) -> Result<User, Error> {
+    add(app, prepare(app, new)?, origin)
+}
+
+/// Checks what an account is to be made of, and hashes its password.
+///
+/// # Errors
+/// [`Error::Invalid`] with every field that is not valid, [`Error::Overloaded`].
+pub fn prepare(app: &App, new: &NewUser<'_>) -> Result<Prepared, Error> {
     let mut problems = Vec::new();
     let username = collect(&mut problems, new.username.parse::<Username>().map_err(invalid("username")));
     let email = collect(&mut problems, new.email.map(str::parse::<Email>).transpose().map_err(invalid("email")));
@@ -48,11 +62,29 @@ pub fn create(app: &App, new: &NewUser<'_>, origin: &Origin) -> Result<User, Err
     let now = app.clock.now();
     let id = UserId::generate(now, &*app.entropy)?;
     let user = User { id, username, email, name, roles, disabled_at: None, created_at: now };
-    let hash = app.hasher.hash(&password)?;
-    let event = origin.event(now, EventName::UserCreated).about(id);
+    Ok(Prepared { user, password_hash: app.hasher.hash(&password)? })
+}
+
+/// Puts an account on record.
+///
+/// # Errors
+/// [`Error::UsernameTaken`], [`Error::Unavailable`].
+pub fn add(app: &App, prepared: Prepared, origin: &Origin) -> Result<User, Error> {
+    add_and(app, prepared, origin, || Ok(()))
+}
+
+/// The same; `last` comes after everything that can be refused, and its error undoes it all.
+pub(super) fn add_and(
+    app: &App,
+    Prepared { user, password_hash }: Prepared,
+    origin: &Origin,
+    last: impl FnOnce() -> Result<(), Error>,
+) -> Result<User, Error> {
+    let event = origin.event(user.created_at, EventName::UserCreated).about(user.id);
     app.store.write(|tx| {
-        tx.insert_user(&user, &hash)?;
-        tx.insert_event(&event)
+        tx.insert_user(&user, &password_hash)?;
+        tx.insert_event(&event)?;
+        last()
     })?;
     audit::tell(&app.metrics, &event);
     Ok(user)
@@ -63,7 +95,7 @@ pub fn create(app: &App, new: &NewUser<'_>, origin: &Origin) -> Result<User, Err
 /// # Errors
 /// [`Error::UserUnknown`], [`Error::Unavailable`].
 pub fn find_by_name(app: &App, username: &str) -> Result<User, Error> {
-    let Ok(username) = username.parse::<Username>() else { return Err(Error::UserUnknown) };
+    let Ok(username) = username.parse::<ClaimedName>() else { return Err(Error::UserUnknown) };
     let found = app.store.read(|tx| tx.find_credentials(&username))?;
     found.map(|found| found.user).ok_or(Error::UserUnknown)
 }
@@ -142,13 +174,28 @@ pub fn delete(app: &App, id: UserId, origin: &Origin) -> Result<Ended, Error> {
 /// # Errors
 /// [`Error::Invalid`] when it may not be a password, [`Error::UserUnknown`], [`Error::Unavailable`].
 pub fn set_password(app: &App, user: &User, password: &Secret<String>, origin: &Origin) -> Result<Ended, Error> {
-    let hash = app.hasher.hash(&new_password(user, password)?)?;
+    set_password_hash(app, user.id, &hash_for(app, user, password)?, origin)
+}
+
+/// The hash of a password that this user may have.
+///
+/// # Errors
+/// [`Error::Invalid`] when it may not be a password, [`Error::Overloaded`].
+pub fn hash_for(app: &App, user: &User, password: &Secret<String>) -> Result<String, Error> {
+    Ok(app.hasher.hash(&new_password(user, password)?)?)
+}
+
+/// As [`set_password`], with the hash of the password.
+///
+/// # Errors
+/// [`Error::UserUnknown`], [`Error::Unavailable`].
+pub fn set_password_hash(app: &App, id: UserId, hash: &str, origin: &Origin) -> Result<Ended, Error> {
     let end = End { at: app.clock.now(), reason: EndReason::PasswordChanged };
-    let event = origin.event(end.at, EventName::PasswordReset).about(user.id);
+    let event = origin.event(end.at, EventName::PasswordReset).about(id);
     let ended = app.store.write(|tx| {
-        tx.set_password_hash(user.id, &hash)?;
+        tx.set_password_hash(id, hash)?;
         tx.insert_event(&event)?;
-        tx.end_sessions_of(user.id, None, end, app.config.lifetimes.access)
+        tx.end_sessions_of(id, None, end, app.config.lifetimes.access)
     })?;
     audit::tell(&app.metrics, &event);
     Ok(ended)
@@ -197,7 +244,11 @@ pub struct NewProfile {
 /// [`Error::Invalid`], [`Error::UsernameTaken`], [`Error::UserUnknown`], [`Error::Unavailable`].
 pub fn set_profile(app: &App, id: UserId, new: &NewProfile, origin: &Origin) -> Result<User, Error> {
     let mut problems = Vec::new();
-    let username = new.username.as_deref().map(str::parse::<Username>).transpose().map_err(invalid("username"));
+    let username = match new.username.as_deref() {
+        // The name as it is, sent back: it is not set, and may be one that could not be set any more.
+        Some(username) if is_already_of(app, id, username)? => Ok(None),
+        username => username.map(str::parse::<Username>).transpose().map_err(invalid("username")),
+    };
     let email = new.email.as_ref().map(|email| email.as_deref().map(str::parse::<Email>).transpose()).transpose();
     let name = new.name.as_ref().map(|name| name.as_deref().map(str::parse::<DisplayName>).transpose()).transpose();
     let username = collect(&mut problems, username);
@@ -225,6 +276,12 @@ pub fn set_profile(app: &App, id: UserId, new: &NewProfile, origin: &Origin) -> 
         audit::tell(&app.metrics, &event);
     }
     Ok(user)
+}
+
+fn is_already_of(app: &App, id: UserId, username: &str) -> Result<bool, Error> {
+    let Ok(username) = username.parse::<ClaimedName>() else { return Ok(false) };
+    let user = find(app, id)?;
+    Ok(username.formerly() == user.username.to_string())
 }
 
 fn end_everything(app: &App, tx: &mut WriteTx<'_>, id: UserId, now: Timestamp) -> Result<Ended, Error> {
