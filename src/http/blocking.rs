@@ -1,16 +1,12 @@
 //! Leaving the event loop for what waits.
 
-use actix_web::web;
-
 use super::problem::Problem;
 use crate::error::Error;
+use crate::service::deadline;
 
-/// Runs what waits for the database or for a password hash on a thread that may wait.
+/// Runs what waits for the database or for a password hash on a thread that may wait, for as long as the request may.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
-    match web::block(work).await {
-        Ok(result) => result.map_err(Problem),
-        Err(panicked) => Err(Problem(Error::internal(panicked))),
-    }
+    deadline::on_a_thread(work).await.map_err(Problem)
 }

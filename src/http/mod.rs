@@ -2,16 +2,29 @@
 //! actix-web.
 
 mod blocking;
+mod cors;
 mod extract;
 mod handlers;
 mod observe;
 mod openapi;
 mod problem;
+mod responses;
 mod routes;
 mod samples;
 mod server;
+mod shared_body;
+mod words;
 
-pub use openapi::openapi;
+/// What the API shows of a thing, for the command line to show the same.
+pub(crate) mod views {
+    pub(crate) use super::handlers::admin_keys::KeyView;
+    pub(crate) use super::handlers::api_tokens::view as api_token;
+    pub(crate) use super::handlers::audit::EventView;
+    pub(crate) use super::handlers::me::AccountView;
+    pub(crate) use super::handlers::sessions::view as session;
+}
+
+pub use openapi::{Described, openapi};
 pub use problem::Problem;
 pub use routes::{ROUTES, RouteEntry};
 pub use server::{bind, serve};

@@ -12,11 +12,12 @@ use actix_web::web;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::extract::client_ip;
+use super::extract::{ProxyWarnings, client_ip};
 use super::problem::Problem;
-use super::routes::DENYLIST_PATH;
 use crate::app::Issuer;
 use crate::error::{Error, root_cause};
+use crate::jwt::DENYLIST_PATH;
+use crate::service::deadline;
 use crate::verifier::BearerError;
 
 const LOG_TARGET: &str = "tokensmith::http";
@@ -33,13 +34,16 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let started_at = Instant::now();
     let id = given_id(request.headers()).or_else(|| Some(request.app_data::<web::Data<RequestIds>>()?.next()));
     let id = id.unwrap_or_default();
-    let response = complete(next.call(request).await?, &id);
+    let response = complete(deadline::request(next.call(request)).await?, &id);
     count(&response, started_at.elapsed());
+    let request = response.request();
+    let trusted = request.app_data::<web::Data<Issuer>>().map(|issuer| issuer.app.config.trusted_proxies.as_slice());
+    if let (Some(warnings), Some(trusted)) = (request.app_data::<web::Data<ProxyWarnings>>(), trusted) {
+        warnings.check(request, trusted);
+    }
     let level = if is_routine(&response) { log::Level::Debug } else { log::Level::Info };
     if log::log_enabled!(target: LOG_TARGET, level) {
-        let request = response.request();
-        let issuer = request.app_data::<web::Data<Issuer>>();
-        let ip = issuer.and_then(|issuer| client_ip(request, &issuer.app.config.trusted_proxies)).unwrap_or_default();
+        let ip = trusted.and_then(|trusted| client_ip(request, trusted)).unwrap_or_default();
         log::log!(
             target: LOG_TARGET, level,
             method = request.method().as_str(), path = request.path(), status = response.status().as_u16(),
@@ -131,9 +135,16 @@ fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) ->
     response
 }
 
-/// The cause of a fault goes to the log, once, and never to the client.
+/// The cause of a fault goes to the log, once, and never to the client. A page that is missing in the settings is for
+/// the operator to find.
 fn log_cause(problem: &Problem, id: &str) {
-    if let Error::Unavailable(cause) | Error::Internal(cause) = &problem.0 {
-        log::error!(target: LOG_TARGET, request_id = id, cause = root_cause(&**cause); "{}", problem.0);
+    match &problem.0 {
+        Error::Unavailable(cause) | Error::Internal(cause) => {
+            log::error!(target: LOG_TARGET, request_id = id, cause = root_cause(&**cause); "{}", problem.0);
+        }
+        Error::OriginNotAllowed(origin) => {
+            log::warn!(target: LOG_TARGET, request_id = id, origin; "refused a request from a web page: its origin is not in CORS_ORIGINS");
+        }
+        _ => {}
     }
 }

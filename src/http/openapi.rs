@@ -1,19 +1,18 @@
 //! The `OpenAPI` description: made from the handlers' annotations, the types they read and write, and the table of routes,
 //! which knows the problems that each route may answer with.
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::handlers::{admin_keys, admin_users, api_tokens, audit, docs, health, me, sessions, tokens, well_known};
-use super::problem::{Problem, ProblemView};
+use super::problem::ProblemView;
+use super::responses::{complete, known_problems, problem_responses};
 use super::routes::ROUTES;
-use super::samples::{ADMIN, LOGIN, samples};
+use super::samples::{ADMIN, LOGIN};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,8 +32,8 @@ use super::samples::{ADMIN, LOGIN, samples};
         admin_users::list_sessions, admin_users::end_sessions, admin_users::end_session,
         admin_users::list_api_tokens, admin_users::revoke_api_tokens, admin_users::revoke_api_token,
         audit::list, admin_keys::list, admin_keys::rotate,
-        well_known::jwks, well_known::denylist, well_known::metadata, well_known::openid_metadata,
-        health::alive, health::ready, docs::openapi, docs::docs, docs::file,
+        well_known::jwks, well_known::denylist, well_known::metadata, well_known::metadata_of_path,
+        health::alive, health::ready, docs::openapi, docs::root, docs::docs, docs::folder, docs::file,
     ),
     tags(
         (name = "tokens", description = "Getting, refreshing, asking about and revoking tokens."),
@@ -46,6 +45,8 @@ use super::samples::{ADMIN, LOGIN, samples};
         (name = "health", description = "For whoever runs the service."),
         (name = "documentation", description = "What you are reading."),
     ),
+    // Relative to where the description is, also behind a proxy that serves us below a path of its own.
+    servers((url = ".", description = "This service.")),
     components(schemas(ProblemView)),
     modifiers(&Schemes),
     security(("access_token" = []), ("api_token" = [])),
@@ -69,25 +70,37 @@ impl Modify for Schemes {
     }
 }
 
+/// What in the description depends on the settings.
+#[derive(Default)]
+pub struct Described {
+    /// The audiences that access tokens may have.
+    pub audiences: Vec<String>,
+    /// What they may be used for.
+    pub scopes: Vec<String>,
+    /// Whether a login may come as HTTP Basic.
+    pub basic_auth: bool,
+}
+
 /// The description as it is served; made when somebody asks for it, since it takes some memory.
 #[derive(Default)]
-pub struct Description(OnceLock<Bytes>);
+pub(super) struct Description(OnceLock<Bytes>);
 
 impl Description {
     /// The JSON.
-    #[must_use]
-    pub fn json(&self) -> Bytes {
-        self.0.get_or_init(|| openapi().to_string().into()).clone()
+    pub(super) fn json(&self, described: impl FnOnce() -> Described) -> Bytes {
+        self.0.get_or_init(|| openapi(&described()).to_string().into()).clone()
     }
 }
 
 /// The description.
 #[must_use]
-pub fn openapi() -> Value {
+pub fn openapi(described: &Described) -> Value {
     let mut api = serde_json::to_value(Api::openapi()).unwrap_or_default();
     // A JWT is text, and no JSON that a schema could describe.
     let jwt = "/paths/~1.well-known~1denylist/get/responses/200/content/application~1jwt";
     api.pointer_mut(jwt).and_then(Value::as_object_mut).map(|content| content.remove("schema"));
+    say_what_is_accepted(&mut api, described);
+    let schemas = api.pointer("/components/schemas").cloned().unwrap_or_default();
     let known = known_problems();
     for route in &ROUTES {
         let (path, method) = (route.path, route.method.to_ascii_lowercase());
@@ -99,37 +112,67 @@ pub fn openapi() -> Value {
         if route.problems.contains(&LOGIN) && !route.problems.contains(&ADMIN) {
             operation.insert("security".to_owned(), json!([{"access_token": []}]));
         }
-        let Some(responses) = operation.get_mut("responses") else { continue };
-        let codes = route.problems.iter().copied().flatten().copied().chain(["internal_error"]);
-        for (code, (status, example)) in codes.filter_map(|code| Some((code, known.get(code)?))) {
-            let reason = StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
-            let Some(responses) = responses.as_object_mut() else { continue };
-            let response = responses.entry(status.to_string()).or_insert_with(|| {
-                json!({"description": reason, "content": {"application/problem+json": {
-                    "schema": {"$ref": "#/components/schemas/Problem"}, "examples": {},
-                }}})
-            });
-            if let Some(examples) = response.pointer_mut("/content/application~1problem+json/examples") {
-                examples.as_object_mut().map(|examples| examples.insert(code.to_owned(), json!({"value": example})));
-            }
+        let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { continue };
+        responses.extend(problem_responses(route, &known));
+        for (status, response) in responses {
+            complete(status, response, &schemas);
         }
     }
     api
 }
 
+/// What the types cannot say: what depends on the settings, and which members go together.
+fn say_what_is_accepted(api: &mut Value, described: &Described) {
+    let Described { audiences, scopes, basic_auth } = described;
+    let mut set = |schema: &str, member: &str, value: Value| {
+        let schema = api.pointer_mut(&format!("/components/schemas/{schema}")).and_then(Value::as_object_mut);
+        schema.map(|schema| schema.insert(member.to_owned(), value));
+    };
+    if !audiences.is_empty() {
+        let known: Vec<_> = audiences.iter().cloned().map(Value::from).chain([Value::Null]).collect();
+        for schema in ["Login", "Refresh", "Exchange"] {
+            set(&format!("{schema}/properties/audience"), "enum", json!(known));
+        }
+    }
+    if !scopes.is_empty() {
+        set("ScopeName", "enum", json!(scopes));
+        set("ScopeName", "examples", json!(scopes));
+    }
+    let keys = json!({"properties": {"kid": {"type": "string"}}, "required": ["kid"]});
+    set("RotateKeys", "if", keys);
+    set("RotateKeys", "then", json!({"properties": {"emergency": {"const": true}}, "required": ["emergency"]}));
+    if *basic_auth {
+        set("Login", "dependentRequired", json!({"username": ["password"], "password": ["username"]}));
+    } else {
+        set("Login", "required", json!(["username", "password"]));
+        let schemes = api.pointer_mut("/components/securitySchemes").and_then(Value::as_object_mut);
+        schemes.map(|schemes| schemes.remove("basic"));
+    }
+    for (path, is_required) in [("tokens", !basic_auth), ("tokens~1exchange", false), ("logout~1all", false)] {
+        let operation = api.pointer_mut(&format!("/paths/~1v1~1{path}/post")).and_then(Value::as_object_mut);
+        let Some(operation) = operation else { continue };
+        if is_required {
+            operation.insert("security".to_owned(), json!([{}]));
+        }
+        // A body that may be left away is never null.
+        let Some(body) = operation.get_mut("requestBody").and_then(Value::as_object_mut) else { continue };
+        body.insert("required".to_owned(), is_required.into());
+        if let Some(schema) =
+            body.get_mut("content").and_then(|content| content.pointer_mut("/application~1json/schema"))
+        {
+            *schema = schema.pointer("/oneOf/0").or(schema.pointer("/oneOf/1")).cloned().unwrap_or_default();
+        }
+    }
+}
+
 /// As in `post_tokens_refresh`.
 fn operation_id(method: &str, path: &str) -> String {
     let is_letter = |c: char| c.is_ascii_alphanumeric();
+    let path = match path {
+        "/" => "root",
+        "/docs/" => "docs/folder",
+        path => path,
+    };
     let words = path.split(|c| !is_letter(c)).filter(|word| !["", "v1"].contains(word));
     [method].into_iter().chain(words).collect::<Vec<_>>().join("_")
-}
-
-/// Each code with its status and an answer that has it.
-fn known_problems() -> BTreeMap<String, (u16, Value)> {
-    let known = samples().into_iter().map(|error| {
-        let problem = Problem(error);
-        let (status, code) = problem.code();
-        (code.to_owned(), (status.as_u16(), problem.example()))
-    });
-    known.collect()
 }

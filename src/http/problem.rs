@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::words::{EndReason, FieldCode, ProblemCode};
 use crate::clock::Seconds;
 use crate::error::{Error, FieldProblem};
 use crate::store;
@@ -44,14 +45,16 @@ pub(super) struct ProblemView<'a> {
     status: u16,
     /// What is wrong with this request, for people.
     detail: String,
-    /// What is wrong, for programs: never changes its meaning.
+    /// What is wrong, for programs.
+    #[schema(value_type = ProblemCode)]
     code: &'a str,
     /// What to look for in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required, nullable = false)]
     request_id: Option<&'a str>,
     /// Why the session has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(value_type = Option<EndReason>, nullable = false)]
     reason: Option<String>,
     /// Which fields are not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +69,7 @@ struct FieldView<'a> {
     /// Its name.
     field: &'a str,
     /// What is wrong, for programs.
+    #[schema(value_type = FieldCode)]
     code: &'a str,
     /// What to do about it, for people.
     message: &'a str,
@@ -97,11 +101,12 @@ fn kind(error: &Error) -> Kind {
         Error::WrongPassword => Kind(403, "wrong_password", "Wrong password"),
         Error::LastAdmin => Kind(409, "last_admin", "Last administrator"),
         Error::Invalid(_) => Kind(400, "invalid_fields", "Invalid fields"),
-        Error::BodyMalformed(_) => Kind(400, "malformed_json", "Malformed JSON"),
+        Error::BodyMalformed(_) => Kind(400, "malformed_json", "Body not as expected"),
         Error::BodyTooLarge(_) => Kind(413, "body_too_large", "Body too large"),
         Error::BodyTimedOut => Kind(408, "request_timeout", "Request timeout"),
         Error::MediaTypeUnsupported => Kind(415, "unsupported_media_type", "Unsupported media type"),
         Error::PathUnknown => Kind(404, "not_found", "Not found"),
+        Error::OriginNotAllowed(_) => Kind(403, "origin_not_allowed", "Origin not allowed"),
         Error::MethodNotAllowed(_) => Kind(405, "method_not_allowed", "Method not allowed"),
         Error::UsernameTaken => Kind(409, "username_taken", "Username taken"),
         Error::KeyConflict(_) => Kind(409, "key_conflict", "Key conflict"),

@@ -8,6 +8,7 @@ use super::handlers::{admin_keys, admin_users, api_tokens, audit, docs, health, 
 use super::problem::Problem;
 use super::samples::{ADMIN, API_TOKEN, BODY, DATABASE, LOGIN, PARAMETERS, PASSWORD, RECENT, SESSION, TOKEN};
 use crate::error::Error;
+use crate::jwt::DENYLIST_PATH;
 
 /// One route.
 pub struct RouteEntry {
@@ -38,18 +39,15 @@ const fn delete(path: &'static str, handler: fn() -> Route, problems: Problems) 
     route("DELETE", path, handler, problems)
 }
 
-/// Where the feed of the denylist is.
-pub(super) const DENYLIST_PATH: &str = "/.well-known/denylist";
-
 /// The table.
 #[rustfmt::skip]
-pub const ROUTES: [RouteEntry; 45] = [
+pub const ROUTES: [RouteEntry; 47] = [
     post("/v1/tokens", || web::to(tokens::create),
         &[BODY, DATABASE, &["basic_auth_off", "invalid_request", "bad_credentials", "account_disabled", "too_many_failures", "overloaded"]]),
     post("/v1/tokens/refresh", || web::to(tokens::refresh),
         &[BODY, TOKEN, SESSION, DATABASE, &["refresh_token_reused", "overloaded"]]),
-    post("/v1/tokens/verify", || web::to(tokens::verify), &[BODY, TOKEN, API_TOKEN, SESSION, DATABASE]),
-    post("/v1/tokens/revoke", || web::to(tokens::revoke), &[BODY, DATABASE]),
+    post("/v1/tokens/verify", || web::to(tokens::verify), &[BODY, TOKEN, API_TOKEN, SESSION, DATABASE, &["overloaded"]]),
+    post("/v1/tokens/revoke", || web::to(tokens::revoke), &[BODY, DATABASE, &["overloaded"]]),
     post("/v1/tokens/exchange", || web::to(tokens::exchange), &[BODY, API_TOKEN, &["overloaded"]]),
     post("/v1/logout", || web::to(sessions::logout), &[TOKEN, API_TOKEN, LOGIN]),
     post("/v1/logout/all", || web::to(sessions::logout_all), &[BODY, TOKEN, API_TOKEN, LOGIN]),
@@ -107,11 +105,14 @@ pub const ROUTES: [RouteEntry; 45] = [
     get("/.well-known/jwks.json", || web::to(well_known::jwks), &[]),
     get(DENYLIST_PATH, || web::to(well_known::denylist), &[PARAMETERS]),
     get("/.well-known/oauth-authorization-server", || web::to(well_known::metadata), &[]),
-    get("/.well-known/openid-configuration", || web::to(well_known::openid_metadata), &[]),
+    get("/.well-known/oauth-authorization-server/{issuer_path}", || web::to(well_known::metadata_of_path),
+        &[&["not_found"]]),
     get("/healthz", || web::to(health::alive), &[]),
     get("/readyz", || web::to(health::ready), &[DATABASE]),
     get("/openapi.json", || web::to(docs::openapi), &[]),
+    get("/", || web::to(docs::root), &[]),
     get("/docs", || web::to(docs::docs), &[]),
+    get("/docs/", || web::to(docs::folder), &[]),
     get("/docs/{file}", || web::to(docs::file), &[&["not_found"]]),
 ];
 
@@ -122,7 +123,8 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         if !is_first_of_its_path {
             continue;
         }
-        let mut resource = web::resource(entry.path);
+        // The one parameter that may have slashes in it.
+        let mut resource = web::resource(entry.path.replace("{issuer_path}", "{issuer_path:.+}"));
         let mut allowed = Vec::new();
         for RouteEntry { method, handler, .. } in ROUTES.iter().filter(|other| other.path == entry.path) {
             resource = resource.route(handler().guard(guard::fn_guard(move |context| {

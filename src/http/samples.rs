@@ -101,6 +101,8 @@ pub(super) fn samples() -> Vec<Error> {
         Error::BodyTimedOut,
         Error::MediaTypeUnsupported,
         Error::PathUnknown,
+        Error::MethodNotAllowed(vec!["GET", "HEAD"]),
+        Error::OriginNotAllowed("https://app.example.com".to_owned()),
         Error::UsernameTaken,
         Error::UserUnknown,
         Error::TooManyFailures { retry_after },

@@ -2,19 +2,20 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::task::Poll;
 use std::time::Duration;
 
-use actix_cors::Cors;
 use actix_web::dev::Server;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::middleware::{Condition, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App as ActixApp, HttpServer, rt, web};
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
-use super::extract::MOST_BODY_BYTES;
+use super::cors::cors;
+use super::extract::{MOST_BODY_BYTES, ProxyWarnings};
 use super::handlers::metrics;
 use super::observe::{RequestIds, observe};
 use super::openapi::Description;
@@ -25,11 +26,24 @@ use crate::error::root_cause;
 use crate::service::keys;
 
 /// Threads of one worker that wait for the database or for password hashes. They are started when they are needed; more
-/// than the logins that may wait, so that those cannot take them all.
+/// than the logins that may wait for a hash, so that those cannot take them all.
 const BLOCKING_THREADS: usize = 256;
 
-/// Serves until SIGTERM or SIGINT, and until the requests under way are answered. `ready` is called with the address as
-/// soon as the port is taken; its error ends the service.
+/// Connections that wait to be accepted, as actix has it.
+const BACKLOG: i32 = 2_048;
+
+/// What the kernel keeps of an answer that its client does not read yet; by itself it would keep some megabytes. It is twice
+/// that with the kernel's own bookkeeping.
+const SEND_BUFFER_BYTES: usize = 128 * 1024;
+
+/// Once the requests under way are answered, nothing holds the process for longer: not a database or a disk that hangs.
+const LONGEST_END: Duration = Duration::from_secs(5);
+
+/// A line of the log takes no longer.
+const LONGEST_LINE: Duration = Duration::from_millis(100);
+
+/// Serves until SIGTERM or SIGINT, and until the requests under way are answered; from then on the process has 5 seconds.
+/// `ready` is called with the address as soon as the port is taken; its error ends the service.
 ///
 /// # Errors
 /// The operating system's, as when the port is taken by somebody else, or that of `ready`.
@@ -38,38 +52,28 @@ pub fn serve<E: From<io::Error>>(
     ready: impl FnOnce(SocketAddr) -> Result<(), E>,
 ) -> Result<(), E> {
     rt::System::new().block_on(async {
-        let listen = issuer.app.config.listen;
+        let config = &issuer.app.config;
+        let listen = config.listen;
+        let most = span(config.shutdown_timeout) + LONGEST_END;
         let named = |error: io::Error| io::Error::new(error.kind(), format!("listen {listen}: {error}"));
         let stopping = Arc::clone(&issuer);
         rt::spawn(reload_on_hangup(signal(SignalKind::hangup())?, Arc::clone(&issuer)));
         let issuer = web::Data::from(issuer);
         let (server, address) = bind(issuer.clone()).map_err(named)?;
         let metrics = bind_metrics(issuer)?;
-        let [mut terminate, mut interrupt] = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
-        ready(address)?;
         let handle = server.handle();
+        stop_on_signals(most, move || {
+            say(|| log::info!("stopping: the requests under way are answered first"));
+            stopping.denylist.stop_waiting();
+            drop(handle.stop(true));
+        })?;
+        ready(address)?;
         let metrics_handle = metrics.as_ref().map(Server::handle);
         if let Some(metrics) = metrics {
             rt::spawn(metrics);
         }
-        // actix-web's own handler drops the requests under way on SIGINT.
-        rt::spawn(async move {
-            let mut asked_to_stop = async || {
-                poll_fn(|context| match terminate.poll_recv(context) {
-                    Poll::Ready(signal) => Poll::Ready(signal),
-                    Poll::Pending => interrupt.poll_recv(context),
-                })
-                .await
-            };
-            asked_to_stop().await;
-            log::info!("stopping: the requests under way are answered first");
-            stopping.denylist.stop_waiting();
-            drop(handle.stop(true));
-            asked_to_stop().await;
-            log::warn!("stopping at once");
-            drop(handle.stop(false));
-        });
         server.await?;
+        end_within(LONGEST_END);
         if let Some(metrics) = metrics_handle {
             metrics.stop(false).await;
         }
@@ -77,15 +81,84 @@ pub fn serve<E: From<io::Error>>(
     })
 }
 
+/// Follows the signals that end the service, on a thread that nothing else can hold. The first one has `stop` called, the
+/// next one ends the process at once, and so does the time `most` after the first one.
+fn stop_on_signals(most: Duration, stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let (started, listening) = channel();
+    let follow = async move || -> io::Result<()> {
+        // actix-web's own handler drops the requests under way on SIGINT.
+        let [mut terminate, mut interrupt] = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+        let mut asked_to_stop = async || {
+            poll_fn(|context| match terminate.poll_recv(context) {
+                Poll::Ready(signal) => Poll::Ready(signal),
+                Poll::Pending => interrupt.poll_recv(context),
+            })
+            .await
+        };
+        let _nobody_listens = started.send(Ok(()));
+        asked_to_stop().await;
+        stop();
+        match rt::time::timeout(most, asked_to_stop()).await {
+            Ok(_signal) => say(|| log::warn!("stopping at once")),
+            Err(_elapsed) => say(|| log::warn!("stopping although something still hangs")),
+        }
+        std::process::exit(1)
+    };
+    std::thread::spawn(move || rt::Runtime::new().and_then(|runtime| runtime.block_on(follow())));
+    // A thread that ended early could not listen.
+    listening.recv().unwrap_or_else(|_gone| Err(io::Error::other("the signals cannot be followed")))
+}
+
+/// Whatever hangs then is left: every request has been answered.
+fn end_within(limit: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(limit);
+        say(|| log::warn!("stopped although something still hangs"));
+        std::process::exit(0)
+    });
+}
+
+/// Logs on a thread of its own: whoever reads the log may have stopped reading, and that holds nobody up who stops.
+fn say(line: impl FnOnce() + Send + 'static) {
+    let (said, is_said) = channel();
+    std::thread::spawn(move || {
+        line();
+        said.send(())
+    });
+    let _ended = is_said.recv_timeout(LONGEST_LINE);
+}
+
 /// Serves metrics, and nothing else, at their own address, if they have one.
 fn bind_metrics(issuer: web::Data<Issuer>) -> io::Result<Option<Server>> {
-    let Some(listen) = issuer.app.config.metrics_listen else { return Ok(None) };
+    let config = issuer.app.config.clone();
+    let Some(address) = config.metrics_listen else { return Ok(None) };
     let app = move || ActixApp::new().app_data(issuer.clone()).route("/metrics", web::get().to(metrics::metrics));
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("METRICS_LISTEN {listen}: {error}"));
-    let server = HttpServer::new(app).workers(1).disable_signals().bind(listen).map_err(named)?;
-    let address = server.addrs().first().copied().unwrap_or(listen);
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("METRICS_LISTEN {address}: {error}"));
+    let listener = listen(address, span(config.request_timeout)).map_err(named)?;
+    let address = listener.local_addr()?;
+    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener)?;
     log::info!(address:% = address; "serving metrics");
     Ok(Some(server.run()))
+}
+
+/// Listens at an address. The socket is made here because accepted connections inherit its options: the buffer, and (on
+/// Linux) `TCP_USER_TIMEOUT`, which [RFC 5482](https://www.rfc-editor.org/rfc/rfc5482) is about. A client that takes nothing
+/// of an answer for that long, or is gone without a word, is cut off, and with it goes what is kept for it. A trickle
+/// passes: who takes a few bytes now and then may take as long as it likes.
+fn listen(address: SocketAddr, patience: Duration) -> io::Result<TcpListener> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(&socket, patience.as_millis().try_into().unwrap_or(u32::MAX))?;
+    sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES)?;
+    net::bind(&socket, &address)?;
+    net::listen(&socket, BACKLOG)?;
+    Ok(TcpListener::from(socket))
+}
+
+fn span(Seconds(seconds): Seconds) -> Duration {
+    Duration::from_secs(seconds.try_into().unwrap_or(0))
 }
 
 /// SIGHUP: the keys are read again.
@@ -106,42 +179,28 @@ async fn reload_on_hangup(mut hangup: Signal, issuer: Arc<Issuer>) {
 /// The operating system's, as when the port is taken.
 pub fn bind(issuer: web::Data<Issuer>) -> io::Result<(Server, SocketAddr)> {
     let config = issuer.app.config.clone();
-    let cors_origins = config.cors_origins.clone();
-    let seconds = |Seconds(span): Seconds| u64::try_from(span).unwrap_or(0);
-    let (request_timeout, shutdown_timeout) = (seconds(config.request_timeout), seconds(config.shutdown_timeout));
+    let listener = listen(config.listen, span(config.request_timeout))?;
+    let address = listener.local_addr()?;
     let request_ids = web::Data::new(RequestIds::new(issuer.app.entropy.bytes().map_err(io::Error::other)?));
+    let proxy_warnings = web::Data::new(ProxyWarnings::default());
     let verifier = web::Data::new(issuer.verifier.clone());
     let description = web::Data::new(Description::default());
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(issuer.clone())
             .app_data(request_ids.clone())
+            .app_data(proxy_warnings.clone())
             .app_data(verifier.clone())
             .app_data(description.clone())
             .app_data(web::PayloadConfig::new(MOST_BODY_BYTES))
             .configure(routes::configure)
-            .wrap(Condition::new(!cors_origins.is_empty(), cors(&cors_origins)))
+            .wrap(from_fn(cors))
             .wrap(from_fn(observe))
     })
-    .client_request_timeout(Duration::from_secs(request_timeout))
-    .shutdown_timeout(shutdown_timeout)
+    .client_request_timeout(span(config.request_timeout))
+    .shutdown_timeout(span(config.shutdown_timeout).as_secs())
     .worker_max_blocking_threads(BLOCKING_THREADS)
     .disable_signals()
-    .bind(config.listen)?;
-    let address = server.addrs().first().copied().unwrap_or(config.listen);
+    .listen(listener)?;
     Ok((server.run(), address))
-}
-
-/// Browser apps of these origins may call every route. Never with cookies: tokens travel in headers and bodies.
-fn cors(origins: &[String]) -> Cors {
-    let cors = Cors::default()
-        .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE"])
-        .allowed_headers([AUTHORIZATION, CONTENT_TYPE])
-        .allowed_header("x-request-id")
-        .expose_headers([RETRY_AFTER, WWW_AUTHENTICATE])
-        .expose_headers(["x-request-id"])
-        .max_age(3_600);
-    origins
-        .iter()
-        .fold(cors, |cors, origin| if origin == "*" { cors.allow_any_origin() } else { cors.allowed_origin(origin) })
 }

@@ -88,8 +88,9 @@ fn users_are_listed_by_username_page_by_page(engine: Engine) {
     for (query, field) in [
         ("?limit=0", "limit"),
         ("?limit=101", "limit"),
-        ("?limit=x", "query"),
-        ("?disabled=maybe", "query"),
+        ("?limit=x", "limit"),
+        ("?limit=", "limit"),
+        ("?disabled=maybe", "disabled"),
         ("?search=a%00", "search"),
         ("?nonsense=1", "query"),
         ("?role=a&role=b", "query"),

@@ -4,15 +4,16 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokensmith::http::ROUTES;
 
-use crate::support::{Answer, Engine, TestApp};
+use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 const README: &str = include_str!("../../README.md");
 
 /// Codes of other services that have the verifier, and of what is no operation.
-const OF_NO_OPERATION: [&str; 4] = ["keys_unavailable", "denylist_stale", "scope_missing", "method_not_allowed"];
+const OF_NO_OPERATION: [&str; 5] =
+    ["keys_unavailable", "denylist_stale", "scope_missing", "method_not_allowed", "origin_not_allowed"];
 
 fn description() -> Value {
     let answer = TestApp::start(Engine::Sqlite).get("/openapi.json");
@@ -91,6 +92,109 @@ fn every_operation_says_what_it_does_and_what_it_answers() {
 }
 
 #[test]
+fn every_response_is_described_with_its_headers_and_codes() {
+    let description = description();
+    let required = |response: &Value, header: &str| {
+        let header = &response["headers"][header];
+        header["required"] == true && header["schema"]["type"].is_string() && header["description"].is_string()
+    };
+    let all = &description["components"]["schemas"]["ProblemCode"]["enum"];
+    for (name, operation) in operations(&description) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let text = response["description"].as_str().unwrap_or_default();
+            assert!(text.len() > 3, "{name} {status}: {text:?}");
+            assert!(required(response, "X-Request-Id"), "{name} {status}");
+            assert_eq!(required(response, "WWW-Authenticate"), status == "401", "{name} {status}");
+            assert_eq!(required(response, "Retry-After"), ["429", "503"].contains(&status.as_str()), "{name} {status}");
+            let codes = codes(response);
+            if !codes.is_empty() {
+                let schema = &response["content"]["application/problem+json"]["schema"];
+                assert_eq!(schema["allOf"][1]["properties"]["code"]["enum"], json!(codes), "{name} {status}");
+                assert!(codes.iter().all(|code| all.as_array().unwrap().contains(&json!(code))), "{codes:?}");
+            }
+        }
+    }
+}
+
+/// The schema of an operation's JSON body.
+fn body_schema<'a>(description: &'a Value, operation: &'a Value) -> Option<&'a Value> {
+    let schema = operation["requestBody"]["content"]["application/json"]["schema"].as_object()?;
+    let reference = schema["$ref"].as_str().unwrap();
+    description.pointer(reference.trim_start_matches('#'))
+}
+
+#[test]
+fn every_example_of_a_body_works_as_it_stands() {
+    let app = TestApp::start(Engine::Sqlite);
+    let description = app.get("/openapi.json").ok();
+    let mut tried = 0;
+    for (name, operation) in operations(&description) {
+        let Some(schema) = body_schema(&description, operation) else { continue };
+        let example = &schema["example"];
+        let members = example.as_object().unwrap_or_else(|| panic!("{name} has no example"));
+        for (member, value) in members {
+            assert!(schema["properties"][member].is_object(), "{name}: {member}");
+            assert!(!["emergency", "audience"].contains(&member.as_str()) && *value != "string", "{name}: {member}");
+        }
+        let [user, admin] = [("user", &[][..]), ("admin", &["admin"])]
+            .map(|(name, roles)| app.create_user(&format!("{name}-{tried}"), roles));
+        let pair = app.login(&admin.username.to_string(), PASSWORD).ok();
+        let (method, path) = name.split_once(' ').unwrap();
+        let answer = app.ask_as(method, &path.replace("{id}", &user.id.to_string()), &pair, Some(example));
+        assert!(![400, 404, 415].contains(&answer.status), "{name}: {answer:?}");
+        tried += 1;
+    }
+    assert!(tried > 12, "{tried}");
+}
+
+#[test]
+fn the_description_says_what_the_settings_allow() {
+    let settings = [
+        ("AUDIENCE", "https://api.example.com, https://old.example.com RS256"),
+        ("SCOPES", "notes:read,notes:write"),
+        ("BASIC_AUTH", "on"),
+    ];
+    let described = TestApp::start_with(Engine::Sqlite, &settings).get("/openapi.json").ok();
+    let audiences = json!(["https://api.example.com", "https://old.example.com", null]);
+    for schema in ["Login", "Refresh", "Exchange"] {
+        let audience = &described["components"]["schemas"][schema]["properties"]["audience"];
+        assert_eq!(audience["enum"], audiences, "{schema}");
+    }
+    assert_eq!(described["components"]["schemas"]["ScopeName"]["enum"], json!(["notes:read", "notes:write"]));
+    let login = |description: &Value| {
+        let operation = &description["paths"]["/v1/tokens"]["post"];
+        let required = description["components"]["schemas"]["Login"]["required"].clone();
+        (operation["requestBody"]["required"].clone(), required, operation["security"].to_string())
+    };
+    let (body, members, security) = login(&described);
+    assert_eq!((body, members), (json!(false), Value::Null));
+    assert!(security.contains("basic"), "{security}");
+    let (body, members, security) = login(&description());
+    assert_eq!((body, members), (json!(true), json!(["username", "password"])));
+    assert!(!security.contains("basic"), "{security}");
+}
+
+#[test]
+fn words_that_a_member_may_be_are_listed() {
+    let description = description();
+    let schemas = &description["components"]["schemas"];
+    for (schema, word) in [
+        ("EndReason", "password_changed"),
+        ("EventName", "database_restored"),
+        ("SigningAlgorithm", "EdDSA"),
+        ("SigningKeyState", "retired"),
+        ("ApiTokenStatus", "revoked"),
+        ("TokenKind", "api_token"),
+        ("FieldCode", "password_too_common"),
+        ("ProblemCode", "origin_not_allowed"),
+    ] {
+        assert!(schemas[schema]["enum"].as_array().unwrap().contains(&json!(word)), "{schema}");
+        let used = description.to_string().matches(&format!("#/components/schemas/{schema}\"")).count();
+        assert!(used > 0, "{schema}");
+    }
+}
+
+#[test]
 fn what_is_referred_to_is_there() {
     let description = description();
     let text = description.to_string();
@@ -133,8 +237,11 @@ fn links(page: &str) -> Vec<String> {
 #[test]
 fn the_page_comes_with_everything_it_needs_and_asks_nobody_else() {
     let app = TestApp::start(Engine::Sqlite);
-    let redirect = app.get("/docs");
-    assert_eq!((redirect.status, redirect.header("location")), (302, "docs/index.html"));
+    // Relative, so that a proxy may put a path before all of ours.
+    for (path, location) in [("/", "docs/index.html"), ("/docs", "docs/index.html"), ("/docs/", "index.html")] {
+        let redirect = app.get(path);
+        assert_eq!((redirect.status, redirect.header("location")), (302, location), "{path}");
+    }
     let get = |file: &str| {
         let answer = app.get(&format!("/docs/{file}"));
         assert_eq!((answer.status, answer.header("x-content-type-options")), (200, "nosniff"), "{file}");
@@ -145,6 +252,7 @@ fn the_page_comes_with_everything_it_needs_and_asks_nobody_else() {
     };
     let page = get("index.html");
     assert!(page.header("content-type").starts_with("text/html"), "{page:?}");
+    assert!(page.body.contains("<title>tokensmith</title>"), "{}", page.body);
     // The policy runs no script inside of the page.
     assert_eq!(page.body.matches("<script").count(), page.body.matches("<script src=\"").count());
     assert!(!page.body.contains("<style") && !page.body.contains("//"), "{}", page.body);

@@ -1,40 +1,69 @@
 //! Who is at the other end: address and device.
 
-use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{USER_AGENT, X_FORWARDED_FOR};
+use actix_web::http::header::USER_AGENT;
 use ipnet::IpNet;
 
+use super::forwarded::{Found, Oddity, find};
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::model::session::Device;
+use crate::model::text::is_readable_line;
 
+const LOG_TARGET: &str = "tokensmith::http";
 const MOST_USER_AGENT_CHARS: usize = 512;
 const MOST_LABEL_CHARS: usize = 100;
 
-/// The client's address. `X-Forwarded-For` is believed from the right, as long as the one who wrote it is a trusted
-/// proxy: what a client puts there itself counts for nothing.
+/// The client's address, as far as trusted proxies tell it.
 pub(in crate::http) fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<String> {
-    let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
-    let mut client = request.peer_addr()?.ip().to_canonical();
-    let headers = request.headers().get_all(X_FORWARDED_FOR).filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = headers.flat_map(|value| value.split(',')).collect();
-    for hop in hops.iter().rev() {
-        let Some(ip) = hop.trim().parse::<IpAddr>().ok().filter(|_| is_trusted(&client)) else { break };
-        client = ip.to_canonical();
+    Some(find(request.peer_addr()?.ip(), request.headers(), trusted).ip.to_string())
+}
+
+/// What was said of proxies already: each thing is said once, since every request may give cause for it.
+#[derive(Default)]
+pub(in crate::http) struct ProxyWarnings {
+    untrusted: AtomicBool,
+    unreadable: AtomicBool,
+    contradiction: AtomicBool,
+}
+
+impl ProxyWarnings {
+    /// Says in the log what is odd about how proxies tell the client's address, if anything is.
+    pub(in crate::http) fn check(&self, request: &HttpRequest, trusted: &[IpNet]) {
+        let Some(peer) = request.peer_addr().map(|peer| peer.ip().to_canonical()) else { return };
+        let Found { ip, oddity } = find(peer, request.headers(), trusted);
+        let (said, message) = match oddity {
+            None => return,
+            Some(Oddity::Untrusted) => (
+                &self.untrusted,
+                "a request has X-Forwarded-For or Forwarded from an address that TRUSTED_PROXIES does not name: they count \
+                 for nothing; if that is your proxy, name it",
+            ),
+            Some(Oddity::Unreadable) => (
+                &self.unreadable,
+                "a trusted proxy does not tell the client's address readably in X-Forwarded-For or Forwarded: the \
+                 address of the proxy counts",
+            ),
+            Some(Oddity::Contradiction) => (
+                &self.contradiction,
+                "a request has X-Forwarded-For and Forwarded with different addresses: X-Forwarded-For counts; let the \
+                 proxy remove the one that it does not write",
+            ),
+        };
+        if !said.swap(true, Ordering::Relaxed) {
+            log::warn!(target: LOG_TARGET, ip:% = ip; "{message}");
+        }
     }
-    Some(client.to_string())
 }
 
 /// What a session remembers of the device.
 pub(in crate::http) fn device(request: &HttpRequest, issuer: &Issuer, label: Option<String>) -> Result<Device, Error> {
     let label = label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
-    if label
-        .as_ref()
-        .is_some_and(|label| label.chars().count() > MOST_LABEL_CHARS || label.chars().any(char::is_control))
-    {
-        let message = format!("must have at most {MOST_LABEL_CHARS} characters and no control characters");
+    if label.as_ref().is_some_and(|label| label.chars().count() > MOST_LABEL_CHARS || !is_readable_line(label)) {
+        let message =
+            format!("must have at most {MOST_LABEL_CHARS} characters that can be read, and no control characters");
         return Err(Error::invalid("label", "invalid", message));
     }
     let user_agent = request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));

@@ -3,11 +3,12 @@
 mod basic;
 mod caller;
 mod client;
+mod forwarded;
 mod json;
 mod query;
 
 pub(super) use basic::basic;
 pub(super) use caller::{Administrator, AdministratorRecently, Caller, LoggedIn, LoggedInRecently, recent};
-pub(super) use client::{client_ip, device};
+pub(super) use client::{ProxyWarnings, client_ip, device};
 pub(super) use json::{Json, JsonOrNothing, MOST_BODY_BYTES};
-pub(super) use query::{PathId, Query, cut, page_size, parameter};
+pub(super) use query::{PathId, Query, cut, instant, page_size, parameter};

@@ -7,6 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::problem::Problem;
 
@@ -28,7 +29,8 @@ impl<T: FromStr, const N: usize> FromRequest for PathId<T, N> {
     }
 }
 
-/// The query as a `T`: each parameter that it has, once, and no others.
+/// The query as a `T`: each parameter that it has, once, and no others. Its fields are texts, so that a value that does not
+/// parse is refused by name (see [`parameter`]).
 pub(in crate::http) struct Query<T>(pub(in crate::http) T);
 
 impl<T: DeserializeOwned> FromRequest for Query<T> {
@@ -49,12 +51,10 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 const MOST_ON_A_PAGE: i64 = 100;
 
 /// How many items a page is to have: `limit`, or 50.
-pub(in crate::http) fn page_size(limit: Option<i64>) -> Result<i64, Error> {
-    let size = limit.unwrap_or(50);
-    if (1..=MOST_ON_A_PAGE).contains(&size) {
-        return Ok(size);
-    }
-    Err(Error::invalid("limit", "invalid", format!("must be from 1 to {MOST_ON_A_PAGE}")))
+pub(in crate::http) fn page_size(limit: Option<&str>) -> Result<i64, Error> {
+    let size = limit.map_or(Some(50), |text| text.parse().ok());
+    size.filter(|size| (1..=MOST_ON_A_PAGE).contains(size))
+        .ok_or_else(|| Error::invalid("limit", "invalid", format!("must be a whole number from 1 to {MOST_ON_A_PAGE}")))
 }
 
 /// A page of what was found, which is one more than asked for if there is more; and the cursor of the next one.
@@ -68,6 +68,16 @@ pub(in crate::http) fn cut<T>(
     found.truncate(size);
     let next = found.last().filter(|_| has_more).map(cursor);
     (found, next)
+}
+
+/// An instant in the query. A `+` that is not escaped has become a space there
+/// ([URL standard](https://url.spec.whatwg.org/#concept-urlencoded-parser)); before a zone no other sign is a space.
+pub(in crate::http) fn instant(field: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, Error> {
+    let text = text.map(|text| match text.rsplit_once(' ') {
+        Some((time, zone)) if zone.len() == "00:00".len() => format!("{time}+{zone}"),
+        _ => text.to_owned(),
+    });
+    parameter(field, text.as_deref(), "an instant after RFC 3339, as in 2026-01-31T12:00:00Z")
 }
 
 /// One parameter of the query, and what it must be.

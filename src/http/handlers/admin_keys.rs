@@ -1,14 +1,18 @@
 //! `/v1/admin/keys`: the signing keys, for administrators.
 
+use std::io::ErrorKind;
+
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::blocking;
 use crate::app::Issuer;
+use crate::clock::Seconds;
 use crate::error::Error;
 use crate::http::extract::{Administrator, AdministratorRecently, Caller, Json};
 use crate::http::problem::Problem;
+use crate::http::words::{SigningAlgorithm, SigningKeyState};
 use crate::jwt::{KeyFileError, RingEntry, SigningAlg};
 use crate::model::audit::EventName;
 use crate::service::{audit, keys};
@@ -16,14 +20,14 @@ use crate::service::{audit, keys};
 /// A key as it is shown: nothing of its private half, and not where it lies.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SigningKey)]
-pub(in crate::http) struct KeyView {
+pub(crate) struct KeyView {
     /// Its name: the thumbprint of RFC 7638.
     kid: String,
     /// Its algorithm.
-    #[schema(example = "ES256")]
+    #[schema(value_type = SigningAlgorithm)]
     alg: &'static str,
-    /// `next`, `active`, `retired` or `unused`.
-    #[schema(example = "active")]
+    /// What it does now.
+    #[schema(value_type = SigningKeyState)]
     state: &'static str,
     /// From when on it signs.
     #[schema(required, format = "date-time")]
@@ -51,7 +55,7 @@ pub(in crate::http) struct KeysView {
 pub(in crate::http) struct RotatedView {
     keys: Vec<KeyView>,
     /// About how many sessions the dropped key ends, if the database could tell.
-    #[schema(required)]
+    #[schema(required, minimum = 0)]
     sessions_ended: Option<i64>,
 }
 
@@ -84,15 +88,15 @@ pub(in crate::http) async fn list(_: Caller<Administrator>, issuer: web::Data<Is
 /// Which key is to be made or dropped.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = RotateKeys)]
+#[schema(as = RotateKeys, example = json!({"alg": "ES256"}))]
 pub(in crate::http) struct RotateBody {
     /// `SIGNING_ALG` if missing.
-    #[schema(example = "ES256")]
+    #[schema(value_type = Option<SigningAlgorithm>)]
     alg: Option<String>,
-    /// Drop a key that has leaked.
+    /// Drop a key that has leaked: sessions whose refresh token it has made end.
     #[serde(default)]
     emergency: bool,
-    /// The key to drop; the active one if missing.
+    /// The key to drop; the active one if missing. Only with `emergency`.
     kid: Option<String>,
 }
 
@@ -135,12 +139,19 @@ pub(in crate::http) async fn rotate(
     Ok(HttpResponse::Ok().json(answer.await?))
 }
 
+/// Nobody holds the folder for long.
+const RETRY_AFTER: Seconds = Seconds(1);
+
 fn key_error(error: KeyFileError) -> Error {
     match error {
         KeyFileError::NextExists { active_from, .. } => {
             Error::KeyConflict(format!("the next key is there already and signs from {active_from} on"))
         }
         KeyFileError::Unknown { .. } => Error::KeyUnknown,
+        // Another process has the folder.
+        KeyFileError::Io { cause, .. } if cause.kind() == ErrorKind::TimedOut => {
+            Error::Overloaded { retry_after: RETRY_AFTER }
+        }
         other => Error::internal(other),
     }
 }

@@ -9,8 +9,11 @@ use super::sessions::{PageQuery, SessionsView, page};
 use super::{api_tokens as api_token_views, blocking, hashing};
 use crate::app::Issuer;
 use crate::error::Error;
-use crate::http::extract::{Administrator, AdministratorRecently, Caller, Json, PathId, Query, cut, page_size};
+use crate::http::extract::{
+    Administrator, AdministratorRecently, Caller, Json, PathId, Query, cut, page_size, parameter,
+};
 use crate::http::problem::Problem;
+use crate::http::words::{EmailAddress, Name, NewPassword, NewUsername, RoleName};
 use crate::model::api_token::ApiTokenId;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::EndReason;
@@ -21,7 +24,7 @@ use crate::service::{api_tokens, sessions};
 use crate::store::UserSearch;
 
 /// As long as what it is looked for in.
-const MOST_SEARCH_BYTES: usize = 512;
+const MOST_SEARCH_CHARS: usize = 512;
 
 /// Users, by username.
 #[derive(Serialize, ToSchema)]
@@ -39,62 +42,64 @@ pub(in crate::http) struct UsersView<'a> {
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct UsersQuery {
     /// With this text in the username, the e-mail address or the name; ASCII letters in either case.
-    #[param(nullable = false)]
+    #[param(nullable = false, max_length = 512, pattern = r"^[^\u0000]*$")]
     search: Option<String>,
     /// With this role.
-    #[param(nullable = false)]
+    #[param(nullable = false, value_type = Option<RoleName>)]
     role: Option<String>,
     /// Disabled ones only, or active ones only.
-    #[param(nullable = false)]
-    disabled: Option<bool>,
+    #[param(value_type = Option<bool>, nullable = false)]
+    disabled: Option<String>,
     /// `next_cursor` of the page before.
-    #[param(nullable = false)]
+    #[param(nullable = false, max_length = 512, pattern = r"^[^\u0000]*$")]
     cursor: Option<String>,
     /// How many: 50 if missing.
-    #[param(minimum = 1, maximum = 100, nullable = false)]
-    limit: Option<i64>,
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 100, nullable = false)]
+    limit: Option<String>,
 }
 
 /// A new account.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = CreateUser)]
+#[schema(as = CreateUser, example = json!({
+    "username": "grace", "password": "a long and unusual sentence", "email": "grace@example.com", "roles": ["editor"],
+}))]
 pub(in crate::http) struct CreateBody {
     /// The name to log in with; case and Unicode width do not matter.
-    #[schema(example = "grace", max_length = 128)]
+    #[schema(value_type = NewUsername)]
     username: String,
-    /// The first password: 8 characters or more (15 are advised), at most 1024 bytes, not easy to guess.
-    #[schema(value_type = String, example = "a long and unusual sentence", min_length = 8, max_length = 1024)]
+    /// The first password.
+    #[schema(value_type = NewPassword)]
     password: Secret<String>,
     /// Where to write to.
-    #[schema(example = "grace@example.com")]
+    #[schema(value_type = Option<EmailAddress>)]
     email: Option<String>,
     /// What people call the user.
-    #[schema(example = "Grace Hopper")]
+    #[schema(value_type = Option<Name>, example = "Grace Hopper")]
     name: Option<String>,
     /// What the user may do.
     #[serde(default)]
-    #[schema(example = json!(["editor"]))]
+    #[schema(value_type = Vec<RoleName>, max_items = 64)]
     roles: Vec<String>,
 }
 
 /// Roles.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Roles)]
+#[schema(as = Roles, example = json!({"roles": ["editor"]}))]
 pub(in crate::http) struct RolesBody {
     /// All of them.
-    #[schema(example = json!(["editor"]))]
+    #[schema(value_type = Vec<RoleName>, max_items = 64)]
     roles: Vec<String>,
 }
 
 /// Another password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = PasswordReset)]
+#[schema(as = PasswordReset, example = json!({"password": "a long and unusual sentence"}))]
 pub(in crate::http) struct PasswordBody {
-    /// 8 characters or more (15 are advised), at most 1024 bytes, not easy to guess.
-    #[schema(value_type = String, example = "a long and unusual sentence", min_length = 8, max_length = 1024)]
+    /// The password as it shall be.
+    #[schema(value_type = NewPassword)]
     password: Secret<String>,
 }
 
@@ -120,18 +125,19 @@ pub(in crate::http) async fn list(
     issuer: web::Data<Issuer>,
     Query(query): Query<UsersQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = page_size(query.limit)?;
+    let limit = page_size(query.limit.as_deref())?;
     let UsersQuery { search, role, disabled, cursor, .. } = query;
     for (field, text) in [("search", &search), ("cursor", &cursor)] {
         // A NUL is in no text of a database.
-        if text.as_ref().is_some_and(|text| text.contains('\0') || text.len() > MOST_SEARCH_BYTES) {
-            let message = format!("must have at most {MOST_SEARCH_BYTES} bytes and no NUL");
+        if text.as_ref().is_some_and(|text| text.contains('\0') || text.chars().count() > MOST_SEARCH_CHARS) {
+            let message = format!("must have at most {MOST_SEARCH_CHARS} characters and no NUL");
             return Err(Error::invalid(field, "invalid", message).into());
         }
     }
     if let Some(Err(bad)) = role.as_ref().map(|role| Roles::new([role])) {
         return Err(Error::invalid("role", "invalid", bad.to_string()).into());
     }
+    let disabled = parameter("disabled", disabled.as_deref(), "true or false")?;
     let search = UserSearch { text: search, role, disabled };
     let found = move || issuer.app.store.read(|tx| tx.list_users(&search, cursor.as_deref(), limit + 1));
     let (found, next_cursor) = cut(blocking(found).await?, limit, |user| user.username.to_string());
@@ -148,17 +154,20 @@ pub(in crate::http) async fn create(
     issuer: web::Data<Issuer>,
     Json(body): Json<CreateBody>,
 ) -> Result<HttpResponse, Problem> {
-    let user = hashing(&issuer, move |issuer| {
+    let prepared = hashing(&issuer, move |issuer| {
         let CreateBody { username, password, email, name, roles } = &body;
         let (email, name) = (email.as_deref(), name.as_deref());
-        users::create(&issuer.app, &NewUser { username, email, name, roles, password }, &caller.origin)
+        users::prepare(&issuer.app, &NewUser { username, email, name, roles, password })
     });
-    Ok(HttpResponse::Created().json(AccountView::from(&user.await?)))
+    let prepared = prepared.await?;
+    let user = blocking(move || users::add(&issuer.app, prepared, &caller.origin)).await?;
+    Ok(HttpResponse::Created().json(AccountView::from(&user)))
 }
 
 /// See a user
 #[utoipa::path(get, path = "/v1/admin/users/{id}", tag = "administration",
-    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = AccountView)))]
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 200, body = AccountView)))]
 pub(in crate::http) async fn show(
     _: Caller<Administrator>,
     issuer: web::Data<Issuer>,
@@ -172,7 +181,8 @@ pub(in crate::http) async fn show(
 ///
 /// The administrator's password must have been given lately.
 #[utoipa::path(patch, path = "/v1/admin/users/{id}", tag = "administration", request_body = ProfileBody,
-    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = AccountView)))]
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 200, body = AccountView)))]
 pub(in crate::http) async fn change(
     caller: Caller<AdministratorRecently>,
     issuer: web::Data<Issuer>,
@@ -189,7 +199,8 @@ pub(in crate::http) async fn change(
 /// With sessions and API tokens; what the audit log says stays. Not the last active administrator. The administrator's
 /// password must have been given lately.
 #[utoipa::path(delete, path = "/v1/admin/users/{id}", tag = "administration",
-    params(("id" = String, Path, format = "uuid")), responses((status = 204, description = "The user is gone.")))]
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 204, description = "The user is gone.")))]
 pub(in crate::http) async fn delete(
     caller: Caller<AdministratorRecently>,
     issuer: web::Data<Issuer>,
@@ -208,7 +219,8 @@ pub(in crate::http) async fn delete(
 ///
 /// All sessions end at once, API tokens are refused. Not the last active administrator.
 #[utoipa::path(post, path = "/v1/admin/users/{id}/disable", tag = "administration",
-    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = EndedView)))]
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn disable(
     caller: Caller<Administrator>,
     issuer: web::Data<Issuer>,
@@ -228,7 +240,8 @@ pub(in crate::http) async fn disable(
 /// Sessions stay ended; API tokens that were not revoked are accepted again. The administrator's password must have been
 /// given lately.
 #[utoipa::path(post, path = "/v1/admin/users/{id}/enable", tag = "administration",
-    params(("id" = String, Path, format = "uuid")), responses((status = 204, description = "The user may log in.")))]
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 204, description = "The user may log in.")))]
 pub(in crate::http) async fn enable(
     caller: Caller<AdministratorRecently>,
     issuer: web::Data<Issuer>,
@@ -244,7 +257,8 @@ pub(in crate::http) async fn enable(
 /// Sessions go on; their tokens carry the new roles from the next refresh on. Somebody must stay administrator. The
 /// administrator's password must have been given lately.
 #[utoipa::path(put, path = "/v1/admin/users/{id}/roles", tag = "administration", request_body = RolesBody,
-    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = RolesBody)))]
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 200, body = RolesBody)))]
 pub(in crate::http) async fn set_roles(
     caller: Caller<AdministratorRecently>,
     issuer: web::Data<Issuer>,
@@ -260,7 +274,8 @@ pub(in crate::http) async fn set_roles(
 ///
 /// All sessions of the user end. The administrator's password must have been given lately.
 #[utoipa::path(post, path = "/v1/admin/users/{id}/password", tag = "administration", request_body = PasswordBody,
-    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = EndedView)))]
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn reset_password(
     caller: Caller<AdministratorRecently>,
     issuer: web::Data<Issuer>,
@@ -268,20 +283,23 @@ pub(in crate::http) async fn reset_password(
     Json(body): Json<PasswordBody>,
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
-    let reset = hashing(&issuer, move |issuer| {
-        let user = users::find(&issuer.app, id)?;
-        let ended = users::set_password(&issuer.app, &user, &body.password, &caller.origin)?;
+    let asked = issuer.clone();
+    let user = blocking(move || users::find(&asked.app, id)).await?;
+    let hash = hashing(&issuer, move |issuer| users::hash_for(&issuer.app, &user, &body.password)).await?;
+    let reset = move || {
+        let ended = users::set_password_hash(&issuer.app, id, &hash, &caller.origin)?;
         issuer.denylist.add(ended.denials);
         Ok(EndedView { sessions_ended: ended.sessions })
-    });
-    Ok(HttpResponse::Ok().json(reset.await?))
+    };
+    Ok(HttpResponse::Ok().json(blocking(reset).await?))
 }
 
 /// List a user's sessions
 ///
 /// "Why was I logged out?": live and ended ones, with times and reasons, the newest first. The audit log has more.
 #[utoipa::path(get, path = "/v1/admin/users/{id}/sessions", tag = "administration",
-    params(("id" = String, Path, format = "uuid"), PageQuery), responses((status = 200, body = SessionsView)))]
+    params(("id" = String, Path, format = "uuid", description = "The user's id."), PageQuery),
+    responses((status = 200, body = SessionsView)))]
 pub(in crate::http) async fn list_sessions(
     caller: Caller<Administrator>,
     issuer: web::Data<Issuer>,
@@ -297,7 +315,8 @@ pub(in crate::http) async fn list_sessions(
 ///
 /// All of them.
 #[utoipa::path(delete, path = "/v1/admin/users/{id}/sessions", tag = "administration",
-    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = EndedView)))]
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn end_sessions(
     caller: Caller<Administrator>,
     issuer: web::Data<Issuer>,
@@ -314,7 +333,10 @@ pub(in crate::http) async fn end_sessions(
 
 /// End one of a user's sessions
 #[utoipa::path(delete, path = "/v1/admin/users/{id}/sessions/{session_id}", tag = "administration",
-    params(("id" = String, Path, format = "uuid"), ("session_id" = String, Path, format = "uuid")),
+    params(
+        ("id" = String, Path, format = "uuid", description = "The user's id."),
+        ("session_id" = String, Path, format = "uuid", description = "The session's id."),
+    ),
     responses((status = 204, description = "It has ended.")))]
 pub(in crate::http) async fn end_session(
     caller: Caller<Administrator>,
@@ -328,7 +350,8 @@ pub(in crate::http) async fn end_session(
 
 /// List a user's API tokens
 #[utoipa::path(get, path = "/v1/admin/users/{id}/api-tokens", tag = "administration",
-    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = api_token_views::ApiTokensView)))]
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 200, body = api_token_views::ApiTokensView)))]
 pub(in crate::http) async fn list_api_tokens(
     _: Caller<Administrator>,
     issuer: web::Data<Issuer>,
@@ -343,7 +366,8 @@ pub(in crate::http) async fn list_api_tokens(
 ///
 /// All of them.
 #[utoipa::path(delete, path = "/v1/admin/users/{id}/api-tokens", tag = "administration",
-    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = RevokedView)))]
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 200, body = RevokedView)))]
 pub(in crate::http) async fn revoke_api_tokens(
     caller: Caller<Administrator>,
     issuer: web::Data<Issuer>,
@@ -360,7 +384,10 @@ pub(in crate::http) async fn revoke_api_tokens(
 
 /// Revoke one of a user's API tokens
 #[utoipa::path(delete, path = "/v1/admin/users/{id}/api-tokens/{api_token_id}", tag = "administration",
-    params(("id" = String, Path, format = "uuid"), ("api_token_id" = String, Path, format = "uuid")),
+    params(
+        ("id" = String, Path, format = "uuid", description = "The user's id."),
+        ("api_token_id" = String, Path, format = "uuid", description = "The API token's id."),
+    ),
     responses((status = 204, description = "It is revoked.")))]
 pub(in crate::http) async fn revoke_api_token(
     caller: Caller<Administrator>,

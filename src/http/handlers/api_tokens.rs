@@ -10,6 +10,7 @@ use crate::app::Issuer;
 use crate::clock::{Seconds, Timestamp};
 use crate::http::extract::{Caller, Json, LoggedIn, LoggedInRecently, PathId};
 use crate::http::problem::Problem;
+use crate::http::words::{ApiTokenStatus, Name, RoleName, ScopeName};
 use crate::model::api_token::{ApiToken, ApiTokenId};
 use crate::model::id::{SessionId, UserId};
 use crate::secret::ApiKey;
@@ -18,7 +19,7 @@ use crate::service::api_tokens::{self, NewApiToken};
 /// An API token, without its key.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiToken)]
-pub(in crate::http) struct ApiTokenView {
+pub(crate) struct ApiTokenView {
     /// Identifies it; not the key.
     #[schema(value_type = String, format = "uuid")]
     id: ApiTokenId,
@@ -29,10 +30,10 @@ pub(in crate::http) struct ApiTokenView {
     #[schema(value_type = String, format = "uuid")]
     session_id: SessionId,
     /// What it may be used for.
-    #[schema(example = json!(["notes:read"]))]
+    #[schema(value_type = Vec<ScopeName>)]
     scopes: Vec<String>,
     /// Roles of its owner that it has, as long as the owner has them.
-    #[schema(example = json!(["editor"]))]
+    #[schema(value_type = Vec<RoleName>)]
     roles: Vec<String>,
     /// When it was made.
     #[schema(format = "date-time")]
@@ -46,8 +47,8 @@ pub(in crate::http) struct ApiTokenView {
     /// When it was revoked, if it was.
     #[schema(required, format = "date-time")]
     revoked_at: Option<String>,
-    /// `active`, `expired` or `revoked`.
-    #[schema(example = "active")]
+    /// Whether it is accepted.
+    #[schema(value_type = ApiTokenStatus)]
     state: &'static str,
 }
 
@@ -72,25 +73,26 @@ pub(in crate::http) struct ApiKeyView {
 /// What an API token is to be.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = CreateApiToken)]
+#[schema(as = CreateApiToken, example = json!({"name": "nightly backup", "expires_in": 2_592_000}))]
 pub(in crate::http) struct CreateBody {
     /// What its owner calls it.
-    #[schema(example = "nightly backup", min_length = 1, max_length = 100)]
+    #[schema(value_type = Name, example = "nightly backup")]
     name: String,
     /// What it may be used for: some of `SCOPES`.
     #[serde(default)]
-    #[schema(example = json!([]))]
+    #[schema(value_type = Vec<ScopeName>, max_items = 64)]
     scopes: Vec<String>,
     /// Roles of the owner that it is to have.
     #[serde(default)]
-    #[schema(example = json!([]))]
+    #[schema(value_type = Vec<RoleName>, max_items = 64)]
     roles: Vec<String>,
     /// How long it is to live, in seconds; for ever if missing.
-    #[schema(value_type = Option<i64>, example = 2_592_000, minimum = 1)]
+    #[schema(value_type = Option<i64>, example = 2_592_000, minimum = 1, maximum = 315_360_000)]
     expires_in: Option<Seconds>,
 }
 
-fn view(token: &ApiToken, now: Timestamp) -> ApiTokenView {
+/// An API token as every answer shows one.
+pub(crate) fn view(token: &ApiToken, now: Timestamp) -> ApiTokenView {
     ApiTokenView {
         id: token.id,
         name: token.name.to_string(),
@@ -158,7 +160,8 @@ pub(in crate::http) async fn create(
 ///
 /// The old key is refused from now on. The new one is shown this once. The password must have been given lately.
 #[utoipa::path(post, path = "/v1/api-tokens/{id}/rotate", tag = "api tokens",
-    params(("id" = String, Path, format = "uuid")), responses((status = 200, body = ApiKeyView)))]
+    params(("id" = String, Path, format = "uuid", description = "The API token's id.")),
+    responses((status = 200, body = ApiKeyView)))]
 pub(in crate::http) async fn rotate(
     caller: Caller<LoggedInRecently>,
     issuer: web::Data<Issuer>,
@@ -174,7 +177,8 @@ pub(in crate::http) async fn rotate(
 ///
 /// It is refused from now on, and so is what it was exchanged for. 204 also when it was revoked before.
 #[utoipa::path(delete, path = "/v1/api-tokens/{id}", tag = "api tokens",
-    params(("id" = String, Path, format = "uuid")), responses((status = 204, description = "It is revoked.")))]
+    params(("id" = String, Path, format = "uuid", description = "The API token's id.")),
+    responses((status = 204, description = "It is revoked.")))]
 pub(in crate::http) async fn revoke(
     caller: Caller<LoggedIn>,
     issuer: web::Data<Issuer>,

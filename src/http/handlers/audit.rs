@@ -6,26 +6,26 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::blocking;
 use crate::app::Issuer;
-use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::http::extract::{Administrator, Caller, Query, cut, page_size, parameter};
+use crate::http::extract::{Administrator, Caller, Query, cut, instant, page_size, parameter};
 use crate::http::problem::Problem;
+use crate::http::words::EventName;
 use crate::model::audit::{EventFilter, Recorded};
 use crate::model::id::{SessionId, UserId};
 
 /// Something that happened.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Event)]
-pub(in crate::http) struct EventView {
+pub(crate) struct EventView {
     /// Later events have higher numbers.
     id: i64,
     /// When.
     #[schema(format = "date-time")]
     at: String,
-    /// What; never changes its meaning.
-    #[schema(example = "login")]
+    /// What.
+    #[schema(value_type = EventName)]
     name: String,
-    /// Whom it concerns.
+    /// The user that it concerns.
     #[schema(required, value_type = Option<String>, format = "uuid")]
     user_id: Option<UserId>,
     /// Who did it; nobody in particular before a login and on the command line.
@@ -73,7 +73,7 @@ pub(in crate::http) struct EventsView {
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct EventsQuery {
     /// With this name.
-    #[param(example = "login_failed", nullable = false)]
+    #[param(value_type = Option<EventName>, nullable = false)]
     name: Option<String>,
     /// About this user.
     #[param(format = "uuid", nullable = false)]
@@ -81,21 +81,19 @@ pub(in crate::http) struct EventsQuery {
     /// By this user.
     #[param(format = "uuid", nullable = false)]
     actor_id: Option<String>,
-    /// Not before this instant.
+    /// Not before this instant, as in `2026-01-31T12:00:00+01:00`.
     #[param(format = "date-time", nullable = false)]
     since: Option<String>,
     /// Before this instant.
     #[param(format = "date-time", nullable = false)]
     until: Option<String>,
     /// `next_cursor` of the page before.
-    #[param(nullable = false)]
+    #[param(pattern = "^[0-9]{1,18}$", nullable = false)]
     cursor: Option<String>,
     /// How many: 50 if missing.
-    #[param(minimum = 1, maximum = 100, nullable = false)]
-    limit: Option<i64>,
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 100, nullable = false)]
+    limit: Option<String>,
 }
-
-const INSTANT: &str = "an instant after RFC 3339, as in 2026-01-31T12:00:00Z";
 
 impl TryFrom<&EventsQuery> for EventFilter {
     type Error = Error;
@@ -105,8 +103,8 @@ impl TryFrom<&EventsQuery> for EventFilter {
             name: parameter("name", query.name.as_deref(), "the name of an event")?,
             user: parameter("user_id", query.user_id.as_deref(), "a UUID")?,
             actor: parameter("actor_id", query.actor_id.as_deref(), "a UUID")?,
-            since: parameter::<Timestamp>("since", query.since.as_deref(), INSTANT)?,
-            until: parameter::<Timestamp>("until", query.until.as_deref(), INSTANT)?,
+            since: instant("since", query.since.as_deref())?,
+            until: instant("until", query.until.as_deref())?,
             before: parameter("cursor", query.cursor.as_deref(), "the next_cursor of a page")?,
         })
     }
@@ -122,7 +120,7 @@ pub(in crate::http) async fn list(
     issuer: web::Data<Issuer>,
     Query(query): Query<EventsQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = page_size(query.limit)?;
+    let limit = page_size(query.limit.as_deref())?;
     let filter = EventFilter::try_from(&query)?;
     let found = blocking(move || issuer.app.store.read(|tx| tx.list_events(&filter, limit + 1))).await?;
     let (found, next_cursor) = cut(found, limit, |recorded| recorded.id.to_string());

@@ -7,13 +7,17 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
 use actix_web::{HttpResponse, web};
 use utoipa_swagger_ui::{Config, serve};
 
+use crate::app::Issuer;
 use crate::error::Error;
-use crate::http::openapi::Description;
+use crate::http::openapi::{Described, Description};
 use crate::http::problem::Problem;
 
 /// The page is ours and asks nobody else. Its styles and icons are partly in its elements.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                       connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const THEIR_TITLE: &str = "<title>Swagger UI</title>";
+const OUR_TITLE: &str = "<title>tokensmith</title>";
 
 /// It changes with the binary alone.
 const FILES_CACHE_CONTROL: &str = "public, max-age=3600";
@@ -22,23 +26,49 @@ const FILES_CACHE_CONTROL: &str = "public, max-age=3600";
 ///
 /// As `OpenAPI` 3.1.
 #[utoipa::path(get, path = "/openapi.json", tag = "documentation", security(()),
-    responses((status = 200, body = Object)))]
-pub(in crate::http) async fn openapi(description: web::Data<Description>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(description.json())
+    responses((status = 200, body = Object, description = "The description.")))]
+pub(in crate::http) async fn openapi(description: web::Data<Description>, issuer: web::Data<Issuer>) -> HttpResponse {
+    let config = &issuer.app.config;
+    let (audiences, scopes) = (config.audiences.names().to_vec(), config.scopes.names().to_vec());
+    let described = || Described { audiences, scopes, basic_auth: config.basic_auth };
+    HttpResponse::Ok().content_type("application/json").body(description.json(described))
+}
+
+/// Redirects to this description
+///
+/// For people who open the service in a browser.
+#[utoipa::path(get, path = "/", tag = "documentation", security(()), responses(
+    (status = 302, description = "The page is at `docs/index.html`.", headers(("Location" = String)))))]
+pub(in crate::http) async fn root() -> HttpResponse {
+    see("docs/index.html")
 }
 
 /// This description, to read and to try
 ///
 /// A page for people, with everything it needs.
-#[utoipa::path(get, path = "/docs", tag = "documentation", security(()),
-    responses((status = 302, description = "The page is at /docs/index.html.")))]
+#[utoipa::path(get, path = "/docs", tag = "documentation", security(()), responses(
+    (status = 302, description = "The page is at `docs/index.html`.", headers(("Location" = String)))))]
 pub(in crate::http) async fn docs() -> HttpResponse {
-    HttpResponse::Found().insert_header((LOCATION, "docs/index.html")).finish()
+    see("docs/index.html")
+}
+
+/// This description, to read and to try, as a folder
+///
+/// The same as `/docs`.
+#[utoipa::path(get, path = "/docs/", tag = "documentation", security(()), responses(
+    (status = 302, description = "The page is at `index.html`.", headers(("Location" = String)))))]
+pub(in crate::http) async fn folder() -> HttpResponse {
+    see("index.html")
+}
+
+/// Relative, so that it holds behind a proxy that serves us below a path of its own.
+fn see(location: &'static str) -> HttpResponse {
+    HttpResponse::Found().insert_header((LOCATION, location)).finish()
 }
 
 /// A file of the page
 #[utoipa::path(get, path = "/docs/{file}", tag = "documentation", security(()),
-    params(("file" = String, Path, example = "index.html")),
+    params(("file" = String, Path, description = "The name of the file.", example = "index.html")),
     responses((status = 200, description = "The file.", content(
         (String = "text/html"), (String = "text/css"), (String = "text/javascript"), (String = "image/png")))))]
 pub(in crate::http) async fn file(name: web::Path<String>) -> Result<HttpResponse, Problem> {
@@ -47,8 +77,10 @@ pub(in crate::http) async fn file(name: web::Path<String>) -> Result<HttpRespons
     let file = file.ok_or(Error::PathUnknown)?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_SECURITY_POLICY, POLICY)).insert_header((CACHE_CONTROL, FILES_CACHE_CONTROL));
-    // Part of the binary: nothing is copied for whoever reads slowly.
     let bytes = match file.bytes {
+        // The page calls itself by the name of the library that it is made with.
+        bytes if *name == "index.html" => String::from_utf8_lossy(&bytes).replace(THEIR_TITLE, OUR_TITLE).into(),
+        // Part of the binary: nothing is copied for whoever reads slowly.
         Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
         Cow::Owned(bytes) => bytes.into(),
     };

@@ -39,10 +39,11 @@ pub(in crate::http) async fn alive() -> HttpResponse {
 
 /// Is the service ready
 ///
-/// The keys are loaded (or the service would not have started) and the database answers.
+/// The keys are loaded (or the service would not have started) and the database accepted a write within the last
+/// second.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses((status = 200, body = ReadyView)))]
 pub(in crate::http) async fn ready(issuer: web::Data<Issuer>) -> Result<HttpResponse, Problem> {
     let keys = issuer.keys.ring().entries(issuer.app.clock.now()).len();
-    blocking(move || issuer.app.store.ping()).await?;
+    blocking(move || issuer.app.store.check()).await?;
     Ok(HttpResponse::Ok().json(ReadyView { status: "ready", database: "reachable", keys }))
 }

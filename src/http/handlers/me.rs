@@ -1,21 +1,24 @@
 //! `/v1/me`: who the access token belongs to, and what they may do with their account.
 
+use std::sync::Arc;
+
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::tokens::{PairView, answer};
-use super::{blocking, hashing};
+use super::{blocking, proving};
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::http::extract::{Caller, Json, LoggedIn, recent};
 use crate::http::problem::Problem;
+use crate::http::words::{EmailAddress, Name, NewPassword, NewUsername, RoleName};
 use crate::model::id::{SessionId, UserId};
 use crate::model::user::User;
 use crate::secret::Secret;
-use crate::service::me;
 use crate::service::users::{self, NewProfile};
+use crate::service::{me, proof};
 use crate::verifier::Bearer;
 
 /// A user as every answer shows one.
@@ -35,7 +38,7 @@ pub(in crate::http) struct UserView<'a> {
     #[schema(required, example = "Ada Lovelace")]
     name: Option<String>,
     /// What the user may do.
-    #[schema(example = json!(["editor"]))]
+    #[schema(value_type = Vec<RoleName>)]
     roles: &'a [String],
 }
 
@@ -54,7 +57,7 @@ impl<'a> From<&'a User> for UserView<'a> {
 /// A user's record.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Account)]
-pub(in crate::http) struct AccountView<'a> {
+pub(crate) struct AccountView<'a> {
     #[serde(flatten)]
     user: UserView<'a>,
     /// When the account was created.
@@ -80,6 +83,7 @@ pub(in crate::http) struct IdentityView<'a> {
     #[schema(value_type = String, format = "uuid")]
     id: UserId,
     /// What the user may do.
+    #[schema(value_type = Vec<RoleName>)]
     roles: &'a [String],
     /// What the token may be used for, with spaces between.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,19 +106,19 @@ pub(in crate::http) struct IdentityView<'a> {
 /// What is to be changed; what is missing stays, null takes e-mail address or name away.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = ProfileChange)]
+#[schema(as = ProfileChange, example = json!({"name": "Ada Lovelace"}))]
 pub(in crate::http) struct ProfileBody {
     /// The name to log in with.
     #[serde(default, deserialize_with = "not_null")]
-    #[schema(example = "ada", nullable = false)]
+    #[schema(value_type = Option<NewUsername>, nullable = false)]
     username: Option<String>,
     /// Where to write to.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, example = "ada@example.com")]
+    #[schema(value_type = Option<EmailAddress>)]
     email: Option<Option<String>>,
     /// What people call the user.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, example = "Ada Lovelace")]
+    #[schema(value_type = Option<Name>)]
     name: Option<Option<String>>,
 }
 
@@ -137,7 +141,7 @@ fn not_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
 /// The password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Reauthenticate)]
+#[schema(as = Reauthenticate, example = json!({"password": "correct horse battery staple"}))]
 pub(in crate::http) struct ReauthenticateBody {
     /// The password.
     #[schema(value_type = String, max_length = 1024)]
@@ -147,13 +151,15 @@ pub(in crate::http) struct ReauthenticateBody {
 /// The password and the next one.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = PasswordChange)]
+#[schema(as = PasswordChange, example = json!({
+    "current_password": "correct horse battery staple", "new_password": "a long and unusual sentence",
+}))]
 pub(in crate::http) struct PasswordBody {
     /// The password as it is.
     #[schema(value_type = String, max_length = 1024)]
     current_password: Secret<String>,
-    /// The password as it shall be: 8 characters or more (15 are advised), at most 1024 bytes, not easy to guess.
-    #[schema(value_type = String, example = "a long and unusual sentence", min_length = 8, max_length = 1024)]
+    /// The password as it shall be.
+    #[schema(value_type = NewPassword)]
     new_password: Secret<String>,
 }
 
@@ -170,8 +176,9 @@ const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 
 /// Who am I
 ///
-/// Out of the token alone: no database is asked. `X-User-Id` has the user's id, for a proxy that asks.
-#[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, body = IdentityView)))]
+/// Read from the token alone, without the database. `X-User-Id` has the user's id, for a proxy that asks.
+#[utoipa::path(get, path = "/v1/me", tag = "me", responses(
+    (status = 200, body = IdentityView, headers(("X-User-Id" = String, description = "The user's id.")))))]
 pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
     HttpResponse::Ok().insert_header((X_USER_ID, claims.sub.to_string())).json(IdentityView {
         id: claims.sub,
@@ -216,7 +223,7 @@ pub(in crate::http) async fn change_profile(
 
 /// Give my password again
 ///
-/// Before what is sensitive. Answers the session's pair, with an access token whose `auth_time` is now.
+/// Needed before sensitive actions. Answers the session's pair, with an access token whose `auth_time` is now.
 #[utoipa::path(post, path = "/v1/me/reauthenticate", tag = "me", request_body = ReauthenticateBody,
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn reauthenticate(
@@ -224,9 +231,12 @@ pub(in crate::http) async fn reauthenticate(
     issuer: web::Data<Issuer>,
     Json(body): Json<ReauthenticateBody>,
 ) -> Result<HttpResponse, Problem> {
-    let pair =
-        hashing(&issuer, move |issuer| me::reauthenticate(issuer, &caller.claims, &body.password, &caller.origin));
-    Ok(answer(&issuer, &pair.await?))
+    let Caller { claims, origin, .. } = caller;
+    let (its_claims, its_origin) = (Arc::clone(&claims), origin.clone());
+    let claim = move |issuer: &_| me::claim(issuer, &claims, &body.password, &origin);
+    let record = move |issuer: &_, proof| me::reauthenticate(issuer, &its_claims, proof, &its_origin);
+    let pair = proving(&issuer, claim, proof::prove, record).await?;
+    Ok(answer(&issuer, &pair))
 }
 
 /// Change my password
@@ -239,9 +249,14 @@ pub(in crate::http) async fn change_password(
     issuer: web::Data<Issuer>,
     Json(body): Json<PasswordBody>,
 ) -> Result<HttpResponse, Problem> {
-    let change = hashing(&issuer, move |issuer| {
-        let PasswordBody { current_password, new_password } = body;
-        me::change_password(issuer, &caller.claims, &current_password, &new_password, &caller.origin)
-    });
-    Ok(HttpResponse::Ok().json(EndedView { sessions_ended: change.await? }))
+    let Caller { claims, origin, .. } = caller;
+    let PasswordBody { current_password: current, new_password: new } = body;
+    let (its_claims, its_current, its_origin) = (Arc::clone(&claims), current.clone(), origin.clone());
+    let claim = move |issuer: &_| {
+        me::claim(issuer, &claims, &current, &origin).map_err(|error| error.in_field("current_password"))
+    };
+    let evaluate = move |issuer: &_, admitted| me::next_password(issuer, admitted, &its_current, &new);
+    let change = move |issuer: &_, next| me::change_password(issuer, &its_claims, next, &its_origin);
+    let sessions_ended = proving(&issuer, claim, evaluate, change).await?;
+    Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }

@@ -12,28 +12,61 @@ pub(super) mod sessions;
 pub(super) mod tokens;
 pub(super) mod well_known;
 
-use actix_web::web;
+use actix_web::{rt, web};
 
 use super::blocking::blocking;
 use super::problem::Problem;
 use crate::app::Issuer;
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::service::deadline;
+use crate::service::proof::{self, Admitted, Claim};
 
-/// Runs what hashes a password. Its place is taken before a thread is: those that wait must not keep every other request
-/// waiting.
+/// Runs what hashes a password of somebody who is logged in, and asks no database. Its place is taken before a thread is:
+/// those that wait must not keep every other request waiting.
 async fn hashing<T: Send + 'static>(
     issuer: &web::Data<Issuer>,
     work: impl FnOnce(&Issuer) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
-    let place = issuer.app.hasher.place().map_err(Error::from)?;
+    let place = proof::place(issuer)?;
     let issuer = issuer.clone();
-    blocking(move || {
+    on_hashing_thread(move || {
         // Kept for as long as the thread is, also when the client has gone.
         let _place = place;
         work(&issuer)
     })
     .await
+}
+
+/// Lets somebody prove a password: `claim` looks up who is meant, `evaluate` looks at the password (and asks no database),
+/// `finish` records what has come of it. A client may go away while it waits to be let in, and nothing has happened. From
+/// then on all goes to its end: what was a guess is counted, and is on record.
+async fn proving<P: Send + 'static, T: Send + 'static>(
+    issuer: &web::Data<Issuer>,
+    claim: impl FnOnce(&Issuer) -> Result<Claim, Error> + Send + 'static,
+    evaluate: impl FnOnce(&Issuer, Admitted) -> Result<P, Error> + Send + 'static,
+    finish: impl FnOnce(&Issuer, P) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Problem> {
+    let (asked, turn) = (issuer.clone(), issuer.lookups.turn().await?);
+    let claim = blocking(move || claim(&asked)).await?;
+    drop(turn);
+    let admitted = proof::admit(issuer, claim).await?;
+    let (evaluating, finishing) = (issuer.clone(), issuer.clone());
+    let task = rt::spawn(deadline::carried_on(async move {
+        let proved = on_hashing_thread(move || evaluate(&evaluating, admitted)).await?;
+        blocking(move || finish(&finishing, proved)).await
+    }));
+    task.await.map_err(|panicked| Problem(Error::internal(panicked)))?
+}
+
+/// Not as [`blocking`]: a hash has a deadline of its own, and is not given up when it has begun.
+async fn on_hashing_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Problem> {
+    match web::block(work).await {
+        Ok(result) => result.map_err(Problem),
+        Err(panicked) => Err(Problem(Error::internal(panicked))),
+    }
 }
 
 fn rfc3339(at: Option<Timestamp>) -> Option<String> {

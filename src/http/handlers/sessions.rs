@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::extract::{Caller, JsonOrNothing, LoggedIn, PathId, Query, cut, page_size, parameter};
 use crate::http::problem::Problem;
+use crate::http::words::EndReason as EndReasonName;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::{Device, EndReason, Session};
 use crate::service::sessions;
@@ -18,7 +19,7 @@ use crate::service::sessions;
 /// One login on one device.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Session)]
-pub(in crate::http) struct SessionView {
+pub(crate) struct SessionView {
     /// The `sid` of its tokens.
     #[schema(value_type = String, format = "uuid")]
     id: SessionId,
@@ -48,8 +49,8 @@ pub(in crate::http) struct SessionView {
     /// When it ended, if it has.
     #[schema(required, format = "date-time")]
     ended_at: Option<String>,
-    /// Why: `logout`, `revoked`, `admin`, `password_changed`, `user_disabled`, `reuse`, `idle`, `absolute_end`.
-    #[schema(required, example = "logout")]
+    /// Why it ended, if it has.
+    #[schema(required, value_type = Option<EndReasonName>)]
     end_reason: Option<String>,
 }
 
@@ -72,21 +73,22 @@ pub(in crate::http) struct PageQuery {
     #[param(format = "uuid", nullable = false)]
     cursor: Option<String>,
     /// How many: 50 if missing.
-    #[param(minimum = 1, maximum = 100, nullable = false)]
-    limit: Option<i64>,
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 100, nullable = false)]
+    limit: Option<String>,
 }
 
 /// Which sessions stay.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = LogoutAll)]
+#[schema(as = LogoutAll, example = json!({"keep_current": true}))]
 pub(in crate::http) struct LogoutAllBody {
     /// Whether the session that asks goes on.
     #[serde(default)]
     keep_current: bool,
 }
 
-fn view(session: &Session, device: Device, current: Option<SessionId>, now: Timestamp) -> SessionView {
+/// One login on one device; `current` is the session that asks.
+pub(crate) fn view(session: &Session, device: Device, current: Option<SessionId>, now: Timestamp) -> SessionView {
     let Device { label, user_agent, ip } = device;
     let end = session.end_by(now);
     SessionView {
@@ -111,7 +113,7 @@ pub(super) async fn page(
     current: Option<SessionId>,
     query: PageQuery,
 ) -> Result<HttpResponse, Problem> {
-    let limit = page_size(query.limit)?;
+    let limit = page_size(query.limit.as_deref())?;
     let before = parameter::<SessionId>("cursor", query.cursor.as_deref(), "the next_cursor of a page")?;
     let now = issuer.app.clock.now();
     let found = blocking(move || issuer.app.store.read(|tx| tx.list_sessions(user, before, limit + 1))).await?;
@@ -136,7 +138,8 @@ pub(in crate::http) async fn list(
 /// End one of my sessions
 ///
 /// Its refresh token is of no use from now on, its access tokens are on the denylist. 204 also when it had ended before.
-#[utoipa::path(delete, path = "/v1/sessions/{id}", tag = "sessions", params(("id" = String, Path, format = "uuid")),
+#[utoipa::path(delete, path = "/v1/sessions/{id}", tag = "sessions",
+    params(("id" = String, Path, format = "uuid", description = "The session's id.")),
     responses((status = 204, description = "It has ended.")))]
 pub(in crate::http) async fn end(
     caller: Caller<LoggedIn>,

@@ -7,25 +7,28 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::me::UserView;
-use super::{blocking, hashing, rfc3339};
+use super::{blocking, proving, rfc3339};
 use crate::app::Issuer;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::http::extract::{Json, JsonOrNothing, basic, client_ip, device};
 use crate::http::problem::Problem;
+use crate::http::words::{DeviceLabel, TokenKind, TokenType};
 use crate::jwt::AccessClaims;
 use crate::model::audit::Origin;
 use crate::model::id::SessionId;
 use crate::secret::Secret;
 use crate::service::pair::Pair;
 use crate::service::verify::{ActiveToken, Token};
-use crate::service::{api_tokens, login, refresh as refreshing, revoke as revoking, verify as verifying};
+use crate::service::{api_tokens, login, proof, refresh as refreshing, revoke as revoking, verify as verifying};
 use crate::verifier::{Presented, presented};
 
 /// Who wants to log in.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Login)]
+#[schema(as = Login, example = json!({
+    "username": "ada", "password": "correct horse battery staple", "label": "my laptop",
+}))]
 pub(in crate::http) struct LoginBody {
     /// Required, unless it comes as HTTP Basic.
     #[schema(example = "ada", nullable = false)]
@@ -34,28 +37,28 @@ pub(in crate::http) struct LoginBody {
     #[schema(value_type = Option<String>, example = "correct horse battery staple", max_length = 1024, nullable = false)]
     password: Option<Secret<String>>,
     /// Names the device for its owner.
-    #[schema(example = "my laptop", max_length = 100)]
+    #[schema(value_type = Option<DeviceLabel>)]
     label: Option<String>,
-    /// Whom the access token is for; the first of `AUDIENCE` if missing.
+    /// The audience of the access token; the first of `AUDIENCE` if missing.
     audience: Option<String>,
 }
 
 /// What is to be refreshed.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Refresh)]
+#[schema(as = Refresh, example = json!({"refresh_token": "eyJhbGciOiJIUzI1NiIs..."}))]
 pub(in crate::http) struct RefreshBody {
     /// The refresh token.
     #[schema(value_type = String)]
     refresh_token: Secret<String>,
-    /// Whom the access token is for; the first of `AUDIENCE` if missing.
+    /// The audience of the access token; the first of `AUDIENCE` if missing.
     audience: Option<String>,
 }
 
 /// A token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = AnyToken)]
+#[schema(as = AnyToken, example = json!({"token": "eyJhbGciOiJFUzI1NiIs..."}))]
 pub(in crate::http) struct TokenBody {
     /// An access token, a refresh token or an API token.
     #[schema(value_type = String)]
@@ -65,9 +68,9 @@ pub(in crate::http) struct TokenBody {
 /// What an API token is to be exchanged for.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Exchange)]
+#[schema(as = Exchange, example = json!({}))]
 pub(in crate::http) struct ExchangeBody {
-    /// Whom the access token is for; the first of `AUDIENCE` if missing.
+    /// The audience of the access token; the first of `AUDIENCE` if missing.
     audience: Option<String>,
 }
 
@@ -78,8 +81,8 @@ pub(in crate::http) struct ExchangeBody {
 pub(in crate::http) struct PairView<'a> {
     /// For `Authorization: Bearer`.
     access_token: &'a str,
-    /// `Bearer`.
-    #[schema(example = "Bearer")]
+    /// How it is sent.
+    #[schema(value_type = TokenType)]
     token_type: &'static str,
     /// How long the access token is valid, in seconds.
     #[schema(value_type = i64, example = 300)]
@@ -112,8 +115,8 @@ pub(in crate::http) struct PairView<'a> {
 pub(in crate::http) struct ExchangedView {
     /// For `Authorization: Bearer`, at any service that takes our access tokens.
     access_token: String,
-    /// `Bearer`.
-    #[schema(example = "Bearer")]
+    /// How it is sent.
+    #[schema(value_type = TokenType)]
     token_type: &'static str,
     /// How long it is valid, in seconds.
     #[schema(value_type = i64, example = 300)]
@@ -128,8 +131,8 @@ pub(in crate::http) struct ExchangedView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ActiveToken)]
 pub(in crate::http) struct ActiveView {
-    /// `access_token`, `refresh_token` or `api_token`.
-    #[schema(example = "access_token")]
+    /// Which kind of token it is.
+    #[schema(value_type = TokenKind)]
     kind: &'static str,
     /// When it expires, if it does by itself.
     #[schema(required, format = "date-time")]
@@ -162,7 +165,7 @@ pub(super) fn answer(issuer: &Issuer, pair: &Pair) -> HttpResponse {
 /// Log in
 ///
 /// Opens a session and answers its first pair. With `BASIC_AUTH=on` username and password may come as HTTP Basic, and the
-/// body may be left away.
+/// body may be omitted.
 #[utoipa::path(post, path = "/v1/tokens", tag = "tokens", request_body = Option<LoginBody>, security((), ("basic" = [])),
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn create(
@@ -179,15 +182,19 @@ pub(in crate::http) async fn create(
         (Some(_), None) => return Err(missing("password").into()),
     };
     let device = device(&request, &issuer, body.label)?;
-    let pair =
-        hashing(&issuer, move |issuer| login::login(issuer, &username, &password, body.audience.as_deref(), &device));
-    Ok(answer(&issuer, &pair.await?))
+    let (audience, its_device) = (body.audience.clone(), device.clone());
+    let claim = move |issuer: &_| login::claim(issuer, &username, &password, body.audience.as_deref(), &device);
+    let open = move |issuer: &_, proof| login::login(issuer, proof, audience.as_deref(), &its_device);
+    let pair = proving(&issuer, claim, proof::prove, open).await;
+    login::count(&issuer, pair.as_ref().map(|_| ()).map_err(|Problem(error)| error));
+    Ok(answer(&issuer, &pair?))
 }
 
 /// Refresh a pair
 ///
 /// Answers the next pair of the session. When no answer arrives, ask again with the same refresh token: the answer is the
-/// same pair. Presenting a token that was replaced longer ago ends the session.
+/// same pair. Presenting a token that was replaced longer ago ends the session, and so does asking again late, time after
+/// time, from another network or with another user agent.
 #[utoipa::path(post, path = "/v1/tokens/refresh", tag = "tokens", request_body = RefreshBody, security(()),
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn refresh(
@@ -195,8 +202,8 @@ pub(in crate::http) async fn refresh(
     issuer: web::Data<Issuer>,
     Json(body): Json<RefreshBody>,
 ) -> Result<HttpResponse, Problem> {
-    let ip = client_ip(&request, &issuer.app.config.trusted_proxies);
-    let pair = refreshing::refresh(&issuer, body.refresh_token.expose(), body.audience.as_deref(), ip).await?;
+    let device = device(&request, &issuer, None)?;
+    let pair = refreshing::refresh(&issuer, body.refresh_token.expose(), body.audience.as_deref(), device).await?;
     Ok(answer(&issuer, &pair))
 }
 
@@ -210,7 +217,8 @@ pub(in crate::http) async fn verify(
     Json(body): Json<TokenBody>,
 ) -> Result<HttpResponse, Problem> {
     let asked = issuer.clone();
-    let _place = asked.api_tokens.place(body.token.expose()).await;
+    asked.known_keys.find_key_of(body.token.expose()).await?;
+    let _place = asked.api_tokens.place(body.token.expose()).await?;
     let token = blocking(move || verifying::any_token(&issuer, body.token.expose())).await?;
     let (kind, expires_at, claims) = match &token {
         ActiveToken::Jwt(Token::Access(claims)) => ("access_token", Some(claims.exp), serde_json::to_value(&**claims)),
@@ -228,8 +236,9 @@ pub(in crate::http) async fn verify(
 
 /// Revoke a token
 ///
-/// A refresh token ends its session, an access token is denied alone, an API token is accepted no more. 204 whatever the
-/// token was ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
+/// A refresh token ends its session, an access token is denied alone, an API token is accepted no more. It is enough that
+/// this service has signed it: its times do not matter, nor do white space or a `Bearer` before it. 204 whatever the token
+/// was ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
 #[utoipa::path(post, path = "/v1/tokens/revoke", tag = "tokens", request_body = TokenBody, security(()),
     responses((status = 204, description = "It is of no use any more.")))]
 pub(in crate::http) async fn revoke(
@@ -239,9 +248,10 @@ pub(in crate::http) async fn revoke(
 ) -> Result<HttpResponse, Problem> {
     let ip = client_ip(&request, &issuer.app.config.trusted_proxies);
     let origin = Origin { ip, ..Origin::default() };
-    let asked = issuer.clone();
-    let _place = asked.api_tokens.place(body.token.expose()).await;
-    blocking(move || revoking::revoke(&issuer, body.token.expose(), &origin)).await?;
+    let (asked, token) = (issuer.clone(), revoking::bare(body.token.expose()));
+    asked.known_keys.find_key_of(token.expose()).await?;
+    let _place = asked.api_tokens.place(token.expose()).await?;
+    blocking(move || revoking::revoke(&issuer, token.expose(), &origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -259,7 +269,7 @@ pub(in crate::http) async fn exchange(
     let (Presented::Bearer(key) | Presented::Token(key)) = presented(&request).map_err(Error::Bearer)?;
     let key = Secret::new(key.to_owned());
     let asked = issuer.clone();
-    let _place = asked.api_tokens.place(key.expose()).await;
+    let _place = asked.api_tokens.place(key.expose()).await?;
     let exchanged = blocking(move || api_tokens::exchange(&issuer, key.expose(), body.audience.as_deref())).await?;
     let api_tokens::Exchanged { access_token, expires_in, scope } = exchanged;
     Ok(not_stored(ExchangedView { access_token, token_type: "Bearer", expires_in, scope }))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, Header as _, IfNoneMatch};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, Header as _, IfNoneMatch, USER_AGENT};
 use actix_web::{HttpRequest, HttpResponse, rt, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,8 +12,10 @@ use crate::app::Issuer;
 use crate::error::Error;
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
+use crate::http::shared_body::SharedBody;
+use crate::jwt::{DENYLIST_PATH, issuer_url, metadata_url};
 use crate::service::denylist::Cursor;
-use crate::service::feed;
+use crate::service::feed::{self, Reader};
 
 /// How long a poll of the denylist may wait, in seconds.
 const LONGEST_WAIT_SECONDS: u64 = 30;
@@ -35,7 +37,8 @@ pub(in crate::http) struct JwksView {
 ///
 /// What access tokens are verified with ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "verifiers", security(()), responses(
-    (status = 200, body = JwksView, content_type = "application/jwk-set+json"),
+    (status = 200, body = JwksView, content_type = "application/jwk-set+json", description = "The JWK Set.",
+        headers(("ETag" = String, description = "For If-None-Match."))),
     (status = 304, description = "They are those of the entity tag in If-None-Match.")))]
 pub(in crate::http) async fn jwks(request: HttpRequest, issuer: web::Data<Issuer>) -> HttpResponse {
     let ring = issuer.keys.ring();
@@ -52,35 +55,43 @@ pub(in crate::http) async fn jwks(request: HttpRequest, issuer: web::Data<Issuer
 
 /// Metadata
 ///
-/// Where what is ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414#section-3.2)).
+/// Where to find the keys, the denylist and the endpoints
+/// ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414#section-3.2)).
 #[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "verifiers", security(()),
-    responses((status = 200, body = Object)))]
+    responses((status = 200, body = Object, description = "The metadata.")))]
 pub(in crate::http) async fn metadata(issuer: web::Data<Issuer>) -> HttpResponse {
     describe(&issuer)
 }
 
-/// Metadata, where other libraries look for it
+/// Metadata of an issuer with a path
 ///
-/// The same as at `/.well-known/oauth-authorization-server`.
-#[utoipa::path(get, path = "/.well-known/openid-configuration", tag = "verifiers", security(()),
-    responses((status = 200, body = Object)))]
-pub(in crate::http) async fn openid_metadata(issuer: web::Data<Issuer>) -> HttpResponse {
-    describe(&issuer)
+/// Where clients look for it when `ISSUER` has a path
+/// ([RFC 8414 section 3.1](https://www.rfc-editor.org/rfc/rfc8414#section-3.1)): the well-known part comes before that path,
+/// at the root of the host.
+#[utoipa::path(get, path = "/.well-known/oauth-authorization-server/{issuer_path}", tag = "verifiers", security(()),
+    params(("issuer_path" = String, Path, description = "The path of `ISSUER`.")),
+    responses((status = 200, body = Object, description = "The metadata.")))]
+pub(in crate::http) async fn metadata_of_path(
+    request: HttpRequest,
+    issuer: web::Data<Issuer>,
+) -> Result<HttpResponse, Problem> {
+    let (_host, path) = metadata_url(&issuer.app.config.issuer);
+    if request.path() == path { Ok(describe(&issuer)) } else { Err(Error::PathUnknown.into()) }
 }
 
 /// There is no authorization endpoint, so that there are no response types; `denylist_uri` is ours
 /// ([RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2) allows for more members).
 fn describe(issuer: &Issuer) -> HttpResponse {
-    let url = &issuer.app.config.issuer;
+    let name = &issuer.app.config.issuer;
     let algs: Vec<&str> = issuer.app.config.key_policy.algs.iter().map(|alg| alg.name()).collect();
     HttpResponse::Ok().insert_header((CACHE_CONTROL, METADATA_CACHE_CONTROL)).json(json!({
-        "issuer": url,
-        "jwks_uri": format!("{url}/.well-known/jwks.json"),
-        "denylist_uri": format!("{url}/.well-known/denylist"),
+        "issuer": name,
+        "jwks_uri": issuer_url(name, "/.well-known/jwks.json"),
+        "denylist_uri": issuer_url(name, DENYLIST_PATH),
         "response_types_supported": [],
         "grant_types_supported": [],
         "scopes_supported": issuer.app.config.scopes.names(),
-        "service_documentation": format!("{url}/docs"),
+        "service_documentation": issuer_url(name, "/docs"),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algs,
         "access_token_signing_alg_values_supported": algs,
@@ -93,7 +104,7 @@ fn describe(issuer: &Issuer) -> HttpResponse {
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct FeedQuery {
     /// `cursor` of the answer before.
-    #[param(nullable = false)]
+    #[param(pattern = r"^[0-9a-f]{1,15}(\.[0-9a-f]{1,16}\.[0-9a-f]{1,15})?$", nullable = false)]
     since: Option<String>,
     /// How many seconds to wait for news.
     #[param(value_type = Option<i64>, minimum = 0, maximum = 30, nullable = false)]
@@ -105,7 +116,8 @@ pub(in crate::http) struct FeedQuery {
 /// What was denied since a cursor, as a signed JWT. It is as public as the keys: it names sessions and tokens that are of
 /// no use any more.
 #[utoipa::path(get, path = "/.well-known/denylist", tag = "verifiers", security(()), params(FeedQuery), responses(
-    (status = 200, body = String, content_type = "application/jwt"),
+    (status = 200, body = String, content_type = "application/jwt", description = "The signed JWT.",
+        headers(("ETag" = String, description = "For If-None-Match."))),
     (status = 304, description = "There is nothing new since the entity tag in If-None-Match.")))]
 pub(in crate::http) async fn denylist(
     request: HttpRequest,
@@ -119,13 +131,19 @@ pub(in crate::http) async fn denylist(
         Error::invalid("wait", "invalid", format!("must be a whole number of seconds, at most {LONGEST_WAIT_SECONDS}"))
     })?;
     let elapsed = rt::time::sleep(Duration::from_secs(wait));
-    let answer = feed::read(&issuer, since, |etag| knows(&request, etag), elapsed).await?;
+    let answer = feed::read(&issuer, reader(&request), since, |etag| knows(&request, etag), elapsed).await?;
     let mut response = if answer.token.is_some() { HttpResponse::Ok() } else { HttpResponse::NotModified() };
     response.insert_header((ETAG, answer.etag)).insert_header((CACHE_CONTROL, "no-store"));
     Ok(match answer.token {
-        Some(token) => response.content_type("application/jwt").body(token.to_string()),
+        Some(token) => response.content_type("application/jwt").body(SharedBody::new(token)),
         None => response.finish(),
     })
+}
+
+/// Earlier verifiers have the name of their HTTP client.
+fn reader(request: &HttpRequest) -> Reader {
+    let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    if agent.starts_with("ureq/") { Reader::EarlierVerifier } else { Reader::Verifier }
 }
 
 /// [RFC 9110 section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2).

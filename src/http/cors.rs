@@ -1,0 +1,83 @@
+//! Browser apps of other origins, after the
+//! [CORS protocol](https://fetch.spec.whatwg.org/#http-cors-protocol). A request without a preflight is answered whatever its
+//! origin: pages of our own send one too, and the browser keeps the answer from those that are not allowed.
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, VARY,
+};
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, web};
+
+use super::problem::Problem;
+use crate::app::Issuer;
+use crate::error::Error;
+
+const ANY: HeaderValue = HeaderValue::from_static("*");
+const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
+const REQUEST_HEADERS: HeaderValue =
+    HeaderValue::from_static("authorization, content-type, if-none-match, x-request-id");
+const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static("etag, retry-after, www-authenticate, x-request-id");
+const MAX_AGE_SECONDS: u32 = 3_600;
+
+/// What is here is for everybody.
+const PUBLIC: &str = "/.well-known/";
+
+/// An origin is not longer than a host name of 255 characters, a scheme and a port; more would fill the log.
+const MOST_ORIGIN_CHARS: usize = 300;
+
+/// Answers preflights, and tells browsers which pages may read an answer. Never with cookies: tokens travel in headers and
+/// bodies.
+pub(super) async fn cors<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
+    let is_public = request.path().starts_with(PUBLIC);
+    let issuer = request.app_data::<web::Data<Issuer>>();
+    let origins = issuer.map_or(&[][..], |issuer| &issuer.app.config.cors_origins);
+    let is_any = is_public || origins.iter().any(|allowed| allowed == "*");
+    let depends_on_origin = !is_any && !origins.is_empty();
+    let origin = request.headers().get(ORIGIN).cloned();
+    let is_listed = |origin: &&HeaderValue| origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes());
+    // Of what is for everybody a cache may keep one answer.
+    let allowed = if is_any { Some(ANY) } else { origin.as_ref().filter(is_listed).cloned() };
+    let is_preflight =
+        request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = match (origin, is_preflight) {
+        (Some(_), true) if allowed.is_some() => {
+            let headers = if is_public { ANY } else { REQUEST_HEADERS };
+            request.into_response(preflight(headers)).map_into_right_body()
+        }
+        (Some(origin), true) => {
+            request.error_response(Problem(Error::OriginNotAllowed(shown(&origin)))).map_into_right_body()
+        }
+        _ => next.call(request).await?.map_into_left_body(),
+    };
+    let headers = response.headers_mut();
+    if let Some(allowed) = allowed {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, RESPONSE_HEADERS);
+    }
+    if depends_on_origin {
+        headers.append(VARY, HeaderValue::from_static("origin"));
+    }
+    Ok(response)
+}
+
+/// The browser compares: what is not listed it does not send.
+fn preflight(headers: HeaderValue) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, METHODS))
+        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, headers))
+        .insert_header((ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS))
+        .finish()
+}
+
+/// Anybody may send anything as an origin.
+fn shown(origin: &HeaderValue) -> String {
+    let text = String::from_utf8_lossy(origin.as_bytes());
+    text.chars().flat_map(char::escape_default).take(MOST_ORIGIN_CHARS).collect()
+}

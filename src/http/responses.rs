@@ -1,0 +1,82 @@
+//! The responses of the `OpenAPI` description: those of problems, which the table of routes knows, and what all have.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::problem::Problem;
+use super::routes::RouteEntry;
+use super::samples::samples;
+
+/// Each code with its status and an answer that has it.
+type Known = BTreeMap<String, (u16, Value)>;
+
+/// The problems there are.
+pub(super) fn known_problems() -> Known {
+    let known = samples().into_iter().map(|error| {
+        let problem = Problem(error);
+        let (status, code) = problem.code();
+        (code.to_owned(), (status.as_u16(), problem.example()))
+    });
+    known.collect()
+}
+
+/// A response for each status of the problems that a route may answer with.
+pub(super) fn problem_responses(route: &RouteEntry, known: &Known) -> Vec<(String, Value)> {
+    let mut by_status: BTreeMap<u16, BTreeMap<&str, Value>> = BTreeMap::new();
+    for code in route.problems.iter().copied().flatten().copied().chain(["internal_error"]) {
+        if let Some((status, example)) = known.get(code) {
+            by_status.entry(*status).or_default().insert(code, json!({"value": example}));
+        }
+    }
+    let response = |(status, examples): (u16, BTreeMap<&str, Value>)| {
+        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
+        let codes: Vec<_> = examples.keys().collect();
+        let named: Vec<_> = codes.iter().map(|code| format!("`{code}`")).collect();
+        let response = json!({
+            "description": format!("{reason}: {}.", named.join(", ")),
+            "content": {"application/problem+json": {
+                "schema": {"allOf": [
+                    {"$ref": "#/components/schemas/Problem"},
+                    {"type": "object", "properties": {"code": {"type": "string", "enum": codes}}},
+                ]},
+                "examples": examples,
+            }},
+        });
+        (status.to_string(), response)
+    };
+    by_status.into_iter().map(response).collect()
+}
+
+/// Adds what every response has: a description, which may be that of its body, and headers.
+pub(super) fn complete(status: &str, response: &mut Value, schemas: &Value) {
+    let Some(response) = response.as_object_mut() else { return };
+    let body = response.get("content").and_then(|content| content.pointer("/application~1json/schema/$ref"));
+    let name = body.and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next()).unwrap_or_default();
+    let of_the_body = schemas.get(name).and_then(|schema| schema.get("description")).cloned();
+    if response.get("description").and_then(Value::as_str).is_none_or(str::is_empty) {
+        response.insert("description".to_owned(), of_the_body.unwrap_or_else(|| status.into()));
+    }
+    let mut headers = vec![(
+        "X-Request-Id",
+        "What to look for in the log.",
+        json!({"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}),
+    )];
+    match status {
+        "401" => headers.push(("WWW-Authenticate", "The challenge (RFC 6750).", json!({"type": "string"}))),
+        "429" | "503" => {
+            headers.push((
+                "Retry-After",
+                "In how many seconds to try again.",
+                json!({"type": "integer", "minimum": 0}),
+            ));
+        }
+        _ => {}
+    }
+    let all = response.entry("headers").or_insert_with(|| json!({}));
+    for (name, description, schema) in headers {
+        let header = json!({"description": description, "required": true, "schema": schema});
+        all.as_object_mut().map(|all| all.insert(name.to_owned(), header));
+    }
+}

@@ -1,0 +1,117 @@
+//! Words and short texts of bodies and queries, as schemas of the `OpenAPI` description: what may be one, and no more.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::samples::samples;
+use crate::http::problem::Problem;
+use crate::jwt::{KeyState, SigningAlg};
+use crate::model::api_token::ApiTokenState;
+use crate::model::audit::EVENT_NAMES;
+use crate::model::session::END_REASONS;
+
+/// Control characters, which no text of ours has.
+macro_rules! controls {
+    () => {
+        r"\u0000-\u001f\u007f-\u009f"
+    };
+}
+
+/// Characters that make what follows run the other way.
+macro_rules! turns {
+    () => {
+        r"\u202a-\u202e\u2066-\u2069"
+    };
+}
+
+/// What a username must not have: all of that, white space, and characters that show nothing; also those that become a
+/// space and a mark when they are folded.
+macro_rules! unusable {
+    () => {
+        concat!(
+            r"\u0000-\u0020\u007f-\u00a0\u00a8\u00ad\u00af\u00b4\u00b8\u02d8-\u02dd\u034f\u037a\u0384\u0385\u061c\u115f",
+            r"\u1160\u1680\u17b4\u17b5\u180b-\u180f\u1fbd\u1fbf-\u1fc1\u1fcd-\u1fcf\u1fdd-\u1fdf\u1fed\u1fee\u1ffd\u1ffe",
+            r"\u2000-\u200f\u2017\u2028-\u202f\u203e\u205f-\u206f\u2800\u3000\u309b\u309c\u3164\ufc5e-\ufc63\ufdfa\ufdfb",
+            r"\ufe00-\ufe0f\ufe49-\ufe4c\ufe70\ufe72\ufe74\ufe76\ufe78\ufe7a\ufe7c\ufe7e\ufeff\uffa0\uffe3\ufff0-\ufffd",
+        )
+    };
+}
+
+/// Schemas with names, for `value_type`. None of them is ever made: the values are strings.
+macro_rules! schemas {
+    ($($(#[doc = $about:literal])+ $name:ident = $schema:expr;)+) => {$(
+        $(#[doc = $about])+
+        pub(super) enum $name {}
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                $schema.description(Some(concat!($($about),+).trim())).into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    )+};
+}
+
+schemas! {
+    /// What is wrong with a request: never changes its meaning.
+    ProblemCode = one_of(codes());
+    /// What is wrong with a field.
+    FieldCode = one_of(["invalid", "password_too_short", "password_too_long", "password_too_common"]);
+    /// Why a session ended.
+    EndReason = one_of(END_REASONS.map(|(_, name)| name));
+    /// What happened: never changes its meaning.
+    EventName = one_of(EVENT_NAMES.map(|(_, name)| name));
+    /// An algorithm that access tokens are signed with.
+    SigningAlgorithm = one_of(SigningAlg::ALL.map(SigningAlg::name));
+    /// What a signing key does now.
+    SigningKeyState = one_of(KeyState::ALL.map(KeyState::name));
+    /// Whether an API token is accepted.
+    ApiTokenStatus = one_of(ApiTokenState::ALL.map(ApiTokenState::text));
+    /// Which kind of token it is.
+    TokenKind = one_of(["access_token", "refresh_token", "api_token"]);
+    /// How an access token is sent.
+    TokenType = one_of(["Bearer"]);
+    /// The name of a role.
+    RoleName = text(1, 64, "^[A-Za-z0-9_.:/-]+$").examples(["editor"]);
+    /// The name of a scope.
+    ScopeName = text(1, 64, "^[A-Za-z0-9_.:/-]+$").examples(["notes:read"]);
+    /// A name to log in with: 1 to 128 characters, without white space, control characters or characters that show nothing.
+    /// Case and Unicode width do not matter.
+    NewUsername = text(1, 128, concat!("^[^", unusable!(), "]+$")).examples(["grace"]);
+    /// An e-mail address.
+    EmailAddress = text(3, 254, concat!(r"^[^\s", controls!(), turns!(), r"]+@[^\s@", controls!(), turns!(), "]+$"))
+        .examples(["grace@example.com"]);
+    /// What people call someone or something.
+    Name = text(1, 100, concat!("^[^", controls!(), turns!(), r"]*[^\s", controls!(), turns!(), "][^", controls!(), turns!(), "]*$"));
+    /// What names a device for its owner.
+    DeviceLabel = text(0, 100, concat!("^[^", controls!(), "]*$")).examples(["my laptop"]);
+    /// A password: 8 to 1024 characters (15 or more are advised), not easy to guess.
+    NewPassword = text(8, 1_024, "").examples(["a long and unusual sentence"]);
+}
+
+fn one_of(words: impl IntoIterator<Item = impl Into<Value>>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words.into_iter().map(Into::into)))
+}
+
+fn text(least: usize, most: usize, pattern: &str) -> ObjectBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(most));
+    let text = if least > 0 { text.min_length(Some(least)) } else { text };
+    if pattern.is_empty() { text } else { text.pattern(Some(pattern)) }
+}
+
+/// The codes of all problems, each once.
+fn codes() -> Vec<&'static str> {
+    let mut codes: Vec<_> = samples().into_iter().map(|error| Problem(error).code().1).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
