@@ -12,10 +12,12 @@ use crate::metrics::Metrics;
 use crate::password::{HashError, Hasher};
 use crate::service::api_tokens::{KnownApiTokens, SharedApiTokens};
 use crate::service::denylist::Denylist;
-use crate::service::feed::LastAnswer;
+use crate::service::feed::LastAnswers;
+use crate::service::known_keys::KnownKeys;
 use crate::service::login_limit::LoginLimit;
+use crate::service::proof::Lookups;
 use crate::service::rotator::Rotator;
-use crate::store::Store;
+use crate::store::{IfMissing, Store};
 use crate::verifier::{Inside, KeySource, Verifier};
 
 /// What every use case needs: settings, rows, password hashes, time and randomness.
@@ -40,10 +42,12 @@ pub struct Issuer {
     pub app: App,
     /// The keys.
     pub keys: Arc<Keys>,
+    /// The same, searched for keys that are not known yet.
+    pub known_keys: Arc<KnownKeys>,
     /// What is denied, in memory.
     pub denylist: Arc<Denylist>,
     /// What the feed of the denylist answered last.
-    pub last_feed_answer: LastAnswer,
+    pub last_feed_answers: LastAnswers,
     /// The API tokens.
     pub api_tokens: Arc<KnownApiTokens>,
     /// Verifies the access tokens of requests to this service.
@@ -52,6 +56,8 @@ pub struct Issuer {
     pub rotator: Rotator,
     /// How often logins failed of late.
     pub login_limit: LoginLimit,
+    /// Turns to look up who wants to log in.
+    pub lookups: Lookups,
 }
 
 /// Why the service cannot start.
@@ -66,7 +72,7 @@ pub enum StartError {
         error: Error,
     },
     /// The keys.
-    #[error("keys: {0}")]
+    #[error("signing keys: {0}")]
     Keys(#[from] KeyFileError),
     /// The password hashes.
     #[error("password hashing: {0}")]
@@ -81,9 +87,15 @@ impl App {
     ///
     /// # Errors
     /// [`StartError`] when one of them fails.
-    pub fn build(config: Config, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, StartError> {
+    pub fn build(
+        config: Config,
+        if_missing: IfMissing,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, StartError> {
         let database = |error| StartError::Database { url: config.database.to_string(), error };
-        let store = Arc::new(Store::open(&config).map_err(database)?);
+        let store = Store::open(&config, if_missing).map_err(database)?;
+        let store = Arc::new(store.with_probe_row(entropy.bytes()?));
         let applied = store.migrate().map_err(database)?;
         if !applied.is_empty() {
             log::info!(database:% = config.database, migrations = applied.len(); "database migrated");
@@ -114,7 +126,8 @@ impl Issuer {
         let denylist = Arc::new(Denylist::new(app.entropy.bytes()?));
         let database = |error| StartError::Database { url: app.config.database.to_string(), error };
         denylist.follow(&app.store, now).map_err(database)?;
-        let source: Arc<dyn KeySource> = Arc::clone(&keys) as Arc<dyn KeySource>;
+        let known_keys = Arc::new(KnownKeys::new(Arc::clone(&keys), Arc::clone(&denylist)));
+        let source: Arc<dyn KeySource> = Arc::clone(&known_keys) as Arc<dyn KeySource>;
         let api_tokens = Arc::new(KnownApiTokens::new(&app));
         let verifier = Verifier::inside(Inside {
             keys: source,
@@ -126,7 +139,19 @@ impl Issuer {
             clock: Arc::clone(&app.clock),
         });
         let rotator = Rotator::start(&app, &denylist);
-        let (last_feed_answer, login_limit) = (LastAnswer::default(), LoginLimit::default());
-        Ok((Self { app, keys, denylist, last_feed_answer, api_tokens, verifier, rotator, login_limit }, made))
+        let lookups = Lookups::new(&app);
+        let issuer = Self {
+            app,
+            keys,
+            known_keys,
+            denylist,
+            last_feed_answers: LastAnswers::default(),
+            api_tokens,
+            verifier,
+            rotator,
+            login_limit: LoginLimit::default(),
+            lookups,
+        };
+        Ok((issuer, made))
     }
 }

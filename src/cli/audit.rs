@@ -1,11 +1,17 @@
 //! `tokensmith audit`.
 
+use std::collections::hash_map::{Entry, HashMap};
+
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use serde::Serialize;
 
 use super::CliError;
+use super::output::List;
 use crate::app::App;
 use crate::error::Error;
-use crate::model::audit::{EventFilter, EventName};
+use crate::http::views::EventView;
+use crate::model::audit::{EVENT_NAMES, EventFilter, EventName};
 use crate::model::id::UserId;
 use crate::service::users;
 
@@ -15,12 +21,28 @@ pub(super) struct AuditCommand {
     /// Only what concerns this user: a username, or the identifier of an account that may be gone
     #[arg(long)]
     user: Option<String>,
-    /// Only events with this name, as in `login_failed`
-    #[arg(long)]
-    event: Option<String>,
+    /// Only events with this name
+    #[arg(long, value_parser = event_name())]
+    event: Option<EventName>,
     /// How many at most
     #[arg(long, default_value_t = 100)]
     limit: i64,
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// An event, and what its users are called today; the audit log has no names.
+#[derive(Serialize)]
+struct Named<'a> {
+    #[serde(flatten)]
+    event: EventView,
+    username: Option<&'a str>,
+    actor_username: Option<&'a str>,
+}
+
+fn event_name() -> impl TypedValueParser<Value = EventName> {
+    PossibleValuesParser::new(EVENT_NAMES.map(|(_, name)| name)).try_map(|name| name.parse::<EventName>())
 }
 
 pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
@@ -29,21 +51,39 @@ pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
         Err(_a_name) => users::find_by_name(app, text).map(|user| user.id),
     };
     let user = command.user.as_deref().map(find).transpose()?;
-    let name = command.event.as_deref().map(str::parse::<EventName>).transpose();
-    let name = name.map_err(|unknown| Error::invalid("--event", "invalid", unknown.to_string()))?;
-    let filter = EventFilter { name, user, ..EventFilter::default() };
-    for event in app.store.read(|tx| tx.list_events(&filter, command.limit.max(0)))? {
-        let id = |id: Option<String>| id.unwrap_or_else(|| "-".to_owned());
-        println!(
-            "{}\t{}\tuser {}\tby {}\tsession {}\tfrom {}\t{}",
-            event.at.to_rfc3339(),
-            event.name,
-            id(event.user.map(|id| id.to_string())),
-            id(event.actor.map(|id| id.to_string())),
-            id(event.session.map(|id| id.to_string())),
-            id(event.ip),
-            event.detail.unwrap_or_default(),
-        );
+    let filter = EventFilter { name: command.event, user, ..EventFilter::default() };
+    let events = app.store.read(|tx| tx.list_events(&filter, command.limit.max(0)))?;
+    let mut names = HashMap::new();
+    for id in events.iter().flat_map(|event| [event.user, event.actor]).flatten() {
+        if let Entry::Vacant(unknown) = names.entry(id) {
+            unknown.insert(username(app, id)?);
+        }
     }
-    Ok(())
+    let name_of = |id: Option<UserId>| id.and_then(|id| names.get(&id)?.as_deref());
+    let mut list = List::new(command.json, ["TIME", "EVENT", "USER", "USER ID", "BY", "SESSION", "FROM", "DETAIL"]);
+    for event in events {
+        let (username, actor_username) = (name_of(event.user), name_of(event.actor));
+        let id = |id: Option<UserId>| id.map(|id| id.to_string()).unwrap_or_default();
+        let cells = [
+            event.at.to_rfc3339(),
+            event.name.clone(),
+            username.unwrap_or_default().to_owned(),
+            id(event.user),
+            actor_username.map_or_else(|| id(event.actor), ToOwned::to_owned),
+            event.session.map(|id| id.to_string()).unwrap_or_default(),
+            event.ip.clone().unwrap_or_default(),
+            event.detail.clone().unwrap_or_default(),
+        ];
+        list.add(cells, &Named { event: event.into(), username, actor_username })?;
+    }
+    list.finish()
+}
+
+/// None when the account is gone.
+fn username(app: &App, id: UserId) -> Result<Option<String>, Error> {
+    match users::find(app, id) {
+        Ok(user) => Ok(Some(user.username.to_string())),
+        Err(Error::UserUnknown) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::CliError;
+use super::{CliError, output};
 use crate::config::Config;
 use crate::error::Error;
 use crate::password::calibrate;
@@ -15,9 +15,13 @@ pub(super) enum HashCommand {
     /// Measure password hashing on this machine and print the settings that fit a target time
     Calibrate {
         /// How long one hash may take while all hashing threads are busy, in milliseconds
-        #[arg(long, default_value = "50")]
+        #[arg(long, default_value = "50", value_parser = milliseconds)]
         milliseconds: NonZero<u16>,
     },
+}
+
+fn milliseconds(text: &str) -> Result<NonZero<u16>, &'static str> {
+    text.parse().map_err(|_bad| "expected a whole number from 1 to 65535")
 }
 
 pub(super) fn run(config: &Config, command: &HashCommand) -> Result<(), CliError> {
@@ -30,12 +34,11 @@ pub(super) fn run(config: &Config, command: &HashCommand) -> Result<(), CliError
     let threads = u32::try_from(threads).unwrap_or(u32::MAX);
     let mib = u64::from(found.memory_kib) * u64::from(threads) / 1_024;
     let logins = f64::from(threads) / found.duration.as_secs_f64();
-    println!(
+    output::line(format_args!(
         "# One hash takes {milliseconds:.1} ms while {threads} run: {logins:.0} logins a second, {mib} MiB of memory."
-    );
+    ))?;
     if found.duration > target {
-        println!("# That is more than was asked for, and the least that is allowed.");
+        output::line(format_args!("# That is more than was asked for, and the least that is allowed."))?;
     }
-    println!("ARGON2_MEMORY_KIB={}\nARGON2_ITERATIONS={}", found.memory_kib, found.iterations);
-    Ok(())
+    output::line(format_args!("ARGON2_MEMORY_KIB={}\nARGON2_ITERATIONS={}", found.memory_kib, found.iterations))
 }

@@ -3,19 +3,26 @@
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use serde::Serialize;
 
 use super::CliError;
+use super::output::{self, List, complain, confirm, line};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::Config;
 use crate::error::{Error, root_cause};
+use crate::http::views::KeyView;
 use crate::jwt::{KeyFolder, KeyPolicy, KeyState, Keys, RingEntry, SigningAlg};
 use crate::service::keys;
-use crate::store::Store;
+use crate::store::{IfMissing, Store};
 
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
     /// List the keys: state, algorithm, kid, since when and until when, file
-    List,
+    List {
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
     /// Make the next key: published at once, it signs when every copy of the public keys has it
     Rotate {
         /// ES256, EdDSA or RS256; default: SIGNING_ALG
@@ -25,8 +32,11 @@ pub(super) enum KeysCommand {
         #[arg(long)]
         emergency: bool,
         /// The key to drop; default: the one that signs
-        #[arg(long, requires = "emergency")]
+        #[arg(long, requires = "emergency", allow_hyphen_values = true)]
         kid: Option<String>,
+        /// Drop it without asking
+        #[arg(long, requires = "emergency")]
+        yes: bool,
     },
     /// Take up a private key of your own (PKCS#8 PEM) as the next one
     Import {
@@ -39,39 +49,46 @@ pub(super) fn run(config: &Config, command: &KeysCommand) -> Result<(), CliError
     let now = SystemClock.now();
     let (folder, policy) = (config.keys.clone(), config.key_policy.clone());
     match command {
-        KeysCommand::List => {
+        KeysCommand::List { json } => {
+            let mut list = List::new(*json, HEADERS);
             for key in open_as_it_is(folder, policy, true)?.ring().entries(now) {
-                print(&key);
+                list.add(cells(&key), &Listed { key: (&key).into(), file: key.path.display().to_string() })?;
             }
+            list.finish()
         }
         KeysCommand::Rotate { alg, emergency: false, .. } => {
             let keys = open(folder, policy)?;
             let alg = alg.unwrap_or(config.audiences.default_alg());
             let (path, active_from) = keys::rotate(&keys, alg, now)?;
-            show_next(config, alg, &path, active_from);
+            show_next(config, alg, &path, active_from)
         }
-        KeysCommand::Rotate { alg, kid, .. } => {
+        KeysCommand::Rotate { alg, kid, yes, .. } => {
             // Another key that is broken must not stand in the way, nor be the one that signs in truth.
             let keys = open_as_it_is(folder, policy, kid.is_some())?;
             let alg = alg.unwrap_or(config.audiences.default_alg());
+            let which =
+                kid.as_ref().map_or_else(|| format!("the {alg} key that signs"), |kid| format!("the key {kid}"));
+            confirm(
+                *yes,
+                format_args!("Drop {which}? Whoever holds a refresh token that it has made must log in again."),
+            )?;
             let dropped = keys::drop_leaked(&keys, alg, kid.as_deref(), now)?;
-            println!("dropped\t{}\t{}", dropped.dropped.alg, dropped.dropped.kid);
+            line(format_args!("dropped {} key {}", dropped.dropped.alg, dropped.dropped.kid))?;
             if let Some(made) = dropped.made {
-                println!("made\t{}", made.display());
+                line(format_args!("made {}", made.display()))?;
             }
-            explain(config, &dropped.dropped, now);
+            explain(config, &dropped.dropped, now)?;
             let entries = keys.ring().entries(now);
-            for next in entries.iter().filter(|entry| entry.state == KeyState::Next) {
-                println!("The next key stays; if it has leaked too, drop it with --kid {}", next.kid);
-            }
+            entries.iter().filter(|entry| entry.state == KeyState::Next).try_for_each(|next| {
+                line(format_args!("The next key stays; if it has leaked too, drop it with --kid {}", next.kid))
+            })
         }
         KeysCommand::Import { file } => {
             let keys = open(folder, policy)?;
             let (path, alg, active_from) = keys::import(&keys, file, now)?;
-            show_next(config, alg, &path, active_from);
+            show_next(config, alg, &path, active_from)
         }
     }
-    Ok(())
 }
 
 /// After making the folder, if it is not there.
@@ -83,64 +100,83 @@ fn open(folder: KeyFolder, policy: KeyPolicy) -> Result<Keys, CliError> {
 
 /// What cannot be read is left out, if it may be.
 fn open_as_it_is(folder: KeyFolder, policy: KeyPolicy, may_leave_out: bool) -> Result<Keys, CliError> {
+    if !folder.dir.try_exists().unwrap_or(true) {
+        return Err(CliError::Refused(format!(
+            "{}: there is no such folder; serve and keys rotate make it (see KEYS_DIR and the working folder)",
+            folder.dir.display()
+        )));
+    }
     let (keys, problems) = Keys::open(folder, policy)?;
     for problem in &problems {
-        eprintln!("tokensmith: keys: left out: {problem}");
+        complain(format_args!("left out: {problem}"));
     }
     if may_leave_out || problems.is_empty() {
         Ok(keys)
     } else {
-        Err(CliError::Usage(
-            "not all keys can be read: name the one to drop with --kid (see keys list), or mend the files",
+        Err(CliError::Refused(
+            "not all keys can be read: name the one to drop with --kid (see keys list), or mend the files".to_owned(),
         ))
     }
 }
 
-fn show_next(config: &Config, alg: SigningAlg, path: &Path, active_from: Timestamp) {
+fn show_next(config: &Config, alg: SigningAlg, path: &Path, active_from: Timestamp) -> Result<(), CliError> {
     let at = active_from.to_rfc3339();
-    println!("made\t{}", path.display());
-    println!("It signs from {at} on.");
+    line(format_args!("made {}", path.display()))?;
+    line(format_args!("It signs from {at} on."))?;
     if !config.key_policy.algs.contains(&alg) {
-        println!("Nothing is signed with {alg} as long as neither SIGNING_ALG nor AUDIENCE names it.");
+        line(format_args!("Nothing is signed with {alg} as long as neither SIGNING_ALG nor AUDIENCE names it."))?;
     }
+    Ok(())
 }
 
-fn print(key: &RingEntry) {
-    let at = |at: Option<Timestamp>| at.map_or("-".to_owned(), Timestamp::to_rfc3339);
-    let encrypted = if key.encrypted { "encrypted" } else { "plain" };
-    println!(
-        "{}\t{}\t{}\tsigns from {}\tuntil {}\tgoes {}\t{encrypted}\t{}",
-        key.state.name(),
-        key.alg,
-        key.kid,
+/// A key as the API shows one, and its file.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    key: KeyView,
+    file: String,
+}
+
+const HEADERS: [&str; 8] = ["STATE", "ALG", "KID", "SIGNS FROM", "UNTIL", "GOES", "ENCRYPTED", "FILE"];
+
+fn cells(key: &RingEntry) -> [String; 8] {
+    let at = |at: Option<Timestamp>| at.map(Timestamp::to_rfc3339).unwrap_or_default();
+    [
+        key.state.name().to_owned(),
+        key.alg.to_string(),
+        key.kid.clone(),
         at(key.active_from),
         at(key.retired_at),
         at(key.goes_at),
-        key.path.display()
-    );
+        if key.encrypted { "yes" } else { "no" }.to_owned(),
+        key.path.display().to_string(),
+    ]
 }
 
+const STILL_LISTED: &str = "These sessions are still listed as live until their time is over.";
+
 /// What the drop of a key means to users and to other services.
-fn explain(config: &Config, dropped: &RingEntry, now: Timestamp) {
+fn explain(config: &Config, dropped: &RingEntry, now: Timestamp) -> Result<(), CliError> {
     match count(config, dropped, now) {
-        Ok(0) => println!("No session ends."),
-        Ok(sessions) => println!(
-            "{sessions} sessions end: their refresh tokens are refused from now on (token_unknown_key), and their users \
-             log in again."
-        ),
-        Err(error) => println!(
-            "How many sessions that ends is not known ({}): those whose refresh token the key has made. Their users log \
-             in again.",
+        Ok(0) => line(format_args!("No session ends.")),
+        Ok(sessions) => line(format_args!(
+            "{} ended: the refresh tokens are refused from now on (token_unknown_key), and the users must log in again. \
+             {STILL_LISTED}",
+            output::count(sessions, "session")
+        )),
+        Err(error) => line(format_args!(
+            "How many sessions that ends is not known ({}): those whose refresh token the key has made. Their users must \
+             log in again. {STILL_LISTED}",
             root_cause(&error)
-        ),
-    }
-    println!(
+        )),
+    }?;
+    line(format_args!(
         "This service refuses the key's access tokens within seconds; a verifier does when its copy of the public keys \
          is over, after {} at most, and one that follows the denylist within seconds.",
         config.key_policy.jwks_max_age
-    );
+    ))
 }
 
 fn count(config: &Config, dropped: &RingEntry, now: Timestamp) -> Result<i64, Error> {
-    keys::count_sessions_of(&Store::open(config)?, &config.key_policy, dropped, now)
+    keys::count_sessions_of(&Store::open(config, IfMissing::Refuse)?, &config.key_policy, dropped, now)
 }

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 
 use env_logger::fmt::Formatter;
-use log::Record;
 use log::kv::{self, Key, VisitSource};
+use log::{LevelFilter, Record};
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, LogFormat};
@@ -13,6 +13,9 @@ use crate::config::{Config, LogFormat};
 pub(super) fn start(config: &Config) {
     let mut builder = env_logger::Builder::new();
     builder.parse_filters(&config.log_filter);
+    if let Some(level) = runtime_level(&config.log_filter) {
+        builder.filter_module(RUNTIME, level);
+    }
     match config.log_format {
         LogFormat::Text => builder.format(text),
         LogFormat::Json => builder.format(json),
@@ -20,12 +23,28 @@ pub(super) fn start(config: &Config) {
     builder.init();
 }
 
+/// It tells of its workers and of how it was started: of no use to operators, save what is wrong.
+const RUNTIME: &str = "actix_server";
+
+/// The level of the runtime's lines, unless the filter has one for it.
+fn runtime_level(filter: &str) -> Option<LevelFilter> {
+    let directives = filter.split('/').next().unwrap_or_default().split(',').map(str::trim);
+    let (mut level, mut is_named) = (LevelFilter::Off, false);
+    for directive in directives {
+        is_named |= directive.starts_with("actix");
+        level = directive.parse().unwrap_or(level);
+    }
+    (!is_named).then_some(level.min(LevelFilter::Warn))
+}
+
 fn text(line: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     let time = SystemClock.now().to_rfc3339();
     write!(line, "{time} {:5} {}", record.level(), record.args())?;
     each_field(record, |name, value| match value {
         Field::Number(number) => write!(line, " {name}={number}"),
-        Field::Text(text) if !text.is_empty() && !text.contains([' ', '"', '\n']) => write!(line, " {name}={text}"),
+        Field::Text(text) if !text.contains(|c: char| c == '"' || c.is_whitespace() || c.is_control()) => {
+            write!(line, " {name}={text}")
+        }
         Field::Text(text) => {
             write!(line, " {name}=")?;
             quote(line, text)
@@ -65,7 +84,8 @@ enum Field<'a> {
     Text(&'a str),
 }
 
-/// The named values of a line, in the order in which they were given. Not collected: there is a line for each request.
+/// The named values of a line, in the order in which they were given, without those that are empty. Not collected: there
+/// is a line for each request.
 fn each_field(record: &Record<'_>, write: impl FnMut(&str, Field<'_>) -> std::io::Result<()>) -> std::io::Result<()> {
     record.key_values().visit(&mut Fields(write)).map_err(std::io::Error::other)
 }
@@ -77,9 +97,34 @@ impl<'kvs, F: FnMut(&str, Field<'_>) -> std::io::Result<()>> VisitSource<'kvs> f
         let write = &mut self.0;
         let written = match (value.to_i64(), value.to_borrowed_str()) {
             (Some(number), _) => write(key.as_str(), Field::Number(number)),
+            (None, Some("")) => Ok(()),
             (None, Some(text)) => write(key.as_str(), Field::Text(text)),
             (None, None) => write(key.as_str(), Field::Text(&value.to_string())),
         };
         written.map_err(kv::Error::boxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runtime_tells_what_is_wrong_unless_it_is_asked_for_more() {
+        for (filter, expected) in [
+            ("info", Some(LevelFilter::Warn)),
+            ("debug", Some(LevelFilter::Warn)),
+            ("warn", Some(LevelFilter::Warn)),
+            ("error", Some(LevelFilter::Error)),
+            ("off", Some(LevelFilter::Off)),
+            ("INFO, tokensmith=debug", Some(LevelFilter::Warn)),
+            ("tokensmith=debug", Some(LevelFilter::Off)),
+            ("info/actix", Some(LevelFilter::Warn)),
+            ("info,actix_server=info", None),
+            ("actix_server::builder=info, warn", None),
+            ("info,actix=debug", None),
+        ] {
+            assert_eq!(runtime_level(filter), expected, "{filter}");
+        }
     }
 }

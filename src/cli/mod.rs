@@ -1,12 +1,21 @@
 //! The command line: `tokensmith serve` and what an operator does beside it.
 
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 mod audit;
+mod backup;
+mod first_admin;
 mod hash;
+mod healthcheck;
 mod keys;
 mod logger;
+mod output;
+mod restore;
 mod serve;
 mod users;
 
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,11 +23,12 @@ use clap::{Parser, Subcommand};
 
 use crate::app::{App, StartError};
 use crate::clock::SystemClock;
-use crate::config::{self, Config, ConfigProblem};
+use crate::config::{self, Config, ConfigProblem, EnvFile};
 use crate::entropy::SystemEntropy;
 use crate::error::{Error, root_cause};
 use crate::jwt::KeyFileError;
 use crate::service::purge;
+use crate::store::{BackupError, IfMissing};
 
 /// Issues token pairs: a short-lived access JWT that any backend verifies offline, and a rotating refresh token.
 ///
@@ -32,7 +42,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve HTTP (the default): creates database and keys when they are missing, and on an empty database a first admin
+    /// Serve HTTP (the default); creates the database and keys if they are missing, and a first admin if there is no user
     Serve,
     /// Apply the migrations that the database is missing
     Migrate,
@@ -47,12 +57,25 @@ enum Command {
     /// Password hashing on this machine
     #[command(subcommand)]
     Hash(hash::HashCommand),
-    /// Delete what is over: expired denials, and sessions, API tokens and events that are older than their retention
+    /// Delete expired denials, and sessions, API tokens and events older than their retention
     Purge,
+    /// Copy a SQLite database to a file, also while the service runs; the signing keys are not in it
+    Backup(backup::BackupCommand),
+    /// Replace a SQLite database by a backup and keep the old one beside it. Ends all sessions and lists the API tokens,
+    /// because the backup does not know which have been ended or revoked since
+    Restore(restore::RestoreCommand),
+    /// Run this after restoring the database with another program, such as `pg_restore`: ends all sessions and lists the
+    /// API tokens
+    AfterRestore(restore::AfterRestoreCommand),
+    /// Ask the service on this machine whether it is ready: exit code 0 when it is, 1 when not
+    Healthcheck(healthcheck::HealthcheckCommand),
     /// Print the settings in force, secrets hidden; exits with 1 and every problem when they are not valid
     Config {
-        /// Print .env.example instead: every variable with its default and what it decides
+        /// Print one JSON object
         #[arg(long)]
+        json: bool,
+        /// Print .env.example instead: every variable with its default and what it decides
+        #[arg(long, conflicts_with = "json")]
         env_example: bool,
     },
 }
@@ -66,14 +89,32 @@ enum CliError {
     Start(#[from] StartError),
     #[error("{}", explain(.0))]
     Service(#[from] Error),
-    #[error("keys: {0}")]
+    #[error("signing keys: {0}")]
     Keys(#[from] KeyFileError),
     #[error("{0}: {1}")]
-    Io(String, std::io::Error),
+    Io(String, io::Error),
     #[error(transparent)]
-    Server(#[from] std::io::Error),
+    Server(#[from] io::Error),
     #[error("{0}")]
     Usage(&'static str),
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    #[error("standard output: {0}")]
+    Output(io::Error),
+    #[error(".env: {0}")]
+    EnvFile(String),
+    #[error(
+        "the first admin's password cannot be kept in {0}: {1}; set FIRST_ADMIN_PASSWORD_FILE, or remove an old file"
+    )]
+    FirstAdmin(String, io::Error),
+    #[error("no terminal to ask for confirmation; pass --yes to confirm")]
+    Unconfirmed,
+    #[error("nothing was changed")]
+    Declined,
+    #[error("{0}")]
+    Unhealthy(String),
 }
 
 fn explain(error: &Error) -> String {
@@ -89,79 +130,100 @@ fn explain(error: &Error) -> String {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn run() -> ExitCode {
-    let command = Cli::parse().command.unwrap_or(Command::Serve);
-    if let Err(reason) = read_env_file() {
-        eprintln!("tokensmith: .env: {reason}");
-        return ExitCode::FAILURE;
-    }
-    match execute(command) {
+    let done = match Cli::try_parse() {
+        Ok(cli) => execute(cli.command.unwrap_or(Command::Serve)),
+        Err(wrong) if wrong.use_stderr() => {
+            let _taken = write!(io::stderr().lock(), "{}", wrong.render());
+            return ExitCode::from(WRONG_USAGE);
+        }
+        Err(help) => output::print(format_args!("{}", help.render())),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
+        // Who closed the pipe has seen enough.
+        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tokensmith: {error}");
-            ExitCode::FAILURE
+            output::complain(format_args!("{error}"));
+            if matches!(error, CliError::Unconfirmed | CliError::Usage(_)) {
+                ExitCode::from(WRONG_USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
 
-/// Puts the settings of `.env` into the environment, which wins. A missing file is fine; a broken one is not; a name that
-/// means nothing here is pointed out, since it may be a misspelled one.
-fn read_env_file() -> Result<(), String> {
-    // dotenvy's error would repeat the line, and the line may hold a password.
-    let reason = |error: dotenvy::Error| match error {
-        dotenvy::Error::Io(error) => error.to_string(),
-        _ => "a line is not NAME=VALUE; quote values with spaces".to_owned(),
-    };
-    match dotenvy::from_path(ENV_FILE) {
-        Err(error) if error.not_found() => return Ok(()),
-        loaded => loaded.map_err(reason)?,
-    }
-    for line in dotenvy::from_path_iter(ENV_FILE).map_err(reason)? {
-        let (name, _) = line.map_err(reason)?;
-        // What does not look like a name may be the second line of a secret.
-        let looks_like_a_name = name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-        if looks_like_a_name && !config::VARIABLES.iter().any(|variable| variable.name == name) {
-            eprintln!("tokensmith: .env: {name} is not a setting of tokensmith");
-        }
-    }
-    Ok(())
-}
+const WRONG_USAGE: u8 = 2;
 
 const ENV_FILE: &str = ".env";
 
 fn execute(command: Command) -> Result<(), CliError> {
-    if let Command::Config { env_example: true } = command {
-        print!("{}", config::env_example());
-        return Ok(());
+    if let Command::Config { env_example: true, .. } = command {
+        return output::print(format_args!("{}", config::env_example()));
     }
-    let config = Config::from_env().map_err(CliError::Config)?;
+    let if_missing = match &command {
+        Command::Serve | Command::Migrate | Command::Users(users::UsersCommand::Create { .. }) => IfMissing::Create,
+        _ => IfMissing::Refuse,
+    };
+    let file = EnvFile::read(Path::new(ENV_FILE)).map_err(CliError::EnvFile)?;
+    for unknown in &file.unknown {
+        output::complain(format_args!("warning: {ENV_FILE}: {unknown}"));
+    }
+    let config = Config::from_env(&file).map_err(CliError::Config)?;
     logger::start(&config);
+    let app = |config| app(config, if_missing);
     match command {
         Command::Serve => serve::serve(app(config)?),
         Command::Migrate => {
             let url = config.database.to_string();
-            app(config)?;
-            println!("{url} is up to date");
-            Ok(())
+            migrate(&app(config)?, &url)
         }
         Command::Users(command) => users::run(&app(config)?, command),
         Command::Audit(command) => audit::run(&app(config)?, &command),
         Command::Keys(command) => keys::run(&config, &command),
         Command::Hash(command) => hash::run(&config, &command),
         Command::Purge => {
-            let purged = purge::all(&app(config)?)?;
-            let purge::Purged { denials, sessions, api_tokens, events } = purged;
-            println!("deleted {denials} denials, {sessions} sessions, {api_tokens} API tokens and {events} events");
-            Ok(())
+            let purge::Purged { denials, sessions, api_tokens, events } = purge::all(&app(config)?)?;
+            output::line(format_args!(
+                "deleted {}, {}, {} and {}",
+                output::count(denials, "denial"),
+                output::count(sessions, "session"),
+                output::count(api_tokens, "API token"),
+                output::count(events, "event")
+            ))
         }
-        Command::Config { .. } => {
-            for (name, value) in config.effective() {
-                println!("{name}={value}");
-            }
-            Ok(())
-        }
+        Command::Backup(command) => backup::run(&config, &command),
+        Command::Restore(command) => restore::restore(config, &command),
+        Command::AfterRestore(command) => restore::after(&app(config)?, &command),
+        Command::Healthcheck(command) => healthcheck::run(&config, &command),
+        Command::Config { json, .. } => print_config(&config, json),
     }
 }
 
-fn app(config: Config) -> Result<App, CliError> {
-    Ok(App::build(config, Arc::new(SystemClock), Arc::new(SystemEntropy))?)
+/// What is missing has been applied when the database was opened.
+fn migrate(app: &App, url: &str) -> Result<(), CliError> {
+    app.store.refold_usernames()?;
+    output::line(format_args!("{url} is up to date"))?;
+    for user in app.store.read(|tx| tx.list_unfolded())? {
+        let hint = "another account has a name that differs in spelling only; rename one of them";
+        output::line(format_args!("the username {} ({}) stays as it is: {hint}", user.username, user.id))?;
+    }
+    Ok(())
+}
+
+fn print_config(config: &Config, json: bool) -> Result<(), CliError> {
+    for warning in config.warnings() {
+        output::complain(format_args!("warning: {warning}"));
+    }
+    let settings = config.effective();
+    if json {
+        let settings: serde_json::Map<_, _> =
+            settings.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        return output::line(format_args!("{:#}", serde_json::Value::Object(settings)));
+    }
+    settings.iter().try_for_each(|(name, value)| output::line(format_args!("{name}={value}")))
+}
+
+fn app(config: Config, if_missing: IfMissing) -> Result<App, CliError> {
+    Ok(App::build(config, if_missing, Arc::new(SystemClock), Arc::new(SystemEntropy))?)
 }

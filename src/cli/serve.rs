@@ -1,63 +1,51 @@
 //! `tokensmith serve`.
 
-use std::io::Write as _;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::CliError;
+use super::{CliError, first_admin};
 use crate::app::{App, Issuer};
 use crate::error::root_cause;
 use crate::http;
-use crate::secret::Secret;
-use crate::service::bootstrap::{FIRST_ADMIN, first_admin};
+use crate::model::user::ADMIN_ROLE;
 use crate::service::caretaker::Caretaker;
+use crate::store::UserSearch;
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
+    for warning in app.config.warnings() {
+        log::warn!("{warning}");
+    }
     let (issuer, made_keys) = Issuer::build(app)?;
     for path in &made_keys {
         log::info!(file:% = path.display(); "signing key made");
     }
-    if issuer.keys.ring().entries(issuer.app.clock.now()).len() == made_keys.len() && !is_new(&issuer)? {
-        log::warn!("there were no signing keys: if they were lost, all sessions of before have ended with them");
+    if issuer.keys.ring().entries(issuer.app.clock.now()).len() == made_keys.len()
+        && !issuer.app.store.read(|tx| tx.has_no_sessions())?
+    {
+        log::warn!("there were no signing keys: if they were lost, all earlier sessions have ended");
     }
     let issuer = Arc::new(issuer);
     let mut caretaker = None;
     http::serve::<CliError>(Arc::clone(&issuer), |address| {
         caretaker = Some(Caretaker::start(Arc::clone(&issuer)));
         // Only now that the port is ours: an account whose password nobody saw would be lost.
-        if let Some(password) = first_admin(&issuer.app)? {
-            show_first_admin(&password, address);
+        first_admin::create(&issuer.app, address)?;
+        if !has_admin(&issuer.app)? {
+            log::warn!("no active user has the role {ADMIN_ROLE}: run `tokensmith users set-roles NAME {ADMIN_ROLE}`");
         }
         let config = &issuer.app.config;
         log::info!(address:% = address, issuer = config.issuer, database:% = config.database; "serving");
         Ok(())
     })?;
-    drop(caretaker);
+    // First: what is left may hang, and the process ends all the same.
     if let Err(error) = issuer.api_tokens.record_uses() {
         log::error!(cause = root_cause(&error); "the last uses of API tokens are not on record");
     }
+    drop(caretaker);
     log::info!("stopped");
     Ok(())
 }
 
-fn is_new(issuer: &Issuer) -> Result<bool, CliError> {
-    Ok(issuer.app.store.read(|tx| tx.has_no_users())?)
-}
-
-/// The password goes to the console once, not to the log.
-fn show_first_admin(password: &Secret<String>, mut address: SocketAddr) {
-    if address.ip().is_unspecified() {
-        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-    }
-    let password = password.expose();
-    let mut console = std::io::stdout().lock();
-    let _console_gone = writeln!(
-        console,
-        "\n  The database was empty: created the user \"{FIRST_ADMIN}\".\n  \
-           Password (shown this once): {password}\n\n  \
-           Get a token pair:\n\n    \
-             curl -s http://{address}/v1/tokens -H 'content-type: application/json' \
-             -d '{{\"username\":\"{FIRST_ADMIN}\",\"password\":\"{password}\"}}'\n"
-    )
-    .and_then(|()| console.flush());
+fn has_admin(app: &App) -> Result<bool, CliError> {
+    let search = UserSearch { role: Some(ADMIN_ROLE.to_owned()), disabled: Some(false), ..UserSearch::default() };
+    Ok(!app.store.read(|tx| tx.list_users(&search, None, 1))?.is_empty())
 }

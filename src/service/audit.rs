@@ -16,7 +16,9 @@ pub fn tell(metrics: &Metrics, event: &Event) {
         | EventName::ReauthenticationFailed
         | EventName::RefreshTokenReused
         | EventName::SessionHealed
-        | EventName::KeyDropped => log::Level::Warn,
+        | EventName::SessionShared
+        | EventName::KeyDropped
+        | EventName::DatabaseRestored => log::Level::Warn,
         _ => log::Level::Info,
     };
     let text = |id: Option<String>| id.unwrap_or_default();
@@ -33,7 +35,7 @@ pub fn tell(metrics: &Metrics, event: &Event) {
 /// of has happened all the same.
 pub fn record(app: &App, event: &Event) {
     if let Err(error) = app.store.write(|tx| tx.insert_event(event)) {
-        log::error!(target: LOG_TARGET, event = event.name.text(), cause = root_cause(&error); "the event is not on record");
+        log::error!(target: LOG_TARGET, event = event.name.text(), cause = root_cause(&error); "could not record the event");
     }
     tell(&app.metrics, event);
 }

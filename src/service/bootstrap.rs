@@ -1,5 +1,7 @@
-//! The first start: an empty database gets one admin with a random password, shown once. Never a fixed default account
+//! The first start: an empty database gets one admin with a random password. Never a fixed default account
 //! (ASVS 6.3.2).
+
+use std::io;
 
 use super::users::{self, NewUser};
 use crate::app::App;
@@ -14,21 +16,42 @@ pub const FIRST_ADMIN: &str = "admin";
 /// 26 characters of five bits each: 130 bits.
 const PASSWORD_CHARS: usize = 26;
 
-/// Creates the first admin if there is no user at all; answers the password.
+/// Why there is no first admin.
+#[derive(Debug, thiserror::Error)]
+pub enum FirstAdminError {
+    /// The account cannot be created.
+    #[error(transparent)]
+    Service(#[from] Error),
+    /// The password cannot be kept for its owner.
+    #[error(transparent)]
+    NotKept(io::Error),
+}
+
+/// Creates the first admin if there is no user at all; returns the password. `keep` gets it before the account is there for
+/// good, and where it fails there is no account.
 ///
 /// # Errors
-/// [`Error::Unavailable`] when the database is out of reach.
-pub fn first_admin(app: &App) -> Result<Option<Secret<String>>, Error> {
+/// [`FirstAdminError`] when the database is out of reach, or `keep` fails.
+pub fn first_admin(
+    app: &App,
+    keep: impl FnOnce(&Secret<String>) -> io::Result<()>,
+) -> Result<Option<Secret<String>>, FirstAdminError> {
     if !app.store.read(|tx| tx.has_no_users())? {
         return Ok(None);
     }
-    let password = Secret::new(readable(&app.entropy.bytes::<PASSWORD_CHARS>()?));
+    let password = Secret::new(readable(&app.entropy.bytes::<PASSWORD_CHARS>().map_err(Error::from)?));
     let roles = [ADMIN_ROLE.to_owned()];
     let new = NewUser { username: FIRST_ADMIN, email: None, name: None, roles: &roles, password: &password };
-    match users::create(app, &new, &Origin::default()) {
-        Ok(_) => Ok(Some(password)),
+    let mut not_kept = None;
+    let prepared = users::prepare(app, &new)?;
+    let created = users::add_and(app, prepared, &Origin::default(), || {
+        keep(&password).map_err(|error| Error::internal(not_kept.insert(error).to_string()))
+    });
+    match (created, not_kept) {
+        (_, Some(error)) => Err(FirstAdminError::NotKept(error)),
+        (Ok(_), None) => Ok(Some(password)),
         // Another instance was faster; its console shows the password.
-        Err(Error::UsernameTaken) => Ok(None),
-        Err(error) => Err(error),
+        (Err(Error::UsernameTaken), None) => Ok(None),
+        (Err(error), None) => Err(error.into()),
     }
 }

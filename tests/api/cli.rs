@@ -8,6 +8,7 @@ use std::path::Path;
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 
+use serde_json::{Value, json};
 use tokensmith::config::Config;
 
 use crate::support::process::{Finished, Tokensmith};
@@ -31,7 +32,7 @@ fn on(engine: Engine) -> Tokensmith {
 
 /// One line on standard error and exit code 1.
 #[track_caller]
-fn fails_with(finished: &Finished, expected: &str) {
+pub fn fails_with(finished: &Finished, expected: &str) {
     assert_eq!(finished.status.code(), Some(1), "{}", finished.stderr);
     let message: Vec<&str> = finished.stderr.lines().filter(|line| !line.starts_with('{')).collect();
     assert_eq!(message.len(), 1, "{message:?}");
@@ -46,16 +47,23 @@ fn accounts_are_created_listed_and_changed(engine: Engine) {
     assert!(created.success());
     assert!(created.stdout.starts_with("created ada ("), "{}", created.stdout);
     fails_with(&command.run_with_input(&create, PASSWORD), "this username is taken");
-    assert!(command.run(&["users", "list"]).stdout.contains("\tada\tactive\tada@example.com\ta b"));
+    let listed = |command: &Tokensmith| {
+        let ada = command.list(&["users", "list"]).remove(0);
+        (ada["username"].clone(), ada["email"].clone(), ada["roles"].clone(), ada["disabled_at"].is_null())
+    };
+    let expected = |roles: &[&str], active| (json!("ada"), json!("ada@example.com"), json!(roles), active);
+    assert_eq!(listed(&command), expected(&["a", "b"], true));
     assert!(command.run(&["users", "set-roles", "ada", "c"]).success());
     assert!(command.run(&["users", "disable", "ADA"]).success());
-    assert!(command.run(&["users", "list"]).stdout.contains("\tada\tdisabled\tada@example.com\tc"));
+    assert_eq!(listed(&command), expected(&["c"], false));
     assert!(command.run(&["users", "enable", "ada"]).success());
     fails_with(&command.run(&["users", "disable", "nobody"]), "there is no such user");
     let weak = ["users", "create", "bob", "--password-stdin"];
     fails_with(&command.run_with_input(&weak, "password1"), "password is too easy to guess");
     fails_with(&command.run_with_input(&weak, "short"), "at least 8 characters");
-    fails_with(&command.run(&["users", "create", "bob"]), "--password-stdin");
+    let unasked = command.run(&["users", "create", "bob"]);
+    assert_eq!(unasked.status.code(), Some(2));
+    assert!(unasked.stderr.contains("--password-stdin"), "{}", unasked.stderr);
     let several = ["users", "create", "b b", "--email", "x", "--role", "y z", "--password-stdin"];
     let refused = command.run_with_input(&several, "");
     for field in ["username", "email", "roles", "password"] {
@@ -66,30 +74,27 @@ fn accounts_are_created_listed_and_changed(engine: Engine) {
 fn changing_an_account_ends_its_sessions(engine: Engine) {
     let command = on(engine);
     assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
+    for (roles, expected) in [(["editor"].as_slice(), "roles of ada: editor\n"), (&[], "roles of ada: (none)\n")] {
+        assert_eq!(command.run(&[&["users", "set-roles", "ada"], roles].concat()).stdout, expected);
+    }
     let serving = command.serve();
     let client = serving.client();
     let other = "a different long passphrase";
     let pair = client.login("ada", PASSWORD).ok();
     let set = command.run_with_input(&["users", "set-password", "ada", "--password-stdin"], other);
-    assert!(set.stdout.contains("1 sessions ended"), "{}", set.stdout);
+    assert!(set.stdout.contains("1 session ended"), "{}", set.stdout);
     assert_eq!(client.refresh(&pair["refresh_token"]).problem(401, "session_ended")["reason"], "password_changed");
     client.login("ada", PASSWORD).problem(401, "bad_credentials");
     let pair = client.login("ada", other).ok();
-    assert!(command.run(&["users", "disable", "ada"]).stdout.contains("1 sessions ended"));
+    assert!(command.run(&["users", "disable", "ada"]).stdout.contains("1 session ended"));
     assert_eq!(client.refresh(&pair["refresh_token"]).problem(401, "session_ended")["reason"], "user_disabled");
 }
 
 /// Its database has the user ada.
-fn with_ada(engine: Engine) -> Tokensmith {
+pub fn with_ada(engine: Engine) -> Tokensmith {
     let command = on(engine);
     assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
     command
-}
-
-/// The columns of each line.
-fn columns(finished: &Finished) -> Vec<Vec<&str>> {
-    assert!(finished.success());
-    finished.stdout.lines().map(|line| line.split('\t').collect()).collect()
 }
 
 fn accounts_are_found_by_a_part_of_what_they_are_called(engine: Engine) {
@@ -104,8 +109,8 @@ fn accounts_are_found_by_a_part_of_what_they_are_called(engine: Engine) {
         ("%", &[]),
         ("", &["ada", "b_b"]),
     ] {
-        let found = command.run(&["users", "list", "--search", text]);
-        assert_eq!(columns(&found).iter().map(|user| user[1]).collect::<Vec<_>>(), expected, "{text:?}");
+        let found = command.list(&["users", "list", "--search", text]);
+        assert_eq!(found.iter().map(|user| &user["username"]).collect::<Vec<_>>(), expected, "{text:?}");
     }
 }
 
@@ -114,18 +119,23 @@ fn sessions_are_shown_with_what_became_of_them_and_ended(engine: Engine) {
     let serving = command.serve();
     let client = serving.client();
     let left = client.login("ada", PASSWORD).ok();
-    let body = serde_json::json!({"username": "ada", "password": PASSWORD, "label": "my laptop"});
+    let body = json!({"username": "ada", "password": PASSWORD, "label": "my laptop"});
     let live = client.post("/v1/tokens", &body).ok();
     client.revoke(&left["refresh_token"]);
-    let shown = command.run(&["users", "sessions", "Ada"]);
-    let shown = columns(&shown);
+    let shown = command.list(&["users", "sessions", "Ada"]);
     assert_eq!(shown.len(), 2, "{shown:?}");
-    let find = |pair: &serde_json::Value| shown.iter().find(|session| pair["session_id"] == session[0]).unwrap();
-    assert!(find(&left)[1].starts_with("logout 20"), "{shown:?}");
-    assert_eq!((find(&live)[1], find(&live)[4], find(&live)[5]), ("live", "127.0.0.1", "my laptop"));
+    let table = command.run(&["users", "sessions", "ada"]).stdout;
+    let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().take(3).collect()).collect();
+    for (pair, state, why) in [(&left, "ended", "logout"), (&live, "live", "-")] {
+        assert!(rows.contains(&vec![pair["session_id"].as_str().unwrap(), state, why]), "{table}");
+    }
+    let find = |pair: &Value| shown.iter().find(|session| pair["session_id"] == session["id"]).unwrap();
+    assert_eq!(find(&left)["end_reason"], "logout");
+    let (reason, ip, label) = (&find(&live)["end_reason"], &find(&live)["ip"], &find(&live)["label"]);
+    assert_eq!((reason, ip, label), (&Value::Null, &json!("127.0.0.1"), &json!("my laptop")));
     let ended = command.run(&["users", "end-sessions", "ada"]);
     assert!(ended.success());
-    assert_eq!(ended.stdout, "1 sessions of ada ended\n");
+    assert_eq!(ended.stdout, "1 session of ada ended\n");
     assert_eq!(client.refresh(&live["refresh_token"]).problem(401, "session_ended")["reason"], "admin");
     client.login("ada", PASSWORD).ok();
     for args in [["users", "sessions", "bob"], ["users", "end-sessions", "bob"], ["users", "api-tokens", "bob"]] {
@@ -135,37 +145,37 @@ fn sessions_are_shown_with_what_became_of_them_and_ended(engine: Engine) {
 
 fn api_tokens_are_shown_without_their_keys(engine: Engine) {
     let command = with_ada(engine);
-    assert_eq!(command.run(&["users", "api-tokens", "ada"]).stdout, "");
+    assert!(command.list(&["users", "api-tokens", "ada"]).is_empty());
     let serving = command.serve();
     let client = serving.client();
     let pair = client.login("ada", PASSWORD).ok();
     let [kept, revoked] = ["nightly backup", "old"]
-        .map(|name| client.ask_as("POST", "/v1/api-tokens", &pair, Some(&serde_json::json!({"name": name}))).json());
+        .map(|name| client.ask_as("POST", "/v1/api-tokens", &pair, Some(&json!({"name": name}))).json());
     client.revoke(&revoked["key"]);
-    let shown = command.run(&["users", "api-tokens", "ada"]);
-    for (token, state) in [(&kept, "active\tnightly backup"), (&revoked, "revoked\told")] {
-        let line = format!("{}\t{state}\tscopes \troles \tused never\n", token["id"].as_str().unwrap());
-        assert!(shown.stdout.contains(&line), "{}", shown.stdout);
+    let shown = command.run(&["users", "api-tokens", "ada"]).stdout;
+    for (token, state) in [(&kept, "active   nightly backup"), (&revoked, "revoked  old")] {
+        let line = format!("{}  {state}", token["id"].as_str().unwrap());
+        assert!(shown.contains(&line), "{shown}");
     }
-    assert!(!shown.stdout.contains("tks_"), "{}", shown.stdout);
+    assert!(!shown.contains("tks_"), "{shown}");
 }
 
 fn an_account_is_deleted_unless_it_is_the_last_administrators(engine: Engine) {
     let command = with_ada(engine);
     assert!(command.run(&["users", "set-roles", "ada", "admin"]).success());
-    for args in [["delete", "ada"].as_slice(), &["disable", "ada"], &["set-roles", "ada"]] {
+    for args in [["delete", "ada", "--yes"].as_slice(), &["disable", "ada"], &["set-roles", "ada"]] {
         fails_with(&command.run(&[["users"].as_slice(), args].concat()), "the last active user with the role 'admin'");
     }
     assert!(command.run_with_input(&["users", "create", "bob", "--password-stdin"], PASSWORD).success());
     assert!(command.run(&["users", "set-roles", "bob", "admin"]).success());
     let serving = command.serve();
     let pair = serving.client().login("ada", PASSWORD).ok();
-    let deleted = command.run(&["users", "delete", "ada"]);
+    let deleted = command.run(&["users", "delete", "ada", "--yes"]);
     assert!(deleted.success());
-    assert_eq!(deleted.stdout, "deleted ada; 1 sessions ended\n");
+    assert_eq!(deleted.stdout, "deleted ada; 1 session ended\n");
     serving.client().refresh(&pair["refresh_token"]).problem(401, "session_unknown");
     serving.client().login("ada", PASSWORD).problem(401, "bad_credentials");
-    fails_with(&command.run(&["users", "delete", "ada"]), "there is no such user");
+    fails_with(&command.run(&["users", "delete", "ada", "--yes"]), "there is no such user");
 }
 
 fn what_happened_is_shown_the_newest_first(engine: Engine) {
@@ -176,20 +186,26 @@ fn what_happened_is_shown_the_newest_first(engine: Engine) {
     let pair = serving.client().login("ada", PASSWORD).ok();
     let (id, sid) = (pair["user"]["id"].as_str().unwrap(), pair["session_id"].as_str().unwrap());
     let names = |args: &[&str]| {
-        let shown = command.run(&[["audit"].as_slice(), args].concat());
-        columns(&shown).iter().map(|event| event[1].to_owned()).collect::<Vec<_>>()
+        let shown = command.list(&[["audit"].as_slice(), args].concat());
+        shown.iter().map(|event| event["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names(&[]), ["login", "roles_changed", "user_created", "user_created"]);
     assert_eq!(names(&["--limit", "2"]), ["login", "roles_changed"]);
     assert_eq!(names(&["--user", "ADA"]), ["login", "roles_changed", "user_created"]);
     assert_eq!(names(&["--event", "user_created"]), ["user_created", "user_created"]);
     assert_eq!(names(&["--user", "bob", "--event", "login"]), Vec::<String>::new());
-    let shown = command.run(&["audit", "--limit", "2"]);
-    let [user, by, session] = [format!("user {id}"), format!("by {id}"), format!("session {sid}")];
-    let shown = columns(&shown);
-    assert_eq!(shown[0][1..], ["login", &user, &by, &session, "from 127.0.0.1", ""]);
-    assert_eq!(shown[1][1..], ["roles_changed", &user, "by -", "session -", "from -", "from [] to [poet]"]);
-    fails_with(&command.run(&["audit", "--event", "logon"]), "--event is not the name of an event");
+    let shown = command.list(&["audit", "--limit", "2"]);
+    let of_ada = |event: &Value, actor: &str| {
+        assert_eq!((&event["user_id"], &event["username"]), (&json!(id), &json!("ada")));
+        assert_eq!(event["actor_username"].as_str().unwrap_or_default(), actor);
+        [event["session_id"].clone(), event["ip"].clone(), event["detail"].clone()]
+    };
+    assert_eq!(of_ada(&shown[0], "ada"), [json!(sid), json!("127.0.0.1"), Value::Null]);
+    assert_eq!(of_ada(&shown[1], ""), [Value::Null, Value::Null, json!("from [] to [poet]")]);
+    assert!(command.run(&["users", "delete", "ada", "--yes"]).success());
+    let gone = command.list(&["audit", "--limit", "1"]).remove(0);
+    assert_eq!((&gone["name"], &gone["user_id"]), (&json!("user_deleted"), &json!(id)));
+    assert_eq!(gone["username"], Value::Null, "the audit log has no names");
     fails_with(&command.run(&["audit", "--user", "nobody"]), "there is no such user");
 }
 
@@ -201,18 +217,23 @@ fn config_prints_what_is_in_force_and_hides_secrets() {
     assert!(printed.stdout.contains("SESSION_LIFETIME=30d\n"));
     assert!(printed.stdout.contains("DATABASE_URL=postgres://app:***@db/app\n"));
     assert!(!printed.stdout.contains("hunter2"));
+    let json = command.run(&["config", "--json"]).stdout;
+    assert!(!json.contains("hunter2"));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    for line in printed.stdout.lines() {
+        let (name, value) = line.split_once('=').unwrap();
+        assert_eq!(json[name], value);
+    }
 }
 
 #[test]
-fn config_reads_the_env_file_and_the_environment_wins() {
-    let command = Tokensmith::new().env("AUDIENCE", "from-environment");
-    fs::write(command.dir.path().join(".env"), "AUDIENCE=from-file\nSESSION_LIFETIME=31d\n").unwrap();
-    let printed = command.run(&["config"]).stdout;
-    assert!(printed.contains("AUDIENCE=from-environment\n") && printed.contains("SESSION_LIFETIME=31d\n"), "{printed}");
-    fs::write(command.dir.path().join(".env"), "SESSION_LIFETME=31d\n").unwrap();
-    let misspelled = command.run(&["config"]);
-    assert!(misspelled.success());
-    assert_eq!(misspelled.stderr, "tokensmith: .env: SESSION_LIFETME is not a setting of tokensmith\n");
+fn a_filter_of_the_log_that_means_nothing_stops_the_start() {
+    let command = Tokensmith::new().env("RUST_LOG", "verbose");
+    for args in [["serve"].as_slice(), &["config"]] {
+        let finished = command.run(args);
+        assert_eq!(finished.status.code(), Some(1));
+        assert!(finished.stderr.contains("RUST_LOG: expected off, error, warn"), "{}", finished.stderr);
+    }
 }
 
 #[test]
@@ -232,6 +253,8 @@ fn wrong_usage_is_exit_code_2_and_help_is_0() {
     assert_eq!(command.run(&["frobnicate"]).status.code(), Some(2));
     assert_eq!(command.run(&["users", "create"]).status.code(), Some(2));
     assert_eq!(command.run(&["keys", "rotate", "--alg", "HS256"]).status.code(), Some(2));
+    // Every 64th kid begins like an option.
+    assert_eq!(command.run(&["keys", "rotate", "--emergency", "--yes", "--kid", "-abc"]).status.code(), Some(1));
     let help = command.run(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     for word in ["serve", "migrate", "users", "keys", "purge", "config"] {
@@ -251,16 +274,16 @@ fn keys_are_made_for_their_owner_only_and_listed() {
     let rotate = |alg: &str| command.run(&["keys", "rotate", "--alg", alg]).stdout;
     let made = ["ES256", "ES256", "EdDSA", "RS256"].map(rotate);
     for made in &made {
-        let path = made.lines().find_map(|line| line.strip_prefix("made\t")).unwrap();
+        let path = made.lines().find_map(|line| line.strip_prefix("made ")).unwrap();
         let path = command.dir.path().join(path);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(fs::read_to_string(&path).unwrap().starts_with("-----BEGIN PRIVATE KEY-----"));
     }
-    let listed = command.run(&["keys", "list"]).stdout;
-    let states: Vec<_> = listed.lines().map(|line| line.split('\t').take(2).collect::<Vec<_>>().join(" ")).collect();
-    let mut sorted = states.clone();
-    sorted.sort();
-    assert_eq!(sorted, ["active ES256", "active EdDSA", "active RS256", "next ES256"], "{listed}");
+    let listed = command.list(&["keys", "list"]);
+    let text = |key: &Value, member: &str| key[member].as_str().unwrap().to_owned();
+    let mut states: Vec<_> = listed.iter().map(|key| text(key, "state") + " " + &text(key, "alg")).collect();
+    states.sort();
+    assert_eq!(states, ["active ES256", "active EdDSA", "active RS256", "next ES256"], "{listed:?}");
     let serving = command.serve();
     let keys = serving.client().get("/.well-known/jwks.json").ok()["keys"].as_array().unwrap().len();
     assert_eq!(keys, 4, "all are published");
@@ -277,13 +300,13 @@ fn write_key(command: &Tokensmith, name: &str, content: &str, mode: u32) {
 fn a_key_that_others_can_read_or_that_is_weak_or_none_stops_the_start() {
     let good = Tokensmith::new();
     let made = good.run(&["keys", "rotate"]).stdout;
-    let made = made.lines().find_map(|line| line.strip_prefix("made\t")).unwrap();
+    let made = made.lines().find_map(|line| line.strip_prefix("made ")).unwrap();
     let pem = fs::read_to_string(good.dir.path().join(made)).unwrap();
     let command = Tokensmith::new();
-    write_key(&command, "shared.pem", &pem, 0o640);
+    write_key(&command, "shared.pem", &pem, 0o644);
     fails_with(
         &command.run(&["serve"]),
-        "shared.pem: other users can read this private key (mode 640); run: chmod 600",
+        "shared.pem: other users can read this private key (mode 644); run: chmod 600",
     );
 
     let weak: Pkcs8V1Der<'_> = KeyPair::generate(KeySize::Rsa2048).unwrap().as_der().unwrap();
@@ -324,7 +347,7 @@ fn what_cannot_be_opened_is_one_clear_line() {
     let taken = port.local_addr().unwrap().to_string();
     let command = Tokensmith::new().env("LISTEN", &taken);
     fails_with(&command.run(&["serve"]), &format!("listen {taken}: Address already in use"));
-    assert_eq!(command.run(&["users", "list"]).stdout, "", "no account whose password nobody saw");
+    assert!(command.list(&["users", "list"]).is_empty(), "no account whose password nobody saw");
 }
 
 #[test]
@@ -349,15 +372,6 @@ fn the_env_example_is_what_the_command_prints() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(".env.example");
     let hint = "run: cargo run -- config --env-example > .env.example";
     assert_eq!(fs::read_to_string(file).unwrap(), printed, "{hint}");
-}
-
-#[test]
-fn a_broken_env_file_is_refused_without_repeating_it() {
-    let command = Tokensmith::new();
-    fs::write(command.dir.path().join(".env"), "DATABASE_URL=postgres://app:hunter2 x@db/app\n").unwrap();
-    let finished = command.run(&["config"]);
-    fails_with(&finished, ".env: a line is not NAME=VALUE");
-    assert!(!finished.stderr.contains("hunter2"), "{}", finished.stderr);
 }
 
 #[test]

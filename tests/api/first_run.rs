@@ -1,14 +1,17 @@
 //! The first start, as a newcomer sees it, and the stop.
 
-use std::io::{Read as _, Write as _};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::support::PASSWORD;
 use crate::support::process::{Serving, Tokensmith};
+use crate::support::{PASSWORD, postgres};
 
 fn printed_line(serving: &Serving, marker: &str) -> String {
     loop {
@@ -23,9 +26,15 @@ fn printed_line(serving: &Serving, marker: &str) -> String {
 fn the_first_start_makes_everything_and_prints_a_curl_that_gets_a_token_pair() {
     let command = Tokensmith::new();
     let mut serving = command.serve();
+    let file = printed_line(&serving, "Password: in data/first-admin-password");
     let curl = printed_line(&serving, "curl");
-    let output = Command::new("sh").args(["-c", &curl]).output().unwrap();
-    let pair: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(curl.starts_with("curl -s http://") && !curl.contains('|'), "{curl}");
+    let pair = paste(&command, &curl);
+    let path = command.dir.path().join("data/first-admin-password");
+    let password = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!file.contains(password.trim()) && !curl.contains(password.trim()), "it is in the file alone");
+    assert_eq!(serving.client().login("admin", password.trim_end()).status, 200);
     assert_eq!(pair["user"]["username"], "admin");
     assert_eq!(pair["user"]["roles"], json!(["admin"]));
     assert_eq!(serving.client().me(&pair).status, 200);
@@ -45,7 +54,227 @@ fn the_first_start_makes_everything_and_prints_a_curl_that_gets_a_token_pair() {
     assert_eq!(again.client().me(&refreshed).status, 200, "tokens survive a restart");
     again.terminate();
     assert!(again.wait().success());
-    assert_eq!(again.printed.iter().collect::<Vec<_>>(), Vec::<String>::new(), "the password is shown once");
+    assert_eq!(again.printed.iter().collect::<Vec<_>>(), Vec::<String>::new(), "there is one first start");
+    assert!(serving.logged.iter().all(|line| !line.contains(password.trim())), "the log is no place for it");
+}
+
+/// What a command that was printed prints when it is pasted.
+fn paste(command: &Tokensmith, line: &str) -> Value {
+    let output = Command::new("sh").args(["-c", line]).current_dir(command.dir.path()).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[test]
+fn on_a_terminal_the_password_is_shown_there_and_in_no_file() {
+    let command = Tokensmith::new().env("RUST_LOG", "off");
+    let mut child = command.on_terminal(&["serve"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| line.unwrap().trim().to_owned());
+    let password =
+        lines.find_map(|line| line.strip_prefix("Password (shown this once): ").map(ToOwned::to_owned)).unwrap();
+    let curl = lines.find(|line| line.contains("curl")).unwrap();
+    assert!(curl.starts_with("curl -s ") && curl.contains(&password), "{curl}");
+    assert_eq!(paste(&command, &curl)["user"]["username"], "admin");
+    assert!(!command.dir.path().join("data/first-admin-password").exists());
+    // Control-C.
+    child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_password_goes_to_the_file_that_is_named_whatever_its_name() {
+    for name in ["secret", "a folder/it's $HOME.txt", "-n"] {
+        let command = Tokensmith::new().env("FIRST_ADMIN_PASSWORD_FILE", name);
+        let serving = command.serve();
+        let curl = printed_line(&serving, "curl");
+        assert_eq!(paste(&command, &curl)["user"]["username"], "admin", "{curl}");
+        assert!(command.dir.path().join(name).exists());
+        let log = serving.stop();
+        assert!(log.iter().any(|line| line.contains("first admin created") && line.contains("\"file\"")), "{log:?}");
+    }
+}
+
+#[test]
+fn beside_a_database_elsewhere_lies_the_password_too() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("t.db").display());
+    let command = Tokensmith::new().env("DATABASE_URL", &url);
+    let serving = command.serve();
+    let curl = printed_line(&serving, "curl");
+    assert_eq!(paste(&command, &curl)["user"]["username"], "admin");
+    assert!(folder.path().join("first-admin-password").exists());
+}
+
+#[test]
+fn on_postgres_the_password_lies_in_the_folder_data() {
+    if !postgres::is_available() {
+        return;
+    }
+    let command = Tokensmith::new().env("DATABASE_URL", &postgres::new_empty_database());
+    let serving = command.serve();
+    let curl = printed_line(&serving, "curl");
+    assert_eq!(paste(&command, &curl)["user"]["username"], "admin");
+    assert!(command.dir.path().join("data/first-admin-password").exists());
+}
+
+/// A password that cannot be read is of no use.
+#[test]
+fn without_a_place_for_the_password_there_is_no_admin() {
+    for (name, content, why) in [
+        ("kept", Some("old"), "File exists"),
+        ("/proc/tokensmith", None, "No such file"),
+        ("/dev/full/x", None, "Not a directory"),
+    ] {
+        let command = Tokensmith::new().env("FIRST_ADMIN_PASSWORD_FILE", name);
+        if let Some(content) = content {
+            std::fs::write(command.dir.path().join(name), content).unwrap();
+        }
+        let refused = command.run(&["serve"]);
+        assert_eq!(refused.status.code(), Some(1));
+        let expected = format!("tokensmith: the first admin's password cannot be kept in {name}: {why}");
+        assert!(refused.stderr.contains(&expected), "{}", refused.stderr);
+        assert_eq!(command.list(&["users", "list"]), Vec::<Value>::new());
+        if let Some(content) = content {
+            assert_eq!(std::fs::read_to_string(command.dir.path().join(name)).unwrap(), content);
+        }
+    }
+}
+
+#[test]
+fn a_closed_or_full_standard_output_costs_no_password() {
+    for stdout in ["/dev/full", "/dev/null"] {
+        let command = Tokensmith::new();
+        let mut serving = command.serve_into(File::options().write(true).open(stdout).unwrap());
+        let password = std::fs::read_to_string(command.dir.path().join("data/first-admin-password")).unwrap();
+        assert_eq!(serving.client().login("admin", password.trim_end()).status, 200);
+        serving.terminate();
+        assert!(serving.wait().success());
+    }
+}
+
+#[test]
+fn the_log_has_no_empty_fields_and_nothing_of_the_runtime() {
+    for format in ["json", "text"] {
+        let command = Tokensmith::new().env("LOG_FORMAT", format);
+        let serving = command.serve();
+        serving.client().login("nobody", PASSWORD).problem(401, "bad_credentials");
+        serving.client().get("/healthz");
+        let log = serving.stop();
+        assert!(log.iter().any(|line| line.contains("login_failed")) && log.len() > 4, "{log:?}");
+        for line in &log {
+            for empty in [r#":"""#, r#"="""#, "= ", "actix"] {
+                assert!(!line.contains(empty) && !line.ends_with('='), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_runtime_is_heard_by_whoever_asks() {
+    let command = Tokensmith::new().env("RUST_LOG", "info,actix_server=info");
+    let serving = command.serve();
+    assert!(serving.stop().iter().any(|line| line.contains("actix_server") && line.contains("workers")));
+}
+
+#[test]
+fn what_is_risky_is_said_at_each_start_and_at_no_other_command() {
+    let command = Tokensmith::new().env("LISTEN", "0.0.0.0:0").env("CORS_ORIGINS", "*");
+    for _ in 0..2 {
+        let serving = command.serve();
+        let log = serving.stop();
+        let warnings: Vec<&String> = log.iter().filter(|line| line.contains(r#""level":"warn""#)).collect();
+        assert_eq!(warnings.len(), 2, "{log:?}");
+        assert!(
+            warnings[0].contains("ISSUER: names this machine only") && warnings[1].contains("CORS_ORIGINS: any web")
+        );
+    }
+    assert_eq!(command.run(&["users", "list"]).stderr, "");
+    let command = Tokensmith::new();
+    let safe = command.serve().stop();
+    assert!(safe.iter().all(|line| !line.contains(r#""level":"warn""#)), "{safe:?}");
+}
+
+/// The warnings that a start logs.
+fn warnings(command: &Tokensmith) -> Vec<String> {
+    command.serve().stop().into_iter().filter(|line| line.contains(r#""level":"warn""#)).collect()
+}
+
+#[test]
+fn a_start_without_an_active_admin_says_how_to_make_one() {
+    let command = Tokensmith::new();
+    assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
+    let expected = "no active user has the role admin: run `tokensmith users set-roles NAME admin`";
+    for (args, is_warned) in
+        [(["users", "set-roles", "ada", "Admin"].as_slice(), true), (&["users", "set-roles", "ada", "admin"], false)]
+    {
+        assert!(command.run(args).success(), "{args:?}");
+        let warned = warnings(&command);
+        assert_eq!(warned.len(), usize::from(is_warned), "{args:?}: {warned:?}");
+        assert!(warned.iter().all(|line| line.contains(expected)), "{warned:?}");
+    }
+}
+
+#[test]
+fn missing_keys_are_worth_a_warning_only_where_there_were_sessions() {
+    let command = Tokensmith::new();
+    let create = ["users", "create", "ada", "--role", "admin", "--password-stdin"];
+    assert!(command.run_with_input(&create, PASSWORD).success());
+    assert_eq!(warnings(&command), Vec::<String>::new(), "the first keys");
+    std::fs::remove_dir_all(command.dir.path().join("keys")).unwrap();
+    let serving = command.serve();
+    serving.client().login("ada", PASSWORD).ok();
+    assert!(!serving.stop().iter().any(|line| line.contains("there were no signing keys")));
+    std::fs::remove_dir_all(command.dir.path().join("keys")).unwrap();
+    assert!(warnings(&command).iter().any(|line| line.contains("there were no signing keys")));
+}
+
+#[test]
+fn what_is_odd_about_a_proxy_is_said_once() {
+    let odd = |trusted: &str, headers: &[(&str, &str)]| {
+        let command = Tokensmith::new().env("TRUSTED_PROXIES", trusted);
+        let serving = command.serve();
+        for _ in 0..3 {
+            serving.client().send("GET", "/healthz", headers, b"");
+        }
+        let log = serving.stop();
+        log.into_iter().filter(|line| line.contains(r#""level":"warn""#)).collect::<Vec<_>>()
+    };
+    for (trusted, headers, expected) in [
+        ("", [("x-forwarded-for", "192.0.2.7")].as_slice(), "TRUSTED_PROXIES does not name"),
+        ("10.0.0.1", &[("forwarded", "for=192.0.2.7")], "TRUSTED_PROXIES does not name"),
+        ("127.0.0.1", &[("x-forwarded-for", "somebody")], "does not tell the client's address readably"),
+        ("127.0.0.1", &[("x-forwarded-for", "192.0.2.7"), ("forwarded", "for=192.0.2.8")], "with different addresses"),
+    ] {
+        let said = odd(trusted, headers);
+        assert!(said.len() == 1 && said[0].contains(expected), "{headers:?}: {said:?}");
+    }
+    assert_eq!(odd("127.0.0.1", &[("x-forwarded-for", "192.0.2.7:80")]), Vec::<String>::new());
+    assert_eq!(odd("127.0.0.1", &[]), Vec::<String>::new());
+}
+
+/// ISSUER once lost its trailing slash.
+#[test]
+fn a_trailing_slash_of_the_issuer_is_kept_and_ends_no_session() {
+    let command = Tokensmith::new().env("ISSUER", "http://id.example");
+    assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
+    let serving = command.serve();
+    let before = serving.client().login("ada", PASSWORD).ok();
+    serving.stop();
+    let command = command.env("ISSUER", "http://id.example/");
+    assert!(command.run(&["config"]).stdout.contains("\nISSUER=http://id.example/\n"));
+    let serving = command.serve();
+    let client = serving.client();
+    let after = client.refresh(&before["refresh_token"]).ok();
+    assert_eq!(client.me(&after).status, 200);
+    let claims = &client.verify(&after["access_token"]).ok()["claims"];
+    assert_eq!((&claims["iss"], &claims["aud"]), (&json!("http://id.example/"), &json!("http://id.example/")));
+    client.verify(&before["refresh_token"]).ok();
+    let next = client.refresh(&after["refresh_token"]).ok();
+    assert_eq!(client.revoke(&next["refresh_token"]).status, 204);
+    client.refresh(&next["refresh_token"]).problem(401, "session_ended");
+    serving.stop();
+    let command = command.env("ISSUER", "http://other.example/");
+    let serving = command.serve();
+    serving.client().refresh(&before["refresh_token"]).problem(401, "token_wrong_issuer");
 }
 
 #[test]
@@ -59,6 +288,25 @@ fn a_database_with_users_gets_no_admin() {
     assert_eq!(serving.printed.iter().count(), 0);
     assert!(command.run(&["users", "list"]).stdout.contains("ada"));
     assert!(!command.run(&["users", "list"]).stdout.contains("admin"));
+}
+
+#[test]
+fn a_log_that_is_read_no_more_does_not_keep_the_service_from_ending() {
+    for signals in [1, 2] {
+        let (mut serving, log) = Tokensmith::new().env("SHUTDOWN_TIMEOUT", "1s").serve_unheard();
+        let is_answered = || {
+            let mut stream = TcpStream::connect(serving.base.trim_start_matches("http://")).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+            stream.write_all(b"GET /v1/me HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+            stream.read_exact(&mut [0; 12]).is_ok()
+        };
+        assert!((0..20_000).any(|_| !is_answered()), "the pipe is full");
+        for _ in 0..signals {
+            serving.terminate();
+        }
+        serving.wait_for(Duration::from_secs(30));
+        drop(log);
+    }
 }
 
 #[test]
@@ -121,12 +369,12 @@ fn a_key_that_was_taken_out_of_the_folder_verifies_nothing_any_more() {
     let old = serving.client().login("ada", PASSWORD).ok();
     serving.terminate();
     assert!(serving.wait().success());
-    let retired = command.run(&["keys", "list"]).stdout.trim_end().rsplit('\t').next().unwrap().to_owned();
+    let retired = command.list(&["keys", "list"])[0]["file"].as_str().unwrap().to_owned();
     // Under a name without an instant it is older than any other.
     let keys = command.dir.path().join("keys");
     std::fs::rename(command.dir.path().join(retired), keys.join("old.pem")).unwrap();
     let next = command.run(&["keys", "rotate"]).stdout;
-    let next = next.lines().find_map(|line| line.strip_prefix("made\t")).unwrap();
+    let next = next.lines().find_map(|line| line.strip_prefix("made ")).unwrap();
     // One whose time has come.
     let kid = next.rsplit('-').next().unwrap();
     std::fs::rename(command.dir.path().join(next), keys.join(format!("20260101T000000Z-ES256-{kid}"))).unwrap();

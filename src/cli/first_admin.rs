@@ -1,0 +1,94 @@
+//! The password of the first admin: on the terminal that the service is started from, or else in a file. Never in the log,
+//! which goes to places where more people read than may know it.
+
+use std::fs;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::{CliError, output};
+use crate::app::App;
+use crate::secret::{Secret, create_folders, create_private_file, folder_of};
+use crate::service::bootstrap::{FIRST_ADMIN, FirstAdminError, first_admin};
+
+/// Creates the first admin if there is no user, and shows how to log in.
+pub(super) fn create(app: &App, mut address: SocketAddr) -> Result<(), CliError> {
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    let file = &app.config.first_admin_password_file;
+    let has_terminal = io::stdout().is_terminal();
+    let mut is_written = false;
+    let keep = |password: &Secret<String>| {
+        if !has_terminal {
+            write(file, password)?;
+            is_written = true;
+        }
+        Ok(())
+    };
+    let created = first_admin(app, keep);
+    // There is no account with that password; when the database cannot tell, there may be.
+    let is_in_vain = match &created {
+        Ok(password) => password.is_none(),
+        Err(_) => app.store.read(|tx| tx.has_no_users()).unwrap_or(false),
+    };
+    if is_written && is_in_vain {
+        let _stands_in_the_way = fs::remove_file(file);
+    }
+    let created = created.map_err(|error| match error {
+        FirstAdminError::Service(error) => CliError::Service(error),
+        FirstAdminError::NotKept(error) => CliError::FirstAdmin(file.display().to_string(), error),
+    })?;
+    match created {
+        None => Ok(()),
+        Some(password) if has_terminal => {
+            let password = password.expose();
+            let about = format!("Password (shown this once): {password}");
+            show(&about, &body(password), address)
+        }
+        Some(_in_the_file) => {
+            log::info!(file:% = file.display(); "first admin created; the file has the password");
+            let path = quoted(file);
+            let about =
+                format!("Password: in {}, for your eyes only; remove it when you have read it.", file.display());
+            // The log has named the file, too.
+            let _gone = show(&about, &body(&format!("$(cat {path})")), address);
+            Ok(())
+        }
+    }
+}
+
+/// The body of a login, as an argument in a shell's double quotes.
+fn body(password: &str) -> String {
+    format!(r#""{{\"username\":\"{FIRST_ADMIN}\",\"password\":\"{password}\"}}""#)
+}
+
+fn show(about: &str, body: &str, address: SocketAddr) -> Result<(), CliError> {
+    output::line(format_args!(
+        "\n  The database was empty: created the user \"{FIRST_ADMIN}\".\n  \
+           {about}\n\n  \
+           Get a token pair:\n\n    \
+             curl -s http://{address}/v1/tokens -H 'content-type: application/json' -d {body}\n"
+    ))
+}
+
+/// Into a new file, for its owner only. What was written in part is of no use.
+fn write(path: &Path, password: &Secret<String>) -> io::Result<()> {
+    create_folders(folder_of(path))?;
+    let mut file = create_private_file(path)?;
+    let written = writeln!(file, "{}", password.expose()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _stays_empty = fs::remove_file(path);
+    }
+    written
+}
+
+/// A path as a word of a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(&b)) && !text.starts_with('-') {
+        text
+    } else {
+        format!("-- '{}'", text.replace('\'', r"'\''"))
+    }
+}

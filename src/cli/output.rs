@@ -1,0 +1,135 @@
+//! Standard output and standard error. Everything is written here, since neither is sure to take it: a pipe may be closed,
+//! a disk full.
+
+use std::fmt;
+use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, StdoutLock, Write as _};
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{Row, Table};
+use serde::Serialize;
+
+use super::CliError;
+
+/// A line on standard output.
+pub(super) fn line(text: fmt::Arguments<'_>) -> Result<(), CliError> {
+    print(format_args!("{text}\n"))
+}
+
+/// A text on standard output.
+pub(super) fn print(text: fmt::Arguments<'_>) -> Result<(), CliError> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    out.write_fmt(text).and_then(|()| out.flush()).map_err(CliError::Output)
+}
+
+/// A line on standard error. Where that takes nothing there is no one to tell.
+pub(super) fn complain(text: fmt::Arguments<'_>) {
+    let _taken = writeln!(io::stderr().lock(), "tokensmith: {text}");
+}
+
+/// So many of something, as in "1 session" and "2 sessions".
+pub(super) fn count<N: Copy + fmt::Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {one}{plural}")
+}
+
+/// Asks before what cannot be undone, unless `--yes` has been said.
+pub(super) fn confirm(yes: bool, question: fmt::Arguments<'_>) -> Result<(), CliError> {
+    if yes {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        return Err(CliError::Unconfirmed);
+    }
+    let _taken = write!(io::stderr().lock(), "{question} [y/N] ");
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(|error| CliError::Io("answer".to_owned(), error))?;
+    if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) { Ok(()) } else { Err(CliError::Declined) }
+}
+
+/// What a command lists: a table for people, or one JSON array whose objects have the names of the HTTP API.
+pub(super) enum List {
+    Table(Table),
+    Json { out: BufWriter<StdoutLock<'static>>, is_empty: bool },
+}
+
+impl List {
+    pub(super) fn new<const N: usize>(json: bool, headers: [&str; N]) -> Self {
+        if json {
+            return Self::Json { out: BufWriter::new(io::stdout().lock()), is_empty: true };
+        }
+        let mut table = Table::new();
+        table.load_style(NOTHING).set_header(headers);
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        Self::Table(table)
+    }
+
+    pub(super) fn add<const N: usize>(&mut self, cells: [String; N], object: &impl Serialize) -> Result<(), CliError> {
+        match self {
+            Self::Table(table) => {
+                table.add_row(Row::from(cells.map(|cell| shown(&cell))));
+            }
+            Self::Json { out, is_empty } => {
+                let before = if std::mem::take(is_empty) { "[\n" } else { ",\n" };
+                let written = out.write_all(before.as_bytes());
+                written
+                    .and_then(|()| serde_json::to_writer(&mut *out, object).map_err(io::Error::from))
+                    .map_err(CliError::Output)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Of nothing there is the header line.
+    pub(super) fn finish(self) -> Result<(), CliError> {
+        match self {
+            Self::Table(table) => line(format_args!("{}", table.trim_fmt())),
+            Self::Json { mut out, is_empty } => {
+                let end = if is_empty { "[]\n" } else { "\n]\n" };
+                out.write_all(end.as_bytes()).and_then(|()| out.flush()).map_err(CliError::Output)
+            }
+        }
+    }
+}
+
+/// A text as a terminal may have it: what a client calls itself must not move the cursor or turn the line around.
+pub(super) fn shown(text: &str) -> String {
+    if text.is_empty() {
+        return "-".to_owned();
+    }
+    let mut shown = String::new();
+    for c in text.chars() {
+        if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!([0, 1, 2].map(|number| count(number, "session")), ["0 sessions", "1 session", "2 sessions"]);
+    }
+
+    #[test]
+    fn what_a_client_calls_itself_cannot_move_the_cursor() {
+        for (text, expected) in [
+            ("", "-"),
+            ("my laptop", "my laptop"),
+            ("Zoë 笔记本", "Zoë 笔记本"),
+            ("\u{1b}[2Jx", "\\u{1b}[2Jx"),
+            ("a\nb\tc\r", "a\\u{a}b\\u{9}c\\u{d}"),
+            ("\u{9b}2J", "\\u{9b}2J"),
+            ("a\u{202e}b", "a\\u{202e}b"),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `tokensmith restore` and `tokensmith after-restore`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::output::List;
+use super::users::OPERATOR;
+use super::{CliError, output};
+use crate::app::App;
+use crate::clock::{Clock as _, SystemClock, Timestamp};
+use crate::config::{Config, DatabaseUrl};
+use crate::service::restored::{self, Restored};
+use crate::store::{IfMissing, Restore};
+
+/// What to restore.
+#[derive(Args)]
+pub(super) struct RestoreCommand {
+    /// A file made by `tokensmith backup`
+    file: PathBuf,
+    /// Keep sessions as they were when the backup was made, including those that have been ended since
+    #[arg(long)]
+    keep_sessions: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// What to do.
+#[derive(Args)]
+pub(super) struct AfterRestoreCommand {
+    /// Keep sessions as they are in the backup, including those that have been ended since
+    #[arg(long)]
+    keep_sessions: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn restore(config: Config, command: &RestoreCommand) -> Result<(), CliError> {
+    let DatabaseUrl::Sqlite(database) = config.database.clone() else {
+        return Err(CliError::Refused(
+            "a PostgreSQL database is restored with its own program, pg_restore; run `tokensmith after-restore` then"
+                .to_owned(),
+        ));
+    };
+    Restore::check(&command.file, &database)?;
+    let (old, new, done) = (database.display(), command.file.display(), what_is_done(command.keep_sessions));
+    output::confirm(command.yes, format_args!("Replace {old} by {new} and {done}?"))?;
+    let restore = Restore::begin(&command.file, &database)?;
+    let restored = {
+        let config = Config { database: DatabaseUrl::Sqlite(restore.new_database().to_owned()), ..config };
+        let app = super::app(config, IfMissing::Refuse)?;
+        restored::take_over(&app, command.keep_sessions, &OPERATOR)?
+    };
+    let now = SystemClock.now().to_rfc3339().replace(':', "");
+    let old = restore.finish(&format!(".before-{now}"))?;
+    report(&restored, old.as_deref())
+}
+
+/// For a database that another program has restored.
+pub(super) fn after(app: &App, command: &AfterRestoreCommand) -> Result<(), CliError> {
+    let done = what_is_done(command.keep_sessions);
+    output::confirm(command.yes, format_args!("In {}, {done}?", app.config.database))?;
+    report(&restored::take_over(app, command.keep_sessions, &OPERATOR)?, None)
+}
+
+fn what_is_done(keep_sessions: bool) -> &'static str {
+    if keep_sessions { "keep all sessions" } else { "end all sessions" }
+}
+
+fn report(restored: &Restored, old: Option<&Path>) -> Result<(), CliError> {
+    let Restored { sessions, api_tokens } = restored;
+    if let Some(old) = old {
+        output::line(format_args!("The previous database is kept as {}", old.display()))?;
+    }
+    let ended = output::count(*sessions, "session");
+    output::line(format_args!(
+        "{ended} ended\n\
+         Accounts and passwords are those of the backup: repeat changes made after it\n\
+         Access tokens of sessions opened after the backup are accepted until they expire"
+    ))?;
+    if api_tokens.is_empty() {
+        return Ok(());
+    }
+    output::line(format_args!(
+        "Revoke again each of the following API tokens that was revoked after the backup, with\n\
+         DELETE /v1/admin/users/{{id}}/api-tokens/{{api_token_id}}, or disable its owner:"
+    ))?;
+    let mut list = List::new(false, ["ID", "NAME", "OWNER", "OWNER ID", "LAST USED"]);
+    for (owner, token) in api_tokens {
+        let used = token.last_used_at.map_or("never".to_owned(), Timestamp::to_rfc3339);
+        let cells =
+            [token.id.to_string(), token.name.to_string(), owner.username.to_string(), owner.id.to_string(), used];
+        list.add(cells, &())?;
+    }
+    list.finish()
+}
