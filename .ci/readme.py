@@ -30,12 +30,15 @@ class Service:
             ["bash", "-c", command], cwd=cwd, env={**os.environ, **(env or {})}, stdout=subprocess.PIPE, text=True,
             start_new_session=True,
         )
+        self.cwd = cwd
         self.curl = next((line.strip() for line in self.process.stdout if "curl" in line), None)
-        assert self.curl, f"the first start printed no curl: {command}"
-        self.password = re.search(r'"password":"([^"]+)"', self.curl)[1]
+        assert self.curl and self.curl.startswith("curl"), f"the first start printed no curl: {command}"
+        # There is no terminal: the password is in a file.
+        self.password = (Path(cwd) / "data/first-admin-password").read_text().strip()
+        assert self.password not in self.curl, self.curl
 
     def pair(self):
-        return json.loads(shell(self.curl))
+        return json.loads(shell(self.curl, cwd=self.cwd))
 
     def stop(self):
         os.killpg(self.process.pid, signal.SIGTERM)
@@ -52,9 +55,9 @@ def wait_until_refused():
     sys.exit("the service does not stop")
 
 
-def shell(script, check=True, **env):
+def shell(script, check=True, cwd=ROOT, **env):
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script], cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True
+        ["bash", "-euo", "pipefail", "-c", script], cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True
     )
     if check and done.returncode != 0:
         sys.exit(f"{script}\nfailed with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -86,6 +89,42 @@ def check_verifiers(commands, pair, alg):
             named = "jwt.exceptions" if name == "PyJWT" else "ERR_J"
             assert named in refused.stderr, f"{name} failed for another reason:\n{refused.stderr}"
         print(f"{name} accepts the {alg} access token, and refuses the refresh token and a tampered one")
+
+
+CARELESS_PYTHON = """
+import sys, jwt
+keys = jwt.PyJWKClient("http://127.0.0.1:8080/.well-known/jwks.json")
+key = keys.get_signing_key_from_jwt(sys.argv[1])
+url = "http://127.0.0.1:8080"
+print(jwt.decode(sys.argv[1], key, algorithms=[key.algorithm_name, "HS256"], issuer=url, audience=url, leeway=60))
+"""
+
+CARELESS_NODE = """
+import { createRemoteJWKSet, jwtVerify } from "jose";
+const issuer = "http://127.0.0.1:8080";
+const keys = createRemoteJWKSet(new URL(issuer + "/.well-known/jwks.json"));
+console.log((await jwtVerify(process.argv[2], keys, { issuer, audience: issuer })).payload);
+"""
+
+
+def check_careless(tools, pair, alg):
+    """Who looks at issuer and audience alone takes no other document of the service for an access token."""
+    (tools / "careless.py").write_text(CARELESS_PYTHON)
+    (tools / "careless.mjs").write_text(CARELESS_NODE)
+    commands = {"PyJWT": [tools / "venv/bin/python", tools / "careless.py"], "jose": ["node", tools / "careless.mjs"]}
+    status, denylist = get("http://127.0.0.1:8080/.well-known/denylist")
+    assert status == 200, denylist
+    for name, command in commands.items():
+        run = lambda token: subprocess.run([*command, token], capture_output=True, text=True)
+        accepted = run(pair["access_token"])
+        assert pair["user"]["id"] in accepted.stdout, f"{name} refuses our {alg} access token:\n{accepted.stderr}"
+        refused = run(denylist)
+        assert refused.returncode != 0, f"{name} takes the {alg} denylist for an access token"
+        assert any(what in refused.stderr for what in ["InvalidAudienceError", '"aud"']), refused.stderr
+        refused = run(pair["refresh_token"])
+        assert refused.returncode != 0, f"{name} takes the {alg} refresh token for an access token"
+        assert any(what in refused.stderr for what in ["jwt.exceptions", "ERR_J"]), refused.stderr
+        print(f"{name}, used carelessly, takes neither the {alg} denylist nor the refresh token for an access token")
 
 
 def check_frontend(tools, password):
@@ -222,13 +261,14 @@ def check_benchmarks():
         "10000,1000000,10000000": "--seconds 1 1000,2000",
         "parts": "parts -- --test",
         "bench revocation": "bench revocation -- --revocations 20",
+        "bench torture": "bench torture -- --seconds 15 --sessions 16 --thieves 1",
     }
     script = BLOCKS["bench"]
     for long, shorter in short.items():
         assert long in script, f"README's benchmarks have no {long}"
         script = script.replace(long, shorter)
     measured = shell(script.replace("--growth --seconds 1", "--seconds 1 --growth"))
-    for load in ["| PostgreSQL | another instance | 20 |", "| refresh, strict | sqlite |", "| refresh, strict | postgresql |", "2000 sessions | postgresql"]:
+    for load in ["| PostgreSQL | another instance | 20 |", "| refresh, strict | sqlite |", "| refresh, strict | postgresql |", "2000 sessions | postgresql", "PostgreSQL, instances: 1"]:
         assert load in measured, f"the benchmark did not measure {load}"
     print("README's benchmarks run")
 
@@ -236,13 +276,14 @@ def check_benchmarks():
 def main():
     made = [ROOT / "data", *(ROOT / "keys").glob("*.pem"), *(ROOT / "keys").glob(".lock")]
     assert not any(path.exists() for path in made), f"this wants a clean clone; there is {made}"
-    assert BLOCKS.keys() == {"start", "test", "login", "fetch", "python", "node", "calls", "operate", "bench", "backend", "backend_calls", "nginx", "people", "api_tokens"}, BLOCKS.keys()
+    assert BLOCKS.keys() == {"start", "test", "login", "fetch", "python", "node", "calls", "operate", "bench", "backend", "backend_calls", "nginx", "people", "api_tokens", "backup", "restore"}, BLOCKS.keys()
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
         commands = verifiers(tools)
         service = Service(BLOCKS["start"], ROOT)
         try:
             check_verifiers(commands, service.pair(), "ES256")
+            check_careless(tools, service.pair(), "ES256")
             check_frontend(tools, service.password)
             pair = json.loads(shell(BLOCKS["login"].replace("PASSWORD", service.password)))
             tokens = {"ACCESS_TOKEN": pair["access_token"], "REFRESH_TOKEN": pair["refresh_token"]}
@@ -253,17 +294,21 @@ def main():
             check_backend(service.pair())
             check_nginx(tools, service.pair())
             operated = shell(BLOCKS["operate"])
-            for expected in ["enabled ada", "next\tES256", "dropped\tES256", "SIGNING_ALG=ES256"]:
-                assert expected in operated, operated
+            for expected in ["enabled ada", r"^next +ES256 ", r"^dropped ES256 key ", "^ready$", "^SIGNING_ALG=ES256", r"^ID +USERNAME"]:
+                assert re.search(expected, operated, re.MULTILINE), (expected, operated)
+            assert "is a backup of data/tokensmith.db" in shell(BLOCKS["backup"])
             print("README's commands work")
         finally:
             service.stop()
+        assert re.search(r"^[1-9]\d* sessions? ended$", shell(BLOCKS["restore"]), re.MULTILINE)
+        print("README's backup can be restored")
         check_benchmarks()
         for alg in ["EdDSA", "RS256"]:
             with tempfile.TemporaryDirectory() as empty:
                 service = Service(f"exec {ROOT}/target/release/tokensmith", empty, {"SIGNING_ALG": alg})
                 try:
                     check_verifiers(commands, service.pair(), alg)
+                    check_careless(tools, service.pair(), alg)
                 finally:
                     service.stop()
 

@@ -11,7 +11,7 @@ use crate::support::running::Running;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 
 both_engines!(
-    each_permission_lets_in_whom_it_should_and_nobody_else,
+    each_permission_lets_in_the_right_callers_and_nobody_else,
     roles_and_scopes_are_those_of_the_token_that_is_shown,
     a_token_that_is_refused_is_told_so_with_a_challenge,
 );
@@ -126,7 +126,7 @@ const MATRIX: [(&str, &str, [&str; 6]); 8] = [
     ("POST", "/admin",         [NO_TOKEN, NO_ROLE, LOGIN, NO_ROLE,  EXPIRED, REVOKED]),
 ];
 
-fn each_permission_lets_in_whom_it_should_and_nobody_else(engine: Engine) {
+fn each_permission_lets_in_the_right_callers_and_nobody_else(engine: Engine) {
     let app = TestApp::start(engine);
     let service = guarded(&app);
     app.create_user("ada", &["admin"]);

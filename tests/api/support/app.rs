@@ -15,7 +15,7 @@ use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _, S
 use serde_json::Value;
 use tempfile::TempDir;
 use tokensmith::app::{App, Issuer};
-use tokensmith::clock::{ManualClock, Seconds, Timestamp};
+use tokensmith::clock::{Clock as _, ManualClock, Seconds, Timestamp};
 use tokensmith::config::{Argon2Cost, Config};
 use tokensmith::entropy::SeededEntropy;
 use tokensmith::http;
@@ -23,6 +23,7 @@ use tokensmith::model::audit::Origin;
 use tokensmith::model::user::User;
 use tokensmith::secret::Secret;
 use tokensmith::service::users::{self, NewUser};
+use tokensmith::store::IfMissing;
 
 use super::client::Client;
 use super::postgres;
@@ -80,6 +81,19 @@ impl TestApp {
     }
 
     pub fn start_on(dir: TempDir, database_url: String, vars: &[(&str, &str)]) -> Self {
+        Self::start_seeded(7, dir, database_url, vars)
+    }
+
+    /// Another instance on the same database and the same keys, whose clock is so many seconds ahead.
+    pub fn another_instance(&self, ahead: i64, vars: &[(&str, &str)]) -> Self {
+        let keys_dir = self.keys_dir().display().to_string();
+        let vars = [vars, &[("KEYS_DIR", keys_dir.as_str())]].concat();
+        let other = Self::start_seeded(8, TempDir::new().unwrap(), self.database_url.clone(), &vars);
+        other.clock.advance(self.clock.now() - other.clock.now() + Seconds(ahead));
+        other
+    }
+
+    fn start_seeded(seed: u64, dir: TempDir, database_url: String, vars: &[(&str, &str)]) -> Self {
         let keys_dir = dir.path().join("keys");
         let mut config = Config::from_lookup(|name| match name {
             _ if vars.iter().any(|(var, _)| *var == name) => {
@@ -94,7 +108,7 @@ impl TestApp {
         .unwrap();
         config.argon2 = CHEAP;
         let clock = Arc::new(ManualClock::new(Timestamp(1_800_000_000)));
-        let app = App::build(config, clock.clone(), Arc::new(SeededEntropy::new(7))).unwrap();
+        let app = App::build(config, IfMissing::Create, clock.clone(), Arc::new(SeededEntropy::new(seed))).unwrap();
         let issuer = Data::new(Issuer::build(app).unwrap().0);
         let (started, address) = channel();
         let shared = issuer.clone();
@@ -137,23 +151,18 @@ impl TestApp {
         self.client.login(username, PASSWORD).ok()
     }
 
+    /// Takes up what other instances have denied, as the service does every second.
+    pub fn follow_denylist(&self) {
+        self.issuer.denylist.follow(&self.issuer.app.store, self.clock.now()).unwrap();
+    }
+
     pub fn advance(&self, seconds: i64) {
         self.clock.advance(Seconds(seconds));
     }
 
     /// The one number that a query answers.
     pub fn number(&self, query: &str) -> i64 {
-        #[derive(QueryableByName)]
-        struct One {
-            #[diesel(sql_type = BigInt)]
-            n: i64,
-        }
-        let query = diesel::sql_query(format!("select ({query}) as n"));
-        let row: One = match self.database_url.strip_prefix("sqlite://") {
-            Some(path) => query.get_result(&mut SqliteConnection::establish(path).unwrap()).unwrap(),
-            None => query.get_result(&mut PgConnection::establish(&self.database_url).unwrap()).unwrap(),
-        };
-        row.n
+        number(&self.database_url, query)
     }
 
     /// Changes the database behind the service's back.
@@ -163,6 +172,21 @@ impl TestApp {
             None => PgConnection::establish(&self.database_url).unwrap().batch_execute(statements).unwrap(),
         }
     }
+}
+
+/// The one number that a query answers.
+pub fn number(database_url: &str, query: &str) -> i64 {
+    #[derive(QueryableByName)]
+    struct One {
+        #[diesel(sql_type = BigInt)]
+        n: i64,
+    }
+    let query = diesel::sql_query(format!("select cast(({query}) as bigint) as n"));
+    let row: One = match database_url.strip_prefix("sqlite://") {
+        Some(path) => query.get_result(&mut SqliteConnection::establish(path).unwrap()).unwrap(),
+        None => query.get_result(&mut PgConnection::establish(database_url).unwrap()).unwrap(),
+    };
+    row.n
 }
 
 impl Drop for TestApp {

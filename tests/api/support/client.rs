@@ -50,7 +50,11 @@ pub struct Client {
 
 impl Client {
     pub fn new(base: &str) -> Self {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build();
+        let config = ureq::Agent::config_builder()
+            .user_agent("a client of the tests")
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .build();
         Self { agent: config.into(), base: base.to_owned() }
     }
 
@@ -106,6 +110,13 @@ impl Client {
 
     pub fn refresh(&self, refresh_token: &Value) -> Answer {
         self.post("/v1/tokens/refresh", &json!({"refresh_token": refresh_token}))
+    }
+
+    /// From an address, as a trusted proxy tells it, and with a user agent.
+    pub fn refresh_from(&self, (ip, agent): (&str, &str), refresh_token: &Value) -> Answer {
+        let headers = [("content-type", "application/json"), ("x-forwarded-for", ip), ("user-agent", agent)];
+        let body = json!({"refresh_token": refresh_token}).to_string();
+        self.send("POST", "/v1/tokens/refresh", &headers, body.as_bytes())
     }
 
     pub fn verify(&self, token: &Value) -> Answer {

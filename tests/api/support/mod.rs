@@ -5,12 +5,14 @@ pub mod backend;
 pub mod client;
 pub mod cluster;
 pub mod contract;
+pub mod forgetful;
 pub mod front;
+pub mod frozen;
 pub mod postgres;
 pub mod process;
 pub mod running;
 
-pub use app::{Engine, PASSWORD, TestApp};
+pub use app::{Engine, PASSWORD, TestApp, number};
 pub use client::{Answer, Client};
 
 /// Runs each named `fn(Engine)` on both engines. A function that is not named here is dead code, which CI refuses.
