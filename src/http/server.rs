@@ -118,7 +118,7 @@ fn end_within(limit: Duration) {
     });
 }
 
-/// Logs on a thread of its own: whoever reads the log may have stopped reading, and that holds nobody up who stops.
+/// Logs on a thread of its own: when the reader of the log has stopped reading, the write blocks, and the stop must not.
 fn say(line: impl FnOnce() + Send + 'static) {
     let (said, is_said) = channel();
     std::thread::spawn(move || {

@@ -13,7 +13,7 @@ use crate::model::id::{Jti, SessionId};
 pub struct DenylistClaims {
     /// The service whose tokens are denied.
     pub iss: String,
-    /// Whoever reads the feed, and nobody who takes access tokens: [`denylist_audience`](super::denylist_audience).
+    /// The readers of the feed; no access token has this audience: [`denylist_audience`](super::denylist_audience).
     pub aud: Audience,
     /// When it was answered.
     pub iat: Timestamp,

@@ -85,7 +85,7 @@ pub trait RegisteredClaims: DeserializeOwned {
     fn aud(&self) -> &Audience;
     /// When it expires.
     fn exp(&self) -> Timestamp;
-    /// From when on it is valid: when it was issued, or later. `None` where nobody asks.
+    /// From when on it is valid: when it was issued, or later. `None` for kinds where that is not checked.
     fn valid_from(&self) -> Option<Timestamp>;
 }
 

@@ -30,8 +30,8 @@ impl Context {
         Self(number)
     }
 
-    /// Whether the two are known to differ. Those of different keys cannot be compared: after a key rotation nobody is a
-    /// stranger for that reason alone.
+    /// Whether the two are known to differ. Those of different keys cannot be compared: a key rotation
+    /// alone makes no client a stranger.
     #[must_use]
     pub fn differs_from(self, other: Self) -> bool {
         self != other && (self.0 ^ other.0) >> BITS_OF_THE_HASH == 0

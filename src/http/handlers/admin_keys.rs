@@ -139,7 +139,7 @@ pub(in crate::http) async fn rotate(
     Ok(HttpResponse::Ok().json(answer.await?))
 }
 
-/// Nobody holds the folder for long.
+/// Other processes hold the folder only for a moment.
 const RETRY_AFTER: Seconds = Seconds(1);
 
 fn key_error(error: KeyFileError) -> Error {
