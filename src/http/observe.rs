@@ -12,7 +12,7 @@ use actix_web::web;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::extract::{ProxyWarnings, client_ip};
+use super::extract::ProxyWarnings;
 use super::problem::Problem;
 use crate::app::Issuer;
 use crate::error::{Error, root_cause};
@@ -37,13 +37,11 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let response = complete(deadline::request(next.call(request)).await?, &id);
     count(&response, started_at.elapsed());
     let request = response.request();
-    let trusted = request.app_data::<web::Data<Issuer>>().map(|issuer| issuer.app.config.trusted_proxies.as_slice());
-    if let (Some(warnings), Some(trusted)) = (request.app_data::<web::Data<ProxyWarnings>>(), trusted) {
-        warnings.check(request, trusted);
-    }
+    let (issuer, warnings) = (request.app_data::<web::Data<Issuer>>(), request.app_data::<web::Data<ProxyWarnings>>());
+    let ip = issuer.zip(warnings).and_then(|(issuer, said)| said.check(request, &issuer.app.config.trusted_proxies));
     let level = if is_routine(&response) { log::Level::Debug } else { log::Level::Info };
     if log::log_enabled!(target: LOG_TARGET, level) {
-        let ip = trusted.and_then(|trusted| client_ip(request, trusted)).unwrap_or_default();
+        let ip = ip.map(|ip| ip.to_string()).unwrap_or_default();
         log::log!(
             target: LOG_TARGET, level,
             method = request.method().as_str(), path = request.path(), status = response.status().as_u16(),

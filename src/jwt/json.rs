@@ -2,7 +2,7 @@
 //! ([RFC 7515 section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4),
 //! [RFC 7519 section 4](https://www.rfc-editor.org/rfc/rfc7519#section-4)).
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -33,6 +33,11 @@ impl<'de> Deserialize<'de> for IsPresent {
         IgnoredAny::deserialize(deserializer).map(|_value| Self(true))
     }
 }
+
+/// The name of a member; nothing is copied unless it is written with escapes.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Any value whose texts are Unicode, whose numbers fit, and whose objects have each member once.
 struct InOrder;
@@ -80,14 +85,14 @@ impl<'de> Visitor<'de> for InOrder {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        let mut names = HashSet::new();
-        while let Some(name) = members.next_key::<String>()? {
-            if !names.insert(name) {
-                return Err(A::Error::custom("a member is there twice"));
-            }
+        let mut names = Vec::new();
+        while let Some(name) = members.next_key::<Name<'de>>()? {
+            names.push(name);
             members.next_value::<Self>()?;
         }
-        Ok(self)
+        names.sort_unstable();
+        let is_twice = names.windows(2).any(|pair| matches!(pair, [one, next] if one == next));
+        if is_twice { Err(A::Error::custom("a member is there twice")) } else { Ok(self) }
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::SigningAlg;
 use super::jwk::read_jwk;
-use super::verify::VerificationKeys;
+use super::verify::{VerificationKey, VerificationKeys};
 
 /// A document that is not a JWK Set, or has no key that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub fn verification_keys_of_jwks(json: &str) -> Result<VerificationKeys, JwksErr
     let mut keys = VerificationKeys::default();
     for (index, jwk) in serde_json::from_str::<JwkSet>(json)?.keys.iter().enumerate() {
         let added = read_jwk(jwk).and_then(|(kid, alg, key)| {
-            let is_first = keys.insert(kid, alg.algorithm(), key);
+            let is_first = keys.insert(kid, alg.algorithm(), VerificationKey::Public(key));
             if is_first { Ok(()) } else { Err("another one has its kid and its alg") }
         });
         if let Err(why) = added {
@@ -79,7 +79,7 @@ pub fn verification_keys_of_pem(pem: &[u8]) -> Result<VerificationKeys, JwksErro
             Ok((jwk, key)) => {
                 let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
                 let mut keys = VerificationKeys::default();
-                keys.insert(kid, alg.algorithm(), key);
+                keys.insert(kid, alg.algorithm(), VerificationKey::Public(key));
                 return Ok(keys);
             }
             Err(error) => why = Some(error),

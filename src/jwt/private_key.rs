@@ -18,12 +18,15 @@ use zeroize::Zeroizing;
 
 use super::claims::{AccessClaims, RefreshClaims};
 use super::denylist::DenylistClaims;
-use super::verify::{RegisteredClaims, VerificationKeys};
+use super::verify::{RegisteredClaims, VerificationKey, VerificationKeys};
 use super::{SigningAlg, jwks};
 use crate::model::sharing::Context;
 
 /// ASVS 5.0 11.2.3: 128 bits of security, which RSA has from 3072 bits on.
 const LEAST_RSA_BITS: usize = 3_072;
+
+/// The claims of most tokens fit.
+const USUAL_CLAIMS_BYTES: usize = 1_024;
 
 /// A key that cannot be used, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +57,6 @@ pub(super) struct PrivateKey {
     pub(super) jwk: Jwk,
     signer: Signer,
     refresh_mac: hmac::Key,
-    refresh_secret: DecodingKey,
     context_mac: hmac::Key,
     /// What tells its contexts from those of other keys: the hash of nothing, which no client is.
     context_key: [u8; 2],
@@ -98,7 +100,6 @@ impl PrivateKey {
             access_header: header(AccessClaims::TYP, alg.name(), &kid),
             refresh_header: header(RefreshClaims::TYP, "HS256", &kid),
             refresh_mac: hmac::Key::new(hmac::HMAC_SHA256, &*secret),
-            refresh_secret: DecodingKey::from_secret(&*secret),
             context_key: first(hmac::sign(&context_mac, b"").as_ref()),
             context_mac,
             kid,
@@ -108,8 +109,8 @@ impl PrivateKey {
     }
 
     pub(super) fn add_to(&self, access: &mut VerificationKeys, refresh: &mut VerificationKeys) {
-        access.insert(self.kid.clone(), self.alg.algorithm(), self.signer.public_key());
-        refresh.insert(self.kid.clone(), Algorithm::HS256, self.refresh_secret.clone());
+        access.insert(self.kid.clone(), self.alg.algorithm(), VerificationKey::Public(self.signer.public_key()));
+        refresh.insert(self.kid.clone(), Algorithm::HS256, VerificationKey::Secret(Box::new(self.refresh_mac.clone())));
     }
 
     pub(super) fn sign_access(&self, claims: &AccessClaims) -> Result<String, SignError> {
@@ -222,7 +223,8 @@ fn header(typ: &str, alg: &str, kid: &str) -> String {
 }
 
 fn message(header: &str, claims: &impl Serialize) -> Result<String, SignError> {
-    let payload = serde_json::to_vec(claims).map_err(|_never_for_these_types| SignError)?;
+    let mut payload = Vec::with_capacity(USUAL_CLAIMS_BYTES);
+    serde_json::to_writer(&mut payload, claims).map_err(|_never_for_these_types| SignError)?;
     let mut message = String::with_capacity(header.len() + payload.len() * 4 / 3 + 600);
     message.push_str(header);
     message.push('.');

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -100,13 +101,32 @@ pub struct Expected<'a> {
     pub leeway: Seconds,
 }
 
+/// A key to verify with.
+pub(super) enum VerificationKey {
+    Public(DecodingKey),
+    /// Of HS256. `jsonwebtoken` would prepare it again for each token.
+    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "only an issuer verifies refresh tokens"))]
+    Secret(Box<hmac::Key>),
+}
+
+impl VerificationKey {
+    fn verifies(&self, signature: &str, message: &[u8], alg: Algorithm) -> bool {
+        match self {
+            Self::Public(key) => jsonwebtoken::crypto::verify(signature, message, key, alg).unwrap_or(false),
+            Self::Secret(key) => {
+                URL_SAFE_NO_PAD.decode(signature).is_ok_and(|tag| hmac::verify(key, message, &tag).is_ok())
+            }
+        }
+    }
+}
+
 /// Keys to verify with, by `kid`; each with its one algorithm. Keys of different algorithms may share a `kid`.
 #[derive(Default)]
-pub struct VerificationKeys(HashMap<String, Vec<(Algorithm, DecodingKey)>>);
+pub struct VerificationKeys(HashMap<String, Vec<(Algorithm, VerificationKey)>>);
 
 impl VerificationKeys {
     /// Adds a key; of two with the same `kid` and algorithm the first stays. Answers whether it was added.
-    pub(super) fn insert(&mut self, kid: String, alg: Algorithm, key: DecodingKey) -> bool {
+    pub(super) fn insert(&mut self, kid: String, alg: Algorithm, key: VerificationKey) -> bool {
         let keys = self.0.entry(kid).or_default();
         let is_new = keys.iter().all(|(other, _)| *other != alg);
         if is_new {
@@ -184,10 +204,7 @@ pub(super) fn verify_signature<C: RegisteredClaims>(token: &str, keys: &Verifica
     // RFC 8725 section 3.1: the key decides the algorithm, the token only repeats it.
     let alg = algorithm(&alg).ok_or(TokenError::WrongAlgorithm)?;
     let (_, key) = keys.iter().find(|(of_key, _)| *of_key == alg).ok_or(TokenError::WrongAlgorithm)?;
-    match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, alg) {
-        Ok(true) => decode(payload),
-        Ok(false) | Err(_) => Err(TokenError::BadSignature),
-    }
+    if key.verifies(signature, message.as_bytes(), alg) { decode(payload) } else { Err(TokenError::BadSignature) }
 }
 
 /// The key that a token names, if the text is a token of the kind `C` by its form.

@@ -4,6 +4,7 @@ use super::pair::{Pair, Purpose, mint};
 use super::rotator::Client;
 use crate::app::Issuer;
 use crate::error::Error;
+use crate::jwt::{KeyRing, TokenError};
 use crate::model::session::Device;
 use crate::model::sharing::hashed_of_client;
 
@@ -17,12 +18,18 @@ use crate::model::sharing::hashed_of_client;
 pub async fn refresh(issuer: &Issuer, token: &str, audience: Option<&str>, device: Device) -> Result<Pair, Error> {
     let app = &issuer.app;
     let purpose = Purpose::find(app, audience)?;
-    issuer.known_keys.find_key_of(token).await?;
+    let verify = |ring: &KeyRing| ring.verify_refresh(token, &app.config.issuer, app.clock.now());
     // Before the database is asked: garbage costs no query.
-    let (ring, now) = (issuer.keys.ring(), app.clock.now());
-    let claims = ring.verify_refresh(token, &app.config.issuer, now).map_err(Error::TokenRefused)?;
+    let mut ring = issuer.keys.ring();
+    let mut verified = verify(&ring);
+    if verified == Err(TokenError::UnknownKey) {
+        issuer.known_keys.find_key_of(token).await?;
+        ring = issuer.keys.ring();
+        verified = verify(&ring);
+    }
+    let claims = verified.map_err(Error::TokenRefused)?;
     let ip = device.ip.as_ref().and_then(|ip| ip.parse().ok());
-    let context = ring.context(&hashed_of_client(ip, device.user_agent.as_deref()), now)?;
+    let context = ring.context(&hashed_of_client(ip, device.user_agent.as_deref()), app.clock.now())?;
     let client = Client { ip: device.ip, context };
     let (session, user) = issuer.rotator.settle(claims, client).await?;
     mint(issuer, &session, user, purpose, app.clock.now())

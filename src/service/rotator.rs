@@ -189,9 +189,13 @@ impl Waiting {
         if queue.jobs.len() >= MOST_WAITING {
             return Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER });
         }
+        // Whoever is told of the first takes the others along: waking a thread costs more than all that is done here.
+        let is_first = queue.jobs.is_empty();
         queue.jobs.push_back(job);
         drop(queue);
-        self.arrived.notify_one();
+        if is_first {
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
@@ -230,7 +234,11 @@ impl Waiting {
             .unwrap_or_else(PoisonError::into_inner);
         let count = queue.jobs.len().min(MOST_IN_A_BATCH);
         queue.under_way.insert(thread, Instant::now());
-        (count > 0).then(|| queue.jobs.drain(..count).collect())
+        let batch = queue.jobs.drain(..count).collect();
+        if !queue.jobs.is_empty() {
+            self.arrived.notify_one();
+        }
+        (count > 0).then_some(batch)
     }
 }
 

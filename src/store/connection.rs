@@ -21,6 +21,9 @@ pub enum DbConnection {
 /// A writer waits for this long for another process to finish its write, unless it has less time.
 pub(super) const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How much the wait for the lock may differ from the time that there is for it.
+const SQLITE_LOCK_TOLERANCE: Duration = Duration::from_millis(100);
+
 const SQLITE_POLL: Duration = Duration::from_millis(20);
 
 /// A durable commit, readers that never wait for the writer, and foreign keys that are enforced. The log is written back
@@ -70,10 +73,13 @@ pub(super) struct Manager {
     writes: bool,
 }
 
-/// A connection of the pool, and whether it met an error that it may not recover from.
+/// A connection of the pool.
 pub(super) struct Pooled {
     pub(super) connection: DbConnection,
+    /// Whether it met an error that it may not recover from.
     pub(super) broken: bool,
+    /// How long it waits for the lock of a SQLite file.
+    lock_timeout: Duration,
 }
 
 impl Manager {
@@ -108,7 +114,7 @@ impl r2d2::ManageConnection for Manager {
             Target::Sqlite(file) => DbConnection::Sqlite(open_sqlite(file, self.writes)?),
             Target::Postgres(url) => DbConnection::Postgres(open_postgres(url)?),
         };
-        Ok(Pooled { connection, broken: false })
+        Ok(Pooled { connection, broken: false, lock_timeout: SQLITE_BUSY_TIMEOUT })
     }
 
     /// Not called: a connection that died is found by its first statement, which costs no round trip (see
@@ -162,16 +168,21 @@ fn bad_connection(reason: &impl ToString) -> ConnectionError {
     ConnectionError::BadConnection(reason.to_string())
 }
 
-impl DbConnection {
+impl Pooled {
     /// Begins a transaction that will write. On SQLite it takes the write lock now: a transaction that reads first and
-    /// writes later fails when another one wrote in between. It waits for another process that has it for `lock_timeout`.
+    /// writes later fails when another one wrote in between. It waits for another process that has it for about
+    /// `lock_timeout`.
     pub(super) fn begin_write(&mut self, lock_timeout: Duration) -> diesel::QueryResult<()> {
-        match self {
-            Self::Sqlite(connection) => {
-                let begin = format!("pragma busy_timeout = {}; begin immediate", lock_timeout.as_millis());
-                AnsiTransactionManager::begin_transaction_sql(connection, &begin)
+        match &mut self.connection {
+            DbConnection::Sqlite(connection) => {
+                // Most have the same time: setting it is one more statement.
+                if self.lock_timeout.abs_diff(lock_timeout) > SQLITE_LOCK_TOLERANCE {
+                    connection.batch_execute(&format!("pragma busy_timeout = {}", lock_timeout.as_millis()))?;
+                    self.lock_timeout = lock_timeout;
+                }
+                AnsiTransactionManager::begin_transaction_sql(connection, "begin immediate")
             }
-            Self::Postgres(connection) => {
+            DbConnection::Postgres(connection) => {
                 AnsiTransactionManager::begin_transaction_sql(connection, "begin isolation level read committed")
             }
         }

@@ -153,7 +153,7 @@ impl Store {
     fn read_of<T>(pool: &Pool, work: &mut impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let patience = Patience::of_this_thread().unwrap_or_default();
         let _waiting = patience.wait();
-        Self::with_open(pool, &patience, |connection| work(&mut ReadTx(connection))).map(|(value, _)| value)
+        Self::with_open(pool, &patience, |held| work(&mut ReadTx(held.connection()))).map(|(value, _)| value)
     }
 
     /// Reads and writes in one transaction; what is answered is durable. What comes too late for its request is not
@@ -172,7 +172,7 @@ impl Store {
             Some(patience) => patience.left().saturating_sub(LOCK_MARGIN),
             None => SQLITE_BUSY_TIMEOUT,
         };
-        let begin = |connection: &mut DbConnection| Ok(connection.begin_write(lock_timeout())?);
+        let begin = |held: &mut Held| Ok(held.begin_write(lock_timeout())?);
         let ((), mut held) = Self::with_open(&self.writers, &patience, begin)?;
         let mut tx = WriteTx(held.connection(), false);
         let outcome = work(&mut tx);
@@ -204,11 +204,11 @@ impl Store {
     fn with_open<T>(
         pool: &Pool,
         patience: &Patience,
-        mut first: impl FnMut(&mut DbConnection) -> Result<T, Error>,
+        mut first: impl FnMut(&mut Held) -> Result<T, Error>,
     ) -> Result<(T, Held), Error> {
         loop {
             let mut held = pool.get(patience)?;
-            match first(held.connection()) {
+            match first(&mut held) {
                 Ok(value) => return Ok((value, held)),
                 Err(error) => match held.examine(error) {
                     (_, true) if !patience.left().is_zero() => {}

@@ -7,10 +7,10 @@
 //! pool takes the place of all of them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use diesel::ConnectionError;
 use diesel::connection::SimpleConnection as _;
+use diesel::{ConnectionError, QueryResult};
 
 use super::connection::{DbConnection, Manager, Pooled};
 use super::outage::spoils_the_connection;
@@ -178,6 +178,11 @@ impl Held {
     pub(super) fn connection(&mut self) -> &mut DbConnection {
         let Pooled { connection, .. } = &mut *self.pooled;
         connection
+    }
+
+    /// See [`Pooled::begin_write`].
+    pub(super) fn begin_write(&mut self, lock_timeout: Duration) -> QueryResult<()> {
+        self.pooled.begin_write(lock_timeout)
     }
 
     /// It is not used again.

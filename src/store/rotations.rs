@@ -16,7 +16,7 @@ use super::schema::{sessions, users};
 use super::sessions::SessionRow;
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
-use super::{Patience, ReadTx, Store, WriteTx};
+use super::{Held, Patience, ReadTx, Store, WriteTx};
 use crate::error::Error;
 use crate::model::audit::{Event, EventName};
 use crate::model::denial::Denial;
@@ -81,7 +81,7 @@ impl Store {
         }
         let patience = Patience::of_this_thread().unwrap_or_default();
         let _waiting = patience.wait();
-        let find = |connection: &mut DbConnection| ReadTx(connection).find_sessions(ids);
+        let find = |held: &mut Held| ReadTx(held.connection()).find_sessions(ids);
         let (found, mut held) = Self::with_open(&self.writers, &patience, find)?;
         let mut moved = judge(found);
         // Everybody locks rows in this order, so that no two wait for each other.

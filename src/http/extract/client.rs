@@ -1,5 +1,6 @@
 //! Who is at the other end: address and device.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::HttpRequest;
@@ -30,12 +31,11 @@ pub(in crate::http) struct ProxyWarnings {
 }
 
 impl ProxyWarnings {
-    /// Says in the log what is odd about how proxies tell the client's address, if anything is.
-    pub(in crate::http) fn check(&self, request: &HttpRequest, trusted: &[IpNet]) {
-        let Some(peer) = request.peer_addr().map(|peer| peer.ip().to_canonical()) else { return };
-        let Found { ip, oddity } = find(peer, request.headers(), trusted);
+    /// The client's address, as [`client_ip`] has it. What is odd about how proxies tell it is said in the log.
+    pub(in crate::http) fn check(&self, request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
+        let Found { ip, oddity } = find(request.peer_addr()?.ip(), request.headers(), trusted);
         let (said, message) = match oddity {
-            None => return,
+            None => return Some(ip),
             Some(Oddity::Untrusted) => (
                 &self.untrusted,
                 "a request has X-Forwarded-For or Forwarded from an address that TRUSTED_PROXIES does not name: they count \
@@ -55,6 +55,7 @@ impl ProxyWarnings {
         if !said.swap(true, Ordering::Relaxed) {
             log::warn!(target: LOG_TARGET, ip:% = ip; "{message}");
         }
+        Some(ip)
     }
 }
 
