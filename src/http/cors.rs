@@ -12,9 +12,8 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 
-use super::problem::Problem;
+use super::failure::Failure;
 use crate::app::Issuer;
-use crate::error::Error;
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
@@ -51,9 +50,7 @@ pub(super) async fn cors<B: MessageBody + 'static>(
             let headers = if is_public { ANY } else { REQUEST_HEADERS };
             request.into_response(preflight(headers)).map_into_right_body()
         }
-        (Some(origin), true) => {
-            request.error_response(Problem(Error::OriginNotAllowed(shown(&origin)))).map_into_right_body()
-        }
+        (Some(origin), true) => request.error_response(Failure::OriginNotAllowed(shown(&origin))).map_into_right_body(),
         _ => next.call(request).await?.map_into_left_body(),
     };
     let headers = response.headers_mut();

@@ -1,16 +1,17 @@
 //! HTTP: routes, extractors, handlers and how errors look on the wire. With `verifier` the only room that knows
 //! actix-web.
 
-mod blocking;
+mod codes;
 mod cors;
 mod extract;
+mod failure;
+mod groups;
 mod handlers;
 mod observe;
 mod openapi;
 mod problem;
 mod responses;
 mod routes;
-mod samples;
 mod server;
 mod shared_body;
 mod words;
@@ -24,7 +25,8 @@ pub(crate) mod views {
     pub(crate) use super::handlers::sessions::view as session;
 }
 
+pub use codes::{CODES, Code};
+pub use failure::Failure;
 pub use openapi::{Described, openapi};
-pub use problem::Problem;
 pub use routes::{ROUTES, RouteEntry};
 pub use server::{bind, serve};

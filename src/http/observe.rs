@@ -13,7 +13,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::extract::ProxyWarnings;
-use super::problem::Problem;
+use super::failure::Failure;
+use super::problem;
 use crate::app::Issuer;
 use crate::error::{Error, root_cause};
 use crate::jwt::DENYLIST_PATH;
@@ -100,10 +101,10 @@ fn given_id(headers: &HeaderMap) -> Option<String> {
 fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) -> ServiceResponse<EitherBody<B>> {
     let error = response.response().error();
     let rendered = error.and_then(|error| match error.as_error::<BearerError>() {
-        Some(refused) => Some(Problem(Error::Bearer(*refused)).render(Some(id))),
-        None => error.as_error::<Problem>().map(|problem| {
-            log_cause(problem, id);
-            problem.render(Some(id))
+        Some(refused) => Some(problem::render(&Failure::Bearer(*refused), Some(id))),
+        None => error.as_error::<Failure>().map(|failure| {
+            log_cause(failure, id);
+            problem::render(failure, Some(id))
         }),
     });
     let mut response = match rendered {
@@ -135,12 +136,12 @@ fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) ->
 
 /// The cause of a fault goes to the log, once, and never to the client. A page that is missing in the settings is for
 /// the operator to find.
-fn log_cause(problem: &Problem, id: &str) {
-    match &problem.0 {
-        Error::Unavailable(cause) | Error::Internal(cause) => {
-            log::error!(target: LOG_TARGET, request_id = id, cause = root_cause(&**cause); "{}", problem.0);
+fn log_cause(failure: &Failure, id: &str) {
+    match failure {
+        Failure::Domain(Error::Unavailable(cause) | Error::Internal(cause)) => {
+            log::error!(target: LOG_TARGET, request_id = id, cause = root_cause(&**cause); "{failure}");
         }
-        Error::OriginNotAllowed(origin) => {
+        Failure::OriginNotAllowed(origin) => {
             log::warn!(target: LOG_TARGET, request_id = id, origin; "refused a request from a web page: its origin is not in CORS_ORIGINS");
         }
         _ => {}

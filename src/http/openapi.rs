@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::groups::{ADMIN, LOGIN};
 use super::handlers::{admin_keys, admin_users, api_tokens, audit, docs, health, me, sessions, tokens, well_known};
 use super::problem::ProblemView;
 use super::responses::{complete, known_problems, problem_responses};
 use super::routes::ROUTES;
-use super::samples::{ADMIN, LOGIN};
 
 #[derive(OpenApi)]
 #[openapi(

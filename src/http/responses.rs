@@ -5,21 +5,16 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::problem::Problem;
+use super::codes::CODES;
+use super::problem;
 use super::routes::RouteEntry;
-use super::samples::samples;
 
 /// Each code with its status and an answer that has it.
-type Known = BTreeMap<String, (u16, Value)>;
+type Known = BTreeMap<&'static str, (u16, Value)>;
 
 /// The problems there are.
 pub(super) fn known_problems() -> Known {
-    let known = samples().into_iter().map(|error| {
-        let problem = Problem(error);
-        let (status, code) = problem.code();
-        (code.to_owned(), (status.as_u16(), problem.example()))
-    });
-    known.collect()
+    CODES.iter().map(|code| (code.name, (code.status, problem::example(&(code.example)())))).collect()
 }
 
 /// A response for each status of the problems that a route may answer with.

@@ -4,10 +4,9 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Route, guard};
 
+use super::failure::Failure;
+use super::groups::{ADMIN, API_TOKEN, BODY, DATABASE, LOGIN, PARAMETERS, PASSWORD, RECENT, SESSION, TOKEN};
 use super::handlers::{admin_keys, admin_users, api_tokens, audit, docs, health, me, sessions, tokens, well_known};
-use super::problem::Problem;
-use super::samples::{ADMIN, API_TOKEN, BODY, DATABASE, LOGIN, PARAMETERS, PASSWORD, RECENT, SESSION, TOKEN};
-use crate::error::Error;
 use crate::jwt::DENYLIST_PATH;
 
 /// One route.
@@ -134,9 +133,9 @@ pub(super) fn configure(config: &mut ServiceConfig) {
             allowed.extend(if *method == "GET" { ["GET", "HEAD"].as_slice() } else { std::slice::from_ref(method) });
         }
         config.service(resource.default_service(web::to(move || {
-            let refusal = Problem(Error::MethodNotAllowed(allowed.clone()));
+            let refusal = Failure::MethodNotAllowed(allowed.clone());
             async { Err::<&'static str, _>(refusal) }
         })));
     }
-    config.default_service(web::to(|| async { Err::<&'static str, _>(Problem(Error::PathUnknown)) }));
+    config.default_service(web::to(|| async { Err::<&'static str, _>(Failure::PathUnknown) }));
 }

@@ -12,14 +12,14 @@ use crate::app::{App, Issuer};
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::error::{Error, root_cause};
 use crate::jwt::{API_TOKEN, AccessClaims, Audience};
-use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenState};
+use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenRefusal, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
 use crate::model::denial::Denial;
 use crate::model::id::{Jti, SessionId, UserId};
 use crate::model::user::{DisplayName, Roles, Scopes, User};
 use crate::secret::{ApiKey, BadApiKey, KEY_PREFIX, Secret};
 use crate::store::{Store, WriteTx};
-use crate::verifier::{ApiTokenError, ApiTokens, Authenticated, BearerError};
+use crate::verifier::{ApiTokenError, ApiTokens, Authenticated};
 
 /// So many a user may have that are accepted; more would be a mistake of a script.
 const MOST_API_TOKENS: usize = 100;
@@ -202,7 +202,7 @@ pub(super) fn deny_all(app: &App, tx: &mut WriteTx<'_>, owner: UserId, now: Time
 /// the key is there to be exchanged again.
 ///
 /// # Errors
-/// [`Error::Invalid`] for an audience that is not served, [`Error::Bearer`] with an [`ApiTokenError`],
+/// [`Error::Invalid`] for an audience that is not served, [`Error::ApiTokenRefused`], [`Error::AccountDisabled`],
 /// [`Error::Unavailable`].
 pub fn exchange(issuer: &Issuer, key: &str, audience: Option<&str>) -> Result<Exchanged, Error> {
     let app = &issuer.app;
@@ -237,12 +237,8 @@ pub fn exchange(issuer: &Issuer, key: &str, audience: Option<&str>) -> Result<Ex
 }
 
 /// White space around a key is no part of it.
-fn parsed(text: &str) -> Result<ApiKey, ApiTokenError> {
-    text.trim().parse().map_err(|_bad_form: BadApiKey| ApiTokenError::Malformed)
-}
-
-fn refused(why: ApiTokenError) -> Error {
-    Error::Bearer(BearerError::ApiToken(why))
+fn parsed(text: &str) -> Result<ApiKey, ApiTokenRefusal> {
+    text.trim().parse().map_err(|_bad_form: BadApiKey| ApiTokenRefusal::Malformed)
 }
 
 /// The API tokens as the extractors of this service's own routes ask for them, and their uses that are not on record yet.
@@ -287,24 +283,24 @@ impl KnownApiTokens {
     /// The token with this key and its owner, whether or not they are accepted.
     ///
     /// # Errors
-    /// [`Error::Bearer`] with the [`ApiTokenError`] when there is none, [`Error::Unavailable`].
+    /// [`Error::ApiTokenRefused`] when there is none, [`Error::Unavailable`].
     pub fn find_any(&self, key: &str) -> Result<(ApiToken, User), Error> {
         // Before the database is asked: garbage costs no query.
-        let key = parsed(key).map_err(refused)?;
+        let key = parsed(key).map_err(Error::ApiTokenRefused)?;
         let found = self.store.read(|tx| tx.find_api_token(&key.digest()))?;
-        found.ok_or(refused(ApiTokenError::Unknown))
+        found.ok_or(Error::ApiTokenRefused(ApiTokenRefusal::Unknown))
     }
 
     /// The token with this key and its owner, if they are accepted.
     ///
     /// # Errors
-    /// [`Error::Bearer`] with the [`ApiTokenError`], [`Error::Unavailable`].
+    /// [`Error::ApiTokenRefused`], [`Error::AccountDisabled`], [`Error::Unavailable`].
     pub fn find(&self, key: &str) -> Result<(ApiToken, User), Error> {
         let (token, user) = self.find_any(key)?;
         match token.state(self.clock.now()) {
-            ApiTokenState::Revoked => Err(refused(ApiTokenError::Revoked)),
-            ApiTokenState::Expired => Err(refused(ApiTokenError::Expired)),
-            ApiTokenState::Active if user.disabled_at.is_some() => Err(refused(ApiTokenError::AccountDisabled)),
+            ApiTokenState::Revoked => Err(Error::ApiTokenRefused(ApiTokenRefusal::Revoked)),
+            ApiTokenState::Expired => Err(Error::ApiTokenRefused(ApiTokenRefusal::Expired)),
+            ApiTokenState::Active if user.disabled_at.is_some() => Err(Error::AccountDisabled),
             ApiTokenState::Active => Ok((token, user)),
         }
     }
@@ -352,6 +348,17 @@ impl KnownApiTokens {
     }
 }
 
+impl From<ApiTokenRefusal> for ApiTokenError {
+    fn from(why: ApiTokenRefusal) -> Self {
+        match why {
+            ApiTokenRefusal::Malformed => Self::Malformed,
+            ApiTokenRefusal::Unknown => Self::Unknown,
+            ApiTokenRefusal::Expired => Self::Expired,
+            ApiTokenRefusal::Revoked => Self::Revoked,
+        }
+    }
+}
+
 /// For the extractors: those may not wait on their thread.
 pub struct SharedApiTokens(pub Arc<KnownApiTokens>);
 
@@ -375,7 +382,8 @@ impl ApiTokens for SharedApiTokens {
                 Err(error) => Err(error),
             };
             found.map_err(|error| match error {
-                Error::Bearer(BearerError::ApiToken(why)) => why,
+                Error::ApiTokenRefused(why) => why.into(),
+                Error::AccountDisabled => ApiTokenError::AccountDisabled,
                 error => {
                     log::error!(cause = root_cause(&error); "an API token cannot be looked up");
                     let gone = matches!(error, Error::Unavailable(_));

@@ -11,14 +11,13 @@ use actix_web::{FromRequest, HttpRequest, web};
 
 use super::client_ip;
 use crate::app::Issuer;
-use crate::error::Error;
-use crate::http::blocking::blocking;
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::jwt::AccessClaims;
 use crate::model::audit::Origin;
 use crate::model::id::UserId;
 use crate::model::user::ADMIN_ROLE;
 use crate::secret::KEY_PREFIX;
+use crate::service::deadline;
 use crate::verifier::{Bearer, BearerError, Presented, presented};
 
 /// Who asks, and from where.
@@ -79,9 +78,9 @@ impl Guard for AdministratorRecently {
 
 impl<G: Guard> Caller<G> {
     /// Refuses an API token that would manage the account that it belongs to.
-    pub(in crate::http) fn not_its_own(&self, user: UserId) -> Result<(), Error> {
+    pub(in crate::http) fn not_its_own(&self, user: UserId) -> Result<(), Failure> {
         let may = self.claims.is_of_session() || self.claims.sub != user;
-        if may { Ok(()) } else { Err(Error::Bearer(BearerError::SessionRequired)) }
+        if may { Ok(()) } else { Err(Failure::Bearer(BearerError::SessionRequired)) }
     }
 }
 
@@ -94,8 +93,8 @@ pub(in crate::http) fn recent(issuer: &Issuer, claims: &AccessClaims) -> Result<
 }
 
 /// A key was looked up just now; an access token says what was true when it was issued.
-async fn administrates(issuer: &web::Data<Issuer>, claims: &AccessClaims, is_key: bool) -> Result<(), Problem> {
-    let refused = || Problem(Error::Bearer(BearerError::RoleMissing(ADMIN_ROLE)));
+async fn administrates(issuer: &web::Data<Issuer>, claims: &AccessClaims, is_key: bool) -> Result<(), Failure> {
+    let refused = || Failure::Bearer(BearerError::RoleMissing(ADMIN_ROLE));
     if !claims.has_role(ADMIN_ROLE) {
         return Err(refused());
     }
@@ -103,34 +102,34 @@ async fn administrates(issuer: &web::Data<Issuer>, claims: &AccessClaims, is_key
         return Ok(());
     }
     let (issuer, id) = (issuer.clone(), claims.sub);
-    let user = blocking(move || issuer.app.store.read(|tx| tx.find_user(id))).await?;
+    let user = deadline::on_a_thread(move || issuer.app.store.read(|tx| tx.find_user(id))).await?;
     let is_one = user.is_some_and(|user| user.disabled_at.is_none() && user.roles.contains(ADMIN_ROLE));
     if is_one { Ok(()) } else { Err(refused()) }
 }
 
 impl<G: Guard> FromRequest for Caller<G> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let bearer = Bearer::<AccessClaims>::from_request(request, payload);
         let request = request.clone();
         Box::pin(async move {
-            let Bearer(claims) = bearer.await.map_err(Error::Bearer)?;
-            let issuer = request.app_data::<web::Data<Issuer>>().ok_or(Error::Bearer(BearerError::NotSetUp))?;
+            let Bearer(claims) = bearer.await?;
+            let issuer = request.app_data::<web::Data<Issuer>>().ok_or(BearerError::NotSetUp)?;
             let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
                 if text.starts_with(KEY_PREFIX));
             if G::LOGGED_IN && !claims.is_of_session() {
-                return Err(Error::Bearer(BearerError::SessionRequired).into());
+                return Err(BearerError::SessionRequired.into());
             }
             if G::ADMINISTRATES {
                 administrates(issuer, &claims, is_key).await?;
             }
             if G::RECENTLY && !is_key {
                 if !claims.is_of_session() {
-                    return Err(Error::Bearer(BearerError::SessionRequired).into());
+                    return Err(BearerError::SessionRequired.into());
                 }
-                recent(issuer, &claims).map_err(Error::Bearer)?;
+                recent(issuer, &claims)?;
             }
             let origin = Origin {
                 actor: Some(claims.sub),

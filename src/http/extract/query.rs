@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 
 /// What the paths call their identifiers.
 const NAMES: [&str; 3] = ["id", "session_id", "api_token_id"];
@@ -18,8 +18,8 @@ const NAMES: [&str; 3] = ["id", "session_id", "api_token_id"];
 pub(in crate::http) struct PathId<T, const N: usize = 0>(pub(in crate::http) T);
 
 impl<T: FromStr, const N: usize> FromRequest for PathId<T, N> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let (name, text) = request.match_info().iter().nth(N).unwrap_or_default();
@@ -34,8 +34,8 @@ impl<T: FromStr, const N: usize> FromRequest for PathId<T, N> {
 pub(in crate::http) struct Query<T>(pub(in crate::http) T);
 
 impl<T: DeserializeOwned> FromRequest for Query<T> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let query = web::Query::<T>::from_query(request.query_string());

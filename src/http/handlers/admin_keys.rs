@@ -11,7 +11,7 @@ use crate::app::Issuer;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::http::extract::{Administrator, AdministratorRecently, Caller, Json};
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::http::words::{SigningAlgorithm, SigningKeyState};
 use crate::jwt::{KeyFileError, RingEntry, SigningAlg};
 use crate::model::audit::EventName;
@@ -110,7 +110,7 @@ pub(in crate::http) async fn rotate(
     caller: Caller<AdministratorRecently>,
     issuer: web::Data<Issuer>,
     Json(body): Json<RotateBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     if body.kid.is_some() && !body.emergency {
         return Err(Error::invalid("kid", "invalid", "names the key to drop, which needs emergency").into());
     }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::http::extract::{
     Administrator, AdministratorRecently, Caller, Json, PathId, Query, cut, page_size, parameter,
 };
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::http::words::{EmailAddress, Name, NewPassword, NewUsername, RoleName};
 use crate::model::api_token::ApiTokenId;
 use crate::model::id::{SessionId, UserId};
@@ -124,7 +124,7 @@ pub(in crate::http) async fn list(
     _: Caller<Administrator>,
     issuer: web::Data<Issuer>,
     Query(query): Query<UsersQuery>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let limit = page_size(query.limit.as_deref())?;
     let UsersQuery { search, role, disabled, cursor, .. } = query;
     for (field, text) in [("search", &search), ("cursor", &cursor)] {
@@ -153,7 +153,7 @@ pub(in crate::http) async fn create(
     caller: Caller<AdministratorRecently>,
     issuer: web::Data<Issuer>,
     Json(body): Json<CreateBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let prepared = hashing(&issuer, move |issuer| {
         let CreateBody { username, password, email, name, roles } = &body;
         let (email, name) = (email.as_deref(), name.as_deref());
@@ -172,7 +172,7 @@ pub(in crate::http) async fn show(
     _: Caller<Administrator>,
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let user = blocking(move || users::find(&issuer.app, id)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
@@ -188,7 +188,7 @@ pub(in crate::http) async fn change(
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
     Json(body): Json<ProfileBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let user = blocking(move || users::set_profile(&issuer.app, id, &body.into(), &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
@@ -205,7 +205,7 @@ pub(in crate::http) async fn delete(
     caller: Caller<AdministratorRecently>,
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let delete = move || {
         issuer.denylist.add(users::delete(&issuer.app, id, &caller.origin)?.denials);
@@ -225,7 +225,7 @@ pub(in crate::http) async fn disable(
     caller: Caller<Administrator>,
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let disable = move || {
         let ended = users::disable(&issuer.app, id, &caller.origin)?;
@@ -246,7 +246,7 @@ pub(in crate::http) async fn enable(
     caller: Caller<AdministratorRecently>,
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     blocking(move || users::enable(&issuer.app, id, &caller.origin)).await?;
     Ok(no_content())
@@ -264,7 +264,7 @@ pub(in crate::http) async fn set_roles(
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
     Json(body): Json<RolesBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let roles = blocking(move || users::set_roles(&issuer.app, id, &body.roles, &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(RolesBody { roles: roles.names().to_vec() }))
@@ -281,7 +281,7 @@ pub(in crate::http) async fn reset_password(
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
     Json(body): Json<PasswordBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let asked = issuer.clone();
     let user = blocking(move || users::find(&asked.app, id)).await?;
@@ -305,7 +305,7 @@ pub(in crate::http) async fn list_sessions(
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
     Query(query): Query<PageQuery>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let app = issuer.clone();
     blocking(move || users::find(&app.app, id)).await?;
     page(issuer, id, Some(caller.claims.sid), query).await
@@ -321,7 +321,7 @@ pub(in crate::http) async fn end_sessions(
     caller: Caller<Administrator>,
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let end = move || {
         users::find(&issuer.app, id)?;
@@ -342,7 +342,7 @@ pub(in crate::http) async fn end_session(
     caller: Caller<Administrator>,
     issuer: web::Data<Issuer>,
     (PathId(id), PathId(session)): (PathId<UserId>, PathId<SessionId, 1>),
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     blocking(move || sessions::end(&issuer, id, session, EndReason::Admin, &caller.origin)).await?;
     Ok(no_content())
@@ -356,7 +356,7 @@ pub(in crate::http) async fn list_api_tokens(
     _: Caller<Administrator>,
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let app = issuer.clone();
     blocking(move || users::find(&app.app, id)).await?;
     api_token_views::all(issuer, id).await
@@ -372,7 +372,7 @@ pub(in crate::http) async fn revoke_api_tokens(
     caller: Caller<Administrator>,
     issuer: web::Data<Issuer>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let revoke = move || {
         users::find(&issuer.app, id)?;
@@ -393,7 +393,7 @@ pub(in crate::http) async fn revoke_api_token(
     caller: Caller<Administrator>,
     issuer: web::Data<Issuer>,
     (PathId(id), PathId(token)): (PathId<UserId>, PathId<ApiTokenId, 1>),
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let _was_active = blocking(move || api_tokens::revoke(&issuer, id, token, &caller.origin)).await?;
     Ok(no_content())

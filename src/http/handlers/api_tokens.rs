@@ -9,7 +9,7 @@ use super::{blocking, rfc3339};
 use crate::app::Issuer;
 use crate::clock::{Seconds, Timestamp};
 use crate::http::extract::{Caller, Json, LoggedIn, LoggedInRecently, PathId};
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::http::words::{ApiTokenStatus, Name, RoleName, ScopeName};
 use crate::model::api_token::{ApiToken, ApiTokenId};
 use crate::model::id::{SessionId, UserId};
@@ -108,7 +108,7 @@ pub(crate) fn view(token: &ApiToken, now: Timestamp) -> ApiTokenView {
 }
 
 /// All API tokens of a user.
-pub(super) async fn all(issuer: web::Data<Issuer>, user: UserId) -> Result<HttpResponse, Problem> {
+pub(super) async fn all(issuer: web::Data<Issuer>, user: UserId) -> Result<HttpResponse, Failure> {
     let now = issuer.app.clock.now();
     let tokens = blocking(move || issuer.app.store.read(|tx| tx.list_api_tokens(user))).await?;
     let api_tokens = tokens.iter().map(|token| view(token, now)).collect();
@@ -132,7 +132,7 @@ fn with_key(
 pub(in crate::http) async fn list(
     caller: Caller<LoggedIn>,
     issuer: web::Data<Issuer>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     all(issuer, caller.claims.sub).await
 }
 
@@ -145,7 +145,7 @@ pub(in crate::http) async fn create(
     caller: Caller<LoggedInRecently>,
     issuer: web::Data<Issuer>,
     Json(body): Json<CreateBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let now = issuer.app.clock.now();
     let (token, key) = blocking(move || {
         let CreateBody { name, scopes, roles, expires_in } = &body;
@@ -166,7 +166,7 @@ pub(in crate::http) async fn rotate(
     caller: Caller<LoggedInRecently>,
     issuer: web::Data<Issuer>,
     PathId(id): PathId<ApiTokenId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let now = issuer.app.clock.now();
     let rotate = move || api_tokens::rotate(&issuer, caller.claims.sub, id, &caller.origin);
     let (token, key) = blocking(rotate).await?;
@@ -183,7 +183,7 @@ pub(in crate::http) async fn revoke(
     caller: Caller<LoggedIn>,
     issuer: web::Data<Issuer>,
     PathId(id): PathId<ApiTokenId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let _was_active = blocking(move || api_tokens::revoke(&issuer, caller.claims.sub, id, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -8,7 +8,7 @@ use super::blocking;
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::http::extract::{Administrator, Caller, Query, cut, instant, page_size, parameter};
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::http::words::EventName;
 use crate::model::audit::{EventFilter, Recorded};
 use crate::model::id::{SessionId, UserId};
@@ -119,7 +119,7 @@ pub(in crate::http) async fn list(
     _: Caller<Administrator>,
     issuer: web::Data<Issuer>,
     Query(query): Query<EventsQuery>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let limit = page_size(query.limit.as_deref())?;
     let filter = EventFilter::try_from(&query)?;
     let found = blocking(move || issuer.app.store.read(|tx| tx.list_events(&filter, limit + 1))).await?;

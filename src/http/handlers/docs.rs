@@ -9,8 +9,8 @@ use utoipa_swagger_ui::{Config, serve};
 
 use crate::app::Issuer;
 use crate::error::Error;
+use crate::http::failure::Failure;
 use crate::http::openapi::{Described, Description};
-use crate::http::problem::Problem;
 
 /// The page is ours and asks nobody else. Its styles and icons are partly in its elements.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -71,10 +71,10 @@ fn see(location: &'static str) -> HttpResponse {
     params(("file" = String, Path, description = "The name of the file.", example = "index.html")),
     responses((status = 200, description = "The file.", content(
         (String = "text/html"), (String = "text/css"), (String = "text/javascript"), (String = "image/png")))))]
-pub(in crate::http) async fn file(name: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub(in crate::http) async fn file(name: web::Path<String>) -> Result<HttpResponse, Failure> {
     let config = Arc::new(Config::from("../openapi.json").use_base_layout());
     let file = serve(&name, config).map_err(|error| Error::internal(error.to_string()))?;
-    let file = file.ok_or(Error::PathUnknown)?;
+    let file = file.ok_or(Failure::PathUnknown)?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_SECURITY_POLICY, POLICY)).insert_header((CACHE_CONTROL, FILES_CACHE_CONTROL));
     let bytes = match file.bytes {

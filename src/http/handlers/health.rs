@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::blocking;
 use crate::app::Issuer;
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 
 /// That the process lives.
 #[derive(Serialize, ToSchema)]
@@ -42,7 +42,7 @@ pub(in crate::http) async fn alive() -> HttpResponse {
 /// The keys are loaded (or the service would not have started) and the database accepted a write within the last
 /// second.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses((status = 200, body = ReadyView)))]
-pub(in crate::http) async fn ready(issuer: web::Data<Issuer>) -> Result<HttpResponse, Problem> {
+pub(in crate::http) async fn ready(issuer: web::Data<Issuer>) -> Result<HttpResponse, Failure> {
     let keys = issuer.keys.ring().entries(issuer.app.clock.now()).len();
     blocking(move || issuer.app.store.check()).await?;
     Ok(HttpResponse::Ok().json(ReadyView { status: "ready", database: "reachable", keys }))

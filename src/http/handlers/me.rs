@@ -10,9 +10,8 @@ use utoipa::ToSchema;
 use super::tokens::{PairView, answer};
 use super::{blocking, proving};
 use crate::app::Issuer;
-use crate::error::Error;
 use crate::http::extract::{Caller, Json, LoggedIn, recent};
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::http::words::{EmailAddress, Name, NewPassword, NewUsername, RoleName};
 use crate::model::id::{SessionId, UserId};
 use crate::model::user::User;
@@ -198,7 +197,7 @@ pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
 pub(in crate::http) async fn profile(
     issuer: web::Data<Issuer>,
     Bearer(claims): Bearer,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let user = blocking(move || users::find(&issuer.app, claims.sub)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
@@ -212,9 +211,9 @@ pub(in crate::http) async fn change_profile(
     caller: Caller<LoggedIn>,
     issuer: web::Data<Issuer>,
     Json(body): Json<ProfileBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     if body.username.is_some() || body.email.is_some() {
-        recent(&issuer, &caller.claims).map_err(Error::Bearer)?;
+        recent(&issuer, &caller.claims)?;
     }
     let change = move || users::set_profile(&issuer.app, caller.claims.sub, &body.into(), &caller.origin);
     let user = blocking(change).await?;
@@ -230,7 +229,7 @@ pub(in crate::http) async fn reauthenticate(
     caller: Caller<LoggedIn>,
     issuer: web::Data<Issuer>,
     Json(body): Json<ReauthenticateBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let Caller { claims, origin, .. } = caller;
     let (its_claims, its_origin) = (Arc::clone(&claims), origin.clone());
     let claim = move |issuer: &_| me::claim(issuer, &claims, &body.password, &origin);
@@ -248,7 +247,7 @@ pub(in crate::http) async fn change_password(
     caller: Caller<LoggedIn>,
     issuer: web::Data<Issuer>,
     Json(body): Json<PasswordBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let Caller { claims, origin, .. } = caller;
     let PasswordBody { current_password: current, new_password: new } = body;
     let (its_claims, its_current, its_origin) = (Arc::clone(&claims), current.clone(), origin.clone());

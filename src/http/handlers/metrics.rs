@@ -5,14 +5,14 @@ use actix_web::{HttpResponse, web};
 use crate::app::Issuer;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::metrics::Present;
 
 /// What Prometheus takes besides its own format.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Everything that is counted, and what is as it is now.
-pub(in crate::http) async fn metrics(issuer: web::Data<Issuer>) -> Result<HttpResponse, Problem> {
+pub(in crate::http) async fn metrics(issuer: web::Data<Issuer>) -> Result<HttpResponse, Failure> {
     let now = issuer.app.clock.now();
     let age = |since: Option<Timestamp>| since.map_or(0, |since| (now - since).0.max(0));
     let keys = issuer.keys.ring().entries(now);

@@ -14,12 +14,10 @@ pub(super) mod well_known;
 
 use actix_web::{rt, web};
 
-use super::blocking::blocking;
-use super::problem::Problem;
 use crate::app::Issuer;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::service::deadline;
+use crate::service::deadline::{self, on_a_thread as blocking};
 use crate::service::proof::{self, Admitted, Claim};
 
 /// Runs what hashes a password of somebody who is logged in, and asks no database. Its place is taken before a thread is:
@@ -27,7 +25,7 @@ use crate::service::proof::{self, Admitted, Claim};
 async fn hashing<T: Send + 'static>(
     issuer: &web::Data<Issuer>,
     work: impl FnOnce(&Issuer) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Problem> {
+) -> Result<T, Error> {
     let place = proof::place(issuer)?;
     let issuer = issuer.clone();
     on_hashing_thread(move || {
@@ -46,7 +44,7 @@ async fn proving<P: Send + 'static, T: Send + 'static>(
     claim: impl FnOnce(&Issuer) -> Result<Claim, Error> + Send + 'static,
     evaluate: impl FnOnce(&Issuer, Admitted) -> Result<P, Error> + Send + 'static,
     finish: impl FnOnce(&Issuer, P) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Problem> {
+) -> Result<T, Error> {
     let (asked, turn) = (issuer.clone(), issuer.lookups.turn().await?);
     let claim = blocking(move || claim(&asked)).await?;
     drop(turn);
@@ -56,16 +54,16 @@ async fn proving<P: Send + 'static, T: Send + 'static>(
         let proved = on_hashing_thread(move || evaluate(&evaluating, admitted)).await?;
         blocking(move || finish(&finishing, proved)).await
     }));
-    task.await.map_err(|panicked| Problem(Error::internal(panicked)))?
+    task.await.map_err(Error::internal)?
 }
 
 /// Not as [`blocking`]: a hash has a deadline of its own, and is not given up when it has begun.
 async fn on_hashing_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Problem> {
+) -> Result<T, Error> {
     match web::block(work).await {
-        Ok(result) => result.map_err(Problem),
-        Err(panicked) => Err(Problem(Error::internal(panicked))),
+        Ok(result) => result,
+        Err(panicked) => Err(Error::internal(panicked)),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::app::Issuer;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::extract::{Caller, JsonOrNothing, LoggedIn, PathId, Query, cut, page_size, parameter};
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::http::words::EndReason as EndReasonName;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::{Device, EndReason, Session};
@@ -112,7 +112,7 @@ pub(super) async fn page(
     user: UserId,
     current: Option<SessionId>,
     query: PageQuery,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let limit = page_size(query.limit.as_deref())?;
     let before = parameter::<SessionId>("cursor", query.cursor.as_deref(), "the next_cursor of a page")?;
     let now = issuer.app.clock.now();
@@ -131,7 +131,7 @@ pub(in crate::http) async fn list(
     caller: Caller<LoggedIn>,
     issuer: web::Data<Issuer>,
     Query(query): Query<PageQuery>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     page(issuer, caller.claims.sub, Some(caller.claims.sid), query).await
 }
 
@@ -145,7 +145,7 @@ pub(in crate::http) async fn end(
     caller: Caller<LoggedIn>,
     issuer: web::Data<Issuer>,
     PathId(id): PathId<SessionId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let reason = if id == caller.claims.sid { EndReason::Logout } else { EndReason::Revoked };
     blocking(move || sessions::end(&issuer, caller.claims.sub, id, reason, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -159,15 +159,15 @@ pub(in crate::http) async fn end(
 pub(in crate::http) async fn logout(
     caller: Caller<LoggedIn>,
     issuer: web::Data<Issuer>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let ended = blocking(move || {
         let Caller { claims, origin, .. } = &caller;
         sessions::end(&issuer, claims.sub, claims.sid, EndReason::Logout, origin)
     });
     match ended.await {
         // Not on record any more: it cannot be used.
-        Ok(()) | Err(Problem(Error::SessionNotFound)) => Ok(HttpResponse::NoContent().finish()),
-        Err(problem) => Err(problem),
+        Ok(()) | Err(Error::SessionNotFound) => Ok(HttpResponse::NoContent().finish()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -180,7 +180,7 @@ pub(in crate::http) async fn logout_all(
     caller: Caller<LoggedIn>,
     issuer: web::Data<Issuer>,
     JsonOrNothing(body): JsonOrNothing<LogoutAllBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let ended = blocking(move || {
         let Caller { claims, origin, .. } = &caller;
         let except = body.keep_current.then_some(claims.sid);

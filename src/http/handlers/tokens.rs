@@ -12,7 +12,7 @@ use crate::app::Issuer;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::http::extract::{Json, JsonOrNothing, basic, client_ip, device};
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::http::words::{DeviceLabel, TokenKind, TokenType};
 use crate::jwt::AccessClaims;
 use crate::model::audit::Origin;
@@ -172,21 +172,21 @@ pub(in crate::http) async fn create(
     request: HttpRequest,
     issuer: web::Data<Issuer>,
     JsonOrNothing(body): JsonOrNothing<LoginBody>,
-) -> Result<HttpResponse, Problem> {
-    let missing = |field: &str| Error::BodyMalformed(format!("missing field `{field}`"));
+) -> Result<HttpResponse, Failure> {
+    let missing = |field: &str| Failure::BodyMalformed(format!("missing field `{field}`"));
     let (username, password) = match (body.username, body.password) {
         // Whatever is in the header then is for a proxy.
         (Some(username), Some(password)) => (username, password),
         (None, None) => basic(&request, issuer.app.config.basic_auth)?.ok_or(missing("username"))?,
-        (None, Some(_)) => return Err(missing("username").into()),
-        (Some(_), None) => return Err(missing("password").into()),
+        (None, Some(_)) => return Err(missing("username")),
+        (Some(_), None) => return Err(missing("password")),
     };
     let device = device(&request, &issuer, body.label)?;
     let (audience, its_device) = (body.audience.clone(), device.clone());
     let claim = move |issuer: &_| login::claim(issuer, &username, &password, body.audience.as_deref(), &device);
     let open = move |issuer: &_, proof| login::login(issuer, proof, audience.as_deref(), &its_device);
     let pair = proving(&issuer, claim, proof::prove, open).await;
-    login::count(&issuer, pair.as_ref().map(|_| ()).map_err(|Problem(error)| error));
+    login::count(&issuer, pair.as_ref().map(|_| ()));
     Ok(answer(&issuer, &pair?))
 }
 
@@ -201,7 +201,7 @@ pub(in crate::http) async fn refresh(
     request: HttpRequest,
     issuer: web::Data<Issuer>,
     Json(body): Json<RefreshBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let device = device(&request, &issuer, None)?;
     let pair = refreshing::refresh(&issuer, body.refresh_token.expose(), body.audience.as_deref(), device).await?;
     Ok(answer(&issuer, &pair))
@@ -215,7 +215,7 @@ pub(in crate::http) async fn refresh(
 pub(in crate::http) async fn verify(
     issuer: web::Data<Issuer>,
     Json(body): Json<TokenBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let asked = issuer.clone();
     asked.known_keys.find_key_of(body.token.expose()).await?;
     let _place = asked.api_tokens.place(body.token.expose()).await?;
@@ -245,7 +245,7 @@ pub(in crate::http) async fn revoke(
     request: HttpRequest,
     issuer: web::Data<Issuer>,
     Json(body): Json<TokenBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let ip = client_ip(&request, &issuer.app.config.trusted_proxies);
     let origin = Origin { ip, ..Origin::default() };
     let (asked, token) = (issuer.clone(), revoking::bare(body.token.expose()));
@@ -265,8 +265,8 @@ pub(in crate::http) async fn exchange(
     request: HttpRequest,
     issuer: web::Data<Issuer>,
     JsonOrNothing(body): JsonOrNothing<ExchangeBody>,
-) -> Result<HttpResponse, Problem> {
-    let (Presented::Bearer(key) | Presented::Token(key)) = presented(&request).map_err(Error::Bearer)?;
+) -> Result<HttpResponse, Failure> {
+    let (Presented::Bearer(key) | Presented::Token(key)) = presented(&request)?;
     let key = Secret::new(key.to_owned());
     let asked = issuer.clone();
     let _place = asked.api_tokens.place(key.expose()).await?;

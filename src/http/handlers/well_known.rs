@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::http::extract::Query;
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::http::shared_body::SharedBody;
 use crate::jwt::{DENYLIST_PATH, issuer_url, metadata_url};
 use crate::service::denylist::Cursor;
@@ -74,9 +74,9 @@ pub(in crate::http) async fn metadata(issuer: web::Data<Issuer>) -> HttpResponse
 pub(in crate::http) async fn metadata_of_path(
     request: HttpRequest,
     issuer: web::Data<Issuer>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let (_host, path) = metadata_url(&issuer.app.config.issuer);
-    if request.path() == path { Ok(describe(&issuer)) } else { Err(Error::PathUnknown.into()) }
+    if request.path() == path { Ok(describe(&issuer)) } else { Err(Failure::PathUnknown) }
 }
 
 /// There is no authorization endpoint, so that there are no response types; `denylist_uri` is ours
@@ -123,7 +123,7 @@ pub(in crate::http) async fn denylist(
     request: HttpRequest,
     issuer: web::Data<Issuer>,
     Query(query): Query<FeedQuery>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let since = query.since.as_deref().map(str::parse::<Cursor>).transpose();
     let since = since.map_err(|bad| Error::invalid("since", "invalid", bad.to_string()))?;
     let wait = query.wait.as_deref().map_or(Some(0), |text| text.parse().ok());
