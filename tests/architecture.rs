@@ -168,7 +168,7 @@ fn readme() -> String {
 
 #[test]
 fn every_route_is_documented() {
-    for route in ROUTES {
+    for route in ROUTES.iter() {
         let row = format!("`{} {}`", route.method, route.path);
         assert!(readme().contains(&row), "README lacks {row}");
     }

@@ -1,52 +1,41 @@
 //! Codes that go together.
 
-/// What may be wrong with a body.
-pub(super) const BODY: &[&str] =
-    &["malformed_json", "invalid_fields", "body_too_large", "request_timeout", "unsupported_media_type"];
-
-/// What may be wrong with path or query.
-pub(super) const PARAMETERS: &[&str] = &["invalid_fields"];
-
-/// What needs the database may not be possible now.
-pub(super) const DATABASE: &[&str] = &["database_unavailable"];
+use super::codes::{
+    ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_EXPIRED, API_TOKEN_MALFORMED, API_TOKEN_REVOKED,
+    API_TOKEN_UNKNOWN, Code, DATABASE_UNAVAILABLE, INVALID_REQUEST, OVERLOADED, SESSION_ENDED, SESSION_UNKNOWN,
+    TOKEN_BAD_SIGNATURE, TOKEN_EXPIRED, TOKEN_MALFORMED, TOKEN_NOT_YET_VALID, TOKEN_REVOKED, TOKEN_UNKNOWN_KEY,
+    TOKEN_WRONG_ALGORITHM, TOKEN_WRONG_AUDIENCE, TOKEN_WRONG_ISSUER, TOKEN_WRONG_TYPE, TOO_MANY_FAILURES,
+    WRONG_PASSWORD,
+};
 
 /// What may be wrong with a token, of any kind.
-pub(super) const TOKEN: &[&str] = &[
-    "token_malformed",
-    "token_wrong_type",
-    "token_unknown_key",
-    "token_wrong_algorithm",
-    "token_bad_signature",
-    "token_wrong_issuer",
-    "token_wrong_audience",
-    "token_not_yet_valid",
-    "token_expired",
-    "token_revoked",
+pub(super) const TOKEN: &[&Code] = &[
+    TOKEN_MALFORMED,
+    TOKEN_WRONG_TYPE,
+    TOKEN_UNKNOWN_KEY,
+    TOKEN_WRONG_ALGORITHM,
+    TOKEN_BAD_SIGNATURE,
+    TOKEN_WRONG_ISSUER,
+    TOKEN_WRONG_AUDIENCE,
+    TOKEN_NOT_YET_VALID,
+    TOKEN_EXPIRED,
+    TOKEN_REVOKED,
 ];
 
 /// What may be wrong with an API token.
-pub(super) const API_TOKEN: &[&str] = &[
-    "invalid_request",
-    "access_token_missing",
-    "api_token_malformed",
-    "api_token_unknown",
-    "api_token_expired",
-    "api_token_revoked",
-    "account_disabled",
-    "database_unavailable",
+pub(super) const API_TOKEN: &[&Code] = &[
+    INVALID_REQUEST,
+    ACCESS_TOKEN_MISSING,
+    API_TOKEN_MALFORMED,
+    API_TOKEN_UNKNOWN,
+    API_TOKEN_EXPIRED,
+    API_TOKEN_REVOKED,
+    ACCOUNT_DISABLED,
+    DATABASE_UNAVAILABLE,
 ];
 
 /// What may be wrong with a session.
-pub(super) const SESSION: &[&str] = &["session_ended", "session_unknown", "account_disabled"];
-
-/// Who has not logged in, but uses an API token, or what it was exchanged for.
-pub(super) const LOGIN: &[&str] = &["session_required"];
-
-/// Who has not given the password lately.
-pub(super) const RECENT: &[&str] = &["reauthentication_required"];
-
-/// Who is no administrator.
-pub(super) const ADMIN: &[&str] = &["role_missing"];
+pub(super) const SESSION: &[&Code] = &[SESSION_ENDED, SESSION_UNKNOWN, ACCOUNT_DISABLED];
 
 /// What may be wrong with a password that somebody gives who is logged in.
-pub(super) const PASSWORD: &[&str] = &["wrong_password", "too_many_failures", "overloaded"];
+pub(super) const PASSWORD: &[&Code] = &[WRONG_PASSWORD, TOO_MANY_FAILURES, OVERLOADED];

@@ -3,6 +3,7 @@
 
 mod codes;
 mod cors;
+mod endpoint;
 mod extract;
 mod failure;
 mod groups;
@@ -26,7 +27,8 @@ pub(crate) mod views {
 }
 
 pub use codes::{CODES, Code};
+pub use endpoint::Endpoint;
 pub use failure::Failure;
 pub use openapi::{Described, openapi};
-pub use routes::{ROUTES, RouteEntry};
+pub use routes::ROUTES;
 pub use server::{bind, serve};

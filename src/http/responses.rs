@@ -1,29 +1,19 @@
-//! The responses of the `OpenAPI` description: those of problems, which the table of routes knows, and what all have.
+//! The responses of the `OpenAPI` description: those of problems, which an endpoint knows, and what all have.
 
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::codes::CODES;
+use super::endpoint::Endpoint;
 use super::problem;
-use super::routes::RouteEntry;
 
-/// Each code with its status and an answer that has it.
-type Known = BTreeMap<&'static str, (u16, Value)>;
-
-/// The problems there are.
-pub(super) fn known_problems() -> Known {
-    CODES.iter().map(|code| (code.name, (code.status, problem::example(&(code.example)())))).collect()
-}
-
-/// A response for each status of the problems that a route may answer with.
-pub(super) fn problem_responses(route: &RouteEntry, known: &Known) -> Vec<(String, Value)> {
+/// A response for each status of the problems that an endpoint may answer with.
+pub(super) fn problem_responses(endpoint: &Endpoint) -> Vec<(String, Value)> {
     let mut by_status: BTreeMap<u16, BTreeMap<&str, Value>> = BTreeMap::new();
-    for code in route.problems.iter().copied().flatten().copied().chain(["internal_error"]) {
-        if let Some((status, example)) = known.get(code) {
-            by_status.entry(*status).or_default().insert(code, json!({"value": example}));
-        }
+    for code in &endpoint.refuses {
+        let example = problem::example(&(code.example)());
+        by_status.entry(code.status).or_default().insert(code.name, json!({"value": example}));
     }
     let response = |(status, examples): (u16, BTreeMap<&str, Value>)| {
         let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();

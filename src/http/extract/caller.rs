@@ -11,6 +11,8 @@ use actix_web::{FromRequest, HttpRequest, web};
 
 use super::client_ip;
 use crate::app::Issuer;
+use crate::http::codes::{Code, REAUTHENTICATION_REQUIRED, ROLE_MISSING, SESSION_REQUIRED};
+use crate::http::endpoint::Refuses;
 use crate::http::failure::Failure;
 use crate::jwt::AccessClaims;
 use crate::model::audit::Origin;
@@ -105,6 +107,20 @@ async fn administrates(issuer: &web::Data<Issuer>, claims: &AccessClaims, is_key
     let user = deadline::on_a_thread(move || issuer.app.store.read(|tx| tx.find_user(id))).await?;
     let is_one = user.is_some_and(|user| user.disabled_at.is_none() && user.roles.contains(ADMIN_ROLE));
     if is_one { Ok(()) } else { Err(refused()) }
+}
+
+impl<G: Guard> Refuses for Caller<G> {
+    fn refuses() -> Vec<&'static Code> {
+        let mut codes = Bearer::<AccessClaims>::refuses();
+        for (is_asked, code) in [
+            (G::ADMINISTRATES, ROLE_MISSING),
+            (G::LOGGED_IN || G::RECENTLY, SESSION_REQUIRED),
+            (G::RECENTLY, REAUTHENTICATION_REQUIRED),
+        ] {
+            codes.extend(is_asked.then_some(code));
+        }
+        codes
+    }
 }
 
 impl<G: Guard> FromRequest for Caller<G> {

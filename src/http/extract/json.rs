@@ -10,6 +10,10 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, rt, web};
 use serde::de::DeserializeOwned;
 
 use crate::app::Issuer;
+use crate::http::codes::{
+    BODY_TOO_LARGE, Code, INVALID_FIELDS, MALFORMED_JSON, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE,
+};
+use crate::http::endpoint::Refuses;
 use crate::http::failure::Failure;
 
 /// Larger than any token or password that is accepted, and small enough to be no burden.
@@ -20,6 +24,21 @@ pub(in crate::http) struct Json<T>(pub(in crate::http) T);
 
 /// The body of a request as a `T`, which may be left away.
 pub(in crate::http) struct JsonOrNothing<T>(pub(in crate::http) T);
+
+/// What may be wrong with a body.
+const REFUSED: [&Code; 5] = [MALFORMED_JSON, INVALID_FIELDS, BODY_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE];
+
+impl<T> Refuses for Json<T> {
+    fn refuses() -> Vec<&'static Code> {
+        REFUSED.to_vec()
+    }
+}
+
+impl<T> Refuses for JsonOrNothing<T> {
+    fn refuses() -> Vec<&'static Code> {
+        REFUSED.to_vec()
+    }
+}
 
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
 

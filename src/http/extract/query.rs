@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::http::codes::{Code, INVALID_FIELDS};
+use crate::http::endpoint::Refuses;
 use crate::http::failure::Failure;
 
 /// What the paths call their identifiers.
@@ -16,6 +18,12 @@ const NAMES: [&str; 3] = ["id", "session_id", "api_token_id"];
 
 /// The one parameter of the path, or with `N = 1` the second one.
 pub(in crate::http) struct PathId<T, const N: usize = 0>(pub(in crate::http) T);
+
+impl<T, const N: usize> Refuses for PathId<T, N> {
+    fn refuses() -> Vec<&'static Code> {
+        vec![INVALID_FIELDS]
+    }
+}
 
 impl<T: FromStr, const N: usize> FromRequest for PathId<T, N> {
     type Error = Failure;
@@ -32,6 +40,12 @@ impl<T: FromStr, const N: usize> FromRequest for PathId<T, N> {
 /// The query as a `T`: each parameter that it has, once, and no others. Its fields are texts, so that a value that does not
 /// parse is refused by name (see [`parameter`]).
 pub(in crate::http) struct Query<T>(pub(in crate::http) T);
+
+impl<T> Refuses for Query<T> {
+    fn refuses() -> Vec<&'static Code> {
+        vec![INVALID_FIELDS]
+    }
+}
 
 impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Error = Failure;

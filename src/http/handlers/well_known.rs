@@ -115,7 +115,7 @@ pub(in crate::http) struct FeedQuery {
 ///
 /// What was denied since a cursor, as a signed JWT. It is as public as the keys: it names sessions and tokens that are of
 /// no use any more.
-#[utoipa::path(get, path = "/.well-known/denylist", tag = "verifiers", security(()), params(FeedQuery), responses(
+#[utoipa::path(get, path = DENYLIST_PATH, tag = "verifiers", security(()), params(FeedQuery), responses(
     (status = 200, body = String, content_type = "application/jwt", description = "The signed JWT.",
         headers(("ETag" = String, description = "For If-None-Match."))),
     (status = 304, description = "There is nothing new since the entity tag in If-None-Match.")))]
