@@ -15,16 +15,8 @@ mod responses;
 mod routes;
 mod server;
 mod shared_body;
+pub(crate) mod view;
 mod words;
-
-/// What the API shows of a thing, for the command line to show the same.
-pub(crate) mod views {
-    pub(crate) use super::handlers::admin_keys::KeyView;
-    pub(crate) use super::handlers::api_tokens::view as api_token;
-    pub(crate) use super::handlers::audit::EventView;
-    pub(crate) use super::handlers::me::AccountView;
-    pub(crate) use super::handlers::sessions::view as session;
-}
 
 pub use codes::{CODES, Code};
 pub use endpoint::Endpoint;

@@ -1,9 +1,6 @@
 //! The `OpenAPI` description: made from the table of endpoints, which knows what handlers say of themselves and what they
 //! refuse.
 
-use std::sync::OnceLock;
-
-use actix_web::web::Bytes;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -65,17 +62,6 @@ pub struct Described {
     pub scopes: Vec<String>,
     /// Whether a login may come as HTTP Basic.
     pub basic_auth: bool,
-}
-
-/// The description as it is served; made when somebody asks for it, since it takes some memory.
-#[derive(Default)]
-pub(super) struct Description(OnceLock<Bytes>);
-
-impl Description {
-    /// The JSON.
-    pub(super) fn json(&self, described: impl FnOnce() -> Described) -> Bytes {
-        self.0.get_or_init(|| openapi(&described()).to_string().into()).clone()
-    }
 }
 
 /// The description.

@@ -16,9 +16,10 @@ use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::cors::cors;
 use super::extract::{MOST_BODY_BYTES, ProxyWarnings};
+use super::handlers::docs::Description;
 use super::handlers::metrics;
 use super::observe::{RequestIds, observe};
-use super::openapi::Description;
+use super::openapi::{Described, openapi};
 use super::routes;
 use crate::app::Issuer;
 use crate::clock::Seconds;
@@ -184,7 +185,9 @@ pub fn bind(issuer: web::Data<Issuer>) -> io::Result<(Server, SocketAddr)> {
     let request_ids = web::Data::new(RequestIds::new(issuer.app.entropy.bytes().map_err(io::Error::other)?));
     let proxy_warnings = web::Data::new(ProxyWarnings::default());
     let verifier = web::Data::new(issuer.verifier.clone());
-    let description = web::Data::new(Description::default());
+    let (audiences, scopes) = (config.audiences.names().to_vec(), config.scopes.names().to_vec());
+    let described = Described { audiences, scopes, basic_auth: config.basic_auth };
+    let description = web::Data::new(Description::new(Box::new(move || openapi(&described).to_string().into())));
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(issuer.clone())

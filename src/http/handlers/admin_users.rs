@@ -4,15 +4,17 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::me::{AccountView, EndedView, ProfileBody};
-use super::sessions::{PageQuery, SessionsView, page};
-use super::{api_tokens as api_token_views, blocking, hashing};
+use super::{blocking, hashing, lists};
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::http::extract::{
     Administrator, AdministratorRecently, Caller, Json, PathId, Query, cut, page_size, parameter,
 };
 use crate::http::failure::Failure;
+use crate::http::view::api_token::ApiTokensView;
+use crate::http::view::profile::ProfileBody;
+use crate::http::view::session::{EndedView, PageQuery, SessionsView};
+use crate::http::view::user::AccountView;
 use crate::http::words::{EmailAddress, Name, NewPassword, NewUsername, RoleName};
 use crate::model::api_token::ApiTokenId;
 use crate::model::id::{SessionId, UserId};
@@ -308,7 +310,7 @@ pub(in crate::http) async fn list_sessions(
 ) -> Result<HttpResponse, Failure> {
     let app = issuer.clone();
     blocking(move || users::find(&app.app, id)).await?;
-    page(issuer, id, Some(caller.claims.sid), query).await
+    lists::sessions(issuer, id, Some(caller.claims.sid), query).await
 }
 
 /// End a user's sessions
@@ -351,7 +353,7 @@ pub(in crate::http) async fn end_session(
 /// List a user's API tokens
 #[utoipa::path(get, path = "/v1/admin/users/{id}/api-tokens", tag = "administration",
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
-    responses((status = 200, body = api_token_views::ApiTokensView)))]
+    responses((status = 200, body = ApiTokensView)))]
 pub(in crate::http) async fn list_api_tokens(
     _: Caller<Administrator>,
     issuer: web::Data<Issuer>,
@@ -359,7 +361,7 @@ pub(in crate::http) async fn list_api_tokens(
 ) -> Result<HttpResponse, Failure> {
     let app = issuer.clone();
     blocking(move || users::find(&app.app, id)).await?;
-    api_token_views::all(issuer, id).await
+    lists::api_tokens(issuer, id).await
 }
 
 /// Revoke a user's API tokens

@@ -6,6 +6,7 @@ pub(super) mod api_tokens;
 pub(super) mod audit;
 pub(super) mod docs;
 pub(super) mod health;
+mod lists;
 pub(super) mod me;
 pub(super) mod metrics;
 pub(super) mod sessions;
@@ -15,7 +16,6 @@ pub(super) mod well_known;
 use actix_web::{rt, web};
 
 use crate::app::Issuer;
-use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::service::deadline::{self, on_a_thread as blocking};
 use crate::service::proof::{self, Admitted, Claim};
@@ -65,8 +65,4 @@ async fn on_hashing_thread<T: Send + 'static>(
         Ok(result) => result,
         Err(panicked) => Err(Error::internal(panicked)),
     }
-}
-
-fn rfc3339(at: Option<Timestamp>) -> Option<String> {
-    at.map(Timestamp::to_rfc3339)
 }

@@ -1,81 +1,18 @@
 //! `/v1/sessions` and `/v1/logout`: a user's own sessions.
 
 use actix_web::{HttpResponse, web};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::ToSchema;
 
-use super::blocking;
-use super::me::EndedView;
+use super::{blocking, lists};
 use crate::app::Issuer;
-use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::http::extract::{Caller, JsonOrNothing, LoggedIn, PathId, Query, cut, page_size, parameter};
+use crate::http::extract::{Caller, JsonOrNothing, LoggedIn, PathId, Query};
 use crate::http::failure::Failure;
-use crate::http::words::EndReason as EndReasonName;
-use crate::model::id::{SessionId, UserId};
-use crate::model::session::{Device, EndReason, Session};
+use crate::http::view::session::{EndedView, PageQuery, SessionsView};
+use crate::model::id::SessionId;
+use crate::model::session::EndReason;
 use crate::service::sessions;
-
-/// One login on one device.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Session)]
-pub(crate) struct SessionView {
-    /// The `sid` of its tokens.
-    #[schema(value_type = String, format = "uuid")]
-    id: SessionId,
-    /// What its owner called the device.
-    #[schema(required, example = "my laptop")]
-    label: Option<String>,
-    /// What the device called itself at the login.
-    #[schema(required, example = "curl/8.5.0")]
-    user_agent: Option<String>,
-    /// From where it was opened.
-    #[schema(required, example = "192.0.2.7")]
-    ip: Option<String>,
-    /// When it was opened.
-    #[schema(format = "date-time")]
-    created_at: String,
-    /// When it was last refreshed, if it was.
-    #[schema(required, format = "date-time")]
-    last_refreshed_at: Option<String>,
-    /// When the password was last given for it.
-    #[schema(format = "date-time")]
-    authenticated_at: String,
-    /// When it ends if it is not refreshed.
-    #[schema(format = "date-time")]
-    expires_at: String,
-    /// Whether it is the one that asks.
-    current: bool,
-    /// When it ended, if it has.
-    #[schema(required, format = "date-time")]
-    ended_at: Option<String>,
-    /// Why it ended, if it has.
-    #[schema(required, value_type = Option<EndReasonName>)]
-    end_reason: Option<String>,
-}
-
-/// Sessions, the newest first.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Sessions)]
-pub(in crate::http) struct SessionsView {
-    sessions: Vec<SessionView>,
-    /// For the next page, if there is one.
-    #[schema(required)]
-    next_cursor: Option<String>,
-}
-
-/// Which page.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(in crate::http) struct PageQuery {
-    /// `next_cursor` of the page before.
-    #[param(format = "uuid", nullable = false)]
-    cursor: Option<String>,
-    /// How many: 50 if missing.
-    #[param(value_type = Option<i64>, minimum = 1, maximum = 100, nullable = false)]
-    limit: Option<String>,
-}
 
 /// Which sessions stay.
 #[derive(Default, Deserialize, ToSchema)]
@@ -85,41 +22,6 @@ pub(in crate::http) struct LogoutAllBody {
     /// Whether the session that asks goes on.
     #[serde(default)]
     keep_current: bool,
-}
-
-/// One login on one device; `current` is the session that asks.
-pub(crate) fn view(session: &Session, device: Device, current: Option<SessionId>, now: Timestamp) -> SessionView {
-    let Device { label, user_agent, ip } = device;
-    let end = session.end_by(now);
-    SessionView {
-        id: session.id,
-        label,
-        user_agent,
-        ip,
-        created_at: session.created_at.to_rfc3339(),
-        last_refreshed_at: (session.denied_through > 0).then(|| session.rotated_at.to_rfc3339()),
-        authenticated_at: session.authenticated_at.to_rfc3339(),
-        expires_at: session.refresh_expires_at.to_rfc3339(),
-        current: current == Some(session.id) && end.is_none(),
-        ended_at: end.map(|end| end.at.to_rfc3339()),
-        end_reason: end.map(|end| end.reason.to_string()),
-    }
-}
-
-/// A page of a user's sessions.
-pub(super) async fn page(
-    issuer: web::Data<Issuer>,
-    user: UserId,
-    current: Option<SessionId>,
-    query: PageQuery,
-) -> Result<HttpResponse, Failure> {
-    let limit = page_size(query.limit.as_deref())?;
-    let before = parameter::<SessionId>("cursor", query.cursor.as_deref(), "the next_cursor of a page")?;
-    let now = issuer.app.clock.now();
-    let found = blocking(move || issuer.app.store.read(|tx| tx.list_sessions(user, before, limit + 1))).await?;
-    let (found, next_cursor) = cut(found, limit, |(session, _)| session.id.to_string());
-    let sessions = found.into_iter().map(|(session, device)| view(&session, device, current, now)).collect();
-    Ok(HttpResponse::Ok().json(SessionsView { sessions, next_cursor }))
 }
 
 /// List my sessions
@@ -132,7 +34,7 @@ pub(in crate::http) async fn list(
     issuer: web::Data<Issuer>,
     Query(query): Query<PageQuery>,
 ) -> Result<HttpResponse, Failure> {
-    page(issuer, caller.claims.sub, Some(caller.claims.sid), query).await
+    lists::sessions(issuer, caller.claims.sub, Some(caller.claims.sid), query).await
 }
 
 /// End one of my sessions

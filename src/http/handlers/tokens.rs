@@ -1,24 +1,22 @@
 //! `/v1/tokens`: getting a pair, refreshing it, asking about a token, revoking it, exchanging an API token.
 
-use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::me::UserView;
-use super::{blocking, proving, rfc3339};
+use super::{blocking, proving};
 use crate::app::Issuer;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::http::extract::{Json, JsonOrNothing, basic, client_ip, device};
 use crate::http::failure::Failure;
+use crate::http::view::pair::{PairView, answer, not_stored};
+use crate::http::view::rfc3339;
 use crate::http::words::{DeviceLabel, TokenKind, TokenType};
 use crate::jwt::AccessClaims;
 use crate::model::audit::Origin;
-use crate::model::id::SessionId;
 use crate::secret::Secret;
-use crate::service::pair::Pair;
 use crate::service::verify::{ActiveToken, Token};
 use crate::service::{api_tokens, login, proof, refresh as refreshing, revoke as revoking, verify as verifying};
 use crate::verifier::{Presented, presented};
@@ -74,41 +72,6 @@ pub(in crate::http) struct ExchangeBody {
     audience: Option<String>,
 }
 
-/// The answer of [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1), and what spares a client
-/// a clock and a second request.
-#[derive(Serialize, ToSchema)]
-#[schema(as = TokenPair)]
-pub(in crate::http) struct PairView<'a> {
-    /// For `Authorization: Bearer`.
-    access_token: &'a str,
-    /// How it is sent.
-    #[schema(value_type = TokenType)]
-    token_type: &'static str,
-    /// How long the access token is valid, in seconds.
-    #[schema(value_type = i64, example = 300)]
-    expires_in: Seconds,
-    /// For `POST /v1/tokens/refresh`.
-    refresh_token: &'a str,
-    /// How long the refresh token is valid, in seconds.
-    #[schema(value_type = i64, example = 1_209_600)]
-    refresh_expires_in: Seconds,
-    /// When to refresh, in seconds from now.
-    #[schema(value_type = i64, example = 204)]
-    refresh_after: Seconds,
-    /// Of two pairs of one session, the one with the higher number is newer.
-    #[schema(example = 1)]
-    refresh_generation: i64,
-    /// The session.
-    #[schema(value_type = String, format = "uuid")]
-    session_id: SessionId,
-    /// The scopes of the access token, with spaces between them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    scope: Option<String>,
-    /// Whose session it is.
-    user: UserView<'a>,
-}
-
 /// What an API token was exchanged for.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ExchangedToken)]
@@ -140,26 +103,6 @@ pub(in crate::http) struct ActiveView {
     /// What a JWT claims; for an API token its `id`, `sub`, and the `scope` and `roles` that it has now.
     #[schema(value_type = Object)]
     claims: Value,
-}
-
-/// Tokens are not stored on the way: RFC 6749 section 5.1 asks for both headers.
-fn not_stored(view: impl Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(view)
-}
-
-pub(super) fn answer(issuer: &Issuer, pair: &Pair) -> HttpResponse {
-    not_stored(PairView {
-        access_token: &pair.access_token,
-        token_type: "Bearer",
-        expires_in: pair.expires_in,
-        refresh_token: &pair.refresh_token,
-        refresh_expires_in: pair.refresh_expires_in,
-        refresh_after: pair.refresh_after,
-        refresh_generation: pair.refresh_generation,
-        session_id: pair.session_id,
-        scope: issuer.app.config.scope(),
-        user: UserView::from(&pair.user),
-    })
 }
 
 /// Log in
