@@ -4,7 +4,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 
-use super::problem;
+use super::api::problem;
 use crate::error::Error;
 use crate::verifier::BearerError;
 

@@ -1,16 +1,16 @@
 //! HTTP: routes, extractors, handlers and how errors look on the wire. With `verifier` the only room that knows
 //! actix-web.
 
+mod api;
 mod codes;
 mod cors;
 mod endpoint;
 mod extract;
 mod failure;
 mod groups;
-mod handlers;
+mod metrics;
 mod observe;
 mod openapi;
-mod problem;
 mod responses;
 mod routes;
 mod server;

@@ -12,9 +12,9 @@ use actix_web::web;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::api::problem;
 use super::extract::ProxyWarnings;
 use super::failure::Failure;
-use super::problem;
 use crate::app::Issuer;
 use crate::error::{Error, root_cause};
 use crate::jwt::DENYLIST_PATH;

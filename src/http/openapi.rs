@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::api::problem::ProblemView;
 use super::codes::{Code, ROLE_MISSING, SESSION_REQUIRED};
-use super::problem::ProblemView;
 use super::responses::{complete, problem_responses};
 use super::routes::ROUTES;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::api::problem;
 use super::endpoint::Endpoint;
-use super::problem;
 
 /// A response for each status of the problems that an endpoint may answer with.
 pub(super) fn problem_responses(endpoint: &Endpoint) -> Vec<(String, Value)> {

@@ -6,6 +6,7 @@ use actix_web::guard;
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 
+use super::api::{admin_keys, admin_users, api_tokens, audit, docs, health, me, sessions, tokens, well_known};
 use super::codes::{
     ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CREDENTIALS, BASIC_AUTH_OFF, DATABASE_UNAVAILABLE, INVALID_REQUEST,
     KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, NOT_FOUND, OVERLOADED, REAUTHENTICATION_REQUIRED, REFRESH_TOKEN_REUSED,
@@ -14,7 +15,6 @@ use super::codes::{
 use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
 use super::groups::{API_TOKEN, PASSWORD, SESSION, TOKEN};
-use super::handlers::{admin_keys, admin_users, api_tokens, audit, docs, health, me, sessions, tokens, well_known};
 
 /// The table: a handler, and what its use case refuses.
 pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {

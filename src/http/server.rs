@@ -14,10 +14,10 @@ use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App as ActixApp, HttpServer, rt, web};
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
+use super::api::docs::Description;
 use super::cors::cors;
 use super::extract::{MOST_BODY_BYTES, ProxyWarnings};
-use super::handlers::docs::Description;
-use super::handlers::metrics;
+use super::metrics;
 use super::observe::{RequestIds, observe};
 use super::openapi::{Described, openapi};
 use super::routes;

@@ -1,4 +1,4 @@
-//! One file for each resource: from the wire to the service and back.
+//! Our own API, one file for each resource: from the wire to the service and back.
 
 pub(super) mod admin_keys;
 pub(super) mod admin_users;
@@ -8,7 +8,7 @@ pub(super) mod docs;
 pub(super) mod health;
 mod lists;
 pub(super) mod me;
-pub(super) mod metrics;
+pub(super) mod problem;
 pub(super) mod sessions;
 pub(super) mod tokens;
 pub(super) mod well_known;

@@ -8,17 +8,17 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::failure::Failure;
-use super::words::{EndReason, FieldCode, ProblemCode};
 use crate::clock::Seconds;
 use crate::error::{Error, FieldProblem};
+use crate::http::failure::Failure;
+use crate::http::words::{EndReason, FieldCode, ProblemCode};
 use crate::store;
 use crate::verifier::{ApiTokenError, BearerError};
 
 /// An error ([RFC 9457 section 3](https://www.rfc-editor.org/rfc/rfc9457#section-3)).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub(super) struct ProblemView<'a> {
+pub(in crate::http) struct ProblemView<'a> {
     /// `urn:tokensmith:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
@@ -89,12 +89,12 @@ impl<'a> ProblemView<'a> {
 }
 
 /// The body, for the documentation.
-pub(super) fn example(failure: &Failure) -> Value {
+pub(in crate::http) fn example(failure: &Failure) -> Value {
     json!(ProblemView::new(failure, Some("dGhpcyBpcyBvbmUK")))
 }
 
 /// The whole answer.
-pub(super) fn render(failure: &Failure, request_id: Option<&str>) -> HttpResponse {
+pub(in crate::http) fn render(failure: &Failure, request_id: Option<&str>) -> HttpResponse {
     let status = failure.code().status();
     let body = json!(ProblemView::new(failure, request_id)).to_string();
     let mut response = HttpResponse::build(status);
