@@ -1,10 +1,9 @@
 //! Why a request fails: what only HTTP can refuse, and what the domain cannot do. What it looks like on the wire is
 //! decided by its code and by a renderer.
 
+use actix_web::ResponseError;
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, ResponseError};
 
-use super::api::problem;
 use crate::error::Error;
 use crate::verifier::BearerError;
 
@@ -43,13 +42,9 @@ pub enum Failure {
     OriginNotAllowed(String),
 }
 
-/// Rendered again with the request's id by the layer `observe`, which finds the failure in the response.
+/// Rendered by the layer `observe`, which finds the failure in the response.
 impl ResponseError for Failure {
     fn status_code(&self) -> StatusCode {
         self.code().status()
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        problem::render(self, None)
     }
 }

@@ -2,6 +2,7 @@
 //! actix-web.
 
 mod api;
+mod audience;
 mod codes;
 mod cors;
 mod endpoint;

@@ -1,17 +1,21 @@
 //! Every endpoint, in one table.
 
+use std::ptr;
 use std::sync::LazyLock;
 
-use actix_web::guard;
+use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
-use actix_web::web::{self, ServiceConfig};
+use actix_web::middleware::from_fn;
+use actix_web::{Resource, guard, web};
 
 use super::api::{admin_keys, admin_users, api_tokens, audit, docs, health, me, sessions, tokens, well_known};
+use super::audience::Audience;
 use super::codes::{
     ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CREDENTIALS, BASIC_AUTH_OFF, DATABASE_UNAVAILABLE, INVALID_REQUEST,
     KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, NOT_FOUND, OVERLOADED, REAUTHENTICATION_REQUIRED, REFRESH_TOKEN_REUSED,
     SESSION_NOT_FOUND, SESSION_REQUIRED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, USER_UNKNOWN, USERNAME_TAKEN,
 };
+use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
 use super::groups::{API_TOKEN, PASSWORD, SESSION, TOKEN};
@@ -80,27 +84,43 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
     ]
 });
 
-/// Adds the table to an app; other methods are answered with 405 and what is allowed, other paths with 404.
-pub(super) fn configure(config: &mut ServiceConfig) {
-    for (index, entry) in ROUTES.iter().enumerate() {
-        let is_first_of_its_path = ROUTES.iter().position(|other| other.path == entry.path) == Some(index);
-        if !is_first_of_its_path {
-            continue;
+/// The scope of an audience with its endpoints; other methods are answered with 405 and what is allowed, other paths with
+/// 404.
+pub(super) fn scope(audience: &'static Audience) -> impl HttpServiceFactory {
+    let mut scope = web::scope(audience.prefix).app_data(audience);
+    let of_audience = ROUTES.iter().filter(|endpoint| ptr::eq(Audience::of_path(&endpoint.path), audience));
+    let mut by_path: Vec<(&str, Vec<&Endpoint>)> = Vec::new();
+    for endpoint in of_audience {
+        match by_path.iter_mut().find(|(path, _)| *path == endpoint.path) {
+            Some((_, endpoints)) => endpoints.push(endpoint),
+            None => by_path.push((&endpoint.path, vec![endpoint])),
         }
-        // The one parameter that may have slashes in it.
-        let mut resource = web::resource(entry.path.replace("{issuer_path}", "{issuer_path:.+}"));
-        let mut allowed = Vec::new();
-        for Endpoint { method, handler, .. } in ROUTES.iter().filter(|other| other.path == entry.path) {
-            resource = resource.route(handler().guard(guard::fn_guard(move |context| {
-                let head_as_get = *method == "GET" && context.head().method == Method::HEAD;
-                head_as_get || context.head().method.as_str() == *method
-            })));
-            allowed.extend(if *method == "GET" { ["GET", "HEAD"].as_slice() } else { std::slice::from_ref(method) });
-        }
-        config.service(resource.default_service(web::to(move || {
-            let refusal = Failure::MethodNotAllowed(allowed.clone());
-            async { Err::<&'static str, _>(refusal) }
-        })));
     }
-    config.default_service(web::to(|| async { Err::<&'static str, _>(Failure::PathUnknown) }));
+    for (path, endpoints) in by_path {
+        scope = scope.service(resource(path.strip_prefix(audience.prefix).unwrap_or(path), &endpoints));
+    }
+    scope.default_service(web::to(not_found)).wrap(from_fn(cors))
+}
+
+/// The endpoints of one path.
+fn resource(path: &str, endpoints: &[&'static Endpoint]) -> Resource {
+    // The one parameter that may have slashes in it.
+    let mut resource = web::resource(path.replace("{issuer_path}", "{issuer_path:.+}"));
+    let mut allowed = Vec::new();
+    for Endpoint { method, handler, .. } in endpoints {
+        resource = resource.route(handler().guard(guard::fn_guard(move |context| {
+            let head_as_get = *method == "GET" && context.head().method == Method::HEAD;
+            head_as_get || context.head().method.as_str() == *method
+        })));
+        allowed.extend(if *method == "GET" { ["GET", "HEAD"].as_slice() } else { std::slice::from_ref(method) });
+    }
+    resource.default_service(web::to(move || {
+        let refusal = Failure::MethodNotAllowed(allowed.clone());
+        async { Err::<&'static str, _>(refusal) }
+    }))
+}
+
+/// There is nothing at a path.
+pub(super) async fn not_found() -> Result<&'static str, Failure> {
+    Err(Failure::PathUnknown)
 }

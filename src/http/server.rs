@@ -15,7 +15,7 @@ use actix_web::{App as ActixApp, HttpServer, rt, web};
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::api::docs::Description;
-use super::cors::cors;
+use super::audience::AUDIENCES;
 use super::extract::{MOST_BODY_BYTES, ProxyWarnings};
 use super::metrics;
 use super::observe::{RequestIds, observe};
@@ -189,16 +189,15 @@ pub fn bind(issuer: web::Data<Issuer>) -> io::Result<(Server, SocketAddr)> {
     let described = Described { audiences, scopes, basic_auth: config.basic_auth };
     let description = web::Data::new(Description::new(Box::new(move || openapi(&described).to_string().into())));
     let server = HttpServer::new(move || {
-        ActixApp::new()
+        let app = ActixApp::new()
             .app_data(issuer.clone())
             .app_data(request_ids.clone())
             .app_data(proxy_warnings.clone())
             .app_data(verifier.clone())
             .app_data(description.clone())
-            .app_data(web::PayloadConfig::new(MOST_BODY_BYTES))
-            .configure(routes::configure)
-            .wrap(from_fn(cors))
-            .wrap(from_fn(observe))
+            .app_data(web::PayloadConfig::new(MOST_BODY_BYTES));
+        let app = AUDIENCES.iter().fold(app, |app, audience| app.service(routes::scope(audience)));
+        app.default_service(web::to(routes::not_found)).wrap(from_fn(observe))
     })
     .client_request_timeout(span(config.request_timeout))
     .shutdown_timeout(span(config.shutdown_timeout).as_secs())

@@ -32,9 +32,7 @@ pub(in crate::http) struct ProblemView<'a> {
     #[schema(value_type = ProblemCode)]
     code: &'a str,
     /// What to look for in the log.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required, nullable = false)]
-    request_id: Option<&'a str>,
+    request_id: &'a str,
     /// Why the session has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<EndReason>, nullable = false)]
@@ -65,7 +63,7 @@ impl<'a> From<&'a FieldProblem> for FieldView<'a> {
 }
 
 impl<'a> ProblemView<'a> {
-    fn new(failure: &'a Failure, request_id: Option<&'a str>) -> Self {
+    fn new(failure: &'a Failure, request_id: &'a str) -> Self {
         let code = failure.code();
         let errors = match failure {
             Failure::Domain(Error::Invalid(problems)) => Some(problems.iter().map(FieldView::from).collect()),
@@ -90,11 +88,11 @@ impl<'a> ProblemView<'a> {
 
 /// The body, for the documentation.
 pub(in crate::http) fn example(failure: &Failure) -> Value {
-    json!(ProblemView::new(failure, Some("dGhpcyBpcyBvbmUK")))
+    json!(ProblemView::new(failure, "dGhpcyBpcyBvbmUK"))
 }
 
 /// The whole answer.
-pub(in crate::http) fn render(failure: &Failure, request_id: Option<&str>) -> HttpResponse {
+pub(in crate::http) fn render(failure: &Failure, request_id: &str) -> HttpResponse {
     let status = failure.code().status();
     let body = json!(ProblemView::new(failure, request_id)).to_string();
     let mut response = HttpResponse::build(status);
