@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tokensmith::config::VARIABLES;
-use tokensmith::http::{CODES, ROUTES};
+use tokensmith::http::{CODES, Described, ROUTES, openapi};
 use tokensmith::model::audit::EVENT_NAMES;
 
 fn root() -> &'static Path {
@@ -185,11 +185,35 @@ fn readme() -> String {
     fs::read_to_string(root().join("README.md")).unwrap()
 }
 
+/// Each row of README's endpoints names who may call, all that the endpoint reads and nothing else, and its status, as the
+/// description has them.
 #[test]
-fn every_route_is_documented() {
+fn every_route_is_documented_as_it_is_described() {
+    let (readme, description) = (readme(), openapi(&Described::default()));
     for route in ROUTES.iter() {
-        let row = format!("`{} {}`", route.method, route.path);
-        assert!(readme().contains(&row), "README lacks {row}");
+        let name = format!("`{} {}`", route.method, route.path);
+        let row = readme.lines().find(|line| line.starts_with(&format!("| {name} |")));
+        let row = row.unwrap_or_else(|| panic!("README lacks {name}"));
+        let [takes, answer] = [2, 3].map(|column| row.split('|').nth(column).unwrap().trim());
+        let operation = &description["paths"][&route.path][route.method.to_lowercase()];
+        let body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
+        let body = body.and_then(|schema| description.pointer(&schema[1..])?["properties"].as_object());
+        let members = body.into_iter().flatten().map(|(member, _)| member.clone());
+        let parameters = operation["parameters"].as_array().into_iter().flatten().filter(|one| one["in"] == "query");
+        let parameters = parameters.map(|one| format!("?{}=", one["name"].as_str().unwrap()));
+        let named = takes.split('`').skip(1).step_by(2).filter(|name| !name.contains(char::is_uppercase));
+        let named: BTreeSet<_> = named.map(str::to_owned).collect();
+        assert_eq!(named, members.chain(parameters).collect(), "README on {name}");
+        let responses = operation["responses"].as_object().unwrap();
+        let status = responses.keys().find(|status| status.starts_with(['2', '3'])).unwrap();
+        assert!(answer.starts_with(status), "README on {name}: {status}");
+        let refusals = operation["responses"].to_string();
+        for (code, word) in [("role_missing", "administrator"), ("reauthentication_required", "recent")] {
+            assert_eq!(takes.contains(word), refusals.contains(code), "README on {name}: {word}");
+        }
+        let security = operation.get("security").unwrap_or(&description["security"]).to_string();
+        let is_named = ["access token", "API token", "administrator"].iter().any(|who| takes.contains(who));
+        assert_eq!(is_named, security.contains("token"), "README on {name}: who may call");
     }
 }
 

@@ -11,7 +11,7 @@ use crate::http::extract::{
     Administrator, AdministratorRecently, Caller, Json, PathId, Query, cut, page_size, parameter,
 };
 use crate::http::failure::Failure;
-use crate::http::view::api_token::ApiTokensView;
+use crate::http::view::api_token::{ApiTokensView, RevokedView};
 use crate::http::view::profile::ProfileBody;
 use crate::http::view::session::{EndedView, PageQuery, SessionsView};
 use crate::http::view::user::AccountView;
@@ -103,14 +103,6 @@ pub(in crate::http) struct PasswordBody {
     /// The password as it shall be.
     #[schema(value_type = NewPassword)]
     password: Secret<String>,
-}
-
-/// How many API tokens were revoked.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ApiTokensRevoked)]
-pub(in crate::http) struct RevokedView {
-    /// How many.
-    api_tokens_revoked: usize,
 }
 
 fn no_content() -> HttpResponse {

@@ -52,6 +52,14 @@ pub(crate) struct ApiTokensView {
     pub(crate) api_tokens: Vec<ApiTokenView>,
 }
 
+/// How many API tokens were revoked.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ApiTokensRevoked)]
+pub(crate) struct RevokedView {
+    /// How many.
+    pub(crate) api_tokens_revoked: usize,
+}
+
 /// An API token as every answer shows one.
 pub(crate) fn view(token: &ApiToken, now: Timestamp) -> ApiTokenView {
     ApiTokenView {
