@@ -14,7 +14,8 @@ use super::words::{EndReason, FieldCode, ProblemCode};
 use crate::clock::Seconds;
 use crate::error::{Error, FieldProblem};
 use crate::store;
-use crate::verifier::{ApiTokenError, BearerError};
+use tokensmith_verifier::BearerError;
+use tokensmith_verifier::issuing::ApiTokenError;
 
 /// An [`Error`] as the answer to a request.
 #[derive(Debug)]

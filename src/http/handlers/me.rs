@@ -19,7 +19,7 @@ use crate::model::user::User;
 use crate::secret::Secret;
 use crate::service::users::{self, NewProfile};
 use crate::service::{me, proof};
-use crate::verifier::Bearer;
+use tokensmith_verifier::Bearer;
 
 /// A user as every answer shows one.
 #[derive(Serialize, ToSchema)]

@@ -3,14 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::feed::Feed;
-use super::issuer::IssuerClient;
-use super::key_source::{Fixed, KeySource};
-use super::remote_keys::{Place, RemoteKeys};
-use super::{Parts, Verifier};
 use crate::clock::{Clock, Seconds, SystemClock};
+use crate::denied_set::DeniedSet;
 use crate::jwt::{AccessKeys, JwksError, verification_keys_of_jwks, verification_keys_of_pem};
-use crate::model::denied_set::DeniedSet;
+use crate::remote::{Feed, Fixed, IssuerClient, KeySource, Place, RemoteKeys};
+use crate::verifier::{Parts, Verifier};
 
 /// The issuer keeps its denials this much longer than the tokens they deny.
 const MOST_LEEWAY: Duration = Duration::from_secs(60);
@@ -37,9 +34,9 @@ pub enum Denylist {
 /// Why a verifier cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The keys that were given cannot be used.
+    /// The keys that were given cannot be used, and why.
     #[error("{0}")]
-    Keys(#[from] JwksError),
+    Keys(String),
     /// The URL is none of HTTP.
     #[error("{0:?} is not an http:// or https:// URL")]
     Url(String),
@@ -49,7 +46,7 @@ pub enum BuildError {
 }
 
 #[derive(Debug)]
-pub(super) enum Source {
+enum Source {
     Issuer,
     JwksUrl(String),
     Jwks(String),
@@ -69,8 +66,31 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
 }
 
+impl Verifier {
+    /// A verifier of the issuer with this URL: it finds the keys and the denylist through the issuer's metadata
+    /// ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), or OpenID Connect Discovery).
+    pub fn from_issuer(issuer: &str, audience: &str) -> Builder {
+        Builder::new(Source::Issuer, issuer, audience)
+    }
+
+    /// A verifier with the keys at this URL, as in `https://id.example.com/.well-known/jwks.json`; it follows no denylist.
+    pub fn from_jwks_url(url: &str, issuer: &str, audience: &str) -> Builder {
+        Builder::new(Source::JwksUrl(url.to_owned()), issuer, audience)
+    }
+
+    /// A verifier with the keys of this JWK Set and no others.
+    pub fn from_jwks(json: &str, issuer: &str, audience: &str) -> Builder {
+        Builder::new(Source::Jwks(json.to_owned()), issuer, audience)
+    }
+
+    /// A verifier with this one public key in PEM (`BEGIN PUBLIC KEY`).
+    pub fn from_pem(pem: &str, issuer: &str, audience: &str) -> Builder {
+        Builder::new(Source::Pem(pem.to_owned()), issuer, audience)
+    }
+}
+
 impl Builder {
-    pub(super) fn new(source: Source, issuer: &str, audience: &str) -> Self {
+    fn new(source: Source, issuer: &str, audience: &str) -> Self {
         Self {
             source,
             issuer: issuer.to_owned(),
@@ -130,11 +150,11 @@ impl Builder {
         let fixed = |keys| -> Arc<dyn KeySource> { Arc::new(Fixed(Arc::new(AccessKeys::new(keys, cache_bytes)))) };
         let place = match &self.source {
             Source::Jwks(json) => {
-                let keys = fixed(verification_keys_of_jwks(json)?);
+                let keys = fixed(verification_keys_of_jwks(json).map_err(|error| unusable(&error))?);
                 return Ok(self.with(keys, leeway, None));
             }
             Source::Pem(pem) => {
-                let keys = fixed(verification_keys_of_pem(pem.as_bytes())?);
+                let keys = fixed(verification_keys_of_pem(pem.as_bytes()).map_err(|error| unusable(&error))?);
                 return Ok(self.with(keys, leeway, None));
             }
             Source::Issuer => Place::Metadata(checked(&self.issuer)?),
@@ -161,8 +181,22 @@ impl Builder {
     fn with(self, keys: Arc<dyn KeySource>, leeway: Seconds, feed: Option<(Arc<DeniedSet>, Feed)>) -> Verifier {
         let (denied, feed) = feed.unzip();
         let Self { issuer, audiences, clock, .. } = self;
-        Verifier(Arc::new(Parts { keys, denied, feed, api_tokens: None, issuer, audiences, leeway, clock }))
+        Verifier(Arc::new(Parts {
+            keys,
+            denied,
+            feed,
+            #[cfg(feature = "actix")]
+            api_tokens: None,
+            issuer,
+            audiences,
+            leeway,
+            clock,
+        }))
     }
+}
+
+fn unusable(error: &JwksError) -> BuildError {
+    BuildError::Keys(error.to_string())
 }
 
 fn checked(url: &str) -> Result<String, BuildError> {

@@ -30,7 +30,7 @@ const MAX_AGES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 
 /// Why the issuer's answer is of no use.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum IssuerError {
+pub(crate) enum IssuerError {
     #[error("{0}")]
     Http(#[from] Box<ureq::Error>),
     #[error("{url} answered {status}")]
@@ -42,23 +42,23 @@ pub(super) enum IssuerError {
 /// The metadata that matters here ([RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2));
 /// `denylist_uri` is ours.
 #[derive(Debug, Deserialize)]
-pub(super) struct Metadata {
+pub(crate) struct Metadata {
     issuer: String,
-    pub(super) jwks_uri: String,
-    pub(super) denylist_uri: Option<String>,
+    pub(crate) jwks_uri: String,
+    pub(crate) denylist_uri: Option<String>,
 }
 
 /// The keys as they were published.
-pub(super) struct Published {
-    pub(super) json: String,
-    pub(super) etag: Option<String>,
+pub(crate) struct Published {
+    pub(crate) json: String,
+    pub(crate) etag: Option<String>,
 }
 
 #[derive(Clone)]
-pub(super) struct IssuerClient(Agent);
+pub(crate) struct IssuerClient(Agent);
 
 impl IssuerClient {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::PlatformVerifier)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -75,7 +75,7 @@ impl IssuerClient {
     }
 
     /// Finds an issuer's metadata: RFC 8414 first, then OpenID Connect Discovery, as many know only that.
-    pub(super) fn metadata(&self, issuer: &str) -> Result<Metadata, IssuerError> {
+    pub(crate) fn metadata(&self, issuer: &str) -> Result<Metadata, IssuerError> {
         let [oauth, openid] = metadata_urls(issuer);
         let found = self.metadata_at(&oauth, issuer);
         if let Err(IssuerError::Status { .. }) = found { self.metadata_at(&openid, issuer) } else { found }
@@ -100,7 +100,7 @@ impl IssuerClient {
 
     /// The keys, or `None` when they are still those with this entity tag; and for how long they may be used. `anew`: no
     /// cache on the way may answer, since there is reason to believe that they have changed.
-    pub(super) fn jwks(
+    pub(crate) fn jwks(
         &self,
         url: &str,
         etag: Option<&str>,
@@ -116,7 +116,7 @@ impl IssuerClient {
     }
 
     /// What was denied since `cursor`; waits at the issuer for news, but not longer than `wait` whole seconds.
-    pub(super) fn denylist(&self, url: &str, cursor: Option<&str>, wait: Duration) -> Result<String, IssuerError> {
+    pub(crate) fn denylist(&self, url: &str, cursor: Option<&str>, wait: Duration) -> Result<String, IssuerError> {
         let since = cursor.map(|cursor| format!("&since={cursor}")).unwrap_or_default();
         let separator = if url.contains('?') { '&' } else { '?' };
         let url = format!("{url}{separator}wait={}{since}", wait.as_secs());
