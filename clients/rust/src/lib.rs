@@ -43,6 +43,8 @@ mod denied_set;
 mod id;
 mod jwt;
 mod remote;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod verifier;
 
 #[cfg(feature = "actix")]
@@ -72,3 +74,8 @@ pub mod issuing {
     #[cfg(feature = "actix")]
     pub use crate::verifier::Inside;
 }
+
+/// The README's code is compiled with the documentation's.
+#[cfg(all(doctest, feature = "actix"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

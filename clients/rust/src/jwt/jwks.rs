@@ -105,6 +105,14 @@ pub fn published(mut jwk: Jwk, alg: SigningAlg) -> Result<(String, Jwk), jsonweb
     Ok((kid, jwk))
 }
 
+/// The name of a public key on P-256, and the JWK Set of it alone.
+#[cfg(feature = "testing")]
+pub(crate) fn jwk_set_of(point: &[u8], alg: SigningAlg) -> Result<(String, String), JwksError> {
+    let bare = Jwk::from_decoding_key(&DecodingKey::from_ec_der(point), None)?;
+    let (kid, jwk) = published(bare, alg)?;
+    Ok((kid, serde_json::to_string(&jsonwebtoken::jwk::JwkSet { keys: vec![jwk] })?))
+}
+
 #[cfg(test)]
 #[path = "jwks_tests.rs"]
 mod tests;

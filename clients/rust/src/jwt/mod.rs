@@ -23,6 +23,8 @@ pub use alg::SigningAlg;
 pub use claims::{API_TOKEN, AccessClaims, Audience, FIRST_PARTY, RefreshClaims};
 pub use denylist::{DeniedEntry, DenylistClaims};
 pub use issuer::{DENYLIST_PATH, denylist_audience, is_reserved_audience, issuer_base, issuer_url, metadata_url};
+#[cfg(feature = "testing")]
+pub(crate) use jwks::jwk_set_of;
 pub use jwks::{JwksError, jwks_etag, published, verification_keys_of_jwks, verification_keys_of_pem};
 pub use verify::{
     Expected, MOST_CLOCK_SKEW, RegisteredClaims, TokenError, VerificationKey, VerificationKeys, kid_of, read_payload,

@@ -5,7 +5,7 @@ mod feed;
 mod key_source;
 mod keys;
 
-pub(crate) use client::IssuerClient;
+pub(crate) use client::{IssuerClient, Transport};
 pub(crate) use feed::Feed;
 pub(crate) use key_source::Fixed;
 pub use key_source::KeySource;
