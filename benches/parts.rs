@@ -11,7 +11,7 @@ use tokensmith::clock::{Clock as _, Seconds, SystemClock};
 use tokensmith::config::Config;
 use tokensmith::entropy::SystemEntropy;
 use tokensmith::model::audit::Origin;
-use tokensmith::model::id::SessionId;
+use tokensmith::model::id::new_id;
 use tokensmith::model::rotation::{Presented, judge};
 use tokensmith::model::session::Session;
 use tokensmith::model::sharing::Context;
@@ -21,7 +21,7 @@ use tokensmith::secret::Secret;
 use tokensmith::service::pair::{Purpose, mint};
 use tokensmith::service::users::{self, NewUser};
 use tokensmith::store::IfMissing;
-use tokensmith::verifier::Verifier;
+use tokensmith_verifier::Verifier;
 
 fn issuer(dir: &TempDir, alg: &str) -> Issuer {
     let path = |name: &str| dir.path().join(name).display().to_string();
@@ -45,7 +45,7 @@ fn user(issuer: &Issuer) -> User {
 
 fn session(issuer: &Issuer, user: &User) -> Session {
     let now = SystemClock.now();
-    let id = SessionId::generate(now, &*issuer.app.entropy).unwrap();
+    let id = new_id(now, &*issuer.app.entropy).unwrap();
     issuer.app.config.lifetimes.opened(id, user.id, now)
 }
 

@@ -18,7 +18,8 @@ use crate::service::login_limit::LoginLimit;
 use crate::service::proof::Lookups;
 use crate::service::rotator::Rotator;
 use crate::store::{IfMissing, Store};
-use crate::verifier::{Inside, KeySource, Verifier};
+use tokensmith_verifier::Verifier;
+use tokensmith_verifier::issuing::{Inside, KeySource};
 
 /// What every use case needs: settings, rows, password hashes, time and randomness.
 pub struct App {

@@ -1,6 +1,6 @@
 //! Every code that a client may be told, in one table: the renderers, the description and README are made from it.
 //! Errors of tokens bring
-//! their codes along from `verifier` and `jwt`; a test compares.
+//! their codes along from `tokensmith_verifier`; a test compares.
 
 use actix_web::http::StatusCode;
 
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
-use crate::verifier::BearerError;
+use tokensmith_verifier::BearerError;
 
 /// What a client is told of a failure, beside its detail. It never changes its meaning.
 pub struct Code {
@@ -31,7 +31,7 @@ pub struct Code {
 }
 
 /// A row is `NAME: status "code" "title", OAuth's error, which failures => one of them, "meaning";`. Those that have no
-/// failures are found by the code that `verifier` gives them.
+/// failures are found by the code that `tokensmith_verifier` gives them.
 macro_rules! codes {
     ($(
         $name:ident: $status:literal $code:literal $title:literal, $oauth:expr,

@@ -5,7 +5,7 @@ use utoipa::openapi::OpenApi;
 
 use super::codes::{Code, INTERNAL_ERROR};
 use super::groups::{API_TOKEN, TOKEN};
-use crate::verifier::Bearer;
+use tokensmith_verifier::Bearer;
 
 /// One endpoint.
 pub struct Endpoint {

@@ -5,7 +5,7 @@ use actix_web::ResponseError;
 use actix_web::http::StatusCode;
 
 use crate::error::Error;
-use crate::verifier::BearerError;
+use tokensmith_verifier::BearerError;
 
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]

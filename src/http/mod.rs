@@ -1,5 +1,6 @@
-//! HTTP: routes, extractors, handlers and how errors look on the wire. With `verifier` the only room that knows
-//! actix-web.
+//! HTTP, by audience: each is a scope with its CORS, renderer and headers. The only room that knows actix-web.
+//!
+//! An endpoint is a handler with its attribute and a row in `routes`; a failure has a row in `codes`.
 
 mod api;
 mod audience;

@@ -19,7 +19,7 @@ use crate::app::Issuer;
 use crate::error::{Error, root_cause};
 use crate::jwt::DENYLIST_PATH;
 use crate::service::deadline;
-use crate::verifier::BearerError;
+use tokensmith_verifier::BearerError;
 
 const LOG_TARGET: &str = "tokensmith::http";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

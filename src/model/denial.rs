@@ -1,8 +1,8 @@
 //! What verifiers must refuse although its signature is good.
 
-use super::denied_set::DeniedSubject;
 use super::id::{Jti, SessionId};
 use crate::clock::{Seconds, Timestamp};
+use tokensmith_verifier::issuing::DeniedSubject;
 
 /// A denial outlives the last token that it denies by this much, so that neither the clocks of two instances nor the
 /// leeway of a verifier can bring that token back.

@@ -15,11 +15,11 @@ use crate::jwt::{API_TOKEN, AccessClaims, Audience};
 use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenRefusal, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
 use crate::model::denial::Denial;
-use crate::model::id::{Jti, SessionId, UserId};
+use crate::model::id::{Jti, SessionId, UserId, new_id};
 use crate::model::user::{DisplayName, Roles, Scopes, User};
 use crate::secret::{ApiKey, BadApiKey, KEY_PREFIX, Secret};
 use crate::store::{Store, WriteTx};
-use crate::verifier::{ApiTokenError, ApiTokens, Authenticated};
+use tokensmith_verifier::issuing::{ApiTokenError, ApiTokens, Authenticated};
 
 /// So many a user may have that are accepted; more would be a mistake of a script.
 const MOST_API_TOKENS: usize = 100;
@@ -74,10 +74,10 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
     }
     let key = ApiKey::generate(&*app.entropy)?;
     let token = ApiToken {
-        id: ApiTokenId::generate(now, &*app.entropy)?,
+        id: new_id(now, &*app.entropy)?,
         user_id: owner,
         name,
-        sid: SessionId::generate(now, &*app.entropy)?,
+        sid: new_id(now, &*app.entropy)?,
         scopes,
         roles,
         created_at: now,
@@ -117,7 +117,7 @@ pub fn rotate(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
     let app = &issuer.app;
     let now = app.clock.now();
     let key = ApiKey::generate(&*app.entropy)?;
-    let sid = SessionId::generate(now, &*app.entropy)?;
+    let sid = new_id(now, &*app.entropy)?;
     let event = origin.event(now, EventName::ApiTokenRotated).about(owner).with(described(id, sid));
     let (token, denial) = app.store.write(|tx| {
         let token = find(tx, owner, id)?;
@@ -192,7 +192,7 @@ pub(super) fn deny_all(app: &App, tx: &mut WriteTx<'_>, owner: UserId, now: Time
     for token in tx.lock_api_tokens_of(owner)? {
         if token.state(now) == ApiTokenState::Active {
             denials.push(tx.deny_api_token(&token, now, app.config.lifetimes.access)?);
-            tx.set_api_token_sid(token.id, SessionId::generate(now, &*app.entropy)?)?;
+            tx.set_api_token_sid(token.id, new_id(now, &*app.entropy)?)?;
         }
     }
     Ok(denials)

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::denial::Denial;
-use crate::model::denied_set::DeniedSet;
 use crate::store::Store;
+use tokensmith_verifier::issuing::DeniedSet;
 
 /// Each look at the table goes back this far before the last one: a row may be committed some time after the instant it
 /// carries, and the instance that wrote it may have a slower clock.

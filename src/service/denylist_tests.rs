@@ -1,8 +1,8 @@
 //! The pages of the feed, at one instance and across two.
 
 use super::*;
-use crate::model::denied_set::DeniedSubject;
 use crate::model::id::Jti;
+use tokensmith_verifier::issuing::DeniedSubject;
 
 fn denial(name: u16, denied_at: i64) -> Denial {
     let mut bytes = [0; 16];

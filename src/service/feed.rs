@@ -12,7 +12,7 @@ use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::jwt::{Audience, DeniedEntry, DenylistClaims, denylist_audience};
 use crate::model::denial::Denial;
-use crate::model::denied_set::DeniedSubject;
+use tokensmith_verifier::issuing::DeniedSubject;
 
 /// An answer that is older than this is refused: nobody can keep a verifier in the past for longer.
 const LIFETIME: Seconds = Seconds(60);

@@ -14,7 +14,7 @@ use super::keys::report;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::jwt::{AccessKeys, Keys};
-use crate::verifier::KeySource;
+use tokensmith_verifier::issuing::KeySource;
 
 /// However many ask for keys that are not known, the folder is read no more often than this.
 const BETWEEN_READINGS: Duration = Duration::from_millis(100);

@@ -7,7 +7,7 @@ use super::rotator::Live;
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName, Origin};
-use crate::model::id::{SessionId, UserId};
+use crate::model::id::{UserId, new_id};
 use crate::model::session::Device;
 use crate::model::user::ClaimedName;
 use crate::password::Password;
@@ -80,7 +80,7 @@ fn open(issuer: &Issuer, proof: Proof, device: &Device) -> Result<Live, Error> {
         return Err(Error::AccountDisabled);
     }
     let now = app.clock.now();
-    let session = app.config.lifetimes.opened(SessionId::generate(now, &*app.entropy)?, user.id, now);
+    let session = app.config.lifetimes.opened(new_id(now, &*app.entropy)?, user.id, now);
     let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
     let event = event.event(now, EventName::Login).about(user.id);
     let recorded = app.store.write(|tx| {

@@ -9,6 +9,7 @@ use crate::config::{Argon2Cost, Config};
 use crate::entropy::SeededEntropy;
 use crate::jwt::Audience;
 use crate::model::audit::EventFilter;
+use crate::model::id::new_id;
 use crate::model::session::{Device, End, EndReason};
 use crate::model::sharing::{Mark, Sharing};
 use crate::secret::Secret;
@@ -49,7 +50,7 @@ impl House {
 
     fn open(&self, user: &User) -> Session {
         let app = &self.issuer.app;
-        let id = SessionId::generate(NOW, &*app.entropy).unwrap();
+        let id = new_id(NOW, &*app.entropy).unwrap();
         let session = app.config.lifetimes.opened(id, user.id, NOW);
         app.store.write(|tx| tx.insert_session(&session, &Device::default())).unwrap();
         session

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::denial::Ended;
-use crate::model::id::UserId;
+use crate::model::id::{UserId, new_id};
 use crate::model::session::{End, EndReason};
 use crate::model::user::{ADMIN_ROLE, BadText, ClaimedName, DisplayName, Email, Roles, User, Username};
 use crate::password::{Password, check};
@@ -60,7 +60,7 @@ pub fn prepare(app: &App, new: &NewUser<'_>) -> Result<Prepared, Error> {
         return Err(Error::Invalid(problems));
     };
     let now = app.clock.now();
-    let id = UserId::generate(now, &*app.entropy)?;
+    let id = new_id(now, &*app.entropy)?;
     let user = User { id, username, email, name, roles, disabled_at: None, created_at: now };
     Ok(Prepared { user, password_hash: app.hasher.hash(&password)? })
 }

@@ -1,4 +1,4 @@
-//! Verifying tokens on behalf of others. (Our own routes do it as any service does: by [`crate::verifier`].)
+//! Verifying tokens on behalf of others. (Our own routes do it as any service does: by [`tokensmith_verifier`].)
 
 use std::sync::Arc;
 

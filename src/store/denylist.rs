@@ -10,8 +10,8 @@ use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::denial::Denial;
-use crate::model::denied_set::DeniedSubject;
 use crate::model::id::{Id, Jti};
+use tokensmith_verifier::issuing::DeniedSubject;
 
 const SESSION: &str = "sid";
 const ACCESS_TOKEN: &str = "jti";

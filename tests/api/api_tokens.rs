@@ -10,7 +10,7 @@ use tokensmith::entropy::SeededEntropy;
 use tokensmith::model::audit::Origin;
 use tokensmith::secret::ApiKey;
 use tokensmith::service::{purge, users};
-use tokensmith::verifier::Verifier;
+use tokensmith_verifier::Verifier;
 
 use crate::support::backend::Backend;
 use crate::support::postgres::{self, Cluster};

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokensmith::clock::Clock as _;
 use tokensmith::jwt::{Expected, MOST_CLOCK_SKEW, denylist_audience};
 use tokensmith::model::user::ADMIN_ROLE;
-use tokensmith::verifier::{Verifier, VerifyError};
+use tokensmith_verifier::{Verifier, VerifyError};
 
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 

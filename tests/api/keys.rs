@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokensmith::clock::Clock as _;
 use tokensmith::service::keys;
-use tokensmith::verifier::{TokenError, Verifier, VerifyError};
+use tokensmith_verifier::{TokenError, Verifier, VerifyError};
 
 use crate::support::front::Front;
 use crate::support::process::Tokensmith;

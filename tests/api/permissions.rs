@@ -2,7 +2,7 @@
 
 use actix_web::web::{self, Data, ServiceConfig};
 use serde_json::{Value, json};
-use tokensmith::verifier::{
+use tokensmith_verifier::{
     AccessClaims, Admin, Bearer, BearerOrReadOnly, MaybeBearer, Role, Scope, WithRole, WithScope,
 };
 

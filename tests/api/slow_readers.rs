@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokensmith::clock::{Clock as _, Seconds};
 use tokensmith::model::denial::Denial;
-use tokensmith::model::denied_set::DeniedSubject;
 use tokensmith::model::id::Jti;
+use tokensmith_verifier::issuing::DeniedSubject;
 
 use crate::support::{Engine, TestApp};
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokensmith::clock::{Clock as _, Seconds};
 use tokensmith::jwt::{Audience, DeniedEntry, DenylistClaims};
 use tokensmith::service::keys;
-use tokensmith::verifier::{Builder, Denylist, TokenError, Verifier, VerifyError};
+use tokensmith_verifier::{Builder, Denylist, TokenError, Verifier, VerifyError};
 
 use crate::support::backend::Backend;
 use crate::support::front::Front;

@@ -19,7 +19,7 @@ use crate::http::words::{NewPassword, RoleName};
 use crate::model::id::{SessionId, UserId};
 use crate::secret::Secret;
 use crate::service::{me, proof, users};
-use crate::verifier::Bearer;
+use tokensmith_verifier::Bearer;
 
 /// What an access token says of its bearer.
 #[derive(Serialize, ToSchema)]

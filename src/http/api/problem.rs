@@ -13,7 +13,8 @@ use crate::error::{Error, FieldProblem};
 use crate::http::failure::Failure;
 use crate::http::words::{EndReason, FieldCode, ProblemCode};
 use crate::store;
-use crate::verifier::{ApiTokenError, BearerError};
+use tokensmith_verifier::BearerError;
+use tokensmith_verifier::issuing::ApiTokenError;
 
 /// An error ([RFC 9457 section 3](https://www.rfc-editor.org/rfc/rfc9457#section-3)).
 #[derive(Serialize, ToSchema)]

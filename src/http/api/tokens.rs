@@ -19,7 +19,7 @@ use crate::model::audit::Origin;
 use crate::secret::Secret;
 use crate::service::verify::{ActiveToken, Token};
 use crate::service::{api_tokens, login, proof, refresh as refreshing, revoke as revoking, verify as verifying};
-use crate::verifier::{Presented, presented};
+use tokensmith_verifier::issuing::{Presented, presented};
 
 /// Who wants to log in.
 #[derive(Default, Deserialize, ToSchema)]

@@ -1,5 +1,5 @@
 //! Who asks, let in by a guard. `Caller<G>` is what the handlers of this service take; other services have the extractors
-//! of [`crate::verifier`], on which this stands.
+//! of [`tokensmith_verifier`], on which this stands.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -20,7 +20,8 @@ use crate::model::id::UserId;
 use crate::model::user::ADMIN_ROLE;
 use crate::secret::KEY_PREFIX;
 use crate::service::deadline;
-use crate::verifier::{Bearer, BearerError, Presented, presented};
+use tokensmith_verifier::issuing::{Presented, presented};
+use tokensmith_verifier::{Bearer, BearerError};
 
 /// Who asks, and from where.
 pub(in crate::http) struct Caller<G> {

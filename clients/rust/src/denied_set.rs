@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use super::id::{Jti, SessionId};
 use crate::clock::Timestamp;
+use crate::id::{Jti, SessionId};
 
 /// What is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -12,8 +12,9 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
-use super::{BearerError, Verifier};
+use super::BearerError;
 use crate::jwt::{AccessClaims, TokenError, read_payload};
+use crate::verifier::Verifier;
 
 /// The claims of a valid access token, in the shape that you name; without one the request is answered with 401.
 pub struct Bearer<C = AccessClaims>(pub Arc<C>);
@@ -178,7 +179,7 @@ fn refusal(token: &str, error: BearerError) -> BearerError {
 }
 
 /// What the `Authorization` header holds.
-pub(crate) enum Presented<'a> {
+pub enum Presented<'a> {
     /// The scheme of RFC 6750.
     Bearer(&'a str),
     /// The scheme of Django's token authentication, which many scripts use.
@@ -187,7 +188,10 @@ pub(crate) enum Presented<'a> {
 
 /// The token of the one `Authorization` header. Another scheme is no attempt at all
 /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
-pub(crate) fn presented(request: &HttpRequest) -> Result<Presented<'_>, BearerError> {
+///
+/// # Errors
+/// [`BearerError::Missing`], [`BearerError::Malformed`].
+pub fn presented(request: &HttpRequest) -> Result<Presented<'_>, BearerError> {
     let mut headers = request.headers().get_all(AUTHORIZATION);
     let Some(header) = headers.next() else { return Err(BearerError::Missing) };
     if headers.next().is_some() {

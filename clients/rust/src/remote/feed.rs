@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::issuer::{IssuerClient, IssuerError};
+use super::client::{IssuerClient, IssuerError};
 use super::key_source::KeySource;
 use crate::clock::{Clock, Seconds};
+use crate::denied_set::{DeniedSet, DeniedSubject};
 use crate::jwt::{DeniedEntry, DenylistClaims, Expected, MOST_CLOCK_SKEW, TokenError, denylist_audience};
-use crate::model::denied_set::{DeniedSet, DeniedSubject};
 
 /// How long the issuer lets a poll wait for news.
 const WAIT: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SELDOM: Duration = Duration::from_secs(60);
 
 /// The follower; its thread ends when this is dropped.
-pub(super) struct Feed {
+pub(crate) struct Feed {
     known: Arc<Known>,
     within: Option<Duration>,
     _stop: Sender<()>,
@@ -44,7 +44,7 @@ struct Known {
 }
 
 impl Feed {
-    pub(super) fn start(
+    pub(crate) fn start(
         client: IssuerClient,
         issuer: String,
         keys: Arc<dyn KeySource>,
@@ -60,17 +60,17 @@ impl Feed {
         Self { known, within, _stop: stop }
     }
 
-    pub(super) fn staleness(&self) -> Option<Duration> {
+    pub(crate) fn staleness(&self) -> Option<Duration> {
         self.known.at.lock().unwrap_or_else(PoisonError::into_inner).map(|at| at.elapsed())
     }
 
-    pub(super) fn is_too_stale(&self) -> bool {
+    pub(crate) fn is_too_stale(&self) -> bool {
         !*self.known.settled.borrow()
             || self.within.is_some_and(|within| self.staleness().is_none_or(|staleness| staleness > within))
     }
 
     /// Waits for the first answer, or until it is clear that there is none.
-    pub(super) async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let mut settled = self.known.settled.subscribe();
         let _follower_gone = settled.wait_for(|settled| *settled).await;
     }

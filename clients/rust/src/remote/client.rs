@@ -1,13 +1,14 @@
 //! What is asked of the issuer over HTTP: its metadata, its keys, its denylist.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use ureq::Agent;
 use ureq::http::header::{AGE, CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use ureq::http::{Response, StatusCode};
-use ureq::tls::{RootCerts, TlsConfig};
+use ureq::http::{Response, StatusCode, Uri};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::jwt::{issuer_url, metadata_url};
 
@@ -30,11 +31,13 @@ const MAX_AGES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 
 /// Why the issuer's answer is of no use.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum IssuerError {
+pub(crate) enum IssuerError {
     #[error("{0}")]
     Http(#[from] Box<ureq::Error>),
     #[error("{url} answered {status}")]
     Status { url: String, status: StatusCode },
+    #[error("{0} is without TLS")]
+    PlainHttp(String),
     #[error("{url} is not what was expected: {why}")]
     Document { url: String, why: String },
 }
@@ -42,25 +45,58 @@ pub(super) enum IssuerError {
 /// The metadata that matters here ([RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2));
 /// `denylist_uri` is ours.
 #[derive(Debug, Deserialize)]
-pub(super) struct Metadata {
+pub(crate) struct Metadata {
     issuer: String,
-    pub(super) jwks_uri: String,
-    pub(super) denylist_uri: Option<String>,
+    pub(crate) jwks_uri: String,
+    pub(crate) denylist_uri: Option<String>,
 }
 
 /// The keys as they were published.
-pub(super) struct Published {
-    pub(super) json: String,
-    pub(super) etag: Option<String>,
+pub(crate) struct Published {
+    pub(crate) json: String,
+    pub(crate) etag: Option<String>,
+}
+
+/// How a URL is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// By TLS.
+    Tls,
+    /// Within this machine.
+    Loopback,
+    /// Without TLS, over a network.
+    Open,
+}
+
+impl Transport {
+    /// That of a URL; none when it is no URL of HTTP.
+    pub(crate) fn of(url: &str) -> Option<Self> {
+        let uri: Uri = url.parse().ok()?;
+        let host = uri.host().filter(|host| !host.is_empty())?;
+        match uri.scheme_str()? {
+            "https" => Some(Self::Tls),
+            "http" => {
+                let ip = host.trim_start_matches('[').trim_end_matches(']').parse();
+                // RFC 6761 section 6.3: nobody else has this name.
+                let is_loopback = ip.map_or(host.eq_ignore_ascii_case("localhost"), |ip: IpAddr| ip.is_loopback());
+                Some(if is_loopback { Self::Loopback } else { Self::Open })
+            }
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone)]
-pub(super) struct IssuerClient(Agent);
+pub(crate) struct IssuerClient {
+    agent: Agent,
+    allows_http: bool,
+}
 
 impl IssuerClient {
-    pub(super) fn new() -> Self {
+    /// Fails when the certificates in PEM cannot be used, and says why.
+    pub(crate) fn new(allows_http: bool, root_certificates: Option<&str>) -> Result<Self, String> {
         let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
+            .root_certs(root_certificates.map_or(Ok(RootCerts::PlatformVerifier), read_certificates)?)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .build();
         // No redirects: what the issuer says is where it is, or it is not from the issuer.
@@ -71,11 +107,11 @@ impl IssuerClient {
             .tls_config(tls)
             .timeout_global(Some(TIMEOUT))
             .build();
-        Self(config.into())
+        Ok(Self { agent: config.into(), allows_http })
     }
 
     /// Finds an issuer's metadata: RFC 8414 first, then OpenID Connect Discovery, as many know only that.
-    pub(super) fn metadata(&self, issuer: &str) -> Result<Metadata, IssuerError> {
+    pub(crate) fn metadata(&self, issuer: &str) -> Result<Metadata, IssuerError> {
         let [oauth, openid] = metadata_urls(issuer);
         let found = self.metadata_at(&oauth, issuer);
         if let Err(IssuerError::Status { .. }) = found { self.metadata_at(&openid, issuer) } else { found }
@@ -100,7 +136,7 @@ impl IssuerClient {
 
     /// The keys, or `None` when they are still those with this entity tag; and for how long they may be used. `anew`: no
     /// cache on the way may answer, since there is reason to believe that they have changed.
-    pub(super) fn jwks(
+    pub(crate) fn jwks(
         &self,
         url: &str,
         etag: Option<&str>,
@@ -116,7 +152,7 @@ impl IssuerClient {
     }
 
     /// What was denied since `cursor`; waits at the issuer for news, but not longer than `wait` whole seconds.
-    pub(super) fn denylist(&self, url: &str, cursor: Option<&str>, wait: Duration) -> Result<String, IssuerError> {
+    pub(crate) fn denylist(&self, url: &str, cursor: Option<&str>, wait: Duration) -> Result<String, IssuerError> {
         let since = cursor.map(|cursor| format!("&since={cursor}")).unwrap_or_default();
         let separator = if url.contains('?') { '&' } else { '?' };
         let url = format!("{url}{separator}wait={}{since}", wait.as_secs());
@@ -130,7 +166,10 @@ impl IssuerClient {
         anew: bool,
         timeout: Duration,
     ) -> Result<Response<ureq::Body>, IssuerError> {
-        let mut request = self.0.get(url);
+        if !self.allows_http && Transport::of(url) == Some(Transport::Open) {
+            return Err(IssuerError::PlainHttp(url.to_owned()));
+        }
+        let mut request = self.agent.get(url);
         if anew {
             request = request.header(CACHE_CONTROL, "no-cache");
         }
@@ -144,6 +183,16 @@ impl IssuerClient {
             status => Err(IssuerError::Status { url: url.to_owned(), status }),
         }
     }
+}
+
+fn read_certificates(pem: &str) -> Result<RootCerts, String> {
+    let mut certificates = Vec::new();
+    for item in parse_pem(pem.as_bytes()) {
+        if let PemItem::Certificate(certificate) = item.map_err(|error| error.to_string())? {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() { Err("there is none".to_owned()) } else { Ok(certificates.into()) }
 }
 
 /// Where the metadata of an issuer is, after RFC 8414 and after OpenID Connect Discovery 1.0 section 4, which appends to
@@ -173,6 +222,31 @@ fn max_age(response: &Response<ureq::Body>) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_host_that_is_this_machine_is_asked_without_tls() {
+        for (url, transport) in [
+            ("https://id.example.com", Some(Transport::Tls)),
+            ("HTTPS://id.example.com/auth", Some(Transport::Tls)),
+            ("http://127.0.0.1:8080", Some(Transport::Loopback)),
+            ("http://127.9.9.9", Some(Transport::Loopback)),
+            ("http://[::1]:8080/auth", Some(Transport::Loopback)),
+            ("http://LocalHost", Some(Transport::Loopback)),
+            ("http://id.example.com", Some(Transport::Open)),
+            ("http://localhost.example.com", Some(Transport::Open)),
+            ("http://127.0.0.1.example.com", Some(Transport::Open)),
+            ("http://localhost@example.com", Some(Transport::Open)),
+            ("http://0.0.0.0", Some(Transport::Open)),
+            ("http://10.0.0.1", Some(Transport::Open)),
+            ("ftp://127.0.0.1", None),
+            ("http://", None),
+            ("https:///keys", None),
+            ("id.example.com", None),
+            ("", None),
+        ] {
+            assert_eq!(Transport::of(url), transport, "{url}");
+        }
+    }
 
     #[test]
     fn the_metadata_of_an_issuer_with_a_path_is_looked_for_at_both_places() {

@@ -7,8 +7,9 @@ use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
-use super::{ApiTokenError, VerifyError};
+use crate::api_token::ApiTokenError;
 use crate::jwt::TokenError;
+use crate::verifier::VerifyError;
 
 /// When keys or denylist may be within reach again, in seconds.
 const UNAVAILABLE_RETRY_AFTER: u64 = 2;

@@ -30,7 +30,7 @@ pub trait KeySource: Send + Sync {
 }
 
 /// Keys that never change.
-pub(super) struct Fixed(pub(super) Arc<AccessKeys>);
+pub(crate) struct Fixed(pub(crate) Arc<AccessKeys>);
 
 impl KeySource for Fixed {
     fn keys(&self) -> Option<Arc<AccessKeys>> {

@@ -3,14 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::feed::Feed;
-use super::issuer::IssuerClient;
-use super::key_source::{Fixed, KeySource};
-use super::remote_keys::{Place, RemoteKeys};
-use super::{Parts, Verifier};
 use crate::clock::{Clock, Seconds, SystemClock};
+use crate::denied_set::DeniedSet;
 use crate::jwt::{AccessKeys, JwksError, verification_keys_of_jwks, verification_keys_of_pem};
-use crate::model::denied_set::DeniedSet;
+use crate::remote::{Feed, Fixed, IssuerClient, KeySource, Place, RemoteKeys, Transport};
+use crate::verifier::{Parts, Verifier};
 
 /// The issuer keeps its denials this much longer than the tokens they deny.
 const MOST_LEEWAY: Duration = Duration::from_secs(60);
@@ -36,20 +33,27 @@ pub enum Denylist {
 
 /// Why a verifier cannot be built.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BuildError {
-    /// The keys that were given cannot be used.
+    /// The keys that were given cannot be used, and why.
     #[error("{0}")]
-    Keys(#[from] JwksError),
+    Keys(String),
     /// The URL is none of HTTP.
     #[error("{0:?} is not an http:// or https:// URL")]
     Url(String),
+    /// Whoever is on the way could put keys of their own in the place of the issuer's.
+    #[error("{0:?} is without TLS and not on this machine; see Builder::allow_http")]
+    PlainHttp(String),
+    /// The root certificates cannot be used, and why.
+    #[error("the root certificates cannot be used: {0}")]
+    RootCertificates(String),
     /// Denials do not last longer than that.
     #[error("a leeway of more than 60 seconds would accept tokens that are denied")]
     Leeway,
 }
 
-#[derive(Debug)]
-pub(super) enum Source {
+#[derive(Clone, Debug)]
+enum Source {
     Issuer,
     JwksUrl(String),
     Jwks(String),
@@ -57,6 +61,7 @@ pub(super) enum Source {
 }
 
 /// The settings of a [`Verifier`].
+#[derive(Clone)]
 #[must_use = "it does nothing before build()"]
 pub struct Builder {
     source: Source,
@@ -66,11 +71,36 @@ pub struct Builder {
     denylist: Denylist,
     cooldown: Duration,
     cache_bytes: u64,
+    allows_http: bool,
+    root_certificates: Option<String>,
     clock: Arc<dyn Clock>,
 }
 
+impl Verifier {
+    /// A verifier of the issuer with this URL: it finds the keys and the denylist through the issuer's metadata
+    /// ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), or OpenID Connect Discovery).
+    pub fn from_issuer(issuer: &str, audience: &str) -> Builder {
+        Builder::new(Source::Issuer, issuer, audience)
+    }
+
+    /// A verifier with the keys at this URL, as in `https://id.example.com/.well-known/jwks.json`; it follows no denylist.
+    pub fn from_jwks_url(url: &str, issuer: &str, audience: &str) -> Builder {
+        Builder::new(Source::JwksUrl(url.to_owned()), issuer, audience)
+    }
+
+    /// A verifier with the keys of this JWK Set and no others.
+    pub fn from_jwks(json: &str, issuer: &str, audience: &str) -> Builder {
+        Builder::new(Source::Jwks(json.to_owned()), issuer, audience)
+    }
+
+    /// A verifier with this one public key in PEM (`BEGIN PUBLIC KEY`).
+    pub fn from_pem(pem: &str, issuer: &str, audience: &str) -> Builder {
+        Builder::new(Source::Pem(pem.to_owned()), issuer, audience)
+    }
+}
+
 impl Builder {
-    pub(super) fn new(source: Source, issuer: &str, audience: &str) -> Self {
+    fn new(source: Source, issuer: &str, audience: &str) -> Self {
         Self {
             source,
             issuer: issuer.to_owned(),
@@ -79,6 +109,8 @@ impl Builder {
             denylist: Denylist::Follow,
             cooldown: USUAL_COOLDOWN,
             cache_bytes: USUAL_CACHE_BYTES,
+            allows_http: false,
+            root_certificates: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -111,6 +143,18 @@ impl Builder {
         Self { cache_bytes, ..self }
     }
 
+    /// Asks the issuer also without TLS. By default that is done on the loopback interface only: anywhere else, whoever is on
+    /// the way could put keys of their own in the place of the issuer's
+    /// ([RFC 8414 section 6.1](https://www.rfc-editor.org/rfc/rfc8414#section-6.1)).
+    pub fn allow_http(self) -> Self {
+        Self { allows_http: true, ..self }
+    }
+
+    /// Trusts the certificate authorities in this PEM text (`BEGIN CERTIFICATE`) instead of the machine's.
+    pub fn root_certificates(self, pem: &str) -> Self {
+        Self { root_certificates: Some(pem.to_owned()), ..self }
+    }
+
     /// Another clock than the machine's.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
         Self { clock: Arc::new(clock), ..self }
@@ -130,18 +174,19 @@ impl Builder {
         let fixed = |keys| -> Arc<dyn KeySource> { Arc::new(Fixed(Arc::new(AccessKeys::new(keys, cache_bytes)))) };
         let place = match &self.source {
             Source::Jwks(json) => {
-                let keys = fixed(verification_keys_of_jwks(json)?);
+                let keys = fixed(verification_keys_of_jwks(json).map_err(|error| unusable(&error))?);
                 return Ok(self.with(keys, leeway, None));
             }
             Source::Pem(pem) => {
-                let keys = fixed(verification_keys_of_pem(pem.as_bytes())?);
+                let keys = fixed(verification_keys_of_pem(pem.as_bytes()).map_err(|error| unusable(&error))?);
                 return Ok(self.with(keys, leeway, None));
             }
-            Source::Issuer => Place::Metadata(checked(&self.issuer)?),
-            Source::JwksUrl(url) => Place::Jwks(checked(url)?),
+            Source::Issuer => Place::Metadata(self.checked(&self.issuer)?),
+            Source::JwksUrl(url) => Place::Jwks(self.checked(url)?),
         };
         let follows = matches!(self.source, Source::Issuer) && self.denylist != Denylist::Ignore;
-        let client = IssuerClient::new();
+        let client = IssuerClient::new(self.allows_http, self.root_certificates.as_deref())
+            .map_err(BuildError::RootCertificates)?;
         let keys =
             Arc::new(RemoteKeys::start(client.clone(), place, self.cooldown, cache_bytes, Arc::clone(&self.clock)));
         let feed = follows.then(|| {
@@ -158,14 +203,30 @@ impl Builder {
         Ok(self.with(keys, leeway, feed))
     }
 
+    fn checked(&self, url: &str) -> Result<String, BuildError> {
+        match Transport::of(url).ok_or_else(|| BuildError::Url(url.to_owned()))? {
+            Transport::Open if !self.allows_http => Err(BuildError::PlainHttp(url.to_owned())),
+            _ => Ok(url.to_owned()),
+        }
+    }
+
     fn with(self, keys: Arc<dyn KeySource>, leeway: Seconds, feed: Option<(Arc<DeniedSet>, Feed)>) -> Verifier {
         let (denied, feed) = feed.unzip();
         let Self { issuer, audiences, clock, .. } = self;
-        Verifier(Arc::new(Parts { keys, denied, feed, api_tokens: None, issuer, audiences, leeway, clock }))
+        Verifier(Arc::new(Parts {
+            keys,
+            denied,
+            feed,
+            #[cfg(feature = "actix")]
+            api_tokens: None,
+            issuer,
+            audiences,
+            leeway,
+            clock,
+        }))
     }
 }
 
-fn checked(url: &str) -> Result<String, BuildError> {
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
-    if host.is_empty() || host.starts_with('/') { Err(BuildError::Url(url.to_owned())) } else { Ok(url.to_owned()) }
+fn unusable(error: &JwksError) -> BuildError {
+    BuildError::Keys(error.to_string())
 }

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use super::verified::Verified;
-#[cfg(feature = "server")]
 use super::verify::verify_signature;
 use super::verify::{VerificationKeys, check, trimmed};
 use super::{AccessClaims, DenylistClaims, Expected, TokenError, verify};
@@ -47,7 +46,6 @@ impl AccessKeys {
     ///
     /// # Errors
     /// The [`TokenError`] that says why not.
-    #[cfg(feature = "server")]
     pub fn verify_signature(&self, token: &str) -> Result<AccessClaims, TokenError> {
         verify_signature(token, &self.keys)
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::json::present;
 use super::verify::RegisteredClaims;
 use crate::clock::Timestamp;
-use crate::model::id::{Jti, SessionId, UserId};
+use crate::id::{Jti, SessionId, UserId};
 
 /// The `aud` claim: one audience or several
 /// ([RFC 7519 section 4.1.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)).

@@ -102,10 +102,10 @@ pub struct Expected<'a> {
 }
 
 /// A key to verify with.
-pub(super) enum VerificationKey {
+pub enum VerificationKey {
+    /// Of any published algorithm.
     Public(DecodingKey),
     /// Of HS256. `jsonwebtoken` would prepare it again for each token.
-    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "only an issuer verifies refresh tokens"))]
     Secret(Box<hmac::Key>),
 }
 
@@ -126,7 +126,7 @@ pub struct VerificationKeys(HashMap<String, Vec<(Algorithm, VerificationKey)>>);
 
 impl VerificationKeys {
     /// Adds a key; of two with the same `kid` and algorithm the first stays. Answers whether it was added.
-    pub(super) fn insert(&mut self, kid: String, alg: Algorithm, key: VerificationKey) -> bool {
+    pub fn insert(&mut self, kid: String, alg: Algorithm, key: VerificationKey) -> bool {
         let keys = self.0.entry(kid).or_default();
         let is_new = keys.iter().all(|(other, _)| *other != alg);
         if is_new {
@@ -197,7 +197,7 @@ pub fn verify<C: RegisteredClaims>(
 ///
 /// # Errors
 /// As [`verify`].
-pub(super) fn verify_signature<C: RegisteredClaims>(token: &str, keys: &VerificationKeys) -> Result<C, TokenError> {
+pub fn verify_signature<C: RegisteredClaims>(token: &str, keys: &VerificationKeys) -> Result<C, TokenError> {
     let [header, payload, message, signature] = split::<C>(token)?;
     let Header { alg, kid, .. } = read_header::<C>(header)?;
     let keys = kid.as_ref().and_then(|kid| keys.0.get(kid)).ok_or(TokenError::UnknownKey)?;
@@ -208,8 +208,8 @@ pub(super) fn verify_signature<C: RegisteredClaims>(token: &str, keys: &Verifica
 }
 
 /// The key that a token names, if the text is a token of the kind `C` by its form.
-#[cfg(feature = "server")]
-pub(super) fn kid_of<C: RegisteredClaims>(token: &str) -> Option<String> {
+#[must_use]
+pub fn kid_of<C: RegisteredClaims>(token: &str) -> Option<String> {
     let [header, ..] = split::<C>(token).ok()?;
     read_header::<C>(header).ok()?.kid
 }

@@ -33,7 +33,9 @@ impl SigningAlg {
         }
     }
 
-    pub(super) fn algorithm(self) -> Algorithm {
+    /// As `jsonwebtoken` names it.
+    #[must_use]
+    pub fn algorithm(self) -> Algorithm {
         match self {
             Self::Es256 => Algorithm::ES256,
             Self::EdDsa => Algorithm::EdDSA,

@@ -1,87 +1,47 @@
-//! For backend services: verifies access tokens offline with the issuer's published keys (feature `verifier`).
-//!
-//! A [`Verifier`] fetches the keys, follows the issuer's denylist, and answers without asking anybody: the request to
-//! your service waits for the issuer at the start, and otherwise only while a key is fetched that is new. With actix-web, put it into the app's data and take a [`Bearer`]:
-//!
-//! ```
-//! use actix_web::{HttpResponse, get, web};
-//! use tokensmith::verifier::{Bearer, Role, Verifier, WithRole};
-//!
-//! # fn setup() -> Result<(), tokensmith::verifier::BuildError> {
-//! let verifier = Verifier::from_issuer("https://id.example.com", "https://api.example.com").build()?;
-//! let app = actix_web::App::new().app_data(web::Data::new(verifier)).service(hello).service(delete_all);
-//! # Ok(())
-//! # }
-//!
-//! #[get("/hello")]
-//! async fn hello(Bearer(claims): Bearer) -> String {
-//!     format!("user {} with roles {:?}", claims.sub, claims.roles)
-//! }
-//!
-//! struct Admin;
-//! impl Role for Admin {
-//!     const NAME: &'static str = "admin";
-//! }
-//!
-//! #[get("/delete-all")]
-//! async fn delete_all(_admin: WithRole<Admin>) -> HttpResponse {
-//!     HttpResponse::NoContent().finish()
-//! }
-//! ```
-//!
-//! Elsewhere call [`Verifier::authenticate`], or [`Verifier::verify`] where nothing can be awaited.
-
-mod api_token;
-mod bearer;
-mod builder;
-mod extract;
-mod feed;
-mod issuer;
-mod key_source;
-mod remote_keys;
+//! The verifier: what a service asks about an access token.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-pub use crate::jwt::{AccessClaims, Audience, JwksError, TokenError};
-pub use api_token::{ApiTokenError, ApiTokens, Authenticated};
-pub use bearer::BearerError;
-pub use builder::{BuildError, Builder, Denylist};
-pub use extract::{Admin, Bearer, BearerOrReadOnly, MaybeBearer, Role, Scope, WithRole, WithScope};
-#[cfg(feature = "server")]
-pub(crate) use extract::{Presented, presented};
-pub use key_source::KeySource;
-
+#[cfg(feature = "actix")]
+use crate::api_token::ApiTokens;
 use crate::clock::{Clock, Seconds};
-use crate::jwt::{self, Expected};
-use crate::model::denied_set::DeniedSet;
-use feed::Feed;
+use crate::denied_set::DeniedSet;
+use crate::jwt::{self, AccessClaims, Expected, TokenError};
+use crate::remote::{Feed, KeySource};
 
 /// Verifies the access tokens of one issuer. Cheap to clone; clones share keys, denylist and cache.
 #[derive(Clone)]
-pub struct Verifier(Arc<Parts>);
+pub struct Verifier(pub(crate) Arc<Parts>);
 
-struct Parts {
-    keys: Arc<dyn KeySource>,
-    denied: Option<Arc<DeniedSet>>,
-    feed: Option<Feed>,
-    api_tokens: Option<Arc<dyn ApiTokens>>,
-    issuer: String,
-    audiences: Vec<String>,
-    leeway: Seconds,
-    clock: Arc<dyn Clock>,
+pub(crate) struct Parts {
+    pub(crate) keys: Arc<dyn KeySource>,
+    pub(crate) denied: Option<Arc<DeniedSet>>,
+    pub(crate) feed: Option<Feed>,
+    #[cfg(feature = "actix")]
+    pub(crate) api_tokens: Option<Arc<dyn ApiTokens>>,
+    pub(crate) issuer: String,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) leeway: Seconds,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// What the issuer's own verifier verifies with.
-#[cfg(feature = "server")]
-pub(crate) struct Inside<'a> {
+#[cfg(feature = "actix")]
+pub struct Inside<'a> {
+    /// Its ring.
     pub keys: Arc<dyn KeySource>,
+    /// Its denylist.
     pub denied: Arc<DeniedSet>,
+    /// Those that it knows.
     pub api_tokens: Arc<dyn ApiTokens>,
+    /// Itself.
     pub issuer: &'a str,
+    /// What its tokens may be meant for here.
     pub audiences: &'a [String],
+    /// Its clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -95,36 +55,17 @@ pub enum VerifyError {
     /// The issuer's keys could not be fetched yet; answer 503.
     #[error("the issuer's keys are not known yet")]
     NoKeys,
-    /// The denylist is not known yet, or older than [`Denylist::Require`] allows; answer 503.
+    /// The denylist is not known yet, or older than [`Denylist::Require`](crate::Denylist::Require) allows; answer 503.
     #[error("the issuer's denylist is out of reach")]
     DenylistStale,
 }
 
 impl Verifier {
-    /// A verifier of the issuer with this URL: it finds the keys and the denylist through the issuer's metadata
-    /// ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), or OpenID Connect Discovery).
-    pub fn from_issuer(issuer: &str, audience: &str) -> Builder {
-        Builder::new(builder::Source::Issuer, issuer, audience)
-    }
-
-    /// A verifier with the keys at this URL, as in `https://id.example.com/.well-known/jwks.json`; it follows no denylist.
-    pub fn from_jwks_url(url: &str, issuer: &str, audience: &str) -> Builder {
-        Builder::new(builder::Source::JwksUrl(url.to_owned()), issuer, audience)
-    }
-
-    /// A verifier with the keys of this JWK Set and no others.
-    pub fn from_jwks(json: &str, issuer: &str, audience: &str) -> Builder {
-        Builder::new(builder::Source::Jwks(json.to_owned()), issuer, audience)
-    }
-
-    /// A verifier with this one public key in PEM (`BEGIN PUBLIC KEY`).
-    pub fn from_pem(pem: &str, issuer: &str, audience: &str) -> Builder {
-        Builder::new(builder::Source::Pem(pem.to_owned()), issuer, audience)
-    }
-
     /// A verifier inside of the issuer itself: with its ring, its own denylist, and its API tokens.
-    #[cfg(feature = "server")]
-    pub(crate) fn inside(inside: Inside<'_>) -> Self {
+    #[cfg(feature = "actix")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn inside(inside: Inside<'_>) -> Self {
         let Inside { keys, denied, api_tokens, issuer, audiences, clock } = inside;
         let (issuer, audiences) = (issuer.to_owned(), audiences.to_vec());
         let (denied, api_tokens) = (Some(denied), Some(api_tokens));

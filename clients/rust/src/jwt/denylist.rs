@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::claims::Audience;
 use super::verify::RegisteredClaims;
 use crate::clock::Timestamp;
-use crate::model::id::{Jti, SessionId};
+use crate::id::{Jti, SessionId};
 
 /// The denials since a cursor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

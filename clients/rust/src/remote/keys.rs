@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::issuer::{IssuerClient, IssuerError, Published};
+use super::client::{IssuerClient, IssuerError, Published};
 use super::key_source::KeySource;
 use crate::clock::{Clock, Seconds};
 use crate::jwt::{AccessKeys, JwksError, jwks_etag, verification_keys_of_jwks};
@@ -24,7 +24,7 @@ const ANNOUNCED_AGAIN_AFTER: (Duration, Duration) = (Duration::from_secs(1), Dur
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Where the keys are.
-pub(super) enum Place {
+pub(crate) enum Place {
     /// Where the issuer's metadata says.
     Metadata(String),
     /// Here.
@@ -32,7 +32,7 @@ pub(super) enum Place {
 }
 
 /// The keys, and the way to ask for newer ones. The thread ends when this is dropped.
-pub(super) struct RemoteKeys {
+pub(crate) struct RemoteKeys {
     shared: Arc<Shared>,
     prompts: Sender<()>,
 }
@@ -64,7 +64,7 @@ struct Flight {
 }
 
 impl RemoteKeys {
-    pub(super) fn start(
+    pub(crate) fn start(
         client: IssuerClient,
         place: Place,
         cooldown: Duration,

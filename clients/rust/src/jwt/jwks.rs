@@ -94,13 +94,23 @@ fn is_of_another_curve(jwk: &Jwk) -> bool {
 
 /// Completes a public key for publication: its use, its one algorithm, and as `kid` its thumbprint
 /// ([RFC 7638](https://www.rfc-editor.org/rfc/rfc7638#section-3)), so that the same key has the same name everywhere.
-#[cfg_attr(not(feature = "server"), expect(dead_code, reason = "only an issuer publishes keys"))]
-pub(super) fn published(mut jwk: Jwk, alg: SigningAlg) -> Result<(String, Jwk), jsonwebtoken::errors::Error> {
+///
+/// # Errors
+/// That of the crypto library.
+pub fn published(mut jwk: Jwk, alg: SigningAlg) -> Result<(String, Jwk), jsonwebtoken::errors::Error> {
     let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
     jwk.common.public_key_use = Some(PublicKeyUse::Signature);
     jwk.common.key_algorithm = Some(KeyAlgorithm::from(alg.algorithm()));
     jwk.common.key_id = Some(kid.clone());
     Ok((kid, jwk))
+}
+
+/// The name of a public key on P-256, and the JWK Set of it alone.
+#[cfg(feature = "testing")]
+pub(crate) fn jwk_set_of(point: &[u8], alg: SigningAlg) -> Result<(String, String), JwksError> {
+    let bare = Jwk::from_decoding_key(&DecodingKey::from_ec_der(point), None)?;
+    let (kid, jwk) = published(bare, alg)?;
+    Ok((kid, serde_json::to_string(&jsonwebtoken::jwk::JwkSet { keys: vec![jwk] })?))
 }
 
 #[cfg(test)]
