@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, Seconds};
 use crate::config::Config;
+use crate::engine::denylist::Denylist;
+use crate::engine::feed::LastAnswers;
+use crate::engine::known_keys::KnownKeys;
+use crate::engine::login_limit::LoginLimit;
+use crate::engine::rotator::Rotator;
 use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
 use crate::jwt::{Expected, KeyFileError, Keys};
 use crate::metrics::Metrics;
 use crate::password::{HashError, Hasher};
 use crate::service::api_tokens::{KnownApiTokens, SharedApiTokens};
-use crate::service::denylist::Denylist;
-use crate::service::feed::LastAnswers;
-use crate::service::known_keys::KnownKeys;
-use crate::service::login_limit::LoginLimit;
 use crate::service::proof::Lookups;
-use crate::service::rotator::Rotator;
 use crate::store::{IfMissing, Store};
 use crate::verifier::{Inside, KeySource, Verifier};
 

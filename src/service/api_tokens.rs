@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::audit;
 use super::pair::Purpose;
 use super::users::invalid;
-use super::{audit, deadline};
 use crate::app::{App, Issuer};
 use crate::clock::{Clock, Seconds, Timestamp};
+use crate::engine::deadline;
 use crate::error::{Error, root_cause};
 use crate::jwt::{API_TOKEN, AccessClaims, Audience};
 use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenState};

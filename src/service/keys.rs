@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::denylist::Denylist;
 use crate::app::Issuer;
 use crate::clock::{Seconds, Timestamp};
-use crate::error::{Error, root_cause};
-use crate::jwt::{Due, KeyFileError, KeyPolicy, KeyState, Keys, Reloaded, RingEntry, SigningAlg};
+use crate::engine::known_keys::report;
+use crate::error::Error;
+use crate::jwt::{Due, KeyFileError, KeyPolicy, KeyState, Keys, RingEntry, SigningAlg};
 use crate::store::Store;
 
 /// What an emergency rotation did.
@@ -170,19 +170,4 @@ fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(),
 /// As [`follow`].
 pub fn reload(issuer: &Issuer) -> Result<(), Error> {
     report(&issuer.denylist, issuer.keys.follow_all())
-}
-
-pub(super) fn report(denylist: &Denylist, reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
-    let reloaded = reloaded.map_err(Error::internal)?;
-    for problem in &reloaded.problems {
-        log::error!(cause = root_cause(problem); "a signing key cannot be read");
-    }
-    for kid in &reloaded.gone {
-        log::warn!(kid; "a signing key is no longer in use");
-    }
-    if reloaded.changed {
-        log::info!("signing keys read again");
-        denylist.tell();
-    }
-    Ok(())
 }

@@ -3,9 +3,9 @@
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::deadline::in_time;
-use super::login_limit::{Account, Attempt, Charge};
 use crate::app::{App, Issuer};
+use crate::engine::deadline::in_time;
+use crate::engine::login_limit::{Account, Attempt, Charge};
 use crate::error::Error;
 use crate::model::id::{Id, UserId};
 use crate::model::user::{ClaimedName, User};

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Issuer;
+use crate::engine::denylist::Cursor;
+use crate::engine::feed::{self, Reader};
 use crate::error::Error;
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
 use crate::http::shared_body::SharedBody;
 use crate::jwt::{DENYLIST_PATH, issuer_url, metadata_url};
-use crate::service::denylist::Cursor;
-use crate::service::feed::{self, Reader};
 
 /// How long a poll of the denylist may wait, in seconds.
 const LONGEST_WAIT_SECONDS: u64 = 30;

@@ -2,13 +2,13 @@
 
 use super::{Batches, Job, Live};
 use crate::clock::Timestamp;
+use crate::engine::audit;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName};
 use crate::model::denial::Denial;
 use crate::model::rotation::{Judgement, Presented, Refusal, Verdict, judge};
 use crate::model::session::{End, EndReason, Session};
 use crate::model::sharing::Mark;
-use crate::service::audit;
 use crate::store::{Moved, Written};
 
 /// What a refresh is answered.
