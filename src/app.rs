@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, Seconds};
 use crate::config::Config;
+use crate::engine::api_tokens::{KnownApiTokens, SharedApiTokens};
 use crate::engine::denylist::Denylist;
 use crate::engine::feed::LastAnswers;
 use crate::engine::known_keys::KnownKeys;
 use crate::engine::login_limit::LoginLimit;
 use crate::engine::rotator::Rotator;
+use crate::engine::turns::Turns;
 use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
 use crate::jwt::{Expected, KeyFileError, Keys};
 use crate::metrics::Metrics;
 use crate::password::{HashError, Hasher};
-use crate::service::api_tokens::{KnownApiTokens, SharedApiTokens};
-use crate::service::proof::Lookups;
 use crate::store::{IfMissing, Store};
 use crate::verifier::{Inside, KeySource, Verifier};
 
@@ -57,7 +57,7 @@ pub struct Issuer {
     /// How often logins failed of late.
     pub login_limit: LoginLimit,
     /// Turns to look up who wants to log in.
-    pub lookups: Lookups,
+    pub lookups: Turns,
 }
 
 /// Why the service cannot start.
@@ -128,7 +128,7 @@ impl Issuer {
         denylist.follow(&app.store, now).map_err(database)?;
         let known_keys = Arc::new(KnownKeys::new(Arc::clone(&keys), Arc::clone(&denylist)));
         let source: Arc<dyn KeySource> = Arc::clone(&known_keys) as Arc<dyn KeySource>;
-        let api_tokens = Arc::new(KnownApiTokens::new(&app));
+        let api_tokens = Arc::new(KnownApiTokens::new(&app.config, Arc::clone(&app.store), Arc::clone(&app.clock)));
         let verifier = Verifier::inside(Inside {
             keys: source,
             denied: Arc::clone(denylist.set()),
@@ -139,7 +139,7 @@ impl Issuer {
             clock: Arc::clone(&app.clock),
         });
         let rotator = Rotator::start(&app, &denylist);
-        let lookups = Lookups::new(&app);
+        let lookups = Turns::new(&app.config);
         let issuer = Self {
             app,
             keys,

@@ -5,6 +5,7 @@ pub mod api_tokens;
 pub mod audit;
 pub mod bootstrap;
 pub mod caretaker;
+mod fields;
 pub mod keys;
 pub mod login;
 pub mod me;
