@@ -10,7 +10,7 @@ use crate::engine::denylist::Denylist;
 use crate::engine::feed::LastAnswers;
 use crate::engine::known_keys::KnownKeys;
 use crate::engine::login_limit::LoginLimit;
-use crate::engine::rotator::Rotator;
+use crate::engine::rotator::{Batches, Rotator};
 use crate::engine::turns::Turns;
 use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
@@ -138,7 +138,13 @@ impl Issuer {
             audiences: audiences.first(),
             clock: Arc::clone(&app.clock),
         });
-        let rotator = Rotator::start(&app, &denylist);
+        let rotator = Rotator::start(Batches::new(
+            &app.config,
+            Arc::clone(&app.store),
+            Arc::clone(&denylist),
+            Arc::clone(&app.clock),
+            Arc::clone(&app.metrics),
+        ));
         let lookups = Turns::new(&app.config);
         let issuer = Self {
             app,
