@@ -7,7 +7,7 @@ use crate::clock::{Clock, Seconds};
 use crate::config::Config;
 use crate::engine::api_tokens::{KnownApiTokens, SharedApiTokens};
 use crate::engine::denylist::Denylist;
-use crate::engine::feed::LastAnswers;
+use crate::engine::feed::Feed;
 use crate::engine::known_keys::KnownKeys;
 use crate::engine::login_limit::LoginLimit;
 use crate::engine::rotator::{Batches, Rotator};
@@ -46,8 +46,8 @@ pub struct Issuer {
     pub known_keys: Arc<KnownKeys>,
     /// What is denied, in memory.
     pub denylist: Arc<Denylist>,
-    /// What the feed of the denylist answered last.
-    pub last_feed_answers: LastAnswers,
+    /// The same for other services.
+    pub feed: Feed,
     /// The API tokens.
     pub api_tokens: Arc<KnownApiTokens>,
     /// Verifies the access tokens of requests to this service.
@@ -145,13 +145,15 @@ impl Issuer {
             Arc::clone(&app.clock),
             Arc::clone(&app.metrics),
         ));
+        let (url, clock) = (app.config.issuer.clone(), Arc::clone(&app.clock));
+        let feed = Feed::new(url, Arc::clone(&keys), Arc::clone(&denylist), clock);
         let lookups = Turns::new(&app.config);
         let issuer = Self {
             app,
             keys,
             known_keys,
             denylist,
-            last_feed_answers: LastAnswers::default(),
+            feed,
             api_tokens,
             verifier,
             rotator,

@@ -7,7 +7,7 @@ use crate::app::{App, Issuer};
 use crate::error::root_cause;
 use crate::http;
 use crate::model::user::ADMIN_ROLE;
-use crate::service::caretaker::Caretaker;
+use crate::service::caretaker;
 use crate::store::UserSearch;
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
@@ -24,9 +24,9 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
         log::warn!("there were no signing keys: if they were lost, all earlier sessions have ended");
     }
     let issuer = Arc::new(issuer);
-    let mut caretaker = None;
+    let mut tasks = None;
     http::serve::<CliError>(Arc::clone(&issuer), |address| {
-        caretaker = Some(Caretaker::start(Arc::clone(&issuer)));
+        tasks = Some(caretaker::start(&issuer));
         // Only now that the port is ours: an account whose password nobody saw would be lost.
         first_admin::create(&issuer.app, address)?;
         if !has_admin(&issuer.app)? {
@@ -40,7 +40,7 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
     if let Err(error) = issuer.api_tokens.record_uses() {
         log::error!(cause = root_cause(&error); "the last uses of API tokens are not on record");
     }
-    drop(caretaker);
+    drop(tasks);
     log::info!("stopped");
     Ok(())
 }

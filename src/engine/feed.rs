@@ -6,11 +6,10 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
-use super::denylist::{Cursor, Page};
-use crate::app::Issuer;
-use crate::clock::{Seconds, Timestamp};
+use super::denylist::{Cursor, Denylist, Page};
+use crate::clock::{Clock, Seconds, Timestamp};
 use crate::error::Error;
-use crate::jwt::{Audience, DeniedEntry, DenylistClaims, denylist_audience};
+use crate::jwt::{Audience, DeniedEntry, DenylistClaims, Keys, denylist_audience};
 use crate::model::denial::Denial;
 use crate::model::denied_set::DeniedSubject;
 
@@ -48,9 +47,15 @@ const KEPT: usize = 4;
 /// to tell, and each one that is being sent takes memory.
 const REUSED_FOR: Seconds = Seconds(5);
 
-/// What was signed last: an answer is made once for all who get the same, however many they are.
-#[derive(Default)]
-pub struct LastAnswers(Mutex<VecDeque<Signed>>);
+/// The feed: what it tells of, and what it answered last.
+pub struct Feed {
+    issuer: String,
+    keys: Arc<Keys>,
+    denylist: Arc<Denylist>,
+    clock: Arc<dyn Clock>,
+    /// An answer is made once for all who get the same, however many they are.
+    last: Mutex<VecDeque<Signed>>,
+}
 
 struct Signed {
     reader: Reader,
@@ -73,77 +78,91 @@ impl Signed {
     }
 }
 
-/// What was denied since a cursor. When there is nothing new, waits for it until `elapsed` is ready. A reader that knows
-/// the answer by its entity tag is not told it again.
-///
-/// # Errors
-/// [`Error::Internal`] when the crypto library fails.
-pub async fn read(
-    issuer: &Issuer,
-    reader: Reader,
-    since: Option<Cursor>,
-    known: impl Fn(&str) -> bool,
-    elapsed: impl Future<Output = ()>,
-) -> Result<Answer, Error> {
-    let mut elapsed = pin!(elapsed);
-    let mut news = issuer.denylist.news();
-    let keys_at_first = issuer.keys.ring();
-    let mut is_time_over = false;
-    loop {
-        let page = issuer.denylist.page(since);
-        let ring = issuer.keys.ring();
-        // RFC 9110 section 8.8.3. Other keys are news too: the token tells of them, and is signed anew.
-        let etag = format!("\"{}.{}\"", page.cursor.name(), ring.jwks_etag().trim_matches('"'));
-        let is_news = !page.no_news || ring.jwks_etag() != keys_at_first.jwks_etag();
-        let is_known = known(&etag);
-        let waiting = issuer.denylist.wait();
-        let is_in_vain = is_time_over || waiting.is_none() || issuer.denylist.is_stopping();
-        if (!is_news || is_known) && !is_in_vain {
-            let mut changed = pin!(news.changed());
-            // Whichever is first. A service that is gone has no news.
-            let waits = poll_fn(|context| match changed.as_mut().poll(context) {
-                Poll::Ready(changed) => Poll::Ready(changed.is_err()),
-                Poll::Pending => elapsed.as_mut().poll(context).map(|()| true),
-            });
-            is_time_over = waits.await;
-            // Also when nothing has happened: what is known is as of now, not of when the wait began.
-            continue;
-        }
-        let token = if is_known { None } else { Some(signed(issuer, reader, &page)?) };
-        return Ok(Answer { token, etag });
+impl Feed {
+    /// The feed of an issuer's denylist, signed with its keys.
+    #[must_use]
+    pub fn new(issuer: String, keys: Arc<Keys>, denylist: Arc<Denylist>, clock: Arc<dyn Clock>) -> Self {
+        Self { issuer, keys, denylist, clock, last: Mutex::default() }
     }
-}
 
-fn signed(issuer: &Issuer, reader: Reader, page: &Page) -> Result<Arc<str>, Error> {
-    let url = &issuer.app.config.issuer;
-    let ring = issuer.keys.ring();
-    // Held until it is signed: those who come meanwhile want the same.
-    let mut last = issuer.last_feed_answers.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = issuer.app.clock.now();
-    let is_good = |signed: &&Signed| signed.reader == reader && signed.is_good_for(page, ring.jwks_etag(), now);
-    if let Some(signed) = last.iter().find(is_good) {
-        return Ok(Arc::clone(&signed.token));
+    /// What was denied since a cursor. When there is nothing new, waits for it until `elapsed` is ready. A reader that knows
+    /// the answer by its entity tag is not told it again.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the crypto library fails.
+    pub async fn read(
+        &self,
+        reader: Reader,
+        since: Option<Cursor>,
+        known: impl Fn(&str) -> bool,
+        elapsed: impl Future<Output = ()>,
+    ) -> Result<Answer, Error> {
+        let mut elapsed = pin!(elapsed);
+        let mut news = self.denylist.news();
+        let keys_at_first = self.keys.ring();
+        let mut is_time_over = false;
+        loop {
+            let page = self.denylist.page(since);
+            let ring = self.keys.ring();
+            // RFC 9110 section 8.8.3. Other keys are news too: the token tells of them, and is signed anew.
+            let etag = format!("\"{}.{}\"", page.cursor.name(), ring.jwks_etag().trim_matches('"'));
+            let is_news = !page.no_news || ring.jwks_etag() != keys_at_first.jwks_etag();
+            let is_known = known(&etag);
+            let waiting = self.denylist.wait();
+            let is_in_vain = is_time_over || waiting.is_none() || self.denylist.is_stopping();
+            if (!is_news || is_known) && !is_in_vain {
+                let mut changed = pin!(news.changed());
+                // Whichever is first. A service that is gone has no news.
+                let waits = poll_fn(|context| match changed.as_mut().poll(context) {
+                    Poll::Ready(changed) => Poll::Ready(changed.is_err()),
+                    Poll::Pending => elapsed.as_mut().poll(context).map(|()| true),
+                });
+                is_time_over = waits.await;
+                // Also when nothing has happened: what is known is as of now, not of when the wait began.
+                continue;
+            }
+            let token = if is_known { None } else { Some(self.signed(reader, &page)?) };
+            return Ok(Answer { token, etag });
+        }
     }
-    let (audience, exp) = match reader {
-        Reader::Verifier => (denylist_audience(url), now + LIFETIME),
-        Reader::EarlierVerifier => (url.clone(), now + LIFETIME_FOR_EARLIER - LEEWAY_OF_VERIFIERS),
-    };
-    let claims = DenylistClaims {
-        iss: url.clone(),
-        aud: Audience::One(audience),
-        iat: now,
-        exp,
-        // Another instance's clock may be ahead of ours.
-        as_of: page.as_of.min(now),
-        jwks_etag: ring.jwks_etag().to_owned(),
-        cursor: page.cursor.to_string(),
-        more: page.more,
-        denied: issuer.denylist.denied(page).iter().map(entry).collect(),
-    };
-    let token: Arc<str> = ring.sign_denylist(&claims, now)?.into();
-    last.truncate(KEPT - 1);
-    last.push_front(Signed { reader, page: *page, jwks_etag: claims.jwks_etag, at: now, token: Arc::clone(&token) });
-    Ok(token)
+
+    fn signed(&self, reader: Reader, page: &Page) -> Result<Arc<str>, Error> {
+        let url = &self.issuer;
+        let ring = self.keys.ring();
+        // Held until it is signed: those who come meanwhile want the same.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        let is_good = |signed: &&Signed| signed.reader == reader && signed.is_good_for(page, ring.jwks_etag(), now);
+        if let Some(signed) = last.iter().find(is_good) {
+            return Ok(Arc::clone(&signed.token));
+        }
+        let (audience, exp) = match reader {
+            Reader::Verifier => (denylist_audience(url), now + LIFETIME),
+            Reader::EarlierVerifier => (url.clone(), now + LIFETIME_FOR_EARLIER - LEEWAY_OF_VERIFIERS),
+        };
+        let claims = DenylistClaims {
+            iss: url.clone(),
+            aud: Audience::One(audience),
+            iat: now,
+            exp,
+            // Another instance's clock may be ahead of ours.
+            as_of: page.as_of.min(now),
+            jwks_etag: ring.jwks_etag().to_owned(),
+            cursor: page.cursor.to_string(),
+            more: page.more,
+            denied: self.denylist.denied(page).iter().map(entry).collect(),
+        };
+        let token: Arc<str> = ring.sign_denylist(&claims, now)?.into();
+        last.truncate(KEPT - 1);
+        last.push_front(Signed {
+            reader,
+            page: *page,
+            jwks_etag: claims.jwks_etag,
+            at: now,
+            token: Arc::clone(&token),
+        });
+        Ok(token)
+    }
 }
 
 fn entry(denial: &Denial) -> DeniedEntry {

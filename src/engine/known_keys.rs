@@ -87,7 +87,7 @@ impl KnownKeys {
         }
         let (keys, denylist) = (Arc::clone(&self.keys), Arc::clone(&self.denylist));
         let reading = unfinished.insert(spawn_blocking(move || report(&denylist, keys.follow())));
-        // Otherwise it has failed, which the caretaker says; it has panicked, and said so; or it is still waiting.
+        // Otherwise it has failed, which the background task says; it has panicked, and said so; or it is still waiting.
         matches!(timeout(LONGEST_READING, reading).await, Ok(Ok(Ok(()))))
     }
 }

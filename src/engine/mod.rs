@@ -3,6 +3,7 @@
 
 pub mod api_tokens;
 pub mod audit;
+pub mod background;
 pub mod deadline;
 pub mod denylist;
 pub mod feed;
