@@ -44,13 +44,11 @@ fn take_paths<'a>(text: &'a str, before: &[&'a str], paths: &mut Vec<Vec<&'a str
     }
     let (name, rest) = text.split_at(text.find(|c| !is_word(c)).unwrap_or(text.len()));
     let path = [before, &[name]].concat();
-    match rest.strip_prefix("::") {
-        Some(rest) => take_paths(rest, &path, paths),
-        None => {
-            paths.push(path);
-            rest
-        }
+    if let Some(rest) = rest.strip_prefix("::") {
+        return take_paths(rest, &path, paths);
     }
+    paths.push(path);
+    rest
 }
 
 /// The paths in the code that begin with `first`.
@@ -69,15 +67,14 @@ fn paths<'a>(code: &'a str, first: &str) -> Vec<Vec<&'a str>> {
 struct Modules<'a> {
     /// By file; what is in it.
     files: &'a BTreeMap<String, String>,
-    modules: BTreeSet<&'a str>,
+    all: BTreeSet<&'a str>,
     /// What the `mod.rs` of a folder takes from its children, as in `pub use keys::Keys`, and the child's module.
     taken: BTreeMap<String, String>,
 }
 
 impl<'a> Modules<'a> {
     fn new(files: &'a BTreeMap<String, String>) -> Self {
-        let mut found =
-            Self { files, modules: files.keys().map(|file| module(file)).collect(), taken: BTreeMap::new() };
+        let mut found = Self { files, all: files.keys().map(|file| module(file)).collect(), taken: BTreeMap::new() };
         for (file, code) in files {
             for child in found.children(module(file)) {
                 for path in paths(code, child) {
@@ -91,20 +88,20 @@ impl<'a> Modules<'a> {
 
     /// The names of a module's children.
     fn children(&self, of: &str) -> Vec<&'a str> {
-        self.modules.iter().filter(|child| parent(child) == of).map(|child| &child[join(of, "").len()..]).collect()
+        self.all.iter().filter(|child| parent(child) == of).map(|child| &child[join(of, "").len()..]).collect()
     }
 
     /// The file's module that a path in the module `from` leads to.
     fn find(&self, from: &str, path: &[&str]) -> String {
-        let mut found = if path[0] == "crate" { String::new() } else { from.to_owned() };
+        let mut found = if path.starts_with(&["crate"]) { String::new() } else { from.to_owned() };
         for name in path {
             match *name {
                 "crate" | "self" => {}
-                "super" => found = parent(&found).to_owned(),
+                "super" => found.truncate(parent(&found).len()),
                 name => {
                     let next = join(&found, name);
                     match self.taken.get(&next) {
-                        _ if self.modules.contains(next.as_str()) => found = next,
+                        _ if self.all.contains(next.as_str()) => found = next,
                         Some(child) => return child.clone(),
                         None => return found,
                     }
@@ -116,7 +113,7 @@ impl<'a> Modules<'a> {
 
     /// The modules that a file names. A folder's `mod.rs` is above its children, and may name them though they name it.
     fn named_by(&self, file: &str) -> BTreeSet<String> {
-        let (code, from) = (&self.files[file], module(file));
+        let (code, from) = (self.files.get(file).unwrap(), module(file));
         let children = if file.ends_with("/mod.rs") { Vec::new() } else { self.children(from) };
         let paths = ["crate", "super", "self"].into_iter().chain(children).flat_map(|first| paths(code, first));
         paths.map(|path| self.find(from, &path)).filter(|other| !other.is_empty() && other != from).collect()
@@ -130,14 +127,14 @@ pub fn circles(files: &BTreeMap<String, String>) -> BTreeSet<Vec<String>> {
     let known_to = |module| {
         let (mut known, mut next) = (BTreeSet::new(), vec![module]);
         while let Some(module) = next.pop() {
-            next.extend(named[module].iter().map(String::as_str).filter(|other| known.insert(*other)));
+            next.extend(named.get(module).unwrap().iter().map(String::as_str).filter(|other| known.insert(*other)));
         }
         known
     };
     let known: BTreeMap<&str, BTreeSet<&str>> = named.keys().map(|module| (*module, known_to(*module))).collect();
     let mut circles = BTreeSet::new();
     for (module, others) in &known {
-        let circle: Vec<_> = others.iter().filter(|other| known[*other].contains(module)).collect();
+        let circle: Vec<_> = others.iter().filter(|other| known.get(*other).unwrap().contains(module)).collect();
         if !circle.is_empty() {
             circles.insert(circle.into_iter().map(ToString::to_string).collect());
         }
