@@ -7,8 +7,7 @@ use crate::app::{App, Issuer};
 use crate::error::root_cause;
 use crate::http;
 use crate::model::user::ADMIN_ROLE;
-use crate::service::caretaker;
-use crate::store::UserSearch;
+use crate::service::{caretaker, queries};
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
     for warning in app.config.warnings() {
@@ -19,7 +18,7 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
         log::info!(file:% = path.display(); "signing key made");
     }
     if issuer.keys.ring().entries(issuer.app.clock.now()).len() == made_keys.len()
-        && !issuer.app.store.read(|tx| tx.has_no_sessions())?
+        && !queries::has_no_sessions(&issuer.app)?
     {
         log::warn!("there were no signing keys: if they were lost, all earlier sessions have ended");
     }
@@ -29,7 +28,7 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
         tasks = Some(caretaker::start(&issuer));
         // Only now that the port is ours: an account whose password nobody saw would be lost.
         first_admin::create(&issuer.app, address)?;
-        if !has_admin(&issuer.app)? {
+        if !queries::has_administrator(&issuer.app)? {
             log::warn!("no active user has the role {ADMIN_ROLE}: run `tokensmith users set-roles NAME {ADMIN_ROLE}`");
         }
         let config = &issuer.app.config;
@@ -43,9 +42,4 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
     drop(tasks);
     log::info!("stopped");
     Ok(())
-}
-
-fn has_admin(app: &App) -> Result<bool, CliError> {
-    let search = UserSearch { role: Some(ADMIN_ROLE.to_owned()), disabled: Some(false), ..UserSearch::default() };
-    Ok(!app.store.read(|tx| tx.list_users(&search, None, 1))?.is_empty())
 }

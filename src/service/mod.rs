@@ -10,12 +10,15 @@ pub mod keys;
 pub mod login;
 pub mod me;
 pub mod pair;
+pub mod present;
 pub mod proof;
 pub mod purge;
+pub mod queries;
 pub mod refresh;
 pub mod restored;
 pub mod revoke;
 pub mod sessions;
+pub mod usernames;
 pub mod users;
 pub mod verify;
 
