@@ -58,9 +58,9 @@ impl House {
     }
 
     fn batches(&self) -> Batches {
-        let Issuer { app, denylist, .. } = &self.issuer;
-        let (store, clock, metrics) = (Arc::clone(&app.store), Arc::clone(&app.clock), Arc::clone(&app.metrics));
-        Batches::new(&app.config, store, Arc::clone(denylist), clock, metrics)
+        let App { config, store, denylist, clock, metrics, .. } = &self.issuer.app;
+        let (store, clock, metrics) = (Arc::clone(store), Arc::clone(clock), Arc::clone(metrics));
+        Batches::new(config, store, Arc::clone(denylist), clock, metrics)
     }
 
     /// Answers sessions' tokens, by generation, in one batch.

@@ -193,7 +193,7 @@ pub(super) fn deny_all(app: &App, tx: &mut WriteTx<'_>, owner: UserId, now: Time
 /// the key is there to be exchanged again.
 ///
 /// # Errors
-/// [`Error::Invalid`] for an audience that is not served, [`Error::Bearer`] with an [`ApiTokenError`],
+/// [`Error::Invalid`] for an audience that is not served, [`Error::Bearer`] with an [`ApiTokenError`](crate::verifier::ApiTokenError),
 /// [`Error::Unavailable`].
 pub fn exchange(issuer: &Issuer, key: &str, audience: Option<&str>) -> Result<Exchanged, Error> {
     let app = &issuer.app;
