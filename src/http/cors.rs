@@ -14,7 +14,7 @@ use actix_web::{HttpResponse, web};
 
 use super::audience::{Audience, Origins};
 use super::failure::Failure;
-use crate::app::Issuer;
+use crate::app::App;
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
@@ -33,8 +33,8 @@ pub(super) async fn cors(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let is_public = Audience::of(request.request()).origins == Origins::Any;
-    let issuer = request.app_data::<web::Data<Issuer>>();
-    let origins = issuer.map_or(&[][..], |issuer| &issuer.app.config.cors_origins);
+    let app = request.app_data::<web::Data<App>>();
+    let origins = app.map_or(&[][..], |app| &app.config.cors_origins);
     let is_any = is_public || origins.iter().any(|allowed| allowed == "*");
     let depends_on_origin = !is_any && !origins.is_empty();
     let origin = request.headers().get(ORIGIN).cloned();

@@ -10,3 +10,4 @@ pub mod session;
 pub mod sharing;
 pub mod text;
 pub mod user;
+pub mod user_search;

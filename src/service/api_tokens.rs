@@ -1,25 +1,19 @@
 //! API tokens: making, listing, replacing and revoking them, and what they are exchanged for.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::{Semaphore, SemaphorePermit};
-
+use super::audit;
+use super::fields::invalid;
 use super::pair::Purpose;
-use super::users::invalid;
-use super::{audit, deadline};
-use crate::app::{App, Issuer};
-use crate::clock::{Clock, Seconds, Timestamp};
-use crate::error::{Error, root_cause};
-use crate::jwt::{API_TOKEN, AccessClaims, Audience};
-use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenRefusal, ApiTokenState};
+use crate::app::App;
+use crate::clock::{Seconds, Timestamp};
+use crate::error::Error;
+use crate::jwt::Audience;
+use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
 use crate::model::denial::Denial;
 use crate::model::id::{Jti, SessionId, UserId, new_id};
-use crate::model::user::{DisplayName, Roles, Scopes, User};
-use crate::secret::{ApiKey, BadApiKey, KEY_PREFIX, Secret};
-use crate::store::{Store, WriteTx};
-use tokensmith_verifier::issuing::{ApiTokenError, ApiTokens, Authenticated};
+use crate::model::user::{DisplayName, Roles, Scopes};
+use crate::secret::ApiKey;
+use crate::store::WriteTx;
 
 /// So many a user may have that are accepted; more would be a mistake of a script.
 const MOST_API_TOKENS: usize = 100;
@@ -29,9 +23,6 @@ const MOST_ON_RECORD: usize = 1_000;
 
 /// Ten years: beyond it a token that never expires is meant.
 const LONGEST_LIFETIME: Seconds = Seconds(3_650 * 86_400);
-
-/// The last use is recorded to the minute.
-const USE_PRECISION: Seconds = Seconds(60);
 
 /// What a new token is made of, as it was typed.
 pub struct NewApiToken<'a> {
@@ -113,8 +104,7 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
 ///
 /// # Errors
 /// [`Error::ApiTokenNotFound`] when the owner has no such token that is accepted, [`Error::Unavailable`].
-pub fn rotate(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<(ApiToken, ApiKey), Error> {
-    let app = &issuer.app;
+pub fn rotate(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<(ApiToken, ApiKey), Error> {
     let now = app.clock.now();
     let key = ApiKey::generate(&*app.entropy)?;
     let sid = new_id(now, &*app.entropy)?;
@@ -131,7 +121,7 @@ pub fn rotate(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
         Ok((ApiToken { sid, ..token }, denial))
     })?;
     audit::tell(&app.metrics, &event);
-    issuer.denylist.add([denial]);
+    app.denylist.add([denial]);
     Ok((token, key))
 }
 
@@ -139,8 +129,7 @@ pub fn rotate(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
 ///
 /// # Errors
 /// [`Error::ApiTokenNotFound`] when the owner has no such token, [`Error::Unavailable`].
-pub fn revoke(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<bool, Error> {
-    let app = &issuer.app;
+pub fn revoke(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<bool, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::ApiTokenRevoked).about(owner).with(id);
     let denial = app.store.write(|tx| {
@@ -155,7 +144,7 @@ pub fn revoke(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
     if denial.is_some() {
         audit::tell(&app.metrics, &event);
     }
-    issuer.denylist.add(denial);
+    app.denylist.add(denial);
     Ok(denial.is_some())
 }
 
@@ -163,11 +152,11 @@ pub fn revoke(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
 ///
 /// # Errors
 /// [`Error::Unavailable`]; those that were revoked until then stay so.
-pub fn revoke_all(issuer: &Issuer, owner: UserId, origin: &Origin) -> Result<usize, Error> {
-    let now = issuer.app.clock.now();
+pub fn revoke_all(app: &App, owner: UserId, origin: &Origin) -> Result<usize, Error> {
+    let now = app.clock.now();
     let mut revoked = 0;
-    for token in issuer.app.store.read(|tx| tx.list_api_tokens(owner))? {
-        if token.state(now) == ApiTokenState::Active && revoke(issuer, owner, token.id, origin)? {
+    for token in app.store.read(|tx| tx.list_api_tokens(owner))? {
+        if token.state(now) == ApiTokenState::Active && revoke(app, owner, token.id, origin)? {
             revoked += 1;
         }
     }
@@ -204,10 +193,9 @@ pub(super) fn deny_all(app: &App, tx: &mut WriteTx<'_>, owner: UserId, now: Time
 /// # Errors
 /// [`Error::Invalid`] for an audience that is not served, [`Error::ApiTokenRefused`], [`Error::AccountDisabled`],
 /// [`Error::Unavailable`].
-pub fn exchange(issuer: &Issuer, key: &str, audience: Option<&str>) -> Result<Exchanged, Error> {
-    let app = &issuer.app;
+pub fn exchange(app: &App, key: &str, audience: Option<&str>) -> Result<Exchanged, Error> {
     let purpose = Purpose::find(app, audience)?;
-    let known = &issuer.api_tokens;
+    let known = &app.api_tokens;
     let (token, user) = known.find(key)?;
     let now = app.clock.now();
     let mut claims = known.claims(&token, &user, now);
@@ -230,166 +218,8 @@ pub fn exchange(issuer: &Issuer, key: &str, audience: Option<&str>) -> Result<Ex
             return Err(Error::Overloaded { retry_after: Seconds(1) });
         }
     }
-    let access_token = issuer.keys.ring().sign_access(&claims, purpose.alg, now)?;
+    let access_token = app.keys.ring().sign_access(&claims, purpose.alg, now)?;
     known.used(&token, now);
     app.metrics.exchange();
     Ok(Exchanged { access_token, expires_in: claims.exp - now, scope: claims.scope })
-}
-
-/// White space around a key is no part of it.
-fn parsed(text: &str) -> Result<ApiKey, ApiTokenRefusal> {
-    text.trim().parse().map_err(|_bad_form: BadApiKey| ApiTokenRefusal::Malformed)
-}
-
-/// The API tokens as the extractors of this service's own routes ask for them, and their uses that are not on record yet.
-pub struct KnownApiTokens {
-    store: Arc<Store>,
-    clock: Arc<dyn Clock>,
-    issuer: String,
-    audience: String,
-    scopes: Scopes,
-    access_lifetime: Seconds,
-    uses: Mutex<HashMap<ApiTokenId, Timestamp>>,
-    places: Semaphore,
-}
-
-impl KnownApiTokens {
-    /// Those of this app.
-    #[must_use]
-    pub fn new(app: &App) -> Self {
-        let config = &app.config;
-        Self {
-            store: Arc::clone(&app.store),
-            clock: Arc::clone(&app.clock),
-            issuer: config.issuer.clone(),
-            audience: config.audiences.first().first().cloned().unwrap_or_default(),
-            scopes: config.scopes.clone(),
-            access_lifetime: config.lifetimes.access,
-            uses: Mutex::default(),
-            places: Semaphore::new(usize::try_from(config.database_pool_size / 2).unwrap_or(1).max(1)),
-        }
-    }
-
-    /// Waits for its turn, where a text is an API token that the database must be asked for: anybody may send as many as they
-    /// like, and half of the connections are for everything else. Given back when dropped.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the turn does not come in time.
-    pub async fn place(&self, text: &str) -> Result<Option<SemaphorePermit<'_>>, Error> {
-        let Ok(_is_one) = parsed(text) else { return Ok(None) };
-        Ok(deadline::in_time(self.places.acquire()).await?.ok())
-    }
-
-    /// The token with this key and its owner, whether or not they are accepted.
-    ///
-    /// # Errors
-    /// [`Error::ApiTokenRefused`] when there is none, [`Error::Unavailable`].
-    pub fn find_any(&self, key: &str) -> Result<(ApiToken, User), Error> {
-        // Before the database is asked: garbage costs no query.
-        let key = parsed(key).map_err(Error::ApiTokenRefused)?;
-        let found = self.store.read(|tx| tx.find_api_token(&key.digest()))?;
-        found.ok_or(Error::ApiTokenRefused(ApiTokenRefusal::Unknown))
-    }
-
-    /// The token with this key and its owner, if they are accepted.
-    ///
-    /// # Errors
-    /// [`Error::ApiTokenRefused`], [`Error::AccountDisabled`], [`Error::Unavailable`].
-    pub fn find(&self, key: &str) -> Result<(ApiToken, User), Error> {
-        let (token, user) = self.find_any(key)?;
-        match token.state(self.clock.now()) {
-            ApiTokenState::Revoked => Err(Error::ApiTokenRefused(ApiTokenRefusal::Revoked)),
-            ApiTokenState::Expired => Err(Error::ApiTokenRefused(ApiTokenRefusal::Expired)),
-            ApiTokenState::Active if user.disabled_at.is_some() => Err(Error::AccountDisabled),
-            ApiTokenState::Active => Ok((token, user)),
-        }
-    }
-
-    /// What the token is worth now.
-    #[must_use]
-    pub fn claims(&self, token: &ApiToken, owner: &User, now: Timestamp) -> AccessClaims {
-        let lifetime_ends_at = now + self.access_lifetime;
-        let scopes = token.scopes.shared_with(&self.scopes);
-        AccessClaims {
-            iss: self.issuer.clone(),
-            sub: owner.id,
-            aud: Audience::One(self.audience.clone()),
-            exp: token.expires_at.map_or(lifetime_ends_at, |at| at.min(lifetime_ends_at)),
-            iat: now,
-            jti: Jti::from_bytes(*token.id.as_bytes()),
-            client_id: API_TOKEN.to_owned(),
-            sid: token.sid,
-            auth_time: token.created_at,
-            amr: Vec::new(),
-            roles: token.effective_roles(owner).names().to_vec(),
-            scope: Some(scopes.to_string()).filter(|scope| !scope.is_empty()),
-            nbf: None,
-        }
-    }
-
-    /// Remembers a use, to be recorded later.
-    fn used(&self, token: &ApiToken, now: Timestamp) {
-        if token.last_used_at.is_none_or(|at| now - at >= USE_PRECISION) {
-            self.uses.lock().unwrap_or_else(PoisonError::into_inner).entry(token.id).or_insert(now);
-        }
-    }
-
-    /// Records the uses since the last time.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]: they are lost.
-    pub fn record_uses(&self) -> Result<(), Error> {
-        let uses = std::mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner));
-        if uses.is_empty() {
-            return Ok(());
-        }
-        let mut uses: Vec<_> = uses.into_iter().collect();
-        self.store.write(|tx| tx.record_uses(&mut uses))
-    }
-}
-
-impl From<ApiTokenRefusal> for ApiTokenError {
-    fn from(why: ApiTokenRefusal) -> Self {
-        match why {
-            ApiTokenRefusal::Malformed => Self::Malformed,
-            ApiTokenRefusal::Unknown => Self::Unknown,
-            ApiTokenRefusal::Expired => Self::Expired,
-            ApiTokenRefusal::Revoked => Self::Revoked,
-        }
-    }
-}
-
-/// For the extractors: those may not wait on their thread.
-pub struct SharedApiTokens(pub Arc<KnownApiTokens>);
-
-impl ApiTokens for SharedApiTokens {
-    fn is_meant(&self, text: &str) -> bool {
-        text.starts_with(KEY_PREFIX)
-    }
-
-    fn authenticate<'a>(&'a self, text: &'a str) -> Authenticated<'a> {
-        Box::pin(async move {
-            parsed(text)?;
-            let (known, key) = (Arc::clone(&self.0), Secret::new(text.to_owned()));
-            let look_up = move || {
-                let (token, user) = known.find(key.expose())?;
-                let now = known.clock.now();
-                known.used(&token, now);
-                Ok(Arc::new(known.claims(&token, &user, now)))
-            };
-            let found = match self.0.place(text).await {
-                Ok(_place) => deadline::on_a_thread(look_up).await,
-                Err(error) => Err(error),
-            };
-            found.map_err(|error| match error {
-                Error::ApiTokenRefused(why) => why.into(),
-                Error::AccountDisabled => ApiTokenError::AccountDisabled,
-                error => {
-                    log::error!(cause = root_cause(&error); "an API token cannot be looked up");
-                    let gone = matches!(error, Error::Unavailable(_));
-                    if gone { ApiTokenError::Unavailable } else { ApiTokenError::Internal }
-                }
-            })
-        })
-    }
 }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::denylist::Denylist;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
-use crate::error::{Error, root_cause};
-use crate::jwt::{Due, KeyFileError, KeyPolicy, KeyState, Keys, Reloaded, RingEntry, SigningAlg};
+use crate::engine::known_keys::report;
+use crate::error::Error;
+use crate::jwt::{Due, KeyFileError, KeyPolicy, KeyState, Keys, RingEntry, SigningAlg};
 use crate::store::Store;
 
 /// What an emergency rotation did.
@@ -115,43 +115,43 @@ pub fn count_sessions_of(store: &Store, policy: &KeyPolicy, key: &RingEntry, now
 ///
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be read; what is known of it stays in force.
-pub fn follow(issuer: &Issuer) -> Result<(), Error> {
-    report(&issuer.denylist, issuer.keys.follow())
+pub fn follow(app: &App) -> Result<(), Error> {
+    report(&app.denylist, app.keys.follow())
 }
 
 /// Makes the next key of each algorithm in time; nothing when `KEY_ROTATION_PERIOD=off`.
 ///
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be written.
-pub fn make_next(issuer: &Issuer) -> Result<(), Error> {
-    let now = issuer.app.clock.now();
-    let mut due = issuer.keys.ring().due(now);
+pub fn make_next(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut due = app.keys.ring().due(now);
     due.retain(|due| matches!(due, Due::Make { .. }));
-    do_what_is_due(issuer, now, &due)
+    do_what_is_due(app, now, &due)
 }
 
 /// Removes each key whose last token is over; nothing when `KEY_ROTATION_PERIOD=off`.
 ///
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be written, [`Error::Unavailable`].
-pub fn remove_retired(issuer: &Issuer) -> Result<(), Error> {
-    let now = issuer.app.clock.now();
+pub fn remove_retired(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
     let mut agreed = Vec::new();
-    for due in issuer.keys.ring().due(now) {
+    for due in app.keys.ring().due(now) {
         // Tokens that were issued under a longer lifetime than is set today are waited for as well.
         if let Due::Remove { retired_at, .. } = due
-            && !issuer.app.store.read(|tx| tx.has_live_session_rotated_by(retired_at, now))?
+            && !app.store.read(|tx| tx.has_live_session_rotated_by(retired_at, now))?
         {
             agreed.push(due);
         }
     }
-    do_what_is_due(issuer, now, &agreed)
+    do_what_is_due(app, now, &agreed)
 }
 
-fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(), Error> {
-    let done = issuer.keys.do_what_is_due(now, agreed).map_err(Error::internal)?;
+fn do_what_is_due(app: &App, now: Timestamp, agreed: &[Due]) -> Result<(), Error> {
+    let done = app.keys.do_what_is_due(now, agreed).map_err(Error::internal)?;
     if !done.is_empty() {
-        issuer.denylist.tell();
+        app.denylist.tell();
     }
     for done in done {
         match done {
@@ -168,21 +168,6 @@ fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(),
 ///
 /// # Errors
 /// As [`follow`].
-pub fn reload(issuer: &Issuer) -> Result<(), Error> {
-    report(&issuer.denylist, issuer.keys.follow_all())
-}
-
-pub(super) fn report(denylist: &Denylist, reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
-    let reloaded = reloaded.map_err(Error::internal)?;
-    for problem in &reloaded.problems {
-        log::error!(cause = root_cause(problem); "a signing key cannot be read");
-    }
-    for kid in &reloaded.gone {
-        log::warn!(kid; "a signing key is no longer in use");
-    }
-    if reloaded.changed {
-        log::info!("signing keys read again");
-        denylist.tell();
-    }
-    Ok(())
+pub fn reload(app: &App) -> Result<(), Error> {
+    report(&app.denylist, app.keys.follow_all())
 }

@@ -1,7 +1,7 @@
 //! Sessions: ending one or all of a user's.
 
 use super::audit;
-use crate::app::{App, Issuer};
+use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::denial::Ended;
@@ -12,8 +12,7 @@ use crate::model::session::{End, EndReason};
 ///
 /// # Errors
 /// [`Error::SessionNotFound`] when the user has no such session, [`Error::Unavailable`].
-pub fn end(issuer: &Issuer, user: UserId, id: SessionId, reason: EndReason, origin: &Origin) -> Result<(), Error> {
-    let app = &issuer.app;
+pub fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, origin: &Origin) -> Result<(), Error> {
     let end = End { at: app.clock.now(), reason };
     let name = if reason == EndReason::Logout { EventName::Logout } else { EventName::SessionEnded };
     let event = origin.event(end.at, name).about(user).of_session(id);
@@ -27,7 +26,7 @@ pub fn end(issuer: &Issuer, user: UserId, id: SessionId, reason: EndReason, orig
     if denial.is_some() {
         audit::tell(&app.metrics, &event);
     }
-    issuer.denylist.add(denial);
+    app.denylist.add(denial);
     Ok(())
 }
 
@@ -36,14 +35,14 @@ pub fn end(issuer: &Issuer, user: UserId, id: SessionId, reason: EndReason, orig
 /// # Errors
 /// [`Error::Unavailable`].
 pub fn end_all(
-    issuer: &Issuer,
+    app: &App,
     user: UserId,
     except: Option<SessionId>,
     reason: EndReason,
     origin: &Origin,
 ) -> Result<usize, Error> {
-    let ended = end_all_of(&issuer.app, user, except, reason, origin)?;
-    issuer.denylist.add(ended.denials);
+    let ended = end_all_of(app, user, except, reason, origin)?;
+    app.denylist.add(ended.denials);
     Ok(ended.sessions)
 }
 

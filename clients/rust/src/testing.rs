@@ -23,10 +23,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
+use crate::builder::Builder;
 use crate::clock::{Clock, Seconds, SystemClock};
+use crate::id::{Jti, SessionId};
 use crate::jwt::{AccessClaims, FIRST_PARTY, RegisteredClaims as _, SigningAlg, jwk_set_of};
 use crate::verifier::Verifier;
-use crate::{Builder, Jti, SessionId};
 
 /// The crypto library failed, or there is no randomness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

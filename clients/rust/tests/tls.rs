@@ -1,4 +1,5 @@
 //! An issuer behind a certificate authority of its own.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;

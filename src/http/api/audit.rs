@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::blocking;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{Administrator, Caller, Query, cut, instant, page_size, parameter};
 use crate::http::failure::Failure;
 use crate::http::view::event::EventView;
 use crate::http::words::EventName;
 use crate::model::audit::EventFilter;
+use crate::service::queries;
 
 /// Events, the newest first.
 #[derive(Serialize, ToSchema)]
@@ -73,12 +74,12 @@ impl TryFrom<&EventsQuery> for EventFilter {
     responses((status = 200, body = EventsView)))]
 pub(in crate::http) async fn list(
     _: Caller<Administrator>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Query(query): Query<EventsQuery>,
 ) -> Result<HttpResponse, Failure> {
     let limit = page_size(query.limit.as_deref())?;
     let filter = EventFilter::try_from(&query)?;
-    let found = blocking(move || issuer.app.store.read(|tx| tx.list_events(&filter, limit + 1))).await?;
+    let found = blocking(move || queries::list_events(&app, &filter, limit + 1)).await?;
     let (found, next_cursor) = cut(found, limit, |recorded| recorded.id.to_string());
     Ok(HttpResponse::Ok().json(EventsView { events: found.into_iter().map(EventView::from).collect(), next_cursor }))
 }

@@ -12,9 +12,11 @@ use crate::clock::Seconds;
 use crate::error::{Error, FieldProblem};
 use crate::http::failure::Failure;
 use crate::http::words::{EndReason, FieldCode, ProblemCode};
-use crate::store;
 use tokensmith_verifier::BearerError;
 use tokensmith_verifier::issuing::ApiTokenError;
+
+/// When to come back after the database was out of reach.
+const UNAVAILABLE_RETRY_AFTER: Seconds = Seconds(5);
 
 /// An error ([RFC 9457 section 3](https://www.rfc-editor.org/rfc/rfc9457#section-3)).
 #[derive(Serialize, ToSchema)]
@@ -107,7 +109,7 @@ fn add_headers(failure: &Failure, response: &mut HttpResponseBuilder, status: St
             Some(*retry_after)
         }
         Failure::Domain(Error::Unavailable(_)) | Failure::Bearer(BearerError::ApiToken(ApiTokenError::Unavailable)) => {
-            Some(store::RETRY_AFTER)
+            Some(UNAVAILABLE_RETRY_AFTER)
         }
         _ => None,
     };

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{blocking, lists};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{Caller, JsonOrNothing, LoggedIn, PathId, Query};
 use crate::http::failure::Failure;
@@ -31,10 +31,10 @@ pub(in crate::http) struct LogoutAllBody {
     responses((status = 200, body = SessionsView)))]
 pub(in crate::http) async fn list(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Query(query): Query<PageQuery>,
 ) -> Result<HttpResponse, Failure> {
-    lists::sessions(issuer, caller.claims.sub, Some(caller.claims.sid), query).await
+    lists::sessions(app, caller.claims.sub, Some(caller.claims.sid), query).await
 }
 
 /// End one of my sessions
@@ -45,11 +45,11 @@ pub(in crate::http) async fn list(
     responses((status = 204, description = "It has ended.")))]
 pub(in crate::http) async fn end(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<SessionId>,
 ) -> Result<HttpResponse, Failure> {
     let reason = if id == caller.claims.sid { EndReason::Logout } else { EndReason::Revoked };
-    blocking(move || sessions::end(&issuer, caller.claims.sub, id, reason, &caller.origin)).await?;
+    blocking(move || sessions::end(&app, caller.claims.sub, id, reason, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -58,13 +58,10 @@ pub(in crate::http) async fn end(
 /// Ends the session of the access token.
 #[utoipa::path(post, path = "/v1/logout", tag = "sessions",
     responses((status = 204, description = "The session has ended.")))]
-pub(in crate::http) async fn logout(
-    caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
-) -> Result<HttpResponse, Failure> {
+pub(in crate::http) async fn logout(caller: Caller<LoggedIn>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     let ended = blocking(move || {
         let Caller { claims, origin, .. } = &caller;
-        sessions::end(&issuer, claims.sub, claims.sid, EndReason::Logout, origin)
+        sessions::end(&app, claims.sub, claims.sid, EndReason::Logout, origin)
     });
     match ended.await {
         // Not on record any more: it cannot be used.
@@ -80,13 +77,13 @@ pub(in crate::http) async fn logout(
     responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn logout_all(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<LogoutAllBody>,
 ) -> Result<HttpResponse, Failure> {
     let ended = blocking(move || {
         let Caller { claims, origin, .. } = &caller;
         let except = body.keep_current.then_some(claims.sid);
-        sessions::end_all(&issuer, claims.sub, except, EndReason::Logout, origin)
+        sessions::end_all(&app, claims.sub, except, EndReason::Logout, origin)
     });
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended: ended.await? }))
 }

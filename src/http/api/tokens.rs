@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{blocking, proving};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::http::extract::{Json, JsonOrNothing, basic, client_ip, device};
@@ -113,24 +113,24 @@ pub(in crate::http) struct ActiveView {
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn create(
     request: HttpRequest,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<LoginBody>,
 ) -> Result<HttpResponse, Failure> {
     let missing = |field: &str| Failure::BodyMalformed(format!("missing field `{field}`"));
     let (username, password) = match (body.username, body.password) {
         // Whatever is in the header then is for a proxy.
         (Some(username), Some(password)) => (username, password),
-        (None, None) => basic(&request, issuer.app.config.basic_auth)?.ok_or(missing("username"))?,
+        (None, None) => basic(&request, app.config.basic_auth)?.ok_or(missing("username"))?,
         (None, Some(_)) => return Err(missing("username")),
         (Some(_), None) => return Err(missing("password")),
     };
-    let device = device(&request, &issuer, body.label)?;
+    let device = device(&request, &app, body.label)?;
     let (audience, its_device) = (body.audience.clone(), device.clone());
-    let claim = move |issuer: &_| login::claim(issuer, &username, &password, body.audience.as_deref(), &device);
-    let open = move |issuer: &_, proof| login::login(issuer, proof, audience.as_deref(), &its_device);
-    let pair = proving(&issuer, claim, proof::prove, open).await;
-    login::count(&issuer, pair.as_ref().map(|_| ()));
-    Ok(answer(&issuer, &pair?))
+    let claim = move |app: &_| login::claim(app, &username, &password, body.audience.as_deref(), &device);
+    let open = move |app: &_, proof| login::login(app, proof, audience.as_deref(), &its_device);
+    let pair = proving(&app, claim, proof::prove, open).await;
+    login::count(&app, pair.as_ref().map(|_| ()));
+    Ok(answer(&app, &pair?))
 }
 
 /// Refresh a pair
@@ -142,12 +142,12 @@ pub(in crate::http) async fn create(
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn refresh(
     request: HttpRequest,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<RefreshBody>,
 ) -> Result<HttpResponse, Failure> {
-    let device = device(&request, &issuer, None)?;
-    let pair = refreshing::refresh(&issuer, body.refresh_token.expose(), body.audience.as_deref(), device).await?;
-    Ok(answer(&issuer, &pair))
+    let device = device(&request, &app, None)?;
+    let pair = refreshing::refresh(&app, body.refresh_token.expose(), body.audience.as_deref(), device).await?;
+    Ok(answer(&app, &pair))
 }
 
 /// Ask about a token
@@ -155,14 +155,11 @@ pub(in crate::http) async fn refresh(
 /// Kind and claims of a token of any kind, if it is active.
 #[utoipa::path(post, path = "/v1/tokens/verify", tag = "tokens", request_body = TokenBody, security(()),
     responses((status = 200, body = ActiveView)))]
-pub(in crate::http) async fn verify(
-    issuer: web::Data<Issuer>,
-    Json(body): Json<TokenBody>,
-) -> Result<HttpResponse, Failure> {
-    let asked = issuer.clone();
+pub(in crate::http) async fn verify(app: web::Data<App>, Json(body): Json<TokenBody>) -> Result<HttpResponse, Failure> {
+    let asked = app.clone();
     asked.known_keys.find_key_of(body.token.expose()).await?;
     let _place = asked.api_tokens.place(body.token.expose()).await?;
-    let token = blocking(move || verifying::any_token(&issuer, body.token.expose())).await?;
+    let token = blocking(move || verifying::any_token(&app, body.token.expose())).await?;
     let (kind, expires_at, claims) = match &token {
         ActiveToken::Jwt(Token::Access(claims)) => ("access_token", Some(claims.exp), serde_json::to_value(&**claims)),
         ActiveToken::Jwt(Token::Refresh(claims)) => ("refresh_token", Some(claims.exp), serde_json::to_value(claims)),
@@ -186,15 +183,15 @@ pub(in crate::http) async fn verify(
     responses((status = 204, description = "It is of no use any more.")))]
 pub(in crate::http) async fn revoke(
     request: HttpRequest,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<TokenBody>,
 ) -> Result<HttpResponse, Failure> {
-    let ip = client_ip(&request, &issuer.app.config.trusted_proxies);
+    let ip = client_ip(&request, &app.config.trusted_proxies);
     let origin = Origin { ip, ..Origin::default() };
-    let (asked, token) = (issuer.clone(), revoking::bare(body.token.expose()));
+    let (asked, token) = (app.clone(), revoking::bare(body.token.expose()));
     asked.known_keys.find_key_of(token.expose()).await?;
     let _place = asked.api_tokens.place(token.expose()).await?;
-    blocking(move || revoking::revoke(&issuer, token.expose(), &origin)).await?;
+    blocking(move || revoking::revoke(&app, token.expose(), &origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -206,14 +203,14 @@ pub(in crate::http) async fn revoke(
     security(("api_token" = [])), responses((status = 200, body = ExchangedView)))]
 pub(in crate::http) async fn exchange(
     request: HttpRequest,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<ExchangeBody>,
 ) -> Result<HttpResponse, Failure> {
     let (Presented::Bearer(key) | Presented::Token(key)) = presented(&request)?;
     let key = Secret::new(key.to_owned());
-    let asked = issuer.clone();
+    let asked = app.clone();
     let _place = asked.api_tokens.place(key.expose()).await?;
-    let exchanged = blocking(move || api_tokens::exchange(&issuer, key.expose(), body.audience.as_deref())).await?;
+    let exchanged = blocking(move || api_tokens::exchange(&app, key.expose(), body.audience.as_deref())).await?;
     let api_tokens::Exchanged { access_token, expires_in, scope } = exchanged;
     Ok(not_stored(ExchangedView { access_token, token_type: "Bearer", expires_in, scope }))
 }

@@ -10,7 +10,8 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::client_ip;
-use crate::app::Issuer;
+use crate::app::App;
+use crate::engine::deadline;
 use crate::http::codes::{Code, REAUTHENTICATION_REQUIRED, ROLE_MISSING, SESSION_REQUIRED};
 use crate::http::endpoint::Refuses;
 use crate::http::failure::Failure;
@@ -19,7 +20,7 @@ use crate::model::audit::Origin;
 use crate::model::id::UserId;
 use crate::model::user::ADMIN_ROLE;
 use crate::secret::KEY_PREFIX;
-use crate::service::deadline;
+use crate::service::queries;
 use tokensmith_verifier::issuing::{Presented, presented};
 use tokensmith_verifier::{Bearer, BearerError};
 
@@ -89,14 +90,14 @@ impl<G: Guard> Caller<G> {
 
 /// [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3): an authentication that is too old is a 401 of
 /// its own.
-pub(in crate::http) fn recent(issuer: &Issuer, claims: &AccessClaims) -> Result<(), BearerError> {
-    let most = issuer.app.config.reauthentication_period;
-    let age = issuer.app.clock.now() - claims.auth_time;
+pub(in crate::http) fn recent(app: &App, claims: &AccessClaims) -> Result<(), BearerError> {
+    let most = app.config.reauthentication_period;
+    let age = app.clock.now() - claims.auth_time;
     if age < most { Ok(()) } else { Err(BearerError::ReauthenticationRequired(most.0)) }
 }
 
 /// A key was looked up just now; an access token says what was true when it was issued.
-async fn administrates(issuer: &web::Data<Issuer>, claims: &AccessClaims, is_key: bool) -> Result<(), Failure> {
+async fn administrates(app: &web::Data<App>, claims: &AccessClaims, is_key: bool) -> Result<(), Failure> {
     let refused = || Failure::Bearer(BearerError::RoleMissing(ADMIN_ROLE));
     if !claims.has_role(ADMIN_ROLE) {
         return Err(refused());
@@ -104,9 +105,8 @@ async fn administrates(issuer: &web::Data<Issuer>, claims: &AccessClaims, is_key
     if is_key {
         return Ok(());
     }
-    let (issuer, id) = (issuer.clone(), claims.sub);
-    let user = deadline::on_a_thread(move || issuer.app.store.read(|tx| tx.find_user(id))).await?;
-    let is_one = user.is_some_and(|user| user.disabled_at.is_none() && user.roles.contains(ADMIN_ROLE));
+    let (app, id) = (app.clone(), claims.sub);
+    let is_one = deadline::on_a_thread(move || queries::is_administrator(&app, id)).await?;
     if is_one { Ok(()) } else { Err(refused()) }
 }
 
@@ -133,25 +133,25 @@ impl<G: Guard> FromRequest for Caller<G> {
         let request = request.clone();
         Box::pin(async move {
             let Bearer(claims) = bearer.await?;
-            let issuer = request.app_data::<web::Data<Issuer>>().ok_or(BearerError::NotSetUp)?;
+            let app = request.app_data::<web::Data<App>>().ok_or(BearerError::NotSetUp)?;
             let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
                 if text.starts_with(KEY_PREFIX));
             if G::LOGGED_IN && !claims.is_of_session() {
                 return Err(BearerError::SessionRequired.into());
             }
             if G::ADMINISTRATES {
-                administrates(issuer, &claims, is_key).await?;
+                administrates(app, &claims, is_key).await?;
             }
             if G::RECENTLY && !is_key {
                 if !claims.is_of_session() {
                     return Err(BearerError::SessionRequired.into());
                 }
-                recent(issuer, &claims)?;
+                recent(app, &claims)?;
             }
             let origin = Origin {
                 actor: Some(claims.sub),
                 session: Some(claims.sid),
-                ip: client_ip(&request, &issuer.app.config.trusted_proxies),
+                ip: client_ip(&request, &app.config.trusted_proxies),
             };
             Ok(Self { claims, origin, guard: PhantomData })
         })

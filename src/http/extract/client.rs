@@ -8,7 +8,7 @@ use actix_web::http::header::USER_AGENT;
 use ipnet::IpNet;
 
 use super::forwarded::{Found, Oddity, find};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::model::session::Device;
 use crate::model::text::is_readable_line;
@@ -60,7 +60,7 @@ impl ProxyWarnings {
 }
 
 /// What a session remembers of the device.
-pub(in crate::http) fn device(request: &HttpRequest, issuer: &Issuer, label: Option<String>) -> Result<Device, Error> {
+pub(in crate::http) fn device(request: &HttpRequest, app: &App, label: Option<String>) -> Result<Device, Error> {
     let label = label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
     if label.as_ref().is_some_and(|label| label.chars().count() > MOST_LABEL_CHARS || !is_readable_line(label)) {
         let message =
@@ -72,6 +72,6 @@ pub(in crate::http) fn device(request: &HttpRequest, issuer: &Issuer, label: Opt
         label,
         // NUL is the one character that PostgreSQL's text cannot hold; HTTP does not let it through.
         user_agent: user_agent.map(|text| text.chars().take(MOST_USER_AGENT_CHARS).collect()),
-        ip: client_ip(request, &issuer.app.config.trusted_proxies),
+        ip: client_ip(request, &app.config.trusted_proxies),
     })
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::user::UserView;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::clock::Seconds;
 use crate::http::words::TokenType;
 use crate::model::id::SessionId;
@@ -53,7 +53,7 @@ pub(crate) fn not_stored(view: impl Serialize) -> HttpResponse {
 }
 
 /// The answer with a pair.
-pub(crate) fn answer(issuer: &Issuer, pair: &Pair) -> HttpResponse {
+pub(crate) fn answer(app: &App, pair: &Pair) -> HttpResponse {
     not_stored(PairView {
         access_token: &pair.access_token,
         token_type: "Bearer",
@@ -63,7 +63,7 @@ pub(crate) fn answer(issuer: &Issuer, pair: &Pair) -> HttpResponse {
         refresh_after: pair.refresh_after,
         refresh_generation: pair.refresh_generation,
         session_id: pair.session_id,
-        scope: issuer.app.config.scope(),
+        scope: app.config.scope(),
         user: UserView::from(&pair.user),
     })
 }

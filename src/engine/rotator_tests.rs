@@ -2,26 +2,28 @@
 
 use tempfile::TempDir;
 
+use super::queue::{MOST_IN_A_BATCH, MOST_LOST, MOST_WAITING};
 use super::*;
-use crate::app::{App, Issuer};
-use crate::clock::ManualClock;
+use crate::app::App;
+use crate::clock::{ManualClock, Timestamp};
 use crate::config::{Argon2Cost, Config};
 use crate::entropy::SeededEntropy;
 use crate::jwt::Audience;
-use crate::model::audit::EventFilter;
+use crate::model::audit::{EventFilter, Origin};
 use crate::model::id::new_id;
-use crate::model::session::{Device, End, EndReason};
-use crate::model::sharing::{Mark, Sharing};
+use crate::model::session::{Device, End, EndReason, Session};
+use crate::model::sharing::{Context, Mark, Sharing};
+use crate::model::user::User;
 use crate::secret::Secret;
 use crate::service::users::{self, NewUser};
-use crate::store::IfMissing;
+use crate::store::{IfMissing, LOST_AFTER};
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
 /// An empty database with two users.
 struct House {
     _dir: TempDir,
-    issuer: Issuer,
+    app: App,
     users: [User; 2],
 }
 
@@ -45,11 +47,11 @@ impl House {
             users::create(&app, &new, &Origin::default()).unwrap()
         };
         let users = [user("ada"), user("bob")];
-        Self { _dir: dir, issuer: Issuer::build(app).unwrap().0, users }
+        Self { _dir: dir, app, users }
     }
 
     fn open(&self, user: &User) -> Session {
-        let app = &self.issuer.app;
+        let app = &self.app;
         let id = new_id(NOW, &*app.entropy).unwrap();
         let session = app.config.lifetimes.opened(id, user.id, NOW);
         app.store.write(|tx| tx.insert_session(&session, &Device::default())).unwrap();
@@ -57,7 +59,9 @@ impl House {
     }
 
     fn batches(&self) -> Batches {
-        Batches::new(&self.issuer.app, &self.issuer.denylist)
+        let App { config, store, denylist, clock, metrics, .. } = &self.app;
+        let (store, clock, metrics) = (Arc::clone(store), Arc::clone(clock), Arc::clone(metrics));
+        Batches::new(config, store, Arc::clone(denylist), clock, metrics)
     }
 
     /// Answers sessions' tokens, by generation, in one batch.
@@ -68,11 +72,11 @@ impl House {
     }
 
     fn row(&self, session: &Session) -> Session {
-        self.issuer.app.store.read(|tx| tx.find_session(session.id)).unwrap().unwrap().0
+        self.app.store.read(|tx| tx.find_session(session.id)).unwrap().unwrap().0
     }
 
     fn execute(&self, statement: &str) {
-        self.issuer.app.store.write(|tx| tx.execute(statement)).unwrap();
+        self.app.store.write(|tx| tx.execute(statement)).unwrap();
     }
 }
 
@@ -96,7 +100,7 @@ fn job_from(context: Context, session: &Session, generation: i64) -> (Job, Answe
     };
     let (reply, answer) = oneshot::channel();
     let client = Client { ip: None, context };
-    (Job { claims, client, queued_at: Instant::now(), reply }, answer)
+    (Job { asked: Asked { claims, client }, queued_at: Instant::now(), reply }, answer)
 }
 
 #[test]
@@ -128,7 +132,7 @@ fn a_late_retry_counts_at_the_rotation_that_follows_in_its_batch() {
     assert_eq!(live.collect::<Vec<_>>(), [2, 2, 2, 3, 3]);
     let expected = Sharing { generation: 2, context: Some(home), mark: Mark::Unmarked, strange: 1, shared: 1 };
     assert_eq!(house.row(&ada).sharing, expected);
-    let recorded = house.issuer.app.store.read(|tx| tx.list_events(&EventFilter::default(), 10)).unwrap();
+    let recorded = house.app.store.read(|tx| tx.list_events(&EventFilter::default(), 10)).unwrap();
     assert_eq!(recorded.iter().filter(|event| event.name == "session_shared").count(), 1);
 }
 
@@ -143,7 +147,7 @@ fn reuse_within_a_batch_ends_that_session_denies_it_and_leaves_the_others() {
     assert!(matches!(answers[3], Err(Error::SessionEnded(EndReason::Reuse))), "{:?}", answers[3]);
     assert_eq!(house.row(&ada).end, Some(End { at: NOW, reason: EndReason::Reuse }));
     assert_eq!(house.row(&bob).end, None);
-    let denials = house.issuer.app.store.read(|tx| tx.list_denials(Timestamp(0), NOW)).unwrap();
+    let denials = house.app.store.read(|tx| tx.list_denials(Timestamp(0), NOW)).unwrap();
     assert_eq!(denials.len(), 1, "{denials:?}");
 }
 
@@ -209,7 +213,7 @@ fn what_waits_is_taken_together_up_to_a_bound_and_beyond_the_queue_is_refused() 
 fn while_every_batch_is_stuck_nobody_waits_for_it_and_once_one_is_back_all_are_taken_up() {
     let house = House::new(&[]);
     let ada = house.open(&house.users[0]);
-    let waiting = Waiting { threads: 2, ..Waiting::default() };
+    let waiting = Waiting::new(2);
     let (ours, _answers): (Vec<_>, Vec<Answer>) = (0..2).map(|_| job(&ada, 1)).unzip();
     for (thread, job) in (0..).zip(ours) {
         waiting.add(job).unwrap();
@@ -228,7 +232,7 @@ fn while_every_batch_is_stuck_nobody_waits_for_it_and_once_one_is_back_all_are_t
 fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
     let house = House::new(&[]);
     let ada = house.open(&house.users[0]);
-    let rotator = Rotator::start(&house.issuer.app, &house.issuer.denylist);
+    let rotator = Rotator::start(house.batches());
     let waiting = &rotator.waiting;
     let lost_since = Instant::now().checked_sub(LOST_AFTER * 2).unwrap();
     for number in (1_000..).take(MOST_LOST + 1) {
@@ -251,7 +255,7 @@ fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
 #[test]
 fn a_rotator_answers_what_still_waits_before_it_ends() {
     let house = House::new(&[]);
-    let rotator = Rotator::start(&house.issuer.app, &house.issuer.denylist);
+    let rotator = Rotator::start(house.batches());
     let (waiting, mut answer) = job(&house.open(&house.users[0]), 1);
     rotator.waiting.add(waiting).unwrap();
     drop(rotator);
@@ -271,8 +275,8 @@ impl Clock for BreaksOnce {
 #[test]
 fn a_batch_that_panics_fails_its_members_and_the_next_one_is_answered() {
     let mut house = House::new(&[]);
-    house.issuer.app.clock = Arc::new(BreaksOnce(false.into()));
-    let rotator = Rotator::start(&house.issuer.app, &house.issuer.denylist);
+    house.app.clock = Arc::new(BreaksOnce(false.into()));
+    let rotator = Rotator::start(house.batches());
     let ada = house.open(&house.users[0]);
     let [(first, failed), (second, answered)] = [job(&ada, 1), job(&ada, 1)];
     rotator.waiting.add(first).unwrap();

@@ -1,18 +1,46 @@
-//! The judging of a batch's refreshes, one by one: what comes of each, and of its session's row.
+//! The judging of a batch's refreshes, one by one: what comes of each, and of its session's row. Values in, values out:
+//! nothing is written or told here.
 
-use super::{Batches, Job, Live};
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::model::audit::{Event, EventName};
+use crate::jwt::RefreshClaims;
+use crate::model::audit::{Event, EventName, Origin};
 use crate::model::denial::Denial;
-use crate::model::rotation::{Judgement, Presented, Refusal, Verdict, judge};
+use crate::model::lifetimes::Lifetimes;
+use crate::model::rotation::{Judgement, Presented, Refusal, Rules, Verdict, judge};
 use crate::model::session::{End, EndReason, Session};
-use crate::model::sharing::Mark;
-use crate::service::audit;
-use crate::store::{Moved, Written};
+use crate::model::sharing::{Context, Mark};
+use crate::model::user::User;
+use crate::store::Moved;
+
+/// A session after its refresh token was judged, and its user: what the next pair is made of.
+pub type Live = (Session, User);
+
+/// Who asks for a refresh.
+pub struct Client {
+    /// The network address.
+    pub ip: Option<String>,
+    /// Network and user agent.
+    pub context: Context,
+}
+
+/// A refresh that is asked for: a verified token, and where it came from.
+pub(super) struct Asked {
+    pub claims: RefreshClaims,
+    pub client: Client,
+}
+
+impl Asked {
+    /// What this token has brought about. Whether its owner presented it or a thief is not known: there is no actor.
+    fn event(&self, name: EventName, now: Timestamp) -> Event {
+        let RefreshClaims { sid, sub, generation, .. } = &self.claims;
+        let origin = Origin { ip: self.client.ip.clone(), ..Origin::default() };
+        origin.event(now, name).about(*sub).of_session(*sid).with(format_args!("generation {generation}"))
+    }
+}
 
 /// What a refresh is answered.
-enum Outcome {
+pub(super) enum Outcome {
     Live { live: Box<Live>, verdict: Verdict },
     Reused(Denial),
     Failed(Error),
@@ -20,12 +48,12 @@ enum Outcome {
 
 /// What comes of one of a batch.
 pub(super) struct Judged {
-    outcome: Outcome,
+    pub outcome: Outcome,
     /// The mark that its generation got.
-    raised: Option<Mark>,
+    pub raised: Option<Mark>,
     /// Whether the outcome holds only once the row is written: it has been rotated, healed or ended by then. What was judged
     /// before that holds as it was judged, also when the row has moved on meanwhile and a mark cannot be written.
-    rests_on_the_row: bool,
+    pub rests_on_the_row: bool,
 }
 
 impl From<Error> for Judged {
@@ -60,17 +88,23 @@ impl Row {
     }
 }
 
-impl Batches {
+/// What refreshes are judged by.
+pub(super) struct Judge {
+    pub lifetimes: Lifetimes,
+    pub rules: Rules,
+}
+
+impl Judge {
     /// Judges one against its row as the ones before it in the batch have left it.
-    pub(super) fn judge(&self, row: &mut Row, job: &Job, now: Timestamp) -> Judged {
-        let generation = job.claims.generation;
-        let presented = Presented { generation, context: Some(job.client.context) };
+    pub(super) fn judge(&self, row: &mut Row, asked: &Asked, now: Timestamp) -> Judged {
+        let generation = asked.claims.generation;
+        let presented = Presented { generation, context: Some(asked.client.context) };
         let (session, user) = &mut row.live;
         let Judgement { verdict, sharing, raised, is_alarming } =
             judge(presented, Some(session), user.disabled_at.is_none(), self.rules, now);
         session.sharing = sharing;
         if let Some(mark) = raised.filter(|_| is_alarming) {
-            let event = job.event(EventName::SessionShared, now);
+            let event = asked.event(EventName::SessionShared, now);
             row.events.push(event.with(format_args!("generation {generation}, {}", mark.name())));
         }
         if let Some(mark) = verdict.new_mark(generation) {
@@ -81,7 +115,7 @@ impl Batches {
             Verdict::Reused(reason) => {
                 let end = End { at: now, reason };
                 session.end = Some(end);
-                let event = job.event(EventName::RefreshTokenReused, now);
+                let event = asked.event(EventName::RefreshTokenReused, now);
                 row.events.push(match reason {
                     EndReason::Shared => event.with(format_args!("generation {generation}, {reason}")),
                     _ => event,
@@ -89,7 +123,7 @@ impl Batches {
                 Outcome::Reused(self.denial(session, end))
             }
             Verdict::Heal => {
-                row.events.push(job.event(EventName::SessionHealed, now));
+                row.events.push(asked.event(EventName::SessionHealed, now));
                 Outcome::Live { live: Box::new(row.live.clone()), verdict }
             }
             Verdict::Rotate | Verdict::Repeat | Verdict::Retry => {
@@ -99,6 +133,7 @@ impl Batches {
         Judged { outcome, raised, rests_on_the_row: row.has_moved() }
     }
 
+    /// What is to be written of a row that has changed.
     pub(super) fn moved(&self, row: Row) -> Moved {
         let session = row.live.0;
         Moved { session, from: row.from, denial: session.end.map(|end| self.denial(&session, end)), events: row.events }
@@ -106,50 +141,6 @@ impl Batches {
 
     fn denial(&self, session: &Session, end: End) -> Denial {
         Denial::of_session(session.id, end.at, session.access_expires_by, self.lifetimes.access)
-    }
-
-    /// Answers what holds, now that it is known what was written; gives back the others.
-    pub(super) fn conclude(&self, judged: impl Iterator<Item = (Job, Judged)>, written: &Written) -> Vec<Job> {
-        for event in &written.events {
-            audit::tell(&self.metrics, event);
-        }
-        let mut moved_on = Vec::new();
-        for (job, Judged { outcome, raised, rests_on_the_row }) in judged {
-            let is_written = written.sessions.contains(&job.claims.sid);
-            if rests_on_the_row && !is_written {
-                moved_on.push(job);
-                continue;
-            }
-            if let Some(mark) = raised.filter(|_| is_written) {
-                self.metrics.marked_generation(mark.name());
-            }
-            let answer = self.answer_of(outcome);
-            job.answer(answer);
-        }
-        moved_on
-    }
-
-    fn answer_of(&self, outcome: Outcome) -> Result<Live, Error> {
-        match outcome {
-            Outcome::Live { live, verdict } => {
-                self.metrics.refresh(match verdict {
-                    Verdict::Rotate => "rotated",
-                    Verdict::Repeat => "repeated",
-                    Verdict::Retry => "retried",
-                    _ => "healed",
-                });
-                Ok(*live)
-            }
-            Outcome::Reused(denial) => {
-                self.metrics.refresh("reused");
-                self.denylist.add([denial]);
-                Err(Error::RefreshTokenReused)
-            }
-            Outcome::Failed(error) => {
-                self.metrics.refresh("refused");
-                Err(error)
-            }
-        }
     }
 }
 
