@@ -107,8 +107,8 @@ impl App {
     /// What our own access tokens must say, whoever they are for.
     #[must_use]
     pub fn expected(&self) -> Expected<'_> {
-        let Config { issuer, audiences, .. } = &self.config;
-        Expected { issuer, audiences: audiences.names(), leeway: Seconds::ZERO }
+        let config = &self.config;
+        Expected { issuer: &config.issuer, audiences: config.audiences.names(), leeway: Seconds::ZERO }
     }
 }
 
@@ -120,7 +120,8 @@ impl Issuer {
     /// [`StartError`] when one of them fails.
     pub fn build(app: App) -> Result<(Self, Vec<PathBuf>), StartError> {
         let now = app.clock.now();
-        let Config { keys, key_policy, issuer, audiences, .. } = &app.config;
+        let Config { keys, key_policy, audiences, .. } = &app.config;
+        let issuer = &app.config.issuer;
         let (keys, made) = Keys::open_or_create(keys.clone(), key_policy.clone(), now)?;
         let keys = Arc::new(keys);
         let denylist = Arc::new(Denylist::new(app.entropy.bytes()?));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tokensmith::config::VARIABLES;
+use tokensmith::config::{env_example, settings_reference};
 use tokensmith::http::ROUTES;
 use tokensmith::model::audit::EVENT_NAMES;
 
@@ -174,13 +174,28 @@ fn every_route_is_documented() {
     }
 }
 
+/// A file that is not what the code makes of it is written anew before the test fails: the next run passes.
+fn assert_current(file: &str, expected: &str) {
+    let path = root().join(file);
+    if fs::read_to_string(&path).unwrap() != expected {
+        fs::write(&path, expected).unwrap();
+        panic!("{file} was out of date and has been written anew: look at the change and commit it");
+    }
+}
+
+/// The README with a part that is made from the code, between two comments.
+fn readme_with(name: &str, part: &str) -> String {
+    let readme = readme();
+    let (begin, end) = (format!("<!-- generated: {name} -->\n"), format!("<!-- end: {name} -->\n"));
+    let (before, rest) = readme.split_once(&begin).unwrap_or_else(|| panic!("README lacks {begin}"));
+    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("README lacks {end}"));
+    format!("{before}{begin}{part}{end}{after}")
+}
+
 #[test]
 fn every_setting_is_documented_with_its_default() {
-    for variable in VARIABLES {
-        let default = if variable.default.is_empty() { String::new() } else { format!("`{}`", variable.default) };
-        let row = format!("| `{}` | {default} | {} |", variable.name, variable.help);
-        assert!(readme().contains(&row), "README lacks\n{row}");
-    }
+    assert_current(".env.example", &env_example());
+    assert_current("README.md", &readme_with("settings", &settings_reference()));
 }
 
 /// The codes are read from the source, so that a new one cannot be forgotten.

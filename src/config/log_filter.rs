@@ -1,6 +1,6 @@
 //! The filter of the log in `env_logger`'s words, read strictly: there a misspelled level is the name of a module.
 
-use super::parse::items;
+use super::values::items;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
