@@ -162,7 +162,6 @@ settings! {
     FIRST_ADMIN_PASSWORD_FILE: pub first_admin_password_file: PathBuf {
         default: "",
         help: "Where the first start puts the first admin's password when standard output is not a terminal. Empty: first-admin-password beside the SQLite database, with PostgreSQL in data.",
-        secrecy: MayHoldSecret,
         read: path,
         show: show_path,
     }

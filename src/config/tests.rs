@@ -277,3 +277,11 @@ fn an_audience_of_another_kind_of_document_is_refused() {
         }
     }
 }
+
+#[test]
+fn what_may_be_a_secret_is_never_repeated() {
+    for setting in SETTINGS.iter().filter(|setting| setting.secrecy != Secrecy::Open) {
+        let problems = config(&[(setting.name, "hunter2 ")]).unwrap_err();
+        assert!(!format!("{problems:?}").contains("hunter2"), "{problems:?}");
+    }
+}
