@@ -11,6 +11,7 @@ mod reader;
 mod reference;
 mod setting;
 mod settings;
+mod table;
 mod together;
 mod urls;
 mod values;
@@ -190,7 +191,17 @@ impl Config {
     /// Every setting with its value in force; secrets, and the password in the database's URL, are hidden.
     #[must_use]
     pub fn effective(&self) -> Vec<(&'static str, String)> {
-        SETTINGS.iter().map(|setting| (setting.name, (setting.show)(&self.settings))).collect()
+        SETTINGS.iter().map(|setting| (setting.name, (setting.show)(self))).collect()
+    }
+
+    /// What is risky about the settings, if anything is.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<ConfigProblem> {
+        let of_setting = |setting: &Setting| {
+            let variable = setting.name;
+            (setting.warn)(self).into_iter().map(move |message| ConfigProblem { variable, message })
+        };
+        SETTINGS.iter().flat_map(of_setting).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::log_filter::log_filter;
-use super::setting::settings;
+use super::table::settings;
 use super::values::{
     address, any_text, duration, duration_or_off, list, longer_than, network, number, on_or_off, optional, parsed,
     passphrase, path, scopes, show_list, show_optional, show_path, within,
@@ -54,7 +54,7 @@ settings! {
         default: "http://127.0.0.1:8080",
         help: "URL under which clients reach this service: the iss of every token.",
         read: urls::issuer,
-        warn: warnings::issuer,
+        warn: |config| warnings::issuer(config, ISSUER.default),
     }
     AUDIENCE: pub(super) audience: String {
         default: "",

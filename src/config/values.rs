@@ -66,11 +66,7 @@ pub(super) fn optional<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(
 
 /// Items that are separated by commas.
 pub(super) fn list<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Vec<T>, String> {
-    move |text| items(text).map(&parse).collect()
-}
-
-pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+    move |text| text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(&parse).collect()
 }
 
 pub(super) fn scopes(text: &str) -> Result<Scopes, String> {

@@ -4,23 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use url::{Host, Url};
 
-use super::settings::{ISSUER, SETTINGS};
-use super::{Config, ConfigProblem, Setting};
+use super::Config;
 use crate::clock::Seconds;
 
-impl Config {
-    /// What is risky about the settings, if anything is.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<ConfigProblem> {
-        let of_setting = |setting: &Setting| {
-            let variable = setting.name;
-            (setting.warn)(self).into_iter().map(move |message| ConfigProblem { variable, message })
-        };
-        SETTINGS.iter().flat_map(of_setting).collect()
-    }
-}
-
-pub(super) fn issuer(config: &Config) -> Vec<String> {
+pub(super) fn issuer(config: &Config, default: &str) -> Vec<String> {
     let (issuer, listen, mut warnings) = (&config.issuer, config.listen, Vec::new());
     let Ok(url) = Url::parse(issuer) else {
         return warnings;
@@ -28,7 +15,7 @@ pub(super) fn issuer(config: &Config) -> Vec<String> {
     if is_loopback(&url) {
         if is_open(listen) {
             warnings.push(format!("names this machine only, but LISTEN={listen} accepts requests from other machines"));
-        } else if issuer == ISSUER.default && !leads_to(&url, listen) {
+        } else if issuer == default && !leads_to(&url, listen) {
             warnings.push(format!("is still {issuer}, but LISTEN={listen}: set it to the URL of this service"));
         }
     } else if url.scheme() == "http" {
