@@ -174,28 +174,27 @@ fn every_route_is_documented() {
     }
 }
 
-/// A file that is not what the code makes of it is written anew before the test fails: the next run passes.
-fn assert_current(file: &str, expected: &str) {
-    let path = root().join(file);
-    if fs::read_to_string(&path).unwrap() != expected {
-        fs::write(&path, expected).unwrap();
-        panic!("{file} was out of date and has been written anew: look at the change and commit it");
-    }
-}
-
-/// The README with a part that is made from the code, between two comments.
-fn readme_with(name: &str, part: &str) -> String {
-    let readme = readme();
+/// A text with another part between the two comments that name it.
+fn with_part(text: &str, name: &str, part: &str) -> String {
     let (begin, end) = (format!("<!-- generated: {name} -->\n"), format!("<!-- end: {name} -->\n"));
-    let (before, rest) = readme.split_once(&begin).unwrap_or_else(|| panic!("README lacks {begin}"));
-    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("README lacks {end}"));
+    let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("lacks {begin}"));
+    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("lacks {end}"));
     format!("{before}{begin}{part}{end}{after}")
 }
 
+/// What is out of date is written anew before the test fails: the next run passes.
 #[test]
-fn every_setting_is_documented_with_its_default() {
-    assert_current(".env.example", &env_example());
-    assert_current("README.md", &readme_with("settings", &settings_reference()));
+fn what_is_made_from_the_code_is_current() {
+    let readme = with_part(&readme(), "settings", &settings_reference());
+    let mut stale = Vec::new();
+    for (file, expected) in [(".env.example", env_example()), ("README.md", readme)] {
+        let path = root().join(file);
+        if fs::read_to_string(&path).unwrap() != expected {
+            fs::write(&path, expected).unwrap();
+            stale.push(file);
+        }
+    }
+    assert!(stale.is_empty(), "{stale:?} were out of date and are written anew: look at the changes and commit them");
 }
 
 /// The codes are read from the source, so that a new one cannot be forgotten.
