@@ -141,8 +141,8 @@ impl App {
     /// What our own access tokens must say, whoever they are for.
     #[must_use]
     pub fn expected(&self) -> Expected<'_> {
-        let Config { issuer, audiences, .. } = &self.config;
-        Expected { issuer, audiences: audiences.names(), leeway: Seconds::ZERO }
+        let config = &self.config;
+        Expected { issuer: &config.issuer, audiences: config.audiences.names(), leeway: Seconds::ZERO }
     }
 }
 

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use circles::{circles, production};
-use tokensmith::config::VARIABLES;
+use tokensmith::config::{env_example, settings_reference};
 use tokensmith::http::{CODES, Described, ROUTES, openapi};
 use tokensmith::model::audit::EVENT_NAMES;
 
@@ -305,21 +305,35 @@ fn every_route_is_documented_as_it_is_described() {
     }
 }
 
-#[test]
-fn every_setting_is_documented_with_its_default() {
-    for variable in VARIABLES {
-        let default = if variable.default.is_empty() { String::new() } else { format!("`{}`", variable.default) };
-        let row = format!("| `{}` | {default} | {} |", variable.name, variable.help);
-        assert!(readme().contains(&row), "README lacks\n{row}");
-    }
+/// A text with another part between the two comments that name it.
+fn with_part(text: &str, name: &str, part: &str) -> String {
+    let (begin, end) = (format!("<!-- generated: {name} -->\n"), format!("<!-- end: {name} -->\n"));
+    let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("lacks {begin}"));
+    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("lacks {end}"));
+    format!("{before}{begin}{part}{end}{after}")
 }
 
-/// Codes of tokens are read from the source: they are not in the table by themselves.
+/// What is out of date is written anew before the test fails: the next run passes.
+#[test]
+fn what_is_made_from_the_code_is_current() {
+    let readme = with_part(&readme(), "settings", &settings_reference());
+    let codes = CODES.iter().map(|code| format!("| {} | `{}` | {} |\n", code.status, code.name, code.meaning));
+    let codes = format!("| Status | `code` | Meaning |\n|---|---|---|\n{}", codes.collect::<String>());
+    let readme = with_part(&readme, "codes", &codes);
+    let mut stale = Vec::new();
+    for (file, expected) in [(".env.example", env_example()), ("README.md", readme)] {
+        let path = root().join(file);
+        if fs::read_to_string(&path).unwrap() != expected {
+            fs::write(&path, expected).unwrap();
+            stale.push(file);
+        }
+    }
+    assert!(stale.is_empty(), "{stale:?} were out of date and are written anew: look at the changes and commit them");
+}
+
+/// Codes of tokens come from the verifier, those of fields and reasons are words of a row.
 #[test]
 fn every_error_code_is_documented() {
-    let rows = CODES.iter().map(|code| format!("| {} | `{}` | {} |\n", code.status, code.name, code.meaning));
-    let table: String = rows.collect();
-    assert!(readme().contains(&table), "README must say of codes:\n{table}");
     let sources = sources();
     let quoted = |line: &str| line.split('"').nth(1).map(str::to_owned);
     let is_code = |name: &String| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
