@@ -17,6 +17,7 @@ use crate::service::known_keys::KnownKeys;
 use crate::service::login_limit::LoginLimit;
 use crate::service::proof::Lookups;
 use crate::service::rotator::Rotator;
+use crate::service::unit::Units;
 use crate::store::{IfMissing, Store};
 use crate::verifier::{Inside, KeySource, Verifier};
 
@@ -26,6 +27,10 @@ pub struct App {
     pub config: Config,
     /// The rows.
     pub store: Arc<Store>,
+    /// What changes rows and has something to tell of it.
+    pub units: Units,
+    /// What is denied, in memory.
+    pub denylist: Arc<Denylist>,
     /// The password hashes.
     pub hasher: Hasher,
     /// The time.
@@ -44,7 +49,7 @@ pub struct Issuer {
     pub keys: Arc<Keys>,
     /// The same, searched for keys that are not known yet.
     pub known_keys: Arc<KnownKeys>,
-    /// What is denied, in memory.
+    /// What is denied, in memory: the app's, as it is now.
     pub denylist: Arc<Denylist>,
     /// What the feed of the denylist answered last.
     pub last_feed_answers: LastAnswers,
@@ -101,7 +106,10 @@ impl App {
             log::info!(database:% = config.database, migrations = applied.len(); "database migrated");
         }
         let hasher = Hasher::start(config.argon2, Arc::clone(&entropy))?;
-        Ok(Self { config, store, hasher, clock, entropy, metrics: Arc::default() })
+        let denylist = Arc::new(Denylist::new(entropy.bytes()?));
+        let metrics = Arc::<Metrics>::default();
+        let units = Units::new(Arc::clone(&store), Arc::clone(&denylist), Arc::clone(&metrics));
+        Ok(Self { config, store, units, denylist, hasher, clock, entropy, metrics })
     }
 
     /// What our own access tokens must say, whoever they are for.
@@ -123,7 +131,7 @@ impl Issuer {
         let Config { keys, key_policy, issuer, audiences, .. } = &app.config;
         let (keys, made) = Keys::open_or_create(keys.clone(), key_policy.clone(), now)?;
         let keys = Arc::new(keys);
-        let denylist = Arc::new(Denylist::new(app.entropy.bytes()?));
+        let denylist = Arc::clone(&app.denylist);
         let database = |error| StartError::Database { url: app.config.database.to_string(), error };
         denylist.follow(&app.store, now).map_err(database)?;
         let known_keys = Arc::new(KnownKeys::new(Arc::clone(&keys), Arc::clone(&denylist)));
@@ -138,7 +146,7 @@ impl Issuer {
             audiences: audiences.first(),
             clock: Arc::clone(&app.clock),
         });
-        let rotator = Rotator::start(&app, &denylist);
+        let rotator = Rotator::start(&app);
         let lookups = Lookups::new(&app);
         let issuer = Self {
             app,

@@ -5,20 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::deadline;
 use super::pair::Purpose;
 use super::users::invalid;
-use super::{audit, deadline};
 use crate::app::{App, Issuer};
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::error::{Error, root_cause};
 use crate::jwt::{API_TOKEN, AccessClaims, Audience};
 use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
-use crate::model::denial::Denial;
 use crate::model::id::{Jti, SessionId, UserId};
 use crate::model::user::{DisplayName, Roles, Scopes, User};
 use crate::secret::{ApiKey, BadApiKey, KEY_PREFIX, Secret};
-use crate::store::{Store, WriteTx};
+use crate::store::{Store, UnitTx, WriteTx};
 use crate::verifier::{ApiTokenError, ApiTokens, Authenticated, BearerError};
 
 /// So many a user may have that are accepted; more would be a mistake of a script.
@@ -87,7 +86,8 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
         revoked_at: None,
     };
     let event = origin.event(now, EventName::ApiTokenCreated).about(owner).with(described(token.id, token.sid));
-    app.store.write(|tx| {
+    let digest = key.digest();
+    let token = app.units.run(move |tx| {
         let user = tx.reading().find_user(owner)?.ok_or(Error::UserUnknown)?;
         if user.disabled_at.is_some() {
             return Err(Error::AccountDisabled);
@@ -102,10 +102,10 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
         if others.iter().filter(|other| other.state(now) == ApiTokenState::Active).count() >= MOST_API_TOKENS {
             return Err(Error::TooManyApiTokens(MOST_API_TOKENS));
         }
-        tx.insert_api_token(&token, &key.digest())?;
-        tx.insert_event(&event)
+        tx.insert_api_token(&token, &digest)?;
+        tx.record(event)?;
+        Ok(token)
     })?;
-    audit::tell(&app.metrics, &event);
     Ok((token, key))
 }
 
@@ -119,19 +119,18 @@ pub fn rotate(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
     let key = ApiKey::generate(&*app.entropy)?;
     let sid = SessionId::generate(now, &*app.entropy)?;
     let event = origin.event(now, EventName::ApiTokenRotated).about(owner).with(described(id, sid));
-    let (token, denial) = app.store.write(|tx| {
+    let (digest, access) = (key.digest(), app.config.lifetimes.access);
+    let token = app.units.run(move |tx| {
         let token = find(tx, owner, id)?;
         if token.state(now) != ApiTokenState::Active {
             return Err(Error::ApiTokenNotFound);
         }
-        let denial = tx.deny_api_token(&token, now, app.config.lifetimes.access)?;
-        tx.set_api_key(id, &key.digest())?;
+        tx.deny_api_token(&token, now, access)?;
+        tx.set_api_key(id, &digest)?;
         tx.set_api_token_sid(id, sid)?;
-        tx.insert_event(&event)?;
-        Ok((ApiToken { sid, ..token }, denial))
+        tx.record(event)?;
+        Ok(ApiToken { sid, ..token })
     })?;
-    audit::tell(&app.metrics, &event);
-    issuer.denylist.add([denial]);
     Ok((token, key))
 }
 
@@ -143,20 +142,17 @@ pub fn revoke(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
     let app = &issuer.app;
     let now = app.clock.now();
     let event = origin.event(now, EventName::ApiTokenRevoked).about(owner).with(id);
-    let denial = app.store.write(|tx| {
+    let access = app.config.lifetimes.access;
+    app.units.run(move |tx| {
         let token = find(tx, owner, id)?;
         if token.revoked_at.is_some() {
-            return Ok(None);
+            return Ok(false);
         }
         tx.revoke_api_token(id, now)?;
-        tx.insert_event(&event)?;
-        tx.deny_api_token(&token, now, app.config.lifetimes.access).map(Some)
-    })?;
-    if denial.is_some() {
-        audit::tell(&app.metrics, &event);
-    }
-    issuer.denylist.add(denial);
-    Ok(denial.is_some())
+        tx.record(event)?;
+        tx.deny_api_token(&token, now, access)?;
+        Ok(true)
+    })
 }
 
 /// Revokes all tokens of a user; answers how many.
@@ -185,17 +181,23 @@ fn described(id: ApiTokenId, sid: SessionId) -> String {
     format!("{id} session {sid}")
 }
 
-/// Denies what a user's tokens were exchanged for; answers the denials. What they will be exchanged for later has another
-/// `sid`, and is not denied.
-pub(super) fn deny_all(app: &App, tx: &mut WriteTx<'_>, owner: UserId, now: Timestamp) -> Result<Vec<Denial>, Error> {
-    let mut denials = Vec::new();
-    for token in tx.lock_api_tokens_of(owner)? {
-        if token.state(now) == ApiTokenState::Active {
-            denials.push(tx.deny_api_token(&token, now, app.config.lifetimes.access)?);
-            tx.set_api_token_sid(token.id, SessionId::generate(now, &*app.entropy)?)?;
+/// Part of a unit: denies what a user's tokens were exchanged for. What they will be exchanged for later has another `sid`,
+/// and is not denied.
+pub(super) fn deny_all(
+    app: &App,
+    owner: UserId,
+    now: Timestamp,
+) -> impl FnOnce(&mut UnitTx<'_>) -> Result<(), Error> + Send + 'static {
+    let (access, entropy) = (app.config.lifetimes.access, Arc::clone(&app.entropy));
+    move |tx| {
+        for token in tx.lock_api_tokens_of(owner)? {
+            if token.state(now) == ApiTokenState::Active {
+                tx.deny_api_token(&token, now, access)?;
+                tx.set_api_token_sid(token.id, SessionId::generate(now, &*entropy)?)?;
+            }
         }
+        Ok(())
     }
-    Ok(denials)
 }
 
 /// Exchanges a key for an access token for `audience`, or the first: what other services take. There is no refresh token:

@@ -1,5 +1,6 @@
 //! The signing keys: replacing them in order, dropping one that has leaked, and what the service does by itself.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::denylist::Denylist;
@@ -7,7 +8,11 @@ use crate::app::Issuer;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::{Error, root_cause};
 use crate::jwt::{Due, KeyFileError, KeyPolicy, KeyState, Keys, Reloaded, RingEntry, SigningAlg};
+use crate::model::audit::{EventName, Origin};
 use crate::store::Store;
+
+/// Other processes hold the folder only for a moment.
+const RETRY_AFTER: Seconds = Seconds(1);
 
 /// What an emergency rotation did.
 pub struct Dropped {
@@ -33,6 +38,19 @@ pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, 
     let path = keys.folder().add(&lock, alg, active_from, now)?;
     keys.reload()?;
     Ok((path, active_from))
+}
+
+/// The same, by an administrator of the service that runs.
+///
+/// # Errors
+/// [`Error::KeyConflict`] when the next key is there already, [`Error::Overloaded`] while another process has the folder.
+pub fn rotate_by(issuer: &Issuer, alg: SigningAlg, origin: &Origin) -> Result<(), Error> {
+    let now = issuer.app.clock.now();
+    let (_, active_from) = rotate(&issuer.keys, alg, now).map_err(refused)?;
+    issuer.denylist.tell();
+    let event = origin.event(now, EventName::KeyRotated);
+    issuer.app.units.record(event.with(format_args!("{alg} from {}", active_from.to_rfc3339())));
+    Ok(())
 }
 
 /// From when on the next key signs: the first of its algorithm at once.
@@ -93,6 +111,41 @@ pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timesta
         keys.reload()?;
     }
     Ok(Dropped { dropped, made })
+}
+
+/// The same, by an administrator of the service that runs; returns how many sessions end, if the database can tell: the key
+/// is gone whether or not it can.
+///
+/// # Errors
+/// [`Error::KeyUnknown`] when there is no such key, [`Error::Overloaded`] while another process has the folder.
+pub fn drop_leaked_by(
+    issuer: &Issuer,
+    alg: SigningAlg,
+    kid: Option<&str>,
+    origin: &Origin,
+) -> Result<Option<i64>, Error> {
+    let Issuer { app, keys, denylist, .. } = issuer;
+    let now = app.clock.now();
+    let dropped = drop_leaked(keys, alg, kid, now).map_err(refused)?.dropped;
+    denylist.tell();
+    let event = origin.event(now, EventName::KeyDropped);
+    app.units.record(event.with(format_args!("{} {}", dropped.alg, dropped.kid)));
+    Ok(count_sessions_of(&app.store, keys.ring().policy(), &dropped, now).ok())
+}
+
+/// What an administrator is told.
+fn refused(error: KeyFileError) -> Error {
+    match error {
+        KeyFileError::NextExists { active_from, .. } => {
+            Error::KeyConflict(format!("the next key is there already and signs from {active_from} on"))
+        }
+        KeyFileError::Unknown { .. } => Error::KeyUnknown,
+        // Another process has the folder.
+        KeyFileError::Io { cause, .. } if cause.kind() == ErrorKind::TimedOut => {
+            Error::Overloaded { retry_after: RETRY_AFTER }
+        }
+        other => Error::internal(other),
+    }
 }
 
 /// How many sessions a dropped key ends: those whose refresh token it made and that are not over. Those that were

@@ -1,6 +1,5 @@
 //! Logging in with a password: a new session and its first pair.
 
-use super::audit;
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Claim, Proof, Proven};
 use super::rotator::Live;
@@ -68,7 +67,7 @@ fn open(issuer: &Issuer, proof: Proof, device: &Device) -> Result<Live, Error> {
     let origin = Origin { ip: device.ip.clone(), ..Origin::default() };
     let failed = |user: Option<UserId>, why: &str| {
         let event = Event { user, ..origin.event(app.clock.now(), EventName::LoginFailed) }.with(why);
-        audit::record(app, &event);
+        app.units.record(event);
     };
     let Proof { claimed, proven } = proof;
     let Some(Proven { user, password_hash, renewed }) = proven else {
@@ -83,11 +82,12 @@ fn open(issuer: &Issuer, proof: Proof, device: &Device) -> Result<Live, Error> {
     let session = app.config.lifetimes.opened(SessionId::generate(now, &*app.entropy)?, user.id, now);
     let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
     let event = event.event(now, EventName::Login).about(user.id);
-    let recorded = app.store.write(|tx| {
-        let recorded = tx.record_login(user.id, &password_hash, &renewed, now)?;
+    let (id, device) = (user.id, device.clone());
+    let recorded = app.units.run(move |tx| {
+        let recorded = tx.record_login(id, &password_hash, &renewed, now)?;
         if recorded {
-            tx.insert_session(&session, device)?;
-            tx.insert_event(&event)?;
+            tx.insert_session(&session, &device)?;
+            tx.record(event)?;
         }
         Ok(recorded)
     })?;
@@ -96,6 +96,5 @@ fn open(issuer: &Issuer, proof: Proof, device: &Device) -> Result<Live, Error> {
         failed(claimed, "bad credentials");
         return Err(Error::BadCredentials);
     }
-    audit::tell(&app.metrics, &event);
     Ok((session, user))
 }

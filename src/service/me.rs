@@ -1,11 +1,9 @@
 //! What users do with their own account: proving again who they are, and changing the password.
 
-use super::audit;
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Admitted, Claim, Proof, Proven, prove};
 use super::users::new_password;
 use crate::app::Issuer;
-use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, TokenError};
 use crate::model::audit::{EventName, Origin};
@@ -41,16 +39,16 @@ pub fn reauthenticate(issuer: &Issuer, claims: &AccessClaims, proof: Proof, orig
     let Proven { user, password_hash, renewed } = proven(issuer, claims, proof, origin)?;
     let now = app.clock.now();
     let event = origin.event(now, EventName::Reauthenticated).about(user.id);
-    let session = app.store.write(|tx| {
+    let (id, sid, access) = (user.id, claims.sid, app.config.lifetimes.access);
+    let session = app.units.run(move |tx| {
         // Another password since the check, and this one has proved nothing.
-        if !tx.confirm_password(user.id, &password_hash, &renewed)? {
+        if !tx.confirm_password(id, &password_hash, &renewed)? {
             return Err(Error::WrongPassword);
         }
-        tx.insert_event(&event)?;
-        let session = tx.reauthenticate(claims.sid, now, access_expires_by(issuer, now))?;
+        tx.record(event)?;
+        let session = tx.reauthenticate(sid, now, now + access)?;
         session.ok_or(Error::TokenRefused(TokenError::Revoked))
     })?;
-    audit::tell(&app.metrics, &event);
     mint(issuer, &session, user, Purpose::find(app, None)?, now)
 }
 
@@ -98,30 +96,23 @@ pub fn change_password(
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
     let event = origin.event(now, EventName::PasswordChanged).about(user.id);
-    let ended = app.store.write(|tx| {
+    let (sid, access) = (claims.sid, app.config.lifetimes.access);
+    app.units.run(move |tx| {
         if !tx.confirm_password(user.id, &password_hash, &hash)? {
             return Err(Error::WrongPassword);
         }
-        tx.insert_event(&event)?;
+        tx.record(event)?;
         // First: it locks all sessions in the order in which everybody does.
-        let ended = tx.end_sessions_of(user.id, Some(claims.sid), end, app.config.lifetimes.access)?;
-        let session = tx.reauthenticate(claims.sid, now, access_expires_by(issuer, now))?;
+        let ended = tx.end_sessions_of(user.id, Some(sid), end, access)?;
+        let session = tx.reauthenticate(sid, now, now + access)?;
         session.map(|_| ended).ok_or(Error::TokenRefused(TokenError::Revoked))
-    })?;
-    audit::tell(&app.metrics, &event);
-    issuer.denylist.add(ended.denials);
-    Ok(ended.sessions)
+    })
 }
 
 fn proven(issuer: &Issuer, claims: &AccessClaims, proof: Proof, origin: &Origin) -> Result<Proven, Error> {
     if proof.proven.is_none() {
         let event = origin.event(issuer.app.clock.now(), EventName::ReauthenticationFailed).about(claims.sub);
-        audit::record(&issuer.app, &event);
+        issuer.app.units.record(event);
     }
     proof.proven.ok_or(Error::WrongPassword)
-}
-
-/// For an access token that is signed now.
-fn access_expires_by(issuer: &Issuer, now: Timestamp) -> Timestamp {
-    now + issuer.app.config.lifetimes.access
 }

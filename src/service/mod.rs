@@ -2,7 +2,6 @@
 //! hashes, and are called from threads that may; only refreshing and the search for a key do not.
 
 pub mod api_tokens;
-pub mod audit;
 pub mod bootstrap;
 pub mod caretaker;
 pub mod deadline;
@@ -21,6 +20,7 @@ pub mod restored;
 pub mod revoke;
 pub mod rotator;
 pub mod sessions;
+pub mod unit;
 pub mod users;
 pub mod verify;
 

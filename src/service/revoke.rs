@@ -2,7 +2,7 @@
 //! denied alone, an API token is accepted no more. Whoever finds one may do it.
 
 use super::verify::Token;
-use super::{api_tokens, audit, sessions};
+use super::{api_tokens, sessions};
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, TokenError};
@@ -42,7 +42,7 @@ pub fn revoke(issuer: &Issuer, token: &str, origin: &Origin) -> Result<(), Error
         Err(_not_ours) => Ok(()),
         Ok(Token::Access(claims)) => deny(issuer, &claims, origin),
         Ok(Token::Refresh(claims)) => {
-            match sessions::end(issuer, claims.sub, claims.sid, EndReason::Logout, origin) {
+            match sessions::end(&issuer.app, claims.sub, claims.sid, EndReason::Logout, origin) {
                 // Not on record any more.
                 Err(Error::SessionNotFound) => Ok(()),
                 ended => ended,
@@ -69,18 +69,12 @@ fn deny(issuer: &Issuer, claims: &AccessClaims, origin: &Origin) -> Result<(), E
         return Ok(());
     }
     let event = origin.event(now, EventName::AccessTokenRevoked).about(claims.sub).of_session(claims.sid);
-    let is_new = app.store.write(|tx| {
-        let is_new = tx.insert_denials(&[denial])? > 0;
-        if is_new {
-            tx.insert_event(&event)?;
+    app.units.run(move |tx| {
+        if tx.deny(&[denial])? > 0 {
+            tx.record(event)?;
         }
-        Ok(is_new)
-    })?;
-    if is_new {
-        audit::tell(&app.metrics, &event);
-    }
-    issuer.denylist.add([denial]);
-    Ok(())
+        Ok(())
+    })
 }
 
 #[cfg(test)]

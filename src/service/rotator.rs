@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use self::judging::Row;
 use super::deadline;
-use super::denylist::Denylist;
+use super::unit::Units;
 use crate::app::App;
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::error::Error;
@@ -26,7 +26,7 @@ use crate::model::rotation::{Refusal, Rules};
 use crate::model::session::Session;
 use crate::model::sharing::Context;
 use crate::model::user::User;
-use crate::store::{DEADLINE, LOST_AFTER, Patience, Store};
+use crate::store::{DEADLINE, LOST_AFTER, Patience};
 
 /// So many refreshes are one transaction at most: it stays short, also for those that wait for it.
 const MOST_IN_A_BATCH: usize = 256;
@@ -66,10 +66,10 @@ pub struct Rotator {
 impl Rotator {
     /// Starts as many threads as the store can use.
     #[must_use]
-    pub fn start(app: &App, denylist: &Arc<Denylist>) -> Self {
+    pub fn start(app: &App) -> Self {
         let threads = app.store.concurrent_batches();
         let waiting = Arc::new(Waiting { threads: threads.try_into().unwrap_or(usize::MAX), ..Waiting::default() });
-        let batches = Arc::new(Batches::new(app, denylist));
+        let batches = Arc::new(Batches::new(app));
         let threads = (0..threads).map(|number| (number, spawn(number, &waiting, &batches)));
         let threads = Mutex::new(threads.collect());
         Self { waiting, batches, threads }
@@ -244,8 +244,7 @@ impl Waiting {
 
 /// What a thread answers batches with.
 struct Batches {
-    store: Arc<Store>,
-    denylist: Arc<Denylist>,
+    units: Units,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     lifetimes: Lifetimes,
@@ -253,10 +252,9 @@ struct Batches {
 }
 
 impl Batches {
-    fn new(app: &App, denylist: &Arc<Denylist>) -> Self {
+    fn new(app: &App) -> Self {
         Self {
-            store: Arc::clone(&app.store),
-            denylist: Arc::clone(denylist),
+            units: app.units.clone(),
             clock: Arc::clone(&app.clock),
             metrics: Arc::clone(&app.metrics),
             lifetimes: app.config.lifetimes,
@@ -286,7 +284,7 @@ impl Batches {
         let now = self.clock.now();
         let ids: Vec<SessionId> = batch.iter().map(|job| job.claims.sid).collect();
         let mut judged = Vec::new();
-        let written = self.store.compare_and_set(&ids, |found| {
+        let written = self.units.compare_and_set(&ids, |found| {
             let mut rows: HashMap<SessionId, Result<Row, Arc<Error>>> =
                 found.into_iter().map(|(id, found)| (id, found.map(Row::new).map_err(Arc::new))).collect();
             let judge = |job: &Job| match rows.get_mut(&job.claims.sid) {

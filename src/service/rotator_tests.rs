@@ -56,7 +56,7 @@ impl House {
     }
 
     fn batches(&self) -> Batches {
-        Batches::new(&self.issuer.app, &self.issuer.denylist)
+        Batches::new(&self.issuer.app)
     }
 
     /// Answers sessions' tokens, by generation, in one batch.
@@ -227,7 +227,7 @@ fn while_every_batch_is_stuck_nobody_waits_for_it_and_once_one_is_back_all_are_t
 fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
     let house = House::new(&[]);
     let ada = house.open(&house.users[0]);
-    let rotator = Rotator::start(&house.issuer.app, &house.issuer.denylist);
+    let rotator = Rotator::start(&house.issuer.app);
     let waiting = &rotator.waiting;
     let lost_since = Instant::now().checked_sub(LOST_AFTER * 2).unwrap();
     for number in (1_000..).take(MOST_LOST + 1) {
@@ -250,7 +250,7 @@ fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
 #[test]
 fn a_rotator_answers_what_still_waits_before_it_ends() {
     let house = House::new(&[]);
-    let rotator = Rotator::start(&house.issuer.app, &house.issuer.denylist);
+    let rotator = Rotator::start(&house.issuer.app);
     let (waiting, mut answer) = job(&house.open(&house.users[0]), 1);
     rotator.waiting.add(waiting).unwrap();
     drop(rotator);
@@ -271,7 +271,7 @@ impl Clock for BreaksOnce {
 fn a_batch_that_panics_fails_its_members_and_the_next_one_is_answered() {
     let mut house = House::new(&[]);
     house.issuer.app.clock = Arc::new(BreaksOnce(false.into()));
-    let rotator = Rotator::start(&house.issuer.app, &house.issuer.denylist);
+    let rotator = Rotator::start(&house.issuer.app);
     let ada = house.open(&house.users[0]);
     let [(first, failed), (second, answered)] = [job(&ada, 1), job(&ada, 1)];
     rotator.waiting.add(first).unwrap();

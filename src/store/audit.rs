@@ -104,11 +104,8 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Records an event.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn insert_event(&mut self, event: &Event) -> Result<(), Error> {
+    /// Adds an event.
+    pub(super) fn insert_event(&mut self, event: &Event) -> Result<(), Error> {
         diesel::insert_into(audit_events::table).values(EventRow::from(event)).execute(self.0)?;
         self.1 = true;
         Ok(())

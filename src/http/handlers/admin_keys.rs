@@ -1,21 +1,17 @@
 //! `/v1/admin/keys`: the signing keys, for administrators.
 
-use std::io::ErrorKind;
-
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::blocking;
 use crate::app::Issuer;
-use crate::clock::Seconds;
 use crate::error::Error;
 use crate::http::extract::{Administrator, AdministratorRecently, Caller, Json};
 use crate::http::problem::Problem;
 use crate::http::words::{SigningAlgorithm, SigningKeyState};
-use crate::jwt::{KeyFileError, RingEntry, SigningAlg};
-use crate::model::audit::EventName;
-use crate::service::{audit, keys};
+use crate::jwt::{RingEntry, SigningAlg};
+use crate::service::keys;
 
 /// A key as it is shown: nothing of its private half, and not where it lies.
 #[derive(Serialize, ToSchema)]
@@ -119,39 +115,13 @@ pub(in crate::http) async fn rotate(
             Ok(alg) => alg.unwrap_or(issuer.app.config.audiences.default_alg()),
             Err(unknown) => return Err(Error::invalid("alg", "invalid", unknown.to_string())),
         };
-        let now = issuer.app.clock.now();
-        let mut sessions_ended = None;
-        if body.emergency {
-            let dropped = keys::drop_leaked(&issuer.keys, alg, body.kid.as_deref(), now).map_err(key_error)?.dropped;
-            let event = caller.origin.event(now, EventName::KeyDropped);
-            audit::record(&issuer.app, &event.with(format_args!("{} {}", dropped.alg, dropped.kid)));
-            // The key is gone whether or not the database can tell what that means.
-            sessions_ended =
-                keys::count_sessions_of(&issuer.app.store, issuer.keys.ring().policy(), &dropped, now).ok();
+        let sessions_ended = if body.emergency {
+            keys::drop_leaked_by(&issuer, alg, body.kid.as_deref(), &caller.origin)?
         } else {
-            let (_, active_from) = keys::rotate(&issuer.keys, alg, now).map_err(key_error)?;
-            let event = caller.origin.event(now, EventName::KeyRotated);
-            audit::record(&issuer.app, &event.with(format_args!("{alg} from {}", active_from.to_rfc3339())));
-        }
-        issuer.denylist.tell();
+            keys::rotate_by(&issuer, alg, &caller.origin)?;
+            None
+        };
         Ok(RotatedView { keys: all_keys(&issuer), sessions_ended })
     });
     Ok(HttpResponse::Ok().json(answer.await?))
-}
-
-/// Other processes hold the folder only for a moment.
-const RETRY_AFTER: Seconds = Seconds(1);
-
-fn key_error(error: KeyFileError) -> Error {
-    match error {
-        KeyFileError::NextExists { active_from, .. } => {
-            Error::KeyConflict(format!("the next key is there already and signs from {active_from} on"))
-        }
-        KeyFileError::Unknown { .. } => Error::KeyUnknown,
-        // Another process has the folder.
-        KeyFileError::Io { cause, .. } if cause.kind() == ErrorKind::TimedOut => {
-            Error::Overloaded { retry_after: RETRY_AFTER }
-        }
-        other => Error::internal(other),
-    }
 }

@@ -207,11 +207,7 @@ pub(in crate::http) async fn delete(
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
-    let delete = move || {
-        issuer.denylist.add(users::delete(&issuer.app, id, &caller.origin)?.denials);
-        Ok(())
-    };
-    blocking(delete).await?;
+    blocking(move || users::delete(&issuer.app, id, &caller.origin)).await?;
     Ok(no_content())
 }
 
@@ -227,12 +223,8 @@ pub(in crate::http) async fn disable(
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
-    let disable = move || {
-        let ended = users::disable(&issuer.app, id, &caller.origin)?;
-        issuer.denylist.add(ended.denials);
-        Ok(EndedView { sessions_ended: ended.sessions })
-    };
-    Ok(HttpResponse::Ok().json(blocking(disable).await?))
+    let sessions_ended = blocking(move || users::disable(&issuer.app, id, &caller.origin)).await?;
+    Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }
 
 /// Enable a user
@@ -286,12 +278,8 @@ pub(in crate::http) async fn reset_password(
     let asked = issuer.clone();
     let user = blocking(move || users::find(&asked.app, id)).await?;
     let hash = hashing(&issuer, move |issuer| users::hash_for(&issuer.app, &user, &body.password)).await?;
-    let reset = move || {
-        let ended = users::set_password_hash(&issuer.app, id, &hash, &caller.origin)?;
-        issuer.denylist.add(ended.denials);
-        Ok(EndedView { sessions_ended: ended.sessions })
-    };
-    Ok(HttpResponse::Ok().json(blocking(reset).await?))
+    let sessions_ended = blocking(move || users::set_password_hash(&issuer.app, id, hash, &caller.origin)).await?;
+    Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }
 
 /// List a user's sessions
@@ -325,7 +313,7 @@ pub(in crate::http) async fn end_sessions(
     caller.not_its_own(id)?;
     let end = move || {
         users::find(&issuer.app, id)?;
-        let sessions_ended = sessions::end_all(&issuer, id, None, EndReason::Admin, &caller.origin)?;
+        let sessions_ended = sessions::end_all(&issuer.app, id, None, EndReason::Admin, &caller.origin)?;
         Ok(EndedView { sessions_ended })
     };
     Ok(HttpResponse::Ok().json(blocking(end).await?))
@@ -344,7 +332,7 @@ pub(in crate::http) async fn end_session(
     (PathId(id), PathId(session)): (PathId<UserId>, PathId<SessionId, 1>),
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
-    blocking(move || sessions::end(&issuer, id, session, EndReason::Admin, &caller.origin)).await?;
+    blocking(move || sessions::end(&issuer.app, id, session, EndReason::Admin, &caller.origin)).await?;
     Ok(no_content())
 }
 

@@ -147,7 +147,7 @@ pub(in crate::http) async fn end(
     PathId(id): PathId<SessionId>,
 ) -> Result<HttpResponse, Problem> {
     let reason = if id == caller.claims.sid { EndReason::Logout } else { EndReason::Revoked };
-    blocking(move || sessions::end(&issuer, caller.claims.sub, id, reason, &caller.origin)).await?;
+    blocking(move || sessions::end(&issuer.app, caller.claims.sub, id, reason, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -162,7 +162,7 @@ pub(in crate::http) async fn logout(
 ) -> Result<HttpResponse, Problem> {
     let ended = blocking(move || {
         let Caller { claims, origin, .. } = &caller;
-        sessions::end(&issuer, claims.sub, claims.sid, EndReason::Logout, origin)
+        sessions::end(&issuer.app, claims.sub, claims.sid, EndReason::Logout, origin)
     });
     match ended.await {
         // Not on record any more: it cannot be used.
@@ -184,7 +184,7 @@ pub(in crate::http) async fn logout_all(
     let ended = blocking(move || {
         let Caller { claims, origin, .. } = &caller;
         let except = body.keep_current.then_some(claims.sid);
-        sessions::end_all(&issuer, claims.sub, except, EndReason::Logout, origin)
+        sessions::end_all(&issuer.app, claims.sub, except, EndReason::Logout, origin)
     });
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended: ended.await? }))
 }

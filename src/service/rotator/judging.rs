@@ -1,20 +1,22 @@
 //! The judging of a batch's refreshes, one by one: what comes of each, and of its session's row.
 
+use std::collections::HashSet;
+
 use super::{Batches, Job, Live};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName};
 use crate::model::denial::Denial;
+use crate::model::id::SessionId;
 use crate::model::rotation::{Judgement, Presented, Refusal, Verdict, judge};
 use crate::model::session::{End, EndReason, Session};
 use crate::model::sharing::Mark;
-use crate::service::audit;
-use crate::store::{Moved, Written};
+use crate::store::Moved;
 
 /// What a refresh is answered.
 enum Outcome {
     Live { live: Box<Live>, verdict: Verdict },
-    Reused(Denial),
+    Reused,
     Failed(Error),
 }
 
@@ -86,7 +88,7 @@ impl Batches {
                     EndReason::Shared => event.with(format_args!("generation {generation}, {reason}")),
                     _ => event,
                 });
-                Outcome::Reused(self.denial(session, end))
+                Outcome::Reused
             }
             Verdict::Heal => {
                 row.events.push(job.event(EventName::SessionHealed, now));
@@ -101,21 +103,20 @@ impl Batches {
 
     pub(super) fn moved(&self, row: Row) -> Moved {
         let session = row.live.0;
-        Moved { session, from: row.from, denial: session.end.map(|end| self.denial(&session, end)), events: row.events }
-    }
-
-    fn denial(&self, session: &Session, end: End) -> Denial {
-        Denial::of_session(session.id, end.at, session.access_expires_by, self.lifetimes.access)
+        let access = self.lifetimes.access;
+        let denial = session.end.map(|end| Denial::of_session(session.id, end.at, session.access_expires_by, access));
+        Moved { session, from: row.from, denial, events: row.events }
     }
 
     /// Answers what holds, now that it is known what was written; gives back the others.
-    pub(super) fn conclude(&self, judged: impl Iterator<Item = (Job, Judged)>, written: &Written) -> Vec<Job> {
-        for event in &written.events {
-            audit::tell(&self.metrics, event);
-        }
+    pub(super) fn conclude(
+        &self,
+        judged: impl Iterator<Item = (Job, Judged)>,
+        written: &HashSet<SessionId>,
+    ) -> Vec<Job> {
         let mut moved_on = Vec::new();
         for (job, Judged { outcome, raised, rests_on_the_row }) in judged {
-            let is_written = written.sessions.contains(&job.claims.sid);
+            let is_written = written.contains(&job.claims.sid);
             if rests_on_the_row && !is_written {
                 moved_on.push(job);
                 continue;
@@ -140,9 +141,8 @@ impl Batches {
                 });
                 Ok(*live)
             }
-            Outcome::Reused(denial) => {
+            Outcome::Reused => {
                 self.metrics.refresh("reused");
-                self.denylist.add([denial]);
                 Err(Error::RefreshTokenReused)
             }
             Outcome::Failed(error) => {
