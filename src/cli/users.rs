@@ -130,7 +130,7 @@ impl PasswordSource {
 }
 
 /// Nobody in particular: who may use the command line is known to the machine alone.
-pub(super) const OPERATOR: Origin = Origin { actor: None, session: None, ip: None };
+pub(super) const OPERATOR: Origin = Origin { actor: None, session: None, ip: None, request_id: None };
 
 pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
     match command {

@@ -42,9 +42,15 @@ pub fn claim(
 ///
 /// # Errors
 /// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Unavailable`].
-pub fn login(issuer: &Issuer, proof: Proof, audience: Option<&str>, device: &Device) -> Result<Pair, Error> {
+pub fn login(
+    issuer: &Issuer,
+    proof: Proof,
+    audience: Option<&str>,
+    device: &Device,
+    origin: &Origin,
+) -> Result<Pair, Error> {
     let purpose = Purpose::find(&issuer.app, audience)?;
-    let (session, user) = open(issuer, proof, device)?;
+    let (session, user) = open(issuer, proof, device, origin)?;
     mint(issuer, &session, user, purpose, issuer.app.clock.now())
 }
 
@@ -62,9 +68,8 @@ pub fn count(issuer: &Issuer, outcome: Result<(), &Error>) {
 }
 
 /// Opens a session for who knows the password.
-fn open(issuer: &Issuer, proof: Proof, device: &Device) -> Result<Live, Error> {
+fn open(issuer: &Issuer, proof: Proof, device: &Device, origin: &Origin) -> Result<Live, Error> {
     let app = &issuer.app;
-    let origin = Origin { ip: device.ip.clone(), ..Origin::default() };
     let failed = |user: Option<UserId>, why: &str| {
         let event = Event { user, ..origin.event(app.clock.now(), EventName::LoginFailed) }.with(why);
         app.units.record(event);

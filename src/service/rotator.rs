@@ -49,8 +49,8 @@ pub type Live = (Session, User);
 
 /// Who asks for a refresh.
 pub struct Client {
-    /// The network address.
-    pub ip: Option<String>,
+    /// From where. Whether the token's owner presents it or a thief is not known: there is no actor.
+    pub origin: Origin,
     /// Network and user agent.
     pub context: Context,
 }
@@ -140,11 +140,10 @@ struct Job {
 }
 
 impl Job {
-    /// What this token has brought about. Whether its owner presented it or a thief is not known: there is no actor.
+    /// What this token has brought about.
     fn event(&self, name: EventName, now: Timestamp) -> Event {
         let RefreshClaims { sid, sub, generation, .. } = &self.claims;
-        let origin = Origin { ip: self.client.ip.clone(), ..Origin::default() };
-        origin.event(now, name).about(*sub).of_session(*sid).with(format_args!("generation {generation}"))
+        self.client.origin.event(now, name).about(*sub).of_session(*sid).with(format_args!("generation {generation}"))
     }
 
     /// The one who asked may have gone: what happened has happened all the same.

@@ -94,7 +94,7 @@ fn job_from(context: Context, session: &Session, generation: i64) -> (Job, Answe
         client_id: String::new(),
     };
     let (reply, answer) = oneshot::channel();
-    let client = Client { ip: None, context };
+    let client = Client { origin: Origin::default(), context };
     (Job { claims, client, queued_at: Instant::now(), reply }, answer)
 }
 

@@ -47,7 +47,8 @@ impl Units {
         let recorded = event.clone();
         if let Err(error) = self.run(move |tx| tx.record(recorded)) {
             let (name, cause) = (event.name.text(), root_cause(&error));
-            log::error!(target: LOG_TARGET, event = name, cause; "could not record the event");
+            let request_id = event.request_id.as_deref().unwrap_or_default();
+            log::error!(target: LOG_TARGET, event = name, cause, request_id; "could not record the event");
             self.tell(Effects { events: vec![event], ..Effects::default() });
         }
     }
@@ -92,7 +93,8 @@ fn log_event(event: &Event) {
         target: LOG_TARGET, level,
         event = event.name.text(), user = text(event.user.map(|id| id.to_string())),
         actor = text(event.actor.map(|id| id.to_string())), session = text(event.session.map(|id| id.to_string())),
-        ip = event.ip.as_deref().unwrap_or_default(), detail = event.detail.as_deref().unwrap_or_default();
+        ip = event.ip.as_deref().unwrap_or_default(), request_id = event.request_id.as_deref().unwrap_or_default(),
+        detail = event.detail.as_deref().unwrap_or_default();
         "security event"
     );
 }

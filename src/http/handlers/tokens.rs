@@ -11,11 +11,10 @@ use super::{blocking, proving, rfc3339};
 use crate::app::Issuer;
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::http::extract::{Json, JsonOrNothing, basic, client_ip, device};
+use crate::http::extract::{Json, JsonOrNothing, basic, device, origin};
 use crate::http::problem::Problem;
 use crate::http::words::{DeviceLabel, TokenKind, TokenType};
 use crate::jwt::AccessClaims;
-use crate::model::audit::Origin;
 use crate::model::id::SessionId;
 use crate::secret::Secret;
 use crate::service::pair::Pair;
@@ -182,9 +181,10 @@ pub(in crate::http) async fn create(
         (Some(_), None) => return Err(missing("password").into()),
     };
     let device = device(&request, &issuer, body.label)?;
+    let origin = origin(&request, &issuer);
     let (audience, its_device) = (body.audience.clone(), device.clone());
     let claim = move |issuer: &_| login::claim(issuer, &username, &password, body.audience.as_deref(), &device);
-    let open = move |issuer: &_, proof| login::login(issuer, proof, audience.as_deref(), &its_device);
+    let open = move |issuer: &_, proof| login::login(issuer, proof, audience.as_deref(), &its_device, &origin);
     let pair = proving(&issuer, claim, proof::prove, open).await;
     login::count(&issuer, pair.as_ref().map(|_| ()).map_err(|Problem(error)| error));
     Ok(answer(&issuer, &pair?))
@@ -203,7 +203,9 @@ pub(in crate::http) async fn refresh(
     Json(body): Json<RefreshBody>,
 ) -> Result<HttpResponse, Problem> {
     let device = device(&request, &issuer, None)?;
-    let pair = refreshing::refresh(&issuer, body.refresh_token.expose(), body.audience.as_deref(), device).await?;
+    let RefreshBody { refresh_token, audience } = body;
+    let origin = origin(&request, &issuer);
+    let pair = refreshing::refresh(&issuer, refresh_token.expose(), audience.as_deref(), &device, origin).await?;
     Ok(answer(&issuer, &pair))
 }
 
@@ -246,8 +248,7 @@ pub(in crate::http) async fn revoke(
     issuer: web::Data<Issuer>,
     Json(body): Json<TokenBody>,
 ) -> Result<HttpResponse, Problem> {
-    let ip = client_ip(&request, &issuer.app.config.trusted_proxies);
-    let origin = Origin { ip, ..Origin::default() };
+    let origin = origin(&request, &issuer);
     let (asked, token) = (issuer.clone(), revoking::bare(body.token.expose()));
     asked.known_keys.find_key_of(token.expose()).await?;
     let _place = asked.api_tokens.place(token.expose()).await?;
