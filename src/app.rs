@@ -27,7 +27,7 @@ pub struct App {
     pub config: Config,
     /// The rows.
     pub store: Arc<Store>,
-    /// What changes rows and has something to tell of it.
+    /// Writes what has to be recorded or denied, and tells of it.
     pub units: Units,
     /// What is denied, in memory.
     pub denylist: Arc<Denylist>,
@@ -49,7 +49,7 @@ pub struct Issuer {
     pub keys: Arc<Keys>,
     /// The same, searched for keys that are not known yet.
     pub known_keys: Arc<KnownKeys>,
-    /// What is denied, in memory: the app's, as it is now.
+    /// The app's denylist.
     pub denylist: Arc<Denylist>,
     /// What the feed of the denylist answered last.
     pub last_feed_answers: LastAnswers,

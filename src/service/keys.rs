@@ -49,7 +49,7 @@ pub fn rotate_by(issuer: &Issuer, alg: SigningAlg, origin: &Origin) -> Result<()
     let (_, active_from) = rotate(&issuer.keys, alg, now).map_err(refused)?;
     issuer.denylist.tell();
     let event = origin.event(now, EventName::KeyRotated);
-    issuer.app.units.record(event.with(format_args!("{alg} from {}", active_from.to_rfc3339())));
+    issuer.app.units.record_best_effort(event.with(format_args!("{alg} from {}", active_from.to_rfc3339())));
     Ok(())
 }
 
@@ -129,7 +129,7 @@ pub fn drop_leaked_by(
     let dropped = drop_leaked(keys, alg, kid, now).map_err(refused)?.dropped;
     denylist.tell();
     let event = origin.event(now, EventName::KeyDropped);
-    app.units.record(event.with(format_args!("{} {}", dropped.alg, dropped.kid)));
+    app.units.record_best_effort(event.with(format_args!("{} {}", dropped.alg, dropped.kid)));
     Ok(count_sessions_of(&app.store, keys.ring().policy(), &dropped, now).ok())
 }
 

@@ -72,7 +72,7 @@ fn open(issuer: &Issuer, proof: Proof, device: &Device, origin: &Origin) -> Resu
     let app = &issuer.app;
     let failed = |user: Option<UserId>, why: &str| {
         let event = Event { user, ..origin.event(app.clock.now(), EventName::LoginFailed) }.with(why);
-        app.units.record(event);
+        app.units.record_best_effort(event);
     };
     let Proof { claimed, proven } = proof;
     let Some(Proven { user, password_hash, renewed }) = proven else {

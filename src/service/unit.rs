@@ -42,8 +42,9 @@ impl Units {
         Ok(value)
     }
 
-    /// Records an event of what has happened already. When the database is out of reach, the log alone has it.
-    pub fn record(&self, event: Event) {
+    /// Records an event that goes with no other change: what it tells of has happened already, as a failed login has. When the
+    /// database is out of reach, only the metrics and the log are told.
+    pub fn record_best_effort(&self, event: Event) {
         let recorded = event.clone();
         if let Err(error) = self.run(move |tx| tx.record(recorded)) {
             let (name, cause) = (event.name.text(), root_cause(&error));
@@ -69,7 +70,10 @@ impl Units {
 
     /// The denylist first: a log that nobody reads any more holds up whoever writes to it.
     fn tell(&self, Effects { events, denials }: Effects) {
-        self.denylist.add(denials);
+        // Hardly any refresh has some, and the lock is for everybody.
+        if !denials.is_empty() {
+            self.denylist.add(denials);
+        }
         for event in events {
             self.metrics.event(event.name.text());
             log_event(&event);

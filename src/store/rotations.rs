@@ -98,7 +98,7 @@ impl Store {
             return self.write_unit(|tx| tx.move_sessions(&moved)).map(Written::from);
         }
         patience.check()?;
-        // One statement is a transaction of its own, for one round trip instead of three.
+        // One statement is a transaction of its own, for one round trip instead of three. It has no effects.
         match UnitTx::new(held.connection()).move_sessions(&moved) {
             Ok(sessions) => Ok(Written { sessions, effects: Effects::default() }),
             Err(error) => Err(held.examine(error).0),
