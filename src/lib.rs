@@ -7,8 +7,9 @@
 //! |---|---|
 //! | `cli` | the commands, and the log |
 //! | `http` | routes, extractors, handlers, errors on the wire; with `verifier` the only room that knows actix-web |
-//! | `service` | one file for each use case: login, refresh, revoke, sessions, users, API tokens, keys, purge |
-//! | `app` | what the service is made of, built once |
+//! | `service` | one file for each use case: login, refresh, revoke, sessions, users, API tokens, keys, purge; all reading, too |
+//! | `app` | the one `App`: settings, rows, machines, time and randomness, built once |
+//! | `engine` | machines that live as long as the process: rotator, denylist, feed, login limits, known keys and API tokens |
 //! | `store` | rows; the only room that knows diesel |
 //! | `password` | argon2id and the password policy |
 //! | `config` | settings: from strings to validated values |
@@ -33,6 +34,8 @@ pub mod app;
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
+pub mod engine;
 #[cfg(feature = "server")]
 pub mod error;
 #[cfg(feature = "server")]

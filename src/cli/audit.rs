@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::http::views::EventView;
 use crate::model::audit::{EVENT_NAMES, EventFilter, EventName};
 use crate::model::id::UserId;
-use crate::service::users;
+use crate::service::{queries, users};
 
 /// What to show of the audit log.
 #[derive(Args)]
@@ -54,7 +54,7 @@ pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
     };
     let user = command.user.as_deref().map(find).transpose()?;
     let filter = EventFilter { name: command.event, user, ..EventFilter::default() };
-    let events = app.store.read(|tx| tx.list_events(&filter, command.limit.max(0)))?;
+    let events = queries::list_events(app, &filter, command.limit.max(0))?;
     let mut names = HashMap::new();
     for id in events.iter().flat_map(|event| [event.user, event.actor]).flatten() {
         if let Entry::Vacant(unknown) = names.entry(id) {

@@ -12,6 +12,7 @@ use super::{CliError, output};
 use crate::app::App;
 use crate::secret::{Secret, create_folders, create_private_file, folder_of};
 use crate::service::bootstrap::{FIRST_ADMIN, FirstAdminError, first_admin};
+use crate::service::queries;
 
 /// Creates the first admin if there is no user, and shows how to log in.
 pub(super) fn create(app: &App, mut address: SocketAddr) -> Result<(), CliError> {
@@ -33,7 +34,7 @@ pub(super) fn create(app: &App, mut address: SocketAddr) -> Result<(), CliError>
     // There is no account with that password; when the database cannot tell, there may be.
     let is_in_vain = match &created {
         Ok(password) => password.is_none(),
-        Err(_) => app.store.read(|tx| tx.has_no_users()).unwrap_or(false),
+        Err(_) => queries::has_no_users(app).unwrap_or(false),
     };
     if is_in_vain && is_written.load(Ordering::Relaxed) {
         let _stands_in_the_way = fs::remove_file(file);

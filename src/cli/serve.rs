@@ -7,8 +7,7 @@ use crate::app::{App, Issuer};
 use crate::error::root_cause;
 use crate::http;
 use crate::model::user::ADMIN_ROLE;
-use crate::service::caretaker::Caretaker;
-use crate::store::UserSearch;
+use crate::service::{caretaker, queries};
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
     for warning in app.config.warnings() {
@@ -19,17 +18,17 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
         log::info!(file:% = path.display(); "signing key made");
     }
     if issuer.keys.ring().entries(issuer.app.clock.now()).len() == made_keys.len()
-        && !issuer.app.store.read(|tx| tx.has_no_sessions())?
+        && !queries::has_no_sessions(&issuer.app)?
     {
         log::warn!("there were no signing keys: if they were lost, all earlier sessions have ended");
     }
     let issuer = Arc::new(issuer);
-    let mut caretaker = None;
+    let mut tasks = None;
     http::serve::<CliError>(Arc::clone(&issuer), |address| {
-        caretaker = Some(Caretaker::start(Arc::clone(&issuer)));
+        tasks = Some(caretaker::start(&issuer));
         // Only now that the port is ours: an account whose password nobody saw would be lost.
         first_admin::create(&issuer.app, address)?;
-        if !has_admin(&issuer.app)? {
+        if !queries::has_administrator(&issuer.app)? {
             log::warn!("no active user has the role {ADMIN_ROLE}: run `tokensmith users set-roles NAME {ADMIN_ROLE}`");
         }
         let config = &issuer.app.config;
@@ -40,12 +39,7 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
     if let Err(error) = issuer.api_tokens.record_uses() {
         log::error!(cause = root_cause(&error); "the last uses of API tokens are not on record");
     }
-    drop(caretaker);
+    drop(tasks);
     log::info!("stopped");
     Ok(())
-}
-
-fn has_admin(app: &App) -> Result<bool, CliError> {
-    let search = UserSearch { role: Some(ADMIN_ROLE.to_owned()), disabled: Some(false), ..UserSearch::default() };
-    Ok(!app.store.read(|tx| tx.list_users(&search, None, 1))?.is_empty())
 }

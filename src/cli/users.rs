@@ -12,10 +12,10 @@ use crate::http::views::{self, AccountView};
 use crate::model::audit::Origin;
 use crate::model::session::EndReason;
 use crate::model::user::User;
+use crate::model::user_search::UserSearch;
 use crate::secret::Secret;
-use crate::service::sessions;
 use crate::service::users::{self, NewUser};
-use crate::store::UserSearch;
+use crate::service::{queries, sessions};
 
 #[derive(Subcommand)]
 pub(super) enum UsersCommand {
@@ -186,7 +186,7 @@ fn list(app: &App, search: Option<String>, json: bool) -> Result<(), CliError> {
     let mut table = List::new(json, ["ID", "USERNAME", "STATE", "E-MAIL", "NAME", "ROLES", "CREATED"]);
     let mut after: Option<String> = None;
     loop {
-        let page = app.store.read(|tx| tx.list_users(&search, after.as_deref(), PAGE))?;
+        let page = queries::list_users(app, &search, after.as_deref(), PAGE)?;
         for user in &page {
             let cells = [
                 user.id.to_string(),
@@ -210,7 +210,7 @@ fn list_sessions(app: &App, user: &User, json: bool) -> Result<(), CliError> {
     let mut table = List::new(json, headers);
     let mut before = None;
     loop {
-        let page = app.store.read(|tx| tx.list_sessions(user.id, before, PAGE))?;
+        let page = queries::list_sessions(app, user.id, before, PAGE)?;
         for (session, device) in &page {
             let end = session.end_by(now);
             let cells = [
@@ -234,7 +234,7 @@ fn list_sessions(app: &App, user: &User, json: bool) -> Result<(), CliError> {
 fn list_api_tokens(app: &App, user: &User, json: bool) -> Result<(), CliError> {
     let now = app.clock.now();
     let mut table = List::new(json, ["ID", "STATE", "NAME", "SCOPES", "ROLES", "CREATED", "EXPIRES", "USED"]);
-    for token in app.store.read(|tx| tx.list_api_tokens(user.id))? {
+    for token in queries::list_api_tokens(app, user.id)? {
         let at = |at: Option<Timestamp>, never: &str| at.map_or(never.to_owned(), Timestamp::to_rfc3339);
         let cells = [
             token.id.to_string(),

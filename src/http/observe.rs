@@ -15,9 +15,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::extract::{ProxyWarnings, RequestId};
 use super::problem::Problem;
 use crate::app::Issuer;
+use crate::engine::deadline;
 use crate::error::{Error, root_cause};
 use crate::jwt::DENYLIST_PATH;
-use crate::service::deadline;
 use crate::verifier::BearerError;
 
 const LOG_TARGET: &str = "tokensmith::http";

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::claims::Audience;
+use super::audience::Audience;
 use super::verify::RegisteredClaims;
 use crate::clock::Timestamp;
 use crate::model::id::{Jti, SessionId};

@@ -11,6 +11,7 @@
 
 mod access_keys;
 mod alg;
+mod audience;
 mod claims;
 mod denylist;
 mod issuer;
@@ -34,7 +35,8 @@ mod verify;
 
 pub use access_keys::AccessKeys;
 pub use alg::SigningAlg;
-pub use claims::{API_TOKEN, AccessClaims, Audience, FIRST_PARTY, RefreshClaims};
+pub use audience::Audience;
+pub use claims::{API_TOKEN, AccessClaims, FIRST_PARTY, RefreshClaims};
 pub use denylist::{DeniedEntry, DenylistClaims};
 pub use issuer::{DENYLIST_PATH, denylist_audience, is_reserved_audience, issuer_base, issuer_url, metadata_url};
 pub use jwks::{JwksError, jwks_etag, verification_keys_of_jwks, verification_keys_of_pem};

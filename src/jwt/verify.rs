@@ -12,7 +12,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::claims::Audience;
+use super::audience::Audience;
 use super::json::{IsPresent, present, read_object};
 use crate::clock::{Seconds, Timestamp};
 

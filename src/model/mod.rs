@@ -20,3 +20,5 @@ pub mod sharing;
 pub mod text;
 #[cfg(feature = "server")]
 pub mod user;
+#[cfg(feature = "server")]
+pub mod user_search;

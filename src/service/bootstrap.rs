@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::mpsc::channel;
 
+use super::queries;
 use super::users::{self, NewUser};
 use crate::app::App;
 use crate::error::Error;
@@ -37,7 +38,7 @@ pub fn first_admin(
     app: &App,
     keep: impl FnOnce(&Secret<String>) -> io::Result<()> + Send + 'static,
 ) -> Result<Option<Secret<String>>, FirstAdminError> {
-    if !app.store.read(|tx| tx.has_no_users())? {
+    if !queries::has_no_users(app)? {
         return Ok(None);
     }
     let password = Secret::new(readable(&app.entropy.bytes::<PASSWORD_CHARS>().map_err(Error::from)?));

@@ -3,11 +3,11 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::denylist::Denylist;
-use crate::app::Issuer;
+use crate::app::{App, Issuer};
 use crate::clock::{Seconds, Timestamp};
-use crate::error::{Error, root_cause};
-use crate::jwt::{Due, KeyFileError, KeyPolicy, KeyState, Keys, Reloaded, RingEntry, SigningAlg};
+use crate::engine::known_keys::report;
+use crate::error::Error;
+use crate::jwt::{Due, KeyFileError, KeyPolicy, KeyState, Keys, RingEntry, SigningAlg};
 use crate::model::audit::{EventName, Origin};
 use crate::store::Store;
 
@@ -124,13 +124,13 @@ pub fn drop_leaked_by(
     kid: Option<&str>,
     origin: &Origin,
 ) -> Result<Option<i64>, Error> {
-    let Issuer { app, keys, denylist, .. } = issuer;
-    let now = app.clock.now();
+    let App { store, units, clock, keys, denylist, .. } = &issuer.app;
+    let now = clock.now();
     let dropped = drop_leaked(keys, alg, kid, now).map_err(refused)?.dropped;
     denylist.tell();
     let event = origin.event(now, EventName::KeyDropped);
-    app.units.record_best_effort(event.with(format_args!("{} {}", dropped.alg, dropped.kid)));
-    Ok(count_sessions_of(&app.store, keys.ring().policy(), &dropped, now).ok())
+    units.record_best_effort(event.with(format_args!("{} {}", dropped.alg, dropped.kid)));
+    Ok(count_sessions_of(store, keys.ring().policy(), &dropped, now).ok())
 }
 
 /// What an administrator is told.
@@ -223,19 +223,4 @@ fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(),
 /// As [`follow`].
 pub fn reload(issuer: &Issuer) -> Result<(), Error> {
     report(&issuer.denylist, issuer.keys.follow_all())
-}
-
-pub(super) fn report(denylist: &Denylist, reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
-    let reloaded = reloaded.map_err(Error::internal)?;
-    for problem in &reloaded.problems {
-        log::error!(cause = root_cause(problem); "a signing key cannot be read");
-    }
-    for kid in &reloaded.gone {
-        log::warn!(kid; "a signing key is no longer in use");
-    }
-    if reloaded.changed {
-        log::info!("signing keys read again");
-        denylist.tell();
-    }
-    Ok(())
 }

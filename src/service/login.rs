@@ -2,8 +2,8 @@
 
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Claim, Proof, Proven};
-use super::rotator::Live;
 use crate::app::Issuer;
+use crate::engine::rotator::Live;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName, Origin};
 use crate::model::id::{SessionId, UserId};

@@ -1,36 +1,13 @@
 //! Proving who one is: the password, against the limits on wrong ones. In three steps, since each waits for something
 //! else: looking up who is meant ([`Claim`]), being let in ([`admit`]), and looking at the password ([`prove`]).
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-
-use super::deadline::in_time;
-use super::login_limit::{Account, Attempt, Charge};
-use crate::app::{App, Issuer};
+use crate::app::Issuer;
+use crate::engine::login_limit::{Account, Attempt, Charge};
 use crate::error::Error;
 use crate::model::id::{Id, UserId};
 use crate::model::user::{ClaimedName, User};
 use crate::password::{HashError, Password, Place, Priority, Verified};
 use crate::store::Credentials;
-
-/// Turns to look somebody up: anybody may send as many logins as they like, and half of the connections to the database
-/// are for everything else.
-pub struct Lookups(Semaphore);
-
-impl Lookups {
-    /// For this app.
-    #[must_use]
-    pub fn new(app: &App) -> Self {
-        Self(Semaphore::new(usize::try_from(app.config.database_pool_size / 2).unwrap_or(1).max(1)))
-    }
-
-    /// A turn, in the order in which they are asked for; over when dropped. The wait is one for the database.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when it takes too long.
-    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
-        in_time(self.0.acquire()).await?.map_err(Error::internal)
-    }
-}
 
 /// Who somebody claims to be.
 pub struct Claim {

@@ -1,8 +1,8 @@
 //! Refreshing: the token is verified, the rotator judges it, and only when that is durable is anything signed.
 
 use super::pair::{Pair, Purpose, mint};
-use super::rotator::Client;
 use crate::app::Issuer;
+use crate::engine::rotator::Client;
 use crate::error::Error;
 use crate::jwt::{KeyRing, TokenError};
 use crate::model::audit::Origin;

@@ -7,7 +7,7 @@ use crate::model::api_token::{ApiToken, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
 use crate::model::session::{End, EndReason};
 use crate::model::user::User;
-use crate::store::UserSearch;
+use crate::model::user_search::UserSearch;
 
 /// So many users are read at a time.
 const PAGE: i64 = 500;

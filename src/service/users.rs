@@ -1,13 +1,14 @@
 //! Accounts: creating, finding and changing them, by whoever administers them.
 
 use super::api_tokens;
+use super::fields::{collect, invalid};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::UserId;
 use crate::model::session::{End, EndReason};
-use crate::model::user::{ADMIN_ROLE, BadText, ClaimedName, DisplayName, Email, Roles, User, Username};
+use crate::model::user::{ADMIN_ROLE, ClaimedName, DisplayName, Email, Roles, User, Username};
 use crate::password::{Password, check};
 use crate::secret::Secret;
 use crate::store::{UnitTx, WriteTx};
@@ -306,17 +307,4 @@ fn checked_password(typed: &Secret<String>, known: &[String]) -> Result<Password
     let password = Password::new(typed)?;
     check(&password, &known.iter().map(String::as_str).collect::<Vec<_>>())?;
     Ok(password)
-}
-
-pub(super) fn invalid(field: &'static str) -> impl Fn(BadText) -> Error {
-    move |problem| Error::invalid(field, "invalid", problem.to_string())
-}
-
-fn collect<T>(problems: &mut Vec<crate::error::FieldProblem>, result: Result<T, Error>) -> Option<T> {
-    match result {
-        Ok(value) => return Some(value),
-        Err(Error::Invalid(found)) => problems.extend(found),
-        Err(_only_invalid_comes_here) => {}
-    }
-    None
 }

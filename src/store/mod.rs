@@ -31,7 +31,6 @@ use std::time::Duration;
 
 use diesel::connection::TransactionManager;
 
-use crate::clock::Seconds;
 use crate::config::Config;
 use crate::error::Error;
 use connection::{DbConnection, Manager, SQLITE_BUSY_TIMEOUT};
@@ -45,7 +44,7 @@ pub use patience::{DEADLINE, LOST_AFTER, Patience};
 pub use restore::Restore;
 pub use rotations::{Found, Moved, Written};
 pub use unit::{Effects, UnitTx};
-pub use users::{Credentials, UserSearch};
+pub use users::Credentials;
 
 /// How long the first connection may take. A name may stand for several addresses, each with a limit of its own.
 const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
@@ -244,6 +243,3 @@ type Transactions = <DbConnection as diesel::Connection>::TransactionManager;
 fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Unavailable(Box::new(cause))
 }
-
-/// When to come back after the database was out of reach.
-pub const RETRY_AFTER: Seconds = Seconds(5);

@@ -19,6 +19,7 @@ use crate::model::audit::Origin;
 use crate::model::id::UserId;
 use crate::model::user::ADMIN_ROLE;
 use crate::secret::KEY_PREFIX;
+use crate::service::queries;
 use crate::verifier::{Bearer, BearerError, Presented, presented};
 
 /// Who asks, and from where.
@@ -103,8 +104,7 @@ async fn administrates(issuer: &web::Data<Issuer>, claims: &AccessClaims, is_key
         return Ok(());
     }
     let (issuer, id) = (issuer.clone(), claims.sub);
-    let user = blocking(move || issuer.app.store.read(|tx| tx.find_user(id))).await?;
-    let is_one = user.is_some_and(|user| user.disabled_at.is_none() && user.roles.contains(ADMIN_ROLE));
+    let is_one = blocking(move || queries::is_administrator(&issuer.app, id)).await?;
     if is_one { Ok(()) } else { Err(refused()) }
 }
 

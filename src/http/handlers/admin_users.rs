@@ -18,10 +18,10 @@ use crate::model::api_token::ApiTokenId;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::EndReason;
 use crate::model::user::Roles;
+use crate::model::user_search::UserSearch;
 use crate::secret::Secret;
 use crate::service::users::{self, NewUser};
-use crate::service::{api_tokens, sessions};
-use crate::store::UserSearch;
+use crate::service::{api_tokens, queries, sessions};
 
 /// As long as what it is looked for in.
 const MOST_SEARCH_CHARS: usize = 512;
@@ -139,7 +139,7 @@ pub(in crate::http) async fn list(
     }
     let disabled = parameter("disabled", disabled.as_deref(), "true or false")?;
     let search = UserSearch { text: search, role, disabled };
-    let found = move || issuer.app.store.read(|tx| tx.list_users(&search, cursor.as_deref(), limit + 1));
+    let found = move || queries::list_users(&issuer.app, &search, cursor.as_deref(), limit + 1);
     let (found, next_cursor) = cut(blocking(found).await?, limit, |user| user.username.to_string());
     Ok(HttpResponse::Ok().json(UsersView { users: found.iter().map(AccountView::from).collect(), next_cursor }))
 }

@@ -15,6 +15,7 @@ use crate::model::api_token::{ApiToken, ApiTokenId};
 use crate::model::id::{SessionId, UserId};
 use crate::secret::ApiKey;
 use crate::service::api_tokens::{self, NewApiToken};
+use crate::service::queries;
 
 /// An API token, without its key.
 #[derive(Serialize, ToSchema)]
@@ -110,7 +111,7 @@ pub(crate) fn view(token: &ApiToken, now: Timestamp) -> ApiTokenView {
 /// All API tokens of a user.
 pub(super) async fn all(issuer: web::Data<Issuer>, user: UserId) -> Result<HttpResponse, Problem> {
     let now = issuer.app.clock.now();
-    let tokens = blocking(move || issuer.app.store.read(|tx| tx.list_api_tokens(user))).await?;
+    let tokens = blocking(move || queries::list_api_tokens(&issuer.app, user)).await?;
     let api_tokens = tokens.iter().map(|token| view(token, now)).collect();
     Ok(HttpResponse::Ok().json(ApiTokensView { api_tokens }))
 }

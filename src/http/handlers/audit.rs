@@ -12,6 +12,7 @@ use crate::http::problem::Problem;
 use crate::http::words::EventName;
 use crate::model::audit::{EventFilter, Recorded};
 use crate::model::id::{SessionId, UserId};
+use crate::service::queries;
 
 /// Something that happened.
 #[derive(Serialize, ToSchema)]
@@ -126,7 +127,7 @@ pub(in crate::http) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let limit = page_size(query.limit.as_deref())?;
     let filter = EventFilter::try_from(&query)?;
-    let found = blocking(move || issuer.app.store.read(|tx| tx.list_events(&filter, limit + 1))).await?;
+    let found = blocking(move || queries::list_events(&issuer.app, &filter, limit + 1)).await?;
     let (found, next_cursor) = cut(found, limit, |recorded| recorded.id.to_string());
     Ok(HttpResponse::Ok().json(EventsView { events: found.into_iter().map(EventView::from).collect(), next_cursor }))
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::blocking;
 use crate::app::Issuer;
 use crate::http::problem::Problem;
+use crate::service::queries;
 
 /// That the process lives.
 #[derive(Serialize, ToSchema)]
@@ -44,6 +45,6 @@ pub(in crate::http) async fn alive() -> HttpResponse {
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses((status = 200, body = ReadyView)))]
 pub(in crate::http) async fn ready(issuer: web::Data<Issuer>) -> Result<HttpResponse, Problem> {
     let keys = issuer.keys.ring().entries(issuer.app.clock.now()).len();
-    blocking(move || issuer.app.store.check()).await?;
+    blocking(move || queries::check_database(&issuer.app)).await?;
     Ok(HttpResponse::Ok().json(ReadyView { status: "ready", database: "reachable", keys }))
 }

@@ -18,8 +18,8 @@ use super::blocking::blocking;
 use super::problem::Problem;
 use crate::app::Issuer;
 use crate::clock::Timestamp;
+use crate::engine::deadline;
 use crate::error::Error;
-use crate::service::deadline;
 use crate::service::proof::{self, Admitted, Claim};
 
 /// Runs what hashes a password of somebody who is logged in, and asks no database. Its place is taken before a thread is:

@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
 use crate::http::words::EndReason as EndReasonName;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::{Device, EndReason, Session};
-use crate::service::sessions;
+use crate::service::{queries, sessions};
 
 /// One login on one device.
 #[derive(Serialize, ToSchema)]
@@ -116,7 +116,7 @@ pub(super) async fn page(
     let limit = page_size(query.limit.as_deref())?;
     let before = parameter::<SessionId>("cursor", query.cursor.as_deref(), "the next_cursor of a page")?;
     let now = issuer.app.clock.now();
-    let found = blocking(move || issuer.app.store.read(|tx| tx.list_sessions(user, before, limit + 1))).await?;
+    let found = blocking(move || queries::list_sessions(&issuer.app, user, before, limit + 1)).await?;
     let (found, next_cursor) = cut(found, limit, |(session, _)| session.id.to_string());
     let sessions = found.into_iter().map(|(session, device)| view(&session, device, current, now)).collect();
     Ok(HttpResponse::Ok().json(SessionsView { sessions, next_cursor }))

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Issuer;
+use crate::engine::denylist::Cursor;
+use crate::engine::feed::Reader;
 use crate::error::Error;
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
 use crate::http::shared_body::SharedBody;
 use crate::jwt::{DENYLIST_PATH, issuer_url, metadata_url};
-use crate::service::denylist::Cursor;
-use crate::service::feed::{self, Reader};
 
 /// How long a poll of the denylist may wait, in seconds.
 const LONGEST_WAIT_SECONDS: u64 = 30;
@@ -131,7 +131,7 @@ pub(in crate::http) async fn denylist(
         Error::invalid("wait", "invalid", format!("must be a whole number of seconds, at most {LONGEST_WAIT_SECONDS}"))
     })?;
     let elapsed = rt::time::sleep(Duration::from_secs(wait));
-    let answer = feed::read(&issuer, reader(&request), since, |etag| knows(&request, etag), elapsed).await?;
+    let answer = issuer.feed.read(reader(&request), since, |etag| knows(&request, etag), elapsed).await?;
     let mut response = if answer.token.is_some() { HttpResponse::Ok() } else { HttpResponse::NotModified() };
     response.insert_header((ETAG, answer.etag)).insert_header((CACHE_CONTROL, "no-store"));
     Ok(match answer.token {

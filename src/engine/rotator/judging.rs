@@ -1,20 +1,45 @@
-//! The judging of a batch's refreshes, one by one: what comes of each, and of its session's row.
+//! The judging of a batch's refreshes, one by one: what comes of each, and of its session's row. Values in, values out:
+//! nothing is written or told here.
 
-use std::collections::HashSet;
-
-use super::{Batches, Job, Live};
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::model::audit::{Event, EventName};
+use crate::jwt::RefreshClaims;
+use crate::model::audit::{Event, EventName, Origin};
 use crate::model::denial::Denial;
-use crate::model::id::SessionId;
-use crate::model::rotation::{Judgement, Presented, Refusal, Verdict, judge};
+use crate::model::lifetimes::Lifetimes;
+use crate::model::rotation::{Judgement, Presented, Refusal, Rules, Verdict, judge};
 use crate::model::session::{End, EndReason, Session};
-use crate::model::sharing::Mark;
+use crate::model::sharing::{Context, Mark};
+use crate::model::user::User;
 use crate::store::Moved;
 
+/// A session after its refresh token was judged, and its user: what the next pair is made of.
+pub type Live = (Session, User);
+
+/// Who asks for a refresh.
+pub struct Client {
+    /// From where. Whether the token's owner presents it or a thief is not known: there is no actor.
+    pub origin: Origin,
+    /// Network and user agent.
+    pub context: Context,
+}
+
+/// A refresh that is asked for: a verified token, and where it came from.
+pub(super) struct Asked {
+    pub claims: RefreshClaims,
+    pub client: Client,
+}
+
+impl Asked {
+    /// What this token has brought about.
+    fn event(&self, name: EventName, now: Timestamp) -> Event {
+        let RefreshClaims { sid, sub, generation, .. } = &self.claims;
+        self.client.origin.event(now, name).about(*sub).of_session(*sid).with(format_args!("generation {generation}"))
+    }
+}
+
 /// What a refresh is answered.
-enum Outcome {
+pub(super) enum Outcome {
     Live { live: Box<Live>, verdict: Verdict },
     Reused,
     Failed(Error),
@@ -22,12 +47,12 @@ enum Outcome {
 
 /// What comes of one of a batch.
 pub(super) struct Judged {
-    outcome: Outcome,
+    pub outcome: Outcome,
     /// The mark that its generation got.
-    raised: Option<Mark>,
+    pub raised: Option<Mark>,
     /// Whether the outcome holds only once the row is written: it has been rotated, healed or ended by then. What was judged
     /// before that holds as it was judged, also when the row has moved on meanwhile and a mark cannot be written.
-    rests_on_the_row: bool,
+    pub rests_on_the_row: bool,
 }
 
 impl From<Error> for Judged {
@@ -62,17 +87,23 @@ impl Row {
     }
 }
 
-impl Batches {
+/// What refreshes are judged by.
+pub(super) struct Judge {
+    pub lifetimes: Lifetimes,
+    pub rules: Rules,
+}
+
+impl Judge {
     /// Judges one against its row as the ones before it in the batch have left it.
-    pub(super) fn judge(&self, row: &mut Row, job: &Job, now: Timestamp) -> Judged {
-        let generation = job.claims.generation;
-        let presented = Presented { generation, context: Some(job.client.context) };
+    pub(super) fn judge(&self, row: &mut Row, asked: &Asked, now: Timestamp) -> Judged {
+        let generation = asked.claims.generation;
+        let presented = Presented { generation, context: Some(asked.client.context) };
         let (session, user) = &mut row.live;
         let Judgement { verdict, sharing, raised, is_alarming } =
             judge(presented, Some(session), user.disabled_at.is_none(), self.rules, now);
         session.sharing = sharing;
         if let Some(mark) = raised.filter(|_| is_alarming) {
-            let event = job.event(EventName::SessionShared, now);
+            let event = asked.event(EventName::SessionShared, now);
             row.events.push(event.with(format_args!("generation {generation}, {}", mark.name())));
         }
         if let Some(mark) = verdict.new_mark(generation) {
@@ -83,7 +114,7 @@ impl Batches {
             Verdict::Reused(reason) => {
                 let end = End { at: now, reason };
                 session.end = Some(end);
-                let event = job.event(EventName::RefreshTokenReused, now);
+                let event = asked.event(EventName::RefreshTokenReused, now);
                 row.events.push(match reason {
                     EndReason::Shared => event.with(format_args!("generation {generation}, {reason}")),
                     _ => event,
@@ -91,7 +122,7 @@ impl Batches {
                 Outcome::Reused
             }
             Verdict::Heal => {
-                row.events.push(job.event(EventName::SessionHealed, now));
+                row.events.push(asked.event(EventName::SessionHealed, now));
                 Outcome::Live { live: Box::new(row.live.clone()), verdict }
             }
             Verdict::Rotate | Verdict::Repeat | Verdict::Retry => {
@@ -101,55 +132,12 @@ impl Batches {
         Judged { outcome, raised, rests_on_the_row: row.has_moved() }
     }
 
+    /// What is to be written of a row that has changed.
     pub(super) fn moved(&self, row: Row) -> Moved {
         let session = row.live.0;
         let access = self.lifetimes.access;
         let denial = session.end.map(|end| Denial::of_session(session.id, end.at, session.access_expires_by, access));
         Moved { session, from: row.from, denial, events: row.events }
-    }
-
-    /// Answers what holds, now that it is known what was written; gives back the others.
-    pub(super) fn conclude(
-        &self,
-        judged: impl Iterator<Item = (Job, Judged)>,
-        written: &HashSet<SessionId>,
-    ) -> Vec<Job> {
-        let mut moved_on = Vec::new();
-        for (job, Judged { outcome, raised, rests_on_the_row }) in judged {
-            let is_written = written.contains(&job.claims.sid);
-            if rests_on_the_row && !is_written {
-                moved_on.push(job);
-                continue;
-            }
-            if let Some(mark) = raised.filter(|_| is_written) {
-                self.metrics.marked_generation(mark.name());
-            }
-            let answer = self.answer_of(outcome);
-            job.answer(answer);
-        }
-        moved_on
-    }
-
-    fn answer_of(&self, outcome: Outcome) -> Result<Live, Error> {
-        match outcome {
-            Outcome::Live { live, verdict } => {
-                self.metrics.refresh(match verdict {
-                    Verdict::Rotate => "rotated",
-                    Verdict::Repeat => "repeated",
-                    Verdict::Retry => "retried",
-                    _ => "healed",
-                });
-                Ok(*live)
-            }
-            Outcome::Reused => {
-                self.metrics.refresh("reused");
-                Err(Error::RefreshTokenReused)
-            }
-            Outcome::Failed(error) => {
-                self.metrics.refresh("refused");
-                Err(error)
-            }
-        }
     }
 }
 

@@ -2,18 +2,20 @@
 
 use tempfile::TempDir;
 
+use super::queue::{MOST_IN_A_BATCH, MOST_LOST, MOST_WAITING};
 use super::*;
 use crate::app::{App, Issuer};
-use crate::clock::ManualClock;
+use crate::clock::{ManualClock, Timestamp};
 use crate::config::{Argon2Cost, Config};
 use crate::entropy::SeededEntropy;
 use crate::jwt::Audience;
-use crate::model::audit::EventFilter;
-use crate::model::session::{Device, End, EndReason};
-use crate::model::sharing::{Mark, Sharing};
+use crate::model::audit::{EventFilter, Origin};
+use crate::model::session::{Device, End, EndReason, Session};
+use crate::model::sharing::{Context, Mark, Sharing};
+use crate::model::user::User;
 use crate::secret::Secret;
 use crate::service::users::{self, NewUser};
-use crate::store::IfMissing;
+use crate::store::{IfMissing, LOST_AFTER};
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
@@ -56,7 +58,9 @@ impl House {
     }
 
     fn batches(&self) -> Batches {
-        Batches::new(&self.issuer.app)
+        let App { config, store, units, clock, metrics, .. } = &self.issuer.app;
+        let (store, clock, metrics) = (Arc::clone(store), Arc::clone(clock), Arc::clone(metrics));
+        Batches::new(config, store, units.clone(), clock, metrics)
     }
 
     /// Answers sessions' tokens, by generation, in one batch.
@@ -95,7 +99,7 @@ fn job_from(context: Context, session: &Session, generation: i64) -> (Job, Answe
     };
     let (reply, answer) = oneshot::channel();
     let client = Client { origin: Origin::default(), context };
-    (Job { claims, client, queued_at: Instant::now(), reply }, answer)
+    (Job { asked: Asked { claims, client }, queued_at: Instant::now(), reply }, answer)
 }
 
 #[test]
@@ -208,7 +212,7 @@ fn what_waits_is_taken_together_up_to_a_bound_and_beyond_the_queue_is_refused() 
 fn while_every_batch_is_stuck_nobody_waits_for_it_and_once_one_is_back_all_are_taken_up() {
     let house = House::new(&[]);
     let ada = house.open(&house.users[0]);
-    let waiting = Waiting { threads: 2, ..Waiting::default() };
+    let waiting = Waiting::new(2);
     let (ours, _answers): (Vec<_>, Vec<Answer>) = (0..2).map(|_| job(&ada, 1)).unzip();
     for (thread, job) in (0..).zip(ours) {
         waiting.add(job).unwrap();
@@ -227,7 +231,7 @@ fn while_every_batch_is_stuck_nobody_waits_for_it_and_once_one_is_back_all_are_t
 fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
     let house = House::new(&[]);
     let ada = house.open(&house.users[0]);
-    let rotator = Rotator::start(&house.issuer.app);
+    let rotator = Rotator::start(house.batches());
     let waiting = &rotator.waiting;
     let lost_since = Instant::now().checked_sub(LOST_AFTER * 2).unwrap();
     for number in (1_000..).take(MOST_LOST + 1) {
@@ -250,7 +254,7 @@ fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
 #[test]
 fn a_rotator_answers_what_still_waits_before_it_ends() {
     let house = House::new(&[]);
-    let rotator = Rotator::start(&house.issuer.app);
+    let rotator = Rotator::start(house.batches());
     let (waiting, mut answer) = job(&house.open(&house.users[0]), 1);
     rotator.waiting.add(waiting).unwrap();
     drop(rotator);
@@ -271,7 +275,7 @@ impl Clock for BreaksOnce {
 fn a_batch_that_panics_fails_its_members_and_the_next_one_is_answered() {
     let mut house = House::new(&[]);
     house.issuer.app.clock = Arc::new(BreaksOnce(false.into()));
-    let rotator = Rotator::start(&house.issuer.app);
+    let rotator = Rotator::start(house.batches());
     let ada = house.open(&house.users[0]);
     let [(first, failed), (second, answered)] = [job(&ada, 1), job(&ada, 1)];
     rotator.waiting.add(first).unwrap();

@@ -10,10 +10,9 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 use super::denylist::Denylist;
-use super::keys::report;
 use crate::clock::Seconds;
-use crate::error::Error;
-use crate::jwt::{AccessKeys, Keys};
+use crate::error::{Error, root_cause};
+use crate::jwt::{AccessKeys, KeyFileError, Keys, Reloaded};
 use crate::verifier::KeySource;
 
 /// However many ask for keys that are not known, the folder is read no more often than this.
@@ -88,7 +87,7 @@ impl KnownKeys {
         }
         let (keys, denylist) = (Arc::clone(&self.keys), Arc::clone(&self.denylist));
         let reading = unfinished.insert(spawn_blocking(move || report(&denylist, keys.follow())));
-        // Otherwise it has failed, which the caretaker says; it has panicked, and said so; or it is still waiting.
+        // Otherwise it has failed, which the background task says; it has panicked, and said so; or it is still waiting.
         matches!(timeout(LONGEST_READING, reading).await, Ok(Ok(Ok(()))))
     }
 }
@@ -102,4 +101,23 @@ impl KeySource for KnownKeys {
     fn renew(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(async { self.read_again().await.is_ok() })
     }
+}
+
+/// Says in the log what came of reading the folder, and tells those who follow the denylist when the keys are others.
+///
+/// # Errors
+/// [`Error::Internal`] when the folder could not be read.
+pub fn report(denylist: &Denylist, reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
+    let reloaded = reloaded.map_err(Error::internal)?;
+    for problem in &reloaded.problems {
+        log::error!(cause = root_cause(problem); "a signing key cannot be read");
+    }
+    for kid in &reloaded.gone {
+        log::warn!(kid; "a signing key is no longer in use");
+    }
+    if reloaded.changed {
+        log::info!("signing keys read again");
+        denylist.tell();
+    }
+    Ok(())
 }
