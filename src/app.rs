@@ -1,6 +1,5 @@
 //! What the service is made of, built once and shared; no statics.
 
-use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -148,31 +147,6 @@ impl App {
     pub fn expected(&self) -> Expected<'_> {
         let Config { issuer, audiences, .. } = &self.config;
         Expected { issuer, audiences: audiences.names(), leeway: Seconds::ZERO }
-    }
-}
-
-/// The app, loaded, under the name that it still has in many places.
-pub struct Issuer {
-    /// The app.
-    pub app: App,
-}
-
-impl Issuer {
-    /// Loads the app; returns also the files of the keys that were made.
-    ///
-    /// # Errors
-    /// As [`App::load`].
-    pub fn build(app: App) -> Result<(Self, Vec<PathBuf>), StartError> {
-        let made = app.load()?;
-        Ok((Self { app }, made))
-    }
-}
-
-impl Deref for Issuer {
-    type Target = App;
-
-    fn deref(&self) -> &App {
-        &self.app
     }
 }
 

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::queue::{MOST_IN_A_BATCH, MOST_LOST, MOST_WAITING};
 use super::*;
-use crate::app::{App, Issuer};
+use crate::app::App;
 use crate::clock::{ManualClock, Timestamp};
 use crate::config::{Argon2Cost, Config};
 use crate::entropy::SeededEntropy;
@@ -22,7 +22,7 @@ const NOW: Timestamp = Timestamp(1_800_000_000);
 /// An empty database with two users.
 struct House {
     _dir: TempDir,
-    issuer: Issuer,
+    app: App,
     users: [User; 2],
 }
 
@@ -46,11 +46,11 @@ impl House {
             users::create(&app, &new, &Origin::default()).unwrap()
         };
         let users = [user("ada"), user("bob")];
-        Self { _dir: dir, issuer: Issuer::build(app).unwrap().0, users }
+        Self { _dir: dir, app, users }
     }
 
     fn open(&self, user: &User) -> Session {
-        let app = &self.issuer.app;
+        let app = &self.app;
         let id = SessionId::generate(NOW, &*app.entropy).unwrap();
         let session = app.config.lifetimes.opened(id, user.id, NOW);
         app.store.write(|tx| tx.insert_session(&session, &Device::default())).unwrap();
@@ -58,7 +58,7 @@ impl House {
     }
 
     fn batches(&self) -> Batches {
-        let App { config, store, units, clock, metrics, .. } = &self.issuer.app;
+        let App { config, store, units, clock, metrics, .. } = &self.app;
         let (store, clock, metrics) = (Arc::clone(store), Arc::clone(clock), Arc::clone(metrics));
         Batches::new(config, store, units.clone(), clock, metrics)
     }
@@ -71,11 +71,11 @@ impl House {
     }
 
     fn row(&self, session: &Session) -> Session {
-        self.issuer.app.store.read(|tx| tx.find_session(session.id)).unwrap().unwrap().0
+        self.app.store.read(|tx| tx.find_session(session.id)).unwrap().unwrap().0
     }
 
     fn execute(&self, statement: &str) {
-        self.issuer.app.store.write(|tx| tx.execute(statement)).unwrap();
+        self.app.store.write(|tx| tx.execute(statement)).unwrap();
     }
 }
 
@@ -131,7 +131,7 @@ fn a_late_retry_counts_at_the_rotation_that_follows_in_its_batch() {
     assert_eq!(live.collect::<Vec<_>>(), [2, 2, 2, 3, 3]);
     let expected = Sharing { generation: 2, context: Some(home), mark: Mark::Unmarked, strange: 1, shared: 1 };
     assert_eq!(house.row(&ada).sharing, expected);
-    let recorded = house.issuer.app.store.read(|tx| tx.list_events(&EventFilter::default(), 10)).unwrap();
+    let recorded = house.app.store.read(|tx| tx.list_events(&EventFilter::default(), 10)).unwrap();
     assert_eq!(recorded.iter().filter(|event| event.name == "session_shared").count(), 1);
 }
 
@@ -146,7 +146,7 @@ fn reuse_within_a_batch_ends_that_session_denies_it_and_leaves_the_others() {
     assert!(matches!(answers[3], Err(Error::SessionEnded(EndReason::Reuse))), "{:?}", answers[3]);
     assert_eq!(house.row(&ada).end, Some(End { at: NOW, reason: EndReason::Reuse }));
     assert_eq!(house.row(&bob).end, None);
-    let denials = house.issuer.app.store.read(|tx| tx.list_denials(Timestamp(0), NOW)).unwrap();
+    let denials = house.app.store.read(|tx| tx.list_denials(Timestamp(0), NOW)).unwrap();
     assert_eq!(denials.len(), 1, "{denials:?}");
 }
 
@@ -274,7 +274,7 @@ impl Clock for BreaksOnce {
 #[test]
 fn a_batch_that_panics_fails_its_members_and_the_next_one_is_answered() {
     let mut house = House::new(&[]);
-    house.issuer.app.clock = Arc::new(BreaksOnce(false.into()));
+    house.app.clock = Arc::new(BreaksOnce(false.into()));
     let rotator = Rotator::start(house.batches());
     let ada = house.open(&house.users[0]);
     let [(first, failed), (second, answered)] = [job(&ada, 1), job(&ada, 1)];

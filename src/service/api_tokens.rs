@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::fields::invalid;
 use super::pair::Purpose;
-use crate::app::{App, Issuer};
+use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::jwt::Audience;
@@ -105,8 +105,7 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
 ///
 /// # Errors
 /// [`Error::ApiTokenNotFound`] when the owner has no such token that is accepted, [`Error::Unavailable`].
-pub fn rotate(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<(ApiToken, ApiKey), Error> {
-    let app = &issuer.app;
+pub fn rotate(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<(ApiToken, ApiKey), Error> {
     let now = app.clock.now();
     let key = ApiKey::generate(&*app.entropy)?;
     let sid = SessionId::generate(now, &*app.entropy)?;
@@ -130,8 +129,7 @@ pub fn rotate(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
 ///
 /// # Errors
 /// [`Error::ApiTokenNotFound`] when the owner has no such token, [`Error::Unavailable`].
-pub fn revoke(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<bool, Error> {
-    let app = &issuer.app;
+pub fn revoke(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<bool, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::ApiTokenRevoked).about(owner).with(id);
     let access = app.config.lifetimes.access;
@@ -151,11 +149,11 @@ pub fn revoke(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
 ///
 /// # Errors
 /// [`Error::Unavailable`]; those that were revoked until then stay so.
-pub fn revoke_all(issuer: &Issuer, owner: UserId, origin: &Origin) -> Result<usize, Error> {
-    let now = issuer.app.clock.now();
+pub fn revoke_all(app: &App, owner: UserId, origin: &Origin) -> Result<usize, Error> {
+    let now = app.clock.now();
     let mut revoked = 0;
-    for token in issuer.app.store.read(|tx| tx.list_api_tokens(owner))? {
-        if token.state(now) == ApiTokenState::Active && revoke(issuer, owner, token.id, origin)? {
+    for token in app.store.read(|tx| tx.list_api_tokens(owner))? {
+        if token.state(now) == ApiTokenState::Active && revoke(app, owner, token.id, origin)? {
             revoked += 1;
         }
     }
@@ -198,10 +196,9 @@ pub(super) fn deny_all(
 /// # Errors
 /// [`Error::Invalid`] for an audience that is not served, [`Error::Bearer`] with an [`ApiTokenError`](crate::verifier::ApiTokenError),
 /// [`Error::Unavailable`].
-pub fn exchange(issuer: &Issuer, key: &str, audience: Option<&str>) -> Result<Exchanged, Error> {
-    let app = &issuer.app;
+pub fn exchange(app: &App, key: &str, audience: Option<&str>) -> Result<Exchanged, Error> {
     let purpose = Purpose::find(app, audience)?;
-    let known = &issuer.api_tokens;
+    let known = &app.api_tokens;
     let (token, user) = known.find(key)?;
     let now = app.clock.now();
     let mut claims = known.claims(&token, &user, now);
@@ -224,7 +221,7 @@ pub fn exchange(issuer: &Issuer, key: &str, audience: Option<&str>) -> Result<Ex
             return Err(Error::Overloaded { retry_after: Seconds(1) });
         }
     }
-    let access_token = issuer.keys.ring().sign_access(&claims, purpose.alg, now)?;
+    let access_token = app.keys.ring().sign_access(&claims, purpose.alg, now)?;
     known.used(&token, now);
     app.metrics.exchange();
     Ok(Exchanged { access_token, expires_in: claims.exp - now, scope: claims.scope })

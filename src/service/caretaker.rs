@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{keys, purge};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::engine::background::{Tasks, Work};
 use crate::error::Error;
 use crate::model::id::SessionId;
@@ -34,16 +34,16 @@ const LONGEST_OTHER: Duration = Duration::from_secs(60);
 /// Starts the threads. Several, so that a purge that waits for the database delays no denial, and a folder that hangs
 /// delays neither.
 #[must_use]
-pub fn start(issuer: &Arc<Issuer>) -> Tasks {
-    let task = |work: fn(&Issuer) -> Result<(), Error>| -> Work {
-        let issuer = Arc::clone(issuer);
-        Box::new(move || work(&issuer))
+pub fn start(app: &Arc<App>) -> Tasks {
+    let task = |work: fn(&App) -> Result<(), Error>| -> Work {
+        let app = Arc::clone(app);
+        Box::new(move || work(&app))
     };
-    let follow = task(|issuer| issuer.denylist.follow(&issuer.app.store, issuer.app.clock.now()));
-    let watch_file = task(|issuer| issuer.app.store.check_file());
-    let record_uses = task(|issuer| issuer.api_tokens.record_uses());
-    let walk = Walk { issuer: Arc::clone(issuer), place: Mutex::new((Instant::now(), None)) };
-    let mut tasks = Tasks::new(Arc::clone(&issuer.app.clock));
+    let follow = task(|app| app.denylist.follow(&app.store, app.clock.now()));
+    let watch_file = task(|app| app.store.check_file());
+    let record_uses = task(|app| app.api_tokens.record_uses());
+    let walk = Walk { app: Arc::clone(app), place: Mutex::new((Instant::now(), None)) };
+    let mut tasks = Tasks::new(Arc::clone(&app.clock));
     tasks.every_in_time(ROUND, LONGEST_ROUND, "follow the denylist", follow);
     tasks.every(ROUND, "watch the database's file", watch_file);
     tasks.every(ROUND, "follow the keys", task(keys::follow));
@@ -55,7 +55,7 @@ pub fn start(issuer: &Arc<Issuer>) -> Tasks {
 }
 
 struct Walk {
-    issuer: Arc<Issuer>,
+    app: Arc<App>,
     /// When the last walk through the sessions ended, and where the one that is under way goes on.
     place: Mutex<(Instant, Option<SessionId>)>,
 }
@@ -63,7 +63,7 @@ struct Walk {
 impl Walk {
     /// One batch of each table at the most.
     fn forget(&self) -> Result<(), Error> {
-        let app = &self.issuer.app;
+        let app = &self.app;
         let denials = purge::denials(app)?;
         let events = purge::events(app)?;
         let (mut sessions, mut api_tokens) = (0, 0);

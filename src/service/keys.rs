@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::app::{App, Issuer};
+use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
 use crate::engine::known_keys::report;
 use crate::error::Error;
@@ -44,12 +44,12 @@ pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, 
 ///
 /// # Errors
 /// [`Error::KeyConflict`] when the next key is there already, [`Error::Overloaded`] while another process has the folder.
-pub fn rotate_by(issuer: &Issuer, alg: SigningAlg, origin: &Origin) -> Result<(), Error> {
-    let now = issuer.app.clock.now();
-    let (_, active_from) = rotate(&issuer.keys, alg, now).map_err(refused)?;
-    issuer.denylist.tell();
+pub fn rotate_by(app: &App, alg: SigningAlg, origin: &Origin) -> Result<(), Error> {
+    let now = app.clock.now();
+    let (_, active_from) = rotate(&app.keys, alg, now).map_err(refused)?;
+    app.denylist.tell();
     let event = origin.event(now, EventName::KeyRotated);
-    issuer.app.units.record_best_effort(event.with(format_args!("{alg} from {}", active_from.to_rfc3339())));
+    app.units.record_best_effort(event.with(format_args!("{alg} from {}", active_from.to_rfc3339())));
     Ok(())
 }
 
@@ -118,13 +118,8 @@ pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timesta
 ///
 /// # Errors
 /// [`Error::KeyUnknown`] when there is no such key, [`Error::Overloaded`] while another process has the folder.
-pub fn drop_leaked_by(
-    issuer: &Issuer,
-    alg: SigningAlg,
-    kid: Option<&str>,
-    origin: &Origin,
-) -> Result<Option<i64>, Error> {
-    let App { store, units, clock, keys, denylist, .. } = &issuer.app;
+pub fn drop_leaked_by(app: &App, alg: SigningAlg, kid: Option<&str>, origin: &Origin) -> Result<Option<i64>, Error> {
+    let App { store, units, clock, keys, denylist, .. } = app;
     let now = clock.now();
     let dropped = drop_leaked(keys, alg, kid, now).map_err(refused)?.dropped;
     denylist.tell();
@@ -168,43 +163,43 @@ pub fn count_sessions_of(store: &Store, policy: &KeyPolicy, key: &RingEntry, now
 ///
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be read; what is known of it stays in force.
-pub fn follow(issuer: &Issuer) -> Result<(), Error> {
-    report(&issuer.denylist, issuer.keys.follow())
+pub fn follow(app: &App) -> Result<(), Error> {
+    report(&app.denylist, app.keys.follow())
 }
 
 /// Makes the next key of each algorithm in time; nothing when `KEY_ROTATION_PERIOD=off`.
 ///
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be written.
-pub fn make_next(issuer: &Issuer) -> Result<(), Error> {
-    let now = issuer.app.clock.now();
-    let mut due = issuer.keys.ring().due(now);
+pub fn make_next(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut due = app.keys.ring().due(now);
     due.retain(|due| matches!(due, Due::Make { .. }));
-    do_what_is_due(issuer, now, &due)
+    do_what_is_due(app, now, &due)
 }
 
 /// Removes each key whose last token is over; nothing when `KEY_ROTATION_PERIOD=off`.
 ///
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be written, [`Error::Unavailable`].
-pub fn remove_retired(issuer: &Issuer) -> Result<(), Error> {
-    let now = issuer.app.clock.now();
+pub fn remove_retired(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
     let mut agreed = Vec::new();
-    for due in issuer.keys.ring().due(now) {
+    for due in app.keys.ring().due(now) {
         // Tokens that were issued under a longer lifetime than is set today are waited for as well.
         if let Due::Remove { retired_at, .. } = due
-            && !issuer.app.store.read(|tx| tx.has_live_session_rotated_by(retired_at, now))?
+            && !app.store.read(|tx| tx.has_live_session_rotated_by(retired_at, now))?
         {
             agreed.push(due);
         }
     }
-    do_what_is_due(issuer, now, &agreed)
+    do_what_is_due(app, now, &agreed)
 }
 
-fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(), Error> {
-    let done = issuer.keys.do_what_is_due(now, agreed).map_err(Error::internal)?;
+fn do_what_is_due(app: &App, now: Timestamp, agreed: &[Due]) -> Result<(), Error> {
+    let done = app.keys.do_what_is_due(now, agreed).map_err(Error::internal)?;
     if !done.is_empty() {
-        issuer.denylist.tell();
+        app.denylist.tell();
     }
     for done in done {
         match done {
@@ -221,6 +216,6 @@ fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(),
 ///
 /// # Errors
 /// As [`follow`].
-pub fn reload(issuer: &Issuer) -> Result<(), Error> {
-    report(&issuer.denylist, issuer.keys.follow_all())
+pub fn reload(app: &App) -> Result<(), Error> {
+    report(&app.denylist, app.keys.follow_all())
 }

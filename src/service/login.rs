@@ -2,7 +2,7 @@
 
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Claim, Proof, Proven};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::engine::rotator::Live;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName, Origin};
@@ -17,13 +17,12 @@ use crate::secret::Secret;
 /// # Errors
 /// [`Error::Invalid`] for a password that is too long or an audience that is not served, [`Error::Unavailable`].
 pub fn claim(
-    issuer: &Issuer,
+    app: &App,
     username: &str,
     password: &Secret<String>,
     audience: Option<&str>,
     device: &Device,
 ) -> Result<Claim, Error> {
-    let app = &issuer.app;
     Purpose::find(app, audience)?;
     let password = Password::new(password)?;
     // A text that no username can be is the name of nobody.
@@ -32,7 +31,7 @@ pub fn claim(
         Some(username) => app.store.read(|tx| tx.find_credentials(username))?,
         None => None,
     };
-    Claim::new(issuer, username.as_ref(), known, password, device.ip.as_deref())
+    Claim::new(app, username.as_ref(), known, password, device.ip.as_deref())
 }
 
 /// Logs in who has proved to be somebody; the access token is for `audience`, or the first.
@@ -42,21 +41,15 @@ pub fn claim(
 ///
 /// # Errors
 /// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Unavailable`].
-pub fn login(
-    issuer: &Issuer,
-    proof: Proof,
-    audience: Option<&str>,
-    device: &Device,
-    origin: &Origin,
-) -> Result<Pair, Error> {
-    let purpose = Purpose::find(&issuer.app, audience)?;
-    let (session, user) = open(issuer, proof, device, origin)?;
-    mint(issuer, &session, user, purpose, issuer.app.clock.now())
+pub fn login(app: &App, proof: Proof, audience: Option<&str>, device: &Device, origin: &Origin) -> Result<Pair, Error> {
+    let purpose = Purpose::find(app, audience)?;
+    let (session, user) = open(app, proof, device, origin)?;
+    mint(app, &session, user, purpose, app.clock.now())
 }
 
 /// Counts a login that has come to its end, however it did. One that could not be read is none.
-pub fn count(issuer: &Issuer, outcome: Result<(), &Error>) {
-    issuer.app.metrics.login(match outcome {
+pub fn count(app: &App, outcome: Result<(), &Error>) {
+    app.metrics.login(match outcome {
         Ok(()) => "succeeded",
         Err(Error::Invalid(_)) => return,
         Err(Error::BadCredentials) => "bad_credentials",
@@ -68,8 +61,7 @@ pub fn count(issuer: &Issuer, outcome: Result<(), &Error>) {
 }
 
 /// Opens a session for who knows the password.
-fn open(issuer: &Issuer, proof: Proof, device: &Device, origin: &Origin) -> Result<Live, Error> {
-    let app = &issuer.app;
+fn open(app: &App, proof: Proof, device: &Device, origin: &Origin) -> Result<Live, Error> {
     let failed = |user: Option<UserId>, why: &str| {
         let event = Event { user, ..origin.event(app.clock.now(), EventName::LoginFailed) }.with(why);
         app.units.record_best_effort(event);

@@ -3,7 +3,7 @@
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Admitted, Claim, Proof, Proven, prove};
 use super::users::new_password;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, TokenError};
 use crate::model::audit::{EventName, Origin};
@@ -16,27 +16,21 @@ use crate::secret::Secret;
 /// # Errors
 /// [`Error::Invalid`] for a password that is too long, [`Error::AccountDisabled`], [`Error::UserUnknown`],
 /// [`Error::Unavailable`].
-pub fn claim(
-    issuer: &Issuer,
-    claims: &AccessClaims,
-    password: &Secret<String>,
-    origin: &Origin,
-) -> Result<Claim, Error> {
+pub fn claim(app: &App, claims: &AccessClaims, password: &Secret<String>, origin: &Origin) -> Result<Claim, Error> {
     let password = Password::new(password)?;
-    let known = issuer.app.store.read(|tx| tx.find_credentials_of(claims.sub))?.ok_or(Error::UserUnknown)?;
+    let known = app.store.read(|tx| tx.find_credentials_of(claims.sub))?.ok_or(Error::UserUnknown)?;
     if known.user.disabled_at.is_some() {
         return Err(Error::AccountDisabled);
     }
-    Claim::new(issuer, None, Some(known), password, origin.ip.as_deref()).map(Claim::of_session)
+    Claim::new(app, None, Some(known), password, origin.ip.as_deref()).map(Claim::of_session)
 }
 
 /// Records that the owner of a session has proved who they are; returns the session's pair, whose access token says when.
 ///
 /// # Errors
 /// [`Error::WrongPassword`], [`Error::TokenRefused`] when the session has ended, [`Error::Unavailable`].
-pub fn reauthenticate(issuer: &Issuer, claims: &AccessClaims, proof: Proof, origin: &Origin) -> Result<Pair, Error> {
-    let app = &issuer.app;
-    let Proven { user, password_hash, renewed } = proven(issuer, claims, proof, origin)?;
+pub fn reauthenticate(app: &App, claims: &AccessClaims, proof: Proof, origin: &Origin) -> Result<Pair, Error> {
+    let Proven { user, password_hash, renewed } = proven(app, claims, proof, origin)?;
     let now = app.clock.now();
     let event = origin.event(now, EventName::Reauthenticated).about(user.id);
     let (id, sid, access) = (user.id, claims.sid, app.config.lifetimes.access);
@@ -49,7 +43,7 @@ pub fn reauthenticate(issuer: &Issuer, claims: &AccessClaims, proof: Proof, orig
         let session = tx.reauthenticate(sid, now, now + access)?;
         session.ok_or(Error::TokenRefused(TokenError::Revoked))
     })?;
-    mint(issuer, &session, user, Purpose::find(app, None)?, now)
+    mint(app, &session, user, Purpose::find(app, None)?, now)
 }
 
 /// A password that was proved, and the hash of the next one.
@@ -64,18 +58,18 @@ pub struct NextPassword {
 /// # Errors
 /// [`Error::Invalid`] when the new one may not be a password, [`Error::Overloaded`].
 pub fn next_password(
-    issuer: &Issuer,
+    app: &App,
     admitted: Admitted,
     current: &Secret<String>,
     new: &Secret<String>,
 ) -> Result<NextPassword, Error> {
-    let proof = prove(issuer, admitted)?;
+    let proof = prove(app, admitted)?;
     let Some(Proven { user, .. }) = &proof.proven else { return Ok(NextPassword { proof, hash: None }) };
     let wanted = new_password(user, new).map_err(|error| error.in_field("new_password"))?;
     if Password::new(current)?.is(&wanted) {
         return Err(Error::invalid("new_password", "invalid", "must be another than the current one"));
     }
-    let hash = Some(issuer.app.hasher.hash(&wanted)?);
+    let hash = Some(app.hasher.hash(&wanted)?);
     Ok(NextPassword { proof, hash })
 }
 
@@ -83,15 +77,9 @@ pub fn next_password(
 ///
 /// # Errors
 /// As [`reauthenticate`].
-pub fn change_password(
-    issuer: &Issuer,
-    claims: &AccessClaims,
-    next: NextPassword,
-    origin: &Origin,
-) -> Result<usize, Error> {
-    let app = &issuer.app;
+pub fn change_password(app: &App, claims: &AccessClaims, next: NextPassword, origin: &Origin) -> Result<usize, Error> {
     let NextPassword { proof, hash } = next;
-    let Proven { user, password_hash, .. } = proven(issuer, claims, proof, origin)?;
+    let Proven { user, password_hash, .. } = proven(app, claims, proof, origin)?;
     let hash = hash.ok_or(Error::WrongPassword)?;
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
@@ -109,10 +97,10 @@ pub fn change_password(
     })
 }
 
-fn proven(issuer: &Issuer, claims: &AccessClaims, proof: Proof, origin: &Origin) -> Result<Proven, Error> {
+fn proven(app: &App, claims: &AccessClaims, proof: Proof, origin: &Origin) -> Result<Proven, Error> {
     if proof.proven.is_none() {
-        let event = origin.event(issuer.app.clock.now(), EventName::ReauthenticationFailed).about(claims.sub);
-        issuer.app.units.record_best_effort(event);
+        let event = origin.event(app.clock.now(), EventName::ReauthenticationFailed).about(claims.sub);
+        app.units.record_best_effort(event);
     }
     proof.proven.ok_or(Error::WrongPassword)
 }

@@ -1,6 +1,6 @@
 //! The pair of tokens that a login and a refresh answer with.
 
-use crate::app::{App, Issuer};
+use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::jwt::{AccessClaims, Audience, FIRST_PARTY, RefreshClaims, SigningAlg, TokenError, issuer_base};
@@ -56,23 +56,17 @@ impl<'a> Purpose<'a> {
 ///
 /// # Errors
 /// [`Error::Internal`] when there is no randomness or the crypto library fails.
-pub fn mint(
-    issuer: &Issuer,
-    session: &Session,
-    user: User,
-    purpose: Purpose<'_>,
-    now: Timestamp,
-) -> Result<Pair, Error> {
-    let config = &issuer.app.config;
+pub fn mint(app: &App, session: &Session, user: User, purpose: Purpose<'_>, now: Timestamp) -> Result<Pair, Error> {
+    let config = &app.config;
     // Never beyond what the row promises: that is how long a denial of the session lasts.
     let expires_at = session.access_expires_by.min(now + config.lifetimes.access);
     if expires_at <= now {
         // Only after the retry window was made longer while this token was waiting for its retry.
         return Err(Error::TokenRefused(TokenError::Expired));
     }
-    let ring = issuer.keys.ring();
+    let ring = app.keys.ring();
     // Drawn together: each draw costs about as much as a MAC.
-    let [jitter, jti @ ..] = issuer.app.entropy.bytes::<17>()?;
+    let [jitter, jti @ ..] = app.entropy.bytes::<17>()?;
     let claims = AccessClaims {
         iss: config.issuer.clone(),
         sub: user.id,

@@ -1,7 +1,7 @@
 //! Refreshing: the token is verified, the rotator judges it, and only when that is durable is anything signed.
 
 use super::pair::{Pair, Purpose, mint};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::engine::rotator::Client;
 use crate::error::Error;
 use crate::jwt::{KeyRing, TokenError};
@@ -17,27 +17,26 @@ use crate::model::sharing::hashed_of_client;
 /// [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`], [`Error::Overloaded`],
 /// [`Error::Unavailable`].
 pub async fn refresh(
-    issuer: &Issuer,
+    app: &App,
     token: &str,
     audience: Option<&str>,
     device: &Device,
     origin: Origin,
 ) -> Result<Pair, Error> {
-    let app = &issuer.app;
     let purpose = Purpose::find(app, audience)?;
     let verify = |ring: &KeyRing| ring.verify_refresh(token, &app.config.issuer, app.clock.now());
     // Before the database is asked: garbage costs no query.
-    let mut ring = issuer.keys.ring();
+    let mut ring = app.keys.ring();
     let mut verified = verify(&ring);
     if verified == Err(TokenError::UnknownKey) {
-        issuer.known_keys.find_key_of(token).await?;
-        ring = issuer.keys.ring();
+        app.known_keys.find_key_of(token).await?;
+        ring = app.keys.ring();
         verified = verify(&ring);
     }
     let claims = verified.map_err(Error::TokenRefused)?;
     let ip = device.ip.as_ref().and_then(|ip| ip.parse().ok());
     let context = ring.context(&hashed_of_client(ip, device.user_agent.as_deref()), app.clock.now())?;
     let client = Client { origin, context };
-    let (session, user) = issuer.rotator.settle(claims, client).await?;
-    mint(issuer, &session, user, purpose, app.clock.now())
+    let (session, user) = app.rotator.settle(claims, client).await?;
+    mint(app, &session, user, purpose, app.clock.now())
 }

@@ -404,9 +404,9 @@ fn events_go_after_their_retention(engine: Engine) {
     watched.app.create_user("bob", &[]);
     watched.skip();
     watched.app.advance(2 * 86_400 - 1);
-    assert_eq!(purge::all(&watched.app.issuer.app).unwrap().events, 0);
+    assert_eq!(purge::all(&watched.app.inside).unwrap().events, 0);
     watched.app.advance(1);
-    assert_eq!(purge::all(&watched.app.issuer.app).unwrap().events, 3);
+    assert_eq!(purge::all(&watched.app.inside).unwrap().events, 3);
     watched.root = watched.app.refresh(&watched.root["refresh_token"]).ok();
     let left = watched.list("").ok();
     assert_eq!(left["events"].as_array().unwrap().len(), 1);

@@ -66,7 +66,7 @@ async fn write(token: WithScope<WriteNotes>) -> String {
 
 /// A service whose routes are guarded with the issuer's own verifier.
 fn guarded(app: &TestApp) -> Running {
-    let verifier = Data::new(app.issuer.verifier.clone());
+    let verifier = Data::new(app.inside.verifier.clone());
     Running::start(move |config: &mut ServiceConfig| {
         config
             .app_data(verifier.clone())

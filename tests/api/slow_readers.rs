@@ -23,7 +23,7 @@ fn deny(app: &TestApp, count: u64) {
         let subject = DeniedSubject::AccessToken(Jti::from_bytes(name));
         Denial { subject, denied_at: now, expires_at: now + Seconds(300) }
     };
-    app.issuer.denylist.add((0..count).map(denial));
+    app.inside.denylist.add((0..count).map(denial));
 }
 
 fn ask(app: &TestApp) -> TcpStream {

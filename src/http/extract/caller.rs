@@ -10,7 +10,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::origin;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::blocking::blocking;
 use crate::http::problem::Problem;
@@ -88,14 +88,14 @@ impl<G: Guard> Caller<G> {
 
 /// [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3): an authentication that is too old is a 401 of
 /// its own.
-pub(in crate::http) fn recent(issuer: &Issuer, claims: &AccessClaims) -> Result<(), BearerError> {
-    let most = issuer.app.config.reauthentication_period;
-    let age = issuer.app.clock.now() - claims.auth_time;
+pub(in crate::http) fn recent(app: &App, claims: &AccessClaims) -> Result<(), BearerError> {
+    let most = app.config.reauthentication_period;
+    let age = app.clock.now() - claims.auth_time;
     if age < most { Ok(()) } else { Err(BearerError::ReauthenticationRequired(most.0)) }
 }
 
 /// A key was looked up just now; an access token says what was true when it was issued.
-async fn administrates(issuer: &web::Data<Issuer>, claims: &AccessClaims, is_key: bool) -> Result<(), Problem> {
+async fn administrates(app: &web::Data<App>, claims: &AccessClaims, is_key: bool) -> Result<(), Problem> {
     let refused = || Problem(Error::Bearer(BearerError::RoleMissing(ADMIN_ROLE)));
     if !claims.has_role(ADMIN_ROLE) {
         return Err(refused());
@@ -103,8 +103,8 @@ async fn administrates(issuer: &web::Data<Issuer>, claims: &AccessClaims, is_key
     if is_key {
         return Ok(());
     }
-    let (issuer, id) = (issuer.clone(), claims.sub);
-    let is_one = blocking(move || queries::is_administrator(&issuer.app, id)).await?;
+    let (app, id) = (app.clone(), claims.sub);
+    let is_one = blocking(move || queries::is_administrator(&app, id)).await?;
     if is_one { Ok(()) } else { Err(refused()) }
 }
 
@@ -117,23 +117,23 @@ impl<G: Guard> FromRequest for Caller<G> {
         let request = request.clone();
         Box::pin(async move {
             let Bearer(claims) = bearer.await.map_err(Error::Bearer)?;
-            let issuer = request.app_data::<web::Data<Issuer>>().ok_or(Error::Bearer(BearerError::NotSetUp))?;
+            let app = request.app_data::<web::Data<App>>().ok_or(Error::Bearer(BearerError::NotSetUp))?;
             let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
                 if text.starts_with(KEY_PREFIX));
             if G::LOGGED_IN && !claims.is_of_session() {
                 return Err(Error::Bearer(BearerError::SessionRequired).into());
             }
             if G::ADMINISTRATES {
-                administrates(issuer, &claims, is_key).await?;
+                administrates(app, &claims, is_key).await?;
             }
             if G::RECENTLY && !is_key {
                 if !claims.is_of_session() {
                     return Err(Error::Bearer(BearerError::SessionRequired).into());
                 }
-                recent(issuer, &claims).map_err(Error::Bearer)?;
+                recent(app, &claims).map_err(Error::Bearer)?;
             }
             let (actor, session) = (Some(claims.sub), Some(claims.sid));
-            let origin = Origin { actor, session, ..origin(&request, issuer) };
+            let origin = Origin { actor, session, ..origin(&request, app) };
             Ok(Self { claims, origin, guard: PhantomData })
         })
     }

@@ -8,7 +8,7 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use ipnet::IpNet;
 
 use super::forwarded::{Found, Oddity, find};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::session::Device;
@@ -27,8 +27,8 @@ fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<String> {
 pub(in crate::http) struct RequestId(pub(in crate::http) String);
 
 /// From where a request comes. Who asks is not known yet.
-pub(in crate::http) fn origin(request: &HttpRequest, issuer: &Issuer) -> Origin {
-    let ip = client_ip(request, &issuer.app.config.trusted_proxies);
+pub(in crate::http) fn origin(request: &HttpRequest, app: &App) -> Origin {
+    let ip = client_ip(request, &app.config.trusted_proxies);
     let request_id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
     Origin { actor: None, session: None, ip, request_id }
 }
@@ -71,7 +71,7 @@ impl ProxyWarnings {
 }
 
 /// What a session remembers of the device.
-pub(in crate::http) fn device(request: &HttpRequest, issuer: &Issuer, label: Option<String>) -> Result<Device, Error> {
+pub(in crate::http) fn device(request: &HttpRequest, app: &App, label: Option<String>) -> Result<Device, Error> {
     let label = label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
     if label.as_ref().is_some_and(|label| label.chars().count() > MOST_LABEL_CHARS || !is_readable_line(label)) {
         let message =
@@ -83,6 +83,6 @@ pub(in crate::http) fn device(request: &HttpRequest, issuer: &Issuer, label: Opt
         label,
         // NUL is the one character that PostgreSQL's text cannot hold; HTTP does not let it through.
         user_agent: user_agent.map(|text| text.chars().take(MOST_USER_AGENT_CHARS).collect()),
-        ip: client_ip(request, &issuer.app.config.trusted_proxies),
+        ip: client_ip(request, &app.config.trusted_proxies),
     })
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::blocking;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{Administrator, AdministratorRecently, Caller, Json};
 use crate::http::problem::Problem;
@@ -69,16 +69,16 @@ impl From<&RingEntry> for KeyView {
     }
 }
 
-fn all_keys(issuer: &Issuer) -> Vec<KeyView> {
-    issuer.keys.ring().entries(issuer.app.clock.now()).iter().map(KeyView::from).collect()
+fn all_keys(app: &App) -> Vec<KeyView> {
+    app.keys.ring().entries(app.clock.now()).iter().map(KeyView::from).collect()
 }
 
 /// List the signing keys
 ///
 /// The oldest first.
 #[utoipa::path(get, path = "/v1/admin/keys", tag = "administration", responses((status = 200, body = KeysView)))]
-pub(in crate::http) async fn list(_: Caller<Administrator>, issuer: web::Data<Issuer>) -> HttpResponse {
-    HttpResponse::Ok().json(KeysView { keys: all_keys(&issuer) })
+pub(in crate::http) async fn list(_: Caller<Administrator>, app: web::Data<App>) -> HttpResponse {
+    HttpResponse::Ok().json(KeysView { keys: all_keys(&app) })
 }
 
 /// Which key is to be made or dropped.
@@ -104,7 +104,7 @@ pub(in crate::http) struct RotateBody {
     responses((status = 200, body = RotatedView)))]
 pub(in crate::http) async fn rotate(
     caller: Caller<AdministratorRecently>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<RotateBody>,
 ) -> Result<HttpResponse, Problem> {
     if body.kid.is_some() && !body.emergency {
@@ -112,16 +112,16 @@ pub(in crate::http) async fn rotate(
     }
     let answer = blocking(move || {
         let alg = match body.alg.as_deref().map(str::parse::<SigningAlg>).transpose() {
-            Ok(alg) => alg.unwrap_or(issuer.app.config.audiences.default_alg()),
+            Ok(alg) => alg.unwrap_or(app.config.audiences.default_alg()),
             Err(unknown) => return Err(Error::invalid("alg", "invalid", unknown.to_string())),
         };
         let sessions_ended = if body.emergency {
-            keys::drop_leaked_by(&issuer, alg, body.kid.as_deref(), &caller.origin)?
+            keys::drop_leaked_by(&app, alg, body.kid.as_deref(), &caller.origin)?
         } else {
-            keys::rotate_by(&issuer, alg, &caller.origin)?;
+            keys::rotate_by(&app, alg, &caller.origin)?;
             None
         };
-        Ok(RotatedView { keys: all_keys(&issuer), sessions_ended })
+        Ok(RotatedView { keys: all_keys(&app), sessions_ended })
     });
     Ok(HttpResponse::Ok().json(answer.await?))
 }

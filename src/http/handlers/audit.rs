@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::blocking;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{Administrator, Caller, Query, cut, instant, page_size, parameter};
 use crate::http::problem::Problem;
@@ -122,12 +122,12 @@ impl TryFrom<&EventsQuery> for EventFilter {
     responses((status = 200, body = EventsView)))]
 pub(in crate::http) async fn list(
     _: Caller<Administrator>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Query(query): Query<EventsQuery>,
 ) -> Result<HttpResponse, Problem> {
     let limit = page_size(query.limit.as_deref())?;
     let filter = EventFilter::try_from(&query)?;
-    let found = blocking(move || queries::list_events(&issuer.app, &filter, limit + 1)).await?;
+    let found = blocking(move || queries::list_events(&app, &filter, limit + 1)).await?;
     let (found, next_cursor) = cut(found, limit, |recorded| recorded.id.to_string());
     Ok(HttpResponse::Ok().json(EventsView { events: found.into_iter().map(EventView::from).collect(), next_cursor }))
 }

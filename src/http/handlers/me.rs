@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::tokens::{PairView, answer};
 use super::{blocking, proving};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{Caller, Json, LoggedIn, recent};
 use crate::http::problem::Problem;
@@ -195,11 +195,8 @@ pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
 ///
 /// The user's record as it is now.
 #[utoipa::path(get, path = "/v1/me/profile", tag = "me", responses((status = 200, body = AccountView)))]
-pub(in crate::http) async fn profile(
-    issuer: web::Data<Issuer>,
-    Bearer(claims): Bearer,
-) -> Result<HttpResponse, Problem> {
-    let user = blocking(move || users::find(&issuer.app, claims.sub)).await?;
+pub(in crate::http) async fn profile(app: web::Data<App>, Bearer(claims): Bearer) -> Result<HttpResponse, Problem> {
+    let user = blocking(move || users::find(&app, claims.sub)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
 
@@ -210,13 +207,13 @@ pub(in crate::http) async fn profile(
     responses((status = 200, body = AccountView)))]
 pub(in crate::http) async fn change_profile(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<ProfileBody>,
 ) -> Result<HttpResponse, Problem> {
     if body.username.is_some() || body.email.is_some() {
-        recent(&issuer, &caller.claims).map_err(Error::Bearer)?;
+        recent(&app, &caller.claims).map_err(Error::Bearer)?;
     }
-    let change = move || users::set_profile(&issuer.app, caller.claims.sub, &body.into(), &caller.origin);
+    let change = move || users::set_profile(&app, caller.claims.sub, &body.into(), &caller.origin);
     let user = blocking(change).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
@@ -228,15 +225,15 @@ pub(in crate::http) async fn change_profile(
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn reauthenticate(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<ReauthenticateBody>,
 ) -> Result<HttpResponse, Problem> {
     let Caller { claims, origin, .. } = caller;
     let (its_claims, its_origin) = (Arc::clone(&claims), origin.clone());
-    let claim = move |issuer: &_| me::claim(issuer, &claims, &body.password, &origin);
-    let record = move |issuer: &_, proof| me::reauthenticate(issuer, &its_claims, proof, &its_origin);
-    let pair = proving(&issuer, claim, proof::prove, record).await?;
-    Ok(answer(&issuer, &pair))
+    let claim = move |app: &_| me::claim(app, &claims, &body.password, &origin);
+    let record = move |app: &_, proof| me::reauthenticate(app, &its_claims, proof, &its_origin);
+    let pair = proving(&app, claim, proof::prove, record).await?;
+    Ok(answer(&app, &pair))
 }
 
 /// Change my password
@@ -246,17 +243,16 @@ pub(in crate::http) async fn reauthenticate(
     responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn change_password(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<PasswordBody>,
 ) -> Result<HttpResponse, Problem> {
     let Caller { claims, origin, .. } = caller;
     let PasswordBody { current_password: current, new_password: new } = body;
     let (its_claims, its_current, its_origin) = (Arc::clone(&claims), current.clone(), origin.clone());
-    let claim = move |issuer: &_| {
-        me::claim(issuer, &claims, &current, &origin).map_err(|error| error.in_field("current_password"))
-    };
-    let evaluate = move |issuer: &_, admitted| me::next_password(issuer, admitted, &its_current, &new);
-    let change = move |issuer: &_, next| me::change_password(issuer, &its_claims, next, &its_origin);
-    let sessions_ended = proving(&issuer, claim, evaluate, change).await?;
+    let claim =
+        move |app: &_| me::claim(app, &claims, &current, &origin).map_err(|error| error.in_field("current_password"));
+    let evaluate = move |app: &_, admitted| me::next_password(app, admitted, &its_current, &new);
+    let change = move |app: &_, next| me::change_password(app, &its_claims, next, &its_origin);
+    let sessions_ended = proving(&app, claim, evaluate, change).await?;
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::problem::Problem;
 use crate::service::present::present;
@@ -11,7 +11,7 @@ use crate::service::present::present;
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Everything that is counted, and what is as it is now.
-pub(in crate::http) async fn metrics(issuer: web::Data<Issuer>) -> Result<HttpResponse, Problem> {
-    let text = issuer.app.metrics.encode(present(&issuer)).map_err(Error::internal)?;
+pub(in crate::http) async fn metrics(app: web::Data<App>) -> Result<HttpResponse, Problem> {
+    let text = app.metrics.encode(present(&app)).map_err(Error::internal)?;
     Ok(HttpResponse::Ok().content_type(OPENMETRICS).body(text))
 }
