@@ -8,11 +8,11 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::web;
+use actix_web::{HttpMessage as _, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::extract::ProxyWarnings;
+use super::extract::{ProxyWarnings, RequestId};
 use super::problem::Problem;
 use crate::app::App;
 use crate::engine::deadline;
@@ -34,6 +34,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let started_at = Instant::now();
     let id = given_id(request.headers()).or_else(|| Some(request.app_data::<web::Data<RequestIds>>()?.next()));
     let id = id.unwrap_or_default();
+    request.extensions_mut().insert(RequestId(id.clone()));
     let response = complete(deadline::request(next.call(request)).await?, &id);
     count(&response, started_at.elapsed());
     let request = response.request();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
-use super::client_ip;
+use super::origin;
 use crate::app::App;
 use crate::error::Error;
 use crate::http::blocking::blocking;
@@ -133,11 +133,8 @@ impl<G: Guard> FromRequest for Caller<G> {
                 }
                 recent(app, &claims).map_err(Error::Bearer)?;
             }
-            let origin = Origin {
-                actor: Some(claims.sub),
-                session: Some(claims.sid),
-                ip: client_ip(&request, &app.config.trusted_proxies),
-            };
+            let (actor, session) = (Some(claims.sub), Some(claims.sid));
+            let origin = Origin { actor, session, ..origin(&request, app) };
             Ok(Self { claims, origin, guard: PhantomData })
         })
     }
