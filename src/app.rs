@@ -12,6 +12,7 @@ use crate::engine::known_keys::KnownKeys;
 use crate::engine::login_limit::LoginLimit;
 use crate::engine::rotator::{Batches, Rotator};
 use crate::engine::turns::Turns;
+use crate::engine::unit::Units;
 use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
 use crate::jwt::{Expected, KeyFileError, Keys};
@@ -27,6 +28,8 @@ pub struct App {
     pub config: Config,
     /// The rows.
     pub store: Arc<Store>,
+    /// Writes what has to be recorded or denied, and tells of it.
+    pub units: Units,
     /// The password hashes.
     pub hasher: Hasher,
     /// The time.
@@ -105,8 +108,9 @@ impl App {
             audiences: config.audiences.first(),
             clock: Arc::clone(&clock),
         });
+        let units = Units::new(Arc::clone(&store), Arc::clone(&denylist), Arc::clone(&metrics));
         let batches =
-            Batches::new(&config, Arc::clone(&store), Arc::clone(&denylist), Arc::clone(&clock), Arc::clone(&metrics));
+            Batches::new(&config, Arc::clone(&store), units.clone(), Arc::clone(&clock), Arc::clone(&metrics));
         Ok(Self {
             rotator: Rotator::start(batches),
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
@@ -114,6 +118,7 @@ impl App {
             lookups: Turns::new(&config),
             config,
             store,
+            units,
             hasher,
             clock,
             entropy,

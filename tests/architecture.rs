@@ -198,6 +198,33 @@ fn check_rooms(sources: &BTreeMap<String, String>, law: &[(&str, &[&str])]) {
     }
 }
 
+/// Whoever did this by hand could forget a part of it: what is on record, the denylist in memory, the metrics and the log
+/// would not agree.
+#[test]
+fn only_the_unit_of_work_records_and_tells_of_events_and_denials() {
+    let unit = "engine/unit.rs";
+    let law = [
+        ("insert_event(", "store"),
+        ("insert_denials(", "store"),
+        ("write_unit(", "store"),
+        ("store.compare_and_set(", "store"),
+        ("denylist.add(", ""),
+        ("metrics.event(", ""),
+        ("\"security event\"", ""),
+    ];
+    let sources = sources();
+    assert!(sources.contains_key(unit));
+    for (file, text) in sources.iter().filter(|(file, _)| *file != unit && !file.contains("tests")) {
+        let code = production(text);
+        for (call, room_of_it) in law {
+            assert!(room(file) == room_of_it || !code.contains(call), "{file} has {call}: that is for {unit}");
+        }
+        // Who asks, from where and by which request is found out once for each request.
+        let may = ["service/bootstrap.rs"].contains(&file.as_str());
+        assert!(may || !code.contains("Origin::default()"), "{file} makes up an origin");
+    }
+}
+
 /// Handlers and commands ask a use case, also when they only read.
 #[test]
 fn nobody_above_the_use_cases_asks_the_store() {

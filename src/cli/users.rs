@@ -131,7 +131,7 @@ impl PasswordSource {
 }
 
 /// Nobody in particular: who may use the command line is known to the machine alone.
-pub(super) const OPERATOR: Origin = Origin { actor: None, session: None, ip: None };
+pub(super) const OPERATOR: Origin = Origin { actor: None, session: None, ip: None, request_id: None };
 
 pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
     match command {
@@ -145,19 +145,19 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
         UsersCommand::Sessions { name, json } => list_sessions(app, &users::find_by_name(app, &name)?, json),
         UsersCommand::EndSessions { name } => {
             let user = users::find_by_name(app, &name)?;
-            let ended = sessions::end_all_of(app, user.id, None, EndReason::Admin, &OPERATOR)?.sessions;
+            let ended = sessions::end_all(app, user.id, None, EndReason::Admin, &OPERATOR)?;
             line(format_args!("{} of {} ended", count(ended, "session"), user.username))
         }
         UsersCommand::ApiTokens { name, json } => list_api_tokens(app, &users::find_by_name(app, &name)?, json),
         UsersCommand::Delete { name, yes } => {
             let user = users::find_by_name(app, &name)?;
             confirm(yes, format_args!("Delete {} with all sessions and API tokens?", user.username))?;
-            let ended = users::delete(app, user.id, &OPERATOR)?.sessions;
+            let ended = users::delete(app, user.id, &OPERATOR)?;
             line(format_args!("deleted {}; {} ended", user.username, count(ended, "session")))
         }
         UsersCommand::Disable { name } => {
             let user = users::find_by_name(app, &name)?;
-            let ended = users::disable(app, user.id, &OPERATOR)?.sessions;
+            let ended = users::disable(app, user.id, &OPERATOR)?;
             line(format_args!("disabled {}; {} ended", user.username, count(ended, "session")))
         }
         UsersCommand::Enable { name } => {
@@ -167,7 +167,7 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
         }
         UsersCommand::SetPassword { name, password } => {
             let user = users::find_by_name(app, &name)?;
-            let ended = users::set_password(app, &user, &password.read()?, &OPERATOR)?.sessions;
+            let ended = users::set_password(app, &user, &password.read()?, &OPERATOR)?;
             line(format_args!("password of {} set; {} ended", user.username, count(ended, "session")))
         }
         UsersCommand::SetRoles { name, roles } => {

@@ -2,7 +2,6 @@
 //! what they work with, and know no use case.
 
 pub mod api_tokens;
-pub mod audit;
 pub mod background;
 pub mod deadline;
 pub mod denylist;
@@ -11,3 +10,4 @@ pub mod known_keys;
 pub mod login_limit;
 pub mod rotator;
 pub mod turns;
+pub mod unit;

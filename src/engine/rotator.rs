@@ -4,7 +4,7 @@
 mod judging;
 mod queue;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -15,8 +15,8 @@ use tokio::sync::oneshot;
 use self::judging::{Asked, Judge, Judged, Outcome, Row};
 pub use self::judging::{Client, Live};
 use self::queue::{BUSY_RETRY_AFTER, Job, Waiting};
-use super::denylist::Denylist;
-use super::{audit, deadline};
+use super::deadline;
+use super::unit::Units;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
@@ -24,7 +24,7 @@ use crate::jwt::RefreshClaims;
 use crate::metrics::Metrics;
 use crate::model::id::SessionId;
 use crate::model::rotation::{Refusal, Verdict};
-use crate::store::{DEADLINE, Patience, Store, Written};
+use crate::store::{DEADLINE, Patience, Store};
 
 /// A row is written only as it was judged. It fails to be when somebody else moved it on, and nobody can be moved on
 /// from for ever: a mark only rises, an end is final.
@@ -110,23 +110,17 @@ fn spawn(number: u32, waiting: &Arc<Waiting>, batches: &Arc<Batches>) -> JoinHan
 pub struct Batches {
     judge: Judge,
     store: Arc<Store>,
-    denylist: Arc<Denylist>,
+    units: Units,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
 
 impl Batches {
-    /// By these settings, on these rows; what is denied is told to `denylist`.
+    /// By these settings, on these rows.
     #[must_use]
-    pub fn new(
-        config: &Config,
-        store: Arc<Store>,
-        denylist: Arc<Denylist>,
-        clock: Arc<dyn Clock>,
-        metrics: Arc<Metrics>,
-    ) -> Self {
+    pub fn new(config: &Config, store: Arc<Store>, units: Units, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         let judge = Judge { lifetimes: config.lifetimes, rules: config.rotation_rules() };
-        Self { judge, store, denylist, clock, metrics }
+        Self { judge, store, units, clock, metrics }
     }
 
     fn answer(&self, batch: Vec<Job>) {
@@ -151,7 +145,7 @@ impl Batches {
         let now = self.clock.now();
         let ids: Vec<SessionId> = batch.iter().map(|job| job.asked.claims.sid).collect();
         let mut judged = Vec::new();
-        let written = self.store.compare_and_set(&ids, |found| {
+        let written = self.units.compare_and_set(&ids, |found| {
             let mut rows: HashMap<SessionId, Result<Row, Arc<Error>>> =
                 found.into_iter().map(|(id, found)| (id, found.map(Row::new).map_err(Arc::new))).collect();
             let judge = |job: &Job| match rows.get_mut(&job.asked.claims.sid) {
@@ -176,13 +170,10 @@ impl Batches {
     }
 
     /// Answers what holds, now that it is known what was written; gives back the others.
-    fn conclude(&self, judged: impl Iterator<Item = (Job, Judged)>, written: &Written) -> Vec<Job> {
-        for event in &written.events {
-            audit::tell(&self.metrics, event);
-        }
+    fn conclude(&self, judged: impl Iterator<Item = (Job, Judged)>, written: &HashSet<SessionId>) -> Vec<Job> {
         let mut moved_on = Vec::new();
         for (job, Judged { outcome, raised, rests_on_the_row }) in judged {
-            let is_written = written.sessions.contains(&job.asked.claims.sid);
+            let is_written = written.contains(&job.asked.claims.sid);
             if rests_on_the_row && !is_written {
                 moved_on.push(job);
                 continue;
@@ -207,9 +198,8 @@ impl Batches {
                 });
                 Ok(*live)
             }
-            Outcome::Reused(denial) => {
+            Outcome::Reused => {
                 self.metrics.refresh("reused");
-                self.denylist.add([denial]);
                 Err(Error::RefreshTokenReused)
             }
             Outcome::Failed(error) => {

@@ -59,9 +59,9 @@ impl House {
     }
 
     fn batches(&self) -> Batches {
-        let App { config, store, denylist, clock, metrics, .. } = &self.app;
+        let App { config, store, units, clock, metrics, .. } = &self.app;
         let (store, clock, metrics) = (Arc::clone(store), Arc::clone(clock), Arc::clone(metrics));
-        Batches::new(config, store, Arc::clone(denylist), clock, metrics)
+        Batches::new(config, store, units.clone(), clock, metrics)
     }
 
     /// Answers sessions' tokens, by generation, in one batch.
@@ -99,7 +99,7 @@ fn job_from(context: Context, session: &Session, generation: i64) -> (Job, Answe
         client_id: String::new(),
     };
     let (reply, answer) = oneshot::channel();
-    let client = Client { ip: None, context };
+    let client = Client { origin: Origin::default(), context };
     (Job { asked: Asked { claims, client }, queued_at: Instant::now(), reply }, answer)
 }
 

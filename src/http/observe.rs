@@ -8,12 +8,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::web;
+use actix_web::{HttpMessage as _, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::audience::Audience;
-use super::extract::ProxyWarnings;
+use super::extract::{ProxyWarnings, RequestId};
 use super::failure::Failure;
 use crate::app::App;
 use crate::engine::deadline;
@@ -33,6 +33,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let started_at = Instant::now();
     let id = given_id(request.headers()).or_else(|| Some(request.app_data::<web::Data<RequestIds>>()?.next()));
     let id = id.unwrap_or_default();
+    request.extensions_mut().insert(RequestId(id.clone()));
     let response = complete(deadline::request(next.call(request)).await?, &id);
     count(&response, started_at.elapsed());
     let request = response.request();

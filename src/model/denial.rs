@@ -19,15 +19,6 @@ pub struct Denial {
     pub expires_at: Timestamp,
 }
 
-/// What was ended of a user's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ended {
-    /// How many sessions, without those that had ended by themselves.
-    pub sessions: usize,
-    /// What is denied by that.
-    pub denials: Vec<Denial>,
-}
-
 impl Denial {
     /// Denies every access token of a session that ends now. The last of them expires by `access_expires_by`, or, when
     /// the database has lost the rotation that moved it, within one access lifetime as it is set today.

@@ -1,6 +1,7 @@
 //! API tokens: making, listing, replacing and revoking them, and what they are exchanged for.
 
-use super::audit;
+use std::sync::Arc;
+
 use super::fields::invalid;
 use super::pair::Purpose;
 use crate::app::App;
@@ -9,11 +10,10 @@ use crate::error::Error;
 use crate::jwt::Audience;
 use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
-use crate::model::denial::Denial;
 use crate::model::id::{Jti, SessionId, UserId, new_id};
 use crate::model::user::{DisplayName, Roles, Scopes};
 use crate::secret::ApiKey;
-use crate::store::WriteTx;
+use crate::store::{UnitTx, WriteTx};
 
 /// So many a user may have that are accepted; more would be a mistake of a script.
 const MOST_API_TOKENS: usize = 100;
@@ -78,7 +78,8 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
         revoked_at: None,
     };
     let event = origin.event(now, EventName::ApiTokenCreated).about(owner).with(described(token.id, token.sid));
-    app.store.write(|tx| {
+    let digest = key.digest();
+    let token = app.units.run(move |tx| {
         let user = tx.reading().find_user(owner)?.ok_or(Error::UserUnknown)?;
         if user.disabled_at.is_some() {
             return Err(Error::AccountDisabled);
@@ -93,10 +94,10 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
         if others.iter().filter(|other| other.state(now) == ApiTokenState::Active).count() >= MOST_API_TOKENS {
             return Err(Error::TooManyApiTokens(MOST_API_TOKENS));
         }
-        tx.insert_api_token(&token, &key.digest())?;
-        tx.insert_event(&event)
+        tx.insert_api_token(&token, &digest)?;
+        tx.record(event)?;
+        Ok(token)
     })?;
-    audit::tell(&app.metrics, &event);
     Ok((token, key))
 }
 
@@ -109,19 +110,18 @@ pub fn rotate(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Resu
     let key = ApiKey::generate(&*app.entropy)?;
     let sid = new_id(now, &*app.entropy)?;
     let event = origin.event(now, EventName::ApiTokenRotated).about(owner).with(described(id, sid));
-    let (token, denial) = app.store.write(|tx| {
+    let (digest, access) = (key.digest(), app.config.lifetimes.access);
+    let token = app.units.run(move |tx| {
         let token = find(tx, owner, id)?;
         if token.state(now) != ApiTokenState::Active {
             return Err(Error::ApiTokenNotFound);
         }
-        let denial = tx.deny_api_token(&token, now, app.config.lifetimes.access)?;
-        tx.set_api_key(id, &key.digest())?;
+        tx.deny_api_token(&token, now, access)?;
+        tx.set_api_key(id, &digest)?;
         tx.set_api_token_sid(id, sid)?;
-        tx.insert_event(&event)?;
-        Ok((ApiToken { sid, ..token }, denial))
+        tx.record(event)?;
+        Ok(ApiToken { sid, ..token })
     })?;
-    audit::tell(&app.metrics, &event);
-    app.denylist.add([denial]);
     Ok((token, key))
 }
 
@@ -132,20 +132,17 @@ pub fn rotate(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Resu
 pub fn revoke(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<bool, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::ApiTokenRevoked).about(owner).with(id);
-    let denial = app.store.write(|tx| {
+    let access = app.config.lifetimes.access;
+    app.units.run(move |tx| {
         let token = find(tx, owner, id)?;
         if token.revoked_at.is_some() {
-            return Ok(None);
+            return Ok(false);
         }
         tx.revoke_api_token(id, now)?;
-        tx.insert_event(&event)?;
-        tx.deny_api_token(&token, now, app.config.lifetimes.access).map(Some)
-    })?;
-    if denial.is_some() {
-        audit::tell(&app.metrics, &event);
-    }
-    app.denylist.add(denial);
-    Ok(denial.is_some())
+        tx.record(event)?;
+        tx.deny_api_token(&token, now, access)?;
+        Ok(true)
+    })
 }
 
 /// Revokes all tokens of a user; answers how many.
@@ -174,17 +171,23 @@ fn described(id: ApiTokenId, sid: SessionId) -> String {
     format!("{id} session {sid}")
 }
 
-/// Denies what a user's tokens were exchanged for; answers the denials. What they will be exchanged for later has another
-/// `sid`, and is not denied.
-pub(super) fn deny_all(app: &App, tx: &mut WriteTx<'_>, owner: UserId, now: Timestamp) -> Result<Vec<Denial>, Error> {
-    let mut denials = Vec::new();
-    for token in tx.lock_api_tokens_of(owner)? {
-        if token.state(now) == ApiTokenState::Active {
-            denials.push(tx.deny_api_token(&token, now, app.config.lifetimes.access)?);
-            tx.set_api_token_sid(token.id, new_id(now, &*app.entropy)?)?;
+/// Part of a unit: denies what a user's tokens were exchanged for. What they will be exchanged for later has another `sid`,
+/// and is not denied.
+pub(super) fn deny_all(
+    app: &App,
+    owner: UserId,
+    now: Timestamp,
+) -> impl FnOnce(&mut UnitTx<'_>) -> Result<(), Error> + Send + 'static {
+    let (access, entropy) = (app.config.lifetimes.access, Arc::clone(&app.entropy));
+    move |tx| {
+        for token in tx.lock_api_tokens_of(owner)? {
+            if token.state(now) == ApiTokenState::Active {
+                tx.deny_api_token(&token, now, access)?;
+                tx.set_api_token_sid(token.id, new_id(now, &*entropy)?)?;
+            }
         }
+        Ok(())
     }
-    Ok(denials)
 }
 
 /// Exchanges a key for an access token for `audience`, or the first: what other services take. There is no refresh token:

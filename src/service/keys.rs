@@ -1,5 +1,6 @@
 //! The signing keys: replacing them in order, dropping one that has leaked, and what the service does by itself.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::app::App;
@@ -7,7 +8,11 @@ use crate::clock::{Seconds, Timestamp};
 use crate::engine::known_keys::report;
 use crate::error::Error;
 use crate::jwt::{Due, KeyFileError, KeyPolicy, KeyState, Keys, RingEntry, SigningAlg};
+use crate::model::audit::{EventName, Origin};
 use crate::store::Store;
+
+/// Other processes hold the folder only for a moment.
+const RETRY_AFTER: Seconds = Seconds(1);
 
 /// What an emergency rotation did.
 pub struct Dropped {
@@ -33,6 +38,19 @@ pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, 
     let path = keys.folder().add(&lock, alg, active_from, now)?;
     keys.reload()?;
     Ok((path, active_from))
+}
+
+/// The same, by an administrator of the service that runs.
+///
+/// # Errors
+/// [`Error::KeyConflict`] when the next key is there already, [`Error::Overloaded`] while another process has the folder.
+pub fn rotate_by(app: &App, alg: SigningAlg, origin: &Origin) -> Result<(), Error> {
+    let now = app.clock.now();
+    let (_, active_from) = rotate(&app.keys, alg, now).map_err(refused)?;
+    app.denylist.tell();
+    let event = origin.event(now, EventName::KeyRotated);
+    app.units.record_best_effort(event.with(format_args!("{alg} from {}", active_from.to_rfc3339())));
+    Ok(())
 }
 
 /// From when on the next key signs: the first of its algorithm at once.
@@ -93,6 +111,36 @@ pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timesta
         keys.reload()?;
     }
     Ok(Dropped { dropped, made })
+}
+
+/// The same, by an administrator of the service that runs; returns how many sessions end, if the database can tell: the key
+/// is gone whether or not it can.
+///
+/// # Errors
+/// [`Error::KeyUnknown`] when there is no such key, [`Error::Overloaded`] while another process has the folder.
+pub fn drop_leaked_by(app: &App, alg: SigningAlg, kid: Option<&str>, origin: &Origin) -> Result<Option<i64>, Error> {
+    let App { store, units, clock, keys, denylist, .. } = app;
+    let now = clock.now();
+    let dropped = drop_leaked(keys, alg, kid, now).map_err(refused)?.dropped;
+    denylist.tell();
+    let event = origin.event(now, EventName::KeyDropped);
+    units.record_best_effort(event.with(format_args!("{} {}", dropped.alg, dropped.kid)));
+    Ok(count_sessions_of(store, keys.ring().policy(), &dropped, now).ok())
+}
+
+/// What an administrator is told.
+fn refused(error: KeyFileError) -> Error {
+    match error {
+        KeyFileError::NextExists { active_from, .. } => {
+            Error::KeyConflict(format!("the next key is there already and signs from {active_from} on"))
+        }
+        KeyFileError::Unknown { .. } => Error::KeyUnknown,
+        // Another process has the folder.
+        KeyFileError::Io { cause, .. } if cause.kind() == ErrorKind::TimedOut => {
+            Error::Overloaded { retry_after: RETRY_AFTER }
+        }
+        other => Error::internal(other),
+    }
 }
 
 /// How many sessions a dropped key ends: those whose refresh token it made and that are not over. Those that were

@@ -1,6 +1,5 @@
 //! Logging in with a password: a new session and its first pair.
 
-use super::audit;
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Claim, Proof, Proven};
 use crate::app::App;
@@ -42,9 +41,9 @@ pub fn claim(
 ///
 /// # Errors
 /// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Unavailable`].
-pub fn login(app: &App, proof: Proof, audience: Option<&str>, device: &Device) -> Result<Pair, Error> {
+pub fn login(app: &App, proof: Proof, audience: Option<&str>, device: &Device, origin: &Origin) -> Result<Pair, Error> {
     let purpose = Purpose::find(app, audience)?;
-    let (session, user) = open(app, proof, device)?;
+    let (session, user) = open(app, proof, device, origin)?;
     mint(app, &session, user, purpose, app.clock.now())
 }
 
@@ -62,11 +61,10 @@ pub fn count(app: &App, outcome: Result<(), &Error>) {
 }
 
 /// Opens a session for who knows the password.
-fn open(app: &App, proof: Proof, device: &Device) -> Result<Live, Error> {
-    let origin = Origin { ip: device.ip.clone(), ..Origin::default() };
+fn open(app: &App, proof: Proof, device: &Device, origin: &Origin) -> Result<Live, Error> {
     let failed = |user: Option<UserId>, why: &str| {
         let event = Event { user, ..origin.event(app.clock.now(), EventName::LoginFailed) }.with(why);
-        audit::record(app, &event);
+        app.units.record_best_effort(event);
     };
     let Proof { claimed, proven } = proof;
     let Some(Proven { user, password_hash, renewed }) = proven else {
@@ -81,11 +79,12 @@ fn open(app: &App, proof: Proof, device: &Device) -> Result<Live, Error> {
     let session = app.config.lifetimes.opened(new_id(now, &*app.entropy)?, user.id, now);
     let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
     let event = event.event(now, EventName::Login).about(user.id);
-    let recorded = app.store.write(|tx| {
-        let recorded = tx.record_login(user.id, &password_hash, &renewed, now)?;
+    let (id, device) = (user.id, device.clone());
+    let recorded = app.units.run(move |tx| {
+        let recorded = tx.record_login(id, &password_hash, &renewed, now)?;
         if recorded {
-            tx.insert_session(&session, device)?;
-            tx.insert_event(&event)?;
+            tx.insert_session(&session, &device)?;
+            tx.record(event)?;
         }
         Ok(recorded)
     })?;
@@ -94,6 +93,5 @@ fn open(app: &App, proof: Proof, device: &Device) -> Result<Live, Error> {
         failed(claimed, "bad credentials");
         return Err(Error::BadCredentials);
     }
-    audit::tell(&app.metrics, &event);
     Ok((session, user))
 }

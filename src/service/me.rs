@@ -1,11 +1,9 @@
 //! What users do with their own account: proving again who they are, and changing the password.
 
-use super::audit;
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Admitted, Claim, Proof, Proven, prove};
 use super::users::new_password;
 use crate::app::App;
-use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, TokenError};
 use crate::model::audit::{EventName, Origin};
@@ -35,16 +33,16 @@ pub fn reauthenticate(app: &App, claims: &AccessClaims, proof: Proof, origin: &O
     let Proven { user, password_hash, renewed } = proven(app, claims, proof, origin)?;
     let now = app.clock.now();
     let event = origin.event(now, EventName::Reauthenticated).about(user.id);
-    let session = app.store.write(|tx| {
+    let (id, sid, access) = (user.id, claims.sid, app.config.lifetimes.access);
+    let session = app.units.run(move |tx| {
         // Another password since the check, and this one has proved nothing.
-        if !tx.confirm_password(user.id, &password_hash, &renewed)? {
+        if !tx.confirm_password(id, &password_hash, &renewed)? {
             return Err(Error::WrongPassword);
         }
-        tx.insert_event(&event)?;
-        let session = tx.reauthenticate(claims.sid, now, access_expires_by(app, now))?;
+        tx.record(event)?;
+        let session = tx.reauthenticate(sid, now, now + access)?;
         session.ok_or(Error::TokenRefused(TokenError::Revoked))
     })?;
-    audit::tell(&app.metrics, &event);
     mint(app, &session, user, Purpose::find(app, None)?, now)
 }
 
@@ -86,30 +84,23 @@ pub fn change_password(app: &App, claims: &AccessClaims, next: NextPassword, ori
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
     let event = origin.event(now, EventName::PasswordChanged).about(user.id);
-    let ended = app.store.write(|tx| {
+    let (sid, access) = (claims.sid, app.config.lifetimes.access);
+    app.units.run(move |tx| {
         if !tx.confirm_password(user.id, &password_hash, &hash)? {
             return Err(Error::WrongPassword);
         }
-        tx.insert_event(&event)?;
+        tx.record(event)?;
         // First: it locks all sessions in the order in which everybody does.
-        let ended = tx.end_sessions_of(user.id, Some(claims.sid), end, app.config.lifetimes.access)?;
-        let session = tx.reauthenticate(claims.sid, now, access_expires_by(app, now))?;
+        let ended = tx.end_sessions_of(user.id, Some(sid), end, access)?;
+        let session = tx.reauthenticate(sid, now, now + access)?;
         session.map(|_| ended).ok_or(Error::TokenRefused(TokenError::Revoked))
-    })?;
-    audit::tell(&app.metrics, &event);
-    app.denylist.add(ended.denials);
-    Ok(ended.sessions)
+    })
 }
 
 fn proven(app: &App, claims: &AccessClaims, proof: Proof, origin: &Origin) -> Result<Proven, Error> {
     if proof.proven.is_none() {
         let event = origin.event(app.clock.now(), EventName::ReauthenticationFailed).about(claims.sub);
-        audit::record(app, &event);
+        app.units.record_best_effort(event);
     }
     proof.proven.ok_or(Error::WrongPassword)
-}
-
-/// For an access token that is signed now.
-fn access_expires_by(app: &App, now: Timestamp) -> Timestamp {
-    now + app.config.lifetimes.access
 }

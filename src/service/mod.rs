@@ -2,7 +2,6 @@
 //! hashes, and are called from threads that may; only refreshing does not.
 
 pub mod api_tokens;
-pub mod audit;
 pub mod bootstrap;
 pub mod caretaker;
 mod fields;

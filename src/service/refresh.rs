@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::engine::rotator::Client;
 use crate::error::Error;
 use crate::jwt::{KeyRing, TokenError};
+use crate::model::audit::Origin;
 use crate::model::session::Device;
 use crate::model::sharing::hashed_of_client;
 
@@ -15,7 +16,13 @@ use crate::model::sharing::hashed_of_client;
 /// [`Error::Invalid`] for an audience that is not served, [`Error::TokenRefused`] for what is not a valid refresh token of ours, [`Error::RefreshTokenReused`],
 /// [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`], [`Error::Overloaded`],
 /// [`Error::Unavailable`].
-pub async fn refresh(app: &App, token: &str, audience: Option<&str>, device: Device) -> Result<Pair, Error> {
+pub async fn refresh(
+    app: &App,
+    token: &str,
+    audience: Option<&str>,
+    device: &Device,
+    origin: Origin,
+) -> Result<Pair, Error> {
     let purpose = Purpose::find(app, audience)?;
     let verify = |ring: &KeyRing| ring.verify_refresh(token, &app.config.issuer, app.clock.now());
     // Before the database is asked: garbage costs no query.
@@ -29,7 +36,7 @@ pub async fn refresh(app: &App, token: &str, audience: Option<&str>, device: Dev
     let claims = verified.map_err(Error::TokenRefused)?;
     let ip = device.ip.as_ref().and_then(|ip| ip.parse().ok());
     let context = ring.context(&hashed_of_client(ip, device.user_agent.as_deref()), app.clock.now())?;
-    let client = Client { ip: device.ip, context };
+    let client = Client { origin, context };
     let (session, user) = app.rotator.settle(claims, client).await?;
     mint(app, &session, user, purpose, app.clock.now())
 }

@@ -2,7 +2,7 @@
 //! denied alone, an API token is accepted no more. Whoever finds one may do it.
 
 use super::verify::Token;
-use super::{api_tokens, audit, sessions};
+use super::{api_tokens, sessions};
 use crate::app::App;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, TokenError};
@@ -68,18 +68,12 @@ fn deny(app: &App, claims: &AccessClaims, origin: &Origin) -> Result<(), Error> 
         return Ok(());
     }
     let event = origin.event(now, EventName::AccessTokenRevoked).about(claims.sub).of_session(claims.sid);
-    let is_new = app.store.write(|tx| {
-        let is_new = tx.insert_denials(&[denial])? > 0;
-        if is_new {
-            tx.insert_event(&event)?;
+    app.units.run(move |tx| {
+        if tx.deny(&[denial])? > 0 {
+            tx.record(event)?;
         }
-        Ok(is_new)
-    })?;
-    if is_new {
-        audit::tell(&app.metrics, &event);
-    }
-    app.denylist.add([denial]);
-    Ok(())
+        Ok(())
+    })
 }
 
 #[cfg(test)]

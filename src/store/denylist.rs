@@ -47,12 +47,9 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds denials, and answers how many; one that is there already stays as it is. On PostgreSQL in one round trip: a user's sessions are locked
-    /// meanwhile.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn insert_denials(&mut self, denials: &[Denial]) -> Result<usize, Error> {
+    /// Adds denials; returns how many. One that is there already stays as it is. On PostgreSQL in one round trip: a user's
+    /// sessions are locked meanwhile.
+    pub(super) fn insert_denials(&mut self, denials: &[Denial]) -> Result<usize, Error> {
         let mut inserted = 0;
         if denials.is_empty() {
             return Ok(inserted);

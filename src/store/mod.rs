@@ -1,5 +1,5 @@
-//! Rows: the only room that knows diesel. [`Store::read`] and [`Store::write`] are the ways in, and for
-//! refreshes [`Store::compare_and_set`].
+//! Rows: the only room that knows diesel. [`Store::read`] and [`Store::write`] are the ways in; what records events or
+//! denies tokens goes through [`Store::write_unit`], and refreshes through [`Store::compare_and_set`].
 //!
 //! An `Err` out of [`Store::write`] always means that nothing was written. A refusal that must be recorded, such as
 //! a session that ends because a token was reused, leaves as an `Ok`.
@@ -21,6 +21,7 @@ mod schema;
 mod sessions;
 mod sqlite_file;
 mod types;
+mod unit;
 mod usernames;
 mod users;
 
@@ -42,6 +43,7 @@ pub use backup::{BackupError, back_up};
 pub use patience::{DEADLINE, LOST_AFTER, Patience};
 pub use restore::Restore;
 pub use rotations::{Found, Moved, Written};
+pub use unit::{Effects, UnitTx};
 pub use users::Credentials;
 
 /// How long the first connection may take. A name may stand for several addresses, each with a limit of its own.

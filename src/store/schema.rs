@@ -97,6 +97,7 @@ diesel::table! {
         session_id -> Nullable<SqlUuid>,
         ip -> Nullable<Text>,
         detail -> Nullable<Text>,
+        request_id -> Nullable<Text>,
     }
 }
 

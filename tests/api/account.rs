@@ -247,7 +247,8 @@ fn a_disabled_account_proves_and_changes_nothing(engine: Engine) {
     let pair = app.logged_in("ada");
     let id = pair["user"]["id"].as_str().unwrap().parse().unwrap();
     // By another instance; this one has yet to hear of it.
-    users::disable(&app.inside, id, &Origin::default()).unwrap();
+    let other = app.another_instance(0, &[]);
+    users::disable(&other.inside, id, &Origin::default()).unwrap();
     prove(&app, &pair, PASSWORD).problem(403, "account_disabled");
     change_password(&app, &pair, PASSWORD, ANOTHER).problem(403, "account_disabled");
     app.inside.denylist.follow(&app.inside.store, app.clock.now()).unwrap();

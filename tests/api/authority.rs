@@ -104,7 +104,8 @@ fn who_has_been_disabled_administrates_nothing_with_a_token_of_before(engine: En
     app.create_user("ada", &["admin"]);
     let ada = app.login("ada", PASSWORD).ok();
     // By another instance; this one has yet to hear of it.
-    users::disable(&app.inside, id(&ada).parse().unwrap(), &Origin::default()).unwrap();
+    let other = app.another_instance(0, &[]);
+    users::disable(&other.inside, id(&ada).parse().unwrap(), &Origin::default()).unwrap();
     let before = changes(&app);
     app.ask_as("POST", &path(&ada, "/enable"), &ada, None).problem(403, "role_missing");
     app.ask_as("GET", USERS, &ada, None).problem(403, "role_missing");

@@ -18,8 +18,8 @@ pub type Live = (Session, User);
 
 /// Who asks for a refresh.
 pub struct Client {
-    /// The network address.
-    pub ip: Option<String>,
+    /// From where. Whether the token's owner presents it or a thief is not known: there is no actor.
+    pub origin: Origin,
     /// Network and user agent.
     pub context: Context,
 }
@@ -31,18 +31,17 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// What this token has brought about. Whether its owner presented it or a thief is not known: there is no actor.
+    /// What this token has brought about.
     fn event(&self, name: EventName, now: Timestamp) -> Event {
         let RefreshClaims { sid, sub, generation, .. } = &self.claims;
-        let origin = Origin { ip: self.client.ip.clone(), ..Origin::default() };
-        origin.event(now, name).about(*sub).of_session(*sid).with(format_args!("generation {generation}"))
+        self.client.origin.event(now, name).about(*sub).of_session(*sid).with(format_args!("generation {generation}"))
     }
 }
 
 /// What a refresh is answered.
 pub(super) enum Outcome {
     Live { live: Box<Live>, verdict: Verdict },
-    Reused(Denial),
+    Reused,
     Failed(Error),
 }
 
@@ -120,7 +119,7 @@ impl Judge {
                     EndReason::Shared => event.with(format_args!("generation {generation}, {reason}")),
                     _ => event,
                 });
-                Outcome::Reused(self.denial(session, end))
+                Outcome::Reused
             }
             Verdict::Heal => {
                 row.events.push(asked.event(EventName::SessionHealed, now));
@@ -136,11 +135,9 @@ impl Judge {
     /// What is to be written of a row that has changed.
     pub(super) fn moved(&self, row: Row) -> Moved {
         let session = row.live.0;
-        Moved { session, from: row.from, denial: session.end.map(|end| self.denial(&session, end)), events: row.events }
-    }
-
-    fn denial(&self, session: &Session, end: End) -> Denial {
-        Denial::of_session(session.id, end.at, session.access_expires_by, self.lifetimes.access)
+        let access = self.lifetimes.access;
+        let denial = session.end.map(|end| Denial::of_session(session.id, end.at, session.access_expires_by, access));
+        Moved { session, from: row.from, denial, events: row.events }
     }
 }
 

@@ -1,22 +1,18 @@
 //! `/v1/admin/keys`: the signing keys, for administrators.
 
-use std::io::ErrorKind;
-
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::blocking;
 use crate::app::App;
-use crate::clock::Seconds;
 use crate::error::Error;
 use crate::http::extract::{Administrator, AdministratorRecently, Caller, Json};
 use crate::http::failure::Failure;
 use crate::http::view::key::KeyView;
 use crate::http::words::SigningAlgorithm;
-use crate::jwt::{KeyFileError, SigningAlg};
-use crate::model::audit::EventName;
-use crate::service::{audit, keys};
+use crate::jwt::SigningAlg;
+use crate::service::keys;
 
 /// The signing keys, the oldest first.
 #[derive(Serialize, ToSchema)]
@@ -81,38 +77,13 @@ pub(in crate::http) async fn rotate(
             Ok(alg) => alg.unwrap_or(app.config.audiences.default_alg()),
             Err(unknown) => return Err(Error::invalid("alg", "invalid", unknown.to_string())),
         };
-        let now = app.clock.now();
-        let mut sessions_ended = None;
-        if body.emergency {
-            let dropped = keys::drop_leaked(&app.keys, alg, body.kid.as_deref(), now).map_err(key_error)?.dropped;
-            let event = caller.origin.event(now, EventName::KeyDropped);
-            audit::record(&app, &event.with(format_args!("{} {}", dropped.alg, dropped.kid)));
-            // The key is gone whether or not the database can tell what that means.
-            sessions_ended = keys::count_sessions_of(&app.store, app.keys.ring().policy(), &dropped, now).ok();
+        let sessions_ended = if body.emergency {
+            keys::drop_leaked_by(&app, alg, body.kid.as_deref(), &caller.origin)?
         } else {
-            let (_, active_from) = keys::rotate(&app.keys, alg, now).map_err(key_error)?;
-            let event = caller.origin.event(now, EventName::KeyRotated);
-            audit::record(&app, &event.with(format_args!("{alg} from {}", active_from.to_rfc3339())));
-        }
-        app.denylist.tell();
+            keys::rotate_by(&app, alg, &caller.origin)?;
+            None
+        };
         Ok(RotatedView { keys: all_keys(&app), sessions_ended })
     });
     Ok(HttpResponse::Ok().json(answer.await?))
-}
-
-/// Other processes hold the folder only for a moment.
-const RETRY_AFTER: Seconds = Seconds(1);
-
-fn key_error(error: KeyFileError) -> Error {
-    match error {
-        KeyFileError::NextExists { active_from, .. } => {
-            Error::KeyConflict(format!("the next key is there already and signs from {active_from} on"))
-        }
-        KeyFileError::Unknown { .. } => Error::KeyUnknown,
-        // Another process has the folder.
-        KeyFileError::Io { cause, .. } if cause.kind() == ErrorKind::TimedOut => {
-            Error::Overloaded { retry_after: RETRY_AFTER }
-        }
-        other => Error::internal(other),
-    }
 }

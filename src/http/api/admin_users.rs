@@ -201,11 +201,7 @@ pub(in crate::http) async fn delete(
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
-    let delete = move || {
-        app.denylist.add(users::delete(&app, id, &caller.origin)?.denials);
-        Ok(())
-    };
-    blocking(delete).await?;
+    blocking(move || users::delete(&app, id, &caller.origin)).await?;
     Ok(no_content())
 }
 
@@ -221,12 +217,8 @@ pub(in crate::http) async fn disable(
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
-    let disable = move || {
-        let ended = users::disable(&app, id, &caller.origin)?;
-        app.denylist.add(ended.denials);
-        Ok(EndedView { sessions_ended: ended.sessions })
-    };
-    Ok(HttpResponse::Ok().json(blocking(disable).await?))
+    let sessions_ended = blocking(move || users::disable(&app, id, &caller.origin)).await?;
+    Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }
 
 /// Enable a user
@@ -280,12 +272,8 @@ pub(in crate::http) async fn reset_password(
     let asked = app.clone();
     let user = blocking(move || users::find(&asked, id)).await?;
     let hash = hashing(&app, move |app| users::hash_for(app, &user, &body.password)).await?;
-    let reset = move || {
-        let ended = users::set_password_hash(&app, id, &hash, &caller.origin)?;
-        app.denylist.add(ended.denials);
-        Ok(EndedView { sessions_ended: ended.sessions })
-    };
-    Ok(HttpResponse::Ok().json(blocking(reset).await?))
+    let sessions_ended = blocking(move || users::set_password_hash(&app, id, hash, &caller.origin)).await?;
+    Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }
 
 /// List a user's sessions

@@ -9,13 +9,12 @@ use super::{blocking, proving};
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::http::extract::{Json, JsonOrNothing, basic, client_ip, device};
+use crate::http::extract::{Json, JsonOrNothing, basic, device, origin};
 use crate::http::failure::Failure;
 use crate::http::view::pair::{PairView, answer, not_stored};
 use crate::http::view::rfc3339;
 use crate::http::words::{DeviceLabel, TokenKind, TokenType};
 use crate::jwt::AccessClaims;
-use crate::model::audit::Origin;
 use crate::secret::Secret;
 use crate::service::verify::{ActiveToken, Token};
 use crate::service::{api_tokens, login, proof, refresh as refreshing, revoke as revoking, verify as verifying};
@@ -125,9 +124,10 @@ pub(in crate::http) async fn create(
         (Some(_), None) => return Err(missing("password")),
     };
     let device = device(&request, &app, body.label)?;
+    let origin = origin(&request, &app);
     let (audience, its_device) = (body.audience.clone(), device.clone());
     let claim = move |app: &_| login::claim(app, &username, &password, body.audience.as_deref(), &device);
-    let open = move |app: &_, proof| login::login(app, proof, audience.as_deref(), &its_device);
+    let open = move |app: &_, proof| login::login(app, proof, audience.as_deref(), &its_device, &origin);
     let pair = proving(&app, claim, proof::prove, open).await;
     login::count(&app, pair.as_ref().map(|_| ()));
     Ok(answer(&app, &pair?))
@@ -146,7 +146,9 @@ pub(in crate::http) async fn refresh(
     Json(body): Json<RefreshBody>,
 ) -> Result<HttpResponse, Failure> {
     let device = device(&request, &app, None)?;
-    let pair = refreshing::refresh(&app, body.refresh_token.expose(), body.audience.as_deref(), device).await?;
+    let RefreshBody { refresh_token, audience } = body;
+    let origin = origin(&request, &app);
+    let pair = refreshing::refresh(&app, refresh_token.expose(), audience.as_deref(), &device, origin).await?;
     Ok(answer(&app, &pair))
 }
 
@@ -186,8 +188,7 @@ pub(in crate::http) async fn revoke(
     app: web::Data<App>,
     Json(body): Json<TokenBody>,
 ) -> Result<HttpResponse, Failure> {
-    let ip = client_ip(&request, &app.config.trusted_proxies);
-    let origin = Origin { ip, ..Origin::default() };
+    let origin = origin(&request, &app);
     let (asked, token) = (app.clone(), revoking::bare(body.token.expose()));
     asked.known_keys.find_key_of(token.expose()).await?;
     let _place = asked.api_tokens.place(token.expose()).await?;

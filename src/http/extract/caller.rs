@@ -9,7 +9,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
-use super::client_ip;
+use super::origin;
 use crate::app::App;
 use crate::engine::deadline;
 use crate::http::codes::{Code, REAUTHENTICATION_REQUIRED, ROLE_MISSING, SESSION_REQUIRED};
@@ -148,11 +148,8 @@ impl<G: Guard> FromRequest for Caller<G> {
                 }
                 recent(app, &claims)?;
             }
-            let origin = Origin {
-                actor: Some(claims.sub),
-                session: Some(claims.sid),
-                ip: client_ip(&request, &app.config.trusted_proxies),
-            };
+            let (actor, session) = (Some(claims.sub), Some(claims.sid));
+            let origin = Origin { actor, session, ..origin(&request, app) };
             Ok(Self { claims, origin, guard: PhantomData })
         })
     }

@@ -31,6 +31,9 @@ pub(crate) struct EventView {
     /// From where.
     #[schema(required, example = "192.0.2.7")]
     ip: Option<String>,
+    /// By which request: the `X-Request-Id` of its answer.
+    #[schema(required, example = "k3x9Qm2ZAAAAAAAA")]
+    request_id: Option<String>,
     /// More about it.
     #[schema(required)]
     detail: Option<String>,
@@ -46,6 +49,7 @@ impl From<Recorded> for EventView {
             actor_id: event.actor,
             session_id: event.session,
             ip: event.ip,
+            request_id: event.request_id,
             detail: event.detail,
         }
     }

@@ -169,10 +169,15 @@ impl TestApp {
 
     /// Changes the database behind the service's back.
     pub fn execute(&self, statements: &str) {
-        match self.database_url.strip_prefix("sqlite://") {
-            Some(path) => SqliteConnection::establish(path).unwrap().batch_execute(statements).unwrap(),
-            None => PgConnection::establish(&self.database_url).unwrap().batch_execute(statements).unwrap(),
-        }
+        execute(&self.database_url, statements);
+    }
+}
+
+/// Changes a database.
+pub fn execute(database_url: &str, statements: &str) {
+    match database_url.strip_prefix("sqlite://") {
+        Some(path) => SqliteConnection::establish(path).unwrap().batch_execute(statements).unwrap(),
+        None => PgConnection::establish(database_url).unwrap().batch_execute(statements).unwrap(),
     }
 }
 
