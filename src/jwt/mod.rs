@@ -12,8 +12,11 @@
 mod access_keys;
 mod alg;
 mod claims;
+mod credential;
 mod denylist;
 mod issuer;
+#[cfg(feature = "server")]
+mod issuing;
 mod json;
 mod jwk;
 mod jwks;
@@ -34,9 +37,12 @@ mod verify;
 
 pub use access_keys::AccessKeys;
 pub use alg::SigningAlg;
-pub use claims::{API_TOKEN, AccessClaims, Audience, FIRST_PARTY, RefreshClaims};
+pub use claims::{AccessClaims, Audience, FIRST_PARTY, RefreshClaims, RequiredClaims};
+pub use credential::{API_TOKEN, Credential, Subject};
 pub use denylist::{DeniedEntry, DenylistClaims};
 pub use issuer::{DENYLIST_PATH, denylist_audience, is_reserved_audience, issuer_base, issuer_url, metadata_url};
+#[cfg(feature = "server")]
+pub use issuing::{Issuing, refresh_claims};
 pub use jwks::{JwksError, jwks_etag, verification_keys_of_jwks, verification_keys_of_pem};
 #[cfg(feature = "server")]
 pub use key_file::{KeyFileError, Passphrase};

@@ -20,13 +20,13 @@ pub enum DeniedSubject {
 pub struct DeniedSet(RwLock<HashMap<DeniedSubject, Timestamp>>);
 
 impl DeniedSet {
-    /// Whether an access token is denied, itself or with its session.
+    /// Whether an access token is denied, itself or with its session, if it has one.
     #[must_use]
-    pub fn denies(&self, session: SessionId, token: Jti) -> bool {
+    pub fn denies(&self, session: Option<SessionId>, token: Jti) -> bool {
         let until = self.0.read().unwrap_or_else(PoisonError::into_inner);
         // Most of the time nothing is.
         !until.is_empty()
-            && (until.contains_key(&DeniedSubject::Session(session))
+            && (session.is_some_and(|session| until.contains_key(&DeniedSubject::Session(session)))
                 || until.contains_key(&DeniedSubject::AccessToken(token)))
     }
 

@@ -7,8 +7,9 @@ use super::users::new_password;
 use crate::app::Issuer;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::jwt::{AccessClaims, TokenError};
+use crate::jwt::TokenError;
 use crate::model::audit::{EventName, Origin};
+use crate::model::id::{SessionId, UserId};
 use crate::model::session::{End, EndReason};
 use crate::password::Password;
 use crate::secret::Secret;
@@ -18,14 +19,9 @@ use crate::secret::Secret;
 /// # Errors
 /// [`Error::Invalid`] for a password that is too long, [`Error::AccountDisabled`], [`Error::UserUnknown`],
 /// [`Error::Unavailable`].
-pub fn claim(
-    issuer: &Issuer,
-    claims: &AccessClaims,
-    password: &Secret<String>,
-    origin: &Origin,
-) -> Result<Claim, Error> {
+pub fn claim(issuer: &Issuer, user: UserId, password: &Secret<String>, origin: &Origin) -> Result<Claim, Error> {
     let password = Password::new(password)?;
-    let known = issuer.app.store.read(|tx| tx.find_credentials_of(claims.sub))?.ok_or(Error::UserUnknown)?;
+    let known = issuer.app.store.read(|tx| tx.find_credentials_of(user))?.ok_or(Error::UserUnknown)?;
     if known.user.disabled_at.is_some() {
         return Err(Error::AccountDisabled);
     }
@@ -36,9 +32,15 @@ pub fn claim(
 ///
 /// # Errors
 /// [`Error::WrongPassword`], [`Error::TokenRefused`] when the session has ended, [`Error::Unavailable`].
-pub fn reauthenticate(issuer: &Issuer, claims: &AccessClaims, proof: Proof, origin: &Origin) -> Result<Pair, Error> {
+pub fn reauthenticate(
+    issuer: &Issuer,
+    user: UserId,
+    session: SessionId,
+    proof: Proof,
+    origin: &Origin,
+) -> Result<Pair, Error> {
     let app = &issuer.app;
-    let Proven { user, password_hash, renewed } = proven(issuer, claims, proof, origin)?;
+    let Proven { user, password_hash, renewed } = proven(issuer, user, proof, origin)?;
     let now = app.clock.now();
     let event = origin.event(now, EventName::Reauthenticated).about(user.id);
     let session = app.store.write(|tx| {
@@ -47,7 +49,7 @@ pub fn reauthenticate(issuer: &Issuer, claims: &AccessClaims, proof: Proof, orig
             return Err(Error::WrongPassword);
         }
         tx.insert_event(&event)?;
-        let session = tx.reauthenticate(claims.sid, now, access_expires_by(issuer, now))?;
+        let session = tx.reauthenticate(session, now, access_expires_by(issuer, now))?;
         session.ok_or(Error::TokenRefused(TokenError::Revoked))
     })?;
     audit::tell(&app.metrics, &event);
@@ -87,13 +89,14 @@ pub fn next_password(
 /// As [`reauthenticate`].
 pub fn change_password(
     issuer: &Issuer,
-    claims: &AccessClaims,
+    user: UserId,
+    session: SessionId,
     next: NextPassword,
     origin: &Origin,
 ) -> Result<usize, Error> {
     let app = &issuer.app;
     let NextPassword { proof, hash } = next;
-    let Proven { user, password_hash, .. } = proven(issuer, claims, proof, origin)?;
+    let Proven { user, password_hash, .. } = proven(issuer, user, proof, origin)?;
     let hash = hash.ok_or(Error::WrongPassword)?;
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
@@ -104,8 +107,8 @@ pub fn change_password(
         }
         tx.insert_event(&event)?;
         // First: it locks all sessions in the order in which everybody does.
-        let ended = tx.end_sessions_of(user.id, Some(claims.sid), end, app.config.lifetimes.access)?;
-        let session = tx.reauthenticate(claims.sid, now, access_expires_by(issuer, now))?;
+        let ended = tx.end_sessions_of(user.id, Some(session), end, app.config.lifetimes.access)?;
+        let session = tx.reauthenticate(session, now, access_expires_by(issuer, now))?;
         session.map(|_| ended).ok_or(Error::TokenRefused(TokenError::Revoked))
     })?;
     audit::tell(&app.metrics, &event);
@@ -113,9 +116,9 @@ pub fn change_password(
     Ok(ended.sessions)
 }
 
-fn proven(issuer: &Issuer, claims: &AccessClaims, proof: Proof, origin: &Origin) -> Result<Proven, Error> {
+fn proven(issuer: &Issuer, user: UserId, proof: Proof, origin: &Origin) -> Result<Proven, Error> {
     if proof.proven.is_none() {
-        let event = origin.event(issuer.app.clock.now(), EventName::ReauthenticationFailed).about(claims.sub);
+        let event = origin.event(issuer.app.clock.now(), EventName::ReauthenticationFailed).about(user);
         audit::record(&issuer.app, &event);
     }
     proof.proven.ok_or(Error::WrongPassword)

@@ -3,13 +3,10 @@
 use crate::app::{App, Issuer};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::jwt::{AccessClaims, Audience, FIRST_PARTY, RefreshClaims, SigningAlg, TokenError, issuer_base};
+use crate::jwt::{Issuing, SigningAlg, TokenError, refresh_claims};
 use crate::model::id::{Jti, SessionId};
 use crate::model::session::Session;
 use crate::model::user::User;
-
-/// How the user proved who they are ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
-const PASSWORD: &str = "pwd";
 
 /// A pair and what a client needs to know about it.
 pub struct Pair {
@@ -73,36 +70,10 @@ pub fn mint(
     let ring = issuer.keys.ring();
     // Drawn together: each draw costs about as much as a MAC.
     let [jitter, jti @ ..] = issuer.app.entropy.bytes::<17>()?;
-    let claims = AccessClaims {
-        iss: config.issuer.clone(),
-        sub: user.id,
-        aud: Audience::One(purpose.audience.to_owned()),
-        exp: expires_at,
-        iat: now,
-        jti: Jti::from_bytes(jti),
-        client_id: FIRST_PARTY.to_owned(),
-        sid: session.id,
-        auth_time: session.authenticated_at,
-        amr: vec![PASSWORD.to_owned()],
-        roles: user.roles.names().to_vec(),
-        scope: config.scope(),
-        nbf: None,
-    };
-    let access_token = ring.sign_access(&claims, purpose.alg, now)?;
-    let generation = session.live_generation();
-    let issued_by = issuer_base(&config.issuer).to_owned();
-    let claims = RefreshClaims {
-        iss: issued_by.clone(),
-        sub: user.id,
-        aud: Audience::One(issued_by),
-        iat: session.rotated_at,
-        exp: session.refresh_expires_at,
-        sid: session.id,
-        generation,
-        jti: format!("{}.{generation}", session.id),
-        client_id: FIRST_PARTY.to_owned(),
-    };
-    let refresh_token = ring.sign_refresh(&claims, now)?;
+    let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(jti));
+    let issuing = Issuing { issuer, audience, jti, iat: now, exp: expires_at };
+    let access_token = ring.sign_access(&issuing.of_session(session, &user, config.scope()), purpose.alg, now)?;
+    let refresh_token = ring.sign_refresh(&refresh_claims(issuer, session), now)?;
     let expires_in = expires_at - now;
     Ok(Pair {
         access_token,
@@ -110,7 +81,7 @@ pub fn mint(
         refresh_token,
         refresh_expires_in: session.refresh_expires_at - now,
         refresh_after: jittered(expires_in, jitter),
-        refresh_generation: generation,
+        refresh_generation: session.live_generation(),
         session_id: session.id,
         user,
     })

@@ -6,7 +6,7 @@ use super::{api_tokens, audit, sessions};
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, TokenError};
-use crate::model::audit::{EventName, Origin};
+use crate::model::audit::{Event, EventName, Origin};
 use crate::model::denial::Denial;
 use crate::model::session::EndReason;
 use crate::secret::{KEY_PREFIX, Secret};
@@ -68,7 +68,8 @@ fn deny(issuer: &Issuer, claims: &AccessClaims, origin: &Origin) -> Result<(), E
         // It has expired by every clock.
         return Ok(());
     }
-    let event = origin.event(now, EventName::AccessTokenRevoked).about(claims.sub).of_session(claims.sid);
+    let (user, session) = (claims.user_id(), claims.sid);
+    let event = Event { user, session, ..origin.event(now, EventName::AccessTokenRevoked) };
     let is_new = app.store.write(|tx| {
         let is_new = tx.insert_denials(&[denial])? > 0;
         if is_new {

@@ -45,11 +45,11 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-pub use crate::jwt::{AccessClaims, Audience, JwksError, TokenError};
+pub use crate::jwt::{AccessClaims, Audience, Credential, JwksError, RequiredClaims, Subject, TokenError};
 pub use api_token::{ApiTokenError, ApiTokens, Authenticated};
 pub use bearer::BearerError;
 pub use builder::{BuildError, Builder, Denylist};
-pub use extract::{Admin, Bearer, BearerOrReadOnly, MaybeBearer, Role, Scope, WithRole, WithScope};
+pub use extract::{Admin, Bearer, BearerOrReadOnly, LoggedIn, MaybeBearer, Role, Scope, WithRole, WithScope};
 #[cfg(feature = "server")]
 pub(crate) use extract::{Presented, presented};
 pub use key_source::KeySource;

@@ -14,9 +14,9 @@ use crate::app::Issuer;
 use crate::error::Error;
 use crate::http::blocking::blocking;
 use crate::http::problem::Problem;
-use crate::jwt::AccessClaims;
+use crate::jwt::{AccessClaims, Credential};
 use crate::model::audit::Origin;
-use crate::model::id::UserId;
+use crate::model::id::{SessionId, UserId};
 use crate::model::user::ADMIN_ROLE;
 use crate::secret::KEY_PREFIX;
 use crate::verifier::{Bearer, BearerError, Presented, presented};
@@ -25,6 +25,8 @@ use crate::verifier::{Bearer, BearerError, Presented, presented};
 pub(in crate::http) struct Caller<G> {
     /// What the access token (or the API token) says.
     pub(in crate::http) claims: Arc<AccessClaims>,
+    /// The user whom it speaks for.
+    pub(in crate::http) user: UserId,
     /// For the audit log.
     pub(in crate::http) origin: Origin,
     guard: PhantomData<G>,
@@ -78,23 +80,39 @@ impl Guard for AdministratorRecently {
 }
 
 impl<G: Guard> Caller<G> {
+    /// The session of one who has logged in.
+    pub(in crate::http) fn session(&self) -> Result<SessionId, Error> {
+        self.claims.sid.ok_or(Error::Bearer(BearerError::SessionRequired))
+    }
+
     /// Refuses an API token that would manage the account that it belongs to.
     pub(in crate::http) fn not_its_own(&self, user: UserId) -> Result<(), Error> {
-        let may = self.claims.is_of_session() || self.claims.sub != user;
+        let may = has_session(&self.claims) || self.user != user;
         if may { Ok(()) } else { Err(Error::Bearer(BearerError::SessionRequired)) }
     }
+}
+
+/// Whether the token belongs to a session that its user opened at this service. A login through a registered application
+/// is none here: an application manages no accounts.
+fn has_session(claims: &AccessClaims) -> bool {
+    claims.credential() == Credential::Login && claims.sid.is_some()
 }
 
 /// [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3): an authentication that is too old is a 401 of
 /// its own.
 pub(in crate::http) fn recent(issuer: &Issuer, claims: &AccessClaims) -> Result<(), BearerError> {
     let most = issuer.app.config.reauthentication_period;
-    let age = issuer.app.clock.now() - claims.auth_time;
-    if age < most { Ok(()) } else { Err(BearerError::ReauthenticationRequired(most.0)) }
+    let is_recent = claims.auth_time.is_some_and(|at| issuer.app.clock.now() - at < most);
+    if is_recent { Ok(()) } else { Err(BearerError::ReauthenticationRequired(most.0)) }
 }
 
 /// A key was looked up just now; an access token says what was true when it was issued.
-async fn administrates(issuer: &web::Data<Issuer>, claims: &AccessClaims, is_key: bool) -> Result<(), Problem> {
+async fn administrates(
+    issuer: &web::Data<Issuer>,
+    claims: &AccessClaims,
+    id: UserId,
+    is_key: bool,
+) -> Result<(), Problem> {
     let refused = || Problem(Error::Bearer(BearerError::RoleMissing(ADMIN_ROLE)));
     if !claims.has_role(ADMIN_ROLE) {
         return Err(refused());
@@ -102,7 +120,7 @@ async fn administrates(issuer: &web::Data<Issuer>, claims: &AccessClaims, is_key
     if is_key {
         return Ok(());
     }
-    let (issuer, id) = (issuer.clone(), claims.sub);
+    let issuer = issuer.clone();
     let user = blocking(move || issuer.app.store.read(|tx| tx.find_user(id))).await?;
     let is_one = user.is_some_and(|user| user.disabled_at.is_none() && user.roles.contains(ADMIN_ROLE));
     if is_one { Ok(()) } else { Err(refused()) }
@@ -120,24 +138,28 @@ impl<G: Guard> FromRequest for Caller<G> {
             let issuer = request.app_data::<web::Data<Issuer>>().ok_or(Error::Bearer(BearerError::NotSetUp))?;
             let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
                 if text.starts_with(KEY_PREFIX));
-            if G::LOGGED_IN && !claims.is_of_session() {
+            if G::LOGGED_IN && !has_session(&claims) {
                 return Err(Error::Bearer(BearerError::SessionRequired).into());
             }
+            // Roles are a user's: neither a registered application nor a client has one here.
+            let has_roles = has_session(&claims) || claims.credential() == Credential::ApiToken;
+            let user = claims.user_id().filter(|_| has_roles);
+            let user = user.ok_or(Error::Bearer(BearerError::RoleMissing(ADMIN_ROLE)))?;
             if G::ADMINISTRATES {
-                administrates(issuer, &claims, is_key).await?;
+                administrates(issuer, &claims, user, is_key).await?;
             }
             if G::RECENTLY && !is_key {
-                if !claims.is_of_session() {
+                if !has_session(&claims) {
                     return Err(Error::Bearer(BearerError::SessionRequired).into());
                 }
                 recent(issuer, &claims).map_err(Error::Bearer)?;
             }
             let origin = Origin {
-                actor: Some(claims.sub),
-                session: Some(claims.sid),
+                actor: Some(user),
+                session: claims.sid,
                 ip: client_ip(&request, &issuer.app.config.trusted_proxies),
             };
-            Ok(Self { claims, origin, guard: PhantomData })
+            Ok(Self { claims, user, origin, guard: PhantomData })
         })
     }
 }

@@ -308,7 +308,7 @@ pub(in crate::http) async fn list_sessions(
 ) -> Result<HttpResponse, Problem> {
     let app = issuer.clone();
     blocking(move || users::find(&app.app, id)).await?;
-    page(issuer, id, Some(caller.claims.sid), query).await
+    page(issuer, id, caller.claims.sid, query).await
 }
 
 /// End a user's sessions

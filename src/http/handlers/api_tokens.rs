@@ -133,7 +133,7 @@ pub(in crate::http) async fn list(
     caller: Caller<LoggedIn>,
     issuer: web::Data<Issuer>,
 ) -> Result<HttpResponse, Problem> {
-    all(issuer, caller.claims.sub).await
+    all(issuer, caller.user).await
 }
 
 /// Make an API token
@@ -150,7 +150,7 @@ pub(in crate::http) async fn create(
     let (token, key) = blocking(move || {
         let CreateBody { name, scopes, roles, expires_in } = &body;
         let new = NewApiToken { name, scopes, roles, lifetime: *expires_in };
-        api_tokens::create(&issuer.app, caller.claims.sub, &new, &caller.origin)
+        api_tokens::create(&issuer.app, caller.user, &new, &caller.origin)
     })
     .await?;
     Ok(with_key(&token, &key, now, HttpResponse::Created()))
@@ -168,7 +168,7 @@ pub(in crate::http) async fn rotate(
     PathId(id): PathId<ApiTokenId>,
 ) -> Result<HttpResponse, Problem> {
     let now = issuer.app.clock.now();
-    let rotate = move || api_tokens::rotate(&issuer, caller.claims.sub, id, &caller.origin);
+    let rotate = move || api_tokens::rotate(&issuer, caller.user, id, &caller.origin);
     let (token, key) = blocking(rotate).await?;
     Ok(with_key(&token, &key, now, HttpResponse::Ok()))
 }
@@ -184,6 +184,6 @@ pub(in crate::http) async fn revoke(
     issuer: web::Data<Issuer>,
     PathId(id): PathId<ApiTokenId>,
 ) -> Result<HttpResponse, Problem> {
-    let _was_active = blocking(move || api_tokens::revoke(&issuer, caller.claims.sub, id, &caller.origin)).await?;
+    let _was_active = blocking(move || api_tokens::revoke(&issuer, caller.user, id, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

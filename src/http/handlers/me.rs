@@ -1,7 +1,5 @@
 //! `/v1/me`: who the access token belongs to, and what they may do with their account.
 
-use std::sync::Arc;
-
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -10,6 +8,7 @@ use utoipa::ToSchema;
 use super::tokens::{PairView, answer};
 use super::{blocking, proving};
 use crate::app::Issuer;
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::extract::{Caller, Json, LoggedIn, recent};
 use crate::http::problem::Problem;
@@ -19,7 +18,7 @@ use crate::model::user::User;
 use crate::secret::Secret;
 use crate::service::users::{self, NewProfile};
 use crate::service::{me, proof};
-use crate::verifier::Bearer;
+use crate::verifier::{Bearer, Subject};
 
 /// A user as every answer shows one.
 #[derive(Serialize, ToSchema)]
@@ -79,9 +78,9 @@ impl<'a> From<&'a User> for AccountView<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Identity)]
 pub(in crate::http) struct IdentityView<'a> {
-    /// The user.
-    #[schema(value_type = String, format = "uuid")]
-    id: UserId,
+    /// The user, or the client that asks for itself.
+    #[schema(value_type = String)]
+    id: &'a Subject,
     /// What the user may do.
     #[schema(value_type = Vec<RoleName>)]
     roles: &'a [String],
@@ -89,15 +88,15 @@ pub(in crate::http) struct IdentityView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     scope: Option<&'a str>,
-    /// The session that the token belongs to.
-    #[schema(value_type = String, format = "uuid")]
-    session_id: SessionId,
+    /// The session that the token belongs to, if there is one.
+    #[schema(required, value_type = Option<String>, format = "uuid")]
+    session_id: Option<SessionId>,
     /// `first-party`, or `api-token` when nobody has logged in.
     #[schema(example = "first-party")]
     client_id: &'a str,
-    /// When the user last gave the password.
-    #[schema(format = "date-time")]
-    authenticated_at: String,
+    /// When the user last gave the password, if there is a user.
+    #[schema(required, format = "date-time")]
+    authenticated_at: Option<String>,
     /// When the token expires.
     #[schema(format = "date-time")]
     expires_at: String,
@@ -181,12 +180,12 @@ const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
     (status = 200, body = IdentityView, headers(("X-User-Id" = String, description = "The user's id.")))))]
 pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
     HttpResponse::Ok().insert_header((X_USER_ID, claims.sub.to_string())).json(IdentityView {
-        id: claims.sub,
+        id: &claims.sub,
         roles: &claims.roles,
         scope: claims.scope.as_deref(),
         session_id: claims.sid,
         client_id: &claims.client_id,
-        authenticated_at: claims.auth_time.to_rfc3339(),
+        authenticated_at: claims.auth_time.map(Timestamp::to_rfc3339),
         expires_at: claims.exp.to_rfc3339(),
     })
 }
@@ -199,7 +198,8 @@ pub(in crate::http) async fn profile(
     issuer: web::Data<Issuer>,
     Bearer(claims): Bearer,
 ) -> Result<HttpResponse, Problem> {
-    let user = blocking(move || users::find(&issuer.app, claims.sub)).await?;
+    let id = claims.user_id().ok_or(Error::UserUnknown)?;
+    let user = blocking(move || users::find(&issuer.app, id)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
 
@@ -216,7 +216,7 @@ pub(in crate::http) async fn change_profile(
     if body.username.is_some() || body.email.is_some() {
         recent(&issuer, &caller.claims).map_err(Error::Bearer)?;
     }
-    let change = move || users::set_profile(&issuer.app, caller.claims.sub, &body.into(), &caller.origin);
+    let change = move || users::set_profile(&issuer.app, caller.user, &body.into(), &caller.origin);
     let user = blocking(change).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
@@ -231,10 +231,11 @@ pub(in crate::http) async fn reauthenticate(
     issuer: web::Data<Issuer>,
     Json(body): Json<ReauthenticateBody>,
 ) -> Result<HttpResponse, Problem> {
-    let Caller { claims, origin, .. } = caller;
-    let (its_claims, its_origin) = (Arc::clone(&claims), origin.clone());
-    let claim = move |issuer: &_| me::claim(issuer, &claims, &body.password, &origin);
-    let record = move |issuer: &_, proof| me::reauthenticate(issuer, &its_claims, proof, &its_origin);
+    let session = caller.session()?;
+    let Caller { user, origin, .. } = caller;
+    let its_origin = origin.clone();
+    let claim = move |issuer: &_| me::claim(issuer, user, &body.password, &origin);
+    let record = move |issuer: &_, proof| me::reauthenticate(issuer, user, session, proof, &its_origin);
     let pair = proving(&issuer, claim, proof::prove, record).await?;
     Ok(answer(&issuer, &pair))
 }
@@ -249,14 +250,15 @@ pub(in crate::http) async fn change_password(
     issuer: web::Data<Issuer>,
     Json(body): Json<PasswordBody>,
 ) -> Result<HttpResponse, Problem> {
-    let Caller { claims, origin, .. } = caller;
+    let session = caller.session()?;
+    let Caller { user, origin, .. } = caller;
     let PasswordBody { current_password: current, new_password: new } = body;
-    let (its_claims, its_current, its_origin) = (Arc::clone(&claims), current.clone(), origin.clone());
+    let (its_current, its_origin) = (current.clone(), origin.clone());
     let claim = move |issuer: &_| {
-        me::claim(issuer, &claims, &current, &origin).map_err(|error| error.in_field("current_password"))
+        me::claim(issuer, user, &current, &origin).map_err(|error| error.in_field("current_password"))
     };
     let evaluate = move |issuer: &_, admitted| me::next_password(issuer, admitted, &its_current, &new);
-    let change = move |issuer: &_, next| me::change_password(issuer, &its_claims, next, &its_origin);
+    let change = move |issuer: &_, next| me::change_password(issuer, user, session, next, &its_origin);
     let sessions_ended = proving(&issuer, claim, evaluate, change).await?;
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }

@@ -132,7 +132,7 @@ pub(in crate::http) async fn list(
     issuer: web::Data<Issuer>,
     Query(query): Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    page(issuer, caller.claims.sub, Some(caller.claims.sid), query).await
+    page(issuer, caller.user, caller.claims.sid, query).await
 }
 
 /// End one of my sessions
@@ -146,8 +146,8 @@ pub(in crate::http) async fn end(
     issuer: web::Data<Issuer>,
     PathId(id): PathId<SessionId>,
 ) -> Result<HttpResponse, Problem> {
-    let reason = if id == caller.claims.sid { EndReason::Logout } else { EndReason::Revoked };
-    blocking(move || sessions::end(&issuer, caller.claims.sub, id, reason, &caller.origin)).await?;
+    let reason = if caller.claims.sid == Some(id) { EndReason::Logout } else { EndReason::Revoked };
+    blocking(move || sessions::end(&issuer, caller.user, id, reason, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -160,10 +160,8 @@ pub(in crate::http) async fn logout(
     caller: Caller<LoggedIn>,
     issuer: web::Data<Issuer>,
 ) -> Result<HttpResponse, Problem> {
-    let ended = blocking(move || {
-        let Caller { claims, origin, .. } = &caller;
-        sessions::end(&issuer, claims.sub, claims.sid, EndReason::Logout, origin)
-    });
+    let ended =
+        blocking(move || sessions::end(&issuer, caller.user, caller.session()?, EndReason::Logout, &caller.origin));
     match ended.await {
         // Not on record any more: it cannot be used.
         Ok(()) | Err(Problem(Error::SessionNotFound)) => Ok(HttpResponse::NoContent().finish()),
@@ -182,9 +180,9 @@ pub(in crate::http) async fn logout_all(
     JsonOrNothing(body): JsonOrNothing<LogoutAllBody>,
 ) -> Result<HttpResponse, Problem> {
     let ended = blocking(move || {
-        let Caller { claims, origin, .. } = &caller;
-        let except = body.keep_current.then_some(claims.sid);
-        sessions::end_all(&issuer, claims.sub, except, EndReason::Logout, origin)
+        let Caller { claims, user, origin, .. } = &caller;
+        let except = claims.sid.filter(|_| body.keep_current);
+        sessions::end_all(&issuer, *user, except, EndReason::Logout, origin)
     });
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended: ended.await? }))
 }
