@@ -11,6 +11,7 @@ use tokensmith::clock::{Clock as _, Seconds, SystemClock};
 use tokensmith::config::Config;
 use tokensmith::entropy::SystemEntropy;
 use tokensmith::model::audit::Origin;
+use tokensmith::model::grant::Live;
 use tokensmith::model::id::SessionId;
 use tokensmith::model::rotation::{Presented, judge};
 use tokensmith::model::session::Session;
@@ -49,6 +50,10 @@ fn session(issuer: &Issuer, user: &User) -> Session {
     issuer.app.config.lifetimes.opened(id, user.id, now)
 }
 
+fn live(issuer: &Issuer, session: Session, user: User) -> Live {
+    Live { session, grant: Some(issuer.app.config.grant(None)), user }
+}
+
 fn parts(criterion: &mut Criterion) {
     let dir = TempDir::new().unwrap();
     let issuer = issuer(&dir, "ES256");
@@ -64,11 +69,11 @@ fn parts(criterion: &mut Criterion) {
     criterion.bench_function("mint a pair, ES256", |b| {
         b.iter_batched(
             || user.clone(),
-            |user| mint(&issuer, &session, user, purpose, now).unwrap(),
+            |user| mint(&issuer, live(&issuer, session, user), purpose, now).unwrap(),
             BatchSize::SmallInput,
         );
     });
-    let pair = mint(&issuer, &session, user.clone(), purpose, now).unwrap();
+    let pair = mint(&issuer, live(&issuer, session, user.clone()), purpose, now).unwrap();
     let (ring, url) = (issuer.keys.ring(), &issuer.app.config.issuer);
     criterion.bench_function("verify a refresh token", |b| {
         b.iter(|| ring.verify_refresh(black_box(&pair.refresh_token), url, now).unwrap());
@@ -97,11 +102,11 @@ fn algorithms(criterion: &mut Criterion) {
         criterion.bench_function(&format!("mint a pair, {alg}"), |b| {
             b.iter_batched(
                 || user.clone(),
-                |user| mint(&issuer, &session, user, purpose, now).unwrap(),
+                |user| mint(&issuer, live(&issuer, session, user), purpose, now).unwrap(),
                 BatchSize::SmallInput,
             );
         });
-        let token = mint(&issuer, &session, user, purpose, now).unwrap().access_token;
+        let token = mint(&issuer, live(&issuer, session, user), purpose, now).unwrap().access_token;
         let url = issuer.app.config.issuer.as_str();
         let jwks = issuer.keys.ring().jwks_json().to_owned();
         let verifier = Verifier::from_jwks(&jwks, url, url).cache_bytes(0).build().unwrap();

@@ -109,10 +109,6 @@ pub struct AccessClaims {
     pub extra: Map<String, Value>,
 }
 
-/// The `client_id` of every session, as long as this service knows no other clients than its own users' apps
-/// ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) requires the claim).
-pub const FIRST_PARTY: &str = "first-party";
-
 impl AccessClaims {
     /// These claims and no others; the optional ones can be set.
     #[must_use]

@@ -50,13 +50,13 @@ fn each_credential_is_read_as_it_was_written() {
 
 #[test]
 fn a_token_from_before_the_claim_came_from_a_login_or_from_an_api_token() {
-    assert_eq!(read(&json!({"client_id": FIRST_PARTY})).credential(), Credential::Login);
+    assert_eq!(read(&json!({"client_id": "first-party"})).credential(), Credential::Login);
     assert_eq!(read(&json!({"client_id": "api-token"})).credential(), Credential::ApiToken);
 }
 
 #[test]
 fn a_credential_that_is_not_known_is_no_login() {
-    let claims = read(&json!({"client_id": FIRST_PARTY, "credential": "device"}));
+    let claims = read(&json!({"client_id": "first-party", "credential": "device"}));
     assert_eq!(claims.credential(), Credential::Unknown);
     assert!(!claims.is_logged_in() && claims.user_id().is_none());
 }

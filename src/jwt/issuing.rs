@@ -1,16 +1,14 @@
 //! What a token that is issued claims, for every way of issuing one.
 
-use super::claims::{AccessClaims, Audience, FIRST_PARTY, RefreshClaims, RequiredClaims};
+use super::claims::{AccessClaims, Audience, RefreshClaims, RequiredClaims};
 use super::credential::{API_TOKEN, Credential};
 use super::issuer::issuer_base;
 use crate::clock::Timestamp;
 use crate::model::api_token::ApiToken;
+use crate::model::grant::Grant;
 use crate::model::id::{Jti, UserId};
 use crate::model::session::Session;
 use crate::model::user::{Scopes, User};
-
-/// How the user proved who they are ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
-const PASSWORD: &str = "pwd";
 
 /// An access token that is to be issued.
 pub struct Issuing<'a> {
@@ -27,15 +25,17 @@ pub struct Issuing<'a> {
 }
 
 impl Issuing<'_> {
-    /// For a session: its user has logged in.
+    /// For a session: its user has logged in, here or through the application that the grant names.
     #[must_use]
-    pub fn of_session(self, session: &Session, user: &User, scope: Option<String>) -> AccessClaims {
-        let mut claims = self.claims(user.id, FIRST_PARTY, Credential::Login);
+    pub fn of_session(self, session: &Session, grant: &Grant, user: &User) -> AccessClaims {
+        let credential = if grant.is_first_party() { Credential::Login } else { Credential::Application };
+        let mut claims = self.claims(user.id, &grant.client_id, credential);
         claims.sid = Some(session.id);
         claims.auth_time = Some(session.authenticated_at);
-        claims.amr = Some(vec![PASSWORD.to_owned()]);
+        claims.amr = Some(grant.amr.clone());
+        claims.acr.clone_from(&grant.acr);
         claims.roles = user.roles.names().to_vec();
-        claims.scope = scope;
+        claims.scope = Some(grant.scope.clone()).filter(|scope| !scope.is_empty());
         claims
     }
 
@@ -70,7 +70,7 @@ impl Issuing<'_> {
 
 /// Of the live refresh token of a session, as its row stands.
 #[must_use]
-pub fn refresh_claims(issuer: &str, session: &Session) -> RefreshClaims {
+pub fn refresh_claims(issuer: &str, session: &Session, grant: &Grant) -> RefreshClaims {
     let generation = session.live_generation();
     let issued_by = issuer_base(issuer).to_owned();
     RefreshClaims {
@@ -82,6 +82,6 @@ pub fn refresh_claims(issuer: &str, session: &Session) -> RefreshClaims {
         sid: session.id,
         generation,
         jti: format!("{}.{generation}", session.id),
-        client_id: FIRST_PARTY.to_owned(),
+        client_id: grant.client_id.clone(),
     }
 }

@@ -37,7 +37,7 @@ mod verify;
 
 pub use access_keys::AccessKeys;
 pub use alg::SigningAlg;
-pub use claims::{AccessClaims, Audience, FIRST_PARTY, RefreshClaims, RequiredClaims};
+pub use claims::{AccessClaims, Audience, RefreshClaims, RequiredClaims};
 pub use credential::{API_TOKEN, Credential, Subject};
 pub use denylist::{DeniedEntry, DenylistClaims};
 pub use issuer::{DENYLIST_PATH, denylist_audience, is_reserved_audience, issuer_base, issuer_url, metadata_url};

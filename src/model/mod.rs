@@ -7,6 +7,8 @@ pub mod audit;
 #[cfg(feature = "server")]
 pub mod denial;
 pub mod denied_set;
+#[cfg(feature = "server")]
+pub mod grant;
 pub mod id;
 #[cfg(feature = "server")]
 pub mod lifetimes;

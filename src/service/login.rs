@@ -3,10 +3,10 @@
 use super::audit;
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Claim, Proof, Proven};
-use super::rotator::Live;
 use crate::app::Issuer;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName, Origin};
+use crate::model::grant::{Grant, Live};
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::Device;
 use crate::model::user::ClaimedName;
@@ -45,8 +45,8 @@ pub fn claim(
 /// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Unavailable`].
 pub fn login(issuer: &Issuer, proof: Proof, audience: Option<&str>, device: &Device) -> Result<Pair, Error> {
     let purpose = Purpose::find(&issuer.app, audience)?;
-    let (session, user) = open(issuer, proof, device)?;
-    mint(issuer, &session, user, purpose, issuer.app.clock.now())
+    let live = open(issuer, proof, issuer.app.config.grant(audience), device)?;
+    mint(issuer, live, purpose, issuer.app.clock.now())
 }
 
 /// Counts a login that has come to its end, however it did. One that could not be read is none.
@@ -63,7 +63,7 @@ pub fn count(issuer: &Issuer, outcome: Result<(), &Error>) {
 }
 
 /// Opens a session for who knows the password.
-fn open(issuer: &Issuer, proof: Proof, device: &Device) -> Result<Live, Error> {
+fn open(issuer: &Issuer, proof: Proof, grant: Grant, device: &Device) -> Result<Live, Error> {
     let app = &issuer.app;
     let origin = Origin { ip: device.ip.clone(), ..Origin::default() };
     let failed = |user: Option<UserId>, why: &str| {
@@ -86,7 +86,7 @@ fn open(issuer: &Issuer, proof: Proof, device: &Device) -> Result<Live, Error> {
     let recorded = app.store.write(|tx| {
         let recorded = tx.record_login(user.id, &password_hash, &renewed, now)?;
         if recorded {
-            tx.insert_session(&session, device)?;
+            tx.insert_session(&session, &grant, device)?;
             tx.insert_event(&event)?;
         }
         Ok(recorded)
@@ -97,5 +97,5 @@ fn open(issuer: &Issuer, proof: Proof, device: &Device) -> Result<Live, Error> {
         return Err(Error::BadCredentials);
     }
     audit::tell(&app.metrics, &event);
-    Ok((session, user))
+    Ok(Live { session, grant: Some(grant), user })
 }

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::audit::{EventName, Origin};
+use crate::model::grant::Live;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::{End, EndReason};
 use crate::password::Password;
@@ -43,17 +44,18 @@ pub fn reauthenticate(
     let Proven { user, password_hash, renewed } = proven(issuer, user, proof, origin)?;
     let now = app.clock.now();
     let event = origin.event(now, EventName::Reauthenticated).about(user.id);
-    let session = app.store.write(|tx| {
+    let (session, grant) = app.store.write(|tx| {
         // Another password since the check, and this one has proved nothing.
         if !tx.confirm_password(user.id, &password_hash, &renewed)? {
             return Err(Error::WrongPassword);
         }
         tx.insert_event(&event)?;
-        let session = tx.reauthenticate(session, now, access_expires_by(issuer, now))?;
-        session.ok_or(Error::TokenRefused(TokenError::Revoked))
+        let found = tx.reauthenticate(session, now, access_expires_by(issuer, now))?;
+        found.ok_or(Error::TokenRefused(TokenError::Revoked))
     })?;
     audit::tell(&app.metrics, &event);
-    mint(issuer, &session, user, Purpose::find(app, None)?, now)
+    // For this service, whatever the session was opened for: what is to be done now is done here.
+    mint(issuer, Live { session, grant, user }, Purpose::find(app, None)?, now)
 }
 
 /// A password that was proved, and the hash of the next one.

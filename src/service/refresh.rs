@@ -8,7 +8,7 @@ use crate::jwt::{KeyRing, TokenError};
 use crate::model::session::Device;
 use crate::model::sharing::hashed_of_client;
 
-/// Answers the pair that follows a refresh token that came from `device`, its access token for `audience` (or the first), by
+/// Answers the pair that follows a refresh token that came from `device`, its access token for `audience` (or the session's own), by
 /// the rules of [`crate::model::rotation`]. Unlike the other use cases it waits without holding a thread.
 ///
 /// # Errors
@@ -17,7 +17,8 @@ use crate::model::sharing::hashed_of_client;
 /// [`Error::Unavailable`].
 pub async fn refresh(issuer: &Issuer, token: &str, audience: Option<&str>, device: Device) -> Result<Pair, Error> {
     let app = &issuer.app;
-    let purpose = Purpose::find(app, audience)?;
+    // Before the token is spent.
+    Purpose::find(app, audience)?;
     let verify = |ring: &KeyRing| ring.verify_refresh(token, &app.config.issuer, app.clock.now());
     // Before the database is asked: garbage costs no query.
     let mut ring = issuer.keys.ring();
@@ -31,6 +32,7 @@ pub async fn refresh(issuer: &Issuer, token: &str, audience: Option<&str>, devic
     let ip = device.ip.as_ref().and_then(|ip| ip.parse().ok());
     let context = ring.context(&hashed_of_client(ip, device.user_agent.as_deref()), app.clock.now())?;
     let client = Client { ip: device.ip, context };
-    let (session, user) = issuer.rotator.settle(claims, client).await?;
-    mint(issuer, &session, user, purpose, app.clock.now())
+    let live = issuer.rotator.settle(claims, client).await?;
+    let purpose = Purpose::of_grant(app, live.grant.as_ref(), audience)?;
+    mint(issuer, live, purpose, app.clock.now())
 }

@@ -20,12 +20,11 @@ use crate::error::Error;
 use crate::jwt::RefreshClaims;
 use crate::metrics::Metrics;
 use crate::model::audit::{Event, EventName, Origin};
+use crate::model::grant::Live;
 use crate::model::id::SessionId;
 use crate::model::lifetimes::Lifetimes;
 use crate::model::rotation::{Refusal, Rules};
-use crate::model::session::Session;
 use crate::model::sharing::Context;
-use crate::model::user::User;
 use crate::store::{DEADLINE, LOST_AFTER, Patience, Store};
 
 /// So many refreshes are one transaction at most: it stays short, also for those that wait for it.
@@ -43,9 +42,6 @@ const MOST_LOST: usize = 8;
 
 /// When to come back after there were too many.
 const BUSY_RETRY_AFTER: Seconds = Seconds(1);
-
-/// A session after its refresh token was judged, and its user: what the next pair is made of.
-pub type Live = (Session, User);
 
 /// Who asks for a refresh.
 pub struct Client {

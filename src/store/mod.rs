@@ -18,6 +18,7 @@ mod probe;
 mod restore;
 mod rotations;
 mod schema;
+mod session_row;
 mod sessions;
 mod sqlite_file;
 mod types;

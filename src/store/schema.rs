@@ -46,6 +46,11 @@ diesel::table! {
         mark -> SmallInt,
         strange -> SmallInt,
         shared -> SmallInt,
+        client_id -> Nullable<Text>,
+        scope -> Nullable<Text>,
+        audience -> Nullable<Text>,
+        amr -> Nullable<Text>,
+        acr -> Nullable<Text>,
     }
 }
 

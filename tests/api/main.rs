@@ -26,6 +26,7 @@ mod description;
 mod env_file;
 mod extractors;
 mod first_run;
+mod grants;
 mod guessing;
 mod health;
 mod http;

@@ -237,7 +237,7 @@ pub(in crate::http) async fn reauthenticate(
     let claim = move |issuer: &_| me::claim(issuer, user, &body.password, &origin);
     let record = move |issuer: &_, proof| me::reauthenticate(issuer, user, session, proof, &its_origin);
     let pair = proving(&issuer, claim, proof::prove, record).await?;
-    Ok(answer(&issuer, &pair))
+    Ok(answer(&pair))
 }
 
 /// Change my password

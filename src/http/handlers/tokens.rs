@@ -51,7 +51,7 @@ pub(in crate::http) struct RefreshBody {
     /// The refresh token.
     #[schema(value_type = String)]
     refresh_token: Secret<String>,
-    /// The audience of the access token; the first of `AUDIENCE` if missing.
+    /// The audience of the access token; that of the login if missing.
     audience: Option<String>,
 }
 
@@ -147,7 +147,7 @@ fn not_stored(view: impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(view)
 }
 
-pub(super) fn answer(issuer: &Issuer, pair: &Pair) -> HttpResponse {
+pub(super) fn answer(pair: &Pair) -> HttpResponse {
     not_stored(PairView {
         access_token: &pair.access_token,
         token_type: "Bearer",
@@ -157,7 +157,7 @@ pub(super) fn answer(issuer: &Issuer, pair: &Pair) -> HttpResponse {
         refresh_after: pair.refresh_after,
         refresh_generation: pair.refresh_generation,
         session_id: pair.session_id,
-        scope: issuer.app.config.scope(),
+        scope: pair.scope.clone(),
         user: UserView::from(&pair.user),
     })
 }
@@ -187,7 +187,7 @@ pub(in crate::http) async fn create(
     let open = move |issuer: &_, proof| login::login(issuer, proof, audience.as_deref(), &its_device);
     let pair = proving(&issuer, claim, proof::prove, open).await;
     login::count(&issuer, pair.as_ref().map(|_| ()).map_err(|Problem(error)| error));
-    Ok(answer(&issuer, &pair?))
+    Ok(answer(&pair?))
 }
 
 /// Refresh a pair
@@ -204,7 +204,7 @@ pub(in crate::http) async fn refresh(
 ) -> Result<HttpResponse, Problem> {
     let device = device(&request, &issuer, None)?;
     let pair = refreshing::refresh(&issuer, body.refresh_token.expose(), body.audience.as_deref(), device).await?;
-    Ok(answer(&issuer, &pair))
+    Ok(answer(&pair))
 }
 
 /// Ask about a token

@@ -1,10 +1,11 @@
 //! The judging of a batch's refreshes, one by one: what comes of each, and of its session's row.
 
-use super::{Batches, Job, Live};
+use super::{Batches, Job};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName};
 use crate::model::denial::Denial;
+use crate::model::grant::Live;
 use crate::model::rotation::{Judgement, Presented, Refusal, Verdict, judge};
 use crate::model::session::{End, EndReason, Session};
 use crate::model::sharing::Mark;
@@ -45,17 +46,17 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn new(live: Live) -> Self {
-        Self { from: live.0, live, events: Vec::new() }
+        Self { from: live.session, live, events: Vec::new() }
     }
 
     /// Whether there is something to write.
     pub(super) fn is_changed(&self) -> bool {
-        self.live.0 != self.from
+        self.live.session != self.from
     }
 
     /// Whether one of the batch has rotated, healed or ended it.
     fn has_moved(&self) -> bool {
-        let session = &self.live.0;
+        let session = &self.live.session;
         (session.denied_through, session.end) != (self.from.denied_through, self.from.end)
     }
 }
@@ -65,7 +66,7 @@ impl Batches {
     pub(super) fn judge(&self, row: &mut Row, job: &Job, now: Timestamp) -> Judged {
         let generation = job.claims.generation;
         let presented = Presented { generation, context: Some(job.client.context) };
-        let (session, user) = &mut row.live;
+        let Live { session, user, .. } = &mut row.live;
         let Judgement { verdict, sharing, raised, is_alarming } =
             judge(presented, Some(session), user.disabled_at.is_none(), self.rules, now);
         session.sharing = sharing;
@@ -100,7 +101,7 @@ impl Batches {
     }
 
     pub(super) fn moved(&self, row: Row) -> Moved {
-        let session = row.live.0;
+        let session = row.live.session;
         Moved { session, from: row.from, denial: session.end.map(|end| self.denial(&session, end)), events: row.events }
     }
 
