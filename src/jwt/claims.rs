@@ -7,6 +7,7 @@ use super::credential::{Credential, Subject};
 use super::json::present;
 use super::verify::RegisteredClaims;
 use crate::clock::Timestamp;
+use crate::model::denied_set::DeniedSet;
 use crate::model::id::{Jti, SessionId, UserId};
 
 /// The `aud` claim: one audience or several
@@ -156,6 +157,12 @@ impl AccessClaims {
             Credential::Login | Credential::Application | Credential::ApiToken => self.sub.as_user_id(),
             Credential::Client | Credential::Unknown => None,
         }
+    }
+
+    /// Whether it is denied: itself, with its session, with its client or with its user.
+    #[must_use]
+    pub fn is_denied(&self, denied: &DeniedSet) -> bool {
+        denied.denies(self.sid, self.jti) || denied.denies_issued(&self.client_id, self.sub.as_str(), self.iat)
     }
 
     /// Whether the user has the role.

@@ -39,7 +39,7 @@ pub use access_keys::AccessKeys;
 pub use alg::SigningAlg;
 pub use claims::{AccessClaims, Audience, RefreshClaims, RequiredClaims};
 pub use credential::{API_TOKEN, Credential, Subject};
-pub use denylist::{DeniedEntry, DenylistClaims};
+pub use denylist::{DeniedEntry, DenylistClaims, Kind, KindEntry};
 pub use issuer::{DENYLIST_PATH, denylist_audience, is_reserved_audience, issuer_base, issuer_url, metadata_url};
 #[cfg(feature = "server")]
 pub use issuing::{Issuing, refresh_claims};

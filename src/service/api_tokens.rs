@@ -155,8 +155,9 @@ pub fn revoke(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
     if denial.is_some() {
         audit::tell(&app.metrics, &event);
     }
+    let was_active = denial.is_some();
     issuer.denylist.add(denial);
-    Ok(denial.is_some())
+    Ok(was_active)
 }
 
 /// Revokes all tokens of a user; answers how many.

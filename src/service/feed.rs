@@ -10,7 +10,7 @@ use super::denylist::{Cursor, Page};
 use crate::app::Issuer;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::jwt::{Audience, DeniedEntry, DenylistClaims, denylist_audience};
+use crate::jwt::{Audience, DeniedEntry, DenylistClaims, Kind, KindEntry, denylist_audience};
 use crate::model::denial::Denial;
 use crate::model::denied_set::DeniedSubject;
 
@@ -128,6 +128,7 @@ fn signed(issuer: &Issuer, reader: Reader, page: &Page) -> Result<Arc<str>, Erro
         Reader::Verifier => (denylist_audience(url), now + LIFETIME),
         Reader::EarlierVerifier => (url.clone(), now + LIFETIME_FOR_EARLIER - LEEWAY_OF_VERIFIERS),
     };
+    let denials = issuer.denylist.denied(page);
     let claims = DenylistClaims {
         iss: url.clone(),
         aud: Audience::One(audience),
@@ -138,7 +139,8 @@ fn signed(issuer: &Issuer, reader: Reader, page: &Page) -> Result<Arc<str>, Erro
         jwks_etag: ring.jwks_etag().to_owned(),
         cursor: page.cursor.to_string(),
         more: page.more,
-        denied: issuer.denylist.denied(page).iter().map(entry).collect(),
+        denied: denials.iter().filter_map(entry).collect(),
+        denied_by_kind: denials.iter().filter_map(kind_entry).collect(),
     };
     let token: Arc<str> = ring.sign_denylist(&claims, now)?.into();
     last.truncate(KEPT - 1);
@@ -146,10 +148,23 @@ fn signed(issuer: &Issuer, reader: Reader, page: &Page) -> Result<Arc<str>, Erro
     Ok(token)
 }
 
-fn entry(denial: &Denial) -> DeniedEntry {
+fn entry(denial: &Denial) -> Option<DeniedEntry> {
     let exp: Timestamp = denial.expires_at;
     match denial.subject {
-        DeniedSubject::Session(sid) => DeniedEntry::Session { sid, exp },
-        DeniedSubject::AccessToken(jti) => DeniedEntry::AccessToken { jti, exp },
+        DeniedSubject::Session(sid) => Some(DeniedEntry::Session { sid, exp }),
+        DeniedSubject::AccessToken(jti) => Some(DeniedEntry::AccessToken { jti, exp }),
+        DeniedSubject::Client(..) | DeniedSubject::User(..) => None,
     }
+}
+
+fn kind_entry(denial: &Denial) -> Option<KindEntry> {
+    let exp = denial.expires_at;
+    let kind = match &denial.subject {
+        DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) => return None,
+        DeniedSubject::Client(client_id, before) => {
+            Kind::Client { client_id: client_id.to_string(), issued_before: *before, exp }
+        }
+        DeniedSubject::User(sub, before) => Kind::User { sub: sub.to_string(), issued_before: *before, exp },
+    };
+    Some(KindEntry::Known(kind))
 }

@@ -1,6 +1,8 @@
 //! Revoking ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)): a refresh token ends its session, an access token is
 //! denied alone, an API token is accepted no more. Whoever finds one may do it.
 
+use std::slice;
+
 use super::verify::Token;
 use super::{api_tokens, audit, sessions};
 use crate::app::Issuer;
@@ -71,7 +73,7 @@ fn deny(issuer: &Issuer, claims: &AccessClaims, origin: &Origin) -> Result<(), E
     let (user, session) = (claims.user_id(), claims.sid);
     let event = Event { user, session, ..origin.event(now, EventName::AccessTokenRevoked) };
     let is_new = app.store.write(|tx| {
-        let is_new = tx.insert_denials(&[denial])? > 0;
+        let is_new = tx.insert_denials(slice::from_ref(&denial))? > 0;
         if is_new {
             tx.insert_event(&event)?;
         }

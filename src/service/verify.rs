@@ -53,7 +53,7 @@ pub fn any_token(issuer: &Issuer, token: &str) -> Result<ActiveToken, Error> {
 
 fn jwt(issuer: &Issuer, token: &str) -> Result<Token, Error> {
     match read(issuer, token).map_err(Error::TokenRefused)? {
-        Token::Access(claims) if issuer.denylist.set().denies(claims.sid, claims.jti) => {
+        Token::Access(claims) if claims.is_denied(issuer.denylist.set()) => {
             Err(Error::TokenRefused(TokenError::Revoked))
         }
         Token::Access(claims) => Ok(Token::Access(claims)),

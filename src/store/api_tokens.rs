@@ -1,5 +1,7 @@
 //! The table `api_tokens`.
 
+use std::slice;
+
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::BigInt;
@@ -171,7 +173,7 @@ impl WriteTx<'_> {
     /// [`Error::Unavailable`] when the database is out of reach.
     pub fn deny_api_token(&mut self, token: &ApiToken, now: Timestamp, access: Seconds) -> Result<Denial, Error> {
         let denial = Denial::of_session(token.sid, now, token.access_expires_by, access);
-        self.insert_denials(&[denial])?;
+        self.insert_denials(slice::from_ref(&denial))?;
         Ok(denial)
     }
 

@@ -8,6 +8,7 @@ mod api_tokens;
 mod audit;
 mod backup;
 mod connection;
+mod denied_before;
 mod denylist;
 mod inspect;
 mod migrate;

@@ -140,7 +140,7 @@ impl WriteTx<'_> {
             }
         };
         let done = || moved.iter().filter(|moved| sessions.contains(&moved.session.id));
-        let denials: Vec<Denial> = done().filter_map(|moved| moved.denial).collect();
+        let denials: Vec<Denial> = done().filter_map(|moved| moved.denial.clone()).collect();
         self.insert_denials(&denials)?;
         let mut events = Vec::new();
         for event in done().flat_map(|moved| &moved.events) {

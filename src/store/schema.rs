@@ -68,6 +68,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+
+    /// The same, of whatever was issued before an instant.
+    denied_before (kind, subject, issued_before) {
+        kind -> Text,
+        subject -> Text,
+        issued_before -> BigInt,
+        denied_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use super::SqlUuid;
 

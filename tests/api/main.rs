@@ -21,6 +21,7 @@ mod cors;
 mod database_down;
 mod database_hangs;
 mod databases;
+mod denied_before;
 mod denylist;
 mod description;
 mod env_file;
