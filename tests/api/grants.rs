@@ -1,15 +1,23 @@
 //! What a login granted stays with its session, whatever the settings say later.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
+use tokensmith::clock::Timestamp;
+use tokensmith::model::id::{SessionId, UserId};
 
+use crate::api_tokens::{exchange, make};
 use crate::support::{Engine, PASSWORD, TestApp};
 
 both_engines!(
     a_session_keeps_the_scopes_of_its_login_when_the_setting_changes,
     a_session_that_an_older_version_opened_takes_the_settings_of_the_day,
     a_session_of_a_registered_application_says_so_in_its_tokens,
+    verifiers_of_before_find_what_they_require_in_every_token_of_today,
     a_refresh_goes_on_with_the_audience_of_the_login_until_another_is_asked_for,
 );
+
+/// The time of the tests.
+const NOW: Timestamp = Timestamp(1_800_000_000);
 
 /// The scopes that a pair tells, which are those of its access token.
 fn scope(app: &TestApp, pair: &Value) -> String {
@@ -65,6 +73,35 @@ fn a_session_of_a_registered_application_says_so_in_its_tokens(engine: Engine) {
         [json!("notes-app"), json!("application"), json!("notes:read"), json!(["pwd", "otp"]), json!("gold")];
     assert_eq!(told, expected, "{claims}");
     assert_eq!(app.verify(&next["refresh_token"]).ok()["claims"]["client_id"], "notes-app");
+}
+
+/// What they read and did not know how to do without.
+#[derive(Deserialize)]
+struct Before {
+    sub: UserId,
+    sid: SessionId,
+    auth_time: Timestamp,
+    amr: Vec<String>,
+    client_id: String,
+}
+
+fn verifiers_of_before_find_what_they_require_in_every_token_of_today(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    let script = make(&app, &pair, &json!({"name": "backup"}));
+    let tokens = [&pair, &app.refresh(&pair["refresh_token"]).ok(), &exchange(&app, &script)]
+        .map(|answer| app.verify(&answer["access_token"]).ok()["claims"].clone());
+    for (claims, client_id, methods) in
+        [(&tokens[0], "first-party", 1), (&tokens[1], "first-party", 1), (&tokens[2], "api-token", 0)]
+    {
+        let before: Before = serde_json::from_value(claims.clone()).unwrap();
+        assert_eq!((before.client_id.as_str(), before.amr.len()), (client_id, methods), "{claims}");
+        assert_eq!((before.sub.to_string(), before.auth_time), (pair["user"]["id"].as_str().unwrap().to_owned(), NOW));
+        assert_eq!(before.sid.to_string() == pair["session_id"].as_str().unwrap(), methods == 1, "{claims}");
+    }
+    let names: Vec<_> = tokens[0].as_object().unwrap().keys().map(String::as_str).collect();
+    let of_before = ["amr", "aud", "auth_time", "client_id", "exp", "iat", "iss", "jti", "sid", "sub"];
+    assert_eq!(names, of_before, "a login's token is as it was");
 }
 
 fn a_refresh_goes_on_with_the_audience_of_the_login_until_another_is_asked_for(engine: Engine) {
