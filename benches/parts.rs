@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tempfile::TempDir;
-use tokensmith::app::{App, Issuer};
+use tokensmith::app::App;
 use tokensmith::clock::{Clock as _, Seconds, SystemClock};
 use tokensmith::config::Config;
 use tokensmith::entropy::SystemEntropy;
 use tokensmith::model::audit::Origin;
 use tokensmith::model::grant::Live;
-use tokensmith::model::id::SessionId;
+use tokensmith::model::id::new_id;
 use tokensmith::model::rotation::{Presented, judge};
 use tokensmith::model::session::Session;
 use tokensmith::model::sharing::Context;
@@ -22,9 +22,9 @@ use tokensmith::secret::Secret;
 use tokensmith::service::pair::{Purpose, mint};
 use tokensmith::service::users::{self, NewUser};
 use tokensmith::store::IfMissing;
-use tokensmith::verifier::Verifier;
+use tokensmith_verifier::Verifier;
 
-fn issuer(dir: &TempDir, alg: &str) -> Issuer {
+fn app(dir: &TempDir, alg: &str) -> App {
     let path = |name: &str| dir.path().join(name).display().to_string();
     let config = Config::from_lookup(|name| match name {
         "DATABASE_URL" => Some(format!("sqlite://{}", path("bench.db"))),
@@ -33,48 +33,49 @@ fn issuer(dir: &TempDir, alg: &str) -> Issuer {
         _ => None,
     });
     let app = App::build(config.unwrap(), IfMissing::Create, Arc::new(SystemClock), Arc::new(SystemEntropy)).unwrap();
-    Issuer::build(app).unwrap().0
+    app.load().unwrap();
+    app
 }
 
-fn user(issuer: &Issuer) -> User {
+fn user(app: &App) -> User {
     let password = Secret::new("correct horse battery staple".to_owned());
     let roles = ["editor".to_owned()];
     let new =
         NewUser { username: "ada", email: Some("ada@example.com"), name: None, roles: &roles, password: &password };
-    users::create(&issuer.app, &new, &Origin::default()).unwrap()
+    users::create(app, &new, &Origin::default()).unwrap()
 }
 
-fn session(issuer: &Issuer, user: &User) -> Session {
+fn session(app: &App, user: &User) -> Session {
     let now = SystemClock.now();
-    let id = SessionId::generate(now, &*issuer.app.entropy).unwrap();
-    issuer.app.config.lifetimes.opened(id, user.id, now)
+    let id = new_id(now, &*app.entropy).unwrap();
+    app.config.lifetimes.opened(id, user.id, now)
 }
 
-fn live(issuer: &Issuer, session: Session, user: User) -> Live {
-    Live { session, grant: Some(issuer.app.config.grant(None)), user }
+fn live(app: &App, session: Session, user: User) -> Live {
+    Live { session, grant: Some(app.config.grant(None)), user }
 }
 
 fn parts(criterion: &mut Criterion) {
     let dir = TempDir::new().unwrap();
-    let issuer = issuer(&dir, "ES256");
-    let user = user(&issuer);
-    let session = session(&issuer, &user);
+    let app = app(&dir, "ES256");
+    let user = user(&app);
+    let session = session(&app, &user);
     let now = SystemClock.now();
-    let rules = issuer.app.config.rotation_rules();
+    let rules = app.config.rotation_rules();
     let presented = Presented { generation: 1, context: Some(Context::new([0; 2], [1; 6])) };
     criterion.bench_function("judge", |b| {
         b.iter(|| judge(black_box(presented), Some(black_box(&session)), true, rules, now + Seconds(60)));
     });
-    let purpose = Purpose::find(&issuer.app, None).unwrap();
+    let purpose = Purpose::find(&app, None).unwrap();
     criterion.bench_function("mint a pair, ES256", |b| {
         b.iter_batched(
             || user.clone(),
-            |user| mint(&issuer, live(&issuer, session, user), purpose, now).unwrap(),
+            |user| mint(&app, live(&app, session, user), purpose, now).unwrap(),
             BatchSize::SmallInput,
         );
     });
-    let pair = mint(&issuer, live(&issuer, session, user.clone()), purpose, now).unwrap();
-    let (ring, url) = (issuer.keys.ring(), &issuer.app.config.issuer);
+    let pair = mint(&app, live(&app, session, user.clone()), purpose, now).unwrap();
+    let (ring, url) = (app.keys.ring(), &app.config.issuer);
     criterion.bench_function("verify a refresh token", |b| {
         b.iter(|| ring.verify_refresh(black_box(&pair.refresh_token), url, now).unwrap());
     });
@@ -83,32 +84,32 @@ fn parts(criterion: &mut Criterion) {
         b.iter(|| verifier.verify(black_box(&pair.access_token)).unwrap());
     });
     criterion.bench_function("verify an access token again (cache)", |b| {
-        b.iter(|| issuer.verifier.verify(black_box(&pair.access_token)).unwrap());
+        b.iter(|| app.verifier.verify(black_box(&pair.access_token)).unwrap());
     });
     let password = Password::new(&Secret::new("correct horse battery staple".to_owned())).unwrap();
     let mut hashing = criterion.benchmark_group("password");
     hashing.sample_size(20);
-    hashing.bench_function("hash a password", |b| b.iter(|| issuer.app.hasher.hash(&password).unwrap()));
+    hashing.bench_function("hash a password", |b| b.iter(|| app.hasher.hash(&password).unwrap()));
 }
 
 fn algorithms(criterion: &mut Criterion) {
     for alg in ["EdDSA", "RS256"] {
         let dir = TempDir::new().unwrap();
-        let issuer = issuer(&dir, alg);
-        let user = user(&issuer);
-        let session = session(&issuer, &user);
+        let app = app(&dir, alg);
+        let user = user(&app);
+        let session = session(&app, &user);
         let now = SystemClock.now();
-        let purpose = Purpose::find(&issuer.app, None).unwrap();
+        let purpose = Purpose::find(&app, None).unwrap();
         criterion.bench_function(&format!("mint a pair, {alg}"), |b| {
             b.iter_batched(
                 || user.clone(),
-                |user| mint(&issuer, live(&issuer, session, user), purpose, now).unwrap(),
+                |user| mint(&app, live(&app, session, user), purpose, now).unwrap(),
                 BatchSize::SmallInput,
             );
         });
-        let token = mint(&issuer, live(&issuer, session, user), purpose, now).unwrap().access_token;
-        let url = issuer.app.config.issuer.as_str();
-        let jwks = issuer.keys.ring().jwks_json().to_owned();
+        let token = mint(&app, live(&app, session, user), purpose, now).unwrap().access_token;
+        let url = app.config.issuer.as_str();
+        let jwks = app.keys.ring().jwks_json().to_owned();
         let verifier = Verifier::from_jwks(&jwks, url, url).cache_bytes(0).build().unwrap();
         criterion.bench_function(&format!("verify an access token, {alg}"), |b| {
             b.iter(|| verifier.verify(black_box(&token)).unwrap());

@@ -24,7 +24,7 @@ use cluster::Cluster;
 use process::Server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokensmith::verifier::Verifier;
+use tokensmith_verifier::Verifier;
 
 /// Not in step with anything that the instances and the verifier do.
 const BETWEEN_REVOCATIONS: Duration = Duration::from_millis(93);

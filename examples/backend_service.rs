@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use actix_web::{App, HttpResponse, HttpServer, Responder, get, web};
-use tokensmith::verifier::{Bearer, Denylist, MaybeBearer, Role, Verifier, WithRole};
+use tokensmith_verifier::{Bearer, Denylist, MaybeBearer, Role, Verifier, WithRole};
 
 /// Any user.
 #[get("/notes")]

@@ -5,27 +5,31 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, Seconds};
 use crate::config::Config;
+use crate::engine::api_tokens::{KnownApiTokens, SharedApiTokens};
+use crate::engine::denylist::Denylist;
+use crate::engine::feed::Feed;
+use crate::engine::known_keys::KnownKeys;
+use crate::engine::login_limit::LoginLimit;
+use crate::engine::rotator::{Batches, Rotator};
+use crate::engine::turns::Turns;
+use crate::engine::unit::Units;
 use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
 use crate::jwt::{Expected, KeyFileError, Keys};
 use crate::metrics::Metrics;
 use crate::password::{HashError, Hasher};
-use crate::service::api_tokens::{KnownApiTokens, SharedApiTokens};
-use crate::service::denylist::Denylist;
-use crate::service::feed::LastAnswers;
-use crate::service::known_keys::KnownKeys;
-use crate::service::login_limit::LoginLimit;
-use crate::service::proof::Lookups;
-use crate::service::rotator::Rotator;
 use crate::store::{IfMissing, Store};
-use crate::verifier::{Inside, KeySource, Verifier};
+use tokensmith_verifier::Verifier;
+use tokensmith_verifier::issuing::{Inside, KeySource};
 
-/// What every use case needs: settings, rows, password hashes, time and randomness.
+/// What every use case needs: settings, rows, machines, time and randomness.
 pub struct App {
     /// The settings.
     pub config: Config,
     /// The rows.
     pub store: Arc<Store>,
+    /// Writes what has to be recorded or denied, and tells of it.
+    pub units: Units,
     /// The password hashes.
     pub hasher: Hasher,
     /// The time.
@@ -34,20 +38,14 @@ pub struct App {
     pub entropy: Arc<dyn Entropy>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-}
-
-/// What issues and verifies tokens: the app with its keys and its copy of the denylist.
-pub struct Issuer {
-    /// The app.
-    pub app: App,
-    /// The keys.
+    /// The keys: none before [`App::load`].
     pub keys: Arc<Keys>,
     /// The same, searched for keys that are not known yet.
     pub known_keys: Arc<KnownKeys>,
-    /// What is denied, in memory.
+    /// What is denied, in memory: nothing before [`App::load`].
     pub denylist: Arc<Denylist>,
-    /// What the feed of the denylist answered last.
-    pub last_feed_answers: LastAnswers,
+    /// The same for other services.
+    pub feed: Feed,
     /// The API tokens.
     pub api_tokens: Arc<KnownApiTokens>,
     /// Verifies the access tokens of requests to this service.
@@ -57,7 +55,7 @@ pub struct Issuer {
     /// How often logins failed of late.
     pub login_limit: LoginLimit,
     /// Turns to look up who wants to log in.
-    pub lookups: Lookups,
+    pub lookups: Turns,
 }
 
 /// Why the service cannot start.
@@ -83,7 +81,8 @@ pub enum StartError {
 }
 
 impl App {
-    /// Opens the database, applies missing migrations and starts the hashing threads.
+    /// Opens the database, applies missing migrations, and starts the machines and their threads. The folder of the keys
+    /// is left alone: whoever administers users needs none.
     ///
     /// # Errors
     /// [`StartError`] when one of them fails.
@@ -93,65 +92,76 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StartError> {
-        let database = |error| StartError::Database { url: config.database.to_string(), error };
-        let store = Store::open(&config, if_missing).map_err(database)?;
-        let store = Arc::new(store.with_probe_row(entropy.bytes()?));
-        let applied = store.migrate().map_err(database)?;
-        if !applied.is_empty() {
-            log::info!(database:% = config.database, migrations = applied.len(); "database migrated");
-        }
+        let store = open(&config, if_missing, &*entropy)?;
         let hasher = Hasher::start(config.argon2, Arc::clone(&entropy))?;
-        Ok(Self { config, store, hasher, clock, entropy, metrics: Arc::default() })
+        let metrics = Arc::<Metrics>::default();
+        let keys = Arc::new(Keys::none(config.keys.clone(), config.key_policy.clone())?);
+        let denylist = Arc::new(Denylist::new(entropy.bytes()?));
+        let known_keys = Arc::new(KnownKeys::new(Arc::clone(&keys), Arc::clone(&denylist)));
+        let api_tokens = Arc::new(KnownApiTokens::new(&config, Arc::clone(&store), Arc::clone(&clock)));
+        let verifier = Verifier::inside(Inside {
+            keys: Arc::clone(&known_keys) as Arc<dyn KeySource>,
+            denied: Arc::clone(denylist.set()),
+            api_tokens: Arc::new(SharedApiTokens(Arc::clone(&api_tokens))),
+            issuer: &config.issuer,
+            // Tokens for other audiences are for those alone.
+            audiences: config.audiences.first(),
+            clock: Arc::clone(&clock),
+        });
+        let units = Units::new(Arc::clone(&store), Arc::clone(&denylist), Arc::clone(&metrics));
+        let batches =
+            Batches::new(&config, Arc::clone(&store), units.clone(), Arc::clone(&clock), Arc::clone(&metrics));
+        Ok(Self {
+            rotator: Rotator::start(batches),
+            feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
+            login_limit: LoginLimit::default(),
+            lookups: Turns::new(&config),
+            config,
+            store,
+            units,
+            hasher,
+            clock,
+            entropy,
+            metrics,
+            keys,
+            known_keys,
+            denylist,
+            api_tokens,
+            verifier,
+        })
+    }
+
+    /// Loads the keys (after making those that are missing) and the denylist: what issuing and verifying tokens needs.
+    /// Returns the files of the keys that were made.
+    ///
+    /// # Errors
+    /// [`StartError`] when one of them fails.
+    pub fn load(&self) -> Result<Vec<PathBuf>, StartError> {
+        let now = self.clock.now();
+        let made = self.keys.load_or_create(now)?;
+        self.denylist.follow(&self.store, now).map_err(|error| of_database(&self.config, error))?;
+        Ok(made)
     }
 
     /// What our own access tokens must say, whoever they are for.
     #[must_use]
     pub fn expected(&self) -> Expected<'_> {
-        let Config { issuer, audiences, .. } = &self.config;
-        Expected { issuer, audiences: audiences.names(), leeway: Seconds::ZERO }
+        let config = &self.config;
+        Expected { issuer: &config.issuer, audiences: config.audiences.names(), leeway: Seconds::ZERO }
     }
 }
 
-impl Issuer {
-    /// Loads the keys (after making those that are missing) and the denylist; answers also the files of the keys that were
-    /// made.
-    ///
-    /// # Errors
-    /// [`StartError`] when one of them fails.
-    pub fn build(app: App) -> Result<(Self, Vec<PathBuf>), StartError> {
-        let now = app.clock.now();
-        let Config { keys, key_policy, issuer, audiences, .. } = &app.config;
-        let (keys, made) = Keys::open_or_create(keys.clone(), key_policy.clone(), now)?;
-        let keys = Arc::new(keys);
-        let denylist = Arc::new(Denylist::new(app.entropy.bytes()?));
-        let database = |error| StartError::Database { url: app.config.database.to_string(), error };
-        denylist.follow(&app.store, now).map_err(database)?;
-        let known_keys = Arc::new(KnownKeys::new(Arc::clone(&keys), Arc::clone(&denylist)));
-        let source: Arc<dyn KeySource> = Arc::clone(&known_keys) as Arc<dyn KeySource>;
-        let api_tokens = Arc::new(KnownApiTokens::new(&app));
-        let verifier = Verifier::inside(Inside {
-            keys: source,
-            denied: Arc::clone(denylist.set()),
-            api_tokens: Arc::new(SharedApiTokens(Arc::clone(&api_tokens))),
-            issuer,
-            // Tokens for other audiences are for those alone.
-            audiences: audiences.first(),
-            clock: Arc::clone(&app.clock),
-        });
-        let rotator = Rotator::start(&app, &denylist);
-        let lookups = Lookups::new(&app);
-        let issuer = Self {
-            app,
-            keys,
-            known_keys,
-            denylist,
-            last_feed_answers: LastAnswers::default(),
-            api_tokens,
-            verifier,
-            rotator,
-            login_limit: LoginLimit::default(),
-            lookups,
-        };
-        Ok((issuer, made))
+/// The database with all migrations.
+fn open(config: &Config, if_missing: IfMissing, entropy: &dyn Entropy) -> Result<Arc<Store>, StartError> {
+    let store = Store::open(config, if_missing).map_err(|error| of_database(config, error))?;
+    let store = store.with_probe_row(entropy.bytes()?);
+    let applied = store.migrate().map_err(|error| of_database(config, error))?;
+    if !applied.is_empty() {
+        log::info!(database:% = config.database, migrations = applied.len(); "database migrated");
     }
+    Ok(Arc::new(store))
+}
+
+fn of_database(config: &Config, error: Error) -> StartError {
+    StartError::Database { url: config.database.to_string(), error }
 }

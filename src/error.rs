@@ -6,7 +6,7 @@ use crate::clock::Seconds;
 use crate::entropy::NoEntropy;
 use crate::jwt::{SignError, TokenError};
 use crate::model::session::EndReason;
-use crate::verifier::BearerError;
+use tokensmith_verifier::BearerError;
 
 /// A cause from elsewhere: logged once, never sent to a client.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;

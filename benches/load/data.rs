@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, SqliteConnection};
-use tokensmith::app::{App, Issuer};
+use tokensmith::app::App;
 use tokensmith::clock::{Clock as _, Seconds, SystemClock, Timestamp};
 use tokensmith::config::Config;
 use tokensmith::entropy::SystemEntropy;
@@ -29,7 +29,7 @@ const DENIED_THROUGH: i64 = 4;
 
 /// A database with its keys.
 pub struct Data {
-    issuer: Issuer,
+    app: App,
     pub sessions: u64,
     rotated_at: Timestamp,
 }
@@ -50,8 +50,8 @@ impl Data {
         let app = App::build(config, IfMissing::Create, Arc::new(SystemClock), Arc::new(SystemEntropy)).unwrap();
         let password = Password::new(&Secret::new(PASSWORD.to_owned())).unwrap();
         let password_hash = app.hasher.hash(&password).unwrap();
-        let (issuer, _) = Issuer::build(app).unwrap();
-        let data = Self { issuer, sessions, rotated_at: SystemClock.now() - Seconds(600) };
+        app.load().unwrap();
+        let data = Self { app, sessions, rotated_at: SystemClock.now() - Seconds(600) };
         if let Some(path) = database_url.strip_prefix("sqlite://") {
             let mut connection = SqliteConnection::establish(path).unwrap();
             connection.batch_execute("pragma busy_timeout = 60000").unwrap();
@@ -103,7 +103,7 @@ impl Data {
 
     /// Session number `i` as it was filled in.
     fn session(&self, i: u64) -> Session {
-        let lifetimes = self.issuer.app.config.lifetimes;
+        let lifetimes = self.app.config.lifetimes;
         let user = Id::from_bytes(id(USER_EPOCH_MS, i / SESSIONS_OF_A_USER));
         let opened = lifetimes.opened(Id::from_bytes(id(SESSION_EPOCH_MS, i)), user, self.rotated_at);
         lifetimes.rotated(opened, DENIED_THROUGH, self.rotated_at)
@@ -112,8 +112,8 @@ impl Data {
     /// The live refresh tokens of `count` sessions that lie scattered over the whole table, and access tokens for them. When
     /// there are fewer sessions, each has several access tokens.
     pub fn tokens(&self, count: u64) -> (Vec<String>, Vec<String>) {
-        let user = self.issuer.app.store.read(|tx| tx.find_user(self.session(0).user_id)).unwrap().unwrap();
-        let purpose = Purpose::find(&self.issuer.app, None).unwrap();
+        let user = self.app.store.read(|tx| tx.find_user(self.session(0).user_id)).unwrap().unwrap();
+        let purpose = Purpose::find(&self.app, None).unwrap();
         let distinct = count.min(self.sessions);
         // Neighbours in the sample are far apart in the table; the factor has none in common with a round count.
         let scattered = |n: u64| n * 7_919 % distinct * (self.sessions / distinct);
@@ -123,7 +123,7 @@ impl Data {
             let now = SystemClock.now();
             // Minted as at the rotation that the row speaks of, but with an access token that is valid now.
             let session = Session { access_expires_by: now + Seconds(300), ..session };
-            let pair = mint(&self.issuer, Live { session, grant: None, user }, purpose, now).unwrap();
+            let pair = mint(&self.app, Live { session, grant: None, user }, purpose, now).unwrap();
             (pair.refresh_token, pair.access_token)
         };
         (0..count).map(pair).unzip()

@@ -183,8 +183,9 @@ impl Client {
                 client.clock.pass(never).await;
                 return false;
             }
-            client.clock.until(give_up_at.min(client.clock.now() + request_takes)).await;
-            let answer = client.session.refresh(&pair, place, dice).await;
+            let under_way_since = client.clock.now();
+            client.clock.until(give_up_at.min(under_way_since + request_takes)).await;
+            let answer = client.session.refresh(&pair, place, dice, under_way_since).await;
             if answer_lost {
                 client.clock.pass(never).await;
                 return false;

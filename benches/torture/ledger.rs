@@ -50,6 +50,9 @@ pub struct End {
 struct Call {
     number: u64,
     generation: i64,
+    /// When the client let it go.
+    under_way_since: f64,
+    /// When it came to the service.
     sent_at: f64,
     answered_at: Option<f64>,
 }
@@ -96,11 +99,11 @@ impl Ledger {
         self.end.is_some() && !self.faults.contains_key(&Fault::LivesOn)
     }
 
-    /// A call goes out; its number.
-    pub fn sent(&mut self, generation: i64, now: f64) -> u64 {
+    /// A call comes to the service; its number.
+    pub fn sent(&mut self, generation: i64, under_way_since: f64, now: f64) -> u64 {
         self.steps += 1;
         self.first_sent.entry(generation).or_insert(now);
-        self.calls.push(Call { number: self.steps, generation, sent_at: now, answered_at: None });
+        self.calls.push(Call { number: self.steps, generation, under_way_since, sent_at: now, answered_at: None });
         self.steps
     }
 
@@ -160,14 +163,14 @@ impl Ledger {
     fn excuse(&self, number: u64) -> Option<Excuse> {
         let refused = self.calls.iter().find(|call| call.number == number)?;
         let successor_since = whole(*self.first_sent.get(&refused.generation)?);
-        let (sent_at, answered_at) = (refused.sent_at, refused.answered_at?);
+        let (under_way_since, answered_at) = (refused.under_way_since, refused.answered_at?);
         if whole(answered_at) - successor_since >= self.law.retry {
             return Some(Excuse::AskedAgainTooLate);
         }
         let overtaken = self.calls.iter().any(|other| {
             let until = other.answered_at.unwrap_or(answered_at);
             let rotated = whole(until) - successor_since >= self.law.settle;
-            other.generation > refused.generation && other.sent_at < answered_at && until > sent_at && rotated
+            other.generation > refused.generation && other.sent_at < answered_at && until > under_way_since && rotated
         });
         overtaken.then_some(Excuse::OvertakenWhileUnderWay)
     }

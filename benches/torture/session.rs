@@ -19,18 +19,18 @@ impl Session {
 
     /// One step. When it was judged to be reuse, the newest token that anybody has is presented as well: it has to be
     /// dead.
-    pub async fn refresh(&self, pair: &Pair, place: Place, dice: Dice) -> Answer {
-        let answer = self.call(pair.generation, &pair.token, place, dice).await;
+    pub async fn refresh(&self, pair: &Pair, place: Place, dice: Dice, under_way_since: f64) -> Answer {
+        let answer = self.call(pair.generation, &pair.token, place, dice, under_way_since).await;
         if matches!(&answer, Answer::Refused(code) if code == REUSED) {
             let (generation, token) = self.ledger.borrow().newest();
-            self.call(generation, &token, place, dice.about(&[1])).await;
+            self.call(generation, &token, place, dice.about(&[1]), self.service.clock.now()).await;
         }
         answer
     }
 
-    async fn call(&self, generation: i64, token: &str, place: Place, dice: Dice) -> Answer {
+    async fn call(&self, generation: i64, token: &str, place: Place, dice: Dice, under_way_since: f64) -> Answer {
         let clock = self.service.clock;
-        let number = self.ledger.borrow_mut().sent(generation, clock.now());
+        let number = self.ledger.borrow_mut().sent(generation, under_way_since, clock.now());
         let answer = self.service.refresh(token, place, dice).await;
         self.ledger.borrow_mut().answered(number, &answer, clock.now());
         answer

@@ -116,7 +116,8 @@ impl Theft {
             if self.first_use.get().is_none() {
                 self.first_use.set(Some((clock.now(), held.generation)));
             }
-            match self.owner.session.refresh(&held, place.unwrap_or_else(|| self.owner.place()), dice).await {
+            let place = place.unwrap_or_else(|| self.owner.place());
+            match self.owner.session.refresh(&held, place, dice, clock.now()).await {
                 Answer::Refused(_) => return,
                 Answer::Pair(_) if self.kind == Kind::Clinging => again = true,
                 Answer::Pair(pair) => held = pair,

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::http::views::EventView;
 use crate::model::audit::{EVENT_NAMES, EventFilter, EventName};
 use crate::model::id::UserId;
-use crate::service::users;
+use crate::service::{queries, users};
 
 /// What to show of the audit log.
 #[derive(Args)]
@@ -41,6 +41,8 @@ struct Named<'a> {
     actor_username: Option<&'a str>,
 }
 
+const HEADERS: [&str; 9] = ["TIME", "EVENT", "USER", "USER ID", "BY", "SESSION", "FROM", "REQUEST", "DETAIL"];
+
 fn event_name() -> impl TypedValueParser<Value = EventName> {
     PossibleValuesParser::new(EVENT_NAMES.map(|(_, name)| name)).try_map(|name| name.parse::<EventName>())
 }
@@ -52,7 +54,7 @@ pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
     };
     let user = command.user.as_deref().map(find).transpose()?;
     let filter = EventFilter { name: command.event, user, ..EventFilter::default() };
-    let events = app.store.read(|tx| tx.list_events(&filter, command.limit.max(0)))?;
+    let events = queries::list_events(app, &filter, command.limit.max(0))?;
     let mut names = HashMap::new();
     for id in events.iter().flat_map(|event| [event.user, event.actor]).flatten() {
         if let Entry::Vacant(unknown) = names.entry(id) {
@@ -60,7 +62,7 @@ pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
         }
     }
     let name_of = |id: Option<UserId>| id.and_then(|id| names.get(&id)?.as_deref());
-    let mut list = List::new(command.json, ["TIME", "EVENT", "USER", "USER ID", "BY", "SESSION", "FROM", "DETAIL"]);
+    let mut list = List::new(command.json, HEADERS);
     for event in events {
         let (username, actor_username) = (name_of(event.user), name_of(event.actor));
         let id = |id: Option<UserId>| id.map(|id| id.to_string()).unwrap_or_default();
@@ -72,6 +74,7 @@ pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
             actor_username.map_or_else(|| id(event.actor), ToOwned::to_owned),
             event.session.map(|id| id.to_string()).unwrap_or_default(),
             event.ip.clone().unwrap_or_default(),
+            event.request_id.clone().unwrap_or_default(),
             event.detail.clone().unwrap_or_default(),
         ];
         list.add(cells, &Named { event: event.into(), username, actor_username })?;

@@ -5,11 +5,14 @@ use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{CliError, output};
 use crate::app::App;
 use crate::secret::{Secret, create_folders, create_private_file, folder_of};
 use crate::service::bootstrap::{FIRST_ADMIN, FirstAdminError, first_admin};
+use crate::service::queries;
 
 /// Creates the first admin if there is no user, and shows how to log in.
 pub(super) fn create(app: &App, mut address: SocketAddr) -> Result<(), CliError> {
@@ -18,11 +21,12 @@ pub(super) fn create(app: &App, mut address: SocketAddr) -> Result<(), CliError>
     }
     let file = &app.config.first_admin_password_file;
     let has_terminal = io::stdout().is_terminal();
-    let mut is_written = false;
-    let keep = |password: &Secret<String>| {
+    let (path, is_written) = (file.clone(), Arc::new(AtomicBool::new(false)));
+    let written = Arc::clone(&is_written);
+    let keep = move |password: &Secret<String>| {
         if !has_terminal {
-            write(file, password)?;
-            is_written = true;
+            write(&path, password)?;
+            written.store(true, Ordering::Relaxed);
         }
         Ok(())
     };
@@ -30,9 +34,9 @@ pub(super) fn create(app: &App, mut address: SocketAddr) -> Result<(), CliError>
     // There is no account with that password; when the database cannot tell, there may be.
     let is_in_vain = match &created {
         Ok(password) => password.is_none(),
-        Err(_) => app.store.read(|tx| tx.has_no_users()).unwrap_or(false),
+        Err(_) => queries::has_no_users(app).unwrap_or(false),
     };
-    if is_written && is_in_vain {
+    if is_in_vain && is_written.load(Ordering::Relaxed) {
         let _stands_in_the_way = fs::remove_file(file);
     }
     let created = created.map_err(|error| match error {

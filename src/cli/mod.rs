@@ -27,7 +27,7 @@ use crate::config::{self, Config, ConfigProblem, EnvFile};
 use crate::entropy::SystemEntropy;
 use crate::error::{Error, root_cause};
 use crate::jwt::KeyFileError;
-use crate::service::purge;
+use crate::service::{purge, usernames};
 use crate::store::{BackupError, IfMissing};
 
 /// Issues token pairs: a short-lived access JWT that any backend verifies offline, and a rotating refresh token.
@@ -202,9 +202,9 @@ fn execute(command: Command) -> Result<(), CliError> {
 
 /// What is missing has been applied when the database was opened.
 fn migrate(app: &App, url: &str) -> Result<(), CliError> {
-    app.store.refold_usernames()?;
+    let unfolded = usernames::refold(app)?;
     output::line(format_args!("{url} is up to date"))?;
-    for user in app.store.read(|tx| tx.list_unfolded())? {
+    for user in unfolded {
         let hint = "another account has a name that differs in spelling only; rename one of them";
         output::line(format_args!("the username {} ({}) stays as it is: {hint}", user.username, user.id))?;
     }

@@ -49,7 +49,7 @@ pub(super) fn restore(config: Config, command: &RestoreCommand) -> Result<(), Cl
     output::confirm(command.yes, format_args!("Replace {old} by {new} and {done}?"))?;
     let restore = Restore::begin(&command.file, &database)?;
     let restored = {
-        let config = Config { database: DatabaseUrl::Sqlite(restore.new_database().to_owned()), ..config };
+        let config = config.with_database(DatabaseUrl::Sqlite(restore.new_database().to_owned()));
         let app = super::app(config, IfMissing::Refuse)?;
         restored::take_over(&app, command.keep_sessions, &OPERATOR)?
     };

@@ -3,49 +3,41 @@
 use std::sync::Arc;
 
 use super::{CliError, first_admin};
-use crate::app::{App, Issuer};
+use crate::app::App;
 use crate::error::root_cause;
 use crate::http;
 use crate::model::user::ADMIN_ROLE;
-use crate::service::caretaker::Caretaker;
-use crate::store::UserSearch;
+use crate::service::{caretaker, queries};
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
     for warning in app.config.warnings() {
         log::warn!("{warning}");
     }
-    let (issuer, made_keys) = Issuer::build(app)?;
+    let made_keys = app.load()?;
     for path in &made_keys {
         log::info!(file:% = path.display(); "signing key made");
     }
-    if issuer.keys.ring().entries(issuer.app.clock.now()).len() == made_keys.len()
-        && !issuer.app.store.read(|tx| tx.has_no_sessions())?
-    {
+    if app.keys.ring().entries(app.clock.now()).len() == made_keys.len() && !queries::has_no_sessions(&app)? {
         log::warn!("there were no signing keys: if they were lost, all earlier sessions have ended");
     }
-    let issuer = Arc::new(issuer);
-    let mut caretaker = None;
-    http::serve::<CliError>(Arc::clone(&issuer), |address| {
-        caretaker = Some(Caretaker::start(Arc::clone(&issuer)));
+    let app = Arc::new(app);
+    let mut tasks = None;
+    http::serve::<CliError>(Arc::clone(&app), |address| {
+        tasks = Some(caretaker::start(&app));
         // Only now that the port is ours: an account whose password nobody saw would be lost.
-        first_admin::create(&issuer.app, address)?;
-        if !has_admin(&issuer.app)? {
+        first_admin::create(&app, address)?;
+        if !queries::has_administrator(&app)? {
             log::warn!("no active user has the role {ADMIN_ROLE}: run `tokensmith users set-roles NAME {ADMIN_ROLE}`");
         }
-        let config = &issuer.app.config;
+        let config = &app.config;
         log::info!(address:% = address, issuer = config.issuer, database:% = config.database; "serving");
         Ok(())
     })?;
     // First: what is left may hang, and the process ends all the same.
-    if let Err(error) = issuer.api_tokens.record_uses() {
+    if let Err(error) = app.api_tokens.record_uses() {
         log::error!(cause = root_cause(&error); "the last uses of API tokens are not on record");
     }
-    drop(caretaker);
+    drop(tasks);
     log::info!("stopped");
     Ok(())
-}
-
-fn has_admin(app: &App) -> Result<bool, CliError> {
-    let search = UserSearch { role: Some(ADMIN_ROLE.to_owned()), disabled: Some(false), ..UserSearch::default() };
-    Ok(!app.store.read(|tx| tx.list_users(&search, None, 1))?.is_empty())
 }

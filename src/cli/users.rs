@@ -12,10 +12,10 @@ use crate::http::views::{self, AccountView};
 use crate::model::audit::Origin;
 use crate::model::session::EndReason;
 use crate::model::user::User;
+use crate::model::user_search::UserSearch;
 use crate::secret::Secret;
-use crate::service::sessions;
 use crate::service::users::{self, NewUser};
-use crate::store::UserSearch;
+use crate::service::{queries, sessions};
 
 #[derive(Subcommand)]
 pub(super) enum UsersCommand {
@@ -130,7 +130,7 @@ impl PasswordSource {
 }
 
 /// Nobody in particular: who may use the command line is known to the machine alone.
-pub(super) const OPERATOR: Origin = Origin { actor: None, session: None, ip: None };
+pub(super) const OPERATOR: Origin = Origin { actor: None, session: None, ip: None, request_id: None };
 
 pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
     match command {
@@ -144,19 +144,19 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
         UsersCommand::Sessions { name, json } => list_sessions(app, &users::find_by_name(app, &name)?, json),
         UsersCommand::EndSessions { name } => {
             let user = users::find_by_name(app, &name)?;
-            let ended = sessions::end_all_of(app, user.id, None, EndReason::Admin, &OPERATOR)?.sessions;
+            let ended = sessions::end_all(app, user.id, None, EndReason::Admin, &OPERATOR)?;
             line(format_args!("{} of {} ended", count(ended, "session"), user.username))
         }
         UsersCommand::ApiTokens { name, json } => list_api_tokens(app, &users::find_by_name(app, &name)?, json),
         UsersCommand::Delete { name, yes } => {
             let user = users::find_by_name(app, &name)?;
             confirm(yes, format_args!("Delete {} with all sessions and API tokens?", user.username))?;
-            let ended = users::delete(app, user.id, &OPERATOR)?.sessions;
+            let ended = users::delete(app, user.id, &OPERATOR)?;
             line(format_args!("deleted {}; {} ended", user.username, count(ended, "session")))
         }
         UsersCommand::Disable { name } => {
             let user = users::find_by_name(app, &name)?;
-            let ended = users::disable(app, user.id, &OPERATOR)?.sessions;
+            let ended = users::disable(app, user.id, &OPERATOR)?;
             line(format_args!("disabled {}; {} ended", user.username, count(ended, "session")))
         }
         UsersCommand::Enable { name } => {
@@ -166,7 +166,7 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
         }
         UsersCommand::SetPassword { name, password } => {
             let user = users::find_by_name(app, &name)?;
-            let ended = users::set_password(app, &user, &password.read()?, &OPERATOR)?.sessions;
+            let ended = users::set_password(app, &user, &password.read()?, &OPERATOR)?;
             line(format_args!("password of {} set; {} ended", user.username, count(ended, "session")))
         }
         UsersCommand::SetRoles { name, roles } => {
@@ -186,7 +186,7 @@ fn list(app: &App, search: Option<String>, json: bool) -> Result<(), CliError> {
     let mut table = List::new(json, ["ID", "USERNAME", "STATE", "E-MAIL", "NAME", "ROLES", "CREATED"]);
     let mut after: Option<String> = None;
     loop {
-        let page = app.store.read(|tx| tx.list_users(&search, after.as_deref(), PAGE))?;
+        let page = queries::list_users(app, &search, after.as_deref(), PAGE)?;
         for user in &page {
             let cells = [
                 user.id.to_string(),
@@ -210,7 +210,7 @@ fn list_sessions(app: &App, user: &User, json: bool) -> Result<(), CliError> {
     let mut table = List::new(json, headers);
     let mut before = None;
     loop {
-        let page = app.store.read(|tx| tx.list_sessions(user.id, before, PAGE))?;
+        let page = queries::list_sessions(app, user.id, before, PAGE)?;
         for (session, device) in &page {
             let end = session.end_by(now);
             let cells = [
@@ -234,7 +234,7 @@ fn list_sessions(app: &App, user: &User, json: bool) -> Result<(), CliError> {
 fn list_api_tokens(app: &App, user: &User, json: bool) -> Result<(), CliError> {
     let now = app.clock.now();
     let mut table = List::new(json, ["ID", "STATE", "NAME", "SCOPES", "ROLES", "CREATED", "EXPIRES", "USED"]);
-    for token in app.store.read(|tx| tx.list_api_tokens(user.id))? {
+    for token in queries::list_api_tokens(app, user.id)? {
         let at = |at: Option<Timestamp>, never: &str| at.map_or(never.to_owned(), Timestamp::to_rfc3339);
         let cells = [
             token.id.to_string(),

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
-use super::VARIABLES;
+use super::SETTINGS;
 
 /// More is something else, as a device that never ends.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -62,10 +62,10 @@ impl EnvFile {
 
     /// `lines` has the number of the line of each setting.
     fn add(&mut self, name: &str, value: String, number: usize, lines: &mut Vec<usize>) -> Result<(), String> {
-        let Some(known) = VARIABLES.iter().find(|variable| variable.name.eq_ignore_ascii_case(name)) else {
+        let Some(known) = SETTINGS.iter().find(|setting| setting.name.eq_ignore_ascii_case(name)) else {
             // Only what looks like the name of a setting is repeated.
             self.unknown.push(if name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') {
-                let known = VARIABLES.iter().find(|variable| resembles(variable.name, name));
+                let known = SETTINGS.iter().find(|setting| resembles(setting.name, name));
                 let hint = known.map(|known| format!("; did you mean {}?", known.name)).unwrap_or_default();
                 format!("{name} is not a setting of tokensmith{hint}")
             } else {

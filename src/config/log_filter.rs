@@ -1,7 +1,5 @@
 //! The filter of the log in `env_logger`'s words, read strictly: there a misspelled level is the name of a module.
 
-use super::parse::items;
-
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 pub(super) fn log_filter(text: &str) -> Result<String, String> {
@@ -14,7 +12,8 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
         None => is_level(item) || item == "tokensmith" || item.starts_with("tokensmith::") && is_module(item),
     };
     let (directives, text_to_find) = text.split_once('/').unwrap_or((text, ""));
-    if items(directives).next().is_some() && items(directives).all(is_directive) && !text_to_find.contains('/') {
+    let mut directives = directives.split(',').map(str::trim).filter(|item| !item.is_empty()).peekable();
+    if directives.peek().is_some() && directives.all(is_directive) && !text_to_find.contains('/') {
         Ok(text.to_owned())
     } else {
         Err("expected off, error, warn, info, debug or trace, or MODULE=LEVEL, separated by commas".to_owned())

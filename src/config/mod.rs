@@ -6,81 +6,60 @@ mod database_url;
 mod env_file;
 mod log_filter;
 mod machine;
-mod parse;
 mod postgres_url;
+mod reader;
+mod reference;
+mod setting;
+mod settings;
+mod table;
+mod together;
 mod urls;
-mod variables;
+mod values;
 mod warnings;
 
 use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-
-use ipnet::IpNet;
+use std::ops::Deref;
+use std::str::FromStr;
 
 pub use audiences::Audiences;
 pub use database_url::DatabaseUrl;
 pub use env_file::EnvFile;
-pub use parse::{MOST_ARGON2_ITERATIONS, least_argon2_memory_kib};
 pub use postgres_url::PostgresUrl;
-pub use variables::{VARIABLES, Variable, env_example};
+pub use reference::{env_example, settings_reference};
+pub use setting::{Secrecy, Setting};
+pub use settings::{MOST_ARGON2_ITERATIONS, SETTINGS, Settings};
+pub use together::least_argon2_memory_kib;
 
-use crate::clock::Seconds;
 use crate::jwt::{KeyFolder, KeyPolicy};
 use crate::model::grant::Grant;
 use crate::model::lifetimes::Lifetimes;
 use crate::model::rotation::{Limits, Rules};
-use crate::model::user::Scopes;
 
-/// Everything that can be set.
+/// Everything that can be set: each setting that is used as it is, and what others mean together.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Address and port to serve HTTP on.
-    pub listen: SocketAddr,
-    /// Where the rows are.
-    pub database: DatabaseUrl,
-    /// Connections in the pool.
-    pub database_pool_size: u32,
-    /// The `iss` of every token.
-    pub issuer: String,
+    settings: Settings,
     /// The `aud` of access tokens.
     pub audiences: Audiences,
-    /// Scopes of access tokens.
-    pub scopes: Scopes,
     /// Folder of the private keys, and what decrypts them.
     pub keys: KeyFolder,
-    /// The file that the passphrase was read from, if it was.
-    pub keys_passphrase_file: String,
     /// When keys are made and go, and the algorithms that they are of; the first is `SIGNING_ALG`.
     pub key_policy: KeyPolicy,
     /// How long tokens and sessions live.
     pub lifetimes: Lifetimes,
     /// How often a session may be shared.
     pub sharing_limits: Limits,
-    /// How long events of the audit log are kept.
-    pub audit_retention: Seconds,
-    /// How long ago the password may have been given for what is sensitive.
-    pub reauthentication_period: Seconds,
-    /// Where the first admin's password goes when there is no terminal to show it on.
-    pub first_admin_password_file: PathBuf,
-    /// Whether HTTP Basic is taken where tokens are got.
-    pub basic_auth: bool,
     /// Cost of a password hash.
     pub argon2: Argon2Cost,
-    /// Origins of browser apps.
-    pub cors_origins: Vec<String>,
-    /// Networks whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Time for a client to send a request.
-    pub request_timeout: Seconds,
-    /// Time for requests under way to finish at shutdown.
-    pub shutdown_timeout: Seconds,
-    /// Address and port to serve metrics on.
-    pub metrics_listen: Option<SocketAddr>,
-    /// Shape of log lines.
-    pub log_format: LogFormat,
-    /// Filter of log lines, in `env_logger`'s words.
-    pub log_filter: String,
+}
+
+/// A new setting is a field here without a word in this file.
+impl Deref for Config {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.settings
+    }
 }
 
 /// Cost of a password hash (argon2id, one lane).
@@ -121,6 +100,27 @@ pub enum LogFormat {
     Json,
 }
 
+impl FromStr for LogFormat {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("expected text or json"),
+        }
+    }
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
 /// One thing that is wrong with the settings, or risky.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigProblem {
@@ -144,8 +144,7 @@ impl Config {
     pub fn from_env(file: &EnvFile) -> Result<Self, Vec<ConfigProblem>> {
         #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
         let variable = |name: &str| std::env::var_os(name);
-        let not_text =
-            VARIABLES.iter().filter(|known| variable(known.name).is_some_and(|text| text.to_str().is_none()));
+        let not_text = SETTINGS.iter().filter(|known| variable(known.name).is_some_and(|text| text.to_str().is_none()));
         let mut problems: Vec<ConfigProblem> = not_text
             .map(|known| ConfigProblem { variable: known.name, message: "is not UTF-8 text".to_owned() })
             .collect();
@@ -168,7 +167,7 @@ impl Config {
     /// # Errors
     /// As [`Config::from_env`].
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<ConfigProblem>> {
-        parse::config(&lookup)
+        together::config(&lookup)
     }
 
     /// What a login with a password grants today.
@@ -183,45 +182,27 @@ impl Config {
         Rules { windows: self.lifetimes.windows, limits: self.sharing_limits }
     }
 
-    /// Every variable with its value in force; the password in the database's URL is hidden.
+    /// The same settings with another database.
+    #[must_use]
+    pub fn with_database(mut self, database: DatabaseUrl) -> Self {
+        self.settings.database = database;
+        self
+    }
+
+    /// Every setting with its value in force; secrets, and the password in the database's URL, are hidden.
     #[must_use]
     pub fn effective(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("LISTEN", self.listen.to_string()),
-            ("DATABASE_URL", self.database.to_string()),
-            ("DATABASE_POOL_SIZE", self.database_pool_size.to_string()),
-            ("ISSUER", self.issuer.clone()),
-            ("AUDIENCE", self.audiences.to_string()),
-            ("SCOPES", self.scopes.names().join(",")),
-            ("KEYS_DIR", self.keys.dir.display().to_string()),
-            ("KEYS_PASSPHRASE", self.keys.passphrase.as_ref().map_or("", |_| "<secret>").to_owned()),
-            ("KEYS_PASSPHRASE_FILE", self.keys_passphrase_file.clone()),
-            ("KEY_ROTATION_PERIOD", self.key_policy.rotation_period.map_or("off".to_owned(), |span| span.to_string())),
-            ("JWKS_MAX_AGE", self.key_policy.jwks_max_age.to_string()),
-            ("SIGNING_ALG", self.audiences.default_alg().to_string()),
-            ("ACCESS_TOKEN_LIFETIME", self.lifetimes.access.to_string()),
-            ("REFRESH_IDLE_LIFETIME", self.lifetimes.refresh_idle.to_string()),
-            ("SESSION_LIFETIME", self.lifetimes.session.to_string()),
-            ("REFRESH_SETTLE_WINDOW", self.lifetimes.windows.settle.to_string()),
-            ("REFRESH_RETRY_WINDOW", self.lifetimes.windows.retry.to_string()),
-            ("REFRESH_STRANGE_LIMIT", self.sharing_limits.strange.to_string()),
-            ("REFRESH_SHARED_LIMIT", self.sharing_limits.shared.to_string()),
-            ("SESSION_RETENTION", self.lifetimes.retention.to_string()),
-            ("AUDIT_RETENTION", self.audit_retention.to_string()),
-            ("REAUTHENTICATION_PERIOD", self.reauthentication_period.to_string()),
-            ("FIRST_ADMIN_PASSWORD_FILE", self.first_admin_password_file.display().to_string()),
-            ("BASIC_AUTH", if self.basic_auth { "on" } else { "off" }.to_owned()),
-            ("ARGON2_MEMORY_KIB", self.argon2.memory_kib.to_string()),
-            ("ARGON2_ITERATIONS", self.argon2.iterations.to_string()),
-            ("ARGON2_THREADS", self.argon2.threads.to_string()),
-            ("CORS_ORIGINS", self.cors_origins.join(",")),
-            ("TRUSTED_PROXIES", self.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
-            ("REQUEST_TIMEOUT", self.request_timeout.to_string()),
-            ("SHUTDOWN_TIMEOUT", self.shutdown_timeout.to_string()),
-            ("METRICS_LISTEN", self.metrics_listen.map(|address| address.to_string()).unwrap_or_default()),
-            ("LOG_FORMAT", if self.log_format == LogFormat::Json { "json" } else { "text" }.to_owned()),
-            ("RUST_LOG", self.log_filter.clone()),
-        ]
+        SETTINGS.iter().map(|setting| (setting.name, (setting.show)(self))).collect()
+    }
+
+    /// What is risky about the settings, if anything is.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<ConfigProblem> {
+        let of_setting = |setting: &Setting| {
+            let variable = setting.name;
+            (setting.warn)(self).into_iter().map(move |message| ConfigProblem { variable, message })
+        };
+        SETTINGS.iter().flat_map(of_setting).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is accepted, what is refused, and that everything wrong is said at once.
 
 use super::*;
+use crate::clock::Seconds;
 
 fn config(variables: &[(&str, &str)]) -> Result<Config, Vec<ConfigProblem>> {
     Config::from_lookup(|name| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()))
@@ -15,13 +16,13 @@ fn an_empty_environment_gives_the_documented_defaults() {
     let config = config(&[]).unwrap();
     assert_eq!(config.audiences.names(), std::slice::from_ref(&config.issuer));
     for (name, value) in config.effective() {
-        let default = VARIABLES.iter().find(|v| v.name == name).unwrap().default;
+        let default = SETTINGS.iter().find(|v| v.name == name).unwrap().default;
         match name {
             "AUDIENCE" | "ARGON2_THREADS" | "FIRST_ADMIN_PASSWORD_FILE" => {}
             _ => assert_eq!(value.parse::<Seconds>().map_or(value.clone(), |s| s.to_string()), default, "{name}"),
         }
     }
-    assert_eq!(config.effective().len(), VARIABLES.len());
+    assert_eq!(config.effective().len(), SETTINGS.len());
 }
 
 #[test]
@@ -99,7 +100,7 @@ fn a_database_of_another_kind_or_in_memory_is_refused() {
 #[test]
 fn the_path_of_a_sqlite_file_is_taken_as_it_is_written_or_refused_with_a_hint() {
     for path in ["q.db", "/srv/q.db", "../q.db", "a b.db", "a#b.db", "100%.db", "a%20b.db", "data/~x.db", "\u{fc}.db"] {
-        let database = config(&[("DATABASE_URL", &format!("sqlite://{path}"))]).unwrap().database;
+        let database = config(&[("DATABASE_URL", &format!("sqlite://{path}"))]).unwrap().database.clone();
         assert!(matches!(&database, DatabaseUrl::Sqlite(taken) if taken.to_str() == Some(path)), "{database}");
     }
     for (path, hint) in [
@@ -128,7 +129,7 @@ fn addresses_and_networks_are_read_as_trusted_proxies() {
     for (written, ip) in
         [("::ffff:10.0.0.1", "10.0.0.1"), ("::ffff:10.0.0.0/104", "10.9.9.9"), ("10.1.2.3/8", "10.9.9.9")]
     {
-        let networks = config(&[("TRUSTED_PROXIES", written)]).unwrap().trusted_proxies;
+        let networks = config(&[("TRUSTED_PROXIES", written)]).unwrap().trusted_proxies.clone();
         assert!(networks[0].contains(&ip.parse::<std::net::IpAddr>().unwrap()), "{written}");
     }
     for bad in ["10.0.0.0/40", "10.0.0.1:80", "[::1]", "proxy.example", "10.0.0.0/8 ::1"] {
@@ -251,7 +252,7 @@ fn a_duration_of_more_than_ten_years_is_refused() {
 #[test]
 fn hashing_takes_at_most_half_of_the_memory() {
     assert_eq!(refused(&[("ARGON2_MEMORY_KIB", "4194304"), ("ARGON2_THREADS", "1024")]), ["ARGON2_MEMORY_KIB"]);
-    assert_eq!([39_999, 40_000, 400_000].map(|budget_kib| super::parse::fitting(budget_kib, 20_000)), [1, 2, 20]);
+    assert_eq!([39_999, 40_000, 400_000].map(|budget_kib| super::together::fitting(budget_kib, 20_000)), [1, 2, 20]);
     let argon2 = Argon2Cost { memory_kib: 24_000, iterations: 2, threads: 2, budget_kib: 64_000 };
     // What filled the budget before the cost was lowered still fits.
     assert!(argon2.most_stored_kib() >= 32_000);
@@ -274,5 +275,13 @@ fn an_audience_of_another_kind_of_document_is_refused() {
         for audience in ["https://api.example.com/.well-known/denylist", "https://id.example.com/api", ""] {
             assert!(config(&[("ISSUER", issuer), ("AUDIENCE", audience)]).is_ok(), "{audience}");
         }
+    }
+}
+
+#[test]
+fn what_may_be_a_secret_is_never_repeated() {
+    for setting in SETTINGS.iter().filter(|setting| setting.secrecy != Secrecy::Open) {
+        let problems = config(&[(setting.name, "hunter2 ")]).unwrap_err();
+        assert!(!format!("{problems:?}").contains("hunter2"), "{problems:?}");
     }
 }

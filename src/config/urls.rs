@@ -29,6 +29,14 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
     Ok(format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default()))
 }
 
+pub(super) fn any_origin_stands_alone(origins: &[String]) -> Result<(), String> {
+    if origins.len() > 1 && origins.iter().any(|origin| origin == "*") {
+        Err("* means any origin and stands alone".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
 /// The issuer identifier is a URL with no query or fragment
 /// ([RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)). It is compared as it is written
 /// ([RFC 8414 section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), and so it is kept as it is written.

@@ -4,54 +4,64 @@ use std::net::{IpAddr, SocketAddr};
 
 use url::{Host, Url};
 
-use super::{Config, ConfigProblem, VARIABLES};
+use super::Config;
 use crate::clock::Seconds;
 
-impl Config {
-    /// What is risky about the settings, if anything is.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<ConfigProblem> {
-        let is_exposed = !self.listen.ip().to_canonical().is_loopback();
-        let mut warnings = Vec::new();
-        let mut warn = |variable, message: String| warnings.push(ConfigProblem { variable, message });
-        if let Ok(url) = Url::parse(&self.issuer) {
-            let listen = self.listen;
-            if is_loopback(&url) {
-                if is_exposed {
-                    let message =
-                        format!("names this machine only, but LISTEN={listen} accepts requests from other machines");
-                    warn("ISSUER", message);
-                } else if self.issuer == default_of("ISSUER") && !leads_to(&url, listen) {
-                    let issuer = &self.issuer;
-                    let message = format!("is still {issuer}, but LISTEN={listen}: set it to the URL of this service");
-                    warn("ISSUER", message);
-                }
-            } else if url.scheme() == "http" {
-                warn("ISSUER", "is not https: anyone on the network path can read passwords and tokens".to_owned());
-            }
-            if url.as_str() != self.issuer && url.as_str().strip_suffix('/') != Some(self.issuer.as_str()) {
-                warn("ISSUER", format!("is kept as it is written, but some clients write it as {url}"));
-            }
+pub(super) fn issuer(config: &Config, default: &str) -> Vec<String> {
+    let (issuer, listen, mut warnings) = (&config.issuer, config.listen, Vec::new());
+    let Ok(url) = Url::parse(issuer) else {
+        return warnings;
+    };
+    if is_loopback(&url) {
+        if is_open(listen) {
+            warnings.push(format!("names this machine only, but LISTEN={listen} accepts requests from other machines"));
+        } else if issuer == default && !leads_to(&url, listen) {
+            warnings.push(format!("is still {issuer}, but LISTEN={listen}: set it to the URL of this service"));
         }
-        if self.metrics_listen.is_some_and(|address| !address.ip().to_canonical().is_loopback()) {
-            warn("METRICS_LISTEN", "is open to other machines, and metrics need no authentication".to_owned());
-        }
-        for origin in &self.cors_origins {
-            if origin == "*" {
-                warn("CORS_ORIGINS", "any web page may call this service from its visitors' browsers".to_owned());
-            } else if Url::parse(origin).is_ok_and(|url| url.scheme() == "http" && !is_loopback(&url)) {
-                warn("CORS_ORIGINS", format!("{origin} is not https: anyone on the network path can change that app"));
-            }
-        }
-        if self.trusted_proxies.iter().any(|network| network.prefix_len() == 0) {
-            warn("TRUSTED_PROXIES", "trusts every address: any client can forge its address".to_owned());
-        }
-        if self.lifetimes.windows.retry == Seconds::ZERO {
-            let message = "is 0s: a client that loses one answer, or asks twice at once, is logged out";
-            warn("REFRESH_RETRY_WINDOW", message.to_owned());
-        }
-        warnings
+    } else if url.scheme() == "http" {
+        warnings.push("is not https: anyone on the network path can read passwords and tokens".to_owned());
     }
+    if url.as_str() != issuer && url.as_str().strip_suffix('/') != Some(issuer) {
+        warnings.push(format!("is kept as it is written, but some clients write it as {url}"));
+    }
+    warnings
+}
+
+pub(super) fn retry_window(config: &Config) -> Vec<String> {
+    let message = "is 0s: a client that loses one answer, or asks twice at once, is logged out";
+    if_so(config.lifetimes.windows.retry == Seconds::ZERO, message)
+}
+
+pub(super) fn cors_origins(config: &Config) -> Vec<String> {
+    let warning = |origin: &String| {
+        if origin == "*" {
+            Some("any web page may call this service from its visitors' browsers".to_owned())
+        } else if Url::parse(origin).is_ok_and(|url| url.scheme() == "http" && !is_loopback(&url)) {
+            Some(format!("{origin} is not https: anyone on the network path can change that app"))
+        } else {
+            None
+        }
+    };
+    config.cors_origins.iter().filter_map(warning).collect()
+}
+
+pub(super) fn trusted_proxies(config: &Config) -> Vec<String> {
+    let is_any = config.trusted_proxies.iter().any(|network| network.prefix_len() == 0);
+    if_so(is_any, "trusts every address: any client can forge its address")
+}
+
+pub(super) fn metrics_listen(config: &Config) -> Vec<String> {
+    let message = "is open to other machines, and metrics need no authentication";
+    if_so(config.metrics_listen.is_some_and(is_open), message)
+}
+
+fn if_so(is_risky: bool, message: &str) -> Vec<String> {
+    if is_risky { vec![message.to_owned()] } else { Vec::new() }
+}
+
+/// Whether other machines reach what listens there.
+fn is_open(address: SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
 }
 
 /// `localhost` and what is below it never leave the machine
@@ -63,10 +73,6 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(ip)) => IpAddr::from(ip).to_canonical().is_loopback(),
         None => false,
     }
-}
-
-fn default_of(name: &str) -> &'static str {
-    VARIABLES.iter().find(|variable| variable.name == name).map_or("", |variable| variable.default)
 }
 
 /// Whether a URL with the address of a host reaches a service that listens there.
@@ -130,7 +136,7 @@ mod tests {
             (&[("REFRESH_SETTLE_WINDOW", "0s"), ("REFRESH_RETRY_WINDOW", "0s")], &["REFRESH_RETRY_WINDOW"]),
             (
                 &[("LISTEN", "0.0.0.0:1"), ("CORS_ORIGINS", "*"), ("METRICS_LISTEN", "[::]:2")],
-                &["ISSUER", "METRICS_LISTEN", "CORS_ORIGINS"],
+                &["ISSUER", "CORS_ORIGINS", "METRICS_LISTEN"],
             ),
         ];
         for (variables, expected) in table {

@@ -1,8 +1,8 @@
 //! Leaving the event loop for what waits.
 
 use super::problem::Problem;
+use crate::engine::deadline;
 use crate::error::Error;
-use crate::service::deadline;
 
 /// Runs what waits for the database or for a password hash on a thread that may wait, for as long as the request may.
 pub(super) async fn blocking<T: Send + 'static>(

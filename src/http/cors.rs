@@ -13,7 +13,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 
 use super::problem::Problem;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
@@ -36,8 +36,8 @@ pub(super) async fn cors<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
     let is_public = request.path().starts_with(PUBLIC);
-    let issuer = request.app_data::<web::Data<Issuer>>();
-    let origins = issuer.map_or(&[][..], |issuer| &issuer.app.config.cors_origins);
+    let app = request.app_data::<web::Data<App>>();
+    let origins = app.map_or(&[][..], |app| &app.config.cors_origins);
     let is_any = is_public || origins.iter().any(|allowed| allowed == "*");
     let depends_on_origin = !is_any && !origins.is_empty();
     let origin = request.headers().get(ORIGIN).cloned();

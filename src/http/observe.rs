@@ -8,17 +8,17 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::web;
+use actix_web::{HttpMessage as _, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::extract::ProxyWarnings;
+use super::extract::{ProxyWarnings, RequestId};
 use super::problem::Problem;
-use crate::app::Issuer;
+use crate::app::App;
+use crate::engine::deadline;
 use crate::error::{Error, root_cause};
 use crate::jwt::DENYLIST_PATH;
-use crate::service::deadline;
-use crate::verifier::BearerError;
+use tokensmith_verifier::BearerError;
 
 const LOG_TARGET: &str = "tokensmith::http";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,11 +34,12 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let started_at = Instant::now();
     let id = given_id(request.headers()).or_else(|| Some(request.app_data::<web::Data<RequestIds>>()?.next()));
     let id = id.unwrap_or_default();
+    request.extensions_mut().insert(RequestId(id.clone()));
     let response = complete(deadline::request(next.call(request)).await?, &id);
     count(&response, started_at.elapsed());
     let request = response.request();
-    let (issuer, warnings) = (request.app_data::<web::Data<Issuer>>(), request.app_data::<web::Data<ProxyWarnings>>());
-    let ip = issuer.zip(warnings).and_then(|(issuer, said)| said.check(request, &issuer.app.config.trusted_proxies));
+    let (app, warnings) = (request.app_data::<web::Data<App>>(), request.app_data::<web::Data<ProxyWarnings>>());
+    let ip = app.zip(warnings).and_then(|(app, said)| said.check(request, &app.config.trusted_proxies));
     let level = if is_routine(&response) { log::Level::Debug } else { log::Level::Info };
     if log::log_enabled!(target: LOG_TARGET, level) {
         let ip = ip.map(|ip| ip.to_string()).unwrap_or_default();
@@ -55,13 +56,13 @@ pub(super) async fn observe<B: MessageBody + 'static>(
 /// Counts the answer by the route's pattern: paths have no bound.
 fn count<B>(response: &ServiceResponse<B>, took: Duration) {
     let request = response.request();
-    let issuer = request.app_data::<web::Data<Issuer>>();
-    if let Some(issuer) = issuer.filter(|issuer| issuer.app.config.metrics_listen.is_some()) {
+    let app = request.app_data::<web::Data<App>>();
+    if let Some(app) = app.filter(|app| app.config.metrics_listen.is_some()) {
         let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
         let known =
             [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
         let method = if known.contains(request.method()) { request.method().as_str() } else { "other" };
-        issuer.app.metrics.answered(method, &route, response.status().as_u16(), took);
+        app.metrics.answered(method, &route, response.status().as_u16(), took);
     }
 }
 

@@ -13,8 +13,11 @@ use utoipa::ToSchema;
 use super::words::{EndReason, FieldCode, ProblemCode};
 use crate::clock::Seconds;
 use crate::error::{Error, FieldProblem};
-use crate::store;
-use crate::verifier::{ApiTokenError, BearerError};
+use tokensmith_verifier::BearerError;
+use tokensmith_verifier::issuing::ApiTokenError;
+
+/// When to come back after the database was out of reach.
+const UNAVAILABLE_RETRY_AFTER: Seconds = Seconds(5);
 
 /// An [`Error`] as the answer to a request.
 #[derive(Debug)]
@@ -163,7 +166,7 @@ impl Problem {
         let retry_after = match &self.0 {
             Error::Overloaded { retry_after } | Error::TooManyFailures { retry_after } => Some(*retry_after),
             Error::Unavailable(_) | Error::Bearer(BearerError::ApiToken(ApiTokenError::Unavailable)) => {
-                Some(store::RETRY_AFTER)
+                Some(UNAVAILABLE_RETRY_AFTER)
             }
             _ => None,
         };

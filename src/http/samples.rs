@@ -4,7 +4,8 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::session::EndReason;
-use crate::verifier::{ApiTokenError, BearerError};
+use tokensmith_verifier::BearerError;
+use tokensmith_verifier::issuing::ApiTokenError;
 
 /// What may be wrong with a body.
 pub(super) const BODY: &[&str] =

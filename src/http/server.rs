@@ -20,7 +20,7 @@ use super::handlers::metrics;
 use super::observe::{RequestIds, observe};
 use super::openapi::Description;
 use super::routes;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::clock::Seconds;
 use crate::error::root_cause;
 use crate::service::keys;
@@ -47,20 +47,17 @@ const LONGEST_LINE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// The operating system's, as when the port is taken by somebody else, or that of `ready`.
-pub fn serve<E: From<io::Error>>(
-    issuer: Arc<Issuer>,
-    ready: impl FnOnce(SocketAddr) -> Result<(), E>,
-) -> Result<(), E> {
+pub fn serve<E: From<io::Error>>(app: Arc<App>, ready: impl FnOnce(SocketAddr) -> Result<(), E>) -> Result<(), E> {
     rt::System::new().block_on(async {
-        let config = &issuer.app.config;
+        let config = &app.config;
         let listen = config.listen;
         let most = span(config.shutdown_timeout) + LONGEST_END;
         let named = |error: io::Error| io::Error::new(error.kind(), format!("listen {listen}: {error}"));
-        let stopping = Arc::clone(&issuer);
-        rt::spawn(reload_on_hangup(signal(SignalKind::hangup())?, Arc::clone(&issuer)));
-        let issuer = web::Data::from(issuer);
-        let (server, address) = bind(issuer.clone()).map_err(named)?;
-        let metrics = bind_metrics(issuer)?;
+        let stopping = Arc::clone(&app);
+        rt::spawn(reload_on_hangup(signal(SignalKind::hangup())?, Arc::clone(&app)));
+        let app = web::Data::from(app);
+        let (server, address) = bind(app.clone()).map_err(named)?;
+        let metrics = bind_metrics(app)?;
         let handle = server.handle();
         stop_on_signals(most, move || {
             say(|| log::info!("stopping: the requests under way are answered first"));
@@ -129,10 +126,10 @@ fn say(line: impl FnOnce() + Send + 'static) {
 }
 
 /// Serves metrics, and nothing else, at their own address, if they have one.
-fn bind_metrics(issuer: web::Data<Issuer>) -> io::Result<Option<Server>> {
-    let config = issuer.app.config.clone();
+fn bind_metrics(app: web::Data<App>) -> io::Result<Option<Server>> {
+    let config = app.config.clone();
     let Some(address) = config.metrics_listen else { return Ok(None) };
-    let app = move || ActixApp::new().app_data(issuer.clone()).route("/metrics", web::get().to(metrics::metrics));
+    let app = move || ActixApp::new().app_data(app.clone()).route("/metrics", web::get().to(metrics::metrics));
     let named = |error: io::Error| io::Error::new(error.kind(), format!("METRICS_LISTEN {address}: {error}"));
     let listener = listen(address, span(config.request_timeout)).map_err(named)?;
     let address = listener.local_addr()?;
@@ -162,10 +159,10 @@ fn span(Seconds(seconds): Seconds) -> Duration {
 }
 
 /// SIGHUP: the keys are read again.
-async fn reload_on_hangup(mut hangup: Signal, issuer: Arc<Issuer>) {
+async fn reload_on_hangup(mut hangup: Signal, app: Arc<App>) {
     while poll_fn(|context| hangup.poll_recv(context)).await.is_some() {
-        let issuer = Arc::clone(&issuer);
-        match web::block(move || keys::reload(&issuer)).await {
+        let app = Arc::clone(&app);
+        match web::block(move || keys::reload(&app)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => log::error!(cause = root_cause(&error); "the signing keys cannot be read again"),
             Err(panicked) => log::error!(cause = panicked.to_string(); "the signing keys cannot be read again"),
@@ -177,17 +174,17 @@ async fn reload_on_hangup(mut hangup: Signal, issuer: Arc<Issuer>) {
 ///
 /// # Errors
 /// The operating system's, as when the port is taken.
-pub fn bind(issuer: web::Data<Issuer>) -> io::Result<(Server, SocketAddr)> {
-    let config = issuer.app.config.clone();
+pub fn bind(app: web::Data<App>) -> io::Result<(Server, SocketAddr)> {
+    let config = app.config.clone();
     let listener = listen(config.listen, span(config.request_timeout))?;
     let address = listener.local_addr()?;
-    let request_ids = web::Data::new(RequestIds::new(issuer.app.entropy.bytes().map_err(io::Error::other)?));
+    let request_ids = web::Data::new(RequestIds::new(app.entropy.bytes().map_err(io::Error::other)?));
     let proxy_warnings = web::Data::new(ProxyWarnings::default());
-    let verifier = web::Data::new(issuer.verifier.clone());
+    let verifier = web::Data::new(app.verifier.clone());
     let description = web::Data::new(Description::default());
     let server = HttpServer::new(move || {
         ActixApp::new()
-            .app_data(issuer.clone())
+            .app_data(app.clone())
             .app_data(request_ids.clone())
             .app_data(proxy_warnings.clone())
             .app_data(verifier.clone())

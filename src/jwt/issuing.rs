@@ -1,14 +1,13 @@
 //! What a token that is issued claims, for every way of issuing one.
 
-use super::claims::{AccessClaims, Audience, RefreshClaims, RequiredClaims};
-use super::credential::{API_TOKEN, Credential};
-use super::issuer::issuer_base;
 use crate::clock::Timestamp;
 use crate::model::api_token::ApiToken;
 use crate::model::grant::Grant;
 use crate::model::id::{Jti, UserId};
 use crate::model::session::Session;
 use crate::model::user::{Scopes, User};
+use tokensmith_verifier::issuing::{API_TOKEN, RefreshClaims, issuer_base};
+use tokensmith_verifier::{AccessClaims, Audience, Credential, RequiredClaims};
 
 /// An access token that is to be issued.
 pub struct Issuing<'a> {

@@ -4,16 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jsonwebtoken::jwk::JwkSet;
+use tokensmith_verifier::issuing::{kid_of, verify_signature};
 
-use super::access_keys::AccessKeys;
-use super::claims::{AccessClaims, RefreshClaims};
-use super::denylist::DenylistClaims;
-use super::jwks::jwks_etag;
 use super::key_file::{KeyFile, KeyFileError};
 use super::key_plan::{Due, KeyPolicy, KeyState, Line};
 use super::private_key::SignError;
-use super::verify::{VerificationKeys, kid_of, verify_signature};
-use super::{Expected, MOST_CLOCK_SKEW, SigningAlg, TokenError, issuer_base, verify};
+use super::{
+    AccessClaims, AccessKeys, DenylistClaims, Expected, MOST_CLOCK_SKEW, RefreshClaims, SigningAlg, TokenError,
+    VerificationKeys, issuer_base, jwks_etag, verify,
+};
 use crate::clock::{Seconds, Timestamp};
 use crate::model::sharing::Context;
 

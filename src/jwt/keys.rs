@@ -41,26 +41,30 @@ pub struct Reloaded {
 }
 
 impl Keys {
-    /// Reads the folder, after making it and the keys that are missing.
+    /// None yet: the folder is not looked at.
+    ///
+    /// # Errors
+    /// [`KeyFileError::Failed`] when the crypto library fails.
+    pub fn none(folder: KeyFolder, policy: KeyPolicy) -> Result<Self, KeyFileError> {
+        let empty = KeyRing::new(Vec::new(), policy.clone(), &mut Vec::new())?;
+        Ok(Self { folder, policy, ring: RwLock::new(Arc::new(empty)), seen: Mutex::default() })
+    }
+
+    /// Reads the folder for the first time, after making it and the keys that are missing. Returns the files of those.
     ///
     /// # Errors
     /// [`KeyFileError`] when a key is unreadable, exposed or weak.
-    pub fn open_or_create(
-        folder: KeyFolder,
-        policy: KeyPolicy,
-        now: Timestamp,
-    ) -> Result<(Self, Vec<PathBuf>), KeyFileError> {
+    pub fn load_or_create(&self, now: Timestamp) -> Result<Vec<PathBuf>, KeyFileError> {
         // The crypto library gathers its own randomness for some 40 ms at the first use; no request should wait for it.
         std::thread::spawn(|| SystemRandom::new().fill(&mut [0]));
-        folder.create()?;
-        let made = make_missing(&folder, &policy, now)?;
-        match Self::open(folder, policy)? {
-            (keys, problems) if problems.is_empty() => {
-                keys.warn_of_shared(None);
-                Ok((keys, made))
-            }
-            (_, mut problems) => Err(problems.remove(0)),
+        self.folder.create()?;
+        let made = make_missing(&self.folder, &self.policy, now)?;
+        let mut problems = self.read_again(&mut self.seen())?.problems;
+        if !problems.is_empty() {
+            return Err(problems.remove(0));
         }
+        self.warn_of_shared(None);
+        Ok(made)
     }
 
     /// Reads the folder as it is; answers also what cannot be read of it, and does without.
@@ -68,8 +72,7 @@ impl Keys {
     /// # Errors
     /// [`KeyFileError::Io`] when the folder cannot be read.
     pub fn open(folder: KeyFolder, policy: KeyPolicy) -> Result<(Self, Vec<KeyFileError>), KeyFileError> {
-        let empty = KeyRing::new(Vec::new(), policy.clone(), &mut Vec::new())?;
-        let keys = Self { folder, policy, ring: RwLock::new(Arc::new(empty)), seen: Mutex::default() };
+        let keys = Self::none(folder, policy)?;
         let problems = keys.read_again(&mut keys.seen())?.problems;
         Ok((keys, problems))
     }

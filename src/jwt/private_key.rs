@@ -14,12 +14,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Serialize;
+use tokensmith_verifier::issuing::{VerificationKey, published};
 use zeroize::Zeroizing;
 
-use super::claims::{AccessClaims, RefreshClaims};
-use super::denylist::DenylistClaims;
-use super::verify::{RegisteredClaims, VerificationKey, VerificationKeys};
-use super::{SigningAlg, jwks};
+use super::{AccessClaims, DenylistClaims, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKeys};
 use crate::model::sharing::Context;
 
 /// ASVS 5.0 11.2.3: 128 bits of security, which RSA has from 3072 bits on.
@@ -90,7 +88,7 @@ impl PrivateKey {
         let (signer, alg) = parse(der)?;
         let public = signer.public_key();
         let bare = Jwk::from_decoding_key(&public, None).map_err(|_bad| KeyProblem::NotAKey)?;
-        let (kid, jwk) = jwks::published(bare, alg).map_err(|_bad| KeyProblem::NotAKey)?;
+        let (kid, jwk) = published(bare, alg).map_err(|_bad| KeyProblem::NotAKey)?;
         let private_bytes = signer.private_bytes()?;
         let secret = derived(&private_bytes, b"tokensmith refresh v1", &kid)?;
         let context_secret = derived(&private_bytes, b"tokensmith context v1", &kid)?;

@@ -15,6 +15,8 @@ pub struct Origin {
     pub session: Option<SessionId>,
     /// The network address.
     pub ip: Option<String>,
+    /// The request, as the `X-Request-Id` of its answer names it.
+    pub request_id: Option<String>,
 }
 
 /// An event before it is recorded.
@@ -32,6 +34,8 @@ pub struct Event {
     pub session: Option<SessionId>,
     /// From where.
     pub ip: Option<String>,
+    /// By which request.
+    pub request_id: Option<String>,
     /// More about it; never a secret, a name or an address of a user.
     pub detail: Option<String>,
 }
@@ -53,6 +57,8 @@ pub struct Recorded {
     pub session: Option<SessionId>,
     /// From where.
     pub ip: Option<String>,
+    /// By which request.
+    pub request_id: Option<String>,
     /// More about it.
     pub detail: Option<String>,
 }
@@ -78,8 +84,8 @@ impl Origin {
     /// An event that the one who asks has brought about.
     #[must_use]
     pub fn event(&self, at: Timestamp, name: EventName) -> Event {
-        let Self { actor, session, ip } = self.clone();
-        Event { at, name, user: None, actor, session, ip, detail: None }
+        let Self { actor, session, ip, request_id } = self.clone();
+        Event { at, name, user: None, actor, session, ip, request_id, detail: None }
     }
 }
 

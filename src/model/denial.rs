@@ -1,8 +1,8 @@
 //! What verifiers must refuse although its signature is good.
 
-use super::denied_set::DeniedSubject;
 use super::id::{Jti, SessionId, UserId};
 use crate::clock::{Seconds, Timestamp};
+use tokensmith_verifier::issuing::DeniedSubject;
 
 /// A denial outlives the last token that it denies by this much, so that neither the clocks of two instances nor the
 /// leeway of a verifier can bring that token back.
@@ -17,15 +17,6 @@ pub struct Denial {
     pub denied_at: Timestamp,
     /// When no token that it denies can be alive any more, and the entry goes.
     pub expires_at: Timestamp,
-}
-
-/// What was ended of a user's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ended {
-    /// How many sessions, without those that had ended by themselves.
-    pub sessions: usize,
-    /// What is denied by that.
-    pub denials: Vec<Denial>,
 }
 
 impl Denial {

@@ -2,10 +2,7 @@
 
 use super::session::Session;
 use super::user::User;
-
-/// The `client_id` of the service's own users' apps, which are not registered; no registered application may have it
-/// ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) requires the claim).
-pub const FIRST_PARTY: &str = "first-party";
+use tokensmith_verifier::issuing::FIRST_PARTY;
 
 /// A password was given ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
 const PASSWORD: &str = "pwd";

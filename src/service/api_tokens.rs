@@ -1,25 +1,19 @@
 //! API tokens: making, listing, replacing and revoking them, and what they are exchanged for.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-
+use super::fields::invalid;
 use super::pair::Purpose;
-use super::users::invalid;
-use super::{audit, deadline};
-use crate::app::{App, Issuer};
-use crate::clock::{Clock, Seconds, Timestamp};
-use crate::error::{Error, root_cause};
-use crate::jwt::{AccessClaims, Audience, Issuing};
+use crate::app::App;
+use crate::clock::{Seconds, Timestamp};
+use crate::error::Error;
+use crate::jwt::Audience;
 use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
-use crate::model::denial::Denial;
-use crate::model::id::{Jti, SessionId, UserId};
-use crate::model::user::{DisplayName, Roles, Scopes, User};
-use crate::secret::{ApiKey, BadApiKey, KEY_PREFIX, Secret};
-use crate::store::{Store, WriteTx};
-use crate::verifier::{ApiTokenError, ApiTokens, Authenticated, BearerError};
+use crate::model::id::{Jti, SessionId, UserId, new_id};
+use crate::model::user::{DisplayName, Roles, Scopes};
+use crate::secret::ApiKey;
+use crate::store::{UnitTx, WriteTx};
 
 /// So many a user may have that are accepted; more would be a mistake of a script.
 const MOST_API_TOKENS: usize = 100;
@@ -29,9 +23,6 @@ const MOST_ON_RECORD: usize = 1_000;
 
 /// Ten years: beyond it a token that never expires is meant.
 const LONGEST_LIFETIME: Seconds = Seconds(3_650 * 86_400);
-
-/// The last use is recorded to the minute.
-const USE_PRECISION: Seconds = Seconds(60);
 
 /// What a new token is made of, as it was typed.
 pub struct NewApiToken<'a> {
@@ -74,10 +65,10 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
     }
     let key = ApiKey::generate(&*app.entropy)?;
     let token = ApiToken {
-        id: ApiTokenId::generate(now, &*app.entropy)?,
+        id: new_id(now, &*app.entropy)?,
         user_id: owner,
         name,
-        sid: SessionId::generate(now, &*app.entropy)?,
+        sid: new_id(now, &*app.entropy)?,
         scopes,
         roles,
         created_at: now,
@@ -87,7 +78,8 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
         revoked_at: None,
     };
     let event = origin.event(now, EventName::ApiTokenCreated).about(owner).with(described(token.id, token.sid));
-    app.store.write(|tx| {
+    let digest = key.digest();
+    let token = app.units.run(move |tx| {
         let user = tx.reading().find_user(owner)?.ok_or(Error::UserUnknown)?;
         if user.disabled_at.is_some() {
             return Err(Error::AccountDisabled);
@@ -102,10 +94,10 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
         if others.iter().filter(|other| other.state(now) == ApiTokenState::Active).count() >= MOST_API_TOKENS {
             return Err(Error::TooManyApiTokens(MOST_API_TOKENS));
         }
-        tx.insert_api_token(&token, &key.digest())?;
-        tx.insert_event(&event)
+        tx.insert_api_token(&token, &digest)?;
+        tx.record(event)?;
+        Ok(token)
     })?;
-    audit::tell(&app.metrics, &event);
     Ok((token, key))
 }
 
@@ -113,25 +105,23 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
 ///
 /// # Errors
 /// [`Error::ApiTokenNotFound`] when the owner has no such token that is accepted, [`Error::Unavailable`].
-pub fn rotate(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<(ApiToken, ApiKey), Error> {
-    let app = &issuer.app;
+pub fn rotate(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<(ApiToken, ApiKey), Error> {
     let now = app.clock.now();
     let key = ApiKey::generate(&*app.entropy)?;
-    let sid = SessionId::generate(now, &*app.entropy)?;
+    let sid = new_id(now, &*app.entropy)?;
     let event = origin.event(now, EventName::ApiTokenRotated).about(owner).with(described(id, sid));
-    let (token, denial) = app.store.write(|tx| {
+    let (digest, access) = (key.digest(), app.config.lifetimes.access);
+    let token = app.units.run(move |tx| {
         let token = find(tx, owner, id)?;
         if token.state(now) != ApiTokenState::Active {
             return Err(Error::ApiTokenNotFound);
         }
-        let denial = tx.deny_api_token(&token, now, app.config.lifetimes.access)?;
-        tx.set_api_key(id, &key.digest())?;
+        tx.deny_api_token(&token, now, access)?;
+        tx.set_api_key(id, &digest)?;
         tx.set_api_token_sid(id, sid)?;
-        tx.insert_event(&event)?;
-        Ok((ApiToken { sid, ..token }, denial))
+        tx.record(event)?;
+        Ok(ApiToken { sid, ..token })
     })?;
-    audit::tell(&app.metrics, &event);
-    issuer.denylist.add([denial]);
     Ok((token, key))
 }
 
@@ -139,36 +129,31 @@ pub fn rotate(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -
 ///
 /// # Errors
 /// [`Error::ApiTokenNotFound`] when the owner has no such token, [`Error::Unavailable`].
-pub fn revoke(issuer: &Issuer, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<bool, Error> {
-    let app = &issuer.app;
+pub fn revoke(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<bool, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::ApiTokenRevoked).about(owner).with(id);
-    let denial = app.store.write(|tx| {
+    let access = app.config.lifetimes.access;
+    app.units.run(move |tx| {
         let token = find(tx, owner, id)?;
         if token.revoked_at.is_some() {
-            return Ok(None);
+            return Ok(false);
         }
         tx.revoke_api_token(id, now)?;
-        tx.insert_event(&event)?;
-        tx.deny_api_token(&token, now, app.config.lifetimes.access).map(Some)
-    })?;
-    if denial.is_some() {
-        audit::tell(&app.metrics, &event);
-    }
-    let was_active = denial.is_some();
-    issuer.denylist.add(denial);
-    Ok(was_active)
+        tx.record(event)?;
+        tx.deny_api_token(&token, now, access)?;
+        Ok(true)
+    })
 }
 
 /// Revokes all tokens of a user; answers how many.
 ///
 /// # Errors
 /// [`Error::Unavailable`]; those that were revoked until then stay so.
-pub fn revoke_all(issuer: &Issuer, owner: UserId, origin: &Origin) -> Result<usize, Error> {
-    let now = issuer.app.clock.now();
+pub fn revoke_all(app: &App, owner: UserId, origin: &Origin) -> Result<usize, Error> {
+    let now = app.clock.now();
     let mut revoked = 0;
-    for token in issuer.app.store.read(|tx| tx.list_api_tokens(owner))? {
-        if token.state(now) == ApiTokenState::Active && revoke(issuer, owner, token.id, origin)? {
+    for token in app.store.read(|tx| tx.list_api_tokens(owner))? {
+        if token.state(now) == ApiTokenState::Active && revoke(app, owner, token.id, origin)? {
             revoked += 1;
         }
     }
@@ -186,29 +171,34 @@ fn described(id: ApiTokenId, sid: SessionId) -> String {
     format!("{id} session {sid}")
 }
 
-/// Denies what a user's tokens were exchanged for; answers the denials. What they will be exchanged for later has another
-/// `sid`, and is not denied.
-pub(super) fn deny_all(app: &App, tx: &mut WriteTx<'_>, owner: UserId, now: Timestamp) -> Result<Vec<Denial>, Error> {
-    let mut denials = Vec::new();
-    for token in tx.lock_api_tokens_of(owner)? {
-        if token.state(now) == ApiTokenState::Active {
-            denials.push(tx.deny_api_token(&token, now, app.config.lifetimes.access)?);
-            tx.set_api_token_sid(token.id, SessionId::generate(now, &*app.entropy)?)?;
+/// Part of a unit: denies what a user's tokens were exchanged for. What they will be exchanged for later has another `sid`,
+/// and is not denied.
+pub(super) fn deny_all(
+    app: &App,
+    owner: UserId,
+    now: Timestamp,
+) -> impl FnOnce(&mut UnitTx<'_>) -> Result<(), Error> + Send + 'static {
+    let (access, entropy) = (app.config.lifetimes.access, Arc::clone(&app.entropy));
+    move |tx| {
+        for token in tx.lock_api_tokens_of(owner)? {
+            if token.state(now) == ApiTokenState::Active {
+                tx.deny_api_token(&token, now, access)?;
+                tx.set_api_token_sid(token.id, new_id(now, &*entropy)?)?;
+            }
         }
+        Ok(())
     }
-    Ok(denials)
 }
 
 /// Exchanges a key for an access token for `audience`, or the first: what other services take. There is no refresh token:
 /// the key is there to be exchanged again.
 ///
 /// # Errors
-/// [`Error::Invalid`] for an audience that is not served, [`Error::Bearer`] with an [`ApiTokenError`],
+/// [`Error::Invalid`] for an audience that is not served, [`Error::Bearer`] with an [`ApiTokenError`](crate::verifier::ApiTokenError),
 /// [`Error::Unavailable`].
-pub fn exchange(issuer: &Issuer, key: &str, audience: Option<&str>) -> Result<Exchanged, Error> {
-    let app = &issuer.app;
+pub fn exchange(app: &App, key: &str, audience: Option<&str>) -> Result<Exchanged, Error> {
     let purpose = Purpose::find(app, audience)?;
-    let known = &issuer.api_tokens;
+    let known = &app.api_tokens;
     let (token, user) = known.find(key)?;
     let now = app.clock.now();
     let mut claims = known.claims(&token, &user, now);
@@ -231,145 +221,8 @@ pub fn exchange(issuer: &Issuer, key: &str, audience: Option<&str>) -> Result<Ex
             return Err(Error::Overloaded { retry_after: Seconds(1) });
         }
     }
-    let access_token = issuer.keys.ring().sign_access(&claims, purpose.alg, now)?;
+    let access_token = app.keys.ring().sign_access(&claims, purpose.alg, now)?;
     known.used(&token, now);
     app.metrics.exchange();
     Ok(Exchanged { access_token, expires_in: claims.exp - now, scope: claims.scope })
-}
-
-/// White space around a key is no part of it.
-fn parsed(text: &str) -> Result<ApiKey, ApiTokenError> {
-    text.trim().parse().map_err(|_bad_form: BadApiKey| ApiTokenError::Malformed)
-}
-
-fn refused(why: ApiTokenError) -> Error {
-    Error::Bearer(BearerError::ApiToken(why))
-}
-
-/// The API tokens as the extractors of this service's own routes ask for them, and their uses that are not on record yet.
-pub struct KnownApiTokens {
-    store: Arc<Store>,
-    clock: Arc<dyn Clock>,
-    issuer: String,
-    audience: String,
-    scopes: Scopes,
-    access_lifetime: Seconds,
-    uses: Mutex<HashMap<ApiTokenId, Timestamp>>,
-    places: Semaphore,
-}
-
-impl KnownApiTokens {
-    /// Those of this app.
-    #[must_use]
-    pub fn new(app: &App) -> Self {
-        let config = &app.config;
-        Self {
-            store: Arc::clone(&app.store),
-            clock: Arc::clone(&app.clock),
-            issuer: config.issuer.clone(),
-            audience: config.audiences.first().first().cloned().unwrap_or_default(),
-            scopes: config.scopes.clone(),
-            access_lifetime: config.lifetimes.access,
-            uses: Mutex::default(),
-            places: Semaphore::new(usize::try_from(config.database_pool_size / 2).unwrap_or(1).max(1)),
-        }
-    }
-
-    /// Waits for its turn, where a text is an API token that the database must be asked for: anybody may send as many as they
-    /// like, and half of the connections are for everything else. Given back when dropped.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the turn does not come in time.
-    pub async fn place(&self, text: &str) -> Result<Option<SemaphorePermit<'_>>, Error> {
-        let Ok(_is_one) = parsed(text) else { return Ok(None) };
-        Ok(deadline::in_time(self.places.acquire()).await?.ok())
-    }
-
-    /// The token with this key and its owner, whether or not they are accepted.
-    ///
-    /// # Errors
-    /// [`Error::Bearer`] with the [`ApiTokenError`] when there is none, [`Error::Unavailable`].
-    pub fn find_any(&self, key: &str) -> Result<(ApiToken, User), Error> {
-        // Before the database is asked: garbage costs no query.
-        let key = parsed(key).map_err(refused)?;
-        let found = self.store.read(|tx| tx.find_api_token(&key.digest()))?;
-        found.ok_or(refused(ApiTokenError::Unknown))
-    }
-
-    /// The token with this key and its owner, if they are accepted.
-    ///
-    /// # Errors
-    /// [`Error::Bearer`] with the [`ApiTokenError`], [`Error::Unavailable`].
-    pub fn find(&self, key: &str) -> Result<(ApiToken, User), Error> {
-        let (token, user) = self.find_any(key)?;
-        match token.state(self.clock.now()) {
-            ApiTokenState::Revoked => Err(refused(ApiTokenError::Revoked)),
-            ApiTokenState::Expired => Err(refused(ApiTokenError::Expired)),
-            ApiTokenState::Active if user.disabled_at.is_some() => Err(refused(ApiTokenError::AccountDisabled)),
-            ApiTokenState::Active => Ok((token, user)),
-        }
-    }
-
-    /// What the token is worth now.
-    #[must_use]
-    pub fn claims(&self, token: &ApiToken, owner: &User, now: Timestamp) -> AccessClaims {
-        let lifetime_ends_at = now + self.access_lifetime;
-        let exp = token.expires_at.map_or(lifetime_ends_at, |at| at.min(lifetime_ends_at));
-        let (issuer, audience, jti) = (&self.issuer, &self.audience, Jti::from_bytes(*token.id.as_bytes()));
-        Issuing { issuer, audience, jti, iat: now, exp }.of_api_token(token, owner, &self.scopes)
-    }
-
-    /// Remembers a use, to be recorded later.
-    fn used(&self, token: &ApiToken, now: Timestamp) {
-        if token.last_used_at.is_none_or(|at| now - at >= USE_PRECISION) {
-            self.uses.lock().unwrap_or_else(PoisonError::into_inner).entry(token.id).or_insert(now);
-        }
-    }
-
-    /// Records the uses since the last time.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`]: they are lost.
-    pub fn record_uses(&self) -> Result<(), Error> {
-        let uses = std::mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner));
-        if uses.is_empty() {
-            return Ok(());
-        }
-        let mut uses: Vec<_> = uses.into_iter().collect();
-        self.store.write(|tx| tx.record_uses(&mut uses))
-    }
-}
-
-/// For the extractors: those may not wait on their thread.
-pub struct SharedApiTokens(pub Arc<KnownApiTokens>);
-
-impl ApiTokens for SharedApiTokens {
-    fn is_meant(&self, text: &str) -> bool {
-        text.starts_with(KEY_PREFIX)
-    }
-
-    fn authenticate<'a>(&'a self, text: &'a str) -> Authenticated<'a> {
-        Box::pin(async move {
-            parsed(text)?;
-            let (known, key) = (Arc::clone(&self.0), Secret::new(text.to_owned()));
-            let look_up = move || {
-                let (token, user) = known.find(key.expose())?;
-                let now = known.clock.now();
-                known.used(&token, now);
-                Ok(Arc::new(known.claims(&token, &user, now)))
-            };
-            let found = match self.0.place(text).await {
-                Ok(_place) => deadline::on_a_thread(look_up).await,
-                Err(error) => Err(error),
-            };
-            found.map_err(|error| match error {
-                Error::Bearer(BearerError::ApiToken(why)) => why,
-                error => {
-                    log::error!(cause = root_cause(&error); "an API token cannot be looked up");
-                    let gone = matches!(error, Error::Unavailable(_));
-                    if gone { ApiTokenError::Unavailable } else { ApiTokenError::Internal }
-                }
-            })
-        })
-    }
 }

@@ -2,7 +2,9 @@
 //! (ASVS 6.3.2).
 
 use std::io;
+use std::sync::mpsc::channel;
 
+use super::queries;
 use super::users::{self, NewUser};
 use crate::app::App;
 use crate::error::Error;
@@ -34,20 +36,25 @@ pub enum FirstAdminError {
 /// [`FirstAdminError`] when the database is out of reach, or `keep` fails.
 pub fn first_admin(
     app: &App,
-    keep: impl FnOnce(&Secret<String>) -> io::Result<()>,
+    keep: impl FnOnce(&Secret<String>) -> io::Result<()> + Send + 'static,
 ) -> Result<Option<Secret<String>>, FirstAdminError> {
-    if !app.store.read(|tx| tx.has_no_users())? {
+    if !queries::has_no_users(app)? {
         return Ok(None);
     }
     let password = Secret::new(readable(&app.entropy.bytes::<PASSWORD_CHARS>().map_err(Error::from)?));
     let roles = [ADMIN_ROLE.to_owned()];
     let new = NewUser { username: FIRST_ADMIN, email: None, name: None, roles: &roles, password: &password };
-    let mut not_kept = None;
     let prepared = users::prepare(app, &new)?;
-    let created = users::add_and(app, prepared, &Origin::default(), || {
-        keep(&password).map_err(|error| Error::internal(not_kept.insert(error).to_string()))
+    let (failed, failure) = channel();
+    let kept = password.clone();
+    let created = users::add_and(app, prepared, &Origin::default(), move || {
+        keep(&kept).map_err(|error| {
+            let undo = Error::internal(error.to_string());
+            let _received_below = failed.send(error);
+            undo
+        })
     });
-    match (created, not_kept) {
+    match (created, failure.try_recv().ok()) {
         (_, Some(error)) => Err(FirstAdminError::NotKept(error)),
         (Ok(_), None) => Ok(Some(password)),
         // Another instance was faster; its console shows the password.

@@ -1,13 +1,18 @@
 //! The signing keys: replacing them in order, dropping one that has leaked, and what the service does by itself.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::denylist::Denylist;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
-use crate::error::{Error, root_cause};
-use crate::jwt::{Due, KeyFileError, KeyPolicy, KeyState, Keys, Reloaded, RingEntry, SigningAlg};
+use crate::engine::known_keys::report;
+use crate::error::Error;
+use crate::jwt::{Due, KeyFileError, KeyPolicy, KeyState, Keys, RingEntry, SigningAlg};
+use crate::model::audit::{EventName, Origin};
 use crate::store::Store;
+
+/// Other processes hold the folder only for a moment.
+const RETRY_AFTER: Seconds = Seconds(1);
 
 /// What an emergency rotation did.
 pub struct Dropped {
@@ -33,6 +38,19 @@ pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, 
     let path = keys.folder().add(&lock, alg, active_from, now)?;
     keys.reload()?;
     Ok((path, active_from))
+}
+
+/// The same, by an administrator of the service that runs.
+///
+/// # Errors
+/// [`Error::KeyConflict`] when the next key is there already, [`Error::Overloaded`] while another process has the folder.
+pub fn rotate_by(app: &App, alg: SigningAlg, origin: &Origin) -> Result<(), Error> {
+    let now = app.clock.now();
+    let (_, active_from) = rotate(&app.keys, alg, now).map_err(refused)?;
+    app.denylist.tell();
+    let event = origin.event(now, EventName::KeyRotated);
+    app.units.record_best_effort(event.with(format_args!("{alg} from {}", active_from.to_rfc3339())));
+    Ok(())
 }
 
 /// From when on the next key signs: the first of its algorithm at once.
@@ -95,6 +113,36 @@ pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timesta
     Ok(Dropped { dropped, made })
 }
 
+/// The same, by an administrator of the service that runs; returns how many sessions end, if the database can tell: the key
+/// is gone whether or not it can.
+///
+/// # Errors
+/// [`Error::KeyUnknown`] when there is no such key, [`Error::Overloaded`] while another process has the folder.
+pub fn drop_leaked_by(app: &App, alg: SigningAlg, kid: Option<&str>, origin: &Origin) -> Result<Option<i64>, Error> {
+    let App { store, units, clock, keys, denylist, .. } = app;
+    let now = clock.now();
+    let dropped = drop_leaked(keys, alg, kid, now).map_err(refused)?.dropped;
+    denylist.tell();
+    let event = origin.event(now, EventName::KeyDropped);
+    units.record_best_effort(event.with(format_args!("{} {}", dropped.alg, dropped.kid)));
+    Ok(count_sessions_of(store, keys.ring().policy(), &dropped, now).ok())
+}
+
+/// What an administrator is told.
+fn refused(error: KeyFileError) -> Error {
+    match error {
+        KeyFileError::NextExists { active_from, .. } => {
+            Error::KeyConflict(format!("the next key is there already and signs from {active_from} on"))
+        }
+        KeyFileError::Unknown { .. } => Error::KeyUnknown,
+        // Another process has the folder.
+        KeyFileError::Io { cause, .. } if cause.kind() == ErrorKind::TimedOut => {
+            Error::Overloaded { retry_after: RETRY_AFTER }
+        }
+        other => Error::internal(other),
+    }
+}
+
 /// How many sessions a dropped key ends: those whose refresh token it made and that are not over. Those that were
 /// refreshed in the retry window after it was retired are counted too, although they go on. A key that has not signed yet
 /// has made no refresh token, nor has one of an algorithm that is there for an audience only.
@@ -115,43 +163,43 @@ pub fn count_sessions_of(store: &Store, policy: &KeyPolicy, key: &RingEntry, now
 ///
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be read; what is known of it stays in force.
-pub fn follow(issuer: &Issuer) -> Result<(), Error> {
-    report(&issuer.denylist, issuer.keys.follow())
+pub fn follow(app: &App) -> Result<(), Error> {
+    report(&app.denylist, app.keys.follow())
 }
 
 /// Makes the next key of each algorithm in time; nothing when `KEY_ROTATION_PERIOD=off`.
 ///
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be written.
-pub fn make_next(issuer: &Issuer) -> Result<(), Error> {
-    let now = issuer.app.clock.now();
-    let mut due = issuer.keys.ring().due(now);
+pub fn make_next(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut due = app.keys.ring().due(now);
     due.retain(|due| matches!(due, Due::Make { .. }));
-    do_what_is_due(issuer, now, &due)
+    do_what_is_due(app, now, &due)
 }
 
 /// Removes each key whose last token is over; nothing when `KEY_ROTATION_PERIOD=off`.
 ///
 /// # Errors
 /// [`Error::Internal`] when the folder cannot be written, [`Error::Unavailable`].
-pub fn remove_retired(issuer: &Issuer) -> Result<(), Error> {
-    let now = issuer.app.clock.now();
+pub fn remove_retired(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
     let mut agreed = Vec::new();
-    for due in issuer.keys.ring().due(now) {
+    for due in app.keys.ring().due(now) {
         // Tokens that were issued under a longer lifetime than is set today are waited for as well.
         if let Due::Remove { retired_at, .. } = due
-            && !issuer.app.store.read(|tx| tx.has_live_session_rotated_by(retired_at, now))?
+            && !app.store.read(|tx| tx.has_live_session_rotated_by(retired_at, now))?
         {
             agreed.push(due);
         }
     }
-    do_what_is_due(issuer, now, &agreed)
+    do_what_is_due(app, now, &agreed)
 }
 
-fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(), Error> {
-    let done = issuer.keys.do_what_is_due(now, agreed).map_err(Error::internal)?;
+fn do_what_is_due(app: &App, now: Timestamp, agreed: &[Due]) -> Result<(), Error> {
+    let done = app.keys.do_what_is_due(now, agreed).map_err(Error::internal)?;
     if !done.is_empty() {
-        issuer.denylist.tell();
+        app.denylist.tell();
     }
     for done in done {
         match done {
@@ -168,21 +216,6 @@ fn do_what_is_due(issuer: &Issuer, now: Timestamp, agreed: &[Due]) -> Result<(),
 ///
 /// # Errors
 /// As [`follow`].
-pub fn reload(issuer: &Issuer) -> Result<(), Error> {
-    report(&issuer.denylist, issuer.keys.follow_all())
-}
-
-pub(super) fn report(denylist: &Denylist, reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
-    let reloaded = reloaded.map_err(Error::internal)?;
-    for problem in &reloaded.problems {
-        log::error!(cause = root_cause(problem); "a signing key cannot be read");
-    }
-    for kid in &reloaded.gone {
-        log::warn!(kid; "a signing key is no longer in use");
-    }
-    if reloaded.changed {
-        log::info!("signing keys read again");
-        denylist.tell();
-    }
-    Ok(())
+pub fn reload(app: &App) -> Result<(), Error> {
+    report(&app.denylist, app.keys.follow_all())
 }

@@ -1,13 +1,12 @@
 //! Logging in with a password: a new session and its first pair.
 
-use super::audit;
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Claim, Proof, Proven};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName, Origin};
 use crate::model::grant::{Grant, Live};
-use crate::model::id::{SessionId, UserId};
+use crate::model::id::{UserId, new_id};
 use crate::model::session::Device;
 use crate::model::user::ClaimedName;
 use crate::password::Password;
@@ -18,13 +17,12 @@ use crate::secret::Secret;
 /// # Errors
 /// [`Error::Invalid`] for a password that is too long or an audience that is not served, [`Error::Unavailable`].
 pub fn claim(
-    issuer: &Issuer,
+    app: &App,
     username: &str,
     password: &Secret<String>,
     audience: Option<&str>,
     device: &Device,
 ) -> Result<Claim, Error> {
-    let app = &issuer.app;
     Purpose::find(app, audience)?;
     let password = Password::new(password)?;
     // A text that no username can be is the name of nobody.
@@ -33,7 +31,7 @@ pub fn claim(
         Some(username) => app.store.read(|tx| tx.find_credentials(username))?,
         None => None,
     };
-    Claim::new(issuer, username.as_ref(), known, password, device.ip.as_deref())
+    Claim::new(app, username.as_ref(), known, password, device.ip.as_deref())
 }
 
 /// Logs in who has proved to be somebody; the access token is for `audience`, or the first.
@@ -43,15 +41,15 @@ pub fn claim(
 ///
 /// # Errors
 /// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Unavailable`].
-pub fn login(issuer: &Issuer, proof: Proof, audience: Option<&str>, device: &Device) -> Result<Pair, Error> {
-    let purpose = Purpose::find(&issuer.app, audience)?;
-    let live = open(issuer, proof, issuer.app.config.grant(audience), device)?;
-    mint(issuer, live, purpose, issuer.app.clock.now())
+pub fn login(app: &App, proof: Proof, audience: Option<&str>, device: &Device, origin: &Origin) -> Result<Pair, Error> {
+    let purpose = Purpose::find(app, audience)?;
+    let live = open(app, proof, app.config.grant(audience), device, origin)?;
+    mint(app, live, purpose, app.clock.now())
 }
 
 /// Counts a login that has come to its end, however it did. One that could not be read is none.
-pub fn count(issuer: &Issuer, outcome: Result<(), &Error>) {
-    issuer.app.metrics.login(match outcome {
+pub fn count(app: &App, outcome: Result<(), &Error>) {
+    app.metrics.login(match outcome {
         Ok(()) => "succeeded",
         Err(Error::Invalid(_)) => return,
         Err(Error::BadCredentials) => "bad_credentials",
@@ -63,12 +61,10 @@ pub fn count(issuer: &Issuer, outcome: Result<(), &Error>) {
 }
 
 /// Opens a session for who knows the password.
-fn open(issuer: &Issuer, proof: Proof, grant: Grant, device: &Device) -> Result<Live, Error> {
-    let app = &issuer.app;
-    let origin = Origin { ip: device.ip.clone(), ..Origin::default() };
+fn open(app: &App, proof: Proof, grant: Grant, device: &Device, origin: &Origin) -> Result<Live, Error> {
     let failed = |user: Option<UserId>, why: &str| {
         let event = Event { user, ..origin.event(app.clock.now(), EventName::LoginFailed) }.with(why);
-        audit::record(app, &event);
+        app.units.record_best_effort(event);
     };
     let Proof { claimed, proven } = proof;
     let Some(Proven { user, password_hash, renewed }) = proven else {
@@ -80,14 +76,15 @@ fn open(issuer: &Issuer, proof: Proof, grant: Grant, device: &Device) -> Result<
         return Err(Error::AccountDisabled);
     }
     let now = app.clock.now();
-    let session = app.config.lifetimes.opened(SessionId::generate(now, &*app.entropy)?, user.id, now);
+    let session = app.config.lifetimes.opened(new_id(now, &*app.entropy)?, user.id, now);
     let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
     let event = event.event(now, EventName::Login).about(user.id);
-    let recorded = app.store.write(|tx| {
-        let recorded = tx.record_login(user.id, &password_hash, &renewed, now)?;
+    let (id, granted, device) = (user.id, grant.clone(), device.clone());
+    let recorded = app.units.run(move |tx| {
+        let recorded = tx.record_login(id, &password_hash, &renewed, now)?;
         if recorded {
-            tx.insert_session(&session, &grant, device)?;
-            tx.insert_event(&event)?;
+            tx.insert_session(&session, &granted, &device)?;
+            tx.record(event)?;
         }
         Ok(recorded)
     })?;
@@ -96,6 +93,5 @@ fn open(issuer: &Issuer, proof: Proof, grant: Grant, device: &Device) -> Result<
         failed(claimed, "bad credentials");
         return Err(Error::BadCredentials);
     }
-    audit::tell(&app.metrics, &event);
     Ok(Live { session, grant: Some(grant), user })
 }

@@ -1,26 +1,23 @@
 //! What the service does, one file for each use case. Functions here block: they wait for the database and for password
-//! hashes, and are called from threads that may; only refreshing and the search for a key do not.
+//! hashes, and are called from threads that may; only refreshing does not.
 
 pub mod api_tokens;
-pub mod audit;
 pub mod bootstrap;
 pub mod caretaker;
-pub mod deadline;
-pub mod denylist;
-pub mod feed;
+mod fields;
 pub mod keys;
-pub mod known_keys;
 pub mod login;
-pub mod login_limit;
 pub mod me;
 pub mod pair;
+pub mod present;
 pub mod proof;
 pub mod purge;
+pub mod queries;
 pub mod refresh;
 pub mod restored;
 pub mod revoke;
-pub mod rotator;
 pub mod sessions;
+pub mod usernames;
 pub mod users;
 pub mod verify;
 

@@ -1,6 +1,6 @@
 //! The pair of tokens that a login and a refresh answer with.
 
-use crate::app::{App, Issuer};
+use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::jwt::{Issuing, SigningAlg, TokenError, refresh_claims};
@@ -65,8 +65,8 @@ impl<'a> Purpose<'a> {
 ///
 /// # Errors
 /// [`Error::Internal`] when there is no randomness or the crypto library fails.
-pub fn mint(issuer: &Issuer, live: Live, purpose: Purpose<'_>, now: Timestamp) -> Result<Pair, Error> {
-    let config = &issuer.app.config;
+pub fn mint(app: &App, live: Live, purpose: Purpose<'_>, now: Timestamp) -> Result<Pair, Error> {
+    let config = &app.config;
     let Live { session, grant, user } = live;
     let grant = grant.unwrap_or_else(|| config.grant(None));
     // Never beyond what the row promises: that is how long a denial of the session lasts.
@@ -75,9 +75,9 @@ pub fn mint(issuer: &Issuer, live: Live, purpose: Purpose<'_>, now: Timestamp) -
         // Only after the retry window was made longer while this token was waiting for its retry.
         return Err(Error::TokenRefused(TokenError::Expired));
     }
-    let ring = issuer.keys.ring();
+    let ring = app.keys.ring();
     // Drawn together: each draw costs about as much as a MAC.
-    let [jitter, jti @ ..] = issuer.app.entropy.bytes::<17>()?;
+    let [jitter, jti @ ..] = app.entropy.bytes::<17>()?;
     let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(jti));
     let issuing = Issuing { issuer, audience, jti, iat: now, exp: expires_at };
     let claims = issuing.of_session(&session, &grant, &user);

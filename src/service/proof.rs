@@ -1,36 +1,13 @@
 //! Proving who one is: the password, against the limits on wrong ones. In three steps, since each waits for something
 //! else: looking up who is meant ([`Claim`]), being let in ([`admit`]), and looking at the password ([`prove`]).
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-
-use super::deadline::in_time;
-use super::login_limit::{Account, Attempt, Charge};
-use crate::app::{App, Issuer};
+use crate::app::App;
+use crate::engine::login_limit::{Account, Attempt, Charge};
 use crate::error::Error;
 use crate::model::id::{Id, UserId};
 use crate::model::user::{ClaimedName, User};
 use crate::password::{HashError, Password, Place, Priority, Verified};
 use crate::store::Credentials;
-
-/// Turns to look somebody up: anybody may send as many logins as they like, and half of the connections to the database
-/// are for everything else.
-pub struct Lookups(Semaphore);
-
-impl Lookups {
-    /// For this app.
-    #[must_use]
-    pub fn new(app: &App) -> Self {
-        Self(Semaphore::new(usize::try_from(app.config.database_pool_size / 2).unwrap_or(1).max(1)))
-    }
-
-    /// A turn, in the order in which they are asked for; over when dropped. The wait is one for the database.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when it takes too long.
-    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
-        in_time(self.0.acquire()).await?.map_err(Error::internal)
-    }
-}
 
 /// Who somebody claims to be.
 pub struct Claim {
@@ -72,19 +49,17 @@ const NOBODY: [u8; 16] = [0; 16];
 impl Claim {
     /// A claim to an account, or to a name that no account has.
     pub(super) fn new(
-        issuer: &Issuer,
+        app: &App,
         name: Option<&ClaimedName>,
         known: Option<Credentials>,
         password: Password,
         ip: Option<&str>,
     ) -> Result<Self, Error> {
-        let app = &issuer.app;
         let id = known.as_ref().map(|known| known.user.id);
         let unknown = || name.map(|name| Account::Unknown(name.folded().to_owned()));
         let attempt = Attempt::new(id.map(Account::Known).or_else(unknown).as_ref(), ip);
         // Asked only where it matters, and for whoever does not exist as well: that would be seen by the time it takes.
-        let matters =
-            app.hasher.count_under_way() > 0 || issuer.login_limit.is_account_used_up(&attempt, app.clock.now());
+        let matters = app.hasher.count_under_way() > 0 || app.login_limit.is_account_used_up(&attempt, app.clock.now());
         let is_on_record = matters && {
             let user = id.unwrap_or(Id::from_bytes(NOBODY));
             attempt.is_from_one_of(&app.store.read(|tx| tx.list_session_addresses(user))?)
@@ -104,9 +79,8 @@ impl Claim {
 ///
 /// # Errors
 /// [`Error::TooManyFailures`], [`Error::Overloaded`].
-pub async fn admit(issuer: &Issuer, claim: Claim) -> Result<Admitted, Error> {
-    let app = &issuer.app;
-    let charge = issuer.login_limit.admit(&claim.attempt, &*app.clock).await.map_err(|retry_after| {
+pub async fn admit(app: &App, claim: Claim) -> Result<Admitted, Error> {
+    let charge = app.login_limit.admit(&claim.attempt, &*app.clock).await.map_err(|retry_after| {
         // Not on record: whoever is refused could fill the table.
         let ip = claim.ip.as_deref().unwrap_or_default();
         log::warn!(ip, retry_after:% = retry_after; "password refused: too many failures");
@@ -120,17 +94,17 @@ pub async fn admit(issuer: &Issuer, claim: Claim) -> Result<Admitted, Error> {
 ///
 /// # Errors
 /// [`Error::Overloaded`] when all are taken.
-pub fn place(issuer: &Issuer) -> Result<Place, Error> {
-    Ok(issuer.app.hasher.place(Priority::First)?)
+pub fn place(app: &App) -> Result<Place, Error> {
+    Ok(app.hasher.place(Priority::First)?)
 }
 
 /// Looks at the password. An unknown user and a wrong password cost the same work (ASVS 6.3.8).
 ///
 /// # Errors
 /// [`Error::Overloaded`].
-pub fn prove(issuer: &Issuer, admitted: Admitted) -> Result<Proof, Error> {
+pub fn prove(app: &App, admitted: Admitted) -> Result<Proof, Error> {
     let Admitted { claim: Claim { known, password, priority, .. }, charge, _place } = admitted;
-    let verified = verify(issuer, known.as_ref(), &password, priority)?;
+    let verified = verify(app, known.as_ref(), &password, priority)?;
     let claimed = known.as_ref().map(|known| known.user.id);
     let Some(Credentials { user, password_hash }) = known.filter(|_| verified.matches) else {
         charge.failed();
@@ -139,7 +113,7 @@ pub fn prove(issuer: &Issuer, admitted: Admitted) -> Result<Proof, Error> {
     // Whoever waits for it need not wait for the rest.
     drop(charge);
     let renewed = if verified.outdated && user.disabled_at.is_none() {
-        issuer.app.hasher.renew(&password, &password_hash)?
+        app.hasher.renew(&password, &password_hash)?
     } else {
         password_hash.clone()
     };
@@ -147,12 +121,12 @@ pub fn prove(issuer: &Issuer, admitted: Admitted) -> Result<Proof, Error> {
 }
 
 fn verify(
-    issuer: &Issuer,
+    app: &App,
     known: Option<&Credentials>,
     password: &Password,
     priority: Priority,
 ) -> Result<Verified, HashError> {
-    let hasher = &issuer.app.hasher;
+    let hasher = &app.hasher;
     match (hasher.verify(password, known.map(|known| known.password_hash.as_str()), priority), known) {
         (Err(HashError::Unusable(reason)), Some(known)) => {
             // Nothing was hashed yet, and nobody is to learn by that who has an account.

@@ -1,13 +1,13 @@
 //! What a database needs that was restored from a backup: it does not know what has ended since.
 
-use super::{api_tokens, audit};
+use super::api_tokens;
 use crate::app::App;
 use crate::error::Error;
 use crate::model::api_token::{ApiToken, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
 use crate::model::session::{End, EndReason};
 use crate::model::user::User;
-use crate::store::UserSearch;
+use crate::model::user_search::UserSearch;
 
 /// So many users are read at a time.
 const PAGE: i64 = 500;
@@ -35,8 +35,8 @@ pub fn take_over(app: &App, keep_sessions: bool, origin: &Origin) -> Result<Rest
         after = Some(last.username.to_string());
         for user in page {
             if keep_sessions {
-                let now = app.clock.now();
-                app.store.write(|tx| api_tokens::deny_all(app, tx, user.id, now))?;
+                let deny_all = api_tokens::deny_all(app, user.id, app.clock.now());
+                app.units.run(deny_all)?;
             } else {
                 restored.sessions += end_all_of(app, &user, origin)?;
             }
@@ -49,25 +49,21 @@ pub fn take_over(app: &App, keep_sessions: bool, origin: &Origin) -> Result<Rest
     let event = origin.event(app.clock.now(), EventName::DatabaseRestored);
     let (sessions, api_tokens) = (restored.sessions, restored.api_tokens.len());
     let event = event.with(format_args!("sessions ended: {sessions}, active API tokens: {api_tokens}"));
-    app.store.write(|tx| tx.insert_event(&event))?;
-    audit::tell(&app.metrics, &event);
+    app.units.run(move |tx| tx.record(event))?;
     Ok(restored)
 }
 
 fn end_all_of(app: &App, user: &User, origin: &Origin) -> Result<usize, Error> {
     let end = End { at: app.clock.now(), reason: EndReason::Admin };
     let event = origin.event(end.at, EventName::SessionsEnded).about(user.id);
-    let (sessions, event) = app.store.write(|tx| {
-        let sessions = tx.end_sessions_of(user.id, None, end, app.config.lifetimes.access)?.sessions;
-        api_tokens::deny_all(app, tx, user.id, end.at)?;
-        let event = event.with(format_args!("{sessions} sessions"));
+    let (id, access) = (user.id, app.config.lifetimes.access);
+    let deny_all = api_tokens::deny_all(app, id, end.at);
+    app.units.run(move |tx| {
+        let sessions = tx.end_sessions_of(id, None, end, access)?;
+        deny_all(tx)?;
         if sessions > 0 {
-            tx.insert_event(&event)?;
+            tx.record(event.with(format_args!("{sessions} sessions")))?;
         }
-        Ok((sessions, event))
-    })?;
-    if sessions > 0 {
-        audit::tell(&app.metrics, &event);
-    }
-    Ok(sessions)
+        Ok(sessions)
+    })
 }

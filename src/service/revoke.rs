@@ -1,11 +1,9 @@
 //! Revoking ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)): a refresh token ends its session, an access token is
 //! denied alone, an API token is accepted no more. Whoever finds one may do it.
 
-use std::slice;
-
 use super::verify::Token;
-use super::{api_tokens, audit, sessions};
-use crate::app::Issuer;
+use super::{api_tokens, sessions};
+use crate::app::App;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, TokenError};
 use crate::model::audit::{Event, EventName, Origin};
@@ -32,19 +30,19 @@ pub fn bare(text: &str) -> Secret<String> {
 ///
 /// # Errors
 /// [`Error::Unavailable`]: it must be asked again.
-pub fn revoke(issuer: &Issuer, token: &str, origin: &Origin) -> Result<(), Error> {
+pub fn revoke(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
     if token.starts_with(KEY_PREFIX) {
-        return match issuer.api_tokens.find_any(token) {
-            Ok((token, owner)) => api_tokens::revoke(issuer, owner.id, token.id, origin).map(|_was_active| ()),
+        return match app.api_tokens.find_any(token) {
+            Ok((token, owner)) => api_tokens::revoke(app, owner.id, token.id, origin).map(|_was_active| ()),
             Err(Error::Bearer(_no_such_token)) => Ok(()),
             Err(error) => Err(error),
         };
     }
-    match read(issuer, token) {
+    match read(app, token) {
         Err(_not_ours) => Ok(()),
-        Ok(Token::Access(claims)) => deny(issuer, &claims, origin),
+        Ok(Token::Access(claims)) => deny(app, &claims, origin),
         Ok(Token::Refresh(claims)) => {
-            match sessions::end(issuer, claims.sub, claims.sid, EndReason::Logout, origin) {
+            match sessions::end(app, claims.sub, claims.sid, EndReason::Logout, origin) {
                 // Not on record any more.
                 Err(Error::SessionNotFound) => Ok(()),
                 ended => ended,
@@ -54,16 +52,15 @@ pub fn revoke(issuer: &Issuer, token: &str, origin: &Origin) -> Result<(), Error
 }
 
 /// Reads a token of either kind by its signature alone.
-fn read(issuer: &Issuer, token: &str) -> Result<Token, TokenError> {
-    let ring = issuer.keys.ring();
+fn read(app: &App, token: &str) -> Result<Token, TokenError> {
+    let ring = app.keys.ring();
     match ring.access_keys().verify_signature(token) {
         Err(TokenError::WrongType) => ring.verify_refresh_signature(token).map(Token::Refresh),
         verified => verified.map(|claims| Token::Access(claims.into())),
     }
 }
 
-fn deny(issuer: &Issuer, claims: &AccessClaims, origin: &Origin) -> Result<(), Error> {
-    let app = &issuer.app;
+fn deny(app: &App, claims: &AccessClaims, origin: &Origin) -> Result<(), Error> {
     let now = app.clock.now();
     let denial = Denial::of_access_token(claims.jti, now, claims.exp);
     if denial.expires_at <= now {
@@ -72,18 +69,12 @@ fn deny(issuer: &Issuer, claims: &AccessClaims, origin: &Origin) -> Result<(), E
     }
     let (user, session) = (claims.user_id(), claims.sid);
     let event = Event { user, session, ..origin.event(now, EventName::AccessTokenRevoked) };
-    let is_new = app.store.write(|tx| {
-        let is_new = tx.insert_denials(slice::from_ref(&denial))? > 0;
-        if is_new {
-            tx.insert_event(&event)?;
+    app.units.run(move |tx| {
+        if tx.deny(&[denial])? > 0 {
+            tx.record(event)?;
         }
-        Ok(is_new)
-    })?;
-    if is_new {
-        audit::tell(&app.metrics, &event);
-    }
-    issuer.denylist.add([denial]);
-    Ok(())
+        Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
 //! Sessions: ending one or all of a user's.
 
-use super::audit;
-use crate::app::{App, Issuer};
+use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
-use crate::model::denial::Ended;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::{End, EndReason};
 
@@ -12,64 +10,36 @@ use crate::model::session::{End, EndReason};
 ///
 /// # Errors
 /// [`Error::SessionNotFound`] when the user has no such session, [`Error::Unavailable`].
-pub fn end(issuer: &Issuer, user: UserId, id: SessionId, reason: EndReason, origin: &Origin) -> Result<(), Error> {
-    let app = &issuer.app;
-    let end = End { at: app.clock.now(), reason };
+pub fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, origin: &Origin) -> Result<(), Error> {
+    let (end, access) = (End { at: app.clock.now(), reason }, app.config.lifetimes.access);
     let name = if reason == EndReason::Logout { EventName::Logout } else { EventName::SessionEnded };
     let event = origin.event(end.at, name).about(user).of_session(id);
-    let denial = app.store.write(|tx| {
-        let denial = tx.end_session_of(user, id, end, app.config.lifetimes.access)?;
-        if denial.is_some() {
-            tx.insert_event(&event)?;
+    app.units.run(move |tx| {
+        if tx.end_session_of(user, id, end, access)? {
+            tx.record(event)?;
         }
-        Ok(denial)
-    })?;
-    if denial.is_some() {
-        audit::tell(&app.metrics, &event);
-    }
-    issuer.denylist.add(denial);
-    Ok(())
+        Ok(())
+    })
 }
 
-/// Ends all sessions of a user, but for `except`; answers how many.
+/// Ends all sessions of a user, but for `except`; returns how many.
 ///
 /// # Errors
 /// [`Error::Unavailable`].
 pub fn end_all(
-    issuer: &Issuer,
-    user: UserId,
-    except: Option<SessionId>,
-    reason: EndReason,
-    origin: &Origin,
-) -> Result<usize, Error> {
-    let ended = end_all_of(&issuer.app, user, except, reason, origin)?;
-    issuer.denylist.add(ended.denials);
-    Ok(ended.sessions)
-}
-
-/// As [`end_all`], where nobody verifies tokens.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn end_all_of(
     app: &App,
     user: UserId,
     except: Option<SessionId>,
     reason: EndReason,
     origin: &Origin,
-) -> Result<Ended, Error> {
-    let end = End { at: app.clock.now(), reason };
+) -> Result<usize, Error> {
+    let (end, access) = (End { at: app.clock.now(), reason }, app.config.lifetimes.access);
     let event = origin.event(end.at, EventName::SessionsEnded).about(user);
-    let (ended, event) = app.store.write(|tx| {
-        let ended = tx.end_sessions_of(user, except, end, app.config.lifetimes.access)?;
-        let event = event.with(format_args!("{} sessions", ended.sessions));
-        if ended.sessions > 0 {
-            tx.insert_event(&event)?;
+    app.units.run(move |tx| {
+        let ended = tx.end_sessions_of(user, except, end, access)?;
+        if ended > 0 {
+            tx.record(event.with(format_args!("{ended} sessions")))?;
         }
-        Ok((ended, event))
-    })?;
-    if ended.sessions > 0 {
-        audit::tell(&app.metrics, &event);
-    }
-    Ok(ended)
+        Ok(ended)
+    })
 }

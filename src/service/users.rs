@@ -1,17 +1,17 @@
 //! Accounts: creating, finding and changing them, by whoever administers them.
 
-use super::{api_tokens, audit};
+use super::api_tokens;
+use super::fields::{collect, invalid};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
-use crate::model::denial::Ended;
-use crate::model::id::UserId;
+use crate::model::id::{UserId, new_id};
 use crate::model::session::{End, EndReason};
-use crate::model::user::{ADMIN_ROLE, BadText, ClaimedName, DisplayName, Email, Roles, User, Username};
+use crate::model::user::{ADMIN_ROLE, ClaimedName, DisplayName, Email, Roles, User, Username};
 use crate::password::{Password, check};
 use crate::secret::Secret;
-use crate::store::WriteTx;
+use crate::store::{UnitTx, WriteTx};
 
 /// What a new account is made of, as it was typed.
 pub struct NewUser<'a> {
@@ -60,7 +60,7 @@ pub fn prepare(app: &App, new: &NewUser<'_>) -> Result<Prepared, Error> {
         return Err(Error::Invalid(problems));
     };
     let now = app.clock.now();
-    let id = UserId::generate(now, &*app.entropy)?;
+    let id = new_id(now, &*app.entropy)?;
     let user = User { id, username, email, name, roles, disabled_at: None, created_at: now };
     Ok(Prepared { user, password_hash: app.hasher.hash(&password)? })
 }
@@ -78,16 +78,15 @@ pub(super) fn add_and(
     app: &App,
     Prepared { user, password_hash }: Prepared,
     origin: &Origin,
-    last: impl FnOnce() -> Result<(), Error>,
+    last: impl FnOnce() -> Result<(), Error> + Send + 'static,
 ) -> Result<User, Error> {
     let event = origin.event(user.created_at, EventName::UserCreated).about(user.id);
-    app.store.write(|tx| {
+    app.units.run(move |tx| {
         tx.insert_user(&user, &password_hash)?;
-        tx.insert_event(&event)?;
-        last()
-    })?;
-    audit::tell(&app.metrics, &event);
-    Ok(user)
+        tx.record(event)?;
+        last()?;
+        Ok(user)
+    })
 }
 
 /// The user with this name.
@@ -108,25 +107,21 @@ pub fn find(app: &App, id: UserId) -> Result<User, Error> {
     app.store.read(|tx| tx.find_user(id))?.ok_or(Error::UserUnknown)
 }
 
-/// Disables an account, ends all its sessions, and denies what its API tokens were exchanged for.
+/// Disables an account, ends all its sessions, and denies what its API tokens were exchanged for; returns how many sessions.
 ///
 /// # Errors
 /// [`Error::LastAdmin`], [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn disable(app: &App, id: UserId, origin: &Origin) -> Result<Ended, Error> {
+pub fn disable(app: &App, id: UserId, origin: &Origin) -> Result<usize, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::UserDisabled).about(id);
-    let (ended, changed) = app.store.write(|tx| {
+    let end_everything = end_everything(app, id, now);
+    app.units.run(move |tx| {
         keep_an_admin(tx, id)?;
-        let changed = tx.set_disabled(id, Some(now))?;
-        if changed {
-            tx.insert_event(&event)?;
+        if tx.set_disabled(id, Some(now))? {
+            tx.record(event)?;
         }
-        Ok((end_everything(app, tx, id, now)?, changed))
-    })?;
-    if changed {
-        audit::tell(&app.metrics, &event);
-    }
-    Ok(ended)
+        end_everything(tx)
+    })
 }
 
 /// Enables an account again; its sessions stay ended, its API tokens are accepted again.
@@ -135,46 +130,40 @@ pub fn disable(app: &App, id: UserId, origin: &Origin) -> Result<Ended, Error> {
 /// [`Error::UserUnknown`], [`Error::Unavailable`].
 pub fn enable(app: &App, id: UserId, origin: &Origin) -> Result<(), Error> {
     let event = origin.event(app.clock.now(), EventName::UserEnabled).about(id);
-    let changed = app.store.write(|tx| {
+    app.units.run(move |tx| {
         tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
-        let changed = tx.set_disabled(id, None)?;
-        if changed {
-            tx.insert_event(&event)?;
+        if tx.set_disabled(id, None)? {
+            tx.record(event)?;
         }
-        Ok(changed)
-    })?;
-    if changed {
-        audit::tell(&app.metrics, &event);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
-/// Deletes an account with all its sessions and API tokens. What the audit log says of it stays.
+/// Deletes an account with all its sessions and API tokens; returns how many sessions. What the audit log says of it stays.
 ///
 /// # Errors
 /// [`Error::LastAdmin`], [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn delete(app: &App, id: UserId, origin: &Origin) -> Result<Ended, Error> {
+pub fn delete(app: &App, id: UserId, origin: &Origin) -> Result<usize, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::UserDeleted).about(id);
-    let ended = app.store.write(|tx| {
+    let end_everything = end_everything(app, id, now);
+    app.units.run(move |tx| {
         keep_an_admin(tx, id)?;
         // First the account, as everybody does: from here on nobody logs in.
         tx.set_disabled(id, Some(now))?;
-        let ended = end_everything(app, tx, id, now)?;
+        let ended = end_everything(tx)?;
         tx.delete_user(id)?;
-        tx.insert_event(&event)?;
+        tx.record(event)?;
         Ok(ended)
-    })?;
-    audit::tell(&app.metrics, &event);
-    Ok(ended)
+    })
 }
 
-/// Sets another password and ends all sessions; API tokens stay.
+/// Sets another password and ends all sessions; returns how many. API tokens stay.
 ///
 /// # Errors
 /// [`Error::Invalid`] when it may not be a password, [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn set_password(app: &App, user: &User, password: &Secret<String>, origin: &Origin) -> Result<Ended, Error> {
-    set_password_hash(app, user.id, &hash_for(app, user, password)?, origin)
+pub fn set_password(app: &App, user: &User, password: &Secret<String>, origin: &Origin) -> Result<usize, Error> {
+    set_password_hash(app, user.id, hash_for(app, user, password)?, origin)
 }
 
 /// The hash of a password that this user may have.
@@ -189,16 +178,15 @@ pub fn hash_for(app: &App, user: &User, password: &Secret<String>) -> Result<Str
 ///
 /// # Errors
 /// [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn set_password_hash(app: &App, id: UserId, hash: &str, origin: &Origin) -> Result<Ended, Error> {
+pub fn set_password_hash(app: &App, id: UserId, hash: String, origin: &Origin) -> Result<usize, Error> {
     let end = End { at: app.clock.now(), reason: EndReason::PasswordChanged };
     let event = origin.event(end.at, EventName::PasswordReset).about(id);
-    let ended = app.store.write(|tx| {
-        tx.set_password_hash(id, hash)?;
-        tx.insert_event(&event)?;
-        tx.end_sessions_of(id, None, end, app.config.lifetimes.access)
-    })?;
-    audit::tell(&app.metrics, &event);
-    Ok(ended)
+    let access = app.config.lifetimes.access;
+    app.units.run(move |tx| {
+        tx.set_password_hash(id, &hash)?;
+        tx.record(event)?;
+        tx.end_sessions_of(id, None, end, access)
+    })
 }
 
 /// Sets other roles. Sessions go on; their tokens carry the new roles from the next refresh on.
@@ -208,23 +196,18 @@ pub fn set_password_hash(app: &App, id: UserId, hash: &str, origin: &Origin) -> 
 pub fn set_roles(app: &App, id: UserId, names: &[String], origin: &Origin) -> Result<Roles, Error> {
     let roles = Roles::new(names).map_err(invalid("roles"))?;
     let event = origin.event(app.clock.now(), EventName::RolesChanged).about(id);
-    let event = app.store.write(|tx| {
+    app.units.run(move |tx| {
         if !roles.contains(ADMIN_ROLE) {
             keep_an_admin(tx, id)?;
         }
         let before = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?.roles;
         if before == roles {
-            return Ok(None);
+            return Ok(roles);
         }
         tx.set_roles(id, &roles)?;
-        let event = event.with(format_args!("from [{before}] to [{roles}]"));
-        tx.insert_event(&event)?;
-        Ok(Some(event))
-    })?;
-    if let Some(event) = event {
-        audit::tell(&app.metrics, &event);
-    }
-    Ok(roles)
+        tx.record(event.with(format_args!("from [{before}] to [{roles}]")))?;
+        Ok(roles)
+    })
 }
 
 /// What an account is to be called, as it was typed; what is not there stays as it is.
@@ -263,19 +246,14 @@ pub fn set_profile(app: &App, id: UserId, new: &NewProfile, origin: &Origin) -> 
         return find(app, id);
     }
     let event = origin.event(app.clock.now(), EventName::ProfileChanged).about(id).with(changed.join(" "));
-    let (user, is_new) = app.store.write(|tx| {
+    app.units.run(move |tx| {
         let before = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
         let user = tx.set_profile(id, username.as_ref(), email.as_ref(), name.as_ref())?;
-        let is_new = user != before;
-        if is_new {
-            tx.insert_event(&event)?;
+        if user != before {
+            tx.record(event)?;
         }
-        Ok((user, is_new))
-    })?;
-    if is_new {
-        audit::tell(&app.metrics, &event);
-    }
-    Ok(user)
+        Ok(user)
+    })
 }
 
 fn is_already_of(app: &App, id: UserId, username: &str) -> Result<bool, Error> {
@@ -284,11 +262,19 @@ fn is_already_of(app: &App, id: UserId, username: &str) -> Result<bool, Error> {
     Ok(username.formerly() == user.username.to_string())
 }
 
-fn end_everything(app: &App, tx: &mut WriteTx<'_>, id: UserId, now: Timestamp) -> Result<Ended, Error> {
-    let end = End { at: now, reason: EndReason::UserDisabled };
-    let mut ended = tx.end_sessions_of(id, None, end, app.config.lifetimes.access)?;
-    ended.denials.extend(api_tokens::deny_all(app, tx, id, now)?);
-    Ok(ended)
+/// Part of a unit: ends all sessions, returns how many, and denies what API tokens were exchanged for.
+fn end_everything(
+    app: &App,
+    id: UserId,
+    now: Timestamp,
+) -> impl FnOnce(&mut UnitTx<'_>) -> Result<usize, Error> + Send + 'static {
+    let (end, access) = (End { at: now, reason: EndReason::UserDisabled }, app.config.lifetimes.access);
+    let deny_all = api_tokens::deny_all(app, id, now);
+    move |tx| {
+        let ended = tx.end_sessions_of(id, None, end, access)?;
+        deny_all(tx)?;
+        Ok(ended)
+    }
 }
 
 /// Refuses to go on when this user is the last one who may administer the service. Nobody else can be taken that right from
@@ -321,17 +307,4 @@ fn checked_password(typed: &Secret<String>, known: &[String]) -> Result<Password
     let password = Password::new(typed)?;
     check(&password, &known.iter().map(String::as_str).collect::<Vec<_>>())?;
     Ok(password)
-}
-
-pub(super) fn invalid(field: &'static str) -> impl Fn(BadText) -> Error {
-    move |problem| Error::invalid(field, "invalid", problem.to_string())
-}
-
-fn collect<T>(problems: &mut Vec<crate::error::FieldProblem>, result: Result<T, Error>) -> Option<T> {
-    match result {
-        Ok(value) => return Some(value),
-        Err(Error::Invalid(found)) => problems.extend(found),
-        Err(_only_invalid_comes_here) => {}
-    }
-    None
 }

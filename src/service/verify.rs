@@ -1,8 +1,8 @@
-//! Verifying tokens on behalf of others. (Our own routes do it as any service does: by [`crate::verifier`].)
+//! Verifying tokens on behalf of others. (Our own routes do it as any service does: by [`tokensmith_verifier`].)
 
 use std::sync::Arc;
 
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, RefreshClaims, TokenError};
 use crate::model::api_token::ApiToken;
@@ -26,10 +26,9 @@ pub enum ActiveToken {
 }
 
 /// Reads a token of ours of either kind: signature, claims and time, but not whether it was revoked.
-fn read(issuer: &Issuer, token: &str) -> Result<Token, TokenError> {
-    let app = &issuer.app;
+fn read(app: &App, token: &str) -> Result<Token, TokenError> {
     let now = app.clock.now();
-    let ring = issuer.keys.ring();
+    let ring = app.keys.ring();
     match ring.access_keys().verify(token, app.expected(), now) {
         Err(TokenError::WrongType) => ring.verify_refresh(token, &app.config.issuer, now).map(Token::Refresh),
         verified => verified.map(Token::Access),
@@ -42,28 +41,26 @@ fn read(issuer: &Issuer, token: &str) -> Result<Token, TokenError> {
 /// # Errors
 /// [`Error::TokenRefused`], [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`]; for an API
 /// token [`Error::Bearer`]; for both kinds that are kept in the database also [`Error::Unavailable`].
-pub fn any_token(issuer: &Issuer, token: &str) -> Result<ActiveToken, Error> {
+pub fn any_token(app: &App, token: &str) -> Result<ActiveToken, Error> {
     if token.trim_start().starts_with(KEY_PREFIX) {
-        let (token, owner) = issuer.api_tokens.find(token)?;
-        let claims = issuer.api_tokens.claims(&token, &owner, issuer.app.clock.now());
+        let (token, owner) = app.api_tokens.find(token)?;
+        let claims = app.api_tokens.claims(&token, &owner, app.clock.now());
         return Ok(ActiveToken::Api(Box::new(token), Box::new(claims)));
     }
-    jwt(issuer, token).map(ActiveToken::Jwt)
+    jwt(app, token).map(ActiveToken::Jwt)
 }
 
-fn jwt(issuer: &Issuer, token: &str) -> Result<Token, Error> {
-    match read(issuer, token).map_err(Error::TokenRefused)? {
-        Token::Access(claims) if claims.is_denied(issuer.denylist.set()) => {
-            Err(Error::TokenRefused(TokenError::Revoked))
-        }
+fn jwt(app: &App, token: &str) -> Result<Token, Error> {
+    match read(app, token).map_err(Error::TokenRefused)? {
+        Token::Access(claims) if claims.is_denied(app.denylist.set()) => Err(Error::TokenRefused(TokenError::Revoked)),
         Token::Access(claims) => Ok(Token::Access(claims)),
         Token::Refresh(claims) => {
-            let (session, user) = issuer.app.store.read(|tx| tx.find_session(claims.sid))?.unzip();
+            let (session, user) = app.store.read(|tx| tx.find_session(claims.sid))?.unzip();
             let active = user.is_some_and(|user| user.disabled_at.is_none());
             // Who asks is not who would refresh: nothing is known of where the token comes from.
             let presented = Presented { generation: claims.generation, context: None };
-            let rules = issuer.app.config.rotation_rules();
-            match judge(presented, session.as_ref(), active, rules, issuer.app.clock.now()).verdict {
+            let rules = app.config.rotation_rules();
+            match judge(presented, session.as_ref(), active, rules, app.clock.now()).verdict {
                 Verdict::Refused(refusal) => Err(refusal.into()),
                 Verdict::Reused(_) => Err(Error::TokenRefused(TokenError::Revoked)),
                 Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => Ok(Token::Refresh(claims)),

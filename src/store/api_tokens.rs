@@ -1,7 +1,5 @@
 //! The table `api_tokens`.
 
-use std::slice;
-
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::BigInt;
@@ -10,7 +8,7 @@ use super::connection::DbConnection;
 use super::schema::{api_tokens, users};
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
-use super::{ReadTx, WriteTx};
+use super::{ReadTx, UnitTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::api_token::{ApiToken, ApiTokenId};
@@ -167,16 +165,6 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Denies the access tokens that a locked token was exchanged for; answers the denial.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn deny_api_token(&mut self, token: &ApiToken, now: Timestamp, access: Seconds) -> Result<Denial, Error> {
-        let denial = Denial::of_session(token.sid, now, token.access_expires_by, access);
-        self.insert_denials(slice::from_ref(&denial))?;
-        Ok(denial)
-    }
-
     /// Promises that access tokens of a locked token are valid up to an instant at most.
     ///
     /// # Errors
@@ -218,5 +206,16 @@ impl WriteTx<'_> {
             deleted += delete.execute(self.0)?;
         }
         Ok(deleted)
+    }
+}
+
+impl UnitTx<'_> {
+    /// Denies the access tokens that a locked token was exchanged for.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn deny_api_token(&mut self, token: &ApiToken, now: Timestamp, access: Seconds) -> Result<(), Error> {
+        self.deny(&[Denial::of_session(token.sid, now, token.access_expires_by, access)])?;
+        Ok(())
     }
 }

@@ -23,6 +23,7 @@ struct EventRow {
     session_id: Option<DbUuid>,
     ip: Option<String>,
     detail: Option<String>,
+    request_id: Option<String>,
 }
 
 impl From<&Event> for EventRow {
@@ -35,6 +36,7 @@ impl From<&Event> for EventRow {
             session_id: event.session.map(|id| DbUuid(*id.as_bytes())),
             ip: event.ip.clone(),
             detail: event.detail.clone(),
+            request_id: event.request_id.clone(),
         }
     }
 }
@@ -50,6 +52,7 @@ impl EventRow {
             session: self.session_id.map(|id| Id::from_bytes(id.0)),
             ip: self.ip,
             detail: self.detail,
+            request_id: self.request_id,
         }
     }
 }
@@ -104,11 +107,8 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Records an event.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn insert_event(&mut self, event: &Event) -> Result<(), Error> {
+    /// Adds an event.
+    pub(super) fn insert_event(&mut self, event: &Event) -> Result<(), Error> {
         diesel::insert_into(audit_events::table).values(EventRow::from(event)).execute(self.0)?;
         self.1 = true;
         Ok(())

@@ -8,7 +8,7 @@ use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::denial::Denial;
-use crate::model::denied_set::DeniedSubject;
+use tokensmith_verifier::issuing::DeniedSubject;
 
 const CLIENT: &str = "client";
 const USER: &str = "user";

@@ -10,8 +10,8 @@ use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::denial::Denial;
-use crate::model::denied_set::DeniedSubject;
 use crate::model::id::{Id, Jti};
+use tokensmith_verifier::issuing::DeniedSubject;
 
 const SESSION: &str = "sid";
 const ACCESS_TOKEN: &str = "jti";
@@ -52,12 +52,9 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds denials, and answers how many; one that is there already stays as it is. On PostgreSQL in one round trip: a user's sessions are locked
-    /// meanwhile.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn insert_denials(&mut self, denials: &[Denial]) -> Result<usize, Error> {
+    /// Adds denials; returns how many. One that is there already stays as it is. On PostgreSQL in one round trip: a user's
+    /// sessions are locked meanwhile.
+    pub(super) fn insert_denials(&mut self, denials: &[Denial]) -> Result<usize, Error> {
         let mut inserted = self.insert_denied_before(denials)?;
         let rows: Vec<_> = denials.iter().filter_map(row).collect();
         match self.0 {

@@ -1,5 +1,5 @@
-//! Rows: the only room that knows diesel. [`Store::read`] and [`Store::write`] are the ways in, and for
-//! refreshes [`Store::compare_and_set`].
+//! Rows: the only room that knows diesel. [`Store::read`] and [`Store::write`] are the ways in; what records events or
+//! denies tokens goes through [`Store::write_unit`], and refreshes through [`Store::compare_and_set`].
 //!
 //! An `Err` out of [`Store::write`] always means that nothing was written. A refusal that must be recorded, such as
 //! a session that ends because a token was reused, leaves as an `Ok`.
@@ -23,6 +23,7 @@ mod session_row;
 mod sessions;
 mod sqlite_file;
 mod types;
+mod unit;
 mod usernames;
 mod users;
 
@@ -32,7 +33,6 @@ use std::time::Duration;
 
 use diesel::connection::TransactionManager;
 
-use crate::clock::Seconds;
 use crate::config::Config;
 use crate::error::Error;
 use connection::{DbConnection, Manager, SQLITE_BUSY_TIMEOUT};
@@ -45,7 +45,8 @@ pub use backup::{BackupError, back_up};
 pub use patience::{DEADLINE, LOST_AFTER, Patience};
 pub use restore::Restore;
 pub use rotations::{Found, Moved, Written};
-pub use users::{Credentials, UserSearch};
+pub use unit::{Effects, UnitTx};
+pub use users::Credentials;
 
 /// How long the first connection may take. A name may stand for several addresses, each with a limit of its own.
 const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
@@ -244,6 +245,3 @@ type Transactions = <DbConnection as diesel::Connection>::TransactionManager;
 fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Unavailable(Box::new(cause))
 }
-
-/// When to come back after the database was out of reach.
-pub const RETRY_AFTER: Seconds = Seconds(5);

@@ -16,7 +16,7 @@ use super::schema::{sessions, users};
 use super::session_row::{GrantRow, SessionRow};
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
-use super::{Held, Patience, ReadTx, Store, WriteTx};
+use super::{Effects, Held, Patience, ReadTx, Store, UnitTx, WriteTx};
 use crate::error::Error;
 use crate::model::audit::{Event, EventName};
 use crate::model::denial::Denial;
@@ -47,8 +47,14 @@ pub struct Moved {
 pub struct Written {
     /// Those that became what they were to become.
     pub sessions: HashSet<SessionId>,
-    /// What is on record of them.
-    pub events: Vec<Event>,
+    /// What is recorded and denied of them.
+    pub effects: Effects,
+}
+
+impl From<(HashSet<SessionId>, Effects)> for Written {
+    fn from((sessions, effects): (HashSet<SessionId>, Effects)) -> Self {
+        Self { sessions, effects }
+    }
 }
 
 impl Store {
@@ -76,10 +82,11 @@ impl Store {
     ) -> Result<Written, Error> {
         if self.has_one_writer {
             // Nobody can come between, and what the connection has in its cache stays good.
-            return self.write(|tx| {
+            let written = self.write_unit(|tx| {
                 let found = tx.reading().find_sessions(ids)?;
                 tx.move_sessions(&judge(found))
             });
+            return written.map(Written::from);
         }
         let patience = Patience::of_this_thread().unwrap_or_default();
         let _waiting = patience.wait();
@@ -90,12 +97,14 @@ impl Store {
         moved.sort_unstable_by_key(|moved| *moved.session.id.as_bytes());
         if moved.iter().any(|moved| moved.denial.is_some() || !moved.events.is_empty()) {
             drop(held);
-            return self.write(|tx| tx.move_sessions(&moved));
+            return self.write_unit(|tx| tx.move_sessions(&moved)).map(Written::from);
         }
         patience.check()?;
-        // One statement is a transaction of its own, for one round trip instead of three.
-        let written = WriteTx(held.connection(), false).move_sessions(&moved);
-        written.map_err(|error| held.examine(error).0)
+        // One statement is a transaction of its own, for one round trip instead of three. It has no effects.
+        match UnitTx::new(held.connection()).move_sessions(&moved) {
+            Ok(sessions) => Ok(Written { sessions, effects: Effects::default() }),
+            Err(error) => Err(held.examine(error).0),
+        }
     }
 }
 
@@ -121,13 +130,13 @@ impl ReadTx<'_> {
     }
 }
 
-impl WriteTx<'_> {
+impl UnitTx<'_> {
     /// Writes marks, times and end of those sessions that are still as they were judged; says which.
-    fn move_sessions(&mut self, moved: &[Moved]) -> Result<Written, Error> {
+    fn move_sessions(&mut self, moved: &[Moved]) -> Result<HashSet<SessionId>, Error> {
         if moved.is_empty() {
-            return Ok(Written::default());
+            return Ok(HashSet::new());
         }
-        let sessions: HashSet<SessionId> = match self.0 {
+        let sessions: HashSet<SessionId> = match &mut *self.0 {
             DbConnection::Sqlite(connection) => moved.iter().try_fold(HashSet::new(), |mut written, moved| {
                 if MoveOne::new(moved).execute(connection)? == 1 {
                     written.insert(moved.session.id);
@@ -141,18 +150,18 @@ impl WriteTx<'_> {
         };
         let done = || moved.iter().filter(|moved| sessions.contains(&moved.session.id));
         let denials: Vec<Denial> = done().filter_map(|moved| moved.denial.clone()).collect();
-        self.insert_denials(&denials)?;
-        let mut events = Vec::new();
+        self.deny(&denials)?;
         for event in done().flat_map(|moved| &moved.events) {
             // After the update: whoever would record the same of this session waits for its row.
             if event.name != EventName::SessionShared || !self.reading().has_event_of_the_day(event)? {
-                self.insert_event(event)?;
-                events.push(event.clone());
+                self.record(event.clone())?;
             }
         }
-        Ok(Written { sessions, events })
+        Ok(sessions)
     }
+}
 
+impl WriteTx<'_> {
     /// Locks the live sessions of a user, in the order in which everybody does.
     pub(super) fn lock_sessions_of(&mut self, user: UserId) -> Result<(), Error> {
         if let DbConnection::Postgres(connection) = self.0 {

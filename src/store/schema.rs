@@ -115,6 +115,7 @@ diesel::table! {
         session_id -> Nullable<SqlUuid>,
         ip -> Nullable<Text>,
         detail -> Nullable<Text>,
+        request_id -> Nullable<Text>,
     }
 }
 

@@ -7,10 +7,10 @@ use super::schema::{sessions, users};
 use super::session_row::{DeviceRow, GrantRow, SessionRow};
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
-use super::{ReadTx, WriteTx};
+use super::{ReadTx, UnitTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::model::denial::{Denial, Ended};
+use crate::model::denial::Denial;
 use crate::model::grant::Grant;
 use crate::model::id::{Id, SessionId, UserId};
 use crate::model::session::{Device, End, EndReason, Session};
@@ -129,38 +129,6 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Ends a session and puts it on the denylist. Answers the denial, or nothing if it had ended before.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn end_session(&mut self, id: SessionId, end: End, access: Seconds) -> Result<Option<Denial>, Error> {
-        let alive = sessions::table.find(DbUuid(*id.as_bytes())).filter(sessions::ended_at.is_null());
-        let ended = diesel::update(alive)
-            .set((sessions::ended_at.eq(end.at.0), sessions::end_reason.eq(end.reason.to_string())))
-            .returning((sessions::id, sessions::access_expires_by))
-            .get_results::<(DbUuid, i64)>(self.0)?;
-        Ok(self.deny_sessions(&ended, end, access)?.pop())
-    }
-
-    /// Ends a session of this user, as [`WriteTx::end_session`] does.
-    ///
-    /// # Errors
-    /// [`Error::SessionNotFound`] when the user has no such session.
-    pub fn end_session_of(
-        &mut self,
-        user: UserId,
-        id: SessionId,
-        end: End,
-        access: Seconds,
-    ) -> Result<Option<Denial>, Error> {
-        let owner = sessions::table.find(DbUuid(*id.as_bytes())).select(sessions::user_id);
-        let owner = owner.first::<DbUuid>(self.0).optional()?;
-        if owner != Some(DbUuid(*user.as_bytes())) {
-            return Err(Error::SessionNotFound);
-        }
-        self.end_session(id, end, access)
-    }
-
     /// Records that the owner of a live session has proved again who they are; `access_expires_by` covers an access token
     /// that is signed for it now. Returns the session as it is afterwards, or nothing when it has ended.
     ///
@@ -185,72 +153,6 @@ impl WriteTx<'_> {
         let after = alive().select((SessionRow::as_select(), GrantRow::as_select()));
         let after = after.first::<(SessionRow, GrantRow)>(self.0).optional()?;
         after.map(|(session, grant)| Ok((session.into_session()?, grant.into_grant()))).transpose()
-    }
-
-    /// Ends every live session of a user, but for `except`.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn end_sessions_of(
-        &mut self,
-        user: UserId,
-        except: Option<SessionId>,
-        end: End,
-        access: Seconds,
-    ) -> Result<Ended, Error> {
-        self.lock_sessions_of(user)?;
-        let except = except.map_or(NOBODYS, |id| DbUuid(*id.as_bytes()));
-        let lapsed = self.record_lapses_of(DbUuid(*user.as_bytes()), except, end, access)?;
-        let alive = sessions::table
-            .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
-            .filter(sessions::id.ne(except))
-            .filter(sessions::ended_at.is_null());
-        let ended = diesel::update(alive)
-            .set((sessions::ended_at.eq(end.at.0), sessions::end_reason.eq(end.reason.to_string())))
-            .returning((sessions::id, sessions::access_expires_by))
-            .get_results::<(DbUuid, i64)>(self.0)?;
-        let mut denials = self.deny_sessions(&ended, end, access)?;
-        let sessions = denials.len();
-        denials.extend(lapsed);
-        Ok(Ended { sessions, denials })
-    }
-
-    /// Records the end of a user's sessions that ended by themselves: nobody ends them again. They are denied all the same,
-    /// since the database may have lost that they were refreshed.
-    fn record_lapses_of(
-        &mut self,
-        user: DbUuid,
-        except: DbUuid,
-        end: End,
-        access: Seconds,
-    ) -> Result<Vec<Denial>, Error> {
-        let lapsed = sessions::table
-            .filter(sessions::user_id.eq(user))
-            .filter(sessions::id.ne(except))
-            .filter(sessions::ended_at.is_null())
-            .filter(sessions::refresh_expires_at.le(end.at.0))
-            .select((sessions::id, sessions::access_expires_by))
-            .load::<(DbUuid, i64)>(self.0)?;
-        for (id, _) in &lapsed {
-            diesel::sql_query(format!(
-                "{RECORD_LAPSE} where id = $3 and ended_at is null and refresh_expires_at <= $4"
-            ))
-            .bind::<Text, _>(EndReason::Idle.to_string())
-            .bind::<Text, _>(EndReason::AbsoluteEnd.to_string())
-            .bind::<SqlUuid, _>(*id)
-            .bind::<BigInt, _>(end.at.0)
-            .execute(self.0)?;
-        }
-        self.deny_sessions(&lapsed, end, access)
-    }
-
-    fn deny_sessions(&mut self, ended: &[(DbUuid, i64)], end: End, access: Seconds) -> Result<Vec<Denial>, Error> {
-        let denial = |(id, access_expires_by): &(DbUuid, i64)| {
-            Denial::of_session(Id::from_bytes(id.0), end.at, Timestamp(*access_expires_by), access)
-        };
-        let denials: Vec<Denial> = ended.iter().map(denial).collect();
-        self.insert_denials(&denials)?;
-        Ok(denials)
     }
 
     /// Looks at the `batch` sessions that follow `after`: records the end of those that lapsed before `lapsed_before`, and
@@ -291,5 +193,84 @@ impl WriteTx<'_> {
             .execute(self.0)?;
         let complete = i64::try_from(ids.len()).is_ok_and(|found| found == batch);
         Ok((deleted, complete.then(|| Id::from_bytes(last.0))))
+    }
+}
+
+impl UnitTx<'_> {
+    /// Ends a session of this user, and denies its tokens; returns whether it was live.
+    ///
+    /// # Errors
+    /// [`Error::SessionNotFound`] when the user has no such session.
+    pub fn end_session_of(&mut self, user: UserId, id: SessionId, end: End, access: Seconds) -> Result<bool, Error> {
+        let session = sessions::table.find(DbUuid(*id.as_bytes()));
+        let owner = session.select(sessions::user_id).first::<DbUuid>(self.0).optional()?;
+        if owner != Some(DbUuid(*user.as_bytes())) {
+            return Err(Error::SessionNotFound);
+        }
+        let ended = diesel::update(session.filter(sessions::ended_at.is_null()))
+            .set((sessions::ended_at.eq(end.at.0), sessions::end_reason.eq(end.reason.to_string())))
+            .returning((sessions::id, sessions::access_expires_by))
+            .get_results::<(DbUuid, i64)>(self.0)?;
+        self.deny_sessions(&ended, end, access)?;
+        Ok(!ended.is_empty())
+    }
+
+    /// Ends every live session of a user, but for `except`, and denies its tokens; returns how many. Those that had ended by
+    /// themselves are denied and not counted.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach.
+    pub fn end_sessions_of(
+        &mut self,
+        user: UserId,
+        except: Option<SessionId>,
+        end: End,
+        access: Seconds,
+    ) -> Result<usize, Error> {
+        self.lock_sessions_of(user)?;
+        let except = except.map_or(NOBODYS, |id| DbUuid(*id.as_bytes()));
+        self.record_lapses_of(DbUuid(*user.as_bytes()), except, end, access)?;
+        let alive = sessions::table
+            .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
+            .filter(sessions::id.ne(except))
+            .filter(sessions::ended_at.is_null());
+        let ended = diesel::update(alive)
+            .set((sessions::ended_at.eq(end.at.0), sessions::end_reason.eq(end.reason.to_string())))
+            .returning((sessions::id, sessions::access_expires_by))
+            .get_results::<(DbUuid, i64)>(self.0)?;
+        self.deny_sessions(&ended, end, access)?;
+        Ok(ended.len())
+    }
+
+    /// Records the end of a user's sessions that ended by themselves: nobody ends them again. They are denied all the same,
+    /// since the database may have lost that they were refreshed.
+    fn record_lapses_of(&mut self, user: DbUuid, except: DbUuid, end: End, access: Seconds) -> Result<(), Error> {
+        let lapsed = sessions::table
+            .filter(sessions::user_id.eq(user))
+            .filter(sessions::id.ne(except))
+            .filter(sessions::ended_at.is_null())
+            .filter(sessions::refresh_expires_at.le(end.at.0))
+            .select((sessions::id, sessions::access_expires_by))
+            .load::<(DbUuid, i64)>(self.0)?;
+        for (id, _) in &lapsed {
+            diesel::sql_query(format!(
+                "{RECORD_LAPSE} where id = $3 and ended_at is null and refresh_expires_at <= $4"
+            ))
+            .bind::<Text, _>(EndReason::Idle.to_string())
+            .bind::<Text, _>(EndReason::AbsoluteEnd.to_string())
+            .bind::<SqlUuid, _>(*id)
+            .bind::<BigInt, _>(end.at.0)
+            .execute(self.0)?;
+        }
+        self.deny_sessions(&lapsed, end, access)
+    }
+
+    fn deny_sessions(&mut self, ended: &[(DbUuid, i64)], end: End, access: Seconds) -> Result<(), Error> {
+        let denial = |(id, access_expires_by): &(DbUuid, i64)| {
+            Denial::of_session(Id::from_bytes(id.0), end.at, Timestamp(*access_expires_by), access)
+        };
+        let denials: Vec<Denial> = ended.iter().map(denial).collect();
+        self.deny(&denials)?;
+        Ok(())
     }
 }

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::model::id::{Id, UserId};
 use crate::model::text::fold;
 use crate::model::user::{DisplayName, Email, Roles, User, Username};
+use crate::model::user_search::UserSearch;
 
 /// Any number, the same in every instance.
 const ADMINISTRATION_LOCK: &str = "select pg_advisory_xact_lock(7015418202611221)";
@@ -57,17 +58,6 @@ struct Profile {
     username_fold: Option<String>,
     email: Option<Option<String>>,
     name: Option<Option<String>>,
-}
-
-/// Which users to list.
-#[derive(Clone, Debug, Default)]
-pub struct UserSearch {
-    /// With this text in the username, the e-mail address or the name.
-    pub text: Option<String>,
-    /// With this role.
-    pub role: Option<String>,
-    /// Disabled ones only, or active ones only.
-    pub disabled: Option<bool>,
 }
 
 /// A user with the hash of the password.

@@ -198,7 +198,7 @@ fn proving_it_again_gives_a_whole_lifetime_and_a_logout_takes_all_of_it(engine: 
     assert_eq!(app.ask_as("POST", "/v1/logout", &proven, None).status, 204);
     assert!(app.number("select expires_at from denylist") > expires_at);
     app.advance(299);
-    purge::all(&app.issuer.app).unwrap();
+    purge::all(&app.inside).unwrap();
     assert_eq!(app.number("select count(*) from denylist"), 1);
     app.me(&proven).problem(401, "token_revoked");
 }
@@ -213,12 +213,12 @@ fn a_wrong_password_proves_nothing_and_guessing_is_stopped(engine: Engine) {
             change_password(&app, &pair, "guess", ANOTHER).problem(403, "wrong_password");
         }
     }
-    let hashed = app.issuer.app.hasher.hashed();
+    let hashed = app.inside.hasher.hashed();
     for refused in [prove(&app, &pair, PASSWORD), change_password(&app, &pair, PASSWORD, ANOTHER)] {
         refused.problem(429, "too_many_failures");
         assert_eq!(refused.header("retry-after"), "30");
     }
-    assert_eq!(app.issuer.app.hasher.hashed(), hashed, "a refused attempt costs no hash");
+    assert_eq!(app.inside.hasher.hashed(), hashed, "a refused attempt costs no hash");
     app.me(&pair).ok();
     assert_eq!(app.number("select count(*) from sessions where authenticated_at is not null"), 0);
     app.advance(30);
@@ -247,12 +247,13 @@ fn a_disabled_account_proves_and_changes_nothing(engine: Engine) {
     let pair = app.logged_in("ada");
     let id = pair["user"]["id"].as_str().unwrap().parse().unwrap();
     // By another instance; this one has yet to hear of it.
-    users::disable(&app.issuer.app, id, &Origin::default()).unwrap();
+    let other = app.another_instance(0, &[]);
+    users::disable(&other.inside, id, &Origin::default()).unwrap();
     prove(&app, &pair, PASSWORD).problem(403, "account_disabled");
     change_password(&app, &pair, PASSWORD, ANOTHER).problem(403, "account_disabled");
-    app.issuer.denylist.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    app.inside.denylist.follow(&app.inside.store, app.clock.now()).unwrap();
     prove(&app, &pair, PASSWORD).problem(401, "token_revoked");
-    users::enable(&app.issuer.app, id, &Origin::default()).unwrap();
+    users::enable(&app.inside, id, &Origin::default()).unwrap();
     app.login("ada", PASSWORD).ok();
 }
 

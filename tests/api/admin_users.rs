@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokensmith::verifier::Verifier;
+use tokensmith_verifier::Verifier;
 
 use crate::support::backend::Backend;
 use crate::support::process::Tokensmith;

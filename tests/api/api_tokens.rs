@@ -10,7 +10,7 @@ use tokensmith::entropy::SeededEntropy;
 use tokensmith::model::audit::Origin;
 use tokensmith::secret::ApiKey;
 use tokensmith::service::{purge, users};
-use tokensmith::verifier::Verifier;
+use tokensmith_verifier::Verifier;
 
 use crate::support::backend::Backend;
 use crate::support::postgres::{self, Cluster};
@@ -265,11 +265,11 @@ fn an_administrators_token_is_none_unless_it_was_given_the_role_and_as_long_as_i
     let created = app.ask("POST", "/v1/admin/users", &header(&with), Some(&new));
     assert_eq!(created.status, 201, "{created:?}");
 
-    users::set_roles(&app.issuer.app, ada.id, &[], &Origin::default()).unwrap();
+    users::set_roles(&app.inside, ada.id, &[], &Origin::default()).unwrap();
     for authorization in [header(&with), jwt(&with)] {
         list(&authorization).problem(403, "role_missing");
     }
-    users::set_roles(&app.issuer.app, ada.id, &["admin".to_owned()], &Origin::default()).unwrap();
+    users::set_roles(&app.inside, ada.id, &["admin".to_owned()], &Origin::default()).unwrap();
     list(&header(&with)).ok();
 }
 
@@ -342,7 +342,7 @@ fn a_refused_key_says_why_wherever_it_is_shown(engine: Engine) {
     assert_eq!(states, ["expired", "revoked"], "the newest first");
     let live = plain(&app, &pair);
     let ada = pair["user"]["id"].as_str().unwrap().parse().unwrap();
-    users::disable(&app.issuer.app, ada, &Origin::default()).unwrap();
+    users::disable(&app.inside, ada, &Origin::default()).unwrap();
     refused(&live, 403, "account_disabled");
 }
 
@@ -433,8 +433,8 @@ fn revoking_a_token_denies_everything_it_was_exchanged_for(engine: Engine) {
     assert_eq!((app.me(&of_other).status, app.me(&login).status), (200, 200));
     assert_eq!(app.number("select count(*) from denylist where kind = 'sid'"), 1);
     app.advance(299);
-    purge::all(&app.issuer.app).unwrap();
-    app.issuer.denylist.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    purge::all(&app.inside).unwrap();
+    app.inside.denylist.follow(&app.inside.store, app.clock.now()).unwrap();
     app.me(&last).problem(401, "token_revoked");
 }
 
@@ -470,7 +470,7 @@ fn the_last_use_is_recorded_to_the_minute_and_not_by_the_request(engine: Engine)
     let pair = app.logged_in("ada");
     let made = plain(&app, &pair);
     let last_used_at = || app.number("select coalesce(last_used_at, 0) from api_tokens");
-    let record = || app.issuer.api_tokens.record_uses().unwrap();
+    let record = || app.inside.api_tokens.record_uses().unwrap();
     record();
     assert_eq!(last_used_at(), 0);
     let at = |seconds: i64| 1_800_000_000 + seconds;
@@ -517,7 +517,7 @@ fn who_asks_about_a_key_learns_what_it_is_worth_now(engine: Engine) {
     let pair = app.login("ada", PASSWORD).ok();
     let body = json!({"name": "x", "scopes": ["notes:read", "notes:write"], "roles": ["editor", "poet"]});
     let made = make(&app, &pair, &body);
-    users::set_roles(&app.issuer.app, ada.id, &["poet".to_owned()], &Origin::default()).unwrap();
+    users::set_roles(&app.inside, ada.id, &["poet".to_owned()], &Origin::default()).unwrap();
     let later = TestApp::start_on(TempDir::new().unwrap(), app.database_url.clone(), &[("SCOPES", "notes:read")]);
     let claims = later.verify(&made["key"]).ok()["claims"].clone();
     assert_eq!((&claims["roles"], &claims["scope"]), (&json!(["poet"]), &json!("notes:read")));
@@ -528,9 +528,9 @@ fn a_key_that_is_reported_while_its_owner_is_disabled_stays_revoked(engine: Engi
     let pair = app.logged_in("ada");
     let made = plain(&app, &pair);
     let ada = pair["user"]["id"].as_str().unwrap().parse().unwrap();
-    users::disable(&app.issuer.app, ada, &Origin::default()).unwrap();
+    users::disable(&app.inside, ada, &Origin::default()).unwrap();
     assert_eq!(app.revoke(&made["key"]).status, 204);
-    users::enable(&app.issuer.app, ada, &Origin::default()).unwrap();
+    users::enable(&app.inside, ada, &Origin::default()).unwrap();
     me(&app, &made).problem(401, "api_token_revoked");
 }
 
@@ -555,7 +555,7 @@ fn revoked_and_expired_tokens_go_after_the_retention_and_live_ones_stay(engine: 
     revoke(&app, &pair, &revoked);
     make(&app, &pair, &json!({"name": "brief", "expires_in": 60}));
     make(&app, &pair, &json!({"name": "long", "expires_in": 31 * DAY}));
-    let purged = || purge::all(&app.issuer.app).unwrap().api_tokens;
+    let purged = || purge::all(&app.inside).unwrap().api_tokens;
     for (wait, gone) in [(30 * DAY - 1, 0), (1, 1), (59, 0), (1, 1)] {
         app.advance(wait);
         assert_eq!(purged(), gone, "{wait} s later");

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokensmith::clock::Clock as _;
 use tokensmith::jwt::{Expected, MOST_CLOCK_SKEW, denylist_audience};
 use tokensmith::model::user::ADMIN_ROLE;
-use tokensmith::verifier::{Verifier, VerifyError};
+use tokensmith_verifier::{Verifier, VerifyError};
 
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
@@ -280,7 +280,7 @@ fn no_kind_of_document_passes_for_another() {
     }
     target.app.verify(&denylist.as_str().into()).problem(401, "token_wrong_type");
     assert_eq!(target.app.revoke(&denylist.as_str().into()).status, 204);
-    let (ring, now) = (target.app.issuer.keys.ring(), target.app.clock.now());
+    let (ring, now) = (target.app.inside.keys.ring(), target.app.clock.now());
     let audiences = [denylist_audience(url), url.to_owned()];
     let expected = Expected { issuer: url, audiences: &audiences, leeway: MOST_CLOCK_SKEW };
     assert!(ring.access_keys().verify_denylist(&denylist, expected, now).is_ok());

@@ -24,6 +24,7 @@ both_engines!(
     events_go_after_their_retention,
     no_event_holds_a_secret_or_what_a_user_is_called,
     administrators_alone_may_read,
+    the_log_has_a_line_for_each_event,
 );
 
 const AUDIT: &str = "/v1/admin/audit";
@@ -403,9 +404,9 @@ fn events_go_after_their_retention(engine: Engine) {
     watched.app.create_user("bob", &[]);
     watched.skip();
     watched.app.advance(2 * 86_400 - 1);
-    assert_eq!(purge::all(&watched.app.issuer.app).unwrap().events, 0);
+    assert_eq!(purge::all(&watched.app.inside).unwrap().events, 0);
     watched.app.advance(1);
-    assert_eq!(purge::all(&watched.app.issuer.app).unwrap().events, 3);
+    assert_eq!(purge::all(&watched.app.inside).unwrap().events, 3);
     watched.root = watched.app.refresh(&watched.root["refresh_token"]).ok();
     let left = watched.list("").ok();
     assert_eq!(left["events"].as_array().unwrap().len(), 1);
@@ -473,25 +474,29 @@ fn administrators_alone_may_read(engine: Engine) {
     key.problem(401, "reauthentication_required");
 }
 
-#[test]
-fn the_log_has_a_line_for_each_event() {
+fn the_log_has_a_line_for_each_event(engine: Engine) {
     let command = Tokensmith::new();
+    let url = engine.new_database(&command.dir);
+    let command = command.env("DATABASE_URL", &url);
     assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
     let serving = command.serve();
     let client = serving.client();
-    client.login("ada", "not her password").problem(401, "bad_credentials");
-    let ada = client.login("ada", PASSWORD).ok();
-    assert_eq!(client.ask_as("POST", "/v1/logout", &ada, None).status, 204);
+    let failed = client.login("ada", "not her password");
+    failed.problem(401, "bad_credentials");
+    let opened = client.login("ada", PASSWORD);
+    let ada = opened.ok();
+    let ended = client.ask_as("POST", "/v1/logout", &ada, None);
+    assert_eq!(ended.status, 204);
     let (id, sid) = (id(&ada), sid(&ada));
-    for (level, event, actor, session, detail) in [
-        ("warn", "login_failed", &NONE, &NONE, json!("bad credentials")),
-        ("info", "login", id, sid, NONE),
-        ("info", "logout", id, sid, NONE),
+    for (level, event, actor, session, detail, answer) in [
+        ("warn", "login_failed", &NONE, &NONE, json!("bad credentials"), &failed),
+        ("info", "login", id, sid, NONE, &opened),
+        ("info", "logout", id, sid, NONE, &ended),
     ] {
         let line = serving.wait_for_log("security event");
         let mut expected = json!({"time": line["time"], "level": level, "target": "tokensmith::audit",
             "message": "security event", "event": event, "user": id, "actor": actor, "session": session,
-            "ip": "127.0.0.1", "detail": detail});
+            "ip": "127.0.0.1", "request_id": answer.header("x-request-id"), "detail": detail});
         // What is not there is left out.
         expected.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         assert_eq!(line, expected);

@@ -41,7 +41,7 @@ fn path(pair: &Value, rest: &str) -> String {
 }
 
 fn follow(app: &TestApp) {
-    app.issuer.denylist.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    app.inside.denylist.follow(&app.inside.store, app.clock.now()).unwrap();
 }
 
 /// A key that administrates, for a header.
@@ -75,7 +75,7 @@ fn who_has_been_demoted_administrates_nothing_with_a_token_of_before(engine: Eng
     app.create_user("ada", &["admin", "editor"]);
     let ada = app.login("ada", PASSWORD).ok();
     app.ask_as("GET", USERS, &ada, None).ok();
-    users::set_roles(&app.issuer.app, id(&ada).parse().unwrap(), &["editor".to_owned()], &Origin::default()).unwrap();
+    users::set_roles(&app.inside, id(&ada).parse().unwrap(), &["editor".to_owned()], &Origin::default()).unwrap();
     assert_eq!(
         app.verify(&ada["access_token"]).ok()["claims"]["roles"],
         json!(["admin", "editor"]),
@@ -104,7 +104,8 @@ fn who_has_been_disabled_administrates_nothing_with_a_token_of_before(engine: En
     app.create_user("ada", &["admin"]);
     let ada = app.login("ada", PASSWORD).ok();
     // By another instance; this one has yet to hear of it.
-    users::disable(&app.issuer.app, id(&ada).parse().unwrap(), &Origin::default()).unwrap();
+    let other = app.another_instance(0, &[]);
+    users::disable(&other.inside, id(&ada).parse().unwrap(), &Origin::default()).unwrap();
     let before = changes(&app);
     app.ask_as("POST", &path(&ada, "/enable"), &ada, None).problem(403, "role_missing");
     app.ask_as("GET", USERS, &ada, None).problem(403, "role_missing");

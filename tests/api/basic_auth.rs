@@ -69,7 +69,7 @@ fn the_first_colon_separates_and_the_text_is_utf_8(engine: Engine) {
     for (username, password) in [("ada", "correct: horse:battery:"), ("åsa", "un mot de passe très été £ 🔑")] {
         let secret = Secret::new(password.to_owned());
         let new = NewUser { username, email: None, name: None, roles: &[], password: &secret };
-        users::create(&app.issuer.app, &new, &Origin::default()).unwrap();
+        users::create(&app.inside, &new, &Origin::default()).unwrap();
         assert_eq!(login(&app, &basic(format!("{username}:{password}")), None).ok()["user"]["username"], username);
         login(&app, &basic(format!("{username}:{password}:")), None).problem(401, "bad_credentials");
     }

@@ -26,7 +26,7 @@ fn lists_are_tables_with_headers(engine: Engine) {
         (&["users", "sessions", "ada"], "ID STATE WHY ENDED OPENED REFRESHED FROM LABEL USER AGENT"),
         (&["users", "api-tokens", "ada"], "ID STATE NAME SCOPES ROLES CREATED EXPIRES USED"),
         (&["keys", "list"], "STATE ALG KID SIGNS FROM UNTIL GOES ENCRYPTED FILE"),
-        (&["audit"], "TIME EVENT USER USER ID BY SESSION FROM DETAIL"),
+        (&["audit"], "TIME EVENT USER USER ID BY SESSION FROM REQUEST DETAIL"),
     ];
     for (args, expected) in tables {
         let shown = command.run(args).stdout;

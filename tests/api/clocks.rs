@@ -65,7 +65,7 @@ fn what_one_instance_denies_the_other_refuses(engine: Engine) {
         let told = other.get("/.well-known/denylist").body;
         let audiences = [denylist_audience(URL)];
         let expected = Expected { issuer: URL, audiences: &audiences, leeway: MOST_CLOCK_SKEW };
-        let ring = one.issuer.keys.ring();
+        let ring = one.inside.keys.ring();
         let claims = ring.access_keys().verify_denylist(&told, expected, one.clock.now()).unwrap();
         assert!(claims.denied.len() >= 3, "{claims:?}");
     });

@@ -29,9 +29,9 @@ fn a_denial_outlives_every_token_that_it_denies_and_then_goes(engine: Engine) {
     app.me(&pair).problem(401, "token_expired");
     // The retry window, in which one more could have been issued, and a margin for clocks and the leeway of verifiers.
     app.advance(90 + 60 - 1);
-    assert_eq!(purge::denials(&app.issuer.app).unwrap(), 0);
+    assert_eq!(purge::denials(&app.inside).unwrap(), 0);
     app.advance(1);
-    assert_eq!(purge::denials(&app.issuer.app).unwrap(), 1);
+    assert_eq!(purge::denials(&app.inside).unwrap(), 1);
     assert_eq!(app.number("select count(*) from denylist"), 0);
     assert_eq!(app.number("select count(*) from sessions"), 1, "why it ended is still known");
 }
@@ -42,11 +42,11 @@ fn a_denial_lasts_as_long_as_the_tokens_were_issued_for_whoever_writes_it(engine
     // An operator's command or another instance, with another lifetime in its settings.
     let other = TestApp::start_on(TempDir::new().unwrap(), app.database_url.clone(), &[]);
     let id = pair["user"]["id"].as_str().unwrap().parse().unwrap();
-    users::disable(&other.issuer.app, id, &Origin::default()).unwrap();
-    app.issuer.denylist.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    users::disable(&other.inside, id, &Origin::default()).unwrap();
+    app.inside.denylist.follow(&app.inside.store, app.clock.now()).unwrap();
     app.advance(3_599);
-    purge::all(&app.issuer.app).unwrap();
-    app.issuer.denylist.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    purge::all(&app.inside).unwrap();
+    app.inside.denylist.follow(&app.inside.store, app.clock.now()).unwrap();
     app.me(&pair).problem(401, "token_revoked");
 }
 
@@ -60,7 +60,7 @@ fn a_session_that_lapsed_is_recorded_with_its_reason(engine: Engine) {
         if answer.status == 200 {
             kept = answer.json();
         }
-        purge::all(&app.issuer.app).unwrap();
+        purge::all(&app.inside).unwrap();
         if app.number("select count(*) from sessions where end_reason = 'idle'") == 1 {
             assert_eq!(app.number("select min(ended_at) from sessions"), 1_800_000_000 + 14 * 86_400);
             app.execute("delete from sessions where end_reason = 'idle'");
@@ -79,7 +79,7 @@ fn ended_sessions_go_after_the_retention_and_live_ones_stay(engine: Engine) {
     for (days, left) in [(13, 3), (13, 3), (3, 3), (1, 2), (13, 2), (1, 1), (13, 1)] {
         app.advance(days * 86_400);
         live = app.refresh(&live["refresh_token"]).ok();
-        purge::all(&app.issuer.app).unwrap();
+        purge::all(&app.inside).unwrap();
         assert_eq!(app.number("select count(*) from sessions"), left, "{days} days later");
     }
     app.refresh(&ended["refresh_token"]).problem(401, "token_expired");
@@ -106,7 +106,7 @@ fn a_purge_of_many_batches_deletes_exactly_what_is_over(engine: Engine) {
         "insert into denylist (subject, kind, denied_at, expires_at) {hex} \
          select {id}, 'sid', 0, case when i % 3 = 0 then 1800000001 else 1800000000 end from {series}"
     ));
-    let purged = purge::all(&app.issuer.app).unwrap();
+    let purged = purge::all(&app.inside).unwrap();
     assert_eq!((purged.sessions, purged.denials), (1_200, 1_200));
     assert_eq!(app.number("select count(*) from sessions where ended_at is null"), 601);
     assert_eq!(app.number("select count(*) from denylist"), 600);
@@ -116,7 +116,7 @@ fn a_purge_of_many_batches_deletes_exactly_what_is_over(engine: Engine) {
 fn a_denial_of_another_instance_is_taken_up_from_the_table(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
-    let follow = || app.issuer.denylist.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    let follow = || app.inside.denylist.follow(&app.inside.store, app.clock.now()).unwrap();
     follow();
     // Committed now by an instance whose clock is half a minute slow.
     app.execute(

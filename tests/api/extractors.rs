@@ -5,7 +5,7 @@ use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 
 /// Calls `check` with a client of a service that has the issuer's own verifier.
 fn with_server(app: &TestApp, check: impl FnOnce(&Client)) {
-    check(&Backend::start(app.issuer.verifier.clone()));
+    check(&Backend::start(app.inside.verifier.clone()));
 }
 
 fn code(answer: &Answer) -> (u16, String) {

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use actix_web::rt::System;
 use serde_json::{Value, json};
 use tokensmith::config::Argon2Cost;
+use tokensmith::engine::login_limit::{Account, Attempt, Charge};
 use tokensmith::entropy::SeededEntropy;
 use tokensmith::model::id::UserId;
 use tokensmith::password::{Hasher, Password, Place, Priority};
 use tokensmith::secret::Secret;
-use tokensmith::service::login_limit::{Account, Attempt, Charge};
 
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 
@@ -63,7 +63,7 @@ fn take_the_allowance(app: &TestApp, id: UserId) -> Vec<Charge> {
     let take = async {
         let mut taken = Vec::new();
         for _ in 0..10 {
-            taken.push(app.issuer.login_limit.admit(&attempt, &*app.clock).await.unwrap());
+            taken.push(app.inside.login_limit.admit(&attempt, &*app.clock).await.unwrap());
         }
         taken
     };
@@ -72,22 +72,22 @@ fn take_the_allowance(app: &TestApp, id: UserId) -> Vec<Charge> {
 
 /// All places that are not kept for those who are known.
 fn take_usual_places(app: &TestApp) -> Vec<Place> {
-    std::iter::from_fn(|| app.issuer.app.hasher.place(Priority::Usual).ok()).collect()
+    std::iter::from_fn(|| app.inside.hasher.place(Priority::Usual).ok()).collect()
 }
 
 fn a_hundred_and_twenty_guesses_at_once_get_no_further_than_ten(engine: Engine) {
     let app = TestApp::start(engine);
     app.create_user("ada", &[]);
-    let mut evaluated = app.issuer.app.hasher.hashed();
+    let mut evaluated = app.inside.hasher.hashed();
     for (expected, seconds) in [(10, 40), (1, 300), (10, 0)] {
         let answers = all_at_once(&app, "ada", [WRONG; 120]);
         assert_eq!((count(&answers, 401), count(&answers, 429)), (expected, 120 - expected));
-        assert_eq!(app.issuer.app.hasher.hashed() - evaluated, expected as u64);
+        assert_eq!(app.inside.hasher.hashed() - evaluated, expected as u64);
         for refused in answers.iter().filter(|answer| answer.status == 429) {
             refused.problem(429, "too_many_failures");
             assert!((1..=30).contains(&refused.header("retry-after").parse::<i64>().unwrap()), "{refused:?}");
         }
-        evaluated = app.issuer.app.hasher.hashed();
+        evaluated = app.inside.hasher.hashed();
         app.advance(seconds);
     }
     assert_eq!(app.number("select count(*) from audit_events where name = 'login_failed'"), 21);
@@ -135,12 +135,12 @@ fn guesses_at_every_door_are_counted_together(engine: Engine) {
         prove(WRONG).problem(403, "wrong_password");
         change(WRONG).problem(403, "wrong_password");
     }
-    let hashed = app.issuer.app.hasher.hashed();
+    let hashed = app.inside.hasher.hashed();
     for refused in [app.login("ada", PASSWORD), basic(), prove(PASSWORD), change(PASSWORD)] {
         refused.problem(429, "too_many_failures");
         assert_eq!(refused.header("retry-after"), "30");
     }
-    assert_eq!(app.issuer.app.hasher.hashed(), hashed);
+    assert_eq!(app.inside.hasher.hashed(), hashed);
 }
 
 fn guesses_at_a_name_that_looks_like_an_id_are_not_counted_for_its_account(engine: Engine) {
@@ -215,7 +215,7 @@ fn those_who_wait_for_one_account_are_in_nobodys_way(engine: Engine) {
     }
     app.login("bob", WRONG).problem(401, "bad_credentials");
     assert!(waiting.iter().all(|login| !login.is_finished()) || started_at.elapsed() > Duration::from_secs(3));
-    assert_eq!(app.issuer.app.hasher.count_under_way(), 0, "waiting holds no place");
+    assert_eq!(app.inside.hasher.count_under_way(), 0, "waiting holds no place");
     drop(taken);
     let answers: Vec<Answer> = waiting.into_iter().map(|login| login.join().unwrap()).collect();
     assert!(count(&answers, 200) == 100 || started_at.elapsed() > Duration::from_secs(3), "{answers:?}");
@@ -258,6 +258,6 @@ fn strangers_cannot_take_the_places_of_those_who_are_known(engine: Engine) {
     let body = json!({"current_password": PASSWORD, "new_password": "a river of seventeen green lanterns"});
     app.ask_as("POST", "/v1/me/password", pair, Some(&body)).ok();
     // They have no more than all places.
-    let _known: Vec<Place> = std::iter::from_fn(|| app.issuer.app.hasher.place(Priority::First).ok()).collect();
+    let _known: Vec<Place> = std::iter::from_fn(|| app.inside.hasher.place(Priority::First).ok()).collect();
     login_from(&app, &home(1), "user1", PASSWORD).problem(503, "overloaded");
 }

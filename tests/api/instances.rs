@@ -150,7 +150,7 @@ fn a_session_that_was_moved_since_it_was_read_stays_as_it_is() {
         ));
         found.into_iter().map(rotated).collect()
     };
-    let written = app.issuer.app.store.compare_and_set(&[moved, ended, left], rotate).unwrap();
+    let written = app.inside.store.compare_and_set(&[moved, ended, left], rotate).unwrap();
     assert_eq!(written.sessions, HashSet::from([left]));
     let mark = |id| app.number(&format!("select denied_through from sessions where id = '{id}'"));
     assert_eq!([moved, ended, left].map(mark), [2, 0, 1]);

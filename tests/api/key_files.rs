@@ -59,12 +59,12 @@ fn what_is_no_key_is_named_and_the_keys_are_followed_rotated_and_reloaded_all_th
         app.create_user("root", &["admin"]);
         let admin = app.login("root", PASSWORD).ok();
         make(&app.keys_dir().join(name));
-        let issuer = app.issuer.clone();
+        let inside = app.inside.clone();
         let told = in_time(name, move || {
-            let told = issuer.keys.follow().unwrap().problems;
-            keys::make_next(&issuer).unwrap();
-            keys::remove_retired(&issuer).unwrap();
-            keys::reload(&issuer).unwrap();
+            let told = inside.keys.follow().unwrap().problems;
+            keys::make_next(&inside).unwrap();
+            keys::remove_retired(&inside).unwrap();
+            keys::reload(&inside).unwrap();
             told
         });
         let told: Vec<String> = told.iter().map(ToString::to_string).collect();
@@ -84,8 +84,8 @@ fn what_is_in_the_place_of_the_lock_or_of_a_draft_holds_nobody_up() {
     let app = TestApp::start(Engine::Sqlite);
     let lock = app.keys_dir().join(".lock");
     let rotate = |app: &TestApp| {
-        let (issuer, now) = (app.issuer.clone(), tokensmith::clock::Clock::now(&*app.clock));
-        in_time("rotation", move || keys::rotate(&issuer.keys, "EdDSA".parse().unwrap(), now).map(drop))
+        let (inside, now) = (app.inside.clone(), tokensmith::clock::Clock::now(&*app.clock));
+        in_time("rotation", move || keys::rotate(&inside.keys, "EdDSA".parse().unwrap(), now).map(drop))
     };
     fs::remove_file(&lock).unwrap();
     make_pipe(&lock);

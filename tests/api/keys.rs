@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokensmith::clock::Clock as _;
 use tokensmith::service::keys;
-use tokensmith::verifier::{TokenError, Verifier, VerifyError};
+use tokensmith_verifier::{TokenError, Verifier, VerifyError};
 
 use crate::support::front::Front;
 use crate::support::process::Tokensmith;
@@ -45,9 +45,9 @@ fn published(app: &TestApp) -> HashSet<String> {
 
 /// What the service does by itself every second and every minute.
 fn care(app: &TestApp) {
-    keys::follow(&app.issuer).unwrap();
-    keys::make_next(&app.issuer).unwrap();
-    keys::remove_retired(&app.issuer).unwrap();
+    keys::follow(&app.inside).unwrap();
+    keys::make_next(&app.inside).unwrap();
+    keys::remove_retired(&app.inside).unwrap();
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {
@@ -99,7 +99,7 @@ fn a_verifier_with_a_full_age_copy_refuses_nothing_across_an_orderly_rotation_of
     let first = kid(&pair["access_token"]);
 
     // The copy is as old as can be when the next key appears: it was fetched the moment before.
-    let (_, active_from) = keys::rotate(&other.issuer.keys, "ES256".parse().unwrap(), other.clock.now()).unwrap();
+    let (_, active_from) = keys::rotate(&other.inside.keys, "ES256".parse().unwrap(), other.clock.now()).unwrap();
     assert_eq!(active_from, other.clock.now() + tokensmith::clock::Seconds(LEAD));
     care(one);
     let mut signed_by = HashSet::new();
@@ -151,10 +151,10 @@ fn an_emergency_rotation_drops_the_key_everywhere_and_its_sessions_log_in_again(
     assert!(verify(&old).is_ok());
 
     let now = one.clock.now();
-    let dropped = keys::drop_leaked(&one.issuer.keys, "ES256".parse().unwrap(), None, now).unwrap();
+    let dropped = keys::drop_leaked(&one.inside.keys, "ES256".parse().unwrap(), None, now).unwrap();
     assert_eq!(dropped.dropped.kid, kid(&old["access_token"]));
-    let policy = &one.issuer.app.config.key_policy;
-    let count = keys::count_sessions_of(&one.issuer.app.store, policy, &dropped.dropped, now);
+    let policy = &one.inside.config.key_policy;
+    let count = keys::count_sessions_of(&one.inside.store, policy, &dropped.dropped, now);
     assert_eq!(count.unwrap(), 1);
     care(other);
     for app in &apps {
@@ -270,7 +270,7 @@ fn instances_that_rotate_at_the_same_moment_make_one_key() {
     }
     std::thread::scope(|scope| {
         for app in apps.iter().cycle().take(8) {
-            scope.spawn(|| keys::make_next(&app.issuer).unwrap());
+            scope.spawn(|| keys::make_next(&app.inside).unwrap());
         }
     });
     assert_eq!(files(&shared.path().join("keys")).len(), 2);
@@ -481,7 +481,7 @@ fn keys_that_somebody_has_put_there_by_hand_do_not_go_by_themselves() {
     care(&app);
     let pair = app.logged_in("ada");
     // A key whose name says that it has signed for long, and that has come today.
-    let (path, _) = keys::rotate(&app.issuer.keys, "ES256".parse().unwrap(), app.clock.now()).unwrap();
+    let (path, _) = keys::rotate(&app.inside.keys, "ES256".parse().unwrap(), app.clock.now()).unwrap();
     fs::rename(path, dir.join("20200101T000000Z-ES256-restored.pem")).unwrap();
     care(&app);
     assert_ne!(kid(&app.login("ada", PASSWORD).ok()["access_token"]), kid(&pair["access_token"]));
@@ -496,19 +496,19 @@ fn keys_that_somebody_has_put_there_by_hand_do_not_go_by_themselves() {
 #[test]
 fn a_key_that_others_could_read_is_taken_up_once_they_cannot() {
     let app = TestApp::start(Engine::Sqlite);
-    let (path, _) = keys::rotate(&app.issuer.keys, "ES256".parse().unwrap(), app.clock.now()).unwrap();
+    let (path, _) = keys::rotate(&app.inside.keys, "ES256".parse().unwrap(), app.clock.now()).unwrap();
     let other = TestApp::start(Engine::Sqlite);
     let copy = other.keys_dir().join(path.file_name().unwrap());
     fs::copy(&path, &copy).unwrap();
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o644)).unwrap();
-    keys::follow(&other.issuer).unwrap();
+    keys::follow(&other.inside).unwrap();
     assert_eq!(published(&other).len(), 1);
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
-    keys::follow(&other.issuer).unwrap();
+    keys::follow(&other.inside).unwrap();
     assert_eq!(published(&other).len(), 2);
     // The same key under two names is published once.
     fs::copy(&copy, other.keys_dir().join("twice.pem")).unwrap();
-    keys::follow(&other.issuer).unwrap();
+    keys::follow(&other.inside).unwrap();
     assert_eq!(published(&other).len(), 2);
 }
 
@@ -521,10 +521,10 @@ fn a_key_that_is_removed_verifies_nothing_although_no_other_can_sign_and_a_new_o
     fs::write(&unreadable, "garbage").unwrap();
     fs::set_permissions(&unreadable, fs::Permissions::from_mode(0o600)).unwrap();
     fs::remove_file(key).unwrap();
-    keys::follow(&app.issuer).unwrap();
+    keys::follow(&app.inside).unwrap();
     app.me(&pair).problem(401, "token_unknown_key");
     app.login("ada", PASSWORD).problem(500, "internal_error");
-    keys::make_next(&app.issuer).unwrap();
+    keys::make_next(&app.inside).unwrap();
     let new = app.login("ada", PASSWORD).ok();
     assert_eq!(app.me(&new).status, 200);
 }

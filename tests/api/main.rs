@@ -47,5 +47,6 @@ mod tokens_create;
 mod tokens_refresh;
 mod tokens_revoke;
 mod tokens_verify;
+mod units;
 mod verifier;
 mod well_known;

@@ -11,11 +11,11 @@ both_engines!(
     eight_instances_that_migrate_an_empty_database_at_once_all_succeed,
 );
 
-const MIGRATIONS: usize = 11;
+const MIGRATIONS: usize = 12;
 
 fn every_migration_goes_up_and_down_and_up_again(engine: Engine) {
     let app = TestApp::start(engine);
-    let store = &app.issuer.app.store;
+    let store = &app.inside.store;
     assert_eq!(store.migrate().unwrap().len(), 0, "the start has applied them");
     assert_eq!(store.revert_all_migrations().unwrap().len(), MIGRATIONS);
     assert_eq!(store.migrate().unwrap().len(), MIGRATIONS);

@@ -37,8 +37,8 @@ fn stored_as(app: &TestApp, account: &str, username: &str) {
 }
 
 fn migrate(app: &TestApp) {
-    assert_eq!(app.issuer.app.store.migrate().unwrap().len(), 0);
-    app.issuer.app.store.refold_usernames().unwrap();
+    assert_eq!(app.inside.store.migrate().unwrap().len(), 0);
+    app.inside.store.refold_usernames().unwrap();
 }
 
 /// For a query.
@@ -335,7 +335,7 @@ fn a_database_without_the_column_is_migrated_with_its_names() {
              delete from __diesel_schema_migrations where version = '20261125000007'",
         )
         .unwrap();
-    assert_eq!(app.issuer.app.store.migrate().unwrap().len(), 1);
+    assert_eq!(app.inside.store.migrate().unwrap().len(), 1);
     // An instance of that version may still be running, which finds no other name.
     assert_eq!(app.number("select count(*) from users where username = 'straße'"), 1);
     assert_eq!((owner(&app, "STRASSE"), owner(&app, "straße")), ("bad_credentials".to_owned(), "ada".to_owned()));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokensmith::clock::{Clock as _, Seconds};
 use tokensmith::jwt::SigningAlg;
 use tokensmith::model::id::Jti;
-use tokensmith::verifier::{
+use tokensmith_verifier::{
     AccessClaims, Admin, Audience, Bearer, BearerOrReadOnly, Credential, LoggedIn, MaybeBearer, RequiredClaims, Role,
     Scope, Subject, WithRole, WithScope,
 };
@@ -75,7 +75,7 @@ async fn write(token: WithScope<WriteNotes>) -> String {
 
 /// A service whose routes are guarded with the issuer's own verifier.
 fn guarded(app: &TestApp) -> Running {
-    let verifier = Data::new(app.issuer.verifier.clone());
+    let verifier = Data::new(app.inside.verifier.clone());
     Running::start(move |config: &mut ServiceConfig| {
         config
             .app_data(verifier.clone())
@@ -180,7 +180,7 @@ fn issued(app: &TestApp, credential: Credential, pair: &Value) -> String {
     claims.sid = pair["session_id"].as_str().and_then(|sid| sid.parse().ok()).filter(|_| is_user);
     claims.auth_time = is_user.then_some(now);
     claims.roles = vec!["admin".to_owned()];
-    format!("Bearer {}", app.issuer.keys.ring().sign_access(&claims, SigningAlg::Es256, now).unwrap())
+    format!("Bearer {}", app.inside.keys.ring().sign_access(&claims, SigningAlg::Es256, now).unwrap())
 }
 
 /// Who is let in elsewhere, then at this service's own account and administration.

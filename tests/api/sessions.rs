@@ -237,8 +237,8 @@ fn an_ended_session_is_listed_with_when_and_why_it_ended(engine: Engine) {
     app.refresh(&pairs[3]["refresh_token"]).problem(401, "refresh_token_reused");
     let passwords = json!({"current_password": PASSWORD, "new_password": "a river of seventeen green lanterns"});
     assert_eq!(app.ask_as("POST", "/v1/me/password", &pairs[5], Some(&passwords)).ok()["sessions_ended"], 1);
-    users::disable(&app.issuer.app, user.parse().unwrap(), &Origin::default()).unwrap();
-    users::enable(&app.issuer.app, user.parse().unwrap(), &Origin::default()).unwrap();
+    users::disable(&app.inside, user.parse().unwrap(), &Origin::default()).unwrap();
+    users::enable(&app.inside, user.parse().unwrap(), &Origin::default()).unwrap();
     let reader = app.login("ada", "a river of seventeen green lanterns").ok();
     let mut reasons = listed(&app, &reader, "end_reason");
     reasons.reverse();
@@ -264,7 +264,7 @@ fn a_session_that_lapsed_is_listed_as_idle_before_anybody_has_recorded_that(engi
     assert_eq!((&before["end_reason"], &before["ended_at"]), (&json!("idle"), &json!("2027-01-29T08:00:00Z")));
     // The sweep records it a day later.
     app.advance(DAY);
-    purge::all(&app.issuer.app).unwrap();
+    purge::all(&app.inside).unwrap();
     assert_eq!(app.number("select count(*) from sessions where end_reason = 'idle'"), 1);
     let reader = app.login("ada", PASSWORD).ok();
     assert_eq!(find(&app, &reader, &lapsed).unwrap(), before);
@@ -275,11 +275,11 @@ fn an_ended_session_is_listed_until_its_retention_has_passed(engine: Engine) {
     let ended = app.logged_in("ada");
     assert_eq!(app.ask_as("POST", "/v1/logout", &ended, None).status, 204);
     app.advance(2 * DAY - 1);
-    purge::all(&app.issuer.app).unwrap();
+    purge::all(&app.inside).unwrap();
     let reader = app.login("ada", PASSWORD).ok();
     assert_eq!(find(&app, &reader, &ended["session_id"]).unwrap()["end_reason"], "logout");
     app.advance(1);
-    purge::all(&app.issuer.app).unwrap();
+    purge::all(&app.inside).unwrap();
     assert_eq!(listed(&app, &reader, "id"), [reader["session_id"].clone()]);
     app.refresh(&ended["refresh_token"]).problem(401, "session_unknown");
     end(&app, &reader, &ended["session_id"]).problem(404, "session_not_found");

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokensmith::clock::{Clock as _, Seconds};
 use tokensmith::model::denial::Denial;
-use tokensmith::model::denied_set::DeniedSubject;
 use tokensmith::model::id::Jti;
+use tokensmith_verifier::issuing::DeniedSubject;
 
 use crate::support::{Engine, TestApp};
 
@@ -23,7 +23,7 @@ fn deny(app: &TestApp, count: u64) {
         let subject = DeniedSubject::AccessToken(Jti::from_bytes(name));
         Denial { subject, denied_at: now, expires_at: now + Seconds(300) }
     };
-    app.issuer.denylist.add((0..count).map(denial));
+    app.inside.denylist.add((0..count).map(denial));
 }
 
 fn ask(app: &TestApp) -> TcpStream {

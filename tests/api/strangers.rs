@@ -76,7 +76,7 @@ fn marked(app: &TestApp) -> [i64; 2] {
         idle_connections: 0,
         keys: Vec::new(),
     };
-    let text = app.issuer.app.metrics.encode(present).unwrap();
+    let text = app.inside.metrics.encode(present).unwrap();
     ["shared", "strange"].map(|mark| {
         let sample = format!("tokensmith_marked_generations_total{{name=\"{mark}\"}} ");
         text.lines().find_map(|line| line.strip_prefix(&sample)).map_or(0, |value| value.parse().unwrap())
@@ -415,7 +415,7 @@ fn instances_that_share_the_keys_agree_on_contexts_and_others_do_not() {
     let sharing_them = start(Engine::Sqlite, &[("KEYS_DIR", &keys)]);
     let apart = start(Engine::Sqlite, &[]);
     let contexts = |app: &TestApp| {
-        let context = |client: &[u8]| app.issuer.keys.ring().context(client, app.clock.now()).unwrap();
+        let context = |client: &[u8]| app.inside.keys.ring().context(client, app.clock.now()).unwrap();
         [context(b"one"), context(b"other")]
     };
     let [one, other] = contexts(&app);

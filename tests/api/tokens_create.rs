@@ -99,10 +99,10 @@ fn an_unknown_user_and_a_wrong_password_look_the_same(engine: Engine) {
 fn only_the_right_password_learns_that_the_account_is_disabled(engine: Engine) {
     let app = TestApp::start(engine);
     let user = app.create_user("ada", &[]);
-    users::disable(&app.issuer.app, user.id, &Origin::default()).unwrap();
+    users::disable(&app.inside, user.id, &Origin::default()).unwrap();
     app.login("ada", "not her password").problem(401, "bad_credentials");
     app.login("ada", PASSWORD).problem(403, "account_disabled");
-    users::enable(&app.issuer.app, user.id, &Origin::default()).unwrap();
+    users::enable(&app.inside, user.id, &Origin::default()).unwrap();
     app.login("ada", PASSWORD).ok();
 }
 
@@ -148,12 +148,12 @@ fn a_hash_with_old_parameters_is_renewed_at_login(engine: Engine) {
 fn a_password_that_changed_since_it_was_checked_opens_no_session(engine: Engine) {
     let app = TestApp::start(engine);
     let user = app.create_user("ada", &[]);
-    let store = &app.issuer.app.store;
+    let store = &app.inside.store;
     let recorded = |checked: &str| store.write(|tx| tx.record_login(user.id, checked, checked, Timestamp(1))).unwrap();
     let current = store.read(|tx| tx.find_credentials(&"ada".parse().unwrap())).unwrap().unwrap().password_hash;
     assert!(!recorded("the hash of the old password"));
     assert!(recorded(&current));
-    users::disable(&app.issuer.app, user.id, &Origin::default()).unwrap();
+    users::disable(&app.inside, user.id, &Origin::default()).unwrap();
     assert!(!recorded(&current), "nor an account that was disabled in between");
 }
 
@@ -162,9 +162,9 @@ fn an_unknown_user_and_a_wrong_password_cost_the_same_work(engine: Engine) {
     let app = TestApp::start(engine);
     app.create_user("ada", &[]);
     let hashes_for = |name: &str| {
-        let before = app.issuer.app.hasher.hashed();
+        let before = app.inside.hasher.hashed();
         app.login(name, "not the password").problem(401, "bad_credentials");
-        app.issuer.app.hasher.hashed() - before
+        app.inside.hasher.hashed() - before
     };
     assert_eq!(["ada", "nobody", "no body"].map(hashes_for), [1, 1, 1]);
 }
@@ -173,7 +173,7 @@ fn a_flood_of_logins_is_answered_with_503_and_keeps_nobody_else_waiting(engine: 
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     let mut places = Vec::new();
-    while let Ok(place) = app.issuer.app.hasher.place(Priority::First) {
+    while let Ok(place) = app.inside.hasher.place(Priority::First) {
         places.push(place);
     }
     let refused = app.login("ada", PASSWORD);
@@ -198,11 +198,11 @@ fn guessing_is_stopped_and_the_owner_is_not(engine: Engine) {
     for _ in 0..10 {
         login_from("198.51.100.1", "guess").problem(401, "bad_credentials");
     }
-    let hashed = app.issuer.app.hasher.hashed();
+    let hashed = app.inside.hasher.hashed();
     let refused = login_from("198.51.100.1", PASSWORD);
     refused.problem(429, "too_many_failures");
     assert_eq!(refused.header("retry-after"), "30");
-    assert_eq!(app.issuer.app.hasher.hashed(), hashed, "a refused attempt costs no hash");
+    assert_eq!(app.inside.hasher.hashed(), hashed, "a refused attempt costs no hash");
     for host in 2..=10 {
         for _ in 0..10 {
             login_from(&format!("198.51.100.{host}"), "guess").problem(401, "bad_credentials");
@@ -218,8 +218,8 @@ fn a_stored_hash_that_asks_for_too_much_is_a_failed_login_like_any_other(engine:
     let app = TestApp::start(engine);
     app.create_user("ada", &[]);
     app.execute("update users set password_hash = replace(password_hash, 'm=64', 'm=9000000')");
-    let hashed = app.issuer.app.hasher.hashed();
+    let hashed = app.inside.hasher.hashed();
     app.login("ada", PASSWORD).problem(401, "bad_credentials");
     // As for a user that does not exist: one hash, at today's cost.
-    assert_eq!(app.issuer.app.hasher.hashed(), hashed + 1);
+    assert_eq!(app.inside.hasher.hashed(), hashed + 1);
 }

@@ -219,7 +219,7 @@ fn a_restored_row_that_looks_idle_heals_too(engine: Engine) {
     // A backup from before both refreshes is restored: the row's own end has passed by less than a day.
     app.execute("update sessions set denied_through = 0, rotated_at = 1800000000, refresh_expires_at = 1802203200");
     app.advance(1);
-    purge::all(&app.issuer.app).unwrap();
+    purge::all(&app.inside).unwrap();
     assert_eq!(app.refresh(&third["refresh_token"]).ok()["refresh_generation"], 4);
 }
 
@@ -231,8 +231,8 @@ fn a_session_that_ends_after_the_database_lost_its_rotation_is_still_denied_long
     app.execute("update sessions set denied_through = 0, rotated_at = 1800000000, access_expires_by = 1800000390");
     assert_eq!(app.revoke(&second["refresh_token"]).status, 204);
     app.advance(299);
-    purge::all(&app.issuer.app).unwrap();
-    app.issuer.denylist.follow(&app.issuer.app.store, app.clock.now()).unwrap();
+    purge::all(&app.inside).unwrap();
+    app.inside.denylist.follow(&app.inside.store, app.clock.now()).unwrap();
     app.me(&second).problem(401, "token_revoked");
 }
 
@@ -273,7 +273,7 @@ fn a_change_of_roles_arrives_with_the_next_refresh(engine: Engine) {
     let app = TestApp::start(engine);
     let user = app.create_user("ada", &["reader"]);
     let pair = app.login("ada", PASSWORD).ok();
-    users::set_roles(&app.issuer.app, user.id, &["editor".to_owned()], &Origin::default()).unwrap();
+    users::set_roles(&app.inside, user.id, &["editor".to_owned()], &Origin::default()).unwrap();
     assert_eq!(app.me(&pair).json()["roles"], Value::from(vec!["reader"]));
     let pair = app.refresh(&pair["refresh_token"]).ok();
     assert_eq!(app.me(&pair).json()["roles"], Value::from(vec!["editor"]));
@@ -285,8 +285,7 @@ fn a_disabled_user_is_refused_at_once_and_told_why(engine: Engine) {
     let pair = app.logged_in("ada");
     let again = app.login("ada", PASSWORD).ok();
     let id = app.verify(&pair["access_token"]).ok()["claims"]["sub"].as_str().unwrap().parse().unwrap();
-    let ended = users::disable(&app.issuer.app, id, &Origin::default()).unwrap();
-    app.issuer.denylist.add(ended.denials);
+    users::disable(&app.inside, id, &Origin::default()).unwrap();
     for pair in [&pair, &again] {
         assert_eq!(app.refresh(&pair["refresh_token"]).problem(401, "session_ended")["reason"], "user_disabled");
         app.me(pair).problem(401, "token_revoked");

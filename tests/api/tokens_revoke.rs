@@ -146,7 +146,7 @@ fn a_token_of_a_key_that_another_instance_has_just_made_is_revoked(engine: Engin
     app.create_user("ada", &[]);
     let other = app.another_instance(0, &[]);
     let from_a_new_key = || {
-        keys::drop_leaked(&other.issuer.keys, "ES256".parse().unwrap(), None, other.clock.now()).unwrap();
+        keys::drop_leaked(&other.inside.keys, "ES256".parse().unwrap(), None, other.clock.now()).unwrap();
         other.login("ada", PASSWORD).ok()
     };
     let pair = from_a_new_key();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokensmith::clock::{Clock as _, Seconds};
 use tokensmith::jwt::{Audience, DeniedEntry, DenylistClaims};
 use tokensmith::service::keys;
-use tokensmith::verifier::{Builder, Denylist, TokenError, Verifier, VerifyError};
+use tokensmith_verifier::{Builder, Denylist, TokenError, Verifier, VerifyError};
 
 use crate::support::backend::Backend;
 use crate::support::front::Front;
@@ -137,7 +137,7 @@ fn the_feed_tells_each_reader_what_is_new_and_waits_for_it(engine: Engine) {
     let revoked_at = Instant::now();
     let (answer, answered_at) = waiting.join().unwrap();
     assert!(answered_at.saturating_duration_since(revoked_at) < Duration::from_secs(10));
-    let jti = &app.issuer.keys.ring().access_keys().verify(token(&other), app.issuer.app.expected(), app.clock.now());
+    let jti = &app.inside.keys.ring().access_keys().verify(token(&other), app.inside.expected(), app.clock.now());
     let jti = serde_json::to_value(jti.as_ref().unwrap().jti).unwrap();
     assert_eq!(payload(&answer)["denied"][0]["jti"], jti);
 
@@ -147,9 +147,9 @@ fn the_feed_tells_each_reader_what_is_new_and_waits_for_it(engine: Engine) {
     let client = app.another_client();
     let waiting = move || client.send("GET", &format!("{path}&wait=30"), &[("if-none-match", &etag)], b"");
     let waiting = std::thread::spawn(waiting);
-    wait_until("it waits", || app.issuer.denylist.count_waiting() == 1);
-    keys::drop_leaked(&app.issuer.keys, "ES256".parse().unwrap(), None, app.clock.now()).unwrap();
-    app.issuer.denylist.tell();
+    wait_until("it waits", || app.inside.denylist.count_waiting() == 1);
+    keys::drop_leaked(&app.inside.keys, "ES256".parse().unwrap(), None, app.clock.now()).unwrap();
+    app.inside.denylist.tell();
     let told = payload(&waiting.join().unwrap());
     assert_eq!(told["jwks_etag"], app.get(JWKS).header("etag"));
 
@@ -174,13 +174,13 @@ fn readers_that_wait_are_sent_home_when_the_service_stops() {
     let cursor = payload(&app.get(FEED))["cursor"].as_str().unwrap().to_owned();
     let (client, path) = (app.another_client(), format!("{FEED}?since={cursor}&wait=30"));
     let waiting = std::thread::spawn(move || (client.get(&path).status, Instant::now()));
-    wait_until("it waits", || app.issuer.denylist.count_waiting() == 1);
+    wait_until("it waits", || app.inside.denylist.count_waiting() == 1);
     let stopped_at = Instant::now();
-    app.issuer.denylist.stop_waiting();
+    app.inside.denylist.stop_waiting();
     let (status, answered_at) = waiting.join().unwrap();
     assert_eq!(status, 200);
     assert!(answered_at - stopped_at < Duration::from_secs(10));
-    assert_eq!(app.issuer.denylist.count_waiting(), 0);
+    assert_eq!(app.inside.denylist.count_waiting(), 0);
 }
 
 #[test]
@@ -358,9 +358,9 @@ fn a_change_of_the_keys_is_announced_to_those_who_follow_the_denylist() {
     let verifier = verifier(&front, &app).build().unwrap();
     wait_until("it follows", || verifier.staleness().is_some() && verifier.verify(token(&old)).is_ok());
     // A key that is published and signs nothing yet: nothing else would make a verifier ask for the keys.
-    keys::rotate(&app.issuer.keys, "ES256".parse().unwrap(), app.clock.now()).unwrap();
+    keys::rotate(&app.inside.keys, "ES256".parse().unwrap(), app.clock.now()).unwrap();
     wait_until("the keys are fetched", || front.count(JWKS) >= 2);
-    keys::drop_leaked(&app.issuer.keys, "ES256".parse().unwrap(), None, app.clock.now()).unwrap();
+    keys::drop_leaked(&app.inside.keys, "ES256".parse().unwrap(), None, app.clock.now()).unwrap();
     let unknown = Err(VerifyError::Refused(TokenError::UnknownKey));
     wait_until("the dropped key is gone", || verifier.verify(token(&old)) == unknown);
     let new = app.login("ada", PASSWORD).ok();
@@ -409,13 +409,13 @@ fn the_feed_of_an_issuer_that_is_not_upgraded_yet_is_believed_and_one_for_somebo
             iat: app.clock.now(),
             exp: app.clock.now() + Seconds(60),
             as_of: app.clock.now(),
-            jwks_etag: app.issuer.keys.ring().jwks_etag().to_owned(),
+            jwks_etag: app.inside.keys.ring().jwks_etag().to_owned(),
             cursor: "0".to_owned(),
             more: false,
             denied: vec![DeniedEntry::Session { sid, exp: app.clock.now() + Seconds(300) }],
             denied_by_kind: Vec::new(),
         };
-        let feed = app.issuer.keys.ring().sign_denylist(&claims, app.clock.now()).unwrap();
+        let feed = app.inside.keys.ring().sign_denylist(&claims, app.clock.now()).unwrap();
         let (client, asked) = (app.another_client(), front.count(FEED));
         front.now_answers(move |path| {
             let mut answer = client.get(path);
@@ -469,14 +469,14 @@ fn the_metadata_of_another_issuer_is_not_believed() {
 fn handlers_take_claims_in_their_own_shape_and_guards_look_at_the_scope() {
     let app = TestApp::start(Engine::Sqlite);
     let pair = app.logged_in("ada");
-    let service = Backend::start(app.issuer.verifier.clone());
+    let service = Backend::start(app.inside.verifier.clone());
     assert_eq!(service.get_as("/mine", token(&pair)).body, "first-party 1800000000");
     service.get_as("/nobodys", token(&pair)).problem_of_a_service(401, "token_malformed");
     let refused = service.get_as("/reports", token(&pair));
     refused.problem_of_a_service(403, "scope_missing");
     let challenge = refused.header("www-authenticate");
     assert!(challenge.contains(r#"error="insufficient_scope", scope="reports:read""#), "{challenge}");
-    let claims: Value = app.issuer.verifier.verify_as(token(&pair)).unwrap();
+    let claims: Value = app.inside.verifier.verify_as(token(&pair)).unwrap();
     assert_eq!(claims["sid"], pair["session_id"]);
 }
 

@@ -1,7 +1,7 @@
 //! `/.well-known`.
 
 use serde_json::json;
-use tokensmith::verifier::{TokenError, Verifier, VerifyError};
+use tokensmith_verifier::{TokenError, Verifier, VerifyError};
 
 use crate::support::front::Front;
 use crate::support::{Answer, Engine, TestApp};

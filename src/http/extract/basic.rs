@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::verifier::BearerError;
+use tokensmith_verifier::BearerError;
 
 /// Username and password of the request's `Authorization: Basic` header, if it has one.
 pub(in crate::http) fn basic(request: &HttpRequest, is_on: bool) -> Result<Option<(String, Secret<String>)>, Error> {

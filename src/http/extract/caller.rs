@@ -1,5 +1,5 @@
 //! Who asks, let in by a guard. `Caller<G>` is what the handlers of this service take; other services have the extractors
-//! of [`crate::verifier`], on which this stands.
+//! of [`tokensmith_verifier`], on which this stands.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -9,8 +9,8 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
-use super::client_ip;
-use crate::app::Issuer;
+use super::origin;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::blocking::blocking;
 use crate::http::problem::Problem;
@@ -19,7 +19,9 @@ use crate::model::audit::Origin;
 use crate::model::id::{SessionId, UserId};
 use crate::model::user::ADMIN_ROLE;
 use crate::secret::KEY_PREFIX;
-use crate::verifier::{Bearer, BearerError, Presented, presented};
+use crate::service::queries;
+use tokensmith_verifier::issuing::{Presented, presented};
+use tokensmith_verifier::{Bearer, BearerError};
 
 /// Who asks, and from where.
 pub(in crate::http) struct Caller<G> {
@@ -100,19 +102,14 @@ fn has_session(claims: &AccessClaims) -> bool {
 
 /// [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3): an authentication that is too old is a 401 of
 /// its own.
-pub(in crate::http) fn recent(issuer: &Issuer, claims: &AccessClaims) -> Result<(), BearerError> {
-    let most = issuer.app.config.reauthentication_period;
-    let is_recent = claims.auth_time.is_some_and(|at| issuer.app.clock.now() - at < most);
+pub(in crate::http) fn recent(app: &App, claims: &AccessClaims) -> Result<(), BearerError> {
+    let most = app.config.reauthentication_period;
+    let is_recent = claims.auth_time.is_some_and(|at| app.clock.now() - at < most);
     if is_recent { Ok(()) } else { Err(BearerError::ReauthenticationRequired(most.0)) }
 }
 
 /// A key was looked up just now; an access token says what was true when it was issued.
-async fn administrates(
-    issuer: &web::Data<Issuer>,
-    claims: &AccessClaims,
-    id: UserId,
-    is_key: bool,
-) -> Result<(), Problem> {
+async fn administrates(app: &web::Data<App>, claims: &AccessClaims, id: UserId, is_key: bool) -> Result<(), Problem> {
     let refused = || Problem(Error::Bearer(BearerError::RoleMissing(ADMIN_ROLE)));
     if !claims.has_role(ADMIN_ROLE) {
         return Err(refused());
@@ -120,9 +117,8 @@ async fn administrates(
     if is_key {
         return Ok(());
     }
-    let issuer = issuer.clone();
-    let user = blocking(move || issuer.app.store.read(|tx| tx.find_user(id))).await?;
-    let is_one = user.is_some_and(|user| user.disabled_at.is_none() && user.roles.contains(ADMIN_ROLE));
+    let app = app.clone();
+    let is_one = blocking(move || queries::is_administrator(&app, id)).await?;
     if is_one { Ok(()) } else { Err(refused()) }
 }
 
@@ -135,7 +131,7 @@ impl<G: Guard> FromRequest for Caller<G> {
         let request = request.clone();
         Box::pin(async move {
             let Bearer(claims) = bearer.await.map_err(Error::Bearer)?;
-            let issuer = request.app_data::<web::Data<Issuer>>().ok_or(Error::Bearer(BearerError::NotSetUp))?;
+            let app = request.app_data::<web::Data<App>>().ok_or(Error::Bearer(BearerError::NotSetUp))?;
             let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
                 if text.starts_with(KEY_PREFIX));
             if G::LOGGED_IN && !has_session(&claims) {
@@ -146,19 +142,15 @@ impl<G: Guard> FromRequest for Caller<G> {
             let user = claims.user_id().filter(|_| has_roles);
             let user = user.ok_or(Error::Bearer(BearerError::RoleMissing(ADMIN_ROLE)))?;
             if G::ADMINISTRATES {
-                administrates(issuer, &claims, user, is_key).await?;
+                administrates(app, &claims, user, is_key).await?;
             }
             if G::RECENTLY && !is_key {
                 if !has_session(&claims) {
                     return Err(Error::Bearer(BearerError::SessionRequired).into());
                 }
-                recent(issuer, &claims).map_err(Error::Bearer)?;
+                recent(app, &claims).map_err(Error::Bearer)?;
             }
-            let origin = Origin {
-                actor: Some(user),
-                session: claims.sid,
-                ip: client_ip(&request, &issuer.app.config.trusted_proxies),
-            };
+            let origin = Origin { actor: Some(user), session: claims.sid, ..origin(&request, app) };
             Ok(Self { claims, user, origin, guard: PhantomData })
         })
     }

@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::HttpRequest;
 use actix_web::http::header::USER_AGENT;
+use actix_web::{HttpMessage as _, HttpRequest};
 use ipnet::IpNet;
 
 use super::forwarded::{Found, Oddity, find};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
+use crate::model::audit::Origin;
 use crate::model::session::Device;
 use crate::model::text::is_readable_line;
 
@@ -18,8 +19,18 @@ const MOST_USER_AGENT_CHARS: usize = 512;
 const MOST_LABEL_CHARS: usize = 100;
 
 /// The client's address, as far as trusted proxies tell it.
-pub(in crate::http) fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<String> {
+fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<String> {
     Some(find(request.peer_addr()?.ip(), request.headers(), trusted).ip.to_string())
+}
+
+/// The name of a request, as the `X-Request-Id` of its answer has it: what is around the request leaves it here.
+pub(in crate::http) struct RequestId(pub(in crate::http) String);
+
+/// From where a request comes. Who asks is not known yet.
+pub(in crate::http) fn origin(request: &HttpRequest, app: &App) -> Origin {
+    let ip = client_ip(request, &app.config.trusted_proxies);
+    let request_id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
+    Origin { actor: None, session: None, ip, request_id }
 }
 
 /// What was said of proxies already: each thing is said once, since every request may give cause for it.
@@ -60,7 +71,7 @@ impl ProxyWarnings {
 }
 
 /// What a session remembers of the device.
-pub(in crate::http) fn device(request: &HttpRequest, issuer: &Issuer, label: Option<String>) -> Result<Device, Error> {
+pub(in crate::http) fn device(request: &HttpRequest, app: &App, label: Option<String>) -> Result<Device, Error> {
     let label = label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
     if label.as_ref().is_some_and(|label| label.chars().count() > MOST_LABEL_CHARS || !is_readable_line(label)) {
         let message =
@@ -72,6 +83,6 @@ pub(in crate::http) fn device(request: &HttpRequest, issuer: &Issuer, label: Opt
         label,
         // NUL is the one character that PostgreSQL's text cannot hold; HTTP does not let it through.
         user_agent: user_agent.map(|text| text.chars().take(MOST_USER_AGENT_CHARS).collect()),
-        ip: client_ip(request, &issuer.app.config.trusted_proxies),
+        ip: client_ip(request, &app.config.trusted_proxies),
     })
 }

@@ -9,7 +9,7 @@ use actix_web::error::PayloadError;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, rt, web};
 use serde::de::DeserializeOwned;
 
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::problem::Problem;
 
@@ -70,7 +70,7 @@ impl Body {
 fn read(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Body, Problem>> + use<> {
     let content_type = request.content_type();
     let (is_declared, is_json) = (!content_type.is_empty(), content_type.eq_ignore_ascii_case("application/json"));
-    let timeout = request.app_data::<web::Data<Issuer>>().map_or(10, |issuer| issuer.app.config.request_timeout.0);
+    let timeout = request.app_data::<web::Data<App>>().map_or(10, |app| app.config.request_timeout.0);
     let timeout = Duration::from_secs(u64::try_from(timeout).unwrap_or(0));
     let bytes = web::Bytes::from_request(request, payload);
     async move {

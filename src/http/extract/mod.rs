@@ -9,6 +9,6 @@ mod query;
 
 pub(super) use basic::basic;
 pub(super) use caller::{Administrator, AdministratorRecently, Caller, LoggedIn, LoggedInRecently, recent};
-pub(super) use client::{ProxyWarnings, client_ip, device};
+pub(super) use client::{ProxyWarnings, RequestId, device, origin};
 pub(super) use json::{Json, JsonOrNothing, MOST_BODY_BYTES};
 pub(super) use query::{PathId, Query, cut, instant, page_size, parameter};

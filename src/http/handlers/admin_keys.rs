@@ -1,21 +1,17 @@
 //! `/v1/admin/keys`: the signing keys, for administrators.
 
-use std::io::ErrorKind;
-
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::blocking;
-use crate::app::Issuer;
-use crate::clock::Seconds;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{Administrator, AdministratorRecently, Caller, Json};
 use crate::http::problem::Problem;
 use crate::http::words::{SigningAlgorithm, SigningKeyState};
-use crate::jwt::{KeyFileError, RingEntry, SigningAlg};
-use crate::model::audit::EventName;
-use crate::service::{audit, keys};
+use crate::jwt::{RingEntry, SigningAlg};
+use crate::service::keys;
 
 /// A key as it is shown: nothing of its private half, and not where it lies.
 #[derive(Serialize, ToSchema)]
@@ -73,16 +69,16 @@ impl From<&RingEntry> for KeyView {
     }
 }
 
-fn all_keys(issuer: &Issuer) -> Vec<KeyView> {
-    issuer.keys.ring().entries(issuer.app.clock.now()).iter().map(KeyView::from).collect()
+fn all_keys(app: &App) -> Vec<KeyView> {
+    app.keys.ring().entries(app.clock.now()).iter().map(KeyView::from).collect()
 }
 
 /// List the signing keys
 ///
 /// The oldest first.
 #[utoipa::path(get, path = "/v1/admin/keys", tag = "administration", responses((status = 200, body = KeysView)))]
-pub(in crate::http) async fn list(_: Caller<Administrator>, issuer: web::Data<Issuer>) -> HttpResponse {
-    HttpResponse::Ok().json(KeysView { keys: all_keys(&issuer) })
+pub(in crate::http) async fn list(_: Caller<Administrator>, app: web::Data<App>) -> HttpResponse {
+    HttpResponse::Ok().json(KeysView { keys: all_keys(&app) })
 }
 
 /// Which key is to be made or dropped.
@@ -108,7 +104,7 @@ pub(in crate::http) struct RotateBody {
     responses((status = 200, body = RotatedView)))]
 pub(in crate::http) async fn rotate(
     caller: Caller<AdministratorRecently>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<RotateBody>,
 ) -> Result<HttpResponse, Problem> {
     if body.kid.is_some() && !body.emergency {
@@ -116,42 +112,16 @@ pub(in crate::http) async fn rotate(
     }
     let answer = blocking(move || {
         let alg = match body.alg.as_deref().map(str::parse::<SigningAlg>).transpose() {
-            Ok(alg) => alg.unwrap_or(issuer.app.config.audiences.default_alg()),
+            Ok(alg) => alg.unwrap_or(app.config.audiences.default_alg()),
             Err(unknown) => return Err(Error::invalid("alg", "invalid", unknown.to_string())),
         };
-        let now = issuer.app.clock.now();
-        let mut sessions_ended = None;
-        if body.emergency {
-            let dropped = keys::drop_leaked(&issuer.keys, alg, body.kid.as_deref(), now).map_err(key_error)?.dropped;
-            let event = caller.origin.event(now, EventName::KeyDropped);
-            audit::record(&issuer.app, &event.with(format_args!("{} {}", dropped.alg, dropped.kid)));
-            // The key is gone whether or not the database can tell what that means.
-            sessions_ended =
-                keys::count_sessions_of(&issuer.app.store, issuer.keys.ring().policy(), &dropped, now).ok();
+        let sessions_ended = if body.emergency {
+            keys::drop_leaked_by(&app, alg, body.kid.as_deref(), &caller.origin)?
         } else {
-            let (_, active_from) = keys::rotate(&issuer.keys, alg, now).map_err(key_error)?;
-            let event = caller.origin.event(now, EventName::KeyRotated);
-            audit::record(&issuer.app, &event.with(format_args!("{alg} from {}", active_from.to_rfc3339())));
-        }
-        issuer.denylist.tell();
-        Ok(RotatedView { keys: all_keys(&issuer), sessions_ended })
+            keys::rotate_by(&app, alg, &caller.origin)?;
+            None
+        };
+        Ok(RotatedView { keys: all_keys(&app), sessions_ended })
     });
     Ok(HttpResponse::Ok().json(answer.await?))
-}
-
-/// Other processes hold the folder only for a moment.
-const RETRY_AFTER: Seconds = Seconds(1);
-
-fn key_error(error: KeyFileError) -> Error {
-    match error {
-        KeyFileError::NextExists { active_from, .. } => {
-            Error::KeyConflict(format!("the next key is there already and signs from {active_from} on"))
-        }
-        KeyFileError::Unknown { .. } => Error::KeyUnknown,
-        // Another process has the folder.
-        KeyFileError::Io { cause, .. } if cause.kind() == ErrorKind::TimedOut => {
-            Error::Overloaded { retry_after: RETRY_AFTER }
-        }
-        other => Error::internal(other),
-    }
 }

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::me::{AccountView, EndedView, ProfileBody};
 use super::sessions::{PageQuery, SessionsView, page};
 use super::{api_tokens as api_token_views, blocking, hashing};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{
     Administrator, AdministratorRecently, Caller, Json, PathId, Query, cut, page_size, parameter,
@@ -18,10 +18,10 @@ use crate::model::api_token::ApiTokenId;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::EndReason;
 use crate::model::user::Roles;
+use crate::model::user_search::UserSearch;
 use crate::secret::Secret;
 use crate::service::users::{self, NewUser};
-use crate::service::{api_tokens, sessions};
-use crate::store::UserSearch;
+use crate::service::{api_tokens, queries, sessions};
 
 /// As long as what it is looked for in.
 const MOST_SEARCH_CHARS: usize = 512;
@@ -122,7 +122,7 @@ fn no_content() -> HttpResponse {
     responses((status = 200, body = UsersView)))]
 pub(in crate::http) async fn list(
     _: Caller<Administrator>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Query(query): Query<UsersQuery>,
 ) -> Result<HttpResponse, Problem> {
     let limit = page_size(query.limit.as_deref())?;
@@ -139,7 +139,7 @@ pub(in crate::http) async fn list(
     }
     let disabled = parameter("disabled", disabled.as_deref(), "true or false")?;
     let search = UserSearch { text: search, role, disabled };
-    let found = move || issuer.app.store.read(|tx| tx.list_users(&search, cursor.as_deref(), limit + 1));
+    let found = move || queries::list_users(&app, &search, cursor.as_deref(), limit + 1);
     let (found, next_cursor) = cut(blocking(found).await?, limit, |user| user.username.to_string());
     Ok(HttpResponse::Ok().json(UsersView { users: found.iter().map(AccountView::from).collect(), next_cursor }))
 }
@@ -151,16 +151,16 @@ pub(in crate::http) async fn list(
     responses((status = 201, body = AccountView)))]
 pub(in crate::http) async fn create(
     caller: Caller<AdministratorRecently>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<CreateBody>,
 ) -> Result<HttpResponse, Problem> {
-    let prepared = hashing(&issuer, move |issuer| {
+    let prepared = hashing(&app, move |app| {
         let CreateBody { username, password, email, name, roles } = &body;
         let (email, name) = (email.as_deref(), name.as_deref());
-        users::prepare(&issuer.app, &NewUser { username, email, name, roles, password })
+        users::prepare(app, &NewUser { username, email, name, roles, password })
     });
     let prepared = prepared.await?;
-    let user = blocking(move || users::add(&issuer.app, prepared, &caller.origin)).await?;
+    let user = blocking(move || users::add(&app, prepared, &caller.origin)).await?;
     Ok(HttpResponse::Created().json(AccountView::from(&user)))
 }
 
@@ -170,10 +170,10 @@ pub(in crate::http) async fn create(
     responses((status = 200, body = AccountView)))]
 pub(in crate::http) async fn show(
     _: Caller<Administrator>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
-    let user = blocking(move || users::find(&issuer.app, id)).await?;
+    let user = blocking(move || users::find(&app, id)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
 
@@ -185,12 +185,12 @@ pub(in crate::http) async fn show(
     responses((status = 200, body = AccountView)))]
 pub(in crate::http) async fn change(
     caller: Caller<AdministratorRecently>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<UserId>,
     Json(body): Json<ProfileBody>,
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
-    let user = blocking(move || users::set_profile(&issuer.app, id, &body.into(), &caller.origin)).await?;
+    let user = blocking(move || users::set_profile(&app, id, &body.into(), &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
 
@@ -203,15 +203,11 @@ pub(in crate::http) async fn change(
     responses((status = 204, description = "The user is gone.")))]
 pub(in crate::http) async fn delete(
     caller: Caller<AdministratorRecently>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
-    let delete = move || {
-        issuer.denylist.add(users::delete(&issuer.app, id, &caller.origin)?.denials);
-        Ok(())
-    };
-    blocking(delete).await?;
+    blocking(move || users::delete(&app, id, &caller.origin)).await?;
     Ok(no_content())
 }
 
@@ -223,16 +219,12 @@ pub(in crate::http) async fn delete(
     responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn disable(
     caller: Caller<Administrator>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
-    let disable = move || {
-        let ended = users::disable(&issuer.app, id, &caller.origin)?;
-        issuer.denylist.add(ended.denials);
-        Ok(EndedView { sessions_ended: ended.sessions })
-    };
-    Ok(HttpResponse::Ok().json(blocking(disable).await?))
+    let sessions_ended = blocking(move || users::disable(&app, id, &caller.origin)).await?;
+    Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }
 
 /// Enable a user
@@ -244,11 +236,11 @@ pub(in crate::http) async fn disable(
     responses((status = 204, description = "The user may log in.")))]
 pub(in crate::http) async fn enable(
     caller: Caller<AdministratorRecently>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
-    blocking(move || users::enable(&issuer.app, id, &caller.origin)).await?;
+    blocking(move || users::enable(&app, id, &caller.origin)).await?;
     Ok(no_content())
 }
 
@@ -261,12 +253,12 @@ pub(in crate::http) async fn enable(
     responses((status = 200, body = RolesBody)))]
 pub(in crate::http) async fn set_roles(
     caller: Caller<AdministratorRecently>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<UserId>,
     Json(body): Json<RolesBody>,
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
-    let roles = blocking(move || users::set_roles(&issuer.app, id, &body.roles, &caller.origin)).await?;
+    let roles = blocking(move || users::set_roles(&app, id, &body.roles, &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(RolesBody { roles: roles.names().to_vec() }))
 }
 
@@ -278,20 +270,16 @@ pub(in crate::http) async fn set_roles(
     responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn reset_password(
     caller: Caller<AdministratorRecently>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<UserId>,
     Json(body): Json<PasswordBody>,
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
-    let asked = issuer.clone();
-    let user = blocking(move || users::find(&asked.app, id)).await?;
-    let hash = hashing(&issuer, move |issuer| users::hash_for(&issuer.app, &user, &body.password)).await?;
-    let reset = move || {
-        let ended = users::set_password_hash(&issuer.app, id, &hash, &caller.origin)?;
-        issuer.denylist.add(ended.denials);
-        Ok(EndedView { sessions_ended: ended.sessions })
-    };
-    Ok(HttpResponse::Ok().json(blocking(reset).await?))
+    let asked = app.clone();
+    let user = blocking(move || users::find(&asked, id)).await?;
+    let hash = hashing(&app, move |app| users::hash_for(app, &user, &body.password)).await?;
+    let sessions_ended = blocking(move || users::set_password_hash(&app, id, hash, &caller.origin)).await?;
+    Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }
 
 /// List a user's sessions
@@ -302,13 +290,13 @@ pub(in crate::http) async fn reset_password(
     responses((status = 200, body = SessionsView)))]
 pub(in crate::http) async fn list_sessions(
     caller: Caller<Administrator>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<UserId>,
     Query(query): Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let app = issuer.clone();
-    blocking(move || users::find(&app.app, id)).await?;
-    page(issuer, id, caller.claims.sid, query).await
+    let asked = app.clone();
+    blocking(move || users::find(&asked, id)).await?;
+    page(app, id, caller.claims.sid, query).await
 }
 
 /// End a user's sessions
@@ -319,13 +307,13 @@ pub(in crate::http) async fn list_sessions(
     responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn end_sessions(
     caller: Caller<Administrator>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
     let end = move || {
-        users::find(&issuer.app, id)?;
-        let sessions_ended = sessions::end_all(&issuer, id, None, EndReason::Admin, &caller.origin)?;
+        users::find(&app, id)?;
+        let sessions_ended = sessions::end_all(&app, id, None, EndReason::Admin, &caller.origin)?;
         Ok(EndedView { sessions_ended })
     };
     Ok(HttpResponse::Ok().json(blocking(end).await?))
@@ -340,11 +328,11 @@ pub(in crate::http) async fn end_sessions(
     responses((status = 204, description = "It has ended.")))]
 pub(in crate::http) async fn end_session(
     caller: Caller<Administrator>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     (PathId(id), PathId(session)): (PathId<UserId>, PathId<SessionId, 1>),
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
-    blocking(move || sessions::end(&issuer, id, session, EndReason::Admin, &caller.origin)).await?;
+    blocking(move || sessions::end(&app, id, session, EndReason::Admin, &caller.origin)).await?;
     Ok(no_content())
 }
 
@@ -354,12 +342,12 @@ pub(in crate::http) async fn end_session(
     responses((status = 200, body = api_token_views::ApiTokensView)))]
 pub(in crate::http) async fn list_api_tokens(
     _: Caller<Administrator>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
-    let app = issuer.clone();
-    blocking(move || users::find(&app.app, id)).await?;
-    api_token_views::all(issuer, id).await
+    let asked = app.clone();
+    blocking(move || users::find(&asked, id)).await?;
+    api_token_views::all(app, id).await
 }
 
 /// Revoke a user's API tokens
@@ -370,13 +358,13 @@ pub(in crate::http) async fn list_api_tokens(
     responses((status = 200, body = RevokedView)))]
 pub(in crate::http) async fn revoke_api_tokens(
     caller: Caller<Administrator>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
     let revoke = move || {
-        users::find(&issuer.app, id)?;
-        let api_tokens_revoked = api_tokens::revoke_all(&issuer, id, &caller.origin)?;
+        users::find(&app, id)?;
+        let api_tokens_revoked = api_tokens::revoke_all(&app, id, &caller.origin)?;
         Ok(RevokedView { api_tokens_revoked })
     };
     Ok(HttpResponse::Ok().json(blocking(revoke).await?))
@@ -391,10 +379,10 @@ pub(in crate::http) async fn revoke_api_tokens(
     responses((status = 204, description = "It is revoked.")))]
 pub(in crate::http) async fn revoke_api_token(
     caller: Caller<Administrator>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     (PathId(id), PathId(token)): (PathId<UserId>, PathId<ApiTokenId, 1>),
 ) -> Result<HttpResponse, Problem> {
     caller.not_its_own(id)?;
-    let _was_active = blocking(move || api_tokens::revoke(&issuer, id, token, &caller.origin)).await?;
+    let _was_active = blocking(move || api_tokens::revoke(&app, id, token, &caller.origin)).await?;
     Ok(no_content())
 }

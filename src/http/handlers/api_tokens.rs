@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{blocking, rfc3339};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
 use crate::http::extract::{Caller, Json, LoggedIn, LoggedInRecently, PathId};
 use crate::http::problem::Problem;
@@ -15,6 +15,7 @@ use crate::model::api_token::{ApiToken, ApiTokenId};
 use crate::model::id::{SessionId, UserId};
 use crate::secret::ApiKey;
 use crate::service::api_tokens::{self, NewApiToken};
+use crate::service::queries;
 
 /// An API token, without its key.
 #[derive(Serialize, ToSchema)]
@@ -108,9 +109,9 @@ pub(crate) fn view(token: &ApiToken, now: Timestamp) -> ApiTokenView {
 }
 
 /// All API tokens of a user.
-pub(super) async fn all(issuer: web::Data<Issuer>, user: UserId) -> Result<HttpResponse, Problem> {
-    let now = issuer.app.clock.now();
-    let tokens = blocking(move || issuer.app.store.read(|tx| tx.list_api_tokens(user))).await?;
+pub(super) async fn all(app: web::Data<App>, user: UserId) -> Result<HttpResponse, Problem> {
+    let now = app.clock.now();
+    let tokens = blocking(move || queries::list_api_tokens(&app, user)).await?;
     let api_tokens = tokens.iter().map(|token| view(token, now)).collect();
     Ok(HttpResponse::Ok().json(ApiTokensView { api_tokens }))
 }
@@ -129,11 +130,8 @@ fn with_key(
 ///
 /// Without their keys; also those that have expired or were revoked, for `SESSION_RETENTION`.
 #[utoipa::path(get, path = "/v1/api-tokens", tag = "api tokens", responses((status = 200, body = ApiTokensView)))]
-pub(in crate::http) async fn list(
-    caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
-) -> Result<HttpResponse, Problem> {
-    all(issuer, caller.user).await
+pub(in crate::http) async fn list(caller: Caller<LoggedIn>, app: web::Data<App>) -> Result<HttpResponse, Problem> {
+    all(app, caller.user).await
 }
 
 /// Make an API token
@@ -143,14 +141,14 @@ pub(in crate::http) async fn list(
     responses((status = 201, body = ApiKeyView)))]
 pub(in crate::http) async fn create(
     caller: Caller<LoggedInRecently>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<CreateBody>,
 ) -> Result<HttpResponse, Problem> {
-    let now = issuer.app.clock.now();
+    let now = app.clock.now();
     let (token, key) = blocking(move || {
         let CreateBody { name, scopes, roles, expires_in } = &body;
         let new = NewApiToken { name, scopes, roles, lifetime: *expires_in };
-        api_tokens::create(&issuer.app, caller.user, &new, &caller.origin)
+        api_tokens::create(&app, caller.user, &new, &caller.origin)
     })
     .await?;
     Ok(with_key(&token, &key, now, HttpResponse::Created()))
@@ -164,11 +162,11 @@ pub(in crate::http) async fn create(
     responses((status = 200, body = ApiKeyView)))]
 pub(in crate::http) async fn rotate(
     caller: Caller<LoggedInRecently>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<ApiTokenId>,
 ) -> Result<HttpResponse, Problem> {
-    let now = issuer.app.clock.now();
-    let rotate = move || api_tokens::rotate(&issuer, caller.user, id, &caller.origin);
+    let now = app.clock.now();
+    let rotate = move || api_tokens::rotate(&app, caller.user, id, &caller.origin);
     let (token, key) = blocking(rotate).await?;
     Ok(with_key(&token, &key, now, HttpResponse::Ok()))
 }
@@ -181,9 +179,9 @@ pub(in crate::http) async fn rotate(
     responses((status = 204, description = "It is revoked.")))]
 pub(in crate::http) async fn revoke(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<ApiTokenId>,
 ) -> Result<HttpResponse, Problem> {
-    let _was_active = blocking(move || api_tokens::revoke(&issuer, caller.user, id, &caller.origin)).await?;
+    let _was_active = blocking(move || api_tokens::revoke(&app, caller.user, id, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::blocking;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{Administrator, Caller, Query, cut, instant, page_size, parameter};
 use crate::http::problem::Problem;
 use crate::http::words::EventName;
 use crate::model::audit::{EventFilter, Recorded};
 use crate::model::id::{SessionId, UserId};
+use crate::service::queries;
 
 /// Something that happened.
 #[derive(Serialize, ToSchema)]
@@ -37,6 +38,9 @@ pub(crate) struct EventView {
     /// From where.
     #[schema(required, example = "192.0.2.7")]
     ip: Option<String>,
+    /// By which request: the `X-Request-Id` of its answer.
+    #[schema(required, example = "k3x9Qm2ZAAAAAAAA")]
+    request_id: Option<String>,
     /// More about it.
     #[schema(required)]
     detail: Option<String>,
@@ -52,6 +56,7 @@ impl From<Recorded> for EventView {
             actor_id: event.actor,
             session_id: event.session,
             ip: event.ip,
+            request_id: event.request_id,
             detail: event.detail,
         }
     }
@@ -117,12 +122,12 @@ impl TryFrom<&EventsQuery> for EventFilter {
     responses((status = 200, body = EventsView)))]
 pub(in crate::http) async fn list(
     _: Caller<Administrator>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Query(query): Query<EventsQuery>,
 ) -> Result<HttpResponse, Problem> {
     let limit = page_size(query.limit.as_deref())?;
     let filter = EventFilter::try_from(&query)?;
-    let found = blocking(move || issuer.app.store.read(|tx| tx.list_events(&filter, limit + 1))).await?;
+    let found = blocking(move || queries::list_events(&app, &filter, limit + 1)).await?;
     let (found, next_cursor) = cut(found, limit, |recorded| recorded.id.to_string());
     Ok(HttpResponse::Ok().json(EventsView { events: found.into_iter().map(EventView::from).collect(), next_cursor }))
 }

@@ -7,7 +7,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
 use actix_web::{HttpResponse, web};
 use utoipa_swagger_ui::{Config, serve};
 
-use crate::app::Issuer;
+use crate::app::App;
 use crate::error::Error;
 use crate::http::openapi::{Described, Description};
 use crate::http::problem::Problem;
@@ -27,8 +27,8 @@ const FILES_CACHE_CONTROL: &str = "public, max-age=3600";
 /// As `OpenAPI` 3.1.
 #[utoipa::path(get, path = "/openapi.json", tag = "documentation", security(()),
     responses((status = 200, body = Object, description = "The description.")))]
-pub(in crate::http) async fn openapi(description: web::Data<Description>, issuer: web::Data<Issuer>) -> HttpResponse {
-    let config = &issuer.app.config;
+pub(in crate::http) async fn openapi(description: web::Data<Description>, app: web::Data<App>) -> HttpResponse {
+    let config = &app.config;
     let (audiences, scopes) = (config.audiences.names().to_vec(), config.scopes.names().to_vec());
     let described = || Described { audiences, scopes, basic_auth: config.basic_auth };
     HttpResponse::Ok().content_type("application/json").body(description.json(described))

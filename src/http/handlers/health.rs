@@ -5,8 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::blocking;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::http::problem::Problem;
+use crate::service::queries;
 
 /// That the process lives.
 #[derive(Serialize, ToSchema)]
@@ -42,8 +43,8 @@ pub(in crate::http) async fn alive() -> HttpResponse {
 /// The keys are loaded (or the service would not have started) and the database accepted a write within the last
 /// second.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses((status = 200, body = ReadyView)))]
-pub(in crate::http) async fn ready(issuer: web::Data<Issuer>) -> Result<HttpResponse, Problem> {
-    let keys = issuer.keys.ring().entries(issuer.app.clock.now()).len();
-    blocking(move || issuer.app.store.check()).await?;
+pub(in crate::http) async fn ready(app: web::Data<App>) -> Result<HttpResponse, Problem> {
+    let keys = app.keys.ring().entries(app.clock.now()).len();
+    blocking(move || queries::check_database(&app)).await?;
     Ok(HttpResponse::Ok().json(ReadyView { status: "ready", database: "reachable", keys }))
 }

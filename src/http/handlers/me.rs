@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::tokens::{PairView, answer};
 use super::{blocking, proving};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::extract::{Caller, Json, LoggedIn, recent};
@@ -18,7 +18,7 @@ use crate::model::user::User;
 use crate::secret::Secret;
 use crate::service::users::{self, NewProfile};
 use crate::service::{me, proof};
-use crate::verifier::{Bearer, Subject};
+use tokensmith_verifier::{Bearer, Subject};
 
 /// A user as every answer shows one.
 #[derive(Serialize, ToSchema)]
@@ -194,12 +194,9 @@ pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
 ///
 /// The user's record as it is now.
 #[utoipa::path(get, path = "/v1/me/profile", tag = "me", responses((status = 200, body = AccountView)))]
-pub(in crate::http) async fn profile(
-    issuer: web::Data<Issuer>,
-    Bearer(claims): Bearer,
-) -> Result<HttpResponse, Problem> {
+pub(in crate::http) async fn profile(app: web::Data<App>, Bearer(claims): Bearer) -> Result<HttpResponse, Problem> {
     let id = claims.user_id().ok_or(Error::UserUnknown)?;
-    let user = blocking(move || users::find(&issuer.app, id)).await?;
+    let user = blocking(move || users::find(&app, id)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
 
@@ -210,13 +207,13 @@ pub(in crate::http) async fn profile(
     responses((status = 200, body = AccountView)))]
 pub(in crate::http) async fn change_profile(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<ProfileBody>,
 ) -> Result<HttpResponse, Problem> {
     if body.username.is_some() || body.email.is_some() {
-        recent(&issuer, &caller.claims).map_err(Error::Bearer)?;
+        recent(&app, &caller.claims).map_err(Error::Bearer)?;
     }
-    let change = move || users::set_profile(&issuer.app, caller.user, &body.into(), &caller.origin);
+    let change = move || users::set_profile(&app, caller.user, &body.into(), &caller.origin);
     let user = blocking(change).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
@@ -228,15 +225,15 @@ pub(in crate::http) async fn change_profile(
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn reauthenticate(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<ReauthenticateBody>,
 ) -> Result<HttpResponse, Problem> {
     let session = caller.session()?;
     let Caller { user, origin, .. } = caller;
     let its_origin = origin.clone();
-    let claim = move |issuer: &_| me::claim(issuer, user, &body.password, &origin);
-    let record = move |issuer: &_, proof| me::reauthenticate(issuer, user, session, proof, &its_origin);
-    let pair = proving(&issuer, claim, proof::prove, record).await?;
+    let claim = move |app: &_| me::claim(app, user, &body.password, &origin);
+    let record = move |app: &_, proof| me::reauthenticate(app, user, session, proof, &its_origin);
+    let pair = proving(&app, claim, proof::prove, record).await?;
     Ok(answer(&pair))
 }
 
@@ -247,18 +244,17 @@ pub(in crate::http) async fn reauthenticate(
     responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn change_password(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<PasswordBody>,
 ) -> Result<HttpResponse, Problem> {
     let session = caller.session()?;
     let Caller { user, origin, .. } = caller;
     let PasswordBody { current_password: current, new_password: new } = body;
     let (its_current, its_origin) = (current.clone(), origin.clone());
-    let claim = move |issuer: &_| {
-        me::claim(issuer, user, &current, &origin).map_err(|error| error.in_field("current_password"))
-    };
-    let evaluate = move |issuer: &_, admitted| me::next_password(issuer, admitted, &its_current, &new);
-    let change = move |issuer: &_, next| me::change_password(issuer, user, session, next, &its_origin);
-    let sessions_ended = proving(&issuer, claim, evaluate, change).await?;
+    let claim =
+        move |app: &_| me::claim(app, user, &current, &origin).map_err(|error| error.in_field("current_password"));
+    let evaluate = move |app: &_, admitted| me::next_password(app, admitted, &its_current, &new);
+    let change = move |app: &_, next| me::change_password(app, user, session, next, &its_origin);
+    let sessions_ended = proving(&app, claim, evaluate, change).await?;
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }

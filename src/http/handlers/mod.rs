@@ -16,24 +16,24 @@ use actix_web::{rt, web};
 
 use super::blocking::blocking;
 use super::problem::Problem;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::clock::Timestamp;
+use crate::engine::deadline;
 use crate::error::Error;
-use crate::service::deadline;
 use crate::service::proof::{self, Admitted, Claim};
 
 /// Runs what hashes a password of somebody who is logged in, and asks no database. Its place is taken before a thread is:
 /// those that wait must not keep every other request waiting.
 async fn hashing<T: Send + 'static>(
-    issuer: &web::Data<Issuer>,
-    work: impl FnOnce(&Issuer) -> Result<T, Error> + Send + 'static,
+    app: &web::Data<App>,
+    work: impl FnOnce(&App) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
-    let place = proof::place(issuer)?;
-    let issuer = issuer.clone();
+    let place = proof::place(app)?;
+    let app = app.clone();
     on_hashing_thread(move || {
         // Kept for as long as the thread is, also when the client has gone.
         let _place = place;
-        work(&issuer)
+        work(&app)
     })
     .await
 }
@@ -42,16 +42,16 @@ async fn hashing<T: Send + 'static>(
 /// `finish` records what has come of it. A client may go away while it waits to be let in, and nothing has happened. From
 /// then on all goes to its end: what was a guess is counted, and is on record.
 async fn proving<P: Send + 'static, T: Send + 'static>(
-    issuer: &web::Data<Issuer>,
-    claim: impl FnOnce(&Issuer) -> Result<Claim, Error> + Send + 'static,
-    evaluate: impl FnOnce(&Issuer, Admitted) -> Result<P, Error> + Send + 'static,
-    finish: impl FnOnce(&Issuer, P) -> Result<T, Error> + Send + 'static,
+    app: &web::Data<App>,
+    claim: impl FnOnce(&App) -> Result<Claim, Error> + Send + 'static,
+    evaluate: impl FnOnce(&App, Admitted) -> Result<P, Error> + Send + 'static,
+    finish: impl FnOnce(&App, P) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Problem> {
-    let (asked, turn) = (issuer.clone(), issuer.lookups.turn().await?);
+    let (asked, turn) = (app.clone(), app.lookups.turn().await?);
     let claim = blocking(move || claim(&asked)).await?;
     drop(turn);
-    let admitted = proof::admit(issuer, claim).await?;
-    let (evaluating, finishing) = (issuer.clone(), issuer.clone());
+    let admitted = proof::admit(app, claim).await?;
+    let (evaluating, finishing) = (app.clone(), app.clone());
     let task = rt::spawn(deadline::carried_on(async move {
         let proved = on_hashing_thread(move || evaluate(&evaluating, admitted)).await?;
         blocking(move || finish(&finishing, proved)).await

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::blocking;
 use super::me::EndedView;
-use crate::app::Issuer;
+use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::extract::{Caller, JsonOrNothing, LoggedIn, PathId, Query, cut, page_size, parameter};
@@ -14,7 +14,7 @@ use crate::http::problem::Problem;
 use crate::http::words::EndReason as EndReasonName;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::{Device, EndReason, Session};
-use crate::service::sessions;
+use crate::service::{queries, sessions};
 
 /// One login on one device.
 #[derive(Serialize, ToSchema)]
@@ -108,15 +108,15 @@ pub(crate) fn view(session: &Session, device: Device, current: Option<SessionId>
 
 /// A page of a user's sessions.
 pub(super) async fn page(
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     user: UserId,
     current: Option<SessionId>,
     query: PageQuery,
 ) -> Result<HttpResponse, Problem> {
     let limit = page_size(query.limit.as_deref())?;
     let before = parameter::<SessionId>("cursor", query.cursor.as_deref(), "the next_cursor of a page")?;
-    let now = issuer.app.clock.now();
-    let found = blocking(move || issuer.app.store.read(|tx| tx.list_sessions(user, before, limit + 1))).await?;
+    let now = app.clock.now();
+    let found = blocking(move || queries::list_sessions(&app, user, before, limit + 1)).await?;
     let (found, next_cursor) = cut(found, limit, |(session, _)| session.id.to_string());
     let sessions = found.into_iter().map(|(session, device)| view(&session, device, current, now)).collect();
     Ok(HttpResponse::Ok().json(SessionsView { sessions, next_cursor }))
@@ -129,10 +129,10 @@ pub(super) async fn page(
     responses((status = 200, body = SessionsView)))]
 pub(in crate::http) async fn list(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Query(query): Query<PageQuery>,
 ) -> Result<HttpResponse, Problem> {
-    page(issuer, caller.user, caller.claims.sid, query).await
+    page(app, caller.user, caller.claims.sid, query).await
 }
 
 /// End one of my sessions
@@ -143,11 +143,11 @@ pub(in crate::http) async fn list(
     responses((status = 204, description = "It has ended.")))]
 pub(in crate::http) async fn end(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     PathId(id): PathId<SessionId>,
 ) -> Result<HttpResponse, Problem> {
     let reason = if caller.claims.sid == Some(id) { EndReason::Logout } else { EndReason::Revoked };
-    blocking(move || sessions::end(&issuer, caller.user, id, reason, &caller.origin)).await?;
+    blocking(move || sessions::end(&app, caller.user, id, reason, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -156,12 +156,9 @@ pub(in crate::http) async fn end(
 /// Ends the session of the access token.
 #[utoipa::path(post, path = "/v1/logout", tag = "sessions",
     responses((status = 204, description = "The session has ended.")))]
-pub(in crate::http) async fn logout(
-    caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
-) -> Result<HttpResponse, Problem> {
+pub(in crate::http) async fn logout(caller: Caller<LoggedIn>, app: web::Data<App>) -> Result<HttpResponse, Problem> {
     let ended =
-        blocking(move || sessions::end(&issuer, caller.user, caller.session()?, EndReason::Logout, &caller.origin));
+        blocking(move || sessions::end(&app, caller.user, caller.session()?, EndReason::Logout, &caller.origin));
     match ended.await {
         // Not on record any more: it cannot be used.
         Ok(()) | Err(Problem(Error::SessionNotFound)) => Ok(HttpResponse::NoContent().finish()),
@@ -176,13 +173,13 @@ pub(in crate::http) async fn logout(
     responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn logout_all(
     caller: Caller<LoggedIn>,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<LogoutAllBody>,
 ) -> Result<HttpResponse, Problem> {
     let ended = blocking(move || {
         let Caller { claims, user, origin, .. } = &caller;
         let except = claims.sid.filter(|_| body.keep_current);
-        sessions::end_all(&issuer, *user, except, EndReason::Logout, origin)
+        sessions::end_all(&app, *user, except, EndReason::Logout, origin)
     });
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended: ended.await? }))
 }

@@ -8,20 +8,19 @@ use utoipa::ToSchema;
 
 use super::me::UserView;
 use super::{blocking, proving, rfc3339};
-use crate::app::Issuer;
+use crate::app::App;
 use crate::clock::Seconds;
 use crate::error::Error;
-use crate::http::extract::{Json, JsonOrNothing, basic, client_ip, device};
+use crate::http::extract::{Json, JsonOrNothing, basic, device, origin};
 use crate::http::problem::Problem;
 use crate::http::words::{DeviceLabel, TokenKind, TokenType};
 use crate::jwt::AccessClaims;
-use crate::model::audit::Origin;
 use crate::model::id::SessionId;
 use crate::secret::Secret;
 use crate::service::pair::Pair;
 use crate::service::verify::{ActiveToken, Token};
 use crate::service::{api_tokens, login, proof, refresh as refreshing, revoke as revoking, verify as verifying};
-use crate::verifier::{Presented, presented};
+use tokensmith_verifier::issuing::{Presented, presented};
 
 /// Who wants to log in.
 #[derive(Default, Deserialize, ToSchema)]
@@ -170,23 +169,24 @@ pub(super) fn answer(pair: &Pair) -> HttpResponse {
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn create(
     request: HttpRequest,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<LoginBody>,
 ) -> Result<HttpResponse, Problem> {
     let missing = |field: &str| Error::BodyMalformed(format!("missing field `{field}`"));
     let (username, password) = match (body.username, body.password) {
         // Whatever is in the header then is for a proxy.
         (Some(username), Some(password)) => (username, password),
-        (None, None) => basic(&request, issuer.app.config.basic_auth)?.ok_or(missing("username"))?,
+        (None, None) => basic(&request, app.config.basic_auth)?.ok_or(missing("username"))?,
         (None, Some(_)) => return Err(missing("username").into()),
         (Some(_), None) => return Err(missing("password").into()),
     };
-    let device = device(&request, &issuer, body.label)?;
+    let device = device(&request, &app, body.label)?;
+    let origin = origin(&request, &app);
     let (audience, its_device) = (body.audience.clone(), device.clone());
-    let claim = move |issuer: &_| login::claim(issuer, &username, &password, body.audience.as_deref(), &device);
-    let open = move |issuer: &_, proof| login::login(issuer, proof, audience.as_deref(), &its_device);
-    let pair = proving(&issuer, claim, proof::prove, open).await;
-    login::count(&issuer, pair.as_ref().map(|_| ()).map_err(|Problem(error)| error));
+    let claim = move |app: &_| login::claim(app, &username, &password, body.audience.as_deref(), &device);
+    let open = move |app: &_, proof| login::login(app, proof, audience.as_deref(), &its_device, &origin);
+    let pair = proving(&app, claim, proof::prove, open).await;
+    login::count(&app, pair.as_ref().map(|_| ()).map_err(|Problem(error)| error));
     Ok(answer(&pair?))
 }
 
@@ -199,11 +199,13 @@ pub(in crate::http) async fn create(
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn refresh(
     request: HttpRequest,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<RefreshBody>,
 ) -> Result<HttpResponse, Problem> {
-    let device = device(&request, &issuer, None)?;
-    let pair = refreshing::refresh(&issuer, body.refresh_token.expose(), body.audience.as_deref(), device).await?;
+    let device = device(&request, &app, None)?;
+    let RefreshBody { refresh_token, audience } = body;
+    let origin = origin(&request, &app);
+    let pair = refreshing::refresh(&app, refresh_token.expose(), audience.as_deref(), &device, origin).await?;
     Ok(answer(&pair))
 }
 
@@ -212,14 +214,11 @@ pub(in crate::http) async fn refresh(
 /// Kind and claims of a token of any kind, if it is active.
 #[utoipa::path(post, path = "/v1/tokens/verify", tag = "tokens", request_body = TokenBody, security(()),
     responses((status = 200, body = ActiveView)))]
-pub(in crate::http) async fn verify(
-    issuer: web::Data<Issuer>,
-    Json(body): Json<TokenBody>,
-) -> Result<HttpResponse, Problem> {
-    let asked = issuer.clone();
+pub(in crate::http) async fn verify(app: web::Data<App>, Json(body): Json<TokenBody>) -> Result<HttpResponse, Problem> {
+    let asked = app.clone();
     asked.known_keys.find_key_of(body.token.expose()).await?;
     let _place = asked.api_tokens.place(body.token.expose()).await?;
-    let token = blocking(move || verifying::any_token(&issuer, body.token.expose())).await?;
+    let token = blocking(move || verifying::any_token(&app, body.token.expose())).await?;
     let (kind, expires_at, claims) = match &token {
         ActiveToken::Jwt(Token::Access(claims)) => ("access_token", Some(claims.exp), serde_json::to_value(&**claims)),
         ActiveToken::Jwt(Token::Refresh(claims)) => ("refresh_token", Some(claims.exp), serde_json::to_value(claims)),
@@ -243,15 +242,14 @@ pub(in crate::http) async fn verify(
     responses((status = 204, description = "It is of no use any more.")))]
 pub(in crate::http) async fn revoke(
     request: HttpRequest,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Json(body): Json<TokenBody>,
 ) -> Result<HttpResponse, Problem> {
-    let ip = client_ip(&request, &issuer.app.config.trusted_proxies);
-    let origin = Origin { ip, ..Origin::default() };
-    let (asked, token) = (issuer.clone(), revoking::bare(body.token.expose()));
+    let origin = origin(&request, &app);
+    let (asked, token) = (app.clone(), revoking::bare(body.token.expose()));
     asked.known_keys.find_key_of(token.expose()).await?;
     let _place = asked.api_tokens.place(token.expose()).await?;
-    blocking(move || revoking::revoke(&issuer, token.expose(), &origin)).await?;
+    blocking(move || revoking::revoke(&app, token.expose(), &origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -263,14 +261,14 @@ pub(in crate::http) async fn revoke(
     security(("api_token" = [])), responses((status = 200, body = ExchangedView)))]
 pub(in crate::http) async fn exchange(
     request: HttpRequest,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<ExchangeBody>,
 ) -> Result<HttpResponse, Problem> {
     let (Presented::Bearer(key) | Presented::Token(key)) = presented(&request).map_err(Error::Bearer)?;
     let key = Secret::new(key.to_owned());
-    let asked = issuer.clone();
+    let asked = app.clone();
     let _place = asked.api_tokens.place(key.expose()).await?;
-    let exchanged = blocking(move || api_tokens::exchange(&issuer, key.expose(), body.audience.as_deref())).await?;
+    let exchanged = blocking(move || api_tokens::exchange(&app, key.expose(), body.audience.as_deref())).await?;
     let api_tokens::Exchanged { access_token, expires_in, scope } = exchanged;
     Ok(not_stored(ExchangedView { access_token, token_type: "Bearer", expires_in, scope }))
 }

@@ -8,14 +8,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::Issuer;
+use crate::app::App;
+use crate::engine::denylist::Cursor;
+use crate::engine::feed::Reader;
 use crate::error::Error;
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
 use crate::http::shared_body::SharedBody;
 use crate::jwt::{DENYLIST_PATH, issuer_url, metadata_url};
-use crate::service::denylist::Cursor;
-use crate::service::feed::{self, Reader};
 
 /// How long a poll of the denylist may wait, in seconds.
 const LONGEST_WAIT_SECONDS: u64 = 30;
@@ -40,12 +40,12 @@ pub(in crate::http) struct JwksView {
     (status = 200, body = JwksView, content_type = "application/jwk-set+json", description = "The JWK Set.",
         headers(("ETag" = String, description = "For If-None-Match."))),
     (status = 304, description = "They are those of the entity tag in If-None-Match.")))]
-pub(in crate::http) async fn jwks(request: HttpRequest, issuer: web::Data<Issuer>) -> HttpResponse {
-    let ring = issuer.keys.ring();
+pub(in crate::http) async fn jwks(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    let ring = app.keys.ring();
     let etag = ring.jwks_etag();
     let known = knows(&request, etag);
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    let max_age = ring.jwks_max_age(issuer.app.clock.now()).0;
+    let max_age = ring.jwks_max_age(app.clock.now()).0;
     response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, format!("public, max-age={max_age}")));
     if known {
         return response.finish();
@@ -59,8 +59,8 @@ pub(in crate::http) async fn jwks(request: HttpRequest, issuer: web::Data<Issuer
 /// ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414#section-3.2)).
 #[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "verifiers", security(()),
     responses((status = 200, body = Object, description = "The metadata.")))]
-pub(in crate::http) async fn metadata(issuer: web::Data<Issuer>) -> HttpResponse {
-    describe(&issuer)
+pub(in crate::http) async fn metadata(app: web::Data<App>) -> HttpResponse {
+    describe(&app)
 }
 
 /// Metadata of an issuer with a path
@@ -73,24 +73,24 @@ pub(in crate::http) async fn metadata(issuer: web::Data<Issuer>) -> HttpResponse
     responses((status = 200, body = Object, description = "The metadata.")))]
 pub(in crate::http) async fn metadata_of_path(
     request: HttpRequest,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
 ) -> Result<HttpResponse, Problem> {
-    let (_host, path) = metadata_url(&issuer.app.config.issuer);
-    if request.path() == path { Ok(describe(&issuer)) } else { Err(Error::PathUnknown.into()) }
+    let (_host, path) = metadata_url(&app.config.issuer);
+    if request.path() == path { Ok(describe(&app)) } else { Err(Error::PathUnknown.into()) }
 }
 
 /// There is no authorization endpoint, so that there are no response types; `denylist_uri` is ours
 /// ([RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2) allows for more members).
-fn describe(issuer: &Issuer) -> HttpResponse {
-    let name = &issuer.app.config.issuer;
-    let algs: Vec<&str> = issuer.app.config.key_policy.algs.iter().map(|alg| alg.name()).collect();
+fn describe(app: &App) -> HttpResponse {
+    let name = &app.config.issuer;
+    let algs: Vec<&str> = app.config.key_policy.algs.iter().map(|alg| alg.name()).collect();
     HttpResponse::Ok().insert_header((CACHE_CONTROL, METADATA_CACHE_CONTROL)).json(json!({
         "issuer": name,
         "jwks_uri": issuer_url(name, "/.well-known/jwks.json"),
         "denylist_uri": issuer_url(name, DENYLIST_PATH),
         "response_types_supported": [],
         "grant_types_supported": [],
-        "scopes_supported": issuer.app.config.scopes.names(),
+        "scopes_supported": app.config.scopes.names(),
         "service_documentation": issuer_url(name, "/docs"),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algs,
@@ -121,7 +121,7 @@ pub(in crate::http) struct FeedQuery {
     (status = 304, description = "There is nothing new since the entity tag in If-None-Match.")))]
 pub(in crate::http) async fn denylist(
     request: HttpRequest,
-    issuer: web::Data<Issuer>,
+    app: web::Data<App>,
     Query(query): Query<FeedQuery>,
 ) -> Result<HttpResponse, Problem> {
     let since = query.since.as_deref().map(str::parse::<Cursor>).transpose();
@@ -131,7 +131,7 @@ pub(in crate::http) async fn denylist(
         Error::invalid("wait", "invalid", format!("must be a whole number of seconds, at most {LONGEST_WAIT_SECONDS}"))
     })?;
     let elapsed = rt::time::sleep(Duration::from_secs(wait));
-    let answer = feed::read(&issuer, reader(&request), since, |etag| knows(&request, etag), elapsed).await?;
+    let answer = app.feed.read(reader(&request), since, |etag| knows(&request, etag), elapsed).await?;
     let mut response = if answer.token.is_some() { HttpResponse::Ok() } else { HttpResponse::NotModified() };
     response.insert_header((ETAG, answer.etag)).insert_header((CACHE_CONTROL, "no-store"));
     Ok(match answer.token {

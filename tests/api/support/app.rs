@@ -14,7 +14,7 @@ use diesel::sql_types::BigInt;
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _, SqliteConnection};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokensmith::app::{App, Issuer};
+use tokensmith::app::App;
 use tokensmith::clock::{Clock as _, ManualClock, Seconds, Timestamp};
 use tokensmith::config::{Argon2Cost, Config};
 use tokensmith::entropy::SeededEntropy;
@@ -50,7 +50,8 @@ impl Engine {
 
 /// The server, and a client of it.
 pub struct TestApp {
-    pub issuer: Arc<Issuer>,
+    /// What the server is made of.
+    pub inside: Arc<App>,
     pub clock: Arc<ManualClock>,
     pub database_url: String,
     client: Client,
@@ -109,9 +110,10 @@ impl TestApp {
         config.argon2 = CHEAP;
         let clock = Arc::new(ManualClock::new(Timestamp(1_800_000_000)));
         let app = App::build(config, IfMissing::Create, clock.clone(), Arc::new(SeededEntropy::new(seed))).unwrap();
-        let issuer = Data::new(Issuer::build(app).unwrap().0);
+        app.load().unwrap();
+        let inside = Data::new(app);
         let (started, address) = channel();
-        let shared = issuer.clone();
+        let shared = inside.clone();
         let thread = std::thread::spawn(move || {
             System::new().block_on(async {
                 let (server, address) = http::bind(shared).unwrap();
@@ -121,7 +123,7 @@ impl TestApp {
         });
         let (handle, address) = address.recv().unwrap();
         let client = Client::new(&format!("http://{address}"));
-        Self { issuer: issuer.into_inner(), clock, database_url, client, handle, thread: Some(thread), dir }
+        Self { inside: inside.into_inner(), clock, database_url, client, handle, thread: Some(thread), dir }
     }
 
     /// Another client, with a connection of its own.
@@ -142,7 +144,7 @@ impl TestApp {
         let password = Secret::new(PASSWORD.to_owned());
         let email = format!("{username}@example.com");
         let new = NewUser { username, email: Some(&email), name: None, roles: &roles, password: &password };
-        users::create(&self.issuer.app, &new, &Origin::default()).unwrap()
+        users::create(&self.inside, &new, &Origin::default()).unwrap()
     }
 
     /// A new user, logged in.
@@ -153,7 +155,7 @@ impl TestApp {
 
     /// Takes up what other instances have denied, as the service does every second.
     pub fn follow_denylist(&self) {
-        self.issuer.denylist.follow(&self.issuer.app.store, self.clock.now()).unwrap();
+        self.inside.denylist.follow(&self.inside.store, self.clock.now()).unwrap();
     }
 
     pub fn advance(&self, seconds: i64) {
@@ -167,10 +169,15 @@ impl TestApp {
 
     /// Changes the database behind the service's back.
     pub fn execute(&self, statements: &str) {
-        match self.database_url.strip_prefix("sqlite://") {
-            Some(path) => SqliteConnection::establish(path).unwrap().batch_execute(statements).unwrap(),
-            None => PgConnection::establish(&self.database_url).unwrap().batch_execute(statements).unwrap(),
-        }
+        execute(&self.database_url, statements);
+    }
+}
+
+/// Changes a database.
+pub fn execute(database_url: &str, statements: &str) {
+    match database_url.strip_prefix("sqlite://") {
+        Some(path) => SqliteConnection::establish(path).unwrap().batch_execute(statements).unwrap(),
+        None => PgConnection::establish(database_url).unwrap().batch_execute(statements).unwrap(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use actix_web::web::{self, Data};
 use serde::Deserialize;
-use tokensmith::verifier::{Bearer, MaybeBearer, Role, Scope, Verifier, WithRole, WithScope};
+use tokensmith_verifier::{Bearer, MaybeBearer, Role, Scope, Verifier, WithRole, WithScope};
 
 use super::client::Client;
 use super::running::Running;

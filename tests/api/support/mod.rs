@@ -12,7 +12,7 @@ pub mod postgres;
 pub mod process;
 pub mod running;
 
-pub use app::{Engine, PASSWORD, TestApp, number};
+pub use app::{Engine, PASSWORD, TestApp, execute, number};
 pub use client::{Answer, Client};
 
 /// Runs each named `fn(Engine)` on both engines. A function that is not named here is dead code, which CI refuses.

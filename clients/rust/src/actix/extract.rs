@@ -1,0 +1,226 @@
+//! The access token of a request ([RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)), for the
+//! handlers of any actix-web service whose app data holds a `web::Data<Verifier>`: the issuer's own, and yours.
+
+use std::any::Any;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpRequest, web};
+use serde::de::DeserializeOwned;
+
+use super::BearerError;
+use crate::jwt::{AccessClaims, TokenError, read_payload};
+use crate::verifier::Verifier;
+
+/// The claims of a valid access token, in the shape that you name; without one the request is answered with 401.
+pub struct Bearer<C = AccessClaims>(pub Arc<C>);
+
+/// The claims of a valid access token, or nothing when there is none. A token that is refused is answered with 401, not
+/// taken for none: that is what sets it apart from `Option<Bearer>`, which also exists.
+pub struct MaybeBearer<C = AccessClaims>(pub Option<Arc<C>>);
+
+/// A valid access token where the request may change something; where it only reads
+/// ([RFC 9110 section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)), as [`MaybeBearer`].
+pub struct BearerOrReadOnly<C = AccessClaims>(pub Option<Arc<C>>);
+
+/// A valid access token for which a user has logged in, at the issuer itself or through a registered application; with an
+/// API token, or a client that asks for itself, the request is answered with 403.
+pub struct LoggedIn<C = AccessClaims>(pub Arc<C>);
+
+/// The name of a role, as a type.
+pub trait Role {
+    /// The name.
+    const NAME: &'static str;
+}
+
+/// The role of administrators: `WithRole<Admin>`.
+pub struct Admin;
+
+impl Role for Admin {
+    const NAME: &'static str = "admin";
+}
+
+/// The name of a scope, as a type.
+pub trait Scope {
+    /// The name.
+    const NAME: &'static str;
+}
+
+/// A valid access token with the role `R`; with a token that lacks it the request is answered with 403.
+pub struct WithRole<R, C = AccessClaims>(pub Arc<C>, PhantomData<R>);
+
+/// A valid access token with the scope `S`; with a token that lacks it the request is answered with 403.
+pub struct WithScope<S, C = AccessClaims>(pub Arc<C>, PhantomData<S>);
+
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, BearerError>>>>;
+
+impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for Bearer<C> {
+    type Error = BearerError;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        extract(request, |_| Ok(()), Self)
+    }
+}
+
+impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for MaybeBearer<C> {
+    type Error = BearerError;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let required = extract(request, |_| Ok(()), |claims| Self(Some(claims)));
+        Box::pin(async {
+            match required.await {
+                Err(BearerError::Missing) => Ok(Self(None)),
+                extracted => extracted,
+            }
+        })
+    }
+}
+
+impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for BearerOrReadOnly<C> {
+    type Error = BearerError;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if request.method().is_safe() {
+            let optional = MaybeBearer::from_request(request, payload);
+            return Box::pin(async { optional.await.map(|MaybeBearer(claims)| Self(claims)) });
+        }
+        extract(request, |_| Ok(()), |claims| Self(Some(claims)))
+    }
+}
+
+impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for LoggedIn<C> {
+    type Error = BearerError;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let guard = |claims: &AccessClaims| {
+            if claims.is_logged_in() { Ok(()) } else { Err(BearerError::SessionRequired) }
+        };
+        extract(request, guard, Self)
+    }
+}
+
+impl<R: Role + 'static, C: DeserializeOwned + Send + Sync + 'static> FromRequest for WithRole<R, C> {
+    type Error = BearerError;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let guard = |claims: &AccessClaims| {
+            if claims.has_role(R::NAME) { Ok(()) } else { Err(BearerError::RoleMissing(R::NAME)) }
+        };
+        extract(request, guard, |claims| Self(claims, PhantomData))
+    }
+}
+
+impl<S: Scope + 'static, C: DeserializeOwned + Send + Sync + 'static> FromRequest for WithScope<S, C> {
+    type Error = BearerError;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let guard = |claims: &AccessClaims| {
+            if claims.has_scope(S::NAME) { Ok(()) } else { Err(BearerError::ScopeMissing(S::NAME)) }
+        };
+        extract(request, guard, |claims| Self(claims, PhantomData))
+    }
+}
+
+/// The one way in.
+fn extract<C: DeserializeOwned + Send + Sync + 'static, T: 'static>(
+    request: &HttpRequest,
+    guard: impl Fn(&AccessClaims) -> Result<(), BearerError> + 'static,
+    wrap: impl FnOnce(Arc<C>) -> T + 'static,
+) -> Extracted<T> {
+    let request = request.clone();
+    Box::pin(async move {
+        let presented = presented(&request)?;
+        let verifier = request.app_data::<web::Data<Verifier>>().ok_or(BearerError::NotSetUp)?;
+        let claims = verifier.authenticate_any(&presented).await?;
+        guard(&claims)?;
+        Ok(wrap(in_shape(&claims, &presented)?))
+    })
+}
+
+impl Verifier {
+    /// Of an access token or, where those are taken, of an API token.
+    async fn authenticate_any(&self, presented: &Presented<'_>) -> Result<Arc<AccessClaims>, BearerError> {
+        match (presented, &self.0.api_tokens) {
+            (Presented::Token(text) | Presented::Bearer(text), Some(api_tokens))
+                if matches!(presented, Presented::Token(_)) || api_tokens.is_meant(text) =>
+            {
+                api_tokens.authenticate(text).await.map_err(BearerError::ApiToken)
+            }
+            // What is none of the schemes that are taken is no attempt at all.
+            (Presented::Token(_), _) => Err(BearerError::Missing),
+            (Presented::Bearer(token), _) => {
+                self.authenticate(token).await.map_err(|error| refusal(token, error.into()))
+            }
+        }
+    }
+}
+
+/// The claims as they are, where that is the shape that was asked for; otherwise read again, from the access token, which
+/// may have others.
+fn in_shape<C: DeserializeOwned + Send + Sync + 'static>(
+    claims: &Arc<AccessClaims>,
+    presented: &Presented<'_>,
+) -> Result<Arc<C>, BearerError> {
+    let same: Arc<dyn Any + Send + Sync> = Arc::<AccessClaims>::clone(claims);
+    if let Ok(same) = same.downcast() {
+        return Ok(same);
+    }
+    let (Presented::Bearer(token) | Presented::Token(token)) = presented;
+    let read = read_payload(token).or_else(|not_an_access_token| {
+        let claims = serde_json::to_value(&**claims).and_then(serde_json::from_value);
+        claims.map_err(|_other_shape| not_an_access_token)
+    });
+    read.map(Arc::new).map_err(BearerError::Refused)
+}
+
+fn refusal(token: &str, error: BearerError) -> BearerError {
+    // RFC 6750 section 2.1: b64token. Asked only now: what is none verifies as nothing.
+    let is_b64token = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
+    if matches!(error, BearerError::Refused(TokenError::Malformed))
+        && (token.is_empty() || !token.bytes().all(is_b64token))
+    {
+        return BearerError::Malformed("expected Authorization: Bearer and one token");
+    }
+    error
+}
+
+/// What the `Authorization` header holds.
+pub enum Presented<'a> {
+    /// The scheme of RFC 6750.
+    Bearer(&'a str),
+    /// The scheme of Django's token authentication, which many scripts use.
+    Token(&'a str),
+}
+
+/// The token of the one `Authorization` header. Another scheme is no attempt at all
+/// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+///
+/// # Errors
+/// [`BearerError::Missing`], [`BearerError::Malformed`].
+pub fn presented(request: &HttpRequest) -> Result<Presented<'_>, BearerError> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let Some(header) = headers.next() else { return Err(BearerError::Missing) };
+    if headers.next().is_some() {
+        return Err(BearerError::Malformed("there is more than one Authorization header"));
+    }
+    let text = header.to_str().map_err(|_not_ascii| BearerError::Malformed("the Authorization header is not ASCII"))?;
+    let (scheme, token) = text.trim().split_once([' ', '\t']).unwrap_or((text, ""));
+    let token = token.trim();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(Presented::Bearer(token))
+    } else if scheme.eq_ignore_ascii_case("token") {
+        Ok(Presented::Token(token))
+    } else {
+        Err(BearerError::Missing)
+    }
+}

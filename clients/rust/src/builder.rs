@@ -1,0 +1,232 @@
+//! How a verifier is set up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Seconds, SystemClock};
+use crate::denied_set::DeniedSet;
+use crate::jwt::{AccessKeys, JwksError, verification_keys_of_jwks, verification_keys_of_pem};
+use crate::remote::{Feed, Fixed, IssuerClient, KeySource, Place, RemoteKeys, Transport};
+use crate::verifier::{Parts, Verifier};
+
+/// The issuer keeps its denials this much longer than the tokens they deny.
+const MOST_LEEWAY: Duration = Duration::from_secs(60);
+
+const USUAL_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+const USUAL_COOLDOWN: Duration = Duration::from_secs(30);
+
+/// What is done about access tokens that were revoked before they expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denylist {
+    /// Nothing: a revoked access token is accepted until it expires.
+    Ignore,
+    /// The issuer's denylist is followed. While it is out of reach, tokens are accepted by signature and time alone;
+    /// [`Verifier::staleness`] and the log tell.
+    Follow,
+    /// The issuer's denylist is followed, and no token is accepted while what is known of it may be older than this.
+    /// In good order it is up to six seconds; less than that makes no sense.
+    Require {
+        /// The oldest that it may be.
+        within: Duration,
+    },
+}
+
+/// Why a verifier cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The keys that were given cannot be used, and why.
+    #[error("{0}")]
+    Keys(String),
+    /// The URL is none of HTTP.
+    #[error("{0:?} is not an http:// or https:// URL")]
+    Url(String),
+    /// Whoever is on the way could put keys of their own in the place of the issuer's.
+    #[error("{0:?} is without TLS and not on this machine; see Builder::allow_http")]
+    PlainHttp(String),
+    /// The root certificates cannot be used, and why.
+    #[error("the root certificates cannot be used: {0}")]
+    RootCertificates(String),
+    /// Denials do not last longer than that.
+    #[error("a leeway of more than 60 seconds would accept tokens that are denied")]
+    Leeway,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Issuer,
+    JwksUrl(String),
+    Jwks(String),
+    Pem(String),
+}
+
+/// The settings of a [`Verifier`].
+#[derive(Clone)]
+#[must_use = "it does nothing before build()"]
+pub struct Builder {
+    source: Source,
+    issuer: String,
+    audiences: Vec<String>,
+    leeway: Duration,
+    denylist: Denylist,
+    cooldown: Duration,
+    cache_bytes: u64,
+    allows_http: bool,
+    root_certificates: Option<String>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Verifier {
+    /// A verifier of the issuer with this URL: it finds the keys and the denylist through the issuer's metadata
+    /// ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414), or OpenID Connect Discovery).
+    pub fn from_issuer(issuer: &str, audience: &str) -> Builder {
+        Builder::new(Source::Issuer, issuer, audience)
+    }
+
+    /// A verifier with the keys at this URL, as in `https://id.example.com/.well-known/jwks.json`; it follows no denylist.
+    pub fn from_jwks_url(url: &str, issuer: &str, audience: &str) -> Builder {
+        Builder::new(Source::JwksUrl(url.to_owned()), issuer, audience)
+    }
+
+    /// A verifier with the keys of this JWK Set and no others.
+    pub fn from_jwks(json: &str, issuer: &str, audience: &str) -> Builder {
+        Builder::new(Source::Jwks(json.to_owned()), issuer, audience)
+    }
+
+    /// A verifier with this one public key in PEM (`BEGIN PUBLIC KEY`).
+    pub fn from_pem(pem: &str, issuer: &str, audience: &str) -> Builder {
+        Builder::new(Source::Pem(pem.to_owned()), issuer, audience)
+    }
+}
+
+impl Builder {
+    fn new(source: Source, issuer: &str, audience: &str) -> Self {
+        Self {
+            source,
+            issuer: issuer.to_owned(),
+            audiences: vec![audience.to_owned()],
+            leeway: Duration::ZERO,
+            denylist: Denylist::Follow,
+            cooldown: USUAL_COOLDOWN,
+            cache_bytes: USUAL_CACHE_BYTES,
+            allows_http: false,
+            root_certificates: None,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Accepts tokens for another audience too.
+    pub fn also_for(mut self, audience: &str) -> Self {
+        self.audiences.push(audience.to_owned());
+        self
+    }
+
+    /// Accepts tokens for this long after they have expired, in whole seconds, at most 60; 0 by default. For machines
+    /// whose clock is ahead of the issuer's. One that is behind needs none: tokens of a minute in the future are accepted.
+    pub fn leeway(self, leeway: Duration) -> Self {
+        Self { leeway, ..self }
+    }
+
+    /// What is done about revoked tokens; [`Denylist::Follow`] by default. Only [`Verifier::from_issuer`] knows where
+    /// the denylist is.
+    pub fn denylist(self, denylist: Denylist) -> Self {
+        Self { denylist, ..self }
+    }
+
+    /// A key that is not known makes the keys be fetched at most once in this time; 30 seconds by default.
+    pub fn cooldown(self, cooldown: Duration) -> Self {
+        Self { cooldown, ..self }
+    }
+
+    /// How much memory the tokens may take whose signatures were verified before; 16 MiB by default, 0 turns it off.
+    pub fn cache_bytes(self, cache_bytes: u64) -> Self {
+        Self { cache_bytes, ..self }
+    }
+
+    /// Asks the issuer also without TLS. By default that is done on the loopback interface only: anywhere else, whoever is on
+    /// the way could put keys of their own in the place of the issuer's
+    /// ([RFC 8414 section 6.1](https://www.rfc-editor.org/rfc/rfc8414#section-6.1)).
+    pub fn allow_http(self) -> Self {
+        Self { allows_http: true, ..self }
+    }
+
+    /// Trusts the certificate authorities in this PEM text (`BEGIN CERTIFICATE`) instead of the machine's.
+    pub fn root_certificates(self, pem: &str) -> Self {
+        Self { root_certificates: Some(pem.to_owned()), ..self }
+    }
+
+    /// Another clock than the machine's.
+    pub fn clock(self, clock: impl Clock + 'static) -> Self {
+        Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// The verifier. What has to be fetched is fetched in the background, from now on: a service can start while the
+    /// issuer is away.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the settings are not usable.
+    pub fn build(self) -> Result<Verifier, BuildError> {
+        if self.leeway > MOST_LEEWAY {
+            return Err(BuildError::Leeway);
+        }
+        let leeway = Seconds(i64::try_from(self.leeway.as_secs()).unwrap_or(0));
+        let cache_bytes = self.cache_bytes;
+        let fixed = |keys| -> Arc<dyn KeySource> { Arc::new(Fixed(Arc::new(AccessKeys::new(keys, cache_bytes)))) };
+        let place = match &self.source {
+            Source::Jwks(json) => {
+                let keys = fixed(verification_keys_of_jwks(json).map_err(|error| unusable(&error))?);
+                return Ok(self.with(keys, leeway, None));
+            }
+            Source::Pem(pem) => {
+                let keys = fixed(verification_keys_of_pem(pem.as_bytes()).map_err(|error| unusable(&error))?);
+                return Ok(self.with(keys, leeway, None));
+            }
+            Source::Issuer => Place::Metadata(self.checked(&self.issuer)?),
+            Source::JwksUrl(url) => Place::Jwks(self.checked(url)?),
+        };
+        let follows = matches!(self.source, Source::Issuer) && self.denylist != Denylist::Ignore;
+        let client = IssuerClient::new(self.allows_http, self.root_certificates.as_deref())
+            .map_err(BuildError::RootCertificates)?;
+        let keys =
+            Arc::new(RemoteKeys::start(client.clone(), place, self.cooldown, cache_bytes, Arc::clone(&self.clock)));
+        let feed = follows.then(|| {
+            let denied = Arc::new(DeniedSet::default());
+            let within = match self.denylist {
+                Denylist::Require { within } => Some(within),
+                Denylist::Ignore | Denylist::Follow => None,
+            };
+            let keys: Arc<dyn KeySource> = Arc::clone(&keys) as Arc<dyn KeySource>;
+            let clock = Arc::clone(&self.clock);
+            let feed = Feed::start(client, self.issuer.clone(), keys, Arc::clone(&denied), clock, within);
+            (denied, feed)
+        });
+        Ok(self.with(keys, leeway, feed))
+    }
+
+    fn checked(&self, url: &str) -> Result<String, BuildError> {
+        match Transport::of(url).ok_or_else(|| BuildError::Url(url.to_owned()))? {
+            Transport::Open if !self.allows_http => Err(BuildError::PlainHttp(url.to_owned())),
+            _ => Ok(url.to_owned()),
+        }
+    }
+
+    fn with(self, keys: Arc<dyn KeySource>, leeway: Seconds, feed: Option<(Arc<DeniedSet>, Feed)>) -> Verifier {
+        let (denied, feed) = feed.unzip();
+        let Self { issuer, audiences, clock, .. } = self;
+        Verifier(Arc::new(Parts {
+            keys,
+            denied,
+            feed,
+            #[cfg(feature = "actix")]
+            api_tokens: None,
+            issuer,
+            audiences,
+            leeway,
+            clock,
+        }))
+    }
+}
+
+fn unusable(error: &JwksError) -> BuildError {
+    BuildError::Keys(error.to_string())
+}

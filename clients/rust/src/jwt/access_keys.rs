@@ -1,0 +1,65 @@
+//! The keys that verify access tokens, with what they have verified before. The service and other services' verifiers
+//! both ask this type: there is no second way to accept an access token.
+
+use std::sync::Arc;
+
+use super::verified::Verified;
+use super::verify::verify_signature;
+use super::verify::{VerificationKeys, check, trimmed};
+use super::{AccessClaims, DenylistClaims, Expected, TokenError, verify};
+use crate::clock::Timestamp;
+
+/// Public keys, and the access tokens whose signatures they have verified of late.
+pub struct AccessKeys {
+    keys: VerificationKeys,
+    /// Goes with the keys: what a key verified is forgotten with the key.
+    verified: Option<Verified>,
+}
+
+impl AccessKeys {
+    /// These keys. Verified tokens are remembered in at most `cache_bytes` of memory; 0 remembers none.
+    #[must_use]
+    pub fn new(keys: VerificationKeys, cache_bytes: u64) -> Self {
+        Self { keys, verified: (cache_bytes > 0).then(|| Verified::new(cache_bytes)) }
+    }
+
+    /// Verifies an access token. The signature of one that was verified before is not checked again; everything else is.
+    ///
+    /// # Errors
+    /// The [`TokenError`] that says why not.
+    pub fn verify(&self, token: &str, expected: Expected<'_>, now: Timestamp) -> Result<Arc<AccessClaims>, TokenError> {
+        let token = trimmed::<AccessClaims>(token)?;
+        let Some(verified) = &self.verified else {
+            return verify(token, &self.keys, expected, now).map(Arc::new);
+        };
+        let digest = Verified::digest(token);
+        if let Some(claims) = verified.find(&digest) {
+            check(&*claims, expected, now)?;
+            return Ok(claims);
+        }
+        let claims = Arc::new(verify(token, &self.keys, expected, now)?);
+        verified.remember(digest, token, &claims);
+        Ok(claims)
+    }
+
+    /// Verifies the signature of an access token, and nothing else: audience and times are up to the caller.
+    ///
+    /// # Errors
+    /// The [`TokenError`] that says why not.
+    pub fn verify_signature(&self, token: &str) -> Result<AccessClaims, TokenError> {
+        verify_signature(token, &self.keys)
+    }
+
+    /// Verifies an answer of the denylist feed.
+    ///
+    /// # Errors
+    /// The [`TokenError`] that says why not.
+    pub fn verify_denylist(
+        &self,
+        token: &str,
+        expected: Expected<'_>,
+        now: Timestamp,
+    ) -> Result<DenylistClaims, TokenError> {
+        verify(token, &self.keys, expected, now)
+    }
+}

@@ -1,0 +1,83 @@
+//! For backend services: verifies the access tokens of a tokensmith issuer offline, with its published keys.
+//!
+//! A [`Verifier`] fetches the keys, follows the issuer's denylist, and answers without asking anybody: the request to
+//! your service waits for the issuer at the start, and otherwise only while a key is fetched that is new. With actix-web
+//! (feature `actix`), put it into the app's data and take a `Bearer`:
+//!
+#![cfg_attr(feature = "actix", doc = "```")]
+#![cfg_attr(not(feature = "actix"), doc = "```ignore")]
+//! use actix_web::{HttpResponse, get, web};
+//! use tokensmith_verifier::{Bearer, Role, Verifier, WithRole};
+//!
+//! # fn setup() -> Result<(), tokensmith_verifier::BuildError> {
+//! let verifier = Verifier::from_issuer("https://id.example.com", "https://api.example.com").build()?;
+//! let app = actix_web::App::new().app_data(web::Data::new(verifier)).service(hello).service(delete_all);
+//! # Ok(())
+//! # }
+//!
+//! #[get("/hello")]
+//! async fn hello(Bearer(claims): Bearer) -> String {
+//!     format!("user {} with roles {:?}", claims.sub, claims.roles)
+//! }
+//!
+//! struct Admin;
+//! impl Role for Admin {
+//!     const NAME: &'static str = "admin";
+//! }
+//!
+//! #[get("/delete-all")]
+//! async fn delete_all(_admin: WithRole<Admin>) -> HttpResponse {
+//!     HttpResponse::NoContent().finish()
+//! }
+//! ```
+//!
+//! Elsewhere call [`Verifier::authenticate`], or [`Verifier::verify`] where nothing can be awaited.
+
+#[cfg(feature = "actix")]
+mod actix;
+#[cfg(feature = "actix")]
+mod api_token;
+mod builder;
+mod clock;
+mod denied_set;
+mod id;
+mod jwt;
+mod remote;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod verifier;
+
+#[cfg(feature = "actix")]
+pub use actix::{
+    Admin, Bearer, BearerError, BearerOrReadOnly, LoggedIn, MaybeBearer, Role, Scope, WithRole, WithScope,
+};
+pub use builder::{BuildError, Builder, Denylist};
+pub use clock::{Clock, ManualClock, Seconds, SystemClock, Timestamp};
+pub use id::{Id, Jti, SessionId, SessionTag, UserId, UserTag};
+pub use jwt::{AccessClaims, Audience, Credential, RequiredClaims, Subject, TokenError};
+pub use verifier::{Verifier, VerifyError};
+
+/// What the issuer shares with its verifiers. It may change with every version.
+#[doc(hidden)]
+pub mod issuing {
+    #[cfg(feature = "actix")]
+    pub use crate::actix::{Presented, presented};
+    #[cfg(feature = "actix")]
+    pub use crate::api_token::{ApiTokenError, ApiTokens, Authenticated};
+    pub use crate::clock::{BadDuration, BadTimestamp};
+    pub use crate::denied_set::{DeniedSet, DeniedSubject};
+    pub use crate::jwt::{
+        API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Expected, FIRST_PARTY, JwksError, Kind,
+        KindEntry, MOST_CLOCK_SKEW, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKey, VerificationKeys,
+        denylist_audience, is_reserved_audience, issuer_base, issuer_url, jwks_etag, kid_of, metadata_url, published,
+        read_payload, verification_keys_of_jwks, verification_keys_of_pem, verify, verify_signature,
+    };
+    pub use crate::remote::KeySource;
+    #[cfg(feature = "actix")]
+    pub use crate::verifier::Inside;
+}
+
+/// The README's code is compiled with the documentation's.
+#[cfg(all(doctest, feature = "actix"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,143 @@
+//! The verifier: what a service asks about an access token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+#[cfg(feature = "actix")]
+use crate::api_token::ApiTokens;
+use crate::clock::{Clock, Seconds};
+use crate::denied_set::DeniedSet;
+use crate::jwt::{self, AccessClaims, Expected, TokenError};
+use crate::remote::{Feed, KeySource};
+
+/// Verifies the access tokens of one issuer. Cheap to clone; clones share keys, denylist and cache.
+#[derive(Clone)]
+pub struct Verifier(pub(crate) Arc<Parts>);
+
+pub(crate) struct Parts {
+    pub(crate) keys: Arc<dyn KeySource>,
+    pub(crate) denied: Option<Arc<DeniedSet>>,
+    pub(crate) feed: Option<Feed>,
+    #[cfg(feature = "actix")]
+    pub(crate) api_tokens: Option<Arc<dyn ApiTokens>>,
+    pub(crate) issuer: String,
+    pub(crate) audiences: Vec<String>,
+    pub(crate) leeway: Seconds,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What the issuer's own verifier verifies with.
+#[cfg(feature = "actix")]
+pub struct Inside<'a> {
+    /// Its ring.
+    pub keys: Arc<dyn KeySource>,
+    /// Its denylist.
+    pub denied: Arc<DeniedSet>,
+    /// Those that it knows.
+    pub api_tokens: Arc<dyn ApiTokens>,
+    /// Itself.
+    pub issuer: &'a str,
+    /// What its tokens may be meant for here.
+    pub audiences: &'a [String],
+    /// Its clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why an access token is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// The token is refused; answer 401 and `error="invalid_token"`
+    /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    #[error(transparent)]
+    Refused(#[from] TokenError),
+    /// The issuer's keys could not be fetched yet; answer 503.
+    #[error("the issuer's keys are not known yet")]
+    NoKeys,
+    /// The denylist is not known yet, or older than [`Denylist::Require`](crate::Denylist::Require) allows; answer 503.
+    #[error("the issuer's denylist is out of reach")]
+    DenylistStale,
+}
+
+impl Verifier {
+    /// A verifier inside of the issuer itself: with its ring, its own denylist, and its API tokens.
+    #[cfg(feature = "actix")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn inside(inside: Inside<'_>) -> Self {
+        let Inside { keys, denied, api_tokens, issuer, audiences, clock } = inside;
+        let (issuer, audiences) = (issuer.to_owned(), audiences.to_vec());
+        let (denied, api_tokens) = (Some(denied), Some(api_tokens));
+        Self(Arc::new(Parts { keys, denied, feed: None, api_tokens, issuer, audiences, leeway: Seconds::ZERO, clock }))
+    }
+
+    /// The claims of an access token whose type, key, algorithm, signature, issuer, audience and time are all right
+    /// ([RFC 9068 section 4](https://www.rfc-editor.org/rfc/rfc9068#section-4)), and that is not denied. Waits for
+    /// nothing: a key that is not known (yet) is asked for in the background.
+    ///
+    /// # Errors
+    /// The [`VerifyError`] that says why not.
+    pub fn verify(&self, token: &str) -> Result<Arc<AccessClaims>, VerifyError> {
+        let verified = self.verify_with_known_keys(token);
+        if is_about_keys(&verified) || self.0.keys.is_stale() {
+            self.0.keys.ask();
+        }
+        verified
+    }
+
+    /// As [`Verifier::verify`], but waits, at most for some seconds, while the keys are being fetched because the token's
+    /// key is not known (at most once for each cooldown) or the copy is over (unless the last attempt failed), and at the
+    /// start until the issuer has told what is denied.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub async fn authenticate(&self, token: &str) -> Result<Arc<AccessClaims>, VerifyError> {
+        if self.0.keys.is_stale() {
+            self.0.keys.renew().await;
+        }
+        let mut verified = self.verify_with_known_keys(token);
+        if is_about_keys(&verified) && self.0.keys.renew().await {
+            verified = self.verify_with_known_keys(token);
+        }
+        if let (Err(VerifyError::DenylistStale), Some(feed)) = (&verified, &self.0.feed) {
+            feed.settle().await;
+            return self.verify_with_known_keys(token);
+        }
+        verified
+    }
+
+    /// The claims of an access token as a type of your own.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`]; [`TokenError::Malformed`] also when the claims do not have that shape.
+    pub fn verify_as<C: DeserializeOwned>(&self, token: &str) -> Result<C, VerifyError> {
+        self.verify(token)?;
+        Ok(jwt::read_payload(token)?)
+    }
+
+    /// How old what is known of the denylist may be; `None` when no denylist is followed, or before its first answer.
+    #[must_use]
+    pub fn staleness(&self) -> Option<Duration> {
+        self.0.feed.as_ref()?.staleness()
+    }
+
+    fn verify_with_known_keys(&self, token: &str) -> Result<Arc<AccessClaims>, VerifyError> {
+        let parts = &*self.0;
+        let keys = parts.keys.keys().ok_or(VerifyError::NoKeys)?;
+        let expected = Expected { issuer: &parts.issuer, audiences: &parts.audiences, leeway: parts.leeway };
+        let claims = keys.verify(token, expected, parts.clock.now())?;
+        if parts.denied.as_ref().is_some_and(|denied| claims.is_denied(denied)) {
+            return Err(TokenError::Revoked.into());
+        }
+        if parts.feed.as_ref().is_some_and(Feed::is_too_stale) {
+            return Err(VerifyError::DenylistStale);
+        }
+        Ok(claims)
+    }
+}
+
+/// Whether other keys could change the outcome.
+fn is_about_keys<T>(verified: &Result<T, VerifyError>) -> bool {
+    matches!(verified, Err(VerifyError::NoKeys | VerifyError::Refused(TokenError::UnknownKey)))
+}

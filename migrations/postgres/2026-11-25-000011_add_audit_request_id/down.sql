@@ -1,0 +1,1 @@
+alter table audit_events drop column request_id;

@@ -1,0 +1,73 @@
+//! The macro that the table of settings is written in. It makes the constant of each [`Setting`](super::Setting), the
+//! struct of their values, and the code that reads them.
+
+/// An entry is a name and the field of its value with its type, and then: `default`, `help` and `secrecy` as in
+/// [`Setting`](super::Setting), open if it is left out; `read`, from a text that is trimmed and not empty unless the
+/// default is; `check`, if some values that can be read are refused; `show`, if the value cannot show itself; `warn`, if
+/// some values are risky. A field that is not public is only a part of what the program uses.
+macro_rules! settings {
+    ($($name:ident: $vis:vis $field:ident: $type:ty {
+        default: $default:literal,
+        help: $help:literal,
+        $(secrecy: $secrecy:ident,)?
+        read: $read:expr,
+        $(check: $check:expr,)?
+        $(show: $show:expr,)?
+        $(warn: $warn:expr,)?
+    })+) => {
+        $(pub(super) const $name: $crate::config::Setting = $crate::config::Setting {
+            name: stringify!($name),
+            default: $default,
+            help: $help,
+            secrecy: $crate::config::table::first!(
+                $($crate::config::Secrecy::$secrecy,)? $crate::config::Secrecy::Open
+            ),
+            show: |config| $crate::config::table::shown(
+                &config.$field,
+                $crate::config::table::first!($($show,)? ToString::to_string),
+            ),
+            warn: $crate::config::table::first!($($warn,)? |_| Vec::new()),
+        };)+
+
+        /// Every setting.
+        pub const SETTINGS: &[$crate::config::Setting] = &[$($name),+];
+
+        /// The value of each setting.
+        #[derive(Clone, Debug)]
+        pub struct Settings {
+            $(#[doc = concat!("`", stringify!($name), "`.")] $vis $field: $type,)+
+        }
+
+        /// The value of each setting that could be read.
+        pub(super) struct Draft {
+            $(pub(super) $field: Option<$type>,)+
+        }
+
+        impl Draft {
+            /// Reads every setting, so that one bad value does not hide the next.
+            pub(super) fn read(reader: &mut $crate::config::reader::Reader<'_>) -> Self {
+                $(
+                    let $field = reader.read(&$name, $read);
+                    $(reader.check(&$name, $field.as_ref(), $check);)?
+                )+
+                Self { $($field),+ }
+            }
+
+            pub(super) fn complete(self) -> Option<Settings> {
+                Some(Settings { $($field: self.$field?),+ })
+            }
+        }
+    };
+}
+
+macro_rules! first {
+    ($first:expr $(, $more:expr)*) => {
+        $first
+    };
+}
+
+pub(super) use {first, settings};
+
+pub(super) fn shown<'a, T>(value: &'a T, show: impl FnOnce(&'a T) -> String) -> String {
+    show(value)
+}

@@ -1,0 +1,164 @@
+//! What the settings mean together: the checks that compare several, and what the program uses in their place.
+
+use std::path::Path;
+
+use super::reader::Reader;
+use super::settings::{
+    ARGON2_MEMORY_KIB, AUDIENCE, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE, REFRESH_IDLE_LIFETIME,
+    REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, SESSION_LIFETIME,
+};
+use super::values::passphrase;
+use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, machine};
+use crate::jwt::{KeyFolder, KeyPolicy, Passphrase};
+use crate::model::lifetimes::Lifetimes;
+use crate::model::rotation::{Limits, Windows};
+use crate::secret::file;
+
+/// OWASP ASVS 5.0 appendix C: argon2id with t=1 needs 47104 KiB, with t=2 19456, with t>=3 12288.
+const WEAKEST_ARGON2: [(u32, u32); 3] = [(1, 47_104), (2, 19_456), (3, 12_288)];
+
+pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Vec<ConfigProblem>> {
+    let mut reader = Reader::new(lookup);
+    let draft = Draft::read(&mut reader);
+    match together(draft, &mut reader) {
+        Some(config) if reader.problems.is_empty() => Ok(config),
+        _ => Err(reader.problems),
+    }
+}
+
+/// Everything is checked before the first `?`, so that one problem does not hide the next.
+fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
+    let audiences = audiences(&mut draft, reader);
+    key_passphrase(&mut draft, reader);
+    let lifetimes = lifetimes(&draft, reader);
+    let key_policy = key_policy(&draft, reader, audiences.as_ref(), lifetimes.as_ref());
+    first_admin_password_file(&mut draft);
+    let argon2 = argon2(&mut draft, reader);
+    let settings = draft.complete()?;
+    Some(Config {
+        audiences: audiences?,
+        keys: KeyFolder { dir: settings.keys_dir.clone(), passphrase: settings.keys_passphrase.clone() },
+        key_policy: key_policy?,
+        lifetimes: lifetimes?,
+        sharing_limits: Limits { strange: settings.refresh_strange_limit, shared: settings.refresh_shared_limit },
+        argon2: argon2?,
+        settings,
+    })
+}
+
+/// The issuer stands for an audience that is not set.
+fn audiences(draft: &mut Draft, reader: &mut Reader<'_>) -> Option<Audiences> {
+    let (issuer, alg) = (draft.issuer.as_ref()?, draft.signing_alg?);
+    let audiences = reader.read(&AUDIENCE, |text| Audiences::parse(text, issuer, alg))?;
+    draft.audience = Some(audiences.to_string());
+    Some(audiences)
+}
+
+fn key_passphrase(draft: &mut Draft, reader: &mut Reader<'_>) {
+    if draft.keys_passphrase_file.as_ref().is_none_or(String::is_empty) {
+        return;
+    }
+    if draft.keys_passphrase.as_ref().is_some_and(Option::is_some) {
+        reader.problem(&KEYS_PASSPHRASE_FILE, "set this or KEYS_PASSPHRASE, not both");
+    }
+    draft.keys_passphrase = reader.read(&KEYS_PASSPHRASE_FILE, |path| first_line(Path::new(path)).map(Some));
+}
+
+fn first_line(path: &Path) -> Result<Passphrase, String> {
+    let (content, _) = file::read(path).map_err(|problem| format!("{}: {problem}", shown_path(path)))?;
+    let text = std::str::from_utf8(&content).map_err(|_not_text| "it is not text in UTF-8".to_owned())?;
+    let line = text.lines().next().unwrap_or_default();
+    if line.trim().is_empty() { Err("its first line is empty".to_owned()) } else { passphrase(line) }
+}
+
+/// A value without a folder that exists may be the passphrase itself, set here by mistake.
+fn shown_path(path: &Path) -> String {
+    let in_a_folder = path.parent().is_some_and(|folder| folder.file_name().is_some() && folder.is_dir());
+    if in_a_folder { path.display().to_string() } else { "the file that it names".to_owned() }
+}
+
+fn lifetimes(draft: &Draft, reader: &mut Reader<'_>) -> Option<Lifetimes> {
+    let (access, refresh_idle) = (draft.access_token_lifetime?, draft.refresh_idle_lifetime?);
+    let session = draft.session_lifetime?;
+    let windows = Windows { settle: draft.refresh_settle_window?, retry: draft.refresh_retry_window? };
+    if refresh_idle <= access {
+        reader.problem(&REFRESH_IDLE_LIFETIME, format!("must be longer than ACCESS_TOKEN_LIFETIME ({access})"));
+    }
+    if session < refresh_idle {
+        reader.problem(&SESSION_LIFETIME, format!("must be at least REFRESH_IDLE_LIFETIME ({refresh_idle})"));
+    }
+    if windows.settle > windows.retry {
+        reader.problem(&REFRESH_SETTLE_WINDOW, format!("must be at most REFRESH_RETRY_WINDOW ({})", windows.retry));
+    }
+    if windows.retry >= access {
+        reader.problem(&REFRESH_RETRY_WINDOW, format!("must be shorter than ACCESS_TOKEN_LIFETIME ({access})"));
+    }
+    Some(Lifetimes { access, refresh_idle, session, windows, retention: draft.session_retention? })
+}
+
+fn key_policy(
+    draft: &Draft,
+    reader: &mut Reader<'_>,
+    audiences: Option<&Audiences>,
+    lifetimes: Option<&Lifetimes>,
+) -> Option<KeyPolicy> {
+    if draft.key_rotation_period.is_none() {
+        reader.problem(&KEY_ROTATION_PERIOD, "off, in small letters, turns it off");
+    }
+    let policy = KeyPolicy {
+        algs: audiences?.algs(),
+        rotation_period: draft.key_rotation_period?,
+        jwks_max_age: draft.jwks_max_age?,
+        token_lifetime: lifetimes?.refresh_idle,
+    };
+    let lead = policy.publication_lead();
+    if policy.rotation_period.is_some_and(|period| period <= lead) {
+        let message = format!("must be longer than {lead}, for which each key is published before it signs, or off");
+        reader.problem(&KEY_ROTATION_PERIOD, message);
+    }
+    Some(policy)
+}
+
+/// Beside the database, where that is a file.
+fn first_admin_password_file(draft: &mut Draft) {
+    if draft.first_admin_password_file.as_ref().is_none_or(|named| named.as_os_str().is_empty()) {
+        let folder = match &draft.database {
+            Some(DatabaseUrl::Sqlite(file)) => file.parent(),
+            _ => Some(Path::new("data")),
+        };
+        draft.first_admin_password_file = folder.map(|folder| folder.join("first-admin-password"));
+    }
+}
+
+fn argon2(draft: &mut Draft, reader: &mut Reader<'_>) -> Option<Argon2Cost> {
+    let (iterations, memory_kib) = (draft.argon2_iterations?, draft.argon2_memory_kib?);
+    let least = least_argon2_memory_kib(iterations);
+    if memory_kib < least {
+        reader.problem(&ARGON2_MEMORY_KIB, format!("must be at least {least} with ARGON2_ITERATIONS={iterations}"));
+    }
+    // The other half is for everything else.
+    let budget_kib = u32::try_from(machine::memory_kib() / 2).unwrap_or(u32::MAX);
+    let most = fitting(budget_kib, memory_kib);
+    let threads = match draft.argon2_threads? {
+        0 => u32::try_from(machine::cores()).unwrap_or(u32::MAX).min(most).max(1),
+        set => set,
+    };
+    if threads > most {
+        let message =
+            format!("{threads} hashes of {memory_kib} KiB are more than half of the memory that is to be had");
+        reader.problem(&ARGON2_MEMORY_KIB, message);
+    }
+    draft.argon2_threads = Some(threads);
+    Some(Argon2Cost { memory_kib, iterations, threads: usize::try_from(threads).unwrap_or(1), budget_kib })
+}
+
+/// The least memory that a hash with so many passes must take.
+#[must_use]
+pub fn least_argon2_memory_kib(iterations: u32) -> u32 {
+    WEAKEST_ARGON2.iter().rev().find(|(passes, _)| iterations >= *passes).map_or(0, |(_, kib)| *kib)
+}
+
+/// How many hashes fit into the budget.
+pub(super) fn fitting(budget_kib: u32, memory_kib: u32) -> u32 {
+    budget_kib / memory_kib.max(1)
+}

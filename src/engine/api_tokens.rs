@@ -1,0 +1,158 @@
+//! The API tokens as the extractors of this service's own routes ask for them, and their uses that are not on record yet.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::SemaphorePermit;
+
+use super::deadline;
+use super::turns::Turns;
+use crate::clock::{Clock, Seconds, Timestamp};
+use crate::config::Config;
+use crate::error::{Error, root_cause};
+use crate::jwt::{AccessClaims, Issuing};
+use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenState};
+use crate::model::id::Jti;
+use crate::model::user::{Scopes, User};
+use crate::secret::{ApiKey, BadApiKey, KEY_PREFIX, Secret};
+use crate::store::Store;
+use tokensmith_verifier::BearerError;
+use tokensmith_verifier::issuing::{ApiTokenError, ApiTokens, Authenticated};
+
+/// The last use is recorded to the minute.
+const USE_PRECISION: Seconds = Seconds(60);
+
+/// White space around a key is no part of it.
+fn parsed(text: &str) -> Result<ApiKey, ApiTokenError> {
+    text.trim().parse().map_err(|_bad_form: BadApiKey| ApiTokenError::Malformed)
+}
+
+fn refused(why: ApiTokenError) -> Error {
+    Error::Bearer(BearerError::ApiToken(why))
+}
+
+/// The API tokens, and their uses that are not on record yet.
+pub struct KnownApiTokens {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    issuer: String,
+    audience: String,
+    scopes: Scopes,
+    access_lifetime: Seconds,
+    uses: Mutex<HashMap<ApiTokenId, Timestamp>>,
+    turns: Turns,
+}
+
+impl KnownApiTokens {
+    /// Those of this database.
+    #[must_use]
+    pub fn new(config: &Config, store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            clock,
+            issuer: config.issuer.clone(),
+            audience: config.audiences.first().first().cloned().unwrap_or_default(),
+            scopes: config.scopes.clone(),
+            access_lifetime: config.lifetimes.access,
+            uses: Mutex::default(),
+            turns: Turns::new(config),
+        }
+    }
+
+    /// Waits for a turn to ask the database, where a text is an API token by its form.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the turn does not come in time.
+    pub async fn place(&self, text: &str) -> Result<Option<SemaphorePermit<'_>>, Error> {
+        let Ok(_is_one) = parsed(text) else { return Ok(None) };
+        self.turns.turn().await.map(Some)
+    }
+
+    /// The token with this key and its owner, whether or not they are accepted.
+    ///
+    /// # Errors
+    /// [`Error::Bearer`] with the [`ApiTokenError`] when there is none, [`Error::Unavailable`].
+    pub fn find_any(&self, key: &str) -> Result<(ApiToken, User), Error> {
+        // Before the database is asked: garbage costs no query.
+        let key = parsed(key).map_err(refused)?;
+        let found = self.store.read(|tx| tx.find_api_token(&key.digest()))?;
+        found.ok_or(refused(ApiTokenError::Unknown))
+    }
+
+    /// The token with this key and its owner, if they are accepted.
+    ///
+    /// # Errors
+    /// [`Error::Bearer`] with the [`ApiTokenError`], [`Error::Unavailable`].
+    pub fn find(&self, key: &str) -> Result<(ApiToken, User), Error> {
+        let (token, user) = self.find_any(key)?;
+        match token.state(self.clock.now()) {
+            ApiTokenState::Revoked => Err(refused(ApiTokenError::Revoked)),
+            ApiTokenState::Expired => Err(refused(ApiTokenError::Expired)),
+            ApiTokenState::Active if user.disabled_at.is_some() => Err(refused(ApiTokenError::AccountDisabled)),
+            ApiTokenState::Active => Ok((token, user)),
+        }
+    }
+
+    /// What the token is worth now.
+    #[must_use]
+    pub fn claims(&self, token: &ApiToken, owner: &User, now: Timestamp) -> AccessClaims {
+        let lifetime_ends_at = now + self.access_lifetime;
+        let exp = token.expires_at.map_or(lifetime_ends_at, |at| at.min(lifetime_ends_at));
+        let (issuer, audience, jti) = (&self.issuer, &self.audience, Jti::from_bytes(*token.id.as_bytes()));
+        Issuing { issuer, audience, jti, iat: now, exp }.of_api_token(token, owner, &self.scopes)
+    }
+
+    /// Remembers a use, to be recorded later.
+    pub fn used(&self, token: &ApiToken, now: Timestamp) {
+        if token.last_used_at.is_none_or(|at| now - at >= USE_PRECISION) {
+            self.uses.lock().unwrap_or_else(PoisonError::into_inner).entry(token.id).or_insert(now);
+        }
+    }
+
+    /// Records the uses since the last time.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: they are lost.
+    pub fn record_uses(&self) -> Result<(), Error> {
+        let uses = std::mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner));
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let mut uses: Vec<_> = uses.into_iter().collect();
+        self.store.write(|tx| tx.record_uses(&mut uses))
+    }
+}
+
+/// For the extractors: those may not wait on their thread.
+pub struct SharedApiTokens(pub Arc<KnownApiTokens>);
+
+impl ApiTokens for SharedApiTokens {
+    fn is_meant(&self, text: &str) -> bool {
+        text.starts_with(KEY_PREFIX)
+    }
+
+    fn authenticate<'a>(&'a self, text: &'a str) -> Authenticated<'a> {
+        Box::pin(async move {
+            parsed(text)?;
+            let (known, key) = (Arc::clone(&self.0), Secret::new(text.to_owned()));
+            let look_up = move || {
+                let (token, user) = known.find(key.expose())?;
+                let now = known.clock.now();
+                known.used(&token, now);
+                Ok(Arc::new(known.claims(&token, &user, now)))
+            };
+            let found = match self.0.place(text).await {
+                Ok(_place) => deadline::on_a_thread(look_up).await,
+                Err(error) => Err(error),
+            };
+            found.map_err(|error| match error {
+                Error::Bearer(BearerError::ApiToken(why)) => why,
+                error => {
+                    log::error!(cause = root_cause(&error); "an API token cannot be looked up");
+                    let gone = matches!(error, Error::Unavailable(_));
+                    if gone { ApiTokenError::Unavailable } else { ApiTokenError::Internal }
+                }
+            })
+        })
+    }
+}

@@ -1,0 +1,298 @@
+//! The denylist as this instance knows it: what the verification of an access token asks instead of the database, and
+//! what the feed tells other services' verifiers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::clock::{Seconds, Timestamp};
+use crate::error::Error;
+use crate::model::denial::Denial;
+use crate::store::Store;
+use tokensmith_verifier::issuing::DeniedSet;
+
+/// Each look at the table goes back this far before the last one: a row may be committed some time after the instant it
+/// carries, and the instance that wrote it may have a slower clock.
+const OVERLAP: Seconds = Seconds(60);
+
+/// The most denials on one page of the feed, but for those of the last [`OVERLAP`], which are always together.
+const PAGE: usize = 20_000;
+
+/// The most readers that may wait for news at once; the next one is answered immediately.
+const MOST_WAITING: usize = 1_000;
+
+/// What is denied, numbered in the order in which this instance learned of it.
+pub struct Denylist {
+    set: Arc<DeniedSet>,
+    log: Mutex<Log>,
+    /// Moves with every news; closed when the service stops.
+    news: watch::Sender<()>,
+    /// Sets the numbers of this process apart from those of any other.
+    epoch: u64,
+    /// How many wait for news.
+    waiting: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Log {
+    by_number: BTreeMap<u64, Denial>,
+    /// The same, by the time of their recording.
+    by_time: BTreeMap<(Timestamp, u64), Denial>,
+    last: u64,
+    /// What was recorded before this instant is known.
+    as_of: Option<Timestamp>,
+    stopping: bool,
+}
+
+/// A place in the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// Everything is known that one instance knew at that time: at the same instance what is new has a higher number, any
+    /// other goes by the time.
+    End {
+        /// Which instance.
+        epoch: u64,
+        /// The number of the last denial that it knew.
+        number: u64,
+        /// What was recorded before this instant it knew.
+        as_of: Timestamp,
+    },
+    /// Between two pages, at any instance: everything is known that was recorded before.
+    From(Timestamp),
+}
+
+/// A text that is not a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a cursor of this feed")]
+pub struct BadCursor;
+
+/// A part of the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Which denials.
+    range: Range,
+    /// The last one that was known.
+    last: u64,
+    /// What was recorded before this instant is known to this instance.
+    pub as_of: Timestamp,
+    /// Where the next page begins.
+    pub cursor: Cursor,
+    /// Whether it is there already.
+    pub more: bool,
+    /// Whether there is nothing in it that the cursor's owner does not know.
+    pub no_news: bool,
+}
+
+/// The denials of a page. All cursors that have the same page to read have the same range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Range {
+    /// Those with a higher number.
+    After(u64),
+    /// Those of a time, without its end.
+    Time(Timestamp, Timestamp),
+}
+
+impl Page {
+    /// Whether the same denials are on both, whenever they were asked for.
+    #[must_use]
+    pub fn tells_the_same_as(&self, other: &Self) -> bool {
+        (self.range, self.last) == (other.range, other.last)
+    }
+}
+
+impl Denylist {
+    /// An empty one; `random` tells it from any other.
+    #[must_use]
+    pub fn new(random: [u8; 8]) -> Self {
+        let epoch = u64::from_be_bytes(random);
+        Self {
+            set: Arc::default(),
+            log: Mutex::default(),
+            news: watch::Sender::new(()),
+            epoch,
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// What is denied.
+    #[must_use]
+    pub fn set(&self) -> &Arc<DeniedSet> {
+        &self.set
+    }
+
+    /// Takes up denials that this instance has just written.
+    pub fn add(&self, denials: impl IntoIterator<Item = Denial>) {
+        self.take_up(&mut self.log(), denials);
+    }
+
+    fn take_up(&self, log: &mut Log, denials: impl IntoIterator<Item = Denial>) {
+        let before = log.last;
+        for denial in denials {
+            if self.set.insert(denial.subject.clone(), denial.expires_at) {
+                log.last += 1;
+                log.by_number.insert(log.last, denial.clone());
+                log.by_time.insert((denial.denied_at, log.last), denial);
+            }
+        }
+        if log.last > before {
+            self.tell();
+        }
+    }
+
+    /// Takes up what other instances have written, and lets go of what is over.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is out of reach; what is known stays.
+    pub fn follow(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
+        let since = self.log().as_of.map_or(Timestamp(0), |as_of| as_of - OVERLAP);
+        let denials = store.read_apart(|tx| tx.list_denials(since, now))?;
+        let mut log = self.log();
+        self.take_up(&mut log, denials);
+        log.as_of = Some(now);
+        log.by_number.retain(|_, denial| denial.expires_at > now);
+        log.by_time.retain(|_, denial| denial.expires_at > now);
+        drop(log);
+        self.set.forget(now);
+        Ok(())
+    }
+
+    /// What is known since a cursor, or all of it.
+    #[must_use]
+    pub fn page(&self, since: Option<Cursor>) -> Page {
+        let log = self.log();
+        let (last, as_of) = (log.last, log.as_of.unwrap_or(Timestamp(0)));
+        let end = Cursor::End { epoch: self.epoch, number: last, as_of };
+        let page = Page { range: Range::After(last), last, as_of, cursor: end, more: false, no_news: false };
+        let from = match since {
+            Some(Cursor::End { epoch, number, .. }) if epoch == self.epoch => {
+                let number = number.min(last);
+                let mut new = log.by_number.range(number.saturating_add(1)..);
+                if new.clone().nth(PAGE - 1).is_none() {
+                    return Page { range: Range::After(number), no_news: new.next().is_none(), ..page };
+                }
+                // So much that it takes more than one page.
+                Timestamp(0)
+            }
+            // Another instance may have known of less at that time than this one: see OVERLAP.
+            Some(Cursor::End { as_of, .. }) => as_of - OVERLAP,
+            Some(Cursor::From(from)) => from,
+            None => Timestamp(0),
+        };
+        let first = log.by_time.range((from, 0)..).next();
+        let from = first.map_or(Timestamp(i64::MAX), |((denied_at, _), _)| *denied_at);
+        // Cut where everybody has known everything for long: any instance can go on from there.
+        let first_of_next = log.by_time.range((from, 0)..).nth(PAGE);
+        let cut = first_of_next.map(|((denied_at, _), _)| (*denied_at).max(from + Seconds(1)));
+        match cut.filter(|cut| *cut <= as_of - OVERLAP) {
+            Some(cut) => Page { range: Range::Time(from, cut), cursor: Cursor::From(cut), more: true, ..page },
+            None => Page { range: Range::Time(from, Timestamp(i64::MAX)), ..page },
+        }
+    }
+
+    /// The denials of a page, but for those that are over meanwhile.
+    #[must_use]
+    pub fn denied(&self, page: &Page) -> Vec<Denial> {
+        let log = self.log();
+        match page.range {
+            Range::After(number) => {
+                let new = log.by_number.range(number.saturating_add(1)..);
+                new.take_while(|(number, _)| **number <= page.last).map(|(_, denial)| denial.clone()).collect()
+            }
+            Range::Time(from, until) => {
+                let there = log.by_time.range((from, 0)..(until, 0));
+                there.filter(|((_, number), _)| *number <= page.last).map(|(_, denial)| denial.clone()).collect()
+            }
+        }
+    }
+
+    /// Counts one who waits for news, unless there are too many already.
+    #[must_use]
+    pub fn wait(&self) -> Option<Waiting<'_>> {
+        let waiting = Waiting(&self.waiting);
+        (self.waiting.fetch_add(1, Ordering::Relaxed) < MOST_WAITING).then_some(waiting)
+    }
+
+    /// How many wait for news.
+    #[must_use]
+    pub fn count_waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Tells of news, from now on.
+    #[must_use]
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    /// Whether nobody should wait for news any more.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.log().stopping
+    }
+
+    /// Tells those who wait that there is news of another kind.
+    pub fn tell(&self) {
+        self.news.send_replace(());
+    }
+
+    /// Sends everybody home who waits for news: the service is about to stop.
+    pub fn stop_waiting(&self) {
+        self.log().stopping = true;
+        self.tell();
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One who waits for news.
+pub struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Cursor {
+    /// The same for all answers that end here: without the time, which is no news.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::End { epoch, number, .. } => format!("{epoch:x}.{number:x}"),
+            Self::From(from) => format!("{:x}", from.0),
+        }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::End { epoch, number, as_of } => write!(f, "{epoch:x}.{number:x}.{:x}", as_of.0),
+            Self::From(from) => write!(f, "{:x}", from.0),
+        }
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = BadCursor;
+
+    fn from_str(text: &str) -> Result<Self, BadCursor> {
+        let part = |text| u64::from_str_radix(text, 16).map_err(|_not_hex| BadCursor);
+        let time = |text| part(text)?.try_into().map(Timestamp).map_err(|_too_late| BadCursor);
+        match *text.split('.').collect::<Vec<_>>() {
+            [epoch, number, as_of] => Ok(Self::End { epoch: part(epoch)?, number: part(number)?, as_of: time(as_of)? }),
+            [from] => Ok(Self::From(time(from)?)),
+            _ => Err(BadCursor),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "denylist_tests.rs"]
+mod tests;

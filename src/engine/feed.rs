@@ -1,0 +1,189 @@
+//! The denylist for other services: signed answers that their verifiers can trust whoever carries them.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use super::denylist::{Cursor, Denylist, Page};
+use crate::clock::{Clock, Seconds, Timestamp};
+use crate::error::Error;
+use crate::jwt::{Audience, DeniedEntry, DenylistClaims, Keys, Kind, KindEntry, denylist_audience};
+use crate::model::denial::Denial;
+use tokensmith_verifier::issuing::DeniedSubject;
+
+/// An answer that is older than this is refused: nobody can keep a verifier in the past for longer.
+const LIFETIME: Seconds = Seconds(60);
+
+/// A verifier accepts an answer this much longer, since the clocks of the two machines may differ.
+const LEEWAY_OF_VERIFIERS: Seconds = Seconds(60);
+
+/// How long an answer to an earlier verifier is good.
+const LIFETIME_FOR_EARLIER: Seconds = Seconds(30);
+
+/// Who reads the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A verifier that knows the denylist's own audience.
+    Verifier,
+    /// One that was built before the denylist had one, and takes no other answer than one for the issuer's audience. What
+    /// takes access tokens could have that audience, so the answer has expired for everybody without that leeway.
+    EarlierVerifier,
+}
+
+/// An answer of the feed.
+pub struct Answer {
+    /// The signed token, unless the reader knows everything that is in it.
+    pub token: Option<Arc<str>>,
+    /// The entity tag.
+    pub etag: String,
+}
+
+/// So many answers are kept: that to new readers, that to those who keep up, and those to whoever was behind of late.
+const KEPT: usize = 4;
+
+/// Who is behind gets an answer as old as this, if nothing was denied since: to make one takes a while when there is much
+/// to tell, and each one that is being sent takes memory.
+const REUSED_FOR: Seconds = Seconds(5);
+
+/// The feed: what it tells of, and what it answered last.
+pub struct Feed {
+    issuer: String,
+    keys: Arc<Keys>,
+    denylist: Arc<Denylist>,
+    clock: Arc<dyn Clock>,
+    /// An answer is made once for all who get the same, however many they are.
+    last: Mutex<VecDeque<Signed>>,
+}
+
+struct Signed {
+    reader: Reader,
+    page: Page,
+    jwks_etag: String,
+    at: Timestamp,
+    token: Arc<str>,
+}
+
+impl Signed {
+    fn is_good_for(&self, page: &Page, jwks_etag: &str, now: Timestamp) -> bool {
+        // Who has kept up wants to know of when that is.
+        let is_of_now = self.page == *page && self.at == now;
+        // That to an earlier verifier is too short-lived to be used again.
+        let is_of_late = self.reader == Reader::Verifier
+            && !page.no_news
+            && self.page.tells_the_same_as(page)
+            && now - self.at <= REUSED_FOR;
+        self.jwks_etag == jwks_etag && (is_of_now || is_of_late) && self.at <= now
+    }
+}
+
+impl Feed {
+    /// The feed of an issuer's denylist, signed with its keys.
+    #[must_use]
+    pub fn new(issuer: String, keys: Arc<Keys>, denylist: Arc<Denylist>, clock: Arc<dyn Clock>) -> Self {
+        Self { issuer, keys, denylist, clock, last: Mutex::default() }
+    }
+
+    /// What was denied since a cursor. When there is nothing new, waits for it until `elapsed` is ready. A reader that knows
+    /// the answer by its entity tag is not told it again.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the crypto library fails.
+    pub async fn read(
+        &self,
+        reader: Reader,
+        since: Option<Cursor>,
+        known: impl Fn(&str) -> bool,
+        elapsed: impl Future<Output = ()>,
+    ) -> Result<Answer, Error> {
+        let mut elapsed = pin!(elapsed);
+        let mut news = self.denylist.news();
+        let keys_at_first = self.keys.ring();
+        let mut is_time_over = false;
+        loop {
+            let page = self.denylist.page(since);
+            let ring = self.keys.ring();
+            // RFC 9110 section 8.8.3. Other keys are news too: the token tells of them, and is signed anew.
+            let etag = format!("\"{}.{}\"", page.cursor.name(), ring.jwks_etag().trim_matches('"'));
+            let is_news = !page.no_news || ring.jwks_etag() != keys_at_first.jwks_etag();
+            let is_known = known(&etag);
+            let waiting = self.denylist.wait();
+            let is_in_vain = is_time_over || waiting.is_none() || self.denylist.is_stopping();
+            if (!is_news || is_known) && !is_in_vain {
+                let mut changed = pin!(news.changed());
+                // Whichever is first. A service that is gone has no news.
+                let waits = poll_fn(|context| match changed.as_mut().poll(context) {
+                    Poll::Ready(changed) => Poll::Ready(changed.is_err()),
+                    Poll::Pending => elapsed.as_mut().poll(context).map(|()| true),
+                });
+                is_time_over = waits.await;
+                // Also when nothing has happened: what is known is as of now, not of when the wait began.
+                continue;
+            }
+            let token = if is_known { None } else { Some(self.signed(reader, &page)?) };
+            return Ok(Answer { token, etag });
+        }
+    }
+
+    fn signed(&self, reader: Reader, page: &Page) -> Result<Arc<str>, Error> {
+        let url = &self.issuer;
+        let ring = self.keys.ring();
+        // Held until it is signed: those who come meanwhile want the same.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        let is_good = |signed: &&Signed| signed.reader == reader && signed.is_good_for(page, ring.jwks_etag(), now);
+        if let Some(signed) = last.iter().find(is_good) {
+            return Ok(Arc::clone(&signed.token));
+        }
+        let (audience, exp) = match reader {
+            Reader::Verifier => (denylist_audience(url), now + LIFETIME),
+            Reader::EarlierVerifier => (url.clone(), now + LIFETIME_FOR_EARLIER - LEEWAY_OF_VERIFIERS),
+        };
+        let denials = self.denylist.denied(page);
+        let claims = DenylistClaims {
+            iss: url.clone(),
+            aud: Audience::One(audience),
+            iat: now,
+            exp,
+            // Another instance's clock may be ahead of ours.
+            as_of: page.as_of.min(now),
+            jwks_etag: ring.jwks_etag().to_owned(),
+            cursor: page.cursor.to_string(),
+            more: page.more,
+            denied: denials.iter().filter_map(entry).collect(),
+            denied_by_kind: denials.iter().filter_map(kind_entry).collect(),
+        };
+        let token: Arc<str> = ring.sign_denylist(&claims, now)?.into();
+        last.truncate(KEPT - 1);
+        last.push_front(Signed {
+            reader,
+            page: *page,
+            jwks_etag: claims.jwks_etag,
+            at: now,
+            token: Arc::clone(&token),
+        });
+        Ok(token)
+    }
+}
+
+fn entry(denial: &Denial) -> Option<DeniedEntry> {
+    let exp: Timestamp = denial.expires_at;
+    match denial.subject {
+        DeniedSubject::Session(sid) => Some(DeniedEntry::Session { sid, exp }),
+        DeniedSubject::AccessToken(jti) => Some(DeniedEntry::AccessToken { jti, exp }),
+        DeniedSubject::Client(..) | DeniedSubject::User(..) => None,
+    }
+}
+
+fn kind_entry(denial: &Denial) -> Option<KindEntry> {
+    let exp = denial.expires_at;
+    let kind = match &denial.subject {
+        DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) => return None,
+        DeniedSubject::Client(client_id, before) => {
+            Kind::Client { client_id: client_id.to_string(), issued_before: *before, exp }
+        }
+        DeniedSubject::User(sub, before) => Kind::User { sub: sub.to_string(), issued_before: *before, exp },
+    };
+    Some(KindEntry::Known(kind))
+}

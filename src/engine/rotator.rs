@@ -1,0 +1,216 @@
+//! The rotator: refreshes that arrive while others are being written wait together, and are then judged and written
+//! together, in one statement or transaction with one commit. One that is alone waits for nothing.
+
+mod judging;
+mod queue;
+
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+pub use self::judging::Client;
+use self::judging::{Asked, Judge, Judged, Outcome, Row};
+use self::queue::{BUSY_RETRY_AFTER, Job, Waiting};
+use super::deadline;
+use super::unit::Units;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::Error;
+use crate::jwt::RefreshClaims;
+use crate::metrics::Metrics;
+use crate::model::grant::Live;
+use crate::model::id::SessionId;
+use crate::model::rotation::{Refusal, Verdict};
+use crate::store::{DEADLINE, Patience, Store};
+
+/// A row is written only as it was judged. It fails to be when somebody else moved it on, and nobody can be moved on
+/// from for ever: a mark only rises, an end is final.
+const MOST_JUDGEMENTS: usize = 16;
+
+/// The threads and what waits for them. They end when this is dropped.
+pub struct Rotator {
+    waiting: Arc<Waiting>,
+    batches: Arc<Batches>,
+    /// By number; those that are lost are left to themselves.
+    threads: Mutex<HashMap<u32, JoinHandle<()>>>,
+}
+
+impl Rotator {
+    /// Starts as many threads as the store can use.
+    #[must_use]
+    pub fn start(batches: Batches) -> Self {
+        let threads = batches.store.concurrent_batches();
+        let waiting = Arc::new(Waiting::new(threads.try_into().unwrap_or(usize::MAX)));
+        let batches = Arc::new(batches);
+        let threads = (0..threads).map(|number| (number, spawn(number, &waiting, &batches)));
+        let threads = Mutex::new(threads.collect());
+        Self { waiting, batches, threads }
+    }
+
+    /// Starts a thread for each one whose batch hangs in a connection that is lost.
+    fn replace_lost(&self) {
+        let lost = self.waiting.give_up_lost();
+        if lost.is_empty() {
+            return;
+        }
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for number in lost {
+            threads.remove(&number);
+            let next = self.waiting.next_number();
+            threads.insert(next, spawn(next, &self.waiting, &self.batches));
+        }
+    }
+
+    /// Judges a verified refresh token that came from `client`; what is answered is durable.
+    ///
+    /// # Errors
+    /// [`Error::RefreshTokenReused`], [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`],
+    /// [`Error::Overloaded`] when too many are waiting, [`Error::Unavailable`], also when the database takes too long.
+    pub async fn settle(&self, claims: RefreshClaims, client: Client) -> Result<Live, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.replace_lost();
+        self.waiting.add(Job { asked: Asked { claims, client }, queued_at: Instant::now(), reply })?;
+        deadline::in_time(answer).await?.map_err(Error::internal)?
+    }
+
+    /// How many wait for the next batch.
+    #[must_use]
+    pub fn count_waiting(&self) -> usize {
+        self.waiting.count()
+    }
+}
+
+impl Drop for Rotator {
+    fn drop(&mut self) {
+        self.waiting.close();
+        let threads = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for (_, thread) in threads.drain() {
+            let _panicked_and_said_so = thread.join();
+        }
+    }
+}
+
+fn spawn(number: u32, waiting: &Arc<Waiting>, batches: &Arc<Batches>) -> JoinHandle<()> {
+    let (waiting, batches) = (Arc::clone(waiting), Arc::clone(batches));
+    std::thread::spawn(move || {
+        while let Some(batch) = waiting.take(number) {
+            // Whoever waits for a batch that panicked is told so by its reply's end.
+            let _panicked_and_said_so = catch_unwind(AssertUnwindSafe(|| {
+                // Those that wait for it are gone after that time: what comes later is not written.
+                Arc::<Patience>::default().spend_on(|| batches.answer(batch));
+            }));
+        }
+    })
+}
+
+/// What a thread answers batches with.
+pub struct Batches {
+    judge: Judge,
+    store: Arc<Store>,
+    units: Units,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+impl Batches {
+    /// By these settings, on these rows.
+    #[must_use]
+    pub fn new(config: &Config, store: Arc<Store>, units: Units, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+        let judge = Judge { lifetimes: config.lifetimes, rules: config.rotation_rules() };
+        Self { judge, store, units, clock, metrics }
+    }
+
+    fn answer(&self, batch: Vec<Job>) {
+        let (mut batch, late): (Vec<Job>, Vec<Job>) =
+            batch.into_iter().partition(|job| job.queued_at.elapsed() <= DEADLINE);
+        for job in late {
+            job.answer(Err(Patience::over()));
+        }
+        for _ in 0..MOST_JUDGEMENTS {
+            if batch.is_empty() {
+                return;
+            }
+            batch = self.judge_and_write(batch);
+        }
+        for job in batch {
+            job.answer(Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER }));
+        }
+    }
+
+    /// Answers the requests it can; gives back those whose row somebody else moved before it was written.
+    fn judge_and_write(&self, batch: Vec<Job>) -> Vec<Job> {
+        let now = self.clock.now();
+        let ids: Vec<SessionId> = batch.iter().map(|job| job.asked.claims.sid).collect();
+        let mut judged = Vec::new();
+        let written = self.units.compare_and_set(&ids, |found| {
+            let mut rows: HashMap<SessionId, Result<Row, Arc<Error>>> =
+                found.into_iter().map(|(id, found)| (id, found.map(Row::new).map_err(Arc::new))).collect();
+            let judge = |job: &Job| match rows.get_mut(&job.asked.claims.sid) {
+                None => Error::from(Refusal::UnknownSession).into(),
+                Some(Err(damaged)) => Error::of_batch(damaged).into(),
+                Some(Ok(row)) => self.judge.judge(row, &job.asked, now),
+            };
+            judged = batch.iter().map(judge).collect();
+            let changed = rows.into_values().flatten().filter(Row::is_changed);
+            changed.map(|row| self.judge.moved(row)).collect()
+        });
+        match written {
+            Ok(written) => self.conclude(batch.into_iter().zip(judged), &written),
+            Err(error) => {
+                let shared = Arc::new(error);
+                for job in batch {
+                    job.answer(Err(Error::of_batch(&shared)));
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Answers what holds, now that it is known what was written; gives back the others.
+    fn conclude(&self, judged: impl Iterator<Item = (Job, Judged)>, written: &HashSet<SessionId>) -> Vec<Job> {
+        let mut moved_on = Vec::new();
+        for (job, Judged { outcome, raised, rests_on_the_row }) in judged {
+            let is_written = written.contains(&job.asked.claims.sid);
+            if rests_on_the_row && !is_written {
+                moved_on.push(job);
+                continue;
+            }
+            if let Some(mark) = raised.filter(|_| is_written) {
+                self.metrics.marked_generation(mark.name());
+            }
+            let answer = self.answer_of(outcome);
+            job.answer(answer);
+        }
+        moved_on
+    }
+
+    fn answer_of(&self, outcome: Outcome) -> Result<Live, Error> {
+        match outcome {
+            Outcome::Live { live, verdict } => {
+                self.metrics.refresh(match verdict {
+                    Verdict::Rotate => "rotated",
+                    Verdict::Repeat => "repeated",
+                    Verdict::Retry => "retried",
+                    _ => "healed",
+                });
+                Ok(*live)
+            }
+            Outcome::Reused => {
+                self.metrics.refresh("reused");
+                Err(Error::RefreshTokenReused)
+            }
+            Outcome::Failed(error) => {
+                self.metrics.refresh("refused");
+                Err(error)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "rotator_tests.rs"]
+mod tests;

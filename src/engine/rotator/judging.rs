@@ -1,0 +1,149 @@
+//! The judging of a batch's refreshes, one by one: what comes of each, and of its session's row. Values in, values out:
+//! nothing is written or told here.
+
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::jwt::RefreshClaims;
+use crate::model::audit::{Event, EventName, Origin};
+use crate::model::denial::Denial;
+use crate::model::grant::Live;
+use crate::model::lifetimes::Lifetimes;
+use crate::model::rotation::{Judgement, Presented, Refusal, Rules, Verdict, judge};
+use crate::model::session::{End, EndReason, Session};
+use crate::model::sharing::{Context, Mark};
+use crate::store::Moved;
+
+/// Who asks for a refresh.
+pub struct Client {
+    /// From where. Whether the token's owner presents it or a thief is not known: there is no actor.
+    pub origin: Origin,
+    /// Network and user agent.
+    pub context: Context,
+}
+
+/// A refresh that is asked for: a verified token, and where it came from.
+pub(super) struct Asked {
+    pub claims: RefreshClaims,
+    pub client: Client,
+}
+
+impl Asked {
+    /// What this token has brought about.
+    fn event(&self, name: EventName, now: Timestamp) -> Event {
+        let RefreshClaims { sid, sub, generation, .. } = &self.claims;
+        self.client.origin.event(now, name).about(*sub).of_session(*sid).with(format_args!("generation {generation}"))
+    }
+}
+
+/// What a refresh is answered.
+pub(super) enum Outcome {
+    Live { live: Box<Live>, verdict: Verdict },
+    Reused,
+    Failed(Error),
+}
+
+/// What comes of one of a batch.
+pub(super) struct Judged {
+    pub outcome: Outcome,
+    /// The mark that its generation got.
+    pub raised: Option<Mark>,
+    /// Whether the outcome holds only once the row is written: it has been rotated, healed or ended by then. What was judged
+    /// before that holds as it was judged, also when the row has moved on meanwhile and a mark cannot be written.
+    pub rests_on_the_row: bool,
+}
+
+impl From<Error> for Judged {
+    fn from(error: Error) -> Self {
+        Self { outcome: Outcome::Failed(error), raised: None, rests_on_the_row: false }
+    }
+}
+
+/// A row in the course of a batch.
+pub(super) struct Row {
+    live: Live,
+    /// As it is in the database.
+    from: Session,
+    /// What is to be recorded of it.
+    events: Vec<Event>,
+}
+
+impl Row {
+    pub(super) fn new(live: Live) -> Self {
+        Self { from: live.session, live, events: Vec::new() }
+    }
+
+    /// Whether there is something to write.
+    pub(super) fn is_changed(&self) -> bool {
+        self.live.session != self.from
+    }
+
+    /// Whether one of the batch has rotated, healed or ended it.
+    fn has_moved(&self) -> bool {
+        let session = &self.live.session;
+        (session.denied_through, session.end) != (self.from.denied_through, self.from.end)
+    }
+}
+
+/// What refreshes are judged by.
+pub(super) struct Judge {
+    pub lifetimes: Lifetimes,
+    pub rules: Rules,
+}
+
+impl Judge {
+    /// Judges one against its row as the ones before it in the batch have left it.
+    pub(super) fn judge(&self, row: &mut Row, asked: &Asked, now: Timestamp) -> Judged {
+        let generation = asked.claims.generation;
+        let presented = Presented { generation, context: Some(asked.client.context) };
+        let Live { session, user, .. } = &mut row.live;
+        let Judgement { verdict, sharing, raised, is_alarming } =
+            judge(presented, Some(session), user.disabled_at.is_none(), self.rules, now);
+        session.sharing = sharing;
+        if let Some(mark) = raised.filter(|_| is_alarming) {
+            let event = asked.event(EventName::SessionShared, now);
+            row.events.push(event.with(format_args!("generation {generation}, {}", mark.name())));
+        }
+        if let Some(mark) = verdict.new_mark(generation) {
+            *session = self.lifetimes.rotated(*session, mark, now);
+        }
+        let outcome = match verdict {
+            Verdict::Refused(refusal) => Outcome::Failed(refusal.into()),
+            Verdict::Reused(reason) => {
+                let end = End { at: now, reason };
+                session.end = Some(end);
+                let event = asked.event(EventName::RefreshTokenReused, now);
+                row.events.push(match reason {
+                    EndReason::Shared => event.with(format_args!("generation {generation}, {reason}")),
+                    _ => event,
+                });
+                Outcome::Reused
+            }
+            Verdict::Heal => {
+                row.events.push(asked.event(EventName::SessionHealed, now));
+                Outcome::Live { live: Box::new(row.live.clone()), verdict }
+            }
+            Verdict::Rotate | Verdict::Repeat | Verdict::Retry => {
+                Outcome::Live { live: Box::new(row.live.clone()), verdict }
+            }
+        };
+        Judged { outcome, raised, rests_on_the_row: row.has_moved() }
+    }
+
+    /// What is to be written of a row that has changed.
+    pub(super) fn moved(&self, row: Row) -> Moved {
+        let session = row.live.session;
+        let access = self.lifetimes.access;
+        let denial = session.end.map(|end| Denial::of_session(session.id, end.at, session.access_expires_by, access));
+        Moved { session, from: row.from, denial, events: row.events }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::UnknownSession => Self::SessionUnknown,
+            Refusal::Ended(reason) => Self::SessionEnded(reason),
+            Refusal::UserDisabled => Self::AccountDisabled,
+        }
+    }
+}

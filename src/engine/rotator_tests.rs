@@ -1,0 +1,286 @@
+//! The rotator's batches, made by hand: which requests share one is known here, as it is not over HTTP.
+
+use tempfile::TempDir;
+
+use super::queue::{MOST_IN_A_BATCH, MOST_LOST, MOST_WAITING};
+use super::*;
+use crate::app::App;
+use crate::clock::{ManualClock, Timestamp};
+use crate::config::{Argon2Cost, Config};
+use crate::entropy::SeededEntropy;
+use crate::jwt::Audience;
+use crate::model::audit::{EventFilter, Origin};
+use crate::model::id::new_id;
+use crate::model::session::{Device, End, EndReason, Session};
+use crate::model::sharing::{Context, Mark, Sharing};
+use crate::model::user::User;
+use crate::secret::Secret;
+use crate::service::users::{self, NewUser};
+use crate::store::{IfMissing, LOST_AFTER};
+
+const NOW: Timestamp = Timestamp(1_800_000_000);
+
+/// An empty database with two users.
+struct House {
+    _dir: TempDir,
+    app: App,
+    users: [User; 2],
+}
+
+impl House {
+    fn new(vars: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        let config = Config::from_lookup(|name| match name {
+            "DATABASE_URL" => Some(format!("sqlite://{}", path("test.db"))),
+            "KEYS_DIR" => Some(path("keys")),
+            _ => vars.iter().find(|(var, _)| *var == name).map(|(_, value)| (*value).to_owned()),
+        });
+        let mut config = config.unwrap();
+        config.argon2 = Argon2Cost { memory_kib: 64, iterations: 1, threads: 1, budget_kib: 64 };
+        let app =
+            App::build(config, IfMissing::Create, Arc::new(ManualClock::new(NOW)), Arc::new(SeededEntropy::new(1)))
+                .unwrap();
+        let password = Secret::new("correct horse battery staple".to_owned());
+        let user = |username| {
+            let new = NewUser { username, email: None, name: None, roles: &[], password: &password };
+            users::create(&app, &new, &Origin::default()).unwrap()
+        };
+        let users = [user("ada"), user("bob")];
+        Self { _dir: dir, app, users }
+    }
+
+    fn open(&self, user: &User) -> Session {
+        let app = &self.app;
+        let id = new_id(NOW, &*app.entropy).unwrap();
+        let session = app.config.lifetimes.opened(id, user.id, NOW);
+        app.store.write(|tx| tx.insert_session(&session, &app.config.grant(None), &Device::default())).unwrap();
+        session
+    }
+
+    fn batches(&self) -> Batches {
+        let App { config, store, units, clock, metrics, .. } = &self.app;
+        let (store, clock, metrics) = (Arc::clone(store), Arc::clone(clock), Arc::clone(metrics));
+        Batches::new(config, store, units.clone(), clock, metrics)
+    }
+
+    /// Answers sessions' tokens, by generation, in one batch.
+    fn refresh_together(&self, presented: &[(Session, i64)]) -> Vec<Result<Live, Error>> {
+        let (jobs, answers): (Vec<_>, Vec<_>) = presented.iter().map(|(session, g)| job(session, *g)).unzip();
+        self.batches().answer(jobs);
+        answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect()
+    }
+
+    fn row(&self, session: &Session) -> Session {
+        self.app.store.read(|tx| tx.find_session(session.id)).unwrap().unwrap().0
+    }
+
+    fn execute(&self, statement: &str) {
+        self.app.store.write(|tx| tx.execute(statement)).unwrap();
+    }
+}
+
+type Answer = oneshot::Receiver<Result<Live, Error>>;
+
+fn job(session: &Session, generation: i64) -> (Job, Answer) {
+    job_from(Context::of_number(1), session, generation)
+}
+
+fn job_from(context: Context, session: &Session, generation: i64) -> (Job, Answer) {
+    let claims = RefreshClaims {
+        iss: String::new(),
+        sub: session.user_id,
+        aud: Audience::One(String::new()),
+        iat: session.rotated_at,
+        exp: session.refresh_expires_at,
+        sid: session.id,
+        generation,
+        jti: String::new(),
+        client_id: String::new(),
+    };
+    let (reply, answer) = oneshot::channel();
+    let client = Client { origin: Origin::default(), context };
+    (Job { asked: Asked { claims, client }, queued_at: Instant::now(), reply }, answer)
+}
+
+#[test]
+fn each_of_a_batch_is_judged_as_the_ones_before_it_have_left_the_row() {
+    let house = House::new(&[]);
+    let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
+    let answers = house.refresh_together(&[(ada, 1), (bob, 1), (ada, 1), (ada, 2)]);
+    let sessions: Vec<Session> = answers.iter().map(|answer| answer.as_ref().unwrap().session).collect();
+    assert_eq!(sessions.iter().map(Session::live_generation).collect::<Vec<_>>(), [2, 2, 2, 2]);
+    assert_eq!(answers[1].as_ref().unwrap().user.username, house.users[1].username);
+    assert_eq!(house.row(&ada), sessions[0]);
+    assert_eq!(house.row(&bob), sessions[1]);
+}
+
+#[test]
+fn a_late_retry_counts_at_the_rotation_that_follows_in_its_batch() {
+    let house = House::new(&[]);
+    let ada = house.open(&house.users[0]);
+    house.execute(&format!(
+        "update sessions set denied_through = 1, rotated_at = {}, context_generation = 1, context = 1",
+        NOW.0 - 30
+    ));
+    let (home, away) = (Context::of_number(1), Context::of_number(2));
+    let presented = [(away, 1), (home, 1), (away, 1), (home, 2), (away, 2)];
+    let jobs = presented.map(|(context, generation)| job_from(context, &ada, generation));
+    let (jobs, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+    house.batches().answer(jobs);
+    let live = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().unwrap().session.live_generation());
+    assert_eq!(live.collect::<Vec<_>>(), [2, 2, 2, 3, 3]);
+    let expected = Sharing { generation: 2, context: Some(home), mark: Mark::Unmarked, strange: 1, shared: 1 };
+    assert_eq!(house.row(&ada).sharing, expected);
+    let recorded = house.app.store.read(|tx| tx.list_events(&EventFilter::default(), 10)).unwrap();
+    assert_eq!(recorded.iter().filter(|event| event.name == "session_shared").count(), 1);
+}
+
+#[test]
+fn reuse_within_a_batch_ends_that_session_denies_it_and_leaves_the_others() {
+    let house = House::new(&[("REFRESH_SETTLE_WINDOW", "0s"), ("REFRESH_RETRY_WINDOW", "0s")]);
+    let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
+    let answers = house.refresh_together(&[(ada, 1), (ada, 1), (bob, 1), (ada, 2)]);
+    assert_eq!(answers[0].as_ref().unwrap().session.live_generation(), 2);
+    assert!(matches!(answers[1], Err(Error::RefreshTokenReused)), "{:?}", answers[1]);
+    assert_eq!(answers[2].as_ref().unwrap().session.live_generation(), 2);
+    assert!(matches!(answers[3], Err(Error::SessionEnded(EndReason::Reuse))), "{:?}", answers[3]);
+    assert_eq!(house.row(&ada).end, Some(End { at: NOW, reason: EndReason::Reuse }));
+    assert_eq!(house.row(&bob).end, None);
+    let denials = house.app.store.read(|tx| tx.list_denials(Timestamp(0), NOW)).unwrap();
+    assert_eq!(denials.len(), 1, "{denials:?}");
+}
+
+#[test]
+fn a_damaged_row_and_an_unknown_session_fail_nobody_else() {
+    let house = House::new(&[]);
+    let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
+    house.execute("update users set roles = 'no,role' where username = 'ada'");
+    let gone = Session { id: SessionId::from_bytes([7; 16]), ..bob };
+    let answers = house.refresh_together(&[(ada, 1), (gone, 1), (bob, 1)]);
+    assert!(matches!(answers[0], Err(Error::Internal(_))), "{:?}", answers[0]);
+    assert!(matches!(answers[1], Err(Error::SessionUnknown)), "{:?}", answers[1]);
+    assert_eq!(answers[2].as_ref().unwrap().session.live_generation(), 2);
+    assert_eq!(house.row(&bob).denied_through, 1);
+}
+
+/// SQLite's own words for it: that is how an outage is told from a trigger's refusal.
+const FULL: &str = "begin select raise(abort, 'database or disk is full'); end";
+
+#[test]
+fn a_batch_that_cannot_be_written_fails_each_of_its_members_and_writes_nothing() {
+    let house = House::new(&[]);
+    let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
+    house.execute(&format!(
+        "create trigger broken before update on sessions when new.user_id = \
+         (select id from users where username = 'bob') {FULL}"
+    ));
+    for answer in house.refresh_together(&[(ada, 1), (bob, 1)]) {
+        assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
+    }
+    assert_eq!([house.row(&ada), house.row(&bob)], [ada, bob]);
+}
+
+#[test]
+fn who_has_waited_too_long_is_told_that_the_database_is_not_available_and_nothing_is_rotated() {
+    let house = House::new(&[]);
+    let ada = house.open(&house.users[0]);
+    let (mut late, mut answer) = job(&ada, 1);
+    late.queued_at = Instant::now().checked_sub(DEADLINE * 2).unwrap();
+    house.batches().answer(vec![late]);
+    assert!(matches!(answer.try_recv().unwrap(), Err(Error::Unavailable(_))));
+    assert_eq!(house.row(&ada).denied_through, 0);
+}
+
+#[test]
+fn what_waits_is_taken_together_up_to_a_bound_and_beyond_the_queue_is_refused() {
+    let house = House::new(&[]);
+    let ada = house.open(&house.users[0]);
+    let waiting = Waiting::default();
+    let _answers: Vec<Answer> = (0..MOST_WAITING)
+        .map(|_| {
+            let (job, answer) = job(&ada, 1);
+            waiting.add(job).unwrap();
+            answer
+        })
+        .collect();
+    assert!(matches!(waiting.add(job(&ada, 1).0), Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER })));
+    assert_eq!(waiting.take(0).unwrap().len(), MOST_IN_A_BATCH);
+    waiting.add(job(&ada, 1).0).unwrap();
+}
+
+#[test]
+fn while_every_batch_is_stuck_nobody_waits_for_it_and_once_one_is_back_all_are_taken_up() {
+    let house = House::new(&[]);
+    let ada = house.open(&house.users[0]);
+    let waiting = Waiting::new(2);
+    let (ours, _answers): (Vec<_>, Vec<Answer>) = (0..2).map(|_| job(&ada, 1)).unzip();
+    for (thread, job) in (0..).zip(ours) {
+        waiting.add(job).unwrap();
+        assert_eq!(waiting.take(thread).unwrap().len(), 1);
+    }
+    let stuck_since = Instant::now().checked_sub(DEADLINE * 2).unwrap();
+    waiting.lock().under_way.insert(0, stuck_since);
+    waiting.add(job(&ada, 1).0).unwrap();
+    waiting.lock().under_way.insert(1, stuck_since);
+    assert!(matches!(waiting.add(job(&ada, 1).0), Err(Error::Unavailable(_))));
+    assert_eq!(waiting.take(0).unwrap().len(), 1);
+    waiting.add(job(&ada, 1).0).unwrap();
+}
+
+#[test]
+fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
+    let house = House::new(&[]);
+    let ada = house.open(&house.users[0]);
+    let rotator = Rotator::start(house.batches());
+    let waiting = &rotator.waiting;
+    let lost_since = Instant::now().checked_sub(LOST_AFTER * 2).unwrap();
+    for number in (1_000..).take(MOST_LOST + 1) {
+        waiting.lock().under_way.insert(number, lost_since);
+        rotator.replace_lost();
+    }
+    assert_eq!(waiting.lock().lost.len(), MOST_LOST);
+    let started = rotator.threads.lock().unwrap().len();
+    assert_eq!(started, waiting.threads + MOST_LOST);
+    assert_eq!(waiting.lock().under_way.values().filter(|since| **since == lost_since).count(), 1, "one too many");
+    let back = *waiting.lock().lost.iter().next().unwrap();
+    assert!(waiting.take(back).is_none());
+    rotator.replace_lost();
+    assert_eq!(waiting.lock().lost.len(), MOST_LOST, "there is room for one again");
+    let (job, answered) = job(&ada, 1);
+    waiting.add(job).unwrap();
+    assert_eq!(answered.blocking_recv().unwrap().unwrap().session.live_generation(), 2);
+}
+
+#[test]
+fn a_rotator_answers_what_still_waits_before_it_ends() {
+    let house = House::new(&[]);
+    let rotator = Rotator::start(house.batches());
+    let (waiting, mut answer) = job(&house.open(&house.users[0]), 1);
+    rotator.waiting.add(waiting).unwrap();
+    drop(rotator);
+    assert_eq!(answer.try_recv().unwrap().unwrap().session.live_generation(), 2);
+}
+
+/// A clock that breaks once.
+struct BreaksOnce(std::sync::atomic::AtomicBool);
+
+impl Clock for BreaksOnce {
+    fn now(&self) -> Timestamp {
+        assert!(self.0.swap(true, std::sync::atomic::Ordering::SeqCst), "this panic is part of the test");
+        NOW
+    }
+}
+
+#[test]
+fn a_batch_that_panics_fails_its_members_and_the_next_one_is_answered() {
+    let mut house = House::new(&[]);
+    house.app.clock = Arc::new(BreaksOnce(false.into()));
+    let rotator = Rotator::start(house.batches());
+    let ada = house.open(&house.users[0]);
+    let [(first, failed), (second, answered)] = [job(&ada, 1), job(&ada, 1)];
+    rotator.waiting.add(first).unwrap();
+    assert!(failed.blocking_recv().is_err());
+    rotator.waiting.add(second).unwrap();
+    assert_eq!(answered.blocking_recv().unwrap().unwrap().session.live_generation(), 2);
+}

@@ -1,0 +1,27 @@
+//! Turns to look up in the database what anybody may ask for as often as they like: half of the connections are for
+//! everything else.
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::deadline::in_time;
+use crate::config::Config;
+use crate::error::Error;
+
+/// As many turns at a time as half of the database's connections.
+pub struct Turns(Semaphore);
+
+impl Turns {
+    /// For a pool of this size.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self(Semaphore::new(usize::try_from(config.database_pool_size / 2).unwrap_or(1).max(1)))
+    }
+
+    /// A turn, in the order in which they are asked for; over when dropped. The wait is one for the database.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it takes too long.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+        in_time(self.0.acquire()).await?.map_err(Error::internal)
+    }
+}

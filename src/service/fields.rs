@@ -1,0 +1,19 @@
+//! Fields as they were typed: what is wrong with them, all of it at once.
+
+use crate::error::{Error, FieldProblem};
+use crate::model::user::BadText;
+
+/// The problem of one field.
+pub(super) fn invalid(field: &'static str) -> impl Fn(BadText) -> Error {
+    move |problem| Error::invalid(field, "invalid", problem.to_string())
+}
+
+/// The value of one field, or nothing and its problems added to the others.
+pub(super) fn collect<T>(problems: &mut Vec<FieldProblem>, result: Result<T, Error>) -> Option<T> {
+    match result {
+        Ok(value) => return Some(value),
+        Err(Error::Invalid(found)) => problems.extend(found),
+        Err(_only_invalid_comes_here) => {}
+    }
+    None
+}
