@@ -1,34 +1,31 @@
-//! One error, named by meaning. What it looks like on the wire is decided in the `http` room.
+//! The domain's error, named by meaning. What it looks like on the wire, and what only HTTP can refuse, is in `http`.
 
 use std::sync::Arc;
 
 use crate::clock::Seconds;
 use crate::entropy::NoEntropy;
 use crate::jwt::{SignError, TokenError};
+use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
-use tokensmith_verifier::BearerError;
 
 /// A cause from elsewhere: logged once, never sent to a client.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Everything that can go wrong with a request.
+/// Everything that can go wrong with a use case.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Username and password came as HTTP Basic, which is not taken here.
-    #[error("HTTP Basic is off; send username and password in the body")]
-    BasicAuthOff,
     /// Unknown user or wrong password: the same to the one who asks.
     #[error("username or password is wrong")]
     BadCredentials,
     /// The password is right and the account is disabled.
     #[error("this account is disabled")]
     AccountDisabled,
-    /// The request is not let in.
-    #[error(transparent)]
-    Bearer(#[from] BearerError),
-    /// A token in a request's body is refused.
+    /// A token is refused.
     #[error("{0}")]
     TokenRefused(TokenError),
+    /// An API token is refused.
+    #[error("{0}")]
+    ApiTokenRefused(ApiTokenRefusal),
     /// An invalidated refresh token was presented; its session has been ended.
     #[error("this refresh token was used before and has been replaced; its session has been ended")]
     RefreshTokenReused,
@@ -53,30 +50,9 @@ pub enum Error {
     /// Nobody would be left to administer the service.
     #[error("this is the last active user with the role 'admin'")]
     LastAdmin,
-    /// Fields of the request are not what they should be.
+    /// Fields are not what they should be.
     #[error("some fields are not valid")]
     Invalid(Vec<FieldProblem>),
-    /// The body is not the JSON that is expected, and where.
-    #[error("{0}")]
-    BodyMalformed(String),
-    /// The body is larger than this many bytes.
-    #[error("the body is larger than {0} bytes")]
-    BodyTooLarge(usize),
-    /// The body did not arrive in time.
-    #[error("the request did not arrive in time")]
-    BodyTimedOut,
-    /// The body is not declared as JSON.
-    #[error("expected Content-Type: application/json")]
-    MediaTypeUnsupported,
-    /// There is no such path.
-    #[error("there is nothing at this path")]
-    PathUnknown,
-    /// Pages of this origin may not call.
-    #[error("pages of {0} may not call this service; see CORS_ORIGINS")]
-    OriginNotAllowed(String),
-    /// The path has other methods.
-    #[error("this path takes {}", .0.join(", "))]
-    MethodNotAllowed(Vec<&'static str>),
     /// Another account has the username.
     #[error("this username is taken")]
     UsernameTaken,

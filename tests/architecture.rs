@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use circles::{circles, production};
 use tokensmith::config::{env_example, settings_reference};
-use tokensmith::http::ROUTES;
+use tokensmith::http::{CODES, Described, ROUTES, openapi};
 use tokensmith::model::audit::EVENT_NAMES;
 
 fn root() -> &'static Path {
@@ -242,14 +242,37 @@ fn no_two_files_know_each_other_not_even_by_way_of_others() {
         files.map(|(file, text)| (file, production(&text))).collect()
     };
     assert_eq!(circles(&production_of(verifier())), BTreeSet::new());
-    // To be removed: each of these is to be cut, and no other may come.
-    let known: [&[&str]; 3] = [
-        &["http/handlers/docs", "http/openapi", "http/responses", "http/routes"],
-        &["http/handlers/me", "http/handlers/tokens"],
-        &["http/problem", "http/words"],
-    ];
-    let known = known.map(|circle| circle.iter().map(ToString::to_string).collect());
-    assert_eq!(circles(&production_of(sources())), BTreeSet::from(known));
+    assert_eq!(circles(&production_of(sources())), BTreeSet::new());
+}
+
+/// The domain's errors may name why a token is refused: nothing of the verifier's extractors, no status, no header.
+#[test]
+fn the_errors_of_the_domain_know_nothing_of_http() {
+    let sources = sources();
+    let error = sources.get("error.rs").unwrap();
+    assert!(names_after(error, "tokensmith_verifier::").is_subset(&BTreeSet::from(["TokenError"])));
+    for word in ["BearerError", "StatusCode", "actix", "header"] {
+        assert!(!error.contains(word), "error.rs names {word}");
+    }
+}
+
+/// What two of them need is in `http/view` or `http/api/lists.rs`. The tables name them, and not the reverse.
+#[test]
+fn handlers_do_not_name_each_other() {
+    let sources = sources();
+    let is_handler = |(file, text): &(&String, &String)| file.starts_with("http/") && text.contains("#[utoipa::path(");
+    let handlers: BTreeMap<_, _> = sources.iter().filter(is_handler).collect();
+    assert!(handlers.len() > 8);
+    let names: BTreeSet<_> = handlers.keys().filter_map(|file| file.rsplit('/').next()?.strip_suffix(".rs")).collect();
+    for (file, text) in handlers {
+        for uses in text.split("use super::").skip(1).filter_map(|rest| rest.split(';').next()) {
+            let words: BTreeSet<_> = uses.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+            assert!(words.is_disjoint(&names), "{file} names {uses}");
+        }
+        let known = names_after(text, "crate::http::");
+        let allowed = BTreeSet::from(["extract", "failure", "shared_body", "view", "words"]);
+        assert!(known.is_subset(&allowed), "{file} knows of {known:?}");
+    }
 }
 
 #[test]
@@ -277,11 +300,35 @@ fn readme() -> String {
     fs::read_to_string(root().join("README.md")).unwrap()
 }
 
+/// Each row of README's endpoints names who may call, all that the endpoint reads and nothing else, and its status, as the
+/// description has them.
 #[test]
-fn every_route_is_documented() {
-    for route in ROUTES {
-        let row = format!("`{} {}`", route.method, route.path);
-        assert!(readme().contains(&row), "README lacks {row}");
+fn every_route_is_documented_as_it_is_described() {
+    let (readme, description) = (readme(), openapi(&Described::default()));
+    for route in ROUTES.iter() {
+        let name = format!("`{} {}`", route.method, route.path);
+        let row = readme.lines().find(|line| line.starts_with(&format!("| {name} |")));
+        let row = row.unwrap_or_else(|| panic!("README lacks {name}"));
+        let [takes, answer] = [2, 3].map(|column| row.split('|').nth(column).unwrap().trim());
+        let operation = &description["paths"][&route.path][route.method.to_lowercase()];
+        let body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
+        let body = body.and_then(|schema| description.pointer(&schema[1..])?["properties"].as_object());
+        let members = body.into_iter().flatten().map(|(member, _)| member.clone());
+        let parameters = operation["parameters"].as_array().into_iter().flatten().filter(|one| one["in"] == "query");
+        let parameters = parameters.map(|one| format!("?{}=", one["name"].as_str().unwrap()));
+        let named = takes.split('`').skip(1).step_by(2).filter(|name| !name.contains(char::is_uppercase));
+        let named: BTreeSet<_> = named.map(str::to_owned).collect();
+        assert_eq!(named, members.chain(parameters).collect(), "README on {name}");
+        let responses = operation["responses"].as_object().unwrap();
+        let status = responses.keys().find(|status| status.starts_with(['2', '3'])).unwrap();
+        assert!(answer.starts_with(status), "README on {name}: {status}");
+        let refusals = operation["responses"].to_string();
+        for (code, word) in [("role_missing", "administrator"), ("reauthentication_required", "recent")] {
+            assert_eq!(takes.contains(word), refusals.contains(code), "README on {name}: {word}");
+        }
+        let security = operation.get("security").unwrap_or(&description["security"]).to_string();
+        let is_named = ["access token", "API token", "administrator"].iter().any(|who| takes.contains(who));
+        assert_eq!(is_named, security.contains("token"), "README on {name}: who may call");
     }
 }
 
@@ -297,6 +344,9 @@ fn with_part(text: &str, name: &str, part: &str) -> String {
 #[test]
 fn what_is_made_from_the_code_is_current() {
     let readme = with_part(&readme(), "settings", &settings_reference());
+    let codes = CODES.iter().map(|code| format!("| {} | `{}` | {} |\n", code.status, code.name, code.meaning));
+    let codes = format!("| Status | `code` | Meaning |\n|---|---|---|\n{}", codes.collect::<String>());
+    let readme = with_part(&readme, "codes", &codes);
     let mut stale = Vec::new();
     for (file, expected) in [(".env.example", env_example()), ("README.md", readme)] {
         let path = root().join(file);
@@ -308,27 +358,27 @@ fn what_is_made_from_the_code_is_current() {
     assert!(stale.is_empty(), "{stale:?} were out of date and are written anew: look at the changes and commit them");
 }
 
-/// The codes are read from the source, so that a new one cannot be forgotten.
+/// Codes of tokens come from the verifier, those of fields and reasons are words of a row.
 #[test]
 fn every_error_code_is_documented() {
     let sources = sources();
-    let problem = sources.get("http/problem.rs").unwrap();
     let quoted = |line: &str| line.split('"').nth(1).map(str::to_owned);
     let is_code = |name: &String| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    let of_errors = problem.lines().filter(|line| line.contains("=> Kind(")).filter_map(quoted).filter(is_code);
     let named = |line: &&str| line.trim().starts_with("Self::") && line.contains("=> \"") && line.ends_with("\",");
     let verifier = verifier();
     let of_tokens =
         ["jwt/verify.rs", "api_token.rs", "actix/bearer.rs"].map(|file| verifier.get(file).unwrap().as_str());
     let of_tokens = of_tokens.into_iter().flat_map(|text| text.lines().filter(named).filter_map(quoted));
-    let of_tokens = of_tokens.filter(is_code);
-    let codes: BTreeSet<String> = of_errors.chain(of_tokens).collect();
-    assert!(codes.len() > 25, "{codes:?}");
+    let of_tokens: BTreeSet<_> = of_tokens.filter(is_code).collect();
+    assert!(of_tokens.len() > 20, "{of_tokens:?}");
+    for code in of_tokens {
+        assert!(CODES.iter().any(|known| known.name == code), "the table of codes lacks {code}");
+    }
     let policy = sources.get("password/policy.rs").unwrap();
     let of_fields = policy.lines().filter(|line| line.contains("=> \"password_")).filter_map(quoted);
     let of_reasons = sources.get("model/session.rs").unwrap();
     let of_reasons = of_reasons.lines().filter(|line| line.trim().starts_with("(EndReason::")).filter_map(quoted);
-    for code in codes.into_iter().chain(of_fields).chain(of_reasons) {
+    for code in of_fields.chain(of_reasons) {
         assert!(readme().contains(&format!("`{code}`")), "README lacks the code {code}");
     }
 }

@@ -10,7 +10,7 @@ use super::CliError;
 use super::output::List;
 use crate::app::App;
 use crate::error::Error;
-use crate::http::views::EventView;
+use crate::http::view::event::EventView;
 use crate::model::audit::{EVENT_NAMES, EventFilter, EventName};
 use crate::model::id::UserId;
 use crate::service::{queries, users};

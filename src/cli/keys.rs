@@ -10,7 +10,7 @@ use super::output::{self, List, complain, confirm, line};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::Config;
 use crate::error::{Error, root_cause};
-use crate::http::views::KeyView;
+use crate::http::view::key::KeyView;
 use crate::jwt::{KeyFolder, KeyPolicy, KeyState, Keys, RingEntry, SigningAlg};
 use crate::service::keys;
 use crate::store::{IfMissing, Store};

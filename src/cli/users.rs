@@ -8,7 +8,8 @@ use super::CliError;
 use super::output::{List, confirm, count, line};
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::http::views::{self, AccountView};
+use crate::http::view;
+use crate::http::view::user::AccountView;
 use crate::model::audit::Origin;
 use crate::model::session::EndReason;
 use crate::model::user::User;
@@ -224,7 +225,7 @@ fn list_sessions(app: &App, user: &User, json: bool) -> Result<(), CliError> {
                 device.label.clone().unwrap_or_default(),
                 device.user_agent.clone().unwrap_or_default(),
             ];
-            table.add(cells, &views::session(session, device.clone(), None, now))?;
+            table.add(cells, &view::session::view(session, device.clone(), None, now))?;
         }
         let Some((last, _)) = page.last() else { return table.finish() };
         before = Some(last.id);
@@ -246,7 +247,7 @@ fn list_api_tokens(app: &App, user: &User, json: bool) -> Result<(), CliError> {
             at(token.expires_at, "never"),
             at(token.last_used_at, "never"),
         ];
-        table.add(cells, &views::api_token(&token, now))?;
+        table.add(cells, &view::api_token::view(&token, now))?;
     }
     table.finish()
 }

@@ -11,24 +11,19 @@ use crate::clock::{Clock, Seconds, Timestamp};
 use crate::config::Config;
 use crate::error::{Error, root_cause};
 use crate::jwt::{AccessClaims, Issuing};
-use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenState};
+use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenRefusal, ApiTokenState};
 use crate::model::id::Jti;
 use crate::model::user::{Scopes, User};
 use crate::secret::{ApiKey, BadApiKey, KEY_PREFIX, Secret};
 use crate::store::Store;
-use tokensmith_verifier::BearerError;
 use tokensmith_verifier::issuing::{ApiTokenError, ApiTokens, Authenticated};
 
 /// The last use is recorded to the minute.
 const USE_PRECISION: Seconds = Seconds(60);
 
 /// White space around a key is no part of it.
-fn parsed(text: &str) -> Result<ApiKey, ApiTokenError> {
-    text.trim().parse().map_err(|_bad_form: BadApiKey| ApiTokenError::Malformed)
-}
-
-fn refused(why: ApiTokenError) -> Error {
-    Error::Bearer(BearerError::ApiToken(why))
+fn parsed(text: &str) -> Result<ApiKey, ApiTokenRefusal> {
+    text.trim().parse().map_err(|_bad_form: BadApiKey| ApiTokenRefusal::Malformed)
 }
 
 /// The API tokens, and their uses that are not on record yet.
@@ -71,24 +66,24 @@ impl KnownApiTokens {
     /// The token with this key and its owner, whether or not they are accepted.
     ///
     /// # Errors
-    /// [`Error::Bearer`] with the [`ApiTokenError`] when there is none, [`Error::Unavailable`].
+    /// [`Error::ApiTokenRefused`] when there is none, [`Error::Unavailable`].
     pub fn find_any(&self, key: &str) -> Result<(ApiToken, User), Error> {
         // Before the database is asked: garbage costs no query.
-        let key = parsed(key).map_err(refused)?;
+        let key = parsed(key).map_err(Error::ApiTokenRefused)?;
         let found = self.store.read(|tx| tx.find_api_token(&key.digest()))?;
-        found.ok_or(refused(ApiTokenError::Unknown))
+        found.ok_or(Error::ApiTokenRefused(ApiTokenRefusal::Unknown))
     }
 
     /// The token with this key and its owner, if they are accepted.
     ///
     /// # Errors
-    /// [`Error::Bearer`] with the [`ApiTokenError`], [`Error::Unavailable`].
+    /// [`Error::ApiTokenRefused`], [`Error::AccountDisabled`], [`Error::Unavailable`].
     pub fn find(&self, key: &str) -> Result<(ApiToken, User), Error> {
         let (token, user) = self.find_any(key)?;
         match token.state(self.clock.now()) {
-            ApiTokenState::Revoked => Err(refused(ApiTokenError::Revoked)),
-            ApiTokenState::Expired => Err(refused(ApiTokenError::Expired)),
-            ApiTokenState::Active if user.disabled_at.is_some() => Err(refused(ApiTokenError::AccountDisabled)),
+            ApiTokenState::Revoked => Err(Error::ApiTokenRefused(ApiTokenRefusal::Revoked)),
+            ApiTokenState::Expired => Err(Error::ApiTokenRefused(ApiTokenRefusal::Expired)),
+            ApiTokenState::Active if user.disabled_at.is_some() => Err(Error::AccountDisabled),
             ApiTokenState::Active => Ok((token, user)),
         }
     }
@@ -123,6 +118,17 @@ impl KnownApiTokens {
     }
 }
 
+impl From<ApiTokenRefusal> for ApiTokenError {
+    fn from(why: ApiTokenRefusal) -> Self {
+        match why {
+            ApiTokenRefusal::Malformed => Self::Malformed,
+            ApiTokenRefusal::Unknown => Self::Unknown,
+            ApiTokenRefusal::Expired => Self::Expired,
+            ApiTokenRefusal::Revoked => Self::Revoked,
+        }
+    }
+}
+
 /// For the extractors: those may not wait on their thread.
 pub struct SharedApiTokens(pub Arc<KnownApiTokens>);
 
@@ -146,7 +152,8 @@ impl ApiTokens for SharedApiTokens {
                 Err(error) => Err(error),
             };
             found.map_err(|error| match error {
-                Error::Bearer(BearerError::ApiToken(why)) => why,
+                Error::ApiTokenRefused(why) => why.into(),
+                Error::AccountDisabled => ApiTokenError::AccountDisabled,
                 error => {
                     log::error!(cause = root_cause(&error); "an API token cannot be looked up");
                     let gone = matches!(error, Error::Unavailable(_));

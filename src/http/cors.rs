@@ -2,7 +2,7 @@
 //! [CORS protocol](https://fetch.spec.whatwg.org/#http-cors-protocol). A request without a preflight is answered whatever its
 //! origin: pages of our own send one too, and the browser keeps the answer from those that are not allowed.
 
-use actix_web::body::{EitherBody, MessageBody};
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{
@@ -12,9 +12,9 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 
-use super::problem::Problem;
+use super::audience::{Audience, Origins};
+use super::failure::Failure;
 use crate::app::App;
-use crate::error::Error;
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
@@ -23,19 +23,16 @@ const REQUEST_HEADERS: HeaderValue =
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static("etag, retry-after, www-authenticate, x-request-id");
 const MAX_AGE_SECONDS: u32 = 3_600;
 
-/// What is here is for everybody.
-const PUBLIC: &str = "/.well-known/";
-
 /// An origin is not longer than a host name of 255 characters, a scheme and a port; more would fill the log.
 const MOST_ORIGIN_CHARS: usize = 300;
 
 /// Answers preflights, and tells browsers which pages may read an answer. Never with cookies: tokens travel in headers and
 /// bodies.
-pub(super) async fn cors<B: MessageBody + 'static>(
+pub(super) async fn cors(
     request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let is_public = request.path().starts_with(PUBLIC);
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let is_public = Audience::of(request.request()).origins == Origins::Any;
     let app = request.app_data::<web::Data<App>>();
     let origins = app.map_or(&[][..], |app| &app.config.cors_origins);
     let is_any = is_public || origins.iter().any(|allowed| allowed == "*");
@@ -49,12 +46,10 @@ pub(super) async fn cors<B: MessageBody + 'static>(
     let mut response = match (origin, is_preflight) {
         (Some(_), true) if allowed.is_some() => {
             let headers = if is_public { ANY } else { REQUEST_HEADERS };
-            request.into_response(preflight(headers)).map_into_right_body()
+            request.into_response(preflight(headers))
         }
-        (Some(origin), true) => {
-            request.error_response(Problem(Error::OriginNotAllowed(shown(&origin)))).map_into_right_body()
-        }
-        _ => next.call(request).await?.map_into_left_body(),
+        (Some(origin), true) => request.error_response(Failure::OriginNotAllowed(shown(&origin))),
+        _ => next.call(request).await?,
     };
     let headers = response.headers_mut();
     if let Some(allowed) = allowed {

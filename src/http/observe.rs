@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::audience::Audience;
 use super::extract::{ProxyWarnings, RequestId};
-use super::problem::Problem;
+use super::failure::Failure;
 use crate::app::App;
 use crate::engine::deadline;
 use crate::error::{Error, root_cause};
@@ -22,8 +23,6 @@ use tokensmith_verifier::BearerError;
 
 const LOG_TARGET: &str = "tokensmith::http";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// Names the request, lets it be answered, completes the answer and writes the log line. The line has the path without
 /// its query, and nothing of the body.
@@ -99,12 +98,13 @@ fn given_id(headers: &HeaderMap) -> Option<String> {
 }
 
 fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) -> ServiceResponse<EitherBody<B>> {
+    let audience = Audience::of(response.request());
     let error = response.response().error();
     let rendered = error.and_then(|error| match error.as_error::<BearerError>() {
-        Some(refused) => Some(Problem(Error::Bearer(*refused)).render(Some(id))),
-        None => error.as_error::<Problem>().map(|problem| {
-            log_cause(problem, id);
-            problem.render(Some(id))
+        Some(refused) => Some((audience.render)(&Failure::Bearer(*refused), id)),
+        None => error.as_error::<Failure>().map(|failure| {
+            log_cause(failure, id);
+            (audience.render)(failure, id)
         }),
     });
     let mut response = match rendered {
@@ -126,22 +126,18 @@ fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) ->
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(X_REQUEST_ID, id);
     }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
-    // Only what says so may be stored: everything else is about one user.
-    if !headers.contains_key(CACHE_CONTROL) && status != StatusCode::NOT_MODIFIED {
-        headers.insert(CACHE_CONTROL, NO_STORE);
-    }
+    (audience.add_headers)(status, headers);
     response
 }
 
 /// The cause of a fault goes to the log, once, and never to the client. A page that is missing in the settings is for
 /// the operator to find.
-fn log_cause(problem: &Problem, id: &str) {
-    match &problem.0 {
-        Error::Unavailable(cause) | Error::Internal(cause) => {
-            log::error!(target: LOG_TARGET, request_id = id, cause = root_cause(&**cause); "{}", problem.0);
+fn log_cause(failure: &Failure, id: &str) {
+    match failure {
+        Failure::Domain(Error::Unavailable(cause) | Error::Internal(cause)) => {
+            log::error!(target: LOG_TARGET, request_id = id, cause = root_cause(&**cause); "{failure}");
         }
-        Error::OriginNotAllowed(origin) => {
+        Failure::OriginNotAllowed(origin) => {
             log::warn!(target: LOG_TARGET, request_id = id, origin; "refused a request from a web page: its origin is not in CORS_ORIGINS");
         }
         _ => {}

@@ -1,18 +1,14 @@
-//! The `OpenAPI` description: made from the handlers' annotations, the types they read and write, and the table of routes,
-//! which knows the problems that each route may answer with.
+//! The `OpenAPI` description: made from the table of endpoints, which knows what handlers say of themselves and what they
+//! refuse.
 
-use std::sync::OnceLock;
-
-use actix_web::web::Bytes;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::handlers::{admin_keys, admin_users, api_tokens, audit, docs, health, me, sessions, tokens, well_known};
-use super::problem::ProblemView;
-use super::responses::{complete, known_problems, problem_responses};
+use super::api::problem::ProblemView;
+use super::codes::{Code, ROLE_MISSING, SESSION_REQUIRED};
+use super::responses::{complete, problem_responses};
 use super::routes::ROUTES;
-use super::samples::{ADMIN, LOGIN};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,19 +17,6 @@ use super::samples::{ADMIN, LOGIN};
         description = "Token pairs: a short-lived access token (a JWT after RFC 9068) that any backend verifies with the \
                        published keys, and a rotating refresh token.\n\nErrors are `application/problem+json` (RFC \
                        9457) with a `code` that never changes its meaning."
-    ),
-    paths(
-        tokens::create, tokens::refresh, tokens::verify, tokens::revoke, tokens::exchange,
-        sessions::logout, sessions::logout_all, sessions::list, sessions::end,
-        me::identity, me::profile, me::change_profile, me::change_password, me::reauthenticate,
-        api_tokens::list, api_tokens::create, api_tokens::revoke, api_tokens::rotate,
-        admin_users::list, admin_users::create, admin_users::show, admin_users::change, admin_users::delete,
-        admin_users::disable, admin_users::enable, admin_users::set_roles, admin_users::reset_password,
-        admin_users::list_sessions, admin_users::end_sessions, admin_users::end_session,
-        admin_users::list_api_tokens, admin_users::revoke_api_tokens, admin_users::revoke_api_token,
-        audit::list, admin_keys::list, admin_keys::rotate,
-        well_known::jwks, well_known::denylist, well_known::metadata, well_known::metadata_of_path,
-        health::alive, health::ready, docs::openapi, docs::root, docs::docs, docs::folder, docs::file,
     ),
     tags(
         (name = "tokens", description = "Getting, refreshing, asking about and revoking tokens."),
@@ -81,39 +64,32 @@ pub struct Described {
     pub basic_auth: bool,
 }
 
-/// The description as it is served; made when somebody asks for it, since it takes some memory.
-#[derive(Default)]
-pub(super) struct Description(OnceLock<Bytes>);
-
-impl Description {
-    /// The JSON.
-    pub(super) fn json(&self, described: impl FnOnce() -> Described) -> Bytes {
-        self.0.get_or_init(|| openapi(&described()).to_string().into()).clone()
-    }
-}
-
 /// The description.
 #[must_use]
 pub fn openapi(described: &Described) -> Value {
-    let mut api = serde_json::to_value(Api::openapi()).unwrap_or_default();
+    let mut api = Api::openapi();
+    for endpoint in ROUTES.iter() {
+        api.merge((endpoint.describe)());
+    }
+    let mut api = serde_json::to_value(api).unwrap_or_default();
     // A JWT is text, and no JSON that a schema could describe.
     let jwt = "/paths/~1.well-known~1denylist/get/responses/200/content/application~1jwt";
     api.pointer_mut(jwt).and_then(Value::as_object_mut).map(|content| content.remove("schema"));
     say_what_is_accepted(&mut api, described);
     let schemas = api.pointer("/components/schemas").cloned().unwrap_or_default();
-    let known = known_problems();
-    for route in &ROUTES {
-        let (path, method) = (route.path, route.method.to_ascii_lowercase());
+    for endpoint in ROUTES.iter() {
+        let (path, method) = (&endpoint.path, endpoint.method.to_ascii_lowercase());
         let operation = api.pointer_mut(&format!("/paths/{}/{method}", path.replace('/', "~1")));
         let Some(operation) = operation.and_then(Value::as_object_mut) else { continue };
         // Handlers of different resources have the same name.
         operation.insert("operationId".to_owned(), operation_id(&method, path).into());
         // Administrators may use an API token, though not on their own account.
-        if route.problems.contains(&LOGIN) && !route.problems.contains(&ADMIN) {
+        let refuses = |code: &Code| endpoint.refuses.iter().any(|refused| refused.name == code.name);
+        if refuses(SESSION_REQUIRED) && !refuses(ROLE_MISSING) {
             operation.insert("security".to_owned(), json!([{"access_token": []}]));
         }
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { continue };
-        responses.extend(problem_responses(route, &known));
+        responses.extend(problem_responses(endpoint));
         for (status, response) in responses {
             complete(status, response, &schemas);
         }

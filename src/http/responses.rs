@@ -1,34 +1,19 @@
-//! The responses of the `OpenAPI` description: those of problems, which the table of routes knows, and what all have.
+//! The responses of the `OpenAPI` description: those of problems, which an endpoint knows, and what all have.
 
 use std::collections::BTreeMap;
 
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::problem::Problem;
-use super::routes::RouteEntry;
-use super::samples::samples;
+use super::api::problem;
+use super::endpoint::Endpoint;
 
-/// Each code with its status and an answer that has it.
-type Known = BTreeMap<String, (u16, Value)>;
-
-/// The problems there are.
-pub(super) fn known_problems() -> Known {
-    let known = samples().into_iter().map(|error| {
-        let problem = Problem(error);
-        let (status, code) = problem.code();
-        (code.to_owned(), (status.as_u16(), problem.example()))
-    });
-    known.collect()
-}
-
-/// A response for each status of the problems that a route may answer with.
-pub(super) fn problem_responses(route: &RouteEntry, known: &Known) -> Vec<(String, Value)> {
+/// A response for each status of the problems that an endpoint may answer with.
+pub(super) fn problem_responses(endpoint: &Endpoint) -> Vec<(String, Value)> {
     let mut by_status: BTreeMap<u16, BTreeMap<&str, Value>> = BTreeMap::new();
-    for code in route.problems.iter().copied().flatten().copied().chain(["internal_error"]) {
-        if let Some((status, example)) = known.get(code) {
-            by_status.entry(*status).or_default().insert(code, json!({"value": example}));
-        }
+    for code in &endpoint.refuses {
+        let example = problem::example(&(code.example)());
+        by_status.entry(code.status).or_default().insert(code.name, json!({"value": example}));
     }
     let response = |(status, examples): (u16, BTreeMap<&str, Value>)| {
         let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();

@@ -14,11 +14,12 @@ use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App as ActixApp, HttpServer, rt, web};
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
-use super::cors::cors;
+use super::api::docs::Description;
+use super::audience::AUDIENCES;
 use super::extract::{MOST_BODY_BYTES, ProxyWarnings};
-use super::handlers::metrics;
+use super::metrics;
 use super::observe::{RequestIds, observe};
-use super::openapi::Description;
+use super::openapi::{Described, openapi};
 use super::routes;
 use crate::app::App;
 use crate::clock::Seconds;
@@ -129,11 +130,11 @@ fn say(line: impl FnOnce() + Send + 'static) {
 fn bind_metrics(app: web::Data<App>) -> io::Result<Option<Server>> {
     let config = app.config.clone();
     let Some(address) = config.metrics_listen else { return Ok(None) };
-    let app = move || ActixApp::new().app_data(app.clone()).route("/metrics", web::get().to(metrics::metrics));
+    let service = move || ActixApp::new().app_data(app.clone()).route("/metrics", web::get().to(metrics::metrics));
     let named = |error: io::Error| io::Error::new(error.kind(), format!("METRICS_LISTEN {address}: {error}"));
     let listener = listen(address, span(config.request_timeout)).map_err(named)?;
     let address = listener.local_addr()?;
-    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener)?;
+    let server = HttpServer::new(service).workers(1).disable_signals().listen(listener)?;
     log::info!(address:% = address; "serving metrics");
     Ok(Some(server.run()))
 }
@@ -181,18 +182,19 @@ pub fn bind(app: web::Data<App>) -> io::Result<(Server, SocketAddr)> {
     let request_ids = web::Data::new(RequestIds::new(app.entropy.bytes().map_err(io::Error::other)?));
     let proxy_warnings = web::Data::new(ProxyWarnings::default());
     let verifier = web::Data::new(app.verifier.clone());
-    let description = web::Data::new(Description::default());
+    let (audiences, scopes) = (config.audiences.names().to_vec(), config.scopes.names().to_vec());
+    let described = Described { audiences, scopes, basic_auth: config.basic_auth };
+    let description = web::Data::new(Description::new(Box::new(move || openapi(&described).to_string().into())));
     let server = HttpServer::new(move || {
-        ActixApp::new()
+        let service = ActixApp::new()
             .app_data(app.clone())
             .app_data(request_ids.clone())
             .app_data(proxy_warnings.clone())
             .app_data(verifier.clone())
             .app_data(description.clone())
-            .app_data(web::PayloadConfig::new(MOST_BODY_BYTES))
-            .configure(routes::configure)
-            .wrap(from_fn(cors))
-            .wrap(from_fn(observe))
+            .app_data(web::PayloadConfig::new(MOST_BODY_BYTES));
+        let service = AUDIENCES.iter().fold(service, |service, audience| service.service(routes::scope(audience)));
+        service.default_service(web::to(routes::not_found)).wrap(from_fn(observe))
     })
     .client_request_timeout(span(config.request_timeout))
     .shutdown_timeout(span(config.shutdown_timeout).as_secs())

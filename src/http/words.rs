@@ -7,8 +7,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::samples::samples;
-use crate::http::problem::Problem;
+use super::codes::{CODES, OF_VERIFIERS};
 use crate::jwt::{KeyState, SigningAlg};
 use crate::model::api_token::ApiTokenState;
 use crate::model::audit::EVENT_NAMES;
@@ -108,10 +107,9 @@ fn text(least: usize, most: usize, pattern: &str) -> ObjectBuilder {
     if pattern.is_empty() { text } else { text.pattern(Some(pattern)) }
 }
 
-/// The codes of all problems, each once.
+/// The codes of this service's own problems.
 fn codes() -> Vec<&'static str> {
-    let mut codes: Vec<_> = samples().into_iter().map(|error| Problem(error).code().1).collect();
+    let mut codes: Vec<_> = CODES.iter().map(|code| code.name).filter(|name| !OF_VERIFIERS.contains(name)).collect();
     codes.sort_unstable();
-    codes.dedup();
     codes
 }

@@ -38,6 +38,23 @@ pub struct ApiToken {
     pub revoked_at: Option<Timestamp>,
 }
 
+/// Why an API token is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApiTokenRefusal {
+    /// It is none by its form.
+    #[error("that is not an API token")]
+    Malformed,
+    /// Nobody has it, or not any more.
+    #[error("this API token is not known")]
+    Unknown,
+    /// Its time is over.
+    #[error("this API token has expired")]
+    Expired,
+    /// It was revoked.
+    #[error("this API token was revoked")]
+    Revoked,
+}
+
 /// Whether an API token is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiTokenState {

@@ -194,7 +194,7 @@ pub(super) fn deny_all(
 /// the key is there to be exchanged again.
 ///
 /// # Errors
-/// [`Error::Invalid`] for an audience that is not served, [`Error::Bearer`] with an [`ApiTokenError`](crate::verifier::ApiTokenError),
+/// [`Error::Invalid`] for an audience that is not served, [`Error::ApiTokenRefused`], [`Error::AccountDisabled`],
 /// [`Error::Unavailable`].
 pub fn exchange(app: &App, key: &str, audience: Option<&str>) -> Result<Exchanged, Error> {
     let purpose = Purpose::find(app, audience)?;

@@ -34,7 +34,7 @@ pub fn revoke(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
     if token.starts_with(KEY_PREFIX) {
         return match app.api_tokens.find_any(token) {
             Ok((token, owner)) => api_tokens::revoke(app, owner.id, token.id, origin).map(|_was_active| ()),
-            Err(Error::Bearer(_no_such_token)) => Ok(()),
+            Err(Error::ApiTokenRefused(_no_such_token)) => Ok(()),
             Err(error) => Err(error),
         };
     }

@@ -40,7 +40,7 @@ fn read(app: &App, token: &str) -> Result<Token, TokenError> {
 ///
 /// # Errors
 /// [`Error::TokenRefused`], [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`]; for an API
-/// token [`Error::Bearer`]; for both kinds that are kept in the database also [`Error::Unavailable`].
+/// token [`Error::ApiTokenRefused`]; for both kinds that are kept in the database also [`Error::Unavailable`].
 pub fn any_token(app: &App, token: &str) -> Result<ActiveToken, Error> {
     if token.trim_start().starts_with(KEY_PREFIX) {
         let (token, owner) = app.api_tokens.find(token)?;

@@ -11,7 +11,7 @@ use crate::support::{Engine, TestApp};
 #[test]
 fn every_route_of_the_table_exists_and_other_methods_are_told_what_is_allowed() {
     let app = TestApp::start_with(Engine::Sqlite, &[("ISSUER", "https://id.example.com/auth")]);
-    for route in ROUTES {
+    for route in ROUTES.iter() {
         let path = route.path.replace("{file}", "index.html").replace("{issuer_path}", "auth");
         let answer = app.send(route.method, &path, &[], b"");
         assert!(![404, 405].contains(&answer.status), "{} {}: {answer:?}", route.method, route.path);

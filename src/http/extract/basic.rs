@@ -6,12 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::error::Error;
+use crate::http::failure::Failure;
 use crate::secret::Secret;
 use tokensmith_verifier::BearerError;
 
 /// Username and password of the request's `Authorization: Basic` header, if it has one.
-pub(in crate::http) fn basic(request: &HttpRequest, is_on: bool) -> Result<Option<(String, Secret<String>)>, Error> {
+pub(in crate::http) fn basic(request: &HttpRequest, is_on: bool) -> Result<Option<(String, Secret<String>)>, Failure> {
     let mut headers = request.headers().get_all(AUTHORIZATION).filter_map(|header| header.to_str().ok());
     let header = headers.next().unwrap_or_default();
     let (scheme, credentials) = header.split_once(' ').unwrap_or((header, ""));
@@ -19,13 +19,13 @@ pub(in crate::http) fn basic(request: &HttpRequest, is_on: bool) -> Result<Optio
         return Ok(None);
     }
     if headers.next().is_some() {
-        return Err(Error::Bearer(BearerError::Malformed("there is more than one Authorization header")));
+        return Err(Failure::Bearer(BearerError::Malformed("there is more than one Authorization header")));
     }
     if !is_on {
-        return Err(Error::BasicAuthOff);
+        return Err(Failure::BasicAuthOff);
     }
     let malformed =
-        || Error::Bearer(BearerError::Malformed("expected Authorization: Basic and base64 of NAME:PASSWORD"));
+        || Failure::Bearer(BearerError::Malformed("expected Authorization: Basic and base64 of NAME:PASSWORD"));
     let decoded = STANDARD.decode(credentials.trim()).map(Zeroizing::new).map_err(|_not_base64| malformed())?;
     let text = std::str::from_utf8(&decoded).map_err(|_not_utf8| malformed())?;
     // RFC 7617 section 2: the first colon separates; a password may have more.

@@ -11,9 +11,10 @@ use actix_web::{FromRequest, HttpRequest, web};
 
 use super::origin;
 use crate::app::App;
-use crate::error::Error;
-use crate::http::blocking::blocking;
-use crate::http::problem::Problem;
+use crate::engine::deadline;
+use crate::http::codes::{Code, REAUTHENTICATION_REQUIRED, ROLE_MISSING, SESSION_REQUIRED};
+use crate::http::endpoint::Refuses;
+use crate::http::failure::Failure;
 use crate::jwt::{AccessClaims, Credential};
 use crate::model::audit::Origin;
 use crate::model::id::{SessionId, UserId};
@@ -83,14 +84,14 @@ impl Guard for AdministratorRecently {
 
 impl<G: Guard> Caller<G> {
     /// The session of one who has logged in.
-    pub(in crate::http) fn session(&self) -> Result<SessionId, Error> {
-        self.claims.sid.ok_or(Error::Bearer(BearerError::SessionRequired))
+    pub(in crate::http) fn session(&self) -> Result<SessionId, Failure> {
+        self.claims.sid.ok_or(Failure::Bearer(BearerError::SessionRequired))
     }
 
     /// Refuses an API token that would manage the account that it belongs to.
-    pub(in crate::http) fn not_its_own(&self, user: UserId) -> Result<(), Error> {
+    pub(in crate::http) fn not_its_own(&self, user: UserId) -> Result<(), Failure> {
         let may = has_session(&self.claims) || self.user != user;
-        if may { Ok(()) } else { Err(Error::Bearer(BearerError::SessionRequired)) }
+        if may { Ok(()) } else { Err(Failure::Bearer(BearerError::SessionRequired)) }
     }
 }
 
@@ -109,8 +110,8 @@ pub(in crate::http) fn recent(app: &App, claims: &AccessClaims) -> Result<(), Be
 }
 
 /// A key was looked up just now; an access token says what was true when it was issued.
-async fn administrates(app: &web::Data<App>, claims: &AccessClaims, id: UserId, is_key: bool) -> Result<(), Problem> {
-    let refused = || Problem(Error::Bearer(BearerError::RoleMissing(ADMIN_ROLE)));
+async fn administrates(app: &web::Data<App>, claims: &AccessClaims, id: UserId, is_key: bool) -> Result<(), Failure> {
+    let refused = || Failure::Bearer(BearerError::RoleMissing(ADMIN_ROLE));
     if !claims.has_role(ADMIN_ROLE) {
         return Err(refused());
     }
@@ -118,37 +119,51 @@ async fn administrates(app: &web::Data<App>, claims: &AccessClaims, id: UserId, 
         return Ok(());
     }
     let app = app.clone();
-    let is_one = blocking(move || queries::is_administrator(&app, id)).await?;
+    let is_one = deadline::on_a_thread(move || queries::is_administrator(&app, id)).await?;
     if is_one { Ok(()) } else { Err(refused()) }
 }
 
+impl<G: Guard> Refuses for Caller<G> {
+    fn refuses() -> Vec<&'static Code> {
+        let mut codes = Bearer::<AccessClaims>::refuses();
+        for (is_asked, code) in [
+            (G::ADMINISTRATES, ROLE_MISSING),
+            (G::LOGGED_IN || G::RECENTLY, SESSION_REQUIRED),
+            (G::RECENTLY, REAUTHENTICATION_REQUIRED),
+        ] {
+            codes.extend(is_asked.then_some(code));
+        }
+        codes
+    }
+}
+
 impl<G: Guard> FromRequest for Caller<G> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let bearer = Bearer::<AccessClaims>::from_request(request, payload);
         let request = request.clone();
         Box::pin(async move {
-            let Bearer(claims) = bearer.await.map_err(Error::Bearer)?;
-            let app = request.app_data::<web::Data<App>>().ok_or(Error::Bearer(BearerError::NotSetUp))?;
+            let Bearer(claims) = bearer.await?;
+            let app = request.app_data::<web::Data<App>>().ok_or(BearerError::NotSetUp)?;
             let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
                 if text.starts_with(KEY_PREFIX));
             if G::LOGGED_IN && !has_session(&claims) {
-                return Err(Error::Bearer(BearerError::SessionRequired).into());
+                return Err(BearerError::SessionRequired.into());
             }
             // Roles are a user's: neither a registered application nor a client has one here.
             let has_roles = has_session(&claims) || claims.credential() == Credential::ApiToken;
             let user = claims.user_id().filter(|_| has_roles);
-            let user = user.ok_or(Error::Bearer(BearerError::RoleMissing(ADMIN_ROLE)))?;
+            let user = user.ok_or(BearerError::RoleMissing(ADMIN_ROLE))?;
             if G::ADMINISTRATES {
                 administrates(app, &claims, user, is_key).await?;
             }
             if G::RECENTLY && !is_key {
                 if !has_session(&claims) {
-                    return Err(Error::Bearer(BearerError::SessionRequired).into());
+                    return Err(BearerError::SessionRequired.into());
                 }
-                recent(app, &claims).map_err(Error::Bearer)?;
+                recent(app, &claims)?;
             }
             let origin = Origin { actor: Some(user), session: claims.sid, ..origin(&request, app) };
             Ok(Self { claims, user, origin, guard: PhantomData })

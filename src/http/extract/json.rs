@@ -10,8 +10,11 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, rt, web};
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
-use crate::error::Error;
-use crate::http::problem::Problem;
+use crate::http::codes::{
+    BODY_TOO_LARGE, Code, INVALID_FIELDS, MALFORMED_JSON, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE,
+};
+use crate::http::endpoint::Refuses;
+use crate::http::failure::Failure;
 
 /// Larger than any token or password that is accepted, and small enough to be no burden.
 pub(in crate::http) const MOST_BODY_BYTES: usize = 64 * 1024;
@@ -22,10 +25,25 @@ pub(in crate::http) struct Json<T>(pub(in crate::http) T);
 /// The body of a request as a `T`, which may be left away.
 pub(in crate::http) struct JsonOrNothing<T>(pub(in crate::http) T);
 
-type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+/// What may be wrong with a body.
+const REFUSED: [&Code; 5] = [MALFORMED_JSON, INVALID_FIELDS, BODY_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE];
+
+impl<T> Refuses for Json<T> {
+    fn refuses() -> Vec<&'static Code> {
+        REFUSED.to_vec()
+    }
+}
+
+impl<T> Refuses for JsonOrNothing<T> {
+    fn refuses() -> Vec<&'static Code> {
+        REFUSED.to_vec()
+    }
+}
+
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Failure>>>>;
 
 impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
-    type Error = Problem;
+    type Error = Failure;
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
@@ -35,7 +53,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 }
 
 impl<T: DeserializeOwned + Default + 'static> FromRequest for JsonOrNothing<T> {
-    type Error = Problem;
+    type Error = Failure;
     type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
@@ -54,20 +72,20 @@ struct Body {
 }
 
 impl Body {
-    fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+    fn parse<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         if !self.is_json {
-            return Err(Error::MediaTypeUnsupported.into());
+            return Err(Failure::MediaTypeUnsupported);
         }
         // Derived types also read arrays.
         let is_object = self.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
         if !is_object && !self.bytes.is_empty() {
-            return Err(Error::BodyMalformed("expected an object at line 1 column 1".to_owned()).into());
+            return Err(Failure::BodyMalformed("expected an object at line 1 column 1".to_owned()));
         }
-        serde_json::from_slice(&self.bytes).map_err(|error| Error::BodyMalformed(what_and_where(&error)).into())
+        serde_json::from_slice(&self.bytes).map_err(|error| Failure::BodyMalformed(what_and_where(&error)))
     }
 }
 
-fn read(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Body, Problem>> + use<> {
+fn read(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Body, Failure>> + use<> {
     let content_type = request.content_type();
     let (is_declared, is_json) = (!content_type.is_empty(), content_type.eq_ignore_ascii_case("application/json"));
     let timeout = request.app_data::<web::Data<App>>().map_or(10, |app| app.config.request_timeout.0);
@@ -76,9 +94,9 @@ fn read(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Re
     async move {
         // Whatever else it is, it is not read.
         if is_declared && !is_json {
-            return Err(Error::MediaTypeUnsupported.into());
+            return Err(Failure::MediaTypeUnsupported);
         }
-        let bytes = rt::time::timeout(timeout, bytes).await.map_err(|_elapsed| Error::BodyTimedOut)?;
+        let bytes = rt::time::timeout(timeout, bytes).await.map_err(|_elapsed| Failure::BodyTimedOut)?;
         Ok(Body { bytes: bytes.map_err(|error| cut_off(&error))?, is_declared, is_json })
     }
 }
@@ -94,9 +112,9 @@ fn what_and_where(error: &serde_json::Error) -> String {
     text
 }
 
-fn cut_off(error: &actix_web::Error) -> Problem {
+fn cut_off(error: &actix_web::Error) -> Failure {
     match error.as_error::<PayloadError>() {
-        Some(PayloadError::Overflow) => Error::BodyTooLarge(MOST_BODY_BYTES).into(),
-        _ => Error::BodyMalformed("the body ended early".to_owned()).into(),
+        Some(PayloadError::Overflow) => Failure::BodyTooLarge(MOST_BODY_BYTES),
+        _ => Failure::BodyMalformed("the body ended early".to_owned()),
     }
 }

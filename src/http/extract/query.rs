@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::http::problem::Problem;
+use crate::http::codes::{Code, INVALID_FIELDS};
+use crate::http::endpoint::Refuses;
+use crate::http::failure::Failure;
 
 /// What the paths call their identifiers.
 const NAMES: [&str; 3] = ["id", "session_id", "api_token_id"];
@@ -17,9 +19,15 @@ const NAMES: [&str; 3] = ["id", "session_id", "api_token_id"];
 /// The one parameter of the path, or with `N = 1` the second one.
 pub(in crate::http) struct PathId<T, const N: usize = 0>(pub(in crate::http) T);
 
+impl<T, const N: usize> Refuses for PathId<T, N> {
+    fn refuses() -> Vec<&'static Code> {
+        vec![INVALID_FIELDS]
+    }
+}
+
 impl<T: FromStr, const N: usize> FromRequest for PathId<T, N> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let (name, text) = request.match_info().iter().nth(N).unwrap_or_default();
@@ -33,9 +41,15 @@ impl<T: FromStr, const N: usize> FromRequest for PathId<T, N> {
 /// parse is refused by name (see [`parameter`]).
 pub(in crate::http) struct Query<T>(pub(in crate::http) T);
 
+impl<T> Refuses for Query<T> {
+    fn refuses() -> Vec<&'static Code> {
+        vec![INVALID_FIELDS]
+    }
+}
+
 impl<T: DeserializeOwned> FromRequest for Query<T> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let query = web::Query::<T>::from_query(request.query_string());

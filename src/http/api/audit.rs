@@ -8,59 +8,11 @@ use super::blocking;
 use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{Administrator, Caller, Query, cut, instant, page_size, parameter};
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
+use crate::http::view::event::EventView;
 use crate::http::words::EventName;
-use crate::model::audit::{EventFilter, Recorded};
-use crate::model::id::{SessionId, UserId};
+use crate::model::audit::EventFilter;
 use crate::service::queries;
-
-/// Something that happened.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Event)]
-pub(crate) struct EventView {
-    /// Later events have higher numbers.
-    id: i64,
-    /// When.
-    #[schema(format = "date-time")]
-    at: String,
-    /// What.
-    #[schema(value_type = EventName)]
-    name: String,
-    /// The user that it concerns.
-    #[schema(required, value_type = Option<String>, format = "uuid")]
-    user_id: Option<UserId>,
-    /// Who did it; nobody in particular before a login and on the command line.
-    #[schema(required, value_type = Option<String>, format = "uuid")]
-    actor_id: Option<UserId>,
-    /// Which session it concerns, or was done from.
-    #[schema(required, value_type = Option<String>, format = "uuid")]
-    session_id: Option<SessionId>,
-    /// From where.
-    #[schema(required, example = "192.0.2.7")]
-    ip: Option<String>,
-    /// By which request: the `X-Request-Id` of its answer.
-    #[schema(required, example = "k3x9Qm2ZAAAAAAAA")]
-    request_id: Option<String>,
-    /// More about it.
-    #[schema(required)]
-    detail: Option<String>,
-}
-
-impl From<Recorded> for EventView {
-    fn from(event: Recorded) -> Self {
-        Self {
-            id: event.id,
-            at: event.at.to_rfc3339(),
-            name: event.name,
-            user_id: event.user,
-            actor_id: event.actor,
-            session_id: event.session,
-            ip: event.ip,
-            request_id: event.request_id,
-            detail: event.detail,
-        }
-    }
-}
 
 /// Events, the newest first.
 #[derive(Serialize, ToSchema)]
@@ -124,7 +76,7 @@ pub(in crate::http) async fn list(
     _: Caller<Administrator>,
     app: web::Data<App>,
     Query(query): Query<EventsQuery>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let limit = page_size(query.limit.as_deref())?;
     let filter = EventFilter::try_from(&query)?;
     let found = blocking(move || queries::list_events(&app, &filter, limit + 1)).await?;

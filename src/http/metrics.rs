@@ -4,14 +4,14 @@ use actix_web::{HttpResponse, web};
 
 use crate::app::App;
 use crate::error::Error;
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::service::present::present;
 
 /// What Prometheus takes besides its own format.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Everything that is counted, and what is as it is now.
-pub(in crate::http) async fn metrics(app: web::Data<App>) -> Result<HttpResponse, Problem> {
+pub(in crate::http) async fn metrics(app: web::Data<App>) -> Result<HttpResponse, Failure> {
     let text = app.metrics.encode(present(&app)).map_err(Error::internal)?;
     Ok(HttpResponse::Ok().content_type(OPENMETRICS).body(text))
 }

@@ -5,60 +5,16 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{blocking, rfc3339};
+use super::{blocking, lists};
 use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
 use crate::http::extract::{Caller, Json, LoggedIn, LoggedInRecently, PathId};
-use crate::http::problem::Problem;
-use crate::http::words::{ApiTokenStatus, Name, RoleName, ScopeName};
+use crate::http::failure::Failure;
+use crate::http::view::api_token::{ApiTokenView, ApiTokensView, view};
+use crate::http::words::{Name, RoleName, ScopeName};
 use crate::model::api_token::{ApiToken, ApiTokenId};
-use crate::model::id::{SessionId, UserId};
 use crate::secret::ApiKey;
 use crate::service::api_tokens::{self, NewApiToken};
-use crate::service::queries;
-
-/// An API token, without its key.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ApiToken)]
-pub(crate) struct ApiTokenView {
-    /// Identifies it; not the key.
-    #[schema(value_type = String, format = "uuid")]
-    id: ApiTokenId,
-    /// What its owner calls it.
-    #[schema(example = "nightly backup")]
-    name: String,
-    /// The session under which the audit log records what it does, and the `sid` of what it is exchanged for.
-    #[schema(value_type = String, format = "uuid")]
-    session_id: SessionId,
-    /// What it may be used for.
-    #[schema(value_type = Vec<ScopeName>)]
-    scopes: Vec<String>,
-    /// Roles of its owner that it has, as long as the owner has them.
-    #[schema(value_type = Vec<RoleName>)]
-    roles: Vec<String>,
-    /// When it was made.
-    #[schema(format = "date-time")]
-    created_at: String,
-    /// When it expires, if it does.
-    #[schema(required, format = "date-time")]
-    expires_at: Option<String>,
-    /// When it was last used, to the minute.
-    #[schema(required, format = "date-time")]
-    last_used_at: Option<String>,
-    /// When it was revoked, if it was.
-    #[schema(required, format = "date-time")]
-    revoked_at: Option<String>,
-    /// Whether it is accepted.
-    #[schema(value_type = ApiTokenStatus)]
-    state: &'static str,
-}
-
-/// API tokens, the newest first.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ApiTokens)]
-pub(in crate::http) struct ApiTokensView {
-    api_tokens: Vec<ApiTokenView>,
-}
 
 /// An API token with its key, which is shown this once.
 #[derive(Serialize, ToSchema)]
@@ -92,30 +48,6 @@ pub(in crate::http) struct CreateBody {
     expires_in: Option<Seconds>,
 }
 
-/// An API token as every answer shows one.
-pub(crate) fn view(token: &ApiToken, now: Timestamp) -> ApiTokenView {
-    ApiTokenView {
-        id: token.id,
-        name: token.name.to_string(),
-        session_id: token.sid,
-        scopes: token.scopes.names().to_vec(),
-        roles: token.roles.names().to_vec(),
-        created_at: token.created_at.to_rfc3339(),
-        expires_at: rfc3339(token.expires_at),
-        last_used_at: rfc3339(token.last_used_at),
-        revoked_at: rfc3339(token.revoked_at),
-        state: token.state(now).text(),
-    }
-}
-
-/// All API tokens of a user.
-pub(super) async fn all(app: web::Data<App>, user: UserId) -> Result<HttpResponse, Problem> {
-    let now = app.clock.now();
-    let tokens = blocking(move || queries::list_api_tokens(&app, user)).await?;
-    let api_tokens = tokens.iter().map(|token| view(token, now)).collect();
-    Ok(HttpResponse::Ok().json(ApiTokensView { api_tokens }))
-}
-
 fn with_key(
     token: &ApiToken,
     key: &ApiKey,
@@ -130,8 +62,8 @@ fn with_key(
 ///
 /// Without their keys; also those that have expired or were revoked, for `SESSION_RETENTION`.
 #[utoipa::path(get, path = "/v1/api-tokens", tag = "api tokens", responses((status = 200, body = ApiTokensView)))]
-pub(in crate::http) async fn list(caller: Caller<LoggedIn>, app: web::Data<App>) -> Result<HttpResponse, Problem> {
-    all(app, caller.user).await
+pub(in crate::http) async fn list(caller: Caller<LoggedIn>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    lists::api_tokens(app, caller.user).await
 }
 
 /// Make an API token
@@ -143,7 +75,7 @@ pub(in crate::http) async fn create(
     caller: Caller<LoggedInRecently>,
     app: web::Data<App>,
     Json(body): Json<CreateBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let now = app.clock.now();
     let (token, key) = blocking(move || {
         let CreateBody { name, scopes, roles, expires_in } = &body;
@@ -164,7 +96,7 @@ pub(in crate::http) async fn rotate(
     caller: Caller<LoggedInRecently>,
     app: web::Data<App>,
     PathId(id): PathId<ApiTokenId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let now = app.clock.now();
     let rotate = move || api_tokens::rotate(&app, caller.user, id, &caller.origin);
     let (token, key) = blocking(rotate).await?;
@@ -181,7 +113,7 @@ pub(in crate::http) async fn revoke(
     caller: Caller<LoggedIn>,
     app: web::Data<App>,
     PathId(id): PathId<ApiTokenId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let _was_active = blocking(move || api_tokens::revoke(&app, caller.user, id, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

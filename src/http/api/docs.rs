@@ -1,16 +1,14 @@
 //! `/openapi.json` and `/docs`: the service describes itself.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
 use actix_web::{HttpResponse, web};
 use utoipa_swagger_ui::{Config, serve};
 
-use crate::app::App;
 use crate::error::Error;
-use crate::http::openapi::{Described, Description};
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 
 /// The page is ours and asks nobody else. Its styles and icons are partly in its elements.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -22,16 +20,16 @@ const OUR_TITLE: &str = "<title>tokensmith</title>";
 /// It changes with the binary alone.
 const FILES_CACHE_CONTROL: &str = "public, max-age=3600";
 
+/// The description as it is served; made when somebody asks for it, since it takes some memory.
+pub(in crate::http) type Description = LazyLock<web::Bytes, Box<dyn FnOnce() -> web::Bytes + Send + Sync>>;
+
 /// This description
 ///
 /// As `OpenAPI` 3.1.
 #[utoipa::path(get, path = "/openapi.json", tag = "documentation", security(()),
     responses((status = 200, body = Object, description = "The description.")))]
-pub(in crate::http) async fn openapi(description: web::Data<Description>, app: web::Data<App>) -> HttpResponse {
-    let config = &app.config;
-    let (audiences, scopes) = (config.audiences.names().to_vec(), config.scopes.names().to_vec());
-    let described = || Described { audiences, scopes, basic_auth: config.basic_auth };
-    HttpResponse::Ok().content_type("application/json").body(description.json(described))
+pub(in crate::http) async fn openapi(description: web::Data<Description>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body((**description).clone())
 }
 
 /// Redirects to this description
@@ -71,10 +69,10 @@ fn see(location: &'static str) -> HttpResponse {
     params(("file" = String, Path, description = "The name of the file.", example = "index.html")),
     responses((status = 200, description = "The file.", content(
         (String = "text/html"), (String = "text/css"), (String = "text/javascript"), (String = "image/png")))))]
-pub(in crate::http) async fn file(name: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub(in crate::http) async fn file(name: web::Path<String>) -> Result<HttpResponse, Failure> {
     let config = Arc::new(Config::from("../openapi.json").use_base_layout());
     let file = serve(&name, config).map_err(|error| Error::internal(error.to_string()))?;
-    let file = file.ok_or(Error::PathUnknown)?;
+    let file = file.ok_or(Failure::PathUnknown)?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CONTENT_SECURITY_POLICY, POLICY)).insert_header((CACHE_CONTROL, FILES_CACHE_CONTROL));
     let bytes = match file.bytes {

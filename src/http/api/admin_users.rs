@@ -4,15 +4,17 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::me::{AccountView, EndedView, ProfileBody};
-use super::sessions::{PageQuery, SessionsView, page};
-use super::{api_tokens as api_token_views, blocking, hashing};
+use super::{blocking, hashing, lists};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{
     Administrator, AdministratorRecently, Caller, Json, PathId, Query, cut, page_size, parameter,
 };
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
+use crate::http::view::api_token::{ApiTokensView, RevokedView};
+use crate::http::view::profile::ProfileBody;
+use crate::http::view::session::{EndedView, PageQuery, SessionsView};
+use crate::http::view::user::AccountView;
 use crate::http::words::{EmailAddress, Name, NewPassword, NewUsername, RoleName};
 use crate::model::api_token::ApiTokenId;
 use crate::model::id::{SessionId, UserId};
@@ -103,14 +105,6 @@ pub(in crate::http) struct PasswordBody {
     password: Secret<String>,
 }
 
-/// How many API tokens were revoked.
-#[derive(Serialize, ToSchema)]
-#[schema(as = ApiTokensRevoked)]
-pub(in crate::http) struct RevokedView {
-    /// How many.
-    api_tokens_revoked: usize,
-}
-
 fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
@@ -124,7 +118,7 @@ pub(in crate::http) async fn list(
     _: Caller<Administrator>,
     app: web::Data<App>,
     Query(query): Query<UsersQuery>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let limit = page_size(query.limit.as_deref())?;
     let UsersQuery { search, role, disabled, cursor, .. } = query;
     for (field, text) in [("search", &search), ("cursor", &cursor)] {
@@ -153,7 +147,7 @@ pub(in crate::http) async fn create(
     caller: Caller<AdministratorRecently>,
     app: web::Data<App>,
     Json(body): Json<CreateBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let prepared = hashing(&app, move |app| {
         let CreateBody { username, password, email, name, roles } = &body;
         let (email, name) = (email.as_deref(), name.as_deref());
@@ -172,7 +166,7 @@ pub(in crate::http) async fn show(
     _: Caller<Administrator>,
     app: web::Data<App>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let user = blocking(move || users::find(&app, id)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
@@ -188,7 +182,7 @@ pub(in crate::http) async fn change(
     app: web::Data<App>,
     PathId(id): PathId<UserId>,
     Json(body): Json<ProfileBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let user = blocking(move || users::set_profile(&app, id, &body.into(), &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
@@ -205,7 +199,7 @@ pub(in crate::http) async fn delete(
     caller: Caller<AdministratorRecently>,
     app: web::Data<App>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     blocking(move || users::delete(&app, id, &caller.origin)).await?;
     Ok(no_content())
@@ -221,7 +215,7 @@ pub(in crate::http) async fn disable(
     caller: Caller<Administrator>,
     app: web::Data<App>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let sessions_ended = blocking(move || users::disable(&app, id, &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
@@ -238,7 +232,7 @@ pub(in crate::http) async fn enable(
     caller: Caller<AdministratorRecently>,
     app: web::Data<App>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     blocking(move || users::enable(&app, id, &caller.origin)).await?;
     Ok(no_content())
@@ -256,7 +250,7 @@ pub(in crate::http) async fn set_roles(
     app: web::Data<App>,
     PathId(id): PathId<UserId>,
     Json(body): Json<RolesBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let roles = blocking(move || users::set_roles(&app, id, &body.roles, &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(RolesBody { roles: roles.names().to_vec() }))
@@ -273,7 +267,7 @@ pub(in crate::http) async fn reset_password(
     app: web::Data<App>,
     PathId(id): PathId<UserId>,
     Json(body): Json<PasswordBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let asked = app.clone();
     let user = blocking(move || users::find(&asked, id)).await?;
@@ -293,10 +287,10 @@ pub(in crate::http) async fn list_sessions(
     app: web::Data<App>,
     PathId(id): PathId<UserId>,
     Query(query): Query<PageQuery>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let asked = app.clone();
     blocking(move || users::find(&asked, id)).await?;
-    page(app, id, caller.claims.sid, query).await
+    lists::sessions(app, id, caller.claims.sid, query).await
 }
 
 /// End a user's sessions
@@ -309,7 +303,7 @@ pub(in crate::http) async fn end_sessions(
     caller: Caller<Administrator>,
     app: web::Data<App>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let end = move || {
         users::find(&app, id)?;
@@ -330,7 +324,7 @@ pub(in crate::http) async fn end_session(
     caller: Caller<Administrator>,
     app: web::Data<App>,
     (PathId(id), PathId(session)): (PathId<UserId>, PathId<SessionId, 1>),
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     blocking(move || sessions::end(&app, id, session, EndReason::Admin, &caller.origin)).await?;
     Ok(no_content())
@@ -339,15 +333,15 @@ pub(in crate::http) async fn end_session(
 /// List a user's API tokens
 #[utoipa::path(get, path = "/v1/admin/users/{id}/api-tokens", tag = "administration",
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
-    responses((status = 200, body = api_token_views::ApiTokensView)))]
+    responses((status = 200, body = ApiTokensView)))]
 pub(in crate::http) async fn list_api_tokens(
     _: Caller<Administrator>,
     app: web::Data<App>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let asked = app.clone();
     blocking(move || users::find(&asked, id)).await?;
-    api_token_views::all(app, id).await
+    lists::api_tokens(app, id).await
 }
 
 /// Revoke a user's API tokens
@@ -360,7 +354,7 @@ pub(in crate::http) async fn revoke_api_tokens(
     caller: Caller<Administrator>,
     app: web::Data<App>,
     PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let revoke = move || {
         users::find(&app, id)?;
@@ -381,7 +375,7 @@ pub(in crate::http) async fn revoke_api_token(
     caller: Caller<Administrator>,
     app: web::Data<App>,
     (PathId(id), PathId(token)): (PathId<UserId>, PathId<ApiTokenId, 1>),
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     let _was_active = blocking(move || api_tokens::revoke(&app, id, token, &caller.origin)).await?;
     Ok(no_content())

@@ -1,4 +1,4 @@
-//! One file for each resource: from the wire to the service and back.
+//! Our own API, one file for each resource: from the wire to the service and back.
 
 pub(super) mod admin_keys;
 pub(super) mod admin_users;
@@ -6,19 +6,17 @@ pub(super) mod api_tokens;
 pub(super) mod audit;
 pub(super) mod docs;
 pub(super) mod health;
+mod lists;
 pub(super) mod me;
-pub(super) mod metrics;
+pub(super) mod problem;
 pub(super) mod sessions;
 pub(super) mod tokens;
 pub(super) mod well_known;
 
 use actix_web::{rt, web};
 
-use super::blocking::blocking;
-use super::problem::Problem;
 use crate::app::App;
-use crate::clock::Timestamp;
-use crate::engine::deadline;
+use crate::engine::deadline::{self, on_a_thread as blocking};
 use crate::error::Error;
 use crate::service::proof::{self, Admitted, Claim};
 
@@ -27,7 +25,7 @@ use crate::service::proof::{self, Admitted, Claim};
 async fn hashing<T: Send + 'static>(
     app: &web::Data<App>,
     work: impl FnOnce(&App) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Problem> {
+) -> Result<T, Error> {
     let place = proof::place(app)?;
     let app = app.clone();
     on_hashing_thread(move || {
@@ -46,7 +44,7 @@ async fn proving<P: Send + 'static, T: Send + 'static>(
     claim: impl FnOnce(&App) -> Result<Claim, Error> + Send + 'static,
     evaluate: impl FnOnce(&App, Admitted) -> Result<P, Error> + Send + 'static,
     finish: impl FnOnce(&App, P) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Problem> {
+) -> Result<T, Error> {
     let (asked, turn) = (app.clone(), app.lookups.turn().await?);
     let claim = blocking(move || claim(&asked)).await?;
     drop(turn);
@@ -56,19 +54,15 @@ async fn proving<P: Send + 'static, T: Send + 'static>(
         let proved = on_hashing_thread(move || evaluate(&evaluating, admitted)).await?;
         blocking(move || finish(&finishing, proved)).await
     }));
-    task.await.map_err(|panicked| Problem(Error::internal(panicked)))?
+    task.await.map_err(Error::internal)?
 }
 
 /// Not as [`blocking`]: a hash has a deadline of its own, and is not given up when it has begun.
 async fn on_hashing_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Problem> {
+) -> Result<T, Error> {
     match web::block(work).await {
-        Ok(result) => result.map_err(Problem),
-        Err(panicked) => Err(Problem(Error::internal(panicked))),
+        Ok(result) => result,
+        Err(panicked) => Err(Error::internal(panicked)),
     }
-}
-
-fn rfc3339(at: Option<Timestamp>) -> Option<String> {
-    at.map(Timestamp::to_rfc3339)
 }

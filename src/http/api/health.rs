@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::blocking;
 use crate::app::App;
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::service::queries;
 
 /// That the process lives.
@@ -43,7 +43,7 @@ pub(in crate::http) async fn alive() -> HttpResponse {
 /// The keys are loaded (or the service would not have started) and the database accepted a write within the last
 /// second.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses((status = 200, body = ReadyView)))]
-pub(in crate::http) async fn ready(app: web::Data<App>) -> Result<HttpResponse, Problem> {
+pub(in crate::http) async fn ready(app: web::Data<App>) -> Result<HttpResponse, Failure> {
     let keys = app.keys.ring().entries(app.clock.now()).len();
     blocking(move || queries::check_database(&app)).await?;
     Ok(HttpResponse::Ok().json(ReadyView { status: "ready", database: "reachable", keys }))

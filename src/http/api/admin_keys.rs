@@ -8,35 +8,11 @@ use super::blocking;
 use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{Administrator, AdministratorRecently, Caller, Json};
-use crate::http::problem::Problem;
-use crate::http::words::{SigningAlgorithm, SigningKeyState};
-use crate::jwt::{RingEntry, SigningAlg};
+use crate::http::failure::Failure;
+use crate::http::view::key::KeyView;
+use crate::http::words::SigningAlgorithm;
+use crate::jwt::SigningAlg;
 use crate::service::keys;
-
-/// A key as it is shown: nothing of its private half, and not where it lies.
-#[derive(Serialize, ToSchema)]
-#[schema(as = SigningKey)]
-pub(crate) struct KeyView {
-    /// Its name: the thumbprint of RFC 7638.
-    kid: String,
-    /// Its algorithm.
-    #[schema(value_type = SigningAlgorithm)]
-    alg: &'static str,
-    /// What it does now.
-    #[schema(value_type = SigningKeyState)]
-    state: &'static str,
-    /// From when on it signs.
-    #[schema(required, format = "date-time")]
-    active_from: Option<String>,
-    /// From when on it does not sign any more.
-    #[schema(required, format = "date-time")]
-    retired_at: Option<String>,
-    /// When it goes.
-    #[schema(required, format = "date-time")]
-    goes_at: Option<String>,
-    /// Whether its file is encrypted.
-    encrypted: bool,
-}
 
 /// The signing keys, the oldest first.
 #[derive(Serialize, ToSchema)]
@@ -53,20 +29,6 @@ pub(in crate::http) struct RotatedView {
     /// About how many sessions the dropped key ends, if the database could tell.
     #[schema(required, minimum = 0)]
     sessions_ended: Option<i64>,
-}
-
-impl From<&RingEntry> for KeyView {
-    fn from(entry: &RingEntry) -> Self {
-        Self {
-            kid: entry.kid.clone(),
-            alg: entry.alg.name(),
-            state: entry.state.name(),
-            active_from: entry.active_from.map(|at| at.to_rfc3339()),
-            retired_at: entry.retired_at.map(|at| at.to_rfc3339()),
-            goes_at: entry.goes_at.map(|at| at.to_rfc3339()),
-            encrypted: entry.encrypted,
-        }
-    }
 }
 
 fn all_keys(app: &App) -> Vec<KeyView> {
@@ -106,7 +68,7 @@ pub(in crate::http) async fn rotate(
     caller: Caller<AdministratorRecently>,
     app: web::Data<App>,
     Json(body): Json<RotateBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     if body.kid.is_some() && !body.emergency {
         return Err(Error::invalid("kid", "invalid", "names the key to drop, which needs emergency").into());
     }

@@ -2,77 +2,24 @@
 
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpResponse, web};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::tokens::{PairView, answer};
 use super::{blocking, proving};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::extract::{Caller, Json, LoggedIn, recent};
-use crate::http::problem::Problem;
-use crate::http::words::{EmailAddress, Name, NewPassword, NewUsername, RoleName};
-use crate::model::id::{SessionId, UserId};
-use crate::model::user::User;
+use crate::http::failure::Failure;
+use crate::http::view::pair::{PairView, answer};
+use crate::http::view::profile::ProfileBody;
+use crate::http::view::session::EndedView;
+use crate::http::view::user::AccountView;
+use crate::http::words::{NewPassword, RoleName};
+use crate::model::id::SessionId;
 use crate::secret::Secret;
-use crate::service::users::{self, NewProfile};
-use crate::service::{me, proof};
+use crate::service::{me, proof, users};
 use tokensmith_verifier::{Bearer, Subject};
-
-/// A user as every answer shows one.
-#[derive(Serialize, ToSchema)]
-#[schema(as = User)]
-pub(in crate::http) struct UserView<'a> {
-    /// The `sub` of the user's tokens.
-    #[schema(value_type = String, format = "uuid")]
-    id: UserId,
-    /// The name to log in with.
-    #[schema(example = "ada")]
-    username: String,
-    /// Where to write to.
-    #[schema(required, example = "ada@example.com")]
-    email: Option<String>,
-    /// What people call the user.
-    #[schema(required, example = "Ada Lovelace")]
-    name: Option<String>,
-    /// What the user may do.
-    #[schema(value_type = Vec<RoleName>)]
-    roles: &'a [String],
-}
-
-impl<'a> From<&'a User> for UserView<'a> {
-    fn from(user: &'a User) -> Self {
-        Self {
-            id: user.id,
-            username: user.username.to_string(),
-            email: user.email.as_ref().map(ToString::to_string),
-            name: user.name.as_ref().map(ToString::to_string),
-            roles: user.roles.names(),
-        }
-    }
-}
-
-/// A user's record.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Account)]
-pub(crate) struct AccountView<'a> {
-    #[serde(flatten)]
-    user: UserView<'a>,
-    /// When the account was created.
-    #[schema(format = "date-time")]
-    created_at: String,
-    /// Since when it is disabled, if it is.
-    #[schema(required, format = "date-time")]
-    disabled_at: Option<String>,
-}
-
-impl<'a> From<&'a User> for AccountView<'a> {
-    fn from(user: &'a User) -> Self {
-        let (created_at, disabled_at) = (user.created_at.to_rfc3339(), super::rfc3339(user.disabled_at));
-        Self { user: user.into(), created_at, disabled_at }
-    }
-}
 
 /// What an access token says of its bearer.
 #[derive(Serialize, ToSchema)]
@@ -102,41 +49,6 @@ pub(in crate::http) struct IdentityView<'a> {
     expires_at: String,
 }
 
-/// What is to be changed; what is missing stays, null takes e-mail address or name away.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = ProfileChange, example = json!({"name": "Ada Lovelace"}))]
-pub(in crate::http) struct ProfileBody {
-    /// The name to log in with.
-    #[serde(default, deserialize_with = "not_null")]
-    #[schema(value_type = Option<NewUsername>, nullable = false)]
-    username: Option<String>,
-    /// Where to write to.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<EmailAddress>)]
-    email: Option<Option<String>>,
-    /// What people call the user.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<Name>)]
-    name: Option<Option<String>>,
-}
-
-impl From<ProfileBody> for NewProfile {
-    fn from(ProfileBody { username, email, name }: ProfileBody) -> Self {
-        Self { username, email, name }
-    }
-}
-
-/// Null is something else than nothing ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)).
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
-
-/// What cannot be taken away.
-fn not_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
-}
-
 /// The password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -160,14 +72,6 @@ pub(in crate::http) struct PasswordBody {
     /// The password as it shall be.
     #[schema(value_type = NewPassword)]
     new_password: Secret<String>,
-}
-
-/// How many sessions ended.
-#[derive(Serialize, ToSchema)]
-#[schema(as = SessionsEnded)]
-pub(in crate::http) struct EndedView {
-    /// How many.
-    pub(super) sessions_ended: usize,
 }
 
 /// Tells a proxy that asks on behalf of another service who the user is: it cannot read the body.
@@ -194,7 +98,7 @@ pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
 ///
 /// The user's record as it is now.
 #[utoipa::path(get, path = "/v1/me/profile", tag = "me", responses((status = 200, body = AccountView)))]
-pub(in crate::http) async fn profile(app: web::Data<App>, Bearer(claims): Bearer) -> Result<HttpResponse, Problem> {
+pub(in crate::http) async fn profile(app: web::Data<App>, Bearer(claims): Bearer) -> Result<HttpResponse, Failure> {
     let id = claims.user_id().ok_or(Error::UserUnknown)?;
     let user = blocking(move || users::find(&app, id)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
@@ -209,9 +113,9 @@ pub(in crate::http) async fn change_profile(
     caller: Caller<LoggedIn>,
     app: web::Data<App>,
     Json(body): Json<ProfileBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     if body.username.is_some() || body.email.is_some() {
-        recent(&app, &caller.claims).map_err(Error::Bearer)?;
+        recent(&app, &caller.claims).map_err(Failure::Bearer)?;
     }
     let change = move || users::set_profile(&app, caller.user, &body.into(), &caller.origin);
     let user = blocking(change).await?;
@@ -227,7 +131,7 @@ pub(in crate::http) async fn reauthenticate(
     caller: Caller<LoggedIn>,
     app: web::Data<App>,
     Json(body): Json<ReauthenticateBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let session = caller.session()?;
     let Caller { user, origin, .. } = caller;
     let its_origin = origin.clone();
@@ -246,7 +150,7 @@ pub(in crate::http) async fn change_password(
     caller: Caller<LoggedIn>,
     app: web::Data<App>,
     Json(body): Json<PasswordBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let session = caller.session()?;
     let Caller { user, origin, .. } = caller;
     let PasswordBody { current_password: current, new_password: new } = body;

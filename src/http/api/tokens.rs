@@ -1,23 +1,21 @@
 //! `/v1/tokens`: getting a pair, refreshing it, asking about a token, revoking it, exchanging an API token.
 
-use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::me::UserView;
-use super::{blocking, proving, rfc3339};
+use super::{blocking, proving};
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::http::extract::{Json, JsonOrNothing, basic, device, origin};
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
+use crate::http::view::pair::{PairView, answer, not_stored};
+use crate::http::view::rfc3339;
 use crate::http::words::{DeviceLabel, TokenKind, TokenType};
 use crate::jwt::AccessClaims;
-use crate::model::id::SessionId;
 use crate::secret::Secret;
-use crate::service::pair::Pair;
 use crate::service::verify::{ActiveToken, Token};
 use crate::service::{api_tokens, login, proof, refresh as refreshing, revoke as revoking, verify as verifying};
 use tokensmith_verifier::issuing::{Presented, presented};
@@ -73,41 +71,6 @@ pub(in crate::http) struct ExchangeBody {
     audience: Option<String>,
 }
 
-/// The answer of [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1), and what spares a client
-/// a clock and a second request.
-#[derive(Serialize, ToSchema)]
-#[schema(as = TokenPair)]
-pub(in crate::http) struct PairView<'a> {
-    /// For `Authorization: Bearer`.
-    access_token: &'a str,
-    /// How it is sent.
-    #[schema(value_type = TokenType)]
-    token_type: &'static str,
-    /// How long the access token is valid, in seconds.
-    #[schema(value_type = i64, example = 300)]
-    expires_in: Seconds,
-    /// For `POST /v1/tokens/refresh`.
-    refresh_token: &'a str,
-    /// How long the refresh token is valid, in seconds.
-    #[schema(value_type = i64, example = 1_209_600)]
-    refresh_expires_in: Seconds,
-    /// When to refresh, in seconds from now.
-    #[schema(value_type = i64, example = 204)]
-    refresh_after: Seconds,
-    /// Of two pairs of one session, the one with the higher number is newer.
-    #[schema(example = 1)]
-    refresh_generation: i64,
-    /// The session.
-    #[schema(value_type = String, format = "uuid")]
-    session_id: SessionId,
-    /// The scopes of the access token, with spaces between them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    scope: Option<String>,
-    /// Whose session it is.
-    user: UserView<'a>,
-}
-
 /// What an API token was exchanged for.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ExchangedToken)]
@@ -141,26 +104,6 @@ pub(in crate::http) struct ActiveView {
     claims: Value,
 }
 
-/// Tokens are not stored on the way: RFC 6749 section 5.1 asks for both headers.
-fn not_stored(view: impl Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(view)
-}
-
-pub(super) fn answer(pair: &Pair) -> HttpResponse {
-    not_stored(PairView {
-        access_token: &pair.access_token,
-        token_type: "Bearer",
-        expires_in: pair.expires_in,
-        refresh_token: &pair.refresh_token,
-        refresh_expires_in: pair.refresh_expires_in,
-        refresh_after: pair.refresh_after,
-        refresh_generation: pair.refresh_generation,
-        session_id: pair.session_id,
-        scope: pair.scope.clone(),
-        user: UserView::from(&pair.user),
-    })
-}
-
 /// Log in
 ///
 /// Opens a session and answers its first pair. With `BASIC_AUTH=on` username and password may come as HTTP Basic, and the
@@ -171,14 +114,14 @@ pub(in crate::http) async fn create(
     request: HttpRequest,
     app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<LoginBody>,
-) -> Result<HttpResponse, Problem> {
-    let missing = |field: &str| Error::BodyMalformed(format!("missing field `{field}`"));
+) -> Result<HttpResponse, Failure> {
+    let missing = |field: &str| Failure::BodyMalformed(format!("missing field `{field}`"));
     let (username, password) = match (body.username, body.password) {
         // Whatever is in the header then is for a proxy.
         (Some(username), Some(password)) => (username, password),
         (None, None) => basic(&request, app.config.basic_auth)?.ok_or(missing("username"))?,
-        (None, Some(_)) => return Err(missing("username").into()),
-        (Some(_), None) => return Err(missing("password").into()),
+        (None, Some(_)) => return Err(missing("username")),
+        (Some(_), None) => return Err(missing("password")),
     };
     let device = device(&request, &app, body.label)?;
     let origin = origin(&request, &app);
@@ -186,7 +129,7 @@ pub(in crate::http) async fn create(
     let claim = move |app: &_| login::claim(app, &username, &password, body.audience.as_deref(), &device);
     let open = move |app: &_, proof| login::login(app, proof, audience.as_deref(), &its_device, &origin);
     let pair = proving(&app, claim, proof::prove, open).await;
-    login::count(&app, pair.as_ref().map(|_| ()).map_err(|Problem(error)| error));
+    login::count(&app, pair.as_ref().map(|_| ()));
     Ok(answer(&pair?))
 }
 
@@ -201,7 +144,7 @@ pub(in crate::http) async fn refresh(
     request: HttpRequest,
     app: web::Data<App>,
     Json(body): Json<RefreshBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let device = device(&request, &app, None)?;
     let RefreshBody { refresh_token, audience } = body;
     let origin = origin(&request, &app);
@@ -214,7 +157,7 @@ pub(in crate::http) async fn refresh(
 /// Kind and claims of a token of any kind, if it is active.
 #[utoipa::path(post, path = "/v1/tokens/verify", tag = "tokens", request_body = TokenBody, security(()),
     responses((status = 200, body = ActiveView)))]
-pub(in crate::http) async fn verify(app: web::Data<App>, Json(body): Json<TokenBody>) -> Result<HttpResponse, Problem> {
+pub(in crate::http) async fn verify(app: web::Data<App>, Json(body): Json<TokenBody>) -> Result<HttpResponse, Failure> {
     let asked = app.clone();
     asked.known_keys.find_key_of(body.token.expose()).await?;
     let _place = asked.api_tokens.place(body.token.expose()).await?;
@@ -244,7 +187,7 @@ pub(in crate::http) async fn revoke(
     request: HttpRequest,
     app: web::Data<App>,
     Json(body): Json<TokenBody>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let origin = origin(&request, &app);
     let (asked, token) = (app.clone(), revoking::bare(body.token.expose()));
     asked.known_keys.find_key_of(token.expose()).await?;
@@ -263,8 +206,8 @@ pub(in crate::http) async fn exchange(
     request: HttpRequest,
     app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<ExchangeBody>,
-) -> Result<HttpResponse, Problem> {
-    let (Presented::Bearer(key) | Presented::Token(key)) = presented(&request).map_err(Error::Bearer)?;
+) -> Result<HttpResponse, Failure> {
+    let (Presented::Bearer(key) | Presented::Token(key)) = presented(&request)?;
     let key = Secret::new(key.to_owned());
     let asked = app.clone();
     let _place = asked.api_tokens.place(key.expose()).await?;

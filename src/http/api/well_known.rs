@@ -13,7 +13,7 @@ use crate::engine::denylist::Cursor;
 use crate::engine::feed::Reader;
 use crate::error::Error;
 use crate::http::extract::Query;
-use crate::http::problem::Problem;
+use crate::http::failure::Failure;
 use crate::http::shared_body::SharedBody;
 use crate::jwt::{DENYLIST_PATH, issuer_url, metadata_url};
 
@@ -74,9 +74,9 @@ pub(in crate::http) async fn metadata(app: web::Data<App>) -> HttpResponse {
 pub(in crate::http) async fn metadata_of_path(
     request: HttpRequest,
     app: web::Data<App>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let (_host, path) = metadata_url(&app.config.issuer);
-    if request.path() == path { Ok(describe(&app)) } else { Err(Error::PathUnknown.into()) }
+    if request.path() == path { Ok(describe(&app)) } else { Err(Failure::PathUnknown) }
 }
 
 /// There is no authorization endpoint, so that there are no response types; `denylist_uri` is ours
@@ -115,7 +115,7 @@ pub(in crate::http) struct FeedQuery {
 ///
 /// What was denied since a cursor, as a signed JWT. It is as public as the keys: it names sessions and tokens that are of
 /// no use any more.
-#[utoipa::path(get, path = "/.well-known/denylist", tag = "verifiers", security(()), params(FeedQuery), responses(
+#[utoipa::path(get, path = DENYLIST_PATH, tag = "verifiers", security(()), params(FeedQuery), responses(
     (status = 200, body = String, content_type = "application/jwt", description = "The signed JWT.",
         headers(("ETag" = String, description = "For If-None-Match."))),
     (status = 304, description = "There is nothing new since the entity tag in If-None-Match.")))]
@@ -123,7 +123,7 @@ pub(in crate::http) async fn denylist(
     request: HttpRequest,
     app: web::Data<App>,
     Query(query): Query<FeedQuery>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, Failure> {
     let since = query.since.as_deref().map(str::parse::<Cursor>).transpose();
     let since = since.map_err(|bad| Error::invalid("since", "invalid", bad.to_string()))?;
     let wait = query.wait.as_deref().map_or(Some(0), |text| text.parse().ok());

@@ -1,0 +1,131 @@
+//! Failures on the wire of our own API: `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable
+//! `code`, and the challenges of bearer tokens ([RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::clock::Seconds;
+use crate::error::{Error, FieldProblem};
+use crate::http::failure::Failure;
+use crate::http::words::{EndReason, FieldCode, ProblemCode};
+use tokensmith_verifier::BearerError;
+use tokensmith_verifier::issuing::ApiTokenError;
+
+/// When to come back after the database was out of reach.
+const UNAVAILABLE_RETRY_AFTER: Seconds = Seconds(5);
+
+/// An error ([RFC 9457 section 3](https://www.rfc-editor.org/rfc/rfc9457#section-3)).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(in crate::http) struct ProblemView<'a> {
+    /// `urn:tokensmith:problem:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The code in a few words.
+    title: &'a str,
+    /// The status of the answer.
+    status: u16,
+    /// What is wrong with this request, for people.
+    detail: String,
+    /// What is wrong, for programs.
+    #[schema(value_type = ProblemCode)]
+    code: &'a str,
+    /// What to look for in the log.
+    request_id: &'a str,
+    /// Why the session has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<EndReason>, nullable = false)]
+    reason: Option<String>,
+    /// Which fields are not valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    errors: Option<Vec<FieldView<'a>>>,
+}
+
+/// A field that is not valid.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FieldProblem)]
+struct FieldView<'a> {
+    /// Its name.
+    field: &'a str,
+    /// What is wrong, for programs.
+    #[schema(value_type = FieldCode)]
+    code: &'a str,
+    /// What to do about it, for people.
+    message: &'a str,
+}
+
+impl<'a> From<&'a FieldProblem> for FieldView<'a> {
+    fn from(problem: &'a FieldProblem) -> Self {
+        Self { field: problem.field, code: problem.code, message: &problem.message }
+    }
+}
+
+impl<'a> ProblemView<'a> {
+    fn new(failure: &'a Failure, request_id: &'a str) -> Self {
+        let code = failure.code();
+        let errors = match failure {
+            Failure::Domain(Error::Invalid(problems)) => Some(problems.iter().map(FieldView::from).collect()),
+            _ => None,
+        };
+        let reason = match failure {
+            Failure::Domain(Error::SessionEnded(reason)) => Some(reason.to_string()),
+            _ => None,
+        };
+        Self {
+            kind: format!("urn:tokensmith:problem:{}", code.name),
+            title: code.title,
+            status: code.status,
+            detail: failure.to_string(),
+            code: code.name,
+            request_id,
+            reason,
+            errors,
+        }
+    }
+}
+
+/// The body, for the documentation.
+pub(in crate::http) fn example(failure: &Failure) -> Value {
+    json!(ProblemView::new(failure, "dGhpcyBpcyBvbmUK"))
+}
+
+/// The whole answer.
+pub(in crate::http) fn render(failure: &Failure, request_id: &str) -> HttpResponse {
+    let status = failure.code().status();
+    let body = json!(ProblemView::new(failure, request_id)).to_string();
+    let mut response = HttpResponse::build(status);
+    add_headers(failure, &mut response, status);
+    response.content_type("application/problem+json").body(body)
+}
+
+fn add_headers(failure: &Failure, response: &mut HttpResponseBuilder, status: StatusCode) {
+    let retry_after = match failure {
+        Failure::Domain(Error::Overloaded { retry_after } | Error::TooManyFailures { retry_after }) => {
+            Some(*retry_after)
+        }
+        Failure::Domain(Error::Unavailable(_)) | Failure::Bearer(BearerError::ApiToken(ApiTokenError::Unavailable)) => {
+            Some(UNAVAILABLE_RETRY_AFTER)
+        }
+        _ => None,
+    };
+    if let Some(Seconds(seconds)) = retry_after {
+        response.insert_header((RETRY_AFTER, seconds));
+    }
+    if let Failure::MethodNotAllowed(methods) = failure {
+        response.insert_header((ALLOW, methods.join(", ")));
+    }
+    let challenge = match failure {
+        Failure::Bearer(why) => why.challenge(),
+        Failure::Domain(Error::ApiTokenRefused(why)) => BearerError::ApiToken((*why).into()).challenge(),
+        // RFC 9110 section 15.5.2: a 401 carries a challenge.
+        _ => BearerError::Missing.challenge().filter(|_| status == StatusCode::UNAUTHORIZED),
+    };
+    if let Some(challenge) = challenge {
+        response.insert_header((WWW_AUTHENTICATE, challenge));
+    }
+}

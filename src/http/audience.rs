@@ -1,0 +1,64 @@
+//! For whom a part of the paths is: which pages may call it, what its failures look like, and which headers its answers
+//! have. Each audience is a scope, whose data holds it.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::api::problem;
+use super::failure::Failure;
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// For whom a part of the paths is.
+pub(super) struct Audience {
+    /// How its paths begin.
+    pub prefix: &'static str,
+    /// Pages of which origins may call it.
+    pub origins: Origins,
+    /// A failure as an answer, with the request's id.
+    pub render: fn(&Failure, &str) -> HttpResponse,
+    /// Adds the headers that every answer has.
+    pub add_headers: fn(StatusCode, &mut HeaderMap),
+}
+
+/// Pages of which origins may call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origins {
+    /// All.
+    Any,
+    /// Those of the settings.
+    Configured,
+}
+
+/// Programs that call our own API.
+static API: Audience =
+    Audience { prefix: "", origins: Origins::Configured, render: problem::render, add_headers: not_stored };
+
+/// Verifiers and clients that look for keys, denylist and metadata: what is here is for everybody.
+static WELL_KNOWN: Audience = Audience { prefix: "/.well-known", origins: Origins::Any, ..API };
+
+/// All of them. The first whose prefix fits has a path; our own API takes what is left.
+pub(super) static AUDIENCES: [&Audience; 2] = [&WELL_KNOWN, &API];
+
+impl Audience {
+    /// That of a path.
+    pub(super) fn of_path(path: &str) -> &'static Self {
+        let fits = |audience: &&&Self| path.strip_prefix(audience.prefix).is_some_and(|rest| rest.starts_with('/'));
+        AUDIENCES.iter().find(fits).unwrap_or(&&API)
+    }
+
+    /// That of the scope that a request has come to.
+    pub(super) fn of(request: &HttpRequest) -> &'static Self {
+        request.app_data::<&'static Self>().copied().unwrap_or(&API)
+    }
+}
+
+/// Only what says so may be stored: everything else is about one user.
+fn not_stored(status: StatusCode, headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
+    if !headers.contains_key(CACHE_CONTROL) && status != StatusCode::NOT_MODIFIED {
+        headers.insert(CACHE_CONTROL, NO_STORE);
+    }
+}

@@ -1,0 +1,276 @@
+//! Every code that a client may be told, in one table: the renderers, the description and README are made from it.
+//! Errors of tokens bring
+//! their codes along from `tokensmith_verifier`; a test compares.
+
+use actix_web::http::StatusCode;
+
+use super::failure::Failure;
+use super::failure::Failure::{Bearer, Domain};
+use crate::clock::Seconds;
+use crate::error::Error;
+use crate::jwt::TokenError;
+use crate::model::api_token::ApiTokenRefusal;
+use crate::model::session::EndReason;
+use tokensmith_verifier::BearerError;
+
+/// What a client is told of a failure, beside its detail. It never changes its meaning.
+pub struct Code {
+    /// The code, for programs.
+    pub name: &'static str,
+    /// The status of the answer.
+    pub status: u16,
+    /// The code in a few words.
+    pub title: &'static str,
+    /// The `error` that OAuth has for it ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2),
+    /// [RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    pub oauth: Option<&'static str>,
+    /// What README says of it.
+    pub meaning: &'static str,
+    /// A failure that has it.
+    pub(super) example: fn() -> Failure,
+}
+
+/// A row is `NAME: status "code" "title", OAuth's error, which failures => one of them, "meaning";`. Those that have no
+/// failures are found by the code that `tokensmith_verifier` gives them.
+macro_rules! codes {
+    ($(
+        $name:ident: $status:literal $code:literal $title:literal, $oauth:expr,
+        $($failure:pat)? => $example:expr, $meaning:literal;
+    )+) => {
+        $(pub(super) const $name: &Code = &Code {
+            name: $code,
+            status: $status,
+            title: $title,
+            oauth: $oauth,
+            meaning: $meaning,
+            example: || $example,
+        };)+
+
+        /// All of them, by status.
+        pub const CODES: &[&Code] = &[$($name),+];
+
+        impl Failure {
+            /// What a client is told of it.
+            pub(super) fn code(&self) -> &'static Code {
+                match self {
+                    $($($failure => $name,)?)+
+                    Bearer(why) => named(why.code()),
+                    Domain(Error::TokenRefused(why)) => named(why.code()),
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    MALFORMED_JSON: 400 "malformed_json" "Body not as expected", Some("invalid_request"),
+        Failure::BodyMalformed(_) => Failure::BodyMalformed("missing field `username` at line 1 column 2".to_owned()),
+        "The body is not the JSON that is expected; `detail` says what and where.";
+    INVALID_FIELDS: 400 "invalid_fields" "Invalid fields", Some("invalid_request"),
+        Domain(Error::Invalid(_))
+            => Domain(Error::invalid("email", "invalid", "must be an e-mail address, as in ada@example.com")),
+        "`errors[]` names each `field` with a `code` of its own: `invalid`, `password_too_long` (over 1024 \
+         characters); for new passwords also `password_too_short`, `password_too_common`.";
+    INVALID_REQUEST: 400 "invalid_request" "Malformed Authorization header", Some("invalid_request"),
+        => Bearer(BearerError::Malformed("expected Authorization: Bearer and one token")),
+        "The `Authorization` header is not one token (or not well-formed HTTP Basic).";
+    BASIC_AUTH_OFF: 400 "basic_auth_off" "HTTP Basic is off", Some("invalid_request"),
+        Failure::BasicAuthOff => Failure::BasicAuthOff,
+        "`HTTP Basic` is not taken, unless `BASIC_AUTH=on`.";
+    BAD_CREDENTIALS: 401 "bad_credentials" "Wrong username or password", Some("invalid_grant"),
+        Domain(Error::BadCredentials) => Domain(Error::BadCredentials),
+        "Unknown user or wrong password.";
+    ACCESS_TOKEN_MISSING: 401 "access_token_missing" "Access token missing", None,
+        => Bearer(BearerError::Missing),
+        "The endpoint needs a bearer token.";
+    TOKEN_MALFORMED: 401 "token_malformed" "Token refused", Some("invalid_token"),
+        => Domain(Error::TokenRefused(TokenError::Malformed)),
+        "Not a token of ours by its form (or larger than 16 KiB).";
+    TOKEN_WRONG_TYPE: 401 "token_wrong_type" "Token refused", Some("invalid_token"),
+        => Domain(Error::TokenRefused(TokenError::WrongType)),
+        "A refresh token where an access token is expected, or the reverse.";
+    TOKEN_UNKNOWN_KEY: 401 "token_unknown_key" "Token refused", Some("invalid_token"),
+        => Domain(Error::TokenRefused(TokenError::UnknownKey)),
+        "Signed with a key that is not, or no longer, published.";
+    TOKEN_WRONG_ALGORITHM: 401 "token_wrong_algorithm" "Token refused", Some("invalid_token"),
+        => Domain(Error::TokenRefused(TokenError::WrongAlgorithm)),
+        "Another algorithm than its key's.";
+    TOKEN_BAD_SIGNATURE: 401 "token_bad_signature" "Token refused", Some("invalid_token"),
+        => Domain(Error::TokenRefused(TokenError::BadSignature)),
+        "The signature does not fit.";
+    TOKEN_WRONG_ISSUER: 401 "token_wrong_issuer" "Token refused", Some("invalid_token"),
+        => Domain(Error::TokenRefused(TokenError::WrongIssuer)),
+        "Issued by another service.";
+    TOKEN_WRONG_AUDIENCE: 401 "token_wrong_audience" "Token refused", Some("invalid_token"),
+        => Domain(Error::TokenRefused(TokenError::WrongAudience)),
+        "Meant for another audience.";
+    TOKEN_NOT_YET_VALID: 401 "token_not_yet_valid" "Token refused", Some("invalid_token"),
+        => Domain(Error::TokenRefused(TokenError::NotYetValid)),
+        "Issued more than 60 seconds in the future.";
+    TOKEN_EXPIRED: 401 "token_expired" "Token refused", Some("invalid_token"),
+        => Domain(Error::TokenRefused(TokenError::Expired)),
+        "Its time is over.";
+    TOKEN_REVOKED: 401 "token_revoked" "Token refused", Some("invalid_token"),
+        => Domain(Error::TokenRefused(TokenError::Revoked)),
+        "Revoked, or its session ended.";
+    API_TOKEN_MALFORMED: 401 "api_token_malformed" "API token refused", Some("invalid_token"),
+        Domain(Error::ApiTokenRefused(ApiTokenRefusal::Malformed))
+            => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Malformed)),
+        "Not an API token by its form or checksum.";
+    API_TOKEN_UNKNOWN: 401 "api_token_unknown" "API token refused", Some("invalid_token"),
+        Domain(Error::ApiTokenRefused(ApiTokenRefusal::Unknown))
+            => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Unknown)),
+        "Nobody has this API token, or it was replaced.";
+    API_TOKEN_EXPIRED: 401 "api_token_expired" "API token refused", Some("invalid_token"),
+        Domain(Error::ApiTokenRefused(ApiTokenRefusal::Expired))
+            => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Expired)),
+        "Its time is over.";
+    API_TOKEN_REVOKED: 401 "api_token_revoked" "API token refused", Some("invalid_token"),
+        Domain(Error::ApiTokenRefused(ApiTokenRefusal::Revoked))
+            => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Revoked)),
+        "It was revoked.";
+    REAUTHENTICATION_REQUIRED: 401 "reauthentication_required" "Reauthentication required",
+        Some("insufficient_user_authentication"),
+        => Bearer(BearerError::ReauthenticationRequired(600)),
+        "The password must be given again: `POST /v1/me/reauthenticate` (RFC 9470).";
+    REFRESH_TOKEN_REUSED: 401 "refresh_token_reused" "Refresh token reused", Some("invalid_grant"),
+        Domain(Error::RefreshTokenReused) => Domain(Error::RefreshTokenReused),
+        "An invalidated refresh token was presented: the session has been ended.";
+    SESSION_ENDED: 401 "session_ended" "Session ended", Some("invalid_grant"),
+        Domain(Error::SessionEnded(_)) => Domain(Error::SessionEnded(EndReason::Logout)),
+        "The session was ended; `reason` is one of `logout`, `revoked` (by its owner, from another session), \
+         `admin`, `password_changed`, `user_disabled`, `reuse`, `shared`, `absolute_end`.";
+    SESSION_UNKNOWN: 401 "session_unknown" "Session unknown", Some("invalid_grant"),
+        Domain(Error::SessionUnknown) => Domain(Error::SessionUnknown),
+        "The session ended so long ago that it is not on record any more, or its account was deleted.";
+    ACCOUNT_DISABLED: 403 "account_disabled" "Account disabled", Some("invalid_grant"),
+        Domain(Error::AccountDisabled) => Domain(Error::AccountDisabled),
+        "The account is disabled; told only to who knows its password or an API token.";
+    ORIGIN_NOT_ALLOWED: 403 "origin_not_allowed" "Origin not allowed", None,
+        Failure::OriginNotAllowed(_) => Failure::OriginNotAllowed("https://app.example.com".to_owned()),
+        "Web pages of this origin may not call the service: it is not in `CORS_ORIGINS`. The log names it.";
+    SESSION_REQUIRED: 403 "session_required" "Session required", Some("insufficient_scope"),
+        => Bearer(BearerError::SessionRequired),
+        "Only who is logged in may do this, not an API token (or what it was exchanged for).";
+    WRONG_PASSWORD: 403 "wrong_password" "Wrong password", None,
+        Domain(Error::WrongPassword) => Domain(Error::WrongPassword),
+        "Who is logged in does not know the password.";
+    ROLE_MISSING: 403 "role_missing" "Role missing", Some("insufficient_scope"),
+        => Bearer(BearerError::RoleMissing("admin")),
+        "The access token lacks a role.";
+    SCOPE_MISSING: 403 "scope_missing" "Scope missing", Some("insufficient_scope"),
+        => Bearer(BearerError::ScopeMissing("notes:read")),
+        "The access token lacks a scope (in services with the verifier).";
+    NOT_FOUND: 404 "not_found" "Not found", None,
+        Failure::PathUnknown => Failure::PathUnknown,
+        "There is nothing at this path.";
+    API_TOKEN_NOT_FOUND: 404 "api_token_not_found" "API token not found", None,
+        Domain(Error::ApiTokenNotFound) => Domain(Error::ApiTokenNotFound),
+        "The user has no such API token, or (to replace its key) it is over.";
+    SESSION_NOT_FOUND: 404 "session_not_found" "Session not found", None,
+        Domain(Error::SessionNotFound) => Domain(Error::SessionNotFound),
+        "The user has no such session.";
+    KEY_UNKNOWN: 404 "key_unknown" "Key unknown", None,
+        Domain(Error::KeyUnknown) => Domain(Error::KeyUnknown),
+        "There is no signing key with this `kid`.";
+    USER_UNKNOWN: 404 "user_unknown" "User unknown", None,
+        Domain(Error::UserUnknown) => Domain(Error::UserUnknown),
+        "The user does not exist any more.";
+    METHOD_NOT_ALLOWED: 405 "method_not_allowed" "Method not allowed", None,
+        Failure::MethodNotAllowed(_) => Failure::MethodNotAllowed(vec!["GET", "HEAD"]),
+        "`Allow` lists the methods.";
+    REQUEST_TIMEOUT: 408 "request_timeout" "Request timeout", None,
+        Failure::BodyTimedOut => Failure::BodyTimedOut,
+        "The body did not arrive within `REQUEST_TIMEOUT`.";
+    KEY_CONFLICT: 409 "key_conflict" "Key conflict", None,
+        Domain(Error::KeyConflict(_))
+            => Domain(Error::KeyConflict("the next key is there already and signs from 2026-01-31T12:00:00Z on".to_owned())),
+        "The next signing key is there already; `detail` says from when on it signs.";
+    LAST_ADMIN: 409 "last_admin" "Last administrator", None,
+        Domain(Error::LastAdmin) => Domain(Error::LastAdmin),
+        "Nobody would be left who may administer the service.";
+    TOO_MANY_API_TOKENS: 409 "too_many_api_tokens" "Too many API tokens", None,
+        Domain(Error::TooManyApiTokens(_)) => Domain(Error::TooManyApiTokens(100)),
+        "The user has 100 API tokens already, or 1000 with those that are over and still listed.";
+    USERNAME_TAKEN: 409 "username_taken" "Username taken", None,
+        Domain(Error::UsernameTaken) => Domain(Error::UsernameTaken),
+        "Another account has the username.";
+    BODY_TOO_LARGE: 413 "body_too_large" "Body too large", None,
+        Failure::BodyTooLarge(_) => Failure::BodyTooLarge(65_536),
+        "The body is larger than 64 KiB.";
+    UNSUPPORTED_MEDIA_TYPE: 415 "unsupported_media_type" "Unsupported media type", None,
+        Failure::MediaTypeUnsupported => Failure::MediaTypeUnsupported,
+        "Not declared as `application/json`.";
+    TOO_MANY_FAILURES: 429 "too_many_failures" "Too many failures", None,
+        Domain(Error::TooManyFailures { .. }) => Domain(Error::TooManyFailures { retry_after: Seconds(5) }),
+        "Too many wrong passwords for this account or from this address; `Retry-After` says when to try \
+         again.";
+    INTERNAL_ERROR: 500 "internal_error" "Internal error", None,
+        Domain(Error::Internal(_)) => Domain(Error::internal("an example")),
+        "A fault of ours; the log has its cause.";
+    DATABASE_UNAVAILABLE: 503 "database_unavailable" "Database unavailable", None,
+        Domain(Error::Unavailable(_)) => Domain(Error::Unavailable("an example".into())),
+        "The database is out of reach; `Retry-After` says when to try again. Verifying access tokens goes on.";
+    KEYS_UNAVAILABLE: 503 "keys_unavailable" "Keys unavailable", None,
+        => Bearer(BearerError::NoKeys),
+        "In services with the verifier: the issuer's keys could not be fetched yet.";
+    DENYLIST_STALE: 503 "denylist_stale" "Denylist stale", None,
+        => Bearer(BearerError::DenylistStale),
+        "In services with the verifier: the denylist is out of reach, and it is required.";
+    OVERLOADED: 503 "overloaded" "Overloaded", None,
+        Domain(Error::Overloaded { .. }) => Domain(Error::Overloaded { retry_after: Seconds(5) }),
+        "More logins or refreshes are waiting than can be answered in time, or the key folder is out of reach \
+         and the token's key is not known; `Retry-After` says when to try again.";
+}
+
+/// Only other services that have the verifier answer with these.
+pub(super) const OF_VERIFIERS: [&str; 3] = [SCOPE_MISSING.name, KEYS_UNAVAILABLE.name, DENYLIST_STALE.name];
+
+impl Code {
+    /// The status of the answer.
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+fn named(name: &str) -> &'static Code {
+    CODES.iter().find(|code| code.name == name).unwrap_or(&INTERNAL_ERROR)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError as _;
+
+    use super::*;
+
+    #[test]
+    fn every_failure_has_the_code_that_it_is_an_example_of() {
+        for code in CODES {
+            let example = (code.example)();
+            assert_eq!(example.code().name, code.name);
+            assert!(!example.to_string().is_empty(), "{}", code.name);
+            assert_eq!(code.status().as_u16(), code.status, "{}", code.name);
+        }
+    }
+
+    /// Other services answer with the same.
+    #[test]
+    fn the_verifier_tells_its_clients_the_same() {
+        let mut seen = 0;
+        for code in CODES {
+            let why = match (code.example)() {
+                Bearer(why) => why,
+                Domain(Error::TokenRefused(why)) => BearerError::Refused(why),
+                Domain(Error::ApiTokenRefused(why)) => BearerError::ApiToken(why.into()),
+                _ => continue,
+            };
+            let told = (why.code(), why.status_code().as_u16(), why.title());
+            assert_eq!(told, (code.name, code.status, code.title));
+            let challenge = why.challenge().unwrap_or_default();
+            let error = code.oauth.map(|error| format!("error=\"{error}\"")).unwrap_or_default();
+            assert!(challenge.contains(&error), "{challenge}");
+            seen += 1;
+        }
+        assert_eq!(seen, 22);
+    }
+}

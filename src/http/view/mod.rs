@@ -1,0 +1,15 @@
+//! What several handlers read and show, and what the command line shows as they do.
+
+pub(crate) mod api_token;
+pub(crate) mod event;
+pub(crate) mod key;
+pub(crate) mod pair;
+pub(crate) mod profile;
+pub(crate) mod session;
+pub(crate) mod user;
+
+use crate::clock::Timestamp;
+
+pub(crate) fn rfc3339(at: Option<Timestamp>) -> Option<String> {
+    at.map(Timestamp::to_rfc3339)
+}

@@ -1,0 +1,63 @@
+//! A user, and a user's record.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::rfc3339;
+use crate::http::words::RoleName;
+use crate::model::id::UserId;
+use crate::model::user::User;
+
+/// A user as every answer shows one.
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
+pub(crate) struct UserView<'a> {
+    /// The `sub` of the user's tokens.
+    #[schema(value_type = String, format = "uuid")]
+    id: UserId,
+    /// The name to log in with.
+    #[schema(example = "ada")]
+    username: String,
+    /// Where to write to.
+    #[schema(required, example = "ada@example.com")]
+    email: Option<String>,
+    /// What people call the user.
+    #[schema(required, example = "Ada Lovelace")]
+    name: Option<String>,
+    /// What the user may do.
+    #[schema(value_type = Vec<RoleName>)]
+    roles: &'a [String],
+}
+
+impl<'a> From<&'a User> for UserView<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.id,
+            username: user.username.to_string(),
+            email: user.email.as_ref().map(ToString::to_string),
+            name: user.name.as_ref().map(ToString::to_string),
+            roles: user.roles.names(),
+        }
+    }
+}
+
+/// A user's record.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Account)]
+pub(crate) struct AccountView<'a> {
+    #[serde(flatten)]
+    user: UserView<'a>,
+    /// When the account was created.
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// Since when it is disabled, if it is.
+    #[schema(required, format = "date-time")]
+    disabled_at: Option<String>,
+}
+
+impl<'a> From<&'a User> for AccountView<'a> {
+    fn from(user: &'a User) -> Self {
+        let (created_at, disabled_at) = (user.created_at.to_rfc3339(), rfc3339(user.disabled_at));
+        Self { user: user.into(), created_at, disabled_at }
+    }
+}
