@@ -11,6 +11,7 @@ use tokensmith::clock::{Clock as _, Seconds, SystemClock};
 use tokensmith::config::Config;
 use tokensmith::entropy::SystemEntropy;
 use tokensmith::model::audit::Origin;
+use tokensmith::model::grant::Live;
 use tokensmith::model::id::new_id;
 use tokensmith::model::rotation::{Presented, judge};
 use tokensmith::model::session::Session;
@@ -50,6 +51,10 @@ fn session(app: &App, user: &User) -> Session {
     app.config.lifetimes.opened(id, user.id, now)
 }
 
+fn live(app: &App, session: Session, user: User) -> Live {
+    Live { session, grant: Some(app.config.grant(None)), user }
+}
+
 fn parts(criterion: &mut Criterion) {
     let dir = TempDir::new().unwrap();
     let app = app(&dir, "ES256");
@@ -65,11 +70,11 @@ fn parts(criterion: &mut Criterion) {
     criterion.bench_function("mint a pair, ES256", |b| {
         b.iter_batched(
             || user.clone(),
-            |user| mint(&app, &session, user, purpose, now).unwrap(),
+            |user| mint(&app, live(&app, session, user), purpose, now).unwrap(),
             BatchSize::SmallInput,
         );
     });
-    let pair = mint(&app, &session, user.clone(), purpose, now).unwrap();
+    let pair = mint(&app, live(&app, session, user.clone()), purpose, now).unwrap();
     let (ring, url) = (app.keys.ring(), &app.config.issuer);
     criterion.bench_function("verify a refresh token", |b| {
         b.iter(|| ring.verify_refresh(black_box(&pair.refresh_token), url, now).unwrap());
@@ -98,11 +103,11 @@ fn algorithms(criterion: &mut Criterion) {
         criterion.bench_function(&format!("mint a pair, {alg}"), |b| {
             b.iter_batched(
                 || user.clone(),
-                |user| mint(&app, &session, user, purpose, now).unwrap(),
+                |user| mint(&app, live(&app, session, user), purpose, now).unwrap(),
                 BatchSize::SmallInput,
             );
         });
-        let token = mint(&app, &session, user, purpose, now).unwrap().access_token;
+        let token = mint(&app, live(&app, session, user), purpose, now).unwrap().access_token;
         let url = app.config.issuer.as_str();
         let jwks = app.keys.ring().jwks_json().to_owned();
         let verifier = Verifier::from_jwks(&jwks, url, url).cache_bytes(0).build().unwrap();

@@ -17,7 +17,7 @@ use tokensmith_verifier::{Bearer, Denylist, MaybeBearer, Role, Verifier, WithRol
 /// Any user.
 #[get("/notes")]
 async fn notes(Bearer(claims): Bearer) -> impl Responder {
-    format!("The notes of the user {}, session {}.\n", claims.sub, claims.sid)
+    format!("The notes of the user {}.\n", claims.sub)
 }
 
 /// Users with the role `admin`.

@@ -164,7 +164,7 @@ fn knowledge_flows_one_way_in_the_verifier() {
         ("clock", &[]),
         ("id", &["clock"]),
         ("denied_set", &["clock", "id"]),
-        ("jwt", &["clock", "id"]),
+        ("jwt", &["clock", "denied_set", "id"]),
         ("api_token", &["jwt"]),
         ("remote", &["clock", "denied_set", "jwt"]),
         ("verifier", &["api_token", "clock", "denied_set", "jwt", "remote"]),

@@ -9,6 +9,7 @@ use tokensmith::app::App;
 use tokensmith::clock::{Clock as _, Seconds, SystemClock, Timestamp};
 use tokensmith::config::Config;
 use tokensmith::entropy::SystemEntropy;
+use tokensmith::model::grant::Live;
 use tokensmith::model::id::Id;
 use tokensmith::model::session::Session;
 use tokensmith::model::user::User;
@@ -83,9 +84,9 @@ impl Data {
             let count = AT_ONCE.min(self.sessions - first);
             execute(&format!(
                 "{} insert into sessions (id, user_id, label, user_agent, ip, created_at, expires_at, denied_through, \
-                 rotated_at, refresh_expires_at, access_expires_by) select {}, {}, 'my laptop', \
+                 rotated_at, refresh_expires_at, access_expires_by, client_id, scope, amr) select {}, {}, 'my laptop', \
                  'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', '{HOME}', {}, {}, {}, {}, \
-                 {}, {} from {}",
+                 {}, {}, 'first-party', '', 'pwd' from {}",
                 dialect.with(first, count),
                 dialect.id(SESSION_EPOCH_MS, "i"),
                 dialect.id(USER_EPOCH_MS, &format!("(i / {SESSIONS_OF_A_USER})")),
@@ -122,7 +123,7 @@ impl Data {
             let now = SystemClock.now();
             // Minted as at the rotation that the row speaks of, but with an access token that is valid now.
             let session = Session { access_expires_by: now + Seconds(300), ..session };
-            let pair = mint(&self.app, &session, user, purpose, now).unwrap();
+            let pair = mint(&self.app, Live { session, grant: None, user }, purpose, now).unwrap();
             (pair.refresh_token, pair.access_token)
         };
         (0..count).map(pair).unzip()

@@ -31,6 +31,7 @@ pub use settings::{MOST_ARGON2_ITERATIONS, SETTINGS, Settings};
 pub use together::least_argon2_memory_kib;
 
 use crate::jwt::{KeyFolder, KeyPolicy};
+use crate::model::grant::Grant;
 use crate::model::lifetimes::Lifetimes;
 use crate::model::rotation::{Limits, Rules};
 
@@ -169,10 +170,10 @@ impl Config {
         together::config(&lookup)
     }
 
-    /// The `scope` claim of access tokens of a login.
+    /// What a login with a password grants today.
     #[must_use]
-    pub fn scope(&self) -> Option<String> {
-        Some(self.scopes.to_string()).filter(|scope| !scope.is_empty())
+    pub fn grant(&self, audience: Option<&str>) -> Grant {
+        Grant::of_password(self.scopes.to_string(), audience.map(str::to_owned))
     }
 
     /// What refreshes are judged by.

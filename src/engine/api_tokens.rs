@@ -10,7 +10,7 @@ use super::turns::Turns;
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::config::Config;
 use crate::error::{Error, root_cause};
-use crate::jwt::{API_TOKEN, AccessClaims, Audience};
+use crate::jwt::{AccessClaims, Issuing};
 use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenRefusal, ApiTokenState};
 use crate::model::id::Jti;
 use crate::model::user::{Scopes, User};
@@ -92,22 +92,9 @@ impl KnownApiTokens {
     #[must_use]
     pub fn claims(&self, token: &ApiToken, owner: &User, now: Timestamp) -> AccessClaims {
         let lifetime_ends_at = now + self.access_lifetime;
-        let scopes = token.scopes.shared_with(&self.scopes);
-        AccessClaims {
-            iss: self.issuer.clone(),
-            sub: owner.id,
-            aud: Audience::One(self.audience.clone()),
-            exp: token.expires_at.map_or(lifetime_ends_at, |at| at.min(lifetime_ends_at)),
-            iat: now,
-            jti: Jti::from_bytes(*token.id.as_bytes()),
-            client_id: API_TOKEN.to_owned(),
-            sid: token.sid,
-            auth_time: token.created_at,
-            amr: Vec::new(),
-            roles: token.effective_roles(owner).names().to_vec(),
-            scope: Some(scopes.to_string()).filter(|scope| !scope.is_empty()),
-            nbf: None,
-        }
+        let exp = token.expires_at.map_or(lifetime_ends_at, |at| at.min(lifetime_ends_at));
+        let (issuer, audience, jti) = (&self.issuer, &self.audience, Jti::from_bytes(*token.id.as_bytes()));
+        Issuing { issuer, audience, jti, iat: now, exp }.of_api_token(token, owner, &self.scopes)
     }
 
     /// Remembers a use, to be recorded later.

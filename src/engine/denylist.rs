@@ -132,9 +132,9 @@ impl Denylist {
     fn take_up(&self, log: &mut Log, denials: impl IntoIterator<Item = Denial>) {
         let before = log.last;
         for denial in denials {
-            if self.set.insert(denial.subject, denial.expires_at) {
+            if self.set.insert(denial.subject.clone(), denial.expires_at) {
                 log.last += 1;
-                log.by_number.insert(log.last, denial);
+                log.by_number.insert(log.last, denial.clone());
                 log.by_time.insert((denial.denied_at, log.last), denial);
             }
         }
@@ -200,11 +200,11 @@ impl Denylist {
         match page.range {
             Range::After(number) => {
                 let new = log.by_number.range(number.saturating_add(1)..);
-                new.take_while(|(number, _)| **number <= page.last).map(|(_, denial)| *denial).collect()
+                new.take_while(|(number, _)| **number <= page.last).map(|(_, denial)| denial.clone()).collect()
             }
             Range::Time(from, until) => {
                 let there = log.by_time.range((from, 0)..(until, 0));
-                there.filter(|((_, number), _)| *number <= page.last).map(|(_, denial)| *denial).collect()
+                there.filter(|((_, number), _)| *number <= page.last).map(|(_, denial)| denial.clone()).collect()
             }
         }
     }

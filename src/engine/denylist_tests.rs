@@ -1,5 +1,7 @@
 //! The pages of the feed, at one instance and across two.
 
+use std::slice;
+
 use super::*;
 use crate::model::id::Jti;
 use tokensmith_verifier::issuing::DeniedSubject;
@@ -28,11 +30,11 @@ fn read_all(denylist: &Denylist, mut since: Option<Cursor>) -> (Vec<Denial>, Cur
 fn a_reader_is_told_each_denial_once_and_in_order() {
     let denylist = Denylist::new([1; 8]);
     let (first, second) = (denial(1, 1_000), denial(2, 1_000));
-    denylist.add([first, first]);
+    denylist.add([first.clone(), first.clone()]);
     let (read, cursor) = read_all(&denylist, None);
-    assert_eq!(read, [first]);
+    assert_eq!(read, slice::from_ref(&first));
     assert!(denylist.page(Some(cursor)).no_news);
-    denylist.add([second, first]);
+    denylist.add([second.clone(), first]);
     let (read, cursor) = read_all(&denylist, Some(cursor));
     assert_eq!(read, [second]);
     assert!(denylist.page(Some(cursor)).no_news);
@@ -43,7 +45,7 @@ fn more_than_a_page_is_read_to_its_end() {
     let denylist = Denylist::new([1; 8]);
     // As many in each second.
     let denials: Vec<Denial> = (0..50_001).map(|name| denial(name, 1_000 + i64::from(name) / 7_000)).collect();
-    denylist.add(denials.iter().rev().copied());
+    denylist.add(denials.iter().rev().cloned());
     denylist.log().as_of = Some(Timestamp(2_000));
     let first = denylist.page(None);
     assert!(first.more && denylist.denied(&first).len() == 14_000, "whole seconds");
@@ -58,7 +60,7 @@ fn more_than_a_page_is_read_to_its_end() {
 }
 
 fn names(denials: &[Denial]) -> std::collections::HashSet<DeniedSubject> {
-    denials.iter().map(|denial| denial.subject).collect()
+    denials.iter().map(|denial| denial.subject.clone()).collect()
 }
 
 #[test]
@@ -78,8 +80,8 @@ fn at_another_instance_a_reader_goes_on_by_time_and_misses_nothing() {
     let old = denial(1, 1_900);
     // Recorded by an instance with a slow clock, and not yet known at the first.
     let late = denial(2, 1_941);
-    one.add([old]);
-    other.add([old, late]);
+    one.add([old.clone()]);
+    other.add([old, late.clone()]);
     let (_, cursor) = read_all(&one, None);
     let page = other.page(Some(cursor));
     assert_eq!(other.denied(&page), [late]);
@@ -97,7 +99,7 @@ fn a_reader_who_changes_the_instance_with_every_page_comes_to_the_end_and_misses
     }
     // Known to one of them only: another instance has recorded it just now, by a slow clock.
     let late = denial(60_001, 4_945);
-    instances[1].add([late]);
+    instances[1].add([late.clone()]);
     let (mut read, mut since) = (Vec::new(), None);
     for turn in 0..20 {
         let denylist = &instances[turn % 2];

@@ -9,7 +9,7 @@ use std::task::Poll;
 use super::denylist::{Cursor, Denylist, Page};
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::error::Error;
-use crate::jwt::{Audience, DeniedEntry, DenylistClaims, Keys, denylist_audience};
+use crate::jwt::{Audience, DeniedEntry, DenylistClaims, Keys, Kind, KindEntry, denylist_audience};
 use crate::model::denial::Denial;
 use tokensmith_verifier::issuing::DeniedSubject;
 
@@ -140,6 +140,7 @@ impl Feed {
             Reader::Verifier => (denylist_audience(url), now + LIFETIME),
             Reader::EarlierVerifier => (url.clone(), now + LIFETIME_FOR_EARLIER - LEEWAY_OF_VERIFIERS),
         };
+        let denials = self.denylist.denied(page);
         let claims = DenylistClaims {
             iss: url.clone(),
             aud: Audience::One(audience),
@@ -150,7 +151,8 @@ impl Feed {
             jwks_etag: ring.jwks_etag().to_owned(),
             cursor: page.cursor.to_string(),
             more: page.more,
-            denied: self.denylist.denied(page).iter().map(entry).collect(),
+            denied: denials.iter().filter_map(entry).collect(),
+            denied_by_kind: denials.iter().filter_map(kind_entry).collect(),
         };
         let token: Arc<str> = ring.sign_denylist(&claims, now)?.into();
         last.truncate(KEPT - 1);
@@ -165,10 +167,23 @@ impl Feed {
     }
 }
 
-fn entry(denial: &Denial) -> DeniedEntry {
+fn entry(denial: &Denial) -> Option<DeniedEntry> {
     let exp: Timestamp = denial.expires_at;
     match denial.subject {
-        DeniedSubject::Session(sid) => DeniedEntry::Session { sid, exp },
-        DeniedSubject::AccessToken(jti) => DeniedEntry::AccessToken { jti, exp },
+        DeniedSubject::Session(sid) => Some(DeniedEntry::Session { sid, exp }),
+        DeniedSubject::AccessToken(jti) => Some(DeniedEntry::AccessToken { jti, exp }),
+        DeniedSubject::Client(..) | DeniedSubject::User(..) => None,
     }
+}
+
+fn kind_entry(denial: &Denial) -> Option<KindEntry> {
+    let exp = denial.expires_at;
+    let kind = match &denial.subject {
+        DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) => return None,
+        DeniedSubject::Client(client_id, before) => {
+            Kind::Client { client_id: client_id.to_string(), issued_before: *before, exp }
+        }
+        DeniedSubject::User(sub, before) => Kind::User { sub: sub.to_string(), issued_before: *before, exp },
+    };
+    Some(KindEntry::Known(kind))
 }

@@ -12,8 +12,8 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+pub use self::judging::Client;
 use self::judging::{Asked, Judge, Judged, Outcome, Row};
-pub use self::judging::{Client, Live};
 use self::queue::{BUSY_RETRY_AFTER, Job, Waiting};
 use super::deadline;
 use super::unit::Units;
@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::jwt::RefreshClaims;
 use crate::metrics::Metrics;
+use crate::model::grant::Live;
 use crate::model::id::SessionId;
 use crate::model::rotation::{Refusal, Verdict};
 use crate::store::{DEADLINE, Patience, Store};

@@ -54,7 +54,7 @@ impl House {
         let app = &self.app;
         let id = new_id(NOW, &*app.entropy).unwrap();
         let session = app.config.lifetimes.opened(id, user.id, NOW);
-        app.store.write(|tx| tx.insert_session(&session, &Device::default())).unwrap();
+        app.store.write(|tx| tx.insert_session(&session, &app.config.grant(None), &Device::default())).unwrap();
         session
     }
 
@@ -108,9 +108,9 @@ fn each_of_a_batch_is_judged_as_the_ones_before_it_have_left_the_row() {
     let house = House::new(&[]);
     let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
     let answers = house.refresh_together(&[(ada, 1), (bob, 1), (ada, 1), (ada, 2)]);
-    let sessions: Vec<Session> = answers.iter().map(|answer| answer.as_ref().unwrap().0).collect();
+    let sessions: Vec<Session> = answers.iter().map(|answer| answer.as_ref().unwrap().session).collect();
     assert_eq!(sessions.iter().map(Session::live_generation).collect::<Vec<_>>(), [2, 2, 2, 2]);
-    assert_eq!(answers[1].as_ref().unwrap().1.username, house.users[1].username);
+    assert_eq!(answers[1].as_ref().unwrap().user.username, house.users[1].username);
     assert_eq!(house.row(&ada), sessions[0]);
     assert_eq!(house.row(&bob), sessions[1]);
 }
@@ -128,7 +128,7 @@ fn a_late_retry_counts_at_the_rotation_that_follows_in_its_batch() {
     let jobs = presented.map(|(context, generation)| job_from(context, &ada, generation));
     let (jobs, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
     house.batches().answer(jobs);
-    let live = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().unwrap().0.live_generation());
+    let live = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().unwrap().session.live_generation());
     assert_eq!(live.collect::<Vec<_>>(), [2, 2, 2, 3, 3]);
     let expected = Sharing { generation: 2, context: Some(home), mark: Mark::Unmarked, strange: 1, shared: 1 };
     assert_eq!(house.row(&ada).sharing, expected);
@@ -141,9 +141,9 @@ fn reuse_within_a_batch_ends_that_session_denies_it_and_leaves_the_others() {
     let house = House::new(&[("REFRESH_SETTLE_WINDOW", "0s"), ("REFRESH_RETRY_WINDOW", "0s")]);
     let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
     let answers = house.refresh_together(&[(ada, 1), (ada, 1), (bob, 1), (ada, 2)]);
-    assert_eq!(answers[0].as_ref().unwrap().0.live_generation(), 2);
+    assert_eq!(answers[0].as_ref().unwrap().session.live_generation(), 2);
     assert!(matches!(answers[1], Err(Error::RefreshTokenReused)), "{:?}", answers[1]);
-    assert_eq!(answers[2].as_ref().unwrap().0.live_generation(), 2);
+    assert_eq!(answers[2].as_ref().unwrap().session.live_generation(), 2);
     assert!(matches!(answers[3], Err(Error::SessionEnded(EndReason::Reuse))), "{:?}", answers[3]);
     assert_eq!(house.row(&ada).end, Some(End { at: NOW, reason: EndReason::Reuse }));
     assert_eq!(house.row(&bob).end, None);
@@ -160,7 +160,7 @@ fn a_damaged_row_and_an_unknown_session_fail_nobody_else() {
     let answers = house.refresh_together(&[(ada, 1), (gone, 1), (bob, 1)]);
     assert!(matches!(answers[0], Err(Error::Internal(_))), "{:?}", answers[0]);
     assert!(matches!(answers[1], Err(Error::SessionUnknown)), "{:?}", answers[1]);
-    assert_eq!(answers[2].as_ref().unwrap().0.live_generation(), 2);
+    assert_eq!(answers[2].as_ref().unwrap().session.live_generation(), 2);
     assert_eq!(house.row(&bob).denied_through, 1);
 }
 
@@ -249,7 +249,7 @@ fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
     assert_eq!(waiting.lock().lost.len(), MOST_LOST, "there is room for one again");
     let (job, answered) = job(&ada, 1);
     waiting.add(job).unwrap();
-    assert_eq!(answered.blocking_recv().unwrap().unwrap().0.live_generation(), 2);
+    assert_eq!(answered.blocking_recv().unwrap().unwrap().session.live_generation(), 2);
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn a_rotator_answers_what_still_waits_before_it_ends() {
     let (waiting, mut answer) = job(&house.open(&house.users[0]), 1);
     rotator.waiting.add(waiting).unwrap();
     drop(rotator);
-    assert_eq!(answer.try_recv().unwrap().unwrap().0.live_generation(), 2);
+    assert_eq!(answer.try_recv().unwrap().unwrap().session.live_generation(), 2);
 }
 
 /// A clock that breaks once.
@@ -282,5 +282,5 @@ fn a_batch_that_panics_fails_its_members_and_the_next_one_is_answered() {
     rotator.waiting.add(first).unwrap();
     assert!(failed.blocking_recv().is_err());
     rotator.waiting.add(second).unwrap();
-    assert_eq!(answered.blocking_recv().unwrap().unwrap().0.live_generation(), 2);
+    assert_eq!(answered.blocking_recv().unwrap().unwrap().session.live_generation(), 2);
 }

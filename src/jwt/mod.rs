@@ -1,5 +1,6 @@
 //! Signing: the keys of this service, how they rotate, and what they sign. What verifies is in the verifier's crate.
 
+mod issuing;
 mod key_file;
 mod key_folder;
 mod key_plan;
@@ -7,13 +8,14 @@ mod key_ring;
 mod keys;
 mod private_key;
 
+pub use issuing::{Issuing, refresh_claims};
 pub use tokensmith_verifier::issuing::{
-    API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Expected, FIRST_PARTY, JwksError,
-    MOST_CLOCK_SKEW, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKeys, denylist_audience,
+    API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Expected, FIRST_PARTY, JwksError, Kind,
+    KindEntry, MOST_CLOCK_SKEW, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKeys, denylist_audience,
     is_reserved_audience, issuer_base, issuer_url, jwks_etag, metadata_url, read_payload, verification_keys_of_jwks,
     verification_keys_of_pem, verify,
 };
-pub use tokensmith_verifier::{AccessClaims, Audience, TokenError};
+pub use tokensmith_verifier::{AccessClaims, Audience, Credential, RequiredClaims, Subject, TokenError};
 
 pub use key_file::{KeyFileError, Passphrase};
 pub use key_folder::{FolderLock, ForeignKey, KeyFolder};

@@ -1,6 +1,6 @@
 //! What verifiers must refuse although its signature is good.
 
-use super::id::{Jti, SessionId};
+use super::id::{Jti, SessionId, UserId};
 use crate::clock::{Seconds, Timestamp};
 use tokensmith_verifier::issuing::DeniedSubject;
 
@@ -9,7 +9,7 @@ use tokensmith_verifier::issuing::DeniedSubject;
 const MARGIN: Seconds = Seconds(60);
 
 /// One entry of the denylist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// What is denied.
     pub subject: DeniedSubject,
@@ -26,6 +26,21 @@ impl Denial {
     pub fn of_session(id: SessionId, now: Timestamp, access_expires_by: Timestamp, access: Seconds) -> Self {
         let last_expires_at = access_expires_by.max(now + access);
         Self { subject: DeniedSubject::Session(id), denied_at: now, expires_at: last_expires_at + MARGIN }
+    }
+
+    /// Denies every access token of a client that was issued before an instant; `access` is the longest lifetime that one
+    /// was issued with.
+    #[must_use]
+    pub fn of_client(client_id: &str, issued_before: Timestamp, now: Timestamp, access: Seconds) -> Self {
+        let expires_at = issued_before + access + MARGIN;
+        Self { subject: DeniedSubject::Client(client_id.into(), issued_before), denied_at: now, expires_at }
+    }
+
+    /// Denies every access token of a user, as [`Denial::of_client`].
+    #[must_use]
+    pub fn of_user(id: UserId, issued_before: Timestamp, now: Timestamp, access: Seconds) -> Self {
+        let expires_at = issued_before + access + MARGIN;
+        Self { subject: DeniedSubject::User(id.to_string().into(), issued_before), denied_at: now, expires_at }
     }
 
     /// Denies one access token.

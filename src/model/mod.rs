@@ -3,6 +3,7 @@
 pub mod api_token;
 pub mod audit;
 pub mod denial;
+pub mod grant;
 pub mod id;
 pub mod lifetimes;
 pub mod rotation;

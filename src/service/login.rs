@@ -3,9 +3,9 @@
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Claim, Proof, Proven};
 use crate::app::App;
-use crate::engine::rotator::Live;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName, Origin};
+use crate::model::grant::{Grant, Live};
 use crate::model::id::{UserId, new_id};
 use crate::model::session::Device;
 use crate::model::user::ClaimedName;
@@ -43,8 +43,8 @@ pub fn claim(
 /// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Unavailable`].
 pub fn login(app: &App, proof: Proof, audience: Option<&str>, device: &Device, origin: &Origin) -> Result<Pair, Error> {
     let purpose = Purpose::find(app, audience)?;
-    let (session, user) = open(app, proof, device, origin)?;
-    mint(app, &session, user, purpose, app.clock.now())
+    let live = open(app, proof, app.config.grant(audience), device, origin)?;
+    mint(app, live, purpose, app.clock.now())
 }
 
 /// Counts a login that has come to its end, however it did. One that could not be read is none.
@@ -61,7 +61,7 @@ pub fn count(app: &App, outcome: Result<(), &Error>) {
 }
 
 /// Opens a session for who knows the password.
-fn open(app: &App, proof: Proof, device: &Device, origin: &Origin) -> Result<Live, Error> {
+fn open(app: &App, proof: Proof, grant: Grant, device: &Device, origin: &Origin) -> Result<Live, Error> {
     let failed = |user: Option<UserId>, why: &str| {
         let event = Event { user, ..origin.event(app.clock.now(), EventName::LoginFailed) }.with(why);
         app.units.record_best_effort(event);
@@ -79,11 +79,11 @@ fn open(app: &App, proof: Proof, device: &Device, origin: &Origin) -> Result<Liv
     let session = app.config.lifetimes.opened(new_id(now, &*app.entropy)?, user.id, now);
     let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
     let event = event.event(now, EventName::Login).about(user.id);
-    let (id, device) = (user.id, device.clone());
+    let (id, granted, device) = (user.id, grant.clone(), device.clone());
     let recorded = app.units.run(move |tx| {
         let recorded = tx.record_login(id, &password_hash, &renewed, now)?;
         if recorded {
-            tx.insert_session(&session, &device)?;
+            tx.insert_session(&session, &granted, &device)?;
             tx.record(event)?;
         }
         Ok(recorded)
@@ -93,5 +93,5 @@ fn open(app: &App, proof: Proof, device: &Device, origin: &Origin) -> Result<Liv
         failed(claimed, "bad credentials");
         return Err(Error::BadCredentials);
     }
-    Ok((session, user))
+    Ok(Live { session, grant: Some(grant), user })
 }

@@ -5,8 +5,10 @@ use super::proof::{Admitted, Claim, Proof, Proven, prove};
 use super::users::new_password;
 use crate::app::App;
 use crate::error::Error;
-use crate::jwt::{AccessClaims, TokenError};
+use crate::jwt::TokenError;
 use crate::model::audit::{EventName, Origin};
+use crate::model::grant::Live;
+use crate::model::id::{SessionId, UserId};
 use crate::model::session::{End, EndReason};
 use crate::password::Password;
 use crate::secret::Secret;
@@ -16,9 +18,9 @@ use crate::secret::Secret;
 /// # Errors
 /// [`Error::Invalid`] for a password that is too long, [`Error::AccountDisabled`], [`Error::UserUnknown`],
 /// [`Error::Unavailable`].
-pub fn claim(app: &App, claims: &AccessClaims, password: &Secret<String>, origin: &Origin) -> Result<Claim, Error> {
+pub fn claim(app: &App, user: UserId, password: &Secret<String>, origin: &Origin) -> Result<Claim, Error> {
     let password = Password::new(password)?;
-    let known = app.store.read(|tx| tx.find_credentials_of(claims.sub))?.ok_or(Error::UserUnknown)?;
+    let known = app.store.read(|tx| tx.find_credentials_of(user))?.ok_or(Error::UserUnknown)?;
     if known.user.disabled_at.is_some() {
         return Err(Error::AccountDisabled);
     }
@@ -29,21 +31,28 @@ pub fn claim(app: &App, claims: &AccessClaims, password: &Secret<String>, origin
 ///
 /// # Errors
 /// [`Error::WrongPassword`], [`Error::TokenRefused`] when the session has ended, [`Error::Unavailable`].
-pub fn reauthenticate(app: &App, claims: &AccessClaims, proof: Proof, origin: &Origin) -> Result<Pair, Error> {
-    let Proven { user, password_hash, renewed } = proven(app, claims, proof, origin)?;
+pub fn reauthenticate(
+    app: &App,
+    user: UserId,
+    session: SessionId,
+    proof: Proof,
+    origin: &Origin,
+) -> Result<Pair, Error> {
+    let Proven { user, password_hash, renewed } = proven(app, user, proof, origin)?;
     let now = app.clock.now();
     let event = origin.event(now, EventName::Reauthenticated).about(user.id);
-    let (id, sid, access) = (user.id, claims.sid, app.config.lifetimes.access);
-    let session = app.units.run(move |tx| {
+    let (id, access) = (user.id, app.config.lifetimes.access);
+    let (session, grant) = app.units.run(move |tx| {
         // Another password since the check, and this one has proved nothing.
         if !tx.confirm_password(id, &password_hash, &renewed)? {
             return Err(Error::WrongPassword);
         }
         tx.record(event)?;
-        let session = tx.reauthenticate(sid, now, now + access)?;
-        session.ok_or(Error::TokenRefused(TokenError::Revoked))
+        let found = tx.reauthenticate(session, now, now + access)?;
+        found.ok_or(Error::TokenRefused(TokenError::Revoked))
     })?;
-    mint(app, &session, user, Purpose::find(app, None)?, now)
+    // For this service, whatever the session was opened for: what is to be done now is done here.
+    mint(app, Live { session, grant, user }, Purpose::find(app, None)?, now)
 }
 
 /// A password that was proved, and the hash of the next one.
@@ -77,29 +86,35 @@ pub fn next_password(
 ///
 /// # Errors
 /// As [`reauthenticate`].
-pub fn change_password(app: &App, claims: &AccessClaims, next: NextPassword, origin: &Origin) -> Result<usize, Error> {
+pub fn change_password(
+    app: &App,
+    user: UserId,
+    session: SessionId,
+    next: NextPassword,
+    origin: &Origin,
+) -> Result<usize, Error> {
     let NextPassword { proof, hash } = next;
-    let Proven { user, password_hash, .. } = proven(app, claims, proof, origin)?;
+    let Proven { user, password_hash, .. } = proven(app, user, proof, origin)?;
     let hash = hash.ok_or(Error::WrongPassword)?;
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
     let event = origin.event(now, EventName::PasswordChanged).about(user.id);
-    let (sid, access) = (claims.sid, app.config.lifetimes.access);
+    let access = app.config.lifetimes.access;
     app.units.run(move |tx| {
         if !tx.confirm_password(user.id, &password_hash, &hash)? {
             return Err(Error::WrongPassword);
         }
         tx.record(event)?;
         // First: it locks all sessions in the order in which everybody does.
-        let ended = tx.end_sessions_of(user.id, Some(sid), end, access)?;
-        let session = tx.reauthenticate(sid, now, now + access)?;
+        let ended = tx.end_sessions_of(user.id, Some(session), end, access)?;
+        let session = tx.reauthenticate(session, now, now + access)?;
         session.map(|_| ended).ok_or(Error::TokenRefused(TokenError::Revoked))
     })
 }
 
-fn proven(app: &App, claims: &AccessClaims, proof: Proof, origin: &Origin) -> Result<Proven, Error> {
+fn proven(app: &App, user: UserId, proof: Proof, origin: &Origin) -> Result<Proven, Error> {
     if proof.proven.is_none() {
-        let event = origin.event(app.clock.now(), EventName::ReauthenticationFailed).about(claims.sub);
+        let event = origin.event(app.clock.now(), EventName::ReauthenticationFailed).about(user);
         app.units.record_best_effort(event);
     }
     proof.proven.ok_or(Error::WrongPassword)

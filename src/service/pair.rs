@@ -3,13 +3,10 @@
 use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::jwt::{AccessClaims, Audience, FIRST_PARTY, RefreshClaims, SigningAlg, TokenError, issuer_base};
+use crate::jwt::{Issuing, SigningAlg, TokenError, refresh_claims};
+use crate::model::grant::{Grant, Live};
 use crate::model::id::{Jti, SessionId};
-use crate::model::session::Session;
 use crate::model::user::User;
-
-/// How the user proved who they are ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
-const PASSWORD: &str = "pwd";
 
 /// A pair and what a client needs to know about it.
 pub struct Pair {
@@ -25,6 +22,8 @@ pub struct Pair {
     pub refresh_after: Seconds,
     /// The refresh token's generation: of two pairs of one session, the higher one is newer.
     pub refresh_generation: i64,
+    /// What the access token may be used for.
+    pub scope: Option<String>,
     /// The session.
     pub session_id: SessionId,
     /// Its user.
@@ -50,14 +49,26 @@ impl<'a> Purpose<'a> {
             found.ok_or_else(|| Error::invalid("audience", "invalid", "is none of this service's audiences"))?;
         Ok(Self { audience, alg })
     }
+
+    /// As [`Purpose::find`], but who asks for none gets the audience that the session was opened for, if it is still served.
+    ///
+    /// # Errors
+    /// As [`Purpose::find`].
+    pub fn of_grant(app: &'a App, grant: Option<&Grant>, asked: Option<&str>) -> Result<Self, Error> {
+        let granted = grant.and_then(|grant| grant.audience.as_deref());
+        let granted = granted.filter(|audience| app.config.audiences.find(Some(audience)).is_some());
+        Self::find(app, asked.or(granted))
+    }
 }
 
 /// Signs the pair of a session as its row stands: the live refresh token, and a new access token.
 ///
 /// # Errors
 /// [`Error::Internal`] when there is no randomness or the crypto library fails.
-pub fn mint(app: &App, session: &Session, user: User, purpose: Purpose<'_>, now: Timestamp) -> Result<Pair, Error> {
+pub fn mint(app: &App, live: Live, purpose: Purpose<'_>, now: Timestamp) -> Result<Pair, Error> {
     let config = &app.config;
+    let Live { session, grant, user } = live;
+    let grant = grant.unwrap_or_else(|| config.grant(None));
     // Never beyond what the row promises: that is how long a denial of the session lasts.
     let expires_at = session.access_expires_by.min(now + config.lifetimes.access);
     if expires_at <= now {
@@ -67,36 +78,11 @@ pub fn mint(app: &App, session: &Session, user: User, purpose: Purpose<'_>, now:
     let ring = app.keys.ring();
     // Drawn together: each draw costs about as much as a MAC.
     let [jitter, jti @ ..] = app.entropy.bytes::<17>()?;
-    let claims = AccessClaims {
-        iss: config.issuer.clone(),
-        sub: user.id,
-        aud: Audience::One(purpose.audience.to_owned()),
-        exp: expires_at,
-        iat: now,
-        jti: Jti::from_bytes(jti),
-        client_id: FIRST_PARTY.to_owned(),
-        sid: session.id,
-        auth_time: session.authenticated_at,
-        amr: vec![PASSWORD.to_owned()],
-        roles: user.roles.names().to_vec(),
-        scope: config.scope(),
-        nbf: None,
-    };
+    let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(jti));
+    let issuing = Issuing { issuer, audience, jti, iat: now, exp: expires_at };
+    let claims = issuing.of_session(&session, &grant, &user);
     let access_token = ring.sign_access(&claims, purpose.alg, now)?;
-    let generation = session.live_generation();
-    let issued_by = issuer_base(&config.issuer).to_owned();
-    let claims = RefreshClaims {
-        iss: issued_by.clone(),
-        sub: user.id,
-        aud: Audience::One(issued_by),
-        iat: session.rotated_at,
-        exp: session.refresh_expires_at,
-        sid: session.id,
-        generation,
-        jti: format!("{}.{generation}", session.id),
-        client_id: FIRST_PARTY.to_owned(),
-    };
-    let refresh_token = ring.sign_refresh(&claims, now)?;
+    let refresh_token = ring.sign_refresh(&refresh_claims(issuer, &session, &grant), now)?;
     let expires_in = expires_at - now;
     Ok(Pair {
         access_token,
@@ -104,7 +90,8 @@ pub fn mint(app: &App, session: &Session, user: User, purpose: Purpose<'_>, now:
         refresh_token,
         refresh_expires_in: session.refresh_expires_at - now,
         refresh_after: jittered(expires_in, jitter),
-        refresh_generation: generation,
+        refresh_generation: session.live_generation(),
+        scope: claims.scope,
         session_id: session.id,
         user,
     })

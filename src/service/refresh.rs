@@ -9,7 +9,7 @@ use crate::model::audit::Origin;
 use crate::model::session::Device;
 use crate::model::sharing::hashed_of_client;
 
-/// Answers the pair that follows a refresh token that came from `device`, its access token for `audience` (or the first), by
+/// Answers the pair that follows a refresh token that came from `device`, its access token for `audience` (or the session's own), by
 /// the rules of [`crate::model::rotation`]. Unlike the other use cases it waits without holding a thread.
 ///
 /// # Errors
@@ -23,7 +23,8 @@ pub async fn refresh(
     device: &Device,
     origin: Origin,
 ) -> Result<Pair, Error> {
-    let purpose = Purpose::find(app, audience)?;
+    // Before the token is spent.
+    Purpose::find(app, audience)?;
     let verify = |ring: &KeyRing| ring.verify_refresh(token, &app.config.issuer, app.clock.now());
     // Before the database is asked: garbage costs no query.
     let mut ring = app.keys.ring();
@@ -36,7 +37,7 @@ pub async fn refresh(
     let claims = verified.map_err(Error::TokenRefused)?;
     let ip = device.ip.as_ref().and_then(|ip| ip.parse().ok());
     let context = ring.context(&hashed_of_client(ip, device.user_agent.as_deref()), app.clock.now())?;
-    let client = Client { origin, context };
-    let (session, user) = app.rotator.settle(claims, client).await?;
-    mint(app, &session, user, purpose, app.clock.now())
+    let live = app.rotator.settle(claims, Client { origin, context }).await?;
+    let purpose = Purpose::of_grant(app, live.grant.as_ref(), audience)?;
+    mint(app, live, purpose, app.clock.now())
 }

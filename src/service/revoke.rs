@@ -6,7 +6,7 @@ use super::{api_tokens, sessions};
 use crate::app::App;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, TokenError};
-use crate::model::audit::{EventName, Origin};
+use crate::model::audit::{Event, EventName, Origin};
 use crate::model::denial::Denial;
 use crate::model::session::EndReason;
 use crate::secret::{KEY_PREFIX, Secret};
@@ -67,7 +67,8 @@ fn deny(app: &App, claims: &AccessClaims, origin: &Origin) -> Result<(), Error> 
         // It has expired by every clock.
         return Ok(());
     }
-    let event = origin.event(now, EventName::AccessTokenRevoked).about(claims.sub).of_session(claims.sid);
+    let (user, session) = (claims.user_id(), claims.sid);
+    let event = Event { user, session, ..origin.event(now, EventName::AccessTokenRevoked) };
     app.units.run(move |tx| {
         if tx.deny(&[denial])? > 0 {
             tx.record(event)?;

@@ -52,9 +52,7 @@ pub fn any_token(app: &App, token: &str) -> Result<ActiveToken, Error> {
 
 fn jwt(app: &App, token: &str) -> Result<Token, Error> {
     match read(app, token).map_err(Error::TokenRefused)? {
-        Token::Access(claims) if app.denylist.set().denies(claims.sid, claims.jti) => {
-            Err(Error::TokenRefused(TokenError::Revoked))
-        }
+        Token::Access(claims) if claims.is_denied(app.denylist.set()) => Err(Error::TokenRefused(TokenError::Revoked)),
         Token::Access(claims) => Ok(Token::Access(claims)),
         Token::Refresh(claims) => {
             let (session, user) = app.store.read(|tx| tx.find_session(claims.sid))?.unzip();

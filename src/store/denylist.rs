@@ -16,11 +16,14 @@ use tokensmith_verifier::issuing::DeniedSubject;
 const SESSION: &str = "sid";
 const ACCESS_TOKEN: &str = "jti";
 
-fn row(subject: DeniedSubject) -> (DbUuid, &'static str) {
-    match subject {
+/// Subject, kind and times of a denial that belongs into this table.
+fn row(denial: &Denial) -> Option<(DbUuid, &'static str, i64, i64)> {
+    let (subject, kind) = match &denial.subject {
         DeniedSubject::Session(id) => (DbUuid(*id.as_bytes()), SESSION),
         DeniedSubject::AccessToken(jti) => (DbUuid(*jti.as_bytes()), ACCESS_TOKEN),
-    }
+        DeniedSubject::Client(..) | DeniedSubject::User(..) => return None,
+    };
+    Some((subject, kind, denial.denied_at.0, denial.expires_at.0))
 }
 
 impl ReadTx<'_> {
@@ -42,7 +45,9 @@ impl ReadTx<'_> {
             };
             Ok(Denial { subject, denied_at: Timestamp(denied_at), expires_at: Timestamp(expires_at) })
         };
-        rows.into_iter().map(denial).collect()
+        let mut denials: Vec<Denial> = rows.into_iter().map(denial).collect::<Result<_, Error>>()?;
+        denials.extend(self.list_denied_before(since, now)?);
+        Ok(denials)
     }
 }
 
@@ -50,35 +55,34 @@ impl WriteTx<'_> {
     /// Adds denials; returns how many. One that is there already stays as it is. On PostgreSQL in one round trip: a user's
     /// sessions are locked meanwhile.
     pub(super) fn insert_denials(&mut self, denials: &[Denial]) -> Result<usize, Error> {
-        let mut inserted = 0;
-        if denials.is_empty() {
-            return Ok(inserted);
-        }
+        let mut inserted = self.insert_denied_before(denials)?;
+        let rows: Vec<_> = denials.iter().filter_map(row).collect();
         match self.0 {
+            _ if rows.is_empty() => {}
             DbConnection::Sqlite(connection) => {
-                for denial in denials {
-                    let (subject, kind) = row(denial.subject);
+                for (subject, kind, denied_at, expires_at) in rows {
                     inserted += diesel::sql_query(
                         "insert into denylist (subject, kind, denied_at, expires_at) values ($1, $2, $3, $4) \
                          on conflict do nothing",
                     )
                     .bind::<SqlUuid, _>(subject)
                     .bind::<Text, _>(kind)
-                    .bind::<BigInt, _>(denial.denied_at.0)
-                    .bind::<BigInt, _>(denial.expires_at.0)
+                    .bind::<BigInt, _>(denied_at)
+                    .bind::<BigInt, _>(expires_at)
                     .execute(connection)?;
                 }
             }
             DbConnection::Postgres(connection) => {
-                let (subjects, kinds): (Vec<_>, Vec<_>) = denials.iter().map(|denial| row(denial.subject)).unzip();
-                inserted = diesel::sql_query(
+                let (subjects, kinds): (Vec<_>, Vec<_>) =
+                    rows.iter().map(|(subject, kind, ..)| (*subject, *kind)).unzip();
+                inserted += diesel::sql_query(
                     "insert into denylist (subject, kind, denied_at, expires_at) \
                      select * from unnest($1, $2, $3, $4) on conflict do nothing",
                 )
                 .bind::<Array<SqlUuid>, _>(subjects)
                 .bind::<Array<Text>, _>(kinds)
-                .bind::<Array<BigInt>, _>(denials.iter().map(|denial| denial.denied_at.0).collect::<Vec<_>>())
-                .bind::<Array<BigInt>, _>(denials.iter().map(|denial| denial.expires_at.0).collect::<Vec<_>>())
+                .bind::<Array<BigInt>, _>(rows.iter().map(|(_, _, denied_at, _)| *denied_at).collect::<Vec<_>>())
+                .bind::<Array<BigInt>, _>(rows.iter().map(|(.., expires_at)| *expires_at).collect::<Vec<_>>())
                 .execute(connection)?;
             }
         }
@@ -86,7 +90,7 @@ impl WriteTx<'_> {
         Ok(inserted)
     }
 
-    /// Deletes at most `batch` denials that are over; answers how many.
+    /// Deletes at most `batch` denials of each table that are over; answers how many.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
@@ -98,6 +102,6 @@ impl WriteTx<'_> {
         .bind::<BigInt, _>(now.0)
         .bind::<BigInt, _>(batch)
         .execute(self.0)?;
-        Ok(deleted)
+        Ok(deleted + self.purge_denied_before(batch, now)?)
     }
 }

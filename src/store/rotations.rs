@@ -13,20 +13,22 @@ use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use super::connection::DbConnection;
 use super::schema::{sessions, users};
-use super::sessions::SessionRow;
+use super::session_row::{GrantRow, SessionRow};
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
 use super::{Effects, Held, Patience, ReadTx, Store, UnitTx, WriteTx};
 use crate::error::Error;
 use crate::model::audit::{Event, EventName};
 use crate::model::denial::Denial;
+use crate::model::grant::Live;
 use crate::model::id::{Id, SessionId, UserId};
 use crate::model::session::Session;
 use crate::model::sharing::Context;
-use crate::model::user::User;
 
 /// A session that was found, or why its row cannot be read: one damaged row fails nobody else.
-pub type Found = (SessionId, Result<(Session, User), Error>);
+pub type Found = (SessionId, Result<Live, Error>);
+
+type LiveRow = (SessionRow, GrantRow, UserRow);
 
 /// What is to become of a session.
 pub struct Moved {
@@ -111,21 +113,18 @@ impl ReadTx<'_> {
         let mut ids = ids.iter().map(|id| DbUuid(*id.as_bytes()));
         let found = sessions::table.inner_join(users::table);
         let rows = match self.0 {
-            DbConnection::Sqlite(connection) => {
-                ids.try_fold(Vec::new(), |mut rows: Vec<(SessionRow, UserRow)>, id| {
-                    let one = found.filter(sessions::id.eq(id)).select((SessionRow::as_select(), UserRow::as_select()));
-                    rows.extend(one.load(connection)?);
-                    QueryResult::Ok(rows)
-                })?
-            }
+            DbConnection::Sqlite(connection) => ids.try_fold(Vec::new(), |mut rows: Vec<LiveRow>, id| {
+                rows.extend(found.filter(sessions::id.eq(id)).select(LiveRow::as_select()).load(connection)?);
+                QueryResult::Ok(rows)
+            })?,
             DbConnection::Postgres(connection) => found
                 .filter(sessions::id.eq_any(ids.collect::<Vec<_>>()))
-                .select((SessionRow::as_select(), UserRow::as_select()))
+                .select(LiveRow::as_select())
                 .load(connection)?,
         };
-        let found = |(session, user): (SessionRow, UserRow)| {
-            let id = session.id();
-            (id, session.into_session().and_then(|session| Ok((session, user.into_user()?))))
+        let found = |(session, grant, user): LiveRow| {
+            let (id, grant) = (session.id(), grant.into_grant());
+            (id, session.into_session().and_then(|session| Ok(Live { session, grant, user: user.into_user()? })))
         };
         Ok(rows.into_iter().map(found).collect())
     }
@@ -150,7 +149,7 @@ impl UnitTx<'_> {
             }
         };
         let done = || moved.iter().filter(|moved| sessions.contains(&moved.session.id));
-        let denials: Vec<Denial> = done().filter_map(|moved| moved.denial).collect();
+        let denials: Vec<Denial> = done().filter_map(|moved| moved.denial.clone()).collect();
         self.deny(&denials)?;
         for event in done().flat_map(|moved| &moved.events) {
             // After the update: whoever would record the same of this session waits for its row.

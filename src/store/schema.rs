@@ -46,6 +46,11 @@ diesel::table! {
         mark -> SmallInt,
         strange -> SmallInt,
         shared -> SmallInt,
+        client_id -> Nullable<Text>,
+        scope -> Nullable<Text>,
+        audience -> Nullable<Text>,
+        amr -> Nullable<Text>,
+        acr -> Nullable<Text>,
     }
 }
 
@@ -57,6 +62,19 @@ diesel::table! {
     denylist (subject, kind) {
         subject -> SqlUuid,
         kind -> Text,
+        denied_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+
+    /// The same, of whatever was issued before an instant.
+    denied_before (kind, subject, issued_before) {
+        kind -> Text,
+        subject -> Text,
+        issued_before -> BigInt,
         denied_at -> BigInt,
         expires_at -> BigInt,
     }

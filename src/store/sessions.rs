@@ -4,15 +4,16 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::schema::{sessions, users};
+use super::session_row::{DeviceRow, GrantRow, SessionRow};
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
 use super::{ReadTx, UnitTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::denial::Denial;
+use crate::model::grant::Grant;
 use crate::model::id::{Id, SessionId, UserId};
 use crate::model::session::{Device, End, EndReason, Session};
-use crate::model::sharing::{Context, Mark, Sharing};
 use crate::model::user::User;
 
 const MOST_ADDRESSES: i64 = 1_000;
@@ -23,92 +24,6 @@ const NOBODYS: DbUuid = DbUuid([0; 16]);
 /// Names the reasons for lack of use and for the absolute end, in this order.
 const RECORD_LAPSE: &str = "update sessions set ended_at = refresh_expires_at, \
                             end_reason = case when refresh_expires_at < expires_at then $1 else $2 end";
-
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = sessions)]
-pub(super) struct SessionRow {
-    id: DbUuid,
-    user_id: DbUuid,
-    created_at: i64,
-    expires_at: i64,
-    denied_through: i64,
-    rotated_at: i64,
-    refresh_expires_at: i64,
-    access_expires_by: i64,
-    ended_at: Option<i64>,
-    end_reason: Option<String>,
-    authenticated_at: Option<i64>,
-    context_generation: i64,
-    context: Option<i64>,
-    mark: i16,
-    strange: i16,
-    shared: i16,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = sessions)]
-struct DeviceRow {
-    label: Option<String>,
-    user_agent: Option<String>,
-    ip: Option<String>,
-}
-
-impl SessionRow {
-    pub(super) fn id(&self) -> SessionId {
-        Id::from_bytes(self.id.0)
-    }
-
-    pub(super) fn into_session(self) -> Result<Session, Error> {
-        let end = match (self.ended_at, self.end_reason) {
-            (Some(at), Some(reason)) => {
-                Some(End { at: Timestamp(at), reason: reason.parse().map_err(Error::internal)? })
-            }
-            _ => None,
-        };
-        Ok(Session {
-            id: Id::from_bytes(self.id.0),
-            user_id: Id::from_bytes(self.user_id.0),
-            created_at: Timestamp(self.created_at),
-            authenticated_at: Timestamp(self.authenticated_at.unwrap_or(self.created_at)),
-            expires_at: Timestamp(self.expires_at),
-            denied_through: self.denied_through,
-            rotated_at: Timestamp(self.rotated_at),
-            refresh_expires_at: Timestamp(self.refresh_expires_at),
-            access_expires_by: Timestamp(self.access_expires_by),
-            sharing: Sharing {
-                generation: self.context_generation,
-                context: self.context.map(Context::of_number),
-                mark: Mark::of_number(self.mark),
-                strange: self.strange,
-                shared: self.shared,
-            },
-            end,
-        })
-    }
-}
-
-impl From<&Session> for SessionRow {
-    fn from(session: &Session) -> Self {
-        Self {
-            id: DbUuid(*session.id.as_bytes()),
-            user_id: DbUuid(*session.user_id.as_bytes()),
-            created_at: session.created_at.0,
-            expires_at: session.expires_at.0,
-            denied_through: session.denied_through,
-            rotated_at: session.rotated_at.0,
-            refresh_expires_at: session.refresh_expires_at.0,
-            access_expires_by: session.access_expires_by.0,
-            ended_at: session.end.map(|end| end.at.0),
-            end_reason: session.end.map(|end| end.reason.to_string()),
-            authenticated_at: (session.authenticated_at != session.created_at).then_some(session.authenticated_at.0),
-            context_generation: session.sharing.generation,
-            context: session.sharing.context.map(Context::number),
-            mark: session.sharing.mark.number(),
-            strange: session.sharing.strange,
-            shared: session.sharing.shared,
-        }
-    }
-}
 
 impl ReadTx<'_> {
     /// A session and its user.
@@ -143,10 +58,7 @@ impl ReadTx<'_> {
             .limit(limit)
             .select((SessionRow::as_select(), DeviceRow::as_select()))
             .load::<(SessionRow, DeviceRow)>(self.0)?;
-        let listed = |(session, device): (SessionRow, DeviceRow)| {
-            let DeviceRow { label, user_agent, ip } = device;
-            Ok((session.into_session()?, Device { label, user_agent, ip }))
-        };
+        let listed = |(session, device): (SessionRow, DeviceRow)| Ok((session.into_session()?, device.into_device()));
         rows.into_iter().map(listed).collect()
     }
 
@@ -201,23 +113,24 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds a session, and what is known of its device.
+    /// Adds a session, what it was opened for, and what is known of its device.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn insert_session(&mut self, session: &Session, device: &Device) -> Result<(), Error> {
+    pub fn insert_session(&mut self, session: &Session, grant: &Grant, device: &Device) -> Result<(), Error> {
         let device = (
             sessions::label.eq(device.label.as_deref()),
             sessions::user_agent.eq(device.user_agent.as_deref()),
             sessions::ip.eq(device.ip.as_deref()),
         );
-        diesel::insert_into(sessions::table).values((SessionRow::from(session), device)).execute(self.0)?;
+        let row = (SessionRow::from(session), GrantRow::from(grant), device);
+        diesel::insert_into(sessions::table).values(row).execute(self.0)?;
         self.1 = true;
         Ok(())
     }
 
     /// Records that the owner of a live session has proved again who they are; `access_expires_by` covers an access token
-    /// that is signed for it now. Answers the session as it is afterwards, or nothing when it has ended.
+    /// that is signed for it now. Returns the session as it is afterwards, or nothing when it has ended.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is out of reach.
@@ -226,7 +139,7 @@ impl WriteTx<'_> {
         id: SessionId,
         now: Timestamp,
         access_expires_by: Timestamp,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<(Session, Option<Grant>)>, Error> {
         let id = DbUuid(*id.as_bytes());
         let alive = || sessions::table.find(id).filter(sessions::ended_at.is_null());
         diesel::update(alive()).set(sessions::authenticated_at.eq(now.0)).execute(self.0)?;
@@ -237,8 +150,9 @@ impl WriteTx<'_> {
         let later = access_expires_by.0.min(before.expires_at);
         let earlier = alive().filter(sessions::access_expires_by.lt(later));
         diesel::update(earlier).set(sessions::access_expires_by.eq(later)).execute(self.0)?;
-        let after = alive().select(SessionRow::as_select()).first(self.0).optional()?;
-        after.map(SessionRow::into_session).transpose()
+        let after = alive().select((SessionRow::as_select(), GrantRow::as_select()));
+        let after = after.first::<(SessionRow, GrantRow)>(self.0).optional()?;
+        after.map(|(session, grant)| Ok((session.into_session()?, grant.into_grant()))).transpose()
     }
 
     /// Looks at the `batch` sessions that follow `after`: records the end of those that lapsed before `lapsed_before`, and

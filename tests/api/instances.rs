@@ -141,7 +141,7 @@ fn a_session_that_was_moved_since_it_was_read_stays_as_it_is() {
     });
     let rotate = |found: Vec<Found>| {
         let rotated = |(_, found): Found| {
-            let (session, _) = found.unwrap();
+            let session = found.unwrap().session;
             Moved { session: Session { denied_through: 1, ..session }, from: session, denial: None, events: Vec::new() }
         };
         app.execute(&format!(

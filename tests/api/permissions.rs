@@ -2,8 +2,12 @@
 
 use actix_web::web::{self, Data, ServiceConfig};
 use serde_json::{Value, json};
+use tokensmith::clock::{Clock as _, Seconds};
+use tokensmith::jwt::SigningAlg;
+use tokensmith::model::id::Jti;
 use tokensmith_verifier::{
-    AccessClaims, Admin, Bearer, BearerOrReadOnly, MaybeBearer, Role, Scope, WithRole, WithScope,
+    AccessClaims, Admin, Audience, Bearer, BearerOrReadOnly, Credential, LoggedIn, MaybeBearer, RequiredClaims, Role,
+    Scope, Subject, WithRole, WithScope,
 };
 
 use crate::api_tokens::{exchange, make};
@@ -12,6 +16,7 @@ use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 
 both_engines!(
     each_permission_lets_in_the_right_callers_and_nobody_else,
+    a_login_counts_wherever_it_was_made_and_manages_accounts_only_where_the_issuer_saw_it,
     roles_and_scopes_are_those_of_the_token_that_is_shown,
     a_token_that_is_refused_is_told_so_with_a_challenge,
 );
@@ -30,6 +35,10 @@ async fn readers(BearerOrReadOnly(claims): BearerOrReadOnly) -> String {
 }
 
 async fn authenticated(Bearer(claims): Bearer) -> String {
+    who(Some(&claims))
+}
+
+async fn logged_in(LoggedIn(claims): LoggedIn) -> String {
     who(Some(&claims))
 }
 
@@ -73,6 +82,7 @@ fn guarded(app: &TestApp) -> Running {
             .service(web::resource("/anyone").get(anyone).post(anyone))
             .service(web::resource("/read-only").get(readers).post(readers))
             .service(web::resource("/authenticated").get(authenticated).post(authenticated))
+            .service(web::resource("/logged-in").get(logged_in))
             .service(web::resource("/admin").get(admin).post(admin))
             .service(web::resource("/editor").get(editor))
             .service(web::resource("/notes/read").get(read))
@@ -106,6 +116,7 @@ const ANYBODY: &str = "anonymous";
 const LOGIN: &str = "first-party";
 const SCRIPT: &str = "api-token";
 const NO_TOKEN: &str = "401 access_token_missing";
+const NO_LOGIN: &str = "403 session_required";
 const NO_ROLE: &str = "403 role_missing";
 const NO_SCOPE: &str = "403 scope_missing";
 const EXPIRED: &str = "401 token_expired";
@@ -150,6 +161,57 @@ fn each_permission_lets_in_the_right_callers_and_nobody_else(engine: Engine) {
         let seen = tokens.each_ref().map(|token| outcome(&send(&client, method, path, token.as_deref())));
         assert_eq!(seen, expected, "{method} {path}");
     }
+}
+
+/// A token as the issuer will write it for other clients.
+fn issued(app: &TestApp, credential: Credential, pair: &Value) -> String {
+    let user = pair["user"]["id"].as_str().unwrap();
+    let (now, is_user) = (app.clock.now(), credential != Credential::Client);
+    let mut claims = AccessClaims::new(RequiredClaims {
+        iss: "http://127.0.0.1:8080".to_owned(),
+        sub: Subject::new(if is_user { user } else { "notes-app" }),
+        aud: Audience::One("http://127.0.0.1:8080".to_owned()),
+        exp: now + Seconds(300),
+        iat: now,
+        jti: Jti::from_bytes([7; 16]),
+        client_id: "notes-app".to_owned(),
+        credential,
+    });
+    claims.sid = pair["session_id"].as_str().and_then(|sid| sid.parse().ok()).filter(|_| is_user);
+    claims.auth_time = is_user.then_some(now);
+    claims.roles = vec!["admin".to_owned()];
+    format!("Bearer {}", app.inside.keys.ring().sign_access(&claims, SigningAlg::Es256, now).unwrap())
+}
+
+/// Who is let in elsewhere, then at this service's own account and administration.
+fn a_login_counts_wherever_it_was_made_and_manages_accounts_only_where_the_issuer_saw_it(engine: Engine) {
+    let app = TestApp::start(engine);
+    let service = guarded(&app);
+    app.create_user("ada", &["admin"]);
+    let pair = app.login("ada", PASSWORD).ok();
+    let script = make(&app, &pair, &json!({"name": "backup", "roles": ["admin"]}));
+    let application = issued(&app, Credential::Application, &pair);
+    let client = issued(&app, Credential::Client, &pair);
+    let service = Client::new(&service.base);
+    let seen = |client: &Client, path: &str, token: &str| {
+        let answer = send(client, "GET", path, Some(token));
+        if answer.status == 200 && answer.body.starts_with('{') { "in".to_owned() } else { outcome(&answer) }
+    };
+    for (token, logged_in, sessions, users) in [
+        (&bearer(&pair), LOGIN, "in", "in"),
+        (&application, "notes-app", NO_LOGIN, NO_ROLE),
+        (&client, NO_LOGIN, NO_LOGIN, NO_ROLE),
+        (&key(&script), NO_LOGIN, NO_LOGIN, "in"),
+        (&bearer(&exchange(&app, &script)), NO_LOGIN, NO_LOGIN, "in"),
+    ] {
+        assert_eq!(seen(&service, "/logged-in", token), logged_in, "{token}");
+        assert_eq!(seen(&app, "/v1/sessions", token), sessions, "{token}");
+        assert_eq!(seen(&app, "/v1/admin/users", token), users, "{token}");
+    }
+    let identity = send(&app, "GET", "/v1/me", Some(&client)).ok();
+    assert_eq!(identity["id"], "notes-app", "a client is no user: {identity}");
+    assert_eq!((&identity["session_id"], &identity["authenticated_at"]), (&Value::Null, &Value::Null));
+    send(&app, "GET", "/v1/me/profile", Some(&client)).problem(404, "user_unknown");
 }
 
 /// What is asked for, and what these get: nobody in particular, an editor and another user who have logged in, API tokens

@@ -22,13 +22,13 @@ both_engines!(
 );
 
 const JWKS: &str = "/.well-known/jwks.json";
-const FEED: &str = "/.well-known/denylist";
+pub const FEED: &str = "/.well-known/denylist";
 
 /// What README promises.
 const BOUND: Duration = Duration::from_secs(2);
 
 /// Asks until it is so; a test that waits for longer than a minute has failed.
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started_at = Instant::now();
     while !is_so() {
         assert!(started_at.elapsed() < Duration::from_secs(60), "{what}");
@@ -36,7 +36,7 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-fn token(pair: &Value) -> &str {
+pub fn token(pair: &Value) -> &str {
     pair["access_token"].as_str().unwrap()
 }
 
@@ -101,7 +101,7 @@ impl Answer {
     }
 }
 
-fn payload(answer: &Answer) -> Value {
+pub fn payload(answer: &Answer) -> Value {
     assert_eq!((answer.status, answer.header("content-type")), (200, "application/jwt"), "{answer:?}");
     let part = answer.body.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
@@ -214,7 +214,7 @@ fn the_metadata_says_where_keys_and_denylist_are() {
 }
 
 /// A service that other services know by the URL of a front.
-fn fronted() -> (Front, TestApp) {
+pub fn fronted() -> (Front, TestApp) {
     let front = Front::start(|_| None);
     let app = TestApp::start_with(Engine::Sqlite, &[("ISSUER", &front.base)]);
     front.now_answers(pass_on(app.another_client()));
@@ -226,7 +226,7 @@ fn pass_on(client: Client) -> impl Fn(&str) -> Option<Answer> + Send + Sync {
 }
 
 /// With the time of the test.
-fn verifier(front: &Front, app: &TestApp) -> Builder {
+pub fn verifier(front: &Front, app: &TestApp) -> Builder {
     Verifier::from_issuer(&front.base, &front.base).clock(app.clock.clone())
 }
 
@@ -413,6 +413,7 @@ fn the_feed_of_an_issuer_that_is_not_upgraded_yet_is_believed_and_one_for_somebo
             cursor: "0".to_owned(),
             more: false,
             denied: vec![DeniedEntry::Session { sid, exp: app.clock.now() + Seconds(300) }],
+            denied_by_kind: Vec::new(),
         };
         let feed = app.inside.keys.ring().sign_denylist(&claims, app.clock.now()).unwrap();
         let (client, asked) = (app.another_client(), front.count(FEED));

@@ -49,7 +49,7 @@ fn the_verifier_accepts_our_access_tokens_with_the_published_keys_and_nothing_el
         app.advance(299);
         let access_token = pair["access_token"].as_str().unwrap();
         let claims = verifier(issuer, audience).verify(access_token).unwrap();
-        assert_eq!(claims.sid.to_string(), pair["session_id"].as_str().unwrap());
+        assert_eq!(claims.sid.unwrap().to_string(), pair["session_id"].as_str().unwrap());
         assert_eq!(verifier("https://other.example", audience).verify(access_token), refused(TokenError::WrongIssuer));
         assert_eq!(verifier(issuer, "https://other.example").verify(access_token), refused(TokenError::WrongAudience));
         let refresh_token = pair["refresh_token"].as_str().unwrap();

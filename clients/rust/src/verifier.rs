@@ -127,7 +127,7 @@ impl Verifier {
         let keys = parts.keys.keys().ok_or(VerifyError::NoKeys)?;
         let expected = Expected { issuer: &parts.issuer, audiences: &parts.audiences, leeway: parts.leeway };
         let claims = keys.verify(token, expected, parts.clock.now())?;
-        if parts.denied.as_ref().is_some_and(|denied| denied.denies(claims.sid, claims.jti)) {
+        if parts.denied.as_ref().is_some_and(|denied| claims.is_denied(denied)) {
             return Err(TokenError::Revoked.into());
         }
         if parts.feed.as_ref().is_some_and(Feed::is_too_stale) {

@@ -6,15 +6,12 @@ use crate::error::Error;
 use crate::jwt::RefreshClaims;
 use crate::model::audit::{Event, EventName, Origin};
 use crate::model::denial::Denial;
+use crate::model::grant::Live;
 use crate::model::lifetimes::Lifetimes;
 use crate::model::rotation::{Judgement, Presented, Refusal, Rules, Verdict, judge};
 use crate::model::session::{End, EndReason, Session};
 use crate::model::sharing::{Context, Mark};
-use crate::model::user::User;
 use crate::store::Moved;
-
-/// A session after its refresh token was judged, and its user: what the next pair is made of.
-pub type Live = (Session, User);
 
 /// Who asks for a refresh.
 pub struct Client {
@@ -72,17 +69,17 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn new(live: Live) -> Self {
-        Self { from: live.0, live, events: Vec::new() }
+        Self { from: live.session, live, events: Vec::new() }
     }
 
     /// Whether there is something to write.
     pub(super) fn is_changed(&self) -> bool {
-        self.live.0 != self.from
+        self.live.session != self.from
     }
 
     /// Whether one of the batch has rotated, healed or ended it.
     fn has_moved(&self) -> bool {
-        let session = &self.live.0;
+        let session = &self.live.session;
         (session.denied_through, session.end) != (self.from.denied_through, self.from.end)
     }
 }
@@ -98,7 +95,7 @@ impl Judge {
     pub(super) fn judge(&self, row: &mut Row, asked: &Asked, now: Timestamp) -> Judged {
         let generation = asked.claims.generation;
         let presented = Presented { generation, context: Some(asked.client.context) };
-        let (session, user) = &mut row.live;
+        let Live { session, user, .. } = &mut row.live;
         let Judgement { verdict, sharing, raised, is_alarming } =
             judge(presented, Some(session), user.disabled_at.is_none(), self.rules, now);
         session.sharing = sharing;
@@ -134,7 +131,7 @@ impl Judge {
 
     /// What is to be written of a row that has changed.
     pub(super) fn moved(&self, row: Row) -> Moved {
-        let session = row.live.0;
+        let session = row.live.session;
         let access = self.lifetimes.access;
         let denial = session.end.map(|end| Denial::of_session(session.id, end.at, session.access_expires_by, access));
         Moved { session, from: row.from, denial, events: row.events }

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::judging::{Asked, Live};
+use super::judging::Asked;
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::model::grant::Live;
 use crate::store::{DEADLINE, LOST_AFTER, Patience};
 
 /// So many refreshes are one transaction at most: it stays short, also for those that wait for it.

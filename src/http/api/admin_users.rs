@@ -290,7 +290,7 @@ pub(in crate::http) async fn list_sessions(
 ) -> Result<HttpResponse, Failure> {
     let asked = app.clone();
     blocking(move || users::find(&asked, id)).await?;
-    lists::sessions(app, id, Some(caller.claims.sid), query).await
+    lists::sessions(app, id, caller.claims.sid, query).await
 }
 
 /// End a user's sessions

@@ -63,7 +63,7 @@ fn with_key(
 /// Without their keys; also those that have expired or were revoked, for `SESSION_RETENTION`.
 #[utoipa::path(get, path = "/v1/api-tokens", tag = "api tokens", responses((status = 200, body = ApiTokensView)))]
 pub(in crate::http) async fn list(caller: Caller<LoggedIn>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    lists::api_tokens(app, caller.claims.sub).await
+    lists::api_tokens(app, caller.user).await
 }
 
 /// Make an API token
@@ -80,7 +80,7 @@ pub(in crate::http) async fn create(
     let (token, key) = blocking(move || {
         let CreateBody { name, scopes, roles, expires_in } = &body;
         let new = NewApiToken { name, scopes, roles, lifetime: *expires_in };
-        api_tokens::create(&app, caller.claims.sub, &new, &caller.origin)
+        api_tokens::create(&app, caller.user, &new, &caller.origin)
     })
     .await?;
     Ok(with_key(&token, &key, now, HttpResponse::Created()))
@@ -98,7 +98,7 @@ pub(in crate::http) async fn rotate(
     PathId(id): PathId<ApiTokenId>,
 ) -> Result<HttpResponse, Failure> {
     let now = app.clock.now();
-    let rotate = move || api_tokens::rotate(&app, caller.claims.sub, id, &caller.origin);
+    let rotate = move || api_tokens::rotate(&app, caller.user, id, &caller.origin);
     let (token, key) = blocking(rotate).await?;
     Ok(with_key(&token, &key, now, HttpResponse::Ok()))
 }
@@ -114,6 +114,6 @@ pub(in crate::http) async fn revoke(
     app: web::Data<App>,
     PathId(id): PathId<ApiTokenId>,
 ) -> Result<HttpResponse, Failure> {
-    let _was_active = blocking(move || api_tokens::revoke(&app, caller.claims.sub, id, &caller.origin)).await?;
+    let _was_active = blocking(move || api_tokens::revoke(&app, caller.user, id, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,7 +1,5 @@
 //! `/v1/me`: who the access token belongs to, and what they may do with their account.
 
-use std::sync::Arc;
-
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -9,6 +7,8 @@ use utoipa::ToSchema;
 
 use super::{blocking, proving};
 use crate::app::App;
+use crate::clock::Timestamp;
+use crate::error::Error;
 use crate::http::extract::{Caller, Json, LoggedIn, recent};
 use crate::http::failure::Failure;
 use crate::http::view::pair::{PairView, answer};
@@ -16,18 +16,18 @@ use crate::http::view::profile::ProfileBody;
 use crate::http::view::session::EndedView;
 use crate::http::view::user::AccountView;
 use crate::http::words::{NewPassword, RoleName};
-use crate::model::id::{SessionId, UserId};
+use crate::model::id::SessionId;
 use crate::secret::Secret;
 use crate::service::{me, proof, users};
-use tokensmith_verifier::Bearer;
+use tokensmith_verifier::{Bearer, Subject};
 
 /// What an access token says of its bearer.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Identity)]
 pub(in crate::http) struct IdentityView<'a> {
-    /// The user.
-    #[schema(value_type = String, format = "uuid")]
-    id: UserId,
+    /// The user, or the client that asks for itself.
+    #[schema(value_type = String)]
+    id: &'a Subject,
     /// What the user may do.
     #[schema(value_type = Vec<RoleName>)]
     roles: &'a [String],
@@ -35,15 +35,15 @@ pub(in crate::http) struct IdentityView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     scope: Option<&'a str>,
-    /// The session that the token belongs to.
-    #[schema(value_type = String, format = "uuid")]
-    session_id: SessionId,
+    /// The session that the token belongs to, if there is one.
+    #[schema(required, value_type = Option<String>, format = "uuid")]
+    session_id: Option<SessionId>,
     /// `first-party`, or `api-token` when nobody has logged in.
     #[schema(example = "first-party")]
     client_id: &'a str,
-    /// When the user last gave the password.
-    #[schema(format = "date-time")]
-    authenticated_at: String,
+    /// When the user last gave the password, if there is a user.
+    #[schema(required, format = "date-time")]
+    authenticated_at: Option<String>,
     /// When the token expires.
     #[schema(format = "date-time")]
     expires_at: String,
@@ -84,12 +84,12 @@ const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
     (status = 200, body = IdentityView, headers(("X-User-Id" = String, description = "The user's id.")))))]
 pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
     HttpResponse::Ok().insert_header((X_USER_ID, claims.sub.to_string())).json(IdentityView {
-        id: claims.sub,
+        id: &claims.sub,
         roles: &claims.roles,
         scope: claims.scope.as_deref(),
         session_id: claims.sid,
         client_id: &claims.client_id,
-        authenticated_at: claims.auth_time.to_rfc3339(),
+        authenticated_at: claims.auth_time.map(Timestamp::to_rfc3339),
         expires_at: claims.exp.to_rfc3339(),
     })
 }
@@ -99,7 +99,8 @@ pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
 /// The user's record as it is now.
 #[utoipa::path(get, path = "/v1/me/profile", tag = "me", responses((status = 200, body = AccountView)))]
 pub(in crate::http) async fn profile(app: web::Data<App>, Bearer(claims): Bearer) -> Result<HttpResponse, Failure> {
-    let user = blocking(move || users::find(&app, claims.sub)).await?;
+    let id = claims.user_id().ok_or(Error::UserUnknown)?;
+    let user = blocking(move || users::find(&app, id)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
 
@@ -116,7 +117,7 @@ pub(in crate::http) async fn change_profile(
     if body.username.is_some() || body.email.is_some() {
         recent(&app, &caller.claims).map_err(Failure::Bearer)?;
     }
-    let change = move || users::set_profile(&app, caller.claims.sub, &body.into(), &caller.origin);
+    let change = move || users::set_profile(&app, caller.user, &body.into(), &caller.origin);
     let user = blocking(change).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
@@ -131,12 +132,13 @@ pub(in crate::http) async fn reauthenticate(
     app: web::Data<App>,
     Json(body): Json<ReauthenticateBody>,
 ) -> Result<HttpResponse, Failure> {
-    let Caller { claims, origin, .. } = caller;
-    let (its_claims, its_origin) = (Arc::clone(&claims), origin.clone());
-    let claim = move |app: &_| me::claim(app, &claims, &body.password, &origin);
-    let record = move |app: &_, proof| me::reauthenticate(app, &its_claims, proof, &its_origin);
+    let session = caller.session()?;
+    let Caller { user, origin, .. } = caller;
+    let its_origin = origin.clone();
+    let claim = move |app: &_| me::claim(app, user, &body.password, &origin);
+    let record = move |app: &_, proof| me::reauthenticate(app, user, session, proof, &its_origin);
     let pair = proving(&app, claim, proof::prove, record).await?;
-    Ok(answer(&app, &pair))
+    Ok(answer(&pair))
 }
 
 /// Change my password
@@ -149,13 +151,14 @@ pub(in crate::http) async fn change_password(
     app: web::Data<App>,
     Json(body): Json<PasswordBody>,
 ) -> Result<HttpResponse, Failure> {
-    let Caller { claims, origin, .. } = caller;
+    let session = caller.session()?;
+    let Caller { user, origin, .. } = caller;
     let PasswordBody { current_password: current, new_password: new } = body;
-    let (its_claims, its_current, its_origin) = (Arc::clone(&claims), current.clone(), origin.clone());
+    let (its_current, its_origin) = (current.clone(), origin.clone());
     let claim =
-        move |app: &_| me::claim(app, &claims, &current, &origin).map_err(|error| error.in_field("current_password"));
+        move |app: &_| me::claim(app, user, &current, &origin).map_err(|error| error.in_field("current_password"));
     let evaluate = move |app: &_, admitted| me::next_password(app, admitted, &its_current, &new);
-    let change = move |app: &_, next| me::change_password(app, &its_claims, next, &its_origin);
+    let change = move |app: &_, next| me::change_password(app, user, session, next, &its_origin);
     let sessions_ended = proving(&app, claim, evaluate, change).await?;
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }

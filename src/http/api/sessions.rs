@@ -34,7 +34,7 @@ pub(in crate::http) async fn list(
     app: web::Data<App>,
     Query(query): Query<PageQuery>,
 ) -> Result<HttpResponse, Failure> {
-    lists::sessions(app, caller.claims.sub, Some(caller.claims.sid), query).await
+    lists::sessions(app, caller.user, caller.claims.sid, query).await
 }
 
 /// End one of my sessions
@@ -48,8 +48,8 @@ pub(in crate::http) async fn end(
     app: web::Data<App>,
     PathId(id): PathId<SessionId>,
 ) -> Result<HttpResponse, Failure> {
-    let reason = if id == caller.claims.sid { EndReason::Logout } else { EndReason::Revoked };
-    blocking(move || sessions::end(&app, caller.claims.sub, id, reason, &caller.origin)).await?;
+    let reason = if caller.claims.sid == Some(id) { EndReason::Logout } else { EndReason::Revoked };
+    blocking(move || sessions::end(&app, caller.user, id, reason, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -59,10 +59,8 @@ pub(in crate::http) async fn end(
 #[utoipa::path(post, path = "/v1/logout", tag = "sessions",
     responses((status = 204, description = "The session has ended.")))]
 pub(in crate::http) async fn logout(caller: Caller<LoggedIn>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    let ended = blocking(move || {
-        let Caller { claims, origin, .. } = &caller;
-        sessions::end(&app, claims.sub, claims.sid, EndReason::Logout, origin)
-    });
+    let session = caller.session()?;
+    let ended = blocking(move || sessions::end(&app, caller.user, session, EndReason::Logout, &caller.origin));
     match ended.await {
         // Not on record any more: it cannot be used.
         Ok(()) | Err(Error::SessionNotFound) => Ok(HttpResponse::NoContent().finish()),
@@ -81,9 +79,9 @@ pub(in crate::http) async fn logout_all(
     JsonOrNothing(body): JsonOrNothing<LogoutAllBody>,
 ) -> Result<HttpResponse, Failure> {
     let ended = blocking(move || {
-        let Caller { claims, origin, .. } = &caller;
-        let except = body.keep_current.then_some(claims.sid);
-        sessions::end_all(&app, claims.sub, except, EndReason::Logout, origin)
+        let Caller { claims, user, origin, .. } = &caller;
+        let except = claims.sid.filter(|_| body.keep_current);
+        sessions::end_all(&app, *user, except, EndReason::Logout, origin)
     });
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended: ended.await? }))
 }

@@ -48,7 +48,7 @@ pub(in crate::http) struct RefreshBody {
     /// The refresh token.
     #[schema(value_type = String)]
     refresh_token: Secret<String>,
-    /// The audience of the access token; the first of `AUDIENCE` if missing.
+    /// The audience of the access token; that of the login if missing.
     audience: Option<String>,
 }
 
@@ -130,7 +130,7 @@ pub(in crate::http) async fn create(
     let open = move |app: &_, proof| login::login(app, proof, audience.as_deref(), &its_device, &origin);
     let pair = proving(&app, claim, proof::prove, open).await;
     login::count(&app, pair.as_ref().map(|_| ()));
-    Ok(answer(&app, &pair?))
+    Ok(answer(&pair?))
 }
 
 /// Refresh a pair
@@ -149,7 +149,7 @@ pub(in crate::http) async fn refresh(
     let RefreshBody { refresh_token, audience } = body;
     let origin = origin(&request, &app);
     let pair = refreshing::refresh(&app, refresh_token.expose(), audience.as_deref(), &device, origin).await?;
-    Ok(answer(&app, &pair))
+    Ok(answer(&pair))
 }
 
 /// Ask about a token

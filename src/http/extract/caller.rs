@@ -15,9 +15,9 @@ use crate::engine::deadline;
 use crate::http::codes::{Code, REAUTHENTICATION_REQUIRED, ROLE_MISSING, SESSION_REQUIRED};
 use crate::http::endpoint::Refuses;
 use crate::http::failure::Failure;
-use crate::jwt::AccessClaims;
+use crate::jwt::{AccessClaims, Credential};
 use crate::model::audit::Origin;
-use crate::model::id::UserId;
+use crate::model::id::{SessionId, UserId};
 use crate::model::user::ADMIN_ROLE;
 use crate::secret::KEY_PREFIX;
 use crate::service::queries;
@@ -28,6 +28,8 @@ use tokensmith_verifier::{Bearer, BearerError};
 pub(in crate::http) struct Caller<G> {
     /// What the access token (or the API token) says.
     pub(in crate::http) claims: Arc<AccessClaims>,
+    /// The user whom it speaks for.
+    pub(in crate::http) user: UserId,
     /// For the audit log.
     pub(in crate::http) origin: Origin,
     guard: PhantomData<G>,
@@ -81,23 +83,34 @@ impl Guard for AdministratorRecently {
 }
 
 impl<G: Guard> Caller<G> {
+    /// The session of one who has logged in.
+    pub(in crate::http) fn session(&self) -> Result<SessionId, Failure> {
+        self.claims.sid.ok_or(Failure::Bearer(BearerError::SessionRequired))
+    }
+
     /// Refuses an API token that would manage the account that it belongs to.
     pub(in crate::http) fn not_its_own(&self, user: UserId) -> Result<(), Failure> {
-        let may = self.claims.is_of_session() || self.claims.sub != user;
+        let may = has_session(&self.claims) || self.user != user;
         if may { Ok(()) } else { Err(Failure::Bearer(BearerError::SessionRequired)) }
     }
+}
+
+/// Whether the token belongs to a session that its user opened at this service. A login through a registered application
+/// is none here: an application manages no accounts.
+fn has_session(claims: &AccessClaims) -> bool {
+    claims.credential() == Credential::Login && claims.sid.is_some()
 }
 
 /// [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3): an authentication that is too old is a 401 of
 /// its own.
 pub(in crate::http) fn recent(app: &App, claims: &AccessClaims) -> Result<(), BearerError> {
     let most = app.config.reauthentication_period;
-    let age = app.clock.now() - claims.auth_time;
-    if age < most { Ok(()) } else { Err(BearerError::ReauthenticationRequired(most.0)) }
+    let is_recent = claims.auth_time.is_some_and(|at| app.clock.now() - at < most);
+    if is_recent { Ok(()) } else { Err(BearerError::ReauthenticationRequired(most.0)) }
 }
 
 /// A key was looked up just now; an access token says what was true when it was issued.
-async fn administrates(app: &web::Data<App>, claims: &AccessClaims, is_key: bool) -> Result<(), Failure> {
+async fn administrates(app: &web::Data<App>, claims: &AccessClaims, id: UserId, is_key: bool) -> Result<(), Failure> {
     let refused = || Failure::Bearer(BearerError::RoleMissing(ADMIN_ROLE));
     if !claims.has_role(ADMIN_ROLE) {
         return Err(refused());
@@ -105,7 +118,7 @@ async fn administrates(app: &web::Data<App>, claims: &AccessClaims, is_key: bool
     if is_key {
         return Ok(());
     }
-    let (app, id) = (app.clone(), claims.sub);
+    let app = app.clone();
     let is_one = deadline::on_a_thread(move || queries::is_administrator(&app, id)).await?;
     if is_one { Ok(()) } else { Err(refused()) }
 }
@@ -136,21 +149,24 @@ impl<G: Guard> FromRequest for Caller<G> {
             let app = request.app_data::<web::Data<App>>().ok_or(BearerError::NotSetUp)?;
             let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
                 if text.starts_with(KEY_PREFIX));
-            if G::LOGGED_IN && !claims.is_of_session() {
+            if G::LOGGED_IN && !has_session(&claims) {
                 return Err(BearerError::SessionRequired.into());
             }
+            // Roles are a user's: neither a registered application nor a client has one here.
+            let has_roles = has_session(&claims) || claims.credential() == Credential::ApiToken;
+            let user = claims.user_id().filter(|_| has_roles);
+            let user = user.ok_or(BearerError::RoleMissing(ADMIN_ROLE))?;
             if G::ADMINISTRATES {
-                administrates(app, &claims, is_key).await?;
+                administrates(app, &claims, user, is_key).await?;
             }
             if G::RECENTLY && !is_key {
-                if !claims.is_of_session() {
+                if !has_session(&claims) {
                     return Err(BearerError::SessionRequired.into());
                 }
                 recent(app, &claims)?;
             }
-            let (actor, session) = (Some(claims.sub), Some(claims.sid));
-            let origin = Origin { actor, session, ..origin(&request, app) };
-            Ok(Self { claims, origin, guard: PhantomData })
+            let origin = Origin { actor: Some(user), session: claims.sid, ..origin(&request, app) };
+            Ok(Self { claims, user, origin, guard: PhantomData })
         })
     }
 }

@@ -6,7 +6,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::user::UserView;
-use crate::app::App;
 use crate::clock::Seconds;
 use crate::http::words::TokenType;
 use crate::model::id::SessionId;
@@ -53,7 +52,7 @@ pub(crate) fn not_stored(view: impl Serialize) -> HttpResponse {
 }
 
 /// The answer with a pair.
-pub(crate) fn answer(app: &App, pair: &Pair) -> HttpResponse {
+pub(crate) fn answer(pair: &Pair) -> HttpResponse {
     not_stored(PairView {
         access_token: &pair.access_token,
         token_type: "Bearer",
@@ -63,7 +62,7 @@ pub(crate) fn answer(app: &App, pair: &Pair) -> HttpResponse {
         refresh_after: pair.refresh_after,
         refresh_generation: pair.refresh_generation,
         session_id: pair.session_id,
-        scope: app.config.scope(),
+        scope: pair.scope.clone(),
         user: UserView::from(&pair.user),
     })
 }

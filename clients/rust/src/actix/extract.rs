@@ -27,6 +27,10 @@ pub struct MaybeBearer<C = AccessClaims>(pub Option<Arc<C>>);
 /// ([RFC 9110 section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)), as [`MaybeBearer`].
 pub struct BearerOrReadOnly<C = AccessClaims>(pub Option<Arc<C>>);
 
+/// A valid access token for which a user has logged in, at the issuer itself or through a registered application; with an
+/// API token, or a client that asks for itself, the request is answered with 403.
+pub struct LoggedIn<C = AccessClaims>(pub Arc<C>);
+
 /// The name of a role, as a type.
 pub trait Role {
     /// The name.
@@ -88,6 +92,18 @@ impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for BearerOrReadOn
             return Box::pin(async { optional.await.map(|MaybeBearer(claims)| Self(claims)) });
         }
         extract(request, |_| Ok(()), |claims| Self(Some(claims)))
+    }
+}
+
+impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for LoggedIn<C> {
+    type Error = BearerError;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let guard = |claims: &AccessClaims| {
+            if claims.is_logged_in() { Ok(()) } else { Err(BearerError::SessionRequired) }
+        };
+        extract(request, guard, Self)
     }
 }
 

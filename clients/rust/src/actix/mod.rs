@@ -5,5 +5,5 @@ mod extract;
 
 pub use bearer::BearerError;
 pub use extract::{
-    Admin, Bearer, BearerOrReadOnly, MaybeBearer, Presented, Role, Scope, WithRole, WithScope, presented,
+    Admin, Bearer, BearerOrReadOnly, LoggedIn, MaybeBearer, Presented, Role, Scope, WithRole, WithScope, presented,
 };

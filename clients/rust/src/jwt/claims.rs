@@ -1,20 +1,45 @@
 //! What the two kinds of token claim.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::audience::Audience;
+use super::credential::{Credential, Subject};
 use super::json::present;
 use super::verify::RegisteredClaims;
 use crate::clock::Timestamp;
+use crate::denied_set::DeniedSet;
 use crate::id::{Jti, SessionId, UserId};
+
+/// What every access token says ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)).
+#[derive(Clone, Debug)]
+pub struct RequiredClaims {
+    /// The service that issues it.
+    pub iss: String,
+    /// Whom it speaks for.
+    pub sub: Subject,
+    /// Who it is for.
+    pub aud: Audience,
+    /// The first second at which it is no longer valid.
+    pub exp: Timestamp,
+    /// When it is issued.
+    pub iat: Timestamp,
+    /// Its own name.
+    pub jti: Jti,
+    /// The client that it is issued to.
+    pub client_id: String,
+    /// The credential that it comes from.
+    pub credential: Credential,
+}
 
 /// The claims of an access token ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct AccessClaims {
     /// The service that issued it.
     pub iss: String,
-    /// The user.
-    pub sub: UserId,
+    /// Whom it speaks for: a user, or a client. [`AccessClaims::user_id`] tells which.
+    pub sub: Subject,
     /// Who it is for.
     pub aud: Audience,
     /// The first second at which it is no longer valid.
@@ -23,16 +48,18 @@ pub struct AccessClaims {
     pub iat: Timestamp,
     /// Its own name.
     pub jti: Jti,
-    /// The client that it was issued to.
+    /// The client that it was issued to. [`AccessClaims::credential`] tells what it came from.
     pub client_id: String,
-    /// The session that it belongs to.
-    pub sid: SessionId,
+    /// The session that it belongs to, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub sid: Option<SessionId>,
     /// When the user proved who they are.
-    pub auth_time: Timestamp,
-    /// How ([RFC 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)). Written also when it is empty: verifiers of
-    /// before want it.
-    #[serde(default)]
-    pub amr: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub auth_time: Option<Timestamp>,
+    /// How ([RFC 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)). Of a user's token it is written also when it is
+    /// empty: verifiers of before want it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub amr: Option<Vec<String>>,
     /// What the user may do ([RFC 9068 section 2.2.3.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1)); left out
     /// when it is empty, since some validators refuse an empty list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -41,23 +68,80 @@ pub struct AccessClaims {
     /// ([RFC 9068 section 2.2.3](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3)).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub scope: Option<String>,
+    /// How strong the proof was
+    /// ([OpenID Connect Core section 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub acr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    credential: Option<Credential>,
+    /// The key that whoever presents it must have
+    /// ([RFC 7800 section 3.1](https://www.rfc-editor.org/rfc/rfc7800#section-3.1)).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub cnf: Option<Map<String, Value>>,
+    /// Who acts for the subject ([RFC 8693 section 4.1](https://www.rfc-editor.org/rfc/rfc8693#section-4.1)).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub act: Option<Map<String, Value>>,
     /// Not to be accepted before this instant; we issue none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub nbf: Option<Timestamp>,
+    /// Every other claim, by name.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
-/// The `client_id` of every session, as long as this service knows no other clients than its own users' apps
-/// ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) requires the claim).
-pub const FIRST_PARTY: &str = "first-party";
-
-/// The `client_id` of what an API token is exchanged for: nobody was there to log in.
-pub const API_TOKEN: &str = "api-token";
-
 impl AccessClaims {
-    /// Whether the token belongs to a session of a user who logged in, and not to an API token.
+    /// These claims and no others; the optional ones can be set.
     #[must_use]
-    pub fn is_of_session(&self) -> bool {
-        self.client_id == FIRST_PARTY
+    pub fn new(required: RequiredClaims) -> Self {
+        let RequiredClaims { iss, sub, aud, exp, iat, jti, client_id, credential } = required;
+        Self {
+            iss,
+            sub,
+            aud,
+            exp,
+            iat,
+            jti,
+            client_id,
+            credential: credential.written(),
+            sid: None,
+            auth_time: None,
+            amr: None,
+            roles: Vec::new(),
+            scope: None,
+            acr: None,
+            cnf: None,
+            act: None,
+            nbf: None,
+            extra: Map::new(),
+        }
+    }
+
+    /// The credential that the token came from.
+    #[must_use]
+    pub fn credential(&self) -> Credential {
+        self.credential.unwrap_or_else(|| Credential::unwritten(&self.client_id))
+    }
+
+    /// Whether a user has logged in for it, at the issuer itself or through a registered application.
+    #[must_use]
+    pub fn is_logged_in(&self) -> bool {
+        matches!(self.credential(), Credential::Login | Credential::Application)
+    }
+
+    /// The user whom the token speaks for; none when it speaks for a client, also for one whose own id looks like a
+    /// user's ([RFC 9068 section 5](https://www.rfc-editor.org/rfc/rfc9068#section-5)).
+    #[must_use]
+    pub fn user_id(&self) -> Option<UserId> {
+        match self.credential() {
+            Credential::Login | Credential::Application | Credential::ApiToken => self.sub.as_user_id(),
+            Credential::Client | Credential::Unknown => None,
+        }
+    }
+
+    /// Whether it is denied: itself, with its session, with its client or with its user.
+    #[must_use]
+    pub fn is_denied(&self, denied: &DeniedSet) -> bool {
+        denied.denies(self.sid, self.jti) || denied.denies_issued(&self.client_id, self.sub.as_str(), self.iat)
     }
 
     /// Whether the user has the role.
@@ -135,3 +219,7 @@ impl RegisteredClaims for RefreshClaims {
         None
     }
 }
+
+#[cfg(test)]
+#[path = "claims_tests.rs"]
+mod tests;

@@ -29,6 +29,47 @@ pub struct DenylistClaims {
     pub more: bool,
     /// What is denied.
     pub denied: Vec<DeniedEntry>,
+    /// What else is denied: entries that name their kind. Apart from `denied`, since verifiers of before refuse an answer
+    /// with an entry there that they do not know; here kinds may be added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denied_by_kind: Vec<KindEntry>,
+}
+
+/// A denial that names its kind, or one of a kind that this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum KindEntry {
+    /// Of a kind that is known.
+    Known(Kind),
+    /// It denies something all the same.
+    Unknown {
+        /// From when on it denies nothing that is alive.
+        exp: Timestamp,
+    },
+}
+
+/// A denial of what was issued before an instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Kind {
+    /// Every access token with this `client_id`.
+    Client {
+        /// The client.
+        client_id: String,
+        /// The first instant whose tokens are good again.
+        issued_before: Timestamp,
+        /// From when on no such token can be alive.
+        exp: Timestamp,
+    },
+    /// Every access token with this `sub`.
+    User {
+        /// The user.
+        sub: String,
+        /// The first instant whose tokens are good again.
+        issued_before: Timestamp,
+        /// From when on no such token can be alive.
+        exp: Timestamp,
+    },
 }
 
 /// One denial: a session with all of its access tokens, or one access token.
@@ -70,5 +111,27 @@ impl RegisteredClaims for DenylistClaims {
 
     fn valid_from(&self) -> Option<Timestamp> {
         Some(self.iat)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_str, to_string};
+
+    use super::*;
+
+    #[test]
+    fn an_entry_names_its_kind_and_one_of_another_kind_still_says_how_long_it_lasts() {
+        let client = r#"{"kind":"client","client_id":"notes-app","issued_before":1,"exp":2}"#;
+        let user = r#"{"kind":"user","sub":"ada","issued_before":1,"exp":2}"#;
+        for text in [client, user] {
+            let entry: KindEntry = from_str(text).unwrap();
+            assert!(matches!(entry, KindEntry::Known(_)), "{text}");
+            assert_eq!(to_string(&entry).unwrap(), text);
+        }
+        for text in [r#"{"kind":"device","device":{"id":7},"exp":2}"#, r#"{"kind":"client","exp":2}"#] {
+            assert_eq!(from_str::<KindEntry>(text).unwrap(), KindEntry::Unknown { exp: Timestamp(2) }, "{text}");
+        }
+        assert!(from_str::<KindEntry>(r#"{"kind":"device"}"#).is_err());
     }
 }

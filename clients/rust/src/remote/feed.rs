@@ -10,9 +10,11 @@ use tokio::sync::watch;
 
 use super::client::{IssuerClient, IssuerError};
 use super::key_source::KeySource;
-use crate::clock::{Clock, Seconds};
+use crate::clock::{Clock, Seconds, Timestamp};
 use crate::denied_set::{DeniedSet, DeniedSubject};
-use crate::jwt::{DeniedEntry, DenylistClaims, Expected, MOST_CLOCK_SKEW, TokenError, denylist_audience};
+use crate::jwt::{
+    DeniedEntry, DenylistClaims, Expected, Kind, KindEntry, MOST_CLOCK_SKEW, TokenError, denylist_audience,
+};
 
 /// How long the issuer lets a poll wait for news.
 const WAIT: Duration = Duration::from_secs(1);
@@ -54,8 +56,18 @@ impl Feed {
     ) -> Self {
         let known = Arc::new(Known { at: Mutex::default(), settled: watch::Sender::new(false) });
         let (stop, stopped) = channel();
-        let mut follower =
-            Follower { client, issuer, keys, denied, clock, known: Arc::clone(&known), url: None, cursor: None };
+        let its_known = Arc::clone(&known);
+        let mut follower = Follower {
+            client,
+            issuer,
+            keys,
+            denied,
+            clock,
+            known: its_known,
+            url: None,
+            cursor: None,
+            incomplete_until: None,
+        };
         std::thread::spawn(move || follower.run(&stopped));
         Self { known, within, _stop: stop }
     }
@@ -87,6 +99,8 @@ enum PollError {
     NoKeys,
     #[error("the answer is refused: {0}")]
     Refused(#[from] TokenError),
+    #[error("it denies something that this version does not understand")]
+    UnknownKind,
     #[error("the attempt panicked")]
     Panicked,
 }
@@ -100,6 +114,8 @@ struct Follower {
     known: Arc<Known>,
     url: Option<String>,
     cursor: Option<String>,
+    /// Until then there is a denial of a kind that is not known.
+    incomplete_until: Option<Timestamp>,
 }
 
 impl Follower {
@@ -156,24 +172,46 @@ impl Follower {
             let answer = answer?;
             self.url = Some(url.clone());
             let claims = self.verified(&answer)?;
-            for entry in &claims.denied {
-                let (subject, until) = match *entry {
-                    DeniedEntry::Session { sid, exp } => (DeniedSubject::Session(sid), exp),
-                    DeniedEntry::AccessToken { jti, exp } => (DeniedSubject::AccessToken(jti), exp),
-                };
-                self.denied.insert(subject, until);
-            }
+            self.take_up(&claims);
             self.cursor = Some(claims.cursor);
             if !claims.more {
                 // It was answered after it was asked, and knew by then what was denied before `as_of`; both are whole
                 // seconds. A recording of an older answer is as old as our own clock says.
                 let now = self.clock.now();
+                self.denied.forget(now);
+                if self.incomplete_until.is_some_and(|until| now < until) {
+                    return Err(PollError::UnknownKind);
+                }
                 let lag = (claims.iat - claims.as_of + Seconds(1)).max(now - MOST_CLOCK_SKEW - claims.as_of);
                 let lag = Duration::from_secs(u64::try_from(lag.0).unwrap_or(0));
                 *self.known.at.lock().unwrap_or_else(PoisonError::into_inner) = asked_at.checked_sub(lag);
-                self.denied.forget(now);
                 return Ok(());
             }
+        }
+    }
+
+    fn take_up(&mut self, claims: &DenylistClaims) {
+        for entry in &claims.denied {
+            let (subject, until) = match *entry {
+                DeniedEntry::Session { sid, exp } => (DeniedSubject::Session(sid), exp),
+                DeniedEntry::AccessToken { jti, exp } => (DeniedSubject::AccessToken(jti), exp),
+            };
+            self.denied.insert(subject, until);
+        }
+        for entry in &claims.denied_by_kind {
+            let (subject, until) = match entry {
+                KindEntry::Known(Kind::Client { client_id, issued_before, exp }) => {
+                    (DeniedSubject::Client(client_id.as_str().into(), *issued_before), *exp)
+                }
+                KindEntry::Known(Kind::User { sub, issued_before, exp }) => {
+                    (DeniedSubject::User(sub.as_str().into(), *issued_before), *exp)
+                }
+                KindEntry::Unknown { exp } => {
+                    self.incomplete_until = self.incomplete_until.max(Some(*exp));
+                    continue;
+                }
+            };
+            self.denied.insert(subject, until);
         }
     }
 

@@ -1,0 +1,87 @@
+//! Whom an access token speaks for: its subject, and the credential that it came from.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::UserId;
+
+/// The `sub` claim: a user's id, or a client's own. Opaque: compare it, do not take it apart
+/// ([RFC 7519 section 4.1.2](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.2)).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Subject(String);
+
+impl Subject {
+    /// This text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The user's id, if it has the form of one, written as it is issued.
+    pub(super) fn as_user_id(&self) -> Option<UserId> {
+        self.0.parse().ok().filter(|id: &UserId| id.to_string() == self.0)
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<UserId> for Subject {
+    fn from(id: UserId) -> Self {
+        Self(id.to_string())
+    }
+}
+
+/// The credential that an access token came from, as its claim `credential` says.
+///
+/// None of the claims of [RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) tells: `client_id`
+/// names the client whatever the grant was, and `sub` may be a user's id or a client's
+/// ([section 5](https://www.rfc-editor.org/rfc/rfc9068#section-5)). So it is a claim of our own
+/// ([RFC 7519 section 4.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.3)), written for every credential but a login
+/// at the issuer itself, which is what the tokens from before the claim came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Credential {
+    /// A user's login at the issuer itself.
+    Login,
+    /// A user's login through a registered application, which acts on the user's behalf.
+    Application,
+    /// A client's own: no user takes part.
+    Client,
+    /// A user's API token: nobody was present.
+    ApiToken,
+    /// One that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Credential {
+    /// The value of the claim, if it is written.
+    pub(super) fn written(self) -> Option<Self> {
+        (self != Self::Login).then_some(self)
+    }
+
+    /// What a token without the claim came from. Before the claim, API tokens had a `client_id` of their own.
+    pub(super) fn unwritten(client_id: &str) -> Self {
+        if client_id == API_TOKEN { Self::ApiToken } else { Self::Login }
+    }
+}
+
+/// The `client_id` of the service's own users' apps, which are not registered; no registered application may have it
+/// ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) requires the claim).
+pub const FIRST_PARTY: &str = "first-party";
+
+/// The `client_id` of what an API token is exchanged for.
+pub const API_TOKEN: &str = "api-token";

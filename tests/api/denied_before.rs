@@ -1,0 +1,139 @@
+//! Denials of whatever a client or a user was issued before an instant, and of kinds that are not known yet.
+
+use serde_json::{Value, json};
+use tokensmith::clock::{Clock as _, Seconds};
+use tokensmith::jwt::{Audience, DenylistClaims, KindEntry};
+use tokensmith::model::denial::Denial;
+use tokensmith::service::purge;
+use tokensmith_verifier::{Denylist, TokenError, VerifyError};
+
+use crate::support::{Engine, PASSWORD, TestApp};
+use crate::verifier::{FEED, fronted, payload, token, verifier, wait_until};
+
+both_engines!(
+    what_a_client_or_a_user_was_issued_before_an_instant_is_refused_and_what_comes_later_is_not,
+    the_feed_tells_of_it_where_an_earlier_verifier_does_not_look,
+);
+
+const ACCESS: Seconds = Seconds(300);
+
+fn deny(app: &TestApp, denial: &Denial) {
+    // As another instance does it: this one is not told.
+    let (new, _effects) = app.inside.store.write_unit(|tx| tx.deny(std::slice::from_ref(denial))).unwrap();
+    assert_eq!(new, 1);
+    app.follow_denylist();
+}
+
+fn of_user(app: &TestApp, pair: &Value) -> Denial {
+    let now = app.clock.now();
+    Denial::of_user(pair["user"]["id"].as_str().unwrap().parse().unwrap(), now, now, ACCESS)
+}
+
+fn of_client(app: &TestApp) -> Denial {
+    let now = app.clock.now();
+    Denial::of_client("first-party", now, now, ACCESS)
+}
+
+fn what_a_client_or_a_user_was_issued_before_an_instant_is_refused_and_what_comes_later_is_not(engine: Engine) {
+    let app = TestApp::start(engine);
+    let [ada, bob] = ["ada", "bob"].map(|name| app.logged_in(name));
+    app.advance(1);
+    deny(&app, &of_user(&app, &ada));
+    app.me(&ada).problem(401, "token_revoked");
+    app.verify(&ada["access_token"]).problem(401, "token_revoked");
+    app.me(&bob).ok();
+    let again = app.login("ada", PASSWORD).ok();
+    app.me(&again).ok();
+
+    app.advance(1);
+    deny(&app, &of_client(&app));
+    app.me(&bob).problem(401, "token_revoked");
+    app.me(&again).problem(401, "token_revoked");
+    let last = app.login("ada", PASSWORD).ok();
+    app.me(&last).ok();
+
+    // Until the last of those tokens has expired, and a margin.
+    app.advance(300 + 60 - 2);
+    assert_eq!(purge::denials(&app.inside).unwrap(), 0);
+    app.advance(1);
+    assert_eq!(purge::denials(&app.inside).unwrap(), 1);
+    app.advance(1);
+    assert_eq!(purge::denials(&app.inside).unwrap(), 1);
+    assert_eq!(app.number("select count(*) from denied_before"), 0);
+}
+
+fn the_feed_tells_of_it_where_an_earlier_verifier_does_not_look(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    assert!(payload(&app.get(FEED)).get("denied_by_kind").is_none(), "nothing new for nobody");
+    app.advance(1);
+    let now = app.clock.now();
+    deny(&app, &of_user(&app, &pair));
+    deny(&app, &of_client(&app));
+    app.revoke(&pair["access_token"]);
+    let answer = payload(&app.get(FEED));
+    let [entry] = answer["denied"].as_array().unwrap().as_slice() else { panic!("{answer}") };
+    assert!(entry.get("jti").is_some(), "an earlier verifier refuses what it does not know there: {answer}");
+    let exp = (now + ACCESS + Seconds(60)).0;
+    let expected = [
+        json!({"kind": "user", "sub": pair["user"]["id"], "issued_before": now, "exp": exp}),
+        json!({"kind": "client", "client_id": "first-party", "issued_before": now, "exp": exp}),
+    ];
+    let told = answer["denied_by_kind"].as_array().unwrap();
+    assert!(told.len() == 2 && expected.iter().all(|entry| told.contains(entry)), "{answer}");
+    // Whatever a newer version writes beside, this one goes on.
+    app.execute("insert into denied_before values ('device', 'x', 1, 1900000000, 1900000300)");
+    app.follow_denylist();
+    assert_eq!(payload(&app.get(FEED))["denied_by_kind"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn another_service_refuses_what_its_issuer_denies_by_client() {
+    let (front, app) = fronted();
+    let pair = app.logged_in("ada");
+    let verifier = verifier(&front, &app).build().unwrap();
+    wait_until("it follows", || verifier.staleness().is_some() && verifier.verify(token(&pair)).is_ok());
+    app.advance(1);
+    deny(&app, &of_client(&app));
+    let revoked = Err(VerifyError::Refused(TokenError::Revoked));
+    wait_until("it is refused", || verifier.verify(token(&pair)) == revoked);
+    assert!(verifier.verify(token(&app.login("ada", PASSWORD).ok())).is_ok());
+}
+
+#[test]
+fn a_kind_that_is_not_known_makes_a_copy_stale_and_the_rest_of_it_counts() {
+    let (front, app) = fronted();
+    app.create_user("ada", &[]);
+    let [denied, other] = [(), ()].map(|()| app.login("ada", PASSWORD).ok());
+    let now = app.clock.now();
+    let claims = DenylistClaims {
+        iss: front.base.clone(),
+        aud: Audience::One(format!("{}{FEED}", front.base)),
+        iat: now,
+        exp: now + Seconds(60),
+        as_of: now,
+        jwks_etag: app.inside.keys.ring().jwks_etag().to_owned(),
+        cursor: "0".to_owned(),
+        more: false,
+        denied: serde_json::from_value(json!([{"sid": denied["session_id"], "exp": now + Seconds(300)}])).unwrap(),
+        denied_by_kind: vec![KindEntry::Unknown { exp: now + Seconds(300) }],
+    };
+    let feed = app.inside.keys.ring().sign_denylist(&claims, now).unwrap();
+    let client = app.another_client();
+    front.now_answers(move |path| {
+        let mut answer = client.get(path);
+        if path.starts_with(FEED) {
+            answer.body.clone_from(&feed);
+        }
+        Some(answer)
+    });
+    let lenient = verifier(&front, &app).build().unwrap();
+    let revoked = Err(VerifyError::Refused(TokenError::Revoked));
+    wait_until("the rest counts", || lenient.verify(token(&denied)) == revoked);
+    wait_until("it goes on", || lenient.verify(token(&other)).is_ok());
+    assert_eq!(lenient.staleness(), None);
+    let strict = Denylist::Require { within: std::time::Duration::from_secs(6) };
+    let strict = verifier(&front, &app).denylist(strict).build().unwrap();
+    wait_until("the strict one knows", || strict.verify(token(&denied)) == revoked);
+    assert_eq!(strict.verify(token(&other)), Err(VerifyError::DenylistStale));
+}
