@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use actix_web::{App, HttpResponse, HttpServer, Responder, get, web};
-use tokensmith_verifier::{Bearer, Denylist, MaybeBearer, Role, Verifier, WithRole};
+use tokensmith_verifier::{Bearer, DenylistPolicy, MaybeBearer, Role, Verifier, WithRole};
 
 /// Any user.
 #[get("/notes")]
@@ -59,7 +59,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
     // AUDIENCE is not set there, so that the audience is the issuer itself.
     let verifier =
-        Verifier::from_issuer(issuer, issuer).denylist(Denylist::Require { within: OLDEST_DENYLIST }).build()?;
+        Verifier::from_issuer(issuer, issuer).denylist(DenylistPolicy::Require { within: OLDEST_DENYLIST }).build()?;
     let data = web::Data::new(verifier);
     println!("listening on http://{listen}");
     let app = move || App::new().app_data(data.clone()).service(notes).service(admin).service(home).service(health);

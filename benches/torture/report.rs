@@ -34,7 +34,7 @@ struct Honest {
 
 struct Thieves {
     kind: Kind,
-    most_generations: Option<i64>,
+    max_generations: Option<i64>,
     at_large: Vec<i64>,
     unfound: u64,
     generations: Vec<f64>,
@@ -56,7 +56,7 @@ impl Report {
             }
         }
         report.thieves = KINDS.map(|kind| Thieves::of(arena, kind)).into();
-        let must_be_found = report.thieves.iter().filter(|thieves| thieves.most_generations.is_some());
+        let must_be_found = report.thieves.iter().filter(|thieves| thieves.max_generations.is_some());
         let unfound = must_be_found.map(|thieves| thieves.unfound).sum();
         report.blame(Fault::Unfound, unfound);
         if report.unanswered * 100 > report.steps || report.steps == 0 {
@@ -151,9 +151,9 @@ impl Display for Report {
 
 impl Thieves {
     fn of(arena: &Arena, kind: Kind) -> Self {
-        let most_generations = kind.most_generations(&arena.law);
+        let max_generations = kind.max_generations(&arena.law);
         let (at_large, generations, seconds) = (Vec::new(), Vec::new(), Vec::new());
-        let mut thieves = Self { kind, most_generations, at_large, unfound: 0, generations, seconds };
+        let mut thieves = Self { kind, max_generations, at_large, unfound: 0, generations, seconds };
         for theft in arena.thefts.borrow().iter().filter(|theft| theft.kind == kind) {
             match theft.outcome(&arena.law) {
                 Outcome::Waiting => {}
@@ -177,8 +177,8 @@ impl Thieves {
 
 impl Display for Thieves {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { kind, most_generations, at_large, unfound, generations, seconds } = self;
-        let bound = most_generations.map_or("none".to_owned(), |most| most.to_string());
+        let Self { kind, max_generations, at_large, unfound, generations, seconds } = self;
+        let bound = max_generations.map_or("none".to_owned(), |most| most.to_string());
         let longest = at_large.iter().max().map_or(String::new(), |most| format!(" ({most})"));
         let (found, tried, at_large) = (generations.len(), self.tried(), at_large.len());
         let (name, generations, seconds) = (kind.name(), ranks(generations), ranks(seconds));

@@ -43,7 +43,7 @@ impl Kind {
     /// After so many generations the thief must have been found, if that is promised at all. At best that is one more than the limit. A
     /// generation takes one back (of the shared ones five) when the second of the two comes before a retry is late: by
     /// chance where the thief chooses at random, and where an answer was lost or the machine was slow.
-    pub fn most_generations(self, law: &Law) -> Option<i64> {
+    pub fn max_generations(self, law: &Law) -> Option<i64> {
         let (limit, times) = match self {
             Self::Clinging => return Some(3),
             Self::Second | Self::First | Self::Middle => (law.strange_limit, 3),
@@ -146,7 +146,7 @@ impl Theft {
         let Some((since, from)) = self.first_use.get() else { return Outcome::Waiting };
         let ledger = self.owner.session.ledger.borrow();
         let generations = ledger.newest().0 - from;
-        let too_many = self.kind.most_generations(law).is_some_and(|most| generations > most);
+        let too_many = self.kind.max_generations(law).is_some_and(|most| generations > most);
         match &ledger.end {
             Some(end) if end.at < since => Outcome::Waiting,
             _ if too_many => Outcome::Unfound,

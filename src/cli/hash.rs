@@ -28,7 +28,7 @@ pub(super) fn run(config: &Config, command: &HashCommand) -> Result<(), CliError
     let HashCommand::Calibrate { milliseconds } = command;
     let target = Duration::from_millis(milliseconds.get().into());
     let threads = config.argon2.threads;
-    let found = calibrate(threads, config.argon2.most_memory_kib_of_a_thread(), target).map_err(Error::from)?;
+    let found = calibrate(threads, config.argon2.max_thread_memory_kib(), target).map_err(Error::from)?;
     let milliseconds = found.duration.as_secs_f64() * 1_000.0;
     // At most 1024 threads can be set.
     let threads = u32::try_from(threads).unwrap_or(u32::MAX);

@@ -13,7 +13,7 @@ use crate::config::Config;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// More than any answer of the service.
-const MOST_BYTES: usize = 8_192;
+const MAX_BYTES: usize = 8_192;
 
 /// What to ask.
 #[derive(Args)]
@@ -59,7 +59,7 @@ fn ask(address: SocketAddr, path: &str) -> io::Result<(String, String)> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let (mut answer, mut part) = (Vec::new(), [0; 512]);
-    while answer.len() < MOST_BYTES && !(answer.starts_with(b"HTTP/1.1 200") && answer.contains(&b'\n')) {
+    while answer.len() < MAX_BYTES && !(answer.starts_with(b"HTTP/1.1 200") && answer.contains(&b'\n')) {
         let read = left().ok_or_else(|| io::ErrorKind::TimedOut.into()).and_then(|left| {
             stream.set_read_timeout(Some(left))?;
             stream.read(&mut part)

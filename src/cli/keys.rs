@@ -137,7 +137,7 @@ struct Listed {
     file: String,
 }
 
-const HEADERS: [&str; 8] = ["STATE", "ALG", "KID", "SIGNS FROM", "UNTIL", "GOES", "ENCRYPTED", "FILE"];
+const HEADERS: [&str; 8] = ["STATE", "ALG", "KID", "SIGNS FROM", "UNTIL", "REMOVED", "ENCRYPTED", "FILE"];
 
 fn cells(key: &RingEntry) -> [String; 8] {
     let at = |at: Option<Timestamp>| at.map(Timestamp::to_rfc3339).unwrap_or_default();
@@ -147,7 +147,7 @@ fn cells(key: &RingEntry) -> [String; 8] {
         key.kid.clone(),
         at(key.active_from),
         at(key.retired_at),
-        at(key.goes_at),
+        at(key.removed_at),
         if key.encrypted { "yes" } else { "no" }.to_owned(),
         key.path.display().to_string(),
     ]

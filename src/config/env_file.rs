@@ -8,7 +8,7 @@ use std::path::Path;
 use super::SETTINGS;
 
 /// More is something else, as a device that never ends.
-const MOST_BYTES: u64 = 1024 * 1024;
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// The settings of a `.env` file, and what it holds beside them.
 #[derive(Debug, Default)]
@@ -25,12 +25,12 @@ impl EnvFile {
     /// What is wrong and in which line, without a word of the line itself: it may hold a password.
     pub fn read(path: &Path) -> Result<Self, String> {
         let mut bytes = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+        let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
         match read {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(error.to_string()),
-            Ok(read) if u64::try_from(read).is_ok_and(|read| read > MOST_BYTES) => {
-                Err(format!("is larger than {} KiB", MOST_BYTES / 1024))
+            Ok(read) if u64::try_from(read).is_ok_and(|read| read > MAX_BYTES) => {
+                Err(format!("is larger than {} KiB", MAX_BYTES / 1024))
             }
             Ok(_) => Self::parse(&bytes),
         }

@@ -27,8 +27,8 @@ pub use env_file::EnvFile;
 pub use postgres_url::PostgresUrl;
 pub use reference::{env_example, settings_reference};
 pub use setting::{Secrecy, Setting};
-pub use settings::{MOST_ARGON2_ITERATIONS, SETTINGS, Settings};
-pub use together::least_argon2_memory_kib;
+pub use settings::{MAX_ARGON2_ITERATIONS, SETTINGS, Settings};
+pub use together::min_argon2_memory_kib;
 
 use crate::jwt::{KeyFolder, KeyPolicy};
 use crate::model::grant::Grant;
@@ -79,14 +79,14 @@ impl Argon2Cost {
     /// The most memory that a stored hash may ask for in KiB. Those that ask for more than today's cost are done one at a
     /// time, by a thread that lets go of its own memory first: whatever cost fitted once still does.
     #[must_use]
-    pub fn most_stored_kib(&self) -> u32 {
+    pub fn max_stored_kib(&self) -> u32 {
         let others = u32::try_from(self.threads).unwrap_or(u32::MAX).saturating_sub(1);
         self.budget_kib.saturating_sub(self.memory_kib.saturating_mul(others)).max(self.memory_kib)
     }
 
     /// The most memory that each of the threads could have in KiB.
     #[must_use]
-    pub fn most_memory_kib_of_a_thread(&self) -> u32 {
+    pub fn max_thread_memory_kib(&self) -> u32 {
         self.budget_kib / u32::try_from(self.threads).unwrap_or(u32::MAX).max(1)
     }
 }

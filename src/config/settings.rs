@@ -19,19 +19,19 @@ use crate::jwt::{Passphrase, SigningAlg};
 use crate::model::user::Scopes;
 
 /// 4 GiB: beyond it a typing mistake is likelier than a wish.
-const MOST_ARGON2_MEMORY_KIB: u32 = 4_194_304;
+const MAX_ARGON2_MEMORY_KIB: u32 = 4_194_304;
 
 /// Beyond it a hash takes seconds.
-pub const MOST_ARGON2_ITERATIONS: u32 = 100;
+pub const MAX_ARGON2_ITERATIONS: u32 = 100;
 
 /// Below it verifiers would do little else than fetch keys.
-const LEAST_JWKS_MAX_AGE: Seconds = Seconds(10);
+const MIN_JWKS_MAX_AGE: Seconds = Seconds(10);
 
 /// Beyond it a leaked key would be believed for too long.
-const MOST_JWKS_MAX_AGE: Seconds = Seconds(86_400);
+const MAX_JWKS_MAX_AGE: Seconds = Seconds(86_400);
 
 /// Beyond it a thief has the session for days.
-const MOST_SHARED: u32 = 1_000;
+const MAX_SHARING_LIMIT: u32 = 1_000;
 
 settings! {
     LISTEN: pub listen: SocketAddr {
@@ -96,7 +96,7 @@ settings! {
         default: "5m",
         help: "How long a copy of the public keys may be used (10s to 1d).",
         read: duration,
-        check: within(LEAST_JWKS_MAX_AGE..=MOST_JWKS_MAX_AGE),
+        check: within(MIN_JWKS_MAX_AGE..=MAX_JWKS_MAX_AGE),
     }
     SIGNING_ALG: pub(super) signing_alg: SigningAlg {
         default: "ES256",
@@ -135,12 +135,12 @@ settings! {
     REFRESH_STRANGE_LIMIT: pub(super) refresh_strange_limit: u32 {
         default: "3",
         help: "How many generations of a session may be retried late from another network or user agent before the session ends; each generation without a late retry takes one off the count. At most 1000. 0: off.",
-        read: number(0..=MOST_SHARED),
+        read: number(0..=MAX_SHARING_LIMIT),
     }
     REFRESH_SHARED_LIMIT: pub(super) refresh_shared_limit: u32 {
         default: "0",
         help: "How many generations of a session may be retried late at all before the session ends; each generation without a late retry takes five off the count. At most 1000. 0: off.",
-        read: number(0..=MOST_SHARED),
+        read: number(0..=MAX_SHARING_LIMIT),
     }
     SESSION_RETENTION: pub(super) session_retention: Seconds {
         default: "30d",
@@ -174,12 +174,12 @@ settings! {
     ARGON2_MEMORY_KIB: pub(super) argon2_memory_kib: u32 {
         default: "19456",
         help: "Memory of one password hash in KiB.",
-        read: number(1..=MOST_ARGON2_MEMORY_KIB),
+        read: number(1..=MAX_ARGON2_MEMORY_KIB),
     }
     ARGON2_ITERATIONS: pub(super) argon2_iterations: u32 {
         default: "2",
         help: "Passes of one password hash over its memory.",
-        read: number(1..=MOST_ARGON2_ITERATIONS),
+        read: number(1..=MAX_ARGON2_ITERATIONS),
     }
     ARGON2_THREADS: pub(super) argon2_threads: u32 {
         default: "0",

@@ -15,7 +15,7 @@ use crate::model::rotation::{Limits, Windows};
 use crate::secret::file;
 
 /// OWASP ASVS 5.0 appendix C: argon2id with t=1 needs 47104 KiB, with t=2 19456, with t>=3 12288.
-const WEAKEST_ARGON2: [(u32, u32); 3] = [(1, 47_104), (2, 19_456), (3, 12_288)];
+const MIN_ARGON2: [(u32, u32); 3] = [(1, 47_104), (2, 19_456), (3, 12_288)];
 
 pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Vec<ConfigProblem>> {
     let mut reader = Reader::new(lookup);
@@ -132,7 +132,7 @@ fn first_admin_password_file(draft: &mut Draft) {
 
 fn argon2(draft: &mut Draft, reader: &mut Reader<'_>) -> Option<Argon2Cost> {
     let (iterations, memory_kib) = (draft.argon2_iterations?, draft.argon2_memory_kib?);
-    let least = least_argon2_memory_kib(iterations);
+    let least = min_argon2_memory_kib(iterations);
     if memory_kib < least {
         reader.problem(&ARGON2_MEMORY_KIB, format!("must be at least {least} with ARGON2_ITERATIONS={iterations}"));
     }
@@ -154,8 +154,8 @@ fn argon2(draft: &mut Draft, reader: &mut Reader<'_>) -> Option<Argon2Cost> {
 
 /// The least memory that a hash with so many passes must take.
 #[must_use]
-pub fn least_argon2_memory_kib(iterations: u32) -> u32 {
-    WEAKEST_ARGON2.iter().rev().find(|(passes, _)| iterations >= *passes).map_or(0, |(_, kib)| *kib)
+pub fn min_argon2_memory_kib(iterations: u32) -> u32 {
+    MIN_ARGON2.iter().rev().find(|(passes, _)| iterations >= *passes).map_or(0, |(_, kib)| *kib)
 }
 
 /// How many hashes fit into the budget.

@@ -13,7 +13,7 @@ use crate::model::user::{BadText, Scopes};
 use crate::secret::Secret;
 
 /// Ten years: beyond it a typing mistake is likelier than a wish.
-const LONGEST: Seconds = Seconds(3_650 * 86_400);
+const MAX_DURATION: Seconds = Seconds(3_650 * 86_400);
 
 /// What reads itself.
 pub(super) fn parsed<T: FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
@@ -39,7 +39,7 @@ pub(super) fn number(range: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32,
 
 pub(super) fn duration(text: &str) -> Result<Seconds, String> {
     match text.parse::<Seconds>() {
-        Ok(span) if span > LONGEST => Err(format!("must be at most {LONGEST}")),
+        Ok(span) if span > MAX_DURATION => Err(format!("must be at most {MAX_DURATION}")),
         Ok(span) => Ok(span),
         Err(error) => Err(error.to_string()),
     }

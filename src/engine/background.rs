@@ -10,7 +10,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, root_cause};
 
 /// So many rounds of a task may be left behind at the same time.
-const MOST_LEFT_BEHIND: usize = 8;
+const MAX_LEFT_BEHIND: usize = 8;
 
 /// One round of a task.
 pub type Work = Box<dyn Fn() -> Result<(), Error> + Send + Sync>;
@@ -61,7 +61,7 @@ fn in_time(longest: Duration, clock: Arc<dyn Clock>, work: Work) -> impl FnMut()
     move || {
         let begun_at = clock.now();
         let not_done = Error::Unavailable(Box::new(NotDone(done_at)));
-        if Arc::strong_count(&work) > MOST_LEFT_BEHIND {
+        if Arc::strong_count(&work) > MAX_LEFT_BEHIND {
             return Err(not_done);
         }
         let (done, ended) = channel();

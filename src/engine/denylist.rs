@@ -23,7 +23,7 @@ const OVERLAP: Seconds = Seconds(60);
 const PAGE: usize = 20_000;
 
 /// The most readers that may wait for news at once; the next one is answered immediately.
-const MOST_WAITING: usize = 1_000;
+const MAX_WAITING: usize = 1_000;
 
 /// What is denied, numbered in the order in which this instance learned of it.
 pub struct Denylist {
@@ -213,7 +213,7 @@ impl Denylist {
     #[must_use]
     pub fn wait(&self) -> Option<Waiting<'_>> {
         let waiting = Waiting(&self.waiting);
-        (self.waiting.fetch_add(1, Ordering::Relaxed) < MOST_WAITING).then_some(waiting)
+        (self.waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(waiting)
     }
 
     /// How many wait for news.

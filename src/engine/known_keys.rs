@@ -19,7 +19,7 @@ use tokensmith_verifier::issuing::KeySource;
 const BETWEEN_READINGS: Duration = Duration::from_millis(100);
 
 /// A folder that takes longer is out of reach.
-const LONGEST_READING: Duration = Duration::from_secs(2);
+const MAX_READ_TIME: Duration = Duration::from_secs(2);
 
 /// When to come back after the folder was out of reach.
 const RETRY_AFTER: Seconds = Seconds(1);
@@ -88,7 +88,7 @@ impl KnownKeys {
         let (keys, denylist) = (Arc::clone(&self.keys), Arc::clone(&self.denylist));
         let reading = unfinished.insert(spawn_blocking(move || report(&denylist, keys.follow())));
         // Otherwise it has failed, which the background task says; it has panicked, and said so; or it is still waiting.
-        matches!(timeout(LONGEST_READING, reading).await, Ok(Ok(Ok(()))))
+        matches!(timeout(MAX_READ_TIME, reading).await, Ok(Ok(Ok(()))))
     }
 }
 

@@ -48,10 +48,10 @@ impl Subject {
 }
 
 /// Memory is bounded: beyond this many subjects those that have failed least are forgotten.
-const MOST_SUBJECTS: usize = 200_000;
+const MAX_SUBJECTS: usize = 200_000;
 
 /// So many attempts may wait for one subject.
-const MOST_WAITING: usize = 128;
+const MAX_WAITING: usize = 128;
 
 /// So long an attempt waits for those that are being looked at.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -133,7 +133,7 @@ impl LoginLimit {
         // Only those that are being looked at can give something back, and each of them must.
         let pending: Option<Vec<&Pending>> = over.iter().map(|(subject, _)| table.pending.get(subject)).collect();
         let awaited = pending.and_then(|pending| pending.first().copied());
-        match awaited.filter(|pending| pending.over.receiver_count() < MOST_WAITING) {
+        match awaited.filter(|pending| pending.over.receiver_count() < MAX_WAITING) {
             Some(pending) => Admission::Waiting(pending.over.subscribe(), retry_after),
             None => Admission::Refused(retry_after),
         }
@@ -155,7 +155,7 @@ impl Table {
     }
 
     fn charge(&mut self, subject: &Subject, now: Timestamp) {
-        if self.used.len() >= MOST_SUBJECTS && !self.used.contains_key(subject) {
+        if self.used.len() >= MAX_SUBJECTS && !self.used.contains_key(subject) {
             self.make_room(now);
         }
         let (burst, interval) = subject.limit();
@@ -170,11 +170,11 @@ impl Table {
     fn make_room(&mut self, now: Timestamp) {
         let Self { used, pending } = self;
         used.retain(|subject, until| *until > now || pending.contains_key(subject));
-        if used.len() < MOST_SUBJECTS {
+        if used.len() < MAX_SUBJECTS {
             return;
         }
         let mut ends: Vec<Timestamp> = used.values().copied().collect();
-        let (_, cut, _) = ends.select_nth_unstable(MOST_SUBJECTS / 4);
+        let (_, cut, _) = ends.select_nth_unstable(MAX_SUBJECTS / 4);
         used.retain(|subject, until| *until > *cut || pending.contains_key(subject));
     }
 

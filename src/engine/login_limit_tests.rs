@@ -161,7 +161,7 @@ fn a_wait_ends_and_one_that_is_given_up_leaves_nothing() {
         assert_eq!(waiting(), 0);
         assert_eq!(limit.admit(&ada, &clock).await.map(|_| ()), Err(Seconds(30)), "in the end it is refused");
     });
-    let receivers: Vec<Admission> = (0..MOST_WAITING).map(|_| limit.admit_now(&ada, NOW)).collect();
+    let receivers: Vec<Admission> = (0..MAX_WAITING).map(|_| limit.admit_now(&ada, NOW)).collect();
     assert!(receivers.iter().all(|one| matches!(one, Admission::Waiting(..))));
     assert!(matches!(limit.admit_now(&ada, NOW), Admission::Refused(_)), "so many and no more");
     assert!(matches!(limit.admit_now(&attempt("bob", "192.0.2.1"), NOW), Admission::Charged(_)));
@@ -188,7 +188,7 @@ fn a_full_table_forgets_those_who_failed_least() {
     }
     let under_way = admitted(&limit, &attempt("bob", "192.0.2.2"), NOW);
     let mut number = 0_u128;
-    while limit.locked().used.len() < MOST_SUBJECTS {
+    while limit.locked().used.len() < MAX_SUBJECTS {
         let network = IpAddr::V6((number << 64).into());
         let one_failure = NOW + Seconds(30);
         limit.locked().used.insert(Subject::AccountFromNetwork(unknown("ada"), network), one_failure);
@@ -196,7 +196,7 @@ fn a_full_table_forgets_those_who_failed_least() {
     }
     for number in 0..100 {
         fail(&limit, &attempt(&format!("user{number}"), "192.0.2.4"));
-        assert!(limit.locked().used.len() <= MOST_SUBJECTS);
+        assert!(limit.locked().used.len() <= MAX_SUBJECTS);
     }
     assert_eq!(wait(&limit, &attempt("ada", "192.0.2.1"), NOW), Some(30), "the one who was guessed at");
     for _ in 0..10 {

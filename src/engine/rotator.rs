@@ -29,7 +29,7 @@ use crate::store::{DEADLINE, Patience, Store};
 
 /// A row is written only as it was judged. It fails to be when somebody else moved it on, and nobody can be moved on
 /// from for ever: a mark only rises, an end is final.
-const MOST_JUDGEMENTS: usize = 16;
+const MAX_JUDGEMENTS: usize = 16;
 
 /// The threads and what waits for them. They end when this is dropped.
 pub struct Rotator {
@@ -130,7 +130,7 @@ impl Batches {
         for job in late {
             job.answer(Err(Patience::over()));
         }
-        for _ in 0..MOST_JUDGEMENTS {
+        for _ in 0..MAX_JUDGEMENTS {
             if batch.is_empty() {
                 return;
             }

@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use super::queue::{MOST_IN_A_BATCH, MOST_LOST, MOST_WAITING};
+use super::queue::{MAX_BATCH_SIZE, MAX_LOST, MAX_WAITING};
 use super::*;
 use crate::app::App;
 use crate::clock::{ManualClock, Timestamp};
@@ -197,7 +197,7 @@ fn what_waits_is_taken_together_up_to_a_bound_and_beyond_the_queue_is_refused() 
     let house = House::new(&[]);
     let ada = house.open(&house.users[0]);
     let waiting = Waiting::default();
-    let _answers: Vec<Answer> = (0..MOST_WAITING)
+    let _answers: Vec<Answer> = (0..MAX_WAITING)
         .map(|_| {
             let (job, answer) = job(&ada, 1);
             waiting.add(job).unwrap();
@@ -205,7 +205,7 @@ fn what_waits_is_taken_together_up_to_a_bound_and_beyond_the_queue_is_refused() 
         })
         .collect();
     assert!(matches!(waiting.add(job(&ada, 1).0), Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER })));
-    assert_eq!(waiting.take(0).unwrap().len(), MOST_IN_A_BATCH);
+    assert_eq!(waiting.take(0).unwrap().len(), MAX_BATCH_SIZE);
     waiting.add(job(&ada, 1).0).unwrap();
 }
 
@@ -235,18 +235,18 @@ fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
     let rotator = Rotator::start(house.batches());
     let waiting = &rotator.waiting;
     let lost_since = Instant::now().checked_sub(LOST_AFTER * 2).unwrap();
-    for number in (1_000..).take(MOST_LOST + 1) {
+    for number in (1_000..).take(MAX_LOST + 1) {
         waiting.lock().under_way.insert(number, lost_since);
         rotator.replace_lost();
     }
-    assert_eq!(waiting.lock().lost.len(), MOST_LOST);
+    assert_eq!(waiting.lock().lost.len(), MAX_LOST);
     let started = rotator.threads.lock().unwrap().len();
-    assert_eq!(started, waiting.threads + MOST_LOST);
+    assert_eq!(started, waiting.threads + MAX_LOST);
     assert_eq!(waiting.lock().under_way.values().filter(|since| **since == lost_since).count(), 1, "one too many");
     let back = *waiting.lock().lost.iter().next().unwrap();
     assert!(waiting.take(back).is_none());
     rotator.replace_lost();
-    assert_eq!(waiting.lock().lost.len(), MOST_LOST, "there is room for one again");
+    assert_eq!(waiting.lock().lost.len(), MAX_LOST, "there is room for one again");
     let (job, answered) = job(&ada, 1);
     waiting.add(job).unwrap();
     assert_eq!(answered.blocking_recv().unwrap().unwrap().session.live_generation(), 2);

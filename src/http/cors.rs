@@ -24,7 +24,7 @@ const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static("etag, retry-afte
 const MAX_AGE_SECONDS: u32 = 3_600;
 
 /// An origin is not longer than a host name of 255 characters, a scheme and a port; more would fill the log.
-const MOST_ORIGIN_CHARS: usize = 300;
+const MAX_ORIGIN_CHARS: usize = 300;
 
 /// Answers preflights, and tells browsers which pages may read an answer. Never with cookies: tokens travel in headers and
 /// bodies.
@@ -74,5 +74,5 @@ fn preflight(headers: HeaderValue) -> HttpResponse {
 /// Anybody may send anything as an origin.
 fn shown(origin: &HeaderValue) -> String {
     let text = String::from_utf8_lossy(origin.as_bytes());
-    text.chars().flat_map(char::escape_default).take(MOST_ORIGIN_CHARS).collect()
+    text.chars().flat_map(char::escape_default).take(MAX_ORIGIN_CHARS).collect()
 }

@@ -16,7 +16,7 @@ use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::api::docs::Description;
 use super::audience::AUDIENCES;
-use super::extract::{MOST_BODY_BYTES, ProxyWarnings};
+use super::extract::{MAX_BODY_BYTES, ProxyWarnings};
 use super::metrics;
 use super::observe::{RequestIds, observe};
 use super::openapi::{Described, openapi};
@@ -38,10 +38,10 @@ const BACKLOG: i32 = 2_048;
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
 /// Once the requests under way are answered, nothing holds the process for longer: not a database or a disk that hangs.
-const LONGEST_END: Duration = Duration::from_secs(5);
+const MAX_EXIT_TIME: Duration = Duration::from_secs(5);
 
 /// A line of the log takes no longer.
-const LONGEST_LINE: Duration = Duration::from_millis(100);
+const MAX_LOG_WRITE_TIME: Duration = Duration::from_millis(100);
 
 /// Serves until SIGTERM or SIGINT, and until the requests under way are answered; from then on the process has 5 seconds.
 /// `ready` is called with the address as soon as the port is taken; its error ends the service.
@@ -52,7 +52,7 @@ pub fn serve<E: From<io::Error>>(app: Arc<App>, ready: impl FnOnce(SocketAddr) -
     rt::System::new().block_on(async {
         let config = &app.config;
         let listen = config.listen;
-        let most = span(config.shutdown_timeout) + LONGEST_END;
+        let most = span(config.shutdown_timeout) + MAX_EXIT_TIME;
         let named = |error: io::Error| io::Error::new(error.kind(), format!("listen {listen}: {error}"));
         let stopping = Arc::clone(&app);
         rt::spawn(reload_on_hangup(signal(SignalKind::hangup())?, Arc::clone(&app)));
@@ -71,7 +71,7 @@ pub fn serve<E: From<io::Error>>(app: Arc<App>, ready: impl FnOnce(SocketAddr) -
             rt::spawn(metrics);
         }
         server.await?;
-        end_within(LONGEST_END);
+        end_within(MAX_EXIT_TIME);
         if let Some(metrics) = metrics_handle {
             metrics.stop(false).await;
         }
@@ -123,7 +123,7 @@ fn say(line: impl FnOnce() + Send + 'static) {
         line();
         said.send(())
     });
-    let _ended = is_said.recv_timeout(LONGEST_LINE);
+    let _ended = is_said.recv_timeout(MAX_LOG_WRITE_TIME);
 }
 
 /// Serves metrics, and nothing else, at their own address, if they have one.
@@ -192,7 +192,7 @@ pub fn bind(app: web::Data<App>) -> io::Result<(Server, SocketAddr)> {
             .app_data(proxy_warnings.clone())
             .app_data(verifier.clone())
             .app_data(description.clone())
-            .app_data(web::PayloadConfig::new(MOST_BODY_BYTES));
+            .app_data(web::PayloadConfig::new(MAX_BODY_BYTES));
         let service = AUDIENCES.iter().fold(service, |service, audience| service.service(routes::scope(audience)));
         service.default_service(web::to(routes::not_found)).wrap(from_fn(observe))
     })

@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::secret::{create_folders, create_private_file, file};
 
 /// Nobody changes the folder for that long, unless he was stopped in the middle of it.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 const WAIT: Duration = Duration::from_millis(20);
 
@@ -133,7 +133,7 @@ impl KeyFolder {
         loop {
             match lock.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if started_at.elapsed() < LONGEST_WAIT => std::thread::sleep(WAIT),
+                Err(TryLockError::WouldBlock) if started_at.elapsed() < MAX_WAIT => std::thread::sleep(WAIT),
                 Err(TryLockError::WouldBlock) => return Err(io_error(&path)(ErrorKind::TimedOut.into())),
                 // A file system without locks.
                 Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => break,

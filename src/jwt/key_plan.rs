@@ -128,8 +128,8 @@ impl<'a> Line<'a> {
         Some(newest.active_from.max(newest.written_at) + policy.rotation_period?)
     }
 
-    /// When a retired key goes, if it goes by itself: nothing that somebody has put there under a name of his own does.
-    pub(super) fn goes_at(&self, file: &KeyFile, policy: &KeyPolicy) -> Option<Timestamp> {
+    /// When a retired key is removed: never, if somebody has put it there under a name of their own.
+    pub(super) fn removed_at(&self, file: &KeyFile, policy: &KeyPolicy) -> Option<Timestamp> {
         let ours = policy.rotation_period.is_some() && file.active_from != Timestamp(0);
         self.successor_at(file).filter(|_| ours).map(|at| at + policy.retention())
     }
@@ -145,8 +145,8 @@ impl<'a> Line<'a> {
             due.push(Due::Make { alg, active_from: ends_at.max(now + policy.publication_lead()) });
         }
         for file in &self.0 {
-            if let (Some(retired_at), Some(goes_at)) = (self.successor_at(file), self.goes_at(file, policy))
-                && goes_at <= now
+            if let (Some(retired_at), Some(removed_at)) = (self.successor_at(file), self.removed_at(file, policy))
+                && removed_at <= now
             {
                 due.push(Due::Remove { path: file.path.clone(), kid: file.key.kid.clone(), retired_at });
             }
@@ -157,7 +157,7 @@ impl<'a> Line<'a> {
     /// What a copy of the published keys should not outlive by much: a key appears, takes over, or goes.
     pub(super) fn events(&self, policy: &KeyPolicy) -> impl Iterator<Item = Timestamp> {
         let published_at = self.ends_at(policy).map(|ends_at| ends_at - policy.publication_lead());
-        let of_files = self.0.iter().flat_map(|file| [Some(file.active_from), self.goes_at(file, policy)]).flatten();
+        let of_files = self.0.iter().flat_map(|file| [Some(file.active_from), self.removed_at(file, policy)]).flatten();
         of_files.chain(published_at)
     }
 }

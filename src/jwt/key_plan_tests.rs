@@ -63,7 +63,7 @@ fn no_key_signs_before_every_copy_has_it_and_none_goes_before_its_last_token_how
     folder.make(start, start);
     // When each key has last signed, in true time.
     let mut signed_at: Vec<(PathBuf, Timestamp)> = Vec::new();
-    let mut most_files = 0;
+    let mut max_files = 0;
     for step in 0..(40 * 86_400 / 20) {
         let now = start + Seconds(step * 20);
         for (index, skew) in SKEWS.into_iter().enumerate() {
@@ -91,9 +91,9 @@ fn no_key_signs_before_every_copy_has_it_and_none_goes_before_its_last_token_how
             // The token that it signed last, and verifiers' clocks.
             assert!(is_there || now >= *at + TOKEN_LIFETIME, "{path:?} is gone {} after it signed", now - *at);
         }
-        most_files = most_files.max(folder.files.len());
+        max_files = max_files.max(folder.files.len());
     }
     let (by_hand, by_themselves) = (4, 4);
     assert_eq!(folder.made_at.len(), 1 + by_hand + by_themselves, "one for each period, whoever made it");
-    assert!(most_files <= 4, "the active one, the next, and those whose tokens live");
+    assert!(max_files <= 4, "the active one, the next, and those whose tokens live");
 }

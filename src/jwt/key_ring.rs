@@ -10,7 +10,7 @@ use super::key_file::{KeyFile, KeyFileError};
 use super::key_plan::{Due, KeyPolicy, KeyState, Line};
 use super::private_key::SignError;
 use super::{
-    AccessClaims, AccessKeys, DenylistClaims, Expected, MOST_CLOCK_SKEW, RefreshClaims, SigningAlg, TokenError,
+    AccessClaims, AccessKeys, DenylistClaims, Expected, MAX_CLOCK_SKEW, RefreshClaims, SigningAlg, TokenError,
     VerificationKeys, issuer_base, jwks_etag, verify,
 };
 use crate::clock::{Seconds, Timestamp};
@@ -48,7 +48,7 @@ pub struct RingEntry {
     /// When the next key takes over, if that is known.
     pub retired_at: Option<Timestamp>,
     /// When the last of its tokens is over, if that is known.
-    pub goes_at: Option<Timestamp>,
+    pub removed_at: Option<Timestamp>,
     /// Whether its file is encrypted.
     pub encrypted: bool,
 }
@@ -134,7 +134,7 @@ impl KeyRing {
                 state: if used { line.state(file, now) } else { KeyState::Unused },
                 active_from: Some(file.active_from).filter(|at| *at > Timestamp(0)),
                 retired_at: line.successor_at(file).filter(|_| used),
-                goes_at: line.goes_at(file, &self.policy).filter(|_| used),
+                removed_at: line.removed_at(file, &self.policy).filter(|_| used),
                 encrypted: file.encrypted,
             }
         };
@@ -218,7 +218,7 @@ impl KeyRing {
     /// The [`TokenError`] that says why not.
     pub fn verify_refresh(&self, token: &str, issuer: &str, now: Timestamp) -> Result<RefreshClaims, TokenError> {
         let issuer = issuer_base(issuer);
-        let leeway = Seconds(self.policy.token_lifetime.0 / 100).min(MOST_CLOCK_SKEW);
+        let leeway = Seconds(self.policy.token_lifetime.0 / 100).min(MAX_CLOCK_SKEW);
         let expected = Expected { issuer, audiences: &[issuer.to_owned()], leeway };
         verify(token, &self.refresh_keys, expected, now)
     }

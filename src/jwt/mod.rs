@@ -11,7 +11,7 @@ mod private_key;
 pub use issuing::{Issuing, refresh_claims};
 pub use tokensmith_verifier::issuing::{
     API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Expected, FIRST_PARTY, JwksError, Kind,
-    KindEntry, MOST_CLOCK_SKEW, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKeys, denylist_audience,
+    KindEntry, MAX_CLOCK_SKEW, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKeys, denylist_audience,
     is_reserved_audience, issuer_base, issuer_url, jwks_etag, metadata_url, read_payload, verification_keys_of_jwks,
     verification_keys_of_pem, verify,
 };

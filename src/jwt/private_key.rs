@@ -21,7 +21,7 @@ use super::{AccessClaims, DenylistClaims, RefreshClaims, RegisteredClaims, Signi
 use crate::model::sharing::Context;
 
 /// ASVS 5.0 11.2.3: 128 bits of security, which RSA has from 3072 bits on.
-const LEAST_RSA_BITS: usize = 3_072;
+const MIN_RSA_BITS: usize = 3_072;
 
 /// The claims of most tokens fit.
 const USUAL_CLAIMS_BYTES: usize = 1_024;
@@ -146,7 +146,7 @@ fn parse(der: &[u8]) -> Result<(Signer, SigningAlg), KeyProblem> {
     }
     let key = RsaKeyPair::from_pkcs8(der).map_err(|_rejected| KeyProblem::NotAKey)?;
     let bits = key.public_modulus_len().saturating_mul(8);
-    if bits < LEAST_RSA_BITS {
+    if bits < MIN_RSA_BITS {
         return Err(KeyProblem::WeakRsa(bits));
     }
     Ok((Signer::Rs256(key), SigningAlg::Rs256))

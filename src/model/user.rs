@@ -37,7 +37,7 @@ pub struct BadText(pub &'static str);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Username(String);
 
-const MOST_USERNAME_CHARS: usize = 128;
+const MAX_USERNAME_CHARS: usize = 128;
 
 impl FromStr for Username {
     type Err = BadText;
@@ -45,7 +45,7 @@ impl FromStr for Username {
     fn from_str(text: &str) -> Result<Self, BadText> {
         let text = text.trim();
         let folded = if is_short(text) { fold(text) } else { text.into() };
-        if folded.is_empty() || folded.chars().count() > MOST_USERNAME_CHARS {
+        if folded.is_empty() || folded.chars().count() > MAX_USERNAME_CHARS {
             return Err(BadText("must have 1 to 128 characters"));
         }
         // As it is typed, too: folding leaves out what is not seen, and can make a space.
@@ -61,7 +61,7 @@ impl FromStr for Username {
 
 /// Whether a text could be a username: beyond it there is nothing to fold. Folding changes the length, this way or that.
 fn is_short(text: &str) -> bool {
-    text.chars().nth(4 * MOST_USERNAME_CHARS).is_none()
+    text.chars().nth(4 * MAX_USERNAME_CHARS).is_none()
 }
 
 impl Username {
@@ -100,7 +100,7 @@ impl FromStr for ClaimedName {
         };
         for name in [&folded, &formerly] {
             // Folding makes some characters many. No stored name is longer, and the limits on guesses remember this one.
-            if name.chars().nth(MOST_USERNAME_CHARS).is_some()
+            if name.chars().nth(MAX_USERNAME_CHARS).is_some()
                 || name.is_empty()
                 || name.chars().any(|c| c.is_control() || c.is_whitespace())
             {
@@ -156,14 +156,14 @@ impl Email {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisplayName(String);
 
-const MOST_DISPLAY_NAME_CHARS: usize = 100;
+const MAX_DISPLAY_NAME_CHARS: usize = 100;
 
 impl FromStr for DisplayName {
     type Err = BadText;
 
     fn from_str(text: &str) -> Result<Self, BadText> {
         let text = text.trim();
-        if text.chars().count() > MOST_DISPLAY_NAME_CHARS || !is_readable_line(text) {
+        if text.chars().count() > MAX_DISPLAY_NAME_CHARS || !is_readable_line(text) {
             return Err(BadText("must have 1 to 100 characters that can be read, and no control characters"));
         }
         Ok(Self(text.to_owned()))
@@ -195,7 +195,7 @@ pub type Roles = Names;
 /// ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3), whose characters ours are among).
 pub type Scopes = Names;
 
-const MOST_NAMES: usize = 64;
+const MAX_NAMES: usize = 64;
 
 /// The role that may administer this service.
 pub const ADMIN_ROLE: &str = "admin";
@@ -218,7 +218,7 @@ impl Names {
         all.sort_unstable();
         all.dedup();
         // All of them travel in every access token.
-        if all.len() > MOST_NAMES {
+        if all.len() > MAX_NAMES {
             return Err(BadText("must be at most 64 names"));
         }
         Ok(Self(all))
@@ -295,7 +295,7 @@ mod tests {
         for character in ["\u{3316}", "\u{fdfa}", "a"] {
             assert!(character.repeat(506).parse::<ClaimedName>().is_err(), "{character}");
         }
-        let longest = "a".repeat(MOST_USERNAME_CHARS);
+        let longest = "a".repeat(MAX_USERNAME_CHARS);
         assert_eq!(longest.parse::<ClaimedName>().unwrap().folded(), longest);
     }
 

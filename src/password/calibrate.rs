@@ -6,7 +6,7 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 use super::HashError;
 use super::hasher::unusable;
-use crate::config::{MOST_ARGON2_ITERATIONS, least_argon2_memory_kib};
+use crate::config::{MAX_ARGON2_ITERATIONS, min_argon2_memory_kib};
 
 /// A cost, and what it takes here.
 #[derive(Clone, Copy, Debug)]
@@ -20,37 +20,37 @@ pub struct Calibrated {
 }
 
 /// Two passes: with one, what is left of a hash in memory helps to guess the password.
-const LEAST_ITERATIONS: u32 = 2;
+const MIN_ITERATIONS: u32 = 2;
 
 /// How often the estimate is corrected: durations are nearly proportional to the memory.
 const CORRECTIONS: u32 = 4;
 
-/// The largest cost that stays within `target` while `threads` threads hash, each with at most `most_memory_kib`: first as
+/// The largest cost that stays within `target` while `threads` threads hash, each with at most `max_memory_kib`: first as
 /// much memory as fits, then passes ([RFC 9106 section 4](https://www.rfc-editor.org/rfc/rfc9106#section-4)). On a machine
 /// that is too slow it is the least that is allowed.
 ///
 /// # Errors
 /// [`HashError::Unusable`] when there is too little memory for any cost that is allowed.
-pub fn calibrate(threads: usize, most_memory_kib: u32, target: Duration) -> Result<Calibrated, HashError> {
-    let least_memory_kib = least_argon2_memory_kib(LEAST_ITERATIONS);
-    if most_memory_kib < least_memory_kib {
+pub fn calibrate(threads: usize, max_memory_kib: u32, target: Duration) -> Result<Calibrated, HashError> {
+    let min_memory_kib = min_argon2_memory_kib(MIN_ITERATIONS);
+    if max_memory_kib < min_memory_kib {
         let reason =
-            format!("each of {threads} threads could have {most_memory_kib} KiB, and {least_memory_kib} are needed");
+            format!("each of {threads} threads could have {max_memory_kib} KiB, and {min_memory_kib} are needed");
         return Err(unusable(reason));
     }
-    let mut best = measure(threads, least_memory_kib, LEAST_ITERATIONS)?;
+    let mut best = measure(threads, min_memory_kib, MIN_ITERATIONS)?;
     let mut tried = best;
     for _ in 0..CORRECTIONS {
         let fits = f64::from(tried.memory_kib) * target.as_secs_f64() / tried.duration.as_secs_f64();
         // Whole MiB; a cast from a float saturates.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded in the next line")]
-        let memory_kib = (fits as u32 / 1_024 * 1_024).clamp(least_memory_kib, most_memory_kib);
-        tried = measure(threads, memory_kib, LEAST_ITERATIONS)?;
+        let memory_kib = (fits as u32 / 1_024 * 1_024).clamp(min_memory_kib, max_memory_kib);
+        tried = measure(threads, memory_kib, MIN_ITERATIONS)?;
         if tried.duration <= target && tried.memory_kib > best.memory_kib {
             best = tried;
         }
     }
-    while best.memory_kib == most_memory_kib && best.iterations < MOST_ARGON2_ITERATIONS {
+    while best.memory_kib == max_memory_kib && best.iterations < MAX_ARGON2_ITERATIONS {
         let more = measure(threads, best.memory_kib, best.iterations + 1)?;
         if more.duration > target {
             break;

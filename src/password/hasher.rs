@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::Password;
 use super::queue::{Place, Places, Priority, Queue};
-use crate::config::{Argon2Cost, MOST_ARGON2_ITERATIONS};
+use crate::config::{Argon2Cost, MAX_ARGON2_ITERATIONS};
 use crate::entropy::{Entropy, NoEntropy};
 
 /// A hash that has not begun by then is not begun: its answer would help nobody.
@@ -46,7 +46,7 @@ pub enum HashError {
 
 /// The outcome of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verified {
+pub struct PasswordCheck {
     /// Whether it is the right one.
     pub matches: bool,
     /// Whether the stored hash was made with other parameters than today's.
@@ -57,7 +57,7 @@ pub struct Verified {
 pub struct Hasher {
     queue: Arc<Queue<Job>>,
     params: Params,
-    most_stored_kib: u32,
+    max_stored_kib: u32,
     entropy: Arc<dyn Entropy>,
     decoy: String,
     places: Arc<Places>,
@@ -100,8 +100,8 @@ impl Hasher {
         let (salt, output): ([u8; SALT_BYTES], [u8; OUTPUT_BYTES]) = (entropy.bytes()?, entropy.bytes()?);
         let decoy = encode(&params, Salt::new(&salt).map_err(unusable)?, &output)?;
         let places = Arc::default();
-        let most_stored_kib = cost.most_stored_kib();
-        Ok(Self { queue, params, most_stored_kib, entropy, decoy, places, hashed: AtomicU64::new(0) })
+        let max_stored_kib = cost.max_stored_kib();
+        Ok(Self { queue, params, max_stored_kib, entropy, decoy, places, hashed: AtomicU64::new(0) })
     }
 
     /// Takes a place, before anything that waits is begun.
@@ -150,14 +150,19 @@ impl Hasher {
     ///
     /// # Errors
     /// [`HashError`] when it cannot be done in time.
-    pub fn verify(&self, password: &Password, stored: Option<&str>, priority: Priority) -> Result<Verified, HashError> {
+    pub fn verify(
+        &self,
+        password: &Password,
+        stored: Option<&str>,
+        priority: Priority,
+    ) -> Result<PasswordCheck, HashError> {
         let hash = PasswordHash::new(stored.unwrap_or(&self.decoy)).map_err(unusable)?;
         let params = Params::try_from(&hash).map_err(unusable)?;
         if hash.algorithm.as_str() != "argon2id" || hash.version != Some(Version::V0x13.into()) {
             return Err(HashError::Unusable("not argon2id version 19".to_owned()));
         }
         // What would not fit is refused rather than paid for.
-        if params.m_cost() > self.most_stored_kib || params.t_cost() > MOST_ARGON2_ITERATIONS {
+        if params.m_cost() > self.max_stored_kib || params.t_cost() > MAX_ARGON2_ITERATIONS {
             let (memory_kib, passes) = (params.m_cost(), params.t_cost());
             return Err(HashError::Unusable(format!("it asks for {memory_kib} KiB of memory and {passes} passes")));
         }
@@ -168,7 +173,7 @@ impl Hasher {
         let outdated = cost(&params) != cost(&self.params);
         let digest = self.run(password, salt, params, priority)?;
         let equal = aws_lc_rs::constant_time::verify_slices_are_equal(&*digest, expected.as_bytes()).is_ok();
-        Ok(Verified { matches: equal && stored.is_some(), outdated })
+        Ok(PasswordCheck { matches: equal && stored.is_some(), outdated })
     }
 
     fn run(&self, password: &Password, salt: Salt, params: Params, priority: Priority) -> Result<Digest, HashError> {
@@ -266,8 +271,8 @@ mod tests {
         let stored = hasher.hash(&password("a long enough secret")).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=64,t=2,p=1$"), "{stored}");
         let checked = |text| hasher.verify(&password(text), Some(&stored), Priority::Usual).unwrap();
-        assert_eq!(checked("a long enough secret"), Verified { matches: true, outdated: false });
-        assert_eq!(checked("a long enough Secret"), Verified { matches: false, outdated: false });
+        assert_eq!(checked("a long enough secret"), PasswordCheck { matches: true, outdated: false });
+        assert_eq!(checked("a long enough Secret"), PasswordCheck { matches: false, outdated: false });
         assert!(
             !hasher.verify(&password("a long enough secret"), None, Priority::Usual).unwrap().matches,
             "an unknown user"
@@ -278,7 +283,7 @@ mod tests {
     fn a_hash_with_other_parameters_still_matches_and_is_outdated() {
         let stored = hasher(128).hash(&password("a long enough secret")).unwrap();
         let verified = hasher(64).verify(&password("a long enough secret"), Some(&stored), Priority::Usual).unwrap();
-        assert_eq!(verified, Verified { matches: true, outdated: true });
+        assert_eq!(verified, PasswordCheck { matches: true, outdated: true });
     }
 
     #[test]

@@ -8,14 +8,14 @@ mod queue;
 use unicode_normalization::UnicodeNormalization as _;
 
 pub use calibrate::{Calibrated, calibrate};
-pub use hasher::{HashError, Hasher, Verified};
+pub use hasher::{HashError, Hasher, PasswordCheck};
 pub use policy::{PasswordProblem, check};
 pub use queue::{Place, Priority};
 
 use crate::secret::Secret;
 
 /// The longest password in characters; a longer one is refused before any work is done on it, never cut.
-pub const MOST_PASSWORD_CHARS: usize = 1_024;
+pub const MAX_PASSWORD_CHARS: usize = 1_024;
 
 /// A password as it is hashed: in Unicode normal form C, so that it is the same from every keyboard
 /// ([RFC 8265 section 4.2.2](https://www.rfc-editor.org/rfc/rfc8265#section-4.2.2)).
@@ -29,7 +29,7 @@ impl Password {
     /// [`PasswordProblem::TooLong`].
     pub fn new(typed: &Secret<String>) -> Result<Self, PasswordProblem> {
         let typed = typed.expose();
-        if typed.chars().count() > MOST_PASSWORD_CHARS {
+        if typed.chars().count() > MAX_PASSWORD_CHARS {
             return Err(PasswordProblem::TooLong);
         }
         Ok(Self(Secret::new(typed.nfc().collect())))

@@ -1,23 +1,23 @@
 //! What may be a password: long enough and hard to guess; no composition rules and no expiry
 //! (NIST SP 800-63B-4 section 3.1.1.2, OWASP ASVS 5.0 section 6.2).
 
-use super::{MOST_PASSWORD_CHARS, Password};
+use super::{MAX_PASSWORD_CHARS, Password};
 use crate::model::text::fold;
 
 /// ASVS 6.2.1: at least 8 characters; 15 advised.
-const LEAST_PASSWORD_CHARS: usize = 8;
+const MIN_PASSWORD_CHARS: usize = 8;
 
 /// Below a million guesses a password falls to any list of common ones (ASVS 6.2.4 asks for the first 3000).
-const LEAST_GUESSES: u64 = 1_000_000;
+const MIN_GUESSES: u64 = 1_000_000;
 
 /// Why a text may not be a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordProblem {
     /// Too short.
-    #[error("must have at least {LEAST_PASSWORD_CHARS} characters; 15 or more are advised")]
+    #[error("must have at least {MIN_PASSWORD_CHARS} characters; 15 or more are advised")]
     TooShort,
     /// Too long.
-    #[error("must have at most {MOST_PASSWORD_CHARS} characters")]
+    #[error("must have at most {MAX_PASSWORD_CHARS} characters")]
     TooLong,
     /// On a list of common passwords, or as easy to guess; with advice.
     #[error("is too easy to guess. {0}")]
@@ -43,7 +43,7 @@ impl PasswordProblem {
 /// The [`PasswordProblem`], with advice for the user.
 pub fn check(password: &Password, known: &[&str]) -> Result<(), PasswordProblem> {
     let text = password.expose();
-    if text.chars().count() < LEAST_PASSWORD_CHARS {
+    if text.chars().count() < MIN_PASSWORD_CHARS {
         return Err(PasswordProblem::TooShort);
     }
     // What an attacker knows already is worth nothing, however often it is repeated.
@@ -51,11 +51,11 @@ pub fn check(password: &Password, known: &[&str]) -> Result<(), PasswordProblem>
     let rest = words.fold(fold(text).into_owned(), |rest, word| rest.replace(&*word, ""));
     let of_the_rest = zxcvbn::zxcvbn(&rest, known);
     let estimate = zxcvbn::zxcvbn(text, known);
-    if estimate.guesses().min(of_the_rest.guesses()) >= LEAST_GUESSES {
+    if estimate.guesses().min(of_the_rest.guesses()) >= MIN_GUESSES {
         return Ok(());
     }
     let mut advice = Vec::new();
-    if estimate.guesses() >= LEAST_GUESSES {
+    if estimate.guesses() >= MIN_GUESSES {
         advice.push("It is made of the name or the address of the account.".to_owned());
     }
     if let Some(feedback) = estimate.feedback() {

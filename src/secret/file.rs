@@ -9,7 +9,7 @@ use rustix::fs::OFlags;
 use rustix::process;
 use zeroize::Zeroizing;
 
-const MOST_KIB: u64 = 64;
+const MAX_KIB: u64 = 64;
 
 /// Why a file is not read.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum FileProblem {
     #[error("not a regular file")]
     NotAFile,
     /// No secret is that large.
-    #[error("larger than {MOST_KIB} KiB")]
+    #[error("larger than {MAX_KIB} KiB")]
     TooLarge,
 }
 
@@ -30,7 +30,7 @@ pub enum FileProblem {
 /// # Errors
 /// [`FileProblem`].
 pub fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), FileProblem> {
-    let most = MOST_KIB * 1024;
+    let most = MAX_KIB * 1024;
     let file = without_waiting().read(true).open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {

@@ -16,13 +16,13 @@ use crate::secret::ApiKey;
 use crate::store::{UnitTx, WriteTx};
 
 /// So many a user may have that are accepted; more would be a mistake of a script.
-const MOST_API_TOKENS: usize = 100;
+const MAX_API_TOKENS: usize = 100;
 
 /// So many may be on record, with those that have expired or were revoked.
-const MOST_ON_RECORD: usize = 1_000;
+const MAX_STORED_API_TOKENS: usize = 1_000;
 
 /// Ten years: beyond it a token that never expires is meant.
-const LONGEST_LIFETIME: Seconds = Seconds(3_650 * 86_400);
+const MAX_LIFETIME: Seconds = Seconds(3_650 * 86_400);
 
 /// What a new token is made of, as it was typed.
 pub struct NewApiToken<'a> {
@@ -59,8 +59,8 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
     if let Some(other) = scopes.names().iter().find(|scope| !app.config.scopes.contains(scope)) {
         return Err(Error::invalid("scopes", "invalid", format!("{other} is none of this service's scopes")));
     }
-    if new.lifetime.is_some_and(|lifetime| !(Seconds(1)..=LONGEST_LIFETIME).contains(&lifetime)) {
-        let message = format!("must be from 1 to {} seconds", LONGEST_LIFETIME.0);
+    if new.lifetime.is_some_and(|lifetime| !(Seconds(1)..=MAX_LIFETIME).contains(&lifetime)) {
+        let message = format!("must be from 1 to {} seconds", MAX_LIFETIME.0);
         return Err(Error::invalid("expires_in", "invalid", message));
     }
     let key = ApiKey::generate(&*app.entropy)?;
@@ -88,11 +88,11 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
             return Err(Error::invalid("roles", "invalid", format!("{other} is none of your roles")));
         }
         let others = tx.lock_api_tokens_of(owner)?;
-        if others.len() >= MOST_ON_RECORD {
-            return Err(Error::TooManyApiTokens(MOST_ON_RECORD));
+        if others.len() >= MAX_STORED_API_TOKENS {
+            return Err(Error::TooManyApiTokens(MAX_STORED_API_TOKENS));
         }
-        if others.iter().filter(|other| other.state(now) == ApiTokenState::Active).count() >= MOST_API_TOKENS {
-            return Err(Error::TooManyApiTokens(MOST_API_TOKENS));
+        if others.iter().filter(|other| other.state(now) == ApiTokenState::Active).count() >= MAX_API_TOKENS {
+            return Err(Error::TooManyApiTokens(MAX_API_TOKENS));
         }
         tx.insert_api_token(&token, &digest)?;
         tx.record(event)?;

@@ -26,10 +26,10 @@ const BETWEEN_KEYS: Duration = Duration::from_secs(60);
 const BETWEEN_REMOVALS: Duration = Duration::from_secs(3_600);
 
 /// A round of following that takes longer is left behind: its connection may never answer.
-const LONGEST_ROUND: Duration = Duration::from_secs(10);
+const MAX_FOLLOW_TIME: Duration = Duration::from_secs(10);
 
 /// The same for the other tasks that ask the database: each of their rounds is several statements.
-const LONGEST_OTHER: Duration = Duration::from_secs(60);
+const MAX_ROUND_TIME: Duration = Duration::from_secs(60);
 
 /// Starts the threads. Several, so that a purge that waits for the database delays no denial, and a folder that hangs
 /// delays neither.
@@ -44,13 +44,13 @@ pub fn start(app: &Arc<App>) -> Tasks {
     let record_uses = task(|app| app.api_tokens.record_uses());
     let walk = Walk { app: Arc::clone(app), place: Mutex::new((Instant::now(), None)) };
     let mut tasks = Tasks::new(Arc::clone(&app.clock));
-    tasks.every_in_time(ROUND, LONGEST_ROUND, "follow the denylist", follow);
+    tasks.every_in_time(ROUND, MAX_FOLLOW_TIME, "follow the denylist", follow);
     tasks.every(ROUND, "watch the database's file", watch_file);
     tasks.every(ROUND, "follow the keys", task(keys::follow));
     tasks.every(BETWEEN_KEYS, "make the next key", task(keys::make_next));
-    tasks.every_in_time(BETWEEN_REMOVALS, LONGEST_OTHER, "remove retired keys", task(keys::remove_retired));
-    tasks.every_in_time(BETWEEN_RECORDS, LONGEST_OTHER, "record the use of API tokens", record_uses);
-    tasks.every_in_time(ROUND, LONGEST_OTHER, "purge", Box::new(move || walk.forget()));
+    tasks.every_in_time(BETWEEN_REMOVALS, MAX_ROUND_TIME, "remove retired keys", task(keys::remove_retired));
+    tasks.every_in_time(BETWEEN_RECORDS, MAX_ROUND_TIME, "record the use of API tokens", record_uses);
+    tasks.every_in_time(ROUND, MAX_ROUND_TIME, "purge", Box::new(move || walk.forget()));
     tasks
 }
 

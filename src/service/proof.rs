@@ -6,7 +6,7 @@ use crate::engine::login_limit::{Account, Attempt, Charge};
 use crate::error::Error;
 use crate::model::id::{Id, UserId};
 use crate::model::user::{ClaimedName, User};
-use crate::password::{HashError, Password, Place, Priority, Verified};
+use crate::password::{HashError, Password, PasswordCheck, Place, Priority};
 use crate::store::Credentials;
 
 /// Who somebody claims to be.
@@ -125,7 +125,7 @@ fn verify(
     known: Option<&Credentials>,
     password: &Password,
     priority: Priority,
-) -> Result<Verified, HashError> {
+) -> Result<PasswordCheck, HashError> {
     let hasher = &app.hasher;
     match (hasher.verify(password, known.map(|known| known.password_hash.as_str()), priority), known) {
         (Err(HashError::Unusable(reason)), Some(known)) => {

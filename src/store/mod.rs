@@ -56,7 +56,7 @@ const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 const LOCK_MARGIN: Duration = Duration::from_millis(500);
 
 /// While one waits for the disk, another is read and judged; more would only make each smaller.
-const MOST_BATCHES: u32 = 2;
+const MAX_BATCHES: u32 = 2;
 
 /// What to do when there is no database where one is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +134,7 @@ impl Store {
     /// How many batches of refreshes can be under way at the same time to some use.
     #[must_use]
     pub fn concurrent_batches(&self) -> u32 {
-        self.writers.size().min(MOST_BATCHES)
+        self.writers.size().min(MAX_BATCHES)
     }
 
     /// How many connections are in use, and how many are open and free.

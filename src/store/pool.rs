@@ -19,7 +19,7 @@ use super::unavailable;
 use crate::error::Error;
 
 /// So many times the size of the pool may be lost at the same time.
-const MOST_LOST: usize = 8;
+const MAX_LOST: usize = 8;
 
 /// Connections of one kind.
 #[derive(Clone)]
@@ -113,7 +113,7 @@ impl Pool {
         let is_lost = locked(&current.state).busy.iter().any(|since| since.elapsed() > LOST_AFTER);
         if is_lost && self.manager.file().is_none() {
             let count: usize = lost.iter().chain([&current.state]).map(|state| locked(state).busy.len()).sum();
-            if count <= self.size_of(MOST_LOST) {
+            if count <= self.size_of(MAX_LOST) {
                 lost.push(Arc::clone(&current.state));
                 *current = Generation::new(&self.manager, self.size);
                 // There is none yet: the first one to ask learns whether there can be.

@@ -18,7 +18,7 @@ const FRESH: Duration = Duration::from_secs(1);
 const LOST_AFTER: Duration = Duration::from_secs(10);
 
 /// So many lost ones are waited for; while there are as many, no other is tried.
-const MOST_LOST: usize = 8;
+const MAX_LOST: usize = 8;
 
 /// How many rows there are to draw from.
 const ROWS: u16 = 1_024;
@@ -75,7 +75,7 @@ impl State {
     }
 
     fn give_up_what_is_lost(&mut self) {
-        if self.lost < MOST_LOST && self.under_way.is_some_and(|probe| probe.since.elapsed() > LOST_AFTER) {
+        if self.lost < MAX_LOST && self.under_way.is_some_and(|probe| probe.since.elapsed() > LOST_AFTER) {
             self.under_way = None;
             self.lost += 1;
         }

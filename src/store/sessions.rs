@@ -16,7 +16,7 @@ use crate::model::id::{Id, SessionId, UserId};
 use crate::model::session::{Device, End, EndReason, Session};
 use crate::model::user::User;
 
-const MOST_ADDRESSES: i64 = 1_000;
+const MAX_ADDRESSES: i64 = 1_000;
 
 /// No session has the nil identifier.
 const NOBODYS: DbUuid = DbUuid([0; 16]);
@@ -72,7 +72,7 @@ impl ReadTx<'_> {
             .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
             .filter(sessions::ip.is_not_null())
             .select(sessions::ip.assume_not_null())
-            .limit(MOST_ADDRESSES)
+            .limit(MAX_ADDRESSES)
             .load::<String>(self.0)?;
         Ok(addresses)
     }

@@ -238,7 +238,7 @@ fn a_deleted_user_is_gone_and_what_happened_stays_known(engine: Engine) {
     let app = TestApp::start(engine);
     let (root, ada) = (administrator(&app), app.logged_in("ada"));
     let token = api_token(&app, &ada, "backup");
-    let exchanged = use_key(&app, "POST", "/v1/tokens/exchange", &token).ok();
+    let exchanged = use_key(&app, "POST", "/v1/api-tokens/exchange", &token).ok();
     let known = "select count(*) from audit_events where user_id is not null";
     let before = app.number(known);
     let delete = || about(&app, &root, "DELETE", &ada, "", &Value::Null);
@@ -261,7 +261,7 @@ fn a_disabled_user_is_refused_at_once_and_so_are_the_api_tokens(engine: Engine) 
     let (root, ada) = (administrator(&app), app.logged_in("ada"));
     let phone = app.login("ada", PASSWORD).ok();
     let token = api_token(&app, &ada, "backup");
-    let exchanged = use_key(&app, "POST", "/v1/tokens/exchange", &token).ok();
+    let exchanged = use_key(&app, "POST", "/v1/api-tokens/exchange", &token).ok();
     let disabled = about(&app, &root, "POST", &ada, "/disable", &Value::Null).ok();
     assert_eq!(disabled, json!({"sessions_ended": 2}));
     for pair in [&ada, &phone] {
@@ -269,7 +269,7 @@ fn a_disabled_user_is_refused_at_once_and_so_are_the_api_tokens(engine: Engine) 
         app.me(pair).problem(401, "token_revoked");
     }
     app.me(&exchanged).problem(401, "token_revoked");
-    for (method, path) in [("GET", "/v1/me"), ("POST", "/v1/tokens/exchange")] {
+    for (method, path) in [("GET", "/v1/me"), ("POST", "/v1/api-tokens/exchange")] {
         use_key(&app, method, path, &token).problem(403, "account_disabled");
     }
     app.login("ada", PASSWORD).problem(403, "account_disabled");
@@ -292,7 +292,7 @@ fn an_enabled_user_logs_in_again_and_the_api_tokens_are_accepted_again(engine: E
     let app = TestApp::start(engine);
     let (root, ada) = (administrator(&app), app.logged_in("ada"));
     let token = api_token(&app, &ada, "backup");
-    let exchange = || use_key(&app, "POST", "/v1/tokens/exchange", &token).ok();
+    let exchange = || use_key(&app, "POST", "/v1/api-tokens/exchange", &token).ok();
     let before = exchange();
     about(&app, &root, "POST", &ada, "/disable", &Value::Null).ok();
     let enabled = about(&app, &root, "POST", &ada, "/enable", &Value::Null);
@@ -327,7 +327,7 @@ fn another_service_refuses_a_disabled_user_within_the_bound(engine: Engine) {
     }
     let [root, ada] = ["root", "ada"].map(|name| client.login(name, PASSWORD).ok());
     let token = api_token(&client, &ada, "backup");
-    let exchange = || use_key(&client, "POST", "/v1/tokens/exchange", &token).ok();
+    let exchange = || use_key(&client, "POST", "/v1/api-tokens/exchange", &token).ok();
     let get = |pair: &Value| service.get_as("/me", pair["access_token"].as_str().unwrap());
     let exchanged = exchange();
     assert_eq!([get(&root).status, get(&ada).status, get(&exchanged).status], [200; 3]);
@@ -444,7 +444,7 @@ fn a_users_api_tokens_are_listed_and_revoked(engine: Engine) {
         api_token(&app, &ada, name)
     });
     let mine = api_token(&app, &root, "mine");
-    let exchanged = tokens.each_ref().map(|token| use_key(&app, "POST", "/v1/tokens/exchange", token).ok());
+    let exchanged = tokens.each_ref().map(|token| use_key(&app, "POST", "/v1/api-tokens/exchange", token).ok());
     let ask = |method: &str, rest: &str| about(&app, &root, method, &ada, rest, &Value::Null);
     let revoke = |token: &Value| ask("DELETE", &format!("/api-tokens/{}", token["id"].as_str().unwrap()));
     for _twice in 0..2 {

@@ -1,4 +1,4 @@
-//! `/v1/api-tokens` and `/v1/tokens/exchange`: keys for scripts.
+//! `/v1/api-tokens` and `/v1/api-tokens/exchange`: keys for scripts.
 
 use std::fmt::Write as _;
 
@@ -68,7 +68,7 @@ fn me(app: &TestApp, made: &Value) -> Answer {
 /// What the key is exchanged for.
 #[track_caller]
 pub fn exchange(app: &TestApp, made: &Value) -> Value {
-    app.ask("POST", "/v1/tokens/exchange", &header(made), None).ok()
+    app.ask("POST", "/v1/api-tokens/exchange", &header(made), None).ok()
 }
 
 fn of(made: &Value) -> String {
@@ -295,7 +295,7 @@ fn a_typing_mistake_is_found_without_asking_the_database(engine: Engine) {
     for text in
         [mistyped.as_str(), &key[..key.len() - 1], &format!("{key}a"), &key.to_uppercase(), "tks_", "Bearer", ""]
     {
-        for path in ["GET /v1/me", "GET /v1/me/profile", "POST /v1/tokens/exchange"] {
+        for path in ["GET /v1/me", "GET /v1/me/profile", "POST /v1/api-tokens/exchange"] {
             let (method, path) = path.split_once(' ').unwrap();
             app.ask(method, path, &format!("Token {text}"), None).problem(401, "api_token_malformed");
         }
@@ -320,8 +320,8 @@ fn a_refused_key_says_why_wherever_it_is_shown(engine: Engine) {
         let answers = [
             me(&app, made),
             app.ask("GET", "/v1/me", &as_bearer, None),
-            app.ask("POST", "/v1/tokens/exchange", &header(made), None),
-            app.ask("POST", "/v1/tokens/exchange", &as_bearer, None),
+            app.ask("POST", "/v1/api-tokens/exchange", &header(made), None),
+            app.ask("POST", "/v1/api-tokens/exchange", &as_bearer, None),
         ];
         for answer in answers {
             answer.problem(status, code);
@@ -357,7 +357,7 @@ fn other_services_take_what_a_key_is_exchanged_for_offline(engine: Engine) {
     let [one_service, other_service] = [one, other].map(|audience| {
         Backend::start(Verifier::from_jwks(&jwks, issuer, audience).clock(app.clock.clone()).build().unwrap())
     });
-    let to = |body: Option<&Value>| app.ask("POST", "/v1/tokens/exchange", &header(&made), body);
+    let to = |body: Option<&Value>| app.ask("POST", "/v1/api-tokens/exchange", &header(&made), body);
     let answer = to(None);
     assert_eq!((answer.header("cache-control"), answer.header("pragma")), ("no-store", "no-cache"));
     let [for_one, for_other] = [answer.ok(), to(Some(&json!({"audience": other}))).ok()];
@@ -404,11 +404,11 @@ fn only_a_key_can_be_exchanged(engine: Engine) {
     for token in [&pair["access_token"], &pair["refresh_token"], &exchanged["access_token"]] {
         for scheme in ["Bearer", "Token"] {
             let authorization = format!("{scheme} {}", token.as_str().unwrap());
-            app.ask("POST", "/v1/tokens/exchange", &authorization, None).problem(401, "api_token_malformed");
+            app.ask("POST", "/v1/api-tokens/exchange", &authorization, None).problem(401, "api_token_malformed");
         }
     }
-    app.ask("POST", "/v1/tokens/exchange", "Basic YWRhOng=", None).problem(401, "access_token_missing");
-    app.post("/v1/tokens/exchange", &json!({})).problem(401, "access_token_missing");
+    app.ask("POST", "/v1/api-tokens/exchange", "Basic YWRhOng=", None).problem(401, "access_token_missing");
+    app.post("/v1/api-tokens/exchange", &json!({})).problem(401, "access_token_missing");
 }
 
 fn revoking_a_token_denies_everything_it_was_exchanged_for(engine: Engine) {
@@ -448,7 +448,7 @@ fn rotating_replaces_the_key_and_denies_what_the_old_one_was_exchanged_for(engin
     let mut rotated = answer.ok();
     let from_new = exchange(&app, &rotated);
     me(&app, &made).problem(401, "api_token_unknown");
-    app.ask("POST", "/v1/tokens/exchange", &header(&made), None).problem(401, "api_token_unknown");
+    app.ask("POST", "/v1/api-tokens/exchange", &header(&made), None).problem(401, "api_token_unknown");
     app.me(&from_old).problem(401, "token_revoked");
     assert_eq!((me(&app, &rotated).status, app.me(&from_new).status), (200, 200));
     assert_eq!(from_new["scope"], "notes:read");
@@ -576,7 +576,7 @@ fn without_its_database_a_key_is_503_and_what_it_was_exchanged_for_goes_on() {
     let made = plain(&app, &pair);
     let exchanged = exchange(&app, &made);
     cluster.tell("stop", "stopped");
-    for answer in [me(&app, &made), app.ask("POST", "/v1/tokens/exchange", &header(&made), None)] {
+    for answer in [me(&app, &made), app.ask("POST", "/v1/api-tokens/exchange", &header(&made), None)] {
         answer.problem(503, "database_unavailable");
         assert_ne!(answer.header("retry-after"), "", "{answer:?}");
     }

@@ -89,7 +89,7 @@ fn what_was_ended_after_the_backup_does_not_come_back_to_life(engine: Engine) {
     let [live, left] = [(); 2].map(|()| client.login("ada", PASSWORD).ok());
     let token = make_api_token(&client, &live, "nightly");
     let exchanged =
-        client.ask("POST", "/v1/tokens/exchange", &format!("Token {}", token["key"].as_str().unwrap()), None);
+        client.ask("POST", "/v1/api-tokens/exchange", &format!("Token {}", token["key"].as_str().unwrap()), None);
     let exchanged = exchanged.ok();
     make_backup(&command, &url);
     // What the backup does not know.

@@ -142,7 +142,7 @@ fn basic_is_taken_nowhere_else(engine: Engine) {
         ("GET", "/v1/api-tokens"),
         ("GET", "/v1/admin/users"),
         ("POST", "/v1/logout"),
-        ("POST", "/v1/tokens/exchange"),
+        ("POST", "/v1/api-tokens/exchange"),
     ] {
         let answer = app.ask(method, path, &right, None);
         answer.problem(401, "access_token_missing");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tokensmith::clock::Clock as _;
-use tokensmith::jwt::{Expected, MOST_CLOCK_SKEW, denylist_audience};
+use tokensmith::jwt::{Expected, MAX_CLOCK_SKEW, denylist_audience};
 
 use crate::support::{Engine, PASSWORD, TestApp};
 
@@ -64,7 +64,7 @@ fn what_one_instance_denies_the_other_refuses(engine: Engine) {
         // What the feed of the other one tells is believed at this one's time.
         let told = other.get("/.well-known/denylist").body;
         let audiences = [denylist_audience(URL)];
-        let expected = Expected { issuer: URL, audiences: &audiences, leeway: MOST_CLOCK_SKEW };
+        let expected = Expected { issuer: URL, audiences: &audiences, leeway: MAX_CLOCK_SKEW };
         let ring = one.inside.keys.ring();
         let claims = ring.access_keys().verify_denylist(&told, expected, one.clock.now()).unwrap();
         assert!(claims.denied.len() >= 3, "{claims:?}");
@@ -88,7 +88,7 @@ fn what_an_api_token_is_exchanged_for_at_one_instance_the_other_takes(engine: En
     both_ways(engine, |one, other| {
         let made = one.ask_as("POST", "/v1/api-tokens", &login(one), Some(&json!({"name": "x"}))).json();
         let key = made["key"].as_str().unwrap();
-        let exchange = |app: &TestApp| app.ask("POST", "/v1/tokens/exchange", &format!("Token {key}"), None).ok();
+        let exchange = |app: &TestApp| app.ask("POST", "/v1/api-tokens/exchange", &format!("Token {key}"), None).ok();
         let exchanged = [exchange(one), exchange(other)];
         for (app, pair) in [(other, &exchanged[0]), (one, &exchanged[1])] {
             assert_eq!(app.me(pair).status, 200);

@@ -59,7 +59,7 @@ fn requests(app: &TestApp) -> Vec<(&'static str, Arc<Request>)> {
         ("verify a refresh token", of_token("/v1/tokens/verify", &pair["refresh_token"])),
         ("verify a key", of_token("/v1/tokens/verify", &key)),
         ("revoke", of_token("/v1/tokens/revoke", &another["refresh_token"])),
-        ("exchange a key", with_key("POST", "/v1/tokens/exchange")),
+        ("exchange a key", with_key("POST", "/v1/api-tokens/exchange")),
         ("use a key", with_key("GET", "/v1/me")),
         ("list sessions", as_ada("GET", "/v1/sessions", None)),
         ("change the profile", as_ada("PATCH", "/v1/me/profile", Some(json!({"name": "Ada"})))),

@@ -5,7 +5,7 @@ use tokensmith::clock::{Clock as _, Seconds};
 use tokensmith::jwt::{Audience, DenylistClaims, KindEntry};
 use tokensmith::model::denial::Denial;
 use tokensmith::service::purge;
-use tokensmith_verifier::{Denylist, TokenError, VerifyError};
+use tokensmith_verifier::{DenylistPolicy, TokenError, VerifyError};
 
 use crate::support::{Engine, PASSWORD, TestApp};
 use crate::verifier::{FEED, fronted, payload, token, verifier, wait_until};
@@ -132,7 +132,7 @@ fn a_kind_that_is_not_known_makes_a_copy_stale_and_the_rest_of_it_counts() {
     wait_until("the rest counts", || lenient.verify(token(&denied)) == revoked);
     wait_until("it goes on", || lenient.verify(token(&other)).is_ok());
     assert_eq!(lenient.staleness(), None);
-    let strict = Denylist::Require { within: std::time::Duration::from_secs(6) };
+    let strict = DenylistPolicy::Require { within: std::time::Duration::from_secs(6) };
     let strict = verifier(&front, &app).denylist(strict).build().unwrap();
     wait_until("the strict one knows", || strict.verify(token(&denied)) == revoked);
     assert_eq!(strict.verify(token(&other)), Err(VerifyError::DenylistStale));

@@ -43,7 +43,7 @@ fn white_space_around_the_token_of_a_header_does_not_matter() {
         }
         let header = format!("{scheme}{key}{after}").replace(scheme.trim(), "Token");
         assert_eq!(app.ask("GET", "/v1/me", &header, None).status, 200, "{header:?}");
-        assert_eq!(app.ask("POST", "/v1/tokens/exchange", &header, None).status, 200, "{header:?}");
+        assert_eq!(app.ask("POST", "/v1/api-tokens/exchange", &header, None).status, 200, "{header:?}");
         with_server(&app, |client| {
             assert_eq!(client.ask("GET", "/anyone", &format!("{scheme}{token}{after}"), None).body, "known");
         });

@@ -124,9 +124,9 @@ fn a_postgresql_that_takes_no_writes_is_not_ready_although_it_answers() {
 }
 
 /// The process may not make its files longer than this, as on a disk that is full.
-fn limit_files(pid: u32, most_bytes: Option<u64>) {
+fn limit_files(pid: u32, max_bytes: Option<u64>) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-    let limit = Rlimit { current: most_bytes, ..getrlimit(Resource::Fsize) };
+    let limit = Rlimit { current: max_bytes, ..getrlimit(Resource::Fsize) };
     prlimit(Some(pid), Resource::Fsize, limit).unwrap();
 }
 

@@ -66,7 +66,7 @@ fn script(client: &Client, pair: &Value) -> (Value, Value) {
     assert_eq!(answer.status, 201, "{answer:?}");
     let made = answer.json();
     let authorization = format!("Token {}", made["key"].as_str().unwrap());
-    let exchanged = client.ask("POST", "/v1/tokens/exchange", &authorization, None).ok();
+    let exchanged = client.ask("POST", "/v1/api-tokens/exchange", &authorization, None).ok();
     (made, exchanged)
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokensmith::clock::{Clock as _, Seconds};
 use tokensmith::jwt::{Audience, DeniedEntry, DenylistClaims};
 use tokensmith::service::keys;
-use tokensmith_verifier::{Builder, Denylist, TokenError, Verifier, VerifyError};
+use tokensmith_verifier::{Builder, DenylistPolicy, TokenError, Verifier, VerifyError};
 
 use crate::support::backend::Backend;
 use crate::support::front::Front;
@@ -283,8 +283,8 @@ fn a_verifier_that_requires_the_denylist_refuses_while_it_is_out_of_reach_and_re
     let pair = app.logged_in("ada");
     let within = Duration::from_secs(6);
     let build = |denylist| verifier(&front, &app).denylist(denylist).build().unwrap();
-    let (strict, lenient) = (build(Denylist::Require { within }), build(Denylist::Follow));
-    let ignorant = build(Denylist::Ignore);
+    let (strict, lenient) = (build(DenylistPolicy::Require { within }), build(DenylistPolicy::Follow));
+    let ignorant = build(DenylistPolicy::Ignore);
     let follow = || strict.verify(token(&pair)).is_ok() && lenient.staleness().is_some();
     wait_until("they follow", follow);
     front.now_answers(|_| None);

@@ -10,14 +10,14 @@ use crate::remote::{Feed, Fixed, IssuerClient, KeySource, Place, RemoteKeys, Tra
 use crate::verifier::{Parts, Verifier};
 
 /// The issuer keeps its denials this much longer than the tokens they deny.
-const MOST_LEEWAY: Duration = Duration::from_secs(60);
+const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
 const USUAL_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 const USUAL_COOLDOWN: Duration = Duration::from_secs(30);
 
 /// What is done about access tokens that were revoked before they expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denylist {
+pub enum DenylistPolicy {
     /// Nothing: a revoked access token is accepted until it expires.
     Ignore,
     /// The issuer's denylist is followed. While it is out of reach, tokens are accepted by signature and time alone;
@@ -68,7 +68,7 @@ pub struct Builder {
     issuer: String,
     audiences: Vec<String>,
     leeway: Duration,
-    denylist: Denylist,
+    denylist: DenylistPolicy,
     cooldown: Duration,
     cache_bytes: u64,
     allows_http: bool,
@@ -106,7 +106,7 @@ impl Builder {
             issuer: issuer.to_owned(),
             audiences: vec![audience.to_owned()],
             leeway: Duration::ZERO,
-            denylist: Denylist::Follow,
+            denylist: DenylistPolicy::Follow,
             cooldown: USUAL_COOLDOWN,
             cache_bytes: USUAL_CACHE_BYTES,
             allows_http: false,
@@ -127,9 +127,9 @@ impl Builder {
         Self { leeway, ..self }
     }
 
-    /// What is done about revoked tokens; [`Denylist::Follow`] by default. Only [`Verifier::from_issuer`] knows where
+    /// What is done about revoked tokens; [`DenylistPolicy::Follow`] by default. Only [`Verifier::from_issuer`] knows where
     /// the denylist is.
-    pub fn denylist(self, denylist: Denylist) -> Self {
+    pub fn denylist(self, denylist: DenylistPolicy) -> Self {
         Self { denylist, ..self }
     }
 
@@ -166,7 +166,7 @@ impl Builder {
     /// # Errors
     /// [`BuildError`] when the settings are not usable.
     pub fn build(self) -> Result<Verifier, BuildError> {
-        if self.leeway > MOST_LEEWAY {
+        if self.leeway > MAX_LEEWAY {
             return Err(BuildError::Leeway);
         }
         let leeway = Seconds(i64::try_from(self.leeway.as_secs()).unwrap_or(0));
@@ -184,7 +184,7 @@ impl Builder {
             Source::Issuer => Place::Metadata(self.checked(&self.issuer)?),
             Source::JwksUrl(url) => Place::Jwks(self.checked(url)?),
         };
-        let follows = matches!(self.source, Source::Issuer) && self.denylist != Denylist::Ignore;
+        let follows = matches!(self.source, Source::Issuer) && self.denylist != DenylistPolicy::Ignore;
         let client = IssuerClient::new(self.allows_http, self.root_certificates.as_deref())
             .map_err(BuildError::RootCertificates)?;
         let keys =
@@ -192,8 +192,8 @@ impl Builder {
         let feed = follows.then(|| {
             let denied = Arc::new(DeniedSet::default());
             let within = match self.denylist {
-                Denylist::Require { within } => Some(within),
-                Denylist::Ignore | Denylist::Follow => None,
+                DenylistPolicy::Require { within } => Some(within),
+                DenylistPolicy::Ignore | DenylistPolicy::Follow => None,
             };
             let keys: Arc<dyn KeySource> = Arc::clone(&keys) as Arc<dyn KeySource>;
             let clock = Arc::clone(&self.clock);

@@ -51,7 +51,7 @@ mod verifier;
 pub use actix::{
     Admin, Bearer, BearerError, BearerOrReadOnly, LoggedIn, MaybeBearer, Role, Scope, WithRole, WithScope,
 };
-pub use builder::{BuildError, Builder, Denylist};
+pub use builder::{BuildError, Builder, DenylistPolicy};
 pub use clock::{Clock, ManualClock, Seconds, SystemClock, Timestamp};
 pub use id::{Id, Jti, SessionId, SessionTag, UserId, UserTag};
 pub use jwt::{AccessClaims, Audience, Credential, RequiredClaims, Subject, TokenError};
@@ -68,7 +68,7 @@ pub mod issuing {
     pub use crate::denied_set::{DeniedSet, DeniedSubject};
     pub use crate::jwt::{
         API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Expected, FIRST_PARTY, JwksError, Kind,
-        KindEntry, MOST_CLOCK_SKEW, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKey, VerificationKeys,
+        KindEntry, MAX_CLOCK_SKEW, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKey, VerificationKeys,
         denylist_audience, is_reserved_audience, issuer_base, issuer_url, jwks_etag, kid_of, metadata_url, published,
         read_payload, verification_keys_of_jwks, verification_keys_of_pem, verify, verify_signature,
     };

@@ -55,7 +55,7 @@ pub enum VerifyError {
     /// The issuer's keys could not be fetched yet; answer 503.
     #[error("the issuer's keys are not known yet")]
     NoKeys,
-    /// The denylist is not known yet, or older than [`Denylist::Require`](crate::Denylist::Require) allows; answer 503.
+    /// The denylist is not known yet, or older than [`DenylistPolicy::Require`](crate::DenylistPolicy::Require) allows; answer 503.
     #[error("the issuer's denylist is out of reach")]
     DenylistStale,
 }

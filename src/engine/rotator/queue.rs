@@ -13,13 +13,13 @@ use crate::model::grant::Live;
 use crate::store::{DEADLINE, LOST_AFTER, Patience};
 
 /// So many refreshes are one transaction at most: it stays short, also for those that wait for it.
-pub(super) const MOST_IN_A_BATCH: usize = 256;
+pub(super) const MAX_BATCH_SIZE: usize = 256;
 
 /// So many may wait; the next one is told to come back.
-pub(super) const MOST_WAITING: usize = 4_096;
+pub(super) const MAX_WAITING: usize = 4_096;
 
 /// So many threads may hang at the same time and be replaced.
-pub(super) const MOST_LOST: usize = 8;
+pub(super) const MAX_LOST: usize = 8;
 
 /// When to come back after there were too many.
 pub(super) const BUSY_RETRY_AFTER: Seconds = Seconds(1);
@@ -88,7 +88,7 @@ impl Waiting {
         if stuck > 0 && stuck >= self.threads {
             return Err(Patience::over());
         }
-        if queue.jobs.len() >= MOST_WAITING {
+        if queue.jobs.len() >= MAX_WAITING {
             return Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER });
         }
         // Whoever is told of the first takes the others along: waking a thread costs more than all that is done here.
@@ -105,7 +105,7 @@ impl Waiting {
     pub(super) fn give_up_lost(&self) -> Vec<u32> {
         let Queue { under_way, lost, .. } = &mut *self.lock();
         let late = under_way.iter().filter(|(_, since)| since.elapsed() > LOST_AFTER).map(|(thread, _)| *thread);
-        let late: Vec<u32> = late.take(MOST_LOST.saturating_sub(lost.len())).collect();
+        let late: Vec<u32> = late.take(MAX_LOST.saturating_sub(lost.len())).collect();
         for thread in &late {
             under_way.remove(thread);
             lost.insert(*thread);
@@ -134,7 +134,7 @@ impl Waiting {
             .arrived
             .wait_while(queue, |queue| queue.jobs.is_empty() && !queue.closed)
             .unwrap_or_else(PoisonError::into_inner);
-        let count = queue.jobs.len().min(MOST_IN_A_BATCH);
+        let count = queue.jobs.len().min(MAX_BATCH_SIZE);
         queue.under_way.insert(thread, Instant::now());
         let batch = queue.jobs.drain(..count).collect();
         if !queue.jobs.is_empty() {

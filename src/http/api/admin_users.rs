@@ -26,7 +26,7 @@ use crate::service::users::{self, NewUser};
 use crate::service::{api_tokens, queries, sessions};
 
 /// As long as what it is looked for in.
-const MOST_SEARCH_CHARS: usize = 512;
+const MAX_SEARCH_CHARS: usize = 512;
 
 /// Users, by username.
 #[derive(Serialize, ToSchema)]
@@ -123,8 +123,8 @@ pub(in crate::http) async fn list(
     let UsersQuery { search, role, disabled, cursor, .. } = query;
     for (field, text) in [("search", &search), ("cursor", &cursor)] {
         // A NUL is in no text of a database.
-        if text.as_ref().is_some_and(|text| text.contains('\0') || text.chars().count() > MOST_SEARCH_CHARS) {
-            let message = format!("must have at most {MOST_SEARCH_CHARS} characters and no NUL");
+        if text.as_ref().is_some_and(|text| text.contains('\0') || text.chars().count() > MAX_SEARCH_CHARS) {
+            let message = format!("must have at most {MAX_SEARCH_CHARS} characters and no NUL");
             return Err(Error::invalid(field, "invalid", message).into());
         }
     }

@@ -200,7 +200,7 @@ pub(in crate::http) async fn revoke(
 ///
 /// For services that verify offline. The API token is in the `Authorization` header; there is no refresh token: exchange
 /// it again when the access token expires.
-#[utoipa::path(post, path = "/v1/tokens/exchange", tag = "tokens", request_body = Option<ExchangeBody>,
+#[utoipa::path(post, path = "/v1/api-tokens/exchange", tag = "tokens", request_body = Option<ExchangeBody>,
     security(("api_token" = [])), responses((status = 200, body = ExchangedView)))]
 pub(in crate::http) async fn exchange(
     request: HttpRequest,

@@ -18,7 +18,7 @@ use crate::http::shared_body::SharedBody;
 use crate::jwt::{DENYLIST_PATH, issuer_url, metadata_url};
 
 /// How long a poll of the denylist may wait, in seconds.
-const LONGEST_WAIT_SECONDS: u64 = 30;
+const MAX_WAIT_SECONDS: u64 = 30;
 
 /// Metadata changes with the settings alone.
 const METADATA_CACHE_CONTROL: &str = "public, max-age=3600";
@@ -127,8 +127,8 @@ pub(in crate::http) async fn denylist(
     let since = query.since.as_deref().map(str::parse::<Cursor>).transpose();
     let since = since.map_err(|bad| Error::invalid("since", "invalid", bad.to_string()))?;
     let wait = query.wait.as_deref().map_or(Some(0), |text| text.parse().ok());
-    let wait = wait.filter(|wait| *wait <= LONGEST_WAIT_SECONDS).ok_or_else(|| {
-        Error::invalid("wait", "invalid", format!("must be a whole number of seconds, at most {LONGEST_WAIT_SECONDS}"))
+    let wait = wait.filter(|wait| *wait <= MAX_WAIT_SECONDS).ok_or_else(|| {
+        Error::invalid("wait", "invalid", format!("must be a whole number of seconds, at most {MAX_WAIT_SECONDS}"))
     })?;
     let elapsed = rt::time::sleep(Duration::from_secs(wait));
     let answer = app.feed.read(reader(&request), since, |etag| knows(&request, etag), elapsed).await?;

@@ -15,8 +15,8 @@ use crate::model::session::Device;
 use crate::model::text::is_readable_line;
 
 const LOG_TARGET: &str = "tokensmith::http";
-const MOST_USER_AGENT_CHARS: usize = 512;
-const MOST_LABEL_CHARS: usize = 100;
+const MAX_USER_AGENT_CHARS: usize = 512;
+const MAX_LABEL_CHARS: usize = 100;
 
 /// The client's address, as far as trusted proxies tell it.
 fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<String> {
@@ -73,16 +73,16 @@ impl ProxyWarnings {
 /// What a session remembers of the device.
 pub(in crate::http) fn device(request: &HttpRequest, app: &App, label: Option<String>) -> Result<Device, Error> {
     let label = label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
-    if label.as_ref().is_some_and(|label| label.chars().count() > MOST_LABEL_CHARS || !is_readable_line(label)) {
+    if label.as_ref().is_some_and(|label| label.chars().count() > MAX_LABEL_CHARS || !is_readable_line(label)) {
         let message =
-            format!("must have at most {MOST_LABEL_CHARS} characters that can be read, and no control characters");
+            format!("must have at most {MAX_LABEL_CHARS} characters that can be read, and no control characters");
         return Err(Error::invalid("label", "invalid", message));
     }
     let user_agent = request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
     Ok(Device {
         label,
         // NUL is the one character that PostgreSQL's text cannot hold; HTTP does not let it through.
-        user_agent: user_agent.map(|text| text.chars().take(MOST_USER_AGENT_CHARS).collect()),
+        user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT_CHARS).collect()),
         ip: client_ip(request, &app.config.trusted_proxies),
     })
 }

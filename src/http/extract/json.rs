@@ -17,7 +17,7 @@ use crate::http::endpoint::Refuses;
 use crate::http::failure::Failure;
 
 /// Larger than any token or password that is accepted, and small enough to be no burden.
-pub(in crate::http) const MOST_BODY_BYTES: usize = 64 * 1024;
+pub(in crate::http) const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The body of a request as a `T`.
 pub(in crate::http) struct Json<T>(pub(in crate::http) T);
@@ -114,7 +114,7 @@ fn what_and_where(error: &serde_json::Error) -> String {
 
 fn cut_off(error: &actix_web::Error) -> Failure {
     match error.as_error::<PayloadError>() {
-        Some(PayloadError::Overflow) => Failure::BodyTooLarge(MOST_BODY_BYTES),
+        Some(PayloadError::Overflow) => Failure::BodyTooLarge(MAX_BODY_BYTES),
         _ => Failure::BodyMalformed("the body ended early".to_owned()),
     }
 }

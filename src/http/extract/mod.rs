@@ -10,5 +10,5 @@ mod query;
 pub(super) use basic::basic;
 pub(super) use caller::{Administrator, AdministratorRecently, Caller, LoggedIn, LoggedInRecently, recent};
 pub(super) use client::{ProxyWarnings, RequestId, device, origin};
-pub(super) use json::{Json, JsonOrNothing, MOST_BODY_BYTES};
+pub(super) use json::{Json, JsonOrNothing, MAX_BODY_BYTES};
 pub(super) use query::{PathId, Query, cut, instant, page_size, parameter};

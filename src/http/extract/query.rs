@@ -62,13 +62,13 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 }
 
 /// The most items on a page.
-const MOST_ON_A_PAGE: i64 = 100;
+const MAX_PAGE_SIZE: i64 = 100;
 
 /// How many items a page is to have: `limit`, or 50.
 pub(in crate::http) fn page_size(limit: Option<&str>) -> Result<i64, Error> {
     let size = limit.map_or(Some(50), |text| text.parse().ok());
-    size.filter(|size| (1..=MOST_ON_A_PAGE).contains(size))
-        .ok_or_else(|| Error::invalid("limit", "invalid", format!("must be a whole number from 1 to {MOST_ON_A_PAGE}")))
+    size.filter(|size| (1..=MAX_PAGE_SIZE).contains(size))
+        .ok_or_else(|| Error::invalid("limit", "invalid", format!("must be a whole number from 1 to {MAX_PAGE_SIZE}")))
 }
 
 /// A page of what was found, which is one more than asked for if there is more; and the cursor of the next one.

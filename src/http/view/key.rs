@@ -24,9 +24,9 @@ pub(crate) struct KeyView {
     /// From when on it does not sign any more.
     #[schema(required, format = "date-time")]
     retired_at: Option<String>,
-    /// When it goes.
+    /// When it is removed.
     #[schema(required, format = "date-time")]
-    goes_at: Option<String>,
+    removed_at: Option<String>,
     /// Whether its file is encrypted.
     encrypted: bool,
 }
@@ -39,7 +39,7 @@ impl From<&RingEntry> for KeyView {
             state: entry.state.name(),
             active_from: entry.active_from.map(|at| at.to_rfc3339()),
             retired_at: entry.retired_at.map(|at| at.to_rfc3339()),
-            goes_at: entry.goes_at.map(|at| at.to_rfc3339()),
+            removed_at: entry.removed_at.map(|at| at.to_rfc3339()),
             encrypted: entry.encrypted,
         }
     }

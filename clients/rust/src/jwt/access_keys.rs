@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::verified::Verified;
+use super::signature_cache::SignatureCache;
 use super::verify::verify_signature;
 use super::verify::{VerificationKeys, check, trimmed};
 use super::{AccessClaims, DenylistClaims, Expected, TokenError, verify};
@@ -13,14 +13,14 @@ use crate::clock::Timestamp;
 pub struct AccessKeys {
     keys: VerificationKeys,
     /// Goes with the keys: what a key verified is forgotten with the key.
-    verified: Option<Verified>,
+    cache: Option<SignatureCache>,
 }
 
 impl AccessKeys {
     /// These keys. Verified tokens are remembered in at most `cache_bytes` of memory; 0 remembers none.
     #[must_use]
     pub fn new(keys: VerificationKeys, cache_bytes: u64) -> Self {
-        Self { keys, verified: (cache_bytes > 0).then(|| Verified::new(cache_bytes)) }
+        Self { keys, cache: (cache_bytes > 0).then(|| SignatureCache::new(cache_bytes)) }
     }
 
     /// Verifies an access token. The signature of one that was verified before is not checked again; everything else is.
@@ -29,16 +29,16 @@ impl AccessKeys {
     /// The [`TokenError`] that says why not.
     pub fn verify(&self, token: &str, expected: Expected<'_>, now: Timestamp) -> Result<Arc<AccessClaims>, TokenError> {
         let token = trimmed::<AccessClaims>(token)?;
-        let Some(verified) = &self.verified else {
+        let Some(cache) = &self.cache else {
             return verify(token, &self.keys, expected, now).map(Arc::new);
         };
-        let digest = Verified::digest(token);
-        if let Some(claims) = verified.find(&digest) {
+        let digest = SignatureCache::digest(token);
+        if let Some(claims) = cache.find(&digest) {
             check(&*claims, expected, now)?;
             return Ok(claims);
         }
         let claims = Arc::new(verify(token, &self.keys, expected, now)?);
-        verified.remember(digest, token, &claims);
+        cache.remember(digest, token, &claims);
         Ok(claims)
     }
 

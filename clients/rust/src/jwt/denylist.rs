@@ -95,7 +95,7 @@ pub enum DeniedEntry {
 impl RegisteredClaims for DenylistClaims {
     const TYP: &'static str = "denylist+jwt";
     /// The issuer answers some ten thousand denials at once, of about 70 bytes each.
-    const MOST_BYTES: usize = 16 * 1024 * 1024;
+    const MAX_BYTES: usize = 16 * 1024 * 1024;
 
     fn iss(&self) -> &str {
         &self.iss

@@ -17,7 +17,7 @@ mod issuer;
 mod json;
 mod jwk;
 mod jwks;
-mod verified;
+mod signature_cache;
 mod verify;
 
 pub use access_keys::AccessKeys;
@@ -31,6 +31,6 @@ pub use issuer::{DENYLIST_PATH, denylist_audience, is_reserved_audience, issuer_
 pub(crate) use jwks::jwk_set_of;
 pub use jwks::{JwksError, jwks_etag, published, verification_keys_of_jwks, verification_keys_of_pem};
 pub use verify::{
-    Expected, MOST_CLOCK_SKEW, RegisteredClaims, TokenError, VerificationKey, VerificationKeys, kid_of, read_payload,
+    Expected, MAX_CLOCK_SKEW, RegisteredClaims, TokenError, VerificationKey, VerificationKeys, kid_of, read_payload,
     verify, verify_signature,
 };

@@ -18,7 +18,7 @@ use crate::clock::{Seconds, Timestamp};
 
 /// The clocks of two machines may differ by this much (FAPI 2.0 section 5.3.2.1 item 13: accept 10 seconds, refuse more
 /// than 60).
-pub const MOST_CLOCK_SKEW: Seconds = Seconds(60);
+pub const MAX_CLOCK_SKEW: Seconds = Seconds(60);
 
 /// Why a token is refused. Its `Display` is safe to show to the one who presented it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +79,7 @@ pub trait RegisteredClaims: DeserializeOwned {
     /// The `typ` header of this kind ([RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)).
     const TYP: &'static str;
     /// A token longer than this is refused unread. Ours are about 700 bytes, plus the roles.
-    const MOST_BYTES: usize = 16 * 1024;
+    const MAX_BYTES: usize = 16 * 1024;
     /// Who issued it.
     fn iss(&self) -> &str;
     /// Who it is for.
@@ -217,7 +217,7 @@ pub fn kid_of<C: RegisteredClaims>(token: &str) -> Option<String> {
 /// A token as it is asked for: without white space around it, and refused unread when it is too long.
 pub(super) fn trimmed<C: RegisteredClaims>(token: &str) -> Result<&str, TokenError> {
     let token = token.trim();
-    if token.len() > C::MOST_BYTES { Err(TokenError::Malformed) } else { Ok(token) }
+    if token.len() > C::MAX_BYTES { Err(TokenError::Malformed) } else { Ok(token) }
 }
 
 /// Header, payload, what is signed of them, and signature.
@@ -249,7 +249,7 @@ pub(super) fn check<C: RegisteredClaims>(claims: &C, expected: Expected<'_>, now
     if !expected.audiences.iter().any(|audience| claims.aud().contains(audience)) {
         return Err(TokenError::WrongAudience);
     }
-    if claims.valid_from().is_some_and(|from| from > now + MOST_CLOCK_SKEW) {
+    if claims.valid_from().is_some_and(|from| from > now + MAX_CLOCK_SKEW) {
         return Err(TokenError::NotYetValid);
     }
     // RFC 7519 section 4.1.4: "on or after" the expiration time it must not be accepted.

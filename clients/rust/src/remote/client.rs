@@ -18,10 +18,10 @@ const USER_AGENT: &str = concat!("tokensmith-verifier/", env!("CARGO_PKG_VERSION
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Metadata and keys are a few kilobytes.
-const MOST_DOCUMENT_BYTES: u64 = 1024 * 1024;
+const MAX_DOCUMENT_BYTES: u64 = 1024 * 1024;
 
 /// An answer of the denylist feed; larger than the largest that is accepted.
-const MOST_FEED_BYTES: u64 = 17 * 1024 * 1024;
+const MAX_FEED_BYTES: u64 = 17 * 1024 * 1024;
 
 /// A copy without `Cache-Control` may be used this long.
 const USUAL_MAX_AGE: Duration = Duration::from_secs(300);
@@ -119,7 +119,7 @@ impl IssuerClient {
 
     fn metadata_at(&self, url: &str, issuer: &str) -> Result<Metadata, IssuerError> {
         let mut response = self.get(url, None, false, TIMEOUT)?;
-        let text = body(&mut response, MOST_DOCUMENT_BYTES)?;
+        let text = body(&mut response, MAX_DOCUMENT_BYTES)?;
         let wrong = |why: String| IssuerError::Document { url: url.to_owned(), why };
         let metadata: Metadata = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         // RFC 8414 section 3.3: it must be the issuer that was asked for.
@@ -148,7 +148,7 @@ impl IssuerClient {
             return Ok((None, max_age));
         }
         let etag = header(&response, &ETAG).map(ToOwned::to_owned);
-        Ok((Some(Published { json: body(&mut response, MOST_DOCUMENT_BYTES)?, etag }), max_age))
+        Ok((Some(Published { json: body(&mut response, MAX_DOCUMENT_BYTES)?, etag }), max_age))
     }
 
     /// What was denied since `cursor`; waits at the issuer for news, but not longer than `wait` whole seconds.
@@ -156,7 +156,7 @@ impl IssuerClient {
         let since = cursor.map(|cursor| format!("&since={cursor}")).unwrap_or_default();
         let separator = if url.contains('?') { '&' } else { '?' };
         let url = format!("{url}{separator}wait={}{since}", wait.as_secs());
-        body(&mut self.get(&url, None, true, TIMEOUT + wait)?, MOST_FEED_BYTES)
+        body(&mut self.get(&url, None, true, TIMEOUT + wait)?, MAX_FEED_BYTES)
     }
 
     fn get(
@@ -202,8 +202,8 @@ fn metadata_urls(issuer: &str) -> [String; 2] {
     [format!("{host}{path}"), issuer_url(issuer, "/.well-known/openid-configuration")]
 }
 
-fn body(response: &mut Response<ureq::Body>, most_bytes: u64) -> Result<String, IssuerError> {
-    Ok(response.body_mut().with_config().limit(most_bytes).read_to_string().map_err(Box::new)?)
+fn body(response: &mut Response<ureq::Body>, max_bytes: u64) -> Result<String, IssuerError> {
+    Ok(response.body_mut().with_config().limit(max_bytes).read_to_string().map_err(Box::new)?)
 }
 
 fn header<'a>(response: &'a Response<ureq::Body>, name: &ureq::http::HeaderName) -> Option<&'a str> {

@@ -13,7 +13,7 @@ use super::key_source::KeySource;
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::denied_set::{DeniedSet, DeniedSubject};
 use crate::jwt::{
-    DeniedEntry, DenylistClaims, Expected, Kind, KindEntry, MOST_CLOCK_SKEW, TokenError, denylist_audience,
+    DeniedEntry, DenylistClaims, Expected, Kind, KindEntry, MAX_CLOCK_SKEW, TokenError, denylist_audience,
 };
 
 /// How long the issuer lets a poll wait for news.
@@ -182,7 +182,7 @@ impl Follower {
                 if self.incomplete_until.is_some_and(|until| now < until) {
                     return Err(PollError::UnknownKind);
                 }
-                let lag = (claims.iat - claims.as_of + Seconds(1)).max(now - MOST_CLOCK_SKEW - claims.as_of);
+                let lag = (claims.iat - claims.as_of + Seconds(1)).max(now - MAX_CLOCK_SKEW - claims.as_of);
                 let lag = Duration::from_secs(u64::try_from(lag.0).unwrap_or(0));
                 *self.known.at.lock().unwrap_or_else(PoisonError::into_inner) = asked_at.checked_sub(lag);
                 return Ok(());
@@ -219,7 +219,7 @@ impl Follower {
         let keys = self.keys.keys().ok_or(PollError::NoKeys)?;
         // An issuer that is not upgraded yet names itself; what it signs is told apart by its type.
         let audiences = [denylist_audience(&self.issuer), self.issuer.clone()];
-        let expected = Expected { issuer: &self.issuer, audiences: &audiences, leeway: MOST_CLOCK_SKEW };
+        let expected = Expected { issuer: &self.issuer, audiences: &audiences, leeway: MAX_CLOCK_SKEW };
         let verified = keys.verify_denylist(answer.trim_end(), expected, self.clock.now());
         match &verified {
             // The issuer signs with a key that is new to us.

@@ -1,4 +1,5 @@
-//! Access tokens that were verified before: their signature need not be checked again. Everything else is, each time.
+//! The signature cache: access tokens that were verified before. Their signatures need not be checked again; everything
+//! else is, each time.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::claims::AccessClaims;
 const USUAL_BYTES: u64 = 640;
 
 /// Claims by the digest of their token: the tokens themselves are not kept.
-pub(super) struct Verified(Cache<Digest, Remembered, ByLength>);
+pub(super) struct SignatureCache(Cache<Digest, Remembered, ByLength>);
 
 /// The digest of a token, under which its claims are found.
 pub(super) type Digest = [u8; SHA256_OUTPUT_LEN];
@@ -32,11 +33,11 @@ impl Weighter<Digest, Remembered> for ByLength {
     }
 }
 
-impl Verified {
-    /// Tokens that weigh at most `most_bytes` together: their text counts, since what is kept of one is about as large.
-    pub(super) fn new(most_bytes: u64) -> Self {
-        let usual_count = usize::try_from(most_bytes / USUAL_BYTES).unwrap_or(usize::MAX);
-        Self(Cache::with_weighter(usual_count, most_bytes, ByLength))
+impl SignatureCache {
+    /// Tokens that weigh at most `max_bytes` together: their text counts, since what is kept of one is about as large.
+    pub(super) fn new(max_bytes: u64) -> Self {
+        let usual_count = usize::try_from(max_bytes / USUAL_BYTES).unwrap_or(usize::MAX);
+        Self(Cache::with_weighter(usual_count, max_bytes, ByLength))
     }
 
     pub(super) fn digest(token: &str) -> Digest {
