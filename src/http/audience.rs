@@ -1,5 +1,5 @@
-//! For whom a part of the paths is: which pages may call it, what its failures look like, and which headers its answers
-//! have. Each audience is a scope, whose data holds it.
+//! Who a part of the paths is for: which pages may call it, what its failures look like, and which headers its answers have.
+//! Each audience is a scope, whose data holds it.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -11,7 +11,7 @@ use super::failure::Failure;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
-/// For whom a part of the paths is.
+/// Who a part of the paths is for.
 pub(super) struct Audience {
     /// How its paths begin.
     pub prefix: &'static str,

@@ -1,6 +1,5 @@
-//! Every code that a client may be told, in one table: the renderers, the description and README are made from it.
-//! Errors of tokens bring
-//! their codes along from `tokensmith_verifier`; a test compares.
+//! Every code that a client may be told, in one table: the renderers, the description and README are made from it. Errors
+//! of tokens bring their codes along from `tokensmith_verifier`; a test compares.
 
 use actix_web::http::StatusCode;
 

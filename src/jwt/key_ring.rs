@@ -149,8 +149,8 @@ impl KeyRing {
     }
 
     /// How long a copy of the published keys may be used from now on: until what happens next, at most the configured
-    /// time, and at least a fifth of it, lest all copies be fetched anew in one moment. No key signs before every copy
-    /// without it is over, whatever this answers: see [`KeyPolicy::publication_lead`].
+    /// time, and at least a fifth of it, so that not all copies are fetched anew at one moment. No key signs before every
+    /// copy without it is over, whatever this answers: see [`KeyPolicy::publication_lead`].
     #[must_use]
     pub fn jwks_max_age(&self, now: Timestamp) -> Seconds {
         let most = self.policy.jwks_max_age;

@@ -28,7 +28,7 @@ use tokensmith_verifier::{Bearer, BearerError};
 pub(in crate::http) struct Caller<G> {
     /// What the access token (or the API token) says.
     pub(in crate::http) claims: Arc<AccessClaims>,
-    /// The user whom it speaks for.
+    /// The user it speaks for.
     pub(in crate::http) user: UserId,
     /// For the audit log.
     pub(in crate::http) origin: Origin,

@@ -16,7 +16,7 @@ use crate::id::{Jti, SessionId, UserId};
 pub struct RequiredClaims {
     /// The service that issues it.
     pub iss: String,
-    /// Whom it speaks for.
+    /// Who it speaks for.
     pub sub: Subject,
     /// Who it is for.
     pub aud: Audience,
@@ -38,7 +38,7 @@ pub struct RequiredClaims {
 pub struct AccessClaims {
     /// The service that issued it.
     pub iss: String,
-    /// Whom it speaks for: a user, or a client. [`AccessClaims::user_id`] tells which.
+    /// Who it speaks for: a user, or a client. [`AccessClaims::user_id`] tells which.
     pub sub: Subject,
     /// Who it is for.
     pub aud: Audience,
@@ -128,7 +128,7 @@ impl AccessClaims {
         matches!(self.credential(), Credential::Login | Credential::Application)
     }
 
-    /// The user whom the token speaks for; none when it speaks for a client, also for one whose own id looks like a
+    /// The user the token speaks for; none when it speaks for a client, also for one whose own id looks like a
     /// user's ([RFC 9068 section 5](https://www.rfc-editor.org/rfc/rfc9068#section-5)).
     #[must_use]
     pub fn user_id(&self) -> Option<UserId> {

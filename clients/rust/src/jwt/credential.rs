@@ -1,4 +1,4 @@
-//! Whom an access token speaks for: its subject, and the credential that it came from.
+//! Who an access token speaks for: its subject, and the credential that it came from.
 
 use std::fmt;
 
