@@ -287,6 +287,7 @@ fn a_verifier_that_requires_the_denylist_refuses_while_it_is_out_of_reach_and_re
     let ignorant = build(DenylistPolicy::Ignore);
     let follow = || strict.verify(token(&pair)).is_ok() && lenient.staleness().is_some();
     wait_until("they follow", follow);
+    wait_until("and all have the keys", || ignorant.verify(token(&pair)).is_ok());
     front.now_answers(|_| None);
     wait_until("it refuses", || strict.verify(token(&pair)) == Err(VerifyError::DenylistStale));
     assert!(strict.staleness().unwrap() > within);
