@@ -50,7 +50,7 @@ pub struct TestIssuer {
 pub struct TestToken<'a> {
     issuer: &'a TestIssuer,
     claims: Map<String, Value>,
-    roles: Vec<String>,
+    left_out: Vec<String>,
 }
 
 impl TestIssuer {
@@ -88,14 +88,17 @@ impl TestIssuer {
             "iss": self.issuer, "sub": subject, "aud": self.audience, "client_id": FIRST_PARTY, "amr": ["pwd"],
         });
         let claims = if let Value::Object(claims) = claims { claims } else { Map::new() };
-        TestToken { issuer: self, claims, roles: Vec::new() }.lives_for(300)
+        TestToken { issuer: self, claims, left_out: Vec::new() }.lives_for(300)
     }
 }
 
 impl TestToken<'_> {
     /// Adds a role.
     pub fn role(mut self, role: &str) -> Self {
-        self.roles.push(role.to_owned());
+        let roles = self.claims.entry("roles").or_insert_with(|| json!([]));
+        if let Value::Array(roles) = roles {
+            roles.push(json!(role));
+        }
         self
     }
 
@@ -120,10 +123,11 @@ impl TestToken<'_> {
     /// Leaves a claim out.
     pub fn without(mut self, name: &str) -> Self {
         self.claims.remove(name);
+        self.left_out.push(name.to_owned());
         self
     }
 
-    /// The token, with a `jti` and a `sid` of its own unless you have set them.
+    /// The token, with a `jti` and a `sid` of its own unless you have set them or left them out.
     ///
     /// # Errors
     /// [`SignError`].
@@ -134,8 +138,10 @@ impl TestToken<'_> {
         let (jti, sid) = random.split_at(16);
         let jti = Jti::from_bytes(jti.try_into().map_err(|_never| SignError)?);
         let sid = SessionId::new(clock.now(), sid.try_into().map_err(|_never| SignError)?);
-        for (name, value) in [("jti", json!(jti)), ("sid", json!(sid)), ("roles", json!(self.roles))] {
-            self.claims.entry(name).or_insert(value);
+        for (name, value) in [("jti", json!(jti)), ("sid", json!(sid))] {
+            if !self.left_out.iter().any(|left_out| left_out == name) {
+                self.claims.entry(name).or_insert(value);
+            }
         }
         let header = json!({"typ": AccessClaims::TYP, "alg": SigningAlg::Es256.name(), "kid": kid});
         let [header, claims] =
@@ -170,6 +176,10 @@ mod tests {
         assert_eq!(verify(issuer.token(USER).claim("aud", "https://other.test")), refused(TokenError::WrongAudience));
         assert_eq!(verify(issuer.token(USER).claim("iss", "https://other.test")), refused(TokenError::WrongIssuer));
         assert_eq!(verify(issuer.token(USER).without("exp")), refused(TokenError::Malformed));
+        assert_eq!(verify(issuer.token(USER).without("jti")), refused(TokenError::Malformed));
+        let of_a_client = issuer.token(USER).without("sid").claim("client_id", "my-job").sign().unwrap();
+        let of_a_client = verifier.verify(&of_a_client).unwrap();
+        assert!(of_a_client.sid.is_none() && !of_a_client.is_logged_in());
         let token = issuer.token(USER).sign().unwrap();
         clock.advance(Seconds(300));
         assert_eq!(verifier.verify(&token).map(|_claims| ()), refused(TokenError::Expired));

@@ -79,11 +79,16 @@ const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 
 /// Who am I
 ///
-/// Read from the token alone, without the database. `X-User-Id` has the user's id, for a proxy that asks.
+/// Read from the token alone, without the database. `X-User-Id` has the user's id, for a proxy that asks; it is missing when
+/// the token speaks for no user.
 #[utoipa::path(get, path = "/v1/me", tag = "me", responses(
     (status = 200, body = IdentityView, headers(("X-User-Id" = String, description = "The user's id.")))))]
 pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
-    HttpResponse::Ok().insert_header((X_USER_ID, claims.sub.to_string())).json(IdentityView {
+    let mut response = HttpResponse::Ok();
+    if let Some(id) = claims.user_id() {
+        response.insert_header((X_USER_ID, id.to_string()));
+    }
+    response.json(IdentityView {
         id: &claims.sub,
         roles: &claims.roles,
         scope: claims.scope.as_deref(),

@@ -3,10 +3,12 @@
 use serde_json::json;
 
 use super::*;
+use crate::jwt::credential::FIRST_PARTY;
 
 const USER: &str = "0199abcd-0000-7000-8000-000000000001";
 
 fn required(credential: Credential) -> RequiredClaims {
+    let client = if credential == Credential::Login { FIRST_PARTY } else { "an application" };
     RequiredClaims {
         iss: "https://id.example.com".to_owned(),
         sub: Subject::new(USER),
@@ -14,7 +16,7 @@ fn required(credential: Credential) -> RequiredClaims {
         exp: Timestamp(300),
         iat: Timestamp(0),
         jti: Jti::from_bytes([0; 16]),
-        client_id: "an application".to_owned(),
+        client_id: client.to_owned(),
         credential,
     }
 }
@@ -52,6 +54,8 @@ fn each_credential_is_read_as_it_was_written() {
 fn a_token_from_before_the_claim_came_from_a_login_or_from_an_api_token() {
     assert_eq!(read(&json!({"client_id": "first-party"})).credential(), Credential::Login);
     assert_eq!(read(&json!({"client_id": "api-token"})).credential(), Credential::ApiToken);
+    // Nobody else had any.
+    assert_eq!(read(&json!({"client_id": "notes-app"})).credential(), Credential::Unknown);
 }
 
 #[test]

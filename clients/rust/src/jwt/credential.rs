@@ -68,14 +68,18 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// The value of the claim, if it is written.
-    pub(super) fn written(self) -> Option<Self> {
-        (self != Self::Login).then_some(self)
+    /// The value of the claim in a token of this client, if it is written.
+    pub(super) fn written(self, client_id: &str) -> Option<Self> {
+        (self != Self::Login || client_id != FIRST_PARTY).then_some(self)
     }
 
-    /// What a token without the claim came from. Before the claim, API tokens had a `client_id` of their own.
+    /// What a token of this client came from when it lacks the claim: before the claim there were these two clients only.
     pub(super) fn unwritten(client_id: &str) -> Self {
-        if client_id == API_TOKEN { Self::ApiToken } else { Self::Login }
+        match client_id {
+            FIRST_PARTY => Self::Login,
+            API_TOKEN => Self::ApiToken,
+            _ => Self::Unknown,
+        }
     }
 }
 
