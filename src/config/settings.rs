@@ -63,7 +63,7 @@ settings! {
     }
     SCOPES: pub scopes: Scopes {
         default: "",
-        help: "Scopes that access tokens of a login carry, and that API tokens may be given, separated by commas, as in notes:read,notes:write.",
+        help: "Scopes that access tokens carry, as they are at the login, and that API tokens may be given, separated by commas, as in notes:read,notes:write.",
         read: scopes,
         show: |scopes| show_list(scopes.names()),
     }
