@@ -58,7 +58,7 @@ impl Kind {
         let issued_at = issued_at as f64;
         let at = match self {
             Self::Second | Self::Clinging | Self::Shadow => issued_at + 0.8 * law.access() + 1.0,
-            // Nobody is due before 60 percent, in whole seconds.
+            // No refresh is due before 60 percent, in whole seconds.
             Self::First => issued_at + 0.6 * law.access() - 1.0,
             Self::AtRandom => now + dice.between(law.settle(), law.access()),
             Self::Middle => issued_at + 0.7 * law.access() + law.retry() / 2.0,

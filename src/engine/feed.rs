@@ -13,7 +13,7 @@ use crate::jwt::{Audience, DeniedEntry, DenylistClaims, Keys, Kind, KindEntry, d
 use crate::model::denial::Denial;
 use tokensmith_verifier::issuing::DeniedSubject;
 
-/// An answer that is older than this is refused: nobody can keep a verifier in the past for longer.
+/// An older answer is refused, so that a replayed one holds a verifier back for no longer than this.
 const LIFETIME: Seconds = Seconds(60);
 
 /// A verifier accepts an answer this much longer, since the clocks of the two machines may differ.

@@ -18,8 +18,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::model::id::UserId;
 
-/// Who an attempt is about. An account stays the same when it is renamed. A name that nobody has is counted in the same
-/// way, or its limits would tell that nobody has it.
+/// The account that an attempt is for; it stays the same when it is renamed. A name without an account is counted in the
+/// same way: otherwise its limits would tell that there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Account {
     /// An account.

@@ -184,7 +184,7 @@ pub struct RefreshClaims {
     pub iss: String,
     /// The user.
     pub sub: UserId,
-    /// The same service: nobody else can use it.
+    /// The issuer itself: no other service can use it.
     pub aud: Audience,
     /// When the session was last rotated.
     pub iat: Timestamp,

@@ -54,7 +54,7 @@ fn each_credential_is_read_as_it_was_written() {
 fn a_token_from_before_the_claim_came_from_a_login_or_from_an_api_token() {
     assert_eq!(read(&json!({"client_id": "first-party"})).credential(), Credential::Login);
     assert_eq!(read(&json!({"client_id": "api-token"})).credential(), Credential::ApiToken);
-    // Nobody else had any.
+    // No other client had tokens then.
     assert_eq!(read(&json!({"client_id": "notes-app"})).credential(), Credential::Unknown);
 }
 

@@ -60,7 +60,7 @@ pub enum Credential {
     Application,
     /// A client's own: no user takes part.
     Client,
-    /// A user's API token: nobody was present.
+    /// A user's API token: no user was present.
     ApiToken,
     /// One that this version does not know.
     #[serde(other)]

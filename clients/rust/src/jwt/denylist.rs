@@ -17,7 +17,7 @@ pub struct DenylistClaims {
     pub aud: Audience,
     /// When it was answered.
     pub iat: Timestamp,
-    /// From when on it says nothing about the present, so that nobody can replay it.
+    /// When it expires, so that an old answer cannot be replayed.
     pub exp: Timestamp,
     /// The answer knows every denial that was recorded before this instant.
     pub as_of: Timestamp,

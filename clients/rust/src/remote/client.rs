@@ -77,7 +77,7 @@ impl Transport {
             "https" => Some(Self::Tls),
             "http" => {
                 let ip = host.trim_start_matches('[').trim_end_matches(']').parse();
-                // RFC 6761 section 6.3: nobody else has this name.
+                // RFC 6761 section 6.3: this name always means the machine itself.
                 let is_loopback = ip.map_or(host.eq_ignore_ascii_case("localhost"), |ip: IpAddr| ip.is_loopback());
                 Some(if is_loopback { Self::Loopback } else { Self::Open })
             }
