@@ -1,6 +1,7 @@
-"""Runs README's commands and code as a reader would: starts the service with README's first command in this clone, then
-runs every block that is marked `<!-- run: NAME -->` against it, and checks what comes out. The two verifiers that are
-not ours, PyJWT and jose, are README's own code; they run against a service for each signing algorithm."""
+"""Runs the commands and the code of README and of the book as a reader would: starts the service with README's first
+command in this clone, then runs every block that is marked `<!-- run: NAME -->` against it, and checks what comes out.
+The verifiers that are not ours, PyJWT and jose, are the book's own code; they run against a service for each signing
+algorithm."""
 
 import json
 import os
@@ -17,9 +18,14 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BLOCKS = dict(re.findall(r"<!-- run: (\w+) -->\n```\w+\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL))
-PYJWT = "pyjwt[crypto]==2.15.1"
-JOSE = "jose@6.2.17"
+PAGES = [ROOT / "README.md", *(ROOT / "docs/src").rglob("*.md")]
+MARKED = re.compile(r"<!-- run: (\w+) -->\n```\w+\n(.*?)```", re.DOTALL)
+BLOCKS = dict(block for page in PAGES for block in MARKED.findall(page.read_text()))
+PYTHON = ["pyjwt[crypto]==2.15.1", "fastapi==0.163.2", "httpx==0.28.1", "djangorestframework==3.18.3"]
+NODE = ["jose@6.2.17", "express@5.3.0"]
+STEPS = ["step_login", "step_call", "step_end"]
+# In an order in which an operator might come to them; the last takes over the first admin.
+OPERATED = ["users", "audit", "keys", "calibrate", "migrate", "purge", "healthcheck", "config", "lost_admin"]
 
 
 class Service:
@@ -65,28 +71,33 @@ def shell(script, check=True, cwd=ROOT, **env):
 
 
 def verifiers(tools):
-    """README's Python and JavaScript verifiers, as commands that take a token."""
+    """The book's Python and JavaScript verifiers, as commands that take a token, and how each names its errors."""
     venv.create(tools / "venv", with_pip=True)
     python = tools / "venv/bin/python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", PYJWT], check=True)
-    subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", JOSE], cwd=tools, check=True)
-    (tools / "verify.py").write_text(BLOCKS["python"])
-    (tools / "verify.mjs").write_text(BLOCKS["node"])
-    return {"PyJWT": [python, tools / "verify.py"], "jose": ["node", tools / "verify.mjs"]}
+    subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PYTHON], check=True)
+    subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", *NODE], cwd=tools, check=True)
+    files = {"verify.py": "python", "fastapi_app.py": "fastapi", "tokens.py": "django", "verify.mjs": "node", "express.mjs": "express"}
+    for file, block in files.items():
+        (tools / file).write_text(BLOCKS[block])
+    (tools / "django_check.py").write_text(DJANGO)
+    (tools / "fastapi_check.py").write_text(FASTAPI)
+    return {
+        "PyJWT": ([python, tools / "verify.py"], "jwt.exceptions"),
+        "jose": (["node", tools / "verify.mjs"], "ERR_J"),
+    }
 
 
 def check_verifiers(commands, pair, alg):
     user, access, refresh = pair["user"]["id"], pair["access_token"], pair["refresh_token"]
     header, payload, signature = access.split(".")
     flipped = ("A" if signature[0] != "A" else "B") + signature[1:]
-    for name, command in commands.items():
+    for name, (command, named) in commands.items():
         run = lambda token: subprocess.run([*command, token], capture_output=True, text=True)
         accepted = run(access)
         assert accepted.stdout.strip() == user, f"{name} refuses our {alg} access token:\n{accepted.stderr}"
         for what, token in {"refresh token": refresh, "tampered token": f"{header}.{payload}.{flipped}"}.items():
             refused = run(token)
             assert refused.returncode != 0 and user not in refused.stdout, f"{name} accepts our {alg} {what}"
-            named = "jwt.exceptions" if name == "PyJWT" else "ERR_J"
             assert named in refused.stderr, f"{name} failed for another reason:\n{refused.stderr}"
         print(f"{name} accepts the {alg} access token, and refuses the refresh token and a tampered one")
 
@@ -148,11 +159,11 @@ def check_frontend(tools, password):
         assert.equal(after.status, 401);
     """)
     subprocess.run(["node", tools / "frontend.mjs"], check=True)
-    print("README's frontend code logs in, refreshes once for two requests, and logs out")
+    print("the frontend's code logs in, refreshes once for two requests, and logs out")
 
 
 def check_people(pair, password):
-    """README's calls for accounts and API tokens: each answers what the text says."""
+    """The calls for accounts and API tokens: each answers what the text says."""
     tokens = {"ACCESS_TOKEN": pair["access_token"], "PASSWORD": password}
     answered = shell(BLOCKS["people"], **tokens)
     for expected in [
@@ -168,7 +179,19 @@ def check_people(pair, password):
     key = shell(BLOCKS["api_tokens"] + '\necho " $API_TOKEN"', **tokens).split()[-1]
     assert re.fullmatch("tks_[a-km-np-z2-9]{47}", key), key
     assert get("http://127.0.0.1:8080/v1/me", key)[0] == 401, "the last call has revoked it"
-    print("README's calls for people and scripts work")
+    print("the calls for people and scripts work")
+
+
+def check_steps():
+    """README's three steps, pasted into one shell; a page goes on with what they have set."""
+    answered = shell("\n".join(BLOCKS[name] for name in ["step_login", "verify", "step_call", "step_end"])).splitlines()
+    answered = [json.loads(line) for line in "\n".join(answered).replace("}{", "}\n{").splitlines() if line.startswith("{")]
+    pair, verified, me, refreshed, refused = answered
+    assert pair["refresh_generation"] == 1 and pair["user"]["roles"] == ["admin"], pair
+    assert verified["kind"] == "access_token" and me["session_id"] == pair["session_id"], answered
+    assert refreshed["session_id"] == pair["session_id"] and refreshed["refresh_generation"] == 2, refreshed
+    assert refused["code"] == "token_revoked", refused
+    print("README's three steps work")
 
 
 class Beside:
@@ -203,7 +226,7 @@ def get(url, token=None, **headers):
 
 
 def refused_in_time(url, pair):
-    """Ends the session; README promises two seconds."""
+    """Ends the session; two seconds are promised."""
     assert get(url, pair["access_token"])[0] == 200
     body = json.dumps({"token": pair["refresh_token"]}).encode()
     revoke = urllib.request.Request("http://127.0.0.1:8080/v1/tokens/revoke", body, {"content-type": "application/json"})
@@ -226,7 +249,69 @@ def check_backend(pair):
             assert expected in answered, answered
         assert get("http://127.0.0.1:8090/notes")[0] == 401
         refused_in_time("http://127.0.0.1:8090/notes", pair)
-    print("README's backend service lets the token in, and refuses it after the logout")
+    print("the Rust service lets the token in, and refuses it after the logout")
+
+
+FASTAPI = """
+import sys
+from fastapi.testclient import TestClient
+from fastapi_app import app
+
+def answer(path, token=None):
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    return TestClient(app).get(path, headers=headers)
+
+access, refresh = sys.argv[1:]
+assert answer("/notes", access).status_code == 200 and answer("/admin", access).status_code == 200
+for bad in [None, "garbage", refresh]:
+    refused = answer("/notes", bad)
+    assert refused.status_code == 401 and refused.headers["www-authenticate"].startswith("Bearer"), (bad, refused)
+"""
+
+DJANGO = """
+import sys
+import django
+from django.conf import settings
+settings.configure(ALLOWED_HOSTS=["*"], REST_FRAMEWORK={
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tokens.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "UNAUTHENTICATED_USER": None,
+})
+django.setup()
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
+from rest_framework.views import APIView
+
+class Notes(APIView):
+    def get(self, request):
+        return Response({"owner": request.user.id, "sub": request.auth["sub"]})
+
+def answer(token=None):
+    headers = {"HTTP_AUTHORIZATION": f"Bearer {token}"} if token else {}
+    return Notes.as_view()(APIRequestFactory().get("/notes", **headers))
+
+access, refresh = sys.argv[1:]
+accepted = answer(access)
+assert accepted.status_code == 200 and accepted.data["owner"] == accepted.data["sub"], accepted
+for bad in [None, "garbage", refresh]:
+    refused = answer(bad)
+    assert refused.status_code == 401 and refused["www-authenticate"] == "Bearer", (bad, refused)
+"""
+
+
+def check_frameworks(tools, pair):
+    """The services of the book in FastAPI, Django and Express let in what is good, and nothing else."""
+    tokens = [pair["access_token"], pair["refresh_token"]]
+    for framework in ["fastapi", "django"]:
+        subprocess.run([tools / "venv/bin/python", tools / f"{framework}_check.py", *tokens], cwd=tools, check=True)
+    with Beside(["node", "express.mjs"], 8093, cwd=tools):
+        url = "http://127.0.0.1:8093"
+        status, body = get(f"{url}/notes", tokens[0])
+        assert status == 200 and pair["user"]["id"] in body, (status, body)
+        assert get(f"{url}/admin", tokens[0])[0] == 200
+        for bad in [None, "garbage", tokens[1]]:
+            assert get(f"{url}/notes", bad)[0] == 401, bad
+    print("the services in FastAPI, Django and Express let the token in, and nothing else")
 
 
 UPSTREAM = """
@@ -251,11 +336,11 @@ def check_nginx(tools, pair):
         for bad in [None, "garbage", "a b", pair["refresh_token"]]:
             assert get(url, bad)[0] == 401, bad
         refused_in_time(url, pair)
-    print("README's nginx lets the token in, tells who it is, and refuses it after the logout")
+    print("nginx lets the token in, tells who it is, and refuses it after the logout")
 
 
 def check_benchmarks():
-    """README's benchmarks, for a second each: that they run and nothing fails, not how fast it is."""
+    """The benchmarks, for a second each: that they run and nothing fails, not how fast it is."""
     short = {
         "--seconds 5": "--seconds 1",
         "10000,1000000,10000000": "--seconds 1 1000,2000",
@@ -265,18 +350,20 @@ def check_benchmarks():
     }
     script = BLOCKS["bench"]
     for long, shorter in short.items():
-        assert long in script, f"README's benchmarks have no {long}"
+        assert long in script, f"the benchmarks have no {long}"
         script = script.replace(long, shorter)
     measured = shell(script.replace("--growth --seconds 1", "--seconds 1 --growth"))
     for load in ["| PostgreSQL | another instance | 20 |", "| refresh, strict | sqlite |", "| refresh, strict | postgresql |", "2000 sessions | postgresql", "PostgreSQL, instances: 1"]:
         assert load in measured, f"the benchmark did not measure {load}"
-    print("README's benchmarks run")
+    print("the benchmarks run")
 
 
 def main():
     made = [ROOT / "data", *(ROOT / "keys").glob("*.pem"), *(ROOT / "keys").glob(".lock")]
     assert not any(path.exists() for path in made), f"this wants a clean clone; there is {made}"
-    assert BLOCKS.keys() == {"start", "test", "install", "login", "fetch", "python", "node", "calls", "operate", "bench", "backend", "backend_calls", "nginx", "people", "api_tokens", "backup", "restore"}, BLOCKS.keys()
+    run_here = STEPS + OPERATED + ["start", "test", "install", "fetch", "people", "api_tokens", "verify", "backend", "backend_calls"]
+    run_here += ["python", "fastapi", "django", "node", "express", "nginx", "backup", "restore", "bench"]
+    assert BLOCKS.keys() == set(run_here), BLOCKS.keys() ^ set(run_here)
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
         commands = verifiers(tools)
@@ -285,23 +372,20 @@ def main():
             check_verifiers(commands, service.pair(), "ES256")
             check_careless(tools, service.pair(), "ES256")
             check_frontend(tools, service.password)
-            pair = json.loads(shell(BLOCKS["login"].replace("PASSWORD", service.password)))
-            tokens = {"ACCESS_TOKEN": pair["access_token"], "REFRESH_TOKEN": pair["refresh_token"]}
-            answered = shell(BLOCKS["calls"], **tokens)
-            assert f'"session_id":"{pair["session_id"]}"' in answered and '"refresh_generation":2' in answered, answered
-            assert "token_revoked" in shell(BLOCKS["calls"], **tokens), "the third call has revoked the session"
+            check_frameworks(tools, service.pair())
+            check_steps()
             check_people(service.pair(), service.password)
             check_backend(service.pair())
             check_nginx(tools, service.pair())
-            operated = shell(BLOCKS["operate"])
-            for expected in ["enabled ada", r"^next +ES256 ", r"^dropped ES256 key ", "^ready$", "^SIGNING_ALG=ES256", r"^ID +USERNAME"]:
+            operated = shell("\n".join(BLOCKS[name] for name in OPERATED))
+            for expected in ["enabled lin", r"^next +ES256 ", r"^dropped ES256 key ", "^ready$", "^SIGNING_ALG=ES256", r"^ID +USERNAME"]:
                 assert re.search(expected, operated, re.MULTILINE), (expected, operated)
             assert "is a backup of data/tokensmith.db" in shell(BLOCKS["backup"])
-            print("README's commands work")
+            print("the operator's commands work")
         finally:
             service.stop()
         assert re.search(r"^[1-9]\d* sessions? ended$", shell(BLOCKS["restore"]), re.MULTILINE)
-        print("README's backup can be restored")
+        print("the backup can be restored")
         check_benchmarks()
         shell(BLOCKS["install"], CARGO_INSTALL_ROOT=str(tools / "installed"))
         for alg in ["EdDSA", "RS256"]:

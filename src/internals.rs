@@ -6,6 +6,11 @@ pub mod app {
     pub use crate::app::App;
 }
 
+/// The command line.
+pub mod cli {
+    pub use crate::cli::command;
+}
+
 /// Time as a parameter.
 pub mod clock {
     pub use tokensmith_verifier::{Clock, ManualClock, Seconds, SystemClock, Timestamp};

@@ -52,7 +52,7 @@ pub mod internals;
 
 pub use cli::run;
 
-/// The README's Rust code is compiled with the documentation's.
+/// The Rust code of the documentation is compiled with the crate's own.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+#[doc = include_str!("../docs/src/backends/rust.md")]
+struct RustPage;

@@ -3,15 +3,19 @@
 
 #[path = "architecture/circles.rs"]
 mod circles;
+#[path = "architecture/documents.rs"]
+mod documents;
+#[path = "architecture/pages.rs"]
+mod pages;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use circles::{circles, production};
-use tokensmith::internals::config::{env_example, settings_reference};
-use tokensmith::internals::http::{CODES, Described, ROUTES, openapi};
-use tokensmith::internals::model::audit::EVENT_NAMES;
+use documents::{made_parts, with_part};
+use tokensmith::internals::config::env_example;
+use tokensmith::internals::http::CODES;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -157,7 +161,7 @@ fn knowledge_flows_one_way() {
         (
             "internals",
             &[
-                "app", "config", "engine", "entropy", "error", "http", "metrics", "model", "password", "secret",
+                "app", "cli", "config", "engine", "entropy", "error", "http", "metrics", "model", "password", "secret",
                 "service", "store",
             ],
         ),
@@ -303,59 +307,16 @@ fn the_two_migration_folders_are_twins() {
     assert_eq!(names("sqlite").len() % 2, 0, "each has an up.sql and a down.sql");
 }
 
-fn readme() -> String {
-    fs::read_to_string(root().join("README.md")).unwrap()
-}
-
-/// Each row of README's endpoints names who may call, all that the endpoint reads and nothing else, and its status, as the
-/// description has them.
-#[test]
-fn every_route_is_documented_as_it_is_described() {
-    let (readme, description) = (readme(), openapi(&Described::default()));
-    for route in ROUTES.iter() {
-        let name = format!("`{} {}`", route.method, route.path);
-        let row = readme.lines().find(|line| line.starts_with(&format!("| {name} |")));
-        let row = row.unwrap_or_else(|| panic!("README lacks {name}"));
-        let [takes, answer] = [2, 3].map(|column| row.split('|').nth(column).unwrap().trim());
-        let operation = &description["paths"][&route.path][route.method.to_lowercase()];
-        let body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
-        let body = body.and_then(|schema| description.pointer(&schema[1..])?["properties"].as_object());
-        let members = body.into_iter().flatten().map(|(member, _)| member.clone());
-        let parameters = operation["parameters"].as_array().into_iter().flatten().filter(|one| one["in"] == "query");
-        let parameters = parameters.map(|one| format!("?{}=", one["name"].as_str().unwrap()));
-        let named = takes.split('`').skip(1).step_by(2).filter(|name| !name.contains(char::is_uppercase));
-        let named: BTreeSet<_> = named.map(str::to_owned).collect();
-        assert_eq!(named, members.chain(parameters).collect(), "README on {name}");
-        let responses = operation["responses"].as_object().unwrap();
-        let status = responses.keys().find(|status| status.starts_with(['2', '3'])).unwrap();
-        assert!(answer.starts_with(status), "README on {name}: {status}");
-        let refusals = operation["responses"].to_string();
-        for (code, word) in [("role_missing", "administrator"), ("reauthentication_required", "recent")] {
-            assert_eq!(takes.contains(word), refusals.contains(code), "README on {name}: {word}");
-        }
-        let security = operation.get("security").unwrap_or(&description["security"]).to_string();
-        let is_named = ["access token", "API token", "administrator"].iter().any(|who| takes.contains(who));
-        assert_eq!(is_named, security.contains("token"), "README on {name}: who may call");
-    }
-}
-
-/// A text with another part between the two comments that name it.
-fn with_part(text: &str, name: &str, part: &str) -> String {
-    let (begin, end) = (format!("<!-- generated: {name} -->\n"), format!("<!-- end: {name} -->\n"));
-    let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("lacks {begin}"));
-    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("lacks {end}"));
-    format!("{before}{begin}{part}{end}{after}")
-}
-
 /// What is out of date is written anew before the test fails: the next run passes.
 #[test]
 fn what_is_made_from_the_code_is_current() {
-    let readme = with_part(&readme(), "settings", &settings_reference());
-    let codes = CODES.iter().map(|code| format!("| {} | `{}` | {} |\n", code.status, code.name, code.meaning));
-    let codes = format!("| Status | `code` | Meaning |\n|---|---|---|\n{}", codes.collect::<String>());
-    let readme = with_part(&readme, "codes", &codes);
+    let mut documents = vec![(".env.example", env_example())];
+    for (file, name, part) in made_parts(sources().get("model/audit.rs").unwrap()) {
+        let page = fs::read_to_string(root().join(file)).unwrap();
+        documents.push((file, with_part(&page, name, &part)));
+    }
     let mut stale = Vec::new();
-    for (file, expected) in [(".env.example", env_example()), ("README.md", readme)] {
+    for (file, expected) in documents {
         let path = root().join(file);
         if fs::read_to_string(&path).unwrap() != expected {
             fs::write(&path, expected).unwrap();
@@ -382,17 +343,12 @@ fn every_error_code_is_documented() {
         assert!(CODES.iter().any(|known| known.name == code), "the table of codes lacks {code}");
     }
     let policy = sources.get("password/policy.rs").unwrap();
-    let of_fields = policy.lines().filter(|line| line.contains("=> \"password_")).filter_map(quoted);
-    let of_reasons = sources.get("model/session.rs").unwrap();
-    let of_reasons = of_reasons.lines().filter(|line| line.trim().starts_with("(EndReason::")).filter_map(quoted);
-    for code in of_fields.chain(of_reasons) {
-        assert!(readme().contains(&format!("`{code}`")), "README lacks the code {code}");
+    for code in policy.lines().filter(|line| line.contains("=> \"password_")).filter_map(quoted) {
+        assert!(CODES.iter().any(|known| known.meaning.contains(&format!("`{code}`"))), "no meaning names {code}");
     }
-}
-
-#[test]
-fn every_event_of_the_audit_log_is_documented() {
-    for (_, name) in EVENT_NAMES {
-        assert!(readme().contains(&format!("`{name}`")), "README lacks the event {name}");
+    let reasons = sources.get("model/session.rs").unwrap();
+    let page = fs::read_to_string(root().join("docs/src/concepts/sessions.md")).unwrap();
+    for reason in reasons.lines().filter(|line| line.trim().starts_with("(EndReason::")).filter_map(quoted) {
+        assert!(page.contains(&format!("| `{reason}` |")), "the page on sessions lacks the reason {reason}");
     }
 }

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::app::{App, StartError};
 use crate::clock::SystemClock;
@@ -125,6 +125,11 @@ fn explain(error: &Error) -> String {
         Error::Unavailable(_) | Error::Internal(_) => format!("{error}: {}", root_cause(error)),
         other => other.to_string(),
     }
+}
+
+/// Every command with its help, for the reference.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command that the process was started with.

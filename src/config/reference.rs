@@ -1,4 +1,4 @@
-//! The documents that are made from the table of settings: `.env.example` and the table in the README.
+//! The documents that are made from the table of settings: `.env.example` and the reference of settings.
 
 use std::fmt::Write as _;
 
@@ -16,12 +16,12 @@ pub fn env_example() -> String {
     text
 }
 
-/// The README's table of settings.
+/// The reference of settings: a section for each.
 pub fn settings_reference() -> String {
-    let mut text = String::from("| Variable | Default | Meaning |\n|---|---|---|\n");
+    let mut sections = Vec::new();
     for Setting { name, default, help, .. } in SETTINGS {
-        let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
-        let _infallible = writeln!(text, "| `{name}` | {default} | {help} |");
+        let default = if default.is_empty() { "empty".to_owned() } else { format!("`{default}`") };
+        sections.push(format!("## `{name}`\n\n{help}\n\nDefault: {default}\n"));
     }
-    text
+    sections.join("\n")
 }

@@ -1,5 +1,5 @@
 //! The one table of settings. Whatever has to do with a setting alone is said in its entry and nowhere else: parsing,
-//! `tokensmith config`, `.env.example` and the README's reference are made from it. What several of them mean together
+//! `tokensmith config`, `.env.example` and the reference are made from it. What several of them mean together
 //! is in `together`.
 
 use std::net::SocketAddr;

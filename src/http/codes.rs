@@ -1,5 +1,5 @@
-//! Every code that a client may be told, in one table: the renderers, the description and README are made from it. Errors
-//! of tokens bring their codes along from `tokensmith_verifier`; a test compares.
+//! Every code that a client may be told, in one table: the renderers, the description and the reference are made from
+//! it. Errors of tokens bring their codes along from `tokensmith_verifier`; a test compares.
 
 use actix_web::http::StatusCode;
 
@@ -23,7 +23,7 @@ pub struct Code {
     /// The `error` that OAuth has for it ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2),
     /// [RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
     pub oauth: Option<&'static str>,
-    /// What README says of it.
+    /// What the reference says of it.
     pub meaning: &'static str,
     /// A failure that has it.
     pub(super) example: fn() -> Failure,

@@ -112,21 +112,21 @@ pub enum EventName {
     Login,
     /// A wrong password, or a disabled account.
     LoginFailed,
-    /// The owner of a session proved again who they are.
+    /// A user gave the password again.
     Reauthenticated,
-    /// Somebody with a session did not know the password.
+    /// A wrong password was given for a session that is open.
     ReauthenticationFailed,
-    /// A session was ended by its owner from within.
+    /// A user logged out.
     Logout,
-    /// One session was ended from without.
+    /// One session was ended by its owner from another one, by an administrator, or with a revoked refresh token.
     SessionEnded,
     /// All sessions of a user were ended, or all but one.
     SessionsEnded,
-    /// An invalidated refresh token was presented: its session was ended.
+    /// An invalidated refresh token was presented, and its session was ended.
     RefreshTokenReused,
-    /// A refresh token was presented that the database did not know of any more: it had lost writes.
+    /// A refresh token was presented that the database did not know of: it had lost writes.
     SessionHealed,
-    /// Somebody retries a session's refreshes from another network or with another user agent, or it is shared often.
+    /// A session is used from two networks or with two user agents, or late retries are frequent.
     SessionShared,
     /// One access token was revoked.
     AccessTokenRevoked,
