@@ -79,7 +79,7 @@ fn api() -> String {
     let mut text = String::new();
     for tag in description["tags"].as_array().unwrap() {
         let name = tag["name"].as_str().unwrap();
-        let title = name[..1].to_uppercase() + &name[1..];
+        let title = (name[..1].to_uppercase() + &name[1..]).replace("Api", "API");
         writeln!(text, "## {title}\n\n{}\n", tag["description"].as_str().unwrap()).unwrap();
         for route in ROUTES.iter() {
             let operation = &description["paths"][&route.path][route.method.to_lowercase()];
