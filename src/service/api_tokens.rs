@@ -11,7 +11,8 @@ use crate::jwt::Audience;
 use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{Jti, SessionId, UserId, new_id};
-use crate::model::user::{DisplayName, Roles, Scopes};
+use crate::model::names::{Roles, Scopes};
+use crate::model::user::DisplayName;
 use crate::secret::ApiKey;
 use crate::store::{UnitTx, WriteTx};
 
