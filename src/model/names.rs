@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::user::BadText;
+use super::text::BadText;
 
 /// Names of roles or of scopes, sorted and each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

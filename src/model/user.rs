@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::id::UserId;
 use super::names::Roles;
-use super::text::{fold, is_distinct, is_mark, is_readable_line};
+use super::text::{BadText, fold, is_distinct, is_mark, is_readable_line};
 use crate::clock::Timestamp;
 
 /// A user, without the password hash: that stays between the store and the login.
@@ -28,11 +28,6 @@ pub struct User {
     /// When the account was created.
     pub created_at: Timestamp,
 }
-
-/// A text that is not what its field wants, and what it wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadText(pub(crate) &'static str);
 
 /// A username, folded: no two accounts differ in case, width or invisible characters alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
