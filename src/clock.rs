@@ -1,4 +1,3 @@
 //! Time as a parameter. The types are the verifier's: both read the same claims.
 
-pub use tokensmith_verifier::issuing::{BadDuration, BadTimestamp};
-pub use tokensmith_verifier::{Clock, ManualClock, Seconds, SystemClock, Timestamp};
+pub use tokensmith_verifier::{BadDuration, BadTimestamp, Clock, ManualClock, Seconds, SystemClock, Timestamp};
