@@ -1,5 +1,5 @@
 //! What the clients of a backend service are told whose handlers take the extractors.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
