@@ -1,6 +1,8 @@
 //! What is denied, in memory: what the verification of an access token asks instead of a database.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -38,17 +40,19 @@ const PARTS_AT_ONCE: usize = 4;
 /// What is denied, until when.
 pub struct DeniedSet {
     parts: Box<[RwLock<Part>]>,
-    /// How much is denied, and how much of that by an instant: most of the time nothing is, and no part is looked at.
+    /// How much is denied, and how much of that is in `others`: most of the time nothing is, and no part is looked at.
     count: AtomicUsize,
-    count_by_instant: AtomicUsize,
+    count_others: AtomicUsize,
     /// The part that is cleaned next.
     next: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Part {
-    until: HashMap<DeniedSubject, Timestamp>,
-    /// The latest instant of each client and each user, as `until` has them.
+    sessions: HashMap<SessionId, Timestamp>,
+    tokens: HashMap<Jti, Timestamp>,
+    others: HashMap<DeniedSubject, Timestamp>,
+    /// The latest instant of each client and each user, as `others` has them.
     clients: HashMap<Arc<str>, Timestamp>,
     users: HashMap<Arc<str>, Timestamp>,
 }
@@ -58,38 +62,53 @@ impl Part {
         let (instants, name, before) = match subject {
             DeniedSubject::Client(name, before) => (&mut self.clients, name, before),
             DeniedSubject::User(name, before) => (&mut self.users, name, before),
-            _ => return,
+            DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) | DeniedSubject::Unknown { .. } => return,
         };
         let latest = instants.entry(Arc::clone(name)).or_insert(*before);
         *latest = (*before).max(*latest);
     }
 
-    /// Lets go of what is over, and of memory when much was; returns how much it was, and how much of that by an instant.
+    /// Lets go of what is over; returns how much it was, and how much of that was in `others`.
     fn forget(&mut self, now: Timestamp) -> (usize, usize) {
-        let (mut over, mut over_by_instant) = (0, 0);
-        self.until.retain(|subject, until| {
-            let is_over = *until <= now;
-            over += usize::from(is_over);
-            over_by_instant += usize::from(is_over && is_by_instant(subject));
-            !is_over
-        });
-        if over_by_instant > 0 {
+        let ids = forget_of(&mut self.sessions, now) + forget_of(&mut self.tokens, now);
+        let others = forget_of(&mut self.others, now);
+        if others > 0 {
             (self.clients, self.users) = (HashMap::new(), HashMap::new());
-            let until = std::mem::take(&mut self.until);
-            for subject in until.keys() {
+            let left = std::mem::take(&mut self.others);
+            for subject in left.keys() {
                 self.note_instant_of(subject);
             }
-            self.until = until;
+            self.others = left;
         }
-        if self.until.capacity() / 4 > self.until.len() {
-            self.until.shrink_to_fit();
-        }
-        (over, over_by_instant)
+        (ids + others, others)
     }
 }
 
-fn is_by_instant(subject: &DeniedSubject) -> bool {
-    matches!(subject, DeniedSubject::Client(..) | DeniedSubject::User(..))
+/// Lets go of what is over, and of memory when much was; returns how much it was.
+fn forget_of<K: Eq + Hash>(denied: &mut HashMap<K, Timestamp>, now: Timestamp) -> usize {
+    let before = denied.len();
+    denied.retain(|_, until| *until > now);
+    if denied.capacity() / 4 > denied.len() {
+        denied.shrink_to_fit();
+    }
+    before - denied.len()
+}
+
+/// Denies one of a kind; returns whether it was not denied at all, and whether it was not for so long.
+fn extend<K: Eq + Hash>(denied: &mut HashMap<K, Timestamp>, key: K, until: Timestamp) -> (bool, bool) {
+    match denied.entry(key) {
+        Entry::Vacant(entry) => {
+            entry.insert(until);
+            (true, true)
+        }
+        Entry::Occupied(mut entry) => {
+            let is_longer = *entry.get() < until;
+            if is_longer {
+                entry.insert(until);
+            }
+            (false, is_longer)
+        }
+    }
 }
 
 /// The part that a name is in, by its end: that is random in identifiers, also in those written in hexadecimal.
@@ -105,8 +124,8 @@ fn part_of(name: &[u8]) -> usize {
 impl Default for DeniedSet {
     fn default() -> Self {
         let parts = (0..PARTS).map(|_| RwLock::default()).collect();
-        let [count, count_by_instant, next] = [0, 0, 0].map(AtomicUsize::new);
-        Self { parts, count, count_by_instant, next }
+        let [count, count_others, next] = [0, 0, 0].map(AtomicUsize::new);
+        Self { parts, count, count_others, next }
     }
 }
 
@@ -114,17 +133,18 @@ impl DeniedSet {
     /// Whether an access token is denied, itself or with its session, if it has one.
     #[must_use]
     pub fn denies(&self, session: Option<SessionId>, token: Jti) -> bool {
-        let is_there = |name: &[u8], subject| self.read(name).is_some_and(|part| part.until.contains_key(&subject));
+        let denies_session =
+            |session: SessionId| self.read(session.as_bytes()).is_some_and(|part| part.sessions.contains_key(&session));
         !self.is_empty()
-            && (session.is_some_and(|session| is_there(session.as_bytes(), DeniedSubject::Session(session)))
-                || is_there(token.as_bytes(), DeniedSubject::AccessToken(token)))
+            && (session.is_some_and(denies_session)
+                || self.read(token.as_bytes()).is_some_and(|part| part.tokens.contains_key(&token)))
     }
 
     /// Whether an access token that was issued then is denied with its client or with its user.
     #[must_use]
     pub fn denies_issued(&self, client: &str, user: &str, issued_at: Timestamp) -> bool {
         let is_before = |before: Option<&Timestamp>| before.is_some_and(|before| issued_at < *before);
-        self.count_by_instant.load(Ordering::Acquire) > 0
+        self.count_others.load(Ordering::Acquire) > 0
             && (self.read(client.as_bytes()).is_some_and(|part| is_before(part.clients.get(client)))
                 || self.read(user.as_bytes()).is_some_and(|part| is_before(part.users.get(user))))
     }
@@ -134,12 +154,14 @@ impl DeniedSet {
     pub fn insert(&self, subject: DeniedSubject, until: Timestamp) -> bool {
         let Some(mut part) = self.write(&subject) else { return false };
         part.note_instant_of(&subject);
-        let is_by_instant = is_by_instant(&subject);
-        let known = part.until.entry(subject).or_insert(Timestamp(i64::MIN));
-        let (is_new, is_news) = (known.0 == i64::MIN, *known < until);
-        *known = (*known).max(until);
+        let (mut is_new_other, (is_new, is_news)) = match subject {
+            DeniedSubject::Session(session) => (false, extend(&mut part.sessions, session, until)),
+            DeniedSubject::AccessToken(token) => (false, extend(&mut part.tokens, token, until)),
+            other => (true, extend(&mut part.others, other, until)),
+        };
+        is_new_other &= is_new;
         self.count.fetch_add(usize::from(is_new), Ordering::Release);
-        self.count_by_instant.fetch_add(usize::from(is_new && is_by_instant), Ordering::Release);
+        self.count_others.fetch_add(usize::from(is_new_other), Ordering::Release);
         is_news
     }
 
@@ -162,9 +184,9 @@ impl DeniedSet {
             let next = self.next.fetch_add(1, Ordering::Relaxed) % PARTS;
             let Some(part) = self.parts.get(next) else { return };
             let mut part = part.write().unwrap_or_else(PoisonError::into_inner);
-            let (over, over_by_instant) = part.forget(now);
+            let (over, others) = part.forget(now);
             self.count.fetch_sub(over, Ordering::Release);
-            self.count_by_instant.fetch_sub(over_by_instant, Ordering::Release);
+            self.count_others.fetch_sub(others, Ordering::Release);
         }
     }
 
