@@ -154,14 +154,14 @@ impl DeniedSet {
     pub fn insert(&self, subject: DeniedSubject, until: Timestamp) -> bool {
         let Some(mut part) = self.write(&subject) else { return false };
         part.note_instant_of(&subject);
-        let (mut is_new_other, (is_new, is_news)) = match subject {
-            DeniedSubject::Session(session) => (false, extend(&mut part.sessions, session, until)),
-            DeniedSubject::AccessToken(token) => (false, extend(&mut part.tokens, token, until)),
-            other => (true, extend(&mut part.others, other, until)),
+        let is_other = !matches!(subject, DeniedSubject::Session(_) | DeniedSubject::AccessToken(_));
+        let (is_new, is_news) = match subject {
+            DeniedSubject::Session(session) => extend(&mut part.sessions, session, until),
+            DeniedSubject::AccessToken(token) => extend(&mut part.tokens, token, until),
+            other => extend(&mut part.others, other, until),
         };
-        is_new_other &= is_new;
         self.count.fetch_add(usize::from(is_new), Ordering::Release);
-        self.count_others.fetch_add(usize::from(is_new_other), Ordering::Release);
+        self.count_others.fetch_add(usize::from(is_new && is_other), Ordering::Release);
         is_news
     }
 
