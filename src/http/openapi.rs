@@ -26,7 +26,7 @@ use super::routes::ROUTES;
         (name = "administration", description = "Everybody's accounts, for users with the role `admin`."),
         (name = "verifiers", description = "What other services need to verify access tokens."),
         (name = "health", description = "For whoever runs the service."),
-        (name = "documentation", description = "What you are reading."),
+        (name = "documentation", description = "The description of this API, for programs and for people."),
     ),
     // Relative to where the description is, also behind a proxy that serves us below a path of its own.
     servers((url = ".", description = "This service.")),
