@@ -10,10 +10,10 @@ mod private_key;
 
 pub use issuing::{Issuing, refresh_claims};
 pub use tokensmith_verifier::issuing::{
-    API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Expected, FIRST_PARTY, JwksError, Kind,
-    KindEntry, MAX_CLOCK_SKEW, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKeys, denylist_audience,
-    is_reserved_audience, issuer_base, issuer_url, jwks_etag, metadata_url, read_payload, verification_keys_of_jwks,
-    verification_keys_of_pem, verify,
+    API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Document, DocumentKind, Expected, FIRST_PARTY,
+    JwksError, KINDS, Kind, KindEntry, MAX_CLOCK_SKEW, RefreshClaims, SigningAlg, VerificationKeys, authentic_payload,
+    denylist_audience, is_reserved_audience, issuer_base, issuer_url, jwks_etag, metadata_url, read_payload,
+    verification_keys_of_jwks, verification_keys_of_pem, verify, verify_signature,
 };
 pub use tokensmith_verifier::{AccessClaims, Audience, Credential, RequiredClaims, Subject, TokenError};
 
