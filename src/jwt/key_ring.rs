@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jsonwebtoken::jwk::JwkSet;
-use tokensmith_verifier::issuing::{Document, kid_of};
+use tokensmith_verifier::issuing::kid_of;
 
 use super::key_file::{KeyFile, KeyFileError};
 use super::key_plan::{Due, KeyPolicy, KeyState, Line};
 use super::private_key::SignError;
 use super::{
-    AccessClaims, AccessKeys, Expected, MAX_CLOCK_SKEW, RefreshClaims, SigningAlg, TokenError, VerificationKeys,
-    issuer_base, jwks_etag, verify,
+    AccessClaims, AccessKeys, Document, Expected, MAX_CLOCK_SKEW, RefreshClaims, SigningAlg, TokenError,
+    VerificationKeys, issuer_base, jwks_etag, verify,
 };
 use crate::clock::{Seconds, Timestamp};
 use crate::model::sharing::Context;
@@ -35,21 +35,21 @@ pub struct KeyRing {
 #[derive(Clone, Debug)]
 pub struct RingEntry {
     /// Its file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Its algorithm.
-    pub alg: SigningAlg,
+    pub(crate) alg: SigningAlg,
     /// Its name: the RFC 7638 thumbprint.
     pub kid: String,
     /// What it is for.
-    pub state: KeyState,
+    pub(crate) state: KeyState,
     /// From when on it signs; `None` when its file's name does not say.
-    pub active_from: Option<Timestamp>,
+    pub(crate) active_from: Option<Timestamp>,
     /// When the next key takes over, if that is known.
-    pub retired_at: Option<Timestamp>,
+    pub(crate) retired_at: Option<Timestamp>,
     /// When the last of its tokens is over, if that is known.
-    pub removed_at: Option<Timestamp>,
+    pub(crate) removed_at: Option<Timestamp>,
     /// Whether its file is encrypted.
-    pub encrypted: bool,
+    pub(crate) encrypted: bool,
 }
 
 impl KeyRing {
@@ -109,26 +109,22 @@ impl KeyRing {
     }
 
     /// The rules of the ring.
-    #[must_use]
-    pub fn policy(&self) -> &KeyPolicy {
+    pub(crate) fn policy(&self) -> &KeyPolicy {
         &self.policy
     }
 
     /// The same keys, with the access tokens that they have verified of late.
-    #[must_use]
     pub fn access_keys(&self) -> &Arc<AccessKeys> {
         &self.access
     }
 
     /// The keys that verify every kind of document.
-    #[must_use]
     pub fn keys(&self) -> &VerificationKeys {
         self.access.all()
     }
 
     /// Every key, oldest first.
-    #[must_use]
-    pub fn entries(&self, now: Timestamp) -> Vec<RingEntry> {
+    pub(crate) fn entries(&self, now: Timestamp) -> Vec<RingEntry> {
         let entry = |file: &Arc<KeyFile>| {
             let line = Line::new(&self.files, file.key.alg);
             let used = self.policy.algs.contains(&file.key.alg);
@@ -147,8 +143,7 @@ impl KeyRing {
     }
 
     /// What is to be done to the folder now.
-    #[must_use]
-    pub fn due(&self, now: Timestamp) -> Vec<Due> {
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<Due> {
         let algs = self.policy.algs.iter();
         algs.flat_map(|alg| Line::new(&self.files, *alg).due(*alg, &self.policy, now)).collect()
     }
@@ -156,29 +151,23 @@ impl KeyRing {
     /// How long a copy of the published keys may be used from now on: until what happens next, at most the configured
     /// time, and at least a fifth of it, so that not all copies are fetched anew at one moment. No key signs before every
     /// copy without it is over, whatever this answers: see [`KeyPolicy::publication_lead`].
-    #[must_use]
-    pub fn jwks_max_age(&self, now: Timestamp) -> Seconds {
+    pub(crate) fn jwks_max_age(&self, now: Timestamp) -> Seconds {
         let most = self.policy.jwks_max_age;
         let next = self.events.iter().find(|at| **at > now);
         next.map_or(most, |at| (*at - now).max(Seconds(most.0 / 5)).min(most))
     }
 
     /// The published JWK Set, as JSON.
-    #[must_use]
     pub fn jwks_json(&self) -> &str {
         &self.jwks_json
     }
 
     /// The entity tag of [`KeyRing::jwks_json`] ([RFC 9110 section 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3)).
-    #[must_use]
     pub fn jwks_etag(&self) -> &str {
         &self.jwks_etag
     }
 
     /// Signs a document with the active key of an algorithm, or of the first one.
-    ///
-    /// # Errors
-    /// [`SignError`] when there is no key of the algorithm or the crypto library fails.
     pub fn sign<D: Document>(&self, claims: &D, alg: Option<SigningAlg>, now: Timestamp) -> Result<String, SignError> {
         let alg = alg.map_or_else(|| self.first_alg(), Ok)?;
         self.active(alg, now)?.key.sign(claims)
@@ -186,9 +175,6 @@ impl KeyRing {
 
     /// The context of a client, of which `client` is [`hashed_of_client`](crate::model::sharing::hashed_of_client). Instances
     /// that share the folder agree on it.
-    ///
-    /// # Errors
-    /// [`SignError`] when there is no key.
     pub fn context(&self, client: &[u8], now: Timestamp) -> Result<Context, SignError> {
         Ok(self.active(self.first_alg()?, now)?.key.context(client))
     }
@@ -203,9 +189,6 @@ impl KeyRing {
 
     /// Verifies a refresh token of ours; its audience is the issuer itself. An instance whose clock is ahead refuses none
     /// that another one still takes: a hundredth of its life is let go, at most the minute that clocks may differ.
-    ///
-    /// # Errors
-    /// The [`TokenError`] that says why not.
     pub fn verify_refresh(&self, token: &str, issuer: &str, now: Timestamp) -> Result<RefreshClaims, TokenError> {
         let issuer = issuer_base(issuer);
         let leeway = Seconds(self.policy.token_lifetime.0 / 100).min(MAX_CLOCK_SKEW);
@@ -213,8 +196,7 @@ impl KeyRing {
     }
 
     /// Whether a text is a token of ours by its form, but for a key that is not in this ring.
-    #[must_use]
-    pub fn lacks_key_of(&self, token: &str) -> bool {
+    pub(crate) fn lacks_key_of(&self, token: &str) -> bool {
         let kid = kid_of(&RefreshClaims::KIND, token).or_else(|| kid_of(&AccessClaims::KIND, token));
         kid.is_some_and(|kid| self.kids().all(|known| known != kid))
     }

@@ -9,13 +9,12 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIX
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tokensmith::clock::Clock as _;
-use tokensmith::jwt::{
-    AccessClaims, DenylistClaims, Document as _, DocumentKind, Expected, KINDS, KeyUse, MAX_CLOCK_SKEW,
-    authentic_payload, verify,
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::jwt::{
+    DenylistClaims, Document as _, DocumentKind, Expected, KINDS, KeyUse, MAX_CLOCK_SKEW, authentic_payload, verify,
 };
-use tokensmith::model::user::ADMIN_ROLE;
-use tokensmith_verifier::{TokenError, Verifier, VerifyError};
+use tokensmith::internals::model::user::ADMIN_ROLE;
+use tokensmith_verifier::{AccessClaims, TokenError, Verifier, VerifyError};
 
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
