@@ -129,16 +129,12 @@ impl PrivateKey {
 
     fn signed(&self, header: &str, mac: Option<&hmac::Key>, claims: &impl Serialize) -> Result<String, SignError> {
         let message = message(header, claims)?;
-        Ok(match mac {
-            Some(mac) => {
-                let tag = hmac::sign(mac, message.as_bytes());
-                complete(message, tag.as_ref())
-            }
-            None => {
-                let signature = self.signer.sign(message.as_bytes())?;
-                complete(message, &signature)
-            }
-        })
+        if let Some(mac) = mac {
+            let tag = hmac::sign(mac, message.as_bytes());
+            return Ok(complete(message, tag.as_ref()));
+        }
+        let signature = self.signer.sign(message.as_bytes())?;
+        Ok(complete(message, &signature))
     }
 
     pub(super) fn context(&self, client: &[u8]) -> Context {
@@ -147,15 +143,15 @@ impl PrivateKey {
 }
 
 impl OfKind {
-    fn new(kind: DocumentKind, private_bytes: &[u8], alg: SigningAlg, kid: &str) -> Result<Self, KeyProblem> {
-        let (alg, mac) = match kind.key {
-            KeyUse::Published => (alg.name(), None),
+    fn new(rules: DocumentKind, private_bytes: &[u8], own: SigningAlg, kid: &str) -> Result<Self, KeyProblem> {
+        let (alg, mac) = match rules.key {
+            KeyUse::Published => (own.name(), None),
             KeyUse::Secret(purpose) => {
                 let secret = derived(private_bytes, purpose.as_bytes(), kid)?;
                 ("HS256", Some(hmac::Key::new(hmac::HMAC_SHA256, &*secret)))
             }
         };
-        Ok(Self { kind, header: header(kind.typ, alg, kid), mac })
+        Ok(Self { kind: rules, header: header(rules.typ, alg, kid), mac })
     }
 }
 
