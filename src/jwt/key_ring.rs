@@ -179,7 +179,8 @@ impl KeyRing {
         Ok(self.active(self.first_alg()?, now)?.key.context(client))
     }
 
-    fn first_alg(&self) -> Result<SigningAlg, SignError> {
+    /// That of the keys that sign what is for nobody's audience in particular.
+    pub(crate) fn first_alg(&self) -> Result<SigningAlg, SignError> {
         self.policy.algs.first().copied().ok_or(SignError)
     }
 
