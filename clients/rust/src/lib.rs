@@ -63,7 +63,7 @@ pub mod issuing {
     #[cfg(feature = "actix")]
     pub use crate::actix::{Presented, presented};
     #[cfg(feature = "actix")]
-    pub use crate::api_token::{ApiTokenError, ApiTokens, Authenticated};
+    pub use crate::api_token::{ApiTokenError, ApiTokenRefusal, ApiTokens, Authenticated};
     pub use crate::clock::{BadDuration, BadTimestamp};
     pub use crate::denied_set::{DeniedSet, DeniedSubject};
     pub use crate::jwt::{

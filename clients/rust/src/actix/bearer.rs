@@ -89,6 +89,7 @@ impl BearerError {
             Self::Malformed(_) => "Malformed Authorization header",
             Self::Refused(_) => "Token refused",
             Self::ApiToken(ApiTokenError::AccountDisabled) => "Account disabled",
+            Self::ApiToken(ApiTokenError::Overloaded) => "Overloaded",
             Self::ApiToken(ApiTokenError::Unavailable) => "Database unavailable",
             Self::SessionRequired => "Session required",
             Self::ReauthenticationRequired(_) => "Reauthentication required",
@@ -97,7 +98,7 @@ impl BearerError {
             Self::NoKeys => "Keys unavailable",
             Self::DenylistStale => "Denylist stale",
             Self::NotSetUp | Self::ApiToken(ApiTokenError::Internal) => "Internal error",
-            Self::ApiToken(_) => "API token refused",
+            Self::ApiToken(ApiTokenError::Refused(_)) => "API token refused",
         }
     }
 
@@ -115,11 +116,8 @@ impl BearerError {
             }
             // RFC 6750 section 3: the scope that is needed may be told.
             Self::ScopeMissing(scope) => format!(r#"insufficient_scope", scope="{scope}"#),
-            Self::ApiToken(ApiTokenError::Unavailable | ApiTokenError::Internal | ApiTokenError::AccountDisabled)
-            | Self::NoKeys
-            | Self::DenylistStale
-            | Self::NotSetUp => return None,
-            Self::Refused(_) | Self::ApiToken(_) => "invalid_token".to_owned(),
+            Self::Refused(_) | Self::ApiToken(ApiTokenError::Refused(_)) => "invalid_token".to_owned(),
+            Self::ApiToken(_) | Self::NoKeys | Self::DenylistStale | Self::NotSetUp => return None,
         };
         Some(format!(r#"Bearer realm="tokensmith", error="{error}", error_description="{self}""#))
     }
@@ -127,7 +125,7 @@ impl BearerError {
     /// The value of `Retry-After` in seconds, if the answer has that header.
     #[must_use]
     pub fn retry_after(self) -> Option<u64> {
-        let passes = matches!(self, Self::NoKeys | Self::DenylistStale | Self::ApiToken(ApiTokenError::Unavailable));
+        let passes = self.status_code() == StatusCode::SERVICE_UNAVAILABLE;
         passes.then_some(UNAVAILABLE_RETRY_AFTER)
     }
 }
@@ -136,17 +134,18 @@ impl ResponseError for BearerError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::ApiToken(ApiTokenError::Unavailable) | Self::NoKeys | Self::DenylistStale => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::ApiToken(ApiTokenError::Unavailable | ApiTokenError::Overloaded)
+            | Self::NoKeys
+            | Self::DenylistStale => StatusCode::SERVICE_UNAVAILABLE,
             Self::ApiToken(ApiTokenError::AccountDisabled)
             | Self::SessionRequired
             | Self::RoleMissing(_)
             | Self::ScopeMissing(_) => StatusCode::FORBIDDEN,
             Self::NotSetUp | Self::ApiToken(ApiTokenError::Internal) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Missing | Self::Refused(_) | Self::ReauthenticationRequired(_) | Self::ApiToken(_) => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::Missing
+            | Self::Refused(_)
+            | Self::ReauthenticationRequired(_)
+            | Self::ApiToken(ApiTokenError::Refused(_)) => StatusCode::UNAUTHORIZED,
         }
     }
 
