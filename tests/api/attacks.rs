@@ -13,7 +13,7 @@ use tokensmith::internals::clock::Clock as _;
 use tokensmith::internals::jwt::{
     DenylistClaims, Document as _, DocumentKind, Expected, KINDS, KeyUse, MAX_CLOCK_SKEW, authentic_payload, verify,
 };
-use tokensmith::internals::model::user::ADMIN_ROLE;
+use tokensmith::internals::model::names::ADMIN_ROLE;
 use tokensmith_verifier::{AccessClaims, TokenError, Verifier, VerifyError};
 
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
