@@ -16,6 +16,7 @@
 //! | `error` | one error, named by meaning |
 //! | `jwt` | the keys of this service, how they rotate, what they sign; the only room that knows jsonwebtoken |
 //! | `model` | plain data and its legal changes; the judge of rotation |
+//! | `threads` | the service's own threads, which go on after a panic |
 //! | `metrics` | what the service counts of itself |
 //! | `clock`, `entropy`, `secret` | time and randomness as parameters, values that stay hidden |
 //!
@@ -38,6 +39,7 @@ pub mod password;
 pub mod secret;
 pub mod service;
 pub mod store;
+mod threads;
 
 /// The README's Rust code is compiled with the documentation's.
 #[cfg(doctest)]

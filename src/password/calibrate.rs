@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-use super::HashError;
-use super::hasher::unusable;
+use super::hash_error::{HashError, unusable};
 use crate::config::{MAX_ARGON2_ITERATIONS, min_argon2_memory_kib};
 
 /// A cost, and what it takes here.

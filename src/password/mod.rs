@@ -1,14 +1,17 @@
 //! Passwords: what may be one, and how they are hashed.
 
 mod calibrate;
+mod hash_error;
 mod hasher;
+mod hashing_thread;
 mod policy;
 mod queue;
 
 use unicode_normalization::UnicodeNormalization as _;
 
 pub use calibrate::{Calibrated, calibrate};
-pub use hasher::{HashError, Hasher, PasswordCheck};
+pub use hash_error::HashError;
+pub use hasher::{Hasher, PasswordCheck};
 pub use policy::{PasswordProblem, check};
 pub use queue::{Place, Priority};
 
