@@ -18,22 +18,22 @@ use crate::threads::{Threads, watched};
 const MAX_LEFT_BEHIND: usize = 8;
 
 /// One round of a task.
-pub type Work = Box<dyn Fn() -> Result<(), Error> + Send + Sync>;
+pub(crate) type Work = Box<dyn Fn() -> Result<(), Error> + Send + Sync>;
 
 /// What is done again and again.
-pub struct Periodic {
+pub(crate) struct Periodic {
     /// What it is called in the log and in the metrics.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// From the end of one round to the next.
-    pub period: Duration,
+    pub(crate) period: Duration,
     /// A round that takes longer is left behind, if there is such a limit.
-    pub longest: Option<Duration>,
+    pub(crate) longest: Option<Duration>,
     /// One round.
-    pub work: Work,
+    pub(crate) work: Work,
 }
 
 /// The tasks, each on a thread of its own; they end when this is dropped.
-pub struct Tasks {
+pub(crate) struct Tasks {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     /// Before the threads: they end when these are gone.
@@ -43,17 +43,13 @@ pub struct Tasks {
 
 impl Tasks {
     /// None yet.
-    #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         let threads = Threads::new(Arc::clone(&metrics));
         Self { clock, metrics, stops: Vec::new(), threads }
     }
 
     /// Does a task now and once a period; whatever goes wrong in one round, the next one tries again.
-    ///
-    /// # Errors
-    /// The operating system's, when there are no threads.
-    pub fn start(&mut self, task: Periodic) -> io::Result<()> {
+    pub(crate) fn start(&mut self, task: Periodic) -> io::Result<()> {
         let Periodic { name, period, longest, work } = task;
         let work: Box<dyn FnMut() -> Result<(), Error> + Send> = match longest {
             None => work,

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-pub use self::judging::Client;
+pub(crate) use self::judging::Client;
 use self::judging::{Asked, Judge, Judged, Outcome, Row};
 use self::queue::{BUSY_RETRY_AFTER, Job, Waiting};
 use super::deadline;
@@ -35,7 +35,7 @@ const NAME: &str = "refresh batches";
 const MAX_JUDGEMENTS: usize = 16;
 
 /// The threads and what waits for them. They end when this is dropped, after what waits is answered.
-pub struct Rotator {
+pub(crate) struct Rotator {
     waiting: Arc<Waiting>,
     batches: Arc<Batches>,
     /// Those that were replaced, too, until they end.
@@ -44,10 +44,7 @@ pub struct Rotator {
 
 impl Rotator {
     /// Starts as many threads as the store can use.
-    ///
-    /// # Errors
-    /// The operating system's, when there are no threads.
-    pub fn start(batches: Batches) -> io::Result<Self> {
+    pub(crate) fn start(batches: Batches) -> io::Result<Self> {
         let count = batches.store.concurrent_batches();
         let waiting = Arc::new(Waiting::new(count.try_into().unwrap_or(usize::MAX)));
         let threads = Mutex::new(Threads::new(Arc::clone(&batches.metrics)));
@@ -81,11 +78,7 @@ impl Rotator {
     }
 
     /// Judges a verified refresh token that came from `client`; what is answered is durable.
-    ///
-    /// # Errors
-    /// [`Error::RefreshTokenReused`], [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`],
-    /// [`Error::Overloaded`] when too many are waiting, [`Error::Unavailable`], also when the database takes too long.
-    pub async fn settle(&self, claims: RefreshClaims, client: Client) -> Result<Live, Error> {
+    pub(crate) async fn settle(&self, claims: RefreshClaims, client: Client) -> Result<Live, Error> {
         let (reply, answer) = oneshot::channel();
         self.replace_lost();
         self.waiting.add(Job { asked: Asked { claims, client }, queued_at: Instant::now(), reply })?;
@@ -93,8 +86,7 @@ impl Rotator {
     }
 
     /// How many wait for the next batch.
-    #[must_use]
-    pub fn count_waiting(&self) -> usize {
+    pub(crate) fn count_waiting(&self) -> usize {
         self.waiting.count()
     }
 }
@@ -106,7 +98,7 @@ impl Drop for Rotator {
 }
 
 /// What a thread answers batches with.
-pub struct Batches {
+pub(crate) struct Batches {
     judge: Judge,
     store: Arc<Store>,
     units: Units,
@@ -116,8 +108,13 @@ pub struct Batches {
 
 impl Batches {
     /// By these settings, on these rows.
-    #[must_use]
-    pub fn new(config: &Config, store: Arc<Store>, units: Units, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        store: Arc<Store>,
+        units: Units,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let judge = Judge { lifetimes: config.lifetimes, rules: config.rotation_rules() };
         Self { judge, store, units, clock, metrics }
     }

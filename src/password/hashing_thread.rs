@@ -99,7 +99,7 @@ impl HashingThread {
 
 /// With what a hash leaves in its memory a guess could be checked at a part of the cost.
 fn wipe(memory: &mut [Block]) {
-    memory.iter_mut().for_each(|block| block.zeroize());
+    memory.iter_mut().zeroize();
 }
 
 pub(super) fn argon2id(job: &Job, memory: &mut [Block]) -> Result<Digest, HashError> {

@@ -34,10 +34,7 @@ const MAX_ROUND_TIME: Duration = Duration::from_secs(60);
 
 /// Starts them, each on a thread of its own: a purge that waits for the database delays no denial, and a folder that hangs
 /// delays neither.
-///
-/// # Errors
-/// The operating system's, when there are no threads.
-pub fn start(app: &Arc<App>) -> io::Result<Tasks> {
+pub(crate) fn start(app: &Arc<App>) -> io::Result<Tasks> {
     let mut started = Tasks::new(Arc::clone(&app.clock), Arc::clone(&app.metrics));
     for task in tasks(app) {
         started.start(task)?;
