@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-use super::hash_error::{HashError, unusable};
+use super::HashError;
+use super::hasher::unusable;
 use crate::config::{MAX_ARGON2_ITERATIONS, min_argon2_memory_kib};
 
 /// A cost, and what it takes here.

@@ -2,30 +2,59 @@
 //! own that it keeps: a flood of logins cannot use more memory than threads times the cost of one hash. What waits is
 //! bounded in number and in time, those who are known go first; beyond that the answer is "too busy".
 
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use zeroize::Zeroizing;
 
 use super::Password;
-use super::hash_error::{HashError, unusable};
-use super::hashing_thread::{Digest, HashFn, HashingThread, Job, OUTPUT_BYTES, argon2id};
 use super::queue::{Place, Places, Priority, Queue};
 use crate::config::{Argon2Cost, MAX_ARGON2_ITERATIONS};
-use crate::entropy::Entropy;
+use crate::entropy::{Entropy, NoEntropy};
 use crate::metrics::Metrics;
 use crate::threads::Threads;
+
+/// A hash that has not begun by then is not begun: its answer would help nobody.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Whoever waits for a hash is told by then that there is none, whatever one of an earlier, higher cost still takes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A hash takes a core for tens of milliseconds; whatever else there is to do takes microseconds and comes first. Hashes
+/// still get a tenth of a core that everything else would fill.
+const NICENESS: i32 = 10;
+
 /// What the threads are called.
 const NAME: &str = "password hashes";
 
+const OUTPUT_BYTES: usize = 32;
+
 const SALT_BYTES: usize = 16;
+
+/// Why there is no answer about a password.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// Too many hashes are waiting.
+    #[error("too many password hashes are waiting")]
+    Busy,
+    /// The stored hash cannot be read, or asks for more than the budget.
+    #[error("a stored password hash cannot be used: {0}")]
+    Unusable(String),
+    /// The hash panicked, which is in the log.
+    #[error("a password hash panicked")]
+    Panicked,
+    /// There is no thread to hash on.
+    #[error("a thread for password hashes cannot be started: {0}")]
+    NoThread(#[source] io::Error),
+    /// No salt could be made.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+}
 
 /// The outcome of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +74,7 @@ pub struct Hasher {
     decoy: String,
     places: Places,
     hashed: AtomicU64,
-    /// Joined when this is dropped.
+    /// They are waited for when this is dropped.
     _threads: Threads,
 }
 
@@ -55,10 +84,23 @@ impl Drop for Hasher {
     }
 }
 
+struct Job {
+    password: Password,
+    salt: Salt,
+    params: Params,
+    queued_at: Instant,
+    reply: SyncSender<Result<Digest, HashError>>,
+}
+
+type Digest = Zeroizing<[u8; OUTPUT_BYTES]>;
+
+/// Makes one hash, in memory that is large enough for it.
+type HashFn = fn(&Job, &mut [Block]) -> Result<Digest, HashError>;
+
 impl Hasher {
     /// Starts the threads; they end when the pool is dropped.
     pub fn start(cost: Argon2Cost, entropy: Arc<dyn Entropy>, metrics: Arc<Metrics>) -> Result<Self, HashError> {
-        Self::start_with(argon2id, cost, entropy, metrics)
+        Self::start_with(digest, cost, entropy, metrics)
     }
 
     fn start_with(
@@ -68,25 +110,27 @@ impl Hasher {
         metrics: Arc<Metrics>,
     ) -> Result<Self, HashError> {
         let params = Params::new(cost.memory_kib, cost.iterations, 1, Some(OUTPUT_BYTES)).map_err(unusable)?;
-        let (salt, output): ([u8; SALT_BYTES], [u8; OUTPUT_BYTES]) = (entropy.bytes()?, entropy.bytes()?);
-        let decoy = encode(&params, Salt::new(&salt).map_err(unusable)?, &output)?;
-        let (queue, large) = (Arc::new(Queue::default()), Arc::default());
+        let (queue, large) = (Arc::new(Queue::default()), Arc::new(Mutex::new(())));
         let mut threads = Threads::new(metrics);
         for _ in 0..cost.threads {
-            let mut thread = HashingThread::new(hash, &queue, &large, params.block_count());
-            threads.start(NAME, move || thread.run()).map_err(HashError::NoThread)?;
+            let (jobs, large) = (Arc::clone(&queue), Arc::clone(&large));
+            let kept_blocks = params.block_count();
+            let mut is_nice = false;
+            let work = move || {
+                if !is_nice {
+                    is_nice = true;
+                    // Where it is not allowed, everything else waits a little longer for its turn.
+                    let _not_allowed = rustix::process::nice(NICENESS);
+                }
+                work(&jobs, kept_blocks, &large, hash);
+            };
+            threads.start(NAME, work).map_err(HashError::NoThread)?;
         }
+        let (salt, output): ([u8; SALT_BYTES], [u8; OUTPUT_BYTES]) = (entropy.bytes()?, entropy.bytes()?);
+        let decoy = encode(&params, Salt::new(&salt).map_err(unusable)?, &output)?;
+        let places = Places::default();
         let max_stored_kib = cost.max_stored_kib();
-        Ok(Self {
-            queue,
-            params,
-            max_stored_kib,
-            entropy,
-            decoy,
-            places: Places::default(),
-            hashed: AtomicU64::new(0),
-            _threads: threads,
-        })
+        Ok(Self { queue, params, max_stored_kib, entropy, decoy, places, hashed: AtomicU64::new(0), _threads: threads })
     }
 
     /// Takes a place, before anything that waits is begun.
@@ -159,6 +203,54 @@ impl Hasher {
     }
 }
 
+/// A hash with more than the kept memory, of a password set under other parameters, is done one at a time.
+fn work(jobs: &Queue<Job>, kept_blocks: usize, large: &Mutex<()>, hash: HashFn) {
+    // Wiped also when a hash panics.
+    let mut kept = Zeroizing::new(Vec::new());
+    loop {
+        // The next hash overwrites what the last one left; when there is none yet, it is wiped.
+        let next = jobs.try_next().or_else(|| {
+            wipe(&mut kept);
+            jobs.next()
+        });
+        let Some(job) = next else { return };
+        let answer = if job.queued_at.elapsed() > DEADLINE {
+            Err(HashError::Busy)
+        } else if job.params.block_count() > kept_blocks {
+            let _alone = large.lock().unwrap_or_else(PoisonError::into_inner);
+            if job.queued_at.elapsed() > DEADLINE {
+                Err(HashError::Busy)
+            } else {
+                wipe(&mut kept);
+                // One after the other, not both.
+                *kept = Vec::new();
+                hash(&job, &mut Zeroizing::new(vec![Block::default(); job.params.block_count()]))
+            }
+        } else {
+            kept.resize(kept_blocks, Block::default());
+            // A smaller hash does not overwrite all.
+            wipe(kept.get_mut(job.params.block_count()..).unwrap_or_default());
+            hash(&job, &mut kept)
+        };
+        // The one who asked may have gone.
+        let _gone = job.reply.send(answer);
+    }
+}
+
+fn digest(job: &Job, memory: &mut [Block]) -> Result<Digest, HashError> {
+    let mut output = Zeroizing::new([0; OUTPUT_BYTES]);
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, job.params.clone());
+    let password = job.password.expose().as_bytes();
+    let hashed = argon2.hash_password_into_with_memory(password, job.salt.as_ref(), &mut *output, &mut *memory);
+    hashed.map_err(unusable)?;
+    Ok(output)
+}
+
+/// With what a hash leaves in its memory a guess could be checked at a part of the cost.
+fn wipe(memory: &mut [Block]) {
+    memory.iter_mut().for_each(zeroize::Zeroize::zeroize);
+}
+
 fn encode(params: &Params, salt: Salt, digest: &[u8]) -> Result<String, HashError> {
     let hash = PasswordHash {
         algorithm: argon2::ARGON2ID_IDENT,
@@ -168,6 +260,11 @@ fn encode(params: &Params, salt: Salt, digest: &[u8]) -> Result<String, HashErro
         hash: Some(Output::new(digest).map_err(unusable)?),
     };
     Ok(hash.to_string())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+pub(super) fn unusable(cause: impl ToString) -> HashError {
+    HashError::Unusable(cause.to_string())
 }
 
 #[cfg(test)]
@@ -189,7 +286,7 @@ mod tests {
     fn a_hash_that_panics_is_answered_and_its_only_thread_goes_on() {
         let hash: HashFn = |job, memory| {
             assert!(job.params.t_cost() != 3, "this panic is part of the test");
-            argon2id(job, memory)
+            digest(job, memory)
         };
         let metrics = Arc::<Metrics>::default();
         let cost = Argon2Cost { memory_kib: 64, iterations: 2, threads: 1, budget_kib: 8_192 };

@@ -1,18 +1,15 @@
 //! Passwords: what may be one, and how they are hashed.
 
 mod calibrate;
-mod hash_error;
 mod hasher;
-mod hashing_thread;
 mod policy;
 mod queue;
 
 use unicode_normalization::UnicodeNormalization as _;
 
 pub(crate) use calibrate::calibrate;
-pub(crate) use hash_error::HashError;
 pub use hasher::Hasher;
-pub(crate) use hasher::PasswordCheck;
+pub(crate) use hasher::{HashError, PasswordCheck};
 pub(crate) use policy::{PasswordProblem, check};
 pub use queue::{Place, Priority};
 
