@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use pkcs8::der::pem::decode_vec;
 use pkcs8::pkcs5::pbes2;
 use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument};
 use time::OffsetDateTime;
@@ -159,8 +160,8 @@ impl KeyFile {
             return Err(KeyFileError::Exposed { path: path.to_owned(), mode });
         }
         let (der, encrypted) = decode(&pem, passphrase, path)?;
-        let key = PrivateKey::from_pkcs8(der.as_bytes())
-            .map_err(|problem| KeyFileError::Key { path: path.to_owned(), problem })?;
+        let key =
+            PrivateKey::from_pkcs8(&der).map_err(|problem| KeyFileError::Key { path: path.to_owned(), problem })?;
         Ok(Self {
             path: path.to_owned(),
             active_from: activation(path),
@@ -200,20 +201,21 @@ pub(super) fn decode(
     pem: &[u8],
     passphrase: Option<&Passphrase>,
     path: &Path,
-) -> Result<(SecretDocument, bool), KeyFileError> {
+) -> Result<(Zeroizing<Vec<u8>>, bool), KeyFileError> {
     let path = || path.to_owned();
     let not_pem = || KeyFileError::NotPem { path: path() };
     let strict = strict(pem).ok_or_else(not_pem)?;
-    let (label, document) = SecretDocument::from_pem(&strict).map_err(|_not_pem| not_pem())?;
+    let (label, content) = decode_vec(strict.as_bytes()).map_err(|_not_pem| not_pem())?;
+    let content = Zeroizing::new(content);
     match label {
-        BARE => Ok((document, false)),
+        BARE => Ok((content, false)),
         ENCRYPTED => {
             let Some(passphrase) = passphrase else { return Err(KeyFileError::PassphraseMissing { path: path() }) };
-            let decrypted = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes())
+            let decrypted = EncryptedPrivateKeyInfoRef::try_from(content.as_slice())
                 .map_err(|_other| not_pem())?
                 .decrypt(passphrase.expose())
                 .map_err(|_wrong| KeyFileError::PassphraseWrong { path: path() })?;
-            Ok((decrypted, true))
+            Ok((Zeroizing::new(decrypted.as_bytes().to_vec()), true))
         }
         _ => Err(not_pem()),
     }
@@ -319,7 +321,7 @@ mod tests {
             format!("{}{certificate}", *pem),
         ] {
             let (read, is_encrypted) = decode(carried.as_bytes(), None, Path::new("")).unwrap();
-            assert_eq!((read.as_bytes(), is_encrypted), (&**der, false), "{carried}");
+            assert_eq!((read.as_slice(), is_encrypted), (&**der, false), "{carried}");
         }
     }
 
@@ -330,7 +332,6 @@ mod tests {
         for other in [
             "",
             "-----BEGIN ",
-            "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
             &pem.replace("PRIVATE KEY", "EC PRIVATE KEY"),
             &pem.replace("PRIVATE KEY-----\n", "PRIVATE KEY-----\nM"),
             &pem.replace("-----END", "-----"),

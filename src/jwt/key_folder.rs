@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use pkcs8::SecretDocument;
 use zeroize::Zeroizing;
 
 use super::SigningAlg;
@@ -47,7 +46,7 @@ pub(crate) struct ForeignKey {
     pub(crate) kid: String,
     /// Its algorithm.
     pub(crate) alg: SigningAlg,
-    der: SecretDocument,
+    der: Zeroizing<Vec<u8>>,
 }
 
 /// Held while the folder is changed. Instances that share it wait for one another; where the file system has no locks,
@@ -179,8 +178,8 @@ impl KeyFolder {
     pub(crate) fn read_foreign(&self, file: &Path) -> Result<ForeignKey, KeyFileError> {
         let (pem, _) = key_file::read(file)?;
         let (der, _) = key_file::decode(&pem, self.passphrase.as_ref(), file)?;
-        let key = PrivateKey::from_pkcs8(der.as_bytes())
-            .map_err(|problem| KeyFileError::Key { path: file.to_owned(), problem })?;
+        let key =
+            PrivateKey::from_pkcs8(&der).map_err(|problem| KeyFileError::Key { path: file.to_owned(), problem })?;
         Ok(ForeignKey { kid: key.kid, alg: key.alg, der })
     }
 
@@ -192,7 +191,7 @@ impl KeyFolder {
         active_from: Timestamp,
         now: Timestamp,
     ) -> Result<PathBuf, KeyFileError> {
-        self.write(key.der.as_bytes(), active_from, now, None)
+        self.write(&key.der, active_from, now, None)
     }
 
     /// Deletes a key. One that is gone already is no error.
