@@ -109,11 +109,12 @@ fn each_crate_is_known_in_its_room_of_the_verifier_only() {
 }
 
 fn check_crates(sources: &BTreeMap<String, String>, law: &[(&str, &[&str])]) {
-    for (file, text) in sources {
+    // Unit tests may reach further: they build what they need.
+    for (file, text) in sources.iter().filter(|(file, _)| !file.contains("tests")) {
+        let text = production(text);
         for (name, rooms) in law {
-            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
             let path = format!("{name}::");
-            let named = code.into_iter().any(|line| {
+            let named = text.lines().any(|line| {
                 line.match_indices(&path).any(|(at, _)| {
                     !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':' || c == '{')
                 })
