@@ -238,6 +238,20 @@ fn only_the_unit_of_work_records_and_tells_of_events_and_denials() {
     }
 }
 
+/// A thread that is started elsewhere, and what it does, ends by itself.
+#[test]
+fn threads_that_go_on_are_supervised() {
+    let end_by_themselves = ["engine/background.rs", "http/server.rs", "jwt/keys.rs", "store/mod.rs"];
+    for (file, text) in sources().iter().filter(|(file, _)| !file.contains("tests") && *file != "threads.rs") {
+        let code = production(text);
+        let starts = ["thread::spawn", "thread::Builder"].iter().any(|call| code.contains(call));
+        assert!(
+            !starts || end_by_themselves.contains(&file.as_str()),
+            "{file} starts a thread: that is for threads.rs"
+        );
+    }
+}
+
 /// Handlers and commands ask a use case, also when they only read.
 #[test]
 fn nobody_above_the_use_cases_asks_the_store() {

@@ -42,7 +42,7 @@ pub(crate) fn start(app: &Arc<App>) -> io::Result<Tasks> {
     Ok(started)
 }
 
-fn tasks(app: &Arc<App>) -> [Periodic; 7] {
+fn tasks(app: &Arc<App>) -> Vec<Periodic> {
     let task = |name, period, longest, work: fn(&App) -> Result<(), Error>| {
         let app = Arc::clone(app);
         Periodic { name, period, longest, work: Box::new(move || work(&app)) }
@@ -50,7 +50,7 @@ fn tasks(app: &Arc<App>) -> [Periodic; 7] {
     let follow = |app: &App| app.denylist.follow(&app.store, app.clock.now());
     let walk = Walk { app: Arc::clone(app), place: Mutex::new((Instant::now(), None)) };
     let long = Some(MAX_ROUND_TIME);
-    [
+    vec![
         task("follow the denylist", ROUND, Some(MAX_FOLLOW_TIME), follow),
         task("watch the database's file", ROUND, None, |app| app.store.check_file()),
         task("follow the keys", ROUND, None, keys::follow),
