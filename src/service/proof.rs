@@ -6,7 +6,7 @@ use crate::engine::login_limit::{Account, Attempt, Charge};
 use crate::error::Error;
 use crate::model::id::{Id, UserId};
 use crate::model::user::{ClaimedName, User};
-use crate::password::{HashError, Password, PasswordCheck, Place, Priority};
+use crate::password::{Password, Place, Priority, StoredHash};
 use crate::store::Credentials;
 
 /// Who somebody claims to be.
@@ -95,35 +95,28 @@ pub(crate) fn place(app: &App) -> Result<Place, Error> {
 /// Looks at the password. An unknown user and a wrong password cost the same work (ASVS 6.3.8).
 pub(crate) fn prove(app: &App, admitted: Admitted) -> Result<Proof, Error> {
     let Admitted { claim: Claim { known, password, priority, .. }, charge, _place } = admitted;
-    let verified = verify(app, known.as_ref(), &password, priority)?;
+    let stored = known.as_ref().and_then(|known| usable(app, known));
+    let check = app.hasher.verify(&password, stored.as_ref(), priority)?;
     let claimed = known.as_ref().map(|known| known.user.id);
-    let Some(Credentials { user, password_hash }) = known.filter(|_| verified.matches) else {
+    let (Some(Credentials { user, password_hash }), Some(stored), true) = (known, stored, check.matches) else {
         charge.failed();
         return Ok(Proof { claimed, proven: None });
     };
     // Whoever waits for it need not wait for the rest.
     drop(charge);
-    let renewed = if verified.outdated && user.disabled_at.is_none() {
-        app.hasher.renew(&password, &password_hash)?
+    let renewed = if check.outdated && user.disabled_at.is_none() {
+        app.hasher.renew(&password, &stored)?
     } else {
         password_hash.clone()
     };
     Ok(Proof { claimed, proven: Some(Proven { user, password_hash, renewed }) })
 }
 
-fn verify(
-    app: &App,
-    known: Option<&Credentials>,
-    password: &Password,
-    priority: Priority,
-) -> Result<PasswordCheck, HashError> {
-    let hasher = &app.hasher;
-    match (hasher.verify(password, known.map(|known| known.password_hash.as_str()), priority), known) {
-        (Err(HashError::Unusable(reason)), Some(known)) => {
-            // Nothing was hashed yet, and nobody is to learn by that who has an account.
-            log::error!(user:% = known.user.id, reason; "the stored password hash cannot be used: set a new password");
-            hasher.verify(password, None, priority)
-        }
-        (verified, _) => verified,
-    }
+/// The stored hash, if it can be verified. If not, no password is right; that it is not the user's fault is for the log, and
+/// nobody is to learn by the answer or its time who has an account.
+fn usable(app: &App, known: &Credentials) -> Option<StoredHash> {
+    let read = app.hasher.read(&known.password_hash).inspect_err(|reason| {
+        log::error!(user:% = known.user.id, reason:%; "the stored password hash cannot be used: set a new password");
+    });
+    read.ok()
 }
