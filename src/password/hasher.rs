@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::Salt;
 use argon2::{Block, Params};
+use zeroize::Zeroizing;
 
 use super::Password;
 use super::argon2id::Argon2idHash;
@@ -33,7 +34,7 @@ const NICENESS: i32 = 10;
 pub(crate) struct PasswordCheck {
     /// Whether it is the right one.
     pub(crate) matches: bool,
-    /// Whether the stored hash was made with other parameters than today's.
+    /// Whether a hash of today would be another.
     pub(crate) outdated: bool,
 }
 
@@ -185,11 +186,8 @@ fn work(jobs: &Queue<Job>, kept_blocks: usize) {
         } else if blocks > kept_blocks {
             wipe(&mut kept);
             // One after the other, not both.
-            drop(kept);
-            kept = vec![Block::default(); blocks];
-            work(Ok(&mut kept));
-            wipe(&mut kept);
             kept = Vec::new();
+            work(Ok(&mut Zeroizing::new(vec![Block::default(); blocks])));
         } else {
             kept.resize(kept_blocks, Block::default());
             // A smaller hash does not overwrite all.

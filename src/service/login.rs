@@ -52,7 +52,7 @@ pub(crate) fn login(
         return Err(Error::AccountDisabled);
     }
     let request = app.config.first_party(audience);
-    let Some(live) = sessions::open(app, Vec::from_iter(proven), request, device, origin)? else {
+    let Some(live) = sessions::open(app, proven.into_iter().collect(), request, device, origin)? else {
         failed("bad credentials");
         return Err(Error::BadCredentials);
     };

@@ -1,5 +1,6 @@
-//! Proving who one is: the password, against the limits on wrong ones. In three steps, since each waits for something
-//! else: looking up who is meant ([`Claim`]), being let in ([`admit`]), and looking at the password ([`prove`]).
+//! Proving by a password who one is, against the limits on wrong ones: one step of an authentication, whose proof a login
+//! and proving it again rely on. It is done in three parts, since each waits for something else: looking up who is meant
+//! ([`Claim`]), being let in ([`admit`]), and looking at the password ([`prove`]).
 
 use crate::app::App;
 use crate::engine::login_limit::{Account, Attempt, Charge};
