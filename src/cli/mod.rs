@@ -4,6 +4,7 @@
 
 mod audit;
 mod backup;
+mod failure;
 mod first_admin;
 mod hash;
 mod healthcheck;
@@ -21,14 +22,14 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-use crate::app::{App, StartError};
+use failure::CliError;
+
+use crate::app::App;
 use crate::clock::SystemClock;
-use crate::config::{self, Config, ConfigProblem, EnvFile};
+use crate::config::{self, Config, EnvFile};
 use crate::entropy::SystemEntropy;
-use crate::error::{Error, root_cause};
-use crate::jwt::KeyFileError;
 use crate::service::{purge, usernames};
-use crate::store::{BackupError, IfMissing};
+use crate::store::IfMissing;
 
 /// Issues token pairs: a short-lived access JWT that any backend verifies offline, and a rotating refresh token.
 ///
@@ -78,53 +79,6 @@ enum Command {
         #[arg(long, conflicts_with = "json")]
         env_example: bool,
     },
-}
-
-/// Why a command failed. Each is one line on standard error and exit code 1; wrong usage is exit code 2, as clap has it.
-#[derive(Debug, thiserror::Error)]
-enum CliError {
-    #[error("the settings are not valid:\n{}", .0.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n"))]
-    Config(Vec<ConfigProblem>),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error("{}", explain(.0))]
-    Service(#[from] Error),
-    #[error("signing keys: {0}")]
-    Keys(#[from] KeyFileError),
-    #[error("{0}: {1}")]
-    Io(String, io::Error),
-    #[error(transparent)]
-    Server(#[from] io::Error),
-    #[error("{0}")]
-    Usage(&'static str),
-    #[error("{0}")]
-    Refused(String),
-    #[error(transparent)]
-    Backup(#[from] BackupError),
-    #[error("standard output: {0}")]
-    Output(io::Error),
-    #[error(".env: {0}")]
-    EnvFile(String),
-    #[error(
-        "the first admin's password cannot be kept in {0}: {1}; set FIRST_ADMIN_PASSWORD_FILE, or remove an old file"
-    )]
-    FirstAdmin(String, io::Error),
-    #[error("no terminal to ask for confirmation; pass --yes to confirm")]
-    Unconfirmed,
-    #[error("nothing was changed")]
-    Declined,
-    #[error("{0}")]
-    Unhealthy(String),
-}
-
-fn explain(error: &Error) -> String {
-    match error {
-        Error::Invalid(problems) => {
-            problems.iter().map(|p| format!("{} {}", p.field, p.message)).collect::<Vec<_>>().join("; ")
-        }
-        Error::Unavailable(_) | Error::Internal(_) => format!("{error}: {}", root_cause(error)),
-        other => other.to_string(),
-    }
 }
 
 /// Runs the command that the process was started with.

@@ -6,7 +6,7 @@ use super::{CliError, first_admin};
 use crate::app::App;
 use crate::error::root_cause;
 use crate::http;
-use crate::model::user::ADMIN_ROLE;
+use crate::model::names::ADMIN_ROLE;
 use crate::service::{caretaker, queries};
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
