@@ -10,6 +10,9 @@ pub(super) const PLACES: usize = 128;
 /// So many of them are kept for those who are known.
 const RESERVED: usize = 32;
 
+/// So many that need memory may wait in each queue. More would not begin in time, and would take places from those that do.
+const MAX_WAITING_FOR_MEMORY: usize = 32;
+
 /// One hash in so many is a stranger's also when those who are known leave no gap.
 const TURNS: usize = 8;
 
@@ -97,7 +100,8 @@ impl<T> Queue<T> {
     pub(super) fn push(&self, item: T, blocks: usize, priority: Priority) -> Result<(), T> {
         let mut waiting = locked(&self.waiting);
         let queue = if priority == Priority::First { &mut waiting.first } else { &mut waiting.usual };
-        if queue.len() >= PLACES {
+        let waits_in_vain = || blocks > 0 && queue.iter().filter(|other| other.1 > 0).count() >= MAX_WAITING_FOR_MEMORY;
+        if queue.len() >= PLACES || waits_in_vain() {
             return Err(item);
         }
         queue.push_back((item, blocks));
@@ -219,6 +223,15 @@ mod tests {
         drop(reserved);
         let both = [queue.try_next(), queue.try_next()].map(|next| next.map(|(item, _reserved)| item));
         assert_eq!(both, [Some("b"), Some("c")]);
+    }
+
+    #[test]
+    fn what_needs_memory_cannot_fill_the_queue() {
+        let queue = Queue::new(10);
+        let pushed = (0..PLACES).filter(|n| queue.push(*n, 10, Priority::Usual).is_ok()).count();
+        assert_eq!(pushed, 32);
+        queue.push(0, 0, Priority::Usual).unwrap();
+        queue.push(0, 10, Priority::First).unwrap();
     }
 
     #[test]
