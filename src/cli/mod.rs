@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod failure;
 mod first_admin;
+mod generate;
 mod hash;
 mod healthcheck;
 mod keys;
@@ -70,6 +71,10 @@ enum Command {
     AfterRestore(restore::AfterRestoreCommand),
     /// Ask the service on this machine whether it is ready: exit code 0 when it is, 1 when not
     Healthcheck(healthcheck::HealthcheckCommand),
+    /// Print a script that completes commands in a shell
+    Completions(generate::CompletionsCommand),
+    /// Write the man pages into a folder
+    Man(generate::ManCommand),
     /// Print the settings in force, secrets hidden; exits with 1 and every problem when they are not valid
     Config {
         /// Print one JSON object
@@ -111,8 +116,11 @@ const WRONG_USAGE: u8 = 2;
 const ENV_FILE: &str = ".env";
 
 fn execute(command: Command) -> Result<(), CliError> {
-    if let Command::Config { env_example: true, .. } = command {
-        return output::print(format_args!("{}", config::env_example()));
+    match &command {
+        Command::Config { env_example: true, .. } => return output::print(format_args!("{}", config::env_example())),
+        Command::Completions(command) => return generate::completions(command),
+        Command::Man(command) => return generate::man(command),
+        _ => {}
     }
     let if_missing = match &command {
         Command::Serve | Command::Migrate | Command::Users(users::UsersCommand::Create { .. }) => IfMissing::Create,
@@ -150,6 +158,7 @@ fn execute(command: Command) -> Result<(), CliError> {
         Command::AfterRestore(command) => restore::after(&app(config)?, &command),
         Command::Healthcheck(command) => healthcheck::run(&config, &command),
         Command::Config { json, .. } => print_config(&config, json),
+        Command::Completions(_) | Command::Man(_) => Ok(()),
     }
 }
 

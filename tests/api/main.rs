@@ -38,6 +38,7 @@ mod me;
 mod metrics;
 mod migrations;
 mod names;
+mod packages;
 mod permissions;
 mod proofs;
 mod sessions;
