@@ -170,16 +170,17 @@ fn knowledge_flows_one_way() {
 
 #[test]
 fn knowledge_flows_one_way_in_the_verifier() {
-    let law: [(&str, &[&str]); 10] = [
+    let law: [(&str, &[&str]); 11] = [
         ("clock", &[]),
         ("id", &["clock"]),
+        ("rendering", &[]),
         ("denied_set", &["clock", "id"]),
         ("jwt", &["clock", "denied_set", "id"]),
         ("api_token", &["jwt"]),
         ("remote", &["clock", "denied_set", "jwt"]),
-        ("verifier", &["api_token", "clock", "denied_set", "jwt", "remote"]),
-        ("builder", &["clock", "denied_set", "jwt", "remote", "verifier"]),
-        ("actix", &["api_token", "jwt", "verifier"]),
+        ("verifier", &["api_token", "clock", "denied_set", "jwt", "remote", "rendering"]),
+        ("builder", &["clock", "denied_set", "jwt", "remote", "rendering", "verifier"]),
+        ("actix", &["api_token", "jwt", "rendering", "verifier"]),
         ("testing", &["builder", "clock", "id", "jwt", "verifier"]),
     ];
     check_rooms(&verifier(), &law);

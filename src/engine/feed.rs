@@ -168,7 +168,7 @@ fn entry(denial: &Denial) -> Option<DeniedEntry> {
     match denial.subject {
         DeniedSubject::Session(sid) => Some(DeniedEntry::Session { sid, exp }),
         DeniedSubject::AccessToken(jti) => Some(DeniedEntry::AccessToken { jti, exp }),
-        DeniedSubject::Client(..) | DeniedSubject::User(..) => None,
+        DeniedSubject::Client(..) | DeniedSubject::User(..) | DeniedSubject::Unknown { .. } => None,
     }
 }
 
@@ -176,6 +176,8 @@ fn kind_entry(denial: &Denial) -> Option<KindEntry> {
     let exp = denial.expires_at;
     let kind = match &denial.subject {
         DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) => return None,
+        // Whoever knows no more of it must not take its copy for whole.
+        DeniedSubject::Unknown { .. } => return Some(KindEntry::Unknown { exp }),
         DeniedSubject::Client(client_id, before) => {
             Kind::Client { client_id: client_id.to_string(), issued_before: *before, exp }
         }

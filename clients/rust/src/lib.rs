@@ -43,17 +43,20 @@ mod denied_set;
 mod id;
 mod jwt;
 mod remote;
+#[cfg(feature = "actix")]
+mod rendering;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod verifier;
 
 #[cfg(feature = "actix")]
 pub use actix::{
-    Admin, Bearer, BearerError, BearerOrReadOnly, LoggedIn, MaybeBearer, Role, Scope, WithRole, WithScope,
+    Admin, Bearer, BearerError, BearerErrorKind, BearerOrReadOnly, LoggedIn, MaybeBearer, Role, Scope, WithRole,
+    WithScope,
 };
 pub use builder::{BuildError, Builder, DenylistPolicy};
-pub use clock::{Clock, ManualClock, Seconds, SystemClock, Timestamp};
-pub use id::{Id, Jti, SessionId, SessionTag, UserId, UserTag};
+pub use clock::{BadDuration, BadTimestamp, Clock, ManualClock, Seconds, SystemClock, Timestamp};
+pub use id::{BadId, Id, Jti, SessionId, SessionTag, UserId, UserTag};
 pub use jwt::{AccessClaims, Audience, Credential, RequiredClaims, Subject, TokenError};
 pub use verifier::{Verifier, VerifyError};
 
@@ -64,7 +67,6 @@ pub mod issuing {
     pub use crate::actix::{Presented, presented};
     #[cfg(feature = "actix")]
     pub use crate::api_token::{ApiTokenError, ApiTokens, Authenticated};
-    pub use crate::clock::{BadDuration, BadTimestamp};
     pub use crate::denied_set::{DeniedSet, DeniedSubject};
     pub use crate::jwt::{
         API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Expected, FIRST_PARTY, JwksError, Kind,
@@ -73,6 +75,8 @@ pub mod issuing {
         read_payload, verification_keys_of_jwks, verification_keys_of_pem, verify, verify_signature,
     };
     pub use crate::remote::KeySource;
+    #[cfg(feature = "actix")]
+    pub use crate::rendering::challenge;
     #[cfg(feature = "actix")]
     pub use crate::verifier::Inside;
 }

@@ -139,6 +139,7 @@ impl AccessClaims {
     }
 
     /// Whether it is denied: itself, with its session, with its client or with its user.
+    #[doc(hidden)]
     #[must_use]
     pub fn is_denied(&self, denied: &DeniedSet) -> bool {
         denied.denies(self.sid, self.jti) || denied.denies_issued(&self.client_id, self.sub.as_str(), self.iat)

@@ -22,6 +22,7 @@ pub const MAX_CLOCK_SKEW: Seconds = Seconds(60);
 
 /// Why a token is refused. Its `Display` is safe to show to the one who presented it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TokenError {
     /// It is not a JWS in compact form with the header and claims of its kind.
     #[error("the token is malformed")]
