@@ -252,6 +252,16 @@ fn threads_that_go_on_are_supervised() {
     }
 }
 
+/// Whatever proves who somebody is: what a session says of that, and that it still holds, is decided in one place.
+#[test]
+fn sessions_are_opened_in_one_place() {
+    let opens = |text: &str| production(text).contains("insert_session(");
+    let files: BTreeSet<_> =
+        sources().into_iter().filter(|(file, text)| !file.contains("tests") && opens(text)).collect();
+    let files: Vec<_> = files.iter().map(|(file, _)| file.as_str()).collect();
+    assert_eq!(files, ["service/sessions.rs", "store/sessions.rs"]);
+}
+
 /// Handlers and commands ask a use case, also when they only read.
 #[test]
 fn nobody_above_the_use_cases_asks_the_store() {

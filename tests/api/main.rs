@@ -41,6 +41,7 @@ mod names;
 mod packages;
 mod panics;
 mod permissions;
+mod proofs;
 mod sessions;
 mod slow_readers;
 mod sqlite_files;
