@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-use crate::root;
+use crate::{room, root, sources};
 
 /// README, the pages of the book and those beside README, by their path.
 fn pages() -> BTreeMap<String, String> {
@@ -31,6 +31,15 @@ fn every_page_is_in_the_table_of_contents() {
     let contents = pages.get("docs/src/SUMMARY.md").unwrap();
     for page in pages.keys().filter_map(|page| page.strip_prefix("docs/src/")).filter(|page| *page != "SUMMARY.md") {
         assert!(contents.contains(&format!("]({page})")), "SUMMARY.md lacks {page}");
+    }
+}
+
+#[test]
+fn every_room_is_explained() {
+    let pages = pages();
+    let page = pages.get("docs/src/design/architecture.md").unwrap();
+    for file in sources().keys().filter(|file| !["lib.rs", "main.rs", "internals.rs"].contains(&file.as_str())) {
+        assert!(page.contains(&format!("`{}`", room(file))), "the page on architecture lacks the room of {file}");
     }
 }
 
