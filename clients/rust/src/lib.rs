@@ -72,7 +72,7 @@ pub mod issuing {
         denylist_audience, is_reserved_audience, issuer_base, issuer_url, jwks_etag, kid_of, metadata_url, published,
         read_payload, verification_keys_of_jwks, verification_keys_of_pem, verify, verify_signature,
     };
-    pub use crate::remote::KeySource;
+    pub use crate::remote::{HttpAnswer, HttpClient, HttpError, HttpProxy, HttpSettings, KeySource, Limits};
     #[cfg(feature = "actix")]
     pub use crate::verifier::Inside;
 }

@@ -1,0 +1,176 @@
+//! The HTTP client for all calls to others. Whatever a target does, a call ends in time and within its size, and its error
+//! says why: no redirect is followed, nothing is decoded, and TLS is left out only where that is allowed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::config::Config;
+use ureq::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use ureq::http::{Method, Request, Response};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol};
+
+use super::http_error::HttpError;
+use super::transport::{Transport, is_loopback};
+
+/// How a client reaches its targets.
+pub struct HttpSettings<'a> {
+    /// Its name.
+    pub user_agent: &'a str,
+    /// Whether targets on other machines may be asked without TLS.
+    pub allows_http: bool,
+    /// The certificate authorities in PEM that it trusts instead of the machine's.
+    pub root_certificates: Option<&'a str>,
+    /// The way to other machines.
+    pub proxy: HttpProxy<'a>,
+}
+
+/// The way to other machines; this one is never asked through a proxy, which could only reach itself by that name.
+pub enum HttpProxy<'a> {
+    /// None.
+    Direct,
+    /// What the variables `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment say.
+    Environment,
+    /// A proxy that knows CONNECT ([RFC 9110 section 9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)).
+    Url(&'a str),
+}
+
+/// What one call may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From the look-up of the name to the last byte of the answer.
+    pub time: Duration,
+    /// The size of the answer's body.
+    pub bytes: u64,
+}
+
+/// The client. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct HttpClient {
+    agent: Agent,
+    allows_http: bool,
+}
+
+/// An answer whose body has not been read yet.
+pub struct HttpAnswer {
+    response: Response<Body>,
+    limits: Limits,
+}
+
+impl HttpClient {
+    /// `agent` makes what sends. Fails when the settings cannot be used, and says why.
+    pub fn new(settings: &HttpSettings<'_>, agent: impl FnOnce(Config) -> Agent) -> Result<Self, String> {
+        let tls = TlsConfig::builder()
+            .root_certs(settings.root_certificates.map_or(Ok(RootCerts::PlatformVerifier), read_certificates)?)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .build();
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .user_agent(settings.user_agent)
+            // What a target says is where it is, or it is not from the target.
+            .max_redirects(0)
+            .tls_config(tls);
+        config = match settings.proxy {
+            HttpProxy::Environment => config,
+            HttpProxy::Direct => config.proxy(None),
+            HttpProxy::Url(url) => config.proxy(Some(read_proxy(url)?)),
+        };
+        Ok(Self { agent: agent(config.build()), allows_http: settings.allows_http })
+    }
+
+    /// Asks for what is at a URL.
+    pub fn get(&self, url: &str, headers: &[(&str, &str)], limits: Limits) -> Result<HttpAnswer, HttpError> {
+        self.send(Method::GET, url, headers, (), limits)
+    }
+
+    /// Sends something to a URL.
+    pub fn post(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        limits: Limits,
+    ) -> Result<HttpAnswer, HttpError> {
+        self.send(Method::POST, url, headers, body, limits)
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl AsSendBody,
+        limits: Limits,
+    ) -> Result<HttpAnswer, HttpError> {
+        let transport = Transport::of(url).ok_or(HttpError::Url)?;
+        if transport == Transport::Open && !self.allows_http {
+            return Err(HttpError::PlainHttp);
+        }
+        let mut request = Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body).map_err(|error| HttpError::Failed(error.to_string()))?;
+        let is_loopback = request.uri().host().is_some_and(is_loopback);
+        let mut config = self.agent.configure_request(request).timeout_global(Some(limits.time));
+        if is_loopback {
+            config = config.proxy(None);
+        }
+        let response = self.agent.run(config.build()).map_err(|error| HttpError::of(error, limits))?;
+        match response.status().as_u16() {
+            304 => Ok(HttpAnswer { response, limits }),
+            status @ 300..400 => Err(HttpError::Redirect(status)),
+            _ => Ok(HttpAnswer { response, limits }),
+        }
+    }
+}
+
+impl HttpAnswer {
+    /// Its status.
+    pub fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// One of its headers, in lower case; of several the first.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Reads its body.
+    pub fn text(mut self) -> Result<String, HttpError> {
+        let limits = self.limits;
+        let has = |name, is: &dyn Fn(&str) -> bool| {
+            self.response.headers().get(name).is_some_and(|value| value.to_str().map_or(true, is))
+        };
+        // Nothing but the identity was asked for: a megabyte could become a gigabyte.
+        if has(CONTENT_ENCODING, &|coding| !coding.eq_ignore_ascii_case("identity")) {
+            return Err(HttpError::Encoded);
+        }
+        if has(CONTENT_LENGTH, &|length| length.parse().map_or(true, |length: u64| length > limits.bytes)) {
+            return Err(HttpError::TooLarge(limits.bytes));
+        }
+        // The reader takes a body for too large that has exactly as many bytes as it may have.
+        let body = self.response.body_mut().with_config().limit(limits.bytes.saturating_add(1));
+        body.read_to_string().map_err(|error| HttpError::of(error, limits))
+    }
+}
+
+fn read_proxy(url: &str) -> Result<Proxy, String> {
+    let proxy = Proxy::new(url).map_err(|error| error.to_string())?;
+    let is_usable = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+    if is_usable { Ok(proxy) } else { Err("a proxy is an http:// or https:// URL".to_owned()) }
+}
+
+fn read_certificates(pem: &str) -> Result<RootCerts, String> {
+    let mut certificates = Vec::new();
+    for item in parse_pem(pem.as_bytes()) {
+        if let PemItem::Certificate(certificate) = item.map_err(|error| error.to_string())? {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() { Err("there is none".to_owned()) } else { Ok(certificates.into()) }
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,0 +1,67 @@
+//! Why a call to another service is of no use.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::http::Limits;
+
+/// Why a call is of no use. Its text holds nothing of the URL but the host, and nothing of the answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// It is no URL to call.
+    #[error("it is not an http:// or https:// URL of a host")]
+    Url,
+    /// Whoever is on the way could answer.
+    #[error("it is without TLS")]
+    PlainHttp,
+    /// The host is where nothing may be called.
+    #[error("{host} is at {address}, which is not a public address")]
+    Address {
+        /// Its name.
+        host: String,
+        /// The first such address that it has.
+        address: IpAddr,
+    },
+    /// It says that something else is to be called.
+    #[error("it answers with a redirect ({0}), and none is followed")]
+    Redirect(u16),
+    /// Its answer has more bytes.
+    #[error("its answer is longer than {0} bytes")]
+    TooLarge(u64),
+    /// It compresses its answer, although that was not asked for.
+    #[error("its answer has a content encoding")]
+    Encoded,
+    /// Its answer is not complete after this time.
+    #[error("timed out after {} ms", .0.as_millis())]
+    TimedOut(Duration),
+    /// It cannot be told that it is who it should be.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// It is out of reach, or does not speak HTTP.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl HttpError {
+    pub(super) fn of(error: ureq::Error, limits: Limits) -> Self {
+        use ureq::Error::{BodyExceedsLimit, Io, LargeResponseHeader, Other, Rustls, Timeout, Tls};
+        match error {
+            Timeout(_) => Self::TimedOut(limits.time),
+            BodyExceedsLimit(_) => Self::TooLarge(limits.bytes),
+            LargeResponseHeader(_, max_bytes) => Self::TooLarge(u64::try_from(max_bytes).unwrap_or(u64::MAX)),
+            Tls(why) => Self::Tls(why.to_owned()),
+            Rustls(error) => Self::Tls(error.to_string()),
+            Io(error) => Self::of_io(&error),
+            // Of a resolver that knows which addresses are forbidden.
+            Other(cause) => cause.downcast().map_or_else(|cause| Self::Failed(cause.to_string()), |error| *error),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+
+    fn of_io(error: &io::Error) -> Self {
+        let of_tls = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+        of_tls.map_or_else(|| Self::Failed(error.to_string()), |cause| Self::Tls(cause.to_string()))
+    }
+}
