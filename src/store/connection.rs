@@ -13,7 +13,7 @@ use crate::config::{DatabaseUrl, PostgresUrl};
 
 /// A connection to either engine; one set of queries serves both.
 #[derive(diesel::MultiConnection)]
-pub enum DbConnection {
+pub(crate) enum DbConnection {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }

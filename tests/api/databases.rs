@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
-use tokensmith::error::Error;
+use tokensmith::internals::error::Error;
 
 use crate::support::cluster::is_root;
 use crate::support::postgres::{self, Cluster};
