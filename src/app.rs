@@ -17,6 +17,7 @@ use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
 use crate::jwt::{Expected, KeyFileError, Keys};
 use crate::metrics::Metrics;
+use crate::outbound::Outbound;
 use crate::password::{HashError, Hasher};
 use crate::store::{IfMissing, Store};
 use tokensmith_verifier::Verifier;
@@ -56,6 +57,8 @@ pub struct App {
     pub login_limit: LoginLimit,
     /// Turns to look up who wants to log in.
     pub(crate) lookups: Turns,
+    /// Calls others.
+    pub outbound: Outbound,
 }
 
 /// Why the service cannot start.
@@ -75,6 +78,9 @@ pub enum StartError {
     /// The password hashes.
     #[error("password hashing: {0}")]
     Hasher(#[from] HashError),
+    /// Calls to others.
+    #[error("calls to others: {0}")]
+    Outbound(String),
     /// The randomness.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
@@ -113,6 +119,7 @@ impl App {
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
             login_limit: LoginLimit::default(),
             lookups: Turns::new(&config),
+            outbound: Outbound::new(&config).map_err(StartError::Outbound)?,
             config,
             store,
             units,

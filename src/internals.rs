@@ -52,6 +52,11 @@ pub mod metrics {
     pub use crate::metrics::Present;
 }
 
+/// Calls to others.
+pub mod outbound {
+    pub use tokensmith_verifier::issuing::Limits;
+}
+
 /// Plain data and its legal changes.
 pub mod model {
     /// Audit events.

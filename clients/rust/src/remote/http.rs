@@ -58,7 +58,10 @@ pub struct HttpAnswer {
 }
 
 impl HttpClient {
-    /// `agent` makes what sends. Fails when the settings cannot be used, and says why.
+    /// `agent` makes what sends.
+    ///
+    /// # Errors
+    /// When the settings cannot be used, says why.
     pub fn new(settings: &HttpSettings<'_>, agent: impl FnOnce(Config) -> Agent) -> Result<Self, String> {
         let tls = TlsConfig::builder()
             .root_certs(settings.root_certificates.map_or(Ok(RootCerts::PlatformVerifier), read_certificates)?)
@@ -79,11 +82,17 @@ impl HttpClient {
     }
 
     /// Asks for what is at a URL.
+    ///
+    /// # Errors
+    /// [`HttpError`] when there is no answer, or a redirect.
     pub fn get(&self, url: &str, headers: &[(&str, &str)], limits: Limits) -> Result<HttpAnswer, HttpError> {
         self.send(Method::GET, url, headers, (), limits)
     }
 
     /// Sends something to a URL.
+    ///
+    /// # Errors
+    /// As [`HttpClient::get`].
     pub fn post(
         &self,
         url: &str,
@@ -116,7 +125,7 @@ impl HttpClient {
         if is_loopback {
             config = config.proxy(None);
         }
-        let response = self.agent.run(config.build()).map_err(|error| HttpError::of(error, limits))?;
+        let response = self.agent.run(config.build()).map_err(|error| limits.error(error))?;
         match response.status().as_u16() {
             304 => Ok(HttpAnswer { response, limits }),
             status @ 300..400 => Err(HttpError::Redirect(status)),
@@ -127,16 +136,21 @@ impl HttpClient {
 
 impl HttpAnswer {
     /// Its status.
+    #[must_use]
     pub fn status(&self) -> u16 {
         self.response.status().as_u16()
     }
 
     /// One of its headers, in lower case; of several the first.
+    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.response.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
     /// Reads its body.
+    ///
+    /// # Errors
+    /// [`HttpError`] when it is too large, encoded, late or cut off.
     pub fn text(mut self) -> Result<String, HttpError> {
         let limits = self.limits;
         let has = |name, is: &dyn Fn(&str) -> bool| {
@@ -151,7 +165,28 @@ impl HttpAnswer {
         }
         // The reader takes a body for too large that has exactly as many bytes as it may have.
         let body = self.response.body_mut().with_config().limit(limits.bytes.saturating_add(1));
-        body.read_to_string().map_err(|error| HttpError::of(error, limits))
+        body.read_to_string().map_err(|error| limits.error(error))
+    }
+}
+
+impl Limits {
+    /// Why a call that had these was of no use.
+    fn error(self, error: ureq::Error) -> HttpError {
+        use ureq::Error::{BodyExceedsLimit, Io, LargeResponseHeader, Other, Rustls, Timeout, Tls};
+        match error {
+            Timeout(_) => HttpError::TimedOut(self.time),
+            BodyExceedsLimit(_) => HttpError::TooLarge(self.bytes),
+            LargeResponseHeader(_, most) => HttpError::TooLarge(u64::try_from(most).unwrap_or(u64::MAX)),
+            Tls(why) => HttpError::Tls(why.to_owned()),
+            Rustls(error) => HttpError::Tls(error.to_string()),
+            Io(error) => match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
+                Some(cause) => HttpError::Tls(cause.to_string()),
+                None => HttpError::Failed(error.to_string()),
+            },
+            // Of a resolver that knows which addresses are forbidden.
+            Other(cause) => cause.downcast().map_or_else(|cause| HttpError::Failed(cause.to_string()), |error| *error),
+            other => HttpError::Failed(other.to_string()),
+        }
     }
 }
 

@@ -1,10 +1,7 @@
 //! Why a call to another service is of no use.
 
-use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
-
-use super::http::Limits;
 
 /// Why a call is of no use. Its text holds nothing of the URL but the host, and nothing of the answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,26 +39,4 @@ pub enum HttpError {
     /// It is out of reach, or does not speak HTTP.
     #[error("{0}")]
     Failed(String),
-}
-
-impl HttpError {
-    pub(super) fn of(error: ureq::Error, limits: Limits) -> Self {
-        use ureq::Error::{BodyExceedsLimit, Io, LargeResponseHeader, Other, Rustls, Timeout, Tls};
-        match error {
-            Timeout(_) => Self::TimedOut(limits.time),
-            BodyExceedsLimit(_) => Self::TooLarge(limits.bytes),
-            LargeResponseHeader(_, max_bytes) => Self::TooLarge(u64::try_from(max_bytes).unwrap_or(u64::MAX)),
-            Tls(why) => Self::Tls(why.to_owned()),
-            Rustls(error) => Self::Tls(error.to_string()),
-            Io(error) => Self::of_io(&error),
-            // Of a resolver that knows which addresses are forbidden.
-            Other(cause) => cause.downcast().map_or_else(|cause| Self::Failed(cause.to_string()), |error| *error),
-            other => Self::Failed(other.to_string()),
-        }
-    }
-
-    fn of_io(error: &io::Error) -> Self {
-        let of_tls = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-        of_tls.map_or_else(|| Self::Failed(error.to_string()), |cause| Self::Tls(cause.to_string()))
-    }
 }
