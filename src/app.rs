@@ -10,6 +10,7 @@ use crate::engine::denylist::Denylist;
 use crate::engine::feed::Feed;
 use crate::engine::known_keys::KnownKeys;
 use crate::engine::login_limit::LoginLimit;
+use crate::engine::outbox::Outbox;
 use crate::engine::rotator::{Batches, Rotator};
 use crate::engine::turns::Turns;
 use crate::engine::unit::Units;
@@ -57,6 +58,8 @@ pub struct App {
     pub login_limit: LoginLimit,
     /// Turns to look up who wants to log in.
     pub(crate) lookups: Turns,
+    /// Sends messages to others: of no kind yet.
+    pub(crate) outbox: Outbox,
     /// Calls others.
     pub outbound: Outbound,
 }
@@ -114,11 +117,14 @@ impl App {
         let units = Units::new(Arc::clone(&store), Arc::clone(&denylist), Arc::clone(&metrics));
         let batches =
             Batches::new(&config, Arc::clone(&store), units.clone(), Arc::clone(&clock), Arc::clone(&metrics));
+        let outbox =
+            Outbox::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy), Arc::clone(&metrics), Vec::new());
         Ok(Self {
             rotator: Rotator::start(batches),
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
             login_limit: LoginLimit::default(),
             lookups: Turns::new(&config),
+            outbox,
             outbound: Outbound::new(&config).map_err(StartError::Outbound)?,
             config,
             store,

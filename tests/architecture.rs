@@ -139,7 +139,7 @@ fn knowledge_flows_one_way() {
         ("password", &["config", "entropy", "model", "secret"]),
         ("outbound", &["config", "secret"]),
         ("store", &["clock", "config", "error", "model", "secret"]),
-        ("engine", &["clock", "config", "error", "jwt", "metrics", "model", "secret", "store"]),
+        ("engine", &["clock", "config", "entropy", "error", "jwt", "metrics", "model", "secret", "store"]),
         ("app", &["clock", "config", "engine", "entropy", "error", "jwt", "metrics", "outbound", "password", "store"]),
         (
             "service",

@@ -50,6 +50,11 @@ pub(crate) fn start(app: &Arc<App>) -> Tasks {
     tasks.every_in_time(BETWEEN_REMOVALS, MAX_ROUND_TIME, "remove retired keys", task(keys::remove_retired));
     tasks.every_in_time(BETWEEN_RECORDS, MAX_ROUND_TIME, "record the use of API tokens", record_uses);
     tasks.every_in_time(ROUND, MAX_ROUND_TIME, "purge", Box::new(move || walk.forget()));
+    for kind in app.outbox.kinds() {
+        let app = Arc::clone(app);
+        let send = move || app.outbox.send_due(kind).map(|_tried| ());
+        tasks.every_in_time(ROUND, MAX_ROUND_TIME, kind, Box::new(send));
+    }
     tasks
 }
 
@@ -72,6 +77,7 @@ impl Walk {
             let (deleted, next) = purge::sessions(app, next)?;
             sessions = deleted;
             api_tokens = purge::api_tokens(app)?;
+            purge::messages(app)?;
             *place() = (Instant::now(), next);
         }
         if denials + sessions + api_tokens + events > 0 {
