@@ -152,8 +152,8 @@ fn knowledge_flows_one_way() {
         (
             "cli",
             &[
-                "app", "clock", "config", "entropy", "error", "http", "jwt", "model", "password", "secret", "service",
-                "store",
+                "app", "clock", "config", "entropy", "error", "http", "jwt", "model", "outbound", "password", "secret",
+                "service", "store",
             ],
         ),
         (
@@ -231,6 +231,15 @@ fn only_the_unit_of_work_records_and_tells_of_events_and_denials() {
         // Who asks, from where and by which request is found out once for each request.
         let may = ["service/bootstrap.rs"].contains(&file.as_str());
         assert!(may || !code.contains("Origin::default()"), "{file} makes up an origin");
+    }
+}
+
+/// Whoever connects by other means is held to no limit and no rule.
+#[test]
+fn only_the_outbound_client_connects_to_others() {
+    for (file, text) in sources().into_iter().chain(verifier()).filter(|(file, _)| !file.contains("tests")) {
+        let code = production(&text);
+        assert!(!code.contains("TcpStream") && !code.contains("ToSocketAddrs"), "{file} connects by itself");
     }
 }
 

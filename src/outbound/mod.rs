@@ -4,6 +4,7 @@
 mod address;
 mod guard;
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use tokensmith_verifier::issuing::{HttpAnswer, HttpClient, HttpError, HttpProxy, HttpSettings, Limits};
 use ureq::Agent;
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
@@ -31,7 +32,6 @@ impl Outbound {
     }
 
     fn with_resolver(config: &Config, resolver: impl Resolver) -> Result<Self, String> {
-        let rules = Rules(config.outbound_allow.as_slice().into());
         let root_certificates = read_certificates(config)?;
         let settings = HttpSettings {
             user_agent: USER_AGENT,
@@ -39,9 +39,20 @@ impl Outbound {
             root_certificates: root_certificates.as_deref(),
             proxy: config.outbound_proxy.as_ref().map_or(HttpProxy::Direct, |url| HttpProxy::Url(url.expose())),
         };
+        Self::build(&settings, Rules(config.outbound_allow.as_slice().into()), resolver)
+    }
+
+    /// For calls of a command to the service that it belongs to, wherever that listens.
+    pub(crate) fn to_itself() -> Result<Self, String> {
+        let anywhere = Rules([IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())].into());
+        let proxy = HttpProxy::Direct;
+        let settings = HttpSettings { user_agent: USER_AGENT, allows_http: true, root_certificates: None, proxy };
+        Self::build(&settings, anywhere, DefaultResolver::default())
+    }
+
+    fn build(settings: &HttpSettings<'_>, rules: Rules, resolver: impl Resolver) -> Result<Self, String> {
         let guard = Guard { resolver, rules: rules.clone() };
-        let agent = |config| Agent::with_parts(config, DefaultConnector::default(), guard);
-        let client = HttpClient::new(&settings, agent)?;
+        let client = HttpClient::new(settings, |config| Agent::with_parts(config, DefaultConnector::default(), guard))?;
         Ok(Self { client, rules })
     }
 

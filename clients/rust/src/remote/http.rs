@@ -1,6 +1,7 @@
 //! The HTTP client for all calls to others. Whatever a target does, a call ends in time and within its size, and its error
 //! says why: no redirect is followed, nothing is decoded, and TLS is left out only where that is allowed.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,15 +173,17 @@ impl HttpAnswer {
 impl Limits {
     /// Why a call that had these was of no use.
     fn error(self, error: ureq::Error) -> HttpError {
-        use ureq::Error::{BodyExceedsLimit, Io, LargeResponseHeader, Other, Rustls, Timeout, Tls};
+        use ureq::Error::{BodyExceedsLimit, Io, LargeResponseHeader, Other, Protocol, Rustls, Timeout, Tls};
         match error {
             Timeout(_) => HttpError::TimedOut(self.time),
             BodyExceedsLimit(_) => HttpError::TooLarge(self.bytes),
             LargeResponseHeader(_, most) => HttpError::TooLarge(u64::try_from(most).unwrap_or(u64::MAX)),
             Tls(why) => HttpError::Tls(why.to_owned()),
+            Protocol(error) => HttpError::Protocol(error.to_string()),
             Rustls(error) => HttpError::Tls(error.to_string()),
             Io(error) => match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
                 Some(cause) => HttpError::Tls(cause.to_string()),
+                None if error.kind() == ErrorKind::UnexpectedEof => HttpError::Protocol(error.to_string()),
                 None => HttpError::Failed(error.to_string()),
             },
             // Of a resolver that knows which addresses are forbidden.

@@ -36,7 +36,10 @@ pub enum HttpError {
     /// It cannot be told that it is who it should be.
     #[error("TLS: {0}")]
     Tls(String),
-    /// It is out of reach, or does not speak HTTP.
+    /// It is no server of HTTP, or ends in the middle.
+    #[error("it does not speak HTTP as it should: {0}")]
+    Protocol(String),
+    /// It is out of reach.
     #[error("{0}")]
     Failed(String),
 }

@@ -215,10 +215,10 @@ fn a_target_is_who_it_should_be_by_an_authority_that_is_trusted() {
 }
 
 #[test]
-fn what_is_no_answer_of_http_is_a_failure_with_a_reason() {
+fn what_is_no_whole_answer_of_http_is_refused_with_a_reason() {
     for text in ["SSH-2.0-OpenSSH\r\n", "", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ncut off"] {
         let refused = get(&format!("http://{}/", serve_text(text)), PATIENT).unwrap_err();
-        assert!(matches!(&refused, HttpError::Failed(why) if !why.is_empty()), "{text:?}: {refused:?}");
+        assert!(matches!(&refused, HttpError::Protocol(why) if !why.is_empty()), "{text:?}: {refused:?}");
     }
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let refused = get(&format!("http://{free}/"), PATIENT).unwrap_err();
