@@ -98,6 +98,7 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StartError> {
+        let outbound = Outbound::new(&config).map_err(StartError::Outbound)?;
         let store = open(&config, if_missing, &*entropy)?;
         let hasher = Hasher::start(config.argon2, Arc::clone(&entropy))?;
         let metrics = Arc::<Metrics>::default();
@@ -125,7 +126,7 @@ impl App {
             login_limit: LoginLimit::default(),
             lookups: Turns::new(&config),
             outbox,
-            outbound: Outbound::new(&config).map_err(StartError::Outbound)?,
+            outbound,
             config,
             store,
             units,

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ureq::config::Config;
 use ureq::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use ureq::http::{Method, Request, Response};
+use ureq::http::uri::InvalidUri;
+use ureq::http::{Method, Request, Response, Uri};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol};
 
@@ -87,7 +88,7 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError`] when there is no answer, or a redirect.
     pub fn get(&self, url: &str, headers: &[(&str, &str)], limits: Limits) -> Result<HttpAnswer, HttpError> {
-        self.send(Method::GET, url, headers, (), limits)
+        self.send(request(Method::GET, url, headers, ())?, limits)
     }
 
     /// Sends something to a URL.
@@ -101,26 +102,14 @@ impl HttpClient {
         body: &[u8],
         limits: Limits,
     ) -> Result<HttpAnswer, HttpError> {
-        self.send(Method::POST, url, headers, body, limits)
+        self.send(request(Method::POST, url, headers, body)?, limits)
     }
 
-    fn send(
-        &self,
-        method: Method,
-        url: &str,
-        headers: &[(&str, &str)],
-        body: impl AsSendBody,
-        limits: Limits,
-    ) -> Result<HttpAnswer, HttpError> {
-        let transport = Transport::of(url).ok_or(HttpError::Url)?;
+    fn send(&self, request: Request<impl AsSendBody>, limits: Limits) -> Result<HttpAnswer, HttpError> {
+        let transport = Transport::of(request.uri()).ok_or(HttpError::Url)?;
         if transport == Transport::Open && !self.allows_http {
             return Err(HttpError::PlainHttp);
         }
-        let mut request = Request::builder().method(method).uri(url);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(body).map_err(|error| HttpError::Failed(error.to_string()))?;
         let is_loopback = request.uri().host().is_some_and(is_loopback);
         let mut config = self.agent.configure_request(request).timeout_global(Some(limits.time));
         if is_loopback {
@@ -168,6 +157,15 @@ impl HttpAnswer {
         let body = self.response.body_mut().with_config().limit(limits.bytes.saturating_add(1));
         body.read_to_string().map_err(|error| limits.error(error))
     }
+}
+
+fn request<B>(method: Method, url: &str, headers: &[(&str, &str)], body: B) -> Result<Request<B>, HttpError> {
+    let uri: Uri = url.parse().map_err(|_bad: InvalidUri| HttpError::Url)?;
+    let mut request = Request::builder().method(method).uri(uri);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(body).map_err(|error| HttpError::Failed(error.to_string()))
 }
 
 impl Limits {

@@ -256,6 +256,9 @@ fn other_machines_are_reached_through_the_proxy_and_this_one_is_not() {
         let head = asked.recv().unwrap();
         assert!(head.starts_with(connect) && head.contains("Basic YWRhOnNlY3JldA=="), "{head}");
     }
+    let tls = serve_tls("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_owned());
+    let refused = client.get(&format!("https://{}/", tls.address), &[], PATIENT).err();
+    assert!(matches!(refused, Some(HttpError::Tls(_))), "it was asked itself: {refused:?}");
     let near = serve_text("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
     for url in [format!("http://{near}/"), format!("http://{}/", near.replace("127.0.0.1", "localhost"))] {
         assert_eq!(client.get(&url, &[], PATIENT).unwrap().text().as_deref(), Ok("ok"));

@@ -16,9 +16,12 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    /// That of a URL; none when it is no URL of HTTP.
-    pub(crate) fn of(url: &str) -> Option<Self> {
-        let uri: Uri = url.parse().ok()?;
+    /// That of a URL, if it is one of HTTP.
+    pub(crate) fn of_url(url: &str) -> Option<Self> {
+        Self::of(&url.parse().ok()?)
+    }
+
+    pub(super) fn of(uri: &Uri) -> Option<Self> {
         let host = uri.host().filter(|host| !host.is_empty())?;
         match uri.scheme_str()? {
             "https" => Some(Self::Tls),
@@ -60,7 +63,7 @@ mod tests {
             ("id.example.com", None),
             ("", None),
         ] {
-            assert_eq!(Transport::of(url), transport, "{url}");
+            assert_eq!(Transport::of_url(url), transport, "{url}");
         }
     }
 }
