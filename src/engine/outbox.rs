@@ -24,7 +24,7 @@ const PAUSES: (Seconds, Seconds) = (Seconds(10), Seconds(3_600));
 /// So many are given up at a time.
 const BATCH: i64 = 100;
 
-/// Delivers a message, or says why it cannot, in words that may be logged. It takes much less than [`LEASE`].
+/// Delivers a message, or says why it cannot, in words that may be logged. It takes much less than the lease of a minute.
 pub type Deliver = Box<dyn Fn(&Message) -> Result<(), Cause> + Send + Sync>;
 
 /// What sends the messages of each kind, and what it needs for it.
@@ -80,7 +80,9 @@ impl Outbox {
 
     fn failed(&self, taken: &Taken, cause: &(dyn std::error::Error + 'static)) -> Result<(), Error> {
         let (message, attempts, cause) = (&taken.message, taken.attempts, root_cause(cause));
-        log::warn!(kind = message.kind, message:% = message.id, attempts, cause; "a message could not be sent");
+        // Once for each message: a target may be away for days.
+        let level = if attempts == 1 { log::Level::Warn } else { log::Level::Debug };
+        log::log!(level, kind = message.kind, message:% = message.id, attempts, cause; "a message could not be sent");
         self.metrics.outbox("failed");
         let due_at = self.clock.now() + pause(attempts, &*self.entropy)?;
         self.store.write(|tx| tx.put_back(taken, due_at))
