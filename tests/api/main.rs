@@ -39,6 +39,7 @@ mod metrics;
 mod migrations;
 mod names;
 mod outbox;
+mod packages;
 mod permissions;
 mod sessions;
 mod slow_readers;
