@@ -1,7 +1,7 @@
 //! The HTTP client for all calls to others. Whatever a target does, a call ends in time and within its size, and its error
 //! says why: no redirect is followed, nothing is decoded, and TLS is left out only where that is allowed.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -153,9 +153,14 @@ impl HttpAnswer {
         if has(CONTENT_LENGTH, &|length| length.parse().map_or(true, |length: u64| length > limits.bytes)) {
             return Err(HttpError::TooLarge(limits.bytes));
         }
-        // The reader takes a body for too large that has exactly as many bytes as it may have.
-        let body = self.response.body_mut().with_config().limit(limits.bytes.saturating_add(1));
-        body.read_to_string().map_err(|error| limits.error(error))
+        // Counted here: where the user's program has switched on decoding in ureq, its own limit counts what comes in.
+        let mut body = Vec::new();
+        let mut reader = self.response.body_mut().as_reader().take(limits.bytes.saturating_add(1));
+        reader.read_to_end(&mut body).map_err(|error| limits.error(error.into()))?;
+        if u64::try_from(body.len()).is_ok_and(|bytes| bytes > limits.bytes) {
+            return Err(HttpError::TooLarge(limits.bytes));
+        }
+        String::from_utf8(body).map_err(|error| HttpError::Protocol(error.to_string()))
     }
 }
 
@@ -171,10 +176,9 @@ fn request<B>(method: Method, url: &str, headers: &[(&str, &str)], body: B) -> R
 impl Limits {
     /// Why a call that had these was of no use.
     fn error(self, error: ureq::Error) -> HttpError {
-        use ureq::Error::{BodyExceedsLimit, Io, LargeResponseHeader, Other, Protocol, Rustls, Timeout, Tls};
+        use ureq::Error::{Io, LargeResponseHeader, Other, Protocol, Rustls, Timeout, Tls};
         match error {
             Timeout(_) => HttpError::TimedOut(self.time),
-            BodyExceedsLimit(_) => HttpError::TooLarge(self.bytes),
             LargeResponseHeader(_, most) => HttpError::TooLarge(u64::try_from(most).unwrap_or(u64::MAX)),
             Tls(why) => HttpError::Tls(why.to_owned()),
             Protocol(error) => HttpError::Protocol(error.to_string()),

@@ -45,11 +45,11 @@ fn read_head(stream: &mut impl Read) -> String {
 }
 
 /// The same text to whoever asks, and then the end.
-fn serve_text(text: impl Into<String>) -> String {
+fn serve_text(text: impl Into<Vec<u8>>) -> String {
     let text = text.into();
     serve(move |mut stream| {
         read_head(&mut stream);
-        let _gone = stream.write_all(text.as_bytes());
+        let _gone = stream.write_all(&text);
     })
 }
 
@@ -216,7 +216,12 @@ fn a_target_is_who_it_should_be_by_an_authority_that_is_trusted() {
 
 #[test]
 fn what_is_no_whole_answer_of_http_is_refused_with_a_reason() {
-    for text in ["SSH-2.0-OpenSSH\r\n", "", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ncut off"] {
+    for text in [
+        b"SSH-2.0-OpenSSH\r\n".as_slice(),
+        b"",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ncut off",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n\xff\xfe",
+    ] {
         let refused = get(&format!("http://{}/", serve_text(text)), PATIENT).unwrap_err();
         assert!(matches!(&refused, HttpError::Protocol(why) if !why.is_empty()), "{text:?}: {refused:?}");
     }
