@@ -1,5 +1,6 @@
 //! What the service is made of, built once and shared; no statics.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -84,6 +85,9 @@ pub enum StartError {
     /// Calls to others.
     #[error("calls to others: {0}")]
     Outbound(String),
+    /// The threads that refreshes are written by.
+    #[error("threads cannot be started: {0}")]
+    Threads(#[from] io::Error),
     /// The randomness.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
@@ -100,8 +104,8 @@ impl App {
     ) -> Result<Self, StartError> {
         let outbound = Outbound::new(&config).map_err(StartError::Outbound)?;
         let store = open(&config, if_missing, &*entropy)?;
-        let hasher = Hasher::start(config.argon2, Arc::clone(&entropy))?;
         let metrics = Arc::<Metrics>::default();
+        let hasher = Hasher::start(config.argon2, Arc::clone(&entropy), Arc::clone(&metrics))?;
         let keys = Arc::new(Keys::none(config.keys.clone(), config.key_policy.clone())?);
         let denylist = Arc::new(Denylist::new(entropy.bytes()?));
         let known_keys = Arc::new(KnownKeys::new(Arc::clone(&keys), Arc::clone(&denylist)));
@@ -121,7 +125,7 @@ impl App {
         let outbox =
             Outbox::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy), Arc::clone(&metrics), Vec::new());
         Ok(Self {
-            rotator: Rotator::start(batches),
+            rotator: Rotator::start(batches)?,
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
             login_limit: LoginLimit::default(),
             lookups: Turns::new(&config),

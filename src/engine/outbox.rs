@@ -2,7 +2,6 @@
 //! time. One that dies, or whose database does, between sending and deleting sends again: a receiver tells by the
 //! message's id. What fails is tried again after a pause that doubles, until the message is of no use any more.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::clock::{Clock, Seconds};
@@ -11,6 +10,7 @@ use crate::error::{Cause, Error, root_cause};
 use crate::metrics::Metrics;
 use crate::model::message::Message;
 use crate::store::{Store, Taken};
+use crate::threads::watched;
 
 /// Whoever takes a message has this time to send it. Then it is anybody's again.
 const LEASE: Seconds = Seconds(60);
@@ -67,8 +67,8 @@ impl Outbox {
     fn send_next(&self, kind: &'static str, deliver: &Deliver) -> Result<bool, Error> {
         let now = self.clock.now();
         let Some(taken) = self.store.write(|tx| tx.take_message(kind, now, now + LEASE))? else { return Ok(false) };
-        let delivered = catch_unwind(AssertUnwindSafe(|| deliver(&taken.message)));
-        match delivered.unwrap_or_else(|_| Err("it panicked".into())) {
+        let delivered = watched(&self.metrics, kind, || deliver(&taken.message));
+        match delivered.unwrap_or_else(|panicked| Err(panicked.into())) {
             Ok(()) => {
                 self.metrics.outbox("sent");
                 self.store.write(|tx| tx.delete_message(taken.message.id))?;

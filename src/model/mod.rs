@@ -8,6 +8,7 @@ pub(crate) mod id;
 pub(crate) mod lifetimes;
 pub(crate) mod message;
 pub(crate) mod names;
+pub(crate) mod proof;
 pub(crate) mod rotation;
 pub(crate) mod session;
 pub(crate) mod sharing;

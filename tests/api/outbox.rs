@@ -200,6 +200,8 @@ fn one_that_panics_holds_up_no_other(engine: Engine) {
     );
     assert_eq!(outbox.send_due(KIND).unwrap(), 2);
     assert_eq!((sent.payloads(), waiting(&app)), (vec!["hello".to_owned()], 1));
+    let counted = app.inside.metrics.encode(present()).unwrap();
+    assert!(counted.contains("tokensmith_task_panics_total{name=\"webhook\"} 1"), "{counted}");
 }
 
 fn a_message_is_sent_by_those_that_know_its_kind(engine: Engine) {
