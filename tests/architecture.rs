@@ -246,6 +246,22 @@ fn sessions_are_opened_in_one_place() {
     assert_eq!(files, ["service/sessions.rs", "store/sessions.rs"]);
 }
 
+/// An event loop has other requests to answer meanwhile.
+#[test]
+fn what_signs_in_an_event_loop_leaves_it_for_what_is_slow() {
+    let sources = sources();
+    let signing = sources.iter().filter_map(|(file, text)| {
+        let code = production(text);
+        let signs = [".sign(", "mint("].iter().any(|call| code.contains(call));
+        (room(file) != "jwt" && signs && code.contains("async fn")).then_some((file, code))
+    });
+    let signing: Vec<_> = signing.collect();
+    assert!(signing.len() >= 2, "{signing:?}");
+    for (file, code) in signing {
+        assert!(code.contains("deadline::signing("), "{file} signs in the event loop");
+    }
+}
+
 /// Handlers and commands ask a use case, also when they only read.
 #[test]
 fn nobody_above_the_use_cases_asks_the_store() {

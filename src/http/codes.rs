@@ -55,6 +55,7 @@ macro_rules! codes {
                     $($($failure => $name,)?)+
                     Bearer(why) => named(why.code()),
                     Domain(Error::TokenRefused(why)) => named(why.code()),
+                    Domain(Error::ApiTokenRefused(why)) => named(why.code()),
                 }
             }
         }
@@ -113,20 +114,16 @@ codes! {
         => Domain(Error::TokenRefused(TokenError::Revoked)),
         "Revoked, or its session ended.";
     API_TOKEN_MALFORMED: 401 "api_token_malformed" "API token refused", Some("invalid_token"),
-        Domain(Error::ApiTokenRefused(ApiTokenRefusal::Malformed))
-            => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Malformed)),
+        => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Malformed)),
         "Not an API token by its form or checksum.";
     API_TOKEN_UNKNOWN: 401 "api_token_unknown" "API token refused", Some("invalid_token"),
-        Domain(Error::ApiTokenRefused(ApiTokenRefusal::Unknown))
-            => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Unknown)),
+        => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Unknown)),
         "Nobody has this API token, or it was replaced.";
     API_TOKEN_EXPIRED: 401 "api_token_expired" "API token refused", Some("invalid_token"),
-        Domain(Error::ApiTokenRefused(ApiTokenRefusal::Expired))
-            => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Expired)),
+        => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Expired)),
         "Its time is over.";
     API_TOKEN_REVOKED: 401 "api_token_revoked" "API token refused", Some("invalid_token"),
-        Domain(Error::ApiTokenRefused(ApiTokenRefusal::Revoked))
-            => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Revoked)),
+        => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Revoked)),
         "It was revoked.";
     REAUTHENTICATION_REQUIRED: 401 "reauthentication_required" "Reauthentication required",
         Some("insufficient_user_authentication"),
@@ -218,8 +215,8 @@ codes! {
         "In services with the verifier: the denylist is out of reach, and it is required.";
     OVERLOADED: 503 "overloaded" "Overloaded", None,
         Domain(Error::Overloaded { .. }) => Domain(Error::Overloaded { retry_after: Seconds(5) }),
-        "More logins or refreshes are waiting than can be answered in time, or the key folder is out of reach \
-         and the token's key is not known; `Retry-After` says when to try again.";
+        "More logins, refreshes or API tokens are waiting than can be answered in time, or the key folder is out of \
+         reach and the token's key is not known; `Retry-After` says when to try again.";
 }
 
 /// Only other services that have the verifier answer with these.
@@ -238,6 +235,8 @@ fn named(name: &str) -> &'static Code {
 
 #[cfg(test)]
 mod tests {
+    use tokensmith_verifier::issuing::ApiTokenError;
+
     use super::*;
 
     #[test]
@@ -259,6 +258,8 @@ mod tests {
                 Bearer(why) => why,
                 Domain(Error::TokenRefused(why)) => BearerErrorKind::Refused(why),
                 Domain(Error::ApiTokenRefused(why)) => BearerErrorKind::ApiToken(why.into()),
+                Domain(Error::Overloaded { .. }) => BearerErrorKind::ApiToken(ApiTokenError::Overloaded),
+                Domain(Error::Unavailable(_)) => BearerErrorKind::ApiToken(ApiTokenError::Unavailable),
                 _ => continue,
             };
             let told = (why.code(), why.status().as_u16(), why.title());
@@ -268,6 +269,6 @@ mod tests {
             assert!(challenge.contains(&error), "{challenge}");
             seen += 1;
         }
-        assert_eq!(seen, 21);
+        assert_eq!(seen, 23);
     }
 }

@@ -161,7 +161,7 @@ fn a_kind_that_is_not_known_makes_a_copy_stale_and_the_rest_of_it_counts() {
         denied: serde_json::from_value(json!([{"sid": denied["session_id"], "exp": now + Seconds(300)}])).unwrap(),
         denied_by_kind: vec![KindEntry::Unknown { exp: now + Seconds(300) }],
     };
-    let feed = app.inside.keys.ring().sign_denylist(&claims, now).unwrap();
+    let feed = app.inside.keys.ring().sign(&claims, None, now).unwrap();
     let client = app.another_client();
     front.now_answers(move |path| {
         let mut answer = client.get(path);

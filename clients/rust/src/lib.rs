@@ -66,13 +66,14 @@ pub mod issuing {
     #[cfg(feature = "actix")]
     pub use crate::actix::{Presented, presented};
     #[cfg(feature = "actix")]
-    pub use crate::api_token::{ApiTokenError, ApiTokens, Authenticated};
+    pub use crate::api_token::{ApiTokenError, ApiTokenRefusal, ApiTokens, Authenticated};
     pub use crate::denied_set::{DeniedSet, DeniedSubject};
     pub use crate::jwt::{
-        API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Expected, FIRST_PARTY, JwksError, Kind,
-        KindEntry, MAX_CLOCK_SKEW, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKey, VerificationKeys,
-        denylist_audience, is_reserved_audience, issuer_base, issuer_url, jwks_etag, kid_of, metadata_url, published,
-        read_payload, verification_keys_of_jwks, verification_keys_of_pem, verify, verify_signature,
+        API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Document, DocumentKind, Expected,
+        FIRST_PARTY, JwksError, KINDS, KeyUse, Kind, KindEntry, MAX_CLOCK_SKEW, RefreshClaims, SigningAlg,
+        VerificationKey, VerificationKeys, authentic_payload, denylist_audience, is_reserved_audience, issuer_base,
+        issuer_url, jwks_etag, kid_of, metadata_url, published, read_payload, verification_keys_of_jwks,
+        verification_keys_of_pem, verify, verify_signature,
     };
     pub use crate::remote::KeySource;
     #[cfg(feature = "actix")]

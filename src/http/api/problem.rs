@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::clock::Seconds;
+use crate::engine::api_tokens::BUSY_RETRY_AFTER;
 use crate::error::{Error, FieldProblem};
 use crate::http::failure::Failure;
 use crate::http::words::{EndReason, FieldCode, ProblemCode};
@@ -111,6 +112,7 @@ fn add_headers(failure: &Failure, response: &mut HttpResponseBuilder, status: St
         Failure::Domain(Error::Overloaded { retry_after } | Error::TooManyFailures { retry_after }) => {
             Some(*retry_after)
         }
+        Failure::Bearer(BearerErrorKind::ApiToken(ApiTokenError::Overloaded)) => Some(BUSY_RETRY_AFTER),
         Failure::Domain(Error::Unavailable(_))
         | Failure::Bearer(BearerErrorKind::ApiToken(ApiTokenError::Unavailable)) => Some(UNAVAILABLE_RETRY_AFTER),
         _ => None,

@@ -151,9 +151,8 @@ fn of_api_token(why: ApiTokenError) -> Told {
         ApiTokenError::AccountDisabled => ("Account disabled", StatusCode::FORBIDDEN, None),
         ApiTokenError::Unavailable => ("Database unavailable", StatusCode::SERVICE_UNAVAILABLE, None),
         ApiTokenError::Internal => ("Internal error", StatusCode::INTERNAL_SERVER_ERROR, None),
-        ApiTokenError::Malformed | ApiTokenError::Unknown | ApiTokenError::Expired | ApiTokenError::Revoked => {
-            ("API token refused", StatusCode::UNAUTHORIZED, Some("invalid_token"))
-        }
+        ApiTokenError::Refused(_) => ("API token refused", StatusCode::UNAUTHORIZED, Some("invalid_token")),
+        ApiTokenError::Overloaded => ("Overloaded", StatusCode::SERVICE_UNAVAILABLE, None),
     }
 }
 

@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 use super::audience::Audience;
 use super::credential::{Credential, Subject};
 use super::json::present;
-use super::verify::RegisteredClaims;
 use crate::clock::Timestamp;
 use crate::denied_set::DeniedSet;
 use crate::id::{Jti, SessionId, UserId};
@@ -159,23 +158,6 @@ impl AccessClaims {
     }
 }
 
-impl RegisteredClaims for AccessClaims {
-    const TYP: &'static str = "at+jwt";
-
-    fn iss(&self) -> &str {
-        &self.iss
-    }
-    fn aud(&self) -> &Audience {
-        &self.aud
-    }
-    fn exp(&self) -> Timestamp {
-        self.exp
-    }
-    fn valid_from(&self) -> Option<Timestamp> {
-        Some(self.nbf.map_or(self.iat, |nbf| nbf.max(self.iat)))
-    }
-}
-
 /// The claims of a refresh token, which only the issuer can verify: a pure function of the session's row, so that the
 /// same token can be made again at any time and nothing of it is stored. The issuer is named without a slash at the end of
 /// its URL (see [`issuer_base`](super::issuer_base)).
@@ -200,25 +182,6 @@ pub struct RefreshClaims {
     pub jti: String,
     /// The client that it was issued to.
     pub client_id: String,
-}
-
-impl RegisteredClaims for RefreshClaims {
-    const TYP: &'static str = "rt+jwt";
-
-    fn iss(&self) -> &str {
-        &self.iss
-    }
-    fn aud(&self) -> &Audience {
-        &self.aud
-    }
-    fn exp(&self) -> Timestamp {
-        self.exp
-    }
-    /// Its signature proves that it was made here, and the session's row decides: the clock of the instance that made it
-    /// may be ahead of ours.
-    fn valid_from(&self) -> Option<Timestamp> {
-        None
-    }
 }
 
 #[cfg(test)]
