@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::Salt;
@@ -18,6 +18,8 @@ use super::queue::{Place, Places, Priority, Queue};
 use super::stored::StoredHash;
 use crate::config::Argon2Cost;
 use crate::entropy::Entropy;
+use crate::metrics::Metrics;
+use crate::threads::Threads;
 
 /// A hash that has not begun by then is not begun: its answer would help nobody.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -28,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A hash takes a core for tens of milliseconds; whatever else there is to do takes microseconds and comes first. Hashes
 /// still get a tenth of a core that everything else would fill.
 const NICENESS: i32 = 10;
+
+/// What the threads are called.
+const NAME: &str = "password hashes";
 
 /// The outcome of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +50,10 @@ pub struct Hasher {
     max_stored_blocks: usize,
     entropy: Arc<dyn Entropy>,
     decoy: StoredHash,
-    places: Arc<Places>,
+    places: Places,
     hashed: AtomicU64,
+    /// They are waited for when this is dropped.
+    _threads: Threads,
 }
 
 impl Drop for Hasher {
@@ -68,24 +75,30 @@ struct Job {
 
 impl Hasher {
     /// Starts the threads; they end when the pool is dropped.
-    pub fn start(cost: Argon2Cost, entropy: Arc<dyn Entropy>) -> Result<Self, HashError> {
+    pub fn start(cost: Argon2Cost, entropy: Arc<dyn Entropy>, metrics: Arc<Metrics>) -> Result<Self, HashError> {
         let digest_bytes = Argon2idHash::DIGEST_BYTES;
         let params = Params::new(cost.memory_kib, cost.iterations, 1, Some(digest_bytes)).map_err(failed)?;
         let kept_blocks = params.block_count();
         let max_stored_blocks = usize::try_from(cost.max_stored_kib()).unwrap_or(usize::MAX).max(kept_blocks);
         let queue = Arc::new(Queue::new(max_stored_blocks - kept_blocks));
+        let mut threads = Threads::new(metrics);
         for _ in 0..cost.threads {
             let jobs = Arc::clone(&queue);
-            std::thread::spawn(move || {
-                // Where it is not allowed, everything else waits a little longer for its turn.
-                let _not_allowed = rustix::process::nice(NICENESS);
+            let mut is_nice = false;
+            let work = move || {
+                if !is_nice {
+                    is_nice = true;
+                    // Where it is not allowed, everything else waits a little longer for its turn.
+                    let _not_allowed = rustix::process::nice(NICENESS);
+                }
                 work(&jobs, kept_blocks);
-            });
+            };
+            threads.start(NAME, work).map_err(failed)?;
         }
         let (salt, digest) = (new_salt(&*entropy)?, entropy.bytes::<{ Argon2idHash::DIGEST_BYTES }>()?);
         let decoy = StoredHash::Argon2id(Argon2idHash::new(params.clone(), salt, &digest)?);
-        let places = Arc::default();
-        Ok(Self { queue, params, max_stored_blocks, entropy, decoy, places, hashed: AtomicU64::new(0) })
+        let (places, hashed) = (Places::default(), AtomicU64::new(0));
+        Ok(Self { queue, params, max_stored_blocks, entropy, decoy, places, hashed, _threads: threads })
     }
 
     /// Takes a place, before anything that waits is begun.
@@ -163,7 +176,10 @@ impl Hasher {
         let job = Job { blocks, queued_at: Instant::now(), work };
         let beyond_kept = blocks.saturating_sub(self.params.block_count());
         self.queue.push(job, beyond_kept, priority).map_err(|_full| HashError::Busy)?;
-        answer.recv_timeout(PATIENCE).map_err(|_late_or_thread_gone| HashError::Busy)?
+        answer.recv_timeout(PATIENCE).map_err(|why| match why {
+            RecvTimeoutError::Timeout => HashError::Busy,
+            RecvTimeoutError::Disconnected => failed("the hash panicked"),
+        })?
     }
 }
 
@@ -173,7 +189,8 @@ fn new_salt(entropy: &dyn Entropy) -> Result<Salt, HashError> {
 
 /// What asks for more than the kept memory, of a password set under other parameters, has that reserved until it is done.
 fn work(jobs: &Queue<Job>, kept_blocks: usize) {
-    let mut kept = Vec::new();
+    // Wiped also when a hash panics.
+    let mut kept = Zeroizing::new(Vec::new());
     loop {
         // The next hash overwrites what the last one left; when there is none yet, it is wiped.
         let next = jobs.try_next().or_else(|| {
@@ -186,7 +203,7 @@ fn work(jobs: &Queue<Job>, kept_blocks: usize) {
         } else if blocks > kept_blocks {
             wipe(&mut kept);
             // One after the other, not both.
-            kept = Vec::new();
+            *kept = Vec::new();
             work(Ok(&mut Zeroizing::new(vec![Block::default(); blocks])));
         } else {
             kept.resize(kept_blocks, Block::default());
@@ -212,7 +229,7 @@ mod tests {
 
     fn hasher(memory_kib: u32) -> Hasher {
         let cost = Argon2Cost { memory_kib, iterations: 2, threads: 1, budget_kib: 8_192 };
-        Hasher::start(cost, Arc::new(SeededEntropy::new(1))).unwrap()
+        Hasher::start(cost, Arc::new(SeededEntropy::new(1)), Arc::default()).unwrap()
     }
 
     fn password(text: &str) -> Password {
@@ -262,11 +279,28 @@ mod tests {
         assert!(check(&hasher(64), SECRET, &stored).matches);
     }
 
+    #[test]
+    fn a_hash_that_panics_is_answered_and_its_only_thread_goes_on() {
+        let metrics = Arc::<Metrics>::default();
+        let cost = Argon2Cost { memory_kib: 64, iterations: 2, threads: 1, budget_kib: 8_192 };
+        let hasher = Hasher::start(cost, Arc::new(SeededEntropy::new(1)), Arc::clone(&metrics)).unwrap();
+        for blocks in [64, 4_096] {
+            let failed = hasher.run(blocks, Priority::Usual, |memory| -> Result<(), HashError> {
+                panic!("this panic, with {} blocks, is part of the test", memory.len())
+            });
+            assert!(matches!(failed, Err(HashError::Failed(_))), "{failed:?}");
+        }
+        assert_eq!(hasher.run(4_096, Priority::Usual, |memory| Ok(memory.len())).unwrap(), 4_096);
+        let stored = hasher.hash(&password(SECRET)).unwrap();
+        assert!(check(&hasher, SECRET, &stored).matches);
+        assert_eq!(metrics.count_panics(NAME), 2);
+    }
+
     /// Both threads would wait for the memory of the first, and nobody else could log in.
     #[test]
     fn hashes_that_wait_for_memory_hold_up_none_that_need_no_more_than_is_kept() {
         let cost = Argon2Cost { memory_kib: 64, iterations: 2, threads: 2, budget_kib: 1_024 };
-        let hasher = Hasher::start(cost, Arc::new(SeededEntropy::new(1))).unwrap();
+        let hasher = Hasher::start(cost, Arc::new(SeededEntropy::new(1)), Arc::default()).unwrap();
         let stored = hasher.hash(&password(SECRET)).unwrap();
         let (begun, has_begun) = sync_channel(1);
         let (go_on, may_go_on) = sync_channel::<()>(0);

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 /// Who may want a hash at the same time, in work or waiting. Each holds a thread of the HTTP server meanwhile, of which
 /// there are many more, so that a flood of logins leaves room for everything else.
 pub(super) const PLACES: usize = 128;
@@ -26,44 +28,37 @@ pub enum Priority {
 }
 
 /// The places.
-#[derive(Debug, Default)]
-pub(super) struct Places(Mutex<Taken>);
-
-#[derive(Debug, Default)]
-struct Taken {
-    all: usize,
-    usual: usize,
+pub(super) struct Places {
+    all: Arc<Semaphore>,
+    usual: Arc<Semaphore>,
 }
 
 /// The right to want a hash; given back when dropped.
 #[derive(Debug)]
-pub struct Place {
-    places: Arc<Places>,
-    priority: Priority,
+pub struct Place(
+    #[expect(dead_code, reason = "dropping it gives it back")] (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+);
+
+impl Default for Places {
+    fn default() -> Self {
+        let [all, usual] = [PLACES, PLACES - RESERVED].map(|count| Arc::new(Semaphore::new(count)));
+        Self { all, usual }
+    }
 }
 
 impl Places {
     /// A place, if there is one.
-    pub(super) fn take(self: &Arc<Self>, priority: Priority) -> Option<Place> {
-        let mut taken = locked(&self.0);
-        if taken.all >= PLACES || priority == Priority::Usual && taken.usual >= PLACES - RESERVED {
-            return None;
-        }
-        taken.all += 1;
-        taken.usual += usize::from(priority == Priority::Usual);
-        Some(Place { places: Arc::clone(self), priority })
+    pub(super) fn take(&self, priority: Priority) -> Option<Place> {
+        let permit = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
+        let usual = match priority {
+            Priority::First => None,
+            Priority::Usual => Some(permit(&self.usual)?),
+        };
+        Some(Place((permit(&self.all)?, usual)))
     }
 
     pub(super) fn count_taken(&self) -> usize {
-        locked(&self.0).all
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = locked(&self.places.0);
-        taken.all -= 1;
-        taken.usual -= usize::from(self.priority == Priority::Usual);
+        PLACES - self.all.available_permits()
     }
 }
 
@@ -178,7 +173,7 @@ mod tests {
 
     #[test]
     fn strangers_leave_places_for_those_who_are_known() {
-        let places = Arc::new(Places::default());
+        let places = Places::default();
         let take_all = |priority| std::iter::from_fn(|| places.take(priority)).collect::<Vec<_>>();
         let strangers = take_all(Priority::Usual);
         assert_eq!(strangers.len(), 96);

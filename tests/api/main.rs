@@ -39,6 +39,7 @@ mod metrics;
 mod migrations;
 mod names;
 mod packages;
+mod panics;
 mod permissions;
 mod proofs;
 mod sessions;

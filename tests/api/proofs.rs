@@ -166,7 +166,7 @@ fn a_hash_of_a_higher_cost_logs_in_and_is_renewed(engine: Engine) {
     let app = TestApp::start(engine);
     app.create_user("ada", &[]);
     let earlier = Argon2Cost { memory_kib: 8_128, iterations: 1, threads: 1, budget_kib: 8_192 };
-    let hasher = Hasher::start(earlier, Arc::new(SeededEntropy::new(9))).unwrap();
+    let hasher = Hasher::start(earlier, Arc::new(SeededEntropy::new(9)), Arc::default()).unwrap();
     let hash = hasher.hash(&Password::new(&Secret::new(PASSWORD.to_owned())).unwrap()).unwrap();
     store_hash(&app, &hash);
     app.login("ada", ANOTHER).problem(401, "bad_credentials");

@@ -137,7 +137,7 @@ fn a_hash_with_old_parameters_is_renewed_at_login(engine: Engine) {
     let app = TestApp::start(engine);
     app.create_user("ada", &[]);
     let old = Argon2Cost { memory_kib: 128, iterations: 1, threads: 1, budget_kib: 8_192 };
-    let hasher = Hasher::start(old, Arc::new(SeededEntropy::new(9))).unwrap();
+    let hasher = Hasher::start(old, Arc::new(SeededEntropy::new(9)), Arc::default()).unwrap();
     let hash = hasher.hash(&Password::new(&Secret::new(PASSWORD.to_owned())).unwrap()).unwrap();
     app.execute(&format!("update users set password_hash = '{hash}'"));
     app.login("ada", PASSWORD).ok();
