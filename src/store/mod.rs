@@ -13,6 +13,7 @@ mod denylist;
 mod inspect;
 mod migrate;
 mod outage;
+mod outbox;
 mod patience;
 mod pool;
 mod probe;
@@ -42,6 +43,7 @@ use probe::Probe;
 use sqlite_file::SqliteFile;
 
 pub(crate) use backup::{BackupError, back_up};
+pub(crate) use outbox::Taken;
 pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience};
 pub(crate) use restore::Restore;
 pub(crate) use rotations::Written;

@@ -38,6 +38,7 @@ mod me;
 mod metrics;
 mod migrations;
 mod names;
+mod outbox;
 mod packages;
 mod panics;
 mod permissions;
