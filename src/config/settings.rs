@@ -13,7 +13,7 @@ use super::values::{
     address, any_text, duration, duration_or_off, list, longer_than, network, number, on_or_off, optional, parsed,
     passphrase, path, scopes, show_list, show_optional, show_path, within,
 };
-use super::{DatabaseUrl, LogFormat, urls, warnings};
+use super::{DatabaseUrl, LogFormat, Pooler, urls, warnings};
 use crate::clock::Seconds;
 use crate::jwt::{Passphrase, SigningAlg};
 use crate::model::user::Scopes;
@@ -49,6 +49,11 @@ settings! {
         default: "8",
         help: "Database connections that one instance opens at most (1 to 500).",
         read: number(1..=500),
+    }
+    DATABASE_POOLER: pub database_pooler: Pooler {
+        default: "none",
+        help: "What stands between this service and PostgreSQL. none: nothing, or a pooler that keeps sessions. transaction: a pooler that gives each transaction another connection (PgBouncer: pool_mode = transaction).",
+        read: parsed,
     }
     ISSUER: pub issuer: String {
         default: "http://127.0.0.1:8080",

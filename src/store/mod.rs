@@ -15,6 +15,7 @@ mod migrate;
 mod outage;
 mod patience;
 mod pool;
+mod postgres;
 mod probe;
 mod restore;
 mod rotations;
@@ -33,9 +34,9 @@ use std::time::Duration;
 
 use diesel::connection::TransactionManager;
 
-use crate::config::Config;
+use crate::config::{Config, Pooler};
 use crate::error::Error;
-use connection::{DbConnection, Manager, SQLITE_BUSY_TIMEOUT};
+use connection::{DbConnection, Manager, SQLITE_BUSY_TIMEOUT, Transactions};
 use outage::spoils_the_connection;
 use pool::{Held, Pool};
 use probe::Probe;
@@ -75,6 +76,7 @@ pub struct Store {
     /// On SQLite one connection writes: writers queue here in turn instead of polling for the file's lock.
     writers: Pool,
     has_one_writer: bool,
+    pooler: Pooler,
     /// One connection that no request uses: the denylist is followed also when all others are busy.
     follower: Pool,
     probe: Probe,
@@ -106,14 +108,15 @@ impl Store {
     /// [`Error::Unavailable`] when there is none or no connection can be made in time, [`Error::Internal`] when it is one
     /// that this program cannot use.
     pub fn open(config: &Config, if_missing: IfMissing) -> Result<Self, Error> {
-        let manager = Manager::new(&config.database, if_missing).map_err(unavailable)?;
+        let manager = Manager::new(config, if_missing).map_err(unavailable)?;
         inspect_in_time(manager.again(false), if_missing)?;
         let pool = |size: u32, writes: bool| Pool::new(manager.again(writes), size);
         let readers = pool(config.database_pool_size, false);
         let file = manager.file();
         let has_one_writer = file.is_some();
         let writers = if has_one_writer { pool(1, true) } else { readers.clone() };
-        Ok(Self { file, readers, writers, has_one_writer, follower: pool(1, false), probe: Probe::default() })
+        let (pooler, follower) = (manager.pooler(), pool(1, false));
+        Ok(Self { file, readers, writers, has_one_writer, pooler, follower, probe: Probe::default() })
     }
 
     /// The same, with a row of its own among those that are written to learn whether writes are taken: `random` draws it.
@@ -156,7 +159,8 @@ impl Store {
     fn read_of<T>(pool: &Pool, work: &mut impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let patience = Patience::of_this_thread().unwrap_or_default();
         let _waiting = patience.wait();
-        Self::with_open(pool, &patience, |held| work(&mut ReadTx(held.connection()))).map(|(value, _)| value)
+        let mut read = |held: &mut Held| held.read(|connection| work(&mut ReadTx(connection)));
+        Self::with_open(pool, &patience, &mut read).map(|(value, _)| value)
     }
 
     /// Reads and writes in one transaction; what is answered is durable. What comes too late for its request is not
@@ -239,8 +243,6 @@ fn inspect_in_time(manager: Manager, if_missing: IfMissing) -> Result<(), Error>
         Err(Error::Unavailable(format!("it did not answer within {seconds} seconds").into()))
     })
 }
-
-type Transactions = <DbConnection as diesel::Connection>::TransactionManager;
 
 fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Unavailable(Box::new(cause))

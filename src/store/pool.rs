@@ -185,6 +185,11 @@ impl Held {
         self.pooled.begin_write(lock_timeout)
     }
 
+    /// See [`Pooled::read`].
+    pub(super) fn read<T>(&mut self, work: impl FnOnce(&mut DbConnection) -> Result<T, Error>) -> Result<T, Error> {
+        self.pooled.read(work)
+    }
+
     /// It is not used again.
     pub(super) fn discard(&mut self) {
         self.pooled.broken = true;

@@ -17,6 +17,7 @@ use super::session_row::{GrantRow, SessionRow};
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
 use super::{Effects, Held, Patience, ReadTx, Store, UnitTx, WriteTx};
+use crate::config::Pooler;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName};
 use crate::model::denial::Denial;
@@ -80,8 +81,9 @@ impl Store {
         ids: &[SessionId],
         judge: impl FnOnce(Vec<Found>) -> Vec<Moved>,
     ) -> Result<Written, Error> {
-        if self.has_one_writer {
-            // Nobody can come between, and what the connection has in its cache stays good.
+        if self.has_one_writer || self.pooler == Pooler::Transaction {
+            // With one writer nobody can come between, and what the connection has in its cache stays good. Behind a pooler
+            // no statement by itself has the settings that make it durable.
             let written = self.write_unit(|tx| {
                 let found = tx.reading().find_sessions(ids)?;
                 tx.move_sessions(&judge(found))

@@ -39,6 +39,7 @@ mod metrics;
 mod migrations;
 mod names;
 mod permissions;
+mod poolers;
 mod sessions;
 mod slow_readers;
 mod sqlite_files;
