@@ -6,22 +6,22 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tempfile::TempDir;
-use tokensmith::app::App;
-use tokensmith::clock::{Clock as _, Seconds, SystemClock};
-use tokensmith::config::Config;
-use tokensmith::entropy::SystemEntropy;
-use tokensmith::model::audit::Origin;
-use tokensmith::model::grant::Live;
-use tokensmith::model::id::new_id;
-use tokensmith::model::rotation::{Presented, judge};
-use tokensmith::model::session::Session;
-use tokensmith::model::sharing::Context;
-use tokensmith::model::user::User;
-use tokensmith::password::Password;
-use tokensmith::secret::Secret;
-use tokensmith::service::pair::{Purpose, mint};
-use tokensmith::service::users::{self, NewUser};
-use tokensmith::store::IfMissing;
+use tokensmith::internals::app::App;
+use tokensmith::internals::clock::{Clock as _, Seconds, SystemClock};
+use tokensmith::internals::config::Config;
+use tokensmith::internals::entropy::SystemEntropy;
+use tokensmith::internals::model::audit::Origin;
+use tokensmith::internals::model::grant::Live;
+use tokensmith::internals::model::id::new_id;
+use tokensmith::internals::model::rotation::{Presented, judge};
+use tokensmith::internals::model::session::Session;
+use tokensmith::internals::model::sharing::Context;
+use tokensmith::internals::model::user::User;
+use tokensmith::internals::password::Password;
+use tokensmith::internals::secret::Secret;
+use tokensmith::internals::service::pair::{Purpose, mint};
+use tokensmith::internals::service::users::{self, NewUser};
+use tokensmith::internals::store::IfMissing;
 use tokensmith_verifier::Verifier;
 
 fn app(dir: &TempDir, alg: &str) -> App {

@@ -29,11 +29,11 @@ pub struct App {
     /// The rows.
     pub store: Arc<Store>,
     /// Writes what has to be recorded or denied, and tells of it.
-    pub units: Units,
+    pub(crate) units: Units,
     /// The password hashes.
     pub hasher: Hasher,
     /// The time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// The randomness.
     pub entropy: Arc<dyn Entropy>,
     /// What is counted.
@@ -41,21 +41,21 @@ pub struct App {
     /// The keys: none before [`App::load`].
     pub keys: Arc<Keys>,
     /// The same, searched for keys that are not known yet.
-    pub known_keys: Arc<KnownKeys>,
+    pub(crate) known_keys: Arc<KnownKeys>,
     /// What is denied, in memory: nothing before [`App::load`].
     pub denylist: Arc<Denylist>,
     /// The same for other services.
-    pub feed: Feed,
+    pub(crate) feed: Feed,
     /// The API tokens.
     pub api_tokens: Arc<KnownApiTokens>,
     /// Verifies the access tokens of requests to this service.
     pub verifier: Verifier,
     /// Judges and records refreshes.
-    pub rotator: Rotator,
+    pub(crate) rotator: Rotator,
     /// How often logins failed of late.
     pub login_limit: LoginLimit,
     /// Turns to look up who wants to log in.
-    pub lookups: Turns,
+    pub(crate) lookups: Turns,
 }
 
 /// Why the service cannot start.
@@ -83,9 +83,6 @@ pub enum StartError {
 impl App {
     /// Opens the database, applies missing migrations, and starts the machines and their threads. The folder of the keys
     /// is left alone: whoever administers users needs none.
-    ///
-    /// # Errors
-    /// [`StartError`] when one of them fails.
     pub fn build(
         config: Config,
         if_missing: IfMissing,
@@ -133,9 +130,6 @@ impl App {
 
     /// Loads the keys (after making those that are missing) and the denylist: what issuing and verifying tokens needs.
     /// Returns the files of the keys that were made.
-    ///
-    /// # Errors
-    /// [`StartError`] when one of them fails.
     pub fn load(&self) -> Result<Vec<PathBuf>, StartError> {
         let now = self.clock.now();
         let made = self.keys.load_or_create(now)?;
@@ -144,7 +138,6 @@ impl App {
     }
 
     /// What our own access tokens must say, whoever they are for.
-    #[must_use]
     pub fn expected(&self) -> Expected<'_> {
         let config = &self.config;
         Expected { issuer: &config.issuer, audiences: config.audiences.names(), leeway: Seconds::ZERO }

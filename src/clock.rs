@@ -1,4 +1,5 @@
 //! Time as a parameter. The types are the verifier's: both read the same claims.
 
-pub use tokensmith_verifier::issuing::{BadDuration, BadTimestamp};
-pub use tokensmith_verifier::{Clock, ManualClock, Seconds, SystemClock, Timestamp};
+#[cfg(test)]
+pub(crate) use tokensmith_verifier::ManualClock;
+pub(crate) use tokensmith_verifier::{Clock, Seconds, SystemClock, Timestamp};

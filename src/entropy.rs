@@ -11,17 +11,13 @@ pub struct NoEntropy;
 pub trait Entropy: Send + Sync {
     /// Fills `bytes` with random bytes.
     ///
-    /// # Errors
-    /// [`NoEntropy`] when there are none; nothing may go on with predictable bytes.
+    /// Fails when there are none; nothing may go on with predictable bytes.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
 }
 
 impl dyn Entropy + '_ {
     /// An array of random bytes.
-    ///
-    /// # Errors
-    /// As [`Entropy::fill`].
-    pub fn bytes<const N: usize>(&self) -> Result<[u8; N], NoEntropy> {
+    pub(crate) fn bytes<const N: usize>(&self) -> Result<[u8; N], NoEntropy> {
         let mut bytes = [0; N];
         self.fill(&mut bytes)?;
         Ok(bytes)
@@ -47,7 +43,6 @@ pub struct SeededEntropy {
 
 impl SeededEntropy {
     /// The sequence that belongs to `seed`.
-    #[must_use]
     pub fn new(seed: u64) -> Self {
         Self { seed, drawn: AtomicU64::new(0) }
     }

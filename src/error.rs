@@ -9,7 +9,7 @@ use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
 
 /// A cause from elsewhere: logged once, never sent to a client.
-pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Everything that can go wrong with a use case.
 #[derive(Debug, thiserror::Error)]
@@ -89,23 +89,21 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldProblem {
     /// The field's name in the JSON.
-    pub field: &'static str,
+    pub(crate) field: &'static str,
     /// A stable name of the problem.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// What to do about it.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Error {
     /// One field is not valid.
-    #[must_use]
-    pub fn invalid(field: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: &'static str, code: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldProblem { field, code, message: message.into() }])
     }
 
     /// The same, about a field of another name, where it is about one field.
-    #[must_use]
-    pub fn in_field(self, field: &'static str) -> Self {
+    pub(crate) fn in_field(self, field: &'static str) -> Self {
         match self {
             Self::Invalid(problems) => {
                 Self::Invalid(problems.into_iter().map(|problem| FieldProblem { field, ..problem }).collect())
@@ -115,8 +113,7 @@ impl Error {
     }
 
     /// What happened to one request when `error` happened to all of its batch.
-    #[must_use]
-    pub fn of_batch(error: &Arc<Self>) -> Self {
+    pub(crate) fn of_batch(error: &Arc<Self>) -> Self {
         #[derive(Debug, thiserror::Error)]
         #[error("the batch failed")]
         struct Batch(#[source] Arc<Error>);
@@ -128,8 +125,7 @@ impl Error {
     }
 
     /// The same, as a database that is out of reach.
-    #[must_use]
-    pub fn out_of_reach(self) -> Self {
+    pub(crate) fn out_of_reach(self) -> Self {
         match self {
             Self::Internal(cause) => Self::Unavailable(cause),
             Self::Unavailable(_) => self,
@@ -138,8 +134,7 @@ impl Error {
     }
 
     /// A fault of ours.
-    #[must_use]
-    pub fn internal(cause: impl Into<Cause>) -> Self {
+    pub(crate) fn internal(cause: impl Into<Cause>) -> Self {
         Self::Internal(cause.into())
     }
 }
@@ -157,8 +152,7 @@ impl From<SignError> for Error {
 }
 
 /// The innermost cause of an error, for the log: one line.
-#[must_use]
-pub fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(cause) = innermost.source() {
         innermost = cause;

@@ -5,6 +5,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
+//! | `internals` | what tests and benchmarks of this repository may use |
 //! | `cli` | the commands, and the log |
 //! | `http` | routes, extractors, handlers, errors on the wire; the only room that knows actix-web |
 //! | `service` | one file for each use case: login, refresh, revoke, sessions, users, API tokens, keys, purge; all reading, too |
@@ -22,22 +23,34 @@
 //! Claims, the one `verify`, and the extractors are in the crate `tokensmith-verifier` (`clients/rust`): other services
 //! depend on it, and so does this one.
 
-pub mod clock;
-pub mod entropy;
-pub mod jwt;
-pub mod model;
+#![warn(unreachable_pub)]
+#![expect(
+    clippy::missing_errors_doc,
+    clippy::must_use_candidate,
+    reason = "only this repository's tests and benchmarks see what is public"
+)]
 
-pub mod app;
-pub mod cli;
-pub mod config;
-pub mod engine;
-pub mod error;
-pub mod http;
-pub mod metrics;
-pub mod password;
-pub mod secret;
-pub mod service;
-pub mod store;
+mod clock;
+mod entropy;
+mod jwt;
+mod model;
+
+mod app;
+mod cli;
+mod config;
+mod engine;
+mod error;
+mod http;
+mod metrics;
+mod password;
+mod secret;
+mod service;
+mod store;
+
+#[doc(hidden)]
+pub mod internals;
+
+pub use cli::run;
 
 /// The README's Rust code is compiled with the documentation's.
 #[cfg(doctest)]

@@ -144,7 +144,7 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counts an answer.
-    pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+    pub(crate) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
         let (method, route) = (method.to_owned(), route.to_owned());
         let labels = RouteLabels { method: method.clone(), route: route.clone() };
         self.latencies.get_or_create(&labels).observe(took.as_secs_f64());
@@ -152,34 +152,31 @@ impl Metrics {
     }
 
     /// Counts a login.
-    pub fn login(&self, outcome: &'static str) {
+    pub(crate) fn login(&self, outcome: &'static str) {
         self.logins.get_or_create(&NameLabel { name: Name(outcome) }).inc();
     }
 
     /// Counts a refresh.
-    pub fn refresh(&self, verdict: &'static str) {
+    pub(crate) fn refresh(&self, verdict: &'static str) {
         self.refreshes.get_or_create(&NameLabel { name: Name(verdict) }).inc();
     }
 
     /// Counts a generation that got a mark.
-    pub fn marked_generation(&self, mark: &'static str) {
+    pub(crate) fn marked_generation(&self, mark: &'static str) {
         self.marked_generations.get_or_create(&NameLabel { name: Name(mark) }).inc();
     }
 
     /// Counts an exchange of an API token.
-    pub fn exchange(&self) {
+    pub(crate) fn exchange(&self) {
         self.exchanges.inc();
     }
 
     /// Counts an event of the audit log.
-    pub fn event(&self, name: &'static str) {
+    pub(crate) fn event(&self, name: &'static str) {
         self.events.get_or_create(&NameLabel { name: Name(name) }).inc();
     }
 
     /// Everything in Prometheus's text format.
-    ///
-    /// # Errors
-    /// [`fmt::Error`] when it cannot be written, which does not happen.
     pub fn encode(&self, present: Present) -> Result<String, fmt::Error> {
         let set = |gauge: &Gauge, value: usize| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         set(&self.gauges.hashes_under_way, present.hashes_under_way);

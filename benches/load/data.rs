@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, SqliteConnection};
-use tokensmith::app::App;
-use tokensmith::clock::{Clock as _, Seconds, SystemClock, Timestamp};
-use tokensmith::config::Config;
-use tokensmith::entropy::SystemEntropy;
-use tokensmith::model::grant::Live;
-use tokensmith::model::id::Id;
-use tokensmith::model::session::Session;
-use tokensmith::model::user::User;
-use tokensmith::password::Password;
-use tokensmith::secret::Secret;
-use tokensmith::service::pair::{Purpose, mint};
-use tokensmith::store::IfMissing;
+use tokensmith::internals::app::App;
+use tokensmith::internals::clock::{Clock as _, Seconds, SystemClock, Timestamp};
+use tokensmith::internals::config::Config;
+use tokensmith::internals::entropy::SystemEntropy;
+use tokensmith::internals::model::grant::Live;
+use tokensmith::internals::model::id::Id;
+use tokensmith::internals::model::session::Session;
+use tokensmith::internals::model::user::User;
+use tokensmith::internals::password::Password;
+use tokensmith::internals::secret::Secret;
+use tokensmith::internals::service::pair::{Purpose, mint};
+use tokensmith::internals::store::IfMissing;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 /// From where every session that is filled in was opened.

@@ -128,7 +128,6 @@ fn explain(error: &Error) -> String {
 }
 
 /// Runs the command that the process was started with.
-#[must_use]
 pub fn run() -> ExitCode {
     let done = match Cli::try_parse() {
         Ok(cli) => execute(cli.command.unwrap_or(Command::Serve)),

@@ -6,7 +6,7 @@ use crate::jwt::{SigningAlg, is_reserved_audience};
 
 /// The audiences of access tokens; the first is that of tokens that nobody asked another one for.
 #[derive(Clone, Debug)]
-pub struct Audiences {
+pub(crate) struct Audiences {
     names: Vec<String>,
     /// In the order of `names`.
     algs: Vec<Option<SigningAlg>>,
@@ -39,21 +39,18 @@ impl Audiences {
     }
 
     /// Every audience.
-    #[must_use]
-    pub fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
     /// The first audience, alone.
-    #[must_use]
-    pub fn first(&self) -> &[String] {
+    pub(crate) fn first(&self) -> &[String] {
         self.names.get(..1).unwrap_or_default()
     }
 
     /// The audience that a client asks for, or else the first, with the algorithm of its tokens; `None` when there is no
     /// such audience.
-    #[must_use]
-    pub fn find(&self, asked: Option<&str>) -> Option<(&str, SigningAlg)> {
+    pub(crate) fn find(&self, asked: Option<&str>) -> Option<(&str, SigningAlg)> {
         let mut all = self.names.iter().zip(&self.algs);
         let (name, alg) = match asked {
             Some(asked) => all.find(|(name, _)| *name == asked),
@@ -63,8 +60,7 @@ impl Audiences {
     }
 
     /// `SIGNING_ALG`.
-    #[must_use]
-    pub fn default_alg(&self) -> SigningAlg {
+    pub(crate) fn default_alg(&self) -> SigningAlg {
         self.default_alg
     }
 

@@ -8,7 +8,7 @@ use super::postgres_url::PostgresUrl;
 
 /// Where the rows are.
 #[derive(Clone, Debug)]
-pub enum DatabaseUrl {
+pub(crate) enum DatabaseUrl {
     /// A file on this machine.
     Sqlite(PathBuf),
     /// A PostgreSQL server.

@@ -12,18 +12,17 @@ const MAX_BYTES: u64 = 1024 * 1024;
 
 /// The settings of a `.env` file, and what it holds beside them.
 #[derive(Debug, Default)]
-pub struct EnvFile {
+pub(crate) struct EnvFile {
     settings: Vec<(&'static str, String)>,
     /// What is no setting and may be a misspelled one, as lines for people.
-    pub unknown: Vec<String>,
+    pub(crate) unknown: Vec<String>,
 }
 
 impl EnvFile {
     /// Reads a file; one that is not there has no settings.
     ///
-    /// # Errors
-    /// What is wrong and in which line, without a word of the line itself: it may hold a password.
-    pub fn read(path: &Path) -> Result<Self, String> {
+    /// The error says what is wrong and in which line, without a word of the line itself: it may hold a password.
+    pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let mut bytes = Vec::new();
         let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
         match read {
@@ -85,8 +84,7 @@ impl EnvFile {
     }
 
     /// The value of a setting.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 }

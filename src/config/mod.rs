@@ -22,15 +22,15 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
-pub use audiences::Audiences;
-pub use database_url::DatabaseUrl;
-pub use env_file::EnvFile;
-pub use pooler::Pooler;
-pub use postgres_url::PostgresUrl;
+pub(crate) use audiences::Audiences;
+pub(crate) use database_url::DatabaseUrl;
+pub(crate) use env_file::EnvFile;
+pub(crate) use pooler::Pooler;
+pub(crate) use postgres_url::PostgresUrl;
 pub use reference::{env_example, settings_reference};
-pub use setting::{Secrecy, Setting};
-pub use settings::{MAX_ARGON2_ITERATIONS, SETTINGS, Settings};
-pub use together::min_argon2_memory_kib;
+pub(crate) use setting::{Secrecy, Setting};
+pub(crate) use settings::{MAX_ARGON2_ITERATIONS, SETTINGS, Settings};
+pub(crate) use together::min_argon2_memory_kib;
 
 use crate::jwt::{KeyFolder, KeyPolicy};
 use crate::model::grant::Grant;
@@ -42,15 +42,15 @@ use crate::model::rotation::{Limits, Rules};
 pub struct Config {
     settings: Settings,
     /// The `aud` of access tokens.
-    pub audiences: Audiences,
+    pub(crate) audiences: Audiences,
     /// Folder of the private keys, and what decrypts them.
-    pub keys: KeyFolder,
+    pub(crate) keys: KeyFolder,
     /// When keys are made and go, and the algorithms that they are of; the first is `SIGNING_ALG`.
     pub key_policy: KeyPolicy,
     /// How long tokens and sessions live.
     pub lifetimes: Lifetimes,
     /// How often a session may be shared.
-    pub sharing_limits: Limits,
+    pub(crate) sharing_limits: Limits,
     /// Cost of a password hash.
     pub argon2: Argon2Cost,
 }
@@ -80,22 +80,20 @@ pub struct Argon2Cost {
 impl Argon2Cost {
     /// The most memory that a stored hash may ask for in KiB. Those that ask for more than today's cost are done one at a
     /// time, by a thread that lets go of its own memory first: whatever cost fitted once still does.
-    #[must_use]
-    pub fn max_stored_kib(&self) -> u32 {
+    pub(crate) fn max_stored_kib(&self) -> u32 {
         let others = u32::try_from(self.threads).unwrap_or(u32::MAX).saturating_sub(1);
         self.budget_kib.saturating_sub(self.memory_kib.saturating_mul(others)).max(self.memory_kib)
     }
 
     /// The most memory that each of the threads could have in KiB.
-    #[must_use]
-    pub fn max_thread_memory_kib(&self) -> u32 {
+    pub(crate) fn max_thread_memory_kib(&self) -> u32 {
         self.budget_kib / u32::try_from(self.threads).unwrap_or(u32::MAX).max(1)
     }
 }
 
 /// Shape of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people.
     Text,
     /// One JSON object a line.
@@ -127,9 +125,9 @@ impl fmt::Display for LogFormat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigProblem {
     /// The variable.
-    pub variable: &'static str,
+    pub(crate) variable: &'static str,
     /// What is wrong with its value.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl fmt::Display for ConfigProblem {
@@ -141,9 +139,8 @@ impl fmt::Display for ConfigProblem {
 impl Config {
     /// Reads the settings from the process's environment, and those that it lacks from a file.
     ///
-    /// # Errors
-    /// Every problem found, not only the first.
-    pub fn from_env(file: &EnvFile) -> Result<Self, Vec<ConfigProblem>> {
+    /// The error holds every problem found, not only the first.
+    pub(crate) fn from_env(file: &EnvFile) -> Result<Self, Vec<ConfigProblem>> {
         #[expect(clippy::disallowed_methods, reason = "this is the room that reads the environment")]
         let variable = |name: &str| std::env::var_os(name);
         let not_text = SETTINGS.iter().filter(|known| variable(known.name).is_some_and(|text| text.to_str().is_none()));
@@ -165,41 +162,33 @@ impl Config {
     }
 
     /// Reads the settings from anywhere.
-    ///
-    /// # Errors
-    /// As [`Config::from_env`].
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Vec<ConfigProblem>> {
         together::config(&lookup)
     }
 
     /// What a login with a password grants today.
-    #[must_use]
     pub fn grant(&self, audience: Option<&str>) -> Grant {
         Grant::of_password(self.scopes.to_string(), audience.map(str::to_owned))
     }
 
     /// What refreshes are judged by.
-    #[must_use]
     pub fn rotation_rules(&self) -> Rules {
         Rules { windows: self.lifetimes.windows, limits: self.sharing_limits }
     }
 
     /// The same settings with another database.
-    #[must_use]
-    pub fn with_database(mut self, database: DatabaseUrl) -> Self {
+    pub(crate) fn with_database(mut self, database: DatabaseUrl) -> Self {
         self.settings.database = database;
         self
     }
 
     /// Every setting with its value in force; secrets, and the password in the database's URL, are hidden.
-    #[must_use]
-    pub fn effective(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn effective(&self) -> Vec<(&'static str, String)> {
         SETTINGS.iter().map(|setting| (setting.name, (setting.show)(self))).collect()
     }
 
     /// What is risky about the settings, if anything is.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<ConfigProblem> {
+    pub(crate) fn warnings(&self) -> Vec<ConfigProblem> {
         let of_setting = |setting: &Setting| {
             let variable = setting.name;
             (setting.warn)(self).into_iter().map(move |message| ConfigProblem { variable, message })

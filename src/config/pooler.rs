@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// Whether a connection is a session of PostgreSQL's, with its settings and prepared statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pooler {
+pub(crate) enum Pooler {
     /// It is: there is no pooler, or one that keeps sessions.
     None,
     /// A pooler gives each transaction another session.

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 
 /// Where a PostgreSQL server is and how to log in there. Shows neither password nor parameters.
 #[derive(Clone, Debug)]
-pub struct PostgresUrl {
+pub(crate) struct PostgresUrl {
     shown: String,
     parameters: Vec<(String, Secret<String>)>,
 }
@@ -180,8 +180,7 @@ impl PostgresUrl {
     }
 
     /// The parameters as libpq takes them, with `defaults` for those that the URL does not give.
-    #[must_use]
-    pub fn conninfo(&self, defaults: &[(&str, &str)]) -> Secret<String> {
+    pub(crate) fn conninfo(&self, defaults: &[(&str, &str)]) -> Secret<String> {
         let missing = defaults.iter().filter(|(name, _)| !self.parameters.iter().any(|(known, _)| known == name));
         let given = self.parameters.iter().map(|(name, value)| (name.as_str(), value.expose().as_str()));
         let mut text = String::with_capacity(1024);
@@ -193,8 +192,7 @@ impl PostgresUrl {
     }
 
     /// The same without any secret, for another program.
-    #[must_use]
-    pub fn conninfo_without_secrets(&self) -> String {
+    pub(crate) fn conninfo_without_secrets(&self) -> String {
         let plain = self.parameters.iter().filter(|(name, _)| !SECRET.contains(&name.as_str()));
         let is_bare = |c: char| c.is_ascii_alphanumeric() || "-._/:,%@".contains(c);
         let written = plain.map(|(name, value)| match value.expose() {
@@ -205,8 +203,7 @@ impl PostgresUrl {
     }
 
     /// A driver's text without any secret of this URL that it may repeat.
-    #[must_use]
-    pub fn hide_secrets(&self, text: &str) -> String {
+    pub(crate) fn hide_secrets(&self, text: &str) -> String {
         let secrets = self
             .parameters
             .iter()

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use super::{SETTINGS, Setting};
 
 /// The content of `.env.example`.
-#[must_use]
 pub fn env_example() -> String {
     let mut text = String::from(
         "# Every setting of tokensmith with its default. Copy to .env and change what you need;\n\
@@ -18,7 +17,6 @@ pub fn env_example() -> String {
 }
 
 /// The README's table of settings.
-#[must_use]
 pub fn settings_reference() -> String {
     let mut text = String::from("| Variable | Default | Meaning |\n|---|---|---|\n");
     for Setting { name, default, help, .. } in SETTINGS {

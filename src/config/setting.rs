@@ -4,22 +4,22 @@ use super::Config;
 
 /// One setting: a variable of the environment or of `.env`.
 #[derive(Clone, Copy, Debug)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// Its name in the environment and in `.env`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The text that stands for it when it is unset or empty.
-    pub default: &'static str,
+    pub(crate) default: &'static str,
     /// What it decides, with its unit.
-    pub help: &'static str,
+    pub(crate) help: &'static str,
     /// Who may see what was typed.
-    pub secrecy: Secrecy,
+    pub(crate) secrecy: Secrecy,
     pub(super) show: fn(&Config) -> String,
     pub(super) warn: fn(&Config) -> Vec<String>,
 }
 
 /// Who may see what was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Secrecy {
+pub(crate) enum Secrecy {
     /// Anyone.
     Open,
     /// It may hold a secret, or be one by mistake: no message repeats it.

@@ -22,7 +22,7 @@ use crate::model::user::Scopes;
 const MAX_ARGON2_MEMORY_KIB: u32 = 4_194_304;
 
 /// Beyond it a hash takes seconds.
-pub const MAX_ARGON2_ITERATIONS: u32 = 100;
+pub(crate) const MAX_ARGON2_ITERATIONS: u32 = 100;
 
 /// Below it verifiers would do little else than fetch keys.
 const MIN_JWKS_MAX_AGE: Seconds = Seconds(10);
@@ -34,23 +34,23 @@ const MAX_JWKS_MAX_AGE: Seconds = Seconds(86_400);
 const MAX_SHARING_LIMIT: u32 = 1_000;
 
 settings! {
-    LISTEN: pub listen: SocketAddr {
+    LISTEN: pub(crate) listen: SocketAddr {
         default: "127.0.0.1:8080",
         help: "Address and port to serve HTTP on.",
         read: address,
     }
-    DATABASE_URL: pub database: DatabaseUrl {
+    DATABASE_URL: pub(crate) database: DatabaseUrl {
         default: "sqlite://data/tokensmith.db",
         help: "sqlite://PATH (one machine) or postgres://USER:PASSWORD@HOST/NAME (any number of instances).",
         secrecy: MayHoldSecret,
         read: parsed,
     }
-    DATABASE_POOL_SIZE: pub database_pool_size: u32 {
+    DATABASE_POOL_SIZE: pub(crate) database_pool_size: u32 {
         default: "8",
         help: "Database connections that one instance opens at most (1 to 500).",
         read: number(1..=500),
     }
-    DATABASE_POOLER: pub database_pooler: Pooler {
+    DATABASE_POOLER: pub(crate) database_pooler: Pooler {
         default: "none",
         help: "What stands between this service and PostgreSQL. none: nothing, or a pooler that keeps sessions. transaction: a pooler that gives each transaction another connection (PgBouncer: pool_mode = transaction).",
         read: parsed,
@@ -66,7 +66,7 @@ settings! {
         help: "The aud of access tokens: who they are for. Several are separated by commas, the first is the default; one may name its own algorithm, as in https://old.example.com RS256. Empty: the issuer.",
         read: any_text,
     }
-    SCOPES: pub scopes: Scopes {
+    SCOPES: pub(crate) scopes: Scopes {
         default: "",
         help: "Scopes that access tokens carry, as they are at the login, and that API tokens may be given, separated by commas, as in notes:read,notes:write.",
         read: scopes,
@@ -152,25 +152,25 @@ settings! {
         help: "How long an ended session is kept to answer why it ended.",
         read: duration,
     }
-    AUDIT_RETENTION: pub audit_retention: Seconds {
+    AUDIT_RETENTION: pub(crate) audit_retention: Seconds {
         default: "90d",
         help: "How long an event of the audit log is kept.",
         read: duration,
         check: longer_than(Seconds::ZERO),
     }
-    REAUTHENTICATION_PERIOD: pub reauthentication_period: Seconds {
+    REAUTHENTICATION_PERIOD: pub(crate) reauthentication_period: Seconds {
         default: "10m",
         help: "How long after giving the password a user may do what is sensitive without giving it again.",
         read: duration,
         check: longer_than(Seconds::ZERO),
     }
-    FIRST_ADMIN_PASSWORD_FILE: pub first_admin_password_file: PathBuf {
+    FIRST_ADMIN_PASSWORD_FILE: pub(crate) first_admin_password_file: PathBuf {
         default: "",
         help: "Where the first start puts the first admin's password when standard output is not a terminal. Empty: first-admin-password beside the SQLite database, with PostgreSQL in data.",
         read: path,
         show: show_path,
     }
-    BASIC_AUTH: pub basic_auth: bool {
+    BASIC_AUTH: pub(crate) basic_auth: bool {
         default: "off",
         help: "Whether POST /v1/tokens also takes username and password as HTTP Basic: on or off.",
         read: on_or_off,
@@ -191,7 +191,7 @@ settings! {
         help: "Passwords hashed at the same time; each thread keeps its memory. 0: one per core, as far as half of the memory allows.",
         read: number(0..=1_024),
     }
-    CORS_ORIGINS: pub cors_origins: Vec<String> {
+    CORS_ORIGINS: pub(crate) cors_origins: Vec<String> {
         default: "",
         help: "Origins of browser apps that may call this service, separated by commas; * for any.",
         read: list(urls::origin),
@@ -199,37 +199,37 @@ settings! {
         show: show_list,
         warn: warnings::cors_origins,
     }
-    TRUSTED_PROXIES: pub trusted_proxies: Vec<IpNet> {
+    TRUSTED_PROXIES: pub(crate) trusted_proxies: Vec<IpNet> {
         default: "",
         help: "Networks whose X-Forwarded-For (or Forwarded, where that is missing) is believed, separated by commas, as in 10.0.0.0/8. Empty: none.",
         read: list(network),
         show: show_list,
         warn: warnings::trusted_proxies,
     }
-    REQUEST_TIMEOUT: pub request_timeout: Seconds {
+    REQUEST_TIMEOUT: pub(crate) request_timeout: Seconds {
         default: "10s",
         help: "How long a client may take to send a request, or go without reading any of its answer.",
         read: duration,
         check: longer_than(Seconds::ZERO),
     }
-    SHUTDOWN_TIMEOUT: pub shutdown_timeout: Seconds {
+    SHUTDOWN_TIMEOUT: pub(crate) shutdown_timeout: Seconds {
         default: "30s",
         help: "How long requests under way may take to finish when the service is stopped.",
         read: duration,
     }
-    METRICS_LISTEN: pub metrics_listen: Option<SocketAddr> {
+    METRICS_LISTEN: pub(crate) metrics_listen: Option<SocketAddr> {
         default: "",
         help: "Address and port to serve metrics on, without authentication, as in 127.0.0.1:9464. Empty: nowhere.",
         read: optional(address),
         show: show_optional(""),
         warn: warnings::metrics_listen,
     }
-    LOG_FORMAT: pub log_format: LogFormat {
+    LOG_FORMAT: pub(crate) log_format: LogFormat {
         default: "text",
         help: "Log lines: text for people or json for machines.",
         read: parsed,
     }
-    RUST_LOG: pub log_filter: String {
+    RUST_LOG: pub(crate) log_filter: String {
         default: "info",
         help: "Log level: off, error, warn, info, debug or trace; per module as in info,tokensmith=debug.",
         read: log_filter,

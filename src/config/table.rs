@@ -30,7 +30,7 @@ macro_rules! settings {
         };)+
 
         /// Every setting.
-        pub const SETTINGS: &[$crate::config::Setting] = &[$($name),+];
+        pub(crate) const SETTINGS: &[$crate::config::Setting] = &[$($name),+];
 
         /// The value of each setting.
         #[derive(Clone, Debug)]

@@ -153,8 +153,7 @@ fn argon2(draft: &mut Draft, reader: &mut Reader<'_>) -> Option<Argon2Cost> {
 }
 
 /// The least memory that a hash with so many passes must take.
-#[must_use]
-pub fn min_argon2_memory_kib(iterations: u32) -> u32 {
+pub(crate) fn min_argon2_memory_kib(iterations: u32) -> u32 {
     MIN_ARGON2.iter().rev().find(|(passes, _)| iterations >= *passes).map_or(0, |(_, kib)| *kib)
 }
 

@@ -40,8 +40,7 @@ pub struct KnownApiTokens {
 
 impl KnownApiTokens {
     /// Those of this database.
-    #[must_use]
-    pub fn new(config: &Config, store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(config: &Config, store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
         Self {
             store,
             clock,
@@ -55,19 +54,13 @@ impl KnownApiTokens {
     }
 
     /// Waits for a turn to ask the database, where a text is an API token by its form.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the turn does not come in time.
-    pub async fn place(&self, text: &str) -> Result<Option<SemaphorePermit<'_>>, Error> {
+    pub(crate) async fn place(&self, text: &str) -> Result<Option<SemaphorePermit<'_>>, Error> {
         let Ok(_is_one) = parsed(text) else { return Ok(None) };
         self.turns.turn().await.map(Some)
     }
 
     /// The token with this key and its owner, whether or not they are accepted.
-    ///
-    /// # Errors
-    /// [`Error::ApiTokenRefused`] when there is none, [`Error::Unavailable`].
-    pub fn find_any(&self, key: &str) -> Result<(ApiToken, User), Error> {
+    pub(crate) fn find_any(&self, key: &str) -> Result<(ApiToken, User), Error> {
         // Before the database is asked: garbage costs no query.
         let key = parsed(key).map_err(Error::ApiTokenRefused)?;
         let found = self.store.read(|tx| tx.find_api_token(&key.digest()))?;
@@ -75,10 +68,7 @@ impl KnownApiTokens {
     }
 
     /// The token with this key and its owner, if they are accepted.
-    ///
-    /// # Errors
-    /// [`Error::ApiTokenRefused`], [`Error::AccountDisabled`], [`Error::Unavailable`].
-    pub fn find(&self, key: &str) -> Result<(ApiToken, User), Error> {
+    pub(crate) fn find(&self, key: &str) -> Result<(ApiToken, User), Error> {
         let (token, user) = self.find_any(key)?;
         match token.state(self.clock.now()) {
             ApiTokenState::Revoked => Err(Error::ApiTokenRefused(ApiTokenRefusal::Revoked)),
@@ -89,8 +79,7 @@ impl KnownApiTokens {
     }
 
     /// What the token is worth now.
-    #[must_use]
-    pub fn claims(&self, token: &ApiToken, owner: &User, now: Timestamp) -> AccessClaims {
+    pub(crate) fn claims(&self, token: &ApiToken, owner: &User, now: Timestamp) -> AccessClaims {
         let lifetime_ends_at = now + self.access_lifetime;
         let exp = token.expires_at.map_or(lifetime_ends_at, |at| at.min(lifetime_ends_at));
         let (issuer, audience, jti) = (&self.issuer, &self.audience, Jti::from_bytes(*token.id.as_bytes()));
@@ -98,7 +87,7 @@ impl KnownApiTokens {
     }
 
     /// Remembers a use, to be recorded later.
-    pub fn used(&self, token: &ApiToken, now: Timestamp) {
+    pub(crate) fn used(&self, token: &ApiToken, now: Timestamp) {
         if token.last_used_at.is_none_or(|at| now - at >= USE_PRECISION) {
             self.uses.lock().unwrap_or_else(PoisonError::into_inner).entry(token.id).or_insert(now);
         }
@@ -106,8 +95,7 @@ impl KnownApiTokens {
 
     /// Records the uses since the last time.
     ///
-    /// # Errors
-    /// [`Error::Unavailable`]: they are lost.
+    /// After an error they are lost.
     pub fn record_uses(&self) -> Result<(), Error> {
         let uses = std::mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner));
         if uses.is_empty() {
@@ -130,7 +118,7 @@ impl From<ApiTokenRefusal> for ApiTokenError {
 }
 
 /// For the extractors: those may not wait on their thread.
-pub struct SharedApiTokens(pub Arc<KnownApiTokens>);
+pub(crate) struct SharedApiTokens(pub(crate) Arc<KnownApiTokens>);
 
 impl ApiTokens for SharedApiTokens {
     fn is_meant(&self, text: &str) -> bool {

@@ -13,28 +13,27 @@ use crate::error::{Error, root_cause};
 const MAX_LEFT_BEHIND: usize = 8;
 
 /// One round of a task.
-pub type Work = Box<dyn Fn() -> Result<(), Error> + Send + Sync>;
+pub(crate) type Work = Box<dyn Fn() -> Result<(), Error> + Send + Sync>;
 
 /// A thread for each task; they end when this is dropped.
-pub struct Tasks {
+pub(crate) struct Tasks {
     clock: Arc<dyn Clock>,
     threads: Vec<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Tasks {
     /// None yet.
-    #[must_use]
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, threads: Vec::new() }
     }
 
     /// Does `work` now and once a period.
-    pub fn every(&mut self, period: Duration, name: &'static str, work: Work) {
+    pub(crate) fn every(&mut self, period: Duration, name: &'static str, work: Work) {
         self.threads.push(every(period, name, work));
     }
 
     /// The same with each round on a thread of its own, which is left behind when it takes longer than `longest`.
-    pub fn every_in_time(&mut self, period: Duration, longest: Duration, name: &'static str, work: Work) {
+    pub(crate) fn every_in_time(&mut self, period: Duration, longest: Duration, name: &'static str, work: Work) {
         self.threads.push(every(period, name, in_time(longest, Arc::clone(&self.clock), work)));
     }
 }

@@ -21,12 +21,12 @@ tokio::task_local! {
 }
 
 /// Answers one request: what it waits for in the course of this counts together.
-pub async fn request<F: Future>(answer: F) -> F::Output {
+pub(crate) async fn request<F: Future>(answer: F) -> F::Output {
     PATIENCE.scope(Arc::default(), answer).await
 }
 
 /// What goes on by itself in the course of a request: its waits count as the request's.
-pub fn carried_on<F: Future>(work: F) -> impl Future<Output = F::Output> {
+pub(crate) fn carried_on<F: Future>(work: F) -> impl Future<Output = F::Output> {
     PATIENCE.scope(patience(), work)
 }
 
@@ -36,10 +36,7 @@ fn patience() -> Arc<Patience> {
 }
 
 /// Waits for what waits for the database.
-///
-/// # Errors
-/// [`Error::Unavailable`] when it takes too long.
-pub async fn in_time<F: Future>(wait: F) -> Result<F::Output, Error> {
+pub(crate) async fn in_time<F: Future>(wait: F) -> Result<F::Output, Error> {
     let patience = patience();
     let _waiting = patience.wait();
     timeout(patience.left(), wait).await.map_err(|_elapsed| Patience::over())
@@ -47,10 +44,7 @@ pub async fn in_time<F: Future>(wait: F) -> Result<F::Output, Error> {
 
 /// Runs what waits for the database or for a password hash on a thread that may wait. Only its waits for the thread and
 /// for the database count: a hash has a limit of its own. What has waited in vain for its thread is not begun.
-///
-/// # Errors
-/// [`Error::Unavailable`] when that takes too long, or what `work` answers.
-pub async fn on_a_thread<T: Send + 'static>(
+pub(crate) async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let patience = patience();

@@ -50,7 +50,7 @@ struct Log {
 
 /// A place in the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cursor {
+pub(crate) enum Cursor {
     /// Everything is known that one instance knew at that time: at the same instance what is new has a higher number, any
     /// other goes by the time.
     End {
@@ -68,23 +68,23 @@ pub enum Cursor {
 /// A text that is not a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not a cursor of this feed")]
-pub struct BadCursor;
+pub(crate) struct BadCursor;
 
 /// A part of the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
+pub(crate) struct Page {
     /// Which denials.
     range: Range,
     /// The last one that was known.
     last: u64,
     /// What was recorded before this instant is known to this instance.
-    pub as_of: Timestamp,
+    pub(crate) as_of: Timestamp,
     /// Where the next page begins.
-    pub cursor: Cursor,
+    pub(crate) cursor: Cursor,
     /// Whether it is there already.
-    pub more: bool,
+    pub(crate) more: bool,
     /// Whether there is nothing in it that the cursor's owner does not know.
-    pub no_news: bool,
+    pub(crate) no_news: bool,
 }
 
 /// The denials of a page. All cursors that have the same page to read have the same range.
@@ -98,16 +98,14 @@ enum Range {
 
 impl Page {
     /// Whether the same denials are on both, whenever they were asked for.
-    #[must_use]
-    pub fn tells_the_same_as(&self, other: &Self) -> bool {
+    pub(crate) fn tells_the_same_as(&self, other: &Self) -> bool {
         (self.range, self.last) == (other.range, other.last)
     }
 }
 
 impl Denylist {
     /// An empty one; `random` tells it from any other.
-    #[must_use]
-    pub fn new(random: [u8; 8]) -> Self {
+    pub(crate) fn new(random: [u8; 8]) -> Self {
         let epoch = u64::from_be_bytes(random);
         Self {
             set: Arc::default(),
@@ -119,8 +117,7 @@ impl Denylist {
     }
 
     /// What is denied.
-    #[must_use]
-    pub fn set(&self) -> &Arc<DeniedSet> {
+    pub(crate) fn set(&self) -> &Arc<DeniedSet> {
         &self.set
     }
 
@@ -145,8 +142,7 @@ impl Denylist {
 
     /// Takes up what other instances have written, and lets go of what is over.
     ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach; what is known stays.
+    /// After an error what is known stays.
     pub fn follow(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
         let since = self.log().as_of.map_or(Timestamp(0), |as_of| as_of - OVERLAP);
         let denials = store.read_apart(|tx| tx.list_denials(since, now))?;
@@ -161,8 +157,7 @@ impl Denylist {
     }
 
     /// What is known since a cursor, or all of it.
-    #[must_use]
-    pub fn page(&self, since: Option<Cursor>) -> Page {
+    pub(crate) fn page(&self, since: Option<Cursor>) -> Page {
         let log = self.log();
         let (last, as_of) = (log.last, log.as_of.unwrap_or(Timestamp(0)));
         let end = Cursor::End { epoch: self.epoch, number: last, as_of };
@@ -194,8 +189,7 @@ impl Denylist {
     }
 
     /// The denials of a page, but for those that are over meanwhile.
-    #[must_use]
-    pub fn denied(&self, page: &Page) -> Vec<Denial> {
+    pub(crate) fn denied(&self, page: &Page) -> Vec<Denial> {
         let log = self.log();
         match page.range {
             Range::After(number) => {
@@ -210,27 +204,23 @@ impl Denylist {
     }
 
     /// Counts one who waits for news, unless there are too many already.
-    #[must_use]
-    pub fn wait(&self) -> Option<Waiting<'_>> {
+    pub(crate) fn wait(&self) -> Option<Waiting<'_>> {
         let waiting = Waiting(&self.waiting);
         (self.waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(waiting)
     }
 
     /// How many wait for news.
-    #[must_use]
     pub fn count_waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 
     /// Tells of news, from now on.
-    #[must_use]
-    pub fn news(&self) -> watch::Receiver<()> {
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
         self.news.subscribe()
     }
 
     /// Whether nobody should wait for news any more.
-    #[must_use]
-    pub fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.log().stopping
     }
 
@@ -251,7 +241,7 @@ impl Denylist {
 }
 
 /// One who waits for news.
-pub struct Waiting<'a>(&'a AtomicUsize);
+pub(crate) struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
@@ -261,8 +251,7 @@ impl Drop for Waiting<'_> {
 
 impl Cursor {
     /// The same for all answers that end here: without the time, which is no news.
-    #[must_use]
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::End { epoch, number, .. } => format!("{epoch:x}.{number:x}"),
             Self::From(from) => format!("{:x}", from.0),

@@ -24,7 +24,7 @@ const LIFETIME_FOR_EARLIER: Seconds = Seconds(30);
 
 /// Who reads the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
+pub(crate) enum Reader {
     /// A verifier that knows the denylist's own audience.
     Verifier,
     /// One that was built before the denylist had one, and takes no other answer than one for the issuer's audience. What
@@ -33,11 +33,11 @@ pub enum Reader {
 }
 
 /// An answer of the feed.
-pub struct Answer {
+pub(crate) struct Answer {
     /// The signed token, unless the reader knows everything that is in it.
-    pub token: Option<Arc<str>>,
+    pub(crate) token: Option<Arc<str>>,
     /// The entity tag.
-    pub etag: String,
+    pub(crate) etag: String,
 }
 
 /// So many answers are kept: that to new readers, that to those who keep up, and those to whoever was behind of late.
@@ -48,7 +48,7 @@ const KEPT: usize = 4;
 const REUSED_FOR: Seconds = Seconds(5);
 
 /// The feed: what it tells of, and what it answered last.
-pub struct Feed {
+pub(crate) struct Feed {
     issuer: String,
     keys: Arc<Keys>,
     denylist: Arc<Denylist>,
@@ -80,17 +80,13 @@ impl Signed {
 
 impl Feed {
     /// The feed of an issuer's denylist, signed with its keys.
-    #[must_use]
-    pub fn new(issuer: String, keys: Arc<Keys>, denylist: Arc<Denylist>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(issuer: String, keys: Arc<Keys>, denylist: Arc<Denylist>, clock: Arc<dyn Clock>) -> Self {
         Self { issuer, keys, denylist, clock, last: Mutex::default() }
     }
 
     /// What was denied since a cursor. When there is nothing new, waits for it until `elapsed` is ready. A reader that knows
     /// the answer by its entity tag is not told it again.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when the crypto library fails.
-    pub async fn read(
+    pub(crate) async fn read(
         &self,
         reader: Reader,
         since: Option<Cursor>,

@@ -25,7 +25,7 @@ const MAX_READ_TIME: Duration = Duration::from_secs(2);
 const RETRY_AFTER: Seconds = Seconds(1);
 
 /// The keys, and when they were last searched.
-pub struct KnownKeys {
+pub(crate) struct KnownKeys {
     keys: Arc<Keys>,
     denylist: Arc<Denylist>,
     last: Mutex<Last>,
@@ -41,17 +41,15 @@ struct Last {
 
 impl KnownKeys {
     /// Those of this issuer; what is found is told to those who follow its denylist.
-    #[must_use]
-    pub fn new(keys: Arc<Keys>, denylist: Arc<Denylist>) -> Self {
+    pub(crate) fn new(keys: Arc<Keys>, denylist: Arc<Denylist>) -> Self {
         Self { keys, denylist, last: Mutex::default() }
     }
 
     /// Makes sure that the key of a token is known, if there is one: reads the folder again when it is not. What is no
     /// token by its form asks for nothing.
     ///
-    /// # Errors
     /// [`Error::Overloaded`] when the folder, or a key in it, cannot be read: whether the key exists cannot be told now.
-    pub async fn find_key_of(&self, token: &str) -> Result<(), Error> {
+    pub(crate) async fn find_key_of(&self, token: &str) -> Result<(), Error> {
         if !self.keys.ring().lacks_key_of(token) {
             return Ok(());
         }
@@ -104,10 +102,7 @@ impl KeySource for KnownKeys {
 }
 
 /// Says in the log what came of reading the folder, and tells those who follow the denylist when the keys are others.
-///
-/// # Errors
-/// [`Error::Internal`] when the folder could not be read.
-pub fn report(denylist: &Denylist, reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
+pub(crate) fn report(denylist: &Denylist, reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
     let reloaded = reloaded.map_err(Error::internal)?;
     for problem in &reloaded.problems {
         log::error!(cause = root_cause(problem); "a signing key cannot be read");

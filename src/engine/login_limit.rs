@@ -95,8 +95,7 @@ enum Admission {
 impl LoginLimit {
     /// Lets an attempt in and charges it, now or as soon as others have given back what they were charged.
     ///
-    /// # Errors
-    /// How long to wait before the next attempt, when the allowance is used up.
+    /// The error is how long to wait before the next attempt, when the allowance is used up.
     pub async fn admit(&self, attempt: &Attempt, clock: &dyn Clock) -> Result<Charge, Seconds> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -112,8 +111,7 @@ impl LoginLimit {
     }
 
     /// Whether an attempt from elsewhere would be refused because of its account.
-    #[must_use]
-    pub fn is_account_used_up(&self, attempt: &Attempt, now: Timestamp) -> bool {
+    pub(crate) fn is_account_used_up(&self, attempt: &Attempt, now: Timestamp) -> bool {
         let table = self.locked();
         let mut accounts = attempt.0.iter().filter(|subject| matches!(subject, Subject::Account(_)));
         accounts.any(|subject| table.over(subject, now).is_some())
@@ -194,7 +192,7 @@ impl Table {
 
 impl Charge {
     /// The password was wrong: the charge stays.
-    pub fn failed(mut self) {
+    pub(crate) fn failed(mut self) {
         self.has_failed = true;
     }
 }
@@ -210,7 +208,6 @@ impl Drop for Charge {
 
 impl Attempt {
     /// An attempt for an account from an address, as far as both are known.
-    #[must_use]
     pub fn new(account: Option<&Account>, ip: Option<&str>) -> Self {
         let network = ip.and_then(|ip| ip.parse().ok()).map(network);
         let mut subjects = Vec::new();
@@ -223,15 +220,13 @@ impl Attempt {
     }
 
     /// Whether it comes from the network of one of these addresses.
-    #[must_use]
-    pub fn is_from_one_of(&self, addresses: &[String]) -> bool {
+    pub(crate) fn is_from_one_of(&self, addresses: &[String]) -> bool {
         let mut known = addresses.iter().filter_map(|ip| ip.parse().ok()).map(network);
         known.any(|known| self.0.contains(&Subject::Network(known)))
     }
 
     /// The same, not counted for the account from anywhere.
-    #[must_use]
-    pub fn sparing_the_account(self) -> Self {
+    pub(crate) fn sparing_the_account(self) -> Self {
         Self(self.0.into_iter().filter(|subject| !matches!(subject, Subject::Account(_))).collect())
     }
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-pub use self::judging::Client;
+pub(crate) use self::judging::Client;
 use self::judging::{Asked, Judge, Judged, Outcome, Row};
 use self::queue::{BUSY_RETRY_AFTER, Job, Waiting};
 use super::deadline;
@@ -32,7 +32,7 @@ use crate::store::{DEADLINE, Patience, Store};
 const MAX_JUDGEMENTS: usize = 16;
 
 /// The threads and what waits for them. They end when this is dropped.
-pub struct Rotator {
+pub(crate) struct Rotator {
     waiting: Arc<Waiting>,
     batches: Arc<Batches>,
     /// By number; those that are lost are left to themselves.
@@ -41,8 +41,7 @@ pub struct Rotator {
 
 impl Rotator {
     /// Starts as many threads as the store can use.
-    #[must_use]
-    pub fn start(batches: Batches) -> Self {
+    pub(crate) fn start(batches: Batches) -> Self {
         let threads = batches.store.concurrent_batches();
         let waiting = Arc::new(Waiting::new(threads.try_into().unwrap_or(usize::MAX)));
         let batches = Arc::new(batches);
@@ -66,11 +65,7 @@ impl Rotator {
     }
 
     /// Judges a verified refresh token that came from `client`; what is answered is durable.
-    ///
-    /// # Errors
-    /// [`Error::RefreshTokenReused`], [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`],
-    /// [`Error::Overloaded`] when too many are waiting, [`Error::Unavailable`], also when the database takes too long.
-    pub async fn settle(&self, claims: RefreshClaims, client: Client) -> Result<Live, Error> {
+    pub(crate) async fn settle(&self, claims: RefreshClaims, client: Client) -> Result<Live, Error> {
         let (reply, answer) = oneshot::channel();
         self.replace_lost();
         self.waiting.add(Job { asked: Asked { claims, client }, queued_at: Instant::now(), reply })?;
@@ -78,8 +73,7 @@ impl Rotator {
     }
 
     /// How many wait for the next batch.
-    #[must_use]
-    pub fn count_waiting(&self) -> usize {
+    pub(crate) fn count_waiting(&self) -> usize {
         self.waiting.count()
     }
 }
@@ -108,7 +102,7 @@ fn spawn(number: u32, waiting: &Arc<Waiting>, batches: &Arc<Batches>) -> JoinHan
 }
 
 /// What a thread answers batches with.
-pub struct Batches {
+pub(crate) struct Batches {
     judge: Judge,
     store: Arc<Store>,
     units: Units,
@@ -118,8 +112,13 @@ pub struct Batches {
 
 impl Batches {
     /// By these settings, on these rows.
-    #[must_use]
-    pub fn new(config: &Config, store: Arc<Store>, units: Units, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        store: Arc<Store>,
+        units: Units,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let judge = Judge { lifetimes: config.lifetimes, rules: config.rotation_rules() };
         Self { judge, store, units, clock, metrics }
     }

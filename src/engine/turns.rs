@@ -8,20 +8,16 @@ use crate::config::Config;
 use crate::error::Error;
 
 /// As many turns at a time as half of the database's connections.
-pub struct Turns(Semaphore);
+pub(crate) struct Turns(Semaphore);
 
 impl Turns {
     /// For a pool of this size.
-    #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self(Semaphore::new(usize::try_from(config.database_pool_size / 2).unwrap_or(1).max(1)))
     }
 
     /// A turn, in the order in which they are asked for; over when dropped. The wait is one for the database.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when it takes too long.
-    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
+    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
         in_time(self.0.acquire()).await?.map_err(Error::internal)
     }
 }

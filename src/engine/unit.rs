@@ -15,7 +15,7 @@ const LOG_TARGET: &str = "tokensmith::audit";
 
 /// What does units of work.
 #[derive(Clone)]
-pub struct Units {
+pub(crate) struct Units {
     store: Arc<Store>,
     denylist: Arc<Denylist>,
     metrics: Arc<Metrics>,
@@ -23,17 +23,13 @@ pub struct Units {
 
 impl Units {
     /// On these rows; tells this denylist and these metrics.
-    #[must_use]
-    pub fn new(store: Arc<Store>, denylist: Arc<Denylist>, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(store: Arc<Store>, denylist: Arc<Denylist>, metrics: Arc<Metrics>) -> Self {
         Self { store, denylist, metrics }
     }
 
     /// Does a unit of work. What it returns is durable, and everybody has been told; after an error nothing is written and
     /// nobody has. `work` owns what it needs, so that it could be done on another thread and share a commit with others.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach, or what `work` returns.
-    pub fn run<T: Send + 'static>(
+    pub(crate) fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut UnitTx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
@@ -44,7 +40,7 @@ impl Units {
 
     /// Records an event that goes with no other change: what it tells of has happened already, as a failed login has. When the
     /// database is out of reach, only the metrics and the log are told.
-    pub fn record_best_effort(&self, event: Event) {
+    pub(crate) fn record_best_effort(&self, event: Event) {
         let recorded = event.clone();
         if let Err(error) = self.run(move |tx| tx.record(recorded)) {
             let (name, cause) = (event.name.text(), root_cause(&error));
@@ -55,10 +51,7 @@ impl Units {
     }
 
     /// Does a batch of refreshes: see [`Store::compare_and_set`].
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn compare_and_set(
+    pub(crate) fn compare_and_set(
         &self,
         ids: &[SessionId],
         judge: impl FnOnce(Vec<Found>) -> Vec<Moved>,

@@ -14,13 +14,13 @@ const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// Who a part of the paths is for.
 pub(super) struct Audience {
     /// How its paths begin.
-    pub prefix: &'static str,
+    pub(crate) prefix: &'static str,
     /// Pages of which origins may call it.
-    pub origins: Origins,
+    pub(crate) origins: Origins,
     /// A failure as an answer, with the request's id.
-    pub render: fn(&Failure, &str) -> HttpResponse,
+    pub(crate) render: fn(&Failure, &str) -> HttpResponse,
     /// Adds the headers that every answer has.
-    pub add_headers: fn(StatusCode, &mut HeaderMap),
+    pub(crate) add_headers: fn(StatusCode, &mut HeaderMap),
 }
 
 /// Pages of which origins may call.

@@ -19,7 +19,7 @@ pub struct Code {
     /// The status of the answer.
     pub status: u16,
     /// The code in a few words.
-    pub title: &'static str,
+    pub(crate) title: &'static str,
     /// The `error` that OAuth has for it ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2),
     /// [RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
     pub oauth: Option<&'static str>,

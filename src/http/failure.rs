@@ -9,7 +9,7 @@ use tokensmith_verifier::BearerError;
 
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// The domain refuses it, or cannot do it.
     #[error(transparent)]
     Domain(#[from] Error),

@@ -20,9 +20,8 @@ mod shared_body;
 pub(crate) mod view;
 mod words;
 
-pub use codes::{CODES, Code};
-pub use endpoint::Endpoint;
-pub use failure::Failure;
+pub use codes::CODES;
 pub use openapi::{Described, openapi};
 pub use routes::ROUTES;
-pub use server::{bind, serve};
+pub use server::bind;
+pub(crate) use server::serve;

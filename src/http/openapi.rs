@@ -57,15 +57,14 @@ impl Modify for Schemes {
 #[derive(Default)]
 pub struct Described {
     /// The audiences that access tokens may have.
-    pub audiences: Vec<String>,
+    pub(crate) audiences: Vec<String>,
     /// What they may be used for.
-    pub scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
     /// Whether a login may come as HTTP Basic.
-    pub basic_auth: bool,
+    pub(crate) basic_auth: bool,
 }
 
 /// The description.
-#[must_use]
 pub fn openapi(described: &Described) -> Value {
     let mut api = Api::openapi();
     for endpoint in ROUTES.iter() {

@@ -45,10 +45,10 @@ const MAX_LOG_WRITE_TIME: Duration = Duration::from_millis(100);
 
 /// Serves until SIGTERM or SIGINT, and until the requests under way are answered; from then on the process has 5 seconds.
 /// `ready` is called with the address as soon as the port is taken; its error ends the service.
-///
-/// # Errors
-/// The operating system's, as when the port is taken by somebody else, or that of `ready`.
-pub fn serve<E: From<io::Error>>(app: Arc<App>, ready: impl FnOnce(SocketAddr) -> Result<(), E>) -> Result<(), E> {
+pub(crate) fn serve<E: From<io::Error>>(
+    app: Arc<App>,
+    ready: impl FnOnce(SocketAddr) -> Result<(), E>,
+) -> Result<(), E> {
     rt::System::new().block_on(async {
         let config = &app.config;
         let listen = config.listen;
@@ -172,9 +172,6 @@ async fn reload_on_hangup(mut hangup: Signal, app: Arc<App>) {
 }
 
 /// Listens at the configured address; answers the server, to be awaited, and the address that it got.
-///
-/// # Errors
-/// The operating system's, as when the port is taken.
 pub fn bind(app: web::Data<App>) -> io::Result<(Server, SocketAddr)> {
     let config = app.config.clone();
     let listener = listen(config.listen, span(config.request_timeout))?;

@@ -10,23 +10,22 @@ use tokensmith_verifier::issuing::{API_TOKEN, RefreshClaims, issuer_base};
 use tokensmith_verifier::{AccessClaims, Audience, Credential, RequiredClaims};
 
 /// An access token that is to be issued.
-pub struct Issuing<'a> {
+pub(crate) struct Issuing<'a> {
     /// Who issues it.
-    pub issuer: &'a str,
+    pub(crate) issuer: &'a str,
     /// Who it is for.
-    pub audience: &'a str,
+    pub(crate) audience: &'a str,
     /// Its own name.
-    pub jti: Jti,
+    pub(crate) jti: Jti,
     /// Now.
-    pub iat: Timestamp,
+    pub(crate) iat: Timestamp,
     /// When it expires.
-    pub exp: Timestamp,
+    pub(crate) exp: Timestamp,
 }
 
 impl Issuing<'_> {
     /// For a session: its user has logged in, here or through the application that the grant names.
-    #[must_use]
-    pub fn of_session(self, session: &Session, grant: &Grant, user: &User) -> AccessClaims {
+    pub(crate) fn of_session(self, session: &Session, grant: &Grant, user: &User) -> AccessClaims {
         let credential = if grant.is_first_party() { Credential::Login } else { Credential::Application };
         let mut claims = self.claims(user.id, &grant.client_id, credential);
         claims.sid = Some(session.id);
@@ -40,8 +39,7 @@ impl Issuing<'_> {
 
     /// For an API token, with those of its scopes that the service has, and those of its roles that its owner has. Nobody is
     /// present: nothing proves who they are.
-    #[must_use]
-    pub fn of_api_token(self, token: &ApiToken, owner: &User, scopes: &Scopes) -> AccessClaims {
+    pub(crate) fn of_api_token(self, token: &ApiToken, owner: &User, scopes: &Scopes) -> AccessClaims {
         let scopes = token.scopes.shared_with(scopes);
         let mut claims = self.claims(owner.id, API_TOKEN, Credential::ApiToken);
         claims.sid = Some(token.sid);
@@ -68,8 +66,7 @@ impl Issuing<'_> {
 }
 
 /// Of the live refresh token of a session, as its row stands.
-#[must_use]
-pub fn refresh_claims(issuer: &str, session: &Session, grant: &Grant) -> RefreshClaims {
+pub(crate) fn refresh_claims(issuer: &str, session: &Session, grant: &Grant) -> RefreshClaims {
     let generation = session.live_generation();
     let issued_by = issuer_base(issuer).to_owned();
     RefreshClaims {

@@ -32,7 +32,7 @@ const ACTIVATION: &[BorrowedFormatItem<'_>] = format_description!("[year][month]
 const PBKDF2_ITERATIONS: u32 = 600_000;
 
 /// What encrypts the keys at rest.
-pub type Passphrase = Secret<String>;
+pub(crate) type Passphrase = Secret<String>;
 
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]

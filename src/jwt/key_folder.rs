@@ -22,11 +22,11 @@ const WAIT: Duration = Duration::from_millis(20);
 
 /// A folder of private keys, and what decrypts them.
 #[derive(Clone, Debug)]
-pub struct KeyFolder {
+pub(crate) struct KeyFolder {
     /// Where.
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// What decrypts keys that are encrypted, and encrypts those that are written.
-    pub passphrase: Option<Passphrase>,
+    pub(crate) passphrase: Option<Passphrase>,
 }
 
 /// Name, last changes of content and of permissions, and length of every key file: another one means that the folder has
@@ -41,17 +41,17 @@ pub(super) struct Contents {
 }
 
 /// A private key from elsewhere.
-pub struct ForeignKey {
+pub(crate) struct ForeignKey {
     /// Its name: the RFC 7638 thumbprint.
-    pub kid: String,
+    pub(crate) kid: String,
     /// Its algorithm.
-    pub alg: SigningAlg,
+    pub(crate) alg: SigningAlg,
     der: Zeroizing<Vec<u8>>,
 }
 
 /// Held while the folder is changed. Instances that share it wait for one another; where the file system has no locks,
 /// two may make a key at the same time, and agree by its name which of the two signs.
-pub struct FolderLock(#[expect(dead_code, reason = "dropping it unlocks")] File);
+pub(crate) struct FolderLock(#[expect(dead_code, reason = "dropping it unlocks")] File);
 
 impl KeyFolder {
     pub(super) fn stamp(&self) -> Result<Stamp, KeyFileError> {
@@ -110,19 +110,13 @@ impl KeyFolder {
     }
 
     /// Makes the folder if it is missing.
-    ///
-    /// # Errors
-    /// [`KeyFileError::Io`].
-    pub fn create(&self) -> Result<(), KeyFileError> {
+    pub(crate) fn create(&self) -> Result<(), KeyFileError> {
         create_folders(&self.dir).map_err(io_error(&self.dir))
     }
 
     /// Waits until nobody else changes the folder, for some seconds. What a writer that was killed has left behind is
     /// removed.
-    ///
-    /// # Errors
-    /// [`KeyFileError::Io`] when the folder cannot be written, or somebody else is at it for too long.
-    pub fn lock(&self) -> Result<FolderLock, KeyFileError> {
+    pub(crate) fn lock(&self) -> Result<FolderLock, KeyFileError> {
         let path = self.dir.join(".lock");
         let lock = match create_private_file(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => file::without_waiting().write(true).open(&path),
@@ -149,10 +143,7 @@ impl KeyFolder {
     }
 
     /// Writes a new key that signs from `active_from` on; answers its file.
-    ///
-    /// # Errors
-    /// [`KeyFileError::Io`] when the folder cannot be written.
-    pub fn add(
+    pub(crate) fn add(
         &self,
         _lock: &FolderLock,
         alg: SigningAlg,
@@ -163,10 +154,7 @@ impl KeyFolder {
     }
 
     /// Puts a new key, which signs from now on, in the place of another one, in one step; answers its file.
-    ///
-    /// # Errors
-    /// As [`KeyFolder::add`].
-    pub fn replace(
+    pub(crate) fn replace(
         &self,
         _lock: &FolderLock,
         instead: &Path,
@@ -187,10 +175,7 @@ impl KeyFolder {
     }
 
     /// Reads the private key of a PEM file elsewhere.
-    ///
-    /// # Errors
-    /// [`KeyFileError`] when it cannot be read, or is no key to sign with.
-    pub fn read_foreign(&self, file: &Path) -> Result<ForeignKey, KeyFileError> {
+    pub(crate) fn read_foreign(&self, file: &Path) -> Result<ForeignKey, KeyFileError> {
         let (pem, _) = key_file::read(file)?;
         let (der, _) = key_file::decode(&pem, self.passphrase.as_ref(), file)?;
         let key =
@@ -199,10 +184,7 @@ impl KeyFolder {
     }
 
     /// Writes a key that was read elsewhere, which signs from `active_from` on; answers its file.
-    ///
-    /// # Errors
-    /// [`KeyFileError::Io`] when the folder cannot be written.
-    pub fn import(
+    pub(crate) fn import(
         &self,
         _lock: &FolderLock,
         key: &ForeignKey,
@@ -213,10 +195,7 @@ impl KeyFolder {
     }
 
     /// Deletes a key. One that is gone already is no error.
-    ///
-    /// # Errors
-    /// [`KeyFileError::Io`] when the folder cannot be written.
-    pub fn remove(&self, _lock: &FolderLock, path: &Path) -> Result<(), KeyFileError> {
+    pub(crate) fn remove(&self, _lock: &FolderLock, path: &Path) -> Result<(), KeyFileError> {
         remove_file(path)?;
         // The key must be gone for good before anybody is told so.
         key_file::sync(&self.dir)

@@ -18,18 +18,18 @@ const TAKE_UP: Seconds = Seconds(10);
 #[derive(Clone, Debug)]
 pub struct KeyPolicy {
     /// Every algorithm that is signed with; the first is that of tokens whose audience has none of its own.
-    pub algs: Vec<SigningAlg>,
+    pub(crate) algs: Vec<SigningAlg>,
     /// How long a key signs; `None`: until somebody replaces it.
-    pub rotation_period: Option<Seconds>,
+    pub(crate) rotation_period: Option<Seconds>,
     /// How long a copy of the published keys may be used.
-    pub jwks_max_age: Seconds,
+    pub(crate) jwks_max_age: Seconds,
     /// How long a token lives at most, refresh tokens included.
-    pub token_lifetime: Seconds,
+    pub(crate) token_lifetime: Seconds,
 }
 
 /// What a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyState {
+pub(crate) enum KeyState {
     /// Published, but does not sign yet.
     Next,
     /// Signs.
@@ -42,11 +42,10 @@ pub enum KeyState {
 
 impl KeyState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Next, Self::Active, Self::Retired, Self::Unused];
+    pub(crate) const ALL: [Self; 4] = [Self::Next, Self::Active, Self::Retired, Self::Unused];
 
     /// Its name, for people and programs.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Next => "next",
             Self::Active => "active",
@@ -58,7 +57,7 @@ impl KeyState {
 
 /// Something that is to be done to the folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Due {
+pub(crate) enum Due {
     /// A key is to be made.
     Make {
         /// Its algorithm.
@@ -79,8 +78,7 @@ pub enum Due {
 
 impl KeyPolicy {
     /// How long a key is published before it signs: until every copy of the keys that lacks it is over.
-    #[must_use]
-    pub fn publication_lead(&self) -> Seconds {
+    pub(crate) fn publication_lead(&self) -> Seconds {
         self.jwks_max_age + CLOCK_SKEW + TAKE_UP
     }
 

@@ -36,21 +36,21 @@ pub struct KeyRing {
 #[derive(Clone, Debug)]
 pub struct RingEntry {
     /// Its file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Its algorithm.
-    pub alg: SigningAlg,
+    pub(crate) alg: SigningAlg,
     /// Its name: the RFC 7638 thumbprint.
     pub kid: String,
     /// What it is for.
-    pub state: KeyState,
+    pub(crate) state: KeyState,
     /// From when on it signs; `None` when its file's name does not say.
-    pub active_from: Option<Timestamp>,
+    pub(crate) active_from: Option<Timestamp>,
     /// When the next key takes over, if that is known.
-    pub retired_at: Option<Timestamp>,
+    pub(crate) retired_at: Option<Timestamp>,
     /// When the last of its tokens is over, if that is known.
-    pub removed_at: Option<Timestamp>,
+    pub(crate) removed_at: Option<Timestamp>,
     /// Whether its file is encrypted.
-    pub encrypted: bool,
+    pub(crate) encrypted: bool,
 }
 
 impl KeyRing {
@@ -110,20 +110,17 @@ impl KeyRing {
     }
 
     /// The rules of the ring.
-    #[must_use]
-    pub fn policy(&self) -> &KeyPolicy {
+    pub(crate) fn policy(&self) -> &KeyPolicy {
         &self.policy
     }
 
     /// The keys that verify access tokens.
-    #[must_use]
     pub fn access_keys(&self) -> &Arc<AccessKeys> {
         &self.access
     }
 
     /// Every key, oldest first.
-    #[must_use]
-    pub fn entries(&self, now: Timestamp) -> Vec<RingEntry> {
+    pub(crate) fn entries(&self, now: Timestamp) -> Vec<RingEntry> {
         let entry = |file: &Arc<KeyFile>| {
             let line = Line::new(&self.files, file.key.alg);
             let used = self.policy.algs.contains(&file.key.alg);
@@ -142,8 +139,7 @@ impl KeyRing {
     }
 
     /// What is to be done to the folder now.
-    #[must_use]
-    pub fn due(&self, now: Timestamp) -> Vec<Due> {
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<Due> {
         let algs = self.policy.algs.iter();
         algs.flat_map(|alg| Line::new(&self.files, *alg).due(*alg, &self.policy, now)).collect()
     }
@@ -151,54 +147,39 @@ impl KeyRing {
     /// How long a copy of the published keys may be used from now on: until what happens next, at most the configured
     /// time, and at least a fifth of it, so that not all copies are fetched anew at one moment. No key signs before every
     /// copy without it is over, whatever this answers: see [`KeyPolicy::publication_lead`].
-    #[must_use]
-    pub fn jwks_max_age(&self, now: Timestamp) -> Seconds {
+    pub(crate) fn jwks_max_age(&self, now: Timestamp) -> Seconds {
         let most = self.policy.jwks_max_age;
         let next = self.events.iter().find(|at| **at > now);
         next.map_or(most, |at| (*at - now).max(Seconds(most.0 / 5)).min(most))
     }
 
     /// The published JWK Set, as JSON.
-    #[must_use]
     pub fn jwks_json(&self) -> &str {
         &self.jwks_json
     }
 
     /// The entity tag of [`KeyRing::jwks_json`] ([RFC 9110 section 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3)).
-    #[must_use]
     pub fn jwks_etag(&self) -> &str {
         &self.jwks_etag
     }
 
     /// Signs an access token.
-    ///
-    /// # Errors
-    /// [`SignError`] when there is no key of the algorithm or the crypto library fails.
     pub fn sign_access(&self, claims: &AccessClaims, alg: SigningAlg, now: Timestamp) -> Result<String, SignError> {
         self.active(alg, now)?.key.sign_access(claims)
     }
 
     /// Signs a refresh token.
-    ///
-    /// # Errors
-    /// As [`KeyRing::sign_access`].
-    pub fn sign_refresh(&self, claims: &RefreshClaims, now: Timestamp) -> Result<String, SignError> {
+    pub(crate) fn sign_refresh(&self, claims: &RefreshClaims, now: Timestamp) -> Result<String, SignError> {
         self.active(self.first_alg()?, now)?.key.sign_refresh(claims)
     }
 
     /// Signs an answer of the denylist feed.
-    ///
-    /// # Errors
-    /// As [`KeyRing::sign_access`].
     pub fn sign_denylist(&self, claims: &DenylistClaims, now: Timestamp) -> Result<String, SignError> {
         self.active(self.first_alg()?, now)?.key.sign_denylist(claims)
     }
 
     /// The context of a client, of which `client` is [`hashed_of_client`](crate::model::sharing::hashed_of_client). Instances
     /// that share the folder agree on it.
-    ///
-    /// # Errors
-    /// [`SignError`] when there is no key.
     pub fn context(&self, client: &[u8], now: Timestamp) -> Result<Context, SignError> {
         Ok(self.active(self.first_alg()?, now)?.key.context(client))
     }
@@ -213,9 +194,6 @@ impl KeyRing {
 
     /// Verifies a refresh token of ours; its audience is the issuer itself. An instance whose clock is ahead refuses none
     /// that another one still takes: a hundredth of its life is let go, at most the minute that clocks may differ.
-    ///
-    /// # Errors
-    /// The [`TokenError`] that says why not.
     pub fn verify_refresh(&self, token: &str, issuer: &str, now: Timestamp) -> Result<RefreshClaims, TokenError> {
         let issuer = issuer_base(issuer);
         let leeway = Seconds(self.policy.token_lifetime.0 / 100).min(MAX_CLOCK_SKEW);
@@ -224,16 +202,12 @@ impl KeyRing {
     }
 
     /// Verifies the signature of a refresh token, and nothing else.
-    ///
-    /// # Errors
-    /// As [`KeyRing::verify_refresh`].
-    pub fn verify_refresh_signature(&self, token: &str) -> Result<RefreshClaims, TokenError> {
+    pub(crate) fn verify_refresh_signature(&self, token: &str) -> Result<RefreshClaims, TokenError> {
         verify_signature(token, &self.refresh_keys)
     }
 
     /// Whether a text is a token of ours by its form, but for a key that is not in this ring.
-    #[must_use]
-    pub fn lacks_key_of(&self, token: &str) -> bool {
+    pub(crate) fn lacks_key_of(&self, token: &str) -> bool {
         let kid = kid_of::<RefreshClaims>(token).or_else(|| kid_of::<AccessClaims>(token));
         kid.is_some_and(|kid| self.kids().all(|known| known != kid))
     }

@@ -33,28 +33,22 @@ struct Seen {
 #[derive(Debug, Default)]
 pub struct Reloaded {
     /// Whether the ring is another one now.
-    pub changed: bool,
+    pub(crate) changed: bool,
     /// The `kid` of each key that is not in force any more.
-    pub gone: Vec<String>,
+    pub(crate) gone: Vec<String>,
     /// Files that could not be read, and were not told before; what was known of them is still in force.
     pub problems: Vec<KeyFileError>,
 }
 
 impl Keys {
     /// None yet: the folder is not looked at.
-    ///
-    /// # Errors
-    /// [`KeyFileError::Failed`] when the crypto library fails.
-    pub fn none(folder: KeyFolder, policy: KeyPolicy) -> Result<Self, KeyFileError> {
+    pub(crate) fn none(folder: KeyFolder, policy: KeyPolicy) -> Result<Self, KeyFileError> {
         let empty = KeyRing::new(Vec::new(), policy.clone(), &mut Vec::new())?;
         Ok(Self { folder, policy, ring: RwLock::new(Arc::new(empty)), seen: Mutex::default() })
     }
 
     /// Reads the folder for the first time, after making it and the keys that are missing. Returns the files of those.
-    ///
-    /// # Errors
-    /// [`KeyFileError`] when a key is unreadable, exposed or weak.
-    pub fn load_or_create(&self, now: Timestamp) -> Result<Vec<PathBuf>, KeyFileError> {
+    pub(crate) fn load_or_create(&self, now: Timestamp) -> Result<Vec<PathBuf>, KeyFileError> {
         // The crypto library gathers its own randomness for some 40 ms at the first use; no request should wait for it.
         std::thread::spawn(|| SystemRandom::new().fill(&mut [0]));
         self.folder.create()?;
@@ -68,23 +62,18 @@ impl Keys {
     }
 
     /// Reads the folder as it is; answers also what cannot be read of it, and does without.
-    ///
-    /// # Errors
-    /// [`KeyFileError::Io`] when the folder cannot be read.
-    pub fn open(folder: KeyFolder, policy: KeyPolicy) -> Result<(Self, Vec<KeyFileError>), KeyFileError> {
+    pub(crate) fn open(folder: KeyFolder, policy: KeyPolicy) -> Result<(Self, Vec<KeyFileError>), KeyFileError> {
         let keys = Self::none(folder, policy)?;
         let problems = keys.read_again(&mut keys.seen())?.problems;
         Ok((keys, problems))
     }
 
     /// The folder.
-    #[must_use]
-    pub fn folder(&self) -> &KeyFolder {
+    pub(crate) fn folder(&self) -> &KeyFolder {
         &self.folder
     }
 
     /// The ring in force.
-    #[must_use]
     pub fn ring(&self) -> Arc<KeyRing> {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -92,16 +81,12 @@ impl Keys {
     /// Reads what has changed in the folder since it was read last. A folder that has lost all of its keys at once was
     /// more likely unmounted than emptied: then the ring stays.
     ///
-    /// # Errors
-    /// [`KeyFileError`] when the folder cannot be read or is empty; the ring stays what it was.
-    pub fn reload(&self) -> Result<(), KeyFileError> {
+    /// After an error the ring stays what it was.
+    pub(crate) fn reload(&self) -> Result<(), KeyFileError> {
         self.read_again(&mut self.seen()).map(drop)
     }
 
     /// As [`Keys::reload`], but answers what is new to whoever calls this.
-    ///
-    /// # Errors
-    /// As [`Keys::reload`].
     pub fn follow(&self) -> Result<Reloaded, KeyFileError> {
         let mut seen = self.seen();
         let known = self.ring();
@@ -114,17 +99,13 @@ impl Keys {
     }
 
     /// Reads every file of the folder again.
-    ///
-    /// # Errors
-    /// As [`Keys::reload`].
-    pub fn follow_all(&self) -> Result<Reloaded, KeyFileError> {
+    pub(crate) fn follow_all(&self) -> Result<Reloaded, KeyFileError> {
         *self.seen() = Seen::default();
         self.follow()
     }
 
     /// Whether a file of the folder could not be read when the folder was followed last.
-    #[must_use]
-    pub fn has_problems(&self) -> bool {
+    pub(crate) fn has_problems(&self) -> bool {
         !self.seen().told.is_empty()
     }
 
@@ -199,10 +180,7 @@ fn make_missing(folder: &KeyFolder, policy: &KeyPolicy, now: Timestamp) -> Resul
 impl Keys {
     /// Does to the folder what is `agreed` of what is due (see [`KeyRing::due`]); answers what was done. Whether it is due
     /// is asked again once nobody else changes the folder: of several instances one does it.
-    ///
-    /// # Errors
-    /// [`KeyFileError`] when the folder cannot be written.
-    pub fn do_what_is_due(&self, now: Timestamp, agreed: &[Due]) -> Result<Vec<Due>, KeyFileError> {
+    pub(crate) fn do_what_is_due(&self, now: Timestamp, agreed: &[Due]) -> Result<Vec<Due>, KeyFileError> {
         if agreed.is_empty() {
             return Ok(Vec::new());
         }

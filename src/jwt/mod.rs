@@ -8,18 +8,17 @@ mod key_ring;
 mod keys;
 mod private_key;
 
-pub use issuing::{Issuing, refresh_claims};
-pub use tokensmith_verifier::issuing::{
-    API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Expected, FIRST_PARTY, JwksError, Kind,
-    KindEntry, MAX_CLOCK_SKEW, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKeys, denylist_audience,
-    is_reserved_audience, issuer_base, issuer_url, jwks_etag, metadata_url, read_payload, verification_keys_of_jwks,
-    verification_keys_of_pem, verify,
+pub(crate) use issuing::{Issuing, refresh_claims};
+pub(crate) use tokensmith_verifier::issuing::{
+    AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Expected, Kind, KindEntry, MAX_CLOCK_SKEW, RefreshClaims,
+    RegisteredClaims, SigningAlg, VerificationKeys, denylist_audience, is_reserved_audience, issuer_base, issuer_url,
+    jwks_etag, metadata_url, verify,
 };
-pub use tokensmith_verifier::{AccessClaims, Audience, Credential, RequiredClaims, Subject, TokenError};
+pub(crate) use tokensmith_verifier::{AccessClaims, Audience, Credential, TokenError};
 
-pub use key_file::{KeyFileError, Passphrase};
-pub use key_folder::{FolderLock, ForeignKey, KeyFolder};
-pub use key_plan::{Due, KeyPolicy, KeyState};
-pub use key_ring::{KeyRing, RingEntry};
-pub use keys::{Keys, Reloaded};
-pub use private_key::SignError;
+pub(crate) use key_file::{KeyFileError, Passphrase};
+pub(crate) use key_folder::KeyFolder;
+pub(crate) use key_plan::{Due, KeyPolicy, KeyState};
+pub(crate) use key_ring::{KeyRing, RingEntry};
+pub(crate) use keys::{Keys, Reloaded};
+pub(crate) use private_key::SignError;

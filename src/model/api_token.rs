@@ -6,36 +6,36 @@ use crate::clock::Timestamp;
 
 /// Marks the identifiers of API tokens.
 #[derive(Debug)]
-pub enum ApiTokenTag {}
+pub(crate) enum ApiTokenTag {}
 
 /// Identifies an API token; not the key.
-pub type ApiTokenId = Id<ApiTokenTag>;
+pub(crate) type ApiTokenId = Id<ApiTokenTag>;
 
 /// An API token, without its key: of that only the digest is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiToken {
+pub(crate) struct ApiToken {
     /// Identifies it to its owner.
-    pub id: ApiTokenId,
+    pub(crate) id: ApiTokenId,
     /// Whose it is.
-    pub user_id: UserId,
+    pub(crate) user_id: UserId,
     /// The owner's name for it.
-    pub name: DisplayName,
+    pub(crate) name: DisplayName,
     /// The `sid` of the access tokens that it is exchanged for.
-    pub sid: SessionId,
+    pub(crate) sid: SessionId,
     /// Their scopes, as far as the service still has them.
-    pub scopes: Scopes,
+    pub(crate) scopes: Scopes,
     /// Their roles, as far as the owner still has them.
-    pub roles: Roles,
+    pub(crate) roles: Roles,
     /// When it was made.
-    pub created_at: Timestamp,
+    pub(crate) created_at: Timestamp,
     /// The first second at which it is no longer valid.
-    pub expires_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
     /// When it was last used, to the minute.
-    pub last_used_at: Option<Timestamp>,
+    pub(crate) last_used_at: Option<Timestamp>,
     /// No access token that it was exchanged for is valid from this instant on.
-    pub access_expires_by: Timestamp,
+    pub(crate) access_expires_by: Timestamp,
     /// When it was revoked.
-    pub revoked_at: Option<Timestamp>,
+    pub(crate) revoked_at: Option<Timestamp>,
 }
 
 /// Why an API token is refused.
@@ -57,7 +57,7 @@ pub enum ApiTokenRefusal {
 
 /// Whether an API token is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ApiTokenState {
+pub(crate) enum ApiTokenState {
     /// It is accepted.
     Active,
     /// It was revoked.
@@ -68,11 +68,10 @@ pub enum ApiTokenState {
 
 impl ApiTokenState {
     /// Every state.
-    pub const ALL: [Self; 3] = [Self::Active, Self::Revoked, Self::Expired];
+    pub(crate) const ALL: [Self; 3] = [Self::Active, Self::Revoked, Self::Expired];
 
     /// In a word.
-    #[must_use]
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Revoked => "revoked",
@@ -83,8 +82,7 @@ impl ApiTokenState {
 
 impl ApiToken {
     /// Whether it is accepted, its owner aside.
-    #[must_use]
-    pub fn state(&self, now: Timestamp) -> ApiTokenState {
+    pub(crate) fn state(&self, now: Timestamp) -> ApiTokenState {
         if self.revoked_at.is_some() {
             ApiTokenState::Revoked
         } else if self.expires_at.is_some_and(|at| now >= at) {
@@ -95,8 +93,7 @@ impl ApiToken {
     }
 
     /// The roles that it has now: none that its owner has lost.
-    #[must_use]
-    pub fn effective_roles(&self, owner: &User) -> Roles {
+    pub(crate) fn effective_roles(&self, owner: &User) -> Roles {
         self.roles.shared_with(&owner.roles)
     }
 }

@@ -10,80 +10,79 @@ use crate::clock::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The user.
-    pub actor: Option<UserId>,
+    pub(crate) actor: Option<UserId>,
     /// The session (or the API token's).
-    pub session: Option<SessionId>,
+    pub(crate) session: Option<SessionId>,
     /// The network address.
-    pub ip: Option<String>,
+    pub(crate) ip: Option<String>,
     /// The request, as the `X-Request-Id` of its answer names it.
-    pub request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
 }
 
 /// An event before it is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// When.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// What.
-    pub name: EventName,
+    pub(crate) name: EventName,
     /// The user that it concerns.
-    pub user: Option<UserId>,
+    pub(crate) user: Option<UserId>,
     /// Who did it.
-    pub actor: Option<UserId>,
+    pub(crate) actor: Option<UserId>,
     /// Which session it concerns.
-    pub session: Option<SessionId>,
+    pub(crate) session: Option<SessionId>,
     /// From where.
-    pub ip: Option<String>,
+    pub(crate) ip: Option<String>,
     /// By which request.
-    pub request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
     /// More about it; never a secret, a name or an address of a user.
-    pub detail: Option<String>,
+    pub(crate) detail: Option<String>,
 }
 
 /// An event as it is on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
+pub(crate) struct Recorded {
     /// Its number: later events have higher ones.
-    pub id: i64,
+    pub(crate) id: i64,
     /// When.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// What; a newer version may have written a name that this one does not know.
-    pub name: String,
+    pub(crate) name: String,
     /// The user that it concerns.
-    pub user: Option<UserId>,
+    pub(crate) user: Option<UserId>,
     /// Who did it.
-    pub actor: Option<UserId>,
+    pub(crate) actor: Option<UserId>,
     /// Which session it concerns.
-    pub session: Option<SessionId>,
+    pub(crate) session: Option<SessionId>,
     /// From where.
-    pub ip: Option<String>,
+    pub(crate) ip: Option<String>,
     /// By which request.
-    pub request_id: Option<String>,
+    pub(crate) request_id: Option<String>,
     /// More about it.
-    pub detail: Option<String>,
+    pub(crate) detail: Option<String>,
 }
 
 /// What to look for among the events.
 #[derive(Clone, Debug, Default)]
-pub struct EventFilter {
+pub(crate) struct EventFilter {
     /// With this name.
-    pub name: Option<EventName>,
+    pub(crate) name: Option<EventName>,
     /// About this user.
-    pub user: Option<UserId>,
+    pub(crate) user: Option<UserId>,
     /// By this user.
-    pub actor: Option<UserId>,
+    pub(crate) actor: Option<UserId>,
     /// Not before this instant.
-    pub since: Option<Timestamp>,
+    pub(crate) since: Option<Timestamp>,
     /// Before this instant.
-    pub until: Option<Timestamp>,
+    pub(crate) until: Option<Timestamp>,
     /// Older than the one with this number.
-    pub before: Option<i64>,
+    pub(crate) before: Option<i64>,
 }
 
 impl Origin {
     /// An event that the one who asks has brought about.
-    #[must_use]
-    pub fn event(&self, at: Timestamp, name: EventName) -> Event {
+    pub(crate) fn event(&self, at: Timestamp, name: EventName) -> Event {
         let Self { actor, session, ip, request_id } = self.clone();
         Event { at, name, user: None, actor, session, ip, request_id, detail: None }
     }
@@ -91,20 +90,17 @@ impl Origin {
 
 impl Event {
     /// The same, about a user.
-    #[must_use]
-    pub fn about(self, user: UserId) -> Self {
+    pub(crate) fn about(self, user: UserId) -> Self {
         Self { user: Some(user), ..self }
     }
 
     /// The same, about another session than that of the one who asked.
-    #[must_use]
-    pub fn of_session(self, session: SessionId) -> Self {
+    pub(crate) fn of_session(self, session: SessionId) -> Self {
         Self { session: Some(session), ..self }
     }
 
     /// The same with more about it.
-    #[must_use]
-    pub fn with(self, detail: impl fmt::Display) -> Self {
+    pub(crate) fn with(self, detail: impl fmt::Display) -> Self {
         Self { detail: Some(detail.to_string()), ..self }
     }
 }
@@ -195,8 +191,7 @@ pub const EVENT_NAMES: [(EventName, &str); 25] = [
 
 impl EventName {
     /// The name.
-    #[must_use]
-    pub fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> &'static str {
         EVENT_NAMES.iter().find(|(name, _)| *name == self).map_or("", |(_, text)| text)
     }
 }

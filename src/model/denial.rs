@@ -22,30 +22,26 @@ pub struct Denial {
 impl Denial {
     /// Denies every access token of a session that ends now. The last of them expires by `access_expires_by`, or, when
     /// the database has lost the rotation that moved it, within one access lifetime as it is set today.
-    #[must_use]
-    pub fn of_session(id: SessionId, now: Timestamp, access_expires_by: Timestamp, access: Seconds) -> Self {
+    pub(crate) fn of_session(id: SessionId, now: Timestamp, access_expires_by: Timestamp, access: Seconds) -> Self {
         let last_expires_at = access_expires_by.max(now + access);
         Self { subject: DeniedSubject::Session(id), denied_at: now, expires_at: last_expires_at + MARGIN }
     }
 
     /// Denies every access token of a client that was issued before an instant; `access` is the longest lifetime that one
     /// was issued with.
-    #[must_use]
     pub fn of_client(client_id: &str, issued_before: Timestamp, now: Timestamp, access: Seconds) -> Self {
         let expires_at = issued_before + access + MARGIN;
         Self { subject: DeniedSubject::Client(client_id.into(), issued_before), denied_at: now, expires_at }
     }
 
     /// Denies every access token of a user, as [`Denial::of_client`].
-    #[must_use]
     pub fn of_user(id: UserId, issued_before: Timestamp, now: Timestamp, access: Seconds) -> Self {
         let expires_at = issued_before + access + MARGIN;
         Self { subject: DeniedSubject::User(id.to_string().into(), issued_before), denied_at: now, expires_at }
     }
 
     /// Denies one access token.
-    #[must_use]
-    pub fn of_access_token(jti: Jti, now: Timestamp, token_expires_at: Timestamp) -> Self {
+    pub(crate) fn of_access_token(jti: Jti, now: Timestamp, token_expires_at: Timestamp) -> Self {
         Self { subject: DeniedSubject::AccessToken(jti), denied_at: now, expires_at: token_expires_at + MARGIN }
     }
 }

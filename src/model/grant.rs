@@ -11,27 +11,25 @@ const PASSWORD: &str = "pwd";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The client.
-    pub client_id: String,
+    pub(crate) client_id: String,
     /// What it may do, as names with spaces between them.
-    pub scope: String,
+    pub(crate) scope: String,
     /// Who its access tokens are for, if it asked: else the first audience of the day.
-    pub audience: Option<String>,
+    pub(crate) audience: Option<String>,
     /// The methods of the proof.
-    pub amr: Vec<String>,
+    pub(crate) amr: Vec<String>,
     /// The strength of the proof, if it has a name.
-    pub acr: Option<String>,
+    pub(crate) acr: Option<String>,
 }
 
 impl Grant {
     /// Of a login with a password at the service itself.
-    #[must_use]
-    pub fn of_password(scope: String, audience: Option<String>) -> Self {
+    pub(crate) fn of_password(scope: String, audience: Option<String>) -> Self {
         Self { client_id: FIRST_PARTY.to_owned(), scope, audience, amr: vec![PASSWORD.to_owned()], acr: None }
     }
 
     /// Whether it is of a login at the service itself.
-    #[must_use]
-    pub fn is_first_party(&self) -> bool {
+    pub(crate) fn is_first_party(&self) -> bool {
         self.client_id == FIRST_PARTY
     }
 }

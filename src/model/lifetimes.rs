@@ -10,20 +10,19 @@ use crate::clock::{Seconds, Timestamp};
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetimes {
     /// Of an access token.
-    pub access: Seconds,
+    pub(crate) access: Seconds,
     /// Of a session that is not refreshed.
-    pub refresh_idle: Seconds,
+    pub(crate) refresh_idle: Seconds,
     /// Of a session, at most.
-    pub session: Seconds,
+    pub(crate) session: Seconds,
     /// Of the settle and retry windows of a rotation.
-    pub windows: Windows,
+    pub(crate) windows: Windows,
     /// Of the row of an ended session.
-    pub retention: Seconds,
+    pub(crate) retention: Seconds,
 }
 
 impl Lifetimes {
     /// A session that is opened now.
-    #[must_use]
     pub fn opened(&self, id: SessionId, user_id: UserId, now: Timestamp) -> Session {
         let session = Session {
             id,
@@ -43,7 +42,6 @@ impl Lifetimes {
 
     /// The session after its mark has moved now. The live refresh token lasts for the idle lifetime; until the retry
     /// window closes it can be asked for again with another access token.
-    #[must_use]
     pub fn rotated(&self, session: Session, mark: i64, now: Timestamp) -> Session {
         let last_access_token = now + self.windows.retry + self.access;
         Session {

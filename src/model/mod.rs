@@ -1,14 +1,14 @@
 //! Plain data and its legal changes. No I/O: time and randomness come in as arguments.
 
-pub mod api_token;
-pub mod audit;
-pub mod denial;
-pub mod grant;
-pub mod id;
-pub mod lifetimes;
-pub mod rotation;
-pub mod session;
-pub mod sharing;
-pub mod text;
-pub mod user;
-pub mod user_search;
+pub(crate) mod api_token;
+pub(crate) mod audit;
+pub(crate) mod denial;
+pub(crate) mod grant;
+pub(crate) mod id;
+pub(crate) mod lifetimes;
+pub(crate) mod rotation;
+pub(crate) mod session;
+pub(crate) mod sharing;
+pub(crate) mod text;
+pub(crate) mod user;
+pub(crate) mod user_search;

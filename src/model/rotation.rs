@@ -19,11 +19,11 @@ use crate::clock::{Seconds, Timestamp};
 
 /// How far a rotation forgives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Windows {
+pub(crate) struct Windows {
     /// While the live token is younger than this, it answers with itself: a burst of tabs is one rotation.
-    pub settle: Seconds,
+    pub(crate) settle: Seconds,
     /// While the live token is younger than this, its predecessor still gets it: a lost answer can be asked for again.
-    pub retry: Seconds,
+    pub(crate) retry: Seconds,
 }
 
 impl Windows {
@@ -35,20 +35,20 @@ impl Windows {
 
 /// How often a session may be shared before it ends; 0 is any number of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// So many generations may be strange.
-    pub strange: u32,
+    pub(crate) strange: u32,
     /// So many generations may be shared.
-    pub shared: u32,
+    pub(crate) shared: u32,
 }
 
 /// What a refresh is judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// What is a retry.
-    pub windows: Windows,
+    pub(crate) windows: Windows,
     /// What is too many of them.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
 }
 
 /// A well-signed, unexpired refresh token, and who presents it.
@@ -62,7 +62,7 @@ pub struct Presented {
 
 /// What a presented refresh token gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The session is over, or there is none: nothing is written.
     Refused(Refusal),
     /// The live one: move the mark by one; the answer is the next generation.
@@ -81,15 +81,14 @@ pub enum Verdict {
 
 impl Verdict {
     /// Where the mark goes, if it moves.
-    #[must_use]
-    pub fn new_mark(self, presented: i64) -> Option<i64> {
+    pub(crate) fn new_mark(self, presented: i64) -> Option<i64> {
         matches!(self, Self::Rotate | Self::Heal).then_some(presented)
     }
 }
 
 /// Why a well-signed refresh token gets nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// The row is gone: the session ended long ago, or was deleted with its user.
     UnknownSession,
     /// The session has ended.
@@ -102,13 +101,13 @@ pub enum Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judgement {
     /// What the token gets.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// As it is to be; what the row holds already, unless the verdict is to rotate or to heal, or a mark was raised.
-    pub sharing: Sharing,
+    pub(crate) sharing: Sharing,
     /// The mark that the retried generation got by this.
-    pub raised: Option<Mark>,
+    pub(crate) raised: Option<Mark>,
     /// Whether that is worth a security event.
-    pub is_alarming: bool,
+    pub(crate) is_alarming: bool,
 }
 
 /// The mark that makes it so many shared generations is worth a security event.
@@ -117,7 +116,6 @@ const ALARMING_SHARED: i16 = 10;
 /// Judges a well-signed, unexpired refresh token against its session's row.
 ///
 /// The row's own idle end is not asked for: the token carries it, and after a heal the token knows better.
-#[must_use]
 pub fn judge(
     presented: Presented,
     session: Option<&Session>,

@@ -37,22 +37,22 @@ pub struct Session {
 
 /// What a login tells about the device: recorded with the session, for its owner to see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Device {
+pub(crate) struct Device {
     /// The client's own name for it.
-    pub label: Option<String>,
+    pub(crate) label: Option<String>,
     /// The `User-Agent` header.
-    pub user_agent: Option<String>,
+    pub(crate) user_agent: Option<String>,
     /// The network address.
-    pub ip: Option<String>,
+    pub(crate) ip: Option<String>,
 }
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
     /// When.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
     /// Why.
-    pub reason: EndReason,
+    pub(crate) reason: EndReason,
 }
 
 /// Why a session ended.
@@ -79,7 +79,7 @@ pub enum EndReason {
 }
 
 /// Every reason with its name.
-pub const END_REASONS: [(EndReason, &str); 9] = [
+pub(crate) const END_REASONS: [(EndReason, &str); 9] = [
     (EndReason::Logout, "logout"),
     (EndReason::Revoked, "revoked"),
     (EndReason::Admin, "admin"),
@@ -113,8 +113,7 @@ impl FromStr for EndReason {
 
 impl Session {
     /// When and why it ended, also when it ended by itself and nobody has recorded that yet.
-    #[must_use]
-    pub fn end_by(&self, now: Timestamp) -> Option<End> {
+    pub(crate) fn end_by(&self, now: Timestamp) -> Option<End> {
         let reason = || {
             if self.refresh_expires_at < self.expires_at { EndReason::Idle } else { EndReason::AbsoluteEnd }
         };
@@ -123,8 +122,7 @@ impl Session {
     }
 
     /// The generation of the live refresh token.
-    #[must_use]
-    pub fn live_generation(&self) -> i64 {
+    pub(crate) fn live_generation(&self) -> i64 {
         self.denied_through.saturating_add(1)
     }
 }

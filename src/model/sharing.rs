@@ -12,35 +12,30 @@ const BITS_OF_THE_HASH: u32 = 48;
 
 impl Context {
     /// The context with this hash; `key` tells its key from the others of the ring.
-    #[must_use]
     pub fn new(key: [u8; 2], hash: [u8; 6]) -> Self {
         let ([k0, k1], [h0, h1, h2, h3, h4, h5]) = (key, hash);
         Self(i64::from_be_bytes([k0, k1, h0, h1, h2, h3, h4, h5]))
     }
 
     /// The number that stands for it in the database.
-    #[must_use]
-    pub fn number(self) -> i64 {
+    pub(crate) fn number(self) -> i64 {
         self.0
     }
 
     /// The context that this number stands for.
-    #[must_use]
-    pub const fn of_number(number: i64) -> Self {
+    pub(crate) const fn of_number(number: i64) -> Self {
         Self(number)
     }
 
     /// Whether the two are known to differ. Those of different keys cannot be compared: a key rotation
     /// alone makes no client a stranger.
-    #[must_use]
     pub fn differs_from(self, other: Self) -> bool {
         self != other && (self.0 ^ other.0) >> BITS_OF_THE_HASH == 0
     }
 }
 
 /// What a context is the hash of: the client's network (/24, or /48 of IPv6) and its user agent.
-#[must_use]
-pub fn hashed_of_client(ip: Option<IpAddr>, user_agent: Option<&str>) -> Vec<u8> {
+pub(crate) fn hashed_of_client(ip: Option<IpAddr>, user_agent: Option<&str>) -> Vec<u8> {
     let mut hashed = Vec::with_capacity(16 + user_agent.map_or(0, str::len));
     match ip.map(|ip| ip.to_canonical()) {
         None => hashed.push(0),
@@ -60,7 +55,7 @@ pub fn hashed_of_client(ip: Option<IpAddr>, user_agent: Option<&str>) -> Vec<u8>
 
 /// How a generation was shared after its rotation: how its late retries came. It never goes down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Mark {
+pub(crate) enum Mark {
     /// There was none.
     #[default]
     Unmarked,
@@ -72,8 +67,7 @@ pub enum Mark {
 
 impl Mark {
     /// Its name in events and metrics.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Unmarked => "unmarked",
             Self::Shared => "shared",
@@ -82,8 +76,7 @@ impl Mark {
     }
 
     /// The number that stands for it in the database.
-    #[must_use]
-    pub fn number(self) -> i16 {
+    pub(crate) fn number(self) -> i16 {
         match self {
             Self::Unmarked => 0,
             Self::Shared => 1,
@@ -92,8 +85,7 @@ impl Mark {
     }
 
     /// The mark that this number stands for.
-    #[must_use]
-    pub fn of_number(number: i16) -> Self {
+    pub(crate) fn of_number(number: i16) -> Self {
         match number {
             ..=0 => Self::Unmarked,
             1 => Self::Shared,
@@ -107,15 +99,15 @@ impl Mark {
 pub struct Sharing {
     /// The generation that context and mark belong to. An instance of an older version rotates without telling: at another
     /// generation both count for nothing.
-    pub generation: i64,
+    pub(crate) generation: i64,
     /// What rotated it, if that is known.
-    pub context: Option<Context>,
+    pub(crate) context: Option<Context>,
     /// How it was shared since.
-    pub mark: Mark,
+    pub(crate) mark: Mark,
     /// Goes up with each generation that was strange, and down with each that was not shared.
-    pub strange: i16,
+    pub(crate) strange: i16,
     /// Goes up with each generation that was shared, strange ones included, and down with each that was not.
-    pub shared: i16,
+    pub(crate) shared: i16,
 }
 
 /// A generation that was not shared outweighs so many that were.
@@ -123,8 +115,7 @@ const UNSHARED_OUTWEIGHS: i16 = 5;
 
 impl Sharing {
     /// What of it counts at this generation.
-    #[must_use]
-    pub fn at(self, generation: i64) -> Self {
+    pub(crate) fn at(self, generation: i64) -> Self {
         if self.generation == generation {
             self
         } else {
@@ -133,8 +124,7 @@ impl Sharing {
     }
 
     /// After a rotation: the generation that it is at ends, and `context` has rotated the next one.
-    #[must_use]
-    pub fn rotated(self, generation: i64, context: Option<Context>) -> Self {
+    pub(crate) fn rotated(self, generation: i64, context: Option<Context>) -> Self {
         let (strange, shared) = match self.mark {
             Mark::Strange => (self.strange.saturating_add(1), self.shared.saturating_add(1)),
             Mark::Shared => (self.strange, self.shared.saturating_add(1)),
@@ -146,8 +136,7 @@ impl Sharing {
     }
 
     /// After a heal: the database has lost what happened, so that nothing is held against anybody.
-    #[must_use]
-    pub fn healed(generation: i64, context: Option<Context>) -> Self {
+    pub(crate) fn healed(generation: i64, context: Option<Context>) -> Self {
         Self { generation, context, ..Self::default() }
     }
 }

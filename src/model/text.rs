@@ -12,8 +12,7 @@ use icu_properties::props::{
 
 /// The text as `NFKC_Casefold` has it: two texts with the same fold differ in case, width or invisible characters at
 /// most. No locale: the dotless i of Turkish is another letter.
-#[must_use]
-pub fn fold(text: &str) -> Cow<'_, str> {
+pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         let has_upper = text.bytes().any(|b| b.is_ascii_uppercase());
         return if has_upper { text.to_ascii_lowercase().into() } else { text.into() };
@@ -36,8 +35,7 @@ pub fn fold(text: &str) -> Cow<'_, str> {
 
 /// Whether a name to log in with may have this character: a reader sees it, and its meaning is known. The fold of a code
 /// point that is not assigned yet may change, and one for private use looks different everywhere.
-#[must_use]
-pub fn is_distinct(c: char) -> bool {
+pub(crate) fn is_distinct(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_graphic();
     }
@@ -59,15 +57,13 @@ fn category(c: char) -> GeneralCategory {
 }
 
 /// Whether the character joins the one before it.
-#[must_use]
-pub fn is_mark(c: char) -> bool {
+pub(crate) fn is_mark(c: char) -> bool {
     Group::Mark.contains(category(c))
 }
 
 /// Whether the text fits on a line that people read: something is to be seen, and what is not seen is spaces and what
 /// scripts need for their shapes. Never what ends the line or makes the rest of it run the other way.
-#[must_use]
-pub fn is_readable_line(text: &str) -> bool {
+pub(crate) fn is_readable_line(text: &str) -> bool {
     let may_stand = |c| is_visible(c) || shapes_text(c) || category(c) == GeneralCategory::SpaceSeparator;
     text.chars().any(is_visible) && text.chars().all(may_stand)
 }

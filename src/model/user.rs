@@ -31,7 +31,7 @@ pub struct User {
 /// A text that is not what its field wants, and what it wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BadText(pub &'static str);
+pub struct BadText(pub(crate) &'static str);
 
 /// A username, folded: no two accounts differ in case, width or invisible characters alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -66,8 +66,7 @@ fn is_short(text: &str) -> bool {
 
 impl Username {
     /// As it is stored. An earlier version may have let through what is refused today, and folded otherwise.
-    #[must_use]
-    pub fn from_stored(text: String) -> Self {
+    pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
     }
 }
@@ -113,14 +112,12 @@ impl FromStr for ClaimedName {
 
 impl ClaimedName {
     /// As usernames are stored.
-    #[must_use]
-    pub fn folded(&self) -> &str {
+    pub(crate) fn folded(&self) -> &str {
         &self.folded
     }
 
     /// As an earlier version would have stored it.
-    #[must_use]
-    pub fn formerly(&self) -> &str {
+    pub(crate) fn formerly(&self) -> &str {
         &self.formerly
     }
 }
@@ -146,8 +143,7 @@ impl FromStr for Email {
 
 impl Email {
     /// As it is stored; see [`Username::from_stored`].
-    #[must_use]
-    pub fn from_stored(text: String) -> Self {
+    pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
     }
 }
@@ -172,8 +168,7 @@ impl FromStr for DisplayName {
 
 impl DisplayName {
     /// As it is stored; see [`Username::from_stored`].
-    #[must_use]
-    pub fn from_stored(text: String) -> Self {
+    pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
     }
 }
@@ -189,11 +184,11 @@ impl fmt::Display for DisplayName {
 pub struct Names(Vec<String>);
 
 /// What a user may do.
-pub type Roles = Names;
+pub(crate) type Roles = Names;
 
 /// What a token may be used for
 /// ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3), whose characters ours are among).
-pub type Scopes = Names;
+pub(crate) type Scopes = Names;
 
 const MAX_NAMES: usize = 64;
 
@@ -202,10 +197,7 @@ pub const ADMIN_ROLE: &str = "admin";
 
 impl Names {
     /// From the names.
-    ///
-    /// # Errors
-    /// [`BadText`] when a name has other characters than the storage and the claim can carry.
-    pub fn new(names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, BadText> {
+    pub(crate) fn new(names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, BadText> {
         let mut all = Vec::new();
         for name in names {
             let name = name.as_ref();
@@ -225,20 +217,17 @@ impl Names {
     }
 
     /// The names.
-    #[must_use]
-    pub fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.0
     }
 
     /// Whether `name` is one of them.
-    #[must_use]
-    pub fn contains(&self, name: &str) -> bool {
+    pub(crate) fn contains(&self, name: &str) -> bool {
         self.0.iter().any(|one| one == name)
     }
 
     /// Those that are in both.
-    #[must_use]
-    pub fn shared_with(&self, other: &Self) -> Self {
+    pub(crate) fn shared_with(&self, other: &Self) -> Self {
         Self(self.0.iter().filter(|name| other.contains(name)).cloned().collect())
     }
 }

@@ -2,11 +2,11 @@
 
 /// Which users to list.
 #[derive(Clone, Debug, Default)]
-pub struct UserSearch {
+pub(crate) struct UserSearch {
     /// With this text in the username, the e-mail address or the name.
-    pub text: Option<String>,
+    pub(crate) text: Option<String>,
     /// With this role.
-    pub role: Option<String>,
+    pub(crate) role: Option<String>,
     /// Disabled ones only, or active ones only.
-    pub disabled: Option<bool>,
+    pub(crate) disabled: Option<bool>,
 }

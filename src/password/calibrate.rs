@@ -10,13 +10,13 @@ use crate::config::{MAX_ARGON2_ITERATIONS, min_argon2_memory_kib};
 
 /// A cost, and what it takes here.
 #[derive(Clone, Copy, Debug)]
-pub struct Calibrated {
+pub(crate) struct Calibrated {
     /// Memory of one hash in KiB.
-    pub memory_kib: u32,
+    pub(crate) memory_kib: u32,
     /// Passes over it.
-    pub iterations: u32,
+    pub(crate) iterations: u32,
     /// How long one hash takes while all threads hash.
-    pub duration: Duration,
+    pub(crate) duration: Duration,
 }
 
 /// Two passes: with one, what is left of a hash in memory helps to guess the password.
@@ -28,10 +28,7 @@ const CORRECTIONS: u32 = 4;
 /// The largest cost that stays within `target` while `threads` threads hash, each with at most `max_memory_kib`: first as
 /// much memory as fits, then passes ([RFC 9106 section 4](https://www.rfc-editor.org/rfc/rfc9106#section-4)). On a machine
 /// that is too slow it is the least that is allowed.
-///
-/// # Errors
-/// [`HashError::Unusable`] when there is too little memory for any cost that is allowed.
-pub fn calibrate(threads: usize, max_memory_kib: u32, target: Duration) -> Result<Calibrated, HashError> {
+pub(crate) fn calibrate(threads: usize, max_memory_kib: u32, target: Duration) -> Result<Calibrated, HashError> {
     let min_memory_kib = min_argon2_memory_kib(MIN_ITERATIONS);
     if max_memory_kib < min_memory_kib {
         let reason =

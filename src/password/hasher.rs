@@ -46,11 +46,11 @@ pub enum HashError {
 
 /// The outcome of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PasswordCheck {
+pub(crate) struct PasswordCheck {
     /// Whether it is the right one.
-    pub matches: bool,
+    pub(crate) matches: bool,
     /// Whether the stored hash was made with other parameters than today's.
-    pub outdated: bool,
+    pub(crate) outdated: bool,
 }
 
 /// The pool of hashing threads.
@@ -82,9 +82,6 @@ type Digest = Zeroizing<[u8; OUTPUT_BYTES]>;
 
 impl Hasher {
     /// Starts the threads; they end when the pool is dropped.
-    ///
-    /// # Errors
-    /// [`HashError::Unusable`] when argon2 does not take the cost.
     pub fn start(cost: Argon2Cost, entropy: Arc<dyn Entropy>) -> Result<Self, HashError> {
         let params = Params::new(cost.memory_kib, cost.iterations, 1, Some(OUTPUT_BYTES)).map_err(unusable)?;
         let (queue, large) = (Arc::new(Queue::default()), Arc::new(Mutex::new(())));
@@ -105,29 +102,21 @@ impl Hasher {
     }
 
     /// Takes a place, before anything that waits is begun.
-    ///
-    /// # Errors
-    /// [`HashError::Busy`] when all that are for this priority are taken.
     pub fn place(&self, priority: Priority) -> Result<Place, HashError> {
         self.places.take(priority).ok_or(HashError::Busy)
     }
 
     /// How many hashes are in work or waiting.
-    #[must_use]
     pub fn count_under_way(&self) -> usize {
         self.places.count_taken()
     }
 
     /// How many hashes have been asked for since the start.
-    #[must_use]
     pub fn hashed(&self) -> u64 {
         self.hashed.load(Ordering::SeqCst)
     }
 
     /// Hashes a new password, of somebody who may set it; returns the PHC string to store.
-    ///
-    /// # Errors
-    /// [`HashError`] when it cannot be done in time.
     pub fn hash(&self, password: &Password) -> Result<String, HashError> {
         let salt = Salt::new(&self.entropy.bytes::<SALT_BYTES>()?).map_err(unusable)?;
         let digest = self.run(password, salt, self.params.clone(), Priority::First)?;
@@ -135,10 +124,7 @@ impl Hasher {
     }
 
     /// Hashes a password as today, with the salt of its stored hash: whoever does that at the same time gets the same.
-    ///
-    /// # Errors
-    /// [`HashError`] when it cannot be done in time.
-    pub fn renew(&self, password: &Password, stored: &str) -> Result<String, HashError> {
+    pub(crate) fn renew(&self, password: &Password, stored: &str) -> Result<String, HashError> {
         let salt = PasswordHash::new(stored).map_err(unusable)?.salt;
         let Some(salt) = salt.filter(|salt| salt.as_ref().len() >= SALT_BYTES) else { return self.hash(password) };
         let digest = self.run(password, salt, self.params.clone(), Priority::First)?;
@@ -147,10 +133,7 @@ impl Hasher {
 
     /// Checks a password against a stored hash. With no stored hash the work is done all the same and the answer is no,
     /// so that an unknown user costs as much time as a wrong password.
-    ///
-    /// # Errors
-    /// [`HashError`] when it cannot be done in time.
-    pub fn verify(
+    pub(crate) fn verify(
         &self,
         password: &Password,
         stored: Option<&str>,

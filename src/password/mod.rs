@@ -7,15 +7,16 @@ mod queue;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-pub use calibrate::{Calibrated, calibrate};
-pub use hasher::{HashError, Hasher, PasswordCheck};
-pub use policy::{PasswordProblem, check};
+pub(crate) use calibrate::calibrate;
+pub use hasher::Hasher;
+pub(crate) use hasher::{HashError, PasswordCheck};
+pub(crate) use policy::{PasswordProblem, check};
 pub use queue::{Place, Priority};
 
 use crate::secret::Secret;
 
 /// The longest password in characters; a longer one is refused before any work is done on it, never cut.
-pub const MAX_PASSWORD_CHARS: usize = 1_024;
+pub(crate) const MAX_PASSWORD_CHARS: usize = 1_024;
 
 /// A password as it is hashed: in Unicode normal form C, so that it is the same from every keyboard
 /// ([RFC 8265 section 4.2.2](https://www.rfc-editor.org/rfc/rfc8265#section-4.2.2)).
@@ -24,20 +25,16 @@ pub struct Password(Secret<String>);
 
 impl Password {
     /// A password from what was typed.
-    ///
-    /// # Errors
-    /// [`PasswordProblem::TooLong`].
     pub fn new(typed: &Secret<String>) -> Result<Self, PasswordProblem> {
         let typed = typed.expose();
         if typed.chars().count() > MAX_PASSWORD_CHARS {
-            return Err(PasswordProblem::TooLong);
+            return Err(PasswordProblem::Long);
         }
         Ok(Self(Secret::new(typed.nfc().collect())))
     }
 
     /// Whether it is the same.
-    #[must_use]
-    pub fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         self.expose() == other.expose()
     }
 

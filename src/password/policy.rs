@@ -15,36 +15,32 @@ const MIN_GUESSES: u64 = 1_000_000;
 pub enum PasswordProblem {
     /// Too short.
     #[error("must have at least {MIN_PASSWORD_CHARS} characters; 15 or more are advised")]
-    TooShort,
+    Short,
     /// Too long.
     #[error("must have at most {MAX_PASSWORD_CHARS} characters")]
-    TooLong,
+    Long,
     /// On a list of common passwords, or as easy to guess; with advice.
     #[error("is too easy to guess. {0}")]
-    TooCommon(String),
+    Common(String),
 }
 
 impl PasswordProblem {
     /// A stable name.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::TooShort => "password_too_short",
-            Self::TooLong => "password_too_long",
-            Self::TooCommon(_) => "password_too_common",
+            Self::Short => "password_too_short",
+            Self::Long => "password_too_long",
+            Self::Common(_) => "password_too_common",
         }
     }
 }
 
 /// Checks a password that somebody wants to have. `known` are words that an attacker tries first: the username, the
 /// e-mail address.
-///
-/// # Errors
-/// The [`PasswordProblem`], with advice for the user.
-pub fn check(password: &Password, known: &[&str]) -> Result<(), PasswordProblem> {
+pub(crate) fn check(password: &Password, known: &[&str]) -> Result<(), PasswordProblem> {
     let text = password.expose();
     if text.chars().count() < MIN_PASSWORD_CHARS {
-        return Err(PasswordProblem::TooShort);
+        return Err(PasswordProblem::Short);
     }
     // What an attacker knows already is worth nothing, however often it is repeated.
     let words = known.iter().filter(|word| word.chars().count() > 2).map(|word| fold(word));
@@ -62,7 +58,7 @@ pub fn check(password: &Password, known: &[&str]) -> Result<(), PasswordProblem>
         advice.extend(feedback.warning().map(|warning| warning.to_string()));
         advice.extend(feedback.suggestions().iter().map(ToString::to_string));
     }
-    Err(PasswordProblem::TooCommon(advice.join(" ")))
+    Err(PasswordProblem::Common(advice.join(" ")))
 }
 
 #[cfg(test)]
@@ -105,7 +101,7 @@ mod tests {
             ("ada@straße.example", "ADA@STRASSE.EXAMPLE"),
         ] {
             let password = Password::new(&Secret::new(text.to_owned())).unwrap();
-            assert!(matches!(check(&password, &[word]), Err(PasswordProblem::TooCommon(_))), "{text}");
+            assert!(matches!(check(&password, &[word]), Err(PasswordProblem::Common(_))), "{text}");
         }
     }
 

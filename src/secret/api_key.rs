@@ -11,7 +11,7 @@ use super::readable::{ALPHABET, readable};
 use crate::entropy::{Entropy, NoEntropy};
 
 /// What every key begins with.
-pub const KEY_PREFIX: &str = "tks_";
+pub(crate) const KEY_PREFIX: &str = "tks_";
 
 /// Five bits each: 200 bits, beyond the 128 that ASVS 11.5.1 asks for.
 const RANDOM_CHARS: usize = 40;
@@ -25,7 +25,7 @@ pub struct ApiKey(Secret<String>);
 
 /// The SHA-256 digest of a key: what is stored. The key has so much randomness that a slow hash would add nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyDigest(pub [u8; SHA256_OUTPUT_LEN]);
+pub(crate) struct KeyDigest(pub(crate) [u8; SHA256_OUTPUT_LEN]);
 
 /// A text that is not a key by its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,9 +34,6 @@ pub struct BadApiKey;
 
 impl ApiKey {
     /// A new key.
-    ///
-    /// # Errors
-    /// [`NoEntropy`] when there is no randomness.
     pub fn generate(entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
         let mut random = entropy.bytes::<RANDOM_CHARS>()?;
         let mut text = format!("{KEY_PREFIX}{}", readable(&random));
@@ -46,14 +43,12 @@ impl ApiKey {
     }
 
     /// Its text, to be shown to its owner once.
-    #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 
     /// What is stored of it.
-    #[must_use]
-    pub fn digest(&self) -> KeyDigest {
+    pub(crate) fn digest(&self) -> KeyDigest {
         let mut bytes = [0; SHA256_OUTPUT_LEN];
         bytes.copy_from_slice(digest(&SHA256, self.expose().as_bytes()).as_ref());
         KeyDigest(bytes)

@@ -26,10 +26,7 @@ pub enum FileProblem {
 }
 
 /// Reads a regular file of a few KiB, also through symbolic links; answers what is in it and what is known about it.
-///
-/// # Errors
-/// [`FileProblem`].
-pub fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), FileProblem> {
+pub(crate) fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), FileProblem> {
     let most = MAX_KIB * 1024;
     let file = without_waiting().read(true).open(path)?;
     let metadata = file.metadata()?;
@@ -50,16 +47,14 @@ pub fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), FileProblem> 
 
 /// To open what is there already. A pipe is opened without waiting for whoever is at its other end, and a terminal without
 /// taking it over.
-#[must_use]
-pub fn without_waiting() -> OpenOptions {
+pub(crate) fn without_waiting() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
     options
 }
 
 /// Whether this process is in a group.
-#[must_use]
-pub fn is_own_group(group: u32) -> bool {
+pub(crate) fn is_own_group(group: u32) -> bool {
     let others = process::getgroups().unwrap_or_default();
     process::getegid().as_raw() == group || others.iter().any(|other| other.as_raw() == group)
 }

@@ -1,7 +1,7 @@
 //! Values that must not end up in a log, a panic message or freed memory.
 
 mod api_key;
-pub mod file;
+pub(crate) mod file;
 mod private_file;
 mod readable;
 
@@ -10,9 +10,10 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize;
 
-pub use api_key::{ApiKey, BadApiKey, KEY_PREFIX, KeyDigest};
-pub use private_file::{create_folders, create_private_file, folder_of};
-pub use readable::readable;
+pub use api_key::ApiKey;
+pub(crate) use api_key::{BadApiKey, KEY_PREFIX, KeyDigest};
+pub(crate) use private_file::{create_folders, create_private_file, folder_of};
+pub(crate) use readable::readable;
 
 /// A value whose `Debug` shows nothing and whose memory is wiped when it is dropped.
 #[derive(Clone)]
@@ -25,7 +26,7 @@ impl<T: Zeroize> Secret<T> {
     }
 
     /// The value itself. Every call is a place to look at in a review.
-    pub fn expose(&self) -> &T {
+    pub(crate) fn expose(&self) -> &T {
         &self.0
     }
 }

@@ -11,9 +11,8 @@ use rustix::io::Errno;
 
 /// Makes a file that was not there, with mode 0600; never opens one that was.
 ///
-/// # Errors
-/// [`io::ErrorKind::AlreadyExists`] when there is anything at the path, also a symbolic link that leads nowhere.
-pub fn create_private_file(path: &Path) -> io::Result<File> {
+/// Fails with [`io::ErrorKind::AlreadyExists`] when there is anything at the path, also a symbolic link that leads nowhere.
+pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let given = owner_instead_of_root(file.metadata()?.uid(), path)
         .and_then(|owner| owner.map_or(Ok(()), |(user, group)| fchown(&file, Some(user), Some(group))));
@@ -28,10 +27,7 @@ pub fn create_private_file(path: &Path) -> io::Result<File> {
 }
 
 /// Makes a folder and those above it that are missing.
-///
-/// # Errors
-/// What the system says.
-pub fn create_folders(path: &Path) -> io::Result<()> {
+pub(crate) fn create_folders(path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
     }
@@ -58,8 +54,7 @@ pub fn create_folders(path: &Path) -> io::Result<()> {
 }
 
 /// The folder that holds `path`.
-#[must_use]
-pub fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

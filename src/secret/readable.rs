@@ -4,8 +4,7 @@
 pub(super) const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// One character for each random byte: five random bits each.
-#[must_use]
-pub fn readable(random: &[u8]) -> String {
+pub(crate) fn readable(random: &[u8]) -> String {
     let characters = random.iter().filter_map(|byte| ALPHABET.get(usize::from(byte % 32)));
     characters.map(|byte| char::from(*byte)).collect()
 }

@@ -25,33 +25,34 @@ const MAX_STORED_API_TOKENS: usize = 1_000;
 const MAX_LIFETIME: Seconds = Seconds(3_650 * 86_400);
 
 /// What a new token is made of, as it was typed.
-pub struct NewApiToken<'a> {
+pub(crate) struct NewApiToken<'a> {
     /// The owner's name for it.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// What it may be used for.
-    pub scopes: &'a [String],
+    pub(crate) scopes: &'a [String],
     /// Roles of the owner that it shall have.
-    pub roles: &'a [String],
+    pub(crate) roles: &'a [String],
     /// How long it shall live.
-    pub lifetime: Option<Seconds>,
+    pub(crate) lifetime: Option<Seconds>,
 }
 
 /// What an API token is exchanged for.
-pub struct Exchanged {
+pub(crate) struct Exchanged {
     /// The access token.
-    pub access_token: String,
+    pub(crate) access_token: String,
     /// How long it is valid.
-    pub expires_in: Seconds,
+    pub(crate) expires_in: Seconds,
     /// Its scopes.
-    pub scope: Option<String>,
+    pub(crate) scope: Option<String>,
 }
 
 /// Makes a token; answers it with its key, which nobody can see again.
-///
-/// # Errors
-/// [`Error::Invalid`], [`Error::TooManyApiTokens`], [`Error::UserUnknown`], [`Error::AccountDisabled`],
-/// [`Error::Unavailable`].
-pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) -> Result<(ApiToken, ApiKey), Error> {
+pub(crate) fn create(
+    app: &App,
+    owner: UserId,
+    new: &NewApiToken<'_>,
+    origin: &Origin,
+) -> Result<(ApiToken, ApiKey), Error> {
     let now = app.clock.now();
     let name = new.name.parse::<DisplayName>().map_err(invalid("name"))?;
     let scopes = Scopes::new(new.scopes).map_err(invalid("scopes"))?;
@@ -102,10 +103,7 @@ pub fn create(app: &App, owner: UserId, new: &NewApiToken<'_>, origin: &Origin) 
 }
 
 /// Gives a token another key. The old one is refused from now on, and so is what it was exchanged for.
-///
-/// # Errors
-/// [`Error::ApiTokenNotFound`] when the owner has no such token that is accepted, [`Error::Unavailable`].
-pub fn rotate(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<(ApiToken, ApiKey), Error> {
+pub(crate) fn rotate(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<(ApiToken, ApiKey), Error> {
     let now = app.clock.now();
     let key = ApiKey::generate(&*app.entropy)?;
     let sid = new_id(now, &*app.entropy)?;
@@ -126,10 +124,7 @@ pub fn rotate(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Resu
 }
 
 /// Revokes a token, and denies what it was exchanged for; answers whether it was not revoked before.
-///
-/// # Errors
-/// [`Error::ApiTokenNotFound`] when the owner has no such token, [`Error::Unavailable`].
-pub fn revoke(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<bool, Error> {
+pub(crate) fn revoke(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<bool, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::ApiTokenRevoked).about(owner).with(id);
     let access = app.config.lifetimes.access;
@@ -147,9 +142,8 @@ pub fn revoke(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Resu
 
 /// Revokes all tokens of a user; answers how many.
 ///
-/// # Errors
-/// [`Error::Unavailable`]; those that were revoked until then stay so.
-pub fn revoke_all(app: &App, owner: UserId, origin: &Origin) -> Result<usize, Error> {
+/// After an error those that were revoked until then stay so.
+pub(crate) fn revoke_all(app: &App, owner: UserId, origin: &Origin) -> Result<usize, Error> {
     let now = app.clock.now();
     let mut revoked = 0;
     for token in app.store.read(|tx| tx.list_api_tokens(owner))? {
@@ -192,11 +186,7 @@ pub(super) fn deny_all(
 
 /// Exchanges a key for an access token for `audience`, or the first: what other services take. There is no refresh token:
 /// the key is there to be exchanged again.
-///
-/// # Errors
-/// [`Error::Invalid`] for an audience that is not served, [`Error::ApiTokenRefused`], [`Error::AccountDisabled`],
-/// [`Error::Unavailable`].
-pub fn exchange(app: &App, key: &str, audience: Option<&str>) -> Result<Exchanged, Error> {
+pub(crate) fn exchange(app: &App, key: &str, audience: Option<&str>) -> Result<Exchanged, Error> {
     let purpose = Purpose::find(app, audience)?;
     let known = &app.api_tokens;
     let (token, user) = known.find(key)?;

@@ -13,14 +13,14 @@ use crate::model::user::ADMIN_ROLE;
 use crate::secret::{Secret, readable};
 
 /// The username of the first account.
-pub const FIRST_ADMIN: &str = "admin";
+pub(crate) const FIRST_ADMIN: &str = "admin";
 
 /// 26 characters of five bits each: 130 bits.
 const PASSWORD_CHARS: usize = 26;
 
 /// Why there is no first admin.
 #[derive(Debug, thiserror::Error)]
-pub enum FirstAdminError {
+pub(crate) enum FirstAdminError {
     /// The account cannot be created.
     #[error(transparent)]
     Service(#[from] Error),
@@ -31,10 +31,7 @@ pub enum FirstAdminError {
 
 /// Creates the first admin if there is no user at all; returns the password. `keep` gets it before the account is there for
 /// good, and where it fails there is no account.
-///
-/// # Errors
-/// [`FirstAdminError`] when the database is out of reach, or `keep` fails.
-pub fn first_admin(
+pub(crate) fn first_admin(
     app: &App,
     keep: impl FnOnce(&Secret<String>) -> io::Result<()> + Send + 'static,
 ) -> Result<Option<Secret<String>>, FirstAdminError> {

@@ -33,8 +33,7 @@ const MAX_ROUND_TIME: Duration = Duration::from_secs(60);
 
 /// Starts the threads. Several, so that a purge that waits for the database delays no denial, and a folder that hangs
 /// delays neither.
-#[must_use]
-pub fn start(app: &Arc<App>) -> Tasks {
+pub(crate) fn start(app: &Arc<App>) -> Tasks {
     let task = |work: fn(&App) -> Result<(), Error>| -> Work {
         let app = Arc::clone(app);
         Box::new(move || work(&app))

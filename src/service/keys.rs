@@ -19,14 +19,11 @@ pub struct Dropped {
     /// The key that is gone.
     pub dropped: RingEntry,
     /// The file of the key that signs in its place, if it signed.
-    pub made: Option<PathBuf>,
+    pub(crate) made: Option<PathBuf>,
 }
 
 /// Makes the next key of an algorithm. It signs once every copy of the published keys has it: answers its file and
 /// from when on.
-///
-/// # Errors
-/// [`KeyFileError::NextExists`] when the next key is there already.
 pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, Timestamp), KeyFileError> {
     let lock = keys.folder().lock()?;
     keys.reload()?;
@@ -41,10 +38,7 @@ pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, 
 }
 
 /// The same, by an administrator of the service that runs.
-///
-/// # Errors
-/// [`Error::KeyConflict`] when the next key is there already, [`Error::Overloaded`] while another process has the folder.
-pub fn rotate_by(app: &App, alg: SigningAlg, origin: &Origin) -> Result<(), Error> {
+pub(crate) fn rotate_by(app: &App, alg: SigningAlg, origin: &Origin) -> Result<(), Error> {
     let now = app.clock.now();
     let (_, active_from) = rotate(&app.keys, alg, now).map_err(refused)?;
     app.denylist.tell();
@@ -62,10 +56,11 @@ fn next_active_from(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Timestamp {
 
 /// Takes up the private key of a PEM file as the next of its algorithm; answers its new file, the algorithm, and from when
 /// on it signs.
-///
-/// # Errors
-/// [`KeyFileError`] when the file is no key to sign with.
-pub fn import(keys: &Keys, file: &Path, now: Timestamp) -> Result<(PathBuf, SigningAlg, Timestamp), KeyFileError> {
+pub(crate) fn import(
+    keys: &Keys,
+    file: &Path,
+    now: Timestamp,
+) -> Result<(PathBuf, SigningAlg, Timestamp), KeyFileError> {
     let key = keys.folder().read_foreign(file)?;
     let lock = keys.folder().lock()?;
     keys.reload()?;
@@ -80,9 +75,6 @@ pub fn import(keys: &Keys, file: &Path, now: Timestamp) -> Result<(PathBuf, Sign
 
 /// Drops a key that has leaked: nothing that it signed is accepted any more. If it is the one that signs, a new one signs
 /// from now on; the next key stays the next. Without a `kid`, it is the active key of `alg`.
-///
-/// # Errors
-/// [`KeyFileError::Unknown`] when there is no such key.
 pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timestamp) -> Result<Dropped, KeyFileError> {
     let folder = keys.folder();
     let lock = folder.lock()?;
@@ -115,10 +107,12 @@ pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timesta
 
 /// The same, by an administrator of the service that runs; returns how many sessions end, if the database can tell: the key
 /// is gone whether or not it can.
-///
-/// # Errors
-/// [`Error::KeyUnknown`] when there is no such key, [`Error::Overloaded`] while another process has the folder.
-pub fn drop_leaked_by(app: &App, alg: SigningAlg, kid: Option<&str>, origin: &Origin) -> Result<Option<i64>, Error> {
+pub(crate) fn drop_leaked_by(
+    app: &App,
+    alg: SigningAlg,
+    kid: Option<&str>,
+    origin: &Origin,
+) -> Result<Option<i64>, Error> {
     let App { store, units, clock, keys, denylist, .. } = app;
     let now = clock.now();
     let dropped = drop_leaked(keys, alg, kid, now).map_err(refused)?.dropped;
@@ -146,9 +140,6 @@ fn refused(error: KeyFileError) -> Error {
 /// How many sessions a dropped key ends: those whose refresh token it made and that are not over. Those that were
 /// refreshed in the retry window after it was retired are counted too, although they go on. A key that has not signed yet
 /// has made no refresh token, nor has one of an algorithm that is there for an audience only.
-///
-/// # Errors
-/// [`Error::Unavailable`].
 pub fn count_sessions_of(store: &Store, policy: &KeyPolicy, key: &RingEntry, now: Timestamp) -> Result<i64, Error> {
     let of_an_audience = policy.algs.first() != Some(&key.alg) && key.state != KeyState::Unused;
     if of_an_audience || key.state == KeyState::Next {
@@ -161,16 +152,12 @@ pub fn count_sessions_of(store: &Store, policy: &KeyPolicy, key: &RingEntry, now
 
 /// Takes up what has changed in the folder.
 ///
-/// # Errors
-/// [`Error::Internal`] when the folder cannot be read; what is known of it stays in force.
+/// After an error what is known of it stays in force.
 pub fn follow(app: &App) -> Result<(), Error> {
     report(&app.denylist, app.keys.follow())
 }
 
 /// Makes the next key of each algorithm in time; nothing when `KEY_ROTATION_PERIOD=off`.
-///
-/// # Errors
-/// [`Error::Internal`] when the folder cannot be written.
 pub fn make_next(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     let mut due = app.keys.ring().due(now);
@@ -179,9 +166,6 @@ pub fn make_next(app: &App) -> Result<(), Error> {
 }
 
 /// Removes each key whose last token is over; nothing when `KEY_ROTATION_PERIOD=off`.
-///
-/// # Errors
-/// [`Error::Internal`] when the folder cannot be written, [`Error::Unavailable`].
 pub fn remove_retired(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     let mut agreed = Vec::new();
@@ -213,9 +197,6 @@ fn do_what_is_due(app: &App, now: Timestamp, agreed: &[Due]) -> Result<(), Error
 }
 
 /// Reads the whole folder again, as an operator asked for.
-///
-/// # Errors
-/// As [`follow`].
 pub fn reload(app: &App) -> Result<(), Error> {
     report(&app.denylist, app.keys.follow_all())
 }

@@ -13,10 +13,7 @@ use crate::password::Password;
 use crate::secret::Secret;
 
 /// Who wants to log in, and may be let in: the first step of a login.
-///
-/// # Errors
-/// [`Error::Invalid`] for a password that is too long or an audience that is not served, [`Error::Unavailable`].
-pub fn claim(
+pub(crate) fn claim(
     app: &App,
     username: &str,
     password: &Secret<String>,
@@ -38,17 +35,20 @@ pub fn claim(
 ///
 /// An unknown user and a wrong password get the same answer (ASVS 6.3.8); only who knows the right password learns that
 /// the account is disabled.
-///
-/// # Errors
-/// [`Error::BadCredentials`], [`Error::AccountDisabled`], [`Error::Unavailable`].
-pub fn login(app: &App, proof: Proof, audience: Option<&str>, device: &Device, origin: &Origin) -> Result<Pair, Error> {
+pub(crate) fn login(
+    app: &App,
+    proof: Proof,
+    audience: Option<&str>,
+    device: &Device,
+    origin: &Origin,
+) -> Result<Pair, Error> {
     let purpose = Purpose::find(app, audience)?;
     let live = open(app, proof, app.config.grant(audience), device, origin)?;
     mint(app, live, purpose, app.clock.now())
 }
 
 /// Counts a login that has come to its end, however it did. One that could not be read is none.
-pub fn count(app: &App, outcome: Result<(), &Error>) {
+pub(crate) fn count(app: &App, outcome: Result<(), &Error>) {
     app.metrics.login(match outcome {
         Ok(()) => "succeeded",
         Err(Error::Invalid(_)) => return,

@@ -14,11 +14,7 @@ use crate::password::Password;
 use crate::secret::Secret;
 
 /// Who owns a session and wants to prove it again: the first step of both.
-///
-/// # Errors
-/// [`Error::Invalid`] for a password that is too long, [`Error::AccountDisabled`], [`Error::UserUnknown`],
-/// [`Error::Unavailable`].
-pub fn claim(app: &App, user: UserId, password: &Secret<String>, origin: &Origin) -> Result<Claim, Error> {
+pub(crate) fn claim(app: &App, user: UserId, password: &Secret<String>, origin: &Origin) -> Result<Claim, Error> {
     let password = Password::new(password)?;
     let known = app.store.read(|tx| tx.find_credentials_of(user))?.ok_or(Error::UserUnknown)?;
     if known.user.disabled_at.is_some() {
@@ -28,10 +24,7 @@ pub fn claim(app: &App, user: UserId, password: &Secret<String>, origin: &Origin
 }
 
 /// Records that the owner of a session has proved who they are; returns the session's pair, whose access token says when.
-///
-/// # Errors
-/// [`Error::WrongPassword`], [`Error::TokenRefused`] when the session has ended, [`Error::Unavailable`].
-pub fn reauthenticate(
+pub(crate) fn reauthenticate(
     app: &App,
     user: UserId,
     session: SessionId,
@@ -56,17 +49,14 @@ pub fn reauthenticate(
 }
 
 /// A password that was proved, and the hash of the next one.
-pub struct NextPassword {
+pub(crate) struct NextPassword {
     proof: Proof,
     /// Nothing when the current one was not proved.
     hash: Option<String>,
 }
 
 /// Looks at the current password, and if it is right, hashes the new one.
-///
-/// # Errors
-/// [`Error::Invalid`] when the new one may not be a password, [`Error::Overloaded`].
-pub fn next_password(
+pub(crate) fn next_password(
     app: &App,
     admitted: Admitted,
     current: &Secret<String>,
@@ -83,10 +73,7 @@ pub fn next_password(
 }
 
 /// Changes the password and ends all other sessions; returns how many.
-///
-/// # Errors
-/// As [`reauthenticate`].
-pub fn change_password(
+pub(crate) fn change_password(
     app: &App,
     user: UserId,
     session: SessionId,

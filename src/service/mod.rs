@@ -1,25 +1,25 @@
 //! What the service does, one file for each use case. Functions here block: they wait for the database and for password
 //! hashes, and are called from threads that may; only refreshing does not.
 
-pub mod api_tokens;
-pub mod bootstrap;
-pub mod caretaker;
+pub(crate) mod api_tokens;
+pub(crate) mod bootstrap;
+pub(crate) mod caretaker;
 mod fields;
-pub mod keys;
-pub mod login;
-pub mod me;
-pub mod pair;
-pub mod present;
-pub mod proof;
-pub mod purge;
-pub mod queries;
-pub mod refresh;
-pub mod restored;
-pub mod revoke;
-pub mod sessions;
-pub mod usernames;
-pub mod users;
-pub mod verify;
+pub(crate) mod keys;
+pub(crate) mod login;
+pub(crate) mod me;
+pub(crate) mod pair;
+pub(crate) mod present;
+pub(crate) mod proof;
+pub(crate) mod purge;
+pub(crate) mod queries;
+pub(crate) mod refresh;
+pub(crate) mod restored;
+pub(crate) mod revoke;
+pub(crate) mod sessions;
+pub(crate) mod usernames;
+pub(crate) mod users;
+pub(crate) mod verify;
 
 use crate::clock::Seconds;
 use crate::error::Error;

@@ -13,21 +13,21 @@ pub struct Pair {
     /// The access token.
     pub access_token: String,
     /// How long it is valid.
-    pub expires_in: Seconds,
+    pub(crate) expires_in: Seconds,
     /// The refresh token.
     pub refresh_token: String,
     /// How long it is valid.
-    pub refresh_expires_in: Seconds,
+    pub(crate) refresh_expires_in: Seconds,
     /// When to refresh.
-    pub refresh_after: Seconds,
+    pub(crate) refresh_after: Seconds,
     /// The refresh token's generation: of two pairs of one session, the higher one is newer.
-    pub refresh_generation: i64,
+    pub(crate) refresh_generation: i64,
     /// What the access token may be used for.
-    pub scope: Option<String>,
+    pub(crate) scope: Option<String>,
     /// The session.
-    pub session_id: SessionId,
+    pub(crate) session_id: SessionId,
     /// Its user.
-    pub user: User,
+    pub(crate) user: User,
 }
 
 /// Who an access token is for, and how it is signed.
@@ -40,9 +40,6 @@ pub struct Purpose<'a> {
 impl<'a> Purpose<'a> {
     /// The audience that a client asks for, or the first. Any client may ask for any: what a token is for is told to the
     /// service that takes it, not to the one who holds it.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] when it is not served.
     pub fn find(app: &'a App, audience: Option<&str>) -> Result<Self, Error> {
         let found = app.config.audiences.find(audience);
         let (audience, alg) =
@@ -51,10 +48,7 @@ impl<'a> Purpose<'a> {
     }
 
     /// As [`Purpose::find`], but who asks for none gets the audience that the session was opened for, if it is still served.
-    ///
-    /// # Errors
-    /// As [`Purpose::find`].
-    pub fn of_grant(app: &'a App, grant: Option<&Grant>, asked: Option<&str>) -> Result<Self, Error> {
+    pub(crate) fn of_grant(app: &'a App, grant: Option<&Grant>, asked: Option<&str>) -> Result<Self, Error> {
         let granted = grant.and_then(|grant| grant.audience.as_deref());
         let granted = granted.filter(|audience| app.config.audiences.find(Some(audience)).is_some());
         Self::find(app, asked.or(granted))
@@ -62,9 +56,6 @@ impl<'a> Purpose<'a> {
 }
 
 /// Signs the pair of a session as its row stands: the live refresh token, and a new access token.
-///
-/// # Errors
-/// [`Error::Internal`] when there is no randomness or the crypto library fails.
 pub fn mint(app: &App, live: Live, purpose: Purpose<'_>, now: Timestamp) -> Result<Pair, Error> {
     let config = &app.config;
     let Live { session, grant, user } = live;

@@ -5,8 +5,7 @@ use crate::clock::Timestamp;
 use crate::metrics::Present;
 
 /// What queues hold, what is denied, connections and keys.
-#[must_use]
-pub fn present(app: &App) -> Present {
+pub(crate) fn present(app: &App) -> Present {
     let now = app.clock.now();
     let age = |since: Option<Timestamp>| since.map_or(0, |since| (now - since).0.max(0));
     let keys = app.keys.ring().entries(now);

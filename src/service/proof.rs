@@ -10,7 +10,7 @@ use crate::password::{HashError, Password, PasswordCheck, Place, Priority};
 use crate::store::Credentials;
 
 /// Who somebody claims to be.
-pub struct Claim {
+pub(crate) struct Claim {
     known: Option<Credentials>,
     password: Password,
     attempt: Attempt,
@@ -19,7 +19,7 @@ pub struct Claim {
 }
 
 /// A claim that may be looked at.
-pub struct Admitted {
+pub(crate) struct Admitted {
     claim: Claim,
     charge: Charge,
     /// Held for as long as its thread is.
@@ -27,7 +27,7 @@ pub struct Admitted {
 }
 
 /// What has become of a claim.
-pub struct Proof {
+pub(crate) struct Proof {
     /// The account that was claimed, if there is one.
     pub(super) claimed: Option<UserId>,
     /// Nothing when the password was wrong.
@@ -36,11 +36,11 @@ pub struct Proof {
 
 /// A user whose password was right.
 pub(super) struct Proven {
-    pub user: User,
+    pub(crate) user: User,
     /// The stored hash that it was checked against.
-    pub password_hash: String,
+    pub(crate) password_hash: String,
     /// What is to be stored in its place: the same, or one with today's cost.
-    pub renewed: String,
+    pub(crate) renewed: String,
 }
 
 /// Nobody has this id.
@@ -76,10 +76,7 @@ impl Claim {
 }
 
 /// Lets a claim in, or refuses it. It waits for other attempts at most, and holds nothing meanwhile.
-///
-/// # Errors
-/// [`Error::TooManyFailures`], [`Error::Overloaded`].
-pub async fn admit(app: &App, claim: Claim) -> Result<Admitted, Error> {
+pub(crate) async fn admit(app: &App, claim: Claim) -> Result<Admitted, Error> {
     let charge = app.login_limit.admit(&claim.attempt, &*app.clock).await.map_err(|retry_after| {
         // Not on record: whoever is refused could fill the table.
         let ip = claim.ip.as_deref().unwrap_or_default();
@@ -91,18 +88,12 @@ pub async fn admit(app: &App, claim: Claim) -> Result<Admitted, Error> {
 }
 
 /// A place to hash in, for somebody who is logged in.
-///
-/// # Errors
-/// [`Error::Overloaded`] when all are taken.
-pub fn place(app: &App) -> Result<Place, Error> {
+pub(crate) fn place(app: &App) -> Result<Place, Error> {
     Ok(app.hasher.place(Priority::First)?)
 }
 
 /// Looks at the password. An unknown user and a wrong password cost the same work (ASVS 6.3.8).
-///
-/// # Errors
-/// [`Error::Overloaded`].
-pub fn prove(app: &App, admitted: Admitted) -> Result<Proof, Error> {
+pub(crate) fn prove(app: &App, admitted: Admitted) -> Result<Proof, Error> {
     let Admitted { claim: Claim { known, password, priority, .. }, charge, _place } = admitted;
     let verified = verify(app, known.as_ref(), &password, priority)?;
     let claimed = known.as_ref().map(|known| known.user.id);

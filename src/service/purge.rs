@@ -25,46 +25,33 @@ pub struct Purged {
 }
 
 /// Deletes one batch of denials that are over; answers how many.
-///
-/// # Errors
-/// [`Error::Unavailable`].
 pub fn denials(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
     app.store.write(|tx| tx.purge_denials(BATCH, now))
 }
 
 /// Deletes one batch of API tokens that were revoked or expired longer ago than ended sessions are kept; answers how many.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn api_tokens(app: &App) -> Result<usize, Error> {
+pub(crate) fn api_tokens(app: &App) -> Result<usize, Error> {
     let before = app.clock.now() - app.config.lifetimes.retention;
     app.store.write(|tx| tx.purge_api_tokens(BATCH, before))
 }
 
 /// Deletes one batch of events that are older than the retention; answers how many.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn events(app: &App) -> Result<usize, Error> {
+pub(crate) fn events(app: &App) -> Result<usize, Error> {
     let before = app.clock.now() - app.config.audit_retention;
     app.store.write(|tx| tx.purge_events(BATCH, before))
 }
 
 /// Looks at one batch of sessions: records the end of those that lapsed, deletes those that ended longer ago than the
 /// retention. Answers how many were deleted, and where the next batch begins, unless this was the last.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Option<SessionId>), Error> {
+pub(crate) fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Option<SessionId>), Error> {
     let now = app.clock.now();
     app.store.write(|tx| tx.sweep_sessions(after, BATCH, now - LAPSE_GRACE, now - app.config.lifetimes.retention))
 }
 
 /// Deletes everything that is over.
 ///
-/// # Errors
-/// [`Error::Unavailable`]; what was deleted until then stays deleted.
+/// After an error what was deleted until then stays deleted.
 pub fn all(app: &App) -> Result<Purged, Error> {
     let mut purged = Purged {
         denials: until_none_is_left(|| denials(app))?,

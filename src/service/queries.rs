@@ -10,18 +10,12 @@ use crate::model::user::{ADMIN_ROLE, User};
 use crate::model::user_search::UserSearch;
 
 /// Users by username, from the one that follows `after`; at most `limit`.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn list_users(app: &App, search: &UserSearch, after: Option<&str>, limit: i64) -> Result<Vec<User>, Error> {
+pub(crate) fn list_users(app: &App, search: &UserSearch, after: Option<&str>, limit: i64) -> Result<Vec<User>, Error> {
     app.store.read(|tx| tx.list_users(search, after, limit))
 }
 
 /// A user's sessions, the newest first, from the one that follows `before`; at most `limit`.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn list_sessions(
+pub(crate) fn list_sessions(
     app: &App,
     user: UserId,
     before: Option<SessionId>,
@@ -31,59 +25,38 @@ pub fn list_sessions(
 }
 
 /// All API tokens of a user that are on record.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn list_api_tokens(app: &App, user: UserId) -> Result<Vec<ApiToken>, Error> {
+pub(crate) fn list_api_tokens(app: &App, user: UserId) -> Result<Vec<ApiToken>, Error> {
     app.store.read(|tx| tx.list_api_tokens(user))
 }
 
 /// Events of the audit log, the newest first; at most `limit`.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn list_events(app: &App, filter: &EventFilter, limit: i64) -> Result<Vec<Recorded>, Error> {
+pub(crate) fn list_events(app: &App, filter: &EventFilter, limit: i64) -> Result<Vec<Recorded>, Error> {
     app.store.read(|tx| tx.list_events(filter, limit))
 }
 
 /// Whether this user may administer the service now, whatever a token says.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn is_administrator(app: &App, id: UserId) -> Result<bool, Error> {
+pub(crate) fn is_administrator(app: &App, id: UserId) -> Result<bool, Error> {
     let user = app.store.read(|tx| tx.find_user(id))?;
     Ok(user.is_some_and(|user| user.disabled_at.is_none() && user.roles.contains(ADMIN_ROLE)))
 }
 
 /// Whether anybody may administer the service now.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn has_administrator(app: &App) -> Result<bool, Error> {
+pub(crate) fn has_administrator(app: &App) -> Result<bool, Error> {
     let search = UserSearch { role: Some(ADMIN_ROLE.to_owned()), disabled: Some(false), ..UserSearch::default() };
     Ok(!list_users(app, &search, None, 1)?.is_empty())
 }
 
 /// Whether there is no user at all.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn has_no_users(app: &App) -> Result<bool, Error> {
+pub(crate) fn has_no_users(app: &App) -> Result<bool, Error> {
     app.store.read(|tx| tx.has_no_users())
 }
 
 /// Whether there is no session at all, live or ended.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn has_no_sessions(app: &App) -> Result<bool, Error> {
+pub(crate) fn has_no_sessions(app: &App) -> Result<bool, Error> {
     app.store.read(|tx| tx.has_no_sessions())
 }
 
 /// Whether the database accepted a write within the last second.
-///
-/// # Errors
-/// [`Error::Unavailable`] when it did not.
-pub fn check_database(app: &App) -> Result<(), Error> {
+pub(crate) fn check_database(app: &App) -> Result<(), Error> {
     app.store.check()
 }

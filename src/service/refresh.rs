@@ -11,12 +11,7 @@ use crate::model::sharing::hashed_of_client;
 
 /// Answers the pair that follows a refresh token that came from `device`, its access token for `audience` (or the session's own), by
 /// the rules of [`crate::model::rotation`]. Unlike the other use cases it waits without holding a thread.
-///
-/// # Errors
-/// [`Error::Invalid`] for an audience that is not served, [`Error::TokenRefused`] for what is not a valid refresh token of ours, [`Error::RefreshTokenReused`],
-/// [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`], [`Error::Overloaded`],
-/// [`Error::Unavailable`].
-pub async fn refresh(
+pub(crate) async fn refresh(
     app: &App,
     token: &str,
     audience: Option<&str>,

@@ -14,19 +14,16 @@ const PAGE: i64 = 500;
 
 /// What was found in a restored database.
 #[derive(Default)]
-pub struct Restored {
+pub(crate) struct Restored {
     /// How many sessions were ended.
-    pub sessions: usize,
+    pub(crate) sessions: usize,
     /// The API tokens that are accepted: some of them may have been revoked since the backup.
-    pub api_tokens: Vec<(User, ApiToken)>,
+    pub(crate) api_tokens: Vec<(User, ApiToken)>,
 }
 
 /// Ends every session (unless they are to be kept), denies what API tokens were exchanged for, and lists those tokens. When
 /// it fails, it can be done again.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn take_over(app: &App, keep_sessions: bool, origin: &Origin) -> Result<Restored, Error> {
+pub(crate) fn take_over(app: &App, keep_sessions: bool, origin: &Origin) -> Result<Restored, Error> {
     let mut restored = Restored::default();
     let mut after: Option<String> = None;
     loop {

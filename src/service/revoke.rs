@@ -16,8 +16,7 @@ const JWT_PREFIX: &str = "eyJ";
 
 /// The token in a text that somebody pasted: without what is around it, as a scheme or quotation marks, and without white
 /// space, which no token has. What is no token does not become one by that.
-#[must_use]
-pub fn bare(text: &str) -> Secret<String> {
+pub(crate) fn bare(text: &str) -> Secret<String> {
     let begins = [JWT_PREFIX, KEY_PREFIX].into_iter().filter_map(|prefix| text.find(prefix)).min();
     let token = begins.and_then(|at| text.get(at..)).unwrap_or(text);
     let belongs_to_it = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c) || c.is_whitespace();
@@ -28,9 +27,8 @@ pub fn bare(text: &str) -> Secret<String> {
 /// those that it was made with. One that is not ours, or was revoked before, is none to worry about
 /// ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
 ///
-/// # Errors
-/// [`Error::Unavailable`]: it must be asked again.
-pub fn revoke(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
+/// After an error it must be asked again.
+pub(crate) fn revoke(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
     if token.starts_with(KEY_PREFIX) {
         return match app.api_tokens.find_any(token) {
             Ok((token, owner)) => api_tokens::revoke(app, owner.id, token.id, origin).map(|_was_active| ()),

@@ -7,10 +7,7 @@ use crate::model::id::{SessionId, UserId};
 use crate::model::session::{End, EndReason};
 
 /// Ends a session of a user; one that has ended stays as it ended.
-///
-/// # Errors
-/// [`Error::SessionNotFound`] when the user has no such session, [`Error::Unavailable`].
-pub fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, origin: &Origin) -> Result<(), Error> {
+pub(crate) fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, origin: &Origin) -> Result<(), Error> {
     let (end, access) = (End { at: app.clock.now(), reason }, app.config.lifetimes.access);
     let name = if reason == EndReason::Logout { EventName::Logout } else { EventName::SessionEnded };
     let event = origin.event(end.at, name).about(user).of_session(id);
@@ -23,10 +20,7 @@ pub fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, origin: &O
 }
 
 /// Ends all sessions of a user, but for `except`; returns how many.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn end_all(
+pub(crate) fn end_all(
     app: &App,
     user: UserId,
     except: Option<SessionId>,

@@ -5,10 +5,7 @@ use crate::error::Error;
 use crate::model::user::User;
 
 /// Folds them anew where nobody else has the same; returns the accounts whose name stays as it is.
-///
-/// # Errors
-/// [`Error::Unavailable`].
-pub fn refold(app: &App) -> Result<Vec<User>, Error> {
+pub(crate) fn refold(app: &App) -> Result<Vec<User>, Error> {
     app.store.refold_usernames()?;
     app.store.read(|tx| tx.list_unfolded())
 }

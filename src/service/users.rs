@@ -28,24 +28,18 @@ pub struct NewUser<'a> {
 }
 
 /// An account that is not on record yet.
-pub struct Prepared {
+pub(crate) struct Prepared {
     user: User,
     password_hash: String,
 }
 
 /// Creates an account.
-///
-/// # Errors
-/// [`Error::Invalid`] with every field that is not valid, [`Error::UsernameTaken`], [`Error::Unavailable`].
 pub fn create(app: &App, new: &NewUser<'_>, origin: &Origin) -> Result<User, Error> {
     add(app, prepare(app, new)?, origin)
 }
 
 /// Checks what an account is to be made of, and hashes its password.
-///
-/// # Errors
-/// [`Error::Invalid`] with every field that is not valid, [`Error::Overloaded`].
-pub fn prepare(app: &App, new: &NewUser<'_>) -> Result<Prepared, Error> {
+pub(crate) fn prepare(app: &App, new: &NewUser<'_>) -> Result<Prepared, Error> {
     let mut problems = Vec::new();
     let username = collect(&mut problems, new.username.parse::<Username>().map_err(invalid("username")));
     let email = collect(&mut problems, new.email.map(str::parse::<Email>).transpose().map_err(invalid("email")));
@@ -66,10 +60,7 @@ pub fn prepare(app: &App, new: &NewUser<'_>) -> Result<Prepared, Error> {
 }
 
 /// Puts an account on record.
-///
-/// # Errors
-/// [`Error::UsernameTaken`], [`Error::Unavailable`].
-pub fn add(app: &App, prepared: Prepared, origin: &Origin) -> Result<User, Error> {
+pub(crate) fn add(app: &App, prepared: Prepared, origin: &Origin) -> Result<User, Error> {
     add_and(app, prepared, origin, || Ok(()))
 }
 
@@ -90,27 +81,18 @@ pub(super) fn add_and(
 }
 
 /// The user with this name.
-///
-/// # Errors
-/// [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn find_by_name(app: &App, username: &str) -> Result<User, Error> {
+pub(crate) fn find_by_name(app: &App, username: &str) -> Result<User, Error> {
     let Ok(username) = username.parse::<ClaimedName>() else { return Err(Error::UserUnknown) };
     let found = app.store.read(|tx| tx.find_credentials(&username))?;
     found.map(|found| found.user).ok_or(Error::UserUnknown)
 }
 
 /// The user with this id.
-///
-/// # Errors
-/// [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn find(app: &App, id: UserId) -> Result<User, Error> {
+pub(crate) fn find(app: &App, id: UserId) -> Result<User, Error> {
     app.store.read(|tx| tx.find_user(id))?.ok_or(Error::UserUnknown)
 }
 
 /// Disables an account, ends all its sessions, and denies what its API tokens were exchanged for; returns how many sessions.
-///
-/// # Errors
-/// [`Error::LastAdmin`], [`Error::UserUnknown`], [`Error::Unavailable`].
 pub fn disable(app: &App, id: UserId, origin: &Origin) -> Result<usize, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::UserDisabled).about(id);
@@ -125,9 +107,6 @@ pub fn disable(app: &App, id: UserId, origin: &Origin) -> Result<usize, Error> {
 }
 
 /// Enables an account again; its sessions stay ended, its API tokens are accepted again.
-///
-/// # Errors
-/// [`Error::UserUnknown`], [`Error::Unavailable`].
 pub fn enable(app: &App, id: UserId, origin: &Origin) -> Result<(), Error> {
     let event = origin.event(app.clock.now(), EventName::UserEnabled).about(id);
     app.units.run(move |tx| {
@@ -140,10 +119,7 @@ pub fn enable(app: &App, id: UserId, origin: &Origin) -> Result<(), Error> {
 }
 
 /// Deletes an account with all its sessions and API tokens; returns how many sessions. What the audit log says of it stays.
-///
-/// # Errors
-/// [`Error::LastAdmin`], [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn delete(app: &App, id: UserId, origin: &Origin) -> Result<usize, Error> {
+pub(crate) fn delete(app: &App, id: UserId, origin: &Origin) -> Result<usize, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::UserDeleted).about(id);
     let end_everything = end_everything(app, id, now);
@@ -159,26 +135,17 @@ pub fn delete(app: &App, id: UserId, origin: &Origin) -> Result<usize, Error> {
 }
 
 /// Sets another password and ends all sessions; returns how many. API tokens stay.
-///
-/// # Errors
-/// [`Error::Invalid`] when it may not be a password, [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn set_password(app: &App, user: &User, password: &Secret<String>, origin: &Origin) -> Result<usize, Error> {
+pub(crate) fn set_password(app: &App, user: &User, password: &Secret<String>, origin: &Origin) -> Result<usize, Error> {
     set_password_hash(app, user.id, hash_for(app, user, password)?, origin)
 }
 
 /// The hash of a password that this user may have.
-///
-/// # Errors
-/// [`Error::Invalid`] when it may not be a password, [`Error::Overloaded`].
-pub fn hash_for(app: &App, user: &User, password: &Secret<String>) -> Result<String, Error> {
+pub(crate) fn hash_for(app: &App, user: &User, password: &Secret<String>) -> Result<String, Error> {
     Ok(app.hasher.hash(&new_password(user, password)?)?)
 }
 
 /// As [`set_password`], with the hash of the password.
-///
-/// # Errors
-/// [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn set_password_hash(app: &App, id: UserId, hash: String, origin: &Origin) -> Result<usize, Error> {
+pub(crate) fn set_password_hash(app: &App, id: UserId, hash: String, origin: &Origin) -> Result<usize, Error> {
     let end = End { at: app.clock.now(), reason: EndReason::PasswordChanged };
     let event = origin.event(end.at, EventName::PasswordReset).about(id);
     let access = app.config.lifetimes.access;
@@ -190,9 +157,6 @@ pub fn set_password_hash(app: &App, id: UserId, hash: String, origin: &Origin) -
 }
 
 /// Sets other roles. Sessions go on; their tokens carry the new roles from the next refresh on.
-///
-/// # Errors
-/// [`Error::Invalid`], [`Error::LastAdmin`], [`Error::UserUnknown`], [`Error::Unavailable`].
 pub fn set_roles(app: &App, id: UserId, names: &[String], origin: &Origin) -> Result<Roles, Error> {
     let roles = Roles::new(names).map_err(invalid("roles"))?;
     let event = origin.event(app.clock.now(), EventName::RolesChanged).about(id);
@@ -212,20 +176,17 @@ pub fn set_roles(app: &App, id: UserId, names: &[String], origin: &Origin) -> Re
 
 /// What an account is to be called, as it was typed; what is not there stays as it is.
 #[derive(Debug, Default)]
-pub struct NewProfile {
+pub(crate) struct NewProfile {
     /// The name to log in with.
-    pub username: Option<String>,
+    pub(crate) username: Option<String>,
     /// Where to write to; nowhere, if the inner one is missing.
-    pub email: Option<Option<String>>,
+    pub(crate) email: Option<Option<String>>,
     /// What people call the user.
-    pub name: Option<Option<String>>,
+    pub(crate) name: Option<Option<String>>,
 }
 
 /// Changes username, e-mail address or name; answers the account as it is afterwards.
-///
-/// # Errors
-/// [`Error::Invalid`], [`Error::UsernameTaken`], [`Error::UserUnknown`], [`Error::Unavailable`].
-pub fn set_profile(app: &App, id: UserId, new: &NewProfile, origin: &Origin) -> Result<User, Error> {
+pub(crate) fn set_profile(app: &App, id: UserId, new: &NewProfile, origin: &Origin) -> Result<User, Error> {
     let mut problems = Vec::new();
     let username = match new.username.as_deref() {
         // The name as it is, sent back: it is not set, and may be one that could not be set any more.

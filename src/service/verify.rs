@@ -10,7 +10,7 @@ use crate::model::rotation::{Presented, Verdict, judge};
 use crate::secret::KEY_PREFIX;
 
 /// A token of ours, by kind.
-pub enum Token {
+pub(crate) enum Token {
     /// For services.
     Access(Arc<AccessClaims>),
     /// For this service.
@@ -18,7 +18,7 @@ pub enum Token {
 }
 
 /// A token of ours that is active, by kind.
-pub enum ActiveToken {
+pub(crate) enum ActiveToken {
     /// An access token or a refresh token.
     Jwt(Token),
     /// For scripts, and what it is worth now.
@@ -37,11 +37,7 @@ fn read(app: &App, token: &str) -> Result<Token, TokenError> {
 
 /// Verifies a token of any kind. A refresh token is active if a refresh would be answered; nothing is changed, even
 /// when it would not.
-///
-/// # Errors
-/// [`Error::TokenRefused`], [`Error::SessionEnded`], [`Error::SessionUnknown`], [`Error::AccountDisabled`]; for an API
-/// token [`Error::ApiTokenRefused`]; for both kinds that are kept in the database also [`Error::Unavailable`].
-pub fn any_token(app: &App, token: &str) -> Result<ActiveToken, Error> {
+pub(crate) fn any_token(app: &App, token: &str) -> Result<ActiveToken, Error> {
     if token.trim_start().starts_with(KEY_PREFIX) {
         let (token, owner) = app.api_tokens.find(token)?;
         let claims = app.api_tokens.claims(&token, &owner, app.clock.now());

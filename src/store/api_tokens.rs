@@ -53,10 +53,7 @@ impl ApiTokenRow {
 
 impl ReadTx<'_> {
     /// The API token whose key has this digest, and its owner; also when it is accepted no more.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn find_api_token(&mut self, digest: &KeyDigest) -> Result<Option<(ApiToken, User)>, Error> {
+    pub(crate) fn find_api_token(&mut self, digest: &KeyDigest) -> Result<Option<(ApiToken, User)>, Error> {
         let found = api_tokens::table
             .inner_join(users::table)
             .filter(api_tokens::digest.eq(digest.0.as_slice()))
@@ -67,10 +64,7 @@ impl ReadTx<'_> {
     }
 
     /// The API tokens of a user, newest first; also those that are accepted no more and are still on record.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn list_api_tokens(&mut self, user: UserId) -> Result<Vec<ApiToken>, Error> {
+    pub(crate) fn list_api_tokens(&mut self, user: UserId) -> Result<Vec<ApiToken>, Error> {
         let rows = api_tokens::table
             .filter(api_tokens::user_id.eq(DbUuid(*user.as_bytes())))
             .order(api_tokens::id.desc())
@@ -82,10 +76,7 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Adds an API token.
-    ///
-    /// # Errors
-    /// [`Error::UserUnknown`] when its owner was deleted meanwhile, [`Error::Unavailable`].
-    pub fn insert_api_token(&mut self, token: &ApiToken, digest: &KeyDigest) -> Result<(), Error> {
+    pub(crate) fn insert_api_token(&mut self, token: &ApiToken, digest: &KeyDigest) -> Result<(), Error> {
         let row = ApiTokenRow {
             id: DbUuid(*token.id.as_bytes()),
             user_id: DbUuid(*token.user_id.as_bytes()),
@@ -107,10 +98,7 @@ impl WriteTx<'_> {
     }
 
     /// An API token as it is now; nobody else changes it before this transaction has ended.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn lock_api_token(&mut self, id: ApiTokenId) -> Result<Option<ApiToken>, Error> {
+    pub(crate) fn lock_api_token(&mut self, id: ApiTokenId) -> Result<Option<ApiToken>, Error> {
         let id = DbUuid(*id.as_bytes());
         self.lock_where("id", id)?;
         let row = api_tokens::table.find(id).select(ApiTokenRow::as_select()).first(self.0).optional()?;
@@ -118,10 +106,7 @@ impl WriteTx<'_> {
     }
 
     /// The API tokens of a user as they are now, as [`WriteTx::lock_api_token`]; in the order in which everybody locks them.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn lock_api_tokens_of(&mut self, user: UserId) -> Result<Vec<ApiToken>, Error> {
+    pub(crate) fn lock_api_tokens_of(&mut self, user: UserId) -> Result<Vec<ApiToken>, Error> {
         self.lock_where("user_id", DbUuid(*user.as_bytes()))?;
         self.reading().list_api_tokens(user)
     }
@@ -136,50 +121,35 @@ impl WriteTx<'_> {
     }
 
     /// Gives a locked token another key.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn set_api_key(&mut self, id: ApiTokenId, digest: &KeyDigest) -> Result<(), Error> {
+    pub(crate) fn set_api_key(&mut self, id: ApiTokenId, digest: &KeyDigest) -> Result<(), Error> {
         let token = api_tokens::table.find(DbUuid(*id.as_bytes()));
         diesel::update(token).set(api_tokens::digest.eq(digest.0.as_slice())).execute(self.0)?;
         Ok(())
     }
 
     /// Gives a locked token another `sid`.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn set_api_token_sid(&mut self, id: ApiTokenId, sid: SessionId) -> Result<(), Error> {
+    pub(crate) fn set_api_token_sid(&mut self, id: ApiTokenId, sid: SessionId) -> Result<(), Error> {
         let token = api_tokens::table.find(DbUuid(*id.as_bytes()));
         diesel::update(token).set(api_tokens::sid.eq(DbUuid(*sid.as_bytes()))).execute(self.0)?;
         Ok(())
     }
 
     /// Revokes a locked token.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn revoke_api_token(&mut self, id: ApiTokenId, now: Timestamp) -> Result<(), Error> {
+    pub(crate) fn revoke_api_token(&mut self, id: ApiTokenId, now: Timestamp) -> Result<(), Error> {
         let token = api_tokens::table.find(DbUuid(*id.as_bytes()));
         diesel::update(token).set(api_tokens::revoked_at.eq(now.0)).execute(self.0)?;
         Ok(())
     }
 
     /// Promises that access tokens of a locked token are valid up to an instant at most.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn promise_access(&mut self, id: ApiTokenId, access_expires_by: Timestamp) -> Result<(), Error> {
+    pub(crate) fn promise_access(&mut self, id: ApiTokenId, access_expires_by: Timestamp) -> Result<(), Error> {
         let token = api_tokens::table.find(DbUuid(*id.as_bytes()));
         diesel::update(token).set(api_tokens::access_expires_by.eq(access_expires_by.0)).execute(self.0)?;
         Ok(())
     }
 
     /// Records when tokens were last used, unless a later use is on record.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn record_uses(&mut self, uses: &mut [(ApiTokenId, Timestamp)]) -> Result<(), Error> {
+    pub(crate) fn record_uses(&mut self, uses: &mut [(ApiTokenId, Timestamp)]) -> Result<(), Error> {
         // In the order in which everybody locks them.
         uses.sort_unstable_by_key(|(id, _)| *id.as_bytes());
         for (id, used_at) in uses {
@@ -192,10 +162,7 @@ impl WriteTx<'_> {
     }
 
     /// Deletes at most `batch` tokens that were revoked, and as many that expired, before an instant; answers how many.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn purge_api_tokens(&mut self, batch: i64, before: Timestamp) -> Result<usize, Error> {
+    pub(crate) fn purge_api_tokens(&mut self, batch: i64, before: Timestamp) -> Result<usize, Error> {
         let mut deleted = 0;
         for column in ["revoked_at", "expires_at"] {
             let statement = format!(
@@ -211,10 +178,7 @@ impl WriteTx<'_> {
 
 impl UnitTx<'_> {
     /// Denies the access tokens that a locked token was exchanged for.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn deny_api_token(&mut self, token: &ApiToken, now: Timestamp, access: Seconds) -> Result<(), Error> {
+    pub(crate) fn deny_api_token(&mut self, token: &ApiToken, now: Timestamp, access: Seconds) -> Result<(), Error> {
         self.deny(&[Denial::of_session(token.sid, now, token.access_expires_by, access)])?;
         Ok(())
     }

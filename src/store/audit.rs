@@ -59,10 +59,7 @@ impl EventRow {
 
 impl ReadTx<'_> {
     /// At most `limit` events, newest first.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn list_events(&mut self, filter: &EventFilter, limit: i64) -> Result<Vec<Recorded>, Error> {
+    pub(crate) fn list_events(&mut self, filter: &EventFilter, limit: i64) -> Result<Vec<Recorded>, Error> {
         let mut query = audit_events::table
             .order(audit_events::id.desc())
             .limit(limit)
@@ -91,10 +88,7 @@ impl ReadTx<'_> {
     }
 
     /// Whether one like this is on record of the same session from less than a day before.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn has_event_of_the_day(&mut self, event: &Event) -> Result<bool, Error> {
+    pub(crate) fn has_event_of_the_day(&mut self, event: &Event) -> Result<bool, Error> {
         let found = audit_events::table
             .filter(audit_events::user_id.eq(event.user.map(|id| DbUuid(*id.as_bytes()))))
             .filter(audit_events::session_id.eq(event.session.map(|id| DbUuid(*id.as_bytes()))))
@@ -115,10 +109,7 @@ impl WriteTx<'_> {
     }
 
     /// Deletes at most `batch` events from before an instant; answers how many.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn purge_events(&mut self, batch: i64, before: Timestamp) -> Result<usize, Error> {
+    pub(crate) fn purge_events(&mut self, batch: i64, before: Timestamp) -> Result<usize, Error> {
         let deleted = diesel::sql_query(
             "delete from audit_events where id in (select id from audit_events where at < $1 order by at limit $2)",
         )

@@ -22,7 +22,7 @@ pub(super) const POLL: Duration = Duration::from_millis(20);
 
 /// Why a backup cannot be made or put back. Nothing has changed then.
 #[derive(Debug, thiserror::Error)]
-pub enum BackupError {
+pub(crate) enum BackupError {
     /// There is a file already.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
@@ -81,9 +81,8 @@ pub enum BackupError {
 
 /// Copies the database to a new file, for its owner only. Others may read and write meanwhile: the copy is of one instant.
 ///
-/// # Errors
-/// [`BackupError`]; there is no file then.
-pub fn back_up(database: &Path, to: &Path) -> Result<(), BackupError> {
+/// After an error there is no file.
+pub(crate) fn back_up(database: &Path, to: &Path) -> Result<(), BackupError> {
     if fs::symlink_metadata(to).is_ok() {
         return Err(BackupError::Exists(to.to_owned()));
     }

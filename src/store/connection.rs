@@ -14,7 +14,7 @@ use crate::error::Error;
 
 /// A connection to either engine; one set of queries serves both.
 #[derive(diesel::MultiConnection)]
-pub enum DbConnection {
+pub(crate) enum DbConnection {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }

@@ -28,10 +28,7 @@ fn row(denial: &Denial) -> Option<(DbUuid, &'static str, i64, i64)> {
 
 impl ReadTx<'_> {
     /// What was denied since an instant and is not over yet.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn list_denials(&mut self, since: Timestamp, now: Timestamp) -> Result<Vec<Denial>, Error> {
+    pub(crate) fn list_denials(&mut self, since: Timestamp, now: Timestamp) -> Result<Vec<Denial>, Error> {
         let rows = denylist::table
             .filter(denylist::denied_at.ge(since.0))
             .filter(denylist::expires_at.gt(now.0))
@@ -91,10 +88,7 @@ impl WriteTx<'_> {
     }
 
     /// Deletes at most `batch` denials of each table that are over; answers how many.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn purge_denials(&mut self, batch: i64, now: Timestamp) -> Result<usize, Error> {
+    pub(crate) fn purge_denials(&mut self, batch: i64, now: Timestamp) -> Result<usize, Error> {
         let deleted = diesel::sql_query(
             "delete from denylist where (subject, kind) in \
              (select subject, kind from denylist where expires_at <= $1 order by expires_at limit $2)",

@@ -17,9 +17,6 @@ const MIGRATION_LOCK: &str = "select pg_advisory_xact_lock(7015418202611220)";
 
 impl Store {
     /// Applies what is missing; answers its names. Instances that start at once take turns, and all succeed.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach, [`Error::Internal`] when a migration fails.
     pub fn migrate(&self) -> Result<Vec<String>, Error> {
         self.write(|tx| {
             tx.lock_migrations()?;
@@ -35,9 +32,6 @@ impl Store {
 
     /// Folds anew the usernames that an earlier version folded. Instances of that version that are still running find those
     /// accounts by the new names only, so this is for when there are none.
-    ///
-    /// # Errors
-    /// As [`Store::migrate`].
     pub fn refold_usernames(&self) -> Result<(), Error> {
         self.write(|tx| {
             tx.lock_migrations()?;
@@ -46,9 +40,6 @@ impl Store {
     }
 
     /// Takes every migration back, the newest first, and with them all data.
-    ///
-    /// # Errors
-    /// As [`Store::migrate`].
     pub fn revert_all_migrations(&self) -> Result<Vec<String>, Error> {
         self.write(|tx| {
             tx.lock_migrations()?;

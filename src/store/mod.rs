@@ -42,12 +42,13 @@ use pool::{Held, Pool};
 use probe::Probe;
 use sqlite_file::SqliteFile;
 
-pub use backup::{BackupError, back_up};
-pub use patience::{DEADLINE, LOST_AFTER, Patience};
-pub use restore::Restore;
-pub use rotations::{Found, Moved, Written};
-pub use unit::{Effects, UnitTx};
-pub use users::Credentials;
+pub(crate) use backup::{BackupError, back_up};
+pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience};
+pub(crate) use restore::Restore;
+pub(crate) use rotations::Written;
+pub use rotations::{Found, Moved};
+pub(crate) use unit::{Effects, UnitTx};
+pub(crate) use users::Credentials;
 
 /// How long the first connection may take. A name may stand for several addresses, each with a limit of its own.
 const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
@@ -87,7 +88,7 @@ pub struct WriteTx<'a>(&'a mut DbConnection, bool);
 
 impl WriteTx<'_> {
     /// The same transaction, to read with.
-    pub fn reading(&mut self) -> ReadTx<'_> {
+    pub(crate) fn reading(&mut self) -> ReadTx<'_> {
         ReadTx(self.0)
     }
 
@@ -103,11 +104,7 @@ pub struct ReadTx<'a>(&'a mut DbConnection);
 
 impl Store {
     /// Opens the database. Connections are made when they are needed; one is made now, so that what is wrong is noticed.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when there is none or no connection can be made in time, [`Error::Internal`] when it is one
-    /// that this program cannot use.
-    pub fn open(config: &Config, if_missing: IfMissing) -> Result<Self, Error> {
+    pub(crate) fn open(config: &Config, if_missing: IfMissing) -> Result<Self, Error> {
         let manager = Manager::new(config, if_missing).map_err(unavailable)?;
         inspect_in_time(manager.again(false), if_missing)?;
         let pool = |size: u32, writes: bool| Pool::new(manager.again(writes), size);
@@ -121,38 +118,29 @@ impl Store {
 
     /// The same, with a row of its own among those that are written to learn whether writes are taken: `random` draws it.
     /// An instance that hangs in its write holds up no other.
-    #[must_use]
-    pub fn with_probe_row(self, random: [u8; 2]) -> Self {
+    pub(crate) fn with_probe_row(self, random: [u8; 2]) -> Self {
         Self { probe: Probe::of_row(random), ..self }
     }
 
     /// Reads.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach, or what `work` answers.
     pub fn read<T>(&self, mut work: impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         Self::read_of(&self.readers, &mut work)
     }
 
     /// How many batches of refreshes can be under way at the same time to some use.
-    #[must_use]
-    pub fn concurrent_batches(&self) -> u32 {
+    pub(crate) fn concurrent_batches(&self) -> u32 {
         self.writers.size().min(MAX_BATCHES)
     }
 
     /// How many connections are in use, and how many are open and free.
-    #[must_use]
-    pub fn count_connections(&self) -> (u32, u32) {
+    pub(crate) fn count_connections(&self) -> (u32, u32) {
         let writers = self.has_one_writer.then(|| self.writers.count());
         let pools = [Some(self.readers.count()), writers, Some(self.follower.count())];
         pools.iter().flatten().fold((0, 0), |(busy, idle), pool| (busy + pool.0, idle + pool.1))
     }
 
     /// Reads on the connection that is kept for following the denylist.
-    ///
-    /// # Errors
-    /// As [`Store::read`].
-    pub fn read_apart<T>(&self, mut work: impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn read_apart<T>(&self, mut work: impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         Self::read_of(&self.follower, &mut work)
     }
 
@@ -166,8 +154,7 @@ impl Store {
     /// Reads and writes in one transaction; what is answered is durable. What comes too late for its request is not
     /// committed.
     ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach, or what `work` answers. Nothing is written then.
+    /// After an error nothing is written.
     pub fn write<T>(&self, work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         // Into a file that is not there any more nothing is written that lasts.
         self.check_file()?;
@@ -226,10 +213,7 @@ impl Store {
     }
 
     /// Whether the SQLite file is still the one that was opened. It opens nothing and takes microseconds.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when it was deleted, moved or replaced.
-    pub fn check_file(&self) -> Result<(), Error> {
+    pub(crate) fn check_file(&self) -> Result<(), Error> {
         self.file.as_ref().map_or(Ok(()), |file| file.check_identity()).map_err(unavailable)
     }
 }

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 
 /// A request waits for the database for this long; then it is told that the database is not available.
-pub const DEADLINE: Duration = Duration::from_secs(3);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
 
 /// What has been stuck for longer never comes back, or so late that its place is taken: the server ends every statement
 /// before (see `statement_timeout`).
-pub const LOST_AFTER: Duration = Duration::from_secs(15);
+pub(crate) const LOST_AFTER: Duration = Duration::from_secs(15);
 
 /// The database did not answer in time.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ struct Late;
 
 /// What one request has left of its [`DEADLINE`].
 #[derive(Default)]
-pub struct Patience(Mutex<Waited>);
+pub(crate) struct Patience(Mutex<Waited>);
 
 #[derive(Default)]
 struct Waited {
@@ -37,29 +37,23 @@ thread_local! {
 
 impl Patience {
     /// How much is left.
-    #[must_use]
-    pub fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         let Waited { before, since } = &*self.waited();
         DEADLINE.saturating_sub(*before + since.map_or(Duration::ZERO, |since| since.elapsed()))
     }
 
     /// Fails when nothing is left.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`].
-    pub fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.left().is_zero() { Err(Self::over()) } else { Ok(()) }
     }
 
     /// What a request is told that has waited for too long.
-    #[must_use]
-    pub fn over() -> Error {
+    pub(crate) fn over() -> Error {
         Error::Unavailable(Box::new(Late))
     }
 
     /// Counts the time until the answer is dropped.
-    #[must_use]
-    pub fn wait(self: &Arc<Self>) -> Waiting {
+    pub(crate) fn wait(self: &Arc<Self>) -> Waiting {
         let mut waited = self.waited();
         let counts = waited.since.is_none();
         waited.since.get_or_insert_with(Instant::now);
@@ -67,7 +61,7 @@ impl Patience {
     }
 
     /// Does `work`, whose waits for the store count.
-    pub fn spend_on<T>(self: Arc<Self>, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn spend_on<T>(self: Arc<Self>, work: impl FnOnce() -> T) -> T {
         struct Restore(Option<Arc<Patience>>);
         impl Drop for Restore {
             fn drop(&mut self) {
@@ -89,7 +83,7 @@ impl Patience {
 }
 
 /// A wait that counts until this is dropped; one within another is counted once.
-pub struct Waiting(Option<Arc<Patience>>);
+pub(crate) struct Waiting(Option<Arc<Patience>>);
 
 impl Drop for Waiting {
     fn drop(&mut self) {

@@ -94,10 +94,7 @@ impl State {
 
 impl Store {
     /// Whether the database answers, has our tables and takes writes.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when it does not.
-    pub fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         self.check_file()?;
         let patience = Patience::of_this_thread().unwrap_or_default();
         let _waiting = patience.wait();

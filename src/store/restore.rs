@@ -17,17 +17,14 @@ use super::backup::{
 use crate::secret::{create_folders, folder_of};
 
 /// A backup on its way to become the database.
-pub struct Restore {
+pub(crate) struct Restore {
     database: PathBuf,
     new: Unfinished,
 }
 
 impl Restore {
     /// Checks that the backup can be put in place of the database.
-    ///
-    /// # Errors
-    /// [`BackupError`] when it is damaged, something else or too new, or when the database is in use.
-    pub fn check(backup: &Path, database: &Path) -> Result<(), BackupError> {
+    pub(crate) fn check(backup: &Path, database: &Path) -> Result<(), BackupError> {
         let database = &real(database);
         let identity = |path| fs::metadata(path).map(|about| (about.dev(), about.ino()));
         let of_the_backup = identity(backup).map_err(BackupError::io(backup))?;
@@ -44,10 +41,7 @@ impl Restore {
     }
 
     /// Copies the backup to a file beside the database.
-    ///
-    /// # Errors
-    /// [`BackupError`].
-    pub fn begin(backup: &Path, database: &Path) -> Result<Self, BackupError> {
+    pub(crate) fn begin(backup: &Path, database: &Path) -> Result<Self, BackupError> {
         let database = real(database);
         let folder = folder_of(&database);
         create_folders(folder).map_err(BackupError::io(folder))?;
@@ -57,17 +51,15 @@ impl Restore {
     }
 
     /// Where the copy is: a database that may be changed before it is put in place.
-    #[must_use]
-    pub fn new_database(&self) -> &Path {
+    pub(crate) fn new_database(&self) -> &Path {
         &self.new.0
     }
 
     /// Puts the copy in place of the database, which is kept beside it as `old_name` says, or
     /// that and a number; returns where, if there was one.
     ///
-    /// # Errors
-    /// [`BackupError`]; the database is in its place then.
-    pub fn finish(self, old_name: &str) -> Result<Option<PathBuf>, BackupError> {
+    /// After an error the database is in its place.
+    pub(crate) fn finish(self, old_name: &str) -> Result<Option<PathBuf>, BackupError> {
         // Everything is in the one file then: whoever has changed it has let go of it.
         leave_wal(&self.new.0)?;
         drop(lock(&self.database)?);

@@ -49,7 +49,7 @@ pub struct Written {
     /// Those that became what they were to become.
     pub sessions: HashSet<SessionId>,
     /// What is recorded and denied of them.
-    pub effects: Effects,
+    pub(crate) effects: Effects,
 }
 
 impl From<(HashSet<SessionId>, Effects)> for Written {
@@ -61,9 +61,6 @@ impl From<(HashSet<SessionId>, Effects)> for Written {
 impl Store {
     /// Reads sessions, lets `judge` decide what becomes of them, and writes all of that in one transaction. A session that
     /// somebody else has moved since it was read stays as it is. What is answered is durable.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
     pub fn compare_and_set(
         &self,
         ids: &[SessionId],

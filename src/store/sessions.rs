@@ -27,10 +27,7 @@ const RECORD_LAPSE: &str = "update sessions set ended_at = refresh_expires_at, \
 
 impl ReadTx<'_> {
     /// A session and its user.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn find_session(&mut self, id: SessionId) -> Result<Option<(Session, User)>, Error> {
+    pub(crate) fn find_session(&mut self, id: SessionId) -> Result<Option<(Session, User)>, Error> {
         let found = sessions::table
             .inner_join(users::table)
             .filter(sessions::id.eq(DbUuid(*id.as_bytes())))
@@ -41,10 +38,7 @@ impl ReadTx<'_> {
     }
 
     /// At most `limit` sessions of a user, newest first, those that are older than `before`; ended ones too.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn list_sessions(
+    pub(crate) fn list_sessions(
         &mut self,
         user: UserId,
         before: Option<SessionId>,
@@ -64,10 +58,7 @@ impl ReadTx<'_> {
 
     /// The addresses from which a user's sessions that are still on record were opened, ended ones too. Of an account with
     /// thousands of them a thousand sessions are looked at.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn list_session_addresses(&mut self, user: UserId) -> Result<Vec<String>, Error> {
+    pub(crate) fn list_session_addresses(&mut self, user: UserId) -> Result<Vec<String>, Error> {
         let addresses = sessions::table
             .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
             .filter(sessions::ip.is_not_null())
@@ -78,10 +69,7 @@ impl ReadTx<'_> {
     }
 
     /// How many sessions are live whose refresh token was made in this span of time, the end excluded.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn count_live_sessions_rotated(
+    pub(crate) fn count_live_sessions_rotated(
         &mut self,
         from: Timestamp,
         until: Timestamp,
@@ -93,19 +81,13 @@ impl ReadTx<'_> {
     }
 
     /// Whether there is no session on record, neither live nor ended.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn has_no_sessions(&mut self) -> Result<bool, Error> {
+    pub(crate) fn has_no_sessions(&mut self) -> Result<bool, Error> {
         let one = sessions::table.select(sessions::id).first::<DbUuid>(self.0).optional()?;
         Ok(one.is_none())
     }
 
     /// Whether there is a live session whose refresh token was made by then.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn has_live_session_rotated_by(&mut self, at: Timestamp, now: Timestamp) -> Result<bool, Error> {
+    pub(crate) fn has_live_session_rotated_by(&mut self, at: Timestamp, now: Timestamp) -> Result<bool, Error> {
         let live = sessions::table.filter(sessions::ended_at.is_null()).filter(sessions::refresh_expires_at.gt(now.0));
         let made = live.filter(sessions::rotated_at.le(at.0)).select(sessions::id).first::<DbUuid>(self.0);
         Ok(made.optional()?.is_some())
@@ -114,10 +96,7 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Adds a session, what it was opened for, and what is known of its device.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn insert_session(&mut self, session: &Session, grant: &Grant, device: &Device) -> Result<(), Error> {
+    pub(crate) fn insert_session(&mut self, session: &Session, grant: &Grant, device: &Device) -> Result<(), Error> {
         let device = (
             sessions::label.eq(device.label.as_deref()),
             sessions::user_agent.eq(device.user_agent.as_deref()),
@@ -131,10 +110,7 @@ impl WriteTx<'_> {
 
     /// Records that the owner of a live session has proved again who they are; `access_expires_by` covers an access token
     /// that is signed for it now. Returns the session as it is afterwards, or nothing when it has ended.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn reauthenticate(
+    pub(crate) fn reauthenticate(
         &mut self,
         id: SessionId,
         now: Timestamp,
@@ -158,10 +134,7 @@ impl WriteTx<'_> {
     /// Looks at the `batch` sessions that follow `after`: records the end of those that lapsed before `lapsed_before`, and
     /// deletes those that ended before `ended_before`. Answers how many were deleted, and where the next batch begins, if
     /// this was not the last. Walking along the primary key needs no index on what a rotation writes.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn sweep_sessions(
+    pub(crate) fn sweep_sessions(
         &mut self,
         after: Option<SessionId>,
         batch: i64,
@@ -198,10 +171,13 @@ impl WriteTx<'_> {
 
 impl UnitTx<'_> {
     /// Ends a session of this user, and denies its tokens; returns whether it was live.
-    ///
-    /// # Errors
-    /// [`Error::SessionNotFound`] when the user has no such session.
-    pub fn end_session_of(&mut self, user: UserId, id: SessionId, end: End, access: Seconds) -> Result<bool, Error> {
+    pub(crate) fn end_session_of(
+        &mut self,
+        user: UserId,
+        id: SessionId,
+        end: End,
+        access: Seconds,
+    ) -> Result<bool, Error> {
         let session = sessions::table.find(DbUuid(*id.as_bytes()));
         let owner = session.select(sessions::user_id).first::<DbUuid>(self.0).optional()?;
         if owner != Some(DbUuid(*user.as_bytes())) {
@@ -217,10 +193,7 @@ impl UnitTx<'_> {
 
     /// Ends every live session of a user, but for `except`, and denies its tokens; returns how many. Those that had ended by
     /// themselves are denied and not counted.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn end_sessions_of(
+    pub(crate) fn end_sessions_of(
         &mut self,
         user: UserId,
         except: Option<SessionId>,

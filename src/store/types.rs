@@ -19,7 +19,7 @@ pub struct SqlUuid;
 /// The value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, AsExpression, FromSqlRow)]
 #[diesel(sql_type = SqlUuid)]
-pub struct DbUuid(pub [u8; 16]);
+pub(crate) struct DbUuid(pub(crate) [u8; 16]);
 
 impl HasSqlType<SqlUuid> for MultiBackend {
     fn metadata(lookup: &mut Self::MetadataLookup) -> Self::TypeMetadata {

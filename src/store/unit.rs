@@ -19,9 +19,9 @@ pub struct UnitTx<'a> {
 #[must_use = "a log, the metrics and the denylist in memory have to be told"]
 pub struct Effects {
     /// What is on record.
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     /// What is denied.
-    pub denials: Vec<Denial>,
+    pub(crate) denials: Vec<Denial>,
 }
 
 impl<'a> UnitTx<'a> {
@@ -30,19 +30,13 @@ impl<'a> UnitTx<'a> {
     }
 
     /// Records an event.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn record(&mut self, event: Event) -> Result<(), Error> {
+    pub(crate) fn record(&mut self, event: Event) -> Result<(), Error> {
         self.tx.insert_event(&event)?;
         self.effects.events.push(event);
         Ok(())
     }
 
     /// Denies tokens; returns how many denials are new.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
     pub fn deny(&mut self, denials: &[Denial]) -> Result<usize, Error> {
         let new = self.tx.insert_denials(denials)?;
         self.effects.denials.extend_from_slice(denials);
@@ -66,9 +60,6 @@ impl<'a> DerefMut for UnitTx<'a> {
 
 impl Store {
     /// Does a unit of work, as [`Store::write`] does; returns also its effects, which nobody has been told of yet.
-    ///
-    /// # Errors
-    /// As [`Store::write`].
     pub fn write_unit<T>(&self, work: impl FnOnce(&mut UnitTx<'_>) -> Result<T, Error>) -> Result<(T, Effects), Error> {
         self.write(|tx| {
             let mut unit = UnitTx::new(tx.0);

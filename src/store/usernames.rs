@@ -28,9 +28,6 @@ const AT_ONCE: usize = 1_000;
 impl ReadTx<'_> {
     /// The user with this name, with the password hash. When two accounts have it, since an earlier version took them for
     /// different ones, it is the one whose name is spelled like that.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
     pub fn find_credentials(&mut self, name: &ClaimedName) -> Result<Option<Credentials>, Error> {
         let (folded, formerly) = (name.folded(), name.formerly());
         let query = users::table.select((UserRow::as_select(), users::password_hash));
@@ -45,10 +42,7 @@ impl ReadTx<'_> {
 
     /// The accounts whose name is as an earlier version folded it: those that [`super::Store::refold_usernames`] left as
     /// they are, and those that an instance of an earlier version has made since.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn list_unfolded(&mut self) -> Result<Vec<User>, Error> {
+    pub(crate) fn list_unfolded(&mut self) -> Result<Vec<User>, Error> {
         let is_unfolded = match self.0 {
             DbConnection::Sqlite(_) => IS_UNFOLDED_SQLITE,
             DbConnection::Postgres(_) => IS_UNFOLDED_POSTGRES,

@@ -63,16 +63,13 @@ struct Profile {
 /// A user with the hash of the password.
 pub struct Credentials {
     /// Who.
-    pub user: User,
+    pub(crate) user: User,
     /// The PHC string.
     pub password_hash: String,
 }
 
 impl ReadTx<'_> {
     /// The user with this id.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
     pub fn find_user(&mut self, id: UserId) -> Result<Option<User>, Error> {
         let id = DbUuid(*id.as_bytes());
         let found = users::table.find(id).select(UserRow::as_select()).first(self.0).optional()?;
@@ -80,10 +77,7 @@ impl ReadTx<'_> {
     }
 
     /// The user with this id, with the password hash.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn find_credentials_of(&mut self, id: UserId) -> Result<Option<Credentials>, Error> {
+    pub(crate) fn find_credentials_of(&mut self, id: UserId) -> Result<Option<Credentials>, Error> {
         let found = users::table
             .find(DbUuid(*id.as_bytes()))
             .select((UserRow::as_select(), users::password_hash))
@@ -93,10 +87,12 @@ impl ReadTx<'_> {
     }
 
     /// At most `limit` users by username, those that follow `after`, and of them those that `search` asks for.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn list_users(&mut self, search: &UserSearch, after: Option<&str>, limit: i64) -> Result<Vec<User>, Error> {
+    pub(crate) fn list_users(
+        &mut self,
+        search: &UserSearch,
+        after: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<User>, Error> {
         let mut query = users::table.order(users::username).limit(limit).select(UserRow::as_select()).into_boxed();
         if let Some(after) = after {
             query = query.filter(users::username.gt(after));
@@ -126,10 +122,7 @@ impl ReadTx<'_> {
     }
 
     /// Whether somebody else than `user` is active and has the role.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn has_another_active_user_with(&mut self, role: &str, user: UserId) -> Result<bool, Error> {
+    pub(crate) fn has_another_active_user_with(&mut self, role: &str, user: UserId) -> Result<bool, Error> {
         let others = users::table.filter(users::id.ne(DbUuid(*user.as_bytes()))).filter(users::disabled_at.is_null());
         let one = others
             .filter(sql::<Bool>(HAS_ROLE).bind::<Text, _>(format!(" {role} ")).sql(HAS_ROLE_END))
@@ -140,10 +133,7 @@ impl ReadTx<'_> {
     }
 
     /// Whether there is nobody.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn has_no_users(&mut self) -> Result<bool, Error> {
+    pub(crate) fn has_no_users(&mut self) -> Result<bool, Error> {
         let one = users::table.select(users::id).first::<DbUuid>(self.0).optional()?;
         Ok(one.is_none())
     }
@@ -151,10 +141,7 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Adds a user.
-    ///
-    /// # Errors
-    /// [`Error::UsernameTaken`].
-    pub fn insert_user(&mut self, user: &User, password_hash: &str) -> Result<(), Error> {
+    pub(crate) fn insert_user(&mut self, user: &User, password_hash: &str) -> Result<(), Error> {
         let row = UserRow {
             id: DbUuid(*user.id.as_bytes()),
             username: user.username.to_string(),
@@ -170,10 +157,7 @@ impl WriteTx<'_> {
     }
 
     /// Stores another username, e-mail address or name, at least one of them; answers the user as it is afterwards.
-    ///
-    /// # Errors
-    /// [`Error::UsernameTaken`], [`Error::UserUnknown`].
-    pub fn set_profile(
+    pub(crate) fn set_profile(
         &mut self,
         id: UserId,
         username: Option<&Username>,
@@ -195,19 +179,13 @@ impl WriteTx<'_> {
     }
 
     /// Deletes a user, with sessions and API tokens.
-    ///
-    /// # Errors
-    /// [`Error::UserUnknown`].
-    pub fn delete_user(&mut self, id: UserId) -> Result<(), Error> {
+    pub(crate) fn delete_user(&mut self, id: UserId) -> Result<(), Error> {
         one_user(diesel::delete(users::table.find(DbUuid(*id.as_bytes()))).execute(self.0)?)
     }
 
     /// Nobody else changes who may administer before this transaction has ended. On SQLite a write transaction is that
     /// already.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn lock_administration(&mut self) -> Result<(), Error> {
+    pub(crate) fn lock_administration(&mut self) -> Result<(), Error> {
         if let DbConnection::Postgres(connection) = &mut self.0 {
             diesel::sql_query(ADMINISTRATION_LOCK).execute(connection)?;
         }
@@ -217,9 +195,6 @@ impl WriteTx<'_> {
     /// Records a login by a password whose hash was `checked`, and stores `renewed` in its place. Answers whether it
     /// may go on: not when the account was disabled or the password changed since the check. From here to the end of
     /// the transaction neither can happen.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
     pub fn record_login(&mut self, id: UserId, checked: &str, renewed: &str, now: Timestamp) -> Result<bool, Error> {
         if !self.confirm_password(id, checked, renewed)? {
             return Ok(false);
@@ -230,10 +205,7 @@ impl WriteTx<'_> {
 
     /// Stores `renewed` in the place of the hash that was `checked`. Answers whether that is still there (or renewed by
     /// somebody who did the same at the same time), and the account active.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn confirm_password(&mut self, id: UserId, checked: &str, renewed: &str) -> Result<bool, Error> {
+    pub(crate) fn confirm_password(&mut self, id: UserId, checked: &str, renewed: &str) -> Result<bool, Error> {
         let still_the_same = users::table
             .find(DbUuid(*id.as_bytes()))
             .filter(users::disabled_at.is_null())
@@ -242,10 +214,7 @@ impl WriteTx<'_> {
     }
 
     /// Disables or enables an account; answers whether it was otherwise before.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database is out of reach.
-    pub fn set_disabled(&mut self, id: UserId, disabled_at: Option<Timestamp>) -> Result<bool, Error> {
+    pub(crate) fn set_disabled(&mut self, id: UserId, disabled_at: Option<Timestamp>) -> Result<bool, Error> {
         let user = users::table.find(DbUuid(*id.as_bytes()));
         let changed = match disabled_at {
             Some(at) => diesel::update(user.filter(users::disabled_at.is_null()))
@@ -259,10 +228,7 @@ impl WriteTx<'_> {
     }
 
     /// Stores another password.
-    ///
-    /// # Errors
-    /// [`Error::UserUnknown`].
-    pub fn set_password_hash(&mut self, id: UserId, password_hash: &str) -> Result<(), Error> {
+    pub(crate) fn set_password_hash(&mut self, id: UserId, password_hash: &str) -> Result<(), Error> {
         let changed = diesel::update(users::table.find(DbUuid(*id.as_bytes())))
             .set(users::password_hash.eq(password_hash))
             .execute(self.0)?;
@@ -270,10 +236,7 @@ impl WriteTx<'_> {
     }
 
     /// Stores other roles.
-    ///
-    /// # Errors
-    /// [`Error::UserUnknown`].
-    pub fn set_roles(&mut self, id: UserId, roles: &Roles) -> Result<(), Error> {
+    pub(crate) fn set_roles(&mut self, id: UserId, roles: &Roles) -> Result<(), Error> {
         let changed = diesel::update(users::table.find(DbUuid(*id.as_bytes())))
             .set(users::roles.eq(roles.to_string()))
             .execute(self.0)?;

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
 use serde_json::{Value, json};
-use tokensmith::clock::Clock as _;
-use tokensmith::config::Argon2Cost;
-use tokensmith::entropy::SeededEntropy;
-use tokensmith::model::audit::Origin;
-use tokensmith::password::{Hasher, Password};
-use tokensmith::secret::Secret;
-use tokensmith::service::{purge, users};
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::config::Argon2Cost;
+use tokensmith::internals::entropy::SeededEntropy;
+use tokensmith::internals::model::audit::Origin;
+use tokensmith::internals::password::{Hasher, Password};
+use tokensmith::internals::secret::Secret;
+use tokensmith::internals::service::{purge, users};
 
 use crate::support::{Answer, Engine, PASSWORD, TestApp, postgres};
 

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokensmith::clock::Clock as _;
-use tokensmith::entropy::SeededEntropy;
-use tokensmith::model::audit::Origin;
-use tokensmith::secret::ApiKey;
-use tokensmith::service::{purge, users};
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::entropy::SeededEntropy;
+use tokensmith::internals::model::audit::Origin;
+use tokensmith::internals::secret::ApiKey;
+use tokensmith::internals::service::{purge, users};
 use tokensmith_verifier::Verifier;
 
 use crate::support::backend::Backend;

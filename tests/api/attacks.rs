@@ -9,9 +9,9 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIX
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use tokensmith::clock::Clock as _;
-use tokensmith::jwt::{Expected, MAX_CLOCK_SKEW, denylist_audience};
-use tokensmith::model::user::ADMIN_ROLE;
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::jwt::{Expected, MAX_CLOCK_SKEW, denylist_audience};
+use tokensmith::internals::model::user::ADMIN_ROLE;
 use tokensmith_verifier::{Verifier, VerifyError};
 
 use crate::support::{Answer, Engine, PASSWORD, TestApp};

@@ -1,7 +1,7 @@
 //! `GET /v1/admin/audit`: what happened that concerns security: to which account, by which, from where.
 
 use serde_json::{Value, json};
-use tokensmith::service::purge;
+use tokensmith::internals::service::purge;
 
 use crate::admin_users::{administrator, api_token};
 use crate::support::process::Tokensmith;
@@ -78,8 +78,8 @@ impl Watched {
         let found = [&event["name"], &event["user_id"], &event["actor_id"], &event["session_id"], &event["ip"]];
         assert_eq!(found, [&json!(name), id(user), id(actor), sid(session), &json!("127.0.0.1")]);
         assert_eq!(self.app.number("select count(*) from audit_events"), self.seen, "{event}");
-        let at = event["at"].as_str().unwrap().parse::<tokensmith::clock::Timestamp>().unwrap();
-        assert_eq!(at, tokensmith::clock::Clock::now(&*self.app.clock));
+        let at = event["at"].as_str().unwrap().parse::<tokensmith::internals::clock::Timestamp>().unwrap();
+        assert_eq!(at, tokensmith::internals::clock::Clock::now(&*self.app.clock));
         event["detail"].clone()
     }
 }

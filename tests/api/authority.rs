@@ -6,9 +6,9 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokensmith::clock::Clock as _;
-use tokensmith::model::audit::Origin;
-use tokensmith::service::users;
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::model::audit::Origin;
+use tokensmith::internals::service::users;
 
 use crate::admin_users::administrator;
 use crate::api_tokens::{exchange, make};

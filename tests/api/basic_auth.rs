@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokensmith::model::audit::Origin;
-use tokensmith::secret::Secret;
-use tokensmith::service::users::{self, NewUser};
+use tokensmith::internals::model::audit::Origin;
+use tokensmith::internals::secret::Secret;
+use tokensmith::internals::service::users::{self, NewUser};
 
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 

@@ -9,7 +9,7 @@ use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 
 use serde_json::{Value, json};
-use tokensmith::config::Config;
+use tokensmith::internals::config::Config;
 
 use crate::support::process::{Finished, Tokensmith};
 use crate::support::{Engine, PASSWORD};

@@ -1,8 +1,8 @@
 //! Two instances on one database whose clocks differ by up to the documented minute: no client notices.
 
 use serde_json::{Value, json};
-use tokensmith::clock::Clock as _;
-use tokensmith::jwt::{Expected, MAX_CLOCK_SKEW, denylist_audience};
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::jwt::{Expected, MAX_CLOCK_SKEW, denylist_audience};
 
 use crate::support::{Engine, PASSWORD, TestApp};
 

@@ -5,7 +5,7 @@ use std::fs;
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
-use tokensmith::error::Error;
+use tokensmith::internals::error::Error;
 
 use crate::support::pooler;
 use crate::support::postgres::{self, Cluster};

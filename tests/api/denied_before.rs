@@ -1,10 +1,10 @@
 //! Denials of whatever a client or a user was issued before an instant, and of kinds that are not known yet.
 
 use serde_json::{Value, json};
-use tokensmith::clock::{Clock as _, Seconds};
-use tokensmith::jwt::{Audience, DenylistClaims, KindEntry};
-use tokensmith::model::denial::Denial;
-use tokensmith::service::purge;
+use tokensmith::internals::clock::{Clock as _, Seconds};
+use tokensmith::internals::jwt::{Audience, DenylistClaims, KindEntry};
+use tokensmith::internals::model::denial::Denial;
+use tokensmith::internals::service::purge;
 use tokensmith_verifier::{DenylistPolicy, TokenError, VerifyError};
 
 use crate::support::{Engine, PASSWORD, TestApp};

@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokensmith::clock::Clock as _;
-use tokensmith::model::audit::Origin;
-use tokensmith::service::{purge, users};
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::model::audit::Origin;
+use tokensmith::internals::service::{purge, users};
 
 use crate::support::{Engine, PASSWORD, TestApp};
 

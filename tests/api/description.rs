@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tokensmith::http::ROUTES;
+use tokensmith::internals::http::ROUTES;
 
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 

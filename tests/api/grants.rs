@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokensmith::clock::Timestamp;
-use tokensmith::model::id::{SessionId, UserId};
+use tokensmith::internals::clock::Timestamp;
+use tokensmith::internals::model::id::{SessionId, UserId};
 
 use crate::api_tokens::{exchange, make};
 use crate::support::{Engine, PASSWORD, TestApp};

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use actix_web::rt::System;
 use serde_json::{Value, json};
-use tokensmith::config::Argon2Cost;
-use tokensmith::engine::login_limit::{Account, Attempt, Charge};
-use tokensmith::entropy::SeededEntropy;
-use tokensmith::model::id::UserId;
-use tokensmith::password::{Hasher, Password, Place, Priority};
-use tokensmith::secret::Secret;
+use tokensmith::internals::config::Argon2Cost;
+use tokensmith::internals::engine::login_limit::{Account, Attempt, Charge};
+use tokensmith::internals::entropy::SeededEntropy;
+use tokensmith::internals::model::id::UserId;
+use tokensmith::internals::password::{Hasher, Password, Place, Priority};
+use tokensmith::internals::secret::Secret;
 
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 

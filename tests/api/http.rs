@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use serde_json::json;
-use tokensmith::http::ROUTES;
+use tokensmith::internals::http::ROUTES;
 
 use crate::support::{Engine, TestApp};
 

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokensmith::model::id::SessionId;
-use tokensmith::model::session::Session;
-use tokensmith::store::{Found, Moved};
+use tokensmith::internals::model::id::SessionId;
+use tokensmith::internals::model::session::Session;
+use tokensmith::internals::store::{Found, Moved};
 
 use crate::support::process::{Serving, Tokensmith};
 use crate::support::{Engine, PASSWORD, TestApp, postgres};

@@ -9,7 +9,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use serde_json::json;
-use tokensmith::service::keys;
+use tokensmith::internals::service::keys;
 
 use crate::support::process::{Finished, Tokensmith};
 use crate::support::{Engine, PASSWORD, TestApp};
@@ -84,7 +84,7 @@ fn what_is_in_the_place_of_the_lock_or_of_a_draft_holds_nobody_up() {
     let app = TestApp::start(Engine::Sqlite);
     let lock = app.keys_dir().join(".lock");
     let rotate = |app: &TestApp| {
-        let (inside, now) = (app.inside.clone(), tokensmith::clock::Clock::now(&*app.clock));
+        let (inside, now) = (app.inside.clone(), tokensmith::internals::clock::Clock::now(&*app.clock));
         in_time("rotation", move || keys::rotate(&inside.keys, "EdDSA".parse().unwrap(), now).map(drop))
     };
     fs::remove_file(&lock).unwrap();

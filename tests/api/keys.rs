@@ -11,8 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokensmith::clock::Clock as _;
-use tokensmith::service::keys;
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::service::keys;
 use tokensmith_verifier::{TokenError, Verifier, VerifyError};
 
 use crate::support::front::Front;
@@ -100,7 +100,7 @@ fn a_verifier_with_a_full_age_copy_refuses_nothing_across_an_orderly_rotation_of
 
     // The copy is as old as can be when the next key appears: it was fetched the moment before.
     let (_, active_from) = keys::rotate(&other.inside.keys, "ES256".parse().unwrap(), other.clock.now()).unwrap();
-    assert_eq!(active_from, other.clock.now() + tokensmith::clock::Seconds(LEAD));
+    assert_eq!(active_from, other.clock.now() + tokensmith::internals::clock::Seconds(LEAD));
     care(one);
     let mut signed_by = HashSet::new();
     for second in 1..=LEAD + 30 {

@@ -2,9 +2,9 @@
 
 use actix_web::web::{self, Data, ServiceConfig};
 use serde_json::{Value, json};
-use tokensmith::clock::{Clock as _, Seconds};
-use tokensmith::jwt::SigningAlg;
-use tokensmith::model::id::Jti;
+use tokensmith::internals::clock::{Clock as _, Seconds};
+use tokensmith::internals::jwt::SigningAlg;
+use tokensmith::internals::model::id::Jti;
 use tokensmith_verifier::{
     AccessClaims, Admin, Audience, Bearer, BearerOrReadOnly, Credential, LoggedIn, MaybeBearer, RequiredClaims, Role,
     Scope, Subject, WithRole, WithScope,

@@ -1,8 +1,8 @@
 //! `/v1/sessions` and `/v1/logout`: what users see of their own sessions, and how they end them.
 
 use serde_json::{Value, json};
-use tokensmith::model::audit::Origin;
-use tokensmith::service::{purge, users};
+use tokensmith::internals::model::audit::Origin;
+use tokensmith::internals::service::{purge, users};
 
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 

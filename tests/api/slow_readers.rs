@@ -5,9 +5,9 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use tokensmith::clock::{Clock as _, Seconds};
-use tokensmith::model::denial::Denial;
-use tokensmith::model::id::Jti;
+use tokensmith::internals::clock::{Clock as _, Seconds};
+use tokensmith::internals::model::denial::Denial;
+use tokensmith::internals::model::id::Jti;
 use tokensmith_verifier::issuing::DeniedSubject;
 
 use crate::support::{Engine, TestApp};

@@ -7,8 +7,8 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokensmith::clock::Clock as _;
-use tokensmith::metrics::Present;
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::metrics::Present;
 
 use crate::admin_users::administrator;
 use crate::support::process::Tokensmith;

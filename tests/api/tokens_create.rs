@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use tokensmith::clock::Timestamp;
-use tokensmith::config::Argon2Cost;
-use tokensmith::entropy::SeededEntropy;
-use tokensmith::model::audit::Origin;
-use tokensmith::password::{Hasher, Password, Priority};
-use tokensmith::secret::Secret;
-use tokensmith::service::users;
+use tokensmith::internals::clock::Timestamp;
+use tokensmith::internals::config::Argon2Cost;
+use tokensmith::internals::entropy::SeededEntropy;
+use tokensmith::internals::model::audit::Origin;
+use tokensmith::internals::password::{Hasher, Password, Priority};
+use tokensmith::internals::secret::Secret;
+use tokensmith::internals::service::users;
 
 use crate::support::{Engine, PASSWORD, TestApp};
 

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Barrier};
 
 use serde_json::Value;
-use tokensmith::clock::Clock as _;
-use tokensmith::model::audit::Origin;
-use tokensmith::service::{purge, users};
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::model::audit::Origin;
+use tokensmith::internals::service::{purge, users};
 
 use crate::support::{Client, Engine, PASSWORD, TestApp};
 

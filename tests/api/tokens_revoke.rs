@@ -4,8 +4,8 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
-use tokensmith::clock::Clock as _;
-use tokensmith::service::keys;
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::service::keys;
 
 use crate::support::{Engine, PASSWORD, TestApp};
 

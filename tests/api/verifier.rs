@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tokensmith::clock::{Clock as _, Seconds};
-use tokensmith::jwt::{Audience, DeniedEntry, DenylistClaims};
-use tokensmith::service::keys;
+use tokensmith::internals::clock::{Clock as _, Seconds};
+use tokensmith::internals::jwt::{Audience, DeniedEntry, DenylistClaims};
+use tokensmith::internals::service::keys;
 use tokensmith_verifier::{Builder, DenylistPolicy, TokenError, Verifier, VerifyError};
 
 use crate::support::backend::Backend;

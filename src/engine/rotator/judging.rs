@@ -14,17 +14,17 @@ use crate::model::sharing::{Context, Mark};
 use crate::store::Moved;
 
 /// Who asks for a refresh.
-pub struct Client {
+pub(crate) struct Client {
     /// From where. Whether the token's owner presents it or a thief is not known: there is no actor.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// Network and user agent.
-    pub context: Context,
+    pub(crate) context: Context,
 }
 
 /// A refresh that is asked for: a verified token, and where it came from.
 pub(super) struct Asked {
-    pub claims: RefreshClaims,
-    pub client: Client,
+    pub(crate) claims: RefreshClaims,
+    pub(crate) client: Client,
 }
 
 impl Asked {
@@ -44,12 +44,12 @@ pub(super) enum Outcome {
 
 /// What comes of one of a batch.
 pub(super) struct Judged {
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// The mark that its generation got.
-    pub raised: Option<Mark>,
+    pub(crate) raised: Option<Mark>,
     /// Whether the outcome holds only once the row is written: it has been rotated, healed or ended by then. What was judged
     /// before that holds as it was judged, also when the row has moved on meanwhile and a mark cannot be written.
-    pub rests_on_the_row: bool,
+    pub(crate) rests_on_the_row: bool,
 }
 
 impl From<Error> for Judged {
@@ -86,8 +86,8 @@ impl Row {
 
 /// What refreshes are judged by.
 pub(super) struct Judge {
-    pub lifetimes: Lifetimes,
-    pub rules: Rules,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) rules: Rules,
 }
 
 impl Judge {

@@ -26,9 +26,9 @@ pub(super) const BUSY_RETRY_AFTER: Seconds = Seconds(1);
 
 /// A refresh that somebody waits for.
 pub(super) struct Job {
-    pub asked: Asked,
-    pub queued_at: Instant,
-    pub reply: oneshot::Sender<Result<Live, Error>>,
+    pub(crate) asked: Asked,
+    pub(crate) queued_at: Instant,
+    pub(crate) reply: oneshot::Sender<Result<Live, Error>>,
 }
 
 impl Job {
@@ -42,7 +42,7 @@ impl Job {
 #[derive(Default)]
 pub(super) struct Waiting {
     /// How many take batches.
-    pub threads: usize,
+    pub(crate) threads: usize,
     queue: Mutex<Queue>,
     arrived: Condvar,
 }
@@ -51,9 +51,9 @@ pub(super) struct Waiting {
 pub(super) struct Queue {
     jobs: VecDeque<Job>,
     /// Since when each thread that has a batch has it.
-    pub under_way: HashMap<u32, Instant>,
+    pub(crate) under_way: HashMap<u32, Instant>,
     /// The threads that were replaced and have not come back.
-    pub lost: HashSet<u32>,
+    pub(crate) lost: HashSet<u32>,
     /// How many were started in the place of others.
     replaced: u32,
     closed: bool,

@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use serde_json::Value;
-use tokensmith::http::Described;
+use tokensmith::internals::http::Described;
 
 use super::client::Answer;
 
-static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| tokensmith::http::openapi(&Described::default()));
+static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| tokensmith::internals::http::openapi(&Described::default()));
 
 /// Asserts that the description knows this answer: its status, its media type, and for a problem its code.
 #[track_caller]

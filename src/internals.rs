@@ -1,0 +1,137 @@
+//! What this repository's tests and benchmarks need of the service. It may change with every commit: nothing else may use
+//! it.
+
+/// The one `App`.
+pub mod app {
+    pub use crate::app::App;
+}
+
+/// Time as a parameter.
+pub mod clock {
+    pub use tokensmith_verifier::{Clock, ManualClock, Seconds, SystemClock, Timestamp};
+}
+
+/// Settings, and the reference pages that are made from them.
+pub mod config {
+    pub use crate::config::{Argon2Cost, Config, env_example, settings_reference};
+}
+
+/// Machines that live as long as the process.
+pub mod engine {
+    /// How many passwords may be guessed.
+    pub mod login_limit {
+        pub use crate::engine::login_limit::{Account, Attempt, Charge};
+    }
+}
+
+/// Randomness as a parameter.
+pub mod entropy {
+    pub use crate::entropy::{SeededEntropy, SystemEntropy};
+}
+
+/// What can go wrong.
+pub mod error {
+    pub use crate::error::Error;
+}
+
+/// The server, its routes and its description.
+pub mod http {
+    pub use crate::http::{CODES, Described, ROUTES, bind, openapi};
+}
+
+/// Keys and what they sign.
+pub mod jwt {
+    pub use tokensmith_verifier::Audience;
+    pub use tokensmith_verifier::issuing::{
+        DeniedEntry, DenylistClaims, Expected, KindEntry, MAX_CLOCK_SKEW, SigningAlg, denylist_audience,
+    };
+}
+
+/// What the service counts of itself.
+pub mod metrics {
+    pub use crate::metrics::Present;
+}
+
+/// Plain data and its legal changes.
+pub mod model {
+    /// Audit events.
+    pub mod audit {
+        pub use crate::model::audit::{EVENT_NAMES, Origin};
+    }
+
+    /// Denials.
+    pub mod denial {
+        pub use crate::model::denial::Denial;
+    }
+
+    /// Grants.
+    pub mod grant {
+        pub use crate::model::grant::Live;
+    }
+
+    /// Ids.
+    pub mod id {
+        pub use crate::model::id::new_id;
+        pub use tokensmith_verifier::{Id, Jti, SessionId, UserId};
+    }
+
+    /// The judge of rotation.
+    pub mod rotation {
+        pub use crate::model::rotation::{Presented, judge};
+    }
+
+    /// Sessions.
+    pub mod session {
+        pub use crate::model::session::Session;
+    }
+
+    /// The signs of a shared session.
+    pub mod sharing {
+        pub use crate::model::sharing::Context;
+    }
+
+    /// Users.
+    pub mod user {
+        pub use crate::model::user::{ADMIN_ROLE, User};
+    }
+}
+
+/// Hashing of passwords.
+pub mod password {
+    pub use crate::password::{Hasher, Password, Place, Priority};
+}
+
+/// Values that stay hidden.
+pub mod secret {
+    pub use crate::secret::{ApiKey, Secret};
+}
+
+/// Use cases.
+pub mod service {
+    /// Keys and how they rotate.
+    pub mod keys {
+        pub use crate::service::keys::{
+            count_sessions_of, drop_leaked, follow, make_next, reload, remove_retired, rotate,
+        };
+    }
+
+    /// Token pairs.
+    pub mod pair {
+        pub use crate::service::pair::{Purpose, mint};
+    }
+
+    /// What has expired, removed.
+    pub mod purge {
+        pub use crate::service::purge::{all, denials};
+    }
+
+    /// People.
+    pub mod users {
+        pub use crate::service::users::{NewUser, create, disable, enable, set_roles};
+    }
+}
+
+/// Rows.
+pub mod store {
+    pub use crate::store::{Found, IfMissing, Moved};
+}
