@@ -232,6 +232,19 @@ fn only_the_unit_of_work_records_and_tells_of_events_and_denials() {
     }
 }
 
+/// There the order is one list: two orders are a deadlock.
+#[test]
+fn rows_are_locked_in_one_file() {
+    for (file, text) in sources().iter().filter(|(file, _)| *file != "store/locks.rs") {
+        let code = production(text);
+        for lock in ["for_no_key_update", "for_update", "for update", "pg_advisory"] {
+            assert!(!code.contains(lock), "{file} has {lock}: that is for store/locks.rs");
+        }
+        let passes_by = code.contains("for no key update skip locked");
+        assert!(passes_by || !code.contains("for no key update"), "{file} waits for locks: that is for store/locks.rs");
+    }
+}
+
 /// Handlers and commands ask a use case, also when they only read.
 #[test]
 fn nobody_above_the_use_cases_asks_the_store() {

@@ -47,7 +47,7 @@ settings! {
     }
     DATABASE_POOL_SIZE: pub(crate) database_pool_size: u32 {
         default: "8",
-        help: "Database connections that one instance opens at most (1 to 500).",
+        help: "Database connections that one instance opens at most for requests (1 to 500). One more follows the denylist, and on PostgreSQL two more write refreshes.",
         read: number(1..=500),
     }
     DATABASE_POOLER: pub(crate) database_pooler: Pooler {

@@ -2,11 +2,10 @@
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::sql_types::BigInt;
 
-use super::connection::DbConnection;
+use super::locks::Lock;
 use super::schema::{api_tokens, users};
-use super::types::{DbUuid, SqlUuid};
+use super::types::DbUuid;
 use super::users::UserRow;
 use super::{ReadTx, UnitTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
@@ -99,25 +98,16 @@ impl WriteTx<'_> {
 
     /// An API token as it is now; nobody else changes it before this transaction has ended.
     pub(crate) fn lock_api_token(&mut self, id: ApiTokenId) -> Result<Option<ApiToken>, Error> {
+        self.lock_token(id)?;
         let id = DbUuid(*id.as_bytes());
-        self.lock_where("id", id)?;
         let row = api_tokens::table.find(id).select(ApiTokenRow::as_select()).first(self.0).optional()?;
         row.map(ApiTokenRow::into_api_token).transpose()
     }
 
     /// The API tokens of a user as they are now, as [`WriteTx::lock_api_token`]; in the order in which everybody locks them.
     pub(crate) fn lock_api_tokens_of(&mut self, user: UserId) -> Result<Vec<ApiToken>, Error> {
-        self.lock_where("user_id", DbUuid(*user.as_bytes()))?;
+        self.lock_tokens_of(user)?;
         self.reading().list_api_tokens(user)
-    }
-
-    /// On SQLite a write transaction has everything to itself.
-    fn lock_where(&mut self, column: &str, is: DbUuid) -> Result<(), Error> {
-        if let DbConnection::Postgres(connection) = &mut self.0 {
-            let lock = format!("select id from api_tokens where {column} = $1 order by id for no key update");
-            diesel::sql_query(lock).bind::<SqlUuid, _>(is).execute(connection)?;
-        }
-        Ok(())
     }
 
     /// Gives a locked token another key.
@@ -150,6 +140,7 @@ impl WriteTx<'_> {
 
     /// Records when tokens were last used, unless a later use is on record.
     pub(crate) fn record_uses(&mut self, uses: &mut [(ApiTokenId, Timestamp)]) -> Result<(), Error> {
+        self.note_lock(Lock::ApiTokens);
         // In the order in which everybody locks them.
         uses.sort_unstable_by_key(|(id, _)| *id.as_bytes());
         for (id, used_at) in uses {
@@ -159,20 +150,6 @@ impl WriteTx<'_> {
                 .execute(self.0)?;
         }
         Ok(())
-    }
-
-    /// Deletes at most `batch` tokens that were revoked, and as many that expired, before an instant; answers how many.
-    pub(crate) fn purge_api_tokens(&mut self, batch: i64, before: Timestamp) -> Result<usize, Error> {
-        let mut deleted = 0;
-        for column in ["revoked_at", "expires_at"] {
-            let statement = format!(
-                "delete from api_tokens where id in \
-                 (select id from api_tokens where {column} <= $1 order by {column} limit $2)"
-            );
-            let delete = diesel::sql_query(statement).bind::<BigInt, _>(before.0).bind::<BigInt, _>(batch);
-            deleted += delete.execute(self.0)?;
-        }
-        Ok(deleted)
     }
 }
 

@@ -1,7 +1,6 @@
 //! The table `audit_events`.
 
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 
 use super::schema::audit_events;
 use super::types::DbUuid;
@@ -106,16 +105,5 @@ impl WriteTx<'_> {
         diesel::insert_into(audit_events::table).values(EventRow::from(event)).execute(self.0)?;
         self.1 = true;
         Ok(())
-    }
-
-    /// Deletes at most `batch` events from before an instant; answers how many.
-    pub(crate) fn purge_events(&mut self, batch: i64, before: Timestamp) -> Result<usize, Error> {
-        let deleted = diesel::sql_query(
-            "delete from audit_events where id in (select id from audit_events where at < $1 order by at limit $2)",
-        )
-        .bind::<BigInt, _>(before.0)
-        .bind::<BigInt, _>(batch)
-        .execute(self.0)?;
-        Ok(deleted)
     }
 }

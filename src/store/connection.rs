@@ -48,8 +48,18 @@ enum Target {
 #[derive(Debug)]
 pub(super) struct Manager {
     target: Target,
-    /// For the connections that write.
-    writes: bool,
+    purpose: Purpose,
+}
+
+/// What connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To read with, and to write with where both are the same.
+    Reading,
+    /// To write with.
+    Writing,
+    /// For batches of refreshes and nothing else.
+    Batches,
 }
 
 /// A connection of the pool.
@@ -69,12 +79,12 @@ impl Manager {
             DatabaseUrl::Sqlite(path) => Target::Sqlite(Arc::new(SqliteFile::open(path, if_missing)?)),
             DatabaseUrl::Postgres(url) => Target::Postgres(url.clone(), config.database_pooler),
         };
-        Ok(Self { target, writes: false })
+        Ok(Self { target, purpose: Purpose::Reading })
     }
 
-    /// The same database, for connections that read only or that write, too.
-    pub(super) fn again(&self, writes: bool) -> Self {
-        Self { target: self.target.clone(), writes }
+    /// The same database, for connections with another purpose.
+    pub(super) fn again(&self, purpose: Purpose) -> Self {
+        Self { target: self.target.clone(), purpose }
     }
 
     pub(super) fn file(&self) -> Option<Arc<SqliteFile>> {
@@ -99,8 +109,10 @@ impl r2d2::ManageConnection for Manager {
 
     fn connect(&self) -> Result<Pooled, ConnectionError> {
         let connection = match &self.target {
-            Target::Sqlite(file) => DbConnection::Sqlite(open_sqlite(file, self.writes)?),
-            Target::Postgres(url, pooler) => DbConnection::Postgres(postgres::open(url, *pooler)?),
+            Target::Sqlite(file) => DbConnection::Sqlite(open_sqlite(file, self.purpose)?),
+            Target::Postgres(url, pooler) => {
+                DbConnection::Postgres(postgres::open(url, *pooler, self.purpose == Purpose::Batches)?)
+            }
         };
         Ok(Pooled { connection, broken: false, lock_timeout: SQLITE_BUSY_TIMEOUT, pooler: self.pooler() })
     }
@@ -116,12 +128,15 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
-fn open_sqlite(file: &SqliteFile, writes: bool) -> Result<SqliteConnection, ConnectionError> {
+fn open_sqlite(file: &SqliteFile, purpose: Purpose) -> Result<SqliteConnection, ConnectionError> {
     file.check().map_err(|problem| bad_connection(&problem))?;
     let mut connection = SqliteConnection::establish(&file.uri())?;
     file.remember().map_err(|problem| bad_connection(&problem))?;
     set_up_sqlite(&mut connection)
-        .and_then(|()| if writes { connection.batch_execute(SQLITE_WRITER_CACHE) } else { Ok(()) })
+        .and_then(|()| match purpose {
+            Purpose::Reading => Ok(()),
+            Purpose::Writing | Purpose::Batches => connection.batch_execute(SQLITE_WRITER_CACHE),
+        })
         .map_err(|problem| bad_connection(&problem))?;
     Ok(connection)
 }

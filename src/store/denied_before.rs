@@ -56,16 +56,4 @@ impl WriteTx<'_> {
         }
         Ok(inserted)
     }
-
-    /// Deletes at most `batch` that are over; returns how many.
-    pub(super) fn purge_denied_before(&mut self, batch: i64, now: Timestamp) -> Result<usize, Error> {
-        let deleted = diesel::sql_query(
-            "delete from denied_before where (kind, subject, issued_before) in \
-             (select kind, subject, issued_before from denied_before where expires_at <= $1 order by expires_at limit $2)",
-        )
-        .bind::<BigInt, _>(now.0)
-        .bind::<BigInt, _>(batch)
-        .execute(self.0)?;
-        Ok(deleted)
-    }
 }

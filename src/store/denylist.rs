@@ -53,7 +53,9 @@ impl WriteTx<'_> {
     /// sessions are locked meanwhile.
     pub(super) fn insert_denials(&mut self, denials: &[Denial]) -> Result<usize, Error> {
         let mut inserted = self.insert_denied_before(denials)?;
-        let rows: Vec<_> = denials.iter().filter_map(row).collect();
+        let mut rows: Vec<_> = denials.iter().filter_map(row).collect();
+        // Whoever adds the same waits for the other's transaction: in one order nobody waits for somebody who waits.
+        rows.sort_unstable();
         match self.0 {
             _ if rows.is_empty() => {}
             DbConnection::Sqlite(connection) => {
@@ -85,17 +87,5 @@ impl WriteTx<'_> {
         }
         self.1 |= inserted > 0;
         Ok(inserted)
-    }
-
-    /// Deletes at most `batch` denials of each table that are over; answers how many.
-    pub(crate) fn purge_denials(&mut self, batch: i64, now: Timestamp) -> Result<usize, Error> {
-        let deleted = diesel::sql_query(
-            "delete from denylist where (subject, kind) in \
-             (select subject, kind from denylist where expires_at <= $1 order by expires_at limit $2)",
-        )
-        .bind::<BigInt, _>(now.0)
-        .bind::<BigInt, _>(batch)
-        .execute(self.0)?;
-        Ok(deleted + self.purge_denied_before(batch, now)?)
     }
 }

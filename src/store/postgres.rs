@@ -22,15 +22,15 @@ const OPTIONS: [(&str, &str); 6] = [
 const TIMEOUTS: [(&str, &str); 3] =
     [("statement_timeout", "10s"), ("lock_timeout", "2500ms"), ("idle_in_transaction_session_timeout", "30s")];
 
-/// Every statement of ours finds its rows by an index, one by one: the planner need not look for anything else each time,
-/// nor take a table without statistics for a small one. And an update of several rows locks them in the order in which it
-/// is given them, which no other plan promises. A server that does not know these settings goes without.
+/// For the two statements of a batch of refreshes alone. They find their rows by an index, one by one: the planner need not
+/// look for anything else each time, nor take a table without statistics for a small one. And the update locks them in the
+/// order in which it is given them, which no other plan promises. A server that does not know these settings goes without.
 const PLANNER: &str = "select set_config(name, wish, false) from pg_settings join (values \
                        ('plan_cache_mode', 'force_generic_plan'), ('enable_seqscan', 'off'), \
                        ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off')) as wanted (name, wish) \
                        using (name);";
 
-static SESSION: LazyLock<String> = LazyLock::new(|| format!("{}{PLANNER}", settings(Pooler::None)));
+static SESSION: LazyLock<String> = LazyLock::new(|| settings(Pooler::None));
 
 static TRANSACTION: LazyLock<String> = LazyLock::new(|| settings(Pooler::Transaction));
 
@@ -48,11 +48,15 @@ fn settings(pooler: Pooler) -> String {
 }
 
 /// The driver's text may hold what the server was given; no secret leaves with it.
-pub(super) fn open(url: &PostgresUrl, pooler: Pooler) -> Result<PgConnection, ConnectionError> {
+pub(super) fn open(url: &PostgresUrl, pooler: Pooler, for_batches: bool) -> Result<PgConnection, ConnectionError> {
     let opened = PgConnection::establish(url.conninfo(&OPTIONS).expose());
     let set_up = opened.and_then(|mut connection| {
         match pooler {
-            Pooler::None => connection.batch_execute(&SESSION).map_err(ConnectionError::CouldntSetupConfiguration)?,
+            Pooler::None => {
+                let planner = if for_batches { PLANNER } else { "" };
+                let set_up = connection.batch_execute(&format!("{}{planner}", *SESSION));
+                set_up.map_err(ConnectionError::CouldntSetupConfiguration)?;
+            }
             // A statement that one session has prepared is not found in the next.
             Pooler::Transaction => connection.set_prepared_statement_cache_size(CacheSize::Disabled),
         }

@@ -16,13 +16,12 @@ use super::schema::{sessions, users};
 use super::session_row::{GrantRow, SessionRow};
 use super::types::{DbUuid, SqlUuid};
 use super::users::UserRow;
-use super::{Effects, Held, Patience, ReadTx, Store, UnitTx, WriteTx};
-use crate::config::Pooler;
+use super::{Effects, Held, Patience, ReadTx, Store, UnitTx};
 use crate::error::Error;
 use crate::model::audit::{Event, EventName};
 use crate::model::denial::Denial;
 use crate::model::grant::Live;
-use crate::model::id::{Id, SessionId, UserId};
+use crate::model::id::{Id, SessionId};
 use crate::model::session::Session;
 use crate::model::sharing::Context;
 
@@ -78,25 +77,31 @@ impl Store {
         ids: &[SessionId],
         judge: impl FnOnce(Vec<Found>) -> Vec<Moved>,
     ) -> Result<Written, Error> {
-        if self.has_one_writer || self.pooler == Pooler::Transaction {
+        let Some(batches) = &self.batches else {
             // With one writer nobody can come between, and what the connection has in its cache stays good. Behind a pooler
-            // no statement by itself has the settings that make it durable.
+            // no statement by itself has the settings that it needs.
             let written = self.write_unit(|tx| {
+                tx.lock_sessions(ids)?;
                 let found = tx.reading().find_sessions(ids)?;
                 tx.move_sessions(&judge(found))
             });
             return written.map(Written::from);
-        }
+        };
         let patience = Patience::of_this_thread().unwrap_or_default();
         let _waiting = patience.wait();
         let find = |held: &mut Held| ReadTx(held.connection()).find_sessions(ids);
-        let (found, mut held) = Self::with_open(&self.writers, &patience, find)?;
+        let (found, mut held) = Self::with_open(batches, &patience, find)?;
         let mut moved = judge(found);
-        // Everybody locks rows in this order, so that no two wait for each other.
+        // One statement locks the rows in the order in which it is given them: see `super::postgres`.
         moved.sort_unstable_by_key(|moved| *moved.session.id.as_bytes());
         if moved.iter().any(|moved| moved.denial.is_some() || !moved.events.is_empty()) {
             drop(held);
-            return self.write_unit(|tx| tx.move_sessions(&moved)).map(Written::from);
+            let ids: Vec<SessionId> = moved.iter().map(|moved| moved.session.id).collect();
+            let written = self.write_unit(|tx| {
+                tx.lock_sessions(&ids)?;
+                tx.move_sessions(&moved)
+            });
+            return written.map(Written::from);
         }
         patience.check()?;
         // One statement is a transaction of its own, for one round trip instead of three. It has no effects.
@@ -157,39 +162,6 @@ impl UnitTx<'_> {
             }
         }
         Ok(sessions)
-    }
-}
-
-impl WriteTx<'_> {
-    /// Locks the live sessions of a user, in the order in which everybody does.
-    pub(super) fn lock_sessions_of(&mut self, user: UserId) -> Result<(), Error> {
-        if let DbConnection::Postgres(connection) = self.0 {
-            let ids = sessions::table
-                .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
-                .filter(sessions::ended_at.is_null())
-                .order(sessions::id)
-                .select(sessions::id);
-            Locked(ids).load::<DbUuid>(connection)?;
-        }
-        Ok(())
-    }
-}
-
-/// The query, locking its sessions against other writers.
-#[derive(Clone, Copy, QueryId)]
-struct Locked<Q>(Q);
-
-impl<Q: Query> Query for Locked<Q> {
-    type SqlType = Q::SqlType;
-}
-
-impl<Q> RunQueryDsl<PgConnection> for Locked<Q> {}
-
-impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Locked<Q> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.0.walk_ast(out.reborrow())?;
-        out.push_sql(" for no key update of sessions");
-        Ok(())
     }
 }
 

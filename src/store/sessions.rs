@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
+use super::locks::Lock;
 use super::schema::{sessions, users};
 use super::session_row::{DeviceRow, GrantRow, SessionRow};
 use super::types::{DbUuid, SqlUuid};
@@ -116,6 +117,7 @@ impl WriteTx<'_> {
         now: Timestamp,
         access_expires_by: Timestamp,
     ) -> Result<Option<(Session, Option<Grant>)>, Error> {
+        self.note_lock(Lock::Sessions);
         let id = DbUuid(*id.as_bytes());
         let alive = || sessions::table.find(id).filter(sessions::ended_at.is_null());
         diesel::update(alive()).set(sessions::authenticated_at.eq(now.0)).execute(self.0)?;
@@ -149,6 +151,7 @@ impl WriteTx<'_> {
             .select(sessions::id)
             .load::<DbUuid>(self.0)?;
         let Some(last) = ids.last().copied() else { return Ok((0, None)) };
+        self.lock_sessions_over((first, last), lapsed_before, ended_before)?;
         // SQLite numbers parameters by their first appearance: each statement names them in order.
         diesel::sql_query(format!(
             "{RECORD_LAPSE} where id > $3 and id <= $4 and ended_at is null and refresh_expires_at <= $5"
@@ -178,6 +181,7 @@ impl UnitTx<'_> {
         end: End,
         access: Seconds,
     ) -> Result<bool, Error> {
+        self.note_lock(Lock::Sessions);
         let session = sessions::table.find(DbUuid(*id.as_bytes()));
         let owner = session.select(sessions::user_id).first::<DbUuid>(self.0).optional()?;
         if owner != Some(DbUuid(*user.as_bytes())) {
@@ -200,7 +204,7 @@ impl UnitTx<'_> {
         end: End,
         access: Seconds,
     ) -> Result<usize, Error> {
-        self.lock_sessions_of(user)?;
+        self.lock_live_sessions_of(user)?;
         let except = except.map_or(NOBODYS, |id| DbUuid(*id.as_bytes()));
         self.record_lapses_of(DbUuid(*user.as_bytes()), except, end, access)?;
         let alive = sessions::table

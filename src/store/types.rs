@@ -17,7 +17,7 @@ use super::connection::MultiBackend;
 pub struct SqlUuid;
 
 /// The value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, AsExpression, FromSqlRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, AsExpression, FromSqlRow)]
 #[diesel(sql_type = SqlUuid)]
 pub(crate) struct DbUuid(pub(crate) [u8; 16]);
 

@@ -76,7 +76,9 @@ impl WriteTx<'_> {
     /// so does one whose fold somebody has; their owners go on logging in with them.
     pub(super) fn refold_usernames(&mut self) -> Result<(), Error> {
         let mut by_fold: HashMap<String, Vec<UserId>> = HashMap::new();
-        for user in self.reading().list_unfolded()? {
+        let unfolded = self.reading().list_unfolded()?;
+        self.lock_users(&unfolded.iter().map(|user| DbUuid(*user.id.as_bytes())).collect::<Vec<_>>())?;
+        for user in unfolded {
             by_fold.entry(fold(&user.username.to_string()).into_owned()).or_default().push(user.id);
         }
         let (mut renamed, mut left) = (0, 0);
@@ -106,6 +108,7 @@ impl WriteTx<'_> {
     }
 
     fn mark_folded(&mut self, ids: &[DbUuid]) -> Result<(), Error> {
+        self.lock_users(ids)?;
         for ids in ids.chunks(AT_ONCE) {
             let these = users::table.filter(users::id.eq_any(ids));
             let folded = users::username_fold.eq(users::username.nullable());

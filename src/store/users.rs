@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sql_types::{Bool, Text};
 
-use super::connection::DbConnection;
+use super::locks::Lock;
 use super::schema::users;
 use super::types::DbUuid;
 use super::{ReadTx, WriteTx};
@@ -17,7 +17,7 @@ use crate::model::user::{DisplayName, Email, Roles, User, Username};
 use crate::model::user_search::UserSearch;
 
 /// Any number, the same in every instance.
-const ADMINISTRATION_LOCK: &str = "select pg_advisory_xact_lock(7015418202611221)";
+const ADMINISTRATION_LOCK: i64 = 7_015_418_202_611_221;
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = users)]
@@ -142,6 +142,7 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Adds a user.
     pub(crate) fn insert_user(&mut self, user: &User, password_hash: &str) -> Result<(), Error> {
+        self.note_lock(Lock::Users);
         let row = UserRow {
             id: DbUuid(*user.id.as_bytes()),
             username: user.username.to_string(),
@@ -164,6 +165,7 @@ impl WriteTx<'_> {
         email: Option<&Option<Email>>,
         name: Option<&Option<DisplayName>>,
     ) -> Result<User, Error> {
+        self.note_lock(Lock::Users);
         let profile = Profile {
             username: username.map(ToString::to_string),
             username_fold: username.map(ToString::to_string),
@@ -180,16 +182,17 @@ impl WriteTx<'_> {
 
     /// Deletes a user, with sessions and API tokens.
     pub(crate) fn delete_user(&mut self, id: UserId) -> Result<(), Error> {
+        // First what goes with it, in the order of the keys.
+        self.lock_user(id)?;
+        self.lock_sessions_of(id)?;
+        self.lock_tokens_of(id)?;
         one_user(diesel::delete(users::table.find(DbUuid(*id.as_bytes()))).execute(self.0)?)
     }
 
     /// Nobody else changes who may administer before this transaction has ended. On SQLite a write transaction is that
     /// already.
     pub(crate) fn lock_administration(&mut self) -> Result<(), Error> {
-        if let DbConnection::Postgres(connection) = &mut self.0 {
-            diesel::sql_query(ADMINISTRATION_LOCK).execute(connection)?;
-        }
-        Ok(())
+        self.lock_all(Lock::Administration, ADMINISTRATION_LOCK)
     }
 
     /// Records a login by a password whose hash was `checked`, and stores `renewed` in its place. Answers whether it
@@ -206,6 +209,7 @@ impl WriteTx<'_> {
     /// Stores `renewed` in the place of the hash that was `checked`. Answers whether that is still there (or renewed by
     /// somebody who did the same at the same time), and the account active.
     pub(crate) fn confirm_password(&mut self, id: UserId, checked: &str, renewed: &str) -> Result<bool, Error> {
+        self.note_lock(Lock::Users);
         let still_the_same = users::table
             .find(DbUuid(*id.as_bytes()))
             .filter(users::disabled_at.is_null())
@@ -215,6 +219,7 @@ impl WriteTx<'_> {
 
     /// Disables or enables an account; answers whether it was otherwise before.
     pub(crate) fn set_disabled(&mut self, id: UserId, disabled_at: Option<Timestamp>) -> Result<bool, Error> {
+        self.note_lock(Lock::Users);
         let user = users::table.find(DbUuid(*id.as_bytes()));
         let changed = match disabled_at {
             Some(at) => diesel::update(user.filter(users::disabled_at.is_null()))
@@ -229,6 +234,7 @@ impl WriteTx<'_> {
 
     /// Stores another password.
     pub(crate) fn set_password_hash(&mut self, id: UserId, password_hash: &str) -> Result<(), Error> {
+        self.note_lock(Lock::Users);
         let changed = diesel::update(users::table.find(DbUuid(*id.as_bytes())))
             .set(users::password_hash.eq(password_hash))
             .execute(self.0)?;
@@ -237,6 +243,7 @@ impl WriteTx<'_> {
 
     /// Stores other roles.
     pub(crate) fn set_roles(&mut self, id: UserId, roles: &Roles) -> Result<(), Error> {
+        self.note_lock(Lock::Users);
         let changed = diesel::update(users::table.find(DbUuid(*id.as_bytes())))
             .set(users::roles.eq(roles.to_string()))
             .execute(self.0)?;
