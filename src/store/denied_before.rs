@@ -1,9 +1,10 @@
 //! The table `denied_before`.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 
 use super::schema::denied_before;
+use super::types::{Bind, SqlTime};
 use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -18,17 +19,18 @@ impl ReadTx<'_> {
     /// version.
     pub(super) fn list_denied_before(&mut self, since: Timestamp, now: Timestamp) -> Result<Vec<Denial>, Error> {
         let rows = denied_before::table
-            .filter(denied_before::denied_at.ge(since.0))
-            .filter(denied_before::expires_at.gt(now.0))
-            .load::<(String, String, i64, i64, i64)>(self.0)?;
-        let denial = |(kind, subject, before, denied_at, expires_at): (String, String, i64, i64, i64)| {
-            let subject = match kind.as_str() {
-                CLIENT => DeniedSubject::Client(subject.into(), Timestamp(before)),
-                USER => DeniedSubject::User(subject.into(), Timestamp(before)),
-                _ => return None,
+            .filter(denied_before::denied_at.ge(Bind(since)))
+            .filter(denied_before::expires_at.gt(Bind(now)))
+            .load::<(String, String, Timestamp, Timestamp, Timestamp)>(self.0)?;
+        let denial =
+            |(kind, subject, before, denied_at, expires_at): (String, String, Timestamp, Timestamp, Timestamp)| {
+                let subject = match kind.as_str() {
+                    CLIENT => DeniedSubject::Client(subject.into(), before),
+                    USER => DeniedSubject::User(subject.into(), before),
+                    _ => return None,
+                };
+                Some(Denial { subject, denied_at, expires_at })
             };
-            Some(Denial { subject, denied_at: Timestamp(denied_at), expires_at: Timestamp(expires_at) })
-        };
         Ok(rows.into_iter().filter_map(denial).collect())
     }
 }
@@ -49,9 +51,9 @@ impl WriteTx<'_> {
             )
             .bind::<Text, _>(kind)
             .bind::<Text, _>(&**subject)
-            .bind::<BigInt, _>(before.0)
-            .bind::<BigInt, _>(denial.denied_at.0)
-            .bind::<BigInt, _>(denial.expires_at.0)
+            .bind::<SqlTime, _>(before)
+            .bind::<SqlTime, _>(denial.denied_at)
+            .bind::<SqlTime, _>(denial.expires_at)
             .execute(self.0)?;
         }
         Ok(inserted)

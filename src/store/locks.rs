@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use super::WriteTx;
 use super::connection::DbConnection;
 use super::schema::{api_tokens, sessions, users};
-use super::types::DbUuid;
+use super::types::Bind;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::api_token::ApiTokenId;
@@ -43,19 +43,15 @@ impl Locked {
     }
 }
 
-/// Locks the rows that a condition finds, and returns their keys; on SQLite there are none to lock.
+/// Locks the rows that a condition finds.
 macro_rules! lock_rows {
     ($tx:ident, $lock:ident, $table:ident, $condition:expr) => {{
         $tx.note_lock(Lock::$lock);
-        match $tx.0 {
-            DbConnection::Sqlite(_) => Vec::new(),
-            DbConnection::Postgres(connection) => $table::table
-                .filter($condition)
-                .order($table::id)
-                .select($table::id)
-                .for_no_key_update()
-                .load::<DbUuid>(connection)?,
+        if let DbConnection::Postgres(connection) = $tx.0 {
+            let rows = $table::table.filter($condition).order($table::id).select($table::id);
+            rows.for_no_key_update().load::<[u8; 16]>(connection)?;
         }
+        Ok(())
     }};
 }
 
@@ -76,56 +72,49 @@ impl WriteTx<'_> {
 
     /// A user, who is deleted or changed by nobody else before this transaction has ended.
     pub(crate) fn lock_user(&mut self, id: UserId) -> Result<(), Error> {
-        self.lock_users(&[DbUuid(*id.as_bytes())])
+        self.lock_users(&[id])
     }
 
-    pub(super) fn lock_users(&mut self, ids: &[DbUuid]) -> Result<(), Error> {
-        let _ids = lock_rows!(self, Users, users, users::id.eq_any(ids));
-        Ok(())
+    pub(super) fn lock_users(&mut self, ids: &[UserId]) -> Result<(), Error> {
+        lock_rows!(self, Users, users, users::id.eq_any(ids.iter().map(Bind)))
     }
 
     pub(super) fn lock_sessions(&mut self, ids: &[SessionId]) -> Result<(), Error> {
-        let ids: Vec<DbUuid> = ids.iter().map(|id| DbUuid(*id.as_bytes())).collect();
-        let _ids = lock_rows!(self, Sessions, sessions, sessions::id.eq_any(ids));
-        Ok(())
+        lock_rows!(self, Sessions, sessions, sessions::id.eq_any(ids.iter().map(Bind)))
     }
 
     pub(super) fn lock_live_sessions_of(&mut self, user: UserId) -> Result<(), Error> {
-        let of_user = sessions::user_id.eq(DbUuid(*user.as_bytes()));
-        let _ids = lock_rows!(self, Sessions, sessions, of_user.and(sessions::ended_at.is_null()));
-        Ok(())
+        let of_user = sessions::user_id.eq(Bind(user));
+        lock_rows!(self, Sessions, sessions, of_user.and(sessions::ended_at.is_null()))
     }
 
     /// Ended ones too.
     pub(super) fn lock_sessions_of(&mut self, user: UserId) -> Result<(), Error> {
-        let _ids = lock_rows!(self, Sessions, sessions, sessions::user_id.eq(DbUuid(*user.as_bytes())));
-        Ok(())
+        lock_rows!(self, Sessions, sessions, sessions::user_id.eq(Bind(user)))
     }
 
     /// Of the sessions between two, those that lapsed before one instant and those that ended before another.
     pub(super) fn lock_sessions_over(
         &mut self,
-        between: (DbUuid, DbUuid),
+        between: (SessionId, SessionId),
         lapsed_before: Timestamp,
         ended_before: Timestamp,
     ) -> Result<(), Error> {
         let (after, last) = between;
-        let has_lapsed = sessions::ended_at.is_null().and(sessions::refresh_expires_at.le(lapsed_before.0));
-        let is_over = has_lapsed
-            .or(sessions::ended_at.is_not_null().and(sessions::ended_at.le(ended_before.0).assume_not_null()));
-        let between = sessions::id.gt(after).and(sessions::id.le(last));
-        let _ids = lock_rows!(self, Sessions, sessions, between.and(is_over));
-        Ok(())
+        let has_lapsed = sessions::ended_at.is_null().and(sessions::refresh_expires_at.le(Bind(lapsed_before)));
+        let is_over = has_lapsed.or(sessions::ended_at
+            .is_not_null()
+            .and(sessions::ended_at.le(Bind(Some(ended_before))).assume_not_null()));
+        let between = sessions::id.gt(Bind(after)).and(sessions::id.le(Bind(last)));
+        lock_rows!(self, Sessions, sessions, between.and(is_over))
     }
 
     pub(super) fn lock_token(&mut self, id: ApiTokenId) -> Result<(), Error> {
-        let _ids = lock_rows!(self, ApiTokens, api_tokens, api_tokens::id.eq(DbUuid(*id.as_bytes())));
-        Ok(())
+        lock_rows!(self, ApiTokens, api_tokens, api_tokens::id.eq(Bind(id)))
     }
 
     pub(super) fn lock_tokens_of(&mut self, user: UserId) -> Result<(), Error> {
-        let _ids = lock_rows!(self, ApiTokens, api_tokens, api_tokens::user_id.eq(DbUuid(*user.as_bytes())));
-        Ok(())
+        lock_rows!(self, ApiTokens, api_tokens, api_tokens::user_id.eq(Bind(user)))
     }
 }
 

@@ -21,6 +21,7 @@ mod probe;
 mod purges;
 mod restore;
 mod rotations;
+mod row;
 mod schema;
 mod session_row;
 mod sessions;

@@ -5,6 +5,7 @@ use diesel::sql_types::BigInt;
 
 use super::WriteTx;
 use super::connection::DbConnection;
+use super::types::SqlTime;
 use crate::clock::Timestamp;
 use crate::error::Error;
 
@@ -42,7 +43,7 @@ impl WriteTx<'_> {
                 "delete from {table} where ({key}) in \
                  (select {key} from {table} where {column} <= $1 order by {column} limit $2{pass_by})"
             );
-            deleted += diesel::sql_query(statement).bind::<BigInt, _>(by.0).bind::<BigInt, _>(batch).execute(self.0)?;
+            deleted += diesel::sql_query(statement).bind::<SqlTime, _>(by).bind::<BigInt, _>(batch).execute(self.0)?;
         }
         Ok(deleted)
     }
