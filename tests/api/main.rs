@@ -42,6 +42,7 @@ mod names;
 mod packages;
 mod permissions;
 mod poolers;
+mod schema;
 mod sessions;
 mod slow_readers;
 mod sqlite_files;
