@@ -15,23 +15,22 @@ const CLIENT: &str = "client";
 const USER: &str = "user";
 
 impl ReadTx<'_> {
-    /// What was denied since an instant and is not over yet. A kind that a newer version has added is left to that
-    /// version.
+    /// What was denied since an instant and is not over yet, also of kinds that a newer version has added.
     pub(super) fn list_denied_before(&mut self, since: Timestamp, now: Timestamp) -> Result<Vec<Denial>, Error> {
         let rows = denied_before::table
             .filter(denied_before::denied_at.ge(Bind(since)))
             .filter(denied_before::expires_at.gt(Bind(now)))
-            .load::<(String, String, Timestamp, Timestamp, Timestamp)>(self.0)?;
+            .load(self.0)?;
         let denial =
             |(kind, subject, before, denied_at, expires_at): (String, String, Timestamp, Timestamp, Timestamp)| {
                 let subject = match kind.as_str() {
                     CLIENT => DeniedSubject::Client(subject.into(), before),
                     USER => DeniedSubject::User(subject.into(), before),
-                    _ => return None,
+                    _ => DeniedSubject::Unknown { kind: kind.into(), subject: subject.into(), issued_before: before },
                 };
-                Some(Denial { subject, denied_at, expires_at })
+                Denial { subject, denied_at, expires_at }
             };
-        Ok(rows.into_iter().filter_map(denial).collect())
+        Ok(rows.into_iter().map(denial).collect())
     }
 }
 
@@ -41,7 +40,8 @@ impl WriteTx<'_> {
         let mut inserted = 0;
         for denial in denials {
             let (kind, subject, before) = match &denial.subject {
-                DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) => continue,
+                // What is not known is only passed on.
+                DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) | DeniedSubject::Unknown { .. } => continue,
                 DeniedSubject::Client(name, before) => (CLIENT, name, before),
                 DeniedSubject::User(name, before) => (USER, name, before),
             };

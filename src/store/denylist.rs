@@ -21,7 +21,7 @@ fn row(denial: &Denial) -> Option<([u8; 16], &'static str, Timestamp, Timestamp)
     let (subject, kind) = match &denial.subject {
         DeniedSubject::Session(id) => (*id.as_bytes(), SESSION),
         DeniedSubject::AccessToken(jti) => (*jti.as_bytes(), ACCESS_TOKEN),
-        DeniedSubject::Client(..) | DeniedSubject::User(..) => return None,
+        DeniedSubject::Client(..) | DeniedSubject::User(..) | DeniedSubject::Unknown { .. } => return None,
     };
     Some((subject, kind, denial.denied_at, denial.expires_at))
 }
