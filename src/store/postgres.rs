@@ -30,7 +30,9 @@ const PLANNER: &str = "select set_config(name, wish, false) from pg_settings joi
                        ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off')) as wanted (name, wish) \
                        using (name);";
 
-static SESSION: LazyLock<String> = LazyLock::new(|| settings(Pooler::None));
+/// Also a statement by itself is at this level, at which it goes on with a row as somebody else has left it.
+static SESSION: LazyLock<String> =
+    LazyLock::new(|| format!("set default_transaction_isolation = 'read committed'; {}", settings(Pooler::None)));
 
 static TRANSACTION: LazyLock<String> = LazyLock::new(|| settings(Pooler::Transaction));
 

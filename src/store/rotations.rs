@@ -83,9 +83,8 @@ impl Store {
             // With one writer nobody can come between, and what the connection has in its cache stays good. Behind a pooler
             // no statement by itself has the settings that it needs.
             let written = self.write_unit(|tx| {
-                tx.lock_sessions(ids)?;
                 let found = tx.reading().find_sessions(ids)?;
-                tx.move_sessions(&judge(found))
+                tx.lock_and_move(&judge(found))
             });
             return written.map(Written::from);
         };
@@ -98,12 +97,7 @@ impl Store {
         moved.sort_unstable_by_key(|moved| *moved.session.id.as_bytes());
         if moved.iter().any(|moved| moved.denial.is_some() || !moved.events.is_empty()) {
             drop(held);
-            let ids: Vec<SessionId> = moved.iter().map(|moved| moved.session.id).collect();
-            let written = self.write_unit(|tx| {
-                tx.lock_sessions(&ids)?;
-                tx.move_sessions(&moved)
-            });
-            return written.map(Written::from);
+            return self.write_unit(|tx| tx.lock_and_move(&moved)).map(Written::from);
         }
         patience.check()?;
         // One statement is a transaction of its own, for one round trip instead of three. It has no effects.
@@ -147,6 +141,15 @@ fn live((session, grant, user): LiveRow) -> Found {
 }
 
 impl UnitTx<'_> {
+    /// As [`UnitTx::move_sessions`], whatever the plan of the update is.
+    fn lock_and_move(&mut self, moved: &[Moved]) -> Result<HashSet<SessionId>, Error> {
+        let ids: Vec<SessionId> = moved.iter().map(|moved| moved.session.id).collect();
+        if !ids.is_empty() {
+            self.lock_sessions(&ids)?;
+        }
+        self.move_sessions(moved)
+    }
+
     /// Writes marks, times and end of those sessions that are still as they were judged; says which.
     fn move_sessions(&mut self, moved: &[Moved]) -> Result<HashSet<SessionId>, Error> {
         if moved.is_empty() {

@@ -13,10 +13,10 @@ use tempfile::TempDir;
 
 use crate::support::forgetful::Forgetful;
 use crate::support::frozen::Frozen;
-use crate::support::pooler;
 use crate::support::postgres::{self, Cluster};
 use crate::support::process::Tokensmith;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
+use crate::support::{pooled, pooler};
 
 /// 3 seconds are promised; the machine may be slow.
 const PROMISED: Duration = Duration::from_secs(8);
@@ -249,7 +249,7 @@ fn connections_that_a_load_balancer_has_forgotten_are_given_up_and_others_take_t
     }
     let cluster = Cluster::start(postgres::NO_FSYNC);
     // Behind it is what the service sees: in a run with a pooler that.
-    let seen = pooler::seen_by_the_service(&cluster.url("postgres"));
+    let seen = pooled::seen_by_the_service(&cluster.url("postgres"));
     let balancer = Forgetful::before(pooler::port_of(&seen));
     let other = on(&cluster);
     let keys_dir = other.dir.path().join("keys").display().to_string();

@@ -7,10 +7,10 @@ use diesel::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokensmith::internals::error::Error;
 
-use crate::support::pooler;
 use crate::support::postgres::{self, Cluster};
 use crate::support::process::{Finished, Tokensmith};
 use crate::support::{Engine, PASSWORD, TestApp};
+use crate::support::{pooled, pooler};
 
 both_engines!(
     only_serve_migrate_and_users_create_make_the_tables,
@@ -45,7 +45,7 @@ fn refused(url: &str, args: &[&str], expected: &str) {
     let finished = run(url, args);
     assert_eq!(finished.status.code(), Some(1), "{args:?}: {}{}", finished.stdout, finished.stderr);
     assert!(finished.stderr.contains(expected), "{args:?}: {}", finished.stderr);
-    let url = pooler::seen_by_the_service(url);
+    let url = pooled::seen_by_the_service(url);
     let shown = url.split('?').next().unwrap();
     assert!(finished.stderr.contains(shown), "{args:?}: {}", finished.stderr);
 }

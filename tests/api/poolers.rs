@@ -9,11 +9,11 @@ use tempfile::TempDir;
 
 use crate::support::pooler::{self, Pooler};
 use crate::support::process::Tokensmith;
-use crate::support::{PASSWORD, TestApp, postgres};
+use crate::support::{PASSWORD, TestApp, pooled, postgres};
 
 #[test]
 fn a_pooler_that_does_not_keep_sessions_is_refused_unless_the_settings_name_it() {
-    if !postgres::is_available() || !pooler::is_available() {
+    if !postgres::is_available() || !pooled::is_available() {
         return;
     }
     let server = postgres::new_database();
@@ -46,18 +46,21 @@ fn a_pooler_that_does_not_keep_sessions_is_refused_unless_the_settings_name_it()
 }
 
 /// Who writes a session notes what holds for the transaction.
-const WITNESS: &str = "create table seen (commits text, statement_timeout text, lock_timeout text); \
+const WITNESS: &str = "create table seen (commits text, isolation text, statement_timeout text, lock_timeout text); \
     create function witness() returns trigger language plpgsql as $$ begin insert into seen values \
-    (current_setting('synchronous_commit'), current_setting('statement_timeout'), current_setting('lock_timeout')); \
+    (current_setting('synchronous_commit'), current_setting('transaction_isolation'), \
+    current_setting('statement_timeout'), current_setting('lock_timeout')); \
     return null; end $$; \
     create trigger witness after insert or update on sessions for each statement execute function witness()";
 
-/// A new database whose own default is that a commit is not durable.
+/// A new database whose own default is that a commit is not durable, and that transactions fail where they meet.
 fn forgetful_database() -> String {
     let url = postgres::new_database();
     let name = url.rsplit('/').next().unwrap();
     let mut admin = PgConnection::establish(&url).unwrap();
-    admin.batch_execute(&format!("{WITNESS}; alter database {name} set synchronous_commit = off")).unwrap();
+    let defaults = ["synchronous_commit = off", "default_transaction_isolation = serializable"];
+    let defaults = defaults.map(|default| format!("alter database {name} set {default}")).join("; ");
+    admin.batch_execute(&format!("{WITNESS}; {defaults}")).unwrap();
     url
 }
 
@@ -66,8 +69,8 @@ fn every_write_is_durable_and_in_time(app: &TestApp) {
     app.advance(200);
     let pair = app.refresh(&pair["refresh_token"]).ok();
     assert_eq!(app.revoke(&pair["refresh_token"]).status, 204);
-    let kept =
-        "select count(*) from seen where commits = 'on' and statement_timeout = '10s' and lock_timeout = '2500ms'";
+    let kept = "select count(*) from seen where commits = 'on' and isolation = 'read committed' \
+                and statement_timeout = '10s' and lock_timeout = '2500ms'";
     assert!(app.number(kept) >= 3);
     assert_eq!(app.number(kept), app.number("select count(*) from seen"));
 }
@@ -104,7 +107,7 @@ fn durability_and_timeouts_hold_without_a_pooler() {
 
 #[test]
 fn durability_and_timeouts_hold_behind_a_pooler_and_leave_nothing_in_its_sessions() {
-    if !postgres::is_available() || !pooler::is_available() {
+    if !postgres::is_available() || !pooled::is_available() {
         return;
     }
     let url = forgetful_database();

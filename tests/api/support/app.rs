@@ -26,7 +26,7 @@ use tokensmith::internals::service::users::{self, NewUser};
 use tokensmith::internals::store::IfMissing;
 
 use super::client::Client;
-use super::{pooler, postgres};
+use super::{pooled, postgres};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, iterations: 1, threads: 2, budget_kib: 8_192 };
@@ -96,7 +96,7 @@ impl TestApp {
 
     fn start_seeded(seed: u64, dir: TempDir, database_url: String, vars: &[(&str, &str)]) -> Self {
         let keys_dir = dir.path().join("keys");
-        let database = pooler::settings(&database_url);
+        let database = pooled::settings(&database_url);
         let mut config = Config::from_lookup(|name| match name {
             _ if vars.iter().any(|(var, _)| *var == name) => {
                 vars.iter().find(|(var, _)| *var == name).map(|(_, value)| (*value).to_owned())

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::client::Client;
-use super::pooler;
+use super::pooled;
 
 /// The command with a folder of its own: no setting of the machine reaches it.
 pub struct Tokensmith {
@@ -49,7 +49,7 @@ impl Tokensmith {
         if name != "DATABASE_URL" {
             return self.set(name, value);
         }
-        pooler::settings(value).iter().fold(self, |command, (name, value)| command.set(name, value))
+        pooled::settings(value).iter().fold(self, |command, (name, value)| command.set(name, value))
     }
 
     /// With a setting as it is.
