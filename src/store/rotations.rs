@@ -141,10 +141,10 @@ fn live((session, grant, user): LiveRow) -> Found {
 }
 
 impl UnitTx<'_> {
-    /// As [`UnitTx::move_sessions`], whatever the plan of the update is.
+    /// As [`UnitTx::move_sessions`], whatever the plan of the update is. One row has no order.
     fn lock_and_move(&mut self, moved: &[Moved]) -> Result<HashSet<SessionId>, Error> {
         let ids: Vec<SessionId> = moved.iter().map(|moved| moved.session.id).collect();
-        if !ids.is_empty() {
+        if ids.len() > 1 {
             self.lock_sessions(&ids)?;
         }
         self.move_sessions(moved)
