@@ -253,6 +253,17 @@ fn only_the_outbound_client_connects_to_others() {
     }
 }
 
+/// There the order is one list: two orders are a deadlock. What passes by the locks of others waits for nobody.
+#[test]
+fn rows_are_locked_in_one_file() {
+    for (file, text) in sources().iter().filter(|(file, _)| *file != "store/locks.rs") {
+        let code = production(text).replace("update skip locked", "");
+        for lock in ["for_no_key_update", "for_update", "for no key update", "for update", "pg_advisory"] {
+            assert!(!code.contains(lock), "{file} has {lock}: that is for store/locks.rs");
+        }
+    }
+}
+
 /// An event loop has other requests to answer meanwhile.
 #[test]
 fn what_signs_in_an_event_loop_leaves_it_for_what_is_slow() {

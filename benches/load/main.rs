@@ -20,6 +20,8 @@ mod cluster;
 mod data;
 mod floor;
 mod http;
+#[path = "../../tests/api/support/pooler.rs"]
+mod pooler;
 mod process;
 mod report;
 mod run;
@@ -59,6 +61,9 @@ struct Options {
     /// Settings of PostgreSQL that differ from its own, as in `-c shared_buffers=4GB`
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     postgres_settings: String,
+    /// Put `PgBouncer` before PostgreSQL, which gives each transaction another connection
+    #[arg(long)]
+    pooler: bool,
     /// Write the figures here, as JSON
     #[arg(long)]
     json: Option<PathBuf>,

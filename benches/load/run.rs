@@ -11,6 +11,7 @@ use crate::client::{Pace, Seen, VirtualUser, drive};
 use crate::cluster::{Cluster, bin_dir};
 use crate::data::{Data, HOME, PASSWORD, settings};
 use crate::floor::{Parts, argon2_rate, data_directory, postgres_limit, sqlite_limit};
+use crate::pooler::Pooler;
 use crate::process::{Server, Used, cpu_of_family};
 use crate::report::{Comparison, Figures, Report};
 use crate::scripts::{Chains, Mixed, Repeat};
@@ -40,6 +41,8 @@ struct Engine<'a> {
     /// Where its processes keep their files, if it has any of its own.
     data_dir: Option<String>,
     dir: &'a Path,
+    /// What stands between the service and it.
+    pooler: Option<Pooler>,
 }
 
 struct Bench<'a> {
@@ -56,7 +59,7 @@ pub fn run(options: &Options) -> Report {
         if options.engines.contains(&Database::Sqlite) {
             let dir = TempDir::new().unwrap();
             let url = format!("sqlite://{}", dir.path().join("bench.db").display());
-            bench.engine(&Engine { name: "sqlite", url, data_dir: None, dir: dir.path() }, sessions);
+            bench.engine(&Engine { name: "sqlite", url, data_dir: None, dir: dir.path(), pooler: None }, sessions);
         }
         if !options.engines.contains(&Database::Postgresql) {
             continue;
@@ -70,7 +73,9 @@ pub fn run(options: &Options) -> Report {
         let cluster = Cluster::start(&options.postgres_settings);
         let url = cluster.create_database("bench", "template0");
         let data_dir = Some(data_directory(&url));
-        bench.engine(&Engine { name: "postgresql", url, data_dir, dir: dir.path() }, sessions);
+        // As many connections as it has by itself.
+        let pooler = options.pooler.then(|| Pooler::before(cluster.port, "transaction", 20, false));
+        bench.engine(&Engine { name: "postgresql", url, data_dir, dir: dir.path(), pooler }, sessions);
     }
     bench.report
 }
@@ -129,7 +134,7 @@ impl Bench<'_> {
         if engine.data_dir.is_some() && self.options.engines.len() > 1 {
             return;
         }
-        let engine = &Engine { name: "", url: engine.url.clone(), data_dir: None, dir: engine.dir };
+        let engine = &Engine { name: "", url: engine.url.clone(), data_dir: None, dir: engine.dir, pooler: None };
         let count = self.options.connections;
         let (_, access_tokens) = data.tokens(1_000);
         let server = tokensmith(engine, &[]);
@@ -414,7 +419,13 @@ impl Bench<'_> {
 }
 
 fn tokensmith(engine: &Engine<'_>, others: &[(&str, &str)]) -> Server {
-    let settings = settings(engine.dir, &engine.url, others);
+    let settings = match &engine.pooler {
+        Some(pooler) => {
+            let others = [&[("DATABASE_POOLER", "transaction")], others].concat();
+            settings(engine.dir, &pooler.url(&engine.url), &others)
+        }
+        None => settings(engine.dir, &engine.url, others),
+    };
     Server::start(env!("CARGO_BIN_EXE_tokensmith"), &["serve"], engine.dir, &settings)
 }
 

@@ -13,7 +13,7 @@ use super::values::{
     address, any_text, duration, duration_or_off, list, longer_than, network, number, on_or_off, optional, parsed,
     passphrase, path, scopes, show_list, show_optional, show_path, within,
 };
-use super::{DatabaseUrl, LogFormat, ProxyUrl, urls, warnings};
+use super::{DatabaseUrl, LogFormat, Pooler, ProxyUrl, urls, warnings};
 use crate::clock::Seconds;
 use crate::jwt::{Passphrase, SigningAlg};
 use crate::model::names::Scopes;
@@ -47,8 +47,13 @@ settings! {
     }
     DATABASE_POOL_SIZE: pub(crate) database_pool_size: u32 {
         default: "8",
-        help: "Database connections that one instance opens at most (1 to 500).",
+        help: "Database connections that one instance opens at most for requests (1 to 500). One more follows the denylist, and on PostgreSQL two more write refreshes.",
         read: number(1..=500),
+    }
+    DATABASE_POOLER: pub(crate) database_pooler: Pooler {
+        default: "none",
+        help: "What stands between this service and PostgreSQL. none: nothing, or a pooler that keeps sessions. transaction: a pooler that gives each transaction another connection (PgBouncer: pool_mode = transaction).",
+        read: parsed,
     }
     ISSUER: pub issuer: String {
         default: "http://127.0.0.1:8080",

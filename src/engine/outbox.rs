@@ -93,7 +93,7 @@ impl Outbox {
         let now = self.clock.now();
         let over = self.store.write(|tx| tx.give_up_messages(BATCH, now))?;
         for message in &over {
-            let (id, kind, attempts) = (message.id(), message.kind.as_str(), message.attempts);
+            let (id, kind, attempts) = (message.id, message.kind.as_str(), message.attempts);
             log::error!(kind, message:% = id, attempts; "a message was given up");
             self.metrics.outbox("given_up");
         }

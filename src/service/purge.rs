@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::id::SessionId;
+use crate::store::Over;
 
 const BATCH: i64 = 1_000;
 
@@ -27,19 +28,19 @@ pub struct Purged {
 /// Deletes one batch of denials that are over; answers how many.
 pub fn denials(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
-    app.store.write(|tx| tx.purge_denials(BATCH, now))
+    app.store.write(|tx| tx.purge(Over::Denials, BATCH, now))
 }
 
 /// Deletes one batch of API tokens that were revoked or expired longer ago than ended sessions are kept; answers how many.
 pub(crate) fn api_tokens(app: &App) -> Result<usize, Error> {
     let before = app.clock.now() - app.config.lifetimes.retention;
-    app.store.write(|tx| tx.purge_api_tokens(BATCH, before))
+    app.store.write(|tx| tx.purge(Over::ApiTokens, BATCH, before))
 }
 
 /// Deletes one batch of events that are older than the retention; answers how many.
 pub(crate) fn events(app: &App) -> Result<usize, Error> {
-    let before = app.clock.now() - app.config.audit_retention;
-    app.store.write(|tx| tx.purge_events(BATCH, before))
+    let by = app.clock.now() - app.config.audit_retention - Seconds(1);
+    app.store.write(|tx| tx.purge(Over::Events, BATCH, by))
 }
 
 /// Gives up one batch of messages that were not sent in time; returns how many.

@@ -126,7 +126,7 @@ pub(crate) fn delete(app: &App, id: UserId, origin: &Origin) -> Result<usize, Er
     let end_everything = end_everything(app, id, now);
     app.units.run(move |tx| {
         keep_an_admin(tx, id)?;
-        // First the account, as everybody does: from here on nobody logs in.
+        // From here on nobody logs in.
         tx.set_disabled(id, Some(now))?;
         let ended = end_everything(tx)?;
         tx.delete_user(id)?;
@@ -243,6 +243,7 @@ fn end_everything(
 /// here to the end of the transaction.
 fn keep_an_admin(tx: &mut WriteTx<'_>, id: UserId) -> Result<(), Error> {
     tx.lock_administration()?;
+    tx.lock_user(id)?;
     let user = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
     let is_admin = user.disabled_at.is_none() && user.roles.contains(ADMIN_ROLE);
     if is_admin && !tx.reading().has_another_active_user_with(ADMIN_ROLE, id)? {

@@ -1,39 +1,37 @@
 //! The table `audit_events`.
 
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 
+use super::row::row;
 use super::schema::audit_events;
-use super::types::DbUuid;
+use super::types::Bind;
 use super::{ReadTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::audit::{Event, EventFilter, Recorded};
-use crate::model::id::Id;
+use crate::model::id::{SessionId, UserId};
 
 const DAY: Seconds = Seconds(86_400);
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = audit_events)]
-struct EventRow {
-    at: i64,
+row!(struct EventRow in audit_events {
+    at: Timestamp,
     name: String,
-    user_id: Option<DbUuid>,
-    actor_id: Option<DbUuid>,
-    session_id: Option<DbUuid>,
+    user_id: Option<UserId>,
+    actor_id: Option<UserId>,
+    session_id: Option<SessionId>,
     ip: Option<String>,
     detail: Option<String>,
     request_id: Option<String>,
-}
+});
 
 impl From<&Event> for EventRow {
     fn from(event: &Event) -> Self {
         Self {
-            at: event.at.0,
+            at: event.at,
             name: event.name.text().to_owned(),
-            user_id: event.user.map(|id| DbUuid(*id.as_bytes())),
-            actor_id: event.actor.map(|id| DbUuid(*id.as_bytes())),
-            session_id: event.session.map(|id| DbUuid(*id.as_bytes())),
+            user_id: event.user,
+            actor_id: event.actor,
+            session_id: event.session,
             ip: event.ip.clone(),
             detail: event.detail.clone(),
             request_id: event.request_id.clone(),
@@ -45,11 +43,11 @@ impl EventRow {
     fn into_recorded(self, id: i64) -> Recorded {
         Recorded {
             id,
-            at: Timestamp(self.at),
+            at: self.at,
             name: self.name,
-            user: self.user_id.map(|id| Id::from_bytes(id.0)),
-            actor: self.actor_id.map(|id| Id::from_bytes(id.0)),
-            session: self.session_id.map(|id| Id::from_bytes(id.0)),
+            user: self.user_id,
+            actor: self.actor_id,
+            session: self.session_id,
             ip: self.ip,
             detail: self.detail,
             request_id: self.request_id,
@@ -69,16 +67,16 @@ impl ReadTx<'_> {
             query = query.filter(audit_events::name.eq(name.text()));
         }
         if let Some(user) = filter.user {
-            query = query.filter(audit_events::user_id.eq(DbUuid(*user.as_bytes())));
+            query = query.filter(audit_events::user_id.eq(Bind(Some(user))));
         }
         if let Some(actor) = filter.actor {
-            query = query.filter(audit_events::actor_id.eq(DbUuid(*actor.as_bytes())));
+            query = query.filter(audit_events::actor_id.eq(Bind(Some(actor))));
         }
         if let Some(since) = filter.since {
-            query = query.filter(audit_events::at.ge(since.0));
+            query = query.filter(audit_events::at.ge(Bind(since)));
         }
         if let Some(until) = filter.until {
-            query = query.filter(audit_events::at.lt(until.0));
+            query = query.filter(audit_events::at.lt(Bind(until)));
         }
         if let Some(before) = filter.before {
             query = query.filter(audit_events::id.lt(before));
@@ -90,10 +88,10 @@ impl ReadTx<'_> {
     /// Whether one like this is on record of the same session from less than a day before.
     pub(crate) fn has_event_of_the_day(&mut self, event: &Event) -> Result<bool, Error> {
         let found = audit_events::table
-            .filter(audit_events::user_id.eq(event.user.map(|id| DbUuid(*id.as_bytes()))))
-            .filter(audit_events::session_id.eq(event.session.map(|id| DbUuid(*id.as_bytes()))))
+            .filter(audit_events::user_id.eq(Bind(event.user)))
+            .filter(audit_events::session_id.eq(Bind(event.session)))
             .filter(audit_events::name.eq(event.name.text()))
-            .filter(audit_events::at.gt((event.at - DAY).0))
+            .filter(audit_events::at.gt(Bind(event.at - DAY)))
             .select(audit_events::id)
             .first::<i64>(self.0);
         Ok(found.optional()?.is_some())
@@ -103,19 +101,8 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Adds an event.
     pub(super) fn insert_event(&mut self, event: &Event) -> Result<(), Error> {
-        diesel::insert_into(audit_events::table).values(EventRow::from(event)).execute(self.0)?;
+        diesel::insert_into(audit_events::table).values(&EventRow::from(event)).execute(self.0)?;
         self.1 = true;
         Ok(())
-    }
-
-    /// Deletes at most `batch` events from before an instant; answers how many.
-    pub(crate) fn purge_events(&mut self, batch: i64, before: Timestamp) -> Result<usize, Error> {
-        let deleted = diesel::sql_query(
-            "delete from audit_events where id in (select id from audit_events where at < $1 order by at limit $2)",
-        )
-        .bind::<BigInt, _>(before.0)
-        .bind::<BigInt, _>(batch)
-        .execute(self.0)?;
-        Ok(deleted)
     }
 }

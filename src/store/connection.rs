@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection as _};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
 use diesel::result::Error as DieselError;
 use diesel::{Connection as _, ConnectionError, PgConnection, SqliteConnection};
 
-use super::IfMissing;
 use super::sqlite_file::{FileProblem, SqliteFile};
-use crate::config::{DatabaseUrl, PostgresUrl};
+use super::{IfMissing, postgres};
+use crate::config::{Config, DatabaseUrl, Pooler, PostgresUrl};
+use crate::error::Error;
 
 /// A connection to either engine; one set of queries serves both.
 #[derive(diesel::MultiConnection)]
@@ -17,6 +18,8 @@ pub(crate) enum DbConnection {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
+
+pub(super) type Transactions = <DbConnection as diesel::Connection>::TransactionManager;
 
 /// A writer waits for this long for another process to finish its write, unless it has less time.
 pub(super) const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,43 +37,29 @@ const SQLITE_SETUP: &str = "pragma journal_mode = wal; pragma synchronous = full
 /// Pages that the writer keeps, in KiB: with ten million sessions every page above the leaves. A reader keeps 2 MiB.
 const SQLITE_WRITER_CACHE: &str = "pragma cache_size = -65536";
 
-/// No statement of ours takes long; one that does is stuck, and whoever waits for it deserves an answer.
-/// What is acknowledged is durable, also where the server's default is otherwise. Every statement of ours finds its rows
-/// by an index, one by one: the planner need not look for anything else each time, nor take a table without statistics
-/// for a small one. And an update of several rows locks them in the order in which it is given them, which no other plan
-/// promises. A server that does not know these settings goes without.
-const POSTGRES_SETUP: &str = "set statement_timeout = '10s'; set lock_timeout = '2500ms'; \
-                              set idle_in_transaction_session_timeout = '30s'; \
-                              set default_transaction_isolation = 'read committed'; \
-                              select set_config('synchronous_commit', 'on', false) \
-                              where current_setting('synchronous_commit') = 'off'; \
-                              select set_config(name, wish, false) from pg_settings join (values \
-                              ('plan_cache_mode', 'force_generic_plan'), ('enable_seqscan', 'off'), \
-                              ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off')) as wanted (name, wish) \
-                              using (name);";
-
-/// A server that is gone without a word is noticed in seconds, not after the kernel's two hours.
-const POSTGRES_OPTIONS: [(&str, &str); 5] = [
-    ("connect_timeout", "3"),
-    ("keepalives_idle", "2"),
-    ("keepalives_interval", "1"),
-    ("keepalives_count", "3"),
-    ("tcp_user_timeout", "3000"),
-];
-
 /// What connections are made to.
 #[derive(Clone, Debug)]
 enum Target {
     Sqlite(Arc<SqliteFile>),
-    Postgres(PostgresUrl),
+    Postgres(PostgresUrl, Pooler),
 }
 
 /// What the pool makes connections with.
 #[derive(Debug)]
 pub(super) struct Manager {
     target: Target,
-    /// For the connections that write.
-    writes: bool,
+    purpose: Purpose,
+}
+
+/// What connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To read with, and to write with where both are the same.
+    Reading,
+    /// To write with.
+    Writing,
+    /// For batches of refreshes and nothing else.
+    Batches,
 }
 
 /// A connection of the pool.
@@ -80,27 +69,36 @@ pub(super) struct Pooled {
     pub(super) broken: bool,
     /// How long it waits for the lock of a SQLite file.
     lock_timeout: Duration,
+    pooler: Pooler,
 }
 
 impl Manager {
     /// For connections to read with, and to write with where both are the same.
-    pub(super) fn new(url: &DatabaseUrl, if_missing: IfMissing) -> Result<Self, FileProblem> {
-        let target = match url {
+    pub(super) fn new(config: &Config, if_missing: IfMissing) -> Result<Self, FileProblem> {
+        let target = match &config.database {
             DatabaseUrl::Sqlite(path) => Target::Sqlite(Arc::new(SqliteFile::open(path, if_missing)?)),
-            DatabaseUrl::Postgres(url) => Target::Postgres(url.clone()),
+            DatabaseUrl::Postgres(url) => Target::Postgres(url.clone(), config.database_pooler),
         };
-        Ok(Self { target, writes: false })
+        Ok(Self { target, purpose: Purpose::Reading })
     }
 
-    /// The same database, for connections that read only or that write, too.
-    pub(super) fn again(&self, writes: bool) -> Self {
-        Self { target: self.target.clone(), writes }
+    /// The same database, for connections with another purpose.
+    pub(super) fn again(&self, purpose: Purpose) -> Self {
+        Self { target: self.target.clone(), purpose }
     }
 
     pub(super) fn file(&self) -> Option<Arc<SqliteFile>> {
         match &self.target {
             Target::Sqlite(file) => Some(Arc::clone(file)),
-            Target::Postgres(_) => None,
+            Target::Postgres(..) => None,
+        }
+    }
+
+    /// What stands before the database. Nothing but PostgreSQL has a pooler.
+    pub(super) fn pooler(&self) -> Pooler {
+        match self.target {
+            Target::Sqlite(_) => Pooler::None,
+            Target::Postgres(_, pooler) => pooler,
         }
     }
 }
@@ -111,10 +109,12 @@ impl r2d2::ManageConnection for Manager {
 
     fn connect(&self) -> Result<Pooled, ConnectionError> {
         let connection = match &self.target {
-            Target::Sqlite(file) => DbConnection::Sqlite(open_sqlite(file, self.writes)?),
-            Target::Postgres(url) => DbConnection::Postgres(open_postgres(url)?),
+            Target::Sqlite(file) => DbConnection::Sqlite(open_sqlite(file, self.purpose)?),
+            Target::Postgres(url, pooler) => {
+                DbConnection::Postgres(postgres::open(url, *pooler, self.purpose == Purpose::Batches)?)
+            }
         };
-        Ok(Pooled { connection, broken: false, lock_timeout: SQLITE_BUSY_TIMEOUT })
+        Ok(Pooled { connection, broken: false, lock_timeout: SQLITE_BUSY_TIMEOUT, pooler: self.pooler() })
     }
 
     /// Not called: a connection that died is found by its first statement, which costs no round trip (see
@@ -128,12 +128,15 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
-fn open_sqlite(file: &SqliteFile, writes: bool) -> Result<SqliteConnection, ConnectionError> {
+fn open_sqlite(file: &SqliteFile, purpose: Purpose) -> Result<SqliteConnection, ConnectionError> {
     file.check().map_err(|problem| bad_connection(&problem))?;
     let mut connection = SqliteConnection::establish(&file.uri())?;
     file.remember().map_err(|problem| bad_connection(&problem))?;
     set_up_sqlite(&mut connection)
-        .and_then(|()| if writes { connection.batch_execute(SQLITE_WRITER_CACHE) } else { Ok(()) })
+        .and_then(|()| match purpose {
+            Purpose::Reading => Ok(()),
+            Purpose::Writing | Purpose::Batches => connection.batch_execute(SQLITE_WRITER_CACHE),
+        })
         .map_err(|problem| bad_connection(&problem))?;
     Ok(connection)
 }
@@ -154,16 +157,6 @@ fn set_up_sqlite(connection: &mut SqliteConnection) -> diesel::QueryResult<()> {
     }
 }
 
-/// The driver's text may hold what the server was given; no secret leaves with it.
-fn open_postgres(url: &PostgresUrl) -> Result<PgConnection, ConnectionError> {
-    let connection = PgConnection::establish(url.conninfo(&POSTGRES_OPTIONS).expose());
-    let set_up = connection.and_then(|mut connection| {
-        connection.batch_execute(POSTGRES_SETUP).map_err(ConnectionError::CouldntSetupConfiguration)?;
-        Ok(connection)
-    });
-    set_up.map_err(|error| bad_connection(&url.hide_secrets(&error.to_string())))
-}
-
 fn bad_connection(reason: &impl ToString) -> ConnectionError {
     ConnectionError::BadConnection(reason.to_string())
 }
@@ -182,9 +175,22 @@ impl Pooled {
                 }
                 AnsiTransactionManager::begin_transaction_sql(connection, "begin immediate")
             }
-            DbConnection::Postgres(connection) => {
-                AnsiTransactionManager::begin_transaction_sql(connection, "begin isolation level read committed")
-            }
+            DbConnection::Postgres(connection) => postgres::begin_write(connection, self.pooler),
         }
+    }
+
+    /// Reads. Where a pooler gives each transaction another session this takes one: no timeout would hold without.
+    pub(super) fn read<T>(&mut self, work: impl FnOnce(&mut DbConnection) -> Result<T, Error>) -> Result<T, Error> {
+        match &mut self.connection {
+            DbConnection::Postgres(connection) if self.pooler == Pooler::Transaction => {
+                postgres::begin_read(connection, self.pooler)?;
+            }
+            connection => return work(connection),
+        }
+        let outcome = work(&mut self.connection);
+        let ended = Transactions::rollback_transaction(&mut self.connection);
+        let value = outcome?;
+        ended?;
+        Ok(value)
     }
 }

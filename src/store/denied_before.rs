@@ -1,9 +1,10 @@
 //! The table `denied_before`.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 
 use super::schema::denied_before;
+use super::types::{Bind, SqlTime};
 use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -17,21 +18,18 @@ impl ReadTx<'_> {
     /// What was denied since an instant and is not over yet, also of kinds that a newer version has added.
     pub(super) fn list_denied_before(&mut self, since: Timestamp, now: Timestamp) -> Result<Vec<Denial>, Error> {
         let rows = denied_before::table
-            .filter(denied_before::denied_at.ge(since.0))
-            .filter(denied_before::expires_at.gt(now.0))
-            .load::<(String, String, i64, i64, i64)>(self.0)?;
-        let denial = |(kind, subject, before, denied_at, expires_at): (String, String, i64, i64, i64)| {
-            let subject = match kind.as_str() {
-                CLIENT => DeniedSubject::Client(subject.into(), Timestamp(before)),
-                USER => DeniedSubject::User(subject.into(), Timestamp(before)),
-                _ => DeniedSubject::Unknown {
-                    kind: kind.into(),
-                    subject: subject.into(),
-                    issued_before: Timestamp(before),
-                },
+            .filter(denied_before::denied_at.ge(Bind(since)))
+            .filter(denied_before::expires_at.gt(Bind(now)))
+            .load(self.0)?;
+        let denial =
+            |(kind, subject, before, denied_at, expires_at): (String, String, Timestamp, Timestamp, Timestamp)| {
+                let subject = match kind.as_str() {
+                    CLIENT => DeniedSubject::Client(subject.into(), before),
+                    USER => DeniedSubject::User(subject.into(), before),
+                    _ => DeniedSubject::Unknown { kind: kind.into(), subject: subject.into(), issued_before: before },
+                };
+                Denial { subject, denied_at, expires_at }
             };
-            Denial { subject, denied_at: Timestamp(denied_at), expires_at: Timestamp(expires_at) }
-        };
         Ok(rows.into_iter().map(denial).collect())
     }
 }
@@ -53,23 +51,11 @@ impl WriteTx<'_> {
             )
             .bind::<Text, _>(kind)
             .bind::<Text, _>(&**subject)
-            .bind::<BigInt, _>(before.0)
-            .bind::<BigInt, _>(denial.denied_at.0)
-            .bind::<BigInt, _>(denial.expires_at.0)
+            .bind::<SqlTime, _>(before)
+            .bind::<SqlTime, _>(denial.denied_at)
+            .bind::<SqlTime, _>(denial.expires_at)
             .execute(self.0)?;
         }
         Ok(inserted)
-    }
-
-    /// Deletes at most `batch` that are over; returns how many.
-    pub(super) fn purge_denied_before(&mut self, batch: i64, now: Timestamp) -> Result<usize, Error> {
-        let deleted = diesel::sql_query(
-            "delete from denied_before where (kind, subject, issued_before) in \
-             (select kind, subject, issued_before from denied_before where expires_at <= $1 order by expires_at limit $2)",
-        )
-        .bind::<BigInt, _>(now.0)
-        .bind::<BigInt, _>(batch)
-        .execute(self.0)?;
-        Ok(deleted)
     }
 }

@@ -7,7 +7,8 @@ use diesel::{PgConnection, QueryResult, QueryableByName, RunQueryDsl as _, Sqlit
 use r2d2::ManageConnection as _;
 
 use super::connection::{DbConnection, Manager};
-use super::{IfMissing, migrate, unavailable};
+use super::{IfMissing, migrate, postgres, unavailable};
+use crate::config::Pooler;
 use crate::error::Error;
 
 /// Why a database that can be reached is not used.
@@ -26,9 +27,13 @@ enum Refusal {
     #[error("its encoding is {0}, and it must be UTF-8: copy it with: sqlite3 OLD .dump | sqlite3 NEW")]
     SqliteEncoding(String),
     #[error(
-        "a pooler gives each transaction another connection (transaction or statement pooling), and durability rests on settings of the session: let it pool sessions (PgBouncer: pool_mode = session), or connect to PostgreSQL itself"
+        "a pooler gives each transaction another connection: set DATABASE_POOLER to transaction, or let it pool sessions (PgBouncer: pool_mode = session), or connect to PostgreSQL itself"
     )]
     Pooled,
+    #[error(
+        "the pooler ended the first transaction: one that gives each statement another connection (PgBouncer: pool_mode = statement) cannot be used, let it pool transactions (pool_mode = transaction)"
+    )]
+    NoTransactions,
 }
 
 impl From<Refusal> for Error {
@@ -42,6 +47,11 @@ pub(super) fn inspect(manager: &Manager, if_missing: IfMissing) -> Result<(), Er
     let mut first = manager.connect().map_err(unavailable)?;
     let applied = match &mut first.connection {
         DbConnection::Sqlite(connection) => look_at_sqlite(connection)?,
+        DbConnection::Postgres(connection) if manager.pooler() == Pooler::Transaction => {
+            connection.batch_execute("select 1")?;
+            postgres::begin_read(connection, Pooler::Transaction).map_err(|_ended| Refusal::NoTransactions)?;
+            look_at_postgres(connection)?
+        }
         DbConnection::Postgres(connection) => {
             let mut second = manager.connect().map_err(unavailable)?;
             if let DbConnection::Postgres(second) = &mut second.connection {

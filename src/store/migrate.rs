@@ -6,6 +6,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
 
 use super::connection::DbConnection;
+use super::locks::Lock;
 use super::{Store, WriteTx};
 use crate::error::Error;
 
@@ -13,7 +14,7 @@ const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// Any number, the same in every instance: who holds this lock migrates.
-const MIGRATION_LOCK: &str = "select pg_advisory_xact_lock(7015418202611220)";
+const MIGRATION_LOCK: i64 = 7_015_418_202_611_220;
 
 impl Store {
     /// Applies what is missing; answers its names. Instances that start at once take turns, and all succeed.
@@ -64,9 +65,8 @@ impl WriteTx<'_> {
         if let DbConnection::Postgres(connection) = &mut self.0 {
             diesel::sql_query("set local lock_timeout = 0").execute(connection)?;
             diesel::sql_query("set local statement_timeout = 0").execute(connection)?;
-            diesel::sql_query(MIGRATION_LOCK).execute(connection)?;
         }
-        Ok(())
+        self.lock_all(Lock::Migrations, MIGRATION_LOCK)
     }
 }
 

@@ -11,14 +11,18 @@ mod connection;
 mod denied_before;
 mod denylist;
 mod inspect;
+mod locks;
 mod migrate;
 mod outage;
 mod outbox;
 mod patience;
 mod pool;
+mod postgres;
 mod probe;
+mod purges;
 mod restore;
 mod rotations;
+mod row;
 mod schema;
 mod session_row;
 mod sessions;
@@ -34,9 +38,10 @@ use std::time::Duration;
 
 use diesel::connection::TransactionManager;
 
-use crate::config::Config;
+use crate::config::{Config, Pooler};
 use crate::error::Error;
-use connection::{DbConnection, Manager, SQLITE_BUSY_TIMEOUT};
+use connection::{DbConnection, Manager, Purpose, SQLITE_BUSY_TIMEOUT, Transactions};
+use locks::Locked;
 use outage::spoils_the_connection;
 use pool::{Held, Pool};
 use probe::Probe;
@@ -45,6 +50,7 @@ use sqlite_file::SqliteFile;
 pub(crate) use backup::{BackupError, back_up};
 pub(crate) use outbox::Taken;
 pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience};
+pub(crate) use purges::Over;
 pub(crate) use restore::Restore;
 pub(crate) use rotations::Written;
 pub use rotations::{Found, Moved};
@@ -77,14 +83,15 @@ pub struct Store {
     readers: Pool,
     /// On SQLite one connection writes: writers queue here in turn instead of polling for the file's lock.
     writers: Pool,
-    has_one_writer: bool,
+    /// Where one statement can be a whole batch of refreshes, connections that are set up for it.
+    batches: Option<Pool>,
     /// One connection that no request uses: the denylist is followed also when all others are busy.
     follower: Pool,
     probe: Probe,
 }
 
-/// A transaction that may read and write, and whether it is known to have changed a row.
-pub struct WriteTx<'a>(&'a mut DbConnection, bool);
+/// A transaction that may read and write, whether it is known to have changed a row, and what it has locked.
+pub struct WriteTx<'a>(&'a mut DbConnection, bool, Locked);
 
 impl WriteTx<'_> {
     /// The same transaction, to read with.
@@ -105,14 +112,20 @@ pub struct ReadTx<'a>(&'a mut DbConnection);
 impl Store {
     /// Opens the database. Connections are made when they are needed; one is made now, so that what is wrong is noticed.
     pub(crate) fn open(config: &Config, if_missing: IfMissing) -> Result<Self, Error> {
-        let manager = Manager::new(&config.database, if_missing).map_err(unavailable)?;
-        inspect_in_time(manager.again(false), if_missing)?;
-        let pool = |size: u32, writes: bool| Pool::new(manager.again(writes), size);
-        let readers = pool(config.database_pool_size, false);
+        let manager = Manager::new(config, if_missing).map_err(unavailable)?;
+        inspect_in_time(manager.again(Purpose::Reading), if_missing)?;
+        let pool = |size: u32, purpose: Purpose| Pool::new(manager.again(purpose), size);
+        let size = config.database_pool_size;
+        let readers = pool(size, Purpose::Reading);
         let file = manager.file();
-        let has_one_writer = file.is_some();
-        let writers = if has_one_writer { pool(1, true) } else { readers.clone() };
-        Ok(Self { file, readers, writers, has_one_writer, follower: pool(1, false), probe: Probe::default() })
+        let writers = if file.is_some() { pool(1, Purpose::Writing) } else { readers.clone() };
+        let batches = match manager.pooler() {
+            Pooler::None if file.is_none() => {
+                Some(readers.beside(manager.again(Purpose::Batches), size.min(MAX_BATCHES)))
+            }
+            _ => None,
+        };
+        Ok(Self { file, readers, writers, batches, follower: pool(1, Purpose::Reading), probe: Probe::default() })
     }
 
     /// The same, with a row of its own among those that are written to learn whether writes are taken: `random` draws it.
@@ -128,14 +141,16 @@ impl Store {
 
     /// How many batches of refreshes can be under way at the same time to some use.
     pub(crate) fn concurrent_batches(&self) -> u32 {
-        self.writers.size().min(MAX_BATCHES)
+        self.batches.as_ref().unwrap_or(&self.writers).size().min(MAX_BATCHES)
     }
 
     /// How many connections are in use, and how many are open and free.
     pub(crate) fn count_connections(&self) -> (u32, u32) {
-        let writers = self.has_one_writer.then(|| self.writers.count());
-        let pools = [Some(self.readers.count()), writers, Some(self.follower.count())];
-        pools.iter().flatten().fold((0, 0), |(busy, idle), pool| (busy + pool.0, idle + pool.1))
+        // On PostgreSQL readers and writers are the same.
+        let writers = self.file.as_ref().map(|_| &self.writers);
+        let pools = [Some(&self.readers), writers, self.batches.as_ref(), Some(&self.follower)];
+        let counts = pools.into_iter().flatten().map(Pool::count);
+        counts.fold((0, 0), |(busy, idle), pool| (busy + pool.0, idle + pool.1))
     }
 
     /// Reads on the connection that is kept for following the denylist.
@@ -146,7 +161,8 @@ impl Store {
     fn read_of<T>(pool: &Pool, work: &mut impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let patience = Patience::of_this_thread().unwrap_or_default();
         let _waiting = patience.wait();
-        Self::with_open(pool, &patience, |held| work(&mut ReadTx(held.connection()))).map(|(value, _)| value)
+        let mut read = |held: &mut Held| held.read(|connection| work(&mut ReadTx(connection)));
+        Self::with_open(pool, &patience, &mut read).map(|(value, _)| value)
     }
 
     /// Reads and writes in one transaction; what is answered is durable. What comes too late for its request is not
@@ -166,7 +182,7 @@ impl Store {
         };
         let begin = |held: &mut Held| Ok(held.begin_write(lock_timeout())?);
         let ((), mut held) = Self::with_open(&self.writers, &patience, begin)?;
-        let mut tx = WriteTx(held.connection(), false);
+        let mut tx = WriteTx(held.connection(), false, Locked::default());
         let outcome = work(&mut tx);
         let has_written = tx.1;
         let outcome = if outcome.is_ok() && is_late() { Err(Patience::over()) } else { outcome };
@@ -225,8 +241,6 @@ fn inspect_in_time(manager: Manager, if_missing: IfMissing) -> Result<(), Error>
         Err(Error::Unavailable(format!("it did not answer within {seconds} seconds").into()))
     })
 }
-
-type Transactions = <DbConnection as diesel::Connection>::TransactionManager;
 
 fn unavailable(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Unavailable(Box::new(cause))

@@ -5,11 +5,10 @@ use diesel::sql_types::{BigInt, Text};
 
 use super::connection::DbConnection;
 use super::schema::outbox;
-use super::types::{DbUuid, SqlUuid};
+use super::types::{Bind, SqlTime, SqlUuid};
 use super::{UnitTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::model::id::Id;
 use crate::model::message::{Message, MessageId};
 
 /// Larger than a mail or the call of a webhook is.
@@ -32,29 +31,23 @@ pub(crate) struct Taken {
 #[derive(QueryableByName)]
 pub(crate) struct GivenUp {
     #[diesel(sql_type = SqlUuid)]
-    id: DbUuid,
+    pub(crate) id: MessageId,
     #[diesel(sql_type = Text)]
     pub(crate) kind: String,
     #[diesel(sql_type = BigInt)]
     pub(crate) attempts: i64,
 }
 
-impl GivenUp {
-    pub(crate) fn id(&self) -> MessageId {
-        Id::from_bytes(self.id.0)
-    }
-}
-
 #[derive(QueryableByName)]
 struct TakenRow {
     #[diesel(sql_type = SqlUuid)]
-    id: DbUuid,
+    id: MessageId,
     #[diesel(sql_type = Text)]
     payload: String,
-    #[diesel(sql_type = BigInt)]
-    created_at: i64,
-    #[diesel(sql_type = BigInt)]
-    expires_at: i64,
+    #[diesel(sql_type = SqlTime)]
+    created_at: Timestamp,
+    #[diesel(sql_type = SqlTime)]
+    expires_at: Timestamp,
     #[diesel(sql_type = BigInt)]
     attempts: i64,
 }
@@ -66,16 +59,16 @@ impl UnitTx<'_> {
             return Err(Error::internal(format!("a message of {} bytes is too large", message.payload.len())));
         }
         let waiting = outbox::table.filter(outbox::kind.eq(message.kind)).order(outbox::due_at).select(outbox::due_at);
-        if waiting.offset(MAX_WAITING - 1).first::<i64>(self.0).optional()?.is_some() {
+        if waiting.offset(MAX_WAITING - 1).first::<Timestamp>(self.0).optional()?.is_some() {
             return Err(Error::Overloaded { retry_after: FULL_RETRY_AFTER });
         }
         let row = (
-            outbox::id.eq(DbUuid(*message.id.as_bytes())),
+            outbox::id.eq(Bind(message.id)),
             outbox::kind.eq(message.kind),
             outbox::payload.eq(&message.payload),
-            outbox::created_at.eq(message.created_at.0),
-            outbox::expires_at.eq(message.expires_at.0),
-            outbox::due_at.eq(message.created_at.0),
+            outbox::created_at.eq(Bind(message.created_at)),
+            outbox::expires_at.eq(Bind(message.expires_at)),
+            outbox::due_at.eq(Bind(message.created_at)),
             outbox::attempts.eq(0),
         );
         diesel::insert_into(outbox::table).values(row).execute(self.0)?;
@@ -100,28 +93,27 @@ impl WriteTx<'_> {
         );
         let taken = diesel::sql_query(statement)
             .bind::<Text, _>(kind)
-            .bind::<BigInt, _>(now.0)
-            .bind::<BigInt, _>(until.0)
+            .bind::<SqlTime, _>(now)
+            .bind::<SqlTime, _>(until)
             .get_result::<TakenRow>(self.0)
             .optional()?;
         Ok(taken.map(|row| {
-            let (id, payload) = (Id::from_bytes(row.id.0), row.payload);
-            let (created_at, expires_at) = (Timestamp(row.created_at), Timestamp(row.expires_at));
-            Taken { message: Message { id, kind, payload, created_at, expires_at }, attempts: row.attempts }
+            let TakenRow { id, payload, created_at, expires_at, attempts } = row;
+            Taken { message: Message { id, kind, payload, created_at, expires_at }, attempts }
         }))
     }
 
     /// Deletes a message, whoever has it now: it is sent.
     pub(crate) fn delete_message(&mut self, id: MessageId) -> Result<(), Error> {
-        diesel::delete(outbox::table.find(DbUuid(*id.as_bytes()))).execute(self.0)?;
+        diesel::delete(outbox::table.find(Bind(id))).execute(self.0)?;
         Ok(())
     }
 
     /// Puts a message back that could not be sent, unless somebody else has taken it meanwhile.
     pub(crate) fn put_back(&mut self, taken: &Taken, due_at: Timestamp) -> Result<(), Error> {
-        let message = outbox::table.find(DbUuid(*taken.message.id.as_bytes()));
+        let message = outbox::table.find(Bind(taken.message.id));
         diesel::update(message.filter(outbox::attempts.eq(taken.attempts)))
-            .set(outbox::due_at.eq(due_at.min(taken.message.expires_at).0))
+            .set(outbox::due_at.eq(Bind(due_at.min(taken.message.expires_at))))
             .execute(self.0)?;
         Ok(())
     }
@@ -134,7 +126,7 @@ impl WriteTx<'_> {
              delete from outbox where id in (select id from over) returning id, kind, attempts",
             self.skip_locked()
         );
-        let over = diesel::sql_query(statement).bind::<BigInt, _>(now.0).bind::<BigInt, _>(batch);
+        let over = diesel::sql_query(statement).bind::<SqlTime, _>(now).bind::<BigInt, _>(batch);
         Ok(over.load(self.0)?)
     }
 

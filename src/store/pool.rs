@@ -27,6 +27,16 @@ pub(super) struct Pool {
     manager: Arc<Manager>,
     size: u32,
     generations: Arc<Mutex<Generations>>,
+    queue: Arc<Mutex<Queue>>,
+}
+
+/// Those who wait for a connection of pools that are full and empty together.
+#[derive(Default)]
+struct Queue {
+    /// How many they are.
+    waiting: usize,
+    /// Whether the last one waited in vain.
+    in_vain: bool,
 }
 
 struct Generations {
@@ -46,10 +56,6 @@ struct Generation {
 struct State {
     /// Since when each connection that is in use or being made is so.
     busy: Vec<Instant>,
-    /// How many wait for one.
-    waiting: usize,
-    /// Whether the last one waited in vain.
-    in_vain: bool,
 }
 
 /// Makes connections; one that is being made can be stuck as well.
@@ -79,7 +85,13 @@ impl Pool {
     pub(super) fn new(manager: Manager, size: u32) -> Self {
         let manager = Arc::new(manager);
         let current = Generation::new(&manager, size);
-        Self { manager, size, generations: Arc::new(Mutex::new(Generations { current, lost: Vec::new() })) }
+        let generations = Arc::new(Mutex::new(Generations { current, lost: Vec::new() }));
+        Self { manager, size, generations, queue: Arc::default() }
+    }
+
+    /// Another one of the same database. Who waits for either in vain waits for both.
+    pub(super) fn beside(&self, manager: Manager, size: u32) -> Self {
+        Self { queue: Arc::clone(&self.queue), ..Self::new(manager, size) }
     }
 
     /// Waits for a connection for as long as the request has patience. Not at all when every one is stuck, or when another
@@ -87,21 +99,21 @@ impl Pool {
     pub(super) fn get(&self, patience: &Patience) -> Result<Held, Error> {
         patience.check()?;
         let Generation { inner, state } = self.current();
-        let mut known = locked(&state);
-        let stuck = known.busy.iter().filter(|since| since.elapsed() > DEADLINE).count();
+        let stuck = locked(&state).busy.iter().filter(|since| since.elapsed() > DEADLINE).count();
         let is_stuck = stuck >= self.size_of(1);
-        let may_wait = !is_stuck && (known.waiting == 0 || !known.in_vain);
-        known.waiting += 1;
-        drop(known);
+        let mut queue = locked(&self.queue);
+        let may_wait = !is_stuck && (queue.waiting == 0 || !queue.in_vain);
+        queue.waiting += 1;
+        drop(queue);
         let got = if may_wait {
             inner.get_timeout(patience.left()).map_err(unavailable)
         } else {
             inner.try_get().ok_or(unavailable(Stuck))
         };
-        let mut known = locked(&state);
-        known.waiting = known.waiting.saturating_sub(1);
-        known.in_vain = got.is_err();
-        drop(known);
+        let mut queue = locked(&self.queue);
+        queue.waiting = queue.waiting.saturating_sub(1);
+        queue.in_vain = got.is_err();
+        drop(queue);
         Ok(Held { pooled: got?, busy: Busy::new(&state) })
     }
 
@@ -117,7 +129,7 @@ impl Pool {
                 lost.push(Arc::clone(&current.state));
                 *current = Generation::new(&self.manager, self.size);
                 // There is none yet: the first one to ask learns whether there can be.
-                locked(&current.state).in_vain = true;
+                locked(&self.queue).in_vain = true;
             }
         }
         current.clone()
@@ -183,6 +195,11 @@ impl Held {
     /// See [`Pooled::begin_write`].
     pub(super) fn begin_write(&mut self, lock_timeout: Duration) -> QueryResult<()> {
         self.pooled.begin_write(lock_timeout)
+    }
+
+    /// See [`Pooled::read`].
+    pub(super) fn read<T>(&mut self, work: impl FnOnce(&mut DbConnection) -> Result<T, Error>) -> Result<T, Error> {
+        self.pooled.read(work)
     }
 
     /// It is not used again.

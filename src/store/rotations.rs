@@ -8,27 +8,29 @@ use std::collections::HashSet;
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::Error as DieselError;
 use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 
 use super::connection::DbConnection;
 use super::schema::{sessions, users};
 use super::session_row::{GrantRow, SessionRow};
-use super::types::{DbUuid, SqlUuid};
-use super::users::UserRow;
-use super::{Effects, Held, Patience, ReadTx, Store, UnitTx, WriteTx};
+use super::types::{Bind, SqlTime, SqlUuid};
+use super::{Effects, Held, Patience, ReadTx, Store, UnitTx};
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName};
 use crate::model::denial::Denial;
 use crate::model::grant::Live;
-use crate::model::id::{Id, SessionId, UserId};
-use crate::model::session::Session;
+use crate::model::id::SessionId;
+use crate::model::session::{EndReason, Session};
 use crate::model::sharing::Context;
+use crate::model::user::User;
 
 /// A session that was found, or why its row cannot be read: one damaged row fails nobody else.
 pub type Found = (SessionId, Result<Live, Error>);
 
-type LiveRow = (SessionRow, GrantRow, UserRow);
+type LiveRow = (SessionRow, GrantRow, User);
 
 /// What is to become of a session.
 pub struct Moved {
@@ -77,24 +79,25 @@ impl Store {
         ids: &[SessionId],
         judge: impl FnOnce(Vec<Found>) -> Vec<Moved>,
     ) -> Result<Written, Error> {
-        if self.has_one_writer {
-            // Nobody can come between, and what the connection has in its cache stays good.
+        let Some(batches) = &self.batches else {
+            // With one writer nobody can come between, and what the connection has in its cache stays good. Behind a pooler
+            // no statement by itself has the settings that it needs.
             let written = self.write_unit(|tx| {
                 let found = tx.reading().find_sessions(ids)?;
-                tx.move_sessions(&judge(found))
+                tx.lock_and_move(&judge(found))
             });
             return written.map(Written::from);
-        }
+        };
         let patience = Patience::of_this_thread().unwrap_or_default();
         let _waiting = patience.wait();
         let find = |held: &mut Held| ReadTx(held.connection()).find_sessions(ids);
-        let (found, mut held) = Self::with_open(&self.writers, &patience, find)?;
+        let (found, mut held) = Self::with_open(batches, &patience, find)?;
         let mut moved = judge(found);
-        // Everybody locks rows in this order, so that no two wait for each other.
+        // One statement locks the rows in the order in which it is given them: see `super::postgres`.
         moved.sort_unstable_by_key(|moved| *moved.session.id.as_bytes());
         if moved.iter().any(|moved| moved.denial.is_some() || !moved.events.is_empty()) {
             drop(held);
-            return self.write_unit(|tx| tx.move_sessions(&moved)).map(Written::from);
+            return self.write_unit(|tx| tx.lock_and_move(&moved)).map(Written::from);
         }
         patience.check()?;
         // One statement is a transaction of its own, for one round trip instead of three. It has no effects.
@@ -107,27 +110,46 @@ impl Store {
 
 impl ReadTx<'_> {
     fn find_sessions(&mut self, ids: &[SessionId]) -> Result<Vec<Found>, Error> {
-        let mut ids = ids.iter().map(|id| DbUuid(*id.as_bytes()));
         let found = sessions::table.inner_join(users::table);
         let rows = match self.0 {
-            DbConnection::Sqlite(connection) => ids.try_fold(Vec::new(), |mut rows: Vec<LiveRow>, id| {
-                rows.extend(found.filter(sessions::id.eq(id)).select(LiveRow::as_select()).load(connection)?);
+            DbConnection::Sqlite(connection) => ids.iter().try_fold(Vec::new(), |mut rows: Vec<LiveRow>, id| {
+                rows.extend(found.filter(sessions::id.eq(Bind(id))).select(LiveRow::as_select()).load(connection)?);
                 QueryResult::Ok(rows)
-            })?,
-            DbConnection::Postgres(connection) => found
-                .filter(sessions::id.eq_any(ids.collect::<Vec<_>>()))
-                .select(LiveRow::as_select())
-                .load(connection)?,
+            }),
+            DbConnection::Postgres(connection) => {
+                found.filter(sessions::id.eq_any(ids.iter().map(Bind))).select(LiveRow::as_select()).load(connection)
+            }
         };
-        let found = |(session, grant, user): LiveRow| {
-            let (id, grant) = (session.id(), grant.into_grant());
-            (id, session.into_session().and_then(|session| Ok(Live { session, grant, user: user.into_user()? })))
-        };
-        Ok(rows.into_iter().map(found).collect())
+        match (rows, ids) {
+            (Err(DieselError::DeserializationError(damage)), [id]) => Ok(vec![(*id, Err(Error::Internal(damage)))]),
+            // One of them cannot be read: the others are found one by one.
+            (Err(DieselError::DeserializationError(_)), _) => {
+                let mut found = Vec::new();
+                for id in ids {
+                    found.extend(self.find_sessions(&[*id])?);
+                }
+                Ok(found)
+            }
+            (rows, _) => Ok(rows?.into_iter().map(live).collect()),
+        }
     }
 }
 
+fn live((session, grant, user): LiveRow) -> Found {
+    let session = Session::from(session);
+    (session.id, Ok(Live { session, grant: grant.into_grant(), user }))
+}
+
 impl UnitTx<'_> {
+    /// As [`UnitTx::move_sessions`], whatever the plan of the update is. One row has no order.
+    fn lock_and_move(&mut self, moved: &[Moved]) -> Result<HashSet<SessionId>, Error> {
+        let ids: Vec<SessionId> = moved.iter().map(|moved| moved.session.id).collect();
+        if ids.len() > 1 {
+            self.lock_sessions(&ids)?;
+        }
+        self.move_sessions(moved)
+    }
+
     /// Writes marks, times and end of those sessions that are still as they were judged; says which.
     fn move_sessions(&mut self, moved: &[Moved]) -> Result<HashSet<SessionId>, Error> {
         if moved.is_empty() {
@@ -141,8 +163,7 @@ impl UnitTx<'_> {
                 QueryResult::Ok(written)
             })?,
             DbConnection::Postgres(connection) => {
-                let ids = MoveAll::new(moved).load::<DbUuid>(connection)?;
-                ids.into_iter().map(|id| Id::from_bytes(id.0)).collect()
+                MoveAll::new(moved).load::<SessionId>(connection)?.into_iter().collect()
             }
         };
         let done = || moved.iter().filter(|moved| sessions.contains(&moved.session.id));
@@ -158,48 +179,15 @@ impl UnitTx<'_> {
     }
 }
 
-impl WriteTx<'_> {
-    /// Locks the live sessions of a user, in the order in which everybody does.
-    pub(super) fn lock_sessions_of(&mut self, user: UserId) -> Result<(), Error> {
-        if let DbConnection::Postgres(connection) = self.0 {
-            let ids = sessions::table
-                .filter(sessions::user_id.eq(DbUuid(*user.as_bytes())))
-                .filter(sessions::ended_at.is_null())
-                .order(sessions::id)
-                .select(sessions::id);
-            Locked(ids).load::<DbUuid>(connection)?;
-        }
-        Ok(())
-    }
-}
-
-/// The query, locking its sessions against other writers.
-#[derive(Clone, Copy, QueryId)]
-struct Locked<Q>(Q);
-
-impl<Q: Query> Query for Locked<Q> {
-    type SqlType = Q::SqlType;
-}
-
-impl<Q> RunQueryDsl<PgConnection> for Locked<Q> {}
-
-impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Locked<Q> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.0.walk_ast(out.reborrow())?;
-        out.push_sql(" for no key update of sessions");
-        Ok(())
-    }
-}
-
 /// One update of one row.
 #[derive(QueryId)]
 struct MoveOne {
-    id: DbUuid,
+    id: SessionId,
     /// In the order of the columns.
     numbers: [i64; 8],
     context: Option<i64>,
-    ended_at: Option<i64>,
-    end_reason: Option<String>,
+    ended_at: Option<Timestamp>,
+    end_reason: Option<EndReason>,
     /// Mark of the denylist, generation of the context, and its mark, as they were judged.
     judged: [i64; 3],
 }
@@ -219,7 +207,7 @@ impl MoveOne {
     fn new(Moved { session, from, .. }: &Moved) -> Self {
         let sharing = &session.sharing;
         Self {
-            id: DbUuid(*session.id.as_bytes()),
+            id: session.id,
             numbers: [
                 session.denied_through,
                 session.rotated_at.0,
@@ -231,8 +219,8 @@ impl MoveOne {
                 sharing.shared.into(),
             ],
             context: sharing.context.map(Context::number),
-            ended_at: session.end.map(|end| end.at.0),
-            end_reason: session.end.map(|end| end.reason.to_string()),
+            ended_at: session.end.map(|end| end.at),
+            end_reason: session.end.map(|end| end.reason),
             judged: [from.denied_through, from.sharing.generation, from.sharing.mark.number().into()],
         }
     }
@@ -252,7 +240,7 @@ impl QueryFragment<Sqlite> for MoveOne {
         out.push_sql("context = ");
         out.push_bind_param::<Nullable<BigInt>, _>(&self.context)?;
         out.push_sql(", ended_at = ");
-        out.push_bind_param::<Nullable<BigInt>, _>(&self.ended_at)?;
+        out.push_bind_param::<Nullable<SqlTime>, _>(&self.ended_at)?;
         out.push_sql(", end_reason = ");
         out.push_bind_param::<Nullable<Text>, _>(&self.end_reason)?;
         out.push_sql(" where id = ");
@@ -272,13 +260,13 @@ impl QueryFragment<Sqlite> for MoveOne {
 /// once for each connection.
 #[derive(QueryId)]
 struct MoveAll {
-    ids: Vec<DbUuid>,
+    ids: Vec<SessionId>,
     /// In the order of the statement's columns.
     numbers: [Vec<i64>; 7],
     small_numbers: [Vec<i16>; 4],
     context: Vec<Option<i64>>,
-    ended_at: Vec<Option<i64>>,
-    end_reason: Vec<Option<String>>,
+    ended_at: Vec<Option<Timestamp>>,
+    end_reason: Vec<Option<EndReason>>,
 }
 
 impl MoveAll {
@@ -290,7 +278,7 @@ impl MoveAll {
             moved.iter().map(|moved| value(&moved.from)).collect()
         }
         Self {
-            ids: each(moved, |session| DbUuid(*session.id.as_bytes())),
+            ids: each(moved, |session| session.id),
             numbers: [
                 judged(moved, |session| session.denied_through),
                 judged(moved, |session| session.sharing.generation),
@@ -307,8 +295,8 @@ impl MoveAll {
                 each(moved, |session| session.sharing.shared),
             ],
             context: each(moved, |session| session.sharing.context.map(Context::number)),
-            ended_at: each(moved, |session| session.end.map(|end| end.at.0)),
-            end_reason: each(moved, |session| session.end.map(|end| end.reason.to_string())),
+            ended_at: each(moved, |session| session.end.map(|end| end.at)),
+            end_reason: each(moved, |session| session.end.map(|end| end.reason)),
         }
     }
 }
@@ -351,10 +339,10 @@ impl QueryFragment<Pg> for MoveAll {
             out.push_sql(", ");
             out.push_bind_param::<Array<SmallInt>, _>(numbers)?;
         }
-        for numbers in [&self.context, &self.ended_at] {
-            out.push_sql(", ");
-            out.push_bind_param::<Array<Nullable<BigInt>>, _>(numbers)?;
-        }
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.context)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<SqlTime>>, _>(&self.ended_at)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<Nullable<Text>>, _>(&self.end_reason)?;
         out.push_sql(condition);

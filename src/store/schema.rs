@@ -1,10 +1,10 @@
 //! The tables, as diesel sees them; one description for both engines.
 
-use super::types::SqlUuid;
+use super::types::{SqlTime, SqlUuid};
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text};
-    use super::SqlUuid;
+    use super::{SqlTime, SqlUuid};
 
     /// Who can log in.
     users (id) {
@@ -14,16 +14,16 @@ diesel::table! {
         name -> Nullable<Text>,
         roles -> Text,
         password_hash -> Text,
-        disabled_at -> Nullable<BigInt>,
-        created_at -> BigInt,
-        last_login_at -> Nullable<BigInt>,
+        disabled_at -> Nullable<SqlTime>,
+        created_at -> SqlTime,
+        last_login_at -> Nullable<SqlTime>,
         username_fold -> Nullable<Text>,
     }
 }
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
-    use super::SqlUuid;
+    use super::{SqlTime, SqlUuid};
 
     /// One login on one device.
     sessions (id) {
@@ -32,15 +32,15 @@ diesel::table! {
         label -> Nullable<Text>,
         user_agent -> Nullable<Text>,
         ip -> Nullable<Text>,
-        created_at -> BigInt,
-        expires_at -> BigInt,
+        created_at -> SqlTime,
+        expires_at -> SqlTime,
         denied_through -> BigInt,
-        rotated_at -> BigInt,
-        refresh_expires_at -> BigInt,
-        access_expires_by -> BigInt,
-        ended_at -> Nullable<BigInt>,
+        rotated_at -> SqlTime,
+        refresh_expires_at -> SqlTime,
+        access_expires_by -> SqlTime,
+        ended_at -> Nullable<SqlTime>,
         end_reason -> Nullable<Text>,
-        authenticated_at -> Nullable<BigInt>,
+        authenticated_at -> Nullable<SqlTime>,
         context_generation -> BigInt,
         context -> Nullable<BigInt>,
         mark -> SmallInt,
@@ -56,33 +56,34 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Text};
-    use super::SqlUuid;
+    use super::{SqlTime, SqlUuid};
 
     /// What verifiers must refuse although its signature is good.
     denylist (subject, kind) {
         subject -> SqlUuid,
         kind -> Text,
-        denied_at -> BigInt,
-        expires_at -> BigInt,
+        denied_at -> SqlTime,
+        expires_at -> SqlTime,
     }
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Text};
+    use super::SqlTime;
+    use diesel::sql_types::Text;
 
     /// The same, of whatever was issued before an instant.
     denied_before (kind, subject, issued_before) {
         kind -> Text,
         subject -> Text,
-        issued_before -> BigInt,
-        denied_at -> BigInt,
-        expires_at -> BigInt,
+        issued_before -> SqlTime,
+        denied_at -> SqlTime,
+        expires_at -> SqlTime,
     }
 }
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Binary, Nullable, Text};
-    use super::SqlUuid;
+    use super::{SqlTime, SqlUuid};
 
     /// Long-lived keys of users' scripts.
     api_tokens (id) {
@@ -93,22 +94,22 @@ diesel::table! {
         sid -> SqlUuid,
         scopes -> Text,
         roles -> Text,
-        created_at -> BigInt,
-        expires_at -> Nullable<BigInt>,
-        last_used_at -> Nullable<BigInt>,
-        access_expires_by -> BigInt,
-        revoked_at -> Nullable<BigInt>,
+        created_at -> SqlTime,
+        expires_at -> Nullable<SqlTime>,
+        last_used_at -> Nullable<SqlTime>,
+        access_expires_by -> SqlTime,
+        revoked_at -> Nullable<SqlTime>,
     }
 }
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text};
-    use super::SqlUuid;
+    use super::{SqlTime, SqlUuid};
 
     /// What happened that concerns security.
     audit_events (id) {
         id -> BigInt,
-        at -> BigInt,
+        at -> SqlTime,
         name -> Text,
         user_id -> Nullable<SqlUuid>,
         actor_id -> Nullable<SqlUuid>,
@@ -121,16 +122,16 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Text};
-    use super::SqlUuid;
+    use super::{SqlTime, SqlUuid};
 
     /// Messages to others that are not sent yet.
     outbox (id) {
         id -> SqlUuid,
         kind -> Text,
         payload -> Text,
-        created_at -> BigInt,
-        expires_at -> BigInt,
-        due_at -> BigInt,
+        created_at -> SqlTime,
+        expires_at -> SqlTime,
+        due_at -> SqlTime,
         attempts -> BigInt,
     }
 }

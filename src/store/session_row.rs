@@ -1,46 +1,39 @@
 //! What a row of the table `sessions` holds, by who asks for it: the session itself, what was granted, and the device.
 
-use diesel::prelude::*;
-
+use super::row::row;
 use super::schema::sessions;
-use super::types::DbUuid;
 use crate::clock::Timestamp;
-use crate::error::Error;
 use crate::model::grant::Grant;
-use crate::model::id::{Id, SessionId};
-use crate::model::session::{Device, End, Session};
+use crate::model::id::{SessionId, UserId};
+use crate::model::session::{Device, End, EndReason, Session};
 use crate::model::sharing::{Context, Mark, Sharing};
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = sessions)]
-pub(super) struct SessionRow {
-    id: DbUuid,
-    user_id: DbUuid,
-    created_at: i64,
-    pub(super) expires_at: i64,
+row!(struct SessionRow in sessions {
+    id: SessionId,
+    user_id: UserId,
+    created_at: Timestamp,
+    expires_at: Timestamp,
     denied_through: i64,
-    rotated_at: i64,
-    refresh_expires_at: i64,
-    access_expires_by: i64,
-    ended_at: Option<i64>,
-    end_reason: Option<String>,
-    authenticated_at: Option<i64>,
+    rotated_at: Timestamp,
+    refresh_expires_at: Timestamp,
+    access_expires_by: Timestamp,
+    ended_at: Option<Timestamp>,
+    end_reason: Option<EndReason>,
+    authenticated_at: Option<Timestamp>,
     context_generation: i64,
     context: Option<i64>,
     mark: i16,
     strange: i16,
     shared: i16,
-}
+});
 
-#[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = sessions)]
-pub(super) struct GrantRow {
+row!(struct GrantRow in sessions {
     client_id: Option<String>,
     scope: Option<String>,
     audience: Option<String>,
     amr: Option<String>,
     acr: Option<String>,
-}
+});
 
 impl GrantRow {
     pub(super) fn into_grant(self) -> Option<Grant> {
@@ -57,69 +50,50 @@ impl From<&Grant> for GrantRow {
     }
 }
 
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = sessions)]
-pub(super) struct DeviceRow {
+row!(Device in sessions {
     label: Option<String>,
     user_agent: Option<String>,
     ip: Option<String>,
-}
+});
 
-impl DeviceRow {
-    pub(super) fn into_device(self) -> Device {
-        let Self { label, user_agent, ip } = self;
-        Device { label, user_agent, ip }
-    }
-}
-
-impl SessionRow {
-    pub(super) fn id(&self) -> SessionId {
-        Id::from_bytes(self.id.0)
-    }
-
-    pub(super) fn into_session(self) -> Result<Session, Error> {
-        let end = match (self.ended_at, self.end_reason) {
-            (Some(at), Some(reason)) => {
-                Some(End { at: Timestamp(at), reason: reason.parse().map_err(Error::internal)? })
-            }
-            _ => None,
-        };
-        Ok(Session {
-            id: Id::from_bytes(self.id.0),
-            user_id: Id::from_bytes(self.user_id.0),
-            created_at: Timestamp(self.created_at),
-            authenticated_at: Timestamp(self.authenticated_at.unwrap_or(self.created_at)),
-            expires_at: Timestamp(self.expires_at),
-            denied_through: self.denied_through,
-            rotated_at: Timestamp(self.rotated_at),
-            refresh_expires_at: Timestamp(self.refresh_expires_at),
-            access_expires_by: Timestamp(self.access_expires_by),
+impl From<SessionRow> for Session {
+    fn from(row: SessionRow) -> Self {
+        Self {
+            id: row.id,
+            user_id: row.user_id,
+            created_at: row.created_at,
+            authenticated_at: row.authenticated_at.unwrap_or(row.created_at),
+            expires_at: row.expires_at,
+            denied_through: row.denied_through,
+            rotated_at: row.rotated_at,
+            refresh_expires_at: row.refresh_expires_at,
+            access_expires_by: row.access_expires_by,
             sharing: Sharing {
-                generation: self.context_generation,
-                context: self.context.map(Context::of_number),
-                mark: Mark::of_number(self.mark),
-                strange: self.strange,
-                shared: self.shared,
+                generation: row.context_generation,
+                context: row.context.map(Context::of_number),
+                mark: Mark::of_number(row.mark),
+                strange: row.strange,
+                shared: row.shared,
             },
-            end,
-        })
+            end: row.ended_at.zip(row.end_reason).map(|(at, reason)| End { at, reason }),
+        }
     }
 }
 
 impl From<&Session> for SessionRow {
     fn from(session: &Session) -> Self {
         Self {
-            id: DbUuid(*session.id.as_bytes()),
-            user_id: DbUuid(*session.user_id.as_bytes()),
-            created_at: session.created_at.0,
-            expires_at: session.expires_at.0,
+            id: session.id,
+            user_id: session.user_id,
+            created_at: session.created_at,
+            expires_at: session.expires_at,
             denied_through: session.denied_through,
-            rotated_at: session.rotated_at.0,
-            refresh_expires_at: session.refresh_expires_at.0,
-            access_expires_by: session.access_expires_by.0,
-            ended_at: session.end.map(|end| end.at.0),
-            end_reason: session.end.map(|end| end.reason.to_string()),
-            authenticated_at: (session.authenticated_at != session.created_at).then_some(session.authenticated_at.0),
+            rotated_at: session.rotated_at,
+            refresh_expires_at: session.refresh_expires_at,
+            access_expires_by: session.access_expires_by,
+            ended_at: session.end.map(|end| end.at),
+            end_reason: session.end.map(|end| end.reason),
+            authenticated_at: (session.authenticated_at != session.created_at).then_some(session.authenticated_at),
             context_generation: session.sharing.generation,
             context: session.sharing.context.map(Context::number),
             mark: session.sharing.mark.number(),

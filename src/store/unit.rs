@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 
 use super::connection::DbConnection;
+use super::locks::Locked;
 use super::{Store, WriteTx};
 use crate::error::Error;
 use crate::model::audit::Event;
@@ -26,7 +27,7 @@ pub struct Effects {
 
 impl<'a> UnitTx<'a> {
     pub(super) fn new(connection: &'a mut DbConnection) -> Self {
-        Self { tx: WriteTx(connection, false), effects: Effects::default() }
+        Self { tx: WriteTx(connection, false, Locked::default()), effects: Effects::default() }
     }
 
     /// Records an event.
@@ -64,7 +65,7 @@ impl Store {
         self.write(|tx| {
             let mut unit = UnitTx::new(tx.0);
             let value = work(&mut unit)?;
-            let UnitTx { tx: WriteTx(_, has_written), effects } = unit;
+            let UnitTx { tx: WriteTx(_, has_written, _), effects } = unit;
             tx.1 = has_written;
             Ok((value, effects))
         })

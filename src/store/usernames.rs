@@ -9,8 +9,8 @@ use diesel::sql_types::Bool;
 
 use super::connection::DbConnection;
 use super::schema::users;
-use super::types::DbUuid;
-use super::users::{Credentials, UserRow};
+use super::types::Bind;
+use super::users::Credentials;
 use super::{ReadTx, WriteTx};
 use crate::error::Error;
 use crate::model::id::UserId;
@@ -30,14 +30,14 @@ impl ReadTx<'_> {
     /// different ones, it is the one whose name is spelled like that.
     pub fn find_credentials(&mut self, name: &ClaimedName) -> Result<Option<Credentials>, Error> {
         let (folded, formerly) = (name.folded(), name.formerly());
-        let query = users::table.select((UserRow::as_select(), users::password_hash));
-        let mut found: Vec<(UserRow, String)> = if folded == formerly {
+        let query = users::table.select((User::as_select(), users::password_hash));
+        let mut found: Vec<(User, String)> = if folded == formerly {
             query.filter(users::username.eq(folded)).load(self.0)?
         } else {
             query.filter(users::username.eq(folded).or(users::username.eq(formerly))).load(self.0)?
         };
-        found.sort_by_key(|(row, _)| row.username() == formerly);
-        found.pop().map(|(row, password_hash)| Ok(Credentials { user: row.into_user()?, password_hash })).transpose()
+        found.sort_by_key(|(user, _)| user.username.to_string() == formerly);
+        Ok(found.pop().map(|(user, password_hash)| Credentials { user, password_hash }))
     }
 
     /// The accounts whose name is as an earlier version folded it: those that [`super::Store::refold_usernames`] left as
@@ -48,7 +48,7 @@ impl ReadTx<'_> {
             DbConnection::Postgres(_) => IS_UNFOLDED_POSTGRES,
         };
         let unfolded = users::table.filter(sql::<Bool>(is_unfolded)).order(users::username);
-        unfolded.select(UserRow::as_select()).load(self.0)?.into_iter().map(UserRow::into_user).collect()
+        Ok(unfolded.select(User::as_select()).load(self.0)?)
     }
 }
 
@@ -68,7 +68,7 @@ impl WriteTx<'_> {
             let username = user.username.to_string();
             fold(&username) == username
         };
-        let fine: Vec<DbUuid> = unfolded.iter().filter(is_fine).map(|user| DbUuid(*user.id.as_bytes())).collect();
+        let fine: Vec<UserId> = unfolded.iter().filter(is_fine).map(|user| user.id).collect();
         self.mark_folded(&fine)
     }
 
@@ -76,7 +76,9 @@ impl WriteTx<'_> {
     /// so does one whose fold somebody has; their owners go on logging in with them.
     pub(super) fn refold_usernames(&mut self) -> Result<(), Error> {
         let mut by_fold: HashMap<String, Vec<UserId>> = HashMap::new();
-        for user in self.reading().list_unfolded()? {
+        let unfolded = self.reading().list_unfolded()?;
+        self.lock_users(&unfolded.iter().map(|user| user.id).collect::<Vec<_>>())?;
+        for user in unfolded {
             by_fold.entry(fold(&user.username.to_string()).into_owned()).or_default().push(user.id);
         }
         let (mut renamed, mut left) = (0, 0);
@@ -96,7 +98,7 @@ impl WriteTx<'_> {
     }
 
     fn rename_unless_taken(&mut self, id: UserId, folded: &str) -> Result<bool, Error> {
-        let user = users::table.find(DbUuid(*id.as_bytes()));
+        let user = users::table.find(Bind(id));
         let rename = diesel::update(user).set((users::username.eq(folded), users::username_fold.eq(folded)));
         // A savepoint: on PostgreSQL a statement that fails takes its whole transaction along.
         match self.0.transaction(|connection| rename.execute(connection)) {
@@ -105,9 +107,10 @@ impl WriteTx<'_> {
         }
     }
 
-    fn mark_folded(&mut self, ids: &[DbUuid]) -> Result<(), Error> {
+    fn mark_folded(&mut self, ids: &[UserId]) -> Result<(), Error> {
+        self.lock_users(ids)?;
         for ids in ids.chunks(AT_ONCE) {
-            let these = users::table.filter(users::id.eq_any(ids));
+            let these = users::table.filter(users::id.eq_any(ids.iter().map(Bind)));
             let folded = users::username_fold.eq(users::username.nullable());
             match &mut self.0 {
                 DbConnection::Sqlite(connection) => diesel::update(these).set(folded).execute(connection)?,

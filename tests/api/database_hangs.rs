@@ -16,6 +16,7 @@ use crate::support::frozen::Frozen;
 use crate::support::postgres::{self, Cluster};
 use crate::support::process::Tokensmith;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
+use crate::support::{pooled, pooler};
 
 /// 3 seconds are promised; the machine may be slow.
 const PROMISED: Duration = Duration::from_secs(8);
@@ -247,11 +248,13 @@ fn connections_that_a_load_balancer_has_forgotten_are_given_up_and_others_take_t
         return;
     }
     let cluster = Cluster::start(postgres::NO_FSYNC);
-    let balancer = Forgetful::before(cluster.port);
+    // Behind it is what the service sees: in a run with a pooler that.
+    let seen = pooled::seen_by_the_service(&cluster.url("postgres"));
+    let balancer = Forgetful::before(pooler::port_of(&seen));
     let other = on(&cluster);
     let keys_dir = other.dir.path().join("keys").display().to_string();
     let through = Cluster::url_through(balancer.port, "postgres");
-    let behind = on(&cluster).env("DATABASE_URL", &through).env("DATABASE_POOL_SIZE", "2").env("KEYS_DIR", &keys_dir);
+    let behind = on(&cluster).set("DATABASE_URL", &through).env("DATABASE_POOL_SIZE", "2").env("KEYS_DIR", &keys_dir);
     let other = other.env("KEYS_DIR", &keys_dir).serve();
     assert!(behind.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
     let serving = behind.serve();

@@ -1,21 +1,16 @@
 //! Which databases are used and which are refused, and what becomes of an error of theirs.
 
-use std::fs::{self, Permissions};
-use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::fs;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokensmith::internals::error::Error;
 
-use crate::support::cluster::is_root;
 use crate::support::postgres::{self, Cluster};
 use crate::support::process::{Finished, Tokensmith};
 use crate::support::{Engine, PASSWORD, TestApp};
+use crate::support::{pooled, pooler};
 
 both_engines!(
     only_serve_migrate_and_users_create_make_the_tables,
@@ -50,6 +45,7 @@ fn refused(url: &str, args: &[&str], expected: &str) {
     let finished = run(url, args);
     assert_eq!(finished.status.code(), Some(1), "{args:?}: {}{}", finished.stdout, finished.stderr);
     assert!(finished.stderr.contains(expected), "{args:?}: {}", finished.stderr);
+    let url = pooled::seen_by_the_service(url);
     let shown = url.split('?').next().unwrap();
     assert!(finished.stderr.contains(shown), "{args:?}: {}", finished.stderr);
 }
@@ -125,85 +121,13 @@ fn a_database_that_is_not_utf8_is_refused_with_the_way_out() {
     }
 }
 
-/// `PgBouncer` before the cluster.
-struct Pooler {
-    process: Child,
-    url: String,
-    _dir: TempDir,
-}
-
-impl Drop for Pooler {
-    fn drop(&mut self) {
-        // It may have ended before.
-        let _ended = self.process.kill();
-        let _reaped = self.process.wait();
-    }
-}
-
-fn port_of(url: &str) -> u16 {
-    url.rsplit_once(':').and_then(|(_, rest)| rest.split('/').next()).unwrap().parse().unwrap()
-}
-
-fn pooler(server: &str, mode: &str, size: u32) -> Pooler {
-    let dir = TempDir::new().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let config = format!(
-        "[databases]\n* = host=127.0.0.1 port={} user=tokensmith\n\
-         [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n\
-         pool_mode = {mode}\ndefault_pool_size = {size}\nserver_round_robin = {}\n",
-        port_of(server),
-        u32::from(size == 3),
-    );
-    let path = dir.path().join("pgbouncer.ini");
-    fs::write(&path, config).unwrap();
-    let mut command = Command::new("pgbouncer");
-    if is_root() {
-        // It refuses to run as root.
-        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
-        command.uid(65_534);
-    }
-    let process = command.arg("-q").arg(&path).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let (started_at, address) = (Instant::now(), format!("127.0.0.1:{port}"));
-    while TcpStream::connect(&address).is_err() {
-        assert!(started_at.elapsed() < Duration::from_secs(20), "the pooler starts");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Pooler {
-        process,
-        url: format!("postgres://tokensmith@{address}/{}", server.rsplit('/').next().unwrap()),
-        _dir: dir,
-    }
-}
-
-#[test]
-fn a_pooler_that_does_not_keep_sessions_is_refused_and_one_that_does_is_not() {
-    let installed = Command::new("pgbouncer").arg("--version").output().is_ok();
-    if !postgres::is_available() || !installed {
-        assert!(std::env::var_os("CI").is_none(), "PgBouncer is not installed: in CI its tests may not be skipped");
-        return;
-    }
-    let server = postgres::new_database();
-    for (mode, size) in [("transaction", 20), ("transaction", 1), ("transaction", 3), ("statement", 20)] {
-        let pooler = pooler(&server, mode, size);
-        let finished = run(&pooler.url, &["users", "list"]);
-        assert_eq!(finished.status.code(), Some(1), "{mode}: {}{}", finished.stdout, finished.stderr);
-        assert!(finished.stderr.contains("pool_mode = session"), "{mode}: {}", finished.stderr);
-    }
-    let pooler = pooler(&server, "session", 20);
-    let command = Tokensmith::new().env("DATABASE_URL", &pooler.url);
-    assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
-    let serving = command.serve();
-    let pair = serving.client().login("ada", PASSWORD).ok();
-    serving.client().refresh(&pair["refresh_token"]).ok();
-}
-
 #[test]
 fn a_url_leads_to_the_server_in_every_way_that_libpq_knows() {
     if !postgres::is_available() {
         return;
     }
     let url = postgres::new_database();
-    let port = port_of(&url);
+    let port = pooler::port_of(&url);
     let name = url.rsplit('/').next().unwrap();
     let cases = [
         format!("postgresql://tokensmith@127.0.0.1:{port}/{name}"),
@@ -223,7 +147,7 @@ fn no_message_about_a_connection_holds_a_secret() {
         return;
     }
     let url = postgres::new_database();
-    let port = port_of(&url);
+    let port = pooler::port_of(&url);
     let urls = [
         "postgres://app:hunter2@127.0.0.1:1/app".to_owned(),
         "postgres://app:hunter2@no.such.host.invalid/app".to_owned(),

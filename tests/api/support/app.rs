@@ -26,7 +26,7 @@ use tokensmith::internals::service::users::{self, NewUser};
 use tokensmith::internals::store::IfMissing;
 
 use super::client::Client;
-use super::postgres;
+use super::{pooled, postgres};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 const CHEAP: Argon2Cost = Argon2Cost { memory_kib: 64, iterations: 1, threads: 2, budget_kib: 8_192 };
@@ -113,12 +113,15 @@ impl TestApp {
         around: impl FnOnce(Arc<ManualClock>) -> Arc<dyn Clock>,
     ) -> Self {
         let keys_dir = dir.path().join("keys");
+        let database = pooled::settings(&database_url);
         let mut config = Config::from_lookup(|name| match name {
             _ if vars.iter().any(|(var, _)| *var == name) => {
                 vars.iter().find(|(var, _)| *var == name).map(|(_, value)| (*value).to_owned())
             }
             "LISTEN" => Some("127.0.0.1:0".to_owned()),
-            "DATABASE_URL" => Some(database_url.clone()),
+            "DATABASE_URL" | "DATABASE_POOLER" => {
+                database.iter().find(|(setting, _)| *setting == name).map(|(_, value)| value.clone())
+            }
             "DATABASE_POOL_SIZE" => Some("4".to_owned()),
             "KEYS_DIR" => Some(keys_dir.display().to_string()),
             _ => None,

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -43,16 +43,7 @@ impl Cluster {
         let dir = std::env::temp_dir().join(format!("tokensmith-pg-{}-{}", std::process::id(), next()));
         std::fs::create_dir(&dir).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = if is_root() {
-            // PostgreSQL refuses to run as root.
-            let user = if user_exists("postgres") { "postgres" } else { "nobody" };
-            assert!(Command::new("chown").arg(user).arg(&dir).status().unwrap().success());
-            let mut command = Command::new("runuser");
-            command.args(["-u", user, "--", "sh"]);
-            command
-        } else {
-            Command::new("sh")
-        };
+        let mut command = unprivileged_shell(&dir);
         command.args(["-c", SUPERVISOR, "supervisor"]).arg(&dir).arg(port.to_string()).arg(bin);
         command.arg(settings).current_dir("/");
         let mut supervisor = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -101,7 +92,19 @@ pub fn bin_dir() -> Option<PathBuf> {
     candidates.into_iter().rev().chain(told).find(|dir| dir.join("initdb").exists())
 }
 
-pub fn is_root() -> bool {
+/// A shell that may own a folder and start what refuses to run as root.
+pub fn unprivileged_shell(dir: &Path) -> Command {
+    if !is_root() {
+        return Command::new("sh");
+    }
+    let user = if user_exists("postgres") { "postgres" } else { "nobody" };
+    assert!(Command::new("chown").arg(user).arg(dir).status().unwrap().success());
+    let mut command = Command::new("runuser");
+    command.args(["-u", user, "--", "sh"]);
+    command
+}
+
+fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
 }
 

@@ -8,6 +8,8 @@ pub mod contract;
 pub mod forgetful;
 pub mod front;
 pub mod frozen;
+pub mod pooled;
+pub mod pooler;
 pub mod postgres;
 pub mod process;
 pub mod running;

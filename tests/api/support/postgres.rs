@@ -11,7 +11,7 @@ static SHARED: OnceLock<Mutex<Cluster>> = OnceLock::new();
 /// Nothing that a test leaves behind has to survive the machine.
 pub const NO_FSYNC: &str = "-c fsync=off";
 
-/// Migrated by the command itself.
+/// Migrated by the command itself, and not through a pooler, whose connections would stay: a template must have none.
 const TEMPLATE: &str = "migrated";
 
 /// The URL of a new, migrated database in the cluster of this run.
@@ -19,7 +19,7 @@ pub fn new_database() -> String {
     let shared = SHARED.get_or_init(|| {
         let cluster = Cluster::start(NO_FSYNC);
         let url = cluster.create_database(TEMPLATE, "template0");
-        assert!(Tokensmith::new().env("DATABASE_URL", &url).run(&["migrate"]).success());
+        assert!(Tokensmith::new().set("DATABASE_URL", &url).run(&["migrate"]).success());
         Mutex::new(cluster)
     });
     let shared = shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

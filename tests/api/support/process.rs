@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::client::Client;
+use super::pooled;
 
 /// The command with a folder of its own: no setting of the machine reaches it.
 pub struct Tokensmith {
@@ -43,7 +44,16 @@ impl Tokensmith {
         Self { dir: TempDir::new().unwrap(), vars: Vec::new() }.env("LISTEN", "127.0.0.1:0").env("LOG_FORMAT", "json")
     }
 
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    /// With a setting. In a run with a pooler it reaches the database of a test through that.
+    pub fn env(self, name: &str, value: &str) -> Self {
+        if name != "DATABASE_URL" {
+            return self.set(name, value);
+        }
+        pooled::settings(value).iter().fold(self, |command, (name, value)| command.set(name, value))
+    }
+
+    /// With a setting as it is.
+    pub fn set(mut self, name: &str, value: &str) -> Self {
         self.vars.push((name.to_owned(), value.to_owned()));
         self
     }

@@ -1,0 +1,140 @@
+//! In which order a transaction locks what others may lock, too: the kinds in the order of [`Lock`], the rows of a table
+//! by primary key. So whoever waits for somebody holds nothing that the other one waits for. What inserts rows of its own
+//! (denials, events) waits for nobody; what deletes rows that are over passes by those that somebody has locked.
+//!
+//! On SQLite a write transaction has everything to itself.
+
+use diesel::prelude::*;
+
+use super::WriteTx;
+use super::connection::DbConnection;
+use super::schema::{api_tokens, sessions, users};
+use super::types::Bind;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::model::api_token::ApiTokenId;
+use crate::model::id::{SessionId, UserId};
+
+/// What is locked, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lock {
+    /// Who migrates.
+    Migrations,
+    /// Who changes who may administer.
+    Administration,
+    /// Rows of `users`.
+    Users,
+    /// Rows of `sessions`.
+    Sessions,
+    /// Rows of `api_tokens`.
+    ApiTokens,
+}
+
+/// The kinds that a transaction has locked.
+#[derive(Default)]
+pub(super) struct Locked(u8);
+
+impl Locked {
+    /// Notes that something of this kind is locked, by a lock or a change.
+    fn note(&mut self, lock: Lock) {
+        let bit = 1 << lock as u8;
+        debug_assert!(self.0 & bit != 0 || self.0 < bit, "{lock:?} is locked after what comes later");
+        self.0 |= bit;
+    }
+}
+
+/// Locks the rows that a condition finds.
+macro_rules! lock_rows {
+    ($tx:ident, $lock:ident, $table:ident, $condition:expr) => {{
+        $tx.note_lock(Lock::$lock);
+        if let DbConnection::Postgres(connection) = $tx.0 {
+            let rows = $table::table.filter($condition).order($table::id).select($table::id);
+            rows.for_no_key_update().load::<[u8; 16]>(connection)?;
+        }
+        Ok(())
+    }};
+}
+
+impl WriteTx<'_> {
+    /// See [`Locked::note`].
+    pub(super) fn note_lock(&mut self, lock: Lock) {
+        self.2.note(lock);
+    }
+
+    /// Any number stands for the kind, the same in every instance.
+    pub(super) fn lock_all(&mut self, lock: Lock, number: i64) -> Result<(), Error> {
+        self.note_lock(lock);
+        if let DbConnection::Postgres(connection) = self.0 {
+            diesel::sql_query(format!("select pg_advisory_xact_lock({number})")).execute(connection)?;
+        }
+        Ok(())
+    }
+
+    /// A user, who is deleted or changed by nobody else before this transaction has ended.
+    pub(crate) fn lock_user(&mut self, id: UserId) -> Result<(), Error> {
+        self.lock_users(&[id])
+    }
+
+    pub(super) fn lock_users(&mut self, ids: &[UserId]) -> Result<(), Error> {
+        lock_rows!(self, Users, users, users::id.eq_any(ids.iter().map(Bind)))
+    }
+
+    pub(super) fn lock_sessions(&mut self, ids: &[SessionId]) -> Result<(), Error> {
+        lock_rows!(self, Sessions, sessions, sessions::id.eq_any(ids.iter().map(Bind)))
+    }
+
+    pub(super) fn lock_live_sessions_of(&mut self, user: UserId) -> Result<(), Error> {
+        let of_user = sessions::user_id.eq(Bind(user));
+        lock_rows!(self, Sessions, sessions, of_user.and(sessions::ended_at.is_null()))
+    }
+
+    /// Ended ones too.
+    pub(super) fn lock_sessions_of(&mut self, user: UserId) -> Result<(), Error> {
+        lock_rows!(self, Sessions, sessions, sessions::user_id.eq(Bind(user)))
+    }
+
+    /// Of the sessions between two, those that lapsed before one instant and those that ended before another.
+    pub(super) fn lock_sessions_over(
+        &mut self,
+        between: (SessionId, SessionId),
+        lapsed_before: Timestamp,
+        ended_before: Timestamp,
+    ) -> Result<(), Error> {
+        let (after, last) = between;
+        let has_lapsed = sessions::ended_at.is_null().and(sessions::refresh_expires_at.le(Bind(lapsed_before)));
+        let is_over = has_lapsed.or(sessions::ended_at
+            .is_not_null()
+            .and(sessions::ended_at.le(Bind(Some(ended_before))).assume_not_null()));
+        let between = sessions::id.gt(Bind(after)).and(sessions::id.le(Bind(last)));
+        lock_rows!(self, Sessions, sessions, between.and(is_over))
+    }
+
+    pub(super) fn lock_token(&mut self, id: ApiTokenId) -> Result<(), Error> {
+        lock_rows!(self, ApiTokens, api_tokens, api_tokens::id.eq(Bind(id)))
+    }
+
+    pub(super) fn lock_tokens_of(&mut self, user: UserId) -> Result<(), Error> {
+        lock_rows!(self, ApiTokens, api_tokens, api_tokens::user_id.eq(Bind(user)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_locked_may_be_locked_again_after_what_comes_later() {
+        let mut locked = Locked::default();
+        for lock in [Lock::Administration, Lock::Users, Lock::ApiTokens, Lock::Users] {
+            locked.note(lock);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "Users is locked after what comes later")]
+    fn another_order_is_a_fault() {
+        let mut locked = Locked::default();
+        locked.note(Lock::Sessions);
+        locked.note(Lock::Users);
+    }
+}

@@ -1,0 +1,50 @@
+//! What is deleted once it is over. Sessions are not in the list: they are swept along their primary key.
+
+use diesel::RunQueryDsl as _;
+use diesel::sql_types::BigInt;
+
+use super::WriteTx;
+use super::connection::DbConnection;
+use super::types::SqlTime;
+use crate::clock::Timestamp;
+use crate::error::Error;
+
+/// What can be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// Denials of tokens that have expired.
+    Denials,
+    /// API tokens that were revoked or have expired.
+    ApiTokens,
+    /// Events of the audit log.
+    Events,
+}
+
+/// Where it is: the table, its primary key, and the time that is compared, with an index.
+const TABLES: [(Over, &str, &str, &str); 5] = [
+    (Over::Denials, "denylist", "subject, kind", "expires_at"),
+    (Over::Denials, "denied_before", "kind, subject, issued_before", "expires_at"),
+    (Over::ApiTokens, "api_tokens", "id", "revoked_at"),
+    (Over::ApiTokens, "api_tokens", "id", "expires_at"),
+    (Over::Events, "audit_events", "id", "at"),
+];
+
+impl WriteTx<'_> {
+    /// Deletes at most `batch` rows of each table that were over by then; returns how many. Those that somebody has locked
+    /// are left to the next time.
+    pub(crate) fn purge(&mut self, over: Over, batch: i64, by: Timestamp) -> Result<usize, Error> {
+        let pass_by = match self.0 {
+            DbConnection::Sqlite(_) => "",
+            DbConnection::Postgres(_) => " for no key update skip locked",
+        };
+        let mut deleted = 0;
+        for (_, table, key, column) in TABLES.iter().filter(|(kind, ..)| *kind == over) {
+            let statement = format!(
+                "delete from {table} where ({key}) in \
+                 (select {key} from {table} where {column} <= $1 order by {column} limit $2{pass_by})"
+            );
+            deleted += diesel::sql_query(statement).bind::<SqlTime, _>(by).bind::<BigInt, _>(batch).execute(self.0)?;
+        }
+        Ok(deleted)
+    }
+}
