@@ -9,7 +9,7 @@ use crate::engine::api_tokens::{KnownApiTokens, SharedApiTokens};
 use crate::engine::denylist::Denylist;
 use crate::engine::feed::Feed;
 use crate::engine::known_keys::KnownKeys;
-use crate::engine::login_limit::LoginLimit;
+use crate::engine::limiter::Limiter;
 use crate::engine::rotator::{Batches, Rotator};
 use crate::engine::turns::Turns;
 use crate::engine::unit::Units;
@@ -52,10 +52,10 @@ pub struct App {
     pub verifier: Verifier,
     /// Judges and records refreshes.
     pub(crate) rotator: Rotator,
-    /// How often logins failed of late.
-    pub login_limit: LoginLimit,
+    /// How often what can be guessed was guessed wrong of late.
+    pub limiter: Limiter,
     /// Turns to look up who wants to log in.
-    pub(crate) lookups: Turns,
+    pub(crate) lookups: Arc<Turns>,
 }
 
 /// Why the service cannot start.
@@ -108,11 +108,12 @@ impl App {
         let units = Units::new(Arc::clone(&store), Arc::clone(&denylist), Arc::clone(&metrics));
         let batches =
             Batches::new(&config, Arc::clone(&store), units.clone(), Arc::clone(&clock), Arc::clone(&metrics));
+        let lookups = Arc::new(Turns::new(&config));
         Ok(Self {
             rotator: Rotator::start(batches),
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
-            login_limit: LoginLimit::default(),
-            lookups: Turns::new(&config),
+            limiter: Limiter::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&lookups)),
+            lookups,
             config,
             store,
             units,

@@ -2,10 +2,15 @@
 
 use crate::app::App;
 use crate::clock::Seconds;
+use crate::engine::limiter::LONGEST;
 use crate::error::Error;
+use crate::jwt::MAX_CLOCK_SKEW;
 use crate::model::id::SessionId;
 
 const BATCH: i64 = 1_000;
+
+/// Small rows, of which an attack leaves many.
+const BATCH_OF_ALLOWANCES: i64 = 10_000;
 
 /// A lapse becomes final this much later. Until then a newer token of a session whose rotations the database has lost (it
 /// was restored from a backup, say) still brings it back, and a clock that is wrong for a while ends nothing.
@@ -42,6 +47,17 @@ pub(crate) fn events(app: &App) -> Result<usize, Error> {
     app.store.write(|tx| tx.purge_events(BATCH, before))
 }
 
+/// Deletes one batch of rows of the limiter that say nothing any more; returns how many.
+fn allowances(app: &App) -> Result<usize, Error> {
+    let now = app.clock.now();
+    app.store.write(|tx| tx.purge_allowances(BATCH_OF_ALLOWANCES, now, LONGEST + MAX_CLOCK_SKEW))
+}
+
+/// Deletes all of them, without telling: they are of no interest to anybody.
+pub(crate) fn all_allowances(app: &App) -> Result<usize, Error> {
+    until_none_is_left(|| allowances(app))
+}
+
 /// Looks at one batch of sessions: records the end of those that lapsed, deletes those that ended longer ago than the
 /// retention. Answers how many were deleted, and where the next batch begins, unless this was the last.
 pub(crate) fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Option<SessionId>), Error> {
@@ -53,6 +69,7 @@ pub(crate) fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Op
 ///
 /// After an error what was deleted until then stays deleted.
 pub fn all(app: &App) -> Result<Purged, Error> {
+    all_allowances(app)?;
     let mut purged = Purged {
         denials: until_none_is_left(|| denials(app))?,
         api_tokens: until_none_is_left(|| api_tokens(app))?,

@@ -58,6 +58,13 @@ const POSTGRES_OPTIONS: [(&str, &str); 5] = [
     ("tcp_user_timeout", "3000"),
 ];
 
+/// Whether a commit on SQLite waits for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    Synced,
+    Unsynced,
+}
+
 /// What connections are made to.
 #[derive(Clone, Debug)]
 enum Target {
@@ -80,6 +87,8 @@ pub(super) struct Pooled {
     pub(super) broken: bool,
     /// How long it waits for the lock of a SQLite file.
     lock_timeout: Duration,
+    /// What a commit to a SQLite file does.
+    durability: Durability,
 }
 
 impl Manager {
@@ -114,7 +123,8 @@ impl r2d2::ManageConnection for Manager {
             Target::Sqlite(file) => DbConnection::Sqlite(open_sqlite(file, self.writes)?),
             Target::Postgres(url) => DbConnection::Postgres(open_postgres(url)?),
         };
-        Ok(Pooled { connection, broken: false, lock_timeout: SQLITE_BUSY_TIMEOUT })
+        let (lock_timeout, durability) = (SQLITE_BUSY_TIMEOUT, Durability::Synced);
+        Ok(Pooled { connection, broken: false, lock_timeout, durability })
     }
 
     /// Not called: a connection that died is found by its first statement, which costs no round trip (see
@@ -172,13 +182,20 @@ impl Pooled {
     /// Begins a transaction that will write. On SQLite it takes the write lock now: a transaction that reads first and
     /// writes later fails when another one wrote in between. It waits for another process that has it for about
     /// `lock_timeout`.
-    pub(super) fn begin_write(&mut self, lock_timeout: Duration) -> diesel::QueryResult<()> {
+    pub(super) fn begin_write(&mut self, lock_timeout: Duration, durability: Durability) -> diesel::QueryResult<()> {
         match &mut self.connection {
             DbConnection::Sqlite(connection) => {
                 // Most have the same time: setting it is one more statement.
                 if self.lock_timeout.abs_diff(lock_timeout) > SQLITE_LOCK_TOLERANCE {
                     connection.batch_execute(&format!("pragma busy_timeout = {}", lock_timeout.as_millis()))?;
                     self.lock_timeout = lock_timeout;
+                }
+                if self.durability != durability {
+                    connection.batch_execute(match durability {
+                        Durability::Synced => "pragma synchronous = full",
+                        Durability::Unsynced => "pragma synchronous = normal",
+                    })?;
+                    self.durability = durability;
                 }
                 AnsiTransactionManager::begin_transaction_sql(connection, "begin immediate")
             }

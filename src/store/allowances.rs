@@ -1,0 +1,179 @@
+//! The table `allowances`: up to when each is used. What is written here need not outlive the machine's power, so no write
+//! waits for a disk.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt};
+
+use super::connection::DbConnection;
+use super::pool::Held;
+use super::schema::allowances;
+use super::{Patience, ReadTx, Store, WriteTx};
+use crate::clock::{Seconds, Timestamp};
+use crate::error::Error;
+
+/// Beyond this many rows those that are used the least are forgotten.
+const MAX_ROWS: i64 = 500_000;
+
+/// What is wanted of one allowance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reservation {
+    /// Whose it is.
+    pub(crate) subject: i64,
+    /// How much longer it is used then.
+    pub(crate) cost: Seconds,
+    /// It is used up when it is used for longer than this from now.
+    pub(crate) room: Seconds,
+}
+
+/// One round trip, and rows are locked in their order. The setting is that of this statement alone.
+const RESERVE_POSTGRES: &str = "\
+    with quick as materialized (select set_config('synchronous_commit', 'off', true) as is_set), \
+    wanted as materialized (select * from unnest($1, $2, $3) as wanted (subject, cost, latest)) \
+    insert into allowances as known (subject, used_until) \
+    select subject, $4 + cost from wanted, quick where is_set is not null order by subject \
+    on conflict (subject) do update set used_until = greatest(known.used_until, $4) + excluded.used_until - $4 \
+    where known.used_until <= (select latest from wanted where wanted.subject = known.subject) \
+    returning subject";
+
+const RESERVE_SQLITE: &str = "\
+    insert into allowances (subject, used_until) values ($1, $2 + $3) \
+    on conflict (subject) do update set used_until = max(used_until, $2) + $3 where used_until <= $4";
+
+const GIVE_BACK_POSTGRES: &str = "\
+    with quick as materialized (select set_config('synchronous_commit', 'off', true) as is_set), \
+    given as materialized (select * from unnest($1, $2) as given (subject, cost)), \
+    locked as materialized (select known.subject, given.cost from allowances as known join given using (subject), quick \
+    where is_set is not null order by known.subject for no key update of known) \
+    update allowances as known set used_until = known.used_until - locked.cost \
+    from locked where known.subject = locked.subject";
+
+const GIVE_BACK_SQLITE: &str = "update allowances set used_until = used_until - $2 where subject = $1";
+
+/// What is used the least goes first.
+const PURGE_SQLITE: &str = "\
+    delete from allowances where subject in (select subject from allowances \
+    where used_until <= $1 or used_until > $2 order by used_until limit $3)";
+
+/// The same; what somebody uses just now is left alone, and not waited for.
+const PURGE_POSTGRES: &str = "\
+    with gone as materialized (select subject from allowances \
+    where used_until <= $1 or used_until > $2 order by used_until limit $3 for update skip locked) \
+    delete from allowances using gone where allowances.subject = gone.subject";
+
+#[derive(QueryableByName)]
+struct Reserved {
+    #[diesel(sql_type = BigInt)]
+    subject: i64,
+}
+
+impl Store {
+    /// Reserves all of what is wanted, or nothing: returns whether it did.
+    pub(crate) fn reserve(&self, wanted: &[Reservation], now: Timestamp) -> Result<bool, Error> {
+        let reserved = self.write_quickly(|connection| reserve(connection, wanted, now))?;
+        if reserved.len() == wanted.len() {
+            return Ok(true);
+        }
+        self.give_back(wanted.iter().filter(|one| reserved.contains(&one.subject)))?;
+        Ok(false)
+    }
+
+    /// Gives back what was reserved.
+    pub(crate) fn give_back<'a>(&self, reserved: impl Iterator<Item = &'a Reservation>) -> Result<(), Error> {
+        // In their order, each once.
+        let mut costs = BTreeMap::<i64, i64>::new();
+        for Reservation { subject, cost, .. } in reserved {
+            *costs.entry(*subject).or_default() += cost.0;
+        }
+        if costs.is_empty() { Ok(()) } else { self.write_quickly(|connection| give_back(connection, &costs)) }
+    }
+
+    /// Does `work`, which is one statement on PostgreSQL, a transaction of its own.
+    fn write_quickly<T>(&self, work: impl Fn(&mut DbConnection) -> QueryResult<T>) -> Result<T, Error> {
+        if self.has_one_writer {
+            return self.write_unsynced(|tx| Ok(work(tx.0)?));
+        }
+        let patience = Patience::of_this_thread().unwrap_or_default();
+        let _waiting = patience.wait();
+        let work = |held: &mut Held| Ok(work(held.connection())?);
+        Self::with_open(&self.writers, &patience, work).map(|(value, _)| value)
+    }
+}
+
+/// Returns those that were reserved.
+fn reserve(connection: &mut DbConnection, wanted: &[Reservation], now: Timestamp) -> QueryResult<Vec<i64>> {
+    let latest = |one: &Reservation| (now + one.room).0;
+    match connection {
+        DbConnection::Sqlite(connection) => {
+            let mut reserved = Vec::new();
+            for one in wanted {
+                let rows = diesel::sql_query(RESERVE_SQLITE)
+                    .bind::<BigInt, _>(one.subject)
+                    .bind::<BigInt, _>(now.0)
+                    .bind::<BigInt, _>(one.cost.0)
+                    .bind::<BigInt, _>(latest(one))
+                    .execute(connection)?;
+                reserved.extend((rows > 0).then_some(one.subject));
+            }
+            Ok(reserved)
+        }
+        DbConnection::Postgres(connection) => {
+            let reserved = diesel::sql_query(RESERVE_POSTGRES)
+                .bind::<Array<BigInt>, _>(wanted.iter().map(|one| one.subject).collect::<Vec<_>>())
+                .bind::<Array<BigInt>, _>(wanted.iter().map(|one| one.cost.0).collect::<Vec<_>>())
+                .bind::<Array<BigInt>, _>(wanted.iter().map(latest).collect::<Vec<_>>())
+                .bind::<BigInt, _>(now.0)
+                .load::<Reserved>(connection)?;
+            Ok(reserved.into_iter().map(|row| row.subject).collect())
+        }
+    }
+}
+
+fn give_back(connection: &mut DbConnection, costs: &BTreeMap<i64, i64>) -> QueryResult<()> {
+    match connection {
+        DbConnection::Sqlite(connection) => {
+            for (subject, cost) in costs {
+                let give = diesel::sql_query(GIVE_BACK_SQLITE).bind::<BigInt, _>(subject).bind::<BigInt, _>(cost);
+                give.execute(connection)?;
+            }
+        }
+        DbConnection::Postgres(connection) => {
+            let (subjects, costs): (Vec<i64>, Vec<i64>) = costs.iter().unzip();
+            let give = diesel::sql_query(GIVE_BACK_POSTGRES).bind::<Array<BigInt>, _>(subjects);
+            give.bind::<Array<BigInt>, _>(costs).execute(connection)?;
+        }
+    }
+    Ok(())
+}
+
+impl ReadTx<'_> {
+    /// Up to when each is used.
+    pub(crate) fn list_used(&mut self, wanted: &[Reservation]) -> Result<BTreeMap<i64, Timestamp>, Error> {
+        let mut used = BTreeMap::new();
+        for Reservation { subject, .. } in wanted {
+            let found = allowances::table.find(subject).select(allowances::used_until);
+            used.extend(found.get_result::<i64>(self.0).optional()?.map(|until| (*subject, Timestamp(until))));
+        }
+        Ok(used)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Deletes at most `batch` rows that say nothing any more, or that only a clock that was wrong can have written (used for
+    /// longer than `longest`), or that are too many; returns how many.
+    pub(crate) fn purge_allowances(&mut self, batch: i64, now: Timestamp, longest: Seconds) -> Result<usize, Error> {
+        let purge = match self.0 {
+            DbConnection::Sqlite(_) => PURGE_SQLITE,
+            DbConnection::Postgres(_) => PURGE_POSTGRES,
+        };
+        let purge = |connection: &mut DbConnection, until: i64, limit: i64| {
+            let purge = diesel::sql_query(purge).bind::<BigInt, _>(until).bind::<BigInt, _>((now + longest).0);
+            purge.bind::<BigInt, _>(limit).execute(connection)
+        };
+        let deleted = purge(self.0, now.0, batch)?;
+        let excess = allowances::table.count().get_result::<i64>(self.0)? - MAX_ROWS;
+        let forgotten = if excess > 0 { purge(self.0, i64::MAX, excess.min(batch))? } else { 0 };
+        Ok(deleted + forgotten)
+    }
+}
