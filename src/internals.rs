@@ -18,7 +18,7 @@ pub mod config {
 
 /// Machines that live as long as the process.
 pub mod engine {
-    /// How many passwords may be guessed.
+    /// How often anything may be guessed.
     pub mod limiter {
         pub use crate::engine::limiter::{Account, Allowance, Attempt, Charge, Kind, PASSWORD};
     }

@@ -49,7 +49,7 @@ const GIVE_BACK_POSTGRES: &str = "\
     update allowances as known set used_until = known.used_until - locked.cost \
     from locked where known.subject = locked.subject";
 
-const GIVE_BACK_SQLITE: &str = "update allowances set used_until = used_until - $2 where subject = $1";
+const GIVE_BACK_SQLITE: &str = "update allowances set used_until = used_until - $1 where subject = $2";
 
 /// What is used the least goes first.
 const PURGE_SQLITE: &str = "\
@@ -134,8 +134,9 @@ fn give_back(connection: &mut DbConnection, costs: &BTreeMap<i64, i64>) -> Query
     match connection {
         DbConnection::Sqlite(connection) => {
             for (subject, cost) in costs {
-                let give = diesel::sql_query(GIVE_BACK_SQLITE).bind::<BigInt, _>(subject).bind::<BigInt, _>(cost);
-                give.execute(connection)?;
+                // SQLite numbers them as they come.
+                let give = diesel::sql_query(GIVE_BACK_SQLITE).bind::<BigInt, _>(cost);
+                give.bind::<BigInt, _>(subject).execute(connection)?;
             }
         }
         DbConnection::Postgres(connection) => {

@@ -34,6 +34,7 @@ mod http;
 mod instances;
 mod key_files;
 mod keys;
+mod limits;
 mod me;
 mod metrics;
 mod migrations;

@@ -94,7 +94,7 @@ impl TestApp {
         other
     }
 
-    fn start_seeded(seed: u64, dir: TempDir, database_url: String, vars: &[(&str, &str)]) -> Self {
+    pub fn start_seeded(seed: u64, dir: TempDir, database_url: String, vars: &[(&str, &str)]) -> Self {
         let keys_dir = dir.path().join("keys");
         let mut config = Config::from_lookup(|name| match name {
             _ if vars.iter().any(|(var, _)| *var == name) => {
