@@ -10,7 +10,7 @@
 //! | `http` | routes, extractors, handlers, errors on the wire; the only room that knows actix-web |
 //! | `service` | one file for each use case: login, refresh, revoke, sessions, users, API tokens, keys, purge; all reading, too |
 //! | `app` | the one `App`: settings, rows, machines, time and randomness, built once |
-//! | `engine` | machines that live as long as the process: rotator, denylist, feed, login limits, known keys and API tokens |
+//! | `engine` | machines that live as long as the process: rotator, denylist, feed, limiter, known keys and API tokens |
 //! | `store` | rows; the only room that knows diesel |
 //! | `password` | argon2id and the password policy |
 //! | `config` | settings: from strings to validated values |

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt};
 
 use super::connection::DbConnection;
@@ -30,20 +32,21 @@ pub(crate) struct Reservation {
 /// One round trip, and rows are locked in their order. The setting is that of this statement alone.
 const RESERVE_POSTGRES: &str = "\
     with quick as materialized (select set_config('synchronous_commit', 'off', true) as is_set), \
-    wanted as materialized (select * from unnest($1, $2, $3) as wanted (subject, cost, latest)) \
+    wanted as materialized (select * from unnest(?, ?, ?, ?) as wanted (subject, cost, latest, fresh)) \
     insert into allowances as known (subject, used_until) \
-    select subject, $4 + cost from wanted, quick where is_set is not null order by subject \
-    on conflict (subject) do update set used_until = greatest(known.used_until, $4) + excluded.used_until - $4 \
+    select subject, fresh from wanted, quick where is_set is not null order by subject \
+    on conflict (subject) do update set used_until = (select greatest(known.used_until + cost, fresh) \
+    from wanted where wanted.subject = known.subject) \
     where known.used_until <= (select latest from wanted where wanted.subject = known.subject) \
     returning subject";
 
 const RESERVE_SQLITE: &str = "\
-    insert into allowances (subject, used_until) values ($1, $2 + $3) \
-    on conflict (subject) do update set used_until = max(used_until, $2) + $3 where used_until <= $4";
+    insert into allowances (subject, used_until) values ($1, $2) \
+    on conflict (subject) do update set used_until = max(used_until + $3, $2) where used_until <= $4";
 
 const GIVE_BACK_POSTGRES: &str = "\
     with quick as materialized (select set_config('synchronous_commit', 'off', true) as is_set), \
-    given as materialized (select * from unnest($1, $2) as given (subject, cost)), \
+    given as materialized (select * from unnest(?, ?) as given (subject, cost)), \
     locked as materialized (select known.subject, given.cost from allowances as known join given using (subject), quick \
     where is_set is not null order by known.subject for no key update of known) \
     update allowances as known set used_until = known.used_until - locked.cost \
@@ -62,10 +65,34 @@ const PURGE_POSTGRES: &str = "\
     where used_until <= $1 or used_until > $2 order by used_until limit $3 for update skip locked) \
     delete from allowances using gone where allowances.subject = gone.subject";
 
-#[derive(QueryableByName)]
-struct Reserved {
-    #[diesel(sql_type = BigInt)]
-    subject: i64,
+/// A statement that each connection prepares once; each `?` is one of the columns that it is given.
+struct Statement {
+    text: &'static str,
+    columns: Vec<Vec<i64>>,
+}
+
+impl QueryId for Statement {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Statement {
+    type SqlType = BigInt;
+}
+
+impl RunQueryDsl<PgConnection> for Statement {}
+
+impl QueryFragment<Pg> for Statement {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut parts = self.text.split('?');
+        out.push_sql(parts.next().unwrap_or_default());
+        for (column, part) in self.columns.iter().zip(parts) {
+            out.push_bind_param::<Array<BigInt>, _>(column)?;
+            out.push_sql(part);
+        }
+        Ok(())
+    }
 }
 
 impl Store {
@@ -104,13 +131,14 @@ impl Store {
 /// Returns those that were reserved.
 fn reserve(connection: &mut DbConnection, wanted: &[Reservation], now: Timestamp) -> QueryResult<Vec<i64>> {
     let latest = |one: &Reservation| (now + one.room).0;
+    let fresh = |one: &Reservation| (now + one.cost).0;
     match connection {
         DbConnection::Sqlite(connection) => {
             let mut reserved = Vec::new();
             for one in wanted {
                 let rows = diesel::sql_query(RESERVE_SQLITE)
                     .bind::<BigInt, _>(one.subject)
-                    .bind::<BigInt, _>(now.0)
+                    .bind::<BigInt, _>(fresh(one))
                     .bind::<BigInt, _>(one.cost.0)
                     .bind::<BigInt, _>(latest(one))
                     .execute(connection)?;
@@ -119,13 +147,9 @@ fn reserve(connection: &mut DbConnection, wanted: &[Reservation], now: Timestamp
             Ok(reserved)
         }
         DbConnection::Postgres(connection) => {
-            let reserved = diesel::sql_query(RESERVE_POSTGRES)
-                .bind::<Array<BigInt>, _>(wanted.iter().map(|one| one.subject).collect::<Vec<_>>())
-                .bind::<Array<BigInt>, _>(wanted.iter().map(|one| one.cost.0).collect::<Vec<_>>())
-                .bind::<Array<BigInt>, _>(wanted.iter().map(latest).collect::<Vec<_>>())
-                .bind::<BigInt, _>(now.0)
-                .load::<Reserved>(connection)?;
-            Ok(reserved.into_iter().map(|row| row.subject).collect())
+            let each = |value: &dyn Fn(&Reservation) -> i64| wanted.iter().map(value).collect();
+            let columns = vec![each(&|one| one.subject), each(&|one| one.cost.0), each(&latest), each(&fresh)];
+            Statement { text: RESERVE_POSTGRES, columns }.load(connection)
         }
     }
 }
@@ -140,9 +164,8 @@ fn give_back(connection: &mut DbConnection, costs: &BTreeMap<i64, i64>) -> Query
             }
         }
         DbConnection::Postgres(connection) => {
-            let (subjects, costs): (Vec<i64>, Vec<i64>) = costs.iter().unzip();
-            let give = diesel::sql_query(GIVE_BACK_POSTGRES).bind::<Array<BigInt>, _>(subjects);
-            give.bind::<Array<BigInt>, _>(costs).execute(connection)?;
+            let columns = vec![costs.keys().copied().collect(), costs.values().copied().collect()];
+            Statement { text: GIVE_BACK_POSTGRES, columns }.execute(connection)?;
         }
     }
     Ok(())
@@ -176,5 +199,69 @@ impl WriteTx<'_> {
         let excess = allowances::table.count().get_result::<i64>(self.0)? - MAX_ROWS;
         let forgotten = if excess > 0 { purge(self.0, i64::MAX, excess.min(batch))? } else { 0 };
         Ok(deleted + forgotten)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::store::IfMissing;
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn store() -> (TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("test.db").display());
+        let config = Config::from_lookup(|name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
+        let store = Store::open(&config, IfMissing::Create).unwrap();
+        store.migrate().unwrap();
+        (dir, store)
+    }
+
+    /// Of an allowance of three a minute.
+    fn one(subject: i64) -> Reservation {
+        Reservation { subject, cost: Seconds(20), room: Seconds(40) }
+    }
+
+    #[test]
+    fn all_is_reserved_or_nothing() {
+        let (_dir, store) = store();
+        for _ in 0..3 {
+            assert!(store.reserve(&[one(1), one(2)], NOW).unwrap());
+        }
+        assert!(!store.reserve(&[one(1), one(3)], NOW).unwrap());
+        let used = |subjects: &[i64]| {
+            let wanted: Vec<_> = subjects.iter().map(|subject| one(*subject)).collect();
+            store.read(|tx| tx.list_used(&wanted)).unwrap()
+        };
+        assert_eq!(used(&[1, 2, 3, 4]), [(1, NOW + Seconds(60)), (2, NOW + Seconds(60)), (3, NOW)].into());
+        store.give_back([one(2), one(1), one(2)].iter()).unwrap();
+        assert_eq!(used(&[1, 2]), [(1, NOW + Seconds(40)), (2, NOW + Seconds(20))].into());
+        assert!(store.reserve(&[one(1), one(3)], NOW).unwrap());
+        assert!(!store.reserve(&[one(1)], NOW + Seconds(19)).unwrap());
+        assert!(store.reserve(&[one(1)], NOW + Seconds(20)).unwrap());
+    }
+
+    /// They share a connection, and what it does at a commit.
+    #[test]
+    fn what_is_written_after_a_reservation_is_durable() {
+        #[derive(QueryableByName)]
+        struct Synchronous {
+            #[diesel(sql_type = BigInt)]
+            synchronous: i64,
+        }
+        let (_dir, store) = store();
+        let level = |tx: &mut WriteTx<'_>| {
+            let level = diesel::sql_query("pragma synchronous").get_result::<Synchronous>(tx.0)?;
+            Ok(level.synchronous)
+        };
+        let (normal, full) = (1, 2);
+        for _ in 0..2 {
+            assert_eq!(store.write(level).unwrap(), full);
+            assert_eq!(store.write_unsynced(level).unwrap(), normal);
+        }
     }
 }

@@ -79,6 +79,12 @@ fn login_from(client: &Client, ip: &str, password: &str) -> Answer {
     client.send("POST", "/v1/tokens", &headers, body.as_bytes())
 }
 
+fn advance(apps: &[TestApp; 2], seconds: i64) {
+    for app in apps {
+        app.advance(seconds);
+    }
+}
+
 fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
@@ -88,7 +94,7 @@ fn a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_no_
     let mut apps = place.two();
     apps[0].create_user("ada", &[]);
     for (expected, seconds) in [(10, 0), (0, 0), (1, 30)] {
-        apps.iter().for_each(|app| app.advance(seconds));
+        advance(&apps, seconds);
         let hashed = |apps: &[TestApp; 2]| apps.iter().map(|app| app.inside.hasher.hashed()).sum::<u64>();
         let before = hashed(&apps);
         let answers = all_at_once(&apps.each_ref().map(|app| app.base()), &[WRONG; 120]);
@@ -100,10 +106,11 @@ fn a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_no_
         let now = apps[0].clock.now();
         drop(apps);
         apps = place.two();
-        apps.iter().for_each(|app| app.clock.advance(now - app.clock.now()));
+        let behind = now - apps[0].clock.now();
+        advance(&apps, behind.0);
     }
     apps[1].login("ada", PASSWORD).problem(429, "too_many_failures");
-    apps.iter().for_each(|app| app.advance(300));
+    advance(&apps, 300);
     assert_eq!(count(&all_at_once(&[apps[0].base(), apps[1].base()], &[WRONG; 120]), 401), 10, "the whole allowance");
 }
 
@@ -123,7 +130,9 @@ fn a_hundred_and_twenty_guesses_at_two_processes_get_no_further_than_ten_and_no_
         assert_eq!(count(&answers, 401) + count(&answers, 429) + count(&answers, 503), 120);
         // One more each 30 seconds, here as everywhere.
         assert!(evaluated <= 10 + started_at.elapsed().as_secs() / 30, "{evaluated}");
-        servers.iter_mut().for_each(|server| server.kill());
+        for server in &mut servers {
+            server.kill();
+        }
     }
     assert!(evaluated >= 10, "{evaluated}");
 }
@@ -162,7 +171,7 @@ fn an_owner_gets_in_from_a_known_address_while_strangers_flood_every_instance(en
     }
     assert!(at_once > 0);
     let answers: Vec<Answer> = strangers.into_iter().map(|stranger| stranger.join().unwrap()).collect();
-    assert_eq!(count(&answers, 401) + count(&answers, 429) + count(&answers, 503), 130);
+    assert_eq!(count(&answers, 401) + count(&answers, 429), 130);
     for host in 0..100 {
         login_from(&apps[0], &format!("203.0.113.{host}"), WRONG);
     }
@@ -191,7 +200,7 @@ fn what_one_instance_has_used_up_another_one_refuses_from_memory_once_it_has_ask
     assert!(unknown.status >= 500, "{unknown:?}");
     apps[1].execute("alter table elsewhere rename to allowances");
     apps[1].login("bob", WRONG).problem(401, "bad_credentials");
-    apps.iter().for_each(|app| app.advance(30));
+    advance(&apps, 30);
     apps[1].login("ada", PASSWORD).ok();
 }
 

@@ -35,6 +35,9 @@ pub const PASSWORD: Kind = Kind {
 
 impl Allowance {
     /// `burst` failures in a row, and then one more each so many seconds.
+    ///
+    /// # Panics
+    /// When it takes longer than [`LONGEST`] until it is whole: a constant does not compile then.
     #[must_use]
     pub const fn new(burst: i64, interval: i64) -> Self {
         assert!(burst * interval <= LONGEST.0, "takes too long until it is whole again");

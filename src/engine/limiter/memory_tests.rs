@@ -199,7 +199,11 @@ fn a_wait_ends_and_one_that_is_given_up_leaves_nothing() {
         let given_up = tokio::time::timeout(Duration::from_millis(20), limit.admit(&ada, &clock, deadline())).await;
         assert!(given_up.is_err(), "the client has gone");
         assert_eq!(waiting(), 0);
-        assert_eq!(limit.admit(&ada, &clock, deadline()).await.map(|_| ()), Err(Seconds(30)), "in the end it is refused");
+        assert_eq!(
+            limit.admit(&ada, &clock, deadline()).await.map(|_| ()),
+            Err(Seconds(30)),
+            "in the end it is refused"
+        );
     });
     let receivers: Vec<Admission> = (0..MAX_WAITING).map(|_| limit.admit_now(&ada, NOW)).collect();
     assert!(receivers.iter().all(|one| matches!(one, Admission::Waiting(..))));
