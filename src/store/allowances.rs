@@ -54,16 +54,13 @@ const GIVE_BACK_POSTGRES: &str = "\
 
 const GIVE_BACK_SQLITE: &str = "update allowances set used_until = used_until - $1 where subject = $2";
 
-/// What is used the least goes first.
-const PURGE_SQLITE: &str = "\
-    delete from allowances where subject in (select subject from allowances \
-    where used_until <= $1 or used_until > $2 order by used_until limit $3)";
+/// Rows that say nothing any more, or that only a clock that was wrong can have written: found by the index that there is.
+const OF_NO_USE: &str =
+    "select subject from allowances where used_until <= $1 or used_until > $2 order by subject limit $3";
 
-/// The same; what somebody uses just now is left alone, and not waited for.
-const PURGE_POSTGRES: &str = "\
-    with gone as materialized (select subject from allowances \
-    where used_until <= $1 or used_until > $2 order by used_until limit $3 for update skip locked) \
-    delete from allowances using gone where allowances.subject = gone.subject";
+/// Of the others, those that are used the least.
+const LEAST_USED: &str =
+    "select subject from allowances where used_until > $1 and used_until <= $2 order by used_until limit $3";
 
 /// A statement that each connection prepares once; each `?` is one of the columns that it is given.
 struct Statement {
@@ -184,21 +181,27 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Deletes at most `batch` rows that say nothing any more, or that only a clock that was wrong can have written (used for
-    /// longer than `longest`), or that are too many; returns how many.
+    /// Deletes at most `batch` rows that say nothing any more, or are used for longer than `longest`, and as many of those
+    /// that are too many; returns how many.
     pub(crate) fn purge_allowances(&mut self, batch: i64, now: Timestamp, longest: Seconds) -> Result<usize, Error> {
-        let purge = match self.0 {
-            DbConnection::Sqlite(_) => PURGE_SQLITE,
-            DbConnection::Postgres(_) => PURGE_POSTGRES,
-        };
-        let purge = |connection: &mut DbConnection, until: i64, limit: i64| {
-            let purge = diesel::sql_query(purge).bind::<BigInt, _>(until).bind::<BigInt, _>((now + longest).0);
-            purge.bind::<BigInt, _>(limit).execute(connection)
-        };
-        let deleted = purge(self.0, now.0, batch)?;
+        let deleted = self.delete_allowances(OF_NO_USE, now, longest, batch)?;
         let excess = allowances::table.count().get_result::<i64>(self.0)? - MAX_ROWS;
-        let forgotten = if excess > 0 { purge(self.0, i64::MAX, excess.min(batch))? } else { 0 };
+        let forgotten =
+            if excess > 0 { self.delete_allowances(LEAST_USED, now, longest, excess.min(batch))? } else { 0 };
         Ok(deleted + forgotten)
+    }
+
+    /// On PostgreSQL what somebody uses just now is left alone, and not waited for.
+    fn delete_allowances(&mut self, which: &str, now: Timestamp, longest: Seconds, limit: i64) -> Result<usize, Error> {
+        let delete = match self.0 {
+            DbConnection::Sqlite(_) => format!("delete from allowances where subject in ({which})"),
+            DbConnection::Postgres(_) => format!(
+                "with gone as materialized ({which} for update skip locked) \
+                 delete from allowances using gone where allowances.subject = gone.subject"
+            ),
+        };
+        let delete = diesel::sql_query(delete).bind::<BigInt, _>(now.0).bind::<BigInt, _>((now + longest).0);
+        Ok(delete.bind::<BigInt, _>(limit).execute(self.0)?)
     }
 }
 
