@@ -47,10 +47,12 @@ pub(crate) fn events(app: &App) -> Result<usize, Error> {
     app.store.write(|tx| tx.purge_events(BATCH, before))
 }
 
-/// Deletes one batch of rows of the limiter that say nothing any more; returns how many.
+/// Deletes one batch of rows of the limiter that say nothing any more to any instance, or that only a clock that was wrong
+/// can have written; returns how many.
 fn allowances(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
-    app.store.write(|tx| tx.purge_allowances(BATCH_OF_ALLOWANCES, now, LONGEST + MAX_CLOCK_SKEW))
+    let (from, until) = (now - MAX_CLOCK_SKEW, now + LONGEST + MAX_CLOCK_SKEW);
+    app.store.write(|tx| tx.purge_allowances(BATCH_OF_ALLOWANCES, from, until))
 }
 
 /// Deletes all of them, without telling: they are of no interest to anybody.

@@ -181,18 +181,24 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Deletes at most `batch` rows that say nothing any more, or are used for longer than `longest`, and as many of those
-    /// that are too many; returns how many.
-    pub(crate) fn purge_allowances(&mut self, batch: i64, now: Timestamp, longest: Seconds) -> Result<usize, Error> {
-        let deleted = self.delete_allowances(OF_NO_USE, now, longest, batch)?;
+    /// Deletes at most `batch` rows that are used up to another time than this span, its start excluded, and as many of
+    /// those that are too many; returns how many.
+    pub(crate) fn purge_allowances(&mut self, batch: i64, from: Timestamp, until: Timestamp) -> Result<usize, Error> {
+        let deleted = self.delete_allowances(OF_NO_USE, from, until, batch)?;
         let excess = allowances::table.count().get_result::<i64>(self.0)? - MAX_ROWS;
         let forgotten =
-            if excess > 0 { self.delete_allowances(LEAST_USED, now, longest, excess.min(batch))? } else { 0 };
+            if excess > 0 { self.delete_allowances(LEAST_USED, from, until, excess.min(batch))? } else { 0 };
         Ok(deleted + forgotten)
     }
 
     /// On PostgreSQL what somebody uses just now is left alone, and not waited for.
-    fn delete_allowances(&mut self, which: &str, now: Timestamp, longest: Seconds, limit: i64) -> Result<usize, Error> {
+    fn delete_allowances(
+        &mut self,
+        which: &str,
+        from: Timestamp,
+        until: Timestamp,
+        limit: i64,
+    ) -> Result<usize, Error> {
         let delete = match self.0 {
             DbConnection::Sqlite(_) => format!("delete from allowances where subject in ({which})"),
             DbConnection::Postgres(_) => format!(
@@ -200,7 +206,7 @@ impl WriteTx<'_> {
                  delete from allowances using gone where allowances.subject = gone.subject"
             ),
         };
-        let delete = diesel::sql_query(delete).bind::<BigInt, _>(now.0).bind::<BigInt, _>((now + longest).0);
+        let delete = diesel::sql_query(delete).bind::<BigInt, _>(from.0).bind::<BigInt, _>(until.0);
         Ok(delete.bind::<BigInt, _>(limit).execute(self.0)?)
     }
 }
