@@ -276,7 +276,7 @@ def check_benchmarks():
 def main():
     made = [ROOT / "data", *(ROOT / "keys").glob("*.pem"), *(ROOT / "keys").glob(".lock")]
     assert not any(path.exists() for path in made), f"this wants a clean clone; there is {made}"
-    assert BLOCKS.keys() == {"start", "test", "login", "fetch", "python", "node", "calls", "operate", "bench", "backend", "backend_calls", "nginx", "people", "api_tokens", "backup", "restore"}, BLOCKS.keys()
+    assert BLOCKS.keys() == {"start", "test", "install", "login", "fetch", "python", "node", "calls", "operate", "bench", "backend", "backend_calls", "nginx", "people", "api_tokens", "backup", "restore"}, BLOCKS.keys()
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
         commands = verifiers(tools)
@@ -303,9 +303,10 @@ def main():
         assert re.search(r"^[1-9]\d* sessions? ended$", shell(BLOCKS["restore"]), re.MULTILINE)
         print("README's backup can be restored")
         check_benchmarks()
+        shell(BLOCKS["install"], CARGO_INSTALL_ROOT=str(tools / "installed"))
         for alg in ["EdDSA", "RS256"]:
             with tempfile.TemporaryDirectory() as empty:
-                service = Service(f"exec {ROOT}/target/release/tokensmith", empty, {"SIGNING_ALG": alg})
+                service = Service(f"exec {tools}/installed/bin/tokensmith", empty, {"SIGNING_ALG": alg})
                 try:
                     check_verifiers(commands, service.pair(), alg)
                     check_careless(tools, service.pair(), alg)

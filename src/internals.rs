@@ -90,9 +90,14 @@ pub mod model {
         pub use crate::model::sharing::Context;
     }
 
+    /// Names of roles.
+    pub mod names {
+        pub use crate::model::names::ADMIN_ROLE;
+    }
+
     /// Users.
     pub mod user {
-        pub use crate::model::user::{ADMIN_ROLE, User};
+        pub use crate::model::user::User;
     }
 }
 

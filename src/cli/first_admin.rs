@@ -72,7 +72,8 @@ fn show(about: &str, body: &str, address: SocketAddr) -> Result<(), CliError> {
         "\n  The database was empty: created the user \"{FIRST_ADMIN}\".\n  \
            {about}\n\n  \
            Get a token pair:\n\n    \
-             curl -s http://{address}/v1/tokens -H 'content-type: application/json' -d {body}\n"
+             curl -s http://{address}/v1/tokens -H 'content-type: application/json' -d {body}\n\n  \
+           Next: what else there is, to read and to try, is at http://{address}/docs\n"
     ))
 }
 

@@ -4,7 +4,9 @@
 
 mod audit;
 mod backup;
+mod failure;
 mod first_admin;
+mod generate;
 mod hash;
 mod healthcheck;
 mod keys;
@@ -21,14 +23,14 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-use crate::app::{App, StartError};
+use failure::CliError;
+
+use crate::app::App;
 use crate::clock::SystemClock;
-use crate::config::{self, Config, ConfigProblem, EnvFile};
+use crate::config::{self, Config, EnvFile};
 use crate::entropy::SystemEntropy;
-use crate::error::{Error, root_cause};
-use crate::jwt::KeyFileError;
 use crate::service::{purge, usernames};
-use crate::store::{BackupError, IfMissing};
+use crate::store::IfMissing;
 
 /// Issues token pairs: a short-lived access JWT that any backend verifies offline, and a rotating refresh token.
 ///
@@ -69,6 +71,10 @@ enum Command {
     AfterRestore(restore::AfterRestoreCommand),
     /// Ask the service on this machine whether it is ready: exit code 0 when it is, 1 when not
     Healthcheck(healthcheck::HealthcheckCommand),
+    /// Print a script that completes commands in a shell
+    Completions(generate::CompletionsCommand),
+    /// Write the man pages into a folder
+    Man(generate::ManCommand),
     /// Print the settings in force, secrets hidden; exits with 1 and every problem when they are not valid
     Config {
         /// Print one JSON object
@@ -78,53 +84,6 @@ enum Command {
         #[arg(long, conflicts_with = "json")]
         env_example: bool,
     },
-}
-
-/// Why a command failed. Each is one line on standard error and exit code 1; wrong usage is exit code 2, as clap has it.
-#[derive(Debug, thiserror::Error)]
-enum CliError {
-    #[error("the settings are not valid:\n{}", .0.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n"))]
-    Config(Vec<ConfigProblem>),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error("{}", explain(.0))]
-    Service(#[from] Error),
-    #[error("signing keys: {0}")]
-    Keys(#[from] KeyFileError),
-    #[error("{0}: {1}")]
-    Io(String, io::Error),
-    #[error(transparent)]
-    Server(#[from] io::Error),
-    #[error("{0}")]
-    Usage(&'static str),
-    #[error("{0}")]
-    Refused(String),
-    #[error(transparent)]
-    Backup(#[from] BackupError),
-    #[error("standard output: {0}")]
-    Output(io::Error),
-    #[error(".env: {0}")]
-    EnvFile(String),
-    #[error(
-        "the first admin's password cannot be kept in {0}: {1}; set FIRST_ADMIN_PASSWORD_FILE, or remove an old file"
-    )]
-    FirstAdmin(String, io::Error),
-    #[error("no terminal to ask for confirmation; pass --yes to confirm")]
-    Unconfirmed,
-    #[error("nothing was changed")]
-    Declined,
-    #[error("{0}")]
-    Unhealthy(String),
-}
-
-fn explain(error: &Error) -> String {
-    match error {
-        Error::Invalid(problems) => {
-            problems.iter().map(|p| format!("{} {}", p.field, p.message)).collect::<Vec<_>>().join("; ")
-        }
-        Error::Unavailable(_) | Error::Internal(_) => format!("{error}: {}", root_cause(error)),
-        other => other.to_string(),
-    }
 }
 
 /// Runs the command that the process was started with.
@@ -157,8 +116,11 @@ const WRONG_USAGE: u8 = 2;
 const ENV_FILE: &str = ".env";
 
 fn execute(command: Command) -> Result<(), CliError> {
-    if let Command::Config { env_example: true, .. } = command {
-        return output::print(format_args!("{}", config::env_example()));
+    match &command {
+        Command::Config { env_example: true, .. } => return output::print(format_args!("{}", config::env_example())),
+        Command::Completions(command) => return generate::completions(command),
+        Command::Man(command) => return generate::man(command),
+        _ => {}
     }
     let if_missing = match &command {
         Command::Serve | Command::Migrate | Command::Users(users::UsersCommand::Create { .. }) => IfMissing::Create,
@@ -196,6 +158,7 @@ fn execute(command: Command) -> Result<(), CliError> {
         Command::AfterRestore(command) => restore::after(&app(config)?, &command),
         Command::Healthcheck(command) => healthcheck::run(&config, &command),
         Command::Config { json, .. } => print_config(&config, json),
+        Command::Completions(_) | Command::Man(_) => Ok(()),
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use sd_notify::NotifyState;
+
 use super::{CliError, first_admin};
 use crate::app::App;
 use crate::error::root_cause;
 use crate::http;
-use crate::model::user::ADMIN_ROLE;
+use crate::model::names::ADMIN_ROLE;
 use crate::service::{caretaker, queries};
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
@@ -31,6 +33,7 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
         }
         let config = &app.config;
         log::info!(address:% = address, issuer = config.issuer, database:% = config.database; "serving");
+        tell_systemd();
         Ok(())
     })?;
     // First: what is left may hang, and the process ends all the same.
@@ -40,4 +43,11 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
     drop(tasks);
     log::info!("stopped");
     Ok(())
+}
+
+/// For a unit of `Type=notify`. Elsewhere there is no socket to tell it to, and nothing is done.
+fn tell_systemd() {
+    if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
+        log::warn!(cause = error.to_string(); "systemd cannot be told that the service is ready");
+    }
 }

@@ -1,22 +1,19 @@
 //! `tokensmith users`.
 
+mod lists;
+
 use std::io::{IsTerminal as _, Read as _};
 
 use clap::{Args, Subcommand};
 
 use super::CliError;
-use super::output::{List, confirm, count, line};
+use super::output::{confirm, count, line};
 use crate::app::App;
-use crate::clock::Timestamp;
-use crate::http::view;
-use crate::http::view::user::AccountView;
 use crate::model::audit::Origin;
 use crate::model::session::EndReason;
-use crate::model::user::User;
-use crate::model::user_search::UserSearch;
 use crate::secret::Secret;
+use crate::service::sessions;
 use crate::service::users::{self, NewUser};
-use crate::service::{queries, sessions};
 
 #[derive(Subcommand)]
 pub(super) enum UsersCommand {
@@ -141,14 +138,14 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
             let user = users::create(app, &new, &OPERATOR)?;
             line(format_args!("created {} ({})", user.username, user.id))
         }
-        UsersCommand::List { search, json } => list(app, search, json),
-        UsersCommand::Sessions { name, json } => list_sessions(app, &users::find_by_name(app, &name)?, json),
+        UsersCommand::List { search, json } => lists::list(app, search, json),
+        UsersCommand::Sessions { name, json } => lists::list_sessions(app, &users::find_by_name(app, &name)?, json),
         UsersCommand::EndSessions { name } => {
             let user = users::find_by_name(app, &name)?;
             let ended = sessions::end_all(app, user.id, None, EndReason::Admin, &OPERATOR)?;
             line(format_args!("{} of {} ended", count(ended, "session"), user.username))
         }
-        UsersCommand::ApiTokens { name, json } => list_api_tokens(app, &users::find_by_name(app, &name)?, json),
+        UsersCommand::ApiTokens { name, json } => lists::list_api_tokens(app, &users::find_by_name(app, &name)?, json),
         UsersCommand::Delete { name, yes } => {
             let user = users::find_by_name(app, &name)?;
             confirm(yes, format_args!("Delete {} with all sessions and API tokens?", user.username))?;
@@ -177,77 +174,4 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
             line(format_args!("roles of {}: {}", user.username, roles.as_deref().unwrap_or("(none)")))
         }
     }
-}
-
-/// So many rows are read at a time.
-const PAGE: i64 = 500;
-
-fn list(app: &App, search: Option<String>, json: bool) -> Result<(), CliError> {
-    let search = UserSearch { text: search, ..UserSearch::default() };
-    let mut table = List::new(json, ["ID", "USERNAME", "STATE", "E-MAIL", "NAME", "ROLES", "CREATED"]);
-    let mut after: Option<String> = None;
-    loop {
-        let page = queries::list_users(app, &search, after.as_deref(), PAGE)?;
-        for user in &page {
-            let cells = [
-                user.id.to_string(),
-                user.username.to_string(),
-                if user.disabled_at.is_some() { "disabled" } else { "active" }.to_owned(),
-                user.email.as_ref().map(ToString::to_string).unwrap_or_default(),
-                user.name.as_ref().map(ToString::to_string).unwrap_or_default(),
-                user.roles.to_string(),
-                user.created_at.to_rfc3339(),
-            ];
-            table.add(cells, &AccountView::from(user))?;
-        }
-        let Some(last) = page.last() else { return table.finish() };
-        after = Some(last.username.to_string());
-    }
-}
-
-fn list_sessions(app: &App, user: &User, json: bool) -> Result<(), CliError> {
-    let now = app.clock.now();
-    let headers = ["ID", "STATE", "WHY", "ENDED", "OPENED", "REFRESHED", "FROM", "LABEL", "USER AGENT"];
-    let mut table = List::new(json, headers);
-    let mut before = None;
-    loop {
-        let page = queries::list_sessions(app, user.id, before, PAGE)?;
-        for (session, device) in &page {
-            let end = session.end_by(now);
-            let cells = [
-                session.id.to_string(),
-                if end.is_some() { "ended" } else { "live" }.to_owned(),
-                end.map(|end| end.reason.to_string()).unwrap_or_default(),
-                end.map(|end| end.at.to_rfc3339()).unwrap_or_default(),
-                session.created_at.to_rfc3339(),
-                session.rotated_at.to_rfc3339(),
-                device.ip.clone().unwrap_or_default(),
-                device.label.clone().unwrap_or_default(),
-                device.user_agent.clone().unwrap_or_default(),
-            ];
-            table.add(cells, &view::session::view(session, device.clone(), None, now))?;
-        }
-        let Some((last, _)) = page.last() else { return table.finish() };
-        before = Some(last.id);
-    }
-}
-
-fn list_api_tokens(app: &App, user: &User, json: bool) -> Result<(), CliError> {
-    let now = app.clock.now();
-    let mut table = List::new(json, ["ID", "STATE", "NAME", "SCOPES", "ROLES", "CREATED", "EXPIRES", "USED"]);
-    for token in queries::list_api_tokens(app, user.id)? {
-        let at = |at: Option<Timestamp>, never: &str| at.map_or(never.to_owned(), Timestamp::to_rfc3339);
-        let cells = [
-            token.id.to_string(),
-            token.state(now).text().to_owned(),
-            token.name.to_string(),
-            token.scopes.to_string(),
-            token.roles.to_string(),
-            token.created_at.to_rfc3339(),
-            at(token.expires_at, "never"),
-            at(token.last_used_at, "never"),
-        ];
-        table.add(cells, &view::api_token::view(&token, now))?;
-    }
-    table.finish()
 }

@@ -16,7 +16,7 @@ use super::values::{
 use super::{DatabaseUrl, LogFormat, urls, warnings};
 use crate::clock::Seconds;
 use crate::jwt::{Passphrase, SigningAlg};
-use crate::model::user::Scopes;
+use crate::model::names::Scopes;
 
 /// 4 GiB: beyond it a typing mistake is likelier than a wish.
 const MAX_ARGON2_MEMORY_KIB: u32 = 4_194_304;

@@ -9,7 +9,8 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::clock::Seconds;
 use crate::jwt::Passphrase;
-use crate::model::user::{BadText, Scopes};
+use crate::model::names::Scopes;
+use crate::model::text::BadText;
 use crate::secret::Secret;
 
 /// Ten years: beyond it a typing mistake is likelier than a wish.

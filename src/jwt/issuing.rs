@@ -4,8 +4,9 @@ use crate::clock::Timestamp;
 use crate::model::api_token::ApiToken;
 use crate::model::grant::Grant;
 use crate::model::id::{Jti, UserId};
+use crate::model::names::Scopes;
 use crate::model::session::Session;
-use crate::model::user::{Scopes, User};
+use crate::model::user::User;
 use tokensmith_verifier::issuing::{API_TOKEN, RefreshClaims, issuer_base};
 use tokensmith_verifier::{AccessClaims, Audience, Credential, RequiredClaims};
 

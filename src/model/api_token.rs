@@ -1,7 +1,8 @@
 //! An API token: a long-lived key that a user makes for a script.
 
 use super::id::{Id, SessionId, UserId};
-use super::user::{DisplayName, Roles, Scopes, User};
+use super::names::{Roles, Scopes};
+use super::user::{DisplayName, User};
 use crate::clock::Timestamp;
 
 /// Marks the identifiers of API tokens.

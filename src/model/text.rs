@@ -10,6 +10,11 @@ use icu_properties::props::{
     BinaryProperty as _, DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup as Group,
 };
 
+/// A text that is not what its field wants, and what it wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadText(pub(crate) &'static str);
+
 /// The text as `NFKC_Casefold` has it: two texts with the same fold differ in case, width or invisible characters at
 /// most. No locale: the dotless i of Turkish is another letter.
 pub(crate) fn fold(text: &str) -> Cow<'_, str> {

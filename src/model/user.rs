@@ -1,4 +1,4 @@
-//! Who can log in: a user, the folded form of a username, an e-mail address and roles.
+//! Who can log in: a user, the folded form of a username, an e-mail address and a name to show.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,8 @@ use std::str::FromStr;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::id::UserId;
-use super::text::{fold, is_distinct, is_mark, is_readable_line};
+use super::names::Roles;
+use super::text::{BadText, fold, is_distinct, is_mark, is_readable_line};
 use crate::clock::Timestamp;
 
 /// A user, without the password hash: that stays between the store and the login.
@@ -27,11 +28,6 @@ pub struct User {
     /// When the account was created.
     pub created_at: Timestamp,
 }
-
-/// A text that is not what its field wants, and what it wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BadText(pub(crate) &'static str);
 
 /// A username, folded: no two accounts differ in case, width or invisible characters alone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -176,74 +172,6 @@ impl DisplayName {
 impl fmt::Display for DisplayName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// Names of roles or of scopes, sorted and each once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names(Vec<String>);
-
-/// What a user may do.
-pub(crate) type Roles = Names;
-
-/// What a token may be used for
-/// ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3), whose characters ours are among).
-pub(crate) type Scopes = Names;
-
-const MAX_NAMES: usize = 64;
-
-/// The role that may administer this service.
-pub const ADMIN_ROLE: &str = "admin";
-
-impl Names {
-    /// From the names.
-    pub(crate) fn new(names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, BadText> {
-        let mut all = Vec::new();
-        for name in names {
-            let name = name.as_ref();
-            let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b));
-            if name.is_empty() || name.len() > 64 || !plain {
-                return Err(BadText("must be names of 1 to 64 letters, digits or any of _ - . : /"));
-            }
-            all.push(name.to_owned());
-        }
-        all.sort_unstable();
-        all.dedup();
-        // All of them travel in every access token.
-        if all.len() > MAX_NAMES {
-            return Err(BadText("must be at most 64 names"));
-        }
-        Ok(Self(all))
-    }
-
-    /// The names.
-    pub(crate) fn names(&self) -> &[String] {
-        &self.0
-    }
-
-    /// Whether `name` is one of them.
-    pub(crate) fn contains(&self, name: &str) -> bool {
-        self.0.iter().any(|one| one == name)
-    }
-
-    /// Those that are in both.
-    pub(crate) fn shared_with(&self, other: &Self) -> Self {
-        Self(self.0.iter().filter(|name| other.contains(name)).cloned().collect())
-    }
-}
-
-/// The stored form: names separated by single spaces.
-impl fmt::Display for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(" "))
-    }
-}
-
-impl FromStr for Names {
-    type Err = BadText;
-
-    fn from_str(text: &str) -> Result<Self, BadText> {
-        Self::new(text.split_ascii_whitespace())
     }
 }
 

@@ -11,7 +11,8 @@ use crate::jwt::Audience;
 use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{Jti, SessionId, UserId, new_id};
-use crate::model::user::{DisplayName, Roles, Scopes};
+use crate::model::names::{Roles, Scopes};
+use crate::model::user::DisplayName;
 use crate::secret::ApiKey;
 use crate::store::{UnitTx, WriteTx};
 
@@ -88,18 +89,23 @@ pub(crate) fn create(
         if let Some(other) = token.roles.names().iter().find(|role| !user.roles.contains(role)) {
             return Err(Error::invalid("roles", "invalid", format!("{other} is none of your roles")));
         }
-        let others = tx.lock_api_tokens_of(owner)?;
-        if others.len() >= MAX_STORED_API_TOKENS {
-            return Err(Error::TooManyApiTokens(MAX_STORED_API_TOKENS));
-        }
-        if others.iter().filter(|other| other.state(now) == ApiTokenState::Active).count() >= MAX_API_TOKENS {
-            return Err(Error::TooManyApiTokens(MAX_API_TOKENS));
-        }
+        check_room(&tx.lock_api_tokens_of(owner)?, now)?;
         tx.insert_api_token(&token, &digest)?;
         tx.record(event)?;
         Ok(token)
     })?;
     Ok((token, key))
+}
+
+/// Whether a user who has these tokens may have one more.
+fn check_room(others: &[ApiToken], now: Timestamp) -> Result<(), Error> {
+    if others.len() >= MAX_STORED_API_TOKENS {
+        return Err(Error::TooManyApiTokens(MAX_STORED_API_TOKENS));
+    }
+    if others.iter().filter(|other| other.state(now) == ApiTokenState::Active).count() >= MAX_API_TOKENS {
+        return Err(Error::TooManyApiTokens(MAX_API_TOKENS));
+    }
+    Ok(())
 }
 
 /// Gives a token another key. The old one is refused from now on, and so is what it was exchanged for.

@@ -9,7 +9,7 @@ use super::users::{self, NewUser};
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::Origin;
-use crate::model::user::ADMIN_ROLE;
+use crate::model::names::ADMIN_ROLE;
 use crate::secret::{Secret, readable};
 
 /// The username of the first account.

@@ -1,7 +1,7 @@
 //! Fields as they were typed: what is wrong with them, all of it at once.
 
 use crate::error::{Error, FieldProblem};
-use crate::model::user::BadText;
+use crate::model::text::BadText;
 
 /// The problem of one field.
 pub(super) fn invalid(field: &'static str) -> impl Fn(BadText) -> Error {

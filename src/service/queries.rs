@@ -5,8 +5,9 @@ use crate::error::Error;
 use crate::model::api_token::ApiToken;
 use crate::model::audit::{EventFilter, Recorded};
 use crate::model::id::{SessionId, UserId};
+use crate::model::names::ADMIN_ROLE;
 use crate::model::session::{Device, Session};
-use crate::model::user::{ADMIN_ROLE, User};
+use crate::model::user::User;
 use crate::model::user_search::UserSearch;
 
 /// Users by username, from the one that follows `after`; at most `limit`.

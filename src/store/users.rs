@@ -12,8 +12,9 @@ use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::id::{Id, UserId};
+use crate::model::names::Roles;
 use crate::model::text::fold;
-use crate::model::user::{DisplayName, Email, Roles, User, Username};
+use crate::model::user::{DisplayName, Email, User, Username};
 use crate::model::user_search::UserSearch;
 
 /// Any number, the same in every instance.

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tokensmith::internals::clock::Clock as _;
 use tokensmith::internals::jwt::{Expected, MAX_CLOCK_SKEW, denylist_audience};
-use tokensmith::internals::model::user::ADMIN_ROLE;
+use tokensmith::internals::model::names::ADMIN_ROLE;
 use tokensmith_verifier::{Verifier, VerifyError};
 
 use crate::support::{Answer, Engine, PASSWORD, TestApp};

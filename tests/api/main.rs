@@ -39,6 +39,7 @@ mod me;
 mod metrics;
 mod migrations;
 mod names;
+mod packages;
 mod permissions;
 mod sessions;
 mod slow_readers;

@@ -18,7 +18,7 @@ use crate::http::failure::Failure;
 use crate::jwt::{AccessClaims, Credential};
 use crate::model::audit::Origin;
 use crate::model::id::{SessionId, UserId};
-use crate::model::user::ADMIN_ROLE;
+use crate::model::names::ADMIN_ROLE;
 use crate::secret::KEY_PREFIX;
 use crate::service::queries;
 use tokensmith_verifier::issuing::{Presented, presented};
