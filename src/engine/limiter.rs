@@ -66,6 +66,9 @@ struct Refund {
     _memory: memory::Charge,
 }
 
+/// Up to when each subject is used, by the name that it has in the database.
+type Used = BTreeMap<i64, Timestamp>;
+
 /// An attempt that was let in and charged. The charge is given back when this is dropped: what came to nothing (a busy
 /// service, a lost database, a client that has gone) was no guess.
 pub struct Charge {
@@ -93,19 +96,16 @@ impl Limiter {
         };
         let subjects = named(attempt, &keys.ring(), clock.now())?;
         let mut charge = Charge { limiter: self.clone(), subjects, memory, is_reserved: false };
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut used) = (FIRST_PAUSE, None);
         loop {
             let turn = turns.turn().await?;
             // On its own thread until the end, also when the client goes: what is reserved then is given back.
-            let (tried, used) = on_a_thread(move || charge.reserve()).await?;
+            (charge, used) = on_a_thread(move || charge.reserve(used.is_some())).await?;
             drop(turn);
-            charge = tried;
-            if charge.is_reserved {
-                return Ok(Ok(charge));
-            }
+            let Some(used) = &used else { return Ok(Ok(charge)) };
             let next = Instant::now() + pause;
             if next > deadline {
-                return Ok(Err(charge.give_up(&used)));
+                return Ok(Err(charge.give_up(used)));
             }
             sleep_until(next).await;
             pause = (pause * 2).min(MAX_PAUSE);
@@ -153,28 +153,44 @@ impl Charge {
         self.subjects.iter().map(|(reservation, _)| *reservation).collect()
     }
 
-    /// Charges it in the database, unless it is used up there: returns up to when each subject is used then.
-    fn reserve(mut self) -> Result<(Self, BTreeMap<i64, Timestamp>), Error> {
-        let Inner { store, clock, .. } = &*self.limiter.0;
+    /// Charges it in the database, unless it is used up there: returns up to when each subject is used then. Whoever was
+    /// refused before looks first, and writes only to some use.
+    fn reserve(mut self, was_refused: bool) -> Result<(Self, Option<Used>), Error> {
+        let limiter = self.limiter.clone();
+        let Inner { store, clock, .. } = &*limiter.0;
         let (wanted, now) = (self.reserved(), clock.now());
+        let look = || store.read(|tx| tx.list_used(&wanted));
+        if was_refused {
+            let used = look()?;
+            if self.wait(&used, now).is_some() {
+                return Ok((self, Some(used)));
+            }
+        }
         self.is_reserved = store.reserve(&wanted, now)?;
-        let used = if self.is_reserved { BTreeMap::new() } else { store.read(|tx| tx.list_used(&wanted))? };
+        let used = if self.is_reserved { None } else { Some(look()?) };
         Ok((self, used))
     }
 
+    /// How long the next attempt has to wait, if it has to.
+    fn wait(&self, used: &Used, now: Timestamp) -> Option<Seconds> {
+        let wait = |(Reservation { subject: name, .. }, subject): &(Reservation, Subject)| {
+            used.get(name).and_then(|until| subject.wait(*until, now))
+        };
+        self.subjects.iter().filter_map(wait).max()
+    }
+
     /// Remembers what is used up elsewhere, so that the database is not asked again; returns how long to wait.
-    fn give_up(mut self, used: &BTreeMap<i64, Timestamp>) -> Seconds {
+    fn give_up(mut self, used: &Used) -> Seconds {
         drop(self.memory.take());
         let Inner { memory, clock, .. } = &*self.limiter.0;
         let now = clock.now();
-        let mut longest = Seconds(1);
         for (Reservation { subject: name, .. }, subject) in &self.subjects {
             if let Some(until) = used.get(name) {
                 memory.learn(subject, *until, now);
-                longest = subject.wait(*until, now).map_or(longest, |wait| wait.max(longest));
             }
         }
-        longest
+        // What was given back since is there for the next one.
+        self.wait(used, now).unwrap_or(Seconds(1))
     }
 }
 
