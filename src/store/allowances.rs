@@ -202,7 +202,7 @@ impl WriteTx<'_> {
         let delete = match self.0 {
             DbConnection::Sqlite(_) => format!("delete from allowances where subject in ({which})"),
             DbConnection::Postgres(_) => format!(
-                "with gone as materialized ({which} for update skip locked) \
+                "with gone as materialized ({which} for no key update skip locked) \
                  delete from allowances using gone where allowances.subject = gone.subject"
             ),
         };

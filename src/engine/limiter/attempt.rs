@@ -74,8 +74,9 @@ impl Subject {
         self.allowance
     }
 
-    /// How long its next attempt has to wait, if it has to.
+    /// How long its next attempt has to wait, if it has to. No clock that was wrong makes that longer than one failure does.
     pub(super) fn wait(&self, used_until: Timestamp, now: Timestamp) -> Option<Seconds> {
+        let used_until = used_until.min(now + self.allowance.whole());
         let wait = used_until - (now + self.allowance.room());
         (wait > Seconds::ZERO).then_some(wait)
     }
