@@ -43,7 +43,8 @@ pub mod http {
 pub mod jwt {
     pub use tokensmith_verifier::Audience;
     pub use tokensmith_verifier::issuing::{
-        DeniedEntry, DenylistClaims, Expected, KindEntry, MAX_CLOCK_SKEW, SigningAlg, denylist_audience,
+        DeniedEntry, DenylistClaims, Document, DocumentKind, Expected, KINDS, KeyUse, KindEntry, MAX_CLOCK_SKEW,
+        SigningAlg, authentic_payload, verify,
     };
 }
 

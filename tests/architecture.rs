@@ -170,16 +170,17 @@ fn knowledge_flows_one_way() {
 
 #[test]
 fn knowledge_flows_one_way_in_the_verifier() {
-    let law: [(&str, &[&str]); 10] = [
+    let law: [(&str, &[&str]); 11] = [
         ("clock", &[]),
         ("id", &["clock"]),
+        ("rendering", &[]),
         ("denied_set", &["clock", "id"]),
         ("jwt", &["clock", "denied_set", "id"]),
         ("api_token", &["jwt"]),
         ("remote", &["clock", "denied_set", "jwt"]),
-        ("verifier", &["api_token", "clock", "denied_set", "jwt", "remote"]),
-        ("builder", &["clock", "denied_set", "jwt", "remote", "verifier"]),
-        ("actix", &["api_token", "jwt", "verifier"]),
+        ("verifier", &["api_token", "clock", "denied_set", "jwt", "remote", "rendering"]),
+        ("builder", &["clock", "denied_set", "jwt", "remote", "rendering", "verifier"]),
+        ("actix", &["api_token", "jwt", "rendering", "verifier"]),
         ("testing", &["builder", "clock", "id", "jwt", "verifier"]),
     ];
     check_rooms(&verifier(), &law);
@@ -232,6 +233,22 @@ fn only_the_unit_of_work_records_and_tells_of_events_and_denials() {
         // Who asks, from where and by which request is found out once for each request.
         let may = ["service/bootstrap.rs"].contains(&file.as_str());
         assert!(may || !code.contains("Origin::default()"), "{file} makes up an origin");
+    }
+}
+
+/// An event loop has other requests to answer meanwhile.
+#[test]
+fn what_signs_in_an_event_loop_leaves_it_for_what_is_slow() {
+    let sources = sources();
+    let signing = sources.iter().filter_map(|(file, text)| {
+        let code = production(text);
+        let signs = [".sign(", "mint("].iter().any(|call| code.contains(call));
+        (room(file) != "jwt" && signs && code.contains("async fn")).then_some((file, code))
+    });
+    let signing: Vec<_> = signing.collect();
+    assert!(signing.len() >= 2, "{signing:?}");
+    for (file, code) in signing {
+        assert!(code.contains("deadline::signing("), "{file} signs in the event loop");
     }
 }
 

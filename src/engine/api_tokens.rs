@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::deadline;
 use super::turns::Turns;
@@ -22,6 +22,12 @@ use tokensmith_verifier::issuing::{ApiTokenError, ApiTokens, Authenticated};
 /// The last use is recorded to the minute.
 const USE_PRECISION: Seconds = Seconds(60);
 
+/// So many may wait for a turn to be looked up; the next one is told to come back.
+const MAX_WAITING: usize = 4_096;
+
+/// When to come back after there were too many.
+pub(crate) const BUSY_RETRY_AFTER: Seconds = Seconds(1);
+
 /// White space around a key is no part of it.
 fn parsed(text: &str) -> Result<ApiKey, ApiTokenRefusal> {
     text.trim().parse().map_err(|_bad_form: BadApiKey| ApiTokenRefusal::Malformed)
@@ -37,6 +43,8 @@ pub struct KnownApiTokens {
     access_lifetime: Seconds,
     uses: Mutex<HashMap<ApiTokenId, Timestamp>>,
     turns: Turns,
+    /// Places to wait for a turn.
+    waiting: Semaphore,
 }
 
 impl KnownApiTokens {
@@ -51,12 +59,16 @@ impl KnownApiTokens {
             access_lifetime: config.lifetimes.access,
             uses: Mutex::default(),
             turns: Turns::new(config),
+            waiting: Semaphore::new(MAX_WAITING),
         }
     }
 
-    /// Waits for a turn to ask the database, where a text is an API token by its form.
+    /// Waits for a turn to ask the database, where a text is an API token by its form: in order, and for as long as the
+    /// request waits for the database.
     pub(crate) async fn place(&self, text: &str) -> Result<Option<SemaphorePermit<'_>>, Error> {
         let Ok(_is_one) = parsed(text) else { return Ok(None) };
+        let busy = |_full| Error::Overloaded { retry_after: BUSY_RETRY_AFTER };
+        let _waiting = self.waiting.try_acquire().map_err(busy)?;
         self.turns.turn().await.map(Some)
     }
 
@@ -107,17 +119,6 @@ impl KnownApiTokens {
     }
 }
 
-impl From<ApiTokenRefusal> for ApiTokenError {
-    fn from(why: ApiTokenRefusal) -> Self {
-        match why {
-            ApiTokenRefusal::Malformed => Self::Malformed,
-            ApiTokenRefusal::Unknown => Self::Unknown,
-            ApiTokenRefusal::Expired => Self::Expired,
-            ApiTokenRefusal::Revoked => Self::Revoked,
-        }
-    }
-}
-
 /// For the extractors: those may not wait on their thread.
 pub(crate) struct SharedApiTokens(pub(crate) Arc<KnownApiTokens>);
 
@@ -143,6 +144,7 @@ impl ApiTokens for SharedApiTokens {
             found.map_err(|error| match error {
                 Error::ApiTokenRefused(why) => why.into(),
                 Error::AccountDisabled => ApiTokenError::AccountDisabled,
+                Error::Overloaded { .. } => ApiTokenError::Overloaded,
                 error => {
                     log::error!(cause = root_cause(&error); "an API token cannot be looked up");
                     let gone = matches!(error, Error::Unavailable(_));
@@ -150,5 +152,44 @@ impl ApiTokens for SharedApiTokens {
                 }
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::entropy::SeededEntropy;
+    use crate::store::IfMissing;
+
+    #[test]
+    fn those_who_wait_to_be_looked_up_go_in_order_and_only_so_many_may() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("test.db").display());
+        let config = Config::from_lookup(|name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
+        let store = Arc::new(Store::open(&config, IfMissing::Create).unwrap());
+        let known = KnownApiTokens::new(&config, store, Arc::new(ManualClock::new(Timestamp(0))));
+        let key = ApiKey::generate(&SeededEntropy::new(1)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let _for_timeouts = runtime.enter();
+        let poll = |place: Pin<&mut dyn Future<Output = _>>| place.poll(&mut Context::from_waker(Waker::noop()));
+        let (mut turns, mut waiting) = (Vec::new(), Vec::new());
+        let refused = loop {
+            let mut place = Box::pin(known.place(key.expose()));
+            match poll(place.as_mut()) {
+                Poll::Ready(Ok(turn)) => turns.push(turn),
+                Poll::Ready(Err(error)) => break error,
+                Poll::Pending => waiting.push(place),
+            }
+        };
+        assert!(matches!(refused, Error::Overloaded { retry_after: Seconds(1) }), "{refused}");
+        assert_eq!(waiting.len(), MAX_WAITING);
+        turns.pop();
+        // Whoever has got it keeps it.
+        let next: Vec<_> = waiting.iter_mut().take(3).map(|place| poll(place.as_mut())).collect();
+        assert_eq!(next.iter().map(Poll::is_ready).collect::<Vec<_>>(), [true, false, false]);
     }
 }

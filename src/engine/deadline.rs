@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::error::Error;
+use crate::jwt::SigningAlg;
 use crate::store::Patience;
 
 /// How often it is looked at the least whether work that is not waiting now has begun to.
@@ -59,6 +60,31 @@ pub(crate) async fn on_a_thread<T: Send + 'static>(
             Ok(Ok(result)) => return result,
             Ok(Err(panicked)) => return Err(Error::internal(panicked)),
             Err(_elapsed) => patience.check()?,
+        }
+    }
+}
+
+/// Signs with a key of this algorithm. If that takes long it is done on another thread: every other request of this event
+/// loop would wait for it.
+pub(crate) async fn signing<T: Send + 'static>(
+    alg: SigningAlg,
+    sign: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    if alg.is_slow_to_sign() { on_a_thread(sign).await } else { sign() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::{ThreadId, current};
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_slow_to_sign_leaves_the_event_loop() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let signs_on = |alg| -> ThreadId { runtime.block_on(signing(alg, || Ok(current().id()))).unwrap() };
+        for (alg, is_slow) in [(SigningAlg::Es256, false), (SigningAlg::EdDsa, false), (SigningAlg::Rs256, true)] {
+            assert_eq!(signs_on(alg) != current().id(), is_slow, "{alg}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The denylist as this instance knows it: what the verification of an access token asks instead of the database, and
 //! what the feed tells other services' verifiers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::denial::Denial;
 use crate::store::Store;
-use tokensmith_verifier::issuing::DeniedSet;
+use tokensmith_verifier::issuing::{DeniedSet, DeniedSubject};
 
 /// Each look at the table goes back this far before the last one: a row may be committed some time after the instant it
 /// carries, and the instance that wrote it may have a slower clock.
@@ -24,6 +24,9 @@ const PAGE: usize = 20_000;
 
 /// The most readers that may wait for news at once; the next one is answered immediately.
 const MAX_WAITING: usize = 1_000;
+
+/// So many denials are taken up, or let go of, before those who read the feed have their turn.
+const AT_ONCE: usize = 1_000;
 
 /// What is denied, numbered in the order in which this instance learned of it.
 pub struct Denylist {
@@ -40,12 +43,46 @@ pub struct Denylist {
 #[derive(Default)]
 struct Log {
     by_number: BTreeMap<u64, Denial>,
-    /// The same, by the time of their recording.
-    by_time: BTreeMap<(Timestamp, u64), Denial>,
+    /// Their numbers, by the time of their recording.
+    by_time: BTreeSet<(Timestamp, u64)>,
+    /// Their numbers, by the time when they are over.
+    by_end: BTreeSet<(Timestamp, u64)>,
     last: u64,
     /// What was recorded before this instant is known.
     as_of: Option<Timestamp>,
     stopping: bool,
+    /// Whether the log has been told of a kind that is not known.
+    has_told_of_unknown: bool,
+}
+
+impl Log {
+    fn add(&mut self, denial: Denial) {
+        self.last += 1;
+        self.by_time.insert((denial.denied_at, self.last));
+        self.by_end.insert((denial.expires_at, self.last));
+        if let DeniedSubject::Unknown { kind, .. } = &denial.subject
+            && !std::mem::replace(&mut self.has_told_of_unknown, true)
+        {
+            log::warn!(
+                kind:%;
+                "a newer version has denied something of a kind that this one does not know: other services are told that \
+                 there is more than they know, and nothing is refused here for it; upgrade this instance"
+            );
+        }
+        self.by_number.insert(self.last, denial);
+    }
+
+    /// Lets go of some that are over; returns whether there may be more.
+    fn forget(&mut self, now: Timestamp) -> bool {
+        for _ in 0..AT_ONCE {
+            let Some((_, number)) = self.by_end.first().copied().filter(|(end, _)| *end <= now) else { return false };
+            self.by_end.pop_first();
+            if let Some(denial) = self.by_number.remove(&number) {
+                self.by_time.remove(&(denial.denied_at, number));
+            }
+        }
+        true
+    }
 }
 
 /// A place in the feed.
@@ -123,19 +160,17 @@ impl Denylist {
 
     /// Takes up denials that this instance has just written.
     pub fn add(&self, denials: impl IntoIterator<Item = Denial>) {
-        self.take_up(&mut self.log(), denials);
-    }
-
-    fn take_up(&self, log: &mut Log, denials: impl IntoIterator<Item = Denial>) {
-        let before = log.last;
-        for denial in denials {
-            if self.set.insert(denial.subject.clone(), denial.expires_at) {
-                log.last += 1;
-                log.by_number.insert(log.last, denial.clone());
-                log.by_time.insert((denial.denied_at, log.last), denial);
+        let (mut denials, mut is_news) = (denials.into_iter().peekable(), false);
+        while denials.peek().is_some() {
+            let mut log = self.log();
+            for denial in denials.by_ref().take(AT_ONCE) {
+                if self.set.insert(denial.subject.clone(), denial.expires_at) {
+                    log.add(denial);
+                    is_news = true;
+                }
             }
         }
-        if log.last > before {
+        if is_news {
             self.tell();
         }
     }
@@ -146,12 +181,11 @@ impl Denylist {
     pub fn follow(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
         let since = self.log().as_of.map_or(Timestamp(0), |as_of| as_of - OVERLAP);
         let denials = store.read_apart(|tx| tx.list_denials(since, now))?;
-        let mut log = self.log();
-        self.take_up(&mut log, denials);
-        log.as_of = Some(now);
-        log.by_number.retain(|_, denial| denial.expires_at > now);
-        log.by_time.retain(|_, denial| denial.expires_at > now);
-        drop(log);
+        self.add(denials);
+        self.log().as_of = Some(now);
+        while self.log().forget(now) {
+            std::thread::yield_now();
+        }
         self.set.forget(now);
         Ok(())
     }
@@ -178,10 +212,10 @@ impl Denylist {
             None => Timestamp(0),
         };
         let first = log.by_time.range((from, 0)..).next();
-        let from = first.map_or(Timestamp(i64::MAX), |((denied_at, _), _)| *denied_at);
+        let from = first.map_or(Timestamp(i64::MAX), |(denied_at, _)| *denied_at);
         // Cut where everybody has known everything for long: any instance can go on from there.
         let first_of_next = log.by_time.range((from, 0)..).nth(PAGE);
-        let cut = first_of_next.map(|((denied_at, _), _)| (*denied_at).max(from + Seconds(1)));
+        let cut = first_of_next.map(|(denied_at, _)| (*denied_at).max(from + Seconds(1)));
         match cut.filter(|cut| *cut <= as_of - OVERLAP) {
             Some(cut) => Page { range: Range::Time(from, cut), cursor: Cursor::From(cut), more: true, ..page },
             None => Page { range: Range::Time(from, Timestamp(i64::MAX)), ..page },
@@ -198,7 +232,8 @@ impl Denylist {
             }
             Range::Time(from, until) => {
                 let there = log.by_time.range((from, 0)..(until, 0));
-                there.filter(|((_, number), _)| *number <= page.last).map(|(_, denial)| denial.clone()).collect()
+                let there = there.filter(|(_, number)| *number <= page.last);
+                there.filter_map(|(_, number)| log.by_number.get(number).cloned()).collect()
             }
         }
     }

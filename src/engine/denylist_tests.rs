@@ -124,3 +124,21 @@ fn a_cursor_reads_as_it_prints_and_nothing_else_is_one() {
         assert_eq!(text.parse::<Cursor>(), Err(BadCursor), "{text:?}");
     }
 }
+
+#[test]
+fn what_is_over_is_let_go_of_bit_by_bit_and_the_rest_is_still_told() {
+    let denylist = Denylist::new([1; 8]);
+    denylist.log().as_of = Some(Timestamp(2_000));
+    // Over from 1300 on, and from 1301 on.
+    denylist.add((0..5_000).map(|name| denial(name, 1_000 + i64::from(name % 2))));
+    assert!(!denylist.log().forget(Timestamp(1_299)));
+    assert!(denylist.log().forget(Timestamp(1_300)), "there are more than are done at once");
+    assert_eq!(read_all(&denylist, None).0.len(), 4_000);
+    while denylist.log().forget(Timestamp(1_300)) {}
+    let (read, _) = read_all(&denylist, None);
+    assert_eq!(read.len(), 2_500);
+    assert!(read.iter().all(|denial| denial.denied_at == Timestamp(1_001)));
+    while denylist.log().forget(Timestamp(1_301)) {}
+    let log = denylist.log();
+    assert!(log.by_number.is_empty() && log.by_time.is_empty() && log.by_end.is_empty());
+}

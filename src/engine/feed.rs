@@ -3,9 +3,12 @@
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 
+use tokio::sync::Mutex;
+
+use super::deadline;
 use super::denylist::{Cursor, Denylist, Page};
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::error::Error;
@@ -117,49 +120,50 @@ impl Feed {
                 // Also when nothing has happened: what is known is as of now, not of when the wait began.
                 continue;
             }
-            let token = if is_known { None } else { Some(self.signed(reader, &page)?) };
+            let token = if is_known { None } else { Some(self.signed(reader, &page).await?) };
             return Ok(Answer { token, etag });
         }
     }
 
-    fn signed(&self, reader: Reader, page: &Page) -> Result<Arc<str>, Error> {
-        let url = &self.issuer;
+    async fn signed(&self, reader: Reader, page: &Page) -> Result<Arc<str>, Error> {
         let ring = self.keys.ring();
         // Held until it is signed: those who come meanwhile want the same.
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = deadline::in_time(self.last.lock()).await?;
         let now = self.clock.now();
         let is_good = |signed: &&Signed| signed.reader == reader && signed.is_good_for(page, ring.jwks_etag(), now);
         if let Some(signed) = last.iter().find(is_good) {
             return Ok(Arc::clone(&signed.token));
         }
+        let claims = self.claims(reader, page, ring.jwks_etag(), now);
+        let jwks_etag = claims.jwks_etag.clone();
+        let alg = ring.first_alg()?;
+        let sign = move || Ok(Arc::<str>::from(ring.sign(&claims, None, now)?));
+        let token = deadline::signing(alg, sign).await?;
+        last.truncate(KEPT - 1);
+        last.push_front(Signed { reader, page: *page, jwks_etag, at: now, token: Arc::clone(&token) });
+        Ok(token)
+    }
+
+    fn claims(&self, reader: Reader, page: &Page, jwks_etag: &str, now: Timestamp) -> DenylistClaims {
+        let url = &self.issuer;
         let (audience, exp) = match reader {
             Reader::Verifier => (denylist_audience(url), now + LIFETIME),
             Reader::EarlierVerifier => (url.clone(), now + LIFETIME_FOR_EARLIER - LEEWAY_OF_VERIFIERS),
         };
         let denials = self.denylist.denied(page);
-        let claims = DenylistClaims {
+        DenylistClaims {
             iss: url.clone(),
             aud: Audience::One(audience),
             iat: now,
             exp,
             // Another instance's clock may be ahead of ours.
             as_of: page.as_of.min(now),
-            jwks_etag: ring.jwks_etag().to_owned(),
+            jwks_etag: jwks_etag.to_owned(),
             cursor: page.cursor.to_string(),
             more: page.more,
             denied: denials.iter().filter_map(entry).collect(),
             denied_by_kind: denials.iter().filter_map(kind_entry).collect(),
-        };
-        let token: Arc<str> = ring.sign_denylist(&claims, now)?.into();
-        last.truncate(KEPT - 1);
-        last.push_front(Signed {
-            reader,
-            page: *page,
-            jwks_etag: claims.jwks_etag,
-            at: now,
-            token: Arc::clone(&token),
-        });
-        Ok(token)
+        }
     }
 }
 
@@ -168,7 +172,7 @@ fn entry(denial: &Denial) -> Option<DeniedEntry> {
     match denial.subject {
         DeniedSubject::Session(sid) => Some(DeniedEntry::Session { sid, exp }),
         DeniedSubject::AccessToken(jti) => Some(DeniedEntry::AccessToken { jti, exp }),
-        DeniedSubject::Client(..) | DeniedSubject::User(..) => None,
+        DeniedSubject::Client(..) | DeniedSubject::User(..) | DeniedSubject::Unknown { .. } => None,
     }
 }
 
@@ -176,6 +180,8 @@ fn kind_entry(denial: &Denial) -> Option<KindEntry> {
     let exp = denial.expires_at;
     let kind = match &denial.subject {
         DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) => return None,
+        // Whoever knows no more of it must not take its copy for whole.
+        DeniedSubject::Unknown { .. } => return Some(KindEntry::Unknown { exp }),
         DeniedSubject::Client(client_id, before) => {
             Kind::Client { client_id: client_id.to_string(), issued_before: *before, exp }
         }

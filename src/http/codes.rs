@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
-use tokensmith_verifier::BearerError;
+use tokensmith_verifier::BearerErrorKind;
 
 /// What a client is told of a failure, beside its detail. It never changes its meaning.
 pub struct Code {
@@ -55,6 +55,7 @@ macro_rules! codes {
                     $($($failure => $name,)?)+
                     Bearer(why) => named(why.code()),
                     Domain(Error::TokenRefused(why)) => named(why.code()),
+                    Domain(Error::ApiTokenRefused(why)) => named(why.code()),
                 }
             }
         }
@@ -71,7 +72,7 @@ codes! {
         "`errors[]` names each `field` with a `code` of its own: `invalid`, `password_too_long` (over 1024 \
          characters); for new passwords also `password_too_short`, `password_too_common`.";
     INVALID_REQUEST: 400 "invalid_request" "Malformed Authorization header", Some("invalid_request"),
-        => Bearer(BearerError::Malformed("expected Authorization: Bearer and one token")),
+        => Bearer(BearerErrorKind::Malformed("expected Authorization: Bearer and one token")),
         "The `Authorization` header is not one token (or not well-formed HTTP Basic).";
     BASIC_AUTH_OFF: 400 "basic_auth_off" "HTTP Basic is off", Some("invalid_request"),
         Failure::BasicAuthOff => Failure::BasicAuthOff,
@@ -80,7 +81,7 @@ codes! {
         Domain(Error::BadCredentials) => Domain(Error::BadCredentials),
         "Unknown user or wrong password.";
     ACCESS_TOKEN_MISSING: 401 "access_token_missing" "Access token missing", None,
-        => Bearer(BearerError::Missing),
+        => Bearer(BearerErrorKind::Missing),
         "The endpoint needs a bearer token.";
     TOKEN_MALFORMED: 401 "token_malformed" "Token refused", Some("invalid_token"),
         => Domain(Error::TokenRefused(TokenError::Malformed)),
@@ -113,24 +114,20 @@ codes! {
         => Domain(Error::TokenRefused(TokenError::Revoked)),
         "Revoked, or its session ended.";
     API_TOKEN_MALFORMED: 401 "api_token_malformed" "API token refused", Some("invalid_token"),
-        Domain(Error::ApiTokenRefused(ApiTokenRefusal::Malformed))
-            => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Malformed)),
+        => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Malformed)),
         "Not an API token by its form or checksum.";
     API_TOKEN_UNKNOWN: 401 "api_token_unknown" "API token refused", Some("invalid_token"),
-        Domain(Error::ApiTokenRefused(ApiTokenRefusal::Unknown))
-            => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Unknown)),
+        => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Unknown)),
         "Nobody has this API token, or it was replaced.";
     API_TOKEN_EXPIRED: 401 "api_token_expired" "API token refused", Some("invalid_token"),
-        Domain(Error::ApiTokenRefused(ApiTokenRefusal::Expired))
-            => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Expired)),
+        => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Expired)),
         "Its time is over.";
     API_TOKEN_REVOKED: 401 "api_token_revoked" "API token refused", Some("invalid_token"),
-        Domain(Error::ApiTokenRefused(ApiTokenRefusal::Revoked))
-            => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Revoked)),
+        => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Revoked)),
         "It was revoked.";
     REAUTHENTICATION_REQUIRED: 401 "reauthentication_required" "Reauthentication required",
         Some("insufficient_user_authentication"),
-        => Bearer(BearerError::ReauthenticationRequired(600)),
+        Failure::ReauthenticationRequired(_) => Failure::ReauthenticationRequired(Seconds(600)),
         "The password must be given again: `POST /v1/me/reauthenticate` (RFC 9470).";
     REFRESH_TOKEN_REUSED: 401 "refresh_token_reused" "Refresh token reused", Some("invalid_grant"),
         Domain(Error::RefreshTokenReused) => Domain(Error::RefreshTokenReused),
@@ -149,16 +146,16 @@ codes! {
         Failure::OriginNotAllowed(_) => Failure::OriginNotAllowed("https://app.example.com".to_owned()),
         "Web pages of this origin may not call the service: it is not in `CORS_ORIGINS`. The log names it.";
     SESSION_REQUIRED: 403 "session_required" "Session required", Some("insufficient_scope"),
-        => Bearer(BearerError::SessionRequired),
+        => Bearer(BearerErrorKind::SessionRequired),
         "Only who is logged in may do this, not an API token (or what it was exchanged for).";
     WRONG_PASSWORD: 403 "wrong_password" "Wrong password", None,
         Domain(Error::WrongPassword) => Domain(Error::WrongPassword),
         "Who is logged in does not know the password.";
     ROLE_MISSING: 403 "role_missing" "Role missing", Some("insufficient_scope"),
-        => Bearer(BearerError::RoleMissing("admin")),
+        => Bearer(BearerErrorKind::RoleMissing("admin")),
         "The access token lacks a role.";
     SCOPE_MISSING: 403 "scope_missing" "Scope missing", Some("insufficient_scope"),
-        => Bearer(BearerError::ScopeMissing("notes:read")),
+        => Bearer(BearerErrorKind::ScopeMissing("notes:read")),
         "The access token lacks a scope (in services with the verifier).";
     NOT_FOUND: 404 "not_found" "Not found", None,
         Failure::PathUnknown => Failure::PathUnknown,
@@ -211,15 +208,15 @@ codes! {
         Domain(Error::Unavailable(_)) => Domain(Error::Unavailable("an example".into())),
         "The database is out of reach; `Retry-After` says when to try again. Verifying access tokens goes on.";
     KEYS_UNAVAILABLE: 503 "keys_unavailable" "Keys unavailable", None,
-        => Bearer(BearerError::NoKeys),
+        => Bearer(BearerErrorKind::NoKeys),
         "In services with the verifier: the issuer's keys could not be fetched yet.";
     DENYLIST_STALE: 503 "denylist_stale" "Denylist stale", None,
-        => Bearer(BearerError::DenylistStale),
+        => Bearer(BearerErrorKind::DenylistStale),
         "In services with the verifier: the denylist is out of reach, and it is required.";
     OVERLOADED: 503 "overloaded" "Overloaded", None,
         Domain(Error::Overloaded { .. }) => Domain(Error::Overloaded { retry_after: Seconds(5) }),
-        "More logins or refreshes are waiting than can be answered in time, or the key folder is out of reach \
-         and the token's key is not known; `Retry-After` says when to try again.";
+        "More logins, refreshes or API tokens are waiting than can be answered in time, or the key folder is out of \
+         reach and the token's key is not known; `Retry-After` says when to try again.";
 }
 
 /// Only other services that have the verifier answer with these.
@@ -238,7 +235,7 @@ fn named(name: &str) -> &'static Code {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::ResponseError as _;
+    use tokensmith_verifier::issuing::ApiTokenError;
 
     use super::*;
 
@@ -259,17 +256,19 @@ mod tests {
         for code in CODES {
             let why = match (code.example)() {
                 Bearer(why) => why,
-                Domain(Error::TokenRefused(why)) => BearerError::Refused(why),
-                Domain(Error::ApiTokenRefused(why)) => BearerError::ApiToken(why.into()),
+                Domain(Error::TokenRefused(why)) => BearerErrorKind::Refused(why),
+                Domain(Error::ApiTokenRefused(why)) => BearerErrorKind::ApiToken(why.into()),
+                Domain(Error::Overloaded { .. }) => BearerErrorKind::ApiToken(ApiTokenError::Overloaded),
+                Domain(Error::Unavailable(_)) => BearerErrorKind::ApiToken(ApiTokenError::Unavailable),
                 _ => continue,
             };
-            let told = (why.code(), why.status_code().as_u16(), why.title());
+            let told = (why.code(), why.status().as_u16(), why.title());
             assert_eq!(told, (code.name, code.status, code.title));
-            let challenge = why.challenge().unwrap_or_default();
+            let challenge = why.challenge("tokensmith").unwrap_or_default();
             let error = code.oauth.map(|error| format!("error=\"{error}\"")).unwrap_or_default();
             assert!(challenge.contains(&error), "{challenge}");
             seen += 1;
         }
-        assert_eq!(seen, 22);
+        assert_eq!(seen, 23);
     }
 }

@@ -4,8 +4,9 @@
 use actix_web::ResponseError;
 use actix_web::http::StatusCode;
 
+use crate::clock::Seconds;
 use crate::error::Error;
-use tokensmith_verifier::BearerError;
+use tokensmith_verifier::{BearerError, BearerErrorKind};
 
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +16,10 @@ pub(crate) enum Failure {
     Domain(#[from] Error),
     /// The request is not let in.
     #[error(transparent)]
-    Bearer(#[from] BearerError),
+    Bearer(#[from] BearerErrorKind),
+    /// The user must have proved who they are no longer ago than this.
+    #[error("the password must have been given within the last {} seconds", .0.0)]
+    ReauthenticationRequired(Seconds),
     /// Username and password came as HTTP Basic, which is not taken here.
     #[error("HTTP Basic is off; send username and password in the body")]
     BasicAuthOff,
@@ -40,6 +44,13 @@ pub(crate) enum Failure {
     /// Pages of this origin may not call.
     #[error("pages of {0} may not call this service; see CORS_ORIGINS")]
     OriginNotAllowed(String),
+}
+
+/// Realm and type of the problem are our own.
+impl From<BearerError> for Failure {
+    fn from(refused: BearerError) -> Self {
+        Self::Bearer(refused.kind())
+    }
 }
 
 /// Rendered by the layer `observe`, which finds the failure in the response.

@@ -32,6 +32,7 @@ pub(super) const API_TOKEN: &[&Code] = &[
     API_TOKEN_REVOKED,
     ACCOUNT_DISABLED,
     DATABASE_UNAVAILABLE,
+    OVERLOADED,
 ];
 
 /// What may be wrong with a session.

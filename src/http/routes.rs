@@ -36,9 +36,9 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             ]
         ),
         endpoint!(tokens::refresh, TOKEN, SESSION, [DATABASE_UNAVAILABLE, REFRESH_TOKEN_REUSED, OVERLOADED]),
-        endpoint!(tokens::verify, TOKEN, API_TOKEN, SESSION, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(tokens::verify, TOKEN, API_TOKEN, SESSION),
         endpoint!(tokens::revoke, [DATABASE_UNAVAILABLE, OVERLOADED]),
-        endpoint!(tokens::exchange, API_TOKEN, [OVERLOADED]),
+        endpoint!(tokens::exchange, API_TOKEN),
         endpoint!(sessions::logout),
         endpoint!(sessions::logout_all),
         endpoint!(sessions::list),

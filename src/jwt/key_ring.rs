@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jsonwebtoken::jwk::JwkSet;
-use tokensmith_verifier::issuing::{kid_of, verify_signature};
+use tokensmith_verifier::issuing::kid_of;
 
 use super::key_file::{KeyFile, KeyFileError};
 use super::key_plan::{Due, KeyPolicy, KeyState, Line};
 use super::private_key::SignError;
 use super::{
-    AccessClaims, AccessKeys, DenylistClaims, Expected, MAX_CLOCK_SKEW, RefreshClaims, SigningAlg, TokenError,
+    AccessClaims, AccessKeys, Document, Expected, MAX_CLOCK_SKEW, RefreshClaims, SigningAlg, TokenError,
     VerificationKeys, issuer_base, jwks_etag, verify,
 };
 use crate::clock::{Seconds, Timestamp};
@@ -25,7 +25,6 @@ pub struct KeyRing {
     pub(super) files: Vec<Arc<KeyFile>>,
     policy: KeyPolicy,
     access: Arc<AccessKeys>,
-    refresh_keys: VerificationKeys,
     jwks_json: String,
     jwks_etag: String,
     /// When something happens to the published keys, in order.
@@ -77,21 +76,21 @@ impl KeyRing {
         }
         let mut files = kept;
         files.sort_by(|a, b| (a.active_from, &a.path).cmp(&(b.active_from, &b.path)));
-        let (mut access, mut refresh_keys) = (VerificationKeys::default(), VerificationKeys::default());
+        let mut keys = VerificationKeys::default();
         let mut jwks = JwkSet { keys: Vec::new() };
         for file in &files {
-            file.key.add_to(&mut access, &mut refresh_keys);
+            file.key.add_to(&mut keys);
             jwks.keys.push(file.key.jwk.clone());
         }
         let jwks_json = serde_json::to_string(&jwks).map_err(|_never_for_these_types| KeyFileError::Failed)?;
         let jwks_etag = jwks_etag(&jwks_json);
-        let access = Arc::new(AccessKeys::new(access, VERIFIED_CACHE_BYTES));
+        let access = Arc::new(AccessKeys::new(keys, VERIFIED_CACHE_BYTES));
         let mut events = Vec::new();
         for alg in &policy.algs {
             events.extend(Line::new(&files, *alg).events(&policy));
         }
         events.sort();
-        Ok(Self { files, policy, access, refresh_keys, jwks_json, jwks_etag, events })
+        Ok(Self { files, policy, access, jwks_json, jwks_etag, events })
     }
 
     /// An algorithm that is to be signed with and has no key.
@@ -114,9 +113,14 @@ impl KeyRing {
         &self.policy
     }
 
-    /// The keys that verify access tokens.
+    /// The same keys, with the access tokens that they have verified of late.
     pub fn access_keys(&self) -> &Arc<AccessKeys> {
         &self.access
+    }
+
+    /// The keys that verify every kind of document.
+    pub fn keys(&self) -> &VerificationKeys {
+        self.access.all()
     }
 
     /// Every key, oldest first.
@@ -163,19 +167,10 @@ impl KeyRing {
         &self.jwks_etag
     }
 
-    /// Signs an access token.
-    pub fn sign_access(&self, claims: &AccessClaims, alg: SigningAlg, now: Timestamp) -> Result<String, SignError> {
-        self.active(alg, now)?.key.sign_access(claims)
-    }
-
-    /// Signs a refresh token.
-    pub(crate) fn sign_refresh(&self, claims: &RefreshClaims, now: Timestamp) -> Result<String, SignError> {
-        self.active(self.first_alg()?, now)?.key.sign_refresh(claims)
-    }
-
-    /// Signs an answer of the denylist feed.
-    pub fn sign_denylist(&self, claims: &DenylistClaims, now: Timestamp) -> Result<String, SignError> {
-        self.active(self.first_alg()?, now)?.key.sign_denylist(claims)
+    /// Signs a document with the active key of an algorithm, or of the first one.
+    pub fn sign<D: Document>(&self, claims: &D, alg: Option<SigningAlg>, now: Timestamp) -> Result<String, SignError> {
+        let alg = alg.map_or_else(|| self.first_alg(), Ok)?;
+        self.active(alg, now)?.key.sign(claims)
     }
 
     /// The context of a client, of which `client` is [`hashed_of_client`](crate::model::sharing::hashed_of_client). Instances
@@ -190,7 +185,8 @@ impl KeyRing {
         Ok(self.context(&[&b"text "[..], text].concat(), now)?.number())
     }
 
-    fn first_alg(&self) -> Result<SigningAlg, SignError> {
+    /// That of the keys that sign what is for nobody's audience in particular.
+    pub(crate) fn first_alg(&self) -> Result<SigningAlg, SignError> {
         self.policy.algs.first().copied().ok_or(SignError)
     }
 
@@ -203,18 +199,12 @@ impl KeyRing {
     pub fn verify_refresh(&self, token: &str, issuer: &str, now: Timestamp) -> Result<RefreshClaims, TokenError> {
         let issuer = issuer_base(issuer);
         let leeway = Seconds(self.policy.token_lifetime.0 / 100).min(MAX_CLOCK_SKEW);
-        let expected = Expected { issuer, audiences: &[issuer.to_owned()], leeway };
-        verify(token, &self.refresh_keys, expected, now)
-    }
-
-    /// Verifies the signature of a refresh token, and nothing else.
-    pub(crate) fn verify_refresh_signature(&self, token: &str) -> Result<RefreshClaims, TokenError> {
-        verify_signature(token, &self.refresh_keys)
+        verify(token, self.keys(), Expected { issuer, audiences: &[], leeway }, now)
     }
 
     /// Whether a text is a token of ours by its form, but for a key that is not in this ring.
     pub(crate) fn lacks_key_of(&self, token: &str) -> bool {
-        let kid = kid_of::<RefreshClaims>(token).or_else(|| kid_of::<AccessClaims>(token));
+        let kid = kid_of(&RefreshClaims::KIND, token).or_else(|| kid_of(&AccessClaims::KIND, token));
         kid.is_some_and(|kid| self.kids().all(|known| known != kid))
     }
 }

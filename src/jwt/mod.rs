@@ -10,9 +10,9 @@ mod private_key;
 
 pub(crate) use issuing::{Issuing, refresh_claims};
 pub(crate) use tokensmith_verifier::issuing::{
-    AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Expected, Kind, KindEntry, MAX_CLOCK_SKEW, RefreshClaims,
-    RegisteredClaims, SigningAlg, VerificationKeys, denylist_audience, is_reserved_audience, issuer_base, issuer_url,
-    jwks_etag, metadata_url, verify,
+    AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Document, Expected, Kind, KindEntry, MAX_CLOCK_SKEW,
+    RefreshClaims, SigningAlg, VerificationKeys, denylist_audience, is_reserved_audience, issuer_base, issuer_url,
+    jwks_etag, metadata_url, verify, verify_signature,
 };
 pub(crate) use tokensmith_verifier::{AccessClaims, Audience, Credential, TokenError};
 

@@ -14,10 +14,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Serialize;
-use tokensmith_verifier::issuing::{VerificationKey, published};
+use tokensmith_verifier::issuing::{Document, DocumentKind, KINDS, KeyUse, VerificationKey, published};
 use zeroize::Zeroizing;
 
-use super::{AccessClaims, DenylistClaims, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKeys};
+use super::{SigningAlg, VerificationKeys};
 use crate::model::sharing::Context;
 
 /// ASVS 5.0 11.2.3: 128 bits of security, which RSA has from 3072 bits on.
@@ -54,12 +54,18 @@ pub(super) struct PrivateKey {
     pub(super) kid: String,
     pub(super) jwk: Jwk,
     signer: Signer,
-    refresh_mac: hmac::Key,
+    by_kind: Vec<OfKind>,
     context_mac: hmac::Key,
     /// What tells its contexts from those of other keys: the hash of nothing, which no client is.
     context_key: [u8; 2],
-    access_header: String,
-    refresh_header: String,
+}
+
+/// What documents of one kind are signed with.
+struct OfKind {
+    kind: DocumentKind,
+    header: String,
+    /// The secret, for kinds that no published key signs.
+    mac: Option<hmac::Key>,
 }
 
 /// Makes a new private key; answers its PKCS#8 form.
@@ -90,14 +96,13 @@ impl PrivateKey {
         let bare = Jwk::from_decoding_key(&public, None).map_err(|_bad| KeyProblem::NotAKey)?;
         let (kid, jwk) = published(bare, alg).map_err(|_bad| KeyProblem::NotAKey)?;
         let private_bytes = signer.private_bytes()?;
-        let secret = derived(&private_bytes, b"tokensmith refresh v1", &kid)?;
+        let by_kind =
+            KINDS.iter().map(|kind| OfKind::new(*kind, &private_bytes, alg, &kid)).collect::<Result<_, _>>()?;
         let context_secret = derived(&private_bytes, b"tokensmith context v1", &kid)?;
         let context_mac = hmac::Key::new(hmac::HMAC_SHA256, &*context_secret);
         Ok(Self {
             alg,
-            access_header: header(AccessClaims::TYP, alg.name(), &kid),
-            refresh_header: header(RefreshClaims::TYP, "HS256", &kid),
-            refresh_mac: hmac::Key::new(hmac::HMAC_SHA256, &*secret),
+            by_kind,
             context_key: first(hmac::sign(&context_mac, b"").as_ref()),
             context_mac,
             kid,
@@ -106,33 +111,47 @@ impl PrivateKey {
         })
     }
 
-    pub(super) fn add_to(&self, access: &mut VerificationKeys, refresh: &mut VerificationKeys) {
-        access.insert(self.kid.clone(), self.alg.algorithm(), VerificationKey::Public(self.signer.public_key()));
-        refresh.insert(self.kid.clone(), Algorithm::HS256, VerificationKey::Secret(Box::new(self.refresh_mac.clone())));
+    /// Adds what verifies its documents.
+    pub(super) fn add_to(&self, keys: &mut VerificationKeys) {
+        keys.insert(self.kid.clone(), self.alg.algorithm(), VerificationKey::Public(self.signer.public_key()));
+        for OfKind { kind, mac, .. } in &self.by_kind {
+            if let (KeyUse::Secret(purpose), Some(mac)) = (kind.key, mac) {
+                let key = VerificationKey::Secret(purpose, Box::new(mac.clone()));
+                keys.insert(self.kid.clone(), Algorithm::HS256, key);
+            }
+        }
     }
 
-    pub(super) fn sign_access(&self, claims: &AccessClaims) -> Result<String, SignError> {
-        self.sign(&self.access_header, claims)
+    pub(super) fn sign<D: Document>(&self, claims: &D) -> Result<String, SignError> {
+        let OfKind { header, mac, .. } = self.by_kind.iter().find(|of| of.kind == D::KIND).ok_or(SignError)?;
+        self.signed(header, mac.as_ref(), claims)
     }
 
-    pub(super) fn sign_denylist(&self, claims: &DenylistClaims) -> Result<String, SignError> {
-        self.sign(&header(DenylistClaims::TYP, self.alg.name(), &self.kid), claims)
-    }
-
-    fn sign(&self, header: &str, claims: &impl Serialize) -> Result<String, SignError> {
+    fn signed(&self, header: &str, mac: Option<&hmac::Key>, claims: &impl Serialize) -> Result<String, SignError> {
         let message = message(header, claims)?;
+        if let Some(mac) = mac {
+            let tag = hmac::sign(mac, message.as_bytes());
+            return Ok(complete(message, tag.as_ref()));
+        }
         let signature = self.signer.sign(message.as_bytes())?;
         Ok(complete(message, &signature))
     }
 
-    pub(super) fn sign_refresh(&self, claims: &RefreshClaims) -> Result<String, SignError> {
-        let message = message(&self.refresh_header, claims)?;
-        let tag = hmac::sign(&self.refresh_mac, message.as_bytes());
-        Ok(complete(message, tag.as_ref()))
-    }
-
     pub(super) fn context(&self, client: &[u8]) -> Context {
         Context::new(self.context_key, first(hmac::sign(&self.context_mac, client).as_ref()))
+    }
+}
+
+impl OfKind {
+    fn new(rules: DocumentKind, private_bytes: &[u8], own: SigningAlg, kid: &str) -> Result<Self, KeyProblem> {
+        let (alg, mac) = match rules.key {
+            KeyUse::Published => (own.name(), None),
+            KeyUse::Secret(purpose) => {
+                let secret = derived(private_bytes, purpose.as_bytes(), kid)?;
+                ("HS256", Some(hmac::Key::new(hmac::HMAC_SHA256, &*secret)))
+            }
+        };
+        Ok(Self { kind: rules, header: header(rules.typ, alg, kid), mac })
     }
 }
 
@@ -202,7 +221,7 @@ impl Signer {
 }
 
 /// A secret that is derived from the private key ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)), so that there is no
-/// second secret to keep: one for refresh tokens, which no published key verifies, and one for contexts.
+/// second secret to keep: one for each kind of document that no published key signs, and one for contexts.
 fn derived(private_bytes: &[u8], purpose: &[u8], kid: &str) -> Result<Zeroizing<[u8; 32]>, KeyProblem> {
     let failed = |_unspecified| KeyProblem::NotAKey;
     let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(private_bytes);
@@ -234,4 +253,30 @@ fn complete(mut message: String, signature: &[u8]) -> String {
     message.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut message);
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokensmith_verifier::TokenError;
+    use tokensmith_verifier::issuing::authentic_payload;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_is_refused_as_every_other_and_under_another_type_unless_only_the_recipient_tells_them_apart() {
+        let key = PrivateKey::from_pkcs8(&generate(SigningAlg::Es256).unwrap()).unwrap();
+        let mut keys = VerificationKeys::default();
+        key.add_to(&mut keys);
+        let pairs = key.by_kind.iter().flat_map(|one| KINDS.iter().map(move |other| (one, other)));
+        for (OfKind { kind: one, header: its_header, mac }, other) in pairs {
+            let document = key.signed(its_header, mac.as_ref(), &json!({})).unwrap();
+            let read = authentic_payload(other, &document, &keys).map(drop);
+            assert_eq!(read, if one == other { Ok(()) } else { Err(TokenError::WrongType) }, "{one:?} as {other:?}");
+            let alg = if mac.is_some() { "HS256" } else { "ES256" };
+            let forged = key.signed(&header(other.typ, alg, &key.kid), mac.as_ref(), &json!({})).unwrap();
+            let read = authentic_payload(other, &forged, &keys);
+            assert_eq!(read.is_ok(), one.key == other.key, "{one:?} with the type of {other:?}: {read:?}");
+        }
+    }
 }

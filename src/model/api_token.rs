@@ -4,6 +4,7 @@ use super::id::{Id, SessionId, UserId};
 use super::names::{Roles, Scopes};
 use super::user::{DisplayName, User};
 use crate::clock::Timestamp;
+pub(crate) use tokensmith_verifier::issuing::ApiTokenRefusal;
 
 /// Marks the identifiers of API tokens.
 #[derive(Debug)]
@@ -37,23 +38,6 @@ pub(crate) struct ApiToken {
     pub(crate) access_expires_by: Timestamp,
     /// When it was revoked.
     pub(crate) revoked_at: Option<Timestamp>,
-}
-
-/// Why an API token is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ApiTokenRefusal {
-    /// It is none by its form.
-    #[error("that is not an API token")]
-    Malformed,
-    /// Nobody has it, or not any more.
-    #[error("this API token is not known")]
-    Unknown,
-    /// Its time is over.
-    #[error("this API token has expired")]
-    Expired,
-    /// It was revoked.
-    #[error("this API token was revoked")]
-    Revoked,
 }
 
 /// Whether an API token is accepted.

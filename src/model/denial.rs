@@ -2,11 +2,19 @@
 
 use super::id::{Jti, SessionId, UserId};
 use crate::clock::{Seconds, Timestamp};
-use tokensmith_verifier::issuing::DeniedSubject;
+use tokensmith_verifier::issuing::{DeniedSubject, MAX_CLOCK_SKEW};
 
 /// A denial outlives the last token that it denies by this much, so that neither the clocks of two instances nor the
 /// leeway of a verifier can bring that token back.
 const MARGIN: Seconds = Seconds(60);
+
+/// The first `iat` that no token can have which was issued until now, by whichever instance. Two things make that later
+/// than now: instants are whole seconds, so that a token of this second may be older than the denial; and the clock of the
+/// instance that issued it may be ahead by as much as is allowed. A token that should be denied must not pass, so that good
+/// ones are refused for that long.
+fn issued_before(now: Timestamp) -> Timestamp {
+    now + MAX_CLOCK_SKEW + Seconds(1)
+}
 
 /// One entry of the denylist.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,15 +35,18 @@ impl Denial {
         Self { subject: DeniedSubject::Session(id), denied_at: now, expires_at: last_expires_at + MARGIN }
     }
 
-    /// Denies every access token of a client that was issued before an instant; `access` is the longest lifetime that one
-    /// was issued with.
-    pub fn of_client(client_id: &str, issued_before: Timestamp, now: Timestamp, access: Seconds) -> Self {
+    /// Denies every access token of a client that any instance has issued until now; `access` is the longest lifetime that
+    /// one was issued with. **What is issued within the next minute is denied, too**: see [`issued_before`]. Where somebody
+    /// must be let in again at once, deny the sessions instead.
+    pub fn of_client(client_id: &str, now: Timestamp, access: Seconds) -> Self {
+        let issued_before = issued_before(now);
         let expires_at = issued_before + access + MARGIN;
         Self { subject: DeniedSubject::Client(client_id.into(), issued_before), denied_at: now, expires_at }
     }
 
     /// Denies every access token of a user, as [`Denial::of_client`].
-    pub fn of_user(id: UserId, issued_before: Timestamp, now: Timestamp, access: Seconds) -> Self {
+    pub fn of_user(id: UserId, now: Timestamp, access: Seconds) -> Self {
+        let issued_before = issued_before(now);
         let expires_at = issued_before + access + MARGIN;
         Self { subject: DeniedSubject::User(id.to_string().into(), issued_before), denied_at: now, expires_at }
     }
@@ -43,5 +54,22 @@ impl Denial {
     /// Denies one access token.
     pub(crate) fn of_access_token(jti: Jti, now: Timestamp, token_expires_at: Timestamp) -> Self {
         Self { subject: DeniedSubject::AccessToken(jti), denied_at: now, expires_at: token_expires_at + MARGIN }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_of_the_same_second_and_of_the_fastest_clock_is_denied_and_lives_no_longer_than_its_denial() {
+        let (now, access) = (Timestamp(1_800_000_000), Seconds(300));
+        let user = UserId::new(now, [1; 10]);
+        for denial in [Denial::of_user(user, now, access), Denial::of_client("notes-app", now, access)] {
+            let (DeniedSubject::User(_, before) | DeniedSubject::Client(_, before)) = denial.subject else { panic!() };
+            let latest_iat = now + MAX_CLOCK_SKEW;
+            assert!(latest_iat < before);
+            assert!(latest_iat + access + MAX_CLOCK_SKEW < denial.expires_at);
+        }
     }
 }

@@ -217,7 +217,7 @@ pub(crate) fn exchange(app: &App, key: &str, audience: Option<&str>) -> Result<E
             return Err(Error::Overloaded { retry_after: Seconds(1) });
         }
     }
-    let access_token = app.keys.ring().sign_access(&claims, purpose.alg, now)?;
+    let access_token = app.keys.ring().sign(&claims, Some(purpose.alg), now)?;
     known.used(&token, now);
     app.metrics.exchange();
     Ok(Exchanged { access_token, expires_in: claims.exp - now, scope: claims.scope })

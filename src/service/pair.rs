@@ -72,8 +72,8 @@ pub fn mint(app: &App, live: Live, purpose: Purpose<'_>, now: Timestamp) -> Resu
     let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(jti));
     let issuing = Issuing { issuer, audience, jti, iat: now, exp: expires_at };
     let claims = issuing.of_session(&session, &grant, &user);
-    let access_token = ring.sign_access(&claims, purpose.alg, now)?;
-    let refresh_token = ring.sign_refresh(&refresh_claims(issuer, &session, &grant), now)?;
+    let access_token = ring.sign(&claims, Some(purpose.alg), now)?;
+    let refresh_token = ring.sign(&refresh_claims(issuer, &session, &grant), None, now)?;
     let expires_in = expires_at - now;
     Ok(Pair {
         access_token,

@@ -1,7 +1,10 @@
 //! Refreshing: the token is verified, the rotator judges it, and only when that is durable is anything signed.
 
+use std::sync::Arc;
+
 use super::pair::{Pair, Purpose, mint};
 use crate::app::App;
+use crate::engine::deadline;
 use crate::engine::rotator::Client;
 use crate::error::Error;
 use crate::jwt::{KeyRing, TokenError};
@@ -12,7 +15,7 @@ use crate::model::sharing::hashed_of_client;
 /// Answers the pair that follows a refresh token that came from `device`, its access token for `audience` (or the session's own), by
 /// the rules of [`crate::model::rotation`]. Unlike the other use cases it waits without holding a thread.
 pub(crate) async fn refresh(
-    app: &App,
+    app: &Arc<App>,
     token: &str,
     audience: Option<&str>,
     device: &Device,
@@ -33,6 +36,11 @@ pub(crate) async fn refresh(
     let ip = device.ip.as_ref().and_then(|ip| ip.parse().ok());
     let context = ring.context(&hashed_of_client(ip, device.user_agent.as_deref()), app.clock.now())?;
     let live = app.rotator.settle(claims, Client { origin, context }).await?;
-    let purpose = Purpose::of_grant(app, live.grant.as_ref(), audience)?;
-    mint(app, live, purpose, app.clock.now())
+    let alg = Purpose::of_grant(app, live.grant.as_ref(), audience)?.alg;
+    let (app, audience) = (Arc::clone(app), audience.map(str::to_owned));
+    deadline::signing(alg, move || {
+        let purpose = Purpose::of_grant(&app, live.grant.as_ref(), audience.as_deref())?;
+        mint(&app, live, purpose, app.clock.now())
+    })
+    .await
 }

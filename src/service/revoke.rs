@@ -1,11 +1,13 @@
 //! Revoking ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)): a refresh token ends its session, an access token is
 //! denied alone, an API token is accepted no more. Whoever finds one may do it.
 
+use std::sync::Arc;
+
 use super::verify::Token;
 use super::{api_tokens, sessions};
 use crate::app::App;
 use crate::error::Error;
-use crate::jwt::{AccessClaims, TokenError};
+use crate::jwt::{AccessClaims, TokenError, verify_signature};
 use crate::model::audit::{Event, EventName, Origin};
 use crate::model::denial::Denial;
 use crate::model::session::EndReason;
@@ -52,9 +54,9 @@ pub(crate) fn revoke(app: &App, token: &str, origin: &Origin) -> Result<(), Erro
 /// Reads a token of either kind by its signature alone.
 fn read(app: &App, token: &str) -> Result<Token, TokenError> {
     let ring = app.keys.ring();
-    match ring.access_keys().verify_signature(token) {
-        Err(TokenError::WrongType) => ring.verify_refresh_signature(token).map(Token::Refresh),
-        verified => verified.map(|claims| Token::Access(claims.into())),
+    match verify_signature::<AccessClaims>(token, ring.keys()) {
+        Err(TokenError::WrongType) => verify_signature(token, ring.keys()).map(Token::Refresh),
+        verified => verified.map(|claims| Token::Access(Arc::new(claims))),
     }
 }
 

@@ -14,8 +14,7 @@ const CLIENT: &str = "client";
 const USER: &str = "user";
 
 impl ReadTx<'_> {
-    /// What was denied since an instant and is not over yet. A kind that a newer version has added is left to that
-    /// version.
+    /// What was denied since an instant and is not over yet, also of kinds that a newer version has added.
     pub(super) fn list_denied_before(&mut self, since: Timestamp, now: Timestamp) -> Result<Vec<Denial>, Error> {
         let rows = denied_before::table
             .filter(denied_before::denied_at.ge(since.0))
@@ -25,11 +24,15 @@ impl ReadTx<'_> {
             let subject = match kind.as_str() {
                 CLIENT => DeniedSubject::Client(subject.into(), Timestamp(before)),
                 USER => DeniedSubject::User(subject.into(), Timestamp(before)),
-                _ => return None,
+                _ => DeniedSubject::Unknown {
+                    kind: kind.into(),
+                    subject: subject.into(),
+                    issued_before: Timestamp(before),
+                },
             };
-            Some(Denial { subject, denied_at: Timestamp(denied_at), expires_at: Timestamp(expires_at) })
+            Denial { subject, denied_at: Timestamp(denied_at), expires_at: Timestamp(expires_at) }
         };
-        Ok(rows.into_iter().filter_map(denial).collect())
+        Ok(rows.into_iter().map(denial).collect())
     }
 }
 
@@ -39,7 +42,8 @@ impl WriteTx<'_> {
         let mut inserted = 0;
         for denial in denials {
             let (kind, subject, before) = match &denial.subject {
-                DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) => continue,
+                // What is not known is only passed on.
+                DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) | DeniedSubject::Unknown { .. } => continue,
                 DeniedSubject::Client(name, before) => (CLIENT, name, before),
                 DeniedSubject::User(name, before) => (USER, name, before),
             };

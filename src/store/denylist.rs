@@ -21,7 +21,7 @@ fn row(denial: &Denial) -> Option<(DbUuid, &'static str, i64, i64)> {
     let (subject, kind) = match &denial.subject {
         DeniedSubject::Session(id) => (DbUuid(*id.as_bytes()), SESSION),
         DeniedSubject::AccessToken(jti) => (DbUuid(*jti.as_bytes()), ACCESS_TOKEN),
-        DeniedSubject::Client(..) | DeniedSubject::User(..) => return None,
+        DeniedSubject::Client(..) | DeniedSubject::User(..) | DeniedSubject::Unknown { .. } => return None,
     };
     Some((subject, kind, denial.denied_at.0, denial.expires_at.0))
 }

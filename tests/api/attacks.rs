@@ -10,9 +10,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tokensmith::internals::clock::Clock as _;
-use tokensmith::internals::jwt::{Expected, MAX_CLOCK_SKEW, denylist_audience};
+use tokensmith::internals::jwt::{
+    DenylistClaims, Document as _, DocumentKind, Expected, KINDS, KeyUse, MAX_CLOCK_SKEW, authentic_payload, verify,
+};
 use tokensmith::internals::model::names::ADMIN_ROLE;
-use tokensmith_verifier::{Verifier, VerifyError};
+use tokensmith_verifier::{AccessClaims, TokenError, Verifier, VerifyError};
 
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
@@ -270,29 +272,46 @@ fn no_kind_of_document_passes_for_another() {
     let url = target.claims["iss"].as_str().unwrap();
     let refresh = target.pair["refresh_token"].as_str().unwrap();
     let denylist = target.app.get("/.well-known/denylist").body;
-    for (what, token) in [("a refresh token", refresh), ("the denylist", denylist.as_str())] {
-        target.app.get_as("/v1/me", token).problem(401, "token_wrong_type");
-        let refused = target.verifier.verify(token);
-        assert!(matches!(refused, Err(VerifyError::Refused(why)) if why.code() == "token_wrong_type"), "{what}");
+    let documents = [target.access_token(), refresh, &denylist];
+    let header = |document: &str| decoded(document.split('.').next().unwrap());
+    let is_of = |document: &str, kind: &DocumentKind| header(document)["typ"] == kind.typ;
+    let keys = target.app.inside.keys.ring();
+    for kind in KINDS {
+        assert!(documents.iter().any(|document| is_of(document, kind)), "try one of {} here", kind.typ);
+        for document in documents {
+            let read = authentic_payload(kind, document, keys.keys()).map(drop);
+            let expected = if is_of(document, kind) { Ok(()) } else { Err(TokenError::WrongType) };
+            assert_eq!(read, expected, "{document} as {}", kind.typ);
+        }
     }
-    for (what, token) in [("an access token", target.access_token()), ("the denylist", denylist.as_str())] {
-        assert_eq!(target.app.refresh(&token.into()).problem(401, "token_wrong_type")["status"], 401, "{what}");
+    // The ways in: each takes one kind.
+    for document in documents {
+        if document != target.access_token() {
+            target.app.get_as("/v1/me", document).problem(401, "token_wrong_type");
+            let refused = target.verifier.verify(document);
+            assert_eq!(refused.map(drop), Err(VerifyError::Refused(TokenError::WrongType)), "{document}");
+        }
+        if document != refresh {
+            target.app.refresh(&document.into()).problem(401, "token_wrong_type");
+        }
     }
     target.app.verify(&denylist.as_str().into()).problem(401, "token_wrong_type");
     assert_eq!(target.app.revoke(&denylist.as_str().into()).status, 204);
-    let (ring, now) = (target.app.inside.keys.ring(), target.app.clock.now());
-    let audiences = [denylist_audience(url), url.to_owned()];
-    let expected = Expected { issuer: url, audiences: &audiences, leeway: MAX_CLOCK_SKEW };
-    assert!(ring.access_keys().verify_denylist(&denylist, expected, now).is_ok());
-    for token in [target.access_token(), refresh] {
-        let refused = ring.access_keys().verify_denylist(token, expected, now).unwrap_err();
-        assert_eq!(refused.code(), "token_wrong_type");
-    }
+    let expected = Expected { issuer: url, audiences: &[], leeway: MAX_CLOCK_SKEW };
+    let read = |document: &str| verify::<DenylistClaims>(document, keys.keys(), expected, target.app.clock.now());
+    assert!(read(&denylist).is_ok());
+    assert_eq!([target.access_token(), refresh].map(|other| read(other).map(drop)), [Err(TokenError::WrongType); 2]);
     // Of what the published keys have signed, issuer and audience alone tell the access tokens.
-    assert!(is_accepted_carelessly(target.access_token(), url, url));
-    assert!(!is_accepted_carelessly(&denylist, url, url));
+    for document in documents {
+        let kind = KINDS.iter().find(|kind| is_of(document, kind)).unwrap();
+        if kind.key == KeyUse::Published {
+            let is_access_token = *kind == AccessClaims::KIND;
+            assert_eq!(is_accepted_carelessly(document, url, url), is_access_token, "{document}");
+        } else {
+            assert_eq!(header(document)["alg"], "HS256", "no published key verifies it");
+        }
+    }
     assert_eq!(decoded(denylist.split('.').nth(1).unwrap())["aud"], format!("{url}/.well-known/denylist"));
-    assert_eq!(decoded(refresh.split('.').next().unwrap())["alg"], "HS256", "no published key verifies it");
 }
 
 #[test]

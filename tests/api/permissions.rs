@@ -180,7 +180,7 @@ fn issued(app: &TestApp, credential: Credential, pair: &Value) -> String {
     claims.sid = pair["session_id"].as_str().and_then(|sid| sid.parse().ok()).filter(|_| is_user);
     claims.auth_time = is_user.then_some(now);
     claims.roles = vec!["admin".to_owned()];
-    format!("Bearer {}", app.inside.keys.ring().sign_access(&claims, SigningAlg::Es256, now).unwrap())
+    format!("Bearer {}", app.inside.keys.ring().sign(&claims, Some(SigningAlg::Es256), now).unwrap())
 }
 
 /// Who is let in elsewhere, then at this service's own account and administration.

@@ -416,7 +416,7 @@ fn the_feed_of_an_issuer_that_is_not_upgraded_yet_is_believed_and_one_for_somebo
             denied: vec![DeniedEntry::Session { sid, exp: app.clock.now() + Seconds(300) }],
             denied_by_kind: Vec::new(),
         };
-        let feed = app.inside.keys.ring().sign_denylist(&claims, app.clock.now()).unwrap();
+        let feed = app.inside.keys.ring().sign(&claims, None, app.clock.now()).unwrap();
         let (client, asked) = (app.another_client(), front.count(FEED));
         front.now_answers(move |path| {
             let mut answer = client.get(path);

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use crate::jwt::AccessClaims;
 
-/// Why an API token is not accepted.
+/// Why an API token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ApiTokenError {
+pub enum ApiTokenRefusal {
     /// It is none by its form.
     #[error("that is not an API token")]
     Malformed,
@@ -22,9 +22,20 @@ pub enum ApiTokenError {
     /// It was revoked.
     #[error("this API token was revoked")]
     Revoked,
+}
+
+/// Why whoever has an API token is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApiTokenError {
+    /// The token is refused.
+    #[error(transparent)]
+    Refused(#[from] ApiTokenRefusal),
     /// Its owner's account is disabled.
     #[error("this account is disabled")]
     AccountDisabled,
+    /// More API tokens are to be looked up than can be in time.
+    #[error("too busy")]
+    Overloaded,
     /// The database is out of reach.
     #[error("the database is not available")]
     Unavailable,
@@ -33,7 +44,7 @@ pub enum ApiTokenError {
     Internal,
 }
 
-impl ApiTokenError {
+impl ApiTokenRefusal {
     /// A stable name of the reason, for programs.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -42,7 +53,18 @@ impl ApiTokenError {
             Self::Unknown => "api_token_unknown",
             Self::Expired => "api_token_expired",
             Self::Revoked => "api_token_revoked",
+        }
+    }
+}
+
+impl ApiTokenError {
+    /// A stable name of the reason, for programs.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Refused(why) => why.code(),
             Self::AccountDisabled => "account_disabled",
+            Self::Overloaded => "overloaded",
             Self::Unavailable => "database_unavailable",
             Self::Internal => "internal_error",
         }

@@ -7,6 +7,8 @@ use crate::clock::{Clock, Seconds, SystemClock};
 use crate::denied_set::DeniedSet;
 use crate::jwt::{AccessKeys, JwksError, verification_keys_of_jwks, verification_keys_of_pem};
 use crate::remote::{Feed, Fixed, IssuerClient, KeySource, Place, RemoteKeys, Transport};
+#[cfg(feature = "actix")]
+use crate::rendering::{Rendering, is_of_uri, is_realm};
 use crate::verifier::{Parts, Verifier};
 
 /// The issuer keeps its denials this much longer than the tokens they deny.
@@ -17,6 +19,7 @@ const USUAL_COOLDOWN: Duration = Duration::from_secs(30);
 
 /// What is done about access tokens that were revoked before they expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DenylistPolicy {
     /// Nothing: a revoked access token is accepted until it expires.
     Ignore,
@@ -50,6 +53,12 @@ pub enum BuildError {
     /// Denials do not last longer than that.
     #[error("a leeway of more than 60 seconds would accept tokens that are denied")]
     Leeway,
+    /// The realm cannot be sent.
+    #[error("{0:?} is no realm: printable ASCII is expected")]
+    Realm(String),
+    /// The types of problems would not be URIs.
+    #[error("{0:?} is not the beginning of a URI")]
+    ProblemTypes(String),
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +83,10 @@ pub struct Builder {
     allows_http: bool,
     root_certificates: Option<String>,
     clock: Arc<dyn Clock>,
+    #[cfg(feature = "actix")]
+    realm: Option<String>,
+    #[cfg(feature = "actix")]
+    problem_types: Option<String>,
 }
 
 impl Verifier {
@@ -112,6 +125,10 @@ impl Builder {
             allows_http: false,
             root_certificates: None,
             clock: Arc::new(SystemClock),
+            #[cfg(feature = "actix")]
+            realm: None,
+            #[cfg(feature = "actix")]
+            problem_types: None,
         }
     }
 
@@ -160,6 +177,22 @@ impl Builder {
         Self { clock: Arc::new(clock), ..self }
     }
 
+    /// The realm that the extractors' challenges name: what the tokens give access to
+    /// ([RFC 9110 section 11.5](https://www.rfc-editor.org/rfc/rfc9110#section-11.5)). By default it is the audience.
+    #[cfg(feature = "actix")]
+    pub fn realm(self, realm: &str) -> Self {
+        Self { realm: Some(realm.to_owned()), ..self }
+    }
+
+    /// What the `type` of the extractors' problems begins with; the [code](crate::BearerErrorKind::code) follows. With
+    /// `https://api.example.com/problems/` it is `https://api.example.com/problems/token_expired`
+    /// ([RFC 9457 section 3.1.1](https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1)). By default it is `about:blank`,
+    /// and the title is that of the status; the `code` is there all the same.
+    #[cfg(feature = "actix")]
+    pub fn problem_types(self, base: &str) -> Self {
+        Self { problem_types: Some(base.to_owned()), ..self }
+    }
+
     /// The verifier. What has to be fetched is fetched in the background, from now on: a service can start while the
     /// issuer is away.
     ///
@@ -169,6 +202,8 @@ impl Builder {
         if self.leeway > MAX_LEEWAY {
             return Err(BuildError::Leeway);
         }
+        #[cfg(feature = "actix")]
+        self.check_rendering()?;
         let leeway = Seconds(i64::try_from(self.leeway.as_secs()).unwrap_or(0));
         let cache_bytes = self.cache_bytes;
         let fixed = |keys| -> Arc<dyn KeySource> { Arc::new(Fixed(Arc::new(AccessKeys::new(keys, cache_bytes)))) };
@@ -210,8 +245,24 @@ impl Builder {
         }
     }
 
+    #[cfg(feature = "actix")]
+    fn check_rendering(&self) -> Result<(), BuildError> {
+        if let Some(realm) = self.realm.as_ref().filter(|realm| !is_realm(realm)) {
+            return Err(BuildError::Realm(realm.clone()));
+        }
+        match &self.problem_types {
+            Some(base) if !is_of_uri(base) => Err(BuildError::ProblemTypes(base.clone())),
+            _ => Ok(()),
+        }
+    }
+
     fn with(self, keys: Arc<dyn KeySource>, leeway: Seconds, feed: Option<(Arc<DeniedSet>, Feed)>) -> Verifier {
         let (denied, feed) = feed.unzip();
+        #[cfg(feature = "actix")]
+        let rendering = Rendering {
+            realm: self.realm.or_else(|| self.audiences.first().cloned()).unwrap_or_default(),
+            problem_types: self.problem_types,
+        };
         let Self { issuer, audiences, clock, .. } = self;
         Verifier(Arc::new(Parts {
             keys,
@@ -219,6 +270,8 @@ impl Builder {
             feed,
             #[cfg(feature = "actix")]
             api_tokens: None,
+            #[cfg(feature = "actix")]
+            rendering: Arc::new(rendering),
             issuer,
             audiences,
             leeway,

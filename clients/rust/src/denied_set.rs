@@ -1,7 +1,10 @@
 //! What is denied, in memory: what the verification of an access token asks instead of a database.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::clock::Timestamp;
 use crate::id::{Jti, SessionId};
@@ -17,29 +20,112 @@ pub enum DeniedSubject {
     Client(Arc<str>, Timestamp),
     /// Every access token of a user, by `sub`, that was issued before an instant.
     User(Arc<str>, Timestamp),
+    /// Something of a kind that this version does not know: it can be passed on, and denies nothing here.
+    Unknown {
+        /// The kind.
+        kind: Arc<str>,
+        /// Whatever the kind means by it.
+        subject: Arc<str>,
+        /// The instant.
+        issued_before: Timestamp,
+    },
 }
 
+/// The set is in so many parts, each with a lock of its own: a part is cleaned, and grows, while the others are read.
+const PARTS: usize = 256;
+
+/// So many parts are cleaned at once, so that the time it takes does not grow with each call.
+const PARTS_AT_ONCE: usize = 4;
+
 /// What is denied, until when.
-#[derive(Default)]
-pub struct DeniedSet(RwLock<Denied>);
+pub struct DeniedSet {
+    parts: Box<[RwLock<Part>]>,
+    /// How much is denied, and how much of that is in `others`: most of the time nothing is, and no part is looked at.
+    count: AtomicUsize,
+    count_others: AtomicUsize,
+    /// The part that is cleaned next.
+    next: AtomicUsize,
+}
 
 #[derive(Default)]
-struct Denied {
-    until: HashMap<DeniedSubject, Timestamp>,
-    /// The latest instant of each client and each user, as `until` has them.
+struct Part {
+    sessions: HashMap<SessionId, Timestamp>,
+    tokens: HashMap<Jti, Timestamp>,
+    others: HashMap<DeniedSubject, Timestamp>,
+    /// The latest instant of each client and each user, as `others` has them.
     clients: HashMap<Arc<str>, Timestamp>,
     users: HashMap<Arc<str>, Timestamp>,
 }
 
-impl Denied {
+impl Part {
     fn note_instant_of(&mut self, subject: &DeniedSubject) {
         let (instants, name, before) = match subject {
-            DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) => return,
             DeniedSubject::Client(name, before) => (&mut self.clients, name, before),
             DeniedSubject::User(name, before) => (&mut self.users, name, before),
+            DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) | DeniedSubject::Unknown { .. } => return,
         };
         let latest = instants.entry(Arc::clone(name)).or_insert(*before);
         *latest = (*before).max(*latest);
+    }
+
+    /// Lets go of what is over; returns how much it was, and how much of that was in `others`.
+    fn forget(&mut self, now: Timestamp) -> (usize, usize) {
+        let ids = forget_of(&mut self.sessions, now) + forget_of(&mut self.tokens, now);
+        let others = forget_of(&mut self.others, now);
+        if others > 0 {
+            (self.clients, self.users) = (HashMap::new(), HashMap::new());
+            let left = std::mem::take(&mut self.others);
+            for subject in left.keys() {
+                self.note_instant_of(subject);
+            }
+            self.others = left;
+        }
+        (ids + others, others)
+    }
+}
+
+/// Lets go of what is over, and of memory when much was; returns how much it was.
+fn forget_of<K: Eq + Hash>(denied: &mut HashMap<K, Timestamp>, now: Timestamp) -> usize {
+    let before = denied.len();
+    denied.retain(|_, until| *until > now);
+    if denied.capacity() / 4 > denied.len() {
+        denied.shrink_to_fit();
+    }
+    before - denied.len()
+}
+
+/// Denies one of a kind; returns whether it was not denied at all, and whether it was not for so long.
+fn extend<K: Eq + Hash>(denied: &mut HashMap<K, Timestamp>, key: K, until: Timestamp) -> (bool, bool) {
+    match denied.entry(key) {
+        Entry::Vacant(entry) => {
+            entry.insert(until);
+            (true, true)
+        }
+        Entry::Occupied(mut entry) => {
+            let is_longer = *entry.get() < until;
+            if is_longer {
+                entry.insert(until);
+            }
+            (false, is_longer)
+        }
+    }
+}
+
+/// The part that a name is in, by its end: that is random in identifiers, also in those written in hexadecimal.
+fn part_of(name: &[u8]) -> usize {
+    let end = match name {
+        [.., one, other] => one.rotate_left(4) ^ other,
+        [one] => *one,
+        [] => 0,
+    };
+    usize::from(end) % PARTS
+}
+
+impl Default for DeniedSet {
+    fn default() -> Self {
+        let parts = (0..PARTS).map(|_| RwLock::default()).collect();
+        let [count, count_others, next] = [0, 0, 0].map(AtomicUsize::new);
+        Self { parts, count, count_others, next }
     }
 }
 
@@ -47,37 +133,42 @@ impl DeniedSet {
     /// Whether an access token is denied, itself or with its session, if it has one.
     #[must_use]
     pub fn denies(&self, session: Option<SessionId>, token: Jti) -> bool {
-        let until = &self.0.read().unwrap_or_else(PoisonError::into_inner).until;
-        // Most of the time nothing is.
-        !until.is_empty()
-            && (session.is_some_and(|session| until.contains_key(&DeniedSubject::Session(session)))
-                || until.contains_key(&DeniedSubject::AccessToken(token)))
+        let denies_session =
+            |session: SessionId| self.read(session.as_bytes()).is_some_and(|part| part.sessions.contains_key(&session));
+        !self.is_empty()
+            && (session.is_some_and(denies_session)
+                || self.read(token.as_bytes()).is_some_and(|part| part.tokens.contains_key(&token)))
     }
 
     /// Whether an access token that was issued then is denied with its client or with its user.
     #[must_use]
     pub fn denies_issued(&self, client: &str, user: &str, issued_at: Timestamp) -> bool {
-        let denied = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let is_before = |instants: &HashMap<Arc<str>, Timestamp>, name: &str| {
-            !instants.is_empty() && instants.get(name).is_some_and(|before| issued_at < *before)
-        };
-        is_before(&denied.clients, client) || is_before(&denied.users, user)
+        let is_before = |before: Option<&Timestamp>| before.is_some_and(|before| issued_at < *before);
+        self.count_others.load(Ordering::Acquire) > 0
+            && (self.read(client.as_bytes()).is_some_and(|part| is_before(part.clients.get(client)))
+                || self.read(user.as_bytes()).is_some_and(|part| is_before(part.users.get(user))))
     }
 
-    /// Denies something until an instant, or for longer when it is denied for longer already; answers whether it was not
-    /// denied at all.
+    /// Denies something until an instant, or for longer when it is denied for longer already; answers whether that is news:
+    /// it was not denied at all, or not for so long.
     pub fn insert(&self, subject: DeniedSubject, until: Timestamp) -> bool {
-        let mut denied = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        denied.note_instant_of(&subject);
-        let before = denied.until.get(&subject).copied();
-        denied.until.insert(subject, before.map_or(until, |before| before.max(until)));
-        before.is_none()
+        let Some(mut part) = self.write(&subject) else { return false };
+        part.note_instant_of(&subject);
+        let is_other = !matches!(subject, DeniedSubject::Session(_) | DeniedSubject::AccessToken(_));
+        let (is_new, is_news) = match subject {
+            DeniedSubject::Session(session) => extend(&mut part.sessions, session, until),
+            DeniedSubject::AccessToken(token) => extend(&mut part.tokens, token, until),
+            other => extend(&mut part.others, other, until),
+        };
+        self.count.fetch_add(usize::from(is_new), Ordering::Release);
+        self.count_others.fetch_add(usize::from(is_new && is_other), Ordering::Release);
+        is_news
     }
 
-    /// How much is denied.
+    /// How much is denied, with what is over and not forgotten yet.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).until.len()
+        self.count.load(Ordering::Acquire)
     }
 
     /// Whether nothing is.
@@ -86,22 +177,48 @@ impl DeniedSet {
         self.len() == 0
     }
 
-    /// Lets go of what is over.
+    /// Lets go of what is over, in a few of its parts: called once a second, it has been in all of them after a minute.
+    /// Meanwhile what is over does no harm: no token that it denies is alive.
     pub fn forget(&self, now: Timestamp) {
-        let mut denied = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let mut until = std::mem::take(&mut denied.until);
-        until.retain(|_, until| *until > now);
-        (denied.clients, denied.users) = (HashMap::new(), HashMap::new());
-        for subject in until.keys() {
-            denied.note_instant_of(subject);
+        for _ in 0..PARTS_AT_ONCE {
+            let next = self.next.fetch_add(1, Ordering::Relaxed) % PARTS;
+            let Some(part) = self.parts.get(next) else { return };
+            let mut part = part.write().unwrap_or_else(PoisonError::into_inner);
+            let (over, others) = part.forget(now);
+            self.count.fetch_sub(over, Ordering::Release);
+            self.count_others.fetch_sub(others, Ordering::Release);
         }
-        denied.until = until;
+    }
+
+    fn read(&self, name: &[u8]) -> Option<RwLockReadGuard<'_, Part>> {
+        Some(self.parts.get(part_of(name))?.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write(&self, subject: &DeniedSubject) -> Option<RwLockWriteGuard<'_, Part>> {
+        let name = match subject {
+            DeniedSubject::Session(session) => session.as_bytes().as_slice(),
+            DeniedSubject::AccessToken(token) => token.as_bytes().as_slice(),
+            DeniedSubject::Client(name, _) | DeniedSubject::User(name, _) => name.as_bytes(),
+            DeniedSubject::Unknown { subject, .. } => subject.as_bytes(),
+        };
+        Some(self.parts.get(part_of(name))?.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn token(number: u16) -> Jti {
+        let mut bytes = [0; 16];
+        bytes[14..].copy_from_slice(&number.to_be_bytes());
+        Jti::from_bytes(bytes)
+    }
+
+    /// In all parts.
+    fn forget(set: &DeniedSet, now: i64) {
+        (0..PARTS / PARTS_AT_ONCE).for_each(|_| set.forget(Timestamp(now)));
+    }
 
     #[test]
     fn what_was_issued_before_the_latest_instant_is_denied_until_that_denial_is_over() {
@@ -113,9 +230,9 @@ mod tests {
         let denies = |issued_at| set.denies_issued("notes-app", "ada", Timestamp(issued_at));
         assert_eq!([99, 199, 200].map(denies), [true, true, false]);
         assert!(!set.denies_issued("ada", "notes-app", Timestamp(0)), "a client is no user");
-        set.forget(Timestamp(400));
+        forget(&set, 400);
         assert_eq!([99, 100].map(denies), [true, false]);
-        set.forget(Timestamp(500));
+        forget(&set, 500);
         assert!(!denies(0) && set.is_empty());
     }
 
@@ -123,8 +240,34 @@ mod tests {
     fn a_user_is_denied_whatever_the_client_and_a_token_without_a_session_by_its_name() {
         let set = DeniedSet::default();
         set.insert(DeniedSubject::User("ada".into(), Timestamp(100)), Timestamp(500));
-        set.insert(DeniedSubject::AccessToken(Jti::from_bytes([1; 16])), Timestamp(500));
+        set.insert(DeniedSubject::AccessToken(token(1)), Timestamp(500));
         assert!(set.denies_issued("any", "ada", Timestamp(99)) && !set.denies_issued("any", "bob", Timestamp(99)));
-        assert!(set.denies(None, Jti::from_bytes([1; 16])) && !set.denies(None, Jti::from_bytes([2; 16])));
+        assert!(set.denies(None, token(1)) && !set.denies(None, token(2)));
+    }
+
+    #[test]
+    fn what_is_over_goes_and_the_rest_stays_wherever_it_is() {
+        let set = DeniedSet::default();
+        for number in 0..5_000 {
+            set.insert(DeniedSubject::AccessToken(token(number)), Timestamp(100 + i64::from(number % 2)));
+        }
+        assert!(set.insert(DeniedSubject::AccessToken(token(0)), Timestamp(102)), "that it lasts longer is news");
+        assert_eq!(set.len(), 5_000);
+        set.forget(Timestamp(100));
+        assert!((4_950..5_000).contains(&set.len()), "one call does a small part of it");
+        forget(&set, 100);
+        assert_eq!(set.len(), 2_501);
+        assert!((0..5_000).all(|number| set.denies(None, token(number)) == (number % 2 == 1 || number == 0)));
+        forget(&set, 102);
+        assert!(set.is_empty() && !set.denies(None, token(0)));
+    }
+
+    #[test]
+    fn a_kind_that_is_not_known_is_counted_and_denies_nothing() {
+        let set = DeniedSet::default();
+        let device =
+            DeniedSubject::Unknown { kind: "device".into(), subject: "ada".into(), issued_before: Timestamp(100) };
+        assert!(set.insert(device.clone(), Timestamp(500)) && !set.insert(device, Timestamp(500)));
+        assert!(!set.denies_issued("ada", "ada", Timestamp(0)) && set.len() == 1);
     }
 }

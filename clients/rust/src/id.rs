@@ -76,11 +76,17 @@ impl<T> fmt::Display for Id<T> {
         self.0.fmt(f)
     }
 }
-impl<T> FromStr for Id<T> {
-    type Err = uuid::Error;
 
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        text.parse().map(|uuid| Self(uuid, PhantomData))
+/// A text that is not an identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be a UUID, as in 019a0000-0000-7000-8000-000000000001")]
+pub struct BadId;
+
+impl<T> FromStr for Id<T> {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        text.parse().map(|uuid| Self(uuid, PhantomData)).map_err(|_not_a_uuid| BadId)
     }
 }
 impl<T> Serialize for Id<T> {

@@ -43,17 +43,20 @@ mod denied_set;
 mod id;
 mod jwt;
 mod remote;
+#[cfg(feature = "actix")]
+mod rendering;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod verifier;
 
 #[cfg(feature = "actix")]
 pub use actix::{
-    Admin, Bearer, BearerError, BearerOrReadOnly, LoggedIn, MaybeBearer, Role, Scope, WithRole, WithScope,
+    Admin, Bearer, BearerError, BearerErrorKind, BearerOrReadOnly, LoggedIn, MaybeBearer, Role, Scope, WithRole,
+    WithScope,
 };
 pub use builder::{BuildError, Builder, DenylistPolicy};
-pub use clock::{Clock, ManualClock, Seconds, SystemClock, Timestamp};
-pub use id::{Id, Jti, SessionId, SessionTag, UserId, UserTag};
+pub use clock::{BadDuration, BadTimestamp, Clock, ManualClock, Seconds, SystemClock, Timestamp};
+pub use id::{BadId, Id, Jti, SessionId, SessionTag, UserId, UserTag};
 pub use jwt::{AccessClaims, Audience, Credential, RequiredClaims, Subject, TokenError};
 pub use verifier::{Verifier, VerifyError};
 
@@ -63,16 +66,18 @@ pub mod issuing {
     #[cfg(feature = "actix")]
     pub use crate::actix::{Presented, presented};
     #[cfg(feature = "actix")]
-    pub use crate::api_token::{ApiTokenError, ApiTokens, Authenticated};
-    pub use crate::clock::{BadDuration, BadTimestamp};
+    pub use crate::api_token::{ApiTokenError, ApiTokenRefusal, ApiTokens, Authenticated};
     pub use crate::denied_set::{DeniedSet, DeniedSubject};
     pub use crate::jwt::{
-        API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Expected, FIRST_PARTY, JwksError, Kind,
-        KindEntry, MAX_CLOCK_SKEW, RefreshClaims, RegisteredClaims, SigningAlg, VerificationKey, VerificationKeys,
-        denylist_audience, is_reserved_audience, issuer_base, issuer_url, jwks_etag, kid_of, metadata_url, published,
-        read_payload, verification_keys_of_jwks, verification_keys_of_pem, verify, verify_signature,
+        API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Document, DocumentKind, Expected,
+        FIRST_PARTY, JwksError, KINDS, KeyUse, Kind, KindEntry, MAX_CLOCK_SKEW, RefreshClaims, SigningAlg,
+        VerificationKey, VerificationKeys, authentic_payload, denylist_audience, is_reserved_audience, issuer_base,
+        issuer_url, jwks_etag, kid_of, metadata_url, published, read_payload, verification_keys_of_jwks,
+        verification_keys_of_pem, verify, verify_signature,
     };
     pub use crate::remote::KeySource;
+    #[cfg(feature = "actix")]
+    pub use crate::rendering::challenge;
     #[cfg(feature = "actix")]
     pub use crate::verifier::Inside;
 }

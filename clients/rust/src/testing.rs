@@ -26,7 +26,7 @@ use serde_json::{Map, Value, json};
 use crate::builder::Builder;
 use crate::clock::{Clock, Seconds, SystemClock};
 use crate::id::{Jti, SessionId};
-use crate::jwt::{AccessClaims, FIRST_PARTY, RegisteredClaims as _, SigningAlg, jwk_set_of};
+use crate::jwt::{AccessClaims, Document as _, FIRST_PARTY, SigningAlg, jwk_set_of};
 use crate::verifier::Verifier;
 
 /// The crypto library failed, or there is no randomness.
@@ -143,7 +143,7 @@ impl TestToken<'_> {
                 self.claims.entry(name).or_insert(value);
             }
         }
-        let header = json!({"typ": AccessClaims::TYP, "alg": SigningAlg::Es256.name(), "kid": kid});
+        let header = json!({"typ": AccessClaims::KIND.typ, "alg": SigningAlg::Es256.name(), "kid": kid});
         let [header, claims] =
             [header, Value::Object(self.claims)].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
         let message = format!("{header}.{claims}");

@@ -11,6 +11,8 @@ use crate::clock::{Clock, Seconds};
 use crate::denied_set::DeniedSet;
 use crate::jwt::{self, AccessClaims, Expected, TokenError};
 use crate::remote::{Feed, KeySource};
+#[cfg(feature = "actix")]
+use crate::rendering::Rendering;
 
 /// Verifies the access tokens of one issuer. Cheap to clone; clones share keys, denylist and cache.
 #[derive(Clone)]
@@ -22,6 +24,8 @@ pub(crate) struct Parts {
     pub(crate) feed: Option<Feed>,
     #[cfg(feature = "actix")]
     pub(crate) api_tokens: Option<Arc<dyn ApiTokens>>,
+    #[cfg(feature = "actix")]
+    pub(crate) rendering: Arc<Rendering>,
     pub(crate) issuer: String,
     pub(crate) audiences: Vec<String>,
     pub(crate) leeway: Seconds,
@@ -47,6 +51,7 @@ pub struct Inside<'a> {
 
 /// Why an access token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum VerifyError {
     /// The token is refused; answer 401 and `error="invalid_token"`
     /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
@@ -69,7 +74,9 @@ impl Verifier {
         let Inside { keys, denied, api_tokens, issuer, audiences, clock } = inside;
         let (issuer, audiences) = (issuer.to_owned(), audiences.to_vec());
         let (denied, api_tokens) = (Some(denied), Some(api_tokens));
-        Self(Arc::new(Parts { keys, denied, feed: None, api_tokens, issuer, audiences, leeway: Seconds::ZERO, clock }))
+        let rendering = Arc::new(Rendering { realm: issuer.clone(), problem_types: None });
+        let (feed, leeway) = (None, Seconds::ZERO);
+        Self(Arc::new(Parts { keys, denied, feed, api_tokens, rendering, issuer, audiences, leeway, clock }))
     }
 
     /// The claims of an access token whose type, key, algorithm, signature, issuer, audience and time are all right

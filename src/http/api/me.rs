@@ -120,7 +120,7 @@ pub(in crate::http) async fn change_profile(
     Json(body): Json<ProfileBody>,
 ) -> Result<HttpResponse, Failure> {
     if body.username.is_some() || body.email.is_some() {
-        recent(&app, &caller.claims).map_err(Failure::Bearer)?;
+        recent(&app, &caller.claims)?;
     }
     let change = move || users::set_profile(&app, caller.user, &body.into(), &caller.origin);
     let user = blocking(change).await?;

@@ -9,11 +9,15 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::clock::Seconds;
+use crate::engine::api_tokens::BUSY_RETRY_AFTER;
 use crate::error::{Error, FieldProblem};
 use crate::http::failure::Failure;
 use crate::http::words::{EndReason, FieldCode, ProblemCode};
-use tokensmith_verifier::BearerError;
-use tokensmith_verifier::issuing::ApiTokenError;
+use tokensmith_verifier::BearerErrorKind;
+use tokensmith_verifier::issuing::{ApiTokenError, challenge};
+
+/// What the tokens of this service give access to here.
+const REALM: &str = "tokensmith";
 
 /// When to come back after the database was out of reach.
 const UNAVAILABLE_RETRY_AFTER: Seconds = Seconds(5);
@@ -108,9 +112,9 @@ fn add_headers(failure: &Failure, response: &mut HttpResponseBuilder, status: St
         Failure::Domain(Error::Overloaded { retry_after } | Error::TooManyFailures { retry_after }) => {
             Some(*retry_after)
         }
-        Failure::Domain(Error::Unavailable(_)) | Failure::Bearer(BearerError::ApiToken(ApiTokenError::Unavailable)) => {
-            Some(UNAVAILABLE_RETRY_AFTER)
-        }
+        Failure::Bearer(BearerErrorKind::ApiToken(ApiTokenError::Overloaded)) => Some(BUSY_RETRY_AFTER),
+        Failure::Domain(Error::Unavailable(_))
+        | Failure::Bearer(BearerErrorKind::ApiToken(ApiTokenError::Unavailable)) => Some(UNAVAILABLE_RETRY_AFTER),
         _ => None,
     };
     if let Some(Seconds(seconds)) = retry_after {
@@ -119,13 +123,21 @@ fn add_headers(failure: &Failure, response: &mut HttpResponseBuilder, status: St
     if let Failure::MethodNotAllowed(methods) = failure {
         response.insert_header((ALLOW, methods.join(", ")));
     }
-    let challenge = match failure {
-        Failure::Bearer(why) => why.challenge(),
-        Failure::Domain(Error::ApiTokenRefused(why)) => BearerError::ApiToken((*why).into()).challenge(),
-        // RFC 9110 section 15.5.2: a 401 carries a challenge.
-        _ => BearerError::Missing.challenge().filter(|_| status == StatusCode::UNAUTHORIZED),
-    };
-    if let Some(challenge) = challenge {
+    if let Some(challenge) = challenge_of(failure, status) {
         response.insert_header((WWW_AUTHENTICATE, challenge));
+    }
+}
+
+fn challenge_of(failure: &Failure, status: StatusCode) -> Option<String> {
+    match failure {
+        Failure::Bearer(why) => why.challenge(REALM),
+        // RFC 9470 section 3: how old the authentication may be.
+        Failure::ReauthenticationRequired(Seconds(most)) => {
+            let (error, most, detail) = ("insufficient_user_authentication", most.to_string(), failure.to_string());
+            Some(challenge(REALM, &[("error", error), ("max_age", &most), ("error_description", &detail)]))
+        }
+        Failure::Domain(Error::ApiTokenRefused(why)) => BearerErrorKind::ApiToken((*why).into()).challenge(REALM),
+        // RFC 9110 section 15.5.2: a 401 carries a challenge.
+        _ => (status == StatusCode::UNAUTHORIZED).then(|| challenge(REALM, &[])),
     }
 }

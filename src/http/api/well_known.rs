@@ -113,8 +113,10 @@ pub(in crate::http) struct FeedQuery {
 
 /// The denylist
 ///
-/// What was denied since a cursor, as a signed JWT. It is as public as the keys: it names sessions and tokens that are of
-/// no use any more.
+/// What was denied since a cursor, as a signed JWT: sessions (by `sid`) and access tokens (by `jti`) in `denied`, and what
+/// was issued to a client or to a user before an instant in `denied_by_kind`. An entry there of a kind that a reader does
+/// not know means that there is more than it knows, until the entry's `exp`. The list is as public as the keys: all it names
+/// is of no use any more, besides ids of clients and users.
 #[utoipa::path(get, path = DENYLIST_PATH, tag = "verifiers", security(()), params(FeedQuery), responses(
     (status = 200, body = String, content_type = "application/jwt", description = "The signed JWT.",
         headers(("ETag" = String, description = "For If-None-Match."))),

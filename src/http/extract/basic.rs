@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::http::failure::Failure;
 use crate::secret::Secret;
-use tokensmith_verifier::BearerError;
+use tokensmith_verifier::BearerErrorKind;
 
 /// Username and password of the request's `Authorization: Basic` header, if it has one.
 pub(in crate::http) fn basic(request: &HttpRequest, is_on: bool) -> Result<Option<(String, Secret<String>)>, Failure> {
@@ -19,13 +19,13 @@ pub(in crate::http) fn basic(request: &HttpRequest, is_on: bool) -> Result<Optio
         return Ok(None);
     }
     if headers.next().is_some() {
-        return Err(Failure::Bearer(BearerError::Malformed("there is more than one Authorization header")));
+        return Err(Failure::Bearer(BearerErrorKind::Malformed("there is more than one Authorization header")));
     }
     if !is_on {
         return Err(Failure::BasicAuthOff);
     }
     let malformed =
-        || Failure::Bearer(BearerError::Malformed("expected Authorization: Basic and base64 of NAME:PASSWORD"));
+        || Failure::Bearer(BearerErrorKind::Malformed("expected Authorization: Basic and base64 of NAME:PASSWORD"));
     let decoded = STANDARD.decode(credentials.trim()).map(Zeroizing::new).map_err(|_not_base64| malformed())?;
     let text = std::str::from_utf8(&decoded).map_err(|_not_utf8| malformed())?;
     // RFC 7617 section 2: the first colon separates; a password may have more.

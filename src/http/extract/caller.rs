@@ -22,7 +22,7 @@ use crate::model::names::ADMIN_ROLE;
 use crate::secret::KEY_PREFIX;
 use crate::service::queries;
 use tokensmith_verifier::issuing::{Presented, presented};
-use tokensmith_verifier::{Bearer, BearerError};
+use tokensmith_verifier::{Bearer, BearerErrorKind};
 
 /// Who asks, and from where.
 pub(in crate::http) struct Caller<G> {
@@ -85,13 +85,13 @@ impl Guard for AdministratorRecently {
 impl<G: Guard> Caller<G> {
     /// The session of one who has logged in.
     pub(in crate::http) fn session(&self) -> Result<SessionId, Failure> {
-        self.claims.sid.ok_or(Failure::Bearer(BearerError::SessionRequired))
+        self.claims.sid.ok_or(Failure::Bearer(BearerErrorKind::SessionRequired))
     }
 
     /// Refuses an API token that would manage the account that it belongs to.
     pub(in crate::http) fn not_its_own(&self, user: UserId) -> Result<(), Failure> {
         let may = has_session(&self.claims) || self.user != user;
-        if may { Ok(()) } else { Err(Failure::Bearer(BearerError::SessionRequired)) }
+        if may { Ok(()) } else { Err(Failure::Bearer(BearerErrorKind::SessionRequired)) }
     }
 }
 
@@ -103,15 +103,15 @@ fn has_session(claims: &AccessClaims) -> bool {
 
 /// [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3): an authentication that is too old is a 401 of
 /// its own.
-pub(in crate::http) fn recent(app: &App, claims: &AccessClaims) -> Result<(), BearerError> {
+pub(in crate::http) fn recent(app: &App, claims: &AccessClaims) -> Result<(), Failure> {
     let most = app.config.reauthentication_period;
     let is_recent = claims.auth_time.is_some_and(|at| app.clock.now() - at < most);
-    if is_recent { Ok(()) } else { Err(BearerError::ReauthenticationRequired(most.0)) }
+    if is_recent { Ok(()) } else { Err(Failure::ReauthenticationRequired(most)) }
 }
 
 /// A key was looked up just now; an access token says what was true when it was issued.
 async fn administrates(app: &web::Data<App>, claims: &AccessClaims, id: UserId, is_key: bool) -> Result<(), Failure> {
-    let refused = || Failure::Bearer(BearerError::RoleMissing(ADMIN_ROLE));
+    let refused = || Failure::Bearer(BearerErrorKind::RoleMissing(ADMIN_ROLE));
     if !claims.has_role(ADMIN_ROLE) {
         return Err(refused());
     }
@@ -146,22 +146,22 @@ impl<G: Guard> FromRequest for Caller<G> {
         let request = request.clone();
         Box::pin(async move {
             let Bearer(claims) = bearer.await?;
-            let app = request.app_data::<web::Data<App>>().ok_or(BearerError::NotSetUp)?;
+            let app = request.app_data::<web::Data<App>>().ok_or(BearerErrorKind::NotSetUp)?;
             let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
                 if text.starts_with(KEY_PREFIX));
             if G::LOGGED_IN && !has_session(&claims) {
-                return Err(BearerError::SessionRequired.into());
+                return Err(BearerErrorKind::SessionRequired.into());
             }
             // Roles are a user's: neither a registered application nor a client has one here.
             let has_roles = has_session(&claims) || claims.credential() == Credential::ApiToken;
             let user = claims.user_id().filter(|_| has_roles);
-            let user = user.ok_or(BearerError::RoleMissing(ADMIN_ROLE))?;
+            let user = user.ok_or(BearerErrorKind::RoleMissing(ADMIN_ROLE))?;
             if G::ADMINISTRATES {
                 administrates(app, &claims, user, is_key).await?;
             }
             if G::RECENTLY && !is_key {
                 if !has_session(&claims) {
-                    return Err(BearerError::SessionRequired.into());
+                    return Err(BearerErrorKind::SessionRequired.into());
                 }
                 recent(app, &claims)?;
             }

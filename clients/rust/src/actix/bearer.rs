@@ -2,6 +2,8 @@
 //! ([RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3),
 //! [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
@@ -9,50 +11,60 @@ use serde_json::json;
 
 use crate::api_token::ApiTokenError;
 use crate::jwt::TokenError;
-use crate::verifier::VerifyError;
+use crate::rendering::{Rendering, challenge};
+use crate::verifier::{Verifier, VerifyError};
 
 /// When keys or denylist may be within reach again, in seconds.
 const UNAVAILABLE_RETRY_AFTER: u64 = 2;
 
-/// Why a request is not let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BearerError {
-    /// The route needs an access token and there is none.
-    #[error("an access token is needed")]
-    Missing,
-    /// The `Authorization` header is not one Bearer token.
-    #[error("{0}")]
-    Malformed(&'static str),
-    /// The access token is refused.
-    #[error("{0}")]
-    Refused(TokenError),
-    /// The API token is refused.
-    #[error("{0}")]
-    ApiToken(ApiTokenError),
-    /// Only who is logged in may do this, not an API token.
-    #[error("this needs a login; an API token may not do it")]
-    SessionRequired,
-    /// The user must have proved who they are so many seconds ago at most.
-    #[error("the password must have been given within the last {0} seconds")]
-    ReauthenticationRequired(i64),
-    /// The access token lacks a role.
-    #[error("the role '{0}' is needed")]
-    RoleMissing(&'static str),
-    /// The access token lacks a scope.
-    #[error("the scope '{0}' is needed")]
-    ScopeMissing(&'static str),
-    /// The issuer's keys are not known yet.
-    #[error("access tokens cannot be verified yet")]
-    NoKeys,
-    /// The issuer's denylist is out of reach for too long.
-    #[error("it cannot be told whether the access token was revoked")]
-    DenylistStale,
-    /// The app's data holds no `web::Data<Verifier>`.
-    #[error("the service is not set up to verify access tokens")]
-    NotSetUp,
+/// Why a request is not let in. As a response it is `application/problem+json` with the code of its
+/// [kind](BearerErrorKind), and a 401 or 403 has the challenge of RFC 6750; realm and type of the problem are those of the
+/// verifier's [`Builder`](crate::Builder).
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{kind}")]
+pub struct BearerError {
+    kind: BearerErrorKind,
+    rendering: Arc<Rendering>,
 }
 
-impl From<VerifyError> for BearerError {
+/// Why a request is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BearerErrorKind {
+    /// The route needs an access token and there is none: 401.
+    #[error("an access token is needed")]
+    Missing,
+    /// The `Authorization` header is not one Bearer token: 400.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// The access token is refused: 401.
+    #[error("{0}")]
+    Refused(TokenError),
+    /// No user has logged in for the token: 403.
+    #[error("this needs a login; an API token may not do it")]
+    SessionRequired,
+    /// The access token lacks a role: 403.
+    #[error("the role '{0}' is needed")]
+    RoleMissing(&'static str),
+    /// The access token lacks a scope: 403.
+    #[error("the scope '{0}' is needed")]
+    ScopeMissing(&'static str),
+    /// The issuer's keys are not known yet: 503.
+    #[error("access tokens cannot be verified yet")]
+    NoKeys,
+    /// The issuer's denylist is out of reach for too long: 503.
+    #[error("it cannot be told whether the access token was revoked")]
+    DenylistStale,
+    /// The app's data holds no `web::Data<Verifier>`: 500.
+    #[error("the service is not set up to verify access tokens")]
+    NotSetUp,
+    /// At the issuer itself: an API token is refused.
+    #[doc(hidden)]
+    #[error("{0}")]
+    ApiToken(ApiTokenError),
+}
+
+impl From<VerifyError> for BearerErrorKind {
     fn from(error: VerifyError) -> Self {
         match error {
             VerifyError::Refused(why) => Self::Refused(why),
@@ -62,7 +74,10 @@ impl From<VerifyError> for BearerError {
     }
 }
 
-impl BearerError {
+/// What a client is told beside code and reason: title, status, and the `error` of the challenge.
+type Told = (&'static str, StatusCode, Option<&'static str>);
+
+impl BearerErrorKind {
     /// A stable name of the reason, for programs.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -70,99 +85,131 @@ impl BearerError {
             Self::Missing => "access_token_missing",
             Self::Malformed(_) => "invalid_request",
             Self::Refused(why) => why.code(),
-            Self::ApiToken(why) => why.code(),
             Self::SessionRequired => "session_required",
-            Self::ReauthenticationRequired(_) => "reauthentication_required",
             Self::RoleMissing(_) => "role_missing",
             Self::ScopeMissing(_) => "scope_missing",
             Self::NoKeys => "keys_unavailable",
             Self::DenylistStale => "denylist_stale",
             Self::NotSetUp => "internal_error",
+            Self::ApiToken(why) => why.code(),
+        }
+    }
+
+    fn told(self) -> Told {
+        let insufficient = Some("insufficient_scope");
+        match self {
+            // RFC 6750 section 3.1: no error code for a request without any authentication.
+            Self::Missing => ("Access token missing", StatusCode::UNAUTHORIZED, None),
+            Self::Malformed(_) => ("Malformed Authorization header", StatusCode::BAD_REQUEST, Some("invalid_request")),
+            Self::Refused(_) => ("Token refused", StatusCode::UNAUTHORIZED, Some("invalid_token")),
+            Self::SessionRequired => ("Session required", StatusCode::FORBIDDEN, insufficient),
+            Self::RoleMissing(_) => ("Role missing", StatusCode::FORBIDDEN, insufficient),
+            Self::ScopeMissing(_) => ("Scope missing", StatusCode::FORBIDDEN, insufficient),
+            Self::NoKeys => ("Keys unavailable", StatusCode::SERVICE_UNAVAILABLE, None),
+            Self::DenylistStale => ("Denylist stale", StatusCode::SERVICE_UNAVAILABLE, None),
+            Self::NotSetUp => ("Internal error", StatusCode::INTERNAL_SERVER_ERROR, None),
+            Self::ApiToken(why) => of_api_token(why),
         }
     }
 
     /// The reason in a few words, the same for each code.
     #[must_use]
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Missing => "Access token missing",
-            Self::Malformed(_) => "Malformed Authorization header",
-            Self::Refused(_) => "Token refused",
-            Self::ApiToken(ApiTokenError::AccountDisabled) => "Account disabled",
-            Self::ApiToken(ApiTokenError::Unavailable) => "Database unavailable",
-            Self::SessionRequired => "Session required",
-            Self::ReauthenticationRequired(_) => "Reauthentication required",
-            Self::RoleMissing(_) => "Role missing",
-            Self::ScopeMissing(_) => "Scope missing",
-            Self::NoKeys => "Keys unavailable",
-            Self::DenylistStale => "Denylist stale",
-            Self::NotSetUp | Self::ApiToken(ApiTokenError::Internal) => "Internal error",
-            Self::ApiToken(_) => "API token refused",
-        }
+        self.told().0
     }
 
-    /// The value of `WWW-Authenticate`, if the answer has that header.
+    /// The status of the response.
     #[must_use]
-    pub fn challenge(self) -> Option<String> {
-        // RFC 6750 section 3.1: no error code for a request without any authentication.
-        let error = match self {
-            Self::Missing => return Some(r#"Bearer realm="tokensmith""#.to_owned()),
-            Self::Malformed(_) => "invalid_request".to_owned(),
-            Self::RoleMissing(_) | Self::SessionRequired => "insufficient_scope".to_owned(),
-            // RFC 9470 section 3: how old the authentication may be.
-            Self::ReauthenticationRequired(seconds) => {
-                format!(r#"insufficient_user_authentication", max_age="{seconds}"#)
-            }
-            // RFC 6750 section 3: the scope that is needed may be told.
-            Self::ScopeMissing(scope) => format!(r#"insufficient_scope", scope="{scope}"#),
-            Self::ApiToken(ApiTokenError::Unavailable | ApiTokenError::Internal | ApiTokenError::AccountDisabled)
-            | Self::NoKeys
-            | Self::DenylistStale
-            | Self::NotSetUp => return None,
-            Self::Refused(_) | Self::ApiToken(_) => "invalid_token".to_owned(),
-        };
-        Some(format!(r#"Bearer realm="tokensmith", error="{error}", error_description="{self}""#))
+    pub fn status(self) -> StatusCode {
+        self.told().1
     }
 
-    /// The value of `Retry-After` in seconds, if the answer has that header.
+    /// The value of `WWW-Authenticate` with this realm, if the response has that header.
+    #[must_use]
+    pub fn challenge(self, realm: &str) -> Option<String> {
+        let (_, status, error) = self.told();
+        let Some(error) = error else { return (status == StatusCode::UNAUTHORIZED).then(|| challenge(realm, &[])) };
+        let mut parameters = vec![("error", error)];
+        // RFC 6750 section 3: the scope that is needed may be told.
+        if let Self::ScopeMissing(scope) = self {
+            parameters.push(("scope", scope));
+        }
+        let detail = self.to_string();
+        parameters.push(("error_description", &detail));
+        Some(challenge(realm, &parameters))
+    }
+
+    /// The value of `Retry-After` in seconds, if the response has that header.
     #[must_use]
     pub fn retry_after(self) -> Option<u64> {
-        let passes = matches!(self, Self::NoKeys | Self::DenylistStale | Self::ApiToken(ApiTokenError::Unavailable));
-        passes.then_some(UNAVAILABLE_RETRY_AFTER)
+        (self.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(UNAVAILABLE_RETRY_AFTER)
+    }
+}
+
+fn of_api_token(why: ApiTokenError) -> Told {
+    match why {
+        ApiTokenError::AccountDisabled => ("Account disabled", StatusCode::FORBIDDEN, None),
+        ApiTokenError::Unavailable => ("Database unavailable", StatusCode::SERVICE_UNAVAILABLE, None),
+        ApiTokenError::Internal => ("Internal error", StatusCode::INTERNAL_SERVER_ERROR, None),
+        ApiTokenError::Refused(_) => ("API token refused", StatusCode::UNAUTHORIZED, Some("invalid_token")),
+        ApiTokenError::Overloaded => ("Overloaded", StatusCode::SERVICE_UNAVAILABLE, None),
+    }
+}
+
+impl Verifier {
+    /// A refusal as the extractors make it, for guards of your own: with this verifier's realm and types of problems.
+    ///
+    /// ```
+    /// use tokensmith_verifier::{Bearer, BearerError, BearerErrorKind, Verifier};
+    ///
+    /// fn is_editor_or_admin(verifier: &Verifier, Bearer(claims): &Bearer) -> Result<(), BearerError> {
+    ///     let may = claims.has_role("editor") || claims.has_role("admin");
+    ///     if may { Ok(()) } else { Err(verifier.refusal(BearerErrorKind::RoleMissing("editor"))) }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn refusal(&self, kind: BearerErrorKind) -> BearerError {
+        BearerError { kind, rendering: Arc::clone(&self.0.rendering) }
+    }
+}
+
+impl BearerError {
+    /// Of a service that has no verifier.
+    pub(super) fn not_set_up() -> Self {
+        Self { kind: BearerErrorKind::NotSetUp, rendering: Arc::default() }
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn kind(&self) -> BearerErrorKind {
+        self.kind
+    }
+
+    /// The value of `WWW-Authenticate`, if the response has that header.
+    #[must_use]
+    pub fn challenge(&self) -> Option<String> {
+        self.kind.challenge(&self.rendering.realm)
     }
 }
 
 impl ResponseError for BearerError {
     fn status_code(&self) -> StatusCode {
-        match self {
-            Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::ApiToken(ApiTokenError::Unavailable) | Self::NoKeys | Self::DenylistStale => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::ApiToken(ApiTokenError::AccountDisabled)
-            | Self::SessionRequired
-            | Self::RoleMissing(_)
-            | Self::ScopeMissing(_) => StatusCode::FORBIDDEN,
-            Self::NotSetUp | Self::ApiToken(ApiTokenError::Internal) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Missing | Self::Refused(_) | Self::ReauthenticationRequired(_) | Self::ApiToken(_) => {
-                StatusCode::UNAUTHORIZED
-            }
-        }
+        self.kind.status()
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (status, code) = (self.status_code(), self.code());
+        let (code, (title, status, _)) = (self.kind.code(), self.kind.told());
         let mut response = HttpResponse::build(status);
         response.insert_header((CACHE_CONTROL, "no-store"));
         if let Some(challenge) = self.challenge() {
             response.insert_header((WWW_AUTHENTICATE, challenge));
         }
-        if let Some(seconds) = self.retry_after() {
+        if let Some(seconds) = self.kind.retry_after() {
             response.insert_header((RETRY_AFTER, seconds));
         }
+        let (kind, title) = self.rendering.problem(code, title, status.canonical_reason().unwrap_or(title));
         let body = json!({
-            "type": format!("urn:tokensmith:problem:{code}"), "title": self.title(), "status": status.as_u16(),
-            "detail": self.to_string(), "code": code,
+            "type": kind, "title": title, "status": status.as_u16(), "detail": self.to_string(), "code": code,
         });
         response.content_type("application/problem+json").body(body.to_string())
     }

@@ -12,7 +12,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
-use super::BearerError;
+use super::{BearerError, BearerErrorKind};
 use crate::jwt::{AccessClaims, TokenError, read_payload};
 use crate::verifier::Verifier;
 
@@ -75,7 +75,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for MaybeBearer<C>
         let required = extract(request, |_| Ok(()), |claims| Self(Some(claims)));
         Box::pin(async {
             match required.await {
-                Err(BearerError::Missing) => Ok(Self(None)),
+                Err(refused) if refused.kind() == BearerErrorKind::Missing => Ok(Self(None)),
                 extracted => extracted,
             }
         })
@@ -101,7 +101,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for LoggedIn<C> {
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         let guard = |claims: &AccessClaims| {
-            if claims.is_logged_in() { Ok(()) } else { Err(BearerError::SessionRequired) }
+            if claims.is_logged_in() { Ok(()) } else { Err(BearerErrorKind::SessionRequired) }
         };
         extract(request, guard, Self)
     }
@@ -113,7 +113,7 @@ impl<R: Role + 'static, C: DeserializeOwned + Send + Sync + 'static> FromRequest
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         let guard = |claims: &AccessClaims| {
-            if claims.has_role(R::NAME) { Ok(()) } else { Err(BearerError::RoleMissing(R::NAME)) }
+            if claims.has_role(R::NAME) { Ok(()) } else { Err(BearerErrorKind::RoleMissing(R::NAME)) }
         };
         extract(request, guard, |claims| Self(claims, PhantomData))
     }
@@ -125,7 +125,7 @@ impl<S: Scope + 'static, C: DeserializeOwned + Send + Sync + 'static> FromReques
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         let guard = |claims: &AccessClaims| {
-            if claims.has_scope(S::NAME) { Ok(()) } else { Err(BearerError::ScopeMissing(S::NAME)) }
+            if claims.has_scope(S::NAME) { Ok(()) } else { Err(BearerErrorKind::ScopeMissing(S::NAME)) }
         };
         extract(request, guard, |claims| Self(claims, PhantomData))
     }
@@ -134,30 +134,39 @@ impl<S: Scope + 'static, C: DeserializeOwned + Send + Sync + 'static> FromReques
 /// The one way in.
 fn extract<C: DeserializeOwned + Send + Sync + 'static, T: 'static>(
     request: &HttpRequest,
-    guard: impl Fn(&AccessClaims) -> Result<(), BearerError> + 'static,
+    guard: impl Fn(&AccessClaims) -> Result<(), BearerErrorKind> + 'static,
     wrap: impl FnOnce(Arc<C>) -> T + 'static,
 ) -> Extracted<T> {
     let request = request.clone();
     Box::pin(async move {
-        let presented = presented(&request)?;
-        let verifier = request.app_data::<web::Data<Verifier>>().ok_or(BearerError::NotSetUp)?;
-        let claims = verifier.authenticate_any(&presented).await?;
-        guard(&claims)?;
-        Ok(wrap(in_shape(&claims, &presented)?))
+        let verifier = request.app_data::<web::Data<Verifier>>().ok_or_else(BearerError::not_set_up)?;
+        let claims = verifier.let_in(&request, guard).await.map_err(|kind| verifier.refusal(kind))?;
+        Ok(wrap(claims))
     })
 }
 
 impl Verifier {
+    async fn let_in<C: DeserializeOwned + Send + Sync + 'static>(
+        &self,
+        request: &HttpRequest,
+        guard: impl Fn(&AccessClaims) -> Result<(), BearerErrorKind>,
+    ) -> Result<Arc<C>, BearerErrorKind> {
+        let presented = presented(request)?;
+        let claims = self.authenticate_any(&presented).await?;
+        guard(&claims)?;
+        in_shape(&claims, &presented)
+    }
+
     /// Of an access token or, where those are taken, of an API token.
-    async fn authenticate_any(&self, presented: &Presented<'_>) -> Result<Arc<AccessClaims>, BearerError> {
+    async fn authenticate_any(&self, presented: &Presented<'_>) -> Result<Arc<AccessClaims>, BearerErrorKind> {
         match (presented, &self.0.api_tokens) {
             (Presented::Token(text) | Presented::Bearer(text), Some(api_tokens))
                 if matches!(presented, Presented::Token(_)) || api_tokens.is_meant(text) =>
             {
-                api_tokens.authenticate(text).await.map_err(BearerError::ApiToken)
+                api_tokens.authenticate(text).await.map_err(BearerErrorKind::ApiToken)
             }
             // What is none of the schemes that are taken is no attempt at all.
-            (Presented::Token(_), _) => Err(BearerError::Missing),
+            (Presented::Token(_), _) => Err(BearerErrorKind::Missing),
             (Presented::Bearer(token), _) => {
                 self.authenticate(token).await.map_err(|error| refusal(token, error.into()))
             }
@@ -170,7 +179,7 @@ impl Verifier {
 fn in_shape<C: DeserializeOwned + Send + Sync + 'static>(
     claims: &Arc<AccessClaims>,
     presented: &Presented<'_>,
-) -> Result<Arc<C>, BearerError> {
+) -> Result<Arc<C>, BearerErrorKind> {
     let same: Arc<dyn Any + Send + Sync> = Arc::<AccessClaims>::clone(claims);
     if let Ok(same) = same.downcast() {
         return Ok(same);
@@ -180,16 +189,16 @@ fn in_shape<C: DeserializeOwned + Send + Sync + 'static>(
         let claims = serde_json::to_value(&**claims).and_then(serde_json::from_value);
         claims.map_err(|_other_shape| not_an_access_token)
     });
-    read.map(Arc::new).map_err(BearerError::Refused)
+    read.map(Arc::new).map_err(BearerErrorKind::Refused)
 }
 
-fn refusal(token: &str, error: BearerError) -> BearerError {
+fn refusal(token: &str, error: BearerErrorKind) -> BearerErrorKind {
     // RFC 6750 section 2.1: b64token. Asked only now: what is none verifies as nothing.
     let is_b64token = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
-    if matches!(error, BearerError::Refused(TokenError::Malformed))
+    if matches!(error, BearerErrorKind::Refused(TokenError::Malformed))
         && (token.is_empty() || !token.bytes().all(is_b64token))
     {
-        return BearerError::Malformed("expected Authorization: Bearer and one token");
+        return BearerErrorKind::Malformed("expected Authorization: Bearer and one token");
     }
     error
 }
@@ -206,14 +215,15 @@ pub enum Presented<'a> {
 /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
 ///
 /// # Errors
-/// [`BearerError::Missing`], [`BearerError::Malformed`].
-pub fn presented(request: &HttpRequest) -> Result<Presented<'_>, BearerError> {
+/// [`BearerErrorKind::Missing`], [`BearerErrorKind::Malformed`].
+pub fn presented(request: &HttpRequest) -> Result<Presented<'_>, BearerErrorKind> {
     let mut headers = request.headers().get_all(AUTHORIZATION);
-    let Some(header) = headers.next() else { return Err(BearerError::Missing) };
+    let Some(header) = headers.next() else { return Err(BearerErrorKind::Missing) };
     if headers.next().is_some() {
-        return Err(BearerError::Malformed("there is more than one Authorization header"));
+        return Err(BearerErrorKind::Malformed("there is more than one Authorization header"));
     }
-    let text = header.to_str().map_err(|_not_ascii| BearerError::Malformed("the Authorization header is not ASCII"))?;
+    let text =
+        header.to_str().map_err(|_not_ascii| BearerErrorKind::Malformed("the Authorization header is not ASCII"))?;
     let (scheme, token) = text.trim().split_once([' ', '\t']).unwrap_or((text, ""));
     let token = token.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
@@ -221,6 +231,6 @@ pub fn presented(request: &HttpRequest) -> Result<Presented<'_>, BearerError> {
     } else if scheme.eq_ignore_ascii_case("token") {
         Ok(Presented::Token(token))
     } else {
-        Err(BearerError::Missing)
+        Err(BearerErrorKind::Missing)
     }
 }

@@ -3,7 +3,7 @@
 mod bearer;
 mod extract;
 
-pub use bearer::BearerError;
+pub use bearer::{BearerError, BearerErrorKind};
 pub use extract::{
     Admin, Bearer, BearerOrReadOnly, LoggedIn, MaybeBearer, Presented, Role, Scope, WithRole, WithScope, presented,
 };

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
+use super::claims::AccessClaims;
+use super::kind::Document as _;
 use super::signature_cache::SignatureCache;
-use super::verify::verify_signature;
-use super::verify::{VerificationKeys, check, trimmed};
-use super::{AccessClaims, DenylistClaims, Expected, TokenError, verify};
+use super::verify::{Expected, TokenError, VerificationKeys, check, trimmed, verify};
 use crate::clock::Timestamp;
 
-/// Public keys, and the access tokens whose signatures they have verified of late.
+/// Keys, and the access tokens whose signatures they have verified of late.
 pub struct AccessKeys {
     keys: VerificationKeys,
     /// Goes with the keys: what a key verified is forgotten with the key.
@@ -23,12 +23,18 @@ impl AccessKeys {
         Self { keys, cache: (cache_bytes > 0).then(|| SignatureCache::new(cache_bytes)) }
     }
 
+    /// The keys, for every other kind of document.
+    #[must_use]
+    pub fn all(&self) -> &VerificationKeys {
+        &self.keys
+    }
+
     /// Verifies an access token. The signature of one that was verified before is not checked again; everything else is.
     ///
     /// # Errors
     /// The [`TokenError`] that says why not.
     pub fn verify(&self, token: &str, expected: Expected<'_>, now: Timestamp) -> Result<Arc<AccessClaims>, TokenError> {
-        let token = trimmed::<AccessClaims>(token)?;
+        let token = trimmed(&AccessClaims::KIND, token)?;
         let Some(cache) = &self.cache else {
             return verify(token, &self.keys, expected, now).map(Arc::new);
         };
@@ -40,26 +46,5 @@ impl AccessKeys {
         let claims = Arc::new(verify(token, &self.keys, expected, now)?);
         cache.remember(digest, token, &claims);
         Ok(claims)
-    }
-
-    /// Verifies the signature of an access token, and nothing else: audience and times are up to the caller.
-    ///
-    /// # Errors
-    /// The [`TokenError`] that says why not.
-    pub fn verify_signature(&self, token: &str) -> Result<AccessClaims, TokenError> {
-        verify_signature(token, &self.keys)
-    }
-
-    /// Verifies an answer of the denylist feed.
-    ///
-    /// # Errors
-    /// The [`TokenError`] that says why not.
-    pub fn verify_denylist(
-        &self,
-        token: &str,
-        expected: Expected<'_>,
-        now: Timestamp,
-    ) -> Result<DenylistClaims, TokenError> {
-        verify(token, &self.keys, expected, now)
     }
 }

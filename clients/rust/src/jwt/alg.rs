@@ -33,6 +33,12 @@ impl SigningAlg {
         }
     }
 
+    /// Whether a signature takes so long that others should not have to wait for it.
+    #[must_use]
+    pub fn is_slow_to_sign(self) -> bool {
+        self == Self::Rs256
+    }
+
     /// As `jsonwebtoken` names it.
     #[must_use]
     pub fn algorithm(self) -> Algorithm {

@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 use super::audience::Audience;
 use super::credential::{Credential, Subject};
 use super::json::present;
-use super::verify::RegisteredClaims;
 use crate::clock::Timestamp;
 use crate::denied_set::DeniedSet;
 use crate::id::{Jti, SessionId, UserId};
@@ -139,6 +138,7 @@ impl AccessClaims {
     }
 
     /// Whether it is denied: itself, with its session, with its client or with its user.
+    #[doc(hidden)]
     #[must_use]
     pub fn is_denied(&self, denied: &DeniedSet) -> bool {
         denied.denies(self.sid, self.jti) || denied.denies_issued(&self.client_id, self.sub.as_str(), self.iat)
@@ -155,23 +155,6 @@ impl AccessClaims {
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scope.as_deref().unwrap_or_default().split(' ').any(|one| one == scope)
-    }
-}
-
-impl RegisteredClaims for AccessClaims {
-    const TYP: &'static str = "at+jwt";
-
-    fn iss(&self) -> &str {
-        &self.iss
-    }
-    fn aud(&self) -> &Audience {
-        &self.aud
-    }
-    fn exp(&self) -> Timestamp {
-        self.exp
-    }
-    fn valid_from(&self) -> Option<Timestamp> {
-        Some(self.nbf.map_or(self.iat, |nbf| nbf.max(self.iat)))
     }
 }
 
@@ -199,25 +182,6 @@ pub struct RefreshClaims {
     pub jti: String,
     /// The client that it was issued to.
     pub client_id: String,
-}
-
-impl RegisteredClaims for RefreshClaims {
-    const TYP: &'static str = "rt+jwt";
-
-    fn iss(&self) -> &str {
-        &self.iss
-    }
-    fn aud(&self) -> &Audience {
-        &self.aud
-    }
-    fn exp(&self) -> Timestamp {
-        self.exp
-    }
-    /// Its signature proves that it was made here, and the session's row decides: the clock of the instance that made it
-    /// may be ahead of ours.
-    fn valid_from(&self) -> Option<Timestamp> {
-        None
-    }
 }
 
 #[cfg(test)]

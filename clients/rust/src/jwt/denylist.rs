@@ -4,7 +4,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::audience::Audience;
-use super::verify::RegisteredClaims;
 use crate::clock::Timestamp;
 use crate::id::{Jti, SessionId};
 
@@ -90,28 +89,6 @@ pub enum DeniedEntry {
         /// From when on it cannot be alive.
         exp: Timestamp,
     },
-}
-
-impl RegisteredClaims for DenylistClaims {
-    const TYP: &'static str = "denylist+jwt";
-    /// The issuer answers some ten thousand denials at once, of about 70 bytes each.
-    const MAX_BYTES: usize = 16 * 1024 * 1024;
-
-    fn iss(&self) -> &str {
-        &self.iss
-    }
-
-    fn aud(&self) -> &Audience {
-        &self.aud
-    }
-
-    fn exp(&self) -> Timestamp {
-        self.exp
-    }
-
-    fn valid_from(&self) -> Option<Timestamp> {
-        Some(self.iat)
-    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,4 @@
-//! Tokens and the keys that verify them. Every kind of document has a type, and an audience or a key, that no other kind
-//! has:
-//!
-//! | document | `typ` | `aud` | signed with |
-//! |---|---|---|---|
-//! | access token | `at+jwt` | one of `AUDIENCE` | a published key |
-//! | denylist | `denylist+jwt` | the denylist's URL, which `AUDIENCE` may not name | a published key |
-//! | refresh token | `rt+jwt` | the issuer | a secret of the issuer |
+//! Signed documents and the keys that verify them. `kind` has the table of what each kind of document must be.
 
 mod access_keys;
 mod alg;
@@ -17,6 +10,7 @@ mod issuer;
 mod json;
 mod jwk;
 mod jwks;
+mod kind;
 mod signature_cache;
 mod verify;
 
@@ -30,7 +24,8 @@ pub use issuer::{DENYLIST_PATH, denylist_audience, is_reserved_audience, issuer_
 #[cfg(feature = "testing")]
 pub(crate) use jwks::jwk_set_of;
 pub use jwks::{JwksError, jwks_etag, published, verification_keys_of_jwks, verification_keys_of_pem};
+pub use kind::{Document, DocumentKind, KINDS, KeyUse};
 pub use verify::{
-    Expected, MAX_CLOCK_SKEW, RegisteredClaims, TokenError, VerificationKey, VerificationKeys, kid_of, read_payload,
+    Expected, MAX_CLOCK_SKEW, TokenError, VerificationKey, VerificationKeys, authentic_payload, kid_of, read_payload,
     verify, verify_signature,
 };

@@ -1,7 +1,4 @@
-//! The one function that verifies a token, whatever its kind and whoever asks.
-//!
-//! The rules of each kind exclude the other's ([RFC 8725 section 3.12](https://www.rfc-editor.org/rfc/rfc8725#section-3.12)):
-//! another `typ`, another algorithm, other keys.
+//! The one function that verifies a token, whatever its kind and whoever asks. What sets the kinds apart is in their table.
 
 use std::collections::HashMap;
 
@@ -12,8 +9,8 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::audience::Audience;
 use super::json::{IsPresent, present, read_object};
+use super::kind::{Document, DocumentKind, KeyUse, Registered};
 use crate::clock::{Seconds, Timestamp};
 
 /// The clocks of two machines may differ by this much (FAPI 2.0 section 5.3.2.1 item 13: accept 10 seconds, refuse more
@@ -22,6 +19,7 @@ pub const MAX_CLOCK_SKEW: Seconds = Seconds(60);
 
 /// Why a token is refused. Its `Display` is safe to show to the one who presented it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TokenError {
     /// It is not a JWS in compact form with the header and claims of its kind.
     #[error("the token is malformed")]
@@ -74,28 +72,12 @@ impl TokenError {
     }
 }
 
-/// The claims that are checked for every kind of token.
-pub trait RegisteredClaims: DeserializeOwned {
-    /// The `typ` header of this kind ([RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)).
-    const TYP: &'static str;
-    /// A token longer than this is refused unread. Ours are about 700 bytes, plus the roles.
-    const MAX_BYTES: usize = 16 * 1024;
-    /// Who issued it.
-    fn iss(&self) -> &str;
-    /// Who it is for.
-    fn aud(&self) -> &Audience;
-    /// When it expires.
-    fn exp(&self) -> Timestamp;
-    /// From when on it is valid: when it was issued, or later. `None` for kinds where that is not checked.
-    fn valid_from(&self) -> Option<Timestamp>;
-}
-
 /// What a token must say to be accepted here.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// Its `iss`.
     pub issuer: &'a str,
-    /// One of its `aud` must be one of these.
+    /// The audiences of a resource server: one of its `aud` must be one of these. Other kinds are not for resource servers.
     pub audiences: &'a [String],
     /// For this long after its `exp` it is still accepted. Zero for access tokens at the issuer.
     pub leeway: Seconds,
@@ -105,30 +87,37 @@ pub struct Expected<'a> {
 pub enum VerificationKey {
     /// Of any published algorithm.
     Public(DecodingKey),
-    /// Of HS256. `jsonwebtoken` would prepare it again for each token.
-    Secret(Box<hmac::Key>),
+    /// Of HS256, for this purpose. `jsonwebtoken` would prepare it again for each token.
+    Secret(&'static str, Box<hmac::Key>),
 }
 
 impl VerificationKey {
+    fn key_use(&self) -> KeyUse {
+        match self {
+            Self::Public(_) => KeyUse::Published,
+            Self::Secret(purpose, _) => KeyUse::Secret(purpose),
+        }
+    }
+
     fn verifies(&self, signature: &str, message: &[u8], alg: Algorithm) -> bool {
         match self {
             Self::Public(key) => jsonwebtoken::crypto::verify(signature, message, key, alg).unwrap_or(false),
-            Self::Secret(key) => {
+            Self::Secret(_, key) => {
                 URL_SAFE_NO_PAD.decode(signature).is_ok_and(|tag| hmac::verify(key, message, &tag).is_ok())
             }
         }
     }
 }
 
-/// Keys to verify with, by `kid`; each with its one algorithm. Keys of different algorithms may share a `kid`.
+/// Keys to verify with, by `kid`; each with its one algorithm. Keys of different algorithms or uses may share a `kid`.
 #[derive(Default)]
 pub struct VerificationKeys(HashMap<String, Vec<(Algorithm, VerificationKey)>>);
 
 impl VerificationKeys {
-    /// Adds a key; of two with the same `kid` and algorithm the first stays. Answers whether it was added.
+    /// Adds a key; of two with the same `kid`, algorithm and use the first stays. Answers whether it was added.
     pub fn insert(&mut self, kid: String, alg: Algorithm, key: VerificationKey) -> bool {
         let keys = self.0.entry(kid).or_default();
-        let is_new = keys.iter().all(|(other, _)| *other != alg);
+        let is_new = keys.iter().all(|(of_other, other)| (*of_other, other.key_use()) != (alg, key.key_use()));
         if is_new {
             keys.push((alg, key));
         }
@@ -176,58 +165,72 @@ struct Header {
     cty: IsPresent,
 }
 
-/// Verifies a token of the kind `C`: form, type, key, algorithm, signature, issuer, audience, time. White space around it
+/// Verifies a document of the kind `D`: form, type, key, algorithm, signature, issuer, audience, time. White space around it
 /// is no part of it.
 ///
 /// # Errors
 /// The first [`TokenError`] in that order. Nothing in the claims is looked at before the signature is good.
-pub fn verify<C: RegisteredClaims>(
+pub fn verify<D: Document>(
     token: &str,
     keys: &VerificationKeys,
     expected: Expected<'_>,
     now: Timestamp,
-) -> Result<C, TokenError> {
-    let claims: C = verify_signature(token, keys)?;
+) -> Result<D, TokenError> {
+    let claims: D = verify_signature(token, keys)?;
     check(&claims, expected, now)?;
     Ok(claims)
 }
 
-/// Verifies that a token of the kind `C` was signed with one of the keys, and nothing else: not its audience, and not
+/// Verifies that a document of the kind `D` was signed with one of the keys, and nothing else: not its audience, and not
 /// whether it is valid now.
 ///
 /// # Errors
 /// As [`verify`].
-pub fn verify_signature<C: RegisteredClaims>(token: &str, keys: &VerificationKeys) -> Result<C, TokenError> {
-    let [header, payload, message, signature] = split::<C>(token)?;
-    let Header { alg, kid, .. } = read_header::<C>(header)?;
+pub fn verify_signature<D: Document>(token: &str, keys: &VerificationKeys) -> Result<D, TokenError> {
+    decode(authentic_payload(&D::KIND, token, keys)?)
+}
+
+/// The payload of a document of this kind, once its signature is found to be good.
+///
+/// # Errors
+/// As [`verify`].
+pub fn authentic_payload<'a>(
+    kind: &DocumentKind,
+    token: &'a str,
+    keys: &VerificationKeys,
+) -> Result<&'a str, TokenError> {
+    let [header, payload, message, signature] = split(kind, token)?;
+    let Header { alg, kid, .. } = read_header(kind, header)?;
     let keys = kid.as_ref().and_then(|kid| keys.0.get(kid)).ok_or(TokenError::UnknownKey)?;
     // RFC 8725 section 3.1: the key decides the algorithm, the token only repeats it.
     let alg = algorithm(&alg).ok_or(TokenError::WrongAlgorithm)?;
-    let (_, key) = keys.iter().find(|(of_key, _)| *of_key == alg).ok_or(TokenError::WrongAlgorithm)?;
-    if key.verifies(signature, message.as_bytes(), alg) { decode(payload) } else { Err(TokenError::BadSignature) }
+    // RFC 8725 section 3.12: what one key signs for one kind is nothing to another kind.
+    let is_usable = |(of_key, key): &&(Algorithm, VerificationKey)| *of_key == alg && key.key_use() == kind.key;
+    let (_, key) = keys.iter().find(is_usable).ok_or(TokenError::WrongAlgorithm)?;
+    if key.verifies(signature, message.as_bytes(), alg) { Ok(payload) } else { Err(TokenError::BadSignature) }
 }
 
-/// The key that a token names, if the text is a token of the kind `C` by its form.
+/// The key that a document names, if the text is one of this kind by its form.
 #[must_use]
-pub fn kid_of<C: RegisteredClaims>(token: &str) -> Option<String> {
-    let [header, ..] = split::<C>(token).ok()?;
-    read_header::<C>(header).ok()?.kid
+pub fn kid_of(kind: &DocumentKind, token: &str) -> Option<String> {
+    let [header, ..] = split(kind, token).ok()?;
+    read_header(kind, header).ok()?.kid
 }
 
-/// A token as it is asked for: without white space around it, and refused unread when it is too long.
-pub(super) fn trimmed<C: RegisteredClaims>(token: &str) -> Result<&str, TokenError> {
+/// A document as it is asked for: without white space around it, and refused unread when it is too long.
+pub(super) fn trimmed<'a>(kind: &DocumentKind, token: &'a str) -> Result<&'a str, TokenError> {
     let token = token.trim();
-    if token.len() > C::MAX_BYTES { Err(TokenError::Malformed) } else { Ok(token) }
+    if token.len() > kind.max_bytes { Err(TokenError::Malformed) } else { Ok(token) }
 }
 
 /// Header, payload, what is signed of them, and signature.
-fn split<C: RegisteredClaims>(token: &str) -> Result<[&str; 4], TokenError> {
-    let (message, signature) = trimmed::<C>(token)?.rsplit_once('.').ok_or(TokenError::Malformed)?;
+fn split<'a>(kind: &DocumentKind, token: &'a str) -> Result<[&'a str; 4], TokenError> {
+    let (message, signature) = trimmed(kind, token)?.rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
     Ok([header, payload, message, signature])
 }
 
-fn read_header<C: RegisteredClaims>(header: &str) -> Result<Header, TokenError> {
+fn read_header(kind: &DocumentKind, header: &str) -> Result<Header, TokenError> {
     let header: Header = decode(header)?;
     // RFC 7515 section 4.1.11: an extension that is critical and not understood must be refused. We understand none.
     let is_extended = header.crit.0 || header.b64.0;
@@ -238,22 +241,24 @@ fn read_header<C: RegisteredClaims>(header: &str) -> Result<Header, TokenError> 
     }
     // RFC 9068 section 4: the type must be at+jwt or application/at+jwt; media types compare without case.
     let typ = header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
-    if typ.strip_prefix("application/").unwrap_or(&typ) == C::TYP { Ok(header) } else { Err(TokenError::WrongType) }
+    if typ.strip_prefix("application/").unwrap_or(&typ) == kind.typ { Ok(header) } else { Err(TokenError::WrongType) }
 }
 
 /// What is checked of claims whose signature is good: issuer, audience, time.
-pub(super) fn check<C: RegisteredClaims>(claims: &C, expected: Expected<'_>, now: Timestamp) -> Result<(), TokenError> {
-    if claims.iss() != expected.issuer {
+pub(super) fn check<D: Document>(claims: &D, expected: Expected<'_>, now: Timestamp) -> Result<(), TokenError> {
+    let Registered { iss, aud, exp, valid_from } = claims.registered();
+    if iss != expected.issuer {
         return Err(TokenError::WrongIssuer);
     }
-    if !expected.audiences.iter().any(|audience| claims.aud().contains(audience)) {
+    // RFC 7519 section 4.1.3: whoever is not among them must refuse it.
+    if !D::KIND.recipient.is_meant(aud, expected.issuer, expected.audiences) {
         return Err(TokenError::WrongAudience);
     }
-    if claims.valid_from().is_some_and(|from| from > now + MAX_CLOCK_SKEW) {
+    if valid_from.is_some_and(|from| from > now + MAX_CLOCK_SKEW) {
         return Err(TokenError::NotYetValid);
     }
     // RFC 7519 section 4.1.4: "on or after" the expiration time it must not be accepted.
-    if now >= claims.exp() + expected.leeway {
+    if now >= exp + expected.leeway {
         return Err(TokenError::Expired);
     }
     Ok(())

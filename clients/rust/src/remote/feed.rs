@@ -12,9 +12,7 @@ use super::client::{IssuerClient, IssuerError};
 use super::key_source::KeySource;
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::denied_set::{DeniedSet, DeniedSubject};
-use crate::jwt::{
-    DeniedEntry, DenylistClaims, Expected, Kind, KindEntry, MAX_CLOCK_SKEW, TokenError, denylist_audience,
-};
+use crate::jwt::{DeniedEntry, DenylistClaims, Expected, Kind, KindEntry, MAX_CLOCK_SKEW, TokenError, verify};
 
 /// How long the issuer lets a poll wait for news.
 const WAIT: Duration = Duration::from_secs(1);
@@ -217,10 +215,8 @@ impl Follower {
 
     fn verified(&self, answer: &str) -> Result<DenylistClaims, PollError> {
         let keys = self.keys.keys().ok_or(PollError::NoKeys)?;
-        // An issuer that is not upgraded yet names itself; what it signs is told apart by its type.
-        let audiences = [denylist_audience(&self.issuer), self.issuer.clone()];
-        let expected = Expected { issuer: &self.issuer, audiences: &audiences, leeway: MAX_CLOCK_SKEW };
-        let verified = keys.verify_denylist(answer.trim_end(), expected, self.clock.now());
+        let expected = Expected { issuer: &self.issuer, audiences: &[], leeway: MAX_CLOCK_SKEW };
+        let verified = verify::<DenylistClaims>(answer, keys.all(), expected, self.clock.now());
         match &verified {
             // The issuer signs with a key that is new to us.
             Err(TokenError::UnknownKey) => self.keys.announce(None),
