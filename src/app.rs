@@ -1,5 +1,6 @@
 //! What the service is made of, built once and shared; no statics.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -75,6 +76,9 @@ pub enum StartError {
     /// The password hashes.
     #[error("password hashing: {0}")]
     Hasher(#[from] HashError),
+    /// The threads that refreshes are written by.
+    #[error("threads cannot be started: {0}")]
+    Threads(#[from] io::Error),
     /// The randomness.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
@@ -90,8 +94,8 @@ impl App {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StartError> {
         let store = open(&config, if_missing, &*entropy)?;
-        let hasher = Hasher::start(config.argon2, Arc::clone(&entropy))?;
         let metrics = Arc::<Metrics>::default();
+        let hasher = Hasher::start(config.argon2, Arc::clone(&entropy), Arc::clone(&metrics))?;
         let keys = Arc::new(Keys::none(config.keys.clone(), config.key_policy.clone())?);
         let denylist = Arc::new(Denylist::new(entropy.bytes()?));
         let known_keys = Arc::new(KnownKeys::new(Arc::clone(&keys), Arc::clone(&denylist)));
@@ -110,7 +114,7 @@ impl App {
             Batches::new(&config, Arc::clone(&store), units.clone(), Arc::clone(&clock), Arc::clone(&metrics));
         let lookups = Arc::new(Turns::new(&config));
         Ok(Self {
-            rotator: Rotator::start(batches),
+            rotator: Rotator::start(batches)?,
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
             limiter: Limiter::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&lookups)),
             lookups,

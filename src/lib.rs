@@ -17,6 +17,7 @@
 //! | `error` | one error, named by meaning |
 //! | `jwt` | the keys of this service, how they rotate, what they sign; the only room that knows jsonwebtoken |
 //! | `model` | plain data and its legal changes; the judge of rotation |
+//! | `threads` | the service's own threads, which go on after a panic |
 //! | `metrics` | what the service counts of itself |
 //! | `clock`, `entropy`, `secret` | time and randomness as parameters, values that stay hidden |
 //!
@@ -46,6 +47,7 @@ mod password;
 mod secret;
 mod service;
 mod store;
+mod threads;
 
 #[doc(hidden)]
 pub mod internals;

@@ -24,6 +24,7 @@ pub struct Metrics {
     refreshes: Family<NameLabel, Counter>,
     marked_generations: Family<NameLabel, Counter>,
     exchanges: Counter,
+    task_panics: Family<NameLabel, Counter>,
     events: Family<NameLabel, Counter>,
     database_connections: Family<NameLabel, Gauge>,
     keys: Family<KeyLabels, Gauge>,
@@ -110,6 +111,8 @@ impl Default for Metrics {
         registry.register("marked_generations", help, marked_generations.clone());
         let exchanges = Counter::default();
         registry.register("api_token_exchanges", "API tokens that were exchanged", exchanges.clone());
+        let task_panics = Family::default();
+        registry.register("task_panics", "Panics of the service's own threads by task", task_panics.clone());
         let events = Family::default();
         registry.register("security_events", "Events of the audit log by name", events.clone());
         let database_connections = Family::default();
@@ -134,6 +137,7 @@ impl Default for Metrics {
             refreshes,
             marked_generations,
             exchanges,
+            task_panics,
             events,
             database_connections,
             keys,
@@ -169,6 +173,17 @@ impl Metrics {
     /// Counts an exchange of an API token.
     pub(crate) fn exchange(&self) {
         self.exchanges.inc();
+    }
+
+    /// Counts a panic of a task.
+    pub fn task_panicked(&self, task: &'static str) {
+        self.task_panics.get_or_create(&NameLabel { name: Name(task) }).inc();
+    }
+
+    /// How often a task has panicked.
+    #[cfg(test)]
+    pub(crate) fn count_panics(&self, task: &'static str) -> u64 {
+        self.task_panics.get_or_create(&NameLabel { name: Name(task) }).get()
     }
 
     /// Counts an event of the audit log.

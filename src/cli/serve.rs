@@ -25,7 +25,7 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
     let app = Arc::new(app);
     let mut tasks = None;
     http::serve::<CliError>(Arc::clone(&app), |address| {
-        tasks = Some(caretaker::start(&app));
+        tasks = Some(caretaker::start(&app)?);
         // Only now that the port is ours: an account whose password nobody saw would be lost.
         first_admin::create(&app, address)?;
         if !queries::has_administrator(&app)? {

@@ -31,8 +31,9 @@ pub(crate) use settings::{MAX_ARGON2_ITERATIONS, SETTINGS, Settings};
 pub(crate) use together::min_argon2_memory_kib;
 
 use crate::jwt::{KeyFolder, KeyPolicy};
-use crate::model::grant::Grant;
+use crate::model::grant::{Grant, GrantRequest};
 use crate::model::lifetimes::Lifetimes;
+use crate::model::proof::Method;
 use crate::model::rotation::{Limits, Rules};
 
 /// Everything that can be set: each setting that is used as it is, and what others mean together.
@@ -76,8 +77,8 @@ pub struct Argon2Cost {
 }
 
 impl Argon2Cost {
-    /// The most memory that a stored hash may ask for in KiB. Those that ask for more than today's cost are done one at a
-    /// time, by a thread that lets go of its own memory first: whatever cost fitted once still does.
+    /// The most memory that a stored hash may ask for in KiB. A thread lets go of its own memory first and waits for the
+    /// rest, which others may be using: whatever cost fitted once still does.
     pub(crate) fn max_stored_kib(&self) -> u32 {
         let others = u32::try_from(self.threads).unwrap_or(u32::MAX).saturating_sub(1);
         self.budget_kib.saturating_sub(self.memory_kib.saturating_mul(others)).max(self.memory_kib)
@@ -166,7 +167,12 @@ impl Config {
 
     /// What a login with a password grants today.
     pub fn grant(&self, audience: Option<&str>) -> Grant {
-        Grant::of_password(self.scopes.to_string(), audience.map(str::to_owned))
+        Grant::new(self.first_party(audience), &[Method::Password.amr()])
+    }
+
+    /// What a login at the service itself asks for.
+    pub(crate) fn first_party(&self, audience: Option<&str>) -> GrantRequest {
+        GrantRequest::first_party(self.scopes.to_string(), audience.map(str::to_owned))
     }
 
     /// What refreshes are judged by.

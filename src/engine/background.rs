@@ -1,13 +1,18 @@
-//! The threads of background tasks, and what becomes of a task that fails, panics or hangs.
+//! Background tasks: what is done now and once a period, and what becomes of one that fails, panics or hangs.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io;
+use std::mem;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::Builder;
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use crate::clock::{Clock, Timestamp};
 use crate::error::{Error, root_cause};
+use crate::metrics::Metrics;
+use crate::threads::{Threads, watched};
 
 /// So many rounds of a task may be left behind at the same time.
 const MAX_LEFT_BEHIND: usize = 8;
@@ -15,34 +20,91 @@ const MAX_LEFT_BEHIND: usize = 8;
 /// One round of a task.
 pub(crate) type Work = Box<dyn Fn() -> Result<(), Error> + Send + Sync>;
 
-/// A thread for each task; they end when this is dropped.
+/// What is done again and again.
+pub(crate) struct Periodic {
+    /// What it is called in the log and in the metrics.
+    pub(crate) name: &'static str,
+    /// From the end of one round to the next.
+    pub(crate) period: Duration,
+    /// A round that takes longer is left behind, if there is such a limit.
+    pub(crate) longest: Option<Duration>,
+    /// One round.
+    pub(crate) work: Work,
+}
+
+/// The tasks, each on a thread of its own; they end when this is dropped.
 pub(crate) struct Tasks {
     clock: Arc<dyn Clock>,
-    threads: Vec<(Sender<()>, JoinHandle<()>)>,
+    metrics: Arc<Metrics>,
+    /// Before the threads: they end when these are gone.
+    stops: Vec<Sender<()>>,
+    threads: Threads,
 }
 
 impl Tasks {
     /// None yet.
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, threads: Vec::new() }
+    pub(crate) fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+        let threads = Threads::new(Arc::clone(&metrics));
+        Self { clock, metrics, stops: Vec::new(), threads }
     }
 
-    /// Does `work` now and once a period.
-    pub(crate) fn every(&mut self, period: Duration, name: &'static str, work: Work) {
-        self.threads.push(every(period, name, work));
-    }
-
-    /// The same with each round on a thread of its own, which is left behind when it takes longer than `longest`.
-    pub(crate) fn every_in_time(&mut self, period: Duration, longest: Duration, name: &'static str, work: Work) {
-        self.threads.push(every(period, name, in_time(longest, Arc::clone(&self.clock), work)));
+    /// Does a task now and once a period; whatever goes wrong in one round, the next one tries again.
+    pub(crate) fn start(&mut self, task: Periodic) -> io::Result<()> {
+        let Periodic { name, period, longest, work } = task;
+        let work: Box<dyn FnMut() -> Result<(), Error> + Send> = match longest {
+            None => work,
+            Some(longest) => {
+                let mut rounds = Rounds {
+                    name,
+                    longest,
+                    work: Arc::new(work),
+                    under_way: Arc::new(Semaphore::new(MAX_LEFT_BEHIND)),
+                    done_at: self.clock.now(),
+                    clock: Arc::clone(&self.clock),
+                    metrics: Arc::clone(&self.metrics),
+                };
+                Box::new(move || rounds.next())
+            }
+        };
+        let (stop, stopped) = channel();
+        let mut repeated = Repeated { name, period, pause: Duration::ZERO, works: true, work, stopped };
+        self.threads.start(name, move || repeated.run())?;
+        self.stops.push(stop);
+        Ok(())
     }
 }
 
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        for (stop, thread) in self.threads.drain(..) {
-            drop(stop);
-            let _panicked_and_said_so = thread.join();
+/// A task on its thread.
+struct Repeated {
+    name: &'static str,
+    period: Duration,
+    /// Until the next round.
+    pause: Duration,
+    /// Whether the last round did.
+    works: bool,
+    work: Box<dyn FnMut() -> Result<(), Error> + Send>,
+    stopped: Receiver<()>,
+}
+
+impl Repeated {
+    fn run(&mut self) {
+        let task = self.name;
+        // What panics has failed, and is not tried again before its time.
+        while self.stopped.recv_timeout(mem::replace(&mut self.pause, self.period)) == Err(RecvTimeoutError::Timeout) {
+            let worked = mem::replace(&mut self.works, false);
+            match (self.work)() {
+                Ok(()) => {
+                    if !worked {
+                        log::info!(task; "a background task works again");
+                    }
+                    self.works = true;
+                }
+                Err(error) if worked => {
+                    let cause = root_cause(&error);
+                    log::error!(task, cause; "a background task failed and will be tried again");
+                }
+                Err(_and_so_did_the_last_one) => {}
+            }
         }
     }
 }
@@ -52,60 +114,98 @@ impl Drop for Tasks {
 #[error("it has not been done since {}: the database does not answer", .0.to_rfc3339())]
 struct NotDone(Timestamp);
 
-/// Each round on a thread of its own, which is left behind when it takes longer.
-fn in_time(longest: Duration, clock: Arc<dyn Clock>, work: Work) -> impl FnMut() -> Result<(), Error> + Send {
-    let mut done_at = clock.now();
-    // Each thread has one more of it.
-    let work = Arc::new(work);
-    move || {
-        let begun_at = clock.now();
-        let not_done = Error::Unavailable(Box::new(NotDone(done_at)));
-        if Arc::strong_count(&work) > MAX_LEFT_BEHIND {
-            return Err(not_done);
-        }
+/// A task each of whose rounds has a thread of its own, which is left behind when it takes longer.
+struct Rounds {
+    name: &'static str,
+    longest: Duration,
+    work: Arc<Work>,
+    under_way: Arc<Semaphore>,
+    done_at: Timestamp,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+impl Rounds {
+    fn next(&mut self) -> Result<(), Error> {
+        let begun_at = self.clock.now();
+        let not_done = Error::Unavailable(Box::new(NotDone(self.done_at)));
+        let Ok(permit) = Arc::clone(&self.under_way).try_acquire_owned() else { return Err(not_done) };
         let (done, ended) = channel();
-        let work = Arc::clone(&work);
-        std::thread::spawn(move || {
-            let outcome = work();
+        let (name, work, metrics) = (self.name, Arc::clone(&self.work), Arc::clone(&self.metrics));
+        let round = move || {
+            let outcome = watched(&metrics, name, || work());
             // Before that is known: nothing of the service is kept for longer than it runs.
-            drop(work);
+            drop((work, permit));
             let _left_behind = done.send(outcome);
-        });
-        match ended.recv_timeout(longest) {
-            Ok(outcome) => outcome?,
-            Err(RecvTimeoutError::Timeout) => return Err(not_done),
-            Err(RecvTimeoutError::Disconnected) => return Err(Error::internal("it panicked")),
+        };
+        Builder::new().name(name.to_owned()).spawn(round).map_err(Error::internal)?;
+        match ended.recv_timeout(self.longest) {
+            Ok(outcome) => outcome.map_err(Error::internal)??,
+            Err(_it_hangs) => return Err(not_done),
         }
-        done_at = begun_at;
+        self.done_at = begun_at;
         Ok(())
     }
 }
 
-/// Does `work` now and once a period until the sender is dropped; whatever goes wrong in one, the next one tries again.
-fn every(
-    period: Duration,
-    name: &'static str,
-    mut work: impl FnMut() -> Result<(), Error> + Send + 'static,
-) -> (Sender<()>, JoinHandle<()>) {
-    let (stop, stopped) = channel();
-    let thread = std::thread::spawn(move || {
-        let mut works = true;
-        loop {
-            let done =
-                catch_unwind(AssertUnwindSafe(&mut work)).unwrap_or_else(|_| Err(Error::internal("it panicked")));
-            match &done {
-                Ok(()) if !works => log::info!(task = name; "a background task works again"),
-                Err(error) if works => {
-                    let cause = root_cause(error);
-                    log::error!(task = name, cause; "a background task failed and will be tried again");
-                }
-                _ => {}
-            }
-            works = done.is_ok();
-            if stopped.recv_timeout(period) != Err(RecvTimeoutError::Timeout) {
-                return;
-            }
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::clock::ManualClock;
+
+    const NAME: &str = "a task of a test";
+
+    fn rounds(metrics: &Arc<Metrics>, longest: Duration, work: Work) -> Rounds {
+        Rounds {
+            name: NAME,
+            longest,
+            work: Arc::new(work),
+            under_way: Arc::new(Semaphore::new(MAX_LEFT_BEHIND)),
+            done_at: Timestamp(0),
+            clock: Arc::new(ManualClock::new(Timestamp(1))),
+            metrics: Arc::clone(metrics),
         }
-    });
-    (stop, thread)
+    }
+
+    #[test]
+    fn rounds_that_hang_are_left_behind_up_to_a_bound_and_once_one_is_back_another_is_begun() {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let (release, released) = channel::<()>();
+        let released = Mutex::new(released);
+        let count = Arc::clone(&begun);
+        let work = move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            let _released_or_over = released.lock().map(|released| released.recv());
+            Ok(())
+        };
+        let mut rounds = rounds(&Arc::default(), Duration::from_millis(1), Box::new(work));
+        for _ in 0..=MAX_LEFT_BEHIND {
+            assert!(matches!(rounds.next(), Err(Error::Unavailable(_))));
+        }
+        release.send(()).unwrap();
+        while rounds.under_way.available_permits() == 0 {
+            std::thread::yield_now();
+        }
+        assert_eq!(begun.load(Ordering::SeqCst), MAX_LEFT_BEHIND);
+        drop(release);
+        rounds.longest = Duration::from_secs(60);
+        rounds.next().unwrap();
+        assert_eq!(begun.load(Ordering::SeqCst), MAX_LEFT_BEHIND + 1);
+    }
+
+    #[test]
+    fn a_round_that_panics_has_failed_is_counted_and_the_next_one_is_done() {
+        let (metrics, begun) = (Arc::default(), AtomicUsize::new(0));
+        let work = move || {
+            assert!(begun.fetch_add(1, Ordering::SeqCst) > 0, "this panic is part of the test");
+            Ok(())
+        };
+        let mut rounds = rounds(&metrics, Duration::from_secs(60), Box::new(work));
+        assert!(matches!(rounds.next(), Err(Error::Internal(_))));
+        rounds.next().unwrap();
+        assert_eq!(metrics.count_panics(NAME), 1);
+    }
 }

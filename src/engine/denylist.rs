@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
@@ -36,8 +35,8 @@ pub struct Denylist {
     news: watch::Sender<()>,
     /// Sets the numbers of this process apart from those of any other.
     epoch: u64,
-    /// How many wait for news.
-    waiting: AtomicUsize,
+    /// For those who wait for news.
+    permits: Semaphore,
 }
 
 #[derive(Default)]
@@ -149,7 +148,7 @@ impl Denylist {
             log: Mutex::default(),
             news: watch::Sender::new(()),
             epoch,
-            waiting: AtomicUsize::new(0),
+            permits: Semaphore::new(MAX_WAITING),
         }
     }
 
@@ -239,14 +238,13 @@ impl Denylist {
     }
 
     /// Counts one who waits for news, unless there are too many already.
-    pub(crate) fn wait(&self) -> Option<Waiting<'_>> {
-        let waiting = Waiting(&self.waiting);
-        (self.waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(waiting)
+    pub(crate) fn wait(&self) -> Option<SemaphorePermit<'_>> {
+        self.permits.try_acquire().ok()
     }
 
     /// How many wait for news.
     pub fn count_waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        MAX_WAITING - self.permits.available_permits()
     }
 
     /// Tells of news, from now on.
@@ -272,15 +270,6 @@ impl Denylist {
 
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One who waits for news.
-pub(crate) struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -5,9 +5,8 @@ mod judging;
 mod queue;
 
 use std::collections::{HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -26,41 +25,55 @@ use crate::model::grant::Live;
 use crate::model::id::SessionId;
 use crate::model::rotation::{Refusal, Verdict};
 use crate::store::{DEADLINE, Patience, Store};
+use crate::threads::Threads;
+
+/// What its threads are called.
+const NAME: &str = "refresh batches";
 
 /// A row is written only as it was judged. It fails to be when somebody else moved it on, and nobody can be moved on
 /// from for ever: a mark only rises, an end is final.
 const MAX_JUDGEMENTS: usize = 16;
 
-/// The threads and what waits for them. They end when this is dropped.
+/// The threads and what waits for them. They end when this is dropped, after what waits is answered.
 pub(crate) struct Rotator {
     waiting: Arc<Waiting>,
     batches: Arc<Batches>,
-    /// By number; those that are lost are left to themselves.
-    threads: Mutex<HashMap<u32, JoinHandle<()>>>,
+    /// Those that were replaced, too, until they end.
+    threads: Mutex<Threads>,
 }
 
 impl Rotator {
     /// Starts as many threads as the store can use.
-    pub(crate) fn start(batches: Batches) -> Self {
-        let threads = batches.store.concurrent_batches();
-        let waiting = Arc::new(Waiting::new(threads.try_into().unwrap_or(usize::MAX)));
-        let batches = Arc::new(batches);
-        let threads = (0..threads).map(|number| (number, spawn(number, &waiting, &batches)));
-        let threads = Mutex::new(threads.collect());
-        Self { waiting, batches, threads }
+    pub(crate) fn start(batches: Batches) -> io::Result<Self> {
+        let count = batches.store.concurrent_batches();
+        let waiting = Arc::new(Waiting::new(count.try_into().unwrap_or(usize::MAX)));
+        let threads = Mutex::new(Threads::new(Arc::clone(&batches.metrics)));
+        let rotator = Self { waiting, batches: Arc::new(batches), threads };
+        for number in 0..count {
+            rotator.start_thread(number)?;
+        }
+        Ok(rotator)
+    }
+
+    /// Whoever waits for a batch that panics is told so by its reply's end.
+    fn start_thread(&self, number: u32) -> io::Result<()> {
+        let (waiting, batches) = (Arc::clone(&self.waiting), Arc::clone(&self.batches));
+        let work = move || {
+            while let Some(batch) = waiting.take(number) {
+                // Those that wait for it are gone after that time: what comes later is not written.
+                Arc::<Patience>::default().spend_on(|| batches.answer(batch));
+            }
+        };
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).start(NAME, work)
     }
 
     /// Starts a thread for each one whose batch hangs in a connection that is lost.
     fn replace_lost(&self) {
-        let lost = self.waiting.give_up_lost();
-        if lost.is_empty() {
-            return;
-        }
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        for number in lost {
-            threads.remove(&number);
-            let next = self.waiting.next_number();
-            threads.insert(next, spawn(next, &self.waiting, &self.batches));
+        for lost in self.waiting.give_up_lost() {
+            if let Err(error) = self.start_thread(self.waiting.next_number()) {
+                log::error!(task = NAME, cause = error.to_string(); "a thread that hangs cannot be replaced");
+                self.waiting.take_back(lost);
+            }
         }
     }
 
@@ -81,24 +94,7 @@ impl Rotator {
 impl Drop for Rotator {
     fn drop(&mut self) {
         self.waiting.close();
-        let threads = self.threads.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for (_, thread) in threads.drain() {
-            let _panicked_and_said_so = thread.join();
-        }
     }
-}
-
-fn spawn(number: u32, waiting: &Arc<Waiting>, batches: &Arc<Batches>) -> JoinHandle<()> {
-    let (waiting, batches) = (Arc::clone(waiting), Arc::clone(batches));
-    std::thread::spawn(move || {
-        while let Some(batch) = waiting.take(number) {
-            // Whoever waits for a batch that panicked is told so by its reply's end.
-            let _panicked_and_said_so = catch_unwind(AssertUnwindSafe(|| {
-                // Those that wait for it are gone after that time: what comes later is not written.
-                Arc::<Patience>::default().spend_on(|| batches.answer(batch));
-            }));
-        }
-    })
 }
 
 /// What a thread answers batches with.

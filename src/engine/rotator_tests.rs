@@ -232,7 +232,7 @@ fn while_every_batch_is_stuck_nobody_waits_for_it_and_once_one_is_back_all_are_t
 fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
     let house = House::new(&[]);
     let ada = house.open(&house.users[0]);
-    let rotator = Rotator::start(house.batches());
+    let rotator = Rotator::start(house.batches()).unwrap();
     let waiting = &rotator.waiting;
     let lost_since = Instant::now().checked_sub(LOST_AFTER * 2).unwrap();
     for number in (1_000..).take(MAX_LOST + 1) {
@@ -240,7 +240,7 @@ fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
         rotator.replace_lost();
     }
     assert_eq!(waiting.lock().lost.len(), MAX_LOST);
-    let started = rotator.threads.lock().unwrap().len();
+    let started = rotator.threads.lock().unwrap().count();
     assert_eq!(started, waiting.threads + MAX_LOST);
     assert_eq!(waiting.lock().under_way.values().filter(|since| **since == lost_since).count(), 1, "one too many");
     let back = *waiting.lock().lost.iter().next().unwrap();
@@ -255,7 +255,7 @@ fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
 #[test]
 fn a_rotator_answers_what_still_waits_before_it_ends() {
     let house = House::new(&[]);
-    let rotator = Rotator::start(house.batches());
+    let rotator = Rotator::start(house.batches()).unwrap();
     let (waiting, mut answer) = job(&house.open(&house.users[0]), 1);
     rotator.waiting.add(waiting).unwrap();
     drop(rotator);
@@ -276,11 +276,12 @@ impl Clock for BreaksOnce {
 fn a_batch_that_panics_fails_its_members_and_the_next_one_is_answered() {
     let mut house = House::new(&[]);
     house.app.clock = Arc::new(BreaksOnce(false.into()));
-    let rotator = Rotator::start(house.batches());
+    let rotator = Rotator::start(house.batches()).unwrap();
     let ada = house.open(&house.users[0]);
     let [(first, failed), (second, answered)] = [job(&ada, 1), job(&ada, 1)];
     rotator.waiting.add(first).unwrap();
     assert!(failed.blocking_recv().is_err());
     rotator.waiting.add(second).unwrap();
     assert_eq!(answered.blocking_recv().unwrap().unwrap().session.live_generation(), 2);
+    assert_eq!(house.app.metrics.count_panics(NAME), 1);
 }

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use pkcs8::der::pem::decode_vec;
 use pkcs8::pkcs5::pbes2;
-use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
+use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument};
 use time::OffsetDateTime;
 use time::PrimitiveDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -24,12 +25,18 @@ use super::SigningAlg;
 use super::private_key::{KeyProblem, PrivateKey};
 use crate::clock::Timestamp;
 use crate::secret::file::{self, FileProblem};
-use crate::secret::{Secret, create_private_file};
+use crate::secret::{Draft, Secret};
 
 const ACTIVATION: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 
 /// OWASP's figure for PBKDF2 with HMAC-SHA-256.
 const PBKDF2_ITERATIONS: u32 = 600_000;
+
+/// The label of a PKCS#8 key in PEM.
+const BARE: &str = "PRIVATE KEY";
+
+/// The same of an encrypted one.
+const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 
 /// What encrypts the keys at rest.
 pub(crate) type Passphrase = Secret<String>;
@@ -196,24 +203,47 @@ pub(super) fn decode(
     path: &Path,
 ) -> Result<(Zeroizing<Vec<u8>>, bool), KeyFileError> {
     let path = || path.to_owned();
-    let block = pem::parse(pem).map_err(|_not_pem| KeyFileError::NotPem { path: path() })?;
-    match block.tag() {
-        "PRIVATE KEY" => Ok((Zeroizing::new(block.into_contents()), false)),
-        "ENCRYPTED PRIVATE KEY" => {
+    let not_pem = || KeyFileError::NotPem { path: path() };
+    let strict = strict(pem).ok_or_else(not_pem)?;
+    let (label, content) = decode_vec(strict.as_bytes()).map_err(|_not_pem| not_pem())?;
+    let content = Zeroizing::new(content);
+    match label {
+        BARE => Ok((content, false)),
+        ENCRYPTED => {
             let Some(passphrase) = passphrase else { return Err(KeyFileError::PassphraseMissing { path: path() }) };
-            let decrypted = EncryptedPrivateKeyInfoRef::try_from(block.contents())
-                .map_err(|_other| KeyFileError::NotPem { path: path() })?
+            let decrypted = EncryptedPrivateKeyInfoRef::try_from(content.as_slice())
+                .map_err(|_other| not_pem())?
                 .decrypt(passphrase.expose())
                 .map_err(|_wrong| KeyFileError::PassphraseWrong { path: path() })?;
             Ok((Zeroizing::new(decrypted.as_bytes().to_vec()), true))
         }
-        _ => Err(KeyFileError::NotPem { path: path() }),
+        _ => Err(not_pem()),
     }
+}
+
+/// The first block of a PEM file in the strict form of [RFC 7468 section 3](https://www.rfc-editor.org/rfc/rfc7468#section-3):
+/// what copies a key from place to place may change its white space, and there may be a certificate after it.
+fn strict(pem: &[u8]) -> Option<Zeroizing<String>> {
+    let (_, block) = str::from_utf8(pem).ok()?.split_once("-----BEGIN ")?;
+    let (label, block) = block.split_once("-----")?;
+    let (content, _) = block.split_once("-----END ")?;
+    // All at once: a text that grows leaves copies behind.
+    let mut strict = Zeroizing::new(String::with_capacity(pem.len() * 2 + 64));
+    strict.extend(["-----BEGIN ", label, "-----"]);
+    for (at, character) in content.chars().filter(|character| !character.is_whitespace()).enumerate() {
+        if at % 64 == 0 {
+            strict.push('\n');
+        }
+        strict.push(character);
+    }
+    strict.extend(["\n-----END ", label, "-----\n"]);
+    Some(strict)
 }
 
 fn encode(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Zeroizing<String>, KeyFileError> {
     let Some(passphrase) = passphrase else {
-        return Ok(Zeroizing::new(pem::encode(&pem::Pem::new("PRIVATE KEY", der))));
+        let document = SecretDocument::try_from(der).and_then(|document| document.to_pem(BARE, LineEnding::LF));
+        return document.map_err(|_failed| KeyFileError::Failed);
     };
     let (mut salt, mut iv) = ([0; 16], [0; 16]);
     let random = SystemRandom::new();
@@ -222,7 +252,7 @@ fn encode(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Zeroizing<Strin
         .map_err(pkcs8::Error::from)
         .and_then(|parameters| PrivateKeyInfoRef::try_from(der)?.encrypt_with_params(parameters, passphrase.expose()))
         .map_err(|_failed| KeyFileError::Failed)?;
-    Ok(Zeroizing::new(pem::encode(&pem::Pem::new("ENCRYPTED PRIVATE KEY", encrypted.as_bytes()))))
+    encrypted.to_pem(ENCRYPTED, LineEnding::LF).map_err(|_failed| KeyFileError::Failed)
 }
 
 /// Writes a key, given in PKCS#8, that signs from `active_from` on; answers its file. It takes the place of the file
@@ -242,16 +272,14 @@ pub(super) fn write(
     let path = dir.join(format!("{stamp}-{}-{short_kid}.pem", key.alg));
     let pem = encode(der, passphrase)?;
     // Under another name first: nobody ever reads half a key.
-    let draft = path.with_extension(DRAFT);
-    write_private(&draft, pem.as_bytes(), now).map_err(io_error(&draft))?;
+    let draft_path = path.with_extension(DRAFT);
+    let draft = draft_of(&draft_path, pem.as_bytes(), now).map_err(io_error(&draft_path))?;
+    let first = instead.unwrap_or(&path);
+    draft.replace(first).map_err(io_error(first))?;
     if let Some(instead) = instead {
-        fs::rename(&draft, instead).map_err(io_error(instead))?;
-        sync(dir)?;
         fs::rename(instead, &path).map_err(io_error(&path))?;
-    } else {
-        fs::rename(&draft, &path).map_err(io_error(&path))?;
+        sync(dir)?;
     }
-    sync(dir)?;
     Ok(path)
 }
 
@@ -263,9 +291,54 @@ pub(super) fn sync(dir: &Path) -> Result<(), KeyFileError> {
 /// The extension of a file that is being written.
 pub(super) const DRAFT: &str = "draft";
 
-fn write_private(path: &Path, content: &[u8], now: Timestamp) -> io::Result<()> {
-    let mut file = create_private_file(path)?;
-    file.write_all(content)?;
-    file.set_modified(UNIX_EPOCH + Duration::from_secs(now.0.try_into().unwrap_or(0)))?;
-    file.sync_all()
+fn draft_of(path: &Path, content: &[u8], now: Timestamp) -> io::Result<Draft> {
+    let mut draft = Draft::create(path)?;
+    draft.file().write_all(content)?;
+    draft.file().set_modified(UNIX_EPOCH + Duration::from_secs(now.0.try_into().unwrap_or(0)))?;
+    Ok(draft)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jwt::private_key::generate;
+
+    #[test]
+    fn a_key_is_read_however_it_was_carried_here() {
+        let der = generate(SigningAlg::Es256).unwrap();
+        let pem = encode(&der, None).unwrap();
+        assert!(pem.lines().all(|line| line.len() <= 64) && pem.ends_with(" KEY-----\n"), "{}", *pem);
+        let certificate = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+        for carried in [
+            pem.to_string(),
+            pem.trim_end().to_owned(),
+            format!("{}\n\n", *pem),
+            pem.replace('\n', "\r\n"),
+            pem.replace('\n', " \n  "),
+            pem.replace('\n', " "),
+            pem.replace('\n', ""),
+            format!("Bag Attributes\n    friendlyName: of a key\n{}", *pem),
+            format!("{}{certificate}", *pem),
+        ] {
+            let (read, is_encrypted) = decode(carried.as_bytes(), None, Path::new("")).unwrap();
+            assert_eq!((read.as_slice(), is_encrypted), (&**der, false), "{carried}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_private_key_in_pem_is_refused() {
+        let der = generate(SigningAlg::EdDsa).unwrap();
+        let pem = encode(&der, None).unwrap();
+        for other in [
+            "",
+            "-----BEGIN ",
+            &pem.replace("PRIVATE KEY", "EC PRIVATE KEY"),
+            &pem.replace("PRIVATE KEY-----\n", "PRIVATE KEY-----\nM"),
+            &pem.replace("-----END", "-----"),
+            &pem.replace("-----END", "=-----END"),
+        ] {
+            let refused = decode(other.as_bytes(), None, Path::new("")).err();
+            assert!(matches!(refused, Some(KeyFileError::NotPem { .. })), "{other}: {refused:?}");
+        }
+    }
 }

@@ -4,8 +4,16 @@ use super::session::Session;
 use super::user::User;
 use tokensmith_verifier::issuing::FIRST_PARTY;
 
-/// A password was given ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
-const PASSWORD: &str = "pwd";
+/// What a login asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GrantRequest {
+    /// The client that the session is for.
+    pub client_id: String,
+    /// What it may do, as names with spaces between them.
+    pub scope: String,
+    /// Who its access tokens are for, if it says so.
+    pub audience: Option<String>,
+}
 
 /// What was granted, to which client, and how its user proved who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,16 +24,24 @@ pub struct Grant {
     pub(crate) scope: String,
     /// Who its access tokens are for, if it asked: else the first audience of the day.
     pub(crate) audience: Option<String>,
-    /// The methods of the proof.
+    /// How its user proved who they are when the session was opened; proving it again changes only when.
     pub(crate) amr: Vec<String>,
     /// The strength of the proof, if it has a name.
     pub(crate) acr: Option<String>,
 }
 
+impl GrantRequest {
+    /// Of a login at the service itself.
+    pub(crate) fn first_party(scope: String, audience: Option<String>) -> Self {
+        Self { client_id: FIRST_PARTY.to_owned(), scope, audience }
+    }
+}
+
 impl Grant {
-    /// Of a login with a password at the service itself.
-    pub(crate) fn of_password(scope: String, audience: Option<String>) -> Self {
-        Self { client_id: FIRST_PARTY.to_owned(), scope, audience, amr: vec![PASSWORD.to_owned()], acr: None }
+    /// What a login by these methods gets. No strength of a proof has a name yet.
+    pub(crate) fn new(request: GrantRequest, amr: &[&'static str]) -> Self {
+        let GrantRequest { client_id, scope, audience } = request;
+        Self { client_id, scope, audience, amr: amr.iter().map(ToString::to_string).collect(), acr: None }
     }
 
     /// Whether it is of a login at the service itself.

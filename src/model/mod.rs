@@ -7,6 +7,7 @@ pub(crate) mod grant;
 pub(crate) mod id;
 pub(crate) mod lifetimes;
 pub(crate) mod names;
+pub(crate) mod proof;
 pub(crate) mod rotation;
 pub(crate) mod session;
 pub(crate) mod sharing;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 use super::HashError;
-use super::hasher::unusable;
+use super::error::failed;
 use crate::config::{MAX_ARGON2_ITERATIONS, min_argon2_memory_kib};
 
 /// A cost, and what it takes here.
@@ -33,7 +33,7 @@ pub(crate) fn calibrate(threads: usize, max_memory_kib: u32, target: Duration) -
     if max_memory_kib < min_memory_kib {
         let reason =
             format!("each of {threads} threads could have {max_memory_kib} KiB, and {min_memory_kib} are needed");
-        return Err(unusable(reason));
+        return Err(failed(reason));
     }
     let mut best = measure(threads, min_memory_kib, MIN_ITERATIONS)?;
     let mut tried = best;
@@ -60,7 +60,7 @@ pub(crate) fn calibrate(threads: usize, max_memory_kib: u32, target: Duration) -
 const HASHES_OF_A_THREAD: u32 = 3;
 
 fn measure(threads: usize, memory_kib: u32, iterations: u32) -> Result<Calibrated, HashError> {
-    let params = Params::new(memory_kib, iterations, 1, None).map_err(unusable)?;
+    let params = Params::new(memory_kib, iterations, 1, None).map_err(failed)?;
     let hashing = |params: Params| {
         let mut memory = vec![Block::default(); params.block_count()];
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
@@ -80,7 +80,7 @@ fn measure(threads: usize, memory_kib: u32, iterations: u32) -> Result<Calibrate
     });
     let mut slowest = Duration::ZERO;
     for duration in durations {
-        slowest = slowest.max(duration.map_err(|_panicked| unusable("argon2 panicked"))?.map_err(unusable)?);
+        slowest = slowest.max(duration.map_err(|_panicked| failed("argon2 panicked"))?.map_err(failed)?);
     }
     Ok(Calibrated { memory_kib, iterations, duration: slowest })
 }

@@ -1,20 +1,25 @@
-//! Argon2id ([RFC 9106](https://www.rfc-editor.org/rfc/rfc9106)) on a fixed number of threads, each with memory of its
-//! own that it keeps: a flood of logins cannot use more memory than threads times the cost of one hash. What waits is
-//! bounded in number and in time, those who are known go first; beyond that the answer is "too busy".
+//! Hashing on a fixed number of threads, each with the memory of a hash of today that it keeps. Verifying a stored hash that
+//! takes more begins when the rest of the budget has room for it: a flood of logins cannot use more than the budget. What
+//! waits is bounded in number and in time, those who are known go first; beyond that the answer is "too busy".
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::password_hash::phc::Salt;
+use argon2::{Block, Params};
 use zeroize::Zeroizing;
 
 use super::Password;
+use super::argon2id::Argon2idHash;
+use super::error::{HashError, UnusableHash, failed};
 use super::queue::{Place, Places, Priority, Queue};
-use crate::config::{Argon2Cost, MAX_ARGON2_ITERATIONS};
-use crate::entropy::{Entropy, NoEntropy};
+use super::stored::StoredHash;
+use crate::config::Argon2Cost;
+use crate::entropy::Entropy;
+use crate::metrics::Metrics;
+use crate::threads::Threads;
 
 /// A hash that has not begun by then is not begun: its answer would help nobody.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -26,30 +31,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// still get a tenth of a core that everything else would fill.
 const NICENESS: i32 = 10;
 
-const OUTPUT_BYTES: usize = 32;
-
-const SALT_BYTES: usize = 16;
-
-/// Why there is no answer about a password.
-#[derive(Debug, thiserror::Error)]
-pub enum HashError {
-    /// Too many hashes are waiting.
-    #[error("too many password hashes are waiting")]
-    Busy,
-    /// The stored hash cannot be read, or asks for more than the budget.
-    #[error("a stored password hash cannot be used: {0}")]
-    Unusable(String),
-    /// No salt could be made.
-    #[error(transparent)]
-    NoEntropy(#[from] NoEntropy),
-}
+/// What the threads are called.
+const NAME: &str = "password hashes";
 
 /// The outcome of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PasswordCheck {
     /// Whether it is the right one.
     pub(crate) matches: bool,
-    /// Whether the stored hash was made with other parameters than today's.
+    /// Whether a hash of today would be another.
     pub(crate) outdated: bool,
 }
 
@@ -57,11 +47,13 @@ pub(crate) struct PasswordCheck {
 pub struct Hasher {
     queue: Arc<Queue<Job>>,
     params: Params,
-    max_stored_kib: u32,
+    max_stored_blocks: usize,
     entropy: Arc<dyn Entropy>,
-    decoy: String,
-    places: Arc<Places>,
+    decoy: StoredHash,
+    places: Places,
     hashed: AtomicU64,
+    /// They are waited for when this is dropped.
+    _threads: Threads,
 }
 
 impl Drop for Hasher {
@@ -70,35 +62,43 @@ impl Drop for Hasher {
     }
 }
 
-struct Job {
-    password: Password,
-    salt: Salt,
-    params: Params,
-    queued_at: Instant,
-    reply: SyncSender<Result<Digest, HashError>>,
-}
+/// Gets the memory, or why there is none.
+type Work = Box<dyn FnOnce(Result<&mut [Block], HashError>) + Send>;
 
-type Digest = Zeroizing<[u8; OUTPUT_BYTES]>;
+/// What is to be done on a hashing thread.
+struct Job {
+    /// The memory that it takes, in blocks of 1 KiB.
+    blocks: usize,
+    queued_at: Instant,
+    work: Work,
+}
 
 impl Hasher {
     /// Starts the threads; they end when the pool is dropped.
-    pub fn start(cost: Argon2Cost, entropy: Arc<dyn Entropy>) -> Result<Self, HashError> {
-        let params = Params::new(cost.memory_kib, cost.iterations, 1, Some(OUTPUT_BYTES)).map_err(unusable)?;
-        let (queue, large) = (Arc::new(Queue::default()), Arc::new(Mutex::new(())));
+    pub fn start(cost: Argon2Cost, entropy: Arc<dyn Entropy>, metrics: Arc<Metrics>) -> Result<Self, HashError> {
+        let digest_bytes = Argon2idHash::DIGEST_BYTES;
+        let params = Params::new(cost.memory_kib, cost.iterations, 1, Some(digest_bytes)).map_err(failed)?;
+        let kept_blocks = params.block_count();
+        let max_stored_blocks = usize::try_from(cost.max_stored_kib()).unwrap_or(usize::MAX).max(kept_blocks);
+        let queue = Arc::new(Queue::new(max_stored_blocks - kept_blocks));
+        let mut threads = Threads::new(metrics);
         for _ in 0..cost.threads {
-            let (jobs, large) = (Arc::clone(&queue), Arc::clone(&large));
-            let kept_blocks = params.block_count();
-            std::thread::spawn(move || {
-                // Where it is not allowed, everything else waits a little longer for its turn.
-                let _not_allowed = rustix::process::nice(NICENESS);
-                work(&jobs, kept_blocks, &large);
-            });
+            let jobs = Arc::clone(&queue);
+            let mut is_nice = false;
+            let work = move || {
+                if !is_nice {
+                    is_nice = true;
+                    // Where it is not allowed, everything else waits a little longer for its turn.
+                    let _not_allowed = rustix::process::nice(NICENESS);
+                }
+                work(&jobs, kept_blocks);
+            };
+            threads.start(NAME, work).map_err(failed)?;
         }
-        let (salt, output): ([u8; SALT_BYTES], [u8; OUTPUT_BYTES]) = (entropy.bytes()?, entropy.bytes()?);
-        let decoy = encode(&params, Salt::new(&salt).map_err(unusable)?, &output)?;
-        let places = Arc::default();
-        let max_stored_kib = cost.max_stored_kib();
-        Ok(Self { queue, params, max_stored_kib, entropy, decoy, places, hashed: AtomicU64::new(0) })
+        let (salt, digest) = (new_salt(&*entropy)?, entropy.bytes::<{ Argon2idHash::DIGEST_BYTES }>()?);
+        let decoy = StoredHash::Argon2id(Argon2idHash::new(params.clone(), salt, &digest)?);
+        let (places, hashed) = (Places::default(), AtomicU64::new(0));
+        Ok(Self { queue, params, max_stored_blocks, entropy, decoy, places, hashed, _threads: threads })
     }
 
     /// Takes a place, before anything that waits is begun.
@@ -116,19 +116,34 @@ impl Hasher {
         self.hashed.load(Ordering::SeqCst)
     }
 
-    /// Hashes a new password, of somebody who may set it; returns the PHC string to store.
+    /// Reads a stored hash, if this process can verify it.
+    pub(crate) fn read(&self, stored: &str) -> Result<StoredHash, UnusableHash> {
+        let hash: StoredHash = stored.parse()?;
+        // What would not fit is refused rather than paid for.
+        if hash.blocks() > self.max_stored_blocks {
+            return Err(UnusableHash::TooMuchMemory(hash.blocks()));
+        }
+        Ok(hash)
+    }
+
+    /// Hashes a new password, of somebody who may set it; returns the text to store.
     pub fn hash(&self, password: &Password) -> Result<String, HashError> {
-        let salt = Salt::new(&self.entropy.bytes::<SALT_BYTES>()?).map_err(unusable)?;
-        let digest = self.run(password, salt, self.params.clone(), Priority::First)?;
-        encode(&self.params, salt, &*digest)
+        self.hash_with(password, new_salt(&*self.entropy)?)
     }
 
     /// Hashes a password as today, with the salt of its stored hash: whoever does that at the same time gets the same.
-    pub(crate) fn renew(&self, password: &Password, stored: &str) -> Result<String, HashError> {
-        let salt = PasswordHash::new(stored).map_err(unusable)?.salt;
-        let Some(salt) = salt.filter(|salt| salt.as_ref().len() >= SALT_BYTES) else { return self.hash(password) };
-        let digest = self.run(password, salt, self.params.clone(), Priority::First)?;
-        encode(&self.params, salt, &*digest)
+    pub(crate) fn renew(&self, password: &Password, stored: &StoredHash) -> Result<String, HashError> {
+        match stored.salt() {
+            Some(salt) => self.hash_with(password, salt),
+            None => self.hash(password),
+        }
+    }
+
+    fn hash_with(&self, password: &Password, salt: Salt) -> Result<String, HashError> {
+        let (password, params) = (password.clone(), self.params.clone());
+        let blocks = params.block_count();
+        let work = move |memory: &mut [Block]| Argon2idHash::make(&password, params, salt, memory);
+        self.run(blocks, Priority::First, work)?.text()
     }
 
     /// Checks a password against a stored hash. With no stored hash the work is done all the same and the answer is no,
@@ -136,101 +151,72 @@ impl Hasher {
     pub(crate) fn verify(
         &self,
         password: &Password,
-        stored: Option<&str>,
+        stored: Option<&StoredHash>,
         priority: Priority,
     ) -> Result<PasswordCheck, HashError> {
-        let hash = PasswordHash::new(stored.unwrap_or(&self.decoy)).map_err(unusable)?;
-        let params = Params::try_from(&hash).map_err(unusable)?;
-        if hash.algorithm.as_str() != "argon2id" || hash.version != Some(Version::V0x13.into()) {
-            return Err(HashError::Unusable("not argon2id version 19".to_owned()));
-        }
-        // What would not fit is refused rather than paid for.
-        if params.m_cost() > self.max_stored_kib || params.t_cost() > MAX_ARGON2_ITERATIONS {
-            let (memory_kib, passes) = (params.m_cost(), params.t_cost());
-            return Err(HashError::Unusable(format!("it asks for {memory_kib} KiB of memory and {passes} passes")));
-        }
-        let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else {
-            return Err(HashError::Unusable("it has no salt or no hash".to_owned()));
-        };
-        let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
-        let outdated = cost(&params) != cost(&self.params);
-        let digest = self.run(password, salt, params, priority)?;
-        let equal = aws_lc_rs::constant_time::verify_slices_are_equal(&*digest, expected.as_bytes()).is_ok();
-        Ok(PasswordCheck { matches: equal && stored.is_some(), outdated })
+        let hash = stored.unwrap_or(&self.decoy);
+        let (checked, password) = (hash.clone(), password.clone());
+        let matches =
+            self.run(hash.blocks(), priority, move |memory: &mut [Block]| checked.matches(&password, memory))?;
+        Ok(PasswordCheck { matches: matches && stored.is_some(), outdated: hash.is_outdated(&self.params) })
     }
 
-    fn run(&self, password: &Password, salt: Salt, params: Params, priority: Priority) -> Result<Digest, HashError> {
+    fn run<T: Send + 'static>(
+        &self,
+        blocks: usize,
+        priority: Priority,
+        work: impl FnOnce(&mut [Block]) -> Result<T, HashError> + Send + 'static,
+    ) -> Result<T, HashError> {
         self.hashed.fetch_add(1, Ordering::SeqCst);
         let (reply, answer) = sync_channel(1);
-        let job = Job { password: password.clone(), salt, params, queued_at: Instant::now(), reply };
-        self.queue.push(job, priority).map_err(|_full| HashError::Busy)?;
-        answer.recv_timeout(PATIENCE).map_err(|_late_or_thread_gone| HashError::Busy)?
+        let work = Box::new(move |memory: Result<&mut [Block], HashError>| {
+            // The one who asked may have gone.
+            let _gone = reply.send(memory.and_then(work));
+        });
+        let job = Job { blocks, queued_at: Instant::now(), work };
+        let beyond_kept = blocks.saturating_sub(self.params.block_count());
+        self.queue.push(job, beyond_kept, priority).map_err(|_full| HashError::Busy)?;
+        answer.recv_timeout(PATIENCE).map_err(|why| match why {
+            RecvTimeoutError::Timeout => HashError::Busy,
+            RecvTimeoutError::Disconnected => failed("the hash panicked"),
+        })?
     }
 }
 
-/// A hash with more than the kept memory, of a password set under other parameters, is done one at a time.
-fn work(jobs: &Queue<Job>, kept_blocks: usize, large: &Mutex<()>) {
-    let mut kept = Vec::new();
+fn new_salt(entropy: &dyn Entropy) -> Result<Salt, HashError> {
+    Salt::new(&entropy.bytes::<{ Argon2idHash::SALT_BYTES }>()?).map_err(failed)
+}
+
+/// What asks for more than the kept memory, of a password set under other parameters, has that reserved until it is done.
+fn work(jobs: &Queue<Job>, kept_blocks: usize) {
+    // Wiped also when a hash panics.
+    let mut kept = Zeroizing::new(Vec::new());
     loop {
         // The next hash overwrites what the last one left; when there is none yet, it is wiped.
         let next = jobs.try_next().or_else(|| {
             wipe(&mut kept);
             jobs.next()
         });
-        let Some(job) = next else { return };
-        let answer = if job.queued_at.elapsed() > DEADLINE {
-            Err(HashError::Busy)
-        } else if job.params.block_count() > kept_blocks {
-            let _alone = large.lock().unwrap_or_else(PoisonError::into_inner);
-            if job.queued_at.elapsed() > DEADLINE {
-                Err(HashError::Busy)
-            } else {
-                wipe(&mut kept);
-                kept = vec![Block::default(); job.params.block_count()];
-                let digest = digest(&job, &mut kept);
-                wipe(&mut kept);
-                kept = Vec::new();
-                digest
-            }
+        let Some((Job { blocks, queued_at, work }, _reserved)) = next else { return };
+        if queued_at.elapsed() > DEADLINE {
+            work(Err(HashError::Busy));
+        } else if blocks > kept_blocks {
+            wipe(&mut kept);
+            // One after the other, not both.
+            *kept = Vec::new();
+            work(Ok(&mut Zeroizing::new(vec![Block::default(); blocks])));
         } else {
             kept.resize(kept_blocks, Block::default());
             // A smaller hash does not overwrite all.
-            wipe(kept.get_mut(job.params.block_count()..).unwrap_or_default());
-            digest(&job, &mut kept)
-        };
-        // The one who asked may have gone.
-        let _gone = job.reply.send(answer);
+            wipe(kept.get_mut(blocks..).unwrap_or_default());
+            work(Ok(&mut kept));
+        }
     }
-}
-
-fn digest(job: &Job, memory: &mut [Block]) -> Result<Digest, HashError> {
-    let mut output = Zeroizing::new([0; OUTPUT_BYTES]);
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, job.params.clone());
-    let password = job.password.expose().as_bytes();
-    let hashed = argon2.hash_password_into_with_memory(password, job.salt.as_ref(), &mut *output, &mut *memory);
-    hashed.map_err(unusable)?;
-    Ok(output)
 }
 
 /// With what a hash leaves in its memory a guess could be checked at a part of the cost.
 fn wipe(memory: &mut [Block]) {
     memory.iter_mut().for_each(zeroize::Zeroize::zeroize);
-}
-
-fn encode(params: &Params, salt: Salt, digest: &[u8]) -> Result<String, HashError> {
-    let hash = PasswordHash {
-        algorithm: argon2::ARGON2ID_IDENT,
-        version: Some(Version::V0x13.into()),
-        params: ParamsString::try_from(params).map_err(unusable)?,
-        salt: Some(salt),
-        hash: Some(Output::new(digest).map_err(unusable)?),
-    };
-    Ok(hash.to_string())
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-pub(super) fn unusable(cause: impl ToString) -> HashError {
-    HashError::Unusable(cause.to_string())
 }
 
 #[cfg(test)]
@@ -239,55 +225,108 @@ mod tests {
     use crate::entropy::SeededEntropy;
     use crate::secret::Secret;
 
+    const SECRET: &str = "a long enough secret";
+
     fn hasher(memory_kib: u32) -> Hasher {
         let cost = Argon2Cost { memory_kib, iterations: 2, threads: 1, budget_kib: 8_192 };
-        Hasher::start(cost, Arc::new(SeededEntropy::new(1))).unwrap()
+        Hasher::start(cost, Arc::new(SeededEntropy::new(1)), Arc::default()).unwrap()
     }
 
     fn password(text: &str) -> Password {
         Password::new(&Secret::new(text.to_owned())).unwrap()
     }
 
+    fn check(hasher: &Hasher, text: &str, stored: &str) -> PasswordCheck {
+        let stored = hasher.read(stored).unwrap();
+        hasher.verify(&password(text), Some(&stored), Priority::Usual).unwrap()
+    }
+
     #[test]
     fn the_right_password_matches_and_another_does_not() {
         let hasher = hasher(64);
-        let stored = hasher.hash(&password("a long enough secret")).unwrap();
+        let stored = hasher.hash(&password(SECRET)).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=64,t=2,p=1$"), "{stored}");
-        let checked = |text| hasher.verify(&password(text), Some(&stored), Priority::Usual).unwrap();
-        assert_eq!(checked("a long enough secret"), PasswordCheck { matches: true, outdated: false });
-        assert_eq!(checked("a long enough Secret"), PasswordCheck { matches: false, outdated: false });
-        assert!(
-            !hasher.verify(&password("a long enough secret"), None, Priority::Usual).unwrap().matches,
-            "an unknown user"
-        );
+        assert_eq!(check(&hasher, SECRET, &stored), PasswordCheck { matches: true, outdated: false });
+        assert_eq!(check(&hasher, "a long enough Secret", &stored), PasswordCheck { matches: false, outdated: false });
+        assert!(!hasher.verify(&password(SECRET), None, Priority::Usual).unwrap().matches, "an unknown user");
     }
 
     #[test]
     fn a_hash_with_other_parameters_still_matches_and_is_outdated() {
-        let stored = hasher(128).hash(&password("a long enough secret")).unwrap();
-        let verified = hasher(64).verify(&password("a long enough secret"), Some(&stored), Priority::Usual).unwrap();
-        assert_eq!(verified, PasswordCheck { matches: true, outdated: true });
+        let stored = hasher(128).hash(&password(SECRET)).unwrap();
+        let hasher = hasher(64);
+        assert_eq!(check(&hasher, SECRET, &stored), PasswordCheck { matches: true, outdated: true });
+        let renewed = hasher.renew(&password(SECRET), &hasher.read(&stored).unwrap()).unwrap();
+        assert_eq!(check(&hasher, SECRET, &renewed), PasswordCheck { matches: true, outdated: false });
+        let again = hasher.renew(&password(SECRET), &hasher.read(&stored).unwrap()).unwrap();
+        assert_eq!(again, renewed, "with the same salt");
     }
 
     #[test]
     fn a_stored_hash_beyond_the_budget_of_memory_or_time_is_refused_unpaid() {
-        let stored = hasher(64).hash(&password("a long enough secret")).unwrap();
-        for beyond in [stored.replace("m=64", "m=8193"), stored.replace("t=2", "t=4000000000")] {
-            let refused = hasher(64).verify(&password("a long enough secret"), Some(&beyond), Priority::Usual);
-            assert!(matches!(refused, Err(HashError::Unusable(_))), "{refused:?}");
-        }
+        let hasher = hasher(64);
+        let stored = hasher.hash(&password(SECRET)).unwrap();
+        let refused = |stored: &str| hasher.read(stored).map(|_| ()).unwrap_err();
+        assert!(hasher.read(&stored.replace("m=64", "m=8192")).is_ok());
+        assert_eq!(refused(&stored.replace("m=64", "m=8196")), UnusableHash::TooMuchMemory(8_196));
+        assert_eq!(refused(&stored.replace("t=2", "t=4000000000")), UnusableHash::TooManyPasses(4_000_000_000));
+        assert_eq!(hasher.hashed(), 1);
     }
 
     #[test]
     fn a_stored_hash_with_more_memory_than_is_kept_still_matches() {
-        let stored = hasher(4_096).hash(&password("a long enough secret")).unwrap();
-        assert!(hasher(64).verify(&password("a long enough secret"), Some(&stored), Priority::Usual).unwrap().matches);
+        let stored = hasher(4_096).hash(&password(SECRET)).unwrap();
+        assert!(check(&hasher(64), SECRET, &stored).matches);
+    }
+
+    #[test]
+    fn a_hash_that_panics_is_answered_and_its_only_thread_goes_on() {
+        let metrics = Arc::<Metrics>::default();
+        let cost = Argon2Cost { memory_kib: 64, iterations: 2, threads: 1, budget_kib: 8_192 };
+        let hasher = Hasher::start(cost, Arc::new(SeededEntropy::new(1)), Arc::clone(&metrics)).unwrap();
+        for blocks in [64, 4_096] {
+            let failed = hasher.run(blocks, Priority::Usual, |memory| -> Result<(), HashError> {
+                panic!("this panic, with {} blocks, is part of the test", memory.len())
+            });
+            assert!(matches!(failed, Err(HashError::Failed(_))), "{failed:?}");
+        }
+        assert_eq!(hasher.run(4_096, Priority::Usual, |memory| Ok(memory.len())).unwrap(), 4_096);
+        let stored = hasher.hash(&password(SECRET)).unwrap();
+        assert!(check(&hasher, SECRET, &stored).matches);
+        assert_eq!(metrics.count_panics(NAME), 2);
+    }
+
+    /// Both threads would wait for the memory of the first, and nobody else could log in.
+    #[test]
+    fn hashes_that_wait_for_memory_hold_up_none_that_need_no_more_than_is_kept() {
+        let cost = Argon2Cost { memory_kib: 64, iterations: 2, threads: 2, budget_kib: 1_024 };
+        let hasher = Hasher::start(cost, Arc::new(SeededEntropy::new(1)), Arc::default()).unwrap();
+        let stored = hasher.hash(&password(SECRET)).unwrap();
+        let (begun, has_begun) = sync_channel(1);
+        let (go_on, may_go_on) = sync_channel::<()>(0);
+        std::thread::scope(|scope| {
+            let first = scope.spawn(|| {
+                hasher.run(900, Priority::First, move |memory| {
+                    begun.send(memory.len()).unwrap();
+                    Ok(may_go_on.recv().is_ok())
+                })
+            });
+            assert_eq!(has_begun.recv(), Ok(900));
+            let second = scope.spawn(|| hasher.run(900, Priority::First, |memory| Ok(memory.len())));
+            for _ in 0..3 {
+                assert!(check(&hasher, SECRET, &stored).matches);
+            }
+            assert!(!second.is_finished());
+            go_on.send(()).unwrap();
+            assert!(first.join().unwrap().unwrap());
+            assert_eq!(second.join().unwrap().unwrap(), 900);
+        });
     }
 
     #[test]
     fn argon2_gives_the_same_digest_as_the_reference_implementation() {
         // Made with the argon2 command of Debian: echo -n password | argon2 somesaltsomesalt -id -t 2 -k 64 -p 1 -l 32 -e
         let stored = "$argon2id$v=19$m=64,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqvgR3wcPX7SleI4c9NtXk6E";
-        assert!(hasher(64).verify(&password("password"), Some(stored), Priority::Usual).unwrap().matches);
+        assert_eq!(check(&hasher(64), "password", stored), PasswordCheck { matches: true, outdated: false });
     }
 }

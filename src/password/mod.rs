@@ -1,17 +1,21 @@
 //! Passwords: what may be one, and how they are hashed.
 
+mod argon2id;
 mod calibrate;
+mod error;
 mod hasher;
 mod policy;
 mod queue;
+mod stored;
 
 use unicode_normalization::UnicodeNormalization as _;
 
 pub(crate) use calibrate::calibrate;
+pub(crate) use error::HashError;
 pub use hasher::Hasher;
-pub(crate) use hasher::{HashError, PasswordCheck};
 pub(crate) use policy::{PasswordProblem, check};
 pub use queue::{Place, Priority};
+pub(crate) use stored::StoredHash;
 
 use crate::secret::Secret;
 

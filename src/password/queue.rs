@@ -3,12 +3,17 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 /// Who may want a hash at the same time, in work or waiting. Each holds a thread of the HTTP server meanwhile, of which
 /// there are many more, so that a flood of logins leaves room for everything else.
 pub(super) const PLACES: usize = 128;
 
 /// So many of them are kept for those who are known.
 const RESERVED: usize = 32;
+
+/// So many that need memory may wait in each queue. More would not begin in time, and would take places from those that do.
+const MAX_WAITING_FOR_MEMORY: usize = 32;
 
 /// One hash in so many is a stranger's also when those who are known leave no gap.
 const TURNS: usize = 8;
@@ -23,92 +28,95 @@ pub enum Priority {
 }
 
 /// The places.
-#[derive(Debug, Default)]
-pub(super) struct Places(Mutex<Taken>);
-
-#[derive(Debug, Default)]
-struct Taken {
-    all: usize,
-    usual: usize,
+pub(super) struct Places {
+    all: Arc<Semaphore>,
+    usual: Arc<Semaphore>,
 }
 
 /// The right to want a hash; given back when dropped.
 #[derive(Debug)]
-pub struct Place {
-    places: Arc<Places>,
-    priority: Priority,
+pub struct Place(
+    #[expect(dead_code, reason = "dropping it gives it back")] (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+);
+
+impl Default for Places {
+    fn default() -> Self {
+        let [all, usual] = [PLACES, PLACES - RESERVED].map(|count| Arc::new(Semaphore::new(count)));
+        Self { all, usual }
+    }
 }
 
 impl Places {
     /// A place, if there is one.
-    pub(super) fn take(self: &Arc<Self>, priority: Priority) -> Option<Place> {
-        let mut taken = locked(&self.0);
-        if taken.all >= PLACES || priority == Priority::Usual && taken.usual >= PLACES - RESERVED {
-            return None;
-        }
-        taken.all += 1;
-        taken.usual += usize::from(priority == Priority::Usual);
-        Some(Place { places: Arc::clone(self), priority })
+    pub(super) fn take(&self, priority: Priority) -> Option<Place> {
+        let permit = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
+        let usual = match priority {
+            Priority::First => None,
+            Priority::Usual => Some(permit(&self.usual)?),
+        };
+        Some(Place((permit(&self.all)?, usual)))
     }
 
     pub(super) fn count_taken(&self) -> usize {
-        locked(&self.0).all
+        PLACES - self.all.available_permits()
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = locked(&self.places.0);
-        taken.all -= 1;
-        taken.usual -= usize::from(self.priority == Priority::Usual);
-    }
-}
-
-/// Two queues in one.
+/// Two queues in one. Each item says how much memory it needs beyond what a thread has; while that is not there, items that
+/// need none pass it.
 pub(super) struct Queue<T> {
     waiting: Mutex<Waiting<T>>,
     changed: Condvar,
 }
 
 struct Waiting<T> {
-    first: VecDeque<T>,
-    usual: VecDeque<T>,
+    first: VecDeque<(T, usize)>,
+    usual: VecDeque<(T, usize)>,
     turn: usize,
+    /// In blocks, as all memory here.
+    spare: usize,
     is_closed: bool,
 }
 
-impl<T> Default for Queue<T> {
-    fn default() -> Self {
-        let waiting = Waiting { first: VecDeque::new(), usual: VecDeque::new(), turn: 0, is_closed: false };
-        Self { waiting: Mutex::new(waiting), changed: Condvar::new() }
-    }
+/// What an item needs of the spare memory; given back when dropped.
+pub(super) struct Reserved<'a, T> {
+    queue: &'a Queue<T>,
+    blocks: usize,
 }
 
 impl<T> Queue<T> {
+    /// With so much memory to spare. An item that needs more would wait for ever.
+    pub(super) fn new(spare: usize) -> Self {
+        let waiting = Waiting { first: VecDeque::new(), usual: VecDeque::new(), turn: 0, spare, is_closed: false };
+        Self { waiting: Mutex::new(waiting), changed: Condvar::new() }
+    }
+
     /// Puts one at the end of its queue, unless that is full.
-    pub(super) fn push(&self, item: T, priority: Priority) -> Result<(), T> {
+    pub(super) fn push(&self, item: T, blocks: usize, priority: Priority) -> Result<(), T> {
         let mut waiting = locked(&self.waiting);
         let queue = if priority == Priority::First { &mut waiting.first } else { &mut waiting.usual };
-        if queue.len() >= PLACES {
+        let waits_in_vain = || blocks > 0 && queue.iter().filter(|other| other.1 > 0).count() >= MAX_WAITING_FOR_MEMORY;
+        if queue.len() >= PLACES || waits_in_vain() {
             return Err(item);
         }
-        queue.push_back(item);
+        queue.push_back((item, blocks));
         drop(waiting);
         self.changed.notify_one();
         Ok(())
     }
 
-    /// The next one, if one is waiting.
-    pub(super) fn try_next(&self) -> Option<T> {
-        locked(&self.waiting).next()
+    /// The next one, if one is waiting for nothing but a thread.
+    pub(super) fn try_next(&self) -> Option<(T, Reserved<'_, T>)> {
+        let (item, blocks) = locked(&self.waiting).next()?;
+        Some((item, Reserved { queue: self, blocks }))
     }
 
     /// The next one, as soon as there is one; nothing when the queue is closed.
-    pub(super) fn next(&self) -> Option<T> {
+    pub(super) fn next(&self) -> Option<(T, Reserved<'_, T>)> {
         let mut waiting = locked(&self.waiting);
         loop {
-            if let Some(item) = waiting.next() {
-                return Some(item);
+            if let Some((item, blocks)) = waiting.next() {
+                return Some((item, Reserved { queue: self, blocks }));
             }
             if waiting.is_closed {
                 return None;
@@ -125,12 +133,33 @@ impl<T> Queue<T> {
 }
 
 impl<T> Waiting<T> {
-    fn next(&mut self) -> Option<T> {
-        if self.first.is_empty() || self.usual.is_empty() {
-            return self.first.pop_front().or_else(|| self.usual.pop_front());
+    fn next(&mut self) -> Option<(T, usize)> {
+        let next = match (self.fitting(&self.first), self.fitting(&self.usual)) {
+            (Some(first), Some(usual)) => {
+                self.turn = (self.turn + 1) % TURNS;
+                if self.turn == 0 { self.usual.remove(usual) } else { self.first.remove(first) }
+            }
+            (Some(first), None) => self.first.remove(first),
+            (None, usual) => self.usual.remove(usual?),
+        };
+        next.inspect(|(_, blocks)| self.spare -= blocks)
+    }
+
+    /// Where the next one of a queue is. Of those that need memory none passes another: the largest would get none.
+    fn fitting(&self, queue: &VecDeque<(T, usize)>) -> Option<usize> {
+        let needy = queue.iter().position(|(_, blocks)| *blocks > 0);
+        let needy = needy.filter(|at| queue.get(*at).is_some_and(|(_, blocks)| *blocks <= self.spare));
+        let modest = queue.iter().position(|(_, blocks)| *blocks == 0);
+        [needy, modest].into_iter().flatten().min()
+    }
+}
+
+impl<T> Drop for Reserved<'_, T> {
+    fn drop(&mut self) {
+        if self.blocks > 0 {
+            locked(&self.queue.waiting).spare += self.blocks;
+            self.queue.changed.notify_all();
         }
-        self.turn = (self.turn + 1) % TURNS;
-        if self.turn == 0 { self.usual.pop_front() } else { self.first.pop_front() }
     }
 }
 
@@ -144,7 +173,7 @@ mod tests {
 
     #[test]
     fn strangers_leave_places_for_those_who_are_known() {
-        let places = Arc::new(Places::default());
+        let places = Places::default();
         let take_all = |priority| std::iter::from_fn(|| places.take(priority)).collect::<Vec<_>>();
         let strangers = take_all(Priority::Usual);
         assert_eq!(strangers.len(), 96);
@@ -156,28 +185,57 @@ mod tests {
         assert_eq!(places.count_taken(), 0);
     }
 
+    /// All that are waiting, as one thread gets them.
+    fn all<T>(queue: &Queue<T>) -> Vec<T> {
+        std::iter::from_fn(|| queue.try_next().map(|(item, _)| item)).collect()
+    }
+
     #[test]
     fn those_who_are_known_go_first_and_strangers_still_get_on() {
-        let queue = Queue::default();
+        let queue = Queue::new(0);
         for n in 0..20 {
-            queue.push(("stranger", n), Priority::Usual).unwrap();
+            queue.push(("stranger", n), 0, Priority::Usual).unwrap();
         }
         for n in 0..20 {
-            queue.push(("known", n), Priority::First).unwrap();
+            queue.push(("known", n), 0, Priority::First).unwrap();
         }
-        let order: Vec<_> = std::iter::from_fn(|| queue.try_next()).collect();
+        let order = all(&queue);
         let position = |who, n| order.iter().position(|one| *one == (who, n)).unwrap();
         assert_eq!((position("known", 0), position("known", 6), position("stranger", 0)), (0, 6, 7));
         assert_eq!((position("known", 19), position("stranger", 19)), (21, 39), "each in its turn");
     }
 
     #[test]
-    fn a_queue_that_is_full_or_closed_says_so() {
-        let queue = Queue::default();
-        for n in 0..PLACES {
-            queue.push(n, Priority::Usual).unwrap();
+    fn what_needs_memory_waits_for_it_in_its_turn_and_the_rest_does_not() {
+        let queue = Queue::new(10);
+        for (name, blocks) in [("a", 6), ("b", 6), ("c", 4), ("d", 0), ("e", 0)] {
+            queue.push(name, blocks, Priority::Usual).unwrap();
         }
-        assert_eq!(queue.push(PLACES, Priority::Usual), Err(PLACES));
+        let (first, reserved) = queue.try_next().unwrap();
+        assert_eq!((first, all(&queue)), ("a", vec!["d", "e"]), "c fits, and does not pass b");
+        queue.push("f", 4, Priority::First).unwrap();
+        assert_eq!(queue.try_next().map(|(item, _)| item), Some("f"), "it has passed b as one that is known");
+        drop(reserved);
+        let both = [queue.try_next(), queue.try_next()].map(|next| next.map(|(item, _reserved)| item));
+        assert_eq!(both, [Some("b"), Some("c")]);
+    }
+
+    #[test]
+    fn what_needs_memory_cannot_fill_the_queue() {
+        let queue = Queue::new(10);
+        let pushed = (0..PLACES).filter(|n| queue.push(*n, 10, Priority::Usual).is_ok()).count();
+        assert_eq!(pushed, 32);
+        queue.push(0, 0, Priority::Usual).unwrap();
+        queue.push(0, 10, Priority::First).unwrap();
+    }
+
+    #[test]
+    fn a_queue_that_is_full_or_closed_says_so() {
+        let queue = Queue::new(0);
+        for n in 0..PLACES {
+            queue.push(n, 0, Priority::Usual).unwrap();
+        }
+        assert_eq!(queue.push(PLACES, 0, Priority::Usual), Err(PLACES));
         queue.close();
         assert_eq!(std::iter::from_fn(|| queue.next()).count(), PLACES, "what waits is still done");
     }

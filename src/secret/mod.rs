@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 
 pub use api_key::ApiKey;
 pub(crate) use api_key::{BadApiKey, KEY_PREFIX, KeyDigest};
-pub(crate) use private_file::{create_folders, create_private_file, folder_of};
+pub(crate) use private_file::{Draft, create_folders, create_private_file, folder_of};
 pub(crate) use readable::readable;
 
 /// A value whose `Debug` shows nothing and whose memory is wiped when it is dropped.

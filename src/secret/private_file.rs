@@ -1,4 +1,4 @@
-//! Files that are made for their owner only, and the folders that hold them. What an operator makes as root belongs to
+//! Files that are made for their owner only, drafts of them, and the folders that hold them. What an operator makes as root belongs to
 //! the owner of the folder around it, as which the service runs: it would be of no use to it otherwise.
 
 use std::fs::{self, File, OpenOptions};
@@ -8,6 +8,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use tempfile::{Builder, NamedTempFile};
 
 /// Makes a file that was not there, with mode 0600; never opens one that was.
 ///
@@ -23,6 +24,41 @@ pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
             let _left_behind = fs::remove_file(path);
             Err(error)
         }
+    }
+}
+
+/// A private file that is not whole yet, under another name than its own. It goes when this is dropped.
+pub(crate) struct Draft(NamedTempFile);
+
+impl Draft {
+    /// Makes it as [`create_private_file`] does: where a draft was left behind, or another process writes one, it fails.
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+        Builder::new().prefix(name).rand_bytes(0).make_in(folder_of(path), create_private_file).map(Self)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// What is to be written to.
+    pub(crate) fn file(&mut self) -> &mut File {
+        self.0.as_file_mut()
+    }
+
+    /// Puts it durably in its place, whatever is there.
+    pub(crate) fn replace(self, to: &Path) -> io::Result<()> {
+        self.0.as_file().sync_all()?;
+        self.0.persist(to).map_err(|left| left.error)?;
+        File::open(folder_of(to))?.sync_all()
+    }
+
+    /// The same, unless there is something.
+    pub(crate) fn place(self, to: &Path) -> io::Result<()> {
+        self.0.as_file().sync_all()?;
+        self.0.persist_noclobber(to).map_err(|left| left.error)?;
+        File::open(folder_of(to))?.sync_all()
     }
 }
 
@@ -65,6 +101,7 @@ fn owner_instead_of_root(made_by: u32, path: &Path) -> io::Result<Option<(u32, u
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
     use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
 
     use super::*;
@@ -80,6 +117,28 @@ mod tests {
         symlink(dir.path().join("nowhere"), &dangling).unwrap();
         assert_eq!(create_private_file(&dangling).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert!(!dir.path().join("nowhere").exists());
+    }
+
+    #[test]
+    fn a_draft_is_private_and_goes_unless_it_is_put_in_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let draft = |content: &str| {
+            let mut draft = Draft::create(&path("new.draft")).unwrap();
+            draft.file().write_all(content.as_bytes()).unwrap();
+            draft
+        };
+        let first = draft("first");
+        assert_eq!(first.path(), path("new.draft"));
+        assert_eq!(fs::metadata(first.path()).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(Draft::create(&path("new.draft")).err().unwrap().kind(), io::ErrorKind::AlreadyExists);
+        first.place(&path("new")).unwrap();
+        assert_eq!(draft("second").place(&path("new")).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(path("new")).unwrap(), "first");
+        draft("third").replace(&path("new")).unwrap();
+        assert_eq!(fs::read_to_string(path("new")).unwrap(), "third");
+        drop(draft("fourth"));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left");
     }
 
     #[test]

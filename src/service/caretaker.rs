@@ -1,12 +1,13 @@
 //! The background tasks: what the service does by itself, each at its own pace. They follow other instances' denials
 //! and the folder of the keys, make and remove keys, and forget what is over.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{keys, purge};
 use crate::app::App;
-use crate::engine::background::{Tasks, Work};
+use crate::engine::background::{Periodic, Tasks};
 use crate::error::Error;
 use crate::model::id::SessionId;
 
@@ -31,26 +32,33 @@ const MAX_FOLLOW_TIME: Duration = Duration::from_secs(10);
 /// The same for the other tasks that ask the database: each of their rounds is several statements.
 const MAX_ROUND_TIME: Duration = Duration::from_secs(60);
 
-/// Starts the threads. Several, so that a purge that waits for the database delays no denial, and a folder that hangs
+/// Starts them, each on a thread of its own: a purge that waits for the database delays no denial, and a folder that hangs
 /// delays neither.
-pub(crate) fn start(app: &Arc<App>) -> Tasks {
-    let task = |work: fn(&App) -> Result<(), Error>| -> Work {
+pub(crate) fn start(app: &Arc<App>) -> io::Result<Tasks> {
+    let mut started = Tasks::new(Arc::clone(&app.clock), Arc::clone(&app.metrics));
+    for task in tasks(app) {
+        started.start(task)?;
+    }
+    Ok(started)
+}
+
+fn tasks(app: &Arc<App>) -> Vec<Periodic> {
+    let task = |name, period, longest, work: fn(&App) -> Result<(), Error>| {
         let app = Arc::clone(app);
-        Box::new(move || work(&app))
+        Periodic { name, period, longest, work: Box::new(move || work(&app)) }
     };
-    let follow = task(|app| app.denylist.follow(&app.store, app.clock.now()));
-    let watch_file = task(|app| app.store.check_file());
-    let record_uses = task(|app| app.api_tokens.record_uses());
+    let follow = |app: &App| app.denylist.follow(&app.store, app.clock.now());
     let walk = Walk { app: Arc::clone(app), place: Mutex::new((Instant::now(), None)) };
-    let mut tasks = Tasks::new(Arc::clone(&app.clock));
-    tasks.every_in_time(ROUND, MAX_FOLLOW_TIME, "follow the denylist", follow);
-    tasks.every(ROUND, "watch the database's file", watch_file);
-    tasks.every(ROUND, "follow the keys", task(keys::follow));
-    tasks.every(BETWEEN_KEYS, "make the next key", task(keys::make_next));
-    tasks.every_in_time(BETWEEN_REMOVALS, MAX_ROUND_TIME, "remove retired keys", task(keys::remove_retired));
-    tasks.every_in_time(BETWEEN_RECORDS, MAX_ROUND_TIME, "record the use of API tokens", record_uses);
-    tasks.every_in_time(ROUND, MAX_ROUND_TIME, "purge", Box::new(move || walk.forget()));
-    tasks
+    let long = Some(MAX_ROUND_TIME);
+    vec![
+        task("follow the denylist", ROUND, Some(MAX_FOLLOW_TIME), follow),
+        task("watch the database's file", ROUND, None, |app| app.store.check_file()),
+        task("follow the keys", ROUND, None, keys::follow),
+        task("make the next key", BETWEEN_KEYS, None, keys::make_next),
+        task("remove retired keys", BETWEEN_REMOVALS, long, keys::remove_retired),
+        task("record the use of API tokens", BETWEEN_RECORDS, long, |app| app.api_tokens.record_uses()),
+        Periodic { name: "purge", period: ROUND, longest: long, work: Box::new(move || walk.forget()) },
+    ]
 }
 
 struct Walk {
@@ -79,5 +87,52 @@ impl Walk {
             log::debug!(denials, sessions, api_tokens, events; "purged");
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::clock::{ManualClock, Timestamp};
+    use crate::config::{Argon2Cost, Config};
+    use crate::entropy::SeededEntropy;
+    use crate::store::IfMissing;
+
+    #[test]
+    fn each_task_is_done_again_after_it_has_panicked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        let config = Config::from_lookup(|name| match name {
+            "DATABASE_URL" => Some(format!("sqlite://{}", path("test.db"))),
+            "KEYS_DIR" => Some(path("keys")),
+            _ => None,
+        });
+        let mut config = config.unwrap();
+        config.argon2 = Argon2Cost { memory_kib: 64, iterations: 1, threads: 1, budget_kib: 64 };
+        let clock = Arc::new(ManualClock::new(Timestamp(1_800_000_000)));
+        let app = App::build(config, IfMissing::Create, clock, Arc::new(SeededEntropy::new(1))).unwrap();
+        app.load().unwrap();
+        let app = Arc::new(app);
+        let mut started = Tasks::new(Arc::clone(&app.clock), Arc::clone(&app.metrics));
+        let mut all = Vec::new();
+        for Periodic { name, longest, work, .. } in tasks(&app) {
+            let ((done, is_done), has_panicked) = (channel(), AtomicBool::new(false));
+            let work = move || {
+                assert!(has_panicked.swap(true, Ordering::SeqCst), "this panic is part of the test");
+                let outcome = work();
+                let _told_already = done.send(outcome.is_ok());
+                outcome
+            };
+            let task = Periodic { name, period: Duration::from_millis(1), longest, work: Box::new(work) };
+            started.start(task).unwrap();
+            all.push((name, is_done));
+        }
+        for (name, is_done) in all {
+            assert_eq!(is_done.recv(), Ok(true), "{name}");
+            assert_eq!(app.metrics.count_panics(name), 1, "{name}");
+        }
     }
 }

@@ -1,12 +1,11 @@
-//! Logging in with a password: a new session and its first pair.
+//! Logging in: who proves to be somebody gets a new session and its first pair.
 
 use super::pair::{Pair, Purpose, mint};
-use super::proof::{Claim, Proof, Proven};
+use super::proof::{Claim, Outcome};
+use super::sessions;
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName, Origin};
-use crate::model::grant::{Grant, Live};
-use crate::model::id::{UserId, new_id};
 use crate::model::session::Device;
 use crate::model::user::ClaimedName;
 use crate::password::Password;
@@ -37,13 +36,26 @@ pub(crate) fn claim(
 /// the account is disabled.
 pub(crate) fn login(
     app: &App,
-    proof: Proof,
+    outcome: Outcome,
     audience: Option<&str>,
     device: &Device,
     origin: &Origin,
 ) -> Result<Pair, Error> {
     let purpose = Purpose::find(app, audience)?;
-    let live = open(app, proof, app.config.grant(audience), device, origin)?;
+    let Outcome { claimed, proven } = outcome;
+    let failed = |why: &str| {
+        let event = Event { user: claimed, ..origin.event(app.clock.now(), EventName::LoginFailed) };
+        app.units.record_best_effort(event.with(why));
+    };
+    if proven.as_ref().is_some_and(|proven| proven.user.disabled_at.is_some()) {
+        failed("account disabled");
+        return Err(Error::AccountDisabled);
+    }
+    let request = app.config.first_party(audience);
+    let Some(live) = sessions::open(app, proven.into_iter().collect(), request, device, origin)? else {
+        failed("bad credentials");
+        return Err(Error::BadCredentials);
+    };
     mint(app, live, purpose, app.clock.now())
 }
 
@@ -58,40 +70,4 @@ pub(crate) fn count(app: &App, outcome: Result<(), &Error>) {
         Err(Error::Overloaded { .. }) => "overloaded",
         Err(_) => "failed",
     });
-}
-
-/// Opens a session for who knows the password.
-fn open(app: &App, proof: Proof, grant: Grant, device: &Device, origin: &Origin) -> Result<Live, Error> {
-    let failed = |user: Option<UserId>, why: &str| {
-        let event = Event { user, ..origin.event(app.clock.now(), EventName::LoginFailed) }.with(why);
-        app.units.record_best_effort(event);
-    };
-    let Proof { claimed, proven } = proof;
-    let Some(Proven { user, password_hash, renewed }) = proven else {
-        failed(claimed, "bad credentials");
-        return Err(Error::BadCredentials);
-    };
-    if user.disabled_at.is_some() {
-        failed(claimed, "account disabled");
-        return Err(Error::AccountDisabled);
-    }
-    let now = app.clock.now();
-    let session = app.config.lifetimes.opened(new_id(now, &*app.entropy)?, user.id, now);
-    let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
-    let event = event.event(now, EventName::Login).about(user.id);
-    let (id, granted, device) = (user.id, grant.clone(), device.clone());
-    let recorded = app.units.run(move |tx| {
-        let recorded = tx.record_login(id, &password_hash, &renewed, now)?;
-        if recorded {
-            tx.insert_session(&session, &granted, &device)?;
-            tx.record(event)?;
-        }
-        Ok(recorded)
-    })?;
-    if !recorded {
-        // Another password, or a disabled account, since the check above: what was true then is not any more.
-        failed(claimed, "bad credentials");
-        return Err(Error::BadCredentials);
-    }
-    Ok(Live { session, grant: Some(grant), user })
 }

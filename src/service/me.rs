@@ -1,7 +1,7 @@
 //! What users do with their own account: proving again who they are, and changing the password.
 
 use super::pair::{Pair, Purpose, mint};
-use super::proof::{Admitted, Claim, Proof, Proven, prove};
+use super::proof::{Admitted, Claim, Outcome, Proven, prove};
 use super::users::new_password;
 use crate::app::App;
 use crate::error::Error;
@@ -28,20 +28,21 @@ pub(crate) fn reauthenticate(
     app: &App,
     user: UserId,
     session: SessionId,
-    proof: Proof,
+    outcome: Outcome,
     origin: &Origin,
 ) -> Result<Pair, Error> {
-    let Proven { user, password_hash, renewed } = proven(app, user, proof, origin)?;
+    let proven = proven(app, user, outcome, origin)?;
+    let (user, at) = (proven.user.clone(), proven.proof.at);
     let now = app.clock.now();
     let event = origin.event(now, EventName::Reauthenticated).about(user.id);
-    let (id, access) = (user.id, app.config.lifetimes.access);
+    let access = app.config.lifetimes.access;
     let (session, grant) = app.units.run(move |tx| {
         // Another password since the check, and this one has proved nothing.
-        if !tx.confirm_password(id, &password_hash, &renewed)? {
+        if !proven.confirm(tx)? {
             return Err(Error::WrongPassword);
         }
         tx.record(event)?;
-        let found = tx.reauthenticate(session, now, now + access)?;
+        let found = tx.reauthenticate(session, at, now + access)?;
         found.ok_or(Error::TokenRefused(TokenError::Revoked))
     })?;
     // For this service, whatever the session was opened for: what is to be done now is done here.
@@ -50,7 +51,7 @@ pub(crate) fn reauthenticate(
 
 /// A password that was proved, and the hash of the next one.
 pub(crate) struct NextPassword {
-    proof: Proof,
+    outcome: Outcome,
     /// Nothing when the current one was not proved.
     hash: Option<String>,
 }
@@ -62,14 +63,14 @@ pub(crate) fn next_password(
     current: &Secret<String>,
     new: &Secret<String>,
 ) -> Result<NextPassword, Error> {
-    let proof = prove(app, admitted)?;
-    let Some(Proven { user, .. }) = &proof.proven else { return Ok(NextPassword { proof, hash: None }) };
+    let outcome = prove(app, admitted)?;
+    let Some(Proven { user, .. }) = &outcome.proven else { return Ok(NextPassword { outcome, hash: None }) };
     let wanted = new_password(user, new).map_err(|error| error.in_field("new_password"))?;
     if Password::new(current)?.is(&wanted) {
         return Err(Error::invalid("new_password", "invalid", "must be another than the current one"));
     }
     let hash = Some(app.hasher.hash(&wanted)?);
-    Ok(NextPassword { proof, hash })
+    Ok(NextPassword { outcome, hash })
 }
 
 /// Changes the password and ends all other sessions; returns how many.
@@ -80,29 +81,29 @@ pub(crate) fn change_password(
     next: NextPassword,
     origin: &Origin,
 ) -> Result<usize, Error> {
-    let NextPassword { proof, hash } = next;
-    let Proven { user, password_hash, .. } = proven(app, user, proof, origin)?;
+    let NextPassword { outcome, hash } = next;
+    let Proven { user, proof, checked, .. } = proven(app, user, outcome, origin)?;
     let hash = hash.ok_or(Error::WrongPassword)?;
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
     let event = origin.event(now, EventName::PasswordChanged).about(user.id);
     let access = app.config.lifetimes.access;
     app.units.run(move |tx| {
-        if !tx.confirm_password(user.id, &password_hash, &hash)? {
+        if !tx.confirm_password(user.id, &checked, &hash)? {
             return Err(Error::WrongPassword);
         }
         tx.record(event)?;
         // First: it locks all sessions in the order in which everybody does.
         let ended = tx.end_sessions_of(user.id, Some(session), end, access)?;
-        let session = tx.reauthenticate(session, now, now + access)?;
+        let session = tx.reauthenticate(session, proof.at, now + access)?;
         session.map(|_| ended).ok_or(Error::TokenRefused(TokenError::Revoked))
     })
 }
 
-fn proven(app: &App, user: UserId, proof: Proof, origin: &Origin) -> Result<Proven, Error> {
-    if proof.proven.is_none() {
+fn proven(app: &App, user: UserId, outcome: Outcome, origin: &Origin) -> Result<Proven, Error> {
+    if outcome.proven.is_none() {
         let event = origin.event(app.clock.now(), EventName::ReauthenticationFailed).about(user);
         app.units.record_best_effort(event);
     }
-    proof.proven.ok_or(Error::WrongPassword)
+    outcome.proven.ok_or(Error::WrongPassword)
 }

@@ -32,7 +32,7 @@ impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
         match error {
             HashError::Busy => Self::Overloaded { retry_after: BUSY_RETRY_AFTER },
-            HashError::Unusable(_) | HashError::NoEntropy(_) => Self::internal(error),
+            HashError::Failed(_) | HashError::NoEntropy(_) => Self::internal(error),
         }
     }
 }

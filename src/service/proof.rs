@@ -1,13 +1,15 @@
-//! Proving who one is: the password, against the limits on wrong ones. In three steps, since each waits for something
-//! else: looking up who is meant ([`Claim`]), being let in ([`admit`]), and looking at the password ([`prove`]).
+//! Proving by a password who one is, against the limits on wrong ones: one step of an authentication, whose proof a login
+//! and proving it again rely on. It is done in three parts, since each waits for something else: looking up who is meant
+//! ([`Claim`]), being let in ([`admit`]), and looking at the password ([`prove`]).
 
 use crate::app::App;
 use crate::engine::limiter::{Account, Attempt, Charge, PASSWORD};
 use crate::error::Error;
 use crate::model::id::{Id, UserId};
+use crate::model::proof::{Method, Proof};
 use crate::model::user::{ClaimedName, User};
-use crate::password::{HashError, Password, PasswordCheck, Place, Priority};
-use crate::store::Credentials;
+use crate::password::{Password, Place, Priority, StoredHash};
+use crate::store::{Credentials, WriteTx};
 
 /// Who somebody claims to be.
 pub(crate) struct Claim {
@@ -27,20 +29,29 @@ pub(crate) struct Admitted {
 }
 
 /// What has become of a claim.
-pub(crate) struct Proof {
+pub(crate) struct Outcome {
     /// The account that was claimed, if there is one.
     pub(super) claimed: Option<UserId>,
     /// Nothing when the password was wrong.
     pub(super) proven: Option<Proven>,
 }
 
-/// A user whose password was right.
+/// A user and how they have proved who they are, with what must still hold when that is relied on.
 pub(super) struct Proven {
-    pub(crate) user: User,
-    /// The stored hash that it was checked against.
-    pub(crate) password_hash: String,
+    pub(super) user: User,
+    pub(super) proof: Proof,
+    /// The stored hash that the password was checked against.
+    pub(super) checked: String,
     /// What is to be stored in its place: the same, or one with today's cost.
-    pub(crate) renewed: String,
+    pub(super) renewed: String,
+}
+
+impl Proven {
+    /// Part of a unit that relies on the proof: whether it still holds, as it does not when the password was changed or the
+    /// account disabled since the check.
+    pub(super) fn confirm(&self, tx: &mut WriteTx<'_>) -> Result<bool, Error> {
+        tx.confirm_password(self.user.id, &self.checked, &self.renewed)
+    }
 }
 
 /// Nobody has this id.
@@ -93,37 +104,29 @@ pub(crate) fn place(app: &App) -> Result<Place, Error> {
 }
 
 /// Looks at the password. An unknown user and a wrong password cost the same work (ASVS 6.3.8).
-pub(crate) fn prove(app: &App, admitted: Admitted) -> Result<Proof, Error> {
+pub(crate) fn prove(app: &App, admitted: Admitted) -> Result<Outcome, Error> {
     let Admitted { claim: Claim { known, password, priority, .. }, charge, _place } = admitted;
-    let verified = verify(app, known.as_ref(), &password, priority)?;
+    let stored = known.as_ref().and_then(|known| usable(app, known));
+    let check = app.hasher.verify(&password, stored.as_ref(), priority)?;
     let claimed = known.as_ref().map(|known| known.user.id);
-    let Some(Credentials { user, password_hash }) = known.filter(|_| verified.matches) else {
+    let (Some(Credentials { user, password_hash: checked }), Some(stored), true) = (known, stored, check.matches)
+    else {
         charge.failed();
-        return Ok(Proof { claimed, proven: None });
+        return Ok(Outcome { claimed, proven: None });
     };
+    let proof = Proof { user: user.id, method: Method::Password, at: app.clock.now() };
     // Whoever waits for it need not wait for the rest.
     drop(charge);
-    let renewed = if verified.outdated && user.disabled_at.is_none() {
-        app.hasher.renew(&password, &password_hash)?
-    } else {
-        password_hash.clone()
-    };
-    Ok(Proof { claimed, proven: Some(Proven { user, password_hash, renewed }) })
+    let is_renewed = check.outdated && user.disabled_at.is_none();
+    let renewed = if is_renewed { app.hasher.renew(&password, &stored)? } else { checked.clone() };
+    Ok(Outcome { claimed, proven: Some(Proven { user, proof, checked, renewed }) })
 }
 
-fn verify(
-    app: &App,
-    known: Option<&Credentials>,
-    password: &Password,
-    priority: Priority,
-) -> Result<PasswordCheck, HashError> {
-    let hasher = &app.hasher;
-    match (hasher.verify(password, known.map(|known| known.password_hash.as_str()), priority), known) {
-        (Err(HashError::Unusable(reason)), Some(known)) => {
-            // Nothing was hashed yet, and nobody is to learn by that who has an account.
-            log::error!(user:% = known.user.id, reason; "the stored password hash cannot be used: set a new password");
-            hasher.verify(password, None, priority)
-        }
-        (verified, _) => verified,
-    }
+/// The stored hash, if it can be verified. If not, no password is right; that it is not the user's fault is for the log, and
+/// nobody is to learn by the answer or its time who has an account.
+fn usable(app: &App, known: &Credentials) -> Option<StoredHash> {
+    let read = app.hasher.read(&known.password_hash).inspect_err(|reason| {
+        log::error!(user:% = known.user.id, reason:%; "the stored password hash cannot be used: set a new password");
+    });
+    read.ok()
 }

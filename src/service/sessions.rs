@@ -1,10 +1,48 @@
-//! Sessions: ending one or all of a user's.
+//! Sessions: opening one, ending one or all of a user's.
 
+use super::proof::Proven;
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
-use crate::model::id::{SessionId, UserId};
-use crate::model::session::{End, EndReason};
+use crate::model::grant::{Grant, GrantRequest, Live};
+use crate::model::id::{SessionId, UserId, new_id};
+use crate::model::proof::{Authentication, Proof};
+use crate::model::session::{Device, End, EndReason, Session};
+
+/// Opens a session for a user who has proved who they are, whatever the steps of it were: every login ends here. Nothing when
+/// that is not proved: there is no proof, they are of different users, or one does not hold any more.
+pub(super) fn open(
+    app: &App,
+    steps: Vec<Proven>,
+    request: GrantRequest,
+    device: &Device,
+    origin: &Origin,
+) -> Result<Option<Live>, Error> {
+    let proofs: Vec<Proof> = steps.iter().map(|step| step.proof).collect();
+    let user = steps.first().map(|step| step.user.clone());
+    let (Some(authentication), Some(user)) = (Authentication::of(&proofs), user) else { return Ok(None) };
+    let now = app.clock.now();
+    let opened = app.config.lifetimes.opened(new_id(now, &*app.entropy)?, user.id, now);
+    let session = Session { authenticated_at: authentication.at, ..opened };
+    let grant = Grant::new(request, &authentication.amr);
+    let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
+    let event = event.event(now, EventName::Login).about(user.id);
+    let (granted, device) = (grant.clone(), device.clone());
+    let is_open = app.units.run(move |tx| {
+        for step in &steps {
+            if !step.confirm(tx)? {
+                return Ok(false);
+            }
+        }
+        let is_active = tx.record_login(session.user_id, now)?;
+        if is_active {
+            tx.insert_session(&session, &granted, &device)?;
+            tx.record(event)?;
+        }
+        Ok(is_active)
+    })?;
+    Ok(is_open.then_some(Live { session, grant: Some(grant), user }))
+}
 
 /// Ends a session of a user; one that has ended stays as it ended.
 pub(crate) fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, origin: &Origin) -> Result<(), Error> {
@@ -37,3 +75,7 @@ pub(crate) fn end_all(
         Ok(ended)
     })
 }
+
+#[cfg(test)]
+#[path = "sessions_tests.rs"]
+mod tests;

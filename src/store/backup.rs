@@ -1,7 +1,7 @@
 //! Backups of a SQLite database: whole, checked copies, made beside whatever else is going on.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use diesel::{Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnectio
 
 use super::migrate::known_versions;
 use super::sqlite_file::uri;
-use crate::secret::{create_private_file, folder_of};
+use crate::secret::{Draft, folder_of};
 
 /// What SQLite puts beside a database.
 pub(super) const SIDE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
@@ -92,10 +92,13 @@ pub(crate) fn back_up(database: &Path, to: &Path) -> Result<(), BackupError> {
     }
     let mut source = open(database, "mode=rw")?;
     let unfinished = Unfinished::create(with_suffix(to, ".unfinished"))?;
-    copy(&mut source, database, &unfinished.0)?;
+    copy(&mut source, database, unfinished.path())?;
     // What is wrong with the copy is wrong with the database.
-    check(&mut open(&unfinished.0, "immutable=1")?, database)?;
-    unfinished.move_to(to)
+    check(&mut open(unfinished.path(), "immutable=1")?, database)?;
+    unfinished.whole().place(to).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
+        _ => BackupError::io(to)(error),
+    })
 }
 
 impl BackupError {
@@ -110,33 +113,38 @@ impl BackupError {
     }
 }
 
-/// A file that goes when this is dropped, unless it was moved.
-pub(super) struct Unfinished(pub(super) PathBuf);
+/// A database that is not whole yet. It goes when this is dropped, with what SQLite has put beside it.
+pub(super) struct Unfinished {
+    draft: Draft,
+    _beside: SideFiles,
+}
 
 impl Unfinished {
     /// It will hold password hashes: it is for its owner only.
     pub(super) fn create(path: PathBuf) -> Result<Self, BackupError> {
-        match create_private_file(&path) {
-            Ok(_closed) => Ok(Self(path)),
+        match Draft::create(&path) {
+            Ok(draft) => Ok(Self { draft, _beside: SideFiles(path) }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(BackupError::LeftBehind(path)),
             Err(error) => Err(BackupError::io(&path)(error)),
         }
     }
 
-    /// Durably.
-    pub(super) fn move_to(self, to: &Path) -> Result<(), BackupError> {
-        let folder = folder_of(to);
-        let moved = File::open(&self.0)
-            .and_then(|file| file.sync_all())
-            .and_then(|()| fs::rename(&self.0, to))
-            .and_then(|()| File::open(folder)?.sync_all());
-        moved.map_err(BackupError::io(to))
+    pub(super) fn path(&self) -> &Path {
+        self.draft.path()
+    }
+
+    /// All of it is in the one file.
+    pub(super) fn whole(self) -> Draft {
+        self.draft
     }
 }
 
-impl Drop for Unfinished {
+/// What SQLite puts beside this file.
+struct SideFiles(PathBuf);
+
+impl Drop for SideFiles {
     fn drop(&mut self) {
-        for suffix in SIDE_FILES.into_iter().chain([""]) {
+        for suffix in SIDE_FILES {
             let _not_there = fs::remove_file(with_suffix(&self.0, suffix));
         }
     }

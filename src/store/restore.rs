@@ -46,13 +46,13 @@ impl Restore {
         let folder = folder_of(&database);
         create_folders(folder).map_err(BackupError::io(folder))?;
         let new = Unfinished::create(with_suffix(&database, ".restoring"))?;
-        copy(&mut open_backup(backup)?, backup, &new.0)?;
+        copy(&mut open_backup(backup)?, backup, new.path())?;
         Ok(Self { database, new })
     }
 
     /// Where the copy is: a database that may be changed before it is put in place.
     pub(crate) fn new_database(&self) -> &Path {
-        &self.new.0
+        self.new.path()
     }
 
     /// Puts the copy in place of the database, which is kept beside it as `old_name` says, or
@@ -61,7 +61,7 @@ impl Restore {
     /// After an error the database is in its place.
     pub(crate) fn finish(self, old_name: &str) -> Result<Option<PathBuf>, BackupError> {
         // Everything is in the one file then: whoever has changed it has let go of it.
-        leave_wal(&self.new.0)?;
+        leave_wal(self.new.path())?;
         drop(lock(&self.database)?);
         // A service that was killed has left a log with what it acknowledged. One that SQLite cannot read is moved along.
         let _moved_along = leave_wal(&self.database);
@@ -80,7 +80,7 @@ impl Restore {
             let moved = fs::rename(with_suffix(&self.database, suffix), with_suffix(&old, suffix));
             if_there(moved).map_err(failed)?;
         }
-        self.new.move_to(&self.database)?;
+        self.new.whole().replace(&self.database).map_err(BackupError::io(&self.database))?;
         Ok(kept.map(|()| old))
     }
 }

@@ -193,20 +193,16 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Records a login by a password whose hash was `checked`, and stores `renewed` in its place. Answers whether it
-    /// may go on: not when the account was disabled or the password changed since the check. From here to the end of
-    /// the transaction neither can happen.
-    pub fn record_login(&mut self, id: UserId, checked: &str, renewed: &str, now: Timestamp) -> Result<bool, Error> {
-        if !self.confirm_password(id, checked, renewed)? {
-            return Ok(false);
-        }
-        let user = users::table.find(DbUuid(*id.as_bytes()));
-        Ok(diesel::update(user).set(users::last_login_at.eq(now.0)).execute(self.0)? == 1)
+    /// Records a login; returns whether it may go on: not when the account is disabled. From here to the end of the
+    /// transaction nobody can disable it.
+    pub fn record_login(&mut self, id: UserId, now: Timestamp) -> Result<bool, Error> {
+        let active = users::table.find(DbUuid(*id.as_bytes())).filter(users::disabled_at.is_null());
+        Ok(diesel::update(active).set(users::last_login_at.eq(now.0)).execute(self.0)? == 1)
     }
 
     /// Stores `renewed` in the place of the hash that was `checked`. Answers whether that is still there (or renewed by
     /// somebody who did the same at the same time), and the account active.
-    pub(crate) fn confirm_password(&mut self, id: UserId, checked: &str, renewed: &str) -> Result<bool, Error> {
+    pub fn confirm_password(&mut self, id: UserId, checked: &str, renewed: &str) -> Result<bool, Error> {
         let still_the_same = users::table
             .find(DbUuid(*id.as_bytes()))
             .filter(users::disabled_at.is_null())

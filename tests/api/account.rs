@@ -72,7 +72,7 @@ fn kept_for(app: &TestApp, pair: &Value, seconds: i64) -> Value {
 /// A hash of [`PASSWORD`] as another configuration would have made it.
 fn store_old_hash(app: &TestApp) {
     let old = Argon2Cost { memory_kib: 128, iterations: 1, threads: 1, budget_kib: 8_192 };
-    let hasher = Hasher::start(old, Arc::new(SeededEntropy::new(9))).unwrap();
+    let hasher = Hasher::start(old, Arc::new(SeededEntropy::new(9)), Arc::default()).unwrap();
     let hash = hasher.hash(&Password::new(&Secret::new(PASSWORD.to_owned())).unwrap()).unwrap();
     app.execute(&format!("update users set password_hash = '{hash}'"));
 }

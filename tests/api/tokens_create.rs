@@ -137,7 +137,7 @@ fn a_hash_with_old_parameters_is_renewed_at_login(engine: Engine) {
     let app = TestApp::start(engine);
     app.create_user("ada", &[]);
     let old = Argon2Cost { memory_kib: 128, iterations: 1, threads: 1, budget_kib: 8_192 };
-    let hasher = Hasher::start(old, Arc::new(SeededEntropy::new(9))).unwrap();
+    let hasher = Hasher::start(old, Arc::new(SeededEntropy::new(9)), Arc::default()).unwrap();
     let hash = hasher.hash(&Password::new(&Secret::new(PASSWORD.to_owned())).unwrap()).unwrap();
     app.execute(&format!("update users set password_hash = '{hash}'"));
     app.login("ada", PASSWORD).ok();
@@ -149,7 +149,11 @@ fn a_password_that_changed_since_it_was_checked_opens_no_session(engine: Engine)
     let app = TestApp::start(engine);
     let user = app.create_user("ada", &[]);
     let store = &app.inside.store;
-    let recorded = |checked: &str| store.write(|tx| tx.record_login(user.id, checked, checked, Timestamp(1))).unwrap();
+    let recorded = |checked: &str| {
+        let recorded = store
+            .write(|tx| Ok(tx.confirm_password(user.id, checked, checked)? && tx.record_login(user.id, Timestamp(1))?));
+        recorded.unwrap()
+    };
     let current = store.read(|tx| tx.find_credentials(&"ada".parse().unwrap())).unwrap().unwrap().password_hash;
     assert!(!recorded("the hash of the old password"));
     assert!(recorded(&current));

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The part of a file that is not for its tests, without comments.
 pub fn production(text: &str) -> String {
-    let tests = ["#[cfg(test)]\nmod ", "#[cfg(test)]\n#[path"].iter().filter_map(|tests| text.find(tests)).min();
+    let tests = ["#[cfg(test)]\nmod ", "#[cfg(test)]\n    mod ", "#[cfg(test)]\n#[path"];
+    let tests = tests.iter().filter_map(|tests| text.find(tests)).min();
     let code = text[..tests.unwrap_or(text.len())].lines().filter(|line| !line.trim_start().starts_with("//"));
     code.collect::<Vec<_>>().join("\n")
 }

@@ -113,6 +113,11 @@ impl Waiting {
         late
     }
 
+    /// A lost thread that could not be replaced goes on when it comes back.
+    pub(super) fn take_back(&self, thread: u32) {
+        self.lock().lost.remove(&thread);
+    }
+
     /// A number that no thread has had.
     pub(super) fn next_number(&self) -> u32 {
         let mut queue = self.lock();

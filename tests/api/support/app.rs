@@ -15,7 +15,7 @@ use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _, S
 use serde_json::Value;
 use tempfile::TempDir;
 use tokensmith::internals::app::App;
-use tokensmith::internals::clock::{Clock as _, ManualClock, Seconds, Timestamp};
+use tokensmith::internals::clock::{Clock, ManualClock, Seconds, Timestamp};
 use tokensmith::internals::config::{Argon2Cost, Config};
 use tokensmith::internals::entropy::SeededEntropy;
 use tokensmith::internals::http;
@@ -94,7 +94,25 @@ impl TestApp {
         other
     }
 
+    /// With a clock of its own around the one that stands still.
+    pub fn start_with_clock(engine: Engine, clock: impl FnOnce(Arc<ManualClock>) -> Arc<dyn Clock>) -> Self {
+        let dir = TempDir::new().unwrap();
+        let database_url = engine.new_database(&dir);
+        Self::start_clocked(7, dir, database_url, &[], clock)
+    }
+
+    /// With identifiers of its own.
     pub fn start_seeded(seed: u64, dir: TempDir, database_url: String, vars: &[(&str, &str)]) -> Self {
+        Self::start_clocked(seed, dir, database_url, vars, |clock| clock)
+    }
+
+    fn start_clocked(
+        seed: u64,
+        dir: TempDir,
+        database_url: String,
+        vars: &[(&str, &str)],
+        around: impl FnOnce(Arc<ManualClock>) -> Arc<dyn Clock>,
+    ) -> Self {
         let keys_dir = dir.path().join("keys");
         let mut config = Config::from_lookup(|name| match name {
             _ if vars.iter().any(|(var, _)| *var == name) => {
@@ -109,7 +127,8 @@ impl TestApp {
         .unwrap();
         config.argon2 = CHEAP;
         let clock = Arc::new(ManualClock::new(Timestamp(1_800_000_000)));
-        let app = App::build(config, IfMissing::Create, clock.clone(), Arc::new(SeededEntropy::new(seed))).unwrap();
+        let app =
+            App::build(config, IfMissing::Create, around(clock.clone()), Arc::new(SeededEntropy::new(seed))).unwrap();
         app.load().unwrap();
         let inside = Data::new(app);
         let (started, address) = channel();

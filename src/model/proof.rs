@@ -1,0 +1,87 @@
+//! Proofs of who somebody is. Each step of an authentication gives one; what they tell together is what a login grants a
+//! session for.
+
+use super::id::UserId;
+use crate::clock::Timestamp;
+
+/// How somebody proves who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// By a password.
+    Password,
+}
+
+impl Method {
+    /// The name of the method ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
+    pub(crate) fn amr(self) -> &'static str {
+        match self {
+            Self::Password => "pwd",
+        }
+    }
+}
+
+/// A step of an authentication that went well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// Who it is that proved it.
+    pub user: UserId,
+    /// How.
+    pub method: Method,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the proofs of one user tell together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Authentication {
+    /// The user.
+    pub user: UserId,
+    /// The `auth_time` of its tokens: no proof is older, so that `max_age` holds for each of them
+    /// ([RFC 9470 section 4](https://www.rfc-editor.org/rfc/rfc9470#section-4)).
+    pub at: Timestamp,
+    /// The `amr` of its tokens: every method once, in the order of the proofs.
+    pub amr: Vec<&'static str>,
+}
+
+impl Authentication {
+    /// From all proofs of a login; nothing when there are none, or when they are of different users.
+    pub(crate) fn of(proofs: &[Proof]) -> Option<Self> {
+        let [first, others @ ..] = proofs else { return None };
+        let mut whole = Self { user: first.user, at: first.at, amr: vec![first.method.amr()] };
+        for proof in others {
+            if proof.user != whole.user {
+                return None;
+            }
+            whole.at = whole.at.min(proof.at);
+            if !whole.amr.contains(&proof.method.amr()) {
+                whole.amr.push(proof.method.amr());
+            }
+        }
+        Some(whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::id::Id;
+    use super::*;
+
+    fn proof(user: u8, at: i64) -> Proof {
+        Proof { user: Id::from_bytes([user; 16]), method: Method::Password, at: Timestamp(at) }
+    }
+
+    #[test]
+    fn an_authentication_is_as_old_as_its_oldest_proof_and_names_each_method_once() {
+        for proofs in [&[proof(1, 30), proof(1, 10), proof(1, 20)][..], &[proof(1, 10)]] {
+            let whole = Authentication { user: proof(1, 0).user, at: Timestamp(10), amr: vec!["pwd"] };
+            assert_eq!(Authentication::of(proofs), Some(whole));
+        }
+    }
+
+    #[test]
+    fn no_proof_and_proofs_of_two_users_authenticate_nobody() {
+        assert_eq!(Authentication::of(&[]), None);
+        assert_eq!(Authentication::of(&[proof(1, 10), proof(2, 10)]), None);
+        assert_eq!(Authentication::of(&[proof(1, 10), proof(1, 10), proof(2, 10)]), None);
+    }
+}

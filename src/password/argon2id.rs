@@ -1,0 +1,107 @@
+//! Argon2id hashes ([RFC 9106](https://www.rfc-editor.org/rfc/rfc9106)), stored as PHC strings
+//! (`$argon2id$v=19$m=19456,t=2,p=1$salt$digest`).
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use zeroize::Zeroizing;
+
+use super::Password;
+use super::error::{HashError, UnusableHash, failed};
+use crate::config::MAX_ARGON2_ITERATIONS;
+
+/// An argon2id hash: how it is made, and what came out.
+#[derive(Clone)]
+pub(crate) struct Argon2idHash {
+    params: Params,
+    salt: Salt,
+    digest: Output,
+}
+
+impl Argon2idHash {
+    /// The name of the scheme.
+    pub(super) const SCHEME: &str = "argon2id";
+
+    /// Length of a new digest.
+    pub(super) const DIGEST_BYTES: usize = 32;
+
+    /// Length of a new salt.
+    pub(super) const SALT_BYTES: usize = 16;
+
+    /// With what was computed before.
+    pub(super) fn new(params: Params, salt: Salt, digest: &[u8]) -> Result<Self, HashError> {
+        Ok(Self { params, salt, digest: Output::new(digest).map_err(failed)? })
+    }
+
+    /// Hashes a password.
+    pub(super) fn make(
+        password: &Password,
+        params: Params,
+        salt: Salt,
+        memory: &mut [Block],
+    ) -> Result<Self, HashError> {
+        let mut digest = Zeroizing::new([0; Self::DIGEST_BYTES]);
+        compute(password, &params, salt, &mut *digest, memory)?;
+        Self::new(params, salt, &*digest)
+    }
+
+    /// Reads a stored hash.
+    pub(super) fn parse(text: &str) -> Result<Self, UnusableHash> {
+        let hash = PasswordHash::new(text).map_err(malformed)?;
+        if hash.version != Some(Version::V0x13.into()) {
+            return Err(malformed("it is not of version 19"));
+        }
+        let params = Params::try_from(&hash).map_err(malformed)?;
+        let (Some(salt), Some(digest)) = (hash.salt, hash.hash) else {
+            return Err(malformed("it has no salt or no digest"));
+        };
+        if params.t_cost() > MAX_ARGON2_ITERATIONS {
+            return Err(UnusableHash::TooManyPasses(params.t_cost()));
+        }
+        Ok(Self { params, salt, digest })
+    }
+
+    /// Whether it is the hash of this password.
+    pub(super) fn matches(&self, password: &Password, memory: &mut [Block]) -> Result<bool, HashError> {
+        let mut digest = Zeroizing::new(vec![0; self.digest.len()]);
+        compute(password, &self.params, self.salt, &mut digest, memory)?;
+        Ok(aws_lc_rs::constant_time::verify_slices_are_equal(&digest, self.digest.as_bytes()).is_ok())
+    }
+
+    /// As it is stored.
+    pub(super) fn text(&self) -> Result<String, HashError> {
+        let hash = PasswordHash {
+            algorithm: ARGON2ID_IDENT,
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&self.params).map_err(failed)?,
+            salt: Some(self.salt),
+            hash: Some(self.digest),
+        };
+        Ok(hash.to_string())
+    }
+
+    /// How it is made.
+    pub(super) fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// What it is salted with.
+    pub(super) fn salt(&self) -> Salt {
+        self.salt
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn malformed(cause: impl ToString) -> UnusableHash {
+    UnusableHash::Malformed(cause.to_string())
+}
+
+fn compute(
+    password: &Password,
+    params: &Params,
+    salt: Salt,
+    digest: &mut [u8],
+    memory: &mut [Block],
+) -> Result<(), HashError> {
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
+    argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt.as_ref(), digest, memory).map_err(failed)
+}

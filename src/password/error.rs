@@ -1,0 +1,42 @@
+//! What goes wrong with password hashes.
+
+use crate::entropy::NoEntropy;
+
+/// Why there is no answer about a password.
+#[derive(Debug, thiserror::Error)]
+pub enum HashError {
+    /// Too many hashes are waiting.
+    #[error("too many password hashes are waiting")]
+    Busy,
+    /// The library refuses what it was given, or there is too little memory for any hash.
+    #[error("{0}")]
+    Failed(String),
+    /// No salt could be made.
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
+}
+
+/// Why a stored hash cannot be verified. None of these shows anything of the hash.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UnusableHash {
+    /// It is of a scheme that this version does not know.
+    #[error("its scheme {0:?} is not known")]
+    UnknownScheme(String),
+    /// It names no scheme.
+    #[error("it names no scheme")]
+    NoScheme,
+    /// It is not written as its scheme wants it.
+    #[error("it cannot be read: {0}")]
+    Malformed(String),
+    /// It asks for more memory than this process may use for it.
+    #[error("it asks for {0} KiB of memory")]
+    TooMuchMemory(usize),
+    /// It asks for more passes over its memory than any setting allows.
+    #[error("it asks for {0} passes")]
+    TooManyPasses(u32),
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+pub(super) fn failed(cause: impl ToString) -> HashError {
+    HashError::Failed(cause.to_string())
+}

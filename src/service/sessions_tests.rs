@@ -1,0 +1,70 @@
+//! Opening a session on the proofs of more than one step, as no login over HTTP has them yet.
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock::{ManualClock, Timestamp};
+use crate::config::{Argon2Cost, Config};
+use crate::entropy::SeededEntropy;
+use crate::model::proof::Method;
+use crate::model::user::ClaimedName;
+use crate::secret::Secret;
+use crate::service::users::{self, NewUser};
+use crate::store::IfMissing;
+
+const NOW: Timestamp = Timestamp(1_800_000_000);
+
+/// An empty database with two users.
+fn house() -> (TempDir, App) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let config = Config::from_lookup(|name| match name {
+        "DATABASE_URL" => Some(format!("sqlite://{}", path("test.db"))),
+        "KEYS_DIR" => Some(path("keys")),
+        _ => None,
+    });
+    let mut config = config.unwrap();
+    config.argon2 = Argon2Cost { memory_kib: 64, iterations: 1, threads: 1, budget_kib: 64 };
+    let clock = Arc::new(ManualClock::new(NOW));
+    let app = App::build(config, IfMissing::Create, clock, Arc::new(SeededEntropy::new(1))).unwrap();
+    for username in ["ada", "bob"] {
+        let password = Secret::new("correct horse battery staple".to_owned());
+        let new = NewUser { username, email: None, name: None, roles: &[], password: &password };
+        users::create(&app, &new, &Origin::default()).unwrap();
+    }
+    (dir, app)
+}
+
+/// A step in which this user proved it so many seconds ago.
+fn proved(app: &App, username: &str, ago: i64) -> Proven {
+    let name: ClaimedName = username.parse().unwrap();
+    let known = app.store.read(|tx| tx.find_credentials(&name)).unwrap().unwrap();
+    let proof = Proof { user: known.user.id, method: Method::Password, at: Timestamp(NOW.0 - ago) };
+    Proven { user: known.user, proof, checked: known.password_hash.clone(), renewed: known.password_hash }
+}
+
+fn opened(app: &App, steps: Vec<Proven>) -> Option<Live> {
+    open(app, steps, app.config.first_party(None), &Device::default(), &Origin::default()).unwrap()
+}
+
+#[test]
+fn a_session_is_as_authenticated_as_the_oldest_of_its_proofs() {
+    let (_dir, app) = house();
+    let live = opened(&app, vec![proved(&app, "ada", 40), proved(&app, "ada", 100)]).unwrap();
+    let (row, user) = app.store.read(|tx| tx.find_session(live.session.id)).unwrap().unwrap();
+    assert_eq!((row.created_at, row.authenticated_at), (NOW, Timestamp(NOW.0 - 100)));
+    assert_eq!((row, &user), (live.session, &live.user));
+    assert_eq!(live.grant.unwrap().amr, ["pwd"]);
+}
+
+#[test]
+fn no_session_is_opened_on_no_proof_on_proofs_of_two_users_or_on_one_that_does_not_hold_any_more() {
+    let (_dir, app) = house();
+    let void = Proven { checked: "another".to_owned(), renewed: "another".to_owned(), ..proved(&app, "ada", 0) };
+    for steps in [vec![], vec![proved(&app, "ada", 0), proved(&app, "bob", 0)], vec![proved(&app, "ada", 0), void]] {
+        assert_eq!(opened(&app, steps), None);
+    }
+    assert!(app.store.read(|tx| tx.has_no_sessions()).unwrap());
+}
