@@ -83,8 +83,7 @@ impl Claim {
     }
 }
 
-/// Lets a claim in, or refuses it. It waits for other attempts and the database at most, and holds
-/// nothing else meanwhile.
+/// Lets a claim in, or refuses it. It waits for other attempts and the database at most, and holds no place meanwhile.
 pub(crate) async fn admit(app: &App, claim: Claim) -> Result<Admitted, Error> {
     // For whoever finds no place, nothing is written.
     drop(app.hasher.place(claim.priority)?);
