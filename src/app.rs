@@ -11,6 +11,7 @@ use crate::engine::denylist::Denylist;
 use crate::engine::feed::Feed;
 use crate::engine::known_keys::KnownKeys;
 use crate::engine::limiter::Limiter;
+use crate::engine::outbox::Outbox;
 use crate::engine::rotator::{Batches, Rotator};
 use crate::engine::turns::Turns;
 use crate::engine::unit::Units;
@@ -18,6 +19,7 @@ use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
 use crate::jwt::{Expected, KeyFileError, Keys};
 use crate::metrics::Metrics;
+use crate::outbound::Outbound;
 use crate::password::{HashError, Hasher};
 use crate::store::{IfMissing, Store};
 use tokensmith_verifier::Verifier;
@@ -57,6 +59,10 @@ pub struct App {
     pub limiter: Limiter,
     /// Turns to look up who wants to log in.
     pub(crate) lookups: Arc<Turns>,
+    /// Sends messages to others: of no kind yet.
+    pub(crate) outbox: Outbox,
+    /// Calls others.
+    pub outbound: Outbound,
 }
 
 /// Why the service cannot start.
@@ -76,6 +82,9 @@ pub enum StartError {
     /// The password hashes.
     #[error("password hashing: {0}")]
     Hasher(#[from] HashError),
+    /// Calls to others.
+    #[error("calls to others: {0}")]
+    Outbound(String),
     /// The threads that refreshes are written by.
     #[error("threads cannot be started: {0}")]
     Threads(#[from] io::Error),
@@ -93,6 +102,7 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StartError> {
+        let outbound = Outbound::new(&config).map_err(StartError::Outbound)?;
         let store = open(&config, if_missing, &*entropy)?;
         let metrics = Arc::<Metrics>::default();
         let hasher = Hasher::start(config.argon2, Arc::clone(&entropy), Arc::clone(&metrics))?;
@@ -112,12 +122,16 @@ impl App {
         let units = Units::new(Arc::clone(&store), Arc::clone(&denylist), Arc::clone(&metrics));
         let batches =
             Batches::new(&config, Arc::clone(&store), units.clone(), Arc::clone(&clock), Arc::clone(&metrics));
+        let outbox =
+            Outbox::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy), Arc::clone(&metrics), Vec::new());
         let lookups = Arc::new(Turns::new(&config));
         Ok(Self {
             rotator: Rotator::start(batches)?,
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
             limiter: Limiter::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&lookups)),
             lookups,
+            outbox,
+            outbound,
             config,
             store,
             units,

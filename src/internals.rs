@@ -22,6 +22,11 @@ pub mod engine {
     pub mod limiter {
         pub use crate::engine::limiter::{Account, Allowance, Attempt, Charge, Kind, PASSWORD};
     }
+
+    /// Messages to others.
+    pub mod outbox {
+        pub use crate::engine::outbox::{Deliver, Outbox};
+    }
 }
 
 /// Randomness as a parameter.
@@ -53,6 +58,11 @@ pub mod metrics {
     pub use crate::metrics::Present;
 }
 
+/// Calls to others.
+pub mod outbound {
+    pub use tokensmith_verifier::issuing::Limits;
+}
+
 /// Plain data and its legal changes.
 pub mod model {
     /// Audit events.
@@ -74,6 +84,11 @@ pub mod model {
     pub mod id {
         pub use crate::model::id::new_id;
         pub use tokensmith_verifier::{Id, Jti, SessionId, UserId};
+    }
+
+    /// Messages to others.
+    pub mod message {
+        pub use crate::model::message::{Message, MessageId};
     }
 
     /// The judge of rotation.

@@ -26,6 +26,7 @@ pub struct Metrics {
     exchanges: Counter,
     task_panics: Family<NameLabel, Counter>,
     events: Family<NameLabel, Counter>,
+    outbox: Family<NameLabel, Counter>,
     database_connections: Family<NameLabel, Gauge>,
     keys: Family<KeyLabels, Gauge>,
     gauges: Gauges,
@@ -115,6 +116,9 @@ impl Default for Metrics {
         registry.register("task_panics", "Panics of the service's own threads by task", task_panics.clone());
         let events = Family::default();
         registry.register("security_events", "Events of the audit log by name", events.clone());
+        let outbox = Family::default();
+        let help = "Messages to others: sent, failed and to be tried again, or given up";
+        registry.register("outbox_messages", help, outbox.clone());
         let database_connections = Family::default();
         let help = "Database connections: busy or idle";
         registry.register("database_connections", help, database_connections.clone());
@@ -139,6 +143,7 @@ impl Default for Metrics {
             exchanges,
             task_panics,
             events,
+            outbox,
             database_connections,
             keys,
             gauges,
@@ -189,6 +194,11 @@ impl Metrics {
     /// Counts an event of the audit log.
     pub(crate) fn event(&self, name: &'static str) {
         self.events.get_or_create(&NameLabel { name: Name(name) }).inc();
+    }
+
+    /// Counts what became of a message in the outbox.
+    pub(crate) fn outbox(&self, outcome: &'static str) {
+        self.outbox.get_or_create(&NameLabel { name: Name(outcome) }).inc();
     }
 
     /// Everything in Prometheus's text format.

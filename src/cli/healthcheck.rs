@@ -1,19 +1,17 @@
 //! `tokensmith healthcheck`: for containers, which have no curl.
 
-use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use clap::Args;
+use tokensmith_verifier::issuing::{HttpError, Limits};
 
 use super::{CliError, output};
 use crate::config::Config;
+use crate::outbound::Outbound;
 
-/// Longer than the service takes to find out that its database is gone.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// More than any answer of the service.
-const MAX_BYTES: usize = 8_192;
+/// Longer than the service takes to find out that its database is gone, and more than any answer of it.
+const LIMITS: Limits = Limits { time: Duration::from_secs(5), bytes: 8_192 };
 
 /// What to ask.
 #[derive(Args)]
@@ -26,17 +24,23 @@ pub(super) struct HealthcheckCommand {
 pub(super) fn run(config: &Config, command: &HealthcheckCommand) -> Result<(), CliError> {
     let path = if command.live { "/healthz" } else { "/readyz" };
     let address = reachable(config.listen);
-    let unhealthy = |reason: String| CliError::Unhealthy(format!("http://{address}{path}: {reason}"));
-    let (status, answer) = ask(address, path).map_err(|error| unhealthy(error.to_string()))?;
-    match status.as_str() {
-        "200" => output::line(format_args!("{}", if command.live { "alive" } else { "ready" })),
-        status => Err(unhealthy(format!("the answer is {status}{}", problem(&answer)))),
-    }
+    let url = format!("http://{address}{path}");
+    let unhealthy = |reason: String| CliError::Unhealthy(format!("{url}: {reason}"));
+    let answer = Outbound::to_itself().map_err(unhealthy)?.get(&url, &[], LIMITS);
+    let (status, body) = match answer {
+        Ok(answer) if answer.status() == 200 => {
+            return output::line(format_args!("{}", if command.live { "alive" } else { "ready" }));
+        }
+        // The status is there, whatever becomes of the rest.
+        Ok(answer) => (answer.status(), answer.text().unwrap_or_default()),
+        Err(HttpError::Redirect(status)) => (status, String::new()),
+        Err(error) => return Err(unhealthy(error.to_string())),
+    };
+    Err(unhealthy(format!("the answer is {status}{}", problem(&body))))
 }
 
 /// Code and detail of the problem in an answer, if there is one.
-fn problem(answer: &str) -> String {
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+fn problem(body: &str) -> String {
     let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     let text = |member: &str| body.get(member).and_then(serde_json::Value::as_str).map(output::shown);
     text("code").zip(text("detail")).map(|(code, detail)| format!(" ({code}: {detail})")).unwrap_or_default()
@@ -48,40 +52,6 @@ fn reachable(mut listen: SocketAddr) -> SocketAddr {
         listen.set_ip(if listen.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
     }
     listen
-}
-
-/// The status of the answer, and as much of the answer as came.
-fn ask(address: SocketAddr, path: &str) -> io::Result<(String, String)> {
-    let started_at = Instant::now();
-    let left = || Some(PATIENCE.saturating_sub(started_at.elapsed())).filter(|left| !left.is_zero());
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let (mut answer, mut part) = (Vec::new(), [0; 512]);
-    while answer.len() < MAX_BYTES && !(answer.starts_with(b"HTTP/1.1 200") && answer.contains(&b'\n')) {
-        let read = left().ok_or_else(|| io::ErrorKind::TimedOut.into()).and_then(|left| {
-            stream.set_read_timeout(Some(left))?;
-            stream.read(&mut part)
-        });
-        let read = match read {
-            // The status is there.
-            Err(_cut_off) if answer.contains(&b'\n') => 0,
-            // What an elapsed timeout is called is up to the system.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(io::ErrorKind::TimedOut.into()),
-            read => read?,
-        };
-        answer.extend(part.iter().take(read));
-        if read == 0 {
-            break;
-        }
-    }
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let mut words = answer.split_ascii_whitespace();
-    match (words.next(), words.next()) {
-        (Some(version), Some(status)) if version.starts_with("HTTP/1.") => Ok((status.to_owned(), answer)),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "what listens there does not speak HTTP")),
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::values::{
     address, any_text, duration, duration_or_off, list, longer_than, network, number, on_or_off, optional, parsed,
     passphrase, path, scopes, show_list, show_optional, show_path, within,
 };
-use super::{DatabaseUrl, LogFormat, urls, warnings};
+use super::{DatabaseUrl, LogFormat, ProxyUrl, urls, warnings};
 use crate::clock::Seconds;
 use crate::jwt::{Passphrase, SigningAlg};
 use crate::model::names::Scopes;
@@ -218,6 +218,25 @@ settings! {
         read: optional(address),
         show: show_optional(""),
         warn: warnings::metrics_listen,
+    }
+    OUTBOUND_PROXY: pub(crate) outbound_proxy: Option<ProxyUrl> {
+        default: "",
+        help: "Proxy for the service's own calls to others (it makes none yet), as in http://10.0.0.1:3128. The proxy resolves names, and has to refuse private addresses. Empty: none.",
+        secrecy: MayHoldSecret,
+        read: optional(parsed),
+        show: show_optional(""),
+    }
+    OUTBOUND_CA_FILE: pub(crate) outbound_ca_file: PathBuf {
+        default: "",
+        help: "File of the certificate authorities (PEM) that are trusted in the service's own calls to others. Empty: the machine's.",
+        read: path,
+        show: show_path,
+    }
+    OUTBOUND_ALLOW: pub(crate) outbound_allow: Vec<IpNet> {
+        default: "",
+        help: "Networks that the service's own calls may reach besides the public Internet, separated by commas, as in 10.0.0.0/8. Empty: none.",
+        read: list(network),
+        show: show_list,
     }
     LOG_FORMAT: pub(crate) log_format: LogFormat {
         default: "text",

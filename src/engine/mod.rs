@@ -8,6 +8,7 @@ pub(crate) mod denylist;
 pub(crate) mod feed;
 pub(crate) mod known_keys;
 pub(crate) mod limiter;
+pub(crate) mod outbox;
 pub(crate) mod rotator;
 pub(crate) mod turns;
 pub(crate) mod unit;

@@ -6,6 +6,7 @@ pub(crate) mod denial;
 pub(crate) mod grant;
 pub(crate) mod id;
 pub(crate) mod lifetimes;
+pub(crate) mod message;
 pub(crate) mod names;
 pub(crate) mod proof;
 pub(crate) mod rotation;

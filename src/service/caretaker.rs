@@ -50,7 +50,7 @@ fn tasks(app: &Arc<App>) -> Vec<Periodic> {
     let follow = |app: &App| app.denylist.follow(&app.store, app.clock.now());
     let walk = Walk { app: Arc::clone(app), place: Mutex::new((Instant::now(), None)) };
     let long = Some(MAX_ROUND_TIME);
-    vec![
+    let mut tasks = vec![
         task("follow the denylist", ROUND, Some(MAX_FOLLOW_TIME), follow),
         task("watch the database's file", ROUND, None, |app| app.store.check_file()),
         task("follow the keys", ROUND, None, keys::follow),
@@ -58,7 +58,13 @@ fn tasks(app: &Arc<App>) -> Vec<Periodic> {
         task("remove retired keys", BETWEEN_REMOVALS, long, keys::remove_retired),
         task("record the use of API tokens", BETWEEN_RECORDS, long, |app| app.api_tokens.record_uses()),
         Periodic { name: "purge", period: ROUND, longest: long, work: Box::new(move || walk.forget()) },
-    ]
+    ];
+    for kind in app.outbox.kinds() {
+        let app = Arc::clone(app);
+        let send = move || app.outbox.send_due(kind).map(|_tried| ());
+        tasks.push(Periodic { name: kind, period: ROUND, longest: long, work: Box::new(send) });
+    }
+    tasks
 }
 
 struct Walk {
@@ -81,6 +87,7 @@ impl Walk {
             sessions = deleted;
             api_tokens = purge::api_tokens(app)?;
             purge::all_allowances(app)?;
+            purge::messages(app)?;
             *place() = (Instant::now(), next);
         }
         if denials + sessions + api_tokens + events > 0 {

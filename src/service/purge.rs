@@ -60,6 +60,11 @@ pub(crate) fn all_allowances(app: &App) -> Result<usize, Error> {
     until_none_is_left(|| allowances(app))
 }
 
+/// Gives up one batch of messages that were not sent in time; returns how many.
+pub(crate) fn messages(app: &App) -> Result<usize, Error> {
+    app.outbox.give_up()
+}
+
 /// Looks at one batch of sessions: records the end of those that lapsed, deletes those that ended longer ago than the
 /// retention. Answers how many were deleted, and where the next batch begins, unless this was the last.
 pub(crate) fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Option<SessionId>), Error> {
@@ -78,6 +83,7 @@ pub fn all(app: &App) -> Result<Purged, Error> {
         events: until_none_is_left(|| events(app))?,
         sessions: 0,
     };
+    until_none_is_left(|| messages(app))?;
     let mut after = None;
     loop {
         let (deleted, next) = sessions(app, after)?;

@@ -14,6 +14,7 @@ mod denylist;
 mod inspect;
 mod migrate;
 mod outage;
+mod outbox;
 mod patience;
 mod pool;
 mod probe;
@@ -44,6 +45,7 @@ use sqlite_file::SqliteFile;
 
 pub(crate) use allowances::Reservation;
 pub(crate) use backup::{BackupError, back_up};
+pub(crate) use outbox::Taken;
 pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience};
 pub(crate) use restore::Restore;
 pub(crate) use rotations::Written;

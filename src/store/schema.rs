@@ -127,6 +127,22 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+    use super::SqlUuid;
+
+    /// Messages to others that are not sent yet.
+    outbox (id) {
+        id -> SqlUuid,
+        kind -> Text,
+        payload -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        due_at -> BigInt,
+        attempts -> BigInt,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);

@@ -39,6 +39,7 @@ mod me;
 mod metrics;
 mod migrations;
 mod names;
+mod outbox;
 mod packages;
 mod panics;
 mod permissions;

@@ -239,7 +239,7 @@ impl Builder {
     }
 
     fn checked(&self, url: &str) -> Result<String, BuildError> {
-        match Transport::of(url).ok_or_else(|| BuildError::Url(url.to_owned()))? {
+        match Transport::of_url(url).ok_or_else(|| BuildError::Url(url.to_owned()))? {
             Transport::Open if !self.allows_http => Err(BuildError::PlainHttp(url.to_owned())),
             _ => Ok(url.to_owned()),
         }

@@ -75,7 +75,7 @@ pub mod issuing {
         issuer_url, jwks_etag, kid_of, metadata_url, published, read_payload, verification_keys_of_jwks,
         verification_keys_of_pem, verify, verify_signature,
     };
-    pub use crate::remote::KeySource;
+    pub use crate::remote::{HttpAnswer, HttpClient, HttpError, HttpProxy, HttpSettings, KeySource, Limits};
     #[cfg(feature = "actix")]
     pub use crate::rendering::challenge;
     #[cfg(feature = "actix")]

@@ -164,7 +164,7 @@ impl Follower {
             // Found again after a failure: it may have moved, and the place in it may mean nothing any more.
             self.url = None;
             let answer = self.client.denylist(&url, self.cursor.as_deref(), WAIT);
-            if matches!(&answer, Err(IssuerError::Status { status, .. }) if status.is_client_error()) {
+            if matches!(&answer, Err(IssuerError::Status { status: 400..500, .. })) {
                 self.cursor = None;
             }
             let answer = answer?;

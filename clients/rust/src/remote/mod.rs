@@ -2,11 +2,17 @@
 
 mod client;
 mod feed;
+mod http;
+mod http_error;
 mod key_source;
 mod keys;
+mod transport;
 
-pub(crate) use client::{IssuerClient, Transport};
+pub(crate) use client::IssuerClient;
 pub(crate) use feed::Feed;
+pub use http::{HttpAnswer, HttpClient, HttpProxy, HttpSettings, Limits};
+pub use http_error::HttpError;
 pub(crate) use key_source::Fixed;
 pub use key_source::KeySource;
 pub(crate) use keys::{Place, RemoteKeys};
+pub(crate) use transport::Transport;

@@ -1,0 +1,216 @@
+//! The HTTP client for all calls to others. Whatever a target does, a call ends in time and within its size, and its error
+//! says why: no redirect is followed, nothing is decoded, and TLS is left out only where that is allowed.
+
+use std::io::{ErrorKind, Read as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::config::Config;
+use ureq::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use ureq::http::uri::InvalidUri;
+use ureq::http::{Method, Request, Response, Uri};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol};
+
+use super::http_error::HttpError;
+use super::transport::{Transport, is_loopback};
+
+/// How a client reaches its targets.
+pub struct HttpSettings<'a> {
+    /// Its name.
+    pub user_agent: &'a str,
+    /// Whether targets on other machines may be asked without TLS.
+    pub allows_http: bool,
+    /// The certificate authorities in PEM that it trusts instead of the machine's.
+    pub root_certificates: Option<&'a str>,
+    /// The way to other machines.
+    pub proxy: HttpProxy<'a>,
+}
+
+/// The way to other machines; this one is never asked through a proxy, which could only reach itself by that name.
+pub enum HttpProxy<'a> {
+    /// None.
+    Direct,
+    /// What the variables `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment say.
+    Environment,
+    /// A proxy that knows CONNECT ([RFC 9110 section 9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)).
+    Url(&'a str),
+}
+
+/// What one call may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From the look-up of the name to the last byte of the answer.
+    pub time: Duration,
+    /// The size of the answer's body.
+    pub bytes: u64,
+}
+
+/// The client. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct HttpClient {
+    agent: Agent,
+    allows_http: bool,
+}
+
+/// An answer whose body has not been read yet.
+pub struct HttpAnswer {
+    response: Response<Body>,
+    limits: Limits,
+}
+
+impl HttpClient {
+    /// `agent` makes what sends.
+    ///
+    /// # Errors
+    /// When the settings cannot be used, says why.
+    pub fn new(settings: &HttpSettings<'_>, agent: impl FnOnce(Config) -> Agent) -> Result<Self, String> {
+        let tls = TlsConfig::builder()
+            .root_certs(settings.root_certificates.map_or(Ok(RootCerts::PlatformVerifier), read_certificates)?)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .build();
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .user_agent(settings.user_agent)
+            // What a target says is where it is, or it is not from the target.
+            .max_redirects(0)
+            .tls_config(tls);
+        config = match settings.proxy {
+            HttpProxy::Environment => config,
+            HttpProxy::Direct => config.proxy(None),
+            HttpProxy::Url(url) => config.proxy(Some(read_proxy(url)?)),
+        };
+        Ok(Self { agent: agent(config.build()), allows_http: settings.allows_http })
+    }
+
+    /// Asks for what is at a URL.
+    ///
+    /// # Errors
+    /// [`HttpError`] when there is no answer, or a redirect.
+    pub fn get(&self, url: &str, headers: &[(&str, &str)], limits: Limits) -> Result<HttpAnswer, HttpError> {
+        self.send(request(Method::GET, url, headers, ())?, limits)
+    }
+
+    /// Sends something to a URL.
+    ///
+    /// # Errors
+    /// As [`HttpClient::get`].
+    pub fn post(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        limits: Limits,
+    ) -> Result<HttpAnswer, HttpError> {
+        self.send(request(Method::POST, url, headers, body)?, limits)
+    }
+
+    fn send(&self, request: Request<impl AsSendBody>, limits: Limits) -> Result<HttpAnswer, HttpError> {
+        let transport = Transport::of(request.uri()).ok_or(HttpError::Url)?;
+        if transport == Transport::Open && !self.allows_http {
+            return Err(HttpError::PlainHttp);
+        }
+        let is_loopback = request.uri().host().is_some_and(is_loopback);
+        let mut config = self.agent.configure_request(request).timeout_global(Some(limits.time));
+        if is_loopback {
+            config = config.proxy(None);
+        }
+        let response = self.agent.run(config.build()).map_err(|error| limits.error(error))?;
+        match response.status().as_u16() {
+            304 => Ok(HttpAnswer { response, limits }),
+            status @ 300..400 => Err(HttpError::Redirect(status)),
+            _ => Ok(HttpAnswer { response, limits }),
+        }
+    }
+}
+
+impl HttpAnswer {
+    /// Its status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// One of its headers, in lower case; of several the first.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Reads its body.
+    ///
+    /// # Errors
+    /// [`HttpError`] when it is too large, encoded, late or cut off.
+    pub fn text(mut self) -> Result<String, HttpError> {
+        let limits = self.limits;
+        let has = |name, is: &dyn Fn(&str) -> bool| {
+            self.response.headers().get(name).is_some_and(|value| value.to_str().map_or(true, is))
+        };
+        // Nothing but the identity was asked for: a megabyte could become a gigabyte.
+        if has(CONTENT_ENCODING, &|coding| !coding.eq_ignore_ascii_case("identity")) {
+            return Err(HttpError::Encoded);
+        }
+        if has(CONTENT_LENGTH, &|length| length.parse().map_or(true, |length: u64| length > limits.bytes)) {
+            return Err(HttpError::TooLarge(limits.bytes));
+        }
+        // Counted here: where the user's program has switched on decoding in ureq, its own limit counts what comes in.
+        let mut body = Vec::new();
+        let mut reader = self.response.body_mut().as_reader().take(limits.bytes.saturating_add(1));
+        reader.read_to_end(&mut body).map_err(|error| limits.error(error.into()))?;
+        if u64::try_from(body.len()).is_ok_and(|bytes| bytes > limits.bytes) {
+            return Err(HttpError::TooLarge(limits.bytes));
+        }
+        String::from_utf8(body).map_err(|error| HttpError::Protocol(error.to_string()))
+    }
+}
+
+fn request<B>(method: Method, url: &str, headers: &[(&str, &str)], body: B) -> Result<Request<B>, HttpError> {
+    let uri: Uri = url.parse().map_err(|_bad: InvalidUri| HttpError::Url)?;
+    let mut request = Request::builder().method(method).uri(uri);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(body).map_err(|error| HttpError::Failed(error.to_string()))
+}
+
+impl Limits {
+    /// Why a call that had these was of no use.
+    fn error(self, error: ureq::Error) -> HttpError {
+        use ureq::Error::{Io, LargeResponseHeader, Other, Protocol, Rustls, Timeout, Tls};
+        match error {
+            Timeout(_) => HttpError::TimedOut(self.time),
+            LargeResponseHeader(_, most) => HttpError::TooLarge(u64::try_from(most).unwrap_or(u64::MAX)),
+            Tls(why) => HttpError::Tls(why.to_owned()),
+            Protocol(error) => HttpError::Protocol(error.to_string()),
+            Rustls(error) => HttpError::Tls(error.to_string()),
+            Io(error) => match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
+                Some(cause) => HttpError::Tls(cause.to_string()),
+                None if error.kind() == ErrorKind::UnexpectedEof => HttpError::Protocol(error.to_string()),
+                None => HttpError::Failed(error.to_string()),
+            },
+            // Of a resolver that knows which addresses are forbidden.
+            Other(cause) => cause.downcast().map_or_else(|cause| HttpError::Failed(cause.to_string()), |error| *error),
+            other => HttpError::Failed(other.to_string()),
+        }
+    }
+}
+
+fn read_proxy(url: &str) -> Result<Proxy, String> {
+    let proxy = Proxy::new(url).map_err(|error| error.to_string())?;
+    let is_usable = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+    if is_usable { Ok(proxy) } else { Err("a proxy is an http:// or https:// URL".to_owned()) }
+}
+
+fn read_certificates(pem: &str) -> Result<RootCerts, String> {
+    let mut certificates = Vec::new();
+    for item in parse_pem(pem.as_bytes()) {
+        if let PemItem::Certificate(certificate) = item.map_err(|error| error.to_string())? {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() { Err("there is none".to_owned()) } else { Ok(certificates.into()) }
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,0 +1,112 @@
+//! The outbox: sends the messages that were added with the change that they tell of. Each is taken by one instance at a
+//! time. One that dies, or whose database does, between sending and deleting sends again: a receiver tells by the
+//! message's id. What fails is tried again after a pause that doubles, until the message is of no use any more.
+
+use std::sync::Arc;
+
+use crate::clock::{Clock, Seconds};
+use crate::entropy::Entropy;
+use crate::error::{Cause, Error, root_cause};
+use crate::metrics::Metrics;
+use crate::model::message::Message;
+use crate::store::{Store, Taken};
+use crate::threads::watched;
+
+/// Whoever takes a message has this time to send it. Then it is anybody's again.
+const LEASE: Seconds = Seconds(60);
+
+/// A round takes no other message after this time, so that the service can be stopped.
+const ROUND: Seconds = Seconds(5);
+
+/// After the first failure; then twice as long each time, up to the second.
+const PAUSES: (Seconds, Seconds) = (Seconds(10), Seconds(3_600));
+
+/// So many are given up at a time.
+const BATCH: i64 = 100;
+
+/// Delivers a message, or says why it cannot, in words that may be logged. It takes much less than the lease of a minute.
+pub type Deliver = Box<dyn Fn(&Message) -> Result<(), Cause> + Send + Sync>;
+
+/// What sends the messages of each kind, and what it needs for it.
+pub struct Outbox {
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    metrics: Arc<Metrics>,
+    senders: Vec<(&'static str, Deliver)>,
+}
+
+impl Outbox {
+    /// Sends the messages of these kinds, and leaves others to whoever knows them.
+    pub fn new(
+        store: Arc<Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        metrics: Arc<Metrics>,
+        senders: Vec<(&'static str, Deliver)>,
+    ) -> Self {
+        Self { store, clock, entropy, metrics, senders }
+    }
+
+    /// The kinds that it sends. Each deserves a thread of its own: one whose target is slow holds up no other.
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        self.senders.iter().map(|(kind, _)| *kind).collect()
+    }
+
+    /// Sends what is due of a kind, one after the other. Returns how many were sent or tried in vain.
+    pub fn send_due(&self, kind: &'static str) -> Result<usize, Error> {
+        let begun_at = self.clock.now();
+        let mut tried = 0_usize;
+        let Some((_, deliver)) = self.senders.iter().find(|(sent, _)| *sent == kind) else { return Ok(tried) };
+        while self.clock.now() - begun_at <= ROUND && self.send_next(kind, deliver)? {
+            tried = tried.saturating_add(1);
+        }
+        Ok(tried)
+    }
+
+    fn send_next(&self, kind: &'static str, deliver: &Deliver) -> Result<bool, Error> {
+        let now = self.clock.now();
+        let Some(taken) = self.store.write(|tx| tx.take_message(kind, now, now + LEASE))? else { return Ok(false) };
+        let delivered = watched(&self.metrics, kind, || deliver(&taken.message));
+        match delivered.unwrap_or_else(|panicked| Err(panicked.into())) {
+            Ok(()) => {
+                self.metrics.outbox("sent");
+                self.store.write(|tx| tx.delete_message(taken.message.id))?;
+            }
+            Err(cause) => self.failed(&taken, &*cause)?,
+        }
+        Ok(true)
+    }
+
+    fn failed(&self, taken: &Taken, cause: &(dyn std::error::Error + 'static)) -> Result<(), Error> {
+        let (message, attempts, cause) = (&taken.message, taken.attempts, root_cause(cause));
+        // Once for each message: a target may be away for days.
+        let level = if attempts == 1 { log::Level::Warn } else { log::Level::Debug };
+        log::log!(level, kind = message.kind, message:% = message.id, attempts, cause; "a message could not be sent");
+        self.metrics.outbox("failed");
+        let due_at = self.clock.now() + pause(attempts, &*self.entropy)?;
+        self.store.write(|tx| tx.put_back(taken, due_at))
+    }
+
+    /// Deletes messages of any kind that were not sent in time. Returns how many; there may be more.
+    pub fn give_up(&self) -> Result<usize, Error> {
+        let now = self.clock.now();
+        let over = self.store.write(|tx| tx.give_up_messages(BATCH, now))?;
+        for message in &over {
+            let (id, kind, attempts) = (message.id(), message.kind.as_str(), message.attempts);
+            log::error!(kind, message:% = id, attempts; "a message was given up");
+            self.metrics.outbox("given_up");
+        }
+        Ok(over.len())
+    }
+}
+
+/// Doubled with each failure, and a random part of its second half left out, so that what failed together does not come
+/// back together.
+fn pause(attempts: i64, entropy: &dyn Entropy) -> Result<Seconds, Error> {
+    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(16);
+    let longest = PAUSES.0.0.saturating_mul(1 << doublings).min(PAUSES.1.0);
+    let half = longest / 2;
+    let random = i64::from(u16::from_be_bytes(entropy.bytes()?));
+    Ok(Seconds(longest - random % (half + 1)))
+}

@@ -1,0 +1,70 @@
+//! The rules of addresses. They hold where names are resolved: what is checked is what is connected to, so that a name that
+//! means something else a moment later gains nothing.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use tokensmith_verifier::issuing::HttpError;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+
+use super::address::is_public;
+
+/// What may be called: public addresses, and those that the operator has named.
+#[derive(Clone, Debug)]
+pub(super) struct Rules(pub(super) Arc<[IpNet]>);
+
+impl Rules {
+    fn check(&self, host: &str, address: IpAddr) -> Result<(), HttpError> {
+        let address = address.to_canonical();
+        let is_allowed = is_public(address) || self.0.iter().any(|network| network.contains(&address));
+        if is_allowed { Ok(()) } else { Err(HttpError::Address { host: host.to_owned(), address }) }
+    }
+
+    /// Checks a URL whose host is an address: it may reach a proxy without being resolved here.
+    pub(super) fn check_url(&self, url: &str) -> Result<(), HttpError> {
+        let uri: Uri = url.parse().map_err(|_bad: ureq::http::uri::InvalidUri| HttpError::Url)?;
+        let host = uri.host().ok_or(HttpError::Url)?;
+        match host.trim_start_matches('[').trim_end_matches(']').parse() {
+            Ok(address) => self.check(host, address),
+            // 127.1, 2130706433 or 0x7f000001: what ends in a number is an address, too
+            // (https://url.spec.whatwg.org/#ends-in-a-number-checker), and nobody writes one like this in good faith.
+            Err(_) if ends_in_a_number(host) => Err(HttpError::Url),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+fn ends_in_a_number(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_decimal = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
+    let hex = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+    is_decimal || hex.is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// Resolves names to addresses that are allowed. A name with several of which one is forbidden is refused as a whole: which
+/// of them is connected to must not depend on chance, and no honest name is public and private at the same time.
+#[derive(Debug)]
+pub(super) struct Guard<R> {
+    pub(super) resolver: R,
+    pub(super) rules: Rules,
+}
+
+impl<R: Resolver> Resolver for Guard<R> {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let addresses = self.resolver.resolve(uri, config, timeout)?;
+        // The operator has named the proxy. What is behind it is resolved by the proxy.
+        if config.proxy().is_some_and(|proxy| proxy.uri() == uri) {
+            return Ok(addresses);
+        }
+        let host = uri.host().unwrap_or_default();
+        for address in &addresses {
+            self.rules.check(host, address.ip()).map_err(|error| ureq::Error::Other(Box::new(error)))?;
+        }
+        Ok(addresses)
+    }
+}

@@ -1,0 +1,89 @@
+//! What this service calls itself. Whoever can make it call a URL of theirs must not reach what only this machine and its
+//! neighbours can ([OWASP on SSRF](https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html)).
+
+mod address;
+mod guard;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use tokensmith_verifier::issuing::{HttpAnswer, HttpClient, HttpError, HttpProxy, HttpSettings, Limits};
+use ureq::Agent;
+use ureq::unversioned::resolver::{DefaultResolver, Resolver};
+use ureq::unversioned::transport::DefaultConnector;
+
+use crate::config::Config;
+use crate::secret::file;
+use guard::{Guard, Rules};
+
+const USER_AGENT: &str = concat!("tokensmith/", env!("CARGO_PKG_VERSION"));
+
+/// The client for all calls to others. It follows no redirect, uses TLS outside of this machine, and calls public addresses
+/// and those that the settings name. Through a proxy it is the proxy that resolves names, and has to know which it
+/// allows; only a URL with an address in the place of the name is checked here, too.
+#[derive(Clone)]
+pub struct Outbound {
+    client: HttpClient,
+    rules: Rules,
+}
+
+impl Outbound {
+    /// Fails when the settings cannot be used, and says why.
+    pub(crate) fn new(config: &Config) -> Result<Self, String> {
+        Self::with_resolver(config, DefaultResolver::default())
+    }
+
+    fn with_resolver(config: &Config, resolver: impl Resolver) -> Result<Self, String> {
+        let root_certificates = read_certificates(config)?;
+        let settings = HttpSettings {
+            user_agent: USER_AGENT,
+            allows_http: false,
+            root_certificates: root_certificates.as_deref(),
+            proxy: config.outbound_proxy.as_ref().map_or(HttpProxy::Direct, |url| HttpProxy::Url(url.expose())),
+        };
+        Self::build(&settings, Rules(config.outbound_allow.as_slice().into()), resolver)
+    }
+
+    /// For calls of a command to the service that it belongs to, wherever that listens.
+    pub(crate) fn to_itself() -> Result<Self, String> {
+        let anywhere = Rules([IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())].into());
+        let proxy = HttpProxy::Direct;
+        let settings = HttpSettings { user_agent: USER_AGENT, allows_http: true, root_certificates: None, proxy };
+        Self::build(&settings, anywhere, DefaultResolver::default())
+    }
+
+    fn build(settings: &HttpSettings<'_>, rules: Rules, resolver: impl Resolver) -> Result<Self, String> {
+        let guard = Guard { resolver, rules: rules.clone() };
+        let client = HttpClient::new(settings, |config| Agent::with_parts(config, DefaultConnector::default(), guard))?;
+        Ok(Self { client, rules })
+    }
+
+    /// Asks for what is at a URL.
+    pub fn get(&self, url: &str, headers: &[(&str, &str)], limits: Limits) -> Result<HttpAnswer, HttpError> {
+        self.rules.check_url(url)?;
+        self.client.get(url, headers, limits)
+    }
+
+    /// Sends something to a URL.
+    pub fn post(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        limits: Limits,
+    ) -> Result<HttpAnswer, HttpError> {
+        self.rules.check_url(url)?;
+        self.client.post(url, headers, body, limits)
+    }
+}
+
+fn read_certificates(config: &Config) -> Result<Option<String>, String> {
+    let path = &config.outbound_ca_file;
+    if path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let of_file = |problem: String| format!("{}: {problem}", path.display());
+    let (content, _) = file::read(path).map_err(|problem| of_file(problem.to_string()))?;
+    String::from_utf8(content.to_vec()).map(Some).map_err(|_not_text| of_file("it is not PEM".to_owned()))
+}
+
+#[cfg(test)]
+mod tests;
