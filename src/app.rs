@@ -10,7 +10,7 @@ use crate::engine::api_tokens::{KnownApiTokens, SharedApiTokens};
 use crate::engine::denylist::Denylist;
 use crate::engine::feed::Feed;
 use crate::engine::known_keys::KnownKeys;
-use crate::engine::login_limit::LoginLimit;
+use crate::engine::limiter::Limiter;
 use crate::engine::outbox::Outbox;
 use crate::engine::rotator::{Batches, Rotator};
 use crate::engine::turns::Turns;
@@ -55,10 +55,10 @@ pub struct App {
     pub verifier: Verifier,
     /// Judges and records refreshes.
     pub(crate) rotator: Rotator,
-    /// How often logins failed of late.
-    pub login_limit: LoginLimit,
+    /// How often what can be guessed was guessed wrong of late.
+    pub limiter: Limiter,
     /// Turns to look up who wants to log in.
-    pub(crate) lookups: Turns,
+    pub(crate) lookups: Arc<Turns>,
     /// Sends messages to others: of no kind yet.
     pub(crate) outbox: Outbox,
     /// Calls others.
@@ -124,11 +124,12 @@ impl App {
             Batches::new(&config, Arc::clone(&store), units.clone(), Arc::clone(&clock), Arc::clone(&metrics));
         let outbox =
             Outbox::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy), Arc::clone(&metrics), Vec::new());
+        let lookups = Arc::new(Turns::new(&config));
         Ok(Self {
             rotator: Rotator::start(batches)?,
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
-            login_limit: LoginLimit::default(),
-            lookups: Turns::new(&config),
+            limiter: Limiter::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&lookups)),
+            lookups,
             outbox,
             outbound,
             config,

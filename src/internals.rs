@@ -23,9 +23,9 @@ pub mod config {
 
 /// Machines that live as long as the process.
 pub mod engine {
-    /// How many passwords may be guessed.
-    pub mod login_limit {
-        pub use crate::engine::login_limit::{Account, Attempt, Charge};
+    /// How often anything may be guessed.
+    pub mod limiter {
+        pub use crate::engine::limiter::{Account, Allowance, Attempt, Charge, Kind, PASSWORD};
     }
 
     /// Messages to others.

@@ -10,7 +10,7 @@
 //! | `http` | routes, extractors, handlers, errors on the wire; the only room that knows actix-web |
 //! | `service` | one file for each use case: login, refresh, revoke, sessions, users, API tokens, keys, purge; all reading, too |
 //! | `app` | the one `App`: settings, rows, machines, time and randomness, built once |
-//! | `engine` | machines that live as long as the process: rotator, denylist, feed, outbox, login limits, known keys and API tokens |
+//! | `engine` | machines that live as long as the process: rotator, denylist, feed, outbox, limiter, known keys and API tokens |
 //! | `outbound` | the one HTTP client for calls to others; the only room that knows ureq |
 //! | `store` | rows; the only room that knows diesel |
 //! | `password` | argon2id and the password policy |

@@ -7,7 +7,7 @@ pub(crate) mod deadline;
 pub(crate) mod denylist;
 pub(crate) mod feed;
 pub(crate) mod known_keys;
-pub(crate) mod login_limit;
+pub(crate) mod limiter;
 pub(crate) mod outbox;
 pub(crate) mod rotator;
 pub(crate) mod turns;

@@ -74,7 +74,7 @@ struct Walk {
 }
 
 impl Walk {
-    /// One batch of each table at the most.
+    /// One batch of each table at the most; of the allowances, which are small, all that are over.
     fn forget(&self) -> Result<(), Error> {
         let app = &self.app;
         let denials = purge::denials(app)?;
@@ -86,6 +86,7 @@ impl Walk {
             let (deleted, next) = purge::sessions(app, next)?;
             sessions = deleted;
             api_tokens = purge::api_tokens(app)?;
+            purge::all_allowances(app)?;
             purge::messages(app)?;
             *place() = (Instant::now(), next);
         }

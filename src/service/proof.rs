@@ -3,7 +3,7 @@
 //! ([`Claim`]), being let in ([`admit`]), and looking at the password ([`prove`]).
 
 use crate::app::App;
-use crate::engine::login_limit::{Account, Attempt, Charge};
+use crate::engine::limiter::{Account, Attempt, Charge, PASSWORD};
 use crate::error::Error;
 use crate::model::id::{Id, UserId};
 use crate::model::proof::{Method, Proof};
@@ -68,13 +68,10 @@ impl Claim {
     ) -> Result<Self, Error> {
         let id = known.as_ref().map(|known| known.user.id);
         let unknown = || name.map(|name| Account::Unknown(name.folded().to_owned()));
-        let attempt = Attempt::new(id.map(Account::Known).or_else(unknown).as_ref(), ip);
-        // Asked only where it matters, and for whoever does not exist as well: that would be seen by the time it takes.
-        let matters = app.hasher.count_under_way() > 0 || app.login_limit.is_account_used_up(&attempt, app.clock.now());
-        let is_on_record = matters && {
-            let user = id.unwrap_or(Id::from_bytes(NOBODY));
-            attempt.is_from_one_of(&app.store.read(|tx| tx.list_session_addresses(user))?)
-        };
+        let attempt = Attempt::new(&PASSWORD, id.map(Account::Known).or_else(unknown).as_ref(), ip);
+        // For whoever does not exist as well: that would be seen by the time it takes.
+        let user = id.unwrap_or(Id::from_bytes(NOBODY));
+        let is_on_record = attempt.is_from_one_of(&app.store.read(|tx| tx.list_session_addresses(user))?);
         let (attempt, priority) =
             if is_on_record { (attempt.sparing_the_account(), Priority::First) } else { (attempt, Priority::Usual) };
         Ok(Self { known, password, attempt, priority, ip: ip.map(ToOwned::to_owned) })
@@ -86,9 +83,11 @@ impl Claim {
     }
 }
 
-/// Lets a claim in, or refuses it. It waits for other attempts at most, and holds nothing meanwhile.
+/// Lets a claim in, or refuses it. It waits for other attempts and the database at most, and holds no place meanwhile.
 pub(crate) async fn admit(app: &App, claim: Claim) -> Result<Admitted, Error> {
-    let charge = app.login_limit.admit(&claim.attempt, &*app.clock).await.map_err(|retry_after| {
+    // For whoever finds no place, nothing is written.
+    drop(app.hasher.place(claim.priority)?);
+    let charge = app.limiter.admit(&claim.attempt).await?.map_err(|retry_after| {
         // Not on record: whoever is refused could fill the table.
         let ip = claim.ip.as_deref().unwrap_or_default();
         log::warn!(ip, retry_after:% = retry_after; "password refused: too many failures");

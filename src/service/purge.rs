@@ -2,11 +2,16 @@
 
 use crate::app::App;
 use crate::clock::Seconds;
+use crate::engine::limiter::LONGEST;
 use crate::error::Error;
+use crate::jwt::MAX_CLOCK_SKEW;
 use crate::model::id::SessionId;
 use crate::store::Over;
 
 const BATCH: i64 = 1_000;
+
+/// Small rows, of which an attack leaves many.
+const BATCH_OF_ALLOWANCES: i64 = 10_000;
 
 /// A lapse becomes final this much later. Until then a newer token of a session whose rotations the database has lost (it
 /// was restored from a backup, say) still brings it back, and a clock that is wrong for a while ends nothing.
@@ -43,6 +48,19 @@ pub(crate) fn events(app: &App) -> Result<usize, Error> {
     app.store.write(|tx| tx.purge(Over::Events, BATCH, by))
 }
 
+/// Deletes one batch of rows of the limiter that say nothing any more to any instance, or that only a clock that was wrong
+/// can have written; returns how many.
+fn allowances(app: &App) -> Result<usize, Error> {
+    let now = app.clock.now();
+    let (from, until) = (now - MAX_CLOCK_SKEW, now + LONGEST + MAX_CLOCK_SKEW);
+    app.store.write(|tx| tx.purge_allowances(BATCH_OF_ALLOWANCES, from, until))
+}
+
+/// Deletes all of them, without telling: they are of no interest to anybody.
+pub(crate) fn all_allowances(app: &App) -> Result<usize, Error> {
+    until_none_is_left(|| allowances(app))
+}
+
 /// Gives up one batch of messages that were not sent in time; returns how many.
 pub(crate) fn messages(app: &App) -> Result<usize, Error> {
     app.outbox.give_up()
@@ -59,6 +77,7 @@ pub(crate) fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Op
 ///
 /// After an error what was deleted until then stays deleted.
 pub fn all(app: &App) -> Result<Purged, Error> {
+    all_allowances(app)?;
     let mut purged = Purged {
         denials: until_none_is_left(|| denials(app))?,
         api_tokens: until_none_is_left(|| api_tokens(app))?,

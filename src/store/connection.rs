@@ -37,6 +37,13 @@ const SQLITE_SETUP: &str = "pragma journal_mode = wal; pragma synchronous = full
 /// Pages that the writer keeps, in KiB: with ten million sessions every page above the leaves. A reader keeps 2 MiB.
 const SQLITE_WRITER_CACHE: &str = "pragma cache_size = -65536";
 
+/// Whether a commit on SQLite waits for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    Synced,
+    Unsynced,
+}
+
 /// What connections are made to.
 #[derive(Clone, Debug)]
 enum Target {
@@ -70,6 +77,8 @@ pub(super) struct Pooled {
     /// How long it waits for the lock of a SQLite file.
     lock_timeout: Duration,
     pooler: Pooler,
+    /// What a commit to a SQLite file does.
+    durability: Durability,
 }
 
 impl Manager {
@@ -114,7 +123,8 @@ impl r2d2::ManageConnection for Manager {
                 DbConnection::Postgres(postgres::open(url, *pooler, self.purpose == Purpose::Batches)?)
             }
         };
-        Ok(Pooled { connection, broken: false, lock_timeout: SQLITE_BUSY_TIMEOUT, pooler: self.pooler() })
+        let (lock_timeout, durability) = (SQLITE_BUSY_TIMEOUT, Durability::Synced);
+        Ok(Pooled { connection, broken: false, lock_timeout, pooler: self.pooler(), durability })
     }
 
     /// Not called: a connection that died is found by its first statement, which costs no round trip (see
@@ -165,13 +175,20 @@ impl Pooled {
     /// Begins a transaction that will write. On SQLite it takes the write lock now: a transaction that reads first and
     /// writes later fails when another one wrote in between. It waits for another process that has it for about
     /// `lock_timeout`.
-    pub(super) fn begin_write(&mut self, lock_timeout: Duration) -> diesel::QueryResult<()> {
+    pub(super) fn begin_write(&mut self, lock_timeout: Duration, durability: Durability) -> diesel::QueryResult<()> {
         match &mut self.connection {
             DbConnection::Sqlite(connection) => {
                 // Most have the same time: setting it is one more statement.
                 if self.lock_timeout.abs_diff(lock_timeout) > SQLITE_LOCK_TOLERANCE {
                     connection.batch_execute(&format!("pragma busy_timeout = {}", lock_timeout.as_millis()))?;
                     self.lock_timeout = lock_timeout;
+                }
+                if self.durability != durability {
+                    connection.batch_execute(match durability {
+                        Durability::Synced => "pragma synchronous = full",
+                        Durability::Unsynced => "pragma synchronous = normal",
+                    })?;
+                    self.durability = durability;
                 }
                 AnsiTransactionManager::begin_transaction_sql(connection, "begin immediate")
             }

@@ -4,6 +4,7 @@
 //! An `Err` out of [`Store::write`] always means that nothing was written. A refusal that must be recorded, such as
 //! a session that ends because a token was reused, leaves as an `Ok`.
 
+mod allowances;
 mod api_tokens;
 mod audit;
 mod backup;
@@ -40,13 +41,14 @@ use diesel::connection::TransactionManager;
 
 use crate::config::{Config, Pooler};
 use crate::error::Error;
-use connection::{DbConnection, Manager, Purpose, SQLITE_BUSY_TIMEOUT, Transactions};
+use connection::{DbConnection, Durability, Manager, Purpose, SQLITE_BUSY_TIMEOUT, Transactions};
 use locks::Locked;
 use outage::spoils_the_connection;
 use pool::{Held, Pool};
 use probe::Probe;
 use sqlite_file::SqliteFile;
 
+pub(crate) use allowances::Reservation;
 pub(crate) use backup::{BackupError, back_up};
 pub(crate) use outbox::Taken;
 pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience};
@@ -167,9 +169,21 @@ impl Store {
 
     /// Reads and writes in one transaction; what is answered is durable. What comes too late for its request is not
     /// committed.
-    ///
-    /// After an error nothing is written.
     pub fn write<T>(&self, work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.write_as(Durability::Synced, work)
+    }
+
+    /// The same, except that on SQLite it is not waited for the disk: when the machine loses its power, what was written
+    /// last may be lost.
+    fn write_unsynced<T>(&self, work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        self.write_as(Durability::Unsynced, work)
+    }
+
+    fn write_as<T>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         // Into a file that is not there any more nothing is written that lasts.
         self.check_file()?;
         let request = Patience::of_this_thread();
@@ -180,7 +194,7 @@ impl Store {
             Some(patience) => patience.left().saturating_sub(LOCK_MARGIN),
             None => SQLITE_BUSY_TIMEOUT,
         };
-        let begin = |held: &mut Held| Ok(held.begin_write(lock_timeout())?);
+        let begin = |held: &mut Held| Ok(held.begin_write(lock_timeout(), durability)?);
         let ((), mut held) = Self::with_open(&self.writers, &patience, begin)?;
         let mut tx = WriteTx(held.connection(), false, Locked::default());
         let outcome = work(&mut tx);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use diesel::connection::SimpleConnection as _;
 use diesel::{ConnectionError, QueryResult};
 
-use super::connection::{DbConnection, Manager, Pooled};
+use super::connection::{DbConnection, Durability, Manager, Pooled};
 use super::outage::spoils_the_connection;
 use super::patience::{DEADLINE, LOST_AFTER, Patience};
 use super::unavailable;
@@ -193,8 +193,8 @@ impl Held {
     }
 
     /// See [`Pooled::begin_write`].
-    pub(super) fn begin_write(&mut self, lock_timeout: Duration) -> QueryResult<()> {
-        self.pooled.begin_write(lock_timeout)
+    pub(super) fn begin_write(&mut self, lock_timeout: Duration, durability: Durability) -> QueryResult<()> {
+        self.pooled.begin_write(lock_timeout, durability)
     }
 
     /// See [`Pooled::read`].

@@ -82,6 +82,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What of the allowances of wrong guesses is used.
+    allowances (subject) {
+        subject -> BigInt,
+        used_until -> BigInt,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use super::{SqlTime, SqlUuid};
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix_web::rt::System;
 use serde_json::{Value, json};
 use tokensmith::internals::config::Argon2Cost;
-use tokensmith::internals::engine::login_limit::{Account, Attempt, Charge};
+use tokensmith::internals::engine::limiter::{Account, Attempt, Charge, PASSWORD as PASSWORDS};
 use tokensmith::internals::entropy::SeededEntropy;
 use tokensmith::internals::model::id::UserId;
 use tokensmith::internals::password::{Hasher, Password, Place, Priority};
@@ -59,11 +59,11 @@ fn store_old_hash(app: &TestApp) {
 
 /// The whole allowance for an account from this machine, as if so many attempts were being looked at.
 fn take_the_allowance(app: &TestApp, id: UserId) -> Vec<Charge> {
-    let attempt = Attempt::new(Some(&Account::Known(id)), Some("127.0.0.1"));
+    let attempt = Attempt::new(&PASSWORDS, Some(&Account::Known(id)), Some("127.0.0.1"));
     let take = async {
         let mut taken = Vec::new();
         for _ in 0..10 {
-            taken.push(app.inside.login_limit.admit(&attempt, &*app.clock).await.unwrap());
+            taken.push(app.inside.limiter.admit(&attempt).await.unwrap().unwrap());
         }
         taken
     };

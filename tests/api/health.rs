@@ -133,13 +133,16 @@ fn limit_files(pid: u32, max_bytes: Option<u64>) {
 #[test]
 fn a_sqlite_file_that_cannot_be_written_is_not_ready_although_it_can_be_read() {
     let command = Tokensmith::new();
+    assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
     let serving = command.serve_with_a_limit_on_files();
     let client = serving.client();
+    let pair = client.login("ada", PASSWORD).ok();
     assert_eq!(client.get("/readyz").status, 200);
     limit_files(serving.pid(), Some(4_096));
     let answer = becomes(503, || client.get("/readyz"));
     answer.problem(503, "database_unavailable");
-    assert_eq!(client.login("nobody", "a wrong password").status, 401, "it can be read");
+    assert_eq!(client.verify(&pair["refresh_token"]).status, 200, "it can be read");
+    client.login("ada", "a wrong password").problem(503, "database_unavailable");
     limit_files(serving.pid(), getrlimit(Resource::Fsize).maximum);
     becomes(200, || client.get("/readyz"));
 }

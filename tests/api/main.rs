@@ -34,6 +34,7 @@ mod http;
 mod instances;
 mod key_files;
 mod keys;
+mod limits;
 mod locks;
 mod me;
 mod metrics;

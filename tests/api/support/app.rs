@@ -101,7 +101,8 @@ impl TestApp {
         Self::start_clocked(7, dir, database_url, &[], clock)
     }
 
-    fn start_seeded(seed: u64, dir: TempDir, database_url: String, vars: &[(&str, &str)]) -> Self {
+    /// With identifiers of its own.
+    pub fn start_seeded(seed: u64, dir: TempDir, database_url: String, vars: &[(&str, &str)]) -> Self {
         Self::start_clocked(seed, dir, database_url, vars, |clock| clock)
     }
 

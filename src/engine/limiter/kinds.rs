@@ -1,0 +1,61 @@
+//! What can be guessed, and how often: one row for each kind.
+
+use crate::clock::Seconds;
+
+/// No allowance takes longer until it is whole again. What is used up for longer was written by a clock that was wrong.
+pub(crate) const LONGEST: Seconds = Seconds(3_600);
+
+/// So many failures in a row, and then one more each interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Allowance {
+    burst: i64,
+    interval: i64,
+}
+
+/// One kind of secret that can be guessed.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Tells it from the others.
+    pub name: &'static str,
+    /// For an account from one network.
+    pub account_from_network: Allowance,
+    /// For a network, whatever it tries.
+    pub network: Allowance,
+    /// For an account from all networks that are not known to be its owner's.
+    pub account: Allowance,
+}
+
+/// ASVS 6.3.1, NIST SP 800-63B-4 section 3.2.2.
+pub const PASSWORD: Kind = Kind {
+    name: "password",
+    account_from_network: Allowance::new(10, 30),
+    network: Allowance::new(300, 2),
+    account: Allowance::new(100, 36),
+};
+
+impl Allowance {
+    /// `burst` failures in a row, and then one more each so many seconds.
+    ///
+    /// # Panics
+    /// When it takes longer than [`LONGEST`] until it is whole: a constant does not compile then.
+    #[must_use]
+    pub const fn new(burst: i64, interval: i64) -> Self {
+        assert!(burst * interval <= LONGEST.0, "takes too long until it is whole again");
+        Self { burst, interval }
+    }
+
+    /// What one failure takes of it.
+    pub(super) fn cost(self) -> Seconds {
+        Seconds(self.interval)
+    }
+
+    /// All of it.
+    pub(super) fn whole(self) -> Seconds {
+        Seconds(self.burst * self.interval)
+    }
+
+    /// As much of it may be used when the next attempt is let in.
+    pub(super) fn room(self) -> Seconds {
+        Seconds((self.burst - 1) * self.interval)
+    }
+}

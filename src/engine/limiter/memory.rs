@@ -1,0 +1,176 @@
+//! What this instance has let in and seen fail: for each subject one instant, and who waits for an outcome. It costs no
+//! query, and wakes whoever waits as soon as there is something to give back.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::attempt::{Attempt, Subject};
+use crate::clock::{Clock, Seconds, Timestamp};
+
+/// Memory is bounded: beyond this many subjects those that have failed least are forgotten.
+const MAX_SUBJECTS: usize = 200_000;
+
+/// So many attempts may wait for one subject.
+const MAX_WAITING: usize = 128;
+
+/// What is known here.
+#[derive(Clone, Default)]
+pub(super) struct Memory(Arc<Mutex<Table>>);
+
+#[derive(Default)]
+struct Table {
+    /// For each subject one instant, up to which its allowance is used (the generic cell rate algorithm).
+    used: HashMap<Subject, Timestamp>,
+    /// What is being looked at now.
+    pending: HashMap<Subject, Pending>,
+}
+
+struct Pending {
+    attempts: usize,
+    /// Tells those who wait, who are its receivers, that one of the attempts is over.
+    over: watch::Sender<()>,
+}
+
+/// An attempt that was let in and charged. The charge is given back when this is dropped: what came to nothing (a busy
+/// service, a lost database, a client that has gone) was no guess.
+pub(super) struct Charge {
+    memory: Memory,
+    subjects: Vec<Subject>,
+    has_failed: bool,
+}
+
+enum Admission {
+    Charged(Charge),
+    Waiting(watch::Receiver<()>, Seconds),
+    Refused(Seconds),
+}
+
+impl Memory {
+    /// Lets an attempt in and charges it, now or as soon as others have given back what they were charged. Fails with how
+    /// long to wait before the next attempt, when the allowance is used up.
+    pub(super) async fn admit(
+        &self,
+        attempt: &Attempt,
+        clock: &dyn Clock,
+        deadline: Instant,
+    ) -> Result<Charge, Seconds> {
+        loop {
+            match self.admit_now(attempt, clock.now()) {
+                Admission::Charged(charge) => return Ok(charge),
+                Admission::Refused(retry_after) => return Err(retry_after),
+                Admission::Waiting(mut over, retry_after) => {
+                    // When its sender is gone, none is looked at any more.
+                    let _over_or_gone = timeout_at(deadline, over.changed()).await.map_err(|_late| retry_after)?;
+                }
+            }
+        }
+    }
+
+    /// Takes over what the database knows of a subject.
+    pub(super) fn learn(&self, subject: &Subject, used_until: Timestamp, now: Timestamp) {
+        let used_until = used_until.min(now + subject.allowance().whole());
+        let mut table = self.locked();
+        let known = table.entry(subject, now);
+        *known = (*known).max(used_until);
+    }
+
+    fn admit_now(&self, attempt: &Attempt, now: Timestamp) -> Admission {
+        let mut table = self.locked();
+        let subjects = attempt.subjects();
+        table.bound(subjects, now);
+        let wait = |subject: &Subject| subject.wait(*table.used.get(subject)?, now);
+        let over = |subject| wait(subject).map(|wait| (subject, wait));
+        let over: Vec<(&Subject, Seconds)> = subjects.iter().filter_map(over).collect();
+        let Some(retry_after) = over.iter().map(|(_, wait)| *wait).max() else {
+            for subject in subjects {
+                table.charge(subject, now);
+            }
+            let (memory, subjects) = (self.clone(), subjects.to_vec());
+            return Admission::Charged(Charge { memory, subjects, has_failed: false });
+        };
+        // Only those that are being looked at can give something back, and each of them must.
+        let pending: Option<Vec<&Pending>> = over.iter().map(|(subject, _)| table.pending.get(subject)).collect();
+        let awaited = pending.and_then(|pending| pending.first().copied());
+        match awaited.filter(|pending| pending.over.receiver_count() < MAX_WAITING) {
+            Some(pending) => Admission::Waiting(pending.over.subscribe(), retry_after),
+            None => Admission::Refused(retry_after),
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// A clock that was set back locks nobody out for longer than the whole allowance.
+    fn bound(&mut self, subjects: &[Subject], now: Timestamp) {
+        for subject in subjects {
+            if let Some(until) = self.used.get_mut(subject) {
+                *until = (*until).min(now + subject.allowance().whole());
+            }
+        }
+    }
+
+    fn charge(&mut self, subject: &Subject, now: Timestamp) {
+        let until = self.entry(subject, now);
+        *until = (*until).max(now) + subject.allowance().cost();
+        let nothing = || Pending { attempts: 0, over: watch::Sender::new(()) };
+        self.pending.entry(subject.clone()).or_insert_with(nothing).attempts += 1;
+    }
+
+    fn entry(&mut self, subject: &Subject, now: Timestamp) -> &mut Timestamp {
+        if self.used.len() >= MAX_SUBJECTS && !self.used.contains_key(subject) {
+            self.make_room(now);
+        }
+        self.used.entry(subject.clone()).or_insert(now)
+    }
+
+    /// Forgets what is over, or if that is too little, the quarter whose allowance is soonest whole again: whoever fills the
+    /// table with new subjects gets none forgotten that has failed more often than they have.
+    fn make_room(&mut self, now: Timestamp) {
+        let Self { used, pending } = self;
+        used.retain(|subject, until| *until > now || pending.contains_key(subject));
+        if used.len() < MAX_SUBJECTS {
+            return;
+        }
+        let mut ends: Vec<Timestamp> = used.values().copied().collect();
+        let (_, cut, _) = ends.select_nth_unstable(MAX_SUBJECTS / 4);
+        used.retain(|subject, until| *until > *cut || pending.contains_key(subject));
+    }
+
+    fn finish(&mut self, subject: &Subject, has_failed: bool) {
+        if let Some(until) = self.used.get_mut(subject).filter(|_| !has_failed) {
+            *until = *until - subject.allowance().cost();
+        }
+        let Some(pending) = self.pending.get_mut(subject) else { return };
+        pending.attempts -= 1;
+        pending.over.send_replace(());
+        if pending.attempts == 0 {
+            self.pending.remove(subject);
+        }
+    }
+}
+
+impl Charge {
+    /// It was a wrong guess: the charge stays.
+    pub(super) fn failed(mut self) {
+        self.has_failed = true;
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        let mut table = self.memory.locked();
+        for subject in &self.subjects {
+            table.finish(subject, self.has_failed);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;
