@@ -253,10 +253,12 @@ fn only_the_outbound_client_connects_to_others() {
     }
 }
 
-/// There the order is one list: two orders are a deadlock. What passes by the locks of others waits for nobody.
+/// There the order is one list: two orders are a deadlock. What passes by the locks of others waits for nobody, and
+/// allowances are changed by single statements that lock nothing else.
 #[test]
 fn rows_are_locked_in_one_file() {
-    for (file, text) in sources().iter().filter(|(file, _)| *file != "store/locks.rs") {
+    let files = ["store/allowances.rs", "store/locks.rs"];
+    for (file, text) in sources().iter().filter(|(file, _)| !files.contains(&file.as_str())) {
         let code = production(text).replace("update skip locked", "");
         for lock in ["for_no_key_update", "for_update", "for no key update", "for update", "pg_advisory"] {
             assert!(!code.contains(lock), "{file} has {lock}: that is for store/locks.rs");

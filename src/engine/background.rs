@@ -185,6 +185,10 @@ mod tests {
         for _ in 0..=MAX_LEFT_BEHIND {
             assert!(matches!(rounds.next(), Err(Error::Unavailable(_))));
         }
+        // A thread may be slow to start.
+        while begun.load(Ordering::SeqCst) < MAX_LEFT_BEHIND {
+            std::thread::yield_now();
+        }
         release.send(()).unwrap();
         while rounds.under_way.available_permits() == 0 {
             std::thread::yield_now();

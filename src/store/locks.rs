@@ -1,6 +1,7 @@
 //! In which order a transaction locks what others may lock, too: the kinds in the order of [`Lock`], the rows of a table
 //! by primary key. So whoever waits for somebody holds nothing that the other one waits for. What inserts rows of its own
-//! (denials, events) waits for nobody; what deletes rows that are over passes by those that somebody has locked.
+//! (denials, events) waits for nobody; what deletes rows that are over passes by those that somebody has locked. Rows of
+//! `allowances` are locked by statements that are transactions of their own, in the same order among themselves.
 //!
 //! On SQLite a write transaction has everything to itself.
 
