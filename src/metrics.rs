@@ -95,6 +95,21 @@ impl EncodeLabelValue for Name {
     }
 }
 
+impl Gauges {
+    fn registered(registry: &mut Registry) -> Self {
+        let gauges = Self::default();
+        for (name, help, gauge) in [
+            ("password_hashes_under_way", "Password hashes in work or waiting", &gauges.hashes_under_way),
+            ("refreshes_waiting", "Refreshes that wait for the next batch", &gauges.refreshes_waiting),
+            ("denylist_entries", "Denials in force, as this instance knows them", &gauges.denied),
+            ("denylist_readers", "Readers of the denylist's feed that wait for news", &gauges.feed_readers),
+        ] {
+            registry.register(name, help, gauge.clone());
+        }
+        gauges
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("tokensmith");
@@ -124,15 +139,7 @@ impl Default for Metrics {
         registry.register("database_connections", help, database_connections.clone());
         let keys = Family::default();
         registry.register_with_unit("signing_key_age", "Age of each signing key", Unit::Seconds, keys.clone());
-        let gauges = Gauges::default();
-        for (name, help, gauge) in [
-            ("password_hashes_under_way", "Password hashes in work or waiting", &gauges.hashes_under_way),
-            ("refreshes_waiting", "Refreshes that wait for the next batch", &gauges.refreshes_waiting),
-            ("denylist_entries", "Denials in force, as this instance knows them", &gauges.denied),
-            ("denylist_readers", "Readers of the denylist's feed that wait for news", &gauges.feed_readers),
-        ] {
-            registry.register(name, help, gauge.clone());
-        }
+        let gauges = Gauges::registered(&mut registry);
         Self {
             registry,
             requests,

@@ -8,7 +8,9 @@ use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{Resource, guard, web};
 
-use super::api::{admin_keys, admin_users, api_tokens, audit, docs, health, me, sessions, tokens, well_known};
+use super::api::{
+    admin_keys, admin_user_access, admin_users, api_tokens, audit, docs, health, me, sessions, tokens, well_known,
+};
 use super::audience::Audience;
 use super::codes::{
     ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CREDENTIALS, BASIC_AUTH_OFF, DATABASE_UNAVAILABLE, INVALID_REQUEST,
@@ -61,12 +63,12 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(admin_users::enable, [USER_UNKNOWN]),
         endpoint!(admin_users::set_roles, [USER_UNKNOWN, LAST_ADMIN]),
         endpoint!(admin_users::reset_password, [USER_UNKNOWN, OVERLOADED]),
-        endpoint!(admin_users::list_sessions, [USER_UNKNOWN]),
-        endpoint!(admin_users::end_sessions, [SESSION_REQUIRED, USER_UNKNOWN]),
-        endpoint!(admin_users::end_session, [SESSION_REQUIRED, SESSION_NOT_FOUND]),
-        endpoint!(admin_users::list_api_tokens, [USER_UNKNOWN]),
-        endpoint!(admin_users::revoke_api_tokens, [SESSION_REQUIRED, USER_UNKNOWN]),
-        endpoint!(admin_users::revoke_api_token, [SESSION_REQUIRED, API_TOKEN_NOT_FOUND]),
+        endpoint!(admin_user_access::list_sessions, [USER_UNKNOWN]),
+        endpoint!(admin_user_access::end_sessions, [SESSION_REQUIRED, USER_UNKNOWN]),
+        endpoint!(admin_user_access::end_session, [SESSION_REQUIRED, SESSION_NOT_FOUND]),
+        endpoint!(admin_user_access::list_api_tokens, [USER_UNKNOWN]),
+        endpoint!(admin_user_access::revoke_api_tokens, [SESSION_REQUIRED, USER_UNKNOWN]),
+        endpoint!(admin_user_access::revoke_api_token, [SESSION_REQUIRED, API_TOKEN_NOT_FOUND]),
         endpoint!(audit::list),
         endpoint!(admin_keys::list),
         endpoint!(admin_keys::rotate, [KEY_CONFLICT, KEY_UNKNOWN]),

@@ -1,29 +1,26 @@
-//! `/v1/admin/users`: everybody's accounts, sessions and API tokens, for administrators.
+//! `/v1/admin/users`: everybody's accounts, for administrators.
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{blocking, hashing, lists};
+use super::{blocking, hashing};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{
     Administrator, AdministratorRecently, Caller, Json, PathId, Query, cut, page_size, parameter,
 };
 use crate::http::failure::Failure;
-use crate::http::view::api_token::{ApiTokensView, RevokedView};
 use crate::http::view::profile::ProfileBody;
-use crate::http::view::session::{EndedView, PageQuery, SessionsView};
+use crate::http::view::session::EndedView;
 use crate::http::view::user::AccountView;
 use crate::http::words::{EmailAddress, Name, NewPassword, NewUsername, RoleName};
-use crate::model::api_token::ApiTokenId;
-use crate::model::id::{SessionId, UserId};
+use crate::model::id::UserId;
 use crate::model::names::Roles;
-use crate::model::session::EndReason;
 use crate::model::user_search::UserSearch;
 use crate::secret::Secret;
+use crate::service::queries;
 use crate::service::users::{self, NewUser};
-use crate::service::{api_tokens, queries, sessions};
 
 /// As long as what it is looked for in.
 const MAX_SEARCH_CHARS: usize = 512;
@@ -274,109 +271,4 @@ pub(in crate::http) async fn reset_password(
     let hash = hashing(&app, move |app| users::hash_for(app, &user, &body.password)).await?;
     let sessions_ended = blocking(move || users::set_password_hash(&app, id, hash, &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
-}
-
-/// List a user's sessions
-///
-/// "Why was I logged out?": live and ended ones, with times and reasons, the newest first. The audit log has more.
-#[utoipa::path(get, path = "/v1/admin/users/{id}/sessions", tag = "administration",
-    params(("id" = String, Path, format = "uuid", description = "The user's id."), PageQuery),
-    responses((status = 200, body = SessionsView)))]
-pub(in crate::http) async fn list_sessions(
-    caller: Caller<Administrator>,
-    app: web::Data<App>,
-    PathId(id): PathId<UserId>,
-    Query(query): Query<PageQuery>,
-) -> Result<HttpResponse, Failure> {
-    let asked = app.clone();
-    blocking(move || users::find(&asked, id)).await?;
-    lists::sessions(app, id, caller.claims.sid, query).await
-}
-
-/// End a user's sessions
-///
-/// All of them.
-#[utoipa::path(delete, path = "/v1/admin/users/{id}/sessions", tag = "administration",
-    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
-    responses((status = 200, body = EndedView)))]
-pub(in crate::http) async fn end_sessions(
-    caller: Caller<Administrator>,
-    app: web::Data<App>,
-    PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Failure> {
-    caller.not_its_own(id)?;
-    let end = move || {
-        users::find(&app, id)?;
-        let sessions_ended = sessions::end_all(&app, id, None, EndReason::Admin, &caller.origin)?;
-        Ok(EndedView { sessions_ended })
-    };
-    Ok(HttpResponse::Ok().json(blocking(end).await?))
-}
-
-/// End one of a user's sessions
-#[utoipa::path(delete, path = "/v1/admin/users/{id}/sessions/{session_id}", tag = "administration",
-    params(
-        ("id" = String, Path, format = "uuid", description = "The user's id."),
-        ("session_id" = String, Path, format = "uuid", description = "The session's id."),
-    ),
-    responses((status = 204, description = "It has ended.")))]
-pub(in crate::http) async fn end_session(
-    caller: Caller<Administrator>,
-    app: web::Data<App>,
-    (PathId(id), PathId(session)): (PathId<UserId>, PathId<SessionId, 1>),
-) -> Result<HttpResponse, Failure> {
-    caller.not_its_own(id)?;
-    blocking(move || sessions::end(&app, id, session, EndReason::Admin, &caller.origin)).await?;
-    Ok(no_content())
-}
-
-/// List a user's API tokens
-#[utoipa::path(get, path = "/v1/admin/users/{id}/api-tokens", tag = "administration",
-    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
-    responses((status = 200, body = ApiTokensView)))]
-pub(in crate::http) async fn list_api_tokens(
-    _: Caller<Administrator>,
-    app: web::Data<App>,
-    PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Failure> {
-    let asked = app.clone();
-    blocking(move || users::find(&asked, id)).await?;
-    lists::api_tokens(app, id).await
-}
-
-/// Revoke a user's API tokens
-///
-/// All of them.
-#[utoipa::path(delete, path = "/v1/admin/users/{id}/api-tokens", tag = "administration",
-    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
-    responses((status = 200, body = RevokedView)))]
-pub(in crate::http) async fn revoke_api_tokens(
-    caller: Caller<Administrator>,
-    app: web::Data<App>,
-    PathId(id): PathId<UserId>,
-) -> Result<HttpResponse, Failure> {
-    caller.not_its_own(id)?;
-    let revoke = move || {
-        users::find(&app, id)?;
-        let api_tokens_revoked = api_tokens::revoke_all(&app, id, &caller.origin)?;
-        Ok(RevokedView { api_tokens_revoked })
-    };
-    Ok(HttpResponse::Ok().json(blocking(revoke).await?))
-}
-
-/// Revoke one of a user's API tokens
-#[utoipa::path(delete, path = "/v1/admin/users/{id}/api-tokens/{api_token_id}", tag = "administration",
-    params(
-        ("id" = String, Path, format = "uuid", description = "The user's id."),
-        ("api_token_id" = String, Path, format = "uuid", description = "The API token's id."),
-    ),
-    responses((status = 204, description = "It is revoked.")))]
-pub(in crate::http) async fn revoke_api_token(
-    caller: Caller<Administrator>,
-    app: web::Data<App>,
-    (PathId(id), PathId(token)): (PathId<UserId>, PathId<ApiTokenId, 1>),
-) -> Result<HttpResponse, Failure> {
-    caller.not_its_own(id)?;
-    let _was_active = blocking(move || api_tokens::revoke(&app, id, token, &caller.origin)).await?;
-    Ok(no_content())
 }

@@ -1,6 +1,7 @@
 //! Our own API, one file for each resource: from the wire to the service and back.
 
 pub(super) mod admin_keys;
+pub(super) mod admin_user_access;
 pub(super) mod admin_users;
 pub(super) mod api_tokens;
 pub(super) mod audit;

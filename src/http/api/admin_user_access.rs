@@ -1,0 +1,119 @@
+//! `/v1/admin/users/{id}/sessions` and `/api-tokens`: by what a user has access, for administrators.
+
+use actix_web::{HttpResponse, web};
+
+use super::{blocking, lists};
+use crate::app::App;
+use crate::http::extract::{Administrator, Caller, PathId, Query};
+use crate::http::failure::Failure;
+use crate::http::view::api_token::{ApiTokensView, RevokedView};
+use crate::http::view::session::{EndedView, PageQuery, SessionsView};
+use crate::model::api_token::ApiTokenId;
+use crate::model::id::{SessionId, UserId};
+use crate::model::session::EndReason;
+use crate::service::{api_tokens, sessions, users};
+
+/// List a user's sessions
+///
+/// "Why was I logged out?": live and ended ones, with times and reasons, the newest first. The audit log has more.
+#[utoipa::path(get, path = "/v1/admin/users/{id}/sessions", tag = "administration",
+    params(("id" = String, Path, format = "uuid", description = "The user's id."), PageQuery),
+    responses((status = 200, body = SessionsView)))]
+pub(in crate::http) async fn list_sessions(
+    caller: Caller<Administrator>,
+    app: web::Data<App>,
+    PathId(id): PathId<UserId>,
+    Query(query): Query<PageQuery>,
+) -> Result<HttpResponse, Failure> {
+    let asked = app.clone();
+    blocking(move || users::find(&asked, id)).await?;
+    lists::sessions(app, id, caller.claims.sid, query).await
+}
+
+/// End a user's sessions
+///
+/// All of them.
+#[utoipa::path(delete, path = "/v1/admin/users/{id}/sessions", tag = "administration",
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 200, body = EndedView)))]
+pub(in crate::http) async fn end_sessions(
+    caller: Caller<Administrator>,
+    app: web::Data<App>,
+    PathId(id): PathId<UserId>,
+) -> Result<HttpResponse, Failure> {
+    caller.not_its_own(id)?;
+    let end = move || {
+        users::find(&app, id)?;
+        let sessions_ended = sessions::end_all(&app, id, None, EndReason::Admin, &caller.origin)?;
+        Ok(EndedView { sessions_ended })
+    };
+    Ok(HttpResponse::Ok().json(blocking(end).await?))
+}
+
+/// End one of a user's sessions
+#[utoipa::path(delete, path = "/v1/admin/users/{id}/sessions/{session_id}", tag = "administration",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The user's id."),
+        ("session_id" = String, Path, format = "uuid", description = "The session's id."),
+    ),
+    responses((status = 204, description = "It has ended.")))]
+pub(in crate::http) async fn end_session(
+    caller: Caller<Administrator>,
+    app: web::Data<App>,
+    (PathId(id), PathId(session)): (PathId<UserId>, PathId<SessionId, 1>),
+) -> Result<HttpResponse, Failure> {
+    caller.not_its_own(id)?;
+    blocking(move || sessions::end(&app, id, session, EndReason::Admin, &caller.origin)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// List a user's API tokens
+#[utoipa::path(get, path = "/v1/admin/users/{id}/api-tokens", tag = "administration",
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 200, body = ApiTokensView)))]
+pub(in crate::http) async fn list_api_tokens(
+    _: Caller<Administrator>,
+    app: web::Data<App>,
+    PathId(id): PathId<UserId>,
+) -> Result<HttpResponse, Failure> {
+    let asked = app.clone();
+    blocking(move || users::find(&asked, id)).await?;
+    lists::api_tokens(app, id).await
+}
+
+/// Revoke a user's API tokens
+///
+/// All of them.
+#[utoipa::path(delete, path = "/v1/admin/users/{id}/api-tokens", tag = "administration",
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 200, body = RevokedView)))]
+pub(in crate::http) async fn revoke_api_tokens(
+    caller: Caller<Administrator>,
+    app: web::Data<App>,
+    PathId(id): PathId<UserId>,
+) -> Result<HttpResponse, Failure> {
+    caller.not_its_own(id)?;
+    let revoke = move || {
+        users::find(&app, id)?;
+        let api_tokens_revoked = api_tokens::revoke_all(&app, id, &caller.origin)?;
+        Ok(RevokedView { api_tokens_revoked })
+    };
+    Ok(HttpResponse::Ok().json(blocking(revoke).await?))
+}
+
+/// Revoke one of a user's API tokens
+#[utoipa::path(delete, path = "/v1/admin/users/{id}/api-tokens/{api_token_id}", tag = "administration",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The user's id."),
+        ("api_token_id" = String, Path, format = "uuid", description = "The API token's id."),
+    ),
+    responses((status = 204, description = "It is revoked.")))]
+pub(in crate::http) async fn revoke_api_token(
+    caller: Caller<Administrator>,
+    app: web::Data<App>,
+    (PathId(id), PathId(token)): (PathId<UserId>, PathId<ApiTokenId, 1>),
+) -> Result<HttpResponse, Failure> {
+    caller.not_its_own(id)?;
+    let _was_active = blocking(move || api_tokens::revoke(&app, id, token, &caller.origin)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
