@@ -27,7 +27,7 @@ pub(crate) struct Threads {
 struct Started {
     name: &'static str,
     thread: JoinHandle<()>,
-    /// Disconnected when the work is over. Nobody waits for the lock, which makes it [`Sync`].
+    /// Disconnected when the work is over. In a [`Mutex`] only because a receiver is not [`Sync`]; it is never locked.
     over: Mutex<Receiver<Infallible>>,
 }
 

@@ -111,7 +111,7 @@ impl Repeated {
 
 /// A task hangs.
 #[derive(Debug, thiserror::Error)]
-#[error("it has not been done since {}: the database does not answer", .0.to_rfc3339())]
+#[error("no round has come to its end since {}", .0.to_rfc3339())]
 struct NotDone(Timestamp);
 
 /// A task each of whose rounds has a thread of its own, which is left behind when it takes longer.

@@ -178,7 +178,9 @@ impl Denylist {
     ///
     /// After an error what is known stays.
     pub fn follow(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
-        let since = self.log().as_of.map_or(Timestamp(0), |as_of| as_of - OVERLAP);
+        // From the beginning when the clock was ahead until now: what it forgot too early is still in the database.
+        let as_of = self.log().as_of.filter(|as_of| *as_of <= now + OVERLAP);
+        let since = as_of.map_or(Timestamp(0), |as_of| as_of - OVERLAP);
         let denials = store.read_apart(|tx| tx.list_denials(since, now))?;
         self.add(denials);
         self.log().as_of = Some(now);

@@ -117,7 +117,7 @@ impl Limiter {
         refunds.waiting.push(refund);
         if !std::mem::replace(&mut refunds.are_under_way, true) {
             drop(refunds);
-            let refunding = Refunding(self.clone());
+            let refunding = Refunding { limiter: self.clone(), is_over: false };
             match Handle::try_current() {
                 Ok(runtime) => drop(runtime.spawn_blocking(move || refunding.run())),
                 Err(_none) => refunding.run(),
@@ -136,7 +136,7 @@ fn named(attempt: &Attempt, ring: &KeyRing, now: Timestamp) -> Result<Vec<(Reser
     let named = |subject: &Subject| {
         let name = ring.keyed_hash(&subject.bytes(), now)?;
         let (cost, room) = (subject.allowance().cost(), subject.allowance().room());
-        Ok((Reservation { subject: name, cost, room }, subject.clone()))
+        Ok((Reservation { subject: name, cost, room, longest: subject.longest() }, subject.clone()))
     };
     attempt.subjects().iter().map(named).collect()
 }
@@ -174,7 +174,8 @@ impl Charge {
     /// How long the next attempt has to wait, if it has to.
     fn wait(&self, used: &Used, now: Timestamp) -> Option<Seconds> {
         let wait = |(Reservation { subject: name, .. }, subject): &(Reservation, Subject)| {
-            used.get(name).and_then(|until| subject.wait(*until, now))
+            let until = used.get(name).filter(|until| **until <= now + subject.longest());
+            until.and_then(|until| subject.wait(*until, now))
         };
         self.subjects.iter().filter_map(wait).max()
     }
@@ -185,7 +186,7 @@ impl Charge {
         let Inner { memory, clock, .. } = &*self.limiter.0;
         let now = clock.now();
         for (Reservation { subject: name, .. }, subject) in &self.subjects {
-            if let Some(until) = used.get(name) {
+            if let Some(until) = used.get(name).filter(|until| **until <= now + subject.longest()) {
                 memory.learn(subject, *until, now);
             }
         }
@@ -202,20 +203,26 @@ impl Drop for Charge {
 }
 
 /// Giving back. When it ends, however it does, the next refund begins it again.
-struct Refunding(Limiter);
+struct Refunding {
+    limiter: Limiter,
+    /// Whether it has said by itself that it is over. Another one may be under way since.
+    is_over: bool,
+}
 
 impl Refunding {
-    fn run(self) {
+    fn run(mut self) {
         loop {
-            let mut refunds = self.0.refunds();
+            let mut refunds = self.limiter.refunds();
             let batch = std::mem::take(&mut refunds.waiting);
             if batch.is_empty() {
                 refunds.are_under_way = false;
+                drop(refunds);
+                self.is_over = true;
                 return;
             }
             drop(refunds);
             let reserved = batch.iter().flat_map(|refund| &refund.reserved);
-            if let Err(error) = self.0.0.store.give_back(reserved) {
+            if let Err(error) = self.limiter.0.store.give_back(reserved) {
                 // As if they had failed: they count for as long.
                 log::warn!(cause = root_cause(&error), attempts = batch.len(); "attempts could not be given back");
             }
@@ -225,6 +232,8 @@ impl Refunding {
 
 impl Drop for Refunding {
     fn drop(&mut self) {
-        self.0.refunds().are_under_way = false;
+        if !self.is_over {
+            self.limiter.refunds().are_under_way = false;
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, Seconds};
 use crate::entropy::Entropy;
 use crate::error::{Cause, Error, root_cause};
+use crate::jwt::MAX_CLOCK_SKEW;
 use crate::metrics::Metrics;
 use crate::model::message::Message;
 use crate::store::{Store, Taken};
@@ -88,9 +89,10 @@ impl Outbox {
         self.store.write(|tx| tx.put_back(taken, due_at))
     }
 
-    /// Deletes messages of any kind that were not sent in time. Returns how many; there may be more.
+    /// Deletes messages of any kind that were not sent in time, by the clock of any instance. Returns how many; there may be
+    /// more.
     pub fn give_up(&self) -> Result<usize, Error> {
-        let now = self.clock.now();
+        let now = self.clock.now() - MAX_CLOCK_SKEW;
         let over = self.store.write(|tx| tx.give_up_messages(BATCH, now))?;
         for message in &over {
             let (id, kind, attempts) = (message.id, message.kind.as_str(), message.attempts);

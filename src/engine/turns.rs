@@ -1,5 +1,5 @@
-//! Turns to look up in the database what anybody may ask for as often as they like: half of the connections are for
-//! everything else.
+//! Turns to look up in the database what anybody may ask for as often as they like. There are two doors of that kind, logins
+//! and API tokens, and each may hold half of the connections.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 

@@ -224,11 +224,13 @@ pub(super) fn decode(
 /// The first block of a PEM file in the strict form of [RFC 7468 section 3](https://www.rfc-editor.org/rfc/rfc7468#section-3):
 /// what copies a key from place to place may change its white space, and there may be a certificate after it.
 fn strict(pem: &[u8]) -> Option<Zeroizing<String>> {
-    let (_, block) = str::from_utf8(pem).ok()?.split_once("-----BEGIN ")?;
+    // What other programs write around the block may have any encoding; the block is ASCII.
+    let text = Zeroizing::new(String::from_utf8_lossy(pem).into_owned());
+    let (_, block) = text.split_once("-----BEGIN ")?;
     let (label, block) = block.split_once("-----")?;
     let (content, _) = block.split_once("-----END ")?;
     // All at once: a text that grows leaves copies behind.
-    let mut strict = Zeroizing::new(String::with_capacity(pem.len() * 2 + 64));
+    let mut strict = Zeroizing::new(String::with_capacity(text.len() * 2 + 64));
     strict.extend(["-----BEGIN ", label, "-----"]);
     for (at, character) in content.chars().filter(|character| !character.is_whitespace()).enumerate() {
         if at % 64 == 0 {
@@ -323,6 +325,8 @@ mod tests {
             let (read, is_encrypted) = decode(carried.as_bytes(), None, Path::new("")).unwrap();
             assert_eq!((read.as_slice(), is_encrypted), (&**der, false), "{carried}");
         }
+        let latin_1 = [b"    friendlyName: cl\xe9\n", pem.as_bytes()].concat();
+        assert_eq!(decode(&latin_1, None, Path::new("")).unwrap().0.as_slice(), &**der);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The table `allowances`: up to when each is used. What is written here need not outlive the machine's power, so no write
-//! waits for a disk.
+//! The table `allowances`: up to when each is used. What is written here may be lost when the machine loses power, so no
+//! write waits for a disk.
 
 use std::collections::BTreeMap;
 
@@ -27,22 +27,27 @@ pub(crate) struct Reservation {
     pub(crate) cost: Seconds,
     /// It is used up when it is used for longer than this from now.
     pub(crate) room: Seconds,
+    /// Only a clock that was wrong can have it used for longer than this from now: that counts for nothing.
+    pub(crate) longest: Seconds,
 }
 
 /// One round trip, and rows are locked in their order. The setting is that of this statement alone.
 const RESERVE_POSTGRES: &str = "\
     with quick as materialized (select set_config('synchronous_commit', 'off', true) as is_set), \
-    wanted as materialized (select * from unnest(?, ?, ?, ?) as wanted (subject, cost, latest, fresh)) \
+    wanted as materialized (select * from unnest(?, ?, ?, ?, ?) as wanted (subject, cost, latest, fresh, wrong)) \
     insert into allowances as known (subject, used_until) \
     select subject, fresh from wanted, quick where is_set is not null order by subject \
-    on conflict (subject) do update set used_until = (select greatest(known.used_until + cost, fresh) \
-    from wanted where wanted.subject = known.subject) \
-    where known.used_until <= (select latest from wanted where wanted.subject = known.subject) \
+    on conflict (subject) do update set used_until = (select case when known.used_until > wrong then fresh \
+    else greatest(known.used_until + cost, fresh) end from wanted where wanted.subject = known.subject) \
+    where (select known.used_until <= latest or known.used_until > wrong from wanted \
+    where wanted.subject = known.subject) \
     returning subject";
 
 const RESERVE_SQLITE: &str = "\
-    insert into allowances (subject, used_until) values ($1, $2) \
-    on conflict (subject) do update set used_until = max(used_until + $3, $2) where used_until <= $4";
+    insert into allowances (subject, used_until) values (?1, ?2) \
+    on conflict (subject) do update \
+    set used_until = case when used_until > ?5 then ?2 else max(used_until + ?3, ?2) end \
+    where used_until <= ?4 or used_until > ?5";
 
 const GIVE_BACK_POSTGRES: &str = "\
     with quick as materialized (select set_config('synchronous_commit', 'off', true) as is_set), \
@@ -110,11 +115,12 @@ impl Store {
         for Reservation { subject, cost, .. } in reserved {
             *costs.entry(*subject).or_default() += cost.0;
         }
-        if costs.is_empty() { Ok(()) } else { self.write_quickly(|connection| give_back(connection, &costs)) }
+        // In a transaction: if the connection dies it is known whether anything was sent, and nothing is given back twice.
+        if costs.is_empty() { Ok(()) } else { self.write_unsynced(|tx| Ok(give_back(tx.0, &costs)?)) }
     }
 
-    /// Does `work`, which is one statement on PostgreSQL and so a transaction of its own. Behind a pooler it gets one that
-    /// begins with the settings, as on SQLite.
+    /// Does `work`, which is one statement on PostgreSQL and so a transaction of its own. When the connection dies it may be
+    /// done twice. Behind a pooler it gets a transaction that begins with the settings, as on SQLite.
     fn write_quickly<T>(&self, work: impl Fn(&mut DbConnection) -> QueryResult<T>) -> Result<T, Error> {
         if self.batches.is_none() {
             return self.write_unsynced(|tx| Ok(work(tx.0)?));
@@ -130,6 +136,7 @@ impl Store {
 fn reserve(connection: &mut DbConnection, wanted: &[Reservation], now: Timestamp) -> QueryResult<Vec<i64>> {
     let latest = |one: &Reservation| (now + one.room).0;
     let fresh = |one: &Reservation| (now + one.cost).0;
+    let wrong = |one: &Reservation| (now + one.longest).0;
     match connection {
         DbConnection::Sqlite(connection) => {
             let mut reserved = Vec::new();
@@ -139,6 +146,7 @@ fn reserve(connection: &mut DbConnection, wanted: &[Reservation], now: Timestamp
                     .bind::<BigInt, _>(fresh(one))
                     .bind::<BigInt, _>(one.cost.0)
                     .bind::<BigInt, _>(latest(one))
+                    .bind::<BigInt, _>(wrong(one))
                     .execute(connection)?;
                 reserved.extend((rows > 0).then_some(one.subject));
             }
@@ -146,7 +154,8 @@ fn reserve(connection: &mut DbConnection, wanted: &[Reservation], now: Timestamp
         }
         DbConnection::Postgres(connection) => {
             let each = |value: &dyn Fn(&Reservation) -> i64| wanted.iter().map(value).collect();
-            let columns = vec![each(&|one| one.subject), each(&|one| one.cost.0), each(&latest), each(&fresh)];
+            let columns =
+                vec![each(&|one| one.subject), each(&|one| one.cost.0), each(&latest), each(&fresh), each(&wrong)];
             Statement { text: RESERVE_POSTGRES, columns }.load(connection)
         }
     }
@@ -182,8 +191,8 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Deletes at most `batch` rows that are used up to another time than this span, its start excluded, and as many of
-    /// those that are too many; returns how many.
+    /// Deletes up to `batch` rows that were over by `from` or lie after `until`; then, if more than the most are left, up to
+    /// `batch` of those that are over soonest. Returns how many.
     pub(crate) fn purge_allowances(&mut self, batch: i64, from: Timestamp, until: Timestamp) -> Result<usize, Error> {
         let deleted = self.delete_allowances(OF_NO_USE, from, until, batch)?;
         let excess = allowances::table.count().get_result::<i64>(self.0)? - MAX_ROWS;
@@ -233,7 +242,7 @@ mod tests {
 
     /// Of an allowance of three a minute.
     fn one(subject: i64) -> Reservation {
-        Reservation { subject, cost: Seconds(20), room: Seconds(40) }
+        Reservation { subject, cost: Seconds(20), room: Seconds(40), longest: Seconds(120) }
     }
 
     #[test]

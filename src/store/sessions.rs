@@ -64,6 +64,7 @@ impl ReadTx<'_> {
             .filter(sessions::user_id.eq(Bind(user)))
             .filter(sessions::ip.is_not_null())
             .select(sessions::ip.assume_not_null())
+            .order(sessions::id.desc())
             .limit(MAX_ADDRESSES)
             .load::<String>(self.0)?;
         Ok(addresses)

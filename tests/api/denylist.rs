@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::clock::{Clock as _, Seconds};
 use tokensmith::internals::model::audit::Origin;
 use tokensmith::internals::service::{purge, users};
 
@@ -17,7 +17,21 @@ both_engines!(
     ended_sessions_go_after_the_retention_and_live_ones_stay,
     a_purge_of_many_batches_deletes_exactly_what_is_over,
     a_denial_of_another_instance_is_taken_up_from_the_table,
+    a_clock_that_was_ahead_for_a_moment_makes_no_denial_forgotten,
 );
+
+fn a_clock_that_was_ahead_for_a_moment_makes_no_denial_forgotten(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    app.revoke(&pair["refresh_token"]);
+    // What is over is forgotten bit by bit.
+    for _ in 0..100 {
+        app.inside.denylist.follow(&app.inside.store, app.clock.now() + Seconds(86_400)).unwrap();
+    }
+    app.advance(70);
+    app.inside.denylist.follow(&app.inside.store, app.clock.now()).unwrap();
+    app.me(&pair).problem(401, "token_revoked");
+}
 
 fn a_denial_outlives_every_token_that_it_denies_and_then_goes(engine: Engine) {
     let app = TestApp::start(engine);

@@ -24,6 +24,7 @@ both_engines!(
     another_kind_of_secret_has_allowances_of_its_own_at_every_instance,
     an_attempt_whose_client_goes_away_is_given_back,
     what_is_over_is_purged_and_what_a_wrong_clock_wrote_is_too,
+    a_clock_that_was_ahead_locks_nobody_out,
     when_there_are_too_many_rows_those_who_failed_least_are_forgotten,
 );
 
@@ -278,6 +279,21 @@ fn what_is_over_is_purged_and_what_a_wrong_clock_wrote_is_too(engine: Engine) {
     let other = app.another_instance(-86_400, &[]);
     purge::all(&other.inside).unwrap();
     assert_eq!(rows(), 0);
+}
+
+fn a_clock_that_was_ahead_locks_nobody_out(engine: Engine) {
+    for ahead in [1_800, 3_600, 86_400] {
+        let app = TestApp::start(engine);
+        app.create_user("ada", &[]);
+        app.advance(ahead);
+        for _ in 0..10 {
+            app.login("ada", WRONG).problem(401, "bad_credentials");
+        }
+        let other = app.another_instance(-ahead, &[]);
+        other.login("ada", PASSWORD).ok();
+        let refused = (0..12).map(|_| other.login("ada", WRONG).status).collect::<Vec<_>>();
+        assert_eq!(refused, [&[401; 10][..], &[429; 2]].concat(), "{ahead}: the limit holds as ever");
+    }
 }
 
 fn when_there_are_too_many_rows_those_who_failed_least_are_forgotten(engine: Engine) {

@@ -50,6 +50,9 @@ pub enum BuildError {
     /// The root certificates cannot be used, and why.
     #[error("the root certificates cannot be used: {0}")]
     RootCertificates(String),
+    /// Only a verifier of an issuer finds its denylist.
+    #[error("a denylist is required, and only a verifier made with from_issuer follows one")]
+    NoDenylist,
     /// Denials do not last longer than that.
     #[error("a leeway of more than 60 seconds would accept tokens that are denied")]
     Leeway,
@@ -101,12 +104,12 @@ impl Verifier {
         Builder::new(Source::JwksUrl(url.to_owned()), issuer, audience)
     }
 
-    /// A verifier with the keys of this JWK Set and no others.
+    /// A verifier with the keys of this JWK Set and no others; it follows no denylist.
     pub fn from_jwks(json: &str, issuer: &str, audience: &str) -> Builder {
         Builder::new(Source::Jwks(json.to_owned()), issuer, audience)
     }
 
-    /// A verifier with this one public key in PEM (`BEGIN PUBLIC KEY`).
+    /// A verifier with this one public key in PEM (`BEGIN PUBLIC KEY`); it follows no denylist.
     pub fn from_pem(pem: &str, issuer: &str, audience: &str) -> Builder {
         Builder::new(Source::Pem(pem.to_owned()), issuer, audience)
     }
@@ -201,6 +204,9 @@ impl Builder {
     pub fn build(self) -> Result<Verifier, BuildError> {
         if self.leeway > MAX_LEEWAY {
             return Err(BuildError::Leeway);
+        }
+        if matches!(self.denylist, DenylistPolicy::Require { .. }) && !matches!(self.source, Source::Issuer) {
+            return Err(BuildError::NoDenylist);
         }
         #[cfg(feature = "actix")]
         self.check_rendering()?;

@@ -1,6 +1,8 @@
 //! What the clients of a backend service are told whose handlers take the extractors.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
@@ -8,8 +10,8 @@ use actix_web::{App, web};
 use serde_json::{Value, json};
 use tokensmith_verifier::testing::TestIssuer;
 use tokensmith_verifier::{
-    Admin, Bearer, BearerError, BearerErrorKind, BearerOrReadOnly, BuildError, Builder, LoggedIn, MaybeBearer, Scope,
-    Verifier, WithRole, WithScope,
+    Admin, Bearer, BearerError, BearerErrorKind, BearerOrReadOnly, BuildError, Builder, DenylistPolicy, LoggedIn,
+    MaybeBearer, Scope, Verifier, WithRole, WithScope,
 };
 
 const AUDIENCE: &str = "https://api.test";
@@ -147,4 +149,17 @@ fn a_realm_or_a_type_that_cannot_be_sent_is_refused() {
         assert!(matches!(refused, BuildError::ProblemTypes(refused) if refused == text));
     }
     assert!(issuer.verifier().realm("my notes").problem_types("urn:example:problem:").build().is_ok());
+}
+
+#[test]
+fn a_denylist_is_not_required_of_a_verifier_that_follows_none() {
+    let require = DenylistPolicy::Require { within: Duration::from_secs(10) };
+    let jwks = r#"{"keys":[]}"#;
+    for builder in [
+        Verifier::from_jwks(jwks, "https://id.test", AUDIENCE),
+        Verifier::from_jwks_url("https://id.test/jwks", "https://id.test", AUDIENCE),
+        Verifier::from_pem("", "https://id.test", AUDIENCE),
+    ] {
+        assert!(matches!(builder.denylist(require).build().err(), Some(BuildError::NoDenylist)));
+    }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::kinds::{Allowance, Kind};
 use crate::clock::{Seconds, Timestamp};
+use crate::jwt::MAX_CLOCK_SKEW;
 use crate::model::id::UserId;
 
 /// The account that an attempt is for; it stays the same when it is renamed. A name without an account is counted in the
@@ -72,6 +73,11 @@ impl Attempt {
 impl Subject {
     pub(super) fn allowance(&self) -> Allowance {
         self.allowance
+    }
+
+    /// Longer than this from now it is used by no clock that is right; those of instances may differ.
+    pub(super) fn longest(&self) -> Seconds {
+        self.allowance.whole() + MAX_CLOCK_SKEW
     }
 
     /// How long its next attempt has to wait, if it has to. No clock that was wrong makes that longer than one failure does.

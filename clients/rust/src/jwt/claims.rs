@@ -74,7 +74,7 @@ pub struct AccessClaims {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     credential: Option<Credential>,
     /// The key that whoever presents it must have
-    /// ([RFC 7800 section 3.1](https://www.rfc-editor.org/rfc/rfc7800#section-3.1)).
+    /// ([RFC 7800 section 3.1](https://www.rfc-editor.org/rfc/rfc7800#section-3.1)). That is not checked here.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub cnf: Option<Map<String, Value>>,
     /// Who acts for the subject ([RFC 8693 section 4.1](https://www.rfc-editor.org/rfc/rfc8693#section-4.1)).

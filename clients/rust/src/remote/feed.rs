@@ -116,6 +116,13 @@ struct Follower {
     incomplete_until: Option<Timestamp>,
 }
 
+/// Whoever waits for the first answer waits no longer when there is none to come.
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.known.settled.send_replace(true);
+    }
+}
+
 impl Follower {
     fn run(&mut self, stopped: &Receiver<()>) {
         let mut failing_since: Option<Instant> = None;

@@ -27,7 +27,8 @@ pub struct HttpSettings<'a> {
     pub proxy: HttpProxy<'a>,
 }
 
-/// The way to other machines; this one is never asked through a proxy, which could only reach itself by that name.
+/// The way to other machines. What is on this one is never called through a proxy: there `localhost` would be the proxy's
+/// own machine.
 pub enum HttpProxy<'a> {
     /// None.
     Direct,
