@@ -47,7 +47,7 @@ pub enum Error {
     /// Somebody who is logged in does not know the password.
     #[error("the password is wrong")]
     WrongPassword,
-    /// Nobody would be left to administer the service.
+    /// The last administrator would be lost.
     #[error("this is the last active user with the role 'admin'")]
     LastAdmin,
     /// Fields are not what they should be.

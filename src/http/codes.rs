@@ -118,7 +118,7 @@ codes! {
         "Not an API token by its form or checksum.";
     API_TOKEN_UNKNOWN: 401 "api_token_unknown" "API token refused", Some("invalid_token"),
         => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Unknown)),
-        "Nobody has this API token, or it was replaced.";
+        "No such API token exists, or its key was replaced.";
     API_TOKEN_EXPIRED: 401 "api_token_expired" "API token refused", Some("invalid_token"),
         => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Expired)),
         "Its time is over.";
@@ -184,7 +184,7 @@ codes! {
         "The next signing key is there already; `detail` says from when on it signs.";
     LAST_ADMIN: 409 "last_admin" "Last administrator", None,
         Domain(Error::LastAdmin) => Domain(Error::LastAdmin),
-        "Nobody would be left who may administer the service.";
+        "The last administrator would be lost.";
     TOO_MANY_API_TOKENS: 409 "too_many_api_tokens" "Too many API tokens", None,
         Domain(Error::TooManyApiTokens(_)) => Domain(Error::TooManyApiTokens(100)),
         "The user has 100 API tokens already, or 1000 with those that are over and still listed.";

@@ -179,7 +179,7 @@ impl KeyRing {
         Ok(self.active(self.first_alg()?, now)?.key.context(client))
     }
 
-    /// A keyed hash of what nobody is to find by trying. Instances that share the folder agree on it until another key is
+    /// A keyed hash of what must not be found by trying. Instances that share the folder agree on it until another key is
     /// active. No [`Context`] is the hash of a text.
     pub(crate) fn keyed_hash(&self, text: &[u8], now: Timestamp) -> Result<i64, SignError> {
         Ok(self.context(&[&b"text "[..], text].concat(), now)?.number())

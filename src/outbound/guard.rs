@@ -31,7 +31,7 @@ impl Rules {
         match host.trim_start_matches('[').trim_end_matches(']').parse() {
             Ok(address) => self.check(host, address),
             // 127.1, 2130706433 or 0x7f000001: what ends in a number is an address, too
-            // (https://url.spec.whatwg.org/#ends-in-a-number-checker), and nobody writes one like this in good faith.
+            // (https://url.spec.whatwg.org/#ends-in-a-number-checker), and there is no honest reason to write an address like this.
             Err(_) if ends_in_a_number(host) => Err(HttpError::Url),
             Err(_) => Ok(()),
         }

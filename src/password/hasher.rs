@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(metrics.count_panics(NAME), 2);
     }
 
-    /// Both threads would wait for the memory of the first, and nobody else could log in.
+    /// Both threads would wait for the memory of the first, and no one else could log in.
     #[test]
     fn hashes_that_wait_for_memory_hold_up_none_that_need_no_more_than_is_kept() {
         let cost = Argon2Cost { memory_kib: 64, iterations: 2, threads: 2, budget_kib: 1_024 };

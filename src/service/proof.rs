@@ -121,8 +121,8 @@ pub(crate) fn prove(app: &App, admitted: Admitted) -> Result<Outcome, Error> {
     Ok(Outcome { claimed, proven: Some(Proven { user, proof, checked, renewed }) })
 }
 
-/// The stored hash, if it can be verified. If not, no password is right; that it is not the user's fault is for the log, and
-/// nobody is to learn by the answer or its time who has an account.
+/// The stored hash, if it can be verified. If not, no password is right; the log says that it is not the user's fault,
+/// and neither the answer nor its time may tell who has an account.
 fn usable(app: &App, known: &Credentials) -> Option<StoredHash> {
     let read = app.hasher.read(&known.password_hash).inspect_err(|reason| {
         log::error!(user:% = known.user.id, reason:%; "the stored password hash cannot be used: set a new password");

@@ -119,7 +119,8 @@ fn durability_and_timeouts_hold_behind_a_pooler_and_leave_nothing_in_its_session
     every_write_is_durable_and_in_time(&app);
     a_read_ends_in_time(&app);
     let untouched = "select 1 / (current_setting('statement_timeout') = '0' and current_setting('lock_timeout') = '0' \
-                     and current_setting('synchronous_commit') = 'off' and not exists (select from pg_prepared_statements) \
+                     and (select source from pg_settings where name = 'synchronous_commit') = 'database' \
+                     and not exists (select from pg_prepared_statements) \
                      and current_setting('enable_seqscan') = 'on')::int";
     // Held at the same time, they are all the sessions that the pooler has.
     let mut clients: Vec<_> = (0..size).map(|_| PgConnection::establish(&through).unwrap()).collect();

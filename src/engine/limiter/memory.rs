@@ -106,7 +106,7 @@ impl Memory {
 }
 
 impl Table {
-    /// A clock that was set back locks nobody out for longer than the whole allowance.
+    /// After a clock was set back, no one is locked out for longer than the whole allowance.
     fn bound(&mut self, subjects: &[Subject], now: Timestamp) {
         for subject in subjects {
             if let Some(until) = self.used.get_mut(subject) {

@@ -1,4 +1,4 @@
-//! Targets that redirect, that answer too much or too slowly, and that nobody vouches for.
+//! Targets that redirect, that answer too much or too slowly, and whose certificates no known authority signed.
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
