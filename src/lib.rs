@@ -17,6 +17,7 @@
 //! | `config` | settings: from strings to validated values |
 //! | `error` | one error, named by meaning |
 //! | `jwt` | the keys of this service, how they rotate, what they sign; the only room that knows jsonwebtoken |
+//! | `oauth` | parameters and error codes of OAuth and OpenID Connect, as they are on the wire |
 //! | `model` | plain data and its legal changes; the judge of rotation |
 //! | `threads` | the service's own threads, which go on after a panic |
 //! | `metrics` | what the service counts of itself |
@@ -36,6 +37,7 @@ mod clock;
 mod entropy;
 mod jwt;
 mod model;
+mod oauth;
 
 mod app;
 mod cli;

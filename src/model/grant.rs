@@ -1,5 +1,6 @@
 //! What a login grants: the session's row holds it, so that a change of the settings changes no session that is open.
 
+use super::id::SessionId;
 use super::session::Session;
 use super::user::User;
 use tokensmith_verifier::issuing::FIRST_PARTY;
@@ -13,6 +14,8 @@ pub(crate) struct GrantRequest {
     pub scope: String,
     /// Who its access tokens are for, if it says so.
     pub audience: Option<String>,
+    /// The browser's session in which a registered application asked for it.
+    pub browser_session: Option<SessionId>,
 }
 
 /// What was granted, to which client, and how its user proved who they are.
@@ -28,20 +31,23 @@ pub struct Grant {
     pub(crate) amr: Vec<String>,
     /// The strength of the proof, if it has a name.
     pub(crate) acr: Option<String>,
+    /// The browser's session in which a registered application asked for it.
+    pub(crate) browser_session: Option<SessionId>,
 }
 
 impl GrantRequest {
     /// Of a login at the service itself.
     pub(crate) fn first_party(scope: String, audience: Option<String>) -> Self {
-        Self { client_id: FIRST_PARTY.to_owned(), scope, audience }
+        Self { client_id: FIRST_PARTY.to_owned(), scope, audience, browser_session: None }
     }
 }
 
 impl Grant {
     /// What a login by these methods gets. No strength of a proof has a name yet.
     pub(crate) fn new(request: GrantRequest, amr: &[&'static str]) -> Self {
-        let GrantRequest { client_id, scope, audience } = request;
-        Self { client_id, scope, audience, amr: amr.iter().map(ToString::to_string).collect(), acr: None }
+        let GrantRequest { client_id, scope, audience, browser_session } = request;
+        let amr = amr.iter().map(ToString::to_string).collect();
+        Self { client_id, scope, audience, amr, acr: None, browser_session }
     }
 
     /// Whether it is of a login at the service itself.

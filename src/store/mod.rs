@@ -7,7 +7,9 @@
 mod allowances;
 mod api_tokens;
 mod audit;
+mod authorizations;
 mod backup;
+mod clients;
 mod connection;
 mod denied_before;
 mod denylist;
@@ -50,6 +52,7 @@ use sqlite_file::SqliteFile;
 
 pub(crate) use allowances::Reservation;
 pub(crate) use backup::{BackupError, back_up};
+pub(crate) use clients::ClientSecrets;
 pub(crate) use outbox::Taken;
 pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience};
 pub(crate) use purges::Over;

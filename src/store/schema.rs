@@ -51,6 +51,7 @@ diesel::table! {
         audience -> Nullable<Text>,
         amr -> Nullable<Text>,
         acr -> Nullable<Text>,
+        browser_session_id -> Nullable<SqlUuid>,
     }
 }
 
@@ -141,6 +142,99 @@ diesel::table! {
         expires_at -> SqlTime,
         due_at -> SqlTime,
         attempts -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Bool, Nullable, Text};
+    use super::SqlTime;
+
+    /// Registered applications.
+    clients (id) {
+        id -> Text,
+        name -> Text,
+        redirect_uris -> Text,
+        post_logout_redirect_uris -> Text,
+        grant_types -> Text,
+        scopes -> Text,
+        audiences -> Text,
+        resource_servers -> Text,
+        auth_method -> Text,
+        jwks -> Nullable<Text>,
+        jwks_uri -> Nullable<Text>,
+        id_token_alg -> Nullable<Text>,
+        skip_consent -> Bool,
+        secret_digest -> Nullable<Binary>,
+        old_secret_digest -> Nullable<Binary>,
+        old_secret_expires_at -> Nullable<SqlTime>,
+        created_at -> SqlTime,
+        updated_at -> SqlTime,
+        disabled_at -> Nullable<SqlTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Bool, Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Authorization requests that a browser is working on.
+    interactions (id) {
+        id -> SqlUuid,
+        browser_digest -> Binary,
+        client_id -> Text,
+        request -> Text,
+        chosen -> Bool,
+        created_at -> SqlTime,
+        expires_at -> SqlTime,
+        finished_at -> Nullable<SqlTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use super::{SqlTime, SqlUuid};
+
+    /// What users have allowed to clients.
+    consents (user_id, client_id) {
+        user_id -> SqlUuid,
+        client_id -> Text,
+        scopes -> Text,
+        created_at -> SqlTime,
+        updated_at -> SqlTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Authorization codes, also those that were redeemed.
+    authorization_codes (digest) {
+        digest -> Binary,
+        client_id -> Text,
+        user_id -> SqlUuid,
+        browser_session_id -> SqlUuid,
+        redirect_uri -> Text,
+        code_challenge -> Text,
+        scope -> Text,
+        audience -> Nullable<Text>,
+        nonce -> Nullable<Text>,
+        auth_time -> SqlTime,
+        amr -> Text,
+        acr -> Nullable<Text>,
+        expires_at -> SqlTime,
+        session_id -> Nullable<SqlUuid>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Binary;
+    use super::SqlTime;
+
+    /// Assertions by which clients have authenticated.
+    client_assertions (digest) {
+        digest -> Binary,
+        expires_at -> SqlTime,
     }
 }
 

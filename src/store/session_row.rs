@@ -33,20 +33,23 @@ row!(struct GrantRow in sessions {
     audience: Option<String>,
     amr: Option<String>,
     acr: Option<String>,
+    browser_session_id: Option<SessionId>,
 });
 
 impl GrantRow {
     pub(super) fn into_grant(self) -> Option<Grant> {
-        let Self { client_id, scope, audience, amr, acr } = self;
+        let Self { client_id, scope, audience, amr, acr, browser_session_id: browser_session } = self;
         let amr = amr.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-        client_id.map(|client_id| Grant { client_id, scope: scope.unwrap_or_default(), audience, amr, acr })
+        let scope = scope.unwrap_or_default();
+        client_id.map(|client_id| Grant { client_id, scope, audience, amr, acr, browser_session })
     }
 }
 
 impl From<&Grant> for GrantRow {
     fn from(grant: &Grant) -> Self {
-        let Grant { client_id, scope, audience, amr, acr } = grant.clone();
-        Self { client_id: Some(client_id), scope: Some(scope), audience, amr: Some(amr.join(" ")), acr }
+        let Grant { client_id, scope, audience, amr, acr, browser_session } = grant.clone();
+        let amr = Some(amr.join(" "));
+        Self { client_id: Some(client_id), scope: Some(scope), audience, amr, acr, browser_session_id: browser_session }
     }
 }
 

@@ -11,6 +11,7 @@ use diesel::sqlite::Sqlite;
 
 use super::connection::MultiBackend;
 use crate::clock::Timestamp;
+use crate::model::client::{AuthMethod, ClientId, IdTokenAlg, Words};
 use crate::model::id::Id;
 use crate::model::names::Names;
 use crate::model::session::EndReason;
@@ -117,4 +118,8 @@ column!(Username: Text as String: Text, |text| Ok(Username::from_stored(text)), 
 column!(Email: Text as String: Text, |text| Ok(Email::from_stored(text)), ToString::to_string);
 column!(DisplayName: Text as String: Text, |text| Ok(DisplayName::from_stored(text)), ToString::to_string);
 column!(Names: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
+column!(ClientId: Text as String: Text, |text| Ok(ClientId::from_stored(text)), ToString::to_string);
+column!(AuthMethod: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
+column!(Words: Text as String: Text, |text| Ok(text.split_whitespace().collect()), ToString::to_string);
+column!(IdTokenAlg: Text as String: Text, |text| Ok(IdTokenAlg(text.parse()?)), |alg| alg.0.to_string());
 column!(EndReason: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);

@@ -13,9 +13,10 @@ both_engines!(the_schema_describes_the_database_that_the_migrations_make);
 const OTHERS: [&str; 2] = ["__diesel_schema_migrations", "write_probe"];
 
 /// What each type of the description is in a database: on SQLite, on PostgreSQL.
-const TYPES: [(&str, [&str; 2]); 6] = [
+const TYPES: [(&str, [&str; 2]); 7] = [
     ("BigInt", ["integer", "bigint"]),
     ("Binary", ["blob", "bytea"]),
+    ("Bool", ["integer", "boolean"]),
     ("SmallInt", ["integer", "smallint"]),
     ("SqlTime", ["integer", "bigint"]),
     ("SqlUuid", ["blob", "uuid"]),

@@ -1,0 +1,4 @@
+drop table client_assertions;
+drop table authorization_codes;
+drop table consents;
+drop table interactions;

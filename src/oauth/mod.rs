@@ -1,0 +1,5 @@
+//! The words of the protocol: parameters and error codes of OAuth 2.1 and OpenID Connect, as they are on the wire. No
+//! storage and no HTTP.
+
+pub(crate) mod error;
+pub(crate) mod params;

@@ -1,0 +1,61 @@
+//! The parameters of a request, from a query or a form
+//! ([RFC 6749 appendix B](https://www.rfc-editor.org/rfc/rfc6749#appendix-B)).
+
+use url::form_urlencoded;
+
+/// A parameter that may be repeated, because its RFC says so
+/// ([RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)).
+pub(crate) const RESOURCE: &str = "resource";
+
+/// Parameters by name. Unknown ones are kept and ignored
+/// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// From `application/x-www-form-urlencoded` text. Those without a value are as if they were not there
+    /// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
+    pub(crate) fn parse(text: &[u8]) -> Self {
+        let pairs = form_urlencoded::parse(text).filter(|(_, value)| !value.is_empty());
+        Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+    }
+
+    /// The first value of a parameter.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Every value of a parameter, in order.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter that is there more than once and must not be
+    /// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
+    pub(crate) fn repeated(&self) -> Option<&str> {
+        let mut names = self.0.iter().enumerate().filter(|(_, (name, _))| name != RESOURCE);
+        names
+            .find(|(at, (name, _))| self.0.iter().take(*at).any(|(other, _)| other == name))
+            .map(|(_, (name, _))| name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_without_a_value_are_as_if_they_were_not_there() {
+        let params = Params::parse(b"scope=&state=a+b%26&client_id");
+        assert_eq!((params.get("scope"), params.get("client_id")), (None, None));
+        assert_eq!(params.get("state"), Some("a b&"));
+    }
+
+    #[test]
+    fn only_a_resource_may_be_repeated() {
+        let params = Params::parse(b"resource=a&resource=b&state=1");
+        assert_eq!(params.repeated(), None);
+        assert_eq!(params.all("resource").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(Params::parse(b"a=1&state=1&state=1").repeated(), Some("state"));
+    }
+}
