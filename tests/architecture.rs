@@ -142,7 +142,7 @@ fn knowledge_flows_one_way() {
         ("threads", &["metrics"]),
         ("secret", &["entropy"]),
         ("model", &["clock", "entropy"]),
-        ("oauth", &["clock", "model"]),
+        ("oauth", &["clock", "model", "secret"]),
         ("jwt", &["clock", "model", "secret"]),
         ("config", &["clock", "jwt", "model", "secret"]),
         ("error", &["clock", "entropy", "jwt", "model"]),

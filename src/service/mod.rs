@@ -4,10 +4,12 @@
 pub(crate) mod api_tokens;
 pub(crate) mod bootstrap;
 pub(crate) mod caretaker;
+pub(crate) mod clients;
 mod fields;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod me;
+pub(crate) mod oauth;
 pub(crate) mod pair;
 pub(crate) mod present;
 pub(crate) mod proof;
