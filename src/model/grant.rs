@@ -5,6 +5,17 @@ use super::session::Session;
 use super::user::User;
 use tokensmith_verifier::issuing::FIRST_PARTY;
 
+/// The scope with which a client asks who has logged in
+/// ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+pub(crate) const OPENID_SCOPE: &str = "openid";
+
+/// The scope with which a client asks to go on without the user
+/// ([OpenID Connect Core section 11](https://openid.net/specs/openid-connect-core-1_0.html#OfflineAccess)).
+pub(crate) const OFFLINE_ACCESS_SCOPE: &str = "offline_access";
+
+/// Scopes that are about a user.
+pub(crate) const USER_SCOPES: [&str; 5] = [OPENID_SCOPE, "profile", "email", ROLES_SCOPE, OFFLINE_ACCESS_SCOPE];
+
 /// The scope with which an application's tokens name the roles of the user.
 pub(crate) const ROLES_SCOPE: &str = "roles";
 

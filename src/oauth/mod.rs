@@ -3,3 +3,5 @@
 
 pub(crate) mod error;
 pub(crate) mod params;
+pub(crate) mod pkce;
+pub(crate) mod token;
