@@ -183,6 +183,9 @@ codes! {
     SESSION_REQUIRED: 403 "session_required" "Session required", Some("insufficient_scope"),
         => Bearer(BearerErrorKind::SessionRequired),
         "Only who is logged in may do this, not an API token (or what it was exchanged for).";
+    APPLICATION_TOKEN: 403 "application_token" "Not for applications", Some("insufficient_scope"),
+        Failure::ApplicationToken => Failure::ApplicationToken,
+        "The access token of a registered application opens `/oauth/userinfo` here, and nothing else.";
     WRONG_PASSWORD: 403 "wrong_password" "Wrong password", None,
         Domain(Error::WrongPassword) => Domain(Error::WrongPassword),
         "Who is logged in does not know the password.";

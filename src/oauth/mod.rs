@@ -2,6 +2,7 @@
 //! storage and no HTTP.
 
 pub(crate) mod error;
+pub(crate) mod metadata;
 pub(crate) mod params;
 pub(crate) mod pkce;
 pub(crate) mod token;
