@@ -210,6 +210,9 @@ codes! {
     USER_UNKNOWN: 404 "user_unknown" "User unknown", None,
         Domain(Error::UserUnknown) => Domain(Error::UserUnknown),
         "The user does not exist any more.";
+    CLIENT_UNKNOWN: 404 "client_unknown" "Client unknown", None,
+        Domain(Error::ClientUnknown) => Domain(Error::ClientUnknown),
+        "There is no registered application with this `client_id`.";
     METHOD_NOT_ALLOWED: 405 "method_not_allowed" "Method not allowed", None,
         Failure::MethodNotAllowed(_) => Failure::MethodNotAllowed(vec!["GET", "HEAD"]),
         "`Allow` lists the methods.";
@@ -226,6 +229,12 @@ codes! {
     TOO_MANY_API_TOKENS: 409 "too_many_api_tokens" "Too many API tokens", None,
         Domain(Error::TooManyApiTokens(_)) => Domain(Error::TooManyApiTokens(100)),
         "The user has 100 API tokens already, or 1000 with those that are over and still listed.";
+    CLIENT_ID_TAKEN: 409 "client_id_taken" "Client id taken", None,
+        Domain(Error::ClientIdTaken) => Domain(Error::ClientIdTaken),
+        "Another registered application has the `client_id`.";
+    CLIENT_WITHOUT_SECRET: 409 "client_without_secret" "Client without secret", None,
+        Domain(Error::ClientWithoutSecret) => Domain(Error::ClientWithoutSecret),
+        "The application authenticates with keys of its own, or not at all: it has no secret.";
     USERNAME_TAKEN: 409 "username_taken" "Username taken", None,
         Domain(Error::UsernameTaken) => Domain(Error::UsernameTaken),
         "Another account has the username.";

@@ -13,6 +13,7 @@ mod clients;
 mod connection;
 mod denied_before;
 mod denylist;
+mod grants;
 mod inspect;
 mod locks;
 mod migrate;

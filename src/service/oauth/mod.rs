@@ -1,5 +1,6 @@
 //! What registered applications do: get tokens, ask about them, revoke them.
 
+pub(crate) mod client_auth;
 pub(crate) mod code;
 pub(crate) mod introspect;
 pub(crate) mod revoke;
