@@ -2,6 +2,7 @@
 
 pub(crate) mod client_auth;
 pub(crate) mod code;
+pub(crate) mod hint;
 pub(crate) mod introspect;
 pub(crate) mod revoke;
 pub(crate) mod token;
