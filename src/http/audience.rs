@@ -31,6 +31,8 @@ pub(super) enum Origins {
     Any,
     /// Those of the settings.
     Configured,
+    /// Those of public clients: the others have no pages that call.
+    OfClients,
 }
 
 /// Programs that call our own API.
@@ -41,7 +43,7 @@ static API: Audience =
 static WELL_KNOWN: Audience = Audience { prefix: "/.well-known", origins: Origins::Any, ..API };
 
 /// Registered applications.
-static OAUTH: Audience = Audience { prefix: "/oauth", render: answer::render, ..API };
+static OAUTH: Audience = Audience { prefix: "/oauth", origins: Origins::OfClients, render: answer::render, ..API };
 
 /// All of them. The first whose prefix fits has a path; our own API takes what is left.
 pub(super) static AUDIENCES: [&Audience; 3] = [&WELL_KNOWN, &OAUTH, &API];

@@ -40,7 +40,12 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
                 OVERLOADED
             ]
         ),
-        endpoint!(tokens::refresh, TOKEN, SESSION, [DATABASE_UNAVAILABLE, REFRESH_TOKEN_REUSED, OVERLOADED]),
+        endpoint!(
+            tokens::refresh,
+            TOKEN,
+            SESSION,
+            [DATABASE_UNAVAILABLE, REFRESH_TOKEN_REUSED, WRONG_CLIENT, OVERLOADED]
+        ),
         endpoint!(tokens::verify, TOKEN, API_TOKEN, SESSION),
         endpoint!(tokens::revoke, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(tokens::exchange, API_TOKEN),

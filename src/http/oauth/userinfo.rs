@@ -57,6 +57,7 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
     app.known_keys.find_key_of(token).await?;
     let claims = userinfo::authenticate(&app, token)?;
     let info = deadline::on_a_thread(move || userinfo::find(&app, claims)).await?;
+    let info = info.ok_or(BearerErrorKind::Refused(TokenError::Revoked))?;
     let UserInfo { claims, user } = &info;
     let profile = info.shows("profile");
     let email = user.email.as_ref().filter(|_| info.shows("email"));

@@ -36,7 +36,7 @@ pub(crate) struct Granted {
 /// Answers a request of a client that has authenticated, as far as it can.
 pub(crate) async fn grant(
     app: &Arc<App>,
-    client: Client,
+    client: Arc<Client>,
     request: TokenRequest,
     device: &Device,
     origin: Origin,
@@ -51,7 +51,7 @@ pub(crate) async fn grant(
     }
     match request {
         TokenRequest::Code(request) => {
-            let (its_app, its_client, device) = (Arc::clone(app), client.clone(), device.clone());
+            let (its_app, its_client, device) = (Arc::clone(app), Arc::clone(&client), device.clone());
             let redeemed =
                 deadline::on_a_thread(move || code::redeem(&its_app, &its_client, &request, &device, &origin)).await?;
             issue(app, client, redeemed.live, redeemed.nonce).await
@@ -65,7 +65,7 @@ pub(crate) async fn grant(
 /// ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
 async fn refresh(
     app: &Arc<App>,
-    client: Client,
+    client: Arc<Client>,
     request: RefreshRequest,
     device: &Device,
     origin: Origin,
@@ -116,7 +116,7 @@ fn narrow(grant: &mut Grant, wanted: &Wanted) -> Result<(), Error> {
 }
 
 /// Signs what a session of the client's is worth now.
-async fn issue(app: &Arc<App>, client: Client, live: Live, nonce: Option<String>) -> Result<Granted, Error> {
+async fn issue(app: &Arc<App>, client: Arc<Client>, live: Live, nonce: Option<String>) -> Result<Granted, Error> {
     let purpose = Purpose::of_grant(app, live.grant.as_ref(), None)?;
     let id_token_alg = match client.id_token_alg {
         Some(alg) => alg.0,
@@ -159,7 +159,7 @@ pub(super) fn may_go_on(client: &Client, grant: &Grant) -> bool {
 
 /// A token for the client itself. There is no refresh token
 /// ([RFC 6749 section 4.4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.4.3)).
-async fn of_client(app: &Arc<App>, client: Client, wanted: Wanted) -> Result<Granted, Error> {
+async fn of_client(app: &Arc<App>, client: Arc<Client>, wanted: Wanted) -> Result<Granted, Error> {
     let scope = scope_of_client(&client, wanted.scope.as_deref())?;
     let audience = audience_of(&client, wanted.resource.as_deref())?.map(str::to_owned);
     let alg = Purpose::find(app, audience.as_deref())?.alg;
