@@ -145,7 +145,7 @@ fn knowledge_flows_one_way() {
         ("oauth", &["clock", "model", "secret"]),
         ("jwt", &["clock", "model", "secret"]),
         ("config", &["clock", "jwt", "model", "secret"]),
-        ("error", &["clock", "entropy", "jwt", "model"]),
+        ("error", &["clock", "entropy", "jwt", "model", "oauth"]),
         ("password", &["config", "entropy", "metrics", "model", "secret", "threads"]),
         ("outbound", &["config", "secret"]),
         ("store", &["clock", "config", "error", "model", "secret"]),

@@ -108,6 +108,12 @@ settings! {
         help: "Algorithm of access tokens: ES256, EdDSA or RS256.",
         read: parsed,
     }
+    ID_TOKEN_SIGNING_ALGS: pub(crate) id_token_signing_algs: Vec<SigningAlg> {
+        default: "ES256,RS256",
+        help: "Algorithms that ID tokens can be signed with, separated by commas: each gets a key. The first is that of clients that name none; RS256 is what OpenID Connect requires of every provider.",
+        read: list(parsed),
+        show: show_list,
+    }
     ACCESS_TOKEN_LIFETIME: pub(super) access_token_lifetime: Seconds {
         default: "5m",
         help: "How long an access token is valid.",

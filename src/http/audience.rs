@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::api::problem;
 use super::failure::Failure;
+use super::oauth::answer;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -30,6 +31,8 @@ pub(super) enum Origins {
     Any,
     /// Those of the settings.
     Configured,
+    /// Those of public clients: the others have no pages that call.
+    OfClients,
 }
 
 /// Programs that call our own API.
@@ -39,10 +42,18 @@ static API: Audience =
 /// Verifiers and clients that look for keys, denylist and metadata: what is here is for everybody.
 static WELL_KNOWN: Audience = Audience { prefix: "/.well-known", origins: Origins::Any, ..API };
 
+/// Registered applications.
+static OAUTH: Audience = Audience { prefix: "/oauth", origins: Origins::OfClients, render: answer::render, ..API };
+
 /// All of them. The first whose prefix fits has a path; our own API takes what is left.
-pub(super) static AUDIENCES: [&Audience; 2] = [&WELL_KNOWN, &API];
+pub(super) static AUDIENCES: [&Audience; 3] = [&WELL_KNOWN, &OAUTH, &API];
 
 impl Audience {
+    /// Whether it gets failures as OAuth has them.
+    pub(super) fn is_oauth(&self) -> bool {
+        std::ptr::eq(self, &raw const OAUTH)
+    }
+
     /// That of a path.
     pub(super) fn of_path(path: &str) -> &'static Self {
         let fits = |audience: &&&Self| path.strip_prefix(audience.prefix).is_some_and(|rest| rest.starts_with('/'));

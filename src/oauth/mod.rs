@@ -3,5 +3,8 @@
 
 pub(crate) mod client_auth;
 pub(crate) mod error;
+pub(crate) mod metadata;
 pub(crate) mod params;
+pub(crate) mod pkce;
 pub(crate) mod redirect_uri;
+pub(crate) mod token;

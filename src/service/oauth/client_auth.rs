@@ -1,12 +1,15 @@
 //! Client authentication ([RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)): by the one method
 //! that the client is registered with.
 
-use super::OAuthFailure;
+use std::sync::Arc;
+
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::engine::deadline;
+use crate::engine::known_clients::KnownClient;
 use crate::error::Error;
 use crate::jwt::{BadAssertion, ClientKeys, claimed_client, issuer_url};
-use crate::model::client::Client;
+use crate::model::client::{Client, ClientId};
 use crate::model::text::BadText;
 use crate::oauth::client_auth::{ClientCredentials, ClientProof};
 use crate::oauth::error::{ErrorCode, OAuthError};
@@ -17,10 +20,10 @@ use crate::store::ClientSecrets;
 const NO_DIGEST: KeyDigest = KeyDigest([0; 32]);
 
 /// The client that these credentials are of.
-pub(crate) fn authenticate(app: &App, credentials: &ClientCredentials) -> Result<Client, OAuthFailure> {
+pub(crate) async fn authenticate(app: &Arc<App>, credentials: &ClientCredentials) -> Result<Arc<Client>, Error> {
     let id = claimed_id(credentials)?;
     let found = match id.parse() {
-        Ok(id) => app.store.read(|tx| tx.find_client(&id))?,
+        Ok(id) => find(app, id).await?,
         Err(BadText(_)) => None,
     };
     let now = app.clock.now();
@@ -32,25 +35,36 @@ pub(crate) fn authenticate(app: &App, credentials: &ClientCredentials) -> Result
         ClientProof::Assertion(_) | ClientProof::None => true,
     };
     // RFC 9700 section 2.5: by the registered method only. Who is unknown and who is wrong get the same answer.
-    let is_of = |client: &Client| client.auth_method == credentials.proof.method();
+    let is_of = |client: &Arc<Client>| client.auth_method == credentials.proof.method();
     let client = client.filter(|client| is_proved && is_of(client)).ok_or_else(unknown)?;
     if let ClientProof::Assertion(assertion) = &credentials.proof {
-        check_assertion(app, &client, assertion.expose(), now)?;
+        let (app, client, assertion) = (Arc::clone(app), Arc::clone(&client), assertion.clone());
+        deadline::on_a_thread(move || check_assertion(&app, &client, assertion.expose(), now)).await?;
     }
     if client.disabled_at.is_some() {
-        return Err(OAuthFailure::new(ErrorCode::InvalidClient, "this client is disabled"));
+        return Err(Error::oauth(ErrorCode::InvalidClient, "this client is disabled"));
     }
     Ok(client)
 }
 
+/// Most are known without asking the database. Anybody may ask for others as often as they like: those wait for a turn.
+async fn find(app: &Arc<App>, id: ClientId) -> Result<Option<KnownClient>, Error> {
+    if let Some(known) = app.known_clients.find_known(&id) {
+        return Ok(Some(known));
+    }
+    let _turn = app.lookups.turn().await?;
+    let app = Arc::clone(app);
+    deadline::on_a_thread(move || app.known_clients.find(&id)).await
+}
+
 /// The client that the request says it is from.
-fn claimed_id(credentials: &ClientCredentials) -> Result<String, OAuthFailure> {
+fn claimed_id(credentials: &ClientCredentials) -> Result<String, Error> {
     let named = credentials.client_id.as_ref();
     let ClientProof::Assertion(assertion) = &credentials.proof else { return named.cloned().ok_or_else(unknown) };
     let claimed = claimed_client(assertion.expose()).map_err(bad_assertion)?;
     // RFC 7521 section 4.2: client_id must be the client of the assertion.
     if named.is_some_and(|named| *named != claimed) {
-        return Err(OAuthFailure::new(ErrorCode::InvalidClient, "client_id is not the client of the assertion"));
+        return Err(Error::oauth(ErrorCode::InvalidClient, "client_id is not the client of the assertion"));
     }
     Ok(claimed)
 }
@@ -64,7 +78,7 @@ fn has_secret(secrets: &ClientSecrets, presented: &str, now: Timestamp) -> bool 
 }
 
 /// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3).
-fn check_assertion(app: &App, client: &Client, assertion: &str, now: Timestamp) -> Result<(), OAuthFailure> {
+fn check_assertion(app: &App, client: &Client, assertion: &str, now: Timestamp) -> Result<(), Error> {
     let keys = client.jwks.as_deref().ok_or_else(unknown)?;
     let keys = ClientKeys::read(keys).map_err(Error::internal)?;
     let claims = keys.verify(assertion).map_err(bad_assertion)?;
@@ -77,17 +91,14 @@ fn check_assertion(app: &App, client: &Client, assertion: &str, now: Timestamp) 
     if app.store.write(|tx| tx.use_assertion(digest, known_until))? {
         Ok(())
     } else {
-        Err(OAuthFailure::new(ErrorCode::InvalidClient, "the assertion was used before"))
+        Err(Error::oauth(ErrorCode::InvalidClient, "the assertion was used before"))
     }
 }
 
-fn unknown() -> OAuthFailure {
-    OAuthFailure::new(
-        ErrorCode::InvalidClient,
-        "unknown client, wrong secret, or another method than the registered one",
-    )
+fn unknown() -> Error {
+    Error::oauth(ErrorCode::InvalidClient, "unknown client, wrong secret, or another method than the registered one")
 }
 
-fn bad_assertion(why: BadAssertion) -> OAuthFailure {
+fn bad_assertion(why: BadAssertion) -> Error {
     OAuthError::new(ErrorCode::InvalidClient, why.to_string()).into()
 }
