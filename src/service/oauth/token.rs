@@ -110,7 +110,7 @@ fn narrow(grant: &mut Grant, wanted: &Wanted) -> Result<(), Error> {
         grant.scope = scope.split_whitespace().collect::<Vec<_>>().join(" ");
     }
     if wanted.resource.is_some() && wanted.resource != grant.audience {
-        return Err(Error::oauth(ErrorCode::InvalidTarget, "the grant is for another resource"));
+        return Err(other_target());
     }
     Ok(())
 }
@@ -161,11 +161,11 @@ pub(super) fn may_go_on(client: &Client, grant: &Grant) -> bool {
 /// ([RFC 6749 section 4.4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.4.3)).
 async fn of_client(app: &Arc<App>, client: Arc<Client>, wanted: Wanted) -> Result<Granted, Error> {
     let scope = scope_of_client(&client, wanted.scope.as_deref())?;
-    let audience = audience_of(&client, wanted.resource.as_deref())?.map(str::to_owned);
-    let alg = Purpose::find(app, audience.as_deref())?.alg;
+    let audience = audience_of(app, &client, wanted.resource.as_deref())?.to_owned();
+    let alg = Purpose::find(app, Some(&audience))?.alg;
     let app = Arc::clone(app);
     deadline::signing(alg, move || {
-        let Purpose { audience, alg } = Purpose::find(&app, audience.as_deref())?;
+        let audience = audience.as_str();
         let (now, expires_in) = (app.clock.now(), app.config.lifetimes.access);
         let jti = Jti::from_bytes(app.entropy.bytes()?);
         let issuing = Issuing { issuer: &app.config.issuer, audience, jti, iat: now, exp: now + expires_in };
@@ -190,13 +190,20 @@ fn scope_of_client(client: &Client, wanted: Option<&str>) -> Result<String, Erro
     Ok(wanted.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// Who the tokens of a client are for: the resource that it asks for, or its first audience, if it has one
+/// Who the tokens of a client are for: the resource that it asks for, or its first audience. One for which none was
+/// registered gets that of every login
 /// ([RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)).
-pub(crate) fn audience_of<'a>(client: &'a Client, resource: Option<&'a str>) -> Result<Option<&'a str>, Error> {
-    let its_first = client.audiences.all().first().map(String::as_str);
-    match resource {
-        None => Ok(its_first),
-        Some(resource) if client.audiences.contains(resource) => Ok(Some(resource)),
-        Some(_other) => Err(Error::oauth(ErrorCode::InvalidTarget, "the client may not ask for this resource")),
+pub(crate) fn audience_of<'a>(app: &'a App, client: &'a Client, resource: Option<&str>) -> Result<&'a str, Error> {
+    let registered = client.audiences.all().iter().map(String::as_str);
+    let mut served = registered.filter(|audience| app.config.audiences.find(Some(audience)).is_some()).peekable();
+    if served.peek().is_none() {
+        let default = Purpose::find(app, None)?.audience;
+        return if resource.is_none_or(|resource| resource == default) { Ok(default) } else { Err(other_target()) };
     }
+    let found = served.find(|audience| resource.is_none_or(|resource| resource == *audience));
+    found.ok_or_else(other_target)
+}
+
+fn other_target() -> Error {
+    Error::oauth(ErrorCode::InvalidTarget, "the client may not ask for this resource")
 }
