@@ -16,6 +16,7 @@ mod backup;
 mod basic_auth;
 mod cli;
 mod cli_output;
+mod clients;
 mod clocks;
 mod cors;
 mod database_down;
