@@ -133,10 +133,10 @@ fn resource_servers_may_ask_about_api_tokens(engine: Engine) {
     let (app, browser, _) = start(engine);
     let made = make(&app, &browser, &json!({"name": "backup"}));
     for server in ["api", "reports"] {
-        let told = app.introspect(As(server), &made["token"]);
+        let told = app.introspect(As(server), &made["key"]);
         assert_eq!((&told["active"], &told["sub"]), (&json!(true), &browser["user"]["id"]), "{server}: {told}");
     }
-    assert_eq!(app.introspect(As("notes"), &made["token"]), inactive());
-    app.revoke_of(As("api"), &made["token"]);
-    assert_eq!(app.introspect(As("api"), &made["token"]), inactive());
+    assert_eq!(app.introspect(As("notes"), &made["key"]), inactive());
+    app.revoke_of(As("api"), &made["key"]);
+    assert_eq!(app.introspect(As("api"), &made["key"]), inactive());
 }

@@ -221,7 +221,7 @@ fn what_has_ended_is_not_refreshed(engine: Engine) {
     refresh(&app, &by_disabling).oauth_error(400, "invalid_grant");
     app.execute("update users set disabled_at = null");
     let going_on = refresh(&app, &by_disabling).ok();
-    app.advance(14 * 86_400);
+    app.advance(14 * 86_400 + 100);
     for expired in [&idle, &going_on] {
         refresh(&app, expired).oauth_error(400, "invalid_grant");
     }

@@ -79,7 +79,7 @@ fn rfc6749_4_1_4_a_code_is_exchanged_for_tokens(engine: Engine) {
     assert_eq!((&access["credential"], &access["scope"]), (&json!("application"), &tokens["scope"]));
     assert_ne!(access["sid"], browser["session_id"], "the grant has a session of its own");
     let row = "select count(*) from sessions g join sessions b on g.browser_session_id = b.id where \
-               g.client_id = 'notes' and b.client_id = 'first-party' and g.authenticated_at = b.authenticated_at";
+               g.client_id = 'notes' and b.client_id = 'first-party' and g.amr = 'pwd'";
     assert_eq!(app.number(row), 1);
     assert_eq!(app.number("select count(*) from audit_events where name = 'grant_opened' and detail = 'notes'"), 1);
     // A public client says who it is, and proves that it has asked.
@@ -247,15 +247,17 @@ fn the_roles_are_in_the_token_of_an_application_that_may_see_them(engine: Engine
 fn rfc8707_2_2_the_access_token_is_for_the_resource_that_was_granted(engine: Engine) {
     let [api, reports] = ["https://api.example.com", "https://reports.example.com"];
     let (app, browser) = start_with(engine, &[("AUDIENCE", &format!("{api}, {reports}"))]);
+    app.register(&Registration { id: "both", audiences: &format!("{reports} {api}"), ..NOTES });
     let audience = |tokens: &Value| claims(&tokens["access_token"])["aud"].clone();
     assert_eq!(audience(&app.granted(&browser, &ALL)), api);
-    let of_reports = Allowed { audience: Some(reports), ..ALL };
+    let [of_both, of_reports] = [None, Some(reports)].map(|audience| Allowed { client: "both", audience, ..ALL });
+    assert_eq!(audience(&app.granted(&browser, &of_both)), reports, "its own first");
     assert_eq!(audience(&app.granted(&browser, &of_reports)), reports);
     // The same may be asked for again, and no other.
     let code = app.allow(&browser, &of_reports);
     let with = |resource| [redemption(&code).as_slice(), &[("resource", resource)]].concat();
-    app.token(As("notes"), &with(api)).oauth_error(400, "invalid_target");
-    assert_eq!(audience(&app.token(As("notes"), &with(reports)).ok()), reports);
+    app.token(As("both"), &with(api)).oauth_error(400, "invalid_target");
+    assert_eq!(audience(&app.token(As("both"), &with(reports)).ok()), reports);
     let code = app.allow(&browser, &ALL);
     let with = |resource| [redemption(&code).as_slice(), &[("resource", resource)]].concat();
     assert_eq!(audience(&app.token(As("notes"), &with(api)).ok()), api, "what it gets anyway");

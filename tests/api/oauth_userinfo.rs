@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api_tokens::make;
-use crate::support::oauth::{ALL, Allowed, As, NOTES, form};
+use crate::support::oauth::{ALL, Allowed, As, NOTES, Registration, claims, form};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 both_engines!(
@@ -82,9 +82,11 @@ fn oidcc_userinfo_post_body(engine: Engine) {
 fn oidc_core_5_3_a_token_for_another_audience_is_taken_if_it_has_openid(engine: Engine) {
     let [api, reports] = ["https://api.example.com", "https://reports.example.com"];
     let (app, browser) = start_with(engine, &[("AUDIENCE", &format!("{api}, {reports}"))]);
-    let elsewhere = app.granted(&browser, &Allowed { audience: Some(reports), ..ALL });
+    app.register(&Registration { id: "reporter", audiences: reports, ..NOTES });
+    let elsewhere = app.granted(&browser, &Allowed { client: "reporter", audience: Some(reports), ..ALL });
+    assert_eq!(claims(&elsewhere["access_token"])["aud"], reports);
     assert_eq!(userinfo(&app, "GET", &elsewhere).ok()["sub"], browser["user"]["id"]);
-    let without = app.granted(&browser, &Allowed { audience: Some(reports), scope: "profile", ..ALL });
+    let without = app.granted(&browser, &Allowed { client: "reporter", scope: "profile", ..ALL });
     is_challenged(&userinfo(&app, "GET", &without), 403, &[r#"error="insufficient_scope""#, r#"scope="openid""#]);
 }
 
@@ -99,7 +101,7 @@ fn rfc6750_3_1_each_refusal_has_its_challenge(engine: Engine) {
         is_challenged(&userinfo(&app, "GET", without_openid), 403, &["insufficient_scope"]);
     }
     let script = make(&app, &browser, &json!({"name": "backup"}));
-    let key = script["token"].as_str().unwrap();
+    let key = script["key"].as_str().unwrap();
     is_challenged(&app.ask("GET", "/oauth/userinfo", &format!("Token {key}"), None), 401, &[]);
     for garbage in ["x", key, tokens["id_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap()] {
         is_challenged(&app.get_as("/oauth/userinfo", garbage), 401, &[r#"error="invalid_token""#]);

@@ -54,7 +54,8 @@ pub(crate) async fn grant(
             let (its_app, its_client, device) = (Arc::clone(app), Arc::clone(&client), device.clone());
             let redeemed =
                 deadline::on_a_thread(move || code::redeem(&its_app, &its_client, &request, &device, &origin)).await?;
-            issue(app, client, redeemed.live, redeemed.nonce).await
+            let code::Redeemed { live, goes_on, nonce } = redeemed;
+            issue(app, Issue { client, live, goes_on, nonce }).await
         }
         TokenRequest::Refresh(request) => refresh(app, client, request, device, origin).await,
         TokenRequest::Client(wanted) => of_client(app, client, wanted).await,
@@ -82,10 +83,12 @@ async fn refresh(
     }
     let settled = settle(app, verified, !client.is_public(), device, origin).await;
     let mut live = settled.map_err(as_invalid_grant)?;
+    // As it was granted: what is narrower is this access token alone.
+    let goes_on = live.grant.as_ref().is_some_and(|grant| may_go_on(&client, grant));
     if let Some(grant) = &mut live.grant {
         narrow(grant, &wanted)?;
     }
-    issue(app, client, live, None).await
+    issue(app, Issue { client, live, goes_on, nonce: None }).await
 }
 
 /// Whatever is wrong with a refresh token or its session is one code.
@@ -115,25 +118,29 @@ fn narrow(grant: &mut Grant, wanted: &Wanted) -> Result<(), Error> {
     Ok(())
 }
 
-/// Signs what a session of the client's is worth now.
-async fn issue(app: &Arc<App>, client: Arc<Client>, live: Live, nonce: Option<String>) -> Result<Granted, Error> {
-    let purpose = Purpose::of_grant(app, live.grant.as_ref(), None)?;
-    let id_token_alg = match client.id_token_alg {
-        Some(alg) => alg.0,
-        None => app.keys.ring().id_token_algs().next().unwrap_or(purpose.alg),
-    };
-    let slowest = if id_token_alg.is_slow_to_sign() { id_token_alg } else { purpose.alg };
-    let app = Arc::clone(app);
-    deadline::signing(slowest, move || sign(&app, &client, live, id_token_alg, nonce)).await
+/// What is to be signed for a session of a client.
+struct Issue {
+    client: Arc<Client>,
+    live: Live,
+    /// Whether the client gets a refresh token.
+    goes_on: bool,
+    nonce: Option<String>,
 }
 
-fn sign(
-    app: &App,
-    client: &Client,
-    live: Live,
-    id_token_alg: SigningAlg,
-    nonce: Option<String>,
-) -> Result<Granted, Error> {
+/// Signs what a session of the client's is worth now.
+async fn issue(app: &Arc<App>, issue: Issue) -> Result<Granted, Error> {
+    let alg = Purpose::of_grant(app, issue.live.grant.as_ref(), None)?.alg;
+    let id_token_alg = match issue.client.id_token_alg {
+        Some(alg) => alg.0,
+        None => app.keys.ring().id_token_algs().next().unwrap_or(alg),
+    };
+    let slowest = if id_token_alg.is_slow_to_sign() { id_token_alg } else { alg };
+    let app = Arc::clone(app);
+    deadline::signing(slowest, move || sign(&app, issue, id_token_alg)).await
+}
+
+fn sign(app: &App, issue: Issue, id_token_alg: SigningAlg) -> Result<Granted, Error> {
+    let Issue { live, goes_on, nonce, .. } = issue;
     let now = app.clock.now();
     let (session, grant) = (live.session, live.grant.clone());
     let purpose = Purpose::of_grant(app, grant.as_ref(), None)?;
@@ -146,7 +153,6 @@ fn sign(
             Some(app.keys.ring().sign(&about.of_session(&session, grant), Some(id_token_alg), now)?)
         }
     };
-    let goes_on = grant.as_ref().is_some_and(|grant| may_go_on(client, grant));
     Ok(Granted { access_token, expires_in, refresh_token: goes_on.then_some(refresh_token), id_token, scope })
 }
 
