@@ -52,6 +52,11 @@ impl Names {
         self.0.iter().any(|one| one == name)
     }
 
+    /// Those that are not in the other.
+    pub(crate) fn without(&self, other: &Self) -> Self {
+        Self(self.0.iter().filter(|name| !other.contains(name)).cloned().collect())
+    }
+
     /// Those that are in both.
     pub(crate) fn shared_with(&self, other: &Self) -> Self {
         Self(self.0.iter().filter(|name| other.contains(name)).cloned().collect())

@@ -1,5 +1,9 @@
 //! The words of the protocol: parameters and error codes of OAuth 2.1 and OpenID Connect, as they are on the wire. No
 //! storage and no HTTP.
 
+pub(crate) mod answer;
+pub(crate) mod authorization;
 pub(crate) mod error;
 pub(crate) mod params;
+pub(crate) mod redirect_uri;
+pub(crate) mod steps;

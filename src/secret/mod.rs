@@ -13,7 +13,7 @@ use zeroize::Zeroize;
 
 pub use api_key::ApiKey;
 pub(crate) use api_key::{BadApiKey, KEY_PREFIX, KeyDigest};
-pub(crate) use opaque::{Opaque, digest_of};
+pub(crate) use opaque::{Opaque, derived, digest_of};
 pub(crate) use private_file::{Draft, create_folders, create_private_file, folder_of};
 pub(crate) use readable::readable;
 

@@ -1,6 +1,7 @@
 //! Random text that only its holder knows: authorization codes, the cookies of browsers. What is stored is its digest.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -36,4 +37,10 @@ pub(crate) fn digest_of(text: &str) -> KeyDigest {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
     KeyDigest(bytes)
+}
+
+/// A text for one purpose that only who knows the secret can tell, and that does not tell the secret.
+pub(crate) fn derived(secret: &str, purpose: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    URL_SAFE_NO_PAD.encode(hmac::sign(&key, purpose.as_bytes()))
 }
