@@ -13,6 +13,8 @@ mod groups;
 mod metrics;
 mod observe;
 mod openapi;
+mod pages;
+mod proving;
 mod responses;
 mod routes;
 mod server;

@@ -146,6 +146,10 @@ pub enum EventName {
     UserDeleted,
     /// A user's roles were changed.
     RolesChanged,
+    /// A user has allowed a client what it asked for.
+    ConsentGiven,
+    /// A user has taken back what a client was allowed.
+    ConsentRevoked,
     /// An API token was made.
     ApiTokenCreated,
     /// An API token got another key.
@@ -161,7 +165,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 25] = [
+pub const EVENT_NAMES: [(EventName, &str); 27] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::Reauthenticated, "reauthenticated"),
@@ -181,6 +185,8 @@ pub const EVENT_NAMES: [(EventName, &str); 25] = [
     (EventName::UserEnabled, "user_enabled"),
     (EventName::UserDeleted, "user_deleted"),
     (EventName::RolesChanged, "roles_changed"),
+    (EventName::ConsentGiven, "consent_given"),
+    (EventName::ConsentRevoked, "consent_revoked"),
     (EventName::ApiTokenCreated, "api_token_created"),
     (EventName::ApiTokenRotated, "api_token_rotated"),
     (EventName::ApiTokenRevoked, "api_token_revoked"),

@@ -8,6 +8,7 @@ mod fields;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod me;
+pub(crate) mod oauth;
 pub(crate) mod pair;
 pub(crate) mod present;
 pub(crate) mod proof;
