@@ -62,7 +62,7 @@ fn parts(criterion: &mut Criterion) {
     let session = session(&app, &user);
     let now = SystemClock.now();
     let rules = app.config.rotation_rules();
-    let presented = Presented { generation: 1, context: Some(Context::new([0; 2], [1; 6])) };
+    let presented = Presented { generation: 1, context: Some(Context::new([0; 2], [1; 6])), is_bound: false };
     criterion.bench_function("judge", |b| {
         b.iter(|| judge(black_box(presented), Some(black_box(&session)), true, rules, now + Seconds(60)));
     });

@@ -7,6 +7,7 @@ use crate::entropy::NoEntropy;
 use crate::jwt::{SignError, TokenError};
 use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
+use crate::oauth::error::{ErrorCode, OAuthError};
 
 /// A cause from elsewhere: logged once, never sent to a client.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -29,6 +30,13 @@ pub enum Error {
     /// An invalidated refresh token was presented; its session has been ended.
     #[error("this refresh token was used before and has been replaced; its session has been ended")]
     RefreshTokenReused,
+    /// A refresh token was presented by another client than the one that it was issued to
+    /// ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). Its session goes on.
+    #[error("this refresh token was issued to another client, which refreshes it at its own endpoint")]
+    WrongClient,
+    /// A request of a registered application is refused, or that of a browser that it has sent.
+    #[error(transparent)]
+    OAuth(#[from] OAuthError),
     /// The token's session is over.
     #[error("the session has ended ({0})")]
     SessionEnded(EndReason),
@@ -131,6 +139,11 @@ impl Error {
             Self::Unavailable(_) => self,
             other => Self::Unavailable(Box::new(other)),
         }
+    }
+
+    /// A refusal with a registered code, and what is wrong for the developer of the client.
+    pub(crate) fn oauth(code: ErrorCode, description: impl Into<String>) -> Self {
+        Self::OAuth(OAuthError::new(code, description))
     }
 
     /// A fault of ours.

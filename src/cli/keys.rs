@@ -123,8 +123,10 @@ fn show_next(config: &Config, alg: SigningAlg, path: &Path, active_from: Timesta
     let at = active_from.to_rfc3339();
     line(format_args!("made {}", path.display()))?;
     line(format_args!("It signs from {at} on."))?;
-    if !config.key_policy.algs.contains(&alg) {
-        line(format_args!("Nothing is signed with {alg} as long as neither SIGNING_ALG nor AUDIENCE names it."))?;
+    if config.key_policy.all_algs().all(|used| used != alg) {
+        line(format_args!(
+            "Nothing is signed with {alg} as long as SIGNING_ALG, AUDIENCE and ID_TOKEN_SIGNING_ALGS do not name it."
+        ))?;
     }
     Ok(())
 }

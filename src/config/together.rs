@@ -107,6 +107,7 @@ fn key_policy(
     }
     let policy = KeyPolicy {
         algs: audiences?.algs(),
+        id_token_algs: draft.id_token_signing_algs.clone()?,
         rotation_period: draft.key_rotation_period?,
         jwks_max_age: draft.jwks_max_age?,
         token_lifetime: lifetimes?.refresh_idle,

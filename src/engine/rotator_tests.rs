@@ -99,7 +99,7 @@ fn job_from(context: Context, session: &Session, generation: i64) -> (Job, Answe
         client_id: String::new(),
     };
     let (reply, answer) = oneshot::channel();
-    let client = Client { origin: Origin::default(), context };
+    let client = Client { origin: Origin::default(), context, is_bound: false };
     (Job { asked: Asked { claims, client }, queued_at: Instant::now(), reply }, answer)
 }
 

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
+use crate::oauth::error::{ErrorCode, OAuthError};
 use tokensmith_verifier::BearerErrorKind;
 
 /// What a client is told of a failure, beside its detail. It never changes its meaning.
@@ -71,15 +72,42 @@ codes! {
             => Domain(Error::invalid("email", "invalid", "must be an e-mail address, as in ada@example.com")),
         "`errors[]` names each `field` with a `code` of its own: `invalid`, `password_too_long` (over 1024 \
          characters); for new passwords also `password_too_short`, `password_too_common`.";
-    INVALID_REQUEST: 400 "invalid_request" "Malformed Authorization header", Some("invalid_request"),
-        => Bearer(BearerErrorKind::Malformed("expected Authorization: Bearer and one token")),
-        "The `Authorization` header is not one token (or not well-formed HTTP Basic).";
+    INVALID_REQUEST: 400 "invalid_request" "Malformed request", Some("invalid_request"),
+        Domain(Error::OAuth(OAuthError { code: ErrorCode::InvalidRequest, .. })) => Bearer(BearerErrorKind::Malformed("expected Authorization: Bearer and one token")),
+        "The `Authorization` header is not one token (or not well-formed HTTP Basic). At `/oauth/*` also: a parameter is \
+         missing, repeated or not valid.";
+    INVALID_GRANT: 400 "invalid_grant" "Grant refused", Some("invalid_grant"),
+        Domain(Error::OAuth(OAuthError { code: ErrorCode::InvalidGrant, .. }))
+            => Domain(Error::oauth(ErrorCode::InvalidGrant, "the code has expired")),
+        "The code or the refresh token is not valid, has expired, was used or revoked, or was issued to another client or \
+         for another redirect URI.";
+    INVALID_SCOPE: 400 "invalid_scope" "Scope refused", Some("invalid_scope"),
+        Domain(Error::OAuth(OAuthError { code: ErrorCode::InvalidScope, .. }))
+            => Domain(Error::oauth(ErrorCode::InvalidScope, "the client may not ask for notes:write")),
+        "A scope that the client may not ask for, or that is beyond what was granted.";
+    INVALID_TARGET: 400 "invalid_target" "Resource refused", Some("invalid_target"),
+        Domain(Error::OAuth(OAuthError { code: ErrorCode::InvalidTarget, .. }))
+            => Domain(Error::oauth(ErrorCode::InvalidTarget, "a token is for one resource")),
+        "A `resource` that the client may not ask for, or more than one (RFC 8707).";
+    UNAUTHORIZED_CLIENT: 400 "unauthorized_client" "Not for this client", Some("unauthorized_client"),
+        Domain(Error::OAuth(OAuthError { code: ErrorCode::UnauthorizedClient, .. }))
+            => Domain(Error::oauth(ErrorCode::UnauthorizedClient, "the client may not use client_credentials")),
+        "The client is not registered for this grant, or the token is another client's.";
+    UNSUPPORTED_GRANT_TYPE: 400 "unsupported_grant_type" "Grant type unknown", Some("unsupported_grant_type"),
+        Domain(Error::OAuth(OAuthError { code: ErrorCode::UnsupportedGrantType, .. }))
+            => Domain(Error::oauth(ErrorCode::UnsupportedGrantType, "grant_type must be authorization_code, refresh_token \
+                                                                     or client_credentials")),
+        "The token endpoint has no such grant; `password` is none of them.";
     BASIC_AUTH_OFF: 400 "basic_auth_off" "HTTP Basic is off", Some("invalid_request"),
         Failure::BasicAuthOff => Failure::BasicAuthOff,
         "`HTTP Basic` is not taken, unless `BASIC_AUTH=on`.";
     BAD_CREDENTIALS: 401 "bad_credentials" "Wrong username or password", Some("invalid_grant"),
         Domain(Error::BadCredentials) => Domain(Error::BadCredentials),
         "Unknown user or wrong password.";
+    INVALID_CLIENT: 401 "invalid_client" "Client not authenticated", Some("invalid_client"),
+        Domain(Error::OAuth(OAuthError { code: ErrorCode::InvalidClient, .. }))
+            => Domain(Error::oauth(ErrorCode::InvalidClient, "the client has not authenticated")),
+        "There is no such client, it is disabled, or it has not authenticated by the method that it is registered for.";
     ACCESS_TOKEN_MISSING: 401 "access_token_missing" "Access token missing", None,
         => Bearer(BearerErrorKind::Missing),
         "The endpoint needs a bearer token.";
@@ -132,6 +160,10 @@ codes! {
     REFRESH_TOKEN_REUSED: 401 "refresh_token_reused" "Refresh token reused", Some("invalid_grant"),
         Domain(Error::RefreshTokenReused) => Domain(Error::RefreshTokenReused),
         "An invalidated refresh token was presented: the session has been ended.";
+    WRONG_CLIENT: 401 "wrong_client" "Refresh token of another client", Some("invalid_grant"),
+        Domain(Error::WrongClient) => Domain(Error::WrongClient),
+        "A registered application's refresh token is good at `/oauth/token` only, and the login API's at \
+         `/v1/tokens/refresh`. The session goes on.";
     SESSION_ENDED: 401 "session_ended" "Session ended", Some("invalid_grant"),
         Domain(Error::SessionEnded(_)) => Domain(Error::SessionEnded(EndReason::Logout)),
         "The session was ended; `reason` is one of `logout`, `revoked` (by its owner, from another session), \
@@ -142,6 +174,9 @@ codes! {
     ACCOUNT_DISABLED: 403 "account_disabled" "Account disabled", Some("invalid_grant"),
         Domain(Error::AccountDisabled) => Domain(Error::AccountDisabled),
         "The account is disabled; told only to who knows its password or an API token.";
+    AUTHORIZATION_REFUSED: 403 "authorization_refused" "Authorization refused", None,
+        Domain(Error::OAuth(_)) => Domain(Error::oauth(ErrorCode::AccessDenied, "the user has denied it")),
+        "A request at `/oauth/authorize` that cannot be answered to the application, or was denied.";
     ORIGIN_NOT_ALLOWED: 403 "origin_not_allowed" "Origin not allowed", None,
         Failure::OriginNotAllowed(_) => Failure::OriginNotAllowed("https://app.example.com".to_owned()),
         "Web pages of this origin may not call the service: it is not in `CORS_ORIGINS`. The log names it.";

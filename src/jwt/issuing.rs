@@ -1,14 +1,19 @@
 //! What a token that is issued claims, for every way of issuing one.
 
+use aws_lc_rs::digest::{SHA256, SHA512, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::SigningAlg;
 use crate::clock::Timestamp;
 use crate::model::api_token::ApiToken;
 use crate::model::grant::Grant;
-use crate::model::id::{Jti, UserId};
+use crate::model::id::Jti;
 use crate::model::names::Scopes;
 use crate::model::session::Session;
 use crate::model::user::User;
-use tokensmith_verifier::issuing::{API_TOKEN, RefreshClaims, issuer_base};
-use tokensmith_verifier::{AccessClaims, Audience, Credential, RequiredClaims};
+use tokensmith_verifier::issuing::{API_TOKEN, IdTokenClaims, RefreshClaims, issuer_base};
+use tokensmith_verifier::{AccessClaims, Audience, Credential, RequiredClaims, Subject};
 
 /// An access token that is to be issued.
 pub(crate) struct Issuing<'a> {
@@ -33,7 +38,9 @@ impl Issuing<'_> {
         claims.auth_time = Some(session.authenticated_at);
         claims.amr = Some(grant.amr.clone());
         claims.acr.clone_from(&grant.acr);
-        claims.roles = user.roles.names().to_vec();
+        if grant.shows_roles() {
+            claims.roles = user.roles.names().to_vec();
+        }
         claims.scope = Some(grant.scope.clone()).filter(|scope| !scope.is_empty());
         claims
     }
@@ -51,11 +58,19 @@ impl Issuing<'_> {
         claims
     }
 
-    fn claims(self, user: UserId, client_id: &str, credential: Credential) -> AccessClaims {
+    /// For a client that acts for itself: it is the subject, too
+    /// ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)).
+    pub(crate) fn of_client(self, client_id: &str, scope: &str) -> AccessClaims {
+        let mut claims = self.claims(Subject::new(client_id), client_id, Credential::Client);
+        claims.scope = Some(scope.to_owned()).filter(|scope| !scope.is_empty());
+        claims
+    }
+
+    fn claims(self, sub: impl Into<Subject>, client_id: &str, credential: Credential) -> AccessClaims {
         let Self { issuer, audience, jti, iat, exp } = self;
         AccessClaims::new(RequiredClaims {
             iss: issuer.to_owned(),
-            sub: user.into(),
+            sub: sub.into(),
             aud: Audience::One(audience.to_owned()),
             exp,
             iat,
@@ -64,6 +79,56 @@ impl Issuing<'_> {
             credential,
         })
     }
+}
+
+/// An ID token that is to be issued with an access token.
+pub(crate) struct IdToken<'a> {
+    /// Who issues it.
+    pub(crate) issuer: &'a str,
+    /// What signs it.
+    pub(crate) alg: SigningAlg,
+    /// The access token.
+    pub(crate) access_token: &'a str,
+    /// The `nonce` of the authorization request: not again after a refresh
+    /// ([OpenID Connect Core section 12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse)).
+    pub(crate) nonce: Option<String>,
+    /// Now.
+    pub(crate) iat: Timestamp,
+    /// When it expires.
+    pub(crate) exp: Timestamp,
+}
+
+impl IdToken<'_> {
+    /// For the client that the session was opened for.
+    pub(crate) fn of_session(self, session: &Session, grant: &Grant) -> IdTokenClaims {
+        let Self { issuer, alg, access_token, nonce, iat, exp } = self;
+        IdTokenClaims {
+            iss: issuer.to_owned(),
+            sub: session.user_id.into(),
+            aud: Audience::One(grant.client_id.clone()),
+            exp,
+            iat,
+            auth_time: session.authenticated_at,
+            nonce,
+            acr: grant.acr.clone(),
+            amr: grant.amr.clone(),
+            azp: grant.client_id.clone(),
+            sid: grant.browser_session.unwrap_or(session.id),
+            at_hash: at_hash(alg, access_token),
+        }
+    }
+}
+
+/// The left half of the hash of an access token, by the hash of the algorithm that signs the ID token
+/// ([OpenID Connect Core section 3.1.3.6](https://openid.net/specs/openid-connect-core-1_0.html#CodeIDToken)); that of
+/// Ed25519 is SHA-512 ([RFC 8032 section 5.1](https://www.rfc-editor.org/rfc/rfc8032#section-5.1)).
+fn at_hash(alg: SigningAlg, access_token: &str) -> String {
+    let hash = match alg {
+        SigningAlg::Es256 | SigningAlg::Rs256 => digest(&SHA256, access_token.as_bytes()),
+        SigningAlg::EdDsa => digest(&SHA512, access_token.as_bytes()),
+    };
+    let (left, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
+    URL_SAFE_NO_PAD.encode(left)
 }
 
 /// Of the live refresh token of a session, as its row stands.
@@ -80,5 +145,18 @@ pub(crate) fn refresh_claims(issuer: &str, session: &Session, grant: &Grant) -> 
         generation,
         jti: format!("{}.{generation}", session.id),
         client_id: grant.client_id.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// OpenID Connect Core appendix A.4 has the pair.
+    #[test]
+    fn at_hash_is_the_left_half_of_the_hash_of_the_access_token() {
+        let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
+        assert_eq!(at_hash(SigningAlg::Rs256, token), "77QmUPtjPfzWtF2AnpK9RQ");
+        assert_eq!(at_hash(SigningAlg::EdDsa, token).len(), 43);
     }
 }

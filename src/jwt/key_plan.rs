@@ -17,8 +17,10 @@ const TAKE_UP: Seconds = Seconds(10);
 /// The rules of the ring.
 #[derive(Clone, Debug)]
 pub struct KeyPolicy {
-    /// Every algorithm that is signed with; the first is that of tokens whose audience has none of its own.
+    /// Every algorithm that access tokens are signed with; the first is that of tokens whose audience has none of its own.
     pub(crate) algs: Vec<SigningAlg>,
+    /// What ID tokens may be signed with. One without a key is left out: the folder may be another program's.
+    pub(crate) id_token_algs: Vec<SigningAlg>,
     /// How long a key signs; `None`: until somebody replaces it.
     pub(crate) rotation_period: Option<Seconds>,
     /// How long a copy of the published keys may be used.
@@ -77,6 +79,12 @@ pub(crate) enum Due {
 }
 
 impl KeyPolicy {
+    /// Every algorithm that anything is signed with.
+    pub(crate) fn all_algs(&self) -> impl Iterator<Item = SigningAlg> {
+        let others = self.id_token_algs.iter().filter(|alg| !self.algs.contains(alg));
+        self.algs.iter().chain(others).copied()
+    }
+
     /// How long a key is published before it signs: until every copy of the keys that lacks it is over.
     pub(crate) fn publication_lead(&self) -> Seconds {
         self.jwks_max_age + CLOCK_SKEW + TAKE_UP

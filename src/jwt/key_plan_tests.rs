@@ -54,6 +54,7 @@ impl Folder {
 fn no_key_signs_before_every_copy_has_it_and_none_goes_before_its_last_token_however_the_clocks_differ() {
     let policy = KeyPolicy {
         algs: vec![SigningAlg::EdDsa],
+        id_token_algs: Vec::new(),
         rotation_period: Some(POLICY_PERIOD),
         jwks_max_age: MAX_AGE,
         token_lifetime: TOKEN_LIFETIME,

@@ -86,16 +86,30 @@ impl KeyRing {
         let jwks_etag = jwks_etag(&jwks_json);
         let access = Arc::new(AccessKeys::new(keys, VERIFIED_CACHE_BYTES));
         let mut events = Vec::new();
-        for alg in &policy.algs {
-            events.extend(Line::new(&files, *alg).events(&policy));
+        for alg in policy.all_algs() {
+            events.extend(Line::new(&files, alg).events(&policy));
         }
         events.sort();
         Ok(Self { files, policy, access, jwks_json, jwks_etag, events })
     }
 
-    /// An algorithm that is to be signed with and has no key.
+    /// An algorithm of access tokens that has no key.
     pub(super) fn lacks(&self) -> Option<SigningAlg> {
-        self.policy.algs.iter().copied().find(|alg| Line::new(&self.files, *alg).is_empty())
+        self.policy.algs.iter().copied().find(|alg| !self.has(*alg))
+    }
+
+    /// Every algorithm that has no key.
+    pub(super) fn lacking(&self) -> Vec<SigningAlg> {
+        self.policy.all_algs().filter(|alg| !self.has(*alg)).collect()
+    }
+
+    fn has(&self, alg: SigningAlg) -> bool {
+        !Line::new(&self.files, alg).is_empty()
+    }
+
+    /// What ID tokens can be signed with.
+    pub(crate) fn id_token_algs(&self) -> impl Iterator<Item = SigningAlg> {
+        self.policy.id_token_algs.iter().copied().filter(|alg| self.has(*alg))
     }
 
     pub(super) fn kids(&self) -> impl Iterator<Item = &str> {
@@ -127,7 +141,7 @@ impl KeyRing {
     pub(crate) fn entries(&self, now: Timestamp) -> Vec<RingEntry> {
         let entry = |file: &Arc<KeyFile>| {
             let line = Line::new(&self.files, file.key.alg);
-            let used = self.policy.algs.contains(&file.key.alg);
+            let used = self.policy.all_algs().any(|alg| alg == file.key.alg);
             RingEntry {
                 path: file.path.clone(),
                 alg: file.key.alg,
@@ -144,8 +158,9 @@ impl KeyRing {
 
     /// What is to be done to the folder now.
     pub(crate) fn due(&self, now: Timestamp) -> Vec<Due> {
-        let algs = self.policy.algs.iter();
-        algs.flat_map(|alg| Line::new(&self.files, *alg).due(*alg, &self.policy, now)).collect()
+        let is_kept = |alg: &SigningAlg| self.policy.algs.contains(alg) || self.has(*alg);
+        let algs = self.policy.all_algs().filter(is_kept);
+        algs.flat_map(|alg| Line::new(&self.files, alg).due(alg, &self.policy, now)).collect()
     }
 
     /// How long a copy of the published keys may be used from now on: until what happens next, at most the configured

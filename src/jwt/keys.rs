@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 
+use super::SigningAlg;
 use super::key_file::{KeyFile, KeyFileError};
 use super::key_folder::{Contents, KeyFolder, Stamp};
 use super::key_plan::{Due, KeyPolicy};
@@ -162,17 +163,31 @@ impl Keys {
 /// Makes the keys that are missing; safe when several instances start on one folder at once.
 fn make_missing(folder: &KeyFolder, policy: &KeyPolicy, now: Timestamp) -> Result<Vec<PathBuf>, KeyFileError> {
     // A key that cannot be read is not missing.
-    let lacks = || match Keys::open(folder.clone(), policy.clone())? {
-        (keys, problems) if problems.is_empty() => Ok(keys.ring().lacks()),
+    let lacking = || match Keys::open(folder.clone(), policy.clone())? {
+        (keys, problems) if problems.is_empty() => Ok(keys.ring().lacking()),
         (_, mut problems) => Err(problems.remove(0)),
     };
-    if lacks()?.is_none() {
+    let missing = lacking()?;
+    if missing.is_empty() {
         return Ok(Vec::new());
     }
-    let lock = folder.lock()?;
+    let is_needed = |alg: &SigningAlg| policy.algs.contains(alg);
+    let without = |error: &KeyFileError| {
+        log::warn!(cause = error.to_string(); "some ID tokens cannot be signed: no key can be made for ID_TOKEN_SIGNING_ALGS");
+    };
+    let lock = match folder.lock() {
+        Err(error) if !missing.iter().any(is_needed) => {
+            without(&error);
+            return Ok(Vec::new());
+        }
+        lock => lock?,
+    };
     let mut made = Vec::new();
-    while let Some(alg) = lacks()? {
-        made.push(folder.add(&lock, alg, now, now)?);
+    for alg in lacking()? {
+        match folder.add(&lock, alg, now, now) {
+            Err(error) if !is_needed(&alg) => without(&error),
+            added => made.push(added?),
+        }
     }
     Ok(made)
 }

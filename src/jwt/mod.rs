@@ -8,7 +8,7 @@ mod key_ring;
 mod keys;
 mod private_key;
 
-pub(crate) use issuing::{Issuing, refresh_claims};
+pub(crate) use issuing::{IdToken, Issuing, refresh_claims};
 pub(crate) use tokensmith_verifier::issuing::{
     AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Document, Expected, Kind, KindEntry, MAX_CLOCK_SKEW,
     RefreshClaims, SigningAlg, VerificationKeys, denylist_audience, is_reserved_audience, issuer_base, issuer_url,

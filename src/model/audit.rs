@@ -112,6 +112,8 @@ pub enum EventName {
     Login,
     /// A wrong password, or a disabled account.
     LoginFailed,
+    /// A registered application has redeemed a code: a grant of its user has begun.
+    GrantOpened,
     /// A user gave the password again.
     Reauthenticated,
     /// A wrong password was given for a session that is open.
@@ -165,9 +167,10 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 27] = [
+pub const EVENT_NAMES: [(EventName, &str); 28] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
+    (EventName::GrantOpened, "grant_opened"),
     (EventName::Reauthenticated, "reauthenticated"),
     (EventName::ReauthenticationFailed, "reauthentication_failed"),
     (EventName::Logout, "logout"),

@@ -5,6 +5,20 @@ use super::session::Session;
 use super::user::User;
 use tokensmith_verifier::issuing::FIRST_PARTY;
 
+/// The scope with which a client asks who has logged in
+/// ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+pub(crate) const OPENID_SCOPE: &str = "openid";
+
+/// The scope with which a client asks to go on without the user
+/// ([OpenID Connect Core section 11](https://openid.net/specs/openid-connect-core-1_0.html#OfflineAccess)).
+pub(crate) const OFFLINE_ACCESS_SCOPE: &str = "offline_access";
+
+/// Scopes that are about a user.
+pub(crate) const USER_SCOPES: [&str; 5] = [OPENID_SCOPE, "profile", "email", ROLES_SCOPE, OFFLINE_ACCESS_SCOPE];
+
+/// The scope with which an application's tokens name the roles of the user.
+pub(crate) const ROLES_SCOPE: &str = "roles";
+
 /// What a login asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GrantRequest {
@@ -48,6 +62,16 @@ impl Grant {
         let GrantRequest { client_id, scope, audience, browser_session } = request;
         let amr = amr.iter().map(ToString::to_string).collect();
         Self { client_id, scope, audience, amr, acr: None, browser_session }
+    }
+
+    /// Whether its access tokens name the user's roles: those of an application only if it may see them.
+    pub(crate) fn shows_roles(&self) -> bool {
+        self.is_first_party() || self.has_scope(ROLES_SCOPE)
+    }
+
+    /// Whether a scope was granted.
+    pub(crate) fn has_scope(&self, scope: &str) -> bool {
+        self.scope.split(' ').any(|one| one == scope)
     }
 
     /// Whether it is of a login at the service itself.

@@ -40,6 +40,12 @@ impl Lifetimes {
         self.rotated(session, 0, now)
     }
 
+    /// The session, opened now, if it is for one access token and none after that.
+    pub(crate) fn for_one_token(&self, session: Session, now: Timestamp) -> Session {
+        let end = session.expires_at.min(now + self.access);
+        Session { expires_at: end, refresh_expires_at: end, access_expires_by: end, ..session }
+    }
+
     /// The session after its mark has moved now. The live refresh token lasts for the idle lifetime; until the retry
     /// window closes it can be asked for again with another access token.
     pub fn rotated(&self, session: Session, mark: i64, now: Timestamp) -> Session {

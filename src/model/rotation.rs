@@ -58,6 +58,9 @@ pub struct Presented {
     pub generation: i64,
     /// Where it comes from, if that is known.
     pub context: Option<Context>,
+    /// Whether the client has authenticated: to a thief the token is of no use without the client's key, and no generation
+    /// is marked.
+    pub is_bound: bool,
 }
 
 /// What a presented refresh token gets.
@@ -138,12 +141,12 @@ pub fn judge(
     if !user_active {
         return refused(Refusal::UserDisabled);
     }
-    let Presented { generation, context } = presented;
+    let Presented { generation, context, is_bound } = presented;
     let sharing = sharing.at(session.denied_through);
     match judge_live(generation, session, rules.windows, now) {
         Verdict::Rotate => Judgement { sharing: sharing.rotated(generation, context), ..plain(Verdict::Rotate) },
         Verdict::Heal => Judgement { sharing: Sharing::healed(generation, context), ..plain(Verdict::Heal) },
-        Verdict::Retry if now - session.rotated_at >= rules.windows.late() => {
+        Verdict::Retry if !is_bound && now - session.rotated_at >= rules.windows.late() => {
             judge_late_retry(context, sharing, rules.limits)
         }
         verdict => plain(verdict),

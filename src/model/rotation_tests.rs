@@ -15,7 +15,13 @@ const HOME: Context = Context::of_number(1);
 
 /// From home, for an active user.
 fn judge_at_home(generation: i64, session: Option<&Session>, windows: Windows, now: Timestamp) -> Judgement {
-    judge(Presented { generation, context: Some(HOME) }, session, true, Rules { windows, limits: LIMITS }, now)
+    judge(
+        Presented { generation, context: Some(HOME), is_bound: false },
+        session,
+        true,
+        Rules { windows, limits: LIMITS },
+        now,
+    )
 }
 
 pub(super) fn session(denied_through: i64, rotated_at: i64) -> Session {
@@ -96,7 +102,7 @@ fn a_session_that_is_over_refuses_every_generation_and_says_why() {
     );
     for presented in 1..9 {
         let judged = |session, active, now| {
-            let presented = Presented { generation: presented, context: Some(HOME) };
+            let presented = Presented { generation: presented, context: Some(HOME), is_bound: false };
             judge(presented, session, active, Rules { windows: WINDOWS, limits: LIMITS }, Timestamp(now)).verdict
         };
         assert_eq!(judged(None, true, 1_000), Verdict::Refused(Refusal::UnknownSession));

@@ -23,11 +23,22 @@ fn shared_before(strange: i16, shared: i16) -> Session {
 
 fn judge_with(limits: Limits, row: &Session, generation: i64, context: Option<Context>, age: i64) -> Judgement {
     let rules = Rules { windows: WINDOWS, limits };
-    judge(Presented { generation, context }, Some(row), true, rules, row.rotated_at + Seconds(age))
+    judge(Presented { generation, context, is_bound: false }, Some(row), true, rules, row.rotated_at + Seconds(age))
 }
 
 fn retry(row: &Session, context: Context, age: i64) -> Judgement {
     judge_with(LIMITS, row, 5, Some(context), age)
+}
+
+/// FAPI 2.0 section 5.3.2.1 item 9: such a client may always ask again.
+#[test]
+fn no_generation_of_a_client_that_authenticates_is_marked() {
+    let row = Session { sharing: Sharing { strange: 3, shared: 30, ..session(4, 0).sharing }, ..session(4, 0) };
+    let limits = Limits { strange: 1, shared: 1 };
+    let presented = Presented { generation: 4, context: Some(AWAY), is_bound: true };
+    let late = row.rotated_at + Seconds(WINDOWS.retry.0 - 1);
+    let judged = judge(presented, Some(&row), true, Rules { windows: WINDOWS, limits }, late);
+    assert_eq!((judged.verdict, judged.raised), (Verdict::Retry, None));
 }
 
 #[test]
@@ -194,7 +205,8 @@ fn requests() -> impl Iterator<Item = Request> {
 fn step(world: World, request: Request, limits: Limits) -> Result<World, EndReason> {
     let now = Timestamp(AGES[world.age]);
     let row = Session { sharing: world.sharing, ..session(world.denied_through, 0) };
-    let presented = Presented { generation: row.live_generation() - request.behind, context: Some(request.context) };
+    let generation = row.live_generation() - request.behind;
+    let presented = Presented { generation, context: Some(request.context), is_bound: false };
     let limits = if request.old_instance { Limits { strange: 0, shared: 0 } } else { limits };
     let judged = judge(presented, Some(&row), true, Rules { windows: SMALL, limits }, now);
     let mut after = world;

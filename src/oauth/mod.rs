@@ -5,5 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod authorization;
 pub(crate) mod error;
 pub(crate) mod params;
+pub(crate) mod pkce;
 pub(crate) mod redirect_uri;
 pub(crate) mod steps;
+pub(crate) mod token;

@@ -51,7 +51,11 @@ pub(crate) fn rotate_by(app: &App, alg: SigningAlg, origin: &Origin) -> Result<(
 fn next_active_from(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Timestamp {
     let ring = keys.ring();
     let is_first = ring.entries(now).iter().all(|entry| entry.alg != alg);
-    if is_first && ring.policy().algs.contains(&alg) { now } else { now + ring.policy().publication_lead() }
+    if is_first && ring.policy().all_algs().any(|used| used == alg) {
+        now
+    } else {
+        now + ring.policy().publication_lead()
+    }
 }
 
 /// Takes up the private key of a PEM file as the next of its algorithm; answers its new file, the algorithm, and from when

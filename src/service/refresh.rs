@@ -5,12 +5,14 @@ use std::sync::Arc;
 use super::pair::{Pair, Purpose, mint};
 use crate::app::App;
 use crate::engine::deadline;
-use crate::engine::rotator::Client;
+use crate::engine::rotator;
 use crate::error::Error;
-use crate::jwt::{KeyRing, TokenError};
+use crate::jwt::{KeyRing, RefreshClaims, TokenError};
 use crate::model::audit::Origin;
+use crate::model::grant::Live;
 use crate::model::session::Device;
 use crate::model::sharing::hashed_of_client;
+use tokensmith_verifier::issuing::FIRST_PARTY;
 
 /// Answers the pair that follows a refresh token that came from `device`, its access token for `audience` (or the session's own), by
 /// the rules of [`crate::model::rotation`]. Unlike the other use cases it waits without holding a thread.
@@ -23,6 +25,26 @@ pub(crate) async fn refresh(
 ) -> Result<Pair, Error> {
     // Before the token is spent.
     Purpose::find(app, audience)?;
+    let verified = verify(app, token, FIRST_PARTY).await?;
+    let live = settle(app, verified, false, device, origin).await?;
+    let alg = Purpose::of_grant(app, live.grant.as_ref(), audience)?.alg;
+    let (app, audience) = (Arc::clone(app), audience.map(str::to_owned));
+    deadline::signing(alg, move || {
+        let purpose = Purpose::of_grant(&app, live.grant.as_ref(), audience.as_deref())?;
+        mint(&app, live, purpose, app.clock.now())
+    })
+    .await
+}
+
+/// A refresh token whose signature, time and client are right.
+pub(super) struct Verified {
+    pub(super) claims: RefreshClaims,
+    ring: Arc<KeyRing>,
+}
+
+/// Verifies a refresh token that a client presents. One of another client is refused here: that is no reuse, and its session
+/// goes on.
+pub(super) async fn verify(app: &App, token: &str, client_id: &str) -> Result<Verified, Error> {
     let verify = |ring: &KeyRing| ring.verify_refresh(token, &app.config.issuer, app.clock.now());
     // Before the database is asked: garbage costs no query.
     let mut ring = app.keys.ring();
@@ -33,14 +55,20 @@ pub(crate) async fn refresh(
         verified = verify(&ring);
     }
     let claims = verified.map_err(Error::TokenRefused)?;
+    // RFC 6749 section 6: the refresh token is bound to the client to which it was issued.
+    if claims.client_id == client_id { Ok(Verified { claims, ring }) } else { Err(Error::WrongClient) }
+}
+
+/// Lets the rotator judge a refresh token that came from `device`; `is_bound` when its client has authenticated.
+pub(super) async fn settle(
+    app: &App,
+    verified: Verified,
+    is_bound: bool,
+    device: &Device,
+    origin: Origin,
+) -> Result<Live, Error> {
+    let Verified { claims, ring } = verified;
     let ip = device.ip.as_ref().and_then(|ip| ip.parse().ok());
     let context = ring.context(&hashed_of_client(ip, device.user_agent.as_deref()), app.clock.now())?;
-    let live = app.rotator.settle(claims, Client { origin, context }).await?;
-    let alg = Purpose::of_grant(app, live.grant.as_ref(), audience)?.alg;
-    let (app, audience) = (Arc::clone(app), audience.map(str::to_owned));
-    deadline::signing(alg, move || {
-        let purpose = Purpose::of_grant(&app, live.grant.as_ref(), audience.as_deref())?;
-        mint(&app, live, purpose, app.clock.now())
-    })
-    .await
+    app.rotator.settle(claims, rotator::Client { origin, context, is_bound }).await
 }

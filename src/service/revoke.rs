@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use super::verify::Token;
 use super::{api_tokens, sessions};
 use crate::app::App;
 use crate::error::Error;
-use crate::jwt::{AccessClaims, TokenError, verify_signature};
+use crate::jwt::{AccessClaims, RefreshClaims, TokenError, verify_signature};
+use crate::model::api_token::ApiTokenId;
 use crate::model::audit::{Event, EventName, Origin};
 use crate::model::denial::Denial;
+use crate::model::id::UserId;
 use crate::model::session::EndReason;
 use crate::secret::{KEY_PREFIX, Secret};
 
@@ -25,38 +26,54 @@ pub(crate) fn bare(text: &str) -> Secret<String> {
     Secret::new(token.chars().take_while(belongs_to_it).filter(|c| !c.is_whitespace()).collect())
 }
 
-/// Revokes a [`bare`] token. Its signature proves that it is ours, and that is enough: clocks and settings may differ from
-/// those that it was made with. One that is not ours, or was revoked before, is none to worry about
-/// ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
-///
-/// After an error it must be asked again.
-pub(crate) fn revoke(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
+/// A token of ours that can be revoked.
+pub(crate) enum Revocable {
+    /// It is denied alone.
+    Access(Arc<AccessClaims>),
+    /// Its session ends.
+    Refresh(RefreshClaims),
+    /// It is accepted no more.
+    ApiToken { owner: UserId, id: ApiTokenId },
+}
+
+/// Reads a [`bare`] token of any kind, if it is ours: by its signature alone, since clocks and settings may differ from those
+/// that it was made with.
+pub(crate) fn read(app: &App, token: &str) -> Result<Option<Revocable>, Error> {
     if token.starts_with(KEY_PREFIX) {
         return match app.api_tokens.find_any(token) {
-            Ok((token, owner)) => api_tokens::revoke(app, owner.id, token.id, origin).map(|_was_active| ()),
-            Err(Error::ApiTokenRefused(_no_such_token)) => Ok(()),
+            Ok((token, owner)) => Ok(Some(Revocable::ApiToken { owner: owner.id, id: token.id })),
+            Err(Error::ApiTokenRefused(_no_such_token)) => Ok(None),
             Err(error) => Err(error),
         };
     }
-    match read(app, token) {
-        Err(_not_ours) => Ok(()),
-        Ok(Token::Access(claims)) => deny(app, &claims, origin),
-        Ok(Token::Refresh(claims)) => {
+    let ring = app.keys.ring();
+    let read = match verify_signature::<AccessClaims>(token, ring.keys()) {
+        Err(TokenError::WrongType) => verify_signature(token, ring.keys()).map(Revocable::Refresh),
+        verified => verified.map(|claims| Revocable::Access(Arc::new(claims))),
+    };
+    Ok(read.ok())
+}
+
+/// Revokes a [`bare`] token, whoever has it. One that is not ours, or was revoked before, is none to worry about
+/// ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
+///
+/// After an error it must be asked again.
+pub(crate) fn revoke_any(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
+    read(app, token)?.map_or(Ok(()), |token| revoke(app, token, origin))
+}
+
+/// Revokes a token of ours.
+pub(crate) fn revoke(app: &App, token: Revocable, origin: &Origin) -> Result<(), Error> {
+    match token {
+        Revocable::ApiToken { owner, id } => api_tokens::revoke(app, owner, id, origin).map(|_was_active| ()),
+        Revocable::Access(claims) => deny(app, &claims, origin),
+        Revocable::Refresh(claims) => {
             match sessions::end(app, claims.sub, claims.sid, EndReason::Logout, origin) {
                 // Not on record any more.
                 Err(Error::SessionNotFound) => Ok(()),
                 ended => ended,
             }
         }
-    }
-}
-
-/// Reads a token of either kind by its signature alone.
-fn read(app: &App, token: &str) -> Result<Token, TokenError> {
-    let ring = app.keys.ring();
-    match verify_signature::<AccessClaims>(token, ring.keys()) {
-        Err(TokenError::WrongType) => verify_signature(token, ring.keys()).map(Token::Refresh),
-        verified => verified.map(|claims| Token::Access(Arc::new(claims))),
     }
 }
 

@@ -4,10 +4,12 @@ use super::proof::Proven;
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
+use crate::model::authorization::Code;
 use crate::model::grant::{Grant, GrantRequest, Live};
 use crate::model::id::{SessionId, UserId, new_id};
 use crate::model::proof::{Authentication, Proof};
 use crate::model::session::{Device, End, EndReason, Session};
+use crate::secret::KeyDigest;
 
 /// Opens a session for a user who has proved who they are, whatever the steps of it were: every login ends here. Nothing when
 /// that is not proved: there is no proof, they are of different users, or one does not hold any more.
@@ -42,6 +44,48 @@ pub(super) fn open(
         Ok(is_active)
     })?;
     Ok(is_open.then_some(Live { session, grant: Some(grant), user }))
+}
+
+/// A code that is redeemed, and what for.
+pub(super) struct Granting {
+    pub(super) code: Code,
+    pub(super) digest: KeyDigest,
+    pub(super) grant: Grant,
+    /// Whether the client gets a refresh token. Otherwise the grant is over with its access token.
+    pub(super) goes_on: bool,
+}
+
+/// What has come of a code.
+pub(super) enum Granted {
+    /// A session.
+    Open(Live),
+    /// It was redeemed before.
+    Redeemed,
+    /// Its user may not go on, or has logged out in the browser meanwhile.
+    LoggedOut,
+}
+
+/// Opens the session of a registered application's grant, for a user who has proved who they are in a browser.
+pub(super) fn open_granted(app: &App, granting: Granting, device: &Device, origin: &Origin) -> Result<Granted, Error> {
+    let Granting { code, digest, grant, goes_on } = granting;
+    let (now, lifetimes) = (app.clock.now(), &app.config.lifetimes);
+    let opened = lifetimes.opened(new_id(now, &*app.entropy)?, code.user_id, now);
+    let opened = if goes_on { opened } else { lifetimes.for_one_token(opened, now) };
+    let session = Session { authenticated_at: code.auth_time, ..opened };
+    let event = Origin { session: Some(session.id), ..origin.clone() }.event(now, EventName::GrantOpened);
+    let event = event.about(code.user_id).with(&grant.client_id);
+    let (granted, device) = (grant.clone(), device.clone());
+    app.units.run(move |tx| {
+        let user = tx.lock_active_user(code.user_id)?;
+        let is_logged_in = tx.lock_live_session(code.browser_session_id, now)?;
+        let (Some(user), true) = (user, is_logged_in) else { return Ok(Granted::LoggedOut) };
+        if !tx.redeem_code(&digest, session.id)? {
+            return Ok(Granted::Redeemed);
+        }
+        tx.insert_session(&session, &granted, &device)?;
+        tx.record(event)?;
+        Ok(Granted::Open(Live { session, grant: Some(grant), user }))
+    })
 }
 
 /// Ends a session of a user; one that has ended stays as it ended.

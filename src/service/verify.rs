@@ -54,7 +54,7 @@ fn jwt(app: &App, token: &str) -> Result<Token, Error> {
             let (session, user) = app.store.read(|tx| tx.find_session(claims.sid))?.unzip();
             let active = user.is_some_and(|user| user.disabled_at.is_none());
             // Who asks is not who would refresh: nothing is known of where the token comes from.
-            let presented = Presented { generation: claims.generation, context: None };
+            let presented = Presented { generation: claims.generation, context: None, is_bound: false };
             let rules = app.config.rotation_rules();
             match judge(presented, session.as_ref(), active, rules, app.clock.now()).verdict {
                 Verdict::Refused(refusal) => Err(refusal.into()),

@@ -9,7 +9,7 @@ use super::{ReadTx, UnitTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::client::ClientId;
-use crate::model::grant::{Grant, Live};
+use crate::model::grant::{Grant, Live, OFFLINE_ACCESS_SCOPE};
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::End;
 use crate::model::user::User;
@@ -28,10 +28,7 @@ impl GrantsOf {
     fn includes(&self, grant: &Grant) -> bool {
         match self {
             Self::Client(client) => grant.client_id == client.as_str(),
-            Self::Browser(session) => {
-                grant.browser_session == Some(*session)
-                    && !grant.scope.split_whitespace().any(|scope| scope == "offline_access")
-            }
+            Self::Browser(session) => grant.browser_session == Some(*session) && !grant.has_scope(OFFLINE_ACCESS_SCOPE),
         }
     }
 }

@@ -39,6 +39,12 @@ impl ReadTx<'_> {
         Ok(found.map(|(session, user)| (session.into(), user)))
     }
 
+    /// What a session was opened for.
+    pub(crate) fn find_grant(&mut self, id: SessionId) -> Result<Option<Grant>, Error> {
+        let row = sessions::table.find(Bind(id)).select(GrantRow::as_select()).first(self.0).optional()?;
+        Ok(row.and_then(GrantRow::into_grant))
+    }
+
     /// At most `limit` sessions of a user, newest first, those that are older than `before`; ended ones too.
     pub(crate) fn list_sessions(
         &mut self,
@@ -166,6 +172,15 @@ impl WriteTx<'_> {
             .execute(self.0)?;
         let complete = i64::try_from(ids.len()).is_ok_and(|found| found == batch);
         Ok((deleted, complete.then_some(last)))
+    }
+}
+
+impl WriteTx<'_> {
+    /// Whether a session is live; if so, it does not end before this transaction has ended.
+    pub(crate) fn lock_live_session(&mut self, id: SessionId, now: Timestamp) -> Result<bool, Error> {
+        self.lock_sessions(&[id])?;
+        let found = self.reading().find_session(id)?;
+        Ok(found.is_some_and(|(session, _)| session.end_by(now).is_none()))
     }
 }
 

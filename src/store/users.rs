@@ -157,6 +157,12 @@ impl WriteTx<'_> {
         self.lock_all(Lock::Administration, ADMINISTRATION_LOCK)
     }
 
+    /// A user, if the account is active; nobody can disable it before this transaction has ended.
+    pub(crate) fn lock_active_user(&mut self, id: UserId) -> Result<Option<User>, Error> {
+        self.lock_user(id)?;
+        Ok(self.reading().find_user(id)?.filter(|user| user.disabled_at.is_none()))
+    }
+
     /// Records a login; returns whether it may go on: not when the account is disabled. From here to the end of the
     /// transaction nobody can disable it.
     pub fn record_login(&mut self, id: UserId, now: Timestamp) -> Result<bool, Error> {

@@ -70,9 +70,9 @@ pub mod issuing {
     pub use crate::denied_set::{DeniedSet, DeniedSubject};
     pub use crate::jwt::{
         API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Document, DocumentKind, Expected,
-        FIRST_PARTY, JwksError, KINDS, KeyUse, Kind, KindEntry, MAX_CLOCK_SKEW, RefreshClaims, SigningAlg,
-        VerificationKey, VerificationKeys, authentic_payload, denylist_audience, is_reserved_audience, issuer_base,
-        issuer_url, jwks_etag, kid_of, metadata_url, published, read_payload, verification_keys_of_jwks,
+        FIRST_PARTY, IdTokenClaims, JwksError, KINDS, KeyUse, Kind, KindEntry, MAX_CLOCK_SKEW, RefreshClaims,
+        SigningAlg, VerificationKey, VerificationKeys, authentic_payload, denylist_audience, is_reserved_audience,
+        issuer_base, issuer_url, jwks_etag, kid_of, metadata_url, published, read_payload, verification_keys_of_jwks,
         verification_keys_of_pem, verify, verify_signature,
     };
     pub use crate::remote::{HttpAnswer, HttpClient, HttpError, HttpProxy, HttpSettings, KeySource, Limits};

@@ -19,6 +19,8 @@ pub(crate) struct Client {
     pub(crate) origin: Origin,
     /// Network and user agent.
     pub(crate) context: Context,
+    /// Whether it has authenticated as the client that the token belongs to.
+    pub(crate) is_bound: bool,
 }
 
 /// A refresh that is asked for: a verified token, and where it came from.
@@ -94,7 +96,7 @@ impl Judge {
     /// Judges one against its row as the ones before it in the batch have left it.
     pub(super) fn judge(&self, row: &mut Row, asked: &Asked, now: Timestamp) -> Judged {
         let generation = asked.claims.generation;
-        let presented = Presented { generation, context: Some(asked.client.context) };
+        let presented = Presented { generation, context: Some(asked.client.context), is_bound: asked.client.is_bound };
         let Live { session, user, .. } = &mut row.live;
         let Judgement { verdict, sharing, raised, is_alarming } =
             judge(presented, Some(session), user.disabled_at.is_none(), self.rules, now);

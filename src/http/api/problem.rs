@@ -107,7 +107,8 @@ pub(in crate::http) fn render(failure: &Failure, request_id: &str) -> HttpRespon
     response.content_type("application/problem+json").body(body)
 }
 
-fn add_headers(failure: &Failure, response: &mut HttpResponseBuilder, status: StatusCode) {
+/// The headers of a failure, whatever its body is.
+pub(in crate::http) fn add_headers(failure: &Failure, response: &mut HttpResponseBuilder, status: StatusCode) {
     let retry_after = match failure {
         Failure::Domain(Error::Overloaded { retry_after } | Error::TooManyFailures { retry_after }) => {
             Some(*retry_after)

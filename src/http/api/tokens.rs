@@ -192,7 +192,7 @@ pub(in crate::http) async fn revoke(
     let (asked, token) = (app.clone(), revoking::bare(body.token.expose()));
     asked.known_keys.find_key_of(token.expose()).await?;
     let _place = asked.api_tokens.place(token.expose()).await?;
-    blocking(move || revoking::revoke(&app, token.expose(), &origin)).await?;
+    blocking(move || revoking::revoke_any(&app, token.expose(), &origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::http::extract::Query;
 use crate::http::failure::Failure;
 use crate::http::shared_body::SharedBody;
-use crate::jwt::{DENYLIST_PATH, issuer_url, metadata_url};
+use crate::jwt::{DENYLIST_PATH, SigningAlg, issuer_url, metadata_url};
 
 /// How long a poll of the denylist may wait, in seconds.
 const MAX_WAIT_SECONDS: u64 = 30;
@@ -84,6 +84,7 @@ pub(in crate::http) async fn metadata_of_path(
 fn describe(app: &App) -> HttpResponse {
     let name = &app.config.issuer;
     let algs: Vec<&str> = app.config.key_policy.algs.iter().map(|alg| alg.name()).collect();
+    let id_token_algs: Vec<&str> = app.keys.ring().id_token_algs().map(SigningAlg::name).collect();
     HttpResponse::Ok().insert_header((CACHE_CONTROL, METADATA_CACHE_CONTROL)).json(json!({
         "issuer": name,
         "jwks_uri": issuer_url(name, "/.well-known/jwks.json"),
@@ -93,7 +94,7 @@ fn describe(app: &App) -> HttpResponse {
         "scopes_supported": app.config.scopes.names(),
         "service_documentation": issuer_url(name, "/docs"),
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": algs,
+        "id_token_signing_alg_values_supported": id_token_algs,
         "access_token_signing_alg_values_supported": algs,
     }))
 }

@@ -88,16 +88,27 @@ impl Body {
 fn read(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Result<Body, Failure>> + use<> {
     let content_type = request.content_type();
     let (is_declared, is_json) = (!content_type.is_empty(), content_type.eq_ignore_ascii_case("application/json"));
-    let timeout = request.app_data::<web::Data<App>>().map_or(10, |app| app.config.request_timeout.0);
-    let timeout = Duration::from_secs(u64::try_from(timeout).unwrap_or(0));
-    let bytes = web::Bytes::from_request(request, payload);
+    let bytes = read_bytes(request, payload);
     async move {
         // Whatever else it is, it is not read.
         if is_declared && !is_json {
             return Err(Failure::MediaTypeUnsupported);
         }
+        Ok(Body { bytes: bytes.await?, is_declared, is_json })
+    }
+}
+
+/// The bytes of a body, of whatever kind.
+pub(super) fn read_bytes(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<web::Bytes, Failure>> + use<> {
+    let timeout = request.app_data::<web::Data<App>>().map_or(10, |app| app.config.request_timeout.0);
+    let timeout = Duration::from_secs(u64::try_from(timeout).unwrap_or(0));
+    let bytes = web::Bytes::from_request(request, payload);
+    async move {
         let bytes = rt::time::timeout(timeout, bytes).await.map_err(|_elapsed| Failure::BodyTimedOut)?;
-        Ok(Body { bytes: bytes.map_err(|error| cut_off(&error))?, is_declared, is_json })
+        bytes.map_err(|error| cut_off(&error))
     }
 }
 

@@ -3,6 +3,7 @@
 mod basic;
 mod caller;
 mod client;
+mod form;
 mod forwarded;
 mod json;
 mod query;
@@ -10,5 +11,6 @@ mod query;
 pub(super) use basic::basic;
 pub(super) use caller::{Administrator, AdministratorRecently, Caller, LoggedIn, LoggedInRecently, recent};
 pub(super) use client::{ProxyWarnings, RequestId, device, origin};
+pub(super) use form::Form;
 pub(super) use json::{Json, JsonOrNothing, MAX_BODY_BYTES};
 pub(super) use query::{PathId, Query, cut, instant, page_size, parameter};

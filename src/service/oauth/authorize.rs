@@ -183,9 +183,8 @@ impl Ongoing {
         Consent {
             user_id: live.user.id,
             client_id: self.client.id.clone(),
-            scopes: before.map_or_else(|| allowed.clone(), |before| {
-                before.scopes.and(allowed).shared_with(&self.client.scopes)
-            }),
+            scopes: before
+                .map_or_else(|| allowed.clone(), |before| before.scopes.and(allowed).shared_with(&self.client.scopes)),
             created_at: before.map_or(now, |before| before.created_at),
             updated_at: now,
         }

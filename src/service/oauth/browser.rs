@@ -22,7 +22,7 @@ pub(crate) fn signed_in(app: &App, cookie: Option<&str>) -> Result<Option<Live>,
     if !live.grant.as_ref().is_some_and(|grant| grant.is_first_party()) {
         return Ok(None);
     }
-    let presented = Presented { generation: claims.generation, context: None };
+    let presented = Presented { generation: claims.generation, context: None, is_bound: false };
     let is_active = live.user.disabled_at.is_none();
     let is_live = match judge(presented, Some(&live.session), is_active, app.config.rotation_rules(), now).verdict {
         Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => true,

@@ -115,6 +115,7 @@ impl TestApp {
     ) -> Self {
         let keys_dir = dir.path().join("keys");
         let database = pooled::settings(&database_url);
+        let signing_alg = vars.iter().find(|(var, _)| *var == "SIGNING_ALG").map_or("ES256", |(_, alg)| *alg);
         let mut config = Config::from_lookup(|name| match name {
             _ if vars.iter().any(|(var, _)| *var == name) => {
                 vars.iter().find(|(var, _)| *var == name).map(|(_, value)| (*value).to_owned())
@@ -125,6 +126,8 @@ impl TestApp {
             }
             "DATABASE_POOL_SIZE" => Some("4".to_owned()),
             "KEYS_DIR" => Some(keys_dir.display().to_string()),
+            // A key for RS256 takes its time to be made. The one for access tokens will do.
+            "ID_TOKEN_SIGNING_ALGS" => Some(signing_alg.to_owned()),
             _ => None,
         })
         .unwrap();

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use super::audience::Audience;
 use super::claims::{AccessClaims, RefreshClaims};
 use super::denylist::DenylistClaims;
+use super::id_token::IdTokenClaims;
 use super::issuer::{DENYLIST_PATH, issuer_base, issuer_url};
 use crate::clock::Timestamp;
 
@@ -15,8 +16,8 @@ use crate::clock::Timestamp;
 /// two have both the same key and the same recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DocumentKind {
-    /// The `typ` header ([RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)), in lower case and
-    /// without `application/`.
+    /// The `typ` header ([RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)), without
+    /// `application/`.
     pub typ: &'static str,
     /// Whose audience it has.
     pub recipient: Recipient,
@@ -33,6 +34,8 @@ pub enum Recipient {
     ResourceServer,
     /// The issuer itself: no other service can use it.
     Issuer,
+    /// A registered client, by its id. No audience of a resource server is called like a client.
+    Client,
     /// Whoever reads the document at this path of the issuer. No access token has that audience: a library that looks at
     /// issuer and audience alone must not take one for the other.
     Reader(&'static str),
@@ -100,16 +103,19 @@ kinds! {
     // be ahead of ours.
     RefreshClaims: "rt+jwt", Recipient::Issuer, KeyUse::Secret("tokensmith refresh v1"), MAX_TOKEN_BYTES,
         |_| None;
+    // OpenID Connect Core section 2 names no type; that of RFC 7519 section 5.1 is what libraries expect.
+    IdTokenClaims: "JWT", Recipient::Client, KeyUse::Published, MAX_TOKEN_BYTES,
+        |claims| Some(claims.iat);
     DenylistClaims: "denylist+jwt", Recipient::Reader(DENYLIST_PATH), KeyUse::Published, MAX_DENYLIST_BYTES,
         |claims| Some(claims.iat);
 }
 
 impl Recipient {
     /// Whether a document of this issuer with this `aud` is for the one who verifies it; `own` are the audiences of a
-    /// resource server.
+    /// resource server, or the id of a client.
     pub(super) fn is_meant(self, aud: &Audience, issuer: &str, own: &[String]) -> bool {
         match self {
-            Self::ResourceServer => own.iter().any(|audience| aud.contains(audience)),
+            Self::ResourceServer | Self::Client => own.iter().any(|audience| aud.contains(audience)),
             Self::Issuer => aud.contains(issuer_base(issuer)),
             // An issuer that is not upgraded yet names itself; what it signs is told apart by its type.
             Self::Reader(path) => aud.contains(&issuer_url(issuer, path)) || aud.contains(issuer),

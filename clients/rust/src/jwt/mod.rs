@@ -6,6 +6,7 @@ mod audience;
 mod claims;
 mod credential;
 mod denylist;
+mod id_token;
 mod issuer;
 mod json;
 mod jwk;
@@ -20,6 +21,7 @@ pub use audience::Audience;
 pub use claims::{AccessClaims, RefreshClaims, RequiredClaims};
 pub use credential::{API_TOKEN, Credential, FIRST_PARTY, Subject};
 pub use denylist::{DeniedEntry, DenylistClaims, Kind, KindEntry};
+pub use id_token::IdTokenClaims;
 pub use issuer::{DENYLIST_PATH, denylist_audience, is_reserved_audience, issuer_base, issuer_url, metadata_url};
 #[cfg(feature = "testing")]
 pub(crate) use jwks::jwk_set_of;

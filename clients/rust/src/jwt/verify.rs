@@ -77,7 +77,8 @@ impl TokenError {
 pub struct Expected<'a> {
     /// Its `iss`.
     pub issuer: &'a str,
-    /// The audiences of a resource server: one of its `aud` must be one of these. Other kinds are not for resource servers.
+    /// The audiences of a resource server, or the id of a client: one of its `aud` must be one of these. Other kinds are
+    /// for neither.
     pub audiences: &'a [String],
     /// For this long after its `exp` it is still accepted. Zero for access tokens at the issuer.
     pub leeway: Seconds,
@@ -241,7 +242,8 @@ fn read_header(kind: &DocumentKind, header: &str) -> Result<Header, TokenError> 
     }
     // RFC 9068 section 4: the type must be at+jwt or application/at+jwt; media types compare without case.
     let typ = header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
-    if typ.strip_prefix("application/").unwrap_or(&typ) == kind.typ { Ok(header) } else { Err(TokenError::WrongType) }
+    let is_meant = typ.strip_prefix("application/").unwrap_or(&typ).eq_ignore_ascii_case(kind.typ);
+    if is_meant { Ok(header) } else { Err(TokenError::WrongType) }
 }
 
 /// What is checked of claims whose signature is good: issuer, audience, time.

@@ -1,0 +1,43 @@
+//! Form bodies ([RFC 6749 appendix B](https://www.rfc-editor.org/rfc/rfc6749#appendix-B)): declared as such, of a bounded
+//! size, in time.
+
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+
+use super::json::read_bytes;
+use crate::error::Error;
+use crate::http::codes::{BODY_TOO_LARGE, Code, INVALID_REQUEST, MALFORMED_JSON, REQUEST_TIMEOUT};
+use crate::http::endpoint::Refuses;
+use crate::http::failure::Failure;
+use crate::oauth::error::ErrorCode;
+use crate::oauth::params::Params;
+
+const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
+
+/// The parameters of a form.
+pub(in crate::http) struct Form(pub(in crate::http) Params);
+
+impl Refuses for Form {
+    fn refuses() -> Vec<&'static Code> {
+        vec![INVALID_REQUEST, MALFORMED_JSON, BODY_TOO_LARGE, REQUEST_TIMEOUT]
+    }
+}
+
+impl FromRequest for Form {
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_form = request.content_type().eq_ignore_ascii_case(MEDIA_TYPE);
+        let bytes = read_bytes(request, payload);
+        Box::pin(async move {
+            if !is_form {
+                let expected = format!("expected Content-Type: {MEDIA_TYPE}");
+                return Err(Error::oauth(ErrorCode::InvalidRequest, expected).into());
+            }
+            Ok(Self(Params::parse(&bytes.await?)))
+        })
+    }
+}

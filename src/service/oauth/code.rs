@@ -1,0 +1,96 @@
+//! Redeeming a code: the grant of a registered application begins
+//! ([RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)).
+
+use super::token::may_go_on;
+use crate::app::App;
+use crate::error::Error;
+use crate::model::audit::Origin;
+use crate::model::authorization::Code;
+use crate::model::client::Client;
+use crate::model::grant::{Grant, Live};
+use crate::model::session::{Device, EndReason};
+use crate::oauth::error::ErrorCode;
+use crate::oauth::pkce;
+use crate::oauth::token::CodeRequest;
+use crate::secret::{KeyDigest, digest_of};
+use crate::service::sessions;
+
+/// A grant that has begun.
+pub(super) struct Redeemed {
+    pub(super) live: Live,
+    /// The `nonce` of the authorization request.
+    pub(super) nonce: Option<String>,
+}
+
+/// Redeems a code once.
+pub(super) fn redeem(
+    app: &App,
+    client: &Client,
+    request: &CodeRequest,
+    device: &Device,
+    origin: &Origin,
+) -> Result<Redeemed, Error> {
+    let digest = digest_of(request.code.expose());
+    let code = find(app, client, request, &digest)?;
+    if code.session_id.is_some() {
+        return Err(end(app, &code, origin)?);
+    }
+    if app.clock.now() >= code.expires_at {
+        return Err(refused("the code has expired"));
+    }
+    let grant = Grant {
+        client_id: client.id.to_string(),
+        scope: code.scope.clone(),
+        audience: code.audience.clone(),
+        amr: code.amr.split_whitespace().map(str::to_owned).collect(),
+        acr: code.acr.clone(),
+        browser_session: Some(code.browser_session_id),
+    };
+    let goes_on = may_go_on(client, &grant);
+    let granting = sessions::Granting { code: code.clone(), digest, grant, goes_on };
+    match sessions::open_granted(app, granting, device, origin)? {
+        sessions::Granted::Open(live) => Ok(Redeemed { live, nonce: code.nonce }),
+        sessions::Granted::LoggedOut => Err(refused("the user has logged out")),
+        // By somebody else at the same moment.
+        sessions::Granted::Redeemed => {
+            let code = find(app, client, request, &digest)?;
+            Err(end(app, &code, origin)?)
+        }
+    }
+}
+
+/// A code that the client has asked for: it was issued to it, for the redirect URI, and it knows the verifier.
+fn find(app: &App, client: &Client, request: &CodeRequest, digest: &KeyDigest) -> Result<Code, Error> {
+    let code = app.store.read(|tx| tx.find_code(digest))?;
+    // RFC 6749 section 4.1.3: issued to the authenticated client. One of another client is as unknown.
+    let code = code.filter(|code| code.client_id == client.id).ok_or_else(|| refused("the code is not known"))?;
+    if code.redirect_uri != request.redirect_uri {
+        return Err(refused("redirect_uri is another one than in the authorization request"));
+    }
+    // RFC 7636 section 4.6.
+    if !pkce::verifies(request.code_verifier.expose(), &code.code_challenge) {
+        return Err(refused("code_verifier does not belong to code_challenge"));
+    }
+    if request.resource.is_some() && request.resource != code.audience {
+        return Err(Error::oauth(ErrorCode::InvalidTarget, "the code is for another resource"));
+    }
+    Ok(code)
+}
+
+/// The client has shown that the code and the verifier are its own, twice: one of the two may be a thief
+/// ([RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2),
+/// [section 10.5](https://www.rfc-editor.org/rfc/rfc6749#section-10.5)).
+fn end(app: &App, code: &Code, origin: &Origin) -> Result<Error, Error> {
+    if let Some(session) = code.session_id {
+        match sessions::end(app, code.user_id, session, EndReason::Reuse, origin) {
+            // Not on record any more.
+            Ok(()) | Err(Error::SessionNotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(refused("the code was used before; what it was used for has ended"))
+}
+
+fn refused(why: &str) -> Error {
+    Error::oauth(ErrorCode::InvalidGrant, why)
+}

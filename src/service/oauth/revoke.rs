@@ -1,0 +1,25 @@
+//! Revoking by a client ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)): its own tokens, and no other's.
+
+use crate::app::App;
+use crate::error::Error;
+use crate::model::audit::Origin;
+use crate::model::client::Client;
+use crate::oauth::error::ErrorCode;
+use crate::service::revoke::{self, Revocable};
+
+/// Revokes a token of a client. Any generation of a refresh token ends the grant. One that is not ours, or was revoked before,
+/// is nothing to worry about ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
+pub(crate) fn revoke(app: &App, client: &Client, token: &str, origin: &Origin) -> Result<(), Error> {
+    let Some(revocable) = revoke::read(app, token)? else { return Ok(()) };
+    let of = match &revocable {
+        Revocable::Access(claims) => Some(claims.client_id.as_str()),
+        Revocable::Refresh(claims) => Some(claims.client_id.as_str()),
+        // It is its owner's.
+        Revocable::ApiToken { .. } => None,
+    };
+    // RFC 7009 section 2.1: whether the token was issued to the client that asks.
+    if of != Some(client.id.as_str()) {
+        return Err(Error::oauth(ErrorCode::UnauthorizedClient, "the token was not issued to this client"));
+    }
+    revoke::revoke(app, revocable, origin)
+}

@@ -1,0 +1,202 @@
+//! The token endpoint: what each grant is worth
+//! ([RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
+
+use std::sync::Arc;
+
+use super::code;
+use crate::app::App;
+use crate::clock::Seconds;
+use crate::engine::deadline;
+use crate::error::Error;
+use crate::jwt::{IdToken, Issuing, SigningAlg};
+use crate::model::audit::Origin;
+use crate::model::client::{Client, GrantType};
+use crate::model::grant::{Grant, Live, OFFLINE_ACCESS_SCOPE, OPENID_SCOPE, USER_SCOPES};
+use crate::model::id::Jti;
+use crate::model::session::Device;
+use crate::oauth::error::ErrorCode;
+use crate::oauth::token::{RefreshRequest, TokenRequest, Wanted};
+use crate::service::pair::{Pair, Purpose, mint};
+use crate::service::refresh::{settle, verify};
+
+/// What a grant is worth ([RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
+pub(crate) struct Granted {
+    /// The access token.
+    pub(crate) access_token: String,
+    /// How long it is valid.
+    pub(crate) expires_in: Seconds,
+    /// The refresh token, if the client may go on without the user.
+    pub(crate) refresh_token: Option<String>,
+    /// Who has logged in, if the client asked for it.
+    pub(crate) id_token: Option<String>,
+    /// What the access token may be used for.
+    pub(crate) scope: Option<String>,
+}
+
+/// Answers a request of a client that has authenticated, as far as it can.
+pub(crate) async fn grant(
+    app: &Arc<App>,
+    client: Client,
+    request: TokenRequest,
+    device: &Device,
+    origin: Origin,
+) -> Result<Granted, Error> {
+    let grant_type = match &request {
+        TokenRequest::Code(_) => GrantType::AuthorizationCode,
+        TokenRequest::Refresh(_) => GrantType::RefreshToken,
+        TokenRequest::Client(_) => GrantType::ClientCredentials,
+    };
+    if !client.may_use(grant_type) {
+        return Err(Error::oauth(ErrorCode::UnauthorizedClient, format!("the client may not use {grant_type}")));
+    }
+    match request {
+        TokenRequest::Code(request) => {
+            let (its_app, its_client, device) = (Arc::clone(app), client.clone(), device.clone());
+            let redeemed =
+                deadline::on_a_thread(move || code::redeem(&its_app, &its_client, &request, &device, &origin)).await?;
+            issue(app, client, redeemed.live, redeemed.nonce).await
+        }
+        TokenRequest::Refresh(request) => refresh(app, client, request, device, origin).await,
+        TokenRequest::Client(wanted) => of_client(app, client, wanted).await,
+    }
+}
+
+/// Refreshes by the rules of every refresh. The scope may become narrower for the access token, never wider
+/// ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)).
+async fn refresh(
+    app: &Arc<App>,
+    client: Client,
+    request: RefreshRequest,
+    device: &Device,
+    origin: Origin,
+) -> Result<Granted, Error> {
+    let RefreshRequest { refresh_token, wanted } = request;
+    let verified = verify(app, refresh_token.expose(), client.id.as_str()).await.map_err(as_invalid_grant)?;
+    if wanted != Wanted::default() {
+        // Before the token is spent.
+        let (its_app, session, wanted) = (Arc::clone(app), verified.claims.sid, wanted.clone());
+        let find = move || its_app.store.read(|tx| tx.find_grant(session));
+        if let Some(mut grant) = deadline::on_a_thread(find).await? {
+            narrow(&mut grant, &wanted)?;
+        }
+    }
+    let settled = settle(app, verified, !client.is_public(), device, origin).await;
+    let mut live = settled.map_err(as_invalid_grant)?;
+    if let Some(grant) = &mut live.grant {
+        narrow(grant, &wanted)?;
+    }
+    issue(app, client, live, None).await
+}
+
+/// Whatever is wrong with a refresh token or its session is one code.
+fn as_invalid_grant(error: Error) -> Error {
+    match error {
+        Error::TokenRefused(_)
+        | Error::WrongClient
+        | Error::RefreshTokenReused
+        | Error::SessionEnded(_)
+        | Error::SessionUnknown
+        | Error::AccountDisabled => Error::oauth(ErrorCode::InvalidGrant, error.to_string()),
+        other => other,
+    }
+}
+
+/// What was granted, as far as it is wanted now.
+fn narrow(grant: &mut Grant, wanted: &Wanted) -> Result<(), Error> {
+    if let Some(scope) = &wanted.scope {
+        if let Some(other) = scope.split_whitespace().find(|scope| !grant.has_scope(scope)) {
+            return Err(Error::oauth(ErrorCode::InvalidScope, format!("{other} was not granted")));
+        }
+        grant.scope = scope.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
+    if wanted.resource.is_some() && wanted.resource != grant.audience {
+        return Err(Error::oauth(ErrorCode::InvalidTarget, "the grant is for another resource"));
+    }
+    Ok(())
+}
+
+/// Signs what a session of the client's is worth now.
+async fn issue(app: &Arc<App>, client: Client, live: Live, nonce: Option<String>) -> Result<Granted, Error> {
+    let purpose = Purpose::of_grant(app, live.grant.as_ref(), None)?;
+    let id_token_alg = match client.id_token_alg {
+        Some(alg) => alg.0,
+        None => app.keys.ring().id_token_algs().next().unwrap_or(purpose.alg),
+    };
+    let slowest = if id_token_alg.is_slow_to_sign() { id_token_alg } else { purpose.alg };
+    let app = Arc::clone(app);
+    deadline::signing(slowest, move || sign(&app, &client, live, id_token_alg, nonce)).await
+}
+
+fn sign(
+    app: &App,
+    client: &Client,
+    live: Live,
+    id_token_alg: SigningAlg,
+    nonce: Option<String>,
+) -> Result<Granted, Error> {
+    let now = app.clock.now();
+    let (session, grant) = (live.session, live.grant.clone());
+    let purpose = Purpose::of_grant(app, grant.as_ref(), None)?;
+    let Pair { access_token, expires_in, refresh_token, scope, .. } = mint(app, live, purpose, now)?;
+    let id_token = match grant.as_ref().filter(|grant| grant.has_scope(OPENID_SCOPE)) {
+        None => None,
+        Some(grant) => {
+            let (issuer, access_token) = (app.config.issuer.as_str(), access_token.as_str());
+            let about = IdToken { issuer, alg: id_token_alg, access_token, nonce, iat: now, exp: now + expires_in };
+            Some(app.keys.ring().sign(&about.of_session(&session, grant), Some(id_token_alg), now)?)
+        }
+    };
+    let goes_on = grant.as_ref().is_some_and(|grant| may_go_on(client, grant));
+    Ok(Granted { access_token, expires_in, refresh_token: goes_on.then_some(refresh_token), id_token, scope })
+}
+
+/// Whether a client gets a refresh token: when the user has allowed it to go on without them
+/// ([OpenID Connect Core section 11](https://openid.net/specs/openid-connect-core-1_0.html#OfflineAccess)), or when it
+/// belongs to the operator.
+pub(super) fn may_go_on(client: &Client, grant: &Grant) -> bool {
+    client.may_use(GrantType::RefreshToken) && (client.skip_consent || grant.has_scope(OFFLINE_ACCESS_SCOPE))
+}
+
+/// A token for the client itself. There is no refresh token
+/// ([RFC 6749 section 4.4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.4.3)).
+async fn of_client(app: &Arc<App>, client: Client, wanted: Wanted) -> Result<Granted, Error> {
+    let scope = scope_of_client(&client, wanted.scope.as_deref())?;
+    let audience = audience_of(&client, wanted.resource.as_deref())?.map(str::to_owned);
+    let alg = Purpose::find(app, audience.as_deref())?.alg;
+    let app = Arc::clone(app);
+    deadline::signing(alg, move || {
+        let Purpose { audience, alg } = Purpose::find(&app, audience.as_deref())?;
+        let (now, expires_in) = (app.clock.now(), app.config.lifetimes.access);
+        let jti = Jti::from_bytes(app.entropy.bytes()?);
+        let issuing = Issuing { issuer: &app.config.issuer, audience, jti, iat: now, exp: now + expires_in };
+        let claims = issuing.of_client(client.id.as_str(), &scope);
+        let access_token = app.keys.ring().sign(&claims, Some(alg), now)?;
+        Ok(Granted { access_token, expires_in, refresh_token: None, id_token: None, scope: claims.scope })
+    })
+    .await
+}
+
+/// Scopes that are about a user are nothing to a client that acts for itself.
+fn scope_of_client(client: &Client, wanted: Option<&str>) -> Result<String, Error> {
+    let is_its_own = |scope: &str| client.scopes.contains(scope) && !USER_SCOPES.contains(&scope);
+    let Some(wanted) = wanted else {
+        let own: Vec<&str> =
+            client.scopes.names().iter().map(String::as_str).filter(|scope| is_its_own(scope)).collect();
+        return Ok(own.join(" "));
+    };
+    if let Some(other) = wanted.split_whitespace().find(|scope| !is_its_own(scope)) {
+        return Err(Error::oauth(ErrorCode::InvalidScope, format!("the client may not ask for {other} for itself")));
+    }
+    Ok(wanted.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// Who the tokens of a client are for: the resource that it asks for, or its first audience, if it has one
+/// ([RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)).
+pub(crate) fn audience_of<'a>(client: &'a Client, resource: Option<&'a str>) -> Result<Option<&'a str>, Error> {
+    let its_first = client.audiences.all().first().map(String::as_str);
+    match resource {
+        None => Ok(its_first),
+        Some(resource) if client.audiences.contains(resource) => Ok(Some(resource)),
+        Some(_other) => Err(Error::oauth(ErrorCode::InvalidTarget, "the client may not ask for this resource")),
+    }
+}
