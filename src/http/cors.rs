@@ -32,8 +32,9 @@ pub(super) async fn cors(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let is_public = Audience::of(request.request()).origins == Origins::Any;
-    let app = request.app_data::<web::Data<App>>();
+    let whose = Audience::of(request.request()).origins;
+    let is_public = whose == Origins::Any;
+    let app = request.app_data::<web::Data<App>>().filter(|_| whose == Origins::Configured);
     let origins = app.map_or(&[][..], |app| &app.config.cors_origins);
     let is_any = is_public || origins.iter().any(|allowed| allowed == "*");
     let depends_on_origin = !is_any && !origins.is_empty();

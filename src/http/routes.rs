@@ -22,6 +22,7 @@ use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
 use super::groups::{API_TOKEN, PASSWORD, SESSION, TOKEN};
+use super::pages::{assets, authorize, interactions, logout};
 
 /// The table: a handler, and what its use case refuses.
 pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
@@ -79,6 +80,14 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(well_known::metadata_of_path, [NOT_FOUND]),
         endpoint!(health::alive),
         endpoint!(health::ready, [DATABASE_UNAVAILABLE]),
+        endpoint!(authorize::authorize, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(authorize::authorize_by_form),
+        endpoint!(interactions::show, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(interactions::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(logout::start, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(logout::start_by_form),
+        endpoint!(logout::confirm, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(assets::styles),
         endpoint!(docs::openapi),
         endpoint!(docs::root),
         endpoint!(docs::docs),

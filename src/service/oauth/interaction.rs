@@ -37,6 +37,17 @@ pub(crate) enum State {
     Answered(Box<Ongoing>, Answer),
 }
 
+impl State {
+    /// What is asked for, if this browser may know it.
+    pub(crate) fn ongoing(&self) -> Option<&Ongoing> {
+        match self {
+            Self::Foreign | Self::ClientGone => None,
+            Self::Finished(ongoing) | Self::Expired(ongoing, _) => Some(ongoing),
+            Self::Open(ongoing, _) | Self::Answered(ongoing, _) => Some(ongoing),
+        }
+    }
+}
+
 /// What a user has decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
@@ -92,7 +103,10 @@ pub(crate) fn decide(app: &App, ongoing: Box<Ongoing>, decision: Decision, origi
             let answer = is_first.then(refusal);
             Ok(answered(ongoing, answer))
         }
-        (Decision::Continue, _) => choose(app, ongoing),
+        (Decision::Continue, step) => {
+            choose(app, id)?;
+            Ok(State::Open(ongoing, step))
+        }
         (Decision::Allow, Step::Consent(scopes)) => {
             let answer = ongoing.finish(app, Some(&scopes), true, origin)?;
             Ok(answered(ongoing, answer))
@@ -108,11 +122,8 @@ pub(crate) fn decide(app: &App, ongoing: Box<Ongoing>, decision: Decision, origi
 }
 
 /// Notes that the user has chosen as who to go on; a login is such a choice, too.
-pub(crate) fn choose(app: &App, mut ongoing: Box<Ongoing>) -> Result<State, Error> {
-    app.store.write(|tx| tx.choose_account(ongoing.interaction.id))?;
-    ongoing.interaction.chosen = true;
-    let step = ongoing.next(app);
-    Ok(State::Open(ongoing, step))
+pub(crate) fn choose(app: &App, id: InteractionId) -> Result<(), Error> {
+    app.store.write(|tx| tx.choose_account(id))
 }
 
 fn answered(ongoing: Box<Ongoing>, answer: Option<Answer>) -> State {
