@@ -67,6 +67,15 @@ pub enum Error {
     /// There is no such user.
     #[error("there is no such user")]
     UserUnknown,
+    /// There is no such client.
+    #[error("there is no such client")]
+    ClientUnknown,
+    /// Another client has the id.
+    #[error("this client_id is taken")]
+    ClientIdTaken,
+    /// The client does not authenticate by a secret.
+    #[error("this client authenticates without a secret")]
+    ClientWithoutSecret,
     /// Too many passwords were wrong.
     #[error("too many wrong passwords; try again in {retry_after}")]
     TooManyFailures {

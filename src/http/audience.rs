@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::api::problem;
 use super::failure::Failure;
+use super::oauth::answer;
 use super::pages;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -49,6 +50,14 @@ static API: Audience = Audience {
 /// Verifiers and clients that look for keys, denylist and metadata: what is here is for everybody.
 static WELL_KNOWN: Audience = Audience { prefix: "/.well-known", origins: Origins::Any, ..API };
 
+/// Registered applications, when they ask by themselves.
+static OAUTH: Audience = Audience {
+    prefix: "/oauth",
+    render: |failure, _request, id| answer::render(failure, id),
+    media_type: "application/json",
+    ..API
+};
+
 /// Users: the pages have this in common, and paths of their own.
 const PAGES: Audience = Audience {
     prefix: "",
@@ -64,9 +73,14 @@ static LOGOUT: Audience = Audience { prefix: "/oauth/logout", ..PAGES };
 static ASSETS: Audience = Audience { prefix: "/oauth/assets", ..PAGES };
 
 /// All of them. The first whose prefix fits has a path; our own API takes what is left.
-pub(super) static AUDIENCES: [&Audience; 6] = [&WELL_KNOWN, &AUTHORIZE, &INTERACTIONS, &LOGOUT, &ASSETS, &API];
+pub(super) static AUDIENCES: [&Audience; 7] = [&WELL_KNOWN, &AUTHORIZE, &INTERACTIONS, &LOGOUT, &ASSETS, &OAUTH, &API];
 
 impl Audience {
+    /// Whether it gets failures as OAuth has them.
+    pub(super) fn is_oauth(&self) -> bool {
+        self.media_type == "application/json"
+    }
+
     /// That of a path.
     pub(super) fn of_path(path: &str) -> &'static Self {
         let is_below = |rest: &str| rest.is_empty() || rest.starts_with('/');

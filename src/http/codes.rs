@@ -183,6 +183,9 @@ codes! {
     SESSION_REQUIRED: 403 "session_required" "Session required", Some("insufficient_scope"),
         => Bearer(BearerErrorKind::SessionRequired),
         "Only who is logged in may do this, not an API token (or what it was exchanged for).";
+    APPLICATION_TOKEN: 403 "application_token" "Not for applications", Some("insufficient_scope"),
+        Failure::ApplicationToken => Failure::ApplicationToken,
+        "The access token of a registered application opens `/oauth/userinfo` here, and nothing else.";
     WRONG_PASSWORD: 403 "wrong_password" "Wrong password", None,
         Domain(Error::WrongPassword) => Domain(Error::WrongPassword),
         "Who is logged in does not know the password.";
@@ -207,6 +210,9 @@ codes! {
     USER_UNKNOWN: 404 "user_unknown" "User unknown", None,
         Domain(Error::UserUnknown) => Domain(Error::UserUnknown),
         "The user does not exist any more.";
+    CLIENT_UNKNOWN: 404 "client_unknown" "Client unknown", None,
+        Domain(Error::ClientUnknown) => Domain(Error::ClientUnknown),
+        "There is no registered application with this `client_id`.";
     METHOD_NOT_ALLOWED: 405 "method_not_allowed" "Method not allowed", None,
         Failure::MethodNotAllowed(_) => Failure::MethodNotAllowed(vec!["GET", "HEAD"]),
         "`Allow` lists the methods.";
@@ -223,6 +229,12 @@ codes! {
     TOO_MANY_API_TOKENS: 409 "too_many_api_tokens" "Too many API tokens", None,
         Domain(Error::TooManyApiTokens(_)) => Domain(Error::TooManyApiTokens(100)),
         "The user has 100 API tokens already, or 1000 with those that are over and still listed.";
+    CLIENT_ID_TAKEN: 409 "client_id_taken" "Client id taken", None,
+        Domain(Error::ClientIdTaken) => Domain(Error::ClientIdTaken),
+        "Another registered application has the `client_id`.";
+    CLIENT_WITHOUT_SECRET: 409 "client_without_secret" "Client without secret", None,
+        Domain(Error::ClientWithoutSecret) => Domain(Error::ClientWithoutSecret),
+        "The application authenticates with keys of its own, or not at all: it has no secret.";
     USERNAME_TAKEN: 409 "username_taken" "Username taken", None,
         Domain(Error::UsernameTaken) => Domain(Error::UsernameTaken),
         "Another account has the username.";

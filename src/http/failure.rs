@@ -20,6 +20,9 @@ pub(crate) enum Failure {
     /// The user must have proved who they are no longer ago than this.
     #[error("the password must have been given within the last {} seconds", .0.0)]
     ReauthenticationRequired(Seconds),
+    /// It is the token of a registered application.
+    #[error("a registered application may ask for /oauth/userinfo, and for nothing else here")]
+    ApplicationToken,
     /// Username and password came as HTTP Basic, which is not taken here.
     #[error("HTTP Basic is off; send username and password in the body")]
     BasicAuthOff,

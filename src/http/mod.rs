@@ -11,6 +11,7 @@ mod extract;
 mod failure;
 mod groups;
 mod metrics;
+mod oauth;
 mod observe;
 mod openapi;
 mod pages;

@@ -7,6 +7,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::api::problem::ProblemView;
 use super::codes::{Code, ROLE_MISSING, SESSION_REQUIRED};
+use super::oauth::answer::OAuthErrorView;
 use super::responses::{complete, problem_responses};
 use super::routes::ROUTES;
 
@@ -23,6 +24,7 @@ use super::routes::ROUTES;
         (name = "sessions", description = "One's own sessions: one for each login on a device."),
         (name = "me", description = "One's own account."),
         (name = "api tokens", description = "One's own long-lived keys, for scripts."),
+        (name = "applications", description = "For registered applications: OAuth 2.1 and OpenID Connect."),
         (name = "administration", description = "Everybody's accounts, for users with the role `admin`."),
         (name = "verifiers", description = "What other services need to verify access tokens."),
         (name = "health", description = "For whoever runs the service."),
@@ -31,7 +33,7 @@ use super::routes::ROUTES;
     ),
     // Relative to where the description is, also behind a proxy that serves us below a path of its own.
     servers((url = ".", description = "This service.")),
-    components(schemas(ProblemView)),
+    components(schemas(ProblemView, OAuthErrorView)),
     modifiers(&Schemes),
     security(("access_token" = []), ("api_token" = [])),
 )]
@@ -48,6 +50,9 @@ impl Modify for Schemes {
         components.add_security_scheme("access_token", SecurityScheme::Http(bearer.build()));
         let token = ApiKeyValue::with_description("Authorization", "An API token, as in `Token tks_...`.");
         components.add_security_scheme("api_token", SecurityScheme::ApiKey(ApiKey::Header(token)));
+        let client = HttpBuilder::new().scheme(HttpAuthScheme::Basic);
+        let client = client.description(Some("The id and the secret of a registered application."));
+        components.add_security_scheme("client", SecurityScheme::Http(client.build()));
         let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic);
         let basic = basic.description(Some("Username and password, with `BASIC_AUTH=on`."));
         components.add_security_scheme("basic", SecurityScheme::Http(basic.build()));

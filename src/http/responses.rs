@@ -8,12 +8,15 @@ use serde_json::{Value, json};
 use super::api::problem;
 use super::audience::Audience;
 use super::endpoint::Endpoint;
+use super::oauth::answer;
 
 /// A response for each status of the problems that an endpoint may answer with.
 pub(super) fn problem_responses(endpoint: &Endpoint) -> Vec<(String, Value)> {
+    let is_oauth = Audience::of_path(&endpoint.path).is_oauth();
     let mut by_status: BTreeMap<u16, BTreeMap<&str, Value>> = BTreeMap::new();
     for code in &endpoint.refuses {
-        let example = problem::example(&(code.example)());
+        let example =
+            if is_oauth { json!(answer::body(&(code.example)())) } else { problem::example(&(code.example)()) };
         by_status.entry(code.status).or_default().insert(code.name, json!({"value": example}));
     }
     let media_type = Audience::of_path(&endpoint.path).media_type;
@@ -25,16 +28,18 @@ pub(super) fn problem_responses(endpoint: &Endpoint) -> Vec<(String, Value)> {
             let page = json!({"description": format!("{reason}, as a page."), "content": {media_type: {}}});
             return (status.to_string(), page);
         }
-        let response = json!({
-            "description": format!("{reason}: {}.", named.join(", ")),
-            "content": {"application/problem+json": {
+        let content = if is_oauth {
+            json!({"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}, "examples": examples}})
+        } else {
+            json!({"application/problem+json": {
                 "schema": {"allOf": [
                     {"$ref": "#/components/schemas/Problem"},
                     {"type": "object", "properties": {"code": {"type": "string", "enum": codes}}},
                 ]},
                 "examples": examples,
-            }},
-        });
+            }})
+        };
+        let response = json!({"description": format!("{reason}: {}.", named.join(", ")), "content": content});
         (status.to_string(), response)
     };
     by_status.into_iter().map(response).collect()

@@ -13,15 +13,17 @@ use super::api::{
 };
 use super::audience::Audience;
 use super::codes::{
-    ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CREDENTIALS, BASIC_AUTH_OFF, DATABASE_UNAVAILABLE, INVALID_REQUEST,
-    KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, NOT_FOUND, OVERLOADED, REAUTHENTICATION_REQUIRED, REFRESH_TOKEN_REUSED,
-    SESSION_NOT_FOUND, SESSION_REQUIRED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, USER_UNKNOWN, USERNAME_TAKEN,
-    WRONG_CLIENT,
+    ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CREDENTIALS, BASIC_AUTH_OFF, DATABASE_UNAVAILABLE,
+    INVALID_CLIENT, INVALID_GRANT, INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT, KEY_UNKNOWN,
+    LAST_ADMIN, NOT_FOUND, OVERLOADED, REAUTHENTICATION_REQUIRED, REFRESH_TOKEN_REUSED, SCOPE_MISSING,
+    SESSION_NOT_FOUND, SESSION_REQUIRED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, UNAUTHORIZED_CLIENT,
+    UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, WRONG_CLIENT,
 };
 use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
 use super::groups::{API_TOKEN, PASSWORD, SESSION, TOKEN};
+use super::oauth::{self, introspect, token, userinfo};
 use super::pages::{assets, authorize, interactions, logout};
 
 /// The table: a handler, and what its use case refuses.
@@ -56,6 +58,27 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(api_tokens::create, [USER_UNKNOWN, TOO_MANY_API_TOKENS]),
         endpoint!(api_tokens::revoke, [API_TOKEN_NOT_FOUND]),
         endpoint!(api_tokens::rotate, [API_TOKEN_NOT_FOUND]),
+        endpoint!(
+            token::create,
+            [
+                INVALID_CLIENT,
+                INVALID_GRANT,
+                INVALID_SCOPE,
+                INVALID_TARGET,
+                UNAUTHORIZED_CLIENT,
+                UNSUPPORTED_GRANT_TYPE,
+                DATABASE_UNAVAILABLE,
+                OVERLOADED
+            ]
+        ),
+        endpoint!(oauth::revoke::create, [INVALID_CLIENT, UNAUTHORIZED_CLIENT, DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(introspect::create, [INVALID_CLIENT, UNAUTHORIZED_CLIENT, DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(userinfo::show, TOKEN, [INVALID_REQUEST, ACCESS_TOKEN_MISSING, SCOPE_MISSING, DATABASE_UNAVAILABLE]),
+        endpoint!(
+            userinfo::show_by_post,
+            TOKEN,
+            [INVALID_REQUEST, ACCESS_TOKEN_MISSING, SCOPE_MISSING, DATABASE_UNAVAILABLE]
+        ),
         endpoint!(admin_users::list),
         endpoint!(admin_users::create, [USERNAME_TAKEN, OVERLOADED]),
         endpoint!(admin_users::show, [USER_UNKNOWN]),
@@ -78,6 +101,8 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(well_known::denylist),
         endpoint!(well_known::metadata),
         endpoint!(well_known::metadata_of_path, [NOT_FOUND]),
+        endpoint!(well_known::openid_configuration),
+        endpoint!(well_known::openid_configuration_of_path, [NOT_FOUND]),
         endpoint!(health::alive),
         endpoint!(health::ready, [DATABASE_UNAVAILABLE]),
         endpoint!(authorize::authorize, [DATABASE_UNAVAILABLE, OVERLOADED]),

@@ -1,5 +1,6 @@
 //! Signing: the keys of this service, how they rotate, and what they sign. What verifies is in the verifier's crate.
 
+mod client_assertion;
 mod issuing;
 mod key_file;
 mod key_folder;
@@ -8,6 +9,7 @@ mod key_ring;
 mod keys;
 mod private_key;
 
+pub(crate) use client_assertion::{BadAssertion, ClientKeys, claimed_client};
 pub(crate) use issuing::{IdToken, Issuing, refresh_claims};
 pub(crate) use tokensmith_verifier::issuing::{
     AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Document, Expected, Kind, KindEntry, MAX_CLOCK_SKEW,

@@ -158,6 +158,18 @@ pub enum EventName {
     ApiTokenRotated,
     /// An API token was revoked.
     ApiTokenRevoked,
+    /// An application was registered.
+    ClientCreated,
+    /// What is registered of an application was changed.
+    ClientUpdated,
+    /// An application got another secret.
+    ClientSecretRotated,
+    /// An application was disabled.
+    ClientDisabled,
+    /// An application was enabled again.
+    ClientEnabled,
+    /// An application was deleted.
+    ClientDeleted,
     /// The next signing key was made.
     KeyRotated,
     /// A signing key was dropped.
@@ -167,7 +179,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 28] = [
+pub const EVENT_NAMES: [(EventName, &str); 34] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -193,6 +205,12 @@ pub const EVENT_NAMES: [(EventName, &str); 28] = [
     (EventName::ApiTokenCreated, "api_token_created"),
     (EventName::ApiTokenRotated, "api_token_rotated"),
     (EventName::ApiTokenRevoked, "api_token_revoked"),
+    (EventName::ClientCreated, "client_created"),
+    (EventName::ClientUpdated, "client_updated"),
+    (EventName::ClientSecretRotated, "client_secret_rotated"),
+    (EventName::ClientDisabled, "client_disabled"),
+    (EventName::ClientEnabled, "client_enabled"),
+    (EventName::ClientDeleted, "client_deleted"),
     (EventName::KeyRotated, "key_rotated"),
     (EventName::KeyDropped, "key_dropped"),
     (EventName::DatabaseRestored, "database_restored"),

@@ -15,9 +15,13 @@ pub(crate) struct OAuthError {
 impl OAuthError {
     /// With this code and these words.
     pub(crate) fn new(code: ErrorCode, description: impl Into<String>) -> Self {
-        let description: String = description.into();
+        Self { code, description: Self::printable(&description.into()) }
+    }
+
+    /// A text with the characters that a description may have; others become question marks.
+    pub(crate) fn printable(text: &str) -> String {
         let is_allowed = |c: char| matches!(c, ' '..='~') && c != '"' && c != '\\';
-        Self { code, description: description.chars().map(|c| if is_allowed(c) { c } else { '?' }).collect() }
+        text.chars().map(|c| if is_allowed(c) { c } else { '?' }).collect()
     }
 }
 

@@ -3,7 +3,9 @@
 
 pub(crate) mod answer;
 pub(crate) mod authorization;
+pub(crate) mod client_auth;
 pub(crate) mod error;
+pub(crate) mod metadata;
 pub(crate) mod params;
 pub(crate) mod pkce;
 pub(crate) mod redirect_uri;

@@ -1,77 +1,120 @@
-//! Where a browser may be sent with an answer: comparing a redirect URI with those of its client, and what kind it is.
+//! Redirect URIs: which ones a client may register, and which one in a request is registered
+//! ([RFC 9700 section 2.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1)).
 
-use url::Url;
+use std::borrow::Cow;
 
-use crate::model::client::Words;
+use url::{Host, Url};
 
-/// Hosts whose port an app chooses when it starts
-/// ([RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
+use crate::model::text::BadText;
+
+const MAX_BYTES: usize = 2_000;
+
+/// The only addresses whose port may change ([RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
 const LOOPBACK: [&str; 2] = ["http://127.0.0.1", "http://[::1]"];
 
-/// Whether a redirect URI is one of a client's: the same text
-/// ([RFC 9700 section 2.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1)), but for the port of a loopback address.
-pub(crate) fn is_registered(registered: &Words, uri: &str) -> bool {
-    registered.contains(uri)
-        || without_port(uri)
-            .is_some_and(|parts| registered.all().iter().any(|known| without_port(known) == Some(parts)))
-}
-
-/// The host and what follows the port of a loopback address.
-fn without_port(uri: &str) -> Option<(&str, &str)> {
-    let host = LOOPBACK.into_iter().find(|host| uri.starts_with(host))?;
-    let rest = uri.strip_prefix(host)?;
-    let after = match rest.strip_prefix(':') {
-        Some(port) => {
-            let after = port.trim_start_matches(|c: char| c.is_ascii_digit());
-            port.strip_suffix(after)?.parse::<u16>().ok()?;
-            after
-        }
-        None => rest,
-    };
-    (after.is_empty() || after.starts_with(['/', '?'])).then_some((host, after))
-}
-
-/// What kind of place a redirect URI is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A site, by its origin.
-    Site(String),
-    /// A program on the user's machine.
+/// Who takes what is sent to a redirect URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recipient {
+    /// A server whose name is proved by TLS.
+    Server,
+    /// A program on the user's own machine.
     Loopback,
-    /// An app that has the scheme for itself
+    /// An app that has registered the scheme with the system
     /// ([RFC 8252 section 7.1](https://www.rfc-editor.org/rfc/rfc8252#section-7.1)).
     App,
 }
 
-/// The kind of a redirect URI.
-pub(crate) fn kind(uri: &str) -> Kind {
-    let Ok(url) = Url::parse(uri) else { return Kind::App };
-    let is_loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+/// Who takes what is sent to this URI, if a client may register it.
+pub(crate) fn recipient(uri: &str) -> Result<Recipient, BadText> {
+    let url = parse(uri)?;
+    match url.scheme() {
+        "https" => Ok(Recipient::Server),
+        "http" if is_loopback(uri, &url) => Ok(Recipient::Loopback),
+        "http" => Err(BadText("must be https, or http to 127.0.0.1, [::1] or localhost")),
+        // RFC 8252 section 7.1: the reverse of a domain name, which keeps the schemes of browsers out, too.
+        scheme if scheme.contains('.') => Ok(Recipient::App),
+        _ => Err(BadText("must be https, or have a scheme with a dot in it, as in com.example.app:/callback")),
+    }
+}
+
+/// Whether a URI in a request is one of the registered ones: the same text, except for the port of a loopback address.
+pub(crate) fn is_registered(registered: &[String], presented: &str) -> bool {
+    let loopback = without_port(presented);
+    registered.iter().any(|uri| {
+        // RFC 9700 section 4.1.3: exact string matching.
+        uri == presented || loopback.is_some() && without_port(uri) == loopback
+    })
+}
+
+/// The origin of a page at this URI, as in `https://app.example.com`; apps have none.
+pub(crate) fn origin(uri: &str) -> Option<String> {
+    let origin = Url::parse(uri).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
+}
+
+/// What tells a user where the answer goes: the host and its port, or the scheme of an app.
+pub(crate) fn shown(uri: &str) -> Cow<'_, str> {
+    match Url::parse(uri) {
+        Ok(url) if url.origin().is_tuple() => {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{}{port}", url.host_str().unwrap_or_default()).into()
+        }
+        _ => uri.split_once(':').map_or(uri, |(scheme, _)| scheme).into(),
+    }
+}
+
+/// The parser of the URL standard mends what is written wrongly; here it is refused, since texts are compared.
+fn parse(uri: &str) -> Result<Url, BadText> {
+    let may_stand = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()+,;=%".contains(&b);
+    if uri.contains('#') {
+        // RFC 6749 section 3.1.2.
+        return Err(BadText("must not have a fragment"));
+    }
+    if uri.contains('*') {
+        return Err(BadText("must be one URI: there are no wildcards"));
+    }
+    if uri.len() > MAX_BYTES || !uri.bytes().all(may_stand) {
+        return Err(BadText("must be a URI of at most 2000 ASCII characters"));
+    }
+    let url = Url::parse(uri).map_err(|_bad: url::ParseError| BadText("must be a whole URI"))?;
+    let rest = uri.split_once(':').map_or("", |(_, rest)| rest);
+    let authority = rest.strip_prefix("//").map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
+    if authority.is_some_and(|authority| authority.contains('@')) {
+        return Err(BadText("must not have a user"));
+    }
+    let is_web = ["http", "https"].contains(&url.scheme());
+    let is_plain = match url.host() {
+        Some(Host::Domain(name)) => name.split('.').all(is_label),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
         None => false,
     };
-    match url.scheme() {
-        "http" | "https" if is_loopback => Kind::Loopback,
-        "http" | "https" => Kind::Site(url.origin().ascii_serialization()),
-        _ => Kind::App,
+    if is_web && !(is_plain && authority.is_some_and(|authority| !authority.is_empty())) {
+        return Err(BadText("must have a host"));
     }
+    Ok(url)
 }
 
-/// What a user is shown of a redirect URI: the host, or the scheme of an app.
-pub(crate) fn shown(uri: &str) -> String {
-    let Ok(url) = Url::parse(uri) else { return uri.to_owned() };
-    match (url.scheme(), url.host_str()) {
-        ("http" | "https", Some(host)) => host.to_owned(),
-        (scheme, _) => format!("{scheme}:"),
-    }
+/// A part of a name ([RFC 1035 section 2.3.4](https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4)).
+fn is_label(text: &str) -> bool {
+    (1..=63).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// The origin of a redirect URI, of those that have one.
-pub(crate) fn origin(uri: &str) -> Option<String> {
-    let url = Url::parse(uri).ok().filter(|url| ["http", "https"].contains(&url.scheme()))?;
-    Some(url.origin().ascii_serialization())
+fn is_loopback(uri: &str, url: &Url) -> bool {
+    // RFC 8252 section 8.3: the name is not recommended, yet what developers use; its port stays as it is registered.
+    url.host_str() == Some("localhost") || without_port(uri).is_some()
+}
+
+/// A loopback URI without its port.
+fn without_port(uri: &str) -> Option<(&str, &str)> {
+    let host = LOOPBACK.into_iter().find(|host| uri.starts_with(host))?;
+    let rest = uri.strip_prefix(host)?;
+    let Some(port_and_more) = rest.strip_prefix(':') else {
+        return (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((host, rest));
+    };
+    let end = port_and_more.find(['/', '?']).unwrap_or(port_and_more.len());
+    let (port, rest) = port_and_more.split_at(end);
+    let is_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    is_port.then_some((host, rest))
 }
 
 #[cfg(test)]
@@ -79,57 +122,136 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_redirect_uri_is_compared_as_text() {
-        let registered: Words = ["https://app.example/cb", "com.example.app:/cb"].into_iter().collect();
-        for uri in ["https://app.example/cb", "com.example.app:/cb"] {
-            assert!(is_registered(&registered, uri), "{uri}");
+    fn rfc8252_7_a_client_may_register_https_loopback_addresses_and_schemes_with_a_dot() {
+        for (uri, expected) in [
+            ("https://app.example.com/callback", Recipient::Server),
+            ("https://app.example.com", Recipient::Server),
+            ("https://app.example.com:8443/cb?tenant=1", Recipient::Server),
+            ("https://192.0.2.1/cb", Recipient::Server),
+            ("https://localhost/cb", Recipient::Server),
+            ("http://127.0.0.1/cb", Recipient::Loopback),
+            ("http://127.0.0.1:5000/cb", Recipient::Loopback),
+            ("http://[::1]/cb", Recipient::Loopback),
+            ("http://localhost:3000/api/auth/callback/tokensmith", Recipient::Loopback),
+            ("com.example.app:/callback", Recipient::App),
+            ("com.example.app://callback", Recipient::App),
+        ] {
+            assert_eq!(recipient(uri), Ok(expected), "{uri}");
         }
+    }
+
+    #[test]
+    fn a_client_may_register_no_fragment_wildcard_user_plain_http_or_scheme_of_the_browser() {
         for uri in [
-            "https://app.example/cb/",
-            "https://app.example/cb?x=1",
-            "https://app.example/cb#x",
-            "https://APP.example/cb",
-            "https://app.example:443/cb",
-            "https://app.example/other/../cb",
-            "https://app.example.evil.example/cb",
-            "http://app.example/cb",
-            "com.example.app:/cb/x",
+            "",
+            "/callback",
+            "app.example.com/callback",
+            "https://",
+            "https:///callback",
+            "https:app.example.com",
+            "https:/app.example.com",
+            "https://app.example.com/#",
+            "https://app.example.com/callback#fragment",
+            "com.example.app:/callback#",
+            "https://*.example.com/callback",
+            "https://app.example.com/*",
+            "https://user@app.example.com/",
+            "https://user:password@app.example.com/",
+            "https://@app.example.com/",
+            "com.example.app://user@callback",
+            "https://app.example.com\\@evil.example/",
+            "https://a;b.example.com/",
+            "https://a'b.example.com/",
+            "https://app..example.com/",
+            "https://app.example.com./",
+            "https://app.example.com:65536/",
+            "https://app.example.com/a b",
+            "https://app.example.com/\u{e9}",
+            "https://app.example.com/\"",
+            "https://app.example.com/<",
+            "http://app.example.com/callback",
+            "http://127.0.0.2/callback",
+            "http://127.0.0.1.example.com/callback",
+            "http://127.1/callback",
+            "http://10.0.0.1/callback",
+            "http://localhost.example.com/",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "about:blank",
+            "myapp:/callback",
+            "ftp://app.example.com/",
+        ] {
+            assert!(recipient(uri).is_err(), "{uri}");
+        }
+        assert!(recipient(&format!("https://app.example.com/{}", "a".repeat(2_000))).is_err());
+    }
+
+    #[test]
+    fn rfc9700_4_1_3_a_redirect_uri_is_compared_as_a_string() {
+        let registered = ["https://app.example.com/cb".to_owned(), "com.example.app:/cb".to_owned()];
+        for good in &registered {
+            assert!(is_registered(&registered, good));
+        }
+        for bad in [
+            "https://app.example.com/cb/",
+            "https://app.example.com/cb?x=1",
+            "https://app.example.com/cb#",
+            "https://app.example.com/CB",
+            "https://APP.example.com/cb",
+            "https://app.example.com:443/cb",
+            "https://app.example.com/a/../cb",
+            "https://app.example.com/%63b",
+            "https://app.example.com.evil.example/cb",
+            "http://app.example.com/cb",
+            "com.example.app:/cb2",
             "",
         ] {
-            assert!(!is_registered(&registered, uri), "{uri}");
+            assert!(!is_registered(&registered, bad), "{bad}");
         }
     }
 
     #[test]
-    fn the_port_of_a_loopback_address_is_free_and_nothing_else() {
-        let registered: Words =
-            ["http://127.0.0.1/cb", "http://[::1]:1/cb", "http://localhost:3000/cb"].into_iter().collect();
-        for uri in ["http://127.0.0.1/cb", "http://127.0.0.1:51004/cb", "http://[::1]:2/cb", "http://[::1]/cb"] {
-            assert!(is_registered(&registered, uri), "{uri}");
-        }
-        for uri in [
-            "http://127.0.0.1:51004/cb/x",
-            "http://127.0.0.1:51004@evil.example/cb",
-            "http://127.0.0.1:x/cb",
-            "http://127.0.0.1:99999/cb",
-            "http://127.0.0.1:/cb",
-            "http://127.0.0.1.evil.example/cb",
-            "http://127.0.0.2:80/cb",
-            "https://127.0.0.1:80/cb",
-            "http://localhost:3001/cb",
+    fn rfc8252_7_3_a_loopback_address_may_have_any_port_and_a_name_may_not() {
+        let registered =
+            ["http://127.0.0.1/cb?x", "http://[::1]:9/cb", "http://localhost:3000/cb"].map(ToOwned::to_owned);
+        for good in [
+            "http://127.0.0.1/cb?x",
+            "http://127.0.0.1:1/cb?x",
+            "http://127.0.0.1:65535/cb?x",
+            "http://[::1]/cb",
+            "http://[::1]:50000/cb",
+            "http://localhost:3000/cb",
         ] {
-            assert!(!is_registered(&registered, uri), "{uri}");
+            assert!(is_registered(&registered, good), "{good}");
+        }
+        for bad in [
+            "http://127.0.0.1:1/cb",
+            "http://127.0.0.1:0/cb?x",
+            "http://127.0.0.1:65536/cb?x",
+            "http://127.0.0.1:/cb?x",
+            "http://127.0.0.1:+1/cb?x",
+            "http://127.0.0.1:1@evil.example/cb?x",
+            "http://127.0.0.1.evil.example/cb?x",
+            "http://127.0.0.1@evil.example/cb?x",
+            "http://127.0.0.2/cb?x",
+            "http://localhost:3001/cb",
+            "http://localhost/cb",
+            "https://127.0.0.1/cb?x",
+            "http://[::1]:1/cb?x",
+        ] {
+            assert!(!is_registered(&registered, bad), "{bad}");
         }
     }
 
     #[test]
-    fn a_redirect_uri_is_of_a_site_of_a_program_or_of_an_app() {
-        assert_eq!(kind("https://app.example:8443/cb"), Kind::Site("https://app.example:8443".to_owned()));
-        for uri in ["http://127.0.0.1:1/cb", "http://[::1]/cb", "http://localhost:3000/cb"] {
-            assert_eq!(kind(uri), Kind::Loopback, "{uri}");
+    fn a_user_is_shown_where_the_answer_goes() {
+        for (uri, shows, of_page) in [
+            ("https://app.example.com/cb?x=1", "app.example.com", Some("https://app.example.com")),
+            ("http://127.0.0.1:5000/cb", "127.0.0.1:5000", Some("http://127.0.0.1:5000")),
+            ("com.example.app:/cb", "com.example.app", None),
+        ] {
+            assert_eq!((shown(uri).as_ref(), origin(uri).as_deref()), (shows, of_page), "{uri}");
         }
-        assert_eq!(kind("com.example.app:/cb"), Kind::App);
-        assert_eq!(shown("https://app.example:8443/cb"), "app.example");
-        assert_eq!(shown("com.example.app:/cb"), "com.example.app:");
     }
 }

@@ -1,45 +1,83 @@
-//! The key of an API token: a prefix that secret scanners know, 200 random bits, and a checksum, so that a typing mistake
-//! is found without asking the database and a scanner finds no false ones.
+//! Keys that people keep: the key of an API token and the secret of a client. A prefix that secret scanners know, random
+//! bits, and a checksum, so that a typing mistake is found without asking the database and a scanner finds no false ones.
 
+use std::marker::PhantomData;
 use std::str::FromStr;
 
-use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
-use zeroize::Zeroize as _;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::SHA256_OUTPUT_LEN;
+use zeroize::Zeroizing;
 
-use super::Secret;
 use super::readable::{ALPHABET, readable};
+use super::{Secret, digest_of};
 use crate::entropy::{Entropy, NoEntropy};
 
-/// What every key begins with.
-pub(crate) const KEY_PREFIX: &str = "tks_";
-
-/// Five bits each: 200 bits, beyond the 128 that ASVS 11.5.1 asks for.
-const RANDOM_CHARS: usize = 40;
+/// What every key of an API token begins with.
+pub(crate) const KEY_PREFIX: &str = ApiToken::PREFIX;
 
 /// Five bits each: the 32 bits of a CRC-32.
 const CHECKSUM_CHARS: usize = 7;
 
-/// The key. Whoever has it may use the token.
+/// What keys of one kind look like.
+pub trait KeyKind {
+    /// What every key begins with.
+    const PREFIX: &'static str;
+    /// Five bits each, at least the 128 bits that ASVS 11.5.1 asks for.
+    const RANDOM_CHARS: usize;
+}
+
+/// Marks the key of an API token.
+#[derive(Clone, Copy, Debug)]
+pub enum ApiToken {}
+
+/// Marks the secret of a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Client {}
+
+impl KeyKind for ApiToken {
+    const PREFIX: &'static str = "tks_";
+    const RANDOM_CHARS: usize = 40;
+}
+
+impl KeyKind for Client {
+    const PREFIX: &'static str = "tkc_";
+    const RANDOM_CHARS: usize = 52;
+}
+
+/// The key. Whoever has it may use what it belongs to.
 #[derive(Clone, Debug)]
-pub struct ApiKey(Secret<String>);
+pub struct Key<K>(Secret<String>, PhantomData<K>);
+
+/// The key of an API token.
+pub type ApiKey = Key<ApiToken>;
+
+/// The secret of a client ([RFC 6749 section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+pub(crate) type ClientSecret = Key<Client>;
 
 /// The SHA-256 digest of a key: what is stored. The key has so much randomness that a slow hash would add nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyDigest(pub(crate) [u8; SHA256_OUTPUT_LEN]);
 
+impl KeyDigest {
+    /// Whether both are the same, in a time that does not depend on what they are.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        verify_slices_are_equal(&self.0, &other.0).is_ok()
+    }
+}
+
 /// A text that is not a key by its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not an API token by its form")]
+#[error("is not a key by its form")]
 pub struct BadApiKey;
 
-impl ApiKey {
+impl<K: KeyKind> Key<K> {
     /// A new key.
     pub fn generate(entropy: &dyn Entropy) -> Result<Self, NoEntropy> {
-        let mut random = entropy.bytes::<RANDOM_CHARS>()?;
-        let mut text = format!("{KEY_PREFIX}{}", readable(&random));
-        random.zeroize();
+        let mut random = Zeroizing::new(vec![0; K::RANDOM_CHARS]);
+        entropy.fill(&mut random)?;
+        let mut text = format!("{}{}", K::PREFIX, readable(&random));
         text.push_str(&checksum(&text));
-        Ok(Self(Secret::new(text)))
+        Ok(Self(Secret::new(text), PhantomData))
     }
 
     /// Its text, to be shown to its owner once.
@@ -49,22 +87,20 @@ impl ApiKey {
 
     /// What is stored of it.
     pub(crate) fn digest(&self) -> KeyDigest {
-        let mut bytes = [0; SHA256_OUTPUT_LEN];
-        bytes.copy_from_slice(digest(&SHA256, self.expose().as_bytes()).as_ref());
-        KeyDigest(bytes)
+        digest_of(self.expose())
     }
 }
 
-impl FromStr for ApiKey {
+impl<K: KeyKind> FromStr for Key<K> {
     type Err = BadApiKey;
 
     fn from_str(text: &str) -> Result<Self, BadApiKey> {
-        let is_long_enough = text.len() == KEY_PREFIX.len() + RANDOM_CHARS + CHECKSUM_CHARS;
-        let (body, sum) = text.split_at_checked(KEY_PREFIX.len() + RANDOM_CHARS).ok_or(BadApiKey)?;
-        if !is_long_enough || !body.starts_with(KEY_PREFIX) || sum != checksum(body) {
+        let body_chars = K::PREFIX.len() + K::RANDOM_CHARS;
+        let (body, sum) = text.split_at_checked(body_chars).ok_or(BadApiKey)?;
+        if text.len() != body_chars + CHECKSUM_CHARS || !body.starts_with(K::PREFIX) || sum != checksum(body) {
             return Err(BadApiKey);
         }
-        Ok(Self(Secret::new(text.to_owned())))
+        Ok(Self(Secret::new(text.to_owned()), PhantomData))
     }
 }
 
@@ -97,6 +133,15 @@ mod tests {
         for bad in ["", "tks_", &text[1..], &format!("{text}a"), &"\u{e9}".repeat(26)] {
             assert!(bad.parse::<ApiKey>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn the_secret_of_a_client_has_256_random_bits_and_is_no_key_of_an_api_token() {
+        let secret = ClientSecret::generate(&SeededEntropy::new(1)).unwrap();
+        let text = secret.expose();
+        assert!(text.starts_with("tkc_") && text.len() == 63, "{text}");
+        assert!(text.parse::<ClientSecret>().is_ok() && text.parse::<ApiKey>().is_err());
+        assert!(secret.digest().is(&digest_of(text)) && !secret.digest().is(&digest_of("another")));
     }
 
     #[test]

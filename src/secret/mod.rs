@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize;
 
 pub use api_key::ApiKey;
-pub(crate) use api_key::{BadApiKey, KEY_PREFIX, KeyDigest};
+pub(crate) use api_key::{BadApiKey, ClientSecret, KEY_PREFIX, KeyDigest};
 pub(crate) use opaque::{Opaque, derived, digest_of};
 pub(crate) use private_file::{Draft, create_folders, create_private_file, folder_of};
 pub(crate) use readable::readable;

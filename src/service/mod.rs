@@ -4,6 +4,7 @@
 pub(crate) mod api_tokens;
 pub(crate) mod bootstrap;
 pub(crate) mod caretaker;
+pub(crate) mod clients;
 mod fields;
 pub(crate) mod keys;
 pub(crate) mod login;

@@ -1,10 +1,11 @@
 //! The tables of authorizations: `interactions`, `consents` and `authorization_codes`.
 
 use diesel::prelude::*;
+use diesel::sql_types::Binary;
 
 use super::row::row;
-use super::schema::{authorization_codes, client_assertions, consents, interactions};
-use super::types::Bind;
+use super::schema::{authorization_codes, consents, interactions};
+use super::types::{Bind, SqlTime};
 use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -148,12 +149,9 @@ impl WriteTx<'_> {
 
     /// Notes that an assertion was used; returns whether this is the first time.
     pub(crate) fn use_assertion(&mut self, digest: KeyDigest, expires_at: Timestamp) -> Result<bool, Error> {
-        let row = (client_assertions::digest.eq(Bind(digest)), client_assertions::expires_at.eq(Bind(expires_at)));
-        match diesel::insert_into(client_assertions::table).values(row).execute(self.0) {
-            Err(diesel::result::Error::DatabaseError(diesel::result::DatabaseErrorKind::UniqueViolation, _)) => {
-                Ok(false)
-            }
-            inserted => Ok(inserted.map(|_one| true)?),
-        }
+        let insert = diesel::sql_query(
+            "insert into client_assertions (digest, expires_at) values ($1, $2) on conflict do nothing",
+        );
+        Ok(insert.bind::<Binary, _>(digest).bind::<SqlTime, _>(expires_at).execute(self.0)? > 0)
     }
 }

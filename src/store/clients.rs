@@ -1,7 +1,9 @@
 //! The table `clients`.
 
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use super::locks::Lock;
 use super::row::row;
 use super::schema::clients;
 use super::types::Bind;
@@ -65,12 +67,50 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Adds a client.
     pub(crate) fn insert_client(&mut self, client: &Client, secrets: &ClientSecrets) -> Result<(), Error> {
-        diesel::insert_into(clients::table).values((client, secrets)).execute(self.0)?;
-        Ok(())
+        self.note_lock(Lock::Clients);
+        match diesel::insert_into(clients::table).values((client, secrets)).execute(self.0) {
+            Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Err(Error::ClientIdTaken),
+            inserted => Ok(inserted.map(|_one| ())?),
+        }
+    }
+
+    /// A client as it is until this transaction has ended, and the digests of its secrets.
+    pub(crate) fn find_client_locked(&mut self, id: &ClientId) -> Result<(Client, ClientSecrets), Error> {
+        self.lock_client(id)?;
+        self.reading().find_client(id)?.ok_or(Error::ClientUnknown)
+    }
+
+    /// Stores a client that was changed, and its secrets.
+    pub(crate) fn update_client(&mut self, client: &Client, secrets: &ClientSecrets) -> Result<(), Error> {
+        let metadata = (
+            clients::name.eq(Bind(&client.name)),
+            clients::redirect_uris.eq(Bind(&client.redirect_uris)),
+            clients::post_logout_redirect_uris.eq(Bind(&client.post_logout_redirect_uris)),
+            clients::grant_types.eq(Bind(&client.grant_types)),
+            clients::scopes.eq(Bind(&client.scopes)),
+            clients::audiences.eq(Bind(&client.audiences)),
+            clients::resource_servers.eq(Bind(&client.resource_servers)),
+            clients::auth_method.eq(Bind(client.auth_method)),
+            clients::jwks.eq(&client.jwks),
+            clients::jwks_uri.eq(&client.jwks_uri),
+            clients::id_token_alg.eq(Bind(client.id_token_alg)),
+            clients::skip_consent.eq(client.skip_consent),
+            clients::updated_at.eq(Bind(client.updated_at)),
+            clients::disabled_at.eq(Bind(client.disabled_at)),
+        );
+        let secrets = (
+            clients::secret_digest.eq(Bind(secrets.secret_digest)),
+            clients::old_secret_digest.eq(Bind(secrets.old_secret_digest)),
+            clients::old_secret_expires_at.eq(Bind(secrets.old_secret_expires_at)),
+        );
+        let row = clients::table.find(Bind(&client.id));
+        let changed = diesel::update(row).set((metadata, secrets)).execute(self.0)?;
+        if changed == 1 { Ok(()) } else { Err(Error::ClientUnknown) }
     }
 
     /// Deletes a client with its consents, codes and interactions; returns whether there was one.
     pub(crate) fn delete_client(&mut self, id: &ClientId) -> Result<bool, Error> {
+        self.note_lock(Lock::Clients);
         Ok(diesel::delete(clients::table.find(Bind(id))).execute(self.0)? > 0)
     }
 }

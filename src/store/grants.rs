@@ -1,6 +1,8 @@
-//! Grants of registered applications among the rows of `sessions`.
+//! The sessions that are grants of registered applications.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::schema::{sessions, users};
 use super::session_row::{GrantRow, SessionRow};
@@ -13,6 +15,9 @@ use crate::model::grant::{Grant, Live, OFFLINE_ACCESS_SCOPE};
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::End;
 use crate::model::user::User;
+
+/// What the index on `client_id` is made for: no index is used otherwise.
+const OF_APPLICATIONS: &str = "client_id <> 'first-party'";
 
 /// Which grants of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,5 +90,24 @@ impl UnitTx<'_> {
         }
         self.deny_sessions(&ended, end, access)?;
         Ok(ended.len())
+    }
+
+    /// Ends at most `batch` of the live sessions of a client; returns how many. It denies nothing: whoever ends all of them
+    /// denies the client.
+    pub(crate) fn end_grants_of_client(&mut self, client: &ClientId, batch: i64, end: End) -> Result<usize, Error> {
+        let live = sessions::table
+            .filter(sessions::client_id.eq(client.as_str()))
+            .filter(sql::<Bool>(OF_APPLICATIONS))
+            .filter(sessions::ended_at.is_null())
+            .filter(sessions::refresh_expires_at.gt(Bind(end.at)))
+            .order(sessions::id)
+            .limit(batch)
+            .select(sessions::id);
+        let ids: Vec<SessionId> = live.load(self.0)?;
+        self.lock_sessions(&ids)?;
+        let live =
+            sessions::table.filter(sessions::id.eq_any(ids.iter().map(Bind))).filter(sessions::ended_at.is_null());
+        let set = (sessions::ended_at.eq(Bind(Some(end.at))), sessions::end_reason.eq(Bind(Some(end.reason))));
+        Ok(diesel::update(live).set(set).execute(self.0)?)
     }
 }

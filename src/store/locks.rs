@@ -9,11 +9,12 @@ use diesel::prelude::*;
 
 use super::WriteTx;
 use super::connection::DbConnection;
-use super::schema::{api_tokens, sessions, users};
+use super::schema::{api_tokens, clients, sessions, users};
 use super::types::Bind;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::api_token::ApiTokenId;
+use crate::model::client::ClientId;
 use crate::model::id::{SessionId, UserId};
 
 /// What is locked, in this order.
@@ -25,6 +26,8 @@ pub(super) enum Lock {
     Administration,
     /// Rows of `users`.
     Users,
+    /// Rows of `clients`.
+    Clients,
     /// Rows of `sessions`.
     Sessions,
     /// Rows of `api_tokens`.
@@ -49,8 +52,8 @@ macro_rules! lock_rows {
     ($tx:ident, $lock:ident, $table:ident, $condition:expr) => {{
         $tx.note_lock(Lock::$lock);
         if let DbConnection::Postgres(connection) = $tx.0 {
-            let rows = $table::table.filter($condition).order($table::id).select($table::id);
-            rows.for_no_key_update().load::<[u8; 16]>(connection)?;
+            let rows = $table::table.filter($condition).order($table::id).select($table::id.is_not_null());
+            rows.for_no_key_update().load::<bool>(connection)?;
         }
         Ok(())
     }};
@@ -78,6 +81,11 @@ impl WriteTx<'_> {
 
     pub(super) fn lock_users(&mut self, ids: &[UserId]) -> Result<(), Error> {
         lock_rows!(self, Users, users, users::id.eq_any(ids.iter().map(Bind)))
+    }
+
+    /// A client, which is deleted or changed by nobody else before this transaction has ended.
+    pub(crate) fn lock_client(&mut self, id: &ClientId) -> Result<(), Error> {
+        lock_rows!(self, Clients, clients, clients::id.eq(Bind(id)))
     }
 
     pub(super) fn lock_sessions(&mut self, ids: &[SessionId]) -> Result<(), Error> {

@@ -8,8 +8,7 @@ use utoipa::ToSchema;
 use super::{blocking, proving};
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::error::Error;
-use crate::http::extract::{Caller, Json, LoggedIn, recent};
+use crate::http::extract::{Caller, Json, LoggedIn, User, recent};
 use crate::http::failure::Failure;
 use crate::http::view::pair::{PairView, answer};
 use crate::http::view::profile::ProfileBody;
@@ -19,13 +18,13 @@ use crate::http::words::{NewPassword, RoleName};
 use crate::model::id::SessionId;
 use crate::secret::Secret;
 use crate::service::{me, proof, users};
-use tokensmith_verifier::{Bearer, Subject};
+use tokensmith_verifier::Subject;
 
 /// What an access token says of its bearer.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Identity)]
 pub(in crate::http) struct IdentityView<'a> {
-    /// The user, or the client that asks for itself.
+    /// The user.
     #[schema(value_type = String)]
     id: &'a Subject,
     /// What the user may do.
@@ -79,16 +78,12 @@ const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 
 /// Who am I
 ///
-/// Read from the token alone, without the database. `X-User-Id` has the user's id, for a proxy that asks; it is missing when
-/// the token speaks for no user.
+/// Read from the token alone, without the database. `X-User-Id` has the user's id, for a proxy that asks. Not for
+/// registered applications: they have userinfo.
 #[utoipa::path(get, path = "/v1/me", tag = "me", responses(
     (status = 200, body = IdentityView, headers(("X-User-Id" = String, description = "The user's id.")))))]
-pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    if let Some(id) = claims.user_id() {
-        response.insert_header((X_USER_ID, id.to_string()));
-    }
-    response.json(IdentityView {
+pub(in crate::http) async fn identity(Caller { claims, user, .. }: Caller<User>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((X_USER_ID, user.to_string())).json(IdentityView {
         id: &claims.sub,
         roles: &claims.roles,
         scope: claims.scope.as_deref(),
@@ -103,9 +98,8 @@ pub(in crate::http) async fn identity(Bearer(claims): Bearer) -> HttpResponse {
 ///
 /// The user's record as it is now.
 #[utoipa::path(get, path = "/v1/me/profile", tag = "me", responses((status = 200, body = AccountView)))]
-pub(in crate::http) async fn profile(app: web::Data<App>, Bearer(claims): Bearer) -> Result<HttpResponse, Failure> {
-    let id = claims.user_id().ok_or(Error::UserUnknown)?;
-    let user = blocking(move || users::find(&app, id)).await?;
+pub(in crate::http) async fn profile(caller: Caller<User>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    let user = blocking(move || users::find(&app, caller.user)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, Header as _, IfNoneMatch, USER_AGENT};
 use actix_web::{HttpRequest, HttpResponse, rt, web};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
@@ -16,6 +16,7 @@ use crate::http::extract::Query;
 use crate::http::failure::Failure;
 use crate::http::shared_body::SharedBody;
 use crate::jwt::{DENYLIST_PATH, SigningAlg, issuer_url, metadata_url};
+use crate::oauth::metadata::{Provider, metadata as provider_metadata};
 
 /// How long a poll of the denylist may wait, in seconds.
 const MAX_WAIT_SECONDS: u64 = 30;
@@ -79,24 +80,44 @@ pub(in crate::http) async fn metadata_of_path(
     if request.path() == path { Ok(describe(&app)) } else { Err(Failure::PathUnknown) }
 }
 
-/// There is no authorization endpoint, so that there are no response types; `denylist_uri` is ours
-/// ([RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2) allows for more members).
+/// OpenID provider metadata
+///
+/// The same, where clients of OpenID Connect look for it
+/// ([OpenID Connect Discovery section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig)). With a
+/// path in `ISSUER` it is below that path.
+#[utoipa::path(get, path = "/.well-known/openid-configuration", tag = "verifiers", security(()),
+    responses((status = 200, body = Object, description = "The metadata.")))]
+pub(in crate::http) async fn openid_configuration(app: web::Data<App>) -> HttpResponse {
+    describe(&app)
+}
+
+/// OpenID provider metadata of an issuer with a path
+///
+/// Where [RFC 8414 section 5](https://www.rfc-editor.org/rfc/rfc8414#section-5) lets clients look for it, too.
+#[utoipa::path(get, path = "/.well-known/openid-configuration/{issuer_path}", tag = "verifiers", security(()),
+    params(("issuer_path" = String, Path, description = "The path of `ISSUER`.")),
+    responses((status = 200, body = Object, description = "The metadata.")))]
+pub(in crate::http) async fn openid_configuration_of_path(
+    request: HttpRequest,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let (_host, path) = metadata_url(&app.config.issuer);
+    let asked = request.path().replace("/openid-configuration/", "/oauth-authorization-server/");
+    if asked == path { Ok(describe(&app)) } else { Err(Failure::PathUnknown) }
+}
+
 fn describe(app: &App) -> HttpResponse {
-    let name = &app.config.issuer;
-    let algs: Vec<&str> = app.config.key_policy.algs.iter().map(|alg| alg.name()).collect();
-    let id_token_algs: Vec<&str> = app.keys.ring().id_token_algs().map(SigningAlg::name).collect();
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, METADATA_CACHE_CONTROL)).json(json!({
-        "issuer": name,
-        "jwks_uri": issuer_url(name, "/.well-known/jwks.json"),
-        "denylist_uri": issuer_url(name, DENYLIST_PATH),
-        "response_types_supported": [],
-        "grant_types_supported": [],
-        "scopes_supported": app.config.scopes.names(),
-        "service_documentation": issuer_url(name, "/docs"),
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": id_token_algs,
-        "access_token_signing_alg_values_supported": algs,
-    }))
+    let issuer = &app.config.issuer;
+    let provider = Provider {
+        issuer,
+        url: &|path| issuer_url(issuer, path),
+        scopes: app.config.scopes.names(),
+        access_token_algs: app.config.key_policy.algs.iter().map(|alg| alg.name()).collect(),
+        id_token_algs: app.keys.ring().id_token_algs().map(SigningAlg::name).collect(),
+        assertion_algs: SigningAlg::ALL.iter().map(|alg| alg.name()).collect(),
+        denylist_path: DENYLIST_PATH,
+    };
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, METADATA_CACHE_CONTROL)).json(provider_metadata(&provider))
 }
 
 /// What is known already.

@@ -12,7 +12,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use super::origin;
 use crate::app::App;
 use crate::engine::deadline;
-use crate::http::codes::{Code, REAUTHENTICATION_REQUIRED, ROLE_MISSING, SESSION_REQUIRED};
+use crate::http::codes::{APPLICATION_TOKEN, Code, REAUTHENTICATION_REQUIRED, ROLE_MISSING, SESSION_REQUIRED};
 use crate::http::endpoint::Refuses;
 use crate::http::failure::Failure;
 use crate::jwt::{AccessClaims, Credential};
@@ -46,6 +46,9 @@ pub(in crate::http) trait Guard {
     const RECENTLY: bool;
 }
 
+/// Users who have logged in, and their API tokens. Neither a registered application nor a client: they have userinfo.
+pub(in crate::http) struct User;
+
 /// Users who have logged in.
 pub(in crate::http) struct LoggedIn;
 
@@ -57,6 +60,12 @@ pub(in crate::http) struct Administrator;
 
 /// Administrators who have given their password lately, and their API tokens.
 pub(in crate::http) struct AdministratorRecently;
+
+impl Guard for User {
+    const ADMINISTRATES: bool = false;
+    const LOGGED_IN: bool = false;
+    const RECENTLY: bool = false;
+}
 
 impl Guard for LoggedIn {
     const ADMINISTRATES: bool = false;
@@ -129,6 +138,7 @@ impl<G: Guard> Refuses for Caller<G> {
         for (is_asked, code) in [
             (G::ADMINISTRATES, ROLE_MISSING),
             (G::LOGGED_IN || G::RECENTLY, SESSION_REQUIRED),
+            (!G::LOGGED_IN && !G::ADMINISTRATES, APPLICATION_TOKEN),
             (G::RECENTLY, REAUTHENTICATION_REQUIRED),
         ] {
             codes.extend(is_asked.then_some(code));
@@ -152,10 +162,12 @@ impl<G: Guard> FromRequest for Caller<G> {
             if G::LOGGED_IN && !has_session(&claims) {
                 return Err(BearerErrorKind::SessionRequired.into());
             }
-            // Roles are a user's: neither a registered application nor a client has one here.
-            let has_roles = has_session(&claims) || claims.credential() == Credential::ApiToken;
-            let user = claims.user_id().filter(|_| has_roles);
-            let user = user.ok_or(BearerErrorKind::RoleMissing(ADMIN_ROLE))?;
+            // A registered application opens nothing here but userinfo, whoever has logged in through it.
+            let is_ours = has_session(&claims) || claims.credential() == Credential::ApiToken;
+            let user = claims.user_id().filter(|_| is_ours).ok_or_else(|| match G::ADMINISTRATES {
+                true => Failure::Bearer(BearerErrorKind::RoleMissing(ADMIN_ROLE)),
+                false => Failure::ApplicationToken,
+            })?;
             if G::ADMINISTRATES {
                 administrates(app, &claims, user, is_key).await?;
             }

@@ -9,7 +9,7 @@ mod json;
 mod query;
 
 pub(super) use basic::basic;
-pub(super) use caller::{Administrator, AdministratorRecently, Caller, LoggedIn, LoggedInRecently, recent};
+pub(super) use caller::{Administrator, AdministratorRecently, Caller, LoggedIn, LoggedInRecently, User, recent};
 pub(super) use client::{ProxyWarnings, RequestId, device, origin};
 pub(super) use form::Form;
 pub(super) use json::{Json, JsonOrNothing, MAX_BODY_BYTES};

@@ -7,7 +7,7 @@ use actix_web::http::header::COOKIE;
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::model::authorization::InteractionId;
-use crate::oauth::redirect_uri::{Kind, kind};
+use crate::oauth::redirect_uri::{Recipient, recipient};
 
 const SESSION: &str = "ts_refresh";
 const INTERACTION: &str = "ts_interaction_";
@@ -27,8 +27,7 @@ pub(super) struct Cookies {
 impl Cookies {
     /// Those of this service.
     pub(super) fn of(app: &App) -> Self {
-        let issuer = &app.config.issuer;
-        Self { is_secure: !(issuer.starts_with("http://") && kind(issuer) == Kind::Loopback) }
+        Self { is_secure: recipient(&app.config.issuer) != Ok(Recipient::Loopback) }
     }
 
     fn prefix(&self) -> &'static str {

@@ -3,6 +3,7 @@
 
 use super::authorize::find_client;
 use super::browser;
+use super::hint::verify_hint;
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
@@ -14,14 +15,7 @@ use crate::oauth::answer::with_query;
 use crate::oauth::params::Params;
 use crate::oauth::redirect_uri::is_registered;
 use crate::store::GrantsOf;
-
-/// What an ID token says of the login that it was issued for.
-pub(crate) struct Hint {
-    /// The client.
-    client_id: String,
-    /// The browser's session.
-    session: Option<SessionId>,
-}
+use tokensmith_verifier::issuing::IdTokenClaims;
 
 /// What has become of the wish to log out.
 pub(crate) enum LoggingOut {
@@ -42,11 +36,11 @@ pub(crate) fn log_out(
     is_confirmed: bool,
     origin: &Origin,
 ) -> Result<LoggingOut, Error> {
-    let hint = params.get("id_token_hint").and_then(|token| verified(app, token));
+    let hint = params.get("id_token_hint").and_then(|token| verify_hint(app, token));
     let Ok(client) = client(app, params, hint.as_ref())? else { return Ok(LoggingOut::Mistaken) };
     let Ok(target) = target(params, client.as_ref()) else { return Ok(LoggingOut::Mistaken) };
     let Some(live) = browser::signed_in(app, cookie)? else { return Ok(LoggingOut::Done(target)) };
-    let is_of_this_session = hint.is_some_and(|hint| hint.session == Some(live.session.id));
+    let is_of_this_session = hint.is_some_and(|hint| hint.sid == live.session.id);
     if !is_confirmed && !is_of_this_session {
         return Ok(LoggingOut::Ask(Box::new(live)));
     }
@@ -55,17 +49,12 @@ pub(crate) fn log_out(
     Ok(LoggingOut::Done(target))
 }
 
-/// An ID token of ours, also one that has expired.
-fn verified(_app: &App, _token: &str) -> Option<Hint> {
-    None
-}
-
 /// A wish that contradicts itself, or names nobody that is known.
 struct Mistaken;
 
-fn client(app: &App, params: &Params, hint: Option<&Hint>) -> Result<Result<Option<Client>, Mistaken>, Error> {
+fn client(app: &App, params: &Params, hint: Option<&IdTokenClaims>) -> Result<Result<Option<Client>, Mistaken>, Error> {
     let named = params.get("client_id");
-    let of_hint = hint.map(|hint| hint.client_id.as_str());
+    let of_hint = hint.map(|hint| hint.azp.as_str());
     if params.repeated().is_some() || named.zip(of_hint).is_some_and(|(named, hinted)| named != hinted) {
         return Ok(Err(Mistaken));
     }
@@ -76,7 +65,7 @@ fn client(app: &App, params: &Params, hint: Option<&Hint>) -> Result<Result<Opti
 /// Where the user goes on: nowhere but to what its client has registered.
 fn target(params: &Params, client: Option<&Client>) -> Result<Option<String>, Mistaken> {
     let Some(uri) = params.get("post_logout_redirect_uri") else { return Ok(None) };
-    let is_known = client.is_some_and(|client| is_registered(&client.post_logout_redirect_uris, uri));
+    let is_known = client.is_some_and(|client| is_registered(client.post_logout_redirect_uris.all(), uri));
     if !is_known {
         return Err(Mistaken);
     }

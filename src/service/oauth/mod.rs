@@ -4,7 +4,9 @@
 pub(crate) mod applications;
 pub(crate) mod authorize;
 pub(crate) mod browser;
+pub(crate) mod client_auth;
 pub(crate) mod code;
+pub(crate) mod hint;
 pub(crate) mod interaction;
 pub(crate) mod introspect;
 pub(crate) mod logout;

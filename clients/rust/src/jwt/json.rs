@@ -9,7 +9,8 @@ use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, 
 use serde::{Deserialize, Deserializer};
 
 /// Reads an object. What `T` does not look at must be in order, too: `serde_json` skips it without checking its text.
-pub(super) fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+#[must_use]
+pub fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let text = std::str::from_utf8(bytes).ok()?;
     // Derived types also read arrays.
     if !text.starts_with('{') {

@@ -21,7 +21,7 @@ const RSA_MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1_024;
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// Why a key is left out.
-type Unusable = &'static str;
+pub type Unusable = &'static str;
 
 /// A key that verifies access tokens: its name, its one algorithm, and what it verifies with.
 ///
@@ -31,7 +31,10 @@ type Unusable = &'static str;
 /// - when `kty`, `crv`, `use` or `key_ops` say something else than that algorithm, or are of another type;
 /// - when it is not one: coordinates of another length or beside the curve, an RSA key that is too short;
 /// - when its private half is published with it: then anybody signs with it.
-pub(super) fn read_jwk(jwk: &Value) -> Result<(String, SigningAlg, DecodingKey), Unusable> {
+///
+/// # Errors
+/// Why it is of no use.
+pub fn read_jwk(jwk: &Value) -> Result<(String, SigningAlg, DecodingKey), Unusable> {
     let members = jwk.as_object().ok_or("it is not an object")?;
     let text = |name: &str| members.get(name).and_then(Value::as_str);
     let kid = text("kid").ok_or("it has no kid")?;

@@ -23,6 +23,8 @@ pub use credential::{API_TOKEN, Credential, FIRST_PARTY, Subject};
 pub use denylist::{DeniedEntry, DenylistClaims, Kind, KindEntry};
 pub use id_token::IdTokenClaims;
 pub use issuer::{DENYLIST_PATH, denylist_audience, is_reserved_audience, issuer_base, issuer_url, metadata_url};
+pub use json::read_object;
+pub use jwk::read_jwk;
 #[cfg(feature = "testing")]
 pub(crate) use jwks::jwk_set_of;
 pub use jwks::{JwksError, jwks_etag, published, verification_keys_of_jwks, verification_keys_of_pem};

@@ -1,0 +1,41 @@
+//! `/oauth`: the endpoints that registered applications call themselves, not by way of a browser.
+
+pub(super) mod answer;
+pub(super) mod introspect;
+pub(super) mod revoke;
+pub(super) mod token;
+pub(super) mod userinfo;
+
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{HttpRequest, web};
+
+use super::failure::Failure;
+use crate::app::App;
+use crate::engine::deadline;
+use crate::error::Error;
+use crate::model::client::Client;
+use crate::oauth::client_auth::ClientCredentials;
+use crate::oauth::error::ErrorCode;
+use crate::oauth::params::Params;
+use crate::service::oauth::client_auth;
+
+/// The client that a request is from, once it has authenticated.
+async fn client(request: &HttpRequest, app: &web::Data<App>, params: &Params) -> Result<Client, Failure> {
+    if let Some(name) = params.repeated() {
+        return Err(Error::oauth(ErrorCode::InvalidRequest, format!("{name} is there more than once")).into());
+    }
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let header = headers.next().map(|header| header.to_str().unwrap_or_default());
+    if headers.next().is_some() {
+        return Err(Error::oauth(ErrorCode::InvalidRequest, "there is more than one Authorization header").into());
+    }
+    let credentials = ClientCredentials::parse(header, params).map_err(Error::from)?;
+    let app = app.clone();
+    Ok(deadline::on_a_thread(move || client_auth::authenticate(&app, &credentials)).await?)
+}
+
+/// A parameter that must be there.
+fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, Failure> {
+    let missing = || Error::oauth(ErrorCode::InvalidRequest, format!("{name} is missing")).into();
+    params.get(name).ok_or_else(missing)
+}

@@ -1,0 +1,52 @@
+//! `/oauth/revoke`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::ToSchema;
+
+use super::{client, required};
+use crate::app::App;
+use crate::engine::deadline;
+use crate::http::extract::{Form, origin};
+use crate::http::failure::Failure;
+use crate::service::oauth::revoke;
+use crate::service::revoke::bare;
+
+/// A token, and how the client proves who it is.
+#[derive(ToSchema)]
+#[schema(as = ClientToken)]
+#[expect(dead_code, reason = "parameters are read by name, since some may not be repeated")]
+pub(in crate::http) struct TokenForm {
+    /// The token.
+    token: String,
+    /// What kind of token it is. It is found without that.
+    #[schema(nullable = false)]
+    token_type_hint: Option<String>,
+    /// Of a client that does not authenticate by HTTP Basic.
+    #[schema(nullable = false)]
+    client_id: Option<String>,
+    /// Of a client that authenticates by `client_secret_post`.
+    #[schema(nullable = false)]
+    client_secret: Option<String>,
+}
+
+/// Revoke a token of an application
+///
+/// Any refresh token of a grant ends the grant, an access token is denied alone
+/// ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)). 200 also when the token was of no use any more.
+#[utoipa::path(post, path = "/oauth/revoke", tag = "applications", security((), ("client" = [])),
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "It is of no use any more.")))]
+pub(in crate::http) async fn create(
+    request: HttpRequest,
+    app: web::Data<App>,
+    Form(params): Form,
+) -> Result<HttpResponse, Failure> {
+    let client = client(&request, &app, &params).await?;
+    let token = bare(required(&params, "token")?);
+    let origin = origin(&request, &app);
+    app.known_keys.find_key_of(token.expose()).await?;
+    let asked = app.clone();
+    let _place = asked.api_tokens.place(token.expose()).await?;
+    deadline::on_a_thread(move || revoke::revoke(&app, &client, token.expose(), &origin)).await?;
+    Ok(HttpResponse::Ok().finish())
+}

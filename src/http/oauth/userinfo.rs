@@ -1,0 +1,80 @@
+//! `/oauth/userinfo`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::engine::deadline;
+use crate::http::failure::Failure;
+use crate::http::view::pair::not_stored;
+use crate::jwt::TokenError;
+use crate::service::oauth::userinfo::{self, UserInfo};
+use tokensmith_verifier::issuing::{Presented, presented};
+use tokensmith_verifier::{BearerErrorKind, Subject};
+
+/// A user ([OpenID Connect Core section 5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)).
+#[derive(Serialize, ToSchema)]
+#[schema(as = UserInfo)]
+pub(in crate::http) struct UserInfoView<'a> {
+    /// The user's id.
+    #[schema(value_type = String)]
+    sub: &'a Subject,
+    /// With the scope `profile`: the name, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    name: Option<String>,
+    /// With the scope `profile`: the username.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    preferred_username: Option<String>,
+    /// With the scope `email`: the e-mail address, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    email: Option<String>,
+    /// With the scope `email`: nothing has proved that the address is the user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    email_verified: Option<bool>,
+    /// With the scope `roles`: what the user may do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    roles: Option<&'a [String]>,
+}
+
+/// Who has logged in
+///
+/// What the scopes of the access token let its client see of the user
+/// ([OpenID Connect Core section 5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)). The token needs the
+/// scope `openid`, and may be for any audience.
+#[utoipa::path(get, path = "/oauth/userinfo", tag = "applications", security(("access_token" = [])),
+    responses((status = 200, body = UserInfoView)))]
+pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    let Presented::Bearer(token) = presented(&request)? else { return Err(BearerErrorKind::Missing.into()) };
+    if token.is_empty() {
+        return Err(BearerErrorKind::Refused(TokenError::Malformed).into());
+    }
+    app.known_keys.find_key_of(token).await?;
+    let claims = userinfo::authenticate(&app, token)?;
+    let info = deadline::on_a_thread(move || userinfo::find(&app, claims)).await?;
+    let UserInfo { claims, user } = &info;
+    let profile = info.shows("profile");
+    let email = user.email.as_ref().filter(|_| info.shows("email"));
+    Ok(not_stored(UserInfoView {
+        sub: &claims.sub,
+        name: user.name.as_ref().filter(|_| profile).map(ToString::to_string),
+        preferred_username: profile.then(|| user.username.to_string()),
+        email: email.map(ToString::to_string),
+        email_verified: email.map(|_| false),
+        roles: info.roles(),
+    }))
+}
+
+/// Who has logged in, asked for by POST
+///
+/// As by GET.
+#[utoipa::path(post, path = "/oauth/userinfo", tag = "applications", security(("access_token" = [])),
+    responses((status = 200, body = UserInfoView)))]
+pub(in crate::http) async fn show_by_post(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    show(request, app).await
+}

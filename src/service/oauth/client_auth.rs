@@ -1,0 +1,89 @@
+//! Client authentication ([RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)): by the one method
+//! that the client is registered with.
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::jwt::{BadAssertion, ClientKeys, claimed_client, issuer_url};
+use crate::model::client::Client;
+use crate::model::text::BadText;
+use crate::oauth::client_auth::{ClientCredentials, ClientProof};
+use crate::oauth::error::{ErrorCode, OAuthError};
+use crate::secret::{KeyDigest, digest_of};
+use crate::store::ClientSecrets;
+
+/// No secret has it.
+const NO_DIGEST: KeyDigest = KeyDigest([0; 32]);
+
+/// The client that these credentials are of.
+pub(crate) fn authenticate(app: &App, credentials: &ClientCredentials) -> Result<Client, Error> {
+    let id = claimed_id(credentials)?;
+    let found = match id.parse() {
+        Ok(id) => app.store.read(|tx| tx.find_client(&id))?,
+        Err(BadText(_)) => None,
+    };
+    let now = app.clock.now();
+    let (client, secrets) = found.unzip();
+    let is_proved = match &credentials.proof {
+        ClientProof::Basic(secret) | ClientProof::Post(secret) => {
+            has_secret(&secrets.unwrap_or_default(), secret.expose(), now)
+        }
+        ClientProof::Assertion(_) | ClientProof::None => true,
+    };
+    // RFC 9700 section 2.5: by the registered method only. Who is unknown and who is wrong get the same answer.
+    let is_of = |client: &Client| client.auth_method == credentials.proof.method();
+    let client = client.filter(|client| is_proved && is_of(client)).ok_or_else(unknown)?;
+    if let ClientProof::Assertion(assertion) = &credentials.proof {
+        check_assertion(app, &client, assertion.expose(), now)?;
+    }
+    if client.disabled_at.is_some() {
+        return Err(Error::oauth(ErrorCode::InvalidClient, "this client is disabled"));
+    }
+    Ok(client)
+}
+
+/// The client that the request says it is from.
+fn claimed_id(credentials: &ClientCredentials) -> Result<String, Error> {
+    let named = credentials.client_id.as_ref();
+    let ClientProof::Assertion(assertion) = &credentials.proof else { return named.cloned().ok_or_else(unknown) };
+    let claimed = claimed_client(assertion.expose()).map_err(bad_assertion)?;
+    // RFC 7521 section 4.2: client_id must be the client of the assertion.
+    if named.is_some_and(|named| *named != claimed) {
+        return Err(Error::oauth(ErrorCode::InvalidClient, "client_id is not the client of the assertion"));
+    }
+    Ok(claimed)
+}
+
+/// Both are compared, whatever the first comparison says.
+fn has_secret(secrets: &ClientSecrets, presented: &str, now: Timestamp) -> bool {
+    let presented = digest_of(presented);
+    let is = |digest: Option<KeyDigest>| digest.unwrap_or(NO_DIGEST).is(&presented);
+    let (is_newest, is_old) = (is(secrets.secret_digest), is(secrets.old_secret_digest));
+    is_newest || is_old && secrets.old_secret_expires_at.is_some_and(|at| now < at)
+}
+
+/// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3).
+fn check_assertion(app: &App, client: &Client, assertion: &str, now: Timestamp) -> Result<(), Error> {
+    let keys = client.jwks.as_deref().ok_or_else(unknown)?;
+    let keys = ClientKeys::read(keys).map_err(Error::internal)?;
+    let claims = keys.verify(assertion).map_err(bad_assertion)?;
+    let issuer = app.config.issuer.as_str();
+    let token_endpoint = issuer_url(issuer, "/oauth/token");
+    let (jti, known_until) =
+        claims.check(client.id.as_str(), &[issuer, &token_endpoint], now).map_err(bad_assertion)?;
+    // One client's jti is nothing to another; no id has a space in it.
+    let digest = digest_of(&format!("{} {jti}", client.id));
+    if app.store.write(|tx| tx.use_assertion(digest, known_until))? {
+        Ok(())
+    } else {
+        Err(Error::oauth(ErrorCode::InvalidClient, "the assertion was used before"))
+    }
+}
+
+fn unknown() -> Error {
+    Error::oauth(ErrorCode::InvalidClient, "unknown client, wrong secret, or another method than the registered one")
+}
+
+fn bad_assertion(why: BadAssertion) -> Error {
+    OAuthError::new(ErrorCode::InvalidClient, why.to_string()).into()
+}
