@@ -4,6 +4,7 @@
 
 mod audit;
 mod backup;
+mod clients;
 mod failure;
 mod first_admin;
 mod generate;
@@ -52,6 +53,9 @@ enum Command {
     /// Create and change accounts
     #[command(subcommand)]
     Users(users::UsersCommand),
+    /// Register and change applications that log users in here
+    #[command(subcommand)]
+    Clients(clients::ClientsCommand),
     /// Show what happened that concerns security, the newest first
     Audit(audit::AuditCommand),
     /// Make and list signing keys
@@ -124,7 +128,10 @@ fn execute(command: Command) -> Result<(), CliError> {
         _ => {}
     }
     let if_missing = match &command {
-        Command::Serve | Command::Migrate | Command::Users(users::UsersCommand::Create { .. }) => IfMissing::Create,
+        Command::Serve
+        | Command::Migrate
+        | Command::Users(users::UsersCommand::Create { .. })
+        | Command::Clients(clients::ClientsCommand::Create { .. }) => IfMissing::Create,
         _ => IfMissing::Refuse,
     };
     let file = EnvFile::read(Path::new(ENV_FILE)).map_err(CliError::EnvFile)?;
@@ -141,6 +148,7 @@ fn execute(command: Command) -> Result<(), CliError> {
             migrate(&app(config)?, &url)
         }
         Command::Users(command) => users::run(&app(config)?, command),
+        Command::Clients(command) => clients::run(&app(config)?, command),
         Command::Audit(command) => audit::run(&app(config)?, &command),
         Command::Keys(command) => keys::run(&config, &command),
         Command::Hash(command) => hash::run(&config, &command),

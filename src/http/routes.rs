@@ -9,15 +9,16 @@ use actix_web::middleware::from_fn;
 use actix_web::{Resource, guard, web};
 
 use super::api::{
-    admin_keys, admin_user_access, admin_users, api_tokens, audit, docs, health, me, sessions, tokens, well_known,
+    admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, audit, docs, health, me, sessions, tokens,
+    well_known,
 };
 use super::audience::Audience;
 use super::codes::{
-    ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CREDENTIALS, BASIC_AUTH_OFF, DATABASE_UNAVAILABLE,
-    INVALID_CLIENT, INVALID_GRANT, INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT, KEY_UNKNOWN,
-    LAST_ADMIN, NOT_FOUND, OVERLOADED, REAUTHENTICATION_REQUIRED, REFRESH_TOKEN_REUSED, SCOPE_MISSING,
-    SESSION_NOT_FOUND, SESSION_REQUIRED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, UNAUTHORIZED_CLIENT,
-    UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, WRONG_CLIENT,
+    ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CREDENTIALS, BASIC_AUTH_OFF, CLIENT_ID_TAKEN,
+    CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, DATABASE_UNAVAILABLE, INVALID_CLIENT, INVALID_GRANT, INVALID_REQUEST,
+    INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, NOT_FOUND, OVERLOADED,
+    REAUTHENTICATION_REQUIRED, REFRESH_TOKEN_REUSED, SCOPE_MISSING, SESSION_NOT_FOUND, SESSION_REQUIRED,
+    TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN,
 };
 use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
@@ -94,6 +95,14 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(admin_user_access::list_api_tokens, [USER_UNKNOWN]),
         endpoint!(admin_user_access::revoke_api_tokens, [SESSION_REQUIRED, USER_UNKNOWN]),
         endpoint!(admin_user_access::revoke_api_token, [SESSION_REQUIRED, API_TOKEN_NOT_FOUND]),
+        endpoint!(admin_clients::list),
+        endpoint!(admin_clients::create, [CLIENT_ID_TAKEN]),
+        endpoint!(admin_clients::show, [CLIENT_UNKNOWN]),
+        endpoint!(admin_clients::change, [CLIENT_UNKNOWN]),
+        endpoint!(admin_clients::delete, [CLIENT_UNKNOWN]),
+        endpoint!(admin_clients::rotate_secret, [CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET]),
+        endpoint!(admin_clients::disable, [CLIENT_UNKNOWN]),
+        endpoint!(admin_clients::enable, [CLIENT_UNKNOWN]),
         endpoint!(audit::list),
         endpoint!(admin_keys::list),
         endpoint!(admin_keys::rotate, [KEY_CONFLICT, KEY_UNKNOWN]),

@@ -11,6 +11,7 @@ use super::codes::{CODES, OF_VERIFIERS};
 use crate::jwt::{KeyState, SigningAlg};
 use crate::model::api_token::ApiTokenState;
 use crate::model::audit::EVENT_NAMES;
+use crate::model::client::{AuthMethod, GrantType};
 use crate::model::session::END_REASONS;
 
 /// Control characters, which no text of ours has.
@@ -79,6 +80,15 @@ schemas! {
     TokenKind = one_of(["access_token", "refresh_token", "api_token"]);
     /// How an access token is sent.
     TokenType = one_of(["Bearer"]);
+    /// How an application proves who it is.
+    AuthenticationMethod = one_of(AuthMethod::ALL.iter().map(|method| method.name()));
+    /// A grant that an application may use.
+    GrantTypeName = one_of(GrantType::ALL.iter().map(|grant| grant.name()));
+    /// What an application is called: not like a user or an audience.
+    ChosenClientId = text(1, 100, "^[A-Za-z0-9._~-]+$").examples(["notes-app"]);
+    /// A whole URI, without a fragment and without a user.
+    RedirectUri = text(1, 2_000, "^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()+,;=%\\[\\]-]*$")
+        .examples(["https://notes.example.com/callback"]);
     /// The name of a role.
     RoleName = text(1, 64, "^[A-Za-z0-9_.:/-]+$").examples(["editor"]);
     /// The name of a scope.

@@ -1,10 +1,9 @@
 //! Redirect URIs: which ones a client may register, and which one in a request is registered
 //! ([RFC 9700 section 2.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1)).
 
-use std::borrow::Cow;
-
 use url::{Host, Url};
 
+use crate::model::client::Words;
 use crate::model::text::BadText;
 
 const MAX_BYTES: usize = 2_000;
@@ -12,54 +11,60 @@ const MAX_BYTES: usize = 2_000;
 /// The only addresses whose port may change ([RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)).
 const LOOPBACK: [&str; 2] = ["http://127.0.0.1", "http://[::1]"];
 
-/// Who takes what is sent to a redirect URI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Recipient {
-    /// A server whose name is proved by TLS.
-    Server,
-    /// A program on the user's own machine.
+/// What kind of place a redirect URI is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A site, by its origin.
+    Site(String),
+    /// A program on the user's machine.
     Loopback,
-    /// An app that has registered the scheme with the system
+    /// An app that has the scheme for itself
     /// ([RFC 8252 section 7.1](https://www.rfc-editor.org/rfc/rfc8252#section-7.1)).
     App,
 }
 
-/// Who takes what is sent to this URI, if a client may register it.
-pub(crate) fn recipient(uri: &str) -> Result<Recipient, BadText> {
+/// The kind of a redirect URI that is registered.
+pub(crate) fn kind(uri: &str) -> Kind {
+    match Url::parse(uri) {
+        Ok(url) if url.scheme() == "http" => Kind::Loopback,
+        Ok(url) if url.scheme() == "https" => Kind::Site(url.origin().ascii_serialization()),
+        _ => Kind::App,
+    }
+}
+
+/// Checks that a client may register this URI.
+pub(crate) fn check(uri: &str) -> Result<(), BadText> {
     let url = parse(uri)?;
     match url.scheme() {
-        "https" => Ok(Recipient::Server),
-        "http" if is_loopback(uri, &url) => Ok(Recipient::Loopback),
+        "https" => Ok(()),
+        "http" if is_loopback(uri, &url) => Ok(()),
         "http" => Err(BadText("must be https, or http to 127.0.0.1, [::1] or localhost")),
         // RFC 8252 section 7.1: the reverse of a domain name, which keeps the schemes of browsers out, too.
-        scheme if scheme.contains('.') => Ok(Recipient::App),
+        scheme if scheme.contains('.') => Ok(()),
         _ => Err(BadText("must be https, or have a scheme with a dot in it, as in com.example.app:/callback")),
     }
 }
 
 /// Whether a URI in a request is one of the registered ones: the same text, except for the port of a loopback address.
-pub(crate) fn is_registered(registered: &[String], presented: &str) -> bool {
-    let loopback = without_port(presented);
-    registered.iter().any(|uri| {
-        // RFC 9700 section 4.1.3: exact string matching.
-        uri == presented || loopback.is_some() && without_port(uri) == loopback
-    })
+pub(crate) fn is_registered(registered: &Words, uri: &str) -> bool {
+    // RFC 9700 section 4.1.3: exact string matching.
+    registered.contains(uri)
+        || without_port(uri)
+            .is_some_and(|parts| registered.all().iter().any(|known| without_port(known) == Some(parts)))
 }
 
-/// The origin of a page at this URI, as in `https://app.example.com`; apps have none.
+/// The origin of a redirect URI, of those that have one.
 pub(crate) fn origin(uri: &str) -> Option<String> {
     let origin = Url::parse(uri).ok()?.origin();
     origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
-/// What tells a user where the answer goes: the host and its port, or the scheme of an app.
-pub(crate) fn shown(uri: &str) -> Cow<'_, str> {
-    match Url::parse(uri) {
-        Ok(url) if url.origin().is_tuple() => {
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-            format!("{}{port}", url.host_str().unwrap_or_default()).into()
-        }
-        _ => uri.split_once(':').map_or(uri, |(scheme, _)| scheme).into(),
+/// What a user is shown of a redirect URI: the host, or the scheme of an app.
+pub(crate) fn shown(uri: &str) -> String {
+    let Ok(url) = Url::parse(uri) else { return uri.to_owned() };
+    match (url.scheme(), url.host_str()) {
+        ("http" | "https", Some(host)) => host.to_owned(),
+        (scheme, _) => format!("{scheme}:"),
     }
 }
 
@@ -123,20 +128,22 @@ mod tests {
 
     #[test]
     fn rfc8252_7_a_client_may_register_https_loopback_addresses_and_schemes_with_a_dot() {
+        let site = |origin: &str| Kind::Site(origin.to_owned());
         for (uri, expected) in [
-            ("https://app.example.com/callback", Recipient::Server),
-            ("https://app.example.com", Recipient::Server),
-            ("https://app.example.com:8443/cb?tenant=1", Recipient::Server),
-            ("https://192.0.2.1/cb", Recipient::Server),
-            ("https://localhost/cb", Recipient::Server),
-            ("http://127.0.0.1/cb", Recipient::Loopback),
-            ("http://127.0.0.1:5000/cb", Recipient::Loopback),
-            ("http://[::1]/cb", Recipient::Loopback),
-            ("http://localhost:3000/api/auth/callback/tokensmith", Recipient::Loopback),
-            ("com.example.app:/callback", Recipient::App),
-            ("com.example.app://callback", Recipient::App),
+            ("https://app.example.com/callback", site("https://app.example.com")),
+            ("https://app.example.com", site("https://app.example.com")),
+            ("https://app.example.com:8443/cb?tenant=1", site("https://app.example.com:8443")),
+            ("https://192.0.2.1/cb", site("https://192.0.2.1")),
+            ("https://localhost/cb", site("https://localhost")),
+            ("http://127.0.0.1/cb", Kind::Loopback),
+            ("http://127.0.0.1:5000/cb", Kind::Loopback),
+            ("http://[::1]/cb", Kind::Loopback),
+            ("http://localhost:3000/api/auth/callback/tokensmith", Kind::Loopback),
+            ("com.example.app:/callback", Kind::App),
+            ("com.example.app://callback", Kind::App),
         ] {
-            assert_eq!(recipient(uri), Ok(expected), "{uri}");
+            assert_eq!(check(uri), Ok(()), "{uri}");
+            assert_eq!(kind(uri), expected, "{uri}");
         }
     }
 
@@ -182,15 +189,15 @@ mod tests {
             "myapp:/callback",
             "ftp://app.example.com/",
         ] {
-            assert!(recipient(uri).is_err(), "{uri}");
+            assert!(check(uri).is_err(), "{uri}");
         }
-        assert!(recipient(&format!("https://app.example.com/{}", "a".repeat(2_000))).is_err());
+        assert!(check(&format!("https://app.example.com/{}", "a".repeat(2_000))).is_err());
     }
 
     #[test]
     fn rfc9700_4_1_3_a_redirect_uri_is_compared_as_a_string() {
-        let registered = ["https://app.example.com/cb".to_owned(), "com.example.app:/cb".to_owned()];
-        for good in &registered {
+        let registered: Words = ["https://app.example.com/cb", "com.example.app:/cb"].into_iter().collect();
+        for good in registered.all() {
             assert!(is_registered(&registered, good));
         }
         for bad in [
@@ -213,8 +220,8 @@ mod tests {
 
     #[test]
     fn rfc8252_7_3_a_loopback_address_may_have_any_port_and_a_name_may_not() {
-        let registered =
-            ["http://127.0.0.1/cb?x", "http://[::1]:9/cb", "http://localhost:3000/cb"].map(ToOwned::to_owned);
+        let registered = ["http://127.0.0.1/cb?x", "http://[::1]:9/cb", "http://localhost:3000/cb"];
+        let registered: Words = registered.into_iter().collect();
         for good in [
             "http://127.0.0.1/cb?x",
             "http://127.0.0.1:1/cb?x",
@@ -248,10 +255,10 @@ mod tests {
     fn a_user_is_shown_where_the_answer_goes() {
         for (uri, shows, of_page) in [
             ("https://app.example.com/cb?x=1", "app.example.com", Some("https://app.example.com")),
-            ("http://127.0.0.1:5000/cb", "127.0.0.1:5000", Some("http://127.0.0.1:5000")),
-            ("com.example.app:/cb", "com.example.app", None),
+            ("http://127.0.0.1:5000/cb", "127.0.0.1", Some("http://127.0.0.1:5000")),
+            ("com.example.app:/cb", "com.example.app:", None),
         ] {
-            assert_eq!((shown(uri).as_ref(), origin(uri).as_deref()), (shows, of_page), "{uri}");
+            assert_eq!((shown(uri).as_str(), origin(uri).as_deref()), (shows, of_page), "{uri}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Our own API, one file for each resource: from the wire to the service and back.
 
+pub(super) mod admin_clients;
 pub(super) mod admin_keys;
 pub(super) mod admin_user_access;
 pub(super) mod admin_users;

@@ -1,6 +1,7 @@
 //! What several handlers read and show, and what the command line shows as they do.
 
 pub(crate) mod api_token;
+pub(crate) mod client;
 pub(crate) mod event;
 pub(crate) mod key;
 pub(crate) mod pair;

@@ -76,13 +76,13 @@ impl ClientMetadata {
         let mut list = |field, typed: &Option<Vec<String>>, check: &dyn Fn(&str) -> Result<(), BadText>| {
             collect(&mut problems, typed.as_ref().map(|typed| words(field, typed, check)).transpose()).flatten()
         };
-        let uri = |uri: &str| redirect_uri::recipient(uri).map(|_recipient| ());
         let audience = |name: &str| match config.audiences.find(Some(name)) {
             Some(_) => Ok(()),
             None => Err(BadText("is none of this service's audiences")),
         };
-        let redirect_uris = list("redirect_uris", &self.redirect_uris, &uri);
-        let post_logout_redirect_uris = list("post_logout_redirect_uris", &self.post_logout_redirect_uris, &uri);
+        let redirect_uris = list("redirect_uris", &self.redirect_uris, &redirect_uri::check);
+        let post_logout_redirect_uris =
+            list("post_logout_redirect_uris", &self.post_logout_redirect_uris, &redirect_uri::check);
         let grant_types = list("grant_types", &self.grant_types, &|name| name.parse::<GrantType>().map(|_known| ()));
         let audiences = list("audiences", &self.audiences, &audience);
         let resource_servers = list("resource_servers", &self.resource_servers, &audience);
@@ -273,8 +273,6 @@ fn jwks(json: &str) -> Result<String, Error> {
 }
 
 fn jwks_uri(uri: &str) -> Result<String, Error> {
-    match redirect_uri::recipient(uri) {
-        Ok(redirect_uri::Recipient::Server) => Ok(uri.to_owned()),
-        _ => Err(Error::invalid("jwks_uri", "invalid", "must be an https URL")),
-    }
+    let is_https = redirect_uri::check(uri).is_ok() && uri.starts_with("https:");
+    if is_https { Ok(uri.to_owned()) } else { Err(Error::invalid("jwks_uri", "invalid", "must be an https URL")) }
 }

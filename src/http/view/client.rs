@@ -1,0 +1,246 @@
+//! Registered applications, by the names of
+//! [RFC 7591 section 2](https://www.rfc-editor.org/rfc/rfc7591#section-2), and what they are to be.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::rfc3339;
+use crate::http::words::{
+    AuthenticationMethod, ChosenClientId, GrantTypeName, Name, RedirectUri, ScopeName, SigningAlgorithm,
+};
+use crate::model::client::Client;
+use crate::secret::ClientSecret;
+use crate::service::clients::{ClientMetadata, Rotated};
+
+/// A registered application, without its secrets.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Client)]
+pub(crate) struct ClientView {
+    /// What it is called in requests and tokens.
+    #[schema(example = "notes-app")]
+    client_id: String,
+    /// What users see.
+    #[schema(example = "Notes")]
+    client_name: String,
+    /// Where users may be sent with an answer.
+    #[schema(example = json!(["https://notes.example.com/callback"]))]
+    redirect_uris: Vec<String>,
+    /// Where users may be sent after they have logged out.
+    post_logout_redirect_uris: Vec<String>,
+    /// The grants that it may use.
+    #[schema(value_type = Vec<GrantTypeName>)]
+    grant_types: Vec<String>,
+    /// The scopes that it may ask for.
+    #[schema(value_type = Vec<ScopeName>)]
+    scopes: Vec<String>,
+    /// The audiences that it may ask for; if none, the first of `AUDIENCE`.
+    audiences: Vec<String>,
+    /// The audiences that it is: it may ask about their tokens.
+    resource_servers: Vec<String>,
+    /// How it proves who it is.
+    #[schema(value_type = AuthenticationMethod)]
+    token_endpoint_auth_method: &'static str,
+    /// Its public keys, a JWK Set.
+    #[schema(required, value_type = Option<Object>)]
+    jwks: Option<Value>,
+    /// Where its public keys are.
+    #[schema(required)]
+    jwks_uri: Option<String>,
+    /// What its ID tokens are signed with, if it is registered.
+    #[schema(required, value_type = Option<SigningAlgorithm>)]
+    id_token_signed_response_alg: Option<&'static str>,
+    /// Whether its users are not asked.
+    skip_consent: bool,
+    /// When it was registered.
+    #[schema(format = "date-time")]
+    created_at: String,
+    /// When it was last changed.
+    #[schema(format = "date-time")]
+    updated_at: String,
+    /// Since when it is disabled, if it is.
+    #[schema(required, format = "date-time")]
+    disabled_at: Option<String>,
+}
+
+/// A registered application with its secret, which is shown this once.
+#[derive(Serialize, ToSchema)]
+#[schema(as = NewClient)]
+pub(crate) struct NewClientView {
+    #[serde(flatten)]
+    client: ClientView,
+    /// It cannot be shown again. Missing when the application has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        example = "tkc_abcdefghijkmnpqrstuvwxyz23456789abcdefghijkmnpqrstuvwxyz234",
+        pattern = "^tkc_[a-km-np-z2-9]{59}$"
+    )]
+    client_secret: Option<String>,
+}
+
+/// A registered application with another secret, which is shown this once.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RotatedClient)]
+pub(crate) struct RotatedView {
+    #[serde(flatten)]
+    client: NewClientView,
+    /// Until when the secret before it is valid, if it is.
+    #[schema(required, format = "date-time")]
+    old_secret_expires_at: Option<String>,
+}
+
+/// Registered applications, by `client_id`.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Clients)]
+pub(crate) struct ClientsView {
+    pub(crate) clients: Vec<ClientView>,
+}
+
+impl From<&Client> for ClientView {
+    fn from(client: &Client) -> Self {
+        Self {
+            client_id: client.id.to_string(),
+            client_name: client.name.to_string(),
+            redirect_uris: client.redirect_uris.all().to_vec(),
+            post_logout_redirect_uris: client.post_logout_redirect_uris.all().to_vec(),
+            grant_types: client.grant_types.all().to_vec(),
+            scopes: client.scopes.names().to_vec(),
+            audiences: client.audiences.all().to_vec(),
+            resource_servers: client.resource_servers.all().to_vec(),
+            token_endpoint_auth_method: client.auth_method.name(),
+            jwks: client.jwks.as_deref().and_then(|jwks| serde_json::from_str(jwks).ok()),
+            jwks_uri: client.jwks_uri.clone(),
+            id_token_signed_response_alg: client.id_token_alg.map(|alg| alg.0.name()),
+            skip_consent: client.skip_consent,
+            created_at: client.created_at.to_rfc3339(),
+            updated_at: client.updated_at.to_rfc3339(),
+            disabled_at: rfc3339(client.disabled_at),
+        }
+    }
+}
+
+/// A new application as its administrator is shown it.
+pub(crate) fn new_client(client: &Client, secret: Option<&ClientSecret>) -> NewClientView {
+    NewClientView { client: client.into(), client_secret: secret.map(|secret| secret.expose().to_owned()) }
+}
+
+impl From<&Rotated> for RotatedView {
+    fn from(rotated: &Rotated) -> Self {
+        let client = new_client(&rotated.client, Some(&rotated.secret));
+        Self { client, old_secret_expires_at: rfc3339(rotated.old_secret_expires_at) }
+    }
+}
+
+/// A body with what is registered of an application, and fields of its own; `$name` is that of its `client_name`.
+macro_rules! body {
+    ($(#[$attribute:meta])+ $type:ident { $($own:tt)* }, $typed:ident => $name:expr) => {
+        #[derive(Deserialize, ToSchema)]
+        #[serde(deny_unknown_fields)]
+        $(#[$attribute])+
+        pub(crate) struct $type {
+            $($own)*
+            /// Where users may be sent with an answer: `https`, `http` to a loopback address, or a scheme with a dot.
+            #[serde(default, deserialize_with = "not_null")]
+            #[schema(value_type = Option<Vec<RedirectUri>>, nullable = false, max_items = 100)]
+            redirect_uris: Option<Vec<String>>,
+            /// Where users may be sent after they have logged out.
+            #[serde(default, deserialize_with = "not_null")]
+            #[schema(value_type = Option<Vec<RedirectUri>>, nullable = false, max_items = 100)]
+            post_logout_redirect_uris: Option<Vec<String>>,
+            /// The grants that it may use.
+            #[serde(default, deserialize_with = "not_null")]
+            #[schema(value_type = Option<Vec<GrantTypeName>>, nullable = false)]
+            grant_types: Option<Vec<String>>,
+            /// The scopes that it may ask for.
+            #[serde(default, deserialize_with = "not_null")]
+            #[schema(value_type = Option<Vec<ScopeName>>, nullable = false, max_items = 64)]
+            scopes: Option<Vec<String>>,
+            /// The audiences that it may ask for: some of `AUDIENCE`.
+            #[serde(default, deserialize_with = "not_null")]
+            #[schema(nullable = false)]
+            audiences: Option<Vec<String>>,
+            /// The audiences that it is: some of `AUDIENCE`.
+            #[serde(default, deserialize_with = "not_null")]
+            #[schema(nullable = false)]
+            resource_servers: Option<Vec<String>>,
+            /// How it proves who it is.
+            #[serde(default, deserialize_with = "not_null")]
+            #[schema(value_type = Option<AuthenticationMethod>, nullable = false)]
+            token_endpoint_auth_method: Option<String>,
+            /// Its public keys, a JWK Set.
+            #[serde(default, deserialize_with = "present")]
+            #[schema(value_type = Option<Object>)]
+            jwks: Option<Option<Value>>,
+            /// Where its public keys are.
+            #[serde(default, deserialize_with = "present")]
+            #[schema(value_type = Option<RedirectUri>)]
+            jwks_uri: Option<Option<String>>,
+            /// What its ID tokens are signed with.
+            #[serde(default, deserialize_with = "present")]
+            #[schema(value_type = Option<SigningAlgorithm>)]
+            id_token_signed_response_alg: Option<Option<String>>,
+            /// Whether its users are not asked: it is the operator's own.
+            #[serde(default, deserialize_with = "not_null")]
+            #[schema(nullable = false)]
+            skip_consent: Option<bool>,
+        }
+
+        impl From<$type> for ClientMetadata {
+            fn from($typed: $type) -> Self {
+                Self {
+                    name: $name,
+                    redirect_uris: $typed.redirect_uris,
+                    post_logout_redirect_uris: $typed.post_logout_redirect_uris,
+                    grant_types: $typed.grant_types,
+                    scopes: $typed.scopes,
+                    audiences: $typed.audiences,
+                    resource_servers: $typed.resource_servers,
+                    auth_method: $typed.token_endpoint_auth_method,
+                    jwks: $typed.jwks.map(|jwks| jwks.map(|jwks| jwks.to_string())),
+                    jwks_uri: $typed.jwks_uri,
+                    id_token_alg: $typed.id_token_signed_response_alg,
+                    skip_consent: $typed.skip_consent,
+                }
+            }
+        }
+    };
+}
+
+body! {
+    /// A new application. What is missing is as it is by default: `client_secret_basic`, the grant types
+    /// `authorization_code` and `refresh_token`, and the scopes `openid`, `profile`, `email` and `offline_access`.
+    #[schema(as = CreateClient, example = json!({
+        "client_name": "Notes", "redirect_uris": ["https://notes.example.com/callback"],
+    }))]
+    CreateClientBody {
+        /// What it is called in requests and tokens; made up if missing.
+        #[serde(default, deserialize_with = "not_null")]
+        #[schema(value_type = Option<ChosenClientId>, nullable = false)]
+        pub(crate) client_id: Option<String>,
+        /// What users see.
+        #[schema(value_type = Name, example = "Notes")]
+        client_name: String,
+    }, body => Some(body.client_name)
+}
+
+body! {
+    /// What is to be changed; what is missing stays, null takes keys, their place or the algorithm away.
+    #[schema(as = ClientChange, example = json!({"redirect_uris": ["https://notes.example.com/callback"]}))]
+    ChangeClientBody {
+        /// What users see.
+        #[serde(default, deserialize_with = "not_null")]
+        #[schema(value_type = Option<Name>, nullable = false, example = "Notes")]
+        client_name: Option<String>,
+    }, body => body.client_name
+}
+
+/// Null is something else than nothing ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)).
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// What cannot be taken away.
+fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
