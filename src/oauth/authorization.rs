@@ -8,7 +8,7 @@
 use super::answer::Destination;
 use super::error::{ErrorCode, OAuthError};
 use super::params::{Params, RESOURCE};
-use super::redirect_uri::{Recipient, is_registered, recipient};
+use super::redirect_uri::{Kind, is_registered, kind};
 use crate::model::authorization::{AuthorizationRequest, Prompt, ResponseMode};
 use crate::model::client::{Client, GrantType};
 use crate::model::names::Scopes;
@@ -51,7 +51,7 @@ fn only<'a>(params: &'a Params, name: &'a str) -> Option<&'a str> {
 /// ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
 pub(crate) fn redirect_uri<'a>(params: &'a Params, client: &Client) -> Result<&'a str, Untrusted> {
     let uri = only(params, "redirect_uri").ok_or(Untrusted::RedirectUri)?;
-    if is_registered(client.redirect_uris.all(), uri) { Ok(uri) } else { Err(Untrusted::RedirectUri) }
+    if is_registered(&client.redirect_uris, uri) { Ok(uri) } else { Err(Untrusted::RedirectUri) }
 }
 
 /// Reads a request of a client whose redirect URI is proved. `default_audience` may be asked for by clients that have none
@@ -102,7 +102,7 @@ fn flow(params: &Params, client: &Client) -> Result<(), OAuthError> {
 fn response_mode(params: &Params, redirect_uri: &str) -> Result<ResponseMode, OAuthError> {
     match params.get("response_mode") {
         None | Some("query") => Ok(ResponseMode::Query),
-        Some("form_post") if recipient(redirect_uri) != Ok(Recipient::App) => Ok(ResponseMode::FormPost),
+        Some("form_post") if kind(redirect_uri) != Kind::App => Ok(ResponseMode::FormPost),
         Some("form_post") => invalid("response_mode form_post needs a redirect URI with the scheme https or http"),
         Some(_) => invalid("response_mode must be query or form_post"),
     }

@@ -1,6 +1,6 @@
 //! What an authorization request still needs of its user before it can be answered: a rule without storage.
 
-use super::redirect_uri::{Recipient, recipient};
+use super::redirect_uri::{Kind, kind};
 use crate::clock::{Seconds, Timestamp};
 use crate::model::authorization::{AuthorizationRequest, Consent, Interaction, Prompt};
 use crate::model::client::Client;
@@ -75,5 +75,5 @@ fn missing(request: &AuthorizationRequest, client: &Client, consent: Option<&Con
 /// Any program on the user's machine could pose as such a client
 /// ([RFC 8252 section 8.6](https://www.rfc-editor.org/rfc/rfc8252#section-8.6)).
 fn is_always_asked(client: &Client, redirect_uri: &str) -> bool {
-    client.is_public() && recipient(redirect_uri) != Ok(Recipient::Server)
+    client.is_public() && matches!(kind(redirect_uri), Kind::App | Kind::Loopback)
 }

@@ -7,7 +7,7 @@ use actix_web::http::header::COOKIE;
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::model::authorization::InteractionId;
-use crate::oauth::redirect_uri::{Recipient, recipient};
+use crate::oauth::redirect_uri::check;
 
 const SESSION: &str = "ts_refresh";
 const INTERACTION: &str = "ts_interaction_";
@@ -27,7 +27,9 @@ pub(super) struct Cookies {
 impl Cookies {
     /// Those of this service.
     pub(super) fn of(app: &App) -> Self {
-        Self { is_secure: recipient(&app.config.issuer) != Ok(Recipient::Loopback) }
+        let issuer = &app.config.issuer;
+        let is_loopback = issuer.starts_with("http://") && check(issuer).is_ok();
+        Self { is_secure: !is_loopback }
     }
 
     fn prefix(&self) -> &'static str {

@@ -65,7 +65,7 @@ fn client(app: &App, params: &Params, hint: Option<&IdTokenClaims>) -> Result<Re
 /// Where the user goes on: nowhere but to what its client has registered.
 fn target(params: &Params, client: Option<&Client>) -> Result<Option<String>, Mistaken> {
     let Some(uri) = params.get("post_logout_redirect_uri") else { return Ok(None) };
-    let is_known = client.is_some_and(|client| is_registered(client.post_logout_redirect_uris.all(), uri));
+    let is_known = client.is_some_and(|client| is_registered(&client.post_logout_redirect_uris, uri));
     if !is_known {
         return Err(Mistaken);
     }
