@@ -273,7 +273,7 @@ fn no_kind_of_document_passes_for_another() {
     let url = target.claims["iss"].as_str().unwrap();
     let refresh = target.pair["refresh_token"].as_str().unwrap();
     let denylist = target.app.get("/.well-known/denylist").body;
-    target.app.register(&NOTES);
+    target.app.insert_client(&NOTES);
     let tokens = target.app.granted(&target.pair, &ALL);
     let documents = [target.access_token(), refresh, &denylist, tokens["id_token"].as_str().unwrap()];
     let header = |document: &str| decoded(document.split('.').next().unwrap());

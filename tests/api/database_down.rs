@@ -118,7 +118,7 @@ fn without_postgresql_applications_are_told_to_come_back_and_nothing_of_theirs_i
     }
     let mut cluster = Cluster::start(postgres::NO_FSYNC);
     let app = TestApp::start_on(TempDir::new().unwrap(), cluster.url("postgres"), &[]);
-    app.register(&NOTES);
+    app.insert_client(&NOTES);
     let browser = app.logged_in("ada");
     let (code, tokens) = (app.allow(&browser, &ALL), app.granted(&browser, &ALL));
     cluster.tell("stop", "stopped");
@@ -142,7 +142,7 @@ fn without_postgresql_applications_are_told_to_come_back_and_nothing_of_theirs_i
 #[test]
 fn while_another_process_holds_the_sqlite_file_no_code_is_spent() {
     let app = TestApp::start(Engine::Sqlite);
-    app.register(&NOTES);
+    app.insert_client(&NOTES);
     let browser = app.logged_in("ada");
     let code = app.allow(&browser, &ALL);
     let mut other = SqliteConnection::establish(app.database_url.strip_prefix("sqlite://").unwrap()).unwrap();

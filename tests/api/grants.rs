@@ -64,7 +64,7 @@ fn a_session_that_an_older_version_opened_takes_the_settings_of_the_day(engine: 
 
 fn a_session_of_a_registered_application_says_so_in_its_tokens(engine: Engine) {
     let app = TestApp::start(engine);
-    app.register(&Registration { id: "notes-app", ..NOTES });
+    app.insert_client(&Registration { id: "notes-app", ..NOTES });
     let pair = app.logged_in("ada");
     let allowed = Allowed { client: "notes-app", scope: "notes:read offline_access", acr: Some("gold"), ..ALL };
     let code = app.allow(&pair, &allowed);

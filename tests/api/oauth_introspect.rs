@@ -22,11 +22,11 @@ const REPORTS: &str = "https://reports.example.com";
 /// [`NOTES`], another like it, and a resource server for each audience.
 fn start(engine: Engine) -> (TestApp, Value, Value) {
     let app = TestApp::start_with(engine, &[("AUDIENCE", &format!("{API}, {REPORTS}"))]);
-    app.register(&NOTES);
-    app.register(&SPA);
-    app.register(&Registration { id: "other", ..NOTES });
+    app.insert_client(&NOTES);
+    app.insert_client(&SPA);
+    app.insert_client(&Registration { id: "other", ..NOTES });
     for (id, resource_servers) in [("api", API), ("reports", REPORTS)] {
-        app.register(&Registration { id, resource_servers, grant_types: "", redirect_uris: "", scopes: "", ..NOTES });
+        app.insert_client(&Registration { id, resource_servers, grant_types: "", redirect_uris: "", scopes: "", ..NOTES });
     }
     let browser = app.logged_in("ada");
     let tokens = app.granted(&browser, &ALL);

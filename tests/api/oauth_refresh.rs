@@ -26,8 +26,8 @@ both_engines!(
 /// A service with a grant of [`NOTES`], and the browser in which it was allowed.
 fn start(engine: Engine) -> (TestApp, Value, Value) {
     let app = TestApp::start(engine);
-    app.register(&NOTES);
-    app.register(&SPA);
+    app.insert_client(&NOTES);
+    app.insert_client(&SPA);
     let browser = app.logged_in("ada");
     let tokens = app.granted(&browser, &Allowed { nonce: Some("n-1"), ..ALL });
     (app, browser, tokens)
@@ -130,7 +130,7 @@ fn sixty_four_parallel_refreshes_are_one_rotation(engine: Engine) {
 
 fn rfc6749_6_the_refresh_token_is_bound_to_its_client(engine: Engine) {
     let (app, _, tokens) = start(engine);
-    app.register(&Registration { id: "other", ..NOTES });
+    app.insert_client(&Registration { id: "other", ..NOTES });
     app.advance(200);
     let token = tokens["refresh_token"].as_str().unwrap();
     let as_public = [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "spa")];

@@ -18,8 +18,8 @@ both_engines!(
 
 fn start(engine: Engine) -> (TestApp, Value, Value) {
     let app = TestApp::start(engine);
-    app.register(&NOTES);
-    app.register(&SPA);
+    app.insert_client(&NOTES);
+    app.insert_client(&SPA);
     let browser = app.logged_in("ada");
     let tokens = app.granted(&browser, &ALL);
     (app, browser, tokens)
@@ -77,7 +77,7 @@ fn rfc7009_2_1_the_client_authenticates(engine: Engine) {
 
 fn rfc7009_2_1_a_token_of_another_client_is_refused_and_stays_as_it_is(engine: Engine) {
     let (app, browser, tokens) = start(engine);
-    app.register(&Registration { id: "other", ..NOTES });
+    app.insert_client(&Registration { id: "other", ..NOTES });
     for token in
         [&tokens["refresh_token"], &tokens["access_token"], &browser["refresh_token"], &browser["access_token"]]
     {

@@ -46,8 +46,8 @@ fn start(engine: Engine) -> (TestApp, Value) {
 
 fn start_with(engine: Engine, vars: &[(&str, &str)]) -> (TestApp, Value) {
     let app = TestApp::start_with(engine, vars);
-    app.register(&NOTES);
-    app.register(&SPA);
+    app.insert_client(&NOTES);
+    app.insert_client(&SPA);
     let browser = app.logged_in("ada");
     (app, browser)
 }
@@ -216,8 +216,8 @@ fn a_code_is_of_no_use_once_its_user_is_disabled(engine: Engine) {
 
 fn oidc_core_11_a_refresh_token_is_for_offline_access_or_for_the_operators_own_client(engine: Engine) {
     let (app, browser) = start(engine);
-    app.register(&Registration { id: "own", skip_consent: true, ..NOTES });
-    app.register(&Registration { id: "own-login", skip_consent: true, grant_types: "authorization_code", ..NOTES });
+    app.insert_client(&Registration { id: "own", skip_consent: true, ..NOTES });
+    app.insert_client(&Registration { id: "own-login", skip_consent: true, grant_types: "authorization_code", ..NOTES });
     let without = Allowed { scope: "openid", ..ALL };
     for (client, allowed, has_one) in [
         ("notes", ALL, true),
@@ -247,7 +247,7 @@ fn the_roles_are_in_the_token_of_an_application_that_may_see_them(engine: Engine
 fn rfc8707_2_2_the_access_token_is_for_the_resource_that_was_granted(engine: Engine) {
     let [api, reports] = ["https://api.example.com", "https://reports.example.com"];
     let (app, browser) = start_with(engine, &[("AUDIENCE", &format!("{api}, {reports}"))]);
-    app.register(&Registration { id: "both", audiences: &format!("{reports} {api}"), ..NOTES });
+    app.insert_client(&Registration { id: "both", audiences: &format!("{reports} {api}"), ..NOTES });
     let audience = |tokens: &Value| claims(&tokens["access_token"])["aud"].clone();
     assert_eq!(audience(&app.granted(&browser, &ALL)), api);
     let [of_both, of_reports] = [None, Some(reports)].map(|audience| Allowed { client: "both", audience, ..ALL });
@@ -298,7 +298,7 @@ fn rfc6749_3_2_parameters_are_in_the_body_once_and_unknown_ones_are_ignored(engi
 
 fn rfc6749_5_2_each_failure_has_its_registered_code(engine: Engine) {
     let (app, _) = start(engine);
-    app.register(&Registration { id: "login", grant_types: "authorization_code", ..NOTES });
+    app.insert_client(&Registration { id: "login", grant_types: "authorization_code", ..NOTES });
     for (grant, error) in [
         ("password", "unsupported_grant_type"),
         ("implicit", "unsupported_grant_type"),
@@ -325,9 +325,9 @@ fn rfc6749_5_2_each_failure_has_its_registered_code(engine: Engine) {
 
 fn rfc6749_2_3_1_a_client_authenticates_by_the_method_that_it_is_registered_for(engine: Engine) {
     let app = TestApp::start(engine);
-    app.register(&NOTES);
-    app.register(&Registration { id: "posting", auth_method: "client_secret_post", ..NOTES });
-    app.register(&SPA);
+    app.insert_client(&NOTES);
+    app.insert_client(&Registration { id: "posting", auth_method: "client_secret_post", ..NOTES });
+    app.insert_client(&SPA);
     let asked = ("grant_type", "client_credentials");
     let posted = |id, secret| [asked, ("client_id", id), ("client_secret", secret)];
     app.token(As("notes"), &[asked]).ok();
@@ -364,7 +364,7 @@ fn rfc6749_2_3_1_a_client_authenticates_by_the_method_that_it_is_registered_for(
 
 fn rfc6749_2_3_1_credentials_of_the_header_are_form_decoded(engine: Engine) {
     let app = TestApp::start(engine);
-    app.register(&Registration { id: "a.b-c_d~e", ..NOTES });
+    app.insert_client(&Registration { id: "a.b-c_d~e", ..NOTES });
     let asked = [("grant_type", "client_credentials")];
     for credentials in [
         format!("a.b-c_d~e:{SECRET}"),
@@ -378,8 +378,8 @@ fn rfc6749_2_3_1_credentials_of_the_header_are_form_decoded(engine: Engine) {
 
 fn rfc6749_2_3_credentials_in_the_uri_and_two_methods_at_once_are_refused(engine: Engine) {
     let app = TestApp::start(engine);
-    app.register(&NOTES);
-    app.register(&Registration { id: "posting", auth_method: "client_secret_post", ..NOTES });
+    app.insert_client(&NOTES);
+    app.insert_client(&Registration { id: "posting", auth_method: "client_secret_post", ..NOTES });
     let query = form(&[("client_id", "posting"), ("client_secret", SECRET), ("grant_type", "client_credentials")]);
     let path = format!("/oauth/token?{query}");
     app.post_form(&path, None, &[("grant_type", "client_credentials")]).oauth_error(401, "invalid_client");
@@ -399,7 +399,7 @@ fn rfc6749_2_3_credentials_in_the_uri_and_two_methods_at_once_are_refused(engine
 
 fn a_secret_before_the_newest_is_valid_until_its_end(engine: Engine) {
     let app = TestApp::start(engine);
-    app.register(&NOTES);
+    app.insert_client(&NOTES);
     let (newest, now) = (app.digest("the newest"), 1_800_000_000);
     app.execute(&format!(
         "update clients set old_secret_digest = secret_digest, old_secret_expires_at = {}, secret_digest = {newest}, \
@@ -450,8 +450,8 @@ fn rfc6749_4_4_a_client_gets_an_access_token_for_itself_and_no_refresh_token(eng
 fn rfc6749_4_4_2_a_client_asks_for_scopes_and_audiences_of_its_own(engine: Engine) {
     let [api, reports] = ["https://api.example.com", "https://reports.example.com"];
     let app = TestApp::start_with(engine, &[("AUDIENCE", &format!("{api}, {reports}"))]);
-    app.register(&NOTES);
-    app.register(&Registration { id: "reporter", audiences: reports, scopes: "", ..NOTES });
+    app.insert_client(&NOTES);
+    app.insert_client(&Registration { id: "reporter", audiences: reports, scopes: "", ..NOTES });
     let asked = ("grant_type", "client_credentials");
     let narrow = app.token(As("notes"), &[asked, ("scope", "notes:read")]).ok();
     assert_eq!((&narrow["scope"], &claims(&narrow["access_token"])["scope"]), (&json!("notes:read"), &narrow["scope"]));
@@ -476,7 +476,7 @@ fn rfc6749_4_4_2_a_client_asks_for_scopes_and_audiences_of_its_own(engine: Engin
 fn a_client_that_another_instance_registers_changes_or_removes_is_so_here_after_a_round(engine: Engine) {
     let app = TestApp::start(engine);
     let other = app.another_instance(0, &[]);
-    other.register(&NOTES);
+    other.insert_client(&NOTES);
     let asked = [("grant_type", "client_credentials")];
     app.token(As("notes"), &asked).ok();
     app.follow_clients();

@@ -17,7 +17,7 @@ both_engines!(
 
 fn start_with(engine: Engine, vars: &[(&str, &str)]) -> (TestApp, Value) {
     let app = TestApp::start_with(engine, vars);
-    app.register(&NOTES);
+    app.insert_client(&NOTES);
     app.create_user("ada", &["admin", "editor"]);
     let browser = app.login("ada", PASSWORD).ok();
     (app, browser)
@@ -82,7 +82,7 @@ fn oidcc_userinfo_post_body(engine: Engine) {
 fn oidc_core_5_3_a_token_for_another_audience_is_taken_if_it_has_openid(engine: Engine) {
     let [api, reports] = ["https://api.example.com", "https://reports.example.com"];
     let (app, browser) = start_with(engine, &[("AUDIENCE", &format!("{api}, {reports}"))]);
-    app.register(&Registration { id: "reporter", audiences: reports, ..NOTES });
+    app.insert_client(&Registration { id: "reporter", audiences: reports, ..NOTES });
     let elsewhere = app.granted(&browser, &Allowed { client: "reporter", audience: Some(reports), ..ALL });
     assert_eq!(claims(&elsewhere["access_token"])["aud"], reports);
     assert_eq!(userinfo(&app, "GET", &elsewhere).ok()["sub"], browser["user"]["id"]);

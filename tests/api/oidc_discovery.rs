@@ -90,8 +90,8 @@ const APP: &str = "https://app.example.com";
 fn pages_of_public_clients_may_call_token_revoke_and_userinfo_and_no_others_may() {
     for configured in ["", "*", "https://other.example"] {
         let app = TestApp::start_with(Engine::Sqlite, &[("CORS_ORIGINS", configured)]);
-        app.register(&Registration { id: "server", redirect_uris: "https://server.example/cb", ..NOTES });
-        app.register(&Registration {
+        app.insert_client(&Registration { id: "server", redirect_uris: "https://server.example/cb", ..NOTES });
+        app.insert_client(&Registration {
             redirect_uris: "https://app.example.com/callback http://127.0.0.1/cb http://localhost:3000/cb \
                             com.example.app:/callback",
             ..SPA
@@ -140,7 +140,7 @@ fn pages_of_public_clients_may_call_token_revoke_and_userinfo_and_no_others_may(
 #[test]
 fn a_page_can_read_why_it_is_refused() {
     let app = TestApp::start(Engine::Sqlite);
-    app.register(&SPA);
+    app.insert_client(&SPA);
     let headers = [("origin", APP), ("content-type", "application/x-www-form-urlencoded")];
     let refused = app.send("POST", "/oauth/token", &headers, b"grant_type=password&client_id=spa");
     refused.oauth_error(400, "unsupported_grant_type");

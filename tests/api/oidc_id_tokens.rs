@@ -22,7 +22,7 @@ const ISSUER: &str = "http://127.0.0.1:8080";
 
 fn start(engine: Engine) -> (TestApp, Value) {
     let app = TestApp::start(engine);
-    app.register(&NOTES);
+    app.insert_client(&NOTES);
     let browser = app.logged_in("ada");
     (app, browser)
 }
@@ -63,7 +63,7 @@ fn oidc_core_3_1_3_6_at_hash_belongs_to_the_access_token(engine: Engine) {
 
 fn sid_is_the_browsers_session_in_an_id_token_and_the_grants_in_an_access_token(engine: Engine) {
     let (app, browser) = start(engine);
-    app.register(&Registration { id: "other", ..NOTES });
+    app.insert_client(&Registration { id: "other", ..NOTES });
     let notes = app.granted(&browser, &ALL);
     let other = app.granted(&browser, &Allowed { client: "other", ..ALL });
     let sids = [&notes, &other].map(|tokens| [claims(&tokens["id_token"]), claims(&tokens["access_token"])]);
@@ -100,8 +100,8 @@ fn an_id_token_opens_nothing(engine: Engine) {
 #[test]
 fn oidc_core_15_1_rs256_is_there_for_clients_that_want_it() {
     let app = TestApp::start_with(Engine::Sqlite, &[("ID_TOKEN_SIGNING_ALGS", "ES256,RS256")]);
-    app.register(&NOTES);
-    app.register(&Registration { id: "next", id_token_alg: Some("RS256"), ..NOTES });
+    app.insert_client(&NOTES);
+    app.insert_client(&Registration { id: "next", id_token_alg: Some("RS256"), ..NOTES });
     let browser = app.logged_in("ada");
     let of_next = app.granted(&browser, &Allowed { client: "next", ..ALL });
     let of_notes = app.granted(&browser, &ALL);

@@ -221,7 +221,7 @@ fn a_login_counts_wherever_it_was_made_and_manages_accounts_only_where_the_issue
 fn a_client_passes_for_itself_with_the_scopes_that_it_was_granted(engine: Engine) {
     let app = TestApp::start(engine);
     let service = guarded(&app);
-    app.register(&NOTES);
+    app.insert_client(&NOTES);
     let asked = [("grant_type", "client_credentials"), ("scope", "notes:read")];
     let tokens = app.token(As("notes"), &asked).ok();
     let client = Client::new(&service.base);
