@@ -63,7 +63,7 @@ pub(crate) fn origin(uri: &str) -> Option<String> {
 /// port, which may be any.
 pub(crate) fn origin_of_pages(uri: &str) -> Option<String> {
     check(uri).ok()?;
-    without_port(uri).map(|(host, _)| host.to_owned()).or_else(|| origin(uri))
+    without_port(uri).map_or_else(|| origin(uri), |(host, _)| Some(host.to_owned()))
 }
 
 /// What a user is shown of a redirect URI: the host, or the scheme of an app.

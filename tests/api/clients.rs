@@ -43,7 +43,7 @@ fn object(command: &Tokensmith, args: &[&str]) -> Value {
     serde_json::from_str(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {}", finished.stdout))
 }
 
-fn ask(app: &TestApp, root: &Value, method: &str, rest: &str, body: &Value) -> Answer {
+pub fn ask(app: &TestApp, root: &Value, method: &str, rest: &str, body: &Value) -> Answer {
     app.ask_as(method, &format!("{CLIENTS}{rest}"), root, (!body.is_null()).then_some(body))
 }
 

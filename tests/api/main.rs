@@ -19,6 +19,7 @@ mod backup;
 mod basic_auth;
 mod cli;
 mod cli_output;
+mod client_auth;
 mod clients;
 mod clocks;
 mod cors;

@@ -26,7 +26,14 @@ fn start(engine: Engine) -> (TestApp, Value, Value) {
     app.insert_client(&SPA);
     app.insert_client(&Registration { id: "other", ..NOTES });
     for (id, resource_servers) in [("api", API), ("reports", REPORTS)] {
-        app.insert_client(&Registration { id, resource_servers, grant_types: "", redirect_uris: "", scopes: "", ..NOTES });
+        app.insert_client(&Registration {
+            id,
+            resource_servers,
+            grant_types: "",
+            redirect_uris: "",
+            scopes: "",
+            ..NOTES
+        });
     }
     let browser = app.logged_in("ada");
     let tokens = app.granted(&browser, &ALL);

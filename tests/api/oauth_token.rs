@@ -217,7 +217,12 @@ fn a_code_is_of_no_use_once_its_user_is_disabled(engine: Engine) {
 fn oidc_core_11_a_refresh_token_is_for_offline_access_or_for_the_operators_own_client(engine: Engine) {
     let (app, browser) = start(engine);
     app.insert_client(&Registration { id: "own", skip_consent: true, ..NOTES });
-    app.insert_client(&Registration { id: "own-login", skip_consent: true, grant_types: "authorization_code", ..NOTES });
+    app.insert_client(&Registration {
+        id: "own-login",
+        skip_consent: true,
+        grant_types: "authorization_code",
+        ..NOTES
+    });
     let without = Allowed { scope: "openid", ..ALL };
     for (client, allowed, has_one) in [
         ("notes", ALL, true),
