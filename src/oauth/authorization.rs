@@ -136,6 +136,7 @@ fn accepted(
         login_hint: own("login_hint"),
         ui_locales: words("ui_locales"),
         acr_values: words("acr_values"),
+        expected_user: None,
     })
 }
 
