@@ -63,7 +63,7 @@ def settings(folder, logo):
         "ID_TOKEN_SIGNING_ALGS": "ES256", "PAGE_NAME": "Example", "PAGE_LOGO_URL": f"{logo}/logo.svg",
         "PAGE_LINKS": "Privacy=https://www.example.com/privacy;Imprint=https://www.example.com/imprint;"
                       "Rechtsschutzversicherungsgesellschaften=https://www.example.com/insurance",
-        "SCOPE_DESCRIPTIONS": ";".join(f"notes{n}:write=Write notes of the kind {n}, and share them with people whom you know;"
+        "SCOPE_DESCRIPTIONS": ";".join(f"notes{n}:write=Write notes of the kind {n} and share them with people you know;"
                                        f"notes{n}:write@de=Notizen der Art {n} schreiben und mit Bekannten teilen" for n in range(5)),
     }
 
