@@ -9,8 +9,8 @@ use actix_web::middleware::from_fn;
 use actix_web::{Resource, guard, web};
 
 use super::api::{
-    admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, audit, docs, health, me, sessions, tokens,
-    well_known,
+    admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit, change_password, docs,
+    health, me, sessions, tokens, well_known,
 };
 use super::audience::Audience;
 use super::codes::{
@@ -55,6 +55,8 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(me::change_profile, [REAUTHENTICATION_REQUIRED, USER_UNKNOWN, USERNAME_TAKEN]),
         endpoint!(me::change_password, PASSWORD, [USER_UNKNOWN]),
         endpoint!(me::reauthenticate, PASSWORD, [USER_UNKNOWN]),
+        endpoint!(applications::list, [DATABASE_UNAVAILABLE]),
+        endpoint!(applications::remove, [DATABASE_UNAVAILABLE]),
         endpoint!(api_tokens::list),
         endpoint!(api_tokens::create, [USER_UNKNOWN, TOO_MANY_API_TOKENS]),
         endpoint!(api_tokens::revoke, [API_TOKEN_NOT_FOUND]),
@@ -106,6 +108,7 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(audit::list),
         endpoint!(admin_keys::list),
         endpoint!(admin_keys::rotate, [KEY_CONFLICT, KEY_UNKNOWN]),
+        endpoint!(change_password::change_password, [NOT_FOUND]),
         endpoint!(well_known::jwks),
         endpoint!(well_known::denylist),
         endpoint!(well_known::metadata),
