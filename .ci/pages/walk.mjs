@@ -135,16 +135,8 @@ async function walk(language, username, options) {
 
   await page.goto(authorize("program", at));
   await show("consent-program");
-  await page.goto(authorize("app", at));
-  await press(page, "decision", "allow");
-  assert.match(await page.getAttribute("main a", "href"), /^com\.example\.notes:\/callback\?code=/);
-  await show("hand-over-app");
-
   await page.goto(authorize("notes", { ...at, prompt: "consent" }));
-  const other = await open(options);
-  await other.page.goto(page.url());
-  await look(other.page, options.locale ? language : "en", `error-browser-${language}`, { status: 403 });
-  await other.context.close();
+  const begun = page.url();
 
   await page.goto(`${issuer}/oauth/logout?ui_locales=${language}&client_id=notes&post_logout_redirect_uri=https://elsewhere.example/`);
   await show("error-logout", { status: 400 });
@@ -154,7 +146,19 @@ async function walk(language, username, options) {
   await page.click("main button");
   await page.waitForFunction("document.forms.length === 0");
   await show("logged-out");
+
+  // Last: the browser asks whether it may open the app, and keeps the keyboard for that.
+  await page.goto(authorize("app", at));
+  await logIn(page, username);
+  await press(page, "decision", "allow");
+  assert.match(await page.getAttribute("main a", "href"), /^com\.example\.notes:\/callback\?code=/);
+  await show("hand-over-app");
   await context.close();
+
+  const other = await open({ locale: language });
+  await other.page.goto(begun);
+  await look(other.page, language, "error-browser", { status: 403 });
+  await other.context.close();
 }
 
 /** Too many wrong passwords, of somebody who may not even exist. */

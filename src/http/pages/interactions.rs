@@ -179,7 +179,7 @@ impl View<'_> {
             user: &user(ongoing),
             host: &redirect_uri::shown(redirect_uri),
             is_program: !matches!(redirect_uri::kind(redirect_uri), Kind::Site(_)),
-            scopes: scopes.names(),
+            scopes: &in_order(scopes),
             is_remembered: !is_always_asked(&ongoing.client, redirect_uri),
         };
         page(site, StatusCode::OK, &template)
@@ -245,6 +245,14 @@ impl View<'_> {
 
 fn user(ongoing: &Ongoing) -> String {
     ongoing.known.session.as_ref().map(|live| live.user.username.to_string()).unwrap_or_default()
+}
+
+/// The scopes of OpenID Connect first, from who the user is to when they are away.
+fn in_order(scopes: &Scopes) -> Vec<String> {
+    const FIRST: [&str; 5] = ["openid", "profile", "email", "roles", "offline_access"];
+    let mut names = scopes.names().to_vec();
+    names.sort_by_key(|name| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    names
 }
 
 /// Who will log in, as far as it is known: who has to prove it again, or whom the application names.
