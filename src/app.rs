@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::engine::api_tokens::{KnownApiTokens, SharedApiTokens};
 use crate::engine::denylist::Denylist;
 use crate::engine::feed::Feed;
+use crate::engine::known_clients::KnownClients;
 use crate::engine::known_keys::KnownKeys;
 use crate::engine::limiter::Limiter;
 use crate::engine::outbox::Outbox;
@@ -49,6 +50,8 @@ pub struct App {
     pub denylist: Arc<Denylist>,
     /// The same for other services.
     pub(crate) feed: Feed,
+    /// The registered applications: none before [`App::load`].
+    pub known_clients: KnownClients,
     /// The API tokens.
     pub api_tokens: Arc<KnownApiTokens>,
     /// Verifies the access tokens of requests to this service.
@@ -129,6 +132,7 @@ impl App {
             rotator: Rotator::start(batches)?,
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
             limiter: Limiter::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&lookups)),
+            known_clients: KnownClients::new(Arc::clone(&store), Arc::clone(&clock)),
             lookups,
             outbox,
             outbound,
@@ -147,12 +151,14 @@ impl App {
         })
     }
 
-    /// Loads the keys (after making those that are missing) and the denylist: what issuing and verifying tokens needs.
+    /// Loads the keys (after making those that are missing), the denylist and the registered applications: what issuing and
+    /// verifying tokens needs.
     /// Returns the files of the keys that were made.
     pub fn load(&self) -> Result<Vec<PathBuf>, StartError> {
         let now = self.clock.now();
         let made = self.keys.load_or_create(now)?;
         self.denylist.follow(&self.store, now).map_err(|error| of_database(&self.config, error))?;
+        self.known_clients.follow().map_err(|error| of_database(&self.config, error))?;
         Ok(made)
     }
 

@@ -34,6 +34,8 @@ pub(super) enum Origins {
     Any,
     /// Those of the settings.
     Configured,
+    /// Those of public clients: the others have no pages that call.
+    OfClients,
     /// None.
     None,
 }
@@ -53,6 +55,7 @@ static WELL_KNOWN: Audience = Audience { prefix: "/.well-known", origins: Origin
 /// Registered applications, when they ask by themselves.
 static OAUTH: Audience = Audience {
     prefix: "/oauth",
+    origins: Origins::OfClients,
     render: |failure, _request, id| answer::render(failure, id),
     media_type: "application/json",
     ..API

@@ -178,8 +178,9 @@ codes! {
         Domain(Error::OAuth(_)) => Domain(Error::oauth(ErrorCode::AccessDenied, "the user has denied it")),
         "A request at `/oauth/authorize` that cannot be answered to the application, or was denied.";
     ORIGIN_NOT_ALLOWED: 403 "origin_not_allowed" "Origin not allowed", None,
-        Failure::OriginNotAllowed(_) => Failure::OriginNotAllowed("https://app.example.com".to_owned()),
-        "Web pages of this origin may not call the service: it is not in `CORS_ORIGINS`. The log names it.";
+        Failure::OriginNotAllowed(_) | Failure::OriginOfNoClient(_) => Failure::OriginNotAllowed("https://app.example.com".to_owned()),
+        "Web pages of this origin may not call the service: it is not in `CORS_ORIGINS`, or for `/oauth/*` not that of a \
+         redirect URI of a public client. The log names it.";
     SESSION_REQUIRED: 403 "session_required" "Session required", Some("insufficient_scope"),
         => Bearer(BearerErrorKind::SessionRequired),
         "Only who is logged in may do this, not an API token (or what it was exchanged for).";

@@ -26,28 +26,27 @@ const MAX_AGE_SECONDS: u32 = 3_600;
 /// An origin is not longer than a host name of 255 characters, a scheme and a port; more would fill the log.
 const MAX_ORIGIN_CHARS: usize = 300;
 
+/// What pages may call that are part of a public client. It asks about no tokens; and where a browser is sent, no page calls.
+const OF_CLIENTS: [&str; 3] = ["/oauth/token", "/oauth/revoke", "/oauth/userinfo"];
+
 /// Answers preflights, and tells browsers which pages may read an answer. Never with cookies: tokens travel in headers and
 /// bodies.
 pub(super) async fn cors(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let whose = Audience::of(request.request()).origins;
-    let is_public = whose == Origins::Any;
-    let app = request.app_data::<web::Data<App>>().filter(|_| whose == Origins::Configured);
-    let origins = app.map_or(&[][..], |app| &app.config.cors_origins);
-    let is_any = is_public || origins.iter().any(|allowed| allowed == "*");
-    let depends_on_origin = !is_any && !origins.is_empty();
+    let origins = Audience::of(request.request()).origins;
     let origin = request.headers().get(ORIGIN).cloned();
-    let is_listed = |origin: &&HeaderValue| origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes());
-    // Of what is for everybody a cache may keep one answer.
-    let allowed = if is_any { Some(ANY) } else { origin.as_ref().filter(is_listed).cloned() };
+    let Allowed { origin: allowed, depends_on_origin } = allowed(&request, origins, origin.as_ref());
     let is_preflight =
         request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = match (origin, is_preflight) {
         (Some(_), true) if allowed.is_some() => {
-            let headers = if is_public { ANY } else { REQUEST_HEADERS };
+            let headers = if origins == Origins::Any { ANY } else { REQUEST_HEADERS };
             request.into_response(preflight(headers))
+        }
+        (Some(origin), true) if origins == Origins::OfClients => {
+            request.error_response(Failure::OriginOfNoClient(shown(&origin)))
         }
         (Some(origin), true) => request.error_response(Failure::OriginNotAllowed(shown(&origin))),
         _ => next.call(request).await?,
@@ -61,6 +60,38 @@ pub(super) async fn cors(
         headers.append(VARY, HeaderValue::from_static("origin"));
     }
     Ok(response)
+}
+
+/// Which pages may read the answer to a request.
+struct Allowed {
+    /// As the browser is told.
+    origin: Option<HeaderValue>,
+    /// Whether another origin is told something else.
+    depends_on_origin: bool,
+}
+
+fn allowed(request: &ServiceRequest, origins: Origins, origin: Option<&HeaderValue>) -> Allowed {
+    let app = request.app_data::<web::Data<App>>();
+    let listed = match origins {
+        // Of what is for everybody a cache may keep one answer.
+        Origins::Any => return Allowed { origin: Some(ANY), depends_on_origin: false },
+        Origins::OfClients => {
+            let depends_on_origin = OF_CLIENTS.contains(&request.path());
+            let has_pages = |origin: &&HeaderValue| {
+                let origin = origin.to_str().unwrap_or_default();
+                app.is_some_and(|app| app.known_clients.has_pages_of(origin))
+            };
+            let origin = origin.filter(|_| depends_on_origin).filter(has_pages).cloned();
+            return Allowed { origin, depends_on_origin };
+        }
+        Origins::None => &[][..],
+        Origins::Configured => app.map_or(&[][..], |app| &app.config.cors_origins),
+    };
+    if listed.iter().any(|allowed| allowed == "*") {
+        return Allowed { origin: Some(ANY), depends_on_origin: false };
+    }
+    let is_listed = |origin: &&HeaderValue| listed.iter().any(|listed| listed.as_bytes() == origin.as_bytes());
+    Allowed { origin: origin.filter(is_listed).cloned(), depends_on_origin: !listed.is_empty() }
 }
 
 /// The browser compares: what is not listed it does not send.

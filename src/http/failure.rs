@@ -47,6 +47,9 @@ pub(crate) enum Failure {
     /// Pages of this origin may not call.
     #[error("pages of {0} may not call this service; see CORS_ORIGINS")]
     OriginNotAllowed(String),
+    /// No public client has pages of this origin.
+    #[error("pages of {0} may not call this: no public client has a redirect URI there")]
+    OriginOfNoClient(String),
 }
 
 /// Realm and type of the problem are our own.

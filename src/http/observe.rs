@@ -140,6 +140,9 @@ fn log_cause(failure: &Failure, id: &str) {
         Failure::OriginNotAllowed(origin) => {
             log::warn!(target: LOG_TARGET, request_id = id, origin; "refused a request from a web page: its origin is not in CORS_ORIGINS");
         }
+        Failure::OriginOfNoClient(origin) => {
+            log::warn!(target: LOG_TARGET, request_id = id, origin; "refused a request from a web page: no public client has a redirect URI of its origin");
+        }
         _ => {}
     }
 }

@@ -19,6 +19,7 @@ use super::codes::{
     INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, NOT_FOUND, OVERLOADED,
     REAUTHENTICATION_REQUIRED, REFRESH_TOKEN_REUSED, SCOPE_MISSING, SESSION_NOT_FOUND, SESSION_REQUIRED,
     TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN,
+    WRONG_CLIENT,
 };
 use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
@@ -42,7 +43,12 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
                 OVERLOADED
             ]
         ),
-        endpoint!(tokens::refresh, TOKEN, SESSION, [DATABASE_UNAVAILABLE, REFRESH_TOKEN_REUSED, OVERLOADED]),
+        endpoint!(
+            tokens::refresh,
+            TOKEN,
+            SESSION,
+            [DATABASE_UNAVAILABLE, REFRESH_TOKEN_REUSED, WRONG_CLIENT, OVERLOADED]
+        ),
         endpoint!(tokens::verify, TOKEN, API_TOKEN, SESSION),
         endpoint!(tokens::revoke, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(tokens::exchange, API_TOKEN),

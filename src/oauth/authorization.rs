@@ -8,6 +8,7 @@
 use super::answer::Destination;
 use super::error::{ErrorCode, OAuthError};
 use super::params::{Params, RESOURCE};
+use super::pkce::{S256, is_challenge};
 use super::redirect_uri::{Kind, is_registered, kind};
 use crate::model::authorization::{AuthorizationRequest, Prompt, ResponseMode};
 use crate::model::client::{Client, GrantType};
@@ -15,9 +16,6 @@ use crate::model::names::Scopes;
 
 /// The most bytes of a parameter that is kept. It comes back in a URL, whose length has limits everywhere.
 const MAX_VALUE_BYTES: usize = 2_048;
-
-/// A base64url SHA-256 digest ([RFC 7636 section 4.2](https://www.rfc-editor.org/rfc/rfc7636#section-4.2)).
-const CHALLENGE_CHARS: usize = 43;
 
 /// Why a request is shown to the user as a mistake, and goes nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +136,7 @@ fn accepted(
         login_hint: own("login_hint"),
         ui_locales: words("ui_locales"),
         acr_values: words("acr_values"),
+        expected_user: None,
     })
 }
 
@@ -146,12 +145,14 @@ fn accepted(
 /// error is that of [section 4.4.1](https://www.rfc-editor.org/rfc/rfc7636#section-4.4.1).
 fn code_challenge(params: &Params) -> Result<String, OAuthError> {
     let Some(challenge) = params.get("code_challenge") else { return invalid("code challenge required") };
-    if params.get("code_challenge_method") != Some("S256") {
+    if params.get("code_challenge_method") != Some(S256) {
         return invalid("transform algorithm not supported: code_challenge_method must be S256");
     }
-    let is_digest = challenge.len() == CHALLENGE_CHARS
-        && challenge.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if is_digest { Ok(challenge.to_owned()) } else { invalid("code_challenge must be a SHA-256 digest in base64url") }
+    if is_challenge(challenge) {
+        Ok(challenge.to_owned())
+    } else {
+        invalid("code_challenge must be a SHA-256 digest in base64url")
+    }
 }
 
 /// [RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3): there is no default; a client that has

@@ -4,7 +4,7 @@
 /// Why a request of a client is refused, and the words for its developer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{description}")]
-pub(crate) struct OAuthError {
+pub struct OAuthError {
     /// The registered code.
     pub(crate) code: ErrorCode,
     /// What is wrong, for the developer of the client: printable ASCII without `"` and `\`

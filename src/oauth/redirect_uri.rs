@@ -59,6 +59,13 @@ pub(crate) fn origin(uri: &str) -> Option<String> {
     origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
+/// The origin of pages at this URI, or of a page that says so; none of an app. That of a loopback address is without its
+/// port, which may be any.
+pub(crate) fn origin_of_pages(uri: &str) -> Option<String> {
+    check(uri).ok()?;
+    without_port(uri).map_or_else(|| origin(uri), |(host, _)| Some(host.to_owned()))
+}
+
 /// What a user is shown of a redirect URI: the host, or the scheme of an app.
 pub(crate) fn shown(uri: &str) -> String {
     let Ok(url) = Url::parse(uri) else { return uri.to_owned() };
@@ -125,6 +132,23 @@ fn without_port(uri: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_are_those_of_https_and_of_loopback_addresses_with_any_port() {
+        for (uri, expected) in [
+            ("https://app.example.com/callback?a=b", Some("https://app.example.com")),
+            ("https://app.example.com:8443", Some("https://app.example.com:8443")),
+            ("http://localhost:3000/cb", Some("http://localhost:3000")),
+            ("http://127.0.0.1:5173", Some("http://127.0.0.1")),
+            ("http://127.0.0.1/cb", Some("http://127.0.0.1")),
+            ("http://[::1]:80/cb", Some("http://[::1]")),
+            ("com.example.app:/callback", None),
+            ("http://app.example.com", None),
+            ("null", None),
+        ] {
+            assert_eq!(origin_of_pages(uri).as_deref(), expected, "{uri}");
+        }
+    }
 
     #[test]
     fn rfc8252_7_a_client_may_register_https_loopback_addresses_and_schemes_with_a_dot() {

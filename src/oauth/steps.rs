@@ -19,6 +19,8 @@ pub(crate) enum Step {
     Consent(Scopes),
     /// The client gets its answer.
     Answer,
+    /// Another user has logged in than the one that the client has shown an ID token of.
+    AnotherUser,
 }
 
 /// What is known of the user.
@@ -34,6 +36,10 @@ pub(crate) struct Known {
 pub(crate) fn next(interaction: &Interaction, client: &Client, known: &Known, now: Timestamp) -> Step {
     let request = &interaction.request;
     let Some(Live { session, user, .. }) = &known.session else { return Step::Login };
+    // OpenID Connect Core section 3.1.2.1, id_token_hint.
+    if request.expected_user.is_some_and(|expected| expected != user.id) {
+        return if interaction.chosen { Step::AnotherUser } else { Step::Login };
+    }
     if !is_fresh(interaction, session.authenticated_at, now) {
         return Step::Login;
     }
@@ -77,3 +83,7 @@ fn missing(request: &AuthorizationRequest, client: &Client, consent: Option<&Con
 pub(crate) fn is_always_asked(client: &Client, redirect_uri: &str) -> bool {
     client.is_public() && matches!(kind(redirect_uri), Kind::App | Kind::Loopback)
 }
+
+#[cfg(test)]
+#[path = "steps_tests.rs"]
+mod tests;

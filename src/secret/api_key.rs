@@ -4,12 +4,11 @@
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::SHA256_OUTPUT_LEN;
 use zeroize::Zeroizing;
 
+use super::Secret;
+use super::digest::{KeyDigest, digest_of};
 use super::readable::{ALPHABET, readable};
-use super::{Secret, digest_of};
 use crate::entropy::{Entropy, NoEntropy};
 
 /// What every key of an API token begins with.
@@ -53,17 +52,6 @@ pub type ApiKey = Key<ApiToken>;
 
 /// The secret of a client ([RFC 6749 section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
 pub(crate) type ClientSecret = Key<Client>;
-
-/// The SHA-256 digest of a key: what is stored. The key has so much randomness that a slow hash would add nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KeyDigest(pub(crate) [u8; SHA256_OUTPUT_LEN]);
-
-impl KeyDigest {
-    /// Whether both are the same, in a time that does not depend on what they are.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        verify_slices_are_equal(&self.0, &other.0).is_ok()
-    }
-}
 
 /// A text that is not a key by its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

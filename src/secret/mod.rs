@@ -1,6 +1,7 @@
 //! Values that must not end up in a log, a panic message or freed memory.
 
 mod api_key;
+mod digest;
 pub(crate) mod file;
 mod opaque;
 mod private_file;
@@ -12,8 +13,9 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize;
 
 pub use api_key::ApiKey;
-pub(crate) use api_key::{BadApiKey, ClientSecret, KEY_PREFIX, KeyDigest};
-pub(crate) use opaque::{Opaque, derived, digest_of};
+pub(crate) use api_key::{BadApiKey, ClientSecret, KEY_PREFIX};
+pub(crate) use digest::{KeyDigest, digest_of};
+pub(crate) use opaque::{Opaque, derived};
 pub(crate) use private_file::{Draft, create_folders, create_private_file, folder_of};
 pub(crate) use readable::readable;
 

@@ -1,11 +1,11 @@
 //! Random text that only its holder knows: authorization codes, the cookies of browsers. What is stored is its digest.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{KeyDigest, Secret};
+use super::Secret;
+use super::digest::{KeyDigest, digest_of};
 use crate::entropy::{Entropy, NoEntropy};
 
 /// 256 bits, beyond the 128 that ASVS 11.5.1 asks for.
@@ -30,13 +30,6 @@ impl Opaque {
     pub(crate) fn digest(&self) -> KeyDigest {
         digest_of(self.expose())
     }
-}
-
-/// The SHA-256 digest of a text that somebody presents.
-pub(crate) fn digest_of(text: &str) -> KeyDigest {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-    KeyDigest(bytes)
 }
 
 /// A text for one purpose that only who knows the secret can tell, and that does not tell the secret.

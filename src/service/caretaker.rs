@@ -52,6 +52,7 @@ fn tasks(app: &Arc<App>) -> Vec<Periodic> {
     let long = Some(MAX_ROUND_TIME);
     let mut tasks = vec![
         task("follow the denylist", ROUND, Some(MAX_FOLLOW_TIME), follow),
+        task("follow the clients", ROUND, Some(MAX_FOLLOW_TIME), |app| app.known_clients.follow()),
         task("watch the database's file", ROUND, None, |app| app.store.check_file()),
         task("follow the keys", ROUND, None, keys::follow),
         task("make the next key", BETWEEN_KEYS, None, keys::make_next),
@@ -74,7 +75,7 @@ struct Walk {
 }
 
 impl Walk {
-    /// One batch of each table at the most; of the allowances, which are small, all that are over.
+    /// One batch of each table at the most; of the allowances and authorizations, which are small, all that are over.
     fn forget(&self) -> Result<(), Error> {
         let app = &self.app;
         let denials = purge::denials(app)?;
@@ -87,6 +88,7 @@ impl Walk {
             sessions = deleted;
             api_tokens = purge::api_tokens(app)?;
             purge::all_allowances(app)?;
+            purge::all_authorizations(app)?;
             purge::messages(app)?;
             *place() = (Instant::now(), next);
         }

@@ -13,7 +13,7 @@ use crate::model::denial::Denial;
 use crate::model::session::{End, EndReason};
 use crate::secret::{ClientSecret, readable};
 use crate::service::fields::invalid;
-use crate::store::ClientSecrets;
+use crate::store::{ClientSecrets, UnitTx};
 
 /// How long the secret before a new one stays valid: time to bring the new one to wherever the application runs.
 const OLD_SECRET_LIFETIME: Seconds = Seconds(86_400);
@@ -64,7 +64,7 @@ pub(crate) fn create(
     let secrets =
         ClientSecrets { secret_digest: secret.as_ref().map(ClientSecret::digest), ..ClientSecrets::default() };
     let event = origin.event(now, EventName::ClientCreated).with(&client.id);
-    let client = app.units.run(move |tx| {
+    let client = change(app, move |tx| {
         tx.insert_client(&client, &secrets)?;
         tx.record(event)?;
         Ok(client)
@@ -90,7 +90,7 @@ pub(crate) fn update(app: &App, id: &str, metadata: &ClientMetadata, origin: &Or
     // What was typed is checked before the transaction, what it makes of the client within.
     let changes = metadata.checked(&app.config)?;
     let event = origin.event(now, EventName::ClientUpdated);
-    app.units.run(move |tx| {
+    change(app, move |tx| {
         let (before, secrets) = tx.find_client_locked(&id)?;
         let client = changes.of(before.clone())?;
         if client == before {
@@ -110,7 +110,7 @@ pub(crate) fn rotate_secret(app: &App, id: &str, old: OldSecret, origin: &Origin
     let secret = ClientSecret::generate(&*app.entropy)?;
     let digest = secret.digest();
     let event = origin.event(now, EventName::ClientSecretRotated).with(&id);
-    let (client, old_secret_expires_at) = app.units.run(move |tx| {
+    let (client, old_secret_expires_at) = change(app, move |tx| {
         let (before, secrets) = tx.find_client_locked(&id)?;
         if !has_secret(&before) {
             return Err(Error::ClientWithoutSecret);
@@ -132,7 +132,7 @@ pub(crate) fn disable(app: &App, id: &str, origin: &Origin) -> Result<(), Error>
     let (id, now) = (known_form(id)?, app.clock.now());
     let event = origin.event(now, EventName::ClientDisabled).with(&id);
     let denial = Denial::of_client(id.as_str(), now, app.config.lifetimes.access);
-    app.units.run(move |tx| {
+    change(app, move |tx| {
         let (client, secrets) = tx.find_client_locked(&id)?;
         if client.disabled_at.is_none() {
             tx.update_client(&Client { updated_at: now, disabled_at: Some(now), ..client }, &secrets)?;
@@ -148,7 +148,7 @@ pub(crate) fn disable(app: &App, id: &str, origin: &Origin) -> Result<(), Error>
 pub(crate) fn enable(app: &App, id: &str, origin: &Origin) -> Result<(), Error> {
     let (id, now) = (known_form(id)?, app.clock.now());
     let event = origin.event(now, EventName::ClientEnabled).with(&id);
-    app.units.run(move |tx| {
+    change(app, move |tx| {
         let (client, secrets) = tx.find_client_locked(&id)?;
         if client.disabled_at.is_some() {
             tx.update_client(&Client { updated_at: now, disabled_at: None, ..client }, &secrets)?;
@@ -169,7 +169,7 @@ pub(crate) fn delete(app: &App, id: &str, origin: &Origin) -> Result<usize, Erro
     let ended = end_grants(app, &id, now)?;
     let event = origin.event(now, EventName::ClientDeleted).with(&id);
     let deleted = id.clone();
-    app.units.run(move |tx| {
+    change(app, move |tx| {
         tx.lock_client(&deleted)?;
         if !tx.delete_client(&deleted)? {
             return Err(Error::ClientUnknown);
@@ -191,6 +191,17 @@ fn end_grants(app: &App, id: &ClientId, now: Timestamp) -> Result<usize, Error> 
             more => ended = ended.saturating_add(more),
         }
     }
+}
+
+/// Does a unit of work that changes clients. This instance goes by it from now on, also when it cannot tell whether it is
+/// done.
+fn change<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce(&mut UnitTx<'_>) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let changed = app.units.run(work);
+    app.known_clients.changed();
+    changed
 }
 
 /// Whether a client authenticates by a secret.

@@ -17,6 +17,9 @@ const BATCH_OF_ALLOWANCES: i64 = 10_000;
 /// was restored from a backup, say) still brings it back, and a clock that is wrong for a while ends nothing.
 const LAPSE_GRACE: Seconds = Seconds(86_400);
 
+/// For so long it can still be said of a request for authorization or a code that it has expired or was used.
+const AUTHORIZATION_MEMORY: Seconds = Seconds(3_600);
+
 /// What was deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purged {
@@ -61,6 +64,12 @@ pub(crate) fn all_allowances(app: &App) -> Result<usize, Error> {
     until_none_is_left(|| allowances(app))
 }
 
+/// Deletes all requests for authorization, codes and assertions that nobody asks about any more, without telling.
+pub(crate) fn all_authorizations(app: &App) -> Result<usize, Error> {
+    let by = app.clock.now() - AUTHORIZATION_MEMORY;
+    until_none_is_left(|| app.store.write(|tx| tx.purge(Over::Authorizations, BATCH, by)))
+}
+
 /// Gives up one batch of messages that were not sent in time; returns how many.
 pub(crate) fn messages(app: &App) -> Result<usize, Error> {
     app.outbox.give_up()
@@ -78,6 +87,7 @@ pub(crate) fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Op
 /// After an error what was deleted until then stays deleted.
 pub fn all(app: &App) -> Result<Purged, Error> {
     all_allowances(app)?;
+    all_authorizations(app)?;
     let mut purged = Purged {
         denials: until_none_is_left(|| denials(app))?,
         api_tokens: until_none_is_left(|| api_tokens(app))?,

@@ -58,6 +58,16 @@ impl ReadTx<'_> {
         Ok(row.first(self.0).optional()?)
     }
 
+    /// Every client, and the digests of its secrets.
+    pub(crate) fn list_clients_with_secrets(&mut self) -> Result<Vec<(Client, ClientSecrets)>, Error> {
+        Ok(clients::table.select((Client::as_select(), ClientSecrets::as_select())).load(self.0)?)
+    }
+
+    /// When each client was last changed.
+    pub(crate) fn list_client_versions(&mut self) -> Result<Vec<(ClientId, Timestamp)>, Error> {
+        Ok(clients::table.select((clients::id, clients::updated_at)).load(self.0)?)
+    }
+
     /// Every client, by its id.
     pub(crate) fn list_clients(&mut self) -> Result<Vec<Client>, Error> {
         Ok(clients::table.order(clients::id).select(Client::as_select()).load(self.0)?)

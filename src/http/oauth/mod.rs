@@ -6,12 +6,13 @@ pub(super) mod revoke;
 pub(super) mod token;
 pub(super) mod userinfo;
 
+use std::sync::Arc;
+
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, web};
 
 use super::failure::Failure;
 use crate::app::App;
-use crate::engine::deadline;
 use crate::error::Error;
 use crate::model::client::Client;
 use crate::oauth::client_auth::ClientCredentials;
@@ -20,7 +21,7 @@ use crate::oauth::params::Params;
 use crate::service::oauth::client_auth;
 
 /// The client that a request is from, once it has authenticated.
-async fn client(request: &HttpRequest, app: &web::Data<App>, params: &Params) -> Result<Client, Failure> {
+async fn client(request: &HttpRequest, app: &web::Data<App>, params: &Params) -> Result<Arc<Client>, Failure> {
     if let Some(name) = params.repeated() {
         return Err(Error::oauth(ErrorCode::InvalidRequest, format!("{name} is there more than once")).into());
     }
@@ -30,8 +31,7 @@ async fn client(request: &HttpRequest, app: &web::Data<App>, params: &Params) ->
         return Err(Error::oauth(ErrorCode::InvalidRequest, "there is more than one Authorization header").into());
     }
     let credentials = ClientCredentials::parse(header, params).map_err(Error::from)?;
-    let app = app.clone();
-    Ok(deadline::on_a_thread(move || client_auth::authenticate(&app, &credentials)).await?)
+    Ok(client_auth::authenticate(app, &credentials).await?)
 }
 
 /// A parameter that must be there.

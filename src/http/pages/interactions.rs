@@ -142,7 +142,7 @@ impl View<'_> {
             State::Answered(_, answer) => answer_after_form(&site, answer),
             State::Open(ongoing, Step::Account) => self.account(ongoing),
             State::Open(ongoing, Step::Consent(scopes)) => self.consent(ongoing, scopes),
-            State::Open(ongoing, Step::Login | Step::Answer) => {
+            State::Open(ongoing, Step::Login | Step::Answer | Step::AnotherUser) => {
                 self.login(ongoing, HttpResponse::Ok(), &expected(ongoing), None)
             }
         }

@@ -2,6 +2,7 @@
 //! ([RFC 6749 section 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)).
 
 use super::browser;
+use super::hint::verify_hint;
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
@@ -55,6 +56,11 @@ pub(crate) fn begin(app: &App, params: &Params, cookie: Option<&str>, origin: &O
         Ok(request) => request,
         Err(refused) => return Ok(Begun::Answered(refused.to.with_error(&refused.error, &app.config.issuer))),
     };
+    let Some(request) = with_hint(app, params, request.clone()) else {
+        let (to, description) = (destination(&request), "id_token_hint is no ID token of this client");
+        let error = OAuthError::new(ErrorCode::InvalidRequest, description);
+        return Ok(Begun::Answered(to.with_error(&error, &app.config.issuer)));
+    };
     let now = app.clock.now();
     let (id, expires_at) = (new_id(now, &*app.entropy)?, now + INTERACTION_LIFETIME);
     let interaction = Interaction { id, request, chosen: false, created_at: now, expires_at, finished_at: None };
@@ -89,6 +95,18 @@ pub(super) fn known(app: &App, client: &ClientId, cookie: Option<&str>) -> Resul
     Ok(Known { session, consent })
 }
 
+/// The request with the user of its ID token, if there is one; nothing when that is none of the client's.
+fn with_hint(app: &App, params: &Params, request: AuthorizationRequest) -> Option<AuthorizationRequest> {
+    let Some(hint) = params.get("id_token_hint") else { return Some(request) };
+    let claims = verify_hint(app, hint).filter(|claims| claims.azp == request.client_id)?;
+    Some(AuthorizationRequest { expected_user: claims.sub.to_string().parse().ok(), ..request })
+}
+
+fn destination(request: &AuthorizationRequest) -> Destination {
+    let AuthorizationRequest { redirect_uri, response_mode, state, .. } = request;
+    Destination { redirect_uri: redirect_uri.clone(), mode: *response_mode, state: state.clone() }
+}
+
 fn is_silent(request: &AuthorizationRequest) -> bool {
     request.prompt.contains(&Prompt::None)
 }
@@ -100,8 +118,7 @@ impl Ongoing {
     }
 
     fn destination(&self) -> Destination {
-        let AuthorizationRequest { redirect_uri, response_mode, state, .. } = &self.interaction.request;
-        Destination { redirect_uri: redirect_uri.clone(), mode: *response_mode, state: state.clone() }
+        destination(&self.interaction.request)
     }
 
     /// An error for the client.
@@ -111,9 +128,9 @@ impl Ongoing {
 
     /// [OpenID Connect Core section 3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError): what a
     /// request needed that must not ask.
-    fn needs(&self, step: &Step, issuer: &str) -> Answer {
+    pub(super) fn needs(&self, step: &Step, issuer: &str) -> Answer {
         let (code, description) = match step {
-            Step::Login => (ErrorCode::LoginRequired, "the user has to log in"),
+            Step::Login | Step::AnotherUser => (ErrorCode::LoginRequired, "the user has to log in"),
             Step::Account => (ErrorCode::AccountSelectionRequired, "the user has to choose an account"),
             Step::Consent(_) | Step::Answer => (ErrorCode::ConsentRequired, "the user has to allow it"),
         };

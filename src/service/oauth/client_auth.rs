@@ -1,11 +1,15 @@
 //! Client authentication ([RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)): by the one method
 //! that the client is registered with.
 
+use std::sync::Arc;
+
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::engine::deadline;
+use crate::engine::known_clients::KnownClient;
 use crate::error::Error;
 use crate::jwt::{BadAssertion, ClientKeys, claimed_client, issuer_url};
-use crate::model::client::Client;
+use crate::model::client::{Client, ClientId};
 use crate::model::text::BadText;
 use crate::oauth::client_auth::{ClientCredentials, ClientProof};
 use crate::oauth::error::{ErrorCode, OAuthError};
@@ -16,10 +20,10 @@ use crate::store::ClientSecrets;
 const NO_DIGEST: KeyDigest = KeyDigest([0; 32]);
 
 /// The client that these credentials are of.
-pub(crate) fn authenticate(app: &App, credentials: &ClientCredentials) -> Result<Client, Error> {
+pub(crate) async fn authenticate(app: &Arc<App>, credentials: &ClientCredentials) -> Result<Arc<Client>, Error> {
     let id = claimed_id(credentials)?;
     let found = match id.parse() {
-        Ok(id) => app.store.read(|tx| tx.find_client(&id))?,
+        Ok(id) => find(app, id).await?,
         Err(BadText(_)) => None,
     };
     let now = app.clock.now();
@@ -31,15 +35,26 @@ pub(crate) fn authenticate(app: &App, credentials: &ClientCredentials) -> Result
         ClientProof::Assertion(_) | ClientProof::None => true,
     };
     // RFC 9700 section 2.5: by the registered method only. Who is unknown and who is wrong get the same answer.
-    let is_of = |client: &Client| client.auth_method == credentials.proof.method();
+    let is_of = |client: &Arc<Client>| client.auth_method == credentials.proof.method();
     let client = client.filter(|client| is_proved && is_of(client)).ok_or_else(unknown)?;
     if let ClientProof::Assertion(assertion) = &credentials.proof {
-        check_assertion(app, &client, assertion.expose(), now)?;
+        let (app, client, assertion) = (Arc::clone(app), Arc::clone(&client), assertion.clone());
+        deadline::on_a_thread(move || check_assertion(&app, &client, assertion.expose(), now)).await?;
     }
     if client.disabled_at.is_some() {
         return Err(Error::oauth(ErrorCode::InvalidClient, "this client is disabled"));
     }
     Ok(client)
+}
+
+/// Most are known without asking the database. Anybody may ask for others as often as they like: those wait for a turn.
+async fn find(app: &Arc<App>, id: ClientId) -> Result<Option<KnownClient>, Error> {
+    if let Some(known) = app.known_clients.find_known(&id) {
+        return Ok(Some(known));
+    }
+    let _turn = app.lookups.turn().await?;
+    let app = Arc::clone(app);
+    deadline::on_a_thread(move || app.known_clients.find(&id)).await
 }
 
 /// The client that the request says it is from.

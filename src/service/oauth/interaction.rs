@@ -66,6 +66,12 @@ pub(crate) fn look(app: &App, id: InteractionId, cookies: &Cookies, origin: &Ori
             let answer = ongoing.finish(app, None, true, origin)?;
             Ok(answered(ongoing, answer))
         }
+        State::Open(ongoing, Step::AnotherUser) => {
+            let now = app.clock.now();
+            let is_first = app.store.write(|tx| tx.finish_interaction(id, now))?;
+            let answer = is_first.then(|| ongoing.needs(&Step::AnotherUser, &app.config.issuer));
+            Ok(answered(ongoing, answer))
+        }
         state => Ok(state),
     }
 }

@@ -1,4 +1,4 @@
-//! Revoking by a client ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)): its own tokens, and no other's.
+//! Revoking by a client ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)): its own tokens, and no other client's.
 
 use crate::app::App;
 use crate::error::Error;
@@ -12,13 +12,13 @@ use crate::service::revoke::{self, Revocable};
 pub(crate) fn revoke(app: &App, client: &Client, token: &str, origin: &Origin) -> Result<(), Error> {
     let Some(revocable) = revoke::read(app, token)? else { return Ok(()) };
     let of = match &revocable {
-        Revocable::Access(claims) => Some(claims.client_id.as_str()),
-        Revocable::Refresh(claims) => Some(claims.client_id.as_str()),
-        // It is its owner's.
+        Revocable::Access(claims) => Some(&claims.client_id),
+        Revocable::Refresh(claims) => Some(&claims.client_id),
+        // It was issued to no client: as everywhere, whoever has found it may revoke it.
         Revocable::ApiToken { .. } => None,
     };
     // RFC 7009 section 2.1: whether the token was issued to the client that asks.
-    if of != Some(client.id.as_str()) {
+    if of.is_some_and(|of| of != client.id.as_str()) {
         return Err(Error::oauth(ErrorCode::UnauthorizedClient, "the token was not issued to this client"));
     }
     revoke::revoke(app, revocable, origin)

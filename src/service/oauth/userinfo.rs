@@ -45,9 +45,8 @@ pub(crate) fn authenticate(app: &App, token: &str) -> Result<Arc<AccessClaims>, 
 
 /// What there is to tell. A user who does not exist any more, or is disabled, has no valid token
 /// ([OpenID Connect Core section 5.3.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfoError)).
-pub(crate) fn find(app: &App, claims: Arc<AccessClaims>) -> Result<UserInfo, Error> {
-    let revoked = || Error::TokenRefused(TokenError::Revoked);
-    let id = claims.user_id().ok_or_else(revoked)?;
+pub(crate) fn find(app: &App, claims: Arc<AccessClaims>) -> Result<Option<UserInfo>, Error> {
+    let Some(id) = claims.user_id() else { return Ok(None) };
     let user = app.store.read(|tx| tx.find_user(id))?.filter(|user| user.disabled_at.is_none());
-    Ok(UserInfo { claims, user: user.ok_or_else(revoked)? })
+    Ok(user.map(|user| UserInfo { claims, user }))
 }

@@ -36,6 +36,15 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
         let code = answer.json()["code"].as_str().unwrap().to_owned();
         assert!(examples[&code].is_object(), "{method} {template} may not answer {code}");
     }
+    let content = &described["content"]["application/json"];
+    if content["schema"]["$ref"] == "#/components/schemas/OAuthError" {
+        let error = &answer.json()["error"];
+        let mut examples = content["examples"].as_object().unwrap().values();
+        assert!(
+            examples.any(|example| example["value"]["error"] == *error),
+            "{method} {template} may not answer {error}"
+        );
+    }
 }
 
 /// Whether a path is one of a template, as in `/v1/sessions/{id}`.
