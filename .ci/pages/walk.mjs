@@ -158,6 +158,8 @@ async function walk(language, username, options) {
   const other = await open({ locale: language });
   await other.page.goto(begun);
   await look(other.page, language, "error-browser", { status: 403 });
+  await other.page.goto(`${issuer}/oauth/interactions/none`);
+  await look(other.page, language, "error-nothing", { status: 404 });
   await other.context.close();
 }
 
