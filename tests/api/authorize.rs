@@ -80,9 +80,12 @@ fn oidcc_server(engine: Engine) {
     assert!(page.text().contains("to go on to The app app"), "{page:?}");
     let page = browser.log_in(&page, "ada", PASSWORD);
     page.shows(200, "Allow access?");
-    for text in
-        ["The app app asks to be allowed to:", "<li>notes:read</li>", "<li>know who you are</li>", "app.example"]
-    {
+    for text in [
+        "The app app asks for permission to:",
+        "<li>Know who you are</li>\n<li><code>notes:read</code></li>",
+        "After this you will be taken to app.example.",
+        "What you allow is remembered.",
+    ] {
         assert!(page.text().contains(text), "{text}: {page:?}");
     }
     let done = browser.submit(&page, &[("decision", "allow")]);
@@ -292,21 +295,21 @@ fn rfc9700_4_12_the_answer_is_a_303_or_after_a_form_a_page(engine: Engine) {
     let browser = app.browser();
     let page = browser.log_in(&browser.open(&request("app", &[])), "ada", PASSWORD);
     let after_form = browser.submit(&page, &[("decision", "allow")]);
-    after_form.shows(200, "You are being taken back");
+    after_form.shows(200, "Back to the application");
     let location = after_form.text().split("<a href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     assert!(location.starts_with(CALLBACK), "{location}");
     assert_eq!(browser.open(&request("app", &[])).answer.status, 303);
     // Consent is there, a login is not: that began with a form, too.
     let another = app.browser();
     let page = another.log_in(&another.open(&request("app", &[])), "ada", PASSWORD);
-    page.shows(200, "You are being taken back");
+    page.shows(200, "Back to the application");
 }
 
 fn a_form_post_answer_is_a_form_that_posts_itself(engine: Engine) {
     let app = started(engine);
     let browser = allowed(&app, "ada", "app");
     let page = browser.open(&request("app", &[("response_mode", "form_post")]));
-    page.shows(200, "You are being taken back");
+    page.shows(200, "Back to the application");
     let form = page.form_with("code");
     assert_eq!(form.action, CALLBACK);
     let names: Vec<_> = form.fields.iter().map(|(name, _)| name.as_str()).collect();
