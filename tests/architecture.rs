@@ -368,7 +368,7 @@ fn templates_have_no_text_of_their_own() {
     for path in fs::read_dir(root().join("templates")).unwrap().map(|entry| entry.unwrap().path()) {
         if path.extension().is_some_and(|extension| extension == "html") {
             let mut text = fs::read_to_string(&path).unwrap();
-            for (opening, closing) in [("{%", "%}"), ("{{", "}}"), ("<", ">")] {
+            for (opening, closing) in [("{#", "#}"), ("{%", "%}"), ("{{", "}}"), ("<", ">")] {
                 while let Some((before, rest)) = text.split_once(opening) {
                     text = format!("{before}{}", rest.split_once(closing).unwrap().1);
                 }

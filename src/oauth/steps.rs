@@ -80,7 +80,7 @@ fn missing(request: &AuthorizationRequest, client: &Client, consent: Option<&Con
 
 /// Any program on the user's machine could pose as such a client
 /// ([RFC 8252 section 8.6](https://www.rfc-editor.org/rfc/rfc8252#section-8.6)).
-fn is_always_asked(client: &Client, redirect_uri: &str) -> bool {
+pub(crate) fn is_always_asked(client: &Client, redirect_uri: &str) -> bool {
     client.is_public() && matches!(kind(redirect_uri), Kind::App | Kind::Loopback)
 }
 

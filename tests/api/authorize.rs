@@ -4,6 +4,7 @@
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::me_applications::tokens;
 use crate::support::browser::encoded;
 use crate::support::postgres::{self, Cluster};
 use crate::support::{Browser, Engine, PASSWORD, Page, TestApp};
@@ -17,6 +18,8 @@ both_engines!(
     oidcc_prompt_login,
     oidcc_max_age_1_and_max_age_10000,
     oidcc_ensure_post_request_succeeds,
+    oidcc_id_token_hint,
+    a_hint_of_another_user_lets_nobody_else_go_on,
     oidcc_unsigned_request_object_is_refused,
     fapi2_state_is_returned_and_iss_is_in_every_answer,
     rfc6749_4_1_2_1_an_unknown_client_or_redirect_uri_is_never_redirected,
@@ -77,9 +80,12 @@ fn oidcc_server(engine: Engine) {
     assert!(page.text().contains("to go on to The app app"), "{page:?}");
     let page = browser.log_in(&page, "ada", PASSWORD);
     page.shows(200, "Allow access?");
-    for text in
-        ["The app app asks to be allowed to:", "<li>notes:read</li>", "<li>know who you are</li>", "app.example"]
-    {
+    for text in [
+        "The app app asks for permission to:",
+        "<li>Know who you are</li>\n<li><code>notes:read</code></li>",
+        "After this you will be taken to app.example.",
+        "What you allow is remembered.",
+    ] {
         assert!(page.text().contains(text), "{text}: {page:?}");
     }
     let done = browser.submit(&page, &[("decision", "allow")]);
@@ -180,6 +186,34 @@ fn oidcc_ensure_post_request_succeeds(engine: Engine) {
     assert_eq!(answer.status, 400);
 }
 
+fn oidcc_id_token_hint(engine: Engine) {
+    let app = started(engine);
+    let browser = allowed(&app, "ada", "app");
+    let id_token = tokens(&browser, "app", "openid")["id_token"].as_str().unwrap().to_owned();
+    // Also when it has expired: it only says who is meant.
+    app.advance(10_000);
+    let params = [("prompt", "none"), ("id_token_hint", &*id_token)];
+    assert!(browser.open(&request("app", &params)).answer_to(CALLBACK).contains_key("code"));
+    for bad in ["x", &*format!("{id_token}x")] {
+        assert_eq!(error_of(&browser.open(&request("app", &[("id_token_hint", bad)]))), "invalid_request");
+    }
+}
+
+fn a_hint_of_another_user_lets_nobody_else_go_on(engine: Engine) {
+    let app = started(engine);
+    app.create_user("grace", &[]);
+    let browser = allowed(&app, "ada", "app");
+    let id_token = tokens(&browser, "app", "openid")["id_token"].as_str().unwrap().to_owned();
+    let browser = allowed(&app, "grace", "app");
+    let silent = [("prompt", "none"), ("id_token_hint", &*id_token)];
+    assert_eq!(error_of(&browser.open(&request("app", &silent))), "login_required");
+    let asks = || browser.open(&request("app", &[("id_token_hint", &*id_token)]));
+    let page = asks();
+    page.shows(200, "Log in");
+    assert_eq!(error_of(&browser.log_in(&page, "grace", PASSWORD)), "login_required");
+    assert!(browser.log_in(&asks(), "ada", PASSWORD).answer_to(CALLBACK).contains_key("code"));
+}
+
 fn oidcc_unsigned_request_object_is_refused(engine: Engine) {
     let app = started(engine);
     let browser = app.browser();
@@ -261,21 +295,21 @@ fn rfc9700_4_12_the_answer_is_a_303_or_after_a_form_a_page(engine: Engine) {
     let browser = app.browser();
     let page = browser.log_in(&browser.open(&request("app", &[])), "ada", PASSWORD);
     let after_form = browser.submit(&page, &[("decision", "allow")]);
-    after_form.shows(200, "You are being taken back");
+    after_form.shows(200, "Back to the application");
     let location = after_form.text().split("<a href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     assert!(location.starts_with(CALLBACK), "{location}");
     assert_eq!(browser.open(&request("app", &[])).answer.status, 303);
     // Consent is there, a login is not: that began with a form, too.
     let another = app.browser();
     let page = another.log_in(&another.open(&request("app", &[])), "ada", PASSWORD);
-    page.shows(200, "You are being taken back");
+    page.shows(200, "Back to the application");
 }
 
 fn a_form_post_answer_is_a_form_that_posts_itself(engine: Engine) {
     let app = started(engine);
     let browser = allowed(&app, "ada", "app");
     let page = browser.open(&request("app", &[("response_mode", "form_post")]));
-    page.shows(200, "You are being taken back");
+    page.shows(200, "Back to the application");
     let form = page.form_with("code");
     assert_eq!(form.action, CALLBACK);
     let names: Vec<_> = form.fields.iter().map(|(name, _)| name.as_str()).collect();

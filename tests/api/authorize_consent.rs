@@ -44,8 +44,11 @@ fn fewer_scopes_are_not_asked_for_and_more_only_for_the_new_ones(engine: Engine)
     let page = browser.open(&request("app", &[("scope", "openid notes:read offline_access")]));
     page.shows(200, "Allow access?");
     let text = page.text();
-    assert!(text.contains("<li>notes:read</li>") && text.contains("keep this access when you are away"), "{text}");
-    assert!(!text.contains("know who you are") && !text.contains("see your name"), "{text}");
+    assert!(
+        text.contains("<li><code>notes:read</code></li>") && text.contains("Keep this access when you are away"),
+        "{text}"
+    );
+    assert!(!text.contains("Know who you are") && !text.contains("See your name"), "{text}");
     browser.submit(&page, &[("decision", "allow")]);
     // All that was ever allowed; remembered consent is enough for `offline_access`.
     let all = [("scope", "openid profile notes:read offline_access"), ("prompt", "none")];
@@ -77,7 +80,7 @@ fn prompt_consent_asks_again(engine: Engine) {
     let browser = allowed(&app, "ada", "app");
     let page = browser.open(&request("app", &[("prompt", "consent")]));
     page.shows(200, "Allow access?");
-    assert!(page.text().contains("know who you are"), "{page:?}");
+    assert!(page.text().contains("Know who you are"), "{page:?}");
     assert!(browser.submit(&page, &[("decision", "allow")]).answer_to(CALLBACK).contains_key("code"));
 }
 
@@ -92,6 +95,8 @@ fn rfc8252_8_6_a_public_client_of_an_app_or_a_program_is_always_asked(engine: En
         let path = request(id, &[("redirect_uri", used)]);
         let page = browser.log_in(&browser.open(&path), "ada", PASSWORD);
         page.shows(200, "Allow access?");
+        assert!(page.text().contains("You are asked every time"), "{page:?}");
+        assert!(page.text().contains("a program on this device"), "{page:?}");
         assert!(browser.submit(&page, &[("decision", "allow")]).answer_to(used).contains_key("code"));
         browser.open(&path).shows(200, "Allow access?");
         let silent = browser.open(&request(id, &[("redirect_uri", used), ("prompt", "none")]));

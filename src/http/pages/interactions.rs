@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::cookies::Cookies;
 use super::csrf::{form_token, has_token, is_own_form};
 use super::posted::{Posted, posted};
-use super::reply::{answer_after_form, message, page, page_with, see_other};
+use super::reply::{answer_after_form, message, page, page_with, see_other, titled};
 use super::site::Site;
 use super::templates::{Account, Consent, Login};
 use crate::app::App;
@@ -20,8 +20,8 @@ use crate::http::proving::proving;
 use crate::model::authorization::{InteractionId, ResponseMode};
 use crate::model::names::Scopes;
 use crate::oauth::answer::Answer;
-use crate::oauth::redirect_uri;
-use crate::oauth::steps::Step;
+use crate::oauth::redirect_uri::{self, Kind};
+use crate::oauth::steps::{Step, is_always_asked};
 use crate::secret::Secret;
 use crate::service::oauth::authorize::Ongoing;
 use crate::service::oauth::browser::{SignedIn, sign_in};
@@ -132,10 +132,12 @@ impl View<'_> {
             State::Foreign => message(&site, StatusCode::FORBIDDEN, site.texts.error_foreign, None),
             State::ClientGone => message(&site, StatusCode::BAD_REQUEST, site.texts.error_client, None),
             State::Finished(ongoing) => {
-                message(&site, StatusCode::BAD_REQUEST, site.texts.error_finished, back(&site, ongoing, None))
+                let (title, text) = (site.texts.finished_title, site.texts.error_finished);
+                titled(&site, StatusCode::BAD_REQUEST, title, text, back(&site, ongoing, None))
             }
             State::Expired(ongoing, answer) => {
-                message(&site, StatusCode::BAD_REQUEST, site.texts.error_expired, back(&site, ongoing, Some(answer)))
+                let (title, text) = (site.texts.expired_title, site.texts.error_expired);
+                titled(&site, StatusCode::BAD_REQUEST, title, text, back(&site, ongoing, Some(answer)))
             }
             State::Answered(_, answer) => answer_after_form(&site, answer),
             State::Open(ongoing, Step::Account) => self.account(ongoing),
@@ -168,14 +170,17 @@ impl View<'_> {
 
     fn consent(&self, ongoing: &Ongoing, scopes: &Scopes) -> Result<HttpResponse, Failure> {
         let site = &self.site(Some(ongoing));
+        let redirect_uri = &ongoing.interaction.request.redirect_uri;
         let template = Consent {
             site,
             client: &ongoing.client.name.to_string(),
             action: &self.action(ongoing),
             form_token: &self.token(ongoing),
             user: &user(ongoing),
-            host: &redirect_uri::shown(&ongoing.interaction.request.redirect_uri),
-            scopes: scopes.names().iter().map(|name| site.scope(name)).collect(),
+            host: &redirect_uri::shown(redirect_uri),
+            is_program: !matches!(redirect_uri::kind(redirect_uri), Kind::Site(_)),
+            scopes: &in_order(scopes),
+            is_remembered: !is_always_asked(&ongoing.client, redirect_uri),
         };
         page(site, StatusCode::OK, &template)
     }
@@ -240,6 +245,14 @@ impl View<'_> {
 
 fn user(ongoing: &Ongoing) -> String {
     ongoing.known.session.as_ref().map(|live| live.user.username.to_string()).unwrap_or_default()
+}
+
+/// The scopes of OpenID Connect first, from who the user is to when they are away.
+fn in_order(scopes: &Scopes) -> Vec<String> {
+    const FIRST: [&str; 5] = ["openid", "profile", "email", "roles", "offline_access"];
+    let mut names = scopes.names().to_vec();
+    names.sort_by_key(|name| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    names
 }
 
 /// Who will log in, as far as it is known: who has to prove it again, or whom the application names.

@@ -19,7 +19,7 @@ use crate::http::api::problem;
 use crate::http::failure::Failure;
 use crate::model::authorization::ResponseMode;
 use crate::oauth::answer::Answer;
-use crate::oauth::redirect_uri::origin;
+use crate::oauth::redirect_uri::{origin, shown};
 use crate::secret::digest_of;
 
 /// What is not from here is not loaded, framed or posted to.
@@ -67,8 +67,18 @@ pub(super) fn message(
     text: &str,
     link: Option<(String, String)>,
 ) -> Result<HttpResponse, Failure> {
-    let template = Message { site, title: site.texts.error_title, message: text, link, request_id: None };
-    page(site, status, &template)
+    titled(site, status, site.texts.error_title, text, link)
+}
+
+/// A message with a title of its own.
+pub(super) fn titled(
+    site: &Site<'_>,
+    status: StatusCode,
+    title: &str,
+    text: &str,
+    link: Option<(String, String)>,
+) -> Result<HttpResponse, Failure> {
+    page(site, status, &Message { site, title, text, link, request_id: None })
 }
 
 /// 303: the browser goes on with GET, whatever it came with
@@ -96,13 +106,13 @@ pub(super) fn answer_after_form(site: &Site<'_>, answer: &Answer) -> Result<Http
 
 /// A page that goes somewhere else.
 pub(super) fn go(site: &Site<'_>, location: &str) -> Result<HttpResponse, Failure> {
-    page(site, StatusCode::OK, &Go { site, location })
+    page(site, StatusCode::OK, &Go { site, location, host: &shown(location) })
 }
 
 /// [OAuth 2.0 Form Post Response Mode](https://openid.net/specs/oauth-v2-form-post-response-mode-1_0.html).
 fn post(site: &Site<'_>, answer: &Answer) -> Result<HttpResponse, Failure> {
     let Answer { redirect_uri, params, .. } = answer;
-    let template = Post { site, redirect_uri, params, script: SCRIPT };
+    let template = Post { site, redirect_uri, host: &shown(redirect_uri), params, script: SCRIPT };
     let action = origin(redirect_uri).unwrap_or("'none'".to_owned());
     send(site, HttpResponse::Ok(), &template, &action, &SCRIPT_SOURCE)
 }
@@ -112,14 +122,14 @@ pub(in crate::http) fn render(failure: &Failure, request: &HttpRequest, request_
     let Some(app) = request.app_data::<web::Data<App>>() else { return problem::render(failure, request_id) };
     let site = Site::new(request, app, &[]);
     let status = failure.code().status();
-    let message = match status {
+    let text = match status {
         StatusCode::NOT_FOUND => site.texts.error_not_found,
         StatusCode::SERVICE_UNAVAILABLE => site.texts.error_unavailable,
         status if status.is_server_error() => site.texts.error_internal,
         _ => site.texts.error_request,
     };
     let title = site.texts.error_title;
-    let template = Message { site: &site, title, message, link: None, request_id: Some(request_id) };
+    let template = Message { site: &site, title, text, link: None, request_id: Some(request_id) };
     let mut response = HttpResponse::build(status);
     problem::add_headers(failure, &mut response, status);
     page_with(&site, response, &template).unwrap_or_else(|_fault| problem::render(failure, request_id))

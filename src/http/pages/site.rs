@@ -46,21 +46,20 @@ impl<'a> Site<'a> {
     }
 
     /// What a scope means, in the operator's words, or in ours for those of OpenID Connect.
-    pub(super) fn scope(&self, name: &str) -> String {
+    pub(super) fn scope(&self, name: &str) -> Option<&str> {
         let described = self.app.config.scope_descriptions.iter().filter(|described| described.scope == name);
         let of_language = |language: Option<&str>| {
             described.clone().find(|described| described.language.as_deref() == language).map(|known| &*known.text)
         };
         let own = of_language(Some(self.texts.language)).or_else(|| of_language(None));
-        own.unwrap_or(match name {
-            "openid" => self.texts.scope_openid,
-            "profile" => self.texts.scope_profile,
-            "email" => self.texts.scope_email,
-            "roles" => self.texts.scope_roles,
-            "offline_access" => self.texts.scope_offline_access,
-            name => name,
+        own.or(match name {
+            "openid" => Some(self.texts.scope_openid),
+            "profile" => Some(self.texts.scope_profile),
+            "email" => Some(self.texts.scope_email),
+            "roles" => Some(self.texts.scope_roles),
+            "offline_access" => Some(self.texts.scope_offline_access),
+            _ => None,
         })
-        .to_owned()
     }
 }
 

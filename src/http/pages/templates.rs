@@ -39,7 +39,11 @@ pub(super) struct Consent<'a> {
     pub(super) user: &'a str,
     /// Where the answer goes: another one than the name says would be noticed.
     pub(super) host: &'a str,
-    pub(super) scopes: Vec<String>,
+    /// It goes to a program on the user's device.
+    pub(super) is_program: bool,
+    pub(super) scopes: &'a [String],
+    /// What is allowed is not asked for again.
+    pub(super) is_remembered: bool,
 }
 
 /// A message, and a way on.
@@ -48,7 +52,7 @@ pub(super) struct Consent<'a> {
 pub(super) struct Message<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) title: &'a str,
-    pub(super) message: &'a str,
+    pub(super) text: &'a str,
     pub(super) link: Option<(String, String)>,
     pub(super) request_id: Option<&'a str>,
 }
@@ -59,6 +63,7 @@ pub(super) struct Message<'a> {
 pub(super) struct Go<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) location: &'a str,
+    pub(super) host: &'a str,
 }
 
 /// An answer that the browser posts.
@@ -67,6 +72,7 @@ pub(super) struct Go<'a> {
 pub(super) struct Post<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) redirect_uri: &'a str,
+    pub(super) host: &'a str,
     pub(super) params: &'a [(&'static str, String)],
     pub(super) script: &'static str,
 }

@@ -11,6 +11,9 @@ macro_rules! texts {
         /// All languages; the first stands for those that are not there.
         pub(super) const LANGUAGES: [Texts; 3] =
             [Texts { $($name: $en),+ }, Texts { $($name: $de),+ }, Texts { $($name: $es),+ }];
+
+        #[cfg(test)]
+        const TABLE: &[(&str, [&str; 3])] = &[$((stringify!($name), [$en, $de, $es])),+];
     };
 }
 
@@ -35,20 +38,34 @@ texts! {
     account_continue: "Go on as {user}", "Als {user} weiter", "Continuar como {user}";
     account_other: "Use another account", "Ein anderes Konto verwenden", "Usar otra cuenta";
     consent_title: "Allow access?", "Zugriff erlauben?", "¿Permitir el acceso?";
-    consent_lead: "{client} asks to be allowed to:", "{client} möchte:", "{client} solicita permiso para:";
+    consent_lead: "{client} asks for permission to:",
+        "{client} möchte Folgendes dürfen:",
+        "{client} solicita permiso para:";
+    consent_lead_alone: "{client} asks for access in your name.",
+        "{client} bittet um Zugriff in deinem Namen.",
+        "{client} solicita acceso en tu nombre.";
     consent_user: "You are logged in as {user}.", "Du bist als {user} angemeldet.", "Has iniciado sesión como {user}.";
-    consent_host: "You will be taken to {host}.", "Du gelangst danach zu {host}.", "Después irás a {host}.";
-    consent_remembered: "What you allow is remembered for this application.",
-        "Was du erlaubst, wird für diese Anwendung gemerkt.", "Lo que permitas se recordará para esta aplicación.";
+    consent_host: "After this you will be taken to {host}.", "Danach gelangst du zu {host}.", "Después irás a {host}.";
+    consent_program: "After this you will be taken to a program on this device: {host}",
+        "Danach gelangst du zu einem Programm auf diesem Gerät: {host}",
+        "Después irás a un programa de este dispositivo: {host}";
+    consent_remembered: "What you allow is remembered. The application asks again only when it wants more.",
+        "Was du erlaubst, wird gemerkt. Die Anwendung fragt erst wieder, wenn sie mehr möchte.",
+        "Lo que permitas se recordará. La aplicación solo volverá a preguntar si quiere más.";
+    consent_not_remembered: "You are asked every time, since another program on this device could pose as this one.",
+        "Du wirst jedes Mal gefragt, weil sich ein anderes Programm auf diesem Gerät als dieses ausgeben könnte.",
+        "Se te preguntará cada vez, porque otro programa de este dispositivo podría hacerse pasar por este.";
     allow: "Allow", "Erlauben", "Permitir";
     deny: "Deny", "Ablehnen", "Rechazar";
-    scope_openid: "know who you are", "wissen, wer du bist", "saber quién eres";
-    scope_profile: "see your name and username", "deinen Namen und Benutzernamen sehen",
-        "ver tu nombre y tu nombre de usuario";
-    scope_email: "see your e-mail address", "deine E-Mail-Adresse sehen", "ver tu correo electrónico";
-    scope_roles: "see your roles", "deine Rollen sehen", "ver tus roles";
-    scope_offline_access: "keep this access when you are away", "diesen Zugriff behalten, wenn du weg bist",
-        "mantener este acceso cuando no estés";
+    scope_openid: "Know who you are", "Wissen, wer du bist", "Saber quién eres";
+    scope_profile: "See your name and username",
+        "Deinen Namen und Benutzernamen sehen",
+        "Ver tu nombre y tu nombre de usuario";
+    scope_email: "See your e-mail address", "Deine E-Mail-Adresse sehen", "Ver tu correo electrónico";
+    scope_roles: "See your roles", "Deine Rollen sehen", "Ver tus roles";
+    scope_offline_access: "Keep this access when you are away",
+        "Diesen Zugriff behalten, wenn du weg bist",
+        "Mantener este acceso cuando no estés";
     error_title: "This did not work", "Das hat nicht geklappt", "No ha funcionado";
     error_client: "The link that you followed names an application that is not registered here.",
         "Der Link nennt eine Anwendung, die hier nicht bekannt ist.",
@@ -59,9 +76,14 @@ texts! {
     error_foreign: "This page belongs to another browser, or this browser keeps no cookies. Start again from the application.",
         "Diese Seite gehört zu einem anderen Browser, oder dieser Browser behält keine Cookies. Beginne noch einmal bei der Anwendung.",
         "Esta página pertenece a otro navegador, o este no guarda cookies. Empieza de nuevo desde la aplicación.";
-    error_expired: "This took too long and has expired.", "Das hat zu lange gedauert und ist abgelaufen.",
-        "Ha tardado demasiado y ha caducado.";
-    error_finished: "This was answered already.", "Das ist schon beantwortet.", "Esto ya se ha respondido.";
+    expired_title: "This has expired", "Das ist abgelaufen", "Esto ha caducado";
+    error_expired: "It took too long, and nothing was allowed. Start again from the application.",
+        "Es hat zu lange gedauert, und es wurde nichts erlaubt. Beginne noch einmal bei der Anwendung.",
+        "Ha tardado demasiado y no se ha permitido nada. Empieza de nuevo desde la aplicación.";
+    finished_title: "This is done already", "Das ist schon erledigt", "Esto ya está hecho";
+    error_finished: "The application has its answer. You can close this page.",
+        "Die Anwendung hat ihre Antwort. Du kannst diese Seite schließen.",
+        "La aplicación ya tiene su respuesta. Puedes cerrar esta página.";
     error_form: "The form came from another page: nothing was done.",
         "Das Formular kam von einer anderen Seite: es ist nichts geschehen.",
         "El formulario venía de otra página: no se ha hecho nada.";
@@ -71,16 +93,20 @@ texts! {
     error_unavailable: "The service cannot answer right now. Try again in a moment.",
         "Der Dienst kann gerade nicht antworten. Versuche es gleich noch einmal.",
         "El servicio no puede responder ahora. Inténtalo de nuevo enseguida.";
-    error_internal: "That is a fault of ours.", "Das ist ein Fehler von uns.", "Es un error nuestro.";
+    error_internal: "Something is broken here. It is not your fault.",
+        "Hier ist etwas kaputt. Es liegt nicht an dir.",
+        "Algo falla aquí. No es culpa tuya.";
     request_id: "Request:", "Anfrage:", "Solicitud:";
     back_to: "Back to {client}", "Zurück zu {client}", "Volver a {client}";
-    going_title: "You are being taken back", "Es geht zurück", "Volviendo a la aplicación";
+    going_title: "Back to the application", "Zurück zur Anwendung", "De vuelta a la aplicación";
+    going_lead: "You are being taken to {host}. If nothing happens, go on yourself.",
+        "Du wirst zu {host} weitergeleitet. Wenn nichts geschieht, geh selbst weiter.",
+        "Vas a {host}. Si no ocurre nada, continúa tú.";
     go_on: "Go on", "Weiter", "Continuar";
     logout_title: "Log out?", "Abmelden?", "¿Cerrar sesión?";
     logout_button: "Log out", "Abmelden", "Cerrar sesión";
     logged_out_title: "You are logged out", "Du bist abgemeldet", "Has cerrado sesión";
-    logged_out_lead: "Nobody is logged in here in this browser any more.",
-        "In diesem Browser ist hier niemand mehr angemeldet.", "Ya no hay ninguna sesión iniciada en este navegador.";
+    logged_out_lead: "You can close this page.", "Du kannst diese Seite schließen.", "Puedes cerrar esta página.";
     error_logout: "The application that sent you here is not registered, or its request is not valid. You are still logged in.",
         "Die Anwendung, die dich hierher geschickt hat, ist nicht bekannt, oder ihre Anfrage ist ungültig. Du bist noch angemeldet.",
         "La aplicación que te envió aquí no está registrada o su solicitud no es válida. Tu sesión sigue iniciada.";
@@ -130,14 +156,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_replaced_is_the_same_in_every_language() {
-        for (texts, in_german, in_spanish) in [
-            (LANGUAGES[0].login_lead, LANGUAGES[1].login_lead, LANGUAGES[2].login_lead),
-            (LANGUAGES[0].consent_host, LANGUAGES[1].consent_host, LANGUAGES[2].consent_host),
-            (LANGUAGES[0].too_many_failures, LANGUAGES[1].too_many_failures, LANGUAGES[2].too_many_failures),
-        ] {
-            let braces = |text: &str| text.split_once('{').unwrap().1.split_once('}').unwrap().0.to_owned();
-            assert_eq!((braces(texts), braces(texts)), (braces(in_german), braces(in_spanish)));
+    fn every_language_has_every_text_with_the_same_places_in_it() {
+        let places = |text: &str| -> Vec<String> {
+            text.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0.to_owned()).collect()
+        };
+        for (name, [english, others @ ..]) in TABLE {
+            assert!(!english.is_empty(), "{name}");
+            for text in others {
+                assert!(!text.is_empty() && text != english, "{name} is not translated: {text:?}");
+                assert_eq!(places(text), places(english), "{name}: {text:?}");
+            }
         }
     }
 }

@@ -119,9 +119,9 @@ impl Page {
         self.forms().into_iter().find(has).unwrap_or_else(|| panic!("no form has {name}: {self:?}"))
     }
 
-    /// What the page says.
+    /// What the page says, without what sets off names.
     pub fn text(&self) -> String {
-        unescaped(&self.answer.body)
+        unescaped(&self.answer.body.replace("<strong><bdi>", "").replace("</bdi></strong>", ""))
     }
 
     /// Asserts a page with this title.
