@@ -181,6 +181,15 @@ def check_people(pair, password):
     print("the calls for people and scripts work")
 
 
+def check_client():
+    """A client gets a token for itself, and revokes it."""
+    answered = shell(BLOCKS["client_credentials"] + "\n" + BLOCKS["client_revokes"])
+    tokens, revoked = (json.loads(line) for line in answered.replace("}{", "}\n{").splitlines())
+    assert tokens["scope"] == "reports:read" and "refresh_token" not in tokens, tokens
+    assert revoked["code"] == "token_revoked", revoked
+    print("a script gets a token for itself")
+
+
 def check_steps():
     """README's three steps, pasted into one shell; a page goes on with what they have set."""
     answered = shell("\n".join(BLOCKS[name] for name in ["step_login", "verify", "step_call", "step_end"])).splitlines()
@@ -367,7 +376,7 @@ def check_benchmarks():
 def main():
     made = [ROOT / "data", *(ROOT / "keys").glob("*.pem"), *(ROOT / "keys").glob(".lock")]
     assert not any(path.exists() for path in made), f"this wants a clean clone; there is {made}"
-    run_here = STEPS + OPERATED + ["start", "test", "install", "fetch", "people", "api_tokens", "verify", "backend", "backend_calls"]
+    run_here = STEPS + OPERATED + ["start", "test", "install", "fetch", "people", "api_tokens", "client_credentials", "client_revokes", "verify", "backend", "backend_calls"]
     run_here += ["python", "fastapi", "django", "node", "express", "nginx", "backup", "restore", "lost_admin", "bench"]
     assert BLOCKS.keys() == set(run_here), BLOCKS.keys() ^ set(run_here)
     with tempfile.TemporaryDirectory() as folder:
@@ -381,6 +390,7 @@ def main():
             check_frameworks(tools, service.pair())
             check_steps()
             check_people(service.pair(), service.password)
+            check_client()
             check_backend(service.pair())
             check_nginx(tools, service.pair())
             operated = shell("\n".join(BLOCKS[name] for name in OPERATED))

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, SqliteConnection};
 use tokensmith::internals::app::App;
@@ -23,6 +24,17 @@ pub const PASSWORD: &str = "correct horse battery staple";
 pub const HOME: &str = "192.0.2.1";
 const SESSIONS_OF_A_USER: u64 = 10;
 const AT_ONCE: u64 = 100_000;
+
+/// The registered application, and its secret.
+pub const APPLICATION: (&str, &str) = ("bench", "a-secret-of-the-bench");
+/// Where its answers go.
+pub const REDIRECT_URI: &str = "https://app.example.com/callback";
+/// RFC 7636 appendix B.
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// So many of its codes are there to be redeemed.
+pub const CODES: u64 = 512;
 
 /// The mark of every session that is filled in.
 const DENIED_THROUGH: i64 = 4;
@@ -99,6 +111,38 @@ impl Data {
                 dialect.from(first, count),
             ));
         }
+        self.insert_application(execute, dialect);
+    }
+
+    /// An application, and codes for it: what its users have allowed.
+    fn insert_application(&self, execute: &mut dyn FnMut(&str), dialect: Dialect) {
+        let digest = |text: &str| {
+            let bytes = digest::digest(&digest::SHA256, text.as_bytes());
+            let hex: String = bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            dialect.bytes(&hex)
+        };
+        let (id, secret) = APPLICATION;
+        // Long ago: a client that has just changed is read again each second.
+        let at = self.rotated_at.0;
+        execute(&format!(
+            "insert into clients (id, name, redirect_uris, post_logout_redirect_uris, grant_types, scopes, audiences, \
+             resource_servers, auth_method, skip_consent, secret_digest, created_at, updated_at) values ('{id}', \
+             'Bench', '{REDIRECT_URI}', '', 'authorization_code refresh_token client_credentials', \
+             'openid offline_access notes:read', '', '', 'client_secret_basic', false, {}, {at}, {at})",
+            digest(secret)
+        ));
+        for n in 0..CODES {
+            let i = n % self.sessions;
+            execute(&format!(
+                "insert into authorization_codes (digest, client_id, user_id, browser_session_id, redirect_uri, \
+                 code_challenge, scope, auth_time, amr, expires_at) values ({}, '{id}', {}, {}, '{REDIRECT_URI}', \
+                 '{CHALLENGE}', 'offline_access notes:read', {at}, 'pwd', {})",
+                digest(&code(n)),
+                dialect.id(USER_EPOCH_MS, &(i / SESSIONS_OF_A_USER).to_string()),
+                dialect.id(SESSION_EPOCH_MS, &i.to_string()),
+                at + 86_400,
+            ));
+        }
     }
 
     /// Session number `i` as it was filled in.
@@ -132,6 +176,11 @@ impl Data {
     pub fn username(&self, number: u64) -> String {
         format!("user-{}", number % self.sessions.div_ceil(SESSIONS_OF_A_USER))
     }
+}
+
+/// A code of the application, by its number.
+pub fn code(number: u64) -> String {
+    format!("code-{number}")
 }
 
 /// What a refresh writes, at least: one compare-and-set of one row. The mark stays where it is.
@@ -177,6 +226,13 @@ impl Dialect {
         match self {
             Self::Sqlite => "n".to_owned(),
             Self::Postgres => format!("generate_series({first}, {}) as n(i)", first + count - 1),
+        }
+    }
+
+    fn bytes(self, hex: &str) -> String {
+        match self {
+            Self::Sqlite => format!("x'{hex}'"),
+            Self::Postgres => format!(r"'\x{hex}'::bytea"),
         }
     }
 

@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use procfs::Current as _;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::client::{Pace, Seen, VirtualUser, drive};
 use crate::cluster::{Cluster, bin_dir};
-use crate::data::{Data, HOME, PASSWORD, settings};
+use crate::data::{APPLICATION, CODES, Data, HOME, PASSWORD, REDIRECT_URI, VERIFIER, code, settings};
 use crate::floor::{Parts, argon2_rate, data_directory, postgres_limit, sqlite_limit};
 use crate::pooler::Pooler;
 use crate::process::{Server, Used, cpu_of_family};
@@ -31,6 +33,8 @@ const BARE_ME: &str = "bare actix-web: GET as /v1/me";
 const BARE_JWKS: &str = "bare actix-web: GET as JWKS";
 const BARE_POST: &str = "bare actix-web: POST";
 const NEW_TOKENS: &str = "GET /v1/me, new token each, no access log";
+const APPLICATION_REFRESH: &str = "application: refresh, strict";
+const CLIENT_CREDENTIALS: &str = "application: client_credentials";
 const ONE_UPDATE: &str = "one durable update a transaction";
 const ONE_PREPARED_UPDATE: &str = "one durable prepared update a transaction";
 
@@ -188,6 +192,7 @@ impl Bench<'_> {
         let steady = self.figures(engine.name, "refresh, strict").map_or(1_000.0, |row| row.per_second * 0.3);
         let users = self.open(engine, &strict, "refresh, strict, open loop", users, steady);
         self.flooded(engine, &strict, data, users, steady);
+        self.applications(engine, &strict);
         drop(strict);
 
         let default = tokensmith(engine, &[]);
@@ -214,6 +219,22 @@ impl Bench<'_> {
         }
         self.flooded_by_strangers(engine, data);
         self.compare_writes(engine);
+    }
+
+    /// What registered applications ask for: the same as a refresh, and a token for themselves.
+    fn applications(&mut self, engine: &Engine<'_>, server: &Server) {
+        let count = self.options.connections;
+        let authorization = authorization();
+        if self.wants(APPLICATION_REFRESH) {
+            let shares = chains_of(redeemed(server, &authorization), count);
+            let of_application = |chain: Chains| boxed(chain.of_application(&authorization));
+            self.closed(engine, server, APPLICATION_REFRESH, shares.into_iter().map(of_application).collect());
+        }
+        let clients = (0..count).map(|_| boxed(Repeat::client_credentials(&authorization))).collect();
+        self.closed(engine, server, CLIENT_CREDENTIALS, clients);
+        for load in [APPLICATION_REFRESH, CLIENT_CREDENTIALS] {
+            self.compare_rates((engine.name, load), (engine.name, "refresh, strict"), ">= 0.85");
+        }
     }
 
     /// 200 wrong logins a second from as many addresses as there are, and 16 right ones from where the account is at home.
@@ -509,4 +530,29 @@ impl Sum {
 fn fetch(server: &Server, path: &str) -> String {
     let url = format!("http://{}{path}", server.address);
     ureq::get(&url).call().unwrap().body_mut().read_to_string().unwrap()
+}
+
+/// How the application authenticates.
+fn authorization() -> String {
+    let (id, secret) = APPLICATION;
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
+/// The refresh tokens that the application gets for its codes.
+fn redeemed(server: &Server, authorization: &str) -> Vec<String> {
+    let url = format!("http://{}/oauth/token", server.address);
+    let redeem = |number| {
+        let code = code(number);
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", REDIRECT_URI),
+            ("code_verifier", VERIFIER),
+        ];
+        let answer = ureq::post(&url).header("authorization", authorization).send_form(form);
+        let tokens: serde_json::Value =
+            serde_json::from_str(&answer.unwrap().body_mut().read_to_string().unwrap()).unwrap();
+        tokens["refresh_token"].as_str().unwrap().to_owned()
+    };
+    (0..CODES).map(redeem).collect()
 }

@@ -45,6 +45,11 @@ impl Repeat {
         Self::new(vec![post(path, body)])
     }
 
+    /// Gets a token for the application that authenticates with this header.
+    pub fn client_credentials(authorization: &str) -> Self {
+        Self::new(vec![post_form(authorization, "grant_type=client_credentials")])
+    }
+
     /// Logs in, always anew.
     pub fn login(username: &str, password: &str) -> Self {
         Self::post("/v1/tokens", &credentials(username, password))
@@ -67,23 +72,41 @@ impl VirtualUser for Repeat {
     fn answered(&mut self, _status: u16, _body: &[u8]) {}
 }
 
+/// A request of a registered application.
+fn post_form(authorization: &str, body: &str) -> Vec<u8> {
+    let head = format!("POST /oauth/token HTTP/1.1\r\nhost: bench\r\nauthorization: {authorization}\r\n");
+    let length = body.len();
+    format!("{head}content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n\r\n{body}")
+        .into_bytes()
+}
+
 /// Refreshes its sessions in turn: each request has the token of the one before.
 pub struct Chains {
     refresh_tokens: Vec<String>,
+    /// How the application authenticates that they belong to, if they do to one.
+    authorization: Option<String>,
     turn: usize,
     request: Vec<u8>,
 }
 
 impl Chains {
     pub fn new(refresh_tokens: Vec<String>) -> Self {
-        Self { refresh_tokens, turn: 0, request: Vec::new() }
+        Self { refresh_tokens, authorization: None, turn: 0, request: Vec::new() }
+    }
+
+    /// The same of an application, which authenticates with this header.
+    pub fn of_application(self, authorization: &str) -> Self {
+        Self { authorization: Some(authorization.to_owned()), ..self }
     }
 }
 
 impl VirtualUser for Chains {
     fn request(&mut self) -> &[u8] {
         let token = &self.refresh_tokens[self.turn];
-        self.request = post("/v1/tokens/refresh", &format!(r#"{{"refresh_token":"{token}"}}"#));
+        self.request = match &self.authorization {
+            None => post("/v1/tokens/refresh", &format!(r#"{{"refresh_token":"{token}"}}"#)),
+            Some(authorization) => post_form(authorization, &format!("grant_type=refresh_token&refresh_token={token}")),
+        };
         &self.request
     }
 

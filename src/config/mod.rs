@@ -6,6 +6,7 @@ mod database_url;
 mod env_file;
 mod log_filter;
 mod machine;
+mod page_values;
 mod pooler;
 mod postgres_url;
 mod proxy_url;

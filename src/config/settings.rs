@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::log_filter::log_filter;
+use super::page_values::{PageLink, ScopeDescription, items, page_link, scope_description, show_items, web_url};
 use super::table::settings;
 use super::values::{
     address, any_text, duration, duration_or_off, list, longer_than, network, number, on_or_off, optional, parsed,
@@ -181,6 +182,35 @@ settings! {
         help: "Whether POST /v1/tokens also takes username and password as HTTP Basic: on or off.",
         read: on_or_off,
         show: |is_on| if *is_on { "on" } else { "off" }.to_owned(),
+    }
+    PAGE_NAME: pub(crate) page_name: String {
+        default: "tokensmith",
+        help: "What the pages for users (login, consent) call this service.",
+        read: any_text,
+    }
+    PAGE_LOGO_URL: pub(crate) page_logo_url: Option<String> {
+        default: "",
+        help: "URL of a picture that the pages for users show. Empty: none.",
+        read: optional(web_url),
+        show: show_optional(""),
+    }
+    PAGE_LINKS: pub(crate) page_links: Vec<PageLink> {
+        default: "",
+        help: "Links at the foot of the pages for users, separated by semicolons, as in Privacy=https://www.example.com/privacy.",
+        read: items(page_link),
+        show: show_items,
+    }
+    SCOPE_DESCRIPTIONS: pub(crate) scope_descriptions: Vec<ScopeDescription> {
+        default: "",
+        help: "What scopes mean, for users who are asked to allow them, separated by semicolons, as in notes:read=Read your notes;notes:read@de=Notizen lesen. Without a language: in all that are not named. A scope without a description is shown by its name.",
+        read: items(scope_description),
+        show: show_items,
+    }
+    CHANGE_PASSWORD_URL: pub(crate) change_password_url: Option<String> {
+        default: "",
+        help: "URL of the page where users change their password: /.well-known/change-password leads there. Empty: nowhere.",
+        read: optional(web_url),
+        show: show_optional(""),
     }
     ARGON2_MEMORY_KIB: pub(super) argon2_memory_kib: u32 {
         default: "19456",

@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::api::problem;
 use super::failure::Failure;
 use super::oauth::answer;
+use super::pages;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -18,8 +19,10 @@ pub(super) struct Audience {
     pub(crate) prefix: &'static str,
     /// Pages of which origins may call it.
     pub(crate) origins: Origins,
-    /// A failure as an answer, with the request's id.
-    pub(crate) render: fn(&Failure, &str) -> HttpResponse,
+    /// A failure as an answer to a request, with the request's id.
+    pub(crate) render: fn(&Failure, &HttpRequest, &str) -> HttpResponse,
+    /// What a failure is on the wire.
+    pub(crate) media_type: &'static str,
     /// Adds the headers that every answer has.
     pub(crate) add_headers: fn(StatusCode, &mut HeaderMap),
 }
@@ -33,30 +36,58 @@ pub(super) enum Origins {
     Configured,
     /// Those of public clients: the others have no pages that call.
     OfClients,
+    /// None.
+    None,
 }
 
 /// Programs that call our own API.
-static API: Audience =
-    Audience { prefix: "", origins: Origins::Configured, render: problem::render, add_headers: not_stored };
+static API: Audience = Audience {
+    prefix: "",
+    origins: Origins::Configured,
+    render: |failure, _request, id| problem::render(failure, id),
+    media_type: "application/problem+json",
+    add_headers: not_stored,
+};
 
 /// Verifiers and clients that look for keys, denylist and metadata: what is here is for everybody.
 static WELL_KNOWN: Audience = Audience { prefix: "/.well-known", origins: Origins::Any, ..API };
 
-/// Registered applications.
-static OAUTH: Audience = Audience { prefix: "/oauth", origins: Origins::OfClients, render: answer::render, ..API };
+/// Registered applications, when they ask by themselves.
+static OAUTH: Audience = Audience {
+    prefix: "/oauth",
+    origins: Origins::OfClients,
+    render: |failure, _request, id| answer::render(failure, id),
+    media_type: "application/json",
+    ..API
+};
+
+/// Users: the pages have this in common, and paths of their own.
+const PAGES: Audience = Audience {
+    prefix: "",
+    origins: Origins::None,
+    render: pages::render,
+    media_type: "text/html",
+    add_headers: pages::add_headers,
+};
+
+static AUTHORIZE: Audience = Audience { prefix: "/oauth/authorize", ..PAGES };
+static INTERACTIONS: Audience = Audience { prefix: "/oauth/interactions", ..PAGES };
+static LOGOUT: Audience = Audience { prefix: "/oauth/logout", ..PAGES };
+static ASSETS: Audience = Audience { prefix: "/oauth/assets", ..PAGES };
 
 /// All of them. The first whose prefix fits has a path; our own API takes what is left.
-pub(super) static AUDIENCES: [&Audience; 3] = [&WELL_KNOWN, &OAUTH, &API];
+pub(super) static AUDIENCES: [&Audience; 7] = [&WELL_KNOWN, &AUTHORIZE, &INTERACTIONS, &LOGOUT, &ASSETS, &OAUTH, &API];
 
 impl Audience {
     /// Whether it gets failures as OAuth has them.
     pub(super) fn is_oauth(&self) -> bool {
-        std::ptr::eq(self, &raw const OAUTH)
+        self.media_type == "application/json"
     }
 
     /// That of a path.
     pub(super) fn of_path(path: &str) -> &'static Self {
-        let fits = |audience: &&&Self| path.strip_prefix(audience.prefix).is_some_and(|rest| rest.starts_with('/'));
+        let is_below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+        let fits = |audience: &&&Self| path.strip_prefix(audience.prefix).is_some_and(is_below);
         AUDIENCES.iter().find(fits).unwrap_or(&&API)
     }
 

@@ -84,6 +84,7 @@ fn allowed(request: &ServiceRequest, origins: Origins, origin: Option<&HeaderVal
             let origin = origin.filter(|_| depends_on_origin).filter(has_pages).cloned();
             return Allowed { origin, depends_on_origin };
         }
+        Origins::None => &[][..],
         Origins::Configured => app.map_or(&[][..], |app| &app.config.cors_origins),
     };
     if listed.iter().any(|allowed| allowed == "*") {

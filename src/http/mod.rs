@@ -14,6 +14,8 @@ mod metrics;
 mod oauth;
 mod observe;
 mod openapi;
+mod pages;
+mod proving;
 mod responses;
 mod routes;
 mod server;

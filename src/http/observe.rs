@@ -101,10 +101,10 @@ fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) ->
     let audience = Audience::of(response.request());
     let error = response.response().error();
     let rendered = error.and_then(|error| match error.as_error::<BearerError>() {
-        Some(refused) => Some((audience.render)(&Failure::Bearer(refused.kind()), id)),
+        Some(refused) => Some((audience.render)(&Failure::Bearer(refused.kind()), response.request(), id)),
         None => error.as_error::<Failure>().map(|failure| {
             log_cause(failure, id);
-            (audience.render)(failure, id)
+            (audience.render)(failure, response.request(), id)
         }),
     });
     let mut response = match rendered {

@@ -28,6 +28,7 @@ use super::routes::ROUTES;
         (name = "administration", description = "Everybody's accounts, for users with the role `admin`."),
         (name = "verifiers", description = "What other services need to verify access tokens."),
         (name = "health", description = "For whoever runs the service."),
+        (name = "pages", description = "What applications send their users to: pages, for browsers."),
         (name = "documentation", description = "The description of this API, for programs and for people."),
     ),
     // Relative to where the description is, also behind a proxy that serves us below a path of its own.

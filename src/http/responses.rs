@@ -19,10 +19,15 @@ pub(super) fn problem_responses(endpoint: &Endpoint) -> Vec<(String, Value)> {
             if is_oauth { json!(answer::body(&(code.example)())) } else { problem::example(&(code.example)()) };
         by_status.entry(code.status).or_default().insert(code.name, json!({"value": example}));
     }
+    let media_type = Audience::of_path(&endpoint.path).media_type;
     let response = |(status, examples): (u16, BTreeMap<&str, Value>)| {
         let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
         let codes: Vec<_> = examples.keys().collect();
         let named: Vec<_> = codes.iter().map(|code| format!("`{code}`")).collect();
+        if media_type == "text/html" {
+            let page = json!({"description": format!("{reason}, as a page."), "content": {media_type: {}}});
+            return (status.to_string(), page);
+        }
         let content = if is_oauth {
             json!({"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}, "examples": examples}})
         } else {

@@ -9,8 +9,8 @@ use actix_web::middleware::from_fn;
 use actix_web::{Resource, guard, web};
 
 use super::api::{
-    admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, audit, docs, health, me, sessions, tokens,
-    well_known,
+    admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit, change_password, docs,
+    health, me, sessions, tokens, well_known,
 };
 use super::audience::Audience;
 use super::codes::{
@@ -26,6 +26,7 @@ use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
 use super::groups::{API_TOKEN, PASSWORD, SESSION, TOKEN};
 use super::oauth::{self, introspect, token, userinfo};
+use super::pages::{assets, authorize, interactions, logout};
 
 /// The table: a handler, and what its use case refuses.
 pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
@@ -60,6 +61,8 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(me::change_profile, [REAUTHENTICATION_REQUIRED, USER_UNKNOWN, USERNAME_TAKEN]),
         endpoint!(me::change_password, PASSWORD, [USER_UNKNOWN]),
         endpoint!(me::reauthenticate, PASSWORD, [USER_UNKNOWN]),
+        endpoint!(applications::list, [DATABASE_UNAVAILABLE]),
+        endpoint!(applications::remove, [DATABASE_UNAVAILABLE]),
         endpoint!(api_tokens::list),
         endpoint!(api_tokens::create, [USER_UNKNOWN, TOO_MANY_API_TOKENS]),
         endpoint!(api_tokens::revoke, [API_TOKEN_NOT_FOUND]),
@@ -111,6 +114,7 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(audit::list),
         endpoint!(admin_keys::list),
         endpoint!(admin_keys::rotate, [KEY_CONFLICT, KEY_UNKNOWN]),
+        endpoint!(change_password::change_password, [NOT_FOUND]),
         endpoint!(well_known::jwks),
         endpoint!(well_known::denylist),
         endpoint!(well_known::metadata),
@@ -119,6 +123,14 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(well_known::openid_configuration_of_path, [NOT_FOUND]),
         endpoint!(health::alive),
         endpoint!(health::ready, [DATABASE_UNAVAILABLE]),
+        endpoint!(authorize::authorize, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(authorize::authorize_by_form),
+        endpoint!(interactions::show, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(interactions::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(logout::start, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(logout::start_by_form),
+        endpoint!(logout::confirm, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(assets::styles),
         endpoint!(docs::openapi),
         endpoint!(docs::root),
         endpoint!(docs::docs),

@@ -148,6 +148,10 @@ pub enum EventName {
     UserDeleted,
     /// A user's roles were changed.
     RolesChanged,
+    /// A user has allowed a client what it asked for.
+    ConsentGiven,
+    /// A user has taken back what a client was allowed.
+    ConsentRevoked,
     /// An API token was made.
     ApiTokenCreated,
     /// An API token got another key.
@@ -175,7 +179,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 32] = [
+pub const EVENT_NAMES: [(EventName, &str); 34] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -196,6 +200,8 @@ pub const EVENT_NAMES: [(EventName, &str); 32] = [
     (EventName::UserEnabled, "user_enabled"),
     (EventName::UserDeleted, "user_deleted"),
     (EventName::RolesChanged, "roles_changed"),
+    (EventName::ConsentGiven, "consent_given"),
+    (EventName::ConsentRevoked, "consent_revoked"),
     (EventName::ApiTokenCreated, "api_token_created"),
     (EventName::ApiTokenRotated, "api_token_rotated"),
     (EventName::ApiTokenRevoked, "api_token_revoked"),

@@ -52,6 +52,9 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) ui_locales: Vec<String>,
     /// The strengths of authentication that the client wishes for.
     pub(crate) acr_values: Vec<String>,
+    /// The user of the ID token that the client has shown: nobody else may be the answer.
+    #[serde(default)]
+    pub(crate) expected_user: Option<UserId>,
 }
 
 /// How an answer goes to the client.
@@ -99,6 +102,7 @@ pub(crate) struct Interaction {
 
 /// What a code stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the parameter is called so")]
 pub(crate) struct Code {
     /// The client that it was issued to.
     pub(crate) client_id: ClientId,

@@ -52,6 +52,19 @@ impl Names {
         self.0.iter().any(|one| one == name)
     }
 
+    /// Those that are in one of both.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let mut all = [self.0.as_slice(), &other.0].concat();
+        all.sort_unstable();
+        all.dedup();
+        Self(all)
+    }
+
+    /// Those that are not in the other.
+    pub(crate) fn without(&self, other: &Self) -> Self {
+        Self(self.0.iter().filter(|name| !other.contains(name)).cloned().collect())
+    }
+
     /// Those that are in both.
     pub(crate) fn shared_with(&self, other: &Self) -> Self {
         Self(self.0.iter().filter(|name| other.contains(name)).cloned().collect())

@@ -1,5 +1,6 @@
 //! Random text that only its holder knows: authorization codes, the cookies of browsers. What is stored is its digest.
 
+use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -29,4 +30,10 @@ impl Opaque {
     pub(crate) fn digest(&self) -> KeyDigest {
         digest_of(self.expose())
     }
+}
+
+/// A text for one purpose that only who knows the secret can tell, and that does not tell the secret.
+pub(crate) fn derived(secret: &str, purpose: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    URL_SAFE_NO_PAD.encode(hmac::sign(&key, purpose.as_bytes()))
 }

@@ -66,6 +66,12 @@ impl ReadTx<'_> {
         Ok(row.first(self.0).optional()?)
     }
 
+    /// What a user has allowed, to each client.
+    pub(crate) fn list_consents(&mut self, user: UserId) -> Result<Vec<Consent>, Error> {
+        let rows = consents::table.filter(consents::user_id.eq(Bind(user))).order(consents::client_id);
+        Ok(rows.select(Consent::as_select()).load(self.0)?)
+    }
+
     /// What a code stands for, also when it was redeemed or has expired.
     pub(crate) fn find_code(&mut self, digest: &KeyDigest) -> Result<Option<Code>, Error> {
         let row = authorization_codes::table.find(Bind(digest)).select(Code::as_select());
@@ -122,6 +128,15 @@ impl WriteTx<'_> {
     pub(crate) fn insert_code(&mut self, code: &Code, digest: KeyDigest) -> Result<(), Error> {
         let row = (code, authorization_codes::digest.eq(Bind(digest)));
         diesel::insert_into(authorization_codes::table).values(row).execute(self.0)?;
+        Ok(())
+    }
+
+    /// Deletes the codes of a user for a client that are not redeemed yet.
+    pub(crate) fn delete_unused_codes(&mut self, user: UserId, client: &ClientId) -> Result<(), Error> {
+        let of_both = authorization_codes::table
+            .filter(authorization_codes::user_id.eq(Bind(user)))
+            .filter(authorization_codes::client_id.eq(Bind(client)));
+        diesel::delete(of_both.filter(authorization_codes::session_id.is_null())).execute(self.0)?;
         Ok(())
     }
 

@@ -4,18 +4,94 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::UnitTx;
-use super::schema::sessions;
+use super::schema::{sessions, users};
+use super::session_row::{GrantRow, SessionRow};
 use super::types::Bind;
+use super::{ReadTx, UnitTx};
+use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::client::ClientId;
-use crate::model::id::SessionId;
+use crate::model::grant::{Grant, Live, OFFLINE_ACCESS_SCOPE};
+use crate::model::id::{SessionId, UserId};
 use crate::model::session::End;
+use crate::model::user::User;
 
 /// What the index on `client_id` is made for: no index is used otherwise.
 const OF_APPLICATIONS: &str = "client_id <> 'first-party'";
 
+/// Which grants of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum GrantsOf {
+    /// Those of a client.
+    Client(ClientId),
+    /// Those that began in a browser's session and do not outlive it: they have no `offline_access`
+    /// ([OpenID Connect Back-Channel Logout section 2.7](https://openid.net/specs/openid-connect-backchannel-1_0.html#BCActions)).
+    Browser(SessionId),
+}
+
+impl GrantsOf {
+    fn includes(&self, grant: &Grant) -> bool {
+        match self {
+            Self::Client(client) => grant.client_id == client.as_str(),
+            Self::Browser(session) => grant.browser_session == Some(*session) && !grant.has_scope(OFFLINE_ACCESS_SCOPE),
+        }
+    }
+}
+
+impl ReadTx<'_> {
+    /// A session, what it was opened for, and its user.
+    pub(crate) fn find_live(&mut self, id: SessionId) -> Result<Option<Live>, Error> {
+        let found = sessions::table
+            .inner_join(users::table)
+            .filter(sessions::id.eq(Bind(id)))
+            .select((SessionRow::as_select(), GrantRow::as_select(), User::as_select()))
+            .first::<(SessionRow, GrantRow, User)>(self.0)
+            .optional()?;
+        Ok(found.map(|(session, grant, user)| Live { session: session.into(), grant: grant.into_grant(), user }))
+    }
+
+    /// The grants of a user that are live.
+    pub(crate) fn list_grants(&mut self, user: UserId, now: Timestamp) -> Result<Vec<Grant>, Error> {
+        let rows = sessions::table
+            .filter(sessions::user_id.eq(Bind(user)))
+            .filter(sessions::ended_at.is_null())
+            .filter(sessions::refresh_expires_at.gt(Bind(now)))
+            .order(sessions::id)
+            .select(GrantRow::as_select())
+            .load::<GrantRow>(self.0)?;
+        Ok(rows.into_iter().filter_map(GrantRow::into_grant).filter(|grant| !grant.is_first_party()).collect())
+    }
+}
+
 impl UnitTx<'_> {
+    /// Ends live grants of a user, and denies their tokens; returns how many.
+    pub(crate) fn end_grants(
+        &mut self,
+        user: UserId,
+        of: &GrantsOf,
+        end: End,
+        access: Seconds,
+    ) -> Result<usize, Error> {
+        self.lock_live_sessions_of(user)?;
+        let alive = || sessions::table.filter(sessions::user_id.eq(Bind(user))).filter(sessions::ended_at.is_null());
+        let found = alive().select((sessions::id, GrantRow::as_select())).load::<(SessionId, GrantRow)>(self.0)?;
+        let is_meant = |(id, grant): (SessionId, GrantRow)| {
+            grant.into_grant().filter(|grant| !grant.is_first_party() && of.includes(grant)).map(|_| id)
+        };
+        let meant: Vec<SessionId> = found.into_iter().filter_map(is_meant).collect();
+        let mut ended = Vec::new();
+        for id in meant {
+            ended.extend(
+                diesel::update(sessions::table.find(Bind(id)).filter(sessions::ended_at.is_null()))
+                    .set((sessions::ended_at.eq(Bind(Some(end.at))), sessions::end_reason.eq(Bind(Some(end.reason)))))
+                    .returning((sessions::id, sessions::access_expires_by))
+                    .get_results::<(SessionId, Timestamp)>(self.0)?,
+            );
+        }
+        self.deny_sessions(&ended, end, access)?;
+        Ok(ended.len())
+    }
+
     /// Ends at most `batch` of the live sessions of a client; returns how many. It denies nothing: whoever ends all of them
     /// denies the client.
     pub(crate) fn end_grants_of_client(&mut self, client: &ClientId, batch: i64, end: End) -> Result<usize, Error> {

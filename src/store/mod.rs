@@ -54,6 +54,7 @@ use sqlite_file::SqliteFile;
 pub(crate) use allowances::Reservation;
 pub(crate) use backup::{BackupError, back_up};
 pub(crate) use clients::ClientSecrets;
+pub(crate) use grants::GrantsOf;
 pub(crate) use outbox::Taken;
 pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience};
 pub(crate) use purges::Over;

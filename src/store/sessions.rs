@@ -254,7 +254,12 @@ impl UnitTx<'_> {
         self.deny_sessions(&lapsed, end, access)
     }
 
-    fn deny_sessions(&mut self, ended: &[(SessionId, Timestamp)], end: End, access: Seconds) -> Result<(), Error> {
+    pub(super) fn deny_sessions(
+        &mut self,
+        ended: &[(SessionId, Timestamp)],
+        end: End,
+        access: Seconds,
+    ) -> Result<(), Error> {
         let denial = |(id, access_expires_by): &(SessionId, Timestamp)| {
             Denial::of_session(*id, end.at, *access_expires_by, access)
         };

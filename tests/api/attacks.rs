@@ -16,6 +16,7 @@ use tokensmith::internals::jwt::{
 use tokensmith::internals::model::names::ADMIN_ROLE;
 use tokensmith_verifier::{AccessClaims, TokenError, Verifier, VerifyError};
 
+use crate::support::oauth::{ALL, NOTES};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 /// A service, one of its pairs, and its private key: with it a test can sign what the service never would.
@@ -272,7 +273,9 @@ fn no_kind_of_document_passes_for_another() {
     let url = target.claims["iss"].as_str().unwrap();
     let refresh = target.pair["refresh_token"].as_str().unwrap();
     let denylist = target.app.get("/.well-known/denylist").body;
-    let documents = [target.access_token(), refresh, &denylist];
+    target.app.insert_client(&NOTES);
+    let tokens = target.app.granted(&target.pair, &ALL);
+    let documents = [target.access_token(), refresh, &denylist, tokens["id_token"].as_str().unwrap()];
     let header = |document: &str| decoded(document.split('.').next().unwrap());
     let is_of = |document: &str, kind: &DocumentKind| header(document)["typ"] == kind.typ;
     let keys = target.app.inside.keys.ring();

@@ -6,6 +6,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
+use crate::support::oauth::{ALL, As, NOTES};
 use crate::support::postgres::{self, Cluster};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
@@ -103,4 +104,55 @@ fn without_postgresql_many_refreshes_at_once_are_all_503_and_lose_nothing() {
         is_unavailable(&answer);
     };
     assert_eq!(refreshed.ok()["refresh_generation"], 2);
+}
+
+fn is_temporarily_unavailable(answer: &Answer) {
+    answer.oauth_error(503, "temporarily_unavailable");
+    assert_eq!(answer.header("retry-after"), "5");
+}
+
+#[test]
+fn without_postgresql_applications_are_told_to_come_back_and_nothing_of_theirs_is_spent() {
+    if !postgres::is_available() {
+        return;
+    }
+    let mut cluster = Cluster::start(postgres::NO_FSYNC);
+    let app = TestApp::start_on(TempDir::new().unwrap(), cluster.url("postgres"), &[]);
+    app.insert_client(&NOTES);
+    let browser = app.logged_in("ada");
+    let (code, tokens) = (app.allow(&browser, &ALL), app.granted(&browser, &ALL));
+    cluster.tell("stop", "stopped");
+    is_temporarily_unavailable(&app.redeem(As("notes"), &code));
+    is_temporarily_unavailable(&app.refresh_of(As("notes"), &tokens["refresh_token"]));
+    is_temporarily_unavailable(&app.revoke_of(As("notes"), &tokens["refresh_token"]));
+    let asked = [("token", tokens["refresh_token"].as_str().unwrap())];
+    is_temporarily_unavailable(&app.post_form("/oauth/introspect", Some(&As("notes").header()), &asked));
+    is_temporarily_unavailable(&app.get_as("/oauth/userinfo", tokens["access_token"].as_str().unwrap()));
+    is_temporarily_unavailable(&app.token(As("nobody"), &[("grant_type", "client_credentials")]));
+    // What asks for nothing that is not in memory.
+    app.token(As("notes"), &[("grant_type", "client_credentials")]).ok();
+    assert_eq!(app.introspect(As("notes"), &tokens["access_token"])["active"], true);
+    app.token(As("notes"), &[("grant_type", "password")]).oauth_error(400, "unsupported_grant_type");
+
+    cluster.tell("start", "started");
+    app.redeem(As("notes"), &code).ok();
+    app.refresh_of(As("notes"), &tokens["refresh_token"]).ok();
+}
+
+#[test]
+fn while_another_process_holds_the_sqlite_file_no_code_is_spent() {
+    let app = TestApp::start(Engine::Sqlite);
+    app.insert_client(&NOTES);
+    let browser = app.logged_in("ada");
+    let code = app.allow(&browser, &ALL);
+    let mut other = SqliteConnection::establish(app.database_url.strip_prefix("sqlite://").unwrap()).unwrap();
+    other.batch_execute("begin immediate").unwrap();
+    is_temporarily_unavailable(&app.redeem(As("notes"), &code));
+    other.batch_execute("rollback").unwrap();
+    // It may still be in the way of the request that was told to come back.
+    let started_at = Instant::now();
+    while app.redeem(As("notes"), &code).status == 503 {
+        assert!(started_at.elapsed() < Duration::from_secs(60));
+    }
+    assert_eq!(app.number("select count(*) from sessions where client_id = 'notes'"), 1);
 }

@@ -6,6 +6,7 @@ use tokensmith::internals::clock::Timestamp;
 use tokensmith::internals::model::id::{SessionId, UserId};
 
 use crate::api_tokens::{exchange, make};
+use crate::support::oauth::{ALL, Allowed, As, NOTES, Registration};
 use crate::support::{Engine, PASSWORD, TestApp};
 
 both_engines!(
@@ -61,16 +62,20 @@ fn a_session_that_an_older_version_opened_takes_the_settings_of_the_day(engine: 
     assert_eq!(app.number("select count(*) from sessions where client_id is null"), 1, "a refresh writes none of it");
 }
 
-/// As one will be opened; nothing registers applications yet.
 fn a_session_of_a_registered_application_says_so_in_its_tokens(engine: Engine) {
     let app = TestApp::start(engine);
+    app.insert_client(&Registration { id: "notes-app", ..NOTES });
     let pair = app.logged_in("ada");
-    app.execute("update sessions set client_id = 'notes-app', scope = 'notes:read', amr = 'pwd otp', acr = 'gold'");
-    let next = app.refresh(&pair["refresh_token"]).ok();
+    let allowed = Allowed { client: "notes-app", scope: "notes:read offline_access", acr: Some("gold"), ..ALL };
+    let code = app.allow(&pair, &allowed);
+    app.execute("update authorization_codes set amr = 'pwd otp'");
+    let refresh_token = app.redeem(As("notes-app"), &code).ok()["refresh_token"].clone();
+    app.refresh(&refresh_token).problem(401, "wrong_client");
+    let next = app.refresh_of(As("notes-app"), &refresh_token).ok();
     let claims = app.verify(&next["access_token"]).ok()["claims"].clone();
     let told = ["client_id", "credential", "scope", "amr", "acr"].map(|name| claims[name].clone());
     let expected =
-        [json!("notes-app"), json!("application"), json!("notes:read"), json!(["pwd", "otp"]), json!("gold")];
+        [json!("notes-app"), json!("application"), json!(allowed.scope), json!(["pwd", "otp"]), json!("gold")];
     assert_eq!(told, expected, "{claims}");
     assert_eq!(app.verify(&next["refresh_token"]).ok()["claims"]["client_id"], "notes-app");
 }

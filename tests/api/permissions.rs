@@ -11,12 +11,14 @@ use tokensmith_verifier::{
 };
 
 use crate::api_tokens::{exchange, make};
+use crate::support::oauth::{As, NOTES};
 use crate::support::running::Running;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 
 both_engines!(
     each_permission_lets_in_the_right_callers_and_nobody_else,
     a_login_counts_wherever_it_was_made_and_manages_accounts_only_where_the_issuer_saw_it,
+    a_client_passes_for_itself_with_the_scopes_that_it_was_granted,
     roles_and_scopes_are_those_of_the_token_that_is_shown,
     a_token_that_is_refused_is_told_so_with_a_challenge,
 );
@@ -208,10 +210,39 @@ fn a_login_counts_wherever_it_was_made_and_manages_accounts_only_where_the_issue
         assert_eq!(seen(&app, "/v1/sessions", token), sessions, "{token}");
         assert_eq!(seen(&app, "/v1/admin/users", token), users, "{token}");
     }
-    let identity = send(&app, "GET", "/v1/me", Some(&client)).ok();
-    assert_eq!(identity["id"], "notes-app", "a client is no user: {identity}");
-    assert_eq!((&identity["session_id"], &identity["authenticated_at"]), (&Value::Null, &Value::Null));
-    send(&app, "GET", "/v1/me/profile", Some(&client)).problem(404, "user_unknown");
+    for token in [&application, &client] {
+        for path in ["/v1/me", "/v1/me/profile"] {
+            send(&app, "GET", path, Some(token)).problem(403, "application_token");
+        }
+    }
+}
+
+/// RFC 9068 section 2.2: it is the subject; no user takes part.
+fn a_client_passes_for_itself_with_the_scopes_that_it_was_granted(engine: Engine) {
+    let app = TestApp::start(engine);
+    let service = guarded(&app);
+    app.insert_client(&NOTES);
+    let asked = [("grant_type", "client_credentials"), ("scope", "notes:read")];
+    let tokens = app.token(As("notes"), &asked).ok();
+    let client = Client::new(&service.base);
+    for (path, expected) in [
+        ("/anyone", "notes"),
+        ("/authenticated", "notes"),
+        ("/notes/read", "notes"),
+        ("/notes/write", NO_SCOPE),
+        ("/logged-in", NO_LOGIN),
+        ("/admin", NO_ROLE),
+    ] {
+        assert_eq!(outcome(&send(&client, "GET", path, Some(&bearer(&tokens)))), expected, "{path}");
+    }
+    let refused = send(&client, "GET", "/notes/write", Some(&bearer(&tokens)));
+    let challenge = refused.header("www-authenticate");
+    // RFC 6750 section 3.
+    assert!(challenge.contains(r#"error="insufficient_scope", scope="notes:write""#), "{challenge}");
+
+    let claims = app.inside.verifier.verify(tokens["access_token"].as_str().unwrap()).unwrap();
+    assert_eq!((claims.client_id.as_str(), claims.scope.as_deref()), ("notes", Some("notes:read")));
+    assert_eq!((claims.user_id(), claims.credential()), (None, Credential::Client));
 }
 
 /// What is asked for, and what these get: nobody in particular, an editor and another user who have logged in, API tokens

@@ -81,7 +81,7 @@ fn the_metadata_stands_where_rfc_8414_wants_it_and_nowhere_else() {
         for other in others.into_iter().filter(|other| !other.contains(' ')) {
             app.get(&format!("{METADATA}{other}")).problem(404, "not_found");
         }
-        app.get("/.well-known/openid-configuration").problem(404, "not_found");
+        assert_eq!(app.get("/.well-known/openid-configuration").ok(), metadata, "{issuer}");
     }
 }
 

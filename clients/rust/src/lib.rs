@@ -31,6 +31,11 @@
 //! }
 //! ```
 //!
+//! A program that calls your service on its own behalf has an access token, too
+//! ([RFC 6749 section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)): it passes `Bearer` and `WithScope`,
+//! its `sub` is its `client_id`, and [`AccessClaims::user_id`] is `None`. Where a user is needed take `LoggedIn`, or look
+//! at [`AccessClaims::user_id`]; where a program may come, ask for a scope.
+//!
 //! Elsewhere call [`Verifier::authenticate`], or [`Verifier::verify`] where nothing can be awaited.
 
 #[cfg(feature = "actix")]

@@ -164,10 +164,12 @@ impl<G: Guard> FromRequest for Caller<G> {
             }
             // A registered application opens nothing here but userinfo, whoever has logged in through it.
             let is_ours = has_session(&claims) || claims.credential() == Credential::ApiToken;
-            let user = claims.user_id().filter(|_| is_ours).ok_or_else(|| match G::ADMINISTRATES {
-                true => Failure::Bearer(BearerErrorKind::RoleMissing(ADMIN_ROLE)),
-                false => Failure::ApplicationToken,
-            })?;
+            let refused = if G::ADMINISTRATES {
+                Failure::Bearer(BearerErrorKind::RoleMissing(ADMIN_ROLE))
+            } else {
+                Failure::ApplicationToken
+            };
+            let user = claims.user_id().filter(|_| is_ours).ok_or(refused)?;
             if G::ADMINISTRATES {
                 administrates(app, &claims, user, is_key).await?;
             }

@@ -19,6 +19,32 @@ const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 /// The parameters of a form.
 pub(in crate::http) struct Form(pub(in crate::http) Params);
 
+/// The parameters of a form, or nothing where the body is something else.
+pub(in crate::http) struct FormOrNothing(pub(in crate::http) Option<Params>);
+
+impl Refuses for FormOrNothing {
+    fn refuses() -> Vec<&'static Code> {
+        Form::refuses()
+    }
+}
+
+impl FromRequest for FormOrNothing {
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        if !is_form(request) {
+            return Box::pin(async { Ok(Self(None)) });
+        }
+        let form = Form::from_request(request, payload);
+        Box::pin(async { form.await.map(|Form(params)| Self(Some(params))) })
+    }
+}
+
+fn is_form(request: &HttpRequest) -> bool {
+    request.content_type().eq_ignore_ascii_case(MEDIA_TYPE)
+}
+
 impl Refuses for Form {
     fn refuses() -> Vec<&'static Code> {
         vec![INVALID_REQUEST, MALFORMED_JSON, BODY_TOO_LARGE, REQUEST_TIMEOUT]
@@ -30,7 +56,7 @@ impl FromRequest for Form {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_form = request.content_type().eq_ignore_ascii_case(MEDIA_TYPE);
+        let is_form = is_form(request);
         let bytes = read_bytes(request, payload);
         Box::pin(async move {
             if !is_form {

@@ -11,6 +11,6 @@ mod query;
 pub(super) use basic::basic;
 pub(super) use caller::{Administrator, AdministratorRecently, Caller, LoggedIn, LoggedInRecently, User, recent};
 pub(super) use client::{ProxyWarnings, RequestId, device, origin};
-pub(super) use form::Form;
+pub(super) use form::{Form, FormOrNothing};
 pub(super) use json::{Json, JsonOrNothing, MAX_BODY_BYTES};
 pub(super) use query::{PathId, Query, cut, instant, page_size, parameter};

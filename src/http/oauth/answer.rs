@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::error::Error;
 use crate::http::api::problem;
 use crate::http::failure::Failure;
-use crate::oauth::error::OAuthError;
+use crate::oauth::error::{ErrorCode, OAuthError};
 
 /// How clients authenticate.
 const BASIC_CHALLENGE: &str = r#"Basic realm="tokensmith""#;
@@ -29,15 +29,10 @@ pub(in crate::http) fn body(failure: &Failure) -> OAuthErrorView<'_> {
     let code = failure.code();
     let error = match failure {
         Failure::Domain(Error::OAuth(OAuthError { code, .. })) => code.name(),
-        _ if code.status >= 500 => {
-            if code.status == 503 {
-                "temporarily_unavailable"
-            } else {
-                "server_error"
-            }
-        }
+        _ if code.status == 503 => ErrorCode::TemporarilyUnavailable.name(),
+        _ if code.status >= 500 => ErrorCode::ServerError.name(),
         // Neither too many requests nor a path or method that is not there has a code of its own.
-        _ => code.oauth.unwrap_or("invalid_request"),
+        _ => code.oauth.unwrap_or(ErrorCode::InvalidRequest.name()),
     };
     OAuthErrorView { error, error_description: OAuthError::printable(&failure.to_string()) }
 }

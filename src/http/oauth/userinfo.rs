@@ -1,11 +1,13 @@
 //! `/oauth/userinfo`.
 
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::engine::deadline;
+use crate::http::extract::FormOrNothing;
 use crate::http::failure::Failure;
 use crate::http::view::pair::not_stored;
 use crate::jwt::TokenError;
@@ -42,6 +44,16 @@ pub(in crate::http) struct UserInfoView<'a> {
     roles: Option<&'a [String]>,
 }
 
+/// An access token in a body.
+#[derive(ToSchema)]
+#[schema(as = BearerForm)]
+#[expect(dead_code, reason = "parameters are read by name, since some may not be repeated")]
+pub(in crate::http) struct BearerForm {
+    /// The token, if it is in no header.
+    #[schema(nullable = false)]
+    access_token: Option<String>,
+}
+
 /// Who has logged in
 ///
 /// What the scopes of the access token let its client see of the user
@@ -51,6 +63,10 @@ pub(in crate::http) struct UserInfoView<'a> {
     responses((status = 200, body = UserInfoView)))]
 pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     let Presented::Bearer(token) = presented(&request)? else { return Err(BearerErrorKind::Missing.into()) };
+    tell(app, token).await
+}
+
+async fn tell(app: web::Data<App>, token: &str) -> Result<HttpResponse, Failure> {
     if token.is_empty() {
         return Err(BearerErrorKind::Refused(TokenError::Malformed).into());
     }
@@ -73,9 +89,22 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
 
 /// Who has logged in, asked for by POST
 ///
-/// As by GET.
+/// As by GET. Without an `Authorization` header the token may be in the body
+/// ([RFC 6750 section 2.2](https://www.rfc-editor.org/rfc/rfc6750#section-2.2)).
 #[utoipa::path(post, path = "/oauth/userinfo", tag = "applications", security(("access_token" = [])),
+    request_body(content = BearerForm, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, body = UserInfoView)))]
-pub(in crate::http) async fn show_by_post(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    show(request, app).await
+pub(in crate::http) async fn show_by_post(
+    request: HttpRequest,
+    app: web::Data<App>,
+    FormOrNothing(params): FormOrNothing,
+) -> Result<HttpResponse, Failure> {
+    let Some(token) = params.as_ref().and_then(|params| params.get("access_token")) else {
+        return show(request, app).await;
+    };
+    let is_repeated = params.as_ref().is_some_and(|params| params.repeated().is_some());
+    if is_repeated || request.headers().contains_key(AUTHORIZATION) {
+        return Err(BearerErrorKind::Malformed("there is more than one access token").into());
+    }
+    tell(app, token).await
 }

@@ -1,7 +1,7 @@
 //! Redeeming a code: the grant of a registered application begins
 //! ([RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)).
 
-use super::token::may_go_on;
+use super::token::{audience_of, may_go_on};
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::Origin;
@@ -18,6 +18,8 @@ use crate::service::sessions;
 /// A grant that has begun.
 pub(super) struct Redeemed {
     pub(super) live: Live,
+    /// Whether the client gets a refresh token.
+    pub(super) goes_on: bool,
     /// The `nonce` of the authorization request.
     pub(super) nonce: Option<String>,
 }
@@ -41,7 +43,7 @@ pub(super) fn redeem(
     let grant = Grant {
         client_id: client.id.to_string(),
         scope: code.scope.clone(),
-        audience: code.audience.clone(),
+        audience: Some(audience_of(app, client, code.audience.as_deref())?.to_owned()),
         amr: code.amr.split_whitespace().map(str::to_owned).collect(),
         acr: code.acr.clone(),
         browser_session: Some(code.browser_session_id),
@@ -49,7 +51,7 @@ pub(super) fn redeem(
     let goes_on = may_go_on(client, &grant);
     let granting = sessions::Granting { code: code.clone(), digest, grant, goes_on };
     match sessions::open_granted(app, granting, device, origin)? {
-        sessions::Granted::Open(live) => Ok(Redeemed { live, nonce: code.nonce }),
+        sessions::Granted::Open(live) => Ok(Redeemed { live: *live, goes_on, nonce: code.nonce }),
         sessions::Granted::LoggedOut => Err(refused("the user has logged out")),
         // By somebody else at the same moment.
         sessions::Granted::Redeemed => {
@@ -71,7 +73,8 @@ fn find(app: &App, client: &Client, request: &CodeRequest, digest: &KeyDigest) -
     if !pkce::verifies(request.code_verifier.expose(), &code.code_challenge) {
         return Err(refused("code_verifier does not belong to code_challenge"));
     }
-    if request.resource.is_some() && request.resource != code.audience {
+    let audience = audience_of(app, client, code.audience.as_deref())?;
+    if request.resource.as_deref().is_some_and(|resource| resource != audience) {
         return Err(Error::oauth(ErrorCode::InvalidTarget, "the code is for another resource"));
     }
     Ok(code)

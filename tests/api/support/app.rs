@@ -12,7 +12,7 @@ use actix_web::web::Data;
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::BigInt;
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _, SqliteConnection};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokensmith::internals::app::App;
 use tokensmith::internals::clock::{Clock, ManualClock, Seconds, Timestamp};
@@ -25,6 +25,7 @@ use tokensmith::internals::secret::Secret;
 use tokensmith::internals::service::users::{self, NewUser};
 use tokensmith::internals::store::IfMissing;
 
+use super::browser::Browser;
 use super::client::Client;
 use super::{pooled, postgres};
 
@@ -176,6 +177,31 @@ impl TestApp {
     pub fn logged_in(&self, username: &str) -> Value {
         self.create_user(username, &[]);
         self.client.login(username, PASSWORD).ok()
+    }
+
+    /// Registers an application at `https://app.example/cb`, with members of its own; answers what it is told.
+    pub fn register(&self, id: &str, members: &Value) -> Value {
+        let admin = format!("operator-of-{id}");
+        self.create_user(&admin, &["admin"]);
+        let pair = self.client.login(&admin, PASSWORD).ok();
+        let mut body = json!({
+            "client_id": id,
+            "client_name": format!("The {id} app"),
+            "redirect_uris": ["https://app.example/cb"],
+            "token_endpoint_auth_method": "none",
+            "scopes": ["openid", "profile", "notes:read", "offline_access"],
+        });
+        for (name, value) in members.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let answer = self.client.ask_as("POST", "/v1/admin/clients", &pair, Some(&body));
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()
+    }
+
+    /// A browser that has not been here yet.
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.another_client())
     }
 
     /// Takes up what other instances have denied, as the service does every second.

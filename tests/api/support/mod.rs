@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod backend;
+pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod contract;
@@ -16,6 +17,7 @@ pub mod process;
 pub mod running;
 
 pub use app::{Engine, PASSWORD, TestApp, execute, number};
+pub use browser::{Browser, Page};
 pub use client::{Answer, Client};
 
 /// Runs each named `fn(Engine)` on both engines. A function that is not named here is dead code, which CI refuses.

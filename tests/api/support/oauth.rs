@@ -119,7 +119,7 @@ fn text(value: Option<&str>) -> String {
 
 impl TestApp {
     /// Registers an application, with [`SECRET`] unless it has none.
-    pub fn register(&self, client: &Registration<'_>) {
+    pub fn insert_client(&self, client: &Registration<'_>) {
         let Registration { id, redirect_uris, grant_types, scopes, audiences, resource_servers, .. } = client;
         let secret =
             if client.auth_method.starts_with("client_secret") { self.digest(SECRET) } else { "null".to_owned() };

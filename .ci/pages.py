@@ -1,0 +1,118 @@
+"""The pages that users see, in Chromium: axe-core finds nothing in them on a phone and on a desktop, in light and in dark, in
+every language; their headers are as strict as documented; they need no JavaScript, and no mouse.
+
+    pages.py [BINARY [FOLDER]]      the release binary by default; screenshots are put into FOLDER"""
+
+import http.server
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = ["playwright-core@1.65.1", "axe-core@4.14.1"]
+PASSWORD = "correct horse battery staple"
+LOGO = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 48" width="240" height="48">
+<rect width="48" height="48" rx="10" fill="#3b73d1"/><path d="M14 34V14l20 20V14" fill="none" stroke="#fff" stroke-width="4"/>
+<text x="62" y="33" font-family="sans-serif" font-size="26" fill="#5583cf">Example</text></svg>"""
+# An application may ask for many scopes, and operators describe some of them.
+MANY = [f"donaudampfschifffahrtsgesellschaft{n}:read" for n in range(10)] + [f"notes{n}:write" for n in range(10)]
+LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft für Außergewöhnliches"[:100]
+HOST = f"anwendung.donaudampfschifffahrtsgesellschaft.{'rindfleischetikettierung' * 2}.example.com"
+USERS = {"ada": "en", "betriebswerkbauunterbeamter@donaudampfschifffahrtsgesellschaft.example.com": "de", "maría": "es"}
+CLIENTS = {
+    "notes": ["Notes", "--redirect-uri", "https://app.example.com/callback"],
+    "long": [LONG, "--redirect-uri", f"https://{HOST}/callback"] + [word for name in MANY for word in ("--scope", name)],
+    "program": ["Notes for the shell", "--redirect-uri", "http://127.0.0.1/callback", "--token-endpoint-auth-method", "none"],
+    "app": ["Notes for phones", "--redirect-uri", "com.example.notes:/callback", "--token-endpoint-auth-method", "none"],
+}
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Logo(http.server.BaseHTTPRequestHandler):
+    """The operator's picture, on another origin."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("content-type", "image/svg+xml")
+        self.end_headers()
+        self.wfile.write(LOGO)
+
+    def log_message(self, *_):
+        pass
+
+
+def settings(folder, logo):
+    port = free_port()
+    return {
+        "LISTEN": f"127.0.0.1:{port}", "ISSUER": f"http://127.0.0.1:{port}", "DATABASE_URL": f"sqlite://{folder}/tokensmith.db",
+        "KEYS_DIR": f"{folder}/keys", "RUST_LOG": "warn", "FIRST_ADMIN_PASSWORD_FILE": f"{folder}/password",
+        "ID_TOKEN_SIGNING_ALGS": "ES256", "PAGE_NAME": "Example", "PAGE_LOGO_URL": f"{logo}/logo.svg",
+        "PAGE_LINKS": "Privacy=https://www.example.com/privacy;Imprint=https://www.example.com/imprint;"
+                      "Rechtsschutzversicherungsgesellschaften=https://www.example.com/insurance",
+        "SCOPE_DESCRIPTIONS": ";".join(f"notes{n}:write=Write notes of the kind {n} and share them with people you know;"
+                                       f"notes{n}:write@de=Notizen der Art {n} schreiben und mit Bekannten teilen" for n in range(5)),
+    }
+
+
+def prepare(program, env):
+    """Users and applications."""
+    for name in USERS:
+        subprocess.run([program, "users", "create", name, "--password-stdin"], env=env, text=True, input=PASSWORD,
+                       stdout=subprocess.DEVNULL, check=True)
+    for id, options in CLIENTS.items():
+        subprocess.run([program, "clients", "create", *options, "--id", id], env=env, stdout=subprocess.DEVNULL, check=True)
+
+
+def wait_for(url, service, log):
+    for _ in range(600):
+        try:
+            return urllib.request.urlopen(f"{url}/readyz", timeout=10).close()
+        except (urllib.error.URLError, ConnectionError):
+            assert service.poll() is None, f"the service has ended:\n{log.read_text()}"
+            time.sleep(0.1)
+    sys.exit(f"{url} does not answer")
+
+
+def main():
+    program = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/tokensmith").resolve()
+    logo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Logo)
+    threading.Thread(target=logo.serve_forever, daemon=True).start()
+    with tempfile.TemporaryDirectory() as folder:
+        tools = Path(folder)
+        shutil.copytree(ROOT / ".ci/pages", tools, dirs_exist_ok=True)
+        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", *TOOLS], cwd=tools, check=True)
+        env = {**os.environ, **settings(tools, f"http://127.0.0.1:{logo.server_port}")}
+        log = tools / "log"
+        with open(log, "w") as output:
+            service = subprocess.Popen([program], cwd=tools, env=env, stdout=output, stderr=output)
+        try:
+            wait_for(env["ISSUER"], service, log)
+            prepare(program, env)
+            walk = {"PASSWORD": PASSWORD, "DATABASE": str(tools / "tokensmith.db"), "HOST": HOST, "LONG": LONG}
+            walk |= {"USERS": " ".join(USERS), "MANY": " ".join(MANY)}
+            if len(sys.argv) > 2:
+                walk["SCREENSHOTS"] = str(Path(sys.argv[2]).resolve())
+            done = subprocess.run(["node", "walk.mjs"], cwd=tools, env={**env, **walk})
+            if done.returncode != 0:
+                sys.exit(f"the pages are not as they must be; the service's log:\n{log.read_text()}")
+        finally:
+            service.send_signal(signal.SIGTERM)
+            service.wait(timeout=60)
+            logo.shutdown()
+
+
+main()

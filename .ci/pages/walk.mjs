@@ -1,0 +1,218 @@
+// Walks to every page as a user does, in each language, and once without JavaScript.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { chromium } from "playwright-core";
+import { follow, look, tab } from "./look.mjs";
+
+const { ISSUER: issuer, PASSWORD: password, DATABASE: database, HOST: host, LONG: long, SCREENSHOTS: screenshots } = process.env;
+const [ada, longName, maria] = process.env.USERS.split(" ");
+const many = process.env.MANY.split(" ");
+const APP = "https://app.example.com";
+const EXPIRE = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], timeout=30); d.execute('update interactions set expires_at = created_at'); d.commit()";
+
+if (screenshots) mkdirSync(screenshots, { recursive: true });
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+
+/** A browser of its own. What goes to the applications is noted; while `hold` is on, the page that sends it stays. */
+async function open(options) {
+  const context = await browser.newContext(options);
+  const to = { hold: false, answers: [] };
+  await context.route((url) => [APP, `https://${host}`, "http://127.0.0.1:9"].includes(url.origin), (route) => {
+    to.answers.push({ url: route.request().url(), body: route.request().postData() });
+    return to.hold ? route.fulfill({ status: 204 }) : route.fulfill({ contentType: "text/html", body: "the application" });
+  });
+  const page = follow(await context.newPage());
+  return { context, page, to };
+}
+
+function authorize(client, more = {}) {
+  const uri = { notes: `${APP}/callback`, long: `https://${host}/callback`, program: "http://127.0.0.1:9/callback", app: "com.example.notes:/callback" };
+  return `${issuer}/oauth/authorize?${new URLSearchParams({
+    client_id: client, redirect_uri: uri[client], response_type: "code", state: "a & b", nonce: "n",
+    scope: client === "long" ? many.join(" ") : "openid profile email offline_access",
+    code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", code_challenge_method: "S256", ...more,
+  })}`;
+}
+
+async function logIn(page, username, secret = password) {
+  await page.fill("[name=username]", username);
+  await page.fill("[name=password]", secret);
+  await page.click("main form:first-of-type button");
+}
+
+const press = (page, name, value) => page.click(`button[name=${name}][value=${value}]`);
+
+/** What an application was told last. */
+async function told(to) {
+  for (let i = 0; to.answers.length === 0 && i < 100; i += 1) await new Promise((done) => setTimeout(done, 100));
+  const { url, body } = to.answers.pop();
+  to.answers.length = 0;
+  return new URLSearchParams(body ?? new URL(url).search);
+}
+
+/** The fields that a password manager fills. */
+async function fields(page) {
+  const found = await page.$$eval("input:not([type=hidden])", (all) =>
+    all.map((one) => [one.name, one.type, one.autocomplete, one.labels.length, one.form === all[0].form]));
+  assert.deepEqual(found, [["username", "text", "username webauthn", 1, true], ["password", "password", "current-password", 1, true]]);
+}
+
+async function walk(language, username, options) {
+  const { context, page, to } = await open(options);
+  const show = (name, more) => look(page, language, name, more);
+  const at = { ui_locales: options.locale ? "xx" : `xx ${language}-AT` };
+
+  await page.goto(`${issuer}/oauth/authorize?client_id=unknown&ui_locales=${language}`);
+  await show("error-application", { status: 400 });
+  await page.goto(authorize("notes", { ...at, redirect_uri: "https://elsewhere.example/" }));
+  await show("error-address", { status: 400 });
+
+  await page.goto(authorize("long", { ...at, login_hint: long }));
+  await show("login-long");
+  await page.goto(authorize("notes", at));
+  await fields(page);
+  await show("login");
+  await tab(page, "login");
+  await page.focus("[name=username]");
+  await page.keyboard.type(username);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("wrong");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("[role=alert]");
+  const focused = await page.evaluate(() => {
+    const { name, value, autocomplete } = document.activeElement;
+    const described = document.getElementById(document.activeElement.getAttribute("aria-describedby"));
+    return [name, value, autocomplete, described.getAttribute("role"), document.querySelector("[name=username]").value];
+  });
+  assert.deepEqual(focused, ["password", "", "current-password", "alert", username]);
+  await show("login-refused", { status: 403 });
+  await page.keyboard.type(password);
+  await page.keyboard.press("Enter");
+
+  await page.waitForSelector("[value=allow]");
+  assert.match(await page.innerText("main"), /app\.example\.com/);
+  await show("consent");
+  await tab(page, "consent");
+  const done = page.url();
+  to.hold = true;
+  await press(page, "decision", "allow");
+  const answer = await told(to);
+  assert.deepEqual([answer.get("state"), answer.get("iss"), answer.has("code")], ["a & b", issuer, true]);
+  const link = await page.getAttribute("main a", "href");
+  assert.equal(await page.getAttribute("meta[http-equiv=refresh]", "content"), `0; url=${link}`);
+  assert.ok(link.startsWith(`${APP}/callback?code=`), link);
+  await show("hand-over");
+  to.hold = false;
+  await page.goto(done);
+  await show("error-finished", { status: 400 });
+
+  await page.goto(authorize("notes", { ...at, login_hint: "somebody else" }));
+  await show("account");
+  await tab(page, "account");
+  execFileSync("python3", ["-c", EXPIRE, database]);
+  await page.reload();
+  await show("error-expired", { status: 400 });
+  await page.click("main a");
+  assert.equal((await told(to)).get("error"), "access_denied");
+
+  await page.goto(authorize("long", at));
+  assert.equal(await page.locator(".scopes li").count(), many.length);
+  await show("consent-long");
+  to.hold = true;
+  await press(page, "decision", "deny");
+  assert.equal((await told(to)).get("error"), "access_denied");
+  await show("hand-over-long");
+
+  await page.goto(authorize("notes", { ...at, prompt: "consent", response_mode: "form_post" }));
+  await press(page, "decision", "allow");
+  assert.equal((await told(to)).get("state"), "a & b");
+  await show("form-post", { to: APP });
+  to.hold = false;
+  await page.click("main button");
+  await page.waitForURL(`${APP}/callback`);
+  assert.ok((await told(to)).get("code"));
+
+  await page.goto(authorize("program", at));
+  await show("consent-program");
+  await page.goto(authorize("notes", { ...at, prompt: "consent" }));
+  const begun = page.url();
+
+  await page.goto(`${issuer}/oauth/logout?ui_locales=${language}&client_id=notes&post_logout_redirect_uri=https://elsewhere.example/`);
+  await show("error-logout", { status: 400 });
+  await page.goto(`${issuer}/oauth/logout?ui_locales=${language}`);
+  await show("logout");
+  await tab(page, "logout");
+  await page.click("main button");
+  await page.waitForFunction("document.forms.length === 0");
+  await show("logged-out");
+
+  // Last: the browser asks whether it may open the app, and keeps the keyboard for that.
+  await page.goto(authorize("app", at));
+  await logIn(page, username);
+  await press(page, "decision", "allow");
+  assert.match(await page.getAttribute("main a", "href"), /^com\.example\.notes:\/callback\?code=/);
+  await show("hand-over-app");
+  await context.close();
+
+  const other = await open({ locale: language });
+  await other.page.goto(begun);
+  await look(other.page, language, "error-browser", { status: 403 });
+  await other.page.goto(`${issuer}/oauth/interactions/none`);
+  await look(other.page, language, "error-nothing", { status: 404 });
+  await other.context.close();
+}
+
+/** Too many wrong passwords, of somebody who may not even exist. */
+async function limited() {
+  const { context, page } = await open({});
+  await page.goto(authorize("notes"));
+  for (let count = 0; count < 100 && page.answer.status() !== 429; count += 1) await logIn(page, "nobody", "wrong");
+  await look(page, "en", "login-limited", { status: 429 });
+  await context.close();
+}
+
+async function withoutJavaScript() {
+  const { context, page, to } = await open({ javaScriptEnabled: false });
+  await page.goto(authorize("notes", { prompt: "consent" }));
+  await logIn(page, ada, "wrong");
+  await page.waitForSelector("[role=alert]");
+  await logIn(page, ada);
+  await press(page, "account", "other");
+  await logIn(page, maria);
+  await press(page, "decision", "allow");
+  await page.waitForURL(`${APP}/**`);
+  assert.ok((await told(to)).get("code"));
+  await page.goto(authorize("notes", { login_hint: "somebody else" }));
+  await press(page, "account", "continue");
+  await page.waitForURL(`${APP}/**`);
+  assert.ok((await told(to)).get("code"));
+  await page.goto(authorize("notes", { prompt: "login" }));
+  await press(page, "decision", "deny");
+  await page.waitForURL(`${APP}/**`);
+  assert.equal((await told(to)).get("error"), "access_denied");
+  await page.goto(authorize("notes", { prompt: "consent", response_mode: "form_post" }));
+  await press(page, "decision", "allow");
+  await page.waitForSelector("main form:not([action^='/'])");
+  assert.equal(to.answers.length, 0);
+  await page.click("main button");
+  await page.waitForURL(`${APP}/callback`);
+  assert.ok((await told(to)).get("code"));
+  await page.goto(`${issuer}/oauth/logout`);
+  await page.click("main button");
+  await page.waitForURL(`${issuer}/oauth/logout/confirm`);
+  assert.equal(await page.locator("form").count(), 0);
+  await context.close();
+  console.log("without JavaScript");
+}
+
+console.log("in English");
+await walk("en", ada, {});
+console.log("in German, as the application wishes");
+await walk("de", longName, {});
+console.log("in Spanish, as the browser says");
+await walk("es", maria, { locale: "es-MX" });
+await withoutJavaScript();
+console.log("guessing");
+await limited();
+await browser.close();

@@ -1,0 +1,16 @@
+//! `/oauth/assets`: what the pages load.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+
+const STYLES: &str = include_str!("../../../templates/pages.css");
+
+/// It changes with the binary alone.
+const CACHED: &str = "public, max-age=3600";
+
+/// The style sheet of the pages
+#[utoipa::path(get, path = "/oauth/assets/pages.css", tag = "pages", security(()),
+    responses((status = 200, body = String, content_type = "text/css", description = "The style sheet.")))]
+pub(in crate::http) async fn styles() -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).content_type("text/css; charset=utf-8").body(STYLES)
+}

@@ -1,0 +1,270 @@
+//! `/oauth/interactions/{id}`: a user logs in, chooses and decides. Its answer to the application is always a page.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{RETRY_AFTER, SET_COOKIE};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::cookies::Cookies;
+use super::csrf::{form_token, has_token, is_own_form};
+use super::posted::{Posted, posted};
+use super::reply::{answer_after_form, message, page, page_with, see_other, titled};
+use super::site::Site;
+use super::templates::{Account, Consent, Login};
+use crate::app::App;
+use crate::clock::Seconds;
+use crate::engine::deadline::on_a_thread;
+use crate::error::Error;
+use crate::http::extract::{Form, PathId, device, origin};
+use crate::http::failure::Failure;
+use crate::http::proving::proving;
+use crate::model::authorization::{InteractionId, ResponseMode};
+use crate::model::names::Scopes;
+use crate::oauth::answer::Answer;
+use crate::oauth::redirect_uri::{self, Kind};
+use crate::oauth::steps::{Step, is_always_asked};
+use crate::secret::Secret;
+use crate::service::oauth::authorize::Ongoing;
+use crate::service::oauth::browser::{SignedIn, sign_in};
+use crate::service::oauth::interaction::{self, State};
+use crate::service::{login, proof, refresh};
+
+/// See how far an authorization is
+///
+/// The login form, the account chooser, what to allow, or the way back to the application. Only for the browser that began
+/// it.
+#[utoipa::path(get, path = "/oauth/interactions/{id}", tag = "pages", security(()),
+    params(("id" = String, Path, format = "uuid", description = "The interaction's id.")), responses(
+    (status = 200, content_type = "text/html", body = String, description = "A page."),
+    (status = 400, content_type = "text/html", body = String, description = "A page: it is over."),
+    (status = 403, content_type = "text/html", body = String, description = "A page: another browser began it.")))]
+pub(in crate::http) async fn show(
+    request: HttpRequest,
+    app: web::Data<App>,
+    PathId(id): PathId<InteractionId>,
+) -> Result<HttpResponse, Failure> {
+    let (cookies, origin) = (cookies(&request, &app, id).await?, origin(&request, &app));
+    let (asked, its_cookies) = (app.clone(), cookies.clone());
+    let state = on_a_thread(move || interaction::look(&asked, id, &its_cookies, &origin)).await?;
+    View { request: &request, app: &app, cookies: &cookies }.state(&state)
+}
+
+/// Log in, choose an account, allow or deny
+///
+/// What the forms of the pages post: `username` and `password`, `account`, or `decision`.
+#[utoipa::path(post, path = "/oauth/interactions/{id}", tag = "pages", security(()),
+    params(("id" = String, Path, format = "uuid", description = "The interaction's id.")), responses(
+    (status = 200, content_type = "text/html", body = String, description = "A page."),
+    (status = 303, description = "To what comes next.", headers(("Location" = String))),
+    (status = 400, content_type = "text/html", body = String, description = "A page: it is over."),
+    (status = 403, content_type = "text/html", body = String,
+        description = "A page: username or password are wrong, or another browser or page has sent this."),
+    (status = 429, content_type = "text/html", body = String, description = "A page: too many wrong passwords."),
+    (status = 503, content_type = "text/html", body = String, description = "A page: try again.")))]
+pub(in crate::http) async fn act(
+    request: HttpRequest,
+    app: web::Data<App>,
+    PathId(id): PathId<InteractionId>,
+    Form(params): Form,
+) -> Result<HttpResponse, Failure> {
+    if !is_own_form(&request, &app) {
+        let site = Site::new(&request, &app, &[]);
+        return message(&site, StatusCode::FORBIDDEN, site.texts.error_form, None);
+    }
+    let cookies = cookies(&request, &app, id).await?;
+    let view = View { request: &request, app: &app, cookies: &cookies };
+    let (asked, its_cookies) = (app.clone(), cookies.clone());
+    let state = on_a_thread(move || interaction::find(&asked, id, &its_cookies)).await?;
+    let State::Open(ongoing, _) = state else { return view.state(&state) };
+    if !has_token(&params, &view.token(&ongoing)) {
+        return Ok(see_other(&view.action(&ongoing)));
+    }
+    match posted(&params) {
+        None => view.state(&State::Open(ongoing, Step::Login)),
+        Some(Posted::AnotherAccount) => view.login(&ongoing, HttpResponse::Ok(), "", None),
+        Some(Posted::Decision(decision)) => {
+            let (asked, origin) = (app.clone(), origin(&request, &app));
+            let state = on_a_thread(move || interaction::decide(&asked, ongoing, decision, &origin)).await?;
+            match state {
+                State::Open(ongoing, _) => Ok(see_other(&view.action(&ongoing))),
+                state => view.state(&state),
+            }
+        }
+        Some(Posted::Login { username, password }) => view.log_in(ongoing, username, password).await,
+    }
+}
+
+async fn cookies(
+    request: &HttpRequest,
+    app: &web::Data<App>,
+    id: InteractionId,
+) -> Result<interaction::Cookies, Failure> {
+    let ours = Cookies::of(app);
+    let cookies = interaction::Cookies { binding: ours.binding(request, id), session: ours.session(request) };
+    app.known_keys.find_key_of(cookies.session.as_deref().unwrap_or_default()).await?;
+    Ok(cookies)
+}
+
+/// What a browser is shown.
+struct View<'a> {
+    request: &'a HttpRequest,
+    app: &'a web::Data<App>,
+    cookies: &'a interaction::Cookies,
+}
+
+impl View<'_> {
+    fn site(&self, ongoing: Option<&Ongoing>) -> Site<'_> {
+        let ui_locales = ongoing.map(|ongoing| &*ongoing.interaction.request.ui_locales).unwrap_or_default();
+        Site::new(self.request, self.app, ui_locales)
+    }
+
+    fn token(&self, ongoing: &Ongoing) -> String {
+        let session = ongoing.known.session.as_ref().map(|live| live.session.id);
+        form_token(self.cookies.binding.as_deref().unwrap_or_default(), session)
+    }
+
+    fn action(&self, ongoing: &Ongoing) -> String {
+        format!("{}/oauth/interactions/{}", self.site(None).base, ongoing.interaction.id)
+    }
+
+    fn state(&self, state: &State) -> Result<HttpResponse, Failure> {
+        let site = self.site(state.ongoing());
+        match state {
+            State::Foreign => message(&site, StatusCode::FORBIDDEN, site.texts.error_foreign, None),
+            State::ClientGone => message(&site, StatusCode::BAD_REQUEST, site.texts.error_client, None),
+            State::Finished(ongoing) => {
+                let (title, text) = (site.texts.finished_title, site.texts.error_finished);
+                titled(&site, StatusCode::BAD_REQUEST, title, text, back(&site, ongoing, None))
+            }
+            State::Expired(ongoing, answer) => {
+                let (title, text) = (site.texts.expired_title, site.texts.error_expired);
+                titled(&site, StatusCode::BAD_REQUEST, title, text, back(&site, ongoing, Some(answer)))
+            }
+            State::Answered(_, answer) => answer_after_form(&site, answer),
+            State::Open(ongoing, Step::Account) => self.account(ongoing),
+            State::Open(ongoing, Step::Consent(scopes)) => self.consent(ongoing, scopes),
+            State::Open(ongoing, Step::Login | Step::Answer | Step::AnotherUser) => {
+                self.login(ongoing, HttpResponse::Ok(), &expected(ongoing), None)
+            }
+        }
+    }
+
+    fn login(
+        &self,
+        ongoing: &Ongoing,
+        response: actix_web::HttpResponseBuilder,
+        username: &str,
+        problem: Option<String>,
+    ) -> Result<HttpResponse, Failure> {
+        let site = &self.site(Some(ongoing));
+        let (client, action, form_token) =
+            (&*ongoing.client.name.to_string(), &*self.action(ongoing), &*self.token(ongoing));
+        page_with(site, response, &Login { site, client, action, form_token, username, problem })
+    }
+
+    fn account(&self, ongoing: &Ongoing) -> Result<HttpResponse, Failure> {
+        let site = &self.site(Some(ongoing));
+        let (client, action, form_token) =
+            (&*ongoing.client.name.to_string(), &*self.action(ongoing), &*self.token(ongoing));
+        page(site, StatusCode::OK, &Account { site, client, action, form_token, user: &user(ongoing) })
+    }
+
+    fn consent(&self, ongoing: &Ongoing, scopes: &Scopes) -> Result<HttpResponse, Failure> {
+        let site = &self.site(Some(ongoing));
+        let redirect_uri = &ongoing.interaction.request.redirect_uri;
+        let template = Consent {
+            site,
+            client: &ongoing.client.name.to_string(),
+            action: &self.action(ongoing),
+            form_token: &self.token(ongoing),
+            user: &user(ongoing),
+            host: &redirect_uri::shown(redirect_uri),
+            is_program: !matches!(redirect_uri::kind(redirect_uri), Kind::Site(_)),
+            scopes: &in_order(scopes),
+            is_remembered: !is_always_asked(&ongoing.client, redirect_uri),
+        };
+        page(site, StatusCode::OK, &template)
+    }
+
+    async fn log_in(
+        &self,
+        ongoing: Box<Ongoing>,
+        username: String,
+        password: Secret<String>,
+    ) -> Result<HttpResponse, Failure> {
+        let (device, origin) = (device(self.request, self.app, None)?, origin(self.request, self.app));
+        let before = ongoing.known.session.as_ref().map(|live| (live.user.id, live.session.id));
+        let (typed, its_device) = (username.clone(), device.clone());
+        let claim = move |app: &_| login::claim(app, &username, &password, None, &device);
+        let (finishing, its_origin, id) = (its_device.clone(), origin.clone(), ongoing.interaction.id);
+        let finish = move |app: &App, outcome| {
+            let signed_in = sign_in(app, outcome, before, &finishing, &its_origin)?;
+            interaction::choose(app, id)?;
+            Ok(signed_in)
+        };
+        let signed_in = proving(self.app, claim, proof::prove, finish).await;
+        login::count(self.app, signed_in.as_ref().map(|_| ()));
+        let pair = match signed_in {
+            Ok(SignedIn::New(pair)) => *pair,
+            Ok(SignedIn::Again) => {
+                let cookie = self.cookies.session.as_deref().unwrap_or_default();
+                refresh::refresh(self.app, cookie, None, &its_device, origin).await?
+            }
+            Err(error) => return self.not_logged_in(&ongoing, &typed, error),
+        };
+        let mut response = see_other(&self.action(&ongoing));
+        let header = Cookies::of(self.app).keep_session(&pair.refresh_token, pair.refresh_expires_in);
+        response.headers_mut().append(SET_COOKIE, header.parse().map_err(Error::internal)?);
+        Ok(response)
+    }
+
+    /// The form again, with what was wrong. An unknown user and a wrong password look the same (ASVS 6.3.8).
+    fn not_logged_in(&self, ongoing: &Ongoing, typed: &str, error: Error) -> Result<HttpResponse, Failure> {
+        let texts = self.site(Some(ongoing)).texts;
+        let (mut response, problem) = match error {
+            Error::BadCredentials | Error::WrongPassword | Error::Invalid(_) => {
+                (HttpResponse::Forbidden(), texts.bad_credentials.to_owned())
+            }
+            Error::AccountDisabled => (HttpResponse::Forbidden(), texts.account_disabled.to_owned()),
+            Error::TooManyFailures { retry_after: Seconds(seconds) } => {
+                let problem = texts.too_many_failures.replace("{seconds}", &seconds.to_string());
+                let mut response = HttpResponse::TooManyRequests();
+                response.insert_header((RETRY_AFTER, seconds));
+                (response, problem)
+            }
+            Error::Overloaded { retry_after: Seconds(seconds) } => {
+                let mut response = HttpResponse::ServiceUnavailable();
+                response.insert_header((RETRY_AFTER, seconds));
+                (response, texts.overloaded.to_owned())
+            }
+            error => return Err(error.into()),
+        };
+        response.insert_header(("cache-control", "no-store"));
+        self.login(ongoing, response, typed, Some(problem))
+    }
+}
+
+fn user(ongoing: &Ongoing) -> String {
+    ongoing.known.session.as_ref().map(|live| live.user.username.to_string()).unwrap_or_default()
+}
+
+/// The scopes of OpenID Connect first, from who the user is to when they are away.
+fn in_order(scopes: &Scopes) -> Vec<String> {
+    const FIRST: [&str; 5] = ["openid", "profile", "email", "roles", "offline_access"];
+    let mut names = scopes.names().to_vec();
+    names.sort_by_key(|name| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    names
+}
+
+/// Who will log in, as far as it is known: who has to prove it again, or whom the application names.
+fn expected(ongoing: &Ongoing) -> String {
+    let named = ongoing.interaction.request.login_hint.clone();
+    named.unwrap_or_else(|| user(ongoing))
+}
+
+/// A link back to the application: with an answer, or to its site.
+fn back(site: &Site<'_>, ongoing: &Ongoing, answer: Option<&Answer>) -> Option<(String, String)> {
+    let text = site.texts.back_to.replace("{client}", &ongoing.client.name.to_string());
+    let answer = answer.filter(|answer| answer.mode == ResponseMode::Query).map(Answer::location);
+    let url = answer.or_else(|| redirect_uri::origin(&ongoing.interaction.request.redirect_uri))?;
+    Some((text, url))
+}

@@ -1,0 +1,122 @@
+//! `/oauth/logout`: where applications send users who log out
+//! ([OpenID Connect RP-Initiated Logout](https://openid.net/specs/openid-connect-rpinitiated-1_0.html)).
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::SET_COOKIE;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::cookies::Cookies;
+use super::csrf::{form_token, has_token, is_own_form};
+use super::reply::{go, message, page, see_other};
+use super::site::{Site, base};
+use super::templates::{Logout, Message};
+use crate::app::App;
+use crate::engine::deadline::on_a_thread;
+use crate::error::Error;
+use crate::http::extract::{Form, origin};
+use crate::http::failure::Failure;
+use crate::model::grant::Live;
+use crate::oauth::params::Params;
+use crate::service::oauth::logout::{LoggingOut, log_out};
+
+/// What goes through the question.
+const KEPT: [&str; 5] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
+
+/// Log out of the browser
+///
+/// Ends the browser's session, and the grants that began in it except those with `offline_access`. Asks, unless an ID token
+/// of this session is shown.
+#[utoipa::path(get, path = "/oauth/logout", tag = "pages", security(()), responses(
+    (status = 200, content_type = "text/html", body = String, description = "A page: the question, or that it is done."),
+    (status = 303, description = "It is done: back to the application.", headers(("Location" = String))),
+    (status = 400, content_type = "text/html", body = String, description = "A page: the request is not valid.")))]
+pub(in crate::http) async fn start(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    let params = Params::parse(request.query_string().as_bytes());
+    let (outcome, cookie) = ask(&request, &app, params.clone(), false).await?;
+    let site = site(&request, &app, &params);
+    match outcome {
+        LoggingOut::Mistaken => message(&site, StatusCode::BAD_REQUEST, site.texts.error_logout, None),
+        LoggingOut::Ask(live) => question(&site, &params, &cookie, &live),
+        LoggingOut::Done(Some(target)) => Ok(signed_out(&app, see_other(&target))?),
+        LoggingOut::Done(None) => signed_out(&app, done(&site)?),
+    }
+}
+
+/// Log out of the browser, with the parameters in a form
+///
+/// A form of another site comes without the cookies of this one: the browser is sent on with GET.
+#[utoipa::path(post, path = "/oauth/logout", tag = "pages", security(()), responses(
+    (status = 303, description = "To the same with GET.", headers(("Location" = String)))))]
+pub(in crate::http) async fn start_by_form(app: web::Data<App>, Form(params): Form) -> HttpResponse {
+    see_other(&format!("{}/oauth/logout?{}", base(&app), params.to_query()))
+}
+
+/// Say yes to logging out
+///
+/// What the page that asks posts.
+#[utoipa::path(post, path = "/oauth/logout/confirm", tag = "pages", security(()), responses(
+    (status = 200, content_type = "text/html", body = String, description = "A page: it is done."),
+    (status = 303, description = "To be asked again.", headers(("Location" = String))),
+    (status = 400, content_type = "text/html", body = String, description = "A page: the request is not valid."),
+    (status = 403, content_type = "text/html", body = String, description = "A page: another page has sent this.")))]
+pub(in crate::http) async fn confirm(
+    request: HttpRequest,
+    app: web::Data<App>,
+    Form(params): Form,
+) -> Result<HttpResponse, Failure> {
+    let site = site(&request, &app, &params);
+    if !is_own_form(&request, &app) {
+        return message(&site, StatusCode::FORBIDDEN, site.texts.error_form, None);
+    }
+    let cookie = Cookies::of(&app).session(&request).unwrap_or_default();
+    if !has_token(&params, &form_token(&cookie, None)) {
+        return Ok(see_other(&format!("{}/oauth/logout?{}", site.base, params.only(&KEPT).to_query())));
+    }
+    match ask(&request, &app, params.clone(), true).await?.0 {
+        LoggingOut::Mistaken => message(&site, StatusCode::BAD_REQUEST, site.texts.error_logout, None),
+        LoggingOut::Ask(live) => question(&site, &params, &cookie, &live),
+        LoggingOut::Done(Some(target)) => signed_out(&app, go(&site, &target)?),
+        LoggingOut::Done(None) => signed_out(&app, done(&site)?),
+    }
+}
+
+fn site<'a>(request: &HttpRequest, app: &'a App, params: &Params) -> Site<'a> {
+    let wishes = params.get("ui_locales").unwrap_or_default();
+    Site::new(request, app, &wishes.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+}
+
+/// What becomes of the wish, and the session's cookie.
+async fn ask(
+    request: &HttpRequest,
+    app: &web::Data<App>,
+    params: Params,
+    is_confirmed: bool,
+) -> Result<(LoggingOut, String), Failure> {
+    let (cookie, origin) = (Cookies::of(app).session(request), origin(request, app));
+    app.known_keys.find_key_of(cookie.as_deref().unwrap_or_default()).await?;
+    let (asked, shown) = (app.clone(), cookie.clone().unwrap_or_default());
+    let outcome = on_a_thread(move || log_out(&asked, &params, cookie.as_deref(), is_confirmed, &origin)).await?;
+    Ok((outcome, shown))
+}
+
+fn question(site: &Site<'_>, params: &Params, cookie: &str, live: &Live) -> Result<HttpResponse, Failure> {
+    let template = Logout {
+        site,
+        action: &format!("{}/oauth/logout/confirm", site.base),
+        form_token: &form_token(cookie, None),
+        user: &live.user.username.to_string(),
+        params: KEPT.into_iter().filter_map(|name| Some((name, params.get(name)?))).collect(),
+    };
+    page(site, StatusCode::OK, &template)
+}
+
+fn done(site: &Site<'_>) -> Result<HttpResponse, Failure> {
+    let (title, text) = (site.texts.logged_out_title, site.texts.logged_out_lead);
+    page(site, StatusCode::OK, &Message { site, title, text, link: None, request_id: None })
+}
+
+fn signed_out(app: &App, mut response: HttpResponse) -> Result<HttpResponse, Failure> {
+    let header = Cookies::of(app).forget_session();
+    response.headers_mut().append(SET_COOKIE, header.parse().map_err(Error::internal)?);
+    Ok(response)
+}

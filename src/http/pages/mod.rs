@@ -1,0 +1,16 @@
+//! Pages for users: they log in, allow, and log out. What they do is decided in `service::oauth`.
+
+mod cookies;
+mod csrf;
+mod posted;
+mod reply;
+mod site;
+mod templates;
+mod texts;
+
+pub(super) mod assets;
+pub(super) mod authorize;
+pub(super) mod interactions;
+pub(super) mod logout;
+
+pub(super) use reply::{add_headers, render};

@@ -1,0 +1,71 @@
+//! What every page shows: the operator's name, logo and links, in the user's language.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::ACCEPT_LANGUAGE;
+
+use super::texts::{Texts, best};
+use crate::app::App;
+use crate::jwt::issuer_url;
+use crate::oauth::redirect_uri::origin;
+
+/// What every page shows.
+pub(super) struct Site<'a> {
+    pub(super) app: &'a App,
+    pub(super) texts: &'static Texts,
+    /// The path under which the service is reached, without a slash at its end.
+    pub(super) base: String,
+}
+
+impl<'a> Site<'a> {
+    /// For who asks, in the languages that the application wishes for, or in those of the browser.
+    pub(super) fn new(request: &HttpRequest, app: &'a App, ui_locales: &[String]) -> Self {
+        let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        Self { app, texts: best(ui_locales, accepted.unwrap_or_default()), base: base(app) }
+    }
+
+    /// What the operator calls the service.
+    pub(super) fn name(&self) -> &str {
+        &self.app.config.page_name
+    }
+
+    pub(super) fn logo(&self) -> Option<&str> {
+        self.app.config.page_logo_url.as_deref()
+    }
+
+    /// The origin of the logo, for the policy.
+    pub(super) fn logo_origin(&self) -> Option<String> {
+        self.logo().and_then(origin)
+    }
+
+    pub(super) fn has_links(&self) -> bool {
+        !self.app.config.page_links.is_empty()
+    }
+
+    pub(super) fn links(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.app.config.page_links.iter().map(|link| (link.text.as_str(), link.url.as_str()))
+    }
+
+    /// What a scope means, in the operator's words, or in ours for those of OpenID Connect.
+    pub(super) fn scope(&self, name: &str) -> Option<&str> {
+        let described = self.app.config.scope_descriptions.iter().filter(|described| described.scope == name);
+        let of_language = |language: Option<&str>| {
+            described.clone().find(|described| described.language.as_deref() == language).map(|known| &*known.text)
+        };
+        let own = of_language(Some(self.texts.language)).or_else(|| of_language(None));
+        own.or(match name {
+            "openid" => Some(self.texts.scope_openid),
+            "profile" => Some(self.texts.scope_profile),
+            "email" => Some(self.texts.scope_email),
+            "roles" => Some(self.texts.scope_roles),
+            "offline_access" => Some(self.texts.scope_offline_access),
+            _ => None,
+        })
+    }
+}
+
+/// The path of the issuer: what proxies put before ours.
+pub(super) fn base(app: &App) -> String {
+    let url = issuer_url(&app.config.issuer, "");
+    let after_scheme = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+    after_scheme.find('/').and_then(|at| after_scheme.get(at..)).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,89 @@
+//! The pages: what each template is filled with.
+
+use askama::Template;
+
+use super::site::Site;
+
+/// The login form.
+#[derive(Template)]
+#[template(path = "login.html")]
+pub(super) struct Login<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) client: &'a str,
+    pub(super) action: &'a str,
+    pub(super) form_token: &'a str,
+    /// What was typed, or what the application expects.
+    pub(super) username: &'a str,
+    pub(super) problem: Option<String>,
+}
+
+/// As who to go on.
+#[derive(Template)]
+#[template(path = "account.html")]
+pub(super) struct Account<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) client: &'a str,
+    pub(super) action: &'a str,
+    pub(super) form_token: &'a str,
+    pub(super) user: &'a str,
+}
+
+/// What an application may do.
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub(super) struct Consent<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) client: &'a str,
+    pub(super) action: &'a str,
+    pub(super) form_token: &'a str,
+    pub(super) user: &'a str,
+    /// Where the answer goes: another one than the name says would be noticed.
+    pub(super) host: &'a str,
+    /// It goes to a program on the user's device.
+    pub(super) is_program: bool,
+    pub(super) scopes: &'a [String],
+    /// What is allowed is not asked for again.
+    pub(super) is_remembered: bool,
+}
+
+/// A message, and a way on.
+#[derive(Template)]
+#[template(path = "message.html")]
+pub(super) struct Message<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) title: &'a str,
+    pub(super) text: &'a str,
+    pub(super) link: Option<(String, String)>,
+    pub(super) request_id: Option<&'a str>,
+}
+
+/// On to another site, which a form of ours must not redirect to.
+#[derive(Template)]
+#[template(path = "go.html")]
+pub(super) struct Go<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) location: &'a str,
+    pub(super) host: &'a str,
+}
+
+/// An answer that the browser posts.
+#[derive(Template)]
+#[template(path = "post.html")]
+pub(super) struct Post<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) redirect_uri: &'a str,
+    pub(super) host: &'a str,
+    pub(super) params: &'a [(&'static str, String)],
+    pub(super) script: &'static str,
+}
+
+/// Whether to log out.
+#[derive(Template)]
+#[template(path = "logout.html")]
+pub(super) struct Logout<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) action: &'a str,
+    pub(super) form_token: &'a str,
+    pub(super) user: &'a str,
+    pub(super) params: Vec<(&'static str, &'a str)>,
+}

@@ -1,0 +1,171 @@
+//! Every text of the pages, in every language.
+
+/// The table: `name: "English", "German", "Spanish";`. What stands in braces is replaced.
+macro_rules! texts {
+    ($($name:ident: $en:literal, $de:literal, $es:literal;)+) => {
+        /// The texts of one language.
+        pub(super) struct Texts {
+            $(pub(super) $name: &'static str,)+
+        }
+
+        /// All languages; the first stands for those that are not there.
+        pub(super) const LANGUAGES: [Texts; 3] =
+            [Texts { $($name: $en),+ }, Texts { $($name: $de),+ }, Texts { $($name: $es),+ }];
+
+        #[cfg(test)]
+        const TABLE: &[(&str, [&str; 3])] = &[$((stringify!($name), [$en, $de, $es])),+];
+    };
+}
+
+texts! {
+    language: "en", "de", "es";
+    login_title: "Log in", "Anmelden", "Iniciar sesión";
+    login_lead: "to go on to {client}", "um mit {client} weiterzumachen", "para continuar en {client}";
+    username: "Username", "Benutzername", "Nombre de usuario";
+    password: "Password", "Passwort", "Contraseña";
+    login_button: "Log in", "Anmelden", "Iniciar sesión";
+    cancel: "Cancel", "Abbrechen", "Cancelar";
+    bad_credentials: "Username or password is wrong.", "Benutzername oder Passwort ist falsch.",
+        "El nombre de usuario o la contraseña no son correctos.";
+    account_disabled: "This account is disabled.", "Dieses Konto ist gesperrt.", "Esta cuenta está desactivada.";
+    too_many_failures: "Too many wrong passwords. Try again in {seconds} seconds.",
+        "Zu viele falsche Passwörter. Versuche es in {seconds} Sekunden noch einmal.",
+        "Demasiadas contraseñas incorrectas. Inténtalo de nuevo en {seconds} segundos.";
+    overloaded: "Too many people are logging in right now. Try again in a moment.",
+        "Gerade melden sich zu viele an. Versuche es gleich noch einmal.",
+        "Hay demasiados inicios de sesión en este momento. Inténtalo de nuevo enseguida.";
+    account_title: "Choose an account", "Konto wählen", "Elige una cuenta";
+    account_continue: "Go on as {user}", "Als {user} weiter", "Continuar como {user}";
+    account_other: "Use another account", "Ein anderes Konto verwenden", "Usar otra cuenta";
+    consent_title: "Allow access?", "Zugriff erlauben?", "¿Permitir el acceso?";
+    consent_lead: "{client} asks for permission to:",
+        "{client} möchte Folgendes dürfen:",
+        "{client} solicita permiso para:";
+    consent_lead_alone: "{client} asks for access in your name.",
+        "{client} bittet um Zugriff in deinem Namen.",
+        "{client} solicita acceso en tu nombre.";
+    consent_user: "You are logged in as {user}.", "Du bist als {user} angemeldet.", "Has iniciado sesión como {user}.";
+    consent_host: "After this you will be taken to {host}.", "Danach gelangst du zu {host}.", "Después irás a {host}.";
+    consent_program: "After this you will be taken to a program on this device: {host}",
+        "Danach gelangst du zu einem Programm auf diesem Gerät: {host}",
+        "Después irás a un programa de este dispositivo: {host}";
+    consent_remembered: "What you allow is remembered. The application asks again only when it wants more.",
+        "Was du erlaubst, wird gemerkt. Die Anwendung fragt erst wieder, wenn sie mehr möchte.",
+        "Lo que permitas se recordará. La aplicación solo volverá a preguntar si quiere más.";
+    consent_not_remembered: "You are asked every time, since another program on this device could pose as this one.",
+        "Du wirst jedes Mal gefragt, weil sich ein anderes Programm auf diesem Gerät als dieses ausgeben könnte.",
+        "Se te preguntará cada vez, porque otro programa de este dispositivo podría hacerse pasar por este.";
+    allow: "Allow", "Erlauben", "Permitir";
+    deny: "Deny", "Ablehnen", "Rechazar";
+    scope_openid: "Know who you are", "Wissen, wer du bist", "Saber quién eres";
+    scope_profile: "See your name and username",
+        "Deinen Namen und Benutzernamen sehen",
+        "Ver tu nombre y tu nombre de usuario";
+    scope_email: "See your e-mail address", "Deine E-Mail-Adresse sehen", "Ver tu correo electrónico";
+    scope_roles: "See your roles", "Deine Rollen sehen", "Ver tus roles";
+    scope_offline_access: "Keep this access when you are away",
+        "Diesen Zugriff behalten, wenn du weg bist",
+        "Mantener este acceso cuando no estés";
+    error_title: "This did not work", "Das hat nicht geklappt", "No ha funcionado";
+    error_client: "The link that you followed names an application that is not registered here.",
+        "Der Link nennt eine Anwendung, die hier nicht bekannt ist.",
+        "El enlace nombra una aplicación que no está registrada aquí.";
+    error_redirect_uri: "The link that you followed would take you to an address that is not registered for the application.",
+        "Der Link würde zu einer Adresse führen, die für die Anwendung nicht eingetragen ist.",
+        "El enlace llevaría a una dirección que no está registrada para la aplicación.";
+    error_foreign: "This page belongs to another browser, or this browser keeps no cookies. Start again from the application.",
+        "Diese Seite gehört zu einem anderen Browser, oder dieser Browser behält keine Cookies. Beginne noch einmal bei der Anwendung.",
+        "Esta página pertenece a otro navegador, o este no guarda cookies. Empieza de nuevo desde la aplicación.";
+    expired_title: "This has expired", "Das ist abgelaufen", "Esto ha caducado";
+    error_expired: "It took too long, and nothing was allowed. Start again from the application.",
+        "Es hat zu lange gedauert, und es wurde nichts erlaubt. Beginne noch einmal bei der Anwendung.",
+        "Ha tardado demasiado y no se ha permitido nada. Empieza de nuevo desde la aplicación.";
+    finished_title: "This is done already", "Das ist schon erledigt", "Esto ya está hecho";
+    error_finished: "The application has its answer. You can close this page.",
+        "Die Anwendung hat ihre Antwort. Du kannst diese Seite schließen.",
+        "La aplicación ya tiene su respuesta. Puedes cerrar esta página.";
+    error_form: "The form came from another page: nothing was done.",
+        "Das Formular kam von einer anderen Seite: es ist nichts geschehen.",
+        "El formulario venía de otra página: no se ha hecho nada.";
+    error_request: "The request is not one that this page understands.", "Diese Anfrage versteht die Seite nicht.",
+        "Esta página no entiende la solicitud.";
+    error_not_found: "There is nothing here.", "Hier ist nichts.", "Aquí no hay nada.";
+    error_unavailable: "The service cannot answer right now. Try again in a moment.",
+        "Der Dienst kann gerade nicht antworten. Versuche es gleich noch einmal.",
+        "El servicio no puede responder ahora. Inténtalo de nuevo enseguida.";
+    error_internal: "Something is broken here. It is not your fault.",
+        "Hier ist etwas kaputt. Es liegt nicht an dir.",
+        "Algo falla aquí. No es culpa tuya.";
+    request_id: "Request:", "Anfrage:", "Solicitud:";
+    back_to: "Back to {client}", "Zurück zu {client}", "Volver a {client}";
+    going_title: "Back to the application", "Zurück zur Anwendung", "De vuelta a la aplicación";
+    going_lead: "You are being taken to {host}. If nothing happens, go on yourself.",
+        "Du wirst zu {host} weitergeleitet. Wenn nichts geschieht, geh selbst weiter.",
+        "Vas a {host}. Si no ocurre nada, continúa tú.";
+    go_on: "Go on", "Weiter", "Continuar";
+    logout_title: "Log out?", "Abmelden?", "¿Cerrar sesión?";
+    logout_button: "Log out", "Abmelden", "Cerrar sesión";
+    logged_out_title: "You are logged out", "Du bist abgemeldet", "Has cerrado sesión";
+    logged_out_lead: "You can close this page.", "Du kannst diese Seite schließen.", "Puedes cerrar esta página.";
+    error_logout: "The application that sent you here is not registered, or its request is not valid. You are still logged in.",
+        "Die Anwendung, die dich hierher geschickt hat, ist nicht bekannt, oder ihre Anfrage ist ungültig. Du bist noch angemeldet.",
+        "La aplicación que te envió aquí no está registrada o su solicitud no es válida. Tu sesión sigue iniciada.";
+}
+
+/// The best language that is there: of the application's wishes first, then of the browser's.
+pub(super) fn best<'a>(ui_locales: &'a [String], accept_language: &'a str) -> &'static Texts {
+    let wishes = ui_locales.iter().map(String::as_str).chain(accepted(accept_language));
+    let known = |wish: &str| LANGUAGES.iter().find(|texts| primary(wish).eq_ignore_ascii_case(texts.language));
+    let [first, ..] = &LANGUAGES;
+    wishes.into_iter().find_map(known).unwrap_or(first)
+}
+
+/// [RFC 9110 section 12.5.4](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.4).
+fn accepted(header: &str) -> Vec<&str> {
+    let weighted = header.split(',').filter_map(|item| {
+        let (language, weight) = item.split_once(';').unwrap_or((item, "q=1"));
+        let weight: f32 = weight.trim().strip_prefix("q=")?.parse().ok()?;
+        (weight > 0.0).then_some((language.trim(), weight))
+    });
+    let mut weighted: Vec<_> = weighted.collect();
+    weighted.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+    weighted.into_iter().map(|(language, _)| language).collect()
+}
+
+/// The language of a tag, as in `de-AT`.
+fn primary(tag: &str) -> &str {
+    tag.split('-').next().unwrap_or(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_application_chooses_the_language_before_the_browser() {
+        let wishes = |wishes: &[&str]| wishes.iter().map(ToString::to_string).collect::<Vec<_>>();
+        for (ui_locales, accept_language, expected) in [
+            (&["fr", "de-AT"][..], "es", "de"),
+            (&[], "es-MX,es;q=0.9,en;q=0.8", "es"),
+            (&[], "en;q=0.5, de;q=0.8", "de"),
+            (&[], "fr, de;q=0, *;q=0.5", "en"),
+            (&["fr"], "", "en"),
+        ] {
+            assert_eq!(best(&wishes(ui_locales), accept_language).language, expected, "{accept_language}");
+        }
+    }
+
+    #[test]
+    fn every_language_has_every_text_with_the_same_places_in_it() {
+        let places = |text: &str| -> Vec<String> {
+            text.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0.to_owned()).collect()
+        };
+        for (name, [english, others @ ..]) in TABLE {
+            assert!(!english.is_empty(), "{name}");
+            for text in others {
+                assert!(!text.is_empty() && text != english, "{name} is not translated: {text:?}");
+                assert_eq!(places(text), places(english), "{name}: {text:?}");
+            }
+        }
+    }
+}

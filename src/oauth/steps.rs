@@ -1,0 +1,89 @@
+//! What an authorization request still needs of its user before it can be answered: a rule without storage.
+
+use super::redirect_uri::{Kind, kind};
+use crate::clock::{Seconds, Timestamp};
+use crate::model::authorization::{AuthorizationRequest, Consent, Interaction, Prompt};
+use crate::model::client::Client;
+use crate::model::grant::Live;
+use crate::model::names::Scopes;
+use crate::model::user::User;
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The user proves who they are.
+    Login,
+    /// The user says as who to go on.
+    Account,
+    /// The user allows these scopes.
+    Consent(Scopes),
+    /// The client gets its answer.
+    Answer,
+    /// Another user has logged in than the one that the client has shown an ID token of.
+    AnotherUser,
+}
+
+/// What is known of the user.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// The session of the browser.
+    pub(crate) session: Option<Live>,
+    /// What its user has allowed to the client.
+    pub(crate) consent: Option<Consent>,
+}
+
+/// What comes next of an interaction. Whatever was done before holds for the session of now alone.
+pub(crate) fn next(interaction: &Interaction, client: &Client, known: &Known, now: Timestamp) -> Step {
+    let request = &interaction.request;
+    let Some(Live { session, user, .. }) = &known.session else { return Step::Login };
+    // OpenID Connect Core section 3.1.2.1, id_token_hint.
+    if request.expected_user.is_some_and(|expected| expected != user.id) {
+        return if interaction.chosen { Step::AnotherUser } else { Step::Login };
+    }
+    if !is_fresh(interaction, session.authenticated_at, now) {
+        return Step::Login;
+    }
+    let another = request.login_hint.as_ref().is_some_and(|hint| !names(hint, user));
+    if !interaction.chosen && (another || request.prompt.contains(&Prompt::SelectAccount)) {
+        return Step::Account;
+    }
+    missing(request, client, known.consent.as_ref()).map_or(Step::Answer, Step::Consent)
+}
+
+/// Whether the user has proved who they are lately enough: in the course of the interaction in any case
+/// ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+fn is_fresh(interaction: &Interaction, authenticated_at: Timestamp, now: Timestamp) -> bool {
+    let request = &interaction.request;
+    let is_young = request.max_age.is_none_or(|most| now - authenticated_at <= Seconds(most));
+    authenticated_at >= interaction.created_at || (is_young && !request.prompt.contains(&Prompt::Login))
+}
+
+fn names(hint: &str, user: &User) -> bool {
+    let own =
+        [Some(user.username.to_string()), user.email.as_ref().map(ToString::to_string), Some(user.id.to_string())];
+    own.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(hint.trim()))
+}
+
+/// The scopes that the user has to be asked about, if there is anything to ask.
+fn missing(request: &AuthorizationRequest, client: &Client, consent: Option<&Consent>) -> Option<Scopes> {
+    let asked: Scopes = request.scope.parse().unwrap_or_default();
+    if request.prompt.contains(&Prompt::Consent) || is_always_asked(client, &request.redirect_uri) {
+        return Some(asked);
+    }
+    if client.skip_consent {
+        return None;
+    }
+    let Some(consent) = consent else { return Some(asked) };
+    let new = asked.without(&consent.scopes);
+    (!new.names().is_empty()).then_some(new)
+}
+
+/// Any program on the user's machine could pose as such a client
+/// ([RFC 8252 section 8.6](https://www.rfc-editor.org/rfc/rfc8252#section-8.6)).
+pub(crate) fn is_always_asked(client: &Client, redirect_uri: &str) -> bool {
+    client.is_public() && matches!(kind(redirect_uri), Kind::App | Kind::Loopback)
+}
+
+#[cfg(test)]
+#[path = "steps_tests.rs"]
+mod tests;

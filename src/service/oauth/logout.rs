@@ -1,0 +1,72 @@
+//! Logging out of a browser, at the wish of an application
+//! ([OpenID Connect RP-Initiated Logout](https://openid.net/specs/openid-connect-rpinitiated-1_0.html)).
+
+use super::authorize::find_client;
+use super::browser;
+use super::hint::verify_hint;
+use crate::app::App;
+use crate::error::Error;
+use crate::model::audit::Origin;
+use crate::model::client::Client;
+use crate::model::grant::Live;
+use crate::model::session::EndReason;
+use crate::oauth::answer::with_query;
+use crate::oauth::params::Params;
+use crate::oauth::redirect_uri::is_registered;
+use tokensmith_verifier::issuing::IdTokenClaims;
+
+/// What has become of the wish to log out.
+pub(crate) enum LoggingOut {
+    /// It names a client or a redirect URI that is not registered, or its parameters contradict each other.
+    Mistaken,
+    /// The user has to be asked.
+    Ask(Box<Live>),
+    /// Nobody is signed in any more; where to go on.
+    Done(Option<String>),
+}
+
+/// Reads a wish of a browser that has this session cookie. Only who shows an ID token of this very session has it ended
+/// without a question, and so has the user who said yes.
+pub(crate) fn log_out(
+    app: &App,
+    params: &Params,
+    cookie: Option<&str>,
+    is_confirmed: bool,
+    origin: &Origin,
+) -> Result<LoggingOut, Error> {
+    let hint = params.get("id_token_hint").and_then(|token| verify_hint(app, token));
+    let Ok(client) = client(app, params, hint.as_ref())? else { return Ok(LoggingOut::Mistaken) };
+    let Ok(target) = target(params, client.as_ref()) else { return Ok(LoggingOut::Mistaken) };
+    let Some(live) = browser::signed_in(app, cookie)? else { return Ok(LoggingOut::Done(target)) };
+    let is_of_this_session = hint.is_some_and(|hint| hint.sid == live.session.id);
+    if !is_confirmed && !is_of_this_session {
+        return Ok(LoggingOut::Ask(Box::new(live)));
+    }
+    let origin = Origin { actor: Some(live.user.id), session: Some(live.session.id), ..origin.clone() };
+    browser::end(app, live.user.id, live.session.id, EndReason::Logout, &origin)?;
+    Ok(LoggingOut::Done(target))
+}
+
+/// A wish that contradicts itself, or names nobody that is known.
+struct Mistaken;
+
+fn client(app: &App, params: &Params, hint: Option<&IdTokenClaims>) -> Result<Result<Option<Client>, Mistaken>, Error> {
+    let named = params.get("client_id");
+    let of_hint = hint.map(|hint| hint.azp.as_str());
+    if params.repeated().is_some() || named.zip(of_hint).is_some_and(|(named, hinted)| named != hinted) {
+        return Ok(Err(Mistaken));
+    }
+    let Some(id) = named.or(of_hint) else { return Ok(Ok(None)) };
+    Ok(find_client(app, id)?.map(Some).ok_or(Mistaken))
+}
+
+/// Where the user goes on: nowhere but to what its client has registered.
+fn target(params: &Params, client: Option<&Client>) -> Result<Option<String>, Mistaken> {
+    let Some(uri) = params.get("post_logout_redirect_uri") else { return Ok(None) };
+    let is_known = client.is_some_and(|client| is_registered(&client.post_logout_redirect_uris, uri));
+    if !is_known {
+        return Err(Mistaken);
+    }
+    let state: Vec<_> = params.get("state").map(|state| ("state", state.to_owned())).into_iter().collect();
+    Ok(Some(with_query(uri, &state)))
+}
