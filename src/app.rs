@@ -20,7 +20,7 @@ use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
 use crate::jwt::{Expected, KeyFileError, Keys};
 use crate::metrics::Metrics;
-use crate::outbound::Outbound;
+use crate::outbound::{Documents, Outbound};
 use crate::password::{HashError, Hasher};
 use crate::store::{IfMissing, Store};
 use tokensmith_verifier::Verifier;
@@ -66,6 +66,8 @@ pub struct App {
     pub(crate) outbox: Outbox,
     /// Calls others.
     pub outbound: Outbound,
+    /// What they publish.
+    pub(crate) documents: Documents,
 }
 
 /// Why the service cannot start.
@@ -135,6 +137,7 @@ impl App {
             known_clients: KnownClients::new(Arc::clone(&store), Arc::clone(&clock)),
             lookups,
             outbox,
+            documents: Documents::new(outbound.clone()),
             outbound,
             config,
             store,

@@ -148,9 +148,12 @@ fn knowledge_flows_one_way() {
         ("config", &["clock", "jwt", "model", "secret"]),
         ("error", &["clock", "entropy", "jwt", "model", "oauth"]),
         ("password", &["config", "entropy", "metrics", "model", "secret", "threads"]),
-        ("outbound", &["config", "secret"]),
+        ("outbound", &["clock", "config", "secret"]),
         ("store", &["clock", "config", "error", "model", "secret"]),
-        ("engine", &["clock", "config", "entropy", "error", "jwt", "metrics", "model", "secret", "store", "threads"]),
+        (
+            "engine",
+            &["clock", "config", "entropy", "error", "jwt", "metrics", "model", "oauth", "secret", "store", "threads"],
+        ),
         ("app", &["clock", "config", "engine", "entropy", "error", "jwt", "metrics", "outbound", "password", "store"]),
         (
             "service",

@@ -83,6 +83,13 @@ impl ClientKeys {
         read.collect::<Result<_, _>>().map(Self)
     }
 
+    /// Those of a JWK Set that are of use: a set that its owner publishes may have others, too
+    /// ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
+    pub(crate) fn read_usable(json: &str) -> Self {
+        let set = serde_json::from_str::<JwkSet>(json).map(|set| set.keys).unwrap_or_default();
+        Self(set.into_iter().filter_map(|jwk| ClientKey::read(jwk).ok()).take(MAX_KEYS).collect())
+    }
+
     /// What an assertion says that one of the keys has signed.
     pub(crate) fn verify(&self, assertion: &str) -> Result<AssertionClaims, BadAssertion> {
         let (message, signature) = split(assertion)?;

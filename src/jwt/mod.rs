@@ -9,7 +9,7 @@ mod key_ring;
 mod keys;
 mod private_key;
 
-pub(crate) use client_assertion::{BadAssertion, ClientKeys, claimed_client};
+pub(crate) use client_assertion::{AssertionClaims, BadAssertion, ClientKeys, claimed_client};
 pub(crate) use issuing::{IdToken, Issuing, refresh_claims};
 pub(crate) use tokensmith_verifier::issuing::{
     AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Document, Expected, Kind, KindEntry, MAX_CLOCK_SKEW,

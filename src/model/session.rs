@@ -46,6 +46,17 @@ pub(crate) struct Device {
     pub(crate) ip: Option<String>,
 }
 
+/// A session as its user sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// The session.
+    pub(crate) session: Session,
+    /// Where it was opened.
+    pub(crate) device: Device,
+    /// The registered application that it belongs to; none for a login.
+    pub(crate) application: Option<String>,
+}
+
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {

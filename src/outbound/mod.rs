@@ -2,6 +2,7 @@
 //! neighbours can ([OWASP on SSRF](https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html)).
 
 mod address;
+mod documents;
 mod guard;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -12,6 +13,7 @@ use ureq::unversioned::transport::DefaultConnector;
 
 use crate::config::Config;
 use crate::secret::file;
+pub(crate) use documents::{Age, DocumentError, Documents};
 use guard::{Guard, Rules};
 
 const USER_AGENT: &str = concat!("tokensmith/", env!("CARGO_PKG_VERSION"));

@@ -21,7 +21,7 @@ const OLD_SECRET_LIFETIME: Seconds = Seconds(86_400);
 /// Five random bits each.
 const ID_CHARS: usize = 20;
 
-/// So many of a client's sessions end in one transaction.
+/// So many of a client's sessions end, and so many consents go, in one transaction.
 const BATCH: i64 = 500;
 
 /// What happens to the secret before a new one.
@@ -180,15 +180,19 @@ pub(crate) fn delete(app: &App, id: &str, origin: &Origin) -> Result<usize, Erro
     Ok(ended.saturating_add(end_grants(app, &id, now)?))
 }
 
-/// Ends the sessions of a client, in batches: whoever has many of them is not to hold the database for long.
+/// Ends the sessions of a client and forgets what users have allowed to it, in batches: one with many users is not to hold
+/// the database for long. Returns how many sessions.
 fn end_grants(app: &App, id: &ClientId, now: Timestamp) -> Result<usize, Error> {
     let end = End { at: now, reason: EndReason::Admin };
     let mut ended = 0_usize;
     loop {
         let id = id.clone();
-        match app.units.run(move |tx| tx.end_grants_of_client(&id, BATCH, end))? {
-            0 => return Ok(ended),
-            more => ended = ended.saturating_add(more),
+        let batch = move |tx: &mut UnitTx<'_>| {
+            Ok((tx.end_grants_of_client(&id, BATCH, end)?, tx.delete_consents_of(&id, BATCH)?))
+        };
+        match app.units.run(batch)? {
+            (0, 0) => return Ok(ended),
+            (more, _) => ended = ended.saturating_add(more),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::model::api_token::ApiToken;
 use crate::model::audit::{EventFilter, Recorded};
 use crate::model::id::{SessionId, UserId};
 use crate::model::names::ADMIN_ROLE;
-use crate::model::session::{Device, Session};
+use crate::model::session::Listed;
 use crate::model::user::User;
 use crate::model::user_search::UserSearch;
 
@@ -21,7 +21,7 @@ pub(crate) fn list_sessions(
     user: UserId,
     before: Option<SessionId>,
     limit: i64,
-) -> Result<Vec<(Session, Device)>, Error> {
+) -> Result<Vec<Listed>, Error> {
     app.store.read(|tx| tx.list_sessions(user, before, limit))
 }
 

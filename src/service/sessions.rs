@@ -58,7 +58,7 @@ pub(super) struct Granting {
 /// What has come of a code.
 pub(super) enum Granted {
     /// A session.
-    Open(Live),
+    Open(Box<Live>),
     /// It was redeemed before.
     Redeemed,
     /// Its user may not go on, or has logged out in the browser meanwhile.
@@ -84,7 +84,7 @@ pub(super) fn open_granted(app: &App, granting: Granting, device: &Device, origi
         }
         tx.insert_session(&session, &granted, &device)?;
         tx.record(event)?;
-        Ok(Granted::Open(Live { session, grant: Some(grant), user }))
+        Ok(Granted::Open(Box::new(Live { session, grant: Some(grant), user })))
     })
 }
 

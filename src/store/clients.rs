@@ -5,12 +5,13 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::locks::Lock;
 use super::row::row;
-use super::schema::clients;
+use super::schema::{clients, consents};
 use super::types::Bind;
 use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::client::{AuthMethod, Client, ClientId, IdTokenAlg, Words};
+use crate::model::id::UserId;
 use crate::model::names::Scopes;
 use crate::model::user::DisplayName;
 use crate::secret::KeyDigest;
@@ -116,6 +117,14 @@ impl WriteTx<'_> {
         let row = clients::table.find(Bind(&client.id));
         let changed = diesel::update(row).set((metadata, secrets)).execute(self.0)?;
         if changed == 1 { Ok(()) } else { Err(Error::ClientUnknown) }
+    }
+
+    /// Deletes at most `batch` of what users have allowed to a client; returns how many.
+    pub(crate) fn delete_consents_of(&mut self, id: &ClientId, batch: i64) -> Result<usize, Error> {
+        let of_some = consents::table.filter(consents::client_id.eq(Bind(id))).limit(batch).select(consents::user_id);
+        let users: Vec<UserId> = of_some.load(self.0)?;
+        let of_client = consents::table.filter(consents::client_id.eq(Bind(id)));
+        Ok(diesel::delete(of_client.filter(consents::user_id.eq_any(users.iter().map(Bind)))).execute(self.0)?)
     }
 
     /// Deletes a client with its consents, codes and interactions; returns whether there was one.

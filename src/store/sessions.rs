@@ -13,8 +13,9 @@ use crate::error::Error;
 use crate::model::denial::Denial;
 use crate::model::grant::Grant;
 use crate::model::id::{Id, SessionId, UserId};
-use crate::model::session::{Device, End, EndReason, Session};
+use crate::model::session::{Device, End, EndReason, Listed, Session};
 use crate::model::user::User;
+use tokensmith_verifier::issuing::FIRST_PARTY;
 
 const MAX_ADDRESSES: i64 = 1_000;
 
@@ -51,16 +52,20 @@ impl ReadTx<'_> {
         user: UserId,
         before: Option<SessionId>,
         limit: i64,
-    ) -> Result<Vec<(Session, Device)>, Error> {
+    ) -> Result<Vec<Listed>, Error> {
         let last = before.unwrap_or(Id::from_bytes([u8::MAX; 16]));
         let rows = sessions::table
             .filter(sessions::user_id.eq(Bind(user)))
             .filter(sessions::id.lt(Bind(last)))
             .order(sessions::id.desc())
             .limit(limit)
-            .select((SessionRow::as_select(), Device::as_select()))
-            .load::<(SessionRow, Device)>(self.0)?;
-        Ok(rows.into_iter().map(|(session, device)| (session.into(), device)).collect())
+            .select((SessionRow::as_select(), Device::as_select(), sessions::client_id))
+            .load::<(SessionRow, Device, Option<String>)>(self.0)?;
+        let listed = |(session, device, client_id): (SessionRow, Device, Option<String>)| {
+            let application = client_id.filter(|client_id| client_id != FIRST_PARTY);
+            Listed { session: session.into(), device, application }
+        };
+        Ok(rows.into_iter().map(listed).collect())
     }
 
     /// The addresses from which a user's sessions that are still on record were opened, ended ones too. Of an account with

@@ -23,7 +23,7 @@ fn lists_are_tables_with_headers(engine: Engine) {
     client.ask_as("POST", "/v1/api-tokens", &pair, Some(&json!({"name": "nightly backup"})));
     let tables: [(&[&str], &str); 5] = [
         (&["users", "list"], "ID USERNAME STATE E-MAIL NAME ROLES CREATED"),
-        (&["users", "sessions", "ada"], "ID STATE WHY ENDED OPENED REFRESHED FROM LABEL USER AGENT"),
+        (&["users", "sessions", "ada"], "ID STATE WHY ENDED OPENED REFRESHED APPLICATION FROM LABEL USER AGENT"),
         (&["users", "api-tokens", "ada"], "ID STATE NAME SCOPES ROLES CREATED EXPIRES USED"),
         (&["keys", "list"], "STATE ALG KID SIGNS FROM UNTIL REMOVED ENCRYPTED FILE"),
         (&["audit"], "TIME EVENT USER USER ID BY SESSION FROM REQUEST DETAIL"),

@@ -3,7 +3,10 @@
 //! [RFC 7523](https://www.rfc-editor.org/rfc/rfc7523)).
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Barrier};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -40,6 +43,8 @@ both_engines!(
     rfc7523_3_a_jti_is_accepted_once_on_all_instances,
     of_many_requests_with_one_assertion_one_is_answered,
     a_jti_of_one_client_is_nothing_to_another,
+    keys_that_a_client_publishes_are_fetched_and_remembered,
+    keys_that_cannot_be_fetched_prove_nothing,
 );
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -502,6 +507,129 @@ fn a_jti_of_one_client_is_nothing_to_another(engine: Engine) {
         signing(&app, &root, id, &[key.jwk()]);
         assert_as(&app, &key.assertion(&app, id, &json!({}))).ok();
     }
+}
+
+/// Where a client publishes its keys.
+struct Published {
+    uri: String,
+    answer: Arc<Mutex<String>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Published {
+    fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+        let (answer, asked) = (Arc::<Mutex<String>>::default(), Arc::<AtomicUsize>::default());
+        let (current, count) = (Arc::clone(&answer), Arc::clone(&asked));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                count.fetch_add(1, Ordering::SeqCst);
+                BufReader::new(&stream)
+                    .lines()
+                    .map_while(Result::ok)
+                    .take_while(|line| !line.is_empty())
+                    .for_each(drop);
+                let _gone = stream.write_all(current.lock().unwrap().as_bytes());
+            }
+        });
+        Self { uri, answer, asked }
+    }
+
+    fn says(&self, status: u16, body: &str) {
+        let length = body.len();
+        *self.answer.lock().unwrap() =
+            format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+    }
+
+    fn has(&self, keys: &[Value]) {
+        self.says(200, &json!({"keys": keys}).to_string());
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+/// A client that publishes its keys there; each assertion has a `jti` of its own.
+fn publishing(app: &TestApp, uri: &str) -> impl Fn(&Key) -> Answer {
+    let body = json!({
+        "client_id": "notes", "client_name": "N", "grant_types": ["client_credentials"],
+        "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": uri,
+    });
+    create(app, &administrator(app), &body);
+    let number = AtomicUsize::new(0);
+    move |key| {
+        let jti = number.fetch_add(1, Ordering::SeqCst).to_string();
+        assert_as(app, &key.assertion(app, "notes", &json!({"jti": jti})))
+    }
+}
+
+fn keys_that_a_client_publishes_are_fetched_and_remembered(engine: Engine) {
+    let app = TestApp::start_with(engine, &[SETTINGS[0], ("OUTBOUND_ALLOW", "127.0.0.1")]);
+    let (first, second, server) = (Key::es256(), Key::es256(), Published::new());
+    let unusable = json!({"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"});
+    server.has(&[unusable, first.jwk()]);
+    let ask = publishing(&app, &server.uri);
+    for _ in 0..3 {
+        ask(&first).ok();
+    }
+    assert_eq!(server.asked(), 1);
+    // Whoever makes up assertions does not make this service call as often as they like.
+    for _ in 0..3 {
+        is_refused(&ask(&second));
+    }
+    assert_eq!(server.asked(), 1);
+    app.advance(60);
+    is_refused(&ask(&second));
+    is_refused(&ask(&second));
+    assert_eq!(server.asked(), 2);
+    server.has(&[second.jwk()]);
+    app.advance(60);
+    ask(&second).ok();
+    is_refused(&ask(&first));
+    assert_eq!(server.asked(), 3);
+    // What it publishes no more is taken for five minutes at most.
+    server.has(&[first.jwk()]);
+    app.advance(299);
+    ask(&second).ok();
+    app.advance(1);
+    is_refused(&ask(&second));
+    assert_eq!(server.asked(), 4);
+}
+
+fn keys_that_cannot_be_fetched_prove_nothing(engine: Engine) {
+    let app = TestApp::start_with(engine, &[SETTINGS[0], ("OUTBOUND_ALLOW", "127.0.0.1")]);
+    let (key, server) = (Key::es256(), Published::new());
+    let ask = publishing(&app, &server.uri);
+    let mut asked = 0;
+    for (status, body) in [(500, "{}"), (404, ""), (302, ""), (200, &*"x".repeat(65_537))] {
+        server.says(status, body);
+        assert_eq!(is_refused(&ask(&key)), "the keys at jwks_uri cannot be fetched");
+        is_refused(&ask(&key));
+        asked += 1;
+        assert_eq!(server.asked(), asked, "{status}");
+        app.advance(60);
+    }
+    for body in ["", "no JSON", "{}", r#"{"keys":[]}"#, r#"{"keys":[1]}"#] {
+        server.says(200, body);
+        assert!(is_refused(&ask(&key)).contains("not registered"), "{body}");
+        app.advance(300);
+    }
+    server.has(&[key.jwk()]);
+    ask(&key).ok();
+    // While they are out of reach, those of before are good for an hour.
+    server.says(500, "");
+    app.advance(3_599);
+    ask(&key).ok();
+    app.advance(1);
+    is_refused(&ask(&key));
+    // A private address is called only where the settings allow it.
+    let closed = TestApp::start_with(engine, &SETTINGS);
+    let asked = server.asked();
+    is_refused(&publishing(&closed, &server.uri)(&key));
+    assert_eq!(server.asked(), asked);
 }
 
 #[test]

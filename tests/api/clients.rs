@@ -87,6 +87,7 @@ fn an_application_is_registered_listed_shown_and_changed_on_the_command_line(eng
 
 fn an_application_has_what_its_options_say(engine: Engine) {
     let command = on(engine).env("AUDIENCE", "https://notes.example.com,https://mail.example.com");
+    let command = command.env("ID_TOKEN_SIGNING_ALGS", "ES256,RS256");
     let keys = command.dir.path().join("keys.json");
     fs::write(&keys, json!({"keys": [public_key()]}).to_string()).unwrap();
     let created = object(
@@ -294,9 +295,11 @@ fn everything_that_is_wrong_is_refused_by_name(engine: Engine) {
         ("resource_servers", json!(["https://other.example.com"])),
         ("token_endpoint_auth_method", json!("client_secret_jwt")),
         ("jwks", json!({"keys": []})),
-        ("jwks_uri", json!("http://127.0.0.1/jwks.json")),
+        ("jwks_uri", json!("http://notes.example.com/jwks.json")),
         ("id_token_signed_response_alg", json!("none")),
         ("id_token_signed_response_alg", json!("HS256")),
+        ("id_token_signed_response_alg", json!("EdDSA")),
+        ("jwks_uri", json!("com.example.app:/jwks.json")),
     ] {
         assert_eq!(refused(&with(field, value)), [field]);
     }
@@ -340,7 +343,7 @@ fn a_change_leaves_alone_what_it_does_not_name(engine: Engine) {
     let app = TestApp::start(engine);
     let root = administrator(&app);
     let body = json!({
-        "client_id": "n", "client_name": "Notes", "redirect_uris": [CALLBACK], "id_token_signed_response_alg": "RS256",
+        "client_id": "n", "client_name": "Notes", "redirect_uris": [CALLBACK], "id_token_signed_response_alg": "ES256",
     });
     let mut expected = create(&app, &root, &body);
     expected.as_object_mut().unwrap().remove("client_secret");

@@ -82,6 +82,10 @@ fn rfc6749_4_1_4_a_code_is_exchanged_for_tokens(engine: Engine) {
                g.client_id = 'notes' and b.client_id = 'first-party' and g.amr = 'pwd'";
     assert_eq!(app.number(row), 1);
     assert_eq!(app.number("select count(*) from audit_events where name = 'grant_opened' and detail = 'notes'"), 1);
+    let listed = app.ask_as("GET", "/v1/sessions", &browser, None).ok();
+    let of: Vec<_> =
+        listed["sessions"].as_array().unwrap().iter().map(|session| session["client_id"].clone()).collect();
+    assert_eq!(of, [json!("notes"), json!(null)], "their user can tell them apart");
     // A public client says who it is, and proves that it has asked.
     let code = app.allow(&browser, &Allowed { client: "spa", ..ALL });
     assert_eq!(claims(&redeem_as_public(&app, "spa", &code).ok()["access_token"])["client_id"], "spa");

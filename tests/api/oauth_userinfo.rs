@@ -151,7 +151,7 @@ fn an_applications_token_opens_no_other_route_of_this_service(engine: Engine) {
             ("POST", &format!("/v1/admin/users/{user}/disable")),
         ] {
             let answer = app.ask_as(method, path, tokens, Some(&json!({})));
-            assert_eq!(answer.status, 403, "{method} {path}: {answer:?}");
+            answer.problem(403, "application_token");
         }
         // Any token is judged, whoever it is of.
         assert_eq!(app.verify(&tokens["access_token"]).status, 200);

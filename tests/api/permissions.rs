@@ -119,6 +119,7 @@ const LOGIN: &str = "first-party";
 const SCRIPT: &str = "api-token";
 const NO_TOKEN: &str = "401 access_token_missing";
 const NO_LOGIN: &str = "403 session_required";
+const NO_USER: &str = "403 application_token";
 const NO_ROLE: &str = "403 role_missing";
 const NO_SCOPE: &str = "403 scope_missing";
 const EXPIRED: &str = "401 token_expired";
@@ -201,8 +202,8 @@ fn a_login_counts_wherever_it_was_made_and_manages_accounts_only_where_the_issue
     };
     for (token, logged_in, sessions, users) in [
         (&bearer(&pair), LOGIN, "in", "in"),
-        (&application, "notes-app", NO_LOGIN, NO_ROLE),
-        (&client, NO_LOGIN, NO_LOGIN, NO_ROLE),
+        (&application, "notes-app", NO_USER, NO_USER),
+        (&client, NO_LOGIN, NO_USER, NO_USER),
         (&key(&script), NO_LOGIN, NO_LOGIN, "in"),
         (&bearer(&exchange(&app, &script)), NO_LOGIN, NO_LOGIN, "in"),
     ] {

@@ -76,6 +76,7 @@ fn a_session_is_listed_with_its_device_and_its_times(engine: Engine) {
     let session = |last_refreshed_at: Option<&str>, expires_at: &str| {
         json!({
             "id": pair["session_id"],
+            "client_id": null,
             "label": "my laptop",
             "user_agent": "Tester/1.0",
             "ip": "127.0.0.1",

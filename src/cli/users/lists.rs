@@ -6,6 +6,7 @@ use crate::cli::output::List;
 use crate::clock::Timestamp;
 use crate::http::view;
 use crate::http::view::user::AccountView;
+use crate::model::session::Listed;
 use crate::model::user::User;
 use crate::model::user_search::UserSearch;
 use crate::service::queries;
@@ -38,12 +39,13 @@ pub(super) fn list(app: &App, search: Option<String>, json: bool) -> Result<(), 
 
 pub(super) fn list_sessions(app: &App, user: &User, json: bool) -> Result<(), CliError> {
     let now = app.clock.now();
-    let headers = ["ID", "STATE", "WHY", "ENDED", "OPENED", "REFRESHED", "FROM", "LABEL", "USER AGENT"];
+    let headers = ["ID", "STATE", "WHY", "ENDED", "OPENED", "REFRESHED", "APPLICATION", "FROM", "LABEL", "USER AGENT"];
     let mut table = List::new(json, headers);
     let mut before = None;
     loop {
         let page = queries::list_sessions(app, user.id, before, PAGE)?;
-        for (session, device) in &page {
+        for listed in &page {
+            let Listed { session, device, application } = listed;
             let end = session.end_by(now);
             let cells = [
                 session.id.to_string(),
@@ -52,14 +54,15 @@ pub(super) fn list_sessions(app: &App, user: &User, json: bool) -> Result<(), Cl
                 end.map(|end| end.at.to_rfc3339()).unwrap_or_default(),
                 session.created_at.to_rfc3339(),
                 session.rotated_at.to_rfc3339(),
+                application.clone().unwrap_or_default(),
                 device.ip.clone().unwrap_or_default(),
                 device.label.clone().unwrap_or_default(),
                 device.user_agent.clone().unwrap_or_default(),
             ];
-            table.add(cells, &view::session::view(session, device.clone(), None, now))?;
+            table.add(cells, &view::session::view(listed, None, now))?;
         }
-        let Some((last, _)) = page.last() else { return table.finish() };
-        before = Some(last.id);
+        let Some(last) = page.last() else { return table.finish() };
+        before = Some(last.session.id);
     }
 }
 

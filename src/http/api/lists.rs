@@ -22,8 +22,8 @@ pub(super) async fn sessions(
     let before = parameter::<SessionId>("cursor", query.cursor.as_deref(), "the next_cursor of a page")?;
     let now = app.clock.now();
     let found = blocking(move || queries::list_sessions(&app, user, before, limit + 1)).await?;
-    let (found, next_cursor) = cut(found, limit, |(session, _)| session.id.to_string());
-    let sessions = found.into_iter().map(|(session, device)| session::view(&session, device, current, now)).collect();
+    let (found, next_cursor) = cut(found, limit, |listed| listed.session.id.to_string());
+    let sessions = found.iter().map(|listed| session::view(listed, current, now)).collect();
     Ok(HttpResponse::Ok().json(SessionsView { sessions, next_cursor }))
 }
 

@@ -138,7 +138,7 @@ impl<G: Guard> Refuses for Caller<G> {
         for (is_asked, code) in [
             (G::ADMINISTRATES, ROLE_MISSING),
             (G::LOGGED_IN || G::RECENTLY, SESSION_REQUIRED),
-            (!G::LOGGED_IN && !G::ADMINISTRATES, APPLICATION_TOKEN),
+            (true, APPLICATION_TOKEN),
             (G::RECENTLY, REAUTHENTICATION_REQUIRED),
         ] {
             codes.extend(is_asked.then_some(code));
@@ -159,15 +159,14 @@ impl<G: Guard> FromRequest for Caller<G> {
             let app = request.app_data::<web::Data<App>>().ok_or(BearerErrorKind::NotSetUp)?;
             let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
                 if text.starts_with(KEY_PREFIX));
+            // A registered application opens nothing here but userinfo, whoever has logged in through it.
+            if matches!(claims.credential(), Credential::Application | Credential::Client) {
+                return Err(Failure::ApplicationToken);
+            }
             if G::LOGGED_IN && !has_session(&claims) {
                 return Err(BearerErrorKind::SessionRequired.into());
             }
-            // A registered application opens nothing here but userinfo, whoever has logged in through it.
-            let is_ours = has_session(&claims) || claims.credential() == Credential::ApiToken;
-            let user = claims.user_id().filter(|_| is_ours).ok_or_else(|| match G::ADMINISTRATES {
-                true => Failure::Bearer(BearerErrorKind::RoleMissing(ADMIN_ROLE)),
-                false => Failure::ApplicationToken,
-            })?;
+            let user = claims.user_id().ok_or(Failure::ApplicationToken)?;
             if G::ADMINISTRATES {
                 administrates(app, &claims, user, is_key).await?;
             }

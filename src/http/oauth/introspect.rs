@@ -1,19 +1,20 @@
 //! `/oauth/introspect`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
-use super::revoke::TokenForm;
-use super::{client, required};
+use super::{TokenForm, client, required};
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::engine::deadline;
-use crate::error::Error;
 use crate::http::extract::Form;
 use crate::http::failure::Failure;
 use crate::http::view::pair::not_stored;
 use crate::secret::Secret;
 use crate::service::oauth::introspect;
 use crate::service::verify::{ActiveToken, Token};
+use tokensmith_verifier::Subject;
 
 /// Ask about a token
 ///
@@ -34,32 +35,46 @@ pub(in crate::http) async fn create(
     let _place = asked.api_tokens.place(token.expose()).await?;
     let its_app = app.clone();
     let found = deadline::on_a_thread(move || introspect::introspect(&its_app, &client, token.expose())).await?;
-    Ok(not_stored(found.map_or(Ok(json!({"active": false})), |token| view(&app, token))?))
+    Ok(found.map_or_else(|| not_stored(json!({"active": false})), |token| view(&app, &token)))
 }
 
-/// [RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2): the claims of a JWT, with `active` beside them.
-fn view(app: &App, token: ActiveToken) -> Result<Value, Failure> {
-    let (claims, kind) = match token {
-        ActiveToken::Jwt(Token::Access(claims)) => (serde_json::to_value(&*claims), Some("Bearer")),
-        ActiveToken::Jwt(Token::Refresh(claims)) => (serde_json::to_value(claims), None),
+/// What is told of a token that is active ([RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
+#[derive(Serialize)]
+struct View<T> {
+    active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    #[serde(flatten)]
+    claims: T,
+}
+
+/// What an API token says.
+#[derive(Serialize)]
+struct ApiTokenClaims<'a> {
+    iss: &'a str,
+    sub: &'a Subject,
+    client_id: &'a str,
+    iat: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    roles: &'a [String],
+}
+
+fn view(app: &App, token: &ActiveToken) -> HttpResponse {
+    let (active, bearer) = (true, Some("Bearer"));
+    match token {
+        ActiveToken::Jwt(Token::Access(claims)) => not_stored(View { active, token_type: bearer, claims: &**claims }),
+        // It is nobody's but the client's: no resource server takes it.
+        ActiveToken::Jwt(Token::Refresh(claims)) => not_stored(View { active, token_type: None, claims }),
         ActiveToken::Api(token, claims) => {
-            let (sub, client_id, roles) = (&claims.sub, &claims.client_id, &claims.roles);
-            let mut view =
-                json!({"iss": app.config.issuer, "sub": sub, "client_id": client_id, "iat": token.created_at});
-            view["scope"] = claims.scope.clone().unwrap_or_default().into();
-            if !roles.is_empty() {
-                view["roles"] = json!(roles);
-            }
-            if let Some(at) = token.expires_at {
-                view["exp"] = json!(at);
-            }
-            (Ok(view), Some("Bearer"))
+            let (sub, client_id, scope, roles) =
+                (&claims.sub, &claims.client_id, claims.scope.as_deref(), &claims.roles);
+            let (iss, iat, exp) = (&app.config.issuer, token.created_at, token.expires_at);
+            let claims = ApiTokenClaims { iss, sub, client_id, iat, exp, scope, roles };
+            not_stored(View { active, token_type: bearer, claims })
         }
-    };
-    let mut view = claims.map_err(Error::internal)?;
-    view["active"] = true.into();
-    if let Some(kind) = kind {
-        view["token_type"] = kind.into();
     }
-    Ok(view)
 }

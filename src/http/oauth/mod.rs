@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, web};
+use utoipa::ToSchema;
 
 use super::failure::Failure;
 use crate::app::App;
@@ -19,6 +20,24 @@ use crate::oauth::client_auth::ClientCredentials;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::params::Params;
 use crate::service::oauth::client_auth;
+
+/// A token, and how the client proves who it is.
+#[derive(ToSchema)]
+#[schema(as = ClientToken)]
+#[expect(dead_code, reason = "parameters are read by name, since some may not be repeated")]
+pub(super) struct TokenForm {
+    /// The token.
+    token: String,
+    /// What kind of token it is. It is found without that.
+    #[schema(nullable = false)]
+    token_type_hint: Option<String>,
+    /// Of a client that does not authenticate by HTTP Basic.
+    #[schema(nullable = false)]
+    client_id: Option<String>,
+    /// Of a client that authenticates by `client_secret_post`.
+    #[schema(nullable = false)]
+    client_secret: Option<String>,
+}
 
 /// The client that a request is from, once it has authenticated.
 async fn client(request: &HttpRequest, app: &web::Data<App>, params: &Params) -> Result<Arc<Client>, Failure> {

@@ -1,33 +1,14 @@
 //! `/oauth/revoke`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use utoipa::ToSchema;
 
-use super::{client, required};
+use super::{TokenForm, client, required};
 use crate::app::App;
 use crate::engine::deadline;
 use crate::http::extract::{Form, origin};
 use crate::http::failure::Failure;
 use crate::service::oauth::revoke;
 use crate::service::revoke::bare;
-
-/// A token, and how the client proves who it is.
-#[derive(ToSchema)]
-#[schema(as = ClientToken)]
-#[expect(dead_code, reason = "parameters are read by name, since some may not be repeated")]
-pub(in crate::http) struct TokenForm {
-    /// The token.
-    token: String,
-    /// What kind of token it is. It is found without that.
-    #[schema(nullable = false)]
-    token_type_hint: Option<String>,
-    /// Of a client that does not authenticate by HTTP Basic.
-    #[schema(nullable = false)]
-    client_id: Option<String>,
-    /// Of a client that authenticates by `client_secret_post`.
-    #[schema(nullable = false)]
-    client_secret: Option<String>,
-}
 
 /// Revoke a token of an application
 ///

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::clock::Timestamp;
 use crate::http::words::EndReason;
 use crate::model::id::SessionId;
-use crate::model::session::{Device, Session};
+use crate::model::session::{Device, Listed};
 
 /// One login on one device.
 #[derive(Serialize, ToSchema)]
@@ -15,6 +15,9 @@ pub(crate) struct SessionView {
     /// The `sid` of its tokens.
     #[schema(value_type = String, format = "uuid")]
     id: SessionId,
+    /// The registered application that it belongs to; null for a login.
+    #[schema(required, example = json!(null))]
+    client_id: Option<String>,
     /// What its owner called the device.
     #[schema(required, example = "my laptop")]
     label: Option<String>,
@@ -70,11 +73,13 @@ pub(crate) struct PageQuery {
 }
 
 /// One login on one device; `current` is the session that asks.
-pub(crate) fn view(session: &Session, device: Device, current: Option<SessionId>, now: Timestamp) -> SessionView {
-    let Device { label, user_agent, ip } = device;
+pub(crate) fn view(listed: &Listed, current: Option<SessionId>, now: Timestamp) -> SessionView {
+    let Listed { session, device, application } = listed;
+    let Device { label, user_agent, ip } = device.clone();
     let end = session.end_by(now);
     SessionView {
         id: session.id,
+        client_id: application.clone(),
         label,
         user_agent,
         ip,

@@ -12,7 +12,7 @@ use crate::model::client::{AuthMethod, Client, ClientId, GrantType, IdTokenAlg, 
 use crate::model::names::Scopes;
 use crate::model::text::BadText;
 use crate::model::user::DisplayName;
-use crate::oauth::redirect_uri;
+use crate::oauth::redirect_uri::{self, Kind};
 use crate::service::fields::{collect, invalid};
 
 /// So many redirect URIs are meant; more would be a mistake of a script.
@@ -90,7 +90,8 @@ impl ClientMetadata {
         let scopes = self.scopes.as_ref().map(Scopes::new).transpose().map_err(invalid("scopes"));
         let scopes = collect(&mut problems, scopes);
         let auth_method = collect(&mut problems, parsed("token_endpoint_auth_method", self.auth_method.as_ref()));
-        let id_token_alg = collect(&mut problems, nested(self.id_token_alg.as_ref(), id_token_alg));
+        let id_token_alg =
+            collect(&mut problems, nested(self.id_token_alg.as_ref(), |name| id_token_alg(config, name)));
         let jwks = collect(&mut problems, nested(self.jwks.as_ref(), jwks));
         let jwks_uri = collect(&mut problems, nested(self.jwks_uri.as_ref(), jwks_uri));
         if !problems.is_empty() {
@@ -261,10 +262,14 @@ fn nested<T>(
     typed.map(|typed| typed.as_deref().map(&read).transpose()).transpose()
 }
 
-fn id_token_alg(name: &str) -> Result<IdTokenAlg, Error> {
-    let alg = name.parse::<SigningAlg>();
-    alg.map(IdTokenAlg)
-        .map_err(|problem| Error::invalid("id_token_signed_response_alg", "invalid", problem.to_string()))
+fn id_token_alg(config: &Config, name: &str) -> Result<IdTokenAlg, Error> {
+    let algs = &config.id_token_signing_algs;
+    let alg = name.parse::<SigningAlg>().ok().filter(|alg| algs.contains(alg));
+    alg.map(IdTokenAlg).ok_or_else(|| {
+        let known: Vec<_> = algs.iter().map(ToString::to_string).collect();
+        let problem = format!("must be one of ID_TOKEN_SIGNING_ALGS: {}", known.join(", "));
+        Error::invalid("id_token_signed_response_alg", "invalid", problem)
+    })
 }
 
 fn jwks(json: &str) -> Result<String, Error> {
@@ -273,6 +278,8 @@ fn jwks(json: &str) -> Result<String, Error> {
 }
 
 fn jwks_uri(uri: &str) -> Result<String, Error> {
-    let is_https = redirect_uri::check(uri).is_ok() && uri.starts_with("https:");
-    if is_https { Ok(uri.to_owned()) } else { Err(Error::invalid("jwks_uri", "invalid", "must be an https URL")) }
+    // Outbound calls need TLS, too, except to this machine.
+    let is_called = redirect_uri::check(uri).is_ok() && redirect_uri::kind(uri) != Kind::App;
+    let problem = "must be an https URL";
+    if is_called { Ok(uri.to_owned()) } else { Err(Error::invalid("jwks_uri", "invalid", problem)) }
 }

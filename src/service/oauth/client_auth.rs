@@ -4,20 +4,24 @@
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::clock::Timestamp;
+use crate::clock::{Seconds, Timestamp};
 use crate::engine::deadline;
 use crate::engine::known_clients::KnownClient;
 use crate::error::Error;
-use crate::jwt::{BadAssertion, ClientKeys, claimed_client, issuer_url};
+use crate::jwt::{AssertionClaims, BadAssertion, ClientKeys, claimed_client, issuer_url};
 use crate::model::client::{Client, ClientId};
 use crate::model::text::BadText;
 use crate::oauth::client_auth::{ClientCredentials, ClientProof};
 use crate::oauth::error::{ErrorCode, OAuthError};
+use crate::outbound::{Age, DocumentError};
 use crate::secret::{KeyDigest, digest_of};
 use crate::store::ClientSecrets;
 
 /// No secret has it.
 const NO_DIGEST: KeyDigest = KeyDigest([0; 32]);
+
+/// When to come back while the keys of a client are being fetched.
+const BUSY_RETRY_AFTER: Seconds = Seconds(1);
 
 /// The client that these credentials are of.
 pub(crate) async fn authenticate(app: &Arc<App>, credentials: &ClientCredentials) -> Result<Arc<Client>, Error> {
@@ -79,9 +83,7 @@ fn has_secret(secrets: &ClientSecrets, presented: &str, now: Timestamp) -> bool 
 
 /// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3).
 fn check_assertion(app: &App, client: &Client, assertion: &str, now: Timestamp) -> Result<(), Error> {
-    let keys = client.jwks.as_deref().ok_or_else(unknown)?;
-    let keys = ClientKeys::read(keys).map_err(Error::internal)?;
-    let claims = keys.verify(assertion).map_err(bad_assertion)?;
+    let claims = verified(app, client, assertion, now)?;
     let issuer = app.config.issuer.as_str();
     let token_endpoint = issuer_url(issuer, "/oauth/token");
     let (jti, known_until) =
@@ -93,6 +95,28 @@ fn check_assertion(app: &App, client: &Client, assertion: &str, now: Timestamp) 
     } else {
         Err(Error::oauth(ErrorCode::InvalidClient, "the assertion was used before"))
     }
+}
+
+/// What an assertion says that one of the client's keys has signed.
+fn verified(app: &App, client: &Client, assertion: &str, now: Timestamp) -> Result<AssertionClaims, Error> {
+    if let Some(jwks) = &client.jwks {
+        return ClientKeys::read(jwks).map_err(Error::internal)?.verify(assertion).map_err(bad_assertion);
+    }
+    let uri = client.jwks_uri.as_deref().ok_or_else(unknown)?;
+    let keys = |age| published(app, uri, age, now).map(|jwks| ClientKeys::read_usable(&jwks));
+    match keys(Age::Any)?.verify(assertion) {
+        Ok(claims) => Ok(claims),
+        // Its key may be a new one.
+        Err(_not_with_these) => keys(Age::Newest)?.verify(assertion).map_err(bad_assertion),
+    }
+}
+
+/// The keys that a client publishes.
+fn published(app: &App, uri: &str, age: Age, now: Timestamp) -> Result<Arc<str>, Error> {
+    app.documents.get(uri, age, now).map_err(|error| match error {
+        DocumentError::Busy => Error::Overloaded { retry_after: BUSY_RETRY_AFTER },
+        DocumentError::Unreachable => Error::oauth(ErrorCode::InvalidClient, "the keys at jwks_uri cannot be fetched"),
+    })
 }
 
 fn unknown() -> Error {

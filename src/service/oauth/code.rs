@@ -51,7 +51,7 @@ pub(super) fn redeem(
     let goes_on = may_go_on(client, &grant);
     let granting = sessions::Granting { code: code.clone(), digest, grant, goes_on };
     match sessions::open_granted(app, granting, device, origin)? {
-        sessions::Granted::Open(live) => Ok(Redeemed { live, goes_on, nonce: code.nonce }),
+        sessions::Granted::Open(live) => Ok(Redeemed { live: *live, goes_on, nonce: code.nonce }),
         sessions::Granted::LoggedOut => Err(refused("the user has logged out")),
         // By somebody else at the same moment.
         sessions::Granted::Redeemed => {

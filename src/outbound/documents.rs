@@ -1,0 +1,121 @@
+//! Documents of others that are wanted again and again: what is at a URL, remembered for a while.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use tokensmith_verifier::issuing::Limits;
+
+use super::Outbound;
+use crate::clock::{Seconds, Timestamp};
+
+/// For so long it is taken to be what it was.
+const FRESH: Seconds = Seconds(300);
+
+/// For so long it is good for something when it cannot be fetched anew.
+const KEPT: Seconds = Seconds(3_600);
+
+/// Not more often is it asked for, whoever wishes it: strangers can bring that about.
+const COOLDOWN: Seconds = Seconds(60);
+
+const LIMITS: Limits = Limits { time: Duration::from_secs(5), bytes: 64 * 1024 };
+
+/// How new a document has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// As it was a while ago.
+    Any,
+    /// As it is now, unless it was asked for a moment ago.
+    Newest,
+}
+
+/// Why there is no document.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DocumentError {
+    /// It is being fetched; who waits for that would hold a thread.
+    #[error("it is being fetched")]
+    Busy,
+    /// It could not be fetched.
+    #[error("it cannot be fetched")]
+    Unreachable,
+}
+
+/// The documents.
+pub(crate) struct Documents {
+    outbound: Outbound,
+    known: Mutex<HashMap<String, Arc<Document>>>,
+}
+
+#[derive(Default)]
+struct Document {
+    /// Held by the one who fetches it.
+    fetching: Mutex<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    asked_at: Option<Timestamp>,
+    fetched: Option<(Arc<str>, Timestamp)>,
+}
+
+impl Documents {
+    /// Fetched by this client.
+    pub(crate) fn new(outbound: Outbound) -> Self {
+        Self { outbound, known: Mutex::default() }
+    }
+
+    /// What is at a URL. It may take as long as the call.
+    pub(crate) fn get(&self, url: &str, age: Age, now: Timestamp) -> Result<Arc<str>, DocumentError> {
+        let document = Arc::clone(lock(&self.known).entry(url.to_owned()).or_default());
+        let mut is_busy = false;
+        if document.is_due(age, now) {
+            match document.fetching.try_lock() {
+                Err(TryLockError::WouldBlock) => is_busy = true,
+                Ok(_) | Err(TryLockError::Poisoned(_)) => {
+                    // Somebody may just have fetched it.
+                    if document.is_due(age, now) {
+                        self.fetch(url, &document, now);
+                    }
+                }
+            }
+        }
+        let fetched = lock(&document.state).fetched.clone();
+        match fetched.filter(|(_, at)| now - *at < KEPT) {
+            Some((text, _)) => Ok(text),
+            None if is_busy => Err(DocumentError::Busy),
+            None => Err(DocumentError::Unreachable),
+        }
+    }
+
+    fn fetch(&self, url: &str, document: &Document, now: Timestamp) {
+        lock(&document.state).asked_at = Some(now);
+        match self.ask(url) {
+            Ok(text) => lock(&document.state).fetched = Some((text.into(), now)),
+            Err(error) => log::warn!(url, cause:% = error; "a document cannot be fetched"),
+        }
+    }
+
+    fn ask(&self, url: &str) -> Result<String, String> {
+        let answer = self.outbound.get(url, &[("accept", "application/json")], LIMITS);
+        let answer = answer.map_err(|error| error.to_string())?;
+        match answer.status() {
+            200 => answer.text().map_err(|error| error.to_string()),
+            status => Err(format!("it is answered with {status}")),
+        }
+    }
+}
+
+impl Document {
+    fn is_due(&self, age: Age, now: Timestamp) -> bool {
+        let State { asked_at, fetched } = &*lock(&self.state);
+        let is_fresh = fetched.as_ref().is_some_and(|(_, at)| now - *at < FRESH);
+        let wait = if age == Age::Any && is_fresh { FRESH } else { COOLDOWN };
+        // A clock that was put back must not keep it for long.
+        asked_at.is_none_or(|at| !(Seconds::ZERO..wait).contains(&(now - at)))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
