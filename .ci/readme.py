@@ -24,7 +24,7 @@ BLOCKS = dict(block for page in PAGES for block in MARKED.findall(page.read_text
 PYTHON = ["pyjwt[crypto]==2.15.1", "fastapi==0.163.2", "httpx==0.28.1", "djangorestframework==3.18.3"]
 NODE = ["jose@6.2.17", "express@5.3.0"]
 STEPS = ["step_login", "step_call", "step_end"]
-OPERATED = ["users", "audit", "keys", "calibrate", "migrate", "purge", "healthcheck", "config"]
+OPERATED = ["users", "clients", "audit", "keys", "calibrate", "migrate", "purge", "healthcheck", "config"]
 
 
 class Service:
@@ -394,7 +394,7 @@ def main():
             check_backend(service.pair())
             check_nginx(tools, service.pair())
             operated = shell("\n".join(BLOCKS[name] for name in OPERATED))
-            for expected in ["enabled lin", r"^next +ES256 ", r"^dropped ES256 key ", "^ready$", "^SIGNING_ALG=ES256", r"^ID +USERNAME"]:
+            for expected in ["enabled lin", "^client_secret: tkc_", "^deleted notes-app; 0 sessions", r"^next +ES256 ", r"^dropped ES256 key ", "^ready$", "^SIGNING_ALG=ES256", r"^ID +USERNAME"]:
                 assert re.search(expected, operated, re.MULTILINE), (expected, operated)
             assert "is a backup of data/tokensmith.db" in shell(BLOCKS["backup"])
             shell(BLOCKS["lost_admin"])

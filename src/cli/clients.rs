@@ -38,7 +38,7 @@ pub(super) enum ClientsCommand {
     },
     /// Show an application
     Show {
-        /// Its client_id
+        /// Its `client_id`
         id: String,
         /// Print a JSON object
         #[arg(long)]
@@ -46,7 +46,7 @@ pub(super) enum ClientsCommand {
     },
     /// Change an application: what is given replaces what was registered, and an empty text takes it away
     Update {
-        /// Its client_id
+        /// Its `client_id`
         id: String,
         /// What users see
         #[arg(long)]
@@ -59,7 +59,7 @@ pub(super) enum ClientsCommand {
     },
     /// Give an application another secret, which is printed this once; the one before is valid for a day
     RotateSecret {
-        /// Its client_id
+        /// Its `client_id`
         id: String,
         /// Refuse the secret before from now on
         #[arg(long)]
@@ -70,17 +70,17 @@ pub(super) enum ClientsCommand {
     },
     /// Disable an application: it is refused, and so are its access tokens
     Disable {
-        /// Its client_id
+        /// Its `client_id`
         id: String,
     },
     /// Enable an application again
     Enable {
-        /// Its client_id
+        /// Its `client_id`
         id: String,
     },
     /// Delete an application and end what its users have allowed
     Delete {
-        /// Its client_id
+        /// Its `client_id`
         id: String,
         /// Delete it without asking
         #[arg(long)]
@@ -95,10 +95,10 @@ pub(super) struct MetadataArgs {
     /// given several times
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
-    /// authorization_code, refresh_token or client_credentials; may be given several times; default: the first two
+    /// `authorization_code`, `refresh_token` or `client_credentials`; may be given several times; default: the first two
     #[arg(long = "grant-type", value_name = "GRANT_TYPE")]
     grant_types: Vec<String>,
-    /// A scope that it may ask for; may be given several times; default: openid, profile, email and offline_access
+    /// A scope that it may ask for; may be given several times; default: openid, profile, email and `offline_access`
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
     /// An audience that it may ask for, the first by default; may be given several times; default: the first of AUDIENCE
@@ -107,8 +107,8 @@ pub(super) struct MetadataArgs {
     /// An audience that it is: it may ask about tokens for it; may be given several times
     #[arg(long = "resource-server", value_name = "AUDIENCE")]
     resource_servers: Vec<String>,
-    /// client_secret_basic, client_secret_post, private_key_jwt, or none for an application that cannot keep a secret;
-    /// default: client_secret_basic
+    /// `client_secret_basic`, `client_secret_post`, `private_key_jwt`, or none for an application that cannot keep a secret;
+    /// default: `client_secret_basic`
     #[arg(long, value_name = "METHOD")]
     token_endpoint_auth_method: Option<String>,
     /// Its public keys: a file with a JWK Set

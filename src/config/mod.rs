@@ -27,7 +27,6 @@ use std::str::FromStr;
 pub(crate) use audiences::Audiences;
 pub(crate) use database_url::DatabaseUrl;
 pub(crate) use env_file::EnvFile;
-pub(crate) use page_values::{PageLink, ScopeDescription};
 pub(crate) use pooler::Pooler;
 pub(crate) use postgres_url::PostgresUrl;
 pub(crate) use proxy_url::ProxyUrl;

@@ -102,6 +102,7 @@ pub(crate) struct Interaction {
 
 /// What a code stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the parameter is called so")]
 pub(crate) struct Code {
     /// The client that it was issued to.
     pub(crate) client_id: ClientId,

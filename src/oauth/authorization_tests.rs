@@ -44,13 +44,12 @@ fn params(changes: &[&str]) -> Params {
     .into();
     pairs.push(format!("code_challenge={CHALLENGE}"));
     for change in changes {
-        match change.strip_prefix('+') {
-            Some(more) => pairs.push(more.to_owned()),
-            None => {
-                let name = change.split_inclusive('=').next().unwrap();
-                pairs.retain(|pair| !pair.starts_with(name));
-                pairs.push((*change).to_owned());
-            }
+        if let Some(more) = change.strip_prefix('+') {
+            pairs.push(more.to_owned());
+        } else {
+            let name = change.split_inclusive('=').next().unwrap();
+            pairs.retain(|pair| !pair.starts_with(name));
+            pairs.push((*change).to_owned());
         }
     }
     Params::parse(pairs.join("&").as_bytes())

@@ -59,7 +59,6 @@ codes! {
     InvalidTarget = "invalid_target", "[RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)";
     LoginRequired = "login_required", "[OpenID Connect Core section 3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)";
     ConsentRequired = "consent_required", "[OpenID Connect Core section 3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)";
-    InteractionRequired = "interaction_required", "[OpenID Connect Core section 3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)";
     AccountSelectionRequired = "account_selection_required", "[OpenID Connect Core section 3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)";
     RequestNotSupported = "request_not_supported", "[OpenID Connect Core section 3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)";
     RequestUriNotSupported = "request_uri_not_supported", "[OpenID Connect Core section 3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)";

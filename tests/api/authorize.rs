@@ -4,6 +4,7 @@
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::me_applications::tokens;
 use crate::support::browser::encoded;
 use crate::support::postgres::{self, Cluster};
 use crate::support::{Browser, Engine, PASSWORD, Page, TestApp};
@@ -17,6 +18,8 @@ both_engines!(
     oidcc_prompt_login,
     oidcc_max_age_1_and_max_age_10000,
     oidcc_ensure_post_request_succeeds,
+    oidcc_id_token_hint,
+    a_hint_of_another_user_lets_nobody_else_go_on,
     oidcc_unsigned_request_object_is_refused,
     fapi2_state_is_returned_and_iss_is_in_every_answer,
     rfc6749_4_1_2_1_an_unknown_client_or_redirect_uri_is_never_redirected,
@@ -181,6 +184,34 @@ fn oidcc_ensure_post_request_succeeds(engine: Engine) {
     assert!(browser.open(answer.header("location")).answer_to(CALLBACK).contains_key("code"));
     let answer = app.send("POST", "/oauth/authorize", &[("content-type", "text/plain")], query.as_bytes());
     assert_eq!(answer.status, 400);
+}
+
+fn oidcc_id_token_hint(engine: Engine) {
+    let app = started(engine);
+    let browser = allowed(&app, "ada", "app");
+    let id_token = tokens(&browser, "app", "openid")["id_token"].as_str().unwrap().to_owned();
+    // Also when it has expired: it only says who is meant.
+    app.advance(10_000);
+    let params = [("prompt", "none"), ("id_token_hint", &*id_token)];
+    assert!(browser.open(&request("app", &params)).answer_to(CALLBACK).contains_key("code"));
+    for bad in ["x", &*format!("{id_token}x")] {
+        assert_eq!(error_of(&browser.open(&request("app", &[("id_token_hint", bad)]))), "invalid_request");
+    }
+}
+
+fn a_hint_of_another_user_lets_nobody_else_go_on(engine: Engine) {
+    let app = started(engine);
+    app.create_user("grace", &[]);
+    let browser = allowed(&app, "ada", "app");
+    let id_token = tokens(&browser, "app", "openid")["id_token"].as_str().unwrap().to_owned();
+    let browser = allowed(&app, "grace", "app");
+    let silent = [("prompt", "none"), ("id_token_hint", &*id_token)];
+    assert_eq!(error_of(&browser.open(&request("app", &silent))), "login_required");
+    let asks = || browser.open(&request("app", &[("id_token_hint", &*id_token)]));
+    let page = asks();
+    page.shows(200, "Log in");
+    assert_eq!(error_of(&browser.log_in(&page, "grace", PASSWORD)), "login_required");
+    assert!(browser.log_in(&asks(), "ada", PASSWORD).answer_to(CALLBACK).contains_key("code"));
 }
 
 fn oidcc_unsigned_request_object_is_refused(engine: Engine) {

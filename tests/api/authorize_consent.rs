@@ -44,7 +44,10 @@ fn fewer_scopes_are_not_asked_for_and_more_only_for_the_new_ones(engine: Engine)
     let page = browser.open(&request("app", &[("scope", "openid notes:read offline_access")]));
     page.shows(200, "Allow access?");
     let text = page.text();
-    assert!(text.contains("<li><code>notes:read</code></li>") && text.contains("Keep this access when you are away"), "{text}");
+    assert!(
+        text.contains("<li><code>notes:read</code></li>") && text.contains("Keep this access when you are away"),
+        "{text}"
+    );
     assert!(!text.contains("Know who you are") && !text.contains("See your name"), "{text}");
     browser.submit(&page, &[("decision", "allow")]);
     // All that was ever allowed; remembered consent is enough for `offline_access`.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::admin_users::administrator;
 use crate::cli::fails_with;
+use crate::support::oauth::{ALL, As, NOTES};
 use crate::support::process::Tokensmith;
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
@@ -22,6 +23,7 @@ both_engines!(
     keys_are_in_one_place_and_are_public_ones,
     a_secret_is_replaced_and_the_one_before_is_valid_for_a_day,
     what_an_application_was_issued_is_denied_when_it_is_disabled_or_deleted,
+    codes_and_grants_are_of_no_use_while_an_application_is_disabled_and_once_it_is_deleted,
     deleting_an_application_ends_its_grants_in_batches_and_leaves_those_of_others,
     only_administrators_may_and_what_is_sensitive_needs_a_password_given_lately,
     what_happens_to_an_application_is_on_record_without_secrets,
@@ -466,6 +468,36 @@ fn what_an_application_was_issued_is_denied_when_it_is_disabled_or_deleted(engin
     app.verify(&mail["access_token"]).problem(401, "token_revoked");
     other.follow_denylist();
     other.verify(&mail["access_token"]).problem(401, "token_revoked");
+    app.me(&ada).ok();
+}
+
+fn codes_and_grants_are_of_no_use_while_an_application_is_disabled_and_once_it_is_deleted(engine: Engine) {
+    let app = TestApp::start(engine);
+    let root = administrator(&app);
+    let ada = app.logged_in("ada");
+    app.register(&NOTES);
+    let notes = As(NOTES.id);
+    let tokens = app.granted(&ada, &ALL);
+    let code = app.allow(&ada, &ALL);
+    ask(&app, &root, "POST", "/notes/disable", &Value::Null);
+    app.redeem(notes, &code).oauth_error(401, "invalid_client");
+    app.refresh_of(notes, &tokens["refresh_token"]).oauth_error(401, "invalid_client");
+    ask(&app, &root, "POST", "/notes/enable", &Value::Null);
+    // What was issued within the minute could not be told from what was issued before.
+    app.advance(61);
+    let tokens = app.refresh_of(notes, &tokens["refresh_token"]).ok();
+    app.verify(&tokens["access_token"]).ok();
+    app.redeem(notes, &code).oauth_error(400, "invalid_grant");
+
+    let code = app.allow(&ada, &ALL);
+    let deleted = ask(&app, &root, "DELETE", "/notes", &Value::Null).ok();
+    assert_eq!(deleted, json!({"sessions_ended": 1}));
+    app.refresh_of(notes, &tokens["refresh_token"]).oauth_error(401, "invalid_client");
+    app.verify(&tokens["access_token"]).problem(401, "token_revoked");
+    // Another application of the same name takes over nothing.
+    app.register(&NOTES);
+    app.redeem(notes, &code).oauth_error(400, "invalid_grant");
+    app.refresh_of(notes, &tokens["refresh_token"]).oauth_error(400, "invalid_grant");
     app.me(&ada).ok();
 }
 

@@ -7,11 +7,18 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tokensmith::internals::http::{CODES, ROUTES};
 
+use crate::support::oauth::{NOTES, Registration};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
-/// Codes of other services that have the verifier, and of what is no operation.
-const OF_NO_OPERATION: [&str; 5] =
-    ["keys_unavailable", "denylist_stale", "scope_missing", "method_not_allowed", "origin_not_allowed"];
+/// Codes of other services that have the verifier, of what is no operation, and of what is told by a page.
+const OF_NO_OPERATION: [&str; 6] = [
+    "keys_unavailable",
+    "denylist_stale",
+    "scope_missing",
+    "method_not_allowed",
+    "origin_not_allowed",
+    "authorization_refused",
+];
 
 fn description() -> Value {
     let answer = TestApp::start(Engine::Sqlite).get("/openapi.json");
@@ -31,10 +38,22 @@ fn operations(description: &Value) -> Vec<(String, &Value)> {
         .collect()
 }
 
-/// The codes of the problems of one answer.
+/// The codes of the problems of one answer, each with its example, and whether they are told as OAuth has it.
+fn examples(response: &Value) -> (Vec<(String, &Value)>, bool) {
+    let content = &response["content"];
+    let is_oauth = content["application/json"]["schema"]["$ref"] == "#/components/schemas/OAuthError";
+    let media_type = if is_oauth { "application/json" } else { "application/problem+json" };
+    let examples = content[media_type]["examples"].as_object().into_iter().flatten();
+    (examples.map(|(code, example)| (code.clone(), &example["value"])).collect(), is_oauth)
+}
+
 fn codes(response: &Value) -> Vec<String> {
-    let problem = &response["content"]["application/problem+json"];
-    problem["examples"].as_object().map(|examples| examples.keys().cloned().collect()).unwrap_or_default()
+    examples(response).0.into_iter().map(|(code, _)| code).collect()
+}
+
+/// Whether it is a page, which says in words what is wrong.
+fn is_page(response: &Value) -> bool {
+    response["content"]["text/html"].is_object()
 }
 
 #[test]
@@ -70,20 +89,28 @@ fn every_operation_says_what_it_does_and_what_it_answers() {
             assert!(schemes[scheme].is_object(), "{name}: {scheme}");
         }
         for (status, response) in responses {
-            let codes = codes(response);
+            let (examples, is_oauth) = examples(response);
             assert_eq!(
-                codes.is_empty(),
-                status.starts_with(['2', '3']),
+                examples.is_empty(),
+                status.starts_with(['2', '3']) || is_page(response),
                 "{name} {status} has examples of its problems"
             );
-            for code in codes {
-                let example = &response["content"]["application/problem+json"]["examples"][&code]["value"];
+            assert!(!is_oauth || name.contains(" /oauth/"), "{name}");
+            for (code, example) in examples {
+                let words = if is_oauth { "error_description" } else { "detail" };
+                assert!(example[words].as_str().is_some_and(|words| !words.is_empty()), "{name} {status}");
+                if is_oauth {
+                    assert!(
+                        example["error"].is_string() && example.as_object().unwrap().len() == 2,
+                        "{name}: {example}"
+                    );
+                    continue;
+                }
                 assert_eq!(
                     (&example["code"], example["status"].to_string()),
                     (&Value::from(code), status.clone()),
                     "{name}"
                 );
-                assert!(example["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{name} {status}");
             }
         }
     }
@@ -104,8 +131,9 @@ fn every_response_is_described_with_its_headers_and_codes() {
             assert!(required(response, "X-Request-Id"), "{name} {status}");
             assert_eq!(required(response, "WWW-Authenticate"), status == "401", "{name} {status}");
             assert_eq!(required(response, "Retry-After"), ["429", "503"].contains(&status.as_str()), "{name} {status}");
-            let codes = codes(response);
-            if !codes.is_empty() {
+            let (examples, is_oauth) = examples(response);
+            let codes: Vec<_> = examples.into_iter().map(|(code, _)| code).collect();
+            if !codes.is_empty() && !is_oauth {
                 let schema = &response["content"]["application/problem+json"]["schema"];
                 assert_eq!(schema["allOf"][1]["properties"]["code"]["enum"], json!(codes), "{name} {status}");
                 assert!(codes.iter().all(|code| all.as_array().unwrap().contains(&json!(code))), "{codes:?}");
@@ -138,6 +166,8 @@ fn every_example_of_a_body_works_as_it_stands() {
             .map(|(name, roles)| app.create_user(&format!("{name}-{tried}"), roles));
         let pair = app.login(&admin.username.to_string(), PASSWORD).ok();
         let (method, path) = name.split_once(' ').unwrap();
+        // Of whichever kind the path names one.
+        app.insert_client(&Registration { id: &user.id.to_string(), ..NOTES });
         let answer = app.ask_as(method, &path.replace("{id}", &user.id.to_string()), &pair, Some(example));
         assert!(![400, 404, 415].contains(&answer.status), "{name}: {answer:?}");
         tried += 1;

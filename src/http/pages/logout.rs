@@ -111,8 +111,8 @@ fn question(site: &Site<'_>, params: &Params, cookie: &str, live: &Live) -> Resu
 }
 
 fn done(site: &Site<'_>) -> Result<HttpResponse, Failure> {
-    let (title, message) = (site.texts.logged_out_title, site.texts.logged_out_lead);
-    page(site, StatusCode::OK, &Message { site, title, message, link: None, request_id: None })
+    let (title, text) = (site.texts.logged_out_title, site.texts.logged_out_lead);
+    page(site, StatusCode::OK, &Message { site, title, text, link: None, request_id: None })
 }
 
 fn signed_out(app: &App, mut response: HttpResponse) -> Result<HttpResponse, Failure> {

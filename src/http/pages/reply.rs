@@ -75,10 +75,10 @@ pub(super) fn titled(
     site: &Site<'_>,
     status: StatusCode,
     title: &str,
-    message: &str,
+    text: &str,
     link: Option<(String, String)>,
 ) -> Result<HttpResponse, Failure> {
-    page(site, status, &Message { site, title, message, link, request_id: None })
+    page(site, status, &Message { site, title, text, link, request_id: None })
 }
 
 /// 303: the browser goes on with GET, whatever it came with
@@ -122,14 +122,14 @@ pub(in crate::http) fn render(failure: &Failure, request: &HttpRequest, request_
     let Some(app) = request.app_data::<web::Data<App>>() else { return problem::render(failure, request_id) };
     let site = Site::new(request, app, &[]);
     let status = failure.code().status();
-    let message = match status {
+    let text = match status {
         StatusCode::NOT_FOUND => site.texts.error_not_found,
         StatusCode::SERVICE_UNAVAILABLE => site.texts.error_unavailable,
         status if status.is_server_error() => site.texts.error_internal,
         _ => site.texts.error_request,
     };
     let title = site.texts.error_title;
-    let template = Message { site: &site, title, message, link: None, request_id: Some(request_id) };
+    let template = Message { site: &site, title, text, link: None, request_id: Some(request_id) };
     let mut response = HttpResponse::build(status);
     problem::add_headers(failure, &mut response, status);
     page_with(&site, response, &template).unwrap_or_else(|_fault| problem::render(failure, request_id))

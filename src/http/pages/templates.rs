@@ -52,7 +52,7 @@ pub(super) struct Consent<'a> {
 pub(super) struct Message<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) title: &'a str,
-    pub(super) message: &'a str,
+    pub(super) text: &'a str,
     pub(super) link: Option<(String, String)>,
     pub(super) request_id: Option<&'a str>,
 }

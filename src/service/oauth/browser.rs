@@ -3,14 +3,15 @@
 
 use crate::app::App;
 use crate::error::Error;
-use crate::model::audit::Origin;
+use crate::model::audit::{EventName, Origin};
 use crate::model::grant::Live;
 use crate::model::id::{SessionId, UserId};
 use crate::model::rotation::{Presented, Verdict, judge};
-use crate::model::session::{Device, EndReason};
+use crate::model::session::{Device, End, EndReason};
 use crate::service::pair::Pair;
 use crate::service::proof::Outcome;
 use crate::service::{login, me};
+use crate::store::GrantsOf;
 
 /// The live session that a browser's cookie stands for. Nothing is changed, also when the cookie is none that is valid.
 pub(crate) fn signed_in(app: &App, cookie: Option<&str>) -> Result<Option<Live>, Error> {
@@ -56,9 +57,31 @@ pub(crate) fn sign_in(
         before => {
             let pair = login::login(app, outcome, None, device, origin)?;
             if let Some((user, session)) = before {
-                super::logout::end(app, user, session, EndReason::Logout, origin)?;
+                end(app, user, session, EndReason::Logout, origin)?;
             }
             Ok(SignedIn::New(Box::new(pair)))
         }
     }
+}
+
+/// Ends a browser's session, and the grants that began in it and do not outlive it.
+pub(super) fn end(
+    app: &App,
+    user: UserId,
+    session: SessionId,
+    reason: EndReason,
+    origin: &Origin,
+) -> Result<(), Error> {
+    let (end, access) = (End { at: app.clock.now(), reason }, app.config.lifetimes.access);
+    let event = origin.event(end.at, EventName::Logout).about(user).of_session(session);
+    app.units.run(move |tx| {
+        // First: it locks all sessions in the order in which everybody does.
+        let grants = tx.end_grants(user, &GrantsOf::Browser(session), end, access)?;
+        match tx.end_session_of(user, session, end, access) {
+            Ok(true) => tx.record(if grants > 0 { event.with(format_args!("{grants} grants")) } else { event }),
+            // Not on record any more.
+            Ok(false) | Err(Error::SessionNotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    })
 }

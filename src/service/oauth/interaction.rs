@@ -42,8 +42,10 @@ impl State {
     pub(crate) fn ongoing(&self) -> Option<&Ongoing> {
         match self {
             Self::Foreign | Self::ClientGone => None,
-            Self::Finished(ongoing) | Self::Expired(ongoing, _) => Some(ongoing),
-            Self::Open(ongoing, _) | Self::Answered(ongoing, _) => Some(ongoing),
+            Self::Finished(ongoing)
+            | Self::Expired(ongoing, _)
+            | Self::Open(ongoing, _)
+            | Self::Answered(ongoing, _) => Some(ongoing),
         }
     }
 }

@@ -6,15 +6,13 @@ use super::browser;
 use super::hint::verify_hint;
 use crate::app::App;
 use crate::error::Error;
-use crate::model::audit::{EventName, Origin};
+use crate::model::audit::Origin;
 use crate::model::client::Client;
 use crate::model::grant::Live;
-use crate::model::id::{SessionId, UserId};
-use crate::model::session::{End, EndReason};
+use crate::model::session::EndReason;
 use crate::oauth::answer::with_query;
 use crate::oauth::params::Params;
 use crate::oauth::redirect_uri::is_registered;
-use crate::store::GrantsOf;
 use tokensmith_verifier::issuing::IdTokenClaims;
 
 /// What has become of the wish to log out.
@@ -45,7 +43,7 @@ pub(crate) fn log_out(
         return Ok(LoggingOut::Ask(Box::new(live)));
     }
     let origin = Origin { actor: Some(live.user.id), session: Some(live.session.id), ..origin.clone() };
-    end(app, live.user.id, live.session.id, EndReason::Logout, &origin)?;
+    browser::end(app, live.user.id, live.session.id, EndReason::Logout, &origin)?;
     Ok(LoggingOut::Done(target))
 }
 
@@ -71,26 +69,4 @@ fn target(params: &Params, client: Option<&Client>) -> Result<Option<String>, Mi
     }
     let state: Vec<_> = params.get("state").map(|state| ("state", state.to_owned())).into_iter().collect();
     Ok(Some(with_query(uri, &state)))
-}
-
-/// Ends a browser's session, and the grants that began in it and do not outlive it.
-pub(super) fn end(
-    app: &App,
-    user: UserId,
-    session: SessionId,
-    reason: EndReason,
-    origin: &Origin,
-) -> Result<(), Error> {
-    let (end, access) = (End { at: app.clock.now(), reason }, app.config.lifetimes.access);
-    let event = origin.event(end.at, EventName::Logout).about(user).of_session(session);
-    app.units.run(move |tx| {
-        // First: it locks all sessions in the order in which everybody does.
-        let grants = tx.end_grants(user, &GrantsOf::Browser(session), end, access)?;
-        match tx.end_session_of(user, session, end, access) {
-            Ok(true) => tx.record(if grants > 0 { event.with(format_args!("{grants} grants")) } else { event }),
-            // Not on record any more.
-            Ok(false) | Err(Error::SessionNotFound) => Ok(()),
-            Err(error) => Err(error),
-        }
-    })
 }
