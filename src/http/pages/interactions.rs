@@ -247,11 +247,13 @@ fn user(ongoing: &Ongoing) -> String {
     ongoing.known.session.as_ref().map(|live| live.user.username.to_string()).unwrap_or_default()
 }
 
-/// The scopes of OpenID Connect first, from who the user is to when they are away.
+/// Who the user is first, and how long it is for last.
 fn in_order(scopes: &Scopes) -> Vec<String> {
-    const FIRST: [&str; 5] = ["openid", "profile", "email", "roles", "offline_access"];
+    const FIRST: [&str; 4] = ["openid", "profile", "email", "roles"];
     let mut names = scopes.names().to_vec();
-    names.sort_by_key(|name| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    names.sort_by_key(|name| {
+        (name == "offline_access", FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()))
+    });
     names
 }
 
