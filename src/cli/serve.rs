@@ -20,7 +20,10 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
         log::info!(file:% = path.display(); "signing key made");
     }
     if app.keys.ring().entries(app.clock.now()).len() == made_keys.len() && !queries::has_no_sessions(&app)? {
-        log::warn!("there were no signing keys: if they were lost, all earlier sessions have ended");
+        log::warn!(
+            "there were no signing keys in KEYS_DIR: if other instances have keys, share their folder; \
+             if they were lost, all earlier sessions have ended"
+        );
     }
     let app = Arc::new(app);
     let mut tasks = None;

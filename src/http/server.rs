@@ -53,7 +53,7 @@ pub(crate) fn serve<E: From<io::Error>>(
         let config = &app.config;
         let listen = config.listen;
         let most = span(config.shutdown_timeout) + MAX_EXIT_TIME;
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("listen {listen}: {error}"));
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("LISTEN {listen}: {error}"));
         let stopping = Arc::clone(&app);
         rt::spawn(reload_on_hangup(signal(SignalKind::hangup())?, Arc::clone(&app)));
         let app = web::Data::from(app);

@@ -346,7 +346,7 @@ fn what_cannot_be_opened_is_one_clear_line() {
 
     let taken = port.local_addr().unwrap().to_string();
     let command = Tokensmith::new().env("LISTEN", &taken);
-    fails_with(&command.run(&["serve"]), &format!("listen {taken}: Address already in use"));
+    fails_with(&command.run(&["serve"]), &format!("LISTEN {taken}: Address already in use"));
     assert!(command.list(&["users", "list"]).is_empty(), "no account whose password nobody saw");
 }
 
