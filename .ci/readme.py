@@ -212,6 +212,9 @@ def check_people(pair, password):
     for expected in ['"username":"admin"', '"token_type":"Bearer"', '"name":"nightly backup"', '"state":"active"']:
         assert expected in answered, (expected, answered)
     assert '"code"' not in answered, answered
+    make, use = BLOCKS["api_tokens"].split("\ncurl", 1)
+    answered = shell(f"{make}\n{BLOCKS['sign_up']}\ncurl{use}", **tokens)
+    assert '"username":"joan"' in answered and '"code"' not in answered, answered
     key = shell(BLOCKS["api_tokens"] + '\necho " $API_TOKEN"', **tokens).split()[-1]
     assert re.fullmatch("tks_[a-km-np-z2-9]{47}", key), key
     assert get("http://127.0.0.1:8080/v1/me", key)[0] == 401, "the last call has revoked it"
@@ -429,8 +432,8 @@ def check_benchmarks():
 def main():
     made = [ROOT / "data", *(ROOT / "keys").glob("*.pem"), *(ROOT / "keys").glob(".lock")]
     assert not any(path.exists() for path in made), f"this wants a clean clone; there is {made}"
-    run_here = STEPS + OPERATED + ["start", "test", "install", "fetch", "tabs", "people", "api_tokens", "verify", "backend", "backend_calls"]
-    run_here += ["python", "fastapi", "django", "node", "express", "go", "nginx", "backup", "restore", "lost_admin", "bench"]
+    run_here = STEPS + OPERATED + ["start", "test", "install", "fetch", "people", "api_tokens", "verify", "backend", "backend_calls"]
+    run_here += ["tabs", "sign_up", "python", "fastapi", "django", "node", "express", "go", "nginx", "backup", "restore", "lost_admin", "bench"]
     assert BLOCKS.keys() == set(run_here), BLOCKS.keys() ^ set(run_here)
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
