@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Builds target/x86_64-unknown-linux-musl/release/tokensmith: one static file that needs nothing of the system it runs on.
-# For releases. Needs rustup and musl's C compiler (Debian: apt-get install musl-tools).
+# Builds target/x86_64-unknown-linux-musl/release/tokensmith, a static binary for releases. Needs rustup and musl's C compiler (Debian: apt-get install musl-tools).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +9,7 @@ export CC_x86_64_unknown_linux_musl=musl-gcc CC_aarch64_unknown_linux_musl=musl-
 cargo build --release --locked --target "$target" --bin tokensmith
 binary=target/$target/release/tokensmith
 
-# It must start where there is nothing else.
+# It must start in an empty root.
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 cp "$binary" "$root/tokensmith"

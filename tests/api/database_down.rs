@@ -73,7 +73,7 @@ fn while_another_process_holds_the_sqlite_file_writing_is_503_and_it_recovers_by
     app.refresh(&pair["refresh_token"]).ok();
 }
 
-/// More than one batch of them: those that wait behind a batch that failed are not told another story.
+/// More than one batch: refreshes that wait behind a failed batch get the same response.
 #[test]
 fn without_postgresql_many_refreshes_at_once_are_all_503_and_lose_nothing() {
     if !postgres::is_available() {
@@ -93,7 +93,7 @@ fn without_postgresql_many_refreshes_at_once_are_all_503_and_lose_nothing() {
         is_unavailable(&thread.join().unwrap());
     }
     cluster.tell("start", "started");
-    // One of them may still be waiting in vain: the client comes back, as it was told.
+    // One of them may still be waiting: the client retries after `Retry-After`.
     let started_at = Instant::now();
     let refreshed = loop {
         let answer = app.refresh(&pair["refresh_token"]);

@@ -1,4 +1,4 @@
-//! The denylist and what is forgotten when.
+//! The denylist, and when its entries are deleted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,20 +11,20 @@ use tokensmith::internals::service::{purge, users};
 use crate::support::{Engine, PASSWORD, TestApp};
 
 both_engines!(
-    a_denial_outlives_every_token_that_it_denies_and_then_goes,
+    a_denial_outlives_every_token_that_it_denies_and_is_then_deleted,
     a_denial_lasts_as_long_as_the_tokens_were_issued_for_whoever_writes_it,
     a_session_that_lapsed_is_recorded_with_its_reason,
-    ended_sessions_go_after_the_retention_and_live_ones_stay,
-    a_purge_of_many_batches_deletes_exactly_what_is_over,
+    ended_sessions_are_deleted_after_the_retention_and_live_ones_stay,
+    a_purge_of_many_batches_deletes_exactly_what_has_expired,
     a_denial_of_another_instance_is_taken_up_from_the_table,
-    a_clock_that_was_ahead_for_a_moment_makes_no_denial_forgotten,
+    a_clock_that_was_ahead_for_a_moment_deletes_no_denial,
 );
 
-fn a_clock_that_was_ahead_for_a_moment_makes_no_denial_forgotten(engine: Engine) {
+fn a_clock_that_was_ahead_for_a_moment_deletes_no_denial(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     app.revoke(&pair["refresh_token"]);
-    // What is over is forgotten bit by bit.
+    // Expired entries are deleted in small steps.
     for _ in 0..100 {
         app.inside.denylist.follow(&app.inside.store, app.clock.now() + Seconds(86_400)).unwrap();
     }
@@ -33,7 +33,7 @@ fn a_clock_that_was_ahead_for_a_moment_makes_no_denial_forgotten(engine: Engine)
     app.me(&pair).problem(401, "token_revoked");
 }
 
-fn a_denial_outlives_every_token_that_it_denies_and_then_goes(engine: Engine) {
+fn a_denial_outlives_every_token_that_it_denies_and_is_then_deleted(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     app.revoke(&pair["refresh_token"]);
@@ -84,7 +84,7 @@ fn a_session_that_lapsed_is_recorded_with_its_reason(engine: Engine) {
     assert_eq!(app.number("select ended_at from sessions"), 1_800_000_000 + 90 * 86_400);
 }
 
-fn ended_sessions_go_after_the_retention_and_live_ones_stay(engine: Engine) {
+fn ended_sessions_are_deleted_after_the_retention_and_live_ones_stay(engine: Engine) {
     let app = TestApp::start(engine);
     let ended = app.logged_in("ada");
     let mut live = app.login("ada", PASSWORD).ok();
@@ -99,7 +99,7 @@ fn ended_sessions_go_after_the_retention_and_live_ones_stay(engine: Engine) {
     app.refresh(&ended["refresh_token"]).problem(401, "token_expired");
 }
 
-fn a_purge_of_many_batches_deletes_exactly_what_is_over(engine: Engine) {
+fn a_purge_of_many_batches_deletes_exactly_what_has_expired(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     let (hex, id, series) = match engine {
@@ -142,8 +142,8 @@ fn a_denial_of_another_instance_is_taken_up_from_the_table(engine: Engine) {
     app.me(&pair).problem(401, "token_revoked");
 }
 
-/// Verifiers from before the denylist had an audience of its own look for the issuer there. For everybody else that answer
-/// has expired: it must not be taken for an access token.
+/// Verifiers from before the denylist had its own audience expect the issuer there. For all others that response has
+/// expired, so that it is not accepted as an access token.
 #[test]
 fn an_earlier_verifier_gets_an_answer_that_only_it_accepts() {
     let app = TestApp::start(Engine::Sqlite);

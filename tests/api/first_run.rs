@@ -58,7 +58,7 @@ fn the_first_start_makes_everything_and_prints_a_curl_that_gets_a_token_pair() {
     assert!(serving.logged.iter().all(|line| !line.contains(password.trim())), "the log is no place for it");
 }
 
-/// What a command that was printed prints when it is pasted.
+/// The output of a printed command when it is pasted.
 fn paste(command: &Tokensmith, line: &str) -> Value {
     let output = Command::new("sh").args(["-c", line]).current_dir(command.dir.path()).output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
@@ -94,7 +94,7 @@ fn the_password_goes_to_the_file_that_is_named_whatever_its_name() {
 }
 
 #[test]
-fn beside_a_database_elsewhere_lies_the_password_too() {
+fn the_password_is_written_beside_a_database_elsewhere() {
     let folder = TempDir::new().unwrap();
     let url = format!("sqlite://{}", folder.path().join("t.db").display());
     let command = Tokensmith::new().env("DATABASE_URL", &url);
@@ -105,7 +105,7 @@ fn beside_a_database_elsewhere_lies_the_password_too() {
 }
 
 #[test]
-fn on_postgres_the_password_lies_in_the_folder_data() {
+fn on_postgres_the_password_is_written_to_the_folder_data() {
     if !postgres::is_available() {
         return;
     }
@@ -116,7 +116,7 @@ fn on_postgres_the_password_lies_in_the_folder_data() {
     assert!(command.dir.path().join("data/first-admin-password").exists());
 }
 
-/// A password that cannot be read is of no use.
+/// Without a readable password the account would be useless.
 #[test]
 fn without_a_place_for_the_password_there_is_no_admin() {
     for (name, content, why) in [
@@ -140,7 +140,7 @@ fn without_a_place_for_the_password_there_is_no_admin() {
 }
 
 #[test]
-fn a_closed_or_full_standard_output_costs_no_password() {
+fn a_closed_or_full_standard_output_does_not_lose_the_password() {
     for stdout in ["/dev/full", "/dev/null"] {
         let command = Tokensmith::new();
         let mut serving = command.serve_into(File::options().write(true).open(stdout).unwrap());
@@ -169,7 +169,7 @@ fn the_log_has_no_empty_fields_and_nothing_of_the_runtime() {
 }
 
 #[test]
-fn the_runtime_is_heard_by_whoever_asks() {
+fn the_runtime_is_logged_on_request() {
     let command = Tokensmith::new().env("RUST_LOG", "info,actix_server=info");
     let serving = command.serve();
     assert!(serving.stop().iter().any(|line| line.contains("actix_server") && line.contains("workers")));
@@ -214,7 +214,7 @@ fn a_start_without_an_active_admin_says_how_to_make_one() {
 }
 
 #[test]
-fn missing_keys_are_worth_a_warning_only_where_there_were_sessions() {
+fn missing_keys_are_warned_of_only_if_there_were_sessions() {
     let command = Tokensmith::new();
     let create = ["users", "create", "ada", "--role", "admin", "--password-stdin"];
     assert!(command.run_with_input(&create, PASSWORD).success());
@@ -228,7 +228,7 @@ fn missing_keys_are_worth_a_warning_only_where_there_were_sessions() {
 }
 
 #[test]
-fn what_is_odd_about_a_proxy_is_said_once() {
+fn an_odd_proxy_is_warned_of_once() {
     let odd = |trusted: &str, headers: &[(&str, &str)]| {
         let command = Tokensmith::new().env("TRUSTED_PROXIES", trusted);
         let serving = command.serve();
@@ -291,7 +291,7 @@ fn a_database_with_users_gets_no_admin() {
 }
 
 #[test]
-fn a_log_that_is_read_no_more_does_not_keep_the_service_from_ending() {
+fn the_service_stops_even_if_its_log_is_not_read() {
     for signals in [1, 2] {
         let (mut serving, log) = Tokensmith::new().env("SHUTDOWN_TIMEOUT", "1s").serve_unheard();
         let is_answered = || {
@@ -362,7 +362,7 @@ fn no_secret_and_no_address_of_a_user_is_ever_logged() {
 }
 
 #[test]
-fn a_key_that_was_taken_out_of_the_folder_verifies_nothing_any_more() {
+fn a_key_removed_from_the_folder_no_longer_verifies() {
     let command = Tokensmith::new();
     assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
     let mut serving = command.serve();

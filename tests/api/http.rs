@@ -88,7 +88,7 @@ fn a_body_over_the_limit_is_413() {
 }
 
 #[test]
-fn a_client_that_does_not_finish_its_body_is_answered_with_408() {
+fn a_client_that_does_not_finish_its_body_gets_408() {
     let app = TestApp::start_with(Engine::Sqlite, &[("REQUEST_TIMEOUT", "1s")]);
     let mut stream = TcpStream::connect(app.base().trim_start_matches("http://")).unwrap();
     let head = "POST /v1/tokens HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";

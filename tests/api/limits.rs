@@ -1,4 +1,4 @@
-//! Guesses at several instances that share a database are counted together, and no restart forgets them.
+//! Guesses at several instances that share a database are counted together, and the counts survive a restart.
 
 use std::cell::Cell;
 use std::thread;
@@ -16,15 +16,15 @@ use crate::support::process::Tokensmith;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 
 both_engines!(
-    a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_no_restart_forgets_them,
-    a_hundred_and_twenty_guesses_at_two_processes_get_no_further_than_ten_and_no_kill_forgets_them,
+    a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_a_restart_forgets_none,
+    a_hundred_and_twenty_guesses_at_two_processes_get_no_further_than_ten_and_a_kill_forgets_none,
     right_passwords_at_two_instances_at_once_all_pass,
     an_owner_gets_in_from_a_known_address_while_strangers_flood_every_instance,
     what_one_instance_has_used_up_another_one_refuses_from_memory_once_it_has_asked,
     another_kind_of_secret_has_allowances_of_its_own_at_every_instance,
     an_attempt_whose_client_goes_away_is_given_back,
-    what_is_over_is_purged_and_what_a_wrong_clock_wrote_is_too,
-    a_clock_that_was_ahead_locks_nobody_out,
+    expired_counts_are_purged_and_those_of_a_wrong_clock_too,
+    a_clock_that_was_ahead_locks_out_no_user,
     when_there_are_too_many_rows_those_who_failed_least_are_forgotten,
 );
 
@@ -90,7 +90,7 @@ fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
-fn a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_no_restart_forgets_them(engine: Engine) {
+fn a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_a_restart_forgets_none(engine: Engine) {
     let place = Place::new(engine);
     let mut apps = place.two();
     apps[0].create_user("ada", &[]);
@@ -115,7 +115,7 @@ fn a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_no_
     assert_eq!(count(&all_at_once(&[apps[0].base(), apps[1].base()], &[WRONG; 120]), 401), 10, "the whole allowance");
 }
 
-fn a_hundred_and_twenty_guesses_at_two_processes_get_no_further_than_ten_and_no_kill_forgets_them(engine: Engine) {
+fn a_hundred_and_twenty_guesses_at_two_processes_get_no_further_than_ten_and_a_kill_forgets_none(engine: Engine) {
     let place = Place::new(engine);
     let (url, keys) = (place.database_url.as_str(), place.keys());
     let command = || Tokensmith::new().env("DATABASE_URL", url).env("KEYS_DIR", &keys);
@@ -147,7 +147,7 @@ fn right_passwords_at_two_instances_at_once_all_pass(engine: Engine) {
         assert_eq!(count(&all_at_once(&bases, &[PASSWORD; 20]), 200), 20);
     }
     assert_eq!(apps[0].number("select count(*) from sessions"), 60);
-    // None of them has cost anything.
+    // None of them was counted.
     assert_eq!(count(&all_at_once(&bases, &[WRONG; 12]), 401), 10);
 }
 
@@ -176,7 +176,7 @@ fn an_owner_gets_in_from_a_known_address_while_strangers_flood_every_instance(en
     for host in 0..100 {
         login_from(&apps[0], &format!("203.0.113.{host}"), WRONG);
     }
-    // Also at an instance that has not seen anything of it.
+    // Also at an instance that has seen none of these attempts.
     for app in [&apps[1], &place.instance()] {
         login_from(app, "203.0.113.200", PASSWORD).problem(429, "too_many_failures");
         login_from(app, "192.0.2.1", PASSWORD).ok();
@@ -196,7 +196,7 @@ fn what_one_instance_has_used_up_another_one_refuses_from_memory_once_it_has_ask
     let refused = apps[1].login("ada", PASSWORD);
     refused.problem(429, "too_many_failures");
     assert_eq!(refused.header("retry-after"), "30");
-    // Without the table nobody else gets in either.
+    // Without the table other users cannot log in either.
     let unknown = apps[1].login("bob", WRONG);
     assert!(unknown.status >= 500, "{unknown:?}");
     apps[1].execute("alter table elsewhere rename to allowances");
@@ -226,7 +226,7 @@ fn another_kind_of_secret_has_allowances_of_its_own_at_every_instance(engine: En
     }
     for app in [&apps[0], &apps[1], &apps[0]] {
         admit(app, &code("192.0.2.1")).unwrap().failed();
-        // One that was right, or could not be looked at.
+        // A right password, or one that could not be checked.
         drop(admit(app, &code("192.0.2.1")));
     }
     assert_eq!(apps.each_ref().map(|app| admit(app, &code("192.0.2.1")).err()), [Some(60); 2]);
@@ -262,7 +262,7 @@ fn an_attempt_whose_client_goes_away_is_given_back(engine: Engine) {
     });
 }
 
-fn what_is_over_is_purged_and_what_a_wrong_clock_wrote_is_too(engine: Engine) {
+fn expired_counts_are_purged_and_those_of_a_wrong_clock_too(engine: Engine) {
     let app = TestApp::start_with(engine, &[PROXY]);
     app.create_user("ada", &[]);
     let rows = || app.number("select count(*) from allowances");
@@ -281,7 +281,7 @@ fn what_is_over_is_purged_and_what_a_wrong_clock_wrote_is_too(engine: Engine) {
     assert_eq!(rows(), 0);
 }
 
-fn a_clock_that_was_ahead_locks_nobody_out(engine: Engine) {
+fn a_clock_that_was_ahead_locks_out_no_user(engine: Engine) {
     for ahead in [1_800, 3_600, 86_400] {
         let app = TestApp::start(engine);
         app.create_user("ada", &[]);

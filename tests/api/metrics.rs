@@ -1,4 +1,4 @@
-//! `GET /metrics`, at an address of its own.
+//! `GET /metrics`, on its separate address.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::support::process::{Serving, Tokensmith};
 use crate::support::{Client, Engine, PASSWORD};
 
-both_engines!(what_has_happened_is_counted_and_what_is_now_is_measured, metrics_name_nobody_and_no_token);
+both_engines!(what_has_happened_is_counted_and_what_is_now_is_measured, metrics_contain_no_user_and_no_token);
 
 /// A service process and its metrics.
 struct Measured {
@@ -50,7 +50,7 @@ impl Measured {
     }
 }
 
-/// Status and body of what the description knows nothing of.
+/// Status and body of a URL that is not in the description.
 fn raw(base: &str, method: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(base.strip_prefix("http://").unwrap()).unwrap();
     write!(stream, "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").unwrap();
@@ -60,7 +60,7 @@ fn raw(base: &str, method: &str, path: &str) -> (u16, String) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
-/// An API token of who has logged in, and what it is exchanged for.
+/// An API token of the logged-in user, and the token it is exchanged for.
 fn script(client: &Client, pair: &Value) -> (Value, Value) {
     let answer = client.ask_as("POST", "/v1/api-tokens", pair, Some(&json!({"name": "backup"})));
     assert_eq!(answer.status, 201, "{answer:?}");
@@ -123,7 +123,7 @@ fn what_has_happened_is_counted_and_what_is_now_is_measured(engine: Engine) {
     assert!(age.is_some_and(|line| line.contains(r#"alg="ES256""#) && line.contains(r#"state="active""#)), "{age:?}");
 }
 
-fn metrics_name_nobody_and_no_token(engine: Engine) {
+fn metrics_contain_no_user_and_no_token(engine: Engine) {
     let service = measured(engine);
     let client = service.serving.client();
     let pair = client.login(USERNAME, PASSWORD).ok();
