@@ -1,5 +1,5 @@
-//! The `OpenAPI` description: made from the table of endpoints, which knows what handlers say of themselves and what they
-//! refuse.
+//! The `OpenAPI` description. It is made from the table of endpoints, which has the description and the error codes of
+//! each handler.
 
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -14,18 +14,18 @@ use super::routes::ROUTES;
 #[openapi(
     info(
         title = "tokensmith",
-        description = "Token pairs: a short-lived access token (a JWT after RFC 9068) that any backend verifies with the \
-                       published keys, and a rotating refresh token.\n\nErrors are `application/problem+json` (RFC \
-                       9457) with a `code` that never changes its meaning."
+        description = "Issues token pairs: a short-lived access token (a JWT as in RFC 9068) that any backend verifies with \
+                       the published keys, and a refresh token that is replaced when it is used.\n\nErrors are \
+                       `application/problem+json` (RFC 9457). The meaning of a `code` never changes."
     ),
     tags(
-        (name = "tokens", description = "Getting, refreshing, asking about and revoking tokens."),
-        (name = "sessions", description = "One's own sessions: one for each login on a device."),
-        (name = "me", description = "One's own account."),
-        (name = "api tokens", description = "One's own long-lived keys, for scripts."),
-        (name = "administration", description = "Everybody's accounts, for users with the role `admin`."),
+        (name = "tokens", description = "Get, refresh, verify and revoke tokens."),
+        (name = "sessions", description = "The user's own sessions, one for each login."),
+        (name = "me", description = "The user's own account."),
+        (name = "api tokens", description = "The user's own long-lived keys, for scripts."),
+        (name = "administration", description = "All accounts, the audit log and the signing keys, for users with the role `admin`."),
         (name = "verifiers", description = "What other services need to verify access tokens."),
-        (name = "health", description = "For whoever runs the service."),
+        (name = "health", description = "Health checks, for operators."),
         (name = "documentation", description = "The description of this API, for programs and for people."),
     ),
     // Relative to where the description is, also behind a proxy that serves us below a path of its own.

@@ -122,8 +122,8 @@ pub enum KeyFileError {
         /// The `kid` that was asked for.
         kid: String,
     },
-    /// The next key is there already.
-    #[error("{path}: the next {alg} key is there already and signs from {active_from} on")]
+    /// The next key already exists.
+    #[error("{path}: the next {alg} key already exists and signs from {active_from} on")]
     NextExists {
         /// Its file.
         path: PathBuf,

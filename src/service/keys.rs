@@ -126,7 +126,7 @@ pub(crate) fn drop_leaked_by(
 fn refused(error: KeyFileError) -> Error {
     match error {
         KeyFileError::NextExists { active_from, .. } => {
-            Error::KeyConflict(format!("the next key is there already and signs from {active_from} on"))
+            Error::KeyConflict(format!("the next key already exists and signs from {active_from} on"))
         }
         KeyFileError::Unknown { .. } => Error::KeyUnknown,
         // Another process has the folder.

@@ -181,7 +181,7 @@ fn a_backup_is_whole_and_its_owners_only_and_replaces_no_file() {
     let pair = client.login("ada", PASSWORD).ok();
     let made = command.run(&["backup", "ada.backup"]);
     assert!(made.success());
-    assert!(made.stdout.contains("keys are not in it"), "{}", made.stdout);
+    assert!(made.stdout.contains("does not contain the signing keys"), "{}", made.stdout);
     assert_eq!(mode(&command.dir.path().join("ada.backup")), 0o600);
     assert_eq!(files(&command, "ada.backup"), ["ada.backup"], "nothing is left beside it");
     let before = fs::read(command.dir.path().join("ada.backup")).unwrap();

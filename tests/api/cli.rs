@@ -205,7 +205,7 @@ fn what_happened_is_shown_the_newest_first(engine: Engine) {
     assert!(command.run(&["users", "delete", "ada", "--yes"]).success());
     let gone = command.list(&["audit", "--limit", "1"]).remove(0);
     assert_eq!((&gone["name"], &gone["user_id"]), (&json!("user_deleted"), &json!(id)));
-    assert_eq!(gone["username"], Value::Null, "the audit log has no names");
+    assert_eq!(gone["username"], Value::Null, "the audit log holds only ids");
     fails_with(&command.run(&["audit", "--user", "nobody"]), "there is no such user");
 }
 

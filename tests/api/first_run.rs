@@ -130,7 +130,7 @@ fn without_a_place_for_the_password_there_is_no_admin() {
         }
         let refused = command.run(&["serve"]);
         assert_eq!(refused.status.code(), Some(1));
-        let expected = format!("tokensmith: the first admin's password cannot be kept in {name}: {why}");
+        let expected = format!("tokensmith: cannot write the first admin's password to {name}: {why}");
         assert!(refused.stderr.contains(&expected), "{}", refused.stderr);
         assert_eq!(command.list(&["users", "list"]), Vec::<Value>::new());
         if let Some(content) = content {
@@ -239,9 +239,9 @@ fn what_is_odd_about_a_proxy_is_said_once() {
         log.into_iter().filter(|line| line.contains(r#""level":"warn""#)).collect::<Vec<_>>()
     };
     for (trusted, headers, expected) in [
-        ("", [("x-forwarded-for", "192.0.2.7")].as_slice(), "TRUSTED_PROXIES does not name"),
-        ("10.0.0.1", &[("forwarded", "for=192.0.2.7")], "TRUSTED_PROXIES does not name"),
-        ("127.0.0.1", &[("x-forwarded-for", "somebody")], "does not tell the client's address readably"),
+        ("", [("x-forwarded-for", "192.0.2.7")].as_slice(), "is not in TRUSTED_PROXIES"),
+        ("10.0.0.1", &[("forwarded", "for=192.0.2.7")], "is not in TRUSTED_PROXIES"),
+        ("127.0.0.1", &[("x-forwarded-for", "somebody")], "sends no readable client address"),
         ("127.0.0.1", &[("x-forwarded-for", "192.0.2.7"), ("forwarded", "for=192.0.2.8")], "with different addresses"),
     ] {
         let said = odd(trusted, headers);
