@@ -324,7 +324,7 @@ fn a_request_under_way_is_answered_before_the_service_stops() {
         stream.read_exact(&mut interim).unwrap();
         assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
         serving.signal(signal);
-        serving.wait_for_log("stopping: the requests under way are answered first");
+        serving.wait_for_log("stopping: the requests in progress are finished first");
         stream.write_all(body.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

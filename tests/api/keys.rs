@@ -373,7 +373,7 @@ fn a_running_service_takes_up_what_happens_in_the_folder() {
     serving.wait_for_log("a background task failed and will be tried again");
     fs::create_dir(&keys).unwrap();
     serving.signal("-HUP");
-    let problem = serving.wait_for_log("the signing keys cannot be read again");
+    let problem = serving.wait_for_log("cannot reload the signing keys");
     assert!(problem["cause"].as_str().unwrap().contains("no ES256 key to sign with"), "{problem}");
     assert_eq!((count(), client.me(&pair).status), (2, 200));
     fs::remove_dir(&keys).unwrap();
