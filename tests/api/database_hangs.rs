@@ -278,7 +278,7 @@ fn connections_that_a_load_balancer_has_forgotten_are_given_up_and_others_take_t
     });
     let told = loop {
         let line = serving.logged.recv_timeout(GIVEN_UP).expect("what cannot be followed is said");
-        if line.contains("follow the denylist") && line.contains("no round has come to its end since") {
+        if line.contains("follow the denylist") && line.contains("no round has finished since") {
             break line;
         }
     };

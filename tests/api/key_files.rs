@@ -126,7 +126,7 @@ fn a_service_with_a_pipe_among_its_keys_can_be_stopped() {
     let command = Tokensmith::new();
     let mut serving = command.serve();
     make_pipe(&command.dir.path().join("keys/pipe.pem"));
-    serving.wait_for_log("a signing key cannot be read");
+    serving.wait_for_log("cannot read a signing key");
     serving.signal("-HUP");
     serving.terminate();
     assert!(serving.wait_for(PROMISED).success());

@@ -363,7 +363,7 @@ fn a_running_service_takes_up_what_happens_in_the_folder() {
     let keys = command.dir.path().join("keys");
     fs::write(keys.join("broken.pem"), "garbage").unwrap();
     fs::set_permissions(keys.join("broken.pem"), fs::Permissions::from_mode(0o600)).unwrap();
-    let problem = serving.wait_for_log("a signing key cannot be read");
+    let problem = serving.wait_for_log("cannot read a signing key");
     assert!(problem["cause"].as_str().unwrap().contains("broken.pem: not a PEM file"), "{problem}");
     assert_eq!((count(), client.me(&pair).status), (2, 200), "the others are in force");
     fs::remove_file(keys.join("broken.pem")).unwrap();
