@@ -1,5 +1,5 @@
-//! What the figures are compared with, measured in the same run: bare actix-web endpoints, the raw cryptography, and what
-//! the database does with one transaction for each write.
+//! The figures to compare with, measured in the same run: bare actix-web endpoints, the raw cryptography, and the
+//! database with one transaction per write.
 
 use std::path::Path;
 use std::process::Command;

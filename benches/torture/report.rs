@@ -1,4 +1,4 @@
-//! What a run has found, as tables, and what of it must not be.
+//! The results of a run as tables, and the violations.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};

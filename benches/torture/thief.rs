@@ -1,5 +1,5 @@
-//! A thief has a copy of one refresh token and uses what it gets for it. It loses no message. It can read `iat`, knows
-//! the lifetimes and the windows, and so when the owner is due.
+//! A thief has a copy of one refresh token and uses the tokens that it gets for it. It loses no messages. It can read
+//! `iat` and knows the lifetimes and the windows, so it knows when the owner will refresh.
 
 use std::cell::Cell;
 use std::rc::Rc;

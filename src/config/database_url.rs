@@ -38,7 +38,7 @@ fn check_path(path: &str) -> Result<(), String> {
         // Each connection of a pool would see its own empty database.
         "sqlite:// needs the path of a file, as in sqlite://data/tokensmith.db"
     } else if path.contains('?') {
-        "sqlite:// takes no parameters: leave out the ? and what follows; serve, migrate or users create creates the file"
+        "sqlite:// takes no parameters: leave out the ? and what follows; create the file with serve, migrate or users create"
     } else if path.starts_with(['~', '$']) {
         "~ and $ are not expanded: write the whole path, as in sqlite:///home/ada/tokensmith.db"
     } else if path.starts_with("file:") {
