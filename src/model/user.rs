@@ -157,7 +157,7 @@ impl FromStr for DisplayName {
     fn from_str(text: &str) -> Result<Self, BadText> {
         let text = text.trim();
         if text.chars().count() > MAX_DISPLAY_NAME_CHARS || !is_readable_line(text) {
-            return Err(BadText("must have 1 to 100 characters that can be read, and no control characters"));
+            return Err(BadText("must have 1 to 100 readable characters and no control characters"));
         }
         Ok(Self(text.to_owned()))
     }

@@ -1,5 +1,6 @@
 //! Revocation ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)). Revoking a refresh token ends its session; revoking
-//! an access token or an API token affects only that token. Anyone who has a token may revoke it.
+//! an access token denies only that token; revoking an API token also denies its access tokens. Anyone who has a token
+//! may revoke it.
 
 use std::sync::Arc;
 

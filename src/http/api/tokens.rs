@@ -136,8 +136,8 @@ pub(in crate::http) async fn create(
 /// Refresh a pair
 ///
 /// Returns the next token pair of the session. If the response is lost, retry with the same refresh token: within
-/// `REFRESH_RETRY_WINDOW` it returns the same pair. Using a token that was replaced longer ago ends the session.
-/// Repeated late retries from another network or user agent end it, too.
+/// `REFRESH_RETRY_WINDOW` it returns the same new refresh token. Using a token that was replaced longer ago ends the
+/// session. Repeated late retries from another network or user agent end it, too.
 #[utoipa::path(post, path = "/v1/tokens/refresh", tag = "tokens", request_body = RefreshBody, security(()),
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn refresh(
@@ -178,9 +178,10 @@ pub(in crate::http) async fn verify(app: web::Data<App>, Json(body): Json<TokenB
 
 /// Revoke a token
 ///
-/// Revoking a refresh token ends its session. Revoking an access token or an API token affects only that token. An
-/// expired token may be revoked, too; white space and a `Bearer` before the token are ignored. Returns 204 for any
-/// token, even an unknown one ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
+/// Revoking a refresh token ends its session. Revoking an access token denies only that token. Revoking an API token
+/// also denies the access tokens that it was exchanged for. An expired token may be revoked, too; white space and a
+/// `Bearer` before the token are ignored. Returns 204 for any token, even an unknown one
+/// ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
 #[utoipa::path(post, path = "/v1/tokens/revoke", tag = "tokens", request_body = TokenBody, security(()),
     responses((status = 204, description = "The token is revoked or was not valid.")))]
 pub(in crate::http) async fn revoke(

@@ -74,7 +74,7 @@ impl ProxyWarnings {
 pub(in crate::http) fn device(request: &HttpRequest, app: &App, label: Option<String>) -> Result<Device, Error> {
     let label = label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
     if label.as_ref().is_some_and(|label| label.chars().count() > MAX_LABEL_CHARS || !is_readable_line(label)) {
-        let message = format!("must have at most {MAX_LABEL_CHARS} characters, visible ones and no control characters");
+        let message = format!("must have at most {MAX_LABEL_CHARS} readable characters and no control characters");
         return Err(Error::invalid("label", "invalid", message));
     }
     let user_agent = request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
