@@ -74,7 +74,7 @@ fn measure(database: &str, url: &str, revocations: u32) {
     }
 }
 
-/// Logs in so many times, then logs out one after the other, and asks until each access token is refused.
+/// Logs in this many times, then logs out one session after the other, and checks until each access token is refused.
 fn latencies(server: &Server, verifier: &Verifier, revocations: u32) -> Vec<Duration> {
     let login = |_| post(server, "/v1/tokens", &json!({"username": USERNAME, "password": PASSWORD}));
     let pairs: Vec<Value> = (0..revocations).map(login).collect();

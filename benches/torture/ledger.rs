@@ -77,7 +77,7 @@ pub struct Ledger {
     pub end: Option<End>,
 }
 
-/// So many generations are remembered: more than can matter.
+/// The number of stored generations: more than can matter.
 const REMEMBERED: i64 = 12;
 
 impl Ledger {
@@ -175,7 +175,7 @@ impl Ledger {
         overtaken.then_some(Excuse::OvertakenWhileUnderWay)
     }
 
-    /// The calls of the last generations, for whoever has to find out why a session has ended.
+    /// The calls of the last generations, to find out why a session has ended.
     pub fn story(&self) -> String {
         let Some(end) = &self.end else { return String::new() };
         let (newest, _) = self.newest();

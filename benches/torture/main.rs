@@ -54,7 +54,7 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::servers::Servers;
 
-/// With so many seconds between two logins on one database a core is idle half of the time.
+/// With this many seconds between two logins on one database a core is idle half of the time.
 const A_LOGIN: f64 = 0.03;
 
 fn main() -> ExitCode {
