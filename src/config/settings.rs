@@ -41,7 +41,7 @@ settings! {
     }
     DATABASE_URL: pub(crate) database: DatabaseUrl {
         default: "sqlite://data/tokensmith.db",
-        help: "The database: sqlite://PATH (one instance on one machine) or postgres://USER:PASSWORD@HOST/NAME (any number of instances).",
+        help: "The database: sqlite://PATH (one machine) or postgres://USER:PASSWORD@HOST/NAME (any number of instances).",
         secrecy: MayHoldSecret,
         read: parsed,
     }

@@ -75,7 +75,7 @@ type Used = BTreeMap<i64, Timestamp>;
 pub struct Charge {
     limiter: Limiter,
     subjects: Vec<(Reservation, Subject)>,
-    /// Until it is over.
+    /// The charge in memory, until the attempt has ended.
     memory: Option<memory::Charge>,
     is_reserved: bool,
 }
