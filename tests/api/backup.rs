@@ -188,7 +188,10 @@ fn a_backup_is_whole_and_its_owners_only_and_replaces_no_file() {
     fails_with(&command.run(&["backup", "ada.backup"]), "ada.backup exists already");
     fails_with(&command.run(&["backup", "keys"]), "keys exists already");
     fs::write(command.dir.path().join("b.unfinished"), "").unwrap();
-    fails_with(&command.run(&["backup", "b"]), "b.unfinished was left by a backup or restore that was interrupted");
+    fails_with(
+        &command.run(&["backup", "b"]),
+        "b.unfinished belongs to a backup or restore that is running or was interrupted",
+    );
     fails_with(&command.run(&["backup", "nowhere/ada.backup"]), "nowhere: there is no such folder");
     assert_eq!(fs::read(command.dir.path().join("ada.backup")).unwrap(), before);
     // The service has noticed nothing.

@@ -184,7 +184,8 @@ fn what_is_risky_is_said_at_each_start_and_at_no_other_command() {
         let warnings: Vec<&String> = log.iter().filter(|line| line.contains(r#""level":"warn""#)).collect();
         assert_eq!(warnings.len(), 2, "{log:?}");
         assert!(
-            warnings[0].contains("ISSUER: names this machine only") && warnings[1].contains("CORS_ORIGINS: any web")
+            warnings[0].contains("ISSUER: is reachable from this machine only")
+                && warnings[1].contains("CORS_ORIGINS: any web")
         );
     }
     assert_eq!(command.run(&["users", "list"]).stderr, "");

@@ -285,7 +285,7 @@ fn what_is_in_the_way_of_the_file_is_named() {
         ("folder", "folder: Is a directory, not a file"),
         ("/dev/null", "/dev/null: not a regular file"),
         ("link.db", "link.db: a symbolic link to a file that does not exist"),
-        ("moved.db", "moved.db: there is no such file, but there is moved.db-wal"),
+        ("moved.db", "moved.db: there is no such file, but moved.db-wal exists"),
         ("text.db", "file is not a database"),
         ("/proc/none/x.db", "/proc/none: cannot create this folder: No such file"),
     ];
