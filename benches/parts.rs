@@ -1,4 +1,4 @@
-//! What the parts cost on one core: the judge, minting a pair, verifying tokens, a password hash.
+//! The cost of the parts on one core: the judge, minting a pair, verifying tokens, a password hash.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use std::hint::black_box;

@@ -45,7 +45,7 @@ impl Repeat {
         Self::new(vec![post(path, body)])
     }
 
-    /// Logs in, always anew.
+    /// Logs in again and again.
     pub fn login(username: &str, password: &str) -> Self {
         Self::post("/v1/tokens", &credentials(username, password))
     }

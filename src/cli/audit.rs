@@ -15,16 +15,16 @@ use crate::model::audit::{EVENT_NAMES, EventFilter, EventName};
 use crate::model::id::UserId;
 use crate::service::{queries, users};
 
-/// What to show of the audit log.
+/// Which events to show.
 #[derive(Args)]
 pub(super) struct AuditCommand {
-    /// Only what concerns this user: a username, or the identifier of an account that may be gone
+    /// Only events about this user: a username, or the id of an account, which may be deleted
     #[arg(long)]
     user: Option<String>,
     /// Only events with this name
     #[arg(long, value_parser = event_name())]
     event: Option<EventName>,
-    /// How many at most
+    /// Maximum number of events
     #[arg(long, default_value_t = 100)]
     limit: i64,
     /// Print a JSON array
@@ -32,7 +32,7 @@ pub(super) struct AuditCommand {
     json: bool,
 }
 
-/// An event, and what its users are called today; the audit log has no names.
+/// An event with the current usernames of its users; the audit log holds only their ids.
 #[derive(Serialize)]
 struct Named<'a> {
     #[serde(flatten)]
@@ -82,7 +82,7 @@ pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
     list.finish()
 }
 
-/// None when the account is gone.
+/// `None` if the account was deleted.
 fn username(app: &App, id: UserId) -> Result<Option<String>, Error> {
     match users::find(app, id) {
         Ok(user) => Ok(Some(user.username.to_string())),

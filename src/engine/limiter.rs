@@ -1,12 +1,12 @@
-//! How often anything may be guessed: for an account from one network, for a network, and for an account from anywhere
-//! (see [`kinds`]). The last one spares networks from which the account has a session on record, live or ended, so that an
-//! attacker elsewhere cannot lock the owner out.
+//! Limits on guessing: for an account from one network, for a network, and for an account from anywhere (see
+//! [`kinds`]). The last limit does not apply to networks from which the account has a stored session, live or ended, so
+//! that an attacker elsewhere cannot lock the owner out.
 //!
-//! An attempt is charged before its secret is looked at, and gets the charge back unless the secret was wrong: a thousand
-//! guesses sent at once get no further than a thousand one after the other. It is charged in memory first, which costs
-//! nothing and knows most of what is used up, and then in the database, where all instances count together and nothing is
-//! forgotten with a process. Attempts beyond the allowance wait for those that are being looked at, so that right
-//! secrets sent at once all pass.
+//! An attempt is charged before its secret is checked, and the charge is given back unless the secret was wrong. So a
+//! thousand guesses sent at the same time get no further than a thousand in sequence. An attempt is charged in memory first,
+//! which is cheap and finds most exceeded limits. Then it is charged in the database, where all instances count together and
+//! a restart loses nothing. Attempts beyond the allowance wait for those that are being checked, so that right secrets sent
+//! at the same time all pass.
 
 mod attempt;
 mod kinds;
@@ -32,10 +32,10 @@ pub use attempt::{Account, Attempt};
 pub(crate) use kinds::LONGEST;
 pub use kinds::{Allowance, Kind, PASSWORD};
 
-/// So long an attempt waits for those that are being looked at.
+/// How long an attempt waits for others that are being checked.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long after the first look at what other instances have used the second one follows; then twice as long each time.
+/// The pause between the first and the second look at what other instances have used; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 
 const MAX_PAUSE: Duration = Duration::from_millis(400);
@@ -53,28 +53,29 @@ struct Inner {
     refunds: Mutex<Refunds>,
 }
 
-/// What is to be given back in the database, by one thread at a time.
+/// The charges to give back in the database, by one thread at a time.
 #[derive(Default)]
 struct Refunds {
     waiting: Vec<Refund>,
     are_under_way: bool,
 }
 
-/// What one attempt is given back: in memory when this is dropped, so that whoever waits there finds it in the database.
+/// The charge to give back to one attempt. It is given back in memory when this is dropped, after the database, so that
+/// waiting attempts find it there.
 struct Refund {
     reserved: Vec<Reservation>,
     _memory: memory::Charge,
 }
 
-/// Up to when each subject is used, by the name that it has in the database.
+/// The time until which each subject's allowance is used, by its key in the database.
 type Used = BTreeMap<i64, Timestamp>;
 
-/// An attempt that was let in and charged. The charge is given back when this is dropped: what came to nothing (a busy
-/// service, a lost database, a client that has gone) was no guess.
+/// An attempt that was allowed and charged. Dropping it gives the charge back: an attempt without a result (a busy
+/// service, a lost database, a client that has disconnected) was not a guess.
 pub struct Charge {
     limiter: Limiter,
     subjects: Vec<(Reservation, Subject)>,
-    /// Until it is over.
+    /// The charge in memory, until the attempt has ended.
     memory: Option<memory::Charge>,
     is_reserved: bool,
 }
@@ -85,8 +86,8 @@ impl Limiter {
         Self(Arc::new(Inner { memory, store, keys, clock, turns, refunds }))
     }
 
-    /// Lets an attempt in and charges it, now or as soon as others have given back what they were charged. Returns how long
-    /// to wait before the next attempt instead, when the allowance is used up.
+    /// Allows an attempt and charges it, now or as soon as others have given their charges back. If the allowance is
+    /// used up, returns how long to wait before the next attempt.
     pub async fn admit(&self, attempt: &Attempt) -> Result<Result<Charge, Seconds>, Error> {
         let deadline = Instant::now() + PATIENCE;
         let Inner { memory, keys, clock, turns, .. } = &*self.0;
@@ -99,7 +100,7 @@ impl Limiter {
         let (mut pause, mut used) = (FIRST_PAUSE, None);
         loop {
             let turn = turns.turn().await?;
-            // On its own thread until the end, also when the client goes: what is reserved then is given back.
+            // On its own thread until the end, even if the client disconnects, so that a reservation is given back.
             (charge, used) = on_a_thread(move || charge.reserve(used.is_some())).await?;
             drop(turn);
             let Some(used) = &used else { return Ok(Ok(charge)) };
@@ -130,8 +131,8 @@ impl Limiter {
     }
 }
 
-/// The subjects of an attempt by the names that they have in the database: none of them can be found there by trying, as a
-/// password can that was typed as a name. With another signing key they have other names, and are counted anew.
+/// The subjects of an attempt with their keys in the database. The keys are keyed hashes, so that a password that was
+/// typed as a username cannot be found by guessing. With another signing key the keys change and counting starts again.
 fn named(attempt: &Attempt, ring: &KeyRing, now: Timestamp) -> Result<Vec<(Reservation, Subject)>, Error> {
     let named = |subject: &Subject| {
         let name = ring.keyed_hash(&subject.bytes(), now)?;
@@ -142,7 +143,7 @@ fn named(attempt: &Attempt, ring: &KeyRing, now: Timestamp) -> Result<Vec<(Reser
 }
 
 impl Charge {
-    /// It was a wrong guess: the charge stays.
+    /// Reports a wrong guess: the charge stays.
     pub fn failed(mut self) {
         if let Some(memory) = self.memory.take() {
             memory.failed();
@@ -153,8 +154,8 @@ impl Charge {
         self.subjects.iter().map(|(reservation, _)| *reservation).collect()
     }
 
-    /// Charges it in the database, unless it is used up there: returns up to when each subject is used then. Whoever was
-    /// refused before looks first, and writes only to some use.
+    /// Charges the attempt in the database. If the allowance is used up there, returns the time until which each
+    /// subject is used. An attempt that was refused before reads first, and writes only if it may succeed.
     fn reserve(mut self, was_refused: bool) -> Result<(Self, Option<Used>), Error> {
         let limiter = self.limiter.clone();
         let Inner { store, clock, .. } = &*limiter.0;
@@ -171,7 +172,7 @@ impl Charge {
         Ok((self, used))
     }
 
-    /// How long the next attempt has to wait, if it has to.
+    /// How long the next attempt has to wait, if at all.
     fn wait(&self, used: &Used, now: Timestamp) -> Option<Seconds> {
         let wait = |(Reservation { subject: name, .. }, subject): &(Reservation, Subject)| {
             let until = used.get(name).filter(|until| **until <= now + subject.longest());
@@ -180,7 +181,7 @@ impl Charge {
         self.subjects.iter().filter_map(wait).max()
     }
 
-    /// Remembers what is used up elsewhere, so that the database is not asked again; returns how long to wait.
+    /// Stores in memory what is used up elsewhere, so that the database is not asked again; returns how long to wait.
     fn give_up(mut self, used: &Used) -> Seconds {
         drop(self.memory.take());
         let Inner { memory, clock, .. } = &*self.limiter.0;
@@ -190,7 +191,7 @@ impl Charge {
                 memory.learn(subject, *until, now);
             }
         }
-        // What was given back since is there for the next one.
+        // If something was given back meanwhile, the next attempt can use it.
         self.wait(used, now).unwrap_or(Seconds(1))
     }
 }
@@ -202,10 +203,10 @@ impl Drop for Charge {
     }
 }
 
-/// Giving back. When it ends, however it does, the next refund begins it again.
+/// A thread that gives charges back. When it ends for any reason, the next refund starts it again.
 struct Refunding {
     limiter: Limiter,
-    /// Whether it has said by itself that it is over. Another one may be under way since.
+    /// Whether it has ended normally. Another one may already be running.
     is_over: bool,
 }
 
@@ -223,8 +224,8 @@ impl Refunding {
             drop(refunds);
             let reserved = batch.iter().flat_map(|refund| &refund.reserved);
             if let Err(error) = self.limiter.0.store.give_back(reserved) {
-                // As if they had failed: they count for as long.
-                log::warn!(cause = root_cause(&error), attempts = batch.len(); "attempts could not be given back");
+                // They count like wrong guesses until they expire.
+                log::warn!(cause = root_cause(&error), attempts = batch.len(); "cannot give attempts back");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The rotator's batches, made by hand: which requests share one is known here, as it is not over HTTP.
+//! The rotator's batches, made by hand: unlike over HTTP, the tests decide which requests share a batch.
 
 use tempfile::TempDir;
 
@@ -64,7 +64,7 @@ impl House {
         Batches::new(config, store, units.clone(), clock, metrics)
     }
 
-    /// Answers sessions' tokens, by generation, in one batch.
+    /// Refreshes with sessions' tokens, by generation, in one batch.
     fn refresh_together(&self, presented: &[(Session, i64)]) -> Vec<Result<Live, Error>> {
         let (jobs, answers): (Vec<_>, Vec<_>) = presented.iter().map(|(session, g)| job(session, *g)).unzip();
         self.batches().answer(jobs);
@@ -164,7 +164,7 @@ fn a_damaged_row_and_an_unknown_session_fail_nobody_else() {
     assert_eq!(house.row(&bob).denied_through, 1);
 }
 
-/// SQLite's own words for it: that is how an outage is told from a trigger's refusal.
+/// SQLite's own message, by which an outage is distinguished from a refusal by a trigger.
 const FULL: &str = "begin select raise(abort, 'database or disk is full'); end";
 
 #[test]

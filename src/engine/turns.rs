@@ -1,5 +1,5 @@
-//! Turns to look up in the database what anybody may ask for as often as they like. There are two doors of that kind, logins
-//! and API tokens, and each may hold half of the connections.
+//! Turns for database lookups that anonymous clients may cause without limit: logins and API tokens. Each of the two
+//! may use half of the connections.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -7,16 +7,16 @@ use super::deadline::in_time;
 use crate::config::Config;
 use crate::error::Error;
 
-/// As many turns at a time as half of the database's connections.
+/// Turns for half of the database's connections.
 pub(crate) struct Turns(Semaphore);
 
 impl Turns {
-    /// For a pool of this size.
+    /// Turns for the configured pool size.
     pub(crate) fn new(config: &Config) -> Self {
         Self(Semaphore::new(usize::try_from(config.database_pool_size / 2).unwrap_or(1).max(1)))
     }
 
-    /// A turn, in the order in which they are asked for; over when dropped. The wait is one for the database.
+    /// Waits for a turn, in the order of the calls; dropping it ends the turn. The wait counts as one for the database.
     pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
         in_time(self.0.acquire()).await?.map_err(Error::internal)
     }

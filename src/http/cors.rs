@@ -1,6 +1,6 @@
-//! Browser apps of other origins, after the
-//! [CORS protocol](https://fetch.spec.whatwg.org/#http-cors-protocol). A request without a preflight is answered whatever its
-//! origin: pages of our own send one too, and the browser keeps the answer from those that are not allowed.
+//! Browser apps of other origins, by the [CORS protocol](https://fetch.spec.whatwg.org/#http-cors-protocol). A request
+//! without a preflight is handled for any origin, since our own pages send an origin, too. The browser hides the
+//! response from pages that are not allowed to read it.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -23,11 +23,11 @@ const REQUEST_HEADERS: HeaderValue =
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static("etag, retry-after, www-authenticate, x-request-id");
 const MAX_AGE_SECONDS: u32 = 3_600;
 
-/// An origin is not longer than a host name of 255 characters, a scheme and a port; more would fill the log.
+/// Enough for a scheme, a host name of 255 characters and a port. Longer origins would fill the log.
 const MAX_ORIGIN_CHARS: usize = 300;
 
-/// Answers preflights, and tells browsers which pages may read an answer. Never with cookies: tokens travel in headers and
-/// bodies.
+/// Answers preflights and tells browsers which pages may read a response. Cookies are never allowed: tokens are sent in
+/// headers and bodies.
 pub(super) async fn cors(
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -39,7 +39,7 @@ pub(super) async fn cors(
     let depends_on_origin = !is_any && !origins.is_empty();
     let origin = request.headers().get(ORIGIN).cloned();
     let is_listed = |origin: &&HeaderValue| origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes());
-    // Of what is for everybody a cache may keep one answer.
+    // Public responses are the same for all origins, so a cache may share them.
     let allowed = if is_any { Some(ANY) } else { origin.as_ref().filter(is_listed).cloned() };
     let is_preflight =
         request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -62,7 +62,7 @@ pub(super) async fn cors(
     Ok(response)
 }
 
-/// The browser compares: what is not listed it does not send.
+/// The browser compares its request with these lists and sends only what they allow.
 fn preflight(headers: HeaderValue) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((ACCESS_CONTROL_ALLOW_METHODS, METHODS))
@@ -71,7 +71,7 @@ fn preflight(headers: HeaderValue) -> HttpResponse {
         .finish()
 }
 
-/// Anybody may send anything as an origin.
+/// The origin as it is shown in the log. Clients may send anything as an origin.
 fn shown(origin: &HeaderValue) -> String {
     let text = String::from_utf8_lossy(origin.as_bytes());
     text.chars().flat_map(char::escape_default).take(MAX_ORIGIN_CHARS).collect()

@@ -1,4 +1,4 @@
-//! What a token that is issued claims, for every way of issuing one.
+//! The claims of issued tokens, for every way of issuing one.
 
 use crate::clock::Timestamp;
 use crate::model::api_token::ApiToken;
@@ -10,13 +10,13 @@ use crate::model::user::User;
 use tokensmith_verifier::issuing::{API_TOKEN, RefreshClaims, issuer_base};
 use tokensmith_verifier::{AccessClaims, Audience, Credential, RequiredClaims};
 
-/// An access token that is to be issued.
+/// What access tokens of all kinds need to be issued.
 pub(crate) struct Issuing<'a> {
-    /// Who issues it.
+    /// The issuer.
     pub(crate) issuer: &'a str,
-    /// Who it is for.
+    /// The audience.
     pub(crate) audience: &'a str,
-    /// Its own name.
+    /// The id of the token.
     pub(crate) jti: Jti,
     /// Now.
     pub(crate) iat: Timestamp,
@@ -25,7 +25,7 @@ pub(crate) struct Issuing<'a> {
 }
 
 impl Issuing<'_> {
-    /// For a session: its user has logged in, here or through the application that the grant names.
+    /// For a session: its user has logged in, at this service or through the application that the grant names.
     pub(crate) fn of_session(self, session: &Session, grant: &Grant, user: &User) -> AccessClaims {
         let credential = if grant.is_first_party() { Credential::Login } else { Credential::Application };
         let mut claims = self.claims(user.id, &grant.client_id, credential);
@@ -38,8 +38,8 @@ impl Issuing<'_> {
         claims
     }
 
-    /// For an API token, with those of its scopes that the service has, and those of its roles that its owner has. Nobody is
-    /// present: nothing proves who they are.
+    /// For an API token, with those of its scopes that the service has, and those of its roles that its owner has. The
+    /// user is not present, so there are no claims about an authentication.
     pub(crate) fn of_api_token(self, token: &ApiToken, owner: &User, scopes: &Scopes) -> AccessClaims {
         let scopes = token.scopes.shared_with(scopes);
         let mut claims = self.claims(owner.id, API_TOKEN, Credential::ApiToken);
@@ -66,7 +66,7 @@ impl Issuing<'_> {
     }
 }
 
-/// Of the live refresh token of a session, as its row stands.
+/// The claims of a session's live refresh token, according to its row.
 pub(crate) fn refresh_claims(issuer: &str, session: &Session, grant: &Grant) -> RefreshClaims {
     let generation = session.live_generation();
     let issued_by = issuer_base(issuer).to_owned();

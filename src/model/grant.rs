@@ -1,4 +1,4 @@
-//! What a login grants: the session's row holds it, so that a change of the settings changes no session that is open.
+//! What a login grants. It is stored in the session's row, so that changed settings do not affect open sessions.
 
 use super::session::Session;
 use super::user::User;
@@ -9,54 +9,54 @@ use tokensmith_verifier::issuing::FIRST_PARTY;
 pub(crate) struct GrantRequest {
     /// The client that the session is for.
     pub client_id: String,
-    /// What it may do, as names with spaces between them.
+    /// Its scopes, separated by spaces.
     pub scope: String,
-    /// Who its access tokens are for, if it says so.
+    /// The audience of its access tokens, if it asks for one.
     pub audience: Option<String>,
 }
 
-/// What was granted, to which client, and how its user proved who they are.
+/// What was granted, to which client, and how its user was authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The client.
     pub(crate) client_id: String,
-    /// What it may do, as names with spaces between them.
+    /// Its scopes, separated by spaces.
     pub(crate) scope: String,
-    /// Who its access tokens are for, if it asked: else the first audience of the day.
+    /// The audience of its access tokens, if it asked for one; otherwise it is the first of `AUDIENCE`.
     pub(crate) audience: Option<String>,
-    /// How its user proved who they are when the session was opened; proving it again changes only when.
+    /// How its user was authenticated when the session was opened. Reauthentication only changes the time.
     pub(crate) amr: Vec<String>,
-    /// The strength of the proof, if it has a name.
+    /// The strength of the authentication, if it has a name.
     pub(crate) acr: Option<String>,
 }
 
 impl GrantRequest {
-    /// Of a login at the service itself.
+    /// A login at the service itself.
     pub(crate) fn first_party(scope: String, audience: Option<String>) -> Self {
         Self { client_id: FIRST_PARTY.to_owned(), scope, audience }
     }
 }
 
 impl Grant {
-    /// What a login by these methods gets. No strength of a proof has a name yet.
+    /// The grant of a login by these methods. There are no names of strengths yet.
     pub(crate) fn new(request: GrantRequest, amr: &[&'static str]) -> Self {
         let GrantRequest { client_id, scope, audience } = request;
         Self { client_id, scope, audience, amr: amr.iter().map(ToString::to_string).collect(), acr: None }
     }
 
-    /// Whether it is of a login at the service itself.
+    /// Whether it is for a login at the service itself.
     pub(crate) fn is_first_party(&self) -> bool {
         self.client_id == FIRST_PARTY
     }
 }
 
-/// A session and its user: what a pair is made of.
+/// A session, its grant and its user, from which a token pair is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
     /// The session.
     pub session: Session,
-    /// What it was opened for; nothing when an older version opened it, which kept no record.
+    /// Its grant; `None` if an older version opened it, which did not store grants.
     pub grant: Option<Grant>,
-    /// Whose it is.
+    /// Its user.
     pub user: User,
 }

@@ -9,7 +9,7 @@ use super::Password;
 use super::error::{HashError, UnusableHash, failed};
 use crate::config::MAX_ARGON2_ITERATIONS;
 
-/// An argon2id hash: how it is made, and what came out.
+/// An argon2id hash with its parameters.
 #[derive(Clone)]
 pub(crate) struct Argon2idHash {
     params: Params,
@@ -27,7 +27,7 @@ impl Argon2idHash {
     /// Length of a new salt.
     pub(super) const SALT_BYTES: usize = 16;
 
-    /// With what was computed before.
+    /// Makes a hash from a digest that was computed before.
     pub(super) fn new(params: Params, salt: Salt, digest: &[u8]) -> Result<Self, HashError> {
         Ok(Self { params, salt, digest: Output::new(digest).map_err(failed)? })
     }
@@ -48,7 +48,7 @@ impl Argon2idHash {
     pub(super) fn parse(text: &str) -> Result<Self, UnusableHash> {
         let hash = PasswordHash::new(text).map_err(malformed)?;
         if hash.version != Some(Version::V0x13.into()) {
-            return Err(malformed("it is not of version 19"));
+            return Err(malformed("its version is not 19"));
         }
         let params = Params::try_from(&hash).map_err(malformed)?;
         let (Some(salt), Some(digest)) = (hash.salt, hash.hash) else {
@@ -67,7 +67,7 @@ impl Argon2idHash {
         Ok(aws_lc_rs::constant_time::verify_slices_are_equal(&digest, self.digest.as_bytes()).is_ok())
     }
 
-    /// As it is stored.
+    /// The text that is stored.
     pub(super) fn text(&self) -> Result<String, HashError> {
         let hash = PasswordHash {
             algorithm: ARGON2ID_IDENT,
@@ -79,18 +79,18 @@ impl Argon2idHash {
         Ok(hash.to_string())
     }
 
-    /// How it is made.
+    /// The parameters of the hash.
     pub(super) fn params(&self) -> &Params {
         &self.params
     }
 
-    /// What it is salted with.
+    /// The salt of the hash.
     pub(super) fn salt(&self) -> Salt {
         self.salt
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+#[expect(clippy::needless_pass_by_value, reason = "map_err needs this signature")]
 fn malformed(cause: impl ToString) -> UnusableHash {
     UnusableHash::Malformed(cause.to_string())
 }

@@ -1,6 +1,7 @@
-//! Hashing on a fixed number of threads, each with the memory of a hash of today that it keeps. Verifying a stored hash that
-//! takes more begins when the rest of the budget has room for it: a flood of logins cannot use more than the budget. What
-//! waits is bounded in number and in time, those who are known go first; beyond that the answer is "too busy".
+//! Password hashing on a fixed number of threads. Each thread keeps the memory for a hash with the current cost. A
+//! stored hash that needs more memory waits until the rest of the budget has room for it, so a flood of logins cannot
+//! use more than the budget. The number of waiting hashes and their waiting time are limited; known users go first.
+//! Beyond these limits the result is "too busy".
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,25 +22,25 @@ use crate::entropy::Entropy;
 use crate::metrics::Metrics;
 use crate::threads::Threads;
 
-/// A hash that has not begun by then is not begun: its answer would help nobody.
+/// A hash that has not started after this time is not started, because its client has given up.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Whoever waits for a hash is told by then that there is none, whatever one of an earlier, higher cost still takes.
+/// The longest wait for the result of a hash, even if a hash with an earlier, higher cost takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A hash takes a core for tens of milliseconds; whatever else there is to do takes microseconds and comes first. Hashes
-/// still get a tenth of a core that everything else would fill.
+/// A hash uses a core for tens of milliseconds. Other work takes microseconds and goes first. Even if other work could
+/// use a whole core, hashes still get a tenth of it.
 const NICENESS: i32 = 10;
 
-/// What the threads are called.
+/// The name of the threads.
 const NAME: &str = "password hashes";
 
 /// The outcome of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PasswordCheck {
-    /// Whether it is the right one.
+    /// Whether the password is right.
     pub(crate) matches: bool,
-    /// Whether a hash of today would be another.
+    /// Whether the stored hash should be replaced by one with the current cost.
     pub(crate) outdated: bool,
 }
 
@@ -52,7 +53,7 @@ pub struct Hasher {
     decoy: StoredHash,
     places: Places,
     hashed: AtomicU64,
-    /// They are waited for when this is dropped.
+    /// Dropping waits for them.
     _threads: Threads,
 }
 
@@ -62,12 +63,12 @@ impl Drop for Hasher {
     }
 }
 
-/// Gets the memory, or why there is none.
+/// Gets the memory, or the reason why there is none.
 type Work = Box<dyn FnOnce(Result<&mut [Block], HashError>) + Send>;
 
-/// What is to be done on a hashing thread.
+/// A job for a hashing thread.
 struct Job {
-    /// The memory that it takes, in blocks of 1 KiB.
+    /// The memory that it needs, in blocks of 1 KiB.
     blocks: usize,
     queued_at: Instant,
     work: Work,
@@ -88,7 +89,7 @@ impl Hasher {
             let work = move || {
                 if !is_nice {
                     is_nice = true;
-                    // Where it is not allowed, everything else waits a little longer for its turn.
+                    // If this is not allowed, other work waits a little longer.
                     let _not_allowed = rustix::process::nice(NICENESS);
                 }
                 work(&jobs, kept_blocks);
@@ -101,17 +102,17 @@ impl Hasher {
         Ok(Self { queue, params, max_stored_blocks, entropy, decoy, places, hashed, _threads: threads })
     }
 
-    /// Takes a place, before anything that waits is begun.
+    /// Takes a place before any waiting starts.
     pub fn place(&self, priority: Priority) -> Result<Place, HashError> {
         self.places.take(priority).ok_or(HashError::Busy)
     }
 
-    /// How many hashes are in work or waiting.
+    /// How many hashes are running or waiting.
     pub fn count_under_way(&self) -> usize {
         self.places.count_taken()
     }
 
-    /// How many hashes have been asked for since the start.
+    /// How many hashes were requested since the start.
     pub fn hashed(&self) -> u64 {
         self.hashed.load(Ordering::SeqCst)
     }
@@ -119,19 +120,20 @@ impl Hasher {
     /// Reads a stored hash, if this process can verify it.
     pub(crate) fn read(&self, stored: &str) -> Result<StoredHash, UnusableHash> {
         let hash: StoredHash = stored.parse()?;
-        // What would not fit is refused rather than paid for.
+        // A hash that would exceed a limit is refused.
         if hash.blocks() > self.max_stored_blocks {
             return Err(UnusableHash::TooMuchMemory(hash.blocks()));
         }
         Ok(hash)
     }
 
-    /// Hashes a new password, of somebody who may set it; returns the text to store.
+    /// Hashes a new password of a user who may set it; returns the text to store.
     pub fn hash(&self, password: &Password) -> Result<String, HashError> {
         self.hash_with(password, new_salt(&*self.entropy)?)
     }
 
-    /// Hashes a password as today, with the salt of its stored hash: whoever does that at the same time gets the same.
+    /// Hashes a password with the current cost and the salt of its stored hash, so that concurrent logins get the same
+    /// hash.
     pub(crate) fn renew(&self, password: &Password, stored: &StoredHash) -> Result<String, HashError> {
         match stored.salt() {
             Some(salt) => self.hash_with(password, salt),
@@ -146,8 +148,8 @@ impl Hasher {
         self.run(blocks, Priority::First, work)?.text()
     }
 
-    /// Checks a password against a stored hash. With no stored hash the work is done all the same and the answer is no,
-    /// so that an unknown user costs as much time as a wrong password.
+    /// Checks a password against a stored hash. Without a stored hash it does the same work and returns no match, so
+    /// that an unknown user takes as long as a wrong password.
     pub(crate) fn verify(
         &self,
         password: &Password,
@@ -170,7 +172,7 @@ impl Hasher {
         self.hashed.fetch_add(1, Ordering::SeqCst);
         let (reply, answer) = sync_channel(1);
         let work = Box::new(move |memory: Result<&mut [Block], HashError>| {
-            // The one who asked may have gone.
+            // The caller may no longer be waiting.
             let _gone = reply.send(memory.and_then(work));
         });
         let job = Job { blocks, queued_at: Instant::now(), work };
@@ -187,12 +189,12 @@ fn new_salt(entropy: &dyn Entropy) -> Result<Salt, HashError> {
     Salt::new(&entropy.bytes::<{ Argon2idHash::SALT_BYTES }>()?).map_err(failed)
 }
 
-/// What asks for more than the kept memory, of a password set under other parameters, has that reserved until it is done.
+/// Runs jobs. A job that needs more than the kept memory (for a hash with another cost) reserves it until it is done.
 fn work(jobs: &Queue<Job>, kept_blocks: usize) {
-    // Wiped also when a hash panics.
+    // Wiped even if a hash panics.
     let mut kept = Zeroizing::new(Vec::new());
     loop {
-        // The next hash overwrites what the last one left; when there is none yet, it is wiped.
+        // The next hash overwrites what the last one left. If no job is waiting, the memory is wiped.
         let next = jobs.try_next().or_else(|| {
             wipe(&mut kept);
             jobs.next()
@@ -202,19 +204,19 @@ fn work(jobs: &Queue<Job>, kept_blocks: usize) {
             work(Err(HashError::Busy));
         } else if blocks > kept_blocks {
             wipe(&mut kept);
-            // One after the other, not both.
+            // Frees the old memory before the new one is allocated.
             *kept = Vec::new();
             work(Ok(&mut Zeroizing::new(vec![Block::default(); blocks])));
         } else {
             kept.resize(kept_blocks, Block::default());
-            // A smaller hash does not overwrite all.
+            // A smaller hash does not overwrite all of the memory.
             wipe(kept.get_mut(blocks..).unwrap_or_default());
             work(Ok(&mut kept));
         }
     }
 }
 
-/// With what a hash leaves in its memory a guess could be checked at a part of the cost.
+/// Overwrites memory: what a hash leaves there would make it cheaper to check a guess.
 fn wipe(memory: &mut [Block]) {
     memory.iter_mut().for_each(zeroize::Zeroize::zeroize);
 }
@@ -297,7 +299,7 @@ mod tests {
         assert_eq!(metrics.count_panics(NAME), 2);
     }
 
-    /// Both threads would wait for the memory of the first, and no one else could log in.
+    /// Otherwise both threads would wait for the memory of the first job, and other users could not log in.
     #[test]
     fn hashes_that_wait_for_memory_hold_up_none_that_need_no_more_than_is_kept() {
         let cost = Argon2Cost { memory_kib: 64, iterations: 2, threads: 2, budget_kib: 1_024 };

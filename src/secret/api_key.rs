@@ -1,5 +1,5 @@
-//! The key of an API token: a prefix that secret scanners know, 200 random bits, and a checksum, so that a typing mistake
-//! is found without asking the database and a scanner finds no false ones.
+//! The key of an API token: a prefix that secret scanners can find, 200 random bits, and a checksum. With the checksum
+//! a typing mistake is found without the database, and scanners have no false positives.
 
 use std::str::FromStr;
 
@@ -10,26 +10,27 @@ use super::Secret;
 use super::readable::{ALPHABET, readable};
 use crate::entropy::{Entropy, NoEntropy};
 
-/// What every key begins with.
+/// The prefix of every key.
 pub(crate) const KEY_PREFIX: &str = "tks_";
 
-/// Five bits each: 200 bits, beyond the 128 that ASVS 11.5.1 asks for.
+/// Five bits each: 200 bits, more than the 128 that ASVS 11.5.1 requires.
 const RANDOM_CHARS: usize = 40;
 
 /// Five bits each: the 32 bits of a CRC-32.
 const CHECKSUM_CHARS: usize = 7;
 
-/// The key. Whoever has it may use the token.
+/// The key. Anyone who has it may use the API token.
 #[derive(Clone, Debug)]
 pub struct ApiKey(Secret<String>);
 
-/// The SHA-256 digest of a key: what is stored. The key has so much randomness that a slow hash would add nothing.
+/// The SHA-256 digest of a key, which is stored instead of the key. The key is so random that a slow hash would not
+/// make it safer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyDigest(pub(crate) [u8; SHA256_OUTPUT_LEN]);
 
-/// A text that is not a key by its form.
+/// A text that does not have the form of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not an API token by its form")]
+#[error("does not have the form of an API token")]
 pub struct BadApiKey;
 
 impl ApiKey {
@@ -42,12 +43,12 @@ impl ApiKey {
         Ok(Self(Secret::new(text)))
     }
 
-    /// Its text, to be shown to its owner once.
+    /// Its text, which is shown to its owner once.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 
-    /// What is stored of it.
+    /// The digest that is stored.
     pub(crate) fn digest(&self) -> KeyDigest {
         let mut bytes = [0; SHA256_OUTPUT_LEN];
         bytes.copy_from_slice(digest(&SHA256, self.expose().as_bytes()).as_ref());
@@ -68,7 +69,7 @@ impl FromStr for ApiKey {
     }
 }
 
-/// The CRC-32 of the text, five bits a character, the lowest first.
+/// The CRC-32 of the text, five bits per character, lowest bits first.
 fn checksum(text: &str) -> String {
     let sum = crc32fast::hash(text.as_bytes());
     let groups = (0..CHECKSUM_CHARS).map(|i| usize::try_from((sum >> (5 * i)) & 31).unwrap_or(0));

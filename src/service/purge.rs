@@ -1,4 +1,4 @@
-//! Forgetting what is over, in small batches: no delete ever holds the database for long.
+//! Deleting what has expired, in small batches, so that a delete never blocks the database for long.
 
 use crate::app::App;
 use crate::clock::Seconds;
@@ -10,11 +10,12 @@ use crate::store::Over;
 
 const BATCH: i64 = 1_000;
 
-/// Small rows, of which an attack leaves many.
+/// These rows are small, and an attack leaves many of them.
 const BATCH_OF_ALLOWANCES: i64 = 10_000;
 
-/// A lapse becomes final this much later. Until then a newer token of a session whose rotations the database has lost (it
-/// was restored from a backup, say) still brings it back, and a clock that is wrong for a while ends nothing.
+/// A lapse becomes final after this time. Until then a newer token can still restore a session whose rotations the
+/// database has lost (for example because it was restored from a backup), and a clock that is wrong for a while ends no
+/// session.
 const LAPSE_GRACE: Seconds = Seconds(86_400);
 
 /// What was deleted.
@@ -30,52 +31,52 @@ pub struct Purged {
     pub events: usize,
 }
 
-/// Deletes one batch of denials that are over; answers how many.
+/// Deletes one batch of expired denials; returns how many.
 pub fn denials(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
     app.store.write(|tx| tx.purge(Over::Denials, BATCH, now))
 }
 
-/// Deletes one batch of API tokens that were revoked or expired longer ago than ended sessions are kept; answers how many.
+/// Deletes one batch of API tokens that were revoked or expired longer ago than `SESSION_RETENTION`; returns how many.
 pub(crate) fn api_tokens(app: &App) -> Result<usize, Error> {
     let before = app.clock.now() - app.config.lifetimes.retention;
     app.store.write(|tx| tx.purge(Over::ApiTokens, BATCH, before))
 }
 
-/// Deletes one batch of events that are older than the retention; answers how many.
+/// Deletes one batch of events that are older than `AUDIT_RETENTION`; returns how many.
 pub(crate) fn events(app: &App) -> Result<usize, Error> {
     let by = app.clock.now() - app.config.audit_retention - Seconds(1);
     app.store.write(|tx| tx.purge(Over::Events, BATCH, by))
 }
 
-/// Deletes one batch of rows of the limiter that say nothing any more to any instance, or that only a clock that was wrong
-/// can have written; returns how many.
+/// Deletes one batch of rows of the limiter that have expired for all instances, or that only a wrong clock can have
+/// written; returns how many.
 fn allowances(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
     let (from, until) = (now - MAX_CLOCK_SKEW, now + LONGEST + MAX_CLOCK_SKEW);
     app.store.write(|tx| tx.purge_allowances(BATCH_OF_ALLOWANCES, from, until))
 }
 
-/// Deletes all of them, without telling: they are of no interest to anybody.
+/// Deletes all of these rows. They are not reported, since they are of no interest to operators.
 pub(crate) fn all_allowances(app: &App) -> Result<usize, Error> {
     until_none_is_left(|| allowances(app))
 }
 
-/// Gives up one batch of messages that were not sent in time; returns how many.
+/// Deletes one batch of messages that were not sent in time; returns how many.
 pub(crate) fn messages(app: &App) -> Result<usize, Error> {
     app.outbox.give_up()
 }
 
-/// Looks at one batch of sessions: records the end of those that lapsed, deletes those that ended longer ago than the
-/// retention. Answers how many were deleted, and where the next batch begins, unless this was the last.
+/// Handles one batch of sessions: records the end of those that lapsed, and deletes those that ended longer ago than
+/// `SESSION_RETENTION`. Returns how many were deleted, and where the next batch begins, if there is one.
 pub(crate) fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Option<SessionId>), Error> {
     let now = app.clock.now();
     app.store.write(|tx| tx.sweep_sessions(after, BATCH, now - LAPSE_GRACE, now - app.config.lifetimes.retention))
 }
 
-/// Deletes everything that is over.
+/// Deletes everything that has expired.
 ///
-/// After an error what was deleted until then stays deleted.
+/// After an error some of it is already deleted.
 pub fn all(app: &App) -> Result<Purged, Error> {
     all_allowances(app)?;
     let mut purged = Purged {

@@ -1,5 +1,6 @@
-//! Revoking ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)): a refresh token ends its session, an access token is
-//! denied alone, an API token is accepted no more. Whoever finds one may do it.
+//! Revocation ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)). Revoking a refresh token ends its session; revoking
+//! an access token denies only that token; revoking an API token also denies its access tokens. Anyone who has a token
+//! may revoke it.
 
 use std::sync::Arc;
 
@@ -13,11 +14,11 @@ use crate::model::denial::Denial;
 use crate::model::session::EndReason;
 use crate::secret::{KEY_PREFIX, Secret};
 
-/// How every JWT of ours begins: `{"` in base64url.
+/// The first characters of every JWT of ours: `{"` in base64url.
 const JWT_PREFIX: &str = "eyJ";
 
-/// The token in a text that somebody pasted: without what is around it, as a scheme or quotation marks, and without white
-/// space, which no token has. What is no token does not become one by that.
+/// The token in a pasted text: without a scheme or quotation marks around it, and without white space, which tokens do
+/// not contain. A text that is not a token does not become one by this.
 pub(crate) fn bare(text: &str) -> Secret<String> {
     let begins = [JWT_PREFIX, KEY_PREFIX].into_iter().filter_map(|prefix| text.find(prefix)).min();
     let token = begins.and_then(|at| text.get(at..)).unwrap_or(text);
@@ -25,11 +26,11 @@ pub(crate) fn bare(text: &str) -> Secret<String> {
     Secret::new(token.chars().take_while(belongs_to_it).filter(|c| !c.is_whitespace()).collect())
 }
 
-/// Revokes a [`bare`] token. Its signature proves that it is ours, and that is enough: clocks and settings may differ from
-/// those that it was made with. One that is not ours, or was revoked before, is none to worry about
+/// Revokes a [`bare`] token. Its signature proves that it is ours; its times and other claims are not checked, since
+/// clocks and settings may have changed. A token that is not ours, or was already revoked, is no error
 /// ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
 ///
-/// After an error it must be asked again.
+/// After an error the request must be repeated.
 pub(crate) fn revoke(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
     if token.starts_with(KEY_PREFIX) {
         return match app.api_tokens.find_any(token) {
@@ -43,7 +44,7 @@ pub(crate) fn revoke(app: &App, token: &str, origin: &Origin) -> Result<(), Erro
         Ok(Token::Access(claims)) => deny(app, &claims, origin),
         Ok(Token::Refresh(claims)) => {
             match sessions::end(app, claims.sub, claims.sid, EndReason::Logout, origin) {
-                // Not on record any more.
+                // The session is no longer stored.
                 Err(Error::SessionNotFound) => Ok(()),
                 ended => ended,
             }
@@ -51,7 +52,7 @@ pub(crate) fn revoke(app: &App, token: &str, origin: &Origin) -> Result<(), Erro
     }
 }
 
-/// Reads a token of either kind by its signature alone.
+/// Reads a token of either kind and checks only its signature.
 fn read(app: &App, token: &str) -> Result<Token, TokenError> {
     let ring = app.keys.ring();
     match verify_signature::<AccessClaims>(token, ring.keys()) {
@@ -64,7 +65,7 @@ fn deny(app: &App, claims: &AccessClaims, origin: &Origin) -> Result<(), Error> 
     let now = app.clock.now();
     let denial = Denial::of_access_token(claims.jti, now, claims.exp);
     if denial.expires_at <= now {
-        // It has expired by every clock.
+        // It has expired on every clock.
         return Ok(());
     }
     let (user, session) = (claims.user_id(), claims.sid);

@@ -1,4 +1,4 @@
-//! Sessions: opening one, ending one or all of a user's.
+//! Sessions: opening one, and ending one or all sessions of a user.
 
 use super::proof::Proven;
 use crate::app::App;
@@ -9,8 +9,8 @@ use crate::model::id::{SessionId, UserId, new_id};
 use crate::model::proof::{Authentication, Proof};
 use crate::model::session::{Device, End, EndReason, Session};
 
-/// Opens a session for a user who has proved who they are, whatever the steps of it were: every login ends here. Nothing when
-/// that is not proved: there is no proof, they are of different users, or one does not hold any more.
+/// Opens a session for a user who is authenticated. Every login ends here, whatever its steps were. Returns `None` if
+/// there is no proof, if the proofs are of different users, or if one is no longer valid.
 pub(super) fn open(
     app: &App,
     steps: Vec<Proven>,
@@ -44,7 +44,7 @@ pub(super) fn open(
     Ok(is_open.then_some(Live { session, grant: Some(grant), user }))
 }
 
-/// Ends a session of a user; one that has ended stays as it ended.
+/// Ends a session of a user. A session that has already ended is not changed.
 pub(crate) fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, origin: &Origin) -> Result<(), Error> {
     let (end, access) = (End { at: app.clock.now(), reason }, app.config.lifetimes.access);
     let name = if reason == EndReason::Logout { EventName::Logout } else { EventName::SessionEnded };
@@ -57,7 +57,7 @@ pub(crate) fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, ori
     })
 }
 
-/// Ends all sessions of a user, but for `except`; returns how many.
+/// Ends all sessions of a user except `except`; returns how many.
 pub(crate) fn end_all(
     app: &App,
     user: UserId,

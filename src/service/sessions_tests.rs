@@ -1,4 +1,4 @@
-//! Opening a session on the proofs of more than one step, as no login over HTTP has them yet.
+//! Opening a session with the proofs of several steps, which logins over HTTP do not have yet.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ fn house() -> (TempDir, App) {
     (dir, app)
 }
 
-/// A step in which this user proved it so many seconds ago.
+/// The proof of a step in which this user was authenticated this many seconds ago.
 fn proved(app: &App, username: &str, ago: i64) -> Proven {
     let name: ClaimedName = username.parse().unwrap();
     let known = app.store.read(|tx| tx.find_credentials(&name)).unwrap().unwrap();

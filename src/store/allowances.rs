@@ -1,5 +1,5 @@
-//! The table `allowances`: up to when each is used. What is written here may be lost when the machine loses power, so no
-//! write waits for a disk.
+//! The table `allowances`: the time until which each allowance is used. Writes here may be lost if the machine loses
+//! power, so they do not wait for a disk.
 
 use std::collections::BTreeMap;
 
@@ -15,23 +15,23 @@ use super::{Patience, ReadTx, Store, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 
-/// Beyond this many rows those that are used the least are forgotten.
+/// The most rows. Beyond that, those that are used the least are deleted.
 const MAX_ROWS: i64 = 500_000;
 
-/// What is wanted of one allowance.
+/// A request to use one allowance.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reservation {
-    /// Whose it is.
+    /// The key of its subject.
     pub(crate) subject: i64,
-    /// How much longer it is used then.
+    /// By how much its use is extended.
     pub(crate) cost: Seconds,
-    /// It is used up when it is used for longer than this from now.
+    /// The allowance is used up if it is used for longer than this from now.
     pub(crate) room: Seconds,
-    /// Only a clock that was wrong can have it used for longer than this from now: that counts for nothing.
+    /// If it is used for longer than this from now, a wrong clock has written that, and it is ignored.
     pub(crate) longest: Seconds,
 }
 
-/// One round trip, and rows are locked in their order. The setting is that of this statement alone.
+/// Takes one round trip and locks rows in order. The setting only applies to this statement.
 const RESERVE_POSTGRES: &str = "\
     with quick as materialized (select set_config('synchronous_commit', 'off', true) as is_set), \
     wanted as materialized (select * from unnest(?, ?, ?, ?, ?) as wanted (subject, cost, latest, fresh, wrong)) \
@@ -59,11 +59,11 @@ const GIVE_BACK_POSTGRES: &str = "\
 
 const GIVE_BACK_SQLITE: &str = "update allowances set used_until = used_until - $1 where subject = $2";
 
-/// Rows that say nothing any more, or that only a clock that was wrong can have written: found by the index that there is.
+/// Rows that have expired, or that only a wrong clock can have written; found with the existing index.
 const OF_NO_USE: &str =
     "select subject from allowances where used_until <= $1 or used_until > $2 order by subject limit $3";
 
-/// Of the others, those that are used the least.
+/// The other rows that are used the least.
 const LEAST_USED: &str =
     "select subject from allowances where used_until > $1 and used_until <= $2 order by used_until limit $3";
 
@@ -98,7 +98,7 @@ impl QueryFragment<Pg> for Statement {
 }
 
 impl Store {
-    /// Reserves all of what is wanted, or nothing: returns whether it did.
+    /// Reserves everything or nothing; returns whether it did.
     pub(crate) fn reserve(&self, wanted: &[Reservation], now: Timestamp) -> Result<bool, Error> {
         let reserved = self.write_quickly(|connection| reserve(connection, wanted, now))?;
         if reserved.len() == wanted.len() {
@@ -110,17 +110,17 @@ impl Store {
 
     /// Gives back what was reserved.
     pub(crate) fn give_back<'a>(&self, reserved: impl Iterator<Item = &'a Reservation>) -> Result<(), Error> {
-        // In their order, each once.
+        // In order, each once.
         let mut costs = BTreeMap::<i64, i64>::new();
         for Reservation { subject, cost, .. } in reserved {
             *costs.entry(*subject).or_default() += cost.0;
         }
-        // In a transaction: if the connection dies it is known whether anything was sent, and nothing is given back twice.
+        // In a transaction, so that nothing is given back twice if the connection dies.
         if costs.is_empty() { Ok(()) } else { self.write_unsynced(|tx| Ok(give_back(tx.0, &costs)?)) }
     }
 
-    /// Does `work`, which is one statement on PostgreSQL and so a transaction of its own. When the connection dies it may be
-    /// done twice. Behind a pooler it gets a transaction that begins with the settings, as on SQLite.
+    /// Runs `work`, which is one statement on PostgreSQL and so its own transaction. If the connection dies, it may run
+    /// twice. Behind a pooler, and on SQLite, it runs in an explicit transaction with our settings.
     fn write_quickly<T>(&self, work: impl Fn(&mut DbConnection) -> QueryResult<T>) -> Result<T, Error> {
         if self.batches.is_none() {
             return self.write_unsynced(|tx| Ok(work(tx.0)?));
@@ -165,7 +165,7 @@ fn give_back(connection: &mut DbConnection, costs: &BTreeMap<i64, i64>) -> Query
     match connection {
         DbConnection::Sqlite(connection) => {
             for (subject, cost) in costs {
-                // SQLite numbers them as they come.
+                // SQLite numbers parameters by their first appearance.
                 let give = diesel::sql_query(GIVE_BACK_SQLITE).bind::<BigInt, _>(cost);
                 give.bind::<BigInt, _>(subject).execute(connection)?;
             }
@@ -191,8 +191,8 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Deletes up to `batch` rows that were over by `from` or lie after `until`; then, if more than the most are left, up to
-    /// `batch` of those that are over soonest. Returns how many.
+    /// Deletes up to `batch` rows that expired by `from` or lie after `until`. If too many rows are left, also deletes
+    /// up to `batch` of those that expire soonest. Returns how many.
     pub(crate) fn purge_allowances(&mut self, batch: i64, from: Timestamp, until: Timestamp) -> Result<usize, Error> {
         let deleted = self.delete_allowances(OF_NO_USE, from, until, batch)?;
         let excess = allowances::table.count().get_result::<i64>(self.0)? - MAX_ROWS;
@@ -201,7 +201,7 @@ impl WriteTx<'_> {
         Ok(deleted + forgotten)
     }
 
-    /// On PostgreSQL what somebody uses just now is left alone, and not waited for.
+    /// On PostgreSQL rows that are locked by others are skipped.
     fn delete_allowances(
         &mut self,
         which: &str,
@@ -240,7 +240,7 @@ mod tests {
         (dir, store)
     }
 
-    /// Of an allowance of three a minute.
+    /// A use of an allowance of three per minute.
     fn one(subject: i64) -> Reservation {
         Reservation { subject, cost: Seconds(20), room: Seconds(40), longest: Seconds(120) }
     }
@@ -264,7 +264,7 @@ mod tests {
         assert!(store.reserve(&[one(1)], NOW + Seconds(20)).unwrap());
     }
 
-    /// They share a connection, and what it does at a commit.
+    /// Both share a connection and its durability setting.
     #[test]
     fn what_is_written_after_a_reservation_is_durable() {
         #[derive(QueryableByName)]

@@ -85,7 +85,7 @@ impl ReadTx<'_> {
         Ok(rows.into_iter().map(|(id, row)| row.into_recorded(id)).collect())
     }
 
-    /// Whether one like this is on record of the same session from less than a day before.
+    /// Whether an event with the same name and session was recorded less than a day before.
     pub(crate) fn has_event_of_the_day(&mut self, event: &Event) -> Result<bool, Error> {
         let found = audit_events::table
             .filter(audit_events::user_id.eq(Bind(event.user)))

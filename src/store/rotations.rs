@@ -1,7 +1,7 @@
 //! The two statements of a batch of refreshes: one reads the rows, one compares and sets those that changed.
 //!
-//! On PostgreSQL each is sent once, whatever the size of the batch. On SQLite, where no round trip is to be saved, each
-//! is run once for each row. Both are prepared once for each connection; diesel's own updates are prepared every time.
+//! On PostgreSQL each is sent once per batch. On SQLite, which has no round trips, each runs once per row. Both are
+//! prepared once per connection; diesel's own updates are prepared every time.
 
 use std::collections::HashSet;
 
@@ -27,29 +27,29 @@ use crate::model::session::{EndReason, Session};
 use crate::model::sharing::Context;
 use crate::model::user::User;
 
-/// A session that was found, or why its row cannot be read: one damaged row fails nobody else.
+/// A session that was found, or why its row cannot be read. A damaged row only fails its own session.
 pub type Found = (SessionId, Result<Live, Error>);
 
 type LiveRow = (SessionRow, GrantRow, User);
 
-/// What is to become of a session.
+/// The change of a session.
 pub struct Moved {
-    /// As it is to be.
+    /// The new state.
     pub session: Session,
-    /// As it was when it was judged.
+    /// The state when it was judged.
     pub from: Session,
-    /// What has to be denied when it ends.
+    /// The denial that is needed if it ends.
     pub denial: Option<Denial>,
-    /// What is to be recorded of it.
+    /// The events to record.
     pub events: Vec<Event>,
 }
 
-/// What was written of a batch.
+/// The written part of a batch.
 #[derive(Debug, Default)]
 pub struct Written {
-    /// Those that became what they were to become.
+    /// The sessions that were changed.
     pub sessions: HashSet<SessionId>,
-    /// What is recorded and denied of them.
+    /// Their events and denials.
     pub(crate) effects: Effects,
 }
 
@@ -60,8 +60,8 @@ impl From<(HashSet<SessionId>, Effects)> for Written {
 }
 
 impl Store {
-    /// Reads sessions, lets `judge` decide what becomes of them, and writes all of that in one transaction. A session that
-    /// somebody else has moved since it was read stays as it is. What is answered is durable.
+    /// Reads sessions, lets `judge` decide their changes, and writes these in one transaction. A session that others
+    /// have changed since it was read is not written. The result is durable.
     pub fn compare_and_set(
         &self,
         ids: &[SessionId],
@@ -80,8 +80,8 @@ impl Store {
         judge: impl FnOnce(Vec<Found>) -> Vec<Moved>,
     ) -> Result<Written, Error> {
         let Some(batches) = &self.batches else {
-            // With one writer nobody can come between, and what the connection has in its cache stays good. Behind a pooler
-            // no statement by itself has the settings that it needs.
+            // With a single writer there are no changes in between, and the connection's cache stays valid. Behind a
+            // pooler a single statement would not have the settings that it needs.
             let written = self.write_unit(|tx| {
                 let found = tx.reading().find_sessions(ids)?;
                 tx.lock_and_move(&judge(found))
@@ -93,14 +93,14 @@ impl Store {
         let find = |held: &mut Held| ReadTx(held.connection()).find_sessions(ids);
         let (found, mut held) = Self::with_open(batches, &patience, find)?;
         let mut moved = judge(found);
-        // One statement locks the rows in the order in which it is given them: see `super::postgres`.
+        // The statement locks the rows in the given order: see `super::postgres`.
         moved.sort_unstable_by_key(|moved| *moved.session.id.as_bytes());
         if moved.iter().any(|moved| moved.denial.is_some() || !moved.events.is_empty()) {
             drop(held);
             return self.write_unit(|tx| tx.lock_and_move(&moved)).map(Written::from);
         }
         patience.check()?;
-        // One statement is a transaction of its own, for one round trip instead of three. It has no effects.
+        // A single statement is its own transaction: one round trip instead of three. It has no effects.
         match UnitTx::new(held.connection()).move_sessions(&moved) {
             Ok(sessions) => Ok(Written { sessions, effects: Effects::default() }),
             Err(error) => Err(held.examine(error).0),
@@ -122,7 +122,7 @@ impl ReadTx<'_> {
         };
         match (rows, ids) {
             (Err(DieselError::DeserializationError(damage)), [id]) => Ok(vec![(*id, Err(Error::Internal(damage)))]),
-            // One of them cannot be read: the others are found one by one.
+            // One row cannot be read: read the rows one by one.
             (Err(DieselError::DeserializationError(_)), _) => {
                 let mut found = Vec::new();
                 for id in ids {
@@ -141,7 +141,7 @@ fn live((session, grant, user): LiveRow) -> Found {
 }
 
 impl UnitTx<'_> {
-    /// As [`UnitTx::move_sessions`], whatever the plan of the update is. One row has no order.
+    /// As [`UnitTx::move_sessions`], but does not depend on the plan of the update. A single row needs no order.
     fn lock_and_move(&mut self, moved: &[Moved]) -> Result<HashSet<SessionId>, Error> {
         let ids: Vec<SessionId> = moved.iter().map(|moved| moved.session.id).collect();
         if ids.len() > 1 {
@@ -150,7 +150,7 @@ impl UnitTx<'_> {
         self.move_sessions(moved)
     }
 
-    /// Writes marks, times and end of those sessions that are still as they were judged; says which.
+    /// Writes marks, times and end of those sessions that have not changed since they were judged; returns which.
     fn move_sessions(&mut self, moved: &[Moved]) -> Result<HashSet<SessionId>, Error> {
         if moved.is_empty() {
             return Ok(HashSet::new());
@@ -170,7 +170,7 @@ impl UnitTx<'_> {
         let denials: Vec<Denial> = done().filter_map(|moved| moved.denial.clone()).collect();
         self.deny(&denials)?;
         for event in done().flat_map(|moved| &moved.events) {
-            // After the update: whoever would record the same of this session waits for its row.
+            // After the update, since others that would record the same event wait for the session's row.
             if event.name != EventName::SessionShared || !self.reading().has_event_of_the_day(event)? {
                 self.record(event.clone())?;
             }
@@ -256,8 +256,8 @@ impl QueryFragment<Sqlite> for MoveOne {
     }
 }
 
-/// One update of any number of rows, with one array for each column: its text is always the same, so that it is prepared
-/// once for each connection.
+/// One update of any number of rows, with one array per column. Its text is always the same, so it is prepared once per
+/// connection.
 #[derive(QueryId)]
 struct MoveAll {
     ids: Vec<SessionId>,
@@ -307,9 +307,9 @@ impl Query for MoveAll {
 
 impl RunQueryDsl<PgConnection> for MoveAll {}
 
-/// Between the reading and this, another instance may have moved the row on, raised its mark, or recorded that the owner
-/// proved again who they are (which moves `access_expires_by`). A session that neither moves on nor ends has a mark that
-/// rises: whether another has raised it less meanwhile does not matter. All else is written as it was judged or not at all.
+/// Since the row was read, another instance may have rotated it, raised its mark, or recorded a reauthentication (which
+/// changes `access_expires_by`). If a session is neither rotated nor ended, only its mark rises, and it does not matter
+/// if another instance has raised it to a lower value. All other changes are only written if the row has not changed.
 const MOVE_ALL: [&str; 2] = [
     "update sessions set denied_through = moved.denied_through, rotated_at = moved.rotated_at, \
      refresh_expires_at = moved.refresh_expires_at, \

@@ -1,6 +1,6 @@
-//! The macro that makes a type a row: its fields are columns of the same names.
+//! The macro that maps a type to a row: its fields are columns with the same names.
 
-/// Selects, reads and inserts the type by the fields that are listed with their types. With `struct` it is made for it.
+/// Selects, reads and inserts the type by the listed fields. With `struct` the macro also defines the type.
 macro_rules! row {
     (struct $type:ident in $table:ident { $($field:ident: $of:ty,)+ }) => {
         pub(super) struct $type {

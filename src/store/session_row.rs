@@ -1,4 +1,4 @@
-//! What a row of the table `sessions` holds, by who asks for it: the session itself, what was granted, and the device.
+//! The parts of a row of the table `sessions`: the session itself, its grant, and the device.
 
 use super::row::row;
 use super::schema::sessions;

@@ -18,12 +18,12 @@ use crate::model::user::User;
 
 const MAX_ADDRESSES: i64 = 1_000;
 
-/// No session has it, and none comes before it.
+/// An id before all sessions, which no session has.
 fn nil() -> SessionId {
     Id::from_bytes([0; 16])
 }
 
-/// Names the reasons for lack of use and for the absolute end, in this order.
+/// The parameters are the end reasons for lack of use and for the absolute end, in this order.
 const RECORD_LAPSE: &str = "update sessions set ended_at = refresh_expires_at, \
                             end_reason = case when refresh_expires_at < expires_at then $1 else $2 end";
 
@@ -39,7 +39,7 @@ impl ReadTx<'_> {
         Ok(found.map(|(session, user)| (session.into(), user)))
     }
 
-    /// At most `limit` sessions of a user, newest first, those that are older than `before`; ended ones too.
+    /// At most `limit` sessions of a user that are older than `before`, newest first, including ended ones.
     pub(crate) fn list_sessions(
         &mut self,
         user: UserId,
@@ -57,8 +57,8 @@ impl ReadTx<'_> {
         Ok(rows.into_iter().map(|(session, device)| (session.into(), device)).collect())
     }
 
-    /// The addresses from which a user's sessions that are still on record were opened, ended ones too. Of an account with
-    /// thousands of them a thousand sessions are looked at.
+    /// The addresses from which a user's stored sessions were opened, including ended ones. At most a thousand sessions
+    /// are read.
     pub(crate) fn list_session_addresses(&mut self, user: UserId) -> Result<Vec<String>, Error> {
         let addresses = sessions::table
             .filter(sessions::user_id.eq(Bind(user)))
@@ -70,7 +70,7 @@ impl ReadTx<'_> {
         Ok(addresses)
     }
 
-    /// How many sessions are live whose refresh token was made in this span of time, the end excluded.
+    /// How many live sessions have a refresh token that was made in this period, without its end.
     pub(crate) fn count_live_sessions_rotated(
         &mut self,
         from: Timestamp,
@@ -83,7 +83,7 @@ impl ReadTx<'_> {
         Ok(made.count().get_result(self.0)?)
     }
 
-    /// Whether there is no session on record, neither live nor ended.
+    /// Whether no session is stored, live or ended.
     pub(crate) fn has_no_sessions(&mut self) -> Result<bool, Error> {
         let one = sessions::table.select(sessions::id).first::<SessionId>(self.0).optional()?;
         Ok(one.is_none())
@@ -99,7 +99,7 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds a session, what it was opened for, and what is known of its device.
+    /// Adds a session with its grant and its device.
     pub(crate) fn insert_session(&mut self, session: &Session, grant: &Grant, device: &Device) -> Result<(), Error> {
         let (session, grant) = (SessionRow::from(session), GrantRow::from(grant));
         diesel::insert_into(sessions::table).values((&session, &grant, device)).execute(self.0)?;
@@ -107,8 +107,8 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Records that the owner of a live session has proved again who they are; `access_expires_by` covers an access token
-    /// that is signed for it now. Returns the session as it is afterwards, or nothing when it has ended.
+    /// Records that the owner of a live session gave the password again; `access_expires_by` covers an access token
+    /// that is signed now. Returns the changed session, or `None` if it has ended.
     pub(crate) fn reauthenticate(
         &mut self,
         id: SessionId,
@@ -121,7 +121,7 @@ impl WriteTx<'_> {
         let Some(before) = alive().select(SessionRow::as_select()).first(self.0).optional()? else {
             return Ok(None);
         };
-        // A rotation may move it too: it only ever gets later.
+        // A rotation may change it, too; it only gets later.
         let later = access_expires_by.min(before.expires_at);
         let earlier = alive().filter(sessions::access_expires_by.lt(Bind(later)));
         diesel::update(earlier).set(sessions::access_expires_by.eq(Bind(later))).execute(self.0)?;
@@ -130,9 +130,9 @@ impl WriteTx<'_> {
         Ok(after.map(|(session, grant)| (session.into(), grant.into_grant())))
     }
 
-    /// Looks at the `batch` sessions that follow `after`: records the end of those that lapsed before `lapsed_before`, and
-    /// deletes those that ended before `ended_before`. Answers how many were deleted, and where the next batch begins, if
-    /// this was not the last. Walking along the primary key needs no index on what a rotation writes.
+    /// Handles the `batch` sessions that follow `after`: records the end of those that lapsed before `lapsed_before`,
+    /// and deletes those that ended before `ended_before`. Returns how many were deleted, and where the next batch
+    /// begins, if there is one. Walking along the primary key needs no index on columns that a rotation writes.
     pub(crate) fn sweep_sessions(
         &mut self,
         after: Option<SessionId>,
@@ -192,8 +192,8 @@ impl UnitTx<'_> {
         Ok(!ended.is_empty())
     }
 
-    /// Ends every live session of a user, but for `except`, and denies its tokens; returns how many. Those that had ended by
-    /// themselves are denied and not counted.
+    /// Ends every live session of a user except `except` and denies its tokens; returns how many. Lapsed sessions are
+    /// denied but not counted.
     pub(crate) fn end_sessions_of(
         &mut self,
         user: UserId,
@@ -216,8 +216,8 @@ impl UnitTx<'_> {
         Ok(ended.len())
     }
 
-    /// Records the end of a user's sessions that ended by themselves: nobody ends them again. They are denied all the same,
-    /// since the database may have lost that they were refreshed.
+    /// Records the end of a user's lapsed sessions, so that they are not ended again. They are denied all the same,
+    /// since the database may have lost a refresh.
     fn record_lapses_of(&mut self, user: UserId, except: SessionId, end: End, access: Seconds) -> Result<(), Error> {
         let lapsed = sessions::table
             .filter(sessions::user_id.eq(Bind(user)))

@@ -1,4 +1,4 @@
-//! How the values of the domain are stored: the one place that turns them into what a column holds, and back.
+//! How values of the domain are stored: the only place that converts them to and from columns.
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, Queryable};
@@ -17,14 +17,14 @@ use crate::model::session::EndReason;
 use crate::model::user::{DisplayName, Email, Username};
 use crate::secret::KeyDigest;
 
-/// The SQL type of identifiers, the one that the engines do not share: 16 bytes, `uuid` on PostgreSQL and a blob on SQLite.
-/// By its numbers, which are the same in every PostgreSQL: its name would be looked up with a query, once on each
-/// connection.
+/// The SQL type of identifiers, the only type that differs between the engines: 16 bytes, `uuid` on PostgreSQL and a
+/// blob on SQLite. It is given by its numbers, which are the same in every PostgreSQL, since looking up a name takes a
+/// query on each connection.
 #[derive(Clone, Copy, Debug, Default, SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951), sqlite_type(name = "Binary"))]
 pub struct SqlUuid;
 
-/// The SQL type of instants: `bigint`, the seconds since 1970.
+/// The SQL type of times: `bigint`, seconds since 1970.
 #[derive(Clone, Copy, Debug, Default, SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(oid = 20, array_oid = 1016), sqlite_type(name = "Long"))]
 pub struct SqlTime;
@@ -42,8 +42,8 @@ macro_rules! sql_type {
 sql_type!(SqlUuid);
 sql_type!(SqlTime);
 
-/// A value in a query, of whatever SQL type the column has that it is compared with or stored in. Only a type of this crate
-/// can be that by itself.
+/// A value in a query, with the SQL type of its column. It is needed because diesel's traits can only be implemented
+/// for types of this crate.
 #[derive(Clone, Copy, Debug)]
 pub struct Bind<T>(pub(super) T);
 
@@ -61,7 +61,7 @@ impl<T: ToSql<ST, DB>, ST, DB: Backend> ToSql<ST, DB> for Bind<T> {
     }
 }
 
-/// A value in a column of an SQL type, as another type has it in a column of its own; how it is read, and written.
+/// Stores a type in a column of an SQL type, as another type is stored; says how it is read and written.
 macro_rules! column {
     ($type:ty $(, $tag:ident: $life:lifetime)?: $sql:ident as $carrier:ty: $carrier_sql:ident, $read:expr, $write:expr) => {
         impl<$($tag: $life,)? DB: Backend> FromSql<$sql, DB> for $type

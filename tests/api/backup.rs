@@ -181,14 +181,17 @@ fn a_backup_is_complete_private_and_replaces_no_file() {
     let pair = client.login("ada", PASSWORD).ok();
     let made = command.run(&["backup", "ada.backup"]);
     assert!(made.success());
-    assert!(made.stdout.contains("keys are not in it"), "{}", made.stdout);
+    assert!(made.stdout.contains("does not contain the signing keys"), "{}", made.stdout);
     assert_eq!(mode(&command.dir.path().join("ada.backup")), 0o600);
     assert_eq!(files(&command, "ada.backup"), ["ada.backup"], "nothing is left beside it");
     let before = fs::read(command.dir.path().join("ada.backup")).unwrap();
     fails_with(&command.run(&["backup", "ada.backup"]), "ada.backup exists already");
     fails_with(&command.run(&["backup", "keys"]), "keys exists already");
     fs::write(command.dir.path().join("b.unfinished"), "").unwrap();
-    fails_with(&command.run(&["backup", "b"]), "b.unfinished was left by a backup or restore that was interrupted");
+    fails_with(
+        &command.run(&["backup", "b"]),
+        "b.unfinished belongs to a backup or restore that is running or was interrupted",
+    );
     fails_with(&command.run(&["backup", "nowhere/ada.backup"]), "nowhere: there is no such folder");
     assert_eq!(fs::read(command.dir.path().join("ada.backup")).unwrap(), before);
     // The service has noticed nothing.

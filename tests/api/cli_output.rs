@@ -72,7 +72,7 @@ fn wrong_usage_says_what_is_right() {
     }
     fails_with(
         &command.run(&["keys", "list"]),
-        "tokensmith: keys: there is no such folder; serve and keys rotate make it",
+        "tokensmith: keys: there is no such folder; serve and keys rotate create it",
     );
 }
 

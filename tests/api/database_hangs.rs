@@ -278,7 +278,7 @@ fn connections_that_a_load_balancer_has_forgotten_are_replaced() {
     });
     let told = loop {
         let line = serving.logged.recv_timeout(GIVEN_UP).expect("what cannot be followed is said");
-        if line.contains("follow the denylist") && line.contains("no round has come to its end since") {
+        if line.contains("follow the denylist") && line.contains("no round has finished since") {
             break line;
         }
     };
@@ -310,7 +310,7 @@ fn while_postgresql_hangs_a_signal_still_stops_the_service_after_the_requests_un
     // It has asked the database, which does not answer.
     std::thread::sleep(Duration::from_millis(500));
     serving.terminate();
-    serving.wait_for_log("stopping: the requests under way are answered first");
+    serving.wait_for_log("stopping: the requests in progress are finished first");
     is_unavailable("ready", &under_way.join().unwrap());
     assert!(serving.wait_for(Duration::from_secs(20)).success());
 }
@@ -324,7 +324,7 @@ fn a_second_signal_ends_the_service_at_once() {
     let mut serving = on(&cluster).serve();
     let _frozen = Frozen::new(&cluster);
     serving.terminate();
-    serving.wait_for_log("stopping: the requests under way are answered first");
+    serving.wait_for_log("stopping: the requests in progress are finished first");
     serving.terminate();
     serving.wait_for(AT_ONCE);
 }

@@ -73,7 +73,7 @@ fn only_serve_migrate_and_users_create_make_the_tables(engine: Engine) {
     let dir = TempDir::new().unwrap();
     let url = empty(engine, &dir);
     for args in OTHERS {
-        refused(&url, args, "it has no tables of tokensmith; serve, migrate and users create make them");
+        refused(&url, args, "it has no tables of tokensmith; create them with serve, migrate or users create");
     }
     // Nothing was made: the name is free.
     execute(&url, "create table __diesel_schema_migrations (version int); drop table __diesel_schema_migrations");

@@ -130,7 +130,7 @@ fn without_a_place_for_the_password_there_is_no_admin() {
         }
         let refused = command.run(&["serve"]);
         assert_eq!(refused.status.code(), Some(1));
-        let expected = format!("tokensmith: the first admin's password cannot be kept in {name}: {why}");
+        let expected = format!("tokensmith: cannot write the first admin's password to {name}: {why}");
         assert!(refused.stderr.contains(&expected), "{}", refused.stderr);
         assert_eq!(command.list(&["users", "list"]), Vec::<Value>::new());
         if let Some(content) = content {
@@ -184,7 +184,8 @@ fn what_is_risky_is_said_at_each_start_and_at_no_other_command() {
         let warnings: Vec<&String> = log.iter().filter(|line| line.contains(r#""level":"warn""#)).collect();
         assert_eq!(warnings.len(), 2, "{log:?}");
         assert!(
-            warnings[0].contains("ISSUER: names this machine only") && warnings[1].contains("CORS_ORIGINS: any web")
+            warnings[0].contains("ISSUER: is reachable from this machine only")
+                && warnings[1].contains("CORS_ORIGINS: any web")
         );
     }
     assert_eq!(command.run(&["users", "list"]).stderr, "");
@@ -239,9 +240,9 @@ fn an_odd_proxy_is_warned_of_once() {
         log.into_iter().filter(|line| line.contains(r#""level":"warn""#)).collect::<Vec<_>>()
     };
     for (trusted, headers, expected) in [
-        ("", [("x-forwarded-for", "192.0.2.7")].as_slice(), "TRUSTED_PROXIES does not name"),
-        ("10.0.0.1", &[("forwarded", "for=192.0.2.7")], "TRUSTED_PROXIES does not name"),
-        ("127.0.0.1", &[("x-forwarded-for", "somebody")], "does not tell the client's address readably"),
+        ("", [("x-forwarded-for", "192.0.2.7")].as_slice(), "is not in TRUSTED_PROXIES"),
+        ("10.0.0.1", &[("forwarded", "for=192.0.2.7")], "is not in TRUSTED_PROXIES"),
+        ("127.0.0.1", &[("x-forwarded-for", "somebody")], "sends no readable client address"),
         ("127.0.0.1", &[("x-forwarded-for", "192.0.2.7"), ("forwarded", "for=192.0.2.8")], "with different addresses"),
     ] {
         let said = odd(trusted, headers);
@@ -324,7 +325,7 @@ fn a_request_under_way_is_answered_before_the_service_stops() {
         stream.read_exact(&mut interim).unwrap();
         assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
         serving.signal(signal);
-        serving.wait_for_log("stopping: the requests under way are answered first");
+        serving.wait_for_log("stopping: the requests in progress are finished first");
         stream.write_all(body.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

@@ -126,7 +126,7 @@ fn a_service_with_a_pipe_among_its_keys_can_be_stopped() {
     let command = Tokensmith::new();
     let mut serving = command.serve();
     make_pipe(&command.dir.path().join("keys/pipe.pem"));
-    serving.wait_for_log("a signing key cannot be read");
+    serving.wait_for_log("cannot read a signing key");
     serving.signal("-HUP");
     serving.terminate();
     assert!(serving.wait_for(PROMISED).success());
@@ -143,7 +143,7 @@ fn a_key_that_a_group_of_the_process_can_read_is_taken_with_a_warning_and_any_ot
     for mode in [0o640, 0o440, 0o660] {
         fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
         let mut serving = made.start();
-        let warned = serving.wait_for_log("a group can read this signing key (mode 600 is for its owner only)");
+        let warned = serving.wait_for_log("a group can read this signing key (with mode 600 only its owner can)");
         assert_eq!(warned["level"], "warn", "{warned}");
         serving.kill();
     }

@@ -358,12 +358,12 @@ fn a_running_service_takes_up_what_happens_in_the_folder() {
     assert_eq!(count(), 2);
     let again = command.run(&["keys", "rotate"]);
     assert_eq!(again.status.code(), Some(1));
-    assert!(again.stderr.contains("the next ES256 key is there already"), "{}", again.stderr);
+    assert!(again.stderr.contains("the next ES256 key already exists"), "{}", again.stderr);
 
     let keys = command.dir.path().join("keys");
     fs::write(keys.join("broken.pem"), "garbage").unwrap();
     fs::set_permissions(keys.join("broken.pem"), fs::Permissions::from_mode(0o600)).unwrap();
-    let problem = serving.wait_for_log("a signing key cannot be read");
+    let problem = serving.wait_for_log("cannot read a signing key");
     assert!(problem["cause"].as_str().unwrap().contains("broken.pem: not a PEM file"), "{problem}");
     assert_eq!((count(), client.me(&pair).status), (2, 200), "the others are in force");
     fs::remove_file(keys.join("broken.pem")).unwrap();
@@ -373,7 +373,7 @@ fn a_running_service_takes_up_what_happens_in_the_folder() {
     serving.wait_for_log("a background task failed and will be tried again");
     fs::create_dir(&keys).unwrap();
     serving.signal("-HUP");
-    let problem = serving.wait_for_log("the signing keys cannot be read again");
+    let problem = serving.wait_for_log("cannot reload the signing keys");
     assert!(problem["cause"].as_str().unwrap().contains("no ES256 key to sign with"), "{problem}");
     assert_eq!((count(), client.me(&pair).status), (2, 200));
     fs::remove_dir(&keys).unwrap();
@@ -384,7 +384,7 @@ fn a_running_service_takes_up_what_happens_in_the_folder() {
     let dropped = command.run(&["keys", "rotate", "--emergency", "--yes"]);
     assert!(dropped.success());
     assert!(dropped.stdout.contains("1 session ended: "), "{}", dropped.stdout);
-    assert!(dropped.stdout.contains("still listed as live until their time is over"), "{}", dropped.stdout);
+    assert!(dropped.stdout.contains("still listed as live until they expire"), "{}", dropped.stdout);
     assert!(dropped.stdout.contains("after 5m at most"), "{}", dropped.stdout);
     let dropped_at = Instant::now();
     while client.me(&pair).status == 200 {
@@ -402,7 +402,7 @@ fn an_emergency_needs_no_database() {
     let before = active();
     let dropped = command.run(&["keys", "rotate", "--emergency", "--yes"]);
     assert!(dropped.success());
-    assert!(dropped.stdout.contains("How many sessions that ends is not known"), "{}", dropped.stdout);
+    assert!(dropped.stdout.contains("how many is not known"), "{}", dropped.stdout);
     assert_ne!(before["kid"], active()["kid"]);
 }
 

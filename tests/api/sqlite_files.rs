@@ -285,9 +285,9 @@ fn what_is_in_the_way_of_the_file_is_named() {
         ("folder", "folder: Is a directory, not a file"),
         ("/dev/null", "/dev/null: not a regular file"),
         ("link.db", "link.db: a symbolic link to a file that does not exist"),
-        ("moved.db", "moved.db: there is no such file, but there is moved.db-wal"),
+        ("moved.db", "moved.db: there is no such file, but moved.db-wal exists"),
         ("text.db", "file is not a database"),
-        ("/proc/none/x.db", "/proc/none: this folder cannot be made: No such file"),
+        ("/proc/none/x.db", "/proc/none: cannot create this folder: No such file"),
     ];
     for (path, expected) in cases {
         let url = format!("sqlite://{path}");
@@ -330,11 +330,11 @@ fn a_folder_or_a_file_that_cannot_be_written_is_named_with_the_reason() {
     let set = |path: &str, mode| fs::set_permissions(dir.join(path), Permissions::from_mode(mode)).unwrap();
     set("", 0o555);
     let (_, message) = as_nobody(&command, &binary, &["migrate"]);
-    assert!(message.contains("data: this folder cannot be made: Permission denied"), "{message}");
+    assert!(message.contains("data: cannot create this folder: Permission denied"), "{message}");
     set("", 0o755);
     assert!(as_nobody(&command, &binary, &["migrate"]).0);
     let cases = [
-        ("data", 0o555, 0o755, "data: this folder cannot be written, and SQLite keeps files beside the database"),
+        ("data", 0o555, 0o755, "data: cannot write to this folder, in which SQLite keeps files beside the database"),
         ("data/tokensmith.db", 0o444, 0o600, "data/tokensmith.db: cannot be read and written: Permission denied"),
         ("data", 0o000, 0o755, "data/tokensmith.db: cannot be read and written: Permission denied"),
     ];
@@ -369,7 +369,7 @@ fn a_database_behind_a_symbolic_link_needs_no_folder_that_can_be_written_but_its
     assert!(success, "{message}");
     fs::set_permissions(dir.join("disk"), Permissions::from_mode(0o555)).unwrap();
     let (_, message) = as_nobody(&command, &binary, &["migrate"]);
-    assert!(message.contains("disk: this folder cannot be written"), "{message}");
+    assert!(message.contains("disk: cannot write to this folder"), "{message}");
     fs::set_permissions(dir.join("disk"), Permissions::from_mode(0o755)).unwrap();
 }
 
@@ -432,7 +432,8 @@ fn a_reading_command_makes_no_file() {
     for args in [["users", "list"].as_slice(), &["users", "disable", "ada"], &["audit"], &["purge"]] {
         let message = refusal(&command, args);
         assert!(
-            message.contains("data/tokensmith.db: there is no such file; serve, migrate and users create make it"),
+            message
+                .contains("data/tokensmith.db: there is no such file; create it with serve, migrate or users create"),
             "{message}"
         );
         assert_eq!(fs::read_dir(command.dir.path()).unwrap().count(), 0, "{args:?}");

@@ -1,4 +1,4 @@
-//! What is let in, what waits and what is refused; the clock stands still.
+//! Which attempts are allowed, wait or are refused, with a clock that stands still.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn attempt(name: &str, ip: &str) -> Attempt {
     Attempt::new(&PASSWORD, Some(&unknown(name)), Some(ip))
 }
 
-/// How long the attempt would have to wait; when it is let in, nothing remains of it.
+/// How long the attempt would have to wait. If it is allowed, its charge is given back.
 fn wait(limit: &Memory, attempt: &Attempt, now: Timestamp) -> Option<i64> {
     match limit.admit_now(attempt, now) {
         Admission::Charged(_) => None,
@@ -77,7 +77,7 @@ fn failures_from_everywhere_stop_strangers_but_not_the_owner() {
     assert_eq!(
         wait(&limit, &attempt("ada", "203.0.113.2"), NOW + Seconds(36)),
         None,
-        "the owner's mistakes count apart"
+        "the owner's mistakes count separately"
     );
 }
 
@@ -103,7 +103,7 @@ fn an_account_and_a_name_that_looks_like_its_id_have_nothing_in_common() {
     assert_eq!(wait(&limit, &Attempt::new(&PASSWORD, Some(&account), Some("192.0.2.1")), NOW), None);
 }
 
-/// Six digits, say.
+/// For example six digits.
 const CODE: Kind = Kind {
     name: "code",
     account_from_network: Allowance::new(3, 60),

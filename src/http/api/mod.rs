@@ -1,4 +1,4 @@
-//! Our own API, one file for each resource: from the wire to the service and back.
+//! Our own API, one file for each resource: from a request to a use case and back to a response.
 
 pub(super) mod admin_keys;
 pub(super) mod admin_user_access;
@@ -21,8 +21,8 @@ use crate::engine::deadline::{self, on_a_thread as blocking};
 use crate::error::Error;
 use crate::service::proof::{self, Admitted, Claim};
 
-/// Runs what hashes a password of somebody who is logged in, and asks no database. Its place is taken before a thread is:
-/// those that wait must not keep every other request waiting.
+/// Runs `work`, which hashes a password of a logged-in user and does not use the database. It takes a place in the
+/// queue before it takes a thread, so that waiting hashes do not block other requests.
 async fn hashing<T: Send + 'static>(
     app: &web::Data<App>,
     work: impl FnOnce(&App) -> Result<T, Error> + Send + 'static,
@@ -30,16 +30,16 @@ async fn hashing<T: Send + 'static>(
     let place = proof::place(app)?;
     let app = app.clone();
     on_hashing_thread(move || {
-        // Kept for as long as the thread is, also when the client has gone.
+        // Kept until the thread is done, even if the client disconnects.
         let _place = place;
         work(&app)
     })
     .await
 }
 
-/// Lets somebody prove a password: `claim` looks up who is meant, `evaluate` looks at the password (and asks no database),
-/// `finish` records what has come of it. A client may go away while it waits to be let in, and nothing has happened. From
-/// then on all goes to its end: what was a guess is counted, and is on record.
+/// Checks a password: `claim` finds the account, `evaluate` checks the password without the database, and `finish`
+/// records the result. If the client disconnects while it waits for its turn, nothing has happened. After that
+/// everything runs to its end, so that each guess is counted and recorded.
 async fn proving<P: Send + 'static, T: Send + 'static>(
     app: &web::Data<App>,
     claim: impl FnOnce(&App) -> Result<Claim, Error> + Send + 'static,
@@ -58,7 +58,8 @@ async fn proving<P: Send + 'static, T: Send + 'static>(
     task.await.map_err(Error::internal)?
 }
 
-/// Not as [`blocking`]: a hash has a deadline of its own, and is not given up when it has begun.
+/// Unlike [`blocking`] it has no deadline here: hashing has a deadline of its own, and a hash that was started is
+/// finished.
 async fn on_hashing_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

@@ -16,19 +16,19 @@ use super::{BearerError, BearerErrorKind};
 use crate::jwt::{AccessClaims, TokenError, read_payload};
 use crate::verifier::Verifier;
 
-/// The claims of a valid access token, in the shape that you name; without one the request is answered with 401.
+/// The claims of a valid access token, as the type `C`. Without a valid token the response is 401.
 pub struct Bearer<C = AccessClaims>(pub Arc<C>);
 
-/// The claims of a valid access token, or nothing when there is none. A token that is refused is answered with 401, not
-/// taken for none: that is what sets it apart from `Option<Bearer>`, which also exists.
+/// The claims of a valid access token, or `None` if the request has no token. A bad token gets 401. That is the
+/// difference from `Option<Bearer>`, which also works.
 pub struct MaybeBearer<C = AccessClaims>(pub Option<Arc<C>>);
 
-/// A valid access token where the request may change something; where it only reads
-/// ([RFC 9110 section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)), as [`MaybeBearer`].
+/// A valid access token is required if the request may change something. If it only reads
+/// ([RFC 9110 section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)), this works as [`MaybeBearer`].
 pub struct BearerOrReadOnly<C = AccessClaims>(pub Option<Arc<C>>);
 
-/// A valid access token for which a user has logged in, at the issuer itself or through a registered application; with an
-/// API token, or a client that asks for itself, the request is answered with 403.
+/// A valid access token of a user who has logged in, at the issuer itself or through a registered application. A token
+/// that comes from an API token, or belongs to a client, gets 403.
 pub struct LoggedIn<C = AccessClaims>(pub Arc<C>);
 
 /// The name of a role, as a type.
@@ -50,10 +50,10 @@ pub trait Scope {
     const NAME: &'static str;
 }
 
-/// A valid access token with the role `R`; with a token that lacks it the request is answered with 403.
+/// A valid access token with the role `R`. A token without the role gets 403.
 pub struct WithRole<R, C = AccessClaims>(pub Arc<C>, PhantomData<R>);
 
-/// A valid access token with the scope `S`; with a token that lacks it the request is answered with 403.
+/// A valid access token with the scope `S`. A token without the scope gets 403.
 pub struct WithScope<S, C = AccessClaims>(pub Arc<C>, PhantomData<S>);
 
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, BearerError>>>>;
@@ -131,7 +131,7 @@ impl<S: Scope + 'static, C: DeserializeOwned + Send + Sync + 'static> FromReques
     }
 }
 
-/// The one way in.
+/// The function that all extractors use.
 fn extract<C: DeserializeOwned + Send + Sync + 'static, T: 'static>(
     request: &HttpRequest,
     guard: impl Fn(&AccessClaims) -> Result<(), BearerErrorKind> + 'static,
@@ -157,7 +157,7 @@ impl Verifier {
         in_shape(&claims, &presented)
     }
 
-    /// Of an access token or, where those are taken, of an API token.
+    /// The claims of an access token or, where API tokens are accepted, of an API token.
     async fn authenticate_any(&self, presented: &Presented<'_>) -> Result<Arc<AccessClaims>, BearerErrorKind> {
         match (presented, &self.0.api_tokens) {
             (Presented::Token(text) | Presented::Bearer(text), Some(api_tokens))
@@ -165,7 +165,7 @@ impl Verifier {
             {
                 api_tokens.authenticate(text).await.map_err(BearerErrorKind::ApiToken)
             }
-            // What is none of the schemes that are taken is no attempt at all.
+            // A scheme that is not accepted counts as no authentication.
             (Presented::Token(_), _) => Err(BearerErrorKind::Missing),
             (Presented::Bearer(token), _) => {
                 self.authenticate(token).await.map_err(|error| refusal(token, error.into()))
@@ -174,8 +174,7 @@ impl Verifier {
     }
 }
 
-/// The claims as they are, where that is the shape that was asked for; otherwise read again, from the access token, which
-/// may have others.
+/// The claims as they are if `C` is their type; otherwise they are read again from the access token.
 fn in_shape<C: DeserializeOwned + Send + Sync + 'static>(
     claims: &Arc<AccessClaims>,
     presented: &Presented<'_>,
@@ -193,7 +192,7 @@ fn in_shape<C: DeserializeOwned + Send + Sync + 'static>(
 }
 
 fn refusal(token: &str, error: BearerErrorKind) -> BearerErrorKind {
-    // RFC 6750 section 2.1: b64token. Asked only now: what is none verifies as nothing.
+    // RFC 6750 section 2.1: b64token. Checked only for tokens that were refused, since other texts never verify.
     let is_b64token = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
     if matches!(error, BearerErrorKind::Refused(TokenError::Malformed))
         && (token.is_empty() || !token.bytes().all(is_b64token))
@@ -203,7 +202,7 @@ fn refusal(token: &str, error: BearerErrorKind) -> BearerErrorKind {
     error
 }
 
-/// What the `Authorization` header holds.
+/// The token in the `Authorization` header.
 pub enum Presented<'a> {
     /// The scheme of RFC 6750.
     Bearer(&'a str),
@@ -211,7 +210,7 @@ pub enum Presented<'a> {
     Token(&'a str),
 }
 
-/// The token of the one `Authorization` header. Another scheme is no attempt at all
+/// The token of the only `Authorization` header. Another scheme counts as no authentication
 /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
 ///
 /// # Errors

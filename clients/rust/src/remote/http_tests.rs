@@ -1,4 +1,4 @@
-//! Targets that redirect, that answer too much or too slowly, and whose certificates no known authority signed.
+//! Targets that redirect, that respond with too much or too slowly, or whose certificates are not trusted.
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,13 +10,13 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
 
-/// Far more than is needed by whoever answers at once.
+/// Far more time than a target needs that responds at once.
 const PATIENT: Limits = Limits { time: Duration::from_secs(20), bytes: 1024 };
 
-/// What comes slowly comes at this pace.
+/// The pace of slow targets.
 const PACE: Duration = Duration::from_millis(5);
 
-/// Too short for what comes slowly.
+/// Too little time for slow targets.
 const HURRIED: Limits = Limits { time: Duration::from_millis(200), bytes: 1024 * 1024 };
 
 const GIBIBYTE: usize = 1024 * 1024 * 1024;
@@ -30,7 +30,7 @@ fn get(url: &str, limits: Limits) -> Result<String, HttpError> {
     client(None, HttpProxy::Direct).get(url, &[], limits)?.text()
 }
 
-/// Answers each connection until the test ends; returns where.
+/// Serves each connection until the test ends; returns the address.
 fn serve(answer: impl Fn(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -44,7 +44,7 @@ fn read_head(stream: &mut impl Read) -> String {
     head
 }
 
-/// The same text to whoever asks, and then the end.
+/// Sends the same text on each connection and closes it.
 fn serve_text(text: impl Into<Vec<u8>>) -> String {
     let text = text.into();
     serve(move |mut stream| {
@@ -53,7 +53,7 @@ fn serve_text(text: impl Into<Vec<u8>>) -> String {
     })
 }
 
-/// Repeats `unit` until the client is gone, or a gibibyte has been sent; returns how many bytes went.
+/// Repeats `unit` until the client disconnects or a gibibyte was sent; returns how many bytes were sent.
 fn flood(stream: &mut TcpStream, unit: &str) -> usize {
     let block = unit.repeat(64 * 1024 / unit.len());
     let mut sent = 0;
@@ -63,7 +63,7 @@ fn flood(stream: &mut TcpStream, unit: &str) -> usize {
     sent
 }
 
-/// Sends byte after byte at [`PACE`] until the client is gone.
+/// Sends byte after byte at [`PACE`] until the client disconnects.
 fn trickle(stream: &mut TcpStream, mut bytes: impl Iterator<Item = u8>) {
     stream.set_read_timeout(Some(PACE)).unwrap();
     let is_there = |stream: &mut TcpStream| !matches!(stream.read(&mut [0; 1024]), Ok(0));
@@ -75,7 +75,7 @@ struct TlsServer {
     authority: String,
 }
 
-/// Serves a text over TLS to whoever trusts its certificate, which is for localhost.
+/// Serves a text over TLS, with a certificate for localhost.
 fn serve_tls(text: String) -> TlsServer {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
