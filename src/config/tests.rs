@@ -33,6 +33,14 @@ fn every_problem_is_reported_at_once() {
 }
 
 #[test]
+fn an_empty_database_url_does_not_mean_a_new_database() {
+    for empty in ["", " "] {
+        assert_eq!(refused(&[("DATABASE_URL", empty)]), ["DATABASE_URL"]);
+        assert!(config(&[("ISSUER", empty), ("AUDIENCE", empty)]).is_ok());
+    }
+}
+
+#[test]
 fn lifetimes_must_fit_into_each_other() {
     assert_eq!(refused(&[("REFRESH_RETRY_WINDOW", "5m")]), ["REFRESH_RETRY_WINDOW"]);
     assert_eq!(refused(&[("REFRESH_SETTLE_WINDOW", "91s")]), ["REFRESH_SETTLE_WINDOW"]);

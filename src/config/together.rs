@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::reader::Reader;
 use super::settings::{
-    ARGON2_MEMORY_KIB, AUDIENCE, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE, REFRESH_IDLE_LIFETIME,
+    ARGON2_MEMORY_KIB, AUDIENCE, DATABASE_URL, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE, REFRESH_IDLE_LIFETIME,
     REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, SESSION_LIFETIME,
 };
 use super::values::passphrase;
@@ -20,6 +20,10 @@ const MIN_ARGON2: [(u32, u32); 3] = [(1, 47_104), (2, 19_456), (3, 12_288)];
 pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Vec<ConfigProblem>> {
     let mut reader = Reader::new(lookup);
     let draft = Draft::read(&mut reader);
+    // A variable that a unit or a container was to fill in: the service would start on a new, empty database.
+    if lookup(DATABASE_URL.name).is_some_and(|text| text.trim().is_empty()) {
+        reader.problem(&DATABASE_URL, "is set, but empty; without it the default is used");
+    }
     match together(draft, &mut reader) {
         Some(config) if reader.problems.is_empty() => Ok(config),
         _ => Err(reader.problems),
