@@ -14,6 +14,7 @@ mod denylist;
 mod inspect;
 mod locks;
 mod migrate;
+mod moves;
 mod outage;
 mod outbox;
 mod patience;
@@ -50,12 +51,13 @@ use sqlite_file::SqliteFile;
 
 pub(crate) use allowances::Reservation;
 pub(crate) use backup::{BackupError, back_up};
+pub use moves::Moved;
 pub(crate) use outbox::Taken;
 pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience};
 pub(crate) use purges::Over;
 pub(crate) use restore::Restore;
+pub use rotations::Found;
 pub(crate) use rotations::Written;
-pub use rotations::{Found, Moved};
 pub(crate) use unit::{Effects, UnitTx};
 pub(crate) use users::Credentials;
 

@@ -5,7 +5,6 @@ use diesel::sql_types::Text;
 
 use super::locks::Lock;
 use super::schema::{sessions, users};
-use super::session_row::{GrantRow, SessionRow};
 use super::types::{Bind, SqlTime, SqlUuid};
 use super::{ReadTx, UnitTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
@@ -33,10 +32,10 @@ impl ReadTx<'_> {
         let found = sessions::table
             .inner_join(users::table)
             .filter(sessions::id.eq(Bind(id)))
-            .select((SessionRow::as_select(), User::as_select()))
-            .first::<(SessionRow, User)>(self.0)
+            .select((Session::as_select(), User::as_select()))
+            .first::<(Session, User)>(self.0)
             .optional()?;
-        Ok(found.map(|(session, user)| (session.into(), user)))
+        Ok(found)
     }
 
     /// At most `limit` sessions of a user, newest first, those that are older than `before`; ended ones too.
@@ -52,9 +51,9 @@ impl ReadTx<'_> {
             .filter(sessions::id.lt(Bind(last)))
             .order(sessions::id.desc())
             .limit(limit)
-            .select((SessionRow::as_select(), Device::as_select()))
-            .load::<(SessionRow, Device)>(self.0)?;
-        Ok(rows.into_iter().map(|(session, device)| (session.into(), device)).collect())
+            .select((Session::as_select(), Device::as_select()))
+            .load::<(Session, Device)>(self.0)?;
+        Ok(rows)
     }
 
     /// The addresses from which a user's sessions that are still on record were opened, ended ones too. Of an account with
@@ -101,8 +100,7 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Adds a session, what it was opened for, and what is known of its device.
     pub(crate) fn insert_session(&mut self, session: &Session, grant: &Grant, device: &Device) -> Result<(), Error> {
-        let (session, grant) = (SessionRow::from(session), GrantRow::from(grant));
-        diesel::insert_into(sessions::table).values((&session, &grant, device)).execute(self.0)?;
+        diesel::insert_into(sessions::table).values((session, grant, device)).execute(self.0)?;
         self.1 = true;
         Ok(())
     }
@@ -118,16 +116,15 @@ impl WriteTx<'_> {
         self.note_lock(Lock::Sessions);
         let alive = || sessions::table.find(Bind(id)).filter(sessions::ended_at.is_null());
         diesel::update(alive()).set(sessions::authenticated_at.eq(Bind(Some(now)))).execute(self.0)?;
-        let Some(before) = alive().select(SessionRow::as_select()).first(self.0).optional()? else {
+        let Some(before) = alive().select(Session::as_select()).first(self.0).optional()? else {
             return Ok(None);
         };
         // A rotation may move it too: it only ever gets later.
         let later = access_expires_by.min(before.expires_at);
         let earlier = alive().filter(sessions::access_expires_by.lt(Bind(later)));
         diesel::update(earlier).set(sessions::access_expires_by.eq(Bind(later))).execute(self.0)?;
-        let after = alive().select((SessionRow::as_select(), GrantRow::as_select()));
-        let after = after.first::<(SessionRow, GrantRow)>(self.0).optional()?;
-        Ok(after.map(|(session, grant)| (session.into(), grant.into_grant())))
+        let after = alive().select((Session::as_select(), Option::<Grant>::as_select()));
+        Ok(after.first::<(Session, Option<Grant>)>(self.0).optional()?)
     }
 
     /// Looks at the `batch` sessions that follow `after`: records the end of those that lapsed before `lapsed_before`, and

@@ -6,14 +6,17 @@ use diesel::expression::{AsExpression, TypedExpressionType};
 use diesel::internal::derives::as_expression::Bound;
 use diesel::pg::Pg;
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{BigInt, Binary, HasSqlType, SqlType, Text};
+use diesel::sql_types::{BigInt, Binary, HasSqlType, SmallInt, SqlType, Text};
 use diesel::sqlite::Sqlite;
 
 use super::connection::MultiBackend;
 use crate::clock::Timestamp;
+use crate::model::audit::EventName;
+use crate::model::grant::Amr;
 use crate::model::id::Id;
 use crate::model::names::Names;
 use crate::model::session::EndReason;
+use crate::model::sharing::{Context, Mark};
 use crate::model::user::{DisplayName, Email, Username};
 use crate::secret::KeyDigest;
 
@@ -61,9 +64,10 @@ impl<T: ToSql<ST, DB>, ST, DB: Backend> ToSql<ST, DB> for Bind<T> {
     }
 }
 
-/// A value in a column of an SQL type, as another type has it in a column of its own; how it is read, and written.
+/// A value in a column of an SQL type, as another type has it in a column of its own (SQLite is given it as a third, where
+/// it wants that); how it is read, and written.
 macro_rules! column {
-    ($type:ty $(, $tag:ident: $life:lifetime)?: $sql:ident as $carrier:ty: $carrier_sql:ident, $read:expr, $write:expr) => {
+    ($type:ty $(, $tag:ident: $life:lifetime)?: $sql:ident as $carrier:ty $(=> $sqlite:ty)?: $carrier_sql:ident, $read:expr, $write:expr) => {
         impl<$($tag: $life,)? DB: Backend> FromSql<$sql, DB> for $type
         where
             $carrier: FromSql<$carrier_sql, DB>,
@@ -95,7 +99,7 @@ macro_rules! column {
         impl$(<$tag: $life>)? ToSql<$sql, Sqlite> for $type {
             fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
                 let write: fn(&Self) -> $carrier = $write;
-                out.set_value(write(self));
+                out.set_value($(<$sqlite>::from)?(write(self)));
                 Ok(IsNull::No)
             }
         }
@@ -118,3 +122,7 @@ column!(Email: Text as String: Text, |text| Ok(Email::from_stored(text)), ToStri
 column!(DisplayName: Text as String: Text, |text| Ok(DisplayName::from_stored(text)), ToString::to_string);
 column!(Names: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
 column!(EndReason: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
+column!(Amr: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
+column!(Context: BigInt as i64: BigInt, |number| Ok(Context::of_number(number)), |context| context.number());
+column!(Mark: SmallInt as i16 => i32: SmallInt, |number| Ok(Mark::of_number(number)), |mark| mark.number());
+column!(EventName: Text as String: Text, |text| Ok(text.parse()?), |name| name.text().to_owned());
