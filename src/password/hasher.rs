@@ -9,27 +9,20 @@ use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::Salt;
 use argon2::{Block, Params};
-use zeroize::Zeroizing;
 
 use super::Password;
 use super::argon2id::Argon2idHash;
 use super::error::{HashError, UnusableHash, failed};
 use super::queue::{Place, Places, Priority, Queue};
 use super::stored::StoredHash;
+use super::worker::{Job, be_nice, work};
 use crate::config::Argon2Cost;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
 use crate::threads::Threads;
 
-/// A hash that has not begun by then is not begun: its answer would help nobody.
-const DEADLINE: Duration = Duration::from_secs(5);
-
 /// Whoever waits for a hash is told by then that there is none, whatever one of an earlier, higher cost still takes.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A hash takes a core for tens of milliseconds; whatever else there is to do takes microseconds and comes first. Hashes
-/// still get a tenth of a core that everything else would fill.
-const NICENESS: i32 = 10;
 
 /// What the threads are called.
 const NAME: &str = "password hashes";
@@ -49,9 +42,10 @@ pub struct Hasher {
     params: Params,
     max_stored_blocks: usize,
     entropy: Arc<dyn Entropy>,
-    decoy: StoredHash,
+    decoy: Argon2idHash,
     places: Places,
     hashed: AtomicU64,
+    worked: Arc<AtomicU64>,
     /// They are waited for when this is dropped.
     _threads: Threads,
 }
@@ -60,17 +54,6 @@ impl Drop for Hasher {
     fn drop(&mut self) {
         self.queue.close();
     }
-}
-
-/// Gets the memory, or why there is none.
-type Work = Box<dyn FnOnce(Result<&mut [Block], HashError>) + Send>;
-
-/// What is to be done on a hashing thread.
-struct Job {
-    /// The memory that it takes, in blocks of 1 KiB.
-    blocks: usize,
-    queued_at: Instant,
-    work: Work,
 }
 
 impl Hasher {
@@ -86,19 +69,17 @@ impl Hasher {
             let jobs = Arc::clone(&queue);
             let mut is_nice = false;
             let work = move || {
-                if !is_nice {
-                    is_nice = true;
-                    // Where it is not allowed, everything else waits a little longer for its turn.
-                    let _not_allowed = rustix::process::nice(NICENESS);
+                if !std::mem::replace(&mut is_nice, true) {
+                    be_nice();
                 }
                 work(&jobs, kept_blocks);
             };
             threads.start(NAME, work).map_err(failed)?;
         }
         let (salt, digest) = (new_salt(&*entropy)?, entropy.bytes::<{ Argon2idHash::DIGEST_BYTES }>()?);
-        let decoy = StoredHash::Argon2id(Argon2idHash::new(params.clone(), salt, &digest)?);
-        let (places, hashed) = (Places::default(), AtomicU64::new(0));
-        Ok(Self { queue, params, max_stored_blocks, entropy, decoy, places, hashed, _threads: threads })
+        let decoy = Argon2idHash::new(params.clone(), salt, &digest)?;
+        let (places, hashed, worked) = (Places::default(), AtomicU64::new(0), Arc::default());
+        Ok(Self { queue, params, max_stored_blocks, entropy, decoy, places, hashed, worked, _threads: threads })
     }
 
     /// Takes a place, before anything that waits is begun.
@@ -114,6 +95,11 @@ impl Hasher {
     /// How many hashes have been asked for since the start.
     pub fn hashed(&self) -> u64 {
         self.hashed.load(Ordering::SeqCst)
+    }
+
+    /// The work of all passwords that were checked since the start: how often a block of 1 KiB was written.
+    pub fn worked(&self) -> u64 {
+        self.worked.load(Ordering::SeqCst)
     }
 
     /// Reads a stored hash, if this process can verify it.
@@ -147,18 +133,33 @@ impl Hasher {
     }
 
     /// Checks a password against a stored hash. With no stored hash the work is done all the same and the answer is no,
-    /// so that an unknown user costs as much time as a wrong password.
+    /// so that an unknown user costs as much time as a wrong password. So does what a stored hash of less work leaves
+    /// undone: not the whole work of today once more, which would tell of such a hash just as well.
     pub(crate) fn verify(
         &self,
         password: &Password,
         stored: Option<&StoredHash>,
         priority: Priority,
     ) -> Result<PasswordCheck, HashError> {
-        let hash = stored.unwrap_or(&self.decoy);
-        let (checked, password) = (hash.clone(), password.clone());
-        let matches =
-            self.run(hash.blocks(), priority, move |memory: &mut [Block]| checked.matches(&password, memory))?;
-        Ok(PasswordCheck { matches: matches && stored.is_some(), outdated: hash.is_outdated(&self.params) })
+        let rest = match self.decoy.work().saturating_sub(stored.map_or(0, StoredHash::work)) {
+            0 => None,
+            work => Some(StoredHash::Argon2id(self.decoy.of_work(work)?)),
+        };
+        let (hash, password, worked) = (stored.cloned(), password.clone(), Arc::clone(&self.worked));
+        // One after the other, in the memory of the larger one.
+        let blocks = [&hash, &rest].into_iter().flatten().map(StoredHash::blocks).max().unwrap_or_default();
+        let matches = self.run(blocks, priority, move |memory: &mut [Block]| {
+            let mut matches = |hash: &StoredHash| {
+                worked.fetch_add(hash.work(), Ordering::SeqCst);
+                hash.matches(&password, memory)
+            };
+            if hash.as_ref().map(&mut matches).transpose()? == Some(true) {
+                return Ok(true);
+            }
+            rest.as_ref().map(&mut matches).transpose()?;
+            Ok(false)
+        })?;
+        Ok(PasswordCheck { matches, outdated: stored.is_some_and(|stored| stored.is_outdated(&self.params)) })
     }
 
     fn run<T: Send + 'static>(
@@ -185,38 +186,6 @@ impl Hasher {
 
 fn new_salt(entropy: &dyn Entropy) -> Result<Salt, HashError> {
     Salt::new(&entropy.bytes::<{ Argon2idHash::SALT_BYTES }>()?).map_err(failed)
-}
-
-/// What asks for more than the kept memory, of a password set under other parameters, has that reserved until it is done.
-fn work(jobs: &Queue<Job>, kept_blocks: usize) {
-    // Wiped also when a hash panics.
-    let mut kept = Zeroizing::new(Vec::new());
-    loop {
-        // The next hash overwrites what the last one left; when there is none yet, it is wiped.
-        let next = jobs.try_next().or_else(|| {
-            wipe(&mut kept);
-            jobs.next()
-        });
-        let Some((Job { blocks, queued_at, work }, _reserved)) = next else { return };
-        if queued_at.elapsed() > DEADLINE {
-            work(Err(HashError::Busy));
-        } else if blocks > kept_blocks {
-            wipe(&mut kept);
-            // One after the other, not both.
-            *kept = Vec::new();
-            work(Ok(&mut Zeroizing::new(vec![Block::default(); blocks])));
-        } else {
-            kept.resize(kept_blocks, Block::default());
-            // A smaller hash does not overwrite all.
-            wipe(kept.get_mut(blocks..).unwrap_or_default());
-            work(Ok(&mut kept));
-        }
-    }
-}
-
-/// With what a hash leaves in its memory a guess could be checked at a part of the cost.
-fn wipe(memory: &mut [Block]) {
-    memory.iter_mut().for_each(zeroize::Zeroize::zeroize);
 }
 
 #[cfg(test)]
@@ -260,6 +229,37 @@ mod tests {
         assert_eq!(check(&hasher, SECRET, &renewed), PasswordCheck { matches: true, outdated: false });
         let again = hasher.renew(&password(SECRET), &hasher.read(&stored).unwrap()).unwrap();
         assert_eq!(again, renewed, "with the same salt");
+    }
+
+    #[test]
+    fn a_wrong_password_is_never_less_work_than_an_unknown_user_and_a_right_one_no_more_than_its_hash() {
+        let today = hasher(64);
+        let work = |text: &str, stored: Option<&StoredHash>| {
+            let before = today.worked();
+            today.verify(&password(text), stored, Priority::Usual).unwrap();
+            today.worked() - before
+        };
+        let unknown = work(SECRET, None);
+        assert_eq!(unknown, 128);
+        for (memory_kib, iterations, wrong) in [
+            (64, 2, 128),
+            (64, 1, 128),
+            (8, 1, 128),
+            (40, 3, 128),
+            // Memory comes by fours, and no less than eight.
+            (12, 1, 132),
+            (124, 1, 132),
+            // What is missing takes less memory than the hash itself, or none is missing.
+            (100, 1, 128),
+            (128, 1, 128),
+            (128, 2, 256),
+        ] {
+            let cost = Argon2Cost { memory_kib, iterations, threads: 1, budget_kib: 8_192 };
+            let earlier = Hasher::start(cost, Arc::new(SeededEntropy::new(2)), Arc::default()).unwrap();
+            let stored = today.read(&earlier.hash(&password(SECRET)).unwrap()).unwrap();
+            assert_eq!(work("another secret", Some(&stored)), wrong, "{memory_kib} KiB, {iterations} passes");
+            assert_eq!(work(SECRET, Some(&stored)), stored.work());
+        }
     }
 
     #[test]

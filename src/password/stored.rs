@@ -40,6 +40,13 @@ impl StoredHash {
         }
     }
 
+    /// The work of verifying it, as argon2 counts: how often a block of 1 KiB is written.
+    pub(super) fn work(&self) -> u64 {
+        match self {
+            Self::Argon2id(hash) => hash.work(),
+        }
+    }
+
     /// Whether a hash that is made today would be another: of another scheme, or made otherwise.
     pub(super) fn is_outdated(&self, today: &Params) -> bool {
         match self {
