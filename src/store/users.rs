@@ -1,9 +1,7 @@
 //! The table `users`.
 
-use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::sql_types::{Bool, Text};
 
 use super::locks::Lock;
 use super::row::row;
@@ -14,9 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::id::UserId;
 use crate::model::names::Roles;
-use crate::model::text::fold;
 use crate::model::user::{DisplayName, Email, User, Username};
-use crate::model::user_search::UserSearch;
 
 /// Any number, the same in every instance.
 const ADMINISTRATION_LOCK: i64 = 7_015_418_202_611_221;
@@ -55,52 +51,6 @@ impl ReadTx<'_> {
             .first::<(User, String)>(self.0)
             .optional()?;
         Ok(found.map(|(user, password_hash)| Credentials { user, password_hash }))
-    }
-
-    /// At most `limit` users by username, those that follow `after`, and of them those that `search` asks for.
-    pub(crate) fn list_users(
-        &mut self,
-        search: &UserSearch,
-        after: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<User>, Error> {
-        let mut query = users::table.order(users::username).limit(limit).select(User::as_select()).into_boxed();
-        if let Some(after) = after {
-            query = query.filter(users::username.gt(after));
-        }
-        if let Some(text) = &search.text {
-            let pattern = |text: &str| format!("%{}%", literally(text));
-            // Usernames are folded, or were by an earlier version; of the rest each engine folds what it can, on both
-            // sides alike, and what is written as it is folded is found by every spelling.
-            let folded = pattern(&fold(text));
-            let found = sql::<Bool>("(users.username like ").bind::<Text, _>(folded.clone());
-            let found = found.sql(" escape '!' or users.username like ").bind::<Text, _>(pattern(&text.to_lowercase()));
-            let found = found.sql(" escape '!' or lower(users.email) like lower(").bind::<Text, _>(pattern(text));
-            let found = found.sql(") escape '!' or lower(users.email) like ").bind::<Text, _>(folded.clone());
-            let found = found.sql(" escape '!' or lower(users.name) like lower(").bind::<Text, _>(pattern(text));
-            let found = found.sql(") escape '!' or lower(users.name) like ").bind::<Text, _>(folded);
-            query = query.filter(found.sql(" escape '!')"));
-        }
-        query = match search.disabled {
-            Some(true) => query.filter(users::disabled_at.is_not_null()),
-            Some(false) => query.filter(users::disabled_at.is_null()),
-            None => query,
-        };
-        if let Some(role) = &search.role {
-            query = query.filter(sql::<Bool>(HAS_ROLE).bind::<Text, _>(format!(" {role} ")).sql(HAS_ROLE_END));
-        }
-        Ok(query.load(self.0)?)
-    }
-
-    /// Whether somebody else than `user` is active and has the role.
-    pub(crate) fn has_another_active_user_with(&mut self, role: &str, user: UserId) -> Result<bool, Error> {
-        let others = users::table.filter(users::id.ne(Bind(user))).filter(users::disabled_at.is_null());
-        let one = others
-            .filter(sql::<Bool>(HAS_ROLE).bind::<Text, _>(format!(" {role} ")).sql(HAS_ROLE_END))
-            .select(users::id)
-            .first::<UserId>(self.0)
-            .optional()?;
-        Ok(one.is_some())
     }
 
     /// Whether there is nobody.
@@ -205,16 +155,6 @@ impl WriteTx<'_> {
         let changed = diesel::update(users::table.find(Bind(id))).set(users::roles.eq(Bind(roles))).execute(self.0)?;
         one_user(changed)
     }
-}
-
-/// Roles are stored with spaces between them. Not by `like`, for which SQLite takes `Admin` for `admin`.
-const HAS_ROLE: &str = "replace(' ' || users.roles || ' ', ";
-
-const HAS_ROLE_END: &str = ", '') <> ' ' || users.roles || ' '";
-
-/// For `like .. escape '!'`.
-fn literally(text: &str) -> String {
-    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }
 
 fn taken_or(changed: QueryResult<usize>) -> Result<usize, Error> {
