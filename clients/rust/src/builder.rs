@@ -282,7 +282,11 @@ mod tests {
     fn what_is_shown_of_a_builder_and_a_verifier_says_whose_tokens_it_takes_and_not_where_the_keys_are_from() {
         let [issuer, audience] = ["https://id.example.com", "https://api.example.com"];
         let url = "https://user:hunter2@id.example.com/jwks.json";
-        let verifier = Verifier::from_jwks(r#"{"keys": []}"#, issuer, audience).build().unwrap();
+        let pem = "-----BEGIN PUBLIC KEY-----\n\
+                   MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEz/2/ZOQLnWXgy85hziL5ZSjZQKWt\n\
+                   5XNABsItlKxj/k9SPDz2oPjt9veGopmhUSsk9CeNo1OnI6PQq8htwudDYw==\n\
+                   -----END PUBLIC KEY-----\n";
+        let verifier = Verifier::from_pem(pem, issuer, audience).build().unwrap();
         let builder = Verifier::from_jwks_url(url, issuer, audience);
         for shown in [format!("{builder:?}"), format!("{verifier:?}")] {
             assert!(shown.contains(issuer) && shown.contains(audience) && !shown.contains("hunter2"), "{shown}");
