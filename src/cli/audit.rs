@@ -56,14 +56,14 @@ pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
     let filter = EventFilter { name: command.event, user, ..EventFilter::default() };
     let events = queries::list_events(app, &filter, command.limit.max(0))?;
     let mut names = HashMap::new();
-    for id in events.iter().flat_map(|event| [event.user, event.actor]).flatten() {
+    for id in events.iter().flat_map(|(_, event)| [event.user, event.actor]).flatten() {
         if let Entry::Vacant(unknown) = names.entry(id) {
             unknown.insert(username(app, id)?);
         }
     }
     let name_of = |id: Option<UserId>| id.and_then(|id| names.get(&id)?.as_deref());
     let mut list = List::new(command.json, HEADERS);
-    for event in events {
+    for (number, event) in events {
         let (username, actor_username) = (name_of(event.user), name_of(event.actor));
         let id = |id: Option<UserId>| id.map(|id| id.to_string()).unwrap_or_default();
         let cells = [
@@ -77,7 +77,7 @@ pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
             event.request_id.clone().unwrap_or_default(),
             event.detail.clone().unwrap_or_default(),
         ];
-        list.add(cells, &Named { event: event.into(), username, actor_username })?;
+        list.add(cells, &Named { event: (number, event).into(), username, actor_username })?;
     }
     list.finish()
 }

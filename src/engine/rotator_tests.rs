@@ -133,7 +133,7 @@ fn a_late_retry_counts_at_the_rotation_that_follows_in_its_batch() {
     let expected = Sharing { generation: 2, context: Some(home), mark: Mark::Unmarked, strange: 1, shared: 1 };
     assert_eq!(house.row(&ada).sharing, expected);
     let recorded = house.app.store.read(|tx| tx.list_events(&EventFilter::default(), 10)).unwrap();
-    assert_eq!(recorded.iter().filter(|event| event.name == "session_shared").count(), 1);
+    assert_eq!(recorded.iter().filter(|(_, event)| event.name == "session_shared").count(), 1);
 }
 
 #[test]

@@ -30,8 +30,8 @@ impl Issuing<'_> {
         let credential = if grant.is_first_party() { Credential::Login } else { Credential::Application };
         let mut claims = self.claims(user.id, &grant.client_id, credential);
         claims.sid = Some(session.id);
-        claims.auth_time = Some(session.authenticated_at);
-        claims.amr = Some(grant.amr.clone());
+        claims.auth_time = Some(session.auth_time());
+        claims.amr = Some(grant.amr.names().to_vec());
         claims.acr.clone_from(&grant.acr);
         claims.roles = user.roles.names().to_vec();
         claims.scope = Some(grant.scope.clone()).filter(|scope| !scope.is_empty());

@@ -19,13 +19,13 @@ pub struct Origin {
     pub(crate) request_id: Option<String>,
 }
 
-/// An event before it is recorded.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct Event<N = EventName> {
     /// When.
     pub(crate) at: Timestamp,
     /// What.
-    pub(crate) name: EventName,
+    pub(crate) name: N,
     /// The user that it concerns.
     pub(crate) user: Option<UserId>,
     /// Who did it.
@@ -40,28 +40,8 @@ pub struct Event {
     pub(crate) detail: Option<String>,
 }
 
-/// A recorded event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Recorded {
-    /// Its number: later events have higher ones.
-    pub(crate) id: i64,
-    /// When.
-    pub(crate) at: Timestamp,
-    /// What happened. A newer version may have written a name that this one does not know.
-    pub(crate) name: String,
-    /// The user that it concerns.
-    pub(crate) user: Option<UserId>,
-    /// Who did it.
-    pub(crate) actor: Option<UserId>,
-    /// Which session it concerns.
-    pub(crate) session: Option<SessionId>,
-    /// From where.
-    pub(crate) ip: Option<String>,
-    /// By which request.
-    pub(crate) request_id: Option<String>,
-    /// More about it.
-    pub(crate) detail: Option<String>,
-}
+/// A recorded event. A newer version may have written a name that this one does not know.
+pub(crate) type Recorded = Event<String>;
 
 /// Which events to find.
 #[derive(Clone, Debug, Default)]

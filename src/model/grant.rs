@@ -1,5 +1,9 @@
 //! What a login grants. It is stored in the session's row, so that changed settings do not affect open sessions.
 
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
 use super::session::Session;
 use super::user::User;
 use tokensmith_verifier::issuing::FIRST_PARTY;
@@ -25,9 +29,41 @@ pub struct Grant {
     /// The audience of its access tokens, if it asked for one; otherwise it is the first of `AUDIENCE`.
     pub(crate) audience: Option<String>,
     /// How its user was authenticated when the session was opened. Reauthentication only changes the time.
-    pub(crate) amr: Vec<String>,
+    pub(crate) amr: Amr,
     /// The strength of the authentication, if it has a name.
     pub(crate) acr: Option<String>,
+}
+
+/// Methods by which a user proved who they are, in the order of the proofs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Amr(Vec<String>);
+
+impl Amr {
+    /// Their names ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
+    pub(crate) fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Amr {
+    fn from_iter<T: IntoIterator<Item = &'a str>>(names: T) -> Self {
+        Self(names.into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// The stored form: names separated by single spaces.
+impl fmt::Display for Amr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+impl FromStr for Amr {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.split_whitespace().collect())
+    }
 }
 
 impl GrantRequest {
@@ -41,7 +77,7 @@ impl Grant {
     /// The grant of a login by these methods. There are no names of strengths yet.
     pub(crate) fn new(request: GrantRequest, amr: &[&'static str]) -> Self {
         let GrantRequest { client_id, scope, audience } = request;
-        Self { client_id, scope, audience, amr: amr.iter().map(ToString::to_string).collect(), acr: None }
+        Self { client_id, scope, audience, amr: amr.iter().copied().collect(), acr: None }
     }
 
     /// Whether it is for a login at the service itself.

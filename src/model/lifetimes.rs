@@ -28,7 +28,7 @@ impl Lifetimes {
             id,
             user_id,
             created_at: now,
-            authenticated_at: now,
+            authenticated_at: None,
             expires_at: now + self.session,
             denied_through: 0,
             rotated_at: now,

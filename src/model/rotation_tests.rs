@@ -23,7 +23,7 @@ pub(super) fn session(denied_through: i64, rotated_at: i64) -> Session {
         id: Id::from_bytes([1; 16]),
         user_id: Id::from_bytes([2; 16]),
         created_at: Timestamp(0),
-        authenticated_at: Timestamp(0),
+        authenticated_at: None,
         expires_at: Timestamp(10_000_000),
         denied_through,
         rotated_at: Timestamp(rotated_at),

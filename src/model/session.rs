@@ -16,8 +16,8 @@ pub struct Session {
     pub user_id: UserId,
     /// When it was opened.
     pub created_at: Timestamp,
-    /// When its owner was last authenticated: the `auth_time` of its access tokens.
-    pub authenticated_at: Timestamp,
+    /// When its owner was last authenticated, if that was not when it was opened.
+    pub authenticated_at: Option<Timestamp>,
     /// Its absolute end.
     pub expires_at: Timestamp,
     /// The high-water mark: every generation up to it is on the denylist, the next one is live.
@@ -119,6 +119,11 @@ impl Session {
         };
         self.end
             .or_else(|| (now >= self.refresh_expires_at).then(|| End { at: self.refresh_expires_at, reason: reason() }))
+    }
+
+    /// When its owner last proved who they are: the `auth_time` of its access tokens.
+    pub(crate) fn auth_time(&self) -> Timestamp {
+        self.authenticated_at.unwrap_or(self.created_at)
     }
 
     /// The generation of the live refresh token.

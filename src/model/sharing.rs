@@ -55,7 +55,7 @@ pub(crate) fn hashed_of_client(ip: Option<IpAddr>, user_agent: Option<&str>) -> 
 
 /// How a generation was shared after its rotation, according to its late retries. It never goes down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Mark {
+pub enum Mark {
     /// There was no late retry.
     #[default]
     Unmarked,

@@ -84,10 +84,28 @@ impl Argon2idHash {
         &self.params
     }
 
+    /// The same, made anew with so much work or a little more, in no more memory: what a cheaper one leaves undone.
+    pub(super) fn of_work(&self, work: u64) -> Result<Self, HashError> {
+        let passes = work.div_ceil(blocks(&self.params));
+        let blocks = work.div_ceil(passes).next_multiple_of(4).max(8);
+        let [blocks, passes] = [blocks, passes].map(|n| u32::try_from(n).map_err(failed));
+        let params = Params::new(blocks?, passes?, 1, Some(Self::DIGEST_BYTES)).map_err(failed)?;
+        Ok(Self { params, ..self.clone() })
+    }
+
+    /// The work of one: how often a block of 1 KiB is written.
+    pub(super) fn work(&self) -> u64 {
+        blocks(&self.params) * u64::from(self.params.t_cost())
+    }
+
     /// The salt of the hash.
     pub(super) fn salt(&self) -> Salt {
         self.salt
     }
+}
+
+fn blocks(params: &Params) -> u64 {
+    u64::try_from(params.block_count()).unwrap_or(u64::MAX)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err needs this signature")]

@@ -10,27 +10,20 @@ use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::Salt;
 use argon2::{Block, Params};
-use zeroize::Zeroizing;
 
 use super::Password;
 use super::argon2id::Argon2idHash;
 use super::error::{HashError, UnusableHash, failed};
 use super::queue::{Place, Places, Priority, Queue};
 use super::stored::StoredHash;
+use super::worker::{Job, be_nice, work};
 use crate::config::Argon2Cost;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
 use crate::threads::Threads;
 
-/// A hash that has not started after this time is not started, because its client has given up.
-const DEADLINE: Duration = Duration::from_secs(5);
-
 /// The longest wait for the result of a hash, even if a hash with an earlier, higher cost takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A hash uses a core for tens of milliseconds. Other work takes microseconds and goes first. Even if other work could
-/// use a whole core, hashes still get a tenth of it.
-const NICENESS: i32 = 10;
 
 /// The name of the threads.
 const NAME: &str = "password hashes";
@@ -50,9 +43,10 @@ pub struct Hasher {
     params: Params,
     max_stored_blocks: usize,
     entropy: Arc<dyn Entropy>,
-    decoy: StoredHash,
+    decoy: Argon2idHash,
     places: Places,
     hashed: AtomicU64,
+    worked: Arc<AtomicU64>,
     /// Dropping waits for them.
     _threads: Threads,
 }
@@ -61,17 +55,6 @@ impl Drop for Hasher {
     fn drop(&mut self) {
         self.queue.close();
     }
-}
-
-/// Gets the memory, or the reason why there is none.
-type Work = Box<dyn FnOnce(Result<&mut [Block], HashError>) + Send>;
-
-/// A job for a hashing thread.
-struct Job {
-    /// The memory that it needs, in blocks of 1 KiB.
-    blocks: usize,
-    queued_at: Instant,
-    work: Work,
 }
 
 impl Hasher {
@@ -87,19 +70,17 @@ impl Hasher {
             let jobs = Arc::clone(&queue);
             let mut is_nice = false;
             let work = move || {
-                if !is_nice {
-                    is_nice = true;
-                    // If this is not allowed, other work waits a little longer.
-                    let _not_allowed = rustix::process::nice(NICENESS);
+                if !std::mem::replace(&mut is_nice, true) {
+                    be_nice();
                 }
                 work(&jobs, kept_blocks);
             };
             threads.start(NAME, work).map_err(failed)?;
         }
         let (salt, digest) = (new_salt(&*entropy)?, entropy.bytes::<{ Argon2idHash::DIGEST_BYTES }>()?);
-        let decoy = StoredHash::Argon2id(Argon2idHash::new(params.clone(), salt, &digest)?);
-        let (places, hashed) = (Places::default(), AtomicU64::new(0));
-        Ok(Self { queue, params, max_stored_blocks, entropy, decoy, places, hashed, _threads: threads })
+        let decoy = Argon2idHash::new(params.clone(), salt, &digest)?;
+        let (places, hashed, worked) = (Places::default(), AtomicU64::new(0), Arc::default());
+        Ok(Self { queue, params, max_stored_blocks, entropy, decoy, places, hashed, worked, _threads: threads })
     }
 
     /// Takes a place before any waiting starts.
@@ -115,6 +96,11 @@ impl Hasher {
     /// How many hashes were requested since the start.
     pub fn hashed(&self) -> u64 {
         self.hashed.load(Ordering::SeqCst)
+    }
+
+    /// The work of all passwords that were checked since the start: how often a block of 1 KiB was written.
+    pub fn worked(&self) -> u64 {
+        self.worked.load(Ordering::SeqCst)
     }
 
     /// Reads a stored hash, if this process can verify it.
@@ -149,18 +135,33 @@ impl Hasher {
     }
 
     /// Checks a password against a stored hash. Without a stored hash it does the same work and returns no match, so
-    /// that an unknown user takes as long as a wrong password.
+    /// that an unknown user takes as long as a wrong password. If the stored hash needs less work than a new one, the
+    /// difference is done too. Not more than that: it would also show that the hash is an older one.
     pub(crate) fn verify(
         &self,
         password: &Password,
         stored: Option<&StoredHash>,
         priority: Priority,
     ) -> Result<PasswordCheck, HashError> {
-        let hash = stored.unwrap_or(&self.decoy);
-        let (checked, password) = (hash.clone(), password.clone());
-        let matches =
-            self.run(hash.blocks(), priority, move |memory: &mut [Block]| checked.matches(&password, memory))?;
-        Ok(PasswordCheck { matches: matches && stored.is_some(), outdated: hash.is_outdated(&self.params) })
+        let rest = match self.decoy.work().saturating_sub(stored.map_or(0, StoredHash::work)) {
+            0 => None,
+            work => Some(StoredHash::Argon2id(self.decoy.of_work(work)?)),
+        };
+        let (hash, password, worked) = (stored.cloned(), password.clone(), Arc::clone(&self.worked));
+        // One after the other, in the memory of the larger one.
+        let blocks = [&hash, &rest].into_iter().flatten().map(StoredHash::blocks).max().unwrap_or_default();
+        let matches = self.run(blocks, priority, move |memory: &mut [Block]| {
+            let mut matches = |hash: &StoredHash| {
+                worked.fetch_add(hash.work(), Ordering::SeqCst);
+                hash.matches(&password, memory)
+            };
+            if hash.as_ref().map(&mut matches).transpose()? == Some(true) {
+                return Ok(true);
+            }
+            rest.as_ref().map(&mut matches).transpose()?;
+            Ok(false)
+        })?;
+        Ok(PasswordCheck { matches, outdated: stored.is_some_and(|stored| stored.is_outdated(&self.params)) })
     }
 
     fn run<T: Send + 'static>(
@@ -187,38 +188,6 @@ impl Hasher {
 
 fn new_salt(entropy: &dyn Entropy) -> Result<Salt, HashError> {
     Salt::new(&entropy.bytes::<{ Argon2idHash::SALT_BYTES }>()?).map_err(failed)
-}
-
-/// Runs jobs. A job that needs more than the kept memory (for a hash with another cost) reserves it until it is done.
-fn work(jobs: &Queue<Job>, kept_blocks: usize) {
-    // Wiped even if a hash panics.
-    let mut kept = Zeroizing::new(Vec::new());
-    loop {
-        // The next hash overwrites what the last one left. If no job is waiting, the memory is wiped.
-        let next = jobs.try_next().or_else(|| {
-            wipe(&mut kept);
-            jobs.next()
-        });
-        let Some((Job { blocks, queued_at, work }, _reserved)) = next else { return };
-        if queued_at.elapsed() > DEADLINE {
-            work(Err(HashError::Busy));
-        } else if blocks > kept_blocks {
-            wipe(&mut kept);
-            // Frees the old memory before the new one is allocated.
-            *kept = Vec::new();
-            work(Ok(&mut Zeroizing::new(vec![Block::default(); blocks])));
-        } else {
-            kept.resize(kept_blocks, Block::default());
-            // A smaller hash does not overwrite all of the memory.
-            wipe(kept.get_mut(blocks..).unwrap_or_default());
-            work(Ok(&mut kept));
-        }
-    }
-}
-
-/// Overwrites memory: what a hash leaves there would make it cheaper to check a guess.
-fn wipe(memory: &mut [Block]) {
-    memory.iter_mut().for_each(zeroize::Zeroize::zeroize);
 }
 
 #[cfg(test)]
@@ -262,6 +231,37 @@ mod tests {
         assert_eq!(check(&hasher, SECRET, &renewed), PasswordCheck { matches: true, outdated: false });
         let again = hasher.renew(&password(SECRET), &hasher.read(&stored).unwrap()).unwrap();
         assert_eq!(again, renewed, "with the same salt");
+    }
+
+    #[test]
+    fn a_wrong_password_is_never_less_work_than_an_unknown_user_and_a_right_one_no_more_than_its_hash() {
+        let today = hasher(64);
+        let work = |text: &str, stored: Option<&StoredHash>| {
+            let before = today.worked();
+            today.verify(&password(text), stored, Priority::Usual).unwrap();
+            today.worked() - before
+        };
+        let unknown = work(SECRET, None);
+        assert_eq!(unknown, 128);
+        for (memory_kib, iterations, wrong) in [
+            (64, 2, 128),
+            (64, 1, 128),
+            (8, 1, 128),
+            (40, 3, 128),
+            // Memory comes by fours, and no less than eight.
+            (12, 1, 132),
+            (124, 1, 132),
+            // What is missing takes less memory than the hash itself, or none is missing.
+            (100, 1, 128),
+            (128, 1, 128),
+            (128, 2, 256),
+        ] {
+            let cost = Argon2Cost { memory_kib, iterations, threads: 1, budget_kib: 8_192 };
+            let earlier = Hasher::start(cost, Arc::new(SeededEntropy::new(2)), Arc::default()).unwrap();
+            let stored = today.read(&earlier.hash(&password(SECRET)).unwrap()).unwrap();
+            assert_eq!(work("another secret", Some(&stored)), wrong, "{memory_kib} KiB, {iterations} passes");
+            assert_eq!(work(SECRET, Some(&stored)), stored.work());
+        }
     }
 
     #[test]

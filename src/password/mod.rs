@@ -7,6 +7,7 @@ mod hasher;
 mod policy;
 mod queue;
 mod stored;
+mod worker;
 
 use unicode_normalization::UnicodeNormalization as _;
 

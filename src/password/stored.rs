@@ -40,6 +40,13 @@ impl StoredHash {
         }
     }
 
+    /// The work of verifying it, as argon2 counts: how often a block of 1 KiB is written.
+    pub(super) fn work(&self) -> u64 {
+        match self {
+            Self::Argon2id(hash) => hash.work(),
+        }
+    }
+
     /// Whether a new hash would have another scheme or other parameters.
     pub(super) fn is_outdated(&self, today: &Params) -> bool {
         match self {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, PersistError};
 
 /// Creates a new file with mode 0600; never opens an existing one.
 ///
@@ -56,8 +56,28 @@ impl Draft {
 
     /// The same, but fails if a file exists there.
     pub(crate) fn place(self, to: &Path) -> io::Result<()> {
+        self.place_by(to, |file, to| file.persist_noclobber(to))
+    }
+
+    /// With what puts a file where there is none, in one step. Some file systems have none, and say so in various words:
+    /// there the place is taken first, which never opens what is there, and then the draft replaces what has taken it.
+    fn place_by(
+        self,
+        to: &Path,
+        in_one_step: impl FnOnce(NamedTempFile, &Path) -> Result<File, PersistError>,
+    ) -> io::Result<()> {
         self.0.as_file().sync_all()?;
-        self.0.persist_noclobber(to).map_err(|left| left.error)?;
+        match in_one_step(self.0, to) {
+            Ok(_placed) => {}
+            Err(left) if left.error.kind() == io::ErrorKind::AlreadyExists => return Err(left.error),
+            Err(left) => {
+                create_private_file(to)?;
+                if let Err(left) = left.file.persist(to) {
+                    let _place = fs::remove_file(to);
+                    return Err(left.error);
+                }
+            }
+        }
         File::open(folder_of(to))?.sync_all()
     }
 }
@@ -139,6 +159,41 @@ mod tests {
         assert_eq!(fs::read_to_string(path("new")).unwrap(), "third");
         drop(draft("fourth"));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn where_no_step_puts_a_file_in_a_place_that_is_free_the_place_is_taken_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let place = |content: &str, errno: Errno| {
+            let mut draft = Draft::create(&path("new.draft")).unwrap();
+            draft.file().write_all(content.as_bytes()).unwrap();
+            draft.place_by(&path("new"), |file, _to| Err(PersistError { error: errno.into(), file }))
+        };
+        for errno in [Errno::PERM, Errno::OPNOTSUPP, Errno::INVAL, Errno::NOSYS] {
+            place("first", errno).unwrap();
+            assert_eq!(fs::metadata(path("new")).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(place("second", errno).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read_to_string(path("new")).unwrap(), "first");
+            fs::remove_file(path("new")).unwrap();
+            // Also what leads nowhere.
+            symlink(path("nowhere"), path("new")).unwrap();
+            assert_eq!(place("third", errno).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            fs::remove_file(path("new")).unwrap();
+            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+        }
+    }
+
+    #[test]
+    fn a_place_that_was_taken_in_vain_is_free_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (draft, new) = (dir.path().join("new.draft"), dir.path().join("new"));
+        let refused = Draft::create(&draft).unwrap().place_by(&new, |file, _to| {
+            fs::remove_file(&draft).unwrap();
+            Err(PersistError { error: Errno::PERM.into(), file })
+        });
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(!new.exists());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(crate) fn list_api_tokens(app: &App, user: UserId) -> Result<Vec<ApiToken>, 
 }
 
 /// Events of the audit log, the newest first; at most `limit`.
-pub(crate) fn list_events(app: &App, filter: &EventFilter, limit: i64) -> Result<Vec<Recorded>, Error> {
+pub(crate) fn list_events(app: &App, filter: &EventFilter, limit: i64) -> Result<Vec<(i64, Recorded)>, Error> {
     app.store.read(|tx| tx.list_events(filter, limit))
 }
 

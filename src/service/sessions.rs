@@ -23,7 +23,8 @@ pub(super) fn open(
     let (Some(authentication), Some(user)) = (Authentication::of(&proofs), user) else { return Ok(None) };
     let now = app.clock.now();
     let opened = app.config.lifetimes.opened(new_id(now, &*app.entropy)?, user.id, now);
-    let session = Session { authenticated_at: authentication.at, ..opened };
+    let authenticated_at = Some(authentication.at).filter(|at| *at != opened.created_at);
+    let session = Session { authenticated_at, ..opened };
     let grant = Grant::new(request, &authentication.amr);
     let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
     let event = event.event(now, EventName::Login).about(user.id);

@@ -8,12 +8,15 @@ mod allowances;
 mod api_tokens;
 mod audit;
 mod backup;
+mod columns;
 mod connection;
 mod denied_before;
 mod denylist;
 mod inspect;
+mod lapses;
 mod locks;
 mod migrate;
+mod moves;
 mod outage;
 mod outbox;
 mod patience;
@@ -30,6 +33,7 @@ mod sessions;
 mod sqlite_file;
 mod types;
 mod unit;
+mod user_search;
 mod usernames;
 mod users;
 
@@ -50,12 +54,13 @@ use sqlite_file::SqliteFile;
 
 pub(crate) use allowances::Reservation;
 pub(crate) use backup::{BackupError, back_up};
+pub use moves::Moved;
 pub(crate) use outbox::Taken;
 pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience};
 pub(crate) use purges::Over;
 pub(crate) use restore::Restore;
+pub use rotations::Found;
 pub(crate) use rotations::Written;
-pub use rotations::{Found, Moved};
 pub(crate) use unit::{Effects, UnitTx};
 pub(crate) use users::Credentials;
 

@@ -1,31 +1,21 @@
 //! The table `sessions`.
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 
+use super::lapses::no_session;
 use super::locks::Lock;
 use super::schema::{sessions, users};
-use super::session_row::{GrantRow, SessionRow};
-use super::types::{Bind, SqlTime, SqlUuid};
+use super::types::Bind;
 use super::{ReadTx, UnitTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::denial::Denial;
 use crate::model::grant::Grant;
 use crate::model::id::{Id, SessionId, UserId};
-use crate::model::session::{Device, End, EndReason, Session};
+use crate::model::session::{Device, End, Session};
 use crate::model::user::User;
 
 const MAX_ADDRESSES: i64 = 1_000;
-
-/// An id before all sessions, which no session has.
-fn nil() -> SessionId {
-    Id::from_bytes([0; 16])
-}
-
-/// The parameters are the end reasons for lack of use and for the absolute end, in this order.
-const RECORD_LAPSE: &str = "update sessions set ended_at = refresh_expires_at, \
-                            end_reason = case when refresh_expires_at < expires_at then $1 else $2 end";
 
 impl ReadTx<'_> {
     /// A session and its user.
@@ -33,10 +23,10 @@ impl ReadTx<'_> {
         let found = sessions::table
             .inner_join(users::table)
             .filter(sessions::id.eq(Bind(id)))
-            .select((SessionRow::as_select(), User::as_select()))
-            .first::<(SessionRow, User)>(self.0)
+            .select((Session::as_select(), User::as_select()))
+            .first::<(Session, User)>(self.0)
             .optional()?;
-        Ok(found.map(|(session, user)| (session.into(), user)))
+        Ok(found)
     }
 
     /// At most `limit` sessions of a user that are older than `before`, newest first, including ended ones.
@@ -52,9 +42,9 @@ impl ReadTx<'_> {
             .filter(sessions::id.lt(Bind(last)))
             .order(sessions::id.desc())
             .limit(limit)
-            .select((SessionRow::as_select(), Device::as_select()))
-            .load::<(SessionRow, Device)>(self.0)?;
-        Ok(rows.into_iter().map(|(session, device)| (session.into(), device)).collect())
+            .select((Session::as_select(), Device::as_select()))
+            .load::<(Session, Device)>(self.0)?;
+        Ok(rows)
     }
 
     /// The addresses from which a user's stored sessions were opened, including ended ones. At most a thousand sessions
@@ -101,8 +91,7 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Adds a session with its grant and its device.
     pub(crate) fn insert_session(&mut self, session: &Session, grant: &Grant, device: &Device) -> Result<(), Error> {
-        let (session, grant) = (SessionRow::from(session), GrantRow::from(grant));
-        diesel::insert_into(sessions::table).values((&session, &grant, device)).execute(self.0)?;
+        diesel::insert_into(sessions::table).values((session, grant, device)).execute(self.0)?;
         self.1 = true;
         Ok(())
     }
@@ -118,54 +107,15 @@ impl WriteTx<'_> {
         self.note_lock(Lock::Sessions);
         let alive = || sessions::table.find(Bind(id)).filter(sessions::ended_at.is_null());
         diesel::update(alive()).set(sessions::authenticated_at.eq(Bind(Some(now)))).execute(self.0)?;
-        let Some(before) = alive().select(SessionRow::as_select()).first(self.0).optional()? else {
+        let Some(before) = alive().select(Session::as_select()).first(self.0).optional()? else {
             return Ok(None);
         };
         // A rotation may change it, too; it only gets later.
         let later = access_expires_by.min(before.expires_at);
         let earlier = alive().filter(sessions::access_expires_by.lt(Bind(later)));
         diesel::update(earlier).set(sessions::access_expires_by.eq(Bind(later))).execute(self.0)?;
-        let after = alive().select((SessionRow::as_select(), GrantRow::as_select()));
-        let after = after.first::<(SessionRow, GrantRow)>(self.0).optional()?;
-        Ok(after.map(|(session, grant)| (session.into(), grant.into_grant())))
-    }
-
-    /// Handles the `batch` sessions that follow `after`: records the end of those that lapsed before `lapsed_before`,
-    /// and deletes those that ended before `ended_before`. Returns how many were deleted, and where the next batch
-    /// begins, if there is one. Walking along the primary key needs no index on columns that a rotation writes.
-    pub(crate) fn sweep_sessions(
-        &mut self,
-        after: Option<SessionId>,
-        batch: i64,
-        lapsed_before: Timestamp,
-        ended_before: Timestamp,
-    ) -> Result<(usize, Option<SessionId>), Error> {
-        let first = after.unwrap_or_else(nil);
-        let ids = sessions::table
-            .filter(sessions::id.gt(Bind(first)))
-            .order(sessions::id)
-            .limit(batch)
-            .select(sessions::id)
-            .load::<SessionId>(self.0)?;
-        let Some(last) = ids.last().copied() else { return Ok((0, None)) };
-        self.lock_sessions_over((first, last), lapsed_before, ended_before)?;
-        // SQLite numbers parameters by their first appearance: each statement names them in order.
-        diesel::sql_query(format!(
-            "{RECORD_LAPSE} where id > $3 and id <= $4 and ended_at is null and refresh_expires_at <= $5"
-        ))
-        .bind::<Text, _>(EndReason::Idle)
-        .bind::<Text, _>(EndReason::AbsoluteEnd)
-        .bind::<SqlUuid, _>(first)
-        .bind::<SqlUuid, _>(last)
-        .bind::<SqlTime, _>(lapsed_before)
-        .execute(self.0)?;
-        let deleted = diesel::sql_query("delete from sessions where id > $1 and id <= $2 and ended_at <= $3")
-            .bind::<SqlUuid, _>(first)
-            .bind::<SqlUuid, _>(last)
-            .bind::<SqlTime, _>(ended_before)
-            .execute(self.0)?;
-        let complete = i64::try_from(ids.len()).is_ok_and(|found| found == batch);
-        Ok((deleted, complete.then_some(last)))
+        let after = alive().select((Session::as_select(), Option::<Grant>::as_select()));
+        Ok(after.first::<(Session, Option<Grant>)>(self.0).optional()?)
     }
 }
 
@@ -202,7 +152,7 @@ impl UnitTx<'_> {
         access: Seconds,
     ) -> Result<usize, Error> {
         self.lock_live_sessions_of(user)?;
-        let except = except.unwrap_or_else(nil);
+        let except = except.unwrap_or_else(no_session);
         self.record_lapses_of(user, except, end, access)?;
         let alive = sessions::table
             .filter(sessions::user_id.eq(Bind(user)))
@@ -216,30 +166,12 @@ impl UnitTx<'_> {
         Ok(ended.len())
     }
 
-    /// Records the end of a user's lapsed sessions, so that they are not ended again. They are denied all the same,
-    /// since the database may have lost a refresh.
-    fn record_lapses_of(&mut self, user: UserId, except: SessionId, end: End, access: Seconds) -> Result<(), Error> {
-        let lapsed = sessions::table
-            .filter(sessions::user_id.eq(Bind(user)))
-            .filter(sessions::id.ne(Bind(except)))
-            .filter(sessions::ended_at.is_null())
-            .filter(sessions::refresh_expires_at.le(Bind(end.at)))
-            .select((sessions::id, sessions::access_expires_by))
-            .load::<(SessionId, Timestamp)>(self.0)?;
-        for (id, _) in &lapsed {
-            diesel::sql_query(format!(
-                "{RECORD_LAPSE} where id = $3 and ended_at is null and refresh_expires_at <= $4"
-            ))
-            .bind::<Text, _>(EndReason::Idle)
-            .bind::<Text, _>(EndReason::AbsoluteEnd)
-            .bind::<SqlUuid, _>(*id)
-            .bind::<SqlTime, _>(end.at)
-            .execute(self.0)?;
-        }
-        self.deny_sessions(&lapsed, end, access)
-    }
-
-    fn deny_sessions(&mut self, ended: &[(SessionId, Timestamp)], end: End, access: Seconds) -> Result<(), Error> {
+    pub(super) fn deny_sessions(
+        &mut self,
+        ended: &[(SessionId, Timestamp)],
+        end: End,
+        access: Seconds,
+    ) -> Result<(), Error> {
         let denial = |(id, access_expires_by): &(SessionId, Timestamp)| {
             Denial::of_session(*id, end.at, *access_expires_by, access)
         };

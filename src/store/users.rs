@@ -1,9 +1,7 @@
 //! The table `users`.
 
-use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::sql_types::{Bool, Text};
 
 use super::locks::Lock;
 use super::row::row;
@@ -14,9 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::id::UserId;
 use crate::model::names::Roles;
-use crate::model::text::fold;
 use crate::model::user::{DisplayName, Email, User, Username};
-use crate::model::user_search::UserSearch;
 
 /// The lock for changes of administrators: any number, but the same in every instance.
 const ADMINISTRATION_LOCK: i64 = 7_015_418_202_611_221;
@@ -55,52 +51,6 @@ impl ReadTx<'_> {
             .first::<(User, String)>(self.0)
             .optional()?;
         Ok(found.map(|(user, password_hash)| Credentials { user, password_hash }))
-    }
-
-    /// At most `limit` users that match `search`, sorted by username, starting after `after`.
-    pub(crate) fn list_users(
-        &mut self,
-        search: &UserSearch,
-        after: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<User>, Error> {
-        let mut query = users::table.order(users::username).limit(limit).select(User::as_select()).into_boxed();
-        if let Some(after) = after {
-            query = query.filter(users::username.gt(after));
-        }
-        if let Some(text) = &search.text {
-            let pattern = |text: &str| format!("%{}%", literally(text));
-            // Usernames are folded by this or an earlier version. Of the other fields each engine folds what it can, on
-            // both sides. A text that is stored in folded form is found by every spelling.
-            let folded = pattern(&fold(text));
-            let found = sql::<Bool>("(users.username like ").bind::<Text, _>(folded.clone());
-            let found = found.sql(" escape '!' or users.username like ").bind::<Text, _>(pattern(&text.to_lowercase()));
-            let found = found.sql(" escape '!' or lower(users.email) like lower(").bind::<Text, _>(pattern(text));
-            let found = found.sql(") escape '!' or lower(users.email) like ").bind::<Text, _>(folded.clone());
-            let found = found.sql(" escape '!' or lower(users.name) like lower(").bind::<Text, _>(pattern(text));
-            let found = found.sql(") escape '!' or lower(users.name) like ").bind::<Text, _>(folded);
-            query = query.filter(found.sql(" escape '!')"));
-        }
-        query = match search.disabled {
-            Some(true) => query.filter(users::disabled_at.is_not_null()),
-            Some(false) => query.filter(users::disabled_at.is_null()),
-            None => query,
-        };
-        if let Some(role) = &search.role {
-            query = query.filter(sql::<Bool>(HAS_ROLE).bind::<Text, _>(format!(" {role} ")).sql(HAS_ROLE_END));
-        }
-        Ok(query.load(self.0)?)
-    }
-
-    /// Whether another active user than `user` has the role.
-    pub(crate) fn has_another_active_user_with(&mut self, role: &str, user: UserId) -> Result<bool, Error> {
-        let others = users::table.filter(users::id.ne(Bind(user))).filter(users::disabled_at.is_null());
-        let one = others
-            .filter(sql::<Bool>(HAS_ROLE).bind::<Text, _>(format!(" {role} ")).sql(HAS_ROLE_END))
-            .select(users::id)
-            .first::<UserId>(self.0)
-            .optional()?;
-        Ok(one.is_some())
     }
 
     /// Whether there are no users.
@@ -205,16 +155,6 @@ impl WriteTx<'_> {
         let changed = diesel::update(users::table.find(Bind(id))).set(users::roles.eq(Bind(roles))).execute(self.0)?;
         one_user(changed)
     }
-}
-
-/// Roles are stored separated by spaces. `like` is not used, since on SQLite it ignores case.
-const HAS_ROLE: &str = "replace(' ' || users.roles || ' ', ";
-
-const HAS_ROLE_END: &str = ", '') <> ' ' || users.roles || ' '";
-
-/// Escapes a text for `like .. escape '!'`.
-fn literally(text: &str) -> String {
-    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }
 
 fn taken_or(changed: QueryResult<usize>) -> Result<usize, Error> {

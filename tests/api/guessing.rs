@@ -24,6 +24,8 @@ both_engines!(
     passwords_that_could_not_be_checked_are_not_counted,
     logins_that_wait_for_one_account_do_not_hold_up_others,
     strangers_cannot_take_the_places_of_those_who_are_known,
+    of_an_account_with_more_than_a_thousand_sessions_the_newest_addresses_are_known,
+    a_wrong_password_for_an_older_cheaper_hash_is_as_much_work_as_an_unknown_name,
 );
 
 const PROXY: [(&str, &str); 1] = [("TRUSTED_PROXIES", "127.0.0.1")];
@@ -51,8 +53,11 @@ fn count(answers: &[Answer], status: u16) -> usize {
 
 /// Gives all users a hash as another configuration would have made it.
 fn store_old_hash(app: &TestApp) {
-    let old = Argon2Cost { memory_kib: 128, iterations: 1, threads: 1, budget_kib: 8_192 };
-    let hasher = Hasher::start(old, Arc::new(SeededEntropy::new(9)), Arc::default()).unwrap();
+    store_hash(app, Argon2Cost { memory_kib: 128, iterations: 1, threads: 1, budget_kib: 8_192 });
+}
+
+fn store_hash(app: &TestApp, cost: Argon2Cost) {
+    let hasher = Hasher::start(cost, Arc::new(SeededEntropy::new(9)), Arc::default()).unwrap();
     let hash = hasher.hash(&Password::new(&Secret::new(PASSWORD.to_owned())).unwrap()).unwrap();
     app.execute(&format!("update users set password_hash = '{hash}'"));
 }
@@ -260,4 +265,49 @@ fn strangers_cannot_take_the_places_of_those_who_are_known(engine: Engine) {
     // They cannot get more than all places.
     let _known: Vec<Place> = std::iter::from_fn(|| app.inside.hasher.place(Priority::First).ok()).collect();
     login_from(&app, &home(1), "user1", PASSWORD).problem(503, "overloaded");
+}
+
+fn of_an_account_with_more_than_a_thousand_sessions_the_newest_addresses_are_known(engine: Engine) {
+    let app = TestApp::start_with(engine, &PROXY);
+    app.create_user("ada", &[]);
+    let (numbers, id, series) = match engine {
+        Engine::Sqlite => (
+            "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000)",
+            "unhex(printf('%032x', i))",
+            "n",
+        ),
+        Engine::Postgres => ("", "lpad(to_hex(i), 32, '0')::uuid", "generate_series(1, 1000) as s(i)"),
+    };
+    // One from the first address, and 999 from the second. Their ids are older than any that is made.
+    app.execute(&format!(
+        "insert into sessions (id, user_id, ip, created_at, expires_at, denied_through, rotated_at, refresh_expires_at, \
+         access_expires_by) {numbers} select {id}, (select id from users), \
+         case when i = 1 then '192.0.2.1' else '192.0.2.2' end, 0, 2000000000, 0, 0, 2000000000, 300 from {series}"
+    ));
+    login_from(&app, "192.0.2.1", "ada", WRONG).problem(401, "bad_credentials");
+    login_from(&app, "192.0.2.3", "ada", PASSWORD).ok();
+    for host in 0..100 {
+        login_from(&app, &format!("203.0.113.{host}"), "ada", WRONG);
+    }
+    login_from(&app, "192.0.2.1", "ada", PASSWORD).problem(429, "too_many_failures");
+    login_from(&app, "192.0.2.2", "ada", PASSWORD).ok();
+    login_from(&app, "192.0.2.3", "ada", PASSWORD).ok();
+}
+
+fn a_wrong_password_for_an_older_cheaper_hash_is_as_much_work_as_an_unknown_name(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    let work = |username: &str| {
+        let before = app.inside.hasher.worked();
+        app.login(username, WRONG).problem(401, "bad_credentials");
+        app.inside.hasher.worked() - before
+    };
+    let today = work("ada");
+    assert!(today > 0);
+    assert_eq!(work("nobody"), today);
+    let cheaper = Argon2Cost { memory_kib: 16, iterations: 1, threads: 1, budget_kib: 8_192 };
+    store_hash(&app, cheaper);
+    assert_eq!(work("ada"), today);
+    app.login("ada", PASSWORD).ok();
+    assert_eq!(work("ada"), today, "it is a hash of today now");
 }

@@ -1,5 +1,8 @@
 //! Setting up a verifier.
 
+mod error;
+
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +13,7 @@ use crate::remote::{Feed, Fixed, IssuerClient, KeySource, Place, RemoteKeys, Tra
 #[cfg(feature = "actix")]
 use crate::rendering::{Rendering, is_of_uri, is_realm};
 use crate::verifier::{Parts, Verifier};
+pub use error::BuildError;
 
 /// The issuer keeps denials this much longer than the tokens that they deny.
 const MAX_LEEWAY: Duration = Duration::from_secs(60);
@@ -32,36 +36,6 @@ pub enum DenylistPolicy {
         /// The greatest accepted age of the local copy.
         within: Duration,
     },
-}
-
-/// Why a verifier cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The given keys cannot be used; says why.
-    #[error("{0}")]
-    Keys(String),
-    /// The URL is not an HTTP URL.
-    #[error("{0:?} is not an http:// or https:// URL")]
-    Url(String),
-    /// Without TLS an attacker on the network path could replace the issuer's keys.
-    #[error("{0:?} is without TLS and not on this machine; see Builder::allow_http")]
-    PlainHttp(String),
-    /// The root certificates cannot be used; says why.
-    #[error("the root certificates cannot be used: {0}")]
-    RootCertificates(String),
-    /// Only a verifier that was made with `from_issuer` finds the denylist.
-    #[error("a denylist is required, and only a verifier made with from_issuer follows one")]
-    NoDenylist,
-    /// Denials do not last longer than this.
-    #[error("a leeway of more than 60 seconds would accept tokens that are denied")]
-    Leeway,
-    /// The realm cannot be sent in a header.
-    #[error("{0:?} is not a realm: expected printable ASCII")]
-    Realm(String),
-    /// The problem types would not be URIs.
-    #[error("{0:?} is not the beginning of a URI")]
-    ProblemTypes(String),
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +64,16 @@ pub struct Builder {
     realm: Option<String>,
     #[cfg(feature = "actix")]
     problem_types: Option<String>,
+}
+
+/// Without where the keys are from: its URL may hold a password.
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { issuer, audiences, leeway, denylist, .. } = self;
+        let mut shown = f.debug_struct("Builder");
+        shown.field("issuer", issuer).field("audiences", audiences).field("leeway", leeway);
+        shown.field("denylist", denylist).finish_non_exhaustive()
+    }
 }
 
 impl Verifier {
@@ -289,4 +273,24 @@ impl Builder {
 
 fn unusable(error: &JwksError) -> BuildError {
     BuildError::Keys(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_builder_and_a_verifier_says_whose_tokens_it_takes_and_not_where_the_keys_are_from() {
+        let [issuer, audience] = ["https://id.example.com", "https://api.example.com"];
+        let url = "https://user:hunter2@id.example.com/jwks.json";
+        let pem = "-----BEGIN PUBLIC KEY-----\n\
+                   MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEz/2/ZOQLnWXgy85hziL5ZSjZQKWt\n\
+                   5XNABsItlKxj/k9SPDz2oPjt9veGopmhUSsk9CeNo1OnI6PQq8htwudDYw==\n\
+                   -----END PUBLIC KEY-----\n";
+        let verifier = Verifier::from_pem(pem, issuer, audience).build().unwrap();
+        let builder = Verifier::from_jwks_url(url, issuer, audience);
+        for shown in [format!("{builder:?}"), format!("{verifier:?}")] {
+            assert!(shown.contains(issuer) && shown.contains(audience) && !shown.contains("hunter2"), "{shown}");
+        }
+    }
 }

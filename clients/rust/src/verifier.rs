@@ -1,5 +1,6 @@
 //! The verifier, with which a service checks access tokens.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,14 @@ use crate::rendering::Rendering;
 /// Verifies the access tokens of one issuer. Cheap to clone; clones share keys, denylist and cache.
 #[derive(Clone)]
 pub struct Verifier(pub(crate) Arc<Parts>);
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { issuer, audiences, leeway, .. } = &*self.0;
+        let mut shown = f.debug_struct("Verifier");
+        shown.field("issuer", issuer).field("audiences", audiences).field("leeway", leeway).finish_non_exhaustive()
+    }
+}
 
 pub(crate) struct Parts {
     pub(crate) keys: Arc<dyn KeySource>,

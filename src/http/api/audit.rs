@@ -80,6 +80,6 @@ pub(in crate::http) async fn list(
     let limit = page_size(query.limit.as_deref())?;
     let filter = EventFilter::try_from(&query)?;
     let found = blocking(move || queries::list_events(&app, &filter, limit + 1)).await?;
-    let (found, next_cursor) = cut(found, limit, |recorded| recorded.id.to_string());
+    let (found, next_cursor) = cut(found, limit, |(id, _)| id.to_string());
     Ok(HttpResponse::Ok().json(EventsView { events: found.into_iter().map(EventView::from).collect(), next_cursor }))
 }

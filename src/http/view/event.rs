@@ -39,10 +39,10 @@ pub(crate) struct EventView {
     detail: Option<String>,
 }
 
-impl From<Recorded> for EventView {
-    fn from(event: Recorded) -> Self {
+impl From<(i64, Recorded)> for EventView {
+    fn from((id, event): (i64, Recorded)) -> Self {
         Self {
-            id: event.id,
+            id,
             at: event.at.to_rfc3339(),
             name: event.name,
             user_id: event.user,

@@ -80,7 +80,7 @@ pub(crate) fn view(session: &Session, device: Device, current: Option<SessionId>
         ip,
         created_at: session.created_at.to_rfc3339(),
         last_refreshed_at: (session.denied_through > 0).then(|| session.rotated_at.to_rfc3339()),
-        authenticated_at: session.authenticated_at.to_rfc3339(),
+        authenticated_at: session.auth_time().to_rfc3339(),
         expires_at: session.refresh_expires_at.to_rfc3339(),
         current: current == Some(session.id) && end.is_none(),
         ended_at: end.map(|end| end.at.to_rfc3339()),

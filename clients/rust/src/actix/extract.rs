@@ -3,60 +3,38 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
+use super::authorization::{Presented, presented};
 use super::{BearerError, BearerErrorKind};
 use crate::jwt::{AccessClaims, TokenError, read_payload};
 use crate::verifier::Verifier;
 
 /// The claims of a valid access token, as the type `C`. Without a valid token the response is 401.
+#[derive(Clone, Debug)]
 pub struct Bearer<C = AccessClaims>(pub Arc<C>);
 
 /// The claims of a valid access token, or `None` if the request has no token. A bad token gets 401. That is the
 /// difference from `Option<Bearer>`, which also works.
+#[derive(Clone, Debug)]
 pub struct MaybeBearer<C = AccessClaims>(pub Option<Arc<C>>);
 
 /// A valid access token is required if the request may change something. If it only reads
 /// ([RFC 9110 section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)), this works as [`MaybeBearer`].
+#[derive(Clone, Debug)]
 pub struct BearerOrReadOnly<C = AccessClaims>(pub Option<Arc<C>>);
 
 /// A valid access token of a user who has logged in, at the issuer itself or through a registered application. A token
 /// that comes from an API token, or belongs to a client, gets 403.
+#[derive(Clone, Debug)]
 pub struct LoggedIn<C = AccessClaims>(pub Arc<C>);
 
-/// The name of a role, as a type.
-pub trait Role {
-    /// The name.
-    const NAME: &'static str;
-}
-
-/// The role of administrators: `WithRole<Admin>`.
-pub struct Admin;
-
-impl Role for Admin {
-    const NAME: &'static str = "admin";
-}
-
-/// The name of a scope, as a type.
-pub trait Scope {
-    /// The name.
-    const NAME: &'static str;
-}
-
-/// A valid access token with the role `R`. A token without the role gets 403.
-pub struct WithRole<R, C = AccessClaims>(pub Arc<C>, PhantomData<R>);
-
-/// A valid access token with the scope `S`. A token without the scope gets 403.
-pub struct WithScope<S, C = AccessClaims>(pub Arc<C>, PhantomData<S>);
-
-type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, BearerError>>>>;
+pub(super) type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, BearerError>>>>;
 
 impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for Bearer<C> {
     type Error = BearerError;
@@ -107,32 +85,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for LoggedIn<C> {
     }
 }
 
-impl<R: Role + 'static, C: DeserializeOwned + Send + Sync + 'static> FromRequest for WithRole<R, C> {
-    type Error = BearerError;
-    type Future = Extracted<Self>;
-
-    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let guard = |claims: &AccessClaims| {
-            if claims.has_role(R::NAME) { Ok(()) } else { Err(BearerErrorKind::RoleMissing(R::NAME)) }
-        };
-        extract(request, guard, |claims| Self(claims, PhantomData))
-    }
-}
-
-impl<S: Scope + 'static, C: DeserializeOwned + Send + Sync + 'static> FromRequest for WithScope<S, C> {
-    type Error = BearerError;
-    type Future = Extracted<Self>;
-
-    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let guard = |claims: &AccessClaims| {
-            if claims.has_scope(S::NAME) { Ok(()) } else { Err(BearerErrorKind::ScopeMissing(S::NAME)) }
-        };
-        extract(request, guard, |claims| Self(claims, PhantomData))
-    }
-}
-
 /// The function that all extractors use.
-fn extract<C: DeserializeOwned + Send + Sync + 'static, T: 'static>(
+pub(super) fn extract<C: DeserializeOwned + Send + Sync + 'static, T: 'static>(
     request: &HttpRequest,
     guard: impl Fn(&AccessClaims) -> Result<(), BearerErrorKind> + 'static,
     wrap: impl FnOnce(Arc<C>) -> T + 'static,
@@ -200,36 +154,4 @@ fn refusal(token: &str, error: BearerErrorKind) -> BearerErrorKind {
         return BearerErrorKind::Malformed("expected Authorization: Bearer and one token");
     }
     error
-}
-
-/// The token in the `Authorization` header.
-pub enum Presented<'a> {
-    /// The scheme of RFC 6750.
-    Bearer(&'a str),
-    /// The scheme of Django's token authentication, which many scripts use.
-    Token(&'a str),
-}
-
-/// The token of the only `Authorization` header. Another scheme counts as no authentication
-/// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
-///
-/// # Errors
-/// [`BearerErrorKind::Missing`], [`BearerErrorKind::Malformed`].
-pub fn presented(request: &HttpRequest) -> Result<Presented<'_>, BearerErrorKind> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let Some(header) = headers.next() else { return Err(BearerErrorKind::Missing) };
-    if headers.next().is_some() {
-        return Err(BearerErrorKind::Malformed("there is more than one Authorization header"));
-    }
-    let text =
-        header.to_str().map_err(|_not_ascii| BearerErrorKind::Malformed("the Authorization header is not ASCII"))?;
-    let (scheme, token) = text.trim().split_once([' ', '\t']).unwrap_or((text, ""));
-    let token = token.trim();
-    if scheme.eq_ignore_ascii_case("bearer") {
-        Ok(Presented::Bearer(token))
-    } else if scheme.eq_ignore_ascii_case("token") {
-        Ok(Presented::Token(token))
-    } else {
-        Err(BearerErrorKind::Missing)
-    }
 }
