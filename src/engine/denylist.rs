@@ -24,7 +24,7 @@ const PAGE: usize = 20_000;
 /// The most readers that may wait for news at once; the next one is answered immediately.
 const MAX_WAITING: usize = 1_000;
 
-/// So many denials are taken up, or let go of, before those who read the feed have their turn.
+/// So many denials are taken up, let go of, or told, before others have their turn.
 const AT_ONCE: usize = 1_000;
 
 /// What is denied, numbered in the order in which this instance learned of it.
@@ -81,6 +81,24 @@ impl Log {
             }
         }
         true
+    }
+
+    /// Tells some of a page from a time and a number on; returns where to go on, if there is more.
+    fn tell(&self, page: &Page, from: (Timestamp, u64), denied: &mut Vec<Denial>) -> Option<(Timestamp, u64)> {
+        match page.range {
+            Range::After(_) => {
+                let mut new = self.by_number.range(from.1..).take_while(|(number, _)| **number <= page.last);
+                denied.extend(new.by_ref().take(AT_ONCE).map(|(_, denial)| denial.clone()));
+                new.next().map(|(number, _)| (from.0, *number))
+            }
+            Range::Time(_, until) => {
+                let mut there = self.by_time.range(from..(until, 0));
+                let numbers = there.by_ref().take(AT_ONCE).map(|(_, number)| number);
+                let known = numbers.filter(|number| **number <= page.last);
+                denied.extend(known.filter_map(|number| self.by_number.get(number).cloned()));
+                there.next().copied()
+            }
+        }
     }
 }
 
@@ -201,7 +219,7 @@ impl Denylist {
             Some(Cursor::End { epoch, number, .. }) if epoch == self.epoch => {
                 let number = number.min(last);
                 let mut new = log.by_number.range(number.saturating_add(1)..);
-                if new.clone().nth(PAGE - 1).is_none() {
+                if log.by_number.len() < PAGE || new.clone().nth(PAGE - 1).is_none() {
                     return Page { range: Range::After(number), no_news: new.next().is_none(), ..page };
                 }
                 // So much that it takes more than one page.
@@ -215,7 +233,8 @@ impl Denylist {
         let first = log.by_time.range((from, 0)..).next();
         let from = first.map_or(Timestamp(i64::MAX), |(denied_at, _)| *denied_at);
         // Cut where everybody has known everything for long: any instance can go on from there.
-        let first_of_next = log.by_time.range((from, 0)..).nth(PAGE);
+        let is_more = log.by_time.len() > PAGE;
+        let first_of_next = is_more.then(|| log.by_time.range((from, 0)..).nth(PAGE)).flatten();
         let cut = first_of_next.map(|(denied_at, _)| (*denied_at).max(from + Seconds(1)));
         match cut.filter(|cut| *cut <= as_of - OVERLAP) {
             Some(cut) => Page { range: Range::Time(from, cut), cursor: Cursor::From(cut), more: true, ..page },
@@ -225,18 +244,15 @@ impl Denylist {
 
     /// The denials of a page, but for those that are over meanwhile.
     pub(crate) fn denied(&self, page: &Page) -> Vec<Denial> {
-        let log = self.log();
-        match page.range {
-            Range::After(number) => {
-                let new = log.by_number.range(number.saturating_add(1)..);
-                new.take_while(|(number, _)| **number <= page.last).map(|(_, denial)| denial.clone()).collect()
-            }
-            Range::Time(from, until) => {
-                let there = log.by_time.range((from, 0)..(until, 0));
-                let there = there.filter(|(_, number)| *number <= page.last);
-                there.filter_map(|(_, number)| log.by_number.get(number).cloned()).collect()
-            }
+        let mut from = match page.range {
+            Range::After(number) => Some((Timestamp(0), number.saturating_add(1))),
+            Range::Time(from, _) => Some((from, 0)),
+        };
+        let mut denied = Vec::new();
+        while let Some(place) = from {
+            from = self.log().tell(page, place, &mut denied);
         }
+        denied
     }
 
     /// Counts one who waits for news, unless there are too many already.

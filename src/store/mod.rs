@@ -48,7 +48,7 @@ use pool::{Held, Pool};
 use probe::Probe;
 use sqlite_file::SqliteFile;
 
-pub(crate) use allowances::Reservation;
+pub(crate) use allowances::{Reservation, Settlement, Used};
 pub(crate) use backup::{BackupError, back_up};
 pub(crate) use outbox::Taken;
 pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience};

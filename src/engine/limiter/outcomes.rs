@@ -1,0 +1,131 @@
+//! What has become of attempts, until the database knows: which charges it gives back, and which stay. One thread at a time
+//! tells it. What it cannot be told, since it is lost for a while, is kept for a minute and told again.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+use super::{Limiter, memory};
+use crate::clock::Timestamp;
+use crate::error::{Error, root_cause};
+use crate::store::{Reservation, Settlement, Store};
+
+/// Longer than a failover. What is given back much later could be more than what is still charged.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// The most that is kept. Only what was charged has an outcome, and without the database nothing is charged.
+const MOST: usize = 10_000;
+
+/// What the database does not know yet.
+#[derive(Default)]
+pub(super) struct Outcomes(Mutex<Untold>);
+
+#[derive(Default)]
+struct Untold {
+    outcomes: Vec<Outcome>,
+    is_being_told: bool,
+}
+
+/// What has become of one attempt.
+pub(super) struct Outcome {
+    settlement: Settlement,
+    since: Instant,
+    /// Given back when this is dropped, so that whoever waits there finds it in the database.
+    memory: Option<memory::Charge>,
+}
+
+impl Outcome {
+    pub(super) fn new(
+        reserved: Vec<Reservation>,
+        at: Timestamp,
+        has_failed: bool,
+        memory: Option<memory::Charge>,
+    ) -> Self {
+        Self { settlement: Settlement { reserved, at, has_failed }, since: Instant::now(), memory }
+    }
+}
+
+impl Limiter {
+    /// Tells the database as soon as there is a thread for it, unless one is at it.
+    pub(super) fn tell(&self, outcome: Outcome) {
+        let mut untold = self.0.outcomes.untold();
+        untold.outcomes.push(outcome);
+        let is_being_told = untold.is_being_told;
+        drop(untold);
+        if !is_being_told {
+            let telling = Telling(self.clone());
+            match Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn_blocking(move || drop(telling))),
+                Err(_none) => drop(telling),
+            }
+        }
+    }
+}
+
+/// Tells when it is dropped: also when the service stops before there is a thread for it.
+struct Telling(Limiter);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.settle() {
+            log::warn!(cause = root_cause(&error); "the database could not be told what has become of attempts");
+        }
+    }
+}
+
+impl Outcomes {
+    /// Tells the database all that it does not know, unless another thread is at it.
+    ///
+    /// After an error what it does not know is kept, and those who wait for it in memory are not held up.
+    pub(super) fn settle(&self, store: &Store) -> Result<(), Error> {
+        // Looks again after each turn: who adds something during one relies on it.
+        while let Some((batch, _turn)) = self.next() {
+            if let Err(error) = store.settle(batch.iter().map(|outcome| &outcome.settlement)) {
+                self.keep(batch);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be told next, and the turn to do it, unless another thread has it.
+    fn next(&self) -> Option<(Vec<Outcome>, Turn<'_>)> {
+        let mut untold = self.untold();
+        if untold.is_being_told || untold.outcomes.is_empty() {
+            return None;
+        }
+        untold.is_being_told = true;
+        Some((std::mem::take(&mut untold.outcomes), Turn(self)))
+    }
+
+    fn keep(&self, mut batch: Vec<Outcome>) {
+        let mut untold = self.untold();
+        batch.append(&mut untold.outcomes);
+        let memory: Vec<_> = batch.iter_mut().filter_map(|outcome| outcome.memory.take()).collect();
+        let count = batch.len();
+        batch.retain(|outcome| outcome.since.elapsed() < LONGEST);
+        batch.truncate(MOST);
+        let attempts = count - batch.len();
+        untold.outcomes = batch;
+        drop(untold);
+        drop(memory);
+        if attempts > 0 {
+            // As if they were being looked at, until they are over.
+            log::warn!(attempts; "the database is not told any more what has become of attempts");
+        }
+    }
+
+    fn untold(&self) -> MutexGuard<'_, Untold> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Over when it is dropped.
+struct Turn<'a>(&'a Outcomes);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.untold().is_being_told = false;
+    }
+}
