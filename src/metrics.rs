@@ -42,7 +42,7 @@ struct Gauges {
 }
 
 /// What is as it is at the moment of asking.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Present {
     /// Password hashes in work or waiting.
     pub hashes_under_way: usize,

@@ -184,11 +184,19 @@ impl Charge {
 
     /// Remembers what failures elsewhere have used up, so that the database is not asked again; returns how long to wait, if
     /// anything is.
-    fn learn(&self, used: &UsedUntil) -> Option<Seconds> {
-        let Inner { memory, clock, .. } = &*self.limiter.0;
+    fn learn(&mut self, used: &UsedUntil) -> Option<Seconds> {
+        let limiter = self.limiter.clone();
+        let Inner { memory, clock, .. } = &*limiter.0;
         let now = clock.now();
-        let used_up = self.waits(used, now, |used| used.by_failures);
-        used_up.inspect(|(subject, until, _)| memory.learn(subject, *until, now)).map(|(_, _, wait)| wait).max()
+        let waits = || self.waits(used, now, |used| used.by_failures);
+        let retry_after = waits().map(|(_, _, wait)| wait).max()?;
+        let used_up: Vec<_> = waits().map(|(subject, until, _)| (subject.clone(), until)).collect();
+        // First, since what it has charged is taken off.
+        drop(self.memory.take());
+        for (subject, until) in used_up {
+            memory.learn(&subject, until, now);
+        }
+        Some(retry_after)
     }
 }
 

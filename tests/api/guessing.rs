@@ -58,7 +58,7 @@ fn store_old_hash(app: &TestApp) {
 }
 
 /// The whole allowance for an account from this machine, as if so many attempts were being looked at.
-fn take_the_allowance(app: &TestApp, id: UserId) -> Vec<Charge> {
+pub fn take_the_allowance(app: &TestApp, id: UserId) -> Vec<Charge> {
     let attempt = Attempt::new(&PASSWORDS, Some(&Account::Known(id)), Some("127.0.0.1"));
     let take = async {
         let mut taken = Vec::new();

@@ -22,6 +22,7 @@ both_engines!(
     a_hundred_and_twenty_guesses_at_two_processes_get_no_further_than_ten_and_no_kill_forgets_them,
     right_passwords_at_two_instances_at_once_all_pass,
     however_slow_hashing_is_only_what_has_failed_refuses,
+    instances_a_minute_apart_let_in_two_attempts_more_once,
     what_an_outage_kept_from_the_database_is_given_back_after_it,
     an_owner_gets_in_from_a_known_address_while_strangers_flood_every_instance,
     what_one_instance_has_used_up_another_one_refuses_from_memory_once_it_has_asked,
@@ -198,6 +199,23 @@ fn however_slow_hashing_is_only_what_has_failed_refuses(engine: Engine) {
     for _ in 0..2 {
         assert!(matches!(told_at_once(&third, &attempt), Ok(Err(30))));
     }
+}
+
+fn instances_a_minute_apart_let_in_two_attempts_more_once(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    let other = app.another_instance(60, &[]);
+    let guess = |app: &TestApp| (0..20).take_while(|_| app.login("ada", WRONG).status == 401).count();
+    assert_eq!((guess(&app), guess(&other)), (10, 2));
+    // From then on as many as with one clock.
+    for _ in 0..10 {
+        app.advance(30);
+        other.advance(30);
+        assert_eq!((guess(&app), guess(&other)), (0, 1));
+    }
+    app.advance(300);
+    other.advance(300);
+    assert_eq!((guess(&app), guess(&other)), (8, 2));
 }
 
 fn what_an_outage_kept_from_the_database_is_given_back_after_it(engine: Engine) {
@@ -380,7 +398,7 @@ fn when_there_are_too_many_rows_those_who_failed_least_are_forgotten(engine: Eng
     let once = app.clock.now().0 + 2;
     app.execute(&format!(
         "with recursive n (n) as (select 1 union all select n + 1 from n where n < 510000) \
-         insert into allowances select n, {once} from n"
+         insert into allowances (subject, used_until) select n, {once} from n"
     ));
     purge::all(&app.inside).unwrap();
     assert_eq!(app.number("select count(*) from allowances"), 500_000);

@@ -80,8 +80,10 @@ impl Outcomes {
     /// After an error what it does not know is kept, and those who wait for it in memory are not held up.
     pub(super) fn settle(&self, store: &Store) -> Result<(), Error> {
         // Looks again after each turn: who adds something during one relies on it.
-        while let Some((batch, _turn)) = self.next() {
+        while let Some((batch, turn)) = self.next() {
             if let Err(error) = store.settle(batch.iter().map(|outcome| &outcome.settlement)) {
+                // First, so that all that was added during it is kept in the same way.
+                drop(turn);
                 self.keep(batch);
                 return Err(error);
             }
