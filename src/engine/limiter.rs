@@ -17,9 +17,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
-use super::deadline::on_a_thread;
+use super::deadline::{on_a_thread, request};
 use super::turns::Turns;
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::error::Error;
@@ -42,7 +43,7 @@ const BUSY: Error = Error::Overloaded { retry_after: Seconds(5) };
 /// How long after the first look at what other instances have used the second one follows; then twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 
-const MAX_PAUSE: Duration = Duration::from_millis(400);
+const MAX_PAUSE: Duration = Duration::from_millis(800);
 
 /// The limits, and what counts towards them.
 #[derive(Clone)]
@@ -54,6 +55,8 @@ struct Inner {
     keys: Arc<Keys>,
     clock: Arc<dyn Clock>,
     turns: Arc<Turns>,
+    /// For those who look again, one after the other: they take no turns from those who come.
+    looks: Semaphore,
     outcomes: Outcomes,
 }
 
@@ -74,7 +77,8 @@ pub struct Charge {
 impl Limiter {
     pub(crate) fn new(store: Arc<Store>, keys: Arc<Keys>, clock: Arc<dyn Clock>, turns: Arc<Turns>) -> Self {
         let (memory, outcomes) = (Memory::default(), Outcomes::default());
-        Self(Arc::new(Inner { memory, store, keys, clock, turns, outcomes }))
+        let looks = Semaphore::new(1);
+        Self(Arc::new(Inner { memory, store, keys, clock, turns, looks, outcomes }))
     }
 
     /// Lets an attempt in and charges it, now or as soon as others have given back what they were charged. Returns how long
@@ -85,7 +89,7 @@ impl Limiter {
 
     /// The same with another patience. If others are still being looked at by then, the service is too busy.
     pub async fn admit_by(&self, attempt: &Attempt, deadline: Instant) -> Result<Result<Charge, Seconds>, Error> {
-        let Inner { memory, keys, clock, turns, .. } = &*self.0;
+        let Inner { memory, keys, clock, looks, .. } = &*self.0;
         let memory = match memory.admit(attempt, &**clock, deadline).await {
             Ok(charge) => Some(charge),
             Err(Refusal::UsedUp(retry_after)) => return Ok(Err(retry_after)),
@@ -95,10 +99,13 @@ impl Limiter {
         let mut charge = Charge { limiter: self.clone(), subjects, memory, reserved_at: None };
         let (mut pause, mut used) = (FIRST_PAUSE, None);
         loop {
-            let turn = turns.turn().await?;
-            // On its own thread until the end, also when the client goes: what is reserved then is given back.
-            (charge, used) = on_a_thread(move || charge.reserve(used.is_some())).await?;
-            drop(turn);
+            (charge, used) = if used.is_some() {
+                let _one = looks.acquire().await.map_err(Error::internal)?;
+                // It waits for others, not for the database: each look may take as long as a request.
+                request(self.reserve(charge, true)).await?
+            } else {
+                self.reserve(charge, false).await?
+            };
             let Some(used) = &used else { return Ok(Ok(charge)) };
             if let Some(retry_after) = charge.learn(used) {
                 return Ok(Err(retry_after));
@@ -110,6 +117,12 @@ impl Limiter {
             sleep_until(next).await;
             pause = (pause * 2).min(MAX_PAUSE);
         }
+    }
+
+    async fn reserve(&self, charge: Charge, was_refused: bool) -> Result<(Charge, Option<UsedUntil>), Error> {
+        let _turn = self.0.turns.turn().await?;
+        // On its own thread until the end, also when the client goes: what is reserved then is given back.
+        on_a_thread(move || charge.reserve(was_refused)).await
     }
 
     /// Tells the database what it could not be told before.
