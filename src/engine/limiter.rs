@@ -17,13 +17,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
 use super::deadline::{on_a_thread, request};
 use super::turns::Turns;
 use crate::clock::{Clock, Seconds, Timestamp};
-use crate::error::Error;
+use crate::error::{Error, root_cause};
 use crate::jwt::{KeyRing, Keys};
 use crate::store::{Reservation, Store, Used};
 use attempt::Subject;
@@ -125,9 +126,31 @@ impl Limiter {
         on_a_thread(move || charge.reserve(was_refused)).await
     }
 
+    /// Tells the database as soon as there is a thread for it, unless one is at it.
+    fn tell(&self, outcome: Outcome) {
+        if self.0.outcomes.add(outcome) {
+            let telling = Telling(self.clone());
+            match Handle::try_current() {
+                Ok(runtime) => drop(runtime.spawn_blocking(move || drop(telling))),
+                Err(_none) => drop(telling),
+            }
+        }
+    }
+
     /// Tells the database what it could not be told before.
     pub fn settle(&self) -> Result<(), Error> {
         self.0.outcomes.settle(&self.0.store)
+    }
+}
+
+/// Tells when it is dropped: also when the service stops before there is a thread for it.
+struct Telling(Limiter);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.settle() {
+            log::warn!(cause = root_cause(&error); "the database could not be told what has become of attempts");
+        }
     }
 }
 

@@ -4,11 +4,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
-
-use super::{Limiter, memory};
+use super::memory;
 use crate::clock::Timestamp;
-use crate::error::{Error, root_cause};
+use crate::error::Error;
 use crate::store::{Reservation, Settlement, Store};
 
 /// Longer than a failover. What is given back much later could be more than what is still charged.
@@ -46,35 +44,14 @@ impl Outcome {
     }
 }
 
-impl Limiter {
-    /// Tells the database as soon as there is a thread for it, unless one is at it.
-    pub(super) fn tell(&self, outcome: Outcome) {
-        let mut untold = self.0.outcomes.untold();
-        untold.outcomes.push(outcome);
-        let is_being_told = untold.is_being_told;
-        drop(untold);
-        if !is_being_told {
-            let telling = Telling(self.clone());
-            match Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn_blocking(move || drop(telling))),
-                Err(_none) => drop(telling),
-            }
-        }
-    }
-}
-
-/// Tells when it is dropped: also when the service stops before there is a thread for it.
-struct Telling(Limiter);
-
-impl Drop for Telling {
-    fn drop(&mut self) {
-        if let Err(error) = self.0.settle() {
-            log::warn!(cause = root_cause(&error); "the database could not be told what has become of attempts");
-        }
-    }
-}
-
 impl Outcomes {
+    /// Takes one up; returns whether a thread is wanted that tells it.
+    pub(super) fn add(&self, outcome: Outcome) -> bool {
+        let mut untold = self.untold();
+        untold.outcomes.push(outcome);
+        !untold.is_being_told
+    }
+
     /// Tells the database all that it does not know, unless another thread is at it.
     ///
     /// After an error what it does not know is kept, and those who wait for it in memory are not held up.
