@@ -177,3 +177,32 @@ fn open(config: &Config, if_missing: IfMissing, entropy: &dyn Entropy) -> Result
 fn of_database(config: &Config, error: Error) -> StartError {
     StartError::Database { url: config.database.to_string(), error }
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::clock::{ManualClock, Timestamp};
+    use crate::config::Argon2Cost;
+    use crate::entropy::SeededEntropy;
+
+    impl App {
+        /// One whose clock stands still and whose hashes are cheap.
+        pub(crate) fn on_an_empty_database(now: Timestamp) -> (TempDir, Self) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = |name: &str| dir.path().join(name).display().to_string();
+            let config = Config::from_lookup(|name| match name {
+                "DATABASE_URL" => Some(format!("sqlite://{}", path("test.db"))),
+                "KEYS_DIR" => Some(path("keys")),
+                _ => None,
+            });
+            let mut config = config.unwrap();
+            config.argon2 = Argon2Cost { memory_kib: 64, iterations: 1, threads: 1, budget_kib: 64 };
+            let clock = Arc::new(ManualClock::new(now));
+            let entropy = Arc::new(SeededEntropy::new(1));
+            let app = Self::build(config, IfMissing::Create, clock, entropy).unwrap();
+            (dir, app)
+        }
+    }
+}

@@ -42,7 +42,7 @@ struct Gauges {
 }
 
 /// The current values of the gauges.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Present {
     /// Password hashes that are running or waiting.
     pub hashes_under_way: usize,

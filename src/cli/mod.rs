@@ -60,7 +60,7 @@ enum Command {
     /// Measure password hashing on this machine
     #[command(subcommand)]
     Hash(hash::HashCommand),
-    /// Delete expired denials, and sessions, API tokens and events older than their retention
+    /// Delete denials that expired a day ago, and sessions, API tokens and events older than their retention
     Purge,
     /// Copy a SQLite database to a file, even while the service runs; the copy does not contain the signing keys
     Backup(backup::BackupCommand),

@@ -82,6 +82,24 @@ impl Log {
         }
         true
     }
+
+    /// Tells some of a page from a time and a number on; returns where to go on, if there is more.
+    fn tell(&self, page: &Page, from: (Timestamp, u64), denied: &mut Vec<Denial>) -> Option<(Timestamp, u64)> {
+        match page.range {
+            Range::After(_) => {
+                let mut new = self.by_number.range(from.1..).take_while(|(number, _)| **number <= page.last);
+                denied.extend(new.by_ref().take(AT_ONCE).map(|(_, denial)| denial.clone()));
+                new.next().map(|(number, _)| (from.0, *number))
+            }
+            Range::Time(_, until) => {
+                let mut there = self.by_time.range(from..(until, 0));
+                let numbers = there.by_ref().take(AT_ONCE).map(|(_, number)| number);
+                let known = numbers.filter(|number| **number <= page.last);
+                denied.extend(known.filter_map(|number| self.by_number.get(number).cloned()));
+                there.next().copied()
+            }
+        }
+    }
 }
 
 /// A place in the feed.
@@ -202,7 +220,7 @@ impl Denylist {
             Some(Cursor::End { epoch, number, .. }) if epoch == self.epoch => {
                 let number = number.min(last);
                 let mut new = log.by_number.range(number.saturating_add(1)..);
-                if new.clone().nth(PAGE - 1).is_none() {
+                if log.by_number.len() < PAGE || new.clone().nth(PAGE - 1).is_none() {
                     return Page { range: Range::After(number), no_news: new.next().is_none(), ..page };
                 }
                 // So much that it takes more than one page.
@@ -216,7 +234,8 @@ impl Denylist {
         let first = log.by_time.range((from, 0)..).next();
         let from = first.map_or(Timestamp(i64::MAX), |(denied_at, _)| *denied_at);
         // Cut where all instances have known everything for long, so that any instance can continue from there.
-        let first_of_next = log.by_time.range((from, 0)..).nth(PAGE);
+        let is_more = log.by_time.len() > PAGE;
+        let first_of_next = is_more.then(|| log.by_time.range((from, 0)..).nth(PAGE)).flatten();
         let cut = first_of_next.map(|(denied_at, _)| (*denied_at).max(from + Seconds(1)));
         match cut.filter(|cut| *cut <= as_of - OVERLAP) {
             Some(cut) => Page { range: Range::Time(from, cut), cursor: Cursor::From(cut), more: true, ..page },
@@ -226,18 +245,15 @@ impl Denylist {
 
     /// The denials of a page that have not expired.
     pub(crate) fn denied(&self, page: &Page) -> Vec<Denial> {
-        let log = self.log();
-        match page.range {
-            Range::After(number) => {
-                let new = log.by_number.range(number.saturating_add(1)..);
-                new.take_while(|(number, _)| **number <= page.last).map(|(_, denial)| denial.clone()).collect()
-            }
-            Range::Time(from, until) => {
-                let there = log.by_time.range((from, 0)..(until, 0));
-                let there = there.filter(|(_, number)| *number <= page.last);
-                there.filter_map(|(_, number)| log.by_number.get(number).cloned()).collect()
-            }
+        let mut from = match page.range {
+            Range::After(number) => Some((Timestamp(0), number.saturating_add(1))),
+            Range::Time(from, _) => Some((from, 0)),
+        };
+        let mut denied = Vec::new();
+        while let Some(place) = from {
+            from = self.log().tell(page, place, &mut denied);
         }
+        denied
     }
 
     /// Counts a reader that waits for news, unless too many are waiting.

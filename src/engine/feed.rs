@@ -136,36 +136,44 @@ impl Feed {
         if let Some(signed) = last.iter().find(is_good) {
             return Ok(Arc::clone(&signed.token));
         }
-        let claims = self.claims(reader, page, ring.jwks_etag(), now);
-        let jwks_etag = claims.jwks_etag.clone();
-        let alg = ring.first_alg()?;
-        let sign = move || Ok(Arc::<str>::from(ring.sign(&claims, None, now)?));
-        let token = deadline::signing(alg, sign).await?;
+        let jwks_etag = ring.jwks_etag().to_owned();
+        let (issuer, denylist, page) = (self.issuer.clone(), Arc::clone(&self.denylist), *page);
+        // A full page takes milliseconds, whatever signs it: every other request of this event loop would wait for it.
+        let sign = move || {
+            let told = (denylist.denied(&page), ring.jwks_etag().to_owned());
+            let claims = claims(issuer, reader, &page, told, now);
+            Ok(Arc::<str>::from(ring.sign(&claims, None, now)?))
+        };
+        let token = deadline::on_a_thread(sign).await?;
         last.truncate(KEPT - 1);
-        last.push_front(Signed { reader, page: *page, jwks_etag, at: now, token: Arc::clone(&token) });
+        last.push_front(Signed { reader, page, jwks_etag, at: now, token: Arc::clone(&token) });
         Ok(token)
     }
+}
 
-    fn claims(&self, reader: Reader, page: &Page, jwks_etag: &str, now: Timestamp) -> DenylistClaims {
-        let url = &self.issuer;
-        let (audience, exp) = match reader {
-            Reader::Verifier => (denylist_audience(url), now + LIFETIME),
-            Reader::EarlierVerifier => (url.clone(), now + LIFETIME_FOR_EARLIER - LEEWAY_OF_VERIFIERS),
-        };
-        let denials = self.denylist.denied(page);
-        DenylistClaims {
-            iss: url.clone(),
-            aud: Audience::One(audience),
-            iat: now,
-            exp,
-            // Another instance's clock may be ahead of ours.
-            as_of: page.as_of.min(now),
-            jwks_etag: jwks_etag.to_owned(),
-            cursor: page.cursor.to_string(),
-            more: page.more,
-            denied: denials.iter().filter_map(entry).collect(),
-            denied_by_kind: denials.iter().filter_map(kind_entry).collect(),
-        }
+fn claims(
+    issuer: String,
+    reader: Reader,
+    page: &Page,
+    (denials, jwks_etag): (Vec<Denial>, String),
+    now: Timestamp,
+) -> DenylistClaims {
+    let (audience, exp) = match reader {
+        Reader::Verifier => (denylist_audience(&issuer), now + LIFETIME),
+        Reader::EarlierVerifier => (issuer.clone(), now + LIFETIME_FOR_EARLIER - LEEWAY_OF_VERIFIERS),
+    };
+    DenylistClaims {
+        iss: issuer,
+        aud: Audience::One(audience),
+        iat: now,
+        exp,
+        // Another instance's clock may be ahead of ours.
+        as_of: page.as_of.min(now),
+        jwks_etag,
+        cursor: page.cursor.to_string(),
+        more: page.more,
+        denied: denials.iter().filter_map(entry).collect(),
+        denied_by_kind: denials.iter().filter_map(kind_entry).collect(),
     }
 }
 

@@ -56,6 +56,7 @@ fn tasks(app: &Arc<App>) -> Vec<Periodic> {
         task("make the next key", BETWEEN_KEYS, None, keys::make_next),
         task("remove retired keys", BETWEEN_REMOVALS, long, keys::remove_retired),
         task("record the use of API tokens", BETWEEN_RECORDS, long, |app| app.api_tokens.record_uses()),
+        task("settle attempts", ROUND, long, |app| app.limiter.settle()),
         Periodic { name: "purge", period: ROUND, longest: long, work: Box::new(move || walk.forget()) },
     ];
     for kind in app.outbox.kinds() {
@@ -102,24 +103,11 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
-    use crate::clock::{ManualClock, Timestamp};
-    use crate::config::{Argon2Cost, Config};
-    use crate::entropy::SeededEntropy;
-    use crate::store::IfMissing;
+    use crate::clock::Timestamp;
 
     #[test]
     fn each_task_is_done_again_after_it_has_panicked() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = |name: &str| dir.path().join(name).display().to_string();
-        let config = Config::from_lookup(|name| match name {
-            "DATABASE_URL" => Some(format!("sqlite://{}", path("test.db"))),
-            "KEYS_DIR" => Some(path("keys")),
-            _ => None,
-        });
-        let mut config = config.unwrap();
-        config.argon2 = Argon2Cost { memory_kib: 64, iterations: 1, threads: 1, budget_kib: 64 };
-        let clock = Arc::new(ManualClock::new(Timestamp(1_800_000_000)));
-        let app = App::build(config, IfMissing::Create, clock, Arc::new(SeededEntropy::new(1))).unwrap();
+        let (_dir, app) = App::on_an_empty_database(Timestamp(1_800_000_000));
         app.load().unwrap();
         let app = Arc::new(app);
         let mut started = Tasks::new(Arc::clone(&app.clock), Arc::clone(&app.metrics));

@@ -4,7 +4,6 @@ use crate::app::App;
 use crate::clock::Seconds;
 use crate::engine::limiter::LONGEST;
 use crate::error::Error;
-use crate::jwt::MAX_CLOCK_SKEW;
 use crate::model::id::SessionId;
 use crate::store::Over;
 
@@ -13,10 +12,13 @@ const BATCH: i64 = 1_000;
 /// These rows are small, and an attack leaves many of them.
 const BATCH_OF_ALLOWANCES: i64 = 10_000;
 
-/// A lapse becomes final after this time. Until then a newer token can still restore a session whose rotations the
-/// database has lost (for example because it was restored from a backup), and a clock that is wrong for a while ends no
-/// session.
-const LAPSE_GRACE: Seconds = Seconds(86_400);
+/// What may still be needed is only deleted this long after its time: an instance whose clock is ahead for a while (a wrong
+/// time zone, for example) takes nothing from the others. A lapse becomes final then. Until then a newer token can still
+/// restore a session whose rotations the database has lost (for example because it was restored from a backup).
+const GRACE: Seconds = Seconds(86_400);
+
+/// The same for rows of the limiter, of which there may be many, and which matter for an hour.
+const GRACE_OF_ALLOWANCES: Seconds = LONGEST;
 
 /// What was deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,15 +33,15 @@ pub struct Purged {
     pub events: usize,
 }
 
-/// Deletes one batch of expired denials; returns how many.
+/// Deletes one batch of denials that expired long ago; returns how many.
 pub fn denials(app: &App) -> Result<usize, Error> {
-    let now = app.clock.now();
-    app.store.write(|tx| tx.purge(Over::Denials, BATCH, now))
+    let by = app.clock.now() - GRACE;
+    app.store.write(|tx| tx.purge(Over::Denials, BATCH, by))
 }
 
 /// Deletes one batch of API tokens that were revoked or expired longer ago than `SESSION_RETENTION`; returns how many.
 pub(crate) fn api_tokens(app: &App) -> Result<usize, Error> {
-    let before = app.clock.now() - app.config.lifetimes.retention;
+    let before = app.clock.now() - app.config.lifetimes.retention.max(GRACE);
     app.store.write(|tx| tx.purge(Over::ApiTokens, BATCH, before))
 }
 
@@ -53,7 +55,7 @@ pub(crate) fn events(app: &App) -> Result<usize, Error> {
 /// written; returns how many.
 fn allowances(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
-    let (from, until) = (now - MAX_CLOCK_SKEW, now + LONGEST + MAX_CLOCK_SKEW);
+    let (from, until) = (now - GRACE_OF_ALLOWANCES, now + LONGEST + GRACE_OF_ALLOWANCES);
     app.store.write(|tx| tx.purge_allowances(BATCH_OF_ALLOWANCES, from, until))
 }
 
@@ -71,7 +73,7 @@ pub(crate) fn messages(app: &App) -> Result<usize, Error> {
 /// `SESSION_RETENTION`. Returns how many were deleted, and where the next batch begins, if there is one.
 pub(crate) fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Option<SessionId>), Error> {
     let now = app.clock.now();
-    app.store.write(|tx| tx.sweep_sessions(after, BATCH, now - LAPSE_GRACE, now - app.config.lifetimes.retention))
+    app.store.write(|tx| tx.sweep_sessions(after, BATCH, now - GRACE, now - app.config.lifetimes.retention))
 }
 
 /// Deletes everything that has expired.

@@ -1,34 +1,19 @@
 //! Opening a session with the proofs of several steps, which logins over HTTP do not have yet.
 
-use std::sync::Arc;
-
 use tempfile::TempDir;
 
 use super::*;
-use crate::clock::{ManualClock, Timestamp};
-use crate::config::{Argon2Cost, Config};
-use crate::entropy::SeededEntropy;
+use crate::clock::Timestamp;
 use crate::model::proof::Method;
 use crate::model::user::ClaimedName;
 use crate::secret::Secret;
 use crate::service::users::{self, NewUser};
-use crate::store::IfMissing;
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
 /// An empty database with two users.
 fn house() -> (TempDir, App) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name).display().to_string();
-    let config = Config::from_lookup(|name| match name {
-        "DATABASE_URL" => Some(format!("sqlite://{}", path("test.db"))),
-        "KEYS_DIR" => Some(path("keys")),
-        _ => None,
-    });
-    let mut config = config.unwrap();
-    config.argon2 = Argon2Cost { memory_kib: 64, iterations: 1, threads: 1, budget_kib: 64 };
-    let clock = Arc::new(ManualClock::new(NOW));
-    let app = App::build(config, IfMissing::Create, clock, Arc::new(SeededEntropy::new(1))).unwrap();
+    let (dir, app) = App::on_an_empty_database(NOW);
     for username in ["ada", "bob"] {
         let password = Secret::new("correct horse battery staple".to_owned());
         let new = NewUser { username, email: None, name: None, roles: &[], password: &password };

@@ -52,7 +52,7 @@ use pool::{Held, Pool};
 use probe::Probe;
 use sqlite_file::SqliteFile;
 
-pub(crate) use allowances::Reservation;
+pub(crate) use allowances::{Reservation, Settlement, Used};
 pub(crate) use backup::{BackupError, back_up};
 pub use moves::Moved;
 pub(crate) use outbox::Taken;

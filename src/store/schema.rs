@@ -86,6 +86,7 @@ diesel::table! {
     allowances (subject) {
         subject -> BigInt,
         used_until -> BigInt,
+        failed_until -> BigInt,
     }
 }
 

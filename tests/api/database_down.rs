@@ -6,8 +6,10 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
+use crate::guessing::take_the_allowance;
 use crate::support::postgres::{self, Cluster};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
+use crate::verifier::wait_until;
 
 fn is_unavailable(answer: &Answer) {
     answer.problem(503, "database_unavailable");
@@ -41,6 +43,29 @@ fn without_postgresql_verifying_goes_on_issuing_is_503_and_it_recovers_by_itself
     assert_eq!(app.get("/readyz").status, 200);
     app.refresh(&pair["refresh_token"]).ok();
     app.login("ada", PASSWORD).ok();
+}
+
+#[test]
+fn who_waits_when_the_database_is_lost_is_told_so_and_what_was_right_before_costs_nothing_after_it() {
+    if !postgres::is_available() {
+        return;
+    }
+    let mut cluster = Cluster::start(postgres::NO_FSYNC);
+    let app = TestApp::start_on(TempDir::new().unwrap(), cluster.url("postgres"), &[]);
+    let hashed = take_the_allowance(&app, app.create_user("ada", &[]).id);
+    let waiting = [(); 3].map(|()| {
+        let client = app.another_client();
+        std::thread::spawn(move || client.login("ada", PASSWORD))
+    });
+    cluster.tell("stop", "stopped");
+    drop(hashed);
+    for login in waiting {
+        is_unavailable(&login.join().unwrap());
+    }
+    cluster.tell("start", "started");
+    wait_until("the database is told", || app.inside.limiter.settle().is_ok());
+    let wrong = (0..12).filter(|_| app.login("ada", "not the password").status == 401);
+    assert_eq!(wrong.count(), 10);
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn what_a_client_or_a_user_was_issued_before_an_instant_is_refused_and_what_come
     app.me(&last).ok();
 
     // Until the last of those tokens has expired, and a margin.
-    app.advance(300 + 60 - 61 - 1);
+    app.advance(300 + 60 - 61 - 1 + 86_400);
     assert_eq!(purge::denials(&app.inside).unwrap(), 0);
     app.advance(1);
     assert_eq!(purge::denials(&app.inside).unwrap(), 1);

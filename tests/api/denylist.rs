@@ -12,6 +12,7 @@ use crate::support::{Engine, PASSWORD, TestApp};
 
 both_engines!(
     a_denial_outlives_every_token_that_it_denies_and_is_then_deleted,
+    an_instance_whose_clock_is_ahead_for_a_while_deletes_nothing_that_others_need,
     a_denial_lasts_as_long_as_the_tokens_were_issued_for_whoever_writes_it,
     a_session_that_lapsed_is_recorded_with_its_reason,
     ended_sessions_are_deleted_after_the_retention_and_live_ones_stay,
@@ -42,12 +43,32 @@ fn a_denial_outlives_every_token_that_it_denies_and_is_then_deleted(engine: Engi
     app.advance(1);
     app.me(&pair).problem(401, "token_expired");
     // The retry window, in which one more could have been issued, and a margin for clocks and the leeway of verifiers.
-    app.advance(90 + 60 - 1);
+    app.advance(90 + 60);
+    // And one for a clock that is far ahead.
+    app.advance(86_400 - 1);
     assert_eq!(purge::denials(&app.inside).unwrap(), 0);
     app.advance(1);
     assert_eq!(purge::denials(&app.inside).unwrap(), 1);
     assert_eq!(app.number("select count(*) from denylist"), 0);
     assert_eq!(app.number("select count(*) from sessions"), 1, "why it ended is still known");
+}
+
+fn an_instance_whose_clock_is_ahead_for_a_while_deletes_nothing_that_others_need(engine: Engine) {
+    let app = TestApp::start_with(engine, &[("SESSION_RETENTION", "0s")]);
+    let pair = app.logged_in("ada");
+    let other = app.login("ada", PASSWORD).ok();
+    let body = serde_json::json!({"name": "backup", "expires_in": 600});
+    let made = app.ask_as("POST", "/v1/api-tokens", &other, Some(&body)).json();
+    app.revoke(&pair["refresh_token"]);
+    for ahead in [3_600, 86_400] {
+        purge::all(&app.another_instance(ahead, &[("SESSION_RETENTION", "0s")]).inside).unwrap();
+        // One that knows no more than the database.
+        let late = app.another_instance(0, &[]);
+        late.me(&pair).problem(401, "token_revoked");
+        late.refresh(&other["refresh_token"]).ok();
+        let key = format!("Token {}", made["key"].as_str().unwrap());
+        late.ask("GET", "/v1/me", &key, None).ok();
+    }
 }
 
 fn a_denial_lasts_as_long_as_the_tokens_were_issued_for_whoever_writes_it(engine: Engine) {
@@ -118,7 +139,7 @@ fn a_purge_of_many_batches_deletes_exactly_what_has_expired(engine: Engine) {
     ));
     app.execute(&format!(
         "insert into denylist (subject, kind, denied_at, expires_at) {hex} \
-         select {id}, 'sid', 0, case when i % 3 = 0 then 1800000001 else 1800000000 end from {series}"
+         select {id}, 'sid', 0, case when i % 3 = 0 then 1799913601 else 1799913600 end from {series}"
     ));
     let purged = purge::all(&app.inside).unwrap();
     assert_eq!((purged.sessions, purged.denials), (1_200, 1_200));

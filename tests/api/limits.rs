@@ -10,7 +10,9 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokensmith::internals::clock::Clock as _;
 use tokensmith::internals::engine::limiter::{Account, Allowance, Attempt, Charge, Kind, PASSWORD as PASSWORDS};
+use tokensmith::internals::error::Error;
 use tokensmith::internals::service::purge;
+use tokio::time::Instant as TokioInstant;
 
 use crate::support::process::Tokensmith;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
@@ -19,6 +21,9 @@ both_engines!(
     a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_a_restart_forgets_none,
     a_hundred_and_twenty_guesses_at_two_processes_get_no_further_than_ten_and_a_kill_forgets_none,
     right_passwords_at_two_instances_at_once_all_pass,
+    however_slow_hashing_is_only_what_has_failed_refuses,
+    instances_a_minute_apart_let_in_two_attempts_more_once,
+    what_an_outage_kept_from_the_database_is_given_back_after_it,
     an_owner_gets_in_from_a_known_address_while_strangers_flood_every_instance,
     what_one_instance_has_used_up_another_one_refuses_from_memory_once_it_has_asked,
     another_kind_of_secret_has_allowances_of_its_own_at_every_instance,
@@ -151,6 +156,94 @@ fn right_passwords_at_two_instances_at_once_all_pass(engine: Engine) {
     assert_eq!(count(&all_at_once(&bases, &[WRONG; 12]), 401), 10);
 }
 
+/// So many attempts at both instances, as if their passwords were being hashed.
+fn let_in(apps: &[TestApp; 2], attempt: &Attempt, count: usize) -> Vec<Charge> {
+    let admit = async {
+        let mut charges = Vec::new();
+        for app in apps.iter().cycle().take(count) {
+            charges.push(app.inside.limiter.admit(attempt).await.unwrap().unwrap());
+        }
+        charges
+    };
+    System::new().block_on(admit)
+}
+
+/// What an attempt is told that does not wait for others.
+fn told_at_once(app: &TestApp, attempt: &Attempt) -> Result<Result<(), i64>, Error> {
+    let told = System::new().block_on(app.inside.limiter.admit_by(attempt, TokioInstant::now()));
+    told.map(|told| told.map(drop).map_err(|wait| wait.0))
+}
+
+fn however_slow_hashing_is_only_what_has_failed_refuses(engine: Engine) {
+    let place = Place::new(engine);
+    let apps = place.two();
+    let ada = Account::Known(apps[0].create_user("ada", &[]).id);
+    let attempt = Attempt::new(&PASSWORDS, Some(&ada), Some("127.0.0.1"));
+    let bases = apps.each_ref().map(|app| app.base());
+    let third = place.instance();
+    // Ten that take longer than anybody waits for them.
+    let hashed = let_in(&apps, &attempt, 10);
+    for app in [&apps[0], &third, &third] {
+        assert!(matches!(told_at_once(app, &attempt), Err(Error::Overloaded { .. })));
+    }
+    let right = thread::spawn(move || all_at_once(&bases, &[PASSWORD; 20]));
+    drop(hashed);
+    assert_eq!(count(&right.join().unwrap(), 200), 20);
+    third.login("ada", PASSWORD).ok();
+    // Ten that were wrong: nobody waits for them once that is known.
+    let hashed = let_in(&apps, &attempt, 10);
+    let bases = apps.each_ref().map(|app| app.base());
+    let wrong = thread::spawn(move || all_at_once(&bases, &[WRONG; 120]));
+    hashed.into_iter().for_each(Charge::failed);
+    assert_eq!(count(&wrong.join().unwrap(), 429), 120);
+    for _ in 0..2 {
+        assert!(matches!(told_at_once(&third, &attempt), Ok(Err(30))));
+    }
+}
+
+fn instances_a_minute_apart_let_in_two_attempts_more_once(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    let other = app.another_instance(60, &[]);
+    let guess = |app: &TestApp| (0..20).take_while(|_| app.login("ada", WRONG).status == 401).count();
+    assert_eq!((guess(&app), guess(&other)), (10, 2));
+    // From then on as many as with one clock.
+    for _ in 0..10 {
+        app.advance(30);
+        other.advance(30);
+        assert_eq!((guess(&app), guess(&other)), (0, 1));
+    }
+    app.advance(300);
+    other.advance(300);
+    assert_eq!((guess(&app), guess(&other)), (8, 2));
+}
+
+fn what_an_outage_kept_from_the_database_is_given_back_after_it(engine: Engine) {
+    let place = Place::new(engine);
+    let apps = place.two();
+    let ada = Account::Known(apps[0].create_user("ada", &[]).id);
+    let attempt = Attempt::new(&PASSWORDS, Some(&ada), Some("127.0.0.1"));
+    let mut hashed = let_in(&apps, &attempt, 10);
+    let waiting: Vec<_> = (0..4)
+        .map(|n| {
+            let client = apps[n % 2].another_client();
+            thread::spawn(move || client.login("ada", PASSWORD))
+        })
+        .collect();
+    apps[0].execute("alter table allowances rename to elsewhere");
+    hashed.pop().unwrap().failed();
+    drop(hashed);
+    for login in waiting {
+        let answer = login.join().unwrap();
+        assert!(answer.status >= 500, "no failure was seen: {answer:?}");
+    }
+    apps[0].execute("alter table elsewhere rename to allowances");
+    for app in &apps {
+        app.inside.limiter.settle().unwrap();
+    }
+    assert_eq!(count(&all_at_once(&apps.each_ref().map(|app| app.base()), &[WRONG; 120]), 401), 9);
+}
+
 fn an_owner_gets_in_from_a_known_address_while_strangers_flood_every_instance(engine: Engine) {
     let place = Place::new(engine);
     let apps = place.two();
@@ -268,7 +361,7 @@ fn expired_counts_are_purged_and_those_of_a_wrong_clock_too(engine: Engine) {
     let rows = || app.number("select count(*) from allowances");
     login_from(&app, "192.0.2.1", WRONG).problem(401, "bad_credentials");
     assert_eq!(rows(), 3, "the account, the network, and the account from there");
-    for (seconds, left) in [(2, 3), (60, 2), (28, 1), (6, 0)] {
+    for (seconds, left) in [(2, 3), (3_600, 2), (28, 1), (6, 0)] {
         app.advance(seconds);
         purge::all(&app.inside).unwrap();
         assert_eq!(rows(), left);
@@ -305,10 +398,10 @@ fn when_there_are_too_many_rows_those_who_failed_least_are_forgotten(engine: Eng
     let once = app.clock.now().0 + 2;
     app.execute(&format!(
         "with recursive n (n) as (select 1 union all select n + 1 from n where n < 510000) \
-         insert into allowances select n, {once} from n"
+         insert into allowances (subject, used_until) select n, {once} from n"
     ));
     purge::all(&app.inside).unwrap();
     assert_eq!(app.number("select count(*) from allowances"), 500_000);
     assert_eq!(app.number(&format!("select count(*) from allowances where used_until > {once}")), 3);
-    app.login("ada", PASSWORD).problem(429, "too_many_failures");
+    app.another_client().login("ada", PASSWORD).problem(429, "too_many_failures");
 }

@@ -68,18 +68,6 @@ fn enqueue(app: &TestApp, payload: &str) -> MessageId {
     message.id
 }
 
-fn present() -> Present {
-    Present {
-        hashes_under_way: 0,
-        refreshes_waiting: 0,
-        denied: 0,
-        feed_readers: 0,
-        busy_connections: 0,
-        idle_connections: 0,
-        keys: Vec::new(),
-    }
-}
-
 fn waiting(app: &TestApp) -> i64 {
     app.number("select count(*) from outbox")
 }
@@ -180,7 +168,7 @@ fn failed_messages_are_retried_with_growing_delays_and_then_given_up(engine: Eng
     app.advance(60);
     purge::all(&app.inside).unwrap();
     assert_eq!(waiting(&app), 0);
-    let counted = app.inside.metrics.encode(present()).unwrap();
+    let counted = app.inside.metrics.encode(Present::default()).unwrap();
     assert!(counted.contains("tokensmith_outbox_messages_total{name=\"given_up\"} 1"), "{counted}");
     assert!(counted.contains(&format!("tokensmith_outbox_messages_total{{name=\"failed\"}} {attempts}")), "{counted}");
 }
@@ -202,7 +190,7 @@ fn a_sender_that_panics_does_not_hold_up_the_others(engine: Engine) {
     );
     assert_eq!(outbox.send_due(KIND).unwrap(), 2);
     assert_eq!((sent.payloads(), waiting(&app)), (vec!["hello".to_owned()], 1));
-    let counted = app.inside.metrics.encode(present()).unwrap();
+    let counted = app.inside.metrics.encode(Present::default()).unwrap();
     assert!(counted.contains("tokensmith_task_panics_total{name=\"webhook\"} 1"), "{counted}");
 }
 

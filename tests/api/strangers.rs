@@ -67,16 +67,7 @@ fn events(app: &TestApp) -> i64 {
 
 /// How many generations this service has given each mark.
 fn marked(app: &TestApp) -> [i64; 2] {
-    let present = Present {
-        hashes_under_way: 0,
-        refreshes_waiting: 0,
-        denied: 0,
-        feed_readers: 0,
-        busy_connections: 0,
-        idle_connections: 0,
-        keys: Vec::new(),
-    };
-    let text = app.inside.metrics.encode(present).unwrap();
+    let text = app.inside.metrics.encode(Present::default()).unwrap();
     ["shared", "strange"].map(|mark| {
         let sample = format!("tokensmith_marked_generations_total{{name=\"{mark}\"}} ");
         text.lines().find_map(|line| line.strip_prefix(&sample)).map_or(0, |value| value.parse().unwrap())

@@ -42,28 +42,36 @@ pub(super) struct Charge {
     has_failed: bool,
 }
 
+/// Why an attempt is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The allowance is used up by what has failed: how long to wait before the next attempt.
+    UsedUp(Seconds),
+    /// Too many others are being looked at.
+    Busy,
+}
+
 enum Admission {
     Charged(Charge),
-    Waiting(watch::Receiver<()>, Seconds),
-    Refused(Seconds),
+    Waiting(watch::Receiver<()>),
+    Refused(Refusal),
 }
 
 impl Memory {
-    /// Allows an attempt and charges it, now or as soon as others have given their charges back. If the allowance is
-    /// used up, fails with how long to wait before the next attempt.
+    /// Allows an attempt and charges it, now or as soon as others have given their charges back.
     pub(super) async fn admit(
         &self,
         attempt: &Attempt,
         clock: &dyn Clock,
         deadline: Instant,
-    ) -> Result<Charge, Seconds> {
+    ) -> Result<Charge, Refusal> {
         loop {
             match self.admit_now(attempt, clock.now()) {
                 Admission::Charged(charge) => return Ok(charge),
-                Admission::Refused(retry_after) => return Err(retry_after),
-                Admission::Waiting(mut over, retry_after) => {
+                Admission::Refused(refusal) => return Err(refusal),
+                Admission::Waiting(mut over) => {
                     // If the sender was dropped, no attempt is being checked any more.
-                    let _over_or_gone = timeout_at(deadline, over.changed()).await.map_err(|_late| retry_after)?;
+                    let _over_or_gone = timeout_at(deadline, over.changed()).await.map_err(|_late| Refusal::Busy)?;
                 }
             }
         }
@@ -93,10 +101,12 @@ impl Memory {
         };
         // Only attempts that are being checked can give something back, and each of them must end.
         let pending: Option<Vec<&Pending>> = over.iter().map(|(subject, _)| table.pending.get(subject)).collect();
-        let awaited = pending.and_then(|pending| pending.first().copied());
-        match awaited.filter(|pending| pending.over.receiver_count() < MAX_WAITING) {
-            Some(pending) => Admission::Waiting(pending.over.subscribe(), retry_after),
-            None => Admission::Refused(retry_after),
+        match pending.and_then(|pending| pending.first().copied()) {
+            None => Admission::Refused(Refusal::UsedUp(retry_after)),
+            Some(pending) if pending.over.receiver_count() < MAX_WAITING => {
+                Admission::Waiting(pending.over.subscribe())
+            }
+            Some(_) => Admission::Refused(Refusal::Busy),
         }
     }
 

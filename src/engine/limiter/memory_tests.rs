@@ -23,7 +23,8 @@ fn attempt(name: &str, ip: &str) -> Attempt {
 fn wait(limit: &Memory, attempt: &Attempt, now: Timestamp) -> Option<i64> {
     match limit.admit_now(attempt, now) {
         Admission::Charged(_) => None,
-        Admission::Waiting(_, wait) | Admission::Refused(wait) => Some(wait.0),
+        Admission::Refused(Refusal::UsedUp(wait)) => Some(wait.0),
+        Admission::Refused(Refusal::Busy) | Admission::Waiting(_) => panic!("others are being looked at"),
     }
 }
 
@@ -32,7 +33,7 @@ fn admitted(limit: &Memory, attempt: &Attempt, now: Timestamp) -> Charge {
     match limit.admit_now(attempt, now) {
         Admission::Charged(charge) => charge,
         Admission::Waiting(..) => panic!("it waits"),
-        Admission::Refused(wait) => panic!("it is refused for {wait}"),
+        Admission::Refused(refusal) => panic!("it is refused: {refusal:?}"),
     }
 }
 
@@ -165,7 +166,7 @@ fn those_beyond_the_allowance_wait_only_while_others_are_looked_at() {
     charges.drain(..9).for_each(Charge::failed);
     assert!(waiting(&limit), "the last one may be right");
     charges.into_iter().for_each(Charge::failed);
-    assert!(matches!(limit.admit_now(&ada, NOW), Admission::Refused(Seconds(30))));
+    assert!(matches!(limit.admit_now(&ada, NOW), Admission::Refused(Refusal::UsedUp(Seconds(30)))));
 }
 
 #[test]
@@ -184,7 +185,7 @@ fn one_that_waits_is_let_in_by_a_success_and_refused_after_the_last_failure() {
             // Polled first, so that it waits when the others finish.
             tokio::join!(limit.admit(&ada, &clock, deadline()), finish).0.map(drop)
         });
-        assert_eq!(outcome, if succeeds { Ok(()) } else { Err(Seconds(30)) });
+        assert_eq!(outcome, if succeeds { Ok(()) } else { Err(Refusal::UsedUp(Seconds(30))) });
         limit.locked().used.clear();
     }
 }
@@ -201,13 +202,13 @@ fn a_wait_ends_and_one_that_is_given_up_leaves_nothing() {
         assert_eq!(waiting(), 0);
         assert_eq!(
             limit.admit(&ada, &clock, deadline()).await.map(|_| ()),
-            Err(Seconds(30)),
-            "in the end it is refused"
+            Err(Refusal::Busy),
+            "it has not waited for what has failed"
         );
     });
     let receivers: Vec<Admission> = (0..MAX_WAITING).map(|_| limit.admit_now(&ada, NOW)).collect();
     assert!(receivers.iter().all(|one| matches!(one, Admission::Waiting(..))));
-    assert!(matches!(limit.admit_now(&ada, NOW), Admission::Refused(_)), "so many and no more");
+    assert!(matches!(limit.admit_now(&ada, NOW), Admission::Refused(Refusal::Busy)), "so many and no more");
     assert!(matches!(limit.admit_now(&attempt("bob", "192.0.2.1"), NOW), Admission::Charged(_)));
     drop((receivers, charges));
     assert_eq!(wait(&limit, &ada, NOW), None, "all was given back");
