@@ -53,8 +53,7 @@ pub(super) fn create(app: &App, mut address: SocketAddr) -> Result<(), CliError>
         Some(_in_the_file) => {
             log::info!(file:% = file.display(); "first admin created; the file has the password");
             let path = quoted(file);
-            let about =
-                format!("Password: in {}, for your eyes only; remove it when you have read it.", file.display());
+            let about = format!("Password: in {}. Delete the file when you have read it.", file.display());
             // The log has named the file, too.
             let _gone = show(&about, &body(&format!("$(cat {path})")), address);
             Ok(())
@@ -68,12 +67,16 @@ fn body(password: &str) -> String {
 }
 
 fn show(about: &str, body: &str, address: SocketAddr) -> Result<(), CliError> {
+    let program = std::env::args().next().unwrap_or("tokensmith".to_owned());
     output::line(format_args!(
         "\n  The database was empty: created the user \"{FIRST_ADMIN}\".\n  \
            {about}\n\n  \
            Get a token pair:\n\n    \
              curl -s http://{address}/v1/tokens -H 'content-type: application/json' -d {body}\n\n  \
-           Next: what else there is, to read and to try, is at http://{address}/docs\n"
+           Next:\n    \
+             http://{address}/docs describes every endpoint, to read and to try.\n    \
+             {program} users create NAME adds a user.\n    \
+             {program} help lists the commands.\n"
     ))
 }
 
