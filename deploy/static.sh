@@ -19,7 +19,7 @@ inside=(unshare --user --map-root-user chroot "$root")
 server=$!
 trap 'kill $server; wait $server; rm -rf "$root"' EXIT
 for _ in {1..100}; do
-    if "${inside[@]}" /tokensmith healthcheck; then break; fi
+    if "${inside[@]}" /tokensmith healthcheck 2>/dev/null; then break; fi
     sleep 0.1
 done
 (cd "$root" && sh -c "$(grep -m1 curl printed)" | grep access_token)
