@@ -29,7 +29,7 @@ mod linux {
             / 1_024
     }
 
-    /// See proc_meminfo(5).
+    /// See `proc_meminfo(5)`.
     fn total_bytes(meminfo: &str) -> Option<u64> {
         let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"))?;
         total.parse::<u64>().ok()?.checked_mul(1_024)
