@@ -67,12 +67,16 @@ fn body(password: &str) -> String {
 }
 
 fn show(about: &str, body: &str, address: SocketAddr) -> Result<(), CliError> {
+    let program = std::env::args().next().unwrap_or("tokensmith".to_owned());
     output::line(format_args!(
         "\n  The database was empty: created the user \"{FIRST_ADMIN}\".\n  \
            {about}\n\n  \
            Get a token pair:\n\n    \
              curl -s http://{address}/v1/tokens -H 'content-type: application/json' -d {body}\n\n  \
-           Next: read about the API and try it at http://{address}/docs\n"
+           Next:\n    \
+             http://{address}/docs describes every endpoint, to read and to try.\n    \
+             {program} users create NAME adds a user.\n    \
+             {program} help lists the commands.\n"
     ))
 }
 

@@ -29,6 +29,11 @@ fn the_first_start_makes_everything_and_prints_a_curl_that_gets_a_token_pair() {
     let file = printed_line(&serving, "Password: in data/first-admin-password");
     let curl = printed_line(&serving, "curl");
     assert!(curl.starts_with("curl -s http://") && !curl.contains('|'), "{curl}");
+    let docs = printed_line(&serving, "/docs");
+    let docs = docs.strip_prefix(&serving.base).and_then(|rest| rest.split_once(' ')).expect("the page comes first");
+    assert_eq!(serving.client().get(docs.0).status, 302);
+    let [create, help] = [" users create NAME ", " help "].map(|marker| printed_line(&serving, marker));
+    assert!(create.starts_with('/') && help.starts_with('/'), "they can be pasted: {create} {help}");
     let pair = paste(&command, &curl);
     let path = command.dir.path().join("data/first-admin-password");
     let password = std::fs::read_to_string(&path).unwrap();
