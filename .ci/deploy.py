@@ -1,5 +1,5 @@
-"""The files in deploy/: the image's and the unit's are linted, the unit's program is the one that was built, and nginx serves
-the service over TLS with the configuration as it is shipped, but for ports and certificate."""
+"""Checks the files in deploy/: lints the Dockerfile, analyzes the systemd unit with the program that was built, and runs
+nginx over TLS with the shipped configuration, changing only ports and certificate."""
 
 import json
 import os
@@ -31,9 +31,9 @@ def check_image(hadolint):
 
 
 def check_unit(folder):
-    """Exposure of at most 2.0 of 10, and no line that systemd does not know."""
+    """Exposure of at most 2.0 of 10, and no line that systemd does not understand."""
     unit = (DEPLOY / "tokensmith.service").read_text()
-    here = unit.replace("ExecStart=/usr/local/bin/tokensmith", f"ExecStart={PROGRAM}")
+    here = unit.replace("ExecStart=tokensmith", f"ExecStart={PROGRAM}")
     assert here != unit
     path = folder / "tokensmith.service"
     path.write_text(here)
@@ -70,7 +70,7 @@ def wait_for(url, process, *arguments):
 
 
 def check_nginx(folder):
-    """A login through nginx, and which address the service takes for the client's."""
+    """A login through nginx, and the client address that the service records."""
     environment = {**os.environ, "ISSUER": "https://id.example.com", "TRUSTED_PROXIES": "127.0.0.1", "AUDIENCE": ""}
     with open(folder / "log", "w") as log:
         service = subprocess.Popen([PROGRAM], cwd=folder, env=environment, stdout=log, stderr=log)

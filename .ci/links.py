@@ -1,4 +1,4 @@
-"""Checks every link of the built book, and those of the pages beside README: that the file and the anchor exist. Links to
+"""Checks that every link in the built book and in the pages beside README leads to an existing file and anchor. Links to
 other hosts are not followed.
 
     python3 .ci/links.py target/book README.md ..."""
@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 
 class Page(HTMLParser):
-    """What an HTML page links to, and what can be linked to in it."""
+    """The links and the anchors of an HTML page."""
 
     def __init__(self, path):
         super().__init__()
@@ -27,7 +27,7 @@ class Page(HTMLParser):
 
 
 class Markdown:
-    """The same of a page that is not in the book; anchors as the forges make them from headings."""
+    """The same for a Markdown page outside the book; anchors as GitHub makes them from headings."""
 
     def __init__(self, path):
         text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
@@ -59,7 +59,7 @@ def broken(path, known):
 
 def main():
     book, *pages = map(Path, sys.argv[1:])
-    # The page for what is not found has a base of its own.
+    # The 404 page has a different base URL.
     pages += [path for path in book.rglob("*.html") if path.name not in ("404.html", "toc.html")]
     assert len(pages) > 30, f"{book} is not the built book"
     known = {}

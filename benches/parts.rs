@@ -1,10 +1,10 @@
-//! What the parts cost on one core: the judge, minting a pair, verifying tokens, a password hash.
-#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+//! The cost of the parts on one core: the judge, minting a pair, verifying tokens, a password hash.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark fails by panicking")]
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tempfile::TempDir;
 use tokensmith::internals::app::App;
 use tokensmith::internals::clock::{Clock as _, Seconds, SystemClock};
@@ -55,7 +55,33 @@ fn live(app: &App, session: Session, user: User) -> Live {
     Live { session, grant: Some(app.config.grant(None)), user }
 }
 
-fn parts(criterion: &mut Criterion) {
+/// For so long each part is measured.
+const MEASURED: Duration = Duration::from_secs(3);
+
+/// A batch takes about this long, so that the clock is read rarely.
+const BATCH: Duration = Duration::from_millis(1);
+
+/// The median over the batches, which are as long as the first one says.
+fn measure<T>(name: &str, part: impl Fn() -> T) {
+    let batch = |calls: u32| {
+        let begun = Instant::now();
+        for _ in 0..calls {
+            black_box(part());
+        }
+        begun.elapsed() / calls
+    };
+    let calls = (BATCH.as_nanos() / batch(10).as_nanos().max(1)).clamp(1, 100_000);
+    let calls = u32::try_from(calls).unwrap();
+    let (begun, mut times) = (Instant::now(), Vec::new());
+    while begun.elapsed() < MEASURED {
+        times.push(batch(calls));
+    }
+    times.sort();
+    println!("| {name} | {:.2?} |", times[times.len() / 2]);
+}
+
+fn main() {
+    println!("| part | median |\n|---|---|");
     let dir = TempDir::new().unwrap();
     let app = app(&dir, "ES256");
     let user = user(&app);
@@ -63,59 +89,33 @@ fn parts(criterion: &mut Criterion) {
     let now = SystemClock.now();
     let rules = app.config.rotation_rules();
     let presented = Presented { generation: 1, context: Some(Context::new([0; 2], [1; 6])), is_bound: false };
-    criterion.bench_function("judge", |b| {
-        b.iter(|| judge(black_box(presented), Some(black_box(&session)), true, rules, now + Seconds(60)));
-    });
+    measure("judge", || judge(black_box(presented), Some(black_box(&session)), true, rules, now + Seconds(60)));
     let purpose = Purpose::find(&app, None).unwrap();
-    criterion.bench_function("mint a pair, ES256", |b| {
-        b.iter_batched(
-            || user.clone(),
-            |user| mint(&app, live(&app, session, user), purpose, now).unwrap(),
-            BatchSize::SmallInput,
-        );
-    });
+    measure("mint a pair, ES256", || mint(&app, live(&app, session, user.clone()), purpose, now).unwrap());
     let pair = mint(&app, live(&app, session, user.clone()), purpose, now).unwrap();
     let (ring, url) = (app.keys.ring(), &app.config.issuer);
-    criterion.bench_function("verify a refresh token", |b| {
-        b.iter(|| ring.verify_refresh(black_box(&pair.refresh_token), url, now).unwrap());
-    });
+    measure("verify a refresh token", || ring.verify_refresh(black_box(&pair.refresh_token), url, now).unwrap());
     let verifier = Verifier::from_jwks(ring.jwks_json(), url, url).cache_bytes(0).build().unwrap();
-    criterion.bench_function("verify an access token, ES256", |b| {
-        b.iter(|| verifier.verify(black_box(&pair.access_token)).unwrap());
-    });
-    criterion.bench_function("verify an access token again (cache)", |b| {
-        b.iter(|| app.verifier.verify(black_box(&pair.access_token)).unwrap());
-    });
+    measure("verify an access token, ES256", || verifier.verify(black_box(&pair.access_token)).unwrap());
+    measure("verify an access token again (cache)", || app.verifier.verify(black_box(&pair.access_token)).unwrap());
     let password = Password::new(&Secret::new("correct horse battery staple".to_owned())).unwrap();
-    let mut hashing = criterion.benchmark_group("password");
-    hashing.sample_size(20);
-    hashing.bench_function("hash a password", |b| b.iter(|| app.hasher.hash(&password).unwrap()));
-}
-
-fn algorithms(criterion: &mut Criterion) {
+    measure("hash a password", || app.hasher.hash(&password).unwrap());
     for alg in ["EdDSA", "RS256"] {
-        let dir = TempDir::new().unwrap();
-        let app = app(&dir, alg);
-        let user = user(&app);
-        let session = session(&app, &user);
-        let now = SystemClock.now();
-        let purpose = Purpose::find(&app, None).unwrap();
-        criterion.bench_function(&format!("mint a pair, {alg}"), |b| {
-            b.iter_batched(
-                || user.clone(),
-                |user| mint(&app, live(&app, session, user), purpose, now).unwrap(),
-                BatchSize::SmallInput,
-            );
-        });
-        let token = mint(&app, live(&app, session, user), purpose, now).unwrap().access_token;
-        let url = app.config.issuer.as_str();
-        let jwks = app.keys.ring().jwks_json().to_owned();
-        let verifier = Verifier::from_jwks(&jwks, url, url).cache_bytes(0).build().unwrap();
-        criterion.bench_function(&format!("verify an access token, {alg}"), |b| {
-            b.iter(|| verifier.verify(black_box(&token)).unwrap());
-        });
+        algorithm(alg);
     }
 }
 
-criterion_group!(benches, parts, algorithms);
-criterion_main!(benches);
+/// What depends on the algorithm of the signing key.
+fn algorithm(alg: &str) {
+    let dir = TempDir::new().unwrap();
+    let app = app(&dir, alg);
+    let user = user(&app);
+    let session = session(&app, &user);
+    let now = SystemClock.now();
+    let purpose = Purpose::find(&app, None).unwrap();
+    measure(&format!("mint a pair, {alg}"), || mint(&app, live(&app, session, user.clone()), purpose, now).unwrap());
+    let token = mint(&app, live(&app, session, user), purpose, now).unwrap().access_token;
+    let url = app.config.issuer.as_str();
+    let verifier = Verifier::from_jwks(app.keys.ring().jwks_json(), url, url).cache_bytes(0).build().unwrap();
+    measure(&format!("verify an access token, {alg}"), || verifier.verify(black_box(&token)).unwrap());
+}

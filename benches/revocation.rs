@@ -1,5 +1,5 @@
-//! How long a revoked session lives on at another service: revocations at one instance of the issuer, seen by a verifier
-//! that follows the denylist of the same instance, and of another one on the same database.
+//! How long a revoked session is still accepted by another service: sessions are revoked at one instance of the issuer,
+//! and a verifier follows the denylist of the same instance or of another one on the same database.
 #![expect(clippy::cast_precision_loss, reason = "times are estimates")]
 #![expect(
     clippy::unwrap_used,
@@ -32,7 +32,7 @@ const BETWEEN_REVOCATIONS: Duration = Duration::from_millis(93);
 /// Measures the time from a revocation to its effect at another service.
 #[derive(Parser)]
 struct Options {
-    /// Revocations for each of the figures
+    /// Number of revocations for each row (1 to 10000)
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     revocations: u32,
     /// Given by cargo
@@ -74,7 +74,7 @@ fn measure(database: &str, url: &str, revocations: u32) {
     }
 }
 
-/// Logs in so many times, then logs out one after the other, and asks until each access token is refused.
+/// Logs in this many times, then logs out one session after the other, and checks until each access token is refused.
 fn latencies(server: &Server, verifier: &Verifier, revocations: u32) -> Vec<Duration> {
     let login = |_| post(server, "/v1/tokens", &json!({"username": USERNAME, "password": PASSWORD}));
     let pairs: Vec<Value> = (0..revocations).map(login).collect();

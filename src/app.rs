@@ -1,4 +1,4 @@
-//! What the service is made of, built once and shared; no statics.
+//! The parts of the service, built once and shared; no statics.
 
 use std::io;
 use std::path::PathBuf;
@@ -26,13 +26,13 @@ use crate::store::{IfMissing, Store};
 use tokensmith_verifier::Verifier;
 use tokensmith_verifier::issuing::{Inside, KeySource};
 
-/// What every use case needs: settings, rows, machines, time and randomness.
+/// What every use case needs: settings, database, machines, time and randomness.
 pub struct App {
     /// The settings.
     pub config: Config,
-    /// The rows.
+    /// The database.
     pub store: Arc<Store>,
-    /// Writes what has to be recorded or denied, and tells of it.
+    /// Writes changes with their events and denials, and reports them.
     pub(crate) units: Units,
     /// The password hashes.
     pub hasher: Hasher,
@@ -40,15 +40,15 @@ pub struct App {
     pub(crate) clock: Arc<dyn Clock>,
     /// The randomness.
     pub entropy: Arc<dyn Entropy>,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// The keys: none before [`App::load`].
+    /// The keys; empty before [`App::load`].
     pub keys: Arc<Keys>,
-    /// The same, searched for keys that are not known yet.
+    /// The keys, with the search for unknown ones.
     pub(crate) known_keys: Arc<KnownKeys>,
-    /// What is denied, in memory: nothing before [`App::load`].
+    /// The denylist in memory; empty before [`App::load`].
     pub denylist: Arc<Denylist>,
-    /// The same for other services.
+    /// The denylist for other services.
     pub(crate) feed: Feed,
     /// The registered applications: none before [`App::load`].
     pub known_clients: KnownClients,
@@ -58,13 +58,13 @@ pub struct App {
     pub verifier: Verifier,
     /// Judges and records refreshes.
     pub(crate) rotator: Rotator,
-    /// How often what can be guessed was guessed wrong of late.
+    /// Limits on wrong guesses.
     pub limiter: Limiter,
-    /// Turns to look up who wants to log in.
+    /// Turns for looking up accounts at logins.
     pub(crate) lookups: Arc<Turns>,
-    /// Sends messages to others: of no kind yet.
+    /// Sends messages to other servers; there are no kinds yet.
     pub(crate) outbox: Outbox,
-    /// Calls others.
+    /// Calls other servers.
     pub outbound: Outbound,
     /// What they publish.
     pub(crate) documents: Documents,
@@ -87,11 +87,11 @@ pub enum StartError {
     /// The password hashes.
     #[error("password hashing: {0}")]
     Hasher(#[from] HashError),
-    /// Calls to others.
-    #[error("calls to others: {0}")]
+    /// Calls to other servers.
+    #[error("calls to other servers: {0}")]
     Outbound(String),
     /// The threads that refreshes are written by.
-    #[error("threads cannot be started: {0}")]
+    #[error("cannot start threads: {0}")]
     Threads(#[from] io::Error),
     /// The randomness.
     #[error(transparent)]
@@ -99,8 +99,8 @@ pub enum StartError {
 }
 
 impl App {
-    /// Opens the database, applies missing migrations, and starts the machines and their threads. The folder of the keys
-    /// is left alone: whoever administers users needs none.
+    /// Opens the database, applies missing migrations, and starts the machines and their threads. It does not use the
+    /// folder of the keys, which commands for users do not need.
     pub fn build(
         config: Config,
         if_missing: IfMissing,
@@ -120,7 +120,7 @@ impl App {
             denied: Arc::clone(denylist.set()),
             api_tokens: Arc::new(SharedApiTokens(Arc::clone(&api_tokens))),
             issuer: &config.issuer,
-            // Tokens for other audiences are for those alone.
+            // Tokens for other audiences are not accepted here.
             audiences: config.audiences.first(),
             clock: Arc::clone(&clock),
         });
@@ -154,9 +154,8 @@ impl App {
         })
     }
 
-    /// Loads the keys (after making those that are missing), the denylist and the registered applications: what issuing and
-    /// verifying tokens needs.
-    /// Returns the files of the keys that were made.
+    /// Loads the keys (after creating missing ones), the denylist and the registered applications, which are needed to issue
+    /// and verify tokens. Returns the files of the new keys.
     pub fn load(&self) -> Result<Vec<PathBuf>, StartError> {
         let now = self.clock.now();
         let made = self.keys.load_or_create(now)?;
@@ -165,7 +164,7 @@ impl App {
         Ok(made)
     }
 
-    /// What our own access tokens must say, whoever they are for.
+    /// What every access token of ours must claim, for any audience.
     pub fn expected(&self) -> Expected<'_> {
         let config = &self.config;
         Expected { issuer: &config.issuer, audiences: config.audiences.names(), leeway: Seconds::ZERO }
@@ -185,4 +184,33 @@ fn open(config: &Config, if_missing: IfMissing, entropy: &dyn Entropy) -> Result
 
 fn of_database(config: &Config, error: Error) -> StartError {
     StartError::Database { url: config.database.to_string(), error }
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::clock::{ManualClock, Timestamp};
+    use crate::config::Argon2Cost;
+    use crate::entropy::SeededEntropy;
+
+    impl App {
+        /// One whose clock stands still and whose hashes are cheap.
+        pub(crate) fn on_an_empty_database(now: Timestamp) -> (TempDir, Self) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = |name: &str| dir.path().join(name).display().to_string();
+            let config = Config::from_lookup(|name| match name {
+                "DATABASE_URL" => Some(format!("sqlite://{}", path("test.db"))),
+                "KEYS_DIR" => Some(path("keys")),
+                _ => None,
+            });
+            let mut config = config.unwrap();
+            config.argon2 = Argon2Cost { memory_kib: 64, iterations: 1, threads: 1, budget_kib: 64 };
+            let clock = Arc::new(ManualClock::new(now));
+            let entropy = Arc::new(SeededEntropy::new(1));
+            let app = Self::build(config, IfMissing::Create, clock, entropy).unwrap();
+            (dir, app)
+        }
+    }
 }

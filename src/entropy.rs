@@ -1,17 +1,17 @@
-//! The only door to randomness: a parameter, so that a test can know what comes out.
+//! The only source of randomness. It is a parameter, so that a test can predict it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The operating system refused to give random bytes.
+/// The operating system did not return random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no randomness to be had from the operating system")]
+#[error("the operating system returned no random bytes")]
 pub struct NoEntropy;
 
 /// Gives random bytes.
 pub trait Entropy: Send + Sync {
     /// Fills `bytes` with random bytes.
     ///
-    /// Fails when there are none; nothing may go on with predictable bytes.
+    /// Fails if there are none. Callers must not continue with predictable bytes.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
 }
 
@@ -34,7 +34,7 @@ impl Entropy for SystemEntropy {
     }
 }
 
-/// Bytes that follow from a seed, for tests. Never for anything else: whoever knows the seed knows the bytes.
+/// Bytes that follow from a seed. Only for tests: anyone who knows the seed knows the bytes.
 #[derive(Debug)]
 pub struct SeededEntropy {
     seed: u64,

@@ -1,4 +1,4 @@
-//! The domain's error, named by meaning. What it looks like on the wire, and what only HTTP can refuse, is in `http`.
+//! The errors of the domain, named by meaning. Their form in responses, and the errors of HTTP itself, are in `http`.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
 use crate::oauth::error::{ErrorCode, OAuthError};
 
-/// A cause from elsewhere: logged once, never sent to a client.
+/// The cause of an error, from another crate. It is logged once and never sent to a client.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Everything that can go wrong with a use case.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Unknown user or wrong password: the same to the one who asks.
+    /// The user is unknown or the password is wrong; the client does not learn which.
     #[error("username or password is wrong")]
     BadCredentials,
     /// The password is right and the account is disabled.
@@ -27,7 +27,7 @@ pub enum Error {
     /// An API token is refused.
     #[error("{0}")]
     ApiTokenRefused(ApiTokenRefusal),
-    /// An invalidated refresh token was presented; its session has been ended.
+    /// A refresh token was used that had been replaced too long ago; its session was ended.
     #[error("this refresh token was used before and has been replaced; its session has been ended")]
     RefreshTokenReused,
     /// A refresh token was presented by another client than the one that it was issued to
@@ -37,31 +37,31 @@ pub enum Error {
     /// A request of a registered application is refused, or that of a browser that it has sent.
     #[error(transparent)]
     OAuth(#[from] OAuthError),
-    /// The token's session is over.
+    /// The token's session has ended.
     #[error("the session has ended ({0})")]
     SessionEnded(EndReason),
-    /// The token's session is not on record any more.
-    #[error("the session is not on record any more")]
+    /// The token's session is no longer stored.
+    #[error("the session is no longer stored")]
     SessionUnknown,
     /// The user has no such session.
     #[error("there is no such session")]
     SessionNotFound,
     /// The user has no such API token.
-    #[error("there is no such API token, or it is not active any more")]
+    #[error("there is no such API token, or it is no longer active")]
     ApiTokenNotFound,
-    /// The user has as many API tokens as one may have.
-    #[error("there are {0} API tokens already")]
+    /// The user already has the maximum number of API tokens.
+    #[error("the user already has {0} API tokens")]
     TooManyApiTokens(usize),
-    /// Somebody who is logged in does not know the password.
+    /// The user is logged in, but the password is wrong.
     #[error("the password is wrong")]
     WrongPassword,
-    /// The last administrator would be lost.
+    /// There would be no active administrator left.
     #[error("this is the last active user with the role 'admin'")]
     LastAdmin,
-    /// Fields are not what they should be.
+    /// Some fields are not valid.
     #[error("some fields are not valid")]
     Invalid(Vec<FieldProblem>),
-    /// Another account has the username.
+    /// Another account has this username.
     #[error("this username is taken")]
     UsernameTaken,
     /// There is no such user.
@@ -82,34 +82,34 @@ pub enum Error {
         /// When to try again.
         retry_after: Seconds,
     },
-    /// The signing keys do not allow what is asked for.
+    /// The state of the signing keys does not allow the request.
     #[error("{0}")]
     KeyConflict(String),
     /// There is no such key.
     #[error("there is no such key")]
     KeyUnknown,
-    /// More work than can be done in time.
+    /// There is more work than can be done in time.
     #[error("too busy; try again in {retry_after}")]
     Overloaded {
         /// When to try again.
         retry_after: Seconds,
     },
-    /// The database is out of reach.
+    /// The database is not available.
     #[error("the database is not available")]
     Unavailable(#[source] Cause),
-    /// A fault of ours.
+    /// An error inside the service.
     #[error("internal error")]
     Internal(#[source] Cause),
 }
 
-/// One field that is not what it should be.
+/// A field that is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldProblem {
     /// The field's name in the JSON.
     pub(crate) field: &'static str,
     /// A stable name of the problem.
     pub(crate) code: &'static str,
-    /// What to do about it.
+    /// What is expected.
     pub(crate) message: String,
 }
 
@@ -119,7 +119,7 @@ impl Error {
         Self::Invalid(vec![FieldProblem { field, code, message: message.into() }])
     }
 
-    /// The same, about a field of another name, where it is about one field.
+    /// The same error with another field name, if it is about one field.
     pub(crate) fn in_field(self, field: &'static str) -> Self {
         match self {
             Self::Invalid(problems) => {
@@ -129,7 +129,7 @@ impl Error {
         }
     }
 
-    /// What happened to one request when `error` happened to all of its batch.
+    /// The error of one request if its whole batch failed with `error`.
     pub(crate) fn of_batch(error: &Arc<Self>) -> Self {
         #[derive(Debug, thiserror::Error)]
         #[error("the batch failed")]
@@ -141,7 +141,7 @@ impl Error {
         }
     }
 
-    /// The same, as a database that is out of reach.
+    /// The same error as `Unavailable`.
     pub(crate) fn out_of_reach(self) -> Self {
         match self {
             Self::Internal(cause) => Self::Unavailable(cause),
@@ -155,7 +155,7 @@ impl Error {
         Self::OAuth(OAuthError::new(code, description))
     }
 
-    /// A fault of ours.
+    /// An error inside the service.
     pub(crate) fn internal(cause: impl Into<Cause>) -> Self {
         Self::Internal(cause.into())
     }

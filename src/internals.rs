@@ -1,5 +1,5 @@
-//! What this repository's tests and benchmarks need of the service. It may change with every commit: nothing else may use
-//! it.
+//! The parts of the service that this repository's tests and benchmarks use. They may change with every commit; nothing
+//! else may use them.
 
 /// The one `App`.
 pub mod app {
@@ -28,7 +28,7 @@ pub mod engine {
         pub use crate::engine::limiter::{Account, Allowance, Attempt, Charge, Kind, PASSWORD};
     }
 
-    /// Messages to others.
+    /// Messages to other servers.
     pub mod outbox {
         pub use crate::engine::outbox::{Deliver, Outbox};
     }
@@ -91,7 +91,7 @@ pub mod model {
         pub use tokensmith_verifier::{Id, Jti, SessionId, UserId};
     }
 
-    /// Messages to others.
+    /// Messages to other servers.
     pub mod message {
         pub use crate::model::message::{Message, MessageId};
     }
@@ -151,7 +151,7 @@ pub mod service {
         pub use crate::service::purge::{all, denials};
     }
 
-    /// People.
+    /// Accounts.
     pub mod users {
         pub use crate::service::users::{NewUser, create, disable, enable, set_roles};
     }

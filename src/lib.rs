@@ -1,27 +1,28 @@
 //! tokensmith issues token pairs: a short-lived signed access JWT that any backend verifies offline with the published
 //! public key, and a rotating refresh token that is denied through a database denylist.
 //!
-//! The rooms, in the order in which knowledge flows; none knows of one before it (`tests/architecture.rs` holds the law):
+//! The rooms. Each may use only those below it in the table (`tests/architecture.rs` checks this):
 //!
 //! | room | what is in it |
 //! |---|---|
 //! | `internals` | what tests and benchmarks of this repository may use |
 //! | `cli` | the commands, and the log |
-//! | `http` | routes, extractors, handlers, errors on the wire; the only room that knows actix-web |
-//! | `service` | one file for each use case: login, refresh, revoke, sessions, users, API tokens, keys, purge; all reading, too |
-//! | `app` | the one `App`: settings, rows, machines, time and randomness, built once |
+//! | `http` | routes, extractors, handlers, error responses; the only room that knows actix-web |
+//! | `service` | one file for each use case: login, refresh, revoke, sessions, users, API tokens, keys, purge, queries
+//! |
+//! | `app` | the `App`: settings, database, machines, time and randomness, built once |
 //! | `engine` | machines that live as long as the process: rotator, denylist, feed, outbox, limiter, known keys and API tokens |
-//! | `outbound` | the one HTTP client for calls to others; the only room that knows ureq |
-//! | `store` | rows; the only room that knows diesel |
+//! | `outbound` | the HTTP client for calls to other servers; the only room that knows ureq |
+//! | `store` | the database; the only room that knows diesel |
 //! | `password` | argon2id and the password policy |
 //! | `config` | settings: from strings to validated values |
 //! | `error` | one error, named by meaning |
 //! | `jwt` | the keys of this service, how they rotate, what they sign; the only room that knows jsonwebtoken |
 //! | `oauth` | parameters and error codes of OAuth and OpenID Connect, as they are on the wire |
 //! | `model` | plain data and its legal changes; the judge of rotation |
-//! | `threads` | the service's own threads, which go on after a panic |
-//! | `metrics` | what the service counts of itself |
-//! | `clock`, `entropy`, `secret` | time and randomness as parameters, values that stay hidden |
+//! | `threads` | the service's own threads, which continue after a panic |
+//! | `metrics` | counters and gauges for Prometheus |
+//! | `clock`, `entropy`, `secret` | time and randomness as parameters, values that are never shown |
 //!
 //! Claims, the one `verify`, and the extractors are in the crate `tokensmith-verifier` (`clients/rust`): other services
 //! depend on it, and so does this one.

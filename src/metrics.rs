@@ -1,4 +1,4 @@
-//! What the service counts of itself, for Prometheus
+//! The service's metrics for Prometheus
 //! ([OpenMetrics](https://prometheus.io/docs/specs/om/open_metrics_spec/)).
 
 use std::fmt;
@@ -41,10 +41,10 @@ struct Gauges {
     refreshes_waiting: Gauge,
 }
 
-/// What is as it is at the moment of asking.
-#[derive(Debug)]
+/// The current values of the gauges.
+#[derive(Debug, Default)]
 pub struct Present {
-    /// Password hashes in work or waiting.
+    /// Password hashes that are running or waiting.
     pub hashes_under_way: usize,
     /// Refreshes that wait for the next batch.
     pub refreshes_waiting: usize,
@@ -99,9 +99,9 @@ impl Gauges {
     fn registered(registry: &mut Registry) -> Self {
         let gauges = Self::default();
         for (name, help, gauge) in [
-            ("password_hashes_under_way", "Password hashes in work or waiting", &gauges.hashes_under_way),
+            ("password_hashes_under_way", "Password hashes that are running or waiting", &gauges.hashes_under_way),
             ("refreshes_waiting", "Refreshes that wait for the next batch", &gauges.refreshes_waiting),
-            ("denylist_entries", "Denials in force, as this instance knows them", &gauges.denied),
+            ("denylist_entries", "Denials in force, as known to this instance", &gauges.denied),
             ("denylist_readers", "Readers of the denylist's feed that wait for news", &gauges.feed_readers),
         ] {
             registry.register(name, help, gauge.clone());
@@ -116,7 +116,7 @@ impl Default for Metrics {
         let requests = Family::default();
         registry.register("http_requests", "Requests by route and status", requests.clone());
         let latencies = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
-        let help = "Time from the head of a request to the head of its answer";
+        let help = "Time from the head of a request to the head of its response";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, latencies.clone());
         let logins = Family::default();
         registry.register("logins", "Logins by outcome", logins.clone());
@@ -132,7 +132,7 @@ impl Default for Metrics {
         let events = Family::default();
         registry.register("security_events", "Events of the audit log by name", events.clone());
         let outbox = Family::default();
-        let help = "Messages to others: sent, failed and to be tried again, or given up";
+        let help = "Messages to other servers: sent, failed (to be tried again) or given up";
         registry.register("outbox_messages", help, outbox.clone());
         let database_connections = Family::default();
         let help = "Database connections: busy or idle";
@@ -159,7 +159,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts an answer.
+    /// Counts a response.
     pub(crate) fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
         let (method, route) = (method.to_owned(), route.to_owned());
         let labels = RouteLabels { method: method.clone(), route: route.clone() };
@@ -203,7 +203,7 @@ impl Metrics {
         self.events.get_or_create(&NameLabel { name: Name(name) }).inc();
     }
 
-    /// Counts what became of a message in the outbox.
+    /// Counts the outcome of a message in the outbox.
     pub(crate) fn outbox(&self, outcome: &'static str) {
         self.outbox.get_or_create(&NameLabel { name: Name(outcome) }).inc();
     }

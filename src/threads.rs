@@ -1,5 +1,5 @@
-//! The service's own threads. When the work of one panics, that is logged and counted, and the work begins anew after a
-//! pause. They end in a bounded time: what hangs is left behind.
+//! The service's own threads. If one panics, that is logged and counted, and its work starts again after a pause. They
+//! end within a limited time: a thread that hangs is abandoned.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use crate::metrics::Metrics;
 
-/// From a panic to the next attempt: work that always panics does so ten times a second, and no more.
+/// The pause after a panic: work that always panics does so at most ten times per second.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long all threads of one machine together may take to end. The process has five seconds for all machines.
 const MAX_END_TIME: Duration = Duration::from_secs(1);
 
-/// The threads of one machine. Tell them to end, then drop this: it waits until they have.
+/// The threads of one machine. Tell them to end and then drop this, which waits for them.
 pub(crate) struct Threads {
     metrics: Arc<Metrics>,
     started: Vec<Started>,
@@ -27,7 +27,8 @@ pub(crate) struct Threads {
 struct Started {
     name: &'static str,
     thread: JoinHandle<()>,
-    /// Disconnected when the work is over. In a [`Mutex`] only because a receiver is not [`Sync`]; it is never locked.
+    /// Disconnected when the work has ended. In a [`Mutex`] only because a receiver is not [`Sync`]; it is never
+    /// locked.
     over: Mutex<Receiver<Infallible>>,
 }
 
@@ -37,13 +38,13 @@ struct Started {
 pub(crate) struct Panicked;
 
 impl Threads {
-    /// None yet.
+    /// No threads yet.
     pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
         Self { metrics, started: Vec::new() }
     }
 
-    /// Starts a thread that does `work` until it returns. After a panic the same `work` is called again: what it must keep
-    /// across that is in its captured variables.
+    /// Starts a thread that runs `work` until it returns. After a panic the same `work` is called again, with its
+    /// captured variables.
     pub(crate) fn start(&mut self, name: &'static str, mut work: impl FnMut() + Send + 'static) -> io::Result<()> {
         self.started.retain(|started| !started.thread.is_finished());
         let (running, over) = channel();
@@ -52,7 +53,7 @@ impl Threads {
             while watched(&metrics, name, &mut work).is_err() {
                 sleep(PAUSE);
             }
-            // First: a thread that is over holds nothing of the service.
+            // First, so that an ended thread does not keep parts of the service alive.
             drop(work);
             drop(running);
         })?;
@@ -74,7 +75,7 @@ impl Drop for Threads {
         for Started { name, thread, over } in self.started.drain(..) {
             let over = over.into_inner().unwrap_or_else(PoisonError::into_inner);
             match over.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Err(RecvTimeoutError::Timeout) => log::warn!(task = name; "a task hangs and is left behind"),
+                Err(RecvTimeoutError::Timeout) => log::warn!(task = name; "a task hangs and is abandoned"),
                 Err(RecvTimeoutError::Disconnected) => {
                     let _already_logged = thread.join();
                 }
@@ -83,7 +84,7 @@ impl Drop for Threads {
     }
 }
 
-/// Does `work` of this thread; a panic is logged and counted.
+/// Runs `work` on this thread; a panic is logged and counted.
 pub(crate) fn watched<T>(metrics: &Metrics, task: &'static str, work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         metrics.task_panicked(task);
@@ -92,7 +93,7 @@ pub(crate) fn watched<T>(metrics: &Metrics, task: &'static str, work: impl FnOnc
     })
 }
 
-/// What `panic!` was given.
+/// The message of a panic.
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a value that is no text")
@@ -105,7 +106,7 @@ mod tests {
 
     use super::*;
 
-    /// The lines of the log that name a task.
+    /// Log lines that name a task.
     struct Collected(Mutex<Vec<String>>);
 
     static LOG: Collected = Collected(Mutex::new(Vec::new()));
@@ -125,7 +126,7 @@ mod tests {
         fn flush(&self) {}
     }
 
-    /// Also what other tests of this process log: ask only for names of your own.
+    /// Includes lines of other tests of this process, so ask only for your own task names.
     fn logged(task: &str) -> Vec<String> {
         let lines = LOG.0.lock().unwrap();
         lines.iter().filter(|line| line.contains(&format!(" {task}: "))).cloned().collect()
@@ -189,7 +190,7 @@ mod tests {
         threads.start("work that ends", work).unwrap();
         drop(threads);
         has_ended.try_recv().expect("what ends has let go of everything");
-        assert_eq!(logged("work that hangs"), ["WARN work that hangs: a task hangs and is left behind ()"]);
+        assert_eq!(logged("work that hangs"), ["WARN work that hangs: a task hangs and is abandoned ()"]);
         assert_eq!(logged("work that ends").len(), 0);
         drop(hang);
     }

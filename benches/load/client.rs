@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::Connection;
 
-/// What a virtual user asks, and what it makes of the answer.
+/// A virtual user: its requests, and how it handles responses.
 pub trait VirtualUser: Send {
     /// The next request, as it goes over the wire.
     fn request(&mut self) -> &[u8];
@@ -20,16 +20,17 @@ pub trait VirtualUser: Send {
 pub enum Pace {
     /// Closed loop: each user asks again as soon as it is answered.
     Closed,
-    /// Open loop: so many each second, whatever the answers take. Latency counts from when a request was due.
+    /// Open loop: this many requests per second, however long responses take. Latency counts from when a request was
+    /// due.
     Open(f64),
 }
 
-/// What a load has seen.
+/// The results of a load.
 #[derive(Default)]
 pub struct Seen {
-    /// Of the requests that were answered with 2xx, in microseconds.
+    /// Latencies of the requests that returned 2xx, in microseconds.
     pub latencies: Vec<u32>,
-    /// The other answers, by status; 0 for none.
+    /// The numbers of other responses, by status; 0 if there was none.
     pub failures: BTreeMap<u16, u64>,
 }
 
@@ -57,7 +58,7 @@ impl Seen {
     }
 }
 
-/// Lets the users ask for `length`; each finishes what it has begun.
+/// Lets the users send requests for `length`; each finishes its last one.
 pub async fn drive(
     address: SocketAddr,
     pace: Pace,

@@ -1,5 +1,5 @@
-//! What the figures are compared with, measured in the same run: bare actix-web endpoints, the raw cryptography, and what
-//! the database does with one transaction for each write.
+//! The figures to compare with, measured in the same run: bare actix-web endpoints, the raw cryptography, and the
+//! database with one transaction per write.
 
 use std::path::Path;
 use std::process::Command;
@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::cluster::bin_dir;
 use crate::data::{Data, POSTGRES, SQLITE, one_update};
 
-/// What our own endpoints answer, without anything around it.
+/// Serves the same responses as our own endpoints, without anything around them.
 pub fn serve_bare() {
     let listen = std::env::var("LISTEN").unwrap();
     let jwks_json = std::env::var("JWKS").unwrap();
@@ -38,7 +38,7 @@ pub fn serve_bare() {
     actix_web::rt::System::new().block_on(server.bind(listen).unwrap().run()).unwrap();
 }
 
-/// As `GET /v1/me` answers.
+/// The response of `GET /v1/me`.
 #[derive(Serialize)]
 struct Identity {
     id: &'static str,
@@ -58,7 +58,7 @@ const IDENTITY: Identity = Identity {
     expires_at: "2026-01-01T00:05:00Z",
 };
 
-/// One call of each, in microseconds, while all cores do the same: as under load.
+/// The time of one call of each, in microseconds, while all cores do the same, as under load.
 pub struct Parts {
     pub es256_sign: f64,
     pub es256_verify: f64,
@@ -88,7 +88,7 @@ impl Parts {
     }
 }
 
-/// Password hashes a second with the default cost, on all cores and with kept memory.
+/// Password hashes per second with the default cost, on all cores and with reused memory.
 pub fn argon2_rate(length: Duration) -> f64 {
     let one = on_all_cores(length, || {
         let params = Params::new(19_456, 2, 1, Some(32)).unwrap();
@@ -122,7 +122,7 @@ fn microseconds(length: Duration, mut call: impl FnMut()) -> f64 {
     started_at.elapsed().as_secs_f64() * 1e6 / f64::from(count)
 }
 
-/// Where the server's processes keep their files: an argument of theirs.
+/// The data directory of the database's server, which is an argument of its processes.
 pub fn data_directory(url: &str) -> String {
     #[derive(QueryableByName)]
     struct Directory {
@@ -133,8 +133,8 @@ pub fn data_directory(url: &str) -> String {
     diesel::sql_query("show data_directory").get_result::<Directory>(&mut connection).unwrap().data_directory
 }
 
-/// Durable compare-and-set updates a second, one in each transaction, by pgbench with 16 clients. `protocol` is pgbench's:
-/// `simple`, its default, or `prepared`.
+/// Durable compare-and-set updates per second, one per transaction, by pgbench with 16 clients. `protocol` is
+/// pgbench's: `simple`, its default, or `prepared`.
 pub fn postgres_limit(url: &str, data: &Data, protocol: &str, dir: &Path, length: Duration) -> f64 {
     let script = dir.join("pgbench.sql");
     let update = one_update(POSTGRES, "(:i)::bigint");
@@ -151,7 +151,7 @@ pub fn postgres_limit(url: &str, data: &Data, protocol: &str, dir: &Path, length
         .unwrap()
 }
 
-/// The same on SQLite, on the one connection that can write, prepared once.
+/// The same on SQLite, on the only connection that can write, prepared once.
 pub fn sqlite_limit(path: &str, data: &Data, length: Duration) -> f64 {
     let mut connection = SqliteConnection::establish(path).unwrap();
     connection.batch_execute("pragma synchronous = full; pragma wal_autocheckpoint = 4000").unwrap();
@@ -162,7 +162,7 @@ pub fn sqlite_limit(path: &str, data: &Data, length: Duration) -> f64 {
     })
 }
 
-/// Always the same text, which is what lets diesel keep the statement.
+/// The text is always the same, so that diesel can keep the statement.
 #[derive(QueryId)]
 struct OneUpdate(i64);
 

@@ -18,7 +18,7 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(8_192) })
     }
 
-    /// Sends a request as it goes over the wire; the status and the body of the answer.
+    /// Sends a raw request; returns the status and the body of the response.
     pub async fn exchange(&mut self, request: &[u8]) -> io::Result<(u16, &[u8])> {
         self.stream.write_all(request).await?;
         self.buffer.clear();

@@ -37,34 +37,34 @@ enum Database {
     Postgresql,
 }
 
-/// Loads tokensmith on this machine and reports rates, latencies, and what each request costs the server.
+/// Puts load on tokensmith on this machine and reports rates, latencies, and the server's CPU time per request.
 #[derive(Parser)]
 struct Options {
-    /// Seconds for which each load is measured: all that use the same access tokens must fit into their lifetime
+    /// Seconds for which each load is measured; all loads that use the same access tokens must fit into their lifetime
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=20))]
     seconds: u64,
-    /// Connections of each load
+    /// Number of connections of each load
     #[arg(long, default_value_t = 32)]
     connections: usize,
-    /// Sessions in the database
+    /// Number of sessions in the database
     #[arg(long, default_value_t = 10_000)]
     sessions: u64,
-    /// Measure only refreshes, with so many sessions, one after the other
+    /// Measure only refreshes, with each of these numbers of sessions in turn
     #[arg(long, value_delimiter = ',')]
     growth: Vec<u64>,
     /// Measure only loads whose names contain this
     #[arg(long, default_value = "")]
     only: String,
-    /// The databases
+    /// The databases to use
     #[arg(long, value_delimiter = ',', default_value = "sqlite,postgresql")]
     engines: Vec<Database>,
-    /// Settings of PostgreSQL that differ from its own, as in `-c shared_buffers=4GB`
+    /// Settings of PostgreSQL that differ from its defaults, as in `-c shared_buffers=4GB`
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     postgres_settings: String,
-    /// Put `PgBouncer` before PostgreSQL, which gives each transaction another connection
+    /// Put `PgBouncer` in front of PostgreSQL, which gives each transaction another connection
     #[arg(long)]
     pooler: bool,
-    /// Write the figures here, as JSON
+    /// Write the figures to this file, as JSON
     #[arg(long)]
     json: Option<PathBuf>,
     /// Given by cargo

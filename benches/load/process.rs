@@ -14,7 +14,7 @@ use procfs::process::Process;
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
-    /// From its start to its first answer.
+    /// The time from its start to its first response.
     pub cold_start: Duration,
 }
 
@@ -27,7 +27,7 @@ pub struct Used {
 }
 
 impl Server {
-    /// Starts a program, which is told its address in `LISTEN`, and waits until it answers.
+    /// Starts a program, which gets its address in `LISTEN`, and waits until it responds.
     pub fn start(program: impl AsRef<OsStr>, args: &[&str], dir: &Path, vars: &[(String, String)]) -> Self {
         Self::start_at(free_address(), program, args, dir, vars)
     }
@@ -68,7 +68,7 @@ impl Drop for Server {
     }
 }
 
-/// Free now, and so in a moment.
+/// A port that is free now and probably stays free for a moment.
 pub fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
@@ -95,7 +95,7 @@ fn ticks(count: u64) -> Duration {
     Duration::from_secs_f64(count as f64 / procfs::ticks_per_second() as f64)
 }
 
-/// The time that all processes with this command line argument, and their children, have used: a database's server.
+/// The CPU time of all processes with this command line argument, and their children: a database's server.
 pub fn cpu_of_family(argument: &str) -> Duration {
     let everybody: Vec<_> = procfs::process::all_processes().unwrap().flatten().collect();
     let is_parent = |process: &Process| {

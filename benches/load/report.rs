@@ -7,7 +7,7 @@ use serde::Serialize;
 /// One load.
 #[derive(Clone, Serialize)]
 pub struct Figures {
-    /// `sqlite`, `postgresql`, or nothing where no database takes part.
+    /// `sqlite`, `postgresql`, or empty if no database takes part.
     pub database: &'static str,
     pub load: String,
     pub connections: usize,
@@ -16,7 +16,7 @@ pub struct Figures {
     pub p95_ms: f64,
     pub p99_ms: f64,
     pub failed: u64,
-    /// User and system time of the server's process for each answer, in microseconds.
+    /// User and system time of the server's process per response, in microseconds.
     pub server_cpu_us: f64,
     /// The same of the database's processes.
     pub database_cpu_us: f64,
@@ -43,7 +43,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// The loads with requests that were not answered as they should be. That a flood is turned away in part is right.
+    /// The loads with unexpected responses. Refusing part of a flood is expected.
     pub fn failures(&self) -> Vec<(&str, u64)> {
         let failed = self.loads.iter().filter(|row| row.failed > 0 && !row.load.contains("flood"));
         failed.map(|row| (row.load.as_str(), row.failed)).collect()

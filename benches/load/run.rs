@@ -23,10 +23,10 @@ type Users = Vec<Box<dyn VirtualUser>>;
 
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// Both windows 0: every refresh is a rotation, and durable when it is answered.
+/// Both windows are 0: every refresh is a rotation, and durable when it returns.
 const STRICT: [(&str, &str); 2] = [("REFRESH_SETTLE_WINDOW", "0s"), ("REFRESH_RETRY_WINDOW", "0s")];
 
-/// So often are loads that are compared with each other measured in turn: what else the machine does meets them alike.
+/// How often loads that are compared are measured in turn, so that other work of the machine affects them equally.
 const ROUNDS: u32 = 3;
 
 const BARE_ME: &str = "bare actix-web: GET as /v1/me";
@@ -42,10 +42,10 @@ const ONE_PREPARED_UPDATE: &str = "one durable prepared update a transaction";
 struct Engine<'a> {
     name: &'static str,
     url: String,
-    /// Where its processes keep their files, if it has any of its own.
+    /// The data directory of its processes, if it has any.
     data_dir: Option<String>,
     dir: &'a Path,
-    /// What stands between the service and it.
+    /// The pooler between the service and the database.
     pooler: Option<Pooler>,
 }
 
@@ -115,7 +115,7 @@ impl Bench<'_> {
         self.writes(engine, &data);
     }
 
-    /// What the database does with one transaction for each write.
+    /// The rate of the database with one transaction per write.
     fn limits(&mut self, engine: &Engine<'_>, data: &Data) {
         if !self.wants(ONE_UPDATE) && !self.wants("refresh") {
             return;
@@ -133,7 +133,7 @@ impl Bench<'_> {
         }
     }
 
-    /// What asks no database: measured once.
+    /// Loads without a database, measured once.
     fn reads(&mut self, engine: &Engine<'_>, data: &Data) {
         if engine.data_dir.is_some() && self.options.engines.len() > 1 {
             return;
@@ -151,7 +151,7 @@ impl Bench<'_> {
             let of = |n: usize| &access_tokens[n % access_tokens.len()..][..1];
             (0..count).map(|n| boxed(Repeat::get_as(path, of(n)))).collect()
         };
-        // Of these tokens none comes twice: so many are more than a connection can send.
+        // Each of these tokens is used once: there are more than a connection can send.
         let each = usize::try_from(self.options.seconds + 1).unwrap() * 40_000 / count;
         let fresh =
             if self.wants(NEW_TOKENS) { data.tokens((each * count) as u64).1 } else { vec![String::new(); count] };
@@ -188,7 +188,7 @@ impl Bench<'_> {
         self.compare(format!("{}: cold start, ms", engine.name), cold_start_ms, "<= 60", String::new());
         let chain = next_part();
         let users = self.closed(engine, &strict, "refresh, strict", chains(chain, count));
-        // So many as leave the machine some room.
+        // A rate that leaves the machine some room.
         let steady = self.figures(engine.name, "refresh, strict").map_or(1_000.0, |row| row.per_second * 0.3);
         let users = self.open(engine, &strict, "refresh, strict, open loop", users, steady);
         self.flooded(engine, &strict, data, users, steady);
@@ -237,7 +237,7 @@ impl Bench<'_> {
         }
     }
 
-    /// 200 wrong logins a second from as many addresses as there are, and 16 right ones from where the account is at home.
+    /// 200 wrong logins per second from many addresses, and 16 right ones from the account's known address.
     fn flooded_by_strangers(&mut self, engine: &Engine<'_>, data: &Data) {
         let load = "login from a known address, strangers flood";
         if !self.wants(load) {
@@ -264,7 +264,7 @@ impl Bench<'_> {
         self.compare(format!("{}: {load}: let in", engine.name), let_in / count as f64, ">= 1", of);
     }
 
-    /// Refreshes at the same pace as before, while 64 others log in as fast as they are answered.
+    /// Refreshes at the same rate as before, while 64 other users log in as fast as they can.
     fn flooded(&mut self, engine: &Engine<'_>, server: &Server, data: &Data, refreshing: Users, rate: f64) {
         let load = "refresh, strict, open loop, logins flood";
         if !self.wants(load) {
@@ -301,7 +301,7 @@ impl Bench<'_> {
         self.measure(engine, pace, 1, vec![(server, load, users)]).pop().unwrap()
     }
 
-    /// Measures loads in turn, after a round that only warms up; gives the users back.
+    /// Measures loads in turn, after a round for warming up; returns the users.
     fn measure(
         &mut self,
         engine: &Engine<'_>,
@@ -454,7 +454,7 @@ fn boxed(user: impl VirtualUser + 'static) -> Box<dyn VirtualUser> {
     Box::new(user)
 }
 
-/// One chain of refreshes for each user; where there are more sessions than users, each has several and takes turns.
+/// One chain of refreshes for each user. If there are more sessions than users, each user has several and takes turns.
 fn chains(tokens: Vec<String>, count: usize) -> Users {
     chains_of(tokens, count).into_iter().map(boxed).collect()
 }
@@ -489,7 +489,7 @@ fn nothing(database: &'static str, load: &str) -> Figures {
     }
 }
 
-/// What the rounds of a load have seen and used.
+/// The results and the costs of a load's rounds.
 #[derive(Default)]
 struct Sum {
     seen: Seen,
@@ -526,7 +526,7 @@ impl Sum {
     }
 }
 
-/// The body of an answer.
+/// The body of a response.
 fn fetch(server: &Server, path: &str) -> String {
     let url = format!("http://{}{path}", server.address);
     ureq::get(&url).call().unwrap().body_mut().read_to_string().unwrap()

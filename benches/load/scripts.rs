@@ -50,7 +50,7 @@ impl Repeat {
         Self::new(vec![post_form(authorization, "grant_type=client_credentials")])
     }
 
-    /// Logs in, always anew.
+    /// Logs in again and again.
     pub fn login(username: &str, password: &str) -> Self {
         Self::post("/v1/tokens", &credentials(username, password))
     }

@@ -1,4 +1,4 @@
-//! How honest clients differ. All of them keep the contract; what differs is what their network and their users do to it.
+//! How honest clients differ. All of them keep the contract; their networks and users behave differently.
 
 use crate::dice::Dice;
 use crate::law::Law;

@@ -1,6 +1,6 @@
-//! An honest client: it keeps README's three rules. Refresh when `refresh_after` says so; on no answer ask again with
-//! the same token, within the retry window; of two pairs keep the one with the higher generation. Its tabs share the pair
-//! and nothing else: each refreshes on its own account, and sees that another one was faster by the pair alone.
+//! An honest client, which follows three rules: refresh after `refresh_after`; if there is no response, retry with the
+//! same token within the retry window; of two pairs keep the one with the higher generation. Its tabs share only the
+//! pair: each refreshes by itself, and learns only from the pair that another one was faster.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! The judge of the stand-in: the rules once more, in memory and short, and the ways to get them wrong that the torture
-//! has to find.
+//! The judge of the stand-in: a short implementation of the rules in memory, with wrong variants that the torture test
+//! must find.
 
 use std::collections::HashMap;
 

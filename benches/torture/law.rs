@@ -1,4 +1,4 @@
-//! What the service under torture is set to, and what it promises with that. All times are seconds.
+//! The settings of the service under test, and what it promises with them. All times are seconds.
 
 #[derive(Clone, Copy)]
 pub struct Law {

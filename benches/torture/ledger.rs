@@ -1,5 +1,5 @@
-//! What happened to one session, as it truly was: every refresh call that reached the service and its answer, also where
-//! the client was made to believe that either was lost. What may not happen is found here.
+//! The true history of one session: every refresh call that reached the service, and its response, even if the client
+//! was told that either was lost. Violations are found here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use crate::clock::whole;
 use crate::law::Law;
 use crate::service::{Answer, Pair, REUSED};
 
-/// What may never happen, whoever asks.
+/// What must never happen.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Fault {
     /// Two different tokens of one generation, or a generation that refreshed after its successor's successor was there.
@@ -29,8 +29,8 @@ pub enum Fault {
     TooSlow,
 }
 
-/// Why an honest client's session may have ended all the same. The judge is right then: what broke the contract was the
-/// network, or a machine that stood still.
+/// Why an honest client's session may have ended nevertheless. In these cases the judge is right: the network, or a
+/// machine that stood still, broke the contract.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Excuse {
     /// The refused call was answered so long after the first call with its token that the retry window may have passed.
@@ -77,7 +77,7 @@ pub struct Ledger {
     pub end: Option<End>,
 }
 
-/// So many generations are remembered: more than can matter.
+/// The number of stored generations: more than can matter.
 const REMEMBERED: i64 = 12;
 
 impl Ledger {
@@ -175,7 +175,7 @@ impl Ledger {
         overtaken.then_some(Excuse::OvertakenWhileUnderWay)
     }
 
-    /// The calls of the last generations, for whoever has to find out why a session has ended.
+    /// The calls of the last generations, to find out why a session has ended.
     pub fn story(&self) -> String {
         let Some(end) = &self.end else { return String::new() };
         let (newest, _) = self.newest();

@@ -1,7 +1,7 @@
-//! The torture: honest clients on a bad network and thieves, let loose on real servers with short lifetimes.
+//! The torture test: honest clients on a bad network and thieves use real servers with short lifetimes.
 //!
-//! It fails when a client that kept the contract was logged out, when a session forked, and when a thief from another
-//! network or with another agent was not found in time.
+//! It fails if a client that kept the contract was logged out, if a session forked, or if a thief from another network
+//! or with another user agent was not found in time.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -54,7 +54,7 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::servers::Servers;
 
-/// With so many seconds between two logins on one database a core is idle half of the time.
+/// With this many seconds between two logins on one database a core is idle half of the time.
 const A_LOGIN: f64 = 0.03;
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! What a run may be told.
+//! The options of a run.
 
 use std::path::PathBuf;
 
@@ -20,16 +20,16 @@ pub enum Engine {
     Both,
 }
 
-/// Lets honest clients and thieves loose on tokensmith. All times are seconds.
+/// Runs honest clients and thieves against tokensmith and checks what it promises. All times are seconds.
 #[derive(Parser)]
 pub struct Options {
-    /// How long
+    /// Length of the run
     #[arg(long, default_value_t = 150)]
     pub seconds: u64,
-    /// Sessions of honest clients on each database
+    /// Number of honest clients' sessions on each database
     #[arg(long, default_value_t = 96)]
     pub sessions: u64,
-    /// Thieves of each kind on each database
+    /// Number of thieves of each kind on each database
     #[arg(long, default_value_t = 30)]
     pub thieves: u64,
     /// The databases
@@ -38,7 +38,7 @@ pub struct Options {
     /// Instances of the service on one database; with 1,2 there is a database for each of the two
     #[arg(long, value_delimiter = ',', default_value = "1", value_parser = clap::value_parser!(u8).range(1..=8))]
     pub instances: Vec<u8>,
-    /// Makes the decisions of an earlier run again; when a server answers is its own
+    /// Seed of an earlier run, to make the same decisions again; the timing of the servers may still differ
     #[arg(long)]
     pub seed: Option<u64>,
     /// Lifetime of access tokens
@@ -50,19 +50,19 @@ pub struct Options {
     /// Retry window
     #[arg(long, default_value_t = 6)]
     retry: i64,
-    /// `REFRESH_STRANGE_LIMIT`; 0 shows what the windows alone leave open
+    /// `REFRESH_STRANGE_LIMIT`; 0 shows what is possible with the windows alone
     #[arg(long, default_value_t = 3)]
     strange_limit: i64,
     /// `REFRESH_SHARED_LIMIT`
     #[arg(long, default_value_t = 0)]
     shared_limit: i64,
-    /// Another build of tokensmith; of several the instances take one each, in turn
+    /// Another build of tokensmith; if several are given, the instances use them in turn
     #[arg(long, value_delimiter = ',', default_value = crate::account::TOKENSMITH, hide_default_value = true)]
     program: Vec<PathBuf>,
-    /// Torture a stand-in with this judge instead, on which a second is shorter
+    /// Test a stand-in with this judge instead, with shorter seconds
     #[arg(long)]
     pub stand_in: Option<judge::Kind>,
-    /// Torture stand-ins with the right judge and with each wrong one, and tell them apart
+    /// Test stand-ins with the right judge and with each wrong one, and check that only the wrong ones fail
     #[arg(long)]
     pub self_test: bool,
     /// Given by cargo

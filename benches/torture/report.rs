@@ -1,4 +1,4 @@
-//! What a run has found, as tables, and what of it must not be.
+//! The results of a run as tables, and the violations.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -8,7 +8,7 @@ use crate::honest::Client;
 use crate::ledger::{Excuse, Fault, Ledger};
 use crate::thief::{KINDS, Kind, Outcome};
 
-/// So many false log-outs are told in full.
+/// The number of false log-outs that are reported in full.
 const STORIES: usize = 5;
 
 /// Of one arena.

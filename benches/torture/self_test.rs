@@ -1,4 +1,4 @@
-//! Checks the torture itself: it has to find what is wrong with each wrong judge, and nothing with the right one.
+//! Checks the torture test itself: it must find each wrong judge, and nothing wrong with the right one.
 
 use std::rc::Rc;
 

@@ -17,8 +17,7 @@ impl Session {
         Self { service, ledger: RefCell::new(ledger) }
     }
 
-    /// One step. When it was judged to be reuse, the newest token that anybody has is presented as well: it has to be
-    /// dead.
+    /// One step. If it was judged to be reuse, the newest token is presented as well and must be refused.
     pub async fn refresh(&self, pair: &Pair, place: Place, dice: Dice, under_way_since: f64) -> Answer {
         let answer = self.call(pair.generation, &pair.token, place, dice, under_way_since).await;
         if matches!(&answer, Answer::Refused(code) if code == REUSED) {

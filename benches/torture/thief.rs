@@ -1,5 +1,5 @@
-//! A thief has a copy of one refresh token and uses what it gets for it. It loses no message. It can read `iat`, knows
-//! the lifetimes and the windows, and so when the owner is due.
+//! A thief has a copy of one refresh token and uses the tokens that it gets for it. It loses no messages. It can read
+//! `iat` and knows the lifetimes and the windows, so it knows when the owner will refresh.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -40,9 +40,10 @@ impl Kind {
         }
     }
 
-    /// After so many generations the thief must have been found, if that is promised at all. At best that is one more than the limit. A
-    /// generation takes one back (of the shared ones five) when the second of the two comes before a retry is late: by
-    /// chance where the thief chooses at random, and where an answer was lost or the machine was slow.
+    /// The number of generations after which the thief must have been found, if that is promised. At best it is one
+    /// more than the limit. A generation takes one back (of the shared ones five) when the second of the two comes
+    /// before a retry is late: by chance where the thief chooses at random, and where an answer was lost or the machine
+    /// was slow.
     pub fn max_generations(self, law: &Law) -> Option<i64> {
         let (limit, times) = match self {
             Self::Clinging => return Some(3),
@@ -79,7 +80,7 @@ pub struct Theft {
 pub enum Outcome {
     /// The thief has presented nothing, or not before the session's end.
     Waiting,
-    /// Not found for so many generations, which is not too long.
+    /// Not found for this number of generations, which is not too many yet.
     AtLarge(i64),
     Found {
         generations: i64,

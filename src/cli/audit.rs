@@ -15,16 +15,16 @@ use crate::model::audit::{EVENT_NAMES, EventFilter, EventName};
 use crate::model::id::UserId;
 use crate::service::{queries, users};
 
-/// What to show of the audit log.
+/// Which events to show.
 #[derive(Args)]
 pub(super) struct AuditCommand {
-    /// Only what concerns this user: a username, or the identifier of an account that may be gone
+    /// Only events about this user: a username, or the id of an account, which may be deleted
     #[arg(long)]
     user: Option<String>,
     /// Only events with this name
     #[arg(long, value_parser = event_name())]
     event: Option<EventName>,
-    /// How many at most
+    /// Maximum number of events
     #[arg(long, default_value_t = 100)]
     limit: i64,
     /// Print a JSON array
@@ -32,7 +32,7 @@ pub(super) struct AuditCommand {
     json: bool,
 }
 
-/// An event, and what its users are called today; the audit log has no names.
+/// An event with the current usernames of its users; the audit log holds only their ids.
 #[derive(Serialize)]
 struct Named<'a> {
     #[serde(flatten)]
@@ -56,14 +56,14 @@ pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
     let filter = EventFilter { name: command.event, user, ..EventFilter::default() };
     let events = queries::list_events(app, &filter, command.limit.max(0))?;
     let mut names = HashMap::new();
-    for id in events.iter().flat_map(|event| [event.user, event.actor]).flatten() {
+    for id in events.iter().flat_map(|(_, event)| [event.user, event.actor]).flatten() {
         if let Entry::Vacant(unknown) = names.entry(id) {
             unknown.insert(username(app, id)?);
         }
     }
     let name_of = |id: Option<UserId>| id.and_then(|id| names.get(&id)?.as_deref());
     let mut list = List::new(command.json, HEADERS);
-    for event in events {
+    for (number, event) in events {
         let (username, actor_username) = (name_of(event.user), name_of(event.actor));
         let id = |id: Option<UserId>| id.map(|id| id.to_string()).unwrap_or_default();
         let cells = [
@@ -77,12 +77,12 @@ pub(super) fn run(app: &App, command: &AuditCommand) -> Result<(), CliError> {
             event.request_id.clone().unwrap_or_default(),
             event.detail.clone().unwrap_or_default(),
         ];
-        list.add(cells, &Named { event: event.into(), username, actor_username })?;
+        list.add(cells, &Named { event: (number, event).into(), username, actor_username })?;
     }
     list.finish()
 }
 
-/// None when the account is gone.
+/// `None` if the account was deleted.
 fn username(app: &App, id: UserId) -> Result<Option<String>, Error> {
     match users::find(app, id) {
         Ok(user) => Ok(Some(user.username.to_string())),

@@ -12,7 +12,7 @@ use crate::store::{self, IfMissing, Store};
 /// Where to put the backup.
 #[derive(Args)]
 pub(super) struct BackupCommand {
-    /// A file that is not there yet
+    /// The file to create; it must not exist
     file: PathBuf,
 }
 
@@ -22,25 +22,25 @@ pub(super) fn run(config: &Config, command: &BackupCommand) -> Result<(), CliErr
         DatabaseUrl::Sqlite(path) => path,
         DatabaseUrl::Postgres(url) => {
             return Err(CliError::Refused(format!(
-                "a PostgreSQL database is backed up with its own program, which asks for the password: \
+                "back up a PostgreSQL database with its own program, which asks for the password: \
                  pg_dump --format=custom --file={} --dbname={}",
                 quoted(&file.to_string()),
                 quoted(&url.conninfo_without_secrets())
             )));
         }
     };
-    // What is wrong with it is said as by every other command.
+    // Reports a problem with the database in the same words as every other command.
     let opened = Store::open(config, IfMissing::Refuse);
     drop(opened.map_err(|error| StartError::Database { url: config.database.to_string(), error })?);
     store::back_up(database, &command.file)?;
     let keys = config.keys.dir.display();
     output::line(format_args!(
-        "{file} is a backup of {}\nThe signing keys are not in it: they are in {keys}, and sessions need them",
+        "{file} is a backup of {}\nIt does not contain the signing keys: they are in {keys}, and sessions need them",
         database.display()
     ))
 }
 
-/// For a shell.
+/// Quotes a text for a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

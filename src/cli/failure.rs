@@ -8,7 +8,7 @@ use crate::error::{Error, root_cause};
 use crate::jwt::KeyFileError;
 use crate::store::BackupError;
 
-/// Why a command failed. Each is one line on standard error and exit code 1; wrong usage is exit code 2, as clap has it.
+/// Why a command failed: one line on standard error and exit code 1. For wrong usage clap exits with code 2.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
     #[error("the settings are not valid:\n{}", .0.iter().map(|p| format!("  {p}")).collect::<Vec<_>>().join("\n"))]
@@ -34,7 +34,7 @@ pub(super) enum CliError {
     #[error(".env: {0}")]
     EnvFile(String),
     #[error(
-        "the first admin's password cannot be kept in {0}: {1}; set FIRST_ADMIN_PASSWORD_FILE, or remove an old file"
+        "cannot write the first admin's password to {0}: {1}; set FIRST_ADMIN_PASSWORD_FILE, or remove an old file"
     )]
     FirstAdmin(String, io::Error),
     #[error("no terminal to ask for confirmation; pass --yes to confirm")]

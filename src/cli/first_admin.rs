@@ -1,5 +1,5 @@
-//! The password of the first admin: on the terminal that the service is started from, or else in a file. Never in the log,
-//! which goes to places where more people read than may know it.
+//! The password of the first admin: shown on the terminal that the service is started from, or else written to a file.
+//! It is never logged, because more people can read the log than may know the password.
 
 use std::fs;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -31,7 +31,7 @@ pub(super) fn create(app: &App, mut address: SocketAddr) -> Result<(), CliError>
         Ok(())
     };
     let created = first_admin(app, keep);
-    // There is no account with that password; when the database cannot tell, there may be.
+    // There is no account with that password. If the database fails, there may be one.
     let is_in_vain = match &created {
         Ok(password) => password.is_none(),
         Err(_) => queries::has_no_users(app).unwrap_or(false),
@@ -51,33 +51,36 @@ pub(super) fn create(app: &App, mut address: SocketAddr) -> Result<(), CliError>
             show(&about, &body(password), address)
         }
         Some(_in_the_file) => {
-            log::info!(file:% = file.display(); "first admin created; the file has the password");
+            log::info!(file:% = file.display(); "first admin created; its password is in the file");
             let path = quoted(file);
-            let about =
-                format!("Password: in {}, for your eyes only; remove it when you have read it.", file.display());
-            // The log has named the file, too.
+            let about = format!("Password: in {}; delete that file when you have read it.", file.display());
+            // The log names the file, too.
             let _gone = show(&about, &body(&format!("$(cat {path})")), address);
             Ok(())
         }
     }
 }
 
-/// The body of a login, as an argument in a shell's double quotes.
+/// The body of a login request, as an argument in a shell's double quotes.
 fn body(password: &str) -> String {
     format!(r#""{{\"username\":\"{FIRST_ADMIN}\",\"password\":\"{password}\"}}""#)
 }
 
 fn show(about: &str, body: &str, address: SocketAddr) -> Result<(), CliError> {
+    let program = std::env::args().next().unwrap_or("tokensmith".to_owned());
     output::line(format_args!(
         "\n  The database was empty: created the user \"{FIRST_ADMIN}\".\n  \
            {about}\n\n  \
            Get a token pair:\n\n    \
              curl -s http://{address}/v1/tokens -H 'content-type: application/json' -d {body}\n\n  \
-           Next: what else there is, to read and to try, is at http://{address}/docs\n"
+           Next:\n    \
+             http://{address}/docs describes every endpoint, to read and to try.\n    \
+             {program} users create NAME adds a user.\n    \
+             {program} help lists the commands.\n"
     ))
 }
 
-/// Into a new file, for its owner only. What was written in part is of no use.
+/// Writes to a new file that only its owner can read. Removes the file if it could not be written completely.
 fn write(path: &Path, password: &Secret<String>) -> io::Result<()> {
     create_folders(folder_of(path))?;
     let mut file = create_private_file(path)?;

@@ -1,5 +1,4 @@
-//! What packages and the reference are made of: completions for shells, man pages and the description of the command line
-//! itself.
+//! Files for packages and the reference: shell completions, man pages, and the description of the command line.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,18 +16,18 @@ pub fn command() -> clap::Command {
 /// Which shell.
 #[derive(Args)]
 pub(super) struct CompletionsCommand {
-    /// The shell that is to complete: for bash, `source <(tokensmith completions bash)`
+    /// The shell to write the script for; in bash, load it with `source <(tokensmith completions bash)`
     shell: Shell,
 }
 
-/// Where to.
+/// Where to write the pages.
 #[derive(Args)]
 pub(super) struct ManCommand {
-    /// The folder that the pages are written to: made when it is missing
+    /// The folder to write the pages to; created if it does not exist
     folder: PathBuf,
 }
 
-/// Prints what makes a shell complete commands, options and their values.
+/// Prints a script that completes commands, options and their values in a shell.
 pub(super) fn completions(command: &CompletionsCommand) -> Result<(), CliError> {
     let mut script = Vec::new();
     clap_complete::generate(command.shell, &mut Cli::command(), "tokensmith", &mut script);

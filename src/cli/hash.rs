@@ -30,15 +30,15 @@ pub(super) fn run(config: &Config, command: &HashCommand) -> Result<(), CliError
     let threads = config.argon2.threads;
     let found = calibrate(threads, config.argon2.max_thread_memory_kib(), target).map_err(Error::from)?;
     let milliseconds = found.duration.as_secs_f64() * 1_000.0;
-    // At most 1024 threads can be set.
+    // The setting allows at most 1024 threads.
     let threads = u32::try_from(threads).unwrap_or(u32::MAX);
     let mib = u64::from(found.memory_kib) * u64::from(threads) / 1_024;
     let logins = f64::from(threads) / found.duration.as_secs_f64();
     output::line(format_args!(
-        "# One hash takes {milliseconds:.1} ms while {threads} run: {logins:.0} logins a second, {mib} MiB of memory."
+        "# One hash takes {milliseconds:.1} ms while {threads} run: {logins:.0} logins per second, {mib} MiB of memory."
     ))?;
     if found.duration > target {
-        output::line(format_args!("# That is more than was asked for, and the least that is allowed."))?;
+        output::line(format_args!("# That is longer than requested, but these are the smallest allowed settings."))?;
     }
     output::line(format_args!("ARGON2_MEMORY_KIB={}\nARGON2_ITERATIONS={}", found.memory_kib, found.iterations))
 }

@@ -10,13 +10,13 @@ use super::{CliError, output};
 use crate::config::Config;
 use crate::outbound::Outbound;
 
-/// Longer than the service takes to find out that its database is gone, and more than any answer of it.
+/// Longer than the service takes to notice that its database is down, and larger than any of its answers.
 const LIMITS: Limits = Limits { time: Duration::from_secs(5), bytes: 8_192 };
 
-/// What to ask.
+/// Which check to make.
 #[derive(Args)]
 pub(super) struct HealthcheckCommand {
-    /// Ask /healthz (whether the process lives) instead of /readyz (whether keys and database are there, too)
+    /// Ask /healthz (is the process alive?) instead of /readyz (are keys and database available, too?)
     #[arg(long)]
     live: bool,
 }
@@ -31,7 +31,7 @@ pub(super) fn run(config: &Config, command: &HealthcheckCommand) -> Result<(), C
         Ok(answer) if answer.status() == 200 => {
             return output::line(format_args!("{}", if command.live { "alive" } else { "ready" }));
         }
-        // The status is there, whatever becomes of the rest.
+        // The status is known, even if the body cannot be read.
         Ok(answer) => (answer.status(), answer.text().unwrap_or_default()),
         Err(HttpError::Redirect(status)) => (status, String::new()),
         Err(error) => return Err(unhealthy(error.to_string())),
@@ -39,14 +39,14 @@ pub(super) fn run(config: &Config, command: &HealthcheckCommand) -> Result<(), C
     Err(unhealthy(format!("the answer is {status}{}", problem(&body))))
 }
 
-/// Code and detail of the problem in an answer, if there is one.
+/// Code and detail of the problem in a response body, if there is one.
 fn problem(body: &str) -> String {
     let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     let text = |member: &str| body.get(member).and_then(serde_json::Value::as_str).map(output::shown);
     text("code").zip(text("detail")).map(|(code, detail)| format!(" ({code}: {detail})")).unwrap_or_default()
 }
 
-/// Where a service that listens at every address is found on this machine.
+/// The address at which this machine reaches a service that listens on all addresses.
 fn reachable(mut listen: SocketAddr) -> SocketAddr {
     if listen.ip().is_unspecified() {
         listen.set_ip(if listen.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });

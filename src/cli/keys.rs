@@ -1,4 +1,4 @@
-//! `tokensmith keys`. No command here needs the database, so that a leaked key can be dropped while it is away.
+//! `tokensmith keys`. No command here needs the database, so a leaked key can be dropped while the database is down.
 
 use std::path::{Path, PathBuf};
 
@@ -17,30 +17,30 @@ use crate::store::{IfMissing, Store};
 
 #[derive(Subcommand)]
 pub(super) enum KeysCommand {
-    /// List the keys: state, algorithm, kid, since when and until when, file
+    /// List the keys: state, algorithm, kid, when each one signs, when it is removed, file
     List {
         /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
-    /// Make the next key: published at once, it signs when every copy of the public keys has it
+    /// Create the next key: it is published at once and signs when every cached copy of the public keys has it
     Rotate {
-        /// ES256, EdDSA or RS256; default: SIGNING_ALG
+        /// Algorithm of the key: ES256, EdDSA or RS256; default: SIGNING_ALG
         #[arg(long)]
         alg: Option<SigningAlg>,
-        /// A key has leaked: drop it now, and sign with a new one from now on
+        /// A key has leaked: drop it and sign with a new one at once
         #[arg(long)]
         emergency: bool,
-        /// The key to drop; default: the one that signs
+        /// The kid of the key to drop; default: the key that signs
         #[arg(long, requires = "emergency", allow_hyphen_values = true)]
         kid: Option<String>,
-        /// Drop it without asking
+        /// Do not ask for confirmation
         #[arg(long, requires = "emergency")]
         yes: bool,
     },
-    /// Take up a private key of your own (PKCS#8 PEM) as the next one
+    /// Import a private key of your own (PKCS#8 PEM) as the next key
     Import {
-        /// The file; it stays as it is
+        /// The file of the key; it is copied and not changed
         file: PathBuf,
     },
 }
@@ -63,15 +63,13 @@ pub(super) fn run(config: &Config, command: &KeysCommand) -> Result<(), CliError
             show_next(config, alg, &path, active_from)
         }
         KeysCommand::Rotate { alg, kid, yes, .. } => {
-            // Another key that is broken must not stand in the way, nor be the one that signs in truth.
+            // Another key that cannot be read must not prevent this, but it must not be the key that really signs,
+            // either.
             let keys = open_as_it_is(folder, policy, kid.is_some())?;
             let alg = alg.unwrap_or(config.audiences.default_alg());
             let which =
                 kid.as_ref().map_or_else(|| format!("the {alg} key that signs"), |kid| format!("the key {kid}"));
-            confirm(
-                *yes,
-                format_args!("Drop {which}? Whoever holds a refresh token that it has made must log in again."),
-            )?;
+            confirm(*yes, format_args!("Drop {which}? Users whose refresh token it signed must log in again."))?;
             let dropped = keys::drop_leaked(&keys, alg, kid.as_deref(), now)?;
             line(format_args!("dropped {} key {}", dropped.dropped.alg, dropped.dropped.kid))?;
             if let Some(made) = dropped.made {
@@ -91,18 +89,18 @@ pub(super) fn run(config: &Config, command: &KeysCommand) -> Result<(), CliError
     }
 }
 
-/// After making the folder, if it is not there.
+/// Opens the keys. Creates the folder if it does not exist.
 fn open(folder: KeyFolder, policy: KeyPolicy) -> Result<Keys, CliError> {
     folder.create()?;
     let (keys, mut problems) = Keys::open(folder, policy)?;
     if problems.is_empty() { Ok(keys) } else { Err(problems.remove(0).into()) }
 }
 
-/// What cannot be read is left out, if it may be.
+/// Opens the keys without creating anything. If `may_leave_out`, keys that cannot be read are left out.
 fn open_as_it_is(folder: KeyFolder, policy: KeyPolicy, may_leave_out: bool) -> Result<Keys, CliError> {
     if !folder.dir.try_exists().unwrap_or(true) {
         return Err(CliError::Refused(format!(
-            "{}: there is no such folder; serve and keys rotate make it (see KEYS_DIR and the working folder)",
+            "{}: there is no such folder; serve and keys rotate create it (see KEYS_DIR and the working folder)",
             folder.dir.display()
         )));
     }
@@ -114,7 +112,7 @@ fn open_as_it_is(folder: KeyFolder, policy: KeyPolicy, may_leave_out: bool) -> R
         Ok(keys)
     } else {
         Err(CliError::Refused(
-            "not all keys can be read: name the one to drop with --kid (see keys list), or mend the files".to_owned(),
+            "not all keys can be read: name the one to drop with --kid (see keys list), or repair the files".to_owned(),
         ))
     }
 }
@@ -125,7 +123,7 @@ fn show_next(config: &Config, alg: SigningAlg, path: &Path, active_from: Timesta
     line(format_args!("It signs from {at} on."))?;
     if config.key_policy.all_algs().all(|used| used != alg) {
         line(format_args!(
-            "Nothing is signed with {alg} as long as SIGNING_ALG, AUDIENCE and ID_TOKEN_SIGNING_ALGS do not name it."
+            "No token is signed with {alg} until SIGNING_ALG, AUDIENCE or ID_TOKEN_SIGNING_ALGS names it."
         ))?;
     }
     Ok(())
@@ -155,9 +153,9 @@ fn cells(key: &RingEntry) -> [String; 8] {
     ]
 }
 
-const STILL_LISTED: &str = "These sessions are still listed as live until their time is over.";
+const STILL_LISTED: &str = "These sessions are still listed as live until they expire.";
 
-/// What the drop of a key means to users and to other services.
+/// Says what dropping a key means for users and for other services.
 fn explain(config: &Config, dropped: &RingEntry, now: Timestamp) -> Result<(), CliError> {
     match count(config, dropped, now) {
         Ok(0) => line(format_args!("No session ends.")),
@@ -167,14 +165,14 @@ fn explain(config: &Config, dropped: &RingEntry, now: Timestamp) -> Result<(), C
             output::count(sessions, "session")
         )),
         Err(error) => line(format_args!(
-            "How many sessions that ends is not known ({}): those whose refresh token the key has made. Their users must \
-             log in again. {STILL_LISTED}",
+            "Sessions whose refresh token the key signed have ended; how many is not known ({}). Their users must log in \
+             again. {STILL_LISTED}",
             root_cause(&error)
         )),
     }?;
     line(format_args!(
-        "This service refuses the key's access tokens within seconds; a verifier does when its copy of the public keys \
-         is over, after {} at most, and one that follows the denylist within seconds.",
+        "This service refuses the key's access tokens within seconds, and so do verifiers that follow the denylist. Other \
+         verifiers refuse them when their copy of the public keys expires, after {} at most.",
         config.key_policy.jwks_max_age
     ))
 }

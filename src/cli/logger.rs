@@ -23,10 +23,10 @@ pub(super) fn start(config: &Config) {
     builder.init();
 }
 
-/// It tells of its workers and of how it was started: of no use to operators, save what is wrong.
+/// It logs its workers and how it was started. Operators only need its warnings and errors.
 const RUNTIME: &str = "actix_server";
 
-/// The level of the runtime's lines, unless the filter has one for it.
+/// The level of the runtime's lines, unless the filter sets one.
 fn runtime_level(filter: &str) -> Option<LevelFilter> {
     let directives = filter.split('/').next().unwrap_or_default().split(',').map(str::trim);
     let (mut level, mut is_named) = (LevelFilter::Off, false);
@@ -74,7 +74,7 @@ fn json(line: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     writeln!(line, "}}")
 }
 
-/// A text as JSON has it.
+/// Writes a text as a JSON string.
 fn quote(line: &mut Formatter, text: &str) -> std::io::Result<()> {
     serde_json::to_writer(line, text).map_err(std::io::Error::from)
 }
@@ -84,8 +84,8 @@ enum Field<'a> {
     Text(&'a str),
 }
 
-/// The named values of a line, in the order in which they were given, without those that are empty. Not collected: there
-/// is a line for each request.
+/// Visits the named values of a line in their order, without empty ones. They are not collected, because every request
+/// writes a line.
 fn each_field(record: &Record<'_>, write: impl FnMut(&str, Field<'_>) -> std::io::Result<()>) -> std::io::Result<()> {
     record.key_values().visit(&mut Fields(write)).map_err(std::io::Error::other)
 }

@@ -1,4 +1,4 @@
-//! The command line: `tokensmith serve` and what an operator does beside it.
+//! The command line: `tokensmith serve` and the commands for operators.
 
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
@@ -46,9 +46,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve HTTP (the default); creates the database and keys if they are missing, and a first admin if there is no user
+    /// Serve HTTP (the default); creates a missing database and missing keys, and a first admin if there is no user
     Serve,
-    /// Apply the migrations that the database is missing
+    /// Apply the migrations that the database lacks; creates a missing database
     Migrate,
     /// Create and change accounts
     #[command(subcommand)]
@@ -56,36 +56,36 @@ enum Command {
     /// Register and change applications that log users in here
     #[command(subcommand)]
     Clients(clients::ClientsCommand),
-    /// Show what happened that concerns security, the newest first
+    /// Show security events, newest first
     Audit(audit::AuditCommand),
-    /// Make and list signing keys
+    /// Create, list and drop signing keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Password hashing on this machine
+    /// Measure password hashing on this machine
     #[command(subcommand)]
     Hash(hash::HashCommand),
-    /// Delete expired denials, and sessions, API tokens and events older than their retention
+    /// Delete denials that expired a day ago, and sessions, API tokens and events older than their retention
     Purge,
-    /// Copy a SQLite database to a file, also while the service runs; the signing keys are not in it
+    /// Copy a SQLite database to a file, even while the service runs; the copy does not contain the signing keys
     Backup(backup::BackupCommand),
-    /// Replace a SQLite database by a backup and keep the old one beside it. Ends all sessions and lists the API tokens,
-    /// because the backup does not know which have been ended or revoked since
+    /// Replace a SQLite database with a backup and keep the old one beside it. Ends all sessions and lists the API
+    /// tokens, because the backup does not contain what was ended or revoked after it was made
     Restore(restore::RestoreCommand),
     /// Run this after restoring the database with another program, such as `pg_restore`: ends all sessions and lists the
     /// API tokens
     AfterRestore(restore::AfterRestoreCommand),
-    /// Ask the service on this machine whether it is ready: exit code 0 when it is, 1 when not
+    /// Ask the service on this machine whether it is ready: exit code 0 if it is, 1 if not
     Healthcheck(healthcheck::HealthcheckCommand),
     /// Print a script that completes commands in a shell
     Completions(generate::CompletionsCommand),
     /// Write the man pages into a folder
     Man(generate::ManCommand),
-    /// Print the settings in force, secrets hidden; exits with 1 and every problem when they are not valid
+    /// Print the settings in force without secrets; if any are not valid, print every problem and exit with 1
     Config {
         /// Print one JSON object
         #[arg(long)]
         json: bool,
-        /// Print .env.example instead: every variable with its default and what it decides
+        /// Print .env.example instead: every setting with its default and what it does
         #[arg(long, conflicts_with = "json")]
         env_example: bool,
     },
@@ -103,7 +103,7 @@ pub fn run() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        // Who closed the pipe has seen enough.
+        // The reader closed the pipe: it needs no more output.
         Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(format_args!("{error}"));
@@ -171,13 +171,13 @@ fn execute(command: Command) -> Result<(), CliError> {
     }
 }
 
-/// What is missing has been applied when the database was opened.
+/// Reports on the database. Missing migrations were applied when it was opened.
 fn migrate(app: &App, url: &str) -> Result<(), CliError> {
     let unfolded = usernames::refold(app)?;
     output::line(format_args!("{url} is up to date"))?;
     for user in unfolded {
-        let hint = "another account has a name that differs in spelling only; rename one of them";
-        output::line(format_args!("the username {} ({}) stays as it is: {hint}", user.username, user.id))?;
+        let hint = "another account has the same name in another spelling; rename one of them";
+        output::line(format_args!("the username {} ({}) was not changed: {hint}", user.username, user.id))?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Standard output and standard error. Everything is written here, since neither is sure to take it: a pipe may be closed,
-//! a disk full.
+//! Standard output and standard error. All output goes through this file, since writing may fail: a pipe may be closed
+//! or a disk full.
 
 use std::fmt;
 use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, StdoutLock, Write as _};
@@ -10,29 +10,29 @@ use serde::Serialize;
 
 use super::CliError;
 
-/// A line on standard output.
+/// Writes a line to standard output.
 pub(super) fn line(text: fmt::Arguments<'_>) -> Result<(), CliError> {
     print(format_args!("{text}\n"))
 }
 
-/// A text on standard output.
+/// Writes a text to standard output.
 pub(super) fn print(text: fmt::Arguments<'_>) -> Result<(), CliError> {
     let mut out = BufWriter::new(io::stdout().lock());
     out.write_fmt(text).and_then(|()| out.flush()).map_err(CliError::Output)
 }
 
-/// A line on standard error. Where that takes nothing there is no one to tell.
+/// Writes a line to standard error. A failure to do so is ignored, since it cannot be reported.
 pub(super) fn complain(text: fmt::Arguments<'_>) {
     let _taken = writeln!(io::stderr().lock(), "tokensmith: {text}");
 }
 
-/// So many of something, as in "1 session" and "2 sessions".
+/// A number with its noun, as in "1 session" and "2 sessions".
 pub(super) fn count<N: Copy + fmt::Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {one}{plural}")
 }
 
-/// Asks before what cannot be undone, unless `--yes` has been said.
+/// Asks for confirmation before an action that cannot be undone, unless `--yes` is given.
 pub(super) fn confirm(yes: bool, question: fmt::Arguments<'_>) -> Result<(), CliError> {
     if yes {
         return Ok(());
@@ -46,7 +46,8 @@ pub(super) fn confirm(yes: bool, question: fmt::Arguments<'_>) -> Result<(), Cli
     if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) { Ok(()) } else { Err(CliError::Declined) }
 }
 
-/// What a command lists: a table for people, or one JSON array whose objects have the names of the HTTP API.
+/// The output of a list command: a table for people, or a JSON array whose objects have the field names of the HTTP
+/// API.
 pub(super) enum List {
     Table(Table),
     Json { out: BufWriter<StdoutLock<'static>>, is_empty: bool },
@@ -81,7 +82,7 @@ impl List {
         Ok(())
     }
 
-    /// Of nothing there is the header line.
+    /// Prints the list. An empty table is printed as its header line.
     pub(super) fn finish(self) -> Result<(), CliError> {
         match self {
             Self::Table(table) => line(format_args!("{}", table.trim_fmt())),
@@ -93,7 +94,7 @@ impl List {
     }
 }
 
-/// A text as a terminal may have it: what a client calls itself must not move the cursor or turn the line around.
+/// A text that is safe for a terminal: text from a client must not move the cursor or reverse the line.
 pub(super) fn shown(text: &str) -> String {
     if text.is_empty() {
         return "-".to_owned();

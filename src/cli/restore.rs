@@ -18,10 +18,10 @@ use crate::store::{IfMissing, Restore};
 pub(super) struct RestoreCommand {
     /// A file made by `tokensmith backup`
     file: PathBuf,
-    /// Keep sessions as they were when the backup was made, including those that have been ended since
+    /// Keep sessions as they were when the backup was made, including those that were ended later
     #[arg(long)]
     keep_sessions: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -29,10 +29,10 @@ pub(super) struct RestoreCommand {
 /// What to do.
 #[derive(Args)]
 pub(super) struct AfterRestoreCommand {
-    /// Keep sessions as they are in the backup, including those that have been ended since
+    /// Keep sessions as they are in the backup, including those that were ended later
     #[arg(long)]
     keep_sessions: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -40,7 +40,7 @@ pub(super) struct AfterRestoreCommand {
 pub(super) fn restore(config: Config, command: &RestoreCommand) -> Result<(), CliError> {
     let DatabaseUrl::Sqlite(database) = config.database.clone() else {
         return Err(CliError::Refused(
-            "a PostgreSQL database is restored with its own program, pg_restore; run `tokensmith after-restore` then"
+            "restore a PostgreSQL database with its own program, pg_restore; then run `tokensmith after-restore`"
                 .to_owned(),
         ));
     };

@@ -17,16 +17,19 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
     }
     let made_keys = app.load()?;
     for path in &made_keys {
-        log::info!(file:% = path.display(); "signing key made");
+        log::info!(file:% = path.display(); "signing key created");
     }
     if app.keys.ring().entries(app.clock.now()).len() == made_keys.len() && !queries::has_no_sessions(&app)? {
-        log::warn!("there were no signing keys: if they were lost, all earlier sessions have ended");
+        log::warn!(
+            "there were no signing keys in KEYS_DIR: if other instances have keys, share their folder; \
+             if they were lost, all earlier sessions have ended"
+        );
     }
     let app = Arc::new(app);
     let mut tasks = None;
     http::serve::<CliError>(Arc::clone(&app), |address| {
         tasks = Some(caretaker::start(&app)?);
-        // Only now that the port is ours: an account whose password nobody saw would be lost.
+        // Only after the port is bound: if the start failed later, the password would be lost.
         first_admin::create(&app, address)?;
         if !queries::has_administrator(&app)? {
             log::warn!("no active user has the role {ADMIN_ROLE}: run `tokensmith users set-roles NAME {ADMIN_ROLE}`");
@@ -36,18 +39,18 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
         tell_systemd();
         Ok(())
     })?;
-    // First: what is left may hang, and the process ends all the same.
+    // Before the rest, which may hang until the process is ended.
     if let Err(error) = app.api_tokens.record_uses() {
-        log::error!(cause = root_cause(&error); "the last uses of API tokens are not on record");
+        log::error!(cause = root_cause(&error); "the last uses of API tokens were not recorded");
     }
     drop(tasks);
     log::info!("stopped");
     Ok(())
 }
 
-/// For a unit of `Type=notify`. Elsewhere there is no socket to tell it to, and nothing is done.
+/// Tells systemd that the service is ready, for a unit of `Type=notify`. Without systemd's socket this does nothing.
 fn tell_systemd() {
     if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
-        log::warn!(cause = error.to_string(); "systemd cannot be told that the service is ready");
+        log::warn!(cause = error.to_string(); "cannot tell systemd that the service is ready");
     }
 }

@@ -24,7 +24,7 @@ pub(super) enum UsersCommand {
         /// E-mail address
         #[arg(long)]
         email: Option<String>,
-        /// What people call the user
+        /// Full name of the user
         #[arg(long = "full-name")]
         full_name: Option<String>,
         /// A role; may be given several times
@@ -35,14 +35,14 @@ pub(super) enum UsersCommand {
     },
     /// List accounts
     List {
-        /// Only those with this text in the username, the e-mail address or the name
+        /// Only accounts with this text in the username, the e-mail address or the full name
         #[arg(long)]
         search: Option<String>,
         /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
-    /// List an account's sessions, live and ended ones, with times and reasons: "why was I logged out?"
+    /// List an account's live and ended sessions, with times and reasons: "why was I logged out?"
     Sessions {
         /// Username
         name: String,
@@ -67,7 +67,7 @@ pub(super) enum UsersCommand {
     Delete {
         /// Username
         name: String,
-        /// Delete it without asking
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -81,23 +81,23 @@ pub(super) enum UsersCommand {
         /// Username
         name: String,
     },
-    /// Set another password and end all sessions
+    /// Set a new password and end all sessions
     SetPassword {
         /// Username
         name: String,
         #[command(flatten)]
         password: PasswordSource,
     },
-    /// Set the roles; sessions go on, their tokens carry the new roles from the next refresh on
+    /// Set the roles; sessions continue, and their tokens carry the new roles from the next refresh on
     SetRoles {
         /// Username
         name: String,
-        /// The roles, all of them; none takes every role away
+        /// All roles of the account; without any, the account has no roles
         roles: Vec<String>,
     },
 }
 
-/// Never an argument: those are seen by every user of the machine.
+/// A password is never an argument: every user of the machine can see arguments.
 #[derive(Args)]
 pub(super) struct PasswordSource {
     /// Read the password from standard input instead of asking for it
@@ -116,18 +116,18 @@ impl PasswordSource {
             return Ok(password);
         }
         if !std::io::stdin().is_terminal() {
-            return Err(CliError::Usage("there is no terminal to ask for the password; use --password-stdin"));
+            return Err(CliError::Usage("no terminal to ask for the password; use --password-stdin"));
         }
         let password = Secret::new(rpassword::prompt_password("Password: ").map_err(io)?);
         let repeated = Secret::new(rpassword::prompt_password("Again: ").map_err(io)?);
         if password.expose() != repeated.expose() {
-            return Err(CliError::Refused("the two passwords are not the same".to_owned()));
+            return Err(CliError::Refused("the two passwords differ".to_owned()));
         }
         Ok(password)
     }
 }
 
-/// Nobody in particular: who may use the command line is known to the machine alone.
+/// The origin of commands. No user is named, because the service does not know who runs the command line.
 pub(super) const OPERATOR: Origin = Origin { actor: None, session: None, ip: None, request_id: None };
 
 pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {

@@ -1,10 +1,10 @@
-//! Who access tokens are for, and the algorithm that each of them is signed with.
+//! The audiences of access tokens, and the signing algorithm of each.
 
 use std::fmt;
 
 use crate::jwt::{SigningAlg, is_reserved_audience};
 
-/// The audiences of access tokens; the first is that of tokens that nobody asked another one for.
+/// The audiences of access tokens. The first is the default.
 #[derive(Clone, Debug)]
 pub(crate) struct Audiences {
     names: Vec<String>,
@@ -14,7 +14,7 @@ pub(crate) struct Audiences {
 }
 
 impl Audiences {
-    /// Reads `NAME` or `NAME ALG`, separated by commas; the issuer stands for an empty text.
+    /// Reads `NAME` or `NAME ALG`, separated by commas. An empty text means the issuer.
     pub(super) fn parse(text: &str, issuer: &str, default_alg: SigningAlg) -> Result<Self, String> {
         let mut audiences = Self { names: Vec::new(), algs: Vec::new(), default_alg };
         let text = if text.is_empty() { issuer } else { text };
@@ -29,7 +29,9 @@ impl Audiences {
             }
             // RFC 8725 section 3.12: a verifier that looks at issuer and audience alone must not mix up two kinds.
             if is_reserved_audience(issuer, name) {
-                return Err(format!("{name:?} is kept for documents that are no access tokens, such as the denylist"));
+                return Err(format!(
+                    "{name:?} is reserved for documents that are not access tokens, such as the denylist"
+                ));
             }
             let alg = alg.map(|alg| alg.parse().map_err(|error| format!("{name:?}: {error}"))).transpose()?;
             audiences.names.push(name.to_owned());
@@ -48,8 +50,8 @@ impl Audiences {
         self.names.get(..1).unwrap_or_default()
     }
 
-    /// The audience that a client asks for, or else the first, with the algorithm of its tokens; `None` when there is no
-    /// such audience.
+    /// The audience that a client asks for (by default the first) with the algorithm of its tokens; `None` if there is
+    /// no such audience.
     pub(crate) fn find(&self, asked: Option<&str>) -> Option<(&str, SigningAlg)> {
         let mut all = self.names.iter().zip(&self.algs);
         let (name, alg) = match asked {
@@ -64,7 +66,7 @@ impl Audiences {
         self.default_alg
     }
 
-    /// Every algorithm in use, that of refresh tokens' keys (and of the feed) first.
+    /// Every algorithm in use. The first one signs refresh tokens and the feed.
     pub(super) fn algs(&self) -> Vec<SigningAlg> {
         let mut algs = vec![self.default_alg];
         for alg in self.algs.iter().flatten() {

@@ -31,22 +31,22 @@ impl FromStr for DatabaseUrl {
     }
 }
 
-/// The path is taken as it is written, percent signs and `#` too. What other programs read into it is refused rather than
-/// made a part of a file's name.
+/// The path is used exactly as it is written, including percent signs and `#`. Forms that have a meaning in other
+/// programs are refused, so that they do not become part of a file name.
 fn check_path(path: &str) -> Result<(), String> {
     let problem = if path.is_empty() || path.contains(":memory:") {
         // Each connection of a pool would see its own empty database.
         "sqlite:// needs the path of a file, as in sqlite://data/tokensmith.db"
     } else if path.contains('?') {
-        "sqlite:// takes no parameters: leave out the ? and what follows; serve, migrate and users create make the file"
+        "sqlite:// takes no parameters: leave out the ? and what follows; create the file with serve, migrate or users create"
     } else if path.starts_with(['~', '$']) {
-        "~ and $ mean nothing here: write the whole path, as in sqlite:///home/ada/tokensmith.db"
+        "~ and $ are not expanded: write the whole path, as in sqlite:///home/ada/tokensmith.db"
     } else if path.starts_with("file:") {
         "write the path alone, without file:, as in sqlite://data/tokensmith.db"
     } else if path.ends_with('/') || path.ends_with("/.") || path.ends_with("/..") {
-        "sqlite:// needs the path of a file; this is one of a folder"
+        "sqlite:// needs the path of a file; this is the path of a folder"
     } else if path.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER) || path.trim() != path {
-        "there is white space around the path, or something in it that is not UTF-8 or a control character"
+        "the path begins or ends with white space, or holds a control character or text that is not UTF-8"
     } else {
         return Ok(());
     };

@@ -1,5 +1,5 @@
-//! The file `.env`. What was typed is what a setting is: nothing is substituted, and what could be read in two ways is
-//! refused by the number of its line. The process's own environment stays as it is.
+//! The file `.env`. Values are used exactly as they are written, without substitution. A line that could be read in two
+//! ways is refused; the error has its number. The environment of the process is not changed.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -7,21 +7,21 @@ use std::path::Path;
 
 use super::SETTINGS;
 
-/// More is something else, as a device that never ends.
+/// A larger file is not a settings file; a device such as `/dev/zero` never ends.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// The settings of a `.env` file, and what it holds beside them.
+/// The settings of a `.env` file, and its unknown names.
 #[derive(Debug, Default)]
 pub(crate) struct EnvFile {
     settings: Vec<(&'static str, String)>,
-    /// What is no setting and may be a misspelled one, as lines for people.
+    /// Names that are not settings, perhaps misspelled, as messages for people.
     pub(crate) unknown: Vec<String>,
 }
 
 impl EnvFile {
-    /// Reads a file; one that is not there has no settings.
+    /// Reads a file. A missing file has no settings.
     ///
-    /// The error says what is wrong and in which line, without a word of the line itself: it may hold a password.
+    /// The error says what is wrong and in which line. It does not repeat the line, which may hold a password.
     pub(crate) fn read(path: &Path) -> Result<Self, String> {
         let mut bytes = Vec::new();
         let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
@@ -62,21 +62,21 @@ impl EnvFile {
     /// `lines` has the number of the line of each setting.
     fn add(&mut self, name: &str, value: String, number: usize, lines: &mut Vec<usize>) -> Result<(), String> {
         let Some(known) = SETTINGS.iter().find(|setting| setting.name.eq_ignore_ascii_case(name)) else {
-            // Only what looks like the name of a setting is repeated.
+            // Only text that looks like the name of a setting is repeated.
             self.unknown.push(if name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') {
                 let known = SETTINGS.iter().find(|setting| resembles(setting.name, name));
                 let hint = known.map(|known| format!("; did you mean {}?", known.name)).unwrap_or_default();
                 format!("{name} is not a setting of tokensmith{hint}")
             } else {
-                format!("line {number} sets what is not a setting of tokensmith")
+                format!("line {number} sets something that is not a setting of tokensmith")
             });
             return Ok(());
         };
         if known.name != name {
-            return Err(format!("{name}: the names of settings are in capital letters, as in {}", known.name));
+            return Err(format!("{name}: names of settings are written in capital letters, as in {}", known.name));
         }
         if let Some(first) = self.settings.iter().position(|(other, _)| *other == name) {
-            return Err(format!("{name} is set already, in line {}", lines.get(first).copied().unwrap_or_default()));
+            return Err(format!("{name} is already set in line {}", lines.get(first).copied().unwrap_or_default()));
         }
         self.settings.push((known.name, value));
         lines.push(number);
@@ -101,7 +101,7 @@ type Entry = Option<(String, String)>;
 
 const NO_PAIR: &str = "expected NAME=VALUE; put values with spaces in quotes";
 
-/// The first entry of a text, if its first line is not empty or a comment, and what follows it.
+/// The first entry of a text (unless its first line is empty or a comment), and the rest of the text.
 fn entry(text: &str) -> Result<(Entry, &str), &'static str> {
     let (line, after) = text.split_once('\n').unwrap_or((text, ""));
     if line.trim().is_empty() || line.trim_start().starts_with('#') {
@@ -111,7 +111,9 @@ fn entry(text: &str) -> Result<(Entry, &str), &'static str> {
     let (quoted, after) = value(typed)?;
     match dotenvy::from_read_iter(format!("{name}={quoted}").as_bytes()).next() {
         Some(Ok(pair)) => Ok((Some(pair), after)),
-        _ if quoted.contains('\\') && is_name(name) => Err(r#"in "double quotes" only \\ \" \' \$ and \n are known"#),
+        _ if quoted.contains('\\') && is_name(name) => {
+            Err(r#"in "double quotes" only the escapes \\ \" \' \$ and \n are allowed"#)
+        }
         _ => Err(NO_PAIR),
     }
 }
@@ -120,7 +122,7 @@ fn is_name(text: &str) -> bool {
     text.trim_start_matches("export ").trim().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// The value that a text begins with, in double quotes in which no `$` substitutes, and the lines after it.
+/// The value that a text begins with, in double quotes and with every `$` escaped, and the lines after it.
 fn value(text: &str) -> Result<(String, &str), &'static str> {
     let (line, after) = text.split_once('\n').unwrap_or((text, ""));
     let start = line.trim_start();
@@ -134,15 +136,19 @@ fn value(text: &str) -> Result<(String, &str), &'static str> {
     let (tail, after) = rest.split_once('\n').unwrap_or((rest, ""));
     let is_comment = tail.starts_with([' ', '\t']) && tail.trim_start().starts_with('#');
     if !is_comment && !tail.trim().is_empty() {
-        return Err("only a comment may follow a value in quotes, after a space; quotes go around the whole value");
+        return Err(
+            "after a value in quotes only a space and a comment may follow; put the quotes around the whole value",
+        );
     }
     if quote == '\'' { Ok((escaped(inside, &['\\', '"', '$']), after)) } else { Ok((literal_dollars(inside), after)) }
 }
 
-/// A value without quotes: one word, and perhaps a comment.
+/// A value without quotes: one word, optionally followed by a comment.
 fn plain(line: &str) -> Result<String, &'static str> {
     if line.starts_with('#') {
-        return Err("a value that begins with # is a comment to some: quote it, or leave a space before the comment");
+        return Err(
+            "a value that begins with # may be a comment: put the value in quotes, or a space before the comment",
+        );
     }
     let line = line.trim();
     let (word, tail) = if line.starts_with('#') {
@@ -154,7 +160,7 @@ fn plain(line: &str) -> Result<String, &'static str> {
         return Err(NO_PAIR);
     }
     if word.contains(['\'', '"', '\\']) {
-        return Err("a value with a quote or a backslash goes into quotes: '..' takes it as it is");
+        return Err("put a value that holds a quote or a backslash in quotes; in '..' it is used as it is");
     }
     Ok(escaped(word, &['$']))
 }
@@ -171,7 +177,7 @@ fn escaped(text: &str, special: &[char]) -> String {
     quoted
 }
 
-/// What stood between double quotes, whose escapes stay.
+/// The text between double quotes with every bare `$` escaped. Other escapes stay.
 fn literal_dollars(text: &str) -> String {
     let (mut quoted, mut chars) = (String::from('"'), text.chars());
     while let Some(c) = chars.next() {
@@ -318,7 +324,7 @@ mod tests {
     #[test]
     fn a_setting_that_is_there_twice_is_refused_with_both_lines() {
         let problem = EnvFile::parse(b"AUDIENCE=a\nLISTEN=b\nAUDIENCE=a\n").unwrap_err();
-        assert_eq!(problem, "line 3: AUDIENCE is set already, in line 1");
+        assert_eq!(problem, "line 3: AUDIENCE is already set in line 1");
     }
 
     #[test]
@@ -344,6 +350,6 @@ mod tests {
         let expected =
             ["AUDIENC is not a setting of tokensmith; did you mean AUDIENCE?", "HTTP2 is not a setting of tokensmith"];
         assert_eq!(file.unknown.first_chunk::<2>().unwrap(), &expected);
-        assert_eq!(file.unknown.get(2).unwrap(), "line 3 sets what is not a setting of tokensmith");
+        assert_eq!(file.unknown.get(2).unwrap(), "line 3 sets something that is not a setting of tokensmith");
     }
 }

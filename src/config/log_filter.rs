@@ -1,4 +1,5 @@
-//! The filter of the log in `env_logger`'s words, read strictly: there a misspelled level is the name of a module.
+//! The filter of the log in the syntax of `env_logger`, read strictly: `env_logger` takes a misspelled level for the
+//! name of a module.
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 

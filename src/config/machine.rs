@@ -1,13 +1,13 @@
-//! What this process may use of the machine: the limits of its control groups count, not only what the machine has.
+//! How much of the machine this process may use: the machine's resources and the limits of its control groups.
 
 use std::num::NonZero;
 
-/// Cores, as far as affinity and the control group's quota let this process have them.
+/// The number of cores that CPU affinity and the control group's quota allow this process to use.
 pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Memory in KiB, where it is known.
+/// Memory in KiB, if it is known.
 pub(super) fn memory_kib() -> u64 {
     #[cfg(target_os = "linux")]
     return linux::memory_kib();
@@ -23,7 +23,7 @@ mod linux {
     use procfs::process::Process;
     use procfs::{Current as _, Meminfo, ProcessCGroup};
 
-    /// The least of the machine's memory and of every limit on the way up from the process's control group.
+    /// The smallest of the machine's memory and the limits of the process's control group and its parents, in KiB.
     pub(super) fn memory_kib() -> u64 {
         let machine_bytes = Meminfo::current().map_or(u64::MAX, |memory| memory.mem_total);
         let groups = Process::myself().and_then(|process| process.cgroups()).map(|groups| groups.0).unwrap_or_default();
@@ -31,8 +31,8 @@ mod linux {
             / 1_024
     }
 
-    /// A group's path is relative to its mount; inside of a container it may be the host's, of which only the mount's own
-    /// level is there to be read.
+    /// A group's path is relative to its mount. Inside a container it may be a path of the host; then only the top
+    /// level of the mount can be read.
     fn limit_bytes(group: &ProcessCGroup, mount: &Path) -> Option<u64> {
         let (mount, file) = match group.controllers.as_slice() {
             [] => (mount.to_owned(), "memory.max"),

@@ -41,7 +41,7 @@ use crate::model::lifetimes::Lifetimes;
 use crate::model::proof::Method;
 use crate::model::rotation::{Limits, Rules};
 
-/// Everything that can be set: each setting that is used as it is, and what others mean together.
+/// Every setting: those that are used as they are, and values made from several settings.
 #[derive(Clone, Debug)]
 pub struct Config {
     settings: Settings,
@@ -49,17 +49,17 @@ pub struct Config {
     pub(crate) audiences: Audiences,
     /// Folder of the private keys, and what decrypts them.
     pub(crate) keys: KeyFolder,
-    /// When keys are made and go, and the algorithms that they are of; the first is `SIGNING_ALG`.
+    /// When keys are created and removed, and their algorithms; the first is `SIGNING_ALG`.
     pub key_policy: KeyPolicy,
-    /// How long tokens and sessions live.
+    /// How long tokens are valid and sessions last.
     pub lifetimes: Lifetimes,
-    /// How often a session may be shared.
+    /// How many late retries a session may have before it counts as shared.
     pub(crate) sharing_limits: Limits,
     /// Cost of a password hash.
     pub argon2: Argon2Cost,
 }
 
-/// A new setting is a field here without a word in this file.
+/// Gives access to each setting, so that a new one needs no change in this file.
 impl Deref for Config {
     type Target = Settings;
 
@@ -75,21 +75,21 @@ pub struct Argon2Cost {
     pub memory_kib: u32,
     /// Passes over the memory.
     pub iterations: u32,
-    /// Hashes at the same time.
+    /// Number of hashes computed at the same time.
     pub threads: usize,
-    /// What all hashing together may use, in KiB: half of what the process may.
+    /// Memory that all hashing together may use, in KiB: half of the memory of the process.
     pub budget_kib: u32,
 }
 
 impl Argon2Cost {
-    /// The most memory that a stored hash may ask for in KiB. A thread lets go of its own memory first and waits for the
-    /// rest, which others may be using: whatever cost fitted once still does.
+    /// The most memory that a stored hash may need, in KiB. A thread frees its own memory first and then waits for the
+    /// rest, which other threads may be using. So every hash that was made within the budget can still be checked.
     pub(crate) fn max_stored_kib(&self) -> u32 {
         let others = u32::try_from(self.threads).unwrap_or(u32::MAX).saturating_sub(1);
         self.budget_kib.saturating_sub(self.memory_kib.saturating_mul(others)).max(self.memory_kib)
     }
 
-    /// The most memory that each of the threads could have in KiB.
+    /// The most memory that each thread could have, in KiB.
     pub(crate) fn max_thread_memory_kib(&self) -> u32 {
         self.budget_kib / u32::try_from(self.threads).unwrap_or(u32::MAX).max(1)
     }
@@ -100,7 +100,7 @@ impl Argon2Cost {
 pub(crate) enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -141,7 +141,7 @@ impl fmt::Display for ConfigProblem {
 }
 
 impl Config {
-    /// Reads the settings from the process's environment, and those that it lacks from a file.
+    /// Reads the settings from the process's environment, and the missing ones from a file.
     ///
     /// The error holds every problem found, not only the first.
     pub(crate) fn from_env(file: &EnvFile) -> Result<Self, Vec<ConfigProblem>> {
@@ -170,7 +170,7 @@ impl Config {
         together::config(&lookup)
     }
 
-    /// What a login with a password grants today.
+    /// What a login with a password grants.
     pub fn grant(&self, audience: Option<&str>) -> Grant {
         Grant::new(self.first_party(audience), &[Method::Password.amr()])
     }
@@ -180,7 +180,7 @@ impl Config {
         GrantRequest::first_party(self.scopes.to_string(), audience.map(str::to_owned))
     }
 
-    /// What refreshes are judged by.
+    /// The rules that decide about refreshes.
     pub fn rotation_rules(&self) -> Rules {
         Rules { windows: self.lifetimes.windows, limits: self.sharing_limits }
     }
@@ -196,7 +196,7 @@ impl Config {
         SETTINGS.iter().map(|setting| (setting.name, (setting.show)(self))).collect()
     }
 
-    /// What is risky about the settings, if anything is.
+    /// Settings that are valid but risky.
     pub(crate) fn warnings(&self) -> Vec<ConfigProblem> {
         let of_setting = |setting: &Setting| {
             let variable = setting.name;

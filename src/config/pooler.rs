@@ -1,14 +1,14 @@
-//! What stands between this service and PostgreSQL.
+//! The connection pooler between this service and PostgreSQL, if there is one.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Whether a connection is a session of PostgreSQL's, with its settings and prepared statements.
+/// Whether a connection is one PostgreSQL session, which keeps its settings and prepared statements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pooler {
-    /// It is: there is no pooler, or one that keeps sessions.
+    /// It is one session: there is no pooler, or one that keeps sessions.
     None,
-    /// A pooler gives each transaction another session.
+    /// It is not: a pooler may give each transaction another session.
     Transaction,
 }
 

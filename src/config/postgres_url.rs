@@ -1,7 +1,7 @@
 //! `postgres://USER:PASSWORD@HOST:PORT/NAME?PARAMETERS`, read as libpq reads it
-//! (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>). What could be read in two ways is
-//! refused: libpq would take a part of the password for a host and repeat it in its messages. It is given the parts one by
-//! one, and no message of this file repeats any.
+//! (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS>). A URL that could be read in
+//! two ways is refused: libpq might take a part of the password for a host and repeat it in its messages. libpq gets
+//! the parts one by one, and no message of this file repeats them.
 
 use std::fmt::{self, Write as _};
 
@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::secret::Secret;
 
-/// Where a PostgreSQL server is and how to log in there. Shows neither password nor parameters.
+/// Where a PostgreSQL server is and how to log in there. Displays neither the password nor the parameters.
 #[derive(Clone, Debug)]
 pub(crate) struct PostgresUrl {
     shown: String,
@@ -70,11 +70,11 @@ const PLAIN: [&str; 44] = [
 const ESCAPES: &str = "write @ as %40, : as %3A, # as %23, / as %2F, ? as %3F and a space as %20 in the user, the password \
                        and the parameters";
 const PERCENT: &str = "a % must be followed by two hexadecimal digits (of UTF-8, and not %00); write % itself as %25";
-const PORT: &str = "the port is not a number from 1 to 65535 (if it belongs to the password: write @ as %40, : as %3A, # as \
-                    %23, / as %2F, ? as %3F there; an IPv6 address stands in brackets)";
-const HOST: &str = "the host is not one: a name, an address, an IPv6 address in brackets, or the folder of a socket with / as \
-                    %2F";
-const PARAMETER: &str = "what follows the ? is not NAME=VALUE&NAME=VALUE with the names of libpq's parameters, as in \
+const PORT: &str = "the port is not a number from 1 to 65535 (if it is part of the password: write @ as %40, : as %3A, # as \
+                    %23, / as %2F, ? as %3F there; put an IPv6 address in brackets)";
+const HOST: &str = "the host is not valid: expected a name, an address, an IPv6 address in brackets, or the folder of a \
+                    socket with / written as %2F";
+const PARAMETER: &str = "the text after the ? is not NAME=VALUE&NAME=VALUE with names of libpq parameters, as in \
                          ?sslmode=verify-full (a ? in the password is written %3F)";
 
 impl PostgresUrl {
@@ -82,7 +82,7 @@ impl PostgresUrl {
     pub(super) fn parse(scheme: &str, rest: &str) -> Result<Self, String> {
         let (location, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, name) = location.split_once('/').unwrap_or((location, ""));
-        // Where a password ends is beyond doubt only when there is one @, and it comes before all other marks.
+        // The end of the password is certain only if there is exactly one @, before all other special characters.
         let (credentials, hosts) = authority.split_once('@').map_or((None, authority), |(c, h)| (Some(c), h));
         if hosts.contains('@') || name.contains('@') || query.contains('@') || rest.contains(is_never_raw) {
             return Err(ESCAPES.to_owned());
@@ -117,7 +117,7 @@ impl PostgresUrl {
         Ok(())
     }
 
-    /// One host or several; each may be empty and have a port.
+    /// One or more hosts; each may be empty and may have a port.
     fn add_hosts(&mut self, text: &str) -> Result<(), String> {
         let (mut hosts, mut ports) = (Vec::new(), Vec::new());
         for part in text.split(',') {
@@ -153,7 +153,7 @@ impl PostgresUrl {
         for parameter in query.strip_suffix('&').unwrap_or(query).split('&').filter(|_| !query.is_empty()) {
             let (name, value) = parameter.split_once('=').ok_or(PARAMETER)?;
             let (name, value) = (decode(name)?, decode(value)?);
-            // As libpq has it, for those who come from JDBC.
+            // libpq accepts this form, too, for users of JDBC.
             let (name, value) = match (name.as_str(), value.as_str()) {
                 ("ssl", "true") => ("sslmode".to_owned(), "require".to_owned()),
                 _ => (name, value),
@@ -173,13 +173,13 @@ impl PostgresUrl {
         Ok(())
     }
 
-    /// What comes later wins.
+    /// A later value replaces an earlier one.
     fn set(&mut self, name: &str, value: String) {
         self.parameters.retain(|(known, _)| known != name);
         self.parameters.push((name.to_owned(), Secret::new(value)));
     }
 
-    /// The parameters as libpq takes them, with `defaults` for those that the URL does not give.
+    /// The parameters in libpq's form, with `defaults` for those that are not in the URL.
     pub(crate) fn conninfo(&self, defaults: &[(&str, &str)]) -> Secret<String> {
         let missing = defaults.iter().filter(|(name, _)| !self.parameters.iter().any(|(known, _)| known == name));
         let given = self.parameters.iter().map(|(name, value)| (name.as_str(), value.expose().as_str()));
@@ -191,7 +191,7 @@ impl PostgresUrl {
         Secret::new(text)
     }
 
-    /// The same without any secret, for another program.
+    /// The same without secrets, for another program.
     pub(crate) fn conninfo_without_secrets(&self) -> String {
         let plain = self.parameters.iter().filter(|(name, _)| !SECRET.contains(&name.as_str()));
         let is_bare = |c: char| c.is_ascii_alphanumeric() || "-._/:,%@".contains(c);
@@ -202,7 +202,7 @@ impl PostgresUrl {
         written.collect::<Vec<_>>().join(" ")
     }
 
-    /// A driver's text without any secret of this URL that it may repeat.
+    /// A message of the driver with the secrets of this URL hidden.
     pub(crate) fn hide_secrets(&self, text: &str) -> String {
         let secrets = self
             .parameters
@@ -226,7 +226,7 @@ fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
-/// Anything that libpq can resolve or open; not what is clearly a piece of something else.
+/// Accepts whatever libpq may be able to resolve or open; refuses what is clearly part of something else.
 fn check_host(host: &str) -> Result<(), String> {
     let is_socket = host.starts_with(['/', '@']);
     let is_wrong = |c: char| c == ',' || c.is_control() || (!is_socket && "/@'\"\\?# ".contains(c));

@@ -1,4 +1,4 @@
-//! What is read out of a URL, what is refused, and that neither shows a secret.
+//! How URLs are read, which are refused, and that neither case shows a secret.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Where a proxy is: `http://HOST:PORT`, with user and password if it wants them.
+//! The URL of a proxy: `http://HOST:PORT`, with user and password if it needs them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::secret::Secret;
 
-/// Where a proxy is. Shows no password.
+/// The URL of a proxy. Displays no password.
 #[derive(Clone, Debug)]
 pub(crate) struct ProxyUrl {
     url: Secret<String>,

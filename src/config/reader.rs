@@ -1,4 +1,4 @@
-//! Reads one setting after the other, and keeps every problem.
+//! Reads one setting after the other and collects every problem.
 
 use zeroize::Zeroizing;
 
@@ -28,7 +28,7 @@ impl<'a> Reader<'a> {
         parse(text).map_err(|message| self.problem(setting, format!("{message}{shown}"))).ok()
     }
 
-    /// A value that is refused here is still compared with others.
+    /// Checks a value. A value that is refused here is still compared with other settings.
     pub(super) fn check<T>(&mut self, setting: &Setting, value: Option<&T>, check: impl Fn(&T) -> Result<(), String>) {
         if let Some(Err(message)) = value.map(check) {
             self.problem(setting, message);

@@ -7,8 +7,8 @@ use super::{SETTINGS, Setting};
 /// The content of `.env.example`.
 pub fn env_example() -> String {
     let mut text = String::from(
-        "# Every setting of tokensmith with its default. Copy to .env and change what you need;\n\
-         # the environment wins over the file. Durations: 90s, 5m, 12h, 14d. Values with spaces go in \"quotes\".\n",
+        "# Every setting of tokensmith with its default. Copy this file to .env and change what you need;\n\
+         # environment variables override the file. Durations: 90s, 5m, 12h, 14d. Put values with spaces in \"quotes\".\n",
     );
     for Setting { name, default, help, .. } in SETTINGS {
         let _infallible = write!(text, "\n# {help}\n#{name}={default}\n");

@@ -7,9 +7,9 @@ use super::Config;
 pub(crate) struct Setting {
     /// Its name in the environment and in `.env`.
     pub(crate) name: &'static str,
-    /// The text that stands for it when it is unset or empty.
+    /// The text that is used when it is unset or empty.
     pub(crate) default: &'static str,
-    /// What it decides, with its unit.
+    /// What it does, with unit and range.
     pub(crate) help: &'static str,
     /// Who may see what was typed.
     pub(crate) secrecy: Secrecy,
@@ -22,8 +22,8 @@ pub(crate) struct Setting {
 pub(crate) enum Secrecy {
     /// Anyone.
     Open,
-    /// It may hold a secret, or be one by mistake: no message repeats it.
+    /// It may hold a secret, or be one by mistake. No message repeats it.
     MayHoldSecret,
-    /// It is a secret: as the one before, and white space counts.
+    /// It is a secret. No message repeats it, and white space is kept.
     Secret,
 }

@@ -1,6 +1,6 @@
-//! The one table of settings. Whatever has to do with a setting alone is said in its entry and nowhere else: parsing,
-//! `tokensmith config`, `.env.example` and the reference are made from it. What several of them mean together
-//! is in `together`.
+//! The one table of settings. Everything that concerns a single setting is in its entry and nowhere else: the parser,
+//! `tokensmith config`, `.env.example` and the reference page are made from it. Rules that involve several settings are
+//! in `together`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,94 +19,94 @@ use crate::clock::Seconds;
 use crate::jwt::{Passphrase, SigningAlg};
 use crate::model::names::Scopes;
 
-/// 4 GiB: beyond it a typing mistake is likelier than a wish.
+/// 4 GiB: a larger value is more likely a typing mistake.
 const MAX_ARGON2_MEMORY_KIB: u32 = 4_194_304;
 
-/// Beyond it a hash takes seconds.
+/// With more passes a hash takes seconds.
 pub(crate) const MAX_ARGON2_ITERATIONS: u32 = 100;
 
-/// Below it verifiers would do little else than fetch keys.
+/// With less, verifiers would fetch keys most of the time.
 const MIN_JWKS_MAX_AGE: Seconds = Seconds(10);
 
-/// Beyond it a leaked key would be believed for too long.
+/// With more, verifiers would accept a leaked key for too long.
 const MAX_JWKS_MAX_AGE: Seconds = Seconds(86_400);
 
-/// Beyond it a thief has the session for days.
+/// With more, a thief could use the session for days.
 const MAX_SHARING_LIMIT: u32 = 1_000;
 
 settings! {
     LISTEN: pub(crate) listen: SocketAddr {
         default: "127.0.0.1:8080",
-        help: "Address and port to serve HTTP on.",
+        help: "IP address and port on which the service accepts HTTP requests.",
         read: address,
     }
     DATABASE_URL: pub(crate) database: DatabaseUrl {
         default: "sqlite://data/tokensmith.db",
-        help: "sqlite://PATH (one machine) or postgres://USER:PASSWORD@HOST/NAME (any number of instances).",
+        help: "The database: sqlite://PATH (one machine) or postgres://USER:PASSWORD@HOST/NAME (any number of instances).",
         secrecy: MayHoldSecret,
         read: parsed,
     }
     DATABASE_POOL_SIZE: pub(crate) database_pool_size: u32 {
         default: "8",
-        help: "Database connections that one instance opens at most for requests (1 to 500). One more follows the denylist, and on PostgreSQL two more write refreshes.",
+        help: "Maximum number of database connections that one instance opens for requests, from 1 to 500. It opens one more to follow the denylist, and on PostgreSQL two more to write refreshes.",
         read: number(1..=500),
     }
     DATABASE_POOLER: pub(crate) database_pooler: Pooler {
         default: "none",
-        help: "What stands between this service and PostgreSQL. none: nothing, or a pooler that keeps sessions. transaction: a pooler that gives each transaction another connection (PgBouncer: pool_mode = transaction).",
+        help: "The kind of connection pooler between this service and PostgreSQL. none: no pooler, or one that keeps sessions. transaction: a pooler that may give each transaction another connection (PgBouncer: pool_mode = transaction).",
         read: parsed,
     }
     ISSUER: pub issuer: String {
         default: "http://127.0.0.1:8080",
-        help: "URL under which clients reach this service: the iss of every token.",
+        help: "URL at which clients reach this service. It is the issuer (iss) of every token.",
         read: urls::issuer,
         warn: |config| warnings::issuer(config, ISSUER.default),
     }
     AUDIENCE: pub(super) audience: String {
         default: "",
-        help: "The aud of access tokens: who they are for. Several are separated by commas, the first is the default; one may name its own algorithm, as in https://old.example.com RS256. Empty: the issuer.",
+        help: "Audiences (aud) of access tokens, separated by commas. A client may choose one; the first is the default. An audience may be followed by a signing algorithm of its own, as in https://old.example.com RS256. Empty: the issuer.",
         read: any_text,
     }
     SCOPES: pub(crate) scopes: Scopes {
         default: "",
-        help: "Scopes that access tokens carry, as they are at the login, and that API tokens may be given, separated by commas, as in notes:read,notes:write.",
+        help: "Scopes, separated by commas, as in notes:read,notes:write. The access tokens of a session carry all scopes that are set at its login; an API token carries those that it is created with. Empty: no scopes.",
         read: scopes,
         show: |scopes| show_list(scopes.names()),
     }
     KEYS_DIR: pub(super) keys_dir: PathBuf {
         default: "keys",
-        help: "Folder of the private keys (PKCS#8 PEM, mode 0600; 0640 where the group is the service's own).",
+        help: "Folder of the private signing keys: PKCS#8 PEM files with mode 0600, or 0640 if the group is the service's own.",
         read: path,
         show: show_path,
     }
     KEYS_PASSPHRASE: pub(super) keys_passphrase: Option<Passphrase> {
         default: "",
-        help: "Encrypts the private keys that are made and decrypts those that are encrypted.",
+        help: "Passphrase that encrypts new private keys and decrypts encrypted ones. Empty: new keys are not encrypted.",
         secrecy: Secret,
         read: optional(passphrase),
         show: |passphrase| passphrase.as_ref().map_or("", |_| "<secret>").to_owned(),
     }
     KEYS_PASSPHRASE_FILE: pub(super) keys_passphrase_file: String {
         default: "",
-        help: "A file whose first line is the passphrase, instead of KEYS_PASSPHRASE.",
+        help: "File whose first line is the passphrase. Set this or KEYS_PASSPHRASE, not both. Empty: no file.",
         secrecy: MayHoldSecret,
         read: any_text,
     }
     KEY_ROTATION_PERIOD: pub(super) key_rotation_period: Option<Seconds> {
         default: "30d",
-        help: "How long a key signs before the next one takes over by itself. off: only keys that are missing are made, at the start.",
+        help: "How long a key signs before the service replaces it with a new one, at most 3650d. It must be longer than the time for which a new key is published before it signs. off: keys are not replaced; the service only creates missing keys when it starts.",
         read: duration_or_off,
         show: show_optional("off"),
     }
     JWKS_MAX_AGE: pub(super) jwks_max_age: Seconds {
         default: "5m",
-        help: "How long a copy of the public keys may be used (10s to 1d).",
+        help: "How long verifiers may cache the public keys, from 10s to 1d.",
         read: duration,
         check: within(MIN_JWKS_MAX_AGE..=MAX_JWKS_MAX_AGE),
     }
     SIGNING_ALG: pub(super) signing_alg: SigningAlg {
         default: "ES256",
-        help: "Algorithm of access tokens: ES256, EdDSA or RS256.",
+        help: "Signing algorithm of tokens: ES256, EdDSA or RS256. An audience may name another one for its access tokens.",
         read: parsed,
     }
     ID_TOKEN_SIGNING_ALGS: pub(crate) id_token_signing_algs: Vec<SigningAlg> {
@@ -117,69 +117,69 @@ settings! {
     }
     ACCESS_TOKEN_LIFETIME: pub(super) access_token_lifetime: Seconds {
         default: "5m",
-        help: "How long an access token is valid.",
+        help: "How long an access token is valid, from 1s to 3650d.",
         read: duration,
         check: longer_than(Seconds::ZERO),
     }
     REFRESH_IDLE_LIFETIME: pub(super) refresh_idle_lifetime: Seconds {
         default: "14d",
-        help: "How long a session lives without a refresh.",
+        help: "How long a session lasts without a refresh. Longer than ACCESS_TOKEN_LIFETIME, at most SESSION_LIFETIME.",
         read: duration,
         check: longer_than(Seconds::ZERO),
     }
     SESSION_LIFETIME: pub(super) session_lifetime: Seconds {
         default: "90d",
-        help: "How long a session lives at most, however often it is refreshed.",
+        help: "How long a session lasts at most, even if it is refreshed. At least REFRESH_IDLE_LIFETIME, at most 3650d.",
         read: duration,
         check: longer_than(Seconds::ZERO),
     }
     REFRESH_SETTLE_WINDOW: pub(super) refresh_settle_window: Seconds {
         default: "10s",
-        help: "How long a new refresh token answers with itself before it rotates.",
+        help: "How long a new refresh token stays current: within this time a refresh returns the same refresh token instead of a new one. From 0s to REFRESH_RETRY_WINDOW.",
         read: duration,
     }
     REFRESH_RETRY_WINDOW: pub(super) refresh_retry_window: Seconds {
         default: "90s",
-        help: "How long the previous refresh token still gets its successor. At least the settle window, below the access lifetime.",
+        help: "How long a replaced refresh token may be presented again by a client that lost the answer: it then gets the same successor. At least REFRESH_SETTLE_WINDOW, shorter than ACCESS_TOKEN_LIFETIME.",
         read: duration,
         warn: warnings::retry_window,
     }
     REFRESH_STRANGE_LIMIT: pub(super) refresh_strange_limit: u32 {
         default: "3",
-        help: "How many generations of a session may be retried late from another network or user agent before the session ends; each generation without a late retry takes one off the count. At most 1000. 0: off.",
+        help: "How many generations of a session may be retried late from another network or user agent before the session ends, from 0 to 1000. Each generation without a late retry lowers the count by one. 0: no limit.",
         read: number(0..=MAX_SHARING_LIMIT),
     }
     REFRESH_SHARED_LIMIT: pub(super) refresh_shared_limit: u32 {
         default: "0",
-        help: "How many generations of a session may be retried late at all before the session ends; each generation without a late retry takes five off the count. At most 1000. 0: off.",
+        help: "How many generations of a session may be retried late from anywhere before the session ends, from 0 to 1000. Each generation without a late retry lowers the count by five. 0: no limit.",
         read: number(0..=MAX_SHARING_LIMIT),
     }
     SESSION_RETENTION: pub(super) session_retention: Seconds {
         default: "30d",
-        help: "How long an ended session is kept to answer why it ended.",
+        help: "How long an ended session is stored, so that the service can say why it ended, from 0s to 3650d.",
         read: duration,
     }
     AUDIT_RETENTION: pub(crate) audit_retention: Seconds {
         default: "90d",
-        help: "How long an event of the audit log is kept.",
+        help: "How long an event stays in the audit log, from 1s to 3650d.",
         read: duration,
         check: longer_than(Seconds::ZERO),
     }
     REAUTHENTICATION_PERIOD: pub(crate) reauthentication_period: Seconds {
         default: "10m",
-        help: "How long after giving the password a user may do what is sensitive without giving it again.",
+        help: "How long a user may do sensitive things without giving the password again, from 1s to 3650d.",
         read: duration,
         check: longer_than(Seconds::ZERO),
     }
     FIRST_ADMIN_PASSWORD_FILE: pub(crate) first_admin_password_file: PathBuf {
         default: "",
-        help: "Where the first start puts the first admin's password when standard output is not a terminal. Empty: first-admin-password beside the SQLite database, with PostgreSQL in data.",
+        help: "File to which the first start writes the first admin's password when standard output is not a terminal. Empty: first-admin-password, in the folder of the SQLite database or, with PostgreSQL, in the folder data.",
         read: path,
         show: show_path,
     }
     BASIC_AUTH: pub(crate) basic_auth: bool {
         default: "off",
-        help: "Whether POST /v1/tokens also takes username and password as HTTP Basic: on or off.",
+        help: "on: POST /v1/tokens also accepts username and password as HTTP Basic. off: only in the body.",
         read: on_or_off,
         show: |is_on| if *is_on { "on" } else { "off" }.to_owned(),
     }
@@ -214,22 +214,22 @@ settings! {
     }
     ARGON2_MEMORY_KIB: pub(super) argon2_memory_kib: u32 {
         default: "19456",
-        help: "Memory of one password hash in KiB.",
+        help: "Memory of one password hash in KiB, at most 4194304. The minimum depends on ARGON2_ITERATIONS: 47104 with 1, 19456 with 2, 12288 with 3 or more.",
         read: number(1..=MAX_ARGON2_MEMORY_KIB),
     }
     ARGON2_ITERATIONS: pub(super) argon2_iterations: u32 {
         default: "2",
-        help: "Passes of one password hash over its memory.",
+        help: "Number of passes of one password hash over its memory, from 1 to 100.",
         read: number(1..=MAX_ARGON2_ITERATIONS),
     }
     ARGON2_THREADS: pub(super) argon2_threads: u32 {
         default: "0",
-        help: "Passwords hashed at the same time; each thread keeps its memory. 0: one per core, as far as half of the memory allows.",
+        help: "Number of passwords hashed at the same time, from 0 to 1024; each thread keeps its memory. 0: one per core, but no more than fit into half of the memory.",
         read: number(0..=1_024),
     }
     CORS_ORIGINS: pub(crate) cors_origins: Vec<String> {
         default: "",
-        help: "Origins of browser apps that may call this service, separated by commas; * for any.",
+        help: "Origins of browser apps that may call this service, separated by commas, as in https://app.example.com. *: any origin. Empty: none.",
         read: list(urls::origin),
         check: |origins| urls::any_origin_stands_alone(origins),
         show: show_list,
@@ -237,56 +237,56 @@ settings! {
     }
     TRUSTED_PROXIES: pub(crate) trusted_proxies: Vec<IpNet> {
         default: "",
-        help: "Networks whose X-Forwarded-For (or Forwarded, where that is missing) is believed, separated by commas, as in 10.0.0.0/8. Empty: none.",
+        help: "Networks of the reverse proxies whose X-Forwarded-For (or Forwarded, if that is missing) is trusted, separated by commas, as in 10.0.0.0/8. Empty: none.",
         read: list(network),
         show: show_list,
         warn: warnings::trusted_proxies,
     }
     REQUEST_TIMEOUT: pub(crate) request_timeout: Seconds {
         default: "10s",
-        help: "How long a client may take to send a request, or go without reading any of its answer.",
+        help: "How long a client may take to send a request, or stop reading the response, from 1s to 3650d.",
         read: duration,
         check: longer_than(Seconds::ZERO),
     }
     SHUTDOWN_TIMEOUT: pub(crate) shutdown_timeout: Seconds {
         default: "30s",
-        help: "How long requests under way may take to finish when the service is stopped.",
+        help: "How long requests in progress may take to finish after the service is told to stop, from 0s to 3650d.",
         read: duration,
     }
     METRICS_LISTEN: pub(crate) metrics_listen: Option<SocketAddr> {
         default: "",
-        help: "Address and port to serve metrics on, without authentication, as in 127.0.0.1:9464. Empty: nowhere.",
+        help: "IP address and port on which metrics are served without authentication, as in 127.0.0.1:9464. Empty: metrics are off.",
         read: optional(address),
         show: show_optional(""),
         warn: warnings::metrics_listen,
     }
     OUTBOUND_PROXY: pub(crate) outbound_proxy: Option<ProxyUrl> {
         default: "",
-        help: "Proxy for the service's own calls to others (it makes none yet), as in http://10.0.0.1:3128. The proxy resolves names, and has to refuse private addresses. Empty: none.",
+        help: "HTTP proxy for the service's own calls to other servers (it makes none yet), as in http://10.0.0.1:3128. The proxy resolves host names and must refuse private addresses. Empty: no proxy.",
         secrecy: MayHoldSecret,
         read: optional(parsed),
         show: show_optional(""),
     }
     OUTBOUND_CA_FILE: pub(crate) outbound_ca_file: PathBuf {
         default: "",
-        help: "File of the certificate authorities (PEM) that are trusted in the service's own calls to others. Empty: the machine's.",
+        help: "PEM file of the certificate authorities that the service trusts in its own calls to other servers. Empty: those of the machine.",
         read: path,
         show: show_path,
     }
     OUTBOUND_ALLOW: pub(crate) outbound_allow: Vec<IpNet> {
         default: "",
-        help: "Networks that the service's own calls may reach besides the public Internet, separated by commas, as in 10.0.0.0/8. Empty: none.",
+        help: "Networks besides the public Internet that the service's own calls may reach, separated by commas, as in 10.0.0.0/8. Empty: none.",
         read: list(network),
         show: show_list,
     }
     LOG_FORMAT: pub(crate) log_format: LogFormat {
         default: "text",
-        help: "Log lines: text for people or json for machines.",
+        help: "Format of log lines: text (for people) or json (one JSON object per line).",
         read: parsed,
     }
     RUST_LOG: pub(crate) log_filter: String {
         default: "info",
-        help: "Log level: off, error, warn, info, debug or trace; per module as in info,tokensmith=debug.",
+        help: "Log level: off, error, warn, info, debug or trace. A module may have its own level, as in info,tokensmith=debug.",
         read: log_filter,
     }
 }

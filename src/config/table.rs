@@ -1,10 +1,14 @@
-//! The macro that the table of settings is written in. It makes the constant of each [`Setting`](super::Setting), the
-//! struct of their values, and the code that reads them.
+//! The macro for the table of settings. It makes a constant for each [`Setting`](super::Setting), the struct of their
+//! values, and the code that reads them.
 
-/// An entry is a name and the field of its value with its type, and then: `default`, `help` and `secrecy` as in
-/// [`Setting`](super::Setting), open if it is left out; `read`, from a text that is trimmed and not empty unless the
-/// default is; `check`, if some values that can be read are refused; `show`, if the value cannot show itself; `warn`, if
-/// some values are risky. A field that is not public is only a part of what the program uses.
+/// An entry is the name of the setting, the field of its value and the field's type, and then:
+/// - `default`, `help` and `secrecy` as in [`Setting`](super::Setting); `secrecy` is `Open` by default;
+/// - `read` parses a trimmed text, which is empty only if the default is empty;
+/// - `check` refuses some values that can be read;
+/// - `show` displays a value that does not implement `Display`;
+/// - `warn` finds risky values.
+///
+/// A private field is only used to make other values of the configuration.
 macro_rules! settings {
     ($($name:ident: $vis:vis $field:ident: $type:ty {
         default: $default:literal,

@@ -1,4 +1,4 @@
-//! What is accepted, what is refused, and that everything wrong is said at once.
+//! Which settings are accepted, which are refused, and that all problems are reported at once.
 
 use super::*;
 use crate::clock::Seconds;
@@ -30,6 +30,14 @@ fn every_problem_is_reported_at_once() {
     let found =
         refused(&[("LISTEN", "here"), ("SIGNING_ALG", "none"), ("ACCESS_TOKEN_LIFETIME", "5"), ("LOG_FORMAT", "xml")]);
     assert_eq!(found, ["LISTEN", "SIGNING_ALG", "ACCESS_TOKEN_LIFETIME", "LOG_FORMAT"]);
+}
+
+#[test]
+fn an_empty_database_url_does_not_mean_a_new_database() {
+    for empty in ["", " "] {
+        assert_eq!(refused(&[("DATABASE_URL", empty)]), ["DATABASE_URL"]);
+        assert!(config(&[("ISSUER", empty), ("AUDIENCE", empty)]).is_ok());
+    }
 }
 
 #[test]
@@ -110,9 +118,9 @@ fn the_path_of_a_sqlite_file_is_taken_as_it_is_written_or_refused_with_a_hint() 
         ("~ada/x.db", "write the whole path"),
         ("$HOME/x.db", "write the whole path"),
         ("file:x.db", "without file:"),
-        ("data/", "one of a folder"),
-        ("/", "one of a folder"),
-        ("data/..", "one of a folder"),
+        ("data/", "the path of a folder"),
+        ("/", "the path of a folder"),
+        ("data/..", "the path of a folder"),
         (" q.db", "white space"),
         ("q\n.db", "control character"),
         ("q\u{0}.db", "control character"),
@@ -254,7 +262,7 @@ fn hashing_takes_at_most_half_of_the_memory() {
     assert_eq!(refused(&[("ARGON2_MEMORY_KIB", "4194304"), ("ARGON2_THREADS", "1024")]), ["ARGON2_MEMORY_KIB"]);
     assert_eq!([39_999, 40_000, 400_000].map(|budget_kib| super::together::fitting(budget_kib, 20_000)), [1, 2, 20]);
     let argon2 = Argon2Cost { memory_kib: 24_000, iterations: 2, threads: 2, budget_kib: 64_000 };
-    // What filled the budget before the cost was lowered still fits.
+    // A hash that filled the budget before the cost was lowered still fits.
     assert!(argon2.max_stored_kib() >= 32_000);
 }
 

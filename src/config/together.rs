@@ -1,10 +1,10 @@
-//! What the settings mean together: the checks that compare several, and what the program uses in their place.
+//! Rules for several settings together: checks that compare them, and values that are made from them.
 
 use std::path::Path;
 
 use super::reader::Reader;
 use super::settings::{
-    ARGON2_MEMORY_KIB, AUDIENCE, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE, REFRESH_IDLE_LIFETIME,
+    ARGON2_MEMORY_KIB, AUDIENCE, DATABASE_URL, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE, REFRESH_IDLE_LIFETIME,
     REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, SESSION_LIFETIME,
 };
 use super::values::passphrase;
@@ -20,13 +20,17 @@ const MIN_ARGON2: [(u32, u32); 3] = [(1, 47_104), (2, 19_456), (3, 12_288)];
 pub(super) fn config(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Config, Vec<ConfigProblem>> {
     let mut reader = Reader::new(lookup);
     let draft = Draft::read(&mut reader);
+    // A variable that a unit or a container was to fill in: the service would start on a new, empty database.
+    if lookup(DATABASE_URL.name).is_some_and(|text| text.trim().is_empty()) {
+        reader.problem(&DATABASE_URL, "is set, but empty; without it the default is used");
+    }
     match together(draft, &mut reader) {
         Some(config) if reader.problems.is_empty() => Ok(config),
         _ => Err(reader.problems),
     }
 }
 
-/// Everything is checked before the first `?`, so that one problem does not hide the next.
+/// Everything is checked before the first `?`, so that one problem does not hide another.
 fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
     let audiences = audiences(&mut draft, reader);
     key_passphrase(&mut draft, reader);
@@ -46,7 +50,7 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
     })
 }
 
-/// The issuer stands for an audience that is not set.
+/// If no audience is set, the issuer is the audience.
 fn audiences(draft: &mut Draft, reader: &mut Reader<'_>) -> Option<Audiences> {
     let (issuer, alg) = (draft.issuer.as_ref()?, draft.signing_alg?);
     let audiences = reader.read(&AUDIENCE, |text| Audiences::parse(text, issuer, alg))?;
@@ -66,12 +70,12 @@ fn key_passphrase(draft: &mut Draft, reader: &mut Reader<'_>) {
 
 fn first_line(path: &Path) -> Result<Passphrase, String> {
     let (content, _) = file::read(path).map_err(|problem| format!("{}: {problem}", shown_path(path)))?;
-    let text = std::str::from_utf8(&content).map_err(|_not_text| "it is not text in UTF-8".to_owned())?;
+    let text = std::str::from_utf8(&content).map_err(|_not_text| "it is not UTF-8 text".to_owned())?;
     let line = text.lines().next().unwrap_or_default();
     if line.trim().is_empty() { Err("its first line is empty".to_owned()) } else { passphrase(line) }
 }
 
-/// A value without a folder that exists may be the passphrase itself, set here by mistake.
+/// If the folder of the path does not exist, the value may be the passphrase itself, set here by mistake.
 fn shown_path(path: &Path) -> String {
     let in_a_folder = path.parent().is_some_and(|folder| folder.file_name().is_some() && folder.is_dir());
     if in_a_folder { path.display().to_string() } else { "the file that it names".to_owned() }
@@ -103,7 +107,7 @@ fn key_policy(
     lifetimes: Option<&Lifetimes>,
 ) -> Option<KeyPolicy> {
     if draft.key_rotation_period.is_none() {
-        reader.problem(&KEY_ROTATION_PERIOD, "off, in small letters, turns it off");
+        reader.problem(&KEY_ROTATION_PERIOD, "to turn it off, write off in small letters");
     }
     let policy = KeyPolicy {
         algs: audiences?.algs(),
@@ -114,13 +118,14 @@ fn key_policy(
     };
     let lead = policy.publication_lead();
     if policy.rotation_period.is_some_and(|period| period <= lead) {
-        let message = format!("must be longer than {lead}, for which each key is published before it signs, or off");
+        let message =
+            format!("must be off or longer than {lead}, the time for which each key is published before it signs");
         reader.problem(&KEY_ROTATION_PERIOD, message);
     }
     Some(policy)
 }
 
-/// Beside the database, where that is a file.
+/// In the folder of the database, if that is a file.
 fn first_admin_password_file(draft: &mut Draft) {
     if draft.first_admin_password_file.as_ref().is_none_or(|named| named.as_os_str().is_empty()) {
         let folder = match &draft.database {
@@ -145,15 +150,14 @@ fn argon2(draft: &mut Draft, reader: &mut Reader<'_>) -> Option<Argon2Cost> {
         set => set,
     };
     if threads > most {
-        let message =
-            format!("{threads} hashes of {memory_kib} KiB are more than half of the memory that is to be had");
+        let message = format!("{threads} hashes of {memory_kib} KiB need more than half of the available memory");
         reader.problem(&ARGON2_MEMORY_KIB, message);
     }
     draft.argon2_threads = Some(threads);
     Some(Argon2Cost { memory_kib, iterations, threads: usize::try_from(threads).unwrap_or(1), budget_kib })
 }
 
-/// The least memory that a hash with so many passes must take.
+/// The least memory that a hash with this number of passes must use, in KiB.
 pub(crate) fn min_argon2_memory_kib(iterations: u32) -> u32 {
     MIN_ARGON2.iter().rev().find(|(passes, _)| iterations >= *passes).map_or(0, |(_, kib)| *kib)
 }

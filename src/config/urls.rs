@@ -1,14 +1,14 @@
-//! Origins and the issuer's URL. The parser of the URL standard mends what is written wrongly; here it is refused, since
-//! nothing that was mended in silence would ever match.
+//! Origins and the issuer's URL. The parser of the URL standard silently corrects mistakes. Here they are refused,
+//! since the corrected value would never match what clients send.
 
 use url::{Host, Url};
 
-/// Schemes of which no page has an origin of its own.
+/// Schemes whose pages have no origin of their own.
 const WITHOUT_ORIGIN: [&str; 8] = ["about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"];
 
 /// An origin in the form in which a browser sends it
-/// ([RFC 6454 section 6.2](https://www.rfc-editor.org/rfc/rfc6454#section-6.2)). Those of apps have schemes of their own, as
-/// in `capacitor://localhost`.
+/// ([RFC 6454 section 6.2](https://www.rfc-editor.org/rfc/rfc6454#section-6.2)). Origins of apps have their own
+/// schemes, as in `capacitor://localhost`.
 pub(super) fn origin(text: &str) -> Result<String, String> {
     if text == "*" {
         return Ok(text.to_owned());
@@ -17,7 +17,9 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
         return Err("separate origins by commas, as in https://app.example.com, https://www.example.com".to_owned());
     }
     if text.eq_ignore_ascii_case("null") {
-        return Err("null is the origin of every sandboxed page and local file, whoever made it".to_owned());
+        return Err(
+            "null is the origin of every sandboxed page and of every local file, so it cannot be trusted".to_owned()
+        );
     }
     let url = url(text)?;
     let text = text.strip_suffix('/').unwrap_or(text);
@@ -31,15 +33,15 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
 
 pub(super) fn any_origin_stands_alone(origins: &[String]) -> Result<(), String> {
     if origins.len() > 1 && origins.iter().any(|origin| origin == "*") {
-        Err("* means any origin and stands alone".to_owned())
+        Err("* means any origin and must be the only value".to_owned())
     } else {
         Ok(())
     }
 }
 
 /// The issuer identifier is a URL with no query or fragment
-/// ([RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)). It is compared as it is written
-/// ([RFC 8414 section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), and so it is kept as it is written.
+/// ([RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)). Clients compare it character by character
+/// ([RFC 8414 section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), so it is not changed.
 pub(super) fn issuer(text: &str) -> Result<String, String> {
     let url = url(text)?;
     if !["http", "https"].contains(&url.scheme()) {
@@ -66,11 +68,11 @@ fn url(text: &str) -> Result<Url, String> {
         Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
         None => false,
     };
-    if is_plain { Ok(url) } else { Err("its host is not a name or an address".to_owned()) }
+    if is_plain { Ok(url) } else { Err("its host is neither a name nor an address".to_owned()) }
 }
 
-/// A part of a name ([RFC 1035 section 2.3.4](https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4)); the underscore is in
-/// use, though it should not be.
+/// A label of a host name ([RFC 1035 section 2.3.4](https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4)). The
+/// underscore is not allowed there, but it is used in practice.
 fn is_label(text: &str) -> bool {
     (1..=63).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }

@@ -1,4 +1,4 @@
-//! How the values of settings are read from text, and shown.
+//! How the values of settings are read from text and displayed.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -13,20 +13,20 @@ use crate::model::names::Scopes;
 use crate::model::text::BadText;
 use crate::secret::Secret;
 
-/// Ten years: beyond it a typing mistake is likelier than a wish.
+/// Ten years: a longer value is more likely a typing mistake.
 const MAX_DURATION: Seconds = Seconds(3_650 * 86_400);
 
-/// What reads itself.
+/// A value of a type that implements `FromStr`.
 pub(super) fn parsed<T: FromStr<Err: ToString>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it stands among those that can fail")]
+#[expect(clippy::unnecessary_wraps, reason = "the other readers can fail")]
 pub(super) fn any_text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it stands among those that can fail")]
+#[expect(clippy::unnecessary_wraps, reason = "the other readers can fail")]
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     Ok(text.into())
 }
@@ -60,7 +60,7 @@ pub(super) fn duration_or_off(text: &str) -> Result<Option<Seconds>, String> {
     if text == "off" { Ok(None) } else { duration(text).map(Some) }
 }
 
-/// Nothing for an empty text.
+/// `None` for an empty text.
 pub(super) fn optional<T>(parse: impl Fn(&str) -> Result<T, String>) -> impl Fn(&str) -> Result<Option<T>, String> {
     move |text| if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
 }
@@ -74,7 +74,7 @@ pub(super) fn scopes(text: &str) -> Result<Scopes, String> {
     text.replace(',', " ").parse().map_err(|bad: BadText| bad.to_string())
 }
 
-/// A network of IPv4-mapped addresses is one of IPv4: that is how clients' addresses are compared.
+/// Turns a network of IPv4-mapped addresses into an IPv4 network, because clients' addresses are compared as IPv4.
 pub(super) fn network(text: &str) -> Result<IpNet, String> {
     let address = text.parse::<IpAddr>().map(|ip| IpNet::from(ip.to_canonical()));
     let network = address
@@ -101,7 +101,7 @@ pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
     }
 }
 
-/// A passphrase was always without the white space around it; one that has some was meant otherwise.
+/// Refuses white space around a passphrase: earlier versions removed it, so it cannot be part of the passphrase.
 pub(super) fn passphrase(text: &str) -> Result<Passphrase, String> {
     let text = text.trim_end_matches(['\r', '\n']);
     if text.trim() == text {
@@ -119,7 +119,7 @@ pub(super) fn show_list<T: ToString>(items: impl AsRef<[T]>) -> String {
     items.as_ref().iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// Or else a word.
+/// Shows the value, or `word` if there is none.
 pub(super) fn show_optional<T: ToString>(word: &'static str) -> impl Fn(&Option<T>) -> String {
     move |value| value.as_ref().map_or(word.to_owned(), ToString::to_string)
 }

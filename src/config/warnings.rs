@@ -1,4 +1,4 @@
-//! What is valid and risky all the same: said at each start.
+//! Settings that are valid but risky. They are logged at each start.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,7 +14,9 @@ pub(super) fn issuer(config: &Config, default: &str) -> Vec<String> {
     };
     if is_loopback(&url) {
         if is_open(listen) {
-            warnings.push(format!("names this machine only, but LISTEN={listen} accepts requests from other machines"));
+            warnings.push(format!(
+                "is reachable from this machine only, but LISTEN={listen} accepts requests from other machines"
+            ));
         } else if issuer == default && !leads_to(&url, listen) {
             warnings.push(format!("is still {issuer}, but LISTEN={listen}: set it to the URL of this service"));
         }
@@ -22,13 +24,13 @@ pub(super) fn issuer(config: &Config, default: &str) -> Vec<String> {
         warnings.push("is not https: anyone on the network path can read passwords and tokens".to_owned());
     }
     if url.as_str() != issuer && url.as_str().strip_suffix('/') != Some(issuer) {
-        warnings.push(format!("is kept as it is written, but some clients write it as {url}"));
+        warnings.push(format!("is used exactly as it is written, but some clients write it as {url}"));
     }
     warnings
 }
 
 pub(super) fn retry_window(config: &Config) -> Vec<String> {
-    let message = "is 0s: a client that loses one answer, or asks twice at once, is logged out";
+    let message = "is 0s: a client that loses a response, or refreshes twice at the same time, is logged out";
     if_so(config.lifetimes.windows.retry == Seconds::ZERO, message)
 }
 
@@ -59,12 +61,12 @@ fn if_so(is_risky: bool, message: &str) -> Vec<String> {
     if is_risky { vec![message.to_owned()] } else { Vec::new() }
 }
 
-/// Whether other machines reach what listens there.
+/// Whether other machines can reach this address.
 fn is_open(address: SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }
 
-/// `localhost` and what is below it never leave the machine
+/// `localhost` and its subdomains always mean this machine
 /// ([RFC 6761 section 6.3](https://www.rfc-editor.org/rfc/rfc6761#section-6.3)).
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -75,9 +77,9 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether a URL with the address of a host reaches a service that listens there.
+/// Whether a URL whose host is an address reaches a service that listens on `listen`.
 fn leads_to(url: &Url, listen: SocketAddr) -> bool {
-    // Port 0 is one that the system chooses.
+    // With port 0 the system chooses a port.
     [0, url.port_or_known_default().unwrap_or_default()].contains(&listen.port())
         && url.host_str().and_then(|host| host.parse().ok()) == Some(listen.ip().to_canonical())
 }
@@ -86,13 +88,13 @@ fn leads_to(url: &Url, listen: SocketAddr) -> bool {
 mod tests {
     use super::*;
 
-    /// The variables that are warned of.
+    /// The variables that cause a warning.
     fn warned(variables: &[(&str, &str)]) -> Vec<&'static str> {
         let find = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
         Config::from_lookup(find).unwrap().warnings().iter().map(|warning| warning.variable).collect()
     }
 
-    /// Variables, and those that are warned of.
+    /// Variables, and those of them that cause a warning.
     type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
 
     const HTTPS: (&str, &str) = ("ISSUER", "https://id.example.com");

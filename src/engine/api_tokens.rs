@@ -1,4 +1,4 @@
-//! The API tokens as the extractors of this service's own routes ask for them, and their uses that are not on record yet.
+//! Looking up API tokens for the extractors of this service's own routes, and recording their uses.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,18 +22,18 @@ use tokensmith_verifier::issuing::{ApiTokenError, ApiTokens, Authenticated};
 /// The last use is recorded to the minute.
 const USE_PRECISION: Seconds = Seconds(60);
 
-/// So many may wait for a turn to be looked up; the next one is told to come back.
+/// The number of lookups that may wait for a turn. More are refused with a time to retry.
 const MAX_WAITING: usize = 4_096;
 
-/// When to come back after there were too many.
+/// When to retry after too many were waiting.
 pub(crate) const BUSY_RETRY_AFTER: Seconds = Seconds(1);
 
-/// White space around a key is no part of it.
+/// Parses a key. White space around it is ignored.
 fn parsed(text: &str) -> Result<ApiKey, ApiTokenRefusal> {
     text.trim().parse().map_err(|_bad_form: BadApiKey| ApiTokenRefusal::Malformed)
 }
 
-/// The API tokens, and their uses that are not on record yet.
+/// The API tokens, and their uses that are not recorded yet.
 pub struct KnownApiTokens {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
@@ -48,7 +48,7 @@ pub struct KnownApiTokens {
 }
 
 impl KnownApiTokens {
-    /// Those of this database.
+    /// The API tokens of this database.
     pub(crate) fn new(config: &Config, store: Arc<Store>, clock: Arc<dyn Clock>) -> Self {
         Self {
             store,
@@ -63,8 +63,8 @@ impl KnownApiTokens {
         }
     }
 
-    /// Waits for a turn to ask the database, where a text is an API token by its form: in order, and for as long as the
-    /// request waits for the database.
+    /// If a text has the form of an API token, waits for a turn to ask the database: in order, and at most as long as a
+    /// request may wait for the database.
     pub(crate) async fn place(&self, text: &str) -> Result<Option<SemaphorePermit<'_>>, Error> {
         let Ok(_is_one) = parsed(text) else { return Ok(None) };
         let busy = |_full| Error::Overloaded { retry_after: BUSY_RETRY_AFTER };
@@ -72,9 +72,9 @@ impl KnownApiTokens {
         self.turns.turn().await.map(Some)
     }
 
-    /// The token with this key and its owner, whether or not they are accepted.
+    /// The token with this key and its owner, even if they are not accepted.
     pub(crate) fn find_any(&self, key: &str) -> Result<(ApiToken, User), Error> {
-        // Before the database is asked: garbage costs no query.
+        // Before the database is asked, so that garbage costs no query.
         let key = parsed(key).map_err(Error::ApiTokenRefused)?;
         let found = self.store.read(|tx| tx.find_api_token(&key.digest()))?;
         found.ok_or(Error::ApiTokenRefused(ApiTokenRefusal::Unknown))
@@ -91,7 +91,7 @@ impl KnownApiTokens {
         }
     }
 
-    /// What the token is worth now.
+    /// The claims that the token has now.
     pub(crate) fn claims(&self, token: &ApiToken, owner: &User, now: Timestamp) -> AccessClaims {
         let lifetime_ends_at = now + self.access_lifetime;
         let exp = token.expires_at.map_or(lifetime_ends_at, |at| at.min(lifetime_ends_at));
@@ -99,14 +99,14 @@ impl KnownApiTokens {
         Issuing { issuer, audience, jti, iat: now, exp }.of_api_token(token, owner, &self.scopes)
     }
 
-    /// Remembers a use, to be recorded later.
+    /// Notes a use, which is recorded later.
     pub(crate) fn used(&self, token: &ApiToken, now: Timestamp) {
         if token.last_used_at.is_none_or(|at| now - at >= USE_PRECISION) {
             self.uses.lock().unwrap_or_else(PoisonError::into_inner).entry(token.id).or_insert(now);
         }
     }
 
-    /// Records the uses since the last time.
+    /// Records the uses since the last call.
     ///
     /// After an error they are lost.
     pub fn record_uses(&self) -> Result<(), Error> {
@@ -119,7 +119,7 @@ impl KnownApiTokens {
     }
 }
 
-/// For the extractors: those may not wait on their thread.
+/// For the extractors, which must not block their thread.
 pub(crate) struct SharedApiTokens(pub(crate) Arc<KnownApiTokens>);
 
 impl ApiTokens for SharedApiTokens {
@@ -146,7 +146,7 @@ impl ApiTokens for SharedApiTokens {
                 Error::AccountDisabled => ApiTokenError::AccountDisabled,
                 Error::Overloaded { .. } => ApiTokenError::Overloaded,
                 error => {
-                    log::error!(cause = root_cause(&error); "an API token cannot be looked up");
+                    log::error!(cause = root_cause(&error); "cannot look up an API token");
                     let gone = matches!(error, Error::Unavailable(_));
                     if gone { ApiTokenError::Unavailable } else { ApiTokenError::Internal }
                 }
@@ -188,7 +188,7 @@ mod tests {
         assert!(matches!(refused, Error::Overloaded { retry_after: Seconds(1) }), "{refused}");
         assert_eq!(waiting.len(), MAX_WAITING);
         turns.pop();
-        // Whoever has got it keeps it.
+        // A place that was given is kept.
         let next: Vec<_> = waiting.iter_mut().take(3).map(|place| poll(place.as_mut())).collect();
         assert_eq!(next.iter().map(Poll::is_ready).collect::<Vec<_>>(), [true, false, false]);
     }

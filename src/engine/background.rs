@@ -1,4 +1,4 @@
-//! Background tasks: what is done now and once a period, and what becomes of one that fails, panics or hangs.
+//! Background tasks: they run at the start and once per period. Handles tasks that fail, panic or hang.
 
 use std::io;
 use std::mem;
@@ -14,19 +14,19 @@ use crate::error::{Error, root_cause};
 use crate::metrics::Metrics;
 use crate::threads::{Threads, watched};
 
-/// So many rounds of a task may be left behind at the same time.
+/// The number of hanging rounds of a task that may be abandoned at the same time.
 const MAX_LEFT_BEHIND: usize = 8;
 
 /// One round of a task.
 pub(crate) type Work = Box<dyn Fn() -> Result<(), Error> + Send + Sync>;
 
-/// What is done again and again.
+/// A periodic task.
 pub(crate) struct Periodic {
-    /// What it is called in the log and in the metrics.
+    /// Its name in the log and in the metrics.
     pub(crate) name: &'static str,
     /// From the end of one round to the next.
     pub(crate) period: Duration,
-    /// A round that takes longer is left behind, if there is such a limit.
+    /// A round that takes longer is abandoned; `None`: no limit.
     pub(crate) longest: Option<Duration>,
     /// One round.
     pub(crate) work: Work,
@@ -36,19 +36,19 @@ pub(crate) struct Periodic {
 pub(crate) struct Tasks {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-    /// Before the threads: they end when these are gone.
+    /// Declared before the threads, which end when these are dropped.
     stops: Vec<Sender<()>>,
     threads: Threads,
 }
 
 impl Tasks {
-    /// None yet.
+    /// No tasks yet.
     pub(crate) fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         let threads = Threads::new(Arc::clone(&metrics));
         Self { clock, metrics, stops: Vec::new(), threads }
     }
 
-    /// Does a task now and once a period; whatever goes wrong in one round, the next one tries again.
+    /// Runs a task now and once per period. If a round fails, the next one tries again.
     pub(crate) fn start(&mut self, task: Periodic) -> io::Result<()> {
         let Periodic { name, period, longest, work } = task;
         let work: Box<dyn FnMut() -> Result<(), Error> + Send> = match longest {
@@ -78,9 +78,9 @@ impl Tasks {
 struct Repeated {
     name: &'static str,
     period: Duration,
-    /// Until the next round.
+    /// The time until the next round.
     pause: Duration,
-    /// Whether the last round did.
+    /// Whether the last round succeeded.
     works: bool,
     work: Box<dyn FnMut() -> Result<(), Error> + Send>,
     stopped: Receiver<()>,
@@ -89,7 +89,7 @@ struct Repeated {
 impl Repeated {
     fn run(&mut self) {
         let task = self.name;
-        // What panics has failed, and is not tried again before its time.
+        // A round that panics has failed and is tried again in the next period.
         while self.stopped.recv_timeout(mem::replace(&mut self.pause, self.period)) == Err(RecvTimeoutError::Timeout) {
             let worked = mem::replace(&mut self.works, false);
             match (self.work)() {
@@ -111,10 +111,10 @@ impl Repeated {
 
 /// A task hangs.
 #[derive(Debug, thiserror::Error)]
-#[error("no round has come to its end since {}", .0.to_rfc3339())]
+#[error("no round has finished since {}", .0.to_rfc3339())]
 struct NotDone(Timestamp);
 
-/// A task each of whose rounds has a thread of its own, which is left behind when it takes longer.
+/// A task whose rounds each have their own thread, which is abandoned if it takes too long.
 struct Rounds {
     name: &'static str,
     longest: Duration,
@@ -134,7 +134,7 @@ impl Rounds {
         let (name, work, metrics) = (self.name, Arc::clone(&self.work), Arc::clone(&self.metrics));
         let round = move || {
             let outcome = watched(&metrics, name, || work());
-            // Before that is known: nothing of the service is kept for longer than it runs.
+            // Before the result is sent, so that the thread does not keep parts of the service alive.
             drop((work, permit));
             let _left_behind = done.send(outcome);
         };

@@ -1,7 +1,8 @@
-//! What a request may wait for, and leaving the event loop for it. All waits of one request for the database share one
-//! limit ([`crate::store::DEADLINE`]), from whichever door: an extractor, a handler, a place in a queue.
+//! Waiting for slow work outside the event loop, with a limit. All waits of one request for the database share one
+//! limit ([`crate::store::DEADLINE`]), whether in an extractor, a handler or a queue.
 //!
-//! The request is answered then; a thread that hangs in the database is left behind. [`crate::store`] bounds how many do.
+//! At the limit the request gets an error, and a thread that hangs in the database is abandoned. [`crate::store`] limits the
+//! number of such threads.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,37 +15,38 @@ use crate::error::Error;
 use crate::jwt::SigningAlg;
 use crate::store::Patience;
 
-/// How often it is looked at the least whether work that is not waiting now has begun to.
+/// The longest time between two checks whether running work has started to wait.
 const LOOK: Duration = Duration::from_millis(20);
 
 tokio::task_local! {
     static PATIENCE: Arc<Patience>;
 }
 
-/// Answers one request: what it waits for in the course of this counts together.
+/// Handles one request: all its waits count together.
 pub(crate) async fn request<F: Future>(answer: F) -> F::Output {
     PATIENCE.scope(Arc::default(), answer).await
 }
 
-/// What goes on by itself in the course of a request: its waits count as the request's.
+/// Runs separate work for a request: its waits count as the request's.
 pub(crate) fn carried_on<F: Future>(work: F) -> impl Future<Output = F::Output> {
     PATIENCE.scope(patience(), work)
 }
 
-/// That of the request in whose course this is called.
+/// The patience of the current request.
 fn patience() -> Arc<Patience> {
     PATIENCE.try_with(Arc::clone).unwrap_or_default()
 }
 
-/// Waits for what waits for the database.
+/// Waits for something that depends on the database, within the request's limit.
 pub(crate) async fn in_time<F: Future>(wait: F) -> Result<F::Output, Error> {
     let patience = patience();
     let _waiting = patience.wait();
     timeout(patience.left(), wait).await.map_err(|_elapsed| Patience::over())
 }
 
-/// Runs what waits for the database or for a password hash on a thread that may wait. Only its waits for the thread and
-/// for the database count: a hash has a limit of its own. What has waited in vain for its thread is not begun.
+/// Runs blocking work, which may wait for the database or for a password hash, on another thread. Only waits for the
+/// thread and for the database count, since a hash has its own limit. If no thread is free in time, the work is not
+/// started.
 pub(crate) async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
@@ -64,8 +66,8 @@ pub(crate) async fn on_a_thread<T: Send + 'static>(
     }
 }
 
-/// Signs with a key of this algorithm. If that takes long it is done on another thread: every other request of this event
-/// loop would wait for it.
+/// Signs with a key of this algorithm. Slow algorithms run on another thread, since all other requests of this event
+/// loop would wait for them.
 pub(crate) async fn signing<T: Send + 'static>(
     alg: SigningAlg,
     sign: impl FnOnce() -> Result<T, Error> + Send + 'static,

@@ -1,5 +1,5 @@
-//! The denylist as this instance knows it: what the verification of an access token asks instead of the database, and
-//! what the feed tells other services' verifiers.
+//! The denylist in the memory of this instance. The verification of access tokens uses it instead of the database, and
+//! the feed sends it to verifiers of other services.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,43 +14,43 @@ use crate::model::denial::Denial;
 use crate::store::Store;
 use tokensmith_verifier::issuing::{DeniedSet, DeniedSubject};
 
-/// Each look at the table goes back this far before the last one: a row may be committed some time after the instant it
-/// carries, and the instance that wrote it may have a slower clock.
+/// Each reading of the table starts this long before the previous one: a row may be committed some time after the time
+/// that it holds, and the instance that wrote it may have a slower clock.
 const OVERLAP: Seconds = Seconds(60);
 
-/// The most denials on one page of the feed, but for those of the last [`OVERLAP`], which are always together.
+/// The most denials on one page of the feed. Those of the last [`OVERLAP`] are not counted and are always on one page.
 const PAGE: usize = 20_000;
 
-/// The most readers that may wait for news at once; the next one is answered immediately.
+/// The most readers that may wait for news at the same time. Others get a response at once.
 const MAX_WAITING: usize = 1_000;
 
-/// So many denials are taken up, or let go of, before those who read the feed have their turn.
+/// The number of denials that are added or removed before readers of the feed get a turn.
 const AT_ONCE: usize = 1_000;
 
-/// What is denied, numbered in the order in which this instance learned of it.
+/// The denials, numbered in the order in which this instance learned them.
 pub struct Denylist {
     set: Arc<DeniedSet>,
     log: Mutex<Log>,
-    /// Moves with every news; closed when the service stops.
+    /// Changes with all news; closed when the service stops.
     news: watch::Sender<()>,
-    /// Sets the numbers of this process apart from those of any other.
+    /// Distinguishes the numbers of this process from those of other processes.
     epoch: u64,
-    /// For those who wait for news.
+    /// Permits for readers that wait for news.
     permits: Semaphore,
 }
 
 #[derive(Default)]
 struct Log {
     by_number: BTreeMap<u64, Denial>,
-    /// Their numbers, by the time of their recording.
+    /// Their numbers, by the time when they were recorded.
     by_time: BTreeSet<(Timestamp, u64)>,
-    /// Their numbers, by the time when they are over.
+    /// Their numbers, by the time when they expire.
     by_end: BTreeSet<(Timestamp, u64)>,
     last: u64,
-    /// What was recorded before this instant is known.
+    /// Everything that was recorded before this time is known.
     as_of: Option<Timestamp>,
     stopping: bool,
-    /// Whether the log has been told of a kind that is not known.
+    /// Whether an unknown kind was logged.
     has_told_of_unknown: bool,
 }
 
@@ -64,14 +64,14 @@ impl Log {
         {
             log::warn!(
                 kind:%;
-                "a newer version has denied something of a kind that this one does not know: other services are told that \
-                 there is more than they know, and nothing is refused here for it; upgrade this instance"
+                "a newer version has written a denial of an unknown kind: it is not enforced here, and other services learn \
+                 that their denylist is incomplete; upgrade this instance"
             );
         }
         self.by_number.insert(self.last, denial);
     }
 
-    /// Lets go of some that are over; returns whether there may be more.
+    /// Removes some expired denials; returns whether there may be more.
     fn forget(&mut self, now: Timestamp) -> bool {
         for _ in 0..AT_ONCE {
             let Some((_, number)) = self.by_end.first().copied().filter(|(end, _)| *end <= now) else { return false };
@@ -82,22 +82,40 @@ impl Log {
         }
         true
     }
+
+    /// Tells some of a page from a time and a number on; returns where to go on, if there is more.
+    fn tell(&self, page: &Page, from: (Timestamp, u64), denied: &mut Vec<Denial>) -> Option<(Timestamp, u64)> {
+        match page.range {
+            Range::After(_) => {
+                let mut new = self.by_number.range(from.1..).take_while(|(number, _)| **number <= page.last);
+                denied.extend(new.by_ref().take(AT_ONCE).map(|(_, denial)| denial.clone()));
+                new.next().map(|(number, _)| (from.0, *number))
+            }
+            Range::Time(_, until) => {
+                let mut there = self.by_time.range(from..(until, 0));
+                let numbers = there.by_ref().take(AT_ONCE).map(|(_, number)| number);
+                let known = numbers.filter(|number| **number <= page.last);
+                denied.extend(known.filter_map(|number| self.by_number.get(number).cloned()));
+                there.next().copied()
+            }
+        }
+    }
 }
 
 /// A place in the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cursor {
-    /// Everything is known that one instance knew at that time: at the same instance what is new has a higher number, any
-    /// other goes by the time.
+    /// The reader knows everything that one instance knew. At that instance new denials have higher numbers; other
+    /// instances use the time.
     End {
         /// Which instance.
         epoch: u64,
         /// The number of the last denial that it knew.
         number: u64,
-        /// What was recorded before this instant it knew.
+        /// It knew everything that was recorded before this time.
         as_of: Timestamp,
     },
-    /// Between two pages, at any instance: everything is known that was recorded before.
+    /// Between two pages, at any instance: the reader knows everything that was recorded before.
     From(Timestamp),
 }
 
@@ -111,36 +129,36 @@ pub(crate) struct BadCursor;
 pub(crate) struct Page {
     /// Which denials.
     range: Range,
-    /// The last one that was known.
+    /// The number of the last denial that is known.
     last: u64,
-    /// What was recorded before this instant is known to this instance.
+    /// This instance knows everything that was recorded before this time.
     pub(crate) as_of: Timestamp,
     /// Where the next page begins.
     pub(crate) cursor: Cursor,
-    /// Whether it is there already.
+    /// Whether there already is a next page.
     pub(crate) more: bool,
-    /// Whether there is nothing in it that the cursor's owner does not know.
+    /// Whether the owner of the cursor already knows everything on the page.
     pub(crate) no_news: bool,
 }
 
-/// The denials of a page. All cursors that have the same page to read have the same range.
+/// The denials of a page. All cursors that lead to the same page have the same range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Range {
-    /// Those with a higher number.
+    /// Denials with a higher number.
     After(u64),
-    /// Those of a time, without its end.
+    /// Denials of a period, without its end.
     Time(Timestamp, Timestamp),
 }
 
 impl Page {
-    /// Whether the same denials are on both, whenever they were asked for.
+    /// Whether both have the same denials, even if they were requested at different times.
     pub(crate) fn tells_the_same_as(&self, other: &Self) -> bool {
         (self.range, self.last) == (other.range, other.last)
     }
 }
 
 impl Denylist {
-    /// An empty one; `random` tells it from any other.
+    /// An empty denylist; `random` distinguishes it from others.
     pub(crate) fn new(random: [u8; 8]) -> Self {
         let epoch = u64::from_be_bytes(random);
         Self {
@@ -157,7 +175,7 @@ impl Denylist {
         &self.set
     }
 
-    /// Takes up denials that this instance has just written.
+    /// Adds denials that this instance has just written.
     pub fn add(&self, denials: impl IntoIterator<Item = Denial>) {
         let (mut denials, mut is_news) = (denials.into_iter().peekable(), false);
         while denials.peek().is_some() {
@@ -174,11 +192,12 @@ impl Denylist {
         }
     }
 
-    /// Takes up what other instances have written, and lets go of what is over.
+    /// Adds what other instances have written, and removes what has expired.
     ///
-    /// After an error what is known stays.
+    /// After an error the known denials stay.
     pub fn follow(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
-        // From the beginning when the clock was ahead until now: what it forgot too early is still in the database.
+        // If the clock was ahead, read from the beginning: denials that were removed too early are still in the
+        // database.
         let as_of = self.log().as_of.filter(|as_of| *as_of <= now + OVERLAP);
         let since = as_of.map_or(Timestamp(0), |as_of| as_of - OVERLAP);
         let denials = store.read_apart(|tx| tx.list_denials(since, now))?;
@@ -201,7 +220,7 @@ impl Denylist {
             Some(Cursor::End { epoch, number, .. }) if epoch == self.epoch => {
                 let number = number.min(last);
                 let mut new = log.by_number.range(number.saturating_add(1)..);
-                if new.clone().nth(PAGE - 1).is_none() {
+                if log.by_number.len() < PAGE || new.clone().nth(PAGE - 1).is_none() {
                     return Page { range: Range::After(number), no_news: new.next().is_none(), ..page };
                 }
                 // So much that it takes more than one page.
@@ -214,8 +233,9 @@ impl Denylist {
         };
         let first = log.by_time.range((from, 0)..).next();
         let from = first.map_or(Timestamp(i64::MAX), |(denied_at, _)| *denied_at);
-        // Cut where everybody has known everything for long: any instance can go on from there.
-        let first_of_next = log.by_time.range((from, 0)..).nth(PAGE);
+        // Cut where all instances have known everything for long, so that any instance can continue from there.
+        let is_more = log.by_time.len() > PAGE;
+        let first_of_next = is_more.then(|| log.by_time.range((from, 0)..).nth(PAGE)).flatten();
         let cut = first_of_next.map(|(denied_at, _)| (*denied_at).max(from + Seconds(1)));
         match cut.filter(|cut| *cut <= as_of - OVERLAP) {
             Some(cut) => Page { range: Range::Time(from, cut), cursor: Cursor::From(cut), more: true, ..page },
@@ -223,48 +243,45 @@ impl Denylist {
         }
     }
 
-    /// The denials of a page, but for those that are over meanwhile.
+    /// The denials of a page that have not expired.
     pub(crate) fn denied(&self, page: &Page) -> Vec<Denial> {
-        let log = self.log();
-        match page.range {
-            Range::After(number) => {
-                let new = log.by_number.range(number.saturating_add(1)..);
-                new.take_while(|(number, _)| **number <= page.last).map(|(_, denial)| denial.clone()).collect()
-            }
-            Range::Time(from, until) => {
-                let there = log.by_time.range((from, 0)..(until, 0));
-                let there = there.filter(|(_, number)| *number <= page.last);
-                there.filter_map(|(_, number)| log.by_number.get(number).cloned()).collect()
-            }
+        let mut from = match page.range {
+            Range::After(number) => Some((Timestamp(0), number.saturating_add(1))),
+            Range::Time(from, _) => Some((from, 0)),
+        };
+        let mut denied = Vec::new();
+        while let Some(place) = from {
+            from = self.log().tell(page, place, &mut denied);
         }
+        denied
     }
 
-    /// Counts one who waits for news, unless there are too many already.
+    /// Counts a reader that waits for news, unless too many are waiting.
     pub(crate) fn wait(&self) -> Option<SemaphorePermit<'_>> {
         self.permits.try_acquire().ok()
     }
 
-    /// How many wait for news.
+    /// How many readers wait for news.
     pub fn count_waiting(&self) -> usize {
         MAX_WAITING - self.permits.available_permits()
     }
 
-    /// Tells of news, from now on.
+    /// Reports news from now on.
     pub(crate) fn news(&self) -> watch::Receiver<()> {
         self.news.subscribe()
     }
 
-    /// Whether nobody should wait for news any more.
+    /// Whether the service is stopping, so that readers must not wait.
     pub(crate) fn is_stopping(&self) -> bool {
         self.log().stopping
     }
 
-    /// Tells those who wait that there is news of another kind.
+    /// Wakes waiting readers because of other news.
     pub fn tell(&self) {
         self.news.send_replace(());
     }
 
-    /// Sends everybody home who waits for news: the service is about to stop.
+    /// Wakes all waiting readers, because the service is about to stop.
     pub fn stop_waiting(&self) {
         self.log().stopping = true;
         self.tell();
@@ -276,7 +293,7 @@ impl Denylist {
 }
 
 impl Cursor {
-    /// The same for all answers that end here: without the time, which is no news.
+    /// The same for all responses that end here. It leaves out the time, which is not news.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::End { epoch, number, .. } => format!("{epoch:x}.{number:x}"),

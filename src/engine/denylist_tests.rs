@@ -13,7 +13,7 @@ fn denial(name: u16, denied_at: i64) -> Denial {
     Denial { subject, denied_at: Timestamp(denied_at), expires_at: Timestamp(denied_at + 300) }
 }
 
-/// Everything that a reader is told who goes on until there is no more.
+/// Everything that a reader gets who reads to the last page.
 fn read_all(denylist: &Denylist, mut since: Option<Cursor>) -> (Vec<Denial>, Cursor) {
     let mut read = Vec::new();
     loop {
@@ -43,7 +43,7 @@ fn a_reader_is_told_each_denial_once_and_in_order() {
 #[test]
 fn more_than_a_page_is_read_to_its_end() {
     let denylist = Denylist::new([1; 8]);
-    // As many in each second.
+    // The same number in each second.
     let denials: Vec<Denial> = (0..50_001).map(|name| denial(name, 1_000 + i64::from(name) / 7_000)).collect();
     denylist.add(denials.iter().rev().cloned());
     denylist.log().as_of = Some(Timestamp(2_000));
@@ -53,7 +53,7 @@ fn more_than_a_page_is_read_to_its_end() {
     assert_eq!(read.len(), denials.len());
     assert_eq!(names(&read), names(&denials));
     assert!(denylist.page(Some(cursor)).no_news);
-    // A reader that has kept up, and is then told of as many at once.
+    // A reader that was up to date then gets this many at once.
     denylist.add((50_001..65_000).map(|name| denial(name, 1_900)));
     denylist.add([denial(65_001, 1_901)]);
     assert_eq!(read_all(&denylist, Some(cursor)).0.len(), 15_000);
@@ -78,7 +78,7 @@ fn at_another_instance_a_reader_goes_on_by_time_and_misses_nothing() {
     one.log().as_of = Some(Timestamp(2_000));
     other.log().as_of = Some(Timestamp(2_001));
     let old = denial(1, 1_900);
-    // Recorded by an instance with a slow clock, and not yet known at the first.
+    // Recorded by an instance with a slow clock, and not yet known at the first instance.
     let late = denial(2, 1_941);
     one.add([old.clone()]);
     other.add([old, late.clone()]);
@@ -97,7 +97,7 @@ fn a_reader_who_changes_the_instance_with_every_page_comes_to_the_end_and_misses
         denylist.add(denials.clone());
         denylist.log().as_of = Some(Timestamp(as_of));
     }
-    // Known to one of them only: another instance has recorded it just now, by a slow clock.
+    // Known to one instance only: another one has just recorded it with a slow clock.
     let late = denial(60_001, 4_945);
     instances[1].add([late.clone()]);
     let (mut read, mut since) = (Vec::new(), None);
@@ -129,10 +129,10 @@ fn a_cursor_reads_as_it_prints_and_nothing_else_is_one() {
 fn what_is_over_is_let_go_of_bit_by_bit_and_the_rest_is_still_told() {
     let denylist = Denylist::new([1; 8]);
     denylist.log().as_of = Some(Timestamp(2_000));
-    // Over from 1300 on, and from 1301 on.
+    // Expired from 1300 on, and from 1301 on.
     denylist.add((0..5_000).map(|name| denial(name, 1_000 + i64::from(name % 2))));
     assert!(!denylist.log().forget(Timestamp(1_299)));
-    assert!(denylist.log().forget(Timestamp(1_300)), "there are more than are done at once");
+    assert!(denylist.log().forget(Timestamp(1_300)), "there are more than are removed at once");
     assert_eq!(read_all(&denylist, None).0.len(), 4_000);
     while denylist.log().forget(Timestamp(1_300)) {}
     let (read, _) = read_all(&denylist, None);

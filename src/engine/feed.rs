@@ -1,4 +1,4 @@
-//! The denylist for other services: signed answers that their verifiers can trust whoever carries them.
+//! The denylist for other services: signed responses that verifiers can trust, whatever path they take.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -16,13 +16,13 @@ use crate::jwt::{Audience, DeniedEntry, DenylistClaims, Keys, Kind, KindEntry, d
 use crate::model::denial::Denial;
 use tokensmith_verifier::issuing::DeniedSubject;
 
-/// An older answer is refused, so that a replayed one holds a verifier back for no longer than this.
+/// An older response is refused, so that a replayed one can delay a verifier only this long.
 const LIFETIME: Seconds = Seconds(60);
 
-/// A verifier accepts an answer this much longer, since the clocks of the two machines may differ.
+/// A verifier accepts a response this much longer, since the clocks of the two machines may differ.
 const LEEWAY_OF_VERIFIERS: Seconds = Seconds(60);
 
-/// How long an answer to an earlier verifier is good.
+/// How long a response to an earlier verifier is valid.
 const LIFETIME_FOR_EARLIER: Seconds = Seconds(30);
 
 /// Who reads the feed.
@@ -30,33 +30,35 @@ const LIFETIME_FOR_EARLIER: Seconds = Seconds(30);
 pub(crate) enum Reader {
     /// A verifier that knows the denylist's own audience.
     Verifier,
-    /// One that was built before the denylist had one, and takes no other answer than one for the issuer's audience. What
-    /// takes access tokens could have that audience, so the answer has expired for everybody without that leeway.
+    /// A verifier from before the denylist had its own audience: it accepts only responses whose audience is the
+    /// issuer. A service that accepts access tokens could have that audience, so the response is already expired for
+    /// verifiers without the leeway.
     EarlierVerifier,
 }
 
-/// An answer of the feed.
+/// A response of the feed.
 pub(crate) struct Answer {
-    /// The signed token, unless the reader knows everything that is in it.
+    /// The signed token; `None` if the reader already knows its content.
     pub(crate) token: Option<Arc<str>>,
     /// The entity tag.
     pub(crate) etag: String,
 }
 
-/// So many answers are kept: that to new readers, that to those who keep up, and those to whoever was behind of late.
+/// The number of responses that are kept: for new readers, for readers that are up to date, and for readers that were
+/// behind.
 const KEPT: usize = 4;
 
-/// Who is behind gets an answer as old as this, if nothing was denied since: to make one takes a while when there is much
-/// to tell, and each one that is being sent takes memory.
+/// A reader that is behind may get a response of this age, if nothing was denied since. A large response takes time to
+/// make, and each one that is being sent takes memory.
 const REUSED_FOR: Seconds = Seconds(5);
 
-/// The feed: what it tells of, and what it answered last.
+/// The feed, with its last responses.
 pub(crate) struct Feed {
     issuer: String,
     keys: Arc<Keys>,
     denylist: Arc<Denylist>,
     clock: Arc<dyn Clock>,
-    /// An answer is made once for all who get the same, however many they are.
+    /// A response is made once for all readers that get the same one.
     last: Mutex<VecDeque<Signed>>,
 }
 
@@ -70,9 +72,9 @@ struct Signed {
 
 impl Signed {
     fn is_good_for(&self, page: &Page, jwks_etag: &str, now: Timestamp) -> bool {
-        // Who has kept up wants to know of when that is.
+        // A reader that is up to date needs the current time.
         let is_of_now = self.page == *page && self.at == now;
-        // That to an earlier verifier is too short-lived to be used again.
+        // A response for an earlier verifier expires too soon to be used again.
         let is_of_late = self.reader == Reader::Verifier
             && !page.no_news
             && self.page.tells_the_same_as(page)
@@ -87,8 +89,8 @@ impl Feed {
         Self { issuer, keys, denylist, clock, last: Mutex::default() }
     }
 
-    /// What was denied since a cursor. When there is nothing new, waits for it until `elapsed` is ready. A reader that knows
-    /// the answer by its entity tag is not told it again.
+    /// What was denied since a cursor. If there is nothing new, waits for news until `elapsed` is ready. A reader that
+    /// has the entity tag of the response does not get it again.
     pub(crate) async fn read(
         &self,
         reader: Reader,
@@ -103,7 +105,7 @@ impl Feed {
         loop {
             let page = self.denylist.page(since);
             let ring = self.keys.ring();
-            // RFC 9110 section 8.8.3. Other keys are news too: the token tells of them, and is signed anew.
+            // RFC 9110 section 8.8.3. Changed keys are news, too: the token is signed again.
             let etag = format!("\"{}.{}\"", page.cursor.name(), ring.jwks_etag().trim_matches('"'));
             let is_news = !page.no_news || ring.jwks_etag() != keys_at_first.jwks_etag();
             let is_known = known(&etag);
@@ -111,13 +113,13 @@ impl Feed {
             let is_in_vain = is_time_over || waiting.is_none() || self.denylist.is_stopping();
             if (!is_news || is_known) && !is_in_vain {
                 let mut changed = pin!(news.changed());
-                // Whichever is first. A service that is gone has no news.
+                // Whichever is first. A stopped service has no news.
                 let waits = poll_fn(|context| match changed.as_mut().poll(context) {
                     Poll::Ready(changed) => Poll::Ready(changed.is_err()),
                     Poll::Pending => elapsed.as_mut().poll(context).map(|()| true),
                 });
                 is_time_over = waits.await;
-                // Also when nothing has happened: what is known is as of now, not of when the wait began.
+                // Even if nothing has happened, since the response must have the current time, not that of the request.
                 continue;
             }
             let token = if is_known { None } else { Some(self.signed(reader, &page).await?) };
@@ -127,43 +129,51 @@ impl Feed {
 
     async fn signed(&self, reader: Reader, page: &Page) -> Result<Arc<str>, Error> {
         let ring = self.keys.ring();
-        // Held until it is signed: those who come meanwhile want the same.
+        // Held until it is signed, since others that ask meanwhile need the same response.
         let mut last = deadline::in_time(self.last.lock()).await?;
         let now = self.clock.now();
         let is_good = |signed: &&Signed| signed.reader == reader && signed.is_good_for(page, ring.jwks_etag(), now);
         if let Some(signed) = last.iter().find(is_good) {
             return Ok(Arc::clone(&signed.token));
         }
-        let claims = self.claims(reader, page, ring.jwks_etag(), now);
-        let jwks_etag = claims.jwks_etag.clone();
-        let alg = ring.first_alg()?;
-        let sign = move || Ok(Arc::<str>::from(ring.sign(&claims, None, now)?));
-        let token = deadline::signing(alg, sign).await?;
+        let jwks_etag = ring.jwks_etag().to_owned();
+        let (issuer, denylist, page) = (self.issuer.clone(), Arc::clone(&self.denylist), *page);
+        // A full page takes milliseconds, whatever signs it: every other request of this event loop would wait for it.
+        let sign = move || {
+            let told = (denylist.denied(&page), ring.jwks_etag().to_owned());
+            let claims = claims(issuer, reader, &page, told, now);
+            Ok(Arc::<str>::from(ring.sign(&claims, None, now)?))
+        };
+        let token = deadline::on_a_thread(sign).await?;
         last.truncate(KEPT - 1);
-        last.push_front(Signed { reader, page: *page, jwks_etag, at: now, token: Arc::clone(&token) });
+        last.push_front(Signed { reader, page, jwks_etag, at: now, token: Arc::clone(&token) });
         Ok(token)
     }
+}
 
-    fn claims(&self, reader: Reader, page: &Page, jwks_etag: &str, now: Timestamp) -> DenylistClaims {
-        let url = &self.issuer;
-        let (audience, exp) = match reader {
-            Reader::Verifier => (denylist_audience(url), now + LIFETIME),
-            Reader::EarlierVerifier => (url.clone(), now + LIFETIME_FOR_EARLIER - LEEWAY_OF_VERIFIERS),
-        };
-        let denials = self.denylist.denied(page);
-        DenylistClaims {
-            iss: url.clone(),
-            aud: Audience::One(audience),
-            iat: now,
-            exp,
-            // Another instance's clock may be ahead of ours.
-            as_of: page.as_of.min(now),
-            jwks_etag: jwks_etag.to_owned(),
-            cursor: page.cursor.to_string(),
-            more: page.more,
-            denied: denials.iter().filter_map(entry).collect(),
-            denied_by_kind: denials.iter().filter_map(kind_entry).collect(),
-        }
+fn claims(
+    issuer: String,
+    reader: Reader,
+    page: &Page,
+    (denials, jwks_etag): (Vec<Denial>, String),
+    now: Timestamp,
+) -> DenylistClaims {
+    let (audience, exp) = match reader {
+        Reader::Verifier => (denylist_audience(&issuer), now + LIFETIME),
+        Reader::EarlierVerifier => (issuer.clone(), now + LIFETIME_FOR_EARLIER - LEEWAY_OF_VERIFIERS),
+    };
+    DenylistClaims {
+        iss: issuer,
+        aud: Audience::One(audience),
+        iat: now,
+        exp,
+        // Another instance's clock may be ahead of ours.
+        as_of: page.as_of.min(now),
+        jwks_etag,
+        cursor: page.cursor.to_string(),
+        more: page.more,
+        denied: denials.iter().filter_map(entry).collect(),
+        denied_by_kind: denials.iter().filter_map(kind_entry).collect(),
     }
 }
 
@@ -180,7 +190,7 @@ fn kind_entry(denial: &Denial) -> Option<KindEntry> {
     let exp = denial.expires_at;
     let kind = match &denial.subject {
         DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) => return None,
-        // Whoever knows no more of it must not take its copy for whole.
+        // A reader that cannot read this entry must know that its copy is incomplete.
         DeniedSubject::Unknown { .. } => return Some(KindEntry::Unknown { exp }),
         DeniedSubject::Client(client_id, before) => {
             Kind::Client { client_id: client_id.to_string(), issued_before: *before, exp }

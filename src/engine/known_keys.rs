@@ -1,4 +1,4 @@
-//! The keys that are known here, and the search for one that is not: another instance may have made it a moment ago.
+//! The known keys, and the search for an unknown one, which another instance may have just created.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,16 +15,16 @@ use crate::error::{Error, root_cause};
 use crate::jwt::{AccessKeys, KeyFileError, Keys, Reloaded};
 use tokensmith_verifier::issuing::KeySource;
 
-/// However many ask for keys that are not known, the folder is read no more often than this.
+/// The shortest time between two readings of the folder for unknown keys.
 const BETWEEN_READINGS: Duration = Duration::from_millis(100);
 
-/// A folder that takes longer is out of reach.
+/// If reading the folder takes longer, it is unavailable.
 const MAX_READ_TIME: Duration = Duration::from_secs(2);
 
-/// When to come back after the folder was out of reach.
+/// When to retry if the folder is unavailable.
 const RETRY_AFTER: Seconds = Seconds(1);
 
-/// The keys, and when they were last searched.
+/// The keys, and the last search for an unknown one.
 pub(crate) struct KnownKeys {
     keys: Arc<Keys>,
     denylist: Arc<Denylist>,
@@ -35,20 +35,20 @@ pub(crate) struct KnownKeys {
 struct Last {
     began_at: Option<Instant>,
     failed: bool,
-    /// One that is still waiting for the folder: no other is begun meanwhile, since each takes a thread.
+    /// A reading that still waits for the folder. No other is started meanwhile, since each takes a thread.
     unfinished: Option<JoinHandle<Result<(), Error>>>,
 }
 
 impl KnownKeys {
-    /// Those of this issuer; what is found is told to those who follow its denylist.
+    /// The keys of this issuer. Readers of its denylist are told about new keys.
     pub(crate) fn new(keys: Arc<Keys>, denylist: Arc<Denylist>) -> Self {
         Self { keys, denylist, last: Mutex::default() }
     }
 
-    /// Makes sure that the key of a token is known, if there is one: reads the folder again when it is not. What is no
-    /// token by its form asks for nothing.
+    /// Makes sure that the key of a token is known if it exists: reads the folder again if it is unknown. A text that
+    /// does not have the form of a token causes no reading.
     ///
-    /// [`Error::Overloaded`] when the folder, or a key in it, cannot be read: whether the key exists cannot be told now.
+    /// Returns [`Error::Overloaded`] if the folder or a key in it cannot be read, since the key may exist.
     pub(crate) async fn find_key_of(&self, token: &str) -> Result<(), Error> {
         if !self.keys.ring().lacks_key_of(token) {
             return Ok(());
@@ -61,7 +61,7 @@ impl KnownKeys {
         Ok(())
     }
 
-    /// Reads the folder again, later than now. Who comes while another one waits for that is served by the same reading.
+    /// Reads the folder again. Callers that arrive while another one waits share the same reading.
     async fn read_again(&self) -> Result<(), Error> {
         let asked_at = Instant::now();
         let mut last = self.last.lock().await;
@@ -71,21 +71,21 @@ impl KnownKeys {
                 sleep(pause).await;
             }
             last.began_at = Some(Instant::now());
-            // Until it has succeeded: whoever waits for it may go away meanwhile.
+            // Until it has succeeded, since the caller that waits for it may be cancelled.
             last.failed = true;
             last.failed = !self.read(&mut last.unfinished).await;
         }
         if last.failed { Err(Error::Overloaded { retry_after: RETRY_AFTER }) } else { Ok(()) }
     }
 
-    /// Answers whether the folder was read.
+    /// Returns whether the folder was read.
     async fn read(&self, unfinished: &mut Option<JoinHandle<Result<(), Error>>>) -> bool {
         if unfinished.as_ref().is_some_and(|reading| !reading.is_finished()) {
             return false;
         }
         let (keys, denylist) = (Arc::clone(&self.keys), Arc::clone(&self.denylist));
         let reading = unfinished.insert(spawn_blocking(move || report(&denylist, keys.follow())));
-        // Otherwise it has failed, which the background task says; it has panicked, and said so; or it is still waiting.
+        // Otherwise it has failed (the background task logs that), it has panicked, or it is still waiting.
         matches!(timeout(MAX_READ_TIME, reading).await, Ok(Ok(Ok(()))))
     }
 }
@@ -101,11 +101,11 @@ impl KeySource for KnownKeys {
     }
 }
 
-/// Says in the log what came of reading the folder, and tells those who follow the denylist when the keys are others.
+/// Logs the result of reading the folder, and wakes readers of the denylist if the keys have changed.
 pub(crate) fn report(denylist: &Denylist, reloaded: Result<Reloaded, KeyFileError>) -> Result<(), Error> {
     let reloaded = reloaded.map_err(Error::internal)?;
     for problem in &reloaded.problems {
-        log::error!(cause = root_cause(problem); "a signing key cannot be read");
+        log::error!(cause = root_cause(problem); "cannot read a signing key");
     }
     for kid in &reloaded.gone {
         log::warn!(kid; "a signing key is no longer in use");

@@ -1,5 +1,5 @@
-//! The machines: what lives as long as the process and keeps something in memory or a thread of its own. They are given
-//! what they work with, and know no use case.
+//! The machines: parts that live as long as the process and keep state in memory or a thread of their own. They get
+//! what they work with, and know no use cases.
 
 pub(crate) mod api_tokens;
 pub(crate) mod background;

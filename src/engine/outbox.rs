@@ -1,6 +1,6 @@
-//! The outbox: sends the messages that were added with the change that they tell of. Each is taken by one instance at a
-//! time. One that dies, or whose database does, between sending and deleting sends again: a receiver tells by the
-//! message's id. What fails is tried again after a pause that doubles, until the message is of no use any more.
+//! The outbox: sends messages that were stored together with the change that they report. One instance at a time takes
+//! a message. If the instance or its database fails between sending and deleting, the message is sent again; receivers
+//! recognise that by its id. A failed message is tried again after a pause that doubles, until it expires.
 
 use std::sync::Arc;
 
@@ -13,22 +13,22 @@ use crate::model::message::Message;
 use crate::store::{Store, Taken};
 use crate::threads::watched;
 
-/// Whoever takes a message has this time to send it. Then it is anybody's again.
+/// An instance that takes a message has this time to send it. After that any instance may take it.
 const LEASE: Seconds = Seconds(60);
 
-/// A round takes no other message after this time, so that the service can be stopped.
+/// A round takes no more messages after this time, so that the service can stop.
 const ROUND: Seconds = Seconds(5);
 
-/// After the first failure; then twice as long each time, up to the second.
+/// The first pause after a failure, and the longest; the pause doubles each time.
 const PAUSES: (Seconds, Seconds) = (Seconds(10), Seconds(3_600));
 
-/// So many are given up at a time.
+/// The number of messages that are given up at a time.
 const BATCH: i64 = 100;
 
-/// Delivers a message, or says why it cannot, in words that may be logged. It takes much less than the lease of a minute.
+/// Delivers a message, or returns an error whose text may be logged. It must take much less than the lease.
 pub type Deliver = Box<dyn Fn(&Message) -> Result<(), Cause> + Send + Sync>;
 
-/// What sends the messages of each kind, and what it needs for it.
+/// The senders of each kind of message, and what they need.
 pub struct Outbox {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
@@ -38,7 +38,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Sends the messages of these kinds, and leaves others to whoever knows them.
+    /// Sends the messages of these kinds, and leaves others to instances that know them.
     pub fn new(
         store: Arc<Store>,
         clock: Arc<dyn Clock>,
@@ -49,12 +49,12 @@ impl Outbox {
         Self { store, clock, entropy, metrics, senders }
     }
 
-    /// The kinds that it sends. Each deserves a thread of its own: one whose target is slow holds up no other.
+    /// The kinds that it sends. Each should have its own thread, so that a slow target does not delay other kinds.
     pub(crate) fn kinds(&self) -> Vec<&'static str> {
         self.senders.iter().map(|(kind, _)| *kind).collect()
     }
 
-    /// Sends what is due of a kind, one after the other. Returns how many were sent or tried in vain.
+    /// Sends the due messages of a kind in sequence. Returns how many were sent or failed.
     pub fn send_due(&self, kind: &'static str) -> Result<usize, Error> {
         let begun_at = self.clock.now();
         let mut tried = 0_usize;
@@ -81,16 +81,16 @@ impl Outbox {
 
     fn failed(&self, taken: &Taken, cause: &(dyn std::error::Error + 'static)) -> Result<(), Error> {
         let (message, attempts, cause) = (&taken.message, taken.attempts, root_cause(cause));
-        // Once for each message: a target may be away for days.
+        // One warning for each message, since a target may be down for days.
         let level = if attempts == 1 { log::Level::Warn } else { log::Level::Debug };
-        log::log!(level, kind = message.kind, message:% = message.id, attempts, cause; "a message could not be sent");
+        log::log!(level, kind = message.kind, message:% = message.id, attempts, cause; "cannot send a message");
         self.metrics.outbox("failed");
         let due_at = self.clock.now() + pause(attempts, &*self.entropy)?;
         self.store.write(|tx| tx.put_back(taken, due_at))
     }
 
-    /// Deletes messages of any kind that were not sent in time, by the clock of any instance. Returns how many; there may be
-    /// more.
+    /// Deletes messages of any kind that were not sent in time, allowing for differences of clocks. Returns how many;
+    /// there may be more.
     pub fn give_up(&self) -> Result<usize, Error> {
         let now = self.clock.now() - MAX_CLOCK_SKEW;
         let over = self.store.write(|tx| tx.give_up_messages(BATCH, now))?;
@@ -103,8 +103,8 @@ impl Outbox {
     }
 }
 
-/// Doubled with each failure, and a random part of its second half left out, so that what failed together does not come
-/// back together.
+/// The pause after a number of failures. It doubles each time, minus a random part of its second half, so that messages
+/// that failed together are not retried together.
 fn pause(attempts: i64, entropy: &dyn Entropy) -> Result<Seconds, Error> {
     let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(16);
     let longest = PAUSES.0.0.saturating_mul(1 << doublings).min(PAUSES.1.0);

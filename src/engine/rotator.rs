@@ -1,5 +1,5 @@
-//! The rotator: refreshes that arrive while others are being written wait together, and are then judged and written
-//! together, in one statement or transaction with one commit. One that is alone waits for nothing.
+//! The rotator: refreshes that arrive while others are being written wait, and are then judged and written together, in
+//! one statement or transaction with one commit. A single refresh does not wait.
 
 mod judging;
 mod queue;
@@ -27,18 +27,18 @@ use crate::model::rotation::{Refusal, Verdict};
 use crate::store::{DEADLINE, Patience, Store};
 use crate::threads::Threads;
 
-/// What its threads are called.
+/// The name of its threads.
 const NAME: &str = "refresh batches";
 
-/// A row is written only as it was judged. It fails to be when somebody else moved it on, and nobody can be moved on
-/// from for ever: a mark only rises, an end is final.
+/// How often a refresh is judged at most. A row is only written if it has not changed since it was judged. Other
+/// instances cannot change it without end, since a generation only rises and an end is final.
 const MAX_JUDGEMENTS: usize = 16;
 
-/// The threads and what waits for them. They end when this is dropped, after what waits is answered.
+/// The threads and their queue. When this is dropped, they handle what is waiting and end.
 pub(crate) struct Rotator {
     waiting: Arc<Waiting>,
     batches: Arc<Batches>,
-    /// Those that were replaced, too, until they end.
+    /// Including replaced threads, until they end.
     threads: Mutex<Threads>,
 }
 
@@ -55,29 +55,29 @@ impl Rotator {
         Ok(rotator)
     }
 
-    /// Whoever waits for a batch that panics is told so by its reply's end.
+    /// If a batch panics, its callers notice because their reply channels close.
     fn start_thread(&self, number: u32) -> io::Result<()> {
         let (waiting, batches) = (Arc::clone(&self.waiting), Arc::clone(&self.batches));
         let work = move || {
             while let Some(batch) = waiting.take(number) {
-                // Those that wait for it are gone after that time: what comes later is not written.
+                // The callers have given up after that time, so a later result is not written.
                 Arc::<Patience>::default().spend_on(|| batches.answer(batch));
             }
         };
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).start(NAME, work)
     }
 
-    /// Starts a thread for each one whose batch hangs in a connection that is lost.
+    /// Replaces each thread whose batch hangs in a lost connection.
     fn replace_lost(&self) {
         for lost in self.waiting.give_up_lost() {
             if let Err(error) = self.start_thread(self.waiting.next_number()) {
-                log::error!(task = NAME, cause = error.to_string(); "a thread that hangs cannot be replaced");
+                log::error!(task = NAME, cause = error.to_string(); "cannot replace a thread that hangs");
                 self.waiting.take_back(lost);
             }
         }
     }
 
-    /// Judges a verified refresh token that came from `client`; what is answered is durable.
+    /// Judges a verified refresh token that came from `client`; the result is durable.
     pub(crate) async fn settle(&self, claims: RefreshClaims, client: Client) -> Result<Live, Error> {
         let (reply, answer) = oneshot::channel();
         self.replace_lost();
@@ -85,7 +85,7 @@ impl Rotator {
         deadline::in_time(answer).await?.map_err(Error::internal)?
     }
 
-    /// How many wait for the next batch.
+    /// How many refreshes wait for the next batch.
     pub(crate) fn count_waiting(&self) -> usize {
         self.waiting.count()
     }
@@ -97,7 +97,7 @@ impl Drop for Rotator {
     }
 }
 
-/// What a thread answers batches with.
+/// What a thread needs to handle batches.
 pub(crate) struct Batches {
     judge: Judge,
     store: Arc<Store>,
@@ -107,7 +107,7 @@ pub(crate) struct Batches {
 }
 
 impl Batches {
-    /// By these settings, on these rows.
+    /// Uses these settings and this store.
     pub(crate) fn new(
         config: &Config,
         store: Arc<Store>,
@@ -136,7 +136,7 @@ impl Batches {
         }
     }
 
-    /// Answers the requests it can; gives back those whose row somebody else moved before it was written.
+    /// Answers the requests that it can; returns those whose row was changed by others before it was written.
     fn judge_and_write(&self, batch: Vec<Job>) -> Vec<Job> {
         let now = self.clock.now();
         let ids: Vec<SessionId> = batch.iter().map(|job| job.asked.claims.sid).collect();
@@ -165,7 +165,7 @@ impl Batches {
         }
     }
 
-    /// Answers what holds, now that it is known what was written; gives back the others.
+    /// Answers the requests whose result is certain after the write; returns the others.
     fn conclude(&self, judged: impl Iterator<Item = (Job, Judged)>, written: &HashSet<SessionId>) -> Vec<Job> {
         let mut moved_on = Vec::new();
         for (job, Judged { outcome, raised, rests_on_the_row }) in judged {

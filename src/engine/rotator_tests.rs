@@ -1,4 +1,4 @@
-//! The rotator's batches, made by hand: which requests share one is known here, as it is not over HTTP.
+//! The rotator's batches, made by hand: unlike over HTTP, the tests decide which requests share a batch.
 
 use tempfile::TempDir;
 
@@ -64,7 +64,7 @@ impl House {
         Batches::new(config, store, units.clone(), clock, metrics)
     }
 
-    /// Answers sessions' tokens, by generation, in one batch.
+    /// Refreshes with sessions' tokens, by generation, in one batch.
     fn refresh_together(&self, presented: &[(Session, i64)]) -> Vec<Result<Live, Error>> {
         let (jobs, answers): (Vec<_>, Vec<_>) = presented.iter().map(|(session, g)| job(session, *g)).unzip();
         self.batches().answer(jobs);
@@ -133,7 +133,7 @@ fn a_late_retry_counts_at_the_rotation_that_follows_in_its_batch() {
     let expected = Sharing { generation: 2, context: Some(home), mark: Mark::Unmarked, strange: 1, shared: 1 };
     assert_eq!(house.row(&ada).sharing, expected);
     let recorded = house.app.store.read(|tx| tx.list_events(&EventFilter::default(), 10)).unwrap();
-    assert_eq!(recorded.iter().filter(|event| event.name == "session_shared").count(), 1);
+    assert_eq!(recorded.iter().filter(|(_, event)| event.name == "session_shared").count(), 1);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_damaged_row_and_an_unknown_session_fail_nobody_else() {
     assert_eq!(house.row(&bob).denied_through, 1);
 }
 
-/// SQLite's own words for it: that is how an outage is told from a trigger's refusal.
+/// SQLite's own message, by which an outage is distinguished from a refusal by a trigger.
 const FULL: &str = "begin select raise(abort, 'database or disk is full'); end";
 
 #[test]

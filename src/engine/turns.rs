@@ -1,5 +1,5 @@
-//! Turns to look up in the database what anybody may ask for as often as they like. There are two doors of that kind, logins
-//! and API tokens, and each may hold half of the connections.
+//! Turns for database lookups that anonymous clients may cause without limit: logins and API tokens. Each of the two
+//! may use a quarter of the connections, so that half of them are left for everything else.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -7,17 +7,31 @@ use super::deadline::in_time;
 use crate::config::Config;
 use crate::error::Error;
 
-/// As many turns at a time as half of the database's connections.
+/// Turns for a quarter of the database's connections.
 pub(crate) struct Turns(Semaphore);
 
 impl Turns {
-    /// For a pool of this size.
+    /// Turns for the configured pool size.
     pub(crate) fn new(config: &Config) -> Self {
-        Self(Semaphore::new(usize::try_from(config.database_pool_size / 2).unwrap_or(1).max(1)))
+        Self(Semaphore::new(usize::try_from(config.database_pool_size / 4).unwrap_or(1).max(1)))
     }
 
-    /// A turn, in the order in which they are asked for; over when dropped. The wait is one for the database.
+    /// Waits for a turn, in the order of the calls; dropping it ends the turn. The wait counts as one for the database.
     pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
         in_time(self.0.acquire()).await?.map_err(Error::internal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_doors_leave_half_of_the_connections_to_others_where_there_are_four() {
+        for (pool, expected) in [(1, 1), (3, 1), (4, 1), (8, 2), (10, 2), (64, 16)] {
+            let pool = i32::to_string(&pool);
+            let config = Config::from_lookup(|name| (name == "DATABASE_POOL_SIZE").then(|| pool.clone())).unwrap();
+            assert_eq!(Turns::new(&config).0.available_permits(), expected, "{pool}");
+        }
     }
 }

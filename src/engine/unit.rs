@@ -1,5 +1,5 @@
-//! Units of work: a change is written with its audit events and its denials in one transaction, and once that is durable,
-//! the denylist in memory, the metrics and the log are told of it. This is the only place that tells them.
+//! Units of work: a change is written with its audit events and its denials in one transaction. When that is durable,
+//! the denylist in memory, the metrics and the log are updated. This is the only place that updates them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::store::{Effects, Found, Moved, Store, UnitTx, Written};
 
 const LOG_TARGET: &str = "tokensmith::audit";
 
-/// What does units of work.
+/// Runs units of work.
 #[derive(Clone)]
 pub(crate) struct Units {
     store: Arc<Store>,
@@ -22,13 +22,13 @@ pub(crate) struct Units {
 }
 
 impl Units {
-    /// On these rows; tells this denylist and these metrics.
+    /// Uses this store, and updates this denylist and these metrics.
     pub(crate) fn new(store: Arc<Store>, denylist: Arc<Denylist>, metrics: Arc<Metrics>) -> Self {
         Self { store, denylist, metrics }
     }
 
-    /// Does a unit of work. What it returns is durable, and everybody has been told; after an error nothing is written and
-    /// nobody has. `work` owns what it needs, so that it could be done on another thread and share a commit with others.
+    /// Runs a unit of work. When it returns, the change is durable and reported; after an error nothing is written or
+    /// reported. `work` owns what it needs, so that it could run on another thread and share a commit with others.
     pub(crate) fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut UnitTx<'_>) -> Result<T, Error> + Send + 'static,
@@ -38,19 +38,19 @@ impl Units {
         Ok(value)
     }
 
-    /// Records an event that goes with no other change: what it tells of has happened already, as a failed login has. When the
-    /// database is out of reach, only the metrics and the log are told.
+    /// Records an event without another change, such as a failed login. If the database is unavailable, only the
+    /// metrics and the log get it.
     pub(crate) fn record_best_effort(&self, event: Event) {
         let recorded = event.clone();
         if let Err(error) = self.run(move |tx| tx.record(recorded)) {
             let (name, cause) = (event.name.text(), root_cause(&error));
             let request_id = event.request_id.as_deref().unwrap_or_default();
-            log::error!(target: LOG_TARGET, event = name, cause, request_id; "could not record the event");
+            log::error!(target: LOG_TARGET, event = name, cause, request_id; "cannot record the event");
             self.tell(Effects { events: vec![event], ..Effects::default() });
         }
     }
 
-    /// Does a batch of refreshes: see [`Store::compare_and_set`].
+    /// Writes a batch of refreshes: see [`Store::compare_and_set`].
     pub(crate) fn compare_and_set(
         &self,
         ids: &[SessionId],
@@ -61,9 +61,9 @@ impl Units {
         Ok(sessions)
     }
 
-    /// The denylist first: a log that nobody reads any more holds up whoever writes to it.
+    /// Updates the denylist first, because a log whose reader has stopped blocks.
     fn tell(&self, Effects { events, denials }: Effects) {
-        // Hardly any refresh has some, and the lock is for everybody.
+        // Few refreshes have any, and the lock is shared by all.
         if !denials.is_empty() {
             self.denylist.add(denials);
         }

@@ -1,5 +1,5 @@
-//! Who a part of the paths is for: which pages may call it, what its failures look like, and which headers its answers have.
-//! Each audience is a scope, whose data holds it.
+//! Audiences of paths: which web pages may call them, how their errors are rendered, and which headers their responses
+//! have. Each audience is an actix-web scope that holds it as data.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
@@ -13,26 +13,26 @@ use super::pages;
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
-/// Who a part of the paths is for.
+/// The clients that a group of paths is for.
 pub(super) struct Audience {
-    /// How its paths begin.
+    /// The common prefix of its paths.
     pub(crate) prefix: &'static str,
-    /// Pages of which origins may call it.
+    /// Origins whose web pages may call it.
     pub(crate) origins: Origins,
-    /// A failure as an answer to a request, with the request's id.
+    /// Renders a failure as a response to a request, with the request's id.
     pub(crate) render: fn(&Failure, &HttpRequest, &str) -> HttpResponse,
-    /// What a failure is on the wire.
+    /// The media type of a failure.
     pub(crate) media_type: &'static str,
-    /// Adds the headers that every answer has.
+    /// Adds the headers that every response has.
     pub(crate) add_headers: fn(StatusCode, &mut HeaderMap),
 }
 
-/// Pages of which origins may call.
+/// Origins whose web pages may call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origins {
-    /// All.
+    /// All origins.
     Any,
-    /// Those of the settings.
+    /// The origins of `CORS_ORIGINS`.
     Configured,
     /// Those of public clients: the others have no pages that call.
     OfClients,
@@ -49,7 +49,7 @@ static API: Audience = Audience {
     add_headers: not_stored,
 };
 
-/// Verifiers and clients that look for keys, denylist and metadata: what is here is for everybody.
+/// Verifiers and clients that fetch keys, denylist and metadata. These paths are public.
 static WELL_KNOWN: Audience = Audience { prefix: "/.well-known", origins: Origins::Any, ..API };
 
 /// Registered applications, when they ask by themselves.
@@ -75,7 +75,7 @@ static INTERACTIONS: Audience = Audience { prefix: "/oauth/interactions", ..PAGE
 static LOGOUT: Audience = Audience { prefix: "/oauth/logout", ..PAGES };
 static ASSETS: Audience = Audience { prefix: "/oauth/assets", ..PAGES };
 
-/// All of them. The first whose prefix fits has a path; our own API takes what is left.
+/// All audiences. A path belongs to the first one whose prefix matches; our own API takes all other paths.
 pub(super) static AUDIENCES: [&Audience; 7] = [&WELL_KNOWN, &AUTHORIZE, &INTERACTIONS, &LOGOUT, &ASSETS, &OAUTH, &API];
 
 impl Audience {
@@ -84,20 +84,20 @@ impl Audience {
         self.media_type == "application/json"
     }
 
-    /// That of a path.
+    /// The audience of a path.
     pub(super) fn of_path(path: &str) -> &'static Self {
         let is_below = |rest: &str| rest.is_empty() || rest.starts_with('/');
         let fits = |audience: &&&Self| path.strip_prefix(audience.prefix).is_some_and(is_below);
         AUDIENCES.iter().find(fits).unwrap_or(&&API)
     }
 
-    /// That of the scope that a request has come to.
+    /// The audience of the scope that handles a request.
     pub(super) fn of(request: &HttpRequest) -> &'static Self {
         request.app_data::<&'static Self>().copied().unwrap_or(&API)
     }
 }
 
-/// Only what says so may be stored: everything else is about one user.
+/// Forbids caches to store a response unless it allows it: most responses are about one user.
 fn not_stored(status: StatusCode, headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFF);
     if !headers.contains_key(CACHE_CONTROL) && status != StatusCode::NOT_MODIFIED {

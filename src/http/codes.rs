@@ -1,5 +1,5 @@
-//! Every code that a client may be told, in one table: the renderers, the description and the reference are made from
-//! it. Errors of tokens bring their codes along from `tokensmith_verifier`; a test compares.
+//! The table of all error codes that a client may get. The renderers, the API description and the reference are made
+//! from it. The codes of token errors come from `tokensmith_verifier`; a test compares them with this table.
 
 use actix_web::http::StatusCode;
 
@@ -13,25 +13,25 @@ use crate::model::session::EndReason;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use tokensmith_verifier::BearerErrorKind;
 
-/// What a client is told of a failure, beside its detail. It never changes its meaning.
+/// What a client learns about a failure, apart from its detail. The meaning of a code never changes.
 pub struct Code {
     /// The code, for programs.
     pub name: &'static str,
-    /// The status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// The code in a few words.
+    /// The meaning of the code in a few words.
     pub(crate) title: &'static str,
-    /// The `error` that OAuth has for it ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2),
+    /// OAuth's `error` for it ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2),
     /// [RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
     pub oauth: Option<&'static str>,
-    /// What the reference says of it.
+    /// What the reference says about it.
     pub meaning: &'static str,
-    /// A failure that has it.
+    /// A failure with this code.
     pub(super) example: fn() -> Failure,
 }
 
-/// A row is `NAME: status "code" "title", OAuth's error, which failures => one of them, "meaning";`. Those that have no
-/// failures are found by the code that `tokensmith_verifier` gives them.
+/// A row is `NAME: status "code" "title", OAuth's error, its failures => an example, "meaning";`. A row without
+/// failures is found by its code from `tokensmith_verifier`.
 macro_rules! codes {
     ($(
         $name:ident: $status:literal $code:literal $title:literal, $oauth:expr,
@@ -46,11 +46,11 @@ macro_rules! codes {
             example: || $example,
         };)+
 
-        /// All of them, by status.
+        /// All codes, sorted by status.
         pub const CODES: &[&Code] = &[$($name),+];
 
         impl Failure {
-            /// What a client is told of it.
+            /// The code of this failure.
             pub(super) fn code(&self) -> &'static Code {
                 match self {
                     $($($failure => $name,)?)+
@@ -66,15 +66,15 @@ macro_rules! codes {
 codes! {
     MALFORMED_JSON: 400 "malformed_json" "Body not as expected", Some("invalid_request"),
         Failure::BodyMalformed(_) => Failure::BodyMalformed("missing field `username` at line 1 column 2".to_owned()),
-        "The body is not the JSON that is expected; `detail` says what and where.";
+        "The body is not the expected JSON; `detail` says what is wrong and where.";
     INVALID_FIELDS: 400 "invalid_fields" "Invalid fields", Some("invalid_request"),
         Domain(Error::Invalid(_))
             => Domain(Error::invalid("email", "invalid", "must be an e-mail address, as in ada@example.com")),
-        "`errors[]` names each `field` with a `code` of its own: `invalid`, `password_too_long` (over 1024 \
-         characters); for new passwords also `password_too_short`, `password_too_common`.";
+        "`errors[]` names each invalid `field` with its own `code`: `invalid` or `password_too_long` (more than 1024 \
+         characters); for new passwords also `password_too_short` and `password_too_common`.";
     INVALID_REQUEST: 400 "invalid_request" "Malformed request", Some("invalid_request"),
         Domain(Error::OAuth(OAuthError { code: ErrorCode::InvalidRequest, .. })) => Bearer(BearerErrorKind::Malformed("expected Authorization: Bearer and one token")),
-        "The `Authorization` header is not one token (or not well-formed HTTP Basic). At `/oauth/*` also: a parameter is \
+        "The `Authorization` header does not hold exactly one token (or is not well-formed HTTP Basic). At `/oauth/*` also: a parameter is \
          missing, repeated or not valid.";
     INVALID_GRANT: 400 "invalid_grant" "Grant refused", Some("invalid_grant"),
         Domain(Error::OAuth(OAuthError { code: ErrorCode::InvalidGrant, .. }))
@@ -100,80 +100,80 @@ codes! {
         "The token endpoint has no such grant; `password` is none of them.";
     BASIC_AUTH_OFF: 400 "basic_auth_off" "HTTP Basic is off", Some("invalid_request"),
         Failure::BasicAuthOff => Failure::BasicAuthOff,
-        "`HTTP Basic` is not taken, unless `BASIC_AUTH=on`.";
+        "HTTP Basic is only accepted with `BASIC_AUTH=on`.";
     BAD_CREDENTIALS: 401 "bad_credentials" "Wrong username or password", Some("invalid_grant"),
         Domain(Error::BadCredentials) => Domain(Error::BadCredentials),
-        "Unknown user or wrong password.";
+        "The user is unknown or the password is wrong.";
     INVALID_CLIENT: 401 "invalid_client" "Client not authenticated", Some("invalid_client"),
         Domain(Error::OAuth(OAuthError { code: ErrorCode::InvalidClient, .. }))
             => Domain(Error::oauth(ErrorCode::InvalidClient, "the client has not authenticated")),
         "There is no such client, it is disabled, or it has not authenticated by the method that it is registered for.";
     ACCESS_TOKEN_MISSING: 401 "access_token_missing" "Access token missing", None,
         => Bearer(BearerErrorKind::Missing),
-        "The endpoint needs a bearer token.";
+        "The endpoint requires a bearer token.";
     TOKEN_MALFORMED: 401 "token_malformed" "Token refused", Some("invalid_token"),
         => Domain(Error::TokenRefused(TokenError::Malformed)),
-        "Not a token of ours by its form (or larger than 16 KiB).";
+        "The token does not have the form of our tokens, or is larger than 16 KiB.";
     TOKEN_WRONG_TYPE: 401 "token_wrong_type" "Token refused", Some("invalid_token"),
         => Domain(Error::TokenRefused(TokenError::WrongType)),
-        "A refresh token where an access token is expected, or the reverse.";
+        "The token is a refresh token where an access token is expected, or the other way round.";
     TOKEN_UNKNOWN_KEY: 401 "token_unknown_key" "Token refused", Some("invalid_token"),
         => Domain(Error::TokenRefused(TokenError::UnknownKey)),
-        "Signed with a key that is not, or no longer, published.";
+        "The token is signed with a key that is not published, or no longer.";
     TOKEN_WRONG_ALGORITHM: 401 "token_wrong_algorithm" "Token refused", Some("invalid_token"),
         => Domain(Error::TokenRefused(TokenError::WrongAlgorithm)),
-        "Another algorithm than its key's.";
+        "The token's algorithm is not that of its key.";
     TOKEN_BAD_SIGNATURE: 401 "token_bad_signature" "Token refused", Some("invalid_token"),
         => Domain(Error::TokenRefused(TokenError::BadSignature)),
-        "The signature does not fit.";
+        "The signature is not valid.";
     TOKEN_WRONG_ISSUER: 401 "token_wrong_issuer" "Token refused", Some("invalid_token"),
         => Domain(Error::TokenRefused(TokenError::WrongIssuer)),
-        "Issued by another service.";
+        "The token was issued by another service.";
     TOKEN_WRONG_AUDIENCE: 401 "token_wrong_audience" "Token refused", Some("invalid_token"),
         => Domain(Error::TokenRefused(TokenError::WrongAudience)),
-        "Meant for another audience.";
+        "The token is for another audience.";
     TOKEN_NOT_YET_VALID: 401 "token_not_yet_valid" "Token refused", Some("invalid_token"),
         => Domain(Error::TokenRefused(TokenError::NotYetValid)),
-        "Issued more than 60 seconds in the future.";
+        "The token's time of issue is more than 60 seconds in the future.";
     TOKEN_EXPIRED: 401 "token_expired" "Token refused", Some("invalid_token"),
         => Domain(Error::TokenRefused(TokenError::Expired)),
-        "Its time is over.";
+        "The token has expired.";
     TOKEN_REVOKED: 401 "token_revoked" "Token refused", Some("invalid_token"),
         => Domain(Error::TokenRefused(TokenError::Revoked)),
-        "Revoked, or its session ended.";
+        "The token was revoked, or its session ended.";
     API_TOKEN_MALFORMED: 401 "api_token_malformed" "API token refused", Some("invalid_token"),
         => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Malformed)),
-        "Not an API token by its form or checksum.";
+        "The form or checksum is not that of an API token.";
     API_TOKEN_UNKNOWN: 401 "api_token_unknown" "API token refused", Some("invalid_token"),
         => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Unknown)),
-        "No such API token exists, or its key was replaced.";
+        "There is no such API token, or its key was replaced.";
     API_TOKEN_EXPIRED: 401 "api_token_expired" "API token refused", Some("invalid_token"),
         => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Expired)),
-        "Its time is over.";
+        "The API token has expired.";
     API_TOKEN_REVOKED: 401 "api_token_revoked" "API token refused", Some("invalid_token"),
         => Domain(Error::ApiTokenRefused(ApiTokenRefusal::Revoked)),
-        "It was revoked.";
+        "The API token was revoked.";
     REAUTHENTICATION_REQUIRED: 401 "reauthentication_required" "Reauthentication required",
         Some("insufficient_user_authentication"),
         Failure::ReauthenticationRequired(_) => Failure::ReauthenticationRequired(Seconds(600)),
-        "The password must be given again: `POST /v1/me/reauthenticate` (RFC 9470).";
+        "The user must give the password again: `POST /v1/me/reauthenticate` (RFC 9470).";
     REFRESH_TOKEN_REUSED: 401 "refresh_token_reused" "Refresh token reused", Some("invalid_grant"),
         Domain(Error::RefreshTokenReused) => Domain(Error::RefreshTokenReused),
-        "An invalidated refresh token was presented: the session has been ended.";
+        "A refresh token was used that had been replaced too long ago. The session was ended.";
     WRONG_CLIENT: 401 "wrong_client" "Refresh token of another client", Some("invalid_grant"),
         Domain(Error::WrongClient) => Domain(Error::WrongClient),
         "A registered application's refresh token is good at `/oauth/token` only, and the login API's at \
          `/v1/tokens/refresh`. The session goes on.";
     SESSION_ENDED: 401 "session_ended" "Session ended", Some("invalid_grant"),
         Domain(Error::SessionEnded(_)) => Domain(Error::SessionEnded(EndReason::Logout)),
-        "The session was ended; `reason` is one of `logout`, `revoked` (by its owner, from another session), \
+        "The session has ended; `reason` is one of `logout`, `revoked` (by its owner, from another session), \
          `admin`, `password_changed`, `user_disabled`, `reuse`, `shared`, `absolute_end`.";
     SESSION_UNKNOWN: 401 "session_unknown" "Session unknown", Some("invalid_grant"),
         Domain(Error::SessionUnknown) => Domain(Error::SessionUnknown),
-        "The session ended so long ago that it is not on record any more, or its account was deleted.";
+        "The session ended so long ago that it is no longer stored, or its account was deleted.";
     ACCOUNT_DISABLED: 403 "account_disabled" "Account disabled", Some("invalid_grant"),
         Domain(Error::AccountDisabled) => Domain(Error::AccountDisabled),
-        "The account is disabled; told only to who knows its password or an API token.";
+        "The account is disabled. Only a client that knows its password or one of its API tokens gets this error.";
     AUTHORIZATION_REFUSED: 403 "authorization_refused" "Authorization refused", None,
         Domain(Error::OAuth(_)) => Domain(Error::oauth(ErrorCode::AccessDenied, "the user has denied it")),
         "A request at `/oauth/authorize` that cannot be answered to the application, or was denied.";
@@ -183,25 +183,25 @@ codes! {
          redirect URI of a public client. The log names it.";
     SESSION_REQUIRED: 403 "session_required" "Session required", Some("insufficient_scope"),
         => Bearer(BearerErrorKind::SessionRequired),
-        "Only who is logged in may do this, not an API token (or what it was exchanged for).";
+        "Only a logged-in user may do this, not an API token or an access token that it was exchanged for.";
     APPLICATION_TOKEN: 403 "application_token" "Not for applications", Some("insufficient_scope"),
         Failure::ApplicationToken => Failure::ApplicationToken,
         "The access token of a registered application opens `/oauth/userinfo` here, and nothing else.";
     WRONG_PASSWORD: 403 "wrong_password" "Wrong password", None,
         Domain(Error::WrongPassword) => Domain(Error::WrongPassword),
-        "Who is logged in does not know the password.";
+        "The user is logged in, but the password is wrong.";
     ROLE_MISSING: 403 "role_missing" "Role missing", Some("insufficient_scope"),
         => Bearer(BearerErrorKind::RoleMissing("admin")),
-        "The access token lacks a role.";
+        "The access token lacks a required role.";
     SCOPE_MISSING: 403 "scope_missing" "Scope missing", Some("insufficient_scope"),
         => Bearer(BearerErrorKind::ScopeMissing("notes:read")),
-        "The access token lacks a scope (in services with the verifier).";
+        "The access token lacks a required scope (in services with the verifier).";
     NOT_FOUND: 404 "not_found" "Not found", None,
         Failure::PathUnknown => Failure::PathUnknown,
         "There is nothing at this path.";
     API_TOKEN_NOT_FOUND: 404 "api_token_not_found" "API token not found", None,
         Domain(Error::ApiTokenNotFound) => Domain(Error::ApiTokenNotFound),
-        "The user has no such API token, or (to replace its key) it is over.";
+        "The user has no such API token. When replacing a key: or it has expired or was revoked.";
     SESSION_NOT_FOUND: 404 "session_not_found" "Session not found", None,
         Domain(Error::SessionNotFound) => Domain(Error::SessionNotFound),
         "The user has no such session.";
@@ -210,26 +210,26 @@ codes! {
         "There is no signing key with this `kid`.";
     USER_UNKNOWN: 404 "user_unknown" "User unknown", None,
         Domain(Error::UserUnknown) => Domain(Error::UserUnknown),
-        "The user does not exist any more.";
+        "The user no longer exists.";
     CLIENT_UNKNOWN: 404 "client_unknown" "Client unknown", None,
         Domain(Error::ClientUnknown) => Domain(Error::ClientUnknown),
         "There is no registered application with this `client_id`.";
     METHOD_NOT_ALLOWED: 405 "method_not_allowed" "Method not allowed", None,
         Failure::MethodNotAllowed(_) => Failure::MethodNotAllowed(vec!["GET", "HEAD"]),
-        "`Allow` lists the methods.";
+        "The header `Allow` lists the allowed methods.";
     REQUEST_TIMEOUT: 408 "request_timeout" "Request timeout", None,
         Failure::BodyTimedOut => Failure::BodyTimedOut,
         "The body did not arrive within `REQUEST_TIMEOUT`.";
     KEY_CONFLICT: 409 "key_conflict" "Key conflict", None,
         Domain(Error::KeyConflict(_))
-            => Domain(Error::KeyConflict("the next key is there already and signs from 2026-01-31T12:00:00Z on".to_owned())),
-        "The next signing key is there already; `detail` says from when on it signs.";
+            => Domain(Error::KeyConflict("the next key already exists and signs from 2026-01-31T12:00:00Z on".to_owned())),
+        "The next signing key already exists; `detail` says when it starts to sign.";
     LAST_ADMIN: 409 "last_admin" "Last administrator", None,
         Domain(Error::LastAdmin) => Domain(Error::LastAdmin),
-        "The last administrator would be lost.";
+        "There would be no active administrator left.";
     TOO_MANY_API_TOKENS: 409 "too_many_api_tokens" "Too many API tokens", None,
         Domain(Error::TooManyApiTokens(_)) => Domain(Error::TooManyApiTokens(100)),
-        "The user has 100 API tokens already, or 1000 with those that are over and still listed.";
+        "The user already has 100 API tokens, or 1000 including expired and revoked ones that are still listed.";
     CLIENT_ID_TAKEN: 409 "client_id_taken" "Client id taken", None,
         Domain(Error::ClientIdTaken) => Domain(Error::ClientIdTaken),
         "Another registered application has the `client_id`.";
@@ -238,36 +238,36 @@ codes! {
         "The application authenticates with keys of its own, or not at all: it has no secret.";
     USERNAME_TAKEN: 409 "username_taken" "Username taken", None,
         Domain(Error::UsernameTaken) => Domain(Error::UsernameTaken),
-        "Another account has the username.";
+        "Another account has this username.";
     BODY_TOO_LARGE: 413 "body_too_large" "Body too large", None,
         Failure::BodyTooLarge(_) => Failure::BodyTooLarge(65_536),
         "The body is larger than 64 KiB.";
     UNSUPPORTED_MEDIA_TYPE: 415 "unsupported_media_type" "Unsupported media type", None,
         Failure::MediaTypeUnsupported => Failure::MediaTypeUnsupported,
-        "Not declared as `application/json`.";
+        "The body is not declared as `application/json`.";
     TOO_MANY_FAILURES: 429 "too_many_failures" "Too many failures", None,
         Domain(Error::TooManyFailures { .. }) => Domain(Error::TooManyFailures { retry_after: Seconds(5) }),
         "Too many wrong passwords for this account or from this address; `Retry-After` says when to try \
          again.";
     INTERNAL_ERROR: 500 "internal_error" "Internal error", None,
         Domain(Error::Internal(_)) => Domain(Error::internal("an example")),
-        "A fault of ours; the log has its cause.";
+        "An error in the service; the log has the cause.";
     DATABASE_UNAVAILABLE: 503 "database_unavailable" "Database unavailable", None,
         Domain(Error::Unavailable(_)) => Domain(Error::Unavailable("an example".into())),
-        "The database is out of reach; `Retry-After` says when to try again. Verifying access tokens goes on.";
+        "The database is unavailable; `Retry-After` says when to try again. Access tokens can still be verified.";
     KEYS_UNAVAILABLE: 503 "keys_unavailable" "Keys unavailable", None,
         => Bearer(BearerErrorKind::NoKeys),
         "In services with the verifier: the issuer's keys could not be fetched yet.";
     DENYLIST_STALE: 503 "denylist_stale" "Denylist stale", None,
         => Bearer(BearerErrorKind::DenylistStale),
-        "In services with the verifier: the denylist is out of reach, and it is required.";
+        "In services with the verifier: the denylist is required but unavailable.";
     OVERLOADED: 503 "overloaded" "Overloaded", None,
         Domain(Error::Overloaded { .. }) => Domain(Error::Overloaded { retry_after: Seconds(5) }),
-        "More logins, refreshes or API tokens are waiting than can be answered in time, or the key folder is out of \
-         reach and the token's key is not known; `Retry-After` says when to try again.";
+        "More logins, refreshes or API tokens are waiting than can be handled in time, or the key folder cannot be read \
+         and the token's key is unknown; `Retry-After` says when to try again.";
 }
 
-/// Only other services that have the verifier answer with these.
+/// Only other services with the verifier return these codes.
 pub(super) const OF_VERIFIERS: [&str; 3] = [SCOPE_MISSING.name, KEYS_UNAVAILABLE.name, DENYLIST_STALE.name];
 
 impl Code {
@@ -297,7 +297,7 @@ mod tests {
         }
     }
 
-    /// Other services answer with the same.
+    /// Other services return the same codes.
     #[test]
     fn the_verifier_tells_its_clients_the_same() {
         let mut seen = 0;

@@ -1,6 +1,6 @@
-//! Browser apps of other origins, after the
-//! [CORS protocol](https://fetch.spec.whatwg.org/#http-cors-protocol). A request without a preflight is answered whatever its
-//! origin: pages of our own send one too, and the browser keeps the answer from those that are not allowed.
+//! Browser apps of other origins, by the [CORS protocol](https://fetch.spec.whatwg.org/#http-cors-protocol). A request
+//! without a preflight is handled for any origin, since our own pages send an origin, too. The browser hides the
+//! response from pages that are not allowed to read it.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -23,14 +23,14 @@ const REQUEST_HEADERS: HeaderValue =
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static("etag, retry-after, www-authenticate, x-request-id");
 const MAX_AGE_SECONDS: u32 = 3_600;
 
-/// An origin is not longer than a host name of 255 characters, a scheme and a port; more would fill the log.
+/// Enough for a scheme, a host name of 255 characters and a port. Longer origins would fill the log.
 const MAX_ORIGIN_CHARS: usize = 300;
 
-/// What pages may call that are part of a public client. It asks about no tokens; and where a browser is sent, no page calls.
+/// The endpoints that web pages of public clients may call.
 const OF_CLIENTS: [&str; 3] = ["/oauth/token", "/oauth/revoke", "/oauth/userinfo"];
 
-/// Answers preflights, and tells browsers which pages may read an answer. Never with cookies: tokens travel in headers and
-/// bodies.
+/// Answers preflights and tells browsers which pages may read a response. Cookies are never allowed: tokens are sent in
+/// headers and bodies.
 pub(super) async fn cors(
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -62,18 +62,18 @@ pub(super) async fn cors(
     Ok(response)
 }
 
-/// Which pages may read the answer to a request.
+/// The pages that may read the response to a request.
 struct Allowed {
-    /// As the browser is told.
+    /// The value of the header.
     origin: Option<HeaderValue>,
-    /// Whether another origin is told something else.
+    /// Whether it is different for another origin.
     depends_on_origin: bool,
 }
 
 fn allowed(request: &ServiceRequest, origins: Origins, origin: Option<&HeaderValue>) -> Allowed {
     let app = request.app_data::<web::Data<App>>();
     let listed = match origins {
-        // Of what is for everybody a cache may keep one answer.
+        // Public responses are the same for all origins, so a cache may share them.
         Origins::Any => return Allowed { origin: Some(ANY), depends_on_origin: false },
         Origins::OfClients => {
             let depends_on_origin = OF_CLIENTS.contains(&request.path());
@@ -94,7 +94,7 @@ fn allowed(request: &ServiceRequest, origins: Origins, origin: Option<&HeaderVal
     Allowed { origin: origin.filter(is_listed).cloned(), depends_on_origin: !listed.is_empty() }
 }
 
-/// The browser compares: what is not listed it does not send.
+/// The browser compares its request with these lists and sends only what they allow.
 fn preflight(headers: HeaderValue) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((ACCESS_CONTROL_ALLOW_METHODS, METHODS))
@@ -103,7 +103,7 @@ fn preflight(headers: HeaderValue) -> HttpResponse {
         .finish()
 }
 
-/// Anybody may send anything as an origin.
+/// The origin as it is shown in the log. Clients may send anything as an origin.
 fn shown(origin: &HeaderValue) -> String {
     let text = String::from_utf8_lossy(origin.as_bytes());
     text.chars().flat_map(char::escape_default).take(MAX_ORIGIN_CHARS).collect()

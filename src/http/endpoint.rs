@@ -1,4 +1,4 @@
-//! One endpoint: a handler with what it says of itself, and what it may refuse: that is known by what it takes.
+//! One endpoint: a handler with its description and its error codes, which follow from its extractors.
 
 use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, web};
 use utoipa::openapi::OpenApi;
@@ -9,20 +9,20 @@ use tokensmith_verifier::Bearer;
 
 /// One endpoint.
 pub struct Endpoint {
-    /// `GET` (which answers `HEAD` too), `POST`, `PUT`, `PATCH` or `DELETE`.
+    /// `GET` (which also handles `HEAD`), `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: &'static str,
     /// The path.
     pub path: String,
-    /// What answers it.
+    /// The handler.
     pub(super) handler: fn() -> Route,
-    /// What its handler says of itself.
+    /// The description of the handler.
     pub(super) describe: fn() -> OpenApi,
-    /// What it may be answered with instead.
+    /// The error codes that it may return.
     pub(super) refuses: Vec<&'static Code>,
 }
 
-/// The row of a handler that has the attribute `utoipa::path`, and the codes that its use case adds to those of its
-/// extractors.
+/// Makes the endpoint of a handler with the attribute `utoipa::path`. The codes are those that its use case adds to
+/// those of its extractors.
 macro_rules! endpoint {
     ($($handler:ident)::+ $(, $refuses:expr)*) => {{
         #[derive(utoipa::OpenApi)]
@@ -39,7 +39,7 @@ macro_rules! endpoint {
 pub(super) use endpoint;
 
 impl Endpoint {
-    /// Method and path are those that the attribute has.
+    /// Takes method and path from the attribute.
     pub(super) fn new(describe: fn() -> OpenApi, handler: fn() -> Route, mut refuses: Vec<&'static Code>) -> Self {
         let (path, item) = describe().paths.paths.pop_first().unwrap_or_default();
         let methods =
@@ -50,7 +50,7 @@ impl Endpoint {
     }
 }
 
-/// What a handler refuses before it is called.
+/// The codes of a handler's extractors.
 pub(super) fn refused_by<F, Args>(_: &F) -> Vec<&'static Code>
 where
     F: Handler<Args, Output: Responder>,
@@ -59,7 +59,7 @@ where
     Args::refuses()
 }
 
-/// An extractor, by what it refuses.
+/// An extractor with its error codes.
 pub(super) trait Refuses {
     /// The codes.
     fn refuses() -> Vec<&'static Code>;
@@ -71,7 +71,7 @@ impl Refuses for HttpRequest {
     }
 }
 
-/// That is our own affair.
+/// Never missing: the service registers it.
 impl<T> Refuses for web::Data<T> {
     fn refuses() -> Vec<&'static Code> {
         Vec::new()

@@ -1,5 +1,5 @@
-//! Why a request fails: what only HTTP can refuse, and what the domain cannot do. What it looks like on the wire is
-//! decided by its code and by a renderer.
+//! Why a request fails: errors of HTTP and errors of the domain. The code of the error and a renderer decide what the
+//! client gets.
 
 use actix_web::ResponseError;
 use actix_web::http::StatusCode;
@@ -11,22 +11,22 @@ use tokensmith_verifier::{BearerError, BearerErrorKind};
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The domain refuses it, or cannot do it.
+    /// An error of the domain.
     #[error(transparent)]
     Domain(#[from] Error),
-    /// The request is not let in.
+    /// The request is not authenticated or not allowed.
     #[error(transparent)]
     Bearer(#[from] BearerErrorKind),
-    /// The user must have proved who they are no longer ago than this.
+    /// The user must have given the password within this time.
     #[error("the password must have been given within the last {} seconds", .0.0)]
     ReauthenticationRequired(Seconds),
-    /// It is the token of a registered application.
+    /// The access token belongs to a registered application.
     #[error("a registered application may ask for /oauth/userinfo, and for nothing else here")]
     ApplicationToken,
-    /// Username and password came as HTTP Basic, which is not taken here.
+    /// Username and password were sent as HTTP Basic, which is off.
     #[error("HTTP Basic is off; send username and password in the body")]
     BasicAuthOff,
-    /// The body is not the JSON that is expected, and where.
+    /// The body is not the expected JSON; says what is wrong and where.
     #[error("{0}")]
     BodyMalformed(String),
     /// The body is larger than this many bytes.
@@ -41,10 +41,10 @@ pub(crate) enum Failure {
     /// There is no such path.
     #[error("there is nothing at this path")]
     PathUnknown,
-    /// The path has other methods.
+    /// The path has other methods; these are allowed.
     #[error("this path takes {}", .0.join(", "))]
     MethodNotAllowed(Vec<&'static str>),
-    /// Pages of this origin may not call.
+    /// Web pages of this origin may not call the service.
     #[error("pages of {0} may not call this service; see CORS_ORIGINS")]
     OriginNotAllowed(String),
     /// No public client has pages of this origin.
@@ -52,14 +52,14 @@ pub(crate) enum Failure {
     OriginOfNoClient(String),
 }
 
-/// Realm and type of the problem are our own.
+/// Realm and problem types are our own, not those of the error.
 impl From<BearerError> for Failure {
     fn from(refused: BearerError) -> Self {
         Self::Bearer(refused.kind())
     }
 }
 
-/// Rendered by the layer `observe`, which finds the failure in the response.
+/// The layer `observe` finds the failure in the response and renders it.
 impl ResponseError for Failure {
     fn status_code(&self) -> StatusCode {
         self.code().status()

@@ -1,4 +1,4 @@
-//! Codes that go together.
+//! Groups of codes.
 
 use super::codes::{
     ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_EXPIRED, API_TOKEN_MALFORMED, API_TOKEN_REVOKED,
@@ -8,7 +8,7 @@ use super::codes::{
     WRONG_PASSWORD,
 };
 
-/// What may be wrong with a token, of any kind.
+/// Codes for a bad token of any kind.
 pub(super) const TOKEN: &[&Code] = &[
     TOKEN_MALFORMED,
     TOKEN_WRONG_TYPE,
@@ -22,7 +22,7 @@ pub(super) const TOKEN: &[&Code] = &[
     TOKEN_REVOKED,
 ];
 
-/// What may be wrong with an API token.
+/// Codes for a bad API token.
 pub(super) const API_TOKEN: &[&Code] = &[
     INVALID_REQUEST,
     ACCESS_TOKEN_MISSING,
@@ -35,8 +35,8 @@ pub(super) const API_TOKEN: &[&Code] = &[
     OVERLOADED,
 ];
 
-/// What may be wrong with a session.
+/// Codes for a session that cannot be used.
 pub(super) const SESSION: &[&Code] = &[SESSION_ENDED, SESSION_UNKNOWN, ACCOUNT_DISABLED];
 
-/// What may be wrong with a password that somebody gives who is logged in.
+/// Codes for a bad password that a logged-in user gives.
 pub(super) const PASSWORD: &[&Code] = &[WRONG_PASSWORD, TOO_MANY_FAILURES, OVERLOADED];

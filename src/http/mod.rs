@@ -1,4 +1,5 @@
-//! HTTP, by audience: each is a scope with its CORS, renderer and headers. The only room that knows actix-web.
+//! HTTP, by audience: each audience is a scope with its own CORS, renderer and headers. The only room that knows
+//! actix-web.
 //!
 //! An endpoint is a handler with its attribute and a row in `routes`; a failure has a row in `codes`.
 

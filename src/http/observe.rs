@@ -1,4 +1,4 @@
-//! The layer around every request: its id, the log line, the final form of its error, and headers that every answer has.
+//! The layer around every request: its id, its log line, the rendering of its error, and the headers of every response.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -24,8 +24,8 @@ use tokensmith_verifier::BearerError;
 const LOG_TARGET: &str = "tokensmith::http";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Names the request, lets it be answered, completes the answer and writes the log line. The line has the path without
-/// its query, and nothing of the body.
+/// Gives the request an id, calls the handler, completes the response and writes the log line. The line has the path
+/// without its query, and nothing of the body.
 pub(super) async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -52,7 +52,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// Counts the answer by the route's pattern: paths have no bound.
+/// Counts the response by the pattern of its route, since the number of paths is unlimited.
 fn count<B>(response: &ServiceResponse<B>, took: Duration) {
     let request = response.request();
     let app = request.app_data::<web::Data<App>>();
@@ -65,13 +65,13 @@ fn count<B>(response: &ServiceResponse<B>, took: Duration) {
     }
 }
 
-/// Every verifier asks for the denylist every second: that is worth a line only when something is wrong.
+/// Every verifier asks for the denylist every second. Such a request is only logged if something is wrong.
 fn is_routine<B>(response: &ServiceResponse<B>) -> bool {
     let status = response.status();
     response.request().path() == DENYLIST_PATH && !status.is_client_error() && !status.is_server_error()
 }
 
-/// Names for requests: no two are the same, also not those of two processes.
+/// Ids of requests. Each is unique, even among several processes.
 pub(super) struct RequestIds {
     process: [u8; 6],
     given: AtomicU64,
@@ -111,7 +111,7 @@ fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) ->
         Some(rendered) => {
             let (request, original) = response.into_parts();
             let mut rendered = rendered.map_into_right_body();
-            // What inner layers have added stays.
+            // Keeps headers that inner layers have added.
             for (name, value) in original.headers() {
                 if !rendered.headers().contains_key(name) {
                     rendered.headers_mut().insert(name.clone(), value.clone());
@@ -130,8 +130,8 @@ fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) ->
     response
 }
 
-/// The cause of a fault goes to the log, once, and never to the client. A page that is missing in the settings is for
-/// the operator to find.
+/// Logs the cause of an internal error once; the client never gets it. Also logs a web page whose origin is not
+/// allowed, so that the operator can find the missing setting.
 fn log_cause(failure: &Failure, id: &str) {
     match failure {
         Failure::Domain(Error::Unavailable(cause) | Error::Internal(cause)) => {

@@ -1,5 +1,5 @@
-//! The `OpenAPI` description: made from the table of endpoints, which knows what handlers say of themselves and what they
-//! refuse.
+//! The `OpenAPI` description. It is made from the table of endpoints, which has the description and the error codes of
+//! each handler.
 
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -15,23 +15,23 @@ use super::routes::ROUTES;
 #[openapi(
     info(
         title = "tokensmith",
-        description = "Token pairs: a short-lived access token (a JWT after RFC 9068) that any backend verifies with the \
-                       published keys, and a rotating refresh token.\n\nErrors are `application/problem+json` (RFC \
-                       9457) with a `code` that never changes its meaning."
+        description = "Issues token pairs: a short-lived access token (a JWT as in RFC 9068) that any backend verifies with \
+                       the published keys, and a refresh token that is replaced when it is used.\n\nErrors are \
+                       `application/problem+json` (RFC 9457). The meaning of a `code` never changes."
     ),
     tags(
-        (name = "tokens", description = "Getting, refreshing, asking about and revoking tokens."),
-        (name = "sessions", description = "One's own sessions: one for each login on a device."),
-        (name = "me", description = "One's own account."),
-        (name = "api tokens", description = "One's own long-lived keys, for scripts."),
+        (name = "tokens", description = "Get, refresh, verify and revoke tokens."),
+        (name = "sessions", description = "The user's own sessions, one for each login."),
+        (name = "me", description = "The user's own account."),
+        (name = "api tokens", description = "The user's own long-lived keys, for scripts."),
         (name = "applications", description = "For registered applications: OAuth 2.1 and OpenID Connect."),
-        (name = "administration", description = "Everybody's accounts, for users with the role `admin`."),
+        (name = "administration", description = "All accounts, the audit log and the signing keys, for users with the role `admin`."),
         (name = "verifiers", description = "What other services need to verify access tokens."),
-        (name = "health", description = "For whoever runs the service."),
-        (name = "pages", description = "What applications send their users to: pages, for browsers."),
+        (name = "health", description = "Health checks, for operators."),
+        (name = "pages", description = "Pages to which applications send their users."),
         (name = "documentation", description = "The description of this API, for programs and for people."),
     ),
-    // Relative to where the description is, also behind a proxy that serves us below a path of its own.
+    // Relative to the URL of the description, so that it works behind a proxy that serves this service below a path.
     servers((url = ".", description = "This service.")),
     components(schemas(ProblemView, OAuthErrorView)),
     modifiers(&Schemes),
@@ -39,7 +39,7 @@ use super::routes::ROUTES;
 )]
 struct Api;
 
-/// What may be in the `Authorization` header.
+/// The schemes of the `Authorization` header.
 struct Schemes;
 
 impl Modify for Schemes {
@@ -59,14 +59,14 @@ impl Modify for Schemes {
     }
 }
 
-/// What in the description depends on the settings.
+/// The parts of the description that depend on the settings.
 #[derive(Default)]
 pub struct Described {
     /// The audiences that access tokens may have.
     pub(crate) audiences: Vec<String>,
-    /// What they may be used for.
+    /// The scopes that they may have.
     pub(crate) scopes: Vec<String>,
-    /// Whether a login may come as HTTP Basic.
+    /// Whether a login may use HTTP Basic.
     pub(crate) basic_auth: bool,
 }
 
@@ -77,7 +77,7 @@ pub fn openapi(described: &Described) -> Value {
         api.merge((endpoint.describe)());
     }
     let mut api = serde_json::to_value(api).unwrap_or_default();
-    // A JWT is text, and no JSON that a schema could describe.
+    // A JWT is text, not JSON, so no schema describes it.
     let jwt = "/paths/~1.well-known~1denylist/get/responses/200/content/application~1jwt";
     api.pointer_mut(jwt).and_then(Value::as_object_mut).map(|content| content.remove("schema"));
     say_what_is_accepted(&mut api, described);
@@ -86,9 +86,9 @@ pub fn openapi(described: &Described) -> Value {
         let (path, method) = (&endpoint.path, endpoint.method.to_ascii_lowercase());
         let operation = api.pointer_mut(&format!("/paths/{}/{method}", path.replace('/', "~1")));
         let Some(operation) = operation.and_then(Value::as_object_mut) else { continue };
-        // Handlers of different resources have the same name.
+        // Handlers of different resources may have the same name.
         operation.insert("operationId".to_owned(), operation_id(&method, path).into());
-        // Administrators may use an API token, though not on their own account.
+        // Administrators may use an API token, but not for their own account.
         let refuses = |code: &Code| endpoint.refuses.iter().any(|refused| refused.name == code.name);
         if refuses(SESSION_REQUIRED) && !refuses(ROLE_MISSING) {
             operation.insert("security".to_owned(), json!([{"access_token": []}]));
@@ -102,7 +102,7 @@ pub fn openapi(described: &Described) -> Value {
     api
 }
 
-/// What the types cannot say: what depends on the settings, and which members go together.
+/// Adds what the types cannot say: what depends on the settings, and which members belong together.
 fn say_what_is_accepted(api: &mut Value, described: &Described) {
     let Described { audiences, scopes, basic_auth } = described;
     let mut set = |schema: &str, member: &str, value: Value| {
@@ -135,7 +135,7 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
         if is_required {
             operation.insert("security".to_owned(), json!([{}]));
         }
-        // A body that may be left away is never null.
+        // A body may be missing but is never null.
         let Some(body) = operation.get_mut("requestBody").and_then(Value::as_object_mut) else { continue };
         body.insert("required".to_owned(), is_required.into());
         if let Some(schema) =
@@ -146,7 +146,7 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
     }
 }
 
-/// As in `post_tokens_refresh`.
+/// Makes an id such as `post_tokens_refresh`.
 fn operation_id(method: &str, path: &str) -> String {
     let is_letter = |c: char| c.is_ascii_alphanumeric();
     let path = match path {

@@ -1,4 +1,4 @@
-//! The responses of the `OpenAPI` description: those of problems, which an endpoint knows, and what all have.
+//! The responses of the `OpenAPI` description: the problems of each endpoint, and what all responses have.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::audience::Audience;
 use super::endpoint::Endpoint;
 use super::oauth::answer;
 
-/// A response for each status of the problems that an endpoint may answer with.
+/// A response for each status of the problems that an endpoint may return.
 pub(super) fn problem_responses(endpoint: &Endpoint) -> Vec<(String, Value)> {
     let is_oauth = Audience::of_path(&endpoint.path).is_oauth();
     let mut by_status: BTreeMap<u16, BTreeMap<&str, Value>> = BTreeMap::new();
@@ -45,7 +45,7 @@ pub(super) fn problem_responses(endpoint: &Endpoint) -> Vec<(String, Value)> {
     by_status.into_iter().map(response).collect()
 }
 
-/// Adds what every response has: a description, which may be that of its body, and headers.
+/// Adds what every response has: a description (by default that of its body) and headers.
 pub(super) fn complete(status: &str, response: &mut Value, schemas: &Value) {
     let Some(response) = response.as_object_mut() else { return };
     let body = response.get("content").and_then(|content| content.pointer("/application~1json/schema/$ref"));
@@ -56,7 +56,7 @@ pub(super) fn complete(status: &str, response: &mut Value, schemas: &Value) {
     }
     let mut headers = vec![(
         "X-Request-Id",
-        "What to look for in the log.",
+        "The id of the request in the log.",
         json!({"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$"}),
     )];
     match status {
@@ -64,7 +64,7 @@ pub(super) fn complete(status: &str, response: &mut Value, schemas: &Value) {
         "429" | "503" => {
             headers.push((
                 "Retry-After",
-                "In how many seconds to try again.",
+                "Number of seconds to wait before trying again.",
                 json!({"type": "integer", "minimum": 0}),
             ));
         }

@@ -28,7 +28,7 @@ use super::groups::{API_TOKEN, PASSWORD, SESSION, TOKEN};
 use super::oauth::{self, introspect, token, userinfo};
 use super::pages::{assets, authorize, interactions, logout};
 
-/// The table: a handler, and what its use case refuses.
+/// The table: each handler, and the error codes of its use case.
 pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
     vec![
         endpoint!(
@@ -139,8 +139,7 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
     ]
 });
 
-/// The scope of an audience with its endpoints; other methods are answered with 405 and what is allowed, other paths with
-/// 404.
+/// The scope of an audience with its endpoints. Other methods get 405 with the allowed methods, other paths get 404.
 pub(super) fn scope(audience: &'static Audience) -> impl HttpServiceFactory {
     let mut scope = web::scope(audience.prefix).app_data(audience);
     let of_audience = ROUTES.iter().filter(|endpoint| ptr::eq(Audience::of_path(&endpoint.path), audience));
@@ -159,7 +158,7 @@ pub(super) fn scope(audience: &'static Audience) -> impl HttpServiceFactory {
 
 /// The endpoints of one path.
 fn resource(path: &str, endpoints: &[&'static Endpoint]) -> Resource {
-    // The one parameter that may have slashes in it.
+    // The only parameter that may contain slashes.
     let mut resource = web::resource(path.replace("{issuer_path}", "{issuer_path:.+}"));
     let mut allowed = Vec::new();
     for Endpoint { method, handler, .. } in endpoints {
@@ -175,7 +174,7 @@ fn resource(path: &str, endpoints: &[&'static Endpoint]) -> Resource {
     }))
 }
 
-/// There is nothing at a path.
+/// The handler of paths that do not exist.
 pub(super) async fn not_found() -> Result<&'static str, Failure> {
     Err(Failure::PathUnknown)
 }

@@ -1,4 +1,4 @@
-//! The server: the routes, the layers around them, and its limits.
+//! The HTTP server: the routes, the layers around them, and its limits.
 
 use std::future::poll_fn;
 use std::io;
@@ -26,25 +26,25 @@ use crate::clock::Seconds;
 use crate::error::root_cause;
 use crate::service::keys;
 
-/// Threads of one worker that wait for the database or for password hashes. They are started when they are needed; more
-/// than the logins that may wait for a hash, so that those cannot take them all.
+/// Threads of one worker that wait for the database or for password hashes, started when needed. There are more of them
+/// than logins that may wait for a hash, so that logins cannot take all of them.
 const BLOCKING_THREADS: usize = 256;
 
-/// Connections that wait to be accepted, as actix has it.
+/// Connections that wait to be accepted; actix-web's default.
 const BACKLOG: i32 = 2_048;
 
-/// What the kernel keeps of an answer that its client does not read yet; by itself it would keep some megabytes. It is twice
-/// that with the kernel's own bookkeeping.
+/// How much of a response the kernel buffers if the client does not read it. By default it would be some megabytes. The
+/// kernel doubles this value for its own bookkeeping.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
-/// Once the requests under way are answered, nothing holds the process for longer: not a database or a disk that hangs.
+/// After the last request is handled, the process ends within this time, even if a database or a disk hangs.
 const MAX_EXIT_TIME: Duration = Duration::from_secs(5);
 
-/// A line of the log takes no longer.
+/// The longest wait for a log line to be written.
 const MAX_LOG_WRITE_TIME: Duration = Duration::from_millis(100);
 
-/// Serves until SIGTERM or SIGINT, and until the requests under way are answered; from then on the process has 5 seconds.
-/// `ready` is called with the address as soon as the port is taken; its error ends the service.
+/// Serves until SIGTERM or SIGINT, and then finishes the requests in progress. After that the process ends within 5
+/// seconds. `ready` is called with the address when the port is bound; its error ends the service.
 pub(crate) fn serve<E: From<io::Error>>(
     app: Arc<App>,
     ready: impl FnOnce(SocketAddr) -> Result<(), E>,
@@ -53,7 +53,7 @@ pub(crate) fn serve<E: From<io::Error>>(
         let config = &app.config;
         let listen = config.listen;
         let most = span(config.shutdown_timeout) + MAX_EXIT_TIME;
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("listen {listen}: {error}"));
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("LISTEN {listen}: {error}"));
         let stopping = Arc::clone(&app);
         rt::spawn(reload_on_hangup(signal(SignalKind::hangup())?, Arc::clone(&app)));
         let app = web::Data::from(app);
@@ -61,7 +61,7 @@ pub(crate) fn serve<E: From<io::Error>>(
         let metrics = bind_metrics(app)?;
         let handle = server.handle();
         stop_on_signals(most, move || {
-            say(|| log::info!("stopping: the requests under way are answered first"));
+            say(|| log::info!("stopping: the requests in progress are finished first"));
             stopping.denylist.stop_waiting();
             drop(handle.stop(true));
         })?;
@@ -79,12 +79,12 @@ pub(crate) fn serve<E: From<io::Error>>(
     })
 }
 
-/// Follows the signals that end the service, on a thread that nothing else can hold. The first one has `stop` called, the
-/// next one ends the process at once, and so does the time `most` after the first one.
+/// Waits for the signals that stop the service, on a thread of its own that nothing can block. The first signal calls
+/// `stop`. A second signal ends the process at once, and so does a delay of `most` after the first one.
 fn stop_on_signals(most: Duration, stop: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let (started, listening) = channel();
     let follow = async move || -> io::Result<()> {
-        // actix-web's own handler drops the requests under way on SIGINT.
+        // actix-web's own handler drops requests in progress on SIGINT.
         let [mut terminate, mut interrupt] = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
         let mut asked_to_stop = async || {
             poll_fn(|context| match terminate.poll_recv(context) {
@@ -104,10 +104,10 @@ fn stop_on_signals(most: Duration, stop: impl FnOnce() + Send + 'static) -> io::
     };
     std::thread::spawn(move || rt::Runtime::new().and_then(|runtime| runtime.block_on(follow())));
     // A thread that ended early could not listen.
-    listening.recv().unwrap_or_else(|_gone| Err(io::Error::other("the signals cannot be followed")))
+    listening.recv().unwrap_or_else(|_gone| Err(io::Error::other("cannot listen for signals")))
 }
 
-/// Whatever hangs then is left: every request has been answered.
+/// Ends the process after this time, even if something hangs. All requests are finished by then.
 fn end_within(limit: Duration) {
     std::thread::spawn(move || {
         std::thread::sleep(limit);
@@ -116,7 +116,8 @@ fn end_within(limit: Duration) {
     });
 }
 
-/// Logs on a thread of its own: when the reader of the log has stopped reading, the write blocks, and the stop must not.
+/// Logs on a thread of its own. If the reader of the log has stopped reading, the write blocks, and stopping must not
+/// wait for it.
 fn say(line: impl FnOnce() + Send + 'static) {
     let (said, is_said) = channel();
     std::thread::spawn(move || {
@@ -126,7 +127,7 @@ fn say(line: impl FnOnce() + Send + 'static) {
     let _ended = is_said.recv_timeout(MAX_LOG_WRITE_TIME);
 }
 
-/// Serves metrics, and nothing else, at their own address, if they have one.
+/// Serves only metrics on `METRICS_LISTEN`, if it is set.
 fn bind_metrics(app: web::Data<App>) -> io::Result<Option<Server>> {
     let config = app.config.clone();
     let Some(address) = config.metrics_listen else { return Ok(None) };
@@ -139,10 +140,10 @@ fn bind_metrics(app: web::Data<App>) -> io::Result<Option<Server>> {
     Ok(Some(server.run()))
 }
 
-/// Listens at an address. The socket is made here because accepted connections inherit its options: the buffer, and (on
-/// Linux) `TCP_USER_TIMEOUT`, which [RFC 5482](https://www.rfc-editor.org/rfc/rfc5482) is about. A client that takes nothing
-/// of an answer for that long, or is gone without a word, is cut off, and with it goes what is kept for it. A trickle
-/// passes: who takes a few bytes now and then may take as long as it likes.
+/// Listens on an address. The socket is created here because accepted connections inherit its options: the buffer size
+/// and (on Linux) `TCP_USER_TIMEOUT` ([RFC 5482](https://www.rfc-editor.org/rfc/rfc5482)). A client that reads nothing
+/// of a response for that long, or has disappeared, is disconnected, and its buffers are freed. A client that keeps
+/// reading a few bytes is not disconnected.
 fn listen(address: SocketAddr, patience: Duration) -> io::Result<TcpListener> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -159,19 +160,19 @@ fn span(Seconds(seconds): Seconds) -> Duration {
     Duration::from_secs(seconds.try_into().unwrap_or(0))
 }
 
-/// SIGHUP: the keys are read again.
+/// Reads the keys again at SIGHUP.
 async fn reload_on_hangup(mut hangup: Signal, app: Arc<App>) {
     while poll_fn(|context| hangup.poll_recv(context)).await.is_some() {
         let app = Arc::clone(&app);
         match web::block(move || keys::reload(&app)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => log::error!(cause = root_cause(&error); "the signing keys cannot be read again"),
-            Err(panicked) => log::error!(cause = panicked.to_string(); "the signing keys cannot be read again"),
+            Ok(Err(error)) => log::error!(cause = root_cause(&error); "cannot reload the signing keys"),
+            Err(panicked) => log::error!(cause = panicked.to_string(); "cannot reload the signing keys"),
         }
     }
 }
 
-/// Listens at the configured address; answers the server, to be awaited, and the address that it got.
+/// Listens on the configured address. Returns the server, which must be awaited, and the bound address.
 pub fn bind(app: web::Data<App>) -> io::Result<(Server, SocketAddr)> {
     let config = app.config.clone();
     let listener = listen(config.listen, span(config.request_timeout))?;

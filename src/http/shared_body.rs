@@ -1,5 +1,4 @@
-//! A body that many answers share, sent in pieces: each connection keeps a copy of the piece that it is sending, and not of
-//! the whole.
+//! A body that many responses share, sent in pieces: each connection holds a copy only of the piece that it is sending.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,7 +10,7 @@ use actix_web::web::Bytes;
 
 const PIECE: usize = 32 * 1024;
 
-/// What is left to be sent of a text.
+/// The part of a text that is still to be sent.
 pub(super) struct SharedBody {
     text: Arc<str>,
     sent: usize,

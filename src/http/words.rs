@@ -1,4 +1,5 @@
-//! Words and short texts of bodies and queries, as schemas of the `OpenAPI` description: what may be one, and no more.
+//! Schemas of the `OpenAPI` description for words and short texts of bodies and queries: exactly which values are
+//! allowed.
 
 use std::borrow::Cow;
 
@@ -14,22 +15,22 @@ use crate::model::audit::EVENT_NAMES;
 use crate::model::client::{AuthMethod, GrantType};
 use crate::model::session::END_REASONS;
 
-/// Control characters, which no text of ours has.
+/// Control characters, which no text may have.
 macro_rules! controls {
     () => {
         r"\u0000-\u001f\u007f-\u009f"
     };
 }
 
-/// Characters that make what follows run the other way.
+/// Characters that change the direction of the following text.
 macro_rules! turns {
     () => {
         r"\u202a-\u202e\u2066-\u2069"
     };
 }
 
-/// What a username must not have: all of that, white space, and characters that show nothing; also those that become a
-/// space and a mark when they are folded.
+/// Characters that a username must not have: all of the above, white space, invisible characters, and characters that
+/// become a space and a mark when the name is folded.
 macro_rules! unusable {
     () => {
         concat!(
@@ -41,7 +42,7 @@ macro_rules! unusable {
     };
 }
 
-/// Schemas with names, for `value_type`. None of them is ever made: the values are strings.
+/// Named schemas for `value_type`. These types are never constructed: the values are strings.
 macro_rules! schemas {
     ($($(#[doc = $about:literal])+ $name:ident = $schema:expr;)+) => {$(
         $(#[doc = $about])+
@@ -62,21 +63,21 @@ macro_rules! schemas {
 }
 
 schemas! {
-    /// What is wrong with a request: never changes its meaning.
+    /// What is wrong with a request. The meaning of a code never changes.
     ProblemCode = one_of(codes());
     /// What is wrong with a field.
     FieldCode = one_of(["invalid", "password_too_short", "password_too_long", "password_too_common"]);
     /// Why a session ended.
     EndReason = one_of(END_REASONS.map(|(_, name)| name));
-    /// What happened: never changes its meaning.
+    /// What happened. The meaning of a name never changes.
     EventName = one_of(EVENT_NAMES.map(|(_, name)| name));
     /// An algorithm that access tokens are signed with.
     SigningAlgorithm = one_of(SigningAlg::ALL.map(SigningAlg::name));
-    /// What a signing key does now.
+    /// State of a signing key.
     SigningKeyState = one_of(KeyState::ALL.map(KeyState::name));
     /// Whether an API token is accepted.
     ApiTokenStatus = one_of(ApiTokenState::ALL.map(ApiTokenState::text));
-    /// Which kind of token it is.
+    /// Kind of a token.
     TokenKind = one_of(["access_token", "refresh_token", "api_token"]);
     /// How an access token is sent.
     TokenType = one_of(["Bearer"]);
@@ -93,17 +94,17 @@ schemas! {
     RoleName = text(1, 64, "^[A-Za-z0-9_.:/-]+$").examples(["editor"]);
     /// The name of a scope.
     ScopeName = text(1, 64, "^[A-Za-z0-9_.:/-]+$").examples(["notes:read"]);
-    /// A name to log in with: 1 to 128 characters, without white space, control characters or characters that show nothing.
+    /// A name to log in with: 1 to 128 characters, without white space, control characters or invisible characters.
     /// Case and Unicode width do not matter.
     NewUsername = text(1, 128, concat!("^[^", unusable!(), "]+$")).examples(["grace"]);
     /// An e-mail address.
     EmailAddress = text(3, 254, concat!(r"^[^\s", controls!(), turns!(), r"]+@[^\s@", controls!(), turns!(), "]+$"))
         .examples(["grace@example.com"]);
-    /// What people call someone or something.
+    /// A name for people: 1 to 100 characters, at least one of them visible.
     Name = text(1, 100, concat!("^[^", controls!(), turns!(), r"]*[^\s", controls!(), turns!(), "][^", controls!(), turns!(), "]*$"));
-    /// What names a device for its owner.
+    /// The user's name for a device: at most 100 characters.
     DeviceLabel = text(0, 100, concat!("^[^", controls!(), "]*$")).examples(["my laptop"]);
-    /// A password: 8 to 1024 characters (15 or more are advised), not easy to guess.
+    /// A password: 8 to 1024 characters (15 or more are recommended), not easy to guess.
     NewPassword = text(8, 1_024, "").examples(["a long and unusual sentence"]);
 }
 
@@ -117,7 +118,7 @@ fn text(least: usize, most: usize, pattern: &str) -> ObjectBuilder {
     if pattern.is_empty() { text } else { text.pattern(Some(pattern)) }
 }
 
-/// The codes of this service's own problems.
+/// The codes that this service returns.
 fn codes() -> Vec<&'static str> {
     let mut codes: Vec<_> = CODES.iter().map(|code| code.name).filter(|name| !OF_VERIFIERS.contains(name)).collect();
     codes.sort_unstable();

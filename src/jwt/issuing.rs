@@ -1,4 +1,4 @@
-//! What a token that is issued claims, for every way of issuing one.
+//! The claims of issued tokens, for every way of issuing one.
 
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine as _;
@@ -15,13 +15,13 @@ use crate::model::user::User;
 use tokensmith_verifier::issuing::{API_TOKEN, IdTokenClaims, RefreshClaims, issuer_base};
 use tokensmith_verifier::{AccessClaims, Audience, Credential, RequiredClaims, Subject};
 
-/// An access token that is to be issued.
+/// What access tokens of all kinds need to be issued.
 pub(crate) struct Issuing<'a> {
-    /// Who issues it.
+    /// The issuer.
     pub(crate) issuer: &'a str,
-    /// Who it is for.
+    /// The audience.
     pub(crate) audience: &'a str,
-    /// Its own name.
+    /// The id of the token.
     pub(crate) jti: Jti,
     /// Now.
     pub(crate) iat: Timestamp,
@@ -30,13 +30,13 @@ pub(crate) struct Issuing<'a> {
 }
 
 impl Issuing<'_> {
-    /// For a session: its user has logged in, here or through the application that the grant names.
+    /// For a session: its user has logged in, at this service or through the application that the grant names.
     pub(crate) fn of_session(self, session: &Session, grant: &Grant, user: &User) -> AccessClaims {
         let credential = if grant.is_first_party() { Credential::Login } else { Credential::Application };
         let mut claims = self.claims(user.id, &grant.client_id, credential);
         claims.sid = Some(session.id);
-        claims.auth_time = Some(session.authenticated_at);
-        claims.amr = Some(grant.amr.clone());
+        claims.auth_time = Some(session.auth_time());
+        claims.amr = Some(grant.amr.names().to_vec());
         claims.acr.clone_from(&grant.acr);
         if grant.shows_roles() {
             claims.roles = user.roles.names().to_vec();
@@ -45,8 +45,8 @@ impl Issuing<'_> {
         claims
     }
 
-    /// For an API token, with those of its scopes that the service has, and those of its roles that its owner has. Nobody is
-    /// present: nothing proves who they are.
+    /// For an API token, with those of its scopes that the service has, and those of its roles that its owner has. The
+    /// user is not present, so there are no claims about an authentication.
     pub(crate) fn of_api_token(self, token: &ApiToken, owner: &User, scopes: &Scopes) -> AccessClaims {
         let scopes = token.scopes.shared_with(scopes);
         let mut claims = self.claims(owner.id, API_TOKEN, Credential::ApiToken);
@@ -108,10 +108,10 @@ impl IdToken<'_> {
             aud: Audience::One(grant.client_id.clone()),
             exp,
             iat,
-            auth_time: session.authenticated_at,
+            auth_time: session.auth_time(),
             nonce,
             acr: grant.acr.clone(),
-            amr: grant.amr.clone(),
+            amr: grant.amr.names().to_vec(),
             azp: grant.client_id.clone(),
             sid: grant.browser_session.unwrap_or(session.id),
             at_hash: at_hash(alg, access_token),
@@ -131,7 +131,7 @@ fn at_hash(alg: SigningAlg, access_token: &str) -> String {
     URL_SAFE_NO_PAD.encode(left)
 }
 
-/// Of the live refresh token of a session, as its row stands.
+/// The claims of a session's live refresh token, according to its row.
 pub(crate) fn refresh_claims(issuer: &str, session: &Session, grant: &Grant) -> RefreshClaims {
     let generation = session.live_generation();
     let issued_by = issuer_base(issuer).to_owned();

@@ -1,9 +1,9 @@
 //! One private key in one file: PKCS#8 in PEM, bare ([RFC 7468 section 10](https://www.rfc-editor.org/rfc/rfc7468#section-10))
 //! or encrypted with a passphrase (section 11, PBES2 of [RFC 8018](https://www.rfc-editor.org/rfc/rfc8018#section-6.2)),
-//! for its owner's eyes only.
+//! readable by its owner only.
 //!
-//! The name of a file made here begins with the instant from which its key signs, as in
-//! `20261122T071500Z-ES256-1a2b3c4d.pem`. A file with any other name signs only until a newer key is there.
+//! The name of a file created here begins with the time from which its key signs, as in
+//! `20261122T071500Z-ES256-1a2b3c4d.pem`. A key in a file with another name signs only until there is a newer key.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
@@ -29,13 +29,13 @@ use crate::secret::{Draft, Secret};
 
 const ACTIVATION: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 
-/// OWASP's figure for PBKDF2 with HMAC-SHA-256.
+/// The number that OWASP recommends for PBKDF2 with HMAC-SHA-256.
 const PBKDF2_ITERATIONS: u32 = 600_000;
 
 /// The label of a PKCS#8 key in PEM.
 const BARE: &str = "PRIVATE KEY";
 
-/// The same of an encrypted one.
+/// The label of an encrypted PKCS#8 key in PEM.
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 
 /// What encrypts the keys at rest.
@@ -52,15 +52,15 @@ pub enum KeyFileError {
         /// Why.
         cause: io::Error,
     },
-    /// It is no file that a key could be in.
+    /// It is not a regular file, or it is too large.
     #[error("{path}: {problem}; a private key is in a regular file of at most 64 KiB")]
     Unsuited {
-        /// What is there.
+        /// The path.
         path: PathBuf,
         /// What is wrong with it.
         problem: FileProblem,
     },
-    /// Others can read it, or a group that this process is not in.
+    /// Other users can read it, or a group that this process does not belong to.
     #[error("{path}: other users can read this private key (mode {mode:03o}); run: chmod 600 {path}")]
     Exposed {
         /// The file.
@@ -70,7 +70,7 @@ pub enum KeyFileError {
     },
     /// It is not PEM, or not a private key in PKCS#8.
     #[error(
-        "{path}: not a PEM file with a PKCS#8 private key (BEGIN PRIVATE KEY or BEGIN ENCRYPTED PRIVATE KEY); openssl pkcs8 -topk8 makes one of other keys"
+        "{path}: not a PEM file with a PKCS#8 private key (BEGIN PRIVATE KEY or BEGIN ENCRYPTED PRIVATE KEY); openssl pkcs8 -topk8 converts other keys"
     )]
     NotPem {
         /// The file.
@@ -82,15 +82,13 @@ pub enum KeyFileError {
         /// The file.
         path: PathBuf,
     },
-    /// It is encrypted with another passphrase (or in a way that is not known here).
-    #[error(
-        "{path}: the passphrase does not decrypt it, or it is encrypted in a way that is not known here (PBES2 is)"
-    )]
+    /// It is encrypted with another passphrase, or by an unknown method.
+    #[error("{path}: the passphrase does not decrypt it, or it is encrypted by another method than PBES2")]
     PassphraseWrong {
         /// The file.
         path: PathBuf,
     },
-    /// The key in it is of no use.
+    /// The key in it cannot be used.
     #[error("{path}: {problem}")]
     Key {
         /// The file.
@@ -98,7 +96,7 @@ pub enum KeyFileError {
         /// What is wrong with the key.
         problem: KeyProblem,
     },
-    /// The same key is in another file too.
+    /// The same key is also in another file.
     #[error("{path}: the same key as {other}; remove one of the two")]
     Twice {
         /// The file.
@@ -106,8 +104,10 @@ pub enum KeyFileError {
         /// The other file.
         other: PathBuf,
     },
-    /// No key of the wanted algorithm.
-    #[error("{dir}: no {alg} key to sign with; put the keys back: with a new one all tokens of the others are refused")]
+    /// There is no key of the wanted algorithm.
+    #[error(
+        "{dir}: no {alg} key to sign with; put the keys back: with a new key all tokens of the old ones are refused"
+    )]
     NoActiveKey {
         /// The folder.
         dir: PathBuf,
@@ -122,30 +122,30 @@ pub enum KeyFileError {
         /// The `kid` that was asked for.
         kid: String,
     },
-    /// The next key is there already.
-    #[error("{path}: the next {alg} key is there already and signs from {active_from} on")]
+    /// The next key already exists.
+    #[error("{path}: the next {alg} key already exists and signs from {active_from} on")]
     NextExists {
         /// Its file.
         path: PathBuf,
         /// The algorithm.
         alg: SigningAlg,
-        /// From when on, in RFC 3339.
+        /// When it starts to sign, in RFC 3339.
         active_from: String,
     },
-    /// The library failed to make a key or an index of keys.
-    #[error("the key could not be made")]
+    /// The library failed to create a key or an index of keys.
+    #[error("the key could not be created")]
     Failed,
 }
 
 /// A private key and the instant from which it signs.
 pub(super) struct KeyFile {
     pub(super) path: PathBuf,
-    /// From the file's name; 0 when it has another name.
+    /// From the file's name; 0 if the name has another form.
     pub(super) active_from: Timestamp,
-    /// When it was written: it cannot have signed, nor taken over from another, before.
+    /// When the file was written. The key cannot have signed before that.
     pub(super) written_at: Timestamp,
     pub(super) encrypted: bool,
-    /// Whether a group of this process can read it, too.
+    /// Whether a group of this process can also read it.
     pub(super) is_shared: bool,
     pub(super) key: PrivateKey,
 }
@@ -155,7 +155,7 @@ impl KeyFile {
         let (pem, metadata) = read(path)?;
         let mode = metadata.permissions().mode() & 0o777;
         let is_shared = mode & 0o070 != 0;
-        // Kubernetes' fsGroup gives a volume's files to a group of the process, and there is no other way to have them.
+        // Kubernetes' fsGroup makes a volume's files readable for a group of the process; it has no other way.
         if mode & 0o007 != 0 || (is_shared && !file::is_own_group(metadata.gid())) {
             return Err(KeyFileError::Exposed { path: path.to_owned(), mode });
         }
@@ -222,14 +222,14 @@ pub(super) fn decode(
 }
 
 /// The first block of a PEM file in the strict form of [RFC 7468 section 3](https://www.rfc-editor.org/rfc/rfc7468#section-3):
-/// what copies a key from place to place may change its white space, and there may be a certificate after it.
+/// copying a key may change its white space, and a certificate may follow it.
 fn strict(pem: &[u8]) -> Option<Zeroizing<String>> {
-    // What other programs write around the block may have any encoding; the block is ASCII.
+    // Text of other programs around the block may have any encoding; the block itself is ASCII.
     let text = Zeroizing::new(String::from_utf8_lossy(pem).into_owned());
     let (_, block) = text.split_once("-----BEGIN ")?;
     let (label, block) = block.split_once("-----")?;
     let (content, _) = block.split_once("-----END ")?;
-    // All at once: a text that grows leaves copies behind.
+    // Allocated at once, since a text that grows leaves copies in memory.
     let mut strict = Zeroizing::new(String::with_capacity(text.len() * 2 + 64));
     strict.extend(["-----BEGIN ", label, "-----"]);
     for (at, character) in content.chars().filter(|character| !character.is_whitespace()).enumerate() {
@@ -257,8 +257,8 @@ fn encode(der: &[u8], passphrase: Option<&Passphrase>) -> Result<Zeroizing<Strin
     encrypted.to_pem(ENCRYPTED, LineEnding::LF).map_err(|_failed| KeyFileError::Failed)
 }
 
-/// Writes a key, given in PKCS#8, that signs from `active_from` on; answers its file. It takes the place of the file
-/// `instead`, in one step: at no time are both in the folder, or neither.
+/// Writes a PKCS#8 key that signs from `active_from` on; returns its file. It replaces the file `instead` in one step,
+/// so that the folder always holds exactly one of the two.
 pub(super) fn write(
     dir: &Path,
     passphrase: Option<&Passphrase>,
@@ -273,7 +273,7 @@ pub(super) fn write(
     let short_kid: String = key.kid.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
     let path = dir.join(format!("{stamp}-{}-{short_kid}.pem", key.alg));
     let pem = encode(der, passphrase)?;
-    // Under another name first: nobody ever reads half a key.
+    // Written under another name first, so that incomplete keys are never read.
     let draft_path = path.with_extension(DRAFT);
     let draft = draft_of(&draft_path, pem.as_bytes(), now).map_err(io_error(&draft_path))?;
     let first = instead.unwrap_or(&path);
@@ -285,7 +285,7 @@ pub(super) fn write(
     Ok(path)
 }
 
-/// Makes what was done in the folder last.
+/// Makes changes of the folder durable.
 pub(super) fn sync(dir: &Path) -> Result<(), KeyFileError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error(dir))
 }

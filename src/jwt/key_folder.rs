@@ -1,4 +1,4 @@
-//! The folder of the private keys: what is in it, whether it has changed, and changes to it, one at a time.
+//! The folder of the private keys: reading it, noticing changes, and changing it, one process at a time.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -15,42 +15,43 @@ use super::private_key::{PrivateKey, generate};
 use crate::clock::Timestamp;
 use crate::secret::{create_folders, create_private_file, file};
 
-/// Nobody changes the folder for that long, unless he was stopped in the middle of it.
+/// No change of the folder takes longer, unless the process was stopped in the middle of it.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
 const WAIT: Duration = Duration::from_millis(20);
 
-/// A folder of private keys, and what decrypts them.
+/// A folder of private keys, and the passphrase that decrypts them.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyFolder {
-    /// Where.
+    /// The path of the folder.
     pub(crate) dir: PathBuf,
-    /// What decrypts keys that are encrypted, and encrypts those that are written.
+    /// Decrypts encrypted keys, and encrypts new ones.
     pub(crate) passphrase: Option<Passphrase>,
 }
 
-/// Name, last changes of content and of permissions, and length of every key file: another one means that the folder has
-/// changed. Of one that cannot be looked at (a link that leads nowhere) only the name: that fails none of the others.
+/// Name, times of the last changes of content and of permissions, and length of every key file. If it differs, the
+/// folder has changed. For a file without metadata (a broken link) it has only the name, so that other files can still
+/// be read.
 pub(super) type Stamp = Vec<(PathBuf, Option<(SystemTime, (i64, i64), u64)>)>;
 
-/// What was read of the folder.
+/// The content of the folder.
 pub(super) struct Contents {
     pub(super) files: Vec<Arc<KeyFile>>,
-    /// Files that could not be read, and why. Where a key was known under the name, it is among `files`.
+    /// Files that could not be read, and why. If a key was already known under the name, it stays in `files`.
     pub(super) problems: Vec<(PathBuf, KeyFileError)>,
 }
 
 /// A private key from elsewhere.
 pub(crate) struct ForeignKey {
-    /// Its name: the RFC 7638 thumbprint.
+    /// Its id: the RFC 7638 thumbprint.
     pub(crate) kid: String,
     /// Its algorithm.
     pub(crate) alg: SigningAlg,
     der: Zeroizing<Vec<u8>>,
 }
 
-/// Held while the folder is changed. Instances that share it wait for one another; where the file system has no locks,
-/// two may make a key at the same time, and agree by its name which of the two signs.
+/// Held while the folder is changed. Instances that share the folder wait for each other. If the file system has no
+/// locks, two instances may create a key at the same time; they agree by the names which of the two signs.
 pub(crate) struct FolderLock(#[expect(dead_code, reason = "dropping it unlocks")] File);
 
 impl KeyFolder {
@@ -70,8 +71,8 @@ impl KeyFolder {
         Ok(stamp)
     }
 
-    /// Reads every `.pem` file, save those of `known` that are unchanged. One that cannot be read is a problem, and
-    /// stays what it was if it is among `known`: only a file that is gone takes its key along.
+    /// Reads every `.pem` file, except those of `known` that have not changed. A file that cannot be read is a problem;
+    /// if it is among `known`, its key stays. A key is only dropped when its file is deleted.
     pub(super) fn read(
         &self,
         known: &[Arc<KeyFile>],
@@ -86,7 +87,7 @@ impl KeyFolder {
             }
             match KeyFile::read(&path, self.passphrase.as_ref()) {
                 Ok(file) => contents.files.push(Arc::new(file)),
-                // Removed since the folder was listed.
+                // Deleted since the folder was listed.
                 Err(KeyFileError::Io { cause, .. }) if cause.kind() == ErrorKind::NotFound => {}
                 Err(problem) => {
                     contents.files.extend(known.cloned());
@@ -109,13 +110,12 @@ impl KeyFolder {
         Ok(paths)
     }
 
-    /// Makes the folder if it is missing.
+    /// Creates the folder if it does not exist.
     pub(crate) fn create(&self) -> Result<(), KeyFileError> {
         create_folders(&self.dir).map_err(io_error(&self.dir))
     }
 
-    /// Waits until nobody else changes the folder, for some seconds. What a writer that was killed has left behind is
-    /// removed.
+    /// Waits some seconds for other processes that change the folder. Deletes drafts of writers that were killed.
     pub(crate) fn lock(&self) -> Result<FolderLock, KeyFileError> {
         let path = self.dir.join(".lock");
         let lock = match create_private_file(&path) {
@@ -142,7 +142,7 @@ impl KeyFolder {
         Ok(FolderLock(lock))
     }
 
-    /// Writes a new key that signs from `active_from` on; answers its file.
+    /// Writes a new key that signs from `active_from` on; returns its file.
     pub(crate) fn add(
         &self,
         _lock: &FolderLock,
@@ -153,7 +153,7 @@ impl KeyFolder {
         self.write(&new_key(alg)?, active_from, now, None)
     }
 
-    /// Puts a new key, which signs from now on, in the place of another one, in one step; answers its file.
+    /// Replaces a key with a new one that signs from now on, in one step; returns the new file.
     pub(crate) fn replace(
         &self,
         _lock: &FolderLock,
@@ -183,7 +183,7 @@ impl KeyFolder {
         Ok(ForeignKey { kid: key.kid, alg: key.alg, der })
     }
 
-    /// Writes a key that was read elsewhere, which signs from `active_from` on; answers its file.
+    /// Writes a key that was read elsewhere and signs from `active_from` on; returns its file.
     pub(crate) fn import(
         &self,
         _lock: &FolderLock,
@@ -194,10 +194,10 @@ impl KeyFolder {
         self.write(&key.der, active_from, now, None)
     }
 
-    /// Deletes a key. One that is gone already is no error.
+    /// Deletes a key. It is no error if the file does not exist.
     pub(crate) fn remove(&self, _lock: &FolderLock, path: &Path) -> Result<(), KeyFileError> {
         remove_file(path)?;
-        // The key must be gone for good before anybody is told so.
+        // The deletion must be durable before it is reported.
         key_file::sync(&self.dir)
     }
 }

@@ -1,5 +1,5 @@
-//! When a key is made, signs, and goes: a pure function of the files of the folder and the time, so that instances that
-//! share the folder agree without talking to each other.
+//! When a key is created, signs, and is removed. This is a pure function of the files and the time, so that instances
+//! that share the folder agree without communication.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,37 +8,39 @@ use super::SigningAlg;
 use super::key_file::KeyFile;
 use crate::clock::{Seconds, Timestamp};
 
-/// The clocks of instances and operators may differ by this much.
+/// The most by which clocks of instances and operators may differ.
 const CLOCK_SKEW: Seconds = Seconds(60);
 
-/// Every instance has taken up a change of the folder after this time.
+/// After this time every instance has read a change of the folder.
 const TAKE_UP: Seconds = Seconds(10);
 
 /// The rules of the ring.
 #[derive(Clone, Debug)]
 pub struct KeyPolicy {
-    /// Every algorithm that access tokens are signed with; the first is that of tokens whose audience has none of its own.
+    /// Every algorithm that access tokens are signed with. The first one is for tokens whose audience has no algorithm of its
+    /// own.
     pub(crate) algs: Vec<SigningAlg>,
-    /// What ID tokens may be signed with. One without a key is left out: the folder may be another program's.
+    /// The algorithms that ID tokens may be signed with. One that has no key is left out, since another program may manage
+    /// the folder.
     pub(crate) id_token_algs: Vec<SigningAlg>,
-    /// How long a key signs; `None`: until somebody replaces it.
+    /// How long a key signs; `None`: until an operator replaces it.
     pub(crate) rotation_period: Option<Seconds>,
-    /// How long a copy of the published keys may be used.
+    /// How long verifiers may cache the published keys.
     pub(crate) jwks_max_age: Seconds,
-    /// How long a token lives at most, refresh tokens included.
+    /// The longest lifetime of a token, including refresh tokens.
     pub(crate) token_lifetime: Seconds,
 }
 
-/// What a key is for.
+/// The state of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyState {
     /// Published, but does not sign yet.
     Next,
     /// Signs.
     Active,
-    /// Signs no more; what it has signed is still valid.
+    /// No longer signs; tokens that it signed are still valid.
     Retired,
-    /// Of an algorithm that nothing is signed with (any more); stays until somebody removes it.
+    /// Its algorithm is not used to sign (any more). It stays until an operator removes it.
     Unused,
 }
 
@@ -57,40 +59,40 @@ impl KeyState {
     }
 }
 
-/// Something that is to be done to the folder.
+/// A change of the folder that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// A key is to be made.
+    /// A key must be created.
     Make {
         /// Its algorithm.
         alg: SigningAlg,
-        /// From when on it is to sign.
+        /// When it starts to sign.
         active_from: Timestamp,
     },
-    /// The last token of a key is over.
+    /// A key must be removed, because its last token has expired.
     Remove {
         /// Its file.
         path: PathBuf,
         /// Its `kid`.
         kid: String,
-        /// When it ceased to sign.
+        /// When it stopped signing.
         retired_at: Timestamp,
     },
 }
 
 impl KeyPolicy {
-    /// Every algorithm that anything is signed with.
+    /// Every algorithm that is used to sign.
     pub(crate) fn all_algs(&self) -> impl Iterator<Item = SigningAlg> {
         let others = self.id_token_algs.iter().filter(|alg| !self.algs.contains(alg));
         self.algs.iter().chain(others).copied()
     }
 
-    /// How long a key is published before it signs: until every copy of the keys that lacks it is over.
+    /// How long a key is published before it signs: until every cached copy without it has expired.
     pub(crate) fn publication_lead(&self) -> Seconds {
         self.jwks_max_age + CLOCK_SKEW + TAKE_UP
     }
 
-    /// How long a key is kept after it has ceased to sign.
+    /// How long a key is kept after it has stopped signing.
     fn retention(&self) -> Seconds {
         self.token_lifetime + CLOCK_SKEW
     }
@@ -108,8 +110,8 @@ impl<'a> Line<'a> {
         self.0.is_empty()
     }
 
-    /// The key that signs: the newest whose time has come. When that of none has, because this clock is behind the one
-    /// that stamped the first key, the oldest.
+    /// The key that signs: the newest one whose time has come. If there is none, because this clock is behind the clock
+    /// of the first key, it is the oldest.
     pub(super) fn active(&self, now: Timestamp) -> Option<&'a Arc<KeyFile>> {
         self.0.iter().rfind(|file| file.active_from <= now).or(self.0.first()).copied()
     }
@@ -122,25 +124,25 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// When the next key takes over from this one, if it is there: not before it was, whatever its name says.
+    /// When the next key replaces this one, if there is a next one. It is never before the next key's file was written.
     pub(super) fn successor_at(&self, file: &KeyFile) -> Option<Timestamp> {
         let at = self.0.iter().position(|other| other.path == file.path)?;
         self.0.get(at + 1).map(|next| next.active_from.max(next.written_at))
     }
 
-    /// When the newest key has signed for its period, and the one after it takes over.
+    /// When the newest key has signed for its period and must be replaced.
     fn ends_at(&self, policy: &KeyPolicy) -> Option<Timestamp> {
         let newest = self.0.last()?;
         Some(newest.active_from.max(newest.written_at) + policy.rotation_period?)
     }
 
-    /// When a retired key is removed: never, if somebody has put it there under a name of their own.
+    /// When a retired key is removed. A key whose file an operator has named is never removed.
     pub(super) fn removed_at(&self, file: &KeyFile, policy: &KeyPolicy) -> Option<Timestamp> {
         let ours = policy.rotation_period.is_some() && file.active_from != Timestamp(0);
         self.successor_at(file).filter(|_| ours).map(|at| at + policy.retention())
     }
 
-    /// What is to be done now.
+    /// The changes that are due now.
     pub(super) fn due(&self, alg: SigningAlg, policy: &KeyPolicy, now: Timestamp) -> Vec<Due> {
         if self.is_empty() && policy.rotation_period.is_some() {
             return vec![Due::Make { alg, active_from: now }];
@@ -160,7 +162,8 @@ impl<'a> Line<'a> {
         due
     }
 
-    /// What a copy of the published keys should not outlive by much: a key appears, takes over, or goes.
+    /// Times at which the published keys change: a key appears, starts to sign, or is removed. A cached copy should
+    /// expire soon after that.
     pub(super) fn events(&self, policy: &KeyPolicy) -> impl Iterator<Item = Timestamp> {
         let published_at = self.ends_at(policy).map(|ends_at| ends_at - policy.publication_lead());
         let of_files = self.0.iter().flat_map(|file| [Some(file.active_from), self.removed_at(file, policy)]).flatten();

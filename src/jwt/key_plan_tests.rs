@@ -1,4 +1,4 @@
-//! Forty days of instances whose clocks differ, on one folder.
+//! Forty days of several instances with different clocks on one folder.
 
 use super::*;
 use crate::jwt::private_key::{PrivateKey, generate};
@@ -7,15 +7,15 @@ const POLICY_PERIOD: Seconds = Seconds(5 * 86_400);
 const MAX_AGE: Seconds = Seconds(300);
 const TOKEN_LIFETIME: Seconds = Seconds(9 * 86_400);
 
-/// What the clocks of the instances differ by from the true time.
+/// The difference of each instance's clock from the true time, in seconds.
 const SKEWS: [i64; 3] = [-30, 0, 30];
 
-/// An instance takes up a change of the folder this much later.
+/// An instance reads a change of the folder this much later.
 const RELOAD: Seconds = Seconds(10);
 
 struct Folder {
     files: Vec<Arc<KeyFile>>,
-    /// In true time, in the order of their making.
+    /// In true time, in the order of creation.
     made_at: Vec<(PathBuf, Timestamp)>,
     policy: KeyPolicy,
 }
@@ -76,12 +76,12 @@ fn no_key_signs_before_every_copy_has_it_and_none_goes_before_its_last_token_how
             assert!(signs == *first || published_for >= MAX_AGE + RELOAD, "{signs:?} after {published_for}");
             signed_at.retain(|(path, _)| *path != signs);
             signed_at.push((signs, now));
-            // Each looks at another time of the minute.
+            // Each instance acts at another time of the minute.
             if step % 3 == i64::try_from(index).unwrap() {
                 folder.maintain(clock, now);
             }
         }
-        // Now and then an operator rotates, on the machine with the slowest clock.
+        // Sometimes an operator rotates, on the machine with the slowest clock.
         let clock = now + Seconds(SKEWS[0]);
         let has_next = folder.files.iter().any(|file| file.active_from > clock);
         if step % 40_000 == 20_000 && !has_next {
@@ -89,7 +89,7 @@ fn no_key_signs_before_every_copy_has_it_and_none_goes_before_its_last_token_how
         }
         for (path, at) in &signed_at {
             let is_there = folder.files.iter().any(|file| file.path == *path);
-            // The token that it signed last, and verifiers' clocks.
+            // Its last token may still be valid, by the clocks of verifiers.
             assert!(is_there || now >= *at + TOKEN_LIFETIME, "{path:?} is gone {} after it signed", now - *at);
         }
         max_files = max_files.max(folder.files.len());

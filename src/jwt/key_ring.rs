@@ -1,4 +1,5 @@
-//! The ring: the keys of the folder as they were read, one of each algorithm active. All are published and verify.
+//! The key ring: the keys that were read from the folder. One key of each algorithm is active; all are published and
+//! verify.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::{
 use crate::clock::{Seconds, Timestamp};
 use crate::model::sharing::Context;
 
-/// What the remembered tokens may weigh together, in bytes.
+/// The memory for cached verified tokens, in bytes.
 const VERIFIED_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The keys of this service at one time.
@@ -27,40 +28,40 @@ pub struct KeyRing {
     access: Arc<AccessKeys>,
     jwks_json: String,
     jwks_etag: String,
-    /// When something happens to the published keys, in order.
+    /// When the published keys change, in order.
     events: Vec<Timestamp>,
 }
 
-/// What may be told about a key.
+/// The public information about a key, and its file.
 #[derive(Clone, Debug)]
 pub struct RingEntry {
     /// Its file.
     pub(crate) path: PathBuf,
     /// Its algorithm.
     pub(crate) alg: SigningAlg,
-    /// Its name: the RFC 7638 thumbprint.
+    /// Its id: the RFC 7638 thumbprint.
     pub kid: String,
-    /// What it is for.
+    /// Its state.
     pub(crate) state: KeyState,
-    /// From when on it signs; `None` when its file's name does not say.
+    /// When it starts to sign; `None` if the name of its file does not say.
     pub(crate) active_from: Option<Timestamp>,
-    /// When the next key takes over, if that is known.
+    /// When the next key replaces it, if that is known.
     pub(crate) retired_at: Option<Timestamp>,
-    /// When the last of its tokens is over, if that is known.
+    /// When its last token has expired, if that is known.
     pub(crate) removed_at: Option<Timestamp>,
     /// Whether its file is encrypted.
     pub(crate) encrypted: bool,
 }
 
 impl KeyRing {
-    /// The ring of these files. Verifiers refuse a set in which two keys have one name: of those the second is left out,
-    /// and a problem.
+    /// The ring of these files. Verifiers refuse a set with two keys of the same id; then the second key is left out
+    /// and reported as a problem.
     pub(super) fn new(
         mut files: Vec<Arc<KeyFile>>,
         policy: KeyPolicy,
         problems: &mut Vec<(PathBuf, KeyFileError)>,
     ) -> Result<Self, KeyFileError> {
-        // Of two, the one whose name says since when it signs.
+        // Of two equal keys, keep the one whose file name has the time from which it signs.
         files.sort_by(|a, b| {
             (a.active_from.0 == 0, a.active_from, &a.path).cmp(&(b.active_from.0 == 0, b.active_from, &b.path))
         });
@@ -116,7 +117,7 @@ impl KeyRing {
         self.files.iter().map(|file| file.key.kid.as_str())
     }
 
-    /// Whether it was made of the very same files.
+    /// Whether it was made from the same files.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
         let pairs = || self.files.iter().zip(&other.files);
         self.files.len() == other.files.len() && pairs().all(|(one, other)| Arc::ptr_eq(one, other))
@@ -127,7 +128,7 @@ impl KeyRing {
         &self.policy
     }
 
-    /// The same keys, with the access tokens that they have verified of late.
+    /// The same keys, with a cache of access tokens that they verified recently.
     pub fn access_keys(&self) -> &Arc<AccessKeys> {
         &self.access
     }
@@ -156,16 +157,16 @@ impl KeyRing {
         self.files.iter().map(entry).collect()
     }
 
-    /// What is to be done to the folder now.
+    /// The changes of the folder that are due now.
     pub(crate) fn due(&self, now: Timestamp) -> Vec<Due> {
         let is_kept = |alg: &SigningAlg| self.policy.algs.contains(alg) || self.has(*alg);
         let algs = self.policy.all_algs().filter(is_kept);
         algs.flat_map(|alg| Line::new(&self.files, alg).due(alg, &self.policy, now)).collect()
     }
 
-    /// How long a copy of the published keys may be used from now on: until what happens next, at most the configured
-    /// time, and at least a fifth of it, so that not all copies are fetched anew at one moment. No key signs before every
-    /// copy without it is over, whatever this answers: see [`KeyPolicy::publication_lead`].
+    /// How long the published keys may be cached from now on: until their next change, at most the configured time, and
+    /// at least a fifth of it, so that not all verifiers fetch them at the same moment. This does not affect when a key
+    /// starts to sign: see [`KeyPolicy::publication_lead`].
     pub(crate) fn jwks_max_age(&self, now: Timestamp) -> Seconds {
         let most = self.policy.jwks_max_age;
         let next = self.events.iter().find(|at| **at > now);
@@ -194,13 +195,13 @@ impl KeyRing {
         Ok(self.active(self.first_alg()?, now)?.key.context(client))
     }
 
-    /// A keyed hash of what must not be found by trying. Instances that share the folder agree on it until another key is
-    /// active. No [`Context`] is the hash of a text.
+    /// A keyed hash of a text that an attacker must not find by guessing. Instances that share the folder agree on it
+    /// until another key becomes active. It never equals a [`Context`].
     pub(crate) fn keyed_hash(&self, text: &[u8], now: Timestamp) -> Result<i64, SignError> {
         Ok(self.context(&[&b"text "[..], text].concat(), now)?.number())
     }
 
-    /// That of the keys that sign what is for nobody's audience in particular.
+    /// The algorithm of documents that have no audience of their own.
     pub(crate) fn first_alg(&self) -> Result<SigningAlg, SignError> {
         self.policy.algs.first().copied().ok_or(SignError)
     }
@@ -209,15 +210,16 @@ impl KeyRing {
         Line::new(&self.files, alg).active(now).map(|file| &**file).ok_or(SignError)
     }
 
-    /// Verifies a refresh token of ours; its audience is the issuer itself. An instance whose clock is ahead refuses none
-    /// that another one still takes: a hundredth of its life is let go, at most the minute that clocks may differ.
+    /// Verifies a refresh token of ours; its audience is the issuer itself. It is accepted for a hundredth of its
+    /// lifetime (at most one minute) after it has expired, so that an instance whose clock is ahead does not refuse it
+    /// too early.
     pub fn verify_refresh(&self, token: &str, issuer: &str, now: Timestamp) -> Result<RefreshClaims, TokenError> {
         let issuer = issuer_base(issuer);
         let leeway = Seconds(self.policy.token_lifetime.0 / 100).min(MAX_CLOCK_SKEW);
         verify(token, self.keys(), Expected { issuer, audiences: &[], leeway }, now)
     }
 
-    /// Whether a text is a token of ours by its form, but for a key that is not in this ring.
+    /// Whether a text has the form of our tokens but its key is not in this ring.
     pub(crate) fn lacks_key_of(&self, token: &str) -> bool {
         let kid = kid_of(&RefreshClaims::KIND, token).or_else(|| kid_of(&AccessClaims::KIND, token));
         kid.is_some_and(|kid| self.kids().all(|known| known != kid))

@@ -1,4 +1,4 @@
-//! The ring in force, followed as its folder changes.
+//! The key ring in force, which follows changes of its folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -12,7 +12,7 @@ use super::key_plan::{Due, KeyPolicy};
 use super::key_ring::KeyRing;
 use crate::clock::Timestamp;
 
-/// The folder's keys and the ring that was made of them.
+/// The folder's keys and the ring that was made from them.
 pub struct Keys {
     folder: KeyFolder,
     policy: KeyPolicy,
@@ -24,33 +24,34 @@ pub struct Keys {
 /// The folder as the ring was read from it.
 #[derive(Default)]
 struct Seen {
-    /// Without the files that could not be read, so that they are tried again; `None`: everything is to be read again.
+    /// Without the files that could not be read, so that they are tried again. `None`: everything must be read again.
     stamp: Option<Stamp>,
-    /// What is wrong and was told, so that it is told once.
+    /// Problems that were already reported, so that each is reported once.
     told: Vec<String>,
 }
 
-/// What came of reading the folder again.
+/// The result of reading the folder again.
 #[derive(Debug, Default)]
 pub struct Reloaded {
-    /// Whether the ring is another one now.
+    /// Whether the ring has changed.
     pub(crate) changed: bool,
-    /// The `kid` of each key that is not in force any more.
+    /// The `kid` of each key that is no longer in force.
     pub(crate) gone: Vec<String>,
-    /// Files that could not be read, and were not told before; what was known of them is still in force.
+    /// Files that could not be read and were not reported before. Keys that were read from them earlier are still in
+    /// force.
     pub problems: Vec<KeyFileError>,
 }
 
 impl Keys {
-    /// None yet: the folder is not looked at.
+    /// No keys yet: the folder is not read.
     pub(crate) fn none(folder: KeyFolder, policy: KeyPolicy) -> Result<Self, KeyFileError> {
         let empty = KeyRing::new(Vec::new(), policy.clone(), &mut Vec::new())?;
         Ok(Self { folder, policy, ring: RwLock::new(Arc::new(empty)), seen: Mutex::default() })
     }
 
-    /// Reads the folder for the first time, after making it and the keys that are missing. Returns the files of those.
+    /// Reads the folder for the first time. Creates the folder and the missing keys first, and returns their files.
     pub(crate) fn load_or_create(&self, now: Timestamp) -> Result<Vec<PathBuf>, KeyFileError> {
-        // The crypto library gathers its own randomness for some 40 ms at the first use; no request should wait for it.
+        // At its first use the crypto library collects randomness for some 40 ms; no request should wait for it.
         std::thread::spawn(|| SystemRandom::new().fill(&mut [0]));
         self.folder.create()?;
         let made = make_missing(&self.folder, &self.policy, now)?;
@@ -62,7 +63,7 @@ impl Keys {
         Ok(made)
     }
 
-    /// Reads the folder as it is; answers also what cannot be read of it, and does without.
+    /// Reads the folder as it is. Leaves out what cannot be read, and returns these problems, too.
     pub(crate) fn open(folder: KeyFolder, policy: KeyPolicy) -> Result<(Self, Vec<KeyFileError>), KeyFileError> {
         let keys = Self::none(folder, policy)?;
         let problems = keys.read_again(&mut keys.seen())?.problems;
@@ -79,15 +80,15 @@ impl Keys {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads what has changed in the folder since it was read last. A folder that has lost all of its keys at once was
-    /// more likely unmounted than emptied: then the ring stays.
+    /// Reads what has changed in the folder since the last reading. If all keys are missing at once, the folder was
+    /// probably unmounted; then the ring does not change.
     ///
-    /// After an error the ring stays what it was.
+    /// After an error the ring has not changed.
     pub(crate) fn reload(&self) -> Result<(), KeyFileError> {
         self.read_again(&mut self.seen()).map(drop)
     }
 
-    /// As [`Keys::reload`], but answers what is new to whoever calls this.
+    /// As [`Keys::reload`], but returns what is new.
     pub fn follow(&self) -> Result<Reloaded, KeyFileError> {
         let mut seen = self.seen();
         let known = self.ring();
@@ -105,17 +106,17 @@ impl Keys {
         self.follow()
     }
 
-    /// Whether a file of the folder could not be read when the folder was followed last.
+    /// Whether a file could not be read the last time.
     pub(crate) fn has_problems(&self) -> bool {
         !self.seen().told.is_empty()
     }
 
-    /// Says which files a group can read, but for those that were so before.
+    /// Logs which files a group can read, except those that it could read before.
     fn warn_of_shared(&self, known: Option<&KeyRing>) {
         for file in self.ring().files.iter().filter(|file| file.is_shared) {
             let is_known = |other: &KeyFile| other.is_shared && other.path == file.path;
             if !known.is_some_and(|known| known.files.iter().any(|other| is_known(other))) {
-                log::warn!(file:% = file.path.display(); "a group can read this signing key (mode 600 is for its owner only)");
+                log::warn!(file:% = file.path.display(); "a group can read this signing key (with mode 600 only its owner can)");
             }
         }
     }
@@ -135,7 +136,7 @@ impl Keys {
             let is_unchanged = |path: &Path| stamp.iter().any(|entry| entry.0 == path && was_seen(entry));
             let Contents { files, problems } = self.folder.read(&known.files, is_unchanged)?;
             let before = std::mem::replace(&mut stamp, self.folder.stamp()?);
-            // A file that was renamed meanwhile may have been listed under neither name.
+            // A file that was renamed during the listing may be missing under both names.
             if before == stamp {
                 break (files, problems);
             }
@@ -146,7 +147,7 @@ impl Keys {
             if stamp.is_empty() {
                 return Err(problem);
             }
-            // A key that somebody has removed verifies nothing, even if nothing else can sign.
+            // A key that an operator has removed verifies no token, even if there is no other key that can sign.
             problems.push((self.folder.dir.clone(), problem));
         }
         stamp.retain(|entry| problems.iter().all(|(path, _)| *path != entry.0));
@@ -160,7 +161,7 @@ impl Keys {
     }
 }
 
-/// Makes the keys that are missing; safe when several instances start on one folder at once.
+/// Creates the missing keys; safe if several instances start on one folder at the same time.
 fn make_missing(folder: &KeyFolder, policy: &KeyPolicy, now: Timestamp) -> Result<Vec<PathBuf>, KeyFileError> {
     // A key that cannot be read is not missing.
     let lacking = || match Keys::open(folder.clone(), policy.clone())? {
@@ -193,8 +194,8 @@ fn make_missing(folder: &KeyFolder, policy: &KeyPolicy, now: Timestamp) -> Resul
 }
 
 impl Keys {
-    /// Does to the folder what is `agreed` of what is due (see [`KeyRing::due`]); answers what was done. Whether it is due
-    /// is asked again once nobody else changes the folder: of several instances one does it.
+    /// Makes those changes of the folder that are `agreed` and due (see [`KeyRing::due`]); returns what was done.
+    /// Whether they are due is checked again under the lock, so that only one of several instances makes them.
     pub(crate) fn do_what_is_due(&self, now: Timestamp, agreed: &[Due]) -> Result<Vec<Due>, KeyFileError> {
         if agreed.is_empty() {
             return Ok(Vec::new());

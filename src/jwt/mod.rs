@@ -1,4 +1,4 @@
-//! Signing: the keys of this service, how they rotate, and what they sign. What verifies is in the verifier's crate.
+//! Signing: the keys of this service, their rotation, and what they sign. Verification is in the verifier's crate.
 
 mod client_assertion;
 mod issuing;

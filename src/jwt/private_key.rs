@@ -1,4 +1,4 @@
-//! One private key of the ring, ready to sign: parsed once, its headers encoded once.
+//! One private key of the ring, ready to sign: it is parsed once and its headers are encoded once.
 
 use aws_lc_rs::encoding::AsBigEndian as _;
 use aws_lc_rs::encoding::{AsDer as _, Curve25519SeedBin, EcPrivateKeyBin, Pkcs8V1Der};
@@ -23,13 +23,13 @@ use crate::model::sharing::Context;
 /// ASVS 5.0 11.2.3: 128 bits of security, which RSA has from 3072 bits on.
 const MIN_RSA_BITS: usize = 3_072;
 
-/// The claims of most tokens fit.
+/// Enough for the claims of most tokens.
 const USUAL_CLAIMS_BYTES: usize = 1_024;
 
 /// A key that cannot be used, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyProblem {
-    /// Of no kind that tokensmith signs with, or damaged.
+    /// Not a kind of key that tokensmith uses, or damaged.
     #[error("it is not a PKCS#8 private key for ES256 (P-256), EdDSA (Ed25519) or RS256 (RSA)")]
     NotAKey,
     /// Too short.
@@ -37,7 +37,7 @@ pub enum KeyProblem {
     WeakRsa(usize),
 }
 
-/// The key failed to sign: a fault of the crypto library, never of the input.
+/// The key failed to sign. This is an error of the crypto library, never of the input.
 #[derive(Debug, thiserror::Error)]
 #[error("signing failed")]
 pub struct SignError;
@@ -56,19 +56,19 @@ pub(super) struct PrivateKey {
     signer: Signer,
     by_kind: Vec<OfKind>,
     context_mac: hmac::Key,
-    /// What tells its contexts from those of other keys: the hash of nothing, which no client is.
+    /// Distinguishes its contexts from those of other keys: the hash of an empty text, which no client has.
     context_key: [u8; 2],
 }
 
-/// What documents of one kind are signed with.
+/// What signs documents of one kind.
 struct OfKind {
     kind: DocumentKind,
     header: String,
-    /// The secret, for kinds that no published key signs.
+    /// The secret, for kinds that are not signed by a published key.
     mac: Option<hmac::Key>,
 }
 
-/// Makes a new private key; answers its PKCS#8 form.
+/// Creates a private key; returns its PKCS#8 form.
 pub(super) fn generate(alg: SigningAlg) -> Result<Zeroizing<Vec<u8>>, SignError> {
     let failed = |_unspecified| SignError;
     let der = match alg {
@@ -111,7 +111,7 @@ impl PrivateKey {
         })
     }
 
-    /// Adds what verifies its documents.
+    /// Adds the keys that verify its documents.
     pub(super) fn add_to(&self, keys: &mut VerificationKeys) {
         keys.insert(self.kid.clone(), self.alg.algorithm(), VerificationKey::Public(self.signer.public_key()));
         for OfKind { kind, mac, .. } in &self.by_kind {
@@ -159,7 +159,7 @@ fn parse(der: &[u8]) -> Result<(Signer, SigningAlg), KeyProblem> {
     if let Ok(key) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der) {
         return Ok((Signer::Es256(key), SigningAlg::Es256));
     }
-    // Other tools leave out the optional public key of RFC 8410 section 7; both forms are good.
+    // Other tools leave out the optional public key of RFC 8410 section 7; both forms are accepted.
     if let Ok(key) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
         return Ok((Signer::EdDsa(key), SigningAlg::EdDsa));
     }
@@ -183,7 +183,7 @@ impl Signer {
         }
     }
 
-    /// The same bytes however the key's file was written: the bare scalar or seed, or for RSA a fresh encoding.
+    /// Bytes that do not depend on how the key's file was written: the bare scalar or seed, or for RSA a new encoding.
     fn private_bytes(&self) -> Result<Zeroizing<Vec<u8>>, KeyProblem> {
         let failed = |_unspecified| KeyProblem::NotAKey;
         let bytes = match self {
@@ -220,8 +220,9 @@ impl Signer {
     }
 }
 
-/// A secret that is derived from the private key ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)), so that there is no
-/// second secret to keep: one for each kind of document that no published key signs, and one for contexts.
+/// A secret derived from the private key ([RFC 5869](https://www.rfc-editor.org/rfc/rfc5869)), so that no second secret
+/// has to be stored. There is one for each kind of document that is not signed by a published key, and one for
+/// contexts.
 fn derived(private_bytes: &[u8], purpose: &[u8], kid: &str) -> Result<Zeroizing<[u8; 32]>, KeyProblem> {
     let failed = |_unspecified| KeyProblem::NotAKey;
     let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(private_bytes);

@@ -1,4 +1,4 @@
-//! An API token: a long-lived key that a user makes for a script.
+//! An API token: a long-lived key that a user creates for a script.
 
 use super::id::{Id, SessionId, UserId};
 use super::names::{Roles, Scopes};
@@ -10,31 +10,31 @@ pub(crate) use tokensmith_verifier::issuing::ApiTokenRefusal;
 #[derive(Debug)]
 pub(crate) enum ApiTokenTag {}
 
-/// Identifies an API token; not the key.
+/// Identifies an API token. It is not the key.
 pub(crate) type ApiTokenId = Id<ApiTokenTag>;
 
-/// An API token, without its key: of that only the digest is stored.
+/// An API token, without its key. Only the digest of the key is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiToken {
     /// Identifies it to its owner.
     pub(crate) id: ApiTokenId,
-    /// Whose it is.
+    /// Its owner.
     pub(crate) user_id: UserId,
     /// The owner's name for it.
     pub(crate) name: DisplayName,
     /// The `sid` of the access tokens that it is exchanged for.
     pub(crate) sid: SessionId,
-    /// Their scopes, as far as the service still has them.
+    /// Their scopes, if the service still has them.
     pub(crate) scopes: Scopes,
-    /// Their roles, as far as the owner still has them.
+    /// Their roles, if the owner still has them.
     pub(crate) roles: Roles,
-    /// When it was made.
+    /// When it was created.
     pub(crate) created_at: Timestamp,
     /// The first second at which it is no longer valid.
     pub(crate) expires_at: Option<Timestamp>,
     /// When it was last used, to the minute.
     pub(crate) last_used_at: Option<Timestamp>,
-    /// No access token that it was exchanged for is valid from this instant on.
+    /// From this time on no access token that it was exchanged for is valid.
     pub(crate) access_expires_by: Timestamp,
     /// When it was revoked.
     pub(crate) revoked_at: Option<Timestamp>,
@@ -47,7 +47,7 @@ pub(crate) enum ApiTokenState {
     Active,
     /// It was revoked.
     Revoked,
-    /// Its time is over.
+    /// It has expired.
     Expired,
 }
 
@@ -55,7 +55,7 @@ impl ApiTokenState {
     /// Every state.
     pub(crate) const ALL: [Self; 3] = [Self::Active, Self::Revoked, Self::Expired];
 
-    /// In a word.
+    /// Its name.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -66,7 +66,7 @@ impl ApiTokenState {
 }
 
 impl ApiToken {
-    /// Whether it is accepted, its owner aside.
+    /// Whether it is accepted, without looking at its owner.
     pub(crate) fn state(&self, now: Timestamp) -> ApiTokenState {
         if self.revoked_at.is_some() {
             ApiTokenState::Revoked
@@ -77,7 +77,7 @@ impl ApiToken {
         }
     }
 
-    /// The roles that it has now: none that its owner has lost.
+    /// The roles that it has now, without those that its owner has lost.
     pub(crate) fn effective_roles(&self, owner: &User) -> Roles {
         self.roles.shared_with(&owner.roles)
     }

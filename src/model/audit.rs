@@ -1,4 +1,4 @@
-//! What happened that concerns security: who did what to which account, from where. Names never change their meaning.
+//! Security events: who did what to which account, from where. The meaning of a name never changes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::id::{SessionId, UserId};
 use crate::clock::Timestamp;
 
-/// Who asks for something, and from where. Nobody in particular on the command line, and before a login.
+/// Who makes a request, and from where. There is no actor on the command line and before a login.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The user.
@@ -15,17 +15,17 @@ pub struct Origin {
     pub(crate) session: Option<SessionId>,
     /// The network address.
     pub(crate) ip: Option<String>,
-    /// The request, as the `X-Request-Id` of its answer names it.
+    /// The id of the request, as in the `X-Request-Id` of its response.
     pub(crate) request_id: Option<String>,
 }
 
-/// An event before it is recorded.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct Event<N = EventName> {
     /// When.
     pub(crate) at: Timestamp,
     /// What.
-    pub(crate) name: EventName,
+    pub(crate) name: N,
     /// The user that it concerns.
     pub(crate) user: Option<UserId>,
     /// Who did it.
@@ -36,34 +36,14 @@ pub struct Event {
     pub(crate) ip: Option<String>,
     /// By which request.
     pub(crate) request_id: Option<String>,
-    /// More about it; never a secret, a name or an address of a user.
+    /// More details; never a secret, a name or an address of a user.
     pub(crate) detail: Option<String>,
 }
 
-/// An event as it is on record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Recorded {
-    /// Its number: later events have higher ones.
-    pub(crate) id: i64,
-    /// When.
-    pub(crate) at: Timestamp,
-    /// What; a newer version may have written a name that this one does not know.
-    pub(crate) name: String,
-    /// The user that it concerns.
-    pub(crate) user: Option<UserId>,
-    /// Who did it.
-    pub(crate) actor: Option<UserId>,
-    /// Which session it concerns.
-    pub(crate) session: Option<SessionId>,
-    /// From where.
-    pub(crate) ip: Option<String>,
-    /// By which request.
-    pub(crate) request_id: Option<String>,
-    /// More about it.
-    pub(crate) detail: Option<String>,
-}
+/// A recorded event. A newer version may have written a name that this one does not know.
+pub(crate) type Recorded = Event<String>;
 
-/// What to look for among the events.
+/// Which events to find.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct EventFilter {
     /// With this name.
@@ -72,16 +52,16 @@ pub(crate) struct EventFilter {
     pub(crate) user: Option<UserId>,
     /// By this user.
     pub(crate) actor: Option<UserId>,
-    /// Not before this instant.
+    /// At or after this time.
     pub(crate) since: Option<Timestamp>,
-    /// Before this instant.
+    /// Before this time.
     pub(crate) until: Option<Timestamp>,
-    /// Older than the one with this number.
+    /// Older than the event with this number.
     pub(crate) before: Option<i64>,
 }
 
 impl Origin {
-    /// An event that the one who asks has brought about.
+    /// An event that this origin has caused.
     pub(crate) fn event(&self, at: Timestamp, name: EventName) -> Event {
         let Self { actor, session, ip, request_id } = self.clone();
         Event { at, name, user: None, actor, session, ip, request_id, detail: None }
@@ -94,18 +74,18 @@ impl Event {
         Self { user: Some(user), ..self }
     }
 
-    /// The same, about another session than that of the one who asked.
+    /// The same, about another session than that of the request.
     pub(crate) fn of_session(self, session: SessionId) -> Self {
         Self { session: Some(session), ..self }
     }
 
-    /// The same with more about it.
+    /// The same with details.
     pub(crate) fn with(self, detail: impl fmt::Display) -> Self {
         Self { detail: Some(detail.to_string()), ..self }
     }
 }
 
-/// The events there are.
+/// All kinds of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventName {
     /// A login.
@@ -116,17 +96,17 @@ pub enum EventName {
     GrantOpened,
     /// A user gave the password again.
     Reauthenticated,
-    /// A wrong password was given for a session that is open.
+    /// A wrong password was given for an open session.
     ReauthenticationFailed,
     /// A user logged out.
     Logout,
     /// One session was ended by its owner from another one, by an administrator, or with a revoked refresh token.
     SessionEnded,
-    /// All sessions of a user were ended, or all but one.
+    /// All sessions of a user were ended, or all except one.
     SessionsEnded,
     /// An invalidated refresh token was presented, and its session was ended.
     RefreshTokenReused,
-    /// A refresh token was presented that the database did not know of: it had lost writes.
+    /// A refresh token was presented that the database did not know, because it had lost writes.
     SessionHealed,
     /// A session is used from two networks or with two user agents, or late retries are frequent.
     SessionShared,
@@ -134,7 +114,7 @@ pub enum EventName {
     AccessTokenRevoked,
     /// A user changed the password.
     PasswordChanged,
-    /// Somebody else set a user's password.
+    /// Another person set a user's password.
     PasswordReset,
     /// Username, e-mail address or name were changed.
     ProfileChanged,
@@ -152,9 +132,9 @@ pub enum EventName {
     ConsentGiven,
     /// A user has taken back what a client was allowed.
     ConsentRevoked,
-    /// An API token was made.
+    /// An API token was created.
     ApiTokenCreated,
-    /// An API token got another key.
+    /// An API token got a new key.
     ApiTokenRotated,
     /// An API token was revoked.
     ApiTokenRevoked,
@@ -170,7 +150,7 @@ pub enum EventName {
     ClientEnabled,
     /// An application was deleted.
     ClientDeleted,
-    /// The next signing key was made.
+    /// The next signing key was created.
     KeyRotated,
     /// A signing key was dropped.
     KeyDropped,

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::client::ClientId;
+use super::grant::Amr;
 use super::id::{Id, SessionId, UserId};
 use super::names::Scopes;
 use crate::clock::{Seconds, Timestamp};
@@ -122,8 +123,8 @@ pub(crate) struct Code {
     pub(crate) nonce: Option<String>,
     /// When the user proved who they are.
     pub(crate) auth_time: Timestamp,
-    /// How, as names with spaces between them.
-    pub(crate) amr: String,
+    /// How.
+    pub(crate) amr: Amr,
     /// How strongly.
     pub(crate) acr: Option<String>,
     /// The first second at which it is over.

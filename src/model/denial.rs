@@ -1,17 +1,16 @@
-//! What verifiers must refuse although its signature is good.
+//! Denials: what verifiers must refuse although the signature is valid.
 
 use super::id::{Jti, SessionId, UserId};
 use crate::clock::{Seconds, Timestamp};
 use tokensmith_verifier::issuing::{DeniedSubject, MAX_CLOCK_SKEW};
 
-/// A denial outlives the last token that it denies by this much, so that neither the clocks of two instances nor the
-/// leeway of a verifier can bring that token back.
+/// How much longer a denial lasts than the last token that it denies, so that differences of clocks and the leeway of
+/// verifiers cannot make that token valid again.
 const MARGIN: Seconds = Seconds(60);
 
-/// The first `iat` that no token can have which was issued until now, by whichever instance. Two things make that later
-/// than now: instants are whole seconds, so that a token of this second may be older than the denial; and the clock of the
-/// instance that issued it may be ahead by as much as is allowed. A token that should be denied must not pass, so that good
-/// ones are refused for that long.
+/// The first `iat` that no token can have that any instance has issued until now. It is later than now for two reasons:
+/// times are whole seconds, so a token of this second may be older than the denial; and the clock of the issuing
+/// instance may be ahead. No denied token may be accepted, so for this long new tokens are refused, too.
 fn issued_before(now: Timestamp) -> Timestamp {
     now + MAX_CLOCK_SKEW + Seconds(1)
 }
@@ -23,21 +22,21 @@ pub struct Denial {
     pub subject: DeniedSubject,
     /// Since when.
     pub denied_at: Timestamp,
-    /// When no token that it denies can be alive any more, and the entry goes.
+    /// When all tokens that it denies have expired and the entry can be deleted.
     pub expires_at: Timestamp,
 }
 
 impl Denial {
-    /// Denies every access token of a session that ends now. The last of them expires by `access_expires_by`, or, when
-    /// the database has lost the rotation that moved it, within one access lifetime as it is set today.
+    /// Denies every access token of a session that ends now. The last of them expires by `access_expires_by`, or, if
+    /// the database has lost the rotation that changed it, within the current access token lifetime.
     pub(crate) fn of_session(id: SessionId, now: Timestamp, access_expires_by: Timestamp, access: Seconds) -> Self {
         let last_expires_at = access_expires_by.max(now + access);
         Self { subject: DeniedSubject::Session(id), denied_at: now, expires_at: last_expires_at + MARGIN }
     }
 
-    /// Denies every access token of a client that any instance has issued until now; `access` is the longest lifetime that
-    /// one was issued with. **What is issued within the next minute is denied, too**: see [`issued_before`]. Where somebody
-    /// must be let in again at once, deny the sessions instead.
+    /// Denies every access token of a client that any instance has issued until now; `access` is their longest
+    /// lifetime. **Tokens that are issued within the next minute are denied, too**: see [`issued_before`]. If the user
+    /// must be able to log in again at once, deny the sessions instead.
     pub fn of_client(client_id: &str, now: Timestamp, access: Seconds) -> Self {
         let issued_before = issued_before(now);
         let expires_at = issued_before + access + MARGIN;

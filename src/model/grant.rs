@@ -1,4 +1,8 @@
-//! What a login grants: the session's row holds it, so that a change of the settings changes no session that is open.
+//! What a login grants. It is stored in the session's row, so that changed settings do not affect open sessions.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
 
 use super::id::SessionId;
 use super::session::Session;
@@ -24,44 +28,75 @@ pub(crate) const ROLES_SCOPE: &str = "roles";
 pub(crate) struct GrantRequest {
     /// The client that the session is for.
     pub client_id: String,
-    /// What it may do, as names with spaces between them.
+    /// Its scopes, separated by spaces.
     pub scope: String,
-    /// Who its access tokens are for, if it says so.
+    /// The audience of its access tokens, if it asks for one.
     pub audience: Option<String>,
     /// The browser's session in which a registered application asked for it.
     pub browser_session: Option<SessionId>,
 }
 
-/// What was granted, to which client, and how its user proved who they are.
+/// What was granted, to which client, and how its user was authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The client.
     pub(crate) client_id: String,
-    /// What it may do, as names with spaces between them.
+    /// Its scopes, separated by spaces.
     pub(crate) scope: String,
-    /// Who its access tokens are for, if it asked: else the first audience of the day.
+    /// The audience of its access tokens, if it asked for one; otherwise it is the first of `AUDIENCE`.
     pub(crate) audience: Option<String>,
-    /// How its user proved who they are when the session was opened; proving it again changes only when.
-    pub(crate) amr: Vec<String>,
-    /// The strength of the proof, if it has a name.
+    /// How its user was authenticated when the session was opened. Reauthentication only changes the time.
+    pub(crate) amr: Amr,
+    /// The strength of the authentication, if it has a name.
     pub(crate) acr: Option<String>,
     /// The browser's session in which a registered application asked for it.
     pub(crate) browser_session: Option<SessionId>,
 }
 
+/// Methods by which a user proved who they are, in the order of the proofs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Amr(Vec<String>);
+
+impl Amr {
+    /// Their names ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
+    pub(crate) fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Amr {
+    fn from_iter<T: IntoIterator<Item = &'a str>>(names: T) -> Self {
+        Self(names.into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// The stored form: names separated by single spaces.
+impl fmt::Display for Amr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
+}
+
+impl FromStr for Amr {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.split_whitespace().collect())
+    }
+}
+
 impl GrantRequest {
-    /// Of a login at the service itself.
+    /// A login at the service itself.
     pub(crate) fn first_party(scope: String, audience: Option<String>) -> Self {
         Self { client_id: FIRST_PARTY.to_owned(), scope, audience, browser_session: None }
     }
 }
 
 impl Grant {
-    /// What a login by these methods gets. No strength of a proof has a name yet.
+    /// The grant of a login by these methods. There are no names of strengths yet.
     pub(crate) fn new(request: GrantRequest, amr: &[&'static str]) -> Self {
         let GrantRequest { client_id, scope, audience, browser_session } = request;
-        let amr = amr.iter().map(ToString::to_string).collect();
-        Self { client_id, scope, audience, amr, acr: None, browser_session }
+        Self { client_id, scope, audience, amr: amr.iter().copied().collect(), acr: None, browser_session }
     }
 
     /// Whether its access tokens name the user's roles: those of an application only if it may see them.
@@ -74,19 +109,19 @@ impl Grant {
         self.scope.split(' ').any(|one| one == scope)
     }
 
-    /// Whether it is of a login at the service itself.
+    /// Whether it is for a login at the service itself.
     pub(crate) fn is_first_party(&self) -> bool {
         self.client_id == FIRST_PARTY
     }
 }
 
-/// A session and its user: what a pair is made of.
+/// A session, its grant and its user, from which a token pair is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
     /// The session.
     pub session: Session,
-    /// What it was opened for; nothing when an older version opened it, which kept no record.
+    /// Its grant; `None` if an older version opened it, which did not store grants.
     pub grant: Option<Grant>,
-    /// Whose it is.
+    /// Its user.
     pub user: User,
 }

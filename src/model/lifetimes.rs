@@ -1,4 +1,4 @@
-//! How long tokens and sessions live, and what that makes of a session that is opened or rotated.
+//! How long tokens are valid and sessions last, and how that changes a session that is opened or rotated.
 
 use super::id::{SessionId, UserId};
 use super::rotation::Windows;
@@ -6,7 +6,7 @@ use super::session::Session;
 use super::sharing::Sharing;
 use crate::clock::{Seconds, Timestamp};
 
-/// How long tokens and sessions live.
+/// How long tokens are valid and sessions last.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetimes {
     /// Of an access token.
@@ -28,7 +28,7 @@ impl Lifetimes {
             id,
             user_id,
             created_at: now,
-            authenticated_at: now,
+            authenticated_at: None,
             expires_at: now + self.session,
             denied_through: 0,
             rotated_at: now,
@@ -46,8 +46,8 @@ impl Lifetimes {
         Session { expires_at: end, refresh_expires_at: end, access_expires_by: end, ..session }
     }
 
-    /// The session after its mark has moved now. The live refresh token lasts for the idle lifetime; until the retry
-    /// window closes it can be asked for again with another access token.
+    /// The session after its mark has moved now. The live refresh token is valid for the idle lifetime. Until the retry
+    /// window ends, a retry returns it again with another access token.
     pub fn rotated(&self, session: Session, mark: i64, now: Timestamp) -> Session {
         let last_access_token = now + self.windows.retry + self.access;
         Session {

@@ -1,4 +1,4 @@
-//! A message to others that must not be lost: a mail, a call of a webhook.
+//! A message to another server that must not be lost: a mail or a webhook call.
 
 use super::id::{Id, new_id};
 use crate::clock::{Seconds, Timestamp};
@@ -8,25 +8,25 @@ use crate::entropy::{Entropy, NoEntropy};
 #[derive(Debug)]
 pub enum MessageTag {}
 
-/// Identifies a message. The receiver is told: it may get the same one twice.
+/// Identifies a message. The receiver gets the id, since it may receive a message twice.
 pub type MessageId = Id<MessageTag>;
 
-/// A message. It shows nothing of itself: what is in it may be a secret, such as a link that resets a password.
+/// A message. It has no `Debug` output, because it may hold a secret, such as a link that resets a password.
 pub struct Message {
     /// Identifies it.
     pub id: MessageId,
-    /// Who sends it.
+    /// The kind, which selects the sender.
     pub kind: &'static str,
-    /// What that one needs to know.
+    /// The content for the sender.
     pub payload: String,
     /// When it was written.
     pub created_at: Timestamp,
-    /// The first second at which it is of no use any more.
+    /// The first second at which it is no longer useful.
     pub expires_at: Timestamp,
 }
 
 impl Message {
-    /// A message that is written now and is of use for so long.
+    /// A message that is written now and is useful for this long.
     pub fn new(
         kind: &'static str,
         payload: String,

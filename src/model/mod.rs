@@ -1,4 +1,4 @@
-//! Plain data and its legal changes. No I/O: time and randomness come in as arguments.
+//! Plain data and its legal changes. No I/O: time and randomness are arguments.
 
 pub(crate) mod api_token;
 pub(crate) mod audit;

@@ -5,15 +5,16 @@ use std::str::FromStr;
 
 use super::text::BadText;
 
-/// Names of roles or of scopes, sorted and each once.
+/// Names of roles or scopes, sorted and without duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names(Vec<String>);
 
-/// What a user may do.
+/// The roles of a user.
 pub(crate) type Roles = Names;
 
-/// What a token may be used for
-/// ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3), whose characters ours are among).
+/// The scopes of a token
+/// ([RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3), which allows more characters than we
+/// do).
 pub(crate) type Scopes = Names;
 
 const MAX_NAMES: usize = 64;
@@ -35,7 +36,7 @@ impl Names {
         }
         all.sort_unstable();
         all.dedup();
-        // All of them travel in every access token.
+        // Every access token contains all of them.
         if all.len() > MAX_NAMES {
             return Err(BadText("must be at most 64 names"));
         }
@@ -52,7 +53,7 @@ impl Names {
         self.0.iter().any(|one| one == name)
     }
 
-    /// Those that are in one of both.
+    /// The names that are in either.
     pub(crate) fn and(&self, other: &Self) -> Self {
         let mut all = [self.0.as_slice(), &other.0].concat();
         all.sort_unstable();
@@ -60,12 +61,12 @@ impl Names {
         Self(all)
     }
 
-    /// Those that are not in the other.
+    /// The names that are not in the other.
     pub(crate) fn without(&self, other: &Self) -> Self {
         Self(self.0.iter().filter(|name| !other.contains(name)).cloned().collect())
     }
 
-    /// Those that are in both.
+    /// The names that are in both.
     pub(crate) fn shared_with(&self, other: &Self) -> Self {
         Self(self.0.iter().filter(|name| other.contains(name)).cloned().collect())
     }

@@ -1,10 +1,10 @@
-//! Proofs of who somebody is. Each step of an authentication gives one; what they tell together is what a login grants a
-//! session for.
+//! Proofs of a user's identity. Each step of an authentication gives one proof. Together they decide what a login
+//! grants.
 
 use super::id::UserId;
 use crate::clock::Timestamp;
 
-/// How somebody proves who they are.
+/// A method of authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
     /// By a password.
@@ -20,10 +20,10 @@ impl Method {
     }
 }
 
-/// A step of an authentication that went well.
+/// A successful step of an authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Proof {
-    /// Who it is that proved it.
+    /// The authenticated user.
     pub user: UserId,
     /// How.
     pub method: Method,
@@ -31,12 +31,12 @@ pub(crate) struct Proof {
     pub at: Timestamp,
 }
 
-/// What the proofs of one user tell together.
+/// The combined result of one user's proofs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Authentication {
     /// The user.
     pub user: UserId,
-    /// The `auth_time` of its tokens: no proof is older, so that `max_age` holds for each of them
+    /// The `auth_time` of its tokens. No proof is older, so `max_age` applies to all of them
     /// ([RFC 9470 section 4](https://www.rfc-editor.org/rfc/rfc9470#section-4)).
     pub at: Timestamp,
     /// The `amr` of its tokens: every method once, in the order of the proofs.
@@ -44,7 +44,7 @@ pub(crate) struct Authentication {
 }
 
 impl Authentication {
-    /// From all proofs of a login; nothing when there are none, or when they are of different users.
+    /// Combines all proofs of a login. `None` if there are none or if they are of different users.
     pub(crate) fn of(proofs: &[Proof]) -> Option<Self> {
         let [first, others @ ..] = proofs else { return None };
         let mut whole = Self { user: first.user, at: first.at, amr: vec![first.method.amr()] };

@@ -3,55 +3,57 @@
 //! A session's refresh tokens are numbered from 1. Its row carries a high-water mark, `denied_through`: every
 //! generation up to the mark is on the denylist and the next one is live. A refresh moves the mark by one, in place.
 //!
-//! [RFC 9700 section 4.14.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2) wants a replayed refresh token to
-//! end the session; FAPI 2.0 section 5.3.2.1 wants a client that lost the answer to get it again. Both hold with this
-//! definition: a generation is *invalidated* when its successor has been rotated in turn, or its retry window ends, or
-//! its session has been shared with strangers beyond the limit, whichever is first. Presenting an invalidated generation
-//! is replay.
+//! [RFC 9700 section 4.14.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2) requires that a replayed refresh
+//! token ends the session; FAPI 2.0 section 5.3.2.1 requires that a client that lost the response can get it again.
+//! This definition satisfies both: a generation is *invalidated* when its successor has been rotated in turn, or its
+//! retry window ends, or its session has been shared with strangers beyond the limit, whichever is first. Presenting an
+//! invalidated generation is replay.
 //!
-//! The rule on strangers is for a thief who always comes second, within the retry window: a late retry marks the
-//! generation as shared, or as strange when it comes from another context than the rotation, and the session's counters
-//! of such generations have limits.
+//! The rule on strangers is against a thief who always comes second, within the retry window. A late retry marks the
+//! generation as shared, or as strange if it comes from another context than the rotation. The session counts such
+//! generations, and the counters have limits.
 
 use super::session::{EndReason, Session};
 use super::sharing::{Context, Mark, Sharing};
 use crate::clock::{Seconds, Timestamp};
 
-/// How far a rotation forgives.
+/// The time windows in which a repeated refresh is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Windows {
-    /// While the live token is younger than this, it answers with itself: a burst of tabs is one rotation.
+    /// While the live token is younger than this, a refresh with it returns the same token, so that several tabs at
+    /// once cause one rotation.
     pub(crate) settle: Seconds,
-    /// While the live token is younger than this, its predecessor still gets it: a lost answer can be asked for again.
+    /// While the live token is younger than this, a refresh with its predecessor returns the live token, so that a lost
+    /// response can be requested again.
     pub(crate) retry: Seconds,
 }
 
 impl Windows {
-    /// From this age on a retry is late: bursts, double calls and parallel renders are over by then.
+    /// From this age on a retry is late: bursts, double calls and parallel renders have ended by then.
     fn late(self) -> Seconds {
         self.settle.max(Seconds(self.retry.0.saturating_add(8) / 9))
     }
 }
 
-/// How often a session may be shared before it ends; 0 is any number of times.
+/// How often a session may be shared before it ends; 0: no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// So many generations may be strange.
+    /// How many generations may be strange.
     pub(crate) strange: u32,
-    /// So many generations may be shared.
+    /// How many generations may be shared.
     pub(crate) shared: u32,
 }
 
-/// What a refresh is judged by.
+/// The rules for judging a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// What is a retry.
+    /// When a refresh is a retry.
     pub(crate) windows: Windows,
-    /// What is too many of them.
+    /// When there are too many retries.
     pub(crate) limits: Limits,
 }
 
-/// A well-signed, unexpired refresh token, and who presents it.
+/// A refresh token with a valid signature that has not expired, and the client that presents it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presented {
     /// Its number in its session.
@@ -63,36 +65,36 @@ pub struct Presented {
     pub is_bound: bool,
 }
 
-/// What a presented refresh token gets.
+/// The verdict on a presented refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The session is over, or there is none: nothing is written.
+    /// The session has ended or does not exist: nothing is written.
     Refused(Refusal),
-    /// The live one: move the mark by one; the answer is the next generation.
+    /// The live token: move the mark by one and return the next generation.
     Rotate,
-    /// The live one, too young to rotate: the answer is this same token; nothing is written.
+    /// The live token, too young to rotate: return the same token; nothing is written.
     Repeat,
-    /// The one just before, within its retry window: the answer is the live token; nothing is written but that the
-    /// generation was shared, if it comes late.
+    /// The previous token, within its retry window: return the live token. If the retry is late, write that the
+    /// generation was shared; otherwise nothing.
     Retry,
-    /// An invalidated one: end the session, for this reason.
+    /// An invalidated token: end the session, for this reason.
     Reused(EndReason),
-    /// One that this service signed but the database does not know of: it lost acknowledged writes. Move the mark to
-    /// the presented generation, so that every older copy is denied; the answer is the next one.
+    /// A token that this service signed but the database does not know, because it lost committed writes. Move the mark
+    /// to the presented generation, so that all older tokens are denied, and return the next generation.
     Heal,
 }
 
 impl Verdict {
-    /// Where the mark goes, if it moves.
+    /// The new mark, if it moves.
     pub(crate) fn new_mark(self, presented: i64) -> Option<i64> {
         matches!(self, Self::Rotate | Self::Heal).then_some(presented)
     }
 }
 
-/// Why a well-signed refresh token gets nothing.
+/// Why a refresh token with a valid signature is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The row is gone: the session ended long ago, or was deleted with its user.
+    /// There is no row: the session ended long ago, or was deleted with its user.
     UnknownSession,
     /// The session has ended.
     Ended(EndReason),
@@ -100,25 +102,25 @@ pub(crate) enum Refusal {
     UserDisabled,
 }
 
-/// The verdict, and what the row is to hold of how the session is shared.
+/// The verdict, and the new state of how the session is shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judgement {
-    /// What the token gets.
+    /// The verdict on the token.
     pub(crate) verdict: Verdict,
-    /// As it is to be; what the row holds already, unless the verdict is to rotate or to heal, or a mark was raised.
+    /// The new state. It is unchanged unless the verdict is to rotate or to heal, or a mark was raised.
     pub(crate) sharing: Sharing,
-    /// The mark that the retried generation got by this.
+    /// The mark that the retried generation gets, if it rises.
     pub(crate) raised: Option<Mark>,
-    /// Whether that is worth a security event.
+    /// Whether this should be recorded as a security event.
     pub(crate) is_alarming: bool,
 }
 
-/// The mark that makes it so many shared generations is worth a security event.
+/// When the number of shared generations reaches this, it is recorded as a security event.
 const ALARMING_SHARED: i16 = 10;
 
 /// Judges a well-signed, unexpired refresh token against its session's row.
 ///
-/// The row's own idle end is not asked for: the token carries it, and after a heal the token knows better.
+/// The row's idle end is not checked, because the token has its own expiry, which is more accurate after a heal.
 pub fn judge(
     presented: Presented,
     session: Option<&Session>,

@@ -1,4 +1,4 @@
-//! The judge's table row by row, then every schedule of a small world.
+//! The judge's table row by row, and then every schedule of a small model world.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -10,7 +10,7 @@ const WINDOWS: Windows = Windows { settle: Seconds(10), retry: Seconds(90) };
 const STRICT: Windows = Windows { settle: Seconds::ZERO, retry: Seconds::ZERO };
 const LIMITS: Limits = Limits { strange: 3, shared: 0 };
 
-/// Where every request comes from that nothing else is said of.
+/// The context of requests, unless a test says otherwise.
 const HOME: Context = Context::of_number(1);
 
 /// From home, for an active user.
@@ -29,7 +29,7 @@ pub(super) fn session(denied_through: i64, rotated_at: i64) -> Session {
         id: Id::from_bytes([1; 16]),
         user_id: Id::from_bytes([2; 16]),
         created_at: Timestamp(0),
-        authenticated_at: Timestamp(0),
+        authenticated_at: None,
         expires_at: Timestamp(10_000_000),
         denied_through,
         rotated_at: Timestamp(rotated_at),
@@ -113,8 +113,8 @@ fn a_session_that_is_over_refuses_every_generation_and_says_why() {
     }
 }
 
-/// A small world: tabs of one honest client, in one context, that share the newest token any of them was given. A request is under way for
-/// at most `SLOWEST` seconds.
+/// A small world: tabs of one honest client, in one context, that share the newest token that any of them has received.
+/// A request takes at most `SLOWEST` seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct World {
     now: i64,
@@ -125,11 +125,11 @@ struct World {
     under_way: [Option<(i64, i64)>; 3],
 }
 
-/// What may happen in it.
+/// What may happen in this world.
 #[derive(Clone, Copy)]
 struct Conduct {
-    /// How long the client waits before it refreshes what it holds: at the least the `refresh_after` of its pair, or
-    /// nothing for tabs that refresh whenever they are opened.
+    /// How long the client waits before it refreshes: at least the `refresh_after` of its pair, or 0 for tabs that
+    /// refresh whenever they are opened.
     pause: i64,
     /// Whether answers get lost.
     loses_answers: bool,
@@ -139,14 +139,14 @@ const SLOWEST: i64 = 8;
 const STEP: i64 = 2;
 
 impl World {
-    /// As bad as it can be: one more stranger would end the session.
+    /// The worst case: one more stranger would end the session.
     fn sharing(self) -> Sharing {
         let (generation, context) = (self.denied_through, Some(HOME));
         Sharing { generation, context, mark: Mark::Unmarked, strange: i16::MAX, shared: i16::MAX }
     }
 }
 
-/// The client's contract after a lost answer: ask again, soon enough for the request to arrive within the window.
+/// What the client must do after a lost response: retry soon enough for the request to arrive within the window.
 fn asks_again_in_time(world: World, windows: Windows) -> bool {
     world.held > world.denied_through || world.now - world.rotated_at + SLOWEST < windows.retry.0
 }
@@ -155,7 +155,7 @@ fn arrives_in_time(world: World) -> bool {
     world.under_way.iter().flatten().all(|(_, sent_at)| world.now - sent_at <= SLOWEST)
 }
 
-/// What can come next in this world, or nothing if a presentation was judged an attack.
+/// The possible next states, or `None` if a presentation was judged an attack.
 fn steps(world: World, conduct: Conduct, windows: Windows) -> Option<Vec<World>> {
     let mut next = vec![World { now: world.now + STEP, ..world }];
     for tab in 0..world.under_way.len() {
@@ -187,7 +187,7 @@ fn steps(world: World, conduct: Conduct, windows: Windows) -> Option<Vec<World>>
     Some(next)
 }
 
-/// Walks through every schedule; answers how many worlds it saw, or nothing if one of them held an attack.
+/// Walks through every schedule; returns how many states it saw, or `None` if one was judged an attack.
 fn explore(conduct: Conduct, windows: Windows) -> Option<usize> {
     let start = World { now: 0, denied_through: 0, rotated_at: 0, held: 1, held_since: -SLOWEST, under_way: [None; 3] };
     let (mut seen, mut queue) = (HashSet::from([start]), VecDeque::from([start]));
@@ -202,10 +202,10 @@ fn explore(conduct: Conduct, windows: Windows) -> Option<usize> {
     Some(seen.len())
 }
 
-/// Tabs that refresh whenever they like, as browsers restore them; every answer arrives.
+/// Tabs that refresh at any time, as when a browser restores them; every response arrives.
 const RESTORED_TABS: Conduct = Conduct { pause: 0, loses_answers: false };
 
-/// Tabs that refresh when `refresh_after` says so; any answer may be lost.
+/// Tabs that refresh after `refresh_after`; any response may be lost.
 const BAD_NETWORK: Conduct = Conduct { pause: SLOWEST + STEP, loses_answers: true };
 
 #[test]

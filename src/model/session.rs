@@ -1,4 +1,4 @@
-//! A session: one login on one device, one row however often it is refreshed.
+//! A session: one login on one device, stored in one row even if it is refreshed often.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,35 +7,35 @@ use super::id::{SessionId, UserId};
 use super::sharing::Sharing;
 use crate::clock::Timestamp;
 
-/// A session as its row holds it, all but what is only there to be shown.
+/// A session's row, without the columns that are only displayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
     /// The `sid` of its tokens.
     pub id: SessionId,
-    /// Whose it is.
+    /// Its user.
     pub user_id: UserId,
     /// When it was opened.
     pub created_at: Timestamp,
-    /// When its owner last proved who they are: the `auth_time` of its access tokens.
-    pub authenticated_at: Timestamp,
+    /// When its owner was last authenticated, if that was not when it was opened.
+    pub authenticated_at: Option<Timestamp>,
     /// Its absolute end.
     pub expires_at: Timestamp,
     /// The high-water mark: every generation up to it is on the denylist, the next one is live.
     pub denied_through: i64,
     /// When the mark last moved (or the session was opened): the `iat` of the live refresh token.
     pub rotated_at: Timestamp,
-    /// When the live refresh token expires: the end for lack of use.
+    /// When the live refresh token expires and the session ends for lack of use.
     pub refresh_expires_at: Timestamp,
-    /// No access token of the session is valid from this instant on, whatever lifetime was configured when it was issued:
-    /// how long a denial of the session must last.
+    /// From this time on no access token of the session is valid, with any lifetime that was configured when it was
+    /// issued. A denial of the session must last until then.
     pub access_expires_by: Timestamp,
     /// How its generations have been shared.
     pub sharing: Sharing,
-    /// When and why it was ended, if somebody ended it.
+    /// When and why it was ended, if it was.
     pub end: Option<End>,
 }
 
-/// What a login tells about the device: recorded with the session, for its owner to see.
+/// What a login says about the device. It is stored with the session for its owner to see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Device {
     /// The client's own name for it.
@@ -83,7 +83,7 @@ pub enum EndReason {
     Reuse,
     /// Its refresh tokens were shared with strangers beyond the limit.
     Shared,
-    /// Nobody refreshed it for the idle lifetime.
+    /// It was not refreshed for the idle lifetime.
     Idle,
     /// It reached its absolute end.
     AbsoluteEnd,
@@ -123,13 +123,18 @@ impl FromStr for EndReason {
 }
 
 impl Session {
-    /// When and why it ended, also when it ended by itself and nobody has recorded that yet.
+    /// When and why it ended, even if it lapsed and that is not recorded yet.
     pub(crate) fn end_by(&self, now: Timestamp) -> Option<End> {
         let reason = || {
             if self.refresh_expires_at < self.expires_at { EndReason::Idle } else { EndReason::AbsoluteEnd }
         };
         self.end
             .or_else(|| (now >= self.refresh_expires_at).then(|| End { at: self.refresh_expires_at, reason: reason() }))
+    }
+
+    /// When its owner last proved who they are: the `auth_time` of its access tokens.
+    pub(crate) fn auth_time(&self) -> Timestamp {
+        self.authenticated_at.unwrap_or(self.created_at)
     }
 
     /// The generation of the live refresh token.

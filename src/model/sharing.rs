@@ -1,40 +1,40 @@
-//! What a session's row knows of those who share its refresh token: what the rule on strangers in [`super::rotation`]
-//! judges by.
+//! What a session's row stores about clients that share its refresh token, for the rule on strangers in
+//! [`super::rotation`].
 
 use std::net::IpAddr;
 
-/// Where a refresh comes from: a keyed hash of the client's network and user agent. Its first 16 bits say which key it was
-/// made with.
+/// Where a refresh comes from: a keyed hash of the client's network and user agent. Its first 16 bits identify the key
+/// of the hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Context(i64);
 
 const BITS_OF_THE_HASH: u32 = 48;
 
 impl Context {
-    /// The context with this hash; `key` tells its key from the others of the ring.
+    /// The context with this hash; `key` identifies its key in the ring.
     pub fn new(key: [u8; 2], hash: [u8; 6]) -> Self {
         let ([k0, k1], [h0, h1, h2, h3, h4, h5]) = (key, hash);
         Self(i64::from_be_bytes([k0, k1, h0, h1, h2, h3, h4, h5]))
     }
 
-    /// The number that stands for it in the database.
+    /// Its number in the database.
     pub(crate) fn number(self) -> i64 {
         self.0
     }
 
-    /// The context that this number stands for.
+    /// The context with this number.
     pub(crate) const fn of_number(number: i64) -> Self {
         Self(number)
     }
 
-    /// Whether the two are known to differ. Those of different keys cannot be compared: a key rotation
-    /// alone makes no client a stranger.
+    /// Whether the two are known to differ. Contexts of different keys cannot be compared, so a key rotation does not
+    /// make a client a stranger.
     pub fn differs_from(self, other: Self) -> bool {
         self != other && (self.0 ^ other.0) >> BITS_OF_THE_HASH == 0
     }
 }
 
-/// What a context is the hash of: the client's network (/24, or /48 of IPv6) and its user agent.
+/// The input of a context's hash: the client's network (/24, or /48 of IPv6) and its user agent.
 pub(crate) fn hashed_of_client(ip: Option<IpAddr>, user_agent: Option<&str>) -> Vec<u8> {
     let mut hashed = Vec::with_capacity(16 + user_agent.map_or(0, str::len));
     match ip.map(|ip| ip.to_canonical()) {
@@ -53,15 +53,15 @@ pub(crate) fn hashed_of_client(ip: Option<IpAddr>, user_agent: Option<&str>) -> 
     hashed
 }
 
-/// How a generation was shared after its rotation: how its late retries came. It never goes down.
+/// How a generation was shared after its rotation, according to its late retries. It never goes down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Mark {
-    /// There was none.
+pub enum Mark {
+    /// There was no late retry.
     #[default]
     Unmarked,
-    /// From the context that rotated it, or none that is known.
+    /// There was one from the context that rotated it, or from an unknown one.
     Shared,
-    /// From another context.
+    /// There was one from another context.
     Strange,
 }
 
@@ -75,7 +75,7 @@ impl Mark {
         }
     }
 
-    /// The number that stands for it in the database.
+    /// Its number in the database.
     pub(crate) fn number(self) -> i16 {
         match self {
             Self::Unmarked => 0,
@@ -84,7 +84,7 @@ impl Mark {
         }
     }
 
-    /// The mark that this number stands for.
+    /// The mark with this number.
     pub(crate) fn of_number(number: i16) -> Self {
         match number {
             ..=0 => Self::Unmarked,
@@ -97,24 +97,24 @@ impl Mark {
 /// How a session's generations have been shared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sharing {
-    /// The generation that context and mark belong to. An instance of an older version rotates without telling: at another
-    /// generation both count for nothing.
+    /// The generation that context and mark belong to. An instance of an older version rotates without changing it; at
+    /// another generation both are ignored.
     pub(crate) generation: i64,
-    /// What rotated it, if that is known.
+    /// The context that rotated it, if it is known.
     pub(crate) context: Option<Context>,
     /// How it was shared since.
     pub(crate) mark: Mark,
-    /// Goes up with each generation that was strange, and down with each that was not shared.
+    /// Rises with each strange generation and falls with each that was not shared.
     pub(crate) strange: i16,
-    /// Goes up with each generation that was shared, strange ones included, and down with each that was not.
+    /// Rises with each shared generation (including strange ones) and falls with each that was not shared.
     pub(crate) shared: i16,
 }
 
-/// A generation that was not shared outweighs so many that were.
+/// How many shared generations are cancelled by one that was not shared.
 const UNSHARED_OUTWEIGHS: i16 = 5;
 
 impl Sharing {
-    /// What of it counts at this generation.
+    /// The part of it that counts at this generation.
     pub(crate) fn at(self, generation: i64) -> Self {
         if self.generation == generation {
             self
@@ -123,7 +123,7 @@ impl Sharing {
         }
     }
 
-    /// After a rotation: the generation that it is at ends, and `context` has rotated the next one.
+    /// The state after a rotation: the current generation ends, and `context` has rotated the next one.
     pub(crate) fn rotated(self, generation: i64, context: Option<Context>) -> Self {
         let (strange, shared) = match self.mark {
             Mark::Strange => (self.strange.saturating_add(1), self.shared.saturating_add(1)),
@@ -135,7 +135,7 @@ impl Sharing {
         Self { generation, context, mark: Mark::Unmarked, strange, shared }
     }
 
-    /// After a heal: the database has lost what happened, so that nothing is held against anybody.
+    /// The state after a heal: the database has lost what happened, so the counters start again.
     pub(crate) fn healed(generation: i64, context: Option<Context>) -> Self {
         Self { generation, context, ..Self::default() }
     }

@@ -1,4 +1,4 @@
-//! The rule on strangers: its cases one by one, then every schedule of a small world with several contexts.
+//! The rule on strangers: its cases one by one, and then every schedule of a small model world with several contexts.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -8,14 +8,14 @@ use super::*;
 const WINDOWS: Windows = Windows { settle: Seconds(10), retry: Seconds(90) };
 const LIMITS: Limits = Limits { strange: 3, shared: 0 };
 
-/// Two places as one key makes them.
+/// Two contexts of one key.
 const HOME: Context = Context::of_number(1);
 const AWAY: Context = Context::of_number(2);
 
-/// Another place, as another key makes it.
+/// Another context, of another key.
 const OTHER_KEY: Context = Context::of_number(3 << 48);
 
-/// Generation 5 was rotated from home, as an instance of this version leaves the row.
+/// A row that an instance of this version has written: generation 5 was rotated from home.
 fn shared_before(strange: i16, shared: i16) -> Session {
     let sharing = Sharing { generation: 5, context: Some(HOME), mark: Mark::Unmarked, strange, shared };
     Session { sharing, ..session(5, 1_000) }
@@ -155,19 +155,19 @@ fn the_first_stranger_and_the_tenth_shared_generation_are_worth_an_event() {
     }
 }
 
-/// A session in a small world, and what truly happened to it: kept by other means than the judge's.
+/// A session in a small world, with its true history, which is stored independently of the judge.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct World {
-    /// Where in `AGES` the live token is.
+    /// The index in `AGES` of the live token's age.
     age: usize,
     denied_through: i64,
     sharing: Sharing,
-    /// What rotated the last generation; nothing when an instance of an older version did.
+    /// The context that rotated the last generation; `None` if an instance of an older version did.
     rotated_by: Option<Context>,
     /// Whether the last generation has had a late retry, and one from another place.
     is_marked: bool,
     is_strange: bool,
-    /// How many generations before had.
+    /// How many earlier generations had one.
     marked: usize,
     strange: usize,
     /// Whether all generations before were strange, and counted.
@@ -180,20 +180,20 @@ const LATE: usize = 2;
 const SMALL: Windows = Windows { settle: Seconds(1), retry: Seconds(18) };
 const GENERATIONS: i64 = 6;
 
-/// A request, in all ways that matter.
+/// A request, reduced to what matters.
 #[derive(Clone, Copy)]
 struct Request {
-    /// Behind the live one.
+    /// How many generations it is behind the live one.
     behind: i64,
     context: Context,
-    /// Whether the instance that takes it is of an older version.
+    /// Whether an instance of an older version handles it.
     old_instance: bool,
 }
 
 fn requests() -> impl Iterator<Item = Request> {
     let places = [HOME, AWAY, OTHER_KEY].into_iter();
     let each = |context| {
-        // The live one, the one before, and one that the database does not know of.
+        // The live one, the previous one, and one that the database does not know.
         [0, 1, -1]
             .into_iter()
             .flat_map(move |behind| [false, true].map(|old_instance| Request { behind, context, old_instance }))
@@ -201,7 +201,7 @@ fn requests() -> impl Iterator<Item = Request> {
     places.flat_map(each)
 }
 
-/// What the request does to the world, or how it ended the session.
+/// The world after the request, or the reason why the session ended.
 fn step(world: World, request: Request, limits: Limits) -> Result<World, EndReason> {
     let now = Timestamp(AGES[world.age]);
     let row = Session { sharing: world.sharing, ..session(world.denied_through, 0) };

@@ -1,5 +1,6 @@
-//! What may stand in names, and when two of them are the same to a reader: Unicode's own folding for caseless matching
-//! ([Unicode 3.13, D146](https://www.unicode.org/versions/latest/core-spec/chapter-3/#G34145)) and its own properties.
+//! Which characters names may have, and when two names look the same to a reader: Unicode's folding for caseless
+//! matching ([Unicode 3.13, D146](https://www.unicode.org/versions/latest/core-spec/chapter-3/#G34145)) and its own
+//! properties.
 
 use std::borrow::Cow;
 
@@ -10,19 +11,19 @@ use icu_properties::props::{
     BinaryProperty as _, DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup as Group,
 };
 
-/// A text that is not what its field wants, and what it wants.
+/// A text that is not valid for its field, with what is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadText(pub(crate) &'static str);
 
-/// The text as `NFKC_Casefold` has it: two texts with the same fold differ in case, width or invisible characters at
-/// most. No locale: the dotless i of Turkish is another letter.
+/// The `NFKC_Casefold` of a text. Two texts with the same fold differ only in case, width or invisible characters. It
+/// does not depend on a locale: the dotless i of Turkish is another letter.
 pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         let has_upper = text.bytes().any(|b| b.is_ascii_uppercase());
         return if has_upper { text.to_ascii_lowercase().into() } else { text.into() };
     }
-    // D145 wants the first one, for U+0345 alone; the rest is repeated until nothing changes.
+    // D145 requires this first step, only for U+0345; the rest is repeated until nothing changes.
     let mut folded = DecomposingNormalizer::new_nfd().normalize(text).into_owned();
     loop {
         let cased: String = CaseMapper::new()
@@ -38,8 +39,8 @@ pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Whether a name to log in with may have this character: a reader sees it, and its meaning is known. The fold of a code
-/// point that is not assigned yet may change, and one for private use looks different everywhere.
+/// Whether a username may have this character: it is visible and its meaning is known. The fold of an unassigned code
+/// point may change, and private-use code points look different everywhere.
 pub(crate) fn is_distinct(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_graphic();
@@ -48,7 +49,7 @@ pub(crate) fn is_distinct(c: char) -> bool {
     is_visible(c) && !unknown
 }
 
-/// No space, no control, nothing invisible and nothing that is drawn as blank.
+/// Not a space, a control character, an invisible character or one that is drawn as blank.
 fn is_visible(c: char) -> bool {
     let category = category(c);
     let hidden = matches!(category, GeneralCategory::Control | GeneralCategory::Format);
@@ -66,8 +67,9 @@ pub(crate) fn is_mark(c: char) -> bool {
     Group::Mark.contains(category(c))
 }
 
-/// Whether the text fits on a line that people read: something is to be seen, and what is not seen is spaces and what
-/// scripts need for their shapes. Never what ends the line or makes the rest of it run the other way.
+/// Whether the text can be displayed on one line: it has a visible character, and its invisible ones are spaces or
+/// characters that scripts need for their shapes. Line ends and characters that change the direction of the rest are
+/// not allowed.
 pub(crate) fn is_readable_line(text: &str) -> bool {
     let may_stand = |c| is_visible(c) || shapes_text(c) || category(c) == GeneralCategory::SpaceSeparator;
     text.chars().any(is_visible) && text.chars().all(may_stand)
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_fold_is_its_own_fold() {
-        // In other ranges nothing folds.
+        // In other ranges no character folds.
         for c in (0..0x1_ffff).chain(0x2_f800..0x2_fa20).chain(0xe_0000..0xe_1000).filter_map(char::from_u32) {
             let folded = fold(&format!("a{c}\u{345}\u{301}")).into_owned();
             assert_eq!(fold(&folded), folded, "{c:?}");

@@ -1,4 +1,4 @@
-//! Who can log in: a user, the folded form of a username, an e-mail address and a name to show.
+//! A user, with the folded form of the username, the e-mail address and the display name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,26 +10,26 @@ use super::names::Roles;
 use super::text::{BadText, fold, is_distinct, is_mark, is_readable_line};
 use crate::clock::Timestamp;
 
-/// A user, without the password hash: that stays between the store and the login.
+/// A user, without the password hash, which only the store and the login see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The `sub` of the user's tokens.
     pub id: UserId,
     /// The name to log in with.
     pub username: Username,
-    /// Where to write to.
+    /// The e-mail address.
     pub email: Option<Email>,
-    /// What people call the user.
+    /// The full name.
     pub name: Option<DisplayName>,
-    /// What the user may do, in the words of the services that ask.
+    /// The roles, which other services define.
     pub roles: Roles,
-    /// Since when the account is disabled.
+    /// When the account was disabled.
     pub disabled_at: Option<Timestamp>,
     /// When the account was created.
     pub created_at: Timestamp,
 }
 
-/// A username, folded: no two accounts differ in case, width or invisible characters alone.
+/// A folded username: no two accounts differ only in case, width or invisible characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Username(String);
 
@@ -44,9 +44,9 @@ impl FromStr for Username {
         if folded.is_empty() || folded.chars().count() > MAX_USERNAME_CHARS {
             return Err(BadText("must have 1 to 128 characters"));
         }
-        // As it is typed, too: folding leaves out what is not seen, and can make a space.
+        // Also checks the typed text, since folding removes invisible characters and can make a space.
         if !text.chars().chain(folded.chars()).all(is_distinct) {
-            return Err(BadText("must not contain spaces, control characters or characters that cannot be seen"));
+            return Err(BadText("must not contain spaces, control characters or invisible characters"));
         }
         if folded.starts_with(is_mark) {
             return Err(BadText("must not begin with a mark that belongs to a letter before it"));
@@ -55,24 +55,24 @@ impl FromStr for Username {
     }
 }
 
-/// Whether a text could be a username: beyond it there is nothing to fold. Folding changes the length, this way or that.
+/// Whether a text is short enough for a username; a longer one is not folded. Folding may make a text longer or
+/// shorter.
 fn is_short(text: &str) -> bool {
     text.chars().nth(4 * MAX_USERNAME_CHARS).is_none()
 }
 
 impl Username {
-    /// As it is stored. An earlier version may have let through what is refused today, and folded otherwise.
+    /// A stored value. An earlier version may have accepted what is refused now, and may have folded differently.
     pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
     }
 }
 
-/// A username as somebody gives it who claims to have it. It is folded and nothing more: what may not be chosen any more
-/// may have been chosen once.
+/// A username that is given at a login. It is only folded, not checked, since earlier versions accepted more names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedName {
     folded: String,
-    /// As earlier versions folded: NFKC and lower case.
+    /// The form of earlier versions: NFKC and lower case.
     formerly: String,
 }
 
@@ -81,7 +81,7 @@ impl FromStr for ClaimedName {
 
     fn from_str(text: &str) -> Result<Self, BadText> {
         let text = text.trim();
-        let no_name = Err(BadText("is no username"));
+        let no_name = Err(BadText("is not a username"));
         if !is_short(text) {
             return no_name;
         }
@@ -90,11 +90,12 @@ impl FromStr for ClaimedName {
         let formerly = if is_plain {
             folded.clone()
         } else {
-            // Lower-casing can leave NFKC, so it was applied again.
+            // Lower-casing may produce text that is not NFKC, so NFKC was applied again.
             text.nfkc().flat_map(char::to_lowercase).nfkc().collect()
         };
         for name in [&folded, &formerly] {
-            // Folding makes some characters many. No stored name is longer, and the limits on guesses remember this one.
+            // Folding turns some characters into several. No stored name is longer, and the limits on guesses store
+            // this one.
             if name.chars().nth(MAX_USERNAME_CHARS).is_some()
                 || name.is_empty()
                 || name.chars().any(|c| c.is_control() || c.is_whitespace())
@@ -107,18 +108,18 @@ impl FromStr for ClaimedName {
 }
 
 impl ClaimedName {
-    /// As usernames are stored.
+    /// The form in which usernames are stored.
     pub(crate) fn folded(&self) -> &str {
         &self.folded
     }
 
-    /// As an earlier version would have stored it.
+    /// The form in which an earlier version would have stored it.
     pub(crate) fn formerly(&self) -> &str {
         &self.formerly
     }
 }
 
-/// An e-mail address, as written; only its outline is checked, delivery proves the rest.
+/// An e-mail address, as it was written. Only its form is checked; whether it works is only known by sending a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -144,7 +145,7 @@ impl Email {
     }
 }
 
-/// A name as people write it.
+/// A display name, as people write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisplayName(String);
 
@@ -156,7 +157,7 @@ impl FromStr for DisplayName {
     fn from_str(text: &str) -> Result<Self, BadText> {
         let text = text.trim();
         if text.chars().count() > MAX_DISPLAY_NAME_CHARS || !is_readable_line(text) {
-            return Err(BadText("must have 1 to 100 characters that can be read, and no control characters"));
+            return Err(BadText("must have 1 to 100 readable characters and no control characters"));
         }
         Ok(Self(text.to_owned()))
     }

@@ -1,12 +1,12 @@
-//! What users are looked for by.
+//! The filter of a search for users.
 
 /// Which users to list.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UserSearch {
-    /// With this text in the username, the e-mail address or the name.
+    /// Only users with this text in the username, the e-mail address or the name.
     pub(crate) text: Option<String>,
-    /// With this role.
+    /// Only users with this role.
     pub(crate) role: Option<String>,
-    /// Disabled ones only, or active ones only.
+    /// `true`: only disabled users; `false`: only active ones.
     pub(crate) disabled: Option<bool>,
 }

@@ -40,7 +40,7 @@ pub(crate) fn next(interaction: &Interaction, client: &Client, known: &Known, no
     if request.expected_user.is_some_and(|expected| expected != user.id) {
         return if interaction.chosen { Step::AnotherUser } else { Step::Login };
     }
-    if !is_fresh(interaction, session.authenticated_at, now) {
+    if !is_fresh(interaction, session.auth_time(), now) {
         return Step::Login;
     }
     let another = request.login_hint.as_ref().is_some_and(|hint| !names(hint, user));

@@ -64,7 +64,7 @@ fn known(authenticated_at: i64, allowed: &str) -> Known {
         id: Id::from_bytes([2; 16]),
         user_id: Id::from_bytes([3; 16]),
         created_at: at,
-        authenticated_at: at,
+        authenticated_at: Some(at),
         expires_at: at + Seconds(9_000),
         denied_through: 0,
         rotated_at: at,

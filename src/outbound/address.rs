@@ -1,5 +1,5 @@
-//! Which addresses are those of the public Internet: what is not in the special-purpose registries
-//! ([RFC 6890](https://www.rfc-editor.org/rfc/rfc6890)), nor leads there in a wrapping.
+//! Which addresses belong to the public Internet: those that are not in the special-purpose registries
+//! ([RFC 6890](https://www.rfc-editor.org/rfc/rfc6890)) and do not embed such an address.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,7 +13,7 @@ const fn v6(a: u16, b: u16, prefix_len: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0), prefix_len)
 }
 
-/// The registry of IPv4, as far as it is not globally reachable, with multicast and what is reserved.
+/// The IPv4 registry's networks that are not globally reachable, with multicast and reserved ones.
 const SPECIAL_V4: [Ipv4Net; 15] = [
     v4(0, 0, 0, 8),
     v4(10, 0, 0, 8),
@@ -32,13 +32,14 @@ const SPECIAL_V4: [Ipv4Net; 15] = [
     v4(240, 0, 0, 4),
 ];
 
-/// All that is given out to be reached from everywhere ([RFC 4291 section 2.4](https://www.rfc-editor.org/rfc/rfc4291#section-2.4)).
+/// All globally reachable unicast addresses
+/// ([RFC 4291 section 2.4](https://www.rfc-editor.org/rfc/rfc4291#section-2.4)).
 const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
 
-/// What is special within that: protocols, Teredo among them; documentation; 6to4, which wraps an address of IPv4.
+/// Special networks within that: protocols such as Teredo; documentation; 6to4, which embeds an IPv4 address.
 const SPECIAL_V6: [Ipv6Net; 4] = [v6(0x2001, 0, 23), v6(0x2001, 0xdb8, 32), v6(0x2002, 0, 16), v6(0x3fff, 0, 20)];
 
-/// Wraps an address of IPv4, and is what every name resolves to in networks without
+/// Embeds an IPv4 address. In networks without IPv4 every name resolves to such an address
 /// ([RFC 6052 section 2.1](https://www.rfc-editor.org/rfc/rfc6052#section-2.1)).
 const NAT64: Ipv6Net = v6(0x64, 0xff9b, 96);
 

@@ -1,5 +1,5 @@
-//! The rules of addresses. They hold where names are resolved: what is checked is what is connected to, so that a name that
-//! means something else a moment later gains nothing.
+//! The rules for addresses. They are checked where names are resolved, so that the checked address is the one that is
+//! connected to, even if the name resolves to another address a moment later.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use ureq::unversioned::transport::NextTimeout;
 
 use super::address::is_public;
 
-/// What may be called: public addresses, and those that the operator has named.
+/// Which addresses may be called: public ones, and those in the settings.
 #[derive(Clone, Debug)]
 pub(super) struct Rules(pub(super) Arc<[IpNet]>);
 
@@ -24,7 +24,7 @@ impl Rules {
         if is_allowed { Ok(()) } else { Err(HttpError::Address { host: host.to_owned(), address }) }
     }
 
-    /// Checks a URL whose host is an address: it may reach a proxy without being resolved here.
+    /// Checks a URL whose host is an address, since it may go to a proxy without being resolved here.
     pub(super) fn check_url(&self, url: &str) -> Result<(), HttpError> {
         let uri: Uri = url.parse().map_err(|_bad: ureq::http::uri::InvalidUri| HttpError::Url)?;
         let host = uri.host().ok_or(HttpError::Url)?;
@@ -46,8 +46,8 @@ fn ends_in_a_number(host: &str) -> bool {
     is_decimal || hex.is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// Resolves names to addresses that are allowed. A name with several of which one is forbidden is refused as a whole: which
-/// of them is connected to must not depend on chance, and no honest name is public and private at the same time.
+/// Resolves names to allowed addresses. If a name has several addresses and one is forbidden, the name is refused: the
+/// result must not depend on chance, and no honest name is public and private at the same time.
 #[derive(Debug)]
 pub(super) struct Guard<R> {
     pub(super) resolver: R,
@@ -57,7 +57,7 @@ pub(super) struct Guard<R> {
 impl<R: Resolver> Resolver for Guard<R> {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let addresses = self.resolver.resolve(uri, config, timeout)?;
-        // The operator has named the proxy. What is behind it is resolved by the proxy.
+        // The operator has set the proxy, which resolves the other names itself.
         if config.proxy().is_some_and(|proxy| proxy.uri() == uri) {
             return Ok(addresses);
         }

@@ -1,5 +1,6 @@
-//! What this service calls itself. Whoever can make it call a URL of theirs must not reach what only this machine and its
-//! neighbours can ([OWASP on SSRF](https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html)).
+//! The service's own calls to other servers. A client that makes it call a URL must not reach what only this machine
+//! and its network can reach
+//! ([OWASP on SSRF](https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html)).
 
 mod address;
 mod documents;
@@ -18,9 +19,9 @@ use guard::{Guard, Rules};
 
 const USER_AGENT: &str = concat!("tokensmith/", env!("CARGO_PKG_VERSION"));
 
-/// The client for all calls to others. It follows no redirect, uses TLS outside of this machine, and calls public addresses
-/// and those that the settings name. Through a proxy it is the proxy that resolves names, and has to know which it
-/// allows; only a URL with an address in the place of the name is checked here, too.
+/// The client for all calls to other servers. It follows no redirects, uses TLS outside this machine, and calls only
+/// public addresses and those in the settings. A proxy resolves names itself and must decide which it allows; then only
+/// URLs whose host is an address are checked here.
 #[derive(Clone)]
 pub struct Outbound {
     client: HttpClient,
@@ -28,7 +29,7 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// Fails when the settings cannot be used, and says why.
+    /// Fails if the settings cannot be used, and says why.
     pub(crate) fn new(config: &Config) -> Result<Self, String> {
         Self::with_resolver(config, DefaultResolver::default())
     }
@@ -44,7 +45,7 @@ impl Outbound {
         Self::build(&settings, Rules(config.outbound_allow.as_slice().into()), resolver)
     }
 
-    /// For calls of a command to the service that it belongs to, wherever that listens.
+    /// A client for a command that calls its own service, on any address.
     pub(crate) fn to_itself() -> Result<Self, String> {
         let anywhere = Rules([IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())].into());
         let proxy = HttpProxy::Direct;
@@ -58,13 +59,13 @@ impl Outbound {
         Ok(Self { client, rules })
     }
 
-    /// Asks for what is at a URL.
+    /// Gets a URL.
     pub fn get(&self, url: &str, headers: &[(&str, &str)], limits: Limits) -> Result<HttpAnswer, HttpError> {
         self.rules.check_url(url)?;
         self.client.get(url, headers, limits)
     }
 
-    /// Sends something to a URL.
+    /// Posts to a URL.
     pub fn post(
         &self,
         url: &str,

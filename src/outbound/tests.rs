@@ -1,4 +1,4 @@
-//! Targets that are where nothing may be called, or are said to be elsewhere.
+//! Targets at forbidden addresses, or behind names that resolve to them.
 
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -15,7 +15,7 @@ use super::*;
 
 const LIMITS: Limits = Limits { time: Duration::from_secs(20), bytes: 1024 };
 
-/// Stands for the Internet: the settings allow it.
+/// Represents the Internet: the settings allow it.
 const PUBLIC: &str = "127.0.0.2";
 
 fn read_head(stream: &TcpStream) {
@@ -23,7 +23,7 @@ fn read_head(stream: &TcpStream) {
     lines.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
 }
 
-/// A server that counts whoever connects.
+/// A server that counts connections.
 struct Target {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -51,7 +51,7 @@ impl Target {
     }
 }
 
-/// Resolves names as the test says: one answer after the other, the last one for good.
+/// Resolves names as the test says: one answer after the other; the last one is repeated.
 #[derive(Clone, Debug)]
 struct Names {
     answers: Arc<Mutex<VecDeque<Vec<SocketAddr>>>>,
@@ -135,7 +135,7 @@ fn a_name_is_resolved_once_for_each_call_and_its_address_is_checked_each_time() 
     let (allowed, private) = (Target::new(PUBLIC, OK), Target::new("127.0.0.1", OK));
     let names = Names::new(&[&[allowed.address], &[private.address]]);
     let outbound = Outbound::with_resolver(&config(&[("OUTBOUND_ALLOW", PUBLIC)]), names.clone()).unwrap();
-    // The target speaks no TLS: that it was connected to is what counts.
+    // The target does not speak TLS; only the connection matters.
     let first = ask(&outbound, "https://rebinding.test/").unwrap_err();
     assert!(!matches!(first, HttpError::Address { .. }), "{first:?}");
     assert_eq!((names.lookups.load(Ordering::SeqCst), allowed.connections()), (1, 1));
@@ -148,7 +148,7 @@ fn a_target_that_redirects_to_this_machine_is_refused_and_this_machine_is_not_as
     let private = Target::new("127.0.0.1", OK);
     let redirect = format!("HTTP/1.1 302 Found\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n", private.address);
     let target = Target::new(PUBLIC, redirect);
-    // With both allowed, too: what was not asked for is not called.
+    // Even if both are allowed, a redirect is not followed.
     for allowed in [PUBLIC, "127.0.0.0/8"] {
         let outbound = Outbound::new(&config(&[("OUTBOUND_ALLOW", allowed)])).unwrap();
         assert_eq!(ask(&outbound, &format!("http://{}/", target.address)), Err(HttpError::Redirect(302)));

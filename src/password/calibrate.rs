@@ -8,26 +8,26 @@ use super::HashError;
 use super::error::failed;
 use crate::config::{MAX_ARGON2_ITERATIONS, min_argon2_memory_kib};
 
-/// A cost, and what it takes here.
+/// A cost, and how long a hash takes with it on this machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Calibrated {
     /// Memory of one hash in KiB.
     pub(crate) memory_kib: u32,
-    /// Passes over it.
+    /// Passes over the memory.
     pub(crate) iterations: u32,
-    /// How long one hash takes while all threads hash.
+    /// How long one hash takes while all threads are hashing.
     pub(crate) duration: Duration,
 }
 
-/// Two passes: with one, what is left of a hash in memory helps to guess the password.
+/// Two passes: after a single pass, traces in memory would help to guess the password.
 const MIN_ITERATIONS: u32 = 2;
 
 /// How often the estimate is corrected: durations are nearly proportional to the memory.
 const CORRECTIONS: u32 = 4;
 
 /// The largest cost that stays within `target` while `threads` threads hash, each with at most `max_memory_kib`: first as
-/// much memory as fits, then passes ([RFC 9106 section 4](https://www.rfc-editor.org/rfc/rfc9106#section-4)). On a machine
-/// that is too slow it is the least that is allowed.
+/// much memory as fits, then passes ([RFC 9106 section 4](https://www.rfc-editor.org/rfc/rfc9106#section-4)). On a
+/// machine that is too slow, it is the smallest allowed cost.
 pub(crate) fn calibrate(threads: usize, max_memory_kib: u32, target: Duration) -> Result<Calibrated, HashError> {
     let min_memory_kib = min_argon2_memory_kib(MIN_ITERATIONS);
     if max_memory_kib < min_memory_kib {
@@ -66,7 +66,7 @@ fn measure(threads: usize, memory_kib: u32, iterations: u32) -> Result<Calibrate
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let mut hash =
             || argon2.hash_password_into_with_memory(b"a password", b"some salt of it ", &mut [0; 32], &mut *memory);
-        // The first one also has the memory made.
+        // The first hash also allocates the memory.
         hash()?;
         let started_at = Instant::now();
         for _ in 0..HASHES_OF_A_THREAD {

@@ -1,17 +1,17 @@
-//! What goes wrong with password hashes.
+//! Errors of password hashing.
 
 use crate::entropy::NoEntropy;
 
-/// Why there is no answer about a password.
+/// Why a password could not be hashed or checked.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
     /// Too many hashes are waiting.
     #[error("too many password hashes are waiting")]
     Busy,
-    /// The library refuses what it was given, or there is too little memory for any hash.
+    /// The library refuses its input, or there is too little memory for any hash.
     #[error("{0}")]
     Failed(String),
-    /// No salt could be made.
+    /// No salt could be generated.
     #[error(transparent)]
     NoEntropy(#[from] NoEntropy),
 }
@@ -25,18 +25,18 @@ pub(crate) enum UnusableHash {
     /// It names no scheme.
     #[error("it names no scheme")]
     NoScheme,
-    /// It is not written as its scheme wants it.
+    /// It does not have the form of its scheme.
     #[error("it cannot be read: {0}")]
     Malformed(String),
-    /// It asks for more memory than this process may use for it.
-    #[error("it asks for {0} KiB of memory")]
+    /// It needs more memory than this process may use for it.
+    #[error("it needs {0} KiB of memory")]
     TooMuchMemory(usize),
-    /// It asks for more passes over its memory than any setting allows.
-    #[error("it asks for {0} passes")]
+    /// It needs more passes over its memory than any setting allows.
+    #[error("it needs {0} passes")]
     TooManyPasses(u32),
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+#[expect(clippy::needless_pass_by_value, reason = "map_err needs this signature")]
 pub(super) fn failed(cause: impl ToString) -> HashError {
     HashError::Failed(cause.to_string())
 }

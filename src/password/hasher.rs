@@ -1,6 +1,7 @@
-//! Hashing on a fixed number of threads, each with the memory of a hash of today that it keeps. Verifying a stored hash that
-//! takes more begins when the rest of the budget has room for it: a flood of logins cannot use more than the budget. What
-//! waits is bounded in number and in time, those who are known go first; beyond that the answer is "too busy".
+//! Password hashing on a fixed number of threads. Each thread keeps the memory for a hash with the current cost. A
+//! stored hash that needs more memory waits until the rest of the budget has room for it, so a flood of logins cannot
+//! use more than the budget. The number of waiting hashes and their waiting time are limited; known users go first.
+//! Beyond these limits the result is "too busy".
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,37 +10,30 @@ use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::Salt;
 use argon2::{Block, Params};
-use zeroize::Zeroizing;
 
 use super::Password;
 use super::argon2id::Argon2idHash;
 use super::error::{HashError, UnusableHash, failed};
 use super::queue::{Place, Places, Priority, Queue};
 use super::stored::StoredHash;
+use super::worker::{Job, be_nice, work};
 use crate::config::Argon2Cost;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
 use crate::threads::Threads;
 
-/// A hash that has not begun by then is not begun: its answer would help nobody.
-const DEADLINE: Duration = Duration::from_secs(5);
-
-/// Whoever waits for a hash is told by then that there is none, whatever one of an earlier, higher cost still takes.
+/// The longest wait for the result of a hash, even if a hash with an earlier, higher cost takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A hash takes a core for tens of milliseconds; whatever else there is to do takes microseconds and comes first. Hashes
-/// still get a tenth of a core that everything else would fill.
-const NICENESS: i32 = 10;
-
-/// What the threads are called.
+/// The name of the threads.
 const NAME: &str = "password hashes";
 
 /// The outcome of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PasswordCheck {
-    /// Whether it is the right one.
+    /// Whether the password is right.
     pub(crate) matches: bool,
-    /// Whether a hash of today would be another.
+    /// Whether the stored hash should be replaced by one with the current cost.
     pub(crate) outdated: bool,
 }
 
@@ -49,10 +43,11 @@ pub struct Hasher {
     params: Params,
     max_stored_blocks: usize,
     entropy: Arc<dyn Entropy>,
-    decoy: StoredHash,
+    decoy: Argon2idHash,
     places: Places,
     hashed: AtomicU64,
-    /// They are waited for when this is dropped.
+    worked: Arc<AtomicU64>,
+    /// Dropping waits for them.
     _threads: Threads,
 }
 
@@ -60,17 +55,6 @@ impl Drop for Hasher {
     fn drop(&mut self) {
         self.queue.close();
     }
-}
-
-/// Gets the memory, or why there is none.
-type Work = Box<dyn FnOnce(Result<&mut [Block], HashError>) + Send>;
-
-/// What is to be done on a hashing thread.
-struct Job {
-    /// The memory that it takes, in blocks of 1 KiB.
-    blocks: usize,
-    queued_at: Instant,
-    work: Work,
 }
 
 impl Hasher {
@@ -86,52 +70,56 @@ impl Hasher {
             let jobs = Arc::clone(&queue);
             let mut is_nice = false;
             let work = move || {
-                if !is_nice {
-                    is_nice = true;
-                    // Where it is not allowed, everything else waits a little longer for its turn.
-                    let _not_allowed = rustix::process::nice(NICENESS);
+                if !std::mem::replace(&mut is_nice, true) {
+                    be_nice();
                 }
                 work(&jobs, kept_blocks);
             };
             threads.start(NAME, work).map_err(failed)?;
         }
         let (salt, digest) = (new_salt(&*entropy)?, entropy.bytes::<{ Argon2idHash::DIGEST_BYTES }>()?);
-        let decoy = StoredHash::Argon2id(Argon2idHash::new(params.clone(), salt, &digest)?);
-        let (places, hashed) = (Places::default(), AtomicU64::new(0));
-        Ok(Self { queue, params, max_stored_blocks, entropy, decoy, places, hashed, _threads: threads })
+        let decoy = Argon2idHash::new(params.clone(), salt, &digest)?;
+        let (places, hashed, worked) = (Places::default(), AtomicU64::new(0), Arc::default());
+        Ok(Self { queue, params, max_stored_blocks, entropy, decoy, places, hashed, worked, _threads: threads })
     }
 
-    /// Takes a place, before anything that waits is begun.
+    /// Takes a place before any waiting starts.
     pub fn place(&self, priority: Priority) -> Result<Place, HashError> {
         self.places.take(priority).ok_or(HashError::Busy)
     }
 
-    /// How many hashes are in work or waiting.
+    /// How many hashes are running or waiting.
     pub fn count_under_way(&self) -> usize {
         self.places.count_taken()
     }
 
-    /// How many hashes have been asked for since the start.
+    /// How many hashes were requested since the start.
     pub fn hashed(&self) -> u64 {
         self.hashed.load(Ordering::SeqCst)
+    }
+
+    /// The work of all passwords that were checked since the start: how often a block of 1 KiB was written.
+    pub fn worked(&self) -> u64 {
+        self.worked.load(Ordering::SeqCst)
     }
 
     /// Reads a stored hash, if this process can verify it.
     pub(crate) fn read(&self, stored: &str) -> Result<StoredHash, UnusableHash> {
         let hash: StoredHash = stored.parse()?;
-        // What would not fit is refused rather than paid for.
+        // A hash that would exceed a limit is refused.
         if hash.blocks() > self.max_stored_blocks {
             return Err(UnusableHash::TooMuchMemory(hash.blocks()));
         }
         Ok(hash)
     }
 
-    /// Hashes a new password, of somebody who may set it; returns the text to store.
+    /// Hashes a new password of a user who may set it; returns the text to store.
     pub fn hash(&self, password: &Password) -> Result<String, HashError> {
         self.hash_with(password, new_salt(&*self.entropy)?)
     }
 
-    /// Hashes a password as today, with the salt of its stored hash: whoever does that at the same time gets the same.
+    /// Hashes a password with the current cost and the salt of its stored hash, so that concurrent logins get the same
+    /// hash.
     pub(crate) fn renew(&self, password: &Password, stored: &StoredHash) -> Result<String, HashError> {
         match stored.salt() {
             Some(salt) => self.hash_with(password, salt),
@@ -146,19 +134,34 @@ impl Hasher {
         self.run(blocks, Priority::First, work)?.text()
     }
 
-    /// Checks a password against a stored hash. With no stored hash the work is done all the same and the answer is no,
-    /// so that an unknown user costs as much time as a wrong password.
+    /// Checks a password against a stored hash. Without a stored hash it does the same work and returns no match, so
+    /// that an unknown user takes as long as a wrong password. If the stored hash needs less work than a new one, the
+    /// difference is done too. Not more than that: it would also show that the hash is an older one.
     pub(crate) fn verify(
         &self,
         password: &Password,
         stored: Option<&StoredHash>,
         priority: Priority,
     ) -> Result<PasswordCheck, HashError> {
-        let hash = stored.unwrap_or(&self.decoy);
-        let (checked, password) = (hash.clone(), password.clone());
-        let matches =
-            self.run(hash.blocks(), priority, move |memory: &mut [Block]| checked.matches(&password, memory))?;
-        Ok(PasswordCheck { matches: matches && stored.is_some(), outdated: hash.is_outdated(&self.params) })
+        let rest = match self.decoy.work().saturating_sub(stored.map_or(0, StoredHash::work)) {
+            0 => None,
+            work => Some(StoredHash::Argon2id(self.decoy.of_work(work)?)),
+        };
+        let (hash, password, worked) = (stored.cloned(), password.clone(), Arc::clone(&self.worked));
+        // One after the other, in the memory of the larger one.
+        let blocks = [&hash, &rest].into_iter().flatten().map(StoredHash::blocks).max().unwrap_or_default();
+        let matches = self.run(blocks, priority, move |memory: &mut [Block]| {
+            let mut matches = |hash: &StoredHash| {
+                worked.fetch_add(hash.work(), Ordering::SeqCst);
+                hash.matches(&password, memory)
+            };
+            if hash.as_ref().map(&mut matches).transpose()? == Some(true) {
+                return Ok(true);
+            }
+            rest.as_ref().map(&mut matches).transpose()?;
+            Ok(false)
+        })?;
+        Ok(PasswordCheck { matches, outdated: stored.is_some_and(|stored| stored.is_outdated(&self.params)) })
     }
 
     fn run<T: Send + 'static>(
@@ -170,7 +173,7 @@ impl Hasher {
         self.hashed.fetch_add(1, Ordering::SeqCst);
         let (reply, answer) = sync_channel(1);
         let work = Box::new(move |memory: Result<&mut [Block], HashError>| {
-            // The one who asked may have gone.
+            // The caller may no longer be waiting.
             let _gone = reply.send(memory.and_then(work));
         });
         let job = Job { blocks, queued_at: Instant::now(), work };
@@ -185,38 +188,6 @@ impl Hasher {
 
 fn new_salt(entropy: &dyn Entropy) -> Result<Salt, HashError> {
     Salt::new(&entropy.bytes::<{ Argon2idHash::SALT_BYTES }>()?).map_err(failed)
-}
-
-/// What asks for more than the kept memory, of a password set under other parameters, has that reserved until it is done.
-fn work(jobs: &Queue<Job>, kept_blocks: usize) {
-    // Wiped also when a hash panics.
-    let mut kept = Zeroizing::new(Vec::new());
-    loop {
-        // The next hash overwrites what the last one left; when there is none yet, it is wiped.
-        let next = jobs.try_next().or_else(|| {
-            wipe(&mut kept);
-            jobs.next()
-        });
-        let Some((Job { blocks, queued_at, work }, _reserved)) = next else { return };
-        if queued_at.elapsed() > DEADLINE {
-            work(Err(HashError::Busy));
-        } else if blocks > kept_blocks {
-            wipe(&mut kept);
-            // One after the other, not both.
-            *kept = Vec::new();
-            work(Ok(&mut Zeroizing::new(vec![Block::default(); blocks])));
-        } else {
-            kept.resize(kept_blocks, Block::default());
-            // A smaller hash does not overwrite all.
-            wipe(kept.get_mut(blocks..).unwrap_or_default());
-            work(Ok(&mut kept));
-        }
-    }
-}
-
-/// With what a hash leaves in its memory a guess could be checked at a part of the cost.
-fn wipe(memory: &mut [Block]) {
-    memory.iter_mut().for_each(zeroize::Zeroize::zeroize);
 }
 
 #[cfg(test)]
@@ -263,6 +234,37 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_password_is_never_less_work_than_an_unknown_user_and_a_right_one_no_more_than_its_hash() {
+        let today = hasher(64);
+        let work = |text: &str, stored: Option<&StoredHash>| {
+            let before = today.worked();
+            today.verify(&password(text), stored, Priority::Usual).unwrap();
+            today.worked() - before
+        };
+        let unknown = work(SECRET, None);
+        assert_eq!(unknown, 128);
+        for (memory_kib, iterations, wrong) in [
+            (64, 2, 128),
+            (64, 1, 128),
+            (8, 1, 128),
+            (40, 3, 128),
+            // Memory comes by fours, and no less than eight.
+            (12, 1, 132),
+            (124, 1, 132),
+            // What is missing takes less memory than the hash itself, or none is missing.
+            (100, 1, 128),
+            (128, 1, 128),
+            (128, 2, 256),
+        ] {
+            let cost = Argon2Cost { memory_kib, iterations, threads: 1, budget_kib: 8_192 };
+            let earlier = Hasher::start(cost, Arc::new(SeededEntropy::new(2)), Arc::default()).unwrap();
+            let stored = today.read(&earlier.hash(&password(SECRET)).unwrap()).unwrap();
+            assert_eq!(work("another secret", Some(&stored)), wrong, "{memory_kib} KiB, {iterations} passes");
+            assert_eq!(work(SECRET, Some(&stored)), stored.work());
+        }
+    }
+
+    #[test]
     fn a_stored_hash_beyond_the_budget_of_memory_or_time_is_refused_unpaid() {
         let hasher = hasher(64);
         let stored = hasher.hash(&password(SECRET)).unwrap();
@@ -297,7 +299,7 @@ mod tests {
         assert_eq!(metrics.count_panics(NAME), 2);
     }
 
-    /// Both threads would wait for the memory of the first, and no one else could log in.
+    /// Otherwise both threads would wait for the memory of the first job, and other users could not log in.
     #[test]
     fn hashes_that_wait_for_memory_hold_up_none_that_need_no_more_than_is_kept() {
         let cost = Argon2Cost { memory_kib: 64, iterations: 2, threads: 2, budget_kib: 1_024 };

@@ -7,6 +7,7 @@ mod hasher;
 mod policy;
 mod queue;
 mod stored;
+mod worker;
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -19,16 +20,16 @@ pub(crate) use stored::StoredHash;
 
 use crate::secret::Secret;
 
-/// The longest password in characters; a longer one is refused before any work is done on it, never cut.
+/// The longest password in characters. A longer one is refused before it is hashed; it is never truncated.
 pub(crate) const MAX_PASSWORD_CHARS: usize = 1_024;
 
-/// A password as it is hashed: in Unicode normal form C, so that it is the same from every keyboard
+/// A password in the form that is hashed: Unicode normal form C, so that it does not depend on the keyboard
 /// ([RFC 8265 section 4.2.2](https://www.rfc-editor.org/rfc/rfc8265#section-4.2.2)).
 #[derive(Clone, Debug)]
 pub struct Password(Secret<String>);
 
 impl Password {
-    /// A password from what was typed.
+    /// Makes a password from the typed text.
     pub fn new(typed: &Secret<String>) -> Result<Self, PasswordProblem> {
         let typed = typed.expose();
         if typed.chars().count() > MAX_PASSWORD_CHARS {
@@ -37,7 +38,7 @@ impl Password {
         Ok(Self(Secret::new(typed.nfc().collect())))
     }
 
-    /// Whether it is the same.
+    /// Whether both are the same.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.expose() == other.expose()
     }

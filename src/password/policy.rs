@@ -1,25 +1,25 @@
-//! What may be a password: long enough and hard to guess; no composition rules and no expiry
+//! Rules for new passwords: long enough and hard to guess; no composition rules and no expiry
 //! (NIST SP 800-63B-4 section 3.1.1.2, OWASP ASVS 5.0 section 6.2).
 
 use super::{MAX_PASSWORD_CHARS, Password};
 use crate::model::text::fold;
 
-/// ASVS 6.2.1: at least 8 characters; 15 advised.
+/// ASVS 6.2.1: at least 8 characters; 15 are recommended.
 const MIN_PASSWORD_CHARS: usize = 8;
 
-/// Below a million guesses a password falls to any list of common ones (ASVS 6.2.4 asks for the first 3000).
+/// A password that takes fewer guesses is on lists of common passwords (ASVS 6.2.4 requires checking the first 3000).
 const MIN_GUESSES: u64 = 1_000_000;
 
 /// Why a text may not be a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordProblem {
     /// Too short.
-    #[error("must have at least {MIN_PASSWORD_CHARS} characters; 15 or more are advised")]
+    #[error("must have at least {MIN_PASSWORD_CHARS} characters; 15 or more are recommended")]
     Short,
     /// Too long.
     #[error("must have at most {MAX_PASSWORD_CHARS} characters")]
     Long,
-    /// On a list of common passwords, or as easy to guess; with advice.
+    /// It is on a list of common passwords or as easy to guess; with advice.
     #[error("is too easy to guess. {0}")]
     Common(String),
 }
@@ -35,14 +35,13 @@ impl PasswordProblem {
     }
 }
 
-/// Checks a password that somebody wants to have. `known` are words that an attacker tries first: the username, the
-/// e-mail address.
+/// Checks a new password. `known` are words that an attacker tries first: the username and the e-mail address.
 pub(crate) fn check(password: &Password, known: &[&str]) -> Result<(), PasswordProblem> {
     let text = password.expose();
     if text.chars().count() < MIN_PASSWORD_CHARS {
         return Err(PasswordProblem::Short);
     }
-    // What an attacker knows already is worth nothing, however often it is repeated.
+    // Words that an attacker knows do not count, even if they are repeated.
     let words = known.iter().filter(|word| word.chars().count() > 2).map(|word| fold(word));
     let rest = words.fold(fold(text).into_owned(), |rest, word| rest.replace(&*word, ""));
     let of_the_rest = zxcvbn::zxcvbn(&rest, known);
@@ -52,7 +51,7 @@ pub(crate) fn check(password: &Password, known: &[&str]) -> Result<(), PasswordP
     }
     let mut advice = Vec::new();
     if estimate.guesses() >= MIN_GUESSES {
-        advice.push("It is made of the name or the address of the account.".to_owned());
+        advice.push("It is made of the username or the e-mail address of the account.".to_owned());
     }
     if let Some(feedback) = estimate.feedback() {
         advice.extend(feedback.warning().map(|warning| warning.to_string()));

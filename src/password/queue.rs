@@ -1,29 +1,30 @@
-//! What waits for a hashing thread: those who are known go first, and strangers cannot take all places.
+//! The queue for hashing threads: known users go first, and unknown clients cannot take all places.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Who may want a hash at the same time, in work or waiting. Each holds a thread of the HTTP server meanwhile, of which
-/// there are many more, so that a flood of logins leaves room for everything else.
+/// The number of hashes that may run or wait at the same time. Each one holds a thread of the HTTP server. There are
+/// many more of those, so a flood of logins leaves room for other requests.
 pub(super) const PLACES: usize = 128;
 
-/// So many of them are kept for those who are known.
+/// The number of places that are reserved for known users.
 const RESERVED: usize = 32;
 
-/// So many that need memory may wait in each queue. More would not begin in time, and would take places from those that do.
+/// The number of hashes in each queue that may wait for memory. More would not start in time, and would take places
+/// from others.
 const MAX_WAITING_FOR_MEMORY: usize = 32;
 
-/// One hash in so many is a stranger's also when those who are known leave no gap.
+/// One hash in this number is for an unknown client, even if known users are always waiting.
 const TURNS: usize = 8;
 
-/// Who wants a hash.
+/// The priority of a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
-    /// Who is logged in, or has been from the same network.
+    /// For a user who is logged in, or has been from the same network.
     First,
-    /// Everybody else.
+    /// For all others.
     Usual,
 }
 
@@ -33,10 +34,10 @@ pub(super) struct Places {
     usual: Arc<Semaphore>,
 }
 
-/// The right to want a hash; given back when dropped.
+/// The right to request a hash; dropping it returns the place.
 #[derive(Debug)]
 pub struct Place(
-    #[expect(dead_code, reason = "dropping it gives it back")] (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
+    #[expect(dead_code, reason = "dropping it returns the place")] (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
 );
 
 impl Default for Places {
@@ -62,8 +63,8 @@ impl Places {
     }
 }
 
-/// Two queues in one. Each item says how much memory it needs beyond what a thread has; while that is not there, items that
-/// need none pass it.
+/// Two queues in one. Each item says how much memory it needs beyond the memory of a thread. While that is not
+/// available, items that need no extra memory overtake it.
 pub(super) struct Queue<T> {
     waiting: Mutex<Waiting<T>>,
     changed: Condvar,
@@ -73,25 +74,25 @@ struct Waiting<T> {
     first: VecDeque<(T, usize)>,
     usual: VecDeque<(T, usize)>,
     turn: usize,
-    /// In blocks, as all memory here.
+    /// In blocks of 1 KiB, like all memory here.
     spare: usize,
     is_closed: bool,
 }
 
-/// What an item needs of the spare memory; given back when dropped.
+/// The spare memory of an item; dropping it returns the memory.
 pub(super) struct Reserved<'a, T> {
     queue: &'a Queue<T>,
     blocks: usize,
 }
 
 impl<T> Queue<T> {
-    /// With so much memory to spare. An item that needs more would wait for ever.
+    /// A queue with this much spare memory. An item that needs more would wait for ever.
     pub(super) fn new(spare: usize) -> Self {
         let waiting = Waiting { first: VecDeque::new(), usual: VecDeque::new(), turn: 0, spare, is_closed: false };
         Self { waiting: Mutex::new(waiting), changed: Condvar::new() }
     }
 
-    /// Puts one at the end of its queue, unless that is full.
+    /// Puts an item at the end of its queue. If the queue is full, returns the item as an error.
     pub(super) fn push(&self, item: T, blocks: usize, priority: Priority) -> Result<(), T> {
         let mut waiting = locked(&self.waiting);
         let queue = if priority == Priority::First { &mut waiting.first } else { &mut waiting.usual };
@@ -105,13 +106,13 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// The next one, if one is waiting for nothing but a thread.
+    /// The next item that can run now, if there is one.
     pub(super) fn try_next(&self) -> Option<(T, Reserved<'_, T>)> {
         let (item, blocks) = locked(&self.waiting).next()?;
         Some((item, Reserved { queue: self, blocks }))
     }
 
-    /// The next one, as soon as there is one; nothing when the queue is closed.
+    /// Waits for the next item; `None` if the queue is closed.
     pub(super) fn next(&self) -> Option<(T, Reserved<'_, T>)> {
         let mut waiting = locked(&self.waiting);
         loop {
@@ -125,7 +126,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Ends the threads that wait, once nothing is left.
+    /// Closes the queue: waiting threads end when it is empty.
     pub(super) fn close(&self) {
         locked(&self.waiting).is_closed = true;
         self.changed.notify_all();
@@ -145,7 +146,8 @@ impl<T> Waiting<T> {
         next.inspect(|(_, blocks)| self.spare -= blocks)
     }
 
-    /// Where the next one of a queue is. Of those that need memory none passes another: the largest would get none.
+    /// The position of the next item that can run. Items that need memory do not overtake each other, because otherwise
+    /// the largest might never run.
     fn fitting(&self, queue: &VecDeque<(T, usize)>) -> Option<usize> {
         let needy = queue.iter().position(|(_, blocks)| *blocks > 0);
         let needy = needy.filter(|at| queue.get(*at).is_some_and(|(_, blocks)| *blocks <= self.spare));
@@ -180,12 +182,12 @@ mod tests {
         let known = take_all(Priority::First);
         assert_eq!((known.len(), places.count_taken()), (32, 128));
         drop(strangers);
-        assert_eq!(take_all(Priority::First).len(), 96, "all places are good for those who are known");
+        assert_eq!(take_all(Priority::First).len(), 96, "known users may take all places");
         drop(known);
         assert_eq!(places.count_taken(), 0);
     }
 
-    /// All that are waiting, as one thread gets them.
+    /// All waiting items in the order in which one thread gets them.
     fn all<T>(queue: &Queue<T>) -> Vec<T> {
         std::iter::from_fn(|| queue.try_next().map(|(item, _)| item)).collect()
     }
@@ -212,9 +214,9 @@ mod tests {
             queue.push(name, blocks, Priority::Usual).unwrap();
         }
         let (first, reserved) = queue.try_next().unwrap();
-        assert_eq!((first, all(&queue)), ("a", vec!["d", "e"]), "c fits, and does not pass b");
+        assert_eq!((first, all(&queue)), ("a", vec!["d", "e"]), "c fits, but does not overtake b");
         queue.push("f", 4, Priority::First).unwrap();
-        assert_eq!(queue.try_next().map(|(item, _)| item), Some("f"), "it has passed b as one that is known");
+        assert_eq!(queue.try_next().map(|(item, _)| item), Some("f"), "it overtakes b, as a known user's");
         drop(reserved);
         let both = [queue.try_next(), queue.try_next()].map(|next| next.map(|(item, _reserved)| item));
         assert_eq!(both, [Some("b"), Some("c")]);
@@ -237,6 +239,6 @@ mod tests {
         }
         assert_eq!(queue.push(PLACES, 0, Priority::Usual), Err(PLACES));
         queue.close();
-        assert_eq!(std::iter::from_fn(|| queue.next()).count(), PLACES, "what waits is still done");
+        assert_eq!(std::iter::from_fn(|| queue.next()).count(), PLACES, "waiting items are still done");
     }
 }

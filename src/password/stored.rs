@@ -1,5 +1,5 @@
-//! Stored password hashes, by scheme: what their text says of how they are verified and of what that takes. A new scheme
-//! is a variant here, and a file of its own.
+//! Stored password hashes, by scheme: how each is verified and how much memory that takes. A new scheme is a variant
+//! here and a file of its own.
 
 use std::str::FromStr;
 
@@ -13,11 +13,11 @@ use super::error::{HashError, UnusableHash};
 /// A stored hash that can be verified.
 #[derive(Clone)]
 pub(crate) enum StoredHash {
-    /// Of argon2id, as every new one is.
+    /// Argon2id, the scheme of all new hashes.
     Argon2id(Argon2idHash),
 }
 
-/// No name of a scheme is longer.
+/// The longest name of a scheme.
 const MAX_SCHEME_CHARS: usize = 32;
 
 impl FromStr for StoredHash {
@@ -40,14 +40,21 @@ impl StoredHash {
         }
     }
 
-    /// Whether a hash that is made today would be another: of another scheme, or made otherwise.
+    /// The work of verifying it, as argon2 counts: how often a block of 1 KiB is written.
+    pub(super) fn work(&self) -> u64 {
+        match self {
+            Self::Argon2id(hash) => hash.work(),
+        }
+    }
+
+    /// Whether a new hash would have another scheme or other parameters.
     pub(super) fn is_outdated(&self, today: &Params) -> bool {
         match self {
             Self::Argon2id(hash) => !is_made_alike(hash.params(), today),
         }
     }
 
-    /// Its salt, if that is good for a hash of today.
+    /// Its salt, if it can be used for a new hash.
     pub(super) fn salt(&self) -> Option<Salt> {
         match self {
             Self::Argon2id(hash) => Some(hash.salt()).filter(|salt| salt.as_ref().len() >= Argon2idHash::SALT_BYTES),
@@ -62,8 +69,8 @@ impl StoredHash {
     }
 }
 
-/// The name in front of a stored hash: `$argon2id$..`, `$2b$..`, or as Django writes it, `pbkdf2_sha256$..`. A text without
-/// one may be all hash.
+/// The scheme at the start of a stored hash: `$argon2id$..`, `$2b$..`, or as Django writes it, `pbkdf2_sha256$..`. A
+/// text without one may consist of the hash only, so it must not be shown.
 fn scheme(text: &str) -> Option<&str> {
     let (name, _) = text.strip_prefix('$').unwrap_or(text).split_once('$')?;
     let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');

@@ -1,5 +1,6 @@
-//! Keys that people keep: the key of an API token and the secret of a client. A prefix that secret scanners know, random
-//! bits, and a checksum, so that a typing mistake is found without asking the database and a scanner finds no false ones.
+//! Keys that people keep: the key of an API token and the secret of a client. A prefix that secret scanners can find, random
+//! bits, and a checksum. With the checksum a typing mistake is found without the database, and scanners have no false
+//! positives.
 
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -11,7 +12,7 @@ use super::digest::{KeyDigest, digest_of};
 use super::readable::{ALPHABET, readable};
 use crate::entropy::{Entropy, NoEntropy};
 
-/// What every key of an API token begins with.
+/// The prefix of the key of an API token.
 pub(crate) const KEY_PREFIX: &str = ApiToken::PREFIX;
 
 /// Five bits each: the 32 bits of a CRC-32.
@@ -19,9 +20,9 @@ const CHECKSUM_CHARS: usize = 7;
 
 /// What keys of one kind look like.
 pub trait KeyKind {
-    /// What every key begins with.
+    /// The prefix of every key.
     const PREFIX: &'static str;
-    /// Five bits each, at least the 128 bits that ASVS 11.5.1 asks for.
+    /// Five bits each, at least the 128 bits that ASVS 11.5.1 requires.
     const RANDOM_CHARS: usize;
 }
 
@@ -43,7 +44,7 @@ impl KeyKind for Client {
     const RANDOM_CHARS: usize = 52;
 }
 
-/// The key. Whoever has it may use what it belongs to.
+/// The key. Anyone who has it may use what it belongs to.
 #[derive(Clone, Debug)]
 pub struct Key<K>(Secret<String>, PhantomData<K>);
 
@@ -53,9 +54,9 @@ pub type ApiKey = Key<ApiToken>;
 /// The secret of a client ([RFC 6749 section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
 pub(crate) type ClientSecret = Key<Client>;
 
-/// A text that is not a key by its form.
+/// A text that does not have the form of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is not a key by its form")]
+#[error("does not have the form of a key")]
 pub struct BadApiKey;
 
 impl<K: KeyKind> Key<K> {
@@ -68,12 +69,12 @@ impl<K: KeyKind> Key<K> {
         Ok(Self(Secret::new(text), PhantomData))
     }
 
-    /// Its text, to be shown to its owner once.
+    /// Its text, which is shown to its owner once.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 
-    /// What is stored of it.
+    /// The digest that is stored.
     pub(crate) fn digest(&self) -> KeyDigest {
         digest_of(self.expose())
     }
@@ -92,7 +93,7 @@ impl<K: KeyKind> FromStr for Key<K> {
     }
 }
 
-/// The CRC-32 of the text, five bits a character, the lowest first.
+/// The CRC-32 of the text, five bits per character, lowest bits first.
 fn checksum(text: &str) -> String {
     let sum = crc32fast::hash(text.as_bytes());
     let groups = (0..CHECKSUM_CHARS).map(|i| usize::try_from((sum >> (5 * i)) & 31).unwrap_or(0));

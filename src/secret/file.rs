@@ -1,4 +1,4 @@
-//! Reading a secret out of a file, whatever somebody has put in its place: never waiting, and never much.
+//! Reading a secret from a file. Whatever is at the path, this never blocks and never reads much.
 
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, Read as _};
@@ -17,15 +17,15 @@ pub enum FileProblem {
     /// It is missing, or the operating system refuses it.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is a folder, a pipe, a device.
+    /// It is not a regular file, but a folder, a pipe or a device.
     #[error("not a regular file")]
     NotAFile,
-    /// No secret is that large.
+    /// It is too large for a secret.
     #[error("larger than {MAX_KIB} KiB")]
     TooLarge,
 }
 
-/// Reads a regular file of a few KiB, also through symbolic links; answers what is in it and what is known about it.
+/// Reads a regular file of a few KiB, following symbolic links; returns its content and its metadata.
 pub(crate) fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), FileProblem> {
     let most = MAX_KIB * 1024;
     let file = without_waiting().read(true).open(path)?;
@@ -33,10 +33,10 @@ pub(crate) fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), FilePr
     if !metadata.is_file() {
         return Err(FileProblem::NotAFile);
     }
-    // All at once: a vector that grows leaves copies behind.
+    // Allocated at once, since a vector that grows leaves copies in memory.
     let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(most + 1).unwrap_or(0)));
     if metadata.len() <= most {
-        // It may grow meanwhile.
+        // The file may grow while it is read.
         file.take(most + 1).read_to_end(&mut content)?;
     }
     if metadata.len() > most || u64::try_from(content.len()).is_ok_and(|read| read > most) {
@@ -45,15 +45,15 @@ pub(crate) fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), FilePr
     Ok((content, metadata))
 }
 
-/// To open what is there already. A pipe is opened without waiting for whoever is at its other end, and a terminal without
-/// taking it over.
+/// Options to open an existing file. A pipe is opened without waiting for its other end, and a terminal does not become
+/// the controlling terminal.
 pub(crate) fn without_waiting() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed());
     options
 }
 
-/// Whether this process is in a group.
+/// Whether this process belongs to a group.
 pub(crate) fn is_own_group(group: u32) -> bool {
     let others = process::getgroups().unwrap_or_default();
     process::getegid().as_raw() == group || others.iter().any(|other| other.as_raw() == group)

@@ -1,4 +1,4 @@
-//! Values that must not end up in a log, a panic message or freed memory.
+//! Secret values, which must not get into logs, panic messages or freed memory.
 
 mod api_key;
 mod digest;
@@ -24,12 +24,12 @@ pub(crate) use readable::readable;
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
-    /// Puts a value behind the curtain.
+    /// Wraps a value.
     pub fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value itself. Every call is a place to look at in a review.
+    /// The value itself. Reviews should check every call.
     pub(crate) fn expose(&self) -> &T {
         &self.0
     }

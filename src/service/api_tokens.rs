@@ -1,4 +1,4 @@
-//! API tokens: making, listing, replacing and revoking them, and what they are exchanged for.
+//! API tokens: creating, replacing and revoking them, and exchanging them for access tokens.
 
 use std::sync::Arc;
 
@@ -16,28 +16,28 @@ use crate::model::user::DisplayName;
 use crate::secret::ApiKey;
 use crate::store::{UnitTx, WriteTx};
 
-/// So many a user may have that are accepted; more would be a mistake of a script.
+/// The most active API tokens of a user. More are probably a mistake in a script.
 const MAX_API_TOKENS: usize = 100;
 
-/// So many may be on record, with those that have expired or were revoked.
+/// The most stored API tokens of a user, including expired and revoked ones.
 const MAX_STORED_API_TOKENS: usize = 1_000;
 
-/// Ten years: beyond it a token that never expires is meant.
+/// Ten years. For more, use a token that does not expire.
 const MAX_LIFETIME: Seconds = Seconds(3_650 * 86_400);
 
-/// What a new token is made of, as it was typed.
+/// A new API token as it was requested.
 pub(crate) struct NewApiToken<'a> {
     /// The owner's name for it.
     pub(crate) name: &'a str,
-    /// What it may be used for.
+    /// The scopes.
     pub(crate) scopes: &'a [String],
-    /// Roles of the owner that it shall have.
+    /// Roles of the owner that it gets.
     pub(crate) roles: &'a [String],
-    /// How long it shall live.
+    /// How long it is valid; `None`: it does not expire.
     pub(crate) lifetime: Option<Seconds>,
 }
 
-/// What an API token is exchanged for.
+/// The result of exchanging an API token.
 pub(crate) struct Exchanged {
     /// The access token.
     pub(crate) access_token: String,
@@ -47,7 +47,7 @@ pub(crate) struct Exchanged {
     pub(crate) scope: Option<String>,
 }
 
-/// Makes a token; answers it with its key, which nobody can see again.
+/// Creates a token; returns it with its key, which cannot be shown again.
 pub(crate) fn create(
     app: &App,
     owner: UserId,
@@ -59,7 +59,7 @@ pub(crate) fn create(
     let scopes = Scopes::new(new.scopes).map_err(invalid("scopes"))?;
     let roles = Roles::new(new.roles).map_err(invalid("roles"))?;
     if let Some(other) = scopes.names().iter().find(|scope| !app.config.scopes.contains(scope)) {
-        return Err(Error::invalid("scopes", "invalid", format!("{other} is none of this service's scopes")));
+        return Err(Error::invalid("scopes", "invalid", format!("{other} is not a scope of this service")));
     }
     if new.lifetime.is_some_and(|lifetime| !(Seconds(1)..=MAX_LIFETIME).contains(&lifetime)) {
         let message = format!("must be from 1 to {} seconds", MAX_LIFETIME.0);
@@ -87,7 +87,7 @@ pub(crate) fn create(
             return Err(Error::AccountDisabled);
         }
         if let Some(other) = token.roles.names().iter().find(|role| !user.roles.contains(role)) {
-            return Err(Error::invalid("roles", "invalid", format!("{other} is none of your roles")));
+            return Err(Error::invalid("roles", "invalid", format!("{other} is not one of your roles")));
         }
         check_room(&tx.lock_api_tokens_of(owner)?, now)?;
         tx.insert_api_token(&token, &digest)?;
@@ -97,7 +97,7 @@ pub(crate) fn create(
     Ok((token, key))
 }
 
-/// Whether a user who has these tokens may have one more.
+/// Checks that a user with these tokens may have one more.
 fn check_room(others: &[ApiToken], now: Timestamp) -> Result<(), Error> {
     if others.len() >= MAX_STORED_API_TOKENS {
         return Err(Error::TooManyApiTokens(MAX_STORED_API_TOKENS));
@@ -108,7 +108,7 @@ fn check_room(others: &[ApiToken], now: Timestamp) -> Result<(), Error> {
     Ok(())
 }
 
-/// Gives a token another key. The old one is refused from now on, and so is what it was exchanged for.
+/// Gives a token a new key. The old key, and access tokens that it was exchanged for, are refused from now on.
 pub(crate) fn rotate(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<(ApiToken, ApiKey), Error> {
     let now = app.clock.now();
     let key = ApiKey::generate(&*app.entropy)?;
@@ -129,7 +129,7 @@ pub(crate) fn rotate(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) 
     Ok((token, key))
 }
 
-/// Revokes a token, and denies what it was exchanged for; answers whether it was not revoked before.
+/// Revokes a token and denies its access tokens; returns false if it was already revoked.
 pub(crate) fn revoke(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) -> Result<bool, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::ApiTokenRevoked).about(owner).with(id);
@@ -146,9 +146,9 @@ pub(crate) fn revoke(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) 
     })
 }
 
-/// Revokes all tokens of a user; answers how many.
+/// Revokes all tokens of a user; returns how many.
 ///
-/// After an error those that were revoked until then stay so.
+/// After an error some of them may be revoked.
 pub(crate) fn revoke_all(app: &App, owner: UserId, origin: &Origin) -> Result<usize, Error> {
     let now = app.clock.now();
     let mut revoked = 0;
@@ -166,13 +166,13 @@ fn find(tx: &mut WriteTx<'_>, owner: UserId, id: ApiTokenId) -> Result<ApiToken,
     token.filter(|token| token.user_id == owner).ok_or(Error::ApiTokenNotFound)
 }
 
-/// For the audit log: what is done with a token is recorded with its `sid` as the session.
+/// The detail for the audit log, which records what is done with a token under its `sid`.
 fn described(id: ApiTokenId, sid: SessionId) -> String {
     format!("{id} session {sid}")
 }
 
-/// Part of a unit: denies what a user's tokens were exchanged for. What they will be exchanged for later has another `sid`,
-/// and is not denied.
+/// Part of a unit: denies the access tokens of a user's API tokens. Later access tokens get another `sid` and are not
+/// denied.
 pub(super) fn deny_all(
     app: &App,
     owner: UserId,
@@ -190,8 +190,8 @@ pub(super) fn deny_all(
     }
 }
 
-/// Exchanges a key for an access token for `audience`, or the first: what other services take. There is no refresh token:
-/// the key is there to be exchanged again.
+/// Exchanges a key for an access token for `audience` (by default the first one), for other services. There is no
+/// refresh token, since the key can be exchanged again.
 pub(crate) fn exchange(app: &App, key: &str, audience: Option<&str>) -> Result<Exchanged, Error> {
     let purpose = Purpose::find(app, audience)?;
     let known = &app.api_tokens;
@@ -201,7 +201,7 @@ pub(crate) fn exchange(app: &App, key: &str, audience: Option<&str>) -> Result<E
     claims.aud = Audience::One(purpose.audience.to_owned());
     claims.jti = Jti::from_bytes(app.entropy.bytes()?);
     if token.access_expires_by < claims.exp {
-        // Promised before it is signed, and beyond what is needed: one write each lifetime.
+        // Stored before the token is signed, and for longer than needed, so that there is one write per lifetime.
         let promised = claims.exp + app.config.lifetimes.access;
         let is_the_same = app.store.write(|tx| {
             let found = tx.lock_api_token(token.id)?;
@@ -212,7 +212,7 @@ pub(crate) fn exchange(app: &App, key: &str, audience: Option<&str>) -> Result<E
             Ok(is_the_same)
         })?;
         if !is_the_same {
-            // Something has happened to it since: what, it says itself.
+            // It has changed since then; `find` returns the reason.
             known.find(key)?;
             return Err(Error::Overloaded { retry_after: Seconds(1) });
         }

@@ -15,7 +15,7 @@ use crate::secret::{Secret, readable};
 /// The username of the first account.
 pub(crate) const FIRST_ADMIN: &str = "admin";
 
-/// 26 characters of five bits each: 130 bits.
+/// 26 characters with five bits each: 130 bits.
 const PASSWORD_CHARS: usize = 26;
 
 /// Why there is no first admin.
@@ -24,13 +24,13 @@ pub(crate) enum FirstAdminError {
     /// The account cannot be created.
     #[error(transparent)]
     Service(#[from] Error),
-    /// The password cannot be kept for its owner.
+    /// The password could not be stored for the operator.
     #[error(transparent)]
     NotKept(io::Error),
 }
 
-/// Creates the first admin if there is no user at all; returns the password. `keep` gets it before the account is there for
-/// good, and where it fails there is no account.
+/// Creates the first admin if there are no users; returns the password. `keep` gets the password before the account is
+/// committed; if it fails, no account is created.
 pub(crate) fn first_admin(
     app: &App,
     keep: impl FnOnce(&Secret<String>) -> io::Result<()> + Send + 'static,
@@ -54,7 +54,7 @@ pub(crate) fn first_admin(
     match (created, failure.try_recv().ok()) {
         (_, Some(error)) => Err(FirstAdminError::NotKept(error)),
         (Ok(_), None) => Ok(Some(password)),
-        // Another instance was faster; its console shows the password.
+        // Another instance was faster and shows the password.
         (Err(Error::UsernameTaken), None) => Ok(None),
         (Err(error), None) => Err(error.into()),
     }

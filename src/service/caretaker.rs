@@ -1,5 +1,5 @@
-//! The background tasks: what the service does by itself, each at its own pace. They follow other instances' denials
-//! and the folder of the keys, make and remove keys, and forget what is over.
+//! The background tasks, each with its own period. They follow other instances' denials and the folder of the keys,
+//! create and remove keys, and delete what has expired.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::engine::background::{Periodic, Tasks};
 use crate::error::Error;
 use crate::model::id::SessionId;
 
-/// Another instance's denial is known here after this time and that of one query: below two seconds.
+/// Another instance's denial is known here after this time plus one query, that is within two seconds.
 const ROUND: Duration = Duration::from_secs(1);
 
 /// From the end of one walk through the sessions to the start of the next. A walk takes one batch each round.
@@ -20,20 +20,19 @@ const BETWEEN_WALKS: Duration = Duration::from_secs(60);
 /// How often the uses of API tokens are recorded.
 const BETWEEN_RECORDS: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether a key is to be made.
+/// How often the service checks whether a key must be created.
 const BETWEEN_KEYS: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether a key is to be removed: that may take a look at every session.
+/// How often the service checks whether a key must be removed, which may read every session.
 const BETWEEN_REMOVALS: Duration = Duration::from_secs(3_600);
 
-/// A round of following that takes longer is left behind: its connection may never answer.
+/// A round of following that takes longer is abandoned, because its connection may hang.
 const MAX_FOLLOW_TIME: Duration = Duration::from_secs(10);
 
-/// The same for the other tasks that ask the database: each of their rounds is several statements.
+/// The same for the other tasks that use the database; each of their rounds has several statements.
 const MAX_ROUND_TIME: Duration = Duration::from_secs(60);
 
-/// Starts them, each on a thread of its own: a purge that waits for the database delays no denial, and a folder that hangs
-/// delays neither.
+/// Starts the tasks, each on its own thread, so that they do not delay each other if the database or the folder hangs.
 pub(crate) fn start(app: &Arc<App>) -> io::Result<Tasks> {
     let mut started = Tasks::new(Arc::clone(&app.clock), Arc::clone(&app.metrics));
     for task in tasks(app) {
@@ -58,6 +57,7 @@ fn tasks(app: &Arc<App>) -> Vec<Periodic> {
         task("make the next key", BETWEEN_KEYS, None, keys::make_next),
         task("remove retired keys", BETWEEN_REMOVALS, long, keys::remove_retired),
         task("record the use of API tokens", BETWEEN_RECORDS, long, |app| app.api_tokens.record_uses()),
+        task("settle attempts", ROUND, long, |app| app.limiter.settle()),
         Periodic { name: "purge", period: ROUND, longest: long, work: Box::new(move || walk.forget()) },
     ];
     for kind in app.outbox.kinds() {
@@ -70,12 +70,12 @@ fn tasks(app: &Arc<App>) -> Vec<Periodic> {
 
 struct Walk {
     app: Arc<App>,
-    /// When the last walk through the sessions ended, and where the one that is under way goes on.
+    /// When the last walk through the sessions ended, and where the current one continues.
     place: Mutex<(Instant, Option<SessionId>)>,
 }
 
 impl Walk {
-    /// One batch of each table at the most; of the allowances and authorizations, which are small, all that are over.
+    /// Deletes at most one batch of each table, but all expired allowances and authorizations, which are small.
     fn forget(&self) -> Result<(), Error> {
         let app = &self.app;
         let denials = purge::denials(app)?;
@@ -105,24 +105,11 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use super::*;
-    use crate::clock::{ManualClock, Timestamp};
-    use crate::config::{Argon2Cost, Config};
-    use crate::entropy::SeededEntropy;
-    use crate::store::IfMissing;
+    use crate::clock::Timestamp;
 
     #[test]
     fn each_task_is_done_again_after_it_has_panicked() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = |name: &str| dir.path().join(name).display().to_string();
-        let config = Config::from_lookup(|name| match name {
-            "DATABASE_URL" => Some(format!("sqlite://{}", path("test.db"))),
-            "KEYS_DIR" => Some(path("keys")),
-            _ => None,
-        });
-        let mut config = config.unwrap();
-        config.argon2 = Argon2Cost { memory_kib: 64, iterations: 1, threads: 1, budget_kib: 64 };
-        let clock = Arc::new(ManualClock::new(Timestamp(1_800_000_000)));
-        let app = App::build(config, IfMissing::Create, clock, Arc::new(SeededEntropy::new(1))).unwrap();
+        let (_dir, app) = App::on_an_empty_database(Timestamp(1_800_000_000));
         app.load().unwrap();
         let app = Arc::new(app);
         let mut started = Tasks::new(Arc::clone(&app.clock), Arc::clone(&app.metrics));

@@ -1,4 +1,4 @@
-//! Fields as they were typed: what is wrong with them, all of it at once.
+//! Checking fields of a request and collecting all their problems.
 
 use crate::error::{Error, FieldProblem};
 use crate::model::text::BadText;
@@ -8,7 +8,7 @@ pub(super) fn invalid(field: &'static str) -> impl Fn(BadText) -> Error {
     move |problem| Error::invalid(field, "invalid", problem.to_string())
 }
 
-/// The value of one field, or nothing and its problems added to the others.
+/// The value of one field; if it is not valid, `None`, and its problems are added to `problems`.
 pub(super) fn collect<T>(problems: &mut Vec<FieldProblem>, result: Result<T, Error>) -> Option<T> {
     match result {
         Ok(value) => return Some(value),

@@ -1,4 +1,4 @@
-//! The signing keys: replacing them in order, dropping one that has leaked, and what the service does by itself.
+//! The signing keys: rotating them, dropping a leaked one, and what the service does in the background.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,19 +11,19 @@ use crate::jwt::{Due, KeyFileError, KeyPolicy, KeyState, Keys, RingEntry, Signin
 use crate::model::audit::{EventName, Origin};
 use crate::store::Store;
 
-/// Other processes hold the folder only for a moment.
+/// Other processes lock the folder only for a moment.
 const RETRY_AFTER: Seconds = Seconds(1);
 
 /// What an emergency rotation did.
 pub struct Dropped {
-    /// The key that is gone.
+    /// The key that was dropped.
     pub dropped: RingEntry,
-    /// The file of the key that signs in its place, if it signed.
+    /// The file of the key that replaces it, if it was active.
     pub(crate) made: Option<PathBuf>,
 }
 
-/// Makes the next key of an algorithm. It signs once every copy of the published keys has it: answers its file and
-/// from when on.
+/// Creates the next key of an algorithm. It signs when every cached copy of the published keys has it. Returns its file
+/// and that time.
 pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, Timestamp), KeyFileError> {
     let lock = keys.folder().lock()?;
     keys.reload()?;
@@ -37,7 +37,7 @@ pub fn rotate(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Result<(PathBuf, 
     Ok((path, active_from))
 }
 
-/// The same, by an administrator of the service that runs.
+/// The same, requested by an administrator over HTTP.
 pub(crate) fn rotate_by(app: &App, alg: SigningAlg, origin: &Origin) -> Result<(), Error> {
     let now = app.clock.now();
     let (_, active_from) = rotate(&app.keys, alg, now).map_err(refused)?;
@@ -47,7 +47,7 @@ pub(crate) fn rotate_by(app: &App, alg: SigningAlg, origin: &Origin) -> Result<(
     Ok(())
 }
 
-/// From when on the next key signs: the first of its algorithm at once.
+/// When the next key starts to sign. The first key of an algorithm signs at once.
 fn next_active_from(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Timestamp {
     let ring = keys.ring();
     let is_first = ring.entries(now).iter().all(|entry| entry.alg != alg);
@@ -58,8 +58,8 @@ fn next_active_from(keys: &Keys, alg: SigningAlg, now: Timestamp) -> Timestamp {
     }
 }
 
-/// Takes up the private key of a PEM file as the next of its algorithm; answers its new file, the algorithm, and from when
-/// on it signs.
+/// Imports the private key of a PEM file as the next key of its algorithm; returns its new file, the algorithm, and
+/// when it starts to sign.
 pub(crate) fn import(
     keys: &Keys,
     file: &Path,
@@ -77,8 +77,8 @@ pub(crate) fn import(
     Ok((path, key.alg, active_from))
 }
 
-/// Drops a key that has leaked: nothing that it signed is accepted any more. If it is the one that signs, a new one signs
-/// from now on; the next key stays the next. Without a `kid`, it is the active key of `alg`.
+/// Drops a leaked key: no token that it signed is accepted any more. If it is the active key, a new key signs from now
+/// on; the next key stays the next. Without a `kid`, the active key of `alg` is dropped.
 pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timestamp) -> Result<Dropped, KeyFileError> {
     let folder = keys.folder();
     let lock = folder.lock()?;
@@ -93,7 +93,8 @@ pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timesta
     };
     let dropped = keys.ring().entries(now).into_iter().find(is_meant).ok_or_else(unknown)?;
     let made = match dropped.state {
-        // In one step: wherever this is cut short, the leaked key is gone or still the active one, and no older one signs.
+        // In one step, so that an interruption leaves either the leaked key or the new one active, and no older key
+        // signs.
         KeyState::Active => Some(folder.replace(&lock, &dropped.path, dropped.alg, now)?),
         KeyState::Next | KeyState::Retired | KeyState::Unused => {
             folder.remove(&lock, &dropped.path)?;
@@ -101,7 +102,7 @@ pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timesta
         }
     };
     keys.reload()?;
-    // The same key may be there under another name.
+    // The same key may exist under another file name.
     while let Some(copy) = keys.ring().entries(now).into_iter().find(|entry| entry.kid == dropped.kid) {
         folder.remove(&lock, &copy.path)?;
         keys.reload()?;
@@ -109,8 +110,8 @@ pub fn drop_leaked(keys: &Keys, alg: SigningAlg, kid: Option<&str>, now: Timesta
     Ok(Dropped { dropped, made })
 }
 
-/// The same, by an administrator of the service that runs; returns how many sessions end, if the database can tell: the key
-/// is gone whether or not it can.
+/// The same, requested by an administrator over HTTP; also returns how many sessions end. If the database is down, that
+/// is not known, but the key is dropped.
 pub(crate) fn drop_leaked_by(
     app: &App,
     alg: SigningAlg,
@@ -126,14 +127,14 @@ pub(crate) fn drop_leaked_by(
     Ok(count_sessions_of(store, keys.ring().policy(), &dropped, now).ok())
 }
 
-/// What an administrator is told.
+/// The error that an administrator gets.
 fn refused(error: KeyFileError) -> Error {
     match error {
         KeyFileError::NextExists { active_from, .. } => {
-            Error::KeyConflict(format!("the next key is there already and signs from {active_from} on"))
+            Error::KeyConflict(format!("the next key already exists and signs from {active_from} on"))
         }
         KeyFileError::Unknown { .. } => Error::KeyUnknown,
-        // Another process has the folder.
+        // Another process has locked the folder.
         KeyFileError::Io { cause, .. } if cause.kind() == ErrorKind::TimedOut => {
             Error::Overloaded { retry_after: RETRY_AFTER }
         }
@@ -141,9 +142,9 @@ fn refused(error: KeyFileError) -> Error {
     }
 }
 
-/// How many sessions a dropped key ends: those whose refresh token it made and that are not over. Those that were
-/// refreshed in the retry window after it was retired are counted too, although they go on. A key that has not signed yet
-/// has made no refresh token, nor has one of an algorithm that is there for an audience only.
+/// How many sessions a dropped key ends: live ones whose refresh token it signed. Sessions that were refreshed in the
+/// retry window after it was retired are also counted, although they continue. A key that has not signed yet, or whose
+/// algorithm is only used for an audience, has signed no refresh tokens.
 pub fn count_sessions_of(store: &Store, policy: &KeyPolicy, key: &RingEntry, now: Timestamp) -> Result<i64, Error> {
     let of_an_audience = policy.algs.first() != Some(&key.alg) && key.state != KeyState::Unused;
     if of_an_audience || key.state == KeyState::Next {
@@ -154,14 +155,14 @@ pub fn count_sessions_of(store: &Store, policy: &KeyPolicy, key: &RingEntry, now
     store.read(|tx| tx.count_live_sessions_rotated(from, until, now))
 }
 
-/// Takes up what has changed in the folder.
+/// Reads what has changed in the folder.
 ///
-/// After an error what is known of it stays in force.
+/// After an error the known keys stay in force.
 pub fn follow(app: &App) -> Result<(), Error> {
     report(&app.denylist, app.keys.follow())
 }
 
-/// Makes the next key of each algorithm in time; nothing when `KEY_ROTATION_PERIOD=off`.
+/// Creates the next key of each algorithm in time; does nothing if `KEY_ROTATION_PERIOD=off`.
 pub fn make_next(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     let mut due = app.keys.ring().due(now);
@@ -169,12 +170,12 @@ pub fn make_next(app: &App) -> Result<(), Error> {
     do_what_is_due(app, now, &due)
 }
 
-/// Removes each key whose last token is over; nothing when `KEY_ROTATION_PERIOD=off`.
+/// Removes each key whose last token has expired; does nothing if `KEY_ROTATION_PERIOD=off`.
 pub fn remove_retired(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     let mut agreed = Vec::new();
     for due in app.keys.ring().due(now) {
-        // Tokens that were issued under a longer lifetime than is set today are waited for as well.
+        // Also waits for tokens that were issued with a longer lifetime than the current one.
         if let Due::Remove { retired_at, .. } = due
             && !app.store.read(|tx| tx.has_live_session_rotated_by(retired_at, now))?
         {
@@ -192,7 +193,7 @@ fn do_what_is_due(app: &App, now: Timestamp, agreed: &[Due]) -> Result<(), Error
     for done in done {
         match done {
             Due::Make { alg, active_from } => {
-                log::info!(alg:% = alg, active_from = active_from.to_rfc3339(); "next signing key made");
+                log::info!(alg:% = alg, active_from = active_from.to_rfc3339(); "next signing key created");
             }
             Due::Remove { kid, path, .. } => log::info!(kid, file:% = path.display(); "retired signing key removed"),
         }
@@ -200,7 +201,7 @@ fn do_what_is_due(app: &App, now: Timestamp, agreed: &[Due]) -> Result<(), Error
     Ok(())
 }
 
-/// Reads the whole folder again, as an operator asked for.
+/// Reads the whole folder again at an operator's request.
 pub fn reload(app: &App) -> Result<(), Error> {
     report(&app.denylist, app.keys.follow_all())
 }

@@ -1,4 +1,4 @@
-//! Logging in: who proves to be somebody gets a new session and its first pair.
+//! Logging in: a user who proves their identity gets a new session and its first token pair.
 
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Claim, Outcome};
@@ -11,7 +11,7 @@ use crate::model::user::ClaimedName;
 use crate::password::Password;
 use crate::secret::Secret;
 
-/// Who wants to log in, and may be let in: the first step of a login.
+/// The first step of a login: finds the account that the client claims to own.
 pub(crate) fn claim(
     app: &App,
     username: &str,
@@ -21,7 +21,7 @@ pub(crate) fn claim(
 ) -> Result<Claim, Error> {
     Purpose::find(app, audience)?;
     let password = Password::new(password)?;
-    // A text that no username can be is the name of nobody.
+    // A text that is not a valid username belongs to no account.
     let username = username.parse::<ClaimedName>().ok();
     let known = match &username {
         Some(username) => app.store.read(|tx| tx.find_credentials(username))?,
@@ -30,10 +30,10 @@ pub(crate) fn claim(
     Claim::new(app, username.as_ref(), known, password, device.ip.as_deref())
 }
 
-/// Logs in who has proved to be somebody; the access token is for `audience`, or the first.
+/// Logs in a user whose password was checked; the access token is for `audience` (by default the first one).
 ///
-/// An unknown user and a wrong password get the same answer (ASVS 6.3.8); only who knows the right password learns that
-/// the account is disabled.
+/// An unknown user and a wrong password return the same error (ASVS 6.3.8). Only a client that knows the right password
+/// learns that the account is disabled.
 pub(crate) fn login(
     app: &App,
     outcome: Outcome,
@@ -59,7 +59,7 @@ pub(crate) fn login(
     mint(app, live, purpose, app.clock.now())
 }
 
-/// Counts a login that has come to its end, however it did. One that could not be read is none.
+/// Counts a finished login, successful or not. A request that could not be read is not counted.
 pub(crate) fn count(app: &App, outcome: Result<(), &Error>) {
     app.metrics.login(match outcome {
         Ok(()) => "succeeded",

@@ -1,4 +1,4 @@
-//! What users do with their own account: proving again who they are, and changing the password.
+//! What users do with their own account: giving the password again, and changing it.
 
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Admitted, Claim, Outcome, Proven, prove};
@@ -13,7 +13,7 @@ use crate::model::session::{End, EndReason};
 use crate::password::Password;
 use crate::secret::Secret;
 
-/// Who owns a session and wants to prove it again: the first step of both.
+/// The first step of both: finds the account of the session.
 pub(crate) fn claim(app: &App, user: UserId, password: &Secret<String>, origin: &Origin) -> Result<Claim, Error> {
     let password = Password::new(password)?;
     let known = app.store.read(|tx| tx.find_credentials_of(user))?.ok_or(Error::UserUnknown)?;
@@ -23,7 +23,8 @@ pub(crate) fn claim(app: &App, user: UserId, password: &Secret<String>, origin: 
     Claim::new(app, None, Some(known), password, origin.ip.as_deref()).map(Claim::of_session)
 }
 
-/// Records that the owner of a session has proved who they are; returns the session's pair, whose access token says when.
+/// Records that the owner of a session has given the password; returns a pair of the session whose access token says
+/// when.
 pub(crate) fn reauthenticate(
     app: &App,
     user: UserId,
@@ -37,7 +38,7 @@ pub(crate) fn reauthenticate(
     let event = origin.event(now, EventName::Reauthenticated).about(user.id);
     let access = app.config.lifetimes.access;
     let (session, grant) = app.units.run(move |tx| {
-        // Another password since the check, and this one has proved nothing.
+        // The password was changed since the check, so the proof is no longer valid.
         if !proven.confirm(tx)? {
             return Err(Error::WrongPassword);
         }
@@ -45,18 +46,18 @@ pub(crate) fn reauthenticate(
         let found = tx.reauthenticate(session, at, now + access)?;
         found.ok_or(Error::TokenRefused(TokenError::Revoked))
     })?;
-    // For this service, whatever the session was opened for: what is to be done now is done here.
+    // For this service, not for the audience of the session: the sensitive action follows at this service.
     mint(app, Live { session, grant, user }, Purpose::find(app, None)?, now)
 }
 
-/// A password that was proved, and the hash of the next one.
+/// The result of checking the current password, and the hash of the new one.
 pub(crate) struct NextPassword {
     outcome: Outcome,
-    /// Nothing when the current one was not proved.
+    /// `None` if the current password was wrong.
     hash: Option<String>,
 }
 
-/// Looks at the current password, and if it is right, hashes the new one.
+/// Checks the current password and, if it is right, hashes the new one.
 pub(crate) fn next_password(
     app: &App,
     admitted: Admitted,
@@ -67,7 +68,7 @@ pub(crate) fn next_password(
     let Some(Proven { user, .. }) = &outcome.proven else { return Ok(NextPassword { outcome, hash: None }) };
     let wanted = new_password(user, new).map_err(|error| error.in_field("new_password"))?;
     if Password::new(current)?.is(&wanted) {
-        return Err(Error::invalid("new_password", "invalid", "must be another than the current one"));
+        return Err(Error::invalid("new_password", "invalid", "must differ from the current one"));
     }
     let hash = Some(app.hasher.hash(&wanted)?);
     Ok(NextPassword { outcome, hash })
@@ -93,7 +94,7 @@ pub(crate) fn change_password(
             return Err(Error::WrongPassword);
         }
         tx.record(event)?;
-        // First: it locks all sessions in the order in which everybody does.
+        // First, because it locks all sessions in the common order.
         let ended = tx.end_sessions_of(user.id, Some(session), end, access)?;
         let session = tx.reauthenticate(session, proof.at, now + access)?;
         session.map(|_| ended).ok_or(Error::TokenRefused(TokenError::Revoked))

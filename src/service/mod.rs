@@ -1,5 +1,5 @@
-//! What the service does, one file for each use case. Functions here block: they wait for the database and for password
-//! hashes, and are called from threads that may; only refreshing does not.
+//! The use cases of the service, one file each. Functions here block: they wait for the database and for password
+//! hashes, so they are called from threads that may block. Only refreshing does not block.
 
 pub(crate) mod api_tokens;
 pub(crate) mod bootstrap;
@@ -27,7 +27,7 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::password::{HashError, PasswordProblem};
 
-/// When to come back after the hashing threads were busy.
+/// When to retry if the hashing threads are busy.
 const BUSY_RETRY_AFTER: Seconds = Seconds(5);
 
 impl From<HashError> for Error {

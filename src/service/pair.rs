@@ -1,4 +1,4 @@
-//! The pair of tokens that a login and a refresh answer with.
+//! The token pair that a login and a refresh return.
 
 use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
@@ -8,7 +8,7 @@ use crate::model::grant::{Grant, Live};
 use crate::model::id::{Jti, SessionId};
 use crate::model::user::User;
 
-/// A pair and what a client needs to know about it.
+/// A token pair and what a client needs to know about it.
 pub struct Pair {
     /// The access token.
     pub access_token: String,
@@ -18,11 +18,11 @@ pub struct Pair {
     pub refresh_token: String,
     /// How long it is valid.
     pub(crate) refresh_expires_in: Seconds,
-    /// When to refresh.
+    /// When the client should refresh.
     pub(crate) refresh_after: Seconds,
     /// The refresh token's generation: of two pairs of one session, the higher one is newer.
     pub(crate) refresh_generation: i64,
-    /// What the access token may be used for.
+    /// The scopes of the access token.
     pub(crate) scope: Option<String>,
     /// The session.
     pub(crate) session_id: SessionId,
@@ -30,7 +30,7 @@ pub struct Pair {
     pub(crate) user: User,
 }
 
-/// Who an access token is for, and how it is signed.
+/// The audience of an access token, and how it is signed.
 #[derive(Clone, Copy)]
 pub struct Purpose<'a> {
     pub(super) audience: &'a str,
@@ -38,16 +38,16 @@ pub struct Purpose<'a> {
 }
 
 impl<'a> Purpose<'a> {
-    /// The audience that a client asks for, or the first. Any client may ask for any: what a token is for is told to the
-    /// service that takes it, not to the one who holds it.
+    /// The audience that a client asks for, by default the first. Any client may ask for any audience: it restricts
+    /// where the token is accepted, not who may have it.
     pub fn find(app: &'a App, audience: Option<&str>) -> Result<Self, Error> {
         let found = app.config.audiences.find(audience);
         let (audience, alg) =
-            found.ok_or_else(|| Error::invalid("audience", "invalid", "is none of this service's audiences"))?;
+            found.ok_or_else(|| Error::invalid("audience", "invalid", "is not an audience of this service"))?;
         Ok(Self { audience, alg })
     }
 
-    /// As [`Purpose::find`], but who asks for none gets the audience that the session was opened for, if it is still served.
+    /// As [`Purpose::find`], but the default is the audience that the session was opened for, if it still exists.
     pub(crate) fn of_grant(app: &'a App, grant: Option<&Grant>, asked: Option<&str>) -> Result<Self, Error> {
         let granted = grant.and_then(|grant| grant.audience.as_deref());
         let granted = granted.filter(|audience| app.config.audiences.find(Some(audience)).is_some());
@@ -55,19 +55,19 @@ impl<'a> Purpose<'a> {
     }
 }
 
-/// Signs the pair of a session as its row stands: the live refresh token, and a new access token.
+/// Signs the pair of a session according to its row: the live refresh token, and a new access token.
 pub fn mint(app: &App, live: Live, purpose: Purpose<'_>, now: Timestamp) -> Result<Pair, Error> {
     let config = &app.config;
     let Live { session, grant, user } = live;
     let grant = grant.unwrap_or_else(|| config.grant(None));
-    // Never beyond what the row promises: that is how long a denial of the session lasts.
+    // Never longer than the row allows, because a denial of the session lasts only until then.
     let expires_at = session.access_expires_by.min(now + config.lifetimes.access);
     if expires_at <= now {
-        // Only after the retry window was made longer while this token was waiting for its retry.
+        // Only possible if the retry window was made longer before this token was retried.
         return Err(Error::TokenRefused(TokenError::Expired));
     }
     let ring = app.keys.ring();
-    // Drawn together: each draw costs about as much as a MAC.
+    // Drawn together, since each draw costs about as much as a MAC.
     let [jitter, jti @ ..] = app.entropy.bytes::<17>()?;
     let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(jti));
     let issuing = Issuing { issuer, audience, jti, iat: now, exp: expires_at };
@@ -88,8 +88,8 @@ pub fn mint(app: &App, live: Live, purpose: Purpose<'_>, now: Timestamp) -> Resu
     })
 }
 
-/// From 60 to 80 percent of the lifetime: early enough for a retry, and spread so that clients that started together
-/// do not come back together.
+/// From 60 to 80 percent of the lifetime: early enough for a retry, and random, so that clients that started together
+/// do not refresh together.
 fn jittered(lifetime: Seconds, random: u8) -> Seconds {
     let permille = 600 + 200 * i64::from(random) / 255;
     Seconds((lifetime.0.saturating_mul(permille) / 1_000).max(1))

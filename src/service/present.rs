@@ -1,10 +1,10 @@
-//! What is as it is now, for whoever watches the service.
+//! The current state of the service, for metrics.
 
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::metrics::Present;
 
-/// What queues hold, what is denied, connections and keys.
+/// Lengths of queues, numbers of denials and connections, and the keys.
 pub(crate) fn present(app: &App) -> Present {
     let now = app.clock.now();
     let age = |since: Option<Timestamp>| since.map_or(0, |since| (now - since).0.max(0));

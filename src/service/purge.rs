@@ -1,21 +1,24 @@
-//! Forgetting what is over, in small batches: no delete ever holds the database for long.
+//! Deleting what has expired, in small batches, so that a delete never blocks the database for long.
 
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::engine::limiter::LONGEST;
 use crate::error::Error;
-use crate::jwt::MAX_CLOCK_SKEW;
 use crate::model::id::SessionId;
 use crate::store::Over;
 
 const BATCH: i64 = 1_000;
 
-/// Small rows, of which an attack leaves many.
+/// These rows are small, and an attack leaves many of them.
 const BATCH_OF_ALLOWANCES: i64 = 10_000;
 
-/// A lapse becomes final this much later. Until then a newer token of a session whose rotations the database has lost (it
-/// was restored from a backup, say) still brings it back, and a clock that is wrong for a while ends nothing.
-const LAPSE_GRACE: Seconds = Seconds(86_400);
+/// What may still be needed is only deleted this long after its time: an instance whose clock is ahead for a while (a wrong
+/// time zone, for example) takes nothing from the others. A lapse becomes final then. Until then a newer token can still
+/// restore a session whose rotations the database has lost (for example because it was restored from a backup).
+const GRACE: Seconds = Seconds(86_400);
+
+/// The same for rows of the limiter, of which there may be many, and which matter for an hour.
+const GRACE_OF_ALLOWANCES: Seconds = LONGEST;
 
 /// For so long it can still be said of a request for authorization or a code that it has expired or was used.
 const AUTHORIZATION_MEMORY: Seconds = Seconds(3_600);
@@ -33,58 +36,58 @@ pub struct Purged {
     pub events: usize,
 }
 
-/// Deletes one batch of denials that are over; answers how many.
+/// Deletes one batch of denials that expired long ago; returns how many.
 pub fn denials(app: &App) -> Result<usize, Error> {
-    let now = app.clock.now();
-    app.store.write(|tx| tx.purge(Over::Denials, BATCH, now))
+    let by = app.clock.now() - GRACE;
+    app.store.write(|tx| tx.purge(Over::Denials, BATCH, by))
 }
 
-/// Deletes one batch of API tokens that were revoked or expired longer ago than ended sessions are kept; answers how many.
+/// Deletes one batch of API tokens that were revoked or expired longer ago than `SESSION_RETENTION`; returns how many.
 pub(crate) fn api_tokens(app: &App) -> Result<usize, Error> {
-    let before = app.clock.now() - app.config.lifetimes.retention;
+    let before = app.clock.now() - app.config.lifetimes.retention.max(GRACE);
     app.store.write(|tx| tx.purge(Over::ApiTokens, BATCH, before))
 }
 
-/// Deletes one batch of events that are older than the retention; answers how many.
+/// Deletes one batch of events that are older than `AUDIT_RETENTION`; returns how many.
 pub(crate) fn events(app: &App) -> Result<usize, Error> {
     let by = app.clock.now() - app.config.audit_retention - Seconds(1);
     app.store.write(|tx| tx.purge(Over::Events, BATCH, by))
 }
 
-/// Deletes one batch of rows of the limiter that say nothing any more to any instance, or that only a clock that was wrong
-/// can have written; returns how many.
+/// Deletes one batch of rows of the limiter that have expired for all instances, or that only a wrong clock can have
+/// written; returns how many.
 fn allowances(app: &App) -> Result<usize, Error> {
     let now = app.clock.now();
-    let (from, until) = (now - MAX_CLOCK_SKEW, now + LONGEST + MAX_CLOCK_SKEW);
+    let (from, until) = (now - GRACE_OF_ALLOWANCES, now + LONGEST + GRACE_OF_ALLOWANCES);
     app.store.write(|tx| tx.purge_allowances(BATCH_OF_ALLOWANCES, from, until))
 }
 
-/// Deletes all of them, without telling: they are of no interest to anybody.
+/// Deletes all of these rows. They are not reported, since they are of no interest to operators.
 pub(crate) fn all_allowances(app: &App) -> Result<usize, Error> {
     until_none_is_left(|| allowances(app))
 }
 
-/// Deletes all requests for authorization, codes and assertions that nobody asks about any more, without telling.
+/// Deletes all authorization requests, codes and assertions that are no longer needed.
 pub(crate) fn all_authorizations(app: &App) -> Result<usize, Error> {
     let by = app.clock.now() - AUTHORIZATION_MEMORY;
     until_none_is_left(|| app.store.write(|tx| tx.purge(Over::Authorizations, BATCH, by)))
 }
 
-/// Gives up one batch of messages that were not sent in time; returns how many.
+/// Deletes one batch of messages that were not sent in time; returns how many.
 pub(crate) fn messages(app: &App) -> Result<usize, Error> {
     app.outbox.give_up()
 }
 
-/// Looks at one batch of sessions: records the end of those that lapsed, deletes those that ended longer ago than the
-/// retention. Answers how many were deleted, and where the next batch begins, unless this was the last.
+/// Handles one batch of sessions: records the end of those that lapsed, and deletes those that ended longer ago than
+/// `SESSION_RETENTION`. Returns how many were deleted, and where the next batch begins, if there is one.
 pub(crate) fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Option<SessionId>), Error> {
     let now = app.clock.now();
-    app.store.write(|tx| tx.sweep_sessions(after, BATCH, now - LAPSE_GRACE, now - app.config.lifetimes.retention))
+    app.store.write(|tx| tx.sweep_sessions(after, BATCH, now - GRACE, now - app.config.lifetimes.retention))
 }
 
-/// Deletes everything that is over.
+/// Deletes everything that has expired.
 ///
-/// After an error what was deleted until then stays deleted.
+/// After an error some of it is already deleted.
 pub fn all(app: &App) -> Result<Purged, Error> {
     all_allowances(app)?;
     all_authorizations(app)?;

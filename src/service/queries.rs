@@ -1,4 +1,4 @@
-//! What is read and changes nothing, one function for each question that a handler or a command asks.
+//! Read-only queries, one function for each question of a handler or a command.
 
 use crate::app::App;
 use crate::error::Error;
@@ -10,12 +10,12 @@ use crate::model::session::Listed;
 use crate::model::user::User;
 use crate::model::user_search::UserSearch;
 
-/// Users by username, from the one that follows `after`; at most `limit`.
+/// Users sorted by username, starting after `after`; at most `limit`.
 pub(crate) fn list_users(app: &App, search: &UserSearch, after: Option<&str>, limit: i64) -> Result<Vec<User>, Error> {
     app.store.read(|tx| tx.list_users(search, after, limit))
 }
 
-/// A user's sessions, the newest first, from the one that follows `before`; at most `limit`.
+/// A user's sessions, newest first, starting after `before`; at most `limit`.
 pub(crate) fn list_sessions(
     app: &App,
     user: UserId,
@@ -25,23 +25,23 @@ pub(crate) fn list_sessions(
     app.store.read(|tx| tx.list_sessions(user, before, limit))
 }
 
-/// All API tokens of a user that are on record.
+/// All stored API tokens of a user.
 pub(crate) fn list_api_tokens(app: &App, user: UserId) -> Result<Vec<ApiToken>, Error> {
     app.store.read(|tx| tx.list_api_tokens(user))
 }
 
 /// Events of the audit log, the newest first; at most `limit`.
-pub(crate) fn list_events(app: &App, filter: &EventFilter, limit: i64) -> Result<Vec<Recorded>, Error> {
+pub(crate) fn list_events(app: &App, filter: &EventFilter, limit: i64) -> Result<Vec<(i64, Recorded)>, Error> {
     app.store.read(|tx| tx.list_events(filter, limit))
 }
 
-/// Whether this user may administer the service now, whatever a token says.
+/// Whether this user may administer the service now, according to the database.
 pub(crate) fn is_administrator(app: &App, id: UserId) -> Result<bool, Error> {
     let user = app.store.read(|tx| tx.find_user(id))?;
     Ok(user.is_some_and(|user| user.disabled_at.is_none() && user.roles.contains(ADMIN_ROLE)))
 }
 
-/// Whether anybody may administer the service now.
+/// Whether there is an active administrator.
 pub(crate) fn has_administrator(app: &App) -> Result<bool, Error> {
     let search = UserSearch { role: Some(ADMIN_ROLE.to_owned()), disabled: Some(false), ..UserSearch::default() };
     Ok(!list_users(app, &search, None, 1)?.is_empty())

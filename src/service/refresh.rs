@@ -1,4 +1,4 @@
-//! Refreshing: the token is verified, the rotator judges it, and only when that is durable is anything signed.
+//! Refreshing: the token is verified, the rotator judges it, and the new pair is signed when the result is durable.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::model::session::Device;
 use crate::model::sharing::hashed_of_client;
 use tokensmith_verifier::issuing::FIRST_PARTY;
 
-/// Answers the pair that follows a refresh token that came from `device`, its access token for `audience` (or the session's own), by
-/// the rules of [`crate::model::rotation`]. Unlike the other use cases it waits without holding a thread.
+/// Returns the next pair for a refresh token from `device`, by the rules of [`crate::model::rotation`]. The access
+/// token is for `audience` (by default the session's own). Unlike other use cases it waits without holding a thread.
 pub(crate) async fn refresh(
     app: &Arc<App>,
     token: &str,
@@ -23,7 +23,7 @@ pub(crate) async fn refresh(
     device: &Device,
     origin: Origin,
 ) -> Result<Pair, Error> {
-    // Before the token is spent.
+    // Before the token is used.
     Purpose::find(app, audience)?;
     let verified = verify(app, token, FIRST_PARTY).await?;
     let live = settle(app, verified, false, device, origin).await?;
@@ -46,7 +46,7 @@ pub(super) struct Verified {
 /// goes on.
 pub(super) async fn verify(app: &App, token: &str, client_id: &str) -> Result<Verified, Error> {
     let verify = |ring: &KeyRing| ring.verify_refresh(token, &app.config.issuer, app.clock.now());
-    // Before the database is asked: garbage costs no query.
+    // Before the database is asked, so that garbage costs no query.
     let mut ring = app.keys.ring();
     let mut verified = verify(&ring);
     if verified == Err(TokenError::UnknownKey) {

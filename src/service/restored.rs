@@ -1,4 +1,4 @@
-//! What a database needs that was restored from a backup: it does not know what has ended since.
+//! What a restored database needs, since it does not contain what was ended after the backup.
 
 use super::api_tokens;
 use crate::app::App;
@@ -9,7 +9,7 @@ use crate::model::session::{End, EndReason};
 use crate::model::user::User;
 use crate::model::user_search::UserSearch;
 
-/// So many users are read at a time.
+/// Number of users that are read at a time.
 const PAGE: i64 = 500;
 
 /// What was found in a restored database.
@@ -17,12 +17,12 @@ const PAGE: i64 = 500;
 pub(crate) struct Restored {
     /// How many sessions were ended.
     pub(crate) sessions: usize,
-    /// The API tokens that are accepted: some of them may have been revoked since the backup.
+    /// The active API tokens. Some of them may have been revoked after the backup.
     pub(crate) api_tokens: Vec<(User, ApiToken)>,
 }
 
-/// Ends every session (unless they are to be kept), denies what API tokens were exchanged for, and lists those tokens. When
-/// it fails, it can be done again.
+/// Ends every session (unless `keep_sessions`), denies access tokens of API tokens, and lists the API tokens. If it
+/// fails, it can be repeated.
 pub(crate) fn take_over(app: &App, keep_sessions: bool, origin: &Origin) -> Result<Restored, Error> {
     let mut restored = Restored::default();
     let mut after: Option<String> = None;

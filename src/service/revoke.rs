@@ -1,5 +1,6 @@
-//! Revoking ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)): a refresh token ends its session, an access token is
-//! denied alone, an API token is accepted no more. Whoever finds one may do it.
+//! Revocation ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)). Revoking a refresh token ends its session; revoking
+//! an access token denies only that token; revoking an API token also denies its access tokens. Anyone who has a token
+//! may revoke it.
 
 use std::sync::Arc;
 
@@ -14,11 +15,11 @@ use crate::model::id::UserId;
 use crate::model::session::EndReason;
 use crate::secret::{KEY_PREFIX, Secret};
 
-/// How every JWT of ours begins: `{"` in base64url.
+/// The first characters of every JWT of ours: `{"` in base64url.
 const JWT_PREFIX: &str = "eyJ";
 
-/// The token in a text that somebody pasted: without what is around it, as a scheme or quotation marks, and without white
-/// space, which no token has. What is no token does not become one by that.
+/// The token in a pasted text: without a scheme or quotation marks around it, and without white space, which tokens do
+/// not contain. A text that is not a token does not become one by this.
 pub(crate) fn bare(text: &str) -> Secret<String> {
     let begins = [JWT_PREFIX, KEY_PREFIX].into_iter().filter_map(|prefix| text.find(prefix)).min();
     let token = begins.and_then(|at| text.get(at..)).unwrap_or(text);
@@ -69,7 +70,7 @@ pub(crate) fn revoke(app: &App, token: Revocable, origin: &Origin) -> Result<(),
         Revocable::Access(claims) => deny(app, &claims, origin),
         Revocable::Refresh(claims) => {
             match sessions::end(app, claims.sub, claims.sid, EndReason::Logout, origin) {
-                // Not on record any more.
+                // The session is no longer stored.
                 Err(Error::SessionNotFound) => Ok(()),
                 ended => ended,
             }
@@ -81,7 +82,7 @@ fn deny(app: &App, claims: &AccessClaims, origin: &Origin) -> Result<(), Error> 
     let now = app.clock.now();
     let denial = Denial::of_access_token(claims.jti, now, claims.exp);
     if denial.expires_at <= now {
-        // It has expired by every clock.
+        // It has expired on every clock.
         return Ok(());
     }
     let (user, session) = (claims.user_id(), claims.sid);

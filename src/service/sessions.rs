@@ -1,4 +1,4 @@
-//! Sessions: opening one, ending one or all of a user's.
+//! Sessions: opening one, and ending one or all sessions of a user.
 
 use super::proof::Proven;
 use crate::app::App;
@@ -11,8 +11,8 @@ use crate::model::proof::{Authentication, Proof};
 use crate::model::session::{Device, End, EndReason, Session};
 use crate::secret::KeyDigest;
 
-/// Opens a session for a user who has proved who they are, whatever the steps of it were: every login ends here. Nothing when
-/// that is not proved: there is no proof, they are of different users, or one does not hold any more.
+/// Opens a session for a user who is authenticated. Every login ends here, whatever its steps were. Returns `None` if
+/// there is no proof, if the proofs are of different users, or if one is no longer valid.
 pub(super) fn open(
     app: &App,
     steps: Vec<Proven>,
@@ -25,7 +25,8 @@ pub(super) fn open(
     let (Some(authentication), Some(user)) = (Authentication::of(&proofs), user) else { return Ok(None) };
     let now = app.clock.now();
     let opened = app.config.lifetimes.opened(new_id(now, &*app.entropy)?, user.id, now);
-    let session = Session { authenticated_at: authentication.at, ..opened };
+    let authenticated_at = Some(authentication.at).filter(|at| *at != opened.created_at);
+    let session = Session { authenticated_at, ..opened };
     let grant = Grant::new(request, &authentication.amr);
     let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
     let event = event.event(now, EventName::Login).about(user.id);
@@ -71,7 +72,7 @@ pub(super) fn open_granted(app: &App, granting: Granting, device: &Device, origi
     let (now, lifetimes) = (app.clock.now(), &app.config.lifetimes);
     let opened = lifetimes.opened(new_id(now, &*app.entropy)?, code.user_id, now);
     let opened = if goes_on { opened } else { lifetimes.for_one_token(opened, now) };
-    let session = Session { authenticated_at: code.auth_time, ..opened };
+    let session = Session { authenticated_at: Some(code.auth_time), ..opened };
     let event = Origin { session: Some(session.id), ..origin.clone() }.event(now, EventName::GrantOpened);
     let event = event.about(code.user_id).with(&grant.client_id);
     let (granted, device) = (grant.clone(), device.clone());
@@ -88,7 +89,7 @@ pub(super) fn open_granted(app: &App, granting: Granting, device: &Device, origi
     })
 }
 
-/// Ends a session of a user; one that has ended stays as it ended.
+/// Ends a session of a user. A session that has already ended is not changed.
 pub(crate) fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, origin: &Origin) -> Result<(), Error> {
     let (end, access) = (End { at: app.clock.now(), reason }, app.config.lifetimes.access);
     let name = if reason == EndReason::Logout { EventName::Logout } else { EventName::SessionEnded };
@@ -101,7 +102,7 @@ pub(crate) fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, ori
     })
 }
 
-/// Ends all sessions of a user, but for `except`; returns how many.
+/// Ends all sessions of a user except `except`; returns how many.
 pub(crate) fn end_all(
     app: &App,
     user: UserId,

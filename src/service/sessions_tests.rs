@@ -1,34 +1,19 @@
-//! Opening a session on the proofs of more than one step, as no login over HTTP has them yet.
-
-use std::sync::Arc;
+//! Opening a session with the proofs of several steps, which logins over HTTP do not have yet.
 
 use tempfile::TempDir;
 
 use super::*;
-use crate::clock::{ManualClock, Timestamp};
-use crate::config::{Argon2Cost, Config};
-use crate::entropy::SeededEntropy;
+use crate::clock::Timestamp;
 use crate::model::proof::Method;
 use crate::model::user::ClaimedName;
 use crate::secret::Secret;
 use crate::service::users::{self, NewUser};
-use crate::store::IfMissing;
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
 /// An empty database with two users.
 fn house() -> (TempDir, App) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = |name: &str| dir.path().join(name).display().to_string();
-    let config = Config::from_lookup(|name| match name {
-        "DATABASE_URL" => Some(format!("sqlite://{}", path("test.db"))),
-        "KEYS_DIR" => Some(path("keys")),
-        _ => None,
-    });
-    let mut config = config.unwrap();
-    config.argon2 = Argon2Cost { memory_kib: 64, iterations: 1, threads: 1, budget_kib: 64 };
-    let clock = Arc::new(ManualClock::new(NOW));
-    let app = App::build(config, IfMissing::Create, clock, Arc::new(SeededEntropy::new(1))).unwrap();
+    let (dir, app) = App::on_an_empty_database(NOW);
     for username in ["ada", "bob"] {
         let password = Secret::new("correct horse battery staple".to_owned());
         let new = NewUser { username, email: None, name: None, roles: &[], password: &password };
@@ -37,7 +22,7 @@ fn house() -> (TempDir, App) {
     (dir, app)
 }
 
-/// A step in which this user proved it so many seconds ago.
+/// The proof of a step in which this user was authenticated this many seconds ago.
 fn proved(app: &App, username: &str, ago: i64) -> Proven {
     let name: ClaimedName = username.parse().unwrap();
     let known = app.store.read(|tx| tx.find_credentials(&name)).unwrap().unwrap();
@@ -54,9 +39,9 @@ fn a_session_is_as_authenticated_as_the_oldest_of_its_proofs() {
     let (_dir, app) = house();
     let live = opened(&app, vec![proved(&app, "ada", 40), proved(&app, "ada", 100)]).unwrap();
     let (row, user) = app.store.read(|tx| tx.find_session(live.session.id)).unwrap().unwrap();
-    assert_eq!((row.created_at, row.authenticated_at), (NOW, Timestamp(NOW.0 - 100)));
+    assert_eq!((row.created_at, row.auth_time()), (NOW, Timestamp(NOW.0 - 100)));
     assert_eq!((row, &user), (live.session, &live.user));
-    assert_eq!(live.grant.unwrap().amr, ["pwd"]);
+    assert_eq!(live.grant.unwrap().amr.names(), ["pwd"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Accounts: creating, finding and changing them, by whoever administers them.
+//! Accounts: creating, finding and changing them, for administrators.
 
 use super::api_tokens;
 use super::fields::{collect, invalid};
@@ -14,21 +14,21 @@ use crate::password::{Password, check};
 use crate::secret::Secret;
 use crate::store::{UnitTx, WriteTx};
 
-/// What a new account is made of, as it was typed.
+/// A new account as it was requested.
 pub struct NewUser<'a> {
     /// The name to log in with.
     pub username: &'a str,
-    /// Where to write to.
+    /// The e-mail address.
     pub email: Option<&'a str>,
-    /// What people call the user.
+    /// The full name.
     pub name: Option<&'a str>,
-    /// What the user may do.
+    /// The roles.
     pub roles: &'a [String],
     /// The password.
     pub password: &'a Secret<String>,
 }
 
-/// An account that is not on record yet.
+/// An account that is not stored yet.
 pub(crate) struct Prepared {
     user: User,
     password_hash: String,
@@ -39,7 +39,7 @@ pub fn create(app: &App, new: &NewUser<'_>, origin: &Origin) -> Result<User, Err
     add(app, prepare(app, new)?, origin)
 }
 
-/// Checks what an account is to be made of, and hashes its password.
+/// Checks the fields of a new account and hashes its password.
 pub(crate) fn prepare(app: &App, new: &NewUser<'_>) -> Result<Prepared, Error> {
     let mut problems = Vec::new();
     let username = collect(&mut problems, new.username.parse::<Username>().map_err(invalid("username")));
@@ -60,12 +60,12 @@ pub(crate) fn prepare(app: &App, new: &NewUser<'_>) -> Result<Prepared, Error> {
     Ok(Prepared { user, password_hash: app.hasher.hash(&password)? })
 }
 
-/// Puts an account on record.
+/// Stores an account.
 pub(crate) fn add(app: &App, prepared: Prepared, origin: &Origin) -> Result<User, Error> {
     add_and(app, prepared, origin, || Ok(()))
 }
 
-/// The same; `last` comes after everything that can be refused, and its error undoes it all.
+/// The same; `last` runs after everything that can be refused, and its error undoes everything.
 pub(super) fn add_and(
     app: &App,
     Prepared { user, password_hash }: Prepared,
@@ -93,7 +93,8 @@ pub(crate) fn find(app: &App, id: UserId) -> Result<User, Error> {
     app.store.read(|tx| tx.find_user(id))?.ok_or(Error::UserUnknown)
 }
 
-/// Disables an account, ends all its sessions, and denies what its API tokens were exchanged for; returns how many sessions.
+/// Disables an account, ends all its sessions, and denies access tokens of its API tokens; returns how many sessions
+/// ended.
 pub fn disable(app: &App, id: UserId, origin: &Origin) -> Result<usize, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::UserDisabled).about(id);
@@ -107,7 +108,7 @@ pub fn disable(app: &App, id: UserId, origin: &Origin) -> Result<usize, Error> {
     })
 }
 
-/// Enables an account again; its sessions stay ended, its API tokens are accepted again.
+/// Enables an account. Its sessions stay ended; its API tokens are accepted again.
 pub fn enable(app: &App, id: UserId, origin: &Origin) -> Result<(), Error> {
     let event = origin.event(app.clock.now(), EventName::UserEnabled).about(id);
     app.units.run(move |tx| {
@@ -119,14 +120,14 @@ pub fn enable(app: &App, id: UserId, origin: &Origin) -> Result<(), Error> {
     })
 }
 
-/// Deletes an account with all its sessions and API tokens; returns how many sessions. What the audit log says of it stays.
+/// Deletes an account with its sessions and API tokens; returns how many sessions. Its events in the audit log stay.
 pub(crate) fn delete(app: &App, id: UserId, origin: &Origin) -> Result<usize, Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::UserDeleted).about(id);
     let end_everything = end_everything(app, id, now);
     app.units.run(move |tx| {
         keep_an_admin(tx, id)?;
-        // From here on nobody logs in.
+        // From here on the user cannot log in.
         tx.set_disabled(id, Some(now))?;
         let ended = end_everything(tx)?;
         tx.delete_user(id)?;
@@ -135,12 +136,12 @@ pub(crate) fn delete(app: &App, id: UserId, origin: &Origin) -> Result<usize, Er
     })
 }
 
-/// Sets another password and ends all sessions; returns how many. API tokens stay.
+/// Sets a new password and ends all sessions; returns how many. API tokens stay valid.
 pub(crate) fn set_password(app: &App, user: &User, password: &Secret<String>, origin: &Origin) -> Result<usize, Error> {
     set_password_hash(app, user.id, hash_for(app, user, password)?, origin)
 }
 
-/// The hash of a password that this user may have.
+/// Checks a new password of this user and returns its hash.
 pub(crate) fn hash_for(app: &App, user: &User, password: &Secret<String>) -> Result<String, Error> {
     Ok(app.hasher.hash(&new_password(user, password)?)?)
 }
@@ -157,7 +158,7 @@ pub(crate) fn set_password_hash(app: &App, id: UserId, hash: String, origin: &Or
     })
 }
 
-/// Sets other roles. Sessions go on; their tokens carry the new roles from the next refresh on.
+/// Sets the roles. Sessions continue; their tokens carry the new roles from the next refresh on.
 pub fn set_roles(app: &App, id: UserId, names: &[String], origin: &Origin) -> Result<Roles, Error> {
     let roles = Roles::new(names).map_err(invalid("roles"))?;
     let event = origin.event(app.clock.now(), EventName::RolesChanged).about(id);
@@ -175,22 +176,22 @@ pub fn set_roles(app: &App, id: UserId, names: &[String], origin: &Origin) -> Re
     })
 }
 
-/// What an account is to be called, as it was typed; what is not there stays as it is.
+/// New names of an account as they were requested. A missing field is not changed.
 #[derive(Debug, Default)]
 pub(crate) struct NewProfile {
     /// The name to log in with.
     pub(crate) username: Option<String>,
-    /// Where to write to; nowhere, if the inner one is missing.
+    /// The e-mail address; an inner `None` removes it.
     pub(crate) email: Option<Option<String>>,
     /// What people call the user.
     pub(crate) name: Option<Option<String>>,
 }
 
-/// Changes username, e-mail address or name; answers the account as it is afterwards.
+/// Changes username, e-mail address or name; returns the changed account.
 pub(crate) fn set_profile(app: &App, id: UserId, new: &NewProfile, origin: &Origin) -> Result<User, Error> {
     let mut problems = Vec::new();
     let username = match new.username.as_deref() {
-        // The name as it is, sent back: it is not set, and may be one that could not be set any more.
+        // The current name is not set again, since new rules may refuse it.
         Some(username) if is_already_of(app, id, username)? => Ok(None),
         username => username.map(str::parse::<Username>).transpose().map_err(invalid("username")),
     };
@@ -224,7 +225,7 @@ fn is_already_of(app: &App, id: UserId, username: &str) -> Result<bool, Error> {
     Ok(username.formerly() == user.username.to_string())
 }
 
-/// Part of a unit: ends all sessions, returns how many, and denies what API tokens were exchanged for.
+/// Part of a unit: ends all sessions (returns how many) and denies access tokens of API tokens.
 fn end_everything(
     app: &App,
     id: UserId,
@@ -239,8 +240,8 @@ fn end_everything(
     }
 }
 
-/// Refuses to go on when this user is the last one who may administer the service. Nobody else can be taken that right from
-/// here to the end of the transaction.
+/// Refuses the change if this user is the last active administrator. Until the end of the transaction no other change
+/// can remove an administrator.
 fn keep_an_admin(tx: &mut WriteTx<'_>, id: UserId) -> Result<(), Error> {
     tx.lock_administration()?;
     tx.lock_user(id)?;
@@ -252,17 +253,17 @@ fn keep_an_admin(tx: &mut WriteTx<'_>, id: UserId) -> Result<(), Error> {
     Ok(())
 }
 
-/// A password that this user may have.
+/// Checks a new password of this user.
 pub(super) fn new_password(user: &User, typed: &Secret<String>) -> Result<Password, Error> {
     let (email, name) = (user.email.as_ref().map(ToString::to_string), user.name.as_ref().map(ToString::to_string));
     checked_password(typed, &known_words(&user.username.to_string(), email.as_deref(), name.as_deref()))
 }
 
-/// What an attacker tries first.
+/// Words that an attacker tries first.
 fn known_words(username: &str, email: Option<&str>, name: Option<&str>) -> Vec<String> {
     let local_part = email.and_then(|email| email.rsplit_once('@')).map(|(local_part, _)| local_part);
     let of_name = name.unwrap_or_default().split_whitespace();
-    // The whole address first: it contains the others.
+    // The whole address first, because it contains the others.
     email.into_iter().chain([username]).chain(local_part).chain(of_name).map(ToOwned::to_owned).collect()
 }
 

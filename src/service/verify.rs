@@ -1,4 +1,4 @@
-//! Verifying tokens on behalf of others. (Our own routes do it as any service does: by [`tokensmith_verifier`].)
+//! Verifying tokens for other services. (Our own routes use [`tokensmith_verifier`], as any service does.)
 
 use std::sync::Arc;
 
@@ -11,17 +11,17 @@ use crate::secret::KEY_PREFIX;
 
 /// A token of ours, by kind.
 pub(crate) enum Token {
-    /// For services.
+    /// An access token.
     Access(Arc<AccessClaims>),
-    /// For this service.
+    /// A refresh token.
     Refresh(RefreshClaims),
 }
 
-/// A token of ours that is active, by kind.
+/// An active token of ours, by kind.
 pub(crate) enum ActiveToken {
     /// An access token or a refresh token.
     Jwt(Token),
-    /// For scripts, and what it is worth now.
+    /// An API token, with the claims that it has now.
     Api(Box<ApiToken>, Box<AccessClaims>),
 }
 
@@ -35,8 +35,8 @@ fn read(app: &App, token: &str) -> Result<Token, TokenError> {
     }
 }
 
-/// Verifies a token of any kind. A refresh token is active if a refresh would be answered; nothing is changed, even
-/// when it would not.
+/// Verifies a token of any kind. A refresh token is active if a refresh with it would succeed. This never changes the
+/// session, even if the token was reused.
 pub(crate) fn any_token(app: &App, token: &str) -> Result<ActiveToken, Error> {
     if token.trim_start().starts_with(KEY_PREFIX) {
         let (token, owner) = app.api_tokens.find(token)?;
@@ -53,7 +53,7 @@ fn jwt(app: &App, token: &str) -> Result<Token, Error> {
         Token::Refresh(claims) => {
             let (session, user) = app.store.read(|tx| tx.find_session(claims.sid))?.unzip();
             let active = user.is_some_and(|user| user.disabled_at.is_none());
-            // Who asks is not who would refresh: nothing is known of where the token comes from.
+            // The caller is not the client that would refresh, so the origin of the token is not known.
             let presented = Presented { generation: claims.generation, context: None, is_bound: false };
             let rules = app.config.rotation_rules();
             match judge(presented, session.as_ref(), active, rules, app.clock.now()).verdict {

@@ -1,5 +1,5 @@
-//! The table `allowances`: up to when each is used. What is written here may be lost when the machine loses power, so no
-//! write waits for a disk.
+//! The table `allowances`: the time until which each allowance is used, by all attempts and by failed ones. Writes here may
+//! be lost if the machine loses power, so they do not wait for a disk.
 
 use std::collections::BTreeMap;
 
@@ -15,23 +15,54 @@ use super::{Patience, ReadTx, Store, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 
-/// Beyond this many rows those that are used the least are forgotten.
+/// The most rows. Beyond that, those that are used the least are deleted.
 const MAX_ROWS: i64 = 500_000;
 
-/// What is wanted of one allowance.
+/// A request to use one allowance.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reservation {
-    /// Whose it is.
+    /// The key of its subject.
     pub(crate) subject: i64,
-    /// How much longer it is used then.
+    /// By how much its use is extended.
     pub(crate) cost: Seconds,
-    /// It is used up when it is used for longer than this from now.
+    /// The allowance is used up if it is used for longer than this from now.
     pub(crate) room: Seconds,
-    /// Only a clock that was wrong can have it used for longer than this from now: that counts for nothing.
+    /// If it is used for longer than this from now, a wrong clock has written that, and it is ignored.
     pub(crate) longest: Seconds,
 }
 
-/// One round trip, and rows are locked in their order. The setting is that of this statement alone.
+/// The use of an allowance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Used {
+    /// Until when, by all attempts that were allowed and not given back.
+    pub(crate) by_all: Timestamp,
+    /// Until when, by failures: nothing of this is given back.
+    pub(crate) by_failures: Timestamp,
+}
+
+/// The outcome of an attempt.
+#[derive(Debug)]
+pub(crate) struct Settlement {
+    /// What was reserved for it.
+    pub(crate) reserved: Vec<Reservation>,
+    /// When.
+    pub(crate) at: Timestamp,
+    /// Whether that stays; otherwise it is given back.
+    pub(crate) has_failed: bool,
+}
+
+/// The change of one row by settlements.
+#[derive(Clone, Copy, Debug, Default)]
+struct Change {
+    given: i64,
+    failed: i64,
+    /// When the last of it was reserved.
+    at: i64,
+    /// Only a clock that was wrong can have it used for longer than this.
+    wrong: i64,
+}
+
+/// Takes one round trip and locks rows in order. The setting only applies to this statement.
 const RESERVE_POSTGRES: &str = "\
     with quick as materialized (select set_config('synchronous_commit', 'off', true) as is_set), \
     wanted as materialized (select * from unnest(?, ?, ?, ?, ?) as wanted (subject, cost, latest, fresh, wrong)) \
@@ -49,21 +80,30 @@ const RESERVE_SQLITE: &str = "\
     set used_until = case when used_until > ?5 then ?2 else max(used_until + ?3, ?2) end \
     where used_until <= ?4 or used_until > ?5";
 
-const GIVE_BACK_POSTGRES: &str = "\
+/// What failed is used as if nothing else had been let in; what is given back takes nothing of that.
+const SETTLE_POSTGRES: &str = "\
     with quick as materialized (select set_config('synchronous_commit', 'off', true) as is_set), \
-    given as materialized (select * from unnest(?, ?) as given (subject, cost)), \
-    locked as materialized (select known.subject, given.cost from allowances as known join given using (subject), quick \
+    settled as materialized (select * from unnest(?, ?, ?, ?, ?) as settled (subject, given, failed, at, wrong)), \
+    locked as materialized (select known.subject, settled.given, settled.failed + case when known.failed_until > wrong \
+    then at else greatest(known.failed_until, at) end as failed_until \
+    from allowances as known join settled using (subject), quick \
     where is_set is not null order by known.subject for no key update of known) \
-    update allowances as known set used_until = known.used_until - locked.cost \
+    update allowances as known set failed_until = locked.failed_until, \
+    used_until = greatest(known.used_until - locked.given, locked.failed_until) \
     from locked where known.subject = locked.subject";
 
-const GIVE_BACK_SQLITE: &str = "update allowances set used_until = used_until - $1 where subject = $2";
+const SETTLE_SQLITE: &str = "\
+    update allowances set failed_until = settled.failed_until, \
+    used_until = max(allowances.used_until - ?2, settled.failed_until) \
+    from (select subject, ?3 + case when failed_until > ?5 then ?4 else max(failed_until, ?4) end as failed_until \
+    from allowances where subject = ?1) as settled \
+    where allowances.subject = settled.subject";
 
-/// Rows that say nothing any more, or that only a clock that was wrong can have written: found by the index that there is.
+/// Rows that have expired, or that only a wrong clock can have written; found with the existing index.
 const OF_NO_USE: &str =
     "select subject from allowances where used_until <= $1 or used_until > $2 order by subject limit $3";
 
-/// Of the others, those that are used the least.
+/// The other rows that are used the least.
 const LEAST_USED: &str =
     "select subject from allowances where used_until > $1 and used_until <= $2 order by used_until limit $3";
 
@@ -98,29 +138,36 @@ impl QueryFragment<Pg> for Statement {
 }
 
 impl Store {
-    /// Reserves all of what is wanted, or nothing: returns whether it did.
+    /// Reserves everything or nothing; returns whether it did.
     pub(crate) fn reserve(&self, wanted: &[Reservation], now: Timestamp) -> Result<bool, Error> {
         let reserved = self.write_quickly(|connection| reserve(connection, wanted, now))?;
         if reserved.len() == wanted.len() {
             return Ok(true);
         }
-        self.give_back(wanted.iter().filter(|one| reserved.contains(&one.subject)))?;
+        let reserved = wanted.iter().filter(|one| reserved.contains(&one.subject)).copied().collect();
+        self.settle([Settlement { reserved, at: now, has_failed: false }].iter())?;
         Ok(false)
     }
 
-    /// Gives back what was reserved.
-    pub(crate) fn give_back<'a>(&self, reserved: impl Iterator<Item = &'a Reservation>) -> Result<(), Error> {
+    /// Settles what was reserved.
+    pub(crate) fn settle<'a>(&self, settlements: impl Iterator<Item = &'a Settlement>) -> Result<(), Error> {
         // In their order, each once.
-        let mut costs = BTreeMap::<i64, i64>::new();
-        for Reservation { subject, cost, .. } in reserved {
-            *costs.entry(*subject).or_default() += cost.0;
+        let mut changes = BTreeMap::<i64, Change>::new();
+        for Settlement { reserved, at, has_failed } in settlements {
+            for Reservation { subject, cost, longest, .. } in reserved {
+                let change = changes.entry(*subject).or_default();
+                let sum = if *has_failed { &mut change.failed } else { &mut change.given };
+                *sum += cost.0;
+                change.at = change.at.max(at.0);
+                change.wrong = change.at + longest.0;
+            }
         }
         // In a transaction: if the connection dies it is known whether anything was sent, and nothing is given back twice.
-        if costs.is_empty() { Ok(()) } else { self.write_unsynced(|tx| Ok(give_back(tx.0, &costs)?)) }
+        if changes.is_empty() { Ok(()) } else { self.write_unsynced(|tx| Ok(settle(tx.0, &changes)?)) }
     }
 
-    /// Does `work`, which is one statement on PostgreSQL and so a transaction of its own. When the connection dies it may be
-    /// done twice. Behind a pooler it gets a transaction that begins with the settings, as on SQLite.
+    /// Runs `work`, which is one statement on PostgreSQL and so its own transaction. If the connection dies, it may run
+    /// twice. Behind a pooler, and on SQLite, it runs in an explicit transaction with our settings.
     fn write_quickly<T>(&self, work: impl Fn(&mut DbConnection) -> QueryResult<T>) -> Result<T, Error> {
         if self.batches.is_none() {
             return self.write_unsynced(|tx| Ok(work(tx.0)?));
@@ -161,38 +208,50 @@ fn reserve(connection: &mut DbConnection, wanted: &[Reservation], now: Timestamp
     }
 }
 
-fn give_back(connection: &mut DbConnection, costs: &BTreeMap<i64, i64>) -> QueryResult<()> {
+fn settle(connection: &mut DbConnection, changes: &BTreeMap<i64, Change>) -> QueryResult<()> {
     match connection {
         DbConnection::Sqlite(connection) => {
-            for (subject, cost) in costs {
-                // SQLite numbers them as they come.
-                let give = diesel::sql_query(GIVE_BACK_SQLITE).bind::<BigInt, _>(cost);
-                give.bind::<BigInt, _>(subject).execute(connection)?;
+            for (subject, Change { given, failed, at, wrong }) in changes {
+                diesel::sql_query(SETTLE_SQLITE)
+                    .bind::<BigInt, _>(subject)
+                    .bind::<BigInt, _>(given)
+                    .bind::<BigInt, _>(failed)
+                    .bind::<BigInt, _>(at)
+                    .bind::<BigInt, _>(wrong)
+                    .execute(connection)?;
             }
         }
         DbConnection::Postgres(connection) => {
-            let columns = vec![costs.keys().copied().collect(), costs.values().copied().collect()];
-            Statement { text: GIVE_BACK_POSTGRES, columns }.execute(connection)?;
+            let each = |value: fn(&Change) -> i64| changes.values().map(value).collect();
+            let subjects = changes.keys().copied().collect();
+            let (given, failed) = (each(|one| one.given), each(|one| one.failed));
+            let columns = vec![subjects, given, failed, each(|one| one.at), each(|one| one.wrong)];
+            Statement { text: SETTLE_POSTGRES, columns }.execute(connection)?;
         }
     }
     Ok(())
 }
 
 impl ReadTx<'_> {
-    /// Up to when each is used.
-    pub(crate) fn list_used(&mut self, wanted: &[Reservation]) -> Result<BTreeMap<i64, Timestamp>, Error> {
+    /// What of each is used.
+    pub(crate) fn list_used(&mut self, wanted: &[Reservation]) -> Result<BTreeMap<i64, Used>, Error> {
         let mut used = BTreeMap::new();
         for Reservation { subject, .. } in wanted {
-            let found = allowances::table.find(subject).select(allowances::used_until);
-            used.extend(found.get_result::<i64>(self.0).optional()?.map(|until| (*subject, Timestamp(until))));
+            let found = allowances::table.find(subject).select((allowances::used_until, allowances::failed_until));
+            let found = found.get_result::<(i64, i64)>(self.0).optional()?;
+            used.extend(
+                found.map(|(all, failures)| {
+                    (*subject, Used { by_all: Timestamp(all), by_failures: Timestamp(failures) })
+                }),
+            );
         }
         Ok(used)
     }
 }
 
 impl WriteTx<'_> {
-    /// Deletes up to `batch` rows that were over by `from` or lie after `until`; then, if more than the most are left, up to
-    /// `batch` of those that are over soonest. Returns how many.
+    /// Deletes up to `batch` rows that expired by `from` or lie after `until`. If too many rows are left, also deletes
+    /// up to `batch` of those that expire soonest. Returns how many.
     pub(crate) fn purge_allowances(&mut self, batch: i64, from: Timestamp, until: Timestamp) -> Result<usize, Error> {
         let deleted = self.delete_allowances(OF_NO_USE, from, until, batch)?;
         let excess = allowances::table.count().get_result::<i64>(self.0)? - MAX_ROWS;
@@ -201,7 +260,7 @@ impl WriteTx<'_> {
         Ok(deleted + forgotten)
     }
 
-    /// On PostgreSQL what somebody uses just now is left alone, and not waited for.
+    /// On PostgreSQL rows that are locked by others are skipped.
     fn delete_allowances(
         &mut self,
         which: &str,
@@ -240,9 +299,42 @@ mod tests {
         (dir, store)
     }
 
-    /// Of an allowance of three a minute.
+    /// A use of an allowance of three per minute.
     fn one(subject: i64) -> Reservation {
         Reservation { subject, cost: Seconds(20), room: Seconds(40), longest: Seconds(120) }
+    }
+
+    /// For how long each is used, by all and by failures.
+    fn used(store: &Store, subjects: &[i64]) -> BTreeMap<i64, (i64, i64)> {
+        let wanted: Vec<_> = subjects.iter().map(|subject| one(*subject)).collect();
+        let used = store.read(|tx| tx.list_used(&wanted)).unwrap();
+        let left = |until: Timestamp| (until - NOW).0.max(0);
+        used.iter().map(|(subject, used)| (*subject, (left(used.by_all), left(used.by_failures)))).collect()
+    }
+
+    fn settle(store: &Store, subjects: &[i64], has_failed: bool) {
+        let reserved = subjects.iter().map(|subject| one(*subject)).collect();
+        store.settle([Settlement { reserved, at: NOW, has_failed }].iter()).unwrap();
+    }
+
+    #[test]
+    fn what_is_given_back_takes_nothing_of_what_has_failed() {
+        let (_dir, store) = store();
+        for _ in 0..3 {
+            assert!(store.reserve(&[one(1)], NOW).unwrap());
+        }
+        settle(&store, &[1, 1], true);
+        assert_eq!(used(&store, &[1]), [(1, (60, 40))].into());
+        // Also when it is told twice.
+        for _ in 0..2 {
+            settle(&store, &[1], false);
+            assert_eq!(used(&store, &[1]), [(1, (40, 40))].into());
+        }
+        // By a clock that was wrong.
+        store.write(|tx| tx.execute("update allowances set used_until = 2000000, failed_until = 2000000")).unwrap();
+        assert!(store.reserve(&[one(1)], NOW).unwrap());
+        settle(&store, &[1], true);
+        assert_eq!(used(&store, &[1]), [(1, (20, 20))].into());
     }
 
     #[test]
@@ -252,19 +344,15 @@ mod tests {
             assert!(store.reserve(&[one(1), one(2)], NOW).unwrap());
         }
         assert!(!store.reserve(&[one(1), one(3)], NOW).unwrap());
-        let used = |subjects: &[i64]| {
-            let wanted: Vec<_> = subjects.iter().map(|subject| one(*subject)).collect();
-            store.read(|tx| tx.list_used(&wanted)).unwrap()
-        };
-        assert_eq!(used(&[1, 2, 3, 4]), [(1, NOW + Seconds(60)), (2, NOW + Seconds(60)), (3, NOW)].into());
-        store.give_back([one(2), one(1), one(2)].iter()).unwrap();
-        assert_eq!(used(&[1, 2]), [(1, NOW + Seconds(40)), (2, NOW + Seconds(20))].into());
+        assert_eq!(used(&store, &[1, 2, 3, 4]), [(1, (60, 0)), (2, (60, 0)), (3, (0, 0))].into());
+        settle(&store, &[2, 1, 2], false);
+        assert_eq!(used(&store, &[1, 2]), [(1, (40, 0)), (2, (20, 0))].into());
         assert!(store.reserve(&[one(1), one(3)], NOW).unwrap());
         assert!(!store.reserve(&[one(1)], NOW + Seconds(19)).unwrap());
         assert!(store.reserve(&[one(1)], NOW + Seconds(20)).unwrap());
     }
 
-    /// They share a connection, and what it does at a commit.
+    /// Both share a connection and its durability setting.
     #[test]
     fn what_is_written_after_a_reservation_is_durable() {
         #[derive(QueryableByName)]

@@ -32,7 +32,7 @@ row!(ApiToken in api_tokens {
 });
 
 impl ReadTx<'_> {
-    /// The API token whose key has this digest, and its owner; also when it is accepted no more.
+    /// The API token whose key has this digest, and its owner, even if it is no longer accepted.
     pub(crate) fn find_api_token(&mut self, digest: &KeyDigest) -> Result<Option<(ApiToken, User)>, Error> {
         let found = api_tokens::table
             .inner_join(users::table)
@@ -43,7 +43,7 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
-    /// The API tokens of a user, newest first; also those that are accepted no more and are still on record.
+    /// All stored API tokens of a user, newest first, including expired and revoked ones.
     pub(crate) fn list_api_tokens(&mut self, user: UserId) -> Result<Vec<ApiToken>, Error> {
         let rows = api_tokens::table
             .filter(api_tokens::user_id.eq(Bind(user)))
@@ -64,27 +64,27 @@ impl WriteTx<'_> {
         }
     }
 
-    /// An API token as it is now; nobody else changes it before this transaction has ended.
+    /// Locks an API token until the end of this transaction and returns it.
     pub(crate) fn lock_api_token(&mut self, id: ApiTokenId) -> Result<Option<ApiToken>, Error> {
         self.lock_token(id)?;
         let row = api_tokens::table.find(Bind(id)).select(ApiToken::as_select()).first(self.0).optional()?;
         Ok(row)
     }
 
-    /// The API tokens of a user as they are now, as [`WriteTx::lock_api_token`]; in the order in which everybody locks them.
+    /// Locks and returns all API tokens of a user, as [`WriteTx::lock_api_token`], in the common order of locks.
     pub(crate) fn lock_api_tokens_of(&mut self, user: UserId) -> Result<Vec<ApiToken>, Error> {
         self.lock_tokens_of(user)?;
         self.reading().list_api_tokens(user)
     }
 
-    /// Gives a locked token another key.
+    /// Stores a new key for a locked token.
     pub(crate) fn set_api_key(&mut self, id: ApiTokenId, digest: &KeyDigest) -> Result<(), Error> {
         let token = api_tokens::table.find(Bind(id));
         diesel::update(token).set(api_tokens::digest.eq(Bind(digest))).execute(self.0)?;
         Ok(())
     }
 
-    /// Gives a locked token another `sid`.
+    /// Stores a new `sid` for a locked token.
     pub(crate) fn set_api_token_sid(&mut self, id: ApiTokenId, sid: SessionId) -> Result<(), Error> {
         let token = api_tokens::table.find(Bind(id));
         diesel::update(token).set(api_tokens::sid.eq(Bind(sid))).execute(self.0)?;
@@ -98,17 +98,17 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Promises that access tokens of a locked token are valid up to an instant at most.
+    /// Stores the time after which no access token of a locked token is valid.
     pub(crate) fn promise_access(&mut self, id: ApiTokenId, access_expires_by: Timestamp) -> Result<(), Error> {
         let token = api_tokens::table.find(Bind(id));
         diesel::update(token).set(api_tokens::access_expires_by.eq(Bind(access_expires_by))).execute(self.0)?;
         Ok(())
     }
 
-    /// Records when tokens were last used, unless a later use is on record.
+    /// Records when tokens were last used, unless a later use is stored.
     pub(crate) fn record_uses(&mut self, uses: &mut [(ApiTokenId, Timestamp)]) -> Result<(), Error> {
         self.note_lock(Lock::ApiTokens);
-        // In the order in which everybody locks them.
+        // In the common order of locks.
         uses.sort_unstable_by_key(|(id, _)| *id.as_bytes());
         for (id, used_at) in uses {
             let is_later = api_tokens::last_used_at.is_null().or(api_tokens::last_used_at.lt(Bind(Some(*used_at))));

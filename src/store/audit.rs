@@ -8,60 +8,36 @@ use super::types::Bind;
 use super::{ReadTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::model::audit::{Event, EventFilter, Recorded};
+use crate::model::audit::{Event, EventFilter, EventName, Recorded};
 use crate::model::id::{SessionId, UserId};
 
 const DAY: Seconds = Seconds(86_400);
 
-row!(struct EventRow in audit_events {
-    at: Timestamp,
-    name: String,
-    user_id: Option<UserId>,
-    actor_id: Option<UserId>,
-    session_id: Option<SessionId>,
-    ip: Option<String>,
-    detail: Option<String>,
-    request_id: Option<String>,
-});
-
-impl From<&Event> for EventRow {
-    fn from(event: &Event) -> Self {
-        Self {
-            at: event.at,
-            name: event.name.text().to_owned(),
-            user_id: event.user,
-            actor_id: event.actor,
-            session_id: event.session,
-            ip: event.ip.clone(),
-            detail: event.detail.clone(),
-            request_id: event.request_id.clone(),
-        }
-    }
+macro_rules! event {
+    ($type:ident, $name:ty) => {
+        row!($type in audit_events {
+            at: Timestamp,
+            name: $name,
+            user: Option<UserId> = column(user_id),
+            actor: Option<UserId> = column(actor_id),
+            session: Option<SessionId> = column(session_id),
+            ip: Option<String>,
+            detail: Option<String>,
+            request_id: Option<String>,
+        });
+    };
 }
 
-impl EventRow {
-    fn into_recorded(self, id: i64) -> Recorded {
-        Recorded {
-            id,
-            at: self.at,
-            name: self.name,
-            user: self.user_id,
-            actor: self.actor_id,
-            session: self.session_id,
-            ip: self.ip,
-            detail: self.detail,
-            request_id: self.request_id,
-        }
-    }
-}
+event!(Event, EventName);
+event!(Recorded, String);
 
 impl ReadTx<'_> {
-    /// At most `limit` events, newest first.
-    pub(crate) fn list_events(&mut self, filter: &EventFilter, limit: i64) -> Result<Vec<Recorded>, Error> {
+    /// At most `limit` events with their numbers, newest first.
+    pub(crate) fn list_events(&mut self, filter: &EventFilter, limit: i64) -> Result<Vec<(i64, Recorded)>, Error> {
         let mut query = audit_events::table
             .order(audit_events::id.desc())
             .limit(limit)
-            .select((audit_events::id, EventRow::as_select()))
+            .select((audit_events::id, Recorded::as_select()))
             .into_boxed();
         if let Some(name) = filter.name {
             query = query.filter(audit_events::name.eq(name.text()));
@@ -81,11 +57,10 @@ impl ReadTx<'_> {
         if let Some(before) = filter.before {
             query = query.filter(audit_events::id.lt(before));
         }
-        let rows = query.load::<(i64, EventRow)>(self.0)?;
-        Ok(rows.into_iter().map(|(id, row)| row.into_recorded(id)).collect())
+        Ok(query.load::<(i64, Recorded)>(self.0)?)
     }
 
-    /// Whether one like this is on record of the same session from less than a day before.
+    /// Whether an event with the same name and session was recorded less than a day before.
     pub(crate) fn has_event_of_the_day(&mut self, event: &Event) -> Result<bool, Error> {
         let found = audit_events::table
             .filter(audit_events::user_id.eq(Bind(event.user)))
@@ -101,7 +76,7 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Adds an event.
     pub(super) fn insert_event(&mut self, event: &Event) -> Result<(), Error> {
-        diesel::insert_into(audit_events::table).values(&EventRow::from(event)).execute(self.0)?;
+        diesel::insert_into(audit_events::table).values(event).execute(self.0)?;
         self.1 = true;
         Ok(())
     }

@@ -11,11 +11,24 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::authorization::{Code, Consent, Interaction, InteractionId};
 use crate::model::client::ClientId;
+use crate::model::grant::Amr;
 use crate::model::id::{SessionId, UserId};
 use crate::model::names::Scopes;
 use crate::secret::KeyDigest;
 
-row!(struct InteractionRow in interactions {
+/// An interaction as it is stored.
+struct InteractionRow {
+    id: InteractionId,
+    browser_digest: KeyDigest,
+    client_id: String,
+    request: String,
+    chosen: bool,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+    finished_at: Option<Timestamp>,
+}
+
+row!(InteractionRow in interactions {
     id: InteractionId,
     browser_digest: KeyDigest,
     client_id: String,
@@ -44,7 +57,7 @@ row!(Code in authorization_codes {
     audience: Option<String>,
     nonce: Option<String>,
     auth_time: Timestamp,
-    amr: String,
+    amr: Amr,
     acr: Option<String>,
     expires_at: Timestamp,
     session_id: Option<SessionId>,

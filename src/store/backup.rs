@@ -1,4 +1,4 @@
-//! Backups of a SQLite database: whole, checked copies, made beside whatever else is going on.
+//! Backups of a SQLite database: complete, checked copies, made while the database is in use.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,25 +14,25 @@ use super::migrate::known_versions;
 use super::sqlite_file::uri;
 use crate::secret::{Draft, folder_of};
 
-/// What SQLite puts beside a database.
+/// The suffixes of files that SQLite puts beside a database.
 pub(super) const SIDE_FILES: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const POLL: Duration = Duration::from_millis(20);
 
-/// Why a backup cannot be made or put back. Nothing has changed then.
+/// Why a backup cannot be made or restored. After an error nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BackupError {
-    /// There is a file already.
+    /// The file already exists.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
-    /// An earlier attempt has left it.
-    #[error("{} was left by a backup or restore that was interrupted, or is still going on: delete it if none is", .0.display())]
+    /// An earlier attempt has left this file.
+    #[error("{} belongs to a backup or restore that is running or was interrupted: delete it if none is running", .0.display())]
     LeftBehind(PathBuf),
     /// There is no folder to put the backup into.
     #[error("{}: there is no such folder", .0.display())]
     NoFolder(PathBuf),
-    /// The operating system's.
+    /// An error of the operating system.
     #[error("{}: {cause}", .path.display())]
     Io {
         /// Which file.
@@ -41,7 +41,7 @@ pub(crate) enum BackupError {
         #[source]
         cause: io::Error,
     },
-    /// SQLite's.
+    /// An error of SQLite.
     #[error("{}: {message}", .path.display())]
     Sqlite {
         /// Which file.
@@ -49,7 +49,7 @@ pub(crate) enum BackupError {
         /// What happened.
         message: String,
     },
-    /// It is a folder, a pipe, a device.
+    /// It is a folder, a pipe or a device.
     #[error("{} is not a regular file", .0.display())]
     NotAFile(PathBuf),
     /// It is damaged.
@@ -60,15 +60,15 @@ pub(crate) enum BackupError {
         /// What SQLite found first.
         message: String,
     },
-    /// It is something else.
+    /// It is not a database of tokensmith.
     #[error("{} is not a database of tokensmith", .0.display())]
     NotOurs(PathBuf),
-    /// A newer version has made it.
+    /// It was made by a newer version.
     #[error("{} was made by a newer version of tokensmith: this one does not know the migration {migration}", .path.display())]
     Newer {
         /// Which file.
         path: PathBuf,
-        /// The first one.
+        /// The first unknown migration.
         migration: String,
     },
     /// It is the database that it would replace.
@@ -79,9 +79,10 @@ pub(crate) enum BackupError {
     InUse(PathBuf),
 }
 
-/// Copies the database to a new file, for its owner only. Others may read and write meanwhile: the copy is of one instant.
+/// Copies the database to a new file that only its owner can read. Others may read and write meanwhile; the copy shows
+/// one moment.
 ///
-/// After an error there is no file.
+/// After an error the file does not exist.
 pub(crate) fn back_up(database: &Path, to: &Path) -> Result<(), BackupError> {
     if fs::symlink_metadata(to).is_ok() {
         return Err(BackupError::Exists(to.to_owned()));
@@ -93,7 +94,7 @@ pub(crate) fn back_up(database: &Path, to: &Path) -> Result<(), BackupError> {
     let mut source = open(database, "mode=rw")?;
     let unfinished = Unfinished::create(with_suffix(to, ".unfinished"))?;
     copy(&mut source, database, unfinished.path())?;
-    // What is wrong with the copy is wrong with the database.
+    // A problem of the copy is a problem of the database.
     check(&mut open(unfinished.path(), "immutable=1")?, database)?;
     unfinished.whole().place(to).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
@@ -102,25 +103,25 @@ pub(crate) fn back_up(database: &Path, to: &Path) -> Result<(), BackupError> {
 }
 
 impl BackupError {
-    /// Of the operating system, about a file.
+    /// An error of the operating system about a file.
     pub(super) fn io(path: &Path) -> impl Fn(io::Error) -> Self {
         move |cause| Self::Io { path: path.to_owned(), cause }
     }
 
-    /// Of SQLite, about a file.
+    /// An error of SQLite about a file.
     pub(super) fn sqlite(path: &Path, message: &dyn std::fmt::Display) -> Self {
         Self::Sqlite { path: path.to_owned(), message: message.to_string() }
     }
 }
 
-/// A database that is not whole yet. It goes when this is dropped, with what SQLite has put beside it.
+/// An incomplete database. Dropping it deletes it and the files that SQLite has put beside it.
 pub(super) struct Unfinished {
     draft: Draft,
     _beside: SideFiles,
 }
 
 impl Unfinished {
-    /// It will hold password hashes: it is for its owner only.
+    /// Creates the file for its owner only, since it will hold password hashes.
     pub(super) fn create(path: PathBuf) -> Result<Self, BackupError> {
         match Draft::create(&path) {
             Ok(draft) => Ok(Self { draft, _beside: SideFiles(path) }),
@@ -133,7 +134,7 @@ impl Unfinished {
         self.draft.path()
     }
 
-    /// All of it is in the one file.
+    /// The complete database, which is in this one file.
     pub(super) fn whole(self) -> Draft {
         self.draft
     }
@@ -164,7 +165,7 @@ pub(super) fn open(path: &Path, parameters: &str) -> Result<SqliteConnection, Ba
     Ok(connection)
 }
 
-/// Nobody changes a backup, which may be on a medium that nobody can change; a copied file may have its log beside it.
+/// Opens a backup. It is not changed, since it may be on a read-only medium; a copied file may have its log beside it.
 pub(super) fn open_backup(path: &Path) -> Result<SqliteConnection, BackupError> {
     let has_log = with_suffix(path, "-wal").exists();
     open(path, if has_log { "mode=ro" } else { "mode=ro&immutable=1" })
@@ -182,7 +183,7 @@ fn lines(connection: &mut SqliteConnection, path: &Path, query: &str) -> Result<
     Ok(lines.into_iter().map(|found| found.line).collect())
 }
 
-/// Whether it is a whole database of ours that this version understands.
+/// Checks that it is a complete database of ours that this version understands.
 pub(super) fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), BackupError> {
     let found = lines(connection, path, "select integrity_check as line from pragma_integrity_check")?;
     if found != ["ok"] {

@@ -21,20 +21,21 @@ pub(crate) enum DbConnection {
 
 pub(super) type Transactions = <DbConnection as diesel::Connection>::TransactionManager;
 
-/// A writer waits for this long for another process to finish its write, unless it has less time.
+/// How long a writer waits at most for another process to finish its write.
 pub(super) const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How much the wait for the lock may differ from the time that there is for it.
+/// How much the wait for the lock may differ from the available time.
 const SQLITE_LOCK_TOLERANCE: Duration = Duration::from_millis(100);
 
 const SQLITE_POLL: Duration = Duration::from_millis(20);
 
-/// A durable commit, readers that never wait for the writer, and foreign keys that are enforced. The log is written back
-/// every 16 MiB: a page that was changed several times by then is written once.
+/// Commits are durable, readers never wait for the writer, and foreign keys are enforced. The log is written back every
+/// 16 MiB, so that a page that was changed several times is written once.
 const SQLITE_SETUP: &str = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
                             pragma temp_store = memory; pragma wal_autocheckpoint = 4000;";
 
-/// Pages that the writer keeps, in KiB: with ten million sessions every page above the leaves. A reader keeps 2 MiB.
+/// The writer's page cache, in KiB: with ten million sessions it holds every page above the leaves. A reader's cache
+/// has 2 MiB.
 const SQLITE_WRITER_CACHE: &str = "pragma cache_size = -65536";
 
 /// Whether a commit on SQLite waits for the disk.
@@ -51,28 +52,28 @@ enum Target {
     Postgres(PostgresUrl, Pooler),
 }
 
-/// What the pool makes connections with.
+/// Makes connections for the pool.
 #[derive(Debug)]
 pub(super) struct Manager {
     target: Target,
     purpose: Purpose,
 }
 
-/// What connections are for.
+/// The purpose of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// To read with, and to write with where both are the same.
+    /// For reading, and for writing if both use the same connections.
     Reading,
-    /// To write with.
+    /// For writing.
     Writing,
-    /// For batches of refreshes and nothing else.
+    /// Only for batches of refreshes.
     Batches,
 }
 
 /// A connection of the pool.
 pub(super) struct Pooled {
     pub(super) connection: DbConnection,
-    /// Whether it met an error that it may not recover from.
+    /// Whether it had an error from which it may not recover.
     pub(super) broken: bool,
     /// How long it waits for the lock of a SQLite file.
     lock_timeout: Duration,
@@ -82,7 +83,7 @@ pub(super) struct Pooled {
 }
 
 impl Manager {
-    /// For connections to read with, and to write with where both are the same.
+    /// For reading connections, which also write if both use the same connections.
     pub(super) fn new(config: &Config, if_missing: IfMissing) -> Result<Self, FileProblem> {
         let target = match &config.database {
             DatabaseUrl::Sqlite(path) => Target::Sqlite(Arc::new(SqliteFile::open(path, if_missing)?)),
@@ -103,7 +104,7 @@ impl Manager {
         }
     }
 
-    /// What stands before the database. Nothing but PostgreSQL has a pooler.
+    /// The pooler before the database. Only PostgreSQL has one.
     pub(super) fn pooler(&self) -> Pooler {
         match self.target {
             Target::Sqlite(_) => Pooler::None,
@@ -127,7 +128,7 @@ impl r2d2::ManageConnection for Manager {
         Ok(Pooled { connection, broken: false, lock_timeout, pooler: self.pooler(), durability })
     }
 
-    /// Not called: a connection that died is found by its first statement, which costs no round trip (see
+    /// Not called: the first statement finds a connection that has died, without an extra round trip (see
     /// [`super::Store`]).
     fn is_valid(&self, _pooled: &mut Pooled) -> Result<(), ConnectionError> {
         Ok(())
@@ -151,7 +152,7 @@ fn open_sqlite(file: &SqliteFile, purpose: Purpose) -> Result<SqliteConnection, 
     Ok(connection)
 }
 
-/// The very first switch of a file to WAL does not wait for another process that does the same; so we do.
+/// SQLite does not wait if another process also switches a new file to WAL, so this waits.
 fn set_up_sqlite(connection: &mut SqliteConnection) -> diesel::QueryResult<()> {
     connection.batch_execute(&format!("pragma busy_timeout = {}", SQLITE_BUSY_TIMEOUT.as_millis()))?;
     let started_at = Instant::now();
@@ -172,13 +173,12 @@ fn bad_connection(reason: &impl ToString) -> ConnectionError {
 }
 
 impl Pooled {
-    /// Begins a transaction that will write. On SQLite it takes the write lock now: a transaction that reads first and
-    /// writes later fails when another one wrote in between. It waits for another process that has it for about
-    /// `lock_timeout`.
+    /// Begins a transaction that will write. On SQLite it takes the write lock now, because a transaction that reads
+    /// first and writes later fails if another one wrote in between. It waits for the lock for about `lock_timeout`.
     pub(super) fn begin_write(&mut self, lock_timeout: Duration, durability: Durability) -> diesel::QueryResult<()> {
         match &mut self.connection {
             DbConnection::Sqlite(connection) => {
-                // Most have the same time: setting it is one more statement.
+                // Usually the time is the same; setting it would be one more statement.
                 if self.lock_timeout.abs_diff(lock_timeout) > SQLITE_LOCK_TOLERANCE {
                     connection.batch_execute(&format!("pragma busy_timeout = {}", lock_timeout.as_millis()))?;
                     self.lock_timeout = lock_timeout;
@@ -196,7 +196,7 @@ impl Pooled {
         }
     }
 
-    /// Reads. Where a pooler gives each transaction another session this takes one: no timeout would hold without.
+    /// Reads. If a pooler gives each transaction another session, this uses a transaction, since timeouts need one.
     pub(super) fn read<T>(&mut self, work: impl FnOnce(&mut DbConnection) -> Result<T, Error>) -> Result<T, Error> {
         match &mut self.connection {
             DbConnection::Postgres(connection) if self.pooler == Pooler::Transaction => {

@@ -15,7 +15,7 @@ const CLIENT: &str = "client";
 const USER: &str = "user";
 
 impl ReadTx<'_> {
-    /// What was denied since an instant and is not over yet, also of kinds that a newer version has added.
+    /// Denials since a time that have not expired, including kinds that a newer version has added.
     pub(super) fn list_denied_before(&mut self, since: Timestamp, now: Timestamp) -> Result<Vec<Denial>, Error> {
         let rows = denied_before::table
             .filter(denied_before::denied_at.ge(Bind(since)))
@@ -35,12 +35,12 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds those of the denials that belong here; returns how many were new.
+    /// Adds the denials that belong in this table; returns how many were new.
     pub(super) fn insert_denied_before(&mut self, denials: &[Denial]) -> Result<usize, Error> {
         let mut inserted = 0;
         for denial in denials {
             let (kind, subject, before) = match &denial.subject {
-                // What is not known is only passed on.
+                // Unknown kinds are only passed on to verifiers.
                 DeniedSubject::Session(_) | DeniedSubject::AccessToken(_) | DeniedSubject::Unknown { .. } => continue,
                 DeniedSubject::Client(name, before) => (CLIENT, name, before),
                 DeniedSubject::User(name, before) => (USER, name, before),

@@ -16,7 +16,7 @@ use tokensmith_verifier::issuing::DeniedSubject;
 const SESSION: &str = "sid";
 const ACCESS_TOKEN: &str = "jti";
 
-/// Subject, kind and times of a denial that belongs into this table.
+/// Subject, kind and times of a denial that belongs in this table.
 fn row(denial: &Denial) -> Option<([u8; 16], &'static str, Timestamp, Timestamp)> {
     let (subject, kind) = match &denial.subject {
         DeniedSubject::Session(id) => (*id.as_bytes(), SESSION),
@@ -27,7 +27,7 @@ fn row(denial: &Denial) -> Option<([u8; 16], &'static str, Timestamp, Timestamp)
 }
 
 impl ReadTx<'_> {
-    /// What was denied since an instant and is not over yet.
+    /// Denials since a time that have not expired.
     pub(crate) fn list_denials(&mut self, since: Timestamp, now: Timestamp) -> Result<Vec<Denial>, Error> {
         let rows = denylist::table
             .filter(denylist::denied_at.ge(Bind(since)))
@@ -49,12 +49,12 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds denials; returns how many. One that is there already stays as it is. On PostgreSQL in one round trip: a user's
-    /// sessions are locked meanwhile.
+    /// Adds denials; returns how many were new. Existing ones are not changed. On PostgreSQL it takes one round trip,
+    /// because a user's sessions are locked meanwhile.
     pub(super) fn insert_denials(&mut self, denials: &[Denial]) -> Result<usize, Error> {
         let mut inserted = self.insert_denied_before(denials)?;
         let mut rows: Vec<_> = denials.iter().filter_map(row).collect();
-        // Whoever adds the same waits for the other's transaction: in one order nobody waits for somebody who waits.
+        // Transactions that add the same denial wait for each other. With one common order there is no deadlock.
         rows.sort_unstable();
         match self.0 {
             _ if rows.is_empty() => {}

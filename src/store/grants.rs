@@ -5,7 +5,6 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::schema::{sessions, users};
-use super::session_row::{GrantRow, SessionRow};
 use super::types::Bind;
 use super::{ReadTx, UnitTx};
 use crate::clock::{Seconds, Timestamp};
@@ -13,7 +12,7 @@ use crate::error::Error;
 use crate::model::client::ClientId;
 use crate::model::grant::{Grant, Live, OFFLINE_ACCESS_SCOPE};
 use crate::model::id::{SessionId, UserId};
-use crate::model::session::End;
+use crate::model::session::{End, Session};
 use crate::model::user::User;
 
 /// What the index on `client_id` is made for: no index is used otherwise.
@@ -44,10 +43,10 @@ impl ReadTx<'_> {
         let found = sessions::table
             .inner_join(users::table)
             .filter(sessions::id.eq(Bind(id)))
-            .select((SessionRow::as_select(), GrantRow::as_select(), User::as_select()))
-            .first::<(SessionRow, GrantRow, User)>(self.0)
+            .select((Session::as_select(), Option::<Grant>::as_select(), User::as_select()))
+            .first::<(Session, Option<Grant>, User)>(self.0)
             .optional()?;
-        Ok(found.map(|(session, grant, user)| Live { session: session.into(), grant: grant.into_grant(), user }))
+        Ok(found.map(|(session, grant, user)| Live { session, grant, user }))
     }
 
     /// The grants of a user that are live.
@@ -57,9 +56,9 @@ impl ReadTx<'_> {
             .filter(sessions::ended_at.is_null())
             .filter(sessions::refresh_expires_at.gt(Bind(now)))
             .order(sessions::id)
-            .select(GrantRow::as_select())
-            .load::<GrantRow>(self.0)?;
-        Ok(rows.into_iter().filter_map(GrantRow::into_grant).filter(|grant| !grant.is_first_party()).collect())
+            .select(Option::<Grant>::as_select())
+            .load::<Option<Grant>>(self.0)?;
+        Ok(rows.into_iter().flatten().filter(|grant| !grant.is_first_party()).collect())
     }
 }
 
@@ -74,9 +73,10 @@ impl UnitTx<'_> {
     ) -> Result<usize, Error> {
         self.lock_live_sessions_of(user)?;
         let alive = || sessions::table.filter(sessions::user_id.eq(Bind(user))).filter(sessions::ended_at.is_null());
-        let found = alive().select((sessions::id, GrantRow::as_select())).load::<(SessionId, GrantRow)>(self.0)?;
-        let is_meant = |(id, grant): (SessionId, GrantRow)| {
-            grant.into_grant().filter(|grant| !grant.is_first_party() && of.includes(grant)).map(|_| id)
+        let found =
+            alive().select((sessions::id, Option::<Grant>::as_select())).load::<(SessionId, Option<Grant>)>(self.0)?;
+        let is_meant = |(id, grant): (SessionId, Option<Grant>)| {
+            grant.filter(|grant| !grant.is_first_party() && of.includes(grant)).map(|_| id)
         };
         let meant: Vec<SessionId> = found.into_iter().filter_map(is_meant).collect();
         let mut ended = Vec::new();

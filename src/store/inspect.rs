@@ -1,4 +1,4 @@
-//! What is looked at once, when a database is opened: that it is one that this program can keep its promises on.
+//! Checks when a database is opened: whether this program can work correctly with it.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -11,13 +11,13 @@ use super::{IfMissing, migrate, postgres, unavailable};
 use crate::config::Pooler;
 use crate::error::Error;
 
-/// Why a database that can be reached is not used.
+/// Why a reachable database is not used.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
-    #[error("it has no tables of tokensmith; serve, migrate and users create make them (see DATABASE_URL)")]
+    #[error("it has no tables of tokensmith; create them with serve, migrate or users create (see DATABASE_URL)")]
     Empty,
     #[error(
-        "its schema is newer than this program, which does not know the migrations {0}: use the version of tokensmith that made them, or a newer one"
+        "its schema is newer than this program, which does not know the migrations {0}: use the version of tokensmith that applied them, or a newer one"
     )]
     Newer(String),
     #[error(
@@ -42,7 +42,8 @@ impl From<Refusal> for Error {
     }
 }
 
-/// The first connection, made outside the pool: the pool hides why it failed. It is looked at and closed.
+/// Makes the first connection outside the pool, because the pool hides why a connection failed. It is checked and
+/// closed.
 pub(super) fn inspect(manager: &Manager, if_missing: IfMissing) -> Result<(), Error> {
     let mut first = manager.connect().map_err(unavailable)?;
     let applied = match &mut first.connection {
@@ -82,7 +83,7 @@ const LOOK_AT_SERVER: &str = "select current_setting('server_encoding') as encod
                               current_setting('lc_messages') as language, \
                               to_regclass('__diesel_schema_migrations') is not null as has_migrations";
 
-/// Answers the versions of the migrations that were applied.
+/// Returns the versions of the applied migrations.
 fn look_at_postgres(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
     let server: Server = sql_query(LOOK_AT_SERVER).get_result(connection)?;
     if server.encoding != "UTF8" {
@@ -91,7 +92,7 @@ fn look_at_postgres(connection: &mut PgConnection) -> Result<Vec<String>, Error>
     if !is_english(&server.language) {
         log::warn!(
             lc_messages = server.language;
-            "the messages of PostgreSQL are not in English: some outages are taken for internal errors; \
+            "the messages of PostgreSQL are not in English: some outages may be reported as internal errors; \
              let a superuser run: alter role .. set lc_messages = 'C'"
         );
     }
@@ -138,12 +139,13 @@ fn versions(applied: QueryResult<Vec<Applied>>) -> Result<Vec<String>, Error> {
     Ok(applied?.into_iter().map(|applied| applied.version).collect())
 }
 
-/// Two clients that are connected at the same time never share a session of PostgreSQL, and each keeps its own, unless a
-/// pooler stands between. The second looks right after it has left its mark, and the first after that: whether the pooler
-/// gives out the session that was used last or the one that has rested longest, one of them finds another mark, or none.
+/// Without a pooler, two clients that are connected at the same time have different sessions of PostgreSQL and keep
+/// them. Each client marks its session. Then the second one looks for its mark, and after that the first. Whether a
+/// pooler gives out the session that was used last or the one that was idle longest, one of them finds another mark or
+/// none.
 fn refuse_shared_sessions(one: &mut PgConnection, other: &mut PgConnection) -> Result<(), Error> {
     if mark(one, "one").and_then(|()| mark(other, "other")).is_err() {
-        // A server that does not know settings of other people's; one that is gone is noticed by the next statement.
+        // The server does not allow custom settings. If it is down, the next statement fails.
         return Ok(());
     }
     for (connection, name) in [(other, "other"), (one, "one")] {
@@ -156,13 +158,13 @@ fn refuse_shared_sessions(one: &mut PgConnection, other: &mut PgConnection) -> R
     Ok(())
 }
 
-/// In the simple protocol: a pooler may give the halves of a prepared statement to two sessions.
+/// Uses the simple protocol, since a pooler may send the two parts of a prepared statement to different sessions.
 fn mark(connection: &mut PgConnection, name: &str) -> QueryResult<()> {
     let process = std::process::id();
     connection.batch_execute(&format!("select set_config('tokensmith.session', '{process} {name}', false)"))
 }
 
-/// Divides by zero when it is not there.
+/// A statement that divides by zero if the mark is missing.
 fn find_mark(name: &str) -> String {
     let process = std::process::id();
     format!("select 1 / (current_setting('tokensmith.session', true) is not distinct from '{process} {name}')::int")

@@ -1,9 +1,9 @@
-//! In which order a transaction locks what others may lock, too: the kinds in the order of [`Lock`], the rows of a table
-//! by primary key. So whoever waits for somebody holds nothing that the other one waits for. What inserts rows of its own
-//! (denials, events) waits for nobody; what deletes rows that are over passes by those that somebody has locked. Rows of
-//! `allowances` are locked by statements that are transactions of their own, in the same order among themselves.
+//! The order in which transactions take locks, so that there are no deadlocks: the kinds in the order of [`Lock`], and
+//! the rows of a table by primary key. Inserting new rows (denials, events) waits for no lock. Deleting expired rows
+//! skips locked ones. Rows of `allowances` are locked in the same order by statements that are transactions of their
+//! own.
 //!
-//! On SQLite a write transaction has everything to itself.
+//! On SQLite a write transaction locks the whole database.
 
 use diesel::prelude::*;
 
@@ -17,12 +17,12 @@ use crate::model::api_token::ApiTokenId;
 use crate::model::client::ClientId;
 use crate::model::id::{SessionId, UserId};
 
-/// What is locked, in this order.
+/// The kinds of locks, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Lock {
-    /// Who migrates.
+    /// Held by the instance that migrates.
     Migrations,
-    /// Who changes who may administer.
+    /// Held while administrators are changed.
     Administration,
     /// Rows of `users`.
     Users,
@@ -42,7 +42,7 @@ impl Locked {
     /// Notes that something of this kind is locked, by a lock or a change.
     fn note(&mut self, lock: Lock) {
         let bit = 1 << lock as u8;
-        debug_assert!(self.0 & bit != 0 || self.0 < bit, "{lock:?} is locked after what comes later");
+        debug_assert!(self.0 & bit != 0 || self.0 < bit, "{lock:?} is locked after a later kind");
         self.0 |= bit;
     }
 }
@@ -65,7 +65,7 @@ impl WriteTx<'_> {
         self.2.note(lock);
     }
 
-    /// Any number stands for the kind, the same in every instance.
+    /// Takes a lock of a whole kind. The number can be any, but must be the same in every instance.
     pub(super) fn lock_all(&mut self, lock: Lock, number: i64) -> Result<(), Error> {
         self.note_lock(lock);
         if let DbConnection::Postgres(connection) = self.0 {
@@ -74,7 +74,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// A user, who is deleted or changed by nobody else before this transaction has ended.
+    /// Locks a user until the end of this transaction: others cannot delete or change it.
     pub(crate) fn lock_user(&mut self, id: UserId) -> Result<(), Error> {
         self.lock_users(&[id])
     }
@@ -97,12 +97,12 @@ impl WriteTx<'_> {
         lock_rows!(self, Sessions, sessions, of_user.and(sessions::ended_at.is_null()))
     }
 
-    /// Ended ones too.
+    /// Locks all sessions of a user, including ended ones.
     pub(super) fn lock_sessions_of(&mut self, user: UserId) -> Result<(), Error> {
         lock_rows!(self, Sessions, sessions, sessions::user_id.eq(Bind(user)))
     }
 
-    /// Of the sessions between two, those that lapsed before one instant and those that ended before another.
+    /// Locks, in a range of sessions, those that lapsed before one time and those that ended before another.
     pub(super) fn lock_sessions_over(
         &mut self,
         between: (SessionId, SessionId),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "Users is locked after what comes later")]
+    #[should_panic(expected = "Users is locked after a later kind")]
     fn another_order_is_a_fault() {
         let mut locked = Locked::default();
         locked.note(Lock::Sessions);

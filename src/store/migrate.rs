@@ -1,4 +1,4 @@
-//! The schema, embedded in the binary: one folder of twins for each engine.
+//! The migrations, embedded in the binary: one folder for each engine, with the same steps.
 
 use diesel::RunQueryDsl as _;
 use diesel::migration::MigrationSource;
@@ -13,11 +13,12 @@ use crate::error::Error;
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
-/// Any number, the same in every instance: who holds this lock migrates.
+/// The lock of the instance that migrates: any number, but the same in every instance.
 const MIGRATION_LOCK: i64 = 7_015_418_202_611_220;
 
 impl Store {
-    /// Applies what is missing; answers its names. Instances that start at once take turns, and all succeed.
+    /// Applies missing migrations; returns their names. Instances that start at the same time take turns, and all
+    /// succeed.
     pub fn migrate(&self) -> Result<Vec<String>, Error> {
         self.write(|tx| {
             tx.lock_migrations()?;
@@ -31,8 +32,8 @@ impl Store {
         })
     }
 
-    /// Folds anew the usernames that an earlier version folded. Instances of that version that are still running find those
-    /// accounts by the new names only, so this is for when there are none.
+    /// Folds again the usernames that an earlier version folded. Only call this when no instance of that version is
+    /// running, since it would find those accounts by the new names only.
     pub fn refold_usernames(&self) -> Result<(), Error> {
         self.write(|tx| {
             tx.lock_migrations()?;
@@ -40,7 +41,7 @@ impl Store {
         })
     }
 
-    /// Takes every migration back, the newest first, and with them all data.
+    /// Reverts every migration, newest first. This deletes all data.
     pub fn revert_all_migrations(&self) -> Result<Vec<String>, Error> {
         self.write(|tx| {
             tx.lock_migrations()?;
@@ -53,7 +54,7 @@ impl Store {
     }
 }
 
-/// The versions of the migrations that are built in; the same on both engines.
+/// The versions of the embedded migrations; they are the same on both engines.
 pub(super) fn known_versions() -> Result<Vec<String>, Error> {
     let migrations = MigrationSource::<Sqlite>::migrations(&SQLITE).map_err(Error::Internal)?;
     Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())

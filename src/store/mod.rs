@@ -1,8 +1,8 @@
-//! Rows: the only room that knows diesel. [`Store::read`] and [`Store::write`] are the ways in; what records events or
-//! denies tokens goes through [`Store::write_unit`], and refreshes through [`Store::compare_and_set`].
+//! The database: the only room that knows diesel. Others use [`Store::read`] and [`Store::write`]. Work that records
+//! events or denies tokens uses [`Store::write_unit`], and refreshes use [`Store::compare_and_set`].
 //!
-//! An `Err` out of [`Store::write`] always means that nothing was written. A refusal that must be recorded, such as
-//! a session that ends because a token was reused, leaves as an `Ok`.
+//! An `Err` from [`Store::write`] always means that nothing was written. A refusal that must be recorded, such as a session
+//! that ends because a token was reused, is returned as an `Ok`.
 
 mod allowances;
 mod api_tokens;
@@ -10,13 +10,16 @@ mod audit;
 mod authorizations;
 mod backup;
 mod clients;
+mod columns;
 mod connection;
 mod denied_before;
 mod denylist;
 mod grants;
 mod inspect;
+mod lapses;
 mod locks;
 mod migrate;
+mod moves;
 mod outage;
 mod outbox;
 mod patience;
@@ -33,6 +36,7 @@ mod sessions;
 mod sqlite_file;
 mod types;
 mod unit;
+mod user_search;
 mod usernames;
 mod users;
 
@@ -51,48 +55,49 @@ use pool::{Held, Pool};
 use probe::Probe;
 use sqlite_file::SqliteFile;
 
-pub(crate) use allowances::Reservation;
+pub(crate) use allowances::{Reservation, Settlement, Used};
 pub(crate) use backup::{BackupError, back_up};
 pub(crate) use clients::ClientSecrets;
 pub(crate) use grants::GrantsOf;
+pub use moves::Moved;
 pub(crate) use outbox::Taken;
 pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience};
 pub(crate) use purges::Over;
 pub(crate) use restore::Restore;
+pub use rotations::Found;
 pub(crate) use rotations::Written;
-pub use rotations::{Found, Moved};
 pub(crate) use unit::{Effects, UnitTx};
 pub(crate) use users::Credentials;
 
-/// How long the first connection may take. A name may stand for several addresses, each with a limit of its own.
+/// How long the first connection may take. A host name may have several addresses, each with its own limit.
 const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A wait for another process's lock on the SQLite file is given up so much before the request's time is over: whoever
-/// waits for it is told so by its end, and nothing is left waiting.
+/// A wait for another process's lock on the SQLite file ends this long before the request's time is over, so that it
+/// ends before the request does.
 const LOCK_MARGIN: Duration = Duration::from_millis(500);
 
-/// While one waits for the disk, another is read and judged; more would only make each smaller.
+/// While one batch waits for the disk, another is read and judged. More would only make each batch smaller.
 const MAX_BATCHES: u32 = 2;
 
 /// What to do when there is no database where one is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfMissing {
-    /// Make it.
+    /// Create it.
     Create,
-    /// Say so: a command that only looks at a database or changes one was given the wrong one.
+    /// Return an error: a command that reads or changes a database was probably given the wrong one.
     Refuse,
 }
 
 /// Access to the database.
 pub struct Store {
-    /// On SQLite.
+    /// The file of a SQLite database.
     file: Option<Arc<SqliteFile>>,
     readers: Pool,
-    /// On SQLite one connection writes: writers queue here in turn instead of polling for the file's lock.
+    /// On SQLite one connection writes. Writers queue here instead of polling for the file's lock.
     writers: Pool,
-    /// Where one statement can be a whole batch of refreshes, connections that are set up for it.
+    /// Connections that are set up for batches of refreshes, if one statement can be a whole batch.
     batches: Option<Pool>,
-    /// One connection that no request uses: the denylist is followed also when all others are busy.
+    /// One connection that no request uses, so that the denylist is followed even if all others are busy.
     follower: Pool,
     probe: Probe,
 }
@@ -101,23 +106,23 @@ pub struct Store {
 pub struct WriteTx<'a>(&'a mut DbConnection, bool, Locked);
 
 impl WriteTx<'_> {
-    /// The same transaction, to read with.
+    /// The same transaction, for reading.
     pub(crate) fn reading(&mut self) -> ReadTx<'_> {
         ReadTx(self.0)
     }
 
-    /// Any statement: how a test makes what the service never would.
+    /// Runs any statement, so that tests can create rows that the service never would.
     #[cfg(test)]
     pub(crate) fn execute(&mut self, statement: &str) -> Result<(), Error> {
         Ok(diesel::connection::SimpleConnection::batch_execute(self.0, statement)?)
     }
 }
 
-/// A connection to read with.
+/// A connection for reading.
 pub struct ReadTx<'a>(&'a mut DbConnection);
 
 impl Store {
-    /// Opens the database. Connections are made when they are needed; one is made now, so that what is wrong is noticed.
+    /// Opens the database. Connections are made when needed; one is made now to find problems.
     pub(crate) fn open(config: &Config, if_missing: IfMissing) -> Result<Self, Error> {
         let manager = Manager::new(config, if_missing).map_err(unavailable)?;
         inspect_in_time(manager.again(Purpose::Reading), if_missing)?;
@@ -135,8 +140,8 @@ impl Store {
         Ok(Self { file, readers, writers, batches, follower: pool(1, Purpose::Reading), probe: Probe::default() })
     }
 
-    /// The same, with a row of its own among those that are written to learn whether writes are taken: `random` draws it.
-    /// An instance that hangs in its write holds up no other.
+    /// The same, with its own row for write probes, which `random` selects. So an instance that hangs in its probe does
+    /// not block others.
     pub(crate) fn with_probe_row(self, random: [u8; 2]) -> Self {
         Self { probe: Probe::of_row(random), ..self }
     }
@@ -146,21 +151,21 @@ impl Store {
         Self::read_of(&self.readers, &mut work)
     }
 
-    /// How many batches of refreshes can be under way at the same time to some use.
+    /// How many batches of refreshes may usefully run at the same time.
     pub(crate) fn concurrent_batches(&self) -> u32 {
         self.batches.as_ref().unwrap_or(&self.writers).size().min(MAX_BATCHES)
     }
 
     /// How many connections are in use, and how many are open and free.
     pub(crate) fn count_connections(&self) -> (u32, u32) {
-        // On PostgreSQL readers and writers are the same.
+        // On PostgreSQL readers and writers use the same pool.
         let writers = self.file.as_ref().map(|_| &self.writers);
         let pools = [Some(&self.readers), writers, self.batches.as_ref(), Some(&self.follower)];
         let counts = pools.into_iter().flatten().map(Pool::count);
         counts.fold((0, 0), |(busy, idle), pool| (busy + pool.0, idle + pool.1))
     }
 
-    /// Reads on the connection that is kept for following the denylist.
+    /// Reads on the connection that is reserved for following the denylist.
     pub(crate) fn read_apart<T>(&self, mut work: impl FnMut(&mut ReadTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         Self::read_of(&self.follower, &mut work)
     }
@@ -172,14 +177,13 @@ impl Store {
         Self::with_open(pool, &patience, &mut read).map(|(value, _)| value)
     }
 
-    /// Reads and writes in one transaction; what is answered is durable. What comes too late for its request is not
+    /// Reads and writes in one transaction; what it returns is durable. If the request's time is over, nothing is
     /// committed.
     pub fn write<T>(&self, work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         self.write_as(Durability::Synced, work)
     }
 
-    /// The same, except that on SQLite it is not waited for the disk: when the machine loses its power, what was written
-    /// last may be lost.
+    /// The same, but on SQLite it does not wait for the disk: if the machine loses power, the last writes may be lost.
     fn write_unsynced<T>(&self, work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         self.write_as(Durability::Unsynced, work)
     }
@@ -189,7 +193,7 @@ impl Store {
         durability: Durability,
         work: impl FnOnce(&mut WriteTx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        // Into a file that is not there any more nothing is written that lasts.
+        // If the file was deleted or replaced, a write would be lost.
         self.check_file()?;
         let request = Patience::of_this_thread();
         let is_late = || request.as_ref().is_some_and(|patience| patience.left().is_zero());
@@ -212,7 +216,7 @@ impl Store {
             }
             Err(error) => match Transactions::rollback_transaction(held.connection()) {
                 Ok(()) => (Err(error), true),
-                // A full disk has ended it already, or the connection has died: what went wrong first is told.
+                // The transaction has already ended (full disk) or the connection has died: return the first error.
                 Err(_nothing_to_roll_back) => (Err(error.out_of_reach()), false),
             },
         };
@@ -225,9 +229,9 @@ impl Store {
         finished
     }
 
-    /// Does `first` with a connection of the pool; answers also the connection. One that died while it was idle fails
-    /// at its first statement; nothing has happened then, so it is dropped and the next one tried: the pool may be full of
-    /// such.
+    /// Runs `first` with a connection of the pool and also returns the connection. A connection that died while it was
+    /// idle fails at its first statement. Nothing has happened then, so it is dropped and the next one is tried; all
+    /// may be dead.
     fn with_open<T>(
         pool: &Pool,
         patience: &Patience,
@@ -245,13 +249,13 @@ impl Store {
         }
     }
 
-    /// Whether the SQLite file is still the one that was opened. It opens nothing and takes microseconds.
+    /// Checks that the SQLite file is still the one that was opened. This opens nothing and takes microseconds.
     pub(crate) fn check_file(&self) -> Result<(), Error> {
         self.file.as_ref().map_or(Ok(()), |file| file.check_identity()).map_err(unavailable)
     }
 }
 
-/// A database that accepts a connection and then hangs is not waited for.
+/// Does not wait for ever for a database that accepts a connection and then hangs.
 fn inspect_in_time(manager: Manager, if_missing: IfMissing) -> Result<(), Error> {
     let (done, inspected) = channel();
     std::thread::spawn(move || done.send(inspect::inspect(&manager, if_missing)));

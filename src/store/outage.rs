@@ -1,11 +1,11 @@
-//! Whether a statement failed because the database could not do it now, or because of what it was asked. diesel passes on
-//! neither SQLSTATE nor SQLite's result code but for some; the rest is told from what the server says.
+//! Whether a statement failed because the database is unavailable, or because of the statement. diesel passes on
+//! SQLSTATE or SQLite's result code only for some errors; for others the message of the server decides.
 
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind as Kind, Error as DieselError};
 
 use crate::error::Error;
 
-/// What SQLite says to an outage, word for word: its texts come from a table and are never translated.
+/// SQLite's messages for outages, word for word. They are never translated.
 const SQLITE: [&str; 11] = [
     "access permission denied",
     "attempt to write a readonly database",
@@ -20,8 +20,9 @@ const SQLITE: [&str; 11] = [
     "unable to open database file",
 ];
 
-/// How PostgreSQL's (and libpq's) text of an outage begins: a timeout or cancellation, a deadlock, no memory, a server
-/// that goes, a disk. Also what a connection is of no more use after: a pooler or a migration took its prepared statements.
+/// The first words of PostgreSQL's (and libpq's) messages for outages: a timeout or cancellation, a deadlock, no
+/// memory, a server that stops, a disk error. Also errors after which a connection cannot be used, because a pooler or
+/// a migration dropped its prepared statements.
 const POSTGRES: [&str; 20] = [
     "canceling statement due to",
     "cached plan must not change result type",
@@ -45,18 +46,18 @@ const POSTGRES: [&str; 20] = [
     "the database system is",
 ];
 
-/// The folders of PostgreSQL's own files, as it quotes them when it cannot read or write one; a number follows.
+/// The folders of PostgreSQL's files, as quoted in errors of reading or writing one; a number follows.
 const SERVER_FILES: [&str; 6] = ["\"base/", "\"global/", "\"pg_tblspc/", "\"pg_wal/", "\"pg_xact/", "\"pg_multixact/"];
 
-/// An outage is [`Error::Unavailable`]: it passes, and asking again helps. Everything else is a fault of ours, or of what
-/// stands in the database, and stays one however often it is asked.
+/// An outage is [`Error::Unavailable`]: it is temporary, and a retry helps. Everything else is a fault of ours or of
+/// the data, and a retry does not help.
 impl From<DieselError> for Error {
     fn from(error: DieselError) -> Self {
         if is_outage(&error) { Self::Unavailable(Box::new(error)) } else { Self::internal(error) }
     }
 }
 
-/// Whether the connection may be in a state that spoils the next statement, too.
+/// Whether the connection may be in a state in which the next statement fails, too.
 pub(super) fn spoils_the_connection(error: &Error) -> bool {
     match error {
         Error::Unavailable(_) => true,
@@ -93,7 +94,8 @@ fn says_outage(about: &dyn DatabaseErrorInformation) -> bool {
         || says_outage_in_any_language(message, about.details().unwrap_or_default(), about.hint().unwrap_or_default())
 }
 
-/// What PostgreSQL does not translate: its files, the locks of a deadlock, and the settings that are named as a remedy.
+/// Recognises outages by what PostgreSQL does not translate: its files, the locks of a deadlock, and names of settings
+/// in hints.
 fn says_outage_in_any_language(message: &str, details: &str, hint: &str) -> bool {
     let is_number = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
     let names_a_file = SERVER_FILES.iter().any(|folder| message.split(folder).skip(1).any(is_number));

@@ -11,19 +11,19 @@ use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::message::{Message, MessageId};
 
-/// Larger than a mail or the call of a webhook is.
+/// Larger than any mail or webhook call.
 const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
 
-/// So many messages of a kind may wait. Then its target has been out of reach for long, or somebody floods it.
+/// The most waiting messages of a kind. More mean that its target was down for long, or that there is a flood.
 const MAX_WAITING: i64 = 10_000;
 
-/// After this time some of them may be sent.
+/// When to retry, since some of them may be sent by then.
 const FULL_RETRY_AFTER: Seconds = Seconds(60);
 
-/// A message that is to be sent now.
+/// A message to send now.
 pub(crate) struct Taken {
     pub(crate) message: Message,
-    /// How often it has been taken, with this time.
+    /// How often it was taken, including this time.
     pub(crate) attempts: i64,
 }
 
@@ -53,7 +53,7 @@ struct TakenRow {
 }
 
 impl UnitTx<'_> {
-    /// Adds a message: it is sent if this unit becomes durable, and only then.
+    /// Adds a message. It is only sent if this unit is committed.
     pub fn enqueue(&mut self, message: &Message) -> Result<(), Error> {
         if message.payload.len() > MAX_PAYLOAD_BYTES {
             return Err(Error::internal(format!("a message of {} bytes is too large", message.payload.len())));
@@ -77,7 +77,7 @@ impl UnitTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// The message of a kind that has been due for longest, until an instant nobody else's.
+    /// Takes the message of a kind that has been due for longest. Until the given time no other instance takes it.
     pub(crate) fn take_message(
         &mut self,
         kind: &'static str,
@@ -103,13 +103,13 @@ impl WriteTx<'_> {
         }))
     }
 
-    /// Deletes a message, whoever has it now: it is sent.
+    /// Deletes a message that was sent, even if another instance has taken it meanwhile.
     pub(crate) fn delete_message(&mut self, id: MessageId) -> Result<(), Error> {
         diesel::delete(outbox::table.find(Bind(id))).execute(self.0)?;
         Ok(())
     }
 
-    /// Puts a message back that could not be sent, unless somebody else has taken it meanwhile.
+    /// Puts a message back that could not be sent, unless another instance has taken it meanwhile.
     pub(crate) fn put_back(&mut self, taken: &Taken, due_at: Timestamp) -> Result<(), Error> {
         let message = outbox::table.find(Bind(taken.message.id));
         diesel::update(message.filter(outbox::attempts.eq(taken.attempts)))
@@ -118,7 +118,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Deletes at most `batch` messages that are of no use any more and that nobody is sending.
+    /// Deletes at most `batch` expired messages that are not being sent.
     pub(crate) fn give_up_messages(&mut self, batch: i64, now: Timestamp) -> Result<Vec<GivenUp>, Error> {
         let statement = format!(
             "with over as materialized (select id from outbox where expires_at <= $1 and due_at <= $1 \
@@ -130,7 +130,7 @@ impl WriteTx<'_> {
         Ok(over.load(self.0)?)
     }
 
-    /// On SQLite a write transaction has everything to itself.
+    /// Skips locked rows. SQLite needs nothing, since a write transaction locks the whole database.
     fn skip_locked(&self) -> &'static str {
         match &self.0 {
             DbConnection::Sqlite(_) => "",

@@ -1,6 +1,6 @@
 //! How long a request waits for the database: all of its waits together have one limit.
 //!
-//! Only waiting counts. A login also hashes a password meanwhile, which has a limit of its own.
+//! Only waiting counts. Hashing the password of a login does not; it has its own limit.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 
-/// A request waits for the database for this long; then it is told that the database is not available.
+/// How long a request waits for the database before it fails because the database is not available.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
 
-/// What has been stuck for longer never comes back, or so late that its place is taken: the server ends every statement
-/// before (see `statement_timeout`).
+/// A statement that has been stuck for longer is considered lost, because the server ends every statement before that
+/// (see `statement_timeout`).
 pub(crate) const LOST_AFTER: Duration = Duration::from_secs(15);
 
 /// The database did not answer in time.
@@ -20,7 +20,7 @@ pub(crate) const LOST_AFTER: Duration = Duration::from_secs(15);
 #[error("it did not answer within {} seconds", DEADLINE.as_secs())]
 struct Late;
 
-/// What one request has left of its [`DEADLINE`].
+/// The rest of one request's [`DEADLINE`].
 #[derive(Default)]
 pub(crate) struct Patience(Mutex<Waited>);
 
@@ -31,28 +31,28 @@ struct Waited {
 }
 
 thread_local! {
-    /// That of the request that this thread works for.
+    /// The patience of the request that this thread works for.
     static CURRENT: RefCell<Option<Arc<Patience>>> = const { RefCell::new(None) };
 }
 
 impl Patience {
-    /// How much is left.
+    /// The time that is left.
     pub(crate) fn left(&self) -> Duration {
         let Waited { before, since } = &*self.waited();
         DEADLINE.saturating_sub(*before + since.map_or(Duration::ZERO, |since| since.elapsed()))
     }
 
-    /// Fails when nothing is left.
+    /// Fails if no time is left.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.left().is_zero() { Err(Self::over()) } else { Ok(()) }
     }
 
-    /// What a request is told that has waited for too long.
+    /// The error of a request that has waited for too long.
     pub(crate) fn over() -> Error {
         Error::Unavailable(Box::new(Late))
     }
 
-    /// Counts the time until the answer is dropped.
+    /// Counts the time until the returned value is dropped.
     pub(crate) fn wait(self: &Arc<Self>) -> Waiting {
         let mut waited = self.waited();
         let counts = waited.since.is_none();
@@ -60,7 +60,7 @@ impl Patience {
         Waiting(counts.then(|| Arc::clone(self)))
     }
 
-    /// Does `work`, whose waits for the store count.
+    /// Runs `work`, whose waits for the store count.
     pub(crate) fn spend_on<T>(self: Arc<Self>, work: impl FnOnce() -> T) -> T {
         struct Restore(Option<Arc<Patience>>);
         impl Drop for Restore {
@@ -72,7 +72,7 @@ impl Patience {
         work()
     }
 
-    /// That of the request that this thread works for, if it works for one.
+    /// The patience of the request that this thread works for, if there is one.
     pub(super) fn of_this_thread() -> Option<Arc<Self>> {
         CURRENT.with_borrow(Clone::clone)
     }
@@ -82,7 +82,7 @@ impl Patience {
     }
 }
 
-/// A wait that counts until this is dropped; one within another is counted once.
+/// A wait that counts until this is dropped. Nested waits are counted once.
 pub(crate) struct Waiting(Option<Arc<Patience>>);
 
 impl Drop for Waiting {

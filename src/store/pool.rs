@@ -1,10 +1,10 @@
-//! A pool of connections that knows which of them are stuck: in use for longer than any request waits. A stuck one may
-//! hang for as long as the database does, and its thread with it, so their number is bounded by the size of the pool.
-//! Where no connection can be made, one request at a time waits for it.
+//! A pool of connections that knows which of them are stuck, that is, in use for longer than any request waits. A stuck
+//! connection and its thread may hang as long as the database does, so the size of the pool limits their number. If no
+//! connection can be made, only one request at a time waits for one.
 //!
-//! A connection that is stuck for longer than any statement may take is lost: what is between us and the server (a load
-//! balancer, a pooler) may have forgotten it, and it would hang for ever. The others were made through the same, so a new
-//! pool takes the place of all of them.
+//! A connection that is stuck for longer than any statement may take is lost: a load balancer or a pooler between us
+//! and the server may have dropped it, and it would hang for ever. The other connections use the same path, so a new
+//! pool replaces all of them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use super::patience::{DEADLINE, LOST_AFTER, Patience};
 use super::unavailable;
 use crate::error::Error;
 
-/// So many times the size of the pool may be lost at the same time.
+/// How many times the size of the pool may be lost at the same time.
 const MAX_LOST: usize = 8;
 
 /// Connections of one kind.
@@ -30,22 +30,22 @@ pub(super) struct Pool {
     queue: Arc<Mutex<Queue>>,
 }
 
-/// Those who wait for a connection of pools that are full and empty together.
+/// Requests that wait for a connection, of pools that fail together.
 #[derive(Default)]
 struct Queue {
-    /// How many they are.
+    /// How many requests wait.
     waiting: usize,
-    /// Whether the last one waited in vain.
+    /// Whether the last wait failed.
     in_vain: bool,
 }
 
 struct Generations {
     current: Generation,
-    /// The earlier ones with connections that have not come back.
+    /// Earlier pools with connections that were not returned.
     lost: Vec<Arc<Mutex<State>>>,
 }
 
-/// The connections that are used until they are lost.
+/// A pool that is used until its connections are lost.
 #[derive(Clone)]
 struct Generation {
     inner: r2d2::Pool<Counted>,
@@ -54,23 +54,23 @@ struct Generation {
 
 #[derive(Default)]
 struct State {
-    /// Since when each connection that is in use or being made is so.
+    /// Since when each busy connection is in use or being made.
     busy: Vec<Instant>,
 }
 
-/// Makes connections; one that is being made can be stuck as well.
+/// Makes connections and counts them as busy meanwhile, since that can hang, too.
 struct Counted {
     manager: Arc<Manager>,
     state: Arc<Mutex<State>>,
 }
 
-/// One of [`State::busy`]; no longer when dropped.
+/// An entry of [`State::busy`], removed when dropped.
 struct Busy {
     since: Instant,
     state: Arc<Mutex<State>>,
 }
 
-/// A connection in use; given back when dropped.
+/// A connection in use; dropping it returns it to the pool.
 pub(super) struct Held {
     pooled: r2d2::PooledConnection<Counted>,
     busy: Busy,
@@ -78,7 +78,7 @@ pub(super) struct Held {
 
 /// Every connection is stuck, or none can be made.
 #[derive(Debug, thiserror::Error)]
-#[error("none of its connections answers, and no other can be made")]
+#[error("none of its connections responds, and no new one can be made")]
 struct Stuck;
 
 impl Pool {
@@ -89,13 +89,14 @@ impl Pool {
         Self { manager, size, generations, queue: Arc::default() }
     }
 
-    /// Another one of the same database. Who waits for either in vain waits for both.
+    /// Another pool of the same database. A failed wait for one counts for both.
     pub(super) fn beside(&self, manager: Manager, size: u32) -> Self {
         Self { queue: Arc::clone(&self.queue), ..Self::new(manager, size) }
     }
 
-    /// Waits for a connection for as long as the request has patience. Not at all when every one is stuck, or when another
-    /// request already waits and none has come of late: one is enough to learn that there are some again.
+    /// Waits for a connection as long as the request may wait. It fails at once if all connections are stuck, or if
+    /// another request already waits and the last wait failed: one waiting request is enough to learn that there are
+    /// connections again.
     pub(super) fn get(&self, patience: &Patience) -> Result<Held, Error> {
         patience.check()?;
         let Generation { inner, state } = self.current();
@@ -117,8 +118,8 @@ impl Pool {
         Ok(Held { pooled: got?, busy: Busy::new(&state) })
     }
 
-    /// The generation to take connections from: a new one if a connection of the last one is lost. SQLite has nothing to
-    /// gain from that: whatever the file hangs in, another connection to it hangs in, too.
+    /// The generation to take connections from: a new one if a connection of the last one is lost. Not for SQLite,
+    /// where a new connection to the same file would hang, too.
     fn current(&self) -> Generation {
         let Generations { current, lost } = &mut *locked(&self.generations);
         lost.retain(|state| !locked(state).busy.is_empty());
@@ -128,7 +129,7 @@ impl Pool {
             if count <= self.size_of(MAX_LOST) {
                 lost.push(Arc::clone(&current.state));
                 *current = Generation::new(&self.manager, self.size);
-                // There is none yet: the first one to ask learns whether there can be.
+                // There is no connection yet: the first request learns whether one can be made.
                 locked(&self.queue).in_vain = true;
             }
         }
@@ -139,12 +140,12 @@ impl Pool {
         self.size
     }
 
-    /// So many connections are so many pools full of them.
+    /// The number of connections in this number of pools.
     fn size_of(&self, pools: usize) -> usize {
         usize::try_from(self.size).unwrap_or(usize::MAX).saturating_mul(pools)
     }
 
-    /// How many connections are in use, lost ones too, and how many are open and free.
+    /// How many connections are in use (including lost ones), and how many are open and free.
     pub(super) fn count(&self) -> (u32, u32) {
         let Generations { current, lost } = &*locked(&self.generations);
         let r2d2::State { connections, idle_connections, .. } = current.inner.state();
@@ -202,13 +203,13 @@ impl Held {
         self.pooled.read(work)
     }
 
-    /// It is not used again.
+    /// Marks it as broken, so that it is not used again.
     pub(super) fn discard(&mut self) {
         self.pooled.broken = true;
     }
 
-    /// Looks at what was done outside a transaction. However a connection that has died fails, even as a fault of ours
-    /// (diesel may find it dead while it builds a statement), it is told as out of reach; answers also whether it has died.
+    /// Examines an error of work outside a transaction. If the connection has died, any error becomes `Unavailable`,
+    /// even an internal one (diesel may notice it while it builds a statement). Also returns whether it has died.
     pub(super) fn examine(&mut self, error: Error) -> (Error, bool) {
         if !matches!(error, Error::Unavailable(_) | Error::Internal(_)) {
             return (error, false);

@@ -1,5 +1,5 @@
-//! Connections to PostgreSQL, and the settings that our promises rest on. A session keeps them; where a pooler gives each
-//! transaction another session, each transaction makes them for itself, in the same round trip as its beginning.
+//! Connections to PostgreSQL, and the settings that they need. Usually a session keeps them. If a pooler gives each
+//! transaction another session, each transaction sets them, in the same round trip as its `begin`.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use diesel::{Connection as _, ConnectionError, PgConnection, QueryResult};
 
 use crate::config::{Pooler, PostgresUrl};
 
-/// A server that is gone without a word is noticed in seconds, not after the kernel's two hours.
+/// Notices a server that has disappeared within seconds, instead of the kernel's two hours.
 const OPTIONS: [(&str, &str); 6] = [
     ("connect_timeout", "3"),
     ("keepalives_idle", "2"),
@@ -18,25 +18,25 @@ const OPTIONS: [(&str, &str); 6] = [
     ("client_encoding", "UTF8"),
 ];
 
-/// No statement of ours takes long; one that does is stuck, and whoever waits for it deserves an answer.
+/// Our statements are short. One that takes longer is stuck and is cancelled.
 const TIMEOUTS: [(&str, &str); 3] =
     [("statement_timeout", "10s"), ("lock_timeout", "2500ms"), ("idle_in_transaction_session_timeout", "30s")];
 
-/// For the two statements of a batch of refreshes alone. They find their rows by an index, one by one: the planner need not
-/// look for anything else each time, nor take a table without statistics for a small one. And the update locks them in the
-/// order in which it is given them, which no other plan promises. A server that does not know these settings goes without.
+/// Only for the two statements of a batch of refreshes. They find each row by an index, so the planner must not look
+/// for other plans, even if a table has no statistics. With this plan the update also locks rows in the given order,
+/// which other plans do not guarantee. A server without these settings ignores them.
 const PLANNER: &str = "select set_config(name, wish, false) from pg_settings join (values \
                        ('plan_cache_mode', 'force_generic_plan'), ('enable_seqscan', 'off'), \
                        ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off')) as wanted (name, wish) \
                        using (name);";
 
-/// Also a statement by itself is at this level, at which it goes on with a row as somebody else has left it.
+/// Single statements use this isolation level, too: they continue with the latest version of a row.
 static SESSION: LazyLock<String> =
     LazyLock::new(|| format!("set default_transaction_isolation = 'read committed'; {}", settings(Pooler::None)));
 
 static TRANSACTION: LazyLock<String> = LazyLock::new(|| settings(Pooler::Transaction));
 
-/// What is acknowledged is durable, also where the server's default is otherwise.
+/// Makes commits durable even if the server's default differs.
 fn settings(pooler: Pooler) -> String {
     let (set, is_local) = match pooler {
         Pooler::None => ("set", false),
@@ -49,7 +49,7 @@ fn settings(pooler: Pooler) -> String {
     )
 }
 
-/// The driver's text may hold what the server was given; no secret leaves with it.
+/// Opens a connection. Secrets are removed from the driver's message.
 pub(super) fn open(url: &PostgresUrl, pooler: Pooler, for_batches: bool) -> Result<PgConnection, ConnectionError> {
     let opened = PgConnection::establish(url.conninfo(&OPTIONS).expose());
     let set_up = opened.and_then(|mut connection| {
@@ -59,7 +59,7 @@ pub(super) fn open(url: &PostgresUrl, pooler: Pooler, for_batches: bool) -> Resu
                 let set_up = connection.batch_execute(&format!("{}{planner}", *SESSION));
                 set_up.map_err(ConnectionError::CouldntSetupConfiguration)?;
             }
-            // A statement that one session has prepared is not found in the next.
+            // A prepared statement of one session does not exist in the next.
             Pooler::Transaction => connection.set_prepared_statement_cache_size(CacheSize::Disabled),
         }
         Ok(connection)

@@ -1,4 +1,4 @@
-//! Whether the database takes writes: a full disk, a standby or a read-only database still answers every query.
+//! Whether the database accepts writes. With a full disk, on a standby or in a read-only database queries still work.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,19 +11,19 @@ use super::patience::{DEADLINE, Patience};
 use super::{Store, WriteTx};
 use crate::error::Error;
 
-/// What was learned is as good as new for this long.
+/// How long a result is used again.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// A write that takes longer is lost, and another one is tried.
 const LOST_AFTER: Duration = Duration::from_secs(10);
 
-/// So many lost ones are waited for; while there are as many, no other is tried.
+/// The most lost writes. With as many, no other is tried.
 const MAX_LOST: usize = 8;
 
-/// How many rows there are to draw from.
+/// The number of rows for probes.
 const ROWS: u16 = 1_024;
 
-/// What is known of it. However many ask, one at a time writes, and at most once in [`FRESH`].
+/// The state of the probe. One write at a time is made, at most once per [`FRESH`], for any number of callers.
 #[derive(Default)]
 pub(super) struct Probe {
     row: u16,
@@ -31,18 +31,18 @@ pub(super) struct Probe {
     ended: Condvar,
 }
 
-/// When what was learned.
+/// A result and its time.
 type Learned = (Instant, Result<(), Arc<Error>>);
 
 #[derive(Default)]
 struct State {
     under_way: Option<UnderWay>,
-    /// How many have been begun.
+    /// How many writes were started.
     begun: u64,
     /// How many of them are lost.
     lost: usize,
     last: Option<Learned>,
-    /// When something was written anyway.
+    /// The time of the last other write.
     wrote_at: Option<Instant>,
 }
 
@@ -57,7 +57,7 @@ impl Probe {
         Self { row: u16::from_be_bytes(random) % ROWS, ..Self::default() }
     }
 
-    /// Something was written, and not for the sake of knowing that it can be.
+    /// Notes that something else was written, which proves that writes are accepted.
     pub(super) fn wrote(&self) {
         self.state().wrote_at = Some(Instant::now());
     }
@@ -81,7 +81,7 @@ impl State {
         }
     }
 
-    /// A lost one that ends after all tells nothing of now.
+    /// Ends a write. The result of a lost one that ends late is ignored.
     fn end(&mut self, number: u64, learned: Option<Learned>) {
         if self.under_way.is_some_and(|probe| probe.number == number) {
             self.under_way = None;
@@ -93,7 +93,7 @@ impl State {
 }
 
 impl Store {
-    /// Whether the database answers, has our tables and takes writes.
+    /// Checks that the database responds, has our tables and accepts writes.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.check_file()?;
         let patience = Patience::of_this_thread().unwrap_or_default();
@@ -125,7 +125,7 @@ impl Store {
         let outcome = catch_unwind(AssertUnwindSafe(probe));
         let outcome = outcome.unwrap_or_else(|_said_so| Err(Error::internal("it panicked")));
         let outcome = outcome.map_err(|error| Arc::new(error.out_of_reach()));
-        // A database that could not even be asked may be asked again at once.
+        // If the probe was not sent, the next call may try again at once.
         let learned = has_tried.then(|| (Instant::now(), outcome.clone()));
         self.probe.state().end(number, learned);
         self.probe.ended.notify_all();
@@ -134,7 +134,7 @@ impl Store {
 }
 
 impl WriteTx<'_> {
-    /// Another value each time: SQLite does not write one that is there already.
+    /// Writes another value each time, since SQLite skips writing an equal value.
     fn probe(&mut self, row: u16) -> Result<(), Error> {
         let probe = "insert into write_probe (id, writes) values ($1, 1) \
                      on conflict (id) do update set writes = write_probe.writes + 1";

@@ -1,4 +1,4 @@
-//! What is deleted once it is over. Sessions are not in the list: they are swept along their primary key.
+//! Deleting expired rows. Sessions are deleted elsewhere, by a sweep along their primary key.
 
 use diesel::RunQueryDsl as _;
 use diesel::sql_types::BigInt;
@@ -9,7 +9,7 @@ use super::types::SqlTime;
 use crate::clock::Timestamp;
 use crate::error::Error;
 
-/// What can be over.
+/// Rows that can expire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
     /// Denials of tokens that have expired.
@@ -22,7 +22,7 @@ pub(crate) enum Over {
     Authorizations,
 }
 
-/// Where it is: the table, its primary key, and the time that is compared, with an index.
+/// For each kind: the table, its primary key, and the time that is compared, which has an index.
 const TABLES: [(Over, &str, &str, &str); 8] = [
     (Over::Denials, "denylist", "subject, kind", "expires_at"),
     (Over::Denials, "denied_before", "kind, subject, issued_before", "expires_at"),
@@ -35,8 +35,8 @@ const TABLES: [(Over, &str, &str, &str); 8] = [
 ];
 
 impl WriteTx<'_> {
-    /// Deletes at most `batch` rows of each table that were over by then; returns how many. Those that somebody has locked
-    /// are left to the next time.
+    /// Deletes at most `batch` rows that expired by then; returns how many. Locked rows are skipped until the next
+    /// time.
     pub(crate) fn purge(&mut self, over: Over, batch: i64, by: Timestamp) -> Result<usize, Error> {
         let pass_by = match self.0 {
             DbConnection::Sqlite(_) => "",

@@ -1,4 +1,4 @@
-//! Putting a backup in place of a SQLite database that no process has open.
+//! Replacing a SQLite database, which no process has open, with a backup.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -23,12 +23,12 @@ pub(crate) struct Restore {
 }
 
 impl Restore {
-    /// Checks that the backup can be put in place of the database.
+    /// Checks that the backup can replace the database.
     pub(crate) fn check(backup: &Path, database: &Path) -> Result<(), BackupError> {
         let database = &real(database);
         let identity = |path| fs::metadata(path).map(|about| (about.dev(), about.ino()));
         let of_the_backup = identity(backup).map_err(BackupError::io(backup))?;
-        // A pipe would be waited for.
+        // Opening a pipe would block.
         if !backup.is_file() {
             return Err(BackupError::NotAFile(backup.to_owned()));
         }
@@ -50,20 +50,21 @@ impl Restore {
         Ok(Self { database, new })
     }
 
-    /// Where the copy is: a database that may be changed before it is put in place.
+    /// The path of the copy, which may be changed before it replaces the database.
     pub(crate) fn new_database(&self) -> &Path {
         self.new.path()
     }
 
-    /// Puts the copy in place of the database, which is kept beside it as `old_name` says, or
-    /// that and a number; returns where, if there was one.
+    /// Replaces the database with the copy. The old database is kept beside it under `old_name`, if necessary with a
+    /// number; returns its path, if there was one.
     ///
-    /// After an error the database is in its place.
+    /// After an error the old database is in its place.
     pub(crate) fn finish(self, old_name: &str) -> Result<Option<PathBuf>, BackupError> {
-        // Everything is in the one file then: whoever has changed it has let go of it.
+        // After this everything is in one file, since the changes are closed.
         leave_wal(self.new.path())?;
         drop(lock(&self.database)?);
-        // A service that was killed has left a log with what it acknowledged. One that SQLite cannot read is moved along.
+        // A killed service has left a log with committed writes. A log that SQLite cannot read is moved with the
+        // database.
         let _moved_along = leave_wal(&self.database);
         let _nobody_opens_it = lock(&self.database)?;
         let names = (1..).map(|n| if n == 1 { old_name.to_owned() } else { format!("{old_name}-{n}") });
@@ -73,9 +74,9 @@ impl Restore {
             io::ErrorKind::AlreadyExists => BackupError::Exists(old.clone()),
             _ => BackupError::io(&old)(error),
         };
-        // At each instant there is a database in its place.
+        // At every moment there is a database at the path.
         let kept = if_there(fs::hard_link(&self.database, &old)).map_err(failed)?;
-        // The log of another database would be taken for that of the new one.
+        // SQLite would use the old database's log for the new one.
         for suffix in SIDE_FILES {
             let moved = fs::rename(with_suffix(&self.database, suffix), with_suffix(&old, suffix));
             if_there(moved).map_err(failed)?;
@@ -85,7 +86,7 @@ impl Restore {
     }
 }
 
-/// Writes the log back into the database and lets go of it, which needs the database to itself.
+/// Writes the log back into the database and removes it. This needs exclusive access.
 fn leave_wal(path: &Path) -> Result<(), BackupError> {
     let started_at = Instant::now();
     loop {
@@ -107,7 +108,7 @@ fn leave_wal(path: &Path) -> Result<(), BackupError> {
     }
 }
 
-/// Where a link leads: SQLite puts its files there. Any other path stays as it is written.
+/// The target of a symbolic link, beside which SQLite puts its files. Other paths are not changed.
 fn real(database: &Path) -> PathBuf {
     let target = if database.is_symlink() { fs::canonicalize(database).ok() } else { None };
     target.unwrap_or_else(|| database.to_owned())
@@ -120,8 +121,8 @@ fn if_there<T>(done: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// The database for ourselves: every connection keeps a lock in it and in its index, also while it is idle
-/// (<https://sqlite.org/walformat.html#locks>). Only as long as this process has no connection to it.
+/// Locks the database exclusively: every connection, even an idle one, holds a lock on it and on its index
+/// (<https://sqlite.org/walformat.html#locks>). This process must have no connection to it.
 fn lock(database: &Path) -> Result<[Option<File>; 2], BackupError> {
     let lock = |path: &Path| {
         let file = if_there(OpenOptions::new().read(true).write(true).open(path)).map_err(BackupError::io(path))?;

@@ -1,4 +1,4 @@
-//! The tables, as diesel sees them; one description for both engines.
+//! The tables for diesel; one description for both engines.
 
 use super::types::{SqlTime, SqlUuid};
 
@@ -6,7 +6,7 @@ diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text};
     use super::{SqlTime, SqlUuid};
 
-    /// Who can log in.
+    /// Accounts.
     users (id) {
         id -> SqlUuid,
         username -> Text,
@@ -59,7 +59,7 @@ diesel::table! {
     use diesel::sql_types::{BigInt, Text};
     use super::{SqlTime, SqlUuid};
 
-    /// What verifiers must refuse although its signature is good.
+    /// Sessions and access tokens that verifiers must refuse although the signature is valid.
     denylist (subject, kind) {
         subject -> SqlUuid,
         kind -> Text,
@@ -72,7 +72,7 @@ diesel::table! {
     use super::SqlTime;
     use diesel::sql_types::Text;
 
-    /// The same, of whatever was issued before an instant.
+    /// Clients and users whose tokens issued before a time must be refused.
     denied_before (kind, subject, issued_before) {
         kind -> Text,
         subject -> Text,
@@ -83,10 +83,11 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// What of the allowances of wrong guesses is used.
+    /// How much of each allowance for wrong guesses is used.
     allowances (subject) {
         subject -> BigInt,
         used_until -> BigInt,
+        failed_until -> BigInt,
     }
 }
 
@@ -115,7 +116,7 @@ diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text};
     use super::{SqlTime, SqlUuid};
 
-    /// What happened that concerns security.
+    /// Security events.
     audit_events (id) {
         id -> BigInt,
         at -> SqlTime,
@@ -133,7 +134,7 @@ diesel::table! {
     use diesel::sql_types::{BigInt, Text};
     use super::{SqlTime, SqlUuid};
 
-    /// Messages to others that are not sent yet.
+    /// Messages to other servers that are not sent yet.
     outbox (id) {
         id -> SqlUuid,
         kind -> Text,

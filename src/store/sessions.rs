@@ -1,32 +1,22 @@
 //! The table `sessions`.
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 
+use super::lapses::no_session;
 use super::locks::Lock;
 use super::schema::{sessions, users};
-use super::session_row::{GrantRow, SessionRow};
-use super::types::{Bind, SqlTime, SqlUuid};
+use super::types::Bind;
 use super::{ReadTx, UnitTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::denial::Denial;
 use crate::model::grant::Grant;
 use crate::model::id::{Id, SessionId, UserId};
-use crate::model::session::{Device, End, EndReason, Listed, Session};
+use crate::model::session::{Device, End, Listed, Session};
 use crate::model::user::User;
 use tokensmith_verifier::issuing::FIRST_PARTY;
 
 const MAX_ADDRESSES: i64 = 1_000;
-
-/// No session has it, and none comes before it.
-fn nil() -> SessionId {
-    Id::from_bytes([0; 16])
-}
-
-/// Names the reasons for lack of use and for the absolute end, in this order.
-const RECORD_LAPSE: &str = "update sessions set ended_at = refresh_expires_at, \
-                            end_reason = case when refresh_expires_at < expires_at then $1 else $2 end";
 
 impl ReadTx<'_> {
     /// A session and its user.
@@ -34,19 +24,19 @@ impl ReadTx<'_> {
         let found = sessions::table
             .inner_join(users::table)
             .filter(sessions::id.eq(Bind(id)))
-            .select((SessionRow::as_select(), User::as_select()))
-            .first::<(SessionRow, User)>(self.0)
+            .select((Session::as_select(), User::as_select()))
+            .first::<(Session, User)>(self.0)
             .optional()?;
-        Ok(found.map(|(session, user)| (session.into(), user)))
+        Ok(found)
     }
 
     /// What a session was opened for.
     pub(crate) fn find_grant(&mut self, id: SessionId) -> Result<Option<Grant>, Error> {
-        let row = sessions::table.find(Bind(id)).select(GrantRow::as_select()).first(self.0).optional()?;
-        Ok(row.and_then(GrantRow::into_grant))
+        let row = sessions::table.find(Bind(id)).select(Option::<Grant>::as_select()).first(self.0).optional()?;
+        Ok(row.flatten())
     }
 
-    /// At most `limit` sessions of a user, newest first, those that are older than `before`; ended ones too.
+    /// At most `limit` sessions of a user that are older than `before`, newest first, including ended ones.
     pub(crate) fn list_sessions(
         &mut self,
         user: UserId,
@@ -59,17 +49,17 @@ impl ReadTx<'_> {
             .filter(sessions::id.lt(Bind(last)))
             .order(sessions::id.desc())
             .limit(limit)
-            .select((SessionRow::as_select(), Device::as_select(), sessions::client_id))
-            .load::<(SessionRow, Device, Option<String>)>(self.0)?;
-        let listed = |(session, device, client_id): (SessionRow, Device, Option<String>)| {
+            .select((Session::as_select(), Device::as_select(), sessions::client_id))
+            .load::<(Session, Device, Option<String>)>(self.0)?;
+        let listed = |(session, device, client_id): (Session, Device, Option<String>)| {
             let application = client_id.filter(|client_id| client_id != FIRST_PARTY);
-            Listed { session: session.into(), device, application }
+            Listed { session, device, application }
         };
         Ok(rows.into_iter().map(listed).collect())
     }
 
-    /// The addresses from which a user's sessions that are still on record were opened, ended ones too. Of an account with
-    /// thousands of them a thousand sessions are looked at.
+    /// The addresses from which a user's stored sessions were opened, including ended ones. At most a thousand sessions
+    /// are read.
     pub(crate) fn list_session_addresses(&mut self, user: UserId) -> Result<Vec<String>, Error> {
         let addresses = sessions::table
             .filter(sessions::user_id.eq(Bind(user)))
@@ -81,7 +71,7 @@ impl ReadTx<'_> {
         Ok(addresses)
     }
 
-    /// How many sessions are live whose refresh token was made in this span of time, the end excluded.
+    /// How many live sessions have a refresh token that was made in this period, without its end.
     pub(crate) fn count_live_sessions_rotated(
         &mut self,
         from: Timestamp,
@@ -94,7 +84,7 @@ impl ReadTx<'_> {
         Ok(made.count().get_result(self.0)?)
     }
 
-    /// Whether there is no session on record, neither live nor ended.
+    /// Whether no session is stored, live or ended.
     pub(crate) fn has_no_sessions(&mut self) -> Result<bool, Error> {
         let one = sessions::table.select(sessions::id).first::<SessionId>(self.0).optional()?;
         Ok(one.is_none())
@@ -110,16 +100,15 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds a session, what it was opened for, and what is known of its device.
+    /// Adds a session with its grant and its device.
     pub(crate) fn insert_session(&mut self, session: &Session, grant: &Grant, device: &Device) -> Result<(), Error> {
-        let (session, grant) = (SessionRow::from(session), GrantRow::from(grant));
-        diesel::insert_into(sessions::table).values((&session, &grant, device)).execute(self.0)?;
+        diesel::insert_into(sessions::table).values((session, grant, device)).execute(self.0)?;
         self.1 = true;
         Ok(())
     }
 
-    /// Records that the owner of a live session has proved again who they are; `access_expires_by` covers an access token
-    /// that is signed for it now. Returns the session as it is afterwards, or nothing when it has ended.
+    /// Records that the owner of a live session gave the password again; `access_expires_by` covers an access token
+    /// that is signed now. Returns the changed session, or `None` if it has ended.
     pub(crate) fn reauthenticate(
         &mut self,
         id: SessionId,
@@ -129,54 +118,15 @@ impl WriteTx<'_> {
         self.note_lock(Lock::Sessions);
         let alive = || sessions::table.find(Bind(id)).filter(sessions::ended_at.is_null());
         diesel::update(alive()).set(sessions::authenticated_at.eq(Bind(Some(now)))).execute(self.0)?;
-        let Some(before) = alive().select(SessionRow::as_select()).first(self.0).optional()? else {
+        let Some(before) = alive().select(Session::as_select()).first(self.0).optional()? else {
             return Ok(None);
         };
-        // A rotation may move it too: it only ever gets later.
+        // A rotation may change it, too; it only gets later.
         let later = access_expires_by.min(before.expires_at);
         let earlier = alive().filter(sessions::access_expires_by.lt(Bind(later)));
         diesel::update(earlier).set(sessions::access_expires_by.eq(Bind(later))).execute(self.0)?;
-        let after = alive().select((SessionRow::as_select(), GrantRow::as_select()));
-        let after = after.first::<(SessionRow, GrantRow)>(self.0).optional()?;
-        Ok(after.map(|(session, grant)| (session.into(), grant.into_grant())))
-    }
-
-    /// Looks at the `batch` sessions that follow `after`: records the end of those that lapsed before `lapsed_before`, and
-    /// deletes those that ended before `ended_before`. Answers how many were deleted, and where the next batch begins, if
-    /// this was not the last. Walking along the primary key needs no index on what a rotation writes.
-    pub(crate) fn sweep_sessions(
-        &mut self,
-        after: Option<SessionId>,
-        batch: i64,
-        lapsed_before: Timestamp,
-        ended_before: Timestamp,
-    ) -> Result<(usize, Option<SessionId>), Error> {
-        let first = after.unwrap_or_else(nil);
-        let ids = sessions::table
-            .filter(sessions::id.gt(Bind(first)))
-            .order(sessions::id)
-            .limit(batch)
-            .select(sessions::id)
-            .load::<SessionId>(self.0)?;
-        let Some(last) = ids.last().copied() else { return Ok((0, None)) };
-        self.lock_sessions_over((first, last), lapsed_before, ended_before)?;
-        // SQLite numbers parameters by their first appearance: each statement names them in order.
-        diesel::sql_query(format!(
-            "{RECORD_LAPSE} where id > $3 and id <= $4 and ended_at is null and refresh_expires_at <= $5"
-        ))
-        .bind::<Text, _>(EndReason::Idle)
-        .bind::<Text, _>(EndReason::AbsoluteEnd)
-        .bind::<SqlUuid, _>(first)
-        .bind::<SqlUuid, _>(last)
-        .bind::<SqlTime, _>(lapsed_before)
-        .execute(self.0)?;
-        let deleted = diesel::sql_query("delete from sessions where id > $1 and id <= $2 and ended_at <= $3")
-            .bind::<SqlUuid, _>(first)
-            .bind::<SqlUuid, _>(last)
-            .bind::<SqlTime, _>(ended_before)
-            .execute(self.0)?;
-        let complete = i64::try_from(ids.len()).is_ok_and(|found| found == batch);
-        Ok((deleted, complete.then_some(last)))
+        let after = alive().select((Session::as_select(), Option::<Grant>::as_select()));
+        Ok(after.first::<(Session, Option<Grant>)>(self.0).optional()?)
     }
 }
 
@@ -212,8 +162,8 @@ impl UnitTx<'_> {
         Ok(!ended.is_empty())
     }
 
-    /// Ends every live session of a user, but for `except`, and denies its tokens; returns how many. Those that had ended by
-    /// themselves are denied and not counted.
+    /// Ends every live session of a user except `except` and denies its tokens; returns how many. Lapsed sessions are
+    /// denied but not counted.
     pub(crate) fn end_sessions_of(
         &mut self,
         user: UserId,
@@ -222,7 +172,7 @@ impl UnitTx<'_> {
         access: Seconds,
     ) -> Result<usize, Error> {
         self.lock_live_sessions_of(user)?;
-        let except = except.unwrap_or_else(nil);
+        let except = except.unwrap_or_else(no_session);
         self.record_lapses_of(user, except, end, access)?;
         let alive = sessions::table
             .filter(sessions::user_id.eq(Bind(user)))
@@ -234,29 +184,6 @@ impl UnitTx<'_> {
             .get_results::<(SessionId, Timestamp)>(self.0)?;
         self.deny_sessions(&ended, end, access)?;
         Ok(ended.len())
-    }
-
-    /// Records the end of a user's sessions that ended by themselves: nobody ends them again. They are denied all the same,
-    /// since the database may have lost that they were refreshed.
-    fn record_lapses_of(&mut self, user: UserId, except: SessionId, end: End, access: Seconds) -> Result<(), Error> {
-        let lapsed = sessions::table
-            .filter(sessions::user_id.eq(Bind(user)))
-            .filter(sessions::id.ne(Bind(except)))
-            .filter(sessions::ended_at.is_null())
-            .filter(sessions::refresh_expires_at.le(Bind(end.at)))
-            .select((sessions::id, sessions::access_expires_by))
-            .load::<(SessionId, Timestamp)>(self.0)?;
-        for (id, _) in &lapsed {
-            diesel::sql_query(format!(
-                "{RECORD_LAPSE} where id = $3 and ended_at is null and refresh_expires_at <= $4"
-            ))
-            .bind::<Text, _>(EndReason::Idle)
-            .bind::<Text, _>(EndReason::AbsoluteEnd)
-            .bind::<SqlUuid, _>(*id)
-            .bind::<SqlTime, _>(end.at)
-            .execute(self.0)?;
-        }
-        self.deny_sessions(&lapsed, end, access)
     }
 
     pub(super) fn deny_sessions(

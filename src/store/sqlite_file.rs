@@ -1,6 +1,6 @@
-//! The file of a SQLite database, from outside. It is made once, before the first connection, and from then on this process
-//! opens neither it nor `-wal` and `-shm` but through SQLite: closing any other handle drops every lock that the process
-//! has on the file (<https://www.sqlite.org/howtocorrupt.html>, section 2.2). Looking at its metadata opens nothing.
+//! The file of a SQLite database. It is created before the first connection. After that this process opens it, `-wal`
+//! and `-shm` only through SQLite, because closing any other handle drops all locks of the process on the file
+//! (<https://www.sqlite.org/howtocorrupt.html>, section 2.2). Reading its metadata does not open it.
 
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
@@ -14,10 +14,10 @@ use rustix::fs::{Access, access};
 use super::IfMissing;
 use crate::secret::{create_folders, create_private_file, folder_of};
 
-/// What stands for itself in the path of a URI (<https://www.rfc-editor.org/rfc/rfc3986#section-2.3>).
+/// Characters that are not escaped in the path of a URI (<https://www.rfc-editor.org/rfc/rfc3986#section-2.3>).
 const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The database's file, and which it was when it was opened first.
+/// The database's file, and its identity when it was first opened.
 #[derive(Debug)]
 pub(super) struct SqliteFile {
     path: PathBuf,
@@ -25,28 +25,28 @@ pub(super) struct SqliteFile {
     identity: OnceLock<(u64, u64)>,
 }
 
-/// Why the file cannot be used. SQLite itself says "unable to open database file" to most of it.
+/// Why the file cannot be used. For most of these SQLite itself only says "unable to open database file".
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileProblem {
     #[error(
-        "{0}: there is no such file; serve, migrate and users create make it (see DATABASE_URL and the working folder)"
+        "{0}: there is no such file; create it with serve, migrate or users create (see DATABASE_URL and the working folder)"
     )]
     Missing(PathBuf),
     #[error("{0}: a symbolic link to a file that does not exist")]
     LeadsNowhere(PathBuf),
     #[error(
-        "{0}: there is no such file, but there is {1}, which may hold its last writes: put it back, or remove that too"
+        "{0}: there is no such file, but {1} exists and may hold its last writes: put the file back, or remove {1}, too"
     )]
     LeftBehind(PathBuf, PathBuf),
     #[error("{0}: Is a directory, not a file")]
     Folder(PathBuf),
     #[error("{0}: not a regular file")]
     NotAFile(PathBuf),
-    #[error("{0}: this folder cannot be made: {1}")]
+    #[error("{0}: cannot create this folder: {1}")]
     FolderNotMade(PathBuf, io::Error),
-    #[error("{0}: this folder cannot be written, and SQLite keeps files beside the database: {1}")]
+    #[error("{0}: cannot write to this folder, in which SQLite keeps files beside the database: {1}")]
     FolderNotWritable(PathBuf, io::Error),
-    #[error("{0}: cannot be made: {1}")]
+    #[error("{0}: cannot be created: {1}")]
     NotMade(PathBuf, io::Error),
     #[error("{0}: cannot be read and written: {1}")]
     NotWritable(PathBuf, io::Error),
@@ -57,7 +57,7 @@ pub(super) enum FileProblem {
 }
 
 impl SqliteFile {
-    /// Finds the file, or makes it.
+    /// Finds or creates the file.
     pub(super) fn open(path: &Path, if_missing: IfMissing) -> Result<Self, FileProblem> {
         let file = Self { path: path.to_owned(), identity: OnceLock::new() };
         if file.metadata()?.is_none() {
@@ -73,7 +73,7 @@ impl SqliteFile {
         }
         let IfMissing::Create = if_missing else { return Err(FileProblem::Missing(path())) };
         let log = self.beside("-wal");
-        // SQLite would delete it as soon as it opens an empty database beside it.
+        // SQLite would delete this log when it opens an empty database beside it.
         if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
             return Err(FileProblem::LeftBehind(path(), log));
         }
@@ -82,17 +82,18 @@ impl SqliteFile {
         self.check_folder()?;
         match create_private_file(&self.path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(FileProblem::NotMade(path(), error)),
-            // The handle is closed before there is any lock to lose, or another process was first.
+            // The handle is closed while there is no lock to lose; or another process was first.
             _ => Ok(()),
         }
     }
 
-    /// Where SQLite finds it; never makes one.
+    /// The URI with which SQLite opens it and never creates one.
     pub(super) fn uri(&self) -> String {
         uri(&self.path, "mode=rw")
     }
 
-    /// Whether this is still the file that was opened first, and can be written. To be asked before each connection.
+    /// Checks that this is still the file that was first opened, and that it can be written. Called before each
+    /// connection.
     pub(super) fn check(&self) -> Result<(), FileProblem> {
         self.check_identity()?;
         for path in [self.path.clone(), self.beside("-wal"), self.beside("-shm")] {
@@ -104,7 +105,7 @@ impl SqliteFile {
         self.check_folder()
     }
 
-    /// Whether this is still the file that was opened first.
+    /// Checks that this is still the file that was first opened.
     pub(super) fn check_identity(&self) -> Result<(), FileProblem> {
         let found = self.metadata()?.ok_or_else(|| match self.identity.get() {
             Some(_) => FileProblem::Gone(self.path.clone()),
@@ -116,7 +117,7 @@ impl SqliteFile {
         }
     }
 
-    /// Remembers which file it is, once SQLite has it open.
+    /// Stores which file it is, when SQLite has opened it.
     pub(super) fn remember(&self) -> Result<(), FileProblem> {
         if let Some(found) = self.metadata()? {
             self.identity.get_or_init(|| (found.dev(), found.ino()));
@@ -141,7 +142,7 @@ impl SqliteFile {
         }
     }
 
-    /// SQLite follows a symbolic link, and keeps its other files beside what it leads to.
+    /// The target of a symbolic link: SQLite follows links and keeps its other files beside the target.
     fn real_path(&self) -> PathBuf {
         fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
     }
@@ -153,9 +154,9 @@ impl SqliteFile {
     }
 }
 
-/// What SQLite takes for this path whatever its characters (<https://sqlite.org/uri.html>), with parameters.
+/// The URI of a path with any characters (<https://sqlite.org/uri.html>), with parameters.
 pub(super) fn uri(path: &Path, parameters: &str) -> String {
-    // An empty authority, so that a path which begins with two slashes is not taken for one.
+    // An empty authority, so that a path that begins with two slashes is not read as an authority.
     let authority = if path.is_absolute() { "//" } else { "" };
     format!("file:{authority}{}?{parameters}", percent_encode(path.as_os_str().as_encoded_bytes(), IN_PATHS))
 }

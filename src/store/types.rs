@@ -1,31 +1,21 @@
-//! How the values of the domain are stored: the one place that turns them into what a column holds, and back.
+//! SQL types that the engines do not share or that say more than theirs, and how a value gets into a query.
 
 use diesel::backend::Backend;
-use diesel::deserialize::{self, FromSql, Queryable};
 use diesel::expression::{AsExpression, TypedExpressionType};
 use diesel::internal::derives::as_expression::Bound;
-use diesel::pg::Pg;
-use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{BigInt, Binary, HasSqlType, SqlType, Text};
-use diesel::sqlite::Sqlite;
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types::{HasSqlType, SqlType};
 
 use super::connection::MultiBackend;
-use crate::clock::Timestamp;
-use crate::model::client::{AuthMethod, ClientId, IdTokenAlg, Words};
-use crate::model::id::Id;
-use crate::model::names::Names;
-use crate::model::session::EndReason;
-use crate::model::user::{DisplayName, Email, Username};
-use crate::secret::KeyDigest;
 
-/// The SQL type of identifiers, the one that the engines do not share: 16 bytes, `uuid` on PostgreSQL and a blob on SQLite.
-/// By its numbers, which are the same in every PostgreSQL: its name would be looked up with a query, once on each
-/// connection.
+/// The SQL type of identifiers, the only type that differs between the engines: 16 bytes, `uuid` on PostgreSQL and a
+/// blob on SQLite. It is given by its numbers, which are the same in every PostgreSQL, since looking up a name takes a
+/// query on each connection.
 #[derive(Clone, Copy, Debug, Default, SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951), sqlite_type(name = "Binary"))]
 pub struct SqlUuid;
 
-/// The SQL type of instants: `bigint`, the seconds since 1970.
+/// The SQL type of times: `bigint`, seconds since 1970.
 #[derive(Clone, Copy, Debug, Default, SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(oid = 20, array_oid = 1016), sqlite_type(name = "Long"))]
 pub struct SqlTime;
@@ -43,8 +33,8 @@ macro_rules! sql_type {
 sql_type!(SqlUuid);
 sql_type!(SqlTime);
 
-/// A value in a query, of whatever SQL type the column has that it is compared with or stored in. Only a type of this crate
-/// can be that by itself.
+/// A value in a query, with the SQL type of its column. It is needed because diesel's traits can only be implemented
+/// for types of this crate.
 #[derive(Clone, Copy, Debug)]
 pub struct Bind<T>(pub(super) T);
 
@@ -61,65 +51,3 @@ impl<T: ToSql<ST, DB>, ST, DB: Backend> ToSql<ST, DB> for Bind<T> {
         self.0.to_sql(out)
     }
 }
-
-/// A value in a column of an SQL type, as another type has it in a column of its own; how it is read, and written.
-macro_rules! column {
-    ($type:ty $(, $tag:ident: $life:lifetime)?: $sql:ident as $carrier:ty: $carrier_sql:ident, $read:expr, $write:expr) => {
-        impl<$($tag: $life,)? DB: Backend> FromSql<$sql, DB> for $type
-        where
-            $carrier: FromSql<$carrier_sql, DB>,
-        {
-            fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
-                let read: fn($carrier) -> deserialize::Result<Self> = $read;
-                read(<$carrier>::from_sql(bytes)?)
-            }
-        }
-
-        impl<$($tag: $life,)? DB: Backend> Queryable<$sql, DB> for $type
-        where
-            Self: FromSql<$sql, DB>,
-        {
-            type Row = Self;
-
-            fn build(row: Self) -> deserialize::Result<Self> {
-                Ok(row)
-            }
-        }
-
-        impl$(<$tag: $life>)? ToSql<$sql, Pg> for $type {
-            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-                let write: fn(&Self) -> $carrier = $write;
-                <$carrier as ToSql<$carrier_sql, Pg>>::to_sql(&write(self), &mut out.reborrow())
-            }
-        }
-
-        impl$(<$tag: $life>)? ToSql<$sql, Sqlite> for $type {
-            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-                let write: fn(&Self) -> $carrier = $write;
-                out.set_value(write(self));
-                Ok(IsNull::No)
-            }
-        }
-
-        impl$(<$tag: $life>)? ToSql<$sql, MultiBackend> for $type {
-            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, MultiBackend>) -> serialize::Result {
-                out.set_value(($sql, self));
-                Ok(IsNull::No)
-            }
-        }
-    };
-}
-
-column!(Id<T>, T: 'static: SqlUuid as Vec<u8>: Binary, |b| Ok(Id::from_bytes(b.as_slice().try_into()?)), |id| id.as_bytes().to_vec());
-column!([u8; 16]: SqlUuid as Vec<u8>: Binary, |b| Ok(b.as_slice().try_into()?), |bytes| bytes.to_vec());
-column!(KeyDigest: Binary as Vec<u8>: Binary, |b| Ok(KeyDigest(b.as_slice().try_into()?)), |digest| digest.0.to_vec());
-column!(Timestamp: SqlTime as i64: BigInt, |seconds| Ok(Timestamp(seconds)), |at| at.0);
-column!(Username: Text as String: Text, |text| Ok(Username::from_stored(text)), ToString::to_string);
-column!(Email: Text as String: Text, |text| Ok(Email::from_stored(text)), ToString::to_string);
-column!(DisplayName: Text as String: Text, |text| Ok(DisplayName::from_stored(text)), ToString::to_string);
-column!(Names: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
-column!(ClientId: Text as String: Text, |text| Ok(ClientId::from_stored(text)), ToString::to_string);
-column!(AuthMethod: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
-column!(Words: Text as String: Text, |text| Ok(text.split_whitespace().collect()), ToString::to_string);
-column!(IdTokenAlg: Text as String: Text, |text| Ok(IdTokenAlg(text.parse()?)), |alg| alg.0.to_string());
-column!(EndReason: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);

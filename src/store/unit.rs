@@ -1,4 +1,4 @@
-//! A unit of work: a change, the events that it puts on record and the tokens that it denies, in one transaction.
+//! A unit of work: a change, the events that it records and the tokens that it denies, in one transaction.
 
 use std::ops::{Deref, DerefMut};
 
@@ -9,19 +9,19 @@ use crate::error::Error;
 use crate::model::audit::Event;
 use crate::model::denial::Denial;
 
-/// The transaction of a unit: one that may also record events and deny tokens, and remembers which.
+/// The transaction of a unit. It may also record events and deny tokens, and collects them.
 pub struct UnitTx<'a> {
     tx: WriteTx<'a>,
     effects: Effects,
 }
 
-/// What a unit has recorded and denied, to be told once it is durable.
+/// What a unit has recorded and denied, to be reported when it is durable.
 #[derive(Debug, Default)]
-#[must_use = "a log, the metrics and the denylist in memory have to be told"]
+#[must_use = "the log, the metrics and the denylist in memory must be updated"]
 pub struct Effects {
-    /// What is on record.
+    /// The recorded events.
     pub(crate) events: Vec<Event>,
-    /// What is denied.
+    /// The denials.
     pub(crate) denials: Vec<Denial>,
 }
 
@@ -60,7 +60,7 @@ impl<'a> DerefMut for UnitTx<'a> {
 }
 
 impl Store {
-    /// Does a unit of work, as [`Store::write`] does; returns also its effects, which nobody has been told of yet.
+    /// Runs a unit of work, as [`Store::write`] does; also returns its effects, which are not reported yet.
     pub fn write_unit<T>(&self, work: impl FnOnce(&mut UnitTx<'_>) -> Result<T, Error>) -> Result<(T, Effects), Error> {
         self.write(|tx| {
             let mut unit = UnitTx::new(tx.0);

@@ -1,4 +1,4 @@
-//! Usernames: finding the account that somebody claims to have, and folding anew what earlier versions folded otherwise.
+//! Usernames: finding the account of a claimed name, and folding again names that earlier versions folded differently.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::model::id::UserId;
 use crate::model::text::fold;
 use crate::model::user::{ClaimedName, User, Username};
 
-/// As the index of each engine has it.
+/// The condition of the index on each engine.
 const IS_UNFOLDED_SQLITE: &str =
     "length(cast(username as blob)) <> length(username) and username_fold is distinct from username";
 const IS_UNFOLDED_POSTGRES: &str =
@@ -26,8 +26,8 @@ const IS_UNFOLDED_POSTGRES: &str =
 const AT_ONCE: usize = 1_000;
 
 impl ReadTx<'_> {
-    /// The user with this name, with the password hash. When two accounts have it, since an earlier version took them for
-    /// different ones, it is the one whose name is spelled like that.
+    /// The user with this name, with the password hash. If two accounts have it, because an earlier version treated
+    /// their names as different, it is the one with exactly this spelling.
     pub fn find_credentials(&mut self, name: &ClaimedName) -> Result<Option<Credentials>, Error> {
         let (folded, formerly) = (name.folded(), name.formerly());
         let query = users::table.select((User::as_select(), users::password_hash));
@@ -40,8 +40,8 @@ impl ReadTx<'_> {
         Ok(found.pop().map(|(user, password_hash)| Credentials { user, password_hash }))
     }
 
-    /// The accounts whose name is as an earlier version folded it: those that [`super::Store::refold_usernames`] left as
-    /// they are, and those that an instance of an earlier version has made since.
+    /// The accounts whose name is folded as in an earlier version: those that [`super::Store::refold_usernames`] did
+    /// not change, and those that an instance of an earlier version has created since.
     pub(crate) fn list_unfolded(&mut self) -> Result<Vec<User>, Error> {
         let is_unfolded = match self.0 {
             DbConnection::Sqlite(_) => IS_UNFOLDED_SQLITE,
@@ -61,7 +61,7 @@ impl WriteTx<'_> {
         if others.iter().any(is_same) { Err(Error::UsernameTaken) } else { Ok(()) }
     }
 
-    /// Marks the names of an earlier version that today's rule folds to the same. Cheap when there are none.
+    /// Marks names of an earlier version that the current rule folds to the same text. Cheap if there are none.
     pub(super) fn mark_folded_usernames(&mut self) -> Result<(), Error> {
         let unfolded = self.reading().list_unfolded()?;
         let is_fine = |user: &&User| {
@@ -72,8 +72,8 @@ impl WriteTx<'_> {
         self.mark_folded(&fine)
     }
 
-    /// Folds anew the names that an earlier version folded. Those that would be the same stay as they are, all of them, and
-    /// so does one whose fold somebody has; their owners go on logging in with them.
+    /// Folds again the names that an earlier version folded. Names that would become equal to each other or to another
+    /// account's name are not changed; their owners still log in with them.
     pub(super) fn refold_usernames(&mut self) -> Result<(), Error> {
         let mut by_fold: HashMap<String, Vec<UserId>> = HashMap::new();
         let unfolded = self.reading().list_unfolded()?;
@@ -89,10 +89,10 @@ impl WriteTx<'_> {
             }
         }
         if renamed > 0 {
-            log::info!(renamed; "usernames are folded anew: NFKC_Casefold instead of lower case");
+            log::info!(renamed; "usernames were folded again: NFKC_Casefold instead of lower case");
         }
         if left > 0 {
-            log::warn!(left; "usernames differ in spelling only and stay as they are: tokensmith migrate lists them");
+            log::warn!(left; "usernames that differ only in spelling were not changed: tokensmith migrate lists them");
         }
         Ok(())
     }
@@ -100,7 +100,7 @@ impl WriteTx<'_> {
     fn rename_unless_taken(&mut self, id: UserId, folded: &str) -> Result<bool, Error> {
         let user = users::table.find(Bind(id));
         let rename = diesel::update(user).set((users::username.eq(folded), users::username_fold.eq(folded)));
-        // A savepoint: on PostgreSQL a statement that fails takes its whole transaction along.
+        // A savepoint, since on PostgreSQL a failed statement ends its whole transaction.
         match self.0.transaction(|connection| rename.execute(connection)) {
             Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
             renamed => Ok(renamed? == 1),

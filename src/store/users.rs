@@ -1,9 +1,7 @@
 //! The table `users`.
 
-use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::sql_types::{Bool, Text};
 
 use super::locks::Lock;
 use super::row::row;
@@ -14,14 +12,12 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::id::UserId;
 use crate::model::names::Roles;
-use crate::model::text::fold;
 use crate::model::user::{DisplayName, Email, User, Username};
-use crate::model::user_search::UserSearch;
 
-/// Any number, the same in every instance.
+/// The lock for changes of administrators: any number, but the same in every instance.
 const ADMINISTRATION_LOCK: i64 = 7_015_418_202_611_221;
 
-// Roles that do not parse are damaged data, never "no such user".
+// Roles that cannot be parsed are damaged data, not "no such user".
 row!(User in users {
     id: UserId,
     username: Username,
@@ -57,53 +53,7 @@ impl ReadTx<'_> {
         Ok(found.map(|(user, password_hash)| Credentials { user, password_hash }))
     }
 
-    /// At most `limit` users by username, those that follow `after`, and of them those that `search` asks for.
-    pub(crate) fn list_users(
-        &mut self,
-        search: &UserSearch,
-        after: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<User>, Error> {
-        let mut query = users::table.order(users::username).limit(limit).select(User::as_select()).into_boxed();
-        if let Some(after) = after {
-            query = query.filter(users::username.gt(after));
-        }
-        if let Some(text) = &search.text {
-            let pattern = |text: &str| format!("%{}%", literally(text));
-            // Usernames are folded, or were by an earlier version; of the rest each engine folds what it can, on both
-            // sides alike, and what is written as it is folded is found by every spelling.
-            let folded = pattern(&fold(text));
-            let found = sql::<Bool>("(users.username like ").bind::<Text, _>(folded.clone());
-            let found = found.sql(" escape '!' or users.username like ").bind::<Text, _>(pattern(&text.to_lowercase()));
-            let found = found.sql(" escape '!' or lower(users.email) like lower(").bind::<Text, _>(pattern(text));
-            let found = found.sql(") escape '!' or lower(users.email) like ").bind::<Text, _>(folded.clone());
-            let found = found.sql(" escape '!' or lower(users.name) like lower(").bind::<Text, _>(pattern(text));
-            let found = found.sql(") escape '!' or lower(users.name) like ").bind::<Text, _>(folded);
-            query = query.filter(found.sql(" escape '!')"));
-        }
-        query = match search.disabled {
-            Some(true) => query.filter(users::disabled_at.is_not_null()),
-            Some(false) => query.filter(users::disabled_at.is_null()),
-            None => query,
-        };
-        if let Some(role) = &search.role {
-            query = query.filter(sql::<Bool>(HAS_ROLE).bind::<Text, _>(format!(" {role} ")).sql(HAS_ROLE_END));
-        }
-        Ok(query.load(self.0)?)
-    }
-
-    /// Whether somebody else than `user` is active and has the role.
-    pub(crate) fn has_another_active_user_with(&mut self, role: &str, user: UserId) -> Result<bool, Error> {
-        let others = users::table.filter(users::id.ne(Bind(user))).filter(users::disabled_at.is_null());
-        let one = others
-            .filter(sql::<Bool>(HAS_ROLE).bind::<Text, _>(format!(" {role} ")).sql(HAS_ROLE_END))
-            .select(users::id)
-            .first::<UserId>(self.0)
-            .optional()?;
-        Ok(one.is_some())
-    }
-
-    /// Whether there is nobody.
+    /// Whether there are no users.
     pub(crate) fn has_no_users(&mut self) -> Result<bool, Error> {
         let one = users::table.select(users::id).first::<UserId>(self.0).optional()?;
         Ok(one.is_none())
@@ -119,7 +69,7 @@ impl WriteTx<'_> {
         taken_or(diesel::insert_into(users::table).values(row).execute(self.0)).map(|_one| ())
     }
 
-    /// Stores another username, e-mail address or name, at least one of them; answers the user as it is afterwards.
+    /// Stores a new username, e-mail address or name, at least one of them; returns the changed user.
     pub(crate) fn set_profile(
         &mut self,
         id: UserId,
@@ -144,15 +94,15 @@ impl WriteTx<'_> {
 
     /// Deletes a user, with sessions and API tokens.
     pub(crate) fn delete_user(&mut self, id: UserId) -> Result<(), Error> {
-        // First what goes with it, in the order of the keys.
+        // First what belongs to it, in the order of the keys.
         self.lock_user(id)?;
         self.lock_sessions_of(id)?;
         self.lock_tokens_of(id)?;
         one_user(diesel::delete(users::table.find(Bind(id))).execute(self.0)?)
     }
 
-    /// Nobody else changes who may administer before this transaction has ended. On SQLite a write transaction is that
-    /// already.
+    /// Locks changes of administrators until the end of this transaction. On SQLite a write transaction does that
+    /// anyway.
     pub(crate) fn lock_administration(&mut self) -> Result<(), Error> {
         self.lock_all(Lock::Administration, ADMINISTRATION_LOCK)
     }
@@ -163,16 +113,16 @@ impl WriteTx<'_> {
         Ok(self.reading().find_user(id)?.filter(|user| user.disabled_at.is_none()))
     }
 
-    /// Records a login; returns whether it may go on: not when the account is disabled. From here to the end of the
-    /// transaction nobody can disable it.
+    /// Records a login; returns false if the account is disabled. Until the end of the transaction the account cannot
+    /// be disabled.
     pub fn record_login(&mut self, id: UserId, now: Timestamp) -> Result<bool, Error> {
         self.note_lock(Lock::Users);
         let active = users::table.find(Bind(id)).filter(users::disabled_at.is_null());
         Ok(diesel::update(active).set(users::last_login_at.eq(Bind(Some(now)))).execute(self.0)? == 1)
     }
 
-    /// Stores `renewed` in the place of the hash that was `checked`. Answers whether that is still there (or renewed by
-    /// somebody who did the same at the same time), and the account active.
+    /// Replaces the hash that was `checked` with `renewed`. Returns whether the stored hash is still one of the two
+    /// (another login may have renewed it) and the account is active.
     pub fn confirm_password(&mut self, id: UserId, checked: &str, renewed: &str) -> Result<bool, Error> {
         self.note_lock(Lock::Users);
         let still_the_same = users::table
@@ -182,7 +132,7 @@ impl WriteTx<'_> {
         Ok(diesel::update(still_the_same).set(users::password_hash.eq(renewed)).execute(self.0)? == 1)
     }
 
-    /// Disables or enables an account; answers whether it was otherwise before.
+    /// Disables or enables an account; returns whether that changed it.
     pub(crate) fn set_disabled(&mut self, id: UserId, disabled_at: Option<Timestamp>) -> Result<bool, Error> {
         self.note_lock(Lock::Users);
         let user = users::table.find(Bind(id));
@@ -211,16 +161,6 @@ impl WriteTx<'_> {
         let changed = diesel::update(users::table.find(Bind(id))).set(users::roles.eq(Bind(roles))).execute(self.0)?;
         one_user(changed)
     }
-}
-
-/// Roles are stored with spaces between them. Not by `like`, for which SQLite takes `Admin` for `admin`.
-const HAS_ROLE: &str = "replace(' ' || users.roles || ' ', ";
-
-const HAS_ROLE_END: &str = ", '') <> ' ' || users.roles || ' '";
-
-/// For `like .. escape '!'`.
-fn literally(text: &str) -> String {
-    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }
 
 fn taken_or(changed: QueryResult<usize>) -> Result<usize, Error> {

@@ -1,4 +1,4 @@
-//! `/v1/me`: what users do with their own account: profile, password, and proving again who they are.
+//! `/v1/me`: what users do with their own account: profile, password, and reauthentication.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,16 +21,16 @@ both_engines!(
     a_new_username_logs_in_and_the_old_one_does_not,
     a_username_that_is_taken_changes_nothing,
     every_field_that_is_not_valid_is_named_and_nothing_changes,
-    username_and_address_want_a_password_given_lately_and_the_name_does_not,
-    proving_it_again_answers_the_same_session_with_an_authentication_of_now,
-    proving_it_again_gives_a_whole_lifetime_and_a_logout_takes_all_of_it,
-    a_wrong_password_proves_nothing_and_guessing_is_stopped,
-    a_session_that_has_ended_elsewhere_proves_and_changes_nothing,
-    a_disabled_account_proves_and_changes_nothing,
+    username_and_address_need_a_recent_password_and_the_name_does_not,
+    reauthentication_returns_the_same_session_with_a_new_auth_time,
+    reauthentication_gives_a_full_lifetime_and_a_logout_ends_all_of_it,
+    a_wrong_password_does_not_reauthenticate_and_guessing_is_stopped,
+    a_session_that_ended_elsewhere_cannot_reauthenticate_or_change_anything,
+    a_disabled_account_cannot_reauthenticate_or_change_anything,
     another_password_ends_all_other_sessions_and_this_one_goes_on,
     changing_the_password_counts_as_giving_it,
-    a_new_password_wants_the_current_one,
-    a_current_password_that_no_password_can_be_is_named_as_the_field_it_came_in,
+    a_new_password_needs_the_current_one,
+    an_impossible_current_password_is_reported_for_its_field,
     a_new_password_that_is_easy_to_guess_is_refused,
     a_hash_with_old_parameters_is_renewed_by_either,
 );
@@ -58,7 +58,7 @@ fn auth_time(app: &TestApp, pair: &Value) -> Value {
     app.verify(&pair["access_token"]).ok()["claims"]["auth_time"].clone()
 }
 
-/// The pair of a client that refreshed in the meantime, as access tokens do not live that long.
+/// The pair of a client that refreshed in the meantime, because its access token would have expired.
 fn kept_for(app: &TestApp, pair: &Value, seconds: i64) -> Value {
     let step = |pair: Value, _| {
         app.advance(seconds / 3);
@@ -140,7 +140,7 @@ fn every_field_that_is_not_valid_is_named_and_nothing_changes(engine: Engine) {
 }
 
 /// RFC 9470 section 3.
-fn username_and_address_want_a_password_given_lately_and_the_name_does_not(engine: Engine) {
+fn username_and_address_need_a_recent_password_and_the_name_does_not(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = kept_for(&app, &app.logged_in("ada"), 599);
     change(&app, &pair, &json!({"email": "lately@example.com"})).ok();
@@ -162,7 +162,7 @@ fn username_and_address_want_a_password_given_lately_and_the_name_does_not(engin
     change(&app, &proven, &json!({"username": "lovelace"})).ok();
 }
 
-fn proving_it_again_answers_the_same_session_with_an_authentication_of_now(engine: Engine) {
+fn reauthentication_returns_the_same_session_with_a_new_auth_time(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = kept_for(&app, &app.logged_in("ada"), 601);
     assert_eq!(auth_time(&app, &pair), 1_800_000_000);
@@ -185,7 +185,7 @@ fn proving_it_again_answers_the_same_session_with_an_authentication_of_now(engin
     assert_eq!(sessions[0]["authenticated_at"], "2027-01-15T08:10:01Z");
 }
 
-fn proving_it_again_gives_a_whole_lifetime_and_a_logout_takes_all_of_it(engine: Engine) {
+fn reauthentication_gives_a_full_lifetime_and_a_logout_ends_all_of_it(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     app.advance(299);
@@ -203,7 +203,7 @@ fn proving_it_again_gives_a_whole_lifetime_and_a_logout_takes_all_of_it(engine: 
     app.me(&proven).problem(401, "token_revoked");
 }
 
-fn a_wrong_password_proves_nothing_and_guessing_is_stopped(engine: Engine) {
+fn a_wrong_password_does_not_reauthenticate_and_guessing_is_stopped(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     for number in 0..10 {
@@ -225,7 +225,7 @@ fn a_wrong_password_proves_nothing_and_guessing_is_stopped(engine: Engine) {
     prove(&app, &pair, PASSWORD).ok();
 }
 
-fn a_session_that_has_ended_elsewhere_proves_and_changes_nothing(engine: Engine) {
+fn a_session_that_ended_elsewhere_cannot_reauthenticate_or_change_anything(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     // By another instance; this one has yet to hear of it.
@@ -242,7 +242,7 @@ fn a_session_that_has_ended_elsewhere_proves_and_changes_nothing(engine: Engine)
     app.login("ada", PASSWORD).ok();
 }
 
-fn a_disabled_account_proves_and_changes_nothing(engine: Engine) {
+fn a_disabled_account_cannot_reauthenticate_or_change_anything(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     let id = pair["user"]["id"].as_str().unwrap().parse().unwrap();
@@ -287,7 +287,7 @@ fn changing_the_password_counts_as_giving_it(engine: Engine) {
     change(&app, &next, &json!({"email": null})).ok();
 }
 
-fn a_new_password_wants_the_current_one(engine: Engine) {
+fn a_new_password_needs_the_current_one(engine: Engine) {
     let app = TestApp::start(engine);
     let [other, mine] = [app.logged_in("ada"), app.login("ada", PASSWORD).ok()];
     change_password(&app, &mine, ANOTHER, ANOTHER).problem(403, "wrong_password");
@@ -298,7 +298,7 @@ fn a_new_password_wants_the_current_one(engine: Engine) {
     app.login("ada", PASSWORD).ok();
 }
 
-fn a_current_password_that_no_password_can_be_is_named_as_the_field_it_came_in(engine: Engine) {
+fn an_impossible_current_password_is_reported_for_its_field(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     let problem = change_password(&app, &pair, &"x".repeat(1_025), ANOTHER).problem(400, "invalid_fields");
@@ -341,8 +341,8 @@ fn a_hash_with_old_parameters_is_renewed_by_either(engine: Engine) {
     app.login("ada", ANOTHER).ok();
 }
 
-/// What another request does that locks the same sessions, in the order in which everybody does. Two that go different ways
-/// would wait for each other, and PostgreSQL would end one.
+/// Locks the same sessions as another request would, in the same order. With different orders, two requests would wait for
+/// each other, and PostgreSQL would end one.
 #[test]
 fn a_password_change_locks_the_sessions_in_the_order_in_which_everybody_does() {
     if !postgres::is_available() {

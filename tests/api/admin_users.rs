@@ -21,7 +21,7 @@ both_engines!(
     a_user_is_shown_and_changed,
     a_deleted_user_is_gone_and_what_happened_stays_known,
     a_disabled_user_is_refused_at_once_and_so_are_the_api_tokens,
-    who_is_disabled_twice_is_disabled_since_the_first_time,
+    disabling_a_user_twice_keeps_the_first_time,
     an_enabled_user_logs_in_again_and_the_api_tokens_are_accepted_again,
     another_service_refuses_a_disabled_user_within_the_bound,
     new_roles_arrive_with_the_next_refresh_and_nobody_is_logged_out,
@@ -31,8 +31,8 @@ both_engines!(
     the_last_administrator_stays_one,
     a_role_whose_name_looks_like_admin_is_another_role,
     two_administrators_who_remove_each_other_leave_one,
-    nobody_but_an_administrator_is_let_in,
-    what_is_sensitive_needs_a_password_given_lately_and_what_stops_harm_does_not,
+    only_administrators_are_let_in,
+    sensitive_changes_need_a_recent_password_and_those_that_stop_harm_do_not,
 );
 
 const USERS: &str = "/v1/admin/users";
@@ -171,7 +171,7 @@ fn a_role_is_found_by_its_exact_name(engine: Engine) {
     }
     for (role, expected) in [("editor", ["ada"].as_slice()), ("Editor", &["bob"]), ("a%20b", &[]), ("", &[])] {
         let answer = app.ask_as("GET", &format!("{USERS}?role={role}"), &root, None);
-        // What no role can be called may be refused as well.
+        // Impossible role names may be refused as well.
         let found = if answer.status == 400 { json!({"users": []}) } else { answer.ok() };
         assert_eq!(usernames(&found), expected, "{role:?}");
     }
@@ -276,7 +276,7 @@ fn a_disabled_user_is_refused_at_once_and_so_are_the_api_tokens(engine: Engine) 
     app.me(&root).ok();
 }
 
-fn who_is_disabled_twice_is_disabled_since_the_first_time(engine: Engine) {
+fn disabling_a_user_twice_keeps_the_first_time(engine: Engine) {
     let app = TestApp::start(engine);
     let (root, ada) = (administrator(&app), app.logged_in("ada"));
     for sessions in [1, 0] {
@@ -482,7 +482,7 @@ fn the_last_administrator_stays_one(engine: Engine) {
     let remove = |user: &Value, (method, rest, body): (&str, &str, &str)| {
         about(&app, &root, method, user, rest, &serde_json::from_str(body).unwrap_or_default())
     };
-    // Whoever is disabled administers nothing.
+    // A disabled user cannot administer.
     app.create_user("gone", &["admin"]);
     app.execute("update users set disabled_at = 1 where username = 'gone'");
     let events = || app.number("select count(*) from audit_events");
@@ -532,7 +532,7 @@ fn two_administrators_who_remove_each_other_leave_one(engine: Engine) {
         });
         let mut statuses = threads.map(|thread| thread.join().unwrap());
         statuses.sort_unstable();
-        // The one who came later is refused as the last one, or is no administrator any more.
+        // The later request is refused because it names the last administrator, or because its sender no longer is one.
         assert!(statuses[0] < 300 && [401, 403, 409].contains(&statuses[1]), "{removal:?}: {statuses:?}");
         let left = "select count(*) from users where roles = 'admin' and disabled_at is null";
         assert_eq!(app.number(left), 1, "{removal:?}");
@@ -574,7 +574,7 @@ fn ask_route(
     about(app, pair, method, user, &rest.replace("{other}", other.as_str().unwrap()), &body)
 }
 
-fn nobody_but_an_administrator_is_let_in(engine: Engine) {
+fn only_administrators_are_let_in(engine: Engine) {
     let app = TestApp::start(engine);
     let ada = app.logged_in("ada");
     let token = api_token(&app, &ada, "backup");
@@ -594,7 +594,7 @@ fn nobody_but_an_administrator_is_let_in(engine: Engine) {
     assert_eq!(app.number("select count(*) from audit_events"), writes);
 }
 
-fn what_is_sensitive_needs_a_password_given_lately_and_what_stops_harm_does_not(engine: Engine) {
+fn sensitive_changes_need_a_recent_password_and_those_that_stop_harm_do_not(engine: Engine) {
     let app = TestApp::start(engine);
     let (mut root, ada) = (administrator(&app), app.logged_in("ada"));
     let token = api_token(&app, &ada, "backup");

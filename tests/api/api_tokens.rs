@@ -20,12 +20,12 @@ both_engines!(
     a_key_is_shown_once_and_only_its_digest_is_kept,
     a_token_has_scopes_of_the_service_roles_of_its_owner_and_an_end_within_bounds,
     a_user_has_a_hundred_that_are_accepted_at_most,
-    making_and_rotating_needs_the_password_to_have_been_given_lately_and_revoking_does_not,
+    creating_and_rotating_need_a_recent_password_and_revoking_does_not,
     a_key_is_accepted_under_both_schemes_for_who_its_owner_is,
-    a_script_may_not_manage_the_account_not_even_with_what_its_key_was_exchanged_for,
-    an_administrators_token_is_none_unless_it_was_given_the_role_and_as_long_as_its_owner_has_it,
+    a_script_cannot_manage_its_owners_account_even_with_an_exchanged_token,
+    an_api_token_administrates_only_with_the_role_and_while_its_owner_has_it,
     a_scope_that_the_service_has_given_up_is_not_granted_any_more,
-    a_typing_mistake_is_found_without_asking_the_database,
+    a_typing_mistake_in_a_key_costs_no_query,
     a_refused_key_says_why_wherever_it_is_shown,
     other_services_take_what_a_key_is_exchanged_for_offline,
     what_a_key_is_exchanged_for_does_not_outlive_it,
@@ -33,17 +33,17 @@ both_engines!(
     revoking_a_token_denies_everything_it_was_exchanged_for,
     rotating_replaces_the_key_and_denies_what_the_old_one_was_exchanged_for,
     the_last_use_is_recorded_to_the_minute_and_not_by_the_request,
-    whoever_finds_a_key_can_ask_about_it_and_revoke_it,
-    who_asks_about_a_key_learns_what_it_is_worth_now,
+    anyone_who_finds_a_key_can_verify_and_revoke_it,
+    verifying_a_key_returns_its_current_state,
     a_key_that_is_reported_while_its_owner_is_disabled_stays_revoked,
-    somebody_elses_token_does_not_exist,
-    revoked_and_expired_tokens_go_after_the_retention_and_live_ones_stay,
+    the_token_of_another_user_is_not_found,
+    revoked_and_expired_tokens_are_deleted_after_the_retention_and_live_ones_stay,
 );
 
 const SCOPES: (&str, &str) = ("SCOPES", "notes:read notes:write");
 const DAY: i64 = 86_400;
 
-/// A new API token of who has logged in, with its key.
+/// A new API token of the logged-in user, with its key.
 #[track_caller]
 pub fn make(app: &TestApp, pair: &Value, body: &Value) -> Value {
     let answer = app.ask_as("POST", "/v1/api-tokens", pair, Some(body));
@@ -170,7 +170,7 @@ fn a_user_has_a_hundred_that_are_accepted_at_most(engine: Engine) {
     one_more().problem(409, "too_many_api_tokens");
 }
 
-fn making_and_rotating_needs_the_password_to_have_been_given_lately_and_revoking_does_not(engine: Engine) {
+fn creating_and_rotating_need_a_recent_password_and_revoking_does_not(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     app.advance(599);
@@ -213,7 +213,7 @@ fn a_key_is_accepted_under_both_schemes_for_who_its_owner_is(engine: Engine) {
     }
 }
 
-fn a_script_may_not_manage_the_account_not_even_with_what_its_key_was_exchanged_for(engine: Engine) {
+fn a_script_cannot_manage_its_owners_account_even_with_an_exchanged_token(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     let made = plain(&app, &pair);
@@ -244,7 +244,7 @@ fn a_script_may_not_manage_the_account_not_even_with_what_its_key_was_exchanged_
     assert_eq!(app.login("ada", PASSWORD).ok()["user"], pair["user"]);
 }
 
-fn an_administrators_token_is_none_unless_it_was_given_the_role_and_as_long_as_its_owner_has_it(engine: Engine) {
+fn an_api_token_administrates_only_with_the_role_and_while_its_owner_has_it(engine: Engine) {
     let app = TestApp::start(engine);
     let ada = app.create_user("ada", &["admin"]);
     app.create_user("eve", &["admin"]);
@@ -283,7 +283,7 @@ fn a_scope_that_the_service_has_given_up_is_not_granted_any_more(engine: Engine)
     assert_eq!(exchange(&later, &made)["scope"], "notes:read");
 }
 
-fn a_typing_mistake_is_found_without_asking_the_database(engine: Engine) {
+fn a_typing_mistake_in_a_key_costs_no_query(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     let made = plain(&app, &pair);
@@ -490,7 +490,7 @@ fn the_last_use_is_recorded_to_the_minute_and_not_by_the_request(engine: Engine)
     assert_eq!(list["api_tokens"][0]["last_used_at"], "2027-01-15T08:03:01Z");
 }
 
-fn whoever_finds_a_key_can_ask_about_it_and_revoke_it(engine: Engine) {
+fn anyone_who_finds_a_key_can_verify_and_revoke_it(engine: Engine) {
     let app = TestApp::start_with(engine, &[SCOPES]);
     app.create_user("ada", &["editor"]);
     let pair = app.login("ada", PASSWORD).ok();
@@ -511,7 +511,7 @@ fn whoever_finds_a_key_can_ask_about_it_and_revoke_it(engine: Engine) {
     assert_eq!(app.me(&pair).status, 200);
 }
 
-fn who_asks_about_a_key_learns_what_it_is_worth_now(engine: Engine) {
+fn verifying_a_key_returns_its_current_state(engine: Engine) {
     let app = TestApp::start_with(engine, &[SCOPES]);
     let ada = app.create_user("ada", &["editor", "poet"]);
     let pair = app.login("ada", PASSWORD).ok();
@@ -534,7 +534,7 @@ fn a_key_that_is_reported_while_its_owner_is_disabled_stays_revoked(engine: Engi
     me(&app, &made).problem(401, "api_token_revoked");
 }
 
-fn somebody_elses_token_does_not_exist(engine: Engine) {
+fn the_token_of_another_user_is_not_found(engine: Engine) {
     let app = TestApp::start(engine);
     let (ada, bob) = (app.logged_in("ada"), app.logged_in("bob"));
     let made = plain(&app, &ada);
@@ -548,7 +548,7 @@ fn somebody_elses_token_does_not_exist(engine: Engine) {
     assert_eq!(me(&app, &made).status, 200);
 }
 
-fn revoked_and_expired_tokens_go_after_the_retention_and_live_ones_stay(engine: Engine) {
+fn revoked_and_expired_tokens_are_deleted_after_the_retention_and_live_ones_stay(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     let [revoked, live] = [plain(&app, &pair), plain(&app, &pair)];

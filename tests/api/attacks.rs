@@ -100,7 +100,7 @@ impl Target {
     }
 }
 
-/// `null` takes a member away.
+/// `null` removes a member.
 fn merged(base: &Value, changes: &Value) -> Value {
     let mut result = base.clone();
     for (name, value) in changes.as_object().unwrap() {
@@ -114,7 +114,7 @@ fn merged(base: &Value, changes: &Value) -> Value {
 }
 
 #[test]
-fn the_forge_of_this_test_makes_tokens_that_are_accepted() {
+fn tokens_that_these_tests_sign_correctly_are_accepted() {
     let target = Target::new();
     assert_eq!(target.app.get_as("/v1/me", &target.with_claims(&json!({}))).status, 200);
     assert_eq!(target.app.get_as("/v1/me", &target.with_header(&json!({"typ": "Application/AT+JWT"}))).status, 200);
@@ -133,9 +133,9 @@ fn a_token_without_a_signature_is_refused() {
     target.refuses("two parts", &format!("{header}.{payload}"), "token_malformed");
 }
 
-/// CVE-2016-10555 and its kin: the public key is public, so it must not serve as an HMAC secret.
+/// CVE-2016-10555 and similar: the public key must not be accepted as an HMAC secret.
 #[test]
-fn the_public_key_is_no_hmac_secret() {
+fn the_public_key_is_not_accepted_as_an_hmac_secret() {
     let target = Target::new();
     let jwk = target.app.get("/.well-known/jwks.json").json()["keys"][0].clone();
     let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
@@ -149,7 +149,7 @@ fn the_public_key_is_no_hmac_secret() {
 }
 
 #[test]
-fn a_key_brought_along_in_the_header_is_not_used() {
+fn a_key_in_the_header_is_not_used() {
     let target = Target::new();
     let foreign = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
     let jwk = target.app.get("/.well-known/jwks.json").json()["keys"][0].clone();
@@ -194,9 +194,9 @@ fn extensions_compression_and_nesting_are_refused() {
     }
 }
 
-/// A header as text: with members that no map can hold, and bytes that no text can.
+/// A header as bytes: it may have duplicate members and invalid UTF-8.
 #[test]
-fn a_header_that_is_not_in_order_is_refused_though_its_signature_is_good() {
+fn a_malformed_header_is_refused_even_with_a_good_signature() {
     let target = Target::new();
     let header = target.header.to_string();
     let with = |member: &[u8]| [b"{", member, b",", &header.as_bytes()[1..]].concat();
@@ -235,7 +235,7 @@ fn a_header_that_is_not_in_order_is_refused_though_its_signature_is_good() {
 }
 
 #[test]
-fn claims_that_are_not_in_order_are_refused_though_their_signature_is_good() {
+fn malformed_claims_are_refused_even_with_a_good_signature() {
     let target = Target::new();
     let claims = target.claims.to_string();
     let with = |member: &[u8]| [b"{", member, b",", &claims.as_bytes()[1..]].concat();
@@ -261,7 +261,7 @@ fn claims_that_are_not_in_order_are_refused_though_their_signature_is_good() {
     }
 }
 
-/// What only looks at `iss` and `aud`, as careless use of libraries does when nobody tells them more.
+/// A check of `iss` and `aud` only, as careless use of libraries makes it.
 fn is_accepted_carelessly(token: &str, issuer: &str, audience: &str) -> bool {
     let claims = decoded(token.split('.').nth(1).unwrap());
     claims["iss"] == issuer && claims["aud"] == audience
@@ -414,7 +414,7 @@ fn a_token_with_anything_around_or_inside_it_is_refused() {
 fn claims_of_another_shape_are_refused_even_with_a_good_signature() {
     let target = Target::new();
     for claims in [
-        // CVE-2026-25537: a time that is not a number must not pass for none.
+        // CVE-2026-25537: a time that is not a number must not count as missing.
         json!({"exp": "1800000300"}),
         json!({"exp": 1.5}),
         json!({"exp": 1e30}),

@@ -1,4 +1,4 @@
-//! `GET /v1/admin/audit`: what happened that concerns security: to which account, by which, from where.
+//! `GET /v1/admin/audit`: security events, with the account concerned, the actor and the address.
 
 use serde_json::{Value, json};
 use tokensmith::internals::service::purge;
@@ -15,22 +15,22 @@ both_engines!(
     what_an_administrator_does_to_an_account_is_on_record,
     api_tokens_are_on_record_and_what_is_done_with_them,
     what_is_done_to_the_signing_keys_is_on_record,
-    what_changes_nothing_is_no_event,
+    changes_without_effect_are_no_events,
     a_token_that_is_revoked_twice_is_one_event,
     a_refusal_after_too_many_failures_is_no_event,
     events_are_found_by_name_user_actor_and_time,
     events_come_page_by_page_while_more_happen,
     a_filter_that_means_nothing_is_refused,
-    events_go_after_their_retention,
-    no_event_holds_a_secret_or_what_a_user_is_called,
-    administrators_alone_may_read,
+    events_are_deleted_after_their_retention,
+    events_hold_no_secret_and_no_name_of_a_user,
+    only_administrators_may_read,
     the_log_has_a_line_for_each_event,
 );
 
 const AUDIT: &str = "/v1/admin/audit";
 const NEW_PASSWORD: &str = "a long and unusual sentence";
 
-/// A service with somebody who reads its audit log, and how much of it has been read.
+/// A service, an administrator who reads its audit log, and how much of it has been read.
 struct Watched {
     app: TestApp,
     root: Value,
@@ -49,7 +49,7 @@ impl Watched {
         Self { app, root, seen }
     }
 
-    /// A user, logged in; what that leaves has been read.
+    /// A logged-in user; the events of the login have been read.
     fn logged_in(&mut self, name: &str) -> Value {
         let pair = self.app.logged_in(name);
         self.skip();
@@ -70,7 +70,7 @@ impl Watched {
         self.app.ask_as(method, &path, &self.root, (!body.is_null()).then_some(body))
     }
 
-    /// Asserts that exactly this has happened since the last time; answers its detail.
+    /// Asserts that exactly this event is new; returns its detail.
     #[track_caller]
     fn only(&mut self, name: &str, user: &Value, actor: &Value, session: &Value) -> Value {
         self.seen += 1;
@@ -84,7 +84,7 @@ impl Watched {
     }
 }
 
-/// Of a pair, a user's id; nobody's otherwise.
+/// The user's id of a pair, or null.
 fn id(pair: &Value) -> &Value {
     &pair["user"]["id"]
 }
@@ -100,7 +100,7 @@ fn logins_and_proofs_are_on_record_and_so_are_those_that_failed(engine: Engine) 
     let mut watched = Watched::start(engine);
     let ada = watched.app.logged_in("ada");
     let created = &watched.list("?name=user_created&limit=1").ok()["events"][0];
-    // By nobody in particular, on the machine itself.
+    // On the command line there is no actor.
     let expected = [id(&ada), &NONE, &NONE, &NONE];
     assert_eq!([&created["user_id"], &created["actor_id"], &created["session_id"], &created["ip"]], expected);
     watched.seen += 1;
@@ -136,7 +136,7 @@ fn each_way_out_of_a_session_is_on_record(engine: Engine) {
     watched.skip();
     assert_eq!(watched.app.ask_as("POST", "/v1/logout", &one, None).status, 204);
     watched.only("logout", &one, &one, &one);
-    // Whoever has found the token may do this.
+    // Anyone who has found the token may revoke it.
     watched.app.revoke(&two["refresh_token"]);
     watched.only("logout", &two, &NONE, &two);
     let path = format!("/v1/sessions/{}", sid(&three).as_str().unwrap());
@@ -236,7 +236,7 @@ fn api_tokens_are_on_record_and_what_is_done_with_them(engine: Engine) {
     assert_eq!(watched.ask("DELETE", &ada, "/api-tokens", &NONE).ok()["api_tokens_revoked"], 1);
     assert_eq!(watched.only("api_token_revoked", &ada, &root, &root), three["id"]);
 
-    // What a script does is done by its owner, from the session that stands for the token.
+    // The actor of a script's event is the token's owner; the session is the one that represents the token.
     let body = json!({"name": "script", "roles": ["admin"]});
     let script = watched.app.ask_as("POST", "/v1/api-tokens", &root, Some(&body)).json();
     watched.skip();
@@ -264,7 +264,7 @@ fn what_is_done_to_the_signing_keys_is_on_record(engine: Engine) {
     assert_eq!(detail, format!("ES256 {}", next["kid"].as_str().unwrap()));
 }
 
-fn what_changes_nothing_is_no_event(engine: Engine) {
+fn changes_without_effect_are_no_events(engine: Engine) {
     let mut watched = Watched::start(engine);
     let ada = watched.logged_in("ada");
     let token = api_token(&watched.app, &ada, "backup");
@@ -397,7 +397,7 @@ fn a_filter_that_means_nothing_is_refused(engine: Engine) {
     }
 }
 
-fn events_go_after_their_retention(engine: Engine) {
+fn events_are_deleted_after_their_retention(engine: Engine) {
     let mut watched = Watched::start_with(engine, &[("AUDIT_RETENTION", "2d")]);
     watched.app.create_user("ada", &[]);
     watched.app.advance(1);
@@ -413,7 +413,7 @@ fn events_go_after_their_retention(engine: Engine) {
     assert_eq!(left["events"][0]["at"], "2027-01-15T08:00:01Z");
 }
 
-fn no_event_holds_a_secret_or_what_a_user_is_called(engine: Engine) {
+fn events_hold_no_secret_and_no_name_of_a_user(engine: Engine) {
     let watched = Watched::start(engine);
     let (app, root) = (&watched.app, &watched.root);
     let ada = app.logged_in("augusta");
@@ -456,14 +456,14 @@ fn no_event_holds_a_secret_or_what_a_user_is_called(engine: Engine) {
     }
 }
 
-fn administrators_alone_may_read(engine: Engine) {
+fn only_administrators_may_read(engine: Engine) {
     let watched = Watched::start(engine);
     let ada = watched.app.logged_in("ada");
     watched.app.ask_as("GET", AUDIT, &ada, None).problem(403, "role_missing");
     let own = format!("{AUDIT}?user_id={}", id(&ada).as_str().unwrap());
     watched.app.ask_as("GET", &own, &ada, None).problem(403, "role_missing");
     watched.app.get(AUDIT).problem(401, "access_token_missing");
-    // Reading harms nobody: no password is asked for again.
+    // Reading needs no recent password.
     let mut root = watched.root;
     for _ in 0..3 {
         watched.app.advance(290);
@@ -497,7 +497,7 @@ fn the_log_has_a_line_for_each_event(engine: Engine) {
         let mut expected = json!({"time": line["time"], "level": level, "target": "tokensmith::audit",
             "message": "security event", "event": event, "user": id, "actor": actor, "session": session,
             "ip": "127.0.0.1", "request_id": answer.header("x-request-id"), "detail": detail});
-        // What is not there is left out.
+        // Missing values are left out.
         expected.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         assert_eq!(line, expected);
     }

@@ -1,4 +1,4 @@
-//! Who may still do what: demoted administrators, API tokens that administrate, and what happens between two requests.
+//! What demoted administrators and API tokens of administrators may do, and changes between two requests.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ use crate::support::postgres::{self, Cluster};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 both_engines!(
-    who_has_been_demoted_administrates_nothing_with_a_token_of_before,
-    who_has_been_disabled_administrates_nothing_with_a_token_of_before,
+    a_demoted_administrator_cannot_administrate_with_an_older_token,
+    a_disabled_administrator_cannot_administrate_with_an_older_token,
     an_api_token_administrates_others_and_not_the_account_that_it_belongs_to,
     what_an_administrating_key_was_exchanged_for_reads_and_changes_nothing_sensitive,
     ending_a_session_leaves_the_rows_of_the_others_alone,
@@ -51,7 +51,7 @@ fn administrating_key(app: &TestApp, root: &Value) -> (Value, String) {
     (made, header)
 }
 
-/// What is sensitive, asked of this user.
+/// A sensitive request about this user.
 fn sensitive(user: &Value) -> [(&'static str, String, Value); 7] {
     [
         ("POST", USERS.to_owned(), json!({"username": "eve", "password": ANOTHER, "roles": ["admin"]})),
@@ -64,12 +64,12 @@ fn sensitive(user: &Value) -> [(&'static str, String, Value); 7] {
     ]
 }
 
-/// All that changes something is on record; the users are counted as well.
+/// The number of audit events and of users: every change adds to it.
 fn changes(app: &TestApp) -> (i64, i64) {
     (app.number("select count(*) from audit_events"), app.number("select count(*) from users"))
 }
 
-fn who_has_been_demoted_administrates_nothing_with_a_token_of_before(engine: Engine) {
+fn a_demoted_administrator_cannot_administrate_with_an_older_token(engine: Engine) {
     let app = TestApp::start(engine);
     let root = administrator(&app);
     app.create_user("ada", &["admin", "editor"]);
@@ -98,7 +98,7 @@ fn who_has_been_demoted_administrates_nothing_with_a_token_of_before(engine: Eng
     app.me(&ada).ok();
 }
 
-fn who_has_been_disabled_administrates_nothing_with_a_token_of_before(engine: Engine) {
+fn a_disabled_administrator_cannot_administrate_with_an_older_token(engine: Engine) {
     let app = TestApp::start(engine);
     let root = administrator(&app);
     app.create_user("ada", &["admin"]);
@@ -179,7 +179,7 @@ fn three(app: &TestApp) -> [Value; 3] {
     })
 }
 
-/// As in a database that has lost that the session was refreshed.
+/// As if the database had lost the session's refresh.
 fn look_lapsed(app: &TestApp, nth: i64) {
     let created_at = 1_800_000_000 + nth;
     app.execute(&format!("update sessions set refresh_expires_at = 1800000002 where created_at = {created_at}"));
@@ -299,7 +299,7 @@ fn what_an_api_token_does_is_recorded_under_the_session_that_its_owner_sees(engi
     assert_eq!(shown(), next["session_id"]);
 }
 
-/// Asks while another connection has done `held` in a transaction, which is committed once the answer waits for it.
+/// Asks while another connection holds `held` in a transaction, which is committed once the request waits for it.
 fn ask_while_held(app: &TestApp, held: &str, path: &str, pair: &Value) -> Answer {
     let mut other = PgConnection::establish(&app.database_url).unwrap();
     other.batch_execute(&format!("begin; {held}")).unwrap();
@@ -356,7 +356,7 @@ fn revoking_an_api_token_denies_what_a_rotation_that_is_under_way_makes() {
 }
 
 #[test]
-fn without_postgresql_nobody_administrates_and_is_told_to_come_back() {
+fn without_postgresql_administration_is_503_with_retry_after() {
     if !postgres::is_available() {
         return;
     }

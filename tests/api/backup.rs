@@ -1,4 +1,4 @@
-//! Backups: what they hold, and that what was ended since does not come back to life with them.
+//! Backups: what they hold, and that sessions that ended later stay ended after a restore.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,7 +15,7 @@ use crate::support::{Client, Engine, PASSWORD};
 
 const ANOTHER: &str = "a different long passphrase";
 
-both_engines!(what_was_ended_after_the_backup_does_not_come_back_to_life, a_restored_database_may_be_taken_over_again);
+both_engines!(sessions_that_ended_after_the_backup_stay_ended, a_restored_database_may_be_taken_over_again);
 
 /// The command with the user ada.
 fn with_ada(engine: Engine) -> (Tokensmith, String) {
@@ -82,7 +82,7 @@ fn make_api_token(client: &Client, pair: &Value, name: &str) -> Value {
     made.json()
 }
 
-fn what_was_ended_after_the_backup_does_not_come_back_to_life(engine: Engine) {
+fn sessions_that_ended_after_the_backup_stay_ended(engine: Engine) {
     let (command, url) = with_ada(engine);
     let serving = command.serve();
     let client = serving.client();
@@ -92,7 +92,7 @@ fn what_was_ended_after_the_backup_does_not_come_back_to_life(engine: Engine) {
         client.ask("POST", "/v1/api-tokens/exchange", &format!("Token {}", token["key"].as_str().unwrap()), None);
     let exchanged = exchanged.ok();
     make_backup(&command, &url);
-    // What the backup does not know.
+    // This happens after the backup.
     client.revoke(&left["refresh_token"]);
     client.revoke(&token["key"]);
     let change = json!({"current_password": PASSWORD, "new_password": ANOTHER});
@@ -174,21 +174,24 @@ fn files(command: &Tokensmith, prefix: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_backup_is_whole_and_its_owners_only_and_replaces_no_file() {
+fn a_backup_is_complete_private_and_replaces_no_file() {
     let (command, _) = with_ada(Engine::Sqlite);
     let serving = command.serve();
     let client = serving.client();
     let pair = client.login("ada", PASSWORD).ok();
     let made = command.run(&["backup", "ada.backup"]);
     assert!(made.success());
-    assert!(made.stdout.contains("keys are not in it"), "{}", made.stdout);
+    assert!(made.stdout.contains("does not contain the signing keys"), "{}", made.stdout);
     assert_eq!(mode(&command.dir.path().join("ada.backup")), 0o600);
     assert_eq!(files(&command, "ada.backup"), ["ada.backup"], "nothing is left beside it");
     let before = fs::read(command.dir.path().join("ada.backup")).unwrap();
     fails_with(&command.run(&["backup", "ada.backup"]), "ada.backup exists already");
     fails_with(&command.run(&["backup", "keys"]), "keys exists already");
     fs::write(command.dir.path().join("b.unfinished"), "").unwrap();
-    fails_with(&command.run(&["backup", "b"]), "b.unfinished was left by a backup or restore that was interrupted");
+    fails_with(
+        &command.run(&["backup", "b"]),
+        "b.unfinished belongs to a backup or restore that is running or was interrupted",
+    );
     fails_with(&command.run(&["backup", "nowhere/ada.backup"]), "nowhere: there is no such folder");
     assert_eq!(fs::read(command.dir.path().join("ada.backup")).unwrap(), before);
     // The service has noticed nothing.
@@ -222,7 +225,7 @@ fn a_database_in_use_is_not_replaced() {
 }
 
 #[test]
-fn what_is_no_whole_database_of_this_version_is_not_restored() {
+fn an_incomplete_database_or_one_of_another_version_is_not_restored() {
     let (command, url) = with_ada(Engine::Sqlite);
     assert!(command.run(&["backup", "ada.backup"]).success());
     let dir = command.dir.path();
@@ -323,7 +326,7 @@ fn a_database_behind_a_link_is_replaced_where_it_is() {
 }
 
 #[test]
-fn sessions_are_kept_when_that_is_asked_for() {
+fn sessions_are_kept_on_request() {
     let (command, _) = with_ada(Engine::Sqlite);
     let serving = command.serve();
     let pair = serving.client().login("ada", PASSWORD).ok();

@@ -15,8 +15,8 @@ both_engines!(
     the_first_colon_separates_and_the_text_is_utf_8,
     a_wrong_password_in_the_header_is_one_like_any_other,
     a_header_that_is_not_basic_is_a_bad_request_and_tells_nothing,
-    credentials_of_the_body_come_first_and_not_by_halves,
-    basic_is_taken_nowhere_else,
+    credentials_in_the_body_come_first_and_are_not_mixed_with_the_header,
+    basic_is_accepted_only_at_login,
 );
 
 const ON: (&str, &str) = ("BASIC_AUTH", "on");
@@ -38,7 +38,7 @@ fn basic_is_off_unless_it_is_turned_on(engine: Engine) {
         login(&app, authorization, None).problem(400, "basic_auth_off");
     }
     assert_eq!(app.number("select count(*) from sessions"), 0);
-    // A proxy's own: it is none of the service's business.
+    // Meant for a proxy; the service must ignore it.
     login(&app, &basic("proxy:secret"), Some(&in_the_body)).ok();
 }
 
@@ -114,7 +114,7 @@ fn a_header_that_is_not_basic_is_a_bad_request_and_tells_nothing(engine: Engine)
     assert_eq!(app.number("select count(*) from sessions"), 0);
 }
 
-fn credentials_of_the_body_come_first_and_not_by_halves(engine: Engine) {
+fn credentials_in_the_body_come_first_and_are_not_mixed_with_the_header(engine: Engine) {
     let app = TestApp::start_with(engine, &[ON]);
     app.create_user("ada", &[]);
     let right = basic(format!("ada:{PASSWORD}"));
@@ -131,7 +131,7 @@ fn credentials_of_the_body_come_first_and_not_by_halves(engine: Engine) {
     assert_eq!(app.number("select count(*) from sessions"), 1, "bob's");
 }
 
-fn basic_is_taken_nowhere_else(engine: Engine) {
+fn basic_is_accepted_only_at_login(engine: Engine) {
     let app = TestApp::start_with(engine, &[ON]);
     app.create_user("ada", &["admin"]);
     let right = basic(format!("ada:{PASSWORD}"));

@@ -16,12 +16,12 @@ use crate::support::{Engine, PASSWORD};
 
 both_engines!(
     accounts_are_created_listed_and_changed,
-    accounts_are_found_by_a_part_of_what_they_are_called,
+    accounts_are_found_by_a_part_of_their_names,
     changing_an_account_ends_its_sessions,
     sessions_are_shown_with_what_became_of_them_and_ended,
     api_tokens_are_shown_without_their_keys,
     an_account_is_deleted_unless_it_is_the_last_administrators,
-    what_happened_is_shown_the_newest_first,
+    events_are_shown_newest_first,
 );
 
 fn on(engine: Engine) -> Tokensmith {
@@ -97,7 +97,7 @@ pub fn with_ada(engine: Engine) -> Tokensmith {
     command
 }
 
-fn accounts_are_found_by_a_part_of_what_they_are_called(engine: Engine) {
+fn accounts_are_found_by_a_part_of_their_names(engine: Engine) {
     let command = with_ada(engine);
     let create = ["users", "create", "b_b", "--email", "bob@example.com", "--full-name", "Bob Byron"];
     assert!(command.run_with_input(&[create.as_slice(), &["--password-stdin"]].concat(), PASSWORD).success());
@@ -178,7 +178,7 @@ fn an_account_is_deleted_unless_it_is_the_last_administrators(engine: Engine) {
     fails_with(&command.run(&["users", "delete", "ada", "--yes"]), "there is no such user");
 }
 
-fn what_happened_is_shown_the_newest_first(engine: Engine) {
+fn events_are_shown_newest_first(engine: Engine) {
     let command = with_ada(engine);
     assert!(command.run_with_input(&["users", "create", "bob", "--password-stdin"], PASSWORD).success());
     assert!(command.run(&["users", "set-roles", "ada", "poet"]).success());
@@ -205,7 +205,7 @@ fn what_happened_is_shown_the_newest_first(engine: Engine) {
     assert!(command.run(&["users", "delete", "ada", "--yes"]).success());
     let gone = command.list(&["audit", "--limit", "1"]).remove(0);
     assert_eq!((&gone["name"], &gone["user_id"]), (&json!("user_deleted"), &json!(id)));
-    assert_eq!(gone["username"], Value::Null, "the audit log has no names");
+    assert_eq!(gone["username"], Value::Null, "the audit log holds only ids");
     fails_with(&command.run(&["audit", "--user", "nobody"]), "there is no such user");
 }
 
@@ -297,7 +297,7 @@ fn write_key(command: &Tokensmith, name: &str, content: &str, mode: u32) {
 }
 
 #[test]
-fn a_key_that_others_can_read_or_that_is_weak_or_none_stops_the_start() {
+fn a_key_that_others_can_read_or_that_is_weak_or_malformed_stops_the_start() {
     let good = Tokensmith::new();
     let made = good.run(&["keys", "rotate"]).stdout;
     let made = made.lines().find_map(|line| line.strip_prefix("made ")).unwrap();
@@ -346,7 +346,7 @@ fn what_cannot_be_opened_is_one_clear_line() {
 
     let taken = port.local_addr().unwrap().to_string();
     let command = Tokensmith::new().env("LISTEN", &taken);
-    fails_with(&command.run(&["serve"]), &format!("listen {taken}: Address already in use"));
+    fails_with(&command.run(&["serve"]), &format!("LISTEN {taken}: Address already in use"));
     assert!(command.list(&["users", "list"]).is_empty(), "no account whose password nobody saw");
 }
 
@@ -396,6 +396,6 @@ fn hash_calibrate_prints_settings_that_are_valid_and_as_costly_as_was_asked_for(
     assert_eq!(settings.len(), 2);
     let said = found.stdout.split_once("takes ").and_then(|(_, rest)| rest.split_once(" ms"));
     let milliseconds: f64 = said.unwrap().0.parse().unwrap();
-    assert!(milliseconds <= 60.0 || found.stdout.contains("the least that is allowed"), "{}", found.stdout);
+    assert!(milliseconds <= 60.0 || found.stdout.contains("the smallest allowed settings"), "{}", found.stdout);
     assert_eq!(command.run(&["hash", "calibrate", "--milliseconds", "0"]).status.code(), Some(2));
 }

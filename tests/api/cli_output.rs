@@ -72,7 +72,7 @@ fn wrong_usage_says_what_is_right() {
     }
     fails_with(
         &command.run(&["keys", "list"]),
-        "tokensmith: keys: there is no such folder; serve and keys rotate make it",
+        "tokensmith: keys: there is no such folder; serve and keys rotate create it",
     );
 }
 
@@ -197,7 +197,7 @@ fn a_full_disk_is_a_failure_with_a_reason() {
         let expected = "tokensmith: standard output: No space left on device";
         assert!(finished.stderr.lines().last().unwrap().starts_with(expected), "{args:?}: {}", finished.stderr);
     }
-    // What fails is told by the exit code alone where nothing takes the words.
+    // When the message cannot be written, only the exit code reports the failure.
     for (args, code) in [
         (["frobnicate"].as_slice(), 2),
         (&["users", "delete", "ada"], 2),
@@ -210,7 +210,7 @@ fn a_full_disk_is_a_failure_with_a_reason() {
     assert_eq!(command.run_into(&["config"], Stdio::null(), full()).status.code(), Some(0));
 }
 
-/// Something that listens and answers this, if anything.
+/// A listener that sends this response, if there is one.
 fn listener(answer: Option<&'static str>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -7,7 +7,7 @@ use tokensmith::internals::jwt::{DenylistClaims, Expected, MAX_CLOCK_SKEW, verif
 use crate::support::{Engine, PASSWORD, TestApp};
 
 both_engines!(
-    what_one_instance_issues_the_other_takes,
+    what_one_instance_issues_the_other_accepts,
     what_one_instance_denies_the_other_refuses,
     what_is_sensitive_takes_a_password_that_was_given_in_the_future,
     what_an_api_token_is_exchanged_for_at_one_instance_the_other_takes,
@@ -32,7 +32,7 @@ fn login(app: &TestApp) -> Value {
     app.login("ada", PASSWORD).ok()
 }
 
-fn what_one_instance_issues_the_other_takes(engine: Engine) {
+fn what_one_instance_issues_the_other_accepts(engine: Engine) {
     both_ways(engine, |one, other| {
         let pair = login(one);
         assert_eq!(other.me(&pair).status, 200);
@@ -41,7 +41,7 @@ fn what_one_instance_issues_the_other_takes(engine: Engine) {
         let next = other.refresh(&pair["refresh_token"]).ok();
         assert_eq!(next["refresh_generation"], 2);
         assert_eq!(one.me(&next).status, 200);
-        // The answer that was lost, and the next turn.
+        // A retry after a lost response, and the next rotation.
         assert_eq!(one.refresh(&pair["refresh_token"]).ok()["refresh_token"], next["refresh_token"]);
         assert_eq!(one.refresh(&next["refresh_token"]).ok()["session_id"], pair["session_id"]);
         assert_eq!(other.ask_as("GET", "/v1/sessions", &next, None).ok()["sessions"][0]["ended_at"], Value::Null);
@@ -61,7 +61,7 @@ fn what_one_instance_denies_the_other_refuses(engine: Engine) {
         revoked(&|pair| assert_eq!(other.revoke(&pair["refresh_token"]).status, 204));
         let pair = revoked(&|pair| assert_eq!(other.ask_as("POST", "/v1/logout", pair, None).status, 204));
         assert_eq!(one.refresh(&pair["refresh_token"]).problem(401, "session_ended")["reason"], "logout");
-        // What the feed of the other one tells is believed at this one's time.
+        // The other one's feed is accepted at this one's time.
         let told = other.get("/.well-known/denylist").body;
         let expected = Expected { issuer: URL, audiences: &[], leeway: MAX_CLOCK_SKEW };
         let ring = one.inside.keys.ring();

@@ -58,7 +58,7 @@ fn an_error_can_be_read_by_the_app_that_it_is_for() {
     for header in ["retry-after", "www-authenticate", "x-request-id"] {
         assert!(exposed.contains(header), "{exposed}");
     }
-    // A cache must not give one app the answer to another, nor to nobody.
+    // A cache must not give one app's response to another app, or to a request without an origin.
     assert_eq!(app.get("/v1/me").header("vary"), "origin");
 }
 
@@ -94,7 +94,7 @@ fn any_origin_may_call_when_the_settings_say_so() {
 }
 
 #[test]
-fn what_verifiers_need_is_open_to_every_origin() {
+fn documents_for_verifiers_are_open_to_every_origin() {
     for origins in ["", APP] {
         let app = TestApp::start_with(Engine::Sqlite, &[("CORS_ORIGINS", origins)]);
         for path in ["/.well-known/jwks.json", "/.well-known/denylist", "/.well-known/oauth-authorization-server"] {

@@ -6,9 +6,11 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
+use crate::guessing::take_the_allowance;
 use crate::support::oauth::{ALL, As, NOTES};
 use crate::support::postgres::{self, Cluster};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
+use crate::verifier::wait_until;
 
 fn is_unavailable(answer: &Answer) {
     answer.problem(503, "database_unavailable");
@@ -45,6 +47,29 @@ fn without_postgresql_verifying_goes_on_issuing_is_503_and_it_recovers_by_itself
 }
 
 #[test]
+fn who_waits_when_the_database_is_lost_is_told_so_and_what_was_right_before_costs_nothing_after_it() {
+    if !postgres::is_available() {
+        return;
+    }
+    let mut cluster = Cluster::start(postgres::NO_FSYNC);
+    let app = TestApp::start_on(TempDir::new().unwrap(), cluster.url("postgres"), &[]);
+    let hashed = take_the_allowance(&app, app.create_user("ada", &[]).id);
+    let waiting = [(); 3].map(|()| {
+        let client = app.another_client();
+        std::thread::spawn(move || client.login("ada", PASSWORD))
+    });
+    cluster.tell("stop", "stopped");
+    drop(hashed);
+    for login in waiting {
+        is_unavailable(&login.join().unwrap());
+    }
+    cluster.tell("start", "started");
+    wait_until("the database is told", || app.inside.limiter.settle().is_ok());
+    let wrong = (0..12).filter(|_| app.login("ada", "not the password").status == 401);
+    assert_eq!(wrong.count(), 10);
+}
+
+#[test]
 fn a_restart_of_postgresql_between_two_requests_is_not_noticed() {
     if !postgres::is_available() {
         return;
@@ -74,7 +99,7 @@ fn while_another_process_holds_the_sqlite_file_writing_is_503_and_it_recovers_by
     app.refresh(&pair["refresh_token"]).ok();
 }
 
-/// More than one batch of them: those that wait behind a batch that failed are not told another story.
+/// More than one batch: refreshes that wait behind a failed batch get the same response.
 #[test]
 fn without_postgresql_many_refreshes_at_once_are_all_503_and_lose_nothing() {
     if !postgres::is_available() {
@@ -94,7 +119,7 @@ fn without_postgresql_many_refreshes_at_once_are_all_503_and_lose_nothing() {
         is_unavailable(&thread.join().unwrap());
     }
     cluster.tell("start", "started");
-    // One of them may still be waiting in vain: the client comes back, as it was told.
+    // One of them may still be waiting: the client retries after `Retry-After`.
     let started_at = Instant::now();
     let refreshed = loop {
         let answer = app.refresh(&pair["refresh_token"]);

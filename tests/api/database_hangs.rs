@@ -1,5 +1,5 @@
-//! The database loses its connections, or takes everything and answers nothing: no request waits for long, no thread and no
-//! connection is lost for ever, and the service can be stopped.
+//! The database loses its connections, or hangs: requests wait only for a short time, no thread or connection is lost for
+//! ever, and the service can be stopped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,12 +21,12 @@ use crate::support::{pooled, pooler};
 /// 3 seconds are promised; the machine may be slow.
 const PROMISED: Duration = Duration::from_secs(8);
 
-/// What is answered at once.
+/// Responses that come at once.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 type Request = Box<dyn Fn(&Client) -> Answer + Send + Sync>;
 
-/// A request of every kind that asks the database: through each door, with each extractor, reading and writing.
+/// A request of every kind that asks the database: each endpoint group, each extractor, reading and writing.
 fn requests(app: &TestApp) -> Vec<(&'static str, Arc<Request>)> {
     app.create_user("root", &["admin"]);
     let pair = app.logged_in("ada");
@@ -118,7 +118,7 @@ fn end_all_connections(cluster: &Cluster) {
 }
 
 #[test]
-fn connections_that_ended_while_nobody_used_them_are_not_noticed_by_any_request() {
+fn idle_connections_that_ended_are_not_noticed_by_any_request() {
     if !postgres::is_available() {
         return;
     }
@@ -184,7 +184,7 @@ fn with_a_postgresql_that_hangs_every_request_is_answered_in_time_and_the_servic
             assert!(took < PROMISED, "{name} took {took:?} in round {round}");
         }
     }
-    // By now nobody waits for a connection but the one who learns by it when there are some again.
+    // By now only one request waits for a connection: it finds out when the database is back.
     let answers = send_all(&app, &requests);
     for (name, answer, _) in &answers {
         is_unavailable(name, answer);
@@ -223,7 +223,7 @@ fn while_another_process_keeps_the_sqlite_file_locked_every_request_is_answered_
 }
 
 #[test]
-fn what_waits_for_a_lock_in_vain_is_not_written_later() {
+fn a_write_that_gave_up_on_a_lock_is_not_made_later() {
     let app = TestApp::start(Engine::Sqlite);
     let pair = app.logged_in("ada");
     let mut other = SqliteConnection::establish(app.database_url.strip_prefix("sqlite://").unwrap()).unwrap();
@@ -243,12 +243,12 @@ fn on(cluster: &Cluster) -> Tokensmith {
 const GIVEN_UP: Duration = Duration::from_secs(30);
 
 #[test]
-fn connections_that_a_load_balancer_has_forgotten_are_given_up_and_others_take_their_place() {
+fn connections_that_a_load_balancer_has_forgotten_are_replaced() {
     if !postgres::is_available() {
         return;
     }
     let cluster = Cluster::start(postgres::NO_FSYNC);
-    // Behind it is what the service sees: in a run with a pooler that.
+    // In a run with a pooler, the balancer stands in front of the pooler.
     let seen = pooled::seen_by_the_service(&cluster.url("postgres"));
     let balancer = Forgetful::before(pooler::port_of(&seen));
     let other = on(&cluster);
@@ -278,7 +278,7 @@ fn connections_that_a_load_balancer_has_forgotten_are_given_up_and_others_take_t
     });
     let told = loop {
         let line = serving.logged.recv_timeout(GIVEN_UP).expect("what cannot be followed is said");
-        if line.contains("follow the denylist") && line.contains("no round has come to its end since") {
+        if line.contains("follow the denylist") && line.contains("no round has finished since") {
             break line;
         }
     };
@@ -310,7 +310,7 @@ fn while_postgresql_hangs_a_signal_still_stops_the_service_after_the_requests_un
     // It has asked the database, which does not answer.
     std::thread::sleep(Duration::from_millis(500));
     serving.terminate();
-    serving.wait_for_log("stopping: the requests under way are answered first");
+    serving.wait_for_log("stopping: the requests in progress are finished first");
     is_unavailable("ready", &under_way.join().unwrap());
     assert!(serving.wait_for(Duration::from_secs(20)).success());
 }
@@ -324,7 +324,7 @@ fn a_second_signal_ends_the_service_at_once() {
     let mut serving = on(&cluster).serve();
     let _frozen = Frozen::new(&cluster);
     serving.terminate();
-    serving.wait_for_log("stopping: the requests under way are answered first");
+    serving.wait_for_log("stopping: the requests in progress are finished first");
     serving.terminate();
     serving.wait_for(AT_ONCE);
 }

@@ -1,4 +1,4 @@
-//! Which databases are used and which are refused, and what becomes of an error of theirs.
+//! Which databases are accepted and which are refused, and how their errors are reported.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ both_engines!(
     what_a_running_service_is_told_by_a_trigger_is_no_outage,
 );
 
-/// Every command that opens the database and makes none.
+/// Every command that opens a database but does not create one.
 const OTHERS: [&[&str]; 12] = [
     &["users", "list"],
     &["users", "sessions", "ada"],
@@ -73,7 +73,7 @@ fn only_serve_migrate_and_users_create_make_the_tables(engine: Engine) {
     let dir = TempDir::new().unwrap();
     let url = empty(engine, &dir);
     for args in OTHERS {
-        refused(&url, args, "it has no tables of tokensmith; serve, migrate and users create make them");
+        refused(&url, args, "it has no tables of tokensmith; create them with serve, migrate or users create");
     }
     // Nothing was made: the name is free.
     execute(&url, "create table __diesel_schema_migrations (version int); drop table __diesel_schema_migrations");
@@ -286,7 +286,7 @@ fn postgresql_tells_an_outage_from_an_error_of_the_data() {
         assert!(is_unavailable(error), "{statement}");
     }
     holder.batch_execute("rollback").unwrap();
-    // A table that was changed under a statement that is prepared: the next connection can do it.
+    // A table changed after a statement on it was prepared: the next connection succeeds.
     let mut prepared = open();
     prepared.batch_execute("prepare p as select * from t; execute p").unwrap();
     open().batch_execute("alter table t add column l int").unwrap();

@@ -1,4 +1,4 @@
-//! Denials of whatever a client or a user was issued before an instant, and of kinds that are not known yet.
+//! Denials of all tokens that a client or a user was issued before an instant, and denials of unknown kinds.
 
 use serde_json::{Value, json};
 use tokensmith::internals::clock::{Clock as _, Seconds};
@@ -19,7 +19,7 @@ both_engines!(
 const ACCESS: Seconds = Seconds(300);
 
 fn deny(app: &TestApp, denial: &Denial) {
-    // As another instance does it: this one is not told.
+    // As by another instance: this one is not told.
     let (new, _effects) = app.inside.store.write_unit(|tx| tx.deny(std::slice::from_ref(denial))).unwrap();
     assert_eq!(new, 1);
     app.follow_denylist();
@@ -47,7 +47,7 @@ fn what_a_client_or_a_user_was_issued_before_an_instant_is_refused_and_what_come
         app.verify(&pair["access_token"]).problem(401, "token_revoked");
     }
     app.me(&bob).ok();
-    // Nothing tells what is issued within the minute from what was issued before.
+    // Tokens issued within the minute cannot be told from those issued before.
     app.advance(60);
     app.me(&app.login("ada", PASSWORD).ok()).problem(401, "token_revoked");
     app.advance(1);
@@ -62,7 +62,7 @@ fn what_a_client_or_a_user_was_issued_before_an_instant_is_refused_and_what_come
     app.me(&last).ok();
 
     // Until the last of those tokens has expired, and a margin.
-    app.advance(300 + 60 - 61 - 1);
+    app.advance(300 + 60 - 61 - 1 + 86_400);
     assert_eq!(purge::denials(&app.inside).unwrap(), 0);
     app.advance(1);
     assert_eq!(purge::denials(&app.inside).unwrap(), 1);
@@ -92,7 +92,7 @@ fn the_feed_tells_of_it_where_an_earlier_verifier_does_not_look(engine: Engine) 
     assert!(told.len() == 2 && expected.iter().all(|entry| told.contains(entry)), "{answer}");
 }
 
-/// A verifier that were not told would take its copy for whole.
+/// A verifier that was not told would think that its copy is complete.
 fn what_a_newer_version_denies_is_passed_on_as_a_kind_that_is_not_known(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");

@@ -1,4 +1,4 @@
-//! The denylist and what is forgotten when.
+//! The denylist, and when its entries are deleted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,20 +11,21 @@ use tokensmith::internals::service::{purge, users};
 use crate::support::{Engine, PASSWORD, TestApp};
 
 both_engines!(
-    a_denial_outlives_every_token_that_it_denies_and_then_goes,
+    a_denial_outlives_every_token_that_it_denies_and_is_then_deleted,
+    an_instance_whose_clock_is_ahead_for_a_while_deletes_nothing_that_others_need,
     a_denial_lasts_as_long_as_the_tokens_were_issued_for_whoever_writes_it,
     a_session_that_lapsed_is_recorded_with_its_reason,
-    ended_sessions_go_after_the_retention_and_live_ones_stay,
-    a_purge_of_many_batches_deletes_exactly_what_is_over,
+    ended_sessions_are_deleted_after_the_retention_and_live_ones_stay,
+    a_purge_of_many_batches_deletes_exactly_what_has_expired,
     a_denial_of_another_instance_is_taken_up_from_the_table,
-    a_clock_that_was_ahead_for_a_moment_makes_no_denial_forgotten,
+    a_clock_that_was_ahead_for_a_moment_deletes_no_denial,
 );
 
-fn a_clock_that_was_ahead_for_a_moment_makes_no_denial_forgotten(engine: Engine) {
+fn a_clock_that_was_ahead_for_a_moment_deletes_no_denial(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     app.revoke(&pair["refresh_token"]);
-    // What is over is forgotten bit by bit.
+    // Expired entries are deleted in small steps.
     for _ in 0..100 {
         app.inside.denylist.follow(&app.inside.store, app.clock.now() + Seconds(86_400)).unwrap();
     }
@@ -33,7 +34,7 @@ fn a_clock_that_was_ahead_for_a_moment_makes_no_denial_forgotten(engine: Engine)
     app.me(&pair).problem(401, "token_revoked");
 }
 
-fn a_denial_outlives_every_token_that_it_denies_and_then_goes(engine: Engine) {
+fn a_denial_outlives_every_token_that_it_denies_and_is_then_deleted(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     app.revoke(&pair["refresh_token"]);
@@ -42,12 +43,32 @@ fn a_denial_outlives_every_token_that_it_denies_and_then_goes(engine: Engine) {
     app.advance(1);
     app.me(&pair).problem(401, "token_expired");
     // The retry window, in which one more could have been issued, and a margin for clocks and the leeway of verifiers.
-    app.advance(90 + 60 - 1);
+    app.advance(90 + 60);
+    // And one for a clock that is far ahead.
+    app.advance(86_400 - 1);
     assert_eq!(purge::denials(&app.inside).unwrap(), 0);
     app.advance(1);
     assert_eq!(purge::denials(&app.inside).unwrap(), 1);
     assert_eq!(app.number("select count(*) from denylist"), 0);
     assert_eq!(app.number("select count(*) from sessions"), 1, "why it ended is still known");
+}
+
+fn an_instance_whose_clock_is_ahead_for_a_while_deletes_nothing_that_others_need(engine: Engine) {
+    let app = TestApp::start_with(engine, &[("SESSION_RETENTION", "0s")]);
+    let pair = app.logged_in("ada");
+    let other = app.login("ada", PASSWORD).ok();
+    let body = serde_json::json!({"name": "backup", "expires_in": 600});
+    let made = app.ask_as("POST", "/v1/api-tokens", &other, Some(&body)).json();
+    app.revoke(&pair["refresh_token"]);
+    for ahead in [3_600, 86_400] {
+        purge::all(&app.another_instance(ahead, &[("SESSION_RETENTION", "0s")]).inside).unwrap();
+        // One that knows no more than the database.
+        let late = app.another_instance(0, &[]);
+        late.me(&pair).problem(401, "token_revoked");
+        late.refresh(&other["refresh_token"]).ok();
+        let key = format!("Token {}", made["key"].as_str().unwrap());
+        late.ask("GET", "/v1/me", &key, None).ok();
+    }
 }
 
 fn a_denial_lasts_as_long_as_the_tokens_were_issued_for_whoever_writes_it(engine: Engine) {
@@ -84,7 +105,7 @@ fn a_session_that_lapsed_is_recorded_with_its_reason(engine: Engine) {
     assert_eq!(app.number("select ended_at from sessions"), 1_800_000_000 + 90 * 86_400);
 }
 
-fn ended_sessions_go_after_the_retention_and_live_ones_stay(engine: Engine) {
+fn ended_sessions_are_deleted_after_the_retention_and_live_ones_stay(engine: Engine) {
     let app = TestApp::start(engine);
     let ended = app.logged_in("ada");
     let mut live = app.login("ada", PASSWORD).ok();
@@ -99,7 +120,7 @@ fn ended_sessions_go_after_the_retention_and_live_ones_stay(engine: Engine) {
     app.refresh(&ended["refresh_token"]).problem(401, "token_expired");
 }
 
-fn a_purge_of_many_batches_deletes_exactly_what_is_over(engine: Engine) {
+fn a_purge_of_many_batches_deletes_exactly_what_has_expired(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     let (hex, id, series) = match engine {
@@ -118,7 +139,7 @@ fn a_purge_of_many_batches_deletes_exactly_what_is_over(engine: Engine) {
     ));
     app.execute(&format!(
         "insert into denylist (subject, kind, denied_at, expires_at) {hex} \
-         select {id}, 'sid', 0, case when i % 3 = 0 then 1800000001 else 1800000000 end from {series}"
+         select {id}, 'sid', 0, case when i % 3 = 0 then 1799913601 else 1799913600 end from {series}"
     ));
     let purged = purge::all(&app.inside).unwrap();
     assert_eq!((purged.sessions, purged.denials), (1_200, 1_200));
@@ -142,8 +163,8 @@ fn a_denial_of_another_instance_is_taken_up_from_the_table(engine: Engine) {
     app.me(&pair).problem(401, "token_revoked");
 }
 
-/// Verifiers from before the denylist had an audience of its own look for the issuer there. For everybody else that answer
-/// has expired: it must not be taken for an access token.
+/// Verifiers from before the denylist had its own audience expect the issuer there. For all others that response has
+/// expired, so that it is not accepted as an access token.
 #[test]
 fn an_earlier_verifier_gets_an_answer_that_only_it_accepts() {
     let app = TestApp::start(Engine::Sqlite);

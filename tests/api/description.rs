@@ -1,6 +1,6 @@
-//! What the service says of itself: `/openapi.json`, and the page at `/docs`.
+//! The description of the API: `/openapi.json`, and the page at `/docs`.
 //!
-//! That every answer of every test is one that the description allows is checked by the tests' client.
+//! The tests' client checks every response of every test against this description.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use tokensmith::internals::http::{CODES, ROUTES};
 use crate::support::oauth::{NOTES, Registration};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
-/// Codes of other services that have the verifier, of what is no operation, and of what is told by a page.
+/// Codes that only other services with the verifier return, that belong to no operation, or that only pages show.
 const OF_NO_OPERATION: [&str; 6] = [
     "keys_unavailable",
     "denylist_stale",
@@ -203,7 +203,7 @@ fn the_description_says_what_the_settings_allow() {
 }
 
 #[test]
-fn words_that_a_member_may_be_are_listed() {
+fn the_allowed_words_of_a_member_are_listed() {
     let description = description();
     let schemas = &description["components"]["schemas"];
     for (schema, word) in [
@@ -223,7 +223,7 @@ fn words_that_a_member_may_be_are_listed() {
 }
 
 #[test]
-fn what_is_referred_to_is_there() {
+fn every_reference_can_be_resolved() {
     let description = description();
     let text = description.to_string();
     let references = text.split(r##""$ref":"#"##).skip(1).map(|rest| rest.split('"').next().unwrap());
@@ -259,7 +259,7 @@ fn links(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_page_comes_with_everything_it_needs_and_asks_nobody_else() {
+fn the_page_loads_nothing_from_elsewhere() {
     let app = TestApp::start(Engine::Sqlite);
     // Relative, so that a proxy may put a path before all of ours.
     for (path, location) in [("/", "docs/index.html"), ("/docs", "docs/index.html"), ("/docs/", "index.html")] {

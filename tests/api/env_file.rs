@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use crate::cli::fails_with;
 use crate::support::process::Tokensmith;
 
-/// Another reading of it would be another passphrase, and keys that nothing decrypts.
+/// If it were read differently, the passphrase would change and the keys could not be decrypted.
 #[test]
 fn a_dollar_in_the_env_file_is_a_dollar() {
     let command = Tokensmith::new().env("b", "x").env("HOME", "/x");
@@ -30,7 +30,7 @@ fn the_env_file_changes_no_environment() {
 }
 
 #[test]
-fn a_value_that_is_no_text_is_refused_and_not_mended() {
+fn a_value_that_is_not_text_is_refused() {
     let command = Tokensmith::new();
     let bytes = OsStr::from_bytes(b"hunter2\xff");
     let finished = command.run_with_variable(&["config"], "KEYS_PASSPHRASE", bytes);

@@ -1,4 +1,4 @@
-//! The extractors in handlers of one's own: optional tokens and roles.
+//! The extractors in a service's own handlers: optional tokens and roles.
 
 use crate::support::backend::Backend;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
@@ -65,7 +65,7 @@ fn an_optional_token_may_be_missing_but_not_bad() {
         assert_eq!(code(&client.get_as("/anyone", "garbage")), (401, "token_malformed".to_owned()));
         let malformed = client.send("GET", "/anyone", &[("authorization", "Bearer")], b"");
         assert_eq!(code(&malformed), (400, "invalid_request".to_owned()));
-        // actix-web's own Option takes every refusal for none.
+        // actix-web's own Option turns every refusal into `None`.
         assert_eq!(client.get_as("/lenient", token).body, "known");
         assert_eq!(client.get_as("/lenient", "garbage").body, "anonymous");
     });

@@ -29,6 +29,11 @@ fn the_first_start_makes_everything_and_prints_a_curl_that_gets_a_token_pair() {
     let file = printed_line(&serving, "Password: in data/first-admin-password");
     let curl = printed_line(&serving, "curl");
     assert!(curl.starts_with("curl -s http://") && !curl.contains('|'), "{curl}");
+    let docs = printed_line(&serving, "/docs");
+    let docs = docs.strip_prefix(&serving.base).and_then(|rest| rest.split_once(' ')).expect("the page comes first");
+    assert_eq!(serving.client().get(docs.0).status, 302);
+    let [create, help] = [" users create NAME ", " help "].map(|marker| printed_line(&serving, marker));
+    assert!(create.starts_with('/') && help.starts_with('/'), "they can be pasted: {create} {help}");
     let pair = paste(&command, &curl);
     let path = command.dir.path().join("data/first-admin-password");
     let password = std::fs::read_to_string(&path).unwrap();
@@ -58,7 +63,7 @@ fn the_first_start_makes_everything_and_prints_a_curl_that_gets_a_token_pair() {
     assert!(serving.logged.iter().all(|line| !line.contains(password.trim())), "the log is no place for it");
 }
 
-/// What a command that was printed prints when it is pasted.
+/// The output of a printed command when it is pasted.
 fn paste(command: &Tokensmith, line: &str) -> Value {
     let output = Command::new("sh").args(["-c", line]).current_dir(command.dir.path()).output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
@@ -94,7 +99,7 @@ fn the_password_goes_to_the_file_that_is_named_whatever_its_name() {
 }
 
 #[test]
-fn beside_a_database_elsewhere_lies_the_password_too() {
+fn the_password_is_written_beside_a_database_elsewhere() {
     let folder = TempDir::new().unwrap();
     let url = format!("sqlite://{}", folder.path().join("t.db").display());
     let command = Tokensmith::new().env("DATABASE_URL", &url);
@@ -105,7 +110,7 @@ fn beside_a_database_elsewhere_lies_the_password_too() {
 }
 
 #[test]
-fn on_postgres_the_password_lies_in_the_folder_data() {
+fn on_postgres_the_password_is_written_to_the_folder_data() {
     if !postgres::is_available() {
         return;
     }
@@ -116,7 +121,7 @@ fn on_postgres_the_password_lies_in_the_folder_data() {
     assert!(command.dir.path().join("data/first-admin-password").exists());
 }
 
-/// A password that cannot be read is of no use.
+/// Without a readable password the account would be useless.
 #[test]
 fn without_a_place_for_the_password_there_is_no_admin() {
     for (name, content, why) in [
@@ -130,7 +135,7 @@ fn without_a_place_for_the_password_there_is_no_admin() {
         }
         let refused = command.run(&["serve"]);
         assert_eq!(refused.status.code(), Some(1));
-        let expected = format!("tokensmith: the first admin's password cannot be kept in {name}: {why}");
+        let expected = format!("tokensmith: cannot write the first admin's password to {name}: {why}");
         assert!(refused.stderr.contains(&expected), "{}", refused.stderr);
         assert_eq!(command.list(&["users", "list"]), Vec::<Value>::new());
         if let Some(content) = content {
@@ -140,7 +145,7 @@ fn without_a_place_for_the_password_there_is_no_admin() {
 }
 
 #[test]
-fn a_closed_or_full_standard_output_costs_no_password() {
+fn a_closed_or_full_standard_output_does_not_lose_the_password() {
     for stdout in ["/dev/full", "/dev/null"] {
         let command = Tokensmith::new();
         let mut serving = command.serve_into(File::options().write(true).open(stdout).unwrap());
@@ -169,7 +174,7 @@ fn the_log_has_no_empty_fields_and_nothing_of_the_runtime() {
 }
 
 #[test]
-fn the_runtime_is_heard_by_whoever_asks() {
+fn the_runtime_is_logged_on_request() {
     let command = Tokensmith::new().env("RUST_LOG", "info,actix_server=info");
     let serving = command.serve();
     assert!(serving.stop().iter().any(|line| line.contains("actix_server") && line.contains("workers")));
@@ -184,7 +189,8 @@ fn what_is_risky_is_said_at_each_start_and_at_no_other_command() {
         let warnings: Vec<&String> = log.iter().filter(|line| line.contains(r#""level":"warn""#)).collect();
         assert_eq!(warnings.len(), 2, "{log:?}");
         assert!(
-            warnings[0].contains("ISSUER: names this machine only") && warnings[1].contains("CORS_ORIGINS: any web")
+            warnings[0].contains("ISSUER: is reachable from this machine only")
+                && warnings[1].contains("CORS_ORIGINS: any web")
         );
     }
     assert_eq!(command.run(&["users", "list"]).stderr, "");
@@ -214,7 +220,7 @@ fn a_start_without_an_active_admin_says_how_to_make_one() {
 }
 
 #[test]
-fn missing_keys_are_worth_a_warning_only_where_there_were_sessions() {
+fn missing_keys_are_warned_of_only_if_there_were_sessions() {
     let command = Tokensmith::new();
     let create = ["users", "create", "ada", "--role", "admin", "--password-stdin"];
     assert!(command.run_with_input(&create, PASSWORD).success());
@@ -228,7 +234,7 @@ fn missing_keys_are_worth_a_warning_only_where_there_were_sessions() {
 }
 
 #[test]
-fn what_is_odd_about_a_proxy_is_said_once() {
+fn an_odd_proxy_is_warned_of_once() {
     let odd = |trusted: &str, headers: &[(&str, &str)]| {
         let command = Tokensmith::new().env("TRUSTED_PROXIES", trusted);
         let serving = command.serve();
@@ -239,9 +245,9 @@ fn what_is_odd_about_a_proxy_is_said_once() {
         log.into_iter().filter(|line| line.contains(r#""level":"warn""#)).collect::<Vec<_>>()
     };
     for (trusted, headers, expected) in [
-        ("", [("x-forwarded-for", "192.0.2.7")].as_slice(), "TRUSTED_PROXIES does not name"),
-        ("10.0.0.1", &[("forwarded", "for=192.0.2.7")], "TRUSTED_PROXIES does not name"),
-        ("127.0.0.1", &[("x-forwarded-for", "somebody")], "does not tell the client's address readably"),
+        ("", [("x-forwarded-for", "192.0.2.7")].as_slice(), "is not in TRUSTED_PROXIES"),
+        ("10.0.0.1", &[("forwarded", "for=192.0.2.7")], "is not in TRUSTED_PROXIES"),
+        ("127.0.0.1", &[("x-forwarded-for", "somebody")], "sends no readable client address"),
         ("127.0.0.1", &[("x-forwarded-for", "192.0.2.7"), ("forwarded", "for=192.0.2.8")], "with different addresses"),
     ] {
         let said = odd(trusted, headers);
@@ -291,7 +297,7 @@ fn a_database_with_users_gets_no_admin() {
 }
 
 #[test]
-fn a_log_that_is_read_no_more_does_not_keep_the_service_from_ending() {
+fn the_service_stops_even_if_its_log_is_not_read() {
     for signals in [1, 2] {
         let (mut serving, log) = Tokensmith::new().env("SHUTDOWN_TIMEOUT", "1s").serve_unheard();
         let is_answered = || {
@@ -324,7 +330,7 @@ fn a_request_under_way_is_answered_before_the_service_stops() {
         stream.read_exact(&mut interim).unwrap();
         assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
         serving.signal(signal);
-        serving.wait_for_log("stopping: the requests under way are answered first");
+        serving.wait_for_log("stopping: the requests in progress are finished first");
         stream.write_all(body.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -362,7 +368,7 @@ fn no_secret_and_no_address_of_a_user_is_ever_logged() {
 }
 
 #[test]
-fn a_key_that_was_taken_out_of_the_folder_verifies_nothing_any_more() {
+fn a_key_removed_from_the_folder_no_longer_verifies() {
     let command = Tokensmith::new();
     assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
     let mut serving = command.serve();

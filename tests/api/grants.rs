@@ -20,7 +20,7 @@ both_engines!(
 /// The time of the tests.
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
-/// The scopes that a pair tells, which are those of its access token.
+/// The scopes in a pair's access token.
 fn scope(app: &TestApp, pair: &Value) -> String {
     let claims = app.verify(&pair["access_token"]).ok()["claims"].clone();
     assert_eq!(pair["scope"], claims["scope"], "{claims}");
@@ -80,7 +80,7 @@ fn a_session_of_a_registered_application_says_so_in_its_tokens(engine: Engine) {
     assert_eq!(app.verify(&next["refresh_token"]).ok()["claims"]["client_id"], "notes-app");
 }
 
-/// What they read and did not know how to do without.
+/// The claims that they required.
 #[derive(Deserialize)]
 struct Before {
     sub: UserId,
@@ -126,7 +126,7 @@ fn a_refresh_goes_on_with_the_audience_of_the_login_until_another_is_asked_for(e
         reports,
         "the session's own has not changed"
     );
-    // What is done here next is done with a token for this service.
+    // The next calls are to this service and need a token for it.
     let proven = app.ask_as("POST", "/v1/me/reauthenticate", &asked, Some(&json!({"password": PASSWORD}))).ok();
     assert_eq!(audience(&app, &proven), api);
 

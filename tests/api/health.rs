@@ -11,7 +11,7 @@ use crate::support::{Answer, Engine, PASSWORD, TestApp, postgres};
 
 both_engines!(
     a_service_whose_database_answers_is_alive_and_ready,
-    however_many_ask_whether_it_is_ready_one_a_second_writes,
+    readiness_makes_one_write_a_second_however_many_ask,
     a_service_that_has_just_written_is_ready_without_another_write,
 );
 
@@ -23,7 +23,7 @@ fn a_service_whose_database_answers_is_alive_and_ready(engine: Engine) {
     assert_eq!(app.get("/readyz").ok()["status"], "ready");
 }
 
-fn however_many_ask_whether_it_is_ready_one_a_second_writes(engine: Engine) {
+fn readiness_makes_one_write_a_second_however_many_ask(engine: Engine) {
     let app = TestApp::start(engine);
     let started_at = Instant::now();
     let asking: Vec<_> = (0..20)
@@ -49,7 +49,7 @@ fn a_service_that_has_just_written_is_ready_without_another_write(engine: Engine
             if kind == "revocation" {
                 pair = app.login("ada", PASSWORD).ok();
             }
-            // What was written until now is no longer of the last second.
+            // The writes so far are now older than a second.
             std::thread::sleep(Duration::from_millis(1_100));
             let (writes, started_at) = (app.number(WRITES), Instant::now());
             match kind {
@@ -63,13 +63,13 @@ fn a_service_that_has_just_written_is_ready_without_another_write(engine: Engine
                 true
             }
         };
-        // On a machine that is too slow for it, the last second's write is not of the last second.
+        // On a slow machine, the last write may already be older than a second.
         assert!((0..5).any(&mut is_in_time), "{kind}");
     }
 }
 
 #[test]
-fn an_instance_that_hangs_in_its_write_makes_no_other_one_unready() {
+fn an_instance_that_hangs_in_its_write_leaves_the_others_ready() {
     if !postgres::is_available() {
         return;
     }
@@ -123,7 +123,7 @@ fn a_postgresql_that_takes_no_writes_is_not_ready_although_it_answers() {
     becomes(200, || app.get("/readyz"));
 }
 
-/// The process may not make its files longer than this, as on a disk that is full.
+/// The process may not make files larger than this, as on a full disk.
 fn limit_files(pid: u32, max_bytes: Option<u64>) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     let limit = Rlimit { current: max_bytes, ..getrlimit(Resource::Fsize) };

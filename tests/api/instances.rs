@@ -128,7 +128,7 @@ fn two_instances_that_start_on_nothing_agree_on_the_key_and_the_first_admin(engi
     assert_eq!(shown.iter().sum::<usize>(), 1, "one admin, one password");
 }
 
-/// What another instance does between this one's two statements.
+/// A change by another instance between this one's two statements.
 #[test]
 fn a_session_that_was_moved_since_it_was_read_stays_as_it_is() {
     if !postgres::is_available() {

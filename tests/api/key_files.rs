@@ -1,5 +1,5 @@
-//! What is in the folder of the keys and is no key: it is named, and neither keeps the keys from being followed, rotated
-//! and reloaded, nor the service from being stopped.
+//! Files in the key folder that are not keys: they are named, keys are still followed, rotated and reloaded, and the service
+//! can be stopped.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
@@ -16,7 +16,7 @@ use crate::support::{Engine, PASSWORD, TestApp};
 
 const PROMISED: Duration = Duration::from_secs(20);
 
-/// Puts something at a path, and what is said of it.
+/// Puts something at a path, and the message about it.
 type Oddity = (&'static str, fn(&Path), &'static str);
 
 const ODDITIES: [Oddity; 7] = [
@@ -44,7 +44,7 @@ fn make_file(path: &Path, bytes: u64) {
     fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
 }
 
-/// Does it, or fails when that takes too long: what waits for a pipe waits for ever.
+/// Calls it, or fails when that takes too long: reading a pipe would wait for ever.
 #[track_caller]
 fn in_time<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, ended) = channel();
@@ -53,7 +53,7 @@ fn in_time<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'sta
 }
 
 #[test]
-fn what_is_no_key_is_named_and_the_keys_are_followed_rotated_and_reloaded_all_the_same() {
+fn files_that_are_not_keys_are_named_and_keys_still_rotate_and_reload() {
     for (name, make, said) in ODDITIES {
         let app = TestApp::start(Engine::Sqlite);
         app.create_user("root", &["admin"]);
@@ -80,7 +80,7 @@ fn what_is_no_key_is_named_and_the_keys_are_followed_rotated_and_reloaded_all_th
 }
 
 #[test]
-fn what_is_in_the_place_of_the_lock_or_of_a_draft_holds_nobody_up() {
+fn something_in_place_of_the_lock_or_of_a_draft_does_not_hold_up_anything() {
     let app = TestApp::start(Engine::Sqlite);
     let lock = app.keys_dir().join(".lock");
     let rotate = |app: &TestApp| {
@@ -126,7 +126,7 @@ fn a_service_with_a_pipe_among_its_keys_can_be_stopped() {
     let command = Tokensmith::new();
     let mut serving = command.serve();
     make_pipe(&command.dir.path().join("keys/pipe.pem"));
-    serving.wait_for_log("a signing key cannot be read");
+    serving.wait_for_log("cannot read a signing key");
     serving.signal("-HUP");
     serving.terminate();
     assert!(serving.wait_for(PROMISED).success());
@@ -143,7 +143,7 @@ fn a_key_that_a_group_of_the_process_can_read_is_taken_with_a_warning_and_any_ot
     for mode in [0o640, 0o440, 0o660] {
         fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
         let mut serving = made.start();
-        let warned = serving.wait_for_log("a group can read this signing key (mode 600 is for its owner only)");
+        let warned = serving.wait_for_log("a group can read this signing key (with mode 600 only its owner can)");
         assert_eq!(warned["level"], "warn", "{warned}");
         serving.kill();
     }

@@ -22,7 +22,7 @@ use crate::support::{Engine, PASSWORD, TestApp};
 both_engines!(
     a_verifier_with_a_full_age_copy_refuses_nothing_across_an_orderly_rotation_of_two_instances,
     an_emergency_rotation_drops_the_key_everywhere_and_its_sessions_log_in_again,
-    a_retired_key_goes_with_the_last_token_that_it_signed,
+    a_retired_key_is_removed_with_the_last_token_that_it_signed,
     administrators_list_and_rotate_keys,
 );
 
@@ -85,12 +85,12 @@ fn a_verifier_with_a_full_age_copy_refuses_nothing_across_an_orderly_rotation_of
     let client = one.another_client();
     front.now_answers(move |_| Some(client.get("/.well-known/jwks.json")));
     let verifier = verifier.build().unwrap();
-    // Without fetching anything for it: a key that is not in the copy would be refused.
+    // It fetches nothing here, so a key that is not in its copy would be refused.
     let accept = |token: &Value| {
         let accepted = verifier.verify(token.as_str().unwrap());
         assert!(accepted.is_ok(), "{accepted:?}");
     };
-    // A copy that is over is fetched anew.
+    // An expired copy is fetched again.
     let keep_the_copy_fresh = |pair: &Value| {
         assert!(block_on(verifier.authenticate(pair["access_token"].as_str().unwrap())).is_ok());
     };
@@ -132,7 +132,7 @@ fn a_verifier_with_a_full_age_copy_refuses_nothing_across_an_orderly_rotation_of
     assert_eq!(files(&shared.path().join("keys")).len(), 2);
 }
 
-/// Verification waits for nothing but the verifier's own thread.
+/// Verification waits only for the verifier's own thread.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
@@ -166,7 +166,7 @@ fn an_emergency_rotation_drops_the_key_everywhere_and_its_sessions_log_in_again(
     assert_eq!(one.me(&new).status, 200);
     one.refresh(&new["refresh_token"]).ok();
 
-    // A verifier elsewhere that meets no token of the new key believes the old one for as long as its copy lives.
+    // A verifier that never sees a token of the new key accepts the old one until its copy expires.
     one.advance(59);
     assert!(verify(&old).is_ok());
     one.advance(1);
@@ -174,7 +174,7 @@ fn an_emergency_rotation_drops_the_key_everywhere_and_its_sessions_log_in_again(
     assert!(verify(&one.login("ada", PASSWORD).ok()).is_ok());
 }
 
-fn a_retired_key_goes_with_the_last_token_that_it_signed(engine: Engine) {
+fn a_retired_key_is_removed_with_the_last_token_that_it_signed(engine: Engine) {
     let app = TestApp::start_with(engine, &[("KEY_ROTATION_PERIOD", "30d")]);
     let pair = app.logged_in("ada");
     let first = kid(&pair["access_token"]);
@@ -192,7 +192,7 @@ fn a_retired_key_goes_with_the_last_token_that_it_signed(engine: Engine) {
     let newer = app.login("ada", PASSWORD).ok();
     assert_ne!(kid(&newer["access_token"]), first, "it has taken over");
 
-    // Its refresh token lives for 14 days, and then some for clocks that differ.
+    // Its refresh token lives for 14 days, and a margin for clocks that differ.
     app.advance(14 * DAY - 2);
     care(&app);
     assert!(published(&app).contains(&first));
@@ -249,7 +249,7 @@ fn a_key_that_tokens_of_a_longer_lifetime_need_is_kept_for_them() {
     };
     let before = with("14d");
     let pair = before.logged_in("ada");
-    // The operator shortens the lifetime; what was promised to ada stands.
+    // The operator shortens the lifetime; ada's token keeps the old one.
     let app = with("1d");
     for hour in 0..(13 * 24) {
         app.advance(3_600);
@@ -287,7 +287,7 @@ fn with_the_rotation_off_the_folder_is_left_alone() {
 }
 
 #[test]
-fn the_copy_of_the_keys_is_over_soon_after_something_happens_to_them() {
+fn copies_of_the_keys_expire_soon_after_a_change() {
     let app = TestApp::start(Engine::Sqlite);
     let max_age = || {
         let header = app.get("/.well-known/jwks.json").header("cache-control").to_owned();
@@ -358,22 +358,22 @@ fn a_running_service_takes_up_what_happens_in_the_folder() {
     assert_eq!(count(), 2);
     let again = command.run(&["keys", "rotate"]);
     assert_eq!(again.status.code(), Some(1));
-    assert!(again.stderr.contains("the next ES256 key is there already"), "{}", again.stderr);
+    assert!(again.stderr.contains("the next ES256 key already exists"), "{}", again.stderr);
 
     let keys = command.dir.path().join("keys");
     fs::write(keys.join("broken.pem"), "garbage").unwrap();
     fs::set_permissions(keys.join("broken.pem"), fs::Permissions::from_mode(0o600)).unwrap();
-    let problem = serving.wait_for_log("a signing key cannot be read");
+    let problem = serving.wait_for_log("cannot read a signing key");
     assert!(problem["cause"].as_str().unwrap().contains("broken.pem: not a PEM file"), "{problem}");
     assert_eq!((count(), client.me(&pair).status), (2, 200), "the others are in force");
     fs::remove_file(keys.join("broken.pem")).unwrap();
 
-    // A folder that is away takes no key along.
+    // Keys stay in use while the folder is missing.
     fs::rename(&keys, command.dir.path().join("away")).unwrap();
     serving.wait_for_log("a background task failed and will be tried again");
     fs::create_dir(&keys).unwrap();
     serving.signal("-HUP");
-    let problem = serving.wait_for_log("the signing keys cannot be read again");
+    let problem = serving.wait_for_log("cannot reload the signing keys");
     assert!(problem["cause"].as_str().unwrap().contains("no ES256 key to sign with"), "{problem}");
     assert_eq!((count(), client.me(&pair).status), (2, 200));
     fs::remove_dir(&keys).unwrap();
@@ -384,7 +384,7 @@ fn a_running_service_takes_up_what_happens_in_the_folder() {
     let dropped = command.run(&["keys", "rotate", "--emergency", "--yes"]);
     assert!(dropped.success());
     assert!(dropped.stdout.contains("1 session ended: "), "{}", dropped.stdout);
-    assert!(dropped.stdout.contains("still listed as live until their time is over"), "{}", dropped.stdout);
+    assert!(dropped.stdout.contains("still listed as live until they expire"), "{}", dropped.stdout);
     assert!(dropped.stdout.contains("after 5m at most"), "{}", dropped.stdout);
     let dropped_at = Instant::now();
     while client.me(&pair).status == 200 {
@@ -402,7 +402,7 @@ fn an_emergency_needs_no_database() {
     let before = active();
     let dropped = command.run(&["keys", "rotate", "--emergency", "--yes"]);
     assert!(dropped.success());
-    assert!(dropped.stdout.contains("How many sessions that ends is not known"), "{}", dropped.stdout);
+    assert!(dropped.stdout.contains("how many is not known"), "{}", dropped.stdout);
     assert_ne!(before["kid"], active()["kid"]);
 }
 
@@ -446,7 +446,7 @@ fn keys_are_encrypted_at_rest_with_a_passphrase() {
 }
 
 #[test]
-fn a_key_of_ones_own_is_taken_up_as_the_next_one() {
+fn an_imported_key_is_the_next_one() {
     let command = Tokensmith::new();
     let file = command.dir.path().join("mine.pem");
     let options = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"];
@@ -474,13 +474,13 @@ fn a_key_of_ones_own_is_taken_up_as_the_next_one() {
 }
 
 #[test]
-fn keys_that_somebody_has_put_there_by_hand_do_not_go_by_themselves() {
+fn keys_put_there_by_hand_are_not_removed() {
     let app = TestApp::start(Engine::Sqlite);
     let dir = app.keys_dir();
     fs::rename(files(&dir).remove(0), dir.join("mine.pem")).unwrap();
     care(&app);
     let pair = app.logged_in("ada");
-    // A key whose name says that it has signed for long, and that has come today.
+    // A key whose name says that it is old, but that was added today.
     let (path, _) = keys::rotate(&app.inside.keys, "ES256".parse().unwrap(), app.clock.now()).unwrap();
     fs::rename(path, dir.join("20200101T000000Z-ES256-restored.pem")).unwrap();
     care(&app);
@@ -537,7 +537,7 @@ fn an_emergency_is_not_held_up_by_another_key_that_is_broken() {
     fs::write(&broken, "garbage").unwrap();
     fs::set_permissions(&broken, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(command.run(&["keys", "rotate"]).stderr.contains("broken.pem: not a PEM file"));
-    // The broken one may be the one that signs in truth.
+    // The broken key may be the one that should sign.
     let refused = command.run(&["keys", "rotate", "--emergency", "--yes"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(refused.stderr.contains("name the one to drop with --kid"), "{}", refused.stderr);

@@ -1,4 +1,4 @@
-//! Guesses at several instances that share a database are counted together, and no restart forgets them.
+//! Guesses at several instances that share a database are counted together, and the counts survive a restart.
 
 use std::cell::Cell;
 use std::thread;
@@ -10,21 +10,26 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokensmith::internals::clock::Clock as _;
 use tokensmith::internals::engine::limiter::{Account, Allowance, Attempt, Charge, Kind, PASSWORD as PASSWORDS};
+use tokensmith::internals::error::Error;
 use tokensmith::internals::service::purge;
+use tokio::time::Instant as TokioInstant;
 
 use crate::support::process::Tokensmith;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 
 both_engines!(
-    a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_no_restart_forgets_them,
-    a_hundred_and_twenty_guesses_at_two_processes_get_no_further_than_ten_and_no_kill_forgets_them,
+    a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_a_restart_forgets_none,
+    a_hundred_and_twenty_guesses_at_two_processes_get_no_further_than_ten_and_a_kill_forgets_none,
     right_passwords_at_two_instances_at_once_all_pass,
+    however_slow_hashing_is_only_what_has_failed_refuses,
+    instances_a_minute_apart_let_in_two_attempts_more_once,
+    what_an_outage_kept_from_the_database_is_given_back_after_it,
     an_owner_gets_in_from_a_known_address_while_strangers_flood_every_instance,
     what_one_instance_has_used_up_another_one_refuses_from_memory_once_it_has_asked,
     another_kind_of_secret_has_allowances_of_its_own_at_every_instance,
     an_attempt_whose_client_goes_away_is_given_back,
-    what_is_over_is_purged_and_what_a_wrong_clock_wrote_is_too,
-    a_clock_that_was_ahead_locks_nobody_out,
+    expired_counts_are_purged_and_those_of_a_wrong_clock_too,
+    a_clock_that_was_ahead_locks_out_no_user,
     when_there_are_too_many_rows_those_who_failed_least_are_forgotten,
 );
 
@@ -90,7 +95,7 @@ fn count(answers: &[Answer], status: u16) -> usize {
     answers.iter().filter(|answer| answer.status == status).count()
 }
 
-fn a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_no_restart_forgets_them(engine: Engine) {
+fn a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_a_restart_forgets_none(engine: Engine) {
     let place = Place::new(engine);
     let mut apps = place.two();
     apps[0].create_user("ada", &[]);
@@ -115,7 +120,7 @@ fn a_hundred_and_twenty_guesses_at_two_instances_get_no_further_than_ten_and_no_
     assert_eq!(count(&all_at_once(&[apps[0].base(), apps[1].base()], &[WRONG; 120]), 401), 10, "the whole allowance");
 }
 
-fn a_hundred_and_twenty_guesses_at_two_processes_get_no_further_than_ten_and_no_kill_forgets_them(engine: Engine) {
+fn a_hundred_and_twenty_guesses_at_two_processes_get_no_further_than_ten_and_a_kill_forgets_none(engine: Engine) {
     let place = Place::new(engine);
     let (url, keys) = (place.database_url.as_str(), place.keys());
     let command = || Tokensmith::new().env("DATABASE_URL", url).env("KEYS_DIR", &keys);
@@ -147,8 +152,96 @@ fn right_passwords_at_two_instances_at_once_all_pass(engine: Engine) {
         assert_eq!(count(&all_at_once(&bases, &[PASSWORD; 20]), 200), 20);
     }
     assert_eq!(apps[0].number("select count(*) from sessions"), 60);
-    // None of them has cost anything.
+    // None of them was counted.
     assert_eq!(count(&all_at_once(&bases, &[WRONG; 12]), 401), 10);
+}
+
+/// So many attempts at both instances, as if their passwords were being hashed.
+fn let_in(apps: &[TestApp; 2], attempt: &Attempt, count: usize) -> Vec<Charge> {
+    let admit = async {
+        let mut charges = Vec::new();
+        for app in apps.iter().cycle().take(count) {
+            charges.push(app.inside.limiter.admit(attempt).await.unwrap().unwrap());
+        }
+        charges
+    };
+    System::new().block_on(admit)
+}
+
+/// What an attempt is told that does not wait for others.
+fn told_at_once(app: &TestApp, attempt: &Attempt) -> Result<Result<(), i64>, Error> {
+    let told = System::new().block_on(app.inside.limiter.admit_by(attempt, TokioInstant::now()));
+    told.map(|told| told.map(drop).map_err(|wait| wait.0))
+}
+
+fn however_slow_hashing_is_only_what_has_failed_refuses(engine: Engine) {
+    let place = Place::new(engine);
+    let apps = place.two();
+    let ada = Account::Known(apps[0].create_user("ada", &[]).id);
+    let attempt = Attempt::new(&PASSWORDS, Some(&ada), Some("127.0.0.1"));
+    let bases = apps.each_ref().map(|app| app.base());
+    let third = place.instance();
+    // Ten that take longer than anybody waits for them.
+    let hashed = let_in(&apps, &attempt, 10);
+    for app in [&apps[0], &third, &third] {
+        assert!(matches!(told_at_once(app, &attempt), Err(Error::Overloaded { .. })));
+    }
+    let right = thread::spawn(move || all_at_once(&bases, &[PASSWORD; 20]));
+    drop(hashed);
+    assert_eq!(count(&right.join().unwrap(), 200), 20);
+    third.login("ada", PASSWORD).ok();
+    // Ten that were wrong: nobody waits for them once that is known.
+    let hashed = let_in(&apps, &attempt, 10);
+    let bases = apps.each_ref().map(|app| app.base());
+    let wrong = thread::spawn(move || all_at_once(&bases, &[WRONG; 120]));
+    hashed.into_iter().for_each(Charge::failed);
+    assert_eq!(count(&wrong.join().unwrap(), 429), 120);
+    for _ in 0..2 {
+        assert!(matches!(told_at_once(&third, &attempt), Ok(Err(30))));
+    }
+}
+
+fn instances_a_minute_apart_let_in_two_attempts_more_once(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    let other = app.another_instance(60, &[]);
+    let guess = |app: &TestApp| (0..20).take_while(|_| app.login("ada", WRONG).status == 401).count();
+    assert_eq!((guess(&app), guess(&other)), (10, 2));
+    // From then on as many as with one clock.
+    for _ in 0..10 {
+        app.advance(30);
+        other.advance(30);
+        assert_eq!((guess(&app), guess(&other)), (0, 1));
+    }
+    app.advance(300);
+    other.advance(300);
+    assert_eq!((guess(&app), guess(&other)), (8, 2));
+}
+
+fn what_an_outage_kept_from_the_database_is_given_back_after_it(engine: Engine) {
+    let place = Place::new(engine);
+    let apps = place.two();
+    let ada = Account::Known(apps[0].create_user("ada", &[]).id);
+    let attempt = Attempt::new(&PASSWORDS, Some(&ada), Some("127.0.0.1"));
+    let mut hashed = let_in(&apps, &attempt, 10);
+    let waiting: Vec<_> = (0..4)
+        .map(|n| {
+            let client = apps[n % 2].another_client();
+            thread::spawn(move || client.login("ada", PASSWORD))
+        })
+        .collect();
+    apps[0].execute("alter table allowances rename to elsewhere");
+    hashed.pop().unwrap().failed();
+    drop(hashed);
+    for login in waiting {
+        let answer = login.join().unwrap();
+        assert!(answer.status >= 500, "no failure was seen: {answer:?}");
+    }
+    apps[0].execute("alter table elsewhere rename to allowances");
+    for app in &apps {
+        app.inside.limiter.settle().unwrap();
+    }
+    assert_eq!(count(&all_at_once(&apps.each_ref().map(|app| app.base()), &[WRONG; 120]), 401), 9);
 }
 
 fn an_owner_gets_in_from_a_known_address_while_strangers_flood_every_instance(engine: Engine) {
@@ -176,7 +269,7 @@ fn an_owner_gets_in_from_a_known_address_while_strangers_flood_every_instance(en
     for host in 0..100 {
         login_from(&apps[0], &format!("203.0.113.{host}"), WRONG);
     }
-    // Also at an instance that has not seen anything of it.
+    // Also at an instance that has seen none of these attempts.
     for app in [&apps[1], &place.instance()] {
         login_from(app, "203.0.113.200", PASSWORD).problem(429, "too_many_failures");
         login_from(app, "192.0.2.1", PASSWORD).ok();
@@ -196,7 +289,7 @@ fn what_one_instance_has_used_up_another_one_refuses_from_memory_once_it_has_ask
     let refused = apps[1].login("ada", PASSWORD);
     refused.problem(429, "too_many_failures");
     assert_eq!(refused.header("retry-after"), "30");
-    // Without the table nobody else gets in either.
+    // Without the table other users cannot log in either.
     let unknown = apps[1].login("bob", WRONG);
     assert!(unknown.status >= 500, "{unknown:?}");
     apps[1].execute("alter table elsewhere rename to allowances");
@@ -226,7 +319,7 @@ fn another_kind_of_secret_has_allowances_of_its_own_at_every_instance(engine: En
     }
     for app in [&apps[0], &apps[1], &apps[0]] {
         admit(app, &code("192.0.2.1")).unwrap().failed();
-        // One that was right, or could not be looked at.
+        // A right password, or one that could not be checked.
         drop(admit(app, &code("192.0.2.1")));
     }
     assert_eq!(apps.each_ref().map(|app| admit(app, &code("192.0.2.1")).err()), [Some(60); 2]);
@@ -262,13 +355,13 @@ fn an_attempt_whose_client_goes_away_is_given_back(engine: Engine) {
     });
 }
 
-fn what_is_over_is_purged_and_what_a_wrong_clock_wrote_is_too(engine: Engine) {
+fn expired_counts_are_purged_and_those_of_a_wrong_clock_too(engine: Engine) {
     let app = TestApp::start_with(engine, &[PROXY]);
     app.create_user("ada", &[]);
     let rows = || app.number("select count(*) from allowances");
     login_from(&app, "192.0.2.1", WRONG).problem(401, "bad_credentials");
     assert_eq!(rows(), 3, "the account, the network, and the account from there");
-    for (seconds, left) in [(2, 3), (60, 2), (28, 1), (6, 0)] {
+    for (seconds, left) in [(2, 3), (3_600, 2), (28, 1), (6, 0)] {
         app.advance(seconds);
         purge::all(&app.inside).unwrap();
         assert_eq!(rows(), left);
@@ -281,7 +374,7 @@ fn what_is_over_is_purged_and_what_a_wrong_clock_wrote_is_too(engine: Engine) {
     assert_eq!(rows(), 0);
 }
 
-fn a_clock_that_was_ahead_locks_nobody_out(engine: Engine) {
+fn a_clock_that_was_ahead_locks_out_no_user(engine: Engine) {
     for ahead in [1_800, 3_600, 86_400] {
         let app = TestApp::start(engine);
         app.create_user("ada", &[]);
@@ -305,10 +398,10 @@ fn when_there_are_too_many_rows_those_who_failed_least_are_forgotten(engine: Eng
     let once = app.clock.now().0 + 2;
     app.execute(&format!(
         "with recursive n (n) as (select 1 union all select n + 1 from n where n < 510000) \
-         insert into allowances select n, {once} from n"
+         insert into allowances (subject, used_until) select n, {once} from n"
     ));
     purge::all(&app.inside).unwrap();
     assert_eq!(app.number("select count(*) from allowances"), 500_000);
     assert_eq!(app.number(&format!("select count(*) from allowances where used_until > {once}")), 3);
-    app.login("ada", PASSWORD).problem(429, "too_many_failures");
+    app.another_client().login("ada", PASSWORD).problem(429, "too_many_failures");
 }

@@ -1,4 +1,4 @@
-//! Transactions that lock several rows of PostgreSQL do it in one order, so that none waits for one that waits for it.
+//! Transactions that lock several rows of PostgreSQL do so in one order, so that there are no deadlocks.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use tokensmith::internals::service::{purge, users};
 use crate::support::postgres::{self, Cluster};
 use crate::support::{Engine, PASSWORD, TestApp};
 
-/// The server writes down how it does each statement.
+/// The server logs the plan of each statement.
 const EXPLAINING: &str = "-c fsync=off -c shared_preload_libraries=auto_explain -c auto_explain.log_min_duration=0";
 
 #[derive(QueryableByName)]
@@ -33,7 +33,7 @@ fn plans(database_url: &str) -> Vec<String> {
         .collect()
 }
 
-/// On a server that would rather do otherwise: its tables are as small as they look.
+/// On a server whose small tables suggest other plans.
 fn explained_app(vars: &[(&str, &str)]) -> (Cluster, TestApp) {
     let cluster = Cluster::start(EXPLAINING);
     let app = TestApp::start_on(TempDir::new().unwrap(), cluster.url("postgres"), vars);
@@ -73,7 +73,7 @@ fn a_batch_of_refreshes_locks_its_sessions_in_order_by_a_plan_that_is_made_for_i
     );
     app.execute("vacuum analyze sessions");
     assert_eq!(steps_of_batch(&app), ["Update on sessions", "Nested Loop", "Function Scan on moved", by_key]);
-    // Whatever else is done is planned as the server likes it.
+    // All other statements are planned by the server's defaults.
     assert!(plans(&app.database_url).iter().any(|plan| plan.contains("Seq Scan on users")));
 }
 
@@ -126,9 +126,9 @@ fn wait_for_waiting(app: &TestApp, count: i64) {
     }
 }
 
-/// Whoever sets a password locks the account and then its sessions.
+/// Setting a password locks the account and then its sessions.
 #[test]
-fn an_account_that_is_disabled_is_deleted_in_the_same_order_as_all_is_done() {
+fn deleting_a_disabled_account_locks_in_the_usual_order() {
     if !postgres::is_available() {
         return;
     }
@@ -149,7 +149,7 @@ fn an_account_that_is_disabled_is_deleted_in_the_same_order_as_all_is_done() {
 }
 
 #[test]
-fn a_purge_waits_for_nobody_and_leaves_to_the_next_what_somebody_has_locked() {
+fn a_purge_skips_locked_rows_and_leaves_them_to_the_next() {
     if !postgres::is_available() {
         return;
     }

@@ -6,9 +6,9 @@ use serde_json::json;
 both_engines!(
     me_is_answered_from_the_token_alone,
     the_profile_is_the_row_as_it_is_now,
-    without_a_token_the_challenge_names_no_error,
+    without_a_token_the_challenge_has_no_error,
     a_header_that_is_not_one_bearer_token_is_a_bad_request,
-    a_refresh_token_is_no_access_token,
+    a_refresh_token_is_not_an_access_token,
     a_token_that_was_accepted_before_is_refused_once_it_is_revoked_or_has_expired,
 );
 
@@ -43,7 +43,7 @@ fn the_profile_is_the_row_as_it_is_now(engine: Engine) {
 }
 
 /// RFC 6750 section 3.1: no error code when there was no attempt to authenticate.
-fn without_a_token_the_challenge_names_no_error(engine: Engine) {
+fn without_a_token_the_challenge_has_no_error(engine: Engine) {
     let app = TestApp::start(engine);
     for headers in [[].as_slice(), &[("authorization", "Basic YWRhOng=")]] {
         let answer = app.send("GET", "/v1/me", headers, b"");
@@ -70,7 +70,7 @@ fn a_header_that_is_not_one_bearer_token_is_a_bad_request(engine: Engine) {
     assert_eq!(app.send("GET", "/v1/me", &[("authorization", &header)], b"").status, 200, "the scheme has no case");
 }
 
-fn a_refresh_token_is_no_access_token(engine: Engine) {
+fn a_refresh_token_is_not_an_access_token(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     let answer = app.get_as("/v1/me", pair["refresh_token"].as_str().unwrap());
@@ -78,7 +78,7 @@ fn a_refresh_token_is_no_access_token(engine: Engine) {
     assert!(answer.header("www-authenticate").contains(r#"error="invalid_token""#), "{answer:?}");
 }
 
-/// Its signature is not checked again, everything else is.
+/// Everything except its signature is checked again.
 fn a_token_that_was_accepted_before_is_refused_once_it_is_revoked_or_has_expired(engine: Engine) {
     let app = TestApp::start(engine);
     let [revoked, expired] = [app.logged_in("ada"), app.login("ada", PASSWORD).ok()];

@@ -1,4 +1,4 @@
-//! Usernames, addresses and other names: which are the same, which are refused, and what earlier versions have stored.
+//! Usernames, addresses and other names: which are equal, which are refused, and which earlier versions have stored.
 
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::Text;
@@ -12,8 +12,8 @@ use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 
 both_engines!(
     every_spelling_of_a_name_is_one_account,
-    what_cannot_be_seen_is_refused_when_it_is_set,
-    a_name_for_people_may_have_what_its_script_needs,
+    invisible_characters_are_refused_when_a_name_is_set,
+    a_display_name_may_contain_what_its_script_needs,
     what_an_earlier_version_let_through_is_read_as_it_is,
     names_of_an_earlier_version_are_folded_anew_unless_two_would_be_the_same,
     a_name_that_an_earlier_version_makes_meanwhile_is_nobody_elses,
@@ -74,11 +74,11 @@ fn every_spelling_of_a_name_is_one_account(engine: Engine) {
             create(&app, &root, spelling).problem(409, "username_taken");
         }
     }
-    // Invisible characters of a keyboard do not lock anybody out.
+    // Users whose keyboard adds invisible characters can still log in.
     assert_eq!(app.login("fi\u{200b}ona\u{fe0f}", PASSWORD).status, 200);
 }
 
-fn what_cannot_be_seen_is_refused_when_it_is_set(engine: Engine) {
+fn invisible_characters_are_refused_when_a_name_is_set(engine: Engine) {
     let app = TestApp::start(engine);
     let root = administrator(&app);
     let patch = |body: &Value| app.ask_as("PATCH", "/v1/me/profile", &root, Some(body));
@@ -113,7 +113,7 @@ fn what_cannot_be_seen_is_refused_when_it_is_set(engine: Engine) {
     assert_eq!(app.number("select count(*) from users"), 1);
 }
 
-fn a_name_for_people_may_have_what_its_script_needs(engine: Engine) {
+fn a_display_name_may_contain_what_its_script_needs(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     for name in ["مهدی\u{200c}پور", "👩\u{200d}🚀 Ada", "葛\u{e0100}城", "श्री\u{200d}", "Ada\u{a0}L."]
@@ -149,7 +149,7 @@ fn what_an_earlier_version_let_through_is_read_as_it_is(engine: Engine) {
     let another = json!({"username": "a\u{2800}c"});
     app.ask_as("PATCH", "/v1/me/profile", &pair, Some(&another)).problem(400, "invalid_fields");
     assert_eq!(owner(&app, "a\u{2800}b\u{115f}"), "ada");
-    // What the fold leaves out goes, the rest stays; either spelling logs in.
+    // The fold removes some characters; both spellings log in.
     migrate(&app);
     assert_eq!(app.number("select count(*) from users where username = 'a\u{2800}b'"), 1);
     assert_eq!((owner(&app, "a\u{2800}b\u{115f}"), owner(&app, "A\u{2800}B")), ("ada".to_owned(), "ada".to_owned()));
@@ -200,7 +200,7 @@ fn names_of_an_earlier_version_are_folded_anew_unless_two_would_be_the_same(engi
     let cursor = encoded(page["next_cursor"].as_str().unwrap());
     let rest = app.ask_as("GET", &format!("{USERS}?limit=100&cursor={cursor}"), &root, None).ok();
     assert_eq!(page["users"].as_array().unwrap().len() + rest["users"].as_array().unwrap().len(), 10);
-    // No new account is called like one that was left.
+    // A new account cannot take a name that was left unchanged.
     for taken in ["Γιώργος", "GASSE", "Gaße", "FUSSSSE", "fussſse"] {
         create(&app, &root, taken).problem(409, "username_taken");
     }
@@ -247,7 +247,7 @@ fn a_name_that_stays_as_it_is_is_told_by_migrate(engine: Engine) {
     for _ in 0..2 {
         let migrated = command.run(&["migrate"]);
         assert!(migrated.success());
-        let told: Vec<&str> = migrated.stdout.lines().filter(|line| line.contains("stays as it is")).collect();
+        let told: Vec<&str> = migrated.stdout.lines().filter(|line| line.contains("was not changed")).collect();
         assert!(told.len() == 1 && told[0].contains("straße"), "{}", migrated.stdout);
     }
     let listed = command.run(&["users", "list", "--search", "STRASSE"]);
@@ -287,7 +287,7 @@ fn a_search_folds_as_names_are_folded(engine: Engine) {
     }
 }
 
-/// A start costs nothing when there is nothing to fold.
+/// When there is nothing to fold, a start does no extra work.
 fn what_is_to_be_folded_anew_is_found_by_an_index(engine: Engine) {
     let app = TestApp::start(engine);
     let bytes = if engine == Engine::Sqlite { "length(cast(username as blob))" } else { "octet_length(username)" };

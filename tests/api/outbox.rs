@@ -1,5 +1,5 @@
-//! The outbox: a message is added with the change that it tells of, and sent by one instance at a time until it arrives or
-//! is of no use any more.
+//! The outbox: a message is added together with the change it reports, and sent by one instance at a time until it arrives
+//! or expires.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -21,8 +21,8 @@ both_engines!(
     two_instances_send_each_of_a_hundred_messages_once,
     a_message_whose_sender_dies_is_sent_again_when_its_time_is_over,
     a_message_of_a_change_that_is_undone_is_not_sent,
-    what_fails_is_tried_again_later_and_later_and_then_given_up,
-    one_that_panics_holds_up_no_other,
+    failed_messages_are_retried_with_growing_delays_and_then_given_up,
+    a_sender_that_panics_does_not_hold_up_the_others,
     a_message_is_sent_by_those_that_know_its_kind,
     an_instance_that_was_too_slow_neither_takes_a_message_from_another_nor_leaves_it_to_be_sent_again,
     a_message_that_is_too_large_and_one_too_many_are_refused,
@@ -68,18 +68,6 @@ fn enqueue(app: &TestApp, payload: &str) -> MessageId {
     message.id
 }
 
-fn present() -> Present {
-    Present {
-        hashes_under_way: 0,
-        refreshes_waiting: 0,
-        denied: 0,
-        feed_readers: 0,
-        busy_connections: 0,
-        idle_connections: 0,
-        keys: Vec::new(),
-    }
-}
-
 fn waiting(app: &TestApp) -> i64 {
     app.number("select count(*) from outbox")
 }
@@ -123,7 +111,7 @@ fn a_message_whose_sender_dies_is_sent_again_when_its_time_is_over(engine: Engin
         KIND,
         Box::new(move |message| {
             deliver(message)?;
-            // Nothing that it does from now on has an effect.
+            // From now on it can change nothing.
             execute(&database_url, "alter table outbox rename to out_of_reach");
             Ok(())
         }),
@@ -153,7 +141,7 @@ fn a_message_of_a_change_that_is_undone_is_not_sent(engine: Engine) {
     assert_eq!(outbox(&app, KIND, Sent::default().deliver()).send_due(KIND).unwrap(), 0);
 }
 
-fn what_fails_is_tried_again_later_and_later_and_then_given_up(engine: Engine) {
+fn failed_messages_are_retried_with_growing_delays_and_then_given_up(engine: Engine) {
     let app = TestApp::start(engine);
     enqueue(&app, "hello");
     let fails = outbox(&app, KIND, Box::new(|_| Err("it is out of reach".into())));
@@ -180,12 +168,12 @@ fn what_fails_is_tried_again_later_and_later_and_then_given_up(engine: Engine) {
     app.advance(60);
     purge::all(&app.inside).unwrap();
     assert_eq!(waiting(&app), 0);
-    let counted = app.inside.metrics.encode(present()).unwrap();
+    let counted = app.inside.metrics.encode(Present::default()).unwrap();
     assert!(counted.contains("tokensmith_outbox_messages_total{name=\"given_up\"} 1"), "{counted}");
     assert!(counted.contains(&format!("tokensmith_outbox_messages_total{{name=\"failed\"}} {attempts}")), "{counted}");
 }
 
-fn one_that_panics_holds_up_no_other(engine: Engine) {
+fn a_sender_that_panics_does_not_hold_up_the_others(engine: Engine) {
     let app = TestApp::start(engine);
     for payload in ["poison", "hello"] {
         enqueue(&app, payload);
@@ -202,7 +190,7 @@ fn one_that_panics_holds_up_no_other(engine: Engine) {
     );
     assert_eq!(outbox.send_due(KIND).unwrap(), 2);
     assert_eq!((sent.payloads(), waiting(&app)), (vec!["hello".to_owned()], 1));
-    let counted = app.inside.metrics.encode(present()).unwrap();
+    let counted = app.inside.metrics.encode(Present::default()).unwrap();
     assert!(counted.contains("tokensmith_task_panics_total{name=\"webhook\"} 1"), "{counted}");
 }
 

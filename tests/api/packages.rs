@@ -35,7 +35,7 @@ fn a_notify_socket_without_a_reader_does_not_stop_the_service() {
     assert_eq!(serving.client().get("/readyz").status, 200);
     serving.terminate();
     assert!(serving.wait().success());
-    assert!(serving.logged.iter().any(|line| line.contains("systemd cannot be told that the service is ready")));
+    assert!(serving.logged.iter().any(|line| line.contains("cannot tell systemd that the service is ready")));
 }
 
 #[test]

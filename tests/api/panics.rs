@@ -1,4 +1,4 @@
-//! Panics of the service's own threads: who waits for one is answered, and the thread goes on.
+//! Panics of the service's own threads: waiting requests get a response, and the thread is restarted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

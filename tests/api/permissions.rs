@@ -1,4 +1,4 @@
-//! Who is let in where: each guard for routes with each kind of token, for reading and for changing.
+//! Each guard for routes with each kind of token, for reading and for changing.
 
 use actix_web::web::{self, Data, ServiceConfig};
 use serde_json::{Value, json};
@@ -16,14 +16,14 @@ use crate::support::running::Running;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 
 both_engines!(
-    each_permission_lets_in_the_right_callers_and_nobody_else,
+    each_permission_lets_in_the_right_callers_and_no_others,
     a_login_counts_wherever_it_was_made_and_manages_accounts_only_where_the_issuer_saw_it,
     a_client_passes_for_itself_with_the_scopes_that_it_was_granted,
     roles_and_scopes_are_those_of_the_token_that_is_shown,
     a_token_that_is_refused_is_told_so_with_a_challenge,
 );
 
-/// Who was let in is the whole answer.
+/// Returns only who was let in.
 fn who(claims: Option<&AccessClaims>) -> String {
     claims.map_or_else(|| "anonymous".to_owned(), |claims| claims.client_id.clone())
 }
@@ -125,11 +125,11 @@ const NO_SCOPE: &str = "403 scope_missing";
 const EXPIRED: &str = "401 token_expired";
 const REVOKED: &str = "401 token_revoked";
 
-/// What everybody gets: nobody in particular, a user, an administrator, a user's API token, and users whose access token
+/// What each caller gets: an anonymous one, a user, an administrator, a user's API token, and users whose access token
 /// has expired or was revoked.
 #[rustfmt::skip]
 const MATRIX: [(&str, &str, [&str; 6]); 8] = [
-    //                          nobody    user     admin  API token expired  revoked
+    //                          anonymous user     admin  API token expired  revoked
     ("GET",  "/anyone",        [ANYBODY,  LOGIN,   LOGIN, SCRIPT,   EXPIRED, REVOKED]),
     ("POST", "/anyone",        [ANYBODY,  LOGIN,   LOGIN, SCRIPT,   EXPIRED, REVOKED]),
     ("GET",  "/read-only",     [ANYBODY,  LOGIN,   LOGIN, SCRIPT,   EXPIRED, REVOKED]),
@@ -140,7 +140,7 @@ const MATRIX: [(&str, &str, [&str; 6]); 8] = [
     ("POST", "/admin",         [NO_TOKEN, NO_ROLE, LOGIN, NO_ROLE,  EXPIRED, REVOKED]),
 ];
 
-fn each_permission_lets_in_the_right_callers_and_nobody_else(engine: Engine) {
+fn each_permission_lets_in_the_right_callers_and_no_others(engine: Engine) {
     let app = TestApp::start(engine);
     let service = guarded(&app);
     app.create_user("ada", &["admin"]);
@@ -246,7 +246,7 @@ fn a_client_passes_for_itself_with_the_scopes_that_it_was_granted(engine: Engine
     assert_eq!((claims.user_id(), claims.credential()), (None, Credential::Client));
 }
 
-/// What is asked for, and what these get: nobody in particular, an editor and another user who have logged in, API tokens
+/// What is asked for, and what each gets: an anonymous caller, an editor and another user who have logged in, API tokens
 /// of the editor with one scope and with the role alone, and what those are exchanged for.
 #[rustfmt::skip]
 const GUARDS: [(&str, [&str; 7]); 3] = [
@@ -275,7 +275,7 @@ fn roles_and_scopes_are_those_of_the_token_that_is_shown(engine: Engine) {
     }
 }
 
-/// Also where none is needed: whoever shows a token means to be known.
+/// Even where a token is optional, a bad one is refused.
 fn a_token_that_is_refused_is_told_so_with_a_challenge(engine: Engine) {
     let app = TestApp::start(engine);
     let service = guarded(&app);

@@ -33,7 +33,7 @@ fn a_pooler_that_does_not_keep_sessions_is_refused_unless_the_settings_name_it()
         assert_eq!(finished.status.success(), is_fine, "{mode}: {}{}", finished.stdout, finished.stderr);
         assert!(is_fine || finished.stderr.contains("pool_mode = transaction"), "{mode}: {}", finished.stderr);
     }
-    // One that keeps sessions may be taken for one that does not.
+    // A pooler that keeps sessions may be configured like one that does not.
     let pooler = new("session", 20, false);
     for setting in ["none", "transaction"] {
         let command = Tokensmith::new().set("DATABASE_URL", &pooler.url(&server)).set("DATABASE_POOLER", setting);
@@ -45,7 +45,7 @@ fn a_pooler_that_does_not_keep_sessions_is_refused_unless_the_settings_name_it()
     }
 }
 
-/// Who writes a session notes what holds for the transaction.
+/// A trigger on sessions records the settings of the transaction.
 const WITNESS: &str = "create table seen (commits text, isolation text, statement_timeout text, lock_timeout text); \
     create function witness() returns trigger language plpgsql as $$ begin insert into seen values \
     (current_setting('synchronous_commit'), current_setting('transaction_isolation'), \
@@ -75,7 +75,7 @@ fn every_write_is_durable_and_in_time(app: &TestApp) {
     assert_eq!(app.number(kept), app.number("select count(*) from seen"));
 }
 
-/// What waits for a lock is ended by the server, although nobody waits for it any more.
+/// The server ends a statement that waits for a lock, even after its client has given up.
 fn a_read_ends_in_time(app: &TestApp) {
     app.create_user("bob", &[]);
     let pair = app.login("bob", PASSWORD).ok();

@@ -1,5 +1,5 @@
-//! How somebody proves who they are, and what that does to the session: its row, its tokens, and hashes that no password
-//! can be checked against.
+//! How users prove who they are, and the effect on the session: its row, its tokens, and hashes that no password can be
+//! checked against.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::support::{Answer, Engine, PASSWORD, TestApp, postgres};
 
 both_engines!(
     a_login_and_its_refreshes_tell_how_and_when_its_user_proved_it,
-    proving_it_again_changes_when_and_not_how,
+    reauthentication_changes_auth_time_and_not_amr,
     a_hash_of_a_scheme_that_is_not_known_is_a_wrong_password_like_any_other,
     an_argon2id_hash_of_another_program_logs_in_and_is_renewed,
     a_hash_of_a_higher_cost_logs_in_and_is_renewed,
@@ -25,7 +25,7 @@ both_engines!(
 
 const ANOTHER: &str = "a river of seventeen green lanterns";
 
-/// What an access token says of the proof.
+/// The claims of an access token about the proof.
 fn told(app: &TestApp, pair: &Value) -> [Value; 3] {
     let claims = app.verify(&pair["access_token"]).ok()["claims"].clone();
     ["auth_time", "amr", "acr"].map(|name| claims[name].clone())
@@ -59,7 +59,7 @@ fn a_login_and_its_refreshes_tell_how_and_when_its_user_proved_it(engine: Engine
     assert_eq!(told(&app, &app.refresh(&pair["refresh_token"]).ok()), proved);
 }
 
-fn proving_it_again_changes_when_and_not_how(engine: Engine) {
+fn reauthentication_changes_auth_time_and_not_amr(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     // As a login in two steps will leave it.
@@ -74,10 +74,10 @@ fn proving_it_again_changes_when_and_not_how(engine: Engine) {
     assert!(is_on_record(&app, "amr = 'pwd otp' and acr = 'gold' and authenticated_at = 1800000120"));
 }
 
-/// The password is right when it is looked at, and not any more when that is to be recorded: until then another
-/// transaction has the row of the user. (On SQLite it would keep everybody from writing, and no password is looked at.)
+/// The password is right when it is checked, but changed before that is recorded: until then another transaction holds the
+/// user's row. (On SQLite that transaction would block all writes, and no password would be checked.)
 #[test]
-fn what_changes_while_a_password_is_looked_at_voids_the_proof() {
+fn a_change_during_a_password_check_voids_the_proof() {
     if !postgres::is_available() {
         return;
     }

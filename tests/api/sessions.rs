@@ -8,17 +8,17 @@ use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 both_engines!(
     a_session_is_listed_with_its_device_and_its_times,
-    the_newest_session_comes_first_the_one_that_asks_is_marked_and_nobody_sees_anybody_elses,
+    the_newest_session_comes_first_the_current_one_is_marked_and_those_of_others_are_missing,
     the_list_comes_in_pages,
     a_query_that_is_not_understood_is_refused,
     ending_another_session_revokes_it_at_once_and_for_good,
     ending_the_session_that_asks_is_a_logout,
-    somebody_elses_session_cannot_be_found_and_lives_on,
+    the_session_of_another_user_is_not_found_and_stays_open,
     a_logout_everywhere_ends_every_session_of_this_user,
     a_logout_everywhere_else_keeps_the_session_that_asks,
     a_logout_everywhere_that_is_not_understood_ends_nothing,
     an_ended_session_is_listed_with_when_and_why_it_ended,
-    a_session_that_lapsed_is_listed_as_idle_before_anybody_has_recorded_that,
+    a_session_that_lapsed_is_listed_as_idle_before_that_is_recorded,
     an_ended_session_is_listed_until_its_retention_has_passed,
     without_a_token_nothing_is_listed_or_ended,
 );
@@ -97,7 +97,7 @@ fn a_session_is_listed_with_its_device_and_its_times(engine: Engine) {
     assert_eq!(list(&app, &pair, "")["sessions"], json!([refreshed]));
 }
 
-fn the_newest_session_comes_first_the_one_that_asks_is_marked_and_nobody_sees_anybody_elses(engine: Engine) {
+fn the_newest_session_comes_first_the_current_one_is_marked_and_those_of_others_are_missing(engine: Engine) {
     let app = TestApp::start(engine);
     let ada = logins(&app, "ada", 3);
     let bob = &logins(&app, "bob", 1)[0];
@@ -169,12 +169,12 @@ fn ending_the_session_that_asks_is_a_logout(engine: Engine) {
     assert_live(&app, &pairs[2]);
 }
 
-fn somebody_elses_session_cannot_be_found_and_lives_on(engine: Engine) {
+fn the_session_of_another_user_is_not_found_and_stays_open(engine: Engine) {
     let app = TestApp::start(engine);
     let [ada, bob] = ["ada", "bob"].map(|name| app.logged_in(name));
     let mut foreign = end(&app, &bob, &ada["session_id"]).problem(404, "session_not_found");
     let mut unknown = end(&app, &bob, &json!("0193c5d0-0000-7000-8000-000000000000")).problem(404, "session_not_found");
-    // Whether it exists is nobody else's business.
+    // Other users must not learn whether it exists.
     assert_ne!(foreign["request_id"].take(), unknown["request_id"].take());
     assert_eq!(foreign, unknown);
     let problem = end(&app, &bob, &json!("mine")).problem(400, "invalid_fields");
@@ -253,7 +253,7 @@ fn an_ended_session_is_listed_with_when_and_why_it_ended(engine: Engine) {
     assert_eq!(listed(&app, &reader, "current"), [true, false, false, false, false, false, false]);
 }
 
-fn a_session_that_lapsed_is_listed_as_idle_before_anybody_has_recorded_that(engine: Engine) {
+fn a_session_that_lapsed_is_listed_as_idle_before_that_is_recorded(engine: Engine) {
     let app = TestApp::start(engine);
     let lapsed = app.logged_in("ada")["session_id"].clone();
     app.advance(14 * DAY - 1);

@@ -1,4 +1,4 @@
-//! Clients that ask and do not read the answer: they are cut off, and what is kept for them meanwhile is little.
+//! Clients that do not read the response: they are cut off, and use little memory until then.
 
 use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
@@ -14,7 +14,7 @@ use crate::support::{Engine, TestApp};
 
 const FEED: &str = "/.well-known/denylist";
 
-/// So many denials of now, which are all on one page.
+/// So many current denials, all on one page.
 fn deny(app: &TestApp, count: u64) {
     let now = app.clock.now();
     let denial = |number: u64| {
@@ -81,9 +81,9 @@ fn a_client_that_reads_slowly_gets_all_of_its_answer() {
     }
 }
 
-/// A signature is another one each time that it is made.
+/// Each signature of the same content is different.
 #[test]
-fn who_asks_for_the_same_at_about_the_same_time_gets_the_very_same_answer_until_there_is_news() {
+fn readers_that_ask_for_the_same_share_one_response_until_there_is_news() {
     let app = TestApp::start(Engine::Sqlite);
     deny(&app, 2_000);
     let all = app.get(FEED).body;

@@ -22,7 +22,7 @@ use crate::support::{Client, PASSWORD};
 
 const DATABASE: &str = "data/tokensmith.db";
 
-/// Not root: whoever runs the tests can see what another user cannot do only as root.
+/// A user other than root. The tests can switch to it only when they run as root.
 const NOBODY: u32 = 65_534;
 
 fn with_ada() -> Tokensmith {
@@ -193,7 +193,7 @@ fn nothing_acknowledged_is_lost_when_others_use_the_file_and_the_service_is_kill
         assert!(command.run(&["purge"]).success());
         assert!(outside.wait().unwrap().success());
     }
-    // So much more is acknowledged after the last of them has closed the file.
+    // More is acknowledged after the last of them has closed the file.
     let (then, started_at) = (in_use.rounds.load(Ordering::SeqCst), Instant::now());
     while in_use.rounds.load(Ordering::SeqCst) < then + 100 {
         assert!(started_at.elapsed() < Duration::from_secs(60), "the service goes on answering");
@@ -218,7 +218,7 @@ fn nothing_acknowledged_is_lost_when_others_use_the_file_and_the_service_is_kill
     assert!(created.iter().all(|name| listed.contains(name.as_str())), "{listed}");
 }
 
-/// Service and commands write to the same pages in turn, while somebody looks in and leaves.
+/// Service and commands write to the same pages in turn, while another program opens the file and closes it.
 #[test]
 fn what_the_command_line_wrote_is_there_after_a_clean_stop() {
     if !has_python() {
@@ -285,9 +285,9 @@ fn what_is_in_the_way_of_the_file_is_named() {
         ("folder", "folder: Is a directory, not a file"),
         ("/dev/null", "/dev/null: not a regular file"),
         ("link.db", "link.db: a symbolic link to a file that does not exist"),
-        ("moved.db", "moved.db: there is no such file, but there is moved.db-wal"),
+        ("moved.db", "moved.db: there is no such file, but moved.db-wal exists"),
         ("text.db", "file is not a database"),
-        ("/proc/none/x.db", "/proc/none: this folder cannot be made: No such file"),
+        ("/proc/none/x.db", "/proc/none: cannot create this folder: No such file"),
     ];
     for (path, expected) in cases {
         let url = format!("sqlite://{path}");
@@ -330,11 +330,11 @@ fn a_folder_or_a_file_that_cannot_be_written_is_named_with_the_reason() {
     let set = |path: &str, mode| fs::set_permissions(dir.join(path), Permissions::from_mode(mode)).unwrap();
     set("", 0o555);
     let (_, message) = as_nobody(&command, &binary, &["migrate"]);
-    assert!(message.contains("data: this folder cannot be made: Permission denied"), "{message}");
+    assert!(message.contains("data: cannot create this folder: Permission denied"), "{message}");
     set("", 0o755);
     assert!(as_nobody(&command, &binary, &["migrate"]).0);
     let cases = [
-        ("data", 0o555, 0o755, "data: this folder cannot be written, and SQLite keeps files beside the database"),
+        ("data", 0o555, 0o755, "data: cannot write to this folder, in which SQLite keeps files beside the database"),
         ("data/tokensmith.db", 0o444, 0o600, "data/tokensmith.db: cannot be read and written: Permission denied"),
         ("data", 0o000, 0o755, "data/tokensmith.db: cannot be read and written: Permission denied"),
     ];
@@ -346,9 +346,9 @@ fn a_folder_or_a_file_that_cannot_be_written_is_named_with_the_reason() {
         }
         set(path, right);
     }
-    // What an earlier command of root's has left.
+    // Left by an earlier command that root ran.
     let log = dir.join("data/tokensmith.db-wal");
-    // What may be in it stays: a command may end before its last connection has written it back.
+    // Its content stays: a command may end before its last connection has written it back.
     drop(fs::OpenOptions::new().append(true).create(true).open(&log).unwrap());
     std::os::unix::fs::chown(&log, Some(0), Some(0)).unwrap();
     set("data/tokensmith.db-wal", 0o600);
@@ -369,17 +369,17 @@ fn a_database_behind_a_symbolic_link_needs_no_folder_that_can_be_written_but_its
     assert!(success, "{message}");
     fs::set_permissions(dir.join("disk"), Permissions::from_mode(0o555)).unwrap();
     let (_, message) = as_nobody(&command, &binary, &["migrate"]);
-    assert!(message.contains("disk: this folder cannot be written"), "{message}");
+    assert!(message.contains("disk: cannot write to this folder"), "{message}");
     fs::set_permissions(dir.join("disk"), Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
-fn what_root_makes_the_service_can_use() {
+fn files_made_by_root_can_be_used_by_the_service() {
     let Some((command, binary)) = folder_of_nobody() else { return };
     let binary = binary.path().join("tokensmith");
     assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
     assert!(as_nobody(&command, &binary, &["users", "list"]).0);
-    // Something is left in the log, as by a process that was killed, while root looks in.
+    // The log is not empty, as after a kill, while root opens the database.
     let mut open = database(&command);
     open.batch_execute("create table outside (n)").unwrap();
     assert!(command.run(&["users", "set-roles", "ada", "poet"]).success());
@@ -391,7 +391,7 @@ fn what_root_makes_the_service_can_use() {
     assert!(as_nobody(&command, &binary, &["users", "disable", "ada"]).0);
 }
 
-/// The line of the one that watches the file: others that meet the same may say so, too.
+/// The log line of the task that watches the file; others may log the same.
 fn watcher(serving: &Serving, message: &str) -> String {
     loop {
         let line = serving.wait_for_log(message);
@@ -402,7 +402,7 @@ fn watcher(serving: &Serving, message: &str) -> String {
 }
 
 #[test]
-fn a_file_that_is_moved_or_replaced_takes_no_write_that_would_be_lost_and_that_is_said() {
+fn a_moved_or_replaced_file_gets_no_write_that_would_be_lost_and_the_log_says_so() {
     let command = with_ada();
     let serving = command.serve();
     let client = serving.client();
@@ -432,7 +432,8 @@ fn a_reading_command_makes_no_file() {
     for args in [["users", "list"].as_slice(), &["users", "disable", "ada"], &["audit"], &["purge"]] {
         let message = refusal(&command, args);
         assert!(
-            message.contains("data/tokensmith.db: there is no such file; serve, migrate and users create make it"),
+            message
+                .contains("data/tokensmith.db: there is no such file; create it with serve, migrate or users create"),
             "{message}"
         );
         assert_eq!(fs::read_dir(command.dir.path()).unwrap().count(), 0, "{args:?}");

@@ -15,17 +15,17 @@ use crate::support::process::Tokensmith;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp, number, postgres};
 
 both_engines!(
-    a_thief_who_comes_second_is_found_at_the_fourth_generation_and_everybody_is_told_why,
+    a_thief_who_comes_second_is_found_at_the_fourth_generation_and_the_reason_is_reported,
     a_thief_who_comes_first_is_found_by_the_owner_who_comes_second,
-    without_the_limit_the_thief_rides_on_and_is_on_record,
-    an_owner_who_moves_and_loses_no_answers_is_nobodys_stranger,
-    an_owner_who_loses_every_answer_at_home_is_never_logged_out,
+    without_the_limit_the_thief_stays_and_is_recorded,
+    an_owner_who_moves_and_loses_no_responses_is_not_a_stranger,
+    an_owner_who_loses_every_response_at_home_is_never_logged_out,
     a_limit_on_sharing_finds_the_thief_in_the_owners_own_context,
     what_a_context_is_made_of,
     a_retry_that_is_not_late_and_a_repeat_write_nothing,
     a_rotation_by_an_older_version_leaves_no_stranger_and_no_mark,
     a_session_from_before_the_upgrade_has_no_context_until_it_rotates,
-    a_key_that_takes_over_makes_nobody_a_stranger,
+    a_new_signing_key_makes_no_client_a_stranger,
     strangers_are_an_event_once_a_day_for_a_session,
     the_tenth_shared_generation_is_an_event,
     asking_about_a_token_marks_nothing_and_ends_nothing,
@@ -67,23 +67,14 @@ fn events(app: &TestApp) -> i64 {
 
 /// How many generations this service has given each mark.
 fn marked(app: &TestApp) -> [i64; 2] {
-    let present = Present {
-        hashes_under_way: 0,
-        refreshes_waiting: 0,
-        denied: 0,
-        feed_readers: 0,
-        busy_connections: 0,
-        idle_connections: 0,
-        keys: Vec::new(),
-    };
-    let text = app.inside.metrics.encode(present).unwrap();
+    let text = app.inside.metrics.encode(Present::default()).unwrap();
     ["shared", "strange"].map(|mark| {
         let sample = format!("tokensmith_marked_generations_total{{name=\"{mark}\"}} ");
         text.lines().find_map(|line| line.strip_prefix(&sample)).map_or(0, |value| value.parse().unwrap())
     })
 }
 
-fn a_thief_who_comes_second_is_found_at_the_fourth_generation_and_everybody_is_told_why(engine: Engine) {
+fn a_thief_who_comes_second_is_found_at_the_fourth_generation_and_the_reason_is_reported(engine: Engine) {
     let app = start(engine, &[]);
     let mut owner = app.logged_in("ada");
     app.advance(1);
@@ -128,7 +119,7 @@ fn a_thief_who_comes_first_is_found_by_the_owner_who_comes_second(engine: Engine
     assert_eq!(app.number("select count(*) from sessions where end_reason = 'shared'"), 1);
 }
 
-fn without_the_limit_the_thief_rides_on_and_is_on_record(engine: Engine) {
+fn without_the_limit_the_thief_stays_and_is_recorded(engine: Engine) {
     let app = start(engine, &[("REFRESH_STRANGE_LIMIT", "0")]);
     let mut owner = app.logged_in("ada");
     for _ in 0..25 {
@@ -140,7 +131,7 @@ fn without_the_limit_the_thief_rides_on_and_is_on_record(engine: Engine) {
     assert_eq!((events(&app), marked(&app)), (1, [0, 25]));
 }
 
-fn an_owner_who_moves_and_loses_no_answers_is_nobodys_stranger(engine: Engine) {
+fn an_owner_who_moves_and_loses_no_responses_is_not_a_stranger(engine: Engine) {
     let app = start(engine, &[]);
     let mut owner = app.logged_in("ada");
     for network in 0..20 {
@@ -152,7 +143,7 @@ fn an_owner_who_moves_and_loses_no_answers_is_nobodys_stranger(engine: Engine) {
     assert_eq!((sharing(&app), events(&app), marked(&app)), ([0, 0, 0], 0, [0, 0]));
 }
 
-fn an_owner_who_loses_every_answer_at_home_is_never_logged_out(engine: Engine) {
+fn an_owner_who_loses_every_response_at_home_is_never_logged_out(engine: Engine) {
     let app = start(engine, &[]);
     let mut owner = app.logged_in("ada");
     for _ in 0..30 {
@@ -194,7 +185,7 @@ fn what_a_context_is_made_of(engine: Engine) {
         (("192.0.2.1", ""), ("192.0.2.1", "A"), 2),
         (("2001:db8:1:1::1", "A"), ("2001:db8:1:ffff::2", "A"), 1),
         (("2001:db8:1::1", "A"), ("2001:db8:2::1", "A"), 2),
-        // What a client sends itself counts for nothing before what the proxy has seen.
+        // An address that the client sends is ignored: only the proxy's counts.
         (("192.0.2.1", "A"), ("198.51.100.1, 192.0.2.1", "A"), 1),
         (("192.0.2.1", &long), ("192.0.2.1", &long), 1),
         (("192.0.2.1", &long), ("192.0.2.1", &long[1..]), 1),
@@ -222,7 +213,7 @@ fn a_retry_that_is_not_late_and_a_repeat_write_nothing(engine: Engine) {
     assert_eq!((before.0, events(&app), marked(&app)), (1_000, 0, [0, 0]));
 }
 
-/// As one moves a row that knows nothing of the columns.
+/// As an older version, which does not know the columns, updates a row.
 fn rotate_as_an_older_version(app: &TestApp) {
     app.advance(200);
     let now = app.clock.now().0;
@@ -256,7 +247,7 @@ fn a_session_from_before_the_upgrade_has_no_context_until_it_rotates(engine: Eng
     assert_eq!(sharing(&app), [2, 0, 1]);
 }
 
-fn a_key_that_takes_over_makes_nobody_a_stranger(engine: Engine) {
+fn a_new_signing_key_makes_no_client_a_stranger(engine: Engine) {
     let app = start(engine, &[]);
     let root = administrator(&app);
     let first = app.logged_in("ada");
@@ -349,7 +340,7 @@ fn a_heal_forgets_what_was_shared(engine: Engine) {
     assert_eq!(sharing(&app), [2, 0, 0]);
 }
 
-/// Everybody at once: half of them from home.
+/// All at once, half of them from home.
 fn retry_in_parallel(clients: Vec<Client>, refresh_token: &Value) -> Vec<Value> {
     let start = Arc::new(Barrier::new(clients.len()));
     let retry = |(i, client): (usize, Client)| {

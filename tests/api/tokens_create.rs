@@ -14,7 +14,7 @@ use tokensmith::internals::service::users;
 use crate::support::{Engine, PASSWORD, TestApp};
 
 both_engines!(
-    a_login_answers_a_pair_in_the_shape_of_rfc_6749,
+    a_login_returns_a_pair_in_the_shape_of_rfc_6749,
     a_login_leaves_one_session_row_with_the_device,
     behind_a_trusted_proxy_the_session_has_the_address_of_the_client,
     an_unknown_user_and_a_wrong_password_look_the_same,
@@ -26,11 +26,11 @@ both_engines!(
     a_password_that_changed_since_it_was_checked_opens_no_session,
     an_unknown_user_and_a_wrong_password_cost_the_same_work,
     guessing_is_stopped_and_the_owner_is_not,
-    a_flood_of_logins_is_answered_with_503_and_keeps_nobody_else_waiting,
+    a_flood_of_logins_gets_503_and_does_not_hold_up_other_requests,
     a_stored_hash_that_asks_for_too_much_is_a_failed_login_like_any_other,
 );
 
-fn a_login_answers_a_pair_in_the_shape_of_rfc_6749(engine: Engine) {
+fn a_login_returns_a_pair_in_the_shape_of_rfc_6749(engine: Engine) {
     let app = TestApp::start(engine);
     let user = app.create_user("ada", &["editor", "admin"]);
     let answer = app.login("ada", PASSWORD);
@@ -69,7 +69,7 @@ fn behind_a_trusted_proxy_the_session_has_the_address_of_the_client(engine: Engi
     let app = TestApp::start_with(engine, &[("TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8")]);
     app.create_user("ada", &[]);
     let body = json!({"username": "ada", "password": PASSWORD}).to_string();
-    // What stands left of the first address that is no proxy was written by the client itself.
+    // Everything left of the first address that is not a proxy was written by the client.
     for (name, value) in [
         ("x-forwarded-for", "198.51.100.1, 203.0.113.9, 10.1.2.3"),
         ("x-forwarded-for", "198.51.100.1, 203.0.113.9:5678, 10.1.2.3:80"),
@@ -173,7 +173,7 @@ fn an_unknown_user_and_a_wrong_password_cost_the_same_work(engine: Engine) {
     assert_eq!(["ada", "nobody", "no body"].map(hashes_for), [1, 1, 1]);
 }
 
-fn a_flood_of_logins_is_answered_with_503_and_keeps_nobody_else_waiting(engine: Engine) {
+fn a_flood_of_logins_gets_503_and_does_not_hold_up_other_requests(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     let mut places = Vec::new();

@@ -10,16 +10,16 @@ use tokensmith::internals::service::{purge, users};
 use crate::support::{Client, Engine, PASSWORD, TestApp};
 
 both_engines!(
-    a_refresh_moves_the_mark_by_one_and_answers_the_next_generation,
-    a_burst_in_the_settle_window_is_answered_with_the_same_token_and_no_write,
-    the_previous_token_works_30_seconds_later_as_fapi_2_wants,
+    a_refresh_moves_the_mark_by_one_and_returns_the_next_generation,
+    a_burst_in_the_settle_window_gets_the_same_token_without_a_write,
+    the_previous_token_works_30_seconds_later_as_fapi_2_requires,
     the_previous_token_after_its_retry_window_ends_the_session,
-    a_token_two_behind_ends_the_session_at_once_and_only_this_session,
+    a_token_two_generations_old_ends_the_session_at_once_and_only_this_session,
     with_both_windows_zero_every_second_use_is_reuse,
-    a_lost_answer_costs_nothing,
+    a_lost_response_costs_nothing,
     sixty_four_parallel_refreshes_of_one_token_are_one_rotation,
     ten_thousand_rotations_leave_one_row_and_no_denial,
-    four_tabs_restored_at_once_twice_with_a_lost_answer_stay_logged_in,
+    four_tabs_restored_at_once_twice_with_a_lost_response_stay_logged_in,
     a_database_that_lost_rotations_heals,
     a_restored_row_that_looks_idle_heals_too,
     a_session_that_ends_after_the_database_lost_its_rotation_is_still_denied_long_enough,
@@ -28,12 +28,12 @@ both_engines!(
     a_change_of_roles_arrives_with_the_next_refresh,
     a_disabled_user_is_refused_at_once_and_told_why,
     a_session_that_is_gone_is_refused,
-    what_is_not_a_refresh_token_costs_no_query,
+    a_token_that_is_not_a_refresh_token_costs_no_query,
 );
 
 const TWO_BEHIND: i64 = 11;
 
-fn a_refresh_moves_the_mark_by_one_and_answers_the_next_generation(engine: Engine) {
+fn a_refresh_moves_the_mark_by_one_and_returns_the_next_generation(engine: Engine) {
     let app = TestApp::start(engine);
     let first = app.logged_in("ada");
     let answer = app.refresh(&first["refresh_token"]);
@@ -48,7 +48,7 @@ fn a_refresh_moves_the_mark_by_one_and_answers_the_next_generation(engine: Engin
     assert_eq!(app.number("select denied_through from sessions"), 1);
 }
 
-fn a_burst_in_the_settle_window_is_answered_with_the_same_token_and_no_write(engine: Engine) {
+fn a_burst_in_the_settle_window_gets_the_same_token_without_a_write(engine: Engine) {
     let app = TestApp::start(engine);
     let first = app.logged_in("ada");
     let second = app.refresh(&first["refresh_token"]).ok();
@@ -64,7 +64,7 @@ fn a_burst_in_the_settle_window_is_answered_with_the_same_token_and_no_write(eng
     assert_eq!(app.refresh(&second["refresh_token"]).ok()["refresh_generation"], 3);
 }
 
-fn the_previous_token_works_30_seconds_later_as_fapi_2_wants(engine: Engine) {
+fn the_previous_token_works_30_seconds_later_as_fapi_2_requires(engine: Engine) {
     let app = TestApp::start(engine);
     let first = app.logged_in("ada");
     let second = app.refresh(&first["refresh_token"]).ok();
@@ -84,7 +84,7 @@ fn the_previous_token_after_its_retry_window_ends_the_session(engine: Engine) {
     app.me(&second).problem(401, "token_revoked");
 }
 
-fn a_token_two_behind_ends_the_session_at_once_and_only_this_session(engine: Engine) {
+fn a_token_two_generations_old_ends_the_session_at_once_and_only_this_session(engine: Engine) {
     let app = TestApp::start(engine);
     let stolen = app.logged_in("ada");
     let other_device = app.login("ada", PASSWORD).ok();
@@ -111,7 +111,7 @@ fn with_both_windows_zero_every_second_use_is_reuse(engine: Engine) {
     app.refresh(&first["refresh_token"]).problem(401, "refresh_token_reused");
 }
 
-fn a_lost_answer_costs_nothing(engine: Engine) {
+fn a_lost_response_costs_nothing(engine: Engine) {
     let app = TestApp::start(engine);
     let mut held = app.logged_in("ada");
     for _ in 0..5 {
@@ -123,7 +123,7 @@ fn a_lost_answer_costs_nothing(engine: Engine) {
     assert_eq!(held["refresh_generation"], 6);
 }
 
-/// Everybody at once, each on a connection of its own.
+/// All at once, each on its own connection.
 pub fn refresh_in_parallel(clients: Vec<Client>, refresh_token: &Value) -> Vec<Value> {
     let start = Arc::new(Barrier::new(clients.len()));
     let threads: Vec<_> = clients
@@ -164,18 +164,18 @@ fn ten_thousand_rotations_leave_one_row_and_no_denial(engine: Engine) {
     assert_eq!(app.number("select count(*) from denylist"), 0);
 }
 
-fn four_tabs_restored_at_once_twice_with_a_lost_answer_stay_logged_in(engine: Engine) {
+fn four_tabs_restored_at_once_twice_with_a_lost_response_stay_logged_in(engine: Engine) {
     let app = TestApp::start(engine);
     let stored = app.logged_in("ada");
     let mut tabs = vec![stored.clone(); 4];
     for _restored in 0..2 {
         app.advance(3_600);
-        // The browser restores every tab with what was stored last; none knows of the others.
+        // The browser restores every tab with the pair that was stored last; the tabs do not know of each other.
         let newest = tabs.iter().max_by_key(|tab| tab["refresh_generation"].as_i64()).unwrap().clone();
         tabs = vec![newest.clone(); 4];
         let clients = (0..4).map(|_| app.another_client()).collect();
         let answers = refresh_in_parallel(clients, &newest["refresh_token"]);
-        // The answer to the first tab is lost; it asks again with what it holds.
+        // The response to the first tab is lost; the tab repeats the request.
         for (tab, answer) in tabs.iter_mut().zip(answers).skip(1) {
             *tab = answer;
         }
@@ -300,7 +300,7 @@ fn a_session_that_is_gone_is_refused(engine: Engine) {
     app.refresh(&pair["refresh_token"]).problem(401, "session_unknown");
 }
 
-fn what_is_not_a_refresh_token_costs_no_query(engine: Engine) {
+fn a_token_that_is_not_a_refresh_token_costs_no_query(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     // Without its table every query would fail.

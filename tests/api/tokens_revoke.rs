@@ -155,7 +155,7 @@ fn a_token_of_a_key_that_another_instance_has_just_made_is_revoked(engine: Engin
     let pair = from_a_new_key();
     assert_eq!(app.revoke(&pair["refresh_token"]).status, 204);
     app.refresh(&pair["refresh_token"]).problem(401, "session_ended");
-    // Whoever takes a token looks again.
+    // Verification reads the folder again.
     assert_eq!(app.verify(&from_a_new_key()["access_token"]).ok()["kind"], "access_token");
     assert_eq!(app.verify(&from_a_new_key()["refresh_token"]).ok()["kind"], "refresh_token");
     assert_eq!(app.me(&from_a_new_key()).status, 200);

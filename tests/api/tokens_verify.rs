@@ -3,12 +3,12 @@
 use crate::support::{Engine, PASSWORD, TestApp};
 
 both_engines!(
-    an_active_token_of_either_kind_is_answered_with_its_kind_and_claims,
+    verifying_an_active_token_returns_its_kind_and_claims,
     a_token_that_is_not_active_is_refused_with_the_reason,
     asking_about_a_replaced_refresh_token_ends_nothing,
 );
 
-fn an_active_token_of_either_kind_is_answered_with_its_kind_and_claims(engine: Engine) {
+fn verifying_an_active_token_returns_its_kind_and_claims(engine: Engine) {
     let app = TestApp::start(engine);
     let pair = app.logged_in("ada");
     let access = app.verify(&pair["access_token"]).ok();

@@ -1,5 +1,5 @@
-//! Units of work: a change, its audit events and its denials are written together, and who is to know of them is told
-//! then, or of none of it.
+//! Units of work: a change, its audit events and its denials are written together, and then announced; or none of this
+//! happens.
 
 use std::net::TcpListener;
 
@@ -12,7 +12,7 @@ use crate::support::{Answer, Client, Engine, PASSWORD, TestApp, execute, number}
 both_engines!(
     each_event_names_the_request_that_brought_it_about,
     an_event_that_no_request_brought_about_names_none,
-    a_unit_that_fails_writes_nothing_and_tells_nobody_anything,
+    a_unit_that_fails_writes_and_announces_nothing,
 );
 
 const AUDIT: &str = "/v1/admin/audit";
@@ -61,7 +61,7 @@ fn an_event_that_no_request_brought_about_names_none(engine: Engine) {
     assert_eq!((&event["detail"], &event["request_id"]), (&json!("by an older version"), &Value::Null));
 }
 
-fn a_unit_that_fails_writes_nothing_and_tells_nobody_anything(engine: Engine) {
+fn a_unit_that_fails_writes_and_announces_nothing(engine: Engine) {
     let command = Tokensmith::new();
     let url = engine.new_database(&command.dir);
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();

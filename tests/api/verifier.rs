@@ -27,7 +27,7 @@ pub const FEED: &str = "/.well-known/denylist";
 /// What README promises.
 const BOUND: Duration = Duration::from_secs(2);
 
-/// Asks until it is so; a test that waits for longer than a minute has failed.
+/// Polls until it is true; fails after a minute.
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let started_at = Instant::now();
     while !is_so() {
@@ -130,7 +130,7 @@ fn the_feed_tells_each_reader_what_is_new_and_waits_for_it(engine: Engine) {
     let known = app.send("GET", &format!("{FEED}?since={cursor}"), &[("if-none-match", nothing.header("etag"))], b"");
     assert_eq!((known.status, known.body.as_str(), known.header("cache-control")), (304, "", "no-store"));
 
-    // A reader that waits is answered when something happens, long before its time is over.
+    // A waiting reader gets a response when something happens, long before its time is over.
     let (client, path) = (app.another_client(), format!("{FEED}?since={cursor}&wait=30"));
     let waiting = std::thread::spawn(move || (client.get(&path), Instant::now()));
     app.revoke(&other["access_token"]);
@@ -141,7 +141,7 @@ fn the_feed_tells_each_reader_what_is_new_and_waits_for_it(engine: Engine) {
     let jti = serde_json::to_value(jti.as_ref().unwrap().jti).unwrap();
     assert_eq!(payload(&answer)["denied"][0]["jti"], jti);
 
-    // New keys are news too: the answer is signed with them, and tells of them.
+    // New keys are news too: the response is signed with them and announces them.
     let path = format!("{FEED}?since={}", payload(&answer)["cursor"].as_str().unwrap());
     let etag = app.get(&path).header("etag").to_owned();
     let client = app.another_client();
@@ -189,7 +189,7 @@ fn a_reader_that_waits_does_not_keep_the_service_from_stopping() {
     let cursor = payload(&serving.client().get(FEED))["cursor"].as_str().unwrap().to_owned();
     let (client, path) = (serving.client(), format!("{FEED}?since={cursor}&wait=30"));
     let waiting = std::thread::spawn(move || client.get(&path).status);
-    // It is not answered at once; one that has not even arrived would fail below.
+    // There is no response yet. A request that had not even arrived would fail below.
     let asked_at = Instant::now();
     wait_until("it waits", || asked_at.elapsed() > Duration::from_secs(1));
     assert!(!waiting.is_finished());
@@ -213,7 +213,7 @@ fn the_metadata_says_where_keys_and_denylist_are() {
     assert_eq!(answer.header("cache-control"), "public, max-age=3600");
 }
 
-/// A service that other services know by the URL of a front.
+/// A service that other services reach through a front.
 pub fn fronted() -> (Front, TestApp) {
     let front = Front::start(|_| None);
     let app = TestApp::start_with(Engine::Sqlite, &[("ISSUER", &front.base)]);
@@ -311,7 +311,7 @@ fn a_service_that_starts_knows_what_was_revoked_before_it_lets_the_first_request
         let service = Backend::start(verifier(&front, &app).build().unwrap());
         service.get_as("/me", token(&pair)).problem_of_a_service(401, "token_revoked");
     }
-    // Where the issuer has no answer, nobody waits for one any longer.
+    // When the issuer does not respond, requests do not wait any longer.
     let client = app.another_client();
     front.now_answers(move |path| (!path.starts_with(FEED)).then(|| client.get(path)));
     let service = Backend::start(verifier(&front, &app).build().unwrap());
@@ -325,7 +325,7 @@ fn an_issuer_that_does_not_answer_keeps_no_request_waiting() {
     let service = Backend::start(verifier(&front, &app).build().unwrap());
     assert_eq!(service.get_as("/me", token(&pair)).status, 200);
     front.now_answers(|_| None);
-    // The copy is over, and the first attempt fails.
+    // The copy has expired, and the first attempt fails.
     app.advance(300);
     let newer = app.login("ada", PASSWORD).ok();
     assert_eq!(service.get_as("/me", token(&newer)).status, 200);
@@ -369,7 +369,7 @@ fn a_change_of_the_keys_is_announced_to_those_who_follow_the_denylist() {
 }
 
 #[test]
-fn an_answer_of_the_feed_that_the_issuer_did_not_sign_is_not_believed() {
+fn a_feed_that_the_issuer_did_not_sign_is_refused() {
     let (front, app) = fronted();
     app.create_user("ada", &[]);
     let [one, other] = [(), ()].map(|()| app.login("ada", PASSWORD).ok());
@@ -438,7 +438,7 @@ fn the_feed_of_an_issuer_that_is_not_upgraded_yet_is_believed_and_one_for_somebo
 }
 
 #[test]
-fn an_answer_of_the_feed_cannot_be_replayed_for_long() {
+fn a_response_of_the_feed_cannot_be_replayed_for_long() {
     let (front, app) = fronted();
     app.create_user("ada", &[]);
     let recorded = app.get(FEED);

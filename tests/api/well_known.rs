@@ -109,9 +109,9 @@ fn the_verifier_finds_an_issuer_with_a_path_by_its_metadata() {
     }
 }
 
-/// Browser apps may read what is public, whichever origins are configured.
+/// Browser apps of any origin may read public documents.
 #[test]
-fn what_is_public_may_be_read_by_any_origin_and_nothing_else_may() {
+fn public_documents_may_be_read_by_any_origin_and_nothing_else_may() {
     let paths =
         ["/.well-known/jwks.json", "/.well-known/denylist", METADATA, "/.well-known/oauth-authorization-server/a"];
     for configured in ["", "https://app.example.com", "*"] {
@@ -158,9 +158,9 @@ fn what_is_public_may_be_read_by_any_origin_and_nothing_else_may() {
     }
 }
 
-/// A key set as somebody else may publish it.
+/// A key set as another issuer may publish it.
 #[test]
-fn one_unusable_key_of_a_set_takes_no_other_along() {
+fn one_unusable_key_of_a_set_does_not_affect_the_others() {
     let app = TestApp::start(Engine::Sqlite);
     let pair = app.logged_in("ada");
     let ours = app.get("/.well-known/jwks.json").ok()["keys"][0].clone();

@@ -1,4 +1,4 @@
-//! Which file names which, and the circles in that. A module has a path as its file has: that of `jwt/mod.rs` is `jwt`,
+//! Which file uses which, and circles among them. A module has a path as its file has: that of `jwt/mod.rs` is `jwt`,
 //! that of `jwt/keys.rs` is `jwt/keys`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +57,7 @@ fn paths<'a>(code: &'a str, first: &str) -> Vec<Vec<&'a str>> {
     let mut paths = Vec::new();
     for (at, _) in code.match_indices(&format!("{first}::")) {
         let before = &code[..at];
-        // `pub(in crate::http)` says who may see something, and names nothing.
+        // `pub(in crate::http)` is a visibility, not a use.
         if !before.ends_with(|c: char| is_word(c) || c == ':') && !before.ends_with("(in ") {
             take_paths(&code[at..], &[], &mut paths);
         }
@@ -121,7 +121,7 @@ impl<'a> Modules<'a> {
     }
 }
 
-/// The groups of modules that all know each other, directly or by way of others.
+/// The groups of modules that all use each other, directly or indirectly.
 pub fn circles(files: &BTreeMap<String, String>) -> BTreeSet<Vec<String>> {
     let modules = Modules::new(files);
     let named: BTreeMap<&str, _> = files.keys().map(|file| (module(file), modules.named_by(file))).collect();

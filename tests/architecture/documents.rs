@@ -40,7 +40,7 @@ fn errors() -> String {
     sections.collect::<Vec<_>>().join("\n")
 }
 
-/// What an event means is said where its name is declared.
+/// The meaning of an event is the comment at its name's declaration.
 fn events(source: &str) -> String {
     let declared = source.split_once("pub enum EventName {").unwrap().1.split_once("\n}").unwrap().0;
     let mut table = String::from("| Event | What happened |\n|---|---|\n");
@@ -137,7 +137,7 @@ fn schema<'a>(description: &'a Value, schema: &'a Value) -> &'a Value {
     reference.map_or(schema, |reference| description.pointer(reference.trim_start_matches('#')).unwrap())
 }
 
-/// Those that must be there come first.
+/// Required members come first.
 fn members(schema: &Value) -> Vec<String> {
     let is_required = |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
     let mut members: Vec<_> = schema["properties"].as_object().into_iter().flatten().collect();

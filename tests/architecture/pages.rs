@@ -1,4 +1,4 @@
-//! What the pages that people read must keep.
+//! Rules for the documentation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,7 +21,7 @@ fn pages() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_front_door_is_short() {
+fn the_readme_is_short() {
     assert!(pages().get("README.md").unwrap().lines().count() < 200);
 }
 
@@ -77,7 +77,7 @@ fn every_block_of_code_is_run_or_says_why_not() {
     assert!(names.len() > 20, "{names:?}");
 }
 
-/// A promise names the tests that show it, as `file::test`.
+/// The tests that show a promise are named as `file::test`.
 #[test]
 fn the_tests_that_the_threat_model_names_exist() {
     let pages = pages();

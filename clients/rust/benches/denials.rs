@@ -1,5 +1,5 @@
-//! What a long denylist costs whoever verifies access tokens: how many are verified in a second, the longest that one of
-//! them takes, and the memory.
+//! The cost of a long denylist for verifying access tokens: verifications per second, the longest verification, and
+//! memory.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 use std::hint::black_box;
@@ -15,10 +15,10 @@ const AUDIENCE: &str = "https://api.test";
 const USER: &str = "019a0000-0000-7000-8000-000000000001";
 const DENIALS: u64 = 1_000_000;
 
-/// For so long each of the figures is measured.
+/// How long each row is measured.
 const MEASURED: Duration = Duration::from_secs(3);
 
-/// A name with no pattern: the steps of `SplitMix64`.
+/// A name without a pattern: the steps of `SplitMix64`.
 fn name(number: u64) -> [u8; 16] {
     let mixed = |seed: u64| {
         let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -39,7 +39,7 @@ fn deny(set: &DeniedSet, until: Timestamp) {
     }
 }
 
-/// The memory that the process has from the machine, in MiB.
+/// The memory of the process, in MiB.
 fn memory() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib =
@@ -47,7 +47,7 @@ fn memory() -> f64 {
     kib.unwrap_or(f64::NAN) / 1_024.0
 }
 
-/// Verifies while something else is done, and that again and again.
+/// Verifies while something else is done repeatedly.
 fn measure(name: &str, set: &DeniedSet, verify: &(dyn Fn() + Sync), meanwhile: &(dyn Fn() + Sync)) {
     let (stop, begun) = (AtomicBool::new(false), Instant::now());
     let (mut count, mut longest) = (0_u32, Duration::ZERO);

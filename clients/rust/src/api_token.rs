@@ -1,4 +1,4 @@
-//! API tokens, where they are taken: at the issuer itself. Other services take the access tokens that they are exchanged
+//! API tokens, which only the issuer itself accepts. Other services accept the access tokens that they are exchanged
 //! for.
 
 use std::future::Future;
@@ -10,13 +10,13 @@ use crate::jwt::AccessClaims;
 /// Why an API token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiTokenRefusal {
-    /// It is none by its form.
+    /// It does not have the form of an API token.
     #[error("that is not an API token")]
     Malformed,
-    /// Nobody has it, or not any more.
+    /// It does not exist, or no longer.
     #[error("this API token is not known")]
     Unknown,
-    /// Its time is over.
+    /// It has expired.
     #[error("this API token has expired")]
     Expired,
     /// It was revoked.
@@ -24,7 +24,7 @@ pub enum ApiTokenRefusal {
     Revoked,
 }
 
-/// Why whoever has an API token is not let in.
+/// Why a request with an API token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiTokenError {
     /// The token is refused.
@@ -33,13 +33,13 @@ pub enum ApiTokenError {
     /// Its owner's account is disabled.
     #[error("this account is disabled")]
     AccountDisabled,
-    /// More API tokens are to be looked up than can be in time.
+    /// More API tokens are waiting than can be looked up in time.
     #[error("too busy")]
     Overloaded,
-    /// The database is out of reach.
+    /// The database is not available.
     #[error("the database is not available")]
     Unavailable,
-    /// A fault of ours.
+    /// An internal error.
     #[error("internal error")]
     Internal,
 }
@@ -71,14 +71,14 @@ impl ApiTokenError {
     }
 }
 
-/// The claims of what is to be authenticated.
+/// The claims of an authenticated API token.
 pub type Authenticated<'a> = Pin<Box<dyn Future<Output = Result<Arc<AccessClaims>, ApiTokenError>> + 'a>>;
 
-/// Knows the API tokens.
+/// Looks up API tokens.
 pub trait ApiTokens: Send + Sync {
-    /// Whether a text wants to be an API token: an access token never does.
+    /// Whether a text looks like an API token; an access token never does.
     fn is_meant(&self, text: &str) -> bool;
 
-    /// What an API token is worth now, as the claims of the access token that it could be exchanged for.
+    /// Authenticates an API token; returns the claims of the access token that it could be exchanged for now.
     fn authenticate<'a>(&'a self, text: &'a str) -> Authenticated<'a>;
 }

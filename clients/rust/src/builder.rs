@@ -1,5 +1,8 @@
-//! How a verifier is set up.
+//! Setting up a verifier.
 
+mod error;
+
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,58 +13,29 @@ use crate::remote::{Feed, Fixed, IssuerClient, KeySource, Place, RemoteKeys, Tra
 #[cfg(feature = "actix")]
 use crate::rendering::{Rendering, is_of_uri, is_realm};
 use crate::verifier::{Parts, Verifier};
+pub use error::BuildError;
 
-/// The issuer keeps its denials this much longer than the tokens they deny.
+/// The issuer keeps denials this much longer than the tokens that they deny.
 const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
 const USUAL_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 const USUAL_COOLDOWN: Duration = Duration::from_secs(30);
 
-/// What is done about access tokens that were revoked before they expired.
+/// How access tokens are handled that were revoked before they expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DenylistPolicy {
-    /// Nothing: a revoked access token is accepted until it expires.
+    /// A revoked access token is accepted until it expires.
     Ignore,
-    /// The issuer's denylist is followed. While it is out of reach, tokens are accepted by signature and time alone;
-    /// [`Verifier::staleness`] and the log tell.
+    /// The issuer's denylist is followed. While it is unavailable, only signature and claims of tokens are checked;
+    /// [`Verifier::staleness`] and the log show that.
     Follow,
-    /// The issuer's denylist is followed, and no token is accepted while what is known of it may be older than this.
-    /// In good order it is up to six seconds; less than that makes no sense.
+    /// The issuer's denylist is followed, and no token is accepted while the local copy may be older than `within`.
+    /// Normally it is up to six seconds old, so a shorter time makes no sense.
     Require {
-        /// The oldest that it may be.
+        /// The greatest accepted age of the local copy.
         within: Duration,
     },
-}
-
-/// Why a verifier cannot be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The keys that were given cannot be used, and why.
-    #[error("{0}")]
-    Keys(String),
-    /// The URL is none of HTTP.
-    #[error("{0:?} is not an http:// or https:// URL")]
-    Url(String),
-    /// Whoever is on the way could put keys of their own in the place of the issuer's.
-    #[error("{0:?} is without TLS and not on this machine; see Builder::allow_http")]
-    PlainHttp(String),
-    /// The root certificates cannot be used, and why.
-    #[error("the root certificates cannot be used: {0}")]
-    RootCertificates(String),
-    /// Only a verifier of an issuer finds its denylist.
-    #[error("a denylist is required, and only a verifier made with from_issuer follows one")]
-    NoDenylist,
-    /// Denials do not last longer than that.
-    #[error("a leeway of more than 60 seconds would accept tokens that are denied")]
-    Leeway,
-    /// The realm cannot be sent.
-    #[error("{0:?} is no realm: printable ASCII is expected")]
-    Realm(String),
-    /// The types of problems would not be URIs.
-    #[error("{0:?} is not the beginning of a URI")]
-    ProblemTypes(String),
 }
 
 #[derive(Clone, Debug)]
@@ -90,6 +64,16 @@ pub struct Builder {
     realm: Option<String>,
     #[cfg(feature = "actix")]
     problem_types: Option<String>,
+}
+
+/// Without where the keys are from: its URL may hold a password.
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { issuer, audiences, leeway, denylist, .. } = self;
+        let mut shown = f.debug_struct("Builder");
+        shown.field("issuer", issuer).field("audiences", audiences).field("leeway", leeway);
+        shown.field("denylist", denylist).finish_non_exhaustive()
+    }
 }
 
 impl Verifier {
@@ -135,36 +119,37 @@ impl Builder {
         }
     }
 
-    /// Accepts tokens for another audience too.
+    /// Also accepts tokens for another audience.
     pub fn also_for(mut self, audience: &str) -> Self {
         self.audiences.push(audience.to_owned());
         self
     }
 
-    /// Accepts tokens for this long after they have expired, in whole seconds, at most 60; 0 by default. For machines
-    /// whose clock is ahead of the issuer's. One that is behind needs none: tokens of a minute in the future are accepted.
+    /// Accepts tokens for this long after they have expired, in whole seconds, from 0 to 60; 0 by default. It is for
+    /// machines whose clock is ahead of the issuer's. A clock that is behind needs none: tokens may be issued up to a
+    /// minute in the future.
     pub fn leeway(self, leeway: Duration) -> Self {
         Self { leeway, ..self }
     }
 
-    /// What is done about revoked tokens; [`DenylistPolicy::Follow`] by default. Only [`Verifier::from_issuer`] knows where
-    /// the denylist is.
+    /// How revoked tokens are handled; [`DenylistPolicy::Follow`] by default. Only [`Verifier::from_issuer`] finds the
+    /// denylist.
     pub fn denylist(self, denylist: DenylistPolicy) -> Self {
         Self { denylist, ..self }
     }
 
-    /// A key that is not known makes the keys be fetched at most once in this time; 30 seconds by default.
+    /// The shortest time between two fetches of the keys because of unknown keys; 30 seconds by default.
     pub fn cooldown(self, cooldown: Duration) -> Self {
         Self { cooldown, ..self }
     }
 
-    /// How much memory the tokens may take whose signatures were verified before; 16 MiB by default, 0 turns it off.
+    /// Memory for the cache of tokens whose signatures were verified, in bytes; 16 MiB by default, 0 turns it off.
     pub fn cache_bytes(self, cache_bytes: u64) -> Self {
         Self { cache_bytes, ..self }
     }
 
-    /// Asks the issuer also without TLS. By default that is done on the loopback interface only: anywhere else, whoever is on
-    /// the way could put keys of their own in the place of the issuer's
+    /// Allows HTTP without TLS to the issuer. By default that is only allowed on the loopback interface: elsewhere an
+    /// attacker on the network path could replace the issuer's keys
     /// ([RFC 8414 section 6.1](https://www.rfc-editor.org/rfc/rfc8414#section-6.1)).
     pub fn allow_http(self) -> Self {
         Self { allows_http: true, ..self }
@@ -175,32 +160,32 @@ impl Builder {
         Self { root_certificates: Some(pem.to_owned()), ..self }
     }
 
-    /// Another clock than the machine's.
+    /// Uses another clock than the machine's.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
         Self { clock: Arc::new(clock), ..self }
     }
 
-    /// The realm that the extractors' challenges name: what the tokens give access to
+    /// The realm in the extractors' challenges
     /// ([RFC 9110 section 11.5](https://www.rfc-editor.org/rfc/rfc9110#section-11.5)). By default it is the audience.
     #[cfg(feature = "actix")]
     pub fn realm(self, realm: &str) -> Self {
         Self { realm: Some(realm.to_owned()), ..self }
     }
 
-    /// What the `type` of the extractors' problems begins with; the [code](crate::BearerErrorKind::code) follows. With
+    /// The beginning of the `type` of the extractors' problems; the [code](crate::BearerErrorKind::code) follows. With
     /// `https://api.example.com/problems/` it is `https://api.example.com/problems/token_expired`
-    /// ([RFC 9457 section 3.1.1](https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1)). By default it is `about:blank`,
-    /// and the title is that of the status; the `code` is there all the same.
+    /// ([RFC 9457 section 3.1.1](https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1)). By default the type is
+    /// `about:blank` and the title is that of the status; the `code` is sent in any case.
     #[cfg(feature = "actix")]
     pub fn problem_types(self, base: &str) -> Self {
         Self { problem_types: Some(base.to_owned()), ..self }
     }
 
-    /// The verifier. What has to be fetched is fetched in the background, from now on: a service can start while the
-    /// issuer is away.
+    /// Builds the verifier. From now on it fetches keys and denylist in the background, so a service can start while
+    /// the issuer is down.
     ///
     /// # Errors
-    /// [`BuildError`] when the settings are not usable.
+    /// [`BuildError`] if the settings cannot be used.
     pub fn build(self) -> Result<Verifier, BuildError> {
         if self.leeway > MAX_LEEWAY {
             return Err(BuildError::Leeway);
@@ -288,4 +273,24 @@ impl Builder {
 
 fn unusable(error: &JwksError) -> BuildError {
     BuildError::Keys(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_builder_and_a_verifier_says_whose_tokens_it_takes_and_not_where_the_keys_are_from() {
+        let [issuer, audience] = ["https://id.example.com", "https://api.example.com"];
+        let url = "https://user:hunter2@id.example.com/jwks.json";
+        let pem = "-----BEGIN PUBLIC KEY-----\n\
+                   MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEz/2/ZOQLnWXgy85hziL5ZSjZQKWt\n\
+                   5XNABsItlKxj/k9SPDz2oPjt9veGopmhUSsk9CeNo1OnI6PQq8htwudDYw==\n\
+                   -----END PUBLIC KEY-----\n";
+        let verifier = Verifier::from_pem(pem, issuer, audience).build().unwrap();
+        let builder = Verifier::from_jwks_url(url, issuer, audience);
+        for shown in [format!("{builder:?}"), format!("{verifier:?}")] {
+            assert!(shown.contains(issuer) && shown.contains(audience) && !shown.contains("hunter2"), "{shown}");
+        }
+    }
 }

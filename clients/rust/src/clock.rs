@@ -27,9 +27,9 @@ impl Timestamp {
     }
 }
 
-/// A text that is not an instant.
+/// A text that is not a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be an instant after RFC 3339, as in 2026-01-31T12:00:00Z")]
+#[error("must be a time as in RFC 3339, for example 2026-01-31T12:00:00Z")]
 pub struct BadTimestamp;
 
 impl FromStr for Timestamp {
@@ -135,13 +135,13 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "this is the room that asks the machine for the time")]
+        #[expect(clippy::disallowed_methods, reason = "only this file asks the machine for the time")]
         let instant = OffsetDateTime::now_utc();
         Timestamp(instant.unix_timestamp())
     }
 }
 
-/// A clock that stands still until it is moved: for tests of everything that depends on time.
+/// A clock that stands still until it is moved, for tests.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 

@@ -1,4 +1,4 @@
-//! What is denied, in memory: what the verification of an access token asks instead of a database.
+//! The denials in memory, which verification uses instead of a database.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,30 +20,30 @@ pub enum DeniedSubject {
     Client(Arc<str>, Timestamp),
     /// Every access token of a user, by `sub`, that was issued before an instant.
     User(Arc<str>, Timestamp),
-    /// Something of a kind that this version does not know: it can be passed on, and denies nothing here.
+    /// A denial of a kind that this version does not know. It can be passed on, but denies nothing here.
     Unknown {
         /// The kind.
         kind: Arc<str>,
-        /// Whatever the kind means by it.
+        /// The subject, as the kind defines it.
         subject: Arc<str>,
         /// The instant.
         issued_before: Timestamp,
     },
 }
 
-/// The set is in so many parts, each with a lock of its own: a part is cleaned, and grows, while the others are read.
+/// The number of parts of the set. Each has its own lock, so that one can be cleaned or grow while others are read.
 const PARTS: usize = 256;
 
-/// So many parts are cleaned at once, so that the time it takes does not grow with each call.
+/// The number of parts that one call cleans.
 const PARTS_AT_ONCE: usize = 4;
 
-/// What is denied, until when.
+/// What is denied, and until when.
 pub struct DeniedSet {
     parts: Box<[RwLock<Part>]>,
-    /// How much is denied, and how much of that is in `others`: most of the time nothing is, and no part is looked at.
+    /// The number of denials, and how many of them are in `others`. Usually there are none, and no part is read.
     count: AtomicUsize,
     count_others: AtomicUsize,
-    /// The part that is cleaned next.
+    /// The next part to clean.
     next: AtomicUsize,
 }
 
@@ -52,7 +52,7 @@ struct Part {
     sessions: HashMap<SessionId, Timestamp>,
     tokens: HashMap<Jti, Timestamp>,
     others: HashMap<DeniedSubject, Timestamp>,
-    /// The latest instant of each client and each user, as `others` has them.
+    /// The latest time of each client and each user in `others`.
     clients: HashMap<Arc<str>, Timestamp>,
     users: HashMap<Arc<str>, Timestamp>,
 }
@@ -68,7 +68,7 @@ impl Part {
         *latest = (*before).max(*latest);
     }
 
-    /// Lets go of what is over; returns how much it was, and how much of that was in `others`.
+    /// Removes expired denials; returns how many, and how many of them were in `others`.
     fn forget(&mut self, now: Timestamp) -> (usize, usize) {
         let ids = forget_of(&mut self.sessions, now) + forget_of(&mut self.tokens, now);
         let others = forget_of(&mut self.others, now);
@@ -84,7 +84,7 @@ impl Part {
     }
 }
 
-/// Lets go of what is over, and of memory when much was; returns how much it was.
+/// Removes expired denials, and frees memory if they were many; returns how many.
 fn forget_of<K: Eq + Hash>(denied: &mut HashMap<K, Timestamp>, now: Timestamp) -> usize {
     let before = denied.len();
     denied.retain(|_, until| *until > now);
@@ -94,7 +94,7 @@ fn forget_of<K: Eq + Hash>(denied: &mut HashMap<K, Timestamp>, now: Timestamp) -
     before - denied.len()
 }
 
-/// Denies one of a kind; returns whether it was not denied at all, and whether it was not for so long.
+/// Adds a denial; returns whether it is new, and whether it is new or lasts longer.
 fn extend<K: Eq + Hash>(denied: &mut HashMap<K, Timestamp>, key: K, until: Timestamp) -> (bool, bool) {
     match denied.entry(key) {
         Entry::Vacant(entry) => {
@@ -111,7 +111,7 @@ fn extend<K: Eq + Hash>(denied: &mut HashMap<K, Timestamp>, key: K, until: Times
     }
 }
 
-/// The part that a name is in, by its end: that is random in identifiers, also in those written in hexadecimal.
+/// The part of a name, by its last byte, which is random in identifiers, even in hexadecimal ones.
 fn part_of(name: &[u8]) -> usize {
     let end = match name {
         [.., one, other] => one.rotate_left(4) ^ other,
@@ -130,7 +130,7 @@ impl Default for DeniedSet {
 }
 
 impl DeniedSet {
-    /// Whether an access token is denied, itself or with its session, if it has one.
+    /// Whether an access token or its session is denied.
     #[must_use]
     pub fn denies(&self, session: Option<SessionId>, token: Jti) -> bool {
         let denies_session =
@@ -140,7 +140,7 @@ impl DeniedSet {
                 || self.read(token.as_bytes()).is_some_and(|part| part.tokens.contains_key(&token)))
     }
 
-    /// Whether an access token that was issued then is denied with its client or with its user.
+    /// Whether an access token with this time of issue is denied with its client or its user.
     #[must_use]
     pub fn denies_issued(&self, client: &str, user: &str, issued_at: Timestamp) -> bool {
         let is_before = |before: Option<&Timestamp>| before.is_some_and(|before| issued_at < *before);
@@ -149,8 +149,8 @@ impl DeniedSet {
                 || self.read(user.as_bytes()).is_some_and(|part| is_before(part.users.get(user))))
     }
 
-    /// Denies something until an instant, or for longer when it is denied for longer already; answers whether that is news:
-    /// it was not denied at all, or not for so long.
+    /// Denies something until a time, unless it is already denied for longer. Returns true if it was not denied before,
+    /// or not for as long.
     pub fn insert(&self, subject: DeniedSubject, until: Timestamp) -> bool {
         let Some(mut part) = self.write(&subject) else { return false };
         part.note_instant_of(&subject);
@@ -165,20 +165,20 @@ impl DeniedSet {
         is_news
     }
 
-    /// How much is denied, with what is over and not forgotten yet.
+    /// The number of denials, including expired ones that are not removed yet.
     #[must_use]
     pub fn len(&self) -> usize {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Whether nothing is.
+    /// Whether there are no denials.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Lets go of what is over, in a few of its parts: called once a second, it has been in all of them after a minute.
-    /// Meanwhile what is over does no harm: no token that it denies is alive.
+    /// Removes expired denials in a few of its parts. Called once per second, it handles all parts within about a
+    /// minute. Expired denials do no harm, since the tokens that they deny have expired.
     pub fn forget(&self, now: Timestamp) {
         for _ in 0..PARTS_AT_ONCE {
             let next = self.next.fetch_add(1, Ordering::Relaxed) % PARTS;

@@ -1,4 +1,4 @@
-//! Identifiers: UUIDs that cannot be taken for one another, and the 128 random bits that name an access token.
+//! Identifiers: UUIDs with a type for each kind, and the 128 random bits that identify an access token.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -100,7 +100,7 @@ impl<'de, T> Deserialize<'de> for Id<T> {
     }
 }
 
-/// Names one access token: 128 random bits, 22 characters of base64url in the `jti` claim
+/// Identifies one access token: 128 random bits, 22 characters of base64url in the `jti` claim
 /// ([RFC 7519 section 4.1.7](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Jti([u8; 16]);

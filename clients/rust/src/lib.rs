@@ -1,7 +1,7 @@
-//! For backend services: verifies the access tokens of a tokensmith issuer offline, with its published keys.
+//! Verifies the access tokens of a tokensmith issuer in backend services, offline, with its published keys.
 //!
-//! A [`Verifier`] fetches the keys, follows the issuer's denylist, and answers without asking anybody: the request to
-//! your service waits for the issuer at the start, and otherwise only while a key is fetched that is new. With actix-web
+//! A [`Verifier`] fetches the keys, follows the issuer's denylist, and verifies tokens without a request to the issuer.
+//! Requests to your service only wait for the issuer at the start and while a new key is fetched. With actix-web
 //! (feature `actix`), put it into the app's data and take a `Bearer`:
 //!
 #![cfg_attr(feature = "actix", doc = "```")]
@@ -33,10 +33,10 @@
 //!
 //! A program that calls your service on its own behalf has an access token, too
 //! ([RFC 6749 section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)): it passes `Bearer` and `WithScope`,
-//! its `sub` is its `client_id`, and [`AccessClaims::user_id`] is `None`. Where a user is needed take `LoggedIn`, or look
-//! at [`AccessClaims::user_id`]; where a program may come, ask for a scope.
+//! its `sub` is its `client_id`, and [`AccessClaims::user_id`] is `None`. If you need a user, take `LoggedIn` or check
+//! [`AccessClaims::user_id`]; if programs may call, require a scope.
 //!
-//! Elsewhere call [`Verifier::authenticate`], or [`Verifier::verify`] where nothing can be awaited.
+//! Without actix-web call [`Verifier::authenticate`], or [`Verifier::verify`] in code that is not async.
 
 #[cfg(feature = "actix")]
 mod actix;
@@ -65,7 +65,7 @@ pub use id::{BadId, Id, Jti, SessionId, SessionTag, UserId, UserTag};
 pub use jwt::{AccessClaims, Audience, Credential, RequiredClaims, Subject, TokenError};
 pub use verifier::{Verifier, VerifyError};
 
-/// What the issuer shares with its verifiers. It may change with every version.
+/// Code that the issuer shares with its verifiers. It may change with every version.
 #[doc(hidden)]
 pub mod issuing {
     #[cfg(feature = "actix")]
@@ -87,7 +87,7 @@ pub mod issuing {
     pub use crate::verifier::Inside;
 }
 
-/// The README's code is compiled with the documentation's.
+/// Compiles the README's code with the documentation's.
 #[cfg(all(doctest, feature = "actix"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,20 +1,19 @@
-//! How a client is told that its request is refused: the challenge
+//! The response to a refused request: the challenge
 //! ([RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)) and the type of the problem
-//! ([RFC 9457 section 3.1.1](https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1)), in the words of the service that
-//! refuses.
+//! ([RFC 9457 section 3.1.1](https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1)), as the service has set them.
 
-/// What the refusals of one service have in common.
+/// The settings for error responses of one service.
 #[derive(Debug, Default)]
 pub(crate) struct Rendering {
     /// The protection space ([RFC 9110 section 11.5](https://www.rfc-editor.org/rfc/rfc9110#section-11.5)).
     pub(crate) realm: String,
-    /// What the type of a problem begins with.
+    /// The beginning of problem types.
     pub(crate) problem_types: Option<String>,
 }
 
 impl Rendering {
-    /// Type and title of a problem. Without types of its own a problem is no more than its status, and its title is that
-    /// status's ([RFC 9457 section 4.2.1](https://www.rfc-editor.org/rfc/rfc9457#section-4.2.1)).
+    /// Type and title of a problem. If the service has no problem types, the title is that of the status
+    /// ([RFC 9457 section 4.2.1](https://www.rfc-editor.org/rfc/rfc9457#section-4.2.1)).
     pub(crate) fn problem<'a>(&self, code: &str, title: &'a str, reason_phrase: &'a str) -> (String, &'a str) {
         match &self.problem_types {
             Some(base) => (format!("{base}{code}"), title),
@@ -48,12 +47,13 @@ fn is_printable(c: char) -> bool {
     matches!(c, ' '..='~')
 }
 
-/// Whether a text can be a realm as it is.
+/// Whether a text can be a realm without changes.
 pub(crate) fn is_realm(text: &str) -> bool {
     !text.is_empty() && text.chars().all(is_printable)
 }
 
-/// Whether a text has only what may be in a URI ([RFC 3986 section 2](https://www.rfc-editor.org/rfc/rfc3986#section-2)).
+/// Whether a text only has characters that a URI may have
+/// ([RFC 3986 section 2](https://www.rfc-editor.org/rfc/rfc3986#section-2)).
 pub(crate) fn is_of_uri(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&b))
 }

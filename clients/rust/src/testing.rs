@@ -1,4 +1,4 @@
-//! For the tests of your own service: an issuer within the process, which signs whatever a test needs.
+//! For the tests of your own service: an issuer in the test process, which signs any token that a test needs.
 //!
 //! ```
 //! use tokensmith_verifier::testing::TestIssuer;
@@ -44,9 +44,9 @@ pub struct TestIssuer {
     clock: Arc<dyn Clock>,
 }
 
-/// An access token that is being made. It is that of a login, is valid for five minutes, and has no roles and no scopes,
-/// until you say otherwise.
-#[must_use = "it is no token before sign()"]
+/// A builder of an access token. By default it comes from a login, is valid for five minutes, and has no roles and no
+/// scopes.
+#[must_use = "it is not a token before sign()"]
 pub struct TestToken<'a> {
     issuer: &'a TestIssuer,
     claims: Map<String, Value>,
@@ -65,7 +65,7 @@ impl TestIssuer {
         Ok(Self { key, kid, jwks, issuer, audience, clock: Arc::new(SystemClock) })
     }
 
-    /// Another clock than the machine's.
+    /// Uses another clock than the machine's.
     #[must_use]
     pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
         Self { clock: Arc::new(clock), ..self }
@@ -102,19 +102,19 @@ impl TestToken<'_> {
         self
     }
 
-    /// The scopes, with spaces between them.
+    /// Sets the scopes, separated by spaces.
     pub fn scope(self, scope: &str) -> Self {
         self.claim("scope", scope)
     }
 
-    /// It expires in so many seconds from now; in the past, if that is less than zero.
+    /// Sets the lifetime in seconds from now. With a negative number the token has already expired.
     pub fn lives_for(self, seconds: i64) -> Self {
         let now = self.issuer.clock.now();
         let begin = now + Seconds(seconds.min(0));
         self.claim("iat", begin.0).claim("auth_time", begin.0).claim("exp", (now + Seconds(seconds)).0)
     }
 
-    /// Any claim; takes the place of what is there by that name.
+    /// Sets any claim, replacing an existing one.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.claims.insert(name.to_owned(), value.into());
         self
@@ -127,7 +127,7 @@ impl TestToken<'_> {
         self
     }
 
-    /// The token, with a `jti` and a `sid` of its own unless you have set them or left them out.
+    /// Signs the token, with a new `jti` and `sid` unless you have set or removed them.
     ///
     /// # Errors
     /// [`SignError`].

@@ -1,5 +1,6 @@
-//! The verifier: what a service asks about an access token.
+//! The verifier, with which a service checks access tokens.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,14 @@ use crate::rendering::Rendering;
 #[derive(Clone)]
 pub struct Verifier(pub(crate) Arc<Parts>);
 
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { issuer, audiences, leeway, .. } = &*self.0;
+        let mut shown = f.debug_struct("Verifier");
+        shown.field("issuer", issuer).field("audiences", audiences).field("leeway", leeway).finish_non_exhaustive()
+    }
+}
+
 pub(crate) struct Parts {
     pub(crate) keys: Arc<dyn KeySource>,
     pub(crate) denied: Option<Arc<DeniedSet>>,
@@ -32,18 +41,18 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// What the issuer's own verifier verifies with.
+/// What the issuer's own verifier uses.
 #[cfg(feature = "actix")]
 pub struct Inside<'a> {
-    /// Its ring.
+    /// Its key ring.
     pub keys: Arc<dyn KeySource>,
     /// Its denylist.
     pub denied: Arc<DeniedSet>,
-    /// Those that it knows.
+    /// Its API tokens.
     pub api_tokens: Arc<dyn ApiTokens>,
-    /// Itself.
+    /// Its URL.
     pub issuer: &'a str,
-    /// What its tokens may be meant for here.
+    /// The audiences that are accepted here.
     pub audiences: &'a [String],
     /// Its clock.
     pub clock: Arc<dyn Clock>,
@@ -53,20 +62,21 @@ pub struct Inside<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// The token is refused; answer 401 and `error="invalid_token"`
+    /// The token is refused; return 401 and `error="invalid_token"`
     /// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
     #[error(transparent)]
     Refused(#[from] TokenError),
-    /// The issuer's keys could not be fetched yet; answer 503.
+    /// The issuer's keys could not be fetched yet; return 503.
     #[error("the issuer's keys are not known yet")]
     NoKeys,
-    /// The denylist is not known yet, or older than [`DenylistPolicy::Require`](crate::DenylistPolicy::Require) allows; answer 503.
-    #[error("the issuer's denylist is out of reach")]
+    /// The denylist is not known yet, or older than [`DenylistPolicy::Require`](crate::DenylistPolicy::Require) allows;
+    /// return 503.
+    #[error("the issuer's denylist is unavailable")]
     DenylistStale,
 }
 
 impl Verifier {
-    /// A verifier inside of the issuer itself: with its ring, its own denylist, and its API tokens.
+    /// A verifier inside the issuer itself, with its key ring, its denylist and its API tokens.
     #[cfg(feature = "actix")]
     #[doc(hidden)]
     #[must_use]
@@ -79,12 +89,12 @@ impl Verifier {
         Self(Arc::new(Parts { keys, denied, feed, api_tokens, rendering, issuer, audiences, leeway, clock }))
     }
 
-    /// The claims of an access token whose type, key, algorithm, signature, issuer, audience and time are all right
-    /// ([RFC 9068 section 4](https://www.rfc-editor.org/rfc/rfc9068#section-4)), and that is not denied. Waits for
-    /// nothing: a key that is not known (yet) is asked for in the background.
+    /// Verifies type, key, algorithm, signature, issuer, audience and time of an access token
+    /// ([RFC 9068 section 4](https://www.rfc-editor.org/rfc/rfc9068#section-4)), and that it is not denied; returns its
+    /// claims. It never waits: an unknown key is fetched in the background.
     ///
     /// # Errors
-    /// The [`VerifyError`] that says why not.
+    /// The [`VerifyError`] that says why the token is not accepted.
     pub fn verify(&self, token: &str) -> Result<Arc<AccessClaims>, VerifyError> {
         let verified = self.verify_with_known_keys(token);
         if is_about_keys(&verified) || self.0.keys.is_stale() {
@@ -93,9 +103,9 @@ impl Verifier {
         verified
     }
 
-    /// As [`Verifier::verify`], but waits, at most for some seconds, while the keys are being fetched because the token's
-    /// key is not known (at most once for each cooldown) or the copy is over (unless the last attempt failed), and at the
-    /// start until the issuer has told what is denied.
+    /// As [`Verifier::verify`], but waits for some seconds at most: while keys are fetched because the token's key is
+    /// unknown (at most once per cooldown) or the copy has expired (unless the last attempt failed), and at the start
+    /// for the denylist.
     ///
     /// # Errors
     /// As [`Verifier::verify`].
@@ -114,16 +124,17 @@ impl Verifier {
         verified
     }
 
-    /// The claims of an access token as a type of your own.
+    /// As [`Verifier::verify`], but returns the claims as your own type.
     ///
     /// # Errors
-    /// As [`Verifier::verify`]; [`TokenError::Malformed`] also when the claims do not have that shape.
+    /// As [`Verifier::verify`]; [`TokenError::Malformed`] also if the claims do not fit that type.
     pub fn verify_as<C: DeserializeOwned>(&self, token: &str) -> Result<C, VerifyError> {
         self.verify(token)?;
         Ok(jwt::read_payload(token)?)
     }
 
-    /// How old what is known of the denylist may be; `None` when no denylist is followed, or before its first answer.
+    /// The greatest possible age of the local copy of the denylist; `None` if no denylist is followed, or before the
+    /// first response.
     #[must_use]
     pub fn staleness(&self) -> Option<Duration> {
         self.0.feed.as_ref()?.staleness()
@@ -144,7 +155,7 @@ impl Verifier {
     }
 }
 
-/// Whether other keys could change the outcome.
+/// Whether other keys could change the result.
 fn is_about_keys<T>(verified: &Result<T, VerifyError>) -> bool {
     matches!(verified, Err(VerifyError::NoKeys | VerifyError::Refused(TokenError::UnknownKey)))
 }

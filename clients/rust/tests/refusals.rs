@@ -1,4 +1,4 @@
-//! What the clients of a backend service are told whose handlers take the extractors.
+//! The responses of a backend service that uses the extractors.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::time::Duration;

@@ -1,57 +1,27 @@
 //! An issuer behind a certificate authority of its own.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
-use std::sync::Arc;
+#[path = "support/tls_server.rs"]
+mod tls_server;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use tls_server::TlsServer;
 use tokensmith_verifier::testing::TestIssuer;
 use tokensmith_verifier::{BuildError, Verifier, VerifyError};
 
 const USER: &str = "019a0000-0000-7000-8000-000000000001";
 
 /// Serves a JWK Set over TLS until the test ends; returns its URL and the PEM of its certificate authority.
-fn serve(jwks: String) -> (String, String) {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).unwrap();
-    let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://localhost:{}/jwks", listener.local_addr().unwrap().port());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            let mut stream = BufReader::new(StreamOwned::new(connection, stream.unwrap()));
-            let mut line = String::new();
-            // A client that does not trust the certificate hangs up.
-            while stream.read_line(&mut line).is_ok_and(|bytes| bytes > 2) {
-                line.clear();
-            }
-            if line == "\r\n" {
-                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", jwks.len());
-                let _gone = stream.get_mut().write_all(format!("{head}{jwks}").as_bytes());
-                stream.get_mut().conn.send_close_notify();
-                let _gone = stream.get_mut().flush();
-            }
-        }
-    });
-    (url, authority.pem())
+fn serve(jwks: &str) -> (String, String) {
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", jwks.len());
+    let TlsServer { address, authority } = TlsServer::start(format!("{head}{jwks}"));
+    (format!("https://{address}/jwks"), authority)
 }
 
 #[test]
 fn a_private_certificate_authority_is_trusted_when_it_is_named_and_no_other() {
     let issuer = TestIssuer::new("https://id.test", "https://api.test").unwrap();
-    let (url, authority) = serve(issuer.jwks().to_owned());
-    let (_, other) = serve(String::new());
+    let (url, authority) = serve(issuer.jwks());
+    let (_, other) = serve("");
     let token = issuer.token(USER).sign().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let verify = |roots: Option<&str>| {

@@ -1,4 +1,4 @@
--- What verifiers must refuse although its signature is good: sessions by sid, single access tokens by jti.
+-- What verifiers must refuse although the signature is valid: sessions by sid, single access tokens by jti.
 create table denylist (
     subject uuid not null,
     kind text not null constraint denylist_kind_is_known check (kind in ('sid', 'jti')),

@@ -1,3 +1,3 @@
 alter table users add column name text;
--- When the owner last proved who they are since the login; nothing when they have not.
+-- When the owner last gave the password after the login; null if never.
 alter table sessions add column authenticated_at bigint;

@@ -1,5 +1,5 @@
--- Of a key only its SHA-256 digest is kept. sid is the session that access tokens made from the key claim: it is denied,
--- and replaced, when they must not be accepted any more.
+-- Only the SHA-256 digest of a key is stored. sid is the session in access tokens that the key is exchanged for. It is denied
+-- and replaced when they must not be accepted any more.
 create table api_tokens (
     id uuid not null,
     user_id uuid not null,

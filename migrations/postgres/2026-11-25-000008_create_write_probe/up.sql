@@ -1,4 +1,4 @@
--- Each instance writes a row of its own, to learn whether the database takes writes.
+-- Each instance writes its own row to check that the database accepts writes.
 create table write_probe (
     id bigint not null,
     writes bigint not null,

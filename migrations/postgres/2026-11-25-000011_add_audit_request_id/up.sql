@@ -1,2 +1,2 @@
--- The request that brought an event about; null: none did, or an older version wrote the row.
+-- The id of the request that caused an event; null if there was none, or if an older version wrote the row.
 alter table audit_events add column request_id text;

@@ -1,4 +1,4 @@
--- Nothing refers to other tables: what happened stays known when an account is gone.
+-- There are no references to other tables, so that events stay when an account is deleted.
 create table audit_events (
     id integer constraint audit_events_pkey primary key autoincrement,
     at integer not null,

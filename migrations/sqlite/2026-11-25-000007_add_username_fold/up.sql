@@ -1,5 +1,5 @@
--- The username, when it was folded by today's rule; something else, or nothing, when an earlier version has written the
--- username since. ASCII is the same by every rule and needs none, so the index holds the few that are to be folded anew.
+-- The username as folded by the current rule. It differs or is null if an earlier version has written the username since. ASCII
+-- names are the same by every rule and need none, so the index holds only the few names that must be folded again.
 -- (octet_length would shut out programs with a SQLite from before 3.43.)
 alter table users add column username_fold text;
 

@@ -1,5 +1,5 @@
--- What the login granted, and to which client. Null client_id: opened before this, or by an older version beside; then the
--- settings of the day decide. No rotation writes these columns.
+-- What the login granted, and to which client. client_id is null if the session was opened by an older version; then the current
+-- settings apply. No rotation writes these columns.
 alter table sessions add column client_id text;
 alter table sessions add column scope text;
 alter table sessions add column audience text;

@@ -1,5 +1,5 @@
--- Denials of all tokens of a client (by client_id) or of a user (by sub) that were issued before an instant. Apart from the
--- table denylist: an older version beside refuses to read kinds there that it does not know, and kinds may be added here.
+-- Denials of all tokens of a client (by client_id) or of a user (by sub) that were issued before a time. They are not in the
+-- table denylist, because older versions fail on unknown kinds there; here kinds may be added.
 create table denied_before (
     kind text not null,
     subject text not null,

@@ -1,5 +1,5 @@
--- Messages to others that must not be lost: added with the change that they tell of, deleted once they are sent or given
--- up. Whoever takes one moves due_at to the end of the time that it has for it: if it dies, the message is due again.
+-- Messages to other servers that must not be lost: added together with the change that they report, deleted when they are sent or
+-- given up. The instance that takes one sets due_at to the end of its lease; if it fails, the message is due again.
 create table outbox (
     id blob not null constraint outbox_id_length check (length(id) = 16),
     kind text not null,

@@ -1,4 +1,4 @@
-//! What `tokensmith users` lists: accounts, and the sessions and API tokens of one.
+//! The lists of `tokensmith users`: accounts, and the sessions and API tokens of one account.
 
 use crate::app::App;
 use crate::cli::CliError;
@@ -11,7 +11,7 @@ use crate::model::user::User;
 use crate::model::user_search::UserSearch;
 use crate::service::queries;
 
-/// So many rows are read at a time.
+/// Number of rows that are read at a time.
 const PAGE: i64 = 500;
 
 pub(super) fn list(app: &App, search: Option<String>, json: bool) -> Result<(), CliError> {

@@ -1,4 +1,4 @@
-//! An attempt at something that can be guessed, and what it is counted for.
+//! An attempt to guess a secret, and the subjects that it counts for.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use crate::clock::{Seconds, Timestamp};
 use crate::jwt::MAX_CLOCK_SKEW;
 use crate::model::id::UserId;
 
-/// The account that an attempt is for; it stays the same when it is renamed. A name without an account is counted in the
-/// same way: otherwise its limits would tell that there is none.
+/// The account that an attempt is for; renaming does not change it. A name without an account is counted in the same
+/// way, since otherwise its limits would reveal that there is no account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Account {
     /// An account.
@@ -17,14 +17,14 @@ pub enum Account {
     Unknown(String),
 }
 
-/// An attempt: what it is counted for.
+/// An attempt, with the subjects that it counts for.
 #[derive(Clone, Debug)]
 pub struct Attempt(Vec<Subject>);
 
-/// What attempts are counted for.
+/// A subject that attempts are counted for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Subject {
-    /// Of the kind; what is guessed in different ways is counted apart.
+    /// The kind of secret; each kind is counted separately.
     kind: &'static str,
     whose: Whose,
     allowance: Allowance,
@@ -38,7 +38,7 @@ enum Whose {
 }
 
 impl Attempt {
-    /// An attempt for an account from an address, as far as both are known.
+    /// An attempt for an account from an address; either may be unknown.
     #[must_use]
     pub fn new(kind: &Kind, account: Option<&Account>, ip: Option<&str>) -> Self {
         let network = ip.and_then(|ip| ip.parse().ok()).map(network);
@@ -59,7 +59,7 @@ impl Attempt {
         known.any(|known| self.0.iter().any(|subject| subject.whose == Whose::Network(known)))
     }
 
-    /// The same, not counted for the account from anywhere.
+    /// The same attempt, but without counting for the account from anywhere.
     #[must_use]
     pub fn sparing_the_account(self) -> Self {
         Self(self.0.into_iter().filter(|subject| !matches!(subject.whose, Whose::Account(_))).collect())
@@ -75,19 +75,20 @@ impl Subject {
         self.allowance
     }
 
-    /// Longer than this from now it is used by no clock that is right; those of instances may differ.
+    /// With a right clock the allowance is never used for longer than this from now, even if the instances' clocks
+    /// differ.
     pub(super) fn longest(&self) -> Seconds {
         self.allowance.whole() + MAX_CLOCK_SKEW
     }
 
-    /// How long its next attempt has to wait, if it has to. No clock that was wrong makes that longer than one failure does.
+    /// How long its next attempt has to wait, if at all. A wrong clock never makes this longer than one failure does.
     pub(super) fn wait(&self, used_until: Timestamp, now: Timestamp) -> Option<Seconds> {
         let used_until = used_until.min(now + self.allowance.whole());
         let wait = used_until - (now + self.allowance.room());
         (wait > Seconds::ZERO).then_some(wait)
     }
 
-    /// What tells it from all others: each part has a length of its own or is the last one.
+    /// Bytes that are unique to it: each part has a fixed length or is the last one.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = [self.kind.as_bytes(), &[0]].concat();
         let (tag, network, account) = match &self.whose {

@@ -1,11 +1,11 @@
-//! What can be guessed, and how often: one row for each kind.
+//! The kinds of secrets that can be guessed, and how often: one row for each kind.
 
 use crate::clock::Seconds;
 
-/// No allowance takes longer until it is whole again. What is used up for longer was written by a clock that was wrong.
+/// The longest time until an allowance is full again. One that is used for longer was written with a wrong clock.
 pub(crate) const LONGEST: Seconds = Seconds(3_600);
 
-/// So many failures in a row, and then one more each interval.
+/// A number of failures in a row, and then one more in each interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Allowance {
     burst: i64,
@@ -15,11 +15,11 @@ pub struct Allowance {
 /// One kind of secret that can be guessed.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
-    /// Tells it from the others.
+    /// Its unique name.
     pub name: &'static str,
     /// For an account from one network.
     pub account_from_network: Allowance,
-    /// For a network, whatever it tries.
+    /// For a network, for all accounts together.
     pub network: Allowance,
     /// For an account from all networks that are not known to be its owner's.
     pub account: Allowance,
@@ -34,17 +34,17 @@ pub const PASSWORD: Kind = Kind {
 };
 
 impl Allowance {
-    /// `burst` failures in a row, and then one more each so many seconds.
+    /// `burst` failures in a row, and then one more every `interval` seconds.
     ///
     /// # Panics
-    /// When it takes longer than [`LONGEST`] until it is whole: a constant does not compile then.
+    /// If it takes longer than [`LONGEST`] until it is full; then a constant does not compile.
     #[must_use]
     pub const fn new(burst: i64, interval: i64) -> Self {
-        assert!(burst * interval <= LONGEST.0, "takes too long until it is whole again");
+        assert!(burst * interval <= LONGEST.0, "takes too long until it is full again");
         Self { burst, interval }
     }
 
-    /// What one failure takes of it.
+    /// The part of it that one failure uses.
     pub(super) fn cost(self) -> Seconds {
         Seconds(self.interval)
     }
@@ -54,7 +54,7 @@ impl Allowance {
         Seconds(self.burst * self.interval)
     }
 
-    /// As much of it may be used when the next attempt is let in.
+    /// How much of it may be used when the next attempt is allowed.
     pub(super) fn room(self) -> Seconds {
         Seconds((self.burst - 1) * self.interval)
     }

@@ -1,5 +1,5 @@
-//! What this instance has let in and seen fail: for each subject one instant, and who waits for an outcome. It costs no
-//! query, and wakes whoever waits as soon as there is something to give back.
+//! The attempts and failures of this instance: one time for each subject, and the attempts that wait for a result. It
+//! needs no query, and wakes waiting attempts as soon as a charge is given back.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,66 +10,74 @@ use tokio::time::{Instant, timeout_at};
 use super::attempt::{Attempt, Subject};
 use crate::clock::{Clock, Seconds, Timestamp};
 
-/// Memory is bounded: beyond this many subjects those that have failed least are forgotten.
+/// The most subjects in memory. Beyond that, those with the fewest failures are removed.
 const MAX_SUBJECTS: usize = 200_000;
 
-/// So many attempts may wait for one subject.
+/// The most attempts that may wait for one subject.
 const MAX_WAITING: usize = 128;
 
-/// What is known here.
+/// The limits in memory.
 #[derive(Clone, Default)]
 pub(super) struct Memory(Arc<Mutex<Table>>);
 
 #[derive(Default)]
 struct Table {
-    /// For each subject one instant, up to which its allowance is used (the generic cell rate algorithm).
+    /// For each subject the time until which its allowance is used (the generic cell rate algorithm).
     used: HashMap<Subject, Timestamp>,
-    /// What is being looked at now.
+    /// Attempts that are being checked now.
     pending: HashMap<Subject, Pending>,
 }
 
 struct Pending {
     attempts: usize,
-    /// Tells those who wait, who are its receivers, that one of the attempts is over.
+    /// Tells its receivers, which are the waiting attempts, that one of the attempts has ended.
     over: watch::Sender<()>,
 }
 
-/// An attempt that was let in and charged. The charge is given back when this is dropped: what came to nothing (a busy
-/// service, a lost database, a client that has gone) was no guess.
+/// An attempt that was allowed and charged. Dropping it gives the charge back: an attempt without a result (a busy
+/// service, a lost database, a client that has disconnected) was not a guess.
 pub(super) struct Charge {
     memory: Memory,
     subjects: Vec<Subject>,
     has_failed: bool,
 }
 
+/// Why an attempt is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The allowance is used up by what has failed: how long to wait before the next attempt.
+    UsedUp(Seconds),
+    /// Too many others are being looked at.
+    Busy,
+}
+
 enum Admission {
     Charged(Charge),
-    Waiting(watch::Receiver<()>, Seconds),
-    Refused(Seconds),
+    Waiting(watch::Receiver<()>),
+    Refused(Refusal),
 }
 
 impl Memory {
-    /// Lets an attempt in and charges it, now or as soon as others have given back what they were charged. Fails with how
-    /// long to wait before the next attempt, when the allowance is used up.
+    /// Allows an attempt and charges it, now or as soon as others have given their charges back.
     pub(super) async fn admit(
         &self,
         attempt: &Attempt,
         clock: &dyn Clock,
         deadline: Instant,
-    ) -> Result<Charge, Seconds> {
+    ) -> Result<Charge, Refusal> {
         loop {
             match self.admit_now(attempt, clock.now()) {
                 Admission::Charged(charge) => return Ok(charge),
-                Admission::Refused(retry_after) => return Err(retry_after),
-                Admission::Waiting(mut over, retry_after) => {
-                    // When its sender is gone, none is looked at any more.
-                    let _over_or_gone = timeout_at(deadline, over.changed()).await.map_err(|_late| retry_after)?;
+                Admission::Refused(refusal) => return Err(refusal),
+                Admission::Waiting(mut over) => {
+                    // If the sender was dropped, no attempt is being checked any more.
+                    let _over_or_gone = timeout_at(deadline, over.changed()).await.map_err(|_late| Refusal::Busy)?;
                 }
             }
         }
     }
 
-    /// Takes over what the database knows of a subject.
+    /// Stores what the database knows about a subject.
     pub(super) fn learn(&self, subject: &Subject, used_until: Timestamp, now: Timestamp) {
         let used_until = used_until.min(now + subject.allowance().whole());
         let mut table = self.locked();
@@ -91,12 +99,14 @@ impl Memory {
             let (memory, subjects) = (self.clone(), subjects.to_vec());
             return Admission::Charged(Charge { memory, subjects, has_failed: false });
         };
-        // Only those that are being looked at can give something back, and each of them must.
+        // Only attempts that are being checked can give something back, and each of them must end.
         let pending: Option<Vec<&Pending>> = over.iter().map(|(subject, _)| table.pending.get(subject)).collect();
-        let awaited = pending.and_then(|pending| pending.first().copied());
-        match awaited.filter(|pending| pending.over.receiver_count() < MAX_WAITING) {
-            Some(pending) => Admission::Waiting(pending.over.subscribe(), retry_after),
-            None => Admission::Refused(retry_after),
+        match pending.and_then(|pending| pending.first().copied()) {
+            None => Admission::Refused(Refusal::UsedUp(retry_after)),
+            Some(pending) if pending.over.receiver_count() < MAX_WAITING => {
+                Admission::Waiting(pending.over.subscribe())
+            }
+            Some(_) => Admission::Refused(Refusal::Busy),
         }
     }
 
@@ -106,7 +116,7 @@ impl Memory {
 }
 
 impl Table {
-    /// After a clock was set back, no one is locked out for longer than the whole allowance.
+    /// After a clock was set back, subjects are not locked out for longer than the whole allowance takes.
     fn bound(&mut self, subjects: &[Subject], now: Timestamp) {
         for subject in subjects {
             if let Some(until) = self.used.get_mut(subject) {
@@ -129,8 +139,8 @@ impl Table {
         self.used.entry(subject.clone()).or_insert(now)
     }
 
-    /// Forgets what is over, or if that is too little, the quarter whose allowance is soonest whole again: whoever fills the
-    /// table with new subjects gets none forgotten that has failed more often than they have.
+    /// Removes what has expired. If that is too little, removes the quarter whose allowance is full again soonest, so
+    /// that an attacker who fills the table with new subjects cannot remove subjects with more failures.
     fn make_room(&mut self, now: Timestamp) {
         let Self { used, pending } = self;
         used.retain(|subject, until| *until > now || pending.contains_key(subject));
@@ -156,7 +166,7 @@ impl Table {
 }
 
 impl Charge {
-    /// It was a wrong guess: the charge stays.
+    /// Reports a wrong guess: the charge stays.
     pub(super) fn failed(mut self) {
         self.has_failed = true;
     }

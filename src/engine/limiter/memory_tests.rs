@@ -1,4 +1,4 @@
-//! What is let in, what waits and what is refused; the clock stands still.
+//! Which attempts are allowed, wait or are refused, with a clock that stands still.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -19,11 +19,12 @@ fn attempt(name: &str, ip: &str) -> Attempt {
     Attempt::new(&PASSWORD, Some(&unknown(name)), Some(ip))
 }
 
-/// How long the attempt would have to wait; when it is let in, nothing remains of it.
+/// How long the attempt would have to wait. If it is allowed, its charge is given back.
 fn wait(limit: &Memory, attempt: &Attempt, now: Timestamp) -> Option<i64> {
     match limit.admit_now(attempt, now) {
         Admission::Charged(_) => None,
-        Admission::Waiting(_, wait) | Admission::Refused(wait) => Some(wait.0),
+        Admission::Refused(Refusal::UsedUp(wait)) => Some(wait.0),
+        Admission::Refused(Refusal::Busy) | Admission::Waiting(_) => panic!("others are being looked at"),
     }
 }
 
@@ -32,7 +33,7 @@ fn admitted(limit: &Memory, attempt: &Attempt, now: Timestamp) -> Charge {
     match limit.admit_now(attempt, now) {
         Admission::Charged(charge) => charge,
         Admission::Waiting(..) => panic!("it waits"),
-        Admission::Refused(wait) => panic!("it is refused for {wait}"),
+        Admission::Refused(refusal) => panic!("it is refused: {refusal:?}"),
     }
 }
 
@@ -77,7 +78,7 @@ fn failures_from_everywhere_stop_strangers_but_not_the_owner() {
     assert_eq!(
         wait(&limit, &attempt("ada", "203.0.113.2"), NOW + Seconds(36)),
         None,
-        "the owner's mistakes count apart"
+        "the owner's mistakes count separately"
     );
 }
 
@@ -103,7 +104,7 @@ fn an_account_and_a_name_that_looks_like_its_id_have_nothing_in_common() {
     assert_eq!(wait(&limit, &Attempt::new(&PASSWORD, Some(&account), Some("192.0.2.1")), NOW), None);
 }
 
-/// Six digits, say.
+/// For example six digits.
 const CODE: Kind = Kind {
     name: "code",
     account_from_network: Allowance::new(3, 60),
@@ -165,7 +166,7 @@ fn those_beyond_the_allowance_wait_only_while_others_are_looked_at() {
     charges.drain(..9).for_each(Charge::failed);
     assert!(waiting(&limit), "the last one may be right");
     charges.into_iter().for_each(Charge::failed);
-    assert!(matches!(limit.admit_now(&ada, NOW), Admission::Refused(Seconds(30))));
+    assert!(matches!(limit.admit_now(&ada, NOW), Admission::Refused(Refusal::UsedUp(Seconds(30)))));
 }
 
 #[test]
@@ -184,7 +185,7 @@ fn one_that_waits_is_let_in_by_a_success_and_refused_after_the_last_failure() {
             // Polled first, so that it waits when the others finish.
             tokio::join!(limit.admit(&ada, &clock, deadline()), finish).0.map(drop)
         });
-        assert_eq!(outcome, if succeeds { Ok(()) } else { Err(Seconds(30)) });
+        assert_eq!(outcome, if succeeds { Ok(()) } else { Err(Refusal::UsedUp(Seconds(30))) });
         limit.locked().used.clear();
     }
 }
@@ -201,13 +202,13 @@ fn a_wait_ends_and_one_that_is_given_up_leaves_nothing() {
         assert_eq!(waiting(), 0);
         assert_eq!(
             limit.admit(&ada, &clock, deadline()).await.map(|_| ()),
-            Err(Seconds(30)),
-            "in the end it is refused"
+            Err(Refusal::Busy),
+            "it has not waited for what has failed"
         );
     });
     let receivers: Vec<Admission> = (0..MAX_WAITING).map(|_| limit.admit_now(&ada, NOW)).collect();
     assert!(receivers.iter().all(|one| matches!(one, Admission::Waiting(..))));
-    assert!(matches!(limit.admit_now(&ada, NOW), Admission::Refused(_)), "so many and no more");
+    assert!(matches!(limit.admit_now(&ada, NOW), Admission::Refused(Refusal::Busy)), "so many and no more");
     assert!(matches!(limit.admit_now(&attempt("bob", "192.0.2.1"), NOW), Admission::Charged(_)));
     drop((receivers, charges));
     assert_eq!(wait(&limit, &ada, NOW), None, "all was given back");

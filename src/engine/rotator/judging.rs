@@ -1,5 +1,5 @@
-//! The judging of a batch's refreshes, one by one: what comes of each, and of its session's row. Values in, values out:
-//! nothing is written or told here.
+//! Judging the refreshes of a batch one by one: the result of each, and the changes of its session's row. This only
+//! computes values; it writes nothing and reports nothing.
 
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -13,9 +13,9 @@ use crate::model::session::{End, EndReason, Session};
 use crate::model::sharing::{Context, Mark};
 use crate::store::Moved;
 
-/// Who asks for a refresh.
+/// The client that asks for a refresh.
 pub(crate) struct Client {
-    /// From where. Whether the token's owner presents it or a thief is not known: there is no actor.
+    /// Where the request comes from. There is no actor, since the client may be the token's owner or a thief.
     pub(crate) origin: Origin,
     /// Network and user agent.
     pub(crate) context: Context,
@@ -23,34 +23,35 @@ pub(crate) struct Client {
     pub(crate) is_bound: bool,
 }
 
-/// A refresh that is asked for: a verified token, and where it came from.
+/// A requested refresh: a verified token, and where it came from.
 pub(super) struct Asked {
     pub(crate) claims: RefreshClaims,
     pub(crate) client: Client,
 }
 
 impl Asked {
-    /// What this token has brought about.
+    /// An event that this token has caused.
     fn event(&self, name: EventName, now: Timestamp) -> Event {
         let RefreshClaims { sid, sub, generation, .. } = &self.claims;
         self.client.origin.event(now, name).about(*sub).of_session(*sid).with(format_args!("generation {generation}"))
     }
 }
 
-/// What a refresh is answered.
+/// The result of a refresh.
 pub(super) enum Outcome {
     Live { live: Box<Live>, verdict: Verdict },
     Reused,
     Failed(Error),
 }
 
-/// What comes of one of a batch.
+/// The judgement of one refresh of a batch.
 pub(super) struct Judged {
     pub(crate) outcome: Outcome,
-    /// The mark that its generation got.
+    /// The mark that its generation got, if it was raised.
     pub(crate) raised: Option<Mark>,
-    /// Whether the outcome holds only once the row is written: it has been rotated, healed or ended by then. What was judged
-    /// before that holds as it was judged, also when the row has moved on meanwhile and a mark cannot be written.
+    /// Whether the result is valid only if the row is written, because the batch has rotated, healed or ended the
+    /// session. Results from before that stay valid, even if the row was changed by others and a mark cannot be
+    /// written.
     pub(crate) rests_on_the_row: bool,
 }
 
@@ -60,12 +61,12 @@ impl From<Error> for Judged {
     }
 }
 
-/// A row in the course of a batch.
+/// A row while its batch is judged.
 pub(super) struct Row {
     live: Live,
-    /// As it is in the database.
+    /// The row in the database.
     from: Session,
-    /// What is to be recorded of it.
+    /// The events to record.
     events: Vec<Event>,
 }
 
@@ -79,21 +80,21 @@ impl Row {
         self.live.session != self.from
     }
 
-    /// Whether one of the batch has rotated, healed or ended it.
+    /// Whether a refresh of the batch has rotated, healed or ended it.
     fn has_moved(&self) -> bool {
         let session = &self.live.session;
         (session.denied_through, session.end) != (self.from.denied_through, self.from.end)
     }
 }
 
-/// What refreshes are judged by.
+/// The rules for judging refreshes.
 pub(super) struct Judge {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) rules: Rules,
 }
 
 impl Judge {
-    /// Judges one against its row as the ones before it in the batch have left it.
+    /// Judges one refresh against its row, with the changes of earlier ones of the batch.
     pub(super) fn judge(&self, row: &mut Row, asked: &Asked, now: Timestamp) -> Judged {
         let generation = asked.claims.generation;
         let presented = Presented { generation, context: Some(asked.client.context), is_bound: asked.client.is_bound };
@@ -131,7 +132,7 @@ impl Judge {
         Judged { outcome, raised, rests_on_the_row: row.has_moved() }
     }
 
-    /// What is to be written of a row that has changed.
+    /// What must be written for a changed row.
     pub(super) fn moved(&self, row: Row) -> Moved {
         let session = row.live.session;
         let access = self.lifetimes.access;

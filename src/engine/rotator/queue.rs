@@ -1,4 +1,4 @@
-//! What waits for the next batch of refreshes, and the threads that have one.
+//! The queue for the next batch of refreshes, and the threads that handle batches.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,19 +12,19 @@ use crate::error::Error;
 use crate::model::grant::Live;
 use crate::store::{DEADLINE, LOST_AFTER, Patience};
 
-/// So many refreshes are one transaction at most: it stays short, also for those that wait for it.
+/// The most refreshes in one transaction, so that it stays short for all that wait for it.
 pub(super) const MAX_BATCH_SIZE: usize = 256;
 
-/// So many may wait; the next one is told to come back.
+/// The most refreshes that may wait. More are refused with a time to retry.
 pub(super) const MAX_WAITING: usize = 4_096;
 
-/// So many threads may hang at the same time and be replaced.
+/// The most hanging threads that may be replaced at the same time.
 pub(super) const MAX_LOST: usize = 8;
 
-/// When to come back after there were too many.
+/// When to retry after too many were waiting.
 pub(super) const BUSY_RETRY_AFTER: Seconds = Seconds(1);
 
-/// A refresh that somebody waits for.
+/// A waiting refresh.
 pub(super) struct Job {
     pub(crate) asked: Asked,
     pub(crate) queued_at: Instant,
@@ -32,16 +32,16 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// The one who asked may have gone: what happened has happened all the same.
+    /// Sends the result. The caller may have given up; the result is valid all the same.
     pub(super) fn answer(self, answer: Result<Live, Error>) {
         let _gone = self.reply.send(answer);
     }
 }
 
-/// What waits for the next batch.
+/// The refreshes that wait for the next batch.
 #[derive(Default)]
 pub(super) struct Waiting {
-    /// How many take batches.
+    /// How many threads take batches.
     pub(crate) threads: usize,
     queue: Mutex<Queue>,
     arrived: Condvar,
@@ -50,17 +50,17 @@ pub(super) struct Waiting {
 #[derive(Default)]
 pub(super) struct Queue {
     jobs: VecDeque<Job>,
-    /// Since when each thread that has a batch has it.
+    /// When each busy thread took its batch.
     pub(crate) under_way: HashMap<u32, Instant>,
-    /// The threads that were replaced and have not come back.
+    /// Replaced threads that still hang.
     pub(crate) lost: HashSet<u32>,
-    /// How many were started in the place of others.
+    /// How many threads were started to replace others.
     replaced: u32,
     closed: bool,
 }
 
 impl Waiting {
-    /// For so many threads.
+    /// A queue for this number of threads.
     pub(super) fn new(threads: usize) -> Self {
         Self { threads, ..Self::default() }
     }
@@ -70,7 +70,7 @@ impl Waiting {
         self.lock().jobs.len()
     }
 
-    /// Tells the threads to end once nothing waits any more.
+    /// Tells the threads to end when the queue is empty.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.arrived.notify_all();
@@ -80,10 +80,10 @@ impl Waiting {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Refused when nothing would come of it in time.
+    /// Adds a refresh, or refuses it if it could not be handled in time.
     pub(super) fn add(&self, job: Job) -> Result<(), Error> {
         let mut queue = self.lock();
-        // Nothing is taken up before one of them comes back.
+        // If all threads are stuck, no batch is taken until one of them returns.
         let stuck = queue.under_way.values().filter(|since| since.elapsed() > DEADLINE).count();
         if stuck > 0 && stuck >= self.threads {
             return Err(Patience::over());
@@ -91,7 +91,7 @@ impl Waiting {
         if queue.jobs.len() >= MAX_WAITING {
             return Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER });
         }
-        // Whoever is told of the first takes the others along: waking a thread costs more than all that is done here.
+        // Only the first refresh wakes a thread, which takes all: waking costs more than everything else here.
         let is_first = queue.jobs.is_empty();
         queue.jobs.push_back(job);
         drop(queue);
@@ -101,7 +101,7 @@ impl Waiting {
         Ok(())
     }
 
-    /// The threads that come back too late to be waited for. When they do, they end.
+    /// Gives up threads that take too long and returns them. When they return, they end.
     pub(super) fn give_up_lost(&self) -> Vec<u32> {
         let Queue { under_way, lost, .. } = &mut *self.lock();
         let late = under_way.iter().filter(|(_, since)| since.elapsed() > LOST_AFTER).map(|(thread, _)| *thread);
@@ -113,12 +113,12 @@ impl Waiting {
         late
     }
 
-    /// A lost thread that could not be replaced goes on when it comes back.
+    /// Takes back a lost thread that could not be replaced; it continues when it returns.
     pub(super) fn take_back(&self, thread: u32) {
         self.lock().lost.remove(&thread);
     }
 
-    /// A number that no thread has had.
+    /// A number that no thread has had before.
     pub(super) fn next_number(&self) -> u32 {
         let mut queue = self.lock();
         let started_first = u32::try_from(self.threads).unwrap_or(u32::MAX);
@@ -127,8 +127,8 @@ impl Waiting {
         number
     }
 
-    /// Whatever waits, up to the bound, as soon as something does, for a thread that has done with its last batch; nothing
-    /// when the rotator ends, and for a thread that was replaced.
+    /// Waits for the next batch of a thread that has finished its last one. `None` if the rotator ends or the thread
+    /// was replaced.
     pub(super) fn take(&self, thread: u32) -> Option<Vec<Job>> {
         let mut queue = self.lock();
         if queue.lost.remove(&thread) {

@@ -14,19 +14,19 @@ use crate::http::words::SigningAlgorithm;
 use crate::jwt::SigningAlg;
 use crate::service::keys;
 
-/// The signing keys, the oldest first.
+/// The signing keys, oldest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SigningKeys)]
 pub(in crate::http) struct KeysView {
     keys: Vec<KeyView>,
 }
 
-/// The signing keys after one was made or dropped.
+/// The signing keys after one was created or dropped.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SigningKeysRotated)]
 pub(in crate::http) struct RotatedView {
     keys: Vec<KeyView>,
-    /// About how many sessions the dropped key ends, if the database could tell.
+    /// About how many sessions ended because their key was dropped; null if no key was dropped or the database is down.
     #[schema(required, minimum = 0)]
     sessions_ended: Option<i64>,
 }
@@ -37,31 +37,31 @@ fn all_keys(app: &App) -> Vec<KeyView> {
 
 /// List the signing keys
 ///
-/// The oldest first.
+/// Returns all signing keys, oldest first.
 #[utoipa::path(get, path = "/v1/admin/keys", tag = "administration", responses((status = 200, body = KeysView)))]
 pub(in crate::http) async fn list(_: Caller<Administrator>, app: web::Data<App>) -> HttpResponse {
     HttpResponse::Ok().json(KeysView { keys: all_keys(&app) })
 }
 
-/// Which key is to be made or dropped.
+/// Which key to create or drop.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RotateKeys, example = json!({"alg": "ES256"}))]
 pub(in crate::http) struct RotateBody {
-    /// `SIGNING_ALG` if missing.
+    /// Signing algorithm of the key. Default: `SIGNING_ALG`.
     #[schema(value_type = Option<SigningAlgorithm>)]
     alg: Option<String>,
-    /// Drop a key that has leaked: sessions whose refresh token it has made end.
+    /// `true` drops a leaked key now. Sessions whose refresh token it signed end. Default: `false`.
     #[serde(default)]
     emergency: bool,
-    /// The key to drop; the active one if missing. Only with `emergency`.
+    /// The `kid` of the key to drop. Default: the active key. Only with `emergency`.
     kid: Option<String>,
 }
 
 /// Rotate the signing keys
 ///
-/// Makes the next key, or with `emergency` drops one that has leaked. The administrator's password must have been given
-/// lately.
+/// Creates the next key, or with `emergency` drops a leaked one. The administrator must have given the password within
+/// `REAUTHENTICATION_PERIOD`.
 #[utoipa::path(post, path = "/v1/admin/keys/rotate", tag = "administration", request_body = RotateBody,
     responses((status = 200, body = RotatedView)))]
 pub(in crate::http) async fn rotate(
@@ -70,7 +70,7 @@ pub(in crate::http) async fn rotate(
     Json(body): Json<RotateBody>,
 ) -> Result<HttpResponse, Failure> {
     if body.kid.is_some() && !body.emergency {
-        return Err(Error::invalid("kid", "invalid", "names the key to drop, which needs emergency").into());
+        return Err(Error::invalid("kid", "invalid", "names the key to drop and is only allowed with emergency").into());
     }
     let answer = blocking(move || {
         let alg = match body.alg.as_deref().map(str::parse::<SigningAlg>).transpose() {

@@ -1,4 +1,4 @@
-//! `/v1/admin/users/{id}/sessions` and `/api-tokens`: by what a user has access, for administrators.
+//! `/v1/admin/users/{id}/sessions` and `/api-tokens`: a user's sessions and API tokens, for administrators.
 
 use actix_web::{HttpResponse, web};
 
@@ -15,7 +15,8 @@ use crate::service::{api_tokens, sessions, users};
 
 /// List a user's sessions
 ///
-/// "Why was I logged out?": live and ended ones, with times and reasons, the newest first. The audit log has more.
+/// Returns live and ended sessions with times and reasons, newest first. It answers "Why was I logged out?"; the audit
+/// log has more details.
 #[utoipa::path(get, path = "/v1/admin/users/{id}/sessions", tag = "administration",
     params(("id" = String, Path, format = "uuid", description = "The user's id."), PageQuery),
     responses((status = 200, body = SessionsView)))]
@@ -32,7 +33,7 @@ pub(in crate::http) async fn list_sessions(
 
 /// End a user's sessions
 ///
-/// All of them.
+/// Ends all sessions of the user and returns how many. Their access tokens are denied at once.
 #[utoipa::path(delete, path = "/v1/admin/users/{id}/sessions", tag = "administration",
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     responses((status = 200, body = EndedView)))]
@@ -56,7 +57,7 @@ pub(in crate::http) async fn end_sessions(
         ("id" = String, Path, format = "uuid", description = "The user's id."),
         ("session_id" = String, Path, format = "uuid", description = "The session's id."),
     ),
-    responses((status = 204, description = "It has ended.")))]
+    responses((status = 204, description = "The session has ended.")))]
 pub(in crate::http) async fn end_session(
     caller: Caller<Administrator>,
     app: web::Data<App>,
@@ -83,7 +84,7 @@ pub(in crate::http) async fn list_api_tokens(
 
 /// Revoke a user's API tokens
 ///
-/// All of them.
+/// Revokes all API tokens of the user.
 #[utoipa::path(delete, path = "/v1/admin/users/{id}/api-tokens", tag = "administration",
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     responses((status = 200, body = RevokedView)))]
@@ -107,7 +108,7 @@ pub(in crate::http) async fn revoke_api_tokens(
         ("id" = String, Path, format = "uuid", description = "The user's id."),
         ("api_token_id" = String, Path, format = "uuid", description = "The API token's id."),
     ),
-    responses((status = 204, description = "It is revoked.")))]
+    responses((status = 204, description = "The API token is revoked.")))]
 pub(in crate::http) async fn revoke_api_token(
     caller: Caller<Administrator>,
     app: web::Data<App>,

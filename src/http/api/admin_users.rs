@@ -1,4 +1,4 @@
-//! `/v1/admin/users`: everybody's accounts, for administrators.
+//! `/v1/admin/users`: all accounts, for administrators.
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -22,37 +22,38 @@ use crate::secret::Secret;
 use crate::service::queries;
 use crate::service::users::{self, NewUser};
 
-/// As long as what it is looked for in.
+/// The length of the longest field that is searched.
 const MAX_SEARCH_CHARS: usize = 512;
 
-/// Users, by username.
+/// Users, sorted by username.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Users)]
 pub(in crate::http) struct UsersView<'a> {
     users: Vec<AccountView<'a>>,
-    /// For the next page, if there is one.
+    /// Pass it as `cursor` to get the next page; null on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
 }
 
-/// Which users.
+/// Which users to return.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct UsersQuery {
-    /// With this text in the username, the e-mail address or the name; ASCII letters in either case.
+    /// Only users with this text in the username, the e-mail address or the name. The case of ASCII letters does not
+    /// matter.
     #[param(nullable = false, max_length = 512, pattern = r"^[^\u0000]*$")]
     search: Option<String>,
-    /// With this role.
+    /// Only users with this role.
     #[param(nullable = false, value_type = Option<RoleName>)]
     role: Option<String>,
-    /// Disabled ones only, or active ones only.
+    /// `true`: only disabled users. `false`: only active users. Default: both.
     #[param(value_type = Option<bool>, nullable = false)]
     disabled: Option<String>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     #[param(nullable = false, max_length = 512, pattern = r"^[^\u0000]*$")]
     cursor: Option<String>,
-    /// How many: 50 if missing.
+    /// Maximum number of users on the page. Default: 50.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 100, nullable = false)]
     limit: Option<String>,
 }
@@ -70,13 +71,13 @@ pub(in crate::http) struct CreateBody {
     /// The first password.
     #[schema(value_type = NewPassword)]
     password: Secret<String>,
-    /// Where to write to.
+    /// E-mail address of the user.
     #[schema(value_type = Option<EmailAddress>)]
     email: Option<String>,
-    /// What people call the user.
+    /// Full name of the user.
     #[schema(value_type = Option<Name>, example = "Grace Hopper")]
     name: Option<String>,
-    /// What the user may do.
+    /// Roles of the user. Default: none.
     #[serde(default)]
     #[schema(value_type = Vec<RoleName>, max_items = 64)]
     roles: Vec<String>,
@@ -87,17 +88,17 @@ pub(in crate::http) struct CreateBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = Roles, example = json!({"roles": ["editor"]}))]
 pub(in crate::http) struct RolesBody {
-    /// All of them.
+    /// All roles of the user, including those that stay.
     #[schema(value_type = Vec<RoleName>, max_items = 64)]
     roles: Vec<String>,
 }
 
-/// Another password.
+/// A new password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PasswordReset, example = json!({"password": "a long and unusual sentence"}))]
 pub(in crate::http) struct PasswordBody {
-    /// The password as it shall be.
+    /// The new password.
     #[schema(value_type = NewPassword)]
     password: Secret<String>,
 }
@@ -108,7 +109,7 @@ fn no_content() -> HttpResponse {
 
 /// List users
 ///
-/// By username.
+/// Returns a page of users, sorted by username.
 #[utoipa::path(get, path = "/v1/admin/users", tag = "administration", params(UsersQuery),
     responses((status = 200, body = UsersView)))]
 pub(in crate::http) async fn list(
@@ -119,7 +120,7 @@ pub(in crate::http) async fn list(
     let limit = page_size(query.limit.as_deref())?;
     let UsersQuery { search, role, disabled, cursor, .. } = query;
     for (field, text) in [("search", &search), ("cursor", &cursor)] {
-        // A NUL is in no text of a database.
+        // Texts in the database never contain NUL.
         if text.as_ref().is_some_and(|text| text.contains('\0') || text.chars().count() > MAX_SEARCH_CHARS) {
             let message = format!("must have at most {MAX_SEARCH_CHARS} characters and no NUL");
             return Err(Error::invalid(field, "invalid", message).into());
@@ -137,7 +138,7 @@ pub(in crate::http) async fn list(
 
 /// Create a user
 ///
-/// The administrator's password must have been given lately.
+/// Creates an active account. The administrator must have given the password within `REAUTHENTICATION_PERIOD`.
 #[utoipa::path(post, path = "/v1/admin/users", tag = "administration", request_body = CreateBody,
     responses((status = 201, body = AccountView)))]
 pub(in crate::http) async fn create(
@@ -155,7 +156,7 @@ pub(in crate::http) async fn create(
     Ok(HttpResponse::Created().json(AccountView::from(&user)))
 }
 
-/// See a user
+/// Get a user
 #[utoipa::path(get, path = "/v1/admin/users/{id}", tag = "administration",
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     responses((status = 200, body = AccountView)))]
@@ -170,7 +171,8 @@ pub(in crate::http) async fn show(
 
 /// Change a user's record
 ///
-/// The administrator's password must have been given lately.
+/// Changes the fields that are in the body. The administrator must have given the password within
+/// `REAUTHENTICATION_PERIOD`.
 #[utoipa::path(patch, path = "/v1/admin/users/{id}", tag = "administration", request_body = ProfileBody,
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     responses((status = 200, body = AccountView)))]
@@ -187,11 +189,11 @@ pub(in crate::http) async fn change(
 
 /// Delete a user
 ///
-/// With sessions and API tokens; what the audit log says stays. Not the last active administrator. The administrator's
-/// password must have been given lately.
+/// Deletes the account with its sessions and API tokens. Events in the audit log stay. The last active administrator
+/// cannot be deleted. The administrator must have given the password within `REAUTHENTICATION_PERIOD`.
 #[utoipa::path(delete, path = "/v1/admin/users/{id}", tag = "administration",
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
-    responses((status = 204, description = "The user is gone.")))]
+    responses((status = 204, description = "The user is deleted.")))]
 pub(in crate::http) async fn delete(
     caller: Caller<AdministratorRecently>,
     app: web::Data<App>,
@@ -204,7 +206,8 @@ pub(in crate::http) async fn delete(
 
 /// Disable a user
 ///
-/// All sessions end at once, API tokens are refused. Not the last active administrator.
+/// All sessions of the user end at once, and the user's API tokens are refused. The last active administrator cannot be
+/// disabled.
 #[utoipa::path(post, path = "/v1/admin/users/{id}/disable", tag = "administration",
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     responses((status = 200, body = EndedView)))]
@@ -220,8 +223,8 @@ pub(in crate::http) async fn disable(
 
 /// Enable a user
 ///
-/// Sessions stay ended; API tokens that were not revoked are accepted again. The administrator's password must have been
-/// given lately.
+/// Sessions stay ended. API tokens that were not revoked are accepted again. The administrator must have given the
+/// password within `REAUTHENTICATION_PERIOD`.
 #[utoipa::path(post, path = "/v1/admin/users/{id}/enable", tag = "administration",
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     responses((status = 204, description = "The user may log in.")))]
@@ -237,8 +240,8 @@ pub(in crate::http) async fn enable(
 
 /// Set a user's roles
 ///
-/// Sessions go on; their tokens carry the new roles from the next refresh on. Somebody must stay administrator. The
-/// administrator's password must have been given lately.
+/// Sessions continue; their tokens carry the new roles from the next refresh on. At least one active administrator must
+/// remain. The administrator must have given the password within `REAUTHENTICATION_PERIOD`.
 #[utoipa::path(put, path = "/v1/admin/users/{id}/roles", tag = "administration", request_body = RolesBody,
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     responses((status = 200, body = RolesBody)))]
@@ -255,7 +258,8 @@ pub(in crate::http) async fn set_roles(
 
 /// Reset a user's password
 ///
-/// All sessions of the user end. The administrator's password must have been given lately.
+/// Sets a new password and ends all sessions of the user. The administrator must have given the password within
+/// `REAUTHENTICATION_PERIOD`.
 #[utoipa::path(post, path = "/v1/admin/users/{id}/password", tag = "administration", request_body = PasswordBody,
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     responses((status = 200, body = EndedView)))]

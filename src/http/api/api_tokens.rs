@@ -16,34 +16,34 @@ use crate::model::api_token::{ApiToken, ApiTokenId};
 use crate::secret::ApiKey;
 use crate::service::api_tokens::{self, NewApiToken};
 
-/// An API token with its key, which is shown this once.
+/// An API token with its key, which is shown only once.
 #[derive(Serialize, ToSchema)]
 #[schema(as = NewApiToken)]
 pub(in crate::http) struct ApiKeyView {
     #[serde(flatten)]
     token: ApiTokenView,
-    /// For `Authorization: Token` or `Bearer`. It cannot be shown again.
+    /// The key, sent as `Authorization: Token` or `Bearer`. It cannot be shown again.
     #[schema(example = "tks_abcdefghijkmnpqrstuvwxyz23456789abcdefghijkmnpq", pattern = "^tks_[a-km-np-z2-9]{47}$")]
     key: String,
 }
 
-/// What an API token is to be.
+/// A new API token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CreateApiToken, example = json!({"name": "nightly backup", "expires_in": 2_592_000}))]
 pub(in crate::http) struct CreateBody {
-    /// What its owner calls it.
+    /// The owner's name for the API token.
     #[schema(value_type = Name, example = "nightly backup")]
     name: String,
-    /// What it may be used for: some of `SCOPES`.
+    /// Scopes of the API token: some of `SCOPES`. Default: none.
     #[serde(default)]
     #[schema(value_type = Vec<ScopeName>, max_items = 64)]
     scopes: Vec<String>,
-    /// Roles of the owner that it is to have.
+    /// Roles of the API token: some of its owner's roles. Default: none.
     #[serde(default)]
     #[schema(value_type = Vec<RoleName>, max_items = 64)]
     roles: Vec<String>,
-    /// How long it is to live, in seconds; for ever if missing.
+    /// How long it is valid, in seconds. Default: it does not expire.
     #[schema(value_type = Option<i64>, example = 2_592_000, minimum = 1, maximum = 315_360_000)]
     expires_in: Option<Seconds>,
 }
@@ -60,15 +60,16 @@ fn with_key(
 
 /// List my API tokens
 ///
-/// Without their keys; also those that have expired or were revoked, for `SESSION_RETENTION`.
+/// Returns them without their keys. Expired and revoked ones are listed for `SESSION_RETENTION`.
 #[utoipa::path(get, path = "/v1/api-tokens", tag = "api tokens", responses((status = 200, body = ApiTokensView)))]
 pub(in crate::http) async fn list(caller: Caller<LoggedIn>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     lists::api_tokens(app, caller.user).await
 }
 
-/// Make an API token
+/// Create an API token
 ///
-/// For a script. The key is shown this once. The password must have been given lately.
+/// Creates a long-lived key for a script. The key is shown only once. The user must have given the password within
+/// `REAUTHENTICATION_PERIOD`.
 #[utoipa::path(post, path = "/v1/api-tokens", tag = "api tokens", request_body = CreateBody,
     responses((status = 201, body = ApiKeyView)))]
 pub(in crate::http) async fn create(
@@ -88,7 +89,8 @@ pub(in crate::http) async fn create(
 
 /// Replace the key of an API token
 ///
-/// The old key is refused from now on. The new one is shown this once. The password must have been given lately.
+/// The old key is refused from now on. The new one is shown only once. The user must have given the password within
+/// `REAUTHENTICATION_PERIOD`.
 #[utoipa::path(post, path = "/v1/api-tokens/{id}/rotate", tag = "api tokens",
     params(("id" = String, Path, format = "uuid", description = "The API token's id.")),
     responses((status = 200, body = ApiKeyView)))]
@@ -105,10 +107,11 @@ pub(in crate::http) async fn rotate(
 
 /// Revoke an API token
 ///
-/// It is refused from now on, and so is what it was exchanged for. 204 also when it was revoked before.
+/// The API token and the access tokens that it was exchanged for are refused from now on. Returns 204 even if it was
+/// already revoked.
 #[utoipa::path(delete, path = "/v1/api-tokens/{id}", tag = "api tokens",
     params(("id" = String, Path, format = "uuid", description = "The API token's id.")),
-    responses((status = 204, description = "It is revoked.")))]
+    responses((status = 204, description = "The API token is revoked.")))]
 pub(in crate::http) async fn revoke(
     caller: Caller<LoggedIn>,
     app: web::Data<App>,

@@ -1,4 +1,4 @@
-//! `/v1/admin/audit`: what happened that concerns security.
+//! `/v1/admin/audit`: security events.
 
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -14,40 +14,40 @@ use crate::http::words::EventName;
 use crate::model::audit::EventFilter;
 use crate::service::queries;
 
-/// Events, the newest first.
+/// Events, newest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Events)]
 pub(in crate::http) struct EventsView {
     events: Vec<EventView>,
-    /// For the next page, if there is one.
+    /// Pass it as `cursor` to get the next page; null on the last page.
     #[schema(required)]
     next_cursor: Option<String>,
 }
 
-/// Which events.
+/// Which events to return.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct EventsQuery {
-    /// With this name.
+    /// Only events with this name.
     #[param(value_type = Option<EventName>, nullable = false)]
     name: Option<String>,
-    /// About this user.
+    /// Only events about this user.
     #[param(format = "uuid", nullable = false)]
     user_id: Option<String>,
-    /// By this user.
+    /// Only events caused by this user.
     #[param(format = "uuid", nullable = false)]
     actor_id: Option<String>,
-    /// Not before this instant, as in `2026-01-31T12:00:00+01:00`.
+    /// Only events at or after this time (RFC 3339), as in `2026-01-31T12:00:00+01:00`.
     #[param(format = "date-time", nullable = false)]
     since: Option<String>,
-    /// Before this instant.
+    /// Only events before this time (RFC 3339).
     #[param(format = "date-time", nullable = false)]
     until: Option<String>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     #[param(pattern = "^[0-9]{1,18}$", nullable = false)]
     cursor: Option<String>,
-    /// How many: 50 if missing.
+    /// Maximum number of events on the page. Default: 50.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 100, nullable = false)]
     limit: Option<String>,
 }
@@ -69,7 +69,7 @@ impl TryFrom<&EventsQuery> for EventFilter {
 
 /// Read the audit log
 ///
-/// Every security event of the last `AUDIT_RETENTION`, the newest first.
+/// Returns the security events of the last `AUDIT_RETENTION`, newest first.
 #[utoipa::path(get, path = "/v1/admin/audit", tag = "administration", params(EventsQuery),
     responses((status = 200, body = EventsView)))]
 pub(in crate::http) async fn list(
@@ -80,6 +80,6 @@ pub(in crate::http) async fn list(
     let limit = page_size(query.limit.as_deref())?;
     let filter = EventFilter::try_from(&query)?;
     let found = blocking(move || queries::list_events(&app, &filter, limit + 1)).await?;
-    let (found, next_cursor) = cut(found, limit, |recorded| recorded.id.to_string());
+    let (found, next_cursor) = cut(found, limit, |(id, _)| id.to_string());
     Ok(HttpResponse::Ok().json(EventsView { events: found.into_iter().map(EventView::from).collect(), next_cursor }))
 }

@@ -1,4 +1,4 @@
-//! Health: whether the process lives, and whether it can do its work.
+//! Health checks: whether the process is alive, and whether it is ready for requests.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -9,39 +9,38 @@ use crate::app::App;
 use crate::http::failure::Failure;
 use crate::service::queries;
 
-/// That the process lives.
+/// The process is alive.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Alive)]
 pub(in crate::http) struct AliveView {
-    /// `alive`.
+    /// Always `alive`.
     #[schema(example = "alive")]
     status: &'static str,
 }
 
-/// That the service can do its work.
+/// The service is ready for requests.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Ready)]
 pub(in crate::http) struct ReadyView {
-    /// `ready`.
+    /// Always `ready`.
     #[schema(example = "ready")]
     status: &'static str,
-    /// `reachable`.
+    /// Always `reachable`.
     #[schema(example = "reachable")]
     database: &'static str,
-    /// How many signing keys are loaded.
+    /// Number of signing keys that are loaded.
     keys: usize,
 }
 
-/// Is the process alive
+/// Check that the process is alive
 #[utoipa::path(get, path = "/healthz", tag = "health", security(()), responses((status = 200, body = AliveView)))]
 pub(in crate::http) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(AliveView { status: "alive" })
 }
 
-/// Is the service ready
+/// Check that the service is ready
 ///
-/// The keys are loaded (or the service would not have started) and the database accepted a write within the last
-/// second.
+/// Returns 200 if the keys are loaded and the database accepted a write within the last second.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses((status = 200, body = ReadyView)))]
 pub(in crate::http) async fn ready(app: web::Data<App>) -> Result<HttpResponse, Failure> {
     let keys = app.keys.ring().entries(app.clock.now()).len();

@@ -1,4 +1,4 @@
-//! Lists that users ask for of themselves, and administrators of everybody.
+//! Lists for users about themselves, and for administrators about any user.
 
 use actix_web::{HttpResponse, web};
 

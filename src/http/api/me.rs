@@ -1,4 +1,4 @@
-//! `/v1/me`: who the access token belongs to, and what they may do with their account.
+//! `/v1/me`: the owner of the access token, and changes to their own account.
 
 use actix_web::http::header::HeaderName;
 use actix_web::{HttpResponse, web};
@@ -20,27 +20,27 @@ use crate::secret::Secret;
 use crate::service::{me, proof, users};
 use tokensmith_verifier::Subject;
 
-/// What an access token says of its bearer.
+/// What the access token says about its bearer.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Identity)]
 pub(in crate::http) struct IdentityView<'a> {
     /// The user.
     #[schema(value_type = String)]
     id: &'a Subject,
-    /// What the user may do.
+    /// Roles of the user.
     #[schema(value_type = Vec<RoleName>)]
     roles: &'a [String],
-    /// What the token may be used for, with spaces between.
+    /// Scopes of the token, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     scope: Option<&'a str>,
-    /// The session that the token belongs to, if there is one.
+    /// The session that the token belongs to; null if there is none.
     #[schema(required, value_type = Option<String>, format = "uuid")]
     session_id: Option<SessionId>,
-    /// `first-party`, or `api-token` when nobody has logged in.
+    /// `first-party` after a login, or `api-token` if the token comes from an API token.
     #[schema(example = "first-party")]
     client_id: &'a str,
-    /// When the user last gave the password, if there is a user.
+    /// When the user last gave the password; null if there was no login.
     #[schema(required, format = "date-time")]
     authenticated_at: Option<String>,
     /// When the token expires.
@@ -58,28 +58,28 @@ pub(in crate::http) struct ReauthenticateBody {
     password: Secret<String>,
 }
 
-/// The password and the next one.
+/// The current password and the new one.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PasswordChange, example = json!({
     "current_password": "correct horse battery staple", "new_password": "a long and unusual sentence",
 }))]
 pub(in crate::http) struct PasswordBody {
-    /// The password as it is.
+    /// The current password.
     #[schema(value_type = String, max_length = 1024)]
     current_password: Secret<String>,
-    /// The password as it shall be.
+    /// The new password.
     #[schema(value_type = NewPassword)]
     new_password: Secret<String>,
 }
 
-/// Tells a proxy that asks on behalf of another service who the user is: it cannot read the body.
+/// Holds the user's id for a proxy that asks on behalf of another service, since the proxy cannot read the body.
 const X_USER_ID: HeaderName = HeaderName::from_static("x-user-id");
 
 /// Who am I
 ///
-/// Read from the token alone, without the database. `X-User-Id` has the user's id, for a proxy that asks. Not for
-/// registered applications: they have userinfo.
+/// Returns what the token says, without asking the database. The header `X-User-Id` holds the user's id, for proxies.
+/// Tokens of registered applications are refused; they use `/oauth/userinfo`.
 #[utoipa::path(get, path = "/v1/me", tag = "me", responses(
     (status = 200, body = IdentityView, headers(("X-User-Id" = String, description = "The user's id.")))))]
 pub(in crate::http) async fn identity(Caller { claims, user, .. }: Caller<User>) -> HttpResponse {
@@ -94,9 +94,9 @@ pub(in crate::http) async fn identity(Caller { claims, user, .. }: Caller<User>)
     })
 }
 
-/// My record
+/// Get my record
 ///
-/// The user's record as it is now.
+/// Returns the user's record from the database.
 #[utoipa::path(get, path = "/v1/me/profile", tag = "me", responses((status = 200, body = AccountView)))]
 pub(in crate::http) async fn profile(caller: Caller<User>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     let user = blocking(move || users::find(&app, caller.user)).await?;
@@ -105,7 +105,8 @@ pub(in crate::http) async fn profile(caller: Caller<User>, app: web::Data<App>) 
 
 /// Change my record
 ///
-/// The password must have been given lately to change username or e-mail address.
+/// Changes the fields that are in the body. To change username or e-mail address, the user must have given the password
+/// within `REAUTHENTICATION_PERIOD`.
 #[utoipa::path(patch, path = "/v1/me/profile", tag = "me", request_body = ProfileBody,
     responses((status = 200, body = AccountView)))]
 pub(in crate::http) async fn change_profile(
@@ -123,7 +124,7 @@ pub(in crate::http) async fn change_profile(
 
 /// Give my password again
 ///
-/// Needed before sensitive actions. Answers the session's pair, with an access token whose `auth_time` is now.
+/// Needed before sensitive actions. Returns a token pair of the session, with an access token whose `auth_time` is now.
 #[utoipa::path(post, path = "/v1/me/reauthenticate", tag = "me", request_body = ReauthenticateBody,
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn reauthenticate(
@@ -142,7 +143,7 @@ pub(in crate::http) async fn reauthenticate(
 
 /// Change my password
 ///
-/// All other sessions end; API tokens stay.
+/// All other sessions of the user end. API tokens stay valid.
 #[utoipa::path(post, path = "/v1/me/password", tag = "me", request_body = PasswordBody,
     responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn change_password(

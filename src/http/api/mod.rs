@@ -1,4 +1,4 @@
-//! Our own API, one file for each resource: from the wire to the service and back.
+//! Our own API, one file for each resource: from a request to a use case and back to a response.
 
 pub(super) mod admin_clients;
 pub(super) mod admin_keys;

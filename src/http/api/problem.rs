@@ -1,5 +1,6 @@
-//! Failures on the wire of our own API: `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable
-//! `code`, and the challenges of bearer tokens ([RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+//! Error responses of our own API: `application/problem+json` ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with
+//! a stable `code`, and the challenges of bearer tokens
+//! ([RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -16,29 +17,29 @@ use crate::http::words::{EndReason, FieldCode, ProblemCode};
 use tokensmith_verifier::BearerErrorKind;
 use tokensmith_verifier::issuing::{ApiTokenError, challenge};
 
-/// What the tokens of this service give access to here.
+/// The realm of this service's tokens.
 const REALM: &str = "tokensmith";
 
-/// When to come back after the database was out of reach.
+/// When to retry if the database is unavailable.
 const UNAVAILABLE_RETRY_AFTER: Seconds = Seconds(5);
 
 /// An error ([RFC 9457 section 3](https://www.rfc-editor.org/rfc/rfc9457#section-3)).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(in crate::http) struct ProblemView<'a> {
-    /// `urn:tokensmith:problem:` and the code.
+    /// `urn:tokensmith:problem:` followed by the code.
     #[serde(rename = "type")]
     kind: String,
-    /// The code in a few words.
+    /// The meaning of the code in a few words.
     title: &'a str,
-    /// The status of the answer.
+    /// The HTTP status of the response.
     status: u16,
-    /// What is wrong with this request, for people.
+    /// What is wrong with this request. For people; the text may change.
     detail: String,
-    /// What is wrong, for programs.
+    /// What is wrong. For programs; it does not change.
     #[schema(value_type = ProblemCode)]
     code: &'a str,
-    /// What to look for in the log.
+    /// The id of the request in the log.
     request_id: &'a str,
     /// Why the session has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,12 +55,12 @@ pub(in crate::http) struct ProblemView<'a> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = FieldProblem)]
 struct FieldView<'a> {
-    /// Its name.
+    /// Name of the field.
     field: &'a str,
     /// What is wrong, for programs.
     #[schema(value_type = FieldCode)]
     code: &'a str,
-    /// What to do about it, for people.
+    /// What is expected, for people.
     message: &'a str,
 }
 
@@ -93,12 +94,12 @@ impl<'a> ProblemView<'a> {
     }
 }
 
-/// The body, for the documentation.
+/// An example body for the documentation.
 pub(in crate::http) fn example(failure: &Failure) -> Value {
     json!(ProblemView::new(failure, "dGhpcyBpcyBvbmUK"))
 }
 
-/// The whole answer.
+/// The whole response.
 pub(in crate::http) fn render(failure: &Failure, request_id: &str) -> HttpResponse {
     let status = failure.code().status();
     let body = json!(ProblemView::new(failure, request_id)).to_string();

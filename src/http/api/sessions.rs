@@ -14,19 +14,19 @@ use crate::model::id::SessionId;
 use crate::model::session::EndReason;
 use crate::service::sessions;
 
-/// Which sessions stay.
+/// Which sessions to end.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = LogoutAll, example = json!({"keep_current": true}))]
 pub(in crate::http) struct LogoutAllBody {
-    /// Whether the session that asks goes on.
+    /// `true` keeps the session of the access token. Default: `false`.
     #[serde(default)]
     keep_current: bool,
 }
 
 /// List my sessions
 ///
-/// Live ones, and for `SESSION_RETENTION` ended ones with the reason, the newest first.
+/// Returns live sessions and, for `SESSION_RETENTION`, ended ones with the reason, newest first.
 #[utoipa::path(get, path = "/v1/sessions", tag = "sessions", params(PageQuery),
     responses((status = 200, body = SessionsView)))]
 pub(in crate::http) async fn list(
@@ -39,10 +39,11 @@ pub(in crate::http) async fn list(
 
 /// End one of my sessions
 ///
-/// Its refresh token is of no use from now on, its access tokens are on the denylist. 204 also when it had ended before.
+/// Its refresh token is refused from now on, and its access tokens are on the denylist. Returns 204 even if it had
+/// already ended.
 #[utoipa::path(delete, path = "/v1/sessions/{id}", tag = "sessions",
     params(("id" = String, Path, format = "uuid", description = "The session's id.")),
-    responses((status = 204, description = "It has ended.")))]
+    responses((status = 204, description = "The session has ended.")))]
 pub(in crate::http) async fn end(
     caller: Caller<LoggedIn>,
     app: web::Data<App>,
@@ -62,7 +63,7 @@ pub(in crate::http) async fn logout(caller: Caller<LoggedIn>, app: web::Data<App
     let session = caller.session()?;
     let ended = blocking(move || sessions::end(&app, caller.user, session, EndReason::Logout, &caller.origin));
     match ended.await {
-        // Not on record any more: it cannot be used.
+        // Not stored any more, so it cannot be used.
         Ok(()) | Err(Error::SessionNotFound) => Ok(HttpResponse::NoContent().finish()),
         Err(error) => Err(error.into()),
     }
@@ -70,7 +71,7 @@ pub(in crate::http) async fn logout(caller: Caller<LoggedIn>, app: web::Data<App
 
 /// Log out everywhere
 ///
-/// Ends all sessions of the user, or with `keep_current` all but the one that asks.
+/// Ends all sessions of the user; with `keep_current`, all except the session of the access token.
 #[utoipa::path(post, path = "/v1/logout/all", tag = "sessions", request_body = Option<LogoutAllBody>,
     responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn logout_all(

@@ -1,4 +1,4 @@
-//! `/v1/tokens`: getting a pair, refreshing it, asking about a token, revoking it, exchanging an API token.
+//! `/v1/tokens`: log in, refresh, verify and revoke tokens, and exchange an API token.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use crate::service::verify::{ActiveToken, Token};
 use crate::service::{api_tokens, login, proof, refresh as refreshing, revoke as revoking, verify as verifying};
 use tokensmith_verifier::issuing::{Presented, presented};
 
-/// Who wants to log in.
+/// A login with username and password.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Login, example = json!({
@@ -33,14 +33,14 @@ pub(in crate::http) struct LoginBody {
     /// Required, unless it comes as HTTP Basic.
     #[schema(value_type = Option<String>, example = "correct horse battery staple", max_length = 1024, nullable = false)]
     password: Option<Secret<String>>,
-    /// Names the device for its owner.
+    /// The user's name for the device.
     #[schema(value_type = Option<DeviceLabel>)]
     label: Option<String>,
-    /// The audience of the access token; the first of `AUDIENCE` if missing.
+    /// Audience of the access token: one of `AUDIENCE`. Default: the first one.
     audience: Option<String>,
 }
 
-/// What is to be refreshed.
+/// The refresh token to use.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Refresh, example = json!({"refresh_token": "eyJhbGciOiJIUzI1NiIs..."}))]
@@ -48,7 +48,7 @@ pub(in crate::http) struct RefreshBody {
     /// The refresh token.
     #[schema(value_type = String)]
     refresh_token: Secret<String>,
-    /// The audience of the access token; that of the login if missing.
+    /// Audience of the access token: one of `AUDIENCE`. Default: the audience of the login.
     audience: Option<String>,
 }
 
@@ -62,52 +62,52 @@ pub(in crate::http) struct TokenBody {
     token: Secret<String>,
 }
 
-/// What an API token is to be exchanged for.
+/// The access token that is wanted.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Exchange, example = json!({}))]
 pub(in crate::http) struct ExchangeBody {
-    /// The audience of the access token; the first of `AUDIENCE` if missing.
+    /// Audience of the access token: one of `AUDIENCE`. Default: the first one.
     audience: Option<String>,
 }
 
-/// What an API token was exchanged for.
+/// An access token for an API token.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ExchangedToken)]
 pub(in crate::http) struct ExchangedView {
-    /// For `Authorization: Bearer`, at any service that takes our access tokens.
+    /// Sent as `Authorization: Bearer` to any service that accepts our access tokens.
     access_token: String,
-    /// How it is sent.
+    /// How the token is sent.
     #[schema(value_type = TokenType)]
     token_type: &'static str,
     /// How long it is valid, in seconds.
     #[schema(value_type = i64, example = 300)]
     expires_in: Seconds,
-    /// Its scopes, with spaces between them.
+    /// Scopes of the token, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     scope: Option<String>,
 }
 
-/// A token that is active.
+/// An active token.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ActiveToken)]
 pub(in crate::http) struct ActiveView {
-    /// Which kind of token it is.
+    /// Kind of the token.
     #[schema(value_type = TokenKind)]
     kind: &'static str,
-    /// When it expires, if it does by itself.
+    /// When it expires; null if it does not expire.
     #[schema(required, format = "date-time")]
     expires_at: Option<String>,
-    /// What a JWT claims; for an API token its `id`, `sub`, and the `scope` and `roles` that it has now.
+    /// The claims of a JWT; for an API token its `id` and `sub`, and its current `scope` and `roles`.
     #[schema(value_type = Object)]
     claims: Value,
 }
 
 /// Log in
 ///
-/// Opens a session and answers its first pair. With `BASIC_AUTH=on` username and password may come as HTTP Basic, and the
-/// body may be omitted.
+/// Opens a session and returns its first token pair. With `BASIC_AUTH=on` username and password may be sent as HTTP
+/// Basic, and the body may be omitted.
 #[utoipa::path(post, path = "/v1/tokens", tag = "tokens", request_body = Option<LoginBody>, security((), ("basic" = [])),
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn create(
@@ -117,7 +117,7 @@ pub(in crate::http) async fn create(
 ) -> Result<HttpResponse, Failure> {
     let missing = |field: &str| Failure::BodyMalformed(format!("missing field `{field}`"));
     let (username, password) = match (body.username, body.password) {
-        // Whatever is in the header then is for a proxy.
+        // The Authorization header is then meant for a proxy.
         (Some(username), Some(password)) => (username, password),
         (None, None) => basic(&request, app.config.basic_auth)?.ok_or(missing("username"))?,
         (None, Some(_)) => return Err(missing("username")),
@@ -135,9 +135,9 @@ pub(in crate::http) async fn create(
 
 /// Refresh a pair
 ///
-/// Answers the next pair of the session. When no answer arrives, ask again with the same refresh token: the answer is the
-/// same pair. Presenting a token that was replaced longer ago ends the session, and so does asking again late, time after
-/// time, from another network or with another user agent.
+/// Returns the next token pair of the session. If the response is lost, retry with the same refresh token: within
+/// `REFRESH_RETRY_WINDOW` it returns the same new refresh token. Using a token that was replaced longer ago ends the
+/// session. Repeated late retries from another network or user agent end it, too.
 #[utoipa::path(post, path = "/v1/tokens/refresh", tag = "tokens", request_body = RefreshBody, security(()),
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn refresh(
@@ -152,9 +152,9 @@ pub(in crate::http) async fn refresh(
     Ok(answer(&pair))
 }
 
-/// Ask about a token
+/// Verify a token
 ///
-/// Kind and claims of a token of any kind, if it is active.
+/// Returns kind and claims of an access token, a refresh token or an API token if it is active, and an error if not.
 #[utoipa::path(post, path = "/v1/tokens/verify", tag = "tokens", request_body = TokenBody, security(()),
     responses((status = 200, body = ActiveView)))]
 pub(in crate::http) async fn verify(app: web::Data<App>, Json(body): Json<TokenBody>) -> Result<HttpResponse, Failure> {
@@ -178,11 +178,12 @@ pub(in crate::http) async fn verify(app: web::Data<App>, Json(body): Json<TokenB
 
 /// Revoke a token
 ///
-/// A refresh token ends its session, an access token is denied alone, an API token is accepted no more. It is enough that
-/// this service has signed it: its times do not matter, nor do white space or a `Bearer` before it. 204 whatever the token
-/// was ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
+/// Revoking a refresh token ends its session. Revoking an access token denies only that token. Revoking an API token
+/// also denies the access tokens that it was exchanged for. An expired token may be revoked, too; white space and a
+/// `Bearer` before the token are ignored. Returns 204 for any token, even an unknown one
+/// ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
 #[utoipa::path(post, path = "/v1/tokens/revoke", tag = "tokens", request_body = TokenBody, security(()),
-    responses((status = 204, description = "It is of no use any more.")))]
+    responses((status = 204, description = "The token is revoked or was not valid.")))]
 pub(in crate::http) async fn revoke(
     request: HttpRequest,
     app: web::Data<App>,
@@ -198,8 +199,8 @@ pub(in crate::http) async fn revoke(
 
 /// Exchange an API token for an access token
 ///
-/// For services that verify offline. The API token is in the `Authorization` header; there is no refresh token: exchange
-/// it again when the access token expires.
+/// Returns an access token for services that verify offline. Send the API token in the `Authorization` header. There is
+/// no refresh token: exchange the API token again when the access token expires.
 #[utoipa::path(post, path = "/v1/api-tokens/exchange", tag = "tokens", request_body = Option<ExchangeBody>,
     security(("api_token" = [])), responses((status = 200, body = ExchangedView)))]
 pub(in crate::http) async fn exchange(

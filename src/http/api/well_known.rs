@@ -18,10 +18,10 @@ use crate::http::shared_body::SharedBody;
 use crate::jwt::{DENYLIST_PATH, SigningAlg, issuer_url, metadata_url};
 use crate::oauth::metadata::{Provider, metadata as provider_metadata};
 
-/// How long a poll of the denylist may wait, in seconds.
+/// How long a request for the denylist may wait for news, in seconds.
 const MAX_WAIT_SECONDS: u64 = 30;
 
-/// Metadata changes with the settings alone.
+/// Metadata only changes with the settings.
 const METADATA_CACHE_CONTROL: &str = "public, max-age=3600";
 
 /// A JWK Set ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
@@ -34,13 +34,14 @@ pub(in crate::http) struct JwksView {
     keys: Vec<Value>,
 }
 
-/// The public keys
+/// Get the public keys
 ///
-/// What access tokens are verified with ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
+/// Returns the keys that verify access tokens, as a JWK Set ([RFC
+/// 7517](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "verifiers", security(()), responses(
     (status = 200, body = JwksView, content_type = "application/jwk-set+json", description = "The JWK Set.",
         headers(("ETag" = String, description = "For If-None-Match."))),
-    (status = 304, description = "They are those of the entity tag in If-None-Match.")))]
+    (status = 304, description = "The keys have not changed since the entity tag in If-None-Match.")))]
 pub(in crate::http) async fn jwks(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
     let ring = app.keys.ring();
     let etag = ring.jwks_etag();
@@ -54,9 +55,9 @@ pub(in crate::http) async fn jwks(request: HttpRequest, app: web::Data<App>) -> 
     response.content_type("application/jwk-set+json").body(ring.jwks_json().to_owned())
 }
 
-/// Metadata
+/// Get the metadata
 ///
-/// Where to find the keys, the denylist and the endpoints
+/// Returns the URLs of the keys, the denylist and the endpoints
 /// ([RFC 8414](https://www.rfc-editor.org/rfc/rfc8414#section-3.2)).
 #[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "verifiers", security(()),
     responses((status = 200, body = Object, description = "The metadata.")))]
@@ -64,11 +65,10 @@ pub(in crate::http) async fn metadata(app: web::Data<App>) -> HttpResponse {
     describe(&app)
 }
 
-/// Metadata of an issuer with a path
+/// Get the metadata of an issuer with a path
 ///
-/// Where clients look for it when `ISSUER` has a path
-/// ([RFC 8414 section 3.1](https://www.rfc-editor.org/rfc/rfc8414#section-3.1)): the well-known part comes before that path,
-/// at the root of the host.
+/// Clients use this URL if `ISSUER` has a path: the well-known part comes before that path, at the root of the host
+/// ([RFC 8414 section 3.1](https://www.rfc-editor.org/rfc/rfc8414#section-3.1)).
 #[utoipa::path(get, path = "/.well-known/oauth-authorization-server/{issuer_path}", tag = "verifiers", security(()),
     params(("issuer_path" = String, Path, description = "The path of `ISSUER`.")),
     responses((status = 200, body = Object, description = "The metadata.")))]
@@ -120,25 +120,25 @@ fn describe(app: &App) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, METADATA_CACHE_CONTROL)).json(provider_metadata(&provider))
 }
 
-/// What is known already.
+/// Which entries the reader already has.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct FeedQuery {
-    /// `cursor` of the answer before.
+    /// The `cursor` of the previous response. Default: return the whole list.
     #[param(pattern = r"^[0-9a-f]{1,15}(\.[0-9a-f]{1,16}\.[0-9a-f]{1,15})?$", nullable = false)]
     since: Option<String>,
-    /// How many seconds to wait for news.
+    /// Seconds to wait for news if there are none yet. Default: 0.
     #[param(value_type = Option<i64>, minimum = 0, maximum = 30, nullable = false)]
     wait: Option<String>,
 }
 
-/// The denylist
+/// Get the denylist
 ///
-/// What was denied since a cursor, as a signed JWT: sessions (by `sid`) and access tokens (by `jti`) in `denied`, and what
-/// was issued to a client or to a user before an instant in `denied_by_kind`. An entry there of a kind that a reader does
-/// not know means that there is more than it knows, until the entry's `exp`. The list is as public as the keys: all it names
-/// is of no use any more, besides ids of clients and users.
+/// Returns what was denied since a cursor, as a signed JWT. `denied` lists sessions (by `sid`) and access tokens (by
+/// `jti`). `denied_by_kind` lists clients and users whose tokens issued before a certain time are denied. If it has an
+/// entry of an unknown kind, the reader's list is incomplete until the entry's `exp`. The list is as public as the
+/// keys: apart from ids of clients and users it only names what is denied.
 #[utoipa::path(get, path = DENYLIST_PATH, tag = "verifiers", security(()), params(FeedQuery), responses(
     (status = 200, body = String, content_type = "application/jwt", description = "The signed JWT.",
         headers(("ETag" = String, description = "For If-None-Match."))),
@@ -152,7 +152,7 @@ pub(in crate::http) async fn denylist(
     let since = since.map_err(|bad| Error::invalid("since", "invalid", bad.to_string()))?;
     let wait = query.wait.as_deref().map_or(Some(0), |text| text.parse().ok());
     let wait = wait.filter(|wait| *wait <= MAX_WAIT_SECONDS).ok_or_else(|| {
-        Error::invalid("wait", "invalid", format!("must be a whole number of seconds, at most {MAX_WAIT_SECONDS}"))
+        Error::invalid("wait", "invalid", format!("must be a whole number of seconds from 0 to {MAX_WAIT_SECONDS}"))
     })?;
     let elapsed = rt::time::sleep(Duration::from_secs(wait));
     let answer = app.feed.read(reader(&request), since, |etag| knows(&request, etag), elapsed).await?;
@@ -164,7 +164,7 @@ pub(in crate::http) async fn denylist(
     })
 }
 
-/// Earlier verifiers have the name of their HTTP client.
+/// Earlier verifiers send the name of their HTTP client.
 fn reader(request: &HttpRequest) -> Reader {
     let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     if agent.starts_with("ureq/") { Reader::EarlierVerifier } else { Reader::Verifier }

@@ -1,5 +1,5 @@
-//! Who asks, let in by a guard. `Caller<G>` is what the handlers of this service take; other services have the extractors
-//! of [`tokensmith_verifier`], on which this stands.
+//! The caller of an endpoint, checked by a guard. The handlers of this service take a `Caller<G>`; it is based on the
+//! extractors of [`tokensmith_verifier`], which other services use.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -24,25 +24,26 @@ use crate::service::queries;
 use tokensmith_verifier::issuing::{Presented, presented};
 use tokensmith_verifier::{Bearer, BearerErrorKind};
 
-/// Who asks, and from where.
+/// Who makes the request, and from where.
 pub(in crate::http) struct Caller<G> {
     /// What the access token (or the API token) says.
     pub(in crate::http) claims: Arc<AccessClaims>,
-    /// The user it speaks for.
+    /// The user of the token.
     pub(in crate::http) user: UserId,
     /// For the audit log.
     pub(in crate::http) origin: Origin,
     guard: PhantomData<G>,
 }
 
-/// Who is let in.
+/// Which callers are allowed.
 pub(in crate::http) trait Guard {
-    /// Only administrators, by the token and by the database: who was one a moment ago could make himself one again.
+    /// Only administrators, according to the token and the database. With the token alone, a user who has just lost the
+    /// role could give it back to themselves.
     const ADMINISTRATES: bool;
-    /// Only who has logged in: an API token may not manage the account that it belongs to.
+    /// Only users who have logged in: an API token may not manage the account that it belongs to.
     const LOGGED_IN: bool;
-    /// Only who has given the password lately. An API token that administrates was made by one who had; what it was
-    /// exchanged for, and shown to other services, is not enough.
+    /// Only users who gave the password recently. An API token of an administrator is accepted, because its creator
+    /// gave the password. An access token that it was exchanged for is not: other services see it.
     const RECENTLY: bool;
 }
 
@@ -52,13 +53,13 @@ pub(in crate::http) struct User;
 /// Users who have logged in.
 pub(in crate::http) struct LoggedIn;
 
-/// Users who have given their password lately.
+/// Users who gave their password recently.
 pub(in crate::http) struct LoggedInRecently;
 
 /// Administrators.
 pub(in crate::http) struct Administrator;
 
-/// Administrators who have given their password lately, and their API tokens.
+/// Administrators who gave their password recently, and administrators' API tokens.
 pub(in crate::http) struct AdministratorRecently;
 
 impl Guard for User {
@@ -92,33 +93,33 @@ impl Guard for AdministratorRecently {
 }
 
 impl<G: Guard> Caller<G> {
-    /// The session of one who has logged in.
+    /// The session of a logged-in user.
     pub(in crate::http) fn session(&self) -> Result<SessionId, Failure> {
         self.claims.sid.ok_or(Failure::Bearer(BearerErrorKind::SessionRequired))
     }
 
-    /// Refuses an API token that would manage the account that it belongs to.
+    /// Refuses an API token that tries to manage the account that it belongs to.
     pub(in crate::http) fn not_its_own(&self, user: UserId) -> Result<(), Failure> {
         let may = has_session(&self.claims) || self.user != user;
         if may { Ok(()) } else { Err(Failure::Bearer(BearerErrorKind::SessionRequired)) }
     }
 }
 
-/// Whether the token belongs to a session that its user opened at this service. A login through a registered application
-/// is none here: an application manages no accounts.
+/// Whether the token belongs to a session that its user opened at this service. A login through a registered
+/// application does not count: an application manages no accounts.
 fn has_session(claims: &AccessClaims) -> bool {
     claims.credential() == Credential::Login && claims.sid.is_some()
 }
 
-/// [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3): an authentication that is too old is a 401 of
-/// its own.
+/// [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3): an authentication that is too old has its
+/// own kind of 401.
 pub(in crate::http) fn recent(app: &App, claims: &AccessClaims) -> Result<(), Failure> {
     let most = app.config.reauthentication_period;
     let is_recent = claims.auth_time.is_some_and(|at| app.clock.now() - at < most);
     if is_recent { Ok(()) } else { Err(Failure::ReauthenticationRequired(most)) }
 }
 
-/// A key was looked up just now; an access token says what was true when it was issued.
+/// An API key was looked up just now; an access token only says what was true when it was issued.
 async fn administrates(app: &web::Data<App>, claims: &AccessClaims, id: UserId, is_key: bool) -> Result<(), Failure> {
     let refused = || Failure::Bearer(BearerErrorKind::RoleMissing(ADMIN_ROLE));
     if !claims.has_role(ADMIN_ROLE) {

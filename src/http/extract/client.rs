@@ -1,4 +1,4 @@
-//! Who is at the other end: address and device.
+//! The client: its address and device.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,22 +18,22 @@ const LOG_TARGET: &str = "tokensmith::http";
 const MAX_USER_AGENT_CHARS: usize = 512;
 const MAX_LABEL_CHARS: usize = 100;
 
-/// The client's address, as far as trusted proxies tell it.
+/// The client's address, as reported by trusted proxies.
 fn client_ip(request: &HttpRequest, trusted: &[IpNet]) -> Option<String> {
     Some(find(request.peer_addr()?.ip(), request.headers(), trusted).ip.to_string())
 }
 
-/// The name of a request, as the `X-Request-Id` of its answer has it: what is around the request leaves it here.
+/// The id of a request, which is also the `X-Request-Id` of its response. The layer around the request stores it.
 pub(in crate::http) struct RequestId(pub(in crate::http) String);
 
-/// From where a request comes. Who asks is not known yet.
+/// The origin of a request whose user is not known yet.
 pub(in crate::http) fn origin(request: &HttpRequest, app: &App) -> Origin {
     let ip = client_ip(request, &app.config.trusted_proxies);
     let request_id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
     Origin { actor: None, session: None, ip, request_id }
 }
 
-/// What was said of proxies already: each thing is said once, since every request may give cause for it.
+/// Which warnings about proxies were logged. Each is logged once, since every request may cause it.
 #[derive(Default)]
 pub(in crate::http) struct ProxyWarnings {
     untrusted: AtomicBool,
@@ -42,25 +42,25 @@ pub(in crate::http) struct ProxyWarnings {
 }
 
 impl ProxyWarnings {
-    /// The client's address, as [`client_ip`] has it. What is odd about how proxies tell it is said in the log.
+    /// The client's address, as [`client_ip`] returns it. Problems with proxies' headers are logged.
     pub(in crate::http) fn check(&self, request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
         let Found { ip, oddity } = find(request.peer_addr()?.ip(), request.headers(), trusted);
         let (said, message) = match oddity {
             None => return Some(ip),
             Some(Oddity::Untrusted) => (
                 &self.untrusted,
-                "a request has X-Forwarded-For or Forwarded from an address that TRUSTED_PROXIES does not name: they count \
-                 for nothing; if that is your proxy, name it",
+                "a request has X-Forwarded-For or Forwarded from an address that is not in TRUSTED_PROXIES: they are \
+             ignored; if it is your proxy, add it",
             ),
             Some(Oddity::Unreadable) => (
                 &self.unreadable,
-                "a trusted proxy does not tell the client's address readably in X-Forwarded-For or Forwarded: the \
-                 address of the proxy counts",
+                "a trusted proxy sends no readable client address in X-Forwarded-For or Forwarded: the address of the \
+             proxy is used",
             ),
             Some(Oddity::Contradiction) => (
                 &self.contradiction,
-                "a request has X-Forwarded-For and Forwarded with different addresses: X-Forwarded-For counts; let the \
-                 proxy remove the one that it does not write",
+                "a request has X-Forwarded-For and Forwarded with different addresses: X-Forwarded-For is used; let the \
+             proxy remove the header that it does not write",
             ),
         };
         if !said.swap(true, Ordering::Relaxed) {
@@ -70,18 +70,17 @@ impl ProxyWarnings {
     }
 }
 
-/// What a session remembers of the device.
+/// What a session stores about the device.
 pub(in crate::http) fn device(request: &HttpRequest, app: &App, label: Option<String>) -> Result<Device, Error> {
     let label = label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
     if label.as_ref().is_some_and(|label| label.chars().count() > MAX_LABEL_CHARS || !is_readable_line(label)) {
-        let message =
-            format!("must have at most {MAX_LABEL_CHARS} characters that can be read, and no control characters");
+        let message = format!("must have at most {MAX_LABEL_CHARS} readable characters and no control characters");
         return Err(Error::invalid("label", "invalid", message));
     }
     let user_agent = request.headers().get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
     Ok(Device {
         label,
-        // NUL is the one character that PostgreSQL's text cannot hold; HTTP does not let it through.
+        // NUL is the only character that PostgreSQL's text cannot hold; HTTP does not allow it in headers.
         user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT_CHARS).collect()),
         ip: client_ip(request, &app.config.trusted_proxies),
     })

@@ -1,4 +1,4 @@
-//! What proxies say of the clients behind them: `X-Forwarded-For`, and `Forwarded`
+//! What proxies say about the clients behind them: `X-Forwarded-For`, and `Forwarded`
 //! ([RFC 7239](https://www.rfc-editor.org/rfc/rfc7239)).
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -6,26 +6,26 @@ use std::net::{IpAddr, Ipv6Addr};
 use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR};
 use ipnet::IpNet;
 
-/// Who a request comes from, and what was odd about it.
+/// The client of a request, and what was unusual about it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) ip: IpAddr,
     pub(super) oddity: Option<Oddity>,
 }
 
-/// What an operator should know of.
+/// A problem that an operator should know about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Oddity {
-    /// One who is not trusted says where the request comes from.
+    /// A sender that is not trusted says where the request comes from.
     Untrusted,
-    /// One who is trusted says it in a form that is not known, or does not tell.
+    /// A trusted proxy names the client in an unknown form, or does not name it.
     Unreadable,
-    /// `X-Forwarded-For` and `Forwarded` say different things.
+    /// `X-Forwarded-For` and `Forwarded` name different clients.
     Contradiction,
 }
 
-/// Finds the client. Hops are believed from the right, as long as the one who wrote them is trusted: what a client puts
-/// there itself counts for nothing. `Forwarded` counts where there is no `X-Forwarded-For`.
+/// Finds the client. Hops are read from the right as long as the sender of each one is trusted, so entries that the
+/// client wrote are ignored. `Forwarded` is only used if there is no `X-Forwarded-For`.
 pub(super) fn find(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Found {
     let hops_of = |name: HeaderName, read: fn(&str) -> Vec<Option<IpAddr>>| -> Vec<Option<IpAddr>> {
         headers.get_all(name).flat_map(|value| value.to_str().map_or_else(|_not_ascii| vec![None], read)).collect()
@@ -56,19 +56,20 @@ fn follow(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[IpNet]) -> Found {
     Found { ip, oddity: None }
 }
 
-/// `None` is a hop that cannot be read.
+/// Reads `X-Forwarded-For`. `None` is a hop that cannot be read.
 fn x_forwarded_for(value: &str) -> Vec<Option<IpAddr>> {
     let hops = value.split(',').map(str::trim).filter(|hop| !hop.is_empty());
     hops.map(|hop| node(hop.strip_prefix('"').and_then(|hop| hop.strip_suffix('"')).unwrap_or(hop))).collect()
 }
 
-/// One bad element makes the whole value unreadable: where it ends may be what a client wants us to misunderstand.
+/// Reads `Forwarded`. One bad element makes the whole value unreadable, because a client may use it to hide where its
+/// own text ends.
 fn forwarded(value: &str) -> Vec<Option<IpAddr>> {
     elements(value).map_or_else(|| vec![None], |hops| hops.iter().map(|hop| node(hop.as_deref()?)).collect())
 }
 
-/// The `for` of each element ([RFC 7239 section 4](https://www.rfc-editor.org/rfc/rfc7239#section-4)); `None` when this is
-/// not a list of them.
+/// The `for` of each element ([RFC 7239 section 4](https://www.rfc-editor.org/rfc/rfc7239#section-4)); `None` if this
+/// is not a list of elements.
 fn elements(value: &str) -> Option<Vec<Option<String>>> {
     let (mut elements, mut rest) = (Vec::new(), value);
     loop {
@@ -86,7 +87,7 @@ fn elements(value: &str) -> Option<Vec<Option<String>>> {
     }
 }
 
-/// The `for` of the first element, and what follows the element.
+/// The `for` of the first element, and the text after the element.
 fn element(mut rest: &str) -> Option<(Option<String>, &str)> {
     let mut found = None;
     loop {
@@ -127,14 +128,14 @@ fn parameter_value(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// Wider than the standard's by what addresses are made of: many leave out the quotes.
+/// Accepts, besides the standard's token, the characters of addresses, since many proxies leave out the quotes.
 fn token(text: &str) -> (&str, &str) {
     let is_other = |c: char| !c.is_ascii_graphic() || ",;=\"\\".contains(c);
     text.split_at(text.find(is_other).unwrap_or(text.len()))
 }
 
 /// An address with or without brackets and port ([RFC 7239 section 6](https://www.rfc-editor.org/rfc/rfc7239#section-6)).
-/// `unknown` and names that hide one are none.
+/// `unknown` and obfuscated names are not addresses.
 fn node(text: &str) -> Option<IpAddr> {
     if let Some(bracketed) = text.strip_prefix('[') {
         let (address, port) = bracketed.split_once(']')?;
@@ -150,7 +151,7 @@ fn node(text: &str) -> Option<IpAddr> {
     }
 }
 
-/// A zone means something on the proxy's machine only ([RFC 4007 section 11.2](https://www.rfc-editor.org/rfc/rfc4007)).
+/// A zone is only valid on the proxy's machine ([RFC 4007 section 11.2](https://www.rfc-editor.org/rfc/rfc4007)).
 fn ipv6(text: &str) -> Option<IpAddr> {
     let address = text.split_once('%').map_or(text, |(address, _)| address);
     address.parse::<Ipv6Addr>().ok().map(IpAddr::V6)
@@ -169,7 +170,7 @@ mod tests {
 
     const PROXY: &str = "10.0.0.1";
 
-    /// Who it is when the proxy says this; an oddity comes after it.
+    /// The client that is found with these headers, followed by the problem, if there is one.
     fn found(peer: &str, headers: &[(&'static str, &str)]) -> String {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -232,7 +233,7 @@ mod tests {
             for header in [("x-forwarded-for", hop.to_owned()), ("forwarded", format!("for={hop}"))] {
                 let expected = "10.0.0.1 Unreadable";
                 assert_eq!(found(PROXY, &[(header.0, &header.1)]), expected, "{header:?}");
-                // What stands to the left of it may be anybody's.
+                // Anyone may have written what is to the left of it.
                 let longer = match header.0 {
                     "forwarded" => format!("for=198.51.100.9, {}", header.1),
                     _ => format!("198.51.100.9, {}", header.1),
@@ -289,14 +290,14 @@ mod tests {
             ("for=192.0.2.7;", "192.0.2.7"),
             (";;for=192.0.2.7", "192.0.2.7"),
             (";", "10.0.0.1 Unreadable"),
-            // A quote that a client opens swallows what the proxy appends.
+            // A quote that the client opens would include what the proxy appends.
             ("for=198.51.100.1;x=\", for=192.0.2.7", "10.0.0.1 Unreadable"),
             ("for=198.51.100.1;x=\", for=\"[2001:db8::7]\"", "10.0.0.1 Unreadable"),
             ("for=198.51.100.1;x=\"\\, for=\"192.0.2.7\"", "10.0.0.1 Unreadable"),
         ] {
             assert_eq!(found(PROXY, &[("forwarded", value)]), expected, "{value}");
         }
-        // On a line of its own the proxy's word stands.
+        // In a header line of its own the proxy's entry is read.
         assert_eq!(found(PROXY, &[("forwarded", "for=\"x"), ("forwarded", "for=192.0.2.7")]), "192.0.2.7");
     }
 

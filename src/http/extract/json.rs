@@ -1,4 +1,4 @@
-//! JSON bodies, strictly: declared as JSON, of a bounded size, in time, with the members that the type has and no others.
+//! JSON bodies, read strictly: declared as JSON, of limited size, received in time, and without unknown members.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,16 +16,16 @@ use crate::http::codes::{
 use crate::http::endpoint::Refuses;
 use crate::http::failure::Failure;
 
-/// Larger than any token or password that is accepted, and small enough to be no burden.
+/// Larger than every token or password that is accepted, and small enough to be cheap.
 pub(in crate::http) const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The body of a request as a `T`.
 pub(in crate::http) struct Json<T>(pub(in crate::http) T);
 
-/// The body of a request as a `T`, which may be left away.
+/// The body of a request as a `T`; the body may be missing.
 pub(in crate::http) struct JsonOrNothing<T>(pub(in crate::http) T);
 
-/// What may be wrong with a body.
+/// The codes for a bad body.
 const REFUSED: [&Code; 5] = [MALFORMED_JSON, INVALID_FIELDS, BODY_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE];
 
 impl<T> Refuses for Json<T> {
@@ -76,7 +76,7 @@ impl Body {
         if !self.is_json {
             return Err(Failure::MediaTypeUnsupported);
         }
-        // Derived types also read arrays.
+        // Derived types would also accept arrays.
         let is_object = self.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
         if !is_object && !self.bytes.is_empty() {
             return Err(Failure::BodyMalformed("expected an object at line 1 column 1".to_owned()));
@@ -90,7 +90,7 @@ fn read(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Re
     let (is_declared, is_json) = (!content_type.is_empty(), content_type.eq_ignore_ascii_case("application/json"));
     let bytes = read_bytes(request, payload);
     async move {
-        // Whatever else it is, it is not read.
+        // A body of another type is not read.
         if is_declared && !is_json {
             return Err(Failure::MediaTypeUnsupported);
         }
@@ -112,13 +112,13 @@ pub(super) fn read_bytes(
     }
 }
 
-/// What `serde_json` says of a value that does not fit would repeat the value, which may be a secret.
+/// Some messages of `serde_json` repeat the value, which may be a secret. They are replaced.
 fn what_and_where(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let names_a_member =
         ["missing field", "unknown field", "duplicate field"].iter().any(|what| text.starts_with(what));
     if error.is_data() && !names_a_member {
-        return format!("a member has another type than expected at line {} column {}", error.line(), error.column());
+        return format!("a member has the wrong type at line {} column {}", error.line(), error.column());
     }
     text
 }

@@ -1,4 +1,4 @@
-//! What comes in the path and in the query, with our own errors.
+//! Parameters of the path and the query, with our own errors.
 
 use std::future::{Ready, ready};
 use std::str::FromStr;
@@ -13,10 +13,10 @@ use crate::http::codes::{Code, INVALID_FIELDS};
 use crate::http::endpoint::Refuses;
 use crate::http::failure::Failure;
 
-/// What the paths call their identifiers.
+/// The names of identifiers in paths.
 const NAMES: [&str; 3] = ["id", "session_id", "api_token_id"];
 
-/// The one parameter of the path, or with `N = 1` the second one.
+/// The first parameter of the path; with `N = 1` the second one.
 pub(in crate::http) struct PathId<T, const N: usize = 0>(pub(in crate::http) T);
 
 impl<T, const N: usize> Refuses for PathId<T, N> {
@@ -37,8 +37,8 @@ impl<T: FromStr, const N: usize> FromRequest for PathId<T, N> {
     }
 }
 
-/// The query as a `T`: each parameter that it has, once, and no others. Its fields are texts, so that a value that does not
-/// parse is refused by name (see [`parameter`]).
+/// The query as a `T`: each parameter at most once, and no unknown ones. The fields are texts, so that the error for a
+/// value that cannot be parsed names the parameter (see [`parameter`]).
 pub(in crate::http) struct Query<T>(pub(in crate::http) T);
 
 impl<T> Refuses for Query<T> {
@@ -55,7 +55,7 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
         let query = web::Query::<T>::from_query(request.query_string());
         let query = query.map(|query| Self(query.into_inner()));
         ready(query.map_err(|bad| {
-            let message = bad.to_string().replace("Query deserialize error: ", "has a parameter that does not fit: ");
+            let message = bad.to_string().replace("Query deserialize error: ", "has a bad parameter: ");
             Error::invalid("query", "invalid", message).into()
         }))
     }
@@ -64,14 +64,15 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 /// The most items on a page.
 const MAX_PAGE_SIZE: i64 = 100;
 
-/// How many items a page is to have: `limit`, or 50.
+/// The number of items on a page: `limit`, or 50.
 pub(in crate::http) fn page_size(limit: Option<&str>) -> Result<i64, Error> {
     let size = limit.map_or(Some(50), |text| text.parse().ok());
     size.filter(|size| (1..=MAX_PAGE_SIZE).contains(size))
         .ok_or_else(|| Error::invalid("limit", "invalid", format!("must be a whole number from 1 to {MAX_PAGE_SIZE}")))
 }
 
-/// A page of what was found, which is one more than asked for if there is more; and the cursor of the next one.
+/// Cuts `found` to the page size and returns the cursor of the next page. If there is a next page, `found` has one item
+/// more than the page.
 pub(in crate::http) fn cut<T>(
     mut found: Vec<T>,
     size: i64,
@@ -84,17 +85,17 @@ pub(in crate::http) fn cut<T>(
     (found, next)
 }
 
-/// An instant in the query. A `+` that is not escaped has become a space there
-/// ([URL standard](https://url.spec.whatwg.org/#concept-urlencoded-parser)); before a zone no other sign is a space.
+/// A time in the query. A `+` that is not escaped becomes a space there
+/// ([URL standard](https://url.spec.whatwg.org/#concept-urlencoded-parser)), so a space before the zone is read as `+`.
 pub(in crate::http) fn instant(field: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, Error> {
     let text = text.map(|text| match text.rsplit_once(' ') {
         Some((time, zone)) if zone.len() == "00:00".len() => format!("{time}+{zone}"),
         _ => text.to_owned(),
     });
-    parameter(field, text.as_deref(), "an instant after RFC 3339, as in 2026-01-31T12:00:00Z")
+    parameter(field, text.as_deref(), "a time as in RFC 3339, for example 2026-01-31T12:00:00Z")
 }
 
-/// One parameter of the query, and what it must be.
+/// Parses one parameter of the query; `wanted` says in the error what it must be.
 pub(in crate::http) fn parameter<T: FromStr>(
     field: &'static str,
     text: Option<&str>,

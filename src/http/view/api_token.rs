@@ -13,31 +13,32 @@ use crate::model::id::SessionId;
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiToken)]
 pub(crate) struct ApiTokenView {
-    /// Identifies it; not the key.
+    /// Id of the API token; it is not the key.
     #[schema(value_type = String, format = "uuid")]
     id: ApiTokenId,
-    /// What its owner calls it.
+    /// The owner's name for it.
     #[schema(example = "nightly backup")]
     name: String,
-    /// The session under which the audit log records what it does, and the `sid` of what it is exchanged for.
+    /// Session id under which the audit log records its actions, and the `sid` of access tokens that it is exchanged
+    /// for.
     #[schema(value_type = String, format = "uuid")]
     session_id: SessionId,
-    /// What it may be used for.
+    /// Scopes of the API token.
     #[schema(value_type = Vec<ScopeName>)]
     scopes: Vec<String>,
-    /// Roles of its owner that it has, as long as the owner has them.
+    /// Roles of the API token. They count only as long as the owner has them.
     #[schema(value_type = Vec<RoleName>)]
     roles: Vec<String>,
-    /// When it was made.
+    /// When it was created.
     #[schema(format = "date-time")]
     created_at: String,
-    /// When it expires, if it does.
+    /// When it expires; null if it does not.
     #[schema(required, format = "date-time")]
     expires_at: Option<String>,
-    /// When it was last used, to the minute.
+    /// When it was last used, to the minute; null if never.
     #[schema(required, format = "date-time")]
     last_used_at: Option<String>,
-    /// When it was revoked, if it was.
+    /// When it was revoked; null if it was not.
     #[schema(required, format = "date-time")]
     revoked_at: Option<String>,
     /// Whether it is accepted.
@@ -45,7 +46,7 @@ pub(crate) struct ApiTokenView {
     state: &'static str,
 }
 
-/// API tokens, the newest first.
+/// API tokens, newest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiTokens)]
 pub(crate) struct ApiTokensView {
@@ -56,11 +57,11 @@ pub(crate) struct ApiTokensView {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiTokensRevoked)]
 pub(crate) struct RevokedView {
-    /// How many.
+    /// Number of API tokens that were revoked.
     pub(crate) api_tokens_revoked: usize,
 }
 
-/// An API token as every answer shows one.
+/// An API token as every response shows it.
 pub(crate) fn view(token: &ApiToken, now: Timestamp) -> ApiTokenView {
     ApiTokenView {
         id: token.id,

@@ -7,42 +7,42 @@ use crate::http::words::EventName;
 use crate::model::audit::Recorded;
 use crate::model::id::{SessionId, UserId};
 
-/// Something that happened.
+/// A security event.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Event)]
 pub(crate) struct EventView {
-    /// Later events have higher numbers.
+    /// Number of the event. Later events have higher numbers.
     id: i64,
-    /// When.
+    /// When it happened.
     #[schema(format = "date-time")]
     at: String,
-    /// What.
+    /// What happened.
     #[schema(value_type = EventName)]
     name: String,
-    /// The user that it concerns.
+    /// The user that it is about; null if there is none.
     #[schema(required, value_type = Option<String>, format = "uuid")]
     user_id: Option<UserId>,
-    /// Who did it; nobody in particular before a login and on the command line.
+    /// The user who caused it; null before a login and on the command line.
     #[schema(required, value_type = Option<String>, format = "uuid")]
     actor_id: Option<UserId>,
-    /// Which session it concerns, or was done from.
+    /// The session that it is about or that caused it; null if there is none.
     #[schema(required, value_type = Option<String>, format = "uuid")]
     session_id: Option<SessionId>,
-    /// From where.
+    /// IP address of the client; null if there is none.
     #[schema(required, example = "192.0.2.7")]
     ip: Option<String>,
-    /// By which request: the `X-Request-Id` of its answer.
+    /// Id of the request that caused it, as in the `X-Request-Id` of its response; null if there is none.
     #[schema(required, example = "k3x9Qm2ZAAAAAAAA")]
     request_id: Option<String>,
-    /// More about it.
+    /// More details, as text; null if there are none.
     #[schema(required)]
     detail: Option<String>,
 }
 
-impl From<Recorded> for EventView {
-    fn from(event: Recorded) -> Self {
+impl From<(i64, Recorded)> for EventView {
+    fn from((id, event): (i64, Recorded)) -> Self {
         Self {
-            id: event.id,
+            id,
             at: event.at.to_rfc3339(),
             name: event.name,
             user_id: event.user,

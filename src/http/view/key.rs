@@ -6,25 +6,25 @@ use utoipa::ToSchema;
 use crate::http::words::{SigningAlgorithm, SigningKeyState};
 use crate::jwt::RingEntry;
 
-/// A key as it is shown: nothing of its private half, and not where it lies.
+/// A signing key, without its private part and its file.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SigningKey)]
 pub(crate) struct KeyView {
-    /// Its name: the thumbprint of RFC 7638.
+    /// Key id: the thumbprint of RFC 7638.
     kid: String,
-    /// Its algorithm.
+    /// Signing algorithm of the key.
     #[schema(value_type = SigningAlgorithm)]
     alg: &'static str,
-    /// What it does now.
+    /// Current state of the key.
     #[schema(value_type = SigningKeyState)]
     state: &'static str,
-    /// From when on it signs.
+    /// When it starts to sign; null if that is not known.
     #[schema(required, format = "date-time")]
     active_from: Option<String>,
-    /// From when on it does not sign any more.
+    /// When it stops signing; null if that is not known.
     #[schema(required, format = "date-time")]
     retired_at: Option<String>,
-    /// When it is removed.
+    /// When it is removed; null if that is not known.
     #[schema(required, format = "date-time")]
     removed_at: Option<String>,
     /// Whether its file is encrypted.

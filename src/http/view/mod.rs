@@ -1,4 +1,4 @@
-//! What several handlers read and show, and what the command line shows as they do.
+//! Request and response bodies that several handlers share. The command line uses them, too.
 
 pub(crate) mod api_token;
 pub(crate) mod client;

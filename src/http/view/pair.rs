@@ -1,4 +1,4 @@
-//! A token pair, and how answers with tokens are sent.
+//! A token pair, and how responses with tokens are sent.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
@@ -11,47 +11,47 @@ use crate::http::words::TokenType;
 use crate::model::id::SessionId;
 use crate::service::pair::Pair;
 
-/// The answer of [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1), and what spares a client
-/// a clock and a second request.
+/// The response of [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1), with additional members
+/// that save a client a clock and a second request.
 #[derive(Serialize, ToSchema)]
 #[schema(as = TokenPair)]
 pub(crate) struct PairView<'a> {
-    /// For `Authorization: Bearer`.
+    /// The access token, sent as `Authorization: Bearer`.
     access_token: &'a str,
-    /// How it is sent.
+    /// How the access token is sent.
     #[schema(value_type = TokenType)]
     token_type: &'static str,
     /// How long the access token is valid, in seconds.
     #[schema(value_type = i64, example = 300)]
     expires_in: Seconds,
-    /// For `POST /v1/tokens/refresh`.
+    /// The refresh token, for `POST /v1/tokens/refresh`.
     refresh_token: &'a str,
     /// How long the refresh token is valid, in seconds.
     #[schema(value_type = i64, example = 1_209_600)]
     refresh_expires_in: Seconds,
-    /// When to refresh, in seconds from now.
+    /// When the client should refresh, in seconds from now.
     #[schema(value_type = i64, example = 204)]
     refresh_after: Seconds,
-    /// Of two pairs of one session, the one with the higher number is newer.
+    /// Generation of the refresh token. Of two pairs of one session, the one with the higher number is newer.
     #[schema(example = 1)]
     refresh_generation: i64,
-    /// The session.
+    /// Id of the session.
     #[schema(value_type = String, format = "uuid")]
     session_id: SessionId,
-    /// The scopes of the access token, with spaces between them.
+    /// Scopes of the access token, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     scope: Option<String>,
-    /// Whose session it is.
+    /// The user of the session.
     user: UserView<'a>,
 }
 
-/// Tokens are not stored on the way: RFC 6749 section 5.1 asks for both headers.
+/// Forbids caches to store tokens: RFC 6749 section 5.1 requires both headers.
 pub(crate) fn not_stored(view: impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(view)
 }
 
-/// The answer with a pair.
+/// The response with a pair.
 pub(crate) fn answer(pair: &Pair) -> HttpResponse {
     not_stored(PairView {
         access_token: &pair.access_token,

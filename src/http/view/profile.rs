@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::http::words::{EmailAddress, Name, NewUsername};
 use crate::service::users::NewProfile;
 
-/// What is to be changed; what is missing stays, null takes e-mail address or name away.
+/// A change of a user's record. A missing field is not changed; null removes the e-mail address or the name.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ProfileChange, example = json!({"name": "Ada Lovelace"}))]
@@ -15,11 +15,11 @@ pub(crate) struct ProfileBody {
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Option<NewUsername>, nullable = false)]
     pub(crate) username: Option<String>,
-    /// Where to write to.
+    /// E-mail address of the user; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<EmailAddress>)]
     pub(crate) email: Option<Option<String>>,
-    /// What people call the user.
+    /// Full name of the user; null removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Name>)]
     name: Option<Option<String>>,
@@ -31,12 +31,12 @@ impl From<ProfileBody> for NewProfile {
     }
 }
 
-/// Null is something else than nothing ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)).
+/// Reads null and a missing field as different values ([RFC 7396](https://www.rfc-editor.org/rfc/rfc7396)).
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
-/// What cannot be taken away.
+/// Reads a field that cannot be removed.
 fn not_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     String::deserialize(deserializer).map(Some)
 }

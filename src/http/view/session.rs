@@ -8,29 +8,29 @@ use crate::http::words::EndReason;
 use crate::model::id::SessionId;
 use crate::model::session::{Device, Listed};
 
-/// One login on one device.
+/// A session: one login on one device.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Session)]
 pub(crate) struct SessionView {
-    /// The `sid` of its tokens.
+    /// Id of the session, which is the `sid` of its tokens.
     #[schema(value_type = String, format = "uuid")]
     id: SessionId,
     /// The registered application that it belongs to; null for a login.
     #[schema(required, example = json!(null))]
     client_id: Option<String>,
-    /// What its owner called the device.
+    /// The user's name for the device; null if none was given.
     #[schema(required, example = "my laptop")]
     label: Option<String>,
-    /// What the device called itself at the login.
+    /// `User-Agent` at the login; null if there was none.
     #[schema(required, example = "curl/8.5.0")]
     user_agent: Option<String>,
-    /// From where it was opened.
+    /// IP address of the login; null if it is not known.
     #[schema(required, example = "192.0.2.7")]
     ip: Option<String>,
     /// When it was opened.
     #[schema(format = "date-time")]
     created_at: String,
-    /// When it was last refreshed, if it was.
+    /// When it was last refreshed; null if never.
     #[schema(required, format = "date-time")]
     last_refreshed_at: Option<String>,
     /// When the password was last given for it.
@@ -39,40 +39,40 @@ pub(crate) struct SessionView {
     /// When it ends if it is not refreshed.
     #[schema(format = "date-time")]
     expires_at: String,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of the request's access token.
     current: bool,
-    /// When it ended, if it has.
+    /// When it ended; null if it is live.
     #[schema(required, format = "date-time")]
     ended_at: Option<String>,
-    /// Why it ended, if it has.
+    /// Why it ended; null if it is live.
     #[schema(required, value_type = Option<EndReason>)]
     end_reason: Option<String>,
 }
 
-/// Sessions, the newest first.
+/// Sessions, newest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Sessions)]
 pub(crate) struct SessionsView {
     pub(crate) sessions: Vec<SessionView>,
-    /// For the next page, if there is one.
+    /// Pass it as `cursor` to get the next page; null on the last page.
     #[schema(required)]
     pub(crate) next_cursor: Option<String>,
 }
 
-/// Which page.
+/// Which page to return.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     #[param(format = "uuid", nullable = false)]
     pub(crate) cursor: Option<String>,
-    /// How many: 50 if missing.
+    /// Maximum number of sessions on the page. Default: 50.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 100, nullable = false)]
     pub(crate) limit: Option<String>,
 }
 
-/// One login on one device; `current` is the session that asks.
+/// A session as every response shows it; `current` is the session of the request.
 pub(crate) fn view(listed: &Listed, current: Option<SessionId>, now: Timestamp) -> SessionView {
     let Listed { session, device, application } = listed;
     let Device { label, user_agent, ip } = device.clone();
@@ -85,7 +85,7 @@ pub(crate) fn view(listed: &Listed, current: Option<SessionId>, now: Timestamp) 
         ip,
         created_at: session.created_at.to_rfc3339(),
         last_refreshed_at: (session.denied_through > 0).then(|| session.rotated_at.to_rfc3339()),
-        authenticated_at: session.authenticated_at.to_rfc3339(),
+        authenticated_at: session.auth_time().to_rfc3339(),
         expires_at: session.refresh_expires_at.to_rfc3339(),
         current: current == Some(session.id) && end.is_none(),
         ended_at: end.map(|end| end.at.to_rfc3339()),
@@ -97,6 +97,6 @@ pub(crate) fn view(listed: &Listed, current: Option<SessionId>, now: Timestamp) 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SessionsEnded)]
 pub(crate) struct EndedView {
-    /// How many.
+    /// Number of sessions that ended.
     pub(crate) sessions_ended: usize,
 }

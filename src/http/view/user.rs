@@ -8,23 +8,23 @@ use crate::http::words::RoleName;
 use crate::model::id::UserId;
 use crate::model::user::User;
 
-/// A user as every answer shows one.
+/// A user.
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]
 pub(crate) struct UserView<'a> {
-    /// The `sub` of the user's tokens.
+    /// Id of the user, which is the `sub` of the user's tokens.
     #[schema(value_type = String, format = "uuid")]
     id: UserId,
     /// The name to log in with.
     #[schema(example = "ada")]
     username: String,
-    /// Where to write to.
+    /// E-mail address of the user; null if there is none.
     #[schema(required, example = "ada@example.com")]
     email: Option<String>,
-    /// What people call the user.
+    /// Full name of the user; null if there is none.
     #[schema(required, example = "Ada Lovelace")]
     name: Option<String>,
-    /// What the user may do.
+    /// Roles of the user.
     #[schema(value_type = Vec<RoleName>)]
     roles: &'a [String],
 }
@@ -50,7 +50,7 @@ pub(crate) struct AccountView<'a> {
     /// When the account was created.
     #[schema(format = "date-time")]
     created_at: String,
-    /// Since when it is disabled, if it is.
+    /// When the account was disabled; null if it is active.
     #[schema(required, format = "date-time")]
     disabled_at: Option<String>,
 }

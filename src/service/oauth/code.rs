@@ -44,7 +44,7 @@ pub(super) fn redeem(
         client_id: client.id.to_string(),
         scope: code.scope.clone(),
         audience: Some(audience_of(app, client, code.audience.as_deref())?.to_owned()),
-        amr: code.amr.split_whitespace().map(str::to_owned).collect(),
+        amr: code.amr.clone(),
         acr: code.acr.clone(),
         browser_session: Some(code.browser_session_id),
     };

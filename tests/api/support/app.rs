@@ -49,7 +49,7 @@ impl Engine {
     }
 }
 
-/// The server, and a client of it.
+/// The server and its client.
 pub struct TestApp {
     /// What the server is made of.
     pub inside: Arc<App>,
@@ -213,7 +213,7 @@ impl TestApp {
         self.clock.advance(Seconds(seconds));
     }
 
-    /// The one number that a query answers.
+    /// The one number that a query returns.
     pub fn number(&self, query: &str) -> i64 {
         number(&self.database_url, query)
     }

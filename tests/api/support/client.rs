@@ -29,7 +29,7 @@ impl Answer {
         self.json()
     }
 
-    /// Asserts a problem with this status and code; answers its body.
+    /// Asserts a problem with this status and code; returns its body.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{self:?}");

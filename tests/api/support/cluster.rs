@@ -112,7 +112,7 @@ fn user_exists(name: &str) -> bool {
     Command::new("id").arg(name).output().is_ok_and(|output| output.status.success())
 }
 
-/// A number that this process has not had yet.
+/// A number that this process has not used yet.
 pub fn next() -> u32 {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     COUNTER.fetch_add(1, Ordering::SeqCst)

@@ -1,4 +1,4 @@
-//! The description that the service gives of itself, as a promise: every answer that a test gets must be in it.
+//! Checks every response that a test gets against the service's own description.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
     let paths = DESCRIPTION["paths"].as_object().unwrap();
     let Some((template, _)) = paths.iter().find(|(template, _)| fits(template, path)) else { return };
     let operation = &DESCRIPTION["paths"][template][&method];
-    // A browser asks for leave by OPTIONS: that is the layer's affair, not the route's.
+    // CORS preflights are handled by the middleware, not by a route.
     if method == "options" {
         return;
     }
@@ -25,7 +25,7 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
         assert_eq!(answer.status, 405, "{method} {template} is not described: {answer:?}");
         return;
     }
-    // What is no request yet has no operation.
+    // A malformed request has no operation.
     if answer.header("content-type").is_empty() && [400, 408, 431].contains(&answer.status) {
         return;
     }

@@ -1,5 +1,5 @@
-//! A load balancer that loses its state: connections that it has stay open, and nothing passes through them any more. New
-//! ones work.
+//! A load balancer that loses its state: open connections stay open, but nothing passes through them any more. New ones
+//! work.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -57,7 +57,7 @@ impl Drop for Forgetful {
     }
 }
 
-/// Also what is forgotten is taken, so that the sender's kernel sees nothing amiss.
+/// Data on forgotten connections is read and dropped, so that the sender's kernel notices nothing.
 fn pass(mut from: TcpStream, mut to: TcpStream, is_forgotten: &AtomicBool) {
     let mut buffer = [0; 16_384];
     while let Ok(count @ 1..) = from.read(&mut buffer) {

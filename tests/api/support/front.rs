@@ -1,4 +1,4 @@
-//! What stands between a verifier and an issuer: an HTTP server that counts, and answers as the test says.
+//! An HTTP server between a verifier and an issuer. It counts requests and responds as the test says.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

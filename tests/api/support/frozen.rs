@@ -1,5 +1,5 @@
-//! A cluster whose processes are stopped where they are, as on a machine that hangs: what is sent to them is taken by the
-//! kernel, and nothing is answered.
+//! A cluster whose processes are stopped, as on a machine that hangs: the kernel accepts what is sent to them, and they
+//! never respond.
 
 use std::process::Command;
 
@@ -23,7 +23,7 @@ impl Frozen {
         let query = diesel::sql_query("select pg_read_file('postmaster.pid') as content");
         let PidFile { content } = query.get_result(&mut admin).unwrap();
         let postmaster = content.lines().next().unwrap().to_owned();
-        // It first: it starts no more of them then.
+        // The parent first, so that it starts no more of them.
         let mut frozen = Self(vec![postmaster.clone()]);
         frozen.signal("-STOP");
         let is_child = |pid: &String| {
@@ -38,7 +38,7 @@ impl Frozen {
     }
 
     fn signal(&self, name: &str) {
-        // The shell's own: a bare machine has no kill command. One that has ended meanwhile is none the worse for it.
+        // The shell's built-in, because a bare machine has no kill command. A process may have ended meanwhile.
         let kill = ["-c", "kill \"$@\" 2>/dev/null", "kill", name];
         let _some_have_ended = Command::new("sh").args(kill).args(&self.0).status().unwrap();
     }

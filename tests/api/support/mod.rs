@@ -1,4 +1,4 @@
-//! What the tests stand on: engines, a server in this process, servers as processes, clients.
+//! What the tests share: engines, a server in this process, servers as processes, clients.
 
 pub mod app;
 pub mod backend;

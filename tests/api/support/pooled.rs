@@ -8,8 +8,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::pooler::{Pooler, at_port, port_of};
 
-/// Fewer than the connections of one instance, each lent to whoever comes next: what one transaction leaves behind in its
-/// session meets another's.
+/// Fewer than the connections of one instance, so that sessions are shared: anything that a transaction leaves behind in its
+/// session affects another.
 const SIZE: u32 = 3;
 
 /// Whether there is a `PgBouncer` to test with. Without one its tests are skipped, loudly; in CI that is a failure.
@@ -40,7 +40,7 @@ pub fn seen_by_the_service(url: &str) -> String {
 fn port_before(url: &str) -> Option<u16> {
     static POOLERS: OnceLock<Mutex<HashMap<u16, Pooler>>> = OnceLock::new();
     let mode = std::env::var("TEST_POOLER").ok()?;
-    // As the clusters of the tests have it; whatever else a test makes up is its own affair.
+    // Only the clusters of the tests; other URLs are left as they are.
     url.strip_prefix("postgres://tokensmith@127.0.0.1:")?;
     let server = port_of(url);
     let mut poolers = POOLERS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);

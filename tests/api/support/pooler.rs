@@ -1,4 +1,4 @@
-//! `PgBouncer` before a cluster, on a free port, as long as somebody holds it.
+//! `PgBouncer` in front of a cluster, on a free port, until it is dropped.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
@@ -60,7 +60,7 @@ impl Pooler {
 impl Drop for Pooler {
     fn drop(&mut self) {
         drop(self.supervisor.stdin.take());
-        // Its end is all that is wanted.
+        // It only has to end.
         let _ended = self.supervisor.wait();
     }
 }

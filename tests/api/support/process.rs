@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::client::Client;
 use super::pooled;
 
-/// The command with a folder of its own: no setting of the machine reaches it.
+/// The command in its own folder, without the machine's settings.
 pub struct Tokensmith {
     pub dir: TempDir,
     vars: Vec<(String, String)>,
@@ -130,7 +130,7 @@ impl Tokensmith {
         Self::serving(self.command(&["serve"]), stdout.into())
     }
 
-    /// The same. A file that grows beyond the limit of the process is an error to it then, and not its end.
+    /// The same. A file that grows beyond the process's limit is then an error, and does not end the process.
     pub fn serve_with_a_limit_on_files(&self) -> Serving {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", "trap '' XFSZ; exec \"$0\" serve", env!("CARGO_BIN_EXE_tokensmith")]);
@@ -152,7 +152,7 @@ impl Tokensmith {
         Self::starting(self.command(&["serve"]), Stdio::piped())
     }
 
-    /// Starts the service, and reads no more of its log once it serves; answers where the log is.
+    /// Starts the service, and stops reading its log once it serves; returns the log's pipe.
     pub fn serve_unheard(&self) -> (Serving, BufReader<PipeReader>) {
         let (log, writer) = std::io::pipe().unwrap();
         let mut command = self.command(&["serve"]);
@@ -212,7 +212,7 @@ impl Serving {
         }
     }
 
-    /// Stops it; answers all that it has logged.
+    /// Stops it; returns all that it has logged.
     pub fn stop(mut self) -> Vec<String> {
         self.terminate();
         assert!(self.wait().success());

@@ -1,4 +1,4 @@
-//! Why a request is not let in, and how it is told so
+//! Why a request is refused, and the response to it
 //! ([RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3),
 //! [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
 
@@ -14,12 +14,12 @@ use crate::jwt::TokenError;
 use crate::rendering::{Rendering, challenge};
 use crate::verifier::{Verifier, VerifyError};
 
-/// When keys or denylist may be within reach again, in seconds.
+/// When keys or denylist may be available again, in seconds.
 const UNAVAILABLE_RETRY_AFTER: u64 = 2;
 
-/// Why a request is not let in. As a response it is `application/problem+json` with the code of its
-/// [kind](BearerErrorKind), and a 401 or 403 has the challenge of RFC 6750; realm and type of the problem are those of the
-/// verifier's [`Builder`](crate::Builder).
+/// Why a request is refused. Its response is `application/problem+json` with the code of its [kind](BearerErrorKind),
+/// and a 401 or 403 has the challenge of RFC 6750. The verifier's [`Builder`](crate::Builder) sets realm and problem
+/// types.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{kind}")]
 pub struct BearerError {
@@ -27,7 +27,7 @@ pub struct BearerError {
     rendering: Arc<Rendering>,
 }
 
-/// Why a request is not let in.
+/// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BearerErrorKind {
@@ -40,7 +40,7 @@ pub enum BearerErrorKind {
     /// The access token is refused: 401.
     #[error("{0}")]
     Refused(TokenError),
-    /// No user has logged in for the token: 403.
+    /// The token does not come from a user's login: 403.
     #[error("this needs a login; an API token may not do it")]
     SessionRequired,
     /// The access token lacks a role: 403.
@@ -52,8 +52,8 @@ pub enum BearerErrorKind {
     /// The issuer's keys are not known yet: 503.
     #[error("access tokens cannot be verified yet")]
     NoKeys,
-    /// The issuer's denylist is out of reach for too long: 503.
-    #[error("it cannot be told whether the access token was revoked")]
+    /// The issuer's denylist has been unavailable for too long: 503.
+    #[error("it is not known whether the access token was revoked")]
     DenylistStale,
     /// The app's data holds no `web::Data<Verifier>`: 500.
     #[error("the service is not set up to verify access tokens")]
@@ -74,7 +74,7 @@ impl From<VerifyError> for BearerErrorKind {
     }
 }
 
-/// What a client is told beside code and reason: title, status, and the `error` of the challenge.
+/// What a client gets besides code and reason: title, status, and the `error` of the challenge.
 type Told = (&'static str, StatusCode, Option<&'static str>);
 
 impl BearerErrorKind {
@@ -130,7 +130,7 @@ impl BearerErrorKind {
         let (_, status, error) = self.told();
         let Some(error) = error else { return (status == StatusCode::UNAUTHORIZED).then(|| challenge(realm, &[])) };
         let mut parameters = vec![("error", error)];
-        // RFC 6750 section 3: the scope that is needed may be told.
+        // RFC 6750 section 3: the challenge may name the required scope.
         if let Self::ScopeMissing(scope) = self {
             parameters.push(("scope", scope));
         }
@@ -157,7 +157,7 @@ fn of_api_token(why: ApiTokenError) -> Told {
 }
 
 impl Verifier {
-    /// A refusal as the extractors make it, for guards of your own: with this verifier's realm and types of problems.
+    /// An error as the extractors return it, for your own guards: with this verifier's realm and problem types.
     ///
     /// ```
     /// use tokensmith_verifier::{Bearer, BearerError, BearerErrorKind, Verifier};
@@ -174,7 +174,7 @@ impl Verifier {
 }
 
 impl BearerError {
-    /// Of a service that has no verifier.
+    /// The error of a service that has no verifier.
     pub(super) fn not_set_up() -> Self {
         Self { kind: BearerErrorKind::NotSetUp, rendering: Arc::default() }
     }

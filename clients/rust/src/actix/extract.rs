@@ -3,60 +3,38 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
+use super::authorization::{Presented, presented};
 use super::{BearerError, BearerErrorKind};
 use crate::jwt::{AccessClaims, TokenError, read_payload};
 use crate::verifier::Verifier;
 
-/// The claims of a valid access token, in the shape that you name; without one the request is answered with 401.
+/// The claims of a valid access token, as the type `C`. Without a valid token the response is 401.
+#[derive(Clone, Debug)]
 pub struct Bearer<C = AccessClaims>(pub Arc<C>);
 
-/// The claims of a valid access token, or nothing when there is none. A token that is refused is answered with 401, not
-/// taken for none: that is what sets it apart from `Option<Bearer>`, which also exists.
+/// The claims of a valid access token, or `None` if the request has no token. A bad token gets 401. That is the
+/// difference from `Option<Bearer>`, which also works.
+#[derive(Clone, Debug)]
 pub struct MaybeBearer<C = AccessClaims>(pub Option<Arc<C>>);
 
-/// A valid access token where the request may change something; where it only reads
-/// ([RFC 9110 section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)), as [`MaybeBearer`].
+/// A valid access token is required if the request may change something. If it only reads
+/// ([RFC 9110 section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)), this works as [`MaybeBearer`].
+#[derive(Clone, Debug)]
 pub struct BearerOrReadOnly<C = AccessClaims>(pub Option<Arc<C>>);
 
-/// A valid access token for which a user has logged in, at the issuer itself or through a registered application; with an
-/// API token, or a client that asks for itself, the request is answered with 403.
+/// A valid access token of a user who has logged in, at the issuer itself or through a registered application. A token
+/// that comes from an API token, or belongs to a client, gets 403.
+#[derive(Clone, Debug)]
 pub struct LoggedIn<C = AccessClaims>(pub Arc<C>);
 
-/// The name of a role, as a type.
-pub trait Role {
-    /// The name.
-    const NAME: &'static str;
-}
-
-/// The role of administrators: `WithRole<Admin>`.
-pub struct Admin;
-
-impl Role for Admin {
-    const NAME: &'static str = "admin";
-}
-
-/// The name of a scope, as a type.
-pub trait Scope {
-    /// The name.
-    const NAME: &'static str;
-}
-
-/// A valid access token with the role `R`; with a token that lacks it the request is answered with 403.
-pub struct WithRole<R, C = AccessClaims>(pub Arc<C>, PhantomData<R>);
-
-/// A valid access token with the scope `S`; with a token that lacks it the request is answered with 403.
-pub struct WithScope<S, C = AccessClaims>(pub Arc<C>, PhantomData<S>);
-
-type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, BearerError>>>>;
+pub(super) type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, BearerError>>>>;
 
 impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for Bearer<C> {
     type Error = BearerError;
@@ -107,32 +85,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> FromRequest for LoggedIn<C> {
     }
 }
 
-impl<R: Role + 'static, C: DeserializeOwned + Send + Sync + 'static> FromRequest for WithRole<R, C> {
-    type Error = BearerError;
-    type Future = Extracted<Self>;
-
-    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let guard = |claims: &AccessClaims| {
-            if claims.has_role(R::NAME) { Ok(()) } else { Err(BearerErrorKind::RoleMissing(R::NAME)) }
-        };
-        extract(request, guard, |claims| Self(claims, PhantomData))
-    }
-}
-
-impl<S: Scope + 'static, C: DeserializeOwned + Send + Sync + 'static> FromRequest for WithScope<S, C> {
-    type Error = BearerError;
-    type Future = Extracted<Self>;
-
-    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let guard = |claims: &AccessClaims| {
-            if claims.has_scope(S::NAME) { Ok(()) } else { Err(BearerErrorKind::ScopeMissing(S::NAME)) }
-        };
-        extract(request, guard, |claims| Self(claims, PhantomData))
-    }
-}
-
-/// The one way in.
-fn extract<C: DeserializeOwned + Send + Sync + 'static, T: 'static>(
+/// The function that all extractors use.
+pub(super) fn extract<C: DeserializeOwned + Send + Sync + 'static, T: 'static>(
     request: &HttpRequest,
     guard: impl Fn(&AccessClaims) -> Result<(), BearerErrorKind> + 'static,
     wrap: impl FnOnce(Arc<C>) -> T + 'static,
@@ -157,7 +111,7 @@ impl Verifier {
         in_shape(&claims, &presented)
     }
 
-    /// Of an access token or, where those are taken, of an API token.
+    /// The claims of an access token or, where API tokens are accepted, of an API token.
     async fn authenticate_any(&self, presented: &Presented<'_>) -> Result<Arc<AccessClaims>, BearerErrorKind> {
         match (presented, &self.0.api_tokens) {
             (Presented::Token(text) | Presented::Bearer(text), Some(api_tokens))
@@ -165,7 +119,7 @@ impl Verifier {
             {
                 api_tokens.authenticate(text).await.map_err(BearerErrorKind::ApiToken)
             }
-            // What is none of the schemes that are taken is no attempt at all.
+            // A scheme that is not accepted counts as no authentication.
             (Presented::Token(_), _) => Err(BearerErrorKind::Missing),
             (Presented::Bearer(token), _) => {
                 self.authenticate(token).await.map_err(|error| refusal(token, error.into()))
@@ -174,8 +128,7 @@ impl Verifier {
     }
 }
 
-/// The claims as they are, where that is the shape that was asked for; otherwise read again, from the access token, which
-/// may have others.
+/// The claims as they are if `C` is their type; otherwise they are read again from the access token.
 fn in_shape<C: DeserializeOwned + Send + Sync + 'static>(
     claims: &Arc<AccessClaims>,
     presented: &Presented<'_>,
@@ -193,7 +146,7 @@ fn in_shape<C: DeserializeOwned + Send + Sync + 'static>(
 }
 
 fn refusal(token: &str, error: BearerErrorKind) -> BearerErrorKind {
-    // RFC 6750 section 2.1: b64token. Asked only now: what is none verifies as nothing.
+    // RFC 6750 section 2.1: b64token. Checked only for tokens that were refused, since other texts never verify.
     let is_b64token = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
     if matches!(error, BearerErrorKind::Refused(TokenError::Malformed))
         && (token.is_empty() || !token.bytes().all(is_b64token))
@@ -201,36 +154,4 @@ fn refusal(token: &str, error: BearerErrorKind) -> BearerErrorKind {
         return BearerErrorKind::Malformed("expected Authorization: Bearer and one token");
     }
     error
-}
-
-/// What the `Authorization` header holds.
-pub enum Presented<'a> {
-    /// The scheme of RFC 6750.
-    Bearer(&'a str),
-    /// The scheme of Django's token authentication, which many scripts use.
-    Token(&'a str),
-}
-
-/// The token of the one `Authorization` header. Another scheme is no attempt at all
-/// ([RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
-///
-/// # Errors
-/// [`BearerErrorKind::Missing`], [`BearerErrorKind::Malformed`].
-pub fn presented(request: &HttpRequest) -> Result<Presented<'_>, BearerErrorKind> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let Some(header) = headers.next() else { return Err(BearerErrorKind::Missing) };
-    if headers.next().is_some() {
-        return Err(BearerErrorKind::Malformed("there is more than one Authorization header"));
-    }
-    let text =
-        header.to_str().map_err(|_not_ascii| BearerErrorKind::Malformed("the Authorization header is not ASCII"))?;
-    let (scheme, token) = text.trim().split_once([' ', '\t']).unwrap_or((text, ""));
-    let token = token.trim();
-    if scheme.eq_ignore_ascii_case("bearer") {
-        Ok(Presented::Bearer(token))
-    } else if scheme.eq_ignore_ascii_case("token") {
-        Ok(Presented::Token(token))
-    } else {
-        Err(BearerErrorKind::Missing)
-    }
 }

@@ -1,9 +1,11 @@
 //! Extractors for actix-web: a handler's argument says which token it needs.
 
+mod authorization;
 mod bearer;
 mod extract;
+mod guards;
 
+pub use authorization::{Presented, presented};
 pub use bearer::{BearerError, BearerErrorKind};
-pub use extract::{
-    Admin, Bearer, BearerOrReadOnly, LoggedIn, MaybeBearer, Presented, Role, Scope, WithRole, WithScope, presented,
-};
+pub use extract::{Bearer, BearerOrReadOnly, LoggedIn, MaybeBearer};
+pub use guards::{Admin, Role, Scope, WithRole, WithScope};

@@ -1,5 +1,5 @@
-//! The keys that verify access tokens, with what they have verified before. The service and other services' verifiers
-//! both ask this type: there is no second way to accept an access token.
+//! The keys that verify access tokens, with a cache of verified tokens. The service and the verifiers of other services
+//! both use this type: there is no other way to accept an access token.
 
 use std::sync::Arc;
 
@@ -9,15 +9,15 @@ use super::signature_cache::SignatureCache;
 use super::verify::{Expected, TokenError, VerificationKeys, check, trimmed, verify};
 use crate::clock::Timestamp;
 
-/// Keys, and the access tokens whose signatures they have verified of late.
+/// Keys, and a cache of access tokens whose signatures they verified recently.
 pub struct AccessKeys {
     keys: VerificationKeys,
-    /// Goes with the keys: what a key verified is forgotten with the key.
+    /// Dropped together with the keys, so that tokens of a removed key are not accepted.
     cache: Option<SignatureCache>,
 }
 
 impl AccessKeys {
-    /// These keys. Verified tokens are remembered in at most `cache_bytes` of memory; 0 remembers none.
+    /// These keys. Verified tokens are cached in at most `cache_bytes` of memory; 0 caches none.
     #[must_use]
     pub fn new(keys: VerificationKeys, cache_bytes: u64) -> Self {
         Self { keys, cache: (cache_bytes > 0).then(|| SignatureCache::new(cache_bytes)) }
@@ -32,7 +32,7 @@ impl AccessKeys {
     /// Verifies an access token. The signature of one that was verified before is not checked again; everything else is.
     ///
     /// # Errors
-    /// The [`TokenError`] that says why not.
+    /// The [`TokenError`] that says why the token is refused.
     pub fn verify(&self, token: &str, expected: Expected<'_>, now: Timestamp) -> Result<Arc<AccessClaims>, TokenError> {
         let token = trimmed(&AccessClaims::KIND, token)?;
         let Some(cache) = &self.cache else {

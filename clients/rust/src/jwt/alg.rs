@@ -11,7 +11,7 @@ use jsonwebtoken::Algorithm;
 /// [RFC 8037 section 3.1](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SigningAlg {
-    /// ECDSA on P-256 with SHA-256: every verifier in use knows it.
+    /// ECDSA on P-256 with SHA-256: all common verifiers support it.
     Es256,
     /// Ed25519: the cheapest to sign.
     EdDsa,
@@ -33,7 +33,7 @@ impl SigningAlg {
         }
     }
 
-    /// Whether a signature takes so long that others should not have to wait for it.
+    /// Whether signing is so slow that other requests should not wait for it.
     #[must_use]
     pub fn is_slow_to_sign(self) -> bool {
         self == Self::Rs256
@@ -56,7 +56,7 @@ impl fmt::Display for SigningAlg {
     }
 }
 
-/// A name that is none of [`SigningAlg::ALL`].
+/// A name that is not one of [`SigningAlg::ALL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected ES256, EdDSA or RS256")]
 pub struct UnknownAlg;

@@ -1,4 +1,4 @@
-//! Who a token is for.
+//! The audience of a token.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What the two kinds of token claim.
+//! The claims of access tokens and refresh tokens.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::denied_set::DeniedSet;
 use crate::id::{Jti, SessionId, UserId};
 
-/// What every access token says ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)).
+/// The claims that every access token has ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)).
 #[derive(Clone, Debug)]
 pub struct RequiredClaims {
     /// The service that issues it.
@@ -52,35 +52,36 @@ pub struct AccessClaims {
     /// The session that it belongs to, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub sid: Option<SessionId>,
-    /// When the user proved who they are.
+    /// When the user was authenticated.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub auth_time: Option<Timestamp>,
-    /// How ([RFC 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)). Of a user's token it is written also when it is
-    /// empty: verifiers of before want it.
+    /// The methods of authentication ([RFC 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)). A user's token has
+    /// it even if it is empty, because earlier verifiers require it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub amr: Option<Vec<String>>,
-    /// What the user may do ([RFC 9068 section 2.2.3.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1)); left out
-    /// when it is empty, since some validators refuse an empty list.
+    /// The user's roles ([RFC 9068 section 2.2.3.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1)); left out
+    /// if there are none, since some validators refuse an empty list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
-    /// What the client may do, as names with spaces between them
+    /// The scopes, separated by spaces
     /// ([RFC 9068 section 2.2.3](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3)).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub scope: Option<String>,
-    /// How strong the proof was
+    /// The strength of the authentication
     /// ([OpenID Connect Core section 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub acr: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     credential: Option<Credential>,
-    /// The key that whoever presents it must have
-    /// ([RFC 7800 section 3.1](https://www.rfc-editor.org/rfc/rfc7800#section-3.1)). That is not checked here.
+    /// The key that the sender of the token must have
+    /// ([RFC 7800 section 3.1](https://www.rfc-editor.org/rfc/rfc7800#section-3.1)). It is not checked here.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub cnf: Option<Map<String, Value>>,
-    /// Who acts for the subject ([RFC 8693 section 4.1](https://www.rfc-editor.org/rfc/rfc8693#section-4.1)).
+    /// The party that acts for the subject
+    /// ([RFC 8693 section 4.1](https://www.rfc-editor.org/rfc/rfc8693#section-4.1)).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub act: Option<Map<String, Value>>,
-    /// Not to be accepted before this instant; we issue none.
+    /// The token must not be accepted before this time; the issuer does not set it.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub nbf: Option<Timestamp>,
     /// Every other claim, by name.
@@ -127,8 +128,8 @@ impl AccessClaims {
         matches!(self.credential(), Credential::Login | Credential::Application)
     }
 
-    /// The user the token speaks for; none when it speaks for a client, also for one whose own id looks like a
-    /// user's ([RFC 9068 section 5](https://www.rfc-editor.org/rfc/rfc9068#section-5)).
+    /// The user of the token; `None` if the token belongs to a client, even one whose id looks like a user's
+    /// ([RFC 9068 section 5](https://www.rfc-editor.org/rfc/rfc9068#section-5)).
     #[must_use]
     pub fn user_id(&self) -> Option<UserId> {
         match self.credential() {
@@ -137,7 +138,7 @@ impl AccessClaims {
         }
     }
 
-    /// Whether it is denied: itself, with its session, with its client or with its user.
+    /// Whether the token, its session, its client or its user is denied.
     #[doc(hidden)]
     #[must_use]
     pub fn is_denied(&self, denied: &DeniedSet) -> bool {
@@ -158,9 +159,9 @@ impl AccessClaims {
     }
 }
 
-/// The claims of a refresh token, which only the issuer can verify: a pure function of the session's row, so that the
-/// same token can be made again at any time and nothing of it is stored. The issuer is named without a slash at the end of
-/// its URL (see [`issuer_base`](super::issuer_base)).
+/// The claims of a refresh token, which only the issuer can verify. They are a pure function of the session's row, so
+/// the same token can be made again at any time and is not stored. The issuer's URL is written without a slash at its
+/// end (see [`issuer_base`](super::issuer_base)).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefreshClaims {
     /// The service that issued it.

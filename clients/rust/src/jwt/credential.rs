@@ -1,4 +1,4 @@
-//! Who an access token speaks for: its subject, and the credential that it came from.
+//! The subject of an access token, and the credential that it came from.
 
 use std::fmt;
 
@@ -45,11 +45,11 @@ impl From<UserId> for Subject {
 
 /// The credential that an access token came from, as its claim `credential` says.
 ///
-/// None of the claims of [RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) tells: `client_id`
-/// names the client whatever the grant was, and `sub` may be a user's id or a client's
+/// The claims of [RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) do not say this:
+/// `client_id` names the client for every grant, and `sub` may be a user's id or a client's
 /// ([section 5](https://www.rfc-editor.org/rfc/rfc9068#section-5)). So it is a claim of our own
-/// ([RFC 7519 section 4.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.3)), written for every credential but a login
-/// at the issuer itself, which is what the tokens from before the claim came from.
+/// ([RFC 7519 section 4.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.3)), written for every credential but a
+/// login at the issuer itself, which is what the tokens from before the claim came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -58,7 +58,7 @@ pub enum Credential {
     Login,
     /// A user's login through a registered application, which acts on the user's behalf.
     Application,
-    /// A client's own: no user takes part.
+    /// A client's own credential: no user takes part.
     Client,
     /// A user's API token: no user was present.
     ApiToken,
@@ -68,12 +68,12 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// The value of the claim in a token of this client, if it is written.
+    /// The value of the claim in a token of this client; `None` if the claim is left out.
     pub(super) fn written(self, client_id: &str) -> Option<Self> {
         (self != Self::Login || client_id != FIRST_PARTY).then_some(self)
     }
 
-    /// What a token of this client came from when it lacks the claim: before the claim there were these two clients only.
+    /// The credential of a token without the claim: before the claim there were only these two clients.
     pub(super) fn unwritten(client_id: &str) -> Self {
         match client_id {
             FIRST_PARTY => Self::Login,
@@ -87,5 +87,5 @@ impl Credential {
 /// ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2) requires the claim).
 pub const FIRST_PARTY: &str = "first-party";
 
-/// The `client_id` of what an API token is exchanged for.
+/// The `client_id` of access tokens that API tokens are exchanged for.
 pub const API_TOKEN: &str = "api-token";

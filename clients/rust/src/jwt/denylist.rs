@@ -1,5 +1,5 @@
-//! What an answer of the denylist feed claims: a signed JWT of a type of its own, so that no other token can stand in for
-//! it.
+//! The claims of a response of the denylist feed: a signed JWT with its own type, so that no other token can be used in
+//! its place.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,22 +14,22 @@ pub struct DenylistClaims {
     pub iss: String,
     /// The readers of the feed; no access token has this audience: [`denylist_audience`](super::denylist_audience).
     pub aud: Audience,
-    /// When it was answered.
+    /// When it was issued.
     pub iat: Timestamp,
-    /// When it expires, so that an old answer cannot be replayed.
+    /// When it expires, so that an old response cannot be replayed.
     pub exp: Timestamp,
-    /// The answer knows every denial that was recorded before this instant.
+    /// The response includes every denial that was recorded before this time.
     pub as_of: Timestamp,
-    /// The entity tag of the published keys: another one means that it is time to fetch them.
+    /// The entity tag of the published keys. If it changes, the reader should fetch the keys.
     pub jwks_etag: String,
-    /// Where the next request goes on.
+    /// The cursor for the next request.
     pub cursor: String,
-    /// Whether there is more to be had at once.
+    /// Whether there is a next page now.
     pub more: bool,
     /// What is denied.
     pub denied: Vec<DeniedEntry>,
-    /// What else is denied: entries that name their kind. Apart from `denied`, since verifiers of before refuse an answer
-    /// with an entry there that they do not know; here kinds may be added.
+    /// Other denials, which name their kind. They are not in `denied`, since earlier verifiers refuse a response with
+    /// an unknown entry there; here kinds may be added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied_by_kind: Vec<KindEntry>,
 }
@@ -40,9 +40,9 @@ pub struct DenylistClaims {
 pub enum KindEntry {
     /// Of a kind that is known.
     Known(Kind),
-    /// It denies something all the same.
+    /// A denial of an unknown kind.
     Unknown {
-        /// From when on it denies nothing that is alive.
+        /// When everything that it denies has expired.
         exp: Timestamp,
     },
 }
@@ -55,18 +55,18 @@ pub enum Kind {
     Client {
         /// The client.
         client_id: String,
-        /// The first instant whose tokens are good again.
+        /// Tokens issued at or after this time are not denied.
         issued_before: Timestamp,
-        /// From when on no such token can be alive.
+        /// When all such tokens have expired.
         exp: Timestamp,
     },
     /// Every access token with this `sub`.
     User {
         /// The user.
         sub: String,
-        /// The first instant whose tokens are good again.
+        /// Tokens issued at or after this time are not denied.
         issued_before: Timestamp,
-        /// From when on no such token can be alive.
+        /// When all such tokens have expired.
         exp: Timestamp,
     },
 }
@@ -79,14 +79,14 @@ pub enum DeniedEntry {
     Session {
         /// The session.
         sid: SessionId,
-        /// From when on no such token can be alive.
+        /// When all such tokens have expired.
         exp: Timestamp,
     },
     /// The access token with this `jti`.
     AccessToken {
         /// The token.
         jti: Jti,
-        /// From when on it cannot be alive.
+        /// When it has expired.
         exp: Timestamp,
     },
 }

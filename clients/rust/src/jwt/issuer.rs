@@ -1,15 +1,15 @@
-//! What follows from an issuer's URL. It is used as it is written, with or without a slash at its end; what is built
-//! from it is the same for both.
+//! URLs that follow from an issuer's URL. The issuer may be written with or without a slash at its end; the results are
+//! the same.
 
-/// Where the metadata of an issuer without a path is
+/// The path of the metadata of an issuer without a path
 /// ([RFC 8414 section 3](https://www.rfc-editor.org/rfc/rfc8414#section-3)).
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 
-/// Where the feed of the denylist is.
+/// The path of the denylist feed.
 pub const DENYLIST_PATH: &str = "/.well-known/denylist";
 
-/// The issuer without slashes at its end: who issues refresh tokens and takes them, so that a slash that is added to the
-/// setting (or taken away) ends no session.
+/// The issuer without slashes at its end. It is the issuer of refresh tokens, so that adding or removing a slash in the
+/// setting does not end sessions.
 #[must_use]
 pub fn issuer_base(issuer: &str) -> &str {
     issuer.trim_end_matches('/')
@@ -21,8 +21,8 @@ pub fn issuer_url(issuer: &str, path: &str) -> String {
     format!("{}{path}", issuer_base(issuer))
 }
 
-/// Where the metadata of an issuer is: the well-known part comes between host and path
-/// ([RFC 8414 section 3.1](https://www.rfc-editor.org/rfc/rfc8414#section-3.1)). Answers the URL in two parts: up to the
+/// The URL of an issuer's metadata: the well-known part comes between host and path
+/// ([RFC 8414 section 3.1](https://www.rfc-editor.org/rfc/rfc8414#section-3.1)). Returns it in two parts: up to the
 /// host, and from the path on.
 #[must_use]
 pub fn metadata_url(issuer: &str) -> (&str, String) {
@@ -33,15 +33,15 @@ pub fn metadata_url(issuer: &str) -> (&str, String) {
     (host, format!("{METADATA}{path}"))
 }
 
-/// The audience of the denylist. No access token has it: a verifier that looks at issuer and audience alone must not take
-/// one for the other ([RFC 8725 section 3.12](https://www.rfc-editor.org/rfc/rfc8725#section-3.12)).
+/// The audience of the denylist. No access token has it, so that a verifier that only checks issuer and audience does
+/// not confuse the two ([RFC 8725 section 3.12](https://www.rfc-editor.org/rfc/rfc8725#section-3.12)).
 #[must_use]
 pub fn denylist_audience(issuer: &str) -> String {
     issuer_url(issuer, DENYLIST_PATH)
 }
 
-/// Whether an audience is kept for documents that are no access tokens: the denylist, and what else may be signed with
-/// the published keys one day.
+/// Whether an audience is reserved for documents that are not access tokens: the denylist, and others that may be
+/// signed with the published keys in the future.
 #[must_use]
 pub fn is_reserved_audience(issuer: &str, audience: &str) -> bool {
     audience.strip_prefix(issuer_base(issuer)).is_some_and(|path| path.starts_with("/.well-known/"))

@@ -1,4 +1,4 @@
-//! JSON as signed documents hold it: one object, in UTF-8, with each member once
+//! The JSON of signed documents: one object, in UTF-8, with each member once
 //! ([RFC 7515 section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4),
 //! [RFC 7519 section 4](https://www.rfc-editor.org/rfc/rfc7519#section-4)).
 
@@ -8,11 +8,12 @@ use std::fmt;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// Reads an object. What `T` does not look at must be in order, too: `serde_json` skips it without checking its text.
+/// Reads an object. Members that `T` does not read must also be valid; `serde_json` would skip them without checking
+/// their text.
 #[must_use]
 pub fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let text = std::str::from_utf8(bytes).ok()?;
-    // Derived types also read arrays.
+    // Derived types would also accept arrays.
     if !text.starts_with('{') {
         return None;
     }
@@ -25,7 +26,7 @@ pub(super) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializ
     T::deserialize(deserializer).map(Some)
 }
 
-/// Whether a member is there, whatever it is: `Option` takes null for a member that is missing.
+/// Whether a member exists, with any value; `Option` would treat null as a missing member.
 #[derive(Clone, Copy, Default)]
 pub(super) struct IsPresent(pub(super) bool);
 
@@ -35,12 +36,12 @@ impl<'de> Deserialize<'de> for IsPresent {
     }
 }
 
-/// The name of a member; nothing is copied unless it is written with escapes.
+/// The name of a member; it is only copied if it is written with escapes.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Any value whose texts are Unicode, whose numbers fit, and whose objects have each member once.
+/// Any value with Unicode texts, numbers in range, and objects without duplicate members.
 struct InOrder;
 
 impl<'de> Deserialize<'de> for InOrder {

@@ -12,28 +12,28 @@ use super::verify::algorithm;
 /// Coordinates of P-256 and public keys of Ed25519.
 const COORDINATE_BYTES: usize = 32;
 
-/// [RFC 7518 section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3): 2048 bits or more; and as many as the
-/// crypto library takes.
+/// [RFC 7518 section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3): at least 2048 bits, and at most what the
+/// crypto library accepts.
 const RSA_MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1_024;
 
-/// What only a private or a symmetric key has ([RFC 7518 sections 6.2.2, 6.3.2 and
+/// Members that only private or symmetric keys have ([RFC 7518 sections 6.2.2, 6.3.2 and
 /// 6.4](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.2)).
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// Why a key is left out.
 pub type Unusable = &'static str;
 
-/// A key that verifies access tokens: its name, its one algorithm, and what it verifies with.
+/// Reads a key that verifies access tokens; returns its id, its algorithm, and the key.
 ///
-/// Members that are not known here are ignored, as RFC 7517 wants it. A key is of no use
+/// Unknown members are ignored, as RFC 7517 requires. A key cannot be used
 /// - without a `kid`, by which tokens name it, or without an `alg` that we know: a key has one algorithm, and it says which
 ///   ([RFC 8725 section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1));
-/// - when `kty`, `crv`, `use` or `key_ops` say something else than that algorithm, or are of another type;
-/// - when it is not one: coordinates of another length or beside the curve, an RSA key that is too short;
-/// - when its private half is published with it: then anybody signs with it.
+/// - if `kty`, `crv`, `use` or `key_ops` do not match that algorithm, or have another type;
+/// - if it is not valid: coordinates of another length or not on the curve, an RSA key that is too short;
+/// - if its private part is published with it, since then anyone can sign with it.
 ///
 /// # Errors
-/// Why it is of no use.
+/// Why it cannot be used.
 pub fn read_jwk(jwk: &Value) -> Result<(String, SigningAlg, DecodingKey), Unusable> {
     let members = jwk.as_object().ok_or("it is not an object")?;
     let text = |name: &str| members.get(name).and_then(Value::as_str);
@@ -67,8 +67,8 @@ pub fn read_jwk(jwk: &Value) -> Result<(String, SigningAlg, DecodingKey), Unusab
     Ok((kid.to_owned(), alg, key))
 }
 
-/// [RFC 7517 sections 4.2 and 4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.2): either may be missing; both must
-/// say the same, and no operation is named twice.
+/// [RFC 7517 sections 4.2 and 4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.2): either may be missing; they
+/// must agree, and no operation may be named twice.
 fn is_for_signatures(key_use: Option<&Value>, key_ops: Option<&Value>) -> bool {
     let is_use = key_use.is_none_or(|key_use| key_use == "sig");
     let are_ops = key_ops.is_none_or(|key_ops| {

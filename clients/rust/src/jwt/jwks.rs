@@ -12,13 +12,13 @@ use super::SigningAlg;
 use super::jwk::read_jwk;
 use super::verify::{VerificationKey, VerificationKeys};
 
-/// A document that is not a JWK Set, or has no key that can be used.
+/// The document is not a JWK Set, or has no usable key.
 #[derive(Debug, thiserror::Error)]
 pub enum JwksError {
     /// Not the JSON of a JWK Set.
     #[error("not a JWK Set: {0}")]
     Json(#[from] serde_json::Error),
-    /// There is no key in it that could verify an access token.
+    /// It has no key that can verify an access token.
     #[error("there is no key in it for ES256, EdDSA or RS256")]
     NoKey,
     /// A key whose parameters do not decode.
@@ -31,16 +31,15 @@ struct JwkSet {
     keys: Vec<Value>,
 }
 
-/// The keys of a JWK Set, as published under `/.well-known/jwks.json`, that sign access tokens. Each key stands for
-/// itself: one that cannot be used is left out, and takes no other along
-/// ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)). Which ones those are, `read_jwk` says.
+/// The usable keys of a JWK Set, as published under `/.well-known/jwks.json`. A key that cannot be used is left out
+/// without affecting others ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)); see `read_jwk`.
 ///
-/// Keys of one set should have different names; those of different types may share one
-/// ([RFC 7517 section 4.5](https://www.rfc-editor.org/rfc/rfc7517#section-4.5)). So a name stands for one key of each
-/// algorithm, and of two the first stays.
+/// Keys of one set should have different ids; keys of different types may share one
+/// ([RFC 7517 section 4.5](https://www.rfc-editor.org/rfc/rfc7517#section-4.5)). So there is one key for each id and
+/// algorithm, and of two the first is kept.
 ///
 /// # Errors
-/// [`JwksError::Json`] when the text is something else, [`JwksError::NoKey`] when no key is left.
+/// [`JwksError::Json`] if the text is not a JWK Set, [`JwksError::NoKey`] if no key is usable.
 pub fn verification_keys_of_jwks(json: &str) -> Result<VerificationKeys, JwksError> {
     let mut keys = VerificationKeys::default();
     for (index, jwk) in serde_json::from_str::<JwkSet>(json)?.keys.iter().enumerate() {
@@ -55,7 +54,7 @@ pub fn verification_keys_of_jwks(json: &str) -> Result<VerificationKeys, JwksErr
     if keys.is_empty() { Err(JwksError::NoKey) } else { Ok(keys) }
 }
 
-/// The entity tag that we give a JWK Set: a digest of its text.
+/// The entity tag of a JWK Set: a digest of its text.
 #[must_use]
 pub fn jwks_etag(json: &str) -> String {
     format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest(&SHA256, json.as_bytes())))
@@ -65,7 +64,7 @@ pub fn jwks_etag(json: &str) -> String {
 /// thumbprint, as everywhere.
 ///
 /// # Errors
-/// [`JwksError::Key`] when it is none for one of [`SigningAlg::ALL`].
+/// [`JwksError::Key`] if it is not a key for one of [`SigningAlg::ALL`].
 pub fn verification_keys_of_pem(pem: &[u8]) -> Result<VerificationKeys, JwksError> {
     let parsed = [
         (SigningAlg::Es256, DecodingKey::from_ec_pem(pem)),
@@ -93,10 +92,10 @@ fn is_of_another_curve(jwk: &Jwk) -> bool {
 }
 
 /// Completes a public key for publication: its use, its one algorithm, and as `kid` its thumbprint
-/// ([RFC 7638](https://www.rfc-editor.org/rfc/rfc7638#section-3)), so that the same key has the same name everywhere.
+/// ([RFC 7638](https://www.rfc-editor.org/rfc/rfc7638#section-3)), so that the same key has the same id everywhere.
 ///
 /// # Errors
-/// That of the crypto library.
+/// The error of the crypto library.
 pub fn published(mut jwk: Jwk, alg: SigningAlg) -> Result<(String, Jwk), jsonwebtoken::errors::Error> {
     let kid = jwk.thumbprint(ThumbprintHash::SHA256)?;
     jwk.common.public_key_use = Some(PublicKeyUse::Signature);
@@ -105,7 +104,7 @@ pub fn published(mut jwk: Jwk, alg: SigningAlg) -> Result<(String, Jwk), jsonweb
     Ok((kid, jwk))
 }
 
-/// The name of a public key on P-256, and the JWK Set of it alone.
+/// The id of a public key on P-256, and a JWK Set with only this key.
 #[cfg(feature = "testing")]
 pub(crate) fn jwk_set_of(point: &[u8], alg: SigningAlg) -> Result<(String, String), JwksError> {
     let bare = Jwk::from_decoding_key(&DecodingKey::from_ec_der(point), None)?;

@@ -1,5 +1,5 @@
-//! Published vectors: a signature of RFC 7515, a signature and a thumbprint of RFC 8037, the thumbprint of RFC 7638. And
-//! keys that are none.
+//! Published test vectors: a signature of RFC 7515, a signature and a thumbprint of RFC 8037, the thumbprint of RFC
+//! 7638. Also keys that cannot be used.
 
 use jsonwebtoken::Algorithm;
 use serde_json::json;

@@ -1,5 +1,4 @@
-//! The kinds of document that an issuer signs. There is one table of them: the issuer signs by it, and everybody verifies
-//! by it.
+//! The kinds of documents that an issuer signs, in one table that both the issuer and verifiers use.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,25 +18,25 @@ pub struct DocumentKind {
     /// The `typ` header ([RFC 8725 section 3.11](https://www.rfc-editor.org/rfc/rfc8725#section-3.11)), without
     /// `application/`.
     pub typ: &'static str,
-    /// Whose audience it has.
+    /// Its recipient, which decides the audience.
     pub recipient: Recipient,
     /// Which key signs it.
     pub key: KeyUse,
-    /// One that is longer is refused unread.
+    /// The largest size in bytes. A larger document is refused unread.
     pub max_bytes: usize,
 }
 
-/// Whose audience a document has.
+/// The recipient of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipient {
     /// A resource server, which knows its own audiences.
     ResourceServer,
     /// The issuer itself: no other service can use it.
     Issuer,
-    /// A registered client, by its id. No audience of a resource server is called like a client.
+    /// A registered client, by its id. No audience of a resource server has the id of a client.
     Client,
-    /// Whoever reads the document at this path of the issuer. No access token has that audience: a library that looks at
-    /// issuer and audience alone must not take one for the other.
+    /// A reader of the document at this path of the issuer. No access token has that audience, so that a library that
+    /// only checks issuer and audience does not confuse the two.
     Reader(&'static str),
 }
 
@@ -46,7 +45,7 @@ pub enum Recipient {
 pub enum KeyUse {
     /// A published key.
     Published,
-    /// A secret of the issuer for this purpose alone, which is derived from the private half of the key.
+    /// A secret of the issuer for this purpose only, derived from the private key.
     Secret(&'static str),
 }
 
@@ -67,7 +66,7 @@ pub struct Registered<'a> {
     pub aud: &'a Audience,
     /// When it expires.
     pub exp: Timestamp,
-    /// From when on it is valid: when it was issued, or later. `None` for kinds where that is not checked.
+    /// When it becomes valid: when it was issued, or later. `None` for kinds for which this is not checked.
     pub valid_from: Option<Timestamp>,
 }
 
@@ -89,18 +88,18 @@ macro_rules! kinds {
     };
 }
 
-/// Ours have about 700 bytes, plus the roles.
+/// Our tokens have about 700 bytes, plus the roles.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
-/// The issuer tells of some ten thousand denials at once, of about 70 bytes each.
+/// The issuer sends some ten thousand denials at once, with about 70 bytes each.
 const MAX_DENYLIST_BYTES: usize = 16 * 1024 * 1024;
 
 kinds! {
     // RFC 9068 section 2.1.
     AccessClaims: "at+jwt", Recipient::ResourceServer, KeyUse::Published, MAX_TOKEN_BYTES,
         |claims| Some(claims.nbf.map_or(claims.iat, |nbf| nbf.max(claims.iat)));
-    // Its signature proves that it was made here, and the session's row decides: the clock of the instance that made it may
-    // be ahead of ours.
+    // The start is not checked, since the clock of the instance that made it may be ahead. The signature proves its
+    // origin, and the session's row decides.
     RefreshClaims: "rt+jwt", Recipient::Issuer, KeyUse::Secret("tokensmith refresh v1"), MAX_TOKEN_BYTES,
         |_| None;
     // OpenID Connect Core section 2 names no type; that of RFC 7519 section 5.1 is what libraries expect.
@@ -111,13 +110,13 @@ kinds! {
 }
 
 impl Recipient {
-    /// Whether a document of this issuer with this `aud` is for the one who verifies it; `own` are the audiences of a
-    /// resource server, or the id of a client.
+    /// Whether a document of this issuer with this `aud` is for this verifier; `own` are the audiences of a resource
+    /// server, or the id of a client.
     pub(super) fn is_meant(self, aud: &Audience, issuer: &str, own: &[String]) -> bool {
         match self {
             Self::ResourceServer | Self::Client => own.iter().any(|audience| aud.contains(audience)),
             Self::Issuer => aud.contains(issuer_base(issuer)),
-            // An issuer that is not upgraded yet names itself; what it signs is told apart by its type.
+            // An issuer that is not upgraded yet uses itself as the audience; its documents differ by their type.
             Self::Reader(path) => aud.contains(&issuer_url(issuer, path)) || aud.contains(issuer),
         }
     }

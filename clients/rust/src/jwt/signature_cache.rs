@@ -1,5 +1,5 @@
-//! The signature cache: access tokens that were verified before. Their signatures need not be checked again; everything
-//! else is, each time.
+//! The signature cache: access tokens that were verified before. Their signatures are not checked again; everything
+//! else is checked each time.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use quick_cache::sync::Cache;
 
 use super::claims::AccessClaims;
 
-/// One of our tokens, without roles.
+/// The usual size of our tokens without roles.
 const USUAL_BYTES: u64 = 640;
 
-/// Claims by the digest of their token: the tokens themselves are not kept.
+/// Claims by the digest of their token; the tokens themselves are not stored.
 pub(super) struct SignatureCache(Cache<Digest, Remembered, ByLength>);
 
 /// The digest of a token, under which its claims are found.
@@ -34,7 +34,8 @@ impl Weighter<Digest, Remembered> for ByLength {
 }
 
 impl SignatureCache {
-    /// Tokens that weigh at most `max_bytes` together: their text counts, since what is kept of one is about as large.
+    /// A cache for tokens with at most `max_bytes` of text, since the stored claims of a token are about as large as
+    /// its text.
     pub(super) fn new(max_bytes: u64) -> Self {
         let usual_count = usize::try_from(max_bytes / USUAL_BYTES).unwrap_or(usize::MAX);
         Self(Cache::with_weighter(usual_count, max_bytes, ByLength))

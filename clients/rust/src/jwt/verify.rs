@@ -1,4 +1,4 @@
-//! The one function that verifies a token, whatever its kind and whoever asks. What sets the kinds apart is in their table.
+//! The only function that verifies a token of any kind. The differences of the kinds are in their table.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::clock::{Seconds, Timestamp};
 /// than 60).
 pub const MAX_CLOCK_SKEW: Seconds = Seconds(60);
 
-/// Why a token is refused. Its `Display` is safe to show to the one who presented it.
+/// Why a token is refused. Its `Display` text is safe to send to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -27,25 +27,25 @@ pub enum TokenError {
     /// It is of another kind.
     #[error("the token is of another type than the one expected here")]
     WrongType,
-    /// It names no key, or one that is not ours.
+    /// It names no key, or an unknown one.
     #[error("the token is signed with a key that is not known here")]
     UnknownKey,
     /// It names another algorithm than its key's.
     #[error("the token's algorithm is not the one of its key")]
     WrongAlgorithm,
-    /// The signature does not fit.
+    /// The signature is not valid.
     #[error("the token's signature is not valid")]
     BadSignature,
     /// Another service issued it.
     #[error("the token was issued by another service")]
     WrongIssuer,
-    /// It is for somebody else.
+    /// It is for another audience.
     #[error("the token is meant for another audience")]
     WrongAudience,
     /// It was issued in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// Its time is over.
+    /// It has expired.
     #[error("the token has expired")]
     Expired,
     /// It is on the denylist.
@@ -72,23 +72,23 @@ impl TokenError {
     }
 }
 
-/// What a token must say to be accepted here.
+/// What a token must claim to be accepted here.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
     /// Its `iss`.
     pub issuer: &'a str,
-    /// The audiences of a resource server, or the id of a client: one of its `aud` must be one of these. Other kinds are
-    /// for neither.
+    /// The audiences of a resource server, or the id of a client: one of the token's `aud` must be among these. Other kinds
+    /// do not use them.
     pub audiences: &'a [String],
-    /// For this long after its `exp` it is still accepted. Zero for access tokens at the issuer.
+    /// How long it is still accepted after its `exp`. Zero for access tokens at the issuer.
     pub leeway: Seconds,
 }
 
 /// A key to verify with.
 pub enum VerificationKey {
-    /// Of any published algorithm.
+    /// A public key of any published algorithm.
     Public(DecodingKey),
-    /// Of HS256, for this purpose. `jsonwebtoken` would prepare it again for each token.
+    /// A secret for HS256, for this purpose. `jsonwebtoken` would prepare it again for each token.
     Secret(&'static str, Box<hmac::Key>),
 }
 
@@ -115,7 +115,7 @@ impl VerificationKey {
 pub struct VerificationKeys(HashMap<String, Vec<(Algorithm, VerificationKey)>>);
 
 impl VerificationKeys {
-    /// Adds a key; of two with the same `kid`, algorithm and use the first stays. Answers whether it was added.
+    /// Adds a key; of two with the same `kid`, algorithm and use the first is kept. Returns whether it was added.
     pub fn insert(&mut self, kid: String, alg: Algorithm, key: VerificationKey) -> bool {
         let keys = self.0.entry(kid).or_default();
         let is_new = keys.iter().all(|(of_other, other)| (*of_other, other.key_use()) != (alg, key.key_use()));
@@ -125,7 +125,7 @@ impl VerificationKeys {
         is_new
     }
 
-    /// Whether there is none.
+    /// Whether there are no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -139,14 +139,14 @@ impl VerificationKeys {
 }
 
 /// The algorithm of a name in the `alg` header. `Ed25519`
-/// ([RFC 9864 section 2.2](https://www.rfc-editor.org/rfc/rfc9864#section-2.2)) is what `EdDSA` is with the keys that are
-/// taken here.
+/// ([RFC 9864 section 2.2](https://www.rfc-editor.org/rfc/rfc9864#section-2.2)) means the same as `EdDSA` with the keys
+/// that are accepted here.
 pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
     if name == "Ed25519" { Some(Algorithm::EdDSA) } else { name.parse().ok() }
 }
 
-/// The header members that decide something. `jku`, `x5u`, `jwk` and `x5c` are never followed: keys come from
-/// [`VerificationKeys`] alone ([RFC 8725 section 3.10](https://www.rfc-editor.org/rfc/rfc8725#section-3.10)).
+/// The header members that matter. `jku`, `x5u`, `jwk` and `x5c` are never followed: keys only come from
+/// [`VerificationKeys`] ([RFC 8725 section 3.10](https://www.rfc-editor.org/rfc/rfc8725#section-3.10)).
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -166,11 +166,11 @@ struct Header {
     cty: IsPresent,
 }
 
-/// Verifies a document of the kind `D`: form, type, key, algorithm, signature, issuer, audience, time. White space around it
-/// is no part of it.
+/// Verifies a document of the kind `D`: form, type, key, algorithm, signature, issuer, audience, time. White space
+/// around it is ignored.
 ///
 /// # Errors
-/// The first [`TokenError`] in that order. Nothing in the claims is looked at before the signature is good.
+/// The first [`TokenError`] in that order. No claim is read before the signature is verified.
 pub fn verify<D: Document>(
     token: &str,
     keys: &VerificationKeys,
@@ -182,8 +182,7 @@ pub fn verify<D: Document>(
     Ok(claims)
 }
 
-/// Verifies that a document of the kind `D` was signed with one of the keys, and nothing else: not its audience, and not
-/// whether it is valid now.
+/// Only verifies that a document of the kind `D` was signed with one of the keys, not its audience and not its times.
 ///
 /// # Errors
 /// As [`verify`].
@@ -191,7 +190,7 @@ pub fn verify_signature<D: Document>(token: &str, keys: &VerificationKeys) -> Re
     decode(authentic_payload(&D::KIND, token, keys)?)
 }
 
-/// The payload of a document of this kind, once its signature is found to be good.
+/// The payload of a document of this kind, after its signature is verified.
 ///
 /// # Errors
 /// As [`verify`].
@@ -203,28 +202,28 @@ pub fn authentic_payload<'a>(
     let [header, payload, message, signature] = split(kind, token)?;
     let Header { alg, kid, .. } = read_header(kind, header)?;
     let keys = kid.as_ref().and_then(|kid| keys.0.get(kid)).ok_or(TokenError::UnknownKey)?;
-    // RFC 8725 section 3.1: the key decides the algorithm, the token only repeats it.
+    // RFC 8725 section 3.1: the key decides the algorithm; the token only repeats it.
     let alg = algorithm(&alg).ok_or(TokenError::WrongAlgorithm)?;
-    // RFC 8725 section 3.12: what one key signs for one kind is nothing to another kind.
+    // RFC 8725 section 3.12: a key for one kind must not verify another kind.
     let is_usable = |(of_key, key): &&(Algorithm, VerificationKey)| *of_key == alg && key.key_use() == kind.key;
     let (_, key) = keys.iter().find(is_usable).ok_or(TokenError::WrongAlgorithm)?;
     if key.verifies(signature, message.as_bytes(), alg) { Ok(payload) } else { Err(TokenError::BadSignature) }
 }
 
-/// The key that a document names, if the text is one of this kind by its form.
+/// The key that a document names, if the text has the form of this kind.
 #[must_use]
 pub fn kid_of(kind: &DocumentKind, token: &str) -> Option<String> {
     let [header, ..] = split(kind, token).ok()?;
     read_header(kind, header).ok()?.kid
 }
 
-/// A document as it is asked for: without white space around it, and refused unread when it is too long.
+/// A document without white space around it; it is refused unread if it is too long.
 pub(super) fn trimmed<'a>(kind: &DocumentKind, token: &'a str) -> Result<&'a str, TokenError> {
     let token = token.trim();
     if token.len() > kind.max_bytes { Err(TokenError::Malformed) } else { Ok(token) }
 }
 
-/// Header, payload, what is signed of them, and signature.
+/// Header, payload, the signed part, and the signature.
 fn split<'a>(kind: &DocumentKind, token: &'a str) -> Result<[&'a str; 4], TokenError> {
     let (message, signature) = trimmed(kind, token)?.rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
@@ -246,13 +245,13 @@ fn read_header(kind: &DocumentKind, header: &str) -> Result<Header, TokenError> 
     if is_meant { Ok(header) } else { Err(TokenError::WrongType) }
 }
 
-/// What is checked of claims whose signature is good: issuer, audience, time.
+/// Checks the claims of a document whose signature is verified: issuer, audience, time.
 pub(super) fn check<D: Document>(claims: &D, expected: Expected<'_>, now: Timestamp) -> Result<(), TokenError> {
     let Registered { iss, aud, exp, valid_from } = claims.registered();
     if iss != expected.issuer {
         return Err(TokenError::WrongIssuer);
     }
-    // RFC 7519 section 4.1.3: whoever is not among them must refuse it.
+    // RFC 7519 section 4.1.3: a recipient that is not among them must refuse it.
     if !D::KIND.recipient.is_meant(aud, expected.issuer, expected.audiences) {
         return Err(TokenError::WrongAudience);
     }
@@ -266,15 +265,15 @@ pub(super) fn check<D: Document>(claims: &D, expected: Expected<'_>, now: Timest
     Ok(())
 }
 
-/// The claims of a token that was verified, in another shape.
+/// The claims of a verified token as another type.
 ///
 /// # Errors
-/// [`TokenError::Malformed`] when they do not have that shape.
+/// [`TokenError::Malformed`] if they do not fit that type.
 pub fn read_payload<T: DeserializeOwned>(verified_token: &str) -> Result<T, TokenError> {
     decode(verified_token.split('.').nth(1).unwrap_or_default())
 }
 
-/// Strict on purpose: no padding, no trailing data, and an object that is in order.
+/// Decodes strictly: no padding, no trailing data, and a valid object.
 fn decode<T: DeserializeOwned>(part: &str) -> Result<T, TokenError> {
     let json = URL_SAFE_NO_PAD.decode(part).map_err(|_not_base64url| TokenError::Malformed)?;
     read_object(&json).ok_or(TokenError::Malformed)

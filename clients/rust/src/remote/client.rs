@@ -1,4 +1,4 @@
-//! What is asked of the issuer over HTTP: its metadata, its keys, its denylist.
+//! Requests to the issuer: its metadata, its keys, its denylist.
 
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use crate::jwt::{issuer_url, metadata_url};
 
 const USER_AGENT: &str = concat!("tokensmith-verifier/", env!("CARGO_PKG_VERSION"));
 
-/// No answer takes longer, long polls aside.
+/// The longest time for a response, except for long polls.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Metadata and keys are a few kilobytes.
 const DOCUMENT: Limits = Limits { time: TIMEOUT, bytes: 1024 * 1024 };
 
-/// An answer of the denylist feed; larger than the largest that is accepted.
+/// The largest response of the denylist feed; larger than the largest accepted document.
 const MAX_FEED_BYTES: u64 = 17 * 1024 * 1024;
 
-/// The copy is as good as it was ([RFC 9110 section 15.4.5](https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5)).
+/// The copy is still current ([RFC 9110 section 15.4.5](https://www.rfc-editor.org/rfc/rfc9110#section-15.4.5)).
 const NOT_MODIFIED: u16 = 304;
 
 /// A copy without `Cache-Control` may be used this long.
 const USUAL_MAX_AGE: Duration = Duration::from_secs(300);
 
-/// No copy is used longer or shorter than this, whatever the issuer says.
+/// The shortest and the longest time for which a copy is used, whatever the issuer says.
 const MAX_AGES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(86_400));
 
-/// Why the issuer's answer is of no use.
+/// Why the issuer's response cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IssuerError {
     #[error("{url}: {error}")]
@@ -59,15 +59,16 @@ pub(crate) struct Published {
 pub(crate) struct IssuerClient(HttpClient);
 
 impl IssuerClient {
-    /// Fails when the certificates in PEM cannot be used, and says why. Every address is allowed: issuers are at private ones,
-    /// too, and whoever set up the verifier has named this one.
+    /// Fails if the PEM certificates cannot be used, and says why. Every address is allowed, since issuers may have
+    /// private ones and the URL comes from the configuration.
     pub(crate) fn new(allows_http: bool, root_certificates: Option<&str>) -> Result<Self, String> {
         let proxy = HttpProxy::Environment;
         let settings = HttpSettings { user_agent: USER_AGENT, allows_http, root_certificates, proxy };
         HttpClient::new(&settings, Agent::from).map(Self)
     }
 
-    /// Finds an issuer's metadata: RFC 8414 first, then OpenID Connect Discovery, as many know only that.
+    /// Finds an issuer's metadata: first by RFC 8414, then by OpenID Connect Discovery, which is the only one that many
+    /// issuers support.
     pub(crate) fn metadata(&self, issuer: &str) -> Result<Metadata, IssuerError> {
         let [oauth, openid] = metadata_urls(issuer);
         let found = self.metadata_at(&oauth, issuer);
@@ -83,11 +84,11 @@ impl IssuerClient {
         let text = text(url, self.get(url, None, false, DOCUMENT)?)?;
         let wrong = |why: String| IssuerError::Document { url: url.to_owned(), why };
         let metadata: Metadata = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        // RFC 8414 section 3.3: it must be the issuer that was asked for.
+        // RFC 8414 section 3.3: it must be the requested issuer.
         if metadata.issuer != issuer {
             return Err(wrong(format!("it is about the issuer {:?}", metadata.issuer)));
         }
-        // What was asked for under TLS does not go on without.
+        // An issuer with TLS must not name URLs without TLS.
         let plain = |uri: &str| issuer.starts_with("https://") && !uri.starts_with("https://");
         if plain(&metadata.jwks_uri) || metadata.denylist_uri.as_deref().is_some_and(plain) {
             return Err(wrong("it names a URL without TLS".to_owned()));
@@ -95,8 +96,8 @@ impl IssuerClient {
         Ok(metadata)
     }
 
-    /// The keys, or `None` when they are still those with this entity tag; and for how long they may be used. `anew`: no
-    /// cache on the way may answer, since there is reason to believe that they have changed.
+    /// The keys (`None` if they still have this entity tag), and how long they may be used. `anew`: caches on the way
+    /// must not respond, since the keys have probably changed.
     pub(crate) fn jwks(
         &self,
         url: &str,
@@ -112,7 +113,7 @@ impl IssuerClient {
         Ok((Some(Published { json: text(url, answer)?, etag }), max_age))
     }
 
-    /// What was denied since `cursor`; waits at the issuer for news, but not longer than `wait` whole seconds.
+    /// What was denied since `cursor`; the issuer waits for news for at most `wait`, in whole seconds.
     pub(crate) fn denylist(&self, url: &str, cursor: Option<&str>, wait: Duration) -> Result<String, IssuerError> {
         let since = cursor.map(|cursor| format!("&since={cursor}")).unwrap_or_default();
         let separator = if url.contains('?') { '&' } else { '?' };
@@ -144,14 +145,14 @@ fn of_http(url: &str, error: HttpError) -> IssuerError {
     IssuerError::Http { url: url.to_owned(), error }
 }
 
-/// Where the metadata of an issuer is, after RFC 8414 and after OpenID Connect Discovery 1.0 section 4, which appends to
-/// the issuer's path.
+/// The URLs of an issuer's metadata by RFC 8414 and by OpenID Connect Discovery 1.0 section 4, which appends to the
+/// issuer's path.
 fn metadata_urls(issuer: &str) -> [String; 2] {
     let (host, path) = metadata_url(issuer);
     [format!("{host}{path}"), issuer_url(issuer, "/.well-known/openid-configuration")]
 }
 
-/// For how long an answer is fresh ([RFC 9111 section 4.2](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)).
+/// How long a response is fresh ([RFC 9111 section 4.2](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)).
 fn max_age(answer: &HttpAnswer) -> Duration {
     let mut directives = answer.header("cache-control").unwrap_or_default().split(',').map(str::trim);
     let said = directives.find_map(|directive| directive.strip_prefix("max-age=")?.parse().ok());

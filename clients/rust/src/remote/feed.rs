@@ -1,5 +1,5 @@
-//! The issuer's denylist, followed by a thread of its own. Each poll is answered at once when there is news and after a
-//! second when there is none: what is known is never much older than that, and it is known how old it is.
+//! Follows the issuer's denylist on a thread of its own. Each poll returns at once if there is news, and otherwise
+//! after a second. So the local copy is never much older than that, and its age is known.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -17,16 +17,16 @@ use crate::jwt::{DeniedEntry, DenylistClaims, Expected, Kind, KindEntry, MAX_CLO
 /// How long the issuer lets a poll wait for news.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// From one poll to the next, so that a burst of news does not become a burst of polls.
+/// The pause between polls, so that a burst of news does not cause a burst of polls.
 const BETWEEN_POLLS: Duration = Duration::from_millis(200);
 
-/// After a poll that failed.
+/// The pause after a poll that failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// For so long it is no news that the keys are not there yet.
+/// How long missing keys are not logged.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// An issuer without a denylist may get one.
+/// The pause if the issuer has no denylist; it may get one.
 const SELDOM: Duration = Duration::from_secs(60);
 
 /// The follower; its thread ends when this is dropped.
@@ -37,9 +37,9 @@ pub(crate) struct Feed {
 }
 
 struct Known {
-    /// The instant as of which everything is known.
+    /// The time up to which everything is known.
     at: Mutex<Option<Instant>>,
-    /// Whether the issuer has answered, or is out of reach: until then nobody can tell what was revoked.
+    /// Whether the issuer has responded or is unavailable; until then it is not known what was revoked.
     settled: watch::Sender<bool>,
 }
 
@@ -79,14 +79,14 @@ impl Feed {
             || self.within.is_some_and(|within| self.staleness().is_none_or(|staleness| staleness > within))
     }
 
-    /// Waits for the first answer, or until it is clear that there is none.
+    /// Waits for the first response, or until it is clear that there is none.
     pub(crate) async fn settle(&self) {
         let mut settled = self.known.settled.subscribe();
         let _follower_gone = settled.wait_for(|settled| *settled).await;
     }
 }
 
-/// Why a poll was of no use.
+/// Why a poll failed.
 #[derive(Debug, thiserror::Error)]
 enum PollError {
     #[error(transparent)]
@@ -112,11 +112,11 @@ struct Follower {
     known: Arc<Known>,
     url: Option<String>,
     cursor: Option<String>,
-    /// Until then there is a denial of a kind that is not known.
+    /// Until then there is a denial of an unknown kind.
     incomplete_until: Option<Timestamp>,
 }
 
-/// Whoever waits for the first answer waits no longer when there is none to come.
+/// Ends waits for the first response, since there will be none.
 impl Drop for Follower {
     fn drop(&mut self) {
         self.known.settled.send_replace(true);
@@ -132,7 +132,7 @@ impl Follower {
             let asked_at = Instant::now();
             let polled = catch_unwind(AssertUnwindSafe(|| self.poll(asked_at))).unwrap_or(Err(PollError::Panicked));
             let failing_for = failing_since.map_or(Duration::ZERO, |since| since.elapsed());
-            // Keys that are being fetched are there in a moment.
+            // Keys that are being fetched arrive soon.
             let is_patient = failing_for < PATIENCE
                 && matches!(polled, Err(PollError::NoKeys | PollError::Refused(TokenError::UnknownKey)));
             pause = match &polled {
@@ -150,7 +150,7 @@ impl Follower {
                 Err(error) => {
                     failing_since.get_or_insert(asked_at);
                     if !told && !is_patient {
-                        log::warn!("the issuer's denylist cannot be followed: {error}");
+                        log::warn!("cannot follow the issuer's denylist: {error}");
                         told = true;
                     }
                 }
@@ -161,14 +161,15 @@ impl Follower {
         }
     }
 
-    /// Takes up what is new.
+    /// Polls once and adds what is new.
     fn poll(&mut self, asked_at: Instant) -> Result<(), PollError> {
         let url = match &self.url {
             Some(url) => url.clone(),
             None => self.client.metadata(&self.issuer)?.denylist_uri.ok_or(PollError::NotPublished)?,
         };
         loop {
-            // Found again after a failure: it may have moved, and the place in it may mean nothing any more.
+            // After a failure the denylist is looked up again: it may have moved, and the cursor may no longer be
+            // valid.
             self.url = None;
             let answer = self.client.denylist(&url, self.cursor.as_deref(), WAIT);
             if matches!(&answer, Err(IssuerError::Status { status: 400..500, .. })) {
@@ -180,8 +181,8 @@ impl Follower {
             self.take_up(&claims);
             self.cursor = Some(claims.cursor);
             if !claims.more {
-                // It was answered after it was asked, and knew by then what was denied before `as_of`; both are whole
-                // seconds. A recording of an older answer is as old as our own clock says.
+                // The response was made after the request and includes what was denied before `as_of`; both are whole
+                // seconds. The age of a replayed older response is measured with our own clock.
                 let now = self.clock.now();
                 self.denied.forget(now);
                 if self.incomplete_until.is_some_and(|until| now < until) {
@@ -225,7 +226,7 @@ impl Follower {
         let expected = Expected { issuer: &self.issuer, audiences: &[], leeway: MAX_CLOCK_SKEW };
         let verified = verify::<DenylistClaims>(answer, keys.all(), expected, self.clock.now());
         match &verified {
-            // The issuer signs with a key that is new to us.
+            // The issuer signs with a key that is unknown here.
             Err(TokenError::UnknownKey) => self.keys.announce(None),
             Ok(claims) => self.keys.announce(Some(&claims.jwks_etag)),
             Err(_) => {}

@@ -1,5 +1,6 @@
-//! The HTTP client for all calls to others. Whatever a target does, a call ends in time and within its size, and its error
-//! says why: no redirect is followed, nothing is decoded, and TLS is left out only where that is allowed.
+//! The HTTP client for all calls to other servers. Every call has limits of time and size, and its error says why it
+//! failed. Redirects are not followed, content encodings are not decoded, and TLS is only left out where that is
+//! allowed.
 
 use std::io::{ErrorKind, Read as _};
 use std::sync::Arc;
@@ -17,33 +18,33 @@ use super::transport::{Transport, is_loopback};
 
 /// How a client reaches its targets.
 pub struct HttpSettings<'a> {
-    /// Its name.
+    /// The `User-Agent` header.
     pub user_agent: &'a str,
-    /// Whether targets on other machines may be asked without TLS.
+    /// Whether other machines may be called without TLS.
     pub allows_http: bool,
     /// The certificate authorities in PEM that it trusts instead of the machine's.
     pub root_certificates: Option<&'a str>,
-    /// The way to other machines.
+    /// The proxy for other machines.
     pub proxy: HttpProxy<'a>,
 }
 
-/// The way to other machines. What is on this one is never called through a proxy: there `localhost` would be the proxy's
-/// own machine.
+/// The proxy for other machines. This machine is never called through a proxy, since there `localhost` would mean the
+/// proxy's machine.
 pub enum HttpProxy<'a> {
     /// None.
     Direct,
-    /// What the variables `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of the environment say.
+    /// As set by the environment variables `ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
     Environment,
-    /// A proxy that knows CONNECT ([RFC 9110 section 9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)).
+    /// A proxy that supports CONNECT ([RFC 9110 section 9.3.6](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6)).
     Url(&'a str),
 }
 
-/// What one call may take.
+/// The limits of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// From the look-up of the name to the last byte of the answer.
+    /// The time from resolving the name to the last byte of the response.
     pub time: Duration,
-    /// The size of the answer's body.
+    /// The size of the response body.
     pub bytes: u64,
 }
 
@@ -54,17 +55,17 @@ pub struct HttpClient {
     allows_http: bool,
 }
 
-/// An answer whose body has not been read yet.
+/// A response whose body has not been read yet.
 pub struct HttpAnswer {
     response: Response<Body>,
     limits: Limits,
 }
 
 impl HttpClient {
-    /// `agent` makes what sends.
+    /// A client; `agent` makes the agent that sends requests.
     ///
     /// # Errors
-    /// When the settings cannot be used, says why.
+    /// If the settings cannot be used, says why.
     pub fn new(settings: &HttpSettings<'_>, agent: impl FnOnce(Config) -> Agent) -> Result<Self, String> {
         let tls = TlsConfig::builder()
             .root_certs(settings.root_certificates.map_or(Ok(RootCerts::PlatformVerifier), read_certificates)?)
@@ -73,7 +74,7 @@ impl HttpClient {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .user_agent(settings.user_agent)
-            // What a target says is where it is, or it is not from the target.
+            // A response must come from the target itself.
             .max_redirects(0)
             .tls_config(tls);
         config = match settings.proxy {
@@ -84,15 +85,15 @@ impl HttpClient {
         Ok(Self { agent: agent(config.build()), allows_http: settings.allows_http })
     }
 
-    /// Asks for what is at a URL.
+    /// Gets a URL.
     ///
     /// # Errors
-    /// [`HttpError`] when there is no answer, or a redirect.
+    /// [`HttpError`] if there is no response, or a redirect.
     pub fn get(&self, url: &str, headers: &[(&str, &str)], limits: Limits) -> Result<HttpAnswer, HttpError> {
         self.send(request(Method::GET, url, headers, ())?, limits)
     }
 
-    /// Sends something to a URL.
+    /// Posts to a URL.
     ///
     /// # Errors
     /// As [`HttpClient::get`].
@@ -132,7 +133,7 @@ impl HttpAnswer {
         self.response.status().as_u16()
     }
 
-    /// One of its headers, in lower case; of several the first.
+    /// A header by its lower-case name; the first one if there are several.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.response.headers().get(name).and_then(|value| value.to_str().ok())
@@ -141,20 +142,20 @@ impl HttpAnswer {
     /// Reads its body.
     ///
     /// # Errors
-    /// [`HttpError`] when it is too large, encoded, late or cut off.
+    /// [`HttpError`] if it is too large, encoded, late or incomplete.
     pub fn text(mut self) -> Result<String, HttpError> {
         let limits = self.limits;
         let has = |name, is: &dyn Fn(&str) -> bool| {
             self.response.headers().get(name).is_some_and(|value| value.to_str().map_or(true, is))
         };
-        // Nothing but the identity was asked for: a megabyte could become a gigabyte.
+        // No encoding was requested, and decoding could turn a megabyte into a gigabyte.
         if has(CONTENT_ENCODING, &|coding| !coding.eq_ignore_ascii_case("identity")) {
             return Err(HttpError::Encoded);
         }
         if has(CONTENT_LENGTH, &|length| length.parse().map_or(true, |length: u64| length > limits.bytes)) {
             return Err(HttpError::TooLarge(limits.bytes));
         }
-        // Counted here: where the user's program has switched on decoding in ureq, its own limit counts what comes in.
+        // Counted here, because ureq's own limit counts encoded bytes if the program has enabled decoding.
         let mut body = Vec::new();
         let mut reader = self.response.body_mut().as_reader().take(limits.bytes.saturating_add(1));
         reader.read_to_end(&mut body).map_err(|error| limits.error(error.into()))?;
@@ -175,7 +176,7 @@ fn request<B>(method: Method, url: &str, headers: &[(&str, &str)], body: B) -> R
 }
 
 impl Limits {
-    /// Why a call that had these was of no use.
+    /// The error of a call with these limits.
     fn error(self, error: ureq::Error) -> HttpError {
         use ureq::Error::{Io, LargeResponseHeader, Other, Protocol, Rustls, Timeout, Tls};
         match error {
@@ -189,7 +190,7 @@ impl Limits {
                 None if error.kind() == ErrorKind::UnexpectedEof => HttpError::Protocol(error.to_string()),
                 None => HttpError::Failed(error.to_string()),
             },
-            // Of a resolver that knows which addresses are forbidden.
+            // From a resolver that refuses forbidden addresses.
             Other(cause) => cause.downcast().map_or_else(|cause| HttpError::Failed(cause.to_string()), |error| *error),
             other => HttpError::Failed(other.to_string()),
         }

@@ -1,19 +1,19 @@
-//! Why a call to another service is of no use.
+//! Why a call to another server failed.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Why a call is of no use. Its text holds nothing of the URL but the host, and nothing of the answer.
+/// Why a call failed. Its text contains only the host of the URL, and nothing of the response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpError {
-    /// It is no URL to call.
+    /// The URL cannot be called.
     #[error("it is not an http:// or https:// URL of a host")]
     Url,
-    /// Whoever is on the way could answer.
+    /// Without TLS an attacker on the network path could respond.
     #[error("it is without TLS")]
     PlainHttp,
-    /// The host is where nothing may be called.
+    /// The host has a forbidden address.
     #[error("{host} is at {address}, which is not a public address")]
     Address {
         /// Its name.
@@ -21,25 +21,25 @@ pub enum HttpError {
         /// The first such address that it has.
         address: IpAddr,
     },
-    /// It says that something else is to be called.
-    #[error("it answers with a redirect ({0}), and none is followed")]
+    /// The response is a redirect.
+    #[error("it returned a redirect ({0}), and redirects are not followed")]
     Redirect(u16),
-    /// Its answer has more bytes.
-    #[error("its answer is longer than {0} bytes")]
+    /// The response is too large.
+    #[error("its response is longer than {0} bytes")]
     TooLarge(u64),
-    /// It compresses its answer, although that was not asked for.
-    #[error("its answer has a content encoding")]
+    /// The response is encoded, although that was not requested.
+    #[error("its response has a content encoding")]
     Encoded,
-    /// Its answer is not complete after this time.
+    /// The response was not complete after this time.
     #[error("timed out after {} ms", .0.as_millis())]
     TimedOut(Duration),
-    /// It cannot be told that it is who it should be.
+    /// TLS failed, so its identity is not proven.
     #[error("TLS: {0}")]
     Tls(String),
-    /// It is no server of HTTP, or ends in the middle.
-    #[error("it does not speak HTTP as it should: {0}")]
+    /// It does not speak HTTP, or the response is incomplete.
+    #[error("it does not speak HTTP correctly: {0}")]
     Protocol(String),
-    /// It is out of reach.
+    /// It cannot be reached.
     #[error("{0}")]
     Failed(String),
 }

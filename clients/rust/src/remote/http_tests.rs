@@ -1,22 +1,22 @@
-//! Targets that redirect, that answer too much or too slowly, and whose certificates no known authority signed.
+//! Targets that redirect, that respond with too much or too slowly, or whose certificates are not trusted.
+
+#[path = "../../tests/support/tls_server.rs"]
+mod tls_server;
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::channel;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
-
 use super::*;
+use tls_server::TlsServer;
 
-/// Far more than is needed by whoever answers at once.
+/// Far more time than a target needs that responds at once.
 const PATIENT: Limits = Limits { time: Duration::from_secs(20), bytes: 1024 };
 
-/// What comes slowly comes at this pace.
+/// The pace of slow targets.
 const PACE: Duration = Duration::from_millis(5);
 
-/// Too short for what comes slowly.
+/// Too little time for slow targets.
 const HURRIED: Limits = Limits { time: Duration::from_millis(200), bytes: 1024 * 1024 };
 
 const GIBIBYTE: usize = 1024 * 1024 * 1024;
@@ -30,7 +30,7 @@ fn get(url: &str, limits: Limits) -> Result<String, HttpError> {
     client(None, HttpProxy::Direct).get(url, &[], limits)?.text()
 }
 
-/// Answers each connection until the test ends; returns where.
+/// Serves each connection until the test ends; returns the address.
 fn serve(answer: impl Fn(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -44,7 +44,7 @@ fn read_head(stream: &mut impl Read) -> String {
     head
 }
 
-/// The same text to whoever asks, and then the end.
+/// Sends the same text on each connection and closes it.
 fn serve_text(text: impl Into<Vec<u8>>) -> String {
     let text = text.into();
     serve(move |mut stream| {
@@ -53,7 +53,7 @@ fn serve_text(text: impl Into<Vec<u8>>) -> String {
     })
 }
 
-/// Repeats `unit` until the client is gone, or a gibibyte has been sent; returns how many bytes went.
+/// Repeats `unit` until the client disconnects or a gibibyte was sent; returns how many bytes were sent.
 fn flood(stream: &mut TcpStream, unit: &str) -> usize {
     let block = unit.repeat(64 * 1024 / unit.len());
     let mut sent = 0;
@@ -63,39 +63,11 @@ fn flood(stream: &mut TcpStream, unit: &str) -> usize {
     sent
 }
 
-/// Sends byte after byte at [`PACE`] until the client is gone.
+/// Sends byte after byte at [`PACE`] until the client disconnects.
 fn trickle(stream: &mut TcpStream, mut bytes: impl Iterator<Item = u8>) {
     stream.set_read_timeout(Some(PACE)).unwrap();
     let is_there = |stream: &mut TcpStream| !matches!(stream.read(&mut [0; 1024]), Ok(0));
     while is_there(stream) && bytes.next().is_some_and(|byte| stream.write_all(&[byte]).is_ok()) {}
-}
-
-struct TlsServer {
-    address: String,
-    authority: String,
-}
-
-/// Serves a text over TLS to whoever trusts its certificate, which is for localhost.
-fn serve_tls(text: String) -> TlsServer {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).unwrap();
-    let config = Arc::new(config);
-    let address = serve(move |stream| {
-        let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream);
-        if read_head(&mut stream).ends_with("\r\n\r\n") {
-            let _gone = stream.write_all(text.as_bytes());
-            stream.conn.send_close_notify();
-            let _gone = stream.flush();
-        }
-    });
-    TlsServer { address: address.replace("127.0.0.1", "localhost"), authority: authority.pem() }
 }
 
 #[test]
@@ -111,7 +83,7 @@ fn no_redirect_is_followed() {
         let posted = client(None, HttpProxy::Direct).post(&url, &[], b"{}", PATIENT);
         assert_eq!(posted.err(), Some(HttpError::Redirect(status)));
 
-        let server = serve_tls(redirect);
+        let server = TlsServer::start(redirect);
         let over_tls = client(Some(&server.authority), HttpProxy::Direct);
         let answer = over_tls.get(&format!("https://{}/", server.address), &[], PATIENT);
         assert_eq!(answer.err(), Some(HttpError::Redirect(status)), "from TLS to none");
@@ -199,7 +171,7 @@ fn whoever_answers_slowly_or_not_at_all_has_no_more_than_the_whole_time() {
 #[test]
 fn a_target_is_who_it_should_be_by_an_authority_that_is_trusted() {
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_owned();
-    let (server, other) = (serve_tls(answer.clone()), serve_tls(answer));
+    let (server, other) = (TlsServer::start(answer.clone()), TlsServer::start(answer));
     let url = format!("https://{}/", server.address);
     let ask = |roots: Option<&str>, url: &str| client(roots, HttpProxy::Direct).get(url, &[], PATIENT)?.text();
     assert_eq!(ask(Some(&server.authority), &url).as_deref(), Ok("ok"));
@@ -261,7 +233,7 @@ fn other_machines_are_reached_through_the_proxy_and_this_one_is_not() {
         let head = asked.recv().unwrap();
         assert!(head.starts_with(connect) && head.contains("Basic YWRhOnNlY3JldA=="), "{head}");
     }
-    let tls = serve_tls("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_owned());
+    let tls = TlsServer::start("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_owned());
     let refused = client.get(&format!("https://{}/", tls.address), &[], PATIENT).err();
     assert!(matches!(refused, Some(HttpError::Tls(_))), "it was asked itself: {refused:?}");
     let near = serve_text("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");

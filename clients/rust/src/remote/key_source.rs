@@ -1,4 +1,4 @@
-//! Where a verifier has its keys from.
+//! Where a verifier gets its keys from.
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -6,24 +6,25 @@ use std::sync::Arc;
 
 use crate::jwt::AccessKeys;
 
-/// The keys of an issuer, as they are known now.
+/// The known keys of an issuer.
 pub trait KeySource: Send + Sync {
-    /// The keys; `None` before the first have been fetched.
+    /// The keys; `None` before they are first fetched.
     fn keys(&self) -> Option<Arc<AccessKeys>>;
 
-    /// Whether the copy is over and the issuer is within reach: it is better fetched anew before it is used.
+    /// Whether the copy has expired and the issuer is reachable, so that the keys should be fetched before they are
+    /// used.
     fn is_stale(&self) -> bool {
         false
     }
 
-    /// Asks for newer keys in the background, if it is time to.
+    /// Fetches newer keys in the background, if it is time to.
     fn ask(&self) {}
 
-    /// The issuer says what its keys are: those with this entity tag, unless it is `None`, which is to say others than are
-    /// known. Asks for them in the background if they are not known.
+    /// The issuer announces its current keys by their entity tag; `None` means unknown keys. Fetches them in the
+    /// background if they are not known.
     fn announce(&self, _etag: Option<&str>) {}
 
-    /// Asks for newer keys and waits for them; answers whether there may be other keys now.
+    /// Fetches newer keys and waits for them; returns whether the keys may have changed.
     fn renew(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(ready(false))
     }

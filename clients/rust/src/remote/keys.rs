@@ -1,5 +1,5 @@
-//! Keys that are fetched from the issuer, by a thread of their own: one flight at a time, ahead of the end of the copy's
-//! time, and for a key that is not known at most once in a cooldown. While the issuer is away, the last copy stays in force.
+//! Keys that a separate thread fetches from the issuer: one fetch ("flight") at a time, before the copy expires, and
+//! for an unknown key at most once per cooldown. While the issuer is down, the last copy stays in force.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,22 +16,22 @@ use super::key_source::KeySource;
 use crate::clock::{Clock, Seconds};
 use crate::jwt::{AccessKeys, JwksError, jwks_etag, verification_keys_of_jwks};
 
-/// Keys that the issuer announces are asked for again after this time while they are not to be had (another instance of
-/// the issuer may not know of them yet), twice as long each time.
+/// When announced keys are fetched again if they were not there (another instance of the issuer may not know them yet):
+/// the first pause, which doubles each time, and the longest.
 const ANNOUNCED_AGAIN_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// After a flight that failed the next one waits, twice as long each time.
+/// The pause after a failed flight, which doubles each time, and the longest.
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Where the keys are.
 pub(crate) enum Place {
-    /// Where the issuer's metadata says.
+    /// At the URL in the issuer's metadata.
     Metadata(String),
-    /// Here.
+    /// At this URL.
     Jwks(String),
 }
 
-/// The keys, and the way to ask for newer ones. The thread ends when this is dropped.
+/// The keys, and the thread that fetches newer ones. The thread ends when this is dropped.
 pub(crate) struct RemoteKeys {
     shared: Arc<Shared>,
     prompts: Sender<()>,
@@ -39,7 +39,7 @@ pub(crate) struct RemoteKeys {
 
 struct Shared {
     keys: RwLock<Option<Arc<AccessKeys>>>,
-    /// The second at which the copy is over; every request asks for it.
+    /// The second at which the copy expires; every request reads it.
     fresh_until: AtomicI64,
     /// Whether the last flight failed.
     out_of_reach: AtomicBool,
@@ -53,13 +53,13 @@ struct Shared {
 #[derive(Default)]
 struct Flight {
     under_way: bool,
-    /// When an unknown key last made the keys be fetched.
+    /// When an unknown key last caused a flight.
     prompted_at: Option<Instant>,
-    /// After a failure, until when nothing is fetched.
+    /// Until when nothing is fetched after a failure.
     pause_until: Option<Instant>,
-    /// The entity tag of the keys that are known.
+    /// The entity tag of the known keys.
     etag: Option<String>,
-    /// What the issuer announced last that was not known, when it is asked for again, and the pause after that.
+    /// The last unknown announcement of the issuer, when it is fetched again, and the pause after that.
     announced: Option<(Option<String>, Instant, Duration)>,
 }
 
@@ -74,7 +74,7 @@ impl RemoteKeys {
         let (prompts, prompted) = channel();
         let shared = Arc::new(Shared {
             keys: RwLock::new(None),
-            // The thread begins with a flight: who asks meanwhile waits for it.
+            // The thread begins with a flight; callers meanwhile wait for it.
             flight: Mutex::new(Flight { under_way: true, ..Flight::default() }),
             fresh_until: AtomicI64::new(i64::MIN),
             out_of_reach: AtomicBool::new(false),
@@ -87,7 +87,7 @@ impl RemoteKeys {
         Self { shared, prompts }
     }
 
-    /// Whether a flight is under way, after starting one if it is time to.
+    /// Starts a flight if it is time to; returns whether one is under way.
     fn takes_off(&self) -> bool {
         let mut flight = self.shared.flight();
         if flight.under_way {
@@ -127,7 +127,7 @@ impl KeySource for RemoteKeys {
         let mut flight = self.shared.flight();
         let now = Instant::now();
         if etag.is_some() && etag == flight.etag.as_deref() {
-            // Instances that disagree for a moment do not start the pauses anew.
+            // Instances that disagree for a moment do not reset the pauses.
             flight.announced.take_if(|(_, at, _)| *at <= now);
             return;
         }
@@ -137,14 +137,14 @@ impl KeySource for RemoteKeys {
             _ => ANNOUNCED_AGAIN_AFTER.0,
         };
         flight.announced = Some((etag.map(ToOwned::to_owned), now + pause, pause));
-        // One that is under way may have taken off too early: the prompt waits for its turn.
+        // A flight under way may have started too early, so the prompt waits for the next one.
         flight.under_way = self.prompts.send(()).is_ok();
     }
 
     fn renew(&self) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(async {
             let mut ended = self.shared.ended.subscribe();
-            // A flight ends after its requests have timed out, at the latest.
+            // A flight ends at the latest when its requests time out.
             self.takes_off() && ended.changed().await.is_ok()
         })
     }
@@ -187,12 +187,12 @@ impl Fetcher {
         loop {
             let fetched = catch_unwind(AssertUnwindSafe(|| self.fetch(prompt))).unwrap_or(Err(FetchError::Panicked));
             let pause = match &fetched {
-                // Ahead of the end, so that nobody waits for the next copy.
+                // Before the copy expires, so that no request waits for the next one.
                 Ok(max_age) => *max_age * 4 / 5,
                 Err(_) => (RETRY_AFTER.0 * 2_u32.saturating_pow(failures)).min(RETRY_AFTER.1),
             };
             match &fetched {
-                Err(error) if failures == 0 => log::warn!("the issuer's keys cannot be fetched: {error}"),
+                Err(error) if failures == 0 => log::warn!("cannot fetch the issuer's keys: {error}"),
                 Ok(_) if failures > 0 => log::info!("the issuer's keys can be fetched again"),
                 _ => {}
             }
@@ -204,7 +204,7 @@ impl Fetcher {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             self.shared.flight().under_way = true;
-            // Whoever asked between the end of the pause and now is served by this flight.
+            // This flight serves all prompts since the end of the pause.
             while prompted.try_recv().is_ok() {
                 prompt = true;
             }
@@ -224,12 +224,12 @@ impl Fetcher {
         }
         flight.etag = self.last.as_ref().map(|last| jwks_etag(&last.json));
         self.shared.out_of_reach.store(max_age.is_none(), Ordering::Relaxed);
-        // Told while nobody can take off: who does so later waits for another landing.
+        // Sent while no flight can start; later callers wait for the next flight.
         self.shared.ended.send_modify(|ended| *ended = ended.wrapping_add(1));
     }
 
     fn fetch(&mut self, prompted: bool) -> Result<Duration, FetchError> {
-        // Found again after every failure: it may have moved.
+        // Looked up again after every failure, since it may have moved.
         let url = match (self.url.take(), &self.place) {
             (Some(url), _) => url,
             (None, Place::Jwks(url)) => url.clone(),
@@ -245,7 +245,7 @@ impl Fetcher {
     }
 
     fn take_up(&mut self, published: Published) -> Result<(), FetchError> {
-        // The same keys keep what they have verified.
+        // Unchanged keys keep their cache of verified tokens.
         if self.last.as_ref().is_none_or(|last| last.json != published.json) {
             let keys = verification_keys_of_jwks(&published.json)?;
             let keys = Arc::new(AccessKeys::new(keys, self.cache_bytes));
@@ -256,7 +256,7 @@ impl Fetcher {
     }
 }
 
-/// However the thread ends: nobody waits for it any more.
+/// Ends all waits, however the thread ends.
 impl Drop for Fetcher {
     fn drop(&mut self) {
         self.land(None, RETRY_AFTER.1);

@@ -1,4 +1,4 @@
-//! What is known of the issuer from afar: its keys and its denylist, fetched by threads of their own.
+//! What a verifier fetches from the issuer, on separate threads: its keys and its denylist.
 
 mod client;
 mod feed;

@@ -1,13 +1,13 @@
-//! How a URL is asked.
+//! The transport of a URL.
 
 use std::net::IpAddr;
 
 use ureq::http::Uri;
 
-/// How a URL is asked.
+/// The transport of a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
-    /// By TLS.
+    /// With TLS.
     Tls,
     /// Within this machine.
     Loopback,
@@ -16,7 +16,7 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    /// That of a URL, if it is one of HTTP.
+    /// The transport of an HTTP URL; `None` for other URLs.
     pub(crate) fn of_url(url: &str) -> Option<Self> {
         Self::of(&url.parse().ok()?)
     }

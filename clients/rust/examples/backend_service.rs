@@ -7,7 +7,7 @@
 //! curl -i http://127.0.0.1:8090/notes -H "authorization: Bearer $ACCESS_TOKEN"
 //! ```
 //!
-//! Another issuer and another address to listen at may follow: `backend_service http://127.0.0.1:8080 127.0.0.1:8090`.
+//! Issuer and listen address may be given as arguments: `backend_service http://127.0.0.1:8080 127.0.0.1:8090`.
 
 use std::time::Duration;
 
@@ -32,16 +32,16 @@ async fn admin(token: WithRole<Admin>) -> impl Responder {
     format!("The administrator {}.\n", token.0.sub)
 }
 
-/// Everybody; who has a token is greeted by it.
+/// Everyone; a user with a token is greeted by id.
 #[get("/")]
 async fn home(MaybeBearer(claims): MaybeBearer) -> impl Responder {
     claims.map_or("Hello, stranger.\n".to_owned(), |claims| format!("Hello, {}.\n", claims.sub))
 }
 
-/// Better no service for this long than one that a stolen token still opens.
+/// If the denylist is older than this, requests are refused, since a token may have been stolen and revoked.
 const OLDEST_DENYLIST: Duration = Duration::from_secs(30);
 
-/// For monitoring: how old what is known of the denylist may be.
+/// For monitoring: the age of the local copy of the denylist.
 #[get("/healthz")]
 async fn health(verifier: web::Data<Verifier>) -> impl Responder {
     let staleness = verifier.staleness().unwrap_or(Duration::MAX);
@@ -55,9 +55,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let issuer = &arguments.next().unwrap_or("http://127.0.0.1:8080".to_owned());
     let listen = arguments.next().unwrap_or("127.0.0.1:8090".to_owned());
-    // What the verifier has to say of an issuer that is away.
+    // Shows the verifier's log, for example if the issuer is down.
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
-    // AUDIENCE is not set there, so that the audience is the issuer itself.
+    // AUDIENCE is not set at the issuer, so the audience is the issuer itself.
     let verifier =
         Verifier::from_issuer(issuer, issuer).denylist(DenylistPolicy::Require { within: OLDEST_DENYLIST }).build()?;
     let data = web::Data::new(verifier);

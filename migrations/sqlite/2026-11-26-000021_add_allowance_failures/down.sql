@@ -1,0 +1,1 @@
+alter table allowances drop column failed_until;
