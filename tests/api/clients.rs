@@ -478,7 +478,7 @@ fn codes_and_grants_are_of_no_use_while_an_application_is_disabled_and_once_it_i
     let app = TestApp::start(engine);
     let root = administrator(&app);
     let ada = app.logged_in("ada");
-    app.register(&NOTES);
+    app.insert_client(&NOTES);
     let notes = As(NOTES.id);
     let tokens = app.granted(&ada, &ALL);
     let code = app.allow(&ada, &ALL);
@@ -498,7 +498,7 @@ fn codes_and_grants_are_of_no_use_while_an_application_is_disabled_and_once_it_i
     app.refresh_of(notes, &tokens["refresh_token"]).oauth_error(401, "invalid_client");
     app.verify(&tokens["access_token"]).problem(401, "token_revoked");
     // Another application of the same name takes over nothing.
-    app.register(&NOTES);
+    app.insert_client(&NOTES);
     app.redeem(notes, &code).oauth_error(400, "invalid_grant");
     app.refresh_of(notes, &tokens["refresh_token"]).oauth_error(400, "invalid_grant");
     app.me(&ada).ok();
