@@ -91,7 +91,7 @@ pub(super) enum ClientsCommand {
 /// What is registered, as it was typed.
 #[derive(Args)]
 pub(super) struct MetadataArgs {
-    /// Where users may be sent with an answer: https, http to 127.0.0.1, [::1] or localhost, or a scheme with a dot; may be
+    /// Where users may be sent with an answer: https, http to a loopback address, or a scheme with a dot; may be
     /// given several times
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
