@@ -221,9 +221,7 @@ impl View<'_> {
     fn not_logged_in(&self, ongoing: &Ongoing, typed: &str, error: Error) -> Result<HttpResponse, Failure> {
         let texts = self.site(Some(ongoing)).texts;
         let (mut response, problem) = match error {
-            Error::BadCredentials | Error::WrongPassword | Error::Invalid(_) => {
-                (HttpResponse::Forbidden(), texts.bad_credentials.to_owned())
-            }
+            Error::BadCredentials | Error::Invalid(_) => (HttpResponse::Forbidden(), texts.bad_credentials.to_owned()),
             Error::AccountDisabled => (HttpResponse::Forbidden(), texts.account_disabled.to_owned()),
             Error::TooManyFailures { retry_after: Seconds(seconds) } => {
                 let problem = texts.too_many_failures.replace("{seconds}", &seconds.to_string());
