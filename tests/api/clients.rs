@@ -438,10 +438,8 @@ fn a_secret_is_replaced_and_the_one_before_is_valid_for_a_day(engine: Engine) {
 fn grant(app: &TestApp, username: &str, client: &str) -> Value {
     let pair = app.login(username, PASSWORD).ok();
     let id = pair["session_id"].as_str().unwrap();
-    let id = match app.database_url.starts_with("sqlite") {
-        true => format!("x'{}'", id.replace('-', "")),
-        false => format!("'{id}'"),
-    };
+    let is_sqlite = app.database_url.starts_with("sqlite");
+    let id = if is_sqlite { format!("x'{}'", id.replace('-', "")) } else { format!("'{id}'") };
     app.execute(&format!("update sessions set client_id = '{client}' where id = {id}"));
     app.refresh(&pair["refresh_token"]).ok()
 }
