@@ -118,7 +118,7 @@ impl Data {
     fn insert_application(&self, execute: &mut dyn FnMut(&str), dialect: Dialect) {
         let digest = |text: &str| {
             let bytes = digest::digest(&digest::SHA256, text.as_bytes());
-            let hex: String = bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            let hex = bytes.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
             dialect.bytes(&hex)
         };
         let (id, secret) = APPLICATION;

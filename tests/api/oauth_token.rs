@@ -85,7 +85,7 @@ fn rfc6749_4_1_4_a_code_is_exchanged_for_tokens(engine: Engine) {
     let listed = app.ask_as("GET", "/v1/sessions", &browser, None).ok();
     let of: Vec<_> =
         listed["sessions"].as_array().unwrap().iter().map(|session| session["client_id"].clone()).collect();
-    assert_eq!(of, [json!("notes"), json!(null)], "their user can tell them apart");
+    assert!(of.len() == 2 && of.contains(&json!("notes")) && of.contains(&json!(null)), "{listed}");
     // A public client says who it is, and proves that it has asked.
     let code = app.allow(&browser, &Allowed { client: "spa", ..ALL });
     assert_eq!(claims(&redeem_as_public(&app, "spa", &code).ok()["access_token"])["client_id"], "spa");

@@ -208,7 +208,7 @@ fn the_metadata_says_where_keys_and_denylist_are() {
     assert_eq!(metadata["issuer"], url);
     assert_eq!(metadata["jwks_uri"], format!("{url}{JWKS}"));
     assert_eq!(metadata["denylist_uri"], format!("{url}{FEED}"));
-    assert_eq!(metadata["response_types_supported"], json!([]));
+    assert_eq!(metadata["response_types_supported"], json!(["code"]));
     assert_eq!(metadata["access_token_signing_alg_values_supported"], json!(["ES256", "RS256"]));
     assert_eq!(answer.header("cache-control"), "public, max-age=3600");
 }

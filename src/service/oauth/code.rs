@@ -1,7 +1,7 @@
 //! Redeeming a code: the grant of a registered application begins
 //! ([RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)).
 
-use super::token::{audience_of, may_go_on};
+use super::entitled::{audience_of, may_go_on};
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::Origin;

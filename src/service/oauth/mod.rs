@@ -6,6 +6,7 @@ pub(crate) mod authorize;
 pub(crate) mod browser;
 pub(crate) mod client_auth;
 pub(crate) mod code;
+pub(crate) mod entitled;
 pub(crate) mod hint;
 pub(crate) mod interaction;
 pub(crate) mod introspect;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::code;
+use super::entitled::{audience_of, may_go_on, other_target, scope_of_client};
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::engine::deadline;
@@ -11,7 +12,7 @@ use crate::error::Error;
 use crate::jwt::{IdToken, Issuing, SigningAlg};
 use crate::model::audit::Origin;
 use crate::model::client::{Client, GrantType};
-use crate::model::grant::{Grant, Live, OFFLINE_ACCESS_SCOPE, OPENID_SCOPE, USER_SCOPES};
+use crate::model::grant::{Grant, Live, OPENID_SCOPE};
 use crate::model::id::Jti;
 use crate::model::session::Device;
 use crate::oauth::error::ErrorCode;
@@ -156,13 +157,6 @@ fn sign(app: &App, issue: Issue, id_token_alg: SigningAlg) -> Result<Granted, Er
     Ok(Granted { access_token, expires_in, refresh_token: goes_on.then_some(refresh_token), id_token, scope })
 }
 
-/// Whether a client gets a refresh token: when the user has allowed it to go on without them
-/// ([OpenID Connect Core section 11](https://openid.net/specs/openid-connect-core-1_0.html#OfflineAccess)), or when it
-/// belongs to the operator.
-pub(super) fn may_go_on(client: &Client, grant: &Grant) -> bool {
-    client.may_use(GrantType::RefreshToken) && (client.skip_consent || grant.has_scope(OFFLINE_ACCESS_SCOPE))
-}
-
 /// A token for the client itself. There is no refresh token
 /// ([RFC 6749 section 4.4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.4.3)).
 async fn of_client(app: &Arc<App>, client: Arc<Client>, wanted: Wanted) -> Result<Granted, Error> {
@@ -180,36 +174,4 @@ async fn of_client(app: &Arc<App>, client: Arc<Client>, wanted: Wanted) -> Resul
         Ok(Granted { access_token, expires_in, refresh_token: None, id_token: None, scope: claims.scope })
     })
     .await
-}
-
-/// Scopes that are about a user are nothing to a client that acts for itself.
-fn scope_of_client(client: &Client, wanted: Option<&str>) -> Result<String, Error> {
-    let is_its_own = |scope: &str| client.scopes.contains(scope) && !USER_SCOPES.contains(&scope);
-    let Some(wanted) = wanted else {
-        let own: Vec<&str> =
-            client.scopes.names().iter().map(String::as_str).filter(|scope| is_its_own(scope)).collect();
-        return Ok(own.join(" "));
-    };
-    if let Some(other) = wanted.split_whitespace().find(|scope| !is_its_own(scope)) {
-        return Err(Error::oauth(ErrorCode::InvalidScope, format!("the client may not ask for {other} for itself")));
-    }
-    Ok(wanted.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-/// Who the tokens of a client are for: the resource that it asks for, or its first audience. One for which none was
-/// registered gets that of every login
-/// ([RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)).
-pub(crate) fn audience_of<'a>(app: &'a App, client: &'a Client, resource: Option<&str>) -> Result<&'a str, Error> {
-    let registered = client.audiences.all().iter().map(String::as_str);
-    let mut served = registered.filter(|audience| app.config.audiences.find(Some(audience)).is_some()).peekable();
-    if served.peek().is_none() {
-        let default = Purpose::find(app, None)?.audience;
-        return if resource.is_none_or(|resource| resource == default) { Ok(default) } else { Err(other_target()) };
-    }
-    let found = served.find(|audience| resource.is_none_or(|resource| resource == *audience));
-    found.ok_or_else(other_target)
-}
-
-fn other_target() -> Error {
-    Error::oauth(ErrorCode::InvalidTarget, "the client may not ask for this resource")
 }

@@ -104,7 +104,7 @@ fn part(token: &Value, number: usize) -> Value {
 
 /// SQL for bytes.
 fn bytes(app: &TestApp, bytes: &[u8]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     if app.database_url.starts_with("sqlite") { format!("x'{hex}'") } else { format!(r"'\x{hex}'::bytea") }
 }
 
