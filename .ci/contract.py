@@ -26,10 +26,11 @@ CHECKS = [
     "ignored_auth", "unsupported_method",
     "allow_header_conformance",
 ]
-# What no schema can say: how easy a new password is to guess, which roles the owner of an API token has, and which
-# characters Unicode has not assigned yet (names and addresses have none).
+# What no schema can say: how easy a new password is to guess, which roles the owner of an API token has, which characters
+# Unicode has not assigned yet (names and addresses have none), and what of an application goes together.
 BEYOND_SCHEMAS = [
     "PATCH /v1/me/profile", "PATCH /v1/admin/users/{id}", "POST /v1/admin/users", "POST /v1/admin/users/{id}/password", "POST /v1/me/password", "POST /v1/api-tokens",
+    "POST /v1/admin/clients", "PATCH /v1/admin/clients/{id}",
 ]
 SETTINGS = {"LISTEN": "127.0.0.1:8099", "SCOPES": "notes:read,notes:write", "ACCESS_TOKEN_LIFETIME": "1h", "RUST_LOG": "error"}
 

@@ -27,7 +27,7 @@ LOGO = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 48" width="2
 MANY = [f"donaudampfschifffahrtsgesellschaft{n}:read" for n in range(10)] + [f"notes{n}:write" for n in range(10)]
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft für Außergewöhnliches"[:100]
 HOST = f"anwendung.donaudampfschifffahrtsgesellschaft.{'rindfleischetikettierung' * 2}.example.com"
-USERS = {"ada": "en", "betriebswerkbauunterbeamter@donaudampfschifffahrtsgesellschaft.example.com": "de", "maría": "es"}
+USERS = ["ada", "betriebswerkbauunterbeamter@donaudampfschifffahrtsgesellschaft.example.com", "maría"]
 CLIENTS = {
     "notes": ["Notes", "--redirect-uri", "https://app.example.com/callback"],
     "long": [LONG, "--redirect-uri", f"https://{HOST}/callback"] + [word for name in MANY for word in ("--scope", name)],

@@ -159,6 +159,8 @@ async function walk(language, username, options) {
   await other.page.goto(begun);
   await look(other.page, language, "error-browser", { status: 403 });
   await other.page.goto(`${issuer}/oauth/interactions/none`);
+  await look(other.page, language, "error-request", { status: 400 });
+  await other.page.goto(`${issuer}/oauth/interactions/nothing/there`);
   await look(other.page, language, "error-nothing", { status: 404 });
   await other.context.close();
 }

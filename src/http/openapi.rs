@@ -129,7 +129,12 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
         let schemes = api.pointer_mut("/components/securitySchemes").and_then(Value::as_object_mut);
         schemes.map(|schemes| schemes.remove("basic"));
     }
-    for (path, is_required) in [("tokens", !basic_auth), ("api-tokens~1exchange", false), ("logout~1all", false)] {
+    for (path, is_required) in [
+        ("tokens", !basic_auth),
+        ("api-tokens~1exchange", false),
+        ("logout~1all", false),
+        ("admin~1clients~1{id}~1rotate-secret", false),
+    ] {
         let operation = api.pointer_mut(&format!("/paths/~1v1~1{path}/post")).and_then(Value::as_object_mut);
         let Some(operation) = operation else { continue };
         if is_required {

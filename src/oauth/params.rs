@@ -1,6 +1,8 @@
 //! The parameters of a request, from a query or a form
 //! ([RFC 6749 appendix B](https://www.rfc-editor.org/rfc/rfc6749#appendix-B)).
 
+use std::collections::HashSet;
+
 use url::form_urlencoded;
 
 /// A parameter that may be repeated, because its RFC says so
@@ -43,10 +45,9 @@ impl Params {
     /// A parameter that is there more than once and must not be
     /// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
     pub(crate) fn repeated(&self) -> Option<&str> {
-        let mut names = self.0.iter().enumerate().filter(|(_, (name, _))| name != RESOURCE);
-        names
-            .find(|(at, (name, _))| self.0.iter().take(*at).any(|(other, _)| other == name))
-            .map(|(_, (name, _))| name.as_str())
+        let mut seen = HashSet::new();
+        let mut names = self.0.iter().map(|(name, _)| name.as_str()).filter(|name| *name != RESOURCE);
+        names.find(|name| !seen.insert(*name))
     }
 }
 

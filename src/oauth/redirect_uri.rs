@@ -71,7 +71,7 @@ pub(crate) fn shown(uri: &str) -> String {
     let Ok(url) = Url::parse(uri) else { return uri.to_owned() };
     match (url.scheme(), url.host_str()) {
         ("http" | "https", Some(host)) => host.to_owned(),
-        (scheme, _) => format!("{scheme}:"),
+        (scheme, _) => scheme.to_owned(),
     }
 }
 
@@ -280,7 +280,7 @@ mod tests {
         for (uri, shows, of_page) in [
             ("https://app.example.com/cb?x=1", "app.example.com", Some("https://app.example.com")),
             ("http://127.0.0.1:5000/cb", "127.0.0.1", Some("http://127.0.0.1:5000")),
-            ("com.example.app:/cb", "com.example.app:", None),
+            ("com.example.app:/cb", "com.example.app", None),
         ] {
             assert_eq!((shown(uri).as_str(), origin(uri).as_deref()), (shows, of_page), "{uri}");
         }

@@ -68,18 +68,15 @@ impl Documents {
     /// What is at a URL. It may take as long as the call.
     pub(crate) fn get(&self, url: &str, age: Age, now: Timestamp) -> Result<Arc<str>, DocumentError> {
         let document = Arc::clone(lock(&self.known).entry(url.to_owned()).or_default());
-        let mut is_busy = false;
-        if document.is_due(age, now) {
-            match document.fetching.try_lock() {
-                Err(TryLockError::WouldBlock) => is_busy = true,
-                Ok(_) | Err(TryLockError::Poisoned(_)) => {
-                    // Somebody may just have fetched it.
-                    if document.is_due(age, now) {
-                        self.fetch(url, &document, now);
-                    }
+        let is_busy = match document.fetching.try_lock() {
+            Err(TryLockError::WouldBlock) => true,
+            Ok(_) | Err(TryLockError::Poisoned(_)) => {
+                if document.is_due(age, now) {
+                    self.fetch(url, &document, now);
                 }
+                false
             }
-        }
+        };
         let fetched = lock(&document.state).fetched.clone();
         match fetched.filter(|(_, at)| now - *at < KEPT) {
             Some((text, _)) => Ok(text),
@@ -118,4 +115,32 @@ impl Document {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn whoever_wants_what_is_being_fetched_is_not_kept_waiting() {
+        let config = Config::from_lookup(|name| (name == "OUTBOUND_ALLOW").then(|| "127.0.0.1".to_owned())).unwrap();
+        let documents = Arc::new(Documents::new(Outbound::new(&config).unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let (asks, now) = (Arc::clone(&documents), Timestamp(0));
+        let asked = url.clone();
+        let first = std::thread::spawn(move || asks.get(&asked, Age::Any, now).unwrap());
+        let (mut stream, _) = listener.accept().unwrap();
+        BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+        for now in [now, now + COOLDOWN] {
+            assert!(matches!(documents.get(&url, Age::Newest, now), Err(DocumentError::Busy)));
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").unwrap();
+        assert_eq!(&*first.join().unwrap(), "{}");
+        assert_eq!(&*documents.get(&url, Age::Any, now).unwrap(), "{}");
+    }
 }

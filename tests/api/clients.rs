@@ -289,6 +289,7 @@ fn everything_that_is_wrong_is_refused_by_name(engine: Engine) {
     for (field, value) in [
         ("client_name", json!("\u{202e}")),
         ("grant_types", json!(["implicit"])),
+        ("redirect_uris", json!(vec![CALLBACK; 101])),
         ("scopes", json!(["a b"])),
         ("scopes", json!(["\""])),
         ("audiences", json!(["https://other.example.com"])),

@@ -17,6 +17,7 @@ mod authorize_consent;
 mod authorize_login;
 mod backup;
 mod basic_auth;
+mod change_password;
 mod cli;
 mod cli_output;
 mod client_auth;

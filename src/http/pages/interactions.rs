@@ -221,9 +221,7 @@ impl View<'_> {
     fn not_logged_in(&self, ongoing: &Ongoing, typed: &str, error: Error) -> Result<HttpResponse, Failure> {
         let texts = self.site(Some(ongoing)).texts;
         let (mut response, problem) = match error {
-            Error::BadCredentials | Error::WrongPassword | Error::Invalid(_) => {
-                (HttpResponse::Forbidden(), texts.bad_credentials.to_owned())
-            }
+            Error::BadCredentials | Error::Invalid(_) => (HttpResponse::Forbidden(), texts.bad_credentials.to_owned()),
             Error::AccountDisabled => (HttpResponse::Forbidden(), texts.account_disabled.to_owned()),
             Error::TooManyFailures { retry_after: Seconds(seconds) } => {
                 let problem = texts.too_many_failures.replace("{seconds}", &seconds.to_string());
@@ -247,11 +245,13 @@ fn user(ongoing: &Ongoing) -> String {
     ongoing.known.session.as_ref().map(|live| live.user.username.to_string()).unwrap_or_default()
 }
 
-/// The scopes of OpenID Connect first, from who the user is to when they are away.
+/// Who the user is first, and how long it is for last.
 fn in_order(scopes: &Scopes) -> Vec<String> {
-    const FIRST: [&str; 5] = ["openid", "profile", "email", "roles", "offline_access"];
+    const FIRST: [&str; 4] = ["openid", "profile", "email", "roles"];
     let mut names = scopes.names().to_vec();
-    names.sort_by_key(|name| FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()));
+    names.sort_by_key(|name| {
+        (name == "offline_access", FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()))
+    });
     names
 }
 

@@ -232,15 +232,15 @@ fn default_scopes(acts_for_users: bool) -> Result<Scopes, Error> {
 
 /// Each word once, if all of them pass the check.
 fn words(field: &'static str, typed: &[String], check: &dyn Fn(&str) -> Result<(), BadText>) -> Result<Words, Error> {
+    if typed.len() > MAX_URIS {
+        return Err(Error::invalid(field, "invalid", format!("must be at most {MAX_URIS}")));
+    }
     let mut all: Vec<&str> = Vec::new();
     for word in typed {
         check(word).map_err(|problem| problem_of(field, word, problem))?;
         if !all.contains(&word.as_str()) {
             all.push(word);
         }
-    }
-    if all.len() > MAX_URIS {
-        return Err(Error::invalid(field, "invalid", format!("must be at most {MAX_URIS}")));
     }
     Ok(all.into_iter().collect())
 }

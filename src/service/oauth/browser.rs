@@ -51,8 +51,12 @@ pub(crate) fn sign_in(
     match before {
         Some((user, session)) if outcome.claimed == Some(user) => {
             let origin = Origin { actor: Some(user), session: Some(session), ..origin.clone() };
-            me::reauthenticate(app, user, session, outcome, &origin)?;
-            Ok(SignedIn::Again)
+            match me::reauthenticate(app, user, session, outcome, &origin) {
+                Ok(_pair) => Ok(SignedIn::Again),
+                // Who is signed in already is told nothing else than others are.
+                Err(Error::WrongPassword) => Err(Error::BadCredentials),
+                Err(error) => Err(error),
+            }
         }
         before => {
             let pair = login::login(app, outcome, None, device, origin)?;
