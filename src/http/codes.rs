@@ -72,7 +72,7 @@ codes! {
             => Domain(Error::invalid("email", "invalid", "must be an e-mail address, as in ada@example.com")),
         "`errors[]` names each `field` with a `code` of its own: `invalid`, `password_too_long` (over 1024 \
          characters); for new passwords also `password_too_short`, `password_too_common`.";
-    INVALID_REQUEST: 400 "invalid_request" "Malformed request", Some("invalid_request"),
+    INVALID_REQUEST: 400 "invalid_request" "Malformed Authorization header", Some("invalid_request"),
         Domain(Error::OAuth(OAuthError { code: ErrorCode::InvalidRequest, .. })) => Bearer(BearerErrorKind::Malformed("expected Authorization: Bearer and one token")),
         "The `Authorization` header is not one token (or not well-formed HTTP Basic). At `/oauth/*` also: a parameter is \
          missing, repeated or not valid.";
