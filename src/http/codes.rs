@@ -72,7 +72,7 @@ codes! {
             => Domain(Error::invalid("email", "invalid", "must be an e-mail address, as in ada@example.com")),
         "`errors[]` names each invalid `field` with its own `code`: `invalid` or `password_too_long` (more than 1024 \
          characters); for new passwords also `password_too_short` and `password_too_common`.";
-    INVALID_REQUEST: 400 "invalid_request" "Malformed request", Some("invalid_request"),
+    INVALID_REQUEST: 400 "invalid_request" "Malformed Authorization header", Some("invalid_request"),
         Domain(Error::OAuth(OAuthError { code: ErrorCode::InvalidRequest, .. })) => Bearer(BearerErrorKind::Malformed("expected Authorization: Bearer and one token")),
         "The `Authorization` header does not hold exactly one token (or is not well-formed HTTP Basic). At `/oauth/*` also: a parameter is \
          missing, repeated or not valid.";

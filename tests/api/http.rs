@@ -10,7 +10,10 @@ use crate::support::{Engine, TestApp};
 
 #[test]
 fn every_route_of_the_table_exists_and_other_methods_are_told_what_is_allowed() {
-    let app = TestApp::start_with(Engine::Sqlite, &[("ISSUER", "https://id.example.com/auth")]);
+    // Without the second there is nothing at one of the paths.
+    let settings =
+        [("ISSUER", "https://id.example.com/auth"), ("CHANGE_PASSWORD_URL", "https://id.example.com/password")];
+    let app = TestApp::start_with(Engine::Sqlite, &settings);
     for route in ROUTES.iter() {
         let path = route.path.replace("{file}", "index.html").replace("{issuer_path}", "auth");
         let answer = app.send(route.method, &path, &[], b"");
