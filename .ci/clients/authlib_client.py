@@ -3,8 +3,8 @@
 import os
 
 from authlib.common.security import generate_token
+from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2 import OAuth2Error
 from authlib.oidc.core import CodeIDToken
 from harness import CALLBACK, GOODBYE, ISSUER, browser, register, step
 from browser import Step
@@ -57,7 +57,7 @@ def code_flow(metadata, method):
     try:
         client.refresh_token(metadata["token_endpoint"], refreshed["refresh_token"])
         raise AssertionError("the refresh token is revoked")
-    except OAuth2Error as refused:
+    except OAuthError as refused:
         assert refused.error == "invalid_grant", refused
     step(f"{method}: userinfo with roles, refresh, introspection, revocation")
 

@@ -8,7 +8,7 @@ const registered = register("Notes", "--redirect-uri", callback, "--post-logout-
 const scope = "openid profile email offline_access";
 
 const config = await step("discovery", () => client.discovery(new URL(issuer), registered.client_id,
-  registered.client_secret, undefined, { execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks] }));
+  {}, client.ClientSecretBasic(registered.client_secret), { execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks] }));
 
 /** An authorization request, and what its answer is checked against. */
 async function begin(parameters = {}) {
