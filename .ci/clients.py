@@ -27,6 +27,7 @@ PROGRAMS = {
     "Authlib": ["venv/bin/python", "authlib_client.py"],
     "mozilla-django-oidc": ["venv/bin/python", "django_site.py"],
     "oidc-client-ts, in Chromium": ["node", "spa.mjs"],
+    "a web application, in Chromium": ["node", "web.mjs"],
     "the pages, in Chromium": ["node", "pages.mjs"],
     "next-auth": ["venv/bin/python", "next_site.py"],
 }
