@@ -1,6 +1,6 @@
 """Clients of OAuth 2.1 and OpenID Connect that are not ours, against the service as it was built: each logs a user in through
 the pages, and uses what it gets. `python3 .ci/clients.py [PROGRAM]`; the programs are in clients/, and what the book says of
-applications is run as it is written, by its marks `<!-- client: NAME -->`."""
+applications is run as it is written: the blocks whose names have a folder, `<!-- run: FOLDER/FILE -->`."""
 
 import os
 import re
@@ -31,7 +31,11 @@ PROGRAMS = {
     "the pages, in Chromium": ["node", "pages.mjs"],
     "next-auth": ["venv/bin/python", "next_site.py"],
 }
-MARKED = re.compile(r"<!-- client: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
+MARKED = re.compile(r"<!-- run: (\w+/\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
+BLOCKS = {
+    "spa": ["register.sh", "auth.js"], "next": ["register.sh", "auth.js", "route.js"],
+    "django": ["register.sh", "settings.py", "oidc.py", "urls.py", "home.html"],
+}
 
 
 def free_port():
@@ -89,11 +93,13 @@ def install(tools, wanted):
 
 def write_book(tools):
     """The book's blocks, each in a file of its name."""
-    for page in BOOK.glob("*.md"):
-        for name, block in MARKED.findall(page.read_text()):
-            path = tools / "book" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block)
+    blocks = dict(block for page in BOOK.glob("*.md") for block in MARKED.findall(page.read_text()))
+    run_here = {f"{folder}/{file}" for folder, files in BLOCKS.items() for file in files}
+    assert blocks.keys() == run_here, blocks.keys() ^ run_here
+    for name, block in blocks.items():
+        path = tools / "book" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(block)
 
 
 def main():

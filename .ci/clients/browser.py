@@ -81,7 +81,8 @@ class Browser:
         self.seen = []
 
     def send(self, step):
-        headers = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "sec-fetch-site": "none", **step.headers}
+        headers = {"accept": "text/html,*/*;q=0.8", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document",
+                   "sec-fetch-site": "none", **step.headers}
         body = step.body.encode() if step.method == "POST" else None
         request = urllib.request.Request(step.url, body, headers, method=step.method)
         try:
