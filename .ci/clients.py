@@ -21,13 +21,14 @@ BOOK = ROOT / "docs/src/oauth"
 NODE = ["openid-client@6.9.0", "oauth4webapi@3.8.8", "oidc-client-ts@3.5.0", "playwright-core@1.65.1", "axe-core@4.14.1"]
 NEXT = ["next@16.4.6", "react@19.3.1", "react-dom@19.3.1", "next-auth@4.24.15"]
 PYTHON = ["authlib==1.9.10", "requests==2.34.2", "mozilla-django-oidc==5.0.2", "django==5.2.19"]
+WEB = "a web application, in Chromium"
 PROGRAMS = {
     "openid-client": ["node", "openid_client.mjs"],
     "oauth4webapi": ["node", "oauth4webapi.mjs"],
     "Authlib": ["venv/bin/python", "authlib_client.py"],
     "mozilla-django-oidc": ["venv/bin/python", "django_site.py"],
     "oidc-client-ts, in Chromium": ["node", "spa.mjs"],
-    "a web application, in Chromium": ["node", "web.mjs"],
+    WEB: ["node", "web.mjs"],
     "the pages, in Chromium": ["node", "pages.mjs"],
     "next-auth": ["venv/bin/python", "next_site.py"],
 }
@@ -44,17 +45,33 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def nginx(folder, port, upstream):
+    """Serves what is at another port with TLS, as localhost."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "cert.pem"], cwd=folder, check=True, capture_output=True)
+    temp = "".join(f"{kind}_temp_path {kind};" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
+    (folder / "nginx.conf").write_text(f"""daemon off; pid nginx.pid; error_log error.log; events {{}} http {{ access_log off; {temp}
+        server {{ listen 127.0.0.1:{port} ssl; ssl_certificate cert.pem; ssl_certificate_key key.pem;
+            location / {{ proxy_pass http://127.0.0.1:{upstream}; proxy_set_header X-Forwarded-For $remote_addr; }} }} }}""")
+    return subprocess.Popen(["nginx", "-p", folder, "-e", "error.log", "-c", "nginx.conf"])
+
+
 class Service:
     """The service on an empty folder, and a user."""
 
-    def __init__(self, program, folder):
+    def __init__(self, program, folder, is_behind_tls=False):
         folder.mkdir()
         port = free_port()
-        self.issuer = f"http://127.0.0.1:{port}"
+        self.address = self.issuer = f"http://127.0.0.1:{port}"
+        self.proxy = None
+        if is_behind_tls:
+            public = free_port()
+            self.issuer = f"https://localhost:{public}"
+            self.proxy = nginx(folder, public, port)
         self.env = {
             **os.environ, "TOKENSMITH": str(program), "LISTEN": f"127.0.0.1:{port}", "ISSUER": self.issuer, "AUDIENCE": "",
             "DATABASE_URL": f"sqlite://{folder}/tokensmith.db", "KEYS_DIR": f"{folder}/keys", "RUST_LOG": "warn",
-            "FIRST_ADMIN_PASSWORD_FILE": f"{folder}/password", "USERNAME": "ada", "PASSWORD": "a long passphrase of Ada's",
+            "FIRST_ADMIN_PASSWORD_FILE": f"{folder}/password", "TRUSTED_PROXIES": "127.0.0.1", "USERNAME": "ada", "PASSWORD": "a long passphrase of Ada's",
         }
         self.log = folder / "log"
         with open(self.log, "w") as log:
@@ -63,7 +80,7 @@ class Service:
     def __enter__(self):
         for _ in range(600):
             try:
-                urllib.request.urlopen(f"{self.issuer}/readyz", timeout=10).close()
+                urllib.request.urlopen(f"{self.address}/readyz", timeout=10).close()
                 break
             except (urllib.error.URLError, ConnectionError):
                 assert self.process.poll() is None, f"the service has ended:\n{self.log.read_text()}"
@@ -75,8 +92,9 @@ class Service:
         return self
 
     def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        for process in filter(None, [self.proxy, self.process]):
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
 
 
 def install(tools, wanted):
@@ -102,6 +120,12 @@ def write_book(tools):
         path.write_text(block)
 
 
+def run(name, service, tools):
+    print(f"{name}: {service.issuer}", flush=True)
+    if subprocess.run(PROGRAMS[name], cwd=tools, env=service.env).returncode != 0:
+        sys.exit(f"{name} failed; the service's log:\n{service.log.read_text()}")
+
+
 def main():
     program = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/tokensmith").resolve()
     wanted = sys.argv[2:] or list(PROGRAMS)
@@ -112,10 +136,9 @@ def main():
         write_book(tools)
         with Service(program, tools / "service") as service:
             for name in wanted:
-                print(name, flush=True)
-                done = subprocess.run(PROGRAMS[name], cwd=tools, env=service.env)
-                if done.returncode != 0:
-                    sys.exit(f"{name} failed; the service's log:\n{service.log.read_text()}")
+                run(name, service, tools)
+        with Service(program, tools / "https", is_behind_tls=True) as service:
+            run(WEB, service, tools)
 
 
 main()

@@ -60,9 +60,6 @@ await step("what is over", async () => {
 });
 
 await step("another account", async () => {
-  await begin(page, origin);
-  const url = new URL(page.url());
-  assert.ok(url.pathname.startsWith("/oauth/interactions/"), url);
   const [request] = await Promise.all([
     page.waitForRequest((request) => request.url().startsWith(`${issuer}/oauth/authorize`)),
     begin(page, origin),

@@ -35,7 +35,7 @@ const form = (action, fields) => `<form method="post" action="${escaped(action)}
   `<input name="${name}" value="${escaped(value)}">`).join("")}<button>Go</button></form>`;
 
 const browser = await launch();
-const context = await browser.newContext();
+const context = await browser.newContext({ ignoreHTTPSErrors: true });
 const page = await context.newPage();
 
 /** What the application gets as an answer of this path. */
@@ -68,8 +68,13 @@ await step("the answer arrives as it was meant, and tells nothing of where it co
   assert.equal(headers.referer, undefined);
 });
 
-await step("the cookies: HttpOnly and SameSite=Lax", async () => {
-  for (const cookie of await context.cookies(issuer)) assert.ok(cookie.httpOnly && cookie.sameSite === "Lax", cookie.name);
+await step("the cookies are HttpOnly and SameSite=Lax; over TLS they are Secure and of this host alone", async () => {
+  const cookies = await context.cookies(issuer);
+  assert.ok(cookies.length >= 2, JSON.stringify(cookies));
+  for (const { name, httpOnly, sameSite, secure } of cookies) {
+    assert.ok(httpOnly && sameSite === "Lax", name);
+    assert.deepEqual([secure, name.startsWith("__Host-ts_")], Array(2).fill(issuer.startsWith("https:")), name);
+  }
 });
 
 await step("form_post without a click, with and without a page before it", async () => {
@@ -97,16 +102,18 @@ await step("a new scope is asked for alone", async () => {
 });
 
 await step("an app with a scheme of its own", async () => {
-  await page.goto(url({ redirect_uri: "com.example.notes:/callback", prompt: "consent" }));
-  assert.ok((await page.innerText("main")).includes("com.example.notes"));
-  await decide(page, "allow");
-  assert.match(await page.getAttribute("main a", "href"), /^com\.example\.notes:\/callback\?code=/);
+  const tab = await context.newPage();
+  await tab.goto(url({ redirect_uri: "com.example.notes:/callback", prompt: "consent" }));
+  assert.ok((await tab.innerText("main")).includes("com.example.notes"));
+  await decide(tab, "allow");
+  assert.match(await tab.getAttribute("main a", "href"), /^com\.example\.notes:\/callback\?code=/);
+  await tab.close();
 });
 
 await step("neither another browser, another site nor a frame can use an interaction", async () => {
   await page.goto(url({ prompt: "consent" }));
   const interaction = page.url();
-  const other = await (await browser.newContext()).newPage();
+  const other = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage();
   assert.equal((await other.goto(interaction)).status(), 403);
   const [refused] = await Promise.all([
     page.waitForResponse((response) => response.request().method() === "POST"),
