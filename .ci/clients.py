@@ -47,11 +47,12 @@ def free_port():
 
 def nginx(folder, port, upstream):
     """Serves what is at another port with TLS, as localhost."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                    "-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "cert.pem"], cwd=folder, check=True, capture_output=True)
+    certificate = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    certificate += ["-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "cert.pem"]
+    subprocess.run(certificate, cwd=folder, check=True, capture_output=True)
     temp = "".join(f"{kind}_temp_path {kind};" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
-    (folder / "nginx.conf").write_text(f"""daemon off; pid nginx.pid; error_log error.log; events {{}} http {{ access_log off; {temp}
-        server {{ listen 127.0.0.1:{port} ssl; ssl_certificate cert.pem; ssl_certificate_key key.pem;
+    (folder / "nginx.conf").write_text(f"""daemon off; pid nginx.pid; error_log error.log; events {{}}
+        http {{ access_log off; {temp} server {{ listen 127.0.0.1:{port} ssl; ssl_certificate cert.pem; ssl_certificate_key key.pem;
             location / {{ proxy_pass http://127.0.0.1:{upstream}; proxy_set_header X-Forwarded-For $remote_addr; }} }} }}""")
     return subprocess.Popen(["nginx", "-p", folder, "-e", "error.log", "-c", "nginx.conf"])
 
@@ -71,13 +72,23 @@ class Service:
         self.env = {
             **os.environ, "TOKENSMITH": str(program), "LISTEN": f"127.0.0.1:{port}", "ISSUER": self.issuer, "AUDIENCE": "",
             "DATABASE_URL": f"sqlite://{folder}/tokensmith.db", "KEYS_DIR": f"{folder}/keys", "RUST_LOG": "warn",
-            "FIRST_ADMIN_PASSWORD_FILE": f"{folder}/password", "TRUSTED_PROXIES": "127.0.0.1", "USERNAME": "ada", "PASSWORD": "a long passphrase of Ada's",
+            "FIRST_ADMIN_PASSWORD_FILE": f"{folder}/password", "TRUSTED_PROXIES": "127.0.0.1",
+            "USERNAME": "ada", "PASSWORD": "a long passphrase of Ada's",
         }
         self.log = folder / "log"
         with open(self.log, "w") as log:
             self.process = subprocess.Popen([program], cwd=folder, env=self.env, stdout=log, stderr=log)
 
     def __enter__(self):
+        try:
+            self.create_user()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def create_user(self):
+        """As soon as the service is ready."""
         for _ in range(600):
             try:
                 urllib.request.urlopen(f"{self.address}/readyz", timeout=10).close()
@@ -89,7 +100,6 @@ class Service:
         made = subprocess.run([self.env["TOKENSMITH"], *create, "--password-stdin"], env=self.env, text=True,
                               input=self.env["PASSWORD"], stdout=subprocess.PIPE, check=True)
         self.env["USER_ID"] = re.search(r"\((.+)\)", made.stdout)[1]
-        return self
 
     def __exit__(self, *_):
         for process in filter(None, [self.proxy, self.process]):
@@ -137,8 +147,9 @@ def main():
         with Service(program, tools / "service") as service:
             for name in wanted:
                 run(name, service, tools)
-        with Service(program, tools / "https", is_behind_tls=True) as service:
-            run(WEB, service, tools)
+        if WEB in wanted:
+            with Service(program, tools / "https", is_behind_tls=True) as service:
+                run(WEB, service, tools)
 
 
 main()

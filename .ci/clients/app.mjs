@@ -2,7 +2,6 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { dirname } from "node:path";
 import { chromium } from "playwright-core";
 import { issuer, password, username } from "./harness.mjs";
 
@@ -34,8 +33,7 @@ export async function serve(clientId) {
   const block = (name) => readFileSync(`book/spa/${name}`, "utf8")
     .replaceAll("http://localhost:5173", origin).replaceAll("http://127.0.0.1:8080", issuer)
     .replaceAll("notes-web", clientId);
-  const env = { ...process.env, PATH: `${dirname(process.env.TOKENSMITH)}:${process.env.PATH}` };
-  execFileSync("bash", ["-euc", block("register.sh")], { env });
+  execFileSync("bash", ["-euc", block("register.sh").replace("target/release/tokensmith", process.env.TOKENSMITH)]);
   return { origin, stop: () => server.close() };
 }
 

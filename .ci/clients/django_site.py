@@ -10,7 +10,10 @@ from browser import Step
 from harness import ISSUER, book, browser, free_port, run_book, serve, step
 
 MANAGE = [sys.executable, "manage.py"]
-FILES = {"settings.py": "notes/settings.py", "oidc.py": "notes/oidc.py", "urls.py": "notes/urls.py", "home.html": "templates/home.html"}
+FILES = {
+    "settings.py": "notes/settings.py", "oidc.py": "notes/oidc.py", "urls.py": "notes/urls.py",
+    "home.html": "templates/home.html",
+}
 
 
 def make(folder, site):

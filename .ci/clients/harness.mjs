@@ -33,7 +33,8 @@ export async function step(what, run) {
 
 /** That a promise fails with an OAuth error. */
 export async function refused(promise, code) {
-  const error = await promise.then((value) => assert.fail(`${code} expected, not ${JSON.stringify(value)}`), (error) => error);
+  const unexpected = (value) => assert.fail(`${code} expected, not ${JSON.stringify(value)}`);
+  const error = await promise.then(unexpected, (error) => error);
   assert.equal(error.error, code, `${code} expected, not ${error.stack} ${JSON.stringify(error.cause)}`);
   return error;
 }

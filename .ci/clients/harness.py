@@ -19,7 +19,8 @@ GOODBYE = "http://127.0.0.1:9/goodbye"
 
 def register(name, *options):
     """Registers a client as an operator does."""
-    made = subprocess.run([os.environ["TOKENSMITH"], "clients", "create", name, *options, "--json"], stdout=subprocess.PIPE, check=True)
+    create = [os.environ["TOKENSMITH"], "clients", "create", name, *options, "--json"]
+    made = subprocess.run(create, stdout=subprocess.PIPE, check=True)
     return json.loads(made.stdout)
 
 
@@ -38,9 +39,8 @@ def book(name, replaced):
 
 def run_book(name, replaced):
     """Runs a block of the book in a shell; returns what it prints."""
-    env = {**os.environ, "PATH": f"{Path(os.environ['TOKENSMITH']).parent}:{os.environ['PATH']}"}
-    script = ["bash", "-euc", book(name, replaced)]
-    return subprocess.run(script, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout
+    script = book(name, {"target/release/tokensmith": os.environ["TOKENSMITH"], **replaced})
+    return subprocess.run(["bash", "-euc", script], stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def free_port():

@@ -32,7 +32,8 @@ const as = await step("discovery by OpenID Connect and by RFC 8414 say the same"
 
 /** An authorization request and the checked answer of it. */
 async function authorize(parameters) {
-  const [verifier, state, nonce] = [oauth.generateRandomCodeVerifier(), oauth.generateRandomState(), oauth.generateRandomNonce()];
+  const verifier = oauth.generateRandomCodeVerifier();
+  const [state, nonce] = [oauth.generateRandomState(), oauth.generateRandomNonce()];
   const url = new URL(as.authorization_endpoint);
   url.search = new URLSearchParams({
     client_id, redirect_uri: callback, response_type: "code", scope, state, nonce,
@@ -45,7 +46,8 @@ async function authorize(parameters) {
 
 async function redeem({ answered, verifier, nonce }) {
   const answer = await oauth.authorizationCodeGrantRequest(as, client, auth, answered(), callback, verifier, insecure);
-  const tokens = await oauth.processAuthorizationCodeResponse(as, client, answer, { expectedNonce: nonce, requireIdToken: true });
+  const expected = { expectedNonce: nonce, requireIdToken: true };
+  const tokens = await oauth.processAuthorizationCodeResponse(as, client, answer, expected);
   await oauth.validateApplicationLevelSignature(as, answer, insecure);
   return tokens;
 }
@@ -82,7 +84,8 @@ const narrowed = await step("refresh, with fewer scopes", async () => {
   return narrowed;
 });
 
-await step("refresh, with more scopes: invalid_scope", () => refused(refresh(narrowed.refresh_token, { scope: "roles" }), "invalid_scope"));
+await step("refresh, with more scopes: invalid_scope", () =>
+  refused(refresh(narrowed.refresh_token, { scope: "roles" }), "invalid_scope"));
 
 const introspect = async (by, credentials, token) => oauth.processIntrospectionResponse(as, by,
   await oauth.introspectionRequest(as, by, credentials, token, insecure));
@@ -96,22 +99,26 @@ await step("introspection: active for the client and for its resource server, fo
     assert.equal(answer.scope, "notes:read");
   }
   assert.equal((await introspect(client, auth, narrowed.refresh_token)).active, true);
-  assert.deepEqual(await introspect(other, oauth.ClientSecretPost(other.client_secret), narrowed.access_token), { active: false });
+  const unrelated = oauth.ClientSecretPost(other.client_secret);
+  assert.deepEqual(await introspect(other, unrelated, narrowed.access_token), { active: false });
 });
 
 await step("a wrong secret: invalid_client, with a challenge", async () => {
-  const error = await introspect(api, oauth.ClientSecretBasic("wrong"), narrowed.access_token).then(assert.fail, (error) => error);
+  const asked = introspect(api, oauth.ClientSecretBasic("wrong"), narrowed.access_token);
+  const error = await asked.then(assert.fail, (error) => error);
   assert.ok(error instanceof oauth.WWWAuthenticateChallengeError, error.stack);
   assert.equal(error.status, 401);
   assert.equal(error.cause[0].scheme, "basic");
 });
 
 await step("revocation ends the grant", async () => {
-  await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, auth, narrowed.refresh_token, insecure));
+  const revoke = async (token) =>
+    oauth.processRevocationResponse(await oauth.revocationRequest(as, client, auth, token, insecure));
+  await revoke(narrowed.refresh_token);
   assert.deepEqual(await introspect(api, apiAuth, narrowed.access_token), { active: false });
   await refused(refresh(narrowed.refresh_token), "invalid_grant");
   // RFC 7009 section 2.2: what is not known is revoked.
-  await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, auth, "unknown", insecure));
+  await revoke("unknown");
 });
 
 await step("client_credentials", async () => {
@@ -125,12 +132,14 @@ await step("client_credentials", async () => {
 await step("what is not allowed is refused with its registered error", async () => {
   const errors = { invalid_scope: { scope: "openid unheard-of" }, unsupported_response_type: { response_type: "token" },
     invalid_request: { code_challenge_method: "plain" }, request_not_supported: { request: "e30.e30." },
-    request_uri_not_supported: { request_uri: "https://example.com/" }, invalid_target: { resource: "https://elsewhere.example" } };
+    request_uri_not_supported: { request_uri: "https://example.com/" },
+    invalid_target: { resource: "https://elsewhere.example" } };
   for (const [code, parameters] of Object.entries(errors)) {
     const { answered, end } = await authorize(parameters);
     assert.deepEqual(end.seen, [], `${code}: ${end.text}`);
     await refused((async () => answered())(), code);
   }
-  const answer = await oauth.genericTokenEndpointRequest(as, client, auth, "password", { username: "ada", password: "x" }, insecure);
+  const login = { username: "ada", password: "x" };
+  const answer = await oauth.genericTokenEndpointRequest(as, client, auth, "password", login, insecure);
   await refused(oauth.processGenericTokenEndpointResponse(as, client, answer), "unsupported_grant_type");
 });

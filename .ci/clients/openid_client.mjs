@@ -7,15 +7,18 @@ const registered = register("Notes", "--redirect-uri", callback, "--post-logout-
   "--scope", "openid", "--scope", "profile", "--scope", "email", "--scope", "offline_access");
 const scope = "openid profile email offline_access";
 
-const config = await step("discovery", () => client.discovery(new URL(issuer), registered.client_id,
-  {}, client.ClientSecretBasic(registered.client_secret), { execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks] }));
+const secret = client.ClientSecretBasic(registered.client_secret);
+const execute = [client.allowInsecureRequests, client.enableNonRepudiationChecks];
+const config = await step("discovery", () =>
+  client.discovery(new URL(issuer), registered.client_id, {}, secret, { execute }));
 
 /** An authorization request, and what its answer is checked against. */
 async function begin(parameters = {}) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
-  const checks = { pkceCodeVerifier, expectedState: client.randomState(), expectedNonce: client.randomNonce(), idTokenExpected: true };
+  const [expectedState, expectedNonce] = [client.randomState(), client.randomNonce()];
+  const checks = { pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true };
   const url = client.buildAuthorizationUrl(config, {
-    redirect_uri: callback, scope, state: checks.expectedState, nonce: checks.expectedNonce,
+    redirect_uri: callback, scope, state: expectedState, nonce: expectedNonce,
     code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier), code_challenge_method: "S256", ...parameters,
   });
   return { url, checks };

@@ -16,7 +16,9 @@ await step("login by keyboard, consent, and back at the app with a user", async 
   await logIn(page);
   await page.waitForSelector("[value=allow]");
   const asked = await text(page);
-  for (const shown of ["Notes", new URL(origin).hostname, username]) assert.ok(asked.includes(shown), `${shown} is not in: ${asked}`);
+  for (const shown of ["Notes", new URL(origin).hostname, username]) {
+    assert.ok(asked.includes(shown), `${shown} is not in: ${asked}`);
+  }
   await decide(page, "allow");
   const { user, error } = await result(page, origin);
   assert.equal(user?.profile.sub, userId, error);

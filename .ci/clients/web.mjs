@@ -31,8 +31,9 @@ const asked = (parameters) => ({ client_id, redirect_uri, response_type: "code",
   code_challenge: challenge, code_challenge_method: "S256", ...parameters });
 const url = (parameters) => `${issuer}/oauth/authorize?${new URLSearchParams(asked(parameters))}`;
 const escaped = (text) => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
-const form = (action, fields) => `<form method="post" action="${escaped(action)}">${Object.entries(fields).map(([name, value]) =>
-  `<input name="${name}" value="${escaped(value)}">`).join("")}<button>Go</button></form>`;
+const input = ([name, value]) => `<input name="${name}" value="${escaped(value)}">`;
+const form = (action, fields) =>
+  `<form method="post" action="${escaped(action)}">${Object.entries(fields).map(input).join("")}<button>Go</button></form>`;
 
 const browser = await launch();
 const context = await browser.newContext({ ignoreHTTPSErrors: true });
