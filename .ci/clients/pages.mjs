@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { begin, decide, launch, logIn, result, serve } from "./app.mjs";
-import { issuer, step } from "./harness.mjs";
+import { issuer, register, step } from "./harness.mjs";
 
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 const { origin, stop } = await serve("notes-pages");
@@ -59,14 +59,36 @@ await step("what is over", async () => {
   await look("over");
 });
 
+const [request] = await Promise.all([
+  page.waitForRequest((request) => request.url().startsWith(`${issuer}/oauth/authorize`)),
+  begin(page, origin),
+]);
+
 await step("another account", async () => {
-  const [request] = await Promise.all([
-    page.waitForRequest((request) => request.url().startsWith(`${issuer}/oauth/authorize`)),
-    begin(page, origin),
-  ]);
   await page.goto(`${request.url()}&prompt=select_account`);
   await page.waitForSelector("[name=account]");
   await look("account");
+});
+
+await step("German and Spanish", async () => {
+  for (const language of ["de", "es"]) {
+    await page.goto(`${request.url()}&prompt=consent&ui_locales=${language}`);
+    assert.equal(await page.getAttribute("html", "lang"), language);
+    await page.waitForSelector("[value=allow]");
+    await look(`consent-${language}`);
+  }
+});
+
+await step("the way back to an app on the machine", async () => {
+  const url = new URL(request.url());
+  const { client_id } = register("Notes", "--redirect-uri", "com.example.notes:/callback");
+  for (const [name, value] of Object.entries({ client_id, redirect_uri: "com.example.notes:/callback" })) {
+    url.searchParams.set(name, value);
+  }
+  await page.goto(String(url));
+  await decide(page, "allow");
+  await page.waitForSelector("main a");
+  await look("way-back");
 });
 
 await step("mistakes: an unknown client, an unknown redirect URI, no such page", async () => {
@@ -80,7 +102,7 @@ await step("the question before a logout, and the end of it", async () => {
   await reached(200, "/oauth/logout");
   await look("logout");
   await page.click("main button");
-  await page.waitForFunction("document.forms.length === 0");
+  await page.locator("form").waitFor({ state: "detached" });
   await look("logged-out");
 });
 
