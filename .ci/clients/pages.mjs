@@ -10,18 +10,18 @@ const { origin, stop } = await serve("notes-pages");
 const browser = await launch();
 const page = await (await browser.newContext()).newPage();
 
-/** Looks at the page that is open. */
-async function look(name) {
+/** Looks at the page that is open in a tab. */
+async function look(name, tab = page) {
   for (const [device, width, height] of [["phone", 360, 740], ["desk", 1280, 800]]) {
-    await page.setViewportSize({ width, height });
+    await tab.setViewportSize({ width, height });
     for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme });
-      const wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
+      await tab.emulateMedia({ colorScheme });
+      const wider = await tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
       assert.ok(wider <= 0, `${name} is ${wider} pixels too wide for a ${device}`);
       const what = `${name}-${device}-${colorScheme}`;
-      if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/${what}.png` });
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate("axe.run()");
+      if (process.env.SCREENSHOTS) await tab.screenshot({ path: `${process.env.SCREENSHOTS}/${what}.png` });
+      await tab.evaluate(axe);
+      const { violations } = await tab.evaluate("axe.run()");
       const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html)}`);
       assert.deepEqual(found, [], what);
     }
@@ -85,10 +85,13 @@ await step("the way back to an app on the machine", async () => {
   for (const [name, value] of Object.entries({ client_id, redirect_uri: "com.example.notes:/callback" })) {
     url.searchParams.set(name, value);
   }
-  await page.goto(String(url));
-  await decide(page, "allow");
-  await page.waitForSelector("main a");
-  await look("way-back");
+  // In a tab of its own: Chromium asks there whether it may open the app, and takes no other input.
+  const tab = await page.context().newPage();
+  await tab.goto(String(url));
+  await decide(tab, "allow");
+  await tab.waitForSelector("main a");
+  await look("way-back", tab);
+  await tab.close();
 });
 
 await step("mistakes: an unknown client, an unknown redirect URI, no such page", async () => {

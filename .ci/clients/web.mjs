@@ -103,6 +103,7 @@ await step("a new scope is asked for alone", async () => {
 });
 
 await step("an app with a scheme of its own", async () => {
+  // In a tab of its own: Chromium asks there whether it may open the app, and takes no other input.
   const tab = await context.newPage();
   await tab.goto(url({ redirect_uri: "com.example.notes:/callback", prompt: "consent" }));
   assert.ok((await tab.innerText("main")).includes("com.example.notes"));
