@@ -1,5 +1,5 @@
 """Clients of OAuth 2.1 and OpenID Connect that are not ours, against the service as it was built: each logs a user in through
-the pages, and uses what it gets. `python3 .ci/clients.py [PROGRAM]`; the programs are in clients/, and what the book says of
+the pages, and uses what it gets. `python3 .ci/clients.py [PROGRAM [NAME ..]]`; the programs are in clients/, and what the book says of
 applications is run as it is written: the blocks whose names have a folder, `<!-- run: FOLDER/FILE -->`."""
 
 import os
