@@ -51,11 +51,13 @@ pub(crate) fn next(interaction: &Interaction, client: &Client, known: &Known, no
 }
 
 /// Whether the user has proved who they are lately enough: in the course of the interaction in any case
-/// ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
+/// ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)). The times
+/// alone do not tell: a login before it may be of the same second.
 fn is_fresh(interaction: &Interaction, authenticated_at: Timestamp, now: Timestamp) -> bool {
     let request = &interaction.request;
-    let is_young = request.max_age.is_none_or(|most| now - authenticated_at <= Seconds(most));
-    authenticated_at >= interaction.created_at || (is_young && !request.prompt.contains(&Prompt::Login))
+    let is_young = request.max_age.is_none_or(|most| most > 0 && now - authenticated_at <= Seconds(most));
+    let is_within = interaction.chosen && authenticated_at >= interaction.created_at;
+    is_within || (is_young && !request.prompt.contains(&Prompt::Login))
 }
 
 fn names(hint: &str, user: &User) -> bool {

@@ -98,17 +98,21 @@ fn nobody_is_signed_in_logs_in() {
 
 #[test]
 fn a_login_in_the_course_of_the_interaction_is_fresh_whatever_was_asked_for() {
-    for (prompt, max_age, authenticated_at, expected) in [
+    for (prompt, max_age, authenticated_at, before) in [
         (&[][..], None, 1, Step::Answer),
         (&[Prompt::Login], None, 999, Step::Login),
-        (&[Prompt::Login], None, 1_000, Step::Answer),
+        // A login in the second in which the interaction began, and before it.
+        (&[Prompt::Login], None, 1_000, Step::Login),
         (&[], Some(11), 999, Step::Answer),
         (&[], Some(10), 999, Step::Login),
-        (&[], Some(0), 1_000, Step::Answer),
+        (&[], Some(0), 1_000, Step::Login),
         (&[Prompt::Login], Some(9_000), 999, Step::Login),
     ] {
-        let found = step(&interaction(prompt, max_age, None), &known(authenticated_at, "openid email"));
-        assert_eq!(found, expected, "{prompt:?} {max_age:?} {authenticated_at}");
+        let interaction = interaction(prompt, max_age, None);
+        let found = step(&interaction, &known(authenticated_at, "openid email"));
+        assert_eq!(found, before, "{prompt:?} {max_age:?} {authenticated_at}");
+        let logged_in = Interaction { chosen: true, ..interaction };
+        assert_eq!(step(&logged_in, &known(1_000, "openid email")), Step::Answer, "{prompt:?} {max_age:?}");
     }
 }
 

@@ -111,9 +111,9 @@ pub(crate) fn decide(app: &App, ongoing: Box<Ongoing>, decision: Decision, origi
             let answer = is_first.then(refusal);
             Ok(answered(ongoing, answer))
         }
-        (Decision::Continue, step) => {
+        (Decision::Continue, Step::Account) => {
             choose(app, id)?;
-            Ok(State::Open(ongoing, step))
+            Ok(State::Open(ongoing, Step::Account))
         }
         (Decision::Allow, Step::Consent(scopes)) => {
             let answer = ongoing.finish(app, Some(&scopes), true, origin)?;
@@ -125,7 +125,7 @@ pub(crate) fn decide(app: &App, ongoing: Box<Ongoing>, decision: Decision, origi
             Ok(answered(ongoing, answer))
         }
         // It has to be asked again.
-        (Decision::Allow, step) => Ok(State::Open(ongoing, step)),
+        (Decision::Allow | Decision::Continue, step) => Ok(State::Open(ongoing, step)),
     }
 }
 
