@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "docs/src/oauth"
-NODE = ["openid-client@6.9.0", "oauth4webapi@3.8.8", "oidc-client-ts@3.5.0", "playwright-core@1.65.1", "axe-core@4.14.1"]
+NODE = ["openid-client@6.9.0", "oauth4webapi@3.8.8", "oidc-client-ts@3.5.0", "playwright-core@1.65.1"]
 NEXT = ["next@16.4.6", "react@19.3.1", "react-dom@19.3.1", "next-auth@4.24.15"]
 PYTHON = ["authlib==1.9.10", "requests==2.34.2", "mozilla-django-oidc==5.0.2", "django==5.2.19"]
 WEB = "a web application, in Chromium"
@@ -29,7 +29,6 @@ PROGRAMS = {
     "mozilla-django-oidc": ["venv/bin/python", "django_site.py"],
     "oidc-client-ts, in Chromium": ["node", "spa.mjs"],
     WEB: ["node", "web.mjs"],
-    "the pages, in Chromium": ["node", "pages.mjs"],
     "next-auth": ["venv/bin/python", "next_site.py"],
 }
 MARKED = re.compile(r"<!-- run: (\w+/\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
