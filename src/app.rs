@@ -110,7 +110,6 @@ impl App {
         let outbound = Outbound::new(&config).map_err(StartError::Outbound)?;
         let store = open(&config, if_missing, &*entropy)?;
         let metrics = Arc::<Metrics>::default();
-        let hasher = Hasher::start(config.argon2, Arc::clone(&entropy), Arc::clone(&metrics))?;
         let keys = Arc::new(Keys::none(config.keys.clone(), config.key_policy.clone())?);
         let denylist = Arc::new(Denylist::new(entropy.bytes()?));
         let known_keys = Arc::new(KnownKeys::new(Arc::clone(&keys), Arc::clone(&denylist)));
@@ -127,22 +126,20 @@ impl App {
         let units = Units::new(Arc::clone(&store), Arc::clone(&denylist), Arc::clone(&metrics));
         let batches =
             Batches::new(&config, Arc::clone(&store), units.clone(), Arc::clone(&clock), Arc::clone(&metrics));
-        let outbox =
-            Outbox::new(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&entropy), Arc::clone(&metrics), Vec::new());
         let lookups = Arc::new(Turns::new(&config));
         Ok(Self {
             rotator: Rotator::start(batches)?,
+            hasher: Hasher::start(config.argon2, Arc::clone(&entropy), Arc::clone(&metrics))?,
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
             limiter: Limiter::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&lookups)),
             known_clients: KnownClients::new(Arc::clone(&store), Arc::clone(&clock)),
+            outbox: Outbox::new(store.clone(), clock.clone(), entropy.clone(), metrics.clone(), Vec::new()),
             lookups,
-            outbox,
             documents: Documents::new(outbound.clone()),
             outbound,
             config,
             store,
             units,
-            hasher,
             clock,
             entropy,
             metrics,

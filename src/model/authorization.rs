@@ -53,7 +53,7 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) ui_locales: Vec<String>,
     /// The strengths of authentication that the client wishes for.
     pub(crate) acr_values: Vec<String>,
-    /// The user of the ID token that the client has shown: nobody else may be the answer.
+    /// The user of the ID token that the client has shown. The answer may not be about another user.
     #[serde(default)]
     pub(crate) expected_user: Option<UserId>,
 }

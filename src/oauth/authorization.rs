@@ -2,8 +2,8 @@
 //! ([RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1),
 //! [OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
 //!
-//! Until client and redirect URI are proved, a mistake is shown to the user: whoever made the link is not sent anybody
-//! ([RFC 9700 section 4.11](https://www.rfc-editor.org/rfc/rfc9700#section-4.11)). From then on it is told to the client.
+//! Until client and redirect URI are verified, errors are shown to the user, who is not redirected anywhere
+//! ([RFC 9700 section 4.11](https://www.rfc-editor.org/rfc/rfc9700#section-4.11)). After that, errors go to the client.
 
 use super::answer::Destination;
 use super::error::{ErrorCode, OAuthError};

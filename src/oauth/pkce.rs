@@ -1,5 +1,5 @@
-//! Proof Key for Code Exchange ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)), by S256 alone: `plain` protects from
-//! nobody who sees the request ([RFC 9700 section 2.1.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1.1)).
+//! Proof Key for Code Exchange ([RFC 7636](https://www.rfc-editor.org/rfc/rfc7636)), only by S256: `plain` does not
+//! protect from an attacker who sees the request ([RFC 9700 section 2.1.1](https://www.rfc-editor.org/rfc/rfc9700#section-2.1.1)).
 
 use crate::secret::digest_of;
 use base64::Engine as _;

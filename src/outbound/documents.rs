@@ -15,7 +15,7 @@ const FRESH: Seconds = Seconds(300);
 /// For so long it is good for something when it cannot be fetched anew.
 const KEPT: Seconds = Seconds(3_600);
 
-/// Not more often is it asked for, whoever wishes it: strangers can bring that about.
+/// A document is fetched at most this often, since strangers can cause fetches.
 const COOLDOWN: Seconds = Seconds(60);
 
 const LIMITS: Limits = Limits { time: Duration::from_secs(5), bytes: 64 * 1024 };

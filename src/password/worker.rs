@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::error::HashError;
 use super::queue::Queue;
 
-/// A hash that has not begun by then is not begun: its answer would help nobody.
+/// A hash that has not started after this time is not started, because its client has given up.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A hash takes a core for tens of milliseconds; whatever else there is to do takes microseconds and comes first. Hashes

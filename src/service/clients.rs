@@ -1,4 +1,4 @@
-//! Registered applications: their registration, by whoever administers the service.
+//! Registered applications: their registration by administrators.
 
 mod metadata;
 
@@ -37,13 +37,13 @@ pub(crate) enum OldSecret {
 pub(crate) struct Rotated {
     /// The client.
     pub(crate) client: Client,
-    /// Its new secret, which nobody can see again.
+    /// Its new secret, which is shown only this once.
     pub(crate) secret: ClientSecret,
     /// The first second at which the one before is not valid any more, if it still is.
     pub(crate) old_secret_expires_at: Option<Timestamp>,
 }
 
-/// Registers a client; returns it with its secret, which nobody can see again.
+/// Registers a client; returns it with its secret, which is shown only this once.
 pub(crate) fn create(
     app: &App,
     id: Option<&str>,
@@ -55,7 +55,7 @@ pub(crate) fn create(
         Some(id) => id.parse().map_err(invalid("client_id"))?,
         None => ClientId::from_stored(readable(&app.entropy.bytes::<ID_CHARS>()?)),
     };
-    // OpenID Connect Core section 2: it is the audience of ID tokens, which nobody may take for an access token.
+    // OpenID Connect Core section 2: it is the audience of ID tokens, which must not be mistaken for access tokens.
     if app.config.audiences.names().iter().any(|audience| audience == id.as_str()) {
         return Err(Error::invalid("client_id", "invalid", "must not be one of this service's audiences"));
     }
@@ -164,7 +164,7 @@ pub(crate) fn enable(app: &App, id: &str, origin: &Origin) -> Result<(), Error> 
 /// After an error it may be disabled; deleting it again goes on.
 pub(crate) fn delete(app: &App, id: &str, origin: &Origin) -> Result<usize, Error> {
     let (id, now) = (known_form(id)?, app.clock.now());
-    // From here on nobody gets a grant. Its grants end before it is gone: after an error it must still be there to be deleted.
+    // From here on there are no new grants. Its grants end before it is gone: after an error it must still be there to be deleted.
     disable(app, id.as_str(), origin)?;
     let ended = end_grants(app, &id, now)?;
     let event = origin.event(now, EventName::ClientDeleted).with(&id);

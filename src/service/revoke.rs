@@ -55,7 +55,7 @@ pub(crate) fn read(app: &App, token: &str) -> Result<Option<Revocable>, Error> {
     Ok(read.ok())
 }
 
-/// Revokes a [`bare`] token, whoever has it. One that is not ours, or was revoked before, is none to worry about
+/// Revokes a [`bare`] token for anyone who has it. A token that is not ours, or was already revoked, is no error
 /// ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
 ///
 /// After an error it must be asked again.

@@ -61,7 +61,7 @@ impl WriteTx<'_> {
 }
 
 impl UnitTx<'_> {
-    /// Records the end of a user's sessions that ended by themselves: nobody ends them again. They are denied all the same,
+    /// Records the end of a user's lapsed sessions, so that they are not ended again. They are denied all the same,
     /// since the database may have lost that they were refreshed.
     pub(super) fn record_lapses_of(
         &mut self,

@@ -83,7 +83,7 @@ impl WriteTx<'_> {
         lock_rows!(self, Users, users, users::id.eq_any(ids.iter().map(Bind)))
     }
 
-    /// A client, which is deleted or changed by nobody else before this transaction has ended.
+    /// A client, which no other transaction deletes or changes until the end of this one.
     pub(crate) fn lock_client(&mut self, id: &ClientId) -> Result<(), Error> {
         lock_rows!(self, Clients, clients, clients::id.eq(Bind(id)))
     }

@@ -107,7 +107,7 @@ impl WriteTx<'_> {
         self.lock_all(Lock::Administration, ADMINISTRATION_LOCK)
     }
 
-    /// A user, if the account is active; nobody can disable it before this transaction has ended.
+    /// A user, if the account is active. It cannot be disabled until the end of the transaction.
     pub(crate) fn lock_active_user(&mut self, id: UserId) -> Result<Option<User>, Error> {
         self.lock_user(id)?;
         Ok(self.reading().find_user(id)?.filter(|user| user.disabled_at.is_none()))

@@ -160,7 +160,7 @@ impl<G: Guard> FromRequest for Caller<G> {
             let app = request.app_data::<web::Data<App>>().ok_or(BearerErrorKind::NotSetUp)?;
             let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
                 if text.starts_with(KEY_PREFIX));
-            // A registered application opens nothing here but userinfo, whoever has logged in through it.
+            // The token of a registered application opens only userinfo here, for every user.
             if matches!(claims.credential(), Credential::Application | Credential::Client) {
                 return Err(Failure::ApplicationToken);
             }

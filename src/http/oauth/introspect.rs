@@ -67,7 +67,7 @@ fn view(app: &App, token: &ActiveToken) -> HttpResponse {
     let (active, bearer) = (true, Some("Bearer"));
     match token {
         ActiveToken::Jwt(Token::Access(claims)) => not_stored(View { active, token_type: bearer, claims: &**claims }),
-        // It is nobody's but the client's: no resource server takes it.
+        // It is only for the client: no resource server accepts it.
         ActiveToken::Jwt(Token::Refresh(claims)) => not_stored(View { active, token_type: None, claims }),
         ActiveToken::Api(token, claims) => {
             let (sub, client_id, scope, roles) =

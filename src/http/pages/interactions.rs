@@ -255,7 +255,7 @@ fn in_order(scopes: &Scopes) -> Vec<String> {
     names
 }
 
-/// Who will log in, as far as it is known: who has to prove it again, or whom the application names.
+/// The user who is expected to log in, if known: the one who has to log in again, or the one that the application names.
 fn expected(ongoing: &Ongoing) -> String {
     let named = ongoing.interaction.request.login_hint.clone();
     named.unwrap_or_else(|| user(ongoing))

@@ -79,7 +79,7 @@ pub(crate) fn begin(app: &App, params: &Params, cookie: Option<&str>, origin: &O
 
 /// A client that may ask for something.
 pub(super) fn find_client(app: &App, id: &str) -> Result<Option<Client>, Error> {
-    // A text that no id can be is that of nobody.
+    // A text that is not a valid id belongs to no client.
     let Ok(id) = id.parse::<ClientId>() else { return Ok(None) };
     let found = app.store.read(|tx| tx.find_client(&id))?;
     Ok(found.map(|(client, _)| client).filter(|client| client.disabled_at.is_none()))
@@ -143,7 +143,7 @@ impl Ongoing {
     }
 
     /// Issues a code, and records what the user has just allowed, if they were asked. Nothing when the interaction was
-    /// answered before, or when nobody is signed in.
+    /// answered before, or when no user is signed in.
     pub(crate) fn finish(
         &self,
         app: &App,

@@ -21,7 +21,7 @@ pub(crate) enum LoggingOut {
     Mistaken,
     /// The user has to be asked.
     Ask(Box<Live>),
-    /// Nobody is signed in any more; where to go on.
+    /// The browser is signed out; where to go next.
     Done(Option<String>),
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn log_out(
     Ok(LoggingOut::Done(target))
 }
 
-/// A wish that contradicts itself, or names nobody that is known.
+/// A request that contradicts itself, or names an unknown client.
 struct Mistaken;
 
 fn client(app: &App, params: &Params, hint: Option<&IdTokenClaims>) -> Result<Result<Option<Client>, Mistaken>, Error> {

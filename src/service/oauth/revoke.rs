@@ -14,7 +14,7 @@ pub(crate) fn revoke(app: &App, client: &Client, token: &str, origin: &Origin) -
     let of = match &revocable {
         Revocable::Access(claims) => Some(&claims.client_id),
         Revocable::Refresh(claims) => Some(&claims.client_id),
-        // It was issued to no client: as everywhere, whoever has found it may revoke it.
+        // It was not issued to a client: as everywhere, anyone who has it may revoke it.
         Revocable::ApiToken { .. } => None,
     };
     // RFC 7009 section 2.1: whether the token was issued to the client that asks.

@@ -10,7 +10,7 @@ pub enum BuildError {
     /// The URL is none of HTTP.
     #[error("{0:?} is not an http:// or https:// URL")]
     Url(String),
-    /// Whoever is on the way could put keys of their own in the place of the issuer's.
+    /// Without TLS an attacker on the network path could replace the issuer's keys.
     #[error("{0:?} is without TLS and not on this machine; see Builder::allow_http")]
     PlainHttp(String),
     /// The root certificates cannot be used, and why.
