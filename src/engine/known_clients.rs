@@ -14,6 +14,10 @@ use crate::store::{ClientSecrets, Store};
 /// ago may have changed again since it was read.
 const OVERLAP: Seconds = Seconds(60);
 
+/// What is known may be used for so long after it was last found to be right. A client that is disabled meanwhile is denied
+/// to other services for longer than that.
+const MAX_AGE: Seconds = Seconds(30);
+
 /// A client, and the digests of its secrets.
 pub(crate) type KnownClient = (Arc<Client>, ClientSecrets);
 
@@ -33,6 +37,8 @@ struct Known {
     origins: HashSet<String>,
     /// How often this instance has changed some.
     changes: u64,
+    /// When it was last found to be right.
+    checked_at: Option<Timestamp>,
 }
 
 impl KnownClients {
@@ -43,7 +49,9 @@ impl KnownClients {
 
     /// A client as it is known, without asking the database.
     pub(crate) fn find_known(&self, id: &ClientId) -> Option<KnownClient> {
-        self.read().clients.as_ref()?.get(id).cloned()
+        let known = self.read();
+        let age = self.clock.now() - known.checked_at?;
+        known.clients.as_ref().filter(|_| age <= MAX_AGE)?.get(id).cloned()
     }
 
     /// A client, also one that was registered a moment ago.
@@ -69,11 +77,12 @@ impl KnownClients {
 
     /// Takes up what other instances have changed.
     ///
-    /// After an error what is known stays.
+    /// After an error what is known stays, until it is too old.
     pub fn follow(&self) -> Result<(), Error> {
-        let changes = self.read().changes;
+        let (changes, now) = (self.read().changes, self.clock.now());
         let versions = self.store.read(|tx| tx.list_client_versions())?;
         if self.read().clients.as_ref().is_some_and(|clients| self.are_as(clients, &versions)) {
+            self.write().checked_at = Some(now);
             return Ok(());
         }
         let all = self.store.read(|tx| tx.list_clients_with_secrets())?;
@@ -83,6 +92,7 @@ impl KnownClients {
         let clients = all.into_iter().map(|(client, secrets)| (client.id.clone(), (Arc::new(client), secrets)));
         let mut known = self.write();
         known.origins = origins;
+        known.checked_at = Some(now);
         // Otherwise they may have been read before this instance changed one.
         if known.changes == changes {
             known.clients = Some(clients.collect());

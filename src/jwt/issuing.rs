@@ -12,7 +12,7 @@ use crate::model::id::Jti;
 use crate::model::names::Scopes;
 use crate::model::session::Session;
 use crate::model::user::User;
-use tokensmith_verifier::issuing::{API_TOKEN, IdTokenClaims, RefreshClaims, issuer_base};
+use tokensmith_verifier::issuing::{API_TOKEN, IdTokenClaims, RefreshClaims, TOKEN_PATH, issuer_base, issuer_url};
 use tokensmith_verifier::{AccessClaims, Audience, Credential, RequiredClaims, Subject};
 
 /// What access tokens of all kinds need to be issued.
@@ -131,14 +131,16 @@ fn at_hash(alg: SigningAlg, access_token: &str) -> String {
     URL_SAFE_NO_PAD.encode(left)
 }
 
-/// The claims of a session's live refresh token, according to its row.
+/// The claims of a session's live refresh token, according to its row. That of an application is for the token endpoint
+/// ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)): instances of earlier versions, which do not
+/// compare clients, refuse it.
 pub(crate) fn refresh_claims(issuer: &str, session: &Session, grant: &Grant) -> RefreshClaims {
     let generation = session.live_generation();
     let issued_by = issuer_base(issuer).to_owned();
     RefreshClaims {
-        iss: issued_by.clone(),
+        aud: Audience::One(if grant.is_first_party() { issued_by.clone() } else { issuer_url(issuer, TOKEN_PATH) }),
+        iss: issued_by,
         sub: session.user_id,
-        aud: Audience::One(issued_by),
         iat: session.rotated_at,
         exp: session.refresh_expires_at,
         sid: session.id,

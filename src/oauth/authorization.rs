@@ -100,8 +100,11 @@ fn flow(params: &Params, client: &Client) -> Result<(), OAuthError> {
 fn response_mode(params: &Params, redirect_uri: &str) -> Result<ResponseMode, OAuthError> {
     match params.get("response_mode") {
         None | Some("query") => Ok(ResponseMode::Query),
-        Some("form_post") if kind(redirect_uri) != Kind::App => Ok(ResponseMode::FormPost),
-        Some("form_post") => invalid("response_mode form_post needs a redirect URI with the scheme https or http"),
+        // A policy of where forms may go cannot name an IPv6 address (CSP Level 3 section 2.3.1).
+        Some("form_post") if kind(redirect_uri) == Kind::App || redirect_uri.starts_with("http://[") => {
+            invalid("response_mode form_post needs a redirect URI with the scheme https or http, and no IPv6 address")
+        }
+        Some("form_post") => Ok(ResponseMode::FormPost),
         Some(_) => invalid("response_mode must be query or form_post"),
     }
 }

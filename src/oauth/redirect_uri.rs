@@ -125,7 +125,8 @@ fn without_port(uri: &str) -> Option<(&str, &str)> {
     };
     let end = port_and_more.find(['/', '?']).unwrap_or(port_and_more.len());
     let (port, rest) = port_and_more.split_at(end);
-    let is_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);
+    let is_number = port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit());
+    let is_port = is_number && port.parse::<u16>().is_ok_and(|port| port > 0);
     is_port.then_some((host, rest))
 }
 

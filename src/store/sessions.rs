@@ -58,12 +58,13 @@ impl ReadTx<'_> {
         Ok(rows.into_iter().map(listed).collect())
     }
 
-    /// The addresses from which a user's stored sessions were opened, including ended ones. At most a thousand sessions
-    /// are read.
+    /// The addresses from which a user has logged in, according to the stored sessions, including ended ones. At most a
+    /// thousand sessions are read. The address of an application's grant is that of its server.
     pub(crate) fn list_session_addresses(&mut self, user: UserId) -> Result<Vec<String>, Error> {
         let addresses = sessions::table
             .filter(sessions::user_id.eq(Bind(user)))
             .filter(sessions::ip.is_not_null())
+            .filter(sessions::client_id.is_null().or(sessions::client_id.eq(FIRST_PARTY)))
             .select(sessions::ip.assume_not_null())
             .order(sessions::id.desc())
             .limit(MAX_ADDRESSES)

@@ -18,6 +18,7 @@ both_engines!(
     a_session_of_a_browser_is_a_session_like_any_other,
     a_login_as_somebody_else_ends_the_session_before,
     a_cookie_that_was_revoked_or_replaced_signs_nobody_in,
+    a_login_with_the_cookie_of_a_session_that_a_thief_has_taken_over_ends_that_session,
     a_grant_of_an_application_is_no_session_of_a_browser,
     an_expired_interaction_says_so_and_offers_the_way_back,
     an_interaction_is_answered_once,
@@ -203,6 +204,23 @@ fn a_login_as_somebody_else_ends_the_session_before(engine: Engine) {
         app.number(&format!("select count(*) from sessions where {user} and end_reason {end}"))
     };
     assert_eq!((of("ada", "= 'logout'"), of("grace", "is null")), (1, 1));
+}
+
+fn a_login_with_the_cookie_of_a_session_that_a_thief_has_taken_over_ends_that_session(engine: Engine) {
+    let app = started(engine);
+    let browser = allowed(&app, "ada", "app");
+    let cookie = browser.cookies.borrow()["ts_refresh"].clone();
+    let stolen = app.refresh(&json!(cookie)).ok();
+    app.advance(100);
+    let page = browser.open(&request("app", &[]));
+    page.shows(200, "Log in");
+    app.verify(&stolen["access_token"]).ok();
+    let after = browser.log_in(&page, "ada", PASSWORD);
+    assert!(after.answer_to(CALLBACK).contains_key("code"));
+    app.verify(&stolen["access_token"]).problem(401, "token_revoked");
+    app.refresh(&stolen["refresh_token"]).problem(401, "session_ended");
+    assert_eq!(app.number("select count(*) from audit_events where name = 'refresh_token_reused'"), 1);
+    assert!(browser.open(&request("app", &[])).answer_to(CALLBACK).contains_key("code"), "the new session goes on");
 }
 
 fn a_cookie_that_was_revoked_or_replaced_signs_nobody_in(engine: Engine) {

@@ -158,6 +158,10 @@ fn without_postgresql_applications_are_told_to_come_back_and_nothing_of_theirs_i
     app.token(As("notes"), &[("grant_type", "client_credentials")]).ok();
     assert_eq!(app.introspect(As("notes"), &tokens["access_token"])["active"], true);
     app.token(As("notes"), &[("grant_type", "password")]).oauth_error(400, "unsupported_grant_type");
+    // It may have been disabled elsewhere meanwhile.
+    app.advance(31);
+    is_temporarily_unavailable(&app.token(As("notes"), &[("grant_type", "client_credentials")]));
+    app.advance(-31);
 
     cluster.tell("start", "started");
     app.redeem(As("notes"), &code).ok();

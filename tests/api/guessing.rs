@@ -285,6 +285,10 @@ fn of_an_account_with_more_than_a_thousand_sessions_the_newest_addresses_are_kno
     login_from(&app, "192.0.2.1", "ada", PASSWORD).problem(429, "too_many_failures");
     login_from(&app, "192.0.2.2", "ada", PASSWORD).ok();
     login_from(&app, "192.0.2.3", "ada", PASSWORD).ok();
+    // The server of an application is no place of hers.
+    app.execute("update sessions set client_id = 'notes' where ip = '192.0.2.2'");
+    login_from(&app, "192.0.2.2", "ada", PASSWORD).problem(429, "too_many_failures");
+    login_from(&app, "192.0.2.3", "ada", PASSWORD).ok();
 }
 
 fn a_wrong_password_for_an_older_cheaper_hash_is_as_much_work_as_an_unknown_name(engine: Engine) {

@@ -76,9 +76,9 @@ pub mod issuing {
     pub use crate::jwt::{
         API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Document, DocumentKind, Expected,
         FIRST_PARTY, IdTokenClaims, JwksError, KINDS, KeyUse, Kind, KindEntry, MAX_CLOCK_SKEW, RefreshClaims,
-        SigningAlg, VerificationKey, VerificationKeys, authentic_payload, denylist_audience, is_reserved_audience,
-        issuer_base, issuer_url, jwks_etag, kid_of, metadata_url, published, read_jwk, read_object, read_payload,
-        verification_keys_of_jwks, verification_keys_of_pem, verify, verify_signature,
+        SigningAlg, TOKEN_PATH, VerificationKey, VerificationKeys, authentic_payload, denylist_audience,
+        is_reserved_audience, issuer_base, issuer_url, jwks_etag, kid_of, metadata_url, published, read_jwk,
+        read_object, read_payload, verification_keys_of_jwks, verification_keys_of_pem, verify, verify_signature,
     };
     pub use crate::remote::{HttpAnswer, HttpClient, HttpError, HttpProxy, HttpSettings, KeySource, Limits};
     #[cfg(feature = "actix")]

@@ -17,8 +17,11 @@ use crate::error::Error;
 use crate::http::extract::{Form, PathId, device, origin};
 use crate::http::failure::Failure;
 use crate::http::proving::proving;
+use crate::model::audit::Origin;
 use crate::model::authorization::{InteractionId, ResponseMode};
+use crate::model::id::{SessionId, UserId};
 use crate::model::names::Scopes;
+use crate::model::session::Device;
 use crate::oauth::answer::Answer;
 use crate::oauth::redirect_uri::{self, Kind};
 use crate::oauth::steps::{Step, is_always_asked};
@@ -204,7 +207,10 @@ impl View<'_> {
         let signed_in = proving(self.app, claim, proof::prove, finish).await;
         login::count(self.app, signed_in.as_ref().map(|_| ()));
         let pair = match signed_in {
-            Ok(SignedIn::New(pair)) => *pair,
+            Ok(SignedIn::New(pair)) => {
+                self.end_if_reused(before, its_device, origin).await;
+                *pair
+            }
             Ok(SignedIn::Again) => {
                 let cookie = self.cookies.session.as_deref().unwrap_or_default();
                 refresh::refresh(self.app, cookie, None, &its_device, origin).await?
@@ -215,6 +221,14 @@ impl View<'_> {
         let header = Cookies::of(self.app).keep_session(&pair.refresh_token, pair.refresh_expires_in);
         response.headers_mut().append(SET_COOKIE, header.parse().map_err(Error::internal)?);
         Ok(response)
+    }
+
+    /// A browser that had to log in again may hold a refresh token that somebody else has replaced: that session ends, as
+    /// with any reuse. One that has ended stays so.
+    async fn end_if_reused(&self, before: Option<(UserId, SessionId)>, device: Device, origin: Origin) {
+        if let Some(cookie) = self.cookies.session.as_deref().filter(|_| before.is_none()) {
+            let _refused = refresh::refresh(self.app, cookie, None, &device, origin).await;
+        }
     }
 
     /// The form again, with what was wrong. An unknown user and a wrong password look the same (ASVS 6.3.8).

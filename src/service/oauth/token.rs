@@ -11,7 +11,7 @@ use crate::engine::deadline;
 use crate::error::Error;
 use crate::jwt::{IdToken, Issuing, SigningAlg};
 use crate::model::audit::Origin;
-use crate::model::client::{Client, GrantType};
+use crate::model::client::{Client, GrantType, IdTokenAlg};
 use crate::model::grant::{Grant, Live, OPENID_SCOPE};
 use crate::model::id::Jti;
 use crate::model::session::Device;
@@ -49,6 +49,12 @@ pub(crate) async fn grant(
     };
     if !client.may_use(grant_type) {
         return Err(Error::oauth(ErrorCode::UnauthorizedClient, format!("the client may not use {grant_type}")));
+    }
+    // Before anything is spent.
+    if let Some(IdTokenAlg(alg)) = client.id_token_alg
+        && app.keys.ring().id_token_algs().all(|kept| kept != alg)
+    {
+        return Err(Error::internal(format!("there is no key for {alg}, which signs the ID tokens of {}", client.id)));
     }
     match request {
         TokenRequest::Code(request) => {

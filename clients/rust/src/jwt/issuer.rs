@@ -8,6 +8,9 @@ const METADATA: &str = "/.well-known/oauth-authorization-server";
 /// The path of the denylist feed.
 pub const DENYLIST_PATH: &str = "/.well-known/denylist";
 
+/// The path of the token endpoint.
+pub const TOKEN_PATH: &str = "/oauth/token";
+
 /// The issuer without slashes at its end. It is the issuer of refresh tokens, so that adding or removing a slash in the
 /// setting does not end sessions.
 #[must_use]

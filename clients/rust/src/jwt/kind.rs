@@ -7,7 +7,7 @@ use super::audience::Audience;
 use super::claims::{AccessClaims, RefreshClaims};
 use super::denylist::DenylistClaims;
 use super::id_token::IdTokenClaims;
-use super::issuer::{DENYLIST_PATH, issuer_base, issuer_url};
+use super::issuer::{DENYLIST_PATH, TOKEN_PATH, issuer_base, issuer_url};
 use crate::clock::Timestamp;
 
 /// The rules of one kind. They exclude those of every other
@@ -31,7 +31,7 @@ pub struct DocumentKind {
 pub enum Recipient {
     /// A resource server, which knows its own audiences.
     ResourceServer,
-    /// The issuer itself: no other service can use it.
+    /// The issuer itself, or its token endpoint: no other service can use it.
     Issuer,
     /// A registered client, by its id. No audience of a resource server has the id of a client.
     Client,
@@ -115,7 +115,7 @@ impl Recipient {
     pub(super) fn is_meant(self, aud: &Audience, issuer: &str, own: &[String]) -> bool {
         match self {
             Self::ResourceServer | Self::Client => own.iter().any(|audience| aud.contains(audience)),
-            Self::Issuer => aud.contains(issuer_base(issuer)),
+            Self::Issuer => aud.contains(issuer_base(issuer)) || aud.contains(&issuer_url(issuer, TOKEN_PATH)),
             // An issuer that is not upgraded yet uses itself as the audience; its documents differ by their type.
             Self::Reader(path) => aud.contains(&issuer_url(issuer, path)) || aud.contains(issuer),
         }

@@ -22,7 +22,9 @@ pub use claims::{AccessClaims, RefreshClaims, RequiredClaims};
 pub use credential::{API_TOKEN, Credential, FIRST_PARTY, Subject};
 pub use denylist::{DeniedEntry, DenylistClaims, Kind, KindEntry};
 pub use id_token::IdTokenClaims;
-pub use issuer::{DENYLIST_PATH, denylist_audience, is_reserved_audience, issuer_base, issuer_url, metadata_url};
+pub use issuer::{
+    DENYLIST_PATH, TOKEN_PATH, denylist_audience, is_reserved_audience, issuer_base, issuer_url, metadata_url,
+};
 pub use json::read_object;
 pub use jwk::read_jwk;
 #[cfg(feature = "testing")]
