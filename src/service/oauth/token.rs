@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::code;
-use super::entitled::{audience_of, may_go_on, other_target, scope_of_client};
+use super::entitled::{audience_of, other_target, scope_of_client};
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::engine::deadline;
@@ -85,11 +85,11 @@ async fn refresh(
     let settled = settle(app, verified, !client.is_public(), device, origin).await;
     let mut live = settled.map_err(as_invalid_grant)?;
     // As it was granted: what is narrower is this access token alone.
-    let goes_on = live.grant.as_ref().is_some_and(|grant| may_go_on(&client, grant));
     if let Some(grant) = &mut live.grant {
         narrow(grant, &wanted)?;
     }
-    issue(app, Issue { client, live, goes_on, nonce: None }).await
+    // The token is rotated: the client always gets its successor, whatever it is registered for by now.
+    issue(app, Issue { client, live, goes_on: true, nonce: None }).await
 }
 
 /// Whatever is wrong with a refresh token or its session is one code.
