@@ -22,6 +22,7 @@ both_engines!(
     an_expired_interaction_says_so_and_offers_the_way_back,
     an_interaction_is_answered_once,
     an_application_that_is_disabled_meanwhile_gets_no_code,
+    a_redirect_uri_that_is_removed_meanwhile_gets_no_code,
     the_account_chooser_is_shown_only_when_it_is_asked_for,
     a_cancelled_login_goes_back_with_access_denied,
     the_cookies_are_bound_to_the_host_unless_it_is_a_loopback_address,
@@ -272,6 +273,20 @@ fn an_application_that_is_disabled_meanwhile_gets_no_code(engine: Engine) {
     browser.submit(&consent, &[("decision", "allow")]).shows(400, "This did not work");
     app.execute("delete from clients where id = 'app'");
     browser.submit(&consent, &[("decision", "allow")]).shows(403, "This did not work");
+    assert_eq!(app.number("select count(*) from authorization_codes"), 0);
+}
+
+fn a_redirect_uri_that_is_removed_meanwhile_gets_no_code(engine: Engine) {
+    let app = started(engine);
+    let browser = app.browser();
+    let consent = browser.log_in(&browser.open(&request("app", &[])), "ada", PASSWORD);
+    app.execute("update clients set redirect_uris = 'https://app.example/new' where id = 'app'");
+    for decision in ["allow", "deny"] {
+        let page = browser.submit(&consent, &[("decision", decision)]);
+        page.shows(400, "This did not work");
+        assert!(!page.answer.body.contains(CALLBACK), "{page:?}");
+    }
+    browser.open(&consent.path).shows(400, "This did not work");
     assert_eq!(app.number("select count(*) from authorization_codes"), 0);
 }
 
