@@ -159,6 +159,9 @@ fn is_ended_by_a_second_use(app: &TestApp, browser: &Value, after: i64) {
     app.refresh_of(As("notes"), &tokens["refresh_token"]).oauth_error(400, "invalid_grant");
     assert_eq!(app.number("select count(*) from sessions where client_id = 'notes' and end_reason = 'reuse'"), 1);
     app.redeem(As("notes"), &code).oauth_error(400, "invalid_grant");
+    let of_ada = "from audit_events where name = 'code_reused' and session_id is not null and user_id is not null";
+    assert_eq!(app.number(&format!("select count(*) {of_ada}")), 1);
+    assert_eq!(app.number("select count(*) from audit_events where name = 'session_ended'"), 0);
     assert_eq!(grants(app), 1);
     assert_eq!(app.me(browser).status, 200, "the browser's own session goes on");
 }
