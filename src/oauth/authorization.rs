@@ -15,7 +15,7 @@ use crate::model::client::{Client, GrantType};
 use crate::model::names::Scopes;
 
 /// The most bytes of a parameter that is kept. It comes back in a URL, whose length has limits everywhere.
-const MAX_VALUE_BYTES: usize = 2_048;
+pub(crate) const MAX_VALUE_BYTES: usize = 2_048;
 
 /// Why a request is shown to the user as a mistake, and goes nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ both_engines!(
     a_browser_keeps_at_most_eight_interactions,
     a_form_of_another_site_is_refused,
     a_form_that_was_shown_to_another_user_does_nothing,
+    an_unknown_form_leads_back_to_what_is_asked,
     an_unknown_user_looks_like_a_wrong_password,
     the_login_form_is_limited_like_the_login_api,
     a_disabled_account_is_told_to_who_knows_its_password,
@@ -139,6 +140,15 @@ fn a_form_that_was_shown_to_another_user_does_nothing(engine: Engine) {
     again.shows(200, "Allow access?");
     assert!(again.text().contains("You are logged in as grace."), "{again:?}");
     assert_eq!(app.number("select count(*) from consents"), 0);
+}
+
+fn an_unknown_form_leads_back_to_what_is_asked(engine: Engine) {
+    let app = started(engine);
+    let (browser, login) = at_login(&app);
+    let consent = browser.log_in(&login, "ada", PASSWORD);
+    let fields = [("form_token", &*token_of(&consent)), ("decision", "perhaps")];
+    assert_eq!(browser.post_from("same-origin", &consent.path, &fields).status, 303);
+    browser.post(&consent.path, &fields).shows(200, "Allow access?");
 }
 
 fn an_unknown_user_looks_like_a_wrong_password(engine: Engine) {

@@ -82,7 +82,7 @@ pub(in crate::http) async fn act(
         return Ok(see_other(&view.action(&ongoing)));
     }
     match posted(&params) {
-        None => view.state(&State::Open(ongoing, Step::Login)),
+        None => Ok(see_other(&view.action(&ongoing))),
         Some(Posted::AnotherAccount) => view.login(&ongoing, HttpResponse::Ok(), "", None),
         Some(Posted::Decision(decision)) => {
             let (asked, origin) = (app.clone(), origin(&request, &app));
