@@ -48,14 +48,14 @@ pub(super) fn create(app: &App, mut address: SocketAddr) -> Result<(), CliError>
         Some(password) if has_terminal => {
             let password = password.expose();
             let about = format!("Password (shown this once): {password}");
-            show(&about, &body(password), address)
+            show(&about, &body(password), address, &app.config.issuer)
         }
         Some(_in_the_file) => {
             log::info!(file:% = file.display(); "first admin created; its password is in the file");
             let path = quoted(file);
             let about = format!("Password: in {}; delete that file when you have read it.", file.display());
             // The log names the file, too.
-            let _gone = show(&about, &body(&format!("$(cat {path})")), address);
+            let _gone = show(&about, &body(&format!("$(cat {path})")), address, &app.config.issuer);
             Ok(())
         }
     }
@@ -66,7 +66,7 @@ fn body(password: &str) -> String {
     format!(r#""{{\"username\":\"{FIRST_ADMIN}\",\"password\":\"{password}\"}}""#)
 }
 
-fn show(about: &str, body: &str, address: SocketAddr) -> Result<(), CliError> {
+fn show(about: &str, body: &str, address: SocketAddr, issuer: &str) -> Result<(), CliError> {
     let program = std::env::args().next().unwrap_or("tokensmith".to_owned());
     output::line(format_args!(
         "\n  The database was empty: created the user \"{FIRST_ADMIN}\".\n  \
@@ -76,7 +76,8 @@ fn show(about: &str, body: &str, address: SocketAddr) -> Result<(), CliError> {
            Next:\n    \
              http://{address}/docs describes every endpoint, to read and to try.\n    \
              {program} users create NAME adds a user.\n    \
-             {program} help lists the commands.\n"
+             {program} help lists the commands.\n\n  \
+           Issuer for OpenID Connect clients: {issuer}\n"
     ))
 }
 

@@ -78,6 +78,7 @@ fn log_event(event: &Event) {
     let level = match event.name {
         EventName::LoginFailed
         | EventName::ReauthenticationFailed
+        | EventName::CodeReused
         | EventName::RefreshTokenReused
         | EventName::SessionHealed
         | EventName::SessionShared

@@ -174,9 +174,6 @@ codes! {
     ACCOUNT_DISABLED: 403 "account_disabled" "Account disabled", Some("invalid_grant"),
         Domain(Error::AccountDisabled) => Domain(Error::AccountDisabled),
         "The account is disabled. Only a client that knows its password or one of its API tokens gets this error.";
-    AUTHORIZATION_REFUSED: 403 "authorization_refused" "Authorization refused", None,
-        Domain(Error::OAuth(_)) => Domain(Error::oauth(ErrorCode::AccessDenied, "the user has denied it")),
-        "A request at `/oauth/authorize` that cannot be answered to the application, or was denied.";
     ORIGIN_NOT_ALLOWED: 403 "origin_not_allowed" "Origin not allowed", None,
         Failure::OriginNotAllowed(_) | Failure::OriginOfNoClient(_) => Failure::OriginNotAllowed("https://app.example.com".to_owned()),
         "Web pages of this origin may not call the service: it is not in `CORS_ORIGINS`, or for `/oauth/*` not that of a \
@@ -250,7 +247,8 @@ codes! {
         "Too many wrong passwords for this account or from this address; `Retry-After` says when to try \
          again.";
     INTERNAL_ERROR: 500 "internal_error" "Internal error", None,
-        Domain(Error::Internal(_)) => Domain(Error::internal("an example")),
+        // The errors of an authorization go to its client, and are no responses of their own.
+        Domain(Error::Internal(_) | Error::OAuth(_)) => Domain(Error::internal("an example")),
         "An error in the service; the log has the cause.";
     DATABASE_UNAVAILABLE: 503 "database_unavailable" "Database unavailable", None,
         Domain(Error::Unavailable(_)) => Domain(Error::Unavailable("an example".into())),

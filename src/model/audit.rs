@@ -94,6 +94,8 @@ pub enum EventName {
     LoginFailed,
     /// A registered application has redeemed a code: a grant of its user has begun.
     GrantOpened,
+    /// A registered application has presented a code a second time, and the grant that the first one made was ended.
+    CodeReused,
     /// A user gave the password again.
     Reauthenticated,
     /// A wrong password was given for an open session.
@@ -159,10 +161,11 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 34] = [
+pub const EVENT_NAMES: [(EventName, &str); 35] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
+    (EventName::CodeReused, "code_reused"),
     (EventName::Reauthenticated, "reauthenticated"),
     (EventName::ReauthenticationFailed, "reauthentication_failed"),
     (EventName::Logout, "logout"),

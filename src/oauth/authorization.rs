@@ -15,7 +15,7 @@ use crate::model::client::{Client, GrantType};
 use crate::model::names::Scopes;
 
 /// The most bytes of a parameter that is kept. It comes back in a URL, whose length has limits everywhere.
-const MAX_VALUE_BYTES: usize = 2_048;
+pub(crate) const MAX_VALUE_BYTES: usize = 2_048;
 
 /// Why a request is shown to the user as a mistake, and goes nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,19 +52,18 @@ pub(crate) fn redirect_uri<'a>(params: &'a Params, client: &Client) -> Result<&'
     if is_registered(&client.redirect_uris, uri) { Ok(uri) } else { Err(Untrusted::RedirectUri) }
 }
 
-/// Reads a request of a client whose redirect URI is proved. `default_audience` may be asked for by clients that have none
-/// of their own.
+/// Reads a request of a client whose redirect URI is proved. `audiences` are those that it may ask for.
 pub(crate) fn read(
     params: &Params,
     client: &Client,
     redirect_uri: &str,
-    default_audience: &str,
+    audiences: &[&str],
 ) -> Result<AuthorizationRequest, Refused> {
     let state = only(params, "state").filter(|state| state.len() <= MAX_VALUE_BYTES).map(str::to_owned);
     let mut to = Destination { redirect_uri: redirect_uri.to_owned(), mode: ResponseMode::Query, state };
     let read = flow(params, client).and_then(|()| response_mode(params, redirect_uri)).and_then(|mode| {
         to.mode = mode;
-        accepted(params, client, &to, default_audience)
+        accepted(params, client, &to, audiences)
     });
     read.map_err(|error| Refused { error, to })
 }
@@ -113,7 +112,7 @@ fn accepted(
     params: &Params,
     client: &Client,
     to: &Destination,
-    default_audience: &str,
+    audiences: &[&str],
 ) -> Result<AuthorizationRequest, OAuthError> {
     for name in ["state", "nonce", "scope", "login_hint", "ui_locales", "acr_values", RESOURCE] {
         if params.all(name).any(|value| value.len() > MAX_VALUE_BYTES) {
@@ -131,7 +130,7 @@ fn accepted(
         response_mode: to.mode,
         code_challenge: code_challenge(params)?,
         scope: scope(params, client)?.to_string(),
-        resource: resource(params, client, default_audience)?,
+        resource: resource(params, audiences)?,
         prompt: prompt(params)?,
         max_age: max_age(params)?,
         state: to.state.clone(),
@@ -174,15 +173,17 @@ fn scope(params: &Params, client: &Client) -> Result<Scopes, OAuthError> {
 }
 
 /// [RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2). A token is for one audience.
-fn resource(params: &Params, client: &Client, default_audience: &str) -> Result<Option<String>, OAuthError> {
+fn resource(params: &Params, audiences: &[&str]) -> Result<Option<String>, OAuthError> {
     let refused = |description: &str| Err(OAuthError::new(ErrorCode::InvalidTarget, description));
     let mut all = params.all(RESOURCE);
     let (Some(resource), None) = (all.next(), all.next()) else {
         return if params.get(RESOURCE).is_none() { Ok(None) } else { refused("one resource at a time") };
     };
-    let own = client.audiences.all();
-    let may = if own.is_empty() { resource == default_audience } else { client.audiences.contains(resource) };
-    if may { Ok(Some(resource.to_owned())) } else { refused("the client may not ask for this resource") }
+    if audiences.contains(&resource) {
+        Ok(Some(resource.to_owned()))
+    } else {
+        refused("the client may not ask for this resource")
+    }
 }
 
 /// `none` must stand alone

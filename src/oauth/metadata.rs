@@ -30,7 +30,8 @@ pub(crate) struct Provider<'a> {
 /// more members.
 pub(crate) fn metadata(provider: &Provider<'_>) -> Value {
     let Provider { issuer, url, scopes, .. } = provider;
-    let scopes: Vec<&str> = USER_SCOPES.into_iter().chain(scopes.iter().map(String::as_str)).collect();
+    let others = scopes.iter().map(String::as_str).filter(|scope| !USER_SCOPES.contains(scope));
+    let scopes: Vec<&str> = USER_SCOPES.into_iter().chain(others).collect();
     let auth_methods: Vec<&str> = AuthMethod::ALL.iter().map(|method| method.name()).collect();
     let confidential: Vec<&str> =
         AuthMethod::ALL.iter().filter(|method| **method != AuthMethod::None).map(|method| method.name()).collect();
@@ -55,7 +56,7 @@ pub(crate) fn metadata(provider: &Provider<'_>) -> Value {
         "ui_locales_supported": ["en", "de", "es"],
         "subject_types_supported": ["public"],
         "claims_supported": [
-            "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash", "name",
+            "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "amr", "azp", "sid", "at_hash", "name",
             "preferred_username", "email", "email_verified", "roles",
         ],
         "token_endpoint_auth_methods_supported": auth_methods,

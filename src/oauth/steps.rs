@@ -6,6 +6,7 @@ use crate::model::authorization::{AuthorizationRequest, Consent, Interaction, Pr
 use crate::model::client::Client;
 use crate::model::grant::Live;
 use crate::model::names::Scopes;
+use crate::model::text::fold;
 use crate::model::user::User;
 
 /// What comes next.
@@ -63,7 +64,8 @@ fn is_fresh(interaction: &Interaction, authenticated_at: Timestamp, now: Timesta
 fn names(hint: &str, user: &User) -> bool {
     let own =
         [Some(user.username.to_string()), user.email.as_ref().map(ToString::to_string), Some(user.id.to_string())];
-    own.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(hint.trim()))
+    let hint = fold(hint.trim());
+    own.into_iter().flatten().any(|name| fold(&name) == hint)
 }
 
 /// The scopes that the user has to be asked about, if there is anything to ask.

@@ -131,6 +131,15 @@ fn a_user_chooses_when_the_client_asks_for_that_or_names_another_one() {
 }
 
 #[test]
+fn a_hint_names_its_user_as_a_login_does() {
+    let mut known = known(999, "openid email");
+    known.session.as_mut().unwrap().user.username = "Müller".parse().unwrap();
+    for (hint, expected) in [("MÜLLER", Step::Answer), (" müller ", Step::Answer), ("Muller", Step::Account)] {
+        assert_eq!(step(&interaction(&[], None, Some(hint)), &known), expected, "{hint}");
+    }
+}
+
+#[test]
 fn only_what_was_not_allowed_yet_is_asked_for() {
     let asked = |allowed: &str| step(&interaction(&[], None, None), &known(999, allowed));
     assert_eq!(asked("openid email profile"), Step::Answer);

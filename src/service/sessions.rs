@@ -92,7 +92,12 @@ pub(super) fn open_granted(app: &App, granting: Granting, device: &Device, origi
 /// Ends a session of a user. A session that has already ended is not changed.
 pub(crate) fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, origin: &Origin) -> Result<(), Error> {
     let (end, access) = (End { at: app.clock.now(), reason }, app.config.lifetimes.access);
-    let name = if reason == EndReason::Logout { EventName::Logout } else { EventName::SessionEnded };
+    let name = match reason {
+        EndReason::Logout => EventName::Logout,
+        // Of a code: the reuse of a refresh token is found where tokens are rotated.
+        EndReason::Reuse => EventName::CodeReused,
+        _ => EventName::SessionEnded,
+    };
     let event = origin.event(end.at, name).about(user).of_session(id);
     app.units.run(move |tx| {
         if tx.end_session_of(user, id, end, access)? {

@@ -1,6 +1,8 @@
 //! `/oauth/authorize`: what is answered at once, to whom, and how. Names follow the OpenID conformance suite where it has a
 //! module for the same.
 
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -351,6 +353,33 @@ fn pages_have_headers_that_let_nothing_else_in(engine: Engine) {
     }
     let styles = app.get("/oauth/assets/pages.css");
     assert_eq!((styles.status, styles.header("content-type")), (200, "text/css; charset=utf-8"));
+}
+
+#[test]
+fn authorizations_of_strangers_leave_connections_to_others() {
+    if !postgres::is_available() {
+        return;
+    }
+    let app = TestApp::start_with(Engine::Postgres, &[("DATABASE_POOL_SIZE", "4")]);
+    let pair = app.logged_in("ada");
+    app.register("app", &json!({}));
+    let mut holder = PgConnection::establish(&app.database_url).unwrap();
+    holder.batch_execute("begin; lock table interactions in access exclusive mode").unwrap();
+    let ask = |_| {
+        let client = app.another_client();
+        std::thread::spawn(move || client.get(&request("app", &[])).status)
+    };
+    let asking: Vec<_> = (0..8).map(ask).collect();
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let mut most = 0;
+    while asking.iter().any(|thread| !thread.is_finished()) {
+        most = most.max(app.number(waiting));
+        app.ask_as("GET", "/v1/sessions", &pair, None).ok();
+    }
+    // One has a turn, and the server may not have ended yet what another one has given up.
+    assert!((1..=2).contains(&most), "{most}");
+    assert!(asking.into_iter().all(|thread| thread.join().unwrap() == 503));
 }
 
 #[test]

@@ -12,6 +12,7 @@ both_engines!(
     a_browser_keeps_at_most_eight_interactions,
     a_form_of_another_site_is_refused,
     a_form_that_was_shown_to_another_user_does_nothing,
+    an_unknown_form_leads_back_to_what_is_asked,
     an_unknown_user_looks_like_a_wrong_password,
     the_login_form_is_limited_like_the_login_api,
     a_disabled_account_is_told_to_who_knows_its_password,
@@ -23,6 +24,7 @@ both_engines!(
     an_expired_interaction_says_so_and_offers_the_way_back,
     an_interaction_is_answered_once,
     an_application_that_is_disabled_meanwhile_gets_no_code,
+    a_redirect_uri_that_is_removed_meanwhile_gets_no_code,
     the_account_chooser_is_shown_only_when_it_is_asked_for,
     a_cancelled_login_goes_back_with_access_denied,
     the_cookies_are_bound_to_the_host_unless_it_is_a_loopback_address,
@@ -139,6 +141,15 @@ fn a_form_that_was_shown_to_another_user_does_nothing(engine: Engine) {
     again.shows(200, "Allow access?");
     assert!(again.text().contains("You are logged in as grace."), "{again:?}");
     assert_eq!(app.number("select count(*) from consents"), 0);
+}
+
+fn an_unknown_form_leads_back_to_what_is_asked(engine: Engine) {
+    let app = started(engine);
+    let (browser, login) = at_login(&app);
+    let consent = browser.log_in(&login, "ada", PASSWORD);
+    let fields = [("form_token", &*token_of(&consent)), ("decision", "perhaps")];
+    assert_eq!(browser.post_from("same-origin", &consent.path, &fields).status, 303);
+    browser.post(&consent.path, &fields).shows(200, "Allow access?");
 }
 
 fn an_unknown_user_looks_like_a_wrong_password(engine: Engine) {
@@ -290,6 +301,20 @@ fn an_application_that_is_disabled_meanwhile_gets_no_code(engine: Engine) {
     browser.submit(&consent, &[("decision", "allow")]).shows(400, "This did not work");
     app.execute("delete from clients where id = 'app'");
     browser.submit(&consent, &[("decision", "allow")]).shows(403, "This did not work");
+    assert_eq!(app.number("select count(*) from authorization_codes"), 0);
+}
+
+fn a_redirect_uri_that_is_removed_meanwhile_gets_no_code(engine: Engine) {
+    let app = started(engine);
+    let browser = app.browser();
+    let consent = browser.log_in(&browser.open(&request("app", &[])), "ada", PASSWORD);
+    app.execute("update clients set redirect_uris = 'https://app.example/new' where id = 'app'");
+    for decision in ["allow", "deny"] {
+        let page = browser.submit(&consent, &[("decision", decision)]);
+        page.shows(400, "This did not work");
+        assert!(!page.answer.body.contains(CALLBACK), "{page:?}");
+    }
+    browser.open(&consent.path).shows(400, "This did not work");
     assert_eq!(app.number("select count(*) from authorization_codes"), 0);
 }
 

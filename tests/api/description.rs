@@ -10,15 +10,9 @@ use tokensmith::internals::http::{CODES, ROUTES};
 use crate::support::oauth::NOTES;
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
-/// Codes that only other services with the verifier return, that belong to no operation, or that only pages show.
-const OF_NO_OPERATION: [&str; 6] = [
-    "keys_unavailable",
-    "denylist_stale",
-    "scope_missing",
-    "method_not_allowed",
-    "origin_not_allowed",
-    "authorization_refused",
-];
+/// Codes that only other services with the verifier return, or that belong to no operation.
+const OF_NO_OPERATION: [&str; 5] =
+    ["keys_unavailable", "denylist_stale", "scope_missing", "method_not_allowed", "origin_not_allowed"];
 
 fn description() -> Value {
     let answer = TestApp::start(Engine::Sqlite).get("/openapi.json");

@@ -34,6 +34,9 @@ fn the_first_start_makes_everything_and_prints_a_curl_that_gets_a_token_pair() {
     assert_eq!(serving.client().get(docs.0).status, 302);
     let [create, help] = [" users create NAME ", " help "].map(|marker| printed_line(&serving, marker));
     assert!(create.starts_with('/') && help.starts_with('/'), "they can be pasted: {create} {help}");
+    let issuer = printed_line(&serving, "Issuer for OpenID Connect clients: ");
+    let discovered = serving.client().get("/.well-known/openid-configuration").ok();
+    assert_eq!(issuer.rsplit(' ').next(), discovered["issuer"].as_str());
     let pair = paste(&command, &curl);
     let path = command.dir.path().join("data/first-admin-password");
     let password = std::fs::read_to_string(&path).unwrap();

@@ -95,6 +95,7 @@ fn oidcc_rp_initiated_logout_bad_post_logout_redirect_uri(engine: Engine) {
         &[("client_id", "nobody"), ("post_logout_redirect_uri", GOODBYE)],
         &[("post_logout_redirect_uri", GOODBYE)],
         &[("client_id", "app"), ("client_id", "app")],
+        &[("client_id", "app"), ("post_logout_redirect_uri", GOODBYE), ("state", &"x".repeat(2_049))],
     ] {
         browser.open(&logout(params)).shows(400, "This did not work");
     }

@@ -20,6 +20,8 @@ both_engines!(
     a_change_of_roles_arrives_with_the_next_refresh,
     what_has_ended_is_not_refreshed,
     a_client_that_may_not_refresh_any_more_is_told_so,
+    a_grant_goes_on_when_its_client_no_longer_skips_consent,
+    a_scope_that_is_taken_from_the_client_is_in_no_further_token,
     late_retries_mark_a_public_client_and_none_that_authenticates,
 );
 
@@ -234,6 +236,41 @@ fn a_client_that_may_not_refresh_any_more_is_told_so(engine: Engine) {
     app.advance(200);
     refresh(&app, &tokens).oauth_error(400, "unauthorized_client");
     assert_eq!(mark(&app), 0);
+}
+
+fn a_grant_goes_on_when_its_client_no_longer_skips_consent(engine: Engine) {
+    let (app, browser, _) = start(engine);
+    app.insert_client(&Registration { id: "own", skip_consent: true, ..NOTES });
+    let tokens = app.granted(&browser, &Allowed { client: "own", scope: "openid", ..ALL });
+    app.execute("update clients set skip_consent = false where id = 'own'");
+    app.follow_clients();
+    let mut token = tokens["refresh_token"].clone();
+    for _ in 0..2 {
+        app.advance(200);
+        let next = app.refresh_of(As("own"), &token).ok()["refresh_token"].clone();
+        assert!(next.is_string() && next != token, "{next}");
+        token = next;
+    }
+}
+
+fn a_scope_that_is_taken_from_the_client_is_in_no_further_token(engine: Engine) {
+    let (app, _, first) = start(engine);
+    let set = |scopes: &str| {
+        app.advance(200);
+        let changed = format!("scopes = '{scopes}', updated_at = updated_at + 200");
+        app.execute(&format!("update clients set {changed} where id = 'notes'"));
+        app.follow_clients();
+    };
+    set("openid offline_access notes:read");
+    refresh_with(&app, &first, &[("scope", "notes:write")]).oauth_error(400, "invalid_scope");
+    assert_eq!(mark(&app), 0);
+    let second = refresh(&app, &first).ok();
+    assert_eq!(second["scope"], "openid offline_access notes:read");
+    let access = claims(&second["access_token"]);
+    assert_eq!((&access["scope"], &access["roles"]), (&second["scope"], &Value::Null));
+    // What was granted is as it was.
+    set(NOTES.scopes);
+    assert_eq!(refresh(&app, &second).ok()["scope"], ALL.scope);
 }
 
 fn late_retries_mark_a_public_client_and_none_that_authenticates(engine: Engine) {

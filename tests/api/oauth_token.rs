@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::oauth::{
-    ALL, Allowed, As, CHALLENGE, NOTES, Registration, SECRET, SPA, basic, claims, form, redemption,
+    ALL, Allowed, As, CHALLENGE, NOTES, REDIRECT_URI, Registration, SECRET, SPA, basic, claims, form, redemption,
 };
 use crate::support::{Answer, Client, Engine, TestApp};
 
@@ -25,6 +25,7 @@ both_engines!(
     oidc_core_11_a_refresh_token_is_for_offline_access_or_for_the_operators_own_client,
     the_roles_are_in_the_token_of_an_application_that_may_see_them,
     rfc8707_2_2_the_access_token_is_for_the_resource_that_was_granted,
+    an_audience_that_the_settings_no_longer_name_may_not_be_asked_for,
     rfc6749_3_2_parameters_are_in_the_body_once_and_unknown_ones_are_ignored,
     rfc6749_5_2_each_failure_has_its_registered_code,
     rfc6749_2_3_1_a_client_authenticates_by_the_method_that_it_is_registered_for,
@@ -158,6 +159,9 @@ fn is_ended_by_a_second_use(app: &TestApp, browser: &Value, after: i64) {
     app.refresh_of(As("notes"), &tokens["refresh_token"]).oauth_error(400, "invalid_grant");
     assert_eq!(app.number("select count(*) from sessions where client_id = 'notes' and end_reason = 'reuse'"), 1);
     app.redeem(As("notes"), &code).oauth_error(400, "invalid_grant");
+    let of_ada = "from audit_events where name = 'code_reused' and session_id is not null and user_id is not null";
+    assert_eq!(app.number(&format!("select count(*) {of_ada}")), 1);
+    assert_eq!(app.number("select count(*) from audit_events where name = 'session_ended'"), 0);
     assert_eq!(grants(app), 1);
     assert_eq!(app.me(browser).status, 200, "the browser's own session goes on");
 }
@@ -270,6 +274,31 @@ fn rfc8707_2_2_the_access_token_is_for_the_resource_that_was_granted(engine: Eng
     let code = app.allow(&browser, &ALL);
     let with = |resource| [redemption(&code).as_slice(), &[("resource", resource)]].concat();
     assert_eq!(audience(&app.token(As("notes"), &with(api)).ok()), api, "what it gets anyway");
+}
+
+fn an_audience_that_the_settings_no_longer_name_may_not_be_asked_for(engine: Engine) {
+    let [api, gone] = ["https://api.example.com", "https://gone.example.com"];
+    let (app, _) = start_with(engine, &[("AUDIENCE", api)]);
+    // The second client is left with none of its own, and gets the default one.
+    for (id, audiences) in [("both", format!("{gone} {api}")), ("old", gone.to_owned())] {
+        app.insert_client(&Registration { id, audiences: &audiences, ..NOTES });
+        let browser = app.browser();
+        for (resource, is_refused) in [(gone, true), (api, false)] {
+            let own = [("redirect_uri", REDIRECT_URI), ("resource", resource)];
+            let page = browser.open(&super::authorize::request(id, &own));
+            if is_refused {
+                assert_eq!(page.answer_to(REDIRECT_URI)["error"], "invalid_target", "{id}");
+            } else {
+                page.shows(200, "Log in");
+            }
+            let asked = app.token(As(id), &[("grant_type", "client_credentials"), ("resource", resource)]);
+            if is_refused {
+                asked.oauth_error(400, "invalid_target");
+            } else {
+                assert_eq!(claims(&asked.ok()["access_token"])["aud"], api);
+            }
+        }
+    }
 }
 
 fn rfc6749_3_2_parameters_are_in_the_body_once_and_unknown_ones_are_ignored(engine: Engine) {

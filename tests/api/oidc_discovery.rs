@@ -10,7 +10,7 @@ const OPENID: &str = "/.well-known/openid-configuration";
 
 #[test]
 fn oidcc_discovery_endpoint_verification() {
-    let app = TestApp::start_with(Engine::Sqlite, &[("SCOPES", "notes:read")]);
+    let app = TestApp::start_with(Engine::Sqlite, &[("SCOPES", "openid notes:read")]);
     let metadata = app.get(OPENID).ok();
     let expected = json!({
         "issuer": "http://127.0.0.1:8080",
@@ -28,6 +28,8 @@ fn oidcc_discovery_endpoint_verification() {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(metadata[name], *value, "{name}");
     }
+    let claims = metadata["claims_supported"].as_array().unwrap();
+    assert!(claims.contains(&json!("amr")) && !claims.contains(&json!("acr")), "none is ever issued: {claims:?}");
     let methods = |name: &str| metadata[name].as_array().unwrap().clone();
     assert!(methods("token_endpoint_auth_methods_supported").contains(&json!("none")));
     assert!(methods("revocation_endpoint_auth_methods_supported").contains(&json!("none")));

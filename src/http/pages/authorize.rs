@@ -33,8 +33,10 @@ pub(in crate::http) async fn authorize(request: HttpRequest, app: web::Data<App>
     let (cookies, origin) = (Cookies::of(&app), origin(&request, &app));
     let session = cookies.session(&request);
     app.known_keys.find_key_of(session.as_deref().unwrap_or_default()).await?;
-    let asked = app.clone();
+    // Anybody may begin as many as they like.
+    let (asked, turn) = (app.clone(), app.lookups.turn().await?);
     let begun = on_a_thread(move || begin(&asked, &params, session.as_deref(), &origin)).await?;
+    drop(turn);
     let site = Site::new(&request, &app, &ui_locales);
     match begun {
         Begun::Untrusted(Untrusted::Client) => message(&site, StatusCode::BAD_REQUEST, site.texts.error_client, None),

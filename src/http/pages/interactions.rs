@@ -46,8 +46,9 @@ pub(in crate::http) async fn show(
     PathId(id): PathId<InteractionId>,
 ) -> Result<HttpResponse, Failure> {
     let (cookies, origin) = (cookies(&request, &app, id).await?, origin(&request, &app));
-    let (asked, its_cookies) = (app.clone(), cookies.clone());
+    let (asked, its_cookies, turn) = (app.clone(), cookies.clone(), app.lookups.turn().await?);
     let state = on_a_thread(move || interaction::look(&asked, id, &its_cookies, &origin)).await?;
+    drop(turn);
     View { request: &request, app: &app, cookies: &cookies }.state(&state)
 }
 
@@ -75,14 +76,16 @@ pub(in crate::http) async fn act(
     }
     let cookies = cookies(&request, &app, id).await?;
     let view = View { request: &request, app: &app, cookies: &cookies };
-    let (asked, its_cookies) = (app.clone(), cookies.clone());
+    let (asked, its_cookies, turn) = (app.clone(), cookies.clone(), app.lookups.turn().await?);
     let state = on_a_thread(move || interaction::find(&asked, id, &its_cookies)).await?;
+    // A login takes one of its own.
+    drop(turn);
     let State::Open(ongoing, _) = state else { return view.state(&state) };
     if !has_token(&params, &view.token(&ongoing)) {
         return Ok(see_other(&view.action(&ongoing)));
     }
     match posted(&params) {
-        None => view.state(&State::Open(ongoing, Step::Login)),
+        None => Ok(see_other(&view.action(&ongoing))),
         Some(Posted::AnotherAccount) => view.login(&ongoing, HttpResponse::Ok(), "", None),
         Some(Posted::Decision(decision)) => {
             let (asked, origin) = (app.clone(), origin(&request, &app));

@@ -2,6 +2,7 @@
 //! ([RFC 6749 section 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)).
 
 use super::browser;
+use super::entitled::audiences_of;
 use super::hint::verify_hint;
 use crate::app::App;
 use crate::error::Error;
@@ -51,8 +52,7 @@ pub(crate) fn begin(app: &App, params: &Params, cookie: Option<&str>, origin: &O
         Ok(uri) => uri,
         Err(untrusted) => return Ok(Begun::Untrusted(untrusted)),
     };
-    let default_audience = app.config.audiences.first().first().map(String::as_str).unwrap_or_default();
-    let request = match authorization::read(params, &client, redirect_uri, default_audience) {
+    let request = match authorization::read(params, &client, redirect_uri, &audiences_of(app, &client)) {
         Ok(request) => request,
         Err(refused) => return Ok(Begun::Answered(refused.to.with_error(&refused.error, &app.config.issuer))),
     };

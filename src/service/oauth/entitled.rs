@@ -5,20 +5,21 @@ use crate::error::Error;
 use crate::model::client::{Client, GrantType};
 use crate::model::grant::{Grant, OFFLINE_ACCESS_SCOPE, USER_SCOPES};
 use crate::oauth::error::ErrorCode;
-use crate::service::pair::Purpose;
 
-/// Who the tokens of a client are for: the resource that it asks for, or its first audience. One for which none was
-/// registered gets that of every login
+/// The audiences that a client may ask for: those that it is registered for, as far as `AUDIENCE` still names them. If
+/// there is none, that of every login.
+pub(super) fn audiences_of<'a>(app: &'a App, client: &'a Client) -> Vec<&'a str> {
+    let served = &app.config.audiences;
+    let registered = client.audiences.all().iter().filter(|audience| served.find(Some(audience)).is_some());
+    let own: Vec<&str> = registered.map(String::as_str).collect();
+    if own.is_empty() { served.first().iter().map(String::as_str).collect() } else { own }
+}
+
+/// Who the tokens of a client are for: the resource that it asks for, or the first audience that it may ask for
 /// ([RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)).
 pub(super) fn audience_of<'a>(app: &'a App, client: &'a Client, resource: Option<&str>) -> Result<&'a str, Error> {
-    let registered = client.audiences.all().iter().map(String::as_str);
-    let mut served = registered.filter(|audience| app.config.audiences.find(Some(audience)).is_some()).peekable();
-    if served.peek().is_none() {
-        let default = Purpose::find(app, None)?.audience;
-        return if resource.is_none_or(|resource| resource == default) { Ok(default) } else { Err(other_target()) };
-    }
-    let found = served.find(|audience| resource.is_none_or(|resource| resource == *audience));
-    found.ok_or_else(other_target)
+    let mut all = audiences_of(app, client).into_iter();
+    all.find(|audience| resource.is_none_or(|resource| resource == *audience)).ok_or_else(other_target)
 }
 
 /// For another resource than the client may ask for.

@@ -7,8 +7,10 @@ use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::authorization::InteractionId;
+use crate::model::client::Client;
 use crate::oauth::answer::Answer;
 use crate::oauth::error::ErrorCode;
+use crate::oauth::redirect_uri::is_registered;
 use crate::oauth::steps::Step;
 use crate::secret::digest_of;
 
@@ -25,7 +27,7 @@ pub(crate) struct Cookies {
 pub(crate) enum State {
     /// There is none with this id that this browser has begun.
     Foreign,
-    /// Its client is not registered any more, or disabled.
+    /// Its client is not registered any more, or disabled, or its redirect URI is no longer registered.
     ClientGone,
     /// It was answered before.
     Finished(Box<Ongoing>),
@@ -86,7 +88,9 @@ pub(crate) fn find(app: &App, id: InteractionId, cookies: &Cookies) -> Result<St
     if cookies.binding.as_deref().map(digest_of) != Some(browser) {
         return Ok(State::Foreign);
     }
-    let Some(client) = find_client(app, &interaction.request.client_id)? else { return Ok(State::ClientGone) };
+    let client = find_client(app, &interaction.request.client_id)?;
+    let is_still_its_own = |client: &Client| is_registered(&client.redirect_uris, &interaction.request.redirect_uri);
+    let Some(client) = client.filter(is_still_its_own) else { return Ok(State::ClientGone) };
     let known = known(app, &client.id, cookies.session.as_deref())?;
     let ongoing = Box::new(Ongoing { interaction, client, known });
     if ongoing.interaction.finished_at.is_some() {

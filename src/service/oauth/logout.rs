@@ -11,6 +11,7 @@ use crate::model::client::Client;
 use crate::model::grant::Live;
 use crate::model::session::EndReason;
 use crate::oauth::answer::with_query;
+use crate::oauth::authorization::MAX_VALUE_BYTES;
 use crate::oauth::params::Params;
 use crate::oauth::redirect_uri::is_registered;
 use tokensmith_verifier::issuing::IdTokenClaims;
@@ -67,6 +68,10 @@ fn target(params: &Params, client: Option<&Client>) -> Result<Option<String>, Mi
     if !is_known {
         return Err(Mistaken);
     }
-    let state: Vec<_> = params.get("state").map(|state| ("state", state.to_owned())).into_iter().collect();
+    let state = params.get("state");
+    if state.is_some_and(|state| state.len() > MAX_VALUE_BYTES) {
+        return Err(Mistaken);
+    }
+    let state: Vec<_> = state.map(|state| ("state", state.to_owned())).into_iter().collect();
     Ok(Some(with_query(uri, &state)))
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::code;
-use super::entitled::{audience_of, may_go_on, other_target, scope_of_client};
+use super::entitled::{audience_of, other_target, scope_of_client};
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::engine::deadline;
@@ -85,17 +85,17 @@ async fn refresh(
         let (its_app, session, wanted) = (Arc::clone(app), verified.claims.sid, wanted.clone());
         let find = move || its_app.store.read(|tx| tx.find_grant(session));
         if let Some(mut grant) = deadline::on_a_thread(find).await? {
-            narrow(&mut grant, &wanted)?;
+            narrow(&mut grant, &client, &wanted)?;
         }
     }
     let settled = settle(app, verified, !client.is_public(), device, origin).await;
     let mut live = settled.map_err(as_invalid_grant)?;
     // As it was granted: what is narrower is this access token alone.
-    let goes_on = live.grant.as_ref().is_some_and(|grant| may_go_on(&client, grant));
     if let Some(grant) = &mut live.grant {
-        narrow(grant, &wanted)?;
+        narrow(grant, &client, &wanted)?;
     }
-    issue(app, Issue { client, live, goes_on, nonce: None }).await
+    // The token is rotated: the client always gets its successor, whatever it is registered for by now.
+    issue(app, Issue { client, live, goes_on: true, nonce: None }).await
 }
 
 /// Whatever is wrong with a refresh token or its session is one code.
@@ -111,8 +111,10 @@ fn as_invalid_grant(error: Error) -> Error {
     }
 }
 
-/// What was granted, as far as it is wanted now.
-fn narrow(grant: &mut Grant, wanted: &Wanted) -> Result<(), Error> {
+/// What was granted, as far as the client may still ask for it and wants it now.
+fn narrow(grant: &mut Grant, client: &Client, wanted: &Wanted) -> Result<(), Error> {
+    let still: Vec<&str> = grant.scope.split_whitespace().filter(|scope| client.scopes.contains(scope)).collect();
+    grant.scope = still.join(" ");
     if let Some(scope) = &wanted.scope {
         if let Some(other) = scope.split_whitespace().find(|scope| !grant.has_scope(scope)) {
             return Err(Error::oauth(ErrorCode::InvalidScope, format!("{other} was not granted")));
