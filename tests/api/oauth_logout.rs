@@ -96,7 +96,7 @@ fn oidcc_rp_initiated_logout_bad_post_logout_redirect_uri(engine: Engine) {
         &[("post_logout_redirect_uri", GOODBYE)],
         &[("client_id", "app"), ("client_id", "app")],
     ] {
-        browser.open(&logout(params)).shows(400, "This did not work");
+        browser.open(&logout(params)).shows(400, "Something went wrong");
     }
     assert!(is_logged_in(&browser));
 }
