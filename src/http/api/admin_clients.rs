@@ -139,8 +139,8 @@ pub(in crate::http) async fn enable(
 
 /// Delete an application
 ///
-/// And what its users have allowed; its sessions end, and its access tokens are refused. The administrator's password must
-/// have been given recently.
+/// What its users have allowed is deleted, too. Its sessions end, and its access tokens are refused. The administrator's
+/// password must have been given recently.
 #[utoipa::path(delete, path = "/v1/admin/clients/{id}", tag = "administration",
     params(("id" = String, Path, description = "The application's `client_id`.")),
     responses((status = 200, body = EndedView)))]

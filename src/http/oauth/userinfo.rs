@@ -34,7 +34,7 @@ pub(in crate::http) struct UserInfoView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     email: Option<String>,
-    /// With the scope `email`: always false: addresses are not verified.
+    /// With the scope `email`. Always false: addresses are not verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     email_verified: Option<bool>,
