@@ -202,13 +202,13 @@ settings! {
     }
     SCOPE_DESCRIPTIONS: pub(crate) scope_descriptions: Vec<ScopeDescription> {
         default: "",
-        help: "What scopes mean, for users who are asked to allow them, separated by semicolons, as in notes:read=Read your notes;notes:read@de=Notizen lesen. Without a language: in all that are not named. A scope without a description is shown by its name.",
+        help: "What scopes mean, for users who are asked to allow them, separated by semicolons, as in notes:read=Read your notes;notes:read@de=Notizen lesen. A description without a language is used for all languages that have none of their own. A scope without a description is shown by its name.",
         read: items(scope_description),
         show: show_items,
     }
     CHANGE_PASSWORD_URL: pub(crate) change_password_url: Option<String> {
         default: "",
-        help: "URL of the page where users change their password: /.well-known/change-password leads there. Empty: nowhere.",
+        help: "URL of the page where users change their password: /.well-known/change-password leads there. Empty: 404.",
         read: optional(web_url),
         show: show_optional(""),
     }

@@ -31,7 +31,7 @@ pub struct KnownClients {
 
 #[derive(Default)]
 struct Known {
-    /// Nothing while it is not known whether they are as they were read.
+    /// `None` while they may have changed since they were read.
     clients: Option<HashMap<ClientId, KnownClient>>,
     /// The origins of the pages of public clients.
     origins: HashSet<String>,

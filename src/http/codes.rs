@@ -97,7 +97,7 @@ codes! {
         Domain(Error::OAuth(OAuthError { code: ErrorCode::UnsupportedGrantType, .. }))
             => Domain(Error::oauth(ErrorCode::UnsupportedGrantType, "grant_type must be authorization_code, refresh_token \
                                                                      or client_credentials")),
-        "The token endpoint has no such grant; `password` is none of them.";
+        "The token endpoint has no such grant; `password` is not supported.";
     BASIC_AUTH_OFF: 400 "basic_auth_off" "HTTP Basic is off", Some("invalid_request"),
         Failure::BasicAuthOff => Failure::BasicAuthOff,
         "HTTP Basic is only accepted with `BASIC_AUTH=on`.";
@@ -162,7 +162,7 @@ codes! {
         "A refresh token was used that had been replaced too long ago. The session was ended.";
     WRONG_CLIENT: 401 "wrong_client" "Refresh token of another client", Some("invalid_grant"),
         Domain(Error::WrongClient) => Domain(Error::WrongClient),
-        "A registered application's refresh token is good at `/oauth/token` only, and the login API's at \
+        "A registered application's refresh token is accepted only at `/oauth/token`, and the login API's at \
          `/v1/tokens/refresh`. The session goes on.";
     SESSION_ENDED: 401 "session_ended" "Session ended", Some("invalid_grant"),
         Domain(Error::SessionEnded(_)) => Domain(Error::SessionEnded(EndReason::Logout)),
@@ -177,7 +177,7 @@ codes! {
     ORIGIN_NOT_ALLOWED: 403 "origin_not_allowed" "Origin not allowed", None,
         Failure::OriginNotAllowed(_) | Failure::OriginOfNoClient(_) => Failure::OriginNotAllowed("https://app.example.com".to_owned()),
         "Web pages of this origin may not call the service: it is not in `CORS_ORIGINS`, or for `/oauth/*` not that of a \
-         redirect URI of a public client. The log names it.";
+         redirect URI of a public client. The log names the origin.";
     SESSION_REQUIRED: 403 "session_required" "Session required", Some("insufficient_scope"),
         => Bearer(BearerErrorKind::SessionRequired),
         "Only a logged-in user may do this, not an API token or an access token that it was exchanged for.";

@@ -1,4 +1,4 @@
-//! Letting somebody prove a password, and work that hashes: on threads, within limits.
+//! Checking passwords, and other work that hashes: on threads, within limits.
 
 use actix_web::{rt, web};
 
@@ -7,8 +7,8 @@ use crate::engine::deadline::{self, on_a_thread};
 use crate::error::Error;
 use crate::service::proof::{self, Admitted, Claim};
 
-/// Runs what hashes a password of somebody who is logged in, and asks no database. Its place is taken before a thread is:
-/// those that wait must not keep every other request waiting.
+/// Runs `work`, which hashes a password of a logged-in user and does not use the database. It takes a place in the
+/// queue before it takes a thread, so that waiting hashes do not block other requests.
 pub(super) async fn hashing<T: Send + 'static>(
     app: &web::Data<App>,
     work: impl FnOnce(&App) -> Result<T, Error> + Send + 'static,
@@ -23,9 +23,9 @@ pub(super) async fn hashing<T: Send + 'static>(
     .await
 }
 
-/// Lets somebody prove a password: `claim` looks up who is meant, `evaluate` looks at the password (and asks no database),
-/// `finish` records what has come of it. A client may go away while it waits to be let in, and nothing has happened. From
-/// then on all goes to its end: what was a guess is counted, and is on record.
+/// Checks a password: `claim` finds the account, `evaluate` checks the password without the database, and `finish`
+/// records the result. If the client disconnects while it waits for its turn, nothing has happened. After that
+/// everything runs to its end, so that each guess is counted and recorded.
 pub(super) async fn proving<P: Send + 'static, T: Send + 'static>(
     app: &web::Data<App>,
     claim: impl FnOnce(&App) -> Result<Claim, Error> + Send + 'static,
@@ -44,7 +44,8 @@ pub(super) async fn proving<P: Send + 'static, T: Send + 'static>(
     task.await.map_err(Error::internal)?
 }
 
-/// Not as [`on_a_thread`]: a hash has a deadline of its own, and is not given up when it has begun.
+/// Unlike [`on_a_thread`] it has no deadline here: hashing has a deadline of its own, and a hash that was started is
+/// finished.
 async fn on_hashing_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

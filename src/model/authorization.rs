@@ -80,7 +80,7 @@ pub(crate) enum Prompt {
     Login,
     /// To allow it.
     Consent,
-    /// As who to go on.
+    /// To choose which account to use.
     SelectAccount,
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct Interaction {
     pub(crate) id: InteractionId,
     /// What is asked for.
     pub(crate) request: AuthorizationRequest,
-    /// Whether the user has chosen as who to go on.
+    /// Whether the user has chosen which account to use.
     pub(crate) chosen: bool,
     /// When it began.
     pub(crate) created_at: Timestamp,

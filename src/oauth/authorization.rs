@@ -35,7 +35,7 @@ pub(crate) struct Refused {
     pub(crate) to: Destination,
 }
 
-/// The client that a request names; a name that is there twice names nobody.
+/// The client that a request names; none if `client_id` is repeated.
 pub(crate) fn client_id(params: &Params) -> Option<&str> {
     only(params, "client_id")
 }
@@ -45,7 +45,7 @@ fn only<'a>(params: &'a Params, name: &'a str) -> Option<&'a str> {
     values.next().filter(|_| values.next().is_none())
 }
 
-/// The redirect URI of a request, if it is one of the client's. It has to be there
+/// The redirect URI of a request, if it is one of the client's. It is required
 /// ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)).
 pub(crate) fn redirect_uri<'a>(params: &'a Params, client: &Client) -> Result<&'a str, Untrusted> {
     let uri = only(params, "redirect_uri").ok_or(Untrusted::RedirectUri)?;
@@ -68,11 +68,11 @@ pub(crate) fn read(
     read.map_err(|error| Refused { error, to })
 }
 
-/// What decides how to answer at all: until it is known, the answer goes to the query.
+/// Checks what decides how to answer. Until then errors go to the query.
 fn flow(params: &Params, client: &Client) -> Result<(), OAuthError> {
     // RFC 6749 section 3.1: parameters must not be included more than once.
     if let Some(name) = params.repeated() {
-        return invalid(format!("{name} is there more than once"));
+        return invalid(format!("{name} is repeated"));
     }
     for (name, code) in [
         ("request", ErrorCode::RequestNotSupported),

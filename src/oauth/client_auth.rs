@@ -1,4 +1,4 @@
-//! How a client says who it is: parameters and header of a request
+//! How a client authenticates: the parameters and the header of a request
 //! ([RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)).
 
 use base64::Engine as _;
@@ -14,16 +14,16 @@ use crate::secret::Secret;
 /// The only type of assertion ([RFC 7523 section 2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)).
 pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Who a client says it is, and the proof.
+/// The `client_id` of a request, and its proof.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientCredentials {
-    /// Who, unless only the assertion says so.
+    /// Absent if only the assertion names the client.
     pub(crate) client_id: Option<String>,
     /// The proof.
     pub(crate) proof: ClientProof,
 }
 
-/// What a client proves with who it is.
+/// What a client authenticates with.
 #[derive(Clone, Debug)]
 pub(crate) enum ClientProof {
     /// A secret in the header.
@@ -37,7 +37,7 @@ pub(crate) enum ClientProof {
 }
 
 impl ClientProof {
-    /// The method that this is.
+    /// The authentication method.
     pub(crate) fn method(&self) -> AuthMethod {
         match self {
             Self::Basic(_) => AuthMethod::ClientSecretBasic,
@@ -49,7 +49,7 @@ impl ClientProof {
 }
 
 impl ClientCredentials {
-    /// From the `Authorization` header of a request, if it has one, and its parameters.
+    /// Reads the `Authorization` header of a request, if it has one, and its parameters.
     pub(crate) fn parse(authorization: Option<&str>, params: &Params) -> Result<Self, OAuthError> {
         let basic = authorization.map(read_basic).transpose()?;
         let (named, secret) = (params.get("client_id"), params.get("client_secret"));
@@ -74,13 +74,13 @@ impl ClientCredentials {
         };
         // An assertion names the client itself (RFC 7521 section 4.2).
         if client_id.is_none() && !matches!(proof, ClientProof::Assertion(_)) {
-            return Err(OAuthError::new(ErrorCode::InvalidClient, "the client does not say who it is"));
+            return Err(OAuthError::new(ErrorCode::InvalidClient, "client_id is missing"));
         }
         Ok(Self { client_id, proof })
     }
 }
 
-/// Id and secret, each form-encoded before they were joined.
+/// Reads id and secret from HTTP Basic; each is form-encoded.
 fn read_basic(header: &str) -> Result<(String, Secret<String>), OAuthError> {
     let malformed = || {
         let expected = "expected Authorization: Basic and base64 of CLIENT_ID:CLIENT_SECRET";
@@ -98,8 +98,8 @@ fn read_basic(header: &str) -> Result<(String, Secret<String>), OAuthError> {
 }
 
 /// [RFC 6749 section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1): what is in the header is
-/// form-encoded. No id and no secret of ours has a character that this changes, so that clients that do not encode them are
-/// understood, too.
+/// form-encoded. Our ids and secrets have no character that this changes, so clients that do not encode them work,
+/// too.
 fn form_decoded(text: &str) -> String {
     // A name of a parameter has no = and no & in it.
     let name = text.replace('=', "%3D").replace('&', "%26");

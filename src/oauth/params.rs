@@ -15,7 +15,7 @@ pub(crate) const RESOURCE: &str = "resource";
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
-    /// From `application/x-www-form-urlencoded` text. Those without a value are as if they were not there
+    /// From `application/x-www-form-urlencoded` text. Those without a value are treated as absent
     /// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
     pub(crate) fn parse(text: &[u8]) -> Self {
         let pairs = form_urlencoded::parse(text).filter(|(_, value)| !value.is_empty());
@@ -42,7 +42,7 @@ impl Params {
         self.0.iter().filter(move |(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// A parameter that is there more than once and must not be
+    /// A parameter that is repeated and must not be
     /// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
     pub(crate) fn repeated(&self) -> Option<&str> {
         let mut seen = HashSet::new();
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_without_a_value_are_as_if_they_were_not_there() {
+    fn parameters_without_a_value_are_treated_as_absent() {
         let params = Params::parse(b"scope=&state=a+b%26&client_id");
         assert_eq!((params.get("scope"), params.get("client_id")), (None, None));
         assert_eq!(params.get("state"), Some("a b&"));

@@ -14,13 +14,13 @@ use crate::model::user::User;
 pub(crate) enum Step {
     /// The user proves who they are.
     Login,
-    /// The user says as who to go on.
+    /// The user chooses which account to use.
     Account,
     /// The user allows these scopes.
     Consent(Scopes),
     /// The client gets its answer.
     Answer,
-    /// Another user has logged in than the one that the client has shown an ID token of.
+    /// A user other than the one in `id_token_hint` has logged in.
     AnotherUser,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Known {
     pub(crate) consent: Option<Consent>,
 }
 
-/// What comes next of an interaction. Whatever was done before holds for the session of now alone.
+/// What comes next of an interaction. Earlier steps count only for the current session.
 pub(crate) fn next(interaction: &Interaction, client: &Client, known: &Known, now: Timestamp) -> Step {
     let request = &interaction.request;
     let Some(Live { session, user, .. }) = &known.session else { return Step::Login };
@@ -51,9 +51,9 @@ pub(crate) fn next(interaction: &Interaction, client: &Client, known: &Known, no
     missing(request, client, known.consent.as_ref()).map_or(Step::Answer, Step::Consent)
 }
 
-/// Whether the user has proved who they are lately enough: in the course of the interaction in any case
+/// Whether the user has authenticated recently enough; a login within the interaction always counts
 /// ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)). The times
-/// alone do not tell: a login before it may be of the same second.
+/// alone are not enough: an earlier login may be of the same second.
 fn is_fresh(interaction: &Interaction, authenticated_at: Timestamp, now: Timestamp) -> bool {
     let request = &interaction.request;
     let is_young = request.max_age.is_none_or(|most| most > 0 && now - authenticated_at <= Seconds(most));
@@ -68,7 +68,7 @@ fn names(hint: &str, user: &User) -> bool {
     own.into_iter().flatten().any(|name| fold(&name) == hint)
 }
 
-/// The scopes that the user has to be asked about, if there is anything to ask.
+/// The scopes that the user has to allow, if any.
 fn missing(request: &AuthorizationRequest, client: &Client, consent: Option<&Consent>) -> Option<Scopes> {
     let asked: Scopes = request.scope.parse().unwrap_or_default();
     if request.prompt.contains(&Prompt::Consent) || is_always_asked(client, &request.redirect_uri) {

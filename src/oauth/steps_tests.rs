@@ -92,7 +92,7 @@ fn step(interaction: &Interaction, known: &Known) -> Step {
 }
 
 #[test]
-fn nobody_is_signed_in_logs_in() {
+fn without_a_session_the_user_logs_in() {
     assert_eq!(step(&interaction(&[], None, None), &Known::default()), Step::Login);
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn read(params: &Params) -> Result<TokenRequest, OAuthError> {
         params.get(name).ok_or_else(|| OAuthError::new(ErrorCode::InvalidRequest, format!("{name} is missing")))
     };
     if let Some(name) = params.repeated() {
-        return Err(OAuthError::new(ErrorCode::InvalidRequest, format!("{name} is there more than once")));
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, format!("{name} is repeated")));
     }
     // One access token is for one audience: RFC 9700 section 2.3.
     let mut resources = params.all(RESOURCE);

@@ -197,8 +197,8 @@ fn end_grants(app: &App, id: &ClientId, now: Timestamp) -> Result<usize, Error> 
     }
 }
 
-/// Does a unit of work that changes clients. This instance goes by it from now on, also when it cannot tell whether it is
-/// done.
+/// Does a unit of work that changes clients. This instance reads them again, even if it cannot tell whether the
+/// change was committed.
 fn change<T: Send + 'static>(
     app: &App,
     work: impl FnOnce(&mut UnitTx<'_>) -> Result<T, Error> + Send + 'static,

@@ -58,7 +58,7 @@ pub(crate) fn read(app: &App, token: &str) -> Result<Option<Revocable>, Error> {
 /// Revokes a [`bare`] token for anyone who has it. A token that is not ours, or was already revoked, is no error
 /// ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
 ///
-/// After an error it must be asked again.
+/// After an error the request must be repeated.
 pub(crate) fn revoke_any(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
     read(app, token)?.map_or(Ok(()), |token| revoke(app, token, origin))
 }

@@ -110,7 +110,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Notes that the user has chosen as who to go on.
+    /// Notes that the user has chosen which account to use.
     pub(crate) fn choose_account(&mut self, id: InteractionId) -> Result<(), Error> {
         diesel::update(interactions::table.find(Bind(id))).set(interactions::chosen.eq(true)).execute(self.0)?;
         Ok(())

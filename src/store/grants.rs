@@ -92,8 +92,8 @@ impl UnitTx<'_> {
         Ok(ended.len())
     }
 
-    /// Ends at most `batch` of the live sessions of a client; returns how many. It denies nothing: whoever ends all of them
-    /// denies the client.
+    /// Ends at most `batch` of the live sessions of a client; returns how many. It denies no tokens: the caller denies
+    /// the client.
     pub(crate) fn end_grants_of_client(&mut self, client: &ClientId, batch: i64, end: End) -> Result<usize, Error> {
         let live = sessions::table
             .filter(sessions::client_id.eq(client.as_str()))

@@ -79,7 +79,7 @@ fn oidcc_server(engine: Engine) {
     let browser = app.browser();
     let page = browser.open(&request("app", &[("nonce", "n"), ("scope", "openid notes:read")]));
     page.shows(200, "Log in");
-    assert!(page.text().contains("to go on to The app app"), "{page:?}");
+    assert!(page.text().contains("to continue to The app app"), "{page:?}");
     let page = browser.log_in(&page, "ada", PASSWORD);
     page.shows(200, "Allow access?");
     for text in [
@@ -114,7 +114,7 @@ fn oidcc_response_type_missing(engine: Engine) {
 
 fn oidcc_ensure_redirect_uri_in_authorization_request(engine: Engine) {
     let app = started(engine);
-    app.browser().open(&request("app", &[("redirect_uri", "")])).shows(400, "This did not work");
+    app.browser().open(&request("app", &[("redirect_uri", "")])).shows(400, "Something went wrong");
 }
 
 fn oidcc_prompt_none_not_logged_in(engine: Engine) {
@@ -259,7 +259,7 @@ fn rfc6749_4_1_2_1_an_unknown_client_or_redirect_uri_is_never_redirected(engine:
         format!("{}&redirect_uri=https://app.example/cb", request("app", &[])),
     ] {
         let page = browser.open(&path);
-        page.shows(400, "This did not work");
+        page.shows(400, "Something went wrong");
         assert!(page.answer.header("location").is_empty() && !page.text().contains("evil.example"), "{page:?}");
     }
 }
@@ -401,7 +401,7 @@ fn without_postgresql_a_page_says_so_and_nothing_is_half_written() {
             down.shows(200, "You are logged out");
             continue;
         }
-        down.shows(503, "This did not work");
+        down.shows(503, "Something went wrong");
         assert_eq!(down.answer.header("retry-after"), "5");
     }
     cluster.tell("start", "started");

@@ -9,7 +9,7 @@ both_engines!(
     consent_is_remembered_per_user_and_client,
     fewer_scopes_are_not_asked_for_and_more_only_for_the_new_ones,
     a_denied_request_goes_back_and_nothing_is_remembered,
-    a_client_that_skips_consent_asks_nobody,
+    a_client_that_skips_consent_never_asks,
     prompt_consent_asks_again,
     rfc8252_8_6_a_public_client_of_an_app_or_a_program_is_always_asked,
     scopes_are_described_in_the_words_of_the_operator,
@@ -66,7 +66,7 @@ fn a_denied_request_goes_back_and_nothing_is_remembered(engine: Engine) {
     browser.open(&request("app", &[])).shows(200, "Allow access?");
 }
 
-fn a_client_that_skips_consent_asks_nobody(engine: Engine) {
+fn a_client_that_skips_consent_never_asks(engine: Engine) {
     let app = started(engine);
     app.register("own", &json!({"skip_consent": true}));
     let browser = app.browser();

@@ -15,7 +15,7 @@ both_engines!(
     an_unknown_form_leads_back_to_what_is_asked,
     an_unknown_user_looks_like_a_wrong_password,
     the_login_form_is_limited_like_the_login_api,
-    a_disabled_account_is_told_to_who_knows_its_password,
+    only_the_right_password_shows_that_an_account_is_disabled,
     a_session_of_a_browser_is_a_session_like_any_other,
     a_login_as_somebody_else_ends_the_session_before,
     a_cookie_that_was_revoked_or_replaced_signs_nobody_in,
@@ -56,12 +56,12 @@ fn an_interaction_belongs_to_the_browser_that_began_it(engine: Engine) {
     let app = started(engine);
     let (_, page) = at_login(&app);
     let another = app.browser();
-    another.open(&page.path).shows(403, "This did not work");
+    another.open(&page.path).shows(403, "Something went wrong");
     let fields = [("username", "ada"), ("password", PASSWORD), ("form_token", &*token_of(&page))];
-    another.post(&page.path, &fields).shows(403, "This did not work");
+    another.post(&page.path, &fields).shows(403, "Something went wrong");
     let nothing = "/oauth/interactions/0190f5a8-7b1c-7d7e-8f90-123456789abc";
-    another.open(nothing).shows(403, "This did not work");
-    another.open("/oauth/interactions/1").shows(400, "This did not work");
+    another.open(nothing).shows(403, "Something went wrong");
+    another.open("/oauth/interactions/1").shows(400, "Something went wrong");
 }
 
 fn a_link_that_an_attacker_sends_collects_no_code_of_the_victim(engine: Engine) {
@@ -69,7 +69,7 @@ fn a_link_that_an_attacker_sends_collects_no_code_of_the_victim(engine: Engine) 
     let (_, begun_by_attacker) = at_login(&app);
     let victim = allowed(&app, "ada", "app");
     let page = victim.open(&begun_by_attacker.path);
-    page.shows(403, "This did not work");
+    page.shows(403, "Something went wrong");
     assert!(!page.answer.body.contains("code="), "{page:?}");
     assert_eq!(app.number("select count(*) from authorization_codes"), 1);
 }
@@ -98,7 +98,7 @@ fn a_browser_keeps_at_most_eight_interactions(engine: Engine) {
         app.advance(1);
     }
     assert_eq!(browser.cookies.borrow().len(), 8);
-    browser.open(&pages[1].path).shows(403, "This did not work");
+    browser.open(&pages[1].path).shows(403, "Something went wrong");
     for page in &pages[2..] {
         browser.open(&page.path).shows(200, "Log in");
     }
@@ -181,7 +181,7 @@ fn the_login_form_is_limited_like_the_login_api(engine: Engine) {
     app.login("ada", PASSWORD).problem(429, "too_many_failures");
 }
 
-fn a_disabled_account_is_told_to_who_knows_its_password(engine: Engine) {
+fn only_the_right_password_shows_that_an_account_is_disabled(engine: Engine) {
     let app = started(engine);
     let (browser, page) = at_login(&app);
     app.execute("update users set disabled_at = 1 where username = 'ada'");
@@ -298,9 +298,9 @@ fn an_application_that_is_disabled_meanwhile_gets_no_code(engine: Engine) {
     let browser = app.browser();
     let consent = browser.log_in(&browser.open(&request("app", &[])), "ada", PASSWORD);
     app.execute("update clients set disabled_at = 1 where id = 'app'");
-    browser.submit(&consent, &[("decision", "allow")]).shows(400, "This did not work");
+    browser.submit(&consent, &[("decision", "allow")]).shows(400, "Something went wrong");
     app.execute("delete from clients where id = 'app'");
-    browser.submit(&consent, &[("decision", "allow")]).shows(403, "This did not work");
+    browser.submit(&consent, &[("decision", "allow")]).shows(403, "Something went wrong");
     assert_eq!(app.number("select count(*) from authorization_codes"), 0);
 }
 

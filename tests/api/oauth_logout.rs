@@ -97,7 +97,7 @@ fn oidcc_rp_initiated_logout_bad_post_logout_redirect_uri(engine: Engine) {
         &[("client_id", "app"), ("client_id", "app")],
         &[("client_id", "app"), ("post_logout_redirect_uri", GOODBYE), ("state", &"x".repeat(2_049))],
     ] {
-        browser.open(&logout(params)).shows(400, "This did not work");
+        browser.open(&logout(params)).shows(400, "Something went wrong");
     }
     assert!(is_logged_in(&browser));
 }

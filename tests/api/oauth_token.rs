@@ -321,7 +321,7 @@ fn rfc6749_3_2_parameters_are_in_the_body_once_and_unknown_ones_are_ignored(engi
         &[asked[0], ("unknown", "1"), ("unknown", "2")],
     ] {
         let why = app.token(As("notes"), twice).oauth_error(400, "invalid_request");
-        assert!(why.contains("more than once"), "{why}");
+        assert!(why.contains("is repeated"), "{why}");
     }
     let two = [asked[0], ("resource", "http://127.0.0.1:8080"), ("resource", "https://other.example")];
     app.token(As("notes"), &two).oauth_error(400, "invalid_target");

@@ -20,7 +20,7 @@ use crate::service::clients::{self, ClientMetadata, OldSecret};
 #[serde(deny_unknown_fields)]
 #[schema(as = RotateSecret, example = json!({"end_old_secret": true}))]
 pub(in crate::http) struct RotateBody {
-    /// Refuse it from now on, instead of taking it for a day.
+    /// Refuse it at once, instead of accepting it for a day.
     #[serde(default)]
     end_old_secret: bool,
 }
@@ -41,7 +41,7 @@ pub(in crate::http) async fn list(_: Caller<Administrator>, app: web::Data<App>)
 
 /// Register an application
 ///
-/// Its secret is shown this once. The administrator's password must have been given lately.
+/// Its secret is shown only now. The administrator's password must have been given recently.
 #[utoipa::path(post, path = "/v1/admin/clients", tag = "administration", request_body = CreateClientBody,
     responses((status = 201, body = NewClientView)))]
 pub(in crate::http) async fn create(
@@ -72,7 +72,7 @@ pub(in crate::http) async fn show(
 /// Change an application
 ///
 /// An application that authenticates by a secret from now on gets it by `rotate-secret`. The administrator's password must
-/// have been given lately.
+/// have been given recently.
 #[utoipa::path(patch, path = "/v1/admin/clients/{id}", tag = "administration", request_body = ChangeClientBody,
     params(("id" = String, Path, description = "The application's `client_id`.")),
     responses((status = 200, body = ClientView)))]
@@ -88,8 +88,8 @@ pub(in crate::http) async fn change(
 
 /// Replace the secret of an application
 ///
-/// The new one is shown this once; the one before is taken for a day. The administrator's password must have been given
-/// lately.
+/// The new one is shown only now; the old one is valid for a day. The administrator's password must have been given
+/// recently.
 #[utoipa::path(post, path = "/v1/admin/clients/{id}/rotate-secret", tag = "administration",
     request_body = Option<RotateBody>,
     params(("id" = String, Path, description = "The application's `client_id`.")),
@@ -124,7 +124,7 @@ pub(in crate::http) async fn disable(
 /// Enable an application
 ///
 /// Access tokens from before stay refused, and those of the minute after it was disabled. The administrator's password must
-/// have been given lately.
+/// have been given recently.
 #[utoipa::path(post, path = "/v1/admin/clients/{id}/enable", tag = "administration",
     params(("id" = String, Path, description = "The application's `client_id`.")),
     responses((status = 204, description = "The application may get tokens.")))]
@@ -139,8 +139,8 @@ pub(in crate::http) async fn enable(
 
 /// Delete an application
 ///
-/// With what users have allowed to it, whose sessions end; its access tokens are refused. The administrator's password must
-/// have been given lately.
+/// What its users have allowed is deleted, too. Its sessions end, and its access tokens are refused. The administrator's
+/// password must have been given recently.
 #[utoipa::path(delete, path = "/v1/admin/clients/{id}", tag = "administration",
     params(("id" = String, Path, description = "The application's `client_id`.")),
     responses((status = 200, body = EndedView)))]

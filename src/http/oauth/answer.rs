@@ -37,7 +37,7 @@ pub(in crate::http) fn body(failure: &Failure) -> OAuthErrorView<'_> {
     OAuthErrorView { error, error_description: OAuthError::printable(&failure.to_string()) }
 }
 
-/// The whole answer.
+/// The response.
 pub(in crate::http) fn render(failure: &Failure, _request_id: &str) -> HttpResponse {
     let status = failure.code().status();
     let mut response = HttpResponse::build(status);

@@ -18,11 +18,11 @@ use tokensmith_verifier::Subject;
 
 /// Ask about a token
 ///
-/// For the client that it was issued to and for the resource servers that it is for
-/// ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)). Every other token is not active.
+/// Only for the client that the token was issued to and the resource servers in its audience
+/// ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)). For other callers it is not active.
 #[utoipa::path(post, path = "/oauth/introspect", tag = "applications", security(("client" = [])),
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, body = Object, description = "`active`, and if it is what the token says.")))]
+    responses((status = 200, body = Object, description = "`active`, and the token's claims if it is.")))]
 pub(in crate::http) async fn create(
     request: HttpRequest,
     app: web::Data<App>,

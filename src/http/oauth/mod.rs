@@ -1,4 +1,4 @@
-//! `/oauth`: the endpoints that registered applications call themselves, not by way of a browser.
+//! `/oauth`: the endpoints that registered applications call themselves, without a browser.
 
 pub(super) mod answer;
 pub(super) mod introspect;
@@ -28,7 +28,7 @@ use crate::service::oauth::client_auth;
 pub(super) struct TokenForm {
     /// The token.
     token: String,
-    /// What kind of token it is. It is found without that.
+    /// A hint at the kind of token; it is not needed.
     #[schema(nullable = false)]
     token_type_hint: Option<String>,
     /// Of a client that does not authenticate by HTTP Basic.
@@ -42,7 +42,7 @@ pub(super) struct TokenForm {
 /// The client that a request is from, once it has authenticated.
 async fn client(request: &HttpRequest, app: &web::Data<App>, params: &Params) -> Result<Arc<Client>, Failure> {
     if let Some(name) = params.repeated() {
-        return Err(Error::oauth(ErrorCode::InvalidRequest, format!("{name} is there more than once")).into());
+        return Err(Error::oauth(ErrorCode::InvalidRequest, format!("{name} is repeated")).into());
     }
     let mut headers = request.headers().get_all(AUTHORIZATION);
     let header = headers.next().map(|header| header.to_str().unwrap_or_default());
@@ -53,7 +53,7 @@ async fn client(request: &HttpRequest, app: &web::Data<App>, params: &Params) ->
     Ok(client_auth::authenticate(app, &credentials).await?)
 }
 
-/// A parameter that must be there.
+/// A required parameter.
 fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, Failure> {
     let missing = || Error::oauth(ErrorCode::InvalidRequest, format!("{name} is missing")).into();
     params.get(name).ok_or_else(missing)

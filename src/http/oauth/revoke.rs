@@ -12,11 +12,11 @@ use crate::service::revoke::bare;
 
 /// Revoke a token of an application
 ///
-/// Any refresh token of a grant ends the grant, an access token is denied alone
-/// ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)). 200 also when the token was of no use any more.
+/// A refresh token ends its grant, an access token is denied alone
+/// ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)). 200 also if the token is unknown or was not valid any more.
 #[utoipa::path(post, path = "/oauth/revoke", tag = "applications", security((), ("client" = [])),
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, description = "It is of no use any more.")))]
+    responses((status = 200, description = "The token is not valid any more.")))]
 pub(in crate::http) async fn create(
     request: HttpRequest,
     app: web::Data<App>,

@@ -61,17 +61,17 @@ pub(in crate::http) struct TokenForm {
 pub(in crate::http) struct TokensView {
     /// For `Authorization: Bearer`.
     access_token: String,
-    /// How it is sent.
+    /// Always `Bearer`.
     #[schema(value_type = TokenType)]
     token_type: &'static str,
     /// How long it is valid, in seconds.
     #[schema(value_type = i64, example = 300)]
     expires_in: Seconds,
-    /// To go on with, if the client may.
+    /// The refresh token, if the client may have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     refresh_token: Option<String>,
-    /// Who has logged in, with the scope `openid`.
+    /// The ID token, with the scope `openid`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     id_token: Option<String>,

@@ -34,7 +34,7 @@ pub(in crate::http) struct UserInfoView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     email: Option<String>,
-    /// With the scope `email`: nothing has proved that the address is the user's.
+    /// With the scope `email`. Always false: addresses are not verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     email_verified: Option<bool>,
@@ -56,7 +56,7 @@ pub(in crate::http) struct BearerForm {
 
 /// Who has logged in
 ///
-/// What the scopes of the access token let its client see of the user
+/// The claims about the user that the scopes of the access token allow
 /// ([OpenID Connect Core section 5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)). The token needs the
 /// scope `openid`, and may be for any audience.
 #[utoipa::path(get, path = "/oauth/userinfo", tag = "applications", security(("access_token" = [])),

@@ -18,8 +18,8 @@ use crate::service::oauth::authorize::{Begun, begin};
 
 /// Authorize an application
 ///
-/// Answers at once, or has the user log in and decide. An unknown client and a redirect URI that is not the client's are a
-/// page, and every other mistake goes to the client
+/// Answers at once, or has the user log in and decide. For an unknown client or redirect URI it
+/// shows an error page; every other error goes to the client
 /// ([RFC 6749 section 4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)).
 #[utoipa::path(get, path = "/oauth/authorize", tag = "pages", security(()), responses(
     (status = 200, content_type = "text/html", body = String, description = "A form that posts the answer to the application."),

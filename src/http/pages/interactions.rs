@@ -1,4 +1,4 @@
-//! `/oauth/interactions/{id}`: a user logs in, chooses and decides. Its answer to the application is always a page.
+//! `/oauth/interactions/{id}`: a user logs in, chooses and decides. The way back to the application is always a page.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, SET_COOKIE};

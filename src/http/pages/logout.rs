@@ -85,7 +85,7 @@ fn site<'a>(request: &HttpRequest, app: &'a App, params: &Params) -> Site<'a> {
     Site::new(request, app, &wishes.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
 }
 
-/// What becomes of the wish, and the session's cookie.
+/// The response to the request, and the session's cookie.
 async fn ask(
     request: &HttpRequest,
     app: &web::Data<App>,

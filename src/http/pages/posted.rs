@@ -8,13 +8,13 @@ use crate::service::oauth::interaction::Decision;
 pub(super) enum Posted {
     /// To log in.
     Login { username: String, password: Secret<String> },
-    /// To go on, or not.
+    /// To allow, deny or continue.
     Decision(Decision),
     /// To log in as somebody else.
     AnotherAccount,
 }
 
-/// What a form of ours posts; nothing when it is none.
+/// Reads a form; `None` if it is not one of ours.
 pub(super) fn posted(params: &Params) -> Option<Posted> {
     match (params.get("decision"), params.get("account"), params.get("username")) {
         (Some("allow"), None, None) => Some(Posted::Decision(Decision::Allow)),

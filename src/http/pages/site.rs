@@ -17,7 +17,7 @@ pub(super) struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    /// For who asks, in the languages that the application wishes for, or in those of the browser.
+    /// For this request, in the languages that the application asks for, or in those of the browser.
     pub(super) fn new(request: &HttpRequest, app: &'a App, ui_locales: &[String]) -> Self {
         let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         Self { app, texts: best(ui_locales, accepted.unwrap_or_default()), base: base(app) }

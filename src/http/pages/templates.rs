@@ -17,7 +17,7 @@ pub(super) struct Login<'a> {
     pub(super) problem: Option<String>,
 }
 
-/// As who to go on.
+/// Which account to use.
 #[derive(Template)]
 #[template(path = "account.html")]
 pub(super) struct Account<'a> {

@@ -20,7 +20,7 @@ macro_rules! texts {
 texts! {
     language: "en", "de", "es";
     login_title: "Log in", "Anmelden", "Iniciar sesión";
-    login_lead: "to go on to {client}", "um mit {client} weiterzumachen", "para continuar en {client}";
+    login_lead: "to continue to {client}", "um mit {client} weiterzumachen", "para continuar en {client}";
     username: "Username", "Benutzername", "Nombre de usuario";
     password: "Password", "Passwort", "Contraseña";
     login_button: "Log in", "Anmelden", "Iniciar sesión";
@@ -35,13 +35,13 @@ texts! {
         "Gerade melden sich zu viele an. Versuche es gleich noch einmal.",
         "Hay demasiados inicios de sesión en este momento. Inténtalo de nuevo enseguida.";
     account_title: "Choose an account", "Konto wählen", "Elige una cuenta";
-    account_continue: "Go on as {user}", "Als {user} weiter", "Continuar como {user}";
+    account_continue: "Continue as {user}", "Als {user} weiter", "Continuar como {user}";
     account_other: "Use another account", "Ein anderes Konto verwenden", "Usar otra cuenta";
     consent_title: "Allow access?", "Zugriff erlauben?", "¿Permitir el acceso?";
     consent_lead: "{client} asks for permission to:",
         "{client} möchte Folgendes dürfen:",
         "{client} solicita permiso para:";
-    consent_lead_alone: "{client} asks for access in your name.",
+    consent_lead_alone: "{client} asks to act on your behalf.",
         "{client} bittet um Zugriff in deinem Namen.",
         "{client} solicita acceso en tu nombre.";
     consent_user: "You are logged in as {user}.", "Du bist als {user} angemeldet.", "Has iniciado sesión como {user}.";
@@ -66,7 +66,7 @@ texts! {
     scope_offline_access: "Keep this access when you are away",
         "Diesen Zugriff behalten, wenn du weg bist",
         "Mantener este acceso cuando no estés";
-    error_title: "This did not work", "Das hat nicht geklappt", "No ha funcionado";
+    error_title: "Something went wrong", "Das hat nicht geklappt", "No ha funcionado";
     error_client: "The link that you followed names an application that is not registered here.",
         "Der Link nennt eine Anwendung, die hier nicht bekannt ist.",
         "El enlace nombra una aplicación que no está registrada aquí.";
@@ -87,7 +87,7 @@ texts! {
     error_form: "The form came from another page: nothing was done.",
         "Das Formular kam von einer anderen Seite: es ist nichts geschehen.",
         "El formulario venía de otra página: no se ha hecho nada.";
-    error_request: "The request is not one that this page understands.", "Diese Anfrage versteht die Seite nicht.",
+    error_request: "This request is not valid.", "Diese Anfrage versteht die Seite nicht.",
         "Esta página no entiende la solicitud.";
     error_not_found: "There is nothing here.", "Hier ist nichts.", "Aquí no hay nada.";
     error_unavailable: "The service cannot answer right now. Try again in a moment.",
@@ -102,7 +102,7 @@ texts! {
     going_lead: "You are being taken to {host}. If nothing happens, go on yourself.",
         "Du wirst zu {host} weitergeleitet. Wenn nichts geschieht, geh selbst weiter.",
         "Vas a {host}. Si no ocurre nada, continúa tú.";
-    go_on: "Go on", "Weiter", "Continuar";
+    go_on: "Continue", "Weiter", "Continuar";
     logout_title: "Log out?", "Abmelden?", "¿Cerrar sesión?";
     logout_button: "Log out", "Abmelden", "Cerrar sesión";
     logged_out_title: "You are logged out", "Du bist abgemeldet", "Has cerrado sesión";

@@ -23,7 +23,7 @@ const MAX_URIS: usize = 100;
 const DEFAULT_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// What is registered of a client, as it was typed. What is not there stays as it is, and for a new client as it is by
-/// default; the inner `None` takes it away.
+/// default; the inner `None` removes it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClientMetadata {
     /// `client_name`: what users see.
@@ -78,7 +78,7 @@ impl ClientMetadata {
         };
         let audience = |name: &str| match config.audiences.find(Some(name)) {
             Some(_) => Ok(()),
-            None => Err(BadText("is none of this service's audiences")),
+            None => Err(BadText("is not an audience of this service")),
         };
         let redirect_uris = list("redirect_uris", &self.redirect_uris, &redirect_uri::check);
         let post_logout_redirect_uris =

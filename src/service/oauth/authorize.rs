@@ -21,13 +21,13 @@ use crate::oauth::params::Params;
 use crate::oauth::steps::{self, Known, Step};
 use crate::secret::Opaque;
 
-/// What has become of a request.
+/// What a request leads to.
 pub(crate) enum Begun {
-    /// It is shown to the user as a mistake.
+    /// An error page for the user.
     Untrusted(Untrusted),
     /// The client gets its answer.
     Answered(Answer),
-    /// The user is needed; what the browser proves with that it is the same.
+    /// The user is needed. The secret binds the interaction to this browser.
     Interaction(InteractionId, Opaque),
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn begin(app: &App, params: &Params, cookie: Option<&str>, origin: &O
         Err(refused) => return Ok(Begun::Answered(refused.to.with_error(&refused.error, &app.config.issuer))),
     };
     let Some(request) = with_hint(app, params, request.clone()) else {
-        let (to, description) = (destination(&request), "id_token_hint is no ID token of this client");
+        let (to, description) = (destination(&request), "id_token_hint is not an ID token of this client");
         let error = OAuthError::new(ErrorCode::InvalidRequest, description);
         return Ok(Begun::Answered(to.with_error(&error, &app.config.issuer)));
     };
@@ -77,7 +77,7 @@ pub(crate) fn begin(app: &App, params: &Params, cookie: Option<&str>, origin: &O
     }
 }
 
-/// A client that may ask for something.
+/// A registered client that is not disabled.
 pub(super) fn find_client(app: &App, id: &str) -> Result<Option<Client>, Error> {
     // A text that is not a valid id belongs to no client.
     let Ok(id) = id.parse::<ClientId>() else { return Ok(None) };
@@ -95,7 +95,7 @@ pub(super) fn known(app: &App, client: &ClientId, cookie: Option<&str>) -> Resul
     Ok(Known { session, consent })
 }
 
-/// The request with the user of its ID token, if there is one; nothing when that is none of the client's.
+/// The request with the user of `id_token_hint`, if it has one; `None` if the hint was not issued to the client.
 fn with_hint(app: &App, params: &Params, request: AuthorizationRequest) -> Option<AuthorizationRequest> {
     let Some(hint) = params.get("id_token_hint") else { return Some(request) };
     let claims = verify_hint(app, hint).filter(|claims| claims.azp == request.client_id)?;
@@ -126,8 +126,8 @@ impl Ongoing {
         self.destination().with_error(&OAuthError::new(code, description), issuer)
     }
 
-    /// [OpenID Connect Core section 3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError): what a
-    /// request needed that must not ask.
+    /// [OpenID Connect Core section 3.1.2.6](https://openid.net/specs/openid-connect-core-1_0.html#AuthError): the
+    /// error for a request with `prompt=none` that needs the user.
     pub(super) fn needs(&self, step: &Step, issuer: &str) -> Answer {
         let (code, description) = match step {
             Step::Login | Step::AnotherUser => (ErrorCode::LoginRequired, "the user has to log in"),
@@ -137,13 +137,13 @@ impl Ongoing {
         self.refuse(code, description, issuer)
     }
 
-    /// Issues a code for a request that no interaction is on record of.
+    /// Issues a code for a request without a stored interaction.
     fn issue(&self, app: &App, allowed: Option<&Scopes>, origin: &Origin) -> Result<Answer, Error> {
         Ok(self.finish(app, allowed, false, origin)?.unwrap_or_else(|| self.needs(&Step::Login, &app.config.issuer)))
     }
 
-    /// Issues a code, and records what the user has just allowed, if they were asked. Nothing when the interaction was
-    /// answered before, or when no user is signed in.
+    /// Issues a code, and records what the user has just allowed, if they were asked. `None` if the interaction was
+    /// answered before or no user is signed in.
     pub(crate) fn finish(
         &self,
         app: &App,

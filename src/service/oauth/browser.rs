@@ -1,5 +1,5 @@
-//! The session of a browser: a session like any login, whose refresh token is in a cookie. Who is signed in there is asked
-//! of the judge without writing: a page that is closed before its answer arrives must not cost the session.
+//! The session of a browser: a session like any login, whose refresh token is in a cookie. Finding out who is signed in
+//! does not rotate it: a page that is closed before its response arrives must not cost the session.
 
 use crate::app::App;
 use crate::error::Error;
@@ -13,13 +13,13 @@ use crate::service::proof::Outcome;
 use crate::service::{login, me};
 use crate::store::GrantsOf;
 
-/// The live session that a browser's cookie stands for. Nothing is changed, also when the cookie is none that is valid.
+/// The live session that a browser's cookie stands for. Nothing is written, even if the cookie is invalid.
 pub(crate) fn signed_in(app: &App, cookie: Option<&str>) -> Result<Option<Live>, Error> {
     let Some(cookie) = cookie else { return Ok(None) };
     let now = app.clock.now();
     let Ok(claims) = app.keys.ring().verify_refresh(cookie, &app.config.issuer, now) else { return Ok(None) };
     let Some(live) = app.store.read(|tx| tx.find_live(claims.sid))? else { return Ok(None) };
-    // A browser's session is opened by a login here: a grant of an application is none.
+    // A grant of an application is not a browser's session.
     if !live.grant.as_ref().is_some_and(|grant| grant.is_first_party()) {
         return Ok(None);
     }
@@ -32,15 +32,15 @@ pub(crate) fn signed_in(app: &App, cookie: Option<&str>) -> Result<Option<Live>,
     Ok(is_live.then_some(live))
 }
 
-/// What has come of a login in a browser.
+/// The result of a login in a browser.
 pub(crate) enum SignedIn {
     /// A new session.
     New(Box<Pair>),
-    /// The one that there is; its refresh token is to be rotated.
+    /// The existing one; its refresh token is to be rotated.
     Again,
 }
 
-/// Signs a user in who has proved who they are. A session of theirs in this browser goes on; that of somebody else ends.
+/// Signs in a user who has authenticated. Their own session in this browser goes on; one of another user ends.
 pub(crate) fn sign_in(
     app: &App,
     outcome: Outcome,
@@ -53,7 +53,7 @@ pub(crate) fn sign_in(
             let origin = Origin { actor: Some(user), session: Some(session), ..origin.clone() };
             match me::reauthenticate(app, user, session, outcome, &origin) {
                 Ok(_pair) => Ok(SignedIn::Again),
-                // Who is signed in already is told nothing else than others are.
+                // The same error, whether the user is signed in already or not.
                 Err(Error::WrongPassword) => Err(Error::BadCredentials),
                 Err(error) => Err(error),
             }

@@ -1,6 +1,6 @@
 //! An interaction: a browser logs its user in, lets them choose and decide, and gets the answer for the client. It is bound
-//! to the browser that began it; who is signed in there only the session's cookie tells. So a link that somebody sends to
-//! another one never collects a code of theirs.
+//! to the browser that began it. Only the session cookie says who is signed in, so a link from an attacker cannot collect
+//! the victim's code.
 
 use super::authorize::{Ongoing, find_client, known};
 use crate::app::App;
@@ -123,7 +123,7 @@ pub(crate) fn decide(app: &App, ongoing: Box<Ongoing>, decision: Decision, origi
             let answer = ongoing.finish(app, Some(&scopes), true, origin)?;
             Ok(answered(ongoing, answer))
         }
-        // It was allowed in another tab meanwhile.
+        // It has been allowed in another tab.
         (Decision::Allow, Step::Answer) => {
             let answer = ongoing.finish(app, None, true, origin)?;
             Ok(answered(ongoing, answer))
@@ -133,7 +133,7 @@ pub(crate) fn decide(app: &App, ongoing: Box<Ongoing>, decision: Decision, origi
     }
 }
 
-/// Notes that the user has chosen as who to go on; a login is such a choice, too.
+/// Notes that the user has chosen which account to use; a login is such a choice, too.
 pub(crate) fn choose(app: &App, id: InteractionId) -> Result<(), Error> {
     app.store.write(|tx| tx.choose_account(id))
 }

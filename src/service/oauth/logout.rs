@@ -1,4 +1,4 @@
-//! Logging out of a browser, at the wish of an application
+//! Logging out of a browser, at the request of an application
 //! ([OpenID Connect RP-Initiated Logout](https://openid.net/specs/openid-connect-rpinitiated-1_0.html)).
 
 use super::authorize::find_client;
@@ -16,7 +16,7 @@ use crate::oauth::params::Params;
 use crate::oauth::redirect_uri::is_registered;
 use tokensmith_verifier::issuing::IdTokenClaims;
 
-/// What has become of the wish to log out.
+/// The result of a logout request.
 pub(crate) enum LoggingOut {
     /// It names a client or a redirect URI that is not registered, or its parameters contradict each other.
     Mistaken,
@@ -26,8 +26,8 @@ pub(crate) enum LoggingOut {
     Done(Option<String>),
 }
 
-/// Reads a wish of a browser that has this session cookie. Only who shows an ID token of this very session has it ended
-/// without a question, and so has the user who said yes.
+/// Handles a request of a browser with this session cookie. The session ends without a question if the request has an ID
+/// token of this session, or if the user has confirmed.
 pub(crate) fn log_out(
     app: &App,
     params: &Params,
@@ -61,7 +61,7 @@ fn client(app: &App, params: &Params, hint: Option<&IdTokenClaims>) -> Result<Re
     Ok(find_client(app, id)?.map(Some).ok_or(Mistaken))
 }
 
-/// Where the user goes on: nowhere but to what its client has registered.
+/// Where the user is sent next: only to a URI that the client has registered.
 fn target(params: &Params, client: Option<&Client>) -> Result<Option<String>, Mistaken> {
     let Some(uri) = params.get("post_logout_redirect_uri") else { return Ok(None) };
     let is_known = client.is_some_and(|client| is_registered(&client.post_logout_redirect_uris, uri));

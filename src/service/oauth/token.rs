@@ -1,4 +1,4 @@
-//! The token endpoint: what each grant is worth
+//! The token endpoint: what each grant returns
 //! ([RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)).
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::oauth::token::{RefreshRequest, TokenRequest, Wanted};
 use crate::service::pair::{Pair, Purpose, mint};
 use crate::service::refresh::{settle, verify};
 
-/// What a grant is worth ([RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
+/// What a grant returns ([RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
 pub(crate) struct Granted {
     /// The access token.
     pub(crate) access_token: String,
@@ -34,7 +34,7 @@ pub(crate) struct Granted {
     pub(crate) scope: Option<String>,
 }
 
-/// Answers a request of a client that has authenticated, as far as it can.
+/// Answers a request of a client that has authenticated.
 pub(crate) async fn grant(
     app: &Arc<App>,
     client: Arc<Client>,
@@ -90,7 +90,7 @@ async fn refresh(
     }
     let settled = settle(app, verified, !client.is_public(), device, origin).await;
     let mut live = settled.map_err(as_invalid_grant)?;
-    // As it was granted: what is narrower is this access token alone.
+    // From the whole grant: only this access token is narrower.
     if let Some(grant) = &mut live.grant {
         narrow(grant, &client, &wanted)?;
     }
@@ -98,7 +98,7 @@ async fn refresh(
     issue(app, Issue { client, live, goes_on: true, nonce: None }).await
 }
 
-/// Whatever is wrong with a refresh token or its session is one code.
+/// All problems of a refresh token or its session are `invalid_grant`.
 fn as_invalid_grant(error: Error) -> Error {
     match error {
         Error::TokenRefused(_)
@@ -111,7 +111,7 @@ fn as_invalid_grant(error: Error) -> Error {
     }
 }
 
-/// What was granted, as far as the client may still ask for it and wants it now.
+/// Narrows a grant to what the client may still ask for, and to what is requested.
 fn narrow(grant: &mut Grant, client: &Client, wanted: &Wanted) -> Result<(), Error> {
     let still: Vec<&str> = grant.scope.split_whitespace().filter(|scope| client.scopes.contains(scope)).collect();
     grant.scope = still.join(" ");
@@ -136,7 +136,7 @@ struct Issue {
     nonce: Option<String>,
 }
 
-/// Signs what a session of the client's is worth now.
+/// Signs the tokens of a client's session.
 async fn issue(app: &Arc<App>, issue: Issue) -> Result<Granted, Error> {
     let alg = Purpose::of_grant(app, issue.live.grant.as_ref(), None)?.alg;
     let id_token_alg = match issue.client.id_token_alg {
