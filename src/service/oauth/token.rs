@@ -90,7 +90,6 @@ async fn refresh(
     }
     let settled = settle(app, verified, !client.is_public(), device, origin).await;
     let mut live = settled.map_err(as_invalid_grant)?;
-    // From the whole grant: only this access token is narrower.
     if let Some(grant) = &mut live.grant {
         narrow(grant, &client, &wanted)?;
     }
