@@ -161,7 +161,7 @@ fn an_application_has_what_its_options_say(engine: Engine) {
         ),
         (&["--grant-type", "password"], "grant_types \"password\" must be authorization_code"),
         (&["--token-endpoint-auth-method", "tls"], "token_endpoint_auth_method must be"),
-        (&["--audience", "https://other.example.com"], "audiences \"https://other.example.com\" is none"),
+        (&["--audience", "https://other.example.com"], "audiences \"https://other.example.com\" is not an audience"),
     ] {
         fails_with(&command.run(&[&["clients", "create", "X"], options].concat()), expected);
     }
