@@ -311,10 +311,10 @@ fn a_redirect_uri_that_is_removed_meanwhile_gets_no_code(engine: Engine) {
     app.execute("update clients set redirect_uris = 'https://app.example/new' where id = 'app'");
     for decision in ["allow", "deny"] {
         let page = browser.submit(&consent, &[("decision", decision)]);
-        page.shows(400, "This did not work");
+        page.shows(400, "Something went wrong");
         assert!(!page.answer.body.contains(CALLBACK), "{page:?}");
     }
-    browser.open(&consent.path).shows(400, "This did not work");
+    browser.open(&consent.path).shows(400, "Something went wrong");
     assert_eq!(app.number("select count(*) from authorization_codes"), 0);
 }
 
