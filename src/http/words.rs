@@ -92,6 +92,8 @@ schemas! {
         .examples(["https://notes.example.com/callback"]);
     /// The name of a role.
     RoleName = text(1, 64, "^[A-Za-z0-9_.:/-]+$").examples(["editor"]);
+    /// A scope of an application: one of OpenID Connect, or any other.
+    ClientScopeName = text(1, 64, "^[A-Za-z0-9_.:/-]+$").examples(["openid"]);
     /// The name of a scope.
     ScopeName = text(1, 64, "^[A-Za-z0-9_.:/-]+$").examples(["notes:read"]);
     /// A name to log in with: 1 to 128 characters, without white space, control characters or invisible characters.

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::http::extract::{Caller, LoggedIn};
 use crate::http::failure::Failure;
 use crate::http::view::rfc3339;
-use crate::http::words::ScopeName;
+use crate::http::words::ClientScopeName;
 use crate::service::oauth::applications::{self, Application};
 
 /// An application with access to one's account.
@@ -21,7 +21,7 @@ pub(in crate::http) struct ApplicationView {
     /// What it is called.
     name: String,
     /// What it may do.
-    #[schema(value_type = Vec<ScopeName>)]
+    #[schema(value_type = Vec<ClientScopeName>)]
     scopes: Vec<String>,
     /// When the user last allowed something to it; `null` when it is the operator's own and does not ask.
     #[schema(required, format = "date-time")]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::rfc3339;
 use crate::http::words::{
-    AuthenticationMethod, ChosenClientId, GrantTypeName, Name, RedirectUri, ScopeName, SigningAlgorithm,
+    AuthenticationMethod, ChosenClientId, ClientScopeName, GrantTypeName, Name, RedirectUri, SigningAlgorithm,
 };
 use crate::model::client::Client;
 use crate::secret::ClientSecret;
@@ -32,7 +32,7 @@ pub(crate) struct ClientView {
     #[schema(value_type = Vec<GrantTypeName>)]
     grant_types: Vec<String>,
     /// The scopes that it may ask for.
-    #[schema(value_type = Vec<ScopeName>)]
+    #[schema(value_type = Vec<ClientScopeName>)]
     scopes: Vec<String>,
     /// The audiences that it may ask for; if none, the first of `AUDIENCE`.
     audiences: Vec<String>,
@@ -154,7 +154,7 @@ macro_rules! body {
             grant_types: Option<Vec<String>>,
             /// The scopes that it may ask for.
             #[serde(default, deserialize_with = "not_null")]
-            #[schema(value_type = Option<Vec<ScopeName>>, nullable = false, max_items = 64)]
+            #[schema(value_type = Option<Vec<ClientScopeName>>, nullable = false, max_items = 64)]
             scopes: Option<Vec<String>>,
             /// The audiences that it may ask for: some of `AUDIENCE`.
             #[serde(default, deserialize_with = "not_null")]
