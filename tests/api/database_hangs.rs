@@ -190,7 +190,9 @@ fn with_a_postgresql_that_hangs_every_request_is_answered_in_time_and_the_servic
         is_unavailable(name, answer);
     }
     let waited: Vec<_> = answers.iter().filter(|(_, _, took)| *took > AT_ONCE).map(|(name, ..)| name).collect();
-    assert!(waited.len() <= 1, "{waited:?}");
+    // A login that waits for it keeps its turn, for which the other one waits.
+    let are_logins = waited.iter().all(|name| name.starts_with("log in"));
+    assert!(waited.len() <= 1 || are_logins, "{waited:?}");
     assert_eq!((app.get("/healthz").status, app.me(&pair).status), (200, 200));
     drop(frozen);
     for (name, request) in &requests {
