@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 
 export const { ISSUER: issuer, USERNAME: username, PASSWORD: password, USER_ID: userId } = process.env;
 
-/** Nobody listens here: the browser stops before it. */
+/** There is no server here: the browser stops before it. */
 export const callback = "http://127.0.0.1:9/callback";
 export const goodbye = "http://127.0.0.1:9/goodbye";
 

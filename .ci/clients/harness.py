@@ -12,7 +12,7 @@ from pathlib import Path
 from browser import Browser
 
 ISSUER = os.environ["ISSUER"]
-# Nobody listens here: the browser stops before it.
+# There is no server here: the browser stops before it.
 CALLBACK = "http://127.0.0.1:9/callback"
 GOODBYE = "http://127.0.0.1:9/goodbye"
 

@@ -1,4 +1,4 @@
-//! What comes next, by who is signed in, what they have allowed, and what the client asks for.
+//! The next step, which depends on the signed-in user, their consent, and the request of the client.
 
 use super::*;
 use crate::model::authorization::ResponseMode;

@@ -1,4 +1,4 @@
-//! `/oauth/authorize`: what is answered at once, to whom, and how. Names follow the OpenID conformance suite where it has a
+//! `/oauth/authorize`: which requests are answered at once, and how. Names follow the OpenID conformance suite where it has a
 //! module for the same.
 
 use diesel::connection::SimpleConnection as _;
@@ -397,7 +397,7 @@ fn without_postgresql_a_page_says_so_and_nothing_is_half_written() {
     let login = || browser.log_in(&page, "ada", PASSWORD);
     for down in [browser.open(&request("app", &[])), browser.open(&page.path), login(), browser.open("/oauth/logout")] {
         if down.path == "/oauth/logout" {
-            // Nobody is signed in, which no database has to tell.
+            // No user is signed in; that needs no database.
             down.shows(200, "You are logged out");
             continue;
         }

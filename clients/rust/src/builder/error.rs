@@ -7,7 +7,7 @@ pub enum BuildError {
     /// The keys that were given cannot be used, and why.
     #[error("{0}")]
     Keys(String),
-    /// The URL is none of HTTP.
+    /// The URL is not an HTTP URL.
     #[error("{0:?} is not an http:// or https:// URL")]
     Url(String),
     /// Without TLS an attacker on the network path could replace the issuer's keys.
