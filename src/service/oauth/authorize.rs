@@ -5,6 +5,7 @@ use super::browser;
 use super::entitled::audiences_of;
 use super::hint::verify_hint;
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::authorization::{
@@ -12,7 +13,7 @@ use crate::model::authorization::{
 };
 use crate::model::client::{Client, ClientId};
 use crate::model::grant::Live;
-use crate::model::id::new_id;
+use crate::model::id::{UserId, new_id};
 use crate::model::names::Scopes;
 use crate::oauth::answer::{Answer, Destination};
 use crate::oauth::authorization::{self, Untrusted};
@@ -154,7 +155,7 @@ impl Ongoing {
         let Some(live) = &self.known.session else { return Ok(None) };
         let now = app.clock.now();
         let (code, text) = (self.code(live, app), Opaque::generate(&*app.entropy)?);
-        let consent = allowed.map(|scopes| self.consent(live, scopes, app));
+        let (client, allowed) = (self.client.clone(), allowed.cloned());
         let origin = Origin { actor: Some(live.user.id), session: Some(live.session.id), ..origin.clone() };
         let event = origin.event(now, EventName::ConsentGiven).about(live.user.id).with(&self.client.id);
         let (id, digest) = (self.interaction.id, text.digest());
@@ -163,8 +164,10 @@ impl Ongoing {
             if is_on_record && !tx.finish_interaction(id, now)? {
                 return Ok(false);
             }
-            if let Some(consent) = &consent {
-                tx.put_consent(consent)?;
+            if let Some(allowed) = &allowed {
+                // Read here: another tab may have allowed more since the page was shown, or the user may have taken it back.
+                let before = tx.reading().find_consent(code.user_id, &client.id)?;
+                tx.put_consent(&consent(&client, code.user_id, before, allowed, now))?;
                 tx.record(event)?;
             }
             tx.insert_code(&code, digest)?;
@@ -192,18 +195,17 @@ impl Ongoing {
             session_id: None,
         }
     }
+}
 
-    /// What was allowed before stays allowed, as far as the client may still ask for it.
-    fn consent(&self, live: &Live, allowed: &Scopes, app: &App) -> Consent {
-        let now = app.clock.now();
-        let before = self.known.consent.as_ref();
-        Consent {
-            user_id: live.user.id,
-            client_id: self.client.id.clone(),
-            scopes: before
-                .map_or_else(|| allowed.clone(), |before| before.scopes.and(allowed).shared_with(&self.client.scopes)),
-            created_at: before.map_or(now, |before| before.created_at),
-            updated_at: now,
-        }
+/// What was allowed before stays allowed, as far as the client may still ask for it.
+fn consent(client: &Client, user_id: UserId, before: Option<Consent>, allowed: &Scopes, now: Timestamp) -> Consent {
+    Consent {
+        user_id,
+        client_id: client.id.clone(),
+        scopes: before
+            .as_ref()
+            .map_or_else(|| allowed.clone(), |before| before.scopes.and(allowed).shared_with(&client.scopes)),
+        created_at: before.map_or(now, |before| before.created_at),
+        updated_at: now,
     }
 }
