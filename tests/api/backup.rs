@@ -92,7 +92,9 @@ fn sessions_that_ended_after_the_backup_stay_ended(engine: Engine) {
         client.ask("POST", "/v1/api-tokens/exchange", &format!("Token {}", token["key"].as_str().unwrap()), None);
     let exchanged = exchanged.ok();
     for id in ["going", "going-off"] {
-        assert!(command.run(&["clients", "create", "Notes", "--id", id, "--grant-type", "client_credentials"]).success());
+        assert!(
+            command.run(&["clients", "create", "Notes", "--id", id, "--grant-type", "client_credentials"]).success()
+        );
     }
     assert!(command.run(&["clients", "disable", "going-off"]).success());
     make_backup(&command, &url);

@@ -3,7 +3,7 @@
 
 use super::browser;
 use super::entitled::audiences_of;
-use super::hint::verify_hint;
+use super::hint::{Hint, read_hint};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -96,11 +96,17 @@ pub(super) fn known(app: &App, client: &ClientId, cookie: Option<&str>) -> Resul
     Ok(Known { session, consent })
 }
 
-/// The request with the user of `id_token_hint`, if it has one; `None` if the hint was not issued to the client.
+/// The request with the user of `id_token_hint`, if it has one; `None` if the hint was not issued to the client. When it can
+/// no longer be told who it names, the user logs in.
 fn with_hint(app: &App, params: &Params, request: AuthorizationRequest) -> Option<AuthorizationRequest> {
     let Some(hint) = params.get("id_token_hint") else { return Some(request) };
-    let claims = verify_hint(app, hint).filter(|claims| claims.azp == request.client_id)?;
-    Some(AuthorizationRequest { expected_user: claims.sub.to_string().parse().ok(), ..request })
+    match read_hint(app, hint) {
+        Hint::Of(claims) if claims.azp == request.client_id => {
+            Some(AuthorizationRequest { expected_user: claims.sub.to_string().parse().ok(), ..request })
+        }
+        Hint::OfRemovedKey => Some(AuthorizationRequest { max_age: Some(0), ..request }),
+        Hint::Of(_) | Hint::Bad => None,
+    }
 }
 
 fn destination(request: &AuthorizationRequest) -> Destination {
