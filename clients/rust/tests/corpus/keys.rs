@@ -4,7 +4,7 @@
 //! away: if a signature of it is missing, a new key is made. Signatures of ES256 are random, so those in the files are
 //! kept as long as they are valid.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use aws_lc_rs::agreement::{ECDH_P256, PrivateKey};
@@ -72,8 +72,8 @@ fn published(mut jwk: Value, alg: &str) -> Value {
 
 /// Signs anew, or as in the files.
 pub(crate) struct Signer {
-    /// The signatures in the files, by what they sign.
-    kept: HashMap<String, Vec<String>>,
+    /// The signatures in the files and the new ones, by what they sign.
+    kept: RefCell<HashMap<String, Vec<String>>>,
     /// The RSA key in the files, or a new one.
     rsa: Rsa,
     is_rsa_signature_missing: Cell<bool>,
@@ -93,7 +93,11 @@ impl Signer {
             }
         }
         let new = || Rsa::New(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()));
-        Self { kept, rsa: rsa.map_or_else(new, Rsa::Kept), is_rsa_signature_missing: Cell::new(false) }
+        Self {
+            kept: RefCell::new(kept),
+            rsa: rsa.map_or_else(new, Rsa::Kept),
+            is_rsa_signature_missing: Cell::new(false),
+        }
     }
 
     /// Whether another one with a new RSA key is needed.
@@ -107,8 +111,13 @@ impl Signer {
             CurveKey::EdDsa(key) => base64url(key.sign(message.as_bytes())),
             CurveKey::Es256(key) => {
                 let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.public_key());
-                self.kept(message, |signature| public.verify(message.as_bytes(), signature).is_ok())
-                    .unwrap_or_else(|| base64url(key.sign(&SystemRandom::new(), message.as_bytes()).unwrap()))
+                self.kept(message, |signature| public.verify(message.as_bytes(), signature).is_ok()).unwrap_or_else(
+                    || {
+                        let signature = base64url(key.sign(&SystemRandom::new(), message.as_bytes()).unwrap());
+                        self.kept.borrow_mut().entry(message.to_owned()).or_default().push(signature.clone());
+                        signature
+                    },
+                )
             }
         };
         format!("{message}.{signature}")
@@ -116,7 +125,7 @@ impl Signer {
 
     fn kept(&self, message: &str, is_valid: impl Fn(&[u8]) -> bool) -> Option<String> {
         let decodes = |kept: &&String| URL_SAFE_NO_PAD.decode(kept).is_ok_and(|signature| is_valid(&signature));
-        self.kept.get(message)?.iter().find(decodes).cloned()
+        self.kept.borrow().get(message)?.iter().find(decodes).cloned()
     }
 
     /// The published RSA key.

@@ -2,8 +2,12 @@
 //! written anew, and its test fails once.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod feed;
 mod issuer;
+mod jwk_sets;
 mod keys;
+mod metadata;
+mod requests;
 mod run;
 mod tokens;
 
@@ -20,7 +24,13 @@ use keys::Signer;
 /// How a file is made.
 type Make = fn(&Issuer) -> Value;
 
-const FILES: [(&str, Make); 1] = [("tokens.json", tokens::file)];
+const FILES: [(&str, Make); 5] = [
+    ("denylist.json", feed::file),
+    ("jwks.json", jwk_sets::file),
+    ("metadata.json", metadata::file),
+    ("requests.json", requests::file),
+    ("tokens.json", tokens::file),
+];
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../corpus").join(name)
@@ -79,4 +89,12 @@ fn merged(base: &Value, changes: &Value) -> Value {
     let mut result = base.clone();
     result.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
     result
+}
+
+/// Also those that unit tests run.
+#[test]
+fn every_file_is_current() {
+    for (name, _) in FILES {
+        assert!(!cases(name).is_empty());
+    }
 }

@@ -1,13 +1,21 @@
 //! Runs the corpus with this crate, through its public functions.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
+use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+use actix_web::{App, Route, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 use tokensmith_verifier::issuing::{
     AccessKeys, ApiTokens, Authenticated, DeniedSet, DeniedSubject, Inside, KeySource, verification_keys_of_jwks,
 };
-use tokensmith_verifier::{Builder, ManualClock, Timestamp, Verifier, VerifyError};
+use tokensmith_verifier::{
+    Bearer, Builder, LoggedIn, ManualClock, Role, Scope, Timestamp, Verifier, VerifyError, WithRole, WithScope,
+};
 
 use crate::cases;
 
@@ -132,6 +140,86 @@ fn tokens_are_judged_as_the_corpus_says() {
                 compare(&mut differing, &case, verified(&verifier, &token), expected);
             }
         }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+/// Whether a verifier with this JWK Set knows a key of this name and algorithm: then it looks at the signature.
+fn has_key(verifier: &Verifier, kid: &Value, alg: &Value) -> bool {
+    let header = json!({"alg": alg, "kid": kid, "typ": "at+jwt"}).to_string();
+    let token = format!("{}.{}.AAAA", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode("{}"));
+    verified(verifier, &token) == Err("token_bad_signature")
+}
+
+#[test]
+fn keys_are_taken_from_a_jwk_set_as_the_corpus_says() {
+    let mut differing = Vec::new();
+    for case in cases("jwks.json") {
+        let document = text(&case["document"]);
+        let set = Verifier::from_jwks(document, text(&case["issuer"]), text(&case["audiences"][0])).clock(clock(&case));
+        let built = set.build();
+        compare(&mut differing, &case, if built.is_ok() { "ok" } else { "refused" }, text(&case["expected"]));
+        let Ok(verifier) = built else { continue };
+        let document: Value = serde_json::from_str(document).unwrap();
+        let keys = document["keys"].as_array().unwrap().iter().map(|key| (&key["kid"], &key["alg"]));
+        let usable: BTreeSet<String> =
+            keys.filter(|(kid, alg)| has_key(&verifier, kid, alg)).map(|(kid, _)| text(kid).to_owned()).collect();
+        compare(&mut differing, &case, usable, texts(&case["usable"]).into_iter().collect());
+        for signed in case["tokens"].as_array().into_iter().flatten() {
+            let code = verified(&verifier, text(&signed["token"])).err().unwrap_or("ok");
+            compare(&mut differing, &case, code, text(&signed["expected"]));
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+struct Editor;
+impl Role for Editor {
+    const NAME: &'static str = "editor";
+}
+
+struct ReadNotes;
+impl Scope for ReadNotes {
+    const NAME: &'static str = "notes:read";
+}
+
+/// The endpoint that needs what the case says.
+fn endpoint(case: &Value) -> Route {
+    match (case["role"].as_str(), case["scope"].as_str(), case["login"].as_bool()) {
+        (None, None, None) => web::get().to(|_: Bearer| async { "in" }),
+        (Some(Editor::NAME), None, None) => web::get().to(|_: WithRole<Editor>| async { "in" }),
+        (None, Some(ReadNotes::NAME), None) => web::get().to(|_: WithScope<ReadNotes>| async { "in" }),
+        (None, None, Some(true)) => web::get().to(|_: LoggedIn| async { "in" }),
+        other => panic!("no endpoint needs {other:?}"),
+    }
+}
+
+#[actix_web::test]
+async fn requests_are_answered_as_the_corpus_says() {
+    let mut differing = Vec::new();
+    for case in cases("requests.json") {
+        let verifier = if case["denied"].is_null() {
+            let builder = builder(&case);
+            let builder = if let Some(realm) = case["realm"].as_str() { builder.realm(realm) } else { builder };
+            builder.build().unwrap()
+        } else {
+            with_denials(&case)
+        };
+        let app = init_service(App::new().app_data(web::Data::new(verifier)).route("/", endpoint(&case))).await;
+        let mut request = TestRequest::get();
+        for header in case["headers"].as_array().unwrap() {
+            let value = HeaderValue::from_bytes(text(&header[1]).as_bytes()).unwrap();
+            request = request.append_header((text(&header[0]), value));
+        }
+        let response = call_service(&app, request.to_request()).await;
+        let challenge = response.headers().get(WWW_AUTHENTICATE).map(|value| value.to_str().unwrap().to_owned());
+        let status = response.status().as_u16();
+        let code = match status {
+            200 => Value::Null,
+            _ => read_body_json::<Value, _>(response).await["code"].clone(),
+        };
+        let expected = (case["status"].as_u64(), &case["code"], case["www_authenticate"].as_str());
+        compare(&mut differing, &case, (Some(status.into()), &code, challenge.as_deref()), expected);
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
