@@ -7,7 +7,15 @@ use crate::keys::base64url;
 use crate::merged;
 
 pub(crate) fn file(issuer: &Issuer) -> Value {
-    let cases = [accepted(issuer), several(issuer), refused(issuer), with_other_claims(issuer)].concat();
+    let cases = [
+        accepted(issuer),
+        of_times_and_names(issuer),
+        of_unknown_kinds(issuer),
+        several(issuer),
+        refused(issuer),
+        with_other_claims(issuer),
+    ]
+    .concat();
     json!({
         "description": "Responses of the denylist feed, and what is denied after each.",
         "issuer": ISSUER, "now": NOW, "jwks": issuer.jwks(), "cases": cases,
@@ -35,9 +43,9 @@ fn nothing() -> Value {
 }
 
 /// An accepted last page.
-fn complete(name: &str, document: String, denied: &Value, lag: i64) -> Value {
+fn complete(name: &str, document: impl Into<String>, denied: &Value, lag: i64) -> Value {
     json!({
-        "name": name, "documents": [document], "expected": "ok", "denied": merged(&nothing(), denied), "cursor": "cursor-1",
+        "name": name, "documents": [document.into()], "expected": "ok", "denied": merged(&nothing(), denied), "cursor": "cursor-1",
         "complete": true, "lag": lag,
     })
 }
@@ -48,122 +56,98 @@ fn of_refusal(name: &str, document: impl Into<String>, code: &str) -> Value {
     })
 }
 
+fn session() -> Value {
+    json!({"sid": SESSION, "exp": NOW + 300})
+}
+
+fn user() -> Value {
+    json!({"kind": "user", "sub": USER, "issued_before": NOW - 5, "exp": NOW + 295})
+}
+
+fn denied_user() -> Value {
+    json!({"kind": "user", "id": USER, "before": NOW - 5})
+}
+
+/// What is denied.
 fn accepted(issuer: &Issuer) -> Vec<Value> {
-    let user = json!({"kind": "user", "sub": USER, "issued_before": NOW - 5, "exp": NOW + 295});
     let client = json!({"kind": "client", "client_id": "notes-app", "issued_before": NOW - 7, "exp": NOW + 293});
-    let denied_user = json!({"kind": "user", "id": USER, "before": NOW - 5});
     let denied_client = json!({"kind": "client", "id": "notes-app", "before": NOW - 7});
-    let session = json!({"sid": SESSION, "exp": NOW + 300});
-    let mut cases = vec![
-        complete("nothing is denied", response(issuer, &json!({})), &json!({}), 2),
-        complete("a session is denied", response(issuer, &json!({"denied": [session]})), &json!({"sid": [SESSION]}), 2),
-        complete(
-            "an access token is denied",
-            response(issuer, &json!({"denied": [{"jti": TOKEN, "exp": NOW + 300}]})),
-            &json!({"jti": [TOKEN]}),
-            2,
-        ),
-        complete(
+    let entry_with_more = merged(&session(), &json!({"why": "logout"}));
+    [
+        ("nothing is denied", json!({}), json!({})),
+        ("a session is denied", json!({"denied": [session()]}), json!({"sid": [SESSION]})),
+        ("an access token is denied", json!({"denied": [{"jti": TOKEN, "exp": NOW + 300}]}), json!({"jti": [TOKEN]})),
+        (
             "a user and a client are denied",
-            response(issuer, &json!({"denied_by_kind": [user, client]})),
-            &json!({"kinds": [denied_user, denied_client]}),
-            2,
+            json!({"denied_by_kind": [user(), client]}),
+            json!({"kinds": [denied_user(), denied_client]}),
         ),
-        complete(
+        (
             "an entry has members that are not known",
-            response(issuer, &json!({"denied": [merged(&session, &json!({"why": "logout"}))], "x": {"y": 1}})),
-            &json!({"sid": [SESSION]}),
-            2,
+            json!({"denied": [entry_with_more], "x": {"y": 1}}),
+            json!({"sid": [SESSION]}),
         ),
-        complete("it is as of the same second", response(issuer, &json!({"as_of": NOW})), &json!({}), 1),
-        complete("it is as of some seconds before", response(issuer, &json!({"as_of": NOW - 5})), &json!({}), 6),
-        complete(
-            "it is old but not expired",
-            response(issuer, &json!({"iat": NOW - 90, "exp": NOW, "as_of": NOW - 91})),
-            &json!({}),
-            31,
-        ),
-        complete("it expired within the last minute", response(issuer, &json!({"exp": NOW - 59})), &json!({}), 2),
-        complete(
-            "it comes from a clock that is a minute ahead",
-            response(issuer, &json!({"iat": NOW + 60, "as_of": NOW + 59})),
-            &json!({}),
-            2,
-        ),
-        complete(
-            "it is for the issuer, as earlier versions wrote it",
-            response(issuer, &json!({"aud": ISSUER})),
-            &json!({}),
-            2,
-        ),
-        complete(
-            "its audience is in a list",
-            response(issuer, &json!({"aud": [format!("{ISSUER}/.well-known/denylist")]})),
-            &json!({}),
-            2,
-        ),
-        complete(
-            "its type is written in full and in capitals",
-            issuer.signed(
-                merged(&header(issuer), &json!({"typ": "application/DENYLIST+JWT"})).to_string(),
-                claims().to_string(),
-            ),
-            &json!({}),
-            2,
-        ),
-        complete("white space around it", format!("{}\n", response(issuer, &json!({}))), &json!({}), 2),
-        complete(
-            "another algorithm",
-            {
-                let header = merged(&header(issuer), &json!({"alg": "EdDSA", "kid": issuer.ed25519.jwk()["kid"]}));
-                issuer.signer.sign(
-                    &issuer.ed25519,
-                    &format!("{}.{}", base64url(header.to_string()), base64url(claims().to_string())),
-                )
-            },
-            &json!({}),
-            2,
-        ),
-    ];
+    ]
+    .map(|(name, changes, denied)| complete(name, response(issuer, &changes), &denied, 2))
+    .into()
+}
+
+/// How old it is, and how issuer, audience and type may be written.
+fn of_times_and_names(issuer: &Issuer) -> Vec<Value> {
     let with_slash = format!("{ISSUER}/");
-    cases.push(merged(
-        &complete(
-            "the issuer has a slash at its end, and the audience has it once",
-            response(issuer, &json!({"iss": with_slash})),
-            &json!({}),
-            2,
+    let mut cases: Vec<Value> = [
+        ("it is as of the same second", json!({"as_of": NOW}), 1),
+        ("it is as of some seconds before", json!({"as_of": NOW - 5}), 6),
+        ("it is old but not expired", json!({"iat": NOW - 90, "exp": NOW, "as_of": NOW - 91}), 31),
+        ("it expired within the last minute", json!({"exp": NOW - 59}), 2),
+        ("it comes from a clock that is a minute ahead", json!({"iat": NOW + 60, "as_of": NOW + 59}), 2),
+        ("it is for the issuer, as earlier versions wrote it", json!({"aud": ISSUER}), 2),
+        ("its audience is in a list", json!({"aud": [format!("{ISSUER}/.well-known/denylist")]}), 2),
+    ]
+    .map(|(name, changes, lag)| complete(name, response(issuer, &changes), &json!({}), lag))
+    .into();
+    let slash = "the issuer has a slash at its end, and the audience has it once";
+    let of_slash = complete(slash, response(issuer, &json!({"iss": with_slash})), &json!({}), 2);
+    let typ = merged(&header(issuer), &json!({"typ": "application/DENYLIST+JWT"})).to_string();
+    let in_capitals = issuer.signed(typ, claims().to_string());
+    let by_ed25519 = merged(&header(issuer), &json!({"alg": "EdDSA", "kid": issuer.ed25519.jwk()["kid"]}));
+    let message = format!("{}.{}", base64url(by_ed25519.to_string()), base64url(claims().to_string()));
+    cases.extend([
+        merged(&of_slash, &json!({"issuer": with_slash})),
+        complete("its type is written in full and in capitals", in_capitals, &json!({}), 2),
+        complete("another algorithm", issuer.signer.sign(&issuer.ed25519, &message), &json!({}), 2),
+        complete("white space around it", format!("{}\n", response(issuer, &json!({}))), &json!({}), 2),
+    ]);
+    cases
+}
+
+/// Later versions may deny other things, and then the copy is not complete as long as that is in force.
+fn of_unknown_kinds(issuer: &Issuer) -> Vec<Value> {
+    [
+        ("a kind that is not known is in force", json!({"kind": "device", "device": {"id": 7}, "exp": NOW + 1}), false),
+        ("a kind that is not known is over", json!({"kind": "device", "device": {"id": 7}, "exp": NOW}), true),
+        (
+            "a known kind without its members is one that is not known",
+            json!({"kind": "client", "exp": NOW + 300}),
+            false,
         ),
-        &json!({"issuer": with_slash}),
-    ));
-    let unknown = |name: &str, entry: Value, is_complete: bool| {
-        let document = response(issuer, &json!({"denied": [session], "denied_by_kind": [entry, user]}));
-        let mut case = complete(name, document, &json!({"sid": [SESSION], "kinds": [denied_user]}), 2);
+        (
+            "a known kind with members of another type",
+            json!({"kind": "user", "sub": 7, "issued_before": 1, "exp": NOW + 300}),
+            false,
+        ),
+        ("an entry without a kind", json!({"sub": USER, "issued_before": NOW, "exp": NOW + 300}), false),
+    ]
+    .map(|(name, entry, is_complete)| {
+        let document = response(issuer, &json!({"denied": [session()], "denied_by_kind": [entry, user()]}));
+        let mut case = complete(name, document, &json!({"sid": [SESSION], "kinds": [denied_user()]}), 2);
         if !is_complete {
             case["complete"] = json!(false);
             case.as_object_mut().unwrap().remove("lag");
         }
         case
-    };
-    cases.extend([
-        unknown(
-            "a kind that is not known is in force",
-            json!({"kind": "device", "device": {"id": 7}, "exp": NOW + 1}),
-            false,
-        ),
-        unknown("a kind that is not known is over", json!({"kind": "device", "device": {"id": 7}, "exp": NOW}), true),
-        unknown(
-            "a known kind without its members is one that is not known",
-            json!({"kind": "client", "exp": NOW + 300}),
-            false,
-        ),
-        unknown(
-            "a known kind with members of another type",
-            json!({"kind": "user", "sub": 7, "issued_before": 1, "exp": NOW + 300}),
-            false,
-        ),
-        unknown("an entry without a kind", json!({"sub": USER, "issued_before": NOW, "exp": NOW + 300}), false),
-    ]);
-    cases
+    })
+    .into()
 }
 
 /// More pages than one.

@@ -53,8 +53,8 @@ fn make() -> BTreeMap<&'static str, Value> {
         let Ok(text) = fs::read_to_string(path(name)) else { continue };
         let Ok(file) = serde_json::from_str::<Value>(&text) else { continue };
         texts(&file, &mut found);
-        let keys = file["jwks"]["keys"].as_array().into_iter().flatten();
-        rsa = rsa.or_else(|| keys.cloned().find(|key| key["kty"] == "RSA"));
+        let mut keys = file["jwks"]["keys"].as_array().into_iter().flatten();
+        rsa = rsa.or_else(|| keys.find(|key| key["kty"] == "RSA").cloned());
     }
     let made = |issuer: &Issuer| FILES.map(|(name, make)| (name, make(issuer)));
     let mut issuer = Issuer::new(Signer::new(&found, rsa));

@@ -114,7 +114,7 @@ fn verified(verifier: &Verifier, token: &str) -> Result<Value, &'static str> {
 }
 
 /// Every case that differs, so that one run tells all.
-fn compare<T: PartialEq + std::fmt::Debug>(differing: &mut Vec<String>, case: &Value, got: T, expected: T) {
+fn compare<T: PartialEq + std::fmt::Debug>(differing: &mut Vec<String>, case: &Value, got: &T, expected: &T) {
     if got != expected {
         differing.push(format!("{}: {got:?}, not {expected:?}", case["name"]));
     }
@@ -137,7 +137,7 @@ fn tokens_are_judged_as_the_corpus_says() {
                     "ok" => Ok(case["claims"].clone()),
                     code => Err(code),
                 };
-                compare(&mut differing, &case, verified(&verifier, &token), expected);
+                compare(&mut differing, &case, &verified(&verifier, &token), &expected);
             }
         }
     }
@@ -158,16 +158,17 @@ fn keys_are_taken_from_a_jwk_set_as_the_corpus_says() {
         let document = text(&case["document"]);
         let set = Verifier::from_jwks(document, text(&case["issuer"]), text(&case["audiences"][0])).clock(clock(&case));
         let built = set.build();
-        compare(&mut differing, &case, if built.is_ok() { "ok" } else { "refused" }, text(&case["expected"]));
+        let result = if built.is_ok() { "ok" } else { "refused" };
+        compare(&mut differing, &case, &result, &text(&case["expected"]));
         let Ok(verifier) = built else { continue };
         let document: Value = serde_json::from_str(document).unwrap();
         let keys = document["keys"].as_array().unwrap().iter().map(|key| (&key["kid"], &key["alg"]));
         let usable: BTreeSet<String> =
             keys.filter(|(kid, alg)| has_key(&verifier, kid, alg)).map(|(kid, _)| text(kid).to_owned()).collect();
-        compare(&mut differing, &case, usable, texts(&case["usable"]).into_iter().collect());
+        compare(&mut differing, &case, &usable, &texts(&case["usable"]).into_iter().collect());
         for signed in case["tokens"].as_array().into_iter().flatten() {
             let code = verified(&verifier, text(&signed["token"])).err().unwrap_or("ok");
-            compare(&mut differing, &case, code, text(&signed["expected"]));
+            compare(&mut differing, &case, &code, &text(&signed["expected"]));
         }
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
@@ -219,7 +220,7 @@ async fn requests_are_answered_as_the_corpus_says() {
             _ => read_body_json::<Value, _>(response).await["code"].clone(),
         };
         let expected = (case["status"].as_u64(), &case["code"], case["www_authenticate"].as_str());
-        compare(&mut differing, &case, (Some(status.into()), &code, challenge.as_deref()), expected);
+        compare(&mut differing, &case, &(Some(status.into()), &code, challenge.as_deref()), &expected);
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }

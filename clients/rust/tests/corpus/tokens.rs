@@ -42,7 +42,8 @@ fn refused(name: &str, token: impl Into<Value>, code: &str) -> Value {
 }
 
 /// A token that is accepted.
-fn accepted(name: &str, token: String) -> Value {
+fn accepted(name: &str, token: impl Into<String>) -> Value {
+    let token = token.into();
     let payload = URL_SAFE_NO_PAD.decode(token.trim().split('.').nth(1).unwrap()).unwrap();
     let claims: Value = serde_json::from_slice(&payload).unwrap();
     json!({"name": name, "token": token, "expected": "ok", "claims": claims})

@@ -11,7 +11,7 @@ pub(super) fn cases(issuer: &Issuer) -> Vec<Value> {
     let of_login = json!({});
     let of_program = json!({"sub": "job", "client_id": "job", "credential": "client", "sid": null});
     let kind = |kind: &str, id: &str, before: i64| json!({"kinds": [{"kind": kind, "id": id, "before": before}]});
-    let issued = NOW - 60;
+    let begin = NOW - 60;
     let revoked = "token_revoked";
     [
         ("its session is denied", &of_login, json!({"sid": [other_session, SESSION]}), revoked),
@@ -20,12 +20,12 @@ pub(super) fn cases(issuer: &Issuer) -> Vec<Value> {
         ("another token is denied", &of_login, json!({"jti": ["AAECAwQFBgcICQoLDA0OEA"]}), "ok"),
         ("a token without a session is denied itself", &of_program, json!({"jti": [TOKEN]}), revoked),
         ("a token without a session, and a session is denied", &of_program, json!({"sid": [SESSION]}), "ok"),
-        ("its user is denied from later on", &of_login, kind("user", USER, issued + 1), revoked),
-        ("its user is denied up to its second", &of_login, kind("user", USER, issued), "ok"),
-        ("its user is denied up to an earlier second", &of_login, kind("user", USER, issued - 1), "ok"),
+        ("its user is denied from later on", &of_login, kind("user", USER, begin + 1), revoked),
+        ("its user is denied up to its second", &of_login, kind("user", USER, begin), "ok"),
+        ("its user is denied up to an earlier second", &of_login, kind("user", USER, begin - 1), "ok"),
         ("another user is denied", &of_login, kind("user", "somebody", NOW), "ok"),
         ("its client is denied", &of_login, kind("client", "first-party", NOW), revoked),
-        ("its client is denied up to its second", &of_login, kind("client", "first-party", issued), "ok"),
+        ("its client is denied up to its second", &of_login, kind("client", "first-party", begin), "ok"),
         ("another client is denied", &of_login, kind("client", "notes-app", NOW), "ok"),
         ("a client has the name of its user", &of_login, kind("client", USER, NOW), "ok"),
         ("a user has the name of its client", &of_login, kind("user", "first-party", NOW), "ok"),
@@ -36,7 +36,7 @@ pub(super) fn cases(issuer: &Issuer) -> Vec<Value> {
             "its user is denied twice, and the later instant counts",
             &of_login,
             json!({"kinds": [
-                {"kind": "user", "id": USER, "before": NOW}, {"kind": "user", "id": USER, "before": issued - 100},
+                {"kind": "user", "id": USER, "before": NOW}, {"kind": "user", "id": USER, "before": begin - 100},
             ]}),
             revoked,
         ),

@@ -170,7 +170,7 @@ fn of_values(issuer: &Issuer) -> String {
 /// Base64url whose last character has a bit that must be zero.
 fn with_spare_bits(claims: &str) -> String {
     // So that the length leaves spare bits.
-    let claims = if claims.len() % 3 == 0 { claims.replacen('{', "{ ", 1) } else { claims.to_owned() };
+    let claims = if claims.len().is_multiple_of(3) { claims.replacen('{', "{ ", 1) } else { claims.to_owned() };
     let text = base64url(claims);
     let (head, last) = text.split_at(text.len() - 1);
     format!("{head}{}", char::from(last.as_bytes()[0] + 1))
