@@ -8,6 +8,7 @@ mod jwk_sets;
 mod keys;
 mod metadata;
 mod requests;
+mod resource;
 mod run;
 mod tokens;
 
@@ -24,11 +25,12 @@ use keys::Signer;
 /// How a file is made.
 type Make = fn(&Issuer) -> Value;
 
-const FILES: [(&str, Make); 5] = [
+const FILES: [(&str, Make); 6] = [
     ("denylist.json", feed::file),
     ("jwks.json", jwk_sets::file),
     ("metadata.json", metadata::file),
     ("requests.json", requests::file),
+    ("resource.json", resource::file),
     ("tokens.json", tokens::file),
 ];
 

@@ -237,6 +237,23 @@ fn settings(issuer: &Issuer) -> Vec<Value> {
         let challenge = case["www_authenticate"].as_str().unwrap().replace(AUDIENCE, r#"the \"notes\" \\ and more"#);
         merged(&case, &json!({"realm": r#"the "notes" \ and more"#, "www_authenticate": challenge}))
     };
-    let _ = issuer;
-    vec![with_realm(missing("a realm with quotes", &json!([])))]
+    let with_resource = |resource: &str, path: &str, case: Value| {
+        let url = format!("{AUDIENCE}/.well-known/oauth-protected-resource{path}");
+        let challenge = case["www_authenticate"].as_str().map(|told| format!(r#"{told}, resource_metadata="{url}""#));
+        merged(&case, &json!({"resource": resource, "www_authenticate": challenge}))
+    };
+    let of = |case: Value| with_resource(AUDIENCE, "", case);
+    let expired = issuer.with_claims(&json!({"exp": NOW}));
+    let no_role = r#", error="insufficient_scope", error_description="the role 'editor' is needed""#;
+    let no_role =
+        |name| response(name, &bearer(&issuer.with_claims(&json!({}))), 403, Some("role_missing"), Some(no_role));
+    vec![
+        with_realm(missing("a realm with quotes", &json!([]))),
+        with_realm(refused("a realm with quotes, and a bad token", &expired, "token_expired", "the token has expired")),
+        of(missing("a resource, and no token", &json!([]))),
+        of(refused("a resource, and a bad token", &expired, "token_expired", "the token has expired")),
+        of(merged(&no_role("a resource, and no role"), &json!({"role": "editor"}))),
+        of(let_in("a resource, and a good token", &bearer(&issuer.with_claims(&json!({}))))),
+        with_resource("https://api.example.com/notes", "/notes", missing("a resource with a path", &json!([]))),
+    ]
 }

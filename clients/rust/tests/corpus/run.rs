@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use actix_web::{App, Route, web};
 use base64::Engine as _;
@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 use tokensmith_verifier::issuing::{
     AccessKeys, ApiTokens, Authenticated, DeniedSet, DeniedSubject, Inside, KeySource, verification_keys_of_jwks,
 };
+use tokensmith_verifier::testing::TestIssuer;
 use tokensmith_verifier::{
-    Bearer, Builder, LoggedIn, ManualClock, Role, Scope, Timestamp, Verifier, VerifyError, WithRole, WithScope,
+    Bearer, BearerErrorKind, Builder, LoggedIn, ManualClock, Role, Scope, Timestamp, Verifier, VerifyError, WithRole,
+    WithScope,
 };
 
 use crate::cases;
@@ -202,6 +204,8 @@ async fn requests_are_answered_as_the_corpus_says() {
         let verifier = if case["denied"].is_null() {
             let builder = builder(&case);
             let builder = if let Some(realm) = case["realm"].as_str() { builder.realm(realm) } else { builder };
+            let builder =
+                if let Some(resource) = case["resource"].as_str() { builder.resource(resource, &[]) } else { builder };
             builder.build().unwrap()
         } else {
             with_denials(&case)
@@ -223,4 +227,35 @@ async fn requests_are_answered_as_the_corpus_says() {
         compare(&mut differing, &case, &(Some(status.into()), &code, challenge.as_deref()), &expected);
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+#[actix_web::test]
+async fn the_metadata_of_a_resource_is_published_as_the_corpus_says() {
+    let mut differing = Vec::new();
+    let issuer = TestIssuer::new("https://id.example.com", "https://api.example.com").unwrap();
+    for case in cases("resource.json") {
+        assert_eq!(case["issuer"], "https://id.example.com");
+        let scopes = texts(&case["scopes"]);
+        let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
+        let built = issuer.verifier().resource(text(&case["resource"]), &scopes).build();
+        let result = if built.is_ok() { "ok" } else { "refused" };
+        compare(&mut differing, &case, &result, &text(&case["expected"]));
+        let Ok(verifier) = built else { continue };
+        let missing = verifier.refusal(BearerErrorKind::Missing).challenge().unwrap();
+        let named = missing.split_once("resource_metadata=").unwrap().1;
+        compare(&mut differing, &case, &named, &case["metadata_url"].to_string().as_str());
+        let app = init_service(App::new().service(verifier.resource_metadata())).await;
+        let response = call_service(&app, TestRequest::with_uri(text(&case["path"])).to_request()).await;
+        assert_eq!(response.headers().get(CONTENT_TYPE).unwrap(), "application/json");
+        compare(&mut differing, &case, &read_body_json(response).await, &case["metadata"]);
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+#[actix_web::test]
+async fn a_service_that_is_no_named_resource_publishes_no_metadata() {
+    let verifier = TestIssuer::new("https://id.example.com", "https://api.example.com").unwrap().verifier().build();
+    let app = init_service(App::new().service(verifier.unwrap().resource_metadata())).await;
+    let request = TestRequest::with_uri("/.well-known/oauth-protected-resource").to_request();
+    assert_eq!(call_service(&app, request).await.status(), 404);
 }
