@@ -247,13 +247,7 @@ fn settings(issuer: &Issuer) -> Vec<Value> {
     let no_role = r#", error="insufficient_scope", error_description="the role 'editor' is needed""#;
     let no_role =
         |name| response(name, &bearer(&issuer.with_claims(&json!({}))), 403, Some("role_missing"), Some(no_role));
-    let without_keys = |case: Value| merged(&case, &json!({"jwks": null, "realm": ISSUER}));
-    let good = bearer(&issuer.with_claims(&json!({})));
-    let no_token = missing("no token, and the keys are not known yet", &json!([]));
-    let challenge = no_token["www_authenticate"].as_str().unwrap().replace(AUDIENCE, ISSUER);
     vec![
-        without_keys(response("the keys are not known yet", &good, 503, Some("keys_unavailable"), None)),
-        without_keys(merged(&no_token, &json!({"www_authenticate": challenge}))),
         with_realm(missing("a realm with quotes", &json!([]))),
         with_realm(refused("a realm with quotes, and a bad token", &expired, "token_expired", "the token has expired")),
         of(missing("a resource, and no token", &json!([]))),

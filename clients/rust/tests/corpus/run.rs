@@ -54,11 +54,11 @@ fn builder(case: &Value) -> Builder {
     others.iter().fold(builder, |builder, audience| builder.also_for(audience))
 }
 
-struct Keys(Option<Arc<AccessKeys>>);
+struct Keys(Arc<AccessKeys>);
 
 impl KeySource for Keys {
     fn keys(&self) -> Option<Arc<AccessKeys>> {
-        self.0.clone()
+        Some(Arc::clone(&self.0))
     }
 }
 
@@ -74,8 +74,8 @@ impl ApiTokens for NoApiTokens {
     }
 }
 
-/// A verifier with the denials of the case, as the issuer has one; or without any keys yet.
-fn inside(case: &Value) -> Verifier {
+/// A verifier with the denials of the case, as the issuer has one.
+fn with_denials(case: &Value) -> Verifier {
     let denied = DeniedSet::default();
     for sid in texts(&case["denied"]["sid"]) {
         denied.insert(DeniedSubject::Session(sid.parse().unwrap()), NEVER);
@@ -92,10 +92,9 @@ fn inside(case: &Value) -> Verifier {
         };
         denied.insert(subject, NEVER);
     }
-    let keys = || Arc::new(AccessKeys::new(verification_keys_of_jwks(&case["jwks"].to_string()).unwrap(), 0));
-    let keys = (!case["jwks"].is_null()).then(keys);
+    let keys = verification_keys_of_jwks(&case["jwks"].to_string()).unwrap();
     Verifier::inside(Inside {
-        keys: Arc::new(Keys(keys)),
+        keys: Arc::new(Keys(Arc::new(AccessKeys::new(keys, 0)))),
         denied: Arc::new(denied),
         api_tokens: Arc::new(NoApiTokens),
         issuer: text(&case["issuer"]),
@@ -131,7 +130,7 @@ fn tokens_are_judged_as_the_corpus_says() {
         let verifiers = if case["denied"].is_null() {
             vec![builder(&case).build().unwrap(), builder(&case).cache_bytes(0).build().unwrap()]
         } else {
-            vec![inside(&case)]
+            vec![with_denials(&case)]
         };
         for verifier in verifiers {
             // The second time the signature is known.
@@ -202,14 +201,14 @@ fn endpoint(case: &Value) -> Route {
 async fn requests_are_answered_as_the_corpus_says() {
     let mut differing = Vec::new();
     for case in cases("requests.json") {
-        let verifier = if case["denied"].is_null() && !case["jwks"].is_null() {
+        let verifier = if case["denied"].is_null() {
             let builder = builder(&case);
             let builder = if let Some(realm) = case["realm"].as_str() { builder.realm(realm) } else { builder };
             let builder =
                 if let Some(resource) = case["resource"].as_str() { builder.resource(resource, &[]) } else { builder };
             builder.build().unwrap()
         } else {
-            inside(&case)
+            with_denials(&case)
         };
         let app = init_service(App::new().app_data(web::Data::new(verifier)).route("/", endpoint(&case))).await;
         let mut request = TestRequest::get();
