@@ -82,7 +82,12 @@ class HttpClient:
     def __init__(self, allow_http: bool = False, root_certificates: str | None = None) -> None:
         self._allow_http = allow_http
         # With certificate authorities of its own it does not trust the machine's.
-        self._tls = ssl.create_default_context(cadata=root_certificates)
+        if root_certificates == "":
+            raise ValueError("the root certificates cannot be used: there is none")
+        try:
+            self._tls = ssl.create_default_context(cadata=root_certificates)
+        except ssl.SSLError as error:
+            raise ValueError(f"the root certificates cannot be used: {error}") from error
         self._pid = os.getpid()
         self._idle: list[tuple[tuple[str, str], HTTPConnection]] = []
 

@@ -50,10 +50,11 @@ def authentic_payload(kind: DocumentKind, token: str, keys: Keys) -> dict[str, A
 
     `jku`, `x5u`, `jwk` and `x5c` are never followed: keys only come from `keys` (RFC 8725 section 3.10).
     """
-    message, has_signature, signature = trimmed(kind, token).rpartition(".")
-    header, has_payload, payload = message.partition(".")
-    if not (has_signature and has_payload):
+    parts = trimmed(kind, token).split(".")
+    # RFC 7515 section 7.1: three parts; one of five is encrypted.
+    if len(parts) != 3:
         raise TokenError("token_malformed")
+    header, payload, signature = parts
     alg, kid = _read_header(kind, header)
     of_kid = keys.get(kid) if kid is not None else None
     if of_kid is None:
@@ -64,7 +65,7 @@ def authentic_payload(kind: DocumentKind, token: str, keys: Keys) -> dict[str, A
     if key is None:
         raise TokenError("token_wrong_algorithm")
     try:
-        is_good = _ALGORITHMS[alg].verify(message.encode(), key, decode_base64url(signature))
+        is_good = _ALGORITHMS[alg].verify(f"{header}.{payload}".encode(), key, decode_base64url(signature))
     except ValueError:
         is_good = False
     if not is_good:
