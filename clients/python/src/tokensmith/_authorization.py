@@ -22,16 +22,15 @@ def bearer_token(authorization: str | Sequence[str] | None) -> str:
     value = values[0]
     if not all(" " <= character <= "~" or character == "\t" for character in value):
         raise TokenError("invalid_request", detail="the Authorization header is not ASCII")
-    parts = _SEPARATOR.split(value.strip(WHITE_SPACE), maxsplit=1)
-    scheme, token = parts if len(parts) == 2 else (value, "")
+    scheme, *token = _SEPARATOR.split(value.strip(WHITE_SPACE), maxsplit=1)
     if scheme.lower() != "bearer":
         raise TokenError("access_token_missing")
-    return token.strip(WHITE_SPACE)
+    return token[0].strip(WHITE_SPACE) if token else ""
 
 
 def refusal(token: str, error: TokenError) -> TokenError:
     """The refusal of a request with this token."""
     # Checked only for tokens that were refused, since other texts never verify.
-    if error.code == "token_malformed" and not _B64TOKEN.fullmatch(token):
+    if error.error == "invalid_token" and not _B64TOKEN.fullmatch(token):
         return TokenError("invalid_request")
     return error
