@@ -1,5 +1,7 @@
 """A project with Django REST framework, for the tests."""
 
+import tempfile
+
 SECRET_KEY = "x" * 50
 ALLOWED_HOSTS = ["*"]
 USE_TZ = True
@@ -15,7 +17,7 @@ MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": "file:tests?mode=memory&cache=shared",
+        "NAME": tempfile.mkdtemp(prefix="tokensmith-tests-") + "/db.sqlite3",
         "OPTIONS": {"timeout": 20},
     }
 }

@@ -12,11 +12,12 @@ import pytest
 
 from tokensmith import TokenError, Verifier
 from tokensmith._denied import DeniedSet
+from tokensmith._denylist import Page
 from tokensmith._feed import Feed
+from tokensmith._http import HttpClient
 from tokensmith._issuer import IssuerClient, read_metadata
 from tokensmith._jwk import read_keys
 from tokensmith._keys import FixedKeys
-from tokensmith._http import HttpClient
 
 FOLDER = Path(os.environ.get("TOKENSMITH_CORPUS") or Path(__file__).resolve().parents[2] / "corpus")
 LATER = 2**40
@@ -50,9 +51,7 @@ def denied_set(denied: Case) -> DeniedSet:
 
 
 def verifier_of(case: Case, **arguments: Any) -> Verifier:
-    return Verifier(
-        case["issuer"], case["audiences"], leeway=case.get("leeway", 0), clock=lambda: case["now"], **arguments
-    )
+    return Verifier(case["issuer"], case["audiences"], leeway=case.get("leeway", 0), clock=lambda: case["now"], **arguments)
 
 
 def outcome(judge: Callable[[], Any]) -> Any:
@@ -90,11 +89,16 @@ def check_denylist(case: Case) -> None:
     verifier = Verifier(case["issuer"], "unused", jwks=case["jwks"], clock=lambda: case["now"])
     assert isinstance(verifier._keys, FixedKeys)
     follower = feed(verifier, case["now"])
-    pages: list[Any] = []
+    pages: list[Page] = []
+
+    def read(document: Any) -> str:
+        pages.append(follower.read(token_of(document)))
+        return "ok"
+
     judged = "ok"
     for document in case["documents"]:
         assert judged == "ok", "only the last one is refused"
-        judged = outcome(lambda: pages.append(follower.read(token_of(document))) or "ok")  # noqa: B023
+        judged = outcome(lambda: read(document))  # noqa: B023
     assert judged == case["expected"]
     denied, expected = follower.denied, denied_set(case["denied"])
     assert denied._sessions.keys() == expected._sessions.keys()
@@ -129,9 +133,7 @@ def check_requests(case: Case) -> None:
     answer: tuple[int, str | None, str | None] = (200, None, None)
     try:
         claims = verifier.authenticate(headers)
-        verifier.require(
-            claims, role=case.get("role"), scope=case.get("scope"), login=case.get("login", False)
-        )
+        verifier.require(claims, role=case.get("role"), scope=case.get("scope"), login=case.get("login", False))
     except TokenError as error:
         answer = (error.status, error.code, error.challenge)
         assert error.problem["code"] == error.code and error.problem["status"] == error.status
@@ -146,9 +148,7 @@ def check_requests(case: Case) -> None:
 
 def check_resource(case: Case) -> None:
     try:
-        resource = Verifier(
-            case["issuer"], "unused", resource=case["resource"], scopes=case.get("scopes", ())
-        ).resource
+        resource = Verifier(case["issuer"], "unused", resource=case["resource"], scopes=case.get("scopes", ())).resource
     except ValueError:
         assert case["expected"] == "refused"
         return

@@ -35,9 +35,7 @@ User = get_user_model()
 
 
 def setting(issuer: TestIssuer, **more: Any) -> Any:
-    return override_settings(
-        TOKENSMITH={"ISSUER": issuer.issuer, "AUDIENCE": issuer.audience, "JWKS": issuer.jwks, **more}
-    )
+    return override_settings(TOKENSMITH={"ISSUER": issuer.issuer, "AUDIENCE": issuer.audience, "JWKS": issuer.jwks, **more})
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from fastapi import FastAPI
@@ -52,7 +52,7 @@ def issuer() -> TestIssuer:
     return issuer
 
 
-def answer(path: str, token: str | None = None, client: TestClient | None = None) -> tuple[int, dict[str, str], str | None]:
+def answer(path: str, token: str | None = None, client: TestClient | None = None) -> tuple[int, Any, str | None]:
     headers = {"authorization": f"Bearer {token}"} if token else {}
     response = (client or TestClient(app)).get(path, headers=headers)
     return response.status_code, response.json(), response.headers.get("www-authenticate")

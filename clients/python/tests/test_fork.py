@@ -134,14 +134,22 @@ def application(environ, start_response):
 def gunicorn(request: pytest.FixtureRequest, issuer: HttpIssuer, tmp_path: Path) -> Iterator[tuple[str, str]]:
     """Two workers of an application that was loaded before them; its URL, and a token."""
     token = issuer.token(USER, sid=SESSION)
-    source = APPLICATION.format(
-        issuer=issuer.issuer, audience=issuer.audience, token=token, is_used=request.param
-    )
+    source = APPLICATION.format(issuer=issuer.issuer, audience=issuer.audience, token=token, is_used=request.param)
     (tmp_path / "forked.py").write_text(source)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "--preload", "-w", "2", "-b", f"127.0.0.1:{port}", "forked:application"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--preload",
+        "-w",
+        "2",
+        "-b",
+        f"127.0.0.1:{port}",
+        "forked:application",
+    ]
     process = subprocess.Popen([*command, "--log-level", "warning"], cwd=tmp_path)
     try:
         yield f"http://127.0.0.1:{port}/", token

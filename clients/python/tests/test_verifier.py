@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -55,7 +55,7 @@ def test_nothing_is_asked_before_the_first_token_and_nothing_after_the_end(issue
 def test_a_revoked_token_is_refused_within_two_seconds_whatever_was_revoked(issuer: HttpIssuer) -> None:
     with issuer.following() as verifier:
         now = int(time.time())
-        for claims, denial in [
+        denials: list[tuple[dict[str, Any], Callable[[], None]]] = [
             ({"sid": SESSION}, lambda: issuer.deny(sid=SESSION)),
             ({"jti": "AAECAwQFBgcICQoLDA0ODw"}, lambda: issuer.deny(jti="AAECAwQFBgcICQoLDA0ODw")),
             (
@@ -63,7 +63,8 @@ def test_a_revoked_token_is_refused_within_two_seconds_whatever_was_revoked(issu
                 lambda: issuer.deny_kind(kind="client", client_id="notes", issued_before=now + 61),
             ),
             ({"sub": "ada"}, lambda: issuer.deny_kind(kind="user", sub="ada", issued_before=now + 61)),
-        ]:
+        ]
+        for claims, denial in denials:
             token = issuer.token(**{"sub": USER, **claims})
             assert code(verifier, token) == "ok"
             denial()

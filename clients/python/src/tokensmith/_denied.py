@@ -23,8 +23,13 @@ class DeniedSet:
         return (
             claims.jti in self._tokens
             or (claims.sid is not None and claims.sid in self._sessions)
-            or (bool(self._issued) and (self._denies_issued("client", claims.client_id, claims.iat)
-                                        or self._denies_issued("user", claims.sub, claims.iat)))
+            or (
+                bool(self._issued)
+                and (
+                    self._denies_issued("client", claims.client_id, claims.iat)
+                    or self._denies_issued("user", claims.sub, claims.iat)
+                )
+            )
         )
 
     def _denies_issued(self, kind: str, name: str, issued_at: int) -> bool:

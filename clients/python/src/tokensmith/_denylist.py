@@ -70,11 +70,13 @@ def read_page(document: str, keys: Keys, issuer: str, now: int) -> Page:
 
 def _page(payload: dict[str, Any]) -> Page:
     read = Reader(payload)
-    sessions, tokens, issued = [], [], []
+    sessions: list[tuple[str, int]] = []
+    tokens: list[tuple[str, int]] = []
+    issued: list[tuple[str, str, int, int]] = []
     incomplete_until: int | None = None
     for entry in _objects(payload.get("denied")):
-        name, until = _id(entry)
-        (sessions if name == "sid" else tokens).append((until[0], until[1]))
+        name, denial = _id(entry)
+        (sessions if name == "sid" else tokens).append(denial)
     for entry in _objects(payload.get("denied_by_kind", [])):
         known = _of_kind(entry)
         if known is not None:

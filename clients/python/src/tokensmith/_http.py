@@ -91,9 +91,7 @@ class HttpClient:
         self._pid = os.getpid()
         self._idle: list[tuple[tuple[str, str], HTTPConnection]] = []
 
-    def send(
-        self, method: str, url: str, headers: Mapping[str, str], limits: Limits, body: bytes | None = None
-    ) -> Answer:
+    def send(self, method: str, url: str, headers: Mapping[str, str], limits: Limits, body: bytes | None = None) -> Answer:
         """Sends a request and reads the response; HttpError says why there is none."""
         try:
             parts = checked_url(url, self._allow_http)

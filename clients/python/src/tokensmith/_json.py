@@ -48,9 +48,7 @@ def read_document(text: str, unique: bool = False) -> Any:
     """The value of a JSON text; ValueError if it is none. `unique`: no object has a member twice."""
     pairs = _without_duplicates if unique else None
     try:
-        value = json.loads(
-            text, parse_int=_integer, parse_float=_number, parse_constant=_refused, object_pairs_hook=pairs
-        )
+        value = json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=_refused, object_pairs_hook=pairs)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     _check(value, 0)

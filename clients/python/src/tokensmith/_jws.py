@@ -15,7 +15,10 @@ from .errors import TokenError
 MAX_CLOCK_SKEW = 60
 
 #: What Unicode calls white space; `str.strip` also takes away some control characters.
-WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+WHITE_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004"
+    "\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
 
 #: RFC 7515 section 4.1.11: an extension that is critical and not understood must be refused, and we understand none.
 #: Nothing that the issuer signs is compressed, encrypted or nested.
@@ -73,9 +76,7 @@ def authentic_payload(kind: DocumentKind, token: str, keys: Keys) -> dict[str, A
     return _decode(payload)
 
 
-def check(
-    payload: Any, issuer: str, audiences: tuple[str, ...], valid_from: int, leeway: int, now: int
-) -> None:
+def check(payload: Any, issuer: str, audiences: tuple[str, ...], valid_from: int, leeway: int, now: int) -> None:
     """Issuer, audience and time of a document whose signature is verified: `iss`, `aud` and `exp` of `payload`."""
     if payload.iss != issuer:
         raise TokenError("token_wrong_issuer")
@@ -93,9 +94,7 @@ def _read_header(kind: DocumentKind, part: str) -> tuple[str, str | None]:
     """Algorithm and key that the header names."""
     header = _decode(part)
     alg = header.get("alg")
-    if not isinstance(alg, str) or any(
-        name in header and not isinstance(header[name], str) for name in ("typ", "kid")
-    ):
+    if not isinstance(alg, str) or any(name in header and not isinstance(header[name], str) for name in ("typ", "kid")):
         raise TokenError("token_malformed")
     if any(name in header for name in _REFUSED_MEMBERS):
         raise TokenError("token_malformed")

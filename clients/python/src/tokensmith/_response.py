@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import HTTPMessage
 from typing import Any
 
 #: No response, or one of a server that may answer later.
@@ -18,7 +18,7 @@ class Response:
 
     status_code: int
     #: By name; the case of names does not matter.
-    headers: Mapping[str, str]
+    headers: HTTPMessage
     content: bytes
 
     @property

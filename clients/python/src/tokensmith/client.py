@@ -223,9 +223,7 @@ class Client:
         except ValueError as error:
             raise Unavailable("bad_response", "the issuer's response is not JSON") from error
 
-    def _send(
-        self, method: str, url: str, headers: Mapping[str, str], data: bytes | None, limits: Limits
-    ) -> Response:
+    def _send(self, method: str, url: str, headers: Mapping[str, str], data: bytes | None, limits: Limits) -> Response:
         try:
             answer = self._http.send(method.upper(), url, {"User-Agent": USER_AGENT, **headers}, limits, data)
         except HttpError as error:

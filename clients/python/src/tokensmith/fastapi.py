@@ -17,9 +17,7 @@ from .verifier import Verifier
 __all__ = ["OptionalToken", "Token", "requires", "setup"]
 
 # It is there for the OpenAPI description: the header is read below, since FastAPI reads only the first one.
-_scheme = HTTPBearer(
-    bearerFormat="JWT", scheme_name="tokensmith", description="An access token.", auto_error=False
-)
+_scheme = HTTPBearer(bearerFormat="JWT", scheme_name="tokensmith", description="An access token.", auto_error=False)
 
 
 def setup(
@@ -88,9 +86,7 @@ def _verifier(request: Request) -> Verifier:
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, TokenError):
         raise error
-    return JSONResponse(
-        error.problem, error.status, headers=error.headers, media_type="application/problem+json"
-    )
+    return JSONResponse(error.problem, error.status, headers=error.headers, media_type="application/problem+json")
 
 
 async def _metadata(request: Request) -> JSONResponse:

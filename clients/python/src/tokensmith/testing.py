@@ -1,8 +1,8 @@
 """For the tests of your own service: an issuer in the test process, which signs any token that a test needs.
 
-    issuer = TestIssuer()
-    verifier = issuer.verifier()
-    claims = verifier.verify(issuer.token("019a0000-0000-7000-8000-000000000001", roles=["editor"]))
+issuer = TestIssuer()
+verifier = issuer.verifier()
+claims = verifier.verify(issuer.token("019a0000-0000-7000-8000-000000000001", roles=["editor"]))
 """
 
 from __future__ import annotations

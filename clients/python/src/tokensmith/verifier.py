@@ -165,9 +165,7 @@ class Verifier:
         except TokenError as error:
             raise error.rendered(self.rendering) from None
 
-    def require(
-        self, claims: Claims, *, role: str | None = None, scope: str | None = None, login: bool = False
-    ) -> None:
+    def require(self, claims: Claims, *, role: str | None = None, scope: str | None = None, login: bool = False) -> None:
         """TokenError (403) unless the token has the role and the scope, and, with `login`, comes from a user's login."""
         if login and not claims.is_logged_in:
             raise self.refusal("session_required")

@@ -23,7 +23,7 @@ class TokensmithConfig(AppConfig):
         register(check_settings)
 
 
-def check_settings(app_configs: Any, **_: Any) -> list[Error]:
+def check_settings(**_: Any) -> list[Error]:
     """Whether the setting TOKENSMITH can be used."""
     try:
         load()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
@@ -15,7 +15,7 @@ from .settings import load
 class _TokenPermission(BasePermission):
     """Lets in access tokens that pass a check."""
 
-    required: dict[str, Any] = {}
+    required: ClassVar[dict[str, Any]] = {}
 
     def has_permission(self, request: Any, view: Any) -> bool:  # noqa: ARG002
         """Whether the token passes the check."""
@@ -52,4 +52,4 @@ def HasScope(scope: str) -> type[BasePermission]:  # noqa: N802
 class IsLoggedIn(_TokenPermission):
     """Lets in tokens of a user's login; not those of API tokens or of programs."""
 
-    required = {"login": True}
+    required: ClassVar[dict[str, Any]] = {"login": True}

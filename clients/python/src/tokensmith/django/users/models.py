@@ -4,7 +4,7 @@ name that looks like an id must not become someone else."""
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -23,7 +23,7 @@ class Identity(models.Model):
     class Meta:
         """One row for each user."""
 
-        constraints = [models.UniqueConstraint(fields=["issuer", "sub"], name="tokensmith_identity")]
+        constraints: ClassVar[list[Any]] = [models.UniqueConstraint(fields=["issuer", "sub"], name="tokensmith_identity")]
         verbose_name_plural = "identities"
 
     def __str__(self) -> str:
