@@ -54,11 +54,11 @@ def base_of(issuer: str) -> str:
     return issuer.rstrip("/")
 
 
-def well_known(url: str, name: str) -> str:
-    """Where metadata is: the well-known part comes between host and path (RFC 8414 section 3.1, RFC 9728 section 3.1)."""
-    scheme, _, rest = base_of(url).partition("://")
+def metadata_url(issuer: str) -> str:
+    """Where its metadata is: the well-known part comes between host and path (RFC 8414 section 3.1)."""
+    scheme, _, rest = base_of(issuer).partition("://")
     host, slash, path = rest.partition("/")
-    return f"{scheme}://{host}/.well-known/{name}{slash}{path}"
+    return f"{scheme}://{host}/.well-known/oauth-authorization-server{slash}{path}"
 
 
 def read_metadata(text: str, issuer: str) -> Metadata:
@@ -91,7 +91,7 @@ class IssuerClient:
     def metadata(self, issuer: str) -> Metadata:
         """Finds the metadata: first by RFC 8414, then by OpenID Connect Discovery, which many issuers alone support."""
         try:
-            return self._metadata_at(well_known(issuer, "oauth-authorization-server"), issuer)
+            return self._metadata_at(metadata_url(issuer), issuer)
         except _Elsewhere:
             return self._metadata_at(base_of(issuer) + "/.well-known/openid-configuration", issuer)
 
