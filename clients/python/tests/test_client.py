@@ -91,7 +91,7 @@ class Pairs:
                 if document is not None:
                     self.wfile.write(json.dumps(document).encode())
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 pass

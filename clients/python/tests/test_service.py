@@ -172,6 +172,7 @@ class LossyProxy:
 def test_clients_that_lose_answers_stay_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight clients, each with four threads; a third of all answers to refreshes is lost."""
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(module, "LONGEST_PAUSE", 0.4)
     for name in ("expires_in", "refresh_after"):
         monkeypatch.setattr(module._Held, name, 0)  # It is always time to refresh.
     times = {"ACCESS_TOKEN_LIFETIME": "6s", "REFRESH_SETTLE_WINDOW": "1s", "REFRESH_RETRY_WINDOW": "5s"}

@@ -19,8 +19,9 @@ __all__ = ["Client", "ClientError", "Response", "SignedOut", "Unavailable"]
 #: How long a refresh without a response is retried with the same token, in seconds: less than REFRESH_RETRY_WINDOW.
 PATIENCE = 60
 
-#: The first pause before it is retried; each doubles.
+#: The first and the longest pause before it is retried; each doubles.
 FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 8
 
 #: The pause before a refresh is tried again that was not urgent.
 NOT_URGENT = 5
@@ -186,7 +187,7 @@ class Client:
                 if time.monotonic() + wait > give_up_at:
                     raise
                 time.sleep(wait)
-                pause *= 2
+                pause = min(pause * 2, LONGEST_PAUSE)
             except ClientError as error:
                 self._held = None
                 self._refused = SignedOut(error.code, error.detail, status=error.status)
