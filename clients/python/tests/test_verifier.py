@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import time
 from typing import Any, Callable
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tokensmith import Require, TokenError, Verifier
+from tokensmith.testing import TestIssuer
 
 from .http_issuer import HttpIssuer, eventually
 
@@ -229,10 +233,6 @@ def test_coroutines_wait_without_blocking_the_event_loop(issuer: HttpIssuer) -> 
 
 
 def test_fixed_keys_need_no_issuer() -> None:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-    from tokensmith.testing import TestIssuer
-
     for alg in ("ES256", "EdDSA", "RS256"):
         issuer = TestIssuer(alg=alg)
         pem = issuer._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -240,6 +240,23 @@ def test_fixed_keys_need_no_issuer() -> None:
             assert verifier.verify(issuer.token(USER)).sub == USER
             assert verifier.staleness() is None
         assert code(TestIssuer().verifier(), issuer.token(USER)) == "token_unknown_key"
+
+
+def test_claims_and_refusals_can_be_copied_to_other_processes() -> None:
+    issuer = TestIssuer()
+    with issuer.verifier(realm="notes") as verifier:
+        claims = verifier.verify(issuer.token(USER, roles=["a"], tenant={"name": "acme"}))
+        copied = pickle.loads(pickle.dumps(claims))
+        assert copied == copy.deepcopy(claims) == claims and hash(copied) == hash(claims)
+        assert copied.payload == claims.payload
+        with pytest.raises(TokenError) as refused:
+            verifier.authenticate("Bearer x")
+        error = pickle.loads(pickle.dumps(refused.value))
+        assert (error.code, error.challenge, str(error)) == (
+            "token_malformed",
+            refused.value.challenge,
+            refused.value.detail,
+        )
 
 
 def test_keys_at_a_url_are_fetched_without_metadata_and_no_denylist_is_followed(issuer: HttpIssuer) -> None:

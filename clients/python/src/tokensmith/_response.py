@@ -45,8 +45,11 @@ class ClientError(Exception):
     """tokensmith, or a service, has refused a request. `code` is a stable name of the reason, for programs."""
 
     def __init__(self, code: str, detail: str, *, status: int = 0, retry_after: float | None = None) -> None:
-        super().__init__(f"{detail} ({code})")
+        super().__init__(code, detail)
         self.code, self.detail, self.status, self.retry_after = code, detail, status, retry_after
+
+    def __str__(self) -> str:
+        return f"{self.detail} ({self.code})"
 
 
 class Unavailable(ClientError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Optional
 
@@ -55,7 +55,10 @@ class Claims:
     #: It must not be accepted before this time; the issuer does not set it.
     nbf: Optional[int]
     #: All claims as they are in the token, also those that are not named here.
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return read_claims, (dict(self.payload),)
 
     def has_role(self, role: str) -> bool:
         """Whether the user has the role."""

@@ -78,7 +78,10 @@ class TokenError(Exception):
         self.title, self.status, self.error, usual = KINDS[code]
         self.detail = detail or usual.format(about)
         self.rendering = rendering or Rendering()
-        super().__init__(self.detail)
+        super().__init__(code, about)
+
+    def __str__(self) -> str:
+        return self.detail
 
     def rendered(self, rendering: Rendering) -> TokenError:
         """The same refusal as this service writes it."""
