@@ -42,7 +42,7 @@ def install(tools):
     wheels = tools / "wheels"
     venv.create(tools / "build", with_pip=True)
     pip = ["-m", "pip", "-q", "--disable-pip-version-check"]
-    run(tools / "build/bin/python", *pip, "install", *BUILD)
+    run(tools / "build/bin/python", *pip, "install", "--no-compile", *BUILD)
     # Built in a copy: pip and the tools leave files behind.
     copy = tools / "source"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("*cache*", "*.egg-info"))
@@ -53,7 +53,7 @@ def install(tools):
     for name, wanted in {"bare": [wheel], "full": [f"{wheel}[django,fastapi]", *EXACT]}.items():
         venv.create(tools / name, with_pip=True)
         python = tools / name / "bin/python"
-        run(python, *pip, "install", *wanted)
+        run(python, *pip, "install", "--no-compile", *wanted)
         pythons.append(python)
     return pythons
 
