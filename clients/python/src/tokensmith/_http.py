@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Optional, cast
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -37,6 +37,17 @@ class Limits(NamedTuple):
 
     seconds: float
     bytes: int
+
+
+class _Call(NamedTuple):
+    """A request, and until when its response must be there."""
+
+    method: str
+    parts: SplitResult
+    headers: Mapping[str, str]
+    body: Optional[bytes]
+    limits: Limits
+    deadline: float
 
 
 @dataclass(frozen=True)
@@ -97,17 +108,9 @@ class HttpClient:
             parts = checked_url(url, self._allow_http)
         except ValueError as error:
             raise HttpError(str(error)) from error
-        deadline = time.monotonic() + limits.seconds
-        is_retried = method in _IDEMPOTENT
-        connection = self._take(parts) if is_retried else None
+        call = _Call(method, parts, headers, body, limits, time.monotonic() + limits.seconds)
         try:
-            if connection is not None:
-                try:
-                    return self._exchange(connection, parts, method, headers, body, limits, deadline)
-                except (ConnectionError, HTTPException):
-                    pass  # The server has closed the idle connection.
-            connection = self._connect(parts, deadline)
-            return self._exchange(connection, parts, method, headers, body, limits, deadline)
+            return self._send(call)
         except (TimeoutError, socket.timeout) as error:
             raise HttpError(f"{parts.hostname}: timed out after {limits.seconds:g} s") from error
         except ssl.SSLError as error:
@@ -117,30 +120,32 @@ class HttpClient:
         except (OSError, ValueError) as error:
             raise HttpError(f"{parts.hostname}: {error}") from error
 
-    def _exchange(
-        self,
-        connection: HTTPConnection,
-        parts: SplitResult,
-        method: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        limits: Limits,
-        deadline: float,
-    ) -> Answer:
-        cast(_TimedSocket, connection.sock).deadline = deadline
+    def _send(self, call: _Call) -> Answer:
+        idle = self._take(call.parts) if call.method in _IDEMPOTENT else None
+        if idle is not None:
+            try:
+                return self._exchange(idle, call)
+            except (ConnectionError, HTTPException):
+                pass  # The server has closed the idle connection.
+        return self._exchange(self._connect(call.parts, call.deadline), call)
+
+    def _exchange(self, connection: HTTPConnection, call: _Call) -> Answer:
+        cast(_TimedSocket, connection.sock).deadline = call.deadline
         is_kept = False
         try:
+            parts = call.parts
             target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
             through = getattr(connection, "is_proxied", False)
             target = f"http://{parts.netloc.rpartition('@')[2]}{target}" if through else target
-            connection.request(method, target, body, {**getattr(connection, "proxy_headers", {}), **headers})
+            headers = {**getattr(connection, "proxy_headers", {}), **call.headers}
+            connection.request(call.method, target, call.body, headers)
             response = connection.getresponse()
-            answer = Answer(response.status, response.msg, _read(response, limits.bytes))
+            answer = Answer(response.status, response.msg, _read(response, call.limits.bytes))
             is_kept = not response.will_close
             return answer
         finally:
             if is_kept and len(self._idle) < _MAX_IDLE:
-                self._idle.append((_origin(parts), connection))
+                self._idle.append((_origin(call.parts), connection))
             else:
                 connection.close()
 

@@ -41,7 +41,24 @@ Denylist = Union[str, Require]
 
 class Verifier:
     """Verifies the access tokens of one issuer, offline: it fetches the keys and follows the denylist in the background,
-    beginning with the first token. Safe to share between threads, coroutines and forked processes."""
+    beginning with the first token. Safe to share between threads, coroutines and forked processes.
+
+    Its arguments; ValueError says what is wrong with them:
+
+    - `issuer`: its URL. Keys and denylist are found through its metadata, or there is no denylist and the keys are at
+      `jwks_url`, in `jwks` (a JWK Set) or in `pem` (one public key).
+    - `audience`: the audiences that are accepted here, one or several.
+    - `denylist`: `"follow"`, `"ignore"` or `Require(seconds)`; see `Denylist`.
+    - `leeway`: tokens are accepted for this long after they have expired, 0 to 60 seconds. It is for clocks that are
+      ahead of the issuer's; one that is behind needs none.
+    - `cooldown`: the shortest time between two fetches of the keys because of unknown keys, in seconds.
+    - `cache_size`: how many verified tokens are remembered; 0 turns that off.
+    - `allow_http`: allows HTTP without TLS to other machines; this machine may always be called so.
+    - `root_certificates`: certificate authorities in PEM that are trusted instead of the machine's.
+    - `realm` (by default the audience) and `problem_types` (the beginning of their URLs): how refusals are written.
+    - `resource`: the URL of this service, if it publishes metadata (RFC 9728), with its `scopes`.
+    - `clock`: tells the time in seconds since 1970.
+    """
 
     def __init__(
         self,
@@ -63,22 +80,6 @@ class Verifier:
         scopes: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """ValueError says what is wrong with the arguments.
-
-        - `issuer`: its URL. Keys and denylist are found through its metadata, or there is no denylist and the keys are at
-          `jwks_url`, in `jwks` (a JWK Set) or in `pem` (one public key).
-        - `audience`: the audiences that are accepted here, one or several.
-        - `denylist`: `"follow"`, `"ignore"` or `Require(seconds)`; see `Denylist`.
-        - `leeway`: tokens are accepted for this long after they have expired, 0 to 60 seconds. It is for clocks that are
-          ahead of the issuer's; one that is behind needs none.
-        - `cooldown`: the shortest time between two fetches of the keys because of unknown keys, in seconds.
-        - `cache_size`: how many verified tokens are remembered; 0 turns that off.
-        - `allow_http`: allows HTTP without TLS to other machines; this machine may always be called so.
-        - `root_certificates`: certificate authorities in PEM that are trusted instead of the machine's.
-        - `realm` (by default the audience) and `problem_types` (the beginning of their URLs): how refusals are written.
-        - `resource`: the URL of this service, if it publishes metadata (RFC 9728), with its `scopes`.
-        - `clock`: tells the time in seconds since 1970.
-        """
         self.issuer = issuer
         self.audiences = (audience,) if isinstance(audience, str) else tuple(audience)
         if not self.audiences:
