@@ -21,6 +21,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test import AsyncClient, Client, override_settings  # noqa: E402
 from django.test.client import RequestFactory  # noqa: E402
+from rest_framework.views import exception_handler  # noqa: E402
 
 from tokensmith.django import resource_urls  # noqa: E402
 from tokensmith.django.users.models import Identity, user_of  # noqa: E402
@@ -69,7 +70,7 @@ def test_a_refused_token_gets_its_code_and_the_challenge(issuer: TestIssuer) -> 
         refused = ask(path, issuer.token(USER, lives_for=-1))
         assert refused.status_code == 401, path
         assert refused.json() == {
-            "type": "about:blank", "title": "Unauthorized", "status": 401, "detail": "the token has expired",
+            "type": "about:blank", "title": "Unauthorized", "detail": "the token has expired",
             "code": "token_expired",
         }  # fmt: skip
         assert refused["www-authenticate"].endswith('error="invalid_token", error_description="the token has expired"')
@@ -111,6 +112,20 @@ def test_roles_scopes_and_logins_are_required(issuer: TestIssuer) -> None:
 def test_a_token_of_a_program_has_a_user_that_is_the_program(issuer: TestIssuer) -> None:
     token = issuer.token("nightly", client_id="nightly", credential="client")
     assert ask("default", token).json() == {"user": "nightly", "sub": "nightly"}
+
+
+def test_exception_handlers_of_projects_get_the_code(issuer: TestIssuer) -> None:
+    seen: list[Any] = []
+
+    def handler(error: Any, context: Any) -> Any:
+        seen.append((error.status_code, set(error.get_codes().values())))
+        return exception_handler(error, context)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rest_framework.views.APIView.get_exception_handler", lambda _: handler)
+        ask("default", issuer.token(USER, lives_for=-1))
+        ask("editor", issuer.token(USER))
+    assert seen == [(401, {"token_expired"}), (403, {"role_missing"})]
 
 
 def test_other_schemes_are_left_to_other_classes(issuer: TestIssuer) -> None:

@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Union
+from typing import Any, Callable, Literal, Union
 
 from ._authorization import bearer_token, refusal
 from ._feed import Feed
@@ -36,7 +36,7 @@ class Require:
 
 #: `"follow"`: the issuer's denylist is followed; while it is unavailable, only signature and claims are checked, and
 #: `staleness()` and the log show that. `"ignore"`: a revoked access token is accepted until it expires.
-Denylist = Union[str, Require]
+Denylist = Union[Literal["follow", "ignore"], Require]
 
 
 class Verifier:

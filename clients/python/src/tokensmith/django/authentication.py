@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException, AuthenticationFailed
+from rest_framework.exceptions import APIException, AuthenticationFailed, ErrorDetail
 
 from ..claims import Claims
 from ..errors import TokenError
@@ -59,12 +59,17 @@ class NotVerified(APIException):
     """The request is refused for another reason: 400, or 503 while keys or denylist are missing."""
 
 
+def detail_of(error: TokenError) -> dict[str, ErrorDetail]:
+    """The members of the problem document that are texts: `get_codes()` of DRF's exceptions expects nothing else."""
+    return {name: ErrorDetail(text, code=error.code) for name, text in error.problem.items() if isinstance(text, str)}
+
+
 def exception_of(error: TokenError) -> APIException:
     """The exception that makes Django REST framework respond with this refusal."""
     exception: APIException = TokenRefused() if error.status == 401 else NotVerified()
     # Read by DRF's exception handler.
     exception.status_code = error.status
-    exception.detail = error.problem
+    exception.detail = detail_of(error)
     exception.auth_header = error.challenge
     exception.wait = error.retry_after
     return exception

@@ -9,6 +9,7 @@ from rest_framework.permissions import BasePermission
 
 from ..claims import Claims
 from ..errors import TokenError
+from .authentication import detail_of
 from .settings import load
 
 
@@ -33,8 +34,7 @@ class _TokenPermission(BasePermission):
         """DRF asks a permission for its message when this one alone has denied the request, not as a part of `|`. Only
         an exception can carry the challenge (RFC 6750 section 3)."""
         if self._refusal is not None:
-            denied = PermissionDenied(self._refusal.problem)
-            denied.detail = self._refusal.problem
+            denied = PermissionDenied(detail_of(self._refusal))
             denied.auth_header = self._refusal.challenge
             raise denied
 
