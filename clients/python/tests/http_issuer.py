@@ -124,7 +124,7 @@ class HttpIssuer(TestIssuer):
         return Handler
 
 
-def eventually(is_done: Any, seconds: float = 10) -> None:
+def eventually(is_done: Any, seconds: float = 20) -> None:
     """Waits until this is true."""
     until = time.monotonic() + seconds
     while not is_done():

@@ -56,7 +56,7 @@ def test_a_forked_process_accepts_tokens_at_once_and_learns_of_revocations(
 
         def child() -> None:
             assert outcome(verifier, token) == "ok"
-            eventually(lambda: outcome(verifier, token) == "token_revoked", 10)
+            eventually(lambda: outcome(verifier, token) == "token_revoked")
             names = {thread.name for thread in threading.enumerate()}
             assert {"tokensmith-keys", "tokensmith-denylist"} <= names
 
@@ -64,7 +64,7 @@ def test_a_forked_process_accepts_tokens_at_once_and_learns_of_revocations(
         time.sleep(1)
         issuer.deny(sid=SESSION)
         assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0]
-        eventually(lambda: outcome(verifier, token) == "token_revoked", 2)
+        eventually(lambda: outcome(verifier, token) == "token_revoked")
 
 
 def test_what_was_revoked_while_a_forked_process_was_idle_is_known_with_its_first_token(issuer: HttpIssuer) -> None:
@@ -182,5 +182,4 @@ def test_under_gunicorn_with_preload_every_worker_learns_of_a_revocation(
         workers.add(answered)
         assert time.monotonic() < until, "only one worker answers"
     issuer.deny(sid=SESSION)
-    time.sleep(2)
-    assert {ask() for _ in range(40)} == {(401, "token_revoked")}
+    eventually(lambda: {ask() for _ in range(40)} == {(401, "token_revoked")})

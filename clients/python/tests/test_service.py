@@ -175,7 +175,7 @@ def test_clients_that_lose_answers_stay_logged_in(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(module, "LONGEST_PAUSE", 0.4)
     for name in ("expires_in", "refresh_after"):
         monkeypatch.setattr(module._Held, name, 0)  # It is always time to refresh.
-    times = {"ACCESS_TOKEN_LIFETIME": "6s", "REFRESH_SETTLE_WINDOW": "1s", "REFRESH_RETRY_WINDOW": "5s"}
+    times = {"ACCESS_TOKEN_LIFETIME": "90s", "REFRESH_SETTLE_WINDOW": "1s", "REFRESH_RETRY_WINDOW": "60s"}
     service = Service(PROGRAM or "", tmp_path / "service", **times)
     proxy = LossyProxy(service.url)
     clients = [Client(proxy.url) for _ in range(8)]

@@ -126,6 +126,7 @@ class Feed:
                 self._settle()
             if is_told:
                 self._settle()
+        self._client.close()
 
     def _settle(self) -> None:
         if not self._is_settled:

@@ -149,11 +149,17 @@ class HttpClient:
             else:
                 connection.close()
 
+    def close(self) -> None:
+        """Closes idle connections."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
     def _take(self, parts: SplitResult) -> HTTPConnection | None:
         """An idle connection to this origin."""
         if self._pid != os.getpid():
-            # These belong to the parent process.
-            self._pid, self._idle = os.getpid(), []
+            # These belong to the parent process; closing this end of them does not end them.
+            self.close()
+            self._pid = os.getpid()
         for entry in list(self._idle):
             if entry[0] == _origin(parts):
                 try:

@@ -88,6 +88,10 @@ class IssuerClient:
     def __init__(self, http: HttpClient) -> None:
         self._http = http
 
+    def close(self) -> None:
+        """Closes idle connections."""
+        self._http.close()
+
     def metadata(self, issuer: str) -> Metadata:
         """Finds the metadata: first by RFC 8414, then by OpenID Connect Discovery, which many issuers alone support."""
         try:

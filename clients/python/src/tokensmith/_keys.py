@@ -219,6 +219,7 @@ class RemoteKeys:
             self._land(max_age, pause)
             is_prompted = self._prompt.wait(pause)
             if self._is_stopped:
+                self._client.close()
                 return
             with self._lock:
                 self._under_way = True

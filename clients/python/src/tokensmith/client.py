@@ -151,7 +151,7 @@ class Client:
     def close(self) -> None:
         """Forgets the tokens. The session goes on: `logout` ends it."""
         self._held = None
-        self._http = HttpClient()
+        self._http.close()
 
     def __enter__(self) -> Client:
         return self
