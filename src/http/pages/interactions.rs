@@ -1,11 +1,9 @@
 //! `/oauth/interactions/{id}`: a user logs in, chooses and decides. The way back to the application is always a page.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{RETRY_AFTER, SET_COOKIE};
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::cookies::Cookies;
-use super::csrf::{form_token, has_token, is_own_form};
 use super::posted::{Posted, posted};
 use super::reply::{answer_after_form, message, page, page_with, see_other, titled};
 use super::site::Site;
@@ -14,6 +12,8 @@ use crate::app::App;
 use crate::clock::Seconds;
 use crate::engine::deadline::on_a_thread;
 use crate::error::Error;
+use crate::http::cookies::{Cookies, put};
+use crate::http::csrf::{form_token, has_token, is_own_form};
 use crate::http::extract::{Form, PathId, device, origin};
 use crate::http::failure::Failure;
 use crate::http::proving::proving;
@@ -221,8 +221,7 @@ impl View<'_> {
             Err(error) => return self.not_logged_in(&ongoing, &typed, error),
         };
         let mut response = see_other(&self.action(&ongoing));
-        let header = Cookies::of(self.app).keep_session(&pair.refresh_token, pair.refresh_expires_in);
-        response.headers_mut().append(SET_COOKIE, header.parse().map_err(Error::internal)?);
+        put(self.request, &mut response, Cookies::of(self.app).keep(&pair, true))?;
         Ok(response)
     }
 

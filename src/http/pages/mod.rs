@@ -1,7 +1,5 @@
 //! Pages for users: they log in, allow, and log out. What they do is decided in `service::oauth`.
 
-mod cookies;
-mod csrf;
 mod posted;
 mod reply;
 mod site;
