@@ -82,7 +82,7 @@ fn each_crate_is_known_in_its_room_only() {
         ("icu_properties", &["model"]),
         ("ipnet", &["config", "http", "outbound"]),
         ("jsonwebtoken", &["jwt"]),
-        ("percent_encoding", &["config", "store"]),
+        ("percent_encoding", &["config", "http", "store"]),
         ("pkcs8", &["jwt"]),
         ("procfs", &["config"]),
         ("prometheus_client", &["metrics"]),

@@ -200,11 +200,11 @@ codes! {
         Domain(Error::WrongPassword) => Domain(Error::WrongPassword),
         "The user is logged in, but the password is wrong.";
     ROLE_MISSING: 403 "role_missing" "Role missing", Some("insufficient_scope"),
-        => Bearer(BearerErrorKind::RoleMissing("admin")),
+        Failure::RoleMissing(_) => Bearer(BearerErrorKind::RoleMissing("admin")),
         "The access token lacks a required role.";
     SCOPE_MISSING: 403 "scope_missing" "Scope missing", Some("insufficient_scope"),
-        => Bearer(BearerErrorKind::ScopeMissing("notes:read")),
-        "The access token lacks a required scope (in services with the verifier).";
+        Failure::ScopeMissing(_) => Bearer(BearerErrorKind::ScopeMissing("notes:read")),
+        "The access token lacks a required scope.";
     NOT_FOUND: 404 "not_found" "Not found", None,
         Failure::PathUnknown => Failure::PathUnknown,
         "There is nothing at this path.";
@@ -278,7 +278,7 @@ codes! {
 }
 
 /// Only other services with the verifier return these codes.
-pub(super) const OF_VERIFIERS: [&str; 3] = [SCOPE_MISSING.name, KEYS_UNAVAILABLE.name, DENYLIST_STALE.name];
+pub(super) const OF_VERIFIERS: [&str; 2] = [KEYS_UNAVAILABLE.name, DENYLIST_STALE.name];
 
 impl Code {
     /// The status of the answer.

@@ -34,6 +34,12 @@ pub(crate) enum Failure {
     /// Cookies are off.
     #[error("cookies are off; leave out `cookies` and take the tokens from the body")]
     SessionCookiesOff,
+    /// The token lacks a role.
+    #[error("the role '{0}' is needed")]
+    RoleMissing(String),
+    /// The token lacks a scope.
+    #[error("the scope '{0}' is needed")]
+    ScopeMissing(String),
     /// Username and password were sent as HTTP Basic, which is off.
     #[error("HTTP Basic is off; send username and password in the body")]
     BasicAuthOff,

@@ -9,17 +9,17 @@ use actix_web::middleware::from_fn;
 use actix_web::{Resource, guard, web};
 
 use super::api::{
-    admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit, change_password, docs,
-    health, me, sessions, tokens, well_known,
+    admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit, authenticate,
+    change_password, docs, health, me, sessions, tokens, well_known,
 };
 use super::audience::Audience;
 use super::codes::{
     ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CREDENTIALS, BASIC_AUTH_OFF, CLIENT_ID_TAKEN,
     CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, CSRF_REFUSED, DATABASE_UNAVAILABLE, INVALID_CLIENT, INVALID_GRANT,
     INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, NOT_FOUND, OVERLOADED,
-    REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING, REFRESH_TOKEN_REUSED, SCOPE_MISSING, SESSION_COOKIES_OFF,
-    SESSION_NOT_FOUND, SESSION_REQUIRED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, UNAUTHORIZED_CLIENT,
-    UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, WRONG_CLIENT,
+    REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING, REFRESH_TOKEN_REUSED, ROLE_MISSING, SCOPE_MISSING,
+    SESSION_COOKIES_OFF, SESSION_NOT_FOUND, SESSION_REQUIRED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES,
+    UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, WRONG_CLIENT,
 };
 use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
@@ -67,6 +67,7 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(sessions::list),
         endpoint!(sessions::end, [SESSION_NOT_FOUND]),
         endpoint!(me::identity),
+        endpoint!(authenticate::authenticate, [ROLE_MISSING, SCOPE_MISSING]),
         endpoint!(me::profile, [USER_UNKNOWN]),
         endpoint!(me::change_profile, [REAUTHENTICATION_REQUIRED, USER_UNKNOWN, USERNAME_TAKEN]),
         endpoint!(me::change_password, PASSWORD, [USER_UNKNOWN]),

@@ -11,6 +11,7 @@ mod admin_users;
 mod api_tokens;
 mod attacks;
 mod audit;
+mod authenticate;
 mod authority;
 mod authorize;
 mod authorize_consent;

@@ -24,10 +24,10 @@ pub(super) async fn by_cookies(request: &HttpRequest, app: &web::Data<App>) -> R
         None => None,
     };
     let Some(refresh) = refresh else { return Ok(access.unwrap_or(Err(BearerErrorKind::Missing))?) };
-    if let Some(Ok(claims)) = access {
-        if browser::session_of(app, &refresh).is_none_or(|session| claims.sid == Some(session)) {
-            return Ok(claims);
-        }
+    if let Some(Ok(claims)) = access
+        && browser::session_of(app, &refresh).is_none_or(|session| claims.sid == Some(session))
+    {
+        return Ok(claims);
     }
     let access = browser::authenticate(app, &refresh).await?;
     cookies.keep_fresh(request, &access.token, access.lifetime);
