@@ -26,7 +26,7 @@ use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
 use super::groups::{API_TOKEN, PASSWORD, SESSION, TOKEN};
 use super::oauth::{self, introspect, token, userinfo};
-use super::pages::{assets, authorize, interactions, logout};
+use super::pages::{assets, authorize, interactions, login, logout};
 
 /// The table: each handler, and the error codes of its use case.
 pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
@@ -138,6 +138,8 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(authorize::authorize_by_form),
         endpoint!(interactions::show, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(interactions::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(login::show, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(login::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(logout::start, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(logout::start_by_form),
         endpoint!(logout::confirm, [DATABASE_UNAVAILABLE, OVERLOADED]),

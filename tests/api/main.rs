@@ -46,6 +46,7 @@ mod key_files;
 mod keys;
 mod limits;
 mod locks;
+mod login_page;
 mod me;
 mod me_applications;
 mod metrics;

@@ -2,6 +2,8 @@
 
 mod posted;
 mod reply;
+mod return_to;
+mod signing_in;
 mod site;
 mod templates;
 mod texts;
@@ -9,6 +11,7 @@ mod texts;
 pub(super) mod assets;
 pub(super) mod authorize;
 pub(super) mod interactions;
+pub(super) mod login;
 pub(super) mod logout;
 
 pub(super) use reply::{add_headers, render};
