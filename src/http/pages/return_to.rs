@@ -104,7 +104,7 @@ mod tests {
             ".",
             "@evil.example",
         ] {
-            let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let encoded = value.bytes().fold(String::new(), |encoded, byte| format!("{encoded}%{byte:02x}"));
             assert_eq!(read(&format!("return_to={encoded}")), None, "{value:?}");
             assert_eq!(read(&format!("a=1&return_to={encoded}&return_to=/notes")), None, "{value:?}");
             if !value.contains(['&', '%', '\u{0}']) && !value.is_empty() {
