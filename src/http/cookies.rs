@@ -55,8 +55,9 @@ impl Cookies {
     }
 
     /// Whether a request of the JSON API is authenticated by its cookies: a header always wins, even a bad one.
-    pub(super) fn authenticate(&self, request: &HttpRequest) -> bool {
-        self.is_on && !request.headers().contains_key(AUTHORIZATION) && self.are_there(request)
+    pub(super) fn authenticate(app: &App, request: &HttpRequest) -> bool {
+        let is_asked = app.config.session_cookies && !request.headers().contains_key(AUTHORIZATION);
+        is_asked && Self::of(app).are_there(request)
     }
 
     /// Whether a request has a token in a cookie.

@@ -125,6 +125,9 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
         set("ScopeName", "examples", json!(scopes));
     }
     let in_a_cookie = json!({"properties": {"cookies": {"const": true}}, "required": ["cookies"]});
+    for schema in ["Login", "Refresh"] {
+        set(schema, "dependentSchemas", json!({"access_cookie": in_a_cookie}));
+    }
     set("Refresh", "anyOf", json!([{"required": ["refresh_token"]}, in_a_cookie]));
     let keys = json!({"properties": {"kid": {"type": "string"}}, "required": ["kid"]});
     set("RotateKeys", "if", keys);

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::service::keys;
 
 use crate::api_tokens::{exchange, make};
 use crate::authorize::{CALLBACK, allowed, request};
-use crate::support::oauth::{ALL, NOTES, claims};
+use crate::support::oauth::{ALL, NOTES, claims, header};
 use crate::support::postgres::{self, Cluster};
 use crate::support::{Answer, Browser, Engine, PASSWORD, TestApp};
 
@@ -21,6 +23,8 @@ both_engines!(
     without_an_access_token_the_refresh_token_is_judged_without_writing,
     an_error_brings_the_new_access_token_too,
     an_access_token_that_was_signed_without_writing_is_denied_for_as_long_as_it_lives,
+    a_session_of_an_earlier_version_is_known_by_its_cookie,
+    a_cookie_that_another_instance_signed_with_a_new_key_is_known,
     garbage_in_cookies_costs_no_query,
     a_refresh_takes_its_token_from_the_cookie_and_puts_the_next_one_there,
     a_lost_answer_is_repeated_by_cookie,
@@ -275,6 +279,36 @@ fn an_access_token_that_was_signed_without_writing_is_denied_for_as_long_as_it_l
     browser.fetch("GET", "/v1/me", None).problem(401, "token_revoked");
     browser.set_cookie("ts_refresh", &refresh);
     assert_eq!(browser.fetch("GET", "/v1/me", None).problem(401, "session_ended")["reason"], "logout");
+}
+
+fn a_session_of_an_earlier_version_is_known_by_its_cookie(engine: Engine) {
+    let app = TestApp::start(engine);
+    let (browser, pair) = signed_in(&app, "ada");
+    app.execute("update sessions set client_id = null, scope = null, audience = null, amr = null, acr = null");
+    browser.drop_cookie("ts_access");
+    assert_eq!(browser.get("/v1/me").ok()["session_id"], pair["session_id"]);
+    app.execute("update sessions set client_id = 'notes', scope = '', amr = 'pwd'");
+    browser.drop_cookie("ts_access");
+    browser.get("/v1/me").problem(401, "wrong_client");
+}
+
+fn a_cookie_that_another_instance_signed_with_a_new_key_is_known(engine: Engine) {
+    let app = TestApp::start(engine);
+    let (browser, pair) = signed_in(&app, "ada");
+    let other = app.another_instance(0, &[]);
+    let now = other.clock.now();
+    let (_, active_from) = keys::rotate(&other.inside.keys, "ES256".parse().unwrap(), now).unwrap();
+    for instance in [&app, &other] {
+        instance.advance((active_from - now).0);
+    }
+    let refreshed = other.browser();
+    refreshed.cookies.borrow_mut().clone_from(&browser.cookies.borrow());
+    refreshed.fetch("POST", "/v1/tokens/refresh", Some(&json!({"cookies": true}))).ok();
+    let kid = |cookie: String| header(&json!(cookie))["kid"].clone();
+    assert_ne!(kid(refreshed.cookie("ts_refresh")), kid(browser.cookie("ts_refresh")));
+    browser.cookies.borrow_mut().clone_from(&refreshed.cookies.borrow());
+    browser.drop_cookie("ts_access");
+    assert_eq!(browser.get("/v1/me").ok()["session_id"], pair["session_id"]);
 }
 
 fn garbage_in_cookies_costs_no_query(engine: Engine) {

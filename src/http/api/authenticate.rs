@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::http::extract::{Caller, Query, User};
 use crate::http::failure::Failure;
+use crate::http::words::{ClientScopeName, RoleName};
 use crate::jwt::{AccessClaims, TokenError};
 use crate::model::names::Names;
 use crate::service::users;
@@ -29,8 +30,8 @@ const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 /// treated as that of this request: if it may change something and a cookie authenticates it, it must come from our own
 /// origin.
 #[utoipa::path(get, path = "/v1/authenticate", tag = "me", params(
-    ("role" = Option<Vec<String>>, Query, description = "A role that the user needs; may be repeated."),
-    ("scope" = Option<Vec<String>>, Query, description = "A scope that the token needs; may be repeated.")),
+    ("role" = inline(Option<Vec<RoleName>>), Query, description = "A role that the user needs; may be repeated."),
+    ("scope" = inline(Option<Vec<ClientScopeName>>), Query, description = "A scope that the token needs; may be repeated.")),
     responses((status = 200, description = "The request is authenticated.", headers(
         ("X-User-Id" = String, description = "The user's id."),
         ("X-Username" = String, description = "The username; what is not printable ASCII, and `%`, as the percent-encoded \

@@ -60,7 +60,7 @@ pub(in crate::http) struct ReauthenticateBody {
     /// `true`: the tokens go into cookies. That is also the default if a cookie authenticates the request.
     #[serde(default)]
     cookies: bool,
-    /// `false`: the access token is in the body, and only the refresh token in a cookie.
+    /// `false`: if the tokens go into cookies, the access token is in the body all the same.
     #[schema(nullable = false)]
     access_cookie: Option<bool>,
 }
@@ -142,7 +142,8 @@ pub(in crate::http) async fn reauthenticate(
     Json(body): Json<ReauthenticateBody>,
 ) -> Result<HttpResponse, Failure> {
     let session = caller.session()?;
-    let delivery = Delivery::asked(&request, &app, body.cookies || caller.by_cookie, body.access_cookie)?;
+    let cookies = body.cookies || caller.by_cookie;
+    let delivery = Delivery::asked(&request, &app, cookies, body.access_cookie.filter(|_| cookies))?;
     let Caller { user, origin, .. } = caller;
     let its_origin = origin.clone();
     let claim = move |app: &_| me::claim(app, user, &body.password, &origin);

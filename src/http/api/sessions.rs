@@ -80,7 +80,7 @@ pub(in crate::http) async fn logout(
             Some(session)
         }
         // Whoever logs out has logged out. A refresh token that was replaced ends its session, as when it is revoked.
-        Err(refused) if refused.is_about_the_token() && Cookies::of(&app).authenticate(&request) => {
+        Err(refused) if refused.is_about_the_token() && Cookies::authenticate(&app, &request) => {
             let (cookie, origin) = (Cookies::of(&app).session(&request).unwrap_or_default(), origin(&request, &app));
             blocking(move || browser::sign_out(&asked, &cookie, &origin)).await?;
             None

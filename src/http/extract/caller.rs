@@ -162,7 +162,7 @@ impl<G: Guard> FromRequest for Caller<G> {
         let request = request.clone();
         Box::pin(async move {
             let app = request.app_data::<web::Data<App>>().ok_or(BearerErrorKind::NotSetUp)?;
-            let by_cookie = Cookies::of(app).authenticate(&request);
+            let by_cookie = Cookies::authenticate(app, &request);
             let claims = if by_cookie { by_cookies(&request, app).await? } else { bearer.await?.0 };
             let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
                 if text.starts_with(KEY_PREFIX));

@@ -16,6 +16,7 @@ use crate::http::cookies::{Cookies, put};
 use crate::http::csrf::is_own_form;
 use crate::http::extract::Form;
 use crate::http::failure::Failure;
+use crate::http::words::ReturnAddress;
 use crate::model::grant::Live;
 use crate::service::oauth::browser::signed_in;
 
@@ -24,7 +25,7 @@ use crate::service::oauth::browser::signed_in;
 /// Sets the cookies of the session, and leads to `return_to`, a path of this host; at once if the browser is signed in.
 /// That path is either encoded, or the rest of the query as it is. 404 with `SESSION_COOKIES=off`.
 #[utoipa::path(get, path = "/login", tag = "pages", security(()),
-    params(("return_to" = Option<String>, Query, description = "Where to go after the login. Default: `/`.")), responses(
+    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: `/`.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "The login form."),
     (status = 303, description = "The browser is signed in: to `return_to`.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: `return_to` is not a path of this host.")))]
@@ -40,7 +41,7 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
 ///
 /// What the login form posts: `username` and `password`.
 #[utoipa::path(post, path = "/login", tag = "pages", security(()),
-    params(("return_to" = Option<String>, Query, description = "Where to go after the login. Default: `/`.")), responses(
+    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: `/`.")), responses(
     (status = 303, description = "The user is logged in: to `return_to`.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: the request is not valid."),
     (status = 403, content_type = "text/html", body = String,
