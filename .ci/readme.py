@@ -333,7 +333,9 @@ class Echo(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(repr(self.headers.get_all("x-user-id")).encode())
-    do_OPTIONS = do_GET
+        if self.path != "/":
+            self.wfile.write(repr([self.headers.get_all(name) for name in ["x-username", "x-roles"]]).encode())
+    do_OPTIONS = do_POST = do_GET
 http.server.ThreadingHTTPServer(("127.0.0.1", 8092), Echo).serve_forever()
 """
 
@@ -341,7 +343,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", 8092), Echo).serve_forever()
 def check_nginx(tools, pair):
     temp = "".join(f"{kind}_temp_path temp;" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
     main = "daemon off; master_process off; pid nginx.pid; error_log error.log; events {}"
-    (tools / "nginx.conf").write_text(f"{main} http {{ access_log off; {temp} {BLOCKS['nginx']} }}")
+    (tools / "nginx.conf").write_text(f"{main} http {{ access_log off; {temp} {BLOCKS['nginx']} {BLOCKS['nginx_login']} }}")
     url = "http://127.0.0.1:8091/"
     nginx = ["nginx", "-p", str(tools), "-e", "error.log", "-c", "nginx.conf"]
     with Beside([sys.executable, "-c", UPSTREAM], 8092), Beside(nginx, 8091):
@@ -353,6 +355,46 @@ def check_nginx(tools, pair):
             assert answer.read() == b"None", "a preflight reaches the service, without a user"
         refused_in_time(url, pair)
     print("nginx lets the token in, tells who it is, lets preflights pass, and refuses the token after the logout")
+
+
+def check_nginx_login(tools, password):
+    """An app behind nginx whose users log in on our page."""
+    jar, url = tools / "jar", "http://127.0.0.1:8095"
+
+    def curl(*arguments, site="same-origin"):
+        command = ["curl", "-s", "-i", "-b", jar, "-c", jar, "-H", f"Sec-Fetch-Site: {site}", *arguments]
+        head, _, body = subprocess.run(command, capture_output=True, text=True, check=True).stdout.partition("\n\n")
+        return head, body
+
+    def is_at_login(answer, path):
+        return " 303 " in answer[0] and f"/login?return_to={path}\n" in answer[0]
+
+    nginx = ["nginx", "-p", str(tools), "-e", "error.log", "-c", "nginx.conf"]
+    login = f"{url}/login?return_to=/notes?a=1&b=2"
+    form = ["--data-urlencode", "username=admin", "--data-urlencode", f"password={password}"]
+    forged = ["-H", "X-User-Id: forged", "-H", "X-Username: forged", "-H", "X-Roles: forged"]
+    with Beside([sys.executable, "-c", UPSTREAM], 8092), Beside(nginx, 8095):
+        assert is_at_login(curl(f"{url}/notes?a=1&b=2", *forged), "/notes?a=1&b=2")
+        assert "<form" in curl(login)[1]
+        assert " 403 " in curl(login, *form, site="cross-site")[0]
+        head, _ = curl(login, *form)
+        assert " 303 " in head and "Location: /notes?a=1&b=2\n" in head.replace("location", "Location"), head
+        assert " 403 " in curl(f"{url}/notes")[0], "the role is missing"
+        conf = (tools / "nginx.conf").read_text().replace("role=editor", "role=admin")
+    (tools / "nginx.conf").write_text(conf)
+    with Beside([sys.executable, "-c", UPSTREAM], 8092), Beside(nginx, 8095):
+        head, body = curl(f"{url}/notes", *forged)
+        assert " 200 " in head and "forged" not in body and "['admin']" in body and "-" in body, (head, body)
+        assert " 200 " in curl(f"{url}/notes", "-d", "x=1")[0]
+        assert " 403 " in curl(f"{url}/notes", "-d", "x=1", site="cross-site")[0], "a form of another site"
+        # Without the access cookie a new one comes with the app's response.
+        jar.write_text("".join(line for line in jar.read_text().splitlines(True) if "ts_access" not in line))
+        assert "set-cookie: ts_access=eyJ" in curl(f"{url}/notes", site="cross-site")[0].lower().replace("ts_access=eyj", "ts_access=eyJ")
+        assert " 303 " in curl(f"{url}/login?return_to=/notes")[0], "who is signed in goes on"
+        assert " 400 " in curl(f"{url}/login?return_to=//evil.example")[0]
+        assert " 204 " in curl(f"{url}/v1/logout", "-X", "POST")[0]
+        assert is_at_login(curl(f"{url}/notes"), "/notes")
+    print("nginx sends people to the login page, lets them in with their cookies, and tells the app who they are")
 
 
 def check_nginx_alone(tools):
@@ -385,7 +427,7 @@ def main():
     made = [ROOT / "data", *(ROOT / "keys").glob("*.pem"), *(ROOT / "keys").glob(".lock")]
     assert not any(path.exists() for path in made), f"this wants a clean clone; there is {made}"
     run_here = STEPS + OPERATED + ["start", "test", "install", "fetch", "people", "api_tokens", "client_credentials", "client_revokes", "verify", "backend", "backend_calls"]
-    run_here += ["tabs", "sign_up", "python", "node", "express", "go", "nginx", "backup", "restore", "lost_admin", "bench"]
+    run_here += ["tabs", "sign_up", "python", "node", "express", "go", "nginx", "nginx_login", "backup", "restore", "lost_admin", "bench"]
     assert BLOCKS.keys() == set(run_here), BLOCKS.keys() ^ set(run_here)
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
@@ -401,6 +443,7 @@ def main():
             check_client()
             check_backend(service.pair())
             check_nginx(tools, service.pair())
+            check_nginx_login(tools, service.password)
             operated = shell("\n".join(BLOCKS[name] for name in OPERATED))
             for expected in ["enabled lin", "^client_secret: tkc_", "^deleted notes-app; 0 sessions", r"^next +ES256 ", r"^dropped ES256 key ", "^ready$", "^SIGNING_ALG=ES256", r"^ID +USERNAME"]:
                 assert re.search(expected, operated, re.MULTILINE), (expected, operated)

@@ -30,6 +30,9 @@ pub enum Error {
     /// A refresh token was used that had been replaced too long ago; its session was ended.
     #[error("this refresh token was used before and has been replaced; its session has been ended")]
     RefreshTokenReused,
+    /// A refresh token that only says who asks had been replaced too long ago; nothing has changed.
+    #[error("this refresh token was used before and has been replaced")]
+    RefreshTokenReplaced,
     /// A refresh token was presented by another client than the one that it was issued to
     /// ([RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)). Its session goes on.
     #[error("this refresh token was issued to another client, which refreshes it at its own endpoint")]

@@ -162,6 +162,13 @@ async function walk(language, username, options) {
   await look(other.page, language, "error-request", { status: 400 });
   await other.page.goto(`${issuer}/oauth/interactions/nothing/there`);
   await look(other.page, language, "error-nothing", { status: 404 });
+  await other.page.goto(`${issuer}/login?return_to=//elsewhere.example`);
+  await look(other.page, language, "error-return", { status: 400 });
+  await other.page.goto(`${issuer}/login?return_to=/openapi.json`);
+  await fields(other.page);
+  await look(other.page, language, "login-host");
+  await logIn(other.page, username);
+  await other.page.waitForURL(`${issuer}/openapi.json`);
   await other.context.close();
 }
 

@@ -28,6 +28,11 @@ impl<'a> Reader<'a> {
         parse(text).map_err(|message| self.problem(setting, format!("{message}{shown}"))).ok()
     }
 
+    /// Whether it is set, and not empty.
+    pub(super) fn is_given(&self, setting: &Setting) -> bool {
+        (self.lookup)(setting.name).is_some_and(|text| !text.trim().is_empty())
+    }
+
     /// Checks a value. A value that is refused here is still compared with other settings.
     pub(super) fn check<T>(&mut self, setting: &Setting, value: Option<&T>, check: impl Fn(&T) -> Result<(), String>) {
         if let Some(Err(message)) = value.map(check) {

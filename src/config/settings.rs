@@ -235,6 +235,12 @@ settings! {
         show: show_list,
         warn: warnings::cors_origins,
     }
+    SESSION_COOKIES: pub(crate) session_cookies: bool {
+        default: "on",
+        help: "on: browser apps may ask for their tokens in cookies, and /v1 accepts these. Nothing sets a cookie unless a client asks for it, so on changes nothing for clients that do not. off: /v1 neither sets nor reads cookies. The pages for users always have theirs. The default is off where CORS_ORIGINS is *: cookies are for known origins only.",
+        read: on_or_off,
+        show: |is_on| if *is_on { "on" } else { "off" }.to_owned(),
+    }
     TRUSTED_PROXIES: pub(crate) trusted_proxies: Vec<IpNet> {
         default: "",
         help: "Networks of the reverse proxies whose X-Forwarded-For (or Forwarded, if that is missing) is trusted, separated by commas, as in 10.0.0.0/8. Empty: none.",

@@ -251,6 +251,19 @@ fn any_origin_stands_alone_and_an_origin_has_no_path() {
 }
 
 #[test]
+fn session_cookies_are_on_unless_any_origin_may_call() {
+    let is_on = |variables: &[(&str, &str)]| config(variables).unwrap().session_cookies;
+    assert!(is_on(&[]) && is_on(&[("CORS_ORIGINS", "https://a.example")]) && is_on(&[("SESSION_COOKIES", "on")]));
+    assert!(!is_on(&[("SESSION_COOKIES", "off")]));
+    for unset in ["", " "] {
+        assert!(!is_on(&[("CORS_ORIGINS", "*"), ("SESSION_COOKIES", unset)]));
+    }
+    assert!(!is_on(&[("CORS_ORIGINS", "*"), ("SESSION_COOKIES", "off")]));
+    assert_eq!(refused(&[("CORS_ORIGINS", "*"), ("SESSION_COOKIES", "on")]), ["SESSION_COOKIES"]);
+    assert_eq!(refused(&[("SESSION_COOKIES", "yes")]), ["SESSION_COOKIES"]);
+}
+
+#[test]
 fn a_duration_of_more_than_ten_years_is_refused() {
     for name in ["REQUEST_TIMEOUT", "SHUTDOWN_TIMEOUT", "SESSION_RETENTION", "SESSION_LIFETIME"] {
         assert_eq!(refused(&[(name, "3651d")]), [name]);

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::reader::Reader;
 use super::settings::{
     ARGON2_MEMORY_KIB, AUDIENCE, DATABASE_URL, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE, REFRESH_IDLE_LIFETIME,
-    REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, SESSION_LIFETIME,
+    REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, SESSION_COOKIES, SESSION_LIFETIME,
 };
 use super::values::passphrase;
 use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, machine};
@@ -37,6 +37,7 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
     let lifetimes = lifetimes(&draft, reader);
     let key_policy = key_policy(&draft, reader, audiences.as_ref(), lifetimes.as_ref());
     first_admin_password_file(&mut draft);
+    session_cookies(&mut draft, reader);
     let argon2 = argon2(&mut draft, reader);
     let settings = draft.complete()?;
     Some(Config {
@@ -123,6 +124,20 @@ fn key_policy(
         reader.problem(&KEY_ROTATION_PERIOD, message);
     }
     Some(policy)
+}
+
+/// Pages of any origin must not read responses to requests that a cookie authenticates
+/// ([Fetch section 3.3.5](https://fetch.spec.whatwg.org/#cors-protocol-and-credentials)).
+fn session_cookies(draft: &mut Draft, reader: &mut Reader<'_>) {
+    let is_any_allowed = draft.cors_origins.as_ref().is_some_and(|origins| origins.iter().any(|origin| origin == "*"));
+    if !is_any_allowed || draft.session_cookies == Some(false) {
+        return;
+    }
+    if reader.is_given(&SESSION_COOKIES) {
+        let message = "must be off while CORS_ORIGINS is *: name the origins of your apps, or leave cookies off";
+        reader.problem(&SESSION_COOKIES, message);
+    }
+    draft.session_cookies = Some(false);
 }
 
 /// In the folder of the database, if that is a file.

@@ -101,6 +101,9 @@ codes! {
     BASIC_AUTH_OFF: 400 "basic_auth_off" "HTTP Basic is off", Some("invalid_request"),
         Failure::BasicAuthOff => Failure::BasicAuthOff,
         "HTTP Basic is only accepted with `BASIC_AUTH=on`.";
+    SESSION_COOKIES_OFF: 400 "session_cookies_off" "Cookies are off", None,
+        Failure::SessionCookiesOff => Failure::SessionCookiesOff,
+        "`\"cookies\": true` is only accepted with `SESSION_COOKIES=on`.";
     BAD_CREDENTIALS: 401 "bad_credentials" "Wrong username or password", Some("invalid_grant"),
         Domain(Error::BadCredentials) => Domain(Error::BadCredentials),
         "The user is unknown or the password is wrong.";
@@ -158,8 +161,12 @@ codes! {
         Failure::ReauthenticationRequired(_) => Failure::ReauthenticationRequired(Seconds(600)),
         "The user must give the password again: `POST /v1/me/reauthenticate` (RFC 9470).";
     REFRESH_TOKEN_REUSED: 401 "refresh_token_reused" "Refresh token reused", Some("invalid_grant"),
-        Domain(Error::RefreshTokenReused) => Domain(Error::RefreshTokenReused),
-        "A refresh token was used that had been replaced too long ago. The session was ended.";
+        Domain(Error::RefreshTokenReused | Error::RefreshTokenReplaced) => Domain(Error::RefreshTokenReused),
+        "A refresh token was used that had been replaced too long ago. A refresh with it has ended the session; as a cookie \
+         that authenticates another request it ends nothing.";
+    REFRESH_COOKIE_MISSING: 401 "refresh_cookie_missing" "Refresh cookie missing", None,
+        Failure::RefreshCookieMissing => Failure::RefreshCookieMissing,
+        "A refresh with `\"cookies\": true` has no refresh token, neither in a cookie nor in the body: the user has to log in.";
     WRONG_CLIENT: 401 "wrong_client" "Refresh token of another client", Some("invalid_grant"),
         Domain(Error::WrongClient) => Domain(Error::WrongClient),
         "A registered application's refresh token is accepted only at `/oauth/token`, and the login API's at \
@@ -178,6 +185,11 @@ codes! {
         Failure::OriginNotAllowed(_) | Failure::OriginOfNoClient(_) => Failure::OriginNotAllowed("https://app.example.com".to_owned()),
         "Web pages of this origin may not call the service: it is not in `CORS_ORIGINS`, or for `/oauth/*` not that of a \
          redirect URI of a public client. The log names the origin.";
+    CSRF_REFUSED: 403 "csrf_refused" "Request of another site", None,
+        Failure::CsrfRefused => Failure::CsrfRefused,
+        "The request is authenticated by a cookie (or asks for one), and may have been sent by a page of another site. It needs \
+         `Sec-Fetch-Site: same-origin`; without that header the `Origin` of the issuer or an `X-Requested-With`; or an `Origin` \
+         that `CORS_ORIGINS` names.";
     SESSION_REQUIRED: 403 "session_required" "Session required", Some("insufficient_scope"),
         => Bearer(BearerErrorKind::SessionRequired),
         "Only a logged-in user may do this, not an API token or an access token that it was exchanged for.";
@@ -188,11 +200,11 @@ codes! {
         Domain(Error::WrongPassword) => Domain(Error::WrongPassword),
         "The user is logged in, but the password is wrong.";
     ROLE_MISSING: 403 "role_missing" "Role missing", Some("insufficient_scope"),
-        => Bearer(BearerErrorKind::RoleMissing("admin")),
+        Failure::RoleMissing(_) => Bearer(BearerErrorKind::RoleMissing("admin")),
         "The access token lacks a required role.";
     SCOPE_MISSING: 403 "scope_missing" "Scope missing", Some("insufficient_scope"),
-        => Bearer(BearerErrorKind::ScopeMissing("notes:read")),
-        "The access token lacks a required scope (in services with the verifier).";
+        Failure::ScopeMissing(_) => Bearer(BearerErrorKind::ScopeMissing("notes:read")),
+        "The access token lacks a required scope.";
     NOT_FOUND: 404 "not_found" "Not found", None,
         Failure::PathUnknown => Failure::PathUnknown,
         "There is nothing at this path.";
@@ -266,7 +278,7 @@ codes! {
 }
 
 /// Only other services with the verifier return these codes.
-pub(super) const OF_VERIFIERS: [&str; 3] = [SCOPE_MISSING.name, KEYS_UNAVAILABLE.name, DENYLIST_STALE.name];
+pub(super) const OF_VERIFIERS: [&str; 2] = [KEYS_UNAVAILABLE.name, DENYLIST_STALE.name];
 
 impl Code {
     /// The status of the answer.

@@ -6,8 +6,9 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
+    HeaderValue, ORIGIN, VARY,
 };
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
@@ -18,6 +19,8 @@ use crate::app::App;
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
+
+/// `X-Requested-With` must not be here: a request with it could come from any page then (see [`super::csrf`]).
 const REQUEST_HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, if-none-match, x-request-id");
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static("etag, retry-after, www-authenticate, x-request-id");
@@ -29,8 +32,8 @@ const MAX_ORIGIN_CHARS: usize = 300;
 /// The endpoints that web pages of public clients may call.
 const OF_CLIENTS: [&str; 3] = ["/oauth/token", "/oauth/revoke", "/oauth/userinfo"];
 
-/// Answers preflights and tells browsers which pages may read a response. Cookies are never allowed: tokens are sent in
-/// headers and bodies.
+/// Answers preflights and tells browsers which pages may read a response. Cookies are only allowed to origins that the
+/// operator names, and only for our own API.
 pub(super) async fn cors(
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -38,6 +41,8 @@ pub(super) async fn cors(
     let origins = Audience::of(request.request()).origins;
     let origin = request.headers().get(ORIGIN).cloned();
     let Allowed { origin: allowed, depends_on_origin } = allowed(&request, origins, origin.as_ref());
+    let app = request.app_data::<web::Data<App>>();
+    let with_cookies = origins == Origins::Configured && app.is_some_and(|app| app.config.session_cookies);
     let is_preflight =
         request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = match (origin, is_preflight) {
@@ -53,6 +58,9 @@ pub(super) async fn cors(
     };
     let headers = response.headers_mut();
     if let Some(allowed) = allowed {
+        if with_cookies && allowed != ANY {
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, RESPONSE_HEADERS);
     }

@@ -4,6 +4,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route, web};
 use utoipa::openapi::OpenApi;
 
 use super::codes::{Code, INTERNAL_ERROR};
+use super::failure::Failure;
 use super::groups::{API_TOKEN, TOKEN};
 use tokensmith_verifier::Bearer;
 
@@ -87,6 +88,13 @@ impl Refuses for web::Path<String> {
 impl<C> Refuses for Bearer<C> {
     fn refuses() -> Vec<&'static Code> {
         [TOKEN, API_TOKEN].concat()
+    }
+}
+
+/// The handler decides what it does without.
+impl<T: Refuses> Refuses for Result<T, Failure> {
+    fn refuses() -> Vec<&'static Code> {
+        T::refuses()
     }
 }
 

@@ -23,6 +23,23 @@ pub(crate) enum Failure {
     /// The access token belongs to a registered application.
     #[error("a registered application may ask for /oauth/userinfo, and for nothing else here")]
     ApplicationToken,
+    /// A request that a cookie authenticates, or that sets one, may be forged by another site.
+    #[error(
+        "a request of another site, or of a client that does not say where it comes from, may not use cookies here"
+    )]
+    CsrfRefused,
+    /// There is no refresh token, neither in the body nor in a cookie.
+    #[error("there is no refresh token in a cookie")]
+    RefreshCookieMissing,
+    /// Cookies are off.
+    #[error("cookies are off; leave out `cookies` and take the tokens from the body")]
+    SessionCookiesOff,
+    /// The token lacks a role.
+    #[error("the role '{0}' is needed")]
+    RoleMissing(String),
+    /// The token lacks a scope.
+    #[error("the scope '{0}' is needed")]
+    ScopeMissing(String),
     /// Username and password were sent as HTTP Basic, which is off.
     #[error("HTTP Basic is off; send username and password in the body")]
     BasicAuthOff,
@@ -50,6 +67,24 @@ pub(crate) enum Failure {
     /// No public client has pages of this origin.
     #[error("pages of {0} may not call this: no public client has a redirect URI there")]
     OriginOfNoClient(String),
+}
+
+impl Failure {
+    /// Whether the token of the request is refused: it is bad, or its session is over.
+    pub(super) fn is_about_the_token(&self) -> bool {
+        matches!(
+            self,
+            Self::Bearer(BearerErrorKind::Refused(_))
+                | Self::Domain(
+                    Error::TokenRefused(_)
+                        | Error::WrongClient
+                        | Error::RefreshTokenReplaced
+                        | Error::SessionEnded(_)
+                        | Error::SessionUnknown
+                        | Error::AccountDisabled
+                )
+        )
+    }
 }
 
 /// Realm and problem types are our own, not those of the error.

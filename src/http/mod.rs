@@ -6,7 +6,10 @@
 mod api;
 mod audience;
 mod codes;
+mod cookies;
 mod cors;
+mod csrf;
+mod delivery;
 mod endpoint;
 mod extract;
 mod failure;

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::audience::Audience;
+use super::cookies;
 use super::extract::{ProxyWarnings, RequestId};
 use super::failure::Failure;
 use crate::app::App;
@@ -122,7 +123,11 @@ fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) ->
         None => response.map_into_left_body(),
     };
     let status = response.status();
+    let fresh = cookies::take_fresh(response.request());
     let headers = response.headers_mut();
+    if let Some(fresh) = fresh {
+        headers.append(SET_COOKIE, fresh);
+    }
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(X_REQUEST_ID, id);
     }

@@ -35,11 +35,11 @@ use super::routes::ROUTES;
     servers((url = ".", description = "This service.")),
     components(schemas(ProblemView, OAuthErrorView)),
     modifiers(&Schemes),
-    security(("access_token" = []), ("api_token" = [])),
+    security(("access_token" = []), ("api_token" = []), ("session_cookie" = [])),
 )]
 struct Api;
 
-/// The schemes of the `Authorization` header.
+/// How requests are authenticated.
 struct Schemes;
 
 impl Modify for Schemes {
@@ -50,6 +50,11 @@ impl Modify for Schemes {
         components.add_security_scheme("access_token", SecurityScheme::Http(bearer.build()));
         let token = ApiKeyValue::with_description("Authorization", "An API token, as in `Token tks_...`.");
         components.add_security_scheme("api_token", SecurityScheme::ApiKey(ApiKey::Header(token)));
+        let about = "The access token of a browser's session, in a cookie that `\"cookies\": true` sets (without TLS on a \
+                     loopback address: `ts_access`). A request that is not GET or HEAD must come from a page of the \
+                     service's own origin, or of one that `CORS_ORIGINS` names.";
+        let cookie = ApiKey::Cookie(ApiKeyValue::with_description("__Host-ts_access", about));
+        components.add_security_scheme("session_cookie", SecurityScheme::ApiKey(cookie));
         let client = HttpBuilder::new().scheme(HttpAuthScheme::Basic);
         let client = client.description(Some("The id and the secret of a registered application."));
         components.add_security_scheme("client", SecurityScheme::Http(client.build()));
@@ -91,7 +96,7 @@ pub fn openapi(described: &Described) -> Value {
         // Administrators may use an API token, but not for their own account.
         let refuses = |code: &Code| endpoint.refuses.iter().any(|refused| refused.name == code.name);
         if refuses(SESSION_REQUIRED) && !refuses(ROLE_MISSING) {
-            operation.insert("security".to_owned(), json!([{"access_token": []}]));
+            operation.insert("security".to_owned(), json!([{"access_token": []}, {"session_cookie": []}]));
         }
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { continue };
         responses.extend(problem_responses(endpoint));
@@ -119,6 +124,11 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
         set("ScopeName", "enum", json!(scopes));
         set("ScopeName", "examples", json!(scopes));
     }
+    let in_a_cookie = json!({"properties": {"cookies": {"const": true}}, "required": ["cookies"]});
+    for schema in ["Login", "Refresh"] {
+        set(schema, "dependentSchemas", json!({"access_cookie": in_a_cookie}));
+    }
+    set("Refresh", "anyOf", json!([{"required": ["refresh_token"]}, in_a_cookie]));
     let keys = json!({"properties": {"kid": {"type": "string"}}, "required": ["kid"]});
     set("RotateKeys", "if", keys);
     set("RotateKeys", "then", json!({"properties": {"emergency": {"const": true}}, "required": ["emergency"]}));

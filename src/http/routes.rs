@@ -9,24 +9,24 @@ use actix_web::middleware::from_fn;
 use actix_web::{Resource, guard, web};
 
 use super::api::{
-    admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit, change_password, docs,
-    health, me, sessions, tokens, well_known,
+    admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit, authenticate,
+    change_password, docs, health, me, sessions, tokens, well_known,
 };
 use super::audience::Audience;
 use super::codes::{
     ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CREDENTIALS, BASIC_AUTH_OFF, CLIENT_ID_TAKEN,
-    CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, DATABASE_UNAVAILABLE, INVALID_CLIENT, INVALID_GRANT, INVALID_REQUEST,
-    INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, NOT_FOUND, OVERLOADED,
-    REAUTHENTICATION_REQUIRED, REFRESH_TOKEN_REUSED, SCOPE_MISSING, SESSION_NOT_FOUND, SESSION_REQUIRED,
-    TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN,
-    WRONG_CLIENT,
+    CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, CSRF_REFUSED, DATABASE_UNAVAILABLE, INVALID_CLIENT, INVALID_GRANT,
+    INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, NOT_FOUND, OVERLOADED,
+    REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING, REFRESH_TOKEN_REUSED, ROLE_MISSING, SCOPE_MISSING,
+    SESSION_COOKIES_OFF, SESSION_NOT_FOUND, SESSION_REQUIRED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES,
+    UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, WRONG_CLIENT,
 };
 use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
 use super::groups::{API_TOKEN, PASSWORD, SESSION, TOKEN};
 use super::oauth::{self, introspect, token, userinfo};
-use super::pages::{assets, authorize, interactions, logout};
+use super::pages::{assets, authorize, interactions, login, logout};
 
 /// The table: each handler, and the error codes of its use case.
 pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
@@ -40,14 +40,24 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
                 BAD_CREDENTIALS,
                 ACCOUNT_DISABLED,
                 TOO_MANY_FAILURES,
-                OVERLOADED
+                OVERLOADED,
+                CSRF_REFUSED,
+                SESSION_COOKIES_OFF
             ]
         ),
         endpoint!(
             tokens::refresh,
             TOKEN,
             SESSION,
-            [DATABASE_UNAVAILABLE, REFRESH_TOKEN_REUSED, WRONG_CLIENT, OVERLOADED]
+            [
+                DATABASE_UNAVAILABLE,
+                REFRESH_TOKEN_REUSED,
+                REFRESH_COOKIE_MISSING,
+                WRONG_CLIENT,
+                OVERLOADED,
+                CSRF_REFUSED,
+                SESSION_COOKIES_OFF
+            ]
         ),
         endpoint!(tokens::verify, TOKEN, API_TOKEN, SESSION),
         endpoint!(tokens::revoke, [DATABASE_UNAVAILABLE, OVERLOADED]),
@@ -57,10 +67,11 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(sessions::list),
         endpoint!(sessions::end, [SESSION_NOT_FOUND]),
         endpoint!(me::identity),
+        endpoint!(authenticate::authenticate, [ROLE_MISSING, SCOPE_MISSING]),
         endpoint!(me::profile, [USER_UNKNOWN]),
         endpoint!(me::change_profile, [REAUTHENTICATION_REQUIRED, USER_UNKNOWN, USERNAME_TAKEN]),
         endpoint!(me::change_password, PASSWORD, [USER_UNKNOWN]),
-        endpoint!(me::reauthenticate, PASSWORD, [USER_UNKNOWN]),
+        endpoint!(me::reauthenticate, PASSWORD, [USER_UNKNOWN, SESSION_COOKIES_OFF]),
         endpoint!(applications::list, [DATABASE_UNAVAILABLE]),
         endpoint!(applications::remove, [DATABASE_UNAVAILABLE]),
         endpoint!(api_tokens::list),
@@ -127,6 +138,8 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(authorize::authorize_by_form),
         endpoint!(interactions::show, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(interactions::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(login::show, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(login::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(logout::start, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(logout::start_by_form),
         endpoint!(logout::confirm, [DATABASE_UNAVAILABLE, OVERLOADED]),

@@ -92,6 +92,8 @@ schemas! {
         .examples(["https://notes.example.com/callback"]);
     /// The name of a role.
     RoleName = text(1, 64, "^[A-Za-z0-9_.:/-]+$").examples(["editor"]);
+    /// A path of this host, without a backslash; a second slash would be another host.
+    ReturnAddress = text(1, 2_048, r"^/([!-.0-\[\]-~][!-\[\]-~]*)?$").examples(["/notes"]);
     /// A scope of an application: one of OpenID Connect, or any other.
     ClientScopeName = text(1, 64, "^[A-Za-z0-9_.:/-]+$").examples(["openid"]);
     /// The name of a scope.

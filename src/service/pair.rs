@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
-use crate::jwt::{Issuing, SigningAlg, TokenError, refresh_claims};
+use crate::jwt::{AccessClaims, Issuing, SigningAlg, TokenError, refresh_claims};
 use crate::model::grant::{Grant, Live};
 use crate::model::id::{Jti, SessionId};
 use crate::model::user::User;
@@ -86,6 +86,34 @@ pub fn mint(app: &App, live: Live, purpose: Purpose<'_>, now: Timestamp) -> Resu
         session_id: session.id,
         user,
     })
+}
+
+/// An access token that is signed for a request whose session was judged without writing.
+pub(crate) struct Access {
+    /// The token.
+    pub(crate) token: String,
+    /// What it says.
+    pub(crate) claims: AccessClaims,
+    /// How long it is valid.
+    pub(crate) lifetime: Seconds,
+}
+
+/// Signs an access token for this service until `end`, for the session of a browser. Unlike a pair it may be valid for
+/// longer than the row says: a denial of the session lasts for one access token lifetime, too.
+pub(crate) fn mint_access(app: &App, live: &Live, end: Timestamp, now: Timestamp) -> Result<Access, Error> {
+    let config = &app.config;
+    let Live { session, grant, user } = live;
+    let purpose = Purpose::find(app, None)?;
+    let exp = session.expires_at.min(end).min(now + config.lifetimes.access);
+    if exp <= now {
+        // A refresh token is accepted for a moment after its end, for instances whose clocks differ.
+        return Err(Error::TokenRefused(TokenError::Expired));
+    }
+    let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(app.entropy.bytes()?));
+    let grant = grant.clone().unwrap_or_else(|| config.grant(None));
+    let claims = Issuing { issuer, audience, jti, iat: now, exp }.of_session(session, &grant, user);
+    let token = app.keys.ring().sign(&claims, Some(purpose.alg), now)?;
+    Ok(Access { token, claims, lifetime: exp - now })
 }
 
 /// From 60 to 80 percent of the lifetime: early enough for a retry, and random, so that clients that started together

@@ -68,13 +68,7 @@ pub(crate) fn revoke(app: &App, token: Revocable, origin: &Origin) -> Result<(),
     match token {
         Revocable::ApiToken { owner, id } => api_tokens::revoke(app, owner, id, origin).map(|_was_active| ()),
         Revocable::Access(claims) => deny(app, &claims, origin),
-        Revocable::Refresh(claims) => {
-            match sessions::end(app, claims.sub, claims.sid, EndReason::Logout, origin) {
-                // The session is no longer stored.
-                Err(Error::SessionNotFound) => Ok(()),
-                ended => ended,
-            }
-        }
+        Revocable::Refresh(claims) => sessions::end_if_stored(app, claims.sub, claims.sid, EndReason::Logout, origin),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::model::id::{SessionId, UserId, new_id};
 use crate::model::proof::{Authentication, Proof};
 use crate::model::session::{Device, End, EndReason, Session};
 use crate::secret::KeyDigest;
+use crate::store::GrantsOf;
 
 /// Opens a session for a user who is authenticated. Every login ends here, whatever its steps were. Returns `None` if
 /// there is no proof, if the proofs are of different users, or if one is no longer valid.
@@ -89,7 +90,8 @@ pub(super) fn open_granted(app: &App, granting: Granting, device: &Device, origi
     })
 }
 
-/// Ends a session of a user. A session that has already ended is not changed.
+/// Ends a session of a user, and the grants that began in it and do not outlive it. A session that has already ended is
+/// not changed.
 pub(crate) fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, origin: &Origin) -> Result<(), Error> {
     let (end, access) = (End { at: app.clock.now(), reason }, app.config.lifetimes.access);
     let name = match reason {
@@ -100,11 +102,27 @@ pub(crate) fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, ori
     };
     let event = origin.event(end.at, name).about(user).of_session(id);
     app.units.run(move |tx| {
+        // First: it locks all sessions in the order in which everybody does.
+        let grants = tx.end_grants(user, &GrantsOf::Browser(id), end, access)?;
         if tx.end_session_of(user, id, end, access)? {
-            tx.record(event)?;
+            tx.record(if grants > 0 { event.with(format_args!("{grants} grants")) } else { event })?;
         }
         Ok(())
     })
+}
+
+/// As [`end`]. A session that is not stored any more is over.
+pub(crate) fn end_if_stored(
+    app: &App,
+    user: UserId,
+    id: SessionId,
+    reason: EndReason,
+    origin: &Origin,
+) -> Result<(), Error> {
+    match end(app, user, id, reason, origin) {
+        Ok(()) | Err(Error::SessionNotFound) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Ends all sessions of a user except `except`; returns how many.

@@ -31,12 +31,14 @@ fn configured_origins_may_call_and_others_are_told_so_by_a_problem() {
             (200, origin, "origin"),
             "{allowed:?}"
         );
-        assert_eq!(allowed.header("access-control-allow-credentials"), "");
+        assert_eq!(allowed.header("access-control-allow-credentials"), "true");
         assert_eq!(allowed.header("x-request-id").len(), 16);
         let methods = allowed.header("access-control-allow-methods");
         assert!(["GET", "POST", "PUT", "PATCH", "DELETE"].iter().all(|method| methods.contains(method)), "{methods}");
         let headers = allowed.header("access-control-allow-headers");
         assert!(["authorization", "content-type"].iter().all(|header| headers.contains(header)), "{headers}");
+        // Without a preflight a page of another origin cannot send it, so it is a proof (see `csrf`).
+        assert!(!headers.contains("x-requested-with") && !headers.contains('*'), "{headers}");
     }
     for origin in [FOREIGN, "null", "https://app.example.com.evil.example", "https://app.example.com:8443", "*", "x"] {
         for path in ["/v1/tokens", "/v1/nothing", "/docs", "/"] {
@@ -75,6 +77,22 @@ fn a_request_without_a_preflight_is_answered_whatever_its_origin() {
             assert_eq!((answer.status, allowed_origin(&answer)), (200, ""), "{origin:?}: {answer:?}");
         }
     }
+}
+
+#[test]
+fn cookies_are_for_origins_that_are_named_and_for_our_own_api_only() {
+    let credentials = |settings: &[(&str, &str)], path: &str, origin: &str| {
+        let app = TestApp::start_with(Engine::Sqlite, settings);
+        let headers = [("origin", origin)];
+        app.send("GET", path, &headers, b"").header("access-control-allow-credentials").to_owned()
+    };
+    let named = [("CORS_ORIGINS", APP)];
+    assert_eq!(credentials(&named, "/v1/me", APP), "true");
+    assert_eq!(credentials(&named, "/v1/me", FOREIGN), "");
+    assert_eq!(credentials(&named, "/.well-known/jwks.json", APP), "");
+    assert_eq!(credentials(&named, "/oauth/userinfo", APP), "");
+    assert_eq!(credentials(&[("CORS_ORIGINS", APP), ("SESSION_COOKIES", "off")], "/v1/me", APP), "");
+    assert_eq!(credentials(&[], "/v1/me", APP), "");
 }
 
 #[test]

@@ -11,8 +11,7 @@ use crate::support::oauth::NOTES;
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 /// Codes that only other services with the verifier return, or that belong to no operation.
-const OF_NO_OPERATION: [&str; 5] =
-    ["keys_unavailable", "denylist_stale", "scope_missing", "method_not_allowed", "origin_not_allowed"];
+const OF_NO_OPERATION: [&str; 4] = ["keys_unavailable", "denylist_stale", "method_not_allowed", "origin_not_allowed"];
 
 fn description() -> Value {
     let answer = TestApp::start(Engine::Sqlite).get("/openapi.json");

@@ -1,16 +1,17 @@
 //! `/v1/me`: the owner of the access token, and changes to their own account.
 
 use actix_web::http::header::HeaderName;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{blocking, proving};
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::http::delivery::Delivery;
 use crate::http::extract::{Caller, Json, LoggedIn, User, recent};
 use crate::http::failure::Failure;
-use crate::http::view::pair::{PairView, answer};
+use crate::http::view::pair::PairView;
 use crate::http::view::profile::ProfileBody;
 use crate::http::view::session::EndedView;
 use crate::http::view::user::AccountView;
@@ -56,6 +57,12 @@ pub(in crate::http) struct ReauthenticateBody {
     /// The password.
     #[schema(value_type = String, max_length = 1024)]
     password: Secret<String>,
+    /// `true`: the tokens go into cookies. That is also the default if a cookie authenticates the request.
+    #[serde(default)]
+    cookies: bool,
+    /// `false`: if the tokens go into cookies, the access token is in the body all the same.
+    #[schema(nullable = false)]
+    access_cookie: Option<bool>,
 }
 
 /// The current password and the new one.
@@ -124,21 +131,25 @@ pub(in crate::http) async fn change_profile(
 
 /// Give my password again
 ///
-/// Needed before sensitive actions. Returns a token pair of the session, with an access token whose `auth_time` is now.
+/// Needed before sensitive actions. Returns a token pair of the session, with an access token whose `auth_time` is now. If
+/// a cookie authenticates the request, the tokens are set as cookies.
 #[utoipa::path(post, path = "/v1/me/reauthenticate", tag = "me", request_body = ReauthenticateBody,
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn reauthenticate(
+    request: HttpRequest,
     caller: Caller<LoggedIn>,
     app: web::Data<App>,
     Json(body): Json<ReauthenticateBody>,
 ) -> Result<HttpResponse, Failure> {
     let session = caller.session()?;
+    let cookies = body.cookies || caller.by_cookie;
+    let delivery = Delivery::asked(&request, &app, cookies, body.access_cookie.filter(|_| cookies))?;
     let Caller { user, origin, .. } = caller;
     let its_origin = origin.clone();
     let claim = move |app: &_| me::claim(app, user, &body.password, &origin);
     let record = move |app: &_, proof| me::reauthenticate(app, user, session, proof, &its_origin);
     let pair = proving(&app, claim, proof::prove, record).await?;
-    Ok(answer(&pair))
+    delivery.answer(&request, &app, &pair).await
 }
 
 /// Change my password

@@ -7,6 +7,7 @@ pub(super) mod admin_users;
 pub(super) mod api_tokens;
 pub(super) mod applications;
 pub(super) mod audit;
+pub(super) mod authenticate;
 pub(super) mod change_password;
 pub(super) mod docs;
 pub(super) mod health;

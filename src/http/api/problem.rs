@@ -138,6 +138,14 @@ fn challenge_of(failure: &Failure, status: StatusCode) -> Option<String> {
             let (error, most, detail) = ("insufficient_user_authentication", most.to_string(), failure.to_string());
             Some(challenge(REALM, &[("error", error), ("max_age", &most), ("error_description", &detail)]))
         }
+        // RFC 6750 section 3.1.
+        Failure::RoleMissing(_) => {
+            Some(challenge(REALM, &[("error", "insufficient_scope"), ("error_description", &failure.to_string())]))
+        }
+        Failure::ScopeMissing(scope) => {
+            let (error, detail) = ("insufficient_scope", failure.to_string());
+            Some(challenge(REALM, &[("error", error), ("scope", scope), ("error_description", &detail)]))
+        }
         Failure::Domain(Error::ApiTokenRefused(why)) => BearerErrorKind::ApiToken((*why).into()).challenge(REALM),
         // RFC 9110 section 15.5.2: a 401 carries a challenge.
         _ => (status == StatusCode::UNAUTHORIZED).then(|| challenge(REALM, &[])),

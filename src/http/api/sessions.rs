@@ -1,17 +1,18 @@
 //! `/v1/sessions` and `/v1/logout`: a user's own sessions.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{blocking, lists};
 use crate::app::App;
-use crate::error::Error;
-use crate::http::extract::{Caller, JsonOrNothing, LoggedIn, PathId, Query};
+use crate::http::cookies::{Cookies, put};
+use crate::http::extract::{Caller, JsonOrNothing, LoggedIn, PathId, Query, origin};
 use crate::http::failure::Failure;
 use crate::http::view::session::{EndedView, PageQuery, SessionsView};
 use crate::model::id::SessionId;
 use crate::model::session::EndReason;
+use crate::service::oauth::browser;
 use crate::service::sessions;
 
 /// Which sessions to end.
@@ -45,28 +46,65 @@ pub(in crate::http) async fn list(
     params(("id" = String, Path, format = "uuid", description = "The session's id.")),
     responses((status = 204, description = "The session has ended.")))]
 pub(in crate::http) async fn end(
+    request: HttpRequest,
     caller: Caller<LoggedIn>,
     app: web::Data<App>,
     PathId(id): PathId<SessionId>,
 ) -> Result<HttpResponse, Failure> {
     let reason = if caller.claims.sid == Some(id) { EndReason::Logout } else { EndReason::Revoked };
-    blocking(move || sessions::end(&app, caller.user, id, reason, &caller.origin)).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let asked = app.clone();
+    blocking(move || sessions::end(&asked, caller.user, id, reason, &caller.origin)).await?;
+    let mut response = HttpResponse::NoContent().finish();
+    forget(&request, &app, Some(id), &mut response)?;
+    Ok(response)
 }
 
 /// Log out
 ///
-/// Ends the session of the access token.
+/// Ends the session of the access token. If a cookie authenticates the request, both cookies are cleared, even if the
+/// session is over already.
 #[utoipa::path(post, path = "/v1/logout", tag = "sessions",
     responses((status = 204, description = "The session has ended.")))]
-pub(in crate::http) async fn logout(caller: Caller<LoggedIn>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    let session = caller.session()?;
-    let ended = blocking(move || sessions::end(&app, caller.user, session, EndReason::Logout, &caller.origin));
-    match ended.await {
-        // Not stored any more, so it cannot be used.
-        Ok(()) | Err(Error::SessionNotFound) => Ok(HttpResponse::NoContent().finish()),
-        Err(error) => Err(error.into()),
+pub(in crate::http) async fn logout(
+    request: HttpRequest,
+    caller: Result<Caller<LoggedIn>, Failure>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    let mut response = HttpResponse::NoContent().finish();
+    let asked = app.clone();
+    let session = match caller {
+        Ok(caller) => {
+            let session = caller.session()?;
+            let end = move || sessions::end_if_stored(&asked, caller.user, session, EndReason::Logout, &caller.origin);
+            blocking(end).await?;
+            Some(session)
+        }
+        // Whoever logs out has logged out. A refresh token that was replaced ends its session, as when it is revoked.
+        Err(refused) if refused.is_about_the_token() && Cookies::authenticate(&app, &request) => {
+            let (cookie, origin) = (Cookies::of(&app).session(&request).unwrap_or_default(), origin(&request, &app));
+            blocking(move || browser::sign_out(&asked, &cookie, &origin)).await?;
+            None
+        }
+        Err(refused) => return Err(refused),
+    };
+    forget(&request, &app, session, &mut response)?;
+    Ok(response)
+}
+
+/// Clears the cookies of a session that has ended, if the browser has those; without a session all of them.
+fn forget(
+    request: &HttpRequest,
+    app: &App,
+    ended: Option<SessionId>,
+    response: &mut HttpResponse,
+) -> Result<(), Failure> {
+    let cookies = Cookies::of(app);
+    let held = cookies.session(request).and_then(|held| browser::session_of(app, &held));
+    let is_meant = ended.is_none_or(|ended| held.is_none_or(|held| held == ended));
+    if cookies.is_on() && cookies.are_there(request) && is_meant {
+        put(request, response, cookies.forget())?;
     }
+    Ok(())
 }
 
 /// Log out everywhere
@@ -75,14 +113,19 @@ pub(in crate::http) async fn logout(caller: Caller<LoggedIn>, app: web::Data<App
 #[utoipa::path(post, path = "/v1/logout/all", tag = "sessions", request_body = Option<LogoutAllBody>,
     responses((status = 200, body = EndedView)))]
 pub(in crate::http) async fn logout_all(
+    request: HttpRequest,
     caller: Caller<LoggedIn>,
     app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<LogoutAllBody>,
 ) -> Result<HttpResponse, Failure> {
-    let ended = blocking(move || {
-        let Caller { claims, user, origin, .. } = &caller;
-        let except = claims.sid.filter(|_| body.keep_current);
-        sessions::end_all(&app, *user, except, EndReason::Logout, origin)
+    let (asked, current) = (app.clone(), caller.claims.sid);
+    let sessions_ended = blocking(move || {
+        let except = current.filter(|_| body.keep_current);
+        sessions::end_all(&asked, caller.user, except, EndReason::Logout, &caller.origin)
     });
-    Ok(HttpResponse::Ok().json(EndedView { sessions_ended: ended.await? }))
+    let mut response = HttpResponse::Ok().json(EndedView { sessions_ended: sessions_ended.await? });
+    if !body.keep_current {
+        forget(&request, &app, current, &mut response)?;
+    }
+    Ok(response)
 }

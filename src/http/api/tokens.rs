@@ -9,9 +9,11 @@ use super::{blocking, proving};
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::http::cookies::Cookies;
+use crate::http::delivery::Delivery;
 use crate::http::extract::{Json, JsonOrNothing, basic, device, origin};
 use crate::http::failure::Failure;
-use crate::http::view::pair::{PairView, answer, not_stored};
+use crate::http::view::pair::{PairView, not_stored};
 use crate::http::view::rfc3339;
 use crate::http::words::{DeviceLabel, TokenKind, TokenType};
 use crate::jwt::AccessClaims;
@@ -38,6 +40,12 @@ pub(in crate::http) struct LoginBody {
     label: Option<String>,
     /// Audience of the access token: one of `AUDIENCE`. Default: the first one.
     audience: Option<String>,
+    /// `true`: the tokens go into cookies that no script can read, not into the body. Default: `false`.
+    #[serde(default)]
+    cookies: bool,
+    /// `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie.
+    #[schema(nullable = false)]
+    access_cookie: Option<bool>,
 }
 
 /// The refresh token to use.
@@ -45,11 +53,17 @@ pub(in crate::http) struct LoginBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = Refresh, example = json!({"refresh_token": "eyJhbGciOiJIUzI1NiIs..."}))]
 pub(in crate::http) struct RefreshBody {
-    /// The refresh token.
-    #[schema(value_type = String)]
-    refresh_token: Secret<String>,
+    /// The refresh token. Required, unless it is in a cookie and `cookies` is `true`.
+    #[schema(value_type = Option<String>, nullable = false)]
+    refresh_token: Option<Secret<String>>,
     /// Audience of the access token: one of `AUDIENCE`. Default: the audience of the login.
     audience: Option<String>,
+    /// `true`: the refresh token is in a cookie, and the new tokens go into cookies. Default: `false`.
+    #[serde(default)]
+    cookies: bool,
+    /// `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie.
+    #[schema(nullable = false)]
+    access_cookie: Option<bool>,
 }
 
 /// A token.
@@ -107,7 +121,8 @@ pub(in crate::http) struct ActiveView {
 /// Log in
 ///
 /// Opens a session and returns its first token pair. With `BASIC_AUTH=on` username and password may be sent as HTTP
-/// Basic, and the body may be omitted.
+/// Basic, and the body may be omitted. With `"cookies": true` the tokens are set as cookies. If the browser already has the
+/// cookie of another session, that session ends.
 #[utoipa::path(post, path = "/v1/tokens", tag = "tokens", request_body = Option<LoginBody>, security((), ("basic" = [])),
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn create(
@@ -115,7 +130,7 @@ pub(in crate::http) async fn create(
     app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<LoginBody>,
 ) -> Result<HttpResponse, Failure> {
-    let missing = |field: &str| Failure::BodyMalformed(format!("missing field `{field}`"));
+    let delivery = Delivery::asked(&request, &app, body.cookies, body.access_cookie)?;
     let (username, password) = match (body.username, body.password) {
         // The Authorization header is then meant for a proxy.
         (Some(username), Some(password)) => (username, password),
@@ -130,14 +145,19 @@ pub(in crate::http) async fn create(
     let open = move |app: &_, proof| login::login(app, proof, audience.as_deref(), &its_device, &origin);
     let pair = proving(&app, claim, proof::prove, open).await;
     login::count(&app, pair.as_ref().map(|_| ()));
-    Ok(answer(&pair?))
+    delivery.answer(&request, &app, &pair?).await
+}
+
+fn missing(field: &str) -> Failure {
+    Failure::BodyMalformed(format!("missing field `{field}`"))
 }
 
 /// Refresh a pair
 ///
 /// Returns the next token pair of the session. If the response is lost, retry with the same refresh token: within
 /// `REFRESH_RETRY_WINDOW` it returns the same new refresh token. Using a token that was replaced longer ago ends the
-/// session. Repeated late retries from another network or user agent end it, too.
+/// session. Repeated late retries from another network or user agent end it, too. With `"cookies": true` the refresh token
+/// is taken from its cookie, and the new tokens are set as cookies.
 #[utoipa::path(post, path = "/v1/tokens/refresh", tag = "tokens", request_body = RefreshBody, security(()),
     responses((status = 200, body = PairView)))]
 pub(in crate::http) async fn refresh(
@@ -146,10 +166,19 @@ pub(in crate::http) async fn refresh(
     Json(body): Json<RefreshBody>,
 ) -> Result<HttpResponse, Failure> {
     let device = device(&request, &app, None)?;
-    let RefreshBody { refresh_token, audience } = body;
+    let RefreshBody { refresh_token, audience, cookies, access_cookie } = body;
+    let delivery = Delivery::asked(&request, &app, cookies, access_cookie)?;
+    let refresh_token = match (refresh_token, delivery) {
+        (Some(token), _) => token,
+        (None, Delivery::Body) => return Err(missing("refresh_token")),
+        (None, Delivery::Cookies { .. }) => {
+            let held = Cookies::of(&app).session(&request);
+            Secret::new(held.ok_or(Failure::RefreshCookieMissing)?)
+        }
+    };
     let origin = origin(&request, &app);
     let pair = refreshing::refresh(&app, refresh_token.expose(), audience.as_deref(), &device, origin).await?;
-    Ok(answer(&pair))
+    delivery.answer(&request, &app, &pair).await
 }
 
 /// Verify a token

@@ -9,12 +9,15 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
+use super::cookie::by_cookies;
 use super::origin;
 use crate::app::App;
 use crate::engine::deadline;
 use crate::http::codes::{APPLICATION_TOKEN, Code, REAUTHENTICATION_REQUIRED, ROLE_MISSING, SESSION_REQUIRED};
+use crate::http::cookies::Cookies;
 use crate::http::endpoint::Refuses;
 use crate::http::failure::Failure;
+use crate::http::groups::COOKIE;
 use crate::jwt::{AccessClaims, Credential};
 use crate::model::audit::Origin;
 use crate::model::id::{SessionId, UserId};
@@ -32,6 +35,8 @@ pub(in crate::http) struct Caller<G> {
     pub(in crate::http) user: UserId,
     /// For the audit log.
     pub(in crate::http) origin: Origin,
+    /// Whether a cookie says so, and no header.
+    pub(in crate::http) by_cookie: bool,
     guard: PhantomData<G>,
 }
 
@@ -135,7 +140,7 @@ async fn administrates(app: &web::Data<App>, claims: &AccessClaims, id: UserId, 
 
 impl<G: Guard> Refuses for Caller<G> {
     fn refuses() -> Vec<&'static Code> {
-        let mut codes = Bearer::<AccessClaims>::refuses();
+        let mut codes = [Bearer::<AccessClaims>::refuses(), COOKIE.to_vec()].concat();
         for (is_asked, code) in [
             (G::ADMINISTRATES, ROLE_MISSING),
             (G::LOGGED_IN || G::RECENTLY, SESSION_REQUIRED),
@@ -156,8 +161,9 @@ impl<G: Guard> FromRequest for Caller<G> {
         let bearer = Bearer::<AccessClaims>::from_request(request, payload);
         let request = request.clone();
         Box::pin(async move {
-            let Bearer(claims) = bearer.await?;
             let app = request.app_data::<web::Data<App>>().ok_or(BearerErrorKind::NotSetUp)?;
+            let by_cookie = Cookies::authenticate(app, &request);
+            let claims = if by_cookie { by_cookies(&request, app).await? } else { bearer.await?.0 };
             let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
                 if text.starts_with(KEY_PREFIX));
             // The token of a registered application opens only userinfo here, for every user.
@@ -178,7 +184,7 @@ impl<G: Guard> FromRequest for Caller<G> {
                 recent(app, &claims)?;
             }
             let origin = Origin { actor: Some(user), session: claims.sid, ..origin(&request, app) };
-            Ok(Self { claims, user, origin, guard: PhantomData })
+            Ok(Self { claims, user, origin, by_cookie, guard: PhantomData })
         })
     }
 }

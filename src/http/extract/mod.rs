@@ -3,6 +3,7 @@
 mod basic;
 mod caller;
 mod client;
+mod cookie;
 mod form;
 mod forwarded;
 mod json;

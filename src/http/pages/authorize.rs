@@ -2,15 +2,14 @@
 //! ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::IntoParams;
 
-use super::cookies::Cookies;
 use super::reply::{answer, message, see_other};
 use super::site::{Site, base};
 use crate::app::App;
 use crate::engine::deadline::on_a_thread;
+use crate::http::cookies::{Cookies, put};
 use crate::http::extract::{Form, origin};
 use crate::http::failure::Failure;
 use crate::oauth::authorization::Untrusted;
@@ -85,9 +84,7 @@ pub(in crate::http) async fn authorize(request: HttpRequest, app: web::Data<App>
         Begun::Answered(to_client) => answer(&site, &to_client),
         Begun::Interaction(id, browser) => {
             let mut response = see_other(&format!("{}/oauth/interactions/{id}", site.base));
-            for header in cookies.keep_binding(&request, id, browser.expose()) {
-                response.headers_mut().append(SET_COOKIE, header.parse().map_err(crate::error::Error::internal)?);
-            }
+            put(&request, &mut response, cookies.keep_binding(&request, id, browser.expose()))?;
             Ok(response)
         }
     }

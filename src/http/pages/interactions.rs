@@ -1,35 +1,27 @@
 //! `/oauth/interactions/{id}`: a user logs in, chooses and decides. The way back to the application is always a page.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{RETRY_AFTER, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::cookies::Cookies;
-use super::csrf::{form_token, has_token, is_own_form};
 use super::posted::{Posted, posted};
 use super::reply::{answer_after_form, message, page, page_with, see_other, titled};
+use super::signing_in::{Before, log_in, problem};
 use super::site::Site;
 use super::templates::{Account, Consent, Login};
 use crate::app::App;
-use crate::clock::Seconds;
 use crate::engine::deadline::on_a_thread;
-use crate::error::Error;
-use crate::http::extract::{Form, PathId, device, origin};
+use crate::http::cookies::{Cookies, put};
+use crate::http::csrf::{form_token, has_token, is_own_form};
+use crate::http::extract::{Form, PathId, origin};
 use crate::http::failure::Failure;
-use crate::http::proving::proving;
-use crate::model::audit::Origin;
 use crate::model::authorization::{InteractionId, ResponseMode};
-use crate::model::id::{SessionId, UserId};
 use crate::model::names::Scopes;
-use crate::model::session::Device;
 use crate::oauth::answer::Answer;
 use crate::oauth::redirect_uri::{self, Kind};
 use crate::oauth::steps::{Step, is_always_asked};
 use crate::secret::Secret;
 use crate::service::oauth::authorize::Ongoing;
-use crate::service::oauth::browser::{SignedIn, sign_in};
 use crate::service::oauth::interaction::{self, State};
-use crate::service::{login, proof, refresh};
 
 /// See how far an authorization is
 ///
@@ -162,8 +154,8 @@ impl View<'_> {
         problem: Option<String>,
     ) -> Result<HttpResponse, Failure> {
         let site = &self.site(Some(ongoing));
-        let (client, action, form_token) =
-            (&*ongoing.client.name.to_string(), &*self.action(ongoing), &*self.token(ongoing));
+        let (client, action, form_token) = (ongoing.client.name.to_string(), self.action(ongoing), self.token(ongoing));
+        let (client, action, form_token) = (Some(&*client), &*action, Some(&*form_token));
         page_with(site, response, &Login { site, client, action, form_token, username, problem })
     }
 
@@ -197,64 +189,20 @@ impl View<'_> {
         username: String,
         password: Secret<String>,
     ) -> Result<HttpResponse, Failure> {
-        let (device, origin) = (device(self.request, self.app, None)?, origin(self.request, self.app));
-        let before = ongoing.known.session.as_ref().map(|live| (live.user.id, live.session.id));
-        let (typed, its_device) = (username.clone(), device.clone());
-        let claim = move |app: &_| login::claim(app, &username, &password, None, &device);
-        let (finishing, its_origin, id) = (its_device.clone(), origin.clone(), ongoing.interaction.id);
-        let finish = move |app: &App, outcome| {
-            let signed_in = sign_in(app, outcome, before, &finishing, &its_origin)?;
-            interaction::choose(app, id)?;
-            Ok(signed_in)
-        };
-        let signed_in = proving(self.app, claim, proof::prove, finish).await;
-        login::count(self.app, signed_in.as_ref().map(|_| ()));
-        let pair = match signed_in {
-            Ok(SignedIn::New(pair)) => {
-                self.end_if_reused(before, its_device, origin).await;
-                *pair
+        let (typed, id) = (username.clone(), ongoing.interaction.id);
+        let before = Before { cookie: self.cookies.session.as_deref(), live: ongoing.known.session.as_ref() };
+        let also = move |app: &App| interaction::choose(app, id);
+        match log_in(self.request, self.app, before, (username, password), also).await {
+            Ok(pair) => {
+                let mut response = see_other(&self.action(&ongoing));
+                put(self.request, &mut response, Cookies::of(self.app).keep(&pair, true))?;
+                Ok(response)
             }
-            Ok(SignedIn::Again) => {
-                let cookie = self.cookies.session.as_deref().unwrap_or_default();
-                refresh::refresh(self.app, cookie, None, &its_device, origin).await?
+            Err(error) => {
+                let (response, problem) = problem(self.site(Some(&ongoing)).texts, error)?;
+                self.login(&ongoing, response, &typed, Some(problem))
             }
-            Err(error) => return self.not_logged_in(&ongoing, &typed, error),
-        };
-        let mut response = see_other(&self.action(&ongoing));
-        let header = Cookies::of(self.app).keep_session(&pair.refresh_token, pair.refresh_expires_in);
-        response.headers_mut().append(SET_COOKIE, header.parse().map_err(Error::internal)?);
-        Ok(response)
-    }
-
-    /// A browser that had to log in again may hold a refresh token that somebody else has replaced: that session ends, as
-    /// with any reuse. One that has ended stays so.
-    async fn end_if_reused(&self, before: Option<(UserId, SessionId)>, device: Device, origin: Origin) {
-        if let Some(cookie) = self.cookies.session.as_deref().filter(|_| before.is_none()) {
-            let _refused = refresh::refresh(self.app, cookie, None, &device, origin).await;
         }
-    }
-
-    /// The form again, with what was wrong. An unknown user and a wrong password look the same (ASVS 6.3.8).
-    fn not_logged_in(&self, ongoing: &Ongoing, typed: &str, error: Error) -> Result<HttpResponse, Failure> {
-        let texts = self.site(Some(ongoing)).texts;
-        let (mut response, problem) = match error {
-            Error::BadCredentials | Error::Invalid(_) => (HttpResponse::Forbidden(), texts.bad_credentials.to_owned()),
-            Error::AccountDisabled => (HttpResponse::Forbidden(), texts.account_disabled.to_owned()),
-            Error::TooManyFailures { retry_after: Seconds(seconds) } => {
-                let problem = texts.too_many_failures.replace("{seconds}", &seconds.to_string());
-                let mut response = HttpResponse::TooManyRequests();
-                response.insert_header((RETRY_AFTER, seconds));
-                (response, problem)
-            }
-            Error::Overloaded { retry_after: Seconds(seconds) } => {
-                let mut response = HttpResponse::ServiceUnavailable();
-                response.insert_header((RETRY_AFTER, seconds));
-                (response, texts.overloaded.to_owned())
-            }
-            error => return Err(error.into()),
-        };
-        response.insert_header(("cache-control", "no-store"));
-        self.login(ongoing, response, typed, Some(problem))
     }
 }
 

@@ -2,18 +2,16 @@
 //! ([OpenID Connect RP-Initiated Logout](https://openid.net/specs/openid-connect-rpinitiated-1_0.html)).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::IntoParams;
 
-use super::cookies::Cookies;
-use super::csrf::{form_token, has_token, is_own_form};
 use super::reply::{go, message, page, see_other};
 use super::site::{Site, base};
 use super::templates::{Logout, Message};
 use crate::app::App;
 use crate::engine::deadline::on_a_thread;
-use crate::error::Error;
+use crate::http::cookies::{Cookies, put};
+use crate::http::csrf::{form_token, has_token, is_own_form};
 use crate::http::extract::{Form, origin};
 use crate::http::failure::Failure;
 use crate::model::grant::Live;
@@ -55,8 +53,8 @@ pub(in crate::http) async fn start(request: HttpRequest, app: web::Data<App>) ->
     match outcome {
         LoggingOut::Mistaken => message(&site, StatusCode::BAD_REQUEST, site.texts.error_logout, None),
         LoggingOut::Ask(live) => question(&site, &params, &cookie, &live),
-        LoggingOut::Done(Some(target)) => Ok(signed_out(&app, see_other(&target))?),
-        LoggingOut::Done(None) => signed_out(&app, done(&site)?),
+        LoggingOut::Done(Some(target)) => Ok(signed_out(&request, &app, see_other(&target))?),
+        LoggingOut::Done(None) => signed_out(&request, &app, done(&site)?),
     }
 }
 
@@ -93,8 +91,8 @@ pub(in crate::http) async fn confirm(
     match ask(&request, &app, params.clone(), true).await?.0 {
         LoggingOut::Mistaken => message(&site, StatusCode::BAD_REQUEST, site.texts.error_logout, None),
         LoggingOut::Ask(live) => question(&site, &params, &cookie, &live),
-        LoggingOut::Done(Some(target)) => signed_out(&app, go(&site, &target)?),
-        LoggingOut::Done(None) => signed_out(&app, done(&site)?),
+        LoggingOut::Done(Some(target)) => signed_out(&request, &app, go(&site, &target)?),
+        LoggingOut::Done(None) => signed_out(&request, &app, done(&site)?),
     }
 }
 
@@ -133,8 +131,7 @@ fn done(site: &Site<'_>) -> Result<HttpResponse, Failure> {
     page(site, StatusCode::OK, &Message { site, title, text, link: None, request_id: None })
 }
 
-fn signed_out(app: &App, mut response: HttpResponse) -> Result<HttpResponse, Failure> {
-    let header = Cookies::of(app).forget_session();
-    response.headers_mut().append(SET_COOKIE, header.parse().map_err(Error::internal)?);
+fn signed_out(request: &HttpRequest, app: &App, mut response: HttpResponse) -> Result<HttpResponse, Failure> {
+    put(request, &mut response, Cookies::of(app).forget())?;
     Ok(response)
 }

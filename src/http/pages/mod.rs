@@ -1,9 +1,9 @@
 //! Pages for users: they log in, allow, and log out. What they do is decided in `service::oauth`.
 
-mod cookies;
-mod csrf;
 mod posted;
 mod reply;
+mod return_to;
+mod signing_in;
 mod site;
 mod templates;
 mod texts;
@@ -11,6 +11,7 @@ mod texts;
 pub(super) mod assets;
 pub(super) mod authorize;
 pub(super) mod interactions;
+pub(super) mod login;
 pub(super) mod logout;
 
 pub(super) use reply::{add_headers, render};

@@ -9,9 +9,10 @@ use super::site::Site;
 #[template(path = "login.html")]
 pub(super) struct Login<'a> {
     pub(super) site: &'a Site<'a>,
-    pub(super) client: &'a str,
+    /// The application that the user continues to, which may be told that they do not want to.
+    pub(super) client: Option<&'a str>,
     pub(super) action: &'a str,
-    pub(super) form_token: &'a str,
+    pub(super) form_token: Option<&'a str>,
     /// What was typed, or what the application expects.
     pub(super) username: &'a str,
     pub(super) problem: Option<String>,

@@ -17,15 +17,21 @@ use crate::service::pair::Pair;
 #[schema(as = TokenPair)]
 pub(crate) struct PairView<'a> {
     /// The access token, sent as `Authorization: Bearer`.
-    access_token: &'a str,
-    /// How the access token is sent.
-    #[schema(value_type = TokenType)]
-    token_type: &'static str,
+    /// Missing if it is in a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    access_token: Option<&'a str>,
+    /// How the access token is sent. Missing if it is in a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<TokenType>, nullable = false)]
+    token_type: Option<&'static str>,
     /// How long the access token is valid, in seconds.
     #[schema(value_type = i64, example = 300)]
     expires_in: Seconds,
-    /// The refresh token, for `POST /v1/tokens/refresh`.
-    refresh_token: &'a str,
+    /// The refresh token, for `POST /v1/tokens/refresh`. Missing if it is in a cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    refresh_token: Option<&'a str>,
     /// How long the refresh token is valid, in seconds.
     #[schema(value_type = i64, example = 1_209_600)]
     refresh_expires_in: Seconds,
@@ -51,13 +57,22 @@ pub(crate) fn not_stored(view: impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(view)
 }
 
+/// Which tokens of a pair are in the body. The others are in cookies.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InBody {
+    Both,
+    Access,
+    None,
+}
+
 /// The response with a pair.
-pub(crate) fn answer(pair: &Pair) -> HttpResponse {
+pub(crate) fn answer(pair: &Pair, tokens: InBody) -> HttpResponse {
+    let has_access = tokens != InBody::None;
     not_stored(PairView {
-        access_token: &pair.access_token,
-        token_type: "Bearer",
+        access_token: has_access.then_some(&pair.access_token),
+        token_type: has_access.then_some("Bearer"),
         expires_in: pair.expires_in,
-        refresh_token: &pair.refresh_token,
+        refresh_token: (tokens == InBody::Both).then_some(&pair.refresh_token),
         refresh_expires_in: pair.refresh_expires_in,
         refresh_after: pair.refresh_after,
         refresh_generation: pair.refresh_generation,

@@ -1,35 +1,136 @@
 //! The session of a browser: a session like any login, whose refresh token is in a cookie. Finding out who is signed in
 //! does not rotate it: a page that is closed before its response arrives must not cost the session.
 
+use std::sync::Arc;
+
 use crate::app::App;
+use crate::clock::Timestamp;
+use crate::engine::deadline;
 use crate::error::Error;
-use crate::model::audit::{EventName, Origin};
+use crate::jwt::{RefreshClaims, TokenError, verify_signature};
+use crate::model::audit::Origin;
 use crate::model::grant::Live;
 use crate::model::id::{SessionId, UserId};
 use crate::model::rotation::{Presented, Verdict, judge};
-use crate::model::session::{Device, End, EndReason};
-use crate::service::pair::Pair;
+use crate::model::session::{Device, EndReason};
+use crate::service::pair::{Access, Pair, Purpose, mint_access};
 use crate::service::proof::Outcome;
-use crate::service::{login, me};
-use crate::store::GrantsOf;
+use crate::service::{login, me, refresh, sessions};
+use tokensmith_verifier::issuing::FIRST_PARTY;
 
 /// The live session that a browser's cookie stands for. Nothing is written, even if the cookie is invalid.
 pub(crate) fn signed_in(app: &App, cookie: Option<&str>) -> Result<Option<Live>, Error> {
     let Some(cookie) = cookie else { return Ok(None) };
-    let now = app.clock.now();
-    let Ok(claims) = app.keys.ring().verify_refresh(cookie, &app.config.issuer, now) else { return Ok(None) };
-    let Some(live) = app.store.read(|tx| tx.find_live(claims.sid))? else { return Ok(None) };
-    // A grant of an application is not a browser's session.
-    if !live.grant.as_ref().is_some_and(|grant| grant.is_first_party()) {
-        return Ok(None);
+    let claims = app.keys.ring().verify_refresh(cookie, &app.config.issuer, app.clock.now());
+    let Ok(claims) = claims else { return Ok(None) };
+    match judge_without_writing(app, &claims) {
+        Ok(live) => Ok(Some(live)),
+        Err(error) if is_refusal(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The live session of a verified refresh token, if a refresh with it would succeed. Nothing is written, even if the token
+/// was reused.
+fn judge_without_writing(app: &App, claims: &RefreshClaims) -> Result<Live, Error> {
+    let found = app.store.read(|tx| tx.find_live(claims.sid))?;
+    // A grant of an application is not a browser's session. Sessions of earlier versions have none.
+    if found.as_ref().and_then(|live| live.grant.as_ref()).is_some_and(|grant| !grant.is_first_party()) {
+        return Err(Error::WrongClient);
     }
     let presented = Presented { generation: claims.generation, context: None, is_bound: false };
-    let is_active = live.user.disabled_at.is_none();
-    let is_live = match judge(presented, Some(&live.session), is_active, app.config.rotation_rules(), now).verdict {
-        Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => true,
-        Verdict::Reused(_) | Verdict::Refused(_) => false,
+    let session = found.as_ref().map(|live| &live.session);
+    let is_active = found.as_ref().is_some_and(|live| live.user.disabled_at.is_none());
+    match judge(presented, session, is_active, app.config.rotation_rules(), app.clock.now()).verdict {
+        Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => found.ok_or(Error::SessionUnknown),
+        Verdict::Reused(_) => Err(Error::RefreshTokenReplaced),
+        Verdict::Refused(refusal) => Err(refusal.into()),
+    }
+}
+
+/// Whether an error says that a cookie signs nobody in.
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::TokenRefused(_)
+            | Error::WrongClient
+            | Error::SessionUnknown
+            | Error::SessionEnded(_)
+            | Error::AccountDisabled
+            | Error::RefreshTokenReplaced
+            | Error::RefreshTokenReused
+    )
+}
+
+/// The session of a refresh token, by its MAC alone.
+pub(crate) fn session_of(app: &App, cookie: &str) -> Option<SessionId> {
+    let claims = app.keys.ring().verify_refresh(cookie, &app.config.issuer, app.clock.now());
+    claims.ok().map(|claims| claims.sid)
+}
+
+/// Authenticates a request by the refresh token in its cookie; returns an access token for the requests that follow.
+/// Nothing is written.
+pub(crate) async fn authenticate(app: &Arc<App>, cookie: &str) -> Result<Access, Error> {
+    let (live, end) = find(app, cookie).await?;
+    let access = sign(app, live, end).await?;
+    // As with any access token: a user may be denied for a while, in every session.
+    if access.claims.is_denied(app.denylist.set()) {
+        return Err(Error::TokenRefused(TokenError::Revoked));
+    }
+    Ok(access)
+}
+
+/// The live session of a cookie, and when the cookie expires.
+async fn find(app: &Arc<App>, cookie: &str) -> Result<(Live, Timestamp), Error> {
+    let claims = refresh::verify(app, cookie, FIRST_PARTY).await?.claims;
+    let (asked, turn) = (Arc::clone(app), app.lookups.turn().await?);
+    let end = claims.exp;
+    let live = deadline::on_a_thread(move || judge_without_writing(&asked, &claims)).await?;
+    drop(turn);
+    Ok((live, end))
+}
+
+async fn sign(app: &Arc<App>, live: Live, end: Timestamp) -> Result<Access, Error> {
+    let (alg, app) = (Purpose::find(app, None)?.alg, Arc::clone(app));
+    deadline::signing(alg, move || mint_access(&app, &live, end, app.clock.now())).await
+}
+
+/// Ends the session of a cookie that authenticates no more, by its signature alone.
+pub(crate) fn sign_out(app: &App, cookie: &str, origin: &Origin) -> Result<(), Error> {
+    match verify_signature::<RefreshClaims>(cookie, app.keys.ring().keys()) {
+        Ok(claims) => sessions::end_if_stored(app, claims.sub, claims.sid, EndReason::Logout, origin),
+        Err(_not_ours) => Ok(()),
+    }
+}
+
+/// Ends the session whose refresh token a browser held before it got that of session `kept`: nobody has it any more. If
+/// somebody else had replaced it, it is reused, which ends its session, too.
+pub(crate) async fn leave(
+    app: &Arc<App>,
+    cookie: &str,
+    kept: SessionId,
+    device: &Device,
+    origin: &Origin,
+) -> Result<(), Error> {
+    if session_of(app, cookie) == Some(kept) {
+        return Ok(());
+    }
+    let left = match find(app, cookie).await {
+        Ok((live, _)) => {
+            let (asked, origin) = (Arc::clone(app), origin.clone());
+            let (user, session) = (live.user.id, live.session.id);
+            let end = move || sessions::end_if_stored(&asked, user, session, EndReason::Logout, &origin);
+            deadline::on_a_thread(end).await
+        }
+        Err(Error::RefreshTokenReplaced) => {
+            refresh::refresh(app, cookie, None, device, origin.clone()).await.map(|_| ())
+        }
+        Err(error) => Err(error),
     };
-    Ok(is_live.then_some(live))
+    match left {
+        Err(error) if is_refusal(&error) => Ok(()),
+        left => left,
+    }
 }
 
 /// The result of a login in a browser.
@@ -61,31 +162,9 @@ pub(crate) fn sign_in(
         before => {
             let pair = login::login(app, outcome, None, device, origin)?;
             if let Some((user, session)) = before {
-                end(app, user, session, EndReason::Logout, origin)?;
+                sessions::end_if_stored(app, user, session, EndReason::Logout, origin)?;
             }
             Ok(SignedIn::New(Box::new(pair)))
         }
     }
-}
-
-/// Ends a browser's session, and the grants that began in it and do not outlive it.
-pub(super) fn end(
-    app: &App,
-    user: UserId,
-    session: SessionId,
-    reason: EndReason,
-    origin: &Origin,
-) -> Result<(), Error> {
-    let (end, access) = (End { at: app.clock.now(), reason }, app.config.lifetimes.access);
-    let event = origin.event(end.at, EventName::Logout).about(user).of_session(session);
-    app.units.run(move |tx| {
-        // First: it locks all sessions in the order in which everybody does.
-        let grants = tx.end_grants(user, &GrantsOf::Browser(session), end, access)?;
-        match tx.end_session_of(user, session, end, access) {
-            Ok(true) => tx.record(if grants > 0 { event.with(format_args!("{grants} grants")) } else { event }),
-            // Not on record any more.
-            Ok(false) | Err(Error::SessionNotFound) => Ok(()),
-            Err(error) => Err(error),
-        }
-    })
 }

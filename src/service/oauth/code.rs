@@ -85,11 +85,7 @@ fn find(app: &App, client: &Client, request: &CodeRequest, digest: &KeyDigest) -
 /// [section 10.5](https://www.rfc-editor.org/rfc/rfc6749#section-10.5)).
 fn end(app: &App, code: &Code, origin: &Origin) -> Result<Error, Error> {
     if let Some(session) = code.session_id {
-        match sessions::end(app, code.user_id, session, EndReason::Reuse, origin) {
-            // Not on record any more.
-            Ok(()) | Err(Error::SessionNotFound) => {}
-            Err(error) => return Err(error),
-        }
+        sessions::end_if_stored(app, code.user_id, session, EndReason::Reuse, origin)?;
     }
     Ok(refused("the code was used before; what it was used for has ended"))
 }

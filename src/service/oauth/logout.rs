@@ -14,6 +14,7 @@ use crate::oauth::answer::with_query;
 use crate::oauth::authorization::MAX_VALUE_BYTES;
 use crate::oauth::params::Params;
 use crate::oauth::redirect_uri::is_registered;
+use crate::service::sessions;
 use tokensmith_verifier::issuing::IdTokenClaims;
 
 /// The result of a logout request.
@@ -47,7 +48,7 @@ pub(crate) fn log_out(
         return Ok(LoggingOut::Ask(Box::new(live)));
     }
     let origin = Origin { actor: Some(live.user.id), session: Some(live.session.id), ..origin.clone() };
-    browser::end(app, live.user.id, live.session.id, EndReason::Logout, &origin)?;
+    sessions::end_if_stored(app, live.user.id, live.session.id, EndReason::Logout, &origin)?;
     Ok(LoggingOut::Done(target))
 }
 

@@ -3,6 +3,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
+use super::app::PASSWORD;
 use super::client::{Answer, Client};
 
 /// The browser. Another one knows nothing of its cookies.
@@ -89,6 +92,41 @@ impl Browser {
     pub fn post_from(&self, site: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
         let headers = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", site)];
         self.send("POST", path, &headers, &encoded(fields))
+    }
+
+    /// Sends what a script of a page of our own origin does, with JSON if there is some.
+    pub fn fetch(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.fetch_with(method, path, &[("sec-fetch-site", "same-origin")], body)
+    }
+
+    /// As [`Browser::fetch`], with these headers.
+    pub fn fetch_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        let mut headers = headers.to_vec();
+        headers.extend(body.map(|_| ("content-type", "application/json")));
+        self.send(method, path, &headers, &body.map(Value::to_string).unwrap_or_default())
+    }
+
+    /// A login of a script whose tokens are in cookies.
+    #[track_caller]
+    pub fn log_in_with_cookies(&self, username: &str) -> Value {
+        let body = json!({"username": username, "password": PASSWORD, "cookies": true});
+        self.fetch("POST", "/v1/tokens", Some(&body)).ok()
+    }
+
+    /// A cookie that it keeps.
+    #[track_caller]
+    pub fn cookie(&self, name: &str) -> String {
+        self.cookies.borrow().get(name).unwrap_or_else(|| panic!("there is no {name}")).clone()
+    }
+
+    /// Has it keep another value.
+    pub fn set_cookie(&self, name: &str, value: &str) {
+        self.cookies.borrow_mut().insert(name.to_owned(), value.to_owned());
+    }
+
+    /// The cookie expires.
+    pub fn drop_cookie(&self, name: &str) {
+        self.cookies.borrow_mut().remove(name);
     }
 
     /// Fills in the form of a page that has these fields (or this button), and posts it.

@@ -1,0 +1,150 @@
+//! The cookies of a browser: the tokens of its session, and which browser began an interaction
+//! ([RFC 6265bis section 4.1](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-4.1)). They are
+//! the same for the JSON API and for the pages.
+
+use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderValue, SET_COOKIE};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+
+use super::failure::Failure;
+use crate::app::App;
+use crate::clock::Seconds;
+use crate::error::Error;
+use crate::model::authorization::InteractionId;
+use crate::oauth::redirect_uri::check;
+use crate::service::pair::Pair;
+
+const REFRESH: &str = "ts_refresh";
+const ACCESS: &str = "ts_access";
+const INTERACTION: &str = "ts_interaction_";
+
+/// Browsers drop a cookie that is larger, and some count its attributes.
+const MAX_COOKIE_BYTES: usize = 4_096;
+
+/// Longer than an interaction lasts: who comes late is told so.
+const INTERACTION_MAX_AGE: Seconds = Seconds(3_600);
+
+/// A browser keeps some hundred cookies for a site, and a server takes so much in a request's headers.
+const MAX_INTERACTIONS: usize = 8;
+
+/// The names and attributes of the cookies of a service.
+pub(super) struct Cookies {
+    /// Browsers keep no other cookies of a site with TLS, and none of these of a loopback address without TLS.
+    is_secure: bool,
+    /// `SESSION_COOKIES`.
+    is_on: bool,
+}
+
+/// The cookie with an access token that was signed for a request. It goes with the response, whatever that is.
+struct Fresh(HeaderValue);
+
+impl Cookies {
+    /// Those of this service.
+    pub(super) fn of(app: &App) -> Self {
+        let issuer = &app.config.issuer;
+        let is_loopback = issuer.starts_with("http://") && check(issuer).is_ok();
+        Self { is_secure: !is_loopback, is_on: app.config.session_cookies }
+    }
+
+    fn prefix(&self) -> &'static str {
+        if self.is_secure { "__Host-" } else { "" }
+    }
+
+    /// Whether the JSON API uses cookies.
+    pub(super) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    /// Whether a request of the JSON API is authenticated by its cookies: a header always wins, even a bad one.
+    pub(super) fn authenticate(app: &App, request: &HttpRequest) -> bool {
+        let is_asked = app.config.session_cookies && !request.headers().contains_key(AUTHORIZATION);
+        is_asked && Self::of(app).are_there(request)
+    }
+
+    /// Whether a request has a token in a cookie.
+    pub(super) fn are_there(&self, request: &HttpRequest) -> bool {
+        self.access(request).is_some() || self.session(request).is_some()
+    }
+
+    /// The refresh token of the browser's session.
+    pub(super) fn session(&self, request: &HttpRequest) -> Option<String> {
+        self.find(request, REFRESH)
+    }
+
+    /// The access token of the browser's session.
+    pub(super) fn access(&self, request: &HttpRequest) -> Option<String> {
+        self.find(request, ACCESS)
+    }
+
+    /// What shows that the browser has begun an interaction.
+    pub(super) fn binding(&self, request: &HttpRequest, id: InteractionId) -> Option<String> {
+        self.find(request, &format!("{INTERACTION}{id}"))
+    }
+
+    fn find(&self, request: &HttpRequest, name: &str) -> Option<String> {
+        let name = format!("{}{name}", self.prefix());
+        all(request).find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+    }
+
+    /// The headers that keep a pair: both of its tokens, or the refresh token alone. An older access token is never left,
+    /// since it may belong to another session.
+    pub(super) fn keep(&self, pair: &Pair, with_access: bool) -> Vec<String> {
+        let access = self.fitting(&pair.access_token, pair.expires_in).filter(|_| with_access && self.is_on);
+        let refresh = self.set(REFRESH, &pair.refresh_token, pair.refresh_expires_in);
+        vec![refresh, access.unwrap_or_else(|| self.set(ACCESS, "", Seconds::ZERO))]
+    }
+
+    /// The headers that clear both tokens.
+    pub(super) fn forget(&self) -> Vec<String> {
+        [REFRESH, ACCESS].map(|name| self.set(name, "", Seconds::ZERO)).to_vec()
+    }
+
+    /// The header that keeps an access token, if browsers keep one of that size.
+    fn fitting(&self, access_token: &str, lifetime: Seconds) -> Option<String> {
+        Some(self.set(ACCESS, access_token, lifetime)).filter(|header| header.len() <= MAX_COOKIE_BYTES)
+    }
+
+    /// Has an access token kept that was signed for a request.
+    pub(super) fn keep_fresh(&self, request: &HttpRequest, access_token: &str, lifetime: Seconds) {
+        let header = self.fitting(access_token, lifetime).and_then(|header| header.parse().ok());
+        if let Some(header) = header {
+            request.extensions_mut().insert(Fresh(header));
+        }
+    }
+
+    /// The headers that have an interaction's cookie kept, and those of the oldest forgotten when there are too many. Ids
+    /// begin with the time at which they were made.
+    pub(super) fn keep_binding(&self, request: &HttpRequest, id: InteractionId, secret: &str) -> Vec<String> {
+        let prefix = format!("{}{INTERACTION}", self.prefix());
+        let mut others: Vec<&str> = all(request).filter_map(|(name, _)| name.strip_prefix(&prefix)).collect();
+        others.sort_unstable();
+        let surplus = (others.len() + 1).saturating_sub(MAX_INTERACTIONS);
+        let forget = |id: &&str| self.set(&format!("{INTERACTION}{id}"), "", Seconds::ZERO);
+        let mut headers: Vec<String> = others.iter().take(surplus).map(forget).collect();
+        headers.push(self.set(&format!("{INTERACTION}{id}"), secret, INTERACTION_MAX_AGE));
+        headers
+    }
+
+    fn set(&self, name: &str, value: &str, Seconds(max_age): Seconds) -> String {
+        let secure = if self.is_secure { "; Secure" } else { "" };
+        format!("{}{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}", self.prefix())
+    }
+}
+
+/// Sets these cookies with the response to a request, and none that was signed for the request.
+pub(super) fn put(request: &HttpRequest, response: &mut HttpResponse, headers: Vec<String>) -> Result<(), Failure> {
+    take_fresh(request);
+    for header in headers {
+        response.headers_mut().append(SET_COOKIE, header.parse().map_err(Error::internal)?);
+    }
+    Ok(())
+}
+
+/// The cookie that was signed for a request, if there is one.
+pub(super) fn take_fresh(request: &HttpRequest) -> Option<HeaderValue> {
+    request.extensions_mut().remove::<Fresh>().map(|Fresh(header)| header)
+}
+
+fn all(request: &HttpRequest) -> impl Iterator<Item = (&str, &str)> {
+    let headers = request.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
+    headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='))
+}

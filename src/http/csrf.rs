@@ -1,0 +1,84 @@
+//! Requests that change something come from our own pages, or from apps that the operator names: by what the browser says
+//! of them ([Fetch Metadata](https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header)), and forms of our pages also by a
+//! token that only those pages have. A browser adds cookies to requests of any page; a client that sends a header with
+//! a token needs none of this.
+
+use actix_web::HttpRequest;
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderName, ORIGIN};
+
+use super::failure::Failure;
+use crate::app::App;
+use crate::model::id::SessionId;
+use crate::oauth::params::Params;
+use crate::oauth::redirect_uri::origin;
+use crate::secret::derived;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// A page of another origin can send it only after a preflight, and none is allowed to.
+const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+
+/// The method of the request that a proxy asks about. Anyone may send them, since they only make the check stricter.
+const ORIGINAL_METHODS: [HeaderName; 2] =
+    [HeaderName::from_static("x-original-method"), HeaderName::from_static("x-forwarded-method")];
+
+/// The field with the token.
+pub(super) const FORM_TOKEN: &str = "form_token";
+
+/// Refuses a request that may change something and is authenticated by a cookie, unless one of our own pages has sent it,
+/// or an app that the operator names.
+pub(super) fn check(request: &HttpRequest, app: &App) -> Result<(), Failure> {
+    if is_unsafe(request) { check_origin(request, app) } else { Ok(()) }
+}
+
+/// Refuses a request of another site, whatever its method is.
+pub(super) fn check_origin(request: &HttpRequest, app: &App) -> Result<(), Failure> {
+    let headers = request.headers();
+    let from = headers.get(ORIGIN);
+    let is_named =
+        app.config.cors_origins.iter().any(|named| from.is_some_and(|from| named.as_bytes() == from.as_bytes()));
+    let is_trusted = match headers.get(SEC_FETCH_SITE) {
+        _ if is_named => true,
+        Some(site) => site == "same-origin",
+        // Of a browser without fetch metadata, or of another client.
+        None => is_ours(request, app) || headers.contains_key(X_REQUESTED_WITH),
+    };
+    if is_trusted { Ok(()) } else { Err(Failure::CsrfRefused) }
+}
+
+/// [RFC 9110 section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1): what is not known to be safe may change
+/// something.
+fn is_unsafe(request: &HttpRequest) -> bool {
+    let is_safe = |name: &[u8]| Method::from_bytes(name).is_ok_and(|method| method.is_safe());
+    let headers = request.headers();
+    let mut original = ORIGINAL_METHODS.into_iter().flat_map(|name| headers.get_all(name));
+    !request.method().is_safe() || original.any(|method| !is_safe(method.as_bytes()))
+}
+
+/// Whether the origin of a request is that of the issuer.
+fn is_ours(request: &HttpRequest, app: &App) -> bool {
+    let ours = origin(&app.config.issuer);
+    ours.zip(request.headers().get(ORIGIN))
+        .is_some_and(|(ours, from)| ours.as_bytes().eq_ignore_ascii_case(from.as_bytes()))
+}
+
+/// Whether a browser says that the form is of a page of ours. One that says nothing is not believed.
+pub(super) fn is_own_form(request: &HttpRequest, app: &App) -> bool {
+    match request.headers().get(SEC_FETCH_SITE) {
+        Some(site) => site == "same-origin",
+        None => is_ours(request, app),
+    }
+}
+
+/// The token of the forms that are shown to a browser while this session is signed in there: what was meant for one user is
+/// not done for the next one.
+pub(super) fn form_token(cookie: &str, session: Option<SessionId>) -> String {
+    let session = session.map(|id| id.to_string()).unwrap_or_default();
+    derived(cookie, &format!("form {session}"))
+}
+
+/// Whether a form has the token that it was shown with.
+pub(super) fn has_token(params: &Params, token: &str) -> bool {
+    params.get(FORM_TOKEN).is_some_and(|given| derived(given, "compare") == derived(token, "compare"))
+}

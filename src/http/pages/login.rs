@@ -1,0 +1,112 @@
+//! `/login`: where a proxy sends people who have to log in, for a web app on the same host.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::posted::{Posted, posted};
+use super::reply::{message, page_with, see_other};
+use super::return_to;
+use super::signing_in::{Before, log_in, problem};
+use super::site::Site;
+use super::templates::Login;
+use crate::app::App;
+use crate::engine::deadline::on_a_thread;
+use crate::http::cookies::{Cookies, put};
+use crate::http::csrf::is_own_form;
+use crate::http::extract::Form;
+use crate::http::failure::Failure;
+use crate::http::words::ReturnAddress;
+use crate::model::grant::Live;
+use crate::service::oauth::browser::signed_in;
+
+/// Log in for a web app on this host
+///
+/// Sets the cookies of the session, and leads to `return_to`, a path of this host; at once if the browser is signed in.
+/// That path is either encoded, or the rest of the query as it is. 404 with `SESSION_COOKIES=off`.
+#[utoipa::path(get, path = "/login", tag = "pages", security(()),
+    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: `/`.")), responses(
+    (status = 200, content_type = "text/html", body = String, description = "The login form."),
+    (status = 303, description = "The browser is signed in: to `return_to`.", headers(("Location" = String))),
+    (status = 400, content_type = "text/html", body = String, description = "A page: `return_to` is not a path of this host.")))]
+pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    let Some(return_to) = return_address(&request, &app)? else { return bad_request(&request, &app) };
+    match who(&app, Cookies::of(&app).session(&request)).await? {
+        Some(_) => Ok(see_other(&return_to)),
+        None => form(&request, &app, &return_to, HttpResponse::Ok(), ("", None)),
+    }
+}
+
+/// Log in by the form
+///
+/// What the login form posts: `username` and `password`.
+#[utoipa::path(post, path = "/login", tag = "pages", security(()),
+    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: `/`.")), responses(
+    (status = 303, description = "The user is logged in: to `return_to`.", headers(("Location" = String))),
+    (status = 400, content_type = "text/html", body = String, description = "A page: the request is not valid."),
+    (status = 403, content_type = "text/html", body = String,
+        description = "A page: username or password are wrong, or another page has sent this."),
+    (status = 429, content_type = "text/html", body = String, description = "A page: too many wrong passwords."),
+    (status = 503, content_type = "text/html", body = String, description = "A page: try again.")))]
+pub(in crate::http) async fn act(
+    request: HttpRequest,
+    app: web::Data<App>,
+    Form(params): Form,
+) -> Result<HttpResponse, Failure> {
+    let return_to = return_address(&request, &app)?;
+    // Another page could log its visitors in as somebody else.
+    if !is_own_form(&request, &app) {
+        let site = Site::new(&request, &app, &[]);
+        return message(&site, StatusCode::FORBIDDEN, site.texts.error_form, None);
+    }
+    let (Some(return_to), Some(Posted::Login { username, password })) = (return_to, posted(&params)) else {
+        return bad_request(&request, &app);
+    };
+    let cookies = Cookies::of(&app);
+    let held = cookies.session(&request);
+    let live = who(&app, held.clone()).await?;
+    let (before, typed) = (Before { cookie: held.as_deref(), live: live.as_ref() }, username.clone());
+    match log_in(&request, &app, before, (username, password), |_| Ok(())).await {
+        Ok(pair) => {
+            let mut response = see_other(&return_to);
+            put(&request, &mut response, cookies.keep(&pair, true))?;
+            Ok(response)
+        }
+        Err(error) => {
+            let (response, problem) = problem(Site::new(&request, &app, &[]).texts, error)?;
+            form(&request, &app, &return_to, response, (&typed, Some(problem)))
+        }
+    }
+}
+
+/// Where to go then; `None` if that is not on this host. Without cookies no proxy would know who has logged in.
+fn return_address(request: &HttpRequest, app: &App) -> Result<Option<String>, Failure> {
+    if app.config.session_cookies { Ok(return_to::read(request.query_string())) } else { Err(Failure::PathUnknown) }
+}
+
+/// Who is signed in in the browser with this cookie.
+async fn who(app: &web::Data<App>, cookie: Option<String>) -> Result<Option<Live>, Failure> {
+    let Some(cookie) = cookie else { return Ok(None) };
+    app.known_keys.find_key_of(&cookie).await?;
+    let (asked, turn) = (app.clone(), app.lookups.turn().await?);
+    let live = on_a_thread(move || signed_in(&asked, Some(&cookie))).await?;
+    drop(turn);
+    Ok(live)
+}
+
+fn form(
+    request: &HttpRequest,
+    app: &App,
+    return_to: &str,
+    response: HttpResponseBuilder,
+    (username, problem): (&str, Option<String>),
+) -> Result<HttpResponse, Failure> {
+    let site = &Site::new(request, app, &[]);
+    let action = &format!("{}/login?return_to={}", site.base, utf8_percent_encode(return_to, NON_ALPHANUMERIC));
+    page_with(site, response, &Login { site, client: None, action, form_token: None, username, problem })
+}
+
+fn bad_request(request: &HttpRequest, app: &App) -> Result<HttpResponse, Failure> {
+    let site = Site::new(request, app, &[]);
+    message(&site, StatusCode::BAD_REQUEST, site.texts.error_request, None)
+}

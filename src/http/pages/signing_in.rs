@@ -1,0 +1,80 @@
+//! A login by a form, on whatever page it is.
+
+use actix_web::http::header::RETRY_AFTER;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+
+use super::texts::Texts;
+use crate::app::App;
+use crate::clock::Seconds;
+use crate::error::Error;
+use crate::http::extract::{device, origin};
+use crate::http::failure::Failure;
+use crate::http::proving::proving;
+use crate::model::grant::Live;
+use crate::secret::Secret;
+use crate::service::oauth::browser::{SignedIn, sign_in};
+use crate::service::pair::Pair;
+use crate::service::{login, proof, refresh};
+
+/// What a browser that logs in has had before.
+pub(super) struct Before<'a> {
+    /// The cookie with the refresh token.
+    pub(super) cookie: Option<&'a str>,
+    /// Its session, if that is live.
+    pub(super) live: Option<&'a Live>,
+}
+
+/// Logs a user in and does `also`; returns the pair for the browser's cookies.
+pub(super) async fn log_in(
+    request: &HttpRequest,
+    app: &web::Data<App>,
+    before: Before<'_>,
+    (username, password): (String, Secret<String>),
+    also: impl FnOnce(&App) -> Result<(), Error> + Send + 'static,
+) -> Result<Pair, Error> {
+    let (device, origin) = (device(request, app, None)?, origin(request, app));
+    let Before { cookie, live } = before;
+    let before = live.map(|live| (live.user.id, live.session.id));
+    let (its_device, finishing, its_origin) = (device.clone(), device.clone(), origin.clone());
+    let claim = move |app: &_| login::claim(app, &username, &password, None, &its_device);
+    let finish = move |app: &App, outcome| {
+        let signed_in = sign_in(app, outcome, before, &finishing, &its_origin)?;
+        also(app)?;
+        Ok(signed_in)
+    };
+    let signed_in = proving(app, claim, proof::prove, finish).await;
+    login::count(app, signed_in.as_ref().map(|_| ()));
+    match signed_in? {
+        SignedIn::New(pair) => {
+            // A browser that had to log in again may hold a refresh token that somebody else has replaced: that session
+            // ends, as with any reuse. One that has ended stays so.
+            if let Some(cookie) = cookie.filter(|_| before.is_none()) {
+                let _refused = refresh::refresh(app, cookie, None, &device, origin).await;
+            }
+            Ok(*pair)
+        }
+        SignedIn::Again => refresh::refresh(app, cookie.unwrap_or_default(), None, &device, origin).await,
+    }
+}
+
+/// The response with the form again, and what was wrong. An unknown user and a wrong password look the same (ASVS 6.3.8).
+pub(super) fn problem(texts: &Texts, error: Error) -> Result<(HttpResponseBuilder, String), Failure> {
+    let (mut response, problem) = match error {
+        Error::BadCredentials | Error::Invalid(_) => (HttpResponse::Forbidden(), texts.bad_credentials.to_owned()),
+        Error::AccountDisabled => (HttpResponse::Forbidden(), texts.account_disabled.to_owned()),
+        Error::TooManyFailures { retry_after: Seconds(seconds) } => {
+            let problem = texts.too_many_failures.replace("{seconds}", &seconds.to_string());
+            let mut response = HttpResponse::TooManyRequests();
+            response.insert_header((RETRY_AFTER, seconds));
+            (response, problem)
+        }
+        Error::Overloaded { retry_after: Seconds(seconds) } => {
+            let mut response = HttpResponse::ServiceUnavailable();
+            response.insert_header((RETRY_AFTER, seconds));
+            (response, texts.overloaded.to_owned())
+        }
+        error => return Err(error.into()),
+    };
+    response.insert_header(("cache-control", "no-store"));
+    Ok((response, problem))
+}
