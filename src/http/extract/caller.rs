@@ -124,6 +124,11 @@ pub(in crate::http) fn recent(app: &App, claims: &AccessClaims) -> Result<(), Fa
     if is_recent { Ok(()) } else { Err(Failure::ReauthenticationRequired(most)) }
 }
 
+/// Whether the header holds an API token itself, not an access token.
+fn has_key(request: &HttpRequest) -> bool {
+    matches!(presented(request), Ok(Presented::Token(text) | Presented::Bearer(text)) if text.starts_with(KEY_PREFIX))
+}
+
 /// An API key was looked up just now; an access token only says what was true when it was issued.
 async fn administrates(app: &web::Data<App>, claims: &AccessClaims, id: UserId, is_key: bool) -> Result<(), Failure> {
     let refused = || Failure::Bearer(BearerErrorKind::RoleMissing(ADMIN_ROLE));
@@ -164,8 +169,7 @@ impl<G: Guard> FromRequest for Caller<G> {
             let app = request.app_data::<web::Data<App>>().ok_or(BearerErrorKind::NotSetUp)?;
             let by_cookie = Cookies::authenticate(app, &request);
             let claims = if by_cookie { by_cookies(&request, app).await? } else { bearer.await?.0 };
-            let is_key = matches!(presented(&request), Ok(Presented::Token(text) | Presented::Bearer(text))
-                if text.starts_with(KEY_PREFIX));
+            let is_key = (G::ADMINISTRATES || G::RECENTLY) && has_key(&request);
             // The token of a registered application opens only userinfo here, for every user.
             if matches!(claims.credential(), Credential::Application | Credential::Client) {
                 return Err(Failure::ApplicationToken);
