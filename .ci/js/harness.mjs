@@ -117,6 +117,8 @@ export class Front {
   /** What happens to a request: `undefined`, "lost", "unanswered", or milliseconds that it takes longer. */
   fate = () => undefined;
   requests = [];
+  /** The highest generation of each session. */
+  generations = new Map();
   agent = new Agent({ keepAlive: true });
 
   static async start() {
@@ -140,6 +142,7 @@ export class Front {
     const { hostname, port } = new URL(this.service.address);
     const headers = { ...request.headers, "x-forwarded-for": "127.0.0.1" };
     const sent = forward({ hostname, port, path: request.url, method: request.method, headers, agent: this.agent }, (answer) => {
+      if (pathname === "/v1/tokens/refresh") this.note(answer);
       if (fate === "unanswered") {
         answer.resume();
         answer.on("end", () => response.destroy());
@@ -150,6 +153,15 @@ export class Front {
     });
     sent.on("error", () => response.headersSent || response.writeHead(502).end());
     request.pipe(sent);
+  }
+
+  note(answer) {
+    let body = "";
+    answer.on("data", (data) => (body += data));
+    answer.on("end", () => {
+      const { session_id, refresh_generation = 0 } = JSON.parse(body);
+      this.generations.set(session_id, Math.max(refresh_generation, this.generations.get(session_id) ?? 0));
+    });
   }
 
   count(path) {

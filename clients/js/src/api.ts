@@ -479,8 +479,12 @@ export interface components {
          *     }
          */
         Login: {
+            /** @description `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie. */
+            access_cookie?: boolean;
             /** @description Audience of the access token: one of `AUDIENCE`. Default: the first one. */
             audience?: string | null;
+            /** @description `true`: the tokens go into cookies that no script can read, not into the body. Default: `false`. */
+            cookies?: boolean;
             label?: components["schemas"]["DeviceLabel"] | null;
             /**
              * @description Required, unless it comes as HTTP Basic.
@@ -587,7 +591,7 @@ export interface components {
          * @description What is wrong with a request. The meaning of a code never changes.
          * @enum {string}
          */
-        ProblemCode: "access_token_missing" | "account_disabled" | "api_token_expired" | "api_token_malformed" | "api_token_not_found" | "api_token_revoked" | "api_token_unknown" | "application_token" | "bad_credentials" | "basic_auth_off" | "body_too_large" | "client_id_taken" | "client_unknown" | "client_without_secret" | "database_unavailable" | "internal_error" | "invalid_client" | "invalid_fields" | "invalid_grant" | "invalid_request" | "invalid_scope" | "invalid_target" | "key_conflict" | "key_unknown" | "last_admin" | "malformed_json" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "overloaded" | "reauthentication_required" | "refresh_token_reused" | "request_timeout" | "role_missing" | "session_ended" | "session_not_found" | "session_required" | "session_unknown" | "token_bad_signature" | "token_expired" | "token_malformed" | "token_not_yet_valid" | "token_revoked" | "token_unknown_key" | "token_wrong_algorithm" | "token_wrong_audience" | "token_wrong_issuer" | "token_wrong_type" | "too_many_api_tokens" | "too_many_failures" | "unauthorized_client" | "unsupported_grant_type" | "unsupported_media_type" | "user_unknown" | "username_taken" | "wrong_client" | "wrong_password";
+        ProblemCode: "access_token_missing" | "account_disabled" | "api_token_expired" | "api_token_malformed" | "api_token_not_found" | "api_token_revoked" | "api_token_unknown" | "application_token" | "bad_credentials" | "basic_auth_off" | "body_too_large" | "client_id_taken" | "client_unknown" | "client_without_secret" | "csrf_refused" | "database_unavailable" | "internal_error" | "invalid_client" | "invalid_fields" | "invalid_grant" | "invalid_request" | "invalid_scope" | "invalid_target" | "key_conflict" | "key_unknown" | "last_admin" | "malformed_json" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "overloaded" | "reauthentication_required" | "refresh_cookie_missing" | "refresh_token_reused" | "request_timeout" | "role_missing" | "session_cookies_off" | "session_ended" | "session_not_found" | "session_required" | "session_unknown" | "token_bad_signature" | "token_expired" | "token_malformed" | "token_not_yet_valid" | "token_revoked" | "token_unknown_key" | "token_wrong_algorithm" | "token_wrong_audience" | "token_wrong_issuer" | "token_wrong_type" | "too_many_api_tokens" | "too_many_failures" | "unauthorized_client" | "unsupported_grant_type" | "unsupported_media_type" | "user_unknown" | "username_taken" | "wrong_client" | "wrong_password";
         /**
          * @description A change of a user's record. A missing field is not changed; null removes the e-mail address or the name.
          * @example {
@@ -622,6 +626,10 @@ export interface components {
          *     }
          */
         Reauthenticate: {
+            /** @description `false`: the access token is in the body, and only the refresh token in a cookie. */
+            access_cookie?: boolean;
+            /** @description `true`: the tokens go into cookies. That is also the default if a cookie authenticates the request. */
+            cookies?: boolean;
             /** @description The password. */
             password: string;
         };
@@ -637,10 +645,17 @@ export interface components {
          *     }
          */
         Refresh: {
+            /** @description `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie. */
+            access_cookie?: boolean;
             /** @description Audience of the access token: one of `AUDIENCE`. Default: the audience of the login. */
             audience?: string | null;
-            /** @description The refresh token. */
-            refresh_token: string;
+            /** @description `true`: the refresh token is in a cookie, and the new tokens go into cookies. Default: `false`. */
+            cookies?: boolean;
+            /** @description The refresh token. Required, unless it is in a cookie and `cookies` is `true`. */
+            refresh_token?: string;
+        } | unknown | {
+            /** @constant */
+            cookies: true;
         };
         /**
          * @description The name of a role.
@@ -821,8 +836,11 @@ export interface components {
          *     that save a client a clock and a second request.
          */
         TokenPair: {
-            /** @description The access token, sent as `Authorization: Bearer`. */
-            access_token: string;
+            /**
+             * @description The access token, sent as `Authorization: Bearer`.
+             *     Missing if it is in a cookie.
+             */
+            access_token?: string;
             /**
              * Format: int64
              * @description How long the access token is valid, in seconds.
@@ -847,8 +865,8 @@ export interface components {
              * @example 1
              */
             refresh_generation: number;
-            /** @description The refresh token, for `POST /v1/tokens/refresh`. */
-            refresh_token: string;
+            /** @description The refresh token, for `POST /v1/tokens/refresh`. Missing if it is in a cookie. */
+            refresh_token?: string;
             /** @description Scopes of the access token, separated by spaces. */
             scope?: string;
             /**
@@ -856,8 +874,8 @@ export interface components {
              * @description Id of the session.
              */
             session_id: string;
-            /** @description How the access token is sent. */
-            token_type: components["schemas"]["TokenType"];
+            /** @description How the access token is sent. Missing if it is in a cookie. */
+            token_type?: components["schemas"]["TokenType"];
             /** @description The user of the session. */
             user: components["schemas"]["User"];
         };

@@ -11,10 +11,7 @@ export interface TokenStorage {
 }
 
 /** A token pair. With cookies it lacks the refresh token, and perhaps the access token. */
-export type Pair = Omit<components["schemas"]["TokenPair"], "access_token" | "refresh_token" | "token_type"> & {
-  access_token?: string | undefined;
-  refresh_token?: string | undefined;
-};
+export type Pair = components["schemas"]["TokenPair"];
 
 /** A place for the refresh token. */
 export interface Jar {
