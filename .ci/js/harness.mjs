@@ -9,6 +9,16 @@ import { chromium } from "playwright-core";
 export { wait };
 export const PASSWORD = "a long passphrase of Ada's";
 
+/** Starts a program; whatever happens here, it does not stay. */
+export function start(command, parameters, options) {
+  const child = spawn(command, parameters, options);
+  process.once("exit", () => child.kill());
+  return child;
+}
+
+process.setMaxListeners(50);
+process.once("SIGTERM", () => process.exit(1));
+
 /** Runs a step and says so in a line. */
 export async function step(what, run) {
   const began = performance.now();
@@ -62,7 +72,7 @@ export class Service {
 
   async run() {
     const log = openSync(`${this.folder}/log`, "a");
-    this.process = spawn(process.env.TOKENSMITH, { cwd: this.folder, env: this.env, stdio: ["ignore", log, log] });
+    this.process = start(process.env.TOKENSMITH, { cwd: this.folder, env: this.env, stdio: ["ignore", log, log] });
     const isReady = () => fetch(`${this.address}/readyz`).then(({ ok }) => ok, () => false);
     await until("the service is ready", () => {
       assert.equal(this.process.exitCode, null, readFileSync(`${this.folder}/log`, "utf8"));
@@ -135,6 +145,7 @@ export class Front {
       const script = readFileSync(new URL(`dist/${pathname.slice(12)}`, process.env.PACKAGE));
       return response.writeHead(200, { "content-type": "text/javascript" }).end(script);
     }
+    if (pathname === "/worker.js") return response.writeHead(200, { "content-type": "text/javascript" }).end(this.worker);
     this.requests.push(pathname);
     const fate = this.fate(request, pathname);
     if (fate === "lost") return response.destroy();
