@@ -10,7 +10,7 @@ function echo(front, elsewhere) {
     if (request.method !== "OPTIONS") seen.push([request.headers.host, request.url, request.headers.authorization]);
     response.setHeader("access-control-allow-origin", front.origin);
     response.setHeader("access-control-allow-headers", "authorization");
-    if (request.url === "/moved") response.writeHead(307, { location: elsewhere() });
+    if (request.url === "/moved" && request.method !== "OPTIONS") response.writeHead(307, { location: elsewhere() });
     response.end("{}");
   });
 }
@@ -85,5 +85,7 @@ for (const storage of process.env.COOKIES === "no" ? ["memory"] : ["cookies", "m
 }
 
 await browser.close();
-for (const server of [front, notes, evil]) server.stop?.() ?? server.close();
+front.stop();
+notes.close();
+evil.close();
 await service.stop();

@@ -22,7 +22,7 @@ await step("log in, call the service, reload, and log out in another tab", async
   await page.click("form button");
   await page.waitForSelector("section:not([hidden])");
   await page.click("#call");
-  await page.waitForFunction(() => document.querySelector("output").textContent.includes('"username":"ada"'));
+  await page.waitForFunction(() => document.querySelector("output").textContent.includes('"session_id"'));
   await page.reload();
   await page.waitForSelector("section:not([hidden])");
   assert.match(await page.innerText("section"), /Signed in as ada/);

@@ -63,8 +63,7 @@ export class IssuerClient {
   checked(url: string): string {
     const { protocol, hostname } = URL.canParse(url) ? new URL(url) : { protocol: "", hostname: "" };
     if (protocol !== "https:" && protocol !== "http:") throw new Error(`${url} is not an http:// or https:// URL`);
-    const isLoopback = /^(localhost|127(\.\d+){3}|\[::1\])$/i.test(hostname);
-    if (protocol === "http:" && !isLoopback && !this.#allowHttp) {
+    if (protocol === "http:" && !isLoopback(hostname) && !this.#allowHttp) {
       throw new Error(`${url} is without TLS and not on this machine; see the option allowHttp`);
     }
     return url;
@@ -130,6 +129,11 @@ export class IssuerClient {
       this.#underWay.delete(request);
     }
   }
+}
+
+/** Whether a host is this machine itself. */
+export function isLoopback(hostname: string): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/i.test(hostname);
 }
 
 async function limited(url: string, response: Response, most: number): Promise<string> {
