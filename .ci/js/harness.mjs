@@ -112,8 +112,9 @@ export class Service {
 }
 
 const PAGE = `<!doctype html><meta charset="utf-8"><title>App</title><link rel="icon" href="data:,">
+<script type="importmap">{ "imports": { "tokensmith": "/tokensmith/index.js" } }</script>
 <script type="module">
-import { createClient } from "/tokensmith/index.js";
+import { createClient } from "tokensmith";
 window.told = [];
 window.start = (options) => {
   window.client = createClient({ onSignedOut: (reason) => told.push(reason), ...options });
@@ -145,7 +146,8 @@ export class Front {
       const script = readFileSync(new URL(`dist/${pathname.slice(12)}`, process.env.PACKAGE));
       return response.writeHead(200, { "content-type": "text/javascript" }).end(script);
     }
-    if (pathname === "/worker.js") return response.writeHead(200, { "content-type": "text/javascript" }).end(this.worker);
+    const script = { "/worker.js": this.worker, "/app.mjs": this.app }[pathname];
+    if (script) return response.writeHead(200, { "content-type": "text/javascript" }).end(script);
     this.requests.push(pathname);
     const fate = this.fate(request, pathname);
     if (fate === "lost") return response.destroy();

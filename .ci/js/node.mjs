@@ -75,7 +75,7 @@ await step("a program that is done ends by itself", async () => {
 
 const port = 20_000 + Math.floor(20_000 * Math.random());
 const notes = `http://127.0.0.1:${port}`;
-const express = start(process.execPath, ["server.mjs"], { env: { ...process.env, ISSUER: baseUrl, PORT: String(port) }, stdio: "inherit" });
+const express = start(process.execPath, ["example.mjs"], { env: { ...process.env, ISSUER: baseUrl, PORT: String(port) }, stdio: "inherit" });
 const ask = (path, token) => fetch(notes + path, { headers: token ? { authorization: `Bearer ${token}` } : {} });
 await until("Express listens", () => ask("/healthz").then(({ ok }) => ok, () => false));
 
