@@ -99,7 +99,8 @@ def main():
         tracked("examples", clone)
         shutil.copytree(ROOT / ".ci/js", project)
         write_book(project)
-        subprocess.run(["bash", "-euc", "exec >/dev/null; . ./install.sh"], cwd=project, check=True)
+        installed = subprocess.run(["bash", "-eu", "install.sh"], cwd=project, capture_output=True, text=True)
+        assert installed.returncode == 0, installed.stdout + installed.stderr
         archive = next(folder.glob("*.tgz"))
         print(f"  packed: {archive.name}, {archive.stat().st_size} bytes")
         subprocess.run(["npm", "install", *NPM, *USED, *TESTING], cwd=project, check=True)

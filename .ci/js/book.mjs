@@ -1,6 +1,5 @@
 // The book's code for the package, as it is written there but for addresses.
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { Front, launch, PASSWORD, Service, start, step, tab, until } from "./harness.mjs";
 
@@ -25,13 +24,21 @@ function block(name, replaced = {}) {
 
 const get = (url, token) => fetch(url, { headers: token ? { authorization: `Bearer ${token}` } : {} });
 
+/** Runs a program; returns its status and what it prints. */
+function run(...command) {
+  const child = start("node", command, { stdio: ["ignore", "pipe", "pipe"] });
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (text += data));
+  return new Promise((resolve) => child.on("close", (status) => resolve({ status, text })));
+}
+
 await step("verify.mjs prints who it is, and refuses the rest", async () => {
   const program = block("verify.mjs");
-  assert.equal(execFileSync("node", [program, ada.access_token], { encoding: "utf8" }).trim(), ada.user.id);
+  assert.deepEqual(await run(program, ada.access_token), { status: 0, text: `${ada.user.id}\n` });
   for (const [token, code] of [["garbage", "token_malformed"], [ada.refresh_token, "token_wrong_type"]]) {
-    const refused = spawnSync("node", [program, token], { encoding: "utf8" });
-    assert.notEqual(refused.status, 0);
-    assert.ok(refused.stderr.includes(code), refused.stderr);
+    const { status, text } = await run(program, token);
+    assert.equal(status, 1);
+    assert.ok(text.includes(code), text);
   }
   const { GET } = await import(`./${program}`);
   const request = (token) => new Request("http://notes.test/", { headers: token ? { authorization: `Bearer ${token}` } : {} });
