@@ -65,6 +65,7 @@ export class Client {
   readonly #turns: Turns;
   readonly #tabs: Tabs;
   readonly #sender: Sender;
+  readonly #needsToken: boolean;
   readonly #listeners = new Set<() => void>();
   #state: State = { status: "unknown", user: null };
   #session: Session | undefined;
@@ -82,9 +83,10 @@ export class Client {
     this.#platform = platform;
     this.#service = new Service(platform, options.baseUrl, timeout * 1000, storage === "cookies");
     this.#jar = storage === "cookies" ? cookieJar(services.length > 0) : storage === "memory" ? memoryJar : customJar(storage);
+    this.#needsToken = storage !== "cookies" || services.length > 0;
     const hasTabs = options.tabs ?? platform.isBrowser;
     const kind = typeof storage === "string" ? storage : "custom";
-    const name = hasTabs ? `tokensmith ${kind} ${options.audience ?? ""} ${this.#service.origin}` : undefined;
+    const name = hasTabs ? `tokensmith ${kind} ${options.audience ?? ""} ${this.#service.base}` : undefined;
     this.#turns = new Turns(platform, name);
     this.#tabs = new Tabs(platform, name, (news) => this.#hear(news));
     this.#sender = new Sender(platform, this.#service, services, this);
@@ -226,6 +228,8 @@ export class Client {
       await this.#keep(pair, isAnother);
     } catch (error) {
       if (isTemporary(error) || !(error instanceof TokensmithError) || !error.code) throw error;
+      // Without locks, another tab may have logged in meanwhile: the refusal was of the session before.
+      if (this.#session?.pair.session_id !== known?.pair.session_id) return;
       await this.#jar.clear();
       this.#end(error.reason ?? error.code, known);
     }
@@ -271,7 +275,7 @@ export class Client {
     // A page that has just been loaded has nobody to sign out, but it can say why a session that it found is over.
     const isNews = status === "signed-in" || !["logout", "refresh_cookie_missing"].includes(reason);
     this.#set({ status: "signed-out", user: null, reason: isNews ? reason : undefined });
-    if (isNews) this.#options.onSignedOut?.(reason);
+    if (isNews) call(() => this.#options.onSignedOut?.(reason));
   }
 
   #hear(news: News): void {
@@ -283,7 +287,9 @@ export class Client {
       const { session_id } = news.pair;
       const current = this.#session?.pair.session_id;
       const isWanted = current === undefined ? session_id !== this.#endedSession : session_id === current;
-      if (isWanted || news.isLogin) this.#adopt(this.#tabs.sessionOf(news));
+      // An app on the same origin may keep the access token in a cookie where this one needs it.
+      const isUseless = this.#needsToken && news.pair.access_token === undefined;
+      if (isWanted || news.isLogin) this.#adopt(this.#tabs.sessionOf(isUseless ? { ...news, age: Infinity } : news));
     }
   }
 
@@ -304,7 +310,7 @@ export class Client {
     const { status, user } = this.#state;
     const isSame = status === state.status && JSON.stringify(user) === JSON.stringify(state.user);
     if (!isSame) this.#state = state;
-    for (const listener of [...this.#listeners]) listener();
+    [...this.#listeners].forEach(call);
   }
 
   #schedule(): void {
@@ -320,5 +326,16 @@ export class Client {
     if (!this.#session || !this.#platform.isVisible()) return;
     if (this.#session.untilDue <= 0 && !this.#isPaused()) this.refresh().catch(() => {});
     else this.#schedule();
+  }
+}
+
+/** Calls a function of the app; its errors are the app's. */
+function call(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

@@ -5,7 +5,8 @@ import type { Platform } from "./platform.js";
 
 export class Service {
   readonly origin: string;
-  readonly #base: string;
+  /** The URL without a slash at its end. */
+  readonly base: string;
   readonly #platform: Platform;
   readonly #timeout: number;
   readonly #hasCookies: boolean;
@@ -13,7 +14,7 @@ export class Service {
   constructor(platform: Platform, baseUrl: string, timeout: number, hasCookies: boolean) {
     const url = new URL(baseUrl, platform.page);
     this.origin = url.origin;
-    this.#base = url.href.replace(/\/+$/, "");
+    this.base = url.href.replace(/\/+$/, "");
     this.#platform = platform;
     this.#timeout = timeout;
     this.#hasCookies = hasCookies;
@@ -34,7 +35,7 @@ export class Service {
     const cancel = this.#platform.later(() => impatience.abort(new Error("no answer in time")), this.#timeout);
     const { headers, ...cookies } = this.cookieInit();
     try {
-      const response = await this.#platform.fetch(this.#base + path, {
+      const response = await this.#platform.fetch(this.base + path, {
         method: "POST",
         cache: "no-store",
         redirect: "error",

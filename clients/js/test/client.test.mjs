@@ -65,7 +65,7 @@ for (const storage of ["memory", "cookies"]) {
 
   test(`${storage}: tabs that load together restore with one request at most`, async () => {
     const { world } = await signedIn({ storage });
-    const tabs = [1, 2, 3, 4].map(() => world.tab({ storage }).client);
+    const tabs = [1, 2, 3, 4].map(() => world.tab({ storage, services: ["https://notes.test"] }).client);
     await world.until(Promise.all(tabs.map((tab) => tab.restore())));
     assert.ok(tabs.every((tab) => tab.state.status === "signed-in"));
     assert.equal(world.refreshes, storage === "cookies" ? 1 : 0);
@@ -373,6 +373,53 @@ test("late news of a session that has ended does not sign in again", async () =>
   await world.advance(100);
   world.channels.forEach((channel) => channel.onmessage({ data: { type: "pair", pair, isLogin: false, age: 0, sentAt: 0 } }));
   assert.deepEqual([tab.client.state.status, other.client.state.status], ["signed-out", "signed-out"]);
+});
+
+test("a refusal of the session before does not sign out the user who has logged in meanwhile", async () => {
+  const { world, tab, client } = await signedIn({ storage: "cookies" }, { locks: undefined });
+  const other = world.tab({ storage: "cookies" }, { locks: undefined });
+  world.service.end("s1", "admin");
+  world.latency = () => (world.requests.at(-1).url.endsWith("/refresh") ? 500 : 10);
+  const refreshing = client.refresh();
+  await world.advance(600);
+  await world.until(other.client.login(LOGIN));
+  await world.until(refreshing);
+  assert.deepEqual([client.state.status, tab.told], ["signed-in", []]);
+});
+
+test("two apps of one origin, of which one keeps the access token in a cookie, do not disturb each other", async () => {
+  const { world, client } = await signedIn({ storage: "cookies" });
+  const other = world.tab({ storage: "cookies" });
+  await world.until(other.client.restore());
+  await world.until(other.client.refresh());
+  await world.advance(100);
+  assert.equal((await world.until(client.fetch(NOTES))).status, 200);
+  await world.advance(1_000_000);
+  assert.deepEqual([client.state.status, other.client.state.status], ["signed-in", "signed-in"]);
+  assert.deepEqual(world.service.ends, []);
+});
+
+test("an error of the app's own functions does no harm", async (context) => {
+  const errors = [];
+  const note = (error) => errors.push(error.message);
+  const others = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException");
+  process.on("uncaughtException", note);
+  context.after(() => {
+    process.off("uncaughtException", note);
+    others.forEach((other) => process.on("uncaughtException", other));
+  });
+  const onSignedOut = () => {
+    throw new Error("of onSignedOut");
+  };
+  const { world, client } = await signedIn({ onSignedOut });
+  client.subscribe(() => {
+    throw new Error("of a listener");
+  });
+  await world.until(client.refresh());
+  await world.until(client.logout());
+  assert.equal(client.state.status, "signed-out");
+  assert.deepEqual([...new Set(errors)].sort(), ["of a listener", "of onSignedOut"]);
 });
 
 test("another login in one tab replaces the user in all tabs", async () => {
