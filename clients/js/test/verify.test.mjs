@@ -67,6 +67,26 @@ test("an unknown key is fetched at once, and then at most once per cooldown", as
   assert.equal(issuer.count("/keys"), 3);
 });
 
+test("a token that was verified before is checked again, but for its signature, and not with other keys", async () => {
+  const one = verifier();
+  const token = await issuer.token();
+  const claims = await Promise.all([one.verify(token), time.pass(100)]).then(([claims]) => claims);
+  claims.sub = "somebody else";
+  assert.equal((await one.verify(token)).sub, "u1", "claims are not shared");
+  assert.equal(await judged(one, `${token.slice(0, -4)}AAAA`), "token_bad_signature");
+  issuer.denials.push({ sid: claims.sid, exp: issuer.seconds + 300 });
+  await time.pass(300);
+  assert.equal(await judged(one, token), "token_revoked");
+  await time.pass(301_000);
+  assert.equal(await judged(one, token), "token_expired");
+  const fresh = await issuer.token({ sid: undefined, exp: issuer.seconds + 3_600 });
+  assert.equal(await judged(one, fresh), "ok");
+  issuer.keys = [];
+  await issuer.addKey("one");
+  await time.pass(301_000);
+  assert.equal(await judged(one, fresh), "token_bad_signature", "the key of that name is another one");
+});
+
 test("many requests with an unknown key wait for one fetch", async () => {
   const one = verifier({ denylist: "ignore" });
   await judged(one, issuer.token());

@@ -79,6 +79,8 @@ export async function authenticMembers(kind: Kind, token: string, keys: Verifica
   const named = algorithm(alg);
   const key = named && ofKid.get(named);
   if (!key) throw new TokenError("token_wrong_algorithm");
+  const known = verified(keys);
+  if (known.has(text)) return members(payload);
   if (!decode(signature)) throw new TokenError("token_bad_signature");
   try {
     await flattenedVerify({ protected: header, payload, signature }, key, { algorithms: [alg] });
@@ -87,7 +89,27 @@ export async function authenticMembers(kind: Kind, token: string, keys: Verifica
     const isOfPayload = error instanceof errors.JWSInvalid && !decode(payload);
     throw new TokenError(isOfPayload ? "token_malformed" : "token_bad_signature");
   }
+  if (kind === ACCESS_TOKEN) remember(known, text);
   return members(payload);
+}
+
+/** The tokens whose signatures these keys have verified: that is not done again, everything else is. They are dropped together
+ * with the keys. */
+const verifiedBy = new WeakMap<VerificationKeys, Set<string>>();
+
+/** About 10 MB: a token has some hundred bytes. Nobody but the issuer can add to them. */
+const MOST_VERIFIED = 10_000;
+
+function verified(keys: VerificationKeys): Set<string> {
+  const known = verifiedBy.get(keys) ?? new Set<string>();
+  verifiedBy.set(keys, known);
+  return known;
+}
+
+function remember(known: Set<string>, token: string): void {
+  const [oldest] = known;
+  if (known.size >= MOST_VERIFIED && oldest !== undefined) known.delete(oldest);
+  known.add(token);
 }
 
 /** Without white space around it. A regular expression for the end would need quadratic time. */
