@@ -112,5 +112,5 @@ for (const [what, settle, hasReloads] of [["every refresh rotates", "0s", false]
   await front.service.stop();
 }
 console.log(`  ${total} refreshes`);
-assert.ok(total >= 2_000, "too few to say anything: set SECONDS");
+assert.ok(total >= 1_000, "too few to say anything: set SECONDS");
 await browser.close();
