@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createClient } from "tokensmith";
 import { PASSWORD, Service, start, step, until, wait } from "./harness.mjs";
 
-const LOGOUTS = Number(process.env.LOGOUTS ?? 40);
+const LOGOUTS = Number(process.env.LOGOUTS ?? 25);
 const service = await Service.start(`${process.env.FOLDER}/node`, { REAUTHENTICATION_PERIOD: "1s", SCOPES: "notes:read" });
 const baseUrl = service.address;
 service.addUser("ada");

@@ -5,7 +5,7 @@ import { Front, launch, logIn, restore, Service, status, step, tab, told, until,
 const REFRESH = "/v1/tokens/refresh";
 const front = await Front.start();
 const service = await Service.start(`${process.env.FOLDER}/pages`, {
-  issuer: front.origin, ACCESS_TOKEN_LIFETIME: "8s", REFRESH_SETTLE_WINDOW: "1s", REFRESH_RETRY_WINDOW: "4s",
+  issuer: front.origin, ACCESS_TOKEN_LIFETIME: "6s", REFRESH_SETTLE_WINDOW: "1s", REFRESH_RETRY_WINDOW: "3s",
 });
 front.service = service;
 service.addUser("ada");
@@ -45,7 +45,7 @@ for (const storage of process.env.COOKIES === "no" ? ["memory"] : ["cookies", "m
 
   await step("two tabs that refresh at the same instant send one request", async () => {
     await wait(1_500);
-    for (let round = 0; round < 10; round += 1) {
+    for (let round = 0; round < 5; round += 1) {
       const before = front.count(REFRESH);
       const at = Date.now() + 200;
       const refresh = (page) => page.evaluate((at) => new Promise((resolve) => setTimeout(resolve, at - Date.now())).then(() => client.refresh()), at);
@@ -90,7 +90,7 @@ for (const storage of process.env.COOKIES === "no" ? ["memory"] : ["cookies", "m
     // The owner refreshes until the stolen token has been replaced too long ago.
     await wait(1_100);
     await one.evaluate("client.refresh()");
-    await wait(4_100);
+    await wait(3_100);
     await one.evaluate("client.refresh()");
     const replayed = await service.post(REFRESH, { refresh_token: stolen });
     assert.equal(replayed.json.code, "refresh_token_reused");

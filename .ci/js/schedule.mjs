@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Front, launch, logIn, restore, Service, status, tab, told, wait } from "./harness.mjs";
 
-const SECONDS = Number(process.env.SECONDS ?? 20);
+const SECONDS = Number(process.env.SECONDS ?? 14);
 const BROWSERS = 3;
 const TABS = 4;
 const REFRESH = "/v1/tokens/refresh";
@@ -112,5 +112,5 @@ for (const [what, settle, hasReloads] of [["every refresh rotates", "0s", false]
   await front.service.stop();
 }
 console.log(`  ${total} refreshes`);
-assert.ok(total >= 1_000, "too few to say anything: set SECONDS");
+assert.ok(total >= 500, "too few to say anything: set SECONDS");
 await browser.close();
