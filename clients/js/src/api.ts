@@ -626,7 +626,7 @@ export interface components {
          *     }
          */
         Reauthenticate: {
-            /** @description `false`: the access token is in the body, and only the refresh token in a cookie. */
+            /** @description `false`: if the tokens go into cookies, the access token is in the body all the same. */
             access_cookie?: boolean;
             /** @description `true`: the tokens go into cookies. That is also the default if a cookie authenticates the request. */
             cookies?: boolean;

@@ -112,6 +112,19 @@ test("a logout that does not reach the service fails, and the user stays signed 
   assert.deepEqual([client.state.status, tab.told], ["signed-in", []]);
 });
 
+test("a request that hangs is given up after the timeout, and sent again; the other tabs wait for it", async () => {
+  const { world, tab, client } = await signedIn({ storage: "cookies" });
+  const other = world.tab({ storage: "cookies", services: ["https://notes.test"] });
+  await world.until(other.client.restore());
+  const before = world.refreshes;
+  world.network = ({ url }) => (url.endsWith("/refresh") && world.refreshes === before + 1 ? "hangs" : undefined);
+  await world.advance(209_000);
+  assert.equal(world.refreshes, before + 1);
+  await world.advance(5_000);
+  assert.equal(world.refreshes, before + 2);
+  assert.deepEqual([client.state.status, other.client.state.status, tab.told], ["signed-in", "signed-in", []]);
+});
+
 test("503 and 429 are tried again after Retry-After", async () => {
   for (const status of [503, 429]) {
     const { world, client } = await signedIn();

@@ -15,7 +15,7 @@ export class World {
   channels = [];
   held = new Map();
   service = new FakeService(this);
-  /** What happens to a request: `undefined`, "lost" (it never arrives), "unanswered", or a response. */
+  /** What happens to a request: `undefined`, "lost" (it never arrives), "unanswered", "hangs", or a response. */
   network = () => undefined;
   latency = () => 20;
   cookies = {};
@@ -64,6 +64,7 @@ export class World {
     const fate = this.network(request);
     await this.sleep(this.latency());
     init.signal?.throwIfAborted();
+    if (fate === "hangs") await new Promise((_, reject) => init.signal.addEventListener("abort", () => reject(init.signal.reason)));
     if (fate === "lost") throw new TypeError("fetch failed");
     if (fate instanceof Response) return fate;
     const { status, body, cookies, headers } = this.service.answer(request, init.credentials === "include" ? this.cookies : {});

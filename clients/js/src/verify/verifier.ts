@@ -101,7 +101,7 @@ export class Verifier {
   /** Serves the metadata of the resource (RFC 9728), as middleware. */
   readonly serveMetadata: Middleware = (request, response, next) => {
     const { resource } = this.#parts;
-    if (!resource || request.url !== resource.path) return next();
+    if (!resource || request.url?.split("?", 1)[0] !== resource.path) return next();
     response.writeHead(200, { "content-type": "application/json", "access-control-allow-origin": "*" });
     response.end(JSON.stringify(resource.metadata));
   };
