@@ -25,7 +25,7 @@ front.service = service;
 service.addUser("ada");
 const browser = await launch();
 
-for (const storage of process.env.COOKIES === "no" ? ["memory"] : ["cookies", "memory"]) {
+for (const storage of ["cookies", "memory"]) {
   const context = await browser.newContext();
   const page = await tab(context, front, { storage, baseUrl: service.address, services: [notesUrl] });
   await logIn(page, "ada");

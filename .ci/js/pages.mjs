@@ -24,7 +24,7 @@ async function twoTabs(storage) {
 
 const get = (page, path) => page.evaluate((path) => client.fetch(path).then((response) => response.status), path);
 
-for (const storage of process.env.COOKIES === "no" ? ["memory"] : ["cookies", "memory"]) {
+for (const storage of ["cookies", "memory"]) {
   console.log(storage);
   const { context, one, other } = await twoTabs(storage);
 

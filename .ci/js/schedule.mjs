@@ -41,10 +41,11 @@ function fates(stats) {
 }
 
 /** A browser in which somebody is signed in; returns its pages. */
-async function start(front, storage) {
+async function start(front, storage, isBare) {
   const name = `user${(names += 1)}`;
   front.service.addUser(name);
   const context = await browser.newContext({ userAgent: name });
+  if (isBare) await context.addInitScript(() => (delete Navigator.prototype.locks, delete window.BroadcastChannel));
   const pages = [await tab(context, front, { storage })];
   await logIn(pages[0], name);
   while (pages.length < TABS) pages.push(await tab(context, front, { storage }));
@@ -72,12 +73,12 @@ async function loopAndReload(page, end) {
   await loop(page, end);
 }
 
-async function run(what, front, storage, hasReloads) {
+async function run({ what, hasReloads, isBare }, front, storage) {
   const stats = { lost: 0, unanswered: 0, late: 0 };
   const before = front.count(REFRESH);
   front.fate = fates(stats);
   const browsers = [];
-  for (let index = 0; index < BROWSERS; index += 1) browsers.push(await start(front, storage));
+  for (let index = 0; index < BROWSERS; index += 1) browsers.push(await start(front, storage, isBare));
   const end = Date.now() + SECONDS * 1000;
   // In memory a session lives as long as one of its tabs: the first one stays.
   const driven = browsers.flatMap((pages) => pages.map((page, index) => (hasReloads && index > 0 ? loopAndReload(page, end) : loop(page, end))));
@@ -100,14 +101,19 @@ async function run(what, front, storage, hasReloads) {
   console.log(`  ${what}, ${storage}: ${refreshes} refreshes, ${rotations} rotations, ${JSON.stringify(stats)}: nobody was signed out`);
 }
 
-// A page that is reloaded leaves a request behind that may be late: it takes a settle window longer than that. Without reloads
-// the tabs take turns, and every refresh may rotate.
-for (const [what, settle, hasReloads] of [["every refresh rotates", "0s", false], ["with reloads", "2s", true]]) {
+const BOTH = ["cookies", "memory"];
+// A page that is reloaded leaves a request behind that may be late, and without locks the requests of the tabs meet: both take a
+// settle window longer than that. Else the tabs take turns, and every refresh may rotate.
+for (const one of [
+  { what: "every refresh rotates", settle: "0s", storages: BOTH },
+  { what: "with reloads", settle: "2s", storages: BOTH, hasReloads: true },
+  { what: "without locks and channels", settle: "2s", storages: ["cookies"], hasReloads: true, isBare: true },
+]) {
   const front = await Front.start();
-  front.service = await Service.start(`${process.env.FOLDER}/schedule-${settle}`, {
-    issuer: front.origin, ACCESS_TOKEN_LIFETIME: "15s", REFRESH_SETTLE_WINDOW: settle, REFRESH_RETRY_WINDOW: "12s",
+  front.service = await Service.start(`${process.env.FOLDER}/${one.what.replaceAll(" ", "-")}`, {
+    issuer: front.origin, ACCESS_TOKEN_LIFETIME: "15s", REFRESH_SETTLE_WINDOW: one.settle, REFRESH_RETRY_WINDOW: "12s",
   });
-  for (const storage of process.env.COOKIES === "no" ? ["memory"] : ["cookies", "memory"]) await run(what, front, storage, hasReloads);
+  for (const storage of one.storages) await run(one, front, storage);
   front.stop();
   await front.service.stop();
 }
