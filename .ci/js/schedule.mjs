@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Front, launch, logIn, restore, Service, status, tab, told, wait } from "./harness.mjs";
 
-const SECONDS = Number(process.env.SECONDS ?? 14);
+const SECONDS = Number(process.env.SECONDS ?? 10);
 const BROWSERS = 3;
 const TABS = 4;
 const REFRESH = "/v1/tokens/refresh";
