@@ -158,6 +158,13 @@ impl App {
         let made = self.keys.load_or_create(now)?;
         self.denylist.follow(&self.store, now).map_err(|error| of_database(&self.config, error))?;
         self.known_clients.follow().map_err(|error| of_database(&self.config, error))?;
+        // OpenID Connect Core section 2: a client is the audience of its ID tokens.
+        for audience in self.config.audiences.names() {
+            if audience.parse().is_ok_and(|id| self.known_clients.find_known(&id).is_some()) {
+                log::warn!(client:% = audience; "AUDIENCE names a registered application: a service that looks only at the \
+                    audience would accept its ID tokens as access tokens");
+            }
+        }
         Ok(made)
     }
 

@@ -183,16 +183,17 @@ fn knowledge_flows_one_way() {
 
 #[test]
 fn knowledge_flows_one_way_in_the_verifier() {
-    let law: [(&str, &[&str]); 11] = [
+    let law: [(&str, &[&str]); 12] = [
         ("clock", &[]),
         ("id", &["clock"]),
-        ("rendering", &[]),
         ("denied_set", &["clock", "id"]),
         ("jwt", &["clock", "denied_set", "id"]),
         ("api_token", &["jwt"]),
         ("remote", &["clock", "denied_set", "jwt"]),
+        ("resource", &["remote"]),
+        ("rendering", &["resource"]),
         ("verifier", &["api_token", "clock", "denied_set", "jwt", "remote", "rendering"]),
-        ("builder", &["clock", "denied_set", "jwt", "remote", "rendering", "verifier"]),
+        ("builder", &["clock", "denied_set", "jwt", "remote", "rendering", "resource", "verifier"]),
         ("actix", &["api_token", "jwt", "rendering", "verifier"]),
         ("testing", &["builder", "clock", "id", "jwt", "verifier"]),
     ];

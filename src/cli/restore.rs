@@ -10,6 +10,9 @@ use super::{CliError, output};
 use crate::app::App;
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::{Config, DatabaseUrl};
+use crate::model::api_token::ApiToken;
+use crate::model::client::Client;
+use crate::model::user::User;
 use crate::service::restored::{self, Restored};
 use crate::store::{IfMissing, Restore};
 
@@ -70,7 +73,7 @@ fn what_is_done(keep_sessions: bool) -> &'static str {
 }
 
 fn report(restored: &Restored, old: Option<&Path>) -> Result<(), CliError> {
-    let Restored { sessions, api_tokens } = restored;
+    let Restored { sessions, api_tokens, clients } = restored;
     if let Some(old) = old {
         output::line(format_args!("The previous database is kept as {}", old.display()))?;
     }
@@ -80,6 +83,11 @@ fn report(restored: &Restored, old: Option<&Path>) -> Result<(), CliError> {
          Accounts and passwords are those of the backup: repeat changes made after it\n\
          Access tokens of sessions opened after the backup are accepted until they expire"
     ))?;
+    report_api_tokens(api_tokens)?;
+    report_clients(clients)
+}
+
+fn report_api_tokens(api_tokens: &[(User, ApiToken)]) -> Result<(), CliError> {
     if api_tokens.is_empty() {
         return Ok(());
     }
@@ -93,6 +101,21 @@ fn report(restored: &Restored, old: Option<&Path>) -> Result<(), CliError> {
         let cells =
             [token.id.to_string(), token.name.to_string(), owner.username.to_string(), owner.id.to_string(), used];
         list.add(cells, &())?;
+    }
+    list.finish()
+}
+
+fn report_clients(clients: &[Client]) -> Result<(), CliError> {
+    if clients.is_empty() {
+        return Ok(());
+    }
+    output::line(format_args!(
+        "Disable or delete again each of the following applications that was disabled or deleted after the backup, and\n\
+         replace the secret of each that got another one then, with tokensmith clients:"
+    ))?;
+    let mut list = List::new(false, ["CLIENT ID", "NAME", "CHANGED"]);
+    for client in clients {
+        list.add([client.id.to_string(), client.name.to_string(), client.updated_at.to_rfc3339()], &())?;
     }
     list.finish()
 }

@@ -25,6 +25,9 @@ pub(super) struct Audience {
     pub(crate) media_type: &'static str,
     /// Adds the headers that every response has.
     pub(crate) add_headers: fn(StatusCode, &mut HeaderMap),
+    /// Whether its endpoints take `HEAD`. Where a `GET` may issue a code or end a session they do not: scanners of links
+    /// send it.
+    pub(crate) takes_head: bool,
 }
 
 /// Origins whose web pages may call.
@@ -47,6 +50,7 @@ static API: Audience = Audience {
     render: |failure, _request, id| problem::render(failure, id),
     media_type: "application/problem+json",
     add_headers: not_stored,
+    takes_head: true,
 };
 
 /// Verifiers and clients that fetch keys, denylist and metadata. These paths are public.
@@ -68,12 +72,13 @@ const PAGES: Audience = Audience {
     render: pages::render,
     media_type: "text/html",
     add_headers: pages::add_headers,
+    takes_head: false,
 };
 
 static AUTHORIZE: Audience = Audience { prefix: "/oauth/authorize", ..PAGES };
 static INTERACTIONS: Audience = Audience { prefix: "/oauth/interactions", ..PAGES };
 static LOGOUT: Audience = Audience { prefix: "/oauth/logout", ..PAGES };
-static ASSETS: Audience = Audience { prefix: "/oauth/assets", ..PAGES };
+static ASSETS: Audience = Audience { prefix: "/oauth/assets", takes_head: true, ..PAGES };
 
 /// All audiences. A path belongs to the first one whose prefix matches; our own API takes all other paths.
 pub(super) static AUDIENCES: [&Audience; 7] = [&WELL_KNOWN, &AUTHORIZE, &INTERACTIONS, &LOGOUT, &ASSETS, &OAUTH, &API];

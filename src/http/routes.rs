@@ -150,23 +150,33 @@ pub(super) fn scope(audience: &'static Audience) -> impl HttpServiceFactory {
             None => by_path.push((&endpoint.path, vec![endpoint])),
         }
     }
+    // They are tried in turn, and a comparison costs less than a pattern.
+    by_path.sort_by_key(|(path, _)| path.contains('{'));
     for (path, endpoints) in by_path {
-        scope = scope.service(resource(path.strip_prefix(audience.prefix).unwrap_or(path), &endpoints));
+        scope = scope.service(resource(
+            path.strip_prefix(audience.prefix).unwrap_or(path),
+            &endpoints,
+            audience.takes_head,
+        ));
     }
     scope.default_service(web::to(not_found)).wrap(from_fn(cors))
 }
 
 /// The endpoints of one path.
-fn resource(path: &str, endpoints: &[&'static Endpoint]) -> Resource {
+fn resource(path: &str, endpoints: &[&'static Endpoint], takes_head: bool) -> Resource {
     // The only parameter that may contain slashes.
     let mut resource = web::resource(path.replace("{issuer_path}", "{issuer_path:.+}"));
     let mut allowed = Vec::new();
     for Endpoint { method, handler, .. } in endpoints {
         resource = resource.route(handler().guard(guard::fn_guard(move |context| {
-            let head_as_get = *method == "GET" && context.head().method == Method::HEAD;
+            let head_as_get = takes_head && *method == "GET" && context.head().method == Method::HEAD;
             head_as_get || context.head().method.as_str() == *method
         })));
-        allowed.extend(if *method == "GET" { ["GET", "HEAD"].as_slice() } else { std::slice::from_ref(method) });
+        allowed.extend(if takes_head && *method == "GET" {
+            ["GET", "HEAD"].as_slice()
+        } else {
+            std::slice::from_ref(method)
+        });
     }
     resource.default_service(web::to(move || {
         let refusal = Failure::MethodNotAllowed(allowed.clone());

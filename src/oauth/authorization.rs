@@ -176,6 +176,9 @@ fn scope(params: &Params, client: &Client) -> Result<Scopes, OAuthError> {
 fn resource(params: &Params, audiences: &[&str]) -> Result<Option<String>, OAuthError> {
     let refused = |description: &str| Err(OAuthError::new(ErrorCode::InvalidTarget, description));
     let mut all = params.all(RESOURCE);
+    if audiences.is_empty() {
+        return refused("this service no longer issues tokens for any audience of the client");
+    }
     let (Some(resource), None) = (all.next(), all.next()) else {
         return if params.get(RESOURCE).is_none() { Ok(None) } else { refused("one resource at a time") };
     };

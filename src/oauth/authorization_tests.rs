@@ -123,7 +123,7 @@ fn rfc7636_4_4_1_a_request_without_an_s256_challenge_is_an_invalid_request() {
 #[test]
 fn rfc6749_4_1_1_a_client_that_is_not_registered_for_codes_is_unauthorized() {
     let client = Client { grant_types: Words::from_iter(["client_credentials"]), ..client() };
-    let refused = read(&params(&[]), &client, REDIRECT_URI, &[]).unwrap_err();
+    let refused = read(&params(&[]), &client, REDIRECT_URI, &["https://mail.example"]).unwrap_err();
     assert_eq!(refused.error.code, ErrorCode::UnauthorizedClient);
 }
 
@@ -144,7 +144,7 @@ fn a_mistake_in_the_response_type_is_told_in_the_query() {
 #[test]
 fn no_form_is_posted_to_an_app() {
     let params = params(&["response_mode=form_post"]);
-    let refused = read(&params, &client(), "com.example.app:/cb", &[]).unwrap_err();
+    let refused = read(&params, &client(), "com.example.app:/cb", &["https://mail.example"]).unwrap_err();
     assert_eq!(refused.error.code, ErrorCode::InvalidRequest);
 }
 

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::model::api_token::{ApiToken, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
+use crate::model::client::Client;
 use crate::model::session::{End, EndReason};
 use crate::model::user::User;
 use crate::model::user_search::UserSearch;
@@ -19,9 +20,12 @@ pub(crate) struct Restored {
     pub(crate) sessions: usize,
     /// The active API tokens. Some of them may have been revoked after the backup.
     pub(crate) api_tokens: Vec<(User, ApiToken)>,
+    /// The registered applications that are not disabled. Some of them may have been disabled or deleted after the backup, or
+    /// have got another secret.
+    pub(crate) clients: Vec<Client>,
 }
 
-/// Ends every session (unless `keep_sessions`), denies access tokens of API tokens, and lists the API tokens. If it
+/// Ends every session (unless `keep_sessions`), denies access tokens of API tokens, and lists API tokens and clients. If it
 /// fails, it can be repeated.
 pub(crate) fn take_over(app: &App, keep_sessions: bool, origin: &Origin) -> Result<Restored, Error> {
     let mut restored = Restored::default();
@@ -43,6 +47,8 @@ pub(crate) fn take_over(app: &App, keep_sessions: bool, origin: &Origin) -> Resu
             restored.api_tokens.extend(active.map(|token| (user.clone(), token)));
         }
     }
+    restored.clients = app.store.read(|tx| tx.list_clients())?;
+    restored.clients.retain(|client| client.disabled_at.is_none());
     let event = origin.event(app.clock.now(), EventName::DatabaseRestored);
     let (sessions, api_tokens) = (restored.sessions, restored.api_tokens.len());
     let event = event.with(format_args!("sessions ended: {sessions}, active API tokens: {api_tokens}"));

@@ -1,9 +1,11 @@
 //! `/oauth/authorize`: which requests are answered at once, and how. Names follow the OpenID conformance suite where it has a
 //! module for the same.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::me_applications::tokens;
@@ -21,6 +23,7 @@ both_engines!(
     oidcc_max_age_1_and_max_age_10000,
     oidcc_ensure_post_request_succeeds,
     oidcc_id_token_hint,
+    a_hint_whose_key_is_gone_has_the_user_log_in,
     a_hint_of_another_user_lets_nobody_else_go_on,
     oidcc_unsigned_request_object_is_refused,
     fapi2_state_is_returned_and_iss_is_in_every_answer,
@@ -205,6 +208,21 @@ fn oidcc_id_token_hint(engine: Engine) {
     for bad in ["x", &*format!("{id_token}x")] {
         assert_eq!(error_of(&browser.open(&request("app", &[("id_token_hint", bad)]))), "invalid_request");
     }
+}
+
+fn a_hint_whose_key_is_gone_has_the_user_log_in(engine: Engine) {
+    let app = started(engine);
+    let browser = allowed(&app, "ada", "app");
+    let id_token = tokens(&browser, "app", "openid")["id_token"].as_str().unwrap().to_owned();
+    let (header, rest) = id_token.split_once('.').unwrap();
+    let mut header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+    header["kid"] = "removed".into();
+    let old = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()));
+    let silent = [("prompt", "none"), ("id_token_hint", &*old)];
+    assert_eq!(error_of(&browser.open(&request("app", &silent))), "login_required");
+    let page = browser.open(&request("app", &[("id_token_hint", &*old)]));
+    page.shows(200, "Log in");
+    assert!(browser.log_in(&page, "ada", PASSWORD).answer_to(CALLBACK).contains_key("code"));
 }
 
 fn a_hint_of_another_user_lets_nobody_else_go_on(engine: Engine) {

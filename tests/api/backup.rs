@@ -91,8 +91,15 @@ fn sessions_that_ended_after_the_backup_stay_ended(engine: Engine) {
     let exchanged =
         client.ask("POST", "/v1/api-tokens/exchange", &format!("Token {}", token["key"].as_str().unwrap()), None);
     let exchanged = exchanged.ok();
+    for id in ["going", "going-off"] {
+        assert!(
+            command.run(&["clients", "create", "Notes", "--id", id, "--grant-type", "client_credentials"]).success()
+        );
+    }
+    assert!(command.run(&["clients", "disable", "going-off"]).success());
     make_backup(&command, &url);
     // This happens after the backup.
+    assert!(command.run(&["clients", "delete", "going", "--yes"]).success());
     client.revoke(&left["refresh_token"]);
     client.revoke(&token["key"]);
     let change = json!({"current_password": PASSWORD, "new_password": ANOTHER});
@@ -106,6 +113,8 @@ fn sessions_that_ended_after_the_backup_stay_ended(engine: Engine) {
     let listed = restored.stdout.lines().find(|line| line.contains(id)).unwrap_or_default();
     assert!(listed.contains("nightly") && listed.contains("ada"), "{}", restored.stdout);
     assert!(restored.stdout.contains("2 sessions ended\n"), "{}", restored.stdout);
+    let is_listed = |id: &str| restored.stdout.lines().any(|line| line.split_whitespace().next() == Some(id));
+    assert!(is_listed("going") && !is_listed("going-off"), "{}", restored.stdout);
     assert!(!restored.stdout.contains("tks_"), "{}", restored.stdout);
 
     let serving = command.serve();

@@ -223,6 +223,16 @@ fn a_start_without_an_active_admin_says_how_to_make_one() {
 }
 
 #[test]
+fn an_audience_that_is_a_registered_application_is_warned_of() {
+    let command = Tokensmith::new();
+    let create = ["clients", "create", "Notes", "--id", "notes", "--grant-type", "client_credentials"];
+    assert!(command.run(&create).success());
+    assert_eq!(warnings(&command), Vec::<String>::new());
+    let warned = warnings(&command.env("AUDIENCE", "notes"));
+    assert!(warned.iter().any(|line| line.contains("AUDIENCE names a registered application")), "{warned:?}");
+}
+
+#[test]
 fn missing_keys_are_warned_of_only_if_there_were_sessions() {
     let command = Tokensmith::new();
     let create = ["users", "create", "ada", "--role", "admin", "--password-stdin"];

@@ -22,6 +22,7 @@ both_engines!(
     a_client_that_may_not_refresh_any_more_is_told_so,
     a_grant_goes_on_when_its_client_no_longer_skips_consent,
     a_scope_that_is_taken_from_the_client_is_in_no_further_token,
+    a_grant_whose_audience_is_gone_waits_and_gets_no_token_for_another,
     late_retries_mark_a_public_client_and_none_that_authenticates,
 );
 
@@ -251,6 +252,22 @@ fn a_grant_goes_on_when_its_client_no_longer_skips_consent(engine: Engine) {
         assert!(next.is_string() && next != token, "{next}");
         token = next;
     }
+}
+
+fn a_grant_whose_audience_is_gone_waits_and_gets_no_token_for_another(engine: Engine) {
+    let (app, _, tokens) = start(engine);
+    let was = claims(&tokens["access_token"])["aud"].as_str().unwrap().to_owned();
+    app.execute("update sessions set audience = 'https://gone.example' where client_id = 'notes'");
+    app.execute("update clients set audiences = 'https://gone.example' where id = 'notes'");
+    app.follow_clients();
+    app.advance(200);
+    refresh(&app, &tokens).oauth_error(400, "invalid_target");
+    assert_eq!(mark(&app), 0, "the token is not spent");
+    app.execute(&format!("update sessions set audience = '{was}' where client_id = 'notes'"));
+    refresh(&app, &tokens).oauth_error(400, "invalid_target");
+    app.execute("update clients set audiences = '', updated_at = updated_at + 1 where id = 'notes'");
+    app.follow_clients();
+    assert_eq!(claims(&refresh(&app, &tokens).ok()["access_token"])["aud"], was.as_str());
 }
 
 fn a_scope_that_is_taken_from_the_client_is_in_no_further_token(engine: Engine) {

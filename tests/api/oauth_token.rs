@@ -279,19 +279,21 @@ fn rfc8707_2_2_the_access_token_is_for_the_resource_that_was_granted(engine: Eng
 fn an_audience_that_the_settings_no_longer_name_may_not_be_asked_for(engine: Engine) {
     let [api, gone] = ["https://api.example.com", "https://gone.example.com"];
     let (app, _) = start_with(engine, &[("AUDIENCE", api)]);
-    // The second client is left with none of its own, and gets the default one.
-    for (id, audiences) in [("both", format!("{gone} {api}")), ("old", gone.to_owned())] {
+    // The second client is left with none, and does not get that of others instead.
+    for (id, audiences, left) in [("both", format!("{gone} {api}"), Some(api)), ("old", gone.to_owned(), None)] {
         app.insert_client(&Registration { id, audiences: &audiences, ..NOTES });
         let browser = app.browser();
-        for (resource, is_refused) in [(gone, true), (api, false)] {
-            let own = [("redirect_uri", REDIRECT_URI), ("resource", resource)];
+        for resource in [Some(gone), Some(api), None] {
+            let is_refused = left.is_none() || resource == Some(gone);
+            let asks: Vec<_> = resource.map(|resource| ("resource", resource)).into_iter().collect();
+            let own = [&[("redirect_uri", REDIRECT_URI)], asks.as_slice()].concat();
             let page = browser.open(&super::authorize::request(id, &own));
             if is_refused {
-                assert_eq!(page.answer_to(REDIRECT_URI)["error"], "invalid_target", "{id}");
+                assert_eq!(page.answer_to(REDIRECT_URI)["error"], "invalid_target", "{id} {resource:?}");
             } else {
                 page.shows(200, "Log in");
             }
-            let asked = app.token(As(id), &[("grant_type", "client_credentials"), ("resource", resource)]);
+            let asked = app.token(As(id), &[&[("grant_type", "client_credentials")], asks.as_slice()].concat());
             if is_refused {
                 asked.oauth_error(400, "invalid_target");
             } else {

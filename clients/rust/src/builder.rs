@@ -12,6 +12,8 @@ use crate::jwt::{AccessKeys, JwksError, verification_keys_of_jwks, verification_
 use crate::remote::{Feed, Fixed, IssuerClient, KeySource, Place, RemoteKeys, Transport};
 #[cfg(feature = "actix")]
 use crate::rendering::{Rendering, is_of_uri, is_realm};
+#[cfg(feature = "actix")]
+use crate::resource::{ResourceMetadata, is_resource, is_scope};
 use crate::verifier::{Parts, Verifier};
 pub use error::BuildError;
 
@@ -64,6 +66,8 @@ pub struct Builder {
     realm: Option<String>,
     #[cfg(feature = "actix")]
     problem_types: Option<String>,
+    #[cfg(feature = "actix")]
+    resource: Option<(String, Vec<String>)>,
 }
 
 /// Without where the keys are from: its URL may hold a password.
@@ -116,6 +120,8 @@ impl Builder {
             realm: None,
             #[cfg(feature = "actix")]
             problem_types: None,
+            #[cfg(feature = "actix")]
+            resource: None,
         }
     }
 
@@ -181,6 +187,16 @@ impl Builder {
         Self { problem_types: Some(base.to_owned()), ..self }
     }
 
+    /// The service is the protected resource with this URL, usually its audience, and has these scopes, if any
+    /// ([RFC 9728](https://www.rfc-editor.org/rfc/rfc9728)). The extractors' challenges then name its metadata, by which
+    /// a client finds the issuer; [`Verifier::resource_metadata`] publishes it. The URL has TLS or is on the loopback
+    /// interface, and has neither query nor fragment.
+    #[cfg(feature = "actix")]
+    pub fn resource(self, url: &str, scopes: &[&str]) -> Self {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        Self { resource: Some((url.to_owned(), scopes)), ..self }
+    }
+
     /// Builds the verifier. From now on it fetches keys and denylist in the background, so a service can start while
     /// the issuer is down.
     ///
@@ -241,10 +257,14 @@ impl Builder {
         if let Some(realm) = self.realm.as_ref().filter(|realm| !is_realm(realm)) {
             return Err(BuildError::Realm(realm.clone()));
         }
-        match &self.problem_types {
-            Some(base) if !is_of_uri(base) => Err(BuildError::ProblemTypes(base.clone())),
-            _ => Ok(()),
+        if let Some(base) = self.problem_types.as_ref().filter(|base| !is_of_uri(base)) {
+            return Err(BuildError::ProblemTypes(base.clone()));
         }
+        let Some((url, scopes)) = &self.resource else { return Ok(()) };
+        if !is_resource(url) {
+            return Err(BuildError::Resource(url.clone()));
+        }
+        scopes.iter().find(|scope| !is_scope(scope)).map_or(Ok(()), |scope| Err(BuildError::Scope(scope.clone())))
     }
 
     fn with(self, keys: Arc<dyn KeySource>, leeway: Seconds, feed: Option<(Arc<DeniedSet>, Feed)>) -> Verifier {
@@ -253,6 +273,7 @@ impl Builder {
         let rendering = Rendering {
             realm: self.realm.or_else(|| self.audiences.first().cloned()).unwrap_or_default(),
             problem_types: self.problem_types,
+            resource: self.resource.map(|(url, scopes)| Arc::new(ResourceMetadata::new(&url, &self.issuer, &scopes))),
         };
         let Self { issuer, audiences, clock, .. } = self;
         Verifier(Arc::new(Parts {

@@ -50,6 +50,8 @@ mod jwt;
 mod remote;
 #[cfg(feature = "actix")]
 mod rendering;
+#[cfg(feature = "actix")]
+mod resource;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod verifier;

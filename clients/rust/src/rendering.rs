@@ -2,6 +2,10 @@
 //! ([RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)) and the type of the problem
 //! ([RFC 9457 section 3.1.1](https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1)), as the service has set them.
 
+use std::sync::Arc;
+
+use crate::resource::ResourceMetadata;
+
 /// The settings for error responses of one service.
 #[derive(Debug, Default)]
 pub(crate) struct Rendering {
@@ -9,6 +13,8 @@ pub(crate) struct Rendering {
     pub(crate) realm: String,
     /// The beginning of problem types.
     pub(crate) problem_types: Option<String>,
+    /// What the challenges name.
+    pub(crate) resource: Option<Arc<ResourceMetadata>>,
 }
 
 impl Rendering {

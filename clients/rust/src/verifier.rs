@@ -84,7 +84,7 @@ impl Verifier {
         let Inside { keys, denied, api_tokens, issuer, audiences, clock } = inside;
         let (issuer, audiences) = (issuer.to_owned(), audiences.to_vec());
         let (denied, api_tokens) = (Some(denied), Some(api_tokens));
-        let rendering = Arc::new(Rendering { realm: issuer.clone(), problem_types: None });
+        let rendering = Arc::new(Rendering { realm: issuer.clone(), problem_types: None, resource: None });
         let (feed, leeway) = (None, Seconds::ZERO);
         Self(Arc::new(Parts { keys, denied, feed, api_tokens, rendering, issuer, audiences, leeway, clock }))
     }

@@ -152,6 +152,13 @@ fn a_realm_or_a_type_that_cannot_be_sent_is_refused() {
 }
 
 #[test]
+fn a_resource_or_a_scope_that_cannot_be_one_is_refused() {
+    let error = |url: &str, scopes: &[&str]| issuer().verifier().resource(url, scopes).build().err().unwrap();
+    assert!(matches!(error("http://api.test", &[]), BuildError::Resource(refused) if refused == "http://api.test"));
+    assert!(matches!(error(AUDIENCE, &["a", "a b"]), BuildError::Scope(refused) if refused == "a b"));
+}
+
+#[test]
 fn a_denylist_is_not_required_of_a_verifier_that_follows_none() {
     let require = DenylistPolicy::Require { within: Duration::from_secs(10) };
     let jwks = r#"{"keys":[]}"#;

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{TokenForm, client, required};
 use crate::app::App;
@@ -16,13 +17,44 @@ use crate::service::oauth::introspect;
 use crate::service::verify::{ActiveToken, Token};
 use tokensmith_verifier::Subject;
 
+/// Whether a token is active, and what it says if it is: its other claims are there, too
+/// ([RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
+#[derive(ToSchema)]
+#[schema(as = Introspection)]
+#[expect(dead_code, reason = "the response is the token's own claims")]
+pub(in crate::http) struct IntrospectionView {
+    /// Whether the token is active. If it is not, there is nothing else.
+    active: bool,
+    /// `Bearer`, for what resource servers accept.
+    #[schema(nullable = false)]
+    token_type: Option<String>,
+    /// The issuer.
+    #[schema(nullable = false)]
+    iss: Option<String>,
+    /// The user, or the client itself.
+    #[schema(nullable = false)]
+    sub: Option<String>,
+    /// The client that the token was issued to.
+    #[schema(nullable = false)]
+    client_id: Option<String>,
+    /// Scopes, separated by spaces.
+    #[schema(nullable = false)]
+    scope: Option<String>,
+    /// When it was issued, in seconds since 1970.
+    #[schema(nullable = false)]
+    iat: Option<i64>,
+    /// When it expires, in seconds since 1970.
+    #[schema(nullable = false)]
+    exp: Option<i64>,
+}
+
 /// Ask about a token
 ///
 /// Only for the client that the token was issued to and the resource servers in its audience
 /// ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)). For other callers it is not active.
 #[utoipa::path(post, path = "/oauth/introspect", tag = "applications", security(("client" = [])),
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
-    responses((status = 200, body = Object, description = "`active`, and the token's claims if it is.")))]
+    responses((status = 200, body = IntrospectionView)))]
 pub(in crate::http) async fn create(
     request: HttpRequest,
     app: web::Data<App>,

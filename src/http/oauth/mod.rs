@@ -37,6 +37,12 @@ pub(super) struct TokenForm {
     /// Of a client that authenticates by `client_secret_post`.
     #[schema(nullable = false)]
     client_secret: Option<String>,
+    /// Of a client that authenticates by `private_key_jwt`.
+    #[schema(nullable = false)]
+    client_assertion_type: Option<String>,
+    /// Of a client that authenticates by `private_key_jwt`.
+    #[schema(nullable = false)]
+    client_assertion: Option<String>,
 }
 
 /// The client that a request is from, once it has authenticated.

@@ -4,6 +4,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::IntoParams;
 
 use super::cookies::Cookies;
 use super::reply::{answer, message, see_other};
@@ -16,12 +17,50 @@ use crate::oauth::authorization::Untrusted;
 use crate::oauth::params::Params;
 use crate::service::oauth::authorize::{Begun, begin};
 
+/// An authorization request.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "parameters are read by name, since some may not be repeated")]
+pub(in crate::http) struct AuthorizeQuery {
+    /// `code`.
+    response_type: String,
+    /// The application.
+    client_id: String,
+    /// One of the redirect URIs that it is registered with. Required, unless there is only one.
+    redirect_uri: Option<String>,
+    /// The challenge of [RFC 7636](https://www.rfc-editor.org/rfc/rfc7636): the SHA-256 digest of the verifier.
+    code_challenge: String,
+    /// `S256`.
+    code_challenge_method: String,
+    /// What is asked for, separated by spaces. `openid` has an ID token issued.
+    scope: Option<String>,
+    /// Comes back as it is.
+    state: Option<String>,
+    /// Goes into the ID token.
+    nonce: Option<String>,
+    /// `query` or `form_post`. Default: `query`.
+    response_mode: Option<String>,
+    /// `none`, or some of `login`, `consent` and `select_account`.
+    prompt: Option<String>,
+    /// How long ago the user may have authenticated, in seconds.
+    #[param(minimum = 0)]
+    max_age: Option<i64>,
+    /// The username or e-mail address of the user, if it is known.
+    login_hint: Option<String>,
+    /// An ID token of the user who is expected.
+    id_token_hint: Option<String>,
+    /// Languages of the pages, separated by spaces, the preferred one first.
+    ui_locales: Option<String>,
+    /// The audience of the access token ([RFC 8707](https://www.rfc-editor.org/rfc/rfc8707)).
+    resource: Option<String>,
+}
+
 /// Authorize an application
 ///
 /// Answers at once, or has the user log in and decide. For an unknown client or redirect URI it
 /// shows an error page; every other error goes to the client
 /// ([RFC 6749 section 4.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1)).
-#[utoipa::path(get, path = "/oauth/authorize", tag = "pages", security(()), responses(
+#[utoipa::path(get, path = "/oauth/authorize", tag = "pages", security(()), params(AuthorizeQuery), responses(
     (status = 200, content_type = "text/html", body = String, description = "A form that posts the answer to the application."),
     (status = 303, description = "To a page for the user, or to the application with the answer.",
         headers(("Location" = String))),

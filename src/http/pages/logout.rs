@@ -4,6 +4,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::SET_COOKIE;
 use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::IntoParams;
 
 use super::cookies::Cookies;
 use super::csrf::{form_token, has_token, is_own_form};
@@ -22,11 +23,28 @@ use crate::service::oauth::logout::{LoggingOut, log_out};
 /// What goes through the question.
 const KEPT: [&str; 5] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"];
 
+/// A logout request.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "parameters are read by name, since some may not be repeated")]
+pub(in crate::http) struct LogoutQuery {
+    /// An ID token of the session. Without one the user is asked.
+    id_token_hint: Option<String>,
+    /// The application, if there is no `id_token_hint`.
+    client_id: Option<String>,
+    /// Where the user is sent next: one of the URIs that the application is registered with.
+    post_logout_redirect_uri: Option<String>,
+    /// Comes back as it is.
+    state: Option<String>,
+    /// Languages of the pages, separated by spaces, the preferred one first.
+    ui_locales: Option<String>,
+}
+
 /// Log out of the browser
 ///
 /// Ends the browser's session, and the grants that began in it except those with `offline_access`. Asks, unless an ID token
 /// of this session is shown.
-#[utoipa::path(get, path = "/oauth/logout", tag = "pages", security(()), responses(
+#[utoipa::path(get, path = "/oauth/logout", tag = "pages", security(()), params(LogoutQuery), responses(
     (status = 200, content_type = "text/html", body = String, description = "A page: the question, or that it is done."),
     (status = 303, description = "It is done: back to the application.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: the request is not valid.")))]

@@ -3,8 +3,9 @@
 
 use super::browser;
 use super::entitled::audiences_of;
-use super::hint::verify_hint;
+use super::hint::{Hint, read_hint};
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::authorization::{
@@ -12,7 +13,7 @@ use crate::model::authorization::{
 };
 use crate::model::client::{Client, ClientId};
 use crate::model::grant::Live;
-use crate::model::id::new_id;
+use crate::model::id::{UserId, new_id};
 use crate::model::names::Scopes;
 use crate::oauth::answer::{Answer, Destination};
 use crate::oauth::authorization::{self, Untrusted};
@@ -95,11 +96,17 @@ pub(super) fn known(app: &App, client: &ClientId, cookie: Option<&str>) -> Resul
     Ok(Known { session, consent })
 }
 
-/// The request with the user of `id_token_hint`, if it has one; `None` if the hint was not issued to the client.
+/// The request with the user of `id_token_hint`, if it has one; `None` if the hint was not issued to the client. When it can
+/// no longer be told who it names, the user logs in.
 fn with_hint(app: &App, params: &Params, request: AuthorizationRequest) -> Option<AuthorizationRequest> {
     let Some(hint) = params.get("id_token_hint") else { return Some(request) };
-    let claims = verify_hint(app, hint).filter(|claims| claims.azp == request.client_id)?;
-    Some(AuthorizationRequest { expected_user: claims.sub.to_string().parse().ok(), ..request })
+    match read_hint(app, hint) {
+        Hint::Of(claims) if claims.azp == request.client_id => {
+            Some(AuthorizationRequest { expected_user: claims.sub.to_string().parse().ok(), ..request })
+        }
+        Hint::OfRemovedKey => Some(AuthorizationRequest { max_age: Some(0), ..request }),
+        Hint::Of(_) | Hint::Bad => None,
+    }
 }
 
 fn destination(request: &AuthorizationRequest) -> Destination {
@@ -154,7 +161,7 @@ impl Ongoing {
         let Some(live) = &self.known.session else { return Ok(None) };
         let now = app.clock.now();
         let (code, text) = (self.code(live, app), Opaque::generate(&*app.entropy)?);
-        let consent = allowed.map(|scopes| self.consent(live, scopes, app));
+        let (client, allowed) = (self.client.clone(), allowed.cloned());
         let origin = Origin { actor: Some(live.user.id), session: Some(live.session.id), ..origin.clone() };
         let event = origin.event(now, EventName::ConsentGiven).about(live.user.id).with(&self.client.id);
         let (id, digest) = (self.interaction.id, text.digest());
@@ -163,8 +170,10 @@ impl Ongoing {
             if is_on_record && !tx.finish_interaction(id, now)? {
                 return Ok(false);
             }
-            if let Some(consent) = &consent {
-                tx.put_consent(consent)?;
+            if let Some(allowed) = &allowed {
+                // Read here: another tab may have allowed more since the page was shown, or the user may have taken it back.
+                let before = tx.reading().find_consent(code.user_id, &client.id)?;
+                tx.put_consent(&consent(&client, code.user_id, before, allowed, now))?;
                 tx.record(event)?;
             }
             tx.insert_code(&code, digest)?;
@@ -192,18 +201,17 @@ impl Ongoing {
             session_id: None,
         }
     }
+}
 
-    /// What was allowed before stays allowed, as far as the client may still ask for it.
-    fn consent(&self, live: &Live, allowed: &Scopes, app: &App) -> Consent {
-        let now = app.clock.now();
-        let before = self.known.consent.as_ref();
-        Consent {
-            user_id: live.user.id,
-            client_id: self.client.id.clone(),
-            scopes: before
-                .map_or_else(|| allowed.clone(), |before| before.scopes.and(allowed).shared_with(&self.client.scopes)),
-            created_at: before.map_or(now, |before| before.created_at),
-            updated_at: now,
-        }
+/// What was allowed before stays allowed, as far as the client may still ask for it.
+fn consent(client: &Client, user_id: UserId, before: Option<Consent>, allowed: &Scopes, now: Timestamp) -> Consent {
+    Consent {
+        user_id,
+        client_id: client.id.clone(),
+        scopes: before
+            .as_ref()
+            .map_or_else(|| allowed.clone(), |before| before.scopes.and(allowed).shared_with(&client.scopes)),
+        created_at: before.map_or(now, |before| before.created_at),
+        updated_at: now,
     }
 }

@@ -6,13 +6,15 @@ use crate::model::client::{Client, GrantType};
 use crate::model::grant::{Grant, OFFLINE_ACCESS_SCOPE, USER_SCOPES};
 use crate::oauth::error::ErrorCode;
 
-/// The audiences that a client may ask for: those that it is registered for, as far as `AUDIENCE` still names them. If
-/// there is none, that of every login.
+/// The audiences that a client may ask for: those that it is registered for, as far as `AUDIENCE` still names them. One
+/// that is registered for none has that of every login.
 pub(super) fn audiences_of<'a>(app: &'a App, client: &'a Client) -> Vec<&'a str> {
-    let served = &app.config.audiences;
-    let registered = client.audiences.all().iter().filter(|audience| served.find(Some(audience)).is_some());
-    let own: Vec<&str> = registered.map(String::as_str).collect();
-    if own.is_empty() { served.first().iter().map(String::as_str).collect() } else { own }
+    let (served, own) = (&app.config.audiences, client.audiences.all());
+    let usable = |audience: &&str| served.find(Some(audience)).is_some();
+    match own {
+        [] => served.first().iter().map(String::as_str).collect(),
+        own => own.iter().map(String::as_str).filter(usable).collect(),
+    }
 }
 
 /// Who the tokens of a client are for: the resource that it asks for, or the first audience that it may ask for

@@ -3,7 +3,7 @@
 
 use super::authorize::find_client;
 use super::browser;
-use super::hint::verify_hint;
+use super::hint::{Hint, read_hint};
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::Origin;
@@ -35,7 +35,10 @@ pub(crate) fn log_out(
     is_confirmed: bool,
     origin: &Origin,
 ) -> Result<LoggingOut, Error> {
-    let hint = params.get("id_token_hint").and_then(|token| verify_hint(app, token));
+    let hint = params.get("id_token_hint").and_then(|token| match read_hint(app, token) {
+        Hint::Of(claims) => Some(*claims),
+        Hint::OfRemovedKey | Hint::Bad => None,
+    });
     let Ok(client) = client(app, params, hint.as_ref())? else { return Ok(LoggingOut::Mistaken) };
     let Ok(target) = target(params, client.as_ref()) else { return Ok(LoggingOut::Mistaken) };
     let Some(live) = browser::signed_in(app, cookie)? else { return Ok(LoggingOut::Done(target)) };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::code;
-use super::entitled::{audience_of, other_target, scope_of_client};
+use super::entitled::{audience_of, audiences_of, other_target, scope_of_client};
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::engine::deadline;
@@ -80,18 +80,19 @@ async fn refresh(
 ) -> Result<Granted, Error> {
     let RefreshRequest { refresh_token, wanted } = request;
     let verified = verify(app, refresh_token.expose(), client.id.as_str()).await.map_err(as_invalid_grant)?;
-    if wanted != Wanted::default() {
+    let has_lost_some = audiences_of(app, &client).len() < client.audiences.all().len();
+    if wanted != Wanted::default() || has_lost_some {
         // Before the token is spent.
         let (its_app, session, wanted) = (Arc::clone(app), verified.claims.sid, wanted.clone());
         let find = move || its_app.store.read(|tx| tx.find_grant(session));
         if let Some(mut grant) = deadline::on_a_thread(find).await? {
-            narrow(&mut grant, &client, &wanted)?;
+            narrow(app, &mut grant, &client, &wanted)?;
         }
     }
     let settled = settle(app, verified, !client.is_public(), device, origin).await;
     let mut live = settled.map_err(as_invalid_grant)?;
     if let Some(grant) = &mut live.grant {
-        narrow(grant, &client, &wanted)?;
+        narrow(app, grant, &client, &wanted)?;
     }
     // The token is rotated: the client always gets its successor, whatever it is registered for by now.
     issue(app, Issue { client, live, goes_on: true, nonce: None }).await
@@ -111,7 +112,7 @@ fn as_invalid_grant(error: Error) -> Error {
 }
 
 /// Narrows a grant to what the client may still ask for, and to what is requested.
-fn narrow(grant: &mut Grant, client: &Client, wanted: &Wanted) -> Result<(), Error> {
+fn narrow(app: &App, grant: &mut Grant, client: &Client, wanted: &Wanted) -> Result<(), Error> {
     let still: Vec<&str> = grant.scope.split_whitespace().filter(|scope| client.scopes.contains(scope)).collect();
     grant.scope = still.join(" ");
     if let Some(scope) = &wanted.scope {
@@ -120,10 +121,10 @@ fn narrow(grant: &mut Grant, client: &Client, wanted: &Wanted) -> Result<(), Err
         }
         grant.scope = scope.split_whitespace().collect::<Vec<_>>().join(" ");
     }
-    if wanted.resource.is_some() && wanted.resource != grant.audience {
-        return Err(other_target());
-    }
-    Ok(())
+    let may_have = audiences_of(app, client);
+    let is_still_its_own = grant.audience.as_deref().is_none_or(|audience| may_have.contains(&audience));
+    let is_asked_for = wanted.resource.is_none() || wanted.resource == grant.audience;
+    if is_still_its_own && is_asked_for { Ok(()) } else { Err(other_target()) }
 }
 
 /// What is to be signed for a session of a client.

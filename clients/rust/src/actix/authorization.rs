@@ -26,7 +26,8 @@ pub fn presented(request: &HttpRequest) -> Result<Presented<'_>, BearerErrorKind
     }
     let text =
         header.to_str().map_err(|_not_ascii| BearerErrorKind::Malformed("the Authorization header is not ASCII"))?;
-    let (scheme, token) = text.trim().split_once([' ', '\t']).unwrap_or((text, ""));
+    let text = text.trim();
+    let (scheme, token) = text.split_once([' ', '\t']).unwrap_or((text, ""));
     let token = token.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
         Ok(Presented::Bearer(token))

@@ -188,7 +188,11 @@ impl BearerError {
     /// The value of `WWW-Authenticate`, if the response has that header.
     #[must_use]
     pub fn challenge(&self) -> Option<String> {
-        self.kind.challenge(&self.rendering.realm)
+        let challenge = self.kind.challenge(&self.rendering.realm)?;
+        // RFC 9728 section 5.1. The URL has no character that would need an escape.
+        let named =
+            self.rendering.resource.as_ref().map(|resource| format!(", resource_metadata=\"{}\"", resource.url));
+        Some(challenge + &named.unwrap_or_default())
     }
 }
 

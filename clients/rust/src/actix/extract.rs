@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::authorization::{Presented, presented};
 use super::{BearerError, BearerErrorKind};
-use crate::jwt::{AccessClaims, TokenError, read_payload};
+use crate::jwt::{AccessClaims, read_payload};
 use crate::verifier::Verifier;
 
 /// The claims of a valid access token, as the type `C`. Without a valid token the response is 401.
@@ -148,9 +148,7 @@ fn in_shape<C: DeserializeOwned + Send + Sync + 'static>(
 fn refusal(token: &str, error: BearerErrorKind) -> BearerErrorKind {
     // RFC 6750 section 2.1: b64token. Checked only for tokens that were refused, since other texts never verify.
     let is_b64token = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/=".contains(&b);
-    if matches!(error, BearerErrorKind::Refused(TokenError::Malformed))
-        && (token.is_empty() || !token.bytes().all(is_b64token))
-    {
+    if matches!(error, BearerErrorKind::Refused(_)) && (token.is_empty() || !token.bytes().all(is_b64token)) {
         return BearerErrorKind::Malformed("expected Authorization: Bearer and one token");
     }
     error

@@ -4,6 +4,7 @@ mod authorization;
 mod bearer;
 mod extract;
 mod guards;
+mod resource;
 
 pub use authorization::{Presented, presented};
 pub use bearer::{BearerError, BearerErrorKind};

@@ -28,4 +28,10 @@ pub enum BuildError {
     /// The types of problems would not be URIs.
     #[error("{0:?} is not the beginning of a URI")]
     ProblemTypes(String),
+    /// The URL cannot identify a protected resource.
+    #[error("{0:?} is no resource: a URL with TLS (or of this machine) and without query and fragment is expected")]
+    Resource(String),
+    /// The text cannot be a scope.
+    #[error("{0:?} is no scope")]
+    Scope(String),
 }

@@ -5,7 +5,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::SigningAlg;
@@ -15,20 +14,18 @@ use super::verify::{VerificationKey, VerificationKeys};
 /// The document is not a JWK Set, or has no usable key.
 #[derive(Debug, thiserror::Error)]
 pub enum JwksError {
-    /// Not the JSON of a JWK Set.
+    /// Not JSON.
     #[error("not a JWK Set: {0}")]
     Json(#[from] serde_json::Error),
+    /// No object with `keys`.
+    #[error("not a JWK Set: no object with a list of keys")]
+    NoSet,
     /// It has no key that can verify an access token.
     #[error("there is no key in it for ES256, EdDSA or RS256")]
     NoKey,
     /// A key whose parameters do not decode.
     #[error("the key cannot be used: {0}")]
     Key(#[from] jsonwebtoken::errors::Error),
-}
-
-#[derive(Deserialize)]
-struct JwkSet {
-    keys: Vec<Value>,
 }
 
 /// The usable keys of a JWK Set, as published under `/.well-known/jwks.json`. A key that cannot be used is left out
@@ -39,10 +36,13 @@ struct JwkSet {
 /// algorithm, and of two the first is kept.
 ///
 /// # Errors
-/// [`JwksError::Json`] if the text is not a JWK Set, [`JwksError::NoKey`] if no key is usable.
+/// [`JwksError::Json`] or [`JwksError::NoSet`] if the text is not a JWK Set, [`JwksError::NoKey`] if no key is usable.
 pub fn verification_keys_of_jwks(json: &str) -> Result<VerificationKeys, JwksError> {
     let mut keys = VerificationKeys::default();
-    for (index, jwk) in serde_json::from_str::<JwkSet>(json)?.keys.iter().enumerate() {
+    // RFC 7517 section 4: of members with one name the last may count.
+    let set: Value = serde_json::from_str(json)?;
+    let jwks = set.get("keys").and_then(Value::as_array).ok_or(JwksError::NoSet)?;
+    for (index, jwk) in jwks.iter().enumerate() {
         let added = read_jwk(jwk).and_then(|(kid, alg, key)| {
             let is_first = keys.insert(kid, alg.algorithm(), VerificationKey::Public(key));
             if is_first { Ok(()) } else { Err("another one has its kid and its alg") }

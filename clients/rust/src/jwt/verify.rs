@@ -227,6 +227,10 @@ pub(super) fn trimmed<'a>(kind: &DocumentKind, token: &'a str) -> Result<&'a str
 fn split<'a>(kind: &DocumentKind, token: &'a str) -> Result<[&'a str; 4], TokenError> {
     let (message, signature) = trimmed(kind, token)?.rsplit_once('.').ok_or(TokenError::Malformed)?;
     let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
+    // RFC 7515 section 7.1: three parts; one of five is encrypted.
+    if payload.contains('.') {
+        return Err(TokenError::Malformed);
+    }
     Ok([header, payload, message, signature])
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use ureq::Agent;
 
 use super::http::{HttpAnswer, HttpClient, HttpProxy, HttpSettings, Limits};
@@ -82,18 +83,7 @@ impl IssuerClient {
 
     fn metadata_at(&self, url: &str, issuer: &str) -> Result<Metadata, IssuerError> {
         let text = text(url, self.get(url, None, false, DOCUMENT)?)?;
-        let wrong = |why: String| IssuerError::Document { url: url.to_owned(), why };
-        let metadata: Metadata = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-        // RFC 8414 section 3.3: it must be the requested issuer.
-        if metadata.issuer != issuer {
-            return Err(wrong(format!("it is about the issuer {:?}", metadata.issuer)));
-        }
-        // An issuer with TLS must not name URLs without TLS.
-        let plain = |uri: &str| issuer.starts_with("https://") && !uri.starts_with("https://");
-        if plain(&metadata.jwks_uri) || metadata.denylist_uri.as_deref().is_some_and(plain) {
-            return Err(wrong("it names a URL without TLS".to_owned()));
-        }
-        Ok(metadata)
+        read_metadata(&text, issuer).map_err(|why| IssuerError::Document { url: url.to_owned(), why })
     }
 
     /// The keys (`None` if they still have this entity tag), and how long they may be used. `anew`: caches on the way
@@ -135,6 +125,23 @@ impl IssuerClient {
             status => Err(IssuerError::Status { url: url.to_owned(), status }),
         }
     }
+}
+
+/// Reads the metadata of this issuer; if it cannot be used, says why.
+fn read_metadata(text: &str, issuer: &str) -> Result<Metadata, String> {
+    // Read as an object first: a derived type would also accept a list.
+    let metadata: Map<String, Value> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let metadata: Metadata = serde_json::from_value(metadata.into()).map_err(|error| error.to_string())?;
+    // RFC 8414 section 3.3: it must be the requested issuer.
+    if metadata.issuer != issuer {
+        return Err(format!("it is about the issuer {:?}", metadata.issuer));
+    }
+    // An issuer with TLS must not name URLs without TLS.
+    let plain = |uri: &str| issuer.starts_with("https://") && !uri.starts_with("https://");
+    if plain(&metadata.jwks_uri) || metadata.denylist_uri.as_deref().is_some_and(plain) {
+        return Err("it names a URL without TLS".to_owned());
+    }
+    Ok(metadata)
 }
 
 fn text(url: &str, answer: HttpAnswer) -> Result<String, IssuerError> {
@@ -181,5 +188,22 @@ mod tests {
                 "https://example.com:8443/.well-known/openid-configuration"
             ]
         );
+    }
+
+    #[test]
+    fn metadata_is_read_as_the_corpus_says() {
+        let file: Value = serde_json::from_str(include_str!("../../../corpus/metadata.json")).unwrap();
+        let cases = file["cases"].as_array().unwrap();
+        assert!(cases.len() > 30);
+        for case in cases {
+            let issuer = case.get("issuer").unwrap_or(&file["issuer"]).as_str().unwrap();
+            let read = read_metadata(case["document"].as_str().unwrap(), issuer);
+            let read = read.ok().map(|metadata| (metadata.jwks_uri, metadata.denylist_uri));
+            let expected = case["jwks_uri"]
+                .as_str()
+                .map(|uri| (uri.to_owned(), case["denylist_uri"].as_str().map(ToOwned::to_owned)));
+            assert_eq!(read, expected, "{}", case["name"]);
+            assert_eq!(case["expected"], if expected.is_some() { "ok" } else { "refused" }, "{}", case["name"]);
+        }
     }
 }

@@ -177,23 +177,32 @@ impl Follower {
             }
             let answer = answer?;
             self.url = Some(url.clone());
-            let claims = self.verified(&answer)?;
-            self.take_up(&claims);
-            self.cursor = Some(claims.cursor);
-            if !claims.more {
-                // The response was made after the request and includes what was denied before `as_of`; both are whole
-                // seconds. The age of a replayed older response is measured with our own clock.
-                let now = self.clock.now();
-                self.denied.forget(now);
-                if self.incomplete_until.is_some_and(|until| now < until) {
-                    return Err(PollError::UnknownKind);
-                }
-                let lag = (claims.iat - claims.as_of + Seconds(1)).max(now - MAX_CLOCK_SKEW - claims.as_of);
-                let lag = Duration::from_secs(u64::try_from(lag.0).unwrap_or(0));
-                *self.known.at.lock().unwrap_or_else(PoisonError::into_inner) = asked_at.checked_sub(lag);
+            if !self.read(&answer, asked_at)? {
                 return Ok(());
             }
         }
+    }
+
+    /// Adds what a page denies; returns whether there is a next one. `asked_at`: when the first page was requested.
+    fn read(&mut self, page: &str, asked_at: Instant) -> Result<bool, PollError> {
+        let claims = self.verified(page)?;
+        self.take_up(&claims);
+        let DenylistClaims { cursor, more, iat, as_of, .. } = claims;
+        self.cursor = Some(cursor);
+        if more {
+            return Ok(true);
+        }
+        let now = self.clock.now();
+        self.denied.forget(now);
+        if self.incomplete_until.is_some_and(|until| now < until) {
+            return Err(PollError::UnknownKind);
+        }
+        // The response was made after the request and includes what was denied before `as_of`; both are whole seconds.
+        // The age of a replayed older response is measured with our own clock.
+        let lag = (iat - as_of + Seconds(1)).max(now - MAX_CLOCK_SKEW - as_of);
+        let lag = Duration::from_secs(u64::try_from(lag.0).unwrap_or(0));
+        *self.known.at.lock().unwrap_or_else(PoisonError::into_inner) = asked_at.checked_sub(lag);
+        Ok(false)
     }
 
     fn take_up(&mut self, claims: &DenylistClaims) {
@@ -234,3 +243,7 @@ impl Follower {
         Ok(verified?)
     }
 }
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

@@ -1,0 +1,61 @@
+"""The service as it was built, on an empty folder, with an administrator."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tokensmith import Client
+
+ADMIN = "admin"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+class Service:
+    """Runs until `stop`."""
+
+    def __init__(self, program: str, folder: Path, **env: str) -> None:
+        folder.mkdir(exist_ok=True)
+        self.program, self.folder, self.port = program, folder, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.env = {
+            **os.environ, "LISTEN": f"127.0.0.1:{self.port}", "ISSUER": self.url, "AUDIENCE": "",
+            "DATABASE_URL": f"sqlite://{folder}/tokensmith.db", "KEYS_DIR": f"{folder}/keys", "RUST_LOG": "warn",
+            "FIRST_ADMIN_PASSWORD_FILE": f"{folder}/password", **env,
+        }  # fmt: skip
+        self.start()
+        self.password = (folder / "password").read_text().strip()
+
+    def start(self) -> None:
+        log = (self.folder / "log").open("a")
+        with log:
+            self.process = subprocess.Popen([self.program], cwd=self.folder, env=self.env, stdout=log, stderr=log)
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{self.url}/readyz", timeout=10).close()
+                return
+            except (urllib.error.URLError, ConnectionError):
+                assert self.process.poll() is None, (self.folder / "log").read_text()
+                time.sleep(0.05)
+        raise AssertionError("the service does not start")
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+    def client(self) -> Client:
+        """A client of the administrator, with a session of its own."""
+        client = Client(self.url)
+        client.login(ADMIN, self.password)
+        return client
