@@ -82,14 +82,16 @@ export class Client {
     this.#options = options;
     this.#platform = platform;
     this.#service = new Service(platform, options.baseUrl, timeout * 1000, storage === "cookies");
-    this.#jar = storage === "cookies" ? cookieJar(services.length > 0) : storage === "memory" ? memoryJar : customJar(storage);
-    this.#needsToken = storage !== "cookies" || services.length > 0;
+    // The access cookie is for the service itself.
+    const needsHeader = services.length > 0 || options.audience !== undefined;
+    this.#jar = storage === "cookies" ? cookieJar(needsHeader) : storage === "memory" ? memoryJar : customJar(storage);
+    this.#needsToken = storage !== "cookies" || needsHeader;
     const hasTabs = options.tabs ?? platform.isBrowser;
     const kind = typeof storage === "string" ? storage : "custom";
     const name = hasTabs ? `tokensmith ${kind} ${options.audience ?? ""} ${this.#service.base}` : undefined;
     this.#turns = new Turns(platform, name);
     this.#tabs = new Tabs(platform, name, (news) => this.#hear(news));
-    this.#sender = new Sender(platform, this.#service, services, this);
+    this.#sender = new Sender(platform, this.#service, services, this, storage === "cookies" && options.audience !== undefined);
     platform.onWake(() => this.#tick());
   }
 

@@ -24,8 +24,8 @@ export interface Jar {
 }
 
 /** The browser keeps it in a cookie that no script can read. The access token, too, unless other services need it. */
-export function cookieJar(hasServices: boolean): Jar {
-  const asked = hasServices ? { cookies: true, access_cookie: false } : { cookies: true };
+export function cookieJar(needsHeader: boolean): Jar {
+  const asked = needsHeader ? { cookies: true, access_cookie: false } : { cookies: true };
   return { asked, presented: async () => asked, keep: async () => {}, clear: async () => {} };
 }
 

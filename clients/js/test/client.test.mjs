@@ -306,6 +306,17 @@ test("with cookies, the access token is in memory where other services need it, 
   assert.match(authorizations(world).at(-1), /^Bearer s1@/);
 });
 
+test("with cookies and another audience, the service itself gets the cookies, and the app's services the header", async () => {
+  const { world, client } = await signedIn({ storage: "cookies", audience: "https://notes.test" });
+  assert.match(world.requests[0].body, /"audience":"https:\/\/notes.test".*"access_cookie":false/);
+  assert.equal((await world.until(client.fetch(NOTES))).status, 200);
+  await world.until(client.fetch("https://id.test/v1/me"));
+  assert.deepEqual(authorizations(world).slice(-2).map((one) => one !== null), [true, false]);
+  assert.equal(world.requests.at(-1).credentials, "include");
+  const alone = await signedIn({ storage: "cookies", audience: "https://notes.test", services: [] });
+  assert.match(await alone.world.until(alone.client.accessToken()), /^s1@/);
+});
+
 test("a token that a service refuses is refreshed once, and the request is sent again with its body", async () => {
   const { world, client } = await signedIn();
   const token = await client.accessToken();
