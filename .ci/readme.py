@@ -22,7 +22,7 @@ PAGES = [ROOT / "README.md", *(ROOT / "docs/src").rglob("*.md")]
 MARKED = re.compile(r"<!-- run: (\w+) -->\n```\w+\n(.*?)```", re.DOTALL)
 BLOCKS = dict(block for page in PAGES for block in MARKED.findall(page.read_text()))
 PYTHON = ["pyjwt[crypto]==2.15.1"]
-NODE = ["jose@6.2.17", "express@5.3.0"]
+NODE = ["jose@6.2.17"]
 # Where Debian puts the Go package of the book, if it is installed.
 GO = Path("/usr/share/gocode/src/github.com/coreos/go-oidc")
 STEPS = ["step_login", "step_call", "step_end"]
@@ -77,7 +77,7 @@ def verifiers(tools):
     python = tools / "venv/bin/python"
     subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PYTHON], check=True)
     subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", *NODE], cwd=tools, check=True)
-    files = {"verify.py": "python", "verify.mjs": "node", "express.mjs": "express"}
+    files = {"verify.py": "python", "verify.mjs": "node"}
     for file, block in files.items():
         (tools / file).write_text(BLOCKS[block])
     commands = {
@@ -147,53 +147,6 @@ def check_careless(tools, pair, alg):
         assert refused.returncode != 0, f"{name} takes the {alg} refresh token for an access token"
         assert any(what in refused.stderr for what in ["jwt.exceptions", "ERR_J"]), refused.stderr
         print(f"{name}, used carelessly, takes neither the {alg} denylist nor the refresh token for an access token")
-
-
-def check_frontend(tools, password):
-    (tools / "session.mjs").write_text(BLOCKS["fetch"])
-    (tools / "frontend.mjs").write_text(f"""
-        import assert from "node:assert/strict";
-        import {{ Session }} from "./session.mjs";
-        const base = "http://127.0.0.1:8080";
-        const session = new Session(base);
-        await session.login("admin", {json.dumps(password)});
-        assert.equal((await session.fetch(base + "/v1/me")).status, 200);
-        const first = session.pair;
-        session.refreshAt = session.expiresAt = 0;
-        await Promise.all([session.fetch(base + "/v1/me"), session.fetch(base + "/v1/me")]);
-        assert.equal(session.pair.refresh_generation, first.refresh_generation + 1);
-        session.refreshAt = 0;
-        assert.equal((await session.fetch(base + "/v1/me")).status, 200);
-        const access = session.pair.access_token;
-        await session.logout();
-        const after = await fetch(base + "/v1/me", {{ headers: {{ authorization: `Bearer ${{access}}` }} }});
-        assert.equal(after.status, 401);
-    """)
-    subprocess.run(["node", tools / "frontend.mjs"], check=True)
-    (tools / "shared.mjs").write_text(BLOCKS["tabs"])
-    (tools / "tabs.mjs").write_text(f"""
-        import assert from "node:assert/strict";
-        import {{ setTimeout as wait }} from "node:timers/promises";
-        import {{ SharedSession }} from "./shared.mjs";
-        const base = "http://127.0.0.1:8080";
-        const heard = async (done) => {{
-          for (let tries = 0; !done(); tries++) {{ assert(tries < 100, "not heard: " + done); await wait(50); }}
-        }};
-        const first = new SharedSession(base);
-        await first.login("admin", {json.dumps(password)});
-        const second = new SharedSession(base);
-        await heard(() => second.pair);
-        second.refreshAt = second.expiresAt = 0;
-        assert.equal((await second.fetch(base + "/v1/me")).status, 200);
-        await heard(() => first.pair.refresh_generation === 2);
-        assert.equal(first.pair.access_token, second.pair.access_token);
-        await first.logout();
-        await heard(() => !second.pair);
-        first.tabs.close();
-        second.tabs.close();
-    """)
-    subprocess.run(["node", tools / "tabs.mjs"], check=True)
-    print("the frontend's code logs in, refreshes once for two requests, shares its pair with another tab, and logs out")
 
 
 def check_people(pair, password):
@@ -306,15 +259,8 @@ def check_backend(pair):
 
 
 def check_frameworks(tools, pair):
-    """The book's services in Express and Go accept access tokens and nothing else."""
+    """The book's service in Go accepts access tokens and nothing else."""
     tokens = [pair["access_token"], pair["refresh_token"]]
-    with Beside(["node", "express.mjs"], 8093, cwd=tools):
-        url = "http://127.0.0.1:8093"
-        status, body = get(f"{url}/notes", tokens[0])
-        assert status == 200 and pair["user"]["id"] in body, (status, body)
-        assert get(f"{url}/admin", tokens[0])[0] == 200
-        for bad in [None, "garbage", tokens[1]]:
-            assert get(f"{url}/notes", bad)[0] == 401, bad
     if (tools / "notes").exists():
         with Beside([tools / "notes"], 8094):
             url = "http://127.0.0.1:8094"
@@ -323,7 +269,7 @@ def check_frameworks(tools, pair):
             assert get(f"{url}/admin", tokens[0])[0] == 200
             for bad in [None, "garbage", tokens[1]]:
                 assert get(f"{url}/notes", bad)[0] == 401, bad
-    print("the services in Express and Go accept the access token, and nothing else")
+    print("the service in Go accepts the access token, and nothing else")
 
 
 UPSTREAM = """
@@ -426,8 +372,8 @@ def check_benchmarks():
 def main():
     made = [ROOT / "data", *(ROOT / "keys").glob("*.pem"), *(ROOT / "keys").glob(".lock")]
     assert not any(path.exists() for path in made), f"this wants a clean clone; there is {made}"
-    run_here = STEPS + OPERATED + ["start", "test", "install", "fetch", "people", "api_tokens", "client_credentials", "client_revokes", "verify", "backend", "backend_calls"]
-    run_here += ["tabs", "sign_up", "python", "node", "express", "go", "nginx", "nginx_login", "backup", "restore", "lost_admin", "bench"]
+    run_here = STEPS + OPERATED + ["start", "test", "install", "people", "api_tokens", "client_credentials", "client_revokes", "verify", "backend", "backend_calls"]
+    run_here += ["sign_up", "python", "node", "go", "nginx", "nginx_login", "backup", "restore", "lost_admin", "bench"]
     assert BLOCKS.keys() == set(run_here), BLOCKS.keys() ^ set(run_here)
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
@@ -436,7 +382,6 @@ def main():
         try:
             check_verifiers(commands, service.pair(), "ES256")
             check_careless(tools, service.pair(), "ES256")
-            check_frontend(tools, service.password)
             check_frameworks(tools, service.pair())
             check_steps()
             check_people(service.pair(), service.password)

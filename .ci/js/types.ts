@@ -1,0 +1,26 @@
+// What the types of the package promise to a user with TypeScript; it is only compiled.
+import express from "express";
+import { createClient, TokensmithError, type ErrorCode, type TokenStorage } from "tokensmith";
+import { createVerifier, hasRole } from "tokensmith/verify";
+
+const verifier = createVerifier({ issuer: "https://id.example.com", audience: "https://api.example.com", denylist: { require: 10 } });
+const app = express();
+app.use(verifier.serveMetadata);
+app.get("/notes", verifier.requireToken({ role: "editor" }), (request, response) => {
+  const { sub, roles } = request.claims!;
+  response.json({ sub, roles, isAdmin: hasRole(request.claims!, "admin") });
+});
+
+export async function logIn(storage: TokenStorage): Promise<string> {
+  const client = createClient({ baseUrl: "https://id.example.com", storage, onSignedOut: (reason) => reason === "admin" });
+  try {
+    return (await client.login({ username: "ada", password: "secret" })).username;
+  } catch (error) {
+    if (error instanceof TokensmithError && error.code === "bad_credentials") return String(error.retryAfter);
+    // @ts-expect-error There is no such code.
+    if (error instanceof TokensmithError && error.code === "bad_credential") return "";
+    throw error;
+  }
+}
+
+export const code: ErrorCode = "session_ended";

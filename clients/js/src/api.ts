@@ -1,0 +1,991 @@
+// The service's JSON. Generated from its /openapi.json by `npm run types`.
+
+export type paths = Record<string, never>;
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description A user's record. */
+        Account: components["schemas"]["User"] & {
+            /**
+             * Format: date-time
+             * @description When the account was created.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the account was disabled; null if it is active.
+             */
+            disabled_at: string | null;
+        };
+        /** @description An active token. */
+        ActiveToken: {
+            /** @description The claims of a JWT; for an API token its `id` and `sub`, and its current `scope` and `roles`. */
+            claims: Record<string, never>;
+            /**
+             * Format: date-time
+             * @description When it expires; null if it does not expire.
+             */
+            expires_at: string | null;
+            /** @description Kind of the token. */
+            kind: components["schemas"]["TokenKind"];
+        };
+        /** @description The process is alive. */
+        Alive: {
+            /**
+             * @description Always `alive`.
+             * @example alive
+             */
+            status: string;
+        };
+        /**
+         * @description A token.
+         * @example {
+         *       "token": "eyJhbGciOiJFUzI1NiIs..."
+         *     }
+         */
+        AnyToken: {
+            /** @description An access token, a refresh token or an API token. */
+            token: string;
+        };
+        /** @description An API token, without its key. */
+        ApiToken: {
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it expires; null if it does not.
+             */
+            expires_at: string | null;
+            /**
+             * Format: uuid
+             * @description Id of the API token; it is not the key.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute; null if never.
+             */
+            last_used_at: string | null;
+            /**
+             * @description The owner's name for it.
+             * @example nightly backup
+             */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was revoked; null if it was not.
+             */
+            revoked_at: string | null;
+            /** @description Roles of the API token. They count only as long as the owner has them. */
+            roles: components["schemas"]["RoleName"][];
+            /** @description Scopes of the API token. */
+            scopes: components["schemas"]["ScopeName"][];
+            /**
+             * Format: uuid
+             * @description Session id under which the audit log records its actions, and the `sid` of access tokens that it is exchanged
+             *     for.
+             */
+            session_id: string;
+            /** @description Whether it is accepted. */
+            state: components["schemas"]["ApiTokenStatus"];
+        };
+        /**
+         * @description Whether an API token is accepted.
+         * @enum {string}
+         */
+        ApiTokenStatus: "active" | "revoked" | "expired";
+        /** @description API tokens, newest first. */
+        ApiTokens: {
+            api_tokens: components["schemas"]["ApiToken"][];
+        };
+        /** @description How many API tokens were revoked. */
+        ApiTokensRevoked: {
+            /** @description Number of API tokens that were revoked. */
+            api_tokens_revoked: number;
+        };
+        /** @description An application with access to one's account. */
+        Application: {
+            /**
+             * Format: date-time
+             * @description When the user last allowed something to it; `null` when it is the operator's own and does not ask.
+             */
+            allowed_at: string | null;
+            /** @description Its `client_id`. */
+            client_id: string;
+            /** @description How many of its grants are live. */
+            grants: number;
+            /** @description What it is called. */
+            name: string;
+            /** @description What it may do. */
+            scopes: components["schemas"]["ClientScopeName"][];
+        };
+        /** @description The applications with access to one's account. */
+        Applications: {
+            /** @description By `client_id`. */
+            applications: components["schemas"]["Application"][];
+        };
+        /**
+         * @description How an application proves who it is.
+         * @enum {string}
+         */
+        AuthenticationMethod: "client_secret_basic" | "client_secret_post" | "private_key_jwt" | "none";
+        /** @description An access token in a body. */
+        BearerForm: {
+            /** @description The token, if it is in no header. */
+            access_token?: string;
+        };
+        /**
+         * @description What an application is called: not like a user or an audience.
+         * @example notes-app
+         */
+        ChosenClientId: string;
+        /** @description A registered application, without its secrets. */
+        Client: {
+            /** @description The audiences that it may ask for; if none, the first of `AUDIENCE`. */
+            audiences: string[];
+            /**
+             * @description Its `client_id`.
+             * @example notes-app
+             */
+            client_id: string;
+            /**
+             * @description What users see.
+             * @example Notes
+             */
+            client_name: string;
+            /**
+             * Format: date-time
+             * @description When it was registered.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Since when it is disabled, if it is.
+             */
+            disabled_at: string | null;
+            /** @description The grants that it may use. */
+            grant_types: components["schemas"]["GrantTypeName"][];
+            id_token_signed_response_alg: components["schemas"]["SigningAlgorithm"] | null;
+            /** @description Its public keys, a JWK Set. */
+            jwks: Record<string, never> | null;
+            /** @description Where its public keys are. */
+            jwks_uri: string | null;
+            /** @description Where users may be sent after they have logged out. */
+            post_logout_redirect_uris: string[];
+            /**
+             * @description Where users may be sent with an answer.
+             * @example [
+             *       "https://notes.example.com/callback"
+             *     ]
+             */
+            redirect_uris: string[];
+            /** @description The audiences that it serves; it may introspect tokens for them. */
+            resource_servers: string[];
+            /** @description The scopes that it may ask for. */
+            scopes: components["schemas"]["ClientScopeName"][];
+            /** @description Whether the consent page is skipped. */
+            skip_consent: boolean;
+            /** @description How it authenticates. */
+            token_endpoint_auth_method: components["schemas"]["AuthenticationMethod"];
+            /**
+             * Format: date-time
+             * @description When it was last changed.
+             */
+            updated_at: string;
+        };
+        /**
+         * @description What is to be changed; missing members stay, and null removes the keys, their URL or the algorithm.
+         * @example {
+         *       "redirect_uris": [
+         *         "https://notes.example.com/callback"
+         *       ]
+         *     }
+         */
+        ClientChange: {
+            /** @description The audiences that it may ask for: some of `AUDIENCE`. */
+            audiences?: string[];
+            /** @description What users see. */
+            client_name?: components["schemas"]["Name"];
+            /** @description The grants that it may use. */
+            grant_types?: components["schemas"]["GrantTypeName"][];
+            id_token_signed_response_alg?: components["schemas"]["SigningAlgorithm"] | null;
+            /** @description Its public keys, a JWK Set. */
+            jwks?: Record<string, never> | null;
+            jwks_uri?: components["schemas"]["RedirectUri"] | null;
+            /** @description Where users may be sent after they have logged out. */
+            post_logout_redirect_uris?: components["schemas"]["RedirectUri"][];
+            /** @description Where users may be sent with an answer: `https`, `http` to a loopback address, or a scheme with a dot. */
+            redirect_uris?: components["schemas"]["RedirectUri"][];
+            /** @description The audiences that it serves: some of `AUDIENCE`. It may introspect tokens for them. */
+            resource_servers?: string[];
+            /** @description The scopes that it may ask for. */
+            scopes?: components["schemas"]["ClientScopeName"][];
+            /** @description Whether the consent page is skipped; for the operator's own applications. */
+            skip_consent?: boolean;
+            /** @description How it authenticates. */
+            token_endpoint_auth_method?: components["schemas"]["AuthenticationMethod"];
+        };
+        /**
+         * @description A scope of an application: one of OpenID Connect, or any other.
+         * @example openid
+         */
+        ClientScopeName: string;
+        /** @description A token, and how the client proves who it is. */
+        ClientToken: {
+            /** @description Of a client that does not authenticate by HTTP Basic. */
+            client_id?: string;
+            /** @description Of a client that authenticates by `client_secret_post`. */
+            client_secret?: string;
+            /** @description The token. */
+            token: string;
+            /** @description A hint at the kind of token; it is not needed. */
+            token_type_hint?: string;
+        };
+        /** @description Registered applications, by `client_id`. */
+        Clients: {
+            clients: components["schemas"]["Client"][];
+        };
+        /**
+         * @description A new API token.
+         * @example {
+         *       "expires_in": 2592000,
+         *       "name": "nightly backup"
+         *     }
+         */
+        CreateApiToken: {
+            /**
+             * Format: int64
+             * @description How long it is valid, in seconds. Default: it does not expire.
+             * @example 2592000
+             */
+            expires_in?: number | null;
+            /** @description The owner's name for the API token. */
+            name: components["schemas"]["Name"];
+            /** @description Roles of the API token: some of its owner's roles. Default: none. */
+            roles?: components["schemas"]["RoleName"][];
+            /** @description Scopes of the API token: some of `SCOPES`. Default: none. */
+            scopes?: components["schemas"]["ScopeName"][];
+        };
+        /**
+         * @description A new application. Missing members get their defaults: `client_secret_basic`, the grant types
+         *     `authorization_code` and `refresh_token`, and the scopes `openid`, `profile`, `email` and `offline_access`.
+         * @example {
+         *       "client_name": "Notes",
+         *       "redirect_uris": [
+         *         "https://notes.example.com/callback"
+         *       ]
+         *     }
+         */
+        CreateClient: {
+            /** @description The audiences that it may ask for: some of `AUDIENCE`. */
+            audiences?: string[];
+            /** @description Its `client_id`; generated by default. */
+            client_id?: components["schemas"]["ChosenClientId"];
+            /** @description What users see. */
+            client_name: components["schemas"]["Name"];
+            /** @description The grants that it may use. */
+            grant_types?: components["schemas"]["GrantTypeName"][];
+            id_token_signed_response_alg?: components["schemas"]["SigningAlgorithm"] | null;
+            /** @description Its public keys, a JWK Set. */
+            jwks?: Record<string, never> | null;
+            jwks_uri?: components["schemas"]["RedirectUri"] | null;
+            /** @description Where users may be sent after they have logged out. */
+            post_logout_redirect_uris?: components["schemas"]["RedirectUri"][];
+            /** @description Where users may be sent with an answer: `https`, `http` to a loopback address, or a scheme with a dot. */
+            redirect_uris?: components["schemas"]["RedirectUri"][];
+            /** @description The audiences that it serves: some of `AUDIENCE`. It may introspect tokens for them. */
+            resource_servers?: string[];
+            /** @description The scopes that it may ask for. */
+            scopes?: components["schemas"]["ClientScopeName"][];
+            /** @description Whether the consent page is skipped; for the operator's own applications. */
+            skip_consent?: boolean;
+            /** @description How it authenticates. */
+            token_endpoint_auth_method?: components["schemas"]["AuthenticationMethod"];
+        };
+        /**
+         * @description A new account.
+         * @example {
+         *       "email": "grace@example.com",
+         *       "password": "a long and unusual sentence",
+         *       "roles": [
+         *         "editor"
+         *       ],
+         *       "username": "grace"
+         *     }
+         */
+        CreateUser: {
+            email?: components["schemas"]["EmailAddress"] | null;
+            name?: components["schemas"]["Name"] | null;
+            /** @description The first password. */
+            password: components["schemas"]["NewPassword"];
+            /** @description Roles of the user. Default: none. */
+            roles?: components["schemas"]["RoleName"][];
+            /** @description The name to log in with; case and Unicode width do not matter. */
+            username: components["schemas"]["NewUsername"];
+        };
+        /**
+         * @description The user's name for a device: at most 100 characters.
+         * @example my laptop
+         */
+        DeviceLabel: string;
+        /**
+         * @description An e-mail address.
+         * @example grace@example.com
+         */
+        EmailAddress: string;
+        /**
+         * @description Why a session ended.
+         * @enum {string}
+         */
+        EndReason: "logout" | "revoked" | "admin" | "password_changed" | "user_disabled" | "reuse" | "shared" | "idle" | "absolute_end";
+        /** @description A security event. */
+        Event: {
+            /**
+             * Format: uuid
+             * @description The user who caused it; null before a login and on the command line.
+             */
+            actor_id: string | null;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /** @description More details, as text; null if there are none. */
+            detail: string | null;
+            /**
+             * Format: int64
+             * @description Number of the event. Later events have higher numbers.
+             */
+            id: number;
+            /**
+             * @description IP address of the client; null if there is none.
+             * @example 192.0.2.7
+             */
+            ip: string | null;
+            /** @description What happened. */
+            name: components["schemas"]["EventName"];
+            /**
+             * @description Id of the request that caused it, as in the `X-Request-Id` of its response; null if there is none.
+             * @example k3x9Qm2ZAAAAAAAA
+             */
+            request_id: string | null;
+            /**
+             * Format: uuid
+             * @description The session that it is about or that caused it; null if there is none.
+             */
+            session_id: string | null;
+            /**
+             * Format: uuid
+             * @description The user that it is about; null if there is none.
+             */
+            user_id: string | null;
+        };
+        /**
+         * @description What happened. The meaning of a name never changes.
+         * @enum {string}
+         */
+        EventName: "login" | "login_failed" | "grant_opened" | "code_reused" | "reauthenticated" | "reauthentication_failed" | "logout" | "session_ended" | "sessions_ended" | "refresh_token_reused" | "session_healed" | "session_shared" | "access_token_revoked" | "password_changed" | "password_reset" | "profile_changed" | "user_created" | "user_disabled" | "user_enabled" | "user_deleted" | "roles_changed" | "consent_given" | "consent_revoked" | "api_token_created" | "api_token_rotated" | "api_token_revoked" | "client_created" | "client_updated" | "client_secret_rotated" | "client_disabled" | "client_enabled" | "client_deleted" | "key_rotated" | "key_dropped" | "database_restored";
+        /** @description Events, newest first. */
+        Events: {
+            events: components["schemas"]["Event"][];
+            /** @description Pass it as `cursor` to get the next page; null on the last page. */
+            next_cursor: string | null;
+        };
+        /**
+         * @description The access token that is wanted.
+         * @example {}
+         */
+        Exchange: {
+            /** @description Audience of the access token: one of `AUDIENCE`. Default: the first one. */
+            audience?: string | null;
+        };
+        /** @description An access token for an API token. */
+        ExchangedToken: {
+            /** @description Sent as `Authorization: Bearer` to any service that accepts our access tokens. */
+            access_token: string;
+            /**
+             * Format: int64
+             * @description How long it is valid, in seconds.
+             * @example 300
+             */
+            expires_in: number;
+            /** @description Scopes of the token, separated by spaces. */
+            scope?: string;
+            /** @description How the token is sent. */
+            token_type: components["schemas"]["TokenType"];
+        };
+        /**
+         * @description What is wrong with a field.
+         * @enum {string}
+         */
+        FieldCode: "invalid" | "password_too_short" | "password_too_long" | "password_too_common";
+        /** @description A field that is not valid. */
+        FieldProblem: {
+            /** @description What is wrong, for programs. */
+            code: components["schemas"]["FieldCode"];
+            /** @description Name of the field. */
+            field: string;
+            /** @description What is expected, for people. */
+            message: string;
+        };
+        /**
+         * @description A grant that an application may use.
+         * @enum {string}
+         */
+        GrantTypeName: "authorization_code" | "refresh_token" | "client_credentials";
+        /** @description What the access token says about its bearer. */
+        Identity: {
+            /**
+             * Format: date-time
+             * @description When the user last gave the password; null if there was no login.
+             */
+            authenticated_at: string | null;
+            /**
+             * @description `first-party` after a login, or `api-token` if the token comes from an API token.
+             * @example first-party
+             */
+            client_id: string;
+            /**
+             * Format: date-time
+             * @description When the token expires.
+             */
+            expires_at: string;
+            /** @description The user. */
+            id: string;
+            /** @description Roles of the user. */
+            roles: components["schemas"]["RoleName"][];
+            /** @description Scopes of the token, separated by spaces. */
+            scope?: string;
+            /**
+             * Format: uuid
+             * @description The session that the token belongs to; null if there is none.
+             */
+            session_id: string | null;
+        };
+        /** @description A JWK Set ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)). */
+        JwkSet: {
+            /** @description The public keys. */
+            keys: Record<string, never>[];
+        };
+        /**
+         * @description A login with username and password.
+         * @example {
+         *       "label": "my laptop",
+         *       "password": "correct horse battery staple",
+         *       "username": "ada"
+         *     }
+         */
+        Login: {
+            /** @description `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie. */
+            access_cookie?: boolean;
+            /** @description Audience of the access token: one of `AUDIENCE`. Default: the first one. */
+            audience?: string | null;
+            /** @description `true`: the tokens go into cookies that no script can read, not into the body. Default: `false`. */
+            cookies?: boolean;
+            label?: components["schemas"]["DeviceLabel"] | null;
+            /**
+             * @description Required, unless it comes as HTTP Basic.
+             * @example correct horse battery staple
+             */
+            password: string;
+            /**
+             * @description Required, unless it comes as HTTP Basic.
+             * @example ada
+             */
+            username: string;
+        };
+        /**
+         * @description Which sessions to end.
+         * @example {
+         *       "keep_current": true
+         *     }
+         */
+        LogoutAll: {
+            /** @description `true` keeps the session of the access token. Default: `false`. */
+            keep_current?: boolean;
+        };
+        /** @description A name for people: 1 to 100 characters, at least one of them visible. */
+        Name: string;
+        /** @description An API token with its key, which is shown only once. */
+        NewApiToken: components["schemas"]["ApiToken"] & {
+            /**
+             * @description The key, sent as `Authorization: Token` or `Bearer`. It cannot be shown again.
+             * @example tks_abcdefghijkmnpqrstuvwxyz23456789abcdefghijkmnpq
+             */
+            key: string;
+        };
+        /** @description A registered application with its secret, which is shown only now. */
+        NewClient: components["schemas"]["Client"] & {
+            /**
+             * @description It cannot be shown again. Missing when the application has none.
+             * @example tkc_abcdefghijkmnpqrstuvwxyz23456789abcdefghijkmnpqrstuvwxyz234
+             */
+            client_secret?: string;
+        };
+        /**
+         * @description A password: 8 to 1024 characters (15 or more are recommended), not easy to guess.
+         * @example a long and unusual sentence
+         */
+        NewPassword: string;
+        /**
+         * @description A name to log in with: 1 to 128 characters, without white space, control characters or invisible characters. Case and Unicode width do not matter.
+         * @example grace
+         */
+        NewUsername: string;
+        /** @description An error ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)). */
+        OAuthError: {
+            /** @description The registered code. */
+            error: string;
+            /** @description What is wrong with this request, for the developer of the client. */
+            error_description: string;
+        };
+        /**
+         * @description The current password and the new one.
+         * @example {
+         *       "current_password": "correct horse battery staple",
+         *       "new_password": "a long and unusual sentence"
+         *     }
+         */
+        PasswordChange: {
+            /** @description The current password. */
+            current_password: string;
+            /** @description The new password. */
+            new_password: components["schemas"]["NewPassword"];
+        };
+        /**
+         * @description A new password.
+         * @example {
+         *       "password": "a long and unusual sentence"
+         *     }
+         */
+        PasswordReset: {
+            /** @description The new password. */
+            password: components["schemas"]["NewPassword"];
+        };
+        /** @description An error ([RFC 9457 section 3](https://www.rfc-editor.org/rfc/rfc9457#section-3)). */
+        Problem: {
+            /** @description What is wrong. For programs; it does not change. */
+            code: components["schemas"]["ProblemCode"];
+            /** @description What is wrong with this request. For people; the text may change. */
+            detail: string;
+            /** @description Which fields are not valid. */
+            errors?: components["schemas"]["FieldProblem"][];
+            /** @description Why the session has ended. */
+            reason?: components["schemas"]["EndReason"];
+            /** @description The id of the request in the log. */
+            request_id: string;
+            /**
+             * Format: int32
+             * @description The HTTP status of the response.
+             */
+            status: number;
+            /** @description The meaning of the code in a few words. */
+            title: string;
+            /** @description `urn:tokensmith:problem:` followed by the code. */
+            type: string;
+        };
+        /**
+         * @description What is wrong with a request. The meaning of a code never changes.
+         * @enum {string}
+         */
+        ProblemCode: "access_token_missing" | "account_disabled" | "api_token_expired" | "api_token_malformed" | "api_token_not_found" | "api_token_revoked" | "api_token_unknown" | "application_token" | "bad_credentials" | "basic_auth_off" | "body_too_large" | "client_id_taken" | "client_unknown" | "client_without_secret" | "csrf_refused" | "database_unavailable" | "internal_error" | "invalid_client" | "invalid_fields" | "invalid_grant" | "invalid_request" | "invalid_scope" | "invalid_target" | "key_conflict" | "key_unknown" | "last_admin" | "malformed_json" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "overloaded" | "reauthentication_required" | "refresh_cookie_missing" | "refresh_token_reused" | "request_timeout" | "role_missing" | "scope_missing" | "session_cookies_off" | "session_ended" | "session_not_found" | "session_required" | "session_unknown" | "token_bad_signature" | "token_expired" | "token_malformed" | "token_not_yet_valid" | "token_revoked" | "token_unknown_key" | "token_wrong_algorithm" | "token_wrong_audience" | "token_wrong_issuer" | "token_wrong_type" | "too_many_api_tokens" | "too_many_failures" | "unauthorized_client" | "unsupported_grant_type" | "unsupported_media_type" | "user_unknown" | "username_taken" | "wrong_client" | "wrong_password";
+        /**
+         * @description A change of a user's record. A missing field is not changed; null removes the e-mail address or the name.
+         * @example {
+         *       "name": "Ada Lovelace"
+         *     }
+         */
+        ProfileChange: {
+            email?: components["schemas"]["EmailAddress"] | null;
+            name?: components["schemas"]["Name"] | null;
+            /** @description The name to log in with. */
+            username?: components["schemas"]["NewUsername"];
+        };
+        /** @description The service is ready for requests. */
+        Ready: {
+            /**
+             * @description Always `reachable`.
+             * @example reachable
+             */
+            database: string;
+            /** @description Number of signing keys that are loaded. */
+            keys: number;
+            /**
+             * @description Always `ready`.
+             * @example ready
+             */
+            status: string;
+        };
+        /**
+         * @description The password.
+         * @example {
+         *       "password": "correct horse battery staple"
+         *     }
+         */
+        Reauthenticate: {
+            /** @description `false`: if the tokens go into cookies, the access token is in the body all the same. */
+            access_cookie?: boolean;
+            /** @description `true`: the tokens go into cookies. That is also the default if a cookie authenticates the request. */
+            cookies?: boolean;
+            /** @description The password. */
+            password: string;
+        };
+        /**
+         * @description A whole URI, without a fragment and without a user.
+         * @example https://notes.example.com/callback
+         */
+        RedirectUri: string;
+        /**
+         * @description The refresh token to use.
+         * @example {
+         *       "refresh_token": "eyJhbGciOiJIUzI1NiIs..."
+         *     }
+         */
+        Refresh: {
+            /** @description `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie. */
+            access_cookie?: boolean;
+            /** @description Audience of the access token: one of `AUDIENCE`. Default: the audience of the login. */
+            audience?: string | null;
+            /** @description `true`: the refresh token is in a cookie, and the new tokens go into cookies. Default: `false`. */
+            cookies?: boolean;
+            /** @description The refresh token. Required, unless it is in a cookie and `cookies` is `true`. */
+            refresh_token?: string;
+        } | unknown | {
+            /** @constant */
+            cookies: true;
+        };
+        /**
+         * @description The name of a role.
+         * @example editor
+         */
+        RoleName: string;
+        /**
+         * @description Roles.
+         * @example {
+         *       "roles": [
+         *         "editor"
+         *       ]
+         *     }
+         */
+        Roles: {
+            /** @description All roles of the user, including those that stay. */
+            roles: components["schemas"]["RoleName"][];
+        };
+        /**
+         * @description Which key to create or drop.
+         * @example {
+         *       "alg": "ES256"
+         *     }
+         */
+        RotateKeys: {
+            alg?: components["schemas"]["SigningAlgorithm"] | null;
+            /** @description `true` drops a leaked key now. Sessions whose refresh token it signed end. Default: `false`. */
+            emergency?: boolean;
+            /** @description The `kid` of the key to drop. Default: the active key. Only with `emergency`. */
+            kid?: string | null;
+        };
+        /**
+         * @description What happens to the secret before the new one.
+         * @example {
+         *       "end_old_secret": true
+         *     }
+         */
+        RotateSecret: {
+            /** @description Refuse it at once, instead of accepting it for a day. */
+            end_old_secret?: boolean;
+        };
+        /** @description A registered application with another secret, which is shown only now. */
+        RotatedClient: components["schemas"]["NewClient"] & {
+            /**
+             * Format: date-time
+             * @description Until when the secret before it is valid, if it is.
+             */
+            old_secret_expires_at: string | null;
+        };
+        /**
+         * @description The name of a scope.
+         * @example notes:read
+         */
+        ScopeName: string;
+        /** @description A session: one login on one device. */
+        Session: {
+            /**
+             * Format: date-time
+             * @description When the password was last given for it.
+             */
+            authenticated_at: string;
+            /**
+             * @description The registered application that it belongs to; null for a login.
+             * @example null
+             */
+            client_id: string | null;
+            /**
+             * Format: date-time
+             * @description When it was opened.
+             */
+            created_at: string;
+            /** @description Whether it is the session of the request's access token. */
+            current: boolean;
+            end_reason: components["schemas"]["EndReason"] | null;
+            /**
+             * Format: date-time
+             * @description When it ended; null if it is live.
+             */
+            ended_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it ends if it is not refreshed.
+             */
+            expires_at: string;
+            /**
+             * Format: uuid
+             * @description Id of the session, which is the `sid` of its tokens.
+             */
+            id: string;
+            /**
+             * @description IP address of the login; null if it is not known.
+             * @example 192.0.2.7
+             */
+            ip: string | null;
+            /**
+             * @description The user's name for the device; null if none was given.
+             * @example my laptop
+             */
+            label: string | null;
+            /**
+             * Format: date-time
+             * @description When it was last refreshed; null if never.
+             */
+            last_refreshed_at: string | null;
+            /**
+             * @description `User-Agent` at the login; null if there was none.
+             * @example curl/8.5.0
+             */
+            user_agent: string | null;
+        };
+        /** @description Sessions, newest first. */
+        Sessions: {
+            /** @description Pass it as `cursor` to get the next page; null on the last page. */
+            next_cursor: string | null;
+            sessions: components["schemas"]["Session"][];
+        };
+        /** @description How many sessions ended. */
+        SessionsEnded: {
+            /** @description Number of sessions that ended. */
+            sessions_ended: number;
+        };
+        /**
+         * @description An algorithm that access tokens are signed with.
+         * @enum {string}
+         */
+        SigningAlgorithm: "ES256" | "EdDSA" | "RS256";
+        /** @description A signing key, without its private part and its file. */
+        SigningKey: {
+            /**
+             * Format: date-time
+             * @description When it starts to sign; null if that is not known.
+             */
+            active_from: string | null;
+            /** @description Signing algorithm of the key. */
+            alg: components["schemas"]["SigningAlgorithm"];
+            /** @description Whether its file is encrypted. */
+            encrypted: boolean;
+            /** @description Key id: the thumbprint of RFC 7638. */
+            kid: string;
+            /**
+             * Format: date-time
+             * @description When it is removed; null if that is not known.
+             */
+            removed_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it stops signing; null if that is not known.
+             */
+            retired_at: string | null;
+            /** @description Current state of the key. */
+            state: components["schemas"]["SigningKeyState"];
+        };
+        /**
+         * @description State of a signing key.
+         * @enum {string}
+         */
+        SigningKeyState: "next" | "active" | "retired" | "unused";
+        /** @description The signing keys, oldest first. */
+        SigningKeys: {
+            keys: components["schemas"]["SigningKey"][];
+        };
+        /** @description The signing keys after one was created or dropped. */
+        SigningKeysRotated: {
+            keys: components["schemas"]["SigningKey"][];
+            /**
+             * Format: int64
+             * @description About how many sessions ended because their key was dropped; null if no key was dropped or the database is down.
+             */
+            sessions_ended: number | null;
+        };
+        /**
+         * @description Kind of a token.
+         * @enum {string}
+         */
+        TokenKind: "access_token" | "refresh_token" | "api_token";
+        /**
+         * @description The response of [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1), with additional members
+         *     that save a client a clock and a second request.
+         */
+        TokenPair: {
+            /**
+             * @description The access token, sent as `Authorization: Bearer`.
+             *     Missing if it is in a cookie.
+             */
+            access_token?: string;
+            /**
+             * Format: int64
+             * @description How long the access token is valid, in seconds.
+             * @example 300
+             */
+            expires_in: number;
+            /**
+             * Format: int64
+             * @description When the client should refresh, in seconds from now.
+             * @example 204
+             */
+            refresh_after: number;
+            /**
+             * Format: int64
+             * @description How long the refresh token is valid, in seconds.
+             * @example 1209600
+             */
+            refresh_expires_in: number;
+            /**
+             * Format: int64
+             * @description Generation of the refresh token. Of two pairs of one session, the one with the higher number is newer.
+             * @example 1
+             */
+            refresh_generation: number;
+            /** @description The refresh token, for `POST /v1/tokens/refresh`. Missing if it is in a cookie. */
+            refresh_token?: string;
+            /** @description Scopes of the access token, separated by spaces. */
+            scope?: string;
+            /**
+             * Format: uuid
+             * @description Id of the session.
+             */
+            session_id: string;
+            /** @description How the access token is sent. Missing if it is in a cookie. */
+            token_type?: components["schemas"]["TokenType"];
+            /** @description The user of the session. */
+            user: components["schemas"]["User"];
+        };
+        /**
+         * @description What a client presents for tokens, and how it proves who it is
+         *     ([RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)).
+         */
+        TokenRequest: {
+            /** @description Of a client that authenticates by `private_key_jwt`. */
+            client_assertion?: string;
+            /** @description Of a client that authenticates by `private_key_jwt`. */
+            client_assertion_type?: string;
+            /** @description Of a client that does not authenticate by HTTP Basic. */
+            client_id?: string;
+            /** @description Of a client that authenticates by `client_secret_post`. */
+            client_secret?: string;
+            /** @description With `authorization_code`. */
+            code?: string;
+            /** @description With `authorization_code` (RFC 7636). */
+            code_verifier?: string;
+            /**
+             * @description `authorization_code`, `refresh_token` or `client_credentials`.
+             * @example client_credentials
+             */
+            grant_type: string;
+            /** @description With `authorization_code`: that of the authorization request. */
+            redirect_uri?: string;
+            /** @description With `refresh_token`. */
+            refresh_token?: string;
+            /** @description The audience of the access token (RFC 8707). */
+            resource?: string;
+            /** @description Fewer scopes than were granted; with `client_credentials` some of those that the client may ask for. */
+            scope?: string;
+        };
+        /**
+         * @description How an access token is sent.
+         * @enum {string}
+         */
+        TokenType: "Bearer";
+        /** @description Tokens ([RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)). */
+        Tokens: {
+            /** @description For `Authorization: Bearer`. */
+            access_token: string;
+            /**
+             * Format: int64
+             * @description How long it is valid, in seconds.
+             * @example 300
+             */
+            expires_in: number;
+            /** @description The ID token, with the scope `openid`. */
+            id_token?: string;
+            /** @description The refresh token, if the client may have one. */
+            refresh_token?: string;
+            /** @description What the access token may be used for, with spaces between. */
+            scope?: string;
+            /** @description Always `Bearer`. */
+            token_type: components["schemas"]["TokenType"];
+        };
+        /** @description A user. */
+        User: {
+            /**
+             * @description E-mail address of the user; null if there is none.
+             * @example ada@example.com
+             */
+            email: string | null;
+            /**
+             * Format: uuid
+             * @description Id of the user, which is the `sub` of the user's tokens.
+             */
+            id: string;
+            /**
+             * @description Full name of the user; null if there is none.
+             * @example Ada Lovelace
+             */
+            name: string | null;
+            /** @description Roles of the user. */
+            roles: components["schemas"]["RoleName"][];
+            /**
+             * @description The name to log in with.
+             * @example ada
+             */
+            username: string;
+        };
+        /** @description A user ([OpenID Connect Core section 5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)). */
+        UserInfo: {
+            /** @description With the scope `email`: the e-mail address, if there is one. */
+            email?: string;
+            /** @description With the scope `email`. Always false: addresses are not verified. */
+            email_verified?: boolean;
+            /** @description With the scope `profile`: the name, if there is one. */
+            name?: string;
+            /** @description With the scope `profile`: the username. */
+            preferred_username?: string;
+            /** @description With the scope `roles`: what the user may do. */
+            roles?: string[];
+            /** @description The user's id. */
+            sub: string;
+        };
+        /** @description Users, sorted by username. */
+        Users: {
+            /** @description Pass it as `cursor` to get the next page; null on the last page. */
+            next_cursor: string | null;
+            users: components["schemas"]["Account"][];
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export type operations = Record<string, never>;

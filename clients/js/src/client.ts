@@ -1,0 +1,343 @@
+// The session of a user, in a tab of a browser or elsewhere.
+
+import type { components } from "./api.js";
+import { isTemporary, TokensmithError, type SignedOutReason } from "./error.js";
+import { stopwatch, type Platform } from "./platform.js";
+import { Sender } from "./sender.js";
+import { Service } from "./service.js";
+import { Session } from "./session.js";
+import { cookieJar, customJar, memoryJar, type Jar, type Pair, type TokenStorage } from "./storage.js";
+import { Tabs, type News } from "./tabs.js";
+import { Turns } from "./turns.js";
+
+export type User = components["schemas"]["User"];
+
+export interface Options {
+  /** The URL of the service, as in `https://id.example.com`. */
+  baseUrl: string;
+  /** Where the refresh token is kept: in a cookie that no script can read, in memory (a reload signs out), or in a place of
+   * your own. */
+  storage: "cookies" | "memory" | TokenStorage;
+  /** The origins of your services: they get the access token, too. Nobody else does. */
+  services?: string[];
+  /** The audience of the access tokens, if the service has several. */
+  audience?: string;
+  /** Called once in each tab when the user was signed in and is no longer. */
+  onSignedOut?: (reason: SignedOutReason) => void;
+  /** Whether other tabs, or workers, have the same user. By default they have in a browser. */
+  tabs?: boolean;
+  /** Seconds to wait for an answer of the service; 10 by default. */
+  timeout?: number;
+  /** Seconds for which a refresh without an answer is tried again at once; 60 by default, and less than the service's
+   * `REFRESH_RETRY_WINDOW`. Later it is tried again from time to time. */
+  retryFor?: number;
+}
+
+export interface State {
+  /** It is unknown until `restore` has an answer. */
+  readonly status: "unknown" | "signed-in" | "signed-out";
+  readonly user: User | null;
+  /** Why the user is no longer signed in. */
+  readonly reason?: SignedOutReason | undefined;
+}
+
+export interface Login {
+  username: string;
+  password: string;
+  /** The user's name for the device. */
+  label?: string;
+}
+
+/** How long the answer of another tab is waited for, in milliseconds. */
+const NEWS_WITHIN = 250;
+
+/** The first pause after a refresh without an answer, which doubles each time, and the longest. */
+const PAUSES = [500, 8_000] as const;
+
+/** After this time a refresh that was given up is tried again, and a timer looks at the clock again. */
+const LATER = 30_000;
+
+export class Client {
+  readonly #options: Options;
+  readonly #platform: Platform;
+  readonly #service: Service;
+  readonly #jar: Jar;
+  readonly #turns: Turns;
+  readonly #tabs: Tabs;
+  readonly #sender: Sender;
+  readonly #needsToken: boolean;
+  readonly #listeners = new Set<() => void>();
+  #state: State = { status: "unknown", user: null };
+  #session: Session | undefined;
+  /** The session that ended last: late news of it count for nothing. */
+  #endedSession: string | undefined;
+  #refreshing: Promise<void> | undefined;
+  #restoring: Promise<User | null> | undefined;
+  #cancelTimer = () => {};
+  /** Not over while a refresh was given up a short time ago. */
+  #isPaused = () => false;
+
+  constructor(options: Options, platform: Platform) {
+    const { storage, services = [], timeout = 10 } = options;
+    this.#options = options;
+    this.#platform = platform;
+    this.#service = new Service(platform, options.baseUrl, timeout * 1000, storage === "cookies");
+    // The access cookie is for the service itself.
+    const needsHeader = services.length > 0 || options.audience !== undefined;
+    this.#jar = storage === "cookies" ? cookieJar(needsHeader) : storage === "memory" ? memoryJar : customJar(storage);
+    this.#needsToken = storage !== "cookies" || needsHeader;
+    const hasTabs = options.tabs ?? platform.isBrowser;
+    const kind = typeof storage === "string" ? storage : "custom";
+    const name = hasTabs ? `tokensmith ${kind} ${options.audience ?? ""} ${this.#service.base}` : undefined;
+    this.#turns = new Turns(platform, name);
+    this.#tabs = new Tabs(platform, name, (news) => this.#hear(news));
+    this.#sender = new Sender(platform, this.#service, services, this, storage === "cookies" && options.audience !== undefined);
+    platform.onWake(() => this.#tick());
+  }
+
+  /** Whether somebody is signed in, and who. The object is another one whenever that changes. */
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Calls a function at every change of the state; returns what ends that. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  /** Signs in. A refusal is a `TokensmithError`, as `bad_credentials`. */
+  login({ username, password, label }: Login): Promise<User> {
+    const { audience } = this.#options;
+    return this.#turns.run(async () => {
+      const body = { username, password, label, audience, ...this.#jar.asked };
+      return this.#keep((await this.#service.post("/v1/tokens", body)) as Pair, true);
+    });
+  }
+
+  /** Finds out who is signed in after the page has loaded; returns the user, or `null`. */
+  restore(): Promise<User | null> {
+    this.#restoring ??= this.#restore().finally(() => (this.#restoring = undefined));
+    return this.#restoring;
+  }
+
+  /** Ends the session, in all tabs. If the service cannot be reached, this fails and the user stays signed in. */
+  logout(): Promise<void> {
+    return this.#turns.run(async () => {
+      const session = this.#session;
+      try {
+        if (this.#options.storage === "cookies") await this.#service.post("/v1/logout", undefined, { keepalive: true });
+        else await this.#revoke();
+      } catch (error) {
+        // The session is over already.
+        if (!(error instanceof TokensmithError && error.status === 401)) throw error;
+      }
+      await this.#jar.clear();
+      this.#end("logout", session);
+    });
+  }
+
+  /** Gives the password again before a sensitive action (`reauthentication_required`). */
+  async reauthenticate(password: string): Promise<void> {
+    const token = this.#options.storage === "cookies" ? undefined : await this.accessToken();
+    await this.#turns.run(async () => {
+      const extra = token ? { headers: { authorization: `Bearer ${token}` } } : {};
+      const body = { password, ...this.#jar.asked };
+      await this.#keep((await this.#service.post("/v1/me/reauthenticate", body, extra)) as Pair, false);
+    });
+  }
+
+  /** As the global `fetch`, but the service and your `services` get the access token, which is refreshed when it is time. */
+  readonly fetch = (input: string | URL | Request, init?: RequestInit): Promise<Response> => this.#sender.fetch(input, init);
+
+  /** An access token that is valid now, for requests that `fetch` does not send; `undefined` if nobody is signed in, or if a
+   * cookie has it. */
+  async accessToken(): Promise<string | undefined> {
+    if (this.#state.status === "unknown") await this.restore();
+    const session = this.#session;
+    if (session && session.untilDue <= 0 && (session.isExpired || !this.#isPaused())) {
+      const refreshed = this.refresh();
+      // Only an expired token makes a request wait.
+      if (session.isExpired) await refreshed;
+      else refreshed.catch(() => {});
+    }
+    return this.#session?.pair.access_token;
+  }
+
+  /** Refreshes now, or waits for the refresh under way. A refusal signs out; it is not an error. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+      this.#schedule();
+    });
+    return this.#refreshing;
+  }
+
+  /** Ends timers and the channel to the other tabs. Nobody is signed out. */
+  close(): void {
+    this.#cancelTimer();
+    this.#cancelTimer = () => {};
+    this.#tabs.close();
+    this.#listeners.clear();
+  }
+
+  async #restore(): Promise<User | null> {
+    if (this.#state.status === "unknown") {
+      const isInMemory = this.#options.storage === "memory";
+      if (isInMemory && this.#tabs.areThere) {
+        this.#tabs.tell({ type: "hello" });
+        await this.#news();
+      } else if (!isInMemory) {
+        await this.refresh();
+      }
+      if (this.#state.status === "unknown") this.#set({ status: "signed-out", user: null });
+    }
+    return this.#state.user;
+  }
+
+  async #refresh(): Promise<void> {
+    const { random, later } = this.#platform;
+    const known = this.#session;
+    const elapsed = stopwatch(this.#platform);
+    const giveUpAfter = (this.#options.retryFor ?? 60) * 1000;
+    for (let longest: number = PAUSES[0]; ; longest = Math.min(2 * longest, PAUSES[1])) {
+      try {
+        return await this.#turns.run((isAfterOther) => this.#attempt(known, isAfterOther));
+      } catch (error) {
+        const { retryAfter = 0 } = error instanceof TokensmithError ? error : {};
+        const pause = Math.max(retryAfter * 1000, longest * (0.5 + random() / 2));
+        if (!isTemporary(error) || elapsed() + pause > giveUpAfter) {
+          const givenUp = stopwatch(this.#platform);
+          this.#isPaused = () => givenUp() < Math.max(LATER, retryAfter * 1000);
+          throw error;
+        }
+        await new Promise<void>((resolve) => later(resolve, pause));
+      }
+    }
+  }
+
+  /** One attempt, unless another tab has been faster: whatever was known has changed then. */
+  async #attempt(known: Session | undefined, isAfterOther: boolean): Promise<void> {
+    if (isAfterOther && this.#session === known) await this.#news();
+    const isSignedOut = this.#state.status === "signed-out";
+    if (this.#session !== known || isSignedOut) return;
+    const presented = await this.#jar.presented(known?.pair);
+    if (!presented) return this.#end("logout", known);
+    const { audience } = this.#options;
+    try {
+      const pair = (await this.#service.post("/v1/tokens/refresh", { ...presented, audience }, { keepalive: true })) as Pair;
+      const isAnother = known !== undefined && known.pair.session_id !== pair.session_id;
+      await this.#keep(pair, isAnother);
+    } catch (error) {
+      if (isTemporary(error) || !(error instanceof TokensmithError) || !error.code) throw error;
+      // Without locks, another tab may have logged in meanwhile: the refusal was of the session before.
+      if (this.#session?.pair.session_id !== known?.pair.session_id) return;
+      await this.#jar.clear();
+      this.#end(error.reason ?? error.code, known);
+    }
+  }
+
+  async #revoke(): Promise<void> {
+    const presented = (await this.#jar.presented(this.#session?.pair)) as { refresh_token: string } | undefined;
+    if (presented) await this.#service.post("/v1/tokens/revoke", { token: presented.refresh_token }, { keepalive: true });
+  }
+
+  /** Keeps a pair that the service has answered, and tells the other tabs. */
+  async #keep(pair: Pair, isLogin: boolean): Promise<User> {
+    const session = new Session(this.#platform, pair);
+    if (!this.#adopt(session)) return pair.user;
+    await this.#jar.keep(pair);
+    const { refresh_token, ...rest } = pair;
+    this.#tabs.tellPair(session, this.#options.storage === "memory" ? pair : rest, isLogin);
+    return pair.user;
+  }
+
+  /** Takes a session over, unless a newer pair of it is known; returns whether it was. */
+  #adopt(session: Session): boolean {
+    if (this.#session && session.isOlderThan(this.#session)) return false;
+    this.#session = session;
+    this.#isPaused = () => false;
+    this.#set({ status: "signed-in", user: session.pair.user });
+    this.#schedule();
+    return true;
+  }
+
+  /** The user is no longer signed in; tells so once, here and in the other tabs. */
+  #end(reason: SignedOutReason, session: Session | undefined): void {
+    if (session) this.#tabs.tell({ type: "signed-out", sessionId: session.pair.session_id, reason });
+    this.#signOut(reason, session?.pair.session_id);
+  }
+
+  #signOut(reason: SignedOutReason, sessionId: string | undefined): void {
+    const { status } = this.#state;
+    if (status === "signed-out") return;
+    this.#endedSession = sessionId;
+    this.#session = undefined;
+    this.#cancelTimer();
+    // A page that has just been loaded has nobody to sign out, but it can say why a session that it found is over.
+    const isNews = status === "signed-in" || !["logout", "refresh_cookie_missing"].includes(reason);
+    this.#set({ status: "signed-out", user: null, reason: isNews ? reason : undefined });
+    if (isNews) call(() => this.#options.onSignedOut?.(reason));
+  }
+
+  #hear(news: News): void {
+    if (news.type === "hello") {
+      if (this.#session) this.#tabs.tellPair(this.#session, this.#session.pair, false);
+    } else if (news.type === "signed-out") {
+      if (this.#session?.pair.session_id === news.sessionId) this.#signOut(news.reason, news.sessionId);
+    } else {
+      const { session_id } = news.pair;
+      const current = this.#session?.pair.session_id;
+      const isWanted = current === undefined ? session_id !== this.#endedSession : session_id === current;
+      // An app on the same origin may keep the access token in a cookie where this one needs it.
+      const isUseless = this.#needsToken && news.pair.access_token === undefined;
+      if (isWanted || news.isLogin) this.#adopt(this.#tabs.sessionOf(isUseless ? { ...news, age: Infinity } : news));
+    }
+  }
+
+  /** Waits until there is news of another tab, for a moment at most. */
+  #news(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        this.#listeners.delete(done);
+        resolve();
+      };
+      const cancel = this.#platform.later(done, NEWS_WITHIN);
+      this.#listeners.add(done);
+    });
+  }
+
+  #set(state: State): void {
+    const { status, user } = this.#state;
+    const isSame = status === state.status && JSON.stringify(user) === JSON.stringify(state.user);
+    if (!isSame) this.#state = state;
+    [...this.#listeners].forEach(call);
+  }
+
+  #schedule(): void {
+    this.#cancelTimer();
+    if (!this.#session) return;
+    // Sleep stops timers, so they look at the clock from time to time.
+    const pause = this.#isPaused() ? LATER : Math.max(this.#session.untilDue, 0);
+    this.#cancelTimer = this.#platform.later(() => this.#tick(), Math.min(pause, LATER), true);
+  }
+
+  /** Refreshes if it is time to. A tab that nobody looks at waits until somebody does, or calls `fetch`. */
+  #tick(): void {
+    if (!this.#session || !this.#platform.isVisible()) return;
+    if (this.#session.untilDue <= 0 && !this.#isPaused()) this.refresh().catch(() => {});
+    else this.#schedule();
+  }
+}
+
+/** Calls a function of the app; its errors are the app's. */
+function call(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
