@@ -235,6 +235,10 @@ export interface components {
         ClientScopeName: string;
         /** @description A token, and how the client proves who it is. */
         ClientToken: {
+            /** @description Of a client that authenticates by `private_key_jwt`. */
+            client_assertion?: string;
+            /** @description Of a client that authenticates by `private_key_jwt`. */
+            client_assertion_type?: string;
             /** @description Of a client that does not authenticate by HTTP Basic. */
             client_id?: string;
             /** @description Of a client that authenticates by `client_secret_post`. */
@@ -464,6 +468,34 @@ export interface components {
              * @description The session that the token belongs to; null if there is none.
              */
             session_id: string | null;
+        };
+        /**
+         * @description Whether a token is active, and what it says if it is: its other claims are there, too
+         *     ([RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
+         */
+        Introspection: {
+            /** @description Whether the token is active. If it is not, there is nothing else. */
+            active: boolean;
+            /** @description The client that the token was issued to. */
+            client_id?: string;
+            /**
+             * Format: int64
+             * @description When it expires, in seconds since 1970.
+             */
+            exp?: number;
+            /**
+             * Format: int64
+             * @description When it was issued, in seconds since 1970.
+             */
+            iat?: number;
+            /** @description The issuer. */
+            iss?: string;
+            /** @description Scopes, separated by spaces. */
+            scope?: string;
+            /** @description The user, or the client itself. */
+            sub?: string;
+            /** @description `Bearer`, for what resource servers accept. */
+            token_type?: string;
         };
         /** @description A JWK Set ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)). */
         JwkSet: {
