@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json as json_
+import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,8 +29,17 @@ LONGEST_PAUSE = 8
 #: The pause before a refresh is tried again that was not urgent.
 NOT_URGENT = 5
 
+#: How often such a refresh is tried at once if its answer may be lost. Then the refresh token may be replaced already,
+#: and after REFRESH_RETRY_WINDOW the old one would count as stolen.
+TRIES = 3
+
+#: With these a server says that it has not done what was asked.
+_NOT_DONE = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
 #: An access token without `refresh_after` is replaced after this part of its lifetime.
 USUAL_PART = 0.7
+
+_PRINTABLE = re.compile("[!-~]+")
 
 #: The largest response that is read.
 MAX_BYTES = 64 * 1024 * 1024
@@ -37,7 +49,7 @@ MAX_BYTES = 64 * 1024 * 1024
 class _Held:
     """An access token, and what it is refreshed with."""
 
-    answer: Mapping[str, Any]
+    answer: Mapping[str, Any] = field(repr=False)
     #: When it was received, by both clocks: one may be set, the other may stand still while the machine sleeps.
     monotonic: float
     wall: float
@@ -71,11 +83,14 @@ class Client:
         """`audience`: whom the access token is for, if not for the issuer's first audience. `allow_http` allows HTTP
         without TLS to other machines. `timeout`: the longest time for a request, in seconds."""
         checked_url(issuer, allow_http)
+        if api_token is not None and not _PRINTABLE.fullmatch(api_token):
+            raise ValueError("the API token has characters that none has, such as the end of a line")
         self._base, self._api_token, self._audience, self._timeout = base_of(issuer), api_token, audience, timeout
         self._http = HttpClient(allow_http, root_certificates)
         self._lock = threading.Lock()
         self._held: _Held | None = None
-        self._refused: SignedOut | None = None
+        #: Code, detail and status of the refusal.
+        self._refused: tuple[str, str, int] | None = None
         self._not_before = 0.0
 
     def login(self, username: str, password: str, *, label: str | None = None) -> None:
@@ -169,29 +184,31 @@ class Client:
     def _renew(self, is_urgent: bool) -> None:
         """Refreshes the pair, or exchanges the API token. Without a response it is retried with the same token."""
         if self._refused is not None:
-            raise self._refused
+            code, detail, status = self._refused
+            raise SignedOut(code, detail, status=status)
         if self._held is None and self._api_token is None:
             raise ClientError("not_logged_in", "log in first")
         if not is_urgent and time.monotonic() < self._not_before:
             return
         give_up_at, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
-        while True:
+        for tries in count(1):
             try:
                 self._keep(self._received(self._renewal()))
                 return
             except Unavailable as error:
                 wait = max(pause, error.retry_after or 0)
-                if not is_urgent:
+                is_over = time.monotonic() + wait > give_up_at
+                if not is_urgent and (is_over or tries == TRIES or error.status in _NOT_DONE):
                     self._not_before = time.monotonic() + max(wait, NOT_URGENT)
                     return
-                if time.monotonic() + wait > give_up_at:
+                if is_over:
                     raise
                 time.sleep(wait)
                 pause = min(pause * 2, LONGEST_PAUSE)
             except ClientError as error:
                 self._held = None
-                self._refused = SignedOut(error.code, error.detail, status=error.status)
-                raise self._refused from error
+                self._refused = error.code, error.detail, error.status
+                raise SignedOut(error.code, error.detail, status=error.status) from error
 
     def _renewal(self) -> Any:
         if self._held is not None and "refresh_token" in self._held.answer:
@@ -218,7 +235,7 @@ class Client:
         headers = {"Content-Type": "application/json", **(headers or {})}
         response = self._send("POST", self._base + path, headers, data, Limits(self._timeout, MAX_BYTES))
         if response.status_code not in (200, 201, 204):
-            raise error_of(response)
+            raise error_of(response, is_issuer=True)
         try:
             return response.json() if response.content else None
         except ValueError as error:
