@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable
 
@@ -92,7 +93,7 @@ class Pairs:
                 if document is not None:
                     self.wfile.write(json.dumps(document).encode())
 
-            do_POST = do_GET  # noqa: N815
+            do_POST = do_PATCH = do_GET  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -128,6 +129,21 @@ def test_requests_carry_the_access_token(pairs: Pairs) -> None:
         assert client.request("GET", f"{pairs.url}/other").json()["path"] == "/other"
         response.raise_for_status()
     assert pairs.paths() == ["/v1/tokens", "/notes?b=c+d", "/other"]
+
+
+def test_a_header_is_sent_once_however_it_is_written(pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = logged_in(pairs)
+    sent: list[str] = []
+    put = HTTPConnection.putheader
+
+    def putheader(connection: HTTPConnection, name: str, *values: str) -> None:
+        sent.append(name.lower())
+        put(connection, name, *values)
+
+    monkeypatch.setattr(HTTPConnection, "putheader", putheader)
+    headers = {"authorization": "Bearer mine", "content-type": "application/merge-patch+json", "user-agent": "mine"}
+    assert client.request("PATCH", "/notes", json={}, headers=headers).ok
+    assert sorted(set(sent)) == sorted(sent)
 
 
 def test_a_login_that_is_refused_says_why(pairs: Pairs) -> None:

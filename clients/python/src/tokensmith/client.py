@@ -80,7 +80,7 @@ class Client:
         root_certificates: str | None = None,
         timeout: float = 10,
     ) -> None:
-        """`audience`: whom the access token is for, if not for the issuer's first audience. `allow_http` allows HTTP
+        """`audience`: who takes the access token, if not the issuer's first audience. `allow_http` allows HTTP
         without TLS to other machines. `timeout`: the longest time for a request, in seconds."""
         checked_url(issuer, allow_http)
         if api_token is not None and not _PRINTABLE.fullmatch(api_token):
@@ -153,14 +153,15 @@ class Client:
         url = self._base + url if url.startswith("/") else url
         if params:
             url += ("&" if "?" in url else "?") + urlencode(params)
-        headers = dict(headers or {})
+        # The case of names does not matter, and none is sent twice.
+        headers = {name.lower(): value for name, value in (headers or {}).items()}
         if json is not None:
-            data, headers = json_.dumps(json).encode(), {"Content-Type": "application/json", **headers}
+            data, headers = json_.dumps(json).encode(), {"content-type": "application/json", **headers}
         limits = Limits(self._timeout if timeout is None else timeout, MAX_BYTES)
-        response = self._send(method, url, {**headers, "Authorization": f"Bearer {token}"}, data, limits)
+        response = self._send(method, url, {**headers, "authorization": f"Bearer {token}"}, data, limits)
         is_refused = response.status_code == 401 and "invalid_token" in response.headers.get("www-authenticate", "")
         if is_refused and (another := self._replaced(token)) != token:
-            return self._send(method, url, {**headers, "Authorization": f"Bearer {another}"}, data, limits)
+            return self._send(method, url, {**headers, "authorization": f"Bearer {another}"}, data, limits)
         return response
 
     def close(self) -> None:
@@ -243,7 +244,7 @@ class Client:
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], data: bytes | None, limits: Limits) -> Response:
         try:
-            answer = self._http.send(method.upper(), url, {"User-Agent": USER_AGENT, **headers}, limits, data)
+            answer = self._http.send(method.upper(), url, {"user-agent": USER_AGENT, **headers}, limits, data)
         except HttpError as error:
             raise Unavailable("no_response", str(error)) from error
         return Response(answer.status, answer.headers, answer.body)
