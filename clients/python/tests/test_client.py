@@ -197,6 +197,14 @@ def test_an_issuer_that_never_answers_keeps_no_request_waiting_for_long(pairs: P
     assert len(pairs.refreshed_with()) == module.TRIES
 
 
+def test_a_token_that_expires_during_a_refresh_is_not_handed_out(pairs: Pairs) -> None:
+    pairs.lifetime = {"expires_in": 1, "refresh_after": 0}
+    client = logged_in(pairs)
+    pairs.script = [lambda: time.sleep(0.4)] * module.TRIES
+    pairs.lifetime = {"expires_in": 300, "refresh_after": 200}
+    assert client.access_token() == "access2"
+
+
 def test_an_answer_of_a_proxy_does_not_end_the_session(pairs: Pairs) -> None:
     expire(pairs)
     client = logged_in(pairs)

@@ -62,6 +62,10 @@ class _Held:
         return float(self.answer.get("expires_in", 0))
 
     @property
+    def is_expired(self) -> bool:
+        return self.age() >= self.expires_in
+
+    @property
     def refresh_after(self) -> float:
         return float(self.answer.get("refresh_after", self.expires_in * USUAL_PART))
 
@@ -122,7 +126,7 @@ class Client:
         held = self._held
         if held is not None and held.age() < held.refresh_after:
             return str(held.answer["access_token"])
-        is_urgent = held is None or held.age() >= held.expires_in
+        is_urgent = held is None or held.is_expired
         # One thread refreshes. The others wait only if their token has expired.
         if self._lock.acquire(blocking=is_urgent):
             try:
@@ -199,7 +203,8 @@ class Client:
             except Unavailable as error:
                 wait = max(pause, error.retry_after or 0)
                 is_over = time.monotonic() + wait > give_up_at
-                if not is_urgent and (is_over or tries == TRIES or error.status in _NOT_DONE):
+                is_urgent = is_urgent or self._held is None or self._held.is_expired
+                if not is_urgent and (is_over or tries >= TRIES or error.status in _NOT_DONE):
                     self._not_before = time.monotonic() + max(wait, NOT_URGENT)
                     return
                 if is_over:
