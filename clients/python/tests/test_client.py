@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import threading
 import time
+import traceback
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable
 
@@ -91,7 +93,7 @@ class Pairs:
                 if document is not None:
                     self.wfile.write(json.dumps(document).encode())
 
-            do_POST = do_GET  # noqa: N815
+            do_POST = do_PATCH = do_GET  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -129,6 +131,21 @@ def test_requests_carry_the_access_token(pairs: Pairs) -> None:
     assert pairs.paths() == ["/v1/tokens", "/notes?b=c+d", "/other"]
 
 
+def test_a_header_is_sent_once_however_it_is_written(pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = logged_in(pairs)
+    sent: list[str] = []
+    put = HTTPConnection.putheader
+
+    def putheader(connection: HTTPConnection, name: str, *values: str) -> None:
+        sent.append(name.lower())
+        put(connection, name, *values)
+
+    monkeypatch.setattr(HTTPConnection, "putheader", putheader)
+    headers = {"authorization": "Bearer mine", "content-type": "application/merge-patch+json", "user-agent": "mine"}
+    assert client.request("PATCH", "/notes", json={}, headers=headers).ok
+    assert sorted(set(sent)) == sorted(sent)
+
+
 def test_a_login_that_is_refused_says_why(pairs: Pairs) -> None:
     client = Client(pairs.url)
     with pytest.raises(ClientError) as refused:
@@ -163,6 +180,39 @@ def test_while_the_access_token_is_valid_a_busy_issuer_keeps_no_request_waiting(
     assert len(pairs.refreshed_with()) == 1, "not with every request"
 
 
+def test_a_lost_answer_is_asked_for_at_once_since_later_the_old_token_would_count_as_stolen(pairs: Pairs) -> None:
+    pairs.lifetime = {"expires_in": 300, "refresh_after": 0}
+    client = logged_in(pairs)
+    pairs.script = [pairs.lose, lambda: (502, {})]
+    pairs.lifetime = {"expires_in": 300, "refresh_after": 200}
+    assert client.access_token() == "access2"
+    assert pairs.refreshed_with() == ["refresh1"] * 3
+
+
+def test_an_issuer_that_never_answers_keeps_no_request_waiting_for_long(pairs: Pairs) -> None:
+    pairs.lifetime = {"expires_in": 300, "refresh_after": 0}
+    client = logged_in(pairs)
+    pairs.script = [lambda: None] * 9
+    assert [client.access_token() for _ in range(5)] == ["access1"] * 5
+    assert len(pairs.refreshed_with()) == module.TRIES
+
+
+def test_a_token_that_expires_during_a_refresh_is_not_handed_out(pairs: Pairs) -> None:
+    pairs.lifetime = {"expires_in": 1, "refresh_after": 0}
+    client = logged_in(pairs)
+    pairs.script = [lambda: time.sleep(0.4)] * module.TRIES
+    pairs.lifetime = {"expires_in": 300, "refresh_after": 200}
+    assert client.access_token() == "access2"
+
+
+def test_an_answer_of_a_proxy_does_not_end_the_session(pairs: Pairs) -> None:
+    expire(pairs)
+    client = logged_in(pairs)
+    pairs.script = [lambda: (404, None), lambda: (403, {"message": "no such route"})]
+    pairs.lifetime = {"expires_in": 300, "refresh_after": 200}
+    assert client.access_token() == "access2"
+
+
 def test_it_gives_up_after_some_time_and_can_try_again(pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.1)
     expire(pairs)
@@ -184,6 +234,7 @@ def test_after_a_refusal_nothing_more_is_sent_until_the_next_login(pairs: Pairs)
         with pytest.raises(SignedOut) as refused:
             client.request("GET", "/notes")
         assert refused.value.code == "session_ended"
+        assert len(traceback.extract_tb(refused.value.__traceback__)) < 10, "it does not grow with each call"
     assert len(pairs.refreshed_with()) == 1 and client.pair is None
     client.login("ada", "right")
     assert client.request("GET", "/notes").ok
@@ -258,6 +309,18 @@ def test_an_api_token_is_exchanged_once_until_it_is_time(pairs: Pairs) -> None:
         with pytest.raises(SignedOut, match="api_token_revoked"):
             client.access_token()
     assert pairs.script == []
+
+
+def test_tokens_do_not_get_into_texts(pairs: Pairs) -> None:
+    secret = f"tks_{id(pairs)}"
+    with pytest.raises(ValueError) as refused:
+        Client(pairs.url, api_token=f"{secret}\n")
+    assert secret not in str(refused.value)
+    client = logged_in(pairs)
+    with pytest.raises(Unavailable) as unsent:
+        client.request("GET", "/notes", headers={"x-key": f"{secret}\n"})
+    assert secret not in "".join(traceback.format_exception(None, unsent.value, unsent.value.__traceback__))
+    assert "access1" not in repr(client._held)
 
 
 def test_passwords_are_not_sent_without_tls() -> None:

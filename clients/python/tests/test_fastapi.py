@@ -122,6 +122,14 @@ def test_the_metadata_of_the_resource_is_served(issuer: TestIssuer) -> None:
     }  # fmt: skip
 
 
+def test_the_metadata_needs_no_token_even_if_every_route_does(issuer: TestIssuer) -> None:
+    closed = FastAPI(dependencies=[requires()])
+    closed.get("/notes")(notes)
+    setup(closed, verifier=issuer.verifier(resource="https://api.test"))
+    assert answer("/notes", client=TestClient(closed))[0] == 401
+    assert answer("/.well-known/oauth-protected-resource", client=TestClient(closed))[0] == 200
+
+
 def test_an_application_without_setup_lets_no_one_in() -> None:
     bare = FastAPI()
     bare.get("/")(notes)

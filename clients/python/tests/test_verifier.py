@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+import threading
 import time
 from typing import Any, Callable
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tokensmith import Require, TokenError, Verifier
+from tokensmith import Claims, Require, TokenError, Verifier
 from tokensmith.testing import TestIssuer
 
 from .http_issuer import HttpIssuer, eventually
@@ -291,3 +292,41 @@ def test_arguments_that_cannot_be_used_are_refused(arguments: dict[str, Any]) ->
 
 def test_plain_http_is_allowed_when_asked_for() -> None:
     Verifier("http://tokensmith:8080", "x", allow_http=True)
+
+
+def test_a_denial_that_arrives_during_the_verification_counts(issuer: HttpIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with issuer.following() as verifier:
+        assert verifier.verify(issuer.token("ada"))
+        feed = verifier._feed
+        assert feed is not None
+        feed.stop()
+        denies, feed._is_settled = feed.denied.denies, False
+
+        def slowly(claims: Claims) -> bool:
+            is_denied = denies(claims)
+            feed.denied.add_token(claims.jti, claims.exp)
+            feed._is_settled = True
+            return is_denied
+
+        monkeypatch.setattr(feed.denied, "denies", slowly)
+        assert code(verifier, issuer.token("ada")) == "token_revoked"
+
+
+def test_a_thread_that_cannot_be_started_is_started_with_the_next_token(
+    issuer: HttpIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError(f"can't start {thread.name}")
+
+    with issuer.following() as verifier:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            with pytest.raises(RuntimeError):
+                verifier.verify(issuer.token("ada"))
+        assert verifier.verify(issuer.token("ada")).sub == "ada"
+
+
+@pytest.mark.parametrize("within", [0, -1, float("nan")])
+def test_a_copy_of_no_age_cannot_be_required(within: float) -> None:
+    with pytest.raises(ValueError):
+        Require(within)

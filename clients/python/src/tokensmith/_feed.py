@@ -74,8 +74,8 @@ class Feed:
         with self._lock:
             if self._is_started or self._stop.is_set():
                 return
+            threading.Thread(target=self._run, name="tokensmith-denylist", daemon=True).start()
             self._is_started = True
-        threading.Thread(target=self._run, name="tokensmith-denylist", daemon=True).start()
 
     def stop(self) -> None:
         """Ends the thread."""

@@ -7,6 +7,7 @@ import base64
 import io
 import ipaddress
 import os
+import re
 import socket
 import ssl
 import time
@@ -20,16 +21,15 @@ from urllib.request import getproxies, proxy_bypass
 #: Methods that may be sent again if an idle connection turns out to be closed (RFC 9110 section 9.2.2).
 _IDEMPOTENT = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
 
+#: RFC 9110 section 5.5. http.client checks it, too, but its error repeats the value, which may be a token.
+_HEADER_VALUE = re.compile("[\t -~\x80-\xff]*")
+
 #: Idle connections that are kept.
 _MAX_IDLE = 4
 
 
 class HttpError(Exception):
-    """There is no response, or it is not what was asked for. `redirect` is the status of a redirect, else 0."""
-
-    def __init__(self, why: str, redirect: int = 0) -> None:
-        super().__init__(why)
-        self.redirect = redirect
+    """There is no response, or it is not what was asked for."""
 
 
 class Limits(NamedTuple):
@@ -108,6 +108,9 @@ class HttpClient:
             parts = checked_url(url, self._allow_http)
         except ValueError as error:
             raise HttpError(str(error)) from error
+        for name, value in headers.items():
+            if not _HEADER_VALUE.fullmatch(value):
+                raise HttpError(f"the header {name!r} has a character that no header may have")
         call = _Call(method, parts, headers, body, limits, time.monotonic() + limits.seconds)
         try:
             return self._send(call)

@@ -142,8 +142,8 @@ class RemoteKeys:
         with self._lock:
             if self._is_started or self._is_stopped:
                 return
+            threading.Thread(target=self._run, name="tokensmith-keys", daemon=True).start()
             self._is_started = True
-        threading.Thread(target=self._run, name="tokensmith-keys", daemon=True).start()
 
     def stop(self) -> None:
         """Ends the thread."""

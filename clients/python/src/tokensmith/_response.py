@@ -60,18 +60,18 @@ class SignedOut(ClientError):
     """The refresh token or the API token is refused: the client sends no further requests until the next login."""
 
 
-def error_of(response: Response) -> ClientError:
-    """What a response with an error says."""
+def error_of(response: Response, is_issuer: bool = False) -> ClientError:
+    """What a response with an error says. The issuer names the code; one without is that of a proxy before it."""
     try:
         problem = response.json()
     except ValueError:
         problem = None
     problem = problem if isinstance(problem, dict) else {}
-    code = problem.get("code") or problem.get("error") or f"http_{response.status_code}"
+    code = problem.get("code") or problem.get("error")
     detail = problem.get("detail") or problem.get("title") or f"the server answered {response.status_code}"
     status = response.status_code
-    is_retriable = status in _RETRIABLE or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    is_retriable = status in _RETRIABLE or status >= HTTPStatus.INTERNAL_SERVER_ERROR or (is_issuer and not code)
     after = (response.headers.get("retry-after") or "").strip()
     retry_after = float(after) if after.isascii() and after.isdigit() else None
     kind = Unavailable if is_retriable else ClientError
-    return kind(str(code), str(detail), status=status, retry_after=retry_after)
+    return kind(str(code or f"http_{status}"), str(detail), status=status, retry_after=retry_after)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json as json_
+import re
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,8 +29,17 @@ LONGEST_PAUSE = 8
 #: The pause before a refresh is tried again that was not urgent.
 NOT_URGENT = 5
 
+#: How often such a refresh is tried at once if its answer may be lost. Then the refresh token may be replaced already,
+#: and after REFRESH_RETRY_WINDOW the old one would count as stolen.
+TRIES = 3
+
+#: With these a server says that it has not done what was asked.
+_NOT_DONE = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
 #: An access token without `refresh_after` is replaced after this part of its lifetime.
 USUAL_PART = 0.7
+
+_PRINTABLE = re.compile("[!-~]+")
 
 #: The largest response that is read.
 MAX_BYTES = 64 * 1024 * 1024
@@ -37,7 +49,7 @@ MAX_BYTES = 64 * 1024 * 1024
 class _Held:
     """An access token, and what it is refreshed with."""
 
-    answer: Mapping[str, Any]
+    answer: Mapping[str, Any] = field(repr=False)
     #: When it was received, by both clocks: one may be set, the other may stand still while the machine sleeps.
     monotonic: float
     wall: float
@@ -48,6 +60,10 @@ class _Held:
     @property
     def expires_in(self) -> float:
         return float(self.answer.get("expires_in", 0))
+
+    @property
+    def is_expired(self) -> bool:
+        return self.age() >= self.expires_in
 
     @property
     def refresh_after(self) -> float:
@@ -68,14 +84,17 @@ class Client:
         root_certificates: str | None = None,
         timeout: float = 10,
     ) -> None:
-        """`audience`: whom the access token is for, if not for the issuer's first audience. `allow_http` allows HTTP
+        """`audience`: who takes the access token, if not the issuer's first audience. `allow_http` allows HTTP
         without TLS to other machines. `timeout`: the longest time for a request, in seconds."""
         checked_url(issuer, allow_http)
+        if api_token is not None and not _PRINTABLE.fullmatch(api_token):
+            raise ValueError("the API token has characters that none has, such as the end of a line")
         self._base, self._api_token, self._audience, self._timeout = base_of(issuer), api_token, audience, timeout
         self._http = HttpClient(allow_http, root_certificates)
         self._lock = threading.Lock()
         self._held: _Held | None = None
-        self._refused: SignedOut | None = None
+        #: Code, detail and status of the refusal.
+        self._refused: tuple[str, str, int] | None = None
         self._not_before = 0.0
 
     def login(self, username: str, password: str, *, label: str | None = None) -> None:
@@ -107,7 +126,7 @@ class Client:
         held = self._held
         if held is not None and held.age() < held.refresh_after:
             return str(held.answer["access_token"])
-        is_urgent = held is None or held.age() >= held.expires_in
+        is_urgent = held is None or held.is_expired
         # One thread refreshes. The others wait only if their token has expired.
         if self._lock.acquire(blocking=is_urgent):
             try:
@@ -138,14 +157,15 @@ class Client:
         url = self._base + url if url.startswith("/") else url
         if params:
             url += ("&" if "?" in url else "?") + urlencode(params)
-        headers = dict(headers or {})
+        # The case of names does not matter, and none is sent twice.
+        headers = {name.lower(): value for name, value in (headers or {}).items()}
         if json is not None:
-            data, headers = json_.dumps(json).encode(), {"Content-Type": "application/json", **headers}
+            data, headers = json_.dumps(json).encode(), {"content-type": "application/json", **headers}
         limits = Limits(self._timeout if timeout is None else timeout, MAX_BYTES)
-        response = self._send(method, url, {**headers, "Authorization": f"Bearer {token}"}, data, limits)
+        response = self._send(method, url, {**headers, "authorization": f"Bearer {token}"}, data, limits)
         is_refused = response.status_code == 401 and "invalid_token" in response.headers.get("www-authenticate", "")
         if is_refused and (another := self._replaced(token)) != token:
-            return self._send(method, url, {**headers, "Authorization": f"Bearer {another}"}, data, limits)
+            return self._send(method, url, {**headers, "authorization": f"Bearer {another}"}, data, limits)
         return response
 
     def close(self) -> None:
@@ -169,29 +189,32 @@ class Client:
     def _renew(self, is_urgent: bool) -> None:
         """Refreshes the pair, or exchanges the API token. Without a response it is retried with the same token."""
         if self._refused is not None:
-            raise self._refused
+            code, detail, status = self._refused
+            raise SignedOut(code, detail, status=status)
         if self._held is None and self._api_token is None:
             raise ClientError("not_logged_in", "log in first")
         if not is_urgent and time.monotonic() < self._not_before:
             return
         give_up_at, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
-        while True:
+        for tries in count(1):
             try:
                 self._keep(self._received(self._renewal()))
                 return
             except Unavailable as error:
                 wait = max(pause, error.retry_after or 0)
-                if not is_urgent:
+                is_over = time.monotonic() + wait > give_up_at
+                is_urgent = is_urgent or self._held is None or self._held.is_expired
+                if not is_urgent and (is_over or tries >= TRIES or error.status in _NOT_DONE):
                     self._not_before = time.monotonic() + max(wait, NOT_URGENT)
                     return
-                if time.monotonic() + wait > give_up_at:
+                if is_over:
                     raise
                 time.sleep(wait)
                 pause = min(pause * 2, LONGEST_PAUSE)
             except ClientError as error:
                 self._held = None
-                self._refused = SignedOut(error.code, error.detail, status=error.status)
-                raise self._refused from error
+                self._refused = error.code, error.detail, error.status
+                raise SignedOut(error.code, error.detail, status=error.status) from error
 
     def _renewal(self) -> Any:
         if self._held is not None and "refresh_token" in self._held.answer:
@@ -218,7 +241,7 @@ class Client:
         headers = {"Content-Type": "application/json", **(headers or {})}
         response = self._send("POST", self._base + path, headers, data, Limits(self._timeout, MAX_BYTES))
         if response.status_code not in (200, 201, 204):
-            raise error_of(response)
+            raise error_of(response, is_issuer=True)
         try:
             return response.json() if response.content else None
         except ValueError as error:
@@ -226,7 +249,7 @@ class Client:
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], data: bytes | None, limits: Limits) -> Response:
         try:
-            answer = self._http.send(method.upper(), url, {"User-Agent": USER_AGENT, **headers}, limits, data)
+            answer = self._http.send(method.upper(), url, {"user-agent": USER_AGENT, **headers}, limits, data)
         except HttpError as error:
             raise Unavailable("no_response", str(error)) from error
         return Response(answer.status, answer.headers, answer.body)

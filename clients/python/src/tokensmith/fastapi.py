@@ -41,7 +41,8 @@ def setup(
     app.state.tokensmith = verifier
     app.add_exception_handler(TokenError, _refused)
     if verifier.resource is not None:
-        app.add_api_route(verifier.resource.path, _metadata, include_in_schema=False)
+        # A plain route, since the dependencies of the application may need a token.
+        app.add_route(verifier.resource.path, _metadata, include_in_schema=False)
     return verifier
 
 

@@ -33,6 +33,10 @@ class Require:
 
     within: float
 
+    def __post_init__(self) -> None:
+        if not self.within > 0:
+            raise ValueError("a copy of the denylist always has some age")
+
 
 #: `"follow"`: the issuer's denylist is followed; while it is unavailable, only signature and claims are checked, and
 #: `staleness()` and the log show that. `"ignore"`: a revoked access token is accepted until it expires.
@@ -245,9 +249,11 @@ class Verifier:
         valid_from = claims.iat if claims.nbf is None else max(claims.iat, claims.nbf)
         check(claims, self.issuer, self.audiences, valid_from, self._leeway, int(self._clock()))
         if self._feed is not None:
+            # Asked first: what makes the copy fresh after that may deny this token.
+            is_too_stale = self._feed.is_too_stale()
             if self._feed.denied.denies(claims):
                 raise TokenError("token_revoked")
-            if self._feed.is_too_stale():
+            if is_too_stale:
                 raise TokenError("denylist_stale")
         return claims
 
