@@ -145,13 +145,12 @@ impl Verifier {
         let keys = parts.keys.keys().ok_or(VerifyError::NoKeys)?;
         let expected = Expected { issuer: &parts.issuer, audiences: &parts.audiences, leeway: parts.leeway };
         let claims = keys.verify(token, expected, parts.clock.now())?;
+        // Before the denials are looked at: otherwise one that arrives in between would make the list current, and be missed.
+        let is_too_stale = parts.feed.as_ref().is_some_and(Feed::is_too_stale);
         if parts.denied.as_ref().is_some_and(|denied| claims.is_denied(denied)) {
             return Err(TokenError::Revoked.into());
         }
-        if parts.feed.as_ref().is_some_and(Feed::is_too_stale) {
-            return Err(VerifyError::DenylistStale);
-        }
-        Ok(claims)
+        if is_too_stale { Err(VerifyError::DenylistStale) } else { Ok(claims) }
     }
 }
 
