@@ -305,7 +305,7 @@ def check_nginx(tools, pair):
 
 def check_nginx_login(tools, password):
     """An app behind nginx whose users log in on our page."""
-    jar, url = tools / "jar", "http://127.0.0.1:8095"
+    jar, url = tools / "jar", "http://127.0.0.1:8097"
 
     def curl(*arguments, site="same-origin"):
         command = ["curl", "-s", "-i", "-b", jar, "-c", jar, "-H", f"Sec-Fetch-Site: {site}", *arguments]
@@ -319,7 +319,7 @@ def check_nginx_login(tools, password):
     login = f"{url}/login?return_to=/notes?a=1&b=2"
     form = ["--data-urlencode", "username=admin", "--data-urlencode", f"password={password}"]
     forged = ["-H", "X-User-Id: forged", "-H", "X-Username: forged", "-H", "X-Roles: forged"]
-    with Beside([sys.executable, "-c", UPSTREAM], 8092), Beside(nginx, 8095):
+    with Beside([sys.executable, "-c", UPSTREAM], 8092), Beside(nginx, 8097):
         assert is_at_login(curl(f"{url}/notes?a=1&b=2", *forged), "/notes?a=1&b=2")
         assert "<form" in curl(login)[1]
         assert " 403 " in curl(login, *form, site="cross-site")[0]
@@ -328,7 +328,7 @@ def check_nginx_login(tools, password):
         assert " 403 " in curl(f"{url}/notes")[0], "the role is missing"
         conf = (tools / "nginx.conf").read_text().replace("role=editor", "role=admin")
     (tools / "nginx.conf").write_text(conf)
-    with Beside([sys.executable, "-c", UPSTREAM], 8092), Beside(nginx, 8095):
+    with Beside([sys.executable, "-c", UPSTREAM], 8092), Beside(nginx, 8097):
         head, body = curl(f"{url}/notes", *forged)
         assert " 200 " in head and "forged" not in body and "['admin']" in body and "-" in body, (head, body)
         assert " 200 " in curl(f"{url}/notes", "-d", "x=1")[0]
