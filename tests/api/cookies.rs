@@ -15,6 +15,7 @@ both_engines!(
     a_login_puts_both_tokens_into_cookies_and_none_into_the_body,
     without_the_access_cookie_the_access_token_is_in_the_body_and_an_older_cookie_is_cleared,
     with_tls_the_cookies_are_bound_to_the_host,
+    a_cookie_of_another_app_does_not_hide_ours,
     a_client_that_asks_for_no_cookies_gets_none,
     access_cookie_alone_is_refused,
     a_cookie_authenticates_as_a_header_does,
@@ -115,6 +116,20 @@ fn with_tls_the_cookies_are_bound_to_the_host(engine: Engine) {
         let cookie = format!("{name}={token}");
         app.send("GET", "/v1/me", &[("cookie", &cookie)], b"").problem(401, "access_token_missing");
     }
+}
+
+fn a_cookie_of_another_app_does_not_hide_ours(engine: Engine) {
+    let app = TestApp::start(engine);
+    let (browser, _) = signed_in(&app, "ada");
+    let ours = format!("ts_access={}", browser.cookie("ts_access"));
+    for other in ["name=Zoë", "Zoë=1", "x", "=", "", "a=\"b", "a=b=c", "ts_access\u{2000}=x", "\u{2000}ts_access=x"] {
+        for cookies in [format!("{other}; {ours}"), format!("{ours}; {other}"), format!("{other};{ours};")] {
+            app.send("GET", "/v1/me", &[("cookie", &cookies)], b"").ok();
+        }
+    }
+    // A browser lets any host of the domain set this one: it does not begin with the prefix for it.
+    let disguised = format!("\u{2000}{ours}");
+    app.send("GET", "/v1/me", &[("cookie", &disguised)], b"").problem(401, "access_token_missing");
 }
 
 fn a_client_that_asks_for_no_cookies_gets_none(engine: Engine) {
