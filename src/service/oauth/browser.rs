@@ -62,7 +62,7 @@ fn is_refusal(error: &Error) -> bool {
     )
 }
 
-/// The session of a refresh token, by its MAC alone.
+/// The session of a refresh token, by its MAC alone; `None` also if its key is not known here yet.
 pub(crate) fn session_of(app: &App, cookie: &str) -> Option<SessionId> {
     let claims = app.keys.ring().verify_refresh(cookie, &app.config.issuer, app.clock.now());
     claims.ok().map(|claims| claims.sid)
@@ -112,6 +112,8 @@ pub(crate) async fn leave(
     device: &Device,
     origin: &Origin,
 ) -> Result<(), Error> {
+    // Another instance may have signed it with a key that is new here.
+    app.known_keys.find_key_of(cookie).await?;
     if session_of(app, cookie) == Some(kept) {
         return Ok(());
     }
