@@ -144,7 +144,10 @@ pub(super) fn take_fresh(request: &HttpRequest) -> Option<HeaderValue> {
     request.extensions_mut().remove::<Fresh>().map(|Fresh(header)| header)
 }
 
+/// The cookies of a request. Another app on the host, or on a sibling of it, may have set one that is not ASCII; that one is
+/// left out, and no other.
 fn all(request: &HttpRequest) -> impl Iterator<Item = (&str, &str)> {
-    let headers = request.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
-    headers.flat_map(|header| header.split(';')).filter_map(|pair| pair.trim().split_once('='))
+    let pairs = request.headers().get_all(COOKIE).flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    let texts = pairs.filter_map(|pair| str::from_utf8(pair).ok()).filter(|pair| pair.is_ascii());
+    texts.filter_map(|pair| pair.trim_ascii().split_once('='))
 }

@@ -15,6 +15,7 @@ both_engines!(
     a_login_puts_both_tokens_into_cookies_and_none_into_the_body,
     without_the_access_cookie_the_access_token_is_in_the_body_and_an_older_cookie_is_cleared,
     with_tls_the_cookies_are_bound_to_the_host,
+    a_cookie_of_another_app_does_not_hide_ours,
     a_client_that_asks_for_no_cookies_gets_none,
     access_cookie_alone_is_refused,
     a_cookie_authenticates_as_a_header_does,
@@ -25,6 +26,7 @@ both_engines!(
     an_access_token_that_was_signed_without_writing_is_denied_for_as_long_as_it_lives,
     a_session_of_an_earlier_version_is_known_by_its_cookie,
     a_cookie_that_another_instance_signed_with_a_new_key_is_known,
+    a_session_is_not_left_for_a_cookie_with_a_key_that_is_new_here,
     garbage_in_cookies_costs_no_query,
     a_refresh_takes_its_token_from_the_cookie_and_puts_the_next_one_there,
     a_lost_answer_is_repeated_by_cookie,
@@ -115,6 +117,20 @@ fn with_tls_the_cookies_are_bound_to_the_host(engine: Engine) {
         let cookie = format!("{name}={token}");
         app.send("GET", "/v1/me", &[("cookie", &cookie)], b"").problem(401, "access_token_missing");
     }
+}
+
+fn a_cookie_of_another_app_does_not_hide_ours(engine: Engine) {
+    let app = TestApp::start(engine);
+    let (browser, _) = signed_in(&app, "ada");
+    let ours = format!("ts_access={}", browser.cookie("ts_access"));
+    for other in ["name=Zoë", "Zoë=1", "x", "=", "", "a=\"b", "a=b=c", "ts_access\u{2000}=x", "\u{2000}ts_access=x"] {
+        for cookies in [format!("{other}; {ours}"), format!("{ours}; {other}"), format!("{other};{ours};")] {
+            app.send("GET", "/v1/me", &[("cookie", &cookies)], b"").ok();
+        }
+    }
+    // A browser lets any host of the domain set this one: it does not begin with the prefix for it.
+    let disguised = format!("\u{2000}{ours}");
+    app.send("GET", "/v1/me", &[("cookie", &disguised)], b"").problem(401, "access_token_missing");
 }
 
 fn a_client_that_asks_for_no_cookies_gets_none(engine: Engine) {
@@ -309,6 +325,28 @@ fn a_cookie_that_another_instance_signed_with_a_new_key_is_known(engine: Engine)
     browser.cookies.borrow_mut().clone_from(&refreshed.cookies.borrow());
     browser.drop_cookie("ts_access");
     assert_eq!(browser.get("/v1/me").ok()["session_id"], pair["session_id"]);
+}
+
+fn a_session_is_not_left_for_a_cookie_with_a_key_that_is_new_here(engine: Engine) {
+    let app = TestApp::start(engine);
+    let (browser, pair) = signed_in(&app, "ada");
+    let other = app.another_instance(0, &[]);
+    let now = other.clock.now();
+    let (_, active_from) = keys::rotate(&other.inside.keys, "ES256".parse().unwrap(), now).unwrap();
+    for instance in [&app, &other] {
+        instance.advance((active_from - now).0);
+    }
+    // The access token is signed here, with the old key; the refresh token is of the other instance.
+    browser.drop_cookie("ts_access");
+    browser.get("/v1/me").ok();
+    let refreshed = other.browser();
+    refreshed.cookies.borrow_mut().clone_from(&browser.cookies.borrow());
+    refreshed.fetch("POST", "/v1/tokens/refresh", Some(&json!({"cookies": true}))).ok();
+    browser.set_cookie("ts_refresh", &refreshed.cookie("ts_refresh"));
+    let again = browser.fetch("POST", "/v1/me/reauthenticate", Some(&json!({"password": PASSWORD})));
+    assert_eq!(again.ok()["session_id"], pair["session_id"]);
+    assert_eq!(app.number("select count(*) from sessions where ended_at is null"), 1, "it goes on");
+    browser.fetch("GET", "/v1/me/profile", None).ok();
 }
 
 fn garbage_in_cookies_costs_no_query(engine: Engine) {

@@ -117,6 +117,15 @@ fn ending_the_own_session_in_another_way_clears_its_cookies_too(engine: Engine) 
     let path = |pair: &Value| format!("/v1/sessions/{}", pair["session_id"].as_str().unwrap());
     let answer = browser.fetch("DELETE", &path(&other), None);
     assert_eq!((answer.status, set_cookies(&answer)), (204, vec![]));
+    let another = app.login("ada", PASSWORD).ok();
+    let refresh = browser.cookie("ts_refresh");
+    for held in [None, Some("x")] {
+        browser.drop_cookie("ts_refresh");
+        held.inspect(|held| browser.set_cookie("ts_refresh", held));
+        let answer = browser.fetch("DELETE", &path(&another), None);
+        assert_eq!((answer.status, set_cookies(&answer)), (204, vec![]), "{held:?}");
+    }
+    browser.set_cookie("ts_refresh", &refresh);
     let answer = browser.fetch("POST", "/v1/logout/all", Some(&json!({"keep_current": true})));
     assert_eq!((answer.status, set_cookies(&answer)), (200, vec![]));
     let answer = browser.fetch("DELETE", &path(&pair), None);

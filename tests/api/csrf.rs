@@ -169,7 +169,7 @@ fn the_method_that_a_proxy_asks_about_counts(engine: Engine) {
             }
         }
         // What no method is may change something; and nothing makes a request safe that is not.
-        for method in ["get", "", "G T", "MOVE"] {
+        for method in ["get", "", "G T", "GET, POST", "MOVE", "TRACE"] {
             is_believed(&browser.fetch_with("GET", "/v1/me", &[(name, method)], None), false, &method);
         }
         is_believed(&browser.fetch_with("DELETE", "/v1/me/applications/x", &[(name, "GET")], None), false, &name);

@@ -43,9 +43,11 @@ pub(in crate::http) async fn authenticate(
     Query(needed): Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Failure> {
     needed.iter().try_for_each(|(kind, name)| has(&caller.claims, kind, name))?;
+    let revoked = || Err(Error::TokenRefused(TokenError::Revoked).into());
     let user = match blocking(move || users::find(&app, caller.user)).await {
-        // As for any other service that gets the token of a user who was deleted.
-        Err(Error::UserUnknown) => return Err(Error::TokenRefused(TokenError::Revoked).into()),
+        // As for any other service that gets the token of a user who was deleted or disabled.
+        Err(Error::UserUnknown) => return revoked(),
+        Ok(user) if user.disabled_at.is_some() => return revoked(),
         found => found?,
     };
     let username = utf8_percent_encode(&user.username.to_string(), ESCAPED).to_string();

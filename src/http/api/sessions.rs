@@ -51,11 +51,11 @@ pub(in crate::http) async fn end(
     app: web::Data<App>,
     PathId(id): PathId<SessionId>,
 ) -> Result<HttpResponse, Failure> {
-    let reason = if caller.claims.sid == Some(id) { EndReason::Logout } else { EndReason::Revoked };
-    let asked = app.clone();
+    let (asked, current) = (app.clone(), caller.claims.sid);
+    let reason = if current == Some(id) { EndReason::Logout } else { EndReason::Revoked };
     blocking(move || sessions::end(&asked, caller.user, id, reason, &caller.origin)).await?;
     let mut response = HttpResponse::NoContent().finish();
-    forget(&request, &app, Some(id), &mut response)?;
+    forget(&request, &app, (current, Some(id)), &mut response)?;
     Ok(response)
 }
 
@@ -87,20 +87,21 @@ pub(in crate::http) async fn logout(
         }
         Err(refused) => return Err(refused),
     };
-    forget(&request, &app, session, &mut response)?;
+    forget(&request, &app, (session, session), &mut response)?;
     Ok(response)
 }
 
-/// Clears the cookies of a session that has ended, if the browser has those; without a session all of them.
+/// Clears the cookies of a session that has ended, if the browser has those; without a session all of them. Those without a
+/// readable refresh token are of the session that asks.
 fn forget(
     request: &HttpRequest,
     app: &App,
-    ended: Option<SessionId>,
+    (asks, ended): (Option<SessionId>, Option<SessionId>),
     response: &mut HttpResponse,
 ) -> Result<(), Failure> {
     let cookies = Cookies::of(app);
     let held = cookies.session(request).and_then(|held| browser::session_of(app, &held));
-    let is_meant = ended.is_none_or(|ended| held.is_none_or(|held| held == ended));
+    let is_meant = ended.is_none() || held.or(asks) == ended;
     if cookies.is_on() && cookies.are_there(request) && is_meant {
         put(request, response, cookies.forget())?;
     }
@@ -125,7 +126,7 @@ pub(in crate::http) async fn logout_all(
     });
     let mut response = HttpResponse::Ok().json(EndedView { sessions_ended: sessions_ended.await? });
     if !body.keep_current {
-        forget(&request, &app, current, &mut response)?;
+        forget(&request, &app, (current, current), &mut response)?;
     }
     Ok(response)
 }

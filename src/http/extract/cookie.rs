@@ -13,8 +13,8 @@ use crate::jwt::AccessClaims;
 use crate::service::oauth::browser;
 use tokensmith_verifier::BearerErrorKind;
 
-/// What the cookies say. Where they belong to different sessions, the refresh token decides, since it is the newer one: an
-/// access token in a cookie is always set or cleared together with it.
+/// What the cookies say. Where they belong to different sessions, the refresh token decides: the access token came with a
+/// late response, from before a login that has set both.
 pub(super) async fn by_cookies(request: &HttpRequest, app: &web::Data<App>) -> Result<Arc<AccessClaims>, Failure> {
     csrf::check(request, app)?;
     let cookies = Cookies::of(app);

@@ -5,6 +5,7 @@ use percent_encoding::percent_decode_str;
 use crate::oauth::authorization::MAX_VALUE_BYTES;
 
 const PARAMETER: &str = "return_to=";
+const ROOT: &str = "/";
 
 /// Reads `return_to` from a raw query; `None` if it is not a path of this host. Without it that is the root.
 ///
@@ -15,23 +16,28 @@ pub(super) fn read(query: &str) -> Option<String> {
     while !rest.is_empty() {
         let (parameter, after) = rest.split_once('&').unwrap_or((rest, ""));
         match rest.strip_prefix(PARAMETER) {
-            Some(value) if value.starts_with('/') => return is_path_of_this_host(value).then(|| value.to_owned()),
+            Some(value) if value.starts_with('/') => return path_of_this_host(value),
             Some(_) => {
                 let encoded = parameter.strip_prefix(PARAMETER)?;
-                let value = percent_decode_str(encoded).decode_utf8().ok()?;
-                return is_path_of_this_host(&value).then(|| value.into_owned());
+                return path_of_this_host(&percent_decode_str(encoded).decode_utf8().ok()?);
             }
             None => rest = after,
         }
     }
-    Some("/".to_owned())
+    Some(ROOT.to_owned())
+}
+
+/// A path that is too long for the URL of the form is no reason to refuse a login: that leads to the root.
+fn path_of_this_host(value: &str) -> Option<String> {
+    let fitting = if value.len() <= MAX_VALUE_BYTES { value } else { ROOT };
+    is_path_of_this_host(value).then(|| fitting.to_owned())
 }
 
 /// Browsers take `//` and `/\` for the begin of another host, and drop control characters before they look
 /// ([URL standard](https://url.spec.whatwg.org/#relative-state)).
 fn is_path_of_this_host(value: &str) -> bool {
     let is_plain = value.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-    is_plain && value.starts_with('/') && !value.starts_with("//") && value.len() <= MAX_VALUE_BYTES
+    is_plain && value.starts_with('/') && !value.starts_with("//")
 }
 
 #[cfg(test)]
@@ -66,7 +72,8 @@ mod tests {
         }
         let longest = format!("/{}", "x".repeat(2_047));
         assert_eq!(read(&format!("return_to={longest}")), Some(longest.clone()));
-        assert_eq!(read(&format!("return_to={longest}x")), None);
+        assert_eq!(read(&format!("return_to={longest}x")).as_deref(), Some("/"));
+        assert_eq!(read(&format!("return_to=/{longest}")), None);
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn is_refusal(error: &Error) -> bool {
     )
 }
 
-/// The session of a refresh token, by its MAC alone.
+/// The session of a refresh token, by its MAC alone; `None` also if its key is not known here yet.
 pub(crate) fn session_of(app: &App, cookie: &str) -> Option<SessionId> {
     let claims = app.keys.ring().verify_refresh(cookie, &app.config.issuer, app.clock.now());
     claims.ok().map(|claims| claims.sid)
@@ -71,8 +71,10 @@ pub(crate) fn session_of(app: &App, cookie: &str) -> Option<SessionId> {
 /// Authenticates a request by the refresh token in its cookie; returns an access token for the requests that follow.
 /// Nothing is written.
 pub(crate) async fn authenticate(app: &Arc<App>, cookie: &str) -> Result<Access, Error> {
+    // From before the session is read: if it ends meanwhile, the token lives no longer than the denial.
+    let now = app.clock.now();
     let (live, end) = find(app, cookie).await?;
-    let access = sign(app, live, end).await?;
+    let access = sign(app, live, end, now).await?;
     // As with any access token: a user may be denied for a while, in every session.
     if access.claims.is_denied(app.denylist.set()) {
         return Err(Error::TokenRefused(TokenError::Revoked));
@@ -90,9 +92,9 @@ async fn find(app: &Arc<App>, cookie: &str) -> Result<(Live, Timestamp), Error> 
     Ok((live, end))
 }
 
-async fn sign(app: &Arc<App>, live: Live, end: Timestamp) -> Result<Access, Error> {
+async fn sign(app: &Arc<App>, live: Live, end: Timestamp, now: Timestamp) -> Result<Access, Error> {
     let (alg, app) = (Purpose::find(app, None)?.alg, Arc::clone(app));
-    deadline::signing(alg, move || mint_access(&app, &live, end, app.clock.now())).await
+    deadline::signing(alg, move || mint_access(&app, &live, end, now)).await
 }
 
 /// Ends the session of a cookie that authenticates no more, by its signature alone.
@@ -112,6 +114,8 @@ pub(crate) async fn leave(
     device: &Device,
     origin: &Origin,
 ) -> Result<(), Error> {
+    // Another instance may have signed it with a key that is new here.
+    app.known_keys.find_key_of(cookie).await?;
     if session_of(app, cookie) == Some(kept) {
         return Ok(());
     }
