@@ -20,7 +20,7 @@ use crate::service::totp::{self, Enroller};
 #[schema(as = Enrol, example = json!({}))]
 pub(in crate::http) struct EnrolBody {
     /// The `challenge` of a login that asked for enrolment. Then no token is needed.
-    #[schema(value_type = Option<String>, nullable = false)]
+    #[schema(value_type = Option<String>)]
     challenge: Option<Secret<String>>,
 }
 
@@ -33,7 +33,7 @@ pub(in crate::http) struct ConfirmBody {
     #[schema(value_type = String)]
     code: Secret<String>,
     /// The `challenge` of a login that asked for enrolment. Then no token is needed.
-    #[schema(value_type = Option<String>, nullable = false)]
+    #[schema(value_type = Option<String>)]
     challenge: Option<Secret<String>>,
 }
 
