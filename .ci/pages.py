@@ -28,6 +28,8 @@ MANY = [f"donaudampfschifffahrtsgesellschaft{n}:read" for n in range(10)] + [f"n
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft für Außergewöhnliches"[:100]
 HOST = f"anwendung.donaudampfschifffahrtsgesellschaft.{'rindfleischetikettierung' * 2}.example.com"
 USERS = ["ada", "betriebswerkbauunterbeamter@donaudampfschifffahrtsgesellschaft.example.com", "maría"]
+# They must have a second factor.
+ADMINS = ["admin-en", "admin-de", "admin-es", "admin-plain"]
 CLIENTS = {
     "notes": ["Notes", "--redirect-uri", "https://app.example.com/callback"],
     "long": [LONG, "--redirect-uri", f"https://{HOST}/callback"] + [word for name in MANY for word in ("--scope", name)],
@@ -59,7 +61,7 @@ def settings(folder, logo):
     port = free_port()
     return {
         "LISTEN": f"127.0.0.1:{port}", "ISSUER": f"http://127.0.0.1:{port}", "DATABASE_URL": f"sqlite://{folder}/tokensmith.db",
-        "KEYS_DIR": f"{folder}/keys", "RUST_LOG": "warn", "FIRST_ADMIN_PASSWORD_FILE": f"{folder}/password",
+        "KEYS_DIR": f"{folder}/keys", "REQUIRE_SECOND_FACTOR": "admins", "RUST_LOG": "warn", "FIRST_ADMIN_PASSWORD_FILE": f"{folder}/password",
         "ID_TOKEN_SIGNING_ALGS": "ES256", "PAGE_NAME": "Example", "PAGE_LOGO_URL": f"{logo}/logo.svg",
         "PAGE_LINKS": "Privacy=https://www.example.com/privacy;Imprint=https://www.example.com/imprint;"
                       "Rechtsschutzversicherungsgesellschaften=https://www.example.com/insurance",
@@ -73,6 +75,9 @@ def prepare(program, env):
     for name in USERS:
         subprocess.run([program, "users", "create", name, "--password-stdin"], env=env, text=True, input=PASSWORD,
                        stdout=subprocess.DEVNULL, check=True)
+    for name in ADMINS:
+        subprocess.run([program, "users", "create", name, "--role", "admin", "--password-stdin"], env=env, text=True,
+                       input=PASSWORD, stdout=subprocess.DEVNULL, check=True)
     for id, options in CLIENTS.items():
         subprocess.run([program, "clients", "create", *options, "--id", id], env=env, stdout=subprocess.DEVNULL, check=True)
 

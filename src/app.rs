@@ -18,7 +18,7 @@ use crate::engine::turns::Turns;
 use crate::engine::unit::Units;
 use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
-use crate::jwt::{Expected, KeyFileError, Keys};
+use crate::jwt::{DataKeys, Expected, KeyFileError, Keys};
 use crate::metrics::Metrics;
 use crate::outbound::{Documents, Outbound};
 use crate::password::{HashError, Hasher};
@@ -46,6 +46,8 @@ pub struct App {
     pub keys: Arc<Keys>,
     /// The keys, with the search for unknown ones.
     pub(crate) known_keys: Arc<KnownKeys>,
+    /// The keys that encrypt stored secrets.
+    pub(crate) data_keys: DataKeys,
     /// The denylist in memory; empty before [`App::load`].
     pub denylist: Arc<Denylist>,
     /// The denylist for other services.
@@ -135,6 +137,7 @@ impl App {
             known_clients: KnownClients::new(Arc::clone(&store), Arc::clone(&clock)),
             outbox: Outbox::new(store.clone(), clock.clone(), entropy.clone(), metrics.clone(), Vec::new()),
             lookups,
+            data_keys: DataKeys::new(config.keys.clone()),
             documents: Documents::new(outbound.clone()),
             outbound,
             config,

@@ -8,6 +8,7 @@ use crate::jwt::{SignError, TokenError};
 use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
 use crate::oauth::error::{ErrorCode, OAuthError};
+use crate::secret::Secret;
 
 /// The cause of an error, from another crate. It is logged once and never sent to a client.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -58,6 +59,31 @@ pub enum Error {
     /// The user is logged in, but the password is wrong.
     #[error("the password is wrong")]
     WrongPassword,
+    /// The password is right, and a second factor is needed, too.
+    #[error("the password is right, and a second factor is needed: continue with the challenge")]
+    SecondFactorRequired(Challenged),
+    /// The password is right or the session is live, but the user must get a second factor first. Only a login has a
+    /// challenge, which opens enrolment.
+    #[error("a second factor is required here, and the account has none yet")]
+    SecondFactorEnrolmentRequired(Option<Challenged>),
+    /// The challenge of a login is unknown, was used or has expired, or the password was changed since.
+    #[error("this challenge is unknown, was used or has expired: log in again")]
+    BadChallenge,
+    /// A one-time code is wrong or was used.
+    #[error("the code is wrong, has expired or was used")]
+    WrongOtp,
+    /// Too many one-time codes in a row were wrong.
+    #[error("too many codes in a row were wrong: use a device that is known here, or a recovery code")]
+    OtpLocked,
+    /// A recovery code is wrong or was used.
+    #[error("the recovery code is wrong or was used")]
+    WrongRecoveryCode,
+    /// The user has no second factor.
+    #[error("there is no such second factor")]
+    FactorNotFound,
+    /// The key that encrypts second factors cannot be used.
+    #[error("the data key that second factors are encrypted with cannot be used")]
+    DataKeyUnavailable(#[source] Cause),
     /// There would be no active administrator left.
     #[error("this is the last active user with the role 'admin'")]
     LastAdmin,
@@ -79,8 +105,8 @@ pub enum Error {
     /// The client does not authenticate by a secret.
     #[error("this client authenticates without a secret")]
     ClientWithoutSecret,
-    /// Too many passwords were wrong.
-    #[error("too many wrong passwords; try again in {retry_after}")]
+    /// Too many passwords or codes were wrong.
+    #[error("too many wrong passwords or codes; try again in {retry_after}")]
     TooManyFailures {
         /// When to try again.
         retry_after: Seconds,
@@ -103,6 +129,15 @@ pub enum Error {
     /// An error inside the service.
     #[error("internal error")]
     Internal(#[source] Cause),
+}
+
+/// How a login goes on.
+#[derive(Clone, Debug)]
+pub struct Challenged {
+    /// What the next step names.
+    pub(crate) challenge: Secret<String>,
+    /// How the user may prove who they are.
+    pub(crate) methods: Vec<&'static str>,
 }
 
 /// A field that is not valid.

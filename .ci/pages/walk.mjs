@@ -1,5 +1,6 @@
 // Walks to every page as a user does, in each language, and once without JavaScript.
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { chromium } from "playwright-core";
@@ -172,6 +173,67 @@ async function walk(language, username, options) {
   await other.context.close();
 }
 
+/** The code that an authenticator app shows after so many steps. */
+function code(secret, steps = 0) {
+  const bits = [...secret].map((one) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(one).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigInt64BE(BigInt(Math.floor(Date.now() / 30000) + steps));
+  const mac = createHmac("sha1", key).update(counter).digest();
+  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1000000).padStart(6, "0");
+}
+
+/** Types into the one field of a page, which has the focus, and sends it. */
+async function type(page, text) {
+  await Promise.all([page.waitForNavigation(), page.fill("input:focus", text).then(() => page.keyboard.press("Enter"))]);
+}
+
+/** Sets up an app at the login page for web apps, and logs in again with a code and with a recovery code. */
+async function secondFactor(language, username, options) {
+  const show = (page, name, more) => options.javaScriptEnabled === false ? null : look(page, language, name, more);
+  const first = await open({ ...options, locale: language });
+  const { page } = first;
+  await page.goto(`${issuer}/login?return_to=/docs/`);
+  await logIn(page, username);
+  await page.waitForSelector(".picture svg");
+  await show(page, "enrol");
+  await type(page, "000000");
+  await page.waitForSelector("[role=alert]");
+  await show(page, "enrol-refused", { status: 403 });
+  await press(page, "by", "another_picture");
+  await page.waitForSelector(".picture svg");
+  const secret = await page.innerText("main code");
+  await type(page, code(secret));
+  await page.waitForSelector(".codes");
+  const codes = await page.locator(".codes code").allInnerTexts();
+  assert.equal(codes.length, 10);
+  await show(page, "recovery-codes");
+  await type(page, code(secret, 1));
+  assert.match(new URL(page.url()).pathname, /^\/docs\//);
+  await first.context.close();
+
+  const { context, page: again } = await open({ ...options, locale: language });
+  await again.goto(authorize("notes"));
+  await logIn(again, username);
+  await again.waitForSelector("[name=otp]");
+  assert.deepEqual(await again.$eval("[name=otp]", (one) => [one.inputMode, one.autocomplete]), ["numeric", "one-time-code"]);
+  await show(again, "code");
+  if (options.javaScriptEnabled !== false) await tab(again, "code");
+  await again.focus("[name=otp]");
+  await type(again, "000000");
+  await again.waitForSelector("[role=alert]");
+  await show(again, "code-refused", { status: 403 });
+  await press(again, "by", "recovery_code");
+  await again.waitForSelector("[name=recovery_code]");
+  await show(again, "recovery-code");
+  await type(again, "wrong");
+  await again.waitForSelector("[role=alert]");
+  await show(again, "recovery-code-refused", { status: 403 });
+  await type(again, codes[0]);
+  await again.waitForSelector("[value=allow]");
+  await context.close();
+}
+
 /** Too many wrong passwords, of somebody who may not even exist. */
 async function limited() {
   const { context, page } = await open({});
@@ -221,6 +283,9 @@ console.log("in German, as the application wishes");
 await walk("de", longName, {});
 console.log("in Spanish, as the browser says");
 await walk("es", maria, { locale: "es-MX" });
+console.log("with a second factor");
+for (const language of ["en", "de", "es"]) await secondFactor(language, `admin-${language}`, {});
+await secondFactor("en", "admin-plain", { javaScriptEnabled: false });
 await withoutJavaScript();
 console.log("guessing");
 await limited();

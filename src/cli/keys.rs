@@ -9,9 +9,10 @@ use super::CliError;
 use super::output::{self, List, complain, confirm, line};
 use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::Config;
+use crate::entropy::{Entropy, SystemEntropy};
 use crate::error::{Error, root_cause};
 use crate::http::view::key::KeyView;
-use crate::jwt::{KeyFolder, KeyPolicy, KeyState, Keys, RingEntry, SigningAlg};
+use crate::jwt::{DATA_KEY_RANDOM, DataKeys, KeyFolder, KeyPolicy, KeyState, Keys, RingEntry, SigningAlg};
 use crate::service::keys;
 use crate::store::{IfMissing, Store};
 
@@ -38,6 +39,8 @@ pub(super) enum KeysCommand {
         #[arg(long, requires = "emergency")]
         yes: bool,
     },
+    /// Make another data key, which encrypts second factors from now on; back it up with the others, and delete none
+    AddDataKey,
     /// Import a private key of your own (PKCS#8 PEM) as the next key
     Import {
         /// The file of the key; it is copied and not changed
@@ -80,6 +83,11 @@ pub(super) fn run(config: &Config, command: &KeysCommand) -> Result<(), CliError
             entries.iter().filter(|entry| entry.state == KeyState::Next).try_for_each(|next| {
                 line(format_args!("The next key stays; if it has leaked too, drop it with --kid {}", next.kid))
             })
+        }
+        KeysCommand::AddDataKey => {
+            let random = (&SystemEntropy as &dyn Entropy).bytes::<DATA_KEY_RANDOM>().map_err(Error::from)?;
+            let path = DataKeys::new(folder).add(random, now)?;
+            line(format_args!("made {}", path.display()))
         }
         KeysCommand::Import { file } => {
             let keys = open(folder, policy)?;

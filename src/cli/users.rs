@@ -9,11 +9,11 @@ use clap::{Args, Subcommand};
 use super::CliError;
 use super::output::{confirm, count, line};
 use crate::app::App;
-use crate::model::audit::Origin;
+use crate::model::audit::{EventName, Origin};
 use crate::model::session::EndReason;
 use crate::secret::Secret;
-use crate::service::sessions;
 use crate::service::users::{self, NewUser};
+use crate::service::{sessions, totp};
 
 #[derive(Subcommand)]
 pub(super) enum UsersCommand {
@@ -87,6 +87,11 @@ pub(super) enum UsersCommand {
         name: String,
         #[command(flatten)]
         password: PasswordSource,
+    },
+    /// Remove the authenticator app and the recovery codes of a user who has lost them
+    ResetSecondFactor {
+        /// Username
+        name: String,
     },
     /// Set the roles; sessions continue, and their tokens carry the new roles from the next refresh on
     SetRoles {
@@ -166,6 +171,11 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
             let user = users::find_by_name(app, &name)?;
             let ended = users::set_password(app, &user, &password.read()?, &OPERATOR)?;
             line(format_args!("password of {} set; {} ended", user.username, count(ended, "session")))
+        }
+        UsersCommand::ResetSecondFactor { name } => {
+            let user = users::find_by_name(app, &name)?;
+            totp::remove(app, user.id, EventName::FactorsReset, &OPERATOR)?;
+            line(format_args!("second factors of {} removed", user.username))
         }
         UsersCommand::SetRoles { name, roles } => {
             let user = users::find_by_name(app, &name)?;

@@ -18,6 +18,7 @@ use super::{DatabaseUrl, LogFormat, Pooler, ProxyUrl, urls, warnings};
 use crate::clock::Seconds;
 use crate::jwt::{Passphrase, SigningAlg};
 use crate::model::names::Scopes;
+use crate::model::second_factor::Required;
 
 /// 4 GiB: a larger value is more likely a typing mistake.
 const MAX_ARGON2_MEMORY_KIB: u32 = 4_194_304;
@@ -170,6 +171,11 @@ settings! {
         help: "How long a user may do sensitive things without giving the password again, from 1s to 3650d.",
         read: duration,
         check: longer_than(Seconds::ZERO),
+    }
+    REQUIRE_SECOND_FACTOR: pub(crate) require_second_factor: Required {
+        default: "off",
+        help: "Who must have a second factor: off (users may have one), admins (users with the role admin) or all. Who has none must get one at the next login, and before anything sensitive. Sessions that are open go on, and so do API tokens.",
+        read: parsed,
     }
     FIRST_ADMIN_PASSWORD_FILE: pub(crate) first_admin_password_file: PathBuf {
         default: "",

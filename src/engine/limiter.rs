@@ -32,8 +32,8 @@ use memory::{Memory, Refusal};
 use outcomes::{Outcome, Outcomes};
 
 pub use attempt::{Account, Attempt};
-pub(crate) use kinds::LONGEST;
 pub use kinds::{Allowance, Kind, PASSWORD};
+pub(crate) use kinds::{LONGEST, OTP, RECOVERY_CODE};
 
 /// How long an attempt waits for others that are being checked. A hash is given up earlier, however slow hashing is.
 const PATIENCE: Duration = Duration::from_secs(12);

@@ -78,6 +78,8 @@ fn log_event(event: &Event) {
     let level = match event.name {
         EventName::LoginFailed
         | EventName::ReauthenticationFailed
+        | EventName::SecondFactorFailed
+        | EventName::FactorsReset
         | EventName::CodeReused
         | EventName::RefreshTokenReused
         | EventName::SessionHealed

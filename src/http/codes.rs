@@ -6,11 +6,12 @@ use actix_web::http::StatusCode;
 use super::failure::Failure;
 use super::failure::Failure::{Bearer, Domain};
 use crate::clock::Seconds;
-use crate::error::Error;
+use crate::error::{Challenged, Error};
 use crate::jwt::TokenError;
 use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
 use crate::oauth::error::{ErrorCode, OAuthError};
+use crate::secret::Secret;
 use tokensmith_verifier::BearerErrorKind;
 
 /// What a client learns about a failure, apart from its detail. The meaning of a code never changes.
@@ -160,6 +161,30 @@ codes! {
         Some("insufficient_user_authentication"),
         Failure::ReauthenticationRequired(_) => Failure::ReauthenticationRequired(Seconds(600)),
         "The user must give the password again: `POST /v1/me/reauthenticate` (RFC 9470).";
+    SECOND_FACTOR_REQUIRED: 401 "second_factor_required" "Second factor required", None,
+        Domain(Error::SecondFactorRequired(_)) => Domain(Error::SecondFactorRequired(challenged_example())),
+        "The password is right, and the user has a second factor. Ask for a code, and send it with `challenge` to \
+         `POST /v1/tokens/continue` within five minutes; `methods` says which codes the user has.";
+    SECOND_FACTOR_ENROLMENT_REQUIRED: 401 "second_factor_enrolment_required" "Second factor must be set up", None,
+        Domain(Error::SecondFactorEnrolmentRequired(_))
+            => Domain(Error::SecondFactorEnrolmentRequired(Some(challenged_example()))),
+        "`REQUIRE_SECOND_FACTOR` asks for a second factor, and the account has none. At a login `challenge` opens \
+         `POST /v1/me/totp` and `/v1/me/totp/confirm`; then the login goes on with it at `POST /v1/tokens/continue`. A logged-in \
+         user needs no challenge for that.";
+    BAD_CHALLENGE: 401 "bad_challenge" "Challenge refused", Some("invalid_grant"),
+        Domain(Error::BadChallenge) => Domain(Error::BadChallenge),
+        "The challenge is unknown, was used, has expired or is for something else, or the password was changed since. The user \
+         has to log in again.";
+    WRONG_OTP: 401 "wrong_otp" "Wrong one-time code", None,
+        Domain(Error::WrongOtp) => Domain(Error::WrongOtp),
+        "The one-time code is wrong, has expired or was used. Each is accepted once. The challenge stays valid.";
+    OTP_LOCKED: 401 "otp_locked" "One-time codes locked", None,
+        Domain(Error::OtpLocked) => Domain(Error::OtpLocked),
+        "A hundred one-time codes in a row were wrong. Until one is right they are only accepted from addresses with a session \
+         on record. A recovery code is accepted from anywhere.";
+    WRONG_RECOVERY_CODE: 401 "wrong_recovery_code" "Wrong recovery code", None,
+        Domain(Error::WrongRecoveryCode) => Domain(Error::WrongRecoveryCode),
+        "The recovery code is wrong, was used, or was replaced by new ones. The challenge stays valid.";
     REFRESH_TOKEN_REUSED: 401 "refresh_token_reused" "Refresh token reused", Some("invalid_grant"),
         Domain(Error::RefreshTokenReused | Error::RefreshTokenReplaced) => Domain(Error::RefreshTokenReused),
         "A refresh token was used that had been replaced too long ago. A refresh with it has ended the session; as a cookie \
@@ -208,6 +233,9 @@ codes! {
     NOT_FOUND: 404 "not_found" "Not found", None,
         Failure::PathUnknown => Failure::PathUnknown,
         "There is nothing at this path.";
+    FACTOR_NOT_FOUND: 404 "factor_not_found" "Second factor not found", None,
+        Domain(Error::FactorNotFound) => Domain(Error::FactorNotFound),
+        "The user has no second factor.";
     API_TOKEN_NOT_FOUND: 404 "api_token_not_found" "API token not found", None,
         Domain(Error::ApiTokenNotFound) => Domain(Error::ApiTokenNotFound),
         "The user has no such API token. When replacing a key: or it has expired or was revoked.";
@@ -256,7 +284,7 @@ codes! {
         "The body is not declared as `application/json`.";
     TOO_MANY_FAILURES: 429 "too_many_failures" "Too many failures", None,
         Domain(Error::TooManyFailures { .. }) => Domain(Error::TooManyFailures { retry_after: Seconds(5) }),
-        "Too many wrong passwords for this account or from this address; `Retry-After` says when to try \
+        "Too many wrong passwords or codes for this account or from this address; `Retry-After` says when to try \
          again.";
     INTERNAL_ERROR: 500 "internal_error" "Internal error", None,
         // The errors of an authorization go to its client, and are no responses of their own.
@@ -265,6 +293,10 @@ codes! {
     DATABASE_UNAVAILABLE: 503 "database_unavailable" "Database unavailable", None,
         Domain(Error::Unavailable(_)) => Domain(Error::Unavailable("an example".into())),
         "The database is unavailable; `Retry-After` says when to try again. Access tokens can still be verified.";
+    DATA_KEY_UNAVAILABLE: 503 "data_key_unavailable" "Data key unavailable", None,
+        Domain(Error::DataKeyUnavailable(_)) => Domain(Error::DataKeyUnavailable("an example".into())),
+        "The key in `KEYS_DIR` that second factors are encrypted with is missing or damaged; the log names its file. Recovery \
+         codes work without it.";
     KEYS_UNAVAILABLE: 503 "keys_unavailable" "Keys unavailable", None,
         => Bearer(BearerErrorKind::NoKeys),
         "In services with the verifier: the issuer's keys could not be fetched yet.";
@@ -275,6 +307,11 @@ codes! {
         Domain(Error::Overloaded { .. }) => Domain(Error::Overloaded { retry_after: Seconds(5) }),
         "More logins, refreshes or API tokens are waiting than can be handled in time, or the key folder cannot be read \
          and the token's key is unknown; `Retry-After` says when to try again.";
+}
+
+fn challenged_example() -> Challenged {
+    let challenge = Secret::new("q3Yl5pUe6kB1nq8cW0v2xR7mTfD9sGhJzLaKoIiEwNg".to_owned());
+    Challenged { challenge, methods: vec!["otp", "recovery_code"] }
 }
 
 /// Only other services with the verifier return these codes.

@@ -139,7 +139,7 @@ fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) ->
 /// allowed, so that the operator can find the missing setting.
 fn log_cause(failure: &Failure, id: &str) {
     match failure {
-        Failure::Domain(Error::Unavailable(cause) | Error::Internal(cause)) => {
+        Failure::Domain(Error::Unavailable(cause) | Error::DataKeyUnavailable(cause) | Error::Internal(cause)) => {
             log::error!(target: LOG_TARGET, request_id = id, cause = root_cause(&**cause); "{failure}");
         }
         Failure::OriginNotAllowed(origin) => {

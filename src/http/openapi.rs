@@ -125,9 +125,10 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
         set("ScopeName", "examples", json!(scopes));
     }
     let in_a_cookie = json!({"properties": {"cookies": {"const": true}}, "required": ["cookies"]});
-    for schema in ["Login", "Refresh"] {
+    for schema in ["Login", "Continue", "Refresh"] {
         set(schema, "dependentSchemas", json!({"access_cookie": in_a_cookie}));
     }
+    set("Continue", "oneOf", json!([{"required": ["otp"]}, {"required": ["recovery_code"]}]));
     set("Refresh", "anyOf", json!([{"required": ["refresh_token"]}, in_a_cookie]));
     let keys = json!({"properties": {"kid": {"type": "string"}}, "required": ["kid"]});
     set("RotateKeys", "if", keys);
@@ -143,6 +144,7 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
         ("tokens", !basic_auth),
         ("api-tokens~1exchange", false),
         ("logout~1all", false),
+        ("me~1totp", false),
         ("admin~1clients~1{id}~1rotate-secret", false),
     ] {
         let operation = api.pointer_mut(&format!("/paths/~1v1~1{path}/post")).and_then(Value::as_object_mut);

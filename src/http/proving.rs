@@ -4,8 +4,10 @@ use actix_web::{rt, web};
 
 use crate::app::App;
 use crate::engine::deadline::{self, on_a_thread};
+use crate::engine::limiter::Charge;
 use crate::error::Error;
 use crate::service::proof::{self, Admitted, Claim};
+use crate::service::shown;
 
 /// Runs `work`, which hashes a password of a logged-in user and does not use the database. It takes a place in the
 /// queue before it takes a thread, so that waiting hashes do not block other requests.
@@ -42,6 +44,22 @@ pub(super) async fn proving<P: Send + 'static, T: Send + 'static>(
         on_a_thread(move || finish(&finishing, proved)).await
     }));
     task.await.map_err(Error::internal)?
+}
+
+/// Checks what is shown besides a password: `claim` finds the challenge, and `finish` checks the code and opens the session.
+/// As with a password, each guess is counted and recorded, also when the client has gone.
+pub(super) async fn next_step<T: Send + 'static>(
+    app: &web::Data<App>,
+    claim: impl FnOnce(&App) -> Result<shown::Claim, Error> + Send + 'static,
+    finish: impl FnOnce(&App, shown::Claim, Charge) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let (asked, turn) = (app.clone(), app.lookups.turn().await?);
+    let claim = on_a_thread(move || claim(&asked)).await?;
+    drop(turn);
+    let charge = shown::admit(app, &claim).await?;
+    let finishing = app.clone();
+    let work = move || finish(&finishing, claim, charge);
+    rt::spawn(deadline::carried_on(on_a_thread(work))).await.map_err(Error::internal)?
 }
 
 /// Unlike [`on_a_thread`] it has no deadline here: hashing has a deadline of its own, and a hash that was started is

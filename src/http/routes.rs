@@ -10,21 +10,22 @@ use actix_web::{Resource, guard, web};
 
 use super::api::{
     admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit, authenticate,
-    change_password, docs, health, me, sessions, tokens, well_known,
+    change_password, continuing, docs, health, me, sessions, tokens, totp, well_known,
 };
 use super::audience::Audience;
 use super::codes::{
-    ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CREDENTIALS, BASIC_AUTH_OFF, CLIENT_ID_TAKEN,
-    CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, CSRF_REFUSED, DATABASE_UNAVAILABLE, INVALID_CLIENT, INVALID_GRANT,
-    INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, NOT_FOUND, OVERLOADED,
-    REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING, REFRESH_TOKEN_REUSED, ROLE_MISSING, SCOPE_MISSING,
-    SESSION_COOKIES_OFF, SESSION_NOT_FOUND, SESSION_REQUIRED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES,
-    UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, WRONG_CLIENT,
+    ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CHALLENGE, BAD_CREDENTIALS, BASIC_AUTH_OFF,
+    CLIENT_ID_TAKEN, CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, CSRF_REFUSED, DATA_KEY_UNAVAILABLE, DATABASE_UNAVAILABLE,
+    FACTOR_NOT_FOUND, INVALID_CLIENT, INVALID_GRANT, INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT,
+    KEY_UNKNOWN, LAST_ADMIN, NOT_FOUND, OVERLOADED, REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING,
+    REFRESH_TOKEN_REUSED, ROLE_MISSING, SCOPE_MISSING, SECOND_FACTOR_ENROLMENT_REQUIRED, SECOND_FACTOR_REQUIRED,
+    SESSION_COOKIES_OFF, SESSION_NOT_FOUND, SESSION_REQUIRED, TOKEN_REVOKED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES,
+    UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, WRONG_CLIENT, WRONG_OTP,
 };
 use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
-use super::groups::{API_TOKEN, PASSWORD, SESSION, TOKEN};
+use super::groups::{API_TOKEN, PASSWORD, SECOND_FACTOR, SESSION, TOKEN};
 use super::oauth::{self, introspect, token, userinfo};
 use super::pages::{assets, authorize, interactions, login, logout};
 
@@ -38,6 +39,22 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
                 BASIC_AUTH_OFF,
                 INVALID_REQUEST,
                 BAD_CREDENTIALS,
+                SECOND_FACTOR_REQUIRED,
+                SECOND_FACTOR_ENROLMENT_REQUIRED,
+                ACCOUNT_DISABLED,
+                TOO_MANY_FAILURES,
+                OVERLOADED,
+                CSRF_REFUSED,
+                SESSION_COOKIES_OFF
+            ]
+        ),
+        endpoint!(
+            continuing::go_on,
+            SECOND_FACTOR,
+            [
+                DATABASE_UNAVAILABLE,
+                SECOND_FACTOR_ENROLMENT_REQUIRED,
+                TOKEN_REVOKED,
                 ACCOUNT_DISABLED,
                 TOO_MANY_FAILURES,
                 OVERLOADED,
@@ -69,9 +86,16 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(me::identity),
         endpoint!(authenticate::authenticate, [ROLE_MISSING, SCOPE_MISSING]),
         endpoint!(me::profile, [USER_UNKNOWN]),
-        endpoint!(me::change_profile, [REAUTHENTICATION_REQUIRED, USER_UNKNOWN, USERNAME_TAKEN]),
+        endpoint!(
+            me::change_profile,
+            [REAUTHENTICATION_REQUIRED, SECOND_FACTOR_ENROLMENT_REQUIRED, USER_UNKNOWN, USERNAME_TAKEN]
+        ),
         endpoint!(me::change_password, PASSWORD, [USER_UNKNOWN]),
-        endpoint!(me::reauthenticate, PASSWORD, [USER_UNKNOWN, SESSION_COOKIES_OFF]),
+        endpoint!(me::reauthenticate, PASSWORD, [USER_UNKNOWN, SESSION_COOKIES_OFF, SECOND_FACTOR_REQUIRED]),
+        endpoint!(totp::enrol, [BAD_CHALLENGE, USER_UNKNOWN, DATA_KEY_UNAVAILABLE]),
+        endpoint!(totp::confirm, [BAD_CHALLENGE, USER_UNKNOWN, DATA_KEY_UNAVAILABLE, WRONG_OTP]),
+        endpoint!(totp::remove, [USER_UNKNOWN, FACTOR_NOT_FOUND]),
+        endpoint!(totp::renew_codes, [FACTOR_NOT_FOUND]),
         endpoint!(applications::list, [DATABASE_UNAVAILABLE]),
         endpoint!(applications::remove, [DATABASE_UNAVAILABLE]),
         endpoint!(api_tokens::list),
@@ -108,6 +132,7 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(admin_users::enable, [USER_UNKNOWN]),
         endpoint!(admin_users::set_roles, [USER_UNKNOWN, LAST_ADMIN]),
         endpoint!(admin_users::reset_password, [USER_UNKNOWN, OVERLOADED]),
+        endpoint!(admin_user_access::reset_second_factors, [SESSION_REQUIRED, USER_UNKNOWN, FACTOR_NOT_FOUND]),
         endpoint!(admin_user_access::list_sessions, [USER_UNKNOWN]),
         endpoint!(admin_user_access::end_sessions, [SESSION_REQUIRED, USER_UNKNOWN]),
         endpoint!(admin_user_access::end_session, [SESSION_REQUIRED, SESSION_NOT_FOUND]),

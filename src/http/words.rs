@@ -79,6 +79,8 @@ schemas! {
     ApiTokenStatus = one_of(ApiTokenState::ALL.map(ApiTokenState::text));
     /// Kind of a token.
     TokenKind = one_of(["access_token", "refresh_token", "api_token"]);
+    /// What a user may show besides the password.
+    SecondFactor = one_of(["otp", "recovery_code"]);
     /// How an access token is sent.
     TokenType = one_of(["Bearer"]);
     /// How an application proves who it is.

@@ -30,7 +30,7 @@ use crate::secret::{Draft, Secret};
 const ACTIVATION: &[BorrowedFormatItem<'_>] = format_description!("[year][month][day]T[hour][minute][second]Z");
 
 /// The number that OWASP recommends for PBKDF2 with HMAC-SHA-256.
-const PBKDF2_ITERATIONS: u32 = 600_000;
+pub(super) const PBKDF2_ITERATIONS: u32 = 600_000;
 
 /// The label of a PKCS#8 key in PEM.
 const BARE: &str = "PRIVATE KEY";
@@ -114,6 +114,12 @@ pub enum KeyFileError {
         /// The algorithm.
         alg: SigningAlg,
     },
+    /// It is not the file of a data key.
+    #[error("{path}: not a data key; put the file back from a backup, since second factors were encrypted with it")]
+    NotADataKey {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no such key in the ring.
     #[error("{dir}: there is no key {kid}")]
     Unknown {
@@ -152,13 +158,8 @@ pub(super) struct KeyFile {
 
 impl KeyFile {
     pub(super) fn read(path: &Path, passphrase: Option<&Passphrase>) -> Result<Self, KeyFileError> {
-        let (pem, metadata) = read(path)?;
-        let mode = metadata.permissions().mode() & 0o777;
-        let is_shared = mode & 0o070 != 0;
-        // Kubernetes' fsGroup makes a volume's files readable for a group of the process; it has no other way.
-        if mode & 0o007 != 0 || (is_shared && !file::is_own_group(metadata.gid())) {
-            return Err(KeyFileError::Exposed { path: path.to_owned(), mode });
-        }
+        let (pem, metadata) = read_private(path)?;
+        let is_shared = metadata.permissions().mode() & 0o070 != 0;
         let (der, encrypted) = decode(&pem, passphrase, path)?;
         let key =
             PrivateKey::from_pkcs8(&der).map_err(|problem| KeyFileError::Key { path: path.to_owned(), problem })?;
@@ -181,6 +182,17 @@ pub(super) fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), KeyFil
     })
 }
 
+/// The same, unless other users can read it.
+pub(super) fn read_private(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Metadata), KeyFileError> {
+    let (content, metadata) = read(path)?;
+    let mode = metadata.permissions().mode() & 0o777;
+    // Kubernetes' fsGroup makes a volume's files readable for a group of the process; it has no other way.
+    if mode & 0o007 != 0 || (mode & 0o070 != 0 && !file::is_own_group(metadata.gid())) {
+        return Err(KeyFileError::Exposed { path: path.to_owned(), mode });
+    }
+    Ok((content, metadata))
+}
+
 pub(super) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError + '_ {
     move |cause| KeyFileError::Io { path: path.to_owned(), cause }
 }
@@ -189,6 +201,12 @@ fn activation(path: &Path) -> Timestamp {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let instant = name.split('-').next().and_then(|text| PrimitiveDateTime::parse(text, ACTIVATION).ok());
     Timestamp(instant.map_or(0, |instant| instant.assume_utc().unix_timestamp()))
+}
+
+/// A time as the names of files begin with it.
+pub(super) fn stamp(at: Timestamp) -> Result<String, KeyFileError> {
+    let instant = OffsetDateTime::from_unix_timestamp(at.0).map_err(|_out_of_range| KeyFileError::Failed)?;
+    instant.format(ACTIVATION).map_err(|_out_of_range| KeyFileError::Failed)
 }
 
 fn written_at(metadata: &Metadata) -> Timestamp {
@@ -268,8 +286,7 @@ pub(super) fn write(
     instead: Option<&Path>,
 ) -> Result<PathBuf, KeyFileError> {
     let key = PrivateKey::from_pkcs8(der).map_err(|problem| KeyFileError::Key { path: dir.to_owned(), problem })?;
-    let instant = OffsetDateTime::from_unix_timestamp(active_from.0).map_err(|_out_of_range| KeyFileError::Failed)?;
-    let stamp = instant.format(ACTIVATION).map_err(|_out_of_range| KeyFileError::Failed)?;
+    let stamp = stamp(active_from)?;
     let short_kid: String = key.kid.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
     let path = dir.join(format!("{stamp}-{}-{short_kid}.pem", key.alg));
     let pem = encode(der, passphrase)?;

@@ -98,7 +98,7 @@ impl KeyFolder {
         Ok(contents)
     }
 
-    fn files_with(&self, extension: &str) -> Result<Vec<PathBuf>, KeyFileError> {
+    pub(super) fn files_with(&self, extension: &str) -> Result<Vec<PathBuf>, KeyFileError> {
         let mut paths = Vec::new();
         for entry in fs::read_dir(&self.dir).map_err(io_error(&self.dir))? {
             let path = entry.map_err(io_error(&self.dir))?.path();

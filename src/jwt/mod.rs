@@ -1,6 +1,7 @@
 //! Signing: the keys of this service, their rotation, and what they sign. Verification is in the verifier's crate.
 
 mod client_assertion;
+mod data_keys;
 mod issuing;
 mod key_file;
 mod key_folder;
@@ -18,6 +19,7 @@ pub(crate) use tokensmith_verifier::issuing::{
 };
 pub(crate) use tokensmith_verifier::{AccessClaims, Audience, Credential, TokenError};
 
+pub(crate) use data_keys::{DataKeys, RANDOM as DATA_KEY_RANDOM};
 pub(crate) use key_file::{KeyFileError, Passphrase};
 pub(crate) use key_folder::KeyFolder;
 pub(crate) use key_plan::{Due, KeyPolicy, KeyState};

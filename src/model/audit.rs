@@ -134,6 +134,18 @@ pub enum EventName {
     ConsentGiven,
     /// A user has taken back what a client was allowed.
     ConsentRevoked,
+    /// A user has confirmed an authenticator app.
+    FactorAdded,
+    /// A user has removed their authenticator app.
+    FactorRemoved,
+    /// An administrator has removed the second factors of a user.
+    FactorsReset,
+    /// A user has new recovery codes; older ones are void.
+    RecoveryCodesMade,
+    /// A recovery code was used.
+    RecoveryCodeUsed,
+    /// A one-time code or a recovery code was wrong, after a right password.
+    SecondFactorFailed,
     /// An API token was created.
     ApiTokenCreated,
     /// An API token got a new key.
@@ -161,7 +173,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 35] = [
+pub const EVENT_NAMES: [(EventName, &str); 41] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -185,6 +197,12 @@ pub const EVENT_NAMES: [(EventName, &str); 35] = [
     (EventName::RolesChanged, "roles_changed"),
     (EventName::ConsentGiven, "consent_given"),
     (EventName::ConsentRevoked, "consent_revoked"),
+    (EventName::FactorAdded, "factor_added"),
+    (EventName::FactorRemoved, "factor_removed"),
+    (EventName::FactorsReset, "factors_reset"),
+    (EventName::RecoveryCodesMade, "recovery_codes_made"),
+    (EventName::RecoveryCodeUsed, "recovery_code_used"),
+    (EventName::SecondFactorFailed, "second_factor_failed"),
     (EventName::ApiTokenCreated, "api_token_created"),
     (EventName::ApiTokenRotated, "api_token_rotated"),
     (EventName::ApiTokenRevoked, "api_token_revoked"),

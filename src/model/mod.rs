@@ -12,6 +12,7 @@ pub(crate) mod message;
 pub(crate) mod names;
 pub(crate) mod proof;
 pub(crate) mod rotation;
+pub(crate) mod second_factor;
 pub(crate) mod session;
 pub(crate) mod sharing;
 pub(crate) mod text;

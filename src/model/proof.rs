@@ -9,6 +9,22 @@ use crate::clock::Timestamp;
 pub(crate) enum Method {
     /// By a password.
     Password,
+    /// By a one-time code of an authenticator app.
+    Otp,
+    /// By a recovery code.
+    RecoveryCode,
+}
+
+/// Two factors were shown ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
+pub(crate) const MFA: &str = "mfa";
+
+/// What a method proves. Two methods of one kind are one factor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Factor {
+    /// What the user knows.
+    Knowledge,
+    /// What the user has.
+    Possession,
 }
 
 impl Method {
@@ -16,6 +32,15 @@ impl Method {
     pub(crate) fn amr(self) -> &'static str {
         match self {
             Self::Password => "pwd",
+            // A recovery code is valid once, too, and no other registered name fits.
+            Self::Otp | Self::RecoveryCode => "otp",
+        }
+    }
+
+    fn factor(self) -> Factor {
+        match self {
+            Self::Password => Factor::Knowledge,
+            Self::Otp | Self::RecoveryCode => Factor::Possession,
         }
     }
 }
@@ -39,7 +64,7 @@ pub(crate) struct Authentication {
     /// The `auth_time` of its tokens. No proof is older, so `max_age` applies to all of them
     /// ([RFC 9470 section 4](https://www.rfc-editor.org/rfc/rfc9470#section-4)).
     pub at: Timestamp,
-    /// The `amr` of its tokens: every method once, in the order of the proofs.
+    /// The `amr` of its tokens: every method once, in the order of the proofs, and `mfa` if they show two factors.
     pub amr: Vec<&'static str>,
 }
 
@@ -56,6 +81,9 @@ impl Authentication {
             if !whole.amr.contains(&proof.method.amr()) {
                 whole.amr.push(proof.method.amr());
             }
+        }
+        if others.iter().any(|proof| proof.method.factor() != first.method.factor()) {
+            whole.amr.push(MFA);
         }
         Some(whole)
     }
@@ -75,6 +103,20 @@ mod tests {
         for proofs in [&[proof(1, 30), proof(1, 10), proof(1, 20)][..], &[proof(1, 10)]] {
             let whole = Authentication { user: proof(1, 0).user, at: Timestamp(10), amr: vec!["pwd"] };
             assert_eq!(Authentication::of(proofs), Some(whole));
+        }
+    }
+
+    #[test]
+    fn two_factors_are_said_to_be_two_and_two_methods_of_one_factor_are_not() {
+        let by = |method, at| Proof { method, ..proof(1, at) };
+        for (methods, expected) in [
+            (&[Method::Password, Method::Otp][..], &["pwd", "otp", "mfa"][..]),
+            (&[Method::Password, Method::RecoveryCode], &["pwd", "otp", "mfa"]),
+            (&[Method::Otp, Method::RecoveryCode], &["otp"]),
+            (&[Method::Otp], &["otp"]),
+        ] {
+            let proofs: Vec<_> = methods.iter().map(|method| by(*method, 10)).collect();
+            assert_eq!(Authentication::of(&proofs).unwrap().amr, expected);
         }
     }
 

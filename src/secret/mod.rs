@@ -6,6 +6,8 @@ pub(crate) mod file;
 mod opaque;
 mod private_file;
 mod readable;
+mod sealed;
+mod totp;
 
 use std::fmt;
 
@@ -18,6 +20,8 @@ pub(crate) use digest::{KeyDigest, digest_of};
 pub(crate) use opaque::{Opaque, derived};
 pub(crate) use private_file::{Draft, create_folders, create_private_file, folder_of};
 pub(crate) use readable::readable;
+pub(crate) use sealed::{DATA_KEY_LEN, DataKey, key_id_of};
+pub(crate) use totp::TotpSecret;
 
 /// A value whose `Debug` shows nothing and whose memory is wiped when it is dropped.
 #[derive(Clone)]

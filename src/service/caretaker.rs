@@ -89,6 +89,7 @@ impl Walk {
             api_tokens = purge::api_tokens(app)?;
             purge::all_allowances(app)?;
             purge::all_authorizations(app)?;
+            purge::all_challenges(app)?;
             purge::messages(app)?;
             *place() = (Instant::now(), next);
         }

@@ -2,6 +2,7 @@
 
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Claim, Outcome};
+use super::second_factor::{Next, stop_here};
 use super::sessions;
 use crate::app::App;
 use crate::error::Error;
@@ -51,6 +52,10 @@ pub(crate) fn login(
         failed("account disabled");
         return Err(Error::AccountDisabled);
     }
+    if let Some(proven) = &proven {
+        let next = Next { session: None, audience, label: device.label.as_deref() };
+        stop_here(app, proven, &next)?;
+    }
     let request = app.config.first_party(audience);
     let Some(live) = sessions::open(app, proven.into_iter().collect(), request, device, origin)? else {
         failed("bad credentials");
@@ -65,6 +70,9 @@ pub(crate) fn count(app: &App, outcome: Result<(), &Error>) {
         Ok(()) => "succeeded",
         Err(Error::Invalid(_)) => return,
         Err(Error::BadCredentials) => "bad_credentials",
+        Err(Error::SecondFactorRequired(_)) => "second_factor_required",
+        Err(Error::SecondFactorEnrolmentRequired(_)) => "second_factor_enrolment_required",
+        Err(Error::BadChallenge | Error::WrongOtp | Error::WrongRecoveryCode | Error::OtpLocked) => "bad_second_factor",
         Err(Error::AccountDisabled) => "account_disabled",
         Err(Error::TooManyFailures { .. }) => "too_many_failures",
         Err(Error::Overloaded { .. }) => "overloaded",

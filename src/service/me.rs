@@ -1,13 +1,14 @@
 //! What users do with their own account: giving the password again, and changing it.
 
 use super::pair::{Pair, Purpose, mint};
-use super::proof::{Admitted, Claim, Outcome, Proven, prove};
+use super::proof::{Admitted, Claim, Evidence, Outcome, Proven, prove};
+use super::second_factor::{Needs, Next, needs, stop_here};
+use super::sessions;
 use super::users::new_password;
 use crate::app::App;
 use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::audit::{EventName, Origin};
-use crate::model::grant::Live;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::{End, EndReason};
 use crate::password::Password;
@@ -33,21 +34,11 @@ pub(crate) fn reauthenticate(
     origin: &Origin,
 ) -> Result<Pair, Error> {
     let proven = proven(app, user, outcome, origin)?;
-    let (user, at) = (proven.user.clone(), proven.proof.at);
-    let now = app.clock.now();
-    let event = origin.event(now, EventName::Reauthenticated).about(user.id);
-    let access = app.config.lifetimes.access;
-    let (session, grant) = app.units.run(move |tx| {
-        // The password was changed since the check, so the proof is no longer valid.
-        if !proven.confirm(tx)? {
-            return Err(Error::WrongPassword);
-        }
-        tx.record(event)?;
-        let found = tx.reauthenticate(session, at, now + access)?;
-        found.ok_or(Error::TokenRefused(TokenError::Revoked))
-    })?;
+    stop_here(app, &proven, &Next { session: Some(session), audience: None, label: None })?;
+    // If not, the password was changed since the check, so the proof is no longer valid.
+    let live = sessions::authenticate_again(app, session, vec![proven], origin)?.ok_or(Error::WrongPassword)?;
     // For this service, not for the audience of the session: the sensitive action follows at this service.
-    mint(app, Live { session, grant, user }, Purpose::find(app, None)?, now)
+    mint(app, live, Purpose::find(app, None)?, app.clock.now())
 }
 
 /// The result of checking the current password, and the hash of the new one.
@@ -83,8 +74,10 @@ pub(crate) fn change_password(
     origin: &Origin,
 ) -> Result<usize, Error> {
     let NextPassword { outcome, hash } = next;
-    let Proven { user, proof, checked, .. } = proven(app, user, outcome, origin)?;
-    let hash = hash.ok_or(Error::WrongPassword)?;
+    let Proven { user, proof, evidence } = proven(app, user, outcome, origin)?;
+    let (Some(hash), Evidence::Password { checked, .. }) = (hash, evidence) else { return Err(Error::WrongPassword) };
+    // The password alone is not enough for what is sensitive besides.
+    let has_authenticated = needs(app, user.id, false)? != Needs::Factor;
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
     let event = origin.event(now, EventName::PasswordChanged).about(user.id);
@@ -96,8 +89,12 @@ pub(crate) fn change_password(
         tx.record(event)?;
         // First, because it locks all sessions in the common order.
         let ended = tx.end_sessions_of(user.id, Some(session), end, access)?;
-        let session = tx.reauthenticate(session, proof.at, now + access)?;
-        session.map(|_| ended).ok_or(Error::TokenRefused(TokenError::Revoked))
+        let is_live = if has_authenticated {
+            tx.reauthenticate(session, proof.at, now + access)?.is_some()
+        } else {
+            tx.lock_live_session(session, now)?
+        };
+        if is_live { Ok(ended) } else { Err(Error::TokenRefused(TokenError::Revoked)) }
     })
 }
 

@@ -3,12 +3,15 @@
 //! limits ([`admit`]), and checking the password ([`prove`]).
 
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::engine::limiter::{Account, Attempt, Charge, PASSWORD};
 use crate::error::Error;
+use crate::model::audit::EventName;
 use crate::model::id::{Id, UserId};
 use crate::model::proof::{Method, Proof};
 use crate::model::user::{ClaimedName, User};
 use crate::password::{Password, Place, Priority, StoredHash};
+use crate::secret::KeyDigest;
 use crate::store::{Credentials, WriteTx};
 
 /// A claim to own an account.
@@ -40,17 +43,57 @@ pub(crate) struct Outcome {
 pub(super) struct Proven {
     pub(super) user: User,
     pub(super) proof: Proof,
-    /// The stored hash that the password was checked against.
-    pub(super) checked: String,
-    /// The hash to store now: the same, or one with the current cost.
-    pub(super) renewed: String,
+    /// What the proof depends on.
+    pub(super) evidence: Evidence,
+}
+
+/// What must be true when a proof is used.
+pub(super) enum Evidence {
+    /// The stored hash is still the one that the password was checked against.
+    Password {
+        /// That hash.
+        checked: String,
+        /// The hash to store now: the same, or one with the current cost.
+        renewed: String,
+    },
+    /// The same, of a password that was checked in an earlier step, whose challenge is used now.
+    Earlier {
+        /// That hash.
+        checked: String,
+        /// The challenge.
+        challenge: KeyDigest,
+    },
+    /// The code of this step was not used, and the secret is still in force.
+    Otp {
+        /// The secret, as it is stored.
+        secret: String,
+        /// The step.
+        step: i64,
+        /// The same secret, encrypted with the newest data key.
+        renewed: String,
+    },
+    /// The recovery code was not used.
+    RecoveryCode(KeyDigest),
 }
 
 impl Proven {
+    /// The event of using this proof, besides that of what it is used for.
+    pub(super) fn recorded_as(&self) -> Option<EventName> {
+        matches!(self.evidence, Evidence::RecoveryCode(_)).then_some(EventName::RecoveryCodeUsed)
+    }
+
     /// Part of a unit that uses the proof: whether it is still valid. It is not if the password was changed or the
-    /// account disabled after the check.
-    pub(super) fn confirm(&self, tx: &mut WriteTx<'_>) -> Result<bool, Error> {
-        tx.confirm_password(self.user.id, &self.checked, &self.renewed)
+    /// account disabled after the check, or if a code or a challenge was used.
+    pub(super) fn confirm(&self, tx: &mut WriteTx<'_>, now: Timestamp) -> Result<bool, Error> {
+        let user = self.user.id;
+        match &self.evidence {
+            Evidence::Password { checked, renewed } => tx.confirm_password(user, checked, renewed),
+            Evidence::Earlier { checked, challenge } => {
+                Ok(tx.confirm_password(user, checked, checked)? && tx.use_challenge(challenge, now)?)
+            }
+            Evidence::Otp { secret, step, renewed } => tx.use_totp_step(user, (secret, renewed), *step),
+            Evidence::RecoveryCode(digest) => tx.use_recovery_code(user, digest, now),
+        }
     }
 }
 
@@ -118,7 +161,7 @@ pub(crate) fn prove(app: &App, admitted: Admitted) -> Result<Outcome, Error> {
     drop(charge);
     let is_renewed = check.outdated && user.disabled_at.is_none();
     let renewed = if is_renewed { app.hasher.renew(&password, &stored)? } else { checked.clone() };
-    Ok(Outcome { claimed, proven: Some(Proven { user, proof, checked, renewed }) })
+    Ok(Outcome { claimed, proven: Some(Proven { user, proof, evidence: Evidence::Password { checked, renewed } }) })
 }
 
 /// The stored hash, if it can be verified. If not, every password is wrong and the log has the reason. Neither the

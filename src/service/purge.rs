@@ -20,7 +20,7 @@ const GRACE: Seconds = Seconds(86_400);
 /// The same for rows of the limiter, of which there may be many, and which matter for an hour.
 const GRACE_OF_ALLOWANCES: Seconds = LONGEST;
 
-/// For so long it can still be said of a request for authorization or a code that it has expired or was used.
+/// For so long it can still be said of a request for authorization, a code or a challenge that it has expired or was used.
 const AUTHORIZATION_MEMORY: Seconds = Seconds(3_600);
 
 /// What was deleted.
@@ -73,6 +73,12 @@ pub(crate) fn all_authorizations(app: &App) -> Result<usize, Error> {
     until_none_is_left(|| app.store.write(|tx| tx.purge(Over::Authorizations, BATCH, by)))
 }
 
+/// Deletes all logins that wait for their next step no longer.
+pub(crate) fn all_challenges(app: &App) -> Result<usize, Error> {
+    let by = app.clock.now() - AUTHORIZATION_MEMORY;
+    until_none_is_left(|| app.store.write(|tx| tx.purge(Over::Challenges, BATCH, by)))
+}
+
 /// Deletes one batch of messages that were not sent in time; returns how many.
 pub(crate) fn messages(app: &App) -> Result<usize, Error> {
     app.outbox.give_up()
@@ -91,6 +97,7 @@ pub(crate) fn sessions(app: &App, after: Option<SessionId>) -> Result<(usize, Op
 pub fn all(app: &App) -> Result<Purged, Error> {
     all_allowances(app)?;
     all_authorizations(app)?;
+    all_challenges(app)?;
     let mut purged = Purged {
         denials: until_none_is_left(|| denials(app))?,
         api_tokens: until_none_is_left(|| api_tokens(app))?,

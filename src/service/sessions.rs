@@ -3,7 +3,8 @@
 use super::proof::Proven;
 use crate::app::App;
 use crate::error::Error;
-use crate::model::audit::{EventName, Origin};
+use crate::jwt::TokenError;
+use crate::model::audit::{Event, EventName, Origin};
 use crate::model::authorization::Code;
 use crate::model::grant::{Grant, GrantRequest, Live};
 use crate::model::id::{SessionId, UserId, new_id};
@@ -34,8 +35,11 @@ pub(super) fn open(
     let (granted, device) = (grant.clone(), device.clone());
     let is_open = app.units.run(move |tx| {
         for step in &steps {
-            if !step.confirm(tx)? {
+            if !step.confirm(tx, now)? {
                 return Ok(false);
+            }
+            if let Some(name) = step.recorded_as() {
+                tx.record(Event { name, ..event.clone() })?;
             }
         }
         let is_active = tx.record_login(session.user_id, now)?;
@@ -46,6 +50,34 @@ pub(super) fn open(
         Ok(is_active)
     })?;
     Ok(is_open.then_some(Live { session, grant: Some(grant), user }))
+}
+
+/// Records that the owner of a session has authenticated again, in these steps. Returns `None` if one is no longer valid.
+pub(super) fn authenticate_again(
+    app: &App,
+    session: SessionId,
+    steps: Vec<Proven>,
+    origin: &Origin,
+) -> Result<Option<Live>, Error> {
+    let proofs: Vec<Proof> = steps.iter().map(|step| step.proof).collect();
+    let user = steps.first().map(|step| step.user.clone());
+    let (Some(authentication), Some(user)) = (Authentication::of(&proofs), user) else { return Ok(None) };
+    let (at, now, access) = (authentication.at, app.clock.now(), app.config.lifetimes.access);
+    let event = origin.event(now, EventName::Reauthenticated).about(user.id);
+    let found = app.units.run(move |tx| {
+        for step in &steps {
+            if !step.confirm(tx, now)? {
+                return Ok(None);
+            }
+            if let Some(name) = step.recorded_as() {
+                tx.record(Event { name, ..event.clone() })?;
+            }
+        }
+        tx.record(event)?;
+        let found = tx.reauthenticate(session, at, now + access)?;
+        found.map(Some).ok_or(Error::TokenRefused(TokenError::Revoked))
+    })?;
+    Ok(found.map(|(session, grant)| Live { session, grant, user }))
 }
 
 /// A code that is redeemed, and what for.

@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::model::proof::Method;
 use crate::model::user::ClaimedName;
 use crate::secret::Secret;
+use crate::service::proof::Evidence;
 use crate::service::users::{self, NewUser};
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
@@ -27,7 +28,8 @@ fn proved(app: &App, username: &str, ago: i64) -> Proven {
     let name: ClaimedName = username.parse().unwrap();
     let known = app.store.read(|tx| tx.find_credentials(&name)).unwrap().unwrap();
     let proof = Proof { user: known.user.id, method: Method::Password, at: Timestamp(NOW.0 - ago) };
-    Proven { user: known.user, proof, checked: known.password_hash.clone(), renewed: known.password_hash }
+    let (checked, renewed) = (known.password_hash.clone(), known.password_hash);
+    Proven { user: known.user, proof, evidence: Evidence::Password { checked, renewed } }
 }
 
 fn opened(app: &App, steps: Vec<Proven>) -> Option<Live> {
@@ -47,7 +49,8 @@ fn a_session_is_as_authenticated_as_the_oldest_of_its_proofs() {
 #[test]
 fn no_session_is_opened_on_no_proof_on_proofs_of_two_users_or_on_one_that_does_not_hold_any_more() {
     let (_dir, app) = house();
-    let void = Proven { checked: "another".to_owned(), renewed: "another".to_owned(), ..proved(&app, "ada", 0) };
+    let another = Evidence::Password { checked: "another".to_owned(), renewed: "another".to_owned() };
+    let void = Proven { evidence: another, ..proved(&app, "ada", 0) };
     for steps in [vec![], vec![proved(&app, "ada", 0), proved(&app, "bob", 0)], vec![proved(&app, "ada", 0), void]] {
         assert_eq!(opened(&app, steps), None);
     }

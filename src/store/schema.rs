@@ -239,6 +239,53 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Authenticator apps of users.
+    totp_factors (user_id) {
+        user_id -> SqlUuid,
+        secret -> Nullable<Text>,
+        pending_secret -> Nullable<Text>,
+        confirmed_at -> Nullable<SqlTime>,
+        confirmed_in -> Nullable<SqlUuid>,
+        last_step -> BigInt,
+        failures -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable};
+    use super::{SqlTime, SqlUuid};
+
+    /// Recovery codes of users.
+    recovery_codes (user_id, digest) {
+        user_id -> SqlUuid,
+        digest -> Binary,
+        used_at -> Nullable<SqlTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Bool, Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Logins that wait for their next step.
+    login_challenges (digest) {
+        digest -> Binary,
+        user_id -> SqlUuid,
+        session_id -> Nullable<SqlUuid>,
+        password_digest -> Binary,
+        proved_at -> SqlTime,
+        is_enrolment -> Bool,
+        audience -> Nullable<Text>,
+        label -> Nullable<Text>,
+        expires_at -> SqlTime,
+        used_at -> Nullable<SqlTime>,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);

@@ -57,7 +57,7 @@ fn plain(app: &TestApp, pair: &Value) -> Value {
 }
 
 /// The key in a header.
-fn header(made: &Value) -> String {
+pub fn header(made: &Value) -> String {
     format!("Token {}", made["key"].as_str().unwrap())
 }
 

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use crate::guessing::take_the_allowance;
 use crate::support::oauth::{ALL, As, NOTES};
 use crate::support::postgres::{self, Cluster};
+use crate::support::totp::{Enrolled, challenge, code, enrolled, go_on};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 use crate::verifier::wait_until;
 
@@ -44,6 +45,24 @@ fn without_postgresql_verifying_goes_on_issuing_is_503_and_it_recovers_by_itself
     assert_eq!(app.get("/readyz").status, 200);
     app.refresh(&pair["refresh_token"]).ok();
     app.login("ada", PASSWORD).ok();
+}
+
+#[test]
+fn without_postgresql_a_second_step_is_503_costs_nothing_and_goes_on_after_it() {
+    if !postgres::is_available() {
+        return;
+    }
+    let mut cluster = Cluster::start(postgres::NO_FSYNC);
+    let app = TestApp::start_on(TempDir::new().unwrap(), cluster.url("postgres"), &[]);
+    let Enrolled { secret, .. } = enrolled(&app, "ada", &[]);
+    let waiting = challenge(&app, "ada");
+    cluster.tell("stop", "stopped");
+    for _ in 0..6 {
+        is_unavailable(&go_on(&app, &waiting, "000000"));
+    }
+    cluster.tell("start", "started");
+    assert_eq!(app.get("/readyz").status, 200);
+    go_on(&app, &waiting, &code(&app, &secret)).ok();
 }
 
 #[test]

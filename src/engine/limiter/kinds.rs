@@ -33,6 +33,20 @@ pub const PASSWORD: Kind = Kind {
     account: Allowance::new(100, 36),
 };
 
+/// One-time codes have a million values, and three of them are right at each time. So an account has five guesses in five
+/// minutes for all unknown devices together, and as many for each network that is known to be its owner's
+/// ([RFC 6238 section 5.2](https://www.rfc-editor.org/rfc/rfc6238#section-5.2), NIST SP 800-63B-4 section 3.2.2).
+pub(crate) const OTP: Kind = Kind {
+    name: "otp",
+    account_from_network: Allowance::new(5, 300),
+    network: Allowance::new(300, 2),
+    account: Allowance::new(5, 300),
+};
+
+/// Recovery codes have 80 random bits. They are counted on their own, so that a guesser of one-time codes cannot take them
+/// from the owner.
+pub(crate) const RECOVERY_CODE: Kind = Kind { name: "recovery_code", ..PASSWORD };
+
 impl Allowance {
     /// `burst` failures in a row, and then one more every `interval` seconds.
     ///

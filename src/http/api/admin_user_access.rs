@@ -4,14 +4,15 @@ use actix_web::{HttpResponse, web};
 
 use super::{blocking, lists};
 use crate::app::App;
-use crate::http::extract::{Administrator, Caller, PathId, Query};
+use crate::http::extract::{Administrator, AdministratorRecently, Caller, PathId, Query};
 use crate::http::failure::Failure;
 use crate::http::view::api_token::{ApiTokensView, RevokedView};
 use crate::http::view::session::{EndedView, PageQuery, SessionsView};
 use crate::model::api_token::ApiTokenId;
+use crate::model::audit::EventName;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::EndReason;
-use crate::service::{api_tokens, sessions, users};
+use crate::service::{api_tokens, sessions, totp, users};
 
 /// List a user's sessions
 ///
@@ -65,6 +66,23 @@ pub(in crate::http) async fn end_session(
 ) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     blocking(move || sessions::end(&app, id, session, EndReason::Admin, &caller.origin)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Reset a user's second factors
+///
+/// Removes the authenticator app and the recovery codes of a user who has lost them. The user logs in with the password
+/// alone, and their sessions go on.
+#[utoipa::path(delete, path = "/v1/admin/users/{id}/totp", tag = "administration",
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 204, description = "The second factors are removed.")))]
+pub(in crate::http) async fn reset_second_factors(
+    caller: Caller<AdministratorRecently>,
+    app: web::Data<App>,
+    PathId(id): PathId<UserId>,
+) -> Result<HttpResponse, Failure> {
+    caller.not_its_own(id)?;
+    blocking(move || totp::remove(&app, id, EventName::FactorsReset, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

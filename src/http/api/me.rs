@@ -9,7 +9,7 @@ use super::{blocking, proving};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::http::delivery::Delivery;
-use crate::http::extract::{Caller, Json, LoggedIn, User, recent};
+use crate::http::extract::{Caller, Json, LoggedIn, User, sensitive};
 use crate::http::failure::Failure;
 use crate::http::view::pair::PairView;
 use crate::http::view::profile::ProfileBody;
@@ -122,7 +122,7 @@ pub(in crate::http) async fn change_profile(
     Json(body): Json<ProfileBody>,
 ) -> Result<HttpResponse, Failure> {
     if body.username.is_some() || body.email.is_some() {
-        recent(&app, &caller.claims)?;
+        sensitive(&app, &caller.claims).await?;
     }
     let change = move || users::set_profile(&app, caller.user, &body.into(), &caller.origin);
     let user = blocking(change).await?;

@@ -9,6 +9,7 @@ pub(super) mod applications;
 pub(super) mod audit;
 pub(super) mod authenticate;
 pub(super) mod change_password;
+pub(super) mod continuing;
 pub(super) mod docs;
 pub(super) mod health;
 mod lists;
@@ -16,7 +17,8 @@ pub(super) mod me;
 pub(super) mod problem;
 pub(super) mod sessions;
 pub(super) mod tokens;
+pub(super) mod totp;
 pub(super) mod well_known;
 
-use super::proving::{hashing, proving};
+use super::proving::{hashing, next_step, proving};
 use crate::engine::deadline::on_a_thread as blocking;

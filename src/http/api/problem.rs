@@ -13,7 +13,7 @@ use crate::clock::Seconds;
 use crate::engine::api_tokens::BUSY_RETRY_AFTER;
 use crate::error::{Error, FieldProblem};
 use crate::http::failure::Failure;
-use crate::http::words::{EndReason, FieldCode, ProblemCode};
+use crate::http::words::{EndReason, FieldCode, ProblemCode, SecondFactor};
 use tokensmith_verifier::BearerErrorKind;
 use tokensmith_verifier::issuing::{ApiTokenError, challenge};
 
@@ -45,6 +45,14 @@ pub(in crate::http) struct ProblemView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<EndReason>, nullable = false)]
     reason: Option<String>,
+    /// At a login that needs another step: what the next step names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    challenge: Option<&'a str>,
+    /// At a login that needs another step: how the user may prove who they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<SecondFactor>>, nullable = false)]
+    methods: Option<&'a [&'static str]>,
     /// Which fields are not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -81,6 +89,12 @@ impl<'a> ProblemView<'a> {
             Failure::Domain(Error::SessionEnded(reason)) => Some(reason.to_string()),
             _ => None,
         };
+        let challenged = match failure {
+            Failure::Domain(
+                Error::SecondFactorRequired(challenged) | Error::SecondFactorEnrolmentRequired(Some(challenged)),
+            ) => Some(challenged),
+            _ => None,
+        };
         Self {
             kind: format!("urn:tokensmith:problem:{}", code.name),
             title: code.title,
@@ -89,6 +103,8 @@ impl<'a> ProblemView<'a> {
             code: code.name,
             request_id,
             reason,
+            challenge: challenged.map(|challenged| challenged.challenge.expose().as_str()),
+            methods: challenged.map(|challenged| challenged.methods.as_slice()),
             errors,
         }
     }
@@ -115,7 +131,7 @@ pub(in crate::http) fn add_headers(failure: &Failure, response: &mut HttpRespons
             Some(*retry_after)
         }
         Failure::Bearer(BearerErrorKind::ApiToken(ApiTokenError::Overloaded)) => Some(BUSY_RETRY_AFTER),
-        Failure::Domain(Error::Unavailable(_))
+        Failure::Domain(Error::Unavailable(_) | Error::DataKeyUnavailable(_))
         | Failure::Bearer(BearerErrorKind::ApiToken(ApiTokenError::Unavailable)) => Some(UNAVAILABLE_RETRY_AFTER),
         _ => None,
     };

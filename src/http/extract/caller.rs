@@ -13,7 +13,11 @@ use super::cookie::by_cookies;
 use super::origin;
 use crate::app::App;
 use crate::engine::deadline;
-use crate::http::codes::{APPLICATION_TOKEN, Code, REAUTHENTICATION_REQUIRED, ROLE_MISSING, SESSION_REQUIRED};
+use crate::error::Error;
+use crate::http::codes::{
+    APPLICATION_TOKEN, Code, REAUTHENTICATION_REQUIRED, ROLE_MISSING, SECOND_FACTOR_ENROLMENT_REQUIRED,
+    SESSION_REQUIRED,
+};
 use crate::http::cookies::Cookies;
 use crate::http::endpoint::Refuses;
 use crate::http::failure::Failure;
@@ -24,6 +28,7 @@ use crate::model::id::{SessionId, UserId};
 use crate::model::names::ADMIN_ROLE;
 use crate::secret::KEY_PREFIX;
 use crate::service::queries;
+use crate::service::second_factor::{self, Needs};
 use tokensmith_verifier::issuing::{Presented, presented};
 use tokensmith_verifier::{Bearer, BearerErrorKind};
 
@@ -50,6 +55,8 @@ pub(in crate::http) trait Guard {
     /// Only users who gave the password recently. An API token of an administrator is accepted, because its creator
     /// gave the password. An access token that it was exchanged for is not: other services see it.
     const RECENTLY: bool;
+    /// Also users who must get a second factor first: what they do is part of that.
+    const ENROLS: bool = false;
 }
 
 /// Users who have logged in, and their API tokens. Neither a registered application nor a client: they have userinfo.
@@ -60,6 +67,9 @@ pub(in crate::http) struct LoggedIn;
 
 /// Users who gave their password recently.
 pub(in crate::http) struct LoggedInRecently;
+
+/// The same; they may be about to get a second factor.
+pub(in crate::http) struct Enrolling;
 
 /// Administrators.
 pub(in crate::http) struct Administrator;
@@ -83,6 +93,13 @@ impl Guard for LoggedInRecently {
     const ADMINISTRATES: bool = false;
     const LOGGED_IN: bool = true;
     const RECENTLY: bool = true;
+}
+
+impl Guard for Enrolling {
+    const ADMINISTRATES: bool = false;
+    const LOGGED_IN: bool = true;
+    const RECENTLY: bool = true;
+    const ENROLS: bool = true;
 }
 
 impl Guard for Administrator {
@@ -118,7 +135,7 @@ fn has_session(claims: &AccessClaims) -> bool {
 
 /// [RFC 9470 section 3](https://www.rfc-editor.org/rfc/rfc9470#section-3): an authentication that is too old has its
 /// own kind of 401.
-pub(in crate::http) fn recent(app: &App, claims: &AccessClaims) -> Result<(), Failure> {
+fn recent(app: &App, claims: &AccessClaims) -> Result<(), Failure> {
     let most = app.config.reauthentication_period;
     let is_recent = claims.auth_time.is_some_and(|at| app.clock.now() - at < most);
     if is_recent { Ok(()) } else { Err(Failure::ReauthenticationRequired(most)) }
@@ -127,6 +144,21 @@ pub(in crate::http) fn recent(app: &App, claims: &AccessClaims) -> Result<(), Fa
 /// Whether the header holds an API token itself, not an access token.
 fn has_key(request: &HttpRequest) -> bool {
     matches!(presented(request), Ok(Presented::Token(text) | Presented::Bearer(text)) if text.starts_with(KEY_PREFIX))
+}
+
+/// Whether a logged-in user may do what is sensitive: they have authenticated recently, and have a second factor if
+/// `REQUIRE_SECOND_FACTOR` asks for one.
+pub(in crate::http) async fn sensitive(app: &web::Data<App>, claims: &AccessClaims) -> Result<(), Failure> {
+    recent(app, claims)?;
+    let (Some(user), is_admin) = (claims.user_id(), claims.has_role(ADMIN_ROLE)) else { return Ok(()) };
+    if !second_factor::must_have_one(app, is_admin) {
+        return Ok(());
+    }
+    let asked = app.clone();
+    match deadline::on_a_thread(move || second_factor::needs(&asked, user, is_admin)).await? {
+        Needs::Enrolment => Err(Error::SecondFactorEnrolmentRequired(None).into()),
+        Needs::Nothing | Needs::Factor => Ok(()),
+    }
 }
 
 /// An API key was looked up just now; an access token only says what was true when it was issued.
@@ -151,6 +183,7 @@ impl<G: Guard> Refuses for Caller<G> {
             (G::LOGGED_IN || G::RECENTLY, SESSION_REQUIRED),
             (true, APPLICATION_TOKEN),
             (G::RECENTLY, REAUTHENTICATION_REQUIRED),
+            (G::RECENTLY && !G::ENROLS, SECOND_FACTOR_ENROLMENT_REQUIRED),
         ] {
             codes.extend(is_asked.then_some(code));
         }
@@ -185,7 +218,11 @@ impl<G: Guard> FromRequest for Caller<G> {
                 if !has_session(&claims) {
                     return Err(BearerErrorKind::SessionRequired.into());
                 }
-                recent(app, &claims)?;
+                if G::ENROLS {
+                    recent(app, &claims)?;
+                } else {
+                    sensitive(app, &claims).await?;
+                }
             }
             let origin = Origin { actor: Some(user), session: claims.sid, ..origin(&request, app) };
             Ok(Self { claims, user, origin, by_cookie, guard: PhantomData })

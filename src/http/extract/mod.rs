@@ -10,7 +10,9 @@ mod json;
 mod query;
 
 pub(super) use basic::basic;
-pub(super) use caller::{Administrator, AdministratorRecently, Caller, LoggedIn, LoggedInRecently, User, recent};
+pub(super) use caller::{
+    Administrator, AdministratorRecently, Caller, Enrolling, LoggedIn, LoggedInRecently, User, sensitive,
+};
 pub(super) use client::{ProxyWarnings, RequestId, device, origin};
 pub(super) use form::{Form, FormOrNothing};
 pub(super) use json::{Json, JsonOrNothing, MAX_BODY_BYTES};

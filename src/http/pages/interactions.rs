@@ -3,11 +3,12 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::posted::{Posted, posted};
-use super::reply::{answer_after_form, message, page, page_with, see_other, titled};
-use super::signing_in::{Before, log_in, problem};
+use super::posted::{self, Posted, posted};
+use super::reply::{answer_after_form, message, page, see_other, titled};
+use super::second_step::{self, Outcome, after_password};
+use super::signing_in::{Before, log_in};
 use super::site::Site;
-use super::templates::{Account, Consent, Login};
+use super::templates::{Account, Consent, Login, Place};
 use crate::app::App;
 use crate::engine::deadline::on_a_thread;
 use crate::http::cookies::{Cookies, put};
@@ -22,6 +23,7 @@ use crate::oauth::steps::{Step, is_always_asked};
 use crate::secret::Secret;
 use crate::service::oauth::authorize::Ongoing;
 use crate::service::oauth::interaction::{self, State};
+use crate::service::pair::Pair;
 
 /// See how far an authorization is
 ///
@@ -46,7 +48,7 @@ pub(in crate::http) async fn show(
 
 /// Log in, choose an account, allow or deny
 ///
-/// What the forms of the pages post: `username` and `password`, `account`, or `decision`.
+/// What the forms of the pages post: `username` and `password`, `challenge` and a code, `account`, or `decision`.
 #[utoipa::path(post, path = "/oauth/interactions/{id}", tag = "pages", security(()),
     params(("id" = String, Path, format = "uuid", description = "The interaction's id.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "A page."),
@@ -78,7 +80,7 @@ pub(in crate::http) async fn act(
     }
     match posted(&params) {
         None => Ok(see_other(&view.action(&ongoing))),
-        Some(Posted::AnotherAccount) => view.login(&ongoing, HttpResponse::Ok(), "", None),
+        Some(Posted::AnotherAccount) => view.login(&ongoing, ""),
         Some(Posted::Decision(decision)) => {
             let (asked, origin) = (app.clone(), origin(&request, &app));
             let state = on_a_thread(move || interaction::decide(&asked, ongoing, decision, &origin)).await?;
@@ -88,6 +90,7 @@ pub(in crate::http) async fn act(
             }
         }
         Some(Posted::Login { username, password }) => view.log_in(ongoing, username, password).await,
+        Some(Posted::Step { challenge, step }) => view.step(ongoing, challenge, step).await,
     }
 }
 
@@ -141,22 +144,16 @@ impl View<'_> {
             State::Open(ongoing, Step::Account) => self.account(ongoing),
             State::Open(ongoing, Step::Consent(scopes)) => self.consent(ongoing, scopes),
             State::Open(ongoing, Step::Login | Step::Answer | Step::AnotherUser) => {
-                self.login(ongoing, HttpResponse::Ok(), &expected(ongoing), None)
+                self.login(ongoing, &expected(ongoing))
             }
         }
     }
 
-    fn login(
-        &self,
-        ongoing: &Ongoing,
-        response: actix_web::HttpResponseBuilder,
-        username: &str,
-        problem: Option<String>,
-    ) -> Result<HttpResponse, Failure> {
+    fn login(&self, ongoing: &Ongoing, username: &str) -> Result<HttpResponse, Failure> {
         let site = &self.site(Some(ongoing));
         let (client, action, form_token) = (ongoing.client.name.to_string(), self.action(ongoing), self.token(ongoing));
         let (client, action, form_token) = (Some(&*client), &*action, Some(&*form_token));
-        page_with(site, response, &Login { site, client, action, form_token, username, problem })
+        page(site, StatusCode::OK, &Login { site, client, action, form_token, username, problem: None })
     }
 
     fn account(&self, ongoing: &Ongoing) -> Result<HttpResponse, Failure> {
@@ -192,17 +189,38 @@ impl View<'_> {
         let (typed, id) = (username.clone(), ongoing.interaction.id);
         let before = Before { cookie: self.cookies.session.as_deref(), live: ongoing.known.session.as_ref() };
         let also = move |app: &App| interaction::choose(app, id);
-        match log_in(self.request, self.app, before, (username, password), also).await {
-            Ok(pair) => {
-                let mut response = see_other(&self.action(&ongoing));
-                put(self.request, &mut response, Cookies::of(self.app).keep(&pair, true))?;
-                Ok(response)
-            }
-            Err(error) => {
-                let (response, problem) = problem(self.site(Some(&ongoing)).texts, error)?;
-                self.login(&ongoing, response, &typed, Some(problem))
-            }
+        let logged_in = log_in(self.request, self.app, before, (username, password), also).await;
+        let site = &self.site(Some(&ongoing));
+        let (client, action, token) = (ongoing.client.name.to_string(), self.action(&ongoing), self.token(&ongoing));
+        let place = Place { site, client: Some(&client), action: &action, form_token: Some(&token) };
+        match logged_in {
+            Ok(pair) => self.signed_in(&action, &pair),
+            Err(error) => after_password(self.app, place, &typed, error).await,
         }
+    }
+
+    async fn step(
+        &self,
+        ongoing: Box<Ongoing>,
+        challenge: Secret<String>,
+        step: posted::Step,
+    ) -> Result<HttpResponse, Failure> {
+        let id = ongoing.interaction.id;
+        let before = Before { cookie: self.cookies.session.as_deref(), live: ongoing.known.session.as_ref() };
+        let also = move |app: &App| interaction::choose(app, id);
+        let site = &self.site(Some(&ongoing));
+        let (client, action, token) = (ongoing.client.name.to_string(), self.action(&ongoing), self.token(&ongoing));
+        let place = Place { site, client: Some(&client), action: &action, form_token: Some(&token) };
+        match second_step::step(self.request, self.app, place, (challenge, step), (before, also)).await? {
+            Outcome::SignedIn(pair) => self.signed_in(&action, &pair),
+            Outcome::Page(page) => Ok(page),
+        }
+    }
+
+    fn signed_in(&self, action: &str, pair: &Pair) -> Result<HttpResponse, Failure> {
+        let mut response = see_other(action);
+        put(self.request, &mut response, Cookies::of(self.app).keep(pair, true))?;
+        Ok(response)
     }
 }
 

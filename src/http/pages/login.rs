@@ -1,15 +1,16 @@
 //! `/login`: where a proxy sends people who have to log in, for a web app on the same host.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::posted::{Posted, posted};
-use super::reply::{message, page_with, see_other};
+use super::reply::{message, page, see_other};
 use super::return_to;
-use super::signing_in::{Before, log_in, problem};
+use super::second_step::{self, Outcome, after_password};
+use super::signing_in::{Before, log_in};
 use super::site::Site;
-use super::templates::Login;
+use super::templates::{Login, Place};
 use crate::app::App;
 use crate::engine::deadline::on_a_thread;
 use crate::http::cookies::{Cookies, put};
@@ -31,17 +32,20 @@ use crate::service::oauth::browser::signed_in;
     (status = 400, content_type = "text/html", body = String, description = "A page: `return_to` is not a path of this host.")))]
 pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     let Some(return_to) = return_address(&request, &app)? else { return bad_request(&request, &app) };
-    match who(&app, Cookies::of(&app).session(&request)).await? {
-        Some(_) => Ok(see_other(&return_to)),
-        None => form(&request, &app, &return_to, HttpResponse::Ok(), ("", None)),
+    if who(&app, Cookies::of(&app).session(&request)).await?.is_some() {
+        return Ok(see_other(&return_to));
     }
+    let site = &Site::new(&request, &app, &[]);
+    let (action, username) = (&*action(site, &return_to), "");
+    page(site, StatusCode::OK, &Login { site, client: None, action, form_token: None, username, problem: None })
 }
 
 /// Log in by the form
 ///
-/// What the login form posts: `username` and `password`.
+/// What the login form posts: `username` and `password`, or `challenge` and a code.
 #[utoipa::path(post, path = "/login", tag = "pages", security(()),
     params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: `/`.")), responses(
+    (status = 200, content_type = "text/html", body = String, description = "A page: the next step."),
     (status = 303, description = "The user is logged in: to `return_to`.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: the request is not valid."),
     (status = 403, content_type = "text/html", body = String,
@@ -59,24 +63,38 @@ pub(in crate::http) async fn act(
         let site = Site::new(&request, &app, &[]);
         return message(&site, StatusCode::FORBIDDEN, site.texts.error_form, None);
     }
-    let (Some(return_to), Some(Posted::Login { username, password })) = (return_to, posted(&params)) else {
-        return bad_request(&request, &app);
-    };
+    let Some(return_to) = return_to else { return bad_request(&request, &app) };
     let cookies = Cookies::of(&app);
     let held = cookies.session(&request);
     let live = who(&app, held.clone()).await?;
-    let (before, typed) = (Before { cookie: held.as_deref(), live: live.as_ref() }, username.clone());
-    match log_in(&request, &app, before, (username, password), |_| Ok(())).await {
-        Ok(pair) => {
-            let mut response = see_other(&return_to);
-            put(&request, &mut response, cookies.keep(&pair, true))?;
-            Ok(response)
+    let before = Before { cookie: held.as_deref(), live: live.as_ref() };
+    let site = Site::new(&request, &app, &[]);
+    let action = action(&site, &return_to);
+    let place = Place { site: &site, client: None, action: &action, form_token: None };
+    let pair = match posted(&params) {
+        Some(Posted::Login { username, password }) => {
+            let typed = username.clone();
+            match log_in(&request, &app, before, (username, password), |_| Ok(())).await {
+                Ok(pair) => pair,
+                Err(error) => return after_password(&app, place, &typed, error).await,
+            }
         }
-        Err(error) => {
-            let (response, problem) = problem(Site::new(&request, &app, &[]).texts, error)?;
-            form(&request, &app, &return_to, response, (&typed, Some(problem)))
+        Some(Posted::Step { challenge, step }) => {
+            let nothing_else = |_: &App| Ok(());
+            match second_step::step(&request, &app, place, (challenge, step), (before, nothing_else)).await? {
+                Outcome::SignedIn(pair) => *pair,
+                Outcome::Page(page) => return Ok(page),
+            }
         }
-    }
+        _ => return bad_request(&request, &app),
+    };
+    let mut response = see_other(&return_to);
+    put(&request, &mut response, cookies.keep(&pair, true))?;
+    Ok(response)
+}
+
+fn action(site: &Site<'_>, return_to: &str) -> String {
+    format!("{}/login?return_to={}", site.base, utf8_percent_encode(return_to, NON_ALPHANUMERIC))
 }
 
 /// Where to go then; `None` if that is not on this host. Without cookies no proxy would know who has logged in.
@@ -92,18 +110,6 @@ async fn who(app: &web::Data<App>, cookie: Option<String>) -> Result<Option<Live
     let live = on_a_thread(move || signed_in(&asked, Some(&cookie))).await?;
     drop(turn);
     Ok(live)
-}
-
-fn form(
-    request: &HttpRequest,
-    app: &App,
-    return_to: &str,
-    response: HttpResponseBuilder,
-    (username, problem): (&str, Option<String>),
-) -> Result<HttpResponse, Failure> {
-    let site = &Site::new(request, app, &[]);
-    let action = &format!("{}/login?return_to={}", site.base, utf8_percent_encode(return_to, NON_ALPHANUMERIC));
-    page_with(site, response, &Login { site, client: None, action, form_token: None, username, problem })
 }
 
 fn bad_request(request: &HttpRequest, app: &App) -> Result<HttpResponse, Failure> {

@@ -3,6 +3,7 @@
 mod posted;
 mod reply;
 mod return_to;
+mod second_step;
 mod signing_in;
 mod site;
 mod templates;

@@ -9,11 +9,14 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::http::extract::{device, origin};
 use crate::http::failure::Failure;
-use crate::http::proving::proving;
+use crate::http::proving::{next_step, proving};
+use crate::model::audit::Origin;
 use crate::model::grant::Live;
+use crate::model::session::Device;
 use crate::secret::Secret;
-use crate::service::oauth::browser::{SignedIn, sign_in};
+use crate::service::oauth::browser::{SignedIn, sign_in, sign_in_by_step};
 use crate::service::pair::Pair;
+use crate::service::shown::{self, Shown};
 use crate::service::{login, proof, refresh};
 
 /// What a browser that logs in has had before.
@@ -44,16 +47,49 @@ pub(super) async fn log_in(
     };
     let signed_in = proving(app, claim, proof::prove, finish).await;
     login::count(app, signed_in.as_ref().map(|_| ()));
-    match signed_in? {
+    pair_of(app, signed_in?, (cookie, before.is_some()), &device, origin).await
+}
+
+/// Goes on with a login by a code and does `also`; returns the pair for the browser's cookies.
+pub(super) async fn go_on(
+    request: &HttpRequest,
+    app: &web::Data<App>,
+    before: Before<'_>,
+    (challenge, typed): (Secret<String>, Shown),
+    also: impl FnOnce(&App) -> Result<(), Error> + Send + 'static,
+) -> Result<Pair, Error> {
+    let (device, origin) = (device(request, app, None)?, origin(request, app));
+    let Before { cookie, live } = before;
+    let before = live.map(|live| (live.user.id, live.session.id));
+    let (ip, its_device, its_origin) = (device.ip.clone(), device.clone(), origin.clone());
+    let claim = move |app: &_| shown::claim(app, &challenge, typed, ip.as_deref());
+    let finish = move |app: &App, claim, charge| {
+        let signed_in = sign_in_by_step(app, (claim, charge), before, &its_device, &its_origin)?;
+        also(app)?;
+        Ok(signed_in)
+    };
+    let signed_in = next_step(app, claim, finish).await;
+    login::count(app, signed_in.as_ref().map(|_| ()));
+    pair_of(app, signed_in?, (cookie, before.is_some()), &device, origin).await
+}
+
+async fn pair_of(
+    app: &web::Data<App>,
+    signed_in: SignedIn,
+    (cookie, was_signed_in): (Option<&str>, bool),
+    device: &Device,
+    origin: Origin,
+) -> Result<Pair, Error> {
+    match signed_in {
         SignedIn::New(pair) => {
             // A browser that had to log in again may hold a refresh token that somebody else has replaced: that session
             // ends, as with any reuse. One that has ended stays so.
-            if let Some(cookie) = cookie.filter(|_| before.is_none()) {
-                let _refused = refresh::refresh(app, cookie, None, &device, origin).await;
+            if let Some(cookie) = cookie.filter(|_| !was_signed_in) {
+                let _refused = refresh::refresh(app, cookie, None, device, origin).await;
             }
             Ok(*pair)
         }
-        SignedIn::Again => refresh::refresh(app, cookie.unwrap_or_default(), None, &device, origin).await,
+        SignedIn::Again => refresh::refresh(app, cookie.unwrap_or_default(), None, device, origin).await,
     }
 }
 
@@ -61,6 +97,10 @@ pub(super) async fn log_in(
 pub(super) fn problem(texts: &Texts, error: Error) -> Result<(HttpResponseBuilder, String), Failure> {
     let (mut response, problem) = match error {
         Error::BadCredentials | Error::Invalid(_) => (HttpResponse::Forbidden(), texts.bad_credentials.to_owned()),
+        Error::WrongOtp => (HttpResponse::Forbidden(), texts.wrong_otp.to_owned()),
+        Error::WrongRecoveryCode => (HttpResponse::Forbidden(), texts.wrong_recovery_code.to_owned()),
+        Error::OtpLocked => (HttpResponse::Forbidden(), texts.otp_locked.to_owned()),
+        Error::BadChallenge => (HttpResponse::Forbidden(), texts.bad_challenge.to_owned()),
         Error::AccountDisabled => (HttpResponse::Forbidden(), texts.account_disabled.to_owned()),
         Error::TooManyFailures { retry_after: Seconds(seconds) } => {
             let problem = texts.too_many_failures.replace("{seconds}", &seconds.to_string());

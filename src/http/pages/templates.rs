@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::site::Site;
+use crate::http::view::totp::EnrolledView;
 
 /// The login form.
 #[derive(Template)]
@@ -15,6 +16,41 @@ pub(super) struct Login<'a> {
     pub(super) form_token: Option<&'a str>,
     /// What was typed, or what the application expects.
     pub(super) username: &'a str,
+    pub(super) problem: Option<String>,
+}
+
+/// Where the forms of a login lead to.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) site: &'a Site<'a>,
+    /// The application that the user continues to, which may be told that they do not want to.
+    pub(super) client: Option<&'a str>,
+    pub(super) action: &'a str,
+    pub(super) form_token: Option<&'a str>,
+}
+
+/// The code form, after the password.
+#[derive(Template)]
+#[template(path = "second_step.html")]
+pub(super) struct SecondStep<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) place: Place<'a>,
+    pub(super) challenge: &'a str,
+    pub(super) by_recovery_code: bool,
+    /// Those that were made just now.
+    pub(super) recovery_codes: &'a [String],
+    pub(super) problem: Option<String>,
+}
+
+/// An authenticator app that must be set up.
+#[derive(Template)]
+#[template(path = "enrol.html")]
+pub(super) struct Enrol<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) place: Place<'a>,
+    pub(super) challenge: &'a str,
+    /// The secret, which is shown once.
+    pub(super) shown: Option<&'a EnrolledView>,
     pub(super) problem: Option<String>,
 }
 

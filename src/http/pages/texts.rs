@@ -31,6 +31,46 @@ texts! {
     too_many_failures: "Too many wrong passwords. Try again in {seconds} seconds.",
         "Zu viele falsche Passwörter. Versuche es in {seconds} Sekunden noch einmal.",
         "Demasiadas contraseñas incorrectas. Inténtalo de nuevo en {seconds} segundos.";
+    too_many_codes: "Too many wrong codes. Try again in {seconds} seconds.",
+        "Zu viele falsche Codes. Versuche es in {seconds} Sekunden noch einmal.",
+        "Demasiados códigos incorrectos. Inténtalo de nuevo en {seconds} segundos.";
+    step_title: "Confirm that it is you", "Bestätige, dass du es bist", "Confirma que eres tú";
+    step_lead: "Type the six digits that your authenticator app shows.",
+        "Gib die sechs Ziffern ein, die deine Authenticator-App zeigt.",
+        "Escribe las seis cifras que muestra tu aplicación de autenticación.";
+    otp: "One-time code", "Einmalcode", "Código de un solo uso";
+    use_recovery_code: "Use a recovery code", "Einen Wiederherstellungscode verwenden", "Usar un código de recuperación";
+    use_app: "Use the authenticator app", "Die Authenticator-App verwenden", "Usar la aplicación de autenticación";
+    recovery_lead: "Type one of your recovery codes. Each works once.",
+        "Gib einen deiner Wiederherstellungscodes ein. Jeder gilt einmal.",
+        "Escribe uno de tus códigos de recuperación. Cada uno vale una sola vez.";
+    recovery_code: "Recovery code", "Wiederherstellungscode", "Código de recuperación";
+    wrong_otp: "The code is wrong or was used before. Type the next one that the app shows.",
+        "Der Code ist falsch oder wurde schon verwendet. Gib den nächsten ein, den die App zeigt.",
+        "El código no es correcto o ya se ha usado. Escribe el siguiente que muestre la aplicación.";
+    wrong_recovery_code: "The recovery code is wrong or was used before.",
+        "Der Wiederherstellungscode ist falsch oder wurde schon verwendet.",
+        "El código de recuperación no es correcto o ya se ha usado.";
+    otp_locked: "Too many codes were wrong. Use a recovery code, or log in from where you have logged in before.",
+        "Zu viele Codes waren falsch. Verwende einen Wiederherstellungscode, oder melde dich dort an, wo du schon einmal angemeldet warst.",
+        "Demasiados códigos eran incorrectos. Usa un código de recuperación o inicia sesión desde donde ya lo hayas hecho.";
+    bad_challenge: "It took too long. Log in again.", "Es hat zu lange gedauert. Melde dich noch einmal an.",
+        "Ha tardado demasiado. Inicia sesión de nuevo.";
+    enrol_title: "Set up an authenticator app", "Authenticator-App einrichten", "Configura una aplicación de autenticación";
+    enrol_lead: "Your account needs a second factor. Scan the picture with an authenticator app, or type the key there. Then type the code that the app shows.",
+        "Dein Konto braucht einen zweiten Faktor. Scanne das Bild mit einer Authenticator-App, oder gib dort den Schlüssel ein. Gib dann den Code ein, den die App zeigt.",
+        "Tu cuenta necesita un segundo factor. Escanea la imagen con una aplicación de autenticación o escribe en ella la clave. Después escribe el código que muestre.";
+    enrol_picture: "QR code for the app", "QR-Code für die App", "Código QR para la aplicación";
+    enrol_key: "Key:", "Schlüssel:", "Clave:";
+    enrol_again: "Start again with another picture", "Mit einem anderen Bild neu beginnen",
+        "Empezar de nuevo con otra imagen";
+    recovery_codes_title: "Keep these recovery codes", "Bewahre diese Wiederherstellungscodes auf",
+        "Guarda estos códigos de recuperación";
+    recovery_codes_lead: "Each stands once for a code of the app, if you do not have it. They are not shown again.",
+        "Jeder gilt einmal anstelle eines Codes der App, wenn du sie nicht hast. Sie werden nicht noch einmal gezeigt.",
+        "Cada uno vale una vez en lugar de un código de la aplicación, si no la tienes. No se volverán a mostrar.";
+    next_code_lead: "Then type the next code that the app shows.", "Gib dann den nächsten Code ein, den die App zeigt.",
+        "Después escribe el siguiente código que muestre la aplicación.";
     overloaded: "Too many people are logging in right now. Try again in a moment.",
         "Gerade melden sich zu viele an. Versuche es gleich noch einmal.",
         "Hay demasiados inicios de sesión en este momento. Inténtalo de nuevo enseguida.";

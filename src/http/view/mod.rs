@@ -7,6 +7,7 @@ pub(crate) mod key;
 pub(crate) mod pair;
 pub(crate) mod profile;
 pub(crate) mod session;
+pub(crate) mod totp;
 pub(crate) mod user;
 
 use crate::clock::Timestamp;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::engine::deadline;
+use crate::engine::limiter::Charge;
 use crate::error::Error;
 use crate::jwt::{RefreshClaims, TokenError, verify_signature};
 use crate::model::audit::Origin;
@@ -15,7 +16,7 @@ use crate::model::rotation::{Presented, Verdict, judge};
 use crate::model::session::{Device, EndReason};
 use crate::service::pair::{Access, Pair, Purpose, mint_access};
 use crate::service::proof::Outcome;
-use crate::service::{login, me, refresh, sessions};
+use crate::service::{login, me, refresh, second_step, sessions, shown};
 use tokensmith_verifier::issuing::FIRST_PARTY;
 
 /// The live session that a browser's cookie stands for. Nothing is written, even if the cookie is invalid.
@@ -171,4 +172,27 @@ pub(crate) fn sign_in(
             Ok(SignedIn::New(Box::new(pair)))
         }
     }
+}
+
+/// The same, for a login whose second step is shown in this browser.
+pub(crate) fn sign_in_by_step(
+    app: &App,
+    (claim, charge): (shown::Claim, Charge),
+    before: Option<(UserId, SessionId)>,
+    device: &Device,
+    origin: &Origin,
+) -> Result<SignedIn, Error> {
+    let (again, here) = (claim.session(), before.map(|(_, session)| session));
+    // Another browser, or another session in this one.
+    if again.is_some() && again != here {
+        return Err(Error::BadChallenge);
+    }
+    let pair = second_step::finish(app, claim, charge, device, origin)?;
+    if again.is_some() {
+        return Ok(SignedIn::Again);
+    }
+    if let Some((user, session)) = before {
+        sessions::end_if_stored(app, user, session, EndReason::Logout, origin)?;
+    }
+    Ok(SignedIn::New(Box::new(pair)))
 }

@@ -15,6 +15,7 @@ pub mod pooler;
 pub mod postgres;
 pub mod process;
 pub mod running;
+pub mod totp;
 
 pub use app::{Engine, PASSWORD, TestApp, execute, number};
 pub use browser::{Browser, Page};

@@ -1,0 +1,67 @@
+//! `/v1/tokens/continue`: the second step of a login.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::next_step;
+use crate::app::App;
+use crate::error::Error;
+use crate::http::delivery::Delivery;
+use crate::http::extract::{Json, device, origin};
+use crate::http::failure::Failure;
+use crate::http::view::pair::PairView;
+use crate::secret::Secret;
+use crate::service::login;
+use crate::service::second_step;
+use crate::service::shown::{self, Shown};
+
+/// A code for a login that waits for it: `otp` or `recovery_code`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Continue, example = json!({"challenge": "q3Yl5pUe6kB1nq8cW0v2xR7mTfD9sGhJzLaKoIiEwNg", "otp": "123456"}))]
+pub(in crate::http) struct ContinueBody {
+    /// The `challenge` of the response that asked for it.
+    #[schema(value_type = String)]
+    challenge: Secret<String>,
+    /// The code that the authenticator app shows.
+    #[schema(value_type = Option<String>, nullable = false)]
+    otp: Option<Secret<String>>,
+    /// One of the recovery codes.
+    #[schema(value_type = Option<String>, nullable = false)]
+    recovery_code: Option<Secret<String>>,
+    /// `true`: the tokens go into cookies that no script can read, not into the body. Default: `false`.
+    #[serde(default)]
+    cookies: bool,
+    /// `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie.
+    #[schema(nullable = false)]
+    access_cookie: Option<bool>,
+}
+
+/// Continue a login
+///
+/// Follows `second_factor_required`. Opens the session and returns its first token pair; after
+/// `POST /v1/me/reauthenticate` it returns a pair of the session whose user has authenticated again. A challenge is used by
+/// success, and a wrong code leaves it as it is.
+#[utoipa::path(post, path = "/v1/tokens/continue", tag = "tokens", request_body = ContinueBody, security(()),
+    responses((status = 200, body = PairView)))]
+pub(in crate::http) async fn go_on(
+    request: HttpRequest,
+    app: web::Data<App>,
+    Json(body): Json<ContinueBody>,
+) -> Result<HttpResponse, Failure> {
+    let delivery = Delivery::asked(&request, &app, body.cookies, body.access_cookie)?;
+    let typed = match (body.otp, body.recovery_code) {
+        (Some(code), None) => Shown::Otp(code),
+        (None, Some(code)) => Shown::RecoveryCode(code),
+        (None, None) => return Err(Failure::BodyMalformed("missing field `otp` or `recovery_code`".to_owned())),
+        (Some(_), Some(_)) => return Err(Error::invalid("recovery_code", "invalid", "must not come with otp").into()),
+    };
+    let (device, challenge) = (device(&request, &app, None)?, body.challenge);
+    let (origin, ip) = (origin(&request, &app), device.ip.clone());
+    let claim = move |app: &_| shown::claim(app, &challenge, typed, ip.as_deref());
+    let finish = move |app: &_, claim, charge| second_step::finish(app, claim, charge, &device, &origin);
+    let pair = next_step(&app, claim, finish).await;
+    login::count(&app, pair.as_ref().map(|_| ()));
+    delivery.answer(&request, &app, &pair?).await
+}

@@ -1,0 +1,138 @@
+//! `/v1/me/totp` and `/v1/me/recovery-codes`: a user's authenticator app.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::blocking;
+use crate::app::App;
+use crate::http::extract::{Caller, Enrolling, Json, JsonOrNothing, origin};
+use crate::http::failure::Failure;
+use crate::http::view::pair::not_stored;
+use crate::http::view::totp::EnrolledView;
+use crate::model::audit::{EventName, Origin};
+use crate::secret::Secret;
+use crate::service::totp::{self, Enroller};
+
+/// Who enrols: a logged-in user, or one whose login waits for it.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Enrol, example = json!({}))]
+pub(in crate::http) struct EnrolBody {
+    /// The `challenge` of a login that asked for enrolment. Then no token is needed.
+    #[schema(value_type = Option<String>)]
+    challenge: Option<Secret<String>>,
+}
+
+/// The first code.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ConfirmTotp, example = json!({"code": "123456"}))]
+pub(in crate::http) struct ConfirmBody {
+    /// The code that the authenticator app shows.
+    #[schema(value_type = String)]
+    code: Secret<String>,
+    /// The `challenge` of a login that asked for enrolment. Then no token is needed.
+    #[schema(value_type = Option<String>)]
+    challenge: Option<Secret<String>>,
+}
+
+/// New recovery codes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RecoveryCodes)]
+pub(in crate::http) struct RecoveryCodesView {
+    /// Ten codes, each of which stands once for a code of the app. They are shown only here; older ones are void.
+    #[schema(example = json!(["abcd-efgh-jkmn-pqrs"]))]
+    recovery_codes: Vec<String>,
+}
+
+/// Set up an authenticator app
+///
+/// Makes a secret for the app. It is in force when a code of it was sent to `/v1/me/totp/confirm`; an app that is set up
+/// already works until then. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with the second factor if
+/// there is one.
+#[utoipa::path(post, path = "/v1/me/totp", tag = "me", request_body = Option<EnrolBody>,
+    responses((status = 200, body = EnrolledView)))]
+pub(in crate::http) async fn enrol(
+    caller: Result<Caller<Enrolling>, Failure>,
+    app: web::Data<App>,
+    JsonOrNothing(body): JsonOrNothing<EnrolBody>,
+) -> Result<HttpResponse, Failure> {
+    let (who, _) = enroller(caller, &app, body.challenge).await?;
+    let asked = app.clone();
+    let enrolled = blocking(move || totp::begin(&asked, &who)).await?;
+    Ok(not_stored(EnrolledView::new(&app, &enrolled)?))
+}
+
+/// Confirm an authenticator app
+///
+/// Its codes are asked for at each login from now on. Returns recovery codes, for users who have lost the app.
+#[utoipa::path(post, path = "/v1/me/totp/confirm", tag = "me", request_body = ConfirmBody,
+    responses((status = 200, body = RecoveryCodesView)))]
+pub(in crate::http) async fn confirm(
+    request: HttpRequest,
+    caller: Result<Caller<Enrolling>, Failure>,
+    app: web::Data<App>,
+    Json(body): Json<ConfirmBody>,
+) -> Result<HttpResponse, Failure> {
+    let (who, of_caller) = enroller(caller, &app, body.challenge).await?;
+    let origin = of_caller.unwrap_or_else(|| origin(&request, &app));
+    let recovery_codes = blocking(move || totp::confirm(&app, &who, &body.code, &origin)).await?;
+    Ok(not_stored(RecoveryCodesView { recovery_codes }))
+}
+
+/// Remove my authenticator app
+///
+/// Removes the recovery codes, too. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with the second
+/// factor.
+#[utoipa::path(delete, path = "/v1/me/totp", tag = "me",
+    responses((status = 204, description = "Logins ask for the password alone.")))]
+pub(in crate::http) async fn remove(caller: Caller<Enrolling>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    shown(&caller, &app).await?;
+    let Caller { user, origin, .. } = caller;
+    blocking(move || totp::remove(&app, user, EventName::FactorRemoved, &origin)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Make new recovery codes
+///
+/// The old ones are void. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with the second factor.
+#[utoipa::path(post, path = "/v1/me/recovery-codes", tag = "me",
+    responses((status = 200, body = RecoveryCodesView)))]
+pub(in crate::http) async fn renew_codes(
+    caller: Caller<Enrolling>,
+    app: web::Data<App>,
+) -> Result<HttpResponse, Failure> {
+    shown(&caller, &app).await?;
+    let Caller { user, origin, .. } = caller;
+    let recovery_codes = blocking(move || totp::renew_codes(&app, user, &origin)).await?;
+    Ok(not_stored(RecoveryCodesView { recovery_codes }))
+}
+
+/// Who enrols, and from where if that is a caller.
+async fn enroller(
+    caller: Result<Caller<Enrolling>, Failure>,
+    app: &web::Data<App>,
+    challenge: Option<Secret<String>>,
+) -> Result<(Enroller, Option<Origin>), Failure> {
+    if let Some(challenge) = challenge {
+        return Ok((Enroller::LoggingIn(challenge), None));
+    }
+    let caller = caller?;
+    shown(&caller, app).await?;
+    Ok((Enroller::LoggedIn(caller.user, caller.session()?), Some(caller.origin)))
+}
+
+/// Whether the caller's session has shown the second factor, if there is one. If not, they have to authenticate again.
+async fn shown(caller: &Caller<Enrolling>, app: &web::Data<App>) -> Result<(), Failure> {
+    let (asked, claims, user) = (app.clone(), caller.claims.clone(), caller.user);
+    let has_shown = move || {
+        let amr = claims.amr.clone().unwrap_or_default();
+        totp::has_shown(&asked, user, claims.sid, &amr, claims.auth_time)
+    };
+    if blocking(has_shown).await? {
+        Ok(())
+    } else {
+        Err(Failure::ReauthenticationRequired(app.config.reauthentication_period))
+    }
+}

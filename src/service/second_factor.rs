@@ -1,0 +1,163 @@
+//! Second factors: what a user needs besides the password, the challenges of logins that wait for it, and the secrets.
+//! After a right password a user with a second factor gets a challenge, and the session opens when a code is shown with it.
+//! So it is for every login, and for giving the password again.
+
+use super::proof::{Evidence, Proven};
+use crate::app::App;
+use crate::error::{Cause, Challenged, Error};
+use crate::jwt::DATA_KEY_RANDOM;
+use crate::model::id::{SessionId, UserId};
+use crate::model::names::ADMIN_ROLE;
+use crate::model::second_factor::{CHALLENGE_LIFETIME, Challenge, Required};
+use crate::model::user::User;
+use crate::secret::{KeyDigest, Opaque, Secret, TotpSecret, digest_of};
+
+/// What a user needs besides the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Nothing.
+    Nothing,
+    /// A second factor.
+    Factor,
+    /// To get a second factor first.
+    Enrolment,
+}
+
+/// What a user with these roles needs besides the password.
+pub(crate) fn needs(app: &App, user: UserId, is_admin: bool) -> Result<Needs, Error> {
+    let has_one = app.store.read(|tx| tx.find_totp(user))?.is_some_and(|totp| totp.secret.is_some());
+    Ok(match (has_one, must_have_one(app, is_admin)) {
+        (true, _) => Needs::Factor,
+        (false, true) => Needs::Enrolment,
+        (false, false) => Needs::Nothing,
+    })
+}
+
+/// Whether a user with these roles must have a second factor.
+pub(crate) fn must_have_one(app: &App, is_admin: bool) -> bool {
+    match app.config.require_second_factor {
+        Required::Off => false,
+        Required::Admins => is_admin,
+        Required::All => true,
+    }
+}
+
+/// What the next step is for.
+pub(super) struct Next<'a> {
+    /// The session whose user authenticates again; none for a login.
+    pub(super) session: Option<SessionId>,
+    /// The audience that the login asked for.
+    pub(super) audience: Option<&'a str>,
+    /// The user's name for the device.
+    pub(super) label: Option<&'a str>,
+}
+
+/// Refuses to go on after the password alone, if the user needs more. The refusal has the challenge for the next step. Who
+/// authenticates again needs a second factor only if there is one: else nobody could get one.
+pub(super) fn stop_here(app: &App, proven: &Proven, next: &Next<'_>) -> Result<(), Error> {
+    let user = &proven.user;
+    let needs = needs(app, user.id, user.roles.contains(ADMIN_ROLE))?;
+    let is_enrolment = match (needs, next.session) {
+        (Needs::Nothing, _) | (Needs::Enrolment, Some(_)) => return Ok(()),
+        (Needs::Factor, _) => false,
+        (Needs::Enrolment, None) => true,
+    };
+    let Evidence::Password { checked, renewed } = &proven.evidence else { return Ok(()) };
+    let (checked, renewed) = (checked.clone(), renewed.clone());
+    let text = Opaque::generate(&*app.entropy)?;
+    let (user, now, digest) = (user.id, app.clock.now(), text.digest());
+    let challenge = Challenge {
+        user_id: user,
+        session_id: next.session,
+        proved_at: proven.proof.at,
+        is_enrolment,
+        audience: next.audience.map(ToOwned::to_owned),
+        label: next.label.map(ToOwned::to_owned),
+        expires_at: now + CHALLENGE_LIFETIME,
+        used_at: None,
+    };
+    let is_valid = app.units.run(move |tx| {
+        let is_valid = tx.confirm_password(user, &checked, &renewed)?;
+        if is_valid {
+            tx.insert_challenge(&challenge, digest, digest_of(&renewed))?;
+        }
+        Ok(is_valid)
+    })?;
+    if !is_valid {
+        return Err(Error::BadCredentials);
+    }
+    let challenged = challenged(app, user, Secret::new(text.expose().to_owned()), is_enrolment)?;
+    Err(if is_enrolment {
+        Error::SecondFactorEnrolmentRequired(Some(challenged))
+    } else {
+        Error::SecondFactorRequired(challenged)
+    })
+}
+
+fn challenged(app: &App, user: UserId, challenge: Secret<String>, is_enrolment: bool) -> Result<Challenged, Error> {
+    let mut methods = vec!["otp"];
+    if !is_enrolment && app.store.read(|tx| tx.count_recovery_codes(user))? > 0 {
+        methods.push("recovery_code");
+    }
+    Ok(Challenged { challenge, methods })
+}
+
+/// A challenge that is presented, and its user.
+pub(crate) struct Presented {
+    pub(super) user: User,
+    pub(super) challenge: Challenge,
+    pub(super) digest: KeyDigest,
+    /// The hash of the password, which is the one that was checked.
+    pub(super) checked: String,
+}
+
+/// Finds a challenge that is not over.
+pub(super) fn present(app: &App, text: &Secret<String>) -> Result<Presented, Error> {
+    let (digest, now) = (digest_of(text.expose()), app.clock.now());
+    let found = app.store.read(|tx| tx.find_challenge(&digest))?;
+    let (challenge, password) = found.ok_or(Error::BadChallenge)?;
+    let known = app.store.read(|tx| tx.find_credentials_of(challenge.user_id))?.ok_or(Error::BadChallenge)?;
+    let is_the_same = digest_of(&known.password_hash).is(&password);
+    if challenge.used_at.is_some() || challenge.expires_at <= now || !is_the_same {
+        return Err(Error::BadChallenge);
+    }
+    if known.user.disabled_at.is_some() {
+        return Err(Error::AccountDisabled);
+    }
+    Ok(Presented { user: known.user, challenge, digest, checked: known.password_hash })
+}
+
+/// The digest of a recovery code, however it was typed.
+pub(super) fn recovery_digest(typed: &str) -> KeyDigest {
+    let plain = typed.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_lowercase());
+    let plain: zeroize::Zeroizing<String> = zeroize::Zeroizing::new(plain.collect());
+    digest_of(&plain)
+}
+
+/// Whether a secret is encrypted with the newest data key.
+pub(super) fn is_sealed_with_the_newest(app: &App, sealed: &str) -> Result<bool, Error> {
+    app.data_keys.is_newest(sealed).map_err(unavailable)
+}
+
+/// Encrypts a secret.
+pub(super) fn seal(app: &App, user: UserId, secret: &TotpSecret) -> Result<String, Error> {
+    let random = app.entropy.bytes::<DATA_KEY_RANDOM>()?;
+    let key = app.data_keys.newest_or_new(random, app.clock.now()).map_err(unavailable)?;
+    key.seal(secret.expose(), &owner(user)).map_err(unavailable)
+}
+
+fn unavailable(cause: impl Into<Cause>) -> Error {
+    Error::DataKeyUnavailable(cause.into())
+}
+
+/// The owner of a sealed secret: moved to another user's row it does not open.
+fn owner(user: UserId) -> Vec<u8> {
+    [b"totp".as_slice(), user.as_bytes()].concat()
+}
+
+/// Decrypts a secret.
+pub(super) fn open(app: &App, user: UserId, sealed: &str) -> Result<TotpSecret, Error> {
+    let key = app.data_keys.of(sealed).map_err(unavailable)?;
+    let bytes = key.open(sealed, &owner(user)).map_err(unavailable)?;
+    Ok(TotpSecret::from_bytes(&bytes))
+}

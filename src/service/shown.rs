@@ -1,0 +1,105 @@
+//! What a user shows besides the password: finding the challenge ([`claim`]), waiting for the limits ([`admit`]), and checking
+//! the code ([`check`]).
+
+use super::proof::Evidence;
+use super::second_factor::{Presented, is_sealed_with_the_newest, open, present, recovery_digest, seal};
+use crate::app::App;
+use crate::engine::limiter::{Account, Attempt, Charge, Kind, OTP, RECOVERY_CODE};
+use crate::error::Error;
+use crate::model::id::SessionId;
+use crate::model::proof::Method;
+use crate::model::second_factor::{MAX_FAILURES_IN_A_ROW, Totp};
+use crate::secret::Secret;
+
+/// What a user shows besides the password.
+pub(crate) enum Shown {
+    /// A code of an authenticator app.
+    Otp(Secret<String>),
+    /// A recovery code.
+    RecoveryCode(Secret<String>),
+}
+
+impl Shown {
+    fn kind(&self) -> &'static Kind {
+        match self {
+            Self::Otp(_) => &OTP,
+            Self::RecoveryCode(_) => &RECOVERY_CODE,
+        }
+    }
+
+    /// The method of a proof by it.
+    pub(super) fn method(&self) -> Method {
+        match self {
+            Self::Otp(_) => Method::Otp,
+            Self::RecoveryCode(_) => Method::RecoveryCode,
+        }
+    }
+
+    /// Why it is refused if it is wrong.
+    pub(super) fn refusal(&self) -> Error {
+        match self {
+            Self::Otp(_) => Error::WrongOtp,
+            Self::RecoveryCode(_) => Error::WrongRecoveryCode,
+        }
+    }
+}
+
+/// A claim to have a second factor.
+pub(crate) struct Claim {
+    pub(super) presented: Presented,
+    pub(super) shown: Shown,
+    attempt: Attempt,
+    /// Whether the user has a session from there on record.
+    pub(super) is_known: bool,
+    ip: Option<String>,
+}
+
+impl Claim {
+    /// The session whose user authenticates again; none for a login.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        self.presented.challenge.session_id
+    }
+}
+
+/// The first part of the step: finds the challenge.
+pub(crate) fn claim(app: &App, text: &Secret<String>, shown: Shown, ip: Option<&str>) -> Result<Claim, Error> {
+    let presented = present(app, text)?;
+    let user = presented.user.id;
+    let attempt = Attempt::new(shown.kind(), Some(&Account::Known(user)), ip);
+    let is_known = attempt.is_from_one_of(&app.store.read(|tx| tx.list_session_addresses(user))?);
+    let attempt = if is_known { attempt.sparing_the_account() } else { attempt };
+    Ok(Claim { presented, shown, attempt, is_known, ip: ip.map(ToOwned::to_owned) })
+}
+
+/// The second part: applies the limits.
+pub(crate) async fn admit(app: &App, claim: &Claim) -> Result<Charge, Error> {
+    app.limiter.admit(&claim.attempt).await?.map_err(|retry_after| {
+        let ip = claim.ip.as_deref().unwrap_or_default();
+        log::warn!(ip, retry_after:% = retry_after; "second factor refused: too many failures");
+        Error::TooManyFailures { retry_after }
+    })
+}
+
+/// Checks a code; `None` if it is wrong or was used.
+pub(super) fn check(app: &App, totp: &Totp, shown: &Shown, is_known: bool) -> Result<Option<Evidence>, Error> {
+    match shown {
+        Shown::Otp(_) if totp.failures >= MAX_FAILURES_IN_A_ROW && !is_known => Err(Error::OtpLocked),
+        Shown::Otp(code) => {
+            let Some(secret) = &totp.secret else { return Ok(None) };
+            let opened = open(app, totp.user_id, secret)?;
+            let step = opened.step_of(code.expose(), app.clock.now().0).filter(|step| *step > totp.last_step);
+            let Some(step) = step else { return Ok(None) };
+            let renewed = if is_sealed_with_the_newest(app, secret)? {
+                secret.clone()
+            } else {
+                seal(app, totp.user_id, &opened)?
+            };
+            Ok(Some(Evidence::Otp { secret: secret.clone(), step, renewed }))
+        }
+        Shown::RecoveryCode(code) => {
+            let digest = recovery_digest(code.expose());
+            let has_it = app.store.read(|tx| tx.has_recovery_code(totp.user_id, &digest))?;
+            Ok(has_it.then_some(Evidence::RecoveryCode(digest)))
+        }
+    }
+}
