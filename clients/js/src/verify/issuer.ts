@@ -114,7 +114,9 @@ export class IssuerClient {
     const timer = setTimeout(() => request.abort(new Error(`${url} did not answer in time`)), time);
     this.#underWay.add(request);
     try {
-      const response = await this.#fetch(this.checked(url), { headers, redirect: "manual", signal: request.signal });
+      // Frameworks have caches of their own in `fetch`.
+      const cache = anew ? "no-store" : "default";
+      const response = await this.#fetch(this.checked(url), { headers, cache, redirect: "manual", signal: request.signal });
       const isExpected = response.status === 200 || (response.status === 304 && etag !== undefined);
       if (!isExpected) throw new StatusError(url, response.status);
       const encoding = response.headers.get("content-encoding") ?? "identity";
