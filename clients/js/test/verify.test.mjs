@@ -196,6 +196,34 @@ test("require: no token is accepted while the copy may be too old", async () => 
   assert.equal(await judged(one, token), "ok");
 });
 
+test("require: after sleep, during which the steady clock stood still, the copy is as old as it is", async () => {
+  let asleep = 0;
+  const one = verifier({ denylist: { require: 10 }, now: () => time.now() + asleep });
+  const token = await issuer.token({ exp: issuer.seconds + 86_400 });
+  assert.equal(await judged(one, token), "ok");
+  const awake = issuer.time;
+  issuer.time = { now: () => awake.now() + asleep };
+  // What was under way when the machine fell asleep is not answered.
+  issuer.instead = (url) => (url.includes("/denied") ? new Promise(() => {}) : undefined);
+  await time.pass(300);
+  asleep = 3_600_000;
+  assert.equal(await judged(one, token), "denylist_stale");
+  assert.ok(one.staleness >= 3_600, String(one.staleness));
+});
+
+test("a closed verifier does not begin with the next document either", async () => {
+  let closed;
+  issuer.instead = (url) => {
+    if (!closed && url.endsWith("/.well-known/oauth-authorization-server")) {
+      one.close();
+      closed = issuer.asked.length;
+    }
+  };
+  const one = verifier({ denylist: "ignore" });
+  await time.pass(1_000);
+  assert.equal(issuer.count("/keys"), 0);
+});
+
 test("require: a denial of an unknown kind makes the copy out of date until it ends", async () => {
   const one = verifier({ denylist: { require: 10 } });
   const token = await issuer.token({ exp: issuer.seconds + 3_600 });

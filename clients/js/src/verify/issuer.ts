@@ -48,6 +48,7 @@ export class IssuerClient {
   readonly #fetch: Fetch;
   readonly #underWay = new Set<AbortController>();
   readonly #allowHttp: boolean;
+  #isClosed = false;
 
   constructor(fetch: Fetch, allowHttp: boolean) {
     this.#fetch = fetch;
@@ -55,6 +56,7 @@ export class IssuerClient {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const request of this.#underWay) request.abort(new Error("the verifier is closed"));
   }
 
@@ -102,6 +104,7 @@ export class IssuerClient {
 
   /** An answer with the status 200, or 304 if the copy with the entity tag is current. */
   async #get(url: string, { etag, anew, time = DOCUMENT.time, bytes = DOCUMENT.bytes }: Wanted): Promise<Answer> {
+    if (this.#isClosed) throw new Error("the verifier is closed");
     const headers = {
       accept: "application/json, application/jwt",
       // Decoding could turn a megabyte into a gigabyte.
