@@ -532,6 +532,22 @@ test("the refresh token in a storage of one's own is never told to other tabs", 
   assert.ok(!JSON.stringify(heard).includes("refresh_token"), JSON.stringify(heard));
 });
 
+test("a storage that fails for a while does not bring an old token back", async () => {
+  let [kept, isFull] = [null, false];
+  const set = (value) => {
+    if (isFull) throw new Error("QuotaExceededError");
+    kept = value;
+  };
+  const { world, tab, client } = await signedIn({ storage: { get: () => kept, set, remove: () => void (kept = null) } });
+  isFull = true;
+  await world.advance(450_000);
+  assert.deepEqual([kept, client.state.status], ["s1:1", "signed-in"]);
+  isFull = false;
+  await world.advance(200_000);
+  assert.deepEqual([client.state.status, tab.told, world.service.ends], ["signed-in", [], []]);
+  assert.equal(kept, `s1:${world.service.sessions.get("s1").through + 1}`);
+});
+
 test("an answer that speaks of the request and not of the session signs nobody out", async () => {
   for (const [status, code] of [[400, "session_cookies_off"], [400, "invalid_target"], [403, "csrf_refused"], [404, "not_found"]]) {
     let kept = null;
