@@ -96,7 +96,11 @@ export class Client {
     this.#turns = new Turns(platform, name);
     this.#tabs = new Tabs(platform, name, (news) => this.#hear(news));
     this.#sender = new Sender(platform, this.#service, services, this, storage === "cookies" && options.audience !== undefined);
-    this.#sleep = platform.onWake(() => this.#tick());
+    this.#sleep = platform.onWake(() => {
+      // The service knows a lost answer for a short time only.
+      this.#isPaused = () => false;
+      this.#tick();
+    });
   }
 
   /** Whether somebody is signed in, and who. The object is another one whenever that changes. */
@@ -164,7 +168,7 @@ export class Client {
   async accessToken(): Promise<string | undefined> {
     if (this.#state.status === "unknown") await this.restore();
     const session = this.#session;
-    if (session && session.untilDue <= 0 && (session.isExpired || !this.#isPaused())) {
+    if (session && session.untilDue <= 0 && (session.isExpired || !this.#mustWait)) {
       const refreshed = this.refresh();
       // Only an expired token makes a request wait.
       if (session.isExpired) await refreshed;
@@ -336,18 +340,22 @@ export class Client {
     [...this.#listeners].forEach(call);
   }
 
+  get #mustWait(): boolean {
+    return this.#isPaused() || this.#tooEarly() !== undefined;
+  }
+
   #schedule(): void {
     this.#cancelTimer();
     if (!this.#session || this.#isClosed) return;
     // Sleep stops timers, so they look at the clock from time to time.
-    const pause = this.#isPaused() ? LATER : Math.max(this.#session.untilDue, 0);
+    const pause = this.#mustWait ? LATER : Math.max(this.#session.untilDue, 0);
     this.#cancelTimer = this.#platform.later(() => this.#tick(), Math.min(pause, LATER), true);
   }
 
   /** Refreshes if it is time to. A tab that nobody looks at waits until somebody does, or calls `fetch`. */
   #tick(): void {
     if (!this.#session || !this.#platform.isVisible()) return;
-    if (this.#session.untilDue <= 0 && !this.#isPaused()) this.refresh().catch(() => {});
+    if (this.#session.untilDue <= 0 && !this.#mustWait) this.refresh().catch(() => {});
     else this.#schedule();
   }
 }

@@ -205,6 +205,33 @@ test("a tab that was frozen while it had its turn is not waited for", async () =
   assert.deepEqual(tab.told, []);
 });
 
+test("when the network is there again, a lost answer is asked for at once, while the service still knows it", async () => {
+  const { world, tab, client } = await signedIn();
+  let asked = 0;
+  world.network = ({ url }) => (url.endsWith("/refresh") ? (asked++ === 0 ? "unanswered" : "lost") : undefined);
+  await world.advance(200_000 + 78_000);
+  assert.equal(world.service.sessions.get("s1").through, 1);
+  world.network = () => undefined;
+  tab.wakes.forEach((wake) => wake());
+  await world.advance(1_000);
+  assert.match(await client.accessToken(), /^s1@(2[789]|5[789])/);
+  await world.advance(600_000);
+  assert.deepEqual([client.state.status, tab.told, world.service.ends], ["signed-in", [], []]);
+});
+
+test("waking up does not break Retry-After", async () => {
+  const { world, tab, client } = await signedIn();
+  world.network = ({ url }) =>
+    url.endsWith("/refresh") ? Response.json({ code: "overloaded" }, { status: 503, headers: { "retry-after": "120" } }) : undefined;
+  await world.advance(201_000);
+  for (let count = 0; count < 10; count += 1) {
+    tab.wakes.forEach((wake) => wake());
+    await world.advance(1_000);
+  }
+  assert.equal(world.refreshes, 1);
+  assert.equal(client.state.status, "signed-in");
+});
+
 test("a page that nobody sees does not refresh until somebody comes back, or it sends a request", async () => {
   const { world, tab, client } = await signedIn();
   tab.visible = false;
