@@ -151,6 +151,7 @@ export class Verifier {
     if (!keys.keys) return "keys_unavailable";
     try {
       const claims = await verifyAccessToken(token, keys.keys, expected, now());
+      // No await comes between the two: a denial that arrived there would make the copy current, and be missed.
       if (feed?.denied.denies(claims)) return new TokenError("token_revoked");
       return feed?.isTooStale ? "denylist_stale" : claims;
     } catch (error) {
