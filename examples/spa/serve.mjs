@@ -7,14 +7,16 @@ const service = new URL(process.env.ISSUER ?? "http://127.0.0.1:8080");
 const port = Number(process.env.PORT ?? 5173);
 
 createServer(async (request, response) => {
-  const { pathname } = new URL(request.url, "http://localhost");
+  const [pathname] = request.url.split("?", 1);
   if (pathname.startsWith("/v1/")) {
     const { method, url: path, headers } = request;
     const sent = forward({ hostname: service.hostname, port: service.port, path, method, headers }, (answer) => {
       response.writeHead(answer.statusCode, answer.rawHeaders);
       answer.pipe(response);
     });
-    sent.on("error", () => response.writeHead(502).end());
+    sent.on("error", () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
+    // The browser waits no longer.
+    response.on("close", () => sent.destroy());
     request.pipe(sent);
     return;
   }

@@ -1,7 +1,7 @@
 // The session of a user, in a tab of a browser or elsewhere.
 
 import type { components } from "./api.js";
-import { isTemporary, TokensmithError, type SignedOutReason } from "./error.js";
+import { isOfSession, isTemporary, TokensmithError, type SignedOutReason } from "./error.js";
 import { stopwatch, type Platform } from "./platform.js";
 import { Sender } from "./sender.js";
 import { Service } from "./service.js";
@@ -76,6 +76,10 @@ export class Client {
   #cancelTimer = () => {};
   /** Not over while a refresh was given up a short time ago. */
   #isPaused = () => false;
+  /** The answer in which the service said when to try again, until then. */
+  #tooEarly = (): unknown => undefined;
+  #isClosed = false;
+  readonly #sleep: () => void;
 
   constructor(options: Options, platform: Platform) {
     const { storage, services = [], timeout = 10 } = options;
@@ -92,7 +96,11 @@ export class Client {
     this.#turns = new Turns(platform, name);
     this.#tabs = new Tabs(platform, name, (news) => this.#hear(news));
     this.#sender = new Sender(platform, this.#service, services, this, storage === "cookies" && options.audience !== undefined);
-    platform.onWake(() => this.#tick());
+    this.#sleep = platform.onWake(() => {
+      // The service knows a lost answer for a short time only.
+      this.#isPaused = () => false;
+      this.#tick();
+    });
   }
 
   /** Whether somebody is signed in, and who. The object is another one whenever that changes. */
@@ -111,7 +119,8 @@ export class Client {
     const { audience } = this.#options;
     return this.#turns.run(async () => {
       const body = { username, password, label, audience, ...this.#jar.asked };
-      return this.#keep((await this.#service.post("/v1/tokens", body)) as Pair, true);
+      const pair = await this.#service.postForPair("/v1/tokens", body);
+      return this.#keep(pair, true, this.#session);
     });
   }
 
@@ -143,8 +152,12 @@ export class Client {
     await this.#turns.run(async () => {
       const extra = token ? { headers: { authorization: `Bearer ${token}` } } : {};
       const body = { password, ...this.#jar.asked };
-      await this.#keep((await this.#service.post("/v1/me/reauthenticate", body, extra)) as Pair, false);
+      const known = this.#session;
+      const pair = await this.#service.postForPair("/v1/me/reauthenticate", body, extra);
+      // Its access token is for the service itself; no other audience may see it.
+      if (this.#options.audience === undefined) await this.#keep(pair, false, known);
     });
+    if (this.#options.audience !== undefined) await this.refresh();
   }
 
   /** As the global `fetch`, but the service and your `services` get the access token, which is refreshed when it is time. */
@@ -155,7 +168,7 @@ export class Client {
   async accessToken(): Promise<string | undefined> {
     if (this.#state.status === "unknown") await this.restore();
     const session = this.#session;
-    if (session && session.untilDue <= 0 && (session.isExpired || !this.#isPaused())) {
+    if (session && session.untilDue <= 0 && (session.isExpired || !this.#mustWait)) {
       const refreshed = this.refresh();
       // Only an expired token makes a request wait.
       if (session.isExpired) await refreshed;
@@ -175,8 +188,9 @@ export class Client {
 
   /** Ends timers and the channel to the other tabs. Nobody is signed out. */
   close(): void {
+    this.#isClosed = true;
     this.#cancelTimer();
-    this.#cancelTimer = () => {};
+    this.#sleep();
     this.#tabs.close();
     this.#listeners.clear();
   }
@@ -196,6 +210,8 @@ export class Client {
   }
 
   async #refresh(): Promise<void> {
+    const tooEarly = this.#tooEarly();
+    if (tooEarly) throw tooEarly;
     const { random, later } = this.#platform;
     const known = this.#session;
     const elapsed = stopwatch(this.#platform);
@@ -209,6 +225,7 @@ export class Client {
         if (!isTemporary(error) || elapsed() + pause > giveUpAfter) {
           const givenUp = stopwatch(this.#platform);
           this.#isPaused = () => givenUp() < Math.max(LATER, retryAfter * 1000);
+          this.#tooEarly = () => (givenUp() < retryAfter * 1000 ? error : undefined);
           throw error;
         }
         await new Promise<void>((resolve) => later(resolve, pause));
@@ -225,11 +242,11 @@ export class Client {
     if (!presented) return this.#end("logout", known);
     const { audience } = this.#options;
     try {
-      const pair = (await this.#service.post("/v1/tokens/refresh", { ...presented, audience }, { keepalive: true })) as Pair;
+      const pair = await this.#service.postForPair("/v1/tokens/refresh", { ...presented, audience }, { keepalive: true });
       const isAnother = known !== undefined && known.pair.session_id !== pair.session_id;
-      await this.#keep(pair, isAnother);
+      await this.#keep(pair, isAnother, known);
     } catch (error) {
-      if (isTemporary(error) || !(error instanceof TokensmithError) || !error.code) throw error;
+      if (!isOfSession(error)) throw error;
       // Without locks, another tab may have logged in meanwhile: the refusal was of the session before.
       if (this.#session?.pair.session_id !== known?.pair.session_id) return;
       await this.#jar.clear();
@@ -242,14 +259,21 @@ export class Client {
     if (presented) await this.#service.post("/v1/tokens/revoke", { token: presented.refresh_token }, { keepalive: true });
   }
 
-  /** Keeps a pair that the service has answered, and tells the other tabs. */
-  async #keep(pair: Pair, isLogin: boolean): Promise<User> {
+  /** Keeps a pair that the service has answered, and tells the other tabs. Not if another tab has logged in or out meanwhile:
+   * `known` is the session that the request was about. */
+  async #keep(pair: Pair, isLogin: boolean, known: Session | undefined): Promise<User> {
     const session = new Session(this.#platform, pair);
-    if (!this.#adopt(session)) return pair.user;
+    const isLate = this.#session !== known && this.#session?.pair.session_id !== pair.session_id;
+    if (isLate || !this.#adopt(session)) return pair.user;
     await this.#jar.keep(pair);
-    const { refresh_token, ...rest } = pair;
-    this.#tabs.tellPair(session, this.#options.storage === "memory" ? pair : rest, isLogin);
+    this.#tellPair(session, isLogin);
     return pair.user;
+  }
+
+  /** The refresh token stays where it is kept. */
+  #tellPair(session: Session, isLogin: boolean): void {
+    const { refresh_token, ...rest } = session.pair;
+    this.#tabs.tellPair(session, this.#options.storage === "memory" ? session.pair : rest, isLogin);
   }
 
   /** Takes a session over, unless a newer pair of it is known; returns whether it was. */
@@ -257,6 +281,7 @@ export class Client {
     if (this.#session && session.isOlderThan(this.#session)) return false;
     this.#session = session;
     this.#isPaused = () => false;
+    this.#tooEarly = () => undefined;
     this.#set({ status: "signed-in", user: session.pair.user });
     this.#schedule();
     return true;
@@ -282,7 +307,7 @@ export class Client {
 
   #hear(news: News): void {
     if (news.type === "hello") {
-      if (this.#session) this.#tabs.tellPair(this.#session, this.#session.pair, false);
+      if (this.#session) this.#tellPair(this.#session, false);
     } else if (news.type === "signed-out") {
       if (this.#session?.pair.session_id === news.sessionId) this.#signOut(news.reason, news.sessionId);
     } else {
@@ -315,18 +340,22 @@ export class Client {
     [...this.#listeners].forEach(call);
   }
 
+  get #mustWait(): boolean {
+    return this.#isPaused() || this.#tooEarly() !== undefined;
+  }
+
   #schedule(): void {
     this.#cancelTimer();
-    if (!this.#session) return;
+    if (!this.#session || this.#isClosed) return;
     // Sleep stops timers, so they look at the clock from time to time.
-    const pause = this.#isPaused() ? LATER : Math.max(this.#session.untilDue, 0);
+    const pause = this.#mustWait ? LATER : Math.max(this.#session.untilDue, 0);
     this.#cancelTimer = this.#platform.later(() => this.#tick(), Math.min(pause, LATER), true);
   }
 
   /** Refreshes if it is time to. A tab that nobody looks at waits until somebody does, or calls `fetch`. */
   #tick(): void {
     if (!this.#session || !this.#platform.isVisible()) return;
-    if (this.#session.untilDue <= 0 && !this.#isPaused()) this.refresh().catch(() => {});
+    if (this.#session.untilDue <= 0 && !this.#mustWait) this.refresh().catch(() => {});
     else this.#schedule();
   }
 }

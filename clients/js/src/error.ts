@@ -41,6 +41,11 @@ export class TokensmithError extends Error {
   }
 }
 
+/** Whether the service says that the session is over: other refusals are about the request, as `csrf_refused`. */
+export function isOfSession(error: unknown): error is TokensmithError & { code: ErrorCode } {
+  return error instanceof TokensmithError && error.status === 401 && error.code !== undefined;
+}
+
 /** Whether the same request may succeed later: there was no answer, or the service is busy. */
 export function isTemporary(error: unknown): boolean {
   if (!(error instanceof TokensmithError)) return true;

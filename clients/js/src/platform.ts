@@ -21,11 +21,13 @@ export interface Platform {
   channel(name: string): Channel | undefined;
   /** The URL of the page, if there is one. */
   page: string | undefined;
+  /** What relative URLs of requests start from: a page can name another place than its own, by `<base>`. */
+  base(): string | undefined;
   /** Whether this is a browser, where other tabs have the same user. */
   isBrowser: boolean;
   isVisible(): boolean;
-  /** Calls a function when the user comes back to the tab, or the network is there again. */
-  onWake(run: () => void): void;
+  /** Calls a function when the user comes back to the tab, or the network is there again; returns what ends that. */
+  onWake(run: () => void): () => void;
 }
 
 export function thisPlatform(): Platform {
@@ -48,12 +50,16 @@ export function thisPlatform(): Platform {
       return channel;
     },
     page: location?.href,
+    base: () => document?.baseURI ?? location?.href,
     isBrowser: document !== undefined || "WorkerGlobalScope" in globalThis,
     isVisible: () => document?.visibilityState !== "hidden",
     onWake(run) {
-      document?.addEventListener("visibilitychange", run);
-      globalThis.addEventListener?.("online", run);
-      globalThis.addEventListener?.("pageshow", run);
+      const ending = new AbortController();
+      const { signal } = ending;
+      document?.addEventListener("visibilitychange", run, { signal });
+      globalThis.addEventListener?.("online", run, { signal });
+      globalThis.addEventListener?.("pageshow", run, { signal });
+      return () => ending.abort();
     },
   };
 }

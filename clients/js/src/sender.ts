@@ -28,7 +28,7 @@ export class Sender {
 
   async fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
     const request = input instanceof Request ? input : undefined;
-    const { origin, href } = new URL(request?.url ?? (input as string | URL), this.#platform.page);
+    const { origin, href } = new URL(request?.url ?? (input as string | URL), this.#platform.base());
     const headers = new Headers(init.headers ?? request?.headers);
     // The token is for these origins only. A header of the app's own stays.
     if (!this.#services.has(origin) || headers.has("authorization")) return this.#platform.fetch(input, init);
@@ -37,8 +37,10 @@ export class Sender {
     const token = await this.#tokens.accessToken();
     // A stream can be sent once.
     const isOnce = init.body instanceof ReadableStream;
-    const again = request?.body && !isOnce ? request.clone() : input;
-    const response = await this.#send(input, init, headers, origin, tokenOf(token));
+    // Sent to what was looked at.
+    const target = request ?? href;
+    const again = request && !isOnce ? request.clone() : target;
+    const response = await this.#send(target, init, headers, origin, tokenOf(token));
     const hasFailed = response.status === 401 && this.#tokens.state.status === "signed-in";
     // RFC 6750 section 3.1: the token is expired, revoked or not valid for another reason.
     if (!hasFailed || isOnce || !response.headers.get("www-authenticate")?.includes("invalid_token")) return response;
@@ -55,7 +57,7 @@ export class Sender {
   }
 
   #send(
-    input: string | URL | Request,
+    input: string | Request,
     init: RequestInit,
     headers: Headers,
     origin: string,

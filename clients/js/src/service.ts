@@ -2,6 +2,7 @@
 
 import { TokensmithError } from "./error.js";
 import type { Platform } from "./platform.js";
+import type { Pair } from "./storage.js";
 
 export class Service {
   readonly origin: string;
@@ -27,6 +28,13 @@ export class Service {
     // For browsers that do not say where a request comes from. Another origin would need a preflight for it.
     const isSameOrigin = page !== undefined && new URL(page).origin === this.origin;
     return { credentials: "include", headers: isSameOrigin ? { "x-requested-with": "tokensmith" } : {} };
+  }
+
+  /** Posts JSON and returns the pair of the answer. */
+  async postForPair(path: string, body: object, extra?: RequestInit): Promise<Pair> {
+    const pair = (await this.post(path, body, extra)) as Pair | undefined;
+    if (!pair?.session_id || !pair.user) throw new TypeError(`${path} did not answer with tokens`);
+    return pair;
   }
 
   /** Posts JSON and returns the JSON of the answer; throws a `TokensmithError`, or the error of `fetch`. */

@@ -38,15 +38,23 @@ export const memoryJar: Jar = {
 };
 
 export function customJar(storage: TokenStorage): Jar {
+  // A token that the storage has not taken. The one in it is older, and to use it would end the session.
+  let unsaved: string | undefined;
   return {
     asked: {},
     async presented() {
-      const refresh_token = await storage.get();
+      const refresh_token = unsaved ?? (await storage.get());
       return refresh_token ? { refresh_token } : undefined;
     },
     async keep({ refresh_token }) {
-      if (refresh_token) await storage.set(refresh_token);
+      if (!refresh_token) return;
+      unsaved = refresh_token;
+      await storage.set(refresh_token);
+      unsaved = undefined;
     },
-    clear: async () => storage.remove(),
+    async clear() {
+      unsaved = undefined;
+      await storage.remove();
+    },
   };
 }

@@ -14,7 +14,7 @@ export type News =
 
 export class Tabs {
   readonly #platform: Platform;
-  readonly #channel: Channel | undefined;
+  #channel: Channel | undefined;
 
   /** Without a name, this tab is alone. */
   constructor(platform: Platform, name: string | undefined, hear: (news: News) => void) {
@@ -46,5 +46,6 @@ export class Tabs {
 
   close(): void {
     this.#channel?.close();
+    this.#channel = undefined;
   }
 }

@@ -205,6 +205,33 @@ test("a tab that was frozen while it had its turn is not waited for", async () =
   assert.deepEqual(tab.told, []);
 });
 
+test("when the network is there again, a lost answer is asked for at once, while the service still knows it", async () => {
+  const { world, tab, client } = await signedIn();
+  let asked = 0;
+  world.network = ({ url }) => (url.endsWith("/refresh") ? (asked++ === 0 ? "unanswered" : "lost") : undefined);
+  await world.advance(200_000 + 78_000);
+  assert.equal(world.service.sessions.get("s1").through, 1);
+  world.network = () => undefined;
+  tab.wakes.forEach((wake) => wake());
+  await world.advance(1_000);
+  assert.match(await client.accessToken(), /^s1@(2[789]|5[789])/);
+  await world.advance(600_000);
+  assert.deepEqual([client.state.status, tab.told, world.service.ends], ["signed-in", [], []]);
+});
+
+test("waking up does not break Retry-After", async () => {
+  const { world, tab, client } = await signedIn();
+  world.network = ({ url }) =>
+    url.endsWith("/refresh") ? Response.json({ code: "overloaded" }, { status: 503, headers: { "retry-after": "120" } }) : undefined;
+  await world.advance(201_000);
+  for (let count = 0; count < 10; count += 1) {
+    tab.wakes.forEach((wake) => wake());
+    await world.advance(1_000);
+  }
+  assert.equal(world.refreshes, 1);
+  assert.equal(client.state.status, "signed-in");
+});
+
 test("a page that nobody sees does not refresh until somebody comes back, or it sends a request", async () => {
   const { world, tab, client } = await signedIn();
   tab.visible = false;
@@ -444,6 +471,172 @@ test("an error of the app's own functions does no harm", async (context) => {
   await world.until(client.logout());
   assert.equal(client.state.status, "signed-out");
   assert.deepEqual([...new Set(errors)].sort(), ["of a listener", "of onSignedOut"]);
+});
+
+test("a late answer of the session before replaces neither another user's session nor a logout", async () => {
+  for (const what of ["login", "logout"]) {
+    const { world, tab, client } = await signedIn({}, { locks: undefined });
+    const other = world.tab({}, { locks: undefined });
+    await world.until(other.client.restore());
+    // The answer comes after what the other tab does.
+    world.latency = () => (world.requests.at(-1).url.endsWith("/refresh") ? 300 : 10);
+    const refreshing = client.refresh();
+    await world.advance(310);
+    world.latency = () => 10;
+    await world.until(what === "login" ? other.client.login(LOGIN) : other.client.logout());
+    await world.until(refreshing);
+    await world.advance(1_000);
+    if (what === "login") assert.match(await world.until(client.accessToken()), /^s2@/);
+    else assert.deepEqual([client.state.status, tab.told], ["signed-out", ["logout"]]);
+  }
+});
+
+test("a late answer to a page that was loading does not replace the user who has logged in meanwhile", async () => {
+  const { world, client } = await signedIn({ storage: "cookies" }, { locks: undefined });
+  const loading = world.tab({ storage: "cookies", services: ["https://notes.test"] }, { locks: undefined });
+  world.latency = () => (world.requests.at(-1).url.endsWith("/refresh") ? 300 : 10);
+  const restoring = loading.client.restore();
+  await world.advance(310);
+  world.latency = () => 10;
+  await world.until(client.login(LOGIN));
+  await world.until(restoring);
+  assert.match(await world.until(loading.client.accessToken()), /^s2@/);
+});
+
+test("a relative URL is sent to where it was judged to lead, whatever the page's base is", async () => {
+  const { world, client } = await signedIn({ services: ["https://app.test"] }, { base: () => "https://cdn.example/x/" });
+  await world.until(client.fetch("notes").catch(() => {}));
+  assert.equal(world.requests.at(-1).headers.has("authorization"), false);
+  await world.until(client.fetch("https://app.test/notes"));
+  assert.deepEqual([world.requests.at(-1).url, world.requests.at(-1).headers.has("authorization")], ["https://app.test/notes", true]);
+  const inside = await signedIn({ services: ["https://app.test"] }, { base: () => "https://app.test/deep/" });
+  await inside.world.until(inside.client.fetch("notes"));
+  assert.deepEqual(
+    [inside.world.requests.at(-1).url, inside.world.requests.at(-1).headers.has("authorization")],
+    ["https://app.test/deep/notes", true],
+  );
+});
+
+test("a re-authentication never puts a token for tokensmith itself in the place of one for another audience", async () => {
+  for (const storage of ["memory", "cookies"]) {
+    const { world, client } = await signedIn({ storage, audience: "https://notes.test" });
+    world.network = ({ url }) =>
+      url.endsWith("/reauthenticate")
+        ? Response.json({ ...world.service.pair(world.service.sessions.get("s1"), {}).body, access_token: "s1@for-tokensmith" })
+        : undefined;
+    await world.until(client.reauthenticate("right"));
+    await world.until(client.fetch(NOTES));
+    assert.match(authorizations(world).at(-1), /^Bearer s1@\d+$/);
+    assert.equal(world.refreshes, 1, "the new token knows of the password");
+  }
+});
+
+test("after close nothing runs by itself, and what the app still asks for works", async () => {
+  const { world, tab, client } = await signedIn();
+  await world.advance(150_000);
+  client.close();
+  const timers = world.timers.size;
+  assert.deepEqual([tab.wakes.length, timers], [0, 0]);
+  await world.until(client.refresh());
+  assert.equal(world.timers.size, 0);
+  await world.advance(3_600_000);
+  assert.equal(world.refreshes, 1);
+  assert.equal((await world.until(client.fetch(NOTES))).status, 200);
+  await world.until(client.login(LOGIN));
+  await world.until(client.logout());
+});
+
+test("the refresh token in a storage of one's own is never told to other tabs", async () => {
+  const storage = { get: () => "s1:1", set: () => {}, remove: () => {} };
+  const { world, client } = await signedIn({ storage });
+  const heard = [];
+  const channel = world.channel(world.channels[0].name);
+  channel.onmessage = ({ data }) => heard.push(data);
+  channel.postMessage({ type: "hello" });
+  await world.until(client.refresh());
+  await world.advance(100);
+  assert.ok(heard.length > 0);
+  assert.ok(!JSON.stringify(heard).includes("refresh_token"), JSON.stringify(heard));
+});
+
+test("a storage that fails for a while does not bring an old token back", async () => {
+  let [kept, isFull] = [null, false];
+  const set = (value) => {
+    if (isFull) throw new Error("QuotaExceededError");
+    kept = value;
+  };
+  const { world, tab, client } = await signedIn({ storage: { get: () => kept, set, remove: () => void (kept = null) } });
+  isFull = true;
+  await world.advance(450_000);
+  assert.deepEqual([kept, client.state.status], ["s1:1", "signed-in"]);
+  isFull = false;
+  await world.advance(200_000);
+  assert.deepEqual([client.state.status, tab.told, world.service.ends], ["signed-in", [], []]);
+  assert.equal(kept, `s1:${world.service.sessions.get("s1").through + 1}`);
+});
+
+test("an answer that speaks of the request and not of the session signs nobody out", async () => {
+  for (const [status, code] of [[400, "session_cookies_off"], [400, "invalid_target"], [403, "csrf_refused"], [404, "not_found"]]) {
+    let kept = null;
+    const storage = { get: () => kept, set: (value) => void (kept = value), remove: () => void (kept = null) };
+    const { world, tab, client } = await signedIn({ storage });
+    world.network = ({ url }) => (url.endsWith("/refresh") ? Response.json({ status, code }, { status }) : undefined);
+    await assert.rejects(world.until(client.refresh()), { code });
+    await world.advance(1_000_000);
+    assert.deepEqual([client.state.status, tab.told, kept], ["signed-in", [], "s1:1"]);
+    assert.ok(world.refreshes < 40, String(world.refreshes));
+    const reloaded = world.tab({ storage });
+    await assert.rejects(world.until(reloaded.client.restore()), { code });
+    assert.equal(reloaded.client.state.status, "unknown");
+  }
+});
+
+test("Retry-After is kept also when requests of the app wait for a token", async () => {
+  const { world, client } = await signedIn();
+  world.network = ({ url }) =>
+    url.endsWith("/refresh") ? Response.json({ code: "overloaded" }, { status: 503, headers: { "retry-after": "120" } }) : undefined;
+  await world.advance(301_000);
+  const before = world.refreshes;
+  for (let count = 0; count < 10; count += 1) await assert.rejects(world.until(client.fetch(NOTES)), { code: "overloaded" });
+  assert.ok(world.refreshes - before <= 1, String(world.refreshes - before));
+  world.network = () => undefined;
+  await world.advance(120_000);
+  assert.equal((await world.until(client.fetch(NOTES))).status, 200);
+});
+
+test("a 200 that is not the service's is no answer", async () => {
+  const { world, client } = await signedIn();
+  let answers = 0;
+  world.network = ({ url }) => (url.endsWith("/refresh") && answers++ < 2 ? Response.json({ portal: "please sign in" }) : undefined);
+  await world.until(client.refresh());
+  assert.deepEqual([answers, client.state.status, client.state.user.username], [3, "signed-in", "ada"]);
+});
+
+test("a Request with a body is sent again also where Request has no `body`", async () => {
+  const { world, client } = await signedIn();
+  const token = await client.accessToken();
+  const bodies = [];
+  class WithoutBody extends Request {
+    get body() {
+      return undefined;
+    }
+    clone() {
+      return new WithoutBody(super.clone());
+    }
+  }
+  const request = new WithoutBody(NOTES, { method: "POST", body: "a note" });
+  world.fetch = ((fetch) => async (input, init, tab) => {
+    if (!(input instanceof Request)) return fetch.call(world, input, init, tab);
+    bodies.push(await input.text());
+    return fetch.call(world, input.url, init, tab);
+  })(world.fetch);
+  world.network = ({ headers }) =>
+    headers.get("authorization") === `Bearer ${token}`
+      ? new Response("", { status: 401, headers: { "www-authenticate": 'Bearer error="invalid_token"' } })
+      : undefined;
+  await world.advance(11_000);
+  assert.equal((await world.until(client.fetch(request))).status, 200);
+  assert.deepEqual(bodies, ["a note", "a note"]);
 });
 
 test("another login in one tab replaces the user in all tabs", async () => {

@@ -196,6 +196,34 @@ test("require: no token is accepted while the copy may be too old", async () => 
   assert.equal(await judged(one, token), "ok");
 });
 
+test("require: after sleep, during which the steady clock stood still, the copy is as old as it is", async () => {
+  let asleep = 0;
+  const one = verifier({ denylist: { require: 10 }, now: () => time.now() + asleep });
+  const token = await issuer.token({ exp: issuer.seconds + 86_400 });
+  assert.equal(await judged(one, token), "ok");
+  const awake = issuer.time;
+  issuer.time = { now: () => awake.now() + asleep };
+  // What was under way when the machine fell asleep is not answered.
+  issuer.instead = (url) => (url.includes("/denied") ? new Promise(() => {}) : undefined);
+  await time.pass(300);
+  asleep = 3_600_000;
+  assert.equal(await judged(one, token), "denylist_stale");
+  assert.ok(one.staleness >= 3_600, String(one.staleness));
+});
+
+test("a closed verifier does not begin with the next document either", async () => {
+  let closed;
+  issuer.instead = (url) => {
+    if (!closed && url.endsWith("/.well-known/oauth-authorization-server")) {
+      one.close();
+      closed = issuer.asked.length;
+    }
+  };
+  const one = verifier({ denylist: "ignore" });
+  await time.pass(1_000);
+  assert.equal(issuer.count("/keys"), 0);
+});
+
 test("require: a denial of an unknown kind makes the copy out of date until it ends", async () => {
   const one = verifier({ denylist: { require: 10 } });
   const token = await issuer.token({ exp: issuer.seconds + 3_600 });
@@ -323,4 +351,119 @@ test("a closed verifier asks for nothing more", async () => {
   const asked = issuer.asked.length;
   await time.pass(600_000);
   assert.equal(issuer.asked.length, asked);
+});
+
+test("a response that was sent already, and a next that throws, are errors of the app and no unhandled rejections", async (context) => {
+  const rejections = [];
+  const note = (error) => rejections.push(error);
+  process.on("unhandledRejection", note);
+  context.after(() => process.off("unhandledRejection", note));
+  const one = verifier();
+  const token = await issuer.token();
+  await judged(one, token);
+  const sent = {
+    writeHead: () => {
+      throw new Error("ERR_HTTP_HEADERS_SENT");
+    },
+    end: () => {},
+  };
+  const errors = [];
+  one.requireToken()({ headers: {} }, sent, (error) => errors.push(error?.message));
+  await time.pass(100);
+  assert.deepEqual(errors, ["ERR_HTTP_HEADERS_SENT"]);
+  const next = (error) => {
+    errors.push(error?.message);
+    if (!error) throw new Error("of the handler");
+  };
+  one.requireToken()({ headers: { authorization: `Bearer ${token}` } }, sent, next);
+  await time.pass(100);
+  assert.deepEqual(errors.slice(1), [undefined, "of the handler"]);
+  assert.deepEqual(rejections, []);
+});
+
+test("a need that is misspelt, empty or of another type is an error, not a route for everybody", async () => {
+  const one = verifier();
+  const token = await issuer.token({ roles: ["admin"] });
+  await judged(one, token);
+  for (const needs of [{ roles: "admin" }, { Role: "admin" }, { role: ["admin"] }, { scope: "" }, { role: null }, { login: "yes" }, "admin"]) {
+    assert.throws(() => one.requireToken(needs), TypeError, JSON.stringify(needs));
+    await assert.rejects(one.authenticate({ headers: { authorization: `Bearer ${token}` } }, needs), TypeError, JSON.stringify(needs));
+  }
+  // `app.get("/", requireToken, ...)`, which would wait for ever.
+  assert.throws(() => one.requireToken({ headers: {} }, {}, () => {}), TypeError);
+});
+
+test("the header is found in whatever case, and in headers of another implementation of fetch", async () => {
+  const one = verifier();
+  const token = await issuer.token();
+  await judged(one, token);
+  const authorization = `Bearer ${token}`;
+  class OtherHeaders {
+    get = (name) => (name.toLowerCase() === "authorization" ? authorization : null);
+  }
+  for (const request of [{ headers: { Authorization: authorization } }, { headers: new OtherHeaders() }, new OtherHeaders()]) {
+    assert.equal((await one.authenticate(request)).sub, "u1");
+  }
+  const twice = await one.authenticate({ headers: { Authorization: authorization, authorization } }).catch((error) => error);
+  assert.equal(twice.code, "invalid_request");
+});
+
+test("a log that throws ends nothing", async (context) => {
+  const rejections = [];
+  const note = (error) => rejections.push(error);
+  process.on("unhandledRejection", note);
+  context.after(() => process.off("unhandledRejection", note));
+  issuer.instead = down;
+  const one = verifier({
+    log: () => {
+      throw new Error("of the log");
+    },
+  });
+  await time.pass(3_000);
+  issuer.instead = () => undefined;
+  await time.pass(5_000);
+  assert.equal(await judged(one, issuer.token()), "ok");
+  assert.deepEqual(rejections, []);
+});
+
+test("no cache of a framework answers for the denylist, and fetch is called as itself", async () => {
+  const original = globalThis.fetch;
+  let self;
+  globalThis.fetch = function (url, init) {
+    "use strict";
+    self = this;
+    return issuer.fetch(url, init);
+  };
+  try {
+    const one = verifier({ fetch: undefined });
+    assert.equal(await judged(one, issuer.token()), "ok");
+  } finally {
+    globalThis.fetch = original;
+  }
+  assert.ok(self === undefined || self === globalThis);
+  const polls = issuer.asked.filter(({ pathname }) => pathname === "/denied");
+  assert.ok(polls.length > 0 && polls.every(({ init }) => init.cache === "no-store"));
+});
+
+test("a closed verifier says nothing, and answers from what it knows", async () => {
+  issuer.fetch = (url, { signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  const one = verifier();
+  await time.pass(100);
+  one.close();
+  await time.pass(100);
+  assert.deepEqual(one.log, []);
+  assert.equal(await judged(one, issuer.token()), "keys_unavailable");
+});
+
+test("a cooldown that is no number of seconds is an error", () => {
+  for (const cooldown of [NaN, -1, Infinity]) assert.throws(() => issuer.verifier({ cooldown }).close());
+});
+
+test("a path beside the metadata, and another method, are not the metadata", async () => {
+  const one = verifier({ resource: "https://api.test/v2" });
+  const url = "/.well-known/oauth-protected-resource/v2";
+  let passed = 0;
+  const response = { writeHead: () => assert.fail(), end: () => assert.fail() };
+  one.serveMetadata({ method: "POST", url, headers: {} }, response, () => (passed += 1));
+  assert.equal(passed, 1);
 });

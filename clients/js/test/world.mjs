@@ -80,6 +80,7 @@ export class World {
       name,
       onmessage: null,
       postMessage: (data) => {
+        if (!this.channels.includes(channel)) throw new Error("InvalidStateError");
         const copy = structuredClone(data);
         for (const other of this.channels) {
           if (other !== channel && other.name === name) this.later(() => other.onmessage?.({ data: copy }), 1);
@@ -124,7 +125,11 @@ export class World {
         page: "https://app.test/page",
         isBrowser: true,
         isVisible: () => tab.visible,
-        onWake: (run) => tab.wakes.push(run),
+        onWake: (run) => {
+          tab.wakes.push(run);
+          return () => tab.wakes.splice(tab.wakes.indexOf(run), 1);
+        },
+        base: () => "https://app.test/page",
         ...platform,
       },
     );

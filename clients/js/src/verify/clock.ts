@@ -13,6 +13,13 @@ export class Clock {
   /** The present second. */
   readonly now = (): number => Math.floor(this.#now() / 1000);
 
+  /** Starts to measure; the result returns the milliseconds since then. The longer one of two measures counts: the steady clock
+   * may stand still while the machine sleeps. */
+  stopwatch(): () => number {
+    const [wall, steady] = [this.#now(), this.steady()];
+    return () => Math.max(this.#now() - wall, this.steady() - steady);
+  }
+
   /** Milliseconds since some instant; nobody sets this clock. */
   readonly steady = (): number => performance.now();
 

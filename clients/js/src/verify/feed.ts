@@ -37,8 +37,8 @@ export class Feed {
   readonly #log: (message: string) => void;
   #isSettled = false;
   #settle = () => {};
-  /** The instant of the steady clock up to which everything is known. */
-  #knownAt: number | undefined;
+  /** The greatest possible age of the copy in milliseconds; none before the first response. */
+  #age: (() => number) | undefined;
   #url: string | undefined;
   #cursor: string | undefined;
   #incompleteUntil = -Infinity;
@@ -70,11 +70,11 @@ export class Feed {
 
   /** The greatest possible age of the copy in seconds; `undefined` before the first response. */
   get staleness(): number | undefined {
-    return this.#knownAt === undefined ? undefined : (this.#clock.steady() - this.#knownAt) / 1000;
+    return this.#age && this.#age() / 1000;
   }
 
   get isTooStale(): boolean {
-    const age = this.#knownAt === undefined ? Infinity : this.#clock.steady() - this.#knownAt;
+    const age = this.#age?.() ?? Infinity;
     return !this.#isSettled || (this.#within !== Infinity && age > this.#within);
   }
 
@@ -85,7 +85,7 @@ export class Feed {
 
   async #follow(): Promise<void> {
     const askedAt = this.#clock.steady();
-    const pause = await this.#poll(askedAt).then(
+    const pause = await this.#poll(this.#clock.stopwatch()).then(
       () => this.#hasPolled(askedAt),
       (error: unknown) => this.#hasFailed(error, askedAt),
     );
@@ -118,7 +118,7 @@ export class Feed {
   }
 
   /** Polls once and adds what is new. */
-  async #poll(askedAt: number): Promise<void> {
+  async #poll(sinceAsked: () => number): Promise<void> {
     const url = this.#url ?? (await this.#client.metadata(this.#issuer)).denylist_uri;
     if (url === undefined) throw new NotPublished();
     for (;;) {
@@ -129,7 +129,7 @@ export class Feed {
       page.addTo(this.denied);
       this.#incompleteUntil = Math.max(this.#incompleteUntil, page.unknownUntil);
       this.#cursor = page.cursor;
-      if (!page.more) return this.#isComplete(page, askedAt);
+      if (!page.more) return this.#isComplete(page, sinceAsked);
     }
   }
 
@@ -153,11 +153,12 @@ export class Feed {
     }
   }
 
-  #isComplete({ iat, as_of }: Page, askedAt: number): void {
+  #isComplete({ iat, as_of }: Page, sinceAsked: () => number): void {
     const now = this.#clock.now();
     this.denied.forget(now);
     if (now < this.#incompleteUntil) throw new Error("it denies something that this version does not understand");
-    this.#knownAt = askedAt - lag(iat, as_of, now) * 1000;
+    const atFirst = lag(iat, as_of, now) * 1000;
+    this.#age = () => atFirst + sinceAsked();
   }
 }
 

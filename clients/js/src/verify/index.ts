@@ -46,10 +46,12 @@ export interface VerifierOptions {
  * if the options cannot be used. */
 export function createVerifier(options: VerifierOptions): Verifier {
   const { issuer, denylist = "follow", leeway = 0, cooldown = 30, allowHttp = false, problemTypes } = options;
-  const { log = console.warn, now = Date.now, fetch = globalThis.fetch, resource: url, scopes } = options;
+  const { now = Date.now, resource: url, scopes } = options;
+  const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
   const audiences = [options.audience].flat();
   const realm = options.realm ?? audiences[0] ?? "";
   if (!Number.isInteger(leeway) || leeway < 0 || leeway > 60) throw new Error("leeway must be from 0 to 60 whole seconds");
+  if (!(cooldown >= 0 && cooldown < Infinity)) throw new Error("cooldown must be a number of seconds");
   if (!/^[ -~]+$/.test(realm)) throw new Error("realm and audience must be printable ASCII");
   if (problemTypes !== undefined && !/^[\w.~:/?#[\]@!$&'()*+,;=%-]+$/.test(problemTypes)) {
     throw new Error("problemTypes must be the beginning of a URI");
@@ -60,6 +62,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   client.checked(issuer);
   const resource = url === undefined ? undefined : resourceOf(url, issuer, scopes);
   const clock = new Clock(now);
+  const log = safe(options.log ?? console.warn);
   const keys = new RemoteKeys(client, issuer, cooldown * 1000, clock, log);
   const feed = denylist === "ignore" ? undefined : new Feed(client, issuer, keys, clock, within, log);
   const close = () => {
@@ -69,4 +72,15 @@ export function createVerifier(options: VerifierOptions): Verifier {
   };
   const rendering = { realm, problemTypes, resourceMetadata: resource?.url };
   return new Verifier({ keys, feed, expected: { issuer, audiences, leeway }, rendering, resource, now: clock.now, close });
+}
+
+/** A log that does not end what runs in the background when it throws. */
+function safe(log: (message: string) => void): (message: string) => void {
+  return (message) => {
+    try {
+      log(message);
+    } catch (error) {
+      console.warn(message, error);
+    }
+  };
 }

@@ -48,6 +48,7 @@ export class IssuerClient {
   readonly #fetch: Fetch;
   readonly #underWay = new Set<AbortController>();
   readonly #allowHttp: boolean;
+  #isClosed = false;
 
   constructor(fetch: Fetch, allowHttp: boolean) {
     this.#fetch = fetch;
@@ -55,6 +56,7 @@ export class IssuerClient {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const request of this.#underWay) request.abort(new Error("the verifier is closed"));
   }
 
@@ -102,6 +104,7 @@ export class IssuerClient {
 
   /** An answer with the status 200, or 304 if the copy with the entity tag is current. */
   async #get(url: string, { etag, anew, time = DOCUMENT.time, bytes = DOCUMENT.bytes }: Wanted): Promise<Answer> {
+    if (this.#isClosed) throw new Error("the verifier is closed");
     const headers = {
       accept: "application/json, application/jwt",
       // Decoding could turn a megabyte into a gigabyte.
@@ -114,7 +117,9 @@ export class IssuerClient {
     const timer = setTimeout(() => request.abort(new Error(`${url} did not answer in time`)), time);
     this.#underWay.add(request);
     try {
-      const response = await this.#fetch(this.checked(url), { headers, redirect: "manual", signal: request.signal });
+      // Frameworks have caches of their own in `fetch`.
+      const cache = anew ? "no-store" : "default";
+      const response = await this.#fetch(this.checked(url), { headers, cache, redirect: "manual", signal: request.signal });
       const isExpected = response.status === 200 || (response.status === 304 && etag !== undefined);
       if (!isExpected) throw new StatusError(url, response.status);
       const encoding = response.headers.get("content-encoding") ?? "identity";

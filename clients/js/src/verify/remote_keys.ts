@@ -47,8 +47,9 @@ export class RemoteKeys {
 
   /** Fetches newer keys, if it is time to, and waits for them; returns whether they may have changed. */
   async renew(): Promise<boolean> {
-    const { steady } = this.#clock;
+    const { steady, isClosed } = this.#clock;
     if (!this.#underWay) {
+      if (isClosed) return false;
       const isOver = this.#isOver;
       const isDue = isOver ? steady() >= this.#pauseUntil : steady() >= this.#promptedAt + this.#cooldown;
       if (!isDue) return false;
@@ -84,7 +85,7 @@ export class RemoteKeys {
   #fetch(isPrompted: boolean): void {
     this.#underWay = this.#attempt(isPrompted).then((pause) => {
       this.#underWay = undefined;
-      if (this.#isAgain) {
+      if (this.#isAgain && !this.#clock.isClosed) {
         this.#isAgain = false;
         this.#fetch(true);
       } else {
@@ -109,7 +110,7 @@ export class RemoteKeys {
       // Before the copy expires, so that no request waits for the next one.
       return maxAge * 800;
     } catch (error) {
-      if (this.#failures === 0) this.#log(`cannot fetch the issuer's keys: ${reason(error)}`);
+      if (this.#failures === 0 && !this.#clock.isClosed) this.#log(`cannot fetch the issuer's keys: ${reason(error)}`);
       const pause = Math.min(RETRY_AFTER[0] * 2 ** this.#failures, RETRY_AFTER[1]);
       this.#failures += 1;
       this.#pauseUntil = this.#clock.steady() + pause;

@@ -38,6 +38,7 @@ interface Followed {
 export interface ServerRequestLike {
   readonly headers: Record<string, string | string[] | undefined>;
   readonly rawHeaders?: string[];
+  readonly method?: string | undefined;
   readonly url?: string | undefined;
   claims?: AccessClaims;
 }
@@ -72,6 +73,7 @@ export class Verifier {
 
   /** The claims of the access token of a request; else throws a `Refusal`, which has the response. */
   readonly authenticate = async (request: RequestLike, needs: Needs = {}): Promise<AccessClaims> => {
+    checkNeeds(needs);
     const authorization = presented(request);
     if (!authorization) throw this.refusal("access_token_missing", "an access token is needed");
     if ("malformed" in authorization) throw this.refusal("invalid_request", authorization.malformed);
@@ -88,20 +90,23 @@ export class Verifier {
   /** Protects a route of Express, or of another framework with such middleware: `request.claims` are the claims of the access
    * token. A request without a valid one, or one that lacks a role or a scope, is refused. */
   readonly requireToken = (needs: Needs = {}): Middleware => {
+    checkNeeds(needs);
     return (request, response, next) => {
       const letIn = (claims: AccessClaims) => {
         request.claims = claims;
         next();
       };
       const refuse = (error: unknown) => (error instanceof Refusal ? error.send(response) : next(error));
-      this.authenticate(request, needs).then(letIn, refuse);
+      // A response that was sent meanwhile, as by a time limit, is an error of the app.
+      this.authenticate(request, needs).then(letIn, refuse).catch(next);
     };
   };
 
   /** Serves the metadata of the resource (RFC 9728), as middleware. */
   readonly serveMetadata: Middleware = (request, response, next) => {
     const { resource } = this.#parts;
-    if (!resource || request.url?.split("?", 1)[0] !== resource.path) return next();
+    const isRead = ["GET", "HEAD", undefined].includes(request.method);
+    if (!resource || !isRead || request.url?.split("?", 1)[0] !== resource.path) return next();
     response.writeHead(200, { "content-type": "application/json", "access-control-allow-origin": "*" });
     response.end(JSON.stringify(resource.metadata));
   };
@@ -146,6 +151,7 @@ export class Verifier {
     if (!keys.keys) return "keys_unavailable";
     try {
       const claims = await verifyAccessToken(token, keys.keys, expected, now());
+      // No await comes between the two: a denial that arrived there would make the copy current, and be missed.
       if (feed?.denied.denies(claims)) return new TokenError("token_revoked");
       return feed?.isTooStale ? "denylist_stale" : claims;
     } catch (error) {
@@ -161,6 +167,14 @@ export class Verifier {
       throw this.refusal("scope_missing", `the scope '${scope}' is needed`, scope);
     }
   }
+}
+
+/** Throws if a need is misspelt or of another type: without this a route would be open to every token. */
+function checkNeeds(needs: Needs): void {
+  const isName = (value: unknown) => value === undefined || (typeof value === "string" && value !== "");
+  const { role, scope, login, ...others } = needs;
+  const areUsable = isName(role) && isName(scope) && (login === undefined || typeof login === "boolean");
+  if (!areUsable || Object.keys(others).length > 0) throw new TypeError("the needs of a route are role, scope and login");
 }
 
 type Verified = AccessClaims | TokenError | "keys_unavailable" | "denylist_stale";
