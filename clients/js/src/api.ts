@@ -253,6 +253,37 @@ export interface components {
             clients: components["schemas"]["Client"][];
         };
         /**
+         * @description The first code.
+         * @example {
+         *       "code": "123456"
+         *     }
+         */
+        ConfirmTotp: {
+            /** @description The `challenge` of a login that asked for enrolment. Then no token is needed. */
+            challenge?: string | null;
+            /** @description The code that the authenticator app shows. */
+            code: string;
+        };
+        /**
+         * @description A code for a login that waits for it: `otp` or `recovery_code`.
+         * @example {
+         *       "challenge": "q3Yl5pUe6kB1nq8cW0v2xR7mTfD9sGhJzLaKoIiEwNg",
+         *       "otp": "123456"
+         *     }
+         */
+        Continue: {
+            /** @description `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie. */
+            access_cookie?: boolean;
+            /** @description The `challenge` of the response that asked for it. */
+            challenge: string;
+            /** @description `true`: the tokens go into cookies that no script can read, not into the body. Default: `false`. */
+            cookies?: boolean;
+            /** @description The code that the authenticator app shows. */
+            otp?: string;
+            /** @description One of the recovery codes. */
+            recovery_code?: string;
+        } & (unknown | unknown);
+        /**
          * @description A new API token.
          * @example {
          *       "expires_in": 2592000,
@@ -345,6 +376,14 @@ export interface components {
          * @enum {string}
          */
         EndReason: "logout" | "revoked" | "admin" | "password_changed" | "user_disabled" | "reuse" | "shared" | "idle" | "absolute_end";
+        /**
+         * @description Who enrols: a logged-in user, or one whose login waits for it.
+         * @example {}
+         */
+        Enrol: {
+            /** @description The `challenge` of a login that asked for enrolment. Then no token is needed. */
+            challenge?: string | null;
+        };
         /** @description A security event. */
         Event: {
             /**
@@ -391,7 +430,7 @@ export interface components {
          * @description What happened. The meaning of a name never changes.
          * @enum {string}
          */
-        EventName: "login" | "login_failed" | "grant_opened" | "code_reused" | "reauthenticated" | "reauthentication_failed" | "logout" | "session_ended" | "sessions_ended" | "refresh_token_reused" | "session_healed" | "session_shared" | "access_token_revoked" | "password_changed" | "password_reset" | "profile_changed" | "user_created" | "user_disabled" | "user_enabled" | "user_deleted" | "roles_changed" | "consent_given" | "consent_revoked" | "api_token_created" | "api_token_rotated" | "api_token_revoked" | "client_created" | "client_updated" | "client_secret_rotated" | "client_disabled" | "client_enabled" | "client_deleted" | "key_rotated" | "key_dropped" | "database_restored";
+        EventName: "login" | "login_failed" | "grant_opened" | "code_reused" | "reauthenticated" | "reauthentication_failed" | "logout" | "session_ended" | "sessions_ended" | "refresh_token_reused" | "session_healed" | "session_shared" | "access_token_revoked" | "password_changed" | "password_reset" | "profile_changed" | "user_created" | "user_disabled" | "user_enabled" | "user_deleted" | "roles_changed" | "consent_given" | "consent_revoked" | "factor_added" | "factor_removed" | "factors_reset" | "recovery_codes_made" | "recovery_code_used" | "second_factor_failed" | "api_token_created" | "api_token_rotated" | "api_token_revoked" | "client_created" | "client_updated" | "client_secret_rotated" | "client_disabled" | "client_enabled" | "client_deleted" | "key_rotated" | "key_dropped" | "database_restored";
         /** @description Events, newest first. */
         Events: {
             events: components["schemas"]["Event"][];
@@ -599,12 +638,16 @@ export interface components {
         };
         /** @description An error ([RFC 9457 section 3](https://www.rfc-editor.org/rfc/rfc9457#section-3)). */
         Problem: {
+            /** @description At a login that needs another step: what the next step names. */
+            challenge?: string;
             /** @description What is wrong. For programs; it does not change. */
             code: components["schemas"]["ProblemCode"];
             /** @description What is wrong with this request. For people; the text may change. */
             detail: string;
             /** @description Which fields are not valid. */
             errors?: components["schemas"]["FieldProblem"][];
+            /** @description At a login that needs another step: how the user may prove who they are. */
+            methods?: components["schemas"]["SecondFactor"][];
             /** @description Why the session has ended. */
             reason?: components["schemas"]["EndReason"];
             /** @description The id of the request in the log. */
@@ -623,7 +666,7 @@ export interface components {
          * @description What is wrong with a request. The meaning of a code never changes.
          * @enum {string}
          */
-        ProblemCode: "access_token_missing" | "account_disabled" | "api_token_expired" | "api_token_malformed" | "api_token_not_found" | "api_token_revoked" | "api_token_unknown" | "application_token" | "bad_credentials" | "basic_auth_off" | "body_too_large" | "client_id_taken" | "client_unknown" | "client_without_secret" | "csrf_refused" | "database_unavailable" | "internal_error" | "invalid_client" | "invalid_fields" | "invalid_grant" | "invalid_request" | "invalid_scope" | "invalid_target" | "key_conflict" | "key_unknown" | "last_admin" | "malformed_json" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "overloaded" | "reauthentication_required" | "refresh_cookie_missing" | "refresh_token_reused" | "request_timeout" | "role_missing" | "scope_missing" | "session_cookies_off" | "session_ended" | "session_not_found" | "session_required" | "session_unknown" | "token_bad_signature" | "token_expired" | "token_malformed" | "token_not_yet_valid" | "token_revoked" | "token_unknown_key" | "token_wrong_algorithm" | "token_wrong_audience" | "token_wrong_issuer" | "token_wrong_type" | "too_many_api_tokens" | "too_many_failures" | "unauthorized_client" | "unsupported_grant_type" | "unsupported_media_type" | "user_unknown" | "username_taken" | "wrong_client" | "wrong_password";
+        ProblemCode: "access_token_missing" | "account_disabled" | "api_token_expired" | "api_token_malformed" | "api_token_not_found" | "api_token_revoked" | "api_token_unknown" | "application_token" | "bad_challenge" | "bad_credentials" | "basic_auth_off" | "body_too_large" | "client_id_taken" | "client_unknown" | "client_without_secret" | "csrf_refused" | "data_key_unavailable" | "database_unavailable" | "factor_not_found" | "internal_error" | "invalid_client" | "invalid_fields" | "invalid_grant" | "invalid_request" | "invalid_scope" | "invalid_target" | "key_conflict" | "key_unknown" | "last_admin" | "malformed_json" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "otp_locked" | "overloaded" | "reauthentication_required" | "refresh_cookie_missing" | "refresh_token_reused" | "request_timeout" | "role_missing" | "scope_missing" | "second_factor_enrolment_required" | "second_factor_required" | "session_cookies_off" | "session_ended" | "session_not_found" | "session_required" | "session_unknown" | "token_bad_signature" | "token_expired" | "token_malformed" | "token_not_yet_valid" | "token_revoked" | "token_unknown_key" | "token_wrong_algorithm" | "token_wrong_audience" | "token_wrong_issuer" | "token_wrong_type" | "too_many_api_tokens" | "too_many_failures" | "unauthorized_client" | "unsupported_grant_type" | "unsupported_media_type" | "user_unknown" | "username_taken" | "wrong_client" | "wrong_otp" | "wrong_password" | "wrong_recovery_code";
         /**
          * @description A change of a user's record. A missing field is not changed; null removes the e-mail address or the name.
          * @example {
@@ -664,6 +707,16 @@ export interface components {
             cookies?: boolean;
             /** @description The password. */
             password: string;
+        };
+        /** @description New recovery codes. */
+        RecoveryCodes: {
+            /**
+             * @description Ten codes, each of which stands once for a code of the app. They are shown only here; older ones are void.
+             * @example [
+             *       "abcd-efgh-jkmn-pqrs"
+             *     ]
+             */
+            recovery_codes: string[];
         };
         /**
          * @description A whole URI, without a fragment and without a user.
@@ -742,6 +795,11 @@ export interface components {
          * @example notes:read
          */
         ScopeName: string;
+        /**
+         * @description What a user may show besides the password.
+         * @enum {string}
+         */
+        SecondFactor: "otp" | "recovery_code";
         /** @description A session: one login on one device. */
         Session: {
             /**
@@ -965,6 +1023,22 @@ export interface components {
             scope?: string;
             /** @description Always `Bearer`. */
             token_type: components["schemas"]["TokenType"];
+        };
+        /** @description A secret for an authenticator app. */
+        TotpSecret: {
+            /** @description A picture of it in SVG, for apps with a camera. */
+            qr_svg: string;
+            /**
+             * @description The secret in base32, for people who type it.
+             * @example GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
+             */
+            secret: string;
+            /**
+             * @description The same for apps on this device
+             *     ([Key Uri Format](https://github.com/google/google-authenticator/wiki/Key-Uri-Format)).
+             * @example otpauth://totp/tokensmith:ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=tokensmith
+             */
+            uri: string;
         };
         /** @description A user. */
         User: {
