@@ -48,6 +48,13 @@ export interface Login {
   label?: string;
 }
 
+/** A code of an authenticator app, or a recovery code. */
+export interface Step {
+  challenge: string;
+  otp?: string;
+  recoveryCode?: string;
+}
+
 /** How long the answer of another tab is waited for, in milliseconds. */
 const NEWS_WITHIN = 250;
 
@@ -122,6 +129,22 @@ export class Client {
       const pair = await this.#service.postForPair("/v1/tokens", body);
       return this.#keep(pair, true, this.#session);
     });
+  }
+
+  /** Goes on after `login` or `reauthenticate` has failed with `second_factor_required`: with the `challenge` of that error, and
+   * a code. */
+  async continue({ challenge, otp, recoveryCode }: Step): Promise<User> {
+    const { user, isAnew } = await this.#turns.run(async () => {
+      const known = this.#session;
+      const body = { challenge, otp, recovery_code: recoveryCode, ...this.#jar.asked };
+      const pair = await this.#service.postForPair("/v1/tokens/continue", body);
+      const isLogin = pair.session_id !== known?.pair.session_id;
+      // As in `reauthenticate`.
+      const isAnew = !isLogin && this.#options.audience !== undefined;
+      return { user: isAnew ? pair.user : await this.#keep(pair, isLogin, known), isAnew };
+    });
+    if (isAnew) await this.refresh();
+    return user;
   }
 
   /** Finds out who is signed in after the page has loaded; returns the user, or `null`. */

@@ -21,6 +21,10 @@ export class TokensmithError extends Error {
   readonly code: ErrorCode | undefined;
   /** Why the session ended, with the code `session_ended`. */
   readonly reason: EndReason | undefined;
+  /** What `continue` needs, with the code `second_factor_required`. */
+  readonly challenge: string | undefined;
+  /** What the user may show then: `otp`, `recovery_code`. */
+  readonly methods: Problem["methods"];
   /** The fields that are not valid. */
   readonly errors: Problem["errors"];
   /** After how many seconds to try again. */
@@ -31,6 +35,8 @@ export class TokensmithError extends Error {
     this.status = response.status;
     this.code = problem.code;
     this.reason = problem.reason;
+    this.challenge = problem.challenge ?? undefined;
+    this.methods = problem.methods;
     this.errors = problem.errors;
     this.retryAfter = Number(response.headers.get("retry-after")) || undefined;
   }

@@ -4,7 +4,7 @@ import { Client, type Options } from "./client.js";
 import { thisPlatform } from "./platform.js";
 
 export type { components } from "./api.js";
-export type { Client, Login, Options, State, User } from "./client.js";
+export type { Client, Login, Options, State, Step, User } from "./client.js";
 export { TokensmithError } from "./error.js";
 export type { EndReason, ErrorCode, SignedOutReason } from "./error.js";
 export type { TokenStorage } from "./storage.js";

@@ -517,6 +517,28 @@ test("a relative URL is sent to where it was judged to lead, whatever the page's
   );
 });
 
+test("a login that needs a second factor goes on with its challenge and a code, and a wrong code is a typed error", async () => {
+  for (const storage of ["memory", "cookies"]) {
+    const world = new World();
+    const { client } = world.tab({ storage });
+    const problem = (members) => Response.json(members, { status: 401, headers: { "content-type": "application/problem+json" } });
+    world.network = ({ url, body }) => {
+      const { otp, challenge } = JSON.parse(body);
+      if (url.endsWith("/v1/tokens")) return problem({ code: "second_factor_required", challenge: "c1", methods: ["otp"] });
+      if (!url.endsWith("/v1/tokens/continue")) return undefined;
+      if (otp !== "123456" || challenge !== "c1") return problem({ code: "wrong_otp" });
+      return Response.json(world.service.pair(world.service.open(), JSON.parse(body)).body);
+    };
+    const refused = await world.until(client.login(LOGIN).catch((error) => error));
+    assert.deepEqual([refused.code, refused.challenge, refused.methods], ["second_factor_required", "c1", ["otp"]]);
+    const { challenge } = refused;
+    await assert.rejects(world.until(client.continue({ challenge, otp: "000000" })), { code: "wrong_otp" });
+    assert.notEqual(client.state.status, "signed-in");
+    assert.equal((await world.until(client.continue({ challenge, otp: "123456" }))).username, "ada");
+    assert.equal(client.state.status, "signed-in");
+  }
+});
+
 test("a re-authentication never puts a token for tokensmith itself in the place of one for another audience", async () => {
   for (const storage of ["memory", "cookies"]) {
     const { world, client } = await signedIn({ storage, audience: "https://notes.test" });

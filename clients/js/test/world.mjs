@@ -160,9 +160,7 @@ class FakeService {
     const json = body?.startsWith("{") ? JSON.parse(body) : {};
     if (path === "/v1/tokens") {
       if (json.password !== "right") return this.problem(401, "bad_credentials");
-      const session = { id: `s${this.sessions.size + 1}`, through: 0, at: this.world.now, ended: undefined };
-      this.sessions.set(session.id, session);
-      return this.pair(session, json);
+      return this.pair(this.open(), json);
     }
     if (path === "/v1/tokens/refresh") return this.refresh(json, json.refresh_token ?? cookies.refresh);
     if (path === "/v1/tokens/revoke" || path === "/v1/logout") {
@@ -178,6 +176,12 @@ class FakeService {
       return { status: 401, body: {}, headers: { "www-authenticate": 'Bearer error="invalid_token"' } };
     }
     return { status: 200, body: { path, echo: body ?? null } };
+  }
+
+  open() {
+    const session = { id: `s${this.sessions.size + 1}`, through: 0, at: this.world.now, ended: undefined };
+    this.sessions.set(session.id, session);
+    return session;
   }
 
   refresh(json, token) {

@@ -58,7 +58,13 @@ class Pairs:
     def answer(self, path: str, body: Any, authorization: str | None) -> Answer | None:
         with self.lock:
             self.asked.append((path, body, authorization))
+            if path == "/v1/tokens/continue":
+                if body != {"challenge": "c1", "otp": "123456"}:
+                    return 401, {"code": "wrong_otp", "detail": "the code is wrong"}
+                return self.pair()
             if path == "/v1/tokens":
+                if body["username"] == "careful":
+                    return 401, {"code": "second_factor_required", "detail": "a code is needed", "challenge": "c1"}
                 if body["password"] != "right":
                     return 401, {"code": "bad_credentials", "detail": "username or password is wrong"}
                 return self.pair()
@@ -153,6 +159,16 @@ def test_a_login_that_is_refused_says_why(pairs: Pairs) -> None:
     assert (refused.value.code, refused.value.status) == ("bad_credentials", 401)
     with pytest.raises(ClientError, match="not_logged_in"):
         client.request("GET", "/notes")
+
+
+def test_a_login_goes_on_with_the_code_of_a_second_factor(pairs: Pairs) -> None:
+    client = Client(pairs.url)
+    for code, refusal in ((None, "second_factor_required"), ("000000", "wrong_otp")):
+        with pytest.raises(ClientError) as refused:
+            client.login("careful", "right", otp=code)
+        assert refused.value.code == refusal
+    client.login("careful", "right", otp="123456")
+    assert client.request("GET", "/notes").ok
 
 
 def test_a_pair_is_refreshed_when_it_is_time(pairs: Pairs) -> None:

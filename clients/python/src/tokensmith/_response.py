@@ -44,6 +44,9 @@ class Response:
 class ClientError(Exception):
     """tokensmith, or a service, has refused a request. `code` is a stable name of the reason, for programs."""
 
+    #: What `POST /v1/tokens/continue` needs, with the code `second_factor_required`.
+    challenge: str | None = None
+
     def __init__(self, code: str, detail: str, *, status: int = 0, retry_after: float | None = None) -> None:
         super().__init__(code, detail)
         self.code, self.detail, self.status, self.retry_after = code, detail, status, retry_after
@@ -74,4 +77,7 @@ def error_of(response: Response, is_issuer: bool = False) -> ClientError:
     after = (response.headers.get("retry-after") or "").strip()
     retry_after = float(after) if after.isascii() and after.isdigit() else None
     kind = Unavailable if is_retriable else ClientError
-    return kind(str(code or f"http_{status}"), str(detail), status=status, retry_after=retry_after)
+    error = kind(str(code or f"http_{status}"), str(detail), status=status, retry_after=retry_after)
+    if code == "second_factor_required":
+        error.challenge = str(problem.get("challenge"))
+    return error

@@ -97,11 +97,27 @@ class Client:
         self._refused: tuple[str, str, int] | None = None
         self._not_before = 0.0
 
-    def login(self, username: str, password: str, *, label: str | None = None) -> None:
-        """Opens a session. ClientError if it is refused, for example with the code `bad_credentials`."""
+    def login(
+        self,
+        username: str,
+        password: str,
+        *,
+        otp: str | None = None,
+        recovery_code: str | None = None,
+        label: str | None = None,
+    ) -> None:
+        """Opens a session. ClientError if it is refused, for example with the code `bad_credentials`, or with
+        `second_factor_required` if the user has a second factor: then `otp` or `recovery_code` is needed, too."""
         body = {"username": username, "password": password, "audience": self._audience, "label": label}
         with self._lock:
-            self._held, self._refused = self._received(self._post("/v1/tokens", body)), None
+            try:
+                answer = self._post("/v1/tokens", body)
+            except ClientError as error:
+                if error.challenge is None or not (otp or recovery_code):
+                    raise
+                step = {"challenge": error.challenge, "otp": otp, "recovery_code": recovery_code}
+                answer = self._post("/v1/tokens/continue", step)
+            self._held, self._refused = self._received(answer), None
 
     def logout(self) -> None:
         """Ends the session."""
