@@ -180,8 +180,8 @@ codes! {
         "The one-time code is wrong, has expired or was used. Each is accepted once. The challenge stays valid.";
     OTP_LOCKED: 401 "otp_locked" "One-time codes locked", None,
         Domain(Error::OtpLocked) => Domain(Error::OtpLocked),
-        "A hundred one-time codes in a row were wrong. Until one is right they are only accepted from addresses with a session \
-         on record. A recovery code is accepted from anywhere.";
+        "A hundred one-time codes in a row were wrong. Until one is right they are only accepted from addresses from which the \
+         user has logged in with a second factor before. A recovery code is accepted from anywhere.";
     WRONG_RECOVERY_CODE: 401 "wrong_recovery_code" "Wrong recovery code", None,
         Domain(Error::WrongRecoveryCode) => Domain(Error::WrongRecoveryCode),
         "The recovery code is wrong, was used, or was replaced by new ones. The challenge stays valid.";

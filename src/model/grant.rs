@@ -45,7 +45,7 @@ pub struct Grant {
     pub(crate) scope: String,
     /// The audience of its access tokens, if it asked for one; otherwise it is the first of `AUDIENCE`.
     pub(crate) audience: Option<String>,
-    /// How its user was authenticated when the session was opened. Reauthentication only changes the time.
+    /// How its user has authenticated: when the session was opened, or again since then.
     pub(crate) amr: Amr,
     /// The strength of the authentication, if it has a name.
     pub(crate) acr: Option<String>,

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::audit::{EventName, Origin};
+use crate::model::grant::Amr;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::{End, EndReason};
 use crate::password::Password;
@@ -78,6 +79,7 @@ pub(crate) fn change_password(
     let (Some(hash), Evidence::Password { checked, .. }) = (hash, evidence) else { return Err(Error::WrongPassword) };
     // The password alone is not enough for what is sensitive besides.
     let has_authenticated = needs(app, user.id, false)? != Needs::Factor;
+    let amr: Amr = [proof.method.amr()].into_iter().collect();
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
     let event = origin.event(now, EventName::PasswordChanged).about(user.id);
@@ -90,7 +92,7 @@ pub(crate) fn change_password(
         // First, because it locks all sessions in the common order.
         let ended = tx.end_sessions_of(user.id, Some(session), end, access)?;
         let is_live = if has_authenticated {
-            tx.reauthenticate(session, proof.at, now + access)?.is_some()
+            tx.reauthenticate(session, (proof.at, &amr), now + access)?.is_some()
         } else {
             tx.lock_live_session(session, now)?
         };

@@ -34,7 +34,7 @@ pub(crate) fn needs(app: &App, user: UserId, is_admin: bool) -> Result<Needs, Er
 }
 
 /// Whether a user with these roles must have a second factor.
-pub(crate) fn must_have_one(app: &App, is_admin: bool) -> bool {
+fn must_have_one(app: &App, is_admin: bool) -> bool {
     match app.config.require_second_factor {
         Required::Off => false,
         Required::Admins => is_admin,
@@ -62,7 +62,9 @@ pub(super) fn stop_here(app: &App, proven: &Proven, next: &Next<'_>) -> Result<(
         (Needs::Factor, _) => false,
         (Needs::Enrolment, None) => true,
     };
-    let Evidence::Password { checked, renewed } = &proven.evidence else { return Ok(()) };
+    let Evidence::Password { checked, renewed } = &proven.evidence else {
+        return Err(Error::internal("a first step that is no password"));
+    };
     let (checked, renewed) = (checked.clone(), renewed.clone());
     let text = Opaque::generate(&*app.entropy)?;
     let (user, now, digest) = (user.id, app.clock.now(), text.digest());

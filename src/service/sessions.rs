@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::audit::{Event, EventName, Origin};
 use crate::model::authorization::Code;
-use crate::model::grant::{Grant, GrantRequest, Live};
+use crate::model::grant::{Amr, Grant, GrantRequest, Live};
 use crate::model::id::{SessionId, UserId, new_id};
 use crate::model::proof::{Authentication, Proof};
 use crate::model::session::{Device, End, EndReason, Session};
@@ -63,6 +63,7 @@ pub(super) fn authenticate_again(
     let user = steps.first().map(|step| step.user.clone());
     let (Some(authentication), Some(user)) = (Authentication::of(&proofs), user) else { return Ok(None) };
     let (at, now, access) = (authentication.at, app.clock.now(), app.config.lifetimes.access);
+    let amr: Amr = authentication.amr.iter().copied().collect();
     let event = origin.event(now, EventName::Reauthenticated).about(user.id);
     let found = app.units.run(move |tx| {
         for step in &steps {
@@ -74,7 +75,7 @@ pub(super) fn authenticate_again(
             }
         }
         tx.record(event)?;
-        let found = tx.reauthenticate(session, at, now + access)?;
+        let found = tx.reauthenticate(session, (at, &amr), now + access)?;
         found.map(Some).ok_or(Error::TokenRefused(TokenError::Revoked))
     })?;
     Ok(found.map(|(session, grant)| Live { session, grant, user }))

@@ -49,7 +49,7 @@ pub(crate) struct Claim {
     pub(super) presented: Presented,
     pub(super) shown: Shown,
     attempt: Attempt,
-    /// Whether the user has a session from there on record.
+    /// Whether the user has shown a second factor from there before.
     pub(super) is_known: bool,
     ip: Option<String>,
 }
@@ -66,7 +66,7 @@ pub(crate) fn claim(app: &App, text: &Secret<String>, shown: Shown, ip: Option<&
     let presented = present(app, text)?;
     let user = presented.user.id;
     let attempt = Attempt::new(shown.kind(), Some(&Account::Known(user)), ip);
-    let is_known = attempt.is_from_one_of(&app.store.read(|tx| tx.list_session_addresses(user))?);
+    let is_known = attempt.is_from_one_of(&app.store.read(|tx| tx.list_second_factor_addresses(user))?);
     let attempt = if is_known { attempt.sparing_the_account() } else { attempt };
     Ok(Claim { presented, shown, attempt, is_known, ip: ip.map(ToOwned::to_owned) })
 }
@@ -89,11 +89,16 @@ pub(super) fn check(app: &App, totp: &Totp, shown: &Shown, is_known: bool) -> Re
             let opened = open(app, totp.user_id, secret)?;
             let step = opened.step_of(code.expose(), app.clock.now().0).filter(|step| *step > totp.last_step);
             let Some(step) = step else { return Ok(None) };
-            let renewed = if is_sealed_with_the_newest(app, secret)? {
-                secret.clone()
-            } else {
-                seal(app, totp.user_id, &opened)?
+            let renewed = match is_sealed_with_the_newest(app, secret) {
+                Ok(true) => Ok(secret.clone()),
+                Ok(false) => seal(app, totp.user_id, &opened),
+                Err(error) => Err(error),
             };
+            // The key that it is encrypted with works: a newer one that does not must not keep its user out.
+            let renewed = renewed.unwrap_or_else(|error| {
+                log::error!(cause = error.to_string(); "a secret for one-time codes stays encrypted with an older data key");
+                secret.clone()
+            });
             Ok(Some(Evidence::Otp { secret: secret.clone(), step, renewed }))
         }
         Shown::RecoveryCode(code) => {

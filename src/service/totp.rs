@@ -8,6 +8,7 @@ use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
 use crate::model::names::ADMIN_ROLE;
 use crate::model::proof::MFA;
+use crate::model::second_factor::CHALLENGE_LIFETIME;
 use crate::model::user::User;
 use crate::secret::{KeyDigest, Secret, TotpSecret, readable};
 use crate::store::Confirmed;
@@ -59,7 +60,9 @@ pub(crate) fn has_shown(
         return Ok(true);
     };
     let was_confirmed_here = session.is_some() && totp.confirmed_in == session;
-    Ok(was_confirmed_here || amr.iter().any(|name| name == MFA) || auth_time > Some(confirmed_at))
+    // A login that had to wait for its user to enrol is as old as its password, which may be older than the factor.
+    let is_of_this_one = auth_time.is_some_and(|at| at + CHALLENGE_LIFETIME >= confirmed_at);
+    Ok(was_confirmed_here || (amr.iter().any(|name| name == MFA) && is_of_this_one))
 }
 
 /// A secret for an authenticator app that waits for its first code.

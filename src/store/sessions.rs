@@ -10,8 +10,9 @@ use super::{ReadTx, UnitTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::denial::Denial;
-use crate::model::grant::Grant;
+use crate::model::grant::{Amr, Grant};
 use crate::model::id::{Id, SessionId, UserId};
+use crate::model::proof::MFA;
 use crate::model::session::{Device, End, Listed, Session};
 use crate::model::user::User;
 use tokensmith_verifier::issuing::FIRST_PARTY;
@@ -72,6 +73,20 @@ impl ReadTx<'_> {
         Ok(addresses)
     }
 
+    /// The same, of the sessions whose user has shown a second factor: a password alone makes no device known for codes.
+    pub(crate) fn list_second_factor_addresses(&mut self, user: UserId) -> Result<Vec<String>, Error> {
+        let addresses = sessions::table
+            .filter(sessions::user_id.eq(Bind(user)))
+            .filter(sessions::ip.is_not_null())
+            .filter(sessions::client_id.eq(FIRST_PARTY))
+            .filter(sessions::amr.like(format!("% {MFA}")))
+            .select(sessions::ip.assume_not_null())
+            .order(sessions::id.desc())
+            .limit(MAX_ADDRESSES)
+            .load::<String>(self.0)?;
+        Ok(addresses)
+    }
+
     /// How many live sessions have a refresh token that was made in this period, without its end.
     pub(crate) fn count_live_sessions_rotated(
         &mut self,
@@ -108,17 +123,18 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Records that the owner of a live session gave the password again; `access_expires_by` covers an access token
-    /// that is signed now. Returns the changed session, or `None` if it has ended.
+    /// Records that the owner of a live session has authenticated again, then and by these methods; `access_expires_by`
+    /// covers an access token that is signed now. Returns the changed session, or `None` if it has ended.
     pub(crate) fn reauthenticate(
         &mut self,
         id: SessionId,
-        now: Timestamp,
+        (at, amr): (Timestamp, &Amr),
         access_expires_by: Timestamp,
     ) -> Result<Option<(Session, Option<Grant>)>, Error> {
         self.note_lock(Lock::Sessions);
         let alive = || sessions::table.find(Bind(id)).filter(sessions::ended_at.is_null());
-        diesel::update(alive()).set(sessions::authenticated_at.eq(Bind(Some(now)))).execute(self.0)?;
+        let set = (sessions::authenticated_at.eq(Bind(Some(at))), sessions::amr.eq(Some(amr.to_string())));
+        diesel::update(alive()).set(set).execute(self.0)?;
         let Some(before) = alive().select(Session::as_select()).first(self.0).optional()? else {
             return Ok(None);
         };

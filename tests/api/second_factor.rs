@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::totp::{Enrolled, challenge, code, code_at, enrolled, go_on, login};
+use crate::support::totp::{Enrolled, challenge, code, code_at, enrol, enrolled, go_on, login};
 use crate::support::{Engine, PASSWORD, TestApp};
 use tokensmith::internals::clock::Clock as _;
 
@@ -23,6 +23,8 @@ both_engines!(
     a_recovery_code_stands_for_a_code_once,
     giving_the_password_again_needs_the_second_factor_as_well,
     a_changed_password_is_no_second_factor,
+    tokens_say_what_was_shown_when_their_user_last_authenticated,
+    a_session_of_before_needs_the_code_for_all_that_is_sensitive,
     of_two_instances_that_get_one_code_one_accepts_it,
     two_steps_in_cookies_are_delivered_as_one_step_is,
     a_body_must_have_one_code,
@@ -263,6 +265,47 @@ fn a_changed_password_is_no_second_factor(engine: Engine) {
     for (method, path) in [("DELETE", "/v1/me/totp"), ("POST", "/v1/me/recovery-codes"), ("POST", "/v1/me/totp")] {
         app.ask_as(method, path, &next, None).problem(401, "reauthentication_required");
     }
+}
+
+fn tokens_say_what_was_shown_when_their_user_last_authenticated(engine: Engine) {
+    let app = TestApp::start(engine);
+    let Enrolled { pair: before, secret, .. } = enrolled(&app, "ada", &[]);
+    let again = |pair: &Value| app.ask_as("POST", "/v1/me/reauthenticate", pair, Some(&json!({"password": PASSWORD})));
+    // A session that was opened by the password alone shows the code.
+    let problem = again(&before).problem(401, "second_factor_required");
+    let stepped_up = go_on(&app, problem["challenge"].as_str().unwrap(), &code(&app, &secret)).ok();
+    assert_eq!(claims(&app, &stepped_up)["amr"], json!(["pwd", "otp", "mfa"]));
+    app.advance(60);
+    // And one that was opened with it gives the password alone, after the factor was taken away.
+    let both = login(&app, "ada", &secret);
+    assert_eq!(claims(&app, &both)["amr"], json!(["pwd", "otp", "mfa"]));
+    app.execute("delete from totp_factors");
+    assert_eq!(claims(&app, &again(&both).ok())["amr"], json!(["pwd"]));
+    app.advance(200);
+    assert_eq!(claims(&app, &app.refresh(&both["refresh_token"]).ok())["amr"], json!(["pwd"]));
+}
+
+fn a_session_of_before_needs_the_code_for_all_that_is_sensitive(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &["admin"]);
+    // Of somebody else who knows the password.
+    let other = app.login("ada", PASSWORD).ok();
+    let (secret, _) = enrol(&app, &app.login("ada", PASSWORD).ok());
+    let id = claims(&app, &other)["sub"].as_str().unwrap().to_owned();
+    let refused = [
+        ("DELETE", "/v1/me/totp".to_owned(), None),
+        ("DELETE", format!("/v1/admin/users/{id}/totp"), None),
+        ("POST", "/v1/api-tokens".to_owned(), Some(json!({"name": "kept"}))),
+        ("PATCH", "/v1/me/profile".to_owned(), Some(json!({"email": "other@example.com"}))),
+    ];
+    for (method, path, body) in &refused {
+        app.ask_as(method, path, &other, body.as_ref()).problem(401, "reauthentication_required");
+    }
+    assert_eq!(app.number("select count(*) from totp_factors where secret is not null"), 1);
+    app.advance(60);
+    let pair = login(&app, "ada", &secret);
+    let made = app.ask_as("POST", "/v1/api-tokens", &pair, Some(&json!({"name": "kept"})));
+    assert_eq!(made.status, 201, "{made:?}");
 }
 
 fn of_two_instances_that_get_one_code_one_accepts_it(engine: Engine) {

@@ -10,6 +10,7 @@ use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 both_engines!(
     of_codes_from_two_hundred_addresses_by_two_instances_five_are_looked_at_in_five_minutes,
     a_known_address_has_five_codes_of_its_own,
+    an_address_from_which_only_the_password_was_given_is_not_known,
     right_passwords_are_given_back_whether_or_not_the_code_follows,
     after_a_hundred_wrong_codes_in_a_row_only_known_addresses_and_recovery_codes_work,
 );
@@ -28,11 +29,13 @@ fn challenge_from(client: &Client, ip: &str) -> String {
     problem["challenge"].as_str().unwrap().to_owned()
 }
 
-/// A user with an app, who logged in at home.
+/// A user with an app, who has logged in with it at home.
 fn at_home(app: &TestApp) -> Enrolled {
     app.create_user("ada", &[]);
     let pair: Value = login_from(app, HOME).ok();
     let (secret, recovery_codes) = enrol(app, &pair);
+    app.advance(60);
+    go_on_from(app, HOME, &challenge_from(app, HOME), &code(app, &secret)).ok();
     app.advance(60);
     Enrolled { pair, secret, recovery_codes }
 }
@@ -107,6 +110,16 @@ fn a_known_address_has_five_codes_of_its_own(engine: Engine) {
     go_on_from(&app, HOME, &challenge_from(&app, HOME), &code(&app, &secret)).problem(429, "too_many_failures");
     app.advance(1);
     go_on_from(&app, HOME, &challenge_from(&app, HOME), &code(&app, &secret)).ok();
+}
+
+fn an_address_from_which_only_the_password_was_given_is_not_known(engine: Engine) {
+    let app = TestApp::start_with(engine, &PROXY);
+    app.create_user("ada", &[]);
+    // Somebody who knows the password, before there is an app.
+    let pairs: Vec<Value> = (0..20).map(|address| login_from(&app, &format!("203.0.113.{address}")).ok()).collect();
+    let (secret, _) = enrol(&app, &pairs[0]);
+    app.advance(60);
+    assert_eq!(guesses(&[&app], &secret, (20, 1)), 5);
 }
 
 fn right_passwords_are_given_back_whether_or_not_the_code_follows(engine: Engine) {

@@ -27,8 +27,8 @@ use crate::model::audit::Origin;
 use crate::model::id::{SessionId, UserId};
 use crate::model::names::ADMIN_ROLE;
 use crate::secret::KEY_PREFIX;
-use crate::service::queries;
 use crate::service::second_factor::{self, Needs};
+use crate::service::{queries, totp};
 use tokensmith_verifier::issuing::{Presented, presented};
 use tokensmith_verifier::{Bearer, BearerErrorKind};
 
@@ -146,18 +146,21 @@ fn has_key(request: &HttpRequest) -> bool {
     matches!(presented(request), Ok(Presented::Token(text) | Presented::Bearer(text)) if text.starts_with(KEY_PREFIX))
 }
 
-/// Whether a logged-in user may do what is sensitive: they have authenticated recently, and have a second factor if
-/// `REQUIRE_SECOND_FACTOR` asks for one.
+/// Whether a logged-in user may do what is sensitive: they have authenticated recently, with the second factor that they
+/// have, and have one if `REQUIRE_SECOND_FACTOR` asks for it.
 pub(in crate::http) async fn sensitive(app: &web::Data<App>, claims: &AccessClaims) -> Result<(), Failure> {
     recent(app, claims)?;
     let (Some(user), is_admin) = (claims.user_id(), claims.has_role(ADMIN_ROLE)) else { return Ok(()) };
-    if !second_factor::must_have_one(app, is_admin) {
-        return Ok(());
-    }
-    let asked = app.clone();
-    match deadline::on_a_thread(move || second_factor::needs(&asked, user, is_admin)).await? {
-        Needs::Enrolment => Err(Error::SecondFactorEnrolmentRequired(None).into()),
-        Needs::Nothing | Needs::Factor => Ok(()),
+    let (asked, sid, at) = (app.clone(), claims.sid, claims.auth_time);
+    let amr = claims.amr.clone().unwrap_or_default();
+    let look = move || {
+        let needs = second_factor::needs(&asked, user, is_admin)?;
+        Ok((needs, totp::has_shown(&asked, user, sid, &amr, at)?))
+    };
+    match deadline::on_a_thread(look).await? {
+        (Needs::Enrolment, _) => Err(Error::SecondFactorEnrolmentRequired(None).into()),
+        (Needs::Factor, false) => Err(Failure::ReauthenticationRequired(app.config.reauthentication_period)),
+        (Needs::Nothing | Needs::Factor, _) => Ok(()),
     }
 }
 
