@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +27,13 @@ WHITE_SPACE = (
 _REFUSED_MEMBERS = ("crit", "b64", "zip", "enc", "cty")
 
 _ALGORITHMS = {name: get_algorithm_by_name(name) for name in KEY_TYPES}
+
+#: OpenSSL has locks of its own. A process that is forked while another thread holds one would wait for it for ever, so no
+#: fork happens while a signature is verified.
+_verifying = threading.Lock()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_verifying.acquire, after_in_parent=_verifying.release, after_in_child=_verifying.release)
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,8 @@ def authentic_payload(kind: DocumentKind, token: str, keys: Keys) -> dict[str, A
     if key is None:
         raise TokenError("token_wrong_algorithm")
     try:
-        is_good = _ALGORITHMS[alg].verify(f"{header}.{payload}".encode(), key, decode_base64url(signature))
+        with _verifying:
+            is_good = _ALGORITHMS[alg].verify(f"{header}.{payload}".encode(), key, decode_base64url(signature))
     except ValueError:
         is_good = False
     if not is_good:
