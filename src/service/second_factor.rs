@@ -53,7 +53,7 @@ pub(super) struct Next<'a> {
 }
 
 /// Refuses to go on after the password alone, if the user needs more. The refusal has the challenge for the next step. Who
-/// authenticates again needs a second factor only if there is one: else nobody could get one.
+/// authenticates again needs a second factor only if there is one: otherwise no user could enrol.
 pub(super) fn stop_here(app: &App, proven: &Proven, next: &Next<'_>) -> Result<(), Error> {
     let user = &proven.user;
     let needs = needs(app, user.id, user.roles.contains(ADMIN_ROLE))?;

@@ -18,7 +18,7 @@ export interface Options {
   /** Where the refresh token is kept: in a cookie that no script can read, in memory (a reload signs out), or in a place of
    * your own. */
   storage: "cookies" | "memory" | TokenStorage;
-  /** The origins of your services: they get the access token, too. Nobody else does. */
+  /** The origins of your services. Besides the service itself, only they get the access token. */
   services?: string[];
   /** The audience of the access tokens, if the service has several. */
   audience?: string;
@@ -186,7 +186,7 @@ export class Client {
   /** As the global `fetch`, but the service and your `services` get the access token, which is refreshed when it is time. */
   readonly fetch = (input: string | URL | Request, init?: RequestInit): Promise<Response> => this.#sender.fetch(input, init);
 
-  /** An access token that is valid now, for requests that `fetch` does not send; `undefined` if nobody is signed in, or if a
+  /** An access token that is valid now, for requests that `fetch` does not send; `undefined` if no user is signed in, or if a
    * cookie has it. */
   async accessToken(): Promise<string | undefined> {
     if (this.#state.status === "unknown") await this.restore();
@@ -209,7 +209,7 @@ export class Client {
     return this.#refreshing;
   }
 
-  /** Ends timers and the channel to the other tabs. Nobody is signed out. */
+  /** Ends timers and the channel to the other tabs. The user stays signed in. */
   close(): void {
     this.#isClosed = true;
     this.#cancelTimer();
@@ -322,7 +322,7 @@ export class Client {
     this.#endedSession = sessionId;
     this.#session = undefined;
     this.#cancelTimer();
-    // A page that has just been loaded has nobody to sign out, but it can say why a session that it found is over.
+    // No user is signed in to a page that has just loaded, but it can say why the session that it found is over.
     const isNews = status === "signed-in" || !["logout", "refresh_cookie_missing"].includes(reason);
     this.#set({ status: "signed-out", user: null, reason: isNews ? reason : undefined });
     if (isNews) call(() => this.#options.onSignedOut?.(reason));
@@ -375,7 +375,7 @@ export class Client {
     this.#cancelTimer = this.#platform.later(() => this.#tick(), Math.min(pause, LATER), true);
   }
 
-  /** Refreshes if it is time to. A tab that nobody looks at waits until somebody does, or calls `fetch`. */
+  /** Refreshes if it is time to. A hidden tab waits until it is shown, or until the app calls `fetch`. */
   #tick(): void {
     if (!this.#session || !this.#platform.isVisible()) return;
     if (this.#session.untilDue <= 0 && !this.#mustWait) this.refresh().catch(() => {});

@@ -49,7 +49,7 @@ fn judge_without_writing(app: &App, claims: &RefreshClaims) -> Result<Live, Erro
     }
 }
 
-/// Whether an error says that a cookie signs nobody in.
+/// Whether an error says that a cookie is not that of a live session.
 fn is_refusal(error: &Error) -> bool {
     matches!(
         error,
@@ -106,7 +106,7 @@ pub(crate) fn sign_out(app: &App, cookie: &str, origin: &Origin) -> Result<(), E
     }
 }
 
-/// Ends the session whose refresh token a browser held before it got that of session `kept`: nobody has it any more. If
+/// Ends the session whose refresh token a browser held before it got that of session `kept`: that token is lost. If
 /// somebody else had replaced it, it is reused, which ends its session, too.
 pub(crate) async fn leave(
     app: &Arc<App>,

@@ -20,7 +20,7 @@ export class Clock {
     return () => Math.max(this.#now() - wall, this.steady() - steady);
   }
 
-  /** Milliseconds since some instant; nobody sets this clock. */
+  /** Milliseconds since some instant, by a clock that is never set. */
   readonly steady = (): number => performance.now();
 
   get isClosed(): boolean {

@@ -97,7 +97,7 @@ export async function authenticMembers(kind: Kind, token: string, keys: Verifica
  * with the keys. */
 const verifiedBy = new WeakMap<VerificationKeys, Set<string>>();
 
-/** About 10 MB: a token has some hundred bytes. Nobody but the issuer can add to them. */
+/** About 10 MB: a token has some hundred bytes. Only the issuer can add to them. */
 const MOST_VERIFIED = 10_000;
 
 function verified(keys: VerificationKeys): Set<string> {
