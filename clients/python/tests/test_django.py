@@ -63,6 +63,10 @@ def test_settings_alone_protect_a_project(issuer: TestIssuer) -> None:
     assert (answered.status_code, answered.json()) == (200, {"user": USER, "sub": USER})
     refused = ask("default")
     assert (refused.status_code, refused["www-authenticate"]) == (401, 'Bearer realm="https://api.test"')
+    assert refused.json() == {
+        "type": "about:blank", "title": "Unauthorized", "detail": "an access token is needed",
+        "code": "access_token_missing",
+    }  # fmt: skip
 
 
 def test_a_refused_token_gets_its_code_and_the_challenge(issuer: TestIssuer) -> None:
@@ -125,7 +129,8 @@ def test_exception_handlers_of_projects_get_the_code(issuer: TestIssuer) -> None
         patch.setattr("rest_framework.views.APIView.get_exception_handler", lambda _: handler)
         ask("default", issuer.token(USER, lives_for=-1))
         ask("editor", issuer.token(USER))
-    assert seen == [(401, {"token_expired"}), (403, {"role_missing"})]
+        ask("default")
+    assert seen == [(401, {"token_expired"}), (403, {"role_missing"}), (401, {"access_token_missing"})]
 
 
 def test_other_schemes_are_left_to_other_classes(issuer: TestIssuer) -> None:
@@ -239,6 +244,7 @@ def test_a_user_that_is_disabled_here_is_refused(issuer: TestIssuer) -> None:
         User.objects.update(is_active=False)
         refused = ask("default", issuer.token(USER))
         assert refused.status_code == 401 and refused["www-authenticate"].startswith("Bearer ")
+        assert refused.json() == {"detail": "the user is disabled here", "code": "account_disabled"}
 
 
 @pytest.mark.usefixtures("database")
