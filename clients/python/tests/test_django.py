@@ -14,6 +14,7 @@ import pytest
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.django_settings")
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.core.checks import run_checks  # noqa: E402
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
@@ -131,6 +132,22 @@ def test_exception_handlers_of_projects_get_the_code(issuer: TestIssuer) -> None
         ask("editor", issuer.token(USER))
         ask("default")
     assert seen == [(401, {"token_expired"}), (403, {"role_missing"}), (401, {"access_token_missing"})]
+
+
+def test_refusals_of_the_framework_itself_get_their_codes_from_a_handler(issuer: TestIssuer) -> None:
+    plain = issuer.token(USER)
+    handler = {**settings.REST_FRAMEWORK, "EXCEPTION_HANDLER": "tokensmith.django.exceptions.exception_handler"}
+    codes = {"admin": "permission_denied", "editor-or-reader": "permission_denied", "editor": "role_missing"}
+    for path, code in codes.items():
+        assert ("code" in ask(path, plain).json()) == (path == "editor"), path
+        with override_settings(REST_FRAMEWORK=handler):
+            refused = ask(path, plain)
+        assert (refused.status_code, refused.json()["code"]) == (403, code), path
+    with override_settings(REST_FRAMEWORK=handler):
+        refused = ask("default", plain, "delete")
+        assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+        assert ask("default").json()["code"] == "access_token_missing"
+        assert ask("default", plain).json() == {"user": USER, "sub": USER}
 
 
 def test_other_schemes_are_left_to_other_classes(issuer: TestIssuer) -> None:
