@@ -72,7 +72,7 @@ const PAGES = {
   // On our own host, but its origin is none: what an app shows of its users in a sandbox.
   sandbox: `${issuer}/page?sandbox`,
 };
-const APP = `${PAGES["same-site"]}?code`;
+const APP = `${PAGES["same-site"]}?app`;
 service = await Service.start(folder, { issuer });
 service.addUser("ada", "--role", "admin");
 service.addUser("mallory");
@@ -84,7 +84,7 @@ const cookies = (more) => JSON.stringify({ ...more, cookies: true });
 const asMallory = { username: "mallory", password: PASSWORD };
 const planted = { refresh_token: mallory.refresh_token };
 const toApp = {
-  client_id: "notes", response_type: "code", redirect_uri: APP, scope: "openid", code_challenge: "x".repeat(43), code_challenge_method: "S256",
+  client_id: "notes", response_type: "code", redirect_uri: APP, scope: "openid", code_challenge: "A".repeat(43), code_challenge_method: "S256",
 };
 const REFUSED = "403 csrf_refused";
 const MISSING = "401 access_token_missing";
@@ -124,6 +124,7 @@ const REQUESTS = [
   { by: "form", path: "/v1/me/reauthenticate", method: "POST", body: JSON.stringify({ password: PASSWORD }), ...answers(NO_FORM, REFUSED, MISSING) },
   // Carrying cookies, with JSON, or a method or header that forms do not have.
   { by: "fetch", path: "/v1/tokens/refresh", method: "POST", ...asked("200"), ...asJson({ cookies: true }) },
+  { by: "fetch", path: "/v1/me/reauthenticate", method: "POST", ...asked("200"), ...asJson({ password: PASSWORD }) },
   { by: "fetch", path: "/v1/me/profile", method: "PATCH", ...asked("200"), ...asJson({ name: "NEW" }), keepsCookies: true },
   { by: "fetch", path: `/v1/admin/users/${malloryId}/roles`, method: "PUT", ...asked("200"), ...asJson({ roles: ["NEW"] }), keepsCookies: true },
   { by: "fetch", path: "/v1/sessions/SPARE", method: "DELETE", ...asked("204"), keepsCookies: true },
@@ -229,6 +230,7 @@ async function judge(page, browserName, where, request) {
   assert.equal(site, request.via === "cross-site" || where === "sandbox" ? "cross-site" : where === "same-origin" ? request.via ?? where : where);
   const isOfSite = where === "same-origin" || where === "same-site" || request.by === "link";
   assert.equal(hasCookie, before.jar.length > 0 && isOfSite && method !== "OPTIONS" && request.credentials !== "omit", "whether it has cookies");
+  if (method === "OPTIONS") assert.equal(seen.length, 1, "whether more than the question has arrived");
   const after = { jar: await jar(context), stored: await stored() };
   const isDone = /^(2|303)/.test(answer) && request.changes !== false;
   assert.equal(after.stored !== before.stored, isDone, "whether sessions or users have changed");
@@ -280,6 +282,23 @@ await step("an address that a person types, or a bookmark, only reads", async ()
   await context.close();
 });
 
+await step("what an application asks for is allowed on our page only", async () => {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  await logIn(context);
+  const consent = await context.newPage();
+  await consent.goto(`${issuer}/oauth/authorize?${new URLSearchParams(toApp)}`);
+  assert.match(consent.url(), /\/oauth\/interactions\//);
+  const page = await context.newPage();
+  for (const where of ["same-site", "cross-site", "sandbox"]) {
+    const path = new URL(consent.url()).pathname;
+    const { answer, hasCookie } = await sent(page, where, { by: "form", path, method: "POST", fields: { decision: "allow" } });
+    assert.deepEqual([answer, hasCookie], ["403", where === "same-site"], where);
+  }
+  await consent.click("[name=decision][value=allow]");
+  await consent.waitForURL((url) => url.href.startsWith(APP) && url.searchParams.has("code"));
+  await context.close();
+});
+
 await step("an app of the site that is named in CORS_ORIGINS may all that, and its neighbours and sandboxes may not", async () => {
   await service.stop();
   service.env.CORS_ORIGINS = new URL(APP).origin;
@@ -293,7 +312,10 @@ await step("an app of the site that is named in CORS_ORIGINS may all that, and i
     await page.evaluate(([url, init]) => fetch(url, init).then(() => {}, () => {}), [issuer + path, init]);
     return seen.at(-1).answer;
   };
-  const places = { named: PAGES["same-site"], sandbox: `${PAGES["same-site"]}?sandbox`, neighbour: `https://app2.example.test:${port}/page`, cross: PAGES["cross-site"] };
+  const places = {
+    named: PAGES["same-site"], sandbox: `${PAGES["same-site"]}?sandbox`, cross: PAGES["cross-site"],
+    neighbour: `https://app2.example.test:${port}/page`,
+  };
   const ada = { username: "ada", password: PASSWORD, cookies: true };
   await page.goto(places.named);
   assert.equal(await post("/v1/tokens", ada), "200");
