@@ -26,6 +26,7 @@ PROGRAMS = {
     "an app without a build, in Chromium": "spa.mjs",
     "several tabs, in Chromium": "pages.mjs",
     "several origins, in Chromium": "origins.mjs",
+    "requests of other sites, in Chromium": "csrf.mjs",
     "four tabs and lost answers, in Chromium": "schedule.mjs",
 }
 NPM = ["--silent", "--no-audit", "--no-fund"]

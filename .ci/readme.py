@@ -313,7 +313,7 @@ def check_nginx_login(tools, password):
         return head, body
 
     def is_at_login(answer, path):
-        return " 303 " in answer[0] and f"/login?return_to={path}\n" in answer[0]
+        return " 303 " in answer[0] and f"\nLocation: /login?return_to={path}\n" in f"{answer[0]}\n"
 
     nginx = ["nginx", "-p", str(tools), "-e", "error.log", "-c", "nginx.conf"]
     login = f"{url}/login?return_to=/notes?a=1&b=2"
@@ -341,6 +341,27 @@ def check_nginx_login(tools, password):
         assert " 204 " in curl(f"{url}/v1/logout", "-X", "POST")[0]
         assert is_at_login(curl(f"{url}/notes"), "/notes")
     print("nginx sends people to the login page, lets them in with their cookies, and tells the app who they are")
+
+
+def check_nginx_addresses(tools, program):
+    """Whose address counts behind the login recipe, with TRUSTED_PROXIES as its page says."""
+    jar, url = tools / "addresses", "http://127.0.0.1:8097"
+    # Its address is another one than that of nginx.
+    curl = ["curl", "-sf", "--interface", "127.0.0.2", "-b", jar, "-c", jar, "-H", "Sec-Fetch-Site: same-origin"]
+    forged = ["-H", "X-Forwarded-For: 203.0.113.9", "-H", "Forwarded: for=203.0.113.9", "-H", "X-Real-IP: 203.0.113.9"]
+    nginx = ["nginx", "-p", str(tools), "-e", "error.log", "-c", "nginx.conf"]
+    with tempfile.TemporaryDirectory() as empty:
+        service = Service(f"exec {program}", empty, {"ISSUER": url, "TRUSTED_PROXIES": "127.0.0.1"})
+        try:
+            with Beside([sys.executable, "-c", UPSTREAM], 8092), Beside(nginx, 8097):
+                form = ["--data-urlencode", "username=admin", "--data-urlencode", f"password={service.password}"]
+                subprocess.run([*curl, *forged, f"{url}/login?return_to=/notes", *form], check=True)
+                subprocess.run([*curl, *forged, f"{url}/notes"], capture_output=True, check=True)
+                sessions = subprocess.run([*curl, *forged, f"{url}/v1/sessions"], capture_output=True, check=True).stdout
+                assert [session["ip"] for session in json.loads(sessions)["sessions"]] == ["127.0.0.2"], sessions
+        finally:
+            service.stop()
+    print("behind nginx the address of the client counts, and none that it sends")
 
 
 def check_nginx_alone(tools):
@@ -399,6 +420,7 @@ def main():
         finally:
             service.stop()
         check_nginx_alone(tools)
+        check_nginx_addresses(tools, ROOT / "target/release/tokensmith")
         assert re.search(r"^[1-9]\d* sessions? ended$", shell(BLOCKS["restore"]), re.MULTILINE)
         print("the backup can be restored")
         check_benchmarks()

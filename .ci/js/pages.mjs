@@ -1,6 +1,6 @@
 // What users of an app see, in Chromium with real pages.
 import assert from "node:assert/strict";
-import { Front, launch, logIn, restore, Service, status, step, tab, told, until, wait } from "./harness.mjs";
+import { Front, launch, logIn, PASSWORD, restore, Service, status, step, tab, told, until, wait } from "./harness.mjs";
 
 const REFRESH = "/v1/tokens/refresh";
 const front = await Front.start();
@@ -23,6 +23,19 @@ async function twoTabs(storage) {
 }
 
 const get = (page, path) => page.evaluate((path) => client.fetch(path).then((response) => response.status), path);
+
+await step("a session that the login page has opened is found", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`${front.origin}/login?return_to=/app`);
+  await page.fill("[name=username]", "ada");
+  await page.fill("[name=password]", PASSWORD);
+  await page.click("button[type=submit]");
+  await page.waitForURL(`${front.origin}/app`);
+  page.options = { baseUrl: front.origin, storage: "cookies" };
+  assert.equal(await restore(page), "ada");
+  await context.close();
+});
 
 for (const storage of ["cookies", "memory"]) {
   console.log(storage);

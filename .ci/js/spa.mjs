@@ -13,7 +13,11 @@ const context = await browser.newContext();
 
 await step("log in, call the service, reload, and log out in another tab", async () => {
   const page = await context.newPage();
+  const complaints = [];
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   await page.goto(url);
+  await page.waitForSelector("form:not([hidden])");
+  assert.deepEqual(complaints, [], "where nobody is signed in, nothing is refused");
   await page.fill("[name=username]", "ada");
   await page.fill("[name=password]", "wrong");
   await page.click("form button");

@@ -17,6 +17,9 @@ export async function logIn(storage: TokenStorage): Promise<string> {
     return (await client.login({ username: "ada", password: "secret" })).username;
   } catch (error) {
     if (error instanceof TokensmithError && error.code === "bad_credentials") return String(error.retryAfter);
+    if (error instanceof TokensmithError && error.challenge && error.methods?.includes("a later one")) {
+      return (await client.continue({ challenge: error.challenge, assertion: { id: "key" } })).username;
+    }
     // @ts-expect-error There is no such code.
     if (error instanceof TokensmithError && error.code === "bad_credential") return "";
     throw error;

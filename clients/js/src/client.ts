@@ -22,6 +22,10 @@ export interface Options {
   services?: string[];
   /** The audience of the access tokens, if the service has several. */
   audience?: string;
+  /** Says that users of this app sign in by `login`, and nowhere else. With cookies, `restore` then asks the service only if
+   * somebody has signed in here (a mark in `localStorage` says so). By default it always asks, since a login page or
+   * another app may have opened the session; where no user is signed in, browsers log that refusal. */
+  ownLoginsOnly?: boolean;
   /** Called once in each tab when the user was signed in and is no longer. */
   onSignedOut?: (reason: SignedOutReason) => void;
   /** Whether other tabs, or workers, have the same user. By default they have in a browser. */
@@ -48,11 +52,13 @@ export interface Login {
   label?: string;
 }
 
-/** A code of an authenticator app, or a recovery code. */
+/** What a login goes on with: a code of an authenticator app, a recovery code, or what another method needs. */
 export interface Step {
   challenge: string;
   otp?: string;
   recoveryCode?: string;
+  /** A JSON object, as `PublicKeyCredential.toJSON()` returns it. */
+  assertion?: object;
 }
 
 /** How long the answer of another tab is waited for, in milliseconds. */
@@ -73,6 +79,8 @@ export class Client {
   readonly #tabs: Tabs;
   readonly #sender: Sender;
   readonly #needsToken: boolean;
+  /** The mark that somebody has signed in here, if the app wants one: pages cannot read the cookies. */
+  readonly #mark: string | undefined;
   readonly #listeners = new Set<() => void>();
   #state: State = { status: "unknown", user: null };
   #session: Session | undefined;
@@ -100,6 +108,7 @@ export class Client {
     const hasTabs = options.tabs ?? platform.isBrowser;
     const kind = typeof storage === "string" ? storage : "custom";
     const name = hasTabs ? `tokensmith ${kind} ${options.audience ?? ""} ${this.#service.base}` : undefined;
+    if (options.ownLoginsOnly && storage === "cookies") this.#mark = `tokensmith ${this.#service.base}`;
     this.#turns = new Turns(platform, name);
     this.#tabs = new Tabs(platform, name, (news) => this.#hear(news));
     this.#sender = new Sender(platform, this.#service, services, this, storage === "cookies" && options.audience !== undefined);
@@ -132,11 +141,11 @@ export class Client {
   }
 
   /** Goes on after `login` or `reauthenticate` has failed with `second_factor_required`: with the `challenge` of that error, and
-   * a code. */
-  async continue({ challenge, otp, recoveryCode }: Step): Promise<User> {
+   * what one of its `methods` needs. */
+  async continue({ challenge, otp, recoveryCode, assertion }: Step): Promise<User> {
     const { user, isAnew } = await this.#turns.run(async () => {
       const known = this.#session;
-      const body = { challenge, otp, recovery_code: recoveryCode, ...this.#jar.asked };
+      const body = { challenge, otp, recovery_code: recoveryCode, assertion, ...this.#jar.asked };
       const pair = await this.#service.postForPair("/v1/tokens/continue", body);
       const isLogin = pair.session_id !== known?.pair.session_id;
       // As in `reauthenticate`.
@@ -147,7 +156,8 @@ export class Client {
     return user;
   }
 
-  /** Finds out who is signed in after the page has loaded; returns the user, or `null`. */
+  /** Finds out who is signed in after the page has loaded; returns the user, or `null`. With cookies it asks the service, which
+   * also knows the sessions that its login page has opened; see `ownLoginsOnly`. */
   restore(): Promise<User | null> {
     this.#restoring ??= this.#restore().finally(() => (this.#restoring = undefined));
     return this.#restoring;
@@ -224,7 +234,7 @@ export class Client {
       if (isInMemory && this.#tabs.areThere) {
         this.#tabs.tell({ type: "hello" });
         await this.#news();
-      } else if (!isInMemory) {
+      } else if (!isInMemory && (!this.#mark || this.#platform.mark(this.#mark))) {
         await this.refresh();
       }
       if (this.#state.status === "unknown") this.#set({ status: "signed-out", user: null });
@@ -305,6 +315,7 @@ export class Client {
     this.#session = session;
     this.#isPaused = () => false;
     this.#tooEarly = () => undefined;
+    if (this.#mark) this.#platform.mark(this.#mark, true);
     this.#set({ status: "signed-in", user: session.pair.user });
     this.#schedule();
     return true;
@@ -317,6 +328,7 @@ export class Client {
   }
 
   #signOut(reason: SignedOutReason, sessionId: string | undefined): void {
+    if (this.#mark) this.#platform.mark(this.#mark, false);
     const { status } = this.#state;
     if (status === "signed-out") return;
     this.#endedSession = sessionId;

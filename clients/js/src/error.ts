@@ -23,8 +23,8 @@ export class TokensmithError extends Error {
   readonly reason: EndReason | undefined;
   /** What `continue` needs, with the code `second_factor_required`. */
   readonly challenge: string | undefined;
-  /** What the user may show then: `otp`, `recovery_code`. */
-  readonly methods: Problem["methods"];
+  /** What the user may show then: `otp`, `recovery_code`, or what a later version of the service knows. */
+  readonly methods: (NonNullable<Problem["methods"]>[number] | (string & {}))[] | undefined;
   /** The fields that are not valid. */
   readonly errors: Problem["errors"];
   /** After how many seconds to try again. */

@@ -19,6 +19,9 @@ export interface Platform {
   random(): number;
   locks: Pick<LockManager, "request"> | undefined;
   channel(name: string): Channel | undefined;
+  /** Whether the pages of this origin have a mark of this name, after it was set or removed; true where none can be kept, as in
+   * workers. */
+  mark(name: string, isSet?: boolean): boolean;
   /** The URL of the page, if there is one. */
   page: string | undefined;
   /** What relative URLs of requests start from: a page can name another place than its own, by `<base>`. */
@@ -48,6 +51,16 @@ export function thisPlatform(): Platform {
       const channel = new BroadcastChannel(name);
       (channel as unknown as { unref?: () => void }).unref?.();
       return channel;
+    },
+    mark(name, isSet) {
+      try {
+        const { localStorage } = window;
+        if (isSet) localStorage.setItem(name, "1");
+        else if (isSet === false) localStorage.removeItem(name);
+        return localStorage.getItem(name) !== null;
+      } catch {
+        return true;
+      }
     },
     page: location?.href,
     base: () => document?.baseURI ?? location?.href,

@@ -10,6 +10,12 @@ interface Tokens {
   readonly state: { status: string };
 }
 
+/** The origin of a service that the app names. Without a scheme, a host would be taken for a path of the page's own. */
+function originOf(url: string, page: string | undefined): string {
+  if (!/^(https?:\/)?\//i.test(url)) throw new TypeError(`services: "${url}" has no https://`);
+  return new URL(url, page).origin;
+}
+
 export class Sender {
   readonly #platform: Platform;
   readonly #service: Service;
@@ -21,7 +27,7 @@ export class Sender {
   constructor(platform: Platform, service: Service, services: string[], tokens: Tokens, isForOthers: boolean) {
     this.#platform = platform;
     this.#service = service;
-    this.#services = new Set([service.origin, ...services.map((url) => new URL(url, platform.page).origin)]);
+    this.#services = new Set([service.origin, ...services.map((url) => originOf(url, platform.page))]);
     this.#tokens = tokens;
     this.#isForOthers = isForOthers;
   }

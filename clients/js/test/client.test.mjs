@@ -313,6 +313,15 @@ test("the token goes to the service and the named services, and nowhere else", a
   assert.equal(world.requests.at(-1).headers.get("authorization"), "Basic x");
 });
 
+test("a service that is named without a scheme is a clear error", () => {
+  const world = new World();
+  for (const name of ["notes.test", "notes.test:8443", "localhost:3000", "data:,", "https:notes.test", "", " https://notes.test"]) {
+    assert.throws(() => world.tab({ services: [name] }), { name: "TypeError", message: `services: "${name}" has no https://` }, name);
+  }
+  for (const name of ["https://", "/api"]) assert.throws(() => world.tab({ services: [name] }, { page: undefined }), /Invalid URL/);
+  for (const name of ["/api", "//notes.test", "HTTPS://notes.test", "http://localhost:3000"]) world.tab({ services: [name] });
+});
+
 test("with cookies and no other service, no token is ever in the hands of a script", async () => {
   const { world, client } = await signedIn({ storage: "cookies", services: [], baseUrl: "https://app.test/id/" });
   assert.equal(await world.until(client.accessToken()), undefined);
@@ -402,6 +411,52 @@ test("a reload without a session tells nothing; one whose session was ended says
   const reloaded = world.tab({ storage: "cookies" });
   assert.equal(await world.until(reloaded.client.restore()), null);
   assert.deepEqual(reloaded.told, ["password_changed"]);
+});
+
+/** The marks of the pages of an origin. */
+const markOf = (marks) => (name, isSet) => {
+  if (isSet !== undefined) marks[isSet ? "add" : "delete"](name);
+  return marks.has(name);
+};
+
+test("where users sign in by the client only, nothing is asked while nobody is signed in", async () => {
+  const world = new World();
+  const marks = new Set();
+  const open = (options) => world.tab({ storage: "cookies", ownLoginsOnly: true, ...options }, { mark: markOf(marks) });
+  const first = open();
+  assert.equal(await world.until(first.client.restore()), null);
+  assert.deepEqual([first.client.state.status, first.told, world.requests.length], ["signed-out", [], 0]);
+  await world.until(first.client.login(LOGIN));
+  assert.equal((await world.until(open().client.restore())).username, "ada");
+  await world.until(first.client.logout());
+  assert.equal(marks.size, 0);
+  let before = world.requests.length;
+  assert.equal(await world.until(open().client.restore()), null);
+  assert.equal(world.requests.length, before);
+  // A session that has ended elsewhere is asked for once.
+  const again = open();
+  await world.until(again.client.login(LOGIN));
+  for (const { client } of [first, again]) client.close();
+  world.service.end("s2", "admin");
+  const reloaded = open();
+  assert.equal(await world.until(reloaded.client.restore()), null);
+  assert.deepEqual(reloaded.told, ["admin"]);
+  before = world.requests.length;
+  assert.equal(await world.until(open().client.restore()), null);
+  assert.equal(world.requests.length, before);
+});
+
+test("a session that a login page has opened is restored, and so is one where no mark can be kept", async () => {
+  const world = new World();
+  await world.until(world.tab({ storage: "cookies", tabs: false }).client.login(LOGIN));
+  const cannot = () => true;
+  for (const [ownLoginsOnly, mark, expected] of [
+    [false, markOf(new Set()), "ada"], [true, cannot, "ada"], [true, markOf(new Set()), undefined],
+  ]) {
+    const { client } = world.tab({ storage: "cookies", tabs: false, ownLoginsOnly }, { mark });
+    assert.equal((await world.until(client.restore()))?.username, expected);
+    client.close();
+  }
 });
 
 test("a stolen cookie that is used again ends the session, and both tabs say so once", async () => {
@@ -523,19 +578,21 @@ test("a login that needs a second factor goes on with its challenge and a code, 
     const { client } = world.tab({ storage });
     const problem = (members) => Response.json(members, { status: 401, headers: { "content-type": "application/problem+json" } });
     world.network = ({ url, body }) => {
-      const { otp, challenge } = JSON.parse(body);
-      if (url.endsWith("/v1/tokens")) return problem({ code: "second_factor_required", challenge: "c1", methods: ["otp"] });
+      const { otp, challenge, assertion } = JSON.parse(body);
+      if (url.endsWith("/v1/tokens")) return problem({ code: "second_factor_required", challenge: "c1", methods: ["otp", "passkey"] });
       if (!url.endsWith("/v1/tokens/continue")) return undefined;
-      if (otp !== "123456" || challenge !== "c1") return problem({ code: "wrong_otp" });
+      if ((otp !== "123456" && assertion?.id !== "key") || challenge !== "c1") return problem({ code: "wrong_otp" });
       return Response.json(world.service.pair(world.service.open(), JSON.parse(body)).body);
     };
     const refused = await world.until(client.login(LOGIN).catch((error) => error));
-    assert.deepEqual([refused.code, refused.challenge, refused.methods], ["second_factor_required", "c1", ["otp"]]);
+    assert.deepEqual([refused.code, refused.challenge, refused.methods], ["second_factor_required", "c1", ["otp", "passkey"]]);
     const { challenge } = refused;
     await assert.rejects(world.until(client.continue({ challenge, otp: "000000" })), { code: "wrong_otp" });
     assert.notEqual(client.state.status, "signed-in");
     assert.equal((await world.until(client.continue({ challenge, otp: "123456" }))).username, "ada");
     assert.equal(client.state.status, "signed-in");
+    const assertion = { id: "key", type: "public-key", response: {} };
+    assert.equal((await world.until(client.continue({ challenge, assertion }))).username, "ada");
   }
 });
 

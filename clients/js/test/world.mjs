@@ -122,6 +122,7 @@ export class World {
         random: () => 0.5,
         locks: { request: (name, options, run) => this.lock(name, options, run) },
         channel: (name) => this.channel(name),
+        mark: () => true,
         page: "https://app.test/page",
         isBrowser: true,
         isVisible: () => tab.visible,

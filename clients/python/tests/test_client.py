@@ -18,6 +18,9 @@ from tokensmith import client as module
 
 Answer = tuple[int, Any]
 
+#: What a login with a password needs next; some of it is of a later version.
+STEP = {"challenge": "c1", "methods": ["otp", "passkey"]}
+
 
 class Pairs:
     """Issues pairs of one session. `script` holds what to do with the next refreshes instead."""
@@ -64,7 +67,7 @@ class Pairs:
                 return self.pair()
             if path == "/v1/tokens":
                 if body["username"] == "careful":
-                    return 401, {"code": "second_factor_required", "detail": "a code is needed", "challenge": "c1"}
+                    return 401, {"code": "second_factor_required", "detail": "a code is needed", **STEP}
                 if body["password"] != "right":
                     return 401, {"code": "bad_credentials", "detail": "username or password is wrong"}
                 return self.pair()
@@ -137,6 +140,31 @@ def test_requests_carry_the_access_token(pairs: Pairs) -> None:
     assert pairs.paths() == ["/v1/tokens", "/notes?b=c+d", "/other"]
 
 
+def test_only_the_issuer_and_services_that_are_named_get_the_token(pairs: Pairs) -> None:
+    other = Pairs()
+    client = Client(pairs.url, services=[f"{other.url}/api", "https://notes.example.com"])
+    client.login("ada", "right")
+    other.pair()
+    assert client.request("GET", f"{other.url}/notes").ok
+    assert other.asked == [("/notes", None, "Bearer access1")]
+    with pytest.raises(Unavailable):
+        client.request("GET", "https://NOTES.example.com:443/", timeout=0.01)
+    strangers = [
+        "https://notes.example.com:8443/", "http://notes.example.com/", "https://notes.example.com@127.0.0.1/",
+        "https://notes.example.com.evil.example/", pairs.url.replace("127.0.0.1", "localhost"), "notes", "",
+    ]  # fmt: skip
+    for url in strangers:
+        with pytest.raises(ValueError, match="gets no access token"):
+            client.request("GET", url)
+    assert client.request("GET", "//evil.example/").json()["path"].endswith("/evil.example/")
+    with pytest.raises(ValueError, match="list"):
+        Client(pairs.url, services="https://notes.example.com")
+    with pytest.raises(ValueError, match="not an http"):
+        Client(pairs.url, services=["notes.example.com"])
+    other.server.shutdown()
+    other.server.server_close()
+
+
 def test_a_header_is_sent_once_however_it_is_written(pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
     client = logged_in(pairs)
     sent: list[str] = []
@@ -167,6 +195,8 @@ def test_a_login_goes_on_with_the_code_of_a_second_factor(pairs: Pairs) -> None:
         with pytest.raises(ClientError) as refused:
             client.login("careful", "right", otp=code)
         assert refused.value.code == refusal
+        expected = ("c1", ("otp", "passkey")) if code is None else (None, ())
+        assert (refused.value.challenge, refused.value.methods) == expected
     client.login("careful", "right", otp="123456")
     assert client.request("GET", "/notes").ok
 
@@ -348,5 +378,5 @@ def test_passwords_are_not_sent_without_tls() -> None:
 
 
 def test_an_access_token_is_not_sent_without_tls(pairs: Pairs) -> None:
-    with pytest.raises(Unavailable, match="without TLS"):
-        logged_in(pairs).request("GET", "http://notes.example.com/")
+    with pytest.raises(ValueError, match="without TLS"):
+        Client(pairs.url, services=["http://notes.example.com/"])

@@ -14,6 +14,7 @@ import pytest
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.django_settings")
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.core.checks import run_checks  # noqa: E402
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
@@ -63,6 +64,10 @@ def test_settings_alone_protect_a_project(issuer: TestIssuer) -> None:
     assert (answered.status_code, answered.json()) == (200, {"user": USER, "sub": USER})
     refused = ask("default")
     assert (refused.status_code, refused["www-authenticate"]) == (401, 'Bearer realm="https://api.test"')
+    assert refused.json() == {
+        "type": "about:blank", "title": "Unauthorized", "detail": "an access token is needed",
+        "code": "access_token_missing",
+    }  # fmt: skip
 
 
 def test_a_refused_token_gets_its_code_and_the_challenge(issuer: TestIssuer) -> None:
@@ -125,7 +130,24 @@ def test_exception_handlers_of_projects_get_the_code(issuer: TestIssuer) -> None
         patch.setattr("rest_framework.views.APIView.get_exception_handler", lambda _: handler)
         ask("default", issuer.token(USER, lives_for=-1))
         ask("editor", issuer.token(USER))
-    assert seen == [(401, {"token_expired"}), (403, {"role_missing"})]
+        ask("default")
+    assert seen == [(401, {"token_expired"}), (403, {"role_missing"}), (401, {"access_token_missing"})]
+
+
+def test_refusals_of_the_framework_itself_get_their_codes_from_a_handler(issuer: TestIssuer) -> None:
+    plain = issuer.token(USER)
+    handler = {**settings.REST_FRAMEWORK, "EXCEPTION_HANDLER": "tokensmith.django.exceptions.exception_handler"}
+    codes = {"admin": "permission_denied", "editor-or-reader": "permission_denied", "editor": "role_missing"}
+    for path, code in codes.items():
+        assert ("code" in ask(path, plain).json()) == (path == "editor"), path
+        with override_settings(REST_FRAMEWORK=handler):
+            refused = ask(path, plain)
+        assert (refused.status_code, refused.json()["code"]) == (403, code), path
+    with override_settings(REST_FRAMEWORK=handler):
+        refused = ask("default", plain, "delete")
+        assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+        assert ask("default").json()["code"] == "access_token_missing"
+        assert ask("default", plain).json() == {"user": USER, "sub": USER}
 
 
 def test_other_schemes_are_left_to_other_classes(issuer: TestIssuer) -> None:
@@ -239,6 +261,7 @@ def test_a_user_that_is_disabled_here_is_refused(issuer: TestIssuer) -> None:
         User.objects.update(is_active=False)
         refused = ask("default", issuer.token(USER))
         assert refused.status_code == 401 and refused["www-authenticate"].startswith("Bearer ")
+        assert refused.json() == {"detail": "the user is disabled here", "code": "account_disabled"}
 
 
 @pytest.mark.usefixtures("database")

@@ -46,6 +46,8 @@ class ClientError(Exception):
 
     #: What `POST /v1/tokens/continue` needs, with the code `second_factor_required`.
     challenge: str | None = None
+    #: With what the login goes on then, such as `otp`, `recovery_code`, and others that this version does not know.
+    methods: tuple[str, ...] = ()
 
     def __init__(self, code: str, detail: str, *, status: int = 0, retry_after: float | None = None) -> None:
         super().__init__(code, detail)
@@ -80,4 +82,6 @@ def error_of(response: Response, is_issuer: bool = False) -> ClientError:
     error = kind(str(code or f"http_{status}"), str(detail), status=status, retry_after=retry_after)
     if code == "second_factor_required":
         error.challenge = str(problem.get("challenge"))
+        methods = problem.get("methods")
+        error.methods = tuple(map(str, methods)) if isinstance(methods, list) else ()
     return error

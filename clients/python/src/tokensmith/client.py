@@ -6,12 +6,12 @@ import json as json_
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import count
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from ._http import HttpClient, HttpError, Limits, checked_url
 from ._issuer import USER_AGENT, base_of
@@ -70,6 +70,11 @@ class _Held:
         return float(self.answer.get("refresh_after", self.expires_in * USUAL_PART))
 
 
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port (RFC 6454 section 4)."""
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
 class Client:
     """Sends requests with an access token, which it gets by a login or for an API token. Safe to share between threads;
     each process needs its own."""
@@ -80,13 +85,17 @@ class Client:
         *,
         api_token: str | None = None,
         audience: str | None = None,
+        services: Sequence[str] = (),
         allow_http: bool = False,
         root_certificates: str | None = None,
         timeout: float = 10,
     ) -> None:
-        """`audience`: who takes the access token, if not the issuer's first audience. `allow_http` allows HTTP
-        without TLS to other machines. `timeout`: the longest time for a request, in seconds."""
-        checked_url(issuer, allow_http)
+        """`audience`: who takes the access token, if not the issuer's first audience. `services`: the URLs of your
+        services; besides the issuer, only their origins get the access token. `allow_http` allows HTTP without TLS to
+        other machines. `timeout`: the longest time for a request, in seconds."""
+        if isinstance(services, str):
+            raise ValueError("services is a list of URLs")
+        self._origins = {_origin(checked_url(url, allow_http)) for url in (issuer, *services)}
         if api_token is not None and not _PRINTABLE.fullmatch(api_token):
             raise ValueError("the API token has characters that none has, such as the end of a line")
         self._base, self._api_token, self._audience, self._timeout = base_of(issuer), api_token, audience, timeout
@@ -166,11 +175,13 @@ class Client:
         data: bytes | None = None,
         timeout: float | None = None,
     ) -> Response:
-        """Sends a request with the access token; a URL that is only a path is one of the issuer. Redirects are not
-        followed. If the token is refused although it should be valid, it is refreshed, and the request is sent once more.
-        """
-        token = self.access_token()
+        """Sends a request with the access token; a URL that is only a path is one of the issuer. ValueError if it is
+        neither one of the issuer nor of `services`. Redirects are not followed. If the token is refused although it
+        should be valid, it is refreshed, and the request is sent once more."""
         url = self._base + url if url.startswith("/") else url
+        if _origin(urlsplit(url)) not in self._origins:
+            raise ValueError(f"{url!r} gets no access token: it is not one of the issuer, nor of services")
+        token = self.access_token()
         if params:
             url += ("&" if "?" in url else "?") + urlencode(params)
         # The case of names does not matter, and none is sent twice.

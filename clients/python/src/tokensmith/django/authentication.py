@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import APIException, AuthenticationFailed, ErrorDetail
+from rest_framework.exceptions import APIException, AuthenticationFailed, ErrorDetail, NotAuthenticated
 
 from ..claims import Claims
 from ..errors import TokenError
@@ -93,7 +94,13 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Any) -> str:
         """The challenge of a 401."""
-        error = getattr(request, "tokensmith_refusal", None) or load().verifier.refusal("access_token_missing")
+        error = getattr(request, "tokensmith_refusal", None)
+        if error is None:
+            error = load().verifier.refusal("access_token_missing")
+            # DRF itself raises this where a token is missing, and asks for the challenge before it responds.
+            missing = sys.exc_info()[1]
+            if isinstance(missing, NotAuthenticated):
+                missing.detail = detail_of(error)
         return error.challenge or ""
 
     def _user(self, settings: Settings, claims: Claims) -> Any:
@@ -102,6 +109,7 @@ class TokenAuthentication(BaseAuthentication):
 
             user = user_of(claims, settings.staff_role)
             if not user.is_active:
-                raise AuthenticationFailed("the user is disabled here", code="account_disabled")
+                code = "account_disabled"
+                raise AuthenticationFailed({"detail": "the user is disabled here", "code": code}, code)
             return user
         return TokenUser(claims, settings.staff_role or "admin")
