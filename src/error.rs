@@ -66,6 +66,14 @@ pub enum Error {
     /// challenge, which opens enrolment.
     #[error("a second factor is required here, and the account has none yet")]
     SecondFactorEnrolmentRequired(Option<Challenged>),
+    /// The session has not shown the second factor that its user has.
+    #[error("the second factor must have been shown in this session")]
+    SecondFactorNotShown {
+        /// The `acr` that is asked for, if it has a name.
+        acr: Option<String>,
+        /// How old the authentication may be.
+        max_age: Seconds,
+    },
     /// The challenge of a login is unknown, was used or has expired, or the password was changed since.
     #[error("this challenge is unknown, was used or has expired: log in again")]
     BadChallenge,

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::error::root_cause;
 use crate::http;
 use crate::model::names::ADMIN_ROLE;
+use crate::service::second_factor::lacks_data_keys;
 use crate::service::{caretaker, queries};
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
@@ -23,6 +24,12 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
         log::warn!(
             "there were no signing keys in KEYS_DIR: if other instances have keys, share their folder; \
              if they were lost, all earlier sessions have ended"
+        );
+    }
+    if lacks_data_keys(&app)? {
+        log::warn!(
+            "there is no data key in KEYS_DIR, but second factors are encrypted with one: if other instances have it, share \
+             their folder; until then codes of apps cannot be checked"
         );
     }
     let app = Arc::new(app);

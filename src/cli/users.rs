@@ -133,7 +133,7 @@ impl PasswordSource {
 }
 
 /// The origin of commands. No user is named, because the service does not know who runs the command line.
-pub(super) const OPERATOR: Origin = Origin { actor: None, session: None, ip: None, request_id: None };
+pub(super) const OPERATOR: Origin = Origin { actor: None, session: None, ip: None, request_id: None, browser: None };
 
 pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
     match command {

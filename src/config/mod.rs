@@ -38,7 +38,7 @@ pub(crate) use together::min_argon2_memory_kib;
 use crate::jwt::{KeyFolder, KeyPolicy};
 use crate::model::grant::{Grant, GrantRequest};
 use crate::model::lifetimes::Lifetimes;
-use crate::model::proof::Method;
+use crate::model::proof::{MFA, Method};
 use crate::model::rotation::{Limits, Rules};
 
 /// Every setting: those that are used as they are, and values made from several settings.
@@ -172,7 +172,13 @@ impl Config {
 
     /// What a login with a password grants.
     pub fn grant(&self, audience: Option<&str>) -> Grant {
-        Grant::new(self.first_party(audience), &[Method::Password.amr()])
+        let amr = [Method::Password.amr()];
+        Grant::new(self.first_party(audience), &amr, self.acr(&amr))
+    }
+
+    /// The name of the strength of an authentication by these methods, if it has one.
+    pub(crate) fn acr(&self, amr: &[&str]) -> Option<String> {
+        if amr.contains(&MFA) { self.acr_two_factors.clone() } else { self.acr_one_factor.clone() }
     }
 
     /// What a login at the service itself asks for.

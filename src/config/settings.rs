@@ -11,7 +11,7 @@ use super::log_filter::log_filter;
 use super::page_values::{PageLink, ScopeDescription, items, page_link, scope_description, show_items, web_url};
 use super::table::settings;
 use super::values::{
-    address, any_text, duration, duration_or_off, list, longer_than, network, number, on_or_off, optional, parsed,
+    acr, address, any_text, duration, duration_or_off, list, longer_than, network, number, on_or_off, optional, parsed,
     passphrase, path, scopes, show_list, show_optional, show_path, within,
 };
 use super::{DatabaseUrl, LogFormat, Pooler, ProxyUrl, urls, warnings};
@@ -176,6 +176,18 @@ settings! {
         default: "off",
         help: "Who must have a second factor: off (users may have one), admins (users with the role admin) or all. Who has none must get one at the next login, and before anything sensitive. Sessions that are open go on, and so do API tokens.",
         read: parsed,
+    }
+    ACR_ONE_FACTOR: pub(crate) acr_one_factor: Option<String> {
+        default: "",
+        help: "What tokens say in the claim acr after a login with one factor, as in urn:example:one-factor; applications may ask for it with acr_values. Empty: nothing.",
+        read: acr,
+        show: show_optional(""),
+    }
+    ACR_TWO_FACTORS: pub(crate) acr_two_factors: Option<String> {
+        default: "",
+        help: "The same after a login with two factors. Where a second factor is missing, the response names it, too.",
+        read: acr,
+        show: show_optional(""),
     }
     FIRST_ADMIN_PASSWORD_FILE: pub(crate) first_admin_password_file: PathBuf {
         default: "",

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::reader::Reader;
 use super::settings::{
-    ARGON2_MEMORY_KIB, AUDIENCE, DATABASE_URL, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE, REFRESH_IDLE_LIFETIME,
-    REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, SESSION_COOKIES, SESSION_LIFETIME,
+    ACR_TWO_FACTORS, ARGON2_MEMORY_KIB, AUDIENCE, DATABASE_URL, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE,
+    REFRESH_IDLE_LIFETIME, REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, SESSION_COOKIES, SESSION_LIFETIME,
 };
 use super::values::passphrase;
 use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, machine};
@@ -38,6 +38,9 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
     let key_policy = key_policy(&draft, reader, audiences.as_ref(), lifetimes.as_ref());
     first_admin_password_file(&mut draft);
     session_cookies(&mut draft, reader);
+    if draft.acr_one_factor == draft.acr_two_factors && draft.acr_two_factors.as_ref().is_some_and(Option::is_some) {
+        reader.problem(&ACR_TWO_FACTORS, "must differ from ACR_ONE_FACTOR");
+    }
     let argon2 = argon2(&mut draft, reader);
     let settings = draft.complete()?;
     Some(Config {

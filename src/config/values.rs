@@ -26,6 +26,15 @@ pub(super) fn any_text(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The name of a strength of authentication. In `acr_values` spaces separate names, and in a header they are quoted.
+pub(super) fn acr(text: &str) -> Result<Option<String>, String> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\,".contains(&byte)) {
+        Ok(Some(text.to_owned()).filter(|text| !text.is_empty()))
+    } else {
+        Err("expected a name without spaces, commas, quotes and backslashes".to_owned())
+    }
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "the other readers can fail")]
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     Ok(text.into())

@@ -159,8 +159,10 @@ codes! {
         "The API token was revoked.";
     REAUTHENTICATION_REQUIRED: 401 "reauthentication_required" "Reauthentication required",
         Some("insufficient_user_authentication"),
-        Failure::ReauthenticationRequired(_) => Failure::ReauthenticationRequired(Seconds(600)),
-        "The user must give the password again: `POST /v1/me/reauthenticate` (RFC 9470).";
+        Failure::ReauthenticationRequired(_) | Domain(Error::SecondFactorNotShown { .. })
+            => Failure::ReauthenticationRequired(Seconds(600)),
+        "The user must give the password again, and then the second factor if there is one: `POST /v1/me/reauthenticate` (RFC 9470). \
+         `WWW-Authenticate` says how recently, and with which `acr` if the settings name one.";
     SECOND_FACTOR_REQUIRED: 401 "second_factor_required" "Second factor required", None,
         Domain(Error::SecondFactorRequired(_)) => Domain(Error::SecondFactorRequired(challenged_example())),
         "The password is right, and the user has a second factor. Ask for a code, and send it with `challenge` to \

@@ -9,19 +9,28 @@ use super::failure::Failure;
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::model::audit::Origin;
 use crate::model::authorization::InteractionId;
 use crate::oauth::redirect_uri::check;
+use crate::secret::{Opaque, digest_of};
 use crate::service::pair::Pair;
 
 const REFRESH: &str = "ts_refresh";
 const ACCESS: &str = "ts_access";
 const INTERACTION: &str = "ts_interaction_";
+const DEVICE: &str = "ts_device";
 
 /// Browsers drop a cookie that is larger, and some count its attributes.
 const MAX_COOKIE_BYTES: usize = 4_096;
 
 /// Longer than an interaction lasts: who comes late is told so.
 const INTERACTION_MAX_AGE: Seconds = Seconds(3_600);
+
+/// A browser in which a user shows a second factor more rarely is known by its address, if at all.
+const DEVICE_MAX_AGE: Seconds = Seconds(365 * 86_400);
+
+/// The length of its text: 256 bits in base64url.
+const DEVICE_CHARS: usize = 43;
 
 /// A browser keeps some hundred cookies for a site, and a server takes so much in a request's headers.
 const MAX_INTERACTIONS: usize = 8;
@@ -36,6 +45,9 @@ pub(super) struct Cookies {
 
 /// The cookie with an access token that was signed for a request. It goes with the response, whatever that is.
 struct Fresh(HeaderValue);
+
+/// The cookie that a browser is to be known by. It goes with the cookies of a pair.
+struct ToBeKnown(HeaderValue);
 
 impl Cookies {
     /// Those of this service.
@@ -78,6 +90,23 @@ impl Cookies {
     /// What shows that the browser has begun an interaction.
     pub(super) fn binding(&self, request: &HttpRequest, id: InteractionId) -> Option<String> {
         self.find(request, &format!("{INTERACTION}{id}"))
+    }
+
+    /// What the browser is known by. It is no credential: it only spares its users the failures of others.
+    pub(super) fn device(&self, request: &HttpRequest) -> Option<String> {
+        self.find(request, DEVICE).filter(|text| text.len() == DEVICE_CHARS)
+    }
+
+    /// The origin of a request whose pair goes into cookies: the browser will be known by the cookie that it has, or by a new
+    /// one, if its user shows a second factor.
+    pub(super) fn make_known(&self, app: &App, request: &HttpRequest, origin: Origin) -> Result<Origin, Error> {
+        let text = match self.device(request) {
+            Some(text) => text,
+            None => Opaque::generate(&*app.entropy)?.expose().to_owned(),
+        };
+        let header = self.set(DEVICE, &text, DEVICE_MAX_AGE).parse().map_err(Error::internal)?;
+        request.extensions_mut().insert(ToBeKnown(header));
+        Ok(Origin { browser: Some(digest_of(&text).0), ..origin })
     }
 
     fn find(&self, request: &HttpRequest, name: &str) -> Option<String> {
@@ -135,6 +164,9 @@ pub(super) fn put(request: &HttpRequest, response: &mut HttpResponse, headers: V
     take_fresh(request);
     for header in headers {
         response.headers_mut().append(SET_COOKIE, header.parse().map_err(Error::internal)?);
+    }
+    if let Some(ToBeKnown(header)) = request.extensions_mut().remove() {
+        response.headers_mut().append(SET_COOKIE, header);
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::engine::deadline::{self, on_a_thread};
 use crate::engine::limiter::Charge;
 use crate::error::Error;
 use crate::service::proof::{self, Admitted, Claim};
-use crate::service::shown;
+use crate::service::shown::{self, Guess};
 
 /// Runs `work`, which hashes a password of a logged-in user and does not use the database. It takes a place in the
 /// queue before it takes a thread, so that waiting hashes do not block other requests.
@@ -46,17 +46,33 @@ pub(super) async fn proving<P: Send + 'static, T: Send + 'static>(
     task.await.map_err(Error::internal)?
 }
 
-/// Checks what is shown besides a password: `claim` finds the challenge, and `finish` checks the code and opens the session.
+/// Checks what is shown besides a password: `claim` finds what it is for, and `finish` checks the code and goes on.
 /// As with a password, each guess is counted and recorded, also when the client has gone.
-pub(super) async fn next_step<T: Send + 'static>(
+pub(super) async fn next_step<C: AsRef<Guess> + Send + 'static, T: Send + 'static>(
     app: &web::Data<App>,
-    claim: impl FnOnce(&App) -> Result<shown::Claim, Error> + Send + 'static,
-    finish: impl FnOnce(&App, shown::Claim, Charge) -> Result<T, Error> + Send + 'static,
+    claim: impl FnOnce(&App) -> Result<C, Error> + Send + 'static,
+    finish: impl FnOnce(&App, C, Charge) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let (asked, turn) = (app.clone(), app.lookups.turn().await?);
-    let claim = on_a_thread(move || claim(&asked)).await?;
-    drop(turn);
-    let charge = shown::admit(app, &claim).await?;
+    let claim = look_up(app, claim).await?;
+    checked(app, claim, finish).await
+}
+
+/// The first part of it.
+pub(super) async fn look_up<C: Send + 'static>(
+    app: &web::Data<App>,
+    claim: impl FnOnce(&App) -> Result<C, Error> + Send + 'static,
+) -> Result<C, Error> {
+    let (asked, _turn) = (app.clone(), app.lookups.turn().await?);
+    on_a_thread(move || claim(&asked)).await
+}
+
+/// The second part of it.
+pub(super) async fn checked<C: AsRef<Guess> + Send + 'static, T: Send + 'static>(
+    app: &web::Data<App>,
+    claim: C,
+    finish: impl FnOnce(&App, C, Charge) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let charge = shown::admit(app, claim.as_ref()).await?;
     let finishing = app.clone();
     let work = move || finish(&finishing, claim, charge);
     rt::spawn(deadline::carried_on(on_a_thread(work))).await.map_err(Error::internal)?

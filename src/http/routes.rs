@@ -93,7 +93,10 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(me::change_password, PASSWORD, [USER_UNKNOWN]),
         endpoint!(me::reauthenticate, PASSWORD, [USER_UNKNOWN, SESSION_COOKIES_OFF, SECOND_FACTOR_REQUIRED]),
         endpoint!(totp::enrol, [BAD_CHALLENGE, USER_UNKNOWN, DATA_KEY_UNAVAILABLE]),
-        endpoint!(totp::confirm, [BAD_CHALLENGE, USER_UNKNOWN, DATA_KEY_UNAVAILABLE, WRONG_OTP]),
+        endpoint!(
+            totp::confirm,
+            [BAD_CHALLENGE, USER_UNKNOWN, DATA_KEY_UNAVAILABLE, WRONG_OTP, TOO_MANY_FAILURES, OVERLOADED]
+        ),
         endpoint!(totp::remove, [USER_UNKNOWN, FACTOR_NOT_FOUND]),
         endpoint!(totp::renew_codes, [FACTOR_NOT_FOUND]),
         endpoint!(applications::list, [DATABASE_UNAVAILABLE]),

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::key_file::{self, DRAFT, KeyFileError, PBKDF2_ITERATIONS, Passphrase, io_error};
 use super::key_folder::{FolderLock, KeyFolder};
-use crate::clock::Timestamp;
+use crate::clock::{Seconds, Timestamp};
 use crate::secret::{DATA_KEY_LEN, DataKey, Draft, key_id_of};
 
 const EXTENSION: &str = "key";
@@ -99,9 +99,17 @@ impl DataKeys {
         Ok(key)
     }
 
+    /// The time that the next key is named by: later than that of the newest, which a clock that was ahead may have named.
+    fn next_time(&self, now: Timestamp) -> Result<Timestamp, KeyFileError> {
+        let Some(newest) = self.list()?.pop() else { return Ok(now) };
+        let named = newest.split_once('-').and_then(|(time, _)| key_file::read_stamp(time));
+        let named = named.ok_or_else(|| KeyFileError::NotADataKey { path: self.path(&newest) })?;
+        Ok(now.max(named + Seconds(1)))
+    }
+
     fn add_locked(&self, _lock: &FolderLock, random: [u8; RANDOM], now: Timestamp) -> Result<String, KeyFileError> {
         let [a, b, c, d, random @ ..] = random;
-        let id = format!("{}-{a:02x}{b:02x}{c:02x}{d:02x}", key_file::stamp(now)?);
+        let id = format!("{}-{a:02x}{b:02x}{c:02x}{d:02x}", key_file::stamp(self.next_time(now)?)?);
         let (salt, bytes) = random.split_at(SALT);
         let text = encode(salt, bytes, self.folder.passphrase.as_ref())?;
         let path = self.path(&id);
@@ -121,7 +129,8 @@ pub(crate) const RANDOM: usize = 4 + SALT + DATA_KEY_LEN;
 
 fn encode(salt: &[u8], bytes: &[u8], passphrase: Option<&Passphrase>) -> Result<Zeroizing<String>, KeyFileError> {
     let Some(passphrase) = passphrase else {
-        return Ok(Zeroizing::new(format!("{BARE} {}\n", URL_SAFE_NO_PAD.encode(bytes))));
+        let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes));
+        return Ok(Zeroizing::new(format!("{BARE} {}\n", *text)));
     };
     let sealed = DataKey::of_passphrase(passphrase.expose(), salt, ROUNDS).and_then(|key| key.seal(bytes, b""));
     let sealed = sealed.map_err(|_failed| KeyFileError::Failed)?;
@@ -174,6 +183,19 @@ mod tests {
             assert_eq!(*elsewhere.of(sealed).unwrap().open(sealed, b"ada").unwrap(), secret);
         }
         assert_ne!(key_id_of(&first), key_id_of(&second));
+    }
+
+    #[test]
+    fn a_new_key_is_the_newest_whatever_clock_has_named_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = DataKeys::new(folder(dir.path(), None));
+        // A clock that is ahead, the right one twice in a second, and once more.
+        for (random, now) in [(9, 1_000), (8, 20), (7, 20), (1, 30)] {
+            let file = keys.add([random; RANDOM], Timestamp(now)).unwrap();
+            assert_eq!(keys.path(&keys.list().unwrap().pop().unwrap()), file);
+        }
+        fs::write(dir.path().join("data-zz.key"), "").unwrap();
+        assert!(matches!(keys.add([1; RANDOM], Timestamp(0)), Err(KeyFileError::NotADataKey { .. })));
     }
 
     #[test]

@@ -199,14 +199,19 @@ pub(super) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> KeyFileError + 
 
 fn activation(path: &Path) -> Timestamp {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let instant = name.split('-').next().and_then(|text| PrimitiveDateTime::parse(text, ACTIVATION).ok());
-    Timestamp(instant.map_or(0, |instant| instant.assume_utc().unix_timestamp()))
+    name.split('-').next().and_then(read_stamp).unwrap_or(Timestamp(0))
 }
 
 /// A time as the names of files begin with it.
 pub(super) fn stamp(at: Timestamp) -> Result<String, KeyFileError> {
     let instant = OffsetDateTime::from_unix_timestamp(at.0).map_err(|_out_of_range| KeyFileError::Failed)?;
     instant.format(ACTIVATION).map_err(|_out_of_range| KeyFileError::Failed)
+}
+
+/// The time that [`stamp`] has written.
+pub(super) fn read_stamp(text: &str) -> Option<Timestamp> {
+    let instant = PrimitiveDateTime::parse(text, ACTIVATION).ok()?;
+    Some(Timestamp(instant.assume_utc().unix_timestamp()))
 }
 
 fn written_at(metadata: &Metadata) -> Timestamp {

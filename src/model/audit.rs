@@ -17,6 +17,8 @@ pub struct Origin {
     pub(crate) ip: Option<String>,
     /// The id of the request, as in the `X-Request-Id` of its response.
     pub(crate) request_id: Option<String>,
+    /// The digest of the cookie by which the browser is known; not recorded.
+    pub(crate) browser: Option<[u8; 32]>,
 }
 
 /// An event.
@@ -63,7 +65,7 @@ pub(crate) struct EventFilter {
 impl Origin {
     /// An event that this origin has caused.
     pub(crate) fn event(&self, at: Timestamp, name: EventName) -> Event {
-        let Self { actor, session, ip, request_id } = self.clone();
+        let Self { actor, session, ip, request_id, .. } = self.clone();
         Event { at, name, user: None, actor, session, ip, request_id, detail: None }
     }
 }
@@ -144,6 +146,8 @@ pub enum EventName {
     RecoveryCodesMade,
     /// A recovery code was used.
     RecoveryCodeUsed,
+    /// A password was right, and the login waits for a second factor.
+    SecondFactorAsked,
     /// A one-time code or a recovery code was wrong, after a right password.
     SecondFactorFailed,
     /// An API token was created.
@@ -173,7 +177,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 41] = [
+pub const EVENT_NAMES: [(EventName, &str); 42] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -202,6 +206,7 @@ pub const EVENT_NAMES: [(EventName, &str); 41] = [
     (EventName::FactorsReset, "factors_reset"),
     (EventName::RecoveryCodesMade, "recovery_codes_made"),
     (EventName::RecoveryCodeUsed, "recovery_code_used"),
+    (EventName::SecondFactorAsked, "second_factor_asked"),
     (EventName::SecondFactorFailed, "second_factor_failed"),
     (EventName::ApiTokenCreated, "api_token_created"),
     (EventName::ApiTokenRotated, "api_token_rotated"),

@@ -93,10 +93,10 @@ impl GrantRequest {
 }
 
 impl Grant {
-    /// The grant of a login by these methods. There are no names of strengths yet.
-    pub(crate) fn new(request: GrantRequest, amr: &[&'static str]) -> Self {
+    /// The grant of a login by these methods, whose strength has this name.
+    pub(crate) fn new(request: GrantRequest, amr: &[&'static str], acr: Option<String>) -> Self {
         let GrantRequest { client_id, scope, audience, browser_session } = request;
-        Self { client_id, scope, audience, amr: amr.iter().copied().collect(), acr: None, browser_session }
+        Self { client_id, scope, audience, amr: amr.iter().copied().collect(), acr, browser_session }
     }
 
     /// Whether its access tokens name the user's roles: those of an application only if it may see them.

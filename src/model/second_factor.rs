@@ -48,6 +48,8 @@ pub(crate) struct Challenge {
     pub(crate) audience: Option<String>,
     /// The user's name for the device.
     pub(crate) label: Option<String>,
+    /// Whether a cookie authenticated the request: then the pair goes into cookies.
+    pub(crate) by_cookie: bool,
     /// When it expires.
     pub(crate) expires_at: Timestamp,
     /// When it was used.

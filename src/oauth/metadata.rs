@@ -22,6 +22,8 @@ pub(crate) struct Provider<'a> {
     pub(crate) id_token_algs: Vec<&'static str>,
     /// What a client's assertion can be signed with.
     pub(crate) assertion_algs: Vec<&'static str>,
+    /// The names of strengths of authentication.
+    pub(crate) acr_values: Vec<&'a str>,
     /// Where the denylist is.
     pub(crate) denylist_path: &'a str,
 }
@@ -36,7 +38,26 @@ pub(crate) fn metadata(provider: &Provider<'_>) -> Value {
     let confidential: Vec<&str> =
         AuthMethod::ALL.iter().filter(|method| **method != AuthMethod::None).map(|method| method.name()).collect();
     let grant_types: Vec<&str> = GrantType::ALL.iter().map(|grant| grant.name()).collect();
-    json!({
+    let mut claims = vec![
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "nonce",
+        "amr",
+        "azp",
+        "sid",
+        "at_hash",
+        "name",
+        "preferred_username",
+        "email",
+        "email_verified",
+        "roles",
+    ];
+    claims.extend(provider.acr_values.first().map(|_| "acr"));
+    let mut metadata = json!({
         "issuer": issuer,
         "authorization_endpoint": url("/oauth/authorize"),
         "token_endpoint": url("/oauth/token"),
@@ -55,10 +76,7 @@ pub(crate) fn metadata(provider: &Provider<'_>) -> Value {
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "ui_locales_supported": ["en", "de", "es"],
         "subject_types_supported": ["public"],
-        "claims_supported": [
-            "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "amr", "azp", "sid", "at_hash", "name",
-            "preferred_username", "email", "email_verified", "roles",
-        ],
+        "claims_supported": claims,
         "token_endpoint_auth_methods_supported": auth_methods,
         "token_endpoint_auth_signing_alg_values_supported": provider.assertion_algs,
         "revocation_endpoint_auth_methods_supported": auth_methods,
@@ -71,5 +89,9 @@ pub(crate) fn metadata(provider: &Provider<'_>) -> Value {
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
-    })
+    });
+    if let (false, Some(members)) = (provider.acr_values.is_empty(), metadata.as_object_mut()) {
+        members.insert("acr_values_supported".to_owned(), json!(provider.acr_values));
+    }
+    metadata
 }

@@ -31,6 +31,8 @@ pub(crate) struct Known {
     pub(crate) session: Option<Live>,
     /// What its user has allowed to the client.
     pub(crate) consent: Option<Consent>,
+    /// The `acr` that another login of the user would reach, if that is a stronger one.
+    pub(crate) stronger: Option<String>,
 }
 
 /// What comes next of an interaction. Earlier steps count only for the current session.
@@ -41,7 +43,7 @@ pub(crate) fn next(interaction: &Interaction, client: &Client, known: &Known, no
     if request.expected_user.is_some_and(|expected| expected != user.id) {
         return if interaction.chosen { Step::AnotherUser } else { Step::Login };
     }
-    if !is_fresh(interaction, session.auth_time(), now) {
+    if !is_fresh(interaction, session.auth_time(), now) || is_too_weak(interaction, known, session.auth_time()) {
         return Step::Login;
     }
     let another = request.login_hint.as_ref().is_some_and(|hint| !names(hint, user));
@@ -57,8 +59,23 @@ pub(crate) fn next(interaction: &Interaction, client: &Client, known: &Known, no
 fn is_fresh(interaction: &Interaction, authenticated_at: Timestamp, now: Timestamp) -> bool {
     let request = &interaction.request;
     let is_young = request.max_age.is_none_or(|most| most > 0 && now - authenticated_at <= Seconds(most));
-    let is_within = interaction.chosen && authenticated_at >= interaction.created_at;
-    is_within || (is_young && !request.prompt.contains(&Prompt::Login))
+    is_within(interaction, authenticated_at) || (is_young && !request.prompt.contains(&Prompt::Login))
+}
+
+fn is_within(interaction: &Interaction, authenticated_at: Timestamp) -> bool {
+    interaction.chosen && authenticated_at >= interaction.created_at
+}
+
+/// Whether another login would reach a strength that the client prefers: its values are in order of preference, and voluntary
+/// ([OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)). So one that
+/// cannot be reached is not an error; the token says which one was
+/// ([RFC 9470 section 5](https://www.rfc-editor.org/rfc/rfc9470#section-5)).
+fn is_too_weak(interaction: &Interaction, known: &Known, authenticated_at: Timestamp) -> bool {
+    let Some(stronger) = &known.stronger else { return false };
+    let has = known.session.as_ref().and_then(|live| live.grant.as_ref()?.acr.as_ref());
+    let mut preferred = interaction.request.acr_values.iter();
+    let preferred = preferred.find(|value| *value == stronger || Some(*value) == has);
+    preferred == Some(stronger) && !is_within(interaction, authenticated_at)
 }
 
 fn names(hint: &str, user: &User) -> bool {

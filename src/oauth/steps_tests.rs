@@ -84,7 +84,7 @@ fn known(authenticated_at: i64, allowed: &str) -> Known {
     };
     let (user_id, client_id) = (user.id, ClientId::from_stored("app".to_owned()));
     let consent = Consent { user_id, client_id, scopes: allowed.parse().unwrap(), created_at: at, updated_at: at };
-    Known { session: Some(Live { session, grant: None, user }), consent: Some(consent) }
+    Known { session: Some(Live { session, grant: None, user }), consent: Some(consent), stronger: None }
 }
 
 fn step(interaction: &Interaction, known: &Known) -> Step {
@@ -174,4 +174,27 @@ fn the_user_of_an_id_token_is_the_only_one_who_may_go_on() {
     assert_eq!(step(&interaction, &known(999, "openid email")), Step::Login);
     interaction.chosen = true;
     assert_eq!(step(&interaction, &known(999, "openid email")), Step::AnotherUser);
+}
+
+#[test]
+fn a_login_that_would_reach_what_the_client_prefers_is_asked_for_once() {
+    for (acr_values, stronger, expected) in [
+        (&["two"][..], Some("two"), Step::Login),
+        (&["unknown", "two", "one"], Some("two"), Step::Login),
+        // What the session has is preferred, or nothing stronger can be reached, or nothing that is known is asked for.
+        (&["one", "two"], Some("two"), Step::Answer),
+        (&["two"], None, Step::Answer),
+        (&["unknown"], Some("two"), Step::Answer),
+        (&[], Some("two"), Step::Answer),
+    ] {
+        let mut interaction = interaction(&[], None, None);
+        interaction.request.acr_values = acr_values.iter().map(|value| (*value).to_owned()).collect();
+        let mut known = Known { stronger: stronger.map(str::to_owned), ..known(1_000, "openid email") };
+        let live = known.session.as_mut().unwrap();
+        let request = crate::model::grant::GrantRequest::first_party(String::new(), None);
+        live.grant = Some(crate::model::grant::Grant::new(request, &["pwd"], Some("one".to_owned())));
+        assert_eq!(step(&interaction, &known), expected, "{acr_values:?}");
+        let logged_in = Interaction { chosen: true, ..interaction };
+        assert_eq!(step(&logged_in, &known), Step::Answer, "{acr_values:?}: it is not asked for for ever");
+    }
 }

@@ -39,8 +39,10 @@ impl DataKey {
 
     /// Encrypts for an owner.
     pub(crate) fn seal(&self, secret: &[u8], owner: &[u8]) -> Result<String, NotSealed> {
-        let mut sealed = secret.to_vec();
-        let nonce = self.key.seal_in_place_append_tag(Aad::from(owner), &mut sealed);
+        // With room for the tag: a vector that grows leaves the secret behind.
+        let mut sealed = Zeroizing::new(Vec::with_capacity(secret.len() + AES_256_GCM.tag_len()));
+        sealed.extend_from_slice(secret);
+        let nonce = self.key.seal_in_place_append_tag(Aad::from(owner), &mut *sealed);
         let nonce = nonce.map_err(|_no_randomness| NotSealed)?;
         let bytes = [nonce.as_ref().as_slice(), &sealed].concat();
         Ok(format!("{}.{}", self.id, URL_SAFE_NO_PAD.encode(bytes)))

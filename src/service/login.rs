@@ -52,12 +52,13 @@ pub(crate) fn login(
         failed("account disabled");
         return Err(Error::AccountDisabled);
     }
-    if let Some(proven) = &proven {
-        let next = Next { session: None, audience, label: device.label.as_deref() };
-        stop_here(app, proven, &next)?;
-    }
+    let next = Next { session: None, audience, label: device.label.as_deref(), origin, by_cookie: false };
+    let look = || proven.as_ref().map_or(Ok(()), |proven| stop_here(app, proven, &next));
+    look()?;
     let request = app.config.first_party(audience);
-    let Some(live) = sessions::open(app, proven.into_iter().collect(), request, device, origin)? else {
+    let Some(live) = sessions::open(app, proven.iter().cloned().collect(), request, device, origin)? else {
+        // The user may have got a second factor just now.
+        look()?;
         failed("bad credentials");
         return Err(Error::BadCredentials);
     };

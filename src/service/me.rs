@@ -32,12 +32,16 @@ pub(crate) fn reauthenticate(
     user: UserId,
     session: SessionId,
     outcome: Outcome,
-    origin: &Origin,
+    (origin, by_cookie): (&Origin, bool),
 ) -> Result<Pair, Error> {
     let proven = proven(app, user, outcome, origin)?;
-    stop_here(app, &proven, &Next { session: Some(session), audience: None, label: None })?;
-    // If not, the password was changed since the check, so the proof is no longer valid.
-    let live = sessions::authenticate_again(app, session, vec![proven], origin)?.ok_or(Error::WrongPassword)?;
+    let next = Next { session: Some(session), audience: None, label: None, origin, by_cookie };
+    stop_here(app, &proven, &next)?;
+    let Some(live) = sessions::authenticate_again(app, session, vec![proven.clone()], origin)? else {
+        // The user may have got a second factor just now. If not, the password was changed since the check.
+        stop_here(app, &proven, &next)?;
+        return Err(Error::WrongPassword);
+    };
     // For this service, not for the audience of the session: the sensitive action follows at this service.
     mint(app, live, Purpose::find(app, None)?, app.clock.now())
 }
@@ -79,7 +83,8 @@ pub(crate) fn change_password(
     let (Some(hash), Evidence::Password { checked, .. }) = (hash, evidence) else { return Err(Error::WrongPassword) };
     // The password alone is not enough for what is sensitive besides.
     let has_authenticated = needs(app, user.id, false)? != Needs::Factor;
-    let amr: Amr = [proof.method.amr()].into_iter().collect();
+    let amr = [proof.method.amr()];
+    let (amr, acr): (Amr, _) = (amr.into_iter().collect(), app.config.acr(&amr));
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
     let event = origin.event(now, EventName::PasswordChanged).about(user.id);
@@ -88,11 +93,12 @@ pub(crate) fn change_password(
         if !tx.confirm_password(user.id, &checked, &hash)? {
             return Err(Error::WrongPassword);
         }
+        tx.forget_devices(user.id)?;
         tx.record(event)?;
         // First, because it locks all sessions in the common order.
         let ended = tx.end_sessions_of(user.id, Some(session), end, access)?;
         let is_live = if has_authenticated {
-            tx.reauthenticate(session, (proof.at, &amr), now + access)?.is_some()
+            tx.reauthenticate(session, (proof.at, &amr, acr), now + access)?.is_some()
         } else {
             tx.lock_live_session(session, now)?
         };

@@ -40,6 +40,7 @@ pub(crate) struct Outcome {
 }
 
 /// A user with a right password, and what must still be true when the proof is used.
+#[derive(Clone)]
 pub(super) struct Proven {
     pub(super) user: User,
     pub(super) proof: Proof,
@@ -48,6 +49,7 @@ pub(super) struct Proven {
 }
 
 /// What must be true when a proof is used.
+#[derive(Clone)]
 pub(super) enum Evidence {
     /// The stored hash is still the one that the password was checked against.
     Password {

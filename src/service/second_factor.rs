@@ -6,11 +6,13 @@ use super::proof::{Evidence, Proven};
 use crate::app::App;
 use crate::error::{Cause, Challenged, Error};
 use crate::jwt::DATA_KEY_RANDOM;
+use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
 use crate::model::names::ADMIN_ROLE;
 use crate::model::second_factor::{CHALLENGE_LIFETIME, Challenge, Required};
 use crate::model::user::User;
 use crate::secret::{KeyDigest, Opaque, Secret, TotpSecret, digest_of};
+use crate::store::ReadTx;
 
 /// What a user needs besides the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +27,13 @@ pub(crate) enum Needs {
 
 /// What a user with these roles needs besides the password.
 pub(crate) fn needs(app: &App, user: UserId, is_admin: bool) -> Result<Needs, Error> {
-    let has_one = app.store.read(|tx| tx.find_totp(user))?.is_some_and(|totp| totp.secret.is_some());
-    Ok(match (has_one, must_have_one(app, is_admin)) {
+    app.store.read(|tx| needs_in(app.config.require_second_factor, tx, user, is_admin))
+}
+
+/// The same as a part of a transaction: once the user is locked it stays so.
+pub(super) fn needs_in(required: Required, tx: &mut ReadTx<'_>, user: UserId, is_admin: bool) -> Result<Needs, Error> {
+    let has_one = tx.find_totp(user)?.is_some_and(|totp| totp.secret.is_some());
+    Ok(match (has_one, must_have_one(required, is_admin)) {
         (true, _) => Needs::Factor,
         (false, true) => Needs::Enrolment,
         (false, false) => Needs::Nothing,
@@ -34,8 +41,8 @@ pub(crate) fn needs(app: &App, user: UserId, is_admin: bool) -> Result<Needs, Er
 }
 
 /// Whether a user with these roles must have a second factor.
-fn must_have_one(app: &App, is_admin: bool) -> bool {
-    match app.config.require_second_factor {
+fn must_have_one(required: Required, is_admin: bool) -> bool {
+    match required {
         Required::Off => false,
         Required::Admins => is_admin,
         Required::All => true,
@@ -50,6 +57,10 @@ pub(super) struct Next<'a> {
     pub(super) audience: Option<&'a str>,
     /// The user's name for the device.
     pub(super) label: Option<&'a str>,
+    /// From where.
+    pub(super) origin: &'a Origin,
+    /// Whether a cookie authenticates the request: then the pair goes into cookies, too.
+    pub(super) by_cookie: bool,
 }
 
 /// Refuses to go on after the password alone, if the user needs more. The refusal has the challenge for the next step. Who
@@ -75,13 +86,17 @@ pub(super) fn stop_here(app: &App, proven: &Proven, next: &Next<'_>) -> Result<(
         is_enrolment,
         audience: next.audience.map(ToOwned::to_owned),
         label: next.label.map(ToOwned::to_owned),
+        by_cookie: next.by_cookie,
         expires_at: now + CHALLENGE_LIFETIME,
         used_at: None,
     };
+    let asked = next.origin.event(now, EventName::SecondFactorAsked).about(user);
+    let asked = if is_enrolment { asked.with("enrolment") } else { asked };
     let is_valid = app.units.run(move |tx| {
         let is_valid = tx.confirm_password(user, &checked, &renewed)?;
         if is_valid {
             tx.insert_challenge(&challenge, digest, digest_of(&renewed))?;
+            tx.record(asked)?;
         }
         Ok(is_valid)
     })?;
@@ -143,9 +158,20 @@ pub(super) fn is_sealed_with_the_newest(app: &App, sealed: &str) -> Result<bool,
 
 /// Encrypts a secret.
 pub(super) fn seal(app: &App, user: UserId, secret: &TotpSecret) -> Result<String, Error> {
+    if lacks_data_keys(app)? {
+        let why = "second factors are encrypted with a data key, and KEYS_DIR has none: share the folder or restore it";
+        return Err(unavailable(why));
+    }
     let random = app.entropy.bytes::<DATA_KEY_RANDOM>()?;
     let key = app.data_keys.newest_or_new(random, app.clock.now()).map_err(unavailable)?;
     key.seal(secret.expose(), &owner(user)).map_err(unavailable)
+}
+
+/// Whether there are second factors, but no data key in the folder. A first one made here would be one that no other instance
+/// has.
+pub(crate) fn lacks_data_keys(app: &App) -> Result<bool, Error> {
+    let is_empty = app.data_keys.list().map_err(unavailable)?.is_empty();
+    Ok(is_empty && app.store.read(|tx| tx.has_totp())?)
 }
 
 fn unavailable(cause: impl Into<Cause>) -> Error {

@@ -15,7 +15,7 @@ use crate::model::session::Device;
 
 /// Checks what is shown, and opens the session or notes that its user has authenticated again.
 pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, origin: &Origin) -> Result<Pair, Error> {
-    let Claim { presented, shown, is_known, .. } = claim;
+    let Claim { presented, shown, guess } = claim;
     let Presented { user, challenge, digest, checked } = presented;
     let refused = |charge: Charge| {
         charge.failed();
@@ -31,7 +31,7 @@ pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, o
     };
     let totp = app.store.read(|tx| tx.find_totp(user.id))?.filter(|totp| totp.secret.is_some());
     let Some(totp) = totp else { return Err(not_enrolled(&challenge)) };
-    let Some(evidence) = check(app, &totp, &shown, is_known)? else { return refused(charge) };
+    let Some(evidence) = check(app, &totp, &shown, &guess)? else { return refused(charge) };
     let (at, method) = (app.clock.now(), shown.method());
     let earlier = Proof { user: user.id, method: Method::Password, at: challenge.proved_at };
     let steps = vec![

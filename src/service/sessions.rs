@@ -1,6 +1,7 @@
 //! Sessions: opening one, and ending one or all sessions of a user.
 
 use super::proof::Proven;
+use super::second_factor::{Needs, needs_in};
 use crate::app::App;
 use crate::error::Error;
 use crate::jwt::TokenError;
@@ -8,13 +9,15 @@ use crate::model::audit::{Event, EventName, Origin};
 use crate::model::authorization::Code;
 use crate::model::grant::{Amr, Grant, GrantRequest, Live};
 use crate::model::id::{SessionId, UserId, new_id};
-use crate::model::proof::{Authentication, Proof};
+use crate::model::names::ADMIN_ROLE;
+use crate::model::proof::{Authentication, MFA, Proof};
 use crate::model::session::{Device, End, EndReason, Session};
 use crate::secret::KeyDigest;
-use crate::store::GrantsOf;
+use crate::store::{GrantsOf, UnitTx};
 
 /// Opens a session for a user who is authenticated. Every login ends here, whatever its steps were. Returns `None` if
-/// there is no proof, if the proofs are of different users, or if one is no longer valid.
+/// there is no proof, if the proofs are of different users, if one is no longer valid, or if the user needs more. Then
+/// nothing is used up.
 pub(super) fn open(
     app: &App,
     steps: Vec<Proven>,
@@ -29,30 +32,55 @@ pub(super) fn open(
     let opened = app.config.lifetimes.opened(new_id(now, &*app.entropy)?, user.id, now);
     let authenticated_at = Some(authentication.at).filter(|at| *at != opened.created_at);
     let session = Session { authenticated_at, ..opened };
-    let grant = Grant::new(request, &authentication.amr);
+    let grant = Grant::new(request, &authentication.amr, app.config.acr(&authentication.amr));
     let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
     let event = event.event(now, EventName::Login).about(user.id);
-    let (granted, device) = (grant.clone(), device.clone());
-    let is_open = app.units.run(move |tx| {
-        for step in &steps {
-            if !step.confirm(tx, now)? {
-                return Ok(false);
-            }
-            if let Some(name) = step.recorded_as() {
-                tx.record(Event { name, ..event.clone() })?;
-            }
+    let (granted, device, required) = (grant.clone(), device.clone(), app.config.require_second_factor);
+    let browser = origin.browser;
+    let opened = app.units.run(move |tx| {
+        use_up(tx, &steps, &event)?;
+        let user = tx.lock_active_user(session.user_id)?.ok_or(NO_LONGER_VALID)?;
+        // All that a user can need is two factors. A factor of theirs may have been confirmed since the first step.
+        let is_mfa = granted.amr.names().iter().any(|name| name == MFA);
+        if !is_mfa && needs_in(required, &mut tx.reading(), user.id, user.roles.contains(ADMIN_ROLE))? != Needs::Nothing
+        {
+            return Err(NO_LONGER_VALID);
         }
-        let is_active = tx.record_login(session.user_id, now)?;
-        if is_active {
-            tx.insert_session(&session, &granted, &device)?;
-            tx.record(event)?;
+        if let Some(browser) = browser.filter(|_| is_mfa) {
+            tx.remember_device(user.id, KeyDigest(browser), now)?;
         }
-        Ok(is_active)
-    })?;
-    Ok(is_open.then_some(Live { session, grant: Some(grant), user }))
+        tx.record_login(user.id, now)?;
+        tx.insert_session(&session, &granted, &device)?;
+        tx.record(event)
+    });
+    Ok(if_valid(opened)?.map(|()| Live { session, grant: Some(grant), user }))
 }
 
-/// Records that the owner of a session has authenticated again, in these steps. Returns `None` if one is no longer valid.
+/// Why a unit that uses proofs is rolled back: one is not valid any more.
+const NO_LONGER_VALID: Error = Error::BadCredentials;
+
+fn if_valid<T>(used: Result<T, Error>) -> Result<Option<T>, Error> {
+    match used {
+        Err(Error::BadCredentials) => Ok(None),
+        used => used.map(Some),
+    }
+}
+
+/// Part of a unit: uses the proofs, all of them or none.
+fn use_up(tx: &mut UnitTx<'_>, steps: &[Proven], event: &Event) -> Result<(), Error> {
+    for step in steps {
+        if !step.confirm(tx, event.at)? {
+            return Err(NO_LONGER_VALID);
+        }
+        if let Some(name) = step.recorded_as() {
+            tx.record(Event { name, ..event.clone() })?;
+        }
+    }
+    Ok(())
+}
+
+/// Records that the owner of a session has authenticated again, in these steps. Returns `None` if one is no longer valid, or
+/// if the user has a second factor that they do not show. Then nothing is used up.
 pub(super) fn authenticate_again(
     app: &App,
     session: SessionId,
@@ -63,22 +91,23 @@ pub(super) fn authenticate_again(
     let user = steps.first().map(|step| step.user.clone());
     let (Some(authentication), Some(user)) = (Authentication::of(&proofs), user) else { return Ok(None) };
     let (at, now, access) = (authentication.at, app.clock.now(), app.config.lifetimes.access);
-    let amr: Amr = authentication.amr.iter().copied().collect();
+    let (amr, acr): (Amr, _) = (authentication.amr.iter().copied().collect(), app.config.acr(&authentication.amr));
     let event = origin.event(now, EventName::Reauthenticated).about(user.id);
+    let (required, id, browser) = (app.config.require_second_factor, user.id, origin.browser);
     let found = app.units.run(move |tx| {
-        for step in &steps {
-            if !step.confirm(tx, now)? {
-                return Ok(None);
-            }
-            if let Some(name) = step.recorded_as() {
-                tx.record(Event { name, ..event.clone() })?;
-            }
+        use_up(tx, &steps, &event)?;
+        let is_mfa = amr.names().iter().any(|name| name == MFA);
+        if !is_mfa && needs_in(required, &mut tx.reading(), id, false)? == Needs::Factor {
+            return Err(NO_LONGER_VALID);
+        }
+        if let Some(browser) = browser.filter(|_| is_mfa) {
+            tx.remember_device(id, KeyDigest(browser), now)?;
         }
         tx.record(event)?;
-        let found = tx.reauthenticate(session, (at, &amr), now + access)?;
-        found.map(Some).ok_or(Error::TokenRefused(TokenError::Revoked))
-    })?;
-    Ok(found.map(|(session, grant)| Live { session, grant, user }))
+        let found = tx.reauthenticate(session, (at, &amr, acr), now + access)?;
+        found.ok_or(Error::TokenRefused(TokenError::Revoked))
+    });
+    Ok(if_valid(found)?.map(|(session, grant)| Live { session, grant, user }))
 }
 
 /// A code that is redeemed, and what for.

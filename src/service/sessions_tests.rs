@@ -5,10 +5,12 @@ use tempfile::TempDir;
 use super::*;
 use crate::clock::Timestamp;
 use crate::model::proof::Method;
+use crate::model::second_factor::Challenge;
 use crate::model::user::ClaimedName;
-use crate::secret::Secret;
+use crate::secret::{Secret, digest_of};
 use crate::service::proof::Evidence;
 use crate::service::users::{self, NewUser};
+use crate::store::{Confirmed, WriteTx};
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
@@ -55,4 +57,57 @@ fn no_session_is_opened_on_no_proof_on_proofs_of_two_users_or_on_one_that_does_n
         assert_eq!(opened(&app, steps), None);
     }
     assert!(app.store.read(|tx| tx.has_no_sessions()).unwrap());
+}
+
+/// Sets up an app whose code of step 7 was used.
+fn enrolled(app: &App, user: UserId) {
+    let secret = || "sealed".to_owned();
+    let confirmed = Confirmed { secret: secret(), at: NOW, session: None, step: 7 };
+    let confirm = |tx: &mut WriteTx<'_>| {
+        tx.put_pending_totp(user, secret())?;
+        tx.confirm_totp(user, confirmed)
+    };
+    assert!(app.store.write(confirm).unwrap());
+}
+
+#[test]
+fn the_password_alone_opens_nothing_once_a_factor_is_confirmed() {
+    let (_dir, app) = house();
+    let live = opened(&app, vec![proved(&app, "ada", 0)]).unwrap();
+    // Between the first step and the unit.
+    enrolled(&app, live.user.id);
+    assert_eq!(opened(&app, vec![proved(&app, "ada", 0)]), None);
+    let again = authenticate_again(&app, live.session.id, vec![proved(&app, "ada", 0)], &Origin::default());
+    assert_eq!(again.unwrap(), None);
+}
+
+#[test]
+fn a_code_that_was_used_by_another_login_leaves_the_challenge_as_it_is() {
+    let (_dir, app) = house();
+    let Proven { user, proof, evidence } = proved(&app, "ada", 0);
+    let Evidence::Password { checked, .. } = evidence else { panic!("it is one") };
+    enrolled(&app, user.id);
+    let text = digest_of("a challenge");
+    let challenge = Challenge {
+        user_id: user.id,
+        session_id: None,
+        proved_at: NOW,
+        is_enrolment: false,
+        audience: None,
+        label: None,
+        by_cookie: false,
+        expires_at: Timestamp(NOW.0 + 300),
+        used_at: None,
+    };
+    app.store.write(|tx| tx.insert_challenge(&challenge, text, digest_of(&checked))).unwrap();
+    let with_code_of = |step| {
+        let (secret, renewed) = ("sealed".to_owned(), "sealed".to_owned());
+        let earlier = Evidence::Earlier { checked: checked.clone(), challenge: text };
+        let otp = Evidence::Otp { secret, step, renewed };
+        let proofs = [(proof, earlier), (Proof { method: Method::Otp, ..proof }, otp)];
+        opened(&app, proofs.map(|(proof, evidence)| Proven { user: user.clone(), proof, evidence }).to_vec())
+    };
+    assert_eq!(with_code_of(7), None);
+    assert!(with_code_of(8).is_some());
+    assert_eq!(with_code_of(9), None, "the challenge was used");
 }

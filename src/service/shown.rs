@@ -6,10 +6,11 @@ use super::second_factor::{Presented, is_sealed_with_the_newest, open, present, 
 use crate::app::App;
 use crate::engine::limiter::{Account, Attempt, Charge, Kind, OTP, RECOVERY_CODE};
 use crate::error::Error;
-use crate::model::id::SessionId;
+use crate::model::audit::Origin;
+use crate::model::id::{SessionId, UserId};
 use crate::model::proof::Method;
 use crate::model::second_factor::{MAX_FAILURES_IN_A_ROW, Totp};
-use crate::secret::Secret;
+use crate::secret::{KeyDigest, Secret};
 
 /// What a user shows besides the password.
 pub(crate) enum Shown {
@@ -44,17 +45,49 @@ impl Shown {
     }
 }
 
+/// A code that may be guessed, for the limits.
+pub(crate) struct Guess {
+    attempt: Attempt,
+    /// Whether the user has shown a second factor in that browser or from that address before.
+    is_known: bool,
+    ip: Option<String>,
+}
+
+impl Guess {
+    pub(super) fn new(app: &App, kind: &Kind, user: UserId, origin: &Origin) -> Result<Self, Error> {
+        let (account, ip) = (Account::Known(user), origin.ip.clone());
+        let attempt = Attempt::new(kind, Some(&account), ip.as_deref());
+        if let Some(browser) = origin.browser
+            && app.store.read(|tx| tx.is_known_device(user, &KeyDigest(browser)))?
+        {
+            let attempt = attempt.in_browser(kind, account, browser);
+            return Ok(Self { attempt, is_known: true, ip });
+        }
+        let is_known = attempt.is_from_one_of(&app.store.read(|tx| tx.list_second_factor_addresses(user))?);
+        let attempt = if is_known { attempt.sparing_the_account() } else { attempt };
+        Ok(Self { attempt, is_known, ip })
+    }
+}
+
 /// A claim to have a second factor.
 pub(crate) struct Claim {
     pub(super) presented: Presented,
     pub(super) shown: Shown,
-    attempt: Attempt,
-    /// Whether the user has shown a second factor from there before.
-    pub(super) is_known: bool,
-    ip: Option<String>,
+    pub(super) guess: Guess,
+}
+
+impl AsRef<Guess> for Claim {
+    fn as_ref(&self) -> &Guess {
+        &self.guess
+    }
 }
 
 impl Claim {
+    /// Whether the pair goes into cookies, since a cookie authenticated the request before.
+    pub(crate) fn is_by_cookie(&self) -> bool {
+        self.presented.challenge.by_cookie
+    }
+
     /// The session whose user authenticates again; none for a login.
     pub(super) fn session(&self) -> Option<SessionId> {
         self.presented.challenge.session_id
@@ -62,28 +95,25 @@ impl Claim {
 }
 
 /// The first part of the step: finds the challenge.
-pub(crate) fn claim(app: &App, text: &Secret<String>, shown: Shown, ip: Option<&str>) -> Result<Claim, Error> {
+pub(crate) fn claim(app: &App, text: &Secret<String>, shown: Shown, origin: &Origin) -> Result<Claim, Error> {
     let presented = present(app, text)?;
-    let user = presented.user.id;
-    let attempt = Attempt::new(shown.kind(), Some(&Account::Known(user)), ip);
-    let is_known = attempt.is_from_one_of(&app.store.read(|tx| tx.list_second_factor_addresses(user))?);
-    let attempt = if is_known { attempt.sparing_the_account() } else { attempt };
-    Ok(Claim { presented, shown, attempt, is_known, ip: ip.map(ToOwned::to_owned) })
+    let guess = Guess::new(app, shown.kind(), presented.user.id, origin)?;
+    Ok(Claim { presented, shown, guess })
 }
 
 /// The second part: applies the limits.
-pub(crate) async fn admit(app: &App, claim: &Claim) -> Result<Charge, Error> {
-    app.limiter.admit(&claim.attempt).await?.map_err(|retry_after| {
-        let ip = claim.ip.as_deref().unwrap_or_default();
+pub(crate) async fn admit(app: &App, guess: &Guess) -> Result<Charge, Error> {
+    app.limiter.admit(&guess.attempt).await?.map_err(|retry_after| {
+        let ip = guess.ip.as_deref().unwrap_or_default();
         log::warn!(ip, retry_after:% = retry_after; "second factor refused: too many failures");
         Error::TooManyFailures { retry_after }
     })
 }
 
 /// Checks a code; `None` if it is wrong or was used.
-pub(super) fn check(app: &App, totp: &Totp, shown: &Shown, is_known: bool) -> Result<Option<Evidence>, Error> {
+pub(super) fn check(app: &App, totp: &Totp, shown: &Shown, guess: &Guess) -> Result<Option<Evidence>, Error> {
     match shown {
-        Shown::Otp(_) if totp.failures >= MAX_FAILURES_IN_A_ROW && !is_known => Err(Error::OtpLocked),
+        Shown::Otp(_) if totp.failures >= MAX_FAILURES_IN_A_ROW && !guess.is_known => Err(Error::OtpLocked),
         Shown::Otp(code) => {
             let Some(secret) = &totp.secret else { return Ok(None) };
             let opened = open(app, totp.user_id, secret)?;

@@ -1,17 +1,19 @@
 //! Authenticator apps: getting, confirming and removing one, and recovery codes.
 
-use super::second_factor::{Needs, needs, open, present, recovery_digest, seal};
+use super::second_factor::{Needs, needs, needs_in, open, present, recovery_digest, seal};
+use super::shown::Guess;
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::engine::limiter::{Charge, OTP};
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
 use crate::model::names::ADMIN_ROLE;
 use crate::model::proof::MFA;
-use crate::model::second_factor::CHALLENGE_LIFETIME;
+use crate::model::second_factor::{CHALLENGE_LIFETIME, Required, Totp};
 use crate::model::user::User;
 use crate::secret::{KeyDigest, Secret, TotpSecret, readable};
-use crate::store::Confirmed;
+use crate::store::{Confirmed, WriteTx};
 
 /// How many recovery codes a user has.
 const RECOVERY_CODES: usize = 10;
@@ -28,21 +30,39 @@ pub(crate) enum Enroller {
 }
 
 impl Enroller {
-    fn find(&self, app: &App) -> Result<(User, Option<SessionId>), Error> {
+    fn find(&self, app: &App) -> Result<User, Error> {
         match self {
-            Self::LoggedIn(user, session) => {
-                let user = app.store.read(|tx| tx.find_user(*user))?.ok_or(Error::UserUnknown)?;
-                Ok((user, Some(*session)))
-            }
+            Self::LoggedIn(user, _) => app.store.read(|tx| tx.find_user(*user))?.ok_or(Error::UserUnknown),
             Self::LoggingIn(text) => {
                 let presented = present(app, text)?;
                 let user = presented.user;
                 // The challenge of a user with a second factor opens nothing.
                 let is_for_it = presented.challenge.is_enrolment
                     && needs(app, user.id, user.roles.contains(ADMIN_ROLE))? != Needs::Factor;
-                if is_for_it { Ok((user, None)) } else { Err(Error::BadChallenge) }
+                if is_for_it { Ok(user) } else { Err(Error::BadChallenge) }
             }
         }
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::LoggedIn(_, session) => Some(*session),
+            Self::LoggingIn(_) => None,
+        }
+    }
+
+    /// Part of a unit: locks the user, and checks again that they may enrol. A factor may have been confirmed meanwhile.
+    fn check_again(&self, tx: &mut WriteTx<'_>, user: UserId, not_shown: Error) -> Result<(), Error> {
+        tx.lock_active_user(user)?.ok_or(Error::AccountDisabled)?;
+        let Some(session) = self.session() else {
+            let has_one = needs_in(Required::Off, &mut tx.reading(), user, false)? == Needs::Factor;
+            return if has_one { Err(Error::BadChallenge) } else { Ok(()) };
+        };
+        let totp = tx.reading().find_totp(user)?;
+        let live = tx.reading().find_live(session)?.ok_or(Error::SessionUnknown)?;
+        let amr = live.grant.map(|grant| grant.amr).unwrap_or_default();
+        let has_shown = has_shown_it(totp, Some(session), amr.names(), Some(live.session.auth_time()));
+        if has_shown { Ok(()) } else { Err(not_shown) }
     }
 }
 
@@ -56,13 +76,22 @@ pub(crate) fn has_shown(
     auth_time: Option<Timestamp>,
 ) -> Result<bool, Error> {
     let totp = app.store.read(|tx| tx.find_totp(user))?;
+    Ok(has_shown_it(totp, session, amr, auth_time))
+}
+
+fn has_shown_it(totp: Option<Totp>, session: Option<SessionId>, amr: &[String], auth_time: Option<Timestamp>) -> bool {
     let Some((totp, confirmed_at)) = totp.and_then(|totp| totp.confirmed_at.map(|at| (totp, at))) else {
-        return Ok(true);
+        return true;
     };
     let was_confirmed_here = session.is_some() && totp.confirmed_in == session;
     // A login that had to wait for its user to enrol is as old as its password, which may be older than the factor.
     let is_of_this_one = auth_time.is_some_and(|at| at + CHALLENGE_LIFETIME >= confirmed_at);
-    Ok(was_confirmed_here || (amr.iter().any(|name| name == MFA) && is_of_this_one))
+    was_confirmed_here || (amr.iter().any(|name| name == MFA) && is_of_this_one)
+}
+
+/// The error of a session that has not shown the second factor that its user has.
+pub(crate) fn not_shown(app: &App) -> Error {
+    Error::SecondFactorNotShown { acr: app.config.acr_two_factors.clone(), max_age: app.config.reauthentication_period }
 }
 
 /// A secret for an authenticator app that waits for its first code.
@@ -74,43 +103,72 @@ pub(crate) struct Enrolled {
 }
 
 /// Makes a secret. It is in force when a code of it was shown; one that is in force stays so until then.
-pub(crate) fn begin(app: &App, enroller: &Enroller) -> Result<Enrolled, Error> {
-    let (user, _) = enroller.find(app)?;
+pub(crate) fn begin(app: &App, enroller: Enroller) -> Result<Enrolled, Error> {
+    let user = enroller.find(app)?;
     let secret = TotpSecret::generate(&*app.entropy)?;
     let sealed = seal(app, user.id, &secret)?;
-    let id = user.id;
+    let (id, not_shown) = (user.id, not_shown(app));
     app.units.run(move |tx| {
-        tx.lock_active_user(id)?.ok_or(Error::AccountDisabled)?;
+        enroller.check_again(tx, id, not_shown)?;
         tx.put_pending_totp(id, sealed)
     })?;
     Ok(Enrolled { user, secret })
 }
 
-/// Puts a secret in force by its first code; returns new recovery codes.
+/// A claim to have the app whose secret waits for its first code.
+pub(crate) struct Confirming {
+    enroller: Enroller,
+    user: UserId,
+    guess: Guess,
+}
+
+impl AsRef<Guess> for Confirming {
+    fn as_ref(&self) -> &Guess {
+        &self.guess
+    }
+}
+
+/// The first part of confirming an app: finds who enrols. Wrong codes count as those of logins do.
+pub(crate) fn claim(app: &App, enroller: Enroller, origin: &Origin) -> Result<Confirming, Error> {
+    let user = enroller.find(app)?.id;
+    let guess = Guess::new(app, &OTP, user, origin)?;
+    Ok(Confirming { enroller, user, guess })
+}
+
+/// The second part: puts the secret in force by its first code; returns new recovery codes.
 pub(crate) fn confirm(
     app: &App,
-    enroller: &Enroller,
+    confirming: Confirming,
+    charge: Charge,
     code: &Secret<String>,
     origin: &Origin,
 ) -> Result<Vec<String>, Error> {
-    let (user, session) = enroller.find(app)?;
-    let (id, now) = (user.id, app.clock.now());
+    let Confirming { enroller, user, .. } = confirming;
+    let (now, session) = (app.clock.now(), enroller.session());
+    let refused = |charge: Charge| {
+        charge.failed();
+        let event = origin.event(now, EventName::SecondFactorFailed).about(user).with("enrolment");
+        app.units.run(move |tx| tx.record(event))?;
+        Err(Error::WrongOtp)
+    };
     // Without a secret that waits for one, every code is wrong.
-    let totp = app.store.read(|tx| tx.find_totp(id))?;
-    let sealed = totp.and_then(|totp| totp.pending_secret).ok_or(Error::WrongOtp)?;
-    let step = open(app, id, &sealed)?.step_of(code.expose(), now.0).ok_or(Error::WrongOtp)?;
+    let totp = app.store.read(|tx| tx.find_totp(user))?;
+    let Some(sealed) = totp.and_then(|totp| totp.pending_secret) else { return refused(charge) };
+    let Some(step) = open(app, user, &sealed)?.step_of(code.expose(), now.0) else { return refused(charge) };
     let (codes, digests) = new_codes(app)?;
     let (added, made) = (origin.event(now, EventName::FactorAdded), origin.event(now, EventName::RecoveryCodesMade));
-    app.units.run(move |tx| {
-        tx.lock_active_user(id)?.ok_or(Error::AccountDisabled)?;
-        if !tx.confirm_totp(id, Confirmed { secret: sealed, at: now, session, step })? {
-            return Err(Error::WrongOtp);
+    let not_shown = not_shown(app);
+    let is_confirmed = app.units.run(move |tx| {
+        enroller.check_again(tx, user, not_shown)?;
+        let is_confirmed = tx.confirm_totp(user, Confirmed { secret: sealed, at: now, session, step })?;
+        if is_confirmed {
+            tx.replace_recovery_codes(user, &digests)?;
+            tx.record(added.about(user).with("totp"))?;
+            tx.record(made.about(user))?;
         }
-        tx.replace_recovery_codes(id, &digests)?;
-        tx.record(added.about(id).with("totp"))?;
-        tx.record(made.about(id))
+        Ok(is_confirmed)
     })?;
-    Ok(codes)
+    if is_confirmed { Ok(codes) } else { refused(charge) }
 }
 
 /// Removes a user's authenticator app and recovery codes.

@@ -153,6 +153,7 @@ pub(crate) fn set_password_hash(app: &App, id: UserId, hash: String, origin: &Or
     let access = app.config.lifetimes.access;
     app.units.run(move |tx| {
         tx.set_password_hash(id, &hash)?;
+        tx.forget_devices(id)?;
         tx.record(event)?;
         tx.end_sessions_of(id, None, end, access)
     })

@@ -20,6 +20,7 @@ row!(Challenge in login_challenges {
     is_enrolment: bool,
     audience: Option<String>,
     label: Option<String>,
+    by_cookie: bool,
     expires_at: Timestamp,
     used_at: Option<Timestamp>,
 });

@@ -17,6 +17,7 @@ mod denied_before;
 mod denylist;
 mod grants;
 mod inspect;
+mod known_devices;
 mod lapses;
 mod locks;
 mod migrate;

@@ -281,8 +281,21 @@ diesel::table! {
         is_enrolment -> Bool,
         audience -> Nullable<Text>,
         label -> Nullable<Text>,
+        by_cookie -> Bool,
         expires_at -> SqlTime,
         used_at -> Nullable<SqlTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Binary;
+    use super::{SqlTime, SqlUuid};
+
+    /// Browsers in which users have shown a second factor.
+    known_devices (user_id, digest) {
+        user_id -> SqlUuid,
+        digest -> Binary,
+        seen_at -> SqlTime,
     }
 }
 

@@ -41,6 +41,12 @@ impl ReadTx<'_> {
         Ok(totp_factors::table.find(Bind(user)).select(Totp::as_select()).first(self.0).optional()?)
     }
 
+    /// Whether any user has an authenticator app that is confirmed.
+    pub(crate) fn has_totp(&mut self) -> Result<bool, Error> {
+        let one = totp_factors::table.filter(totp_factors::secret.is_not_null()).select(totp_factors::last_step);
+        Ok(one.first::<i64>(self.0).optional()?.is_some())
+    }
+
     /// Whether a user has a recovery code that was not used.
     pub(crate) fn has_recovery_code(&mut self, user: UserId, digest: &KeyDigest) -> Result<bool, Error> {
         let unused = recovery_codes::table.find((Bind(user), Bind(digest))).filter(recovery_codes::used_at.is_null());
@@ -112,10 +118,12 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Deletes a user's authenticator app and recovery codes; returns whether there was an app that is confirmed.
+    /// Deletes a user's authenticator app and recovery codes, and the browsers in which they were shown; returns whether there
+    /// was an app that is confirmed.
     pub(crate) fn delete_second_factors(&mut self, user: UserId) -> Result<bool, Error> {
         self.note_lock(Lock::SecondFactors);
         let found = self.reading().find_totp(user)?;
+        self.forget_devices(user)?;
         diesel::delete(totp_factors::table.find(Bind(user))).execute(self.0)?;
         diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(Bind(user)))).execute(self.0)?;
         Ok(found.is_some_and(|totp| totp.secret.is_some()))

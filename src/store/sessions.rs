@@ -128,12 +128,16 @@ impl WriteTx<'_> {
     pub(crate) fn reauthenticate(
         &mut self,
         id: SessionId,
-        (at, amr): (Timestamp, &Amr),
+        (at, amr, acr): (Timestamp, &Amr, Option<String>),
         access_expires_by: Timestamp,
     ) -> Result<Option<(Session, Option<Grant>)>, Error> {
         self.note_lock(Lock::Sessions);
         let alive = || sessions::table.find(Bind(id)).filter(sessions::ended_at.is_null());
-        let set = (sessions::authenticated_at.eq(Bind(Some(at))), sessions::amr.eq(Some(amr.to_string())));
+        let set = (
+            sessions::authenticated_at.eq(Bind(Some(at))),
+            sessions::amr.eq(Some(amr.to_string())),
+            sessions::acr.eq(acr),
+        );
         diesel::update(alive()).set(set).execute(self.0)?;
         let Some(before) = alive().select(Session::as_select()).first(self.0).optional()? else {
             return Ok(None);

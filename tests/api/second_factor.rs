@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::browser::Browser;
 use crate::support::totp::{Enrolled, challenge, code, code_at, enrol, enrolled, go_on, login};
 use crate::support::{Engine, PASSWORD, TestApp};
 use tokensmith::internals::clock::Clock as _;
@@ -27,6 +28,7 @@ both_engines!(
     a_session_of_before_needs_the_code_for_all_that_is_sensitive,
     of_two_instances_that_get_one_code_one_accepts_it,
     two_steps_in_cookies_are_delivered_as_one_step_is,
+    who_authenticates_again_by_a_cookie_gets_the_pair_in_cookies,
     a_body_must_have_one_code,
 );
 
@@ -57,6 +59,8 @@ fn a_login_with_a_second_factor_takes_two_steps(engine: Engine) {
     let challenge = problem["challenge"].as_str().unwrap();
     go_on(&app, challenge, "000000").problem(401, "wrong_otp");
     assert_eq!(app.number("select count(*) from audit_events where name = 'second_factor_failed'"), 1);
+    let asked = "select count(*) from audit_events where name = 'second_factor_asked' and user_id is not null";
+    assert_eq!(app.number(asked), 1, "a right password leaves a trace");
     // A wrong code leaves the challenge as it is.
     let pair = go_on(&app, challenge, &code(&app, &secret)).ok();
     assert_eq!(number_of_sessions(&app), before + 1);
@@ -339,6 +343,27 @@ fn two_steps_in_cookies_are_delivered_as_one_step_is(engine: Engine) {
     let own = [json, ("sec-fetch-site", "same-origin")];
     let answer = app.send("POST", "/v1/tokens/continue", &own, body.as_bytes());
     assert_eq!(answer.ok().get("refresh_token"), None);
+    assert!(answer.headers.get_all("set-cookie").iter().count() >= 2, "{answer:?}");
+}
+
+/// A script that leaves `cookies` out must not get at the tokens that a cookie hides from it.
+fn who_authenticates_again_by_a_cookie_gets_the_pair_in_cookies(engine: Engine) {
+    let app = TestApp::start(engine);
+    let Enrolled { secret, .. } = enrolled(&app, "ada", &[]);
+    let browser = Browser::new(app.another_client());
+    let first = browser.fetch("POST", "/v1/tokens", Some(&json!({"username": "ada", "password": PASSWORD})));
+    let waiting = first.problem(401, "second_factor_required")["challenge"].clone();
+    let body = json!({"challenge": waiting, "otp": code(&app, &secret), "cookies": true});
+    browser.fetch("POST", "/v1/tokens/continue", Some(&body)).ok();
+    app.advance(30);
+    let again = browser.fetch("POST", "/v1/me/reauthenticate", Some(&json!({"password": PASSWORD})));
+    let waiting = again.problem(401, "second_factor_required")["challenge"].clone();
+    let body = json!({"challenge": waiting, "otp": code(&app, &secret)});
+    // Without its cookies, either.
+    app.post("/v1/tokens/continue", &body).problem(403, "csrf_refused");
+    let answer = browser.fetch("POST", "/v1/tokens/continue", Some(&body));
+    let pair = answer.ok();
+    assert_eq!((pair.get("refresh_token"), pair.get("access_token")), (None, None), "{pair}");
     assert!(answer.headers.get_all("set-cookie").iter().count() >= 2, "{answer:?}");
 }
 

@@ -12,6 +12,7 @@ use crate::support::{Engine, PASSWORD, TestApp};
 
 both_engines!(
     an_app_is_set_up_when_a_code_of_it_was_shown,
+    wrong_codes_are_limited_and_recorded_when_an_app_is_confirmed_as_well,
     an_app_that_is_set_up_works_until_another_one_is_confirmed,
     a_user_removes_the_app_and_logs_in_with_the_password_alone,
     new_recovery_codes_void_the_old_ones,
@@ -56,6 +57,26 @@ fn an_app_is_set_up_when_a_code_of_it_was_shown(engine: Engine) {
     }
     // The session in which it was goes on.
     assert_eq!(app.refresh(&pair["refresh_token"]).status, 200);
+}
+
+fn wrong_codes_are_limited_and_recorded_when_an_app_is_confirmed_as_well(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    let begun = app.ask_as("POST", "/v1/me/totp", &pair, Some(&json!({}))).ok();
+    let secret = begun["secret"].as_str().unwrap();
+    let confirm = |code: &str| app.ask_as("POST", "/v1/me/totp/confirm", &pair, Some(&json!({"code": code})));
+    for _ in 0..5 {
+        confirm("12345").problem(401, "wrong_otp");
+    }
+    let refused = confirm(&code(&app, secret));
+    refused.problem(429, "too_many_failures");
+    assert!(!refused.header("retry-after").is_empty());
+    let recorded = "select count(*) from audit_events where name = 'second_factor_failed' and user_id is not null";
+    assert_eq!(app.number(recorded), 5);
+    app.advance(300);
+    let pair = app.login("ada", PASSWORD).ok();
+    let confirmed = app.ask_as("POST", "/v1/me/totp/confirm", &pair, Some(&json!({"code": code(&app, secret)})));
+    assert_eq!(texts(&confirmed.ok()["recovery_codes"]).len(), 10);
 }
 
 fn an_app_that_is_set_up_works_until_another_one_is_confirmed(engine: Engine) {
@@ -243,6 +264,10 @@ fn without_the_data_key_codes_cannot_be_checked_and_recovery_codes_can(engine: E
     assert!(!refused.header("retry-after").is_empty());
     let body = json!({"challenge": challenge(&other, "ada"), "recovery_code": recovery_codes[0]});
     other.post("/v1/tokens/continue", &body).ok();
+    // A first one of its own would be one that no other instance has.
+    let bob = other.login("bob", PASSWORD).ok();
+    other.ask_as("POST", "/v1/me/totp", &bob, Some(&json!({}))).problem(503, "data_key_unavailable");
+    assert!(data_keys(&app).is_empty());
     fs::rename(&away, file).unwrap();
     go_on(&other, &challenge(&other, "ada"), &code(&app, &secret)).ok();
     assert_eq!(app.number("select max(failures) from totp_factors"), 0, "it was no guess");

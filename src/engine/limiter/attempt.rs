@@ -33,6 +33,8 @@ pub(super) struct Subject {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Whose {
     AccountFromNetwork(Account, IpAddr),
+    /// A browser that is known to be the owner's, by the digest of its cookie.
+    AccountInBrowser(Account, [u8; 32]),
     Network(IpAddr),
     Account(Account),
 }
@@ -50,6 +52,15 @@ impl Attempt {
         subjects.extend(network.map(|network| subject(Whose::Network(network), kind.network)));
         subjects.extend(account.map(|account| subject(Whose::Account(account.clone()), kind.account)));
         Self(subjects)
+    }
+
+    /// The same attempt in a browser that is known to be the account's owner's: it has an allowance of its own.
+    #[must_use]
+    pub fn in_browser(self, kind: &Kind, account: Account, browser: [u8; 32]) -> Self {
+        let whose = Whose::AccountInBrowser(account, browser);
+        let own = Subject { kind: kind.name, whose, allowance: kind.account_from_network };
+        let network = self.0.into_iter().filter(|subject| matches!(subject.whose, Whose::Network(_)));
+        Self(std::iter::once(own).chain(network).collect())
     }
 
     /// Whether it comes from the network of one of these addresses.
@@ -93,6 +104,7 @@ impl Subject {
         let mut bytes = [self.kind.as_bytes(), &[0]].concat();
         let (tag, network, account) = match &self.whose {
             Whose::AccountFromNetwork(account, network) => (1, Some(network), Some(account)),
+            Whose::AccountInBrowser(account, _) => (4, None, Some(account)),
             Whose::Network(network) => (2, Some(network), None),
             Whose::Account(account) => (3, None, Some(account)),
         };
@@ -101,6 +113,9 @@ impl Subject {
             Some(IpAddr::V4(ip)) => bytes.extend([&[4], &ip.octets()[..]].concat()),
             Some(IpAddr::V6(ip)) => bytes.extend([&[6], &ip.octets()[..]].concat()),
             None => {}
+        }
+        if let Whose::AccountInBrowser(_, browser) = &self.whose {
+            bytes.extend(browser);
         }
         match account {
             Some(Account::Known(id)) => bytes.extend([&[1], &id.as_bytes()[..]].concat()),

@@ -4,9 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::next_step;
+use super::{checked, look_up};
 use crate::app::App;
 use crate::error::Error;
+use crate::http::cookies::Cookies;
 use crate::http::delivery::Delivery;
 use crate::http::extract::{Json, device, origin};
 use crate::http::failure::Failure;
@@ -30,7 +31,8 @@ pub(in crate::http) struct ContinueBody {
     /// One of the recovery codes.
     #[schema(value_type = Option<String>, nullable = false)]
     recovery_code: Option<Secret<String>>,
-    /// `true`: the tokens go into cookies that no script can read, not into the body. Default: `false`.
+    /// `true`: the tokens go into cookies that no script can read, not into the body. That is also the default if a cookie
+    /// authenticated the request that the challenge comes from.
     #[serde(default)]
     cookies: bool,
     /// `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie.
@@ -50,7 +52,6 @@ pub(in crate::http) async fn go_on(
     app: web::Data<App>,
     Json(body): Json<ContinueBody>,
 ) -> Result<HttpResponse, Failure> {
-    let delivery = Delivery::asked(&request, &app, body.cookies, body.access_cookie)?;
     let typed = match (body.otp, body.recovery_code) {
         (Some(code), None) => Shown::Otp(code),
         (None, Some(code)) => Shown::RecoveryCode(code),
@@ -58,10 +59,15 @@ pub(in crate::http) async fn go_on(
         (Some(_), Some(_)) => return Err(Error::invalid("recovery_code", "invalid", "must not come with otp").into()),
     };
     let (device, challenge) = (device(&request, &app, None)?, body.challenge);
-    let (origin, ip) = (origin(&request, &app), device.ip.clone());
-    let claim = move |app: &_| shown::claim(app, &challenge, typed, ip.as_deref());
+    let origin = origin(&request, &app);
+    let its_origin = origin.clone();
+    let claim = look_up(&app, move |app: &_| shown::claim(app, &challenge, typed, &its_origin)).await;
+    let claim = claim.inspect_err(|error| login::count(&app, Err(error)))?;
+    let cookies = body.cookies || claim.is_by_cookie();
+    let delivery = Delivery::asked(&request, &app, cookies, body.access_cookie)?;
+    let origin = if cookies { Cookies::of(&app).make_known(&app, &request, origin)? } else { origin };
     let finish = move |app: &_, claim, charge| second_step::finish(app, claim, charge, &device, &origin);
-    let pair = next_step(&app, claim, finish).await;
+    let pair = checked(&app, claim, finish).await;
     login::count(&app, pair.as_ref().map(|_| ()));
     delivery.answer(&request, &app, &pair?).await
 }

@@ -144,10 +144,10 @@ pub(in crate::http) async fn reauthenticate(
     let session = caller.session()?;
     let cookies = body.cookies || caller.by_cookie;
     let delivery = Delivery::asked(&request, &app, cookies, body.access_cookie.filter(|_| cookies))?;
-    let Caller { user, origin, .. } = caller;
+    let Caller { user, origin, by_cookie, .. } = caller;
     let its_origin = origin.clone();
     let claim = move |app: &_| me::claim(app, user, &body.password, &origin);
-    let record = move |app: &_, proof| me::reauthenticate(app, user, session, proof, &its_origin);
+    let record = move |app: &_, proof| me::reauthenticate(app, user, session, proof, (&its_origin, by_cookie));
     let pair = proving(&app, claim, proof::prove, record).await?;
     delivery.answer(&request, &app, &pair).await
 }

@@ -20,5 +20,5 @@ pub(super) mod tokens;
 pub(super) mod totp;
 pub(super) mod well_known;
 
-use super::proving::{hashing, next_step, proving};
+use super::proving::{checked, hashing, look_up, next_step, proving};
 use crate::engine::deadline::on_a_thread as blocking;

@@ -146,13 +146,21 @@ pub(in crate::http) fn add_headers(failure: &Failure, response: &mut HttpRespons
     }
 }
 
+fn insufficient(failure: &Failure, Seconds(max_age): Seconds, acr: Option<&str>) -> String {
+    let (max_age, detail) = (max_age.to_string(), failure.to_string());
+    let mut params = vec![("error", "insufficient_user_authentication"), ("max_age", &*max_age)];
+    params.extend(acr.map(|acr| ("acr_values", acr)));
+    params.push(("error_description", &detail));
+    challenge(REALM, &params)
+}
+
 fn challenge_of(failure: &Failure, status: StatusCode) -> Option<String> {
     match failure {
         Failure::Bearer(why) => why.challenge(REALM),
-        // RFC 9470 section 3: how old the authentication may be.
-        Failure::ReauthenticationRequired(Seconds(most)) => {
-            let (error, most, detail) = ("insufficient_user_authentication", most.to_string(), failure.to_string());
-            Some(challenge(REALM, &[("error", error), ("max_age", &most), ("error_description", &detail)]))
+        // RFC 9470 section 3: how old the authentication may be, and how strong it must be.
+        Failure::ReauthenticationRequired(max_age) => Some(insufficient(failure, *max_age, None)),
+        Failure::Domain(Error::SecondFactorNotShown { acr, max_age }) => {
+            Some(insufficient(failure, *max_age, acr.as_deref()))
         }
         // RFC 6750 section 3.1.
         Failure::RoleMissing(_) => {

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::blocking;
+use super::{blocking, next_step};
 use crate::app::App;
 use crate::http::extract::{Caller, Enrolling, Json, JsonOrNothing, origin};
 use crate::http::failure::Failure;
@@ -60,7 +60,7 @@ pub(in crate::http) async fn enrol(
 ) -> Result<HttpResponse, Failure> {
     let (who, _) = enroller(caller, &app, body.challenge).await?;
     let asked = app.clone();
-    let enrolled = blocking(move || totp::begin(&asked, &who)).await?;
+    let enrolled = blocking(move || totp::begin(&asked, who)).await?;
     Ok(not_stored(EnrolledView::new(&app, &enrolled)?))
 }
 
@@ -77,7 +77,10 @@ pub(in crate::http) async fn confirm(
 ) -> Result<HttpResponse, Failure> {
     let (who, of_caller) = enroller(caller, &app, body.challenge).await?;
     let origin = of_caller.unwrap_or_else(|| origin(&request, &app));
-    let recovery_codes = blocking(move || totp::confirm(&app, &who, &body.code, &origin)).await?;
+    let its_origin = origin.clone();
+    let claim = move |app: &_| totp::claim(app, who, &its_origin);
+    let finish = move |app: &_, claim, charge| totp::confirm(app, claim, charge, &body.code, &origin);
+    let recovery_codes = next_step(&app, claim, finish).await?;
     Ok(not_stored(RecoveryCodesView { recovery_codes }))
 }
 
@@ -130,9 +133,5 @@ async fn shown(caller: &Caller<Enrolling>, app: &web::Data<App>) -> Result<(), F
         let amr = claims.amr.clone().unwrap_or_default();
         totp::has_shown(&asked, user, claims.sid, &amr, claims.auth_time)
     };
-    if blocking(has_shown).await? {
-        Ok(())
-    } else {
-        Err(Failure::ReauthenticationRequired(app.config.reauthentication_period))
-    }
+    if blocking(has_shown).await? { Ok(()) } else { Err(totp::not_shown(app).into()) }
 }

@@ -115,6 +115,11 @@ fn describe(app: &App) -> HttpResponse {
         access_token_algs: app.config.key_policy.algs.iter().map(|alg| alg.name()).collect(),
         id_token_algs: app.keys.ring().id_token_algs().map(SigningAlg::name).collect(),
         assertion_algs: SigningAlg::ALL.iter().map(|alg| alg.name()).collect(),
+        acr_values: [&app.config.acr_one_factor, &app.config.acr_two_factors]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect(),
         denylist_path: DENYLIST_PATH,
     };
     HttpResponse::Ok().insert_header((CACHE_CONTROL, METADATA_CACHE_CONTROL)).json(provider_metadata(&provider))

@@ -159,7 +159,7 @@ pub(in crate::http) async fn sensitive(app: &web::Data<App>, claims: &AccessClai
     };
     match deadline::on_a_thread(look).await? {
         (Needs::Enrolment, _) => Err(Error::SecondFactorEnrolmentRequired(None).into()),
-        (Needs::Factor, false) => Err(Failure::ReauthenticationRequired(app.config.reauthentication_period)),
+        (Needs::Factor, false) => Err(totp::not_shown(app).into()),
         (Needs::Nothing | Needs::Factor, _) => Ok(()),
     }
 }

@@ -10,9 +10,11 @@ use ipnet::IpNet;
 use super::forwarded::{Found, Oddity, find};
 use crate::app::App;
 use crate::error::Error;
+use crate::http::cookies::Cookies;
 use crate::model::audit::Origin;
 use crate::model::session::Device;
 use crate::model::text::is_readable_line;
+use crate::secret::digest_of;
 
 const LOG_TARGET: &str = "tokensmith::http";
 const MAX_USER_AGENT_CHARS: usize = 512;
@@ -30,7 +32,8 @@ pub(in crate::http) struct RequestId(pub(in crate::http) String);
 pub(in crate::http) fn origin(request: &HttpRequest, app: &App) -> Origin {
     let ip = client_ip(request, &app.config.trusted_proxies);
     let request_id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
-    Origin { actor: None, session: None, ip, request_id }
+    let browser = Cookies::of(app).device(request).map(|text| digest_of(&text).0);
+    Origin { actor: None, session: None, ip, request_id, browser }
 }
 
 /// Which warnings about proxies were logged. Each is logged once, since every request may cause it.

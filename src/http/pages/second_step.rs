@@ -13,6 +13,7 @@ use crate::engine::deadline::on_a_thread;
 use crate::error::{Challenged, Error};
 use crate::http::extract::origin;
 use crate::http::failure::Failure;
+use crate::http::proving::next_step;
 use crate::http::view::totp::EnrolledView;
 use crate::secret::Secret;
 use crate::service::pair::Pair;
@@ -102,7 +103,7 @@ fn ask(
 
 async fn enrol(app: &web::Data<App>, place: Place<'_>, challenge: Secret<String>) -> Result<HttpResponse, Failure> {
     let (asked, who) = (app.clone(), Enroller::LoggingIn(challenge.clone()));
-    let enrolled = match on_a_thread(move || totp::begin(&asked, &who)).await {
+    let enrolled = match on_a_thread(move || totp::begin(&asked, who)).await {
         Ok(enrolled) => EnrolledView::new(app, &enrolled)?,
         Err(error) => return again(place, "", error),
     };
@@ -118,8 +119,11 @@ async fn confirm(
     challenge: Secret<String>,
     code: Secret<String>,
 ) -> Result<HttpResponse, Failure> {
-    let (asked, origin, who) = (app.clone(), origin(request, app), Enroller::LoggingIn(challenge.clone()));
-    let confirmed = on_a_thread(move || totp::confirm(&asked, &who, &code, &origin)).await;
+    let (origin, who) = (origin(request, app), Enroller::LoggingIn(challenge.clone()));
+    let its_origin = origin.clone();
+    let claim = move |app: &_| totp::claim(app, who, &its_origin);
+    let finish = move |app: &_, claim, charge| totp::confirm(app, claim, charge, &code, &origin);
+    let confirmed = next_step(app, claim, finish).await;
     let (site, text) = (place.site, challenge.expose().as_str());
     match confirmed {
         Ok(codes) => {
@@ -128,7 +132,7 @@ async fn confirm(
             let template = SecondStep { site, place, challenge: text, by_recovery_code, recovery_codes, problem };
             page_with(site, HttpResponse::Ok(), &template)
         }
-        Err(error @ Error::WrongOtp) => {
+        Err(error @ (Error::WrongOtp | Error::TooManyFailures { .. })) => {
             // The secret is not shown again: it could be somebody else's, who has the password, too.
             let (response, problem) = wrong(place, error)?;
             page_with(site, response, &Enrol { site, place, challenge: text, shown: None, problem: Some(problem) })

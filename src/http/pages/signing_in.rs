@@ -7,6 +7,7 @@ use super::texts::Texts;
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::http::cookies::Cookies;
 use crate::http::extract::{device, origin};
 use crate::http::failure::Failure;
 use crate::http::proving::{next_step, proving};
@@ -61,8 +62,9 @@ pub(super) async fn go_on(
     let (device, origin) = (device(request, app, None)?, origin(request, app));
     let Before { cookie, live } = before;
     let before = live.map(|live| (live.user.id, live.session.id));
-    let (ip, its_device, its_origin) = (device.ip.clone(), device.clone(), origin.clone());
-    let claim = move |app: &_| shown::claim(app, &challenge, typed, ip.as_deref());
+    let origin = Cookies::of(app).make_known(app, request, origin)?;
+    let (known_by, its_device, its_origin) = (origin.clone(), device.clone(), origin.clone());
+    let claim = move |app: &_| shown::claim(app, &challenge, typed, &known_by);
     let finish = move |app: &App, claim, charge| {
         let signed_in = sign_in_by_step(app, (claim, charge), before, &its_device, &its_origin)?;
         also(app)?;

@@ -21,6 +21,7 @@ use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::oauth::params::Params;
 use crate::oauth::steps::{self, Known, Step};
 use crate::secret::Opaque;
+use crate::service::second_factor::{Needs, needs};
 
 /// What a request leads to.
 pub(crate) enum Begun {
@@ -93,7 +94,19 @@ pub(super) fn known(app: &App, client: &ClientId, cookie: Option<&str>) -> Resul
         Some(live) => app.store.read(|tx| tx.find_consent(live.user.id, client))?,
         None => None,
     };
-    Ok(Known { session, consent })
+    let stronger = match &session {
+        Some(live) => stronger(app, live)?,
+        None => None,
+    };
+    Ok(Known { session, consent, stronger })
+}
+
+/// The `acr` of two factors, if the user has them and has not shown them in this session.
+fn stronger(app: &App, live: &Live) -> Result<Option<String>, Error> {
+    let acr = app.config.acr_two_factors.as_ref();
+    let acr = acr.filter(|acr| live.grant.as_ref().and_then(|grant| grant.acr.as_ref()) != Some(*acr));
+    let Some(acr) = acr else { return Ok(None) };
+    Ok((needs(app, live.user.id, false)? == Needs::Factor).then(|| acr.clone()))
 }
 
 /// The request with the user of `id_token_hint`, if it has one; `None` if the hint was not issued to the client. When it can

@@ -157,7 +157,7 @@ pub(crate) fn sign_in(
     match before {
         Some((user, session)) if outcome.claimed == Some(user) => {
             let origin = Origin { actor: Some(user), session: Some(session), ..origin.clone() };
-            match me::reauthenticate(app, user, session, outcome, &origin) {
+            match me::reauthenticate(app, user, session, outcome, (&origin, true)) {
                 Ok(_pair) => Ok(SignedIn::Again),
                 // The same error, whether the user is signed in already or not.
                 Err(Error::WrongPassword) => Err(Error::BadCredentials),

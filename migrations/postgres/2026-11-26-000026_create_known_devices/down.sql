@@ -1,0 +1,2 @@
+alter table login_challenges drop column by_cookie;
+drop table known_devices;
