@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::id::{SessionId, UserId};
+use super::language::Language;
 use crate::clock::Timestamp;
 
 /// Who makes a request, and from where. There is no actor on the command line and before a login.
@@ -17,6 +18,8 @@ pub struct Origin {
     pub(crate) ip: Option<String>,
     /// The id of the request, as in the `X-Request-Id` of its response.
     pub(crate) request_id: Option<String>,
+    /// The language of the mails that the request causes.
+    pub(crate) language: Language,
 }
 
 /// An event.
@@ -63,7 +66,7 @@ pub(crate) struct EventFilter {
 impl Origin {
     /// An event that this origin has caused.
     pub(crate) fn event(&self, at: Timestamp, name: EventName) -> Event {
-        let Self { actor, session, ip, request_id } = self.clone();
+        let Self { actor, session, ip, request_id, language: _ } = self.clone();
         Event { at, name, user: None, actor, session, ip, request_id, detail: None }
     }
 }

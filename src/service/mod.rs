@@ -8,6 +8,7 @@ pub(crate) mod clients;
 mod fields;
 pub(crate) mod keys;
 pub(crate) mod login;
+pub(crate) mod mail;
 pub(crate) mod me;
 pub(crate) mod oauth;
 pub(crate) mod pair;

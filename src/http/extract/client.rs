@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::http::header::USER_AGENT;
+use actix_web::http::header::{ACCEPT_LANGUAGE, USER_AGENT};
 use actix_web::{HttpMessage as _, HttpRequest};
 use ipnet::IpNet;
 
@@ -11,6 +11,7 @@ use super::forwarded::{Found, Oddity, find};
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::Origin;
+use crate::model::language::Language;
 use crate::model::session::Device;
 use crate::model::text::is_readable_line;
 
@@ -30,7 +31,13 @@ pub(in crate::http) struct RequestId(pub(in crate::http) String);
 pub(in crate::http) fn origin(request: &HttpRequest, app: &App) -> Origin {
     let ip = client_ip(request, &app.config.trusted_proxies);
     let request_id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
-    Origin { actor: None, session: None, ip, request_id }
+    Origin { actor: None, session: None, ip, request_id, language: language(request, &[]) }
+}
+
+/// The language of a request: one that the application asks for, or one of the browser.
+pub(in crate::http) fn language(request: &HttpRequest, ui_locales: &[String]) -> Language {
+    let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::best(ui_locales, accepted.unwrap_or_default())
 }
 
 /// Which warnings about proxies were logged. Each is logged once, since every request may cause it.

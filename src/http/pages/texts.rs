@@ -1,21 +1,6 @@
 //! Every text of the pages, in every language.
 
-/// The table: `name: "English", "German", "Spanish";`. What stands in braces is replaced.
-macro_rules! texts {
-    ($($name:ident: $en:literal, $de:literal, $es:literal;)+) => {
-        /// The texts of one language.
-        pub(super) struct Texts {
-            $(pub(super) $name: &'static str,)+
-        }
-
-        /// All languages; the first stands for those that are not there.
-        pub(super) const LANGUAGES: [Texts; 3] =
-            [Texts { $($name: $en),+ }, Texts { $($name: $de),+ }, Texts { $($name: $es),+ }];
-
-        #[cfg(test)]
-        const TABLE: &[(&str, [&str; 3])] = &[$((stringify!($name), [$en, $de, $es])),+];
-    };
-}
+use crate::model::language::texts;
 
 texts! {
     language: "en", "de", "es";
@@ -152,48 +137,9 @@ texts! {
         "La aplicación que te envió aquí no está registrada o su solicitud no es válida. Tu sesión sigue iniciada.";
 }
 
-/// The best language that is there: of the application's wishes first, then of the browser's.
-pub(super) fn best<'a>(ui_locales: &'a [String], accept_language: &'a str) -> &'static Texts {
-    let wishes = ui_locales.iter().map(String::as_str).chain(accepted(accept_language));
-    let known = |wish: &str| LANGUAGES.iter().find(|texts| primary(wish).eq_ignore_ascii_case(texts.language));
-    let [first, ..] = &LANGUAGES;
-    wishes.into_iter().find_map(known).unwrap_or(first)
-}
-
-/// [RFC 9110 section 12.5.4](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.4).
-fn accepted(header: &str) -> Vec<&str> {
-    let weighted = header.split(',').filter_map(|item| {
-        let (language, weight) = item.split_once(';').unwrap_or((item, "q=1"));
-        let weight: f32 = weight.trim().strip_prefix("q=")?.parse().ok()?;
-        (weight > 0.0).then_some((language.trim(), weight))
-    });
-    let mut weighted: Vec<_> = weighted.collect();
-    weighted.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-    weighted.into_iter().map(|(language, _)| language).collect()
-}
-
-/// The language of a tag, as in `de-AT`.
-fn primary(tag: &str) -> &str {
-    tag.split('-').next().unwrap_or(tag)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_application_chooses_the_language_before_the_browser() {
-        let wishes = |wishes: &[&str]| wishes.iter().map(ToString::to_string).collect::<Vec<_>>();
-        for (ui_locales, accept_language, expected) in [
-            (&["fr", "de-AT"][..], "es", "de"),
-            (&[], "es-MX,es;q=0.9,en;q=0.8", "es"),
-            (&[], "en;q=0.5, de;q=0.8", "de"),
-            (&[], "fr, de;q=0, *;q=0.5", "en"),
-            (&["fr"], "", "en"),
-        ] {
-            assert_eq!(best(&wishes(ui_locales), accept_language).language, expected, "{accept_language}");
-        }
-    }
 
     #[test]
     fn every_language_has_every_text_with_the_same_places_in_it() {

@@ -1,0 +1,94 @@
+//! Mail to users: a mail is written when it is caused, waits encrypted in the outbox together with the change that it reports,
+//! and is sent from there.
+
+mod letter;
+mod texts;
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::engine::mail::sealed;
+use crate::error::{Error, root_cause};
+use crate::metrics::Metrics;
+use crate::model::audit::Origin;
+use crate::model::id::UserId;
+use crate::model::mail::Mail;
+use crate::model::message::Message;
+use crate::model::user::{Email, User};
+use crate::store::UnitTx;
+
+/// Writes a mail to the confirmed address of a user, for [`UnitTx::enqueue`]. `None` if there is no such address, or no mail
+/// at all.
+pub(crate) fn message(app: &App, user: &User, mail: &Mail, origin: &Origin) -> Result<Option<Message>, Error> {
+    match confirmed_address(user) {
+        Some(to) => message_to(app, user, to, mail, origin),
+        None => Ok(None),
+    }
+}
+
+/// The same, to any address.
+pub(crate) fn message_to(
+    app: &App,
+    user: &User,
+    to: &Email,
+    mail: &Mail,
+    origin: &Origin,
+) -> Result<Option<Message>, Error> {
+    if app.config.mail_url.is_none() {
+        return Ok(None);
+    }
+    let letter = letter::write(app, user, &to.to_string(), mail, origin)?;
+    sealed(&app.data_keys, &letter, mail.lifetime(), app.clock.now(), &*app.entropy).map(Some)
+}
+
+/// The address that a user is told things at. So far every address counts as confirmed.
+fn confirmed_address(user: &User) -> Option<&Email> {
+    user.email.as_ref()
+}
+
+/// A mail that tells a user of a change. The change is made whether or not its owner can be told.
+pub(crate) struct Notice {
+    messages: Vec<Message>,
+    metrics: Arc<Metrics>,
+}
+
+impl Notice {
+    /// Part of the unit that makes the change.
+    pub(crate) fn enqueue(&self, tx: &mut UnitTx<'_>) -> Result<(), Error> {
+        for message in &self.messages {
+            match tx.enqueue(message) {
+                Err(Error::Overloaded { .. }) => {
+                    self.metrics.outbox("full");
+                    log::error!(message:% = message.id; "the outbox is full: a user is not told of a change");
+                }
+                enqueued => enqueued?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tells a user of a change.
+pub(crate) fn notice(app: &App, user: &User, mail: &Mail, origin: &Origin) -> Notice {
+    notice_of(app, message(app, user, mail, origin))
+}
+
+/// The same, by the user's id.
+pub(crate) fn notice_to(app: &App, user: UserId, mail: &Mail, origin: &Origin) -> Notice {
+    let written = || match app.config.mail_url {
+        Some(_) => match app.store.read(|tx| tx.find_user(user))? {
+            Some(user) => message(app, &user, mail, origin),
+            None => Ok(None),
+        },
+        None => Ok(None),
+    };
+    notice_of(app, written())
+}
+
+fn notice_of(app: &App, written: Result<Option<Message>, Error>) -> Notice {
+    let written = written.inspect_err(|error| {
+        app.metrics.outbox("unwritten");
+        log::error!(cause = root_cause(error); "a mail cannot be written: a user is not told of a change");
+    });
+    Notice { messages: written.ok().flatten().into_iter().collect(), metrics: Arc::clone(&app.metrics) }
+}
