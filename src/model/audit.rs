@@ -121,6 +121,14 @@ pub enum EventName {
     PasswordChanged,
     /// Another person set a user's password.
     PasswordReset,
+    /// A mail to reset a password was asked for, also for an address that no account has.
+    PasswordResetRequested,
+    /// A user has set a new password by a link or a code that was mailed.
+    PasswordRecovered,
+    /// A user was mailed a link to confirm an e-mail address: that of the account, or a new one.
+    AddressVerificationSent,
+    /// A user has confirmed an e-mail address, which is that of the account from then on.
+    AddressVerified,
     /// Username, e-mail address or name were changed.
     ProfileChanged,
     /// An account was created.
@@ -147,7 +155,7 @@ pub enum EventName {
     RecoveryCodesMade,
     /// A recovery code was used.
     RecoveryCodeUsed,
-    /// A one-time code or a recovery code was wrong, after a right password.
+    /// A one-time code or a recovery code was wrong, after a right password, or after a link or a code that was mailed.
     SecondFactorFailed,
     /// An API token was created.
     ApiTokenCreated,
@@ -176,7 +184,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 41] = [
+pub const EVENT_NAMES: [(EventName, &str); 45] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -192,6 +200,10 @@ pub const EVENT_NAMES: [(EventName, &str); 41] = [
     (EventName::AccessTokenRevoked, "access_token_revoked"),
     (EventName::PasswordChanged, "password_changed"),
     (EventName::PasswordReset, "password_reset"),
+    (EventName::PasswordResetRequested, "password_reset_requested"),
+    (EventName::PasswordRecovered, "password_recovered"),
+    (EventName::AddressVerificationSent, "address_verification_sent"),
+    (EventName::AddressVerified, "address_verified"),
     (EventName::ProfileChanged, "profile_changed"),
     (EventName::UserCreated, "user_created"),
     (EventName::UserDisabled, "user_disabled"),

@@ -10,6 +10,7 @@ pub(crate) mod id;
 pub(crate) mod language;
 pub(crate) mod lifetimes;
 pub(crate) mod mail;
+pub(crate) mod mail_token;
 pub(crate) mod message;
 pub(crate) mod names;
 pub(crate) mod proof;

@@ -20,7 +20,7 @@ use crate::store::UnitTx;
 /// Writes a mail to the confirmed address of a user, for [`UnitTx::enqueue`]. `None` if there is no such address, or no mail
 /// at all.
 pub(crate) fn message(app: &App, user: &User, mail: &Mail, origin: &Origin) -> Result<Option<Message>, Error> {
-    match confirmed_address(user) {
+    match user.verified_email() {
         Some(to) => message_to(app, user, to, mail, origin),
         None => Ok(None),
     }
@@ -34,16 +34,16 @@ pub(crate) fn message_to(
     mail: &Mail,
     origin: &Origin,
 ) -> Result<Option<Message>, Error> {
-    if app.config.mail_url.is_none() {
+    if !is_on(app) {
         return Ok(None);
     }
     let letter = letter::write(app, user, &to.to_string(), mail, origin)?;
     sealed(&app.data_keys, &letter, mail.lifetime(), app.clock.now(), &*app.entropy).map(Some)
 }
 
-/// The address that a user is told things at. So far every address counts as confirmed.
-fn confirmed_address(user: &User) -> Option<&Email> {
-    user.email.as_ref()
+/// Whether the service sends mail.
+pub(crate) fn is_on(app: &App) -> bool {
+    app.config.mail_url.is_some()
 }
 
 /// A mail that tells a user of a change. The change is made whether or not its owner can be told.
@@ -71,6 +71,15 @@ impl Notice {
 /// Tells a user of a change.
 pub(crate) fn notice(app: &App, user: &User, mail: &Mail, origin: &Origin) -> Notice {
     notice_of(app, message(app, user, mail, origin))
+}
+
+/// Tells both addresses that an account has another one from now on.
+pub(crate) fn notice_of_address(app: &App, user: &User, new: Option<&Email>, origin: &Origin) -> Notice {
+    let mail = Mail::AddressChanged { old: user.email.clone(), new: new.cloned() };
+    let told = [user.email.as_ref(), new].into_iter().flatten();
+    let notices = told.map(|to| notice_of(app, message_to(app, user, to, &mail, origin)));
+    let messages = notices.flat_map(|notice| notice.messages).collect();
+    Notice { messages, metrics: Arc::clone(&app.metrics) }
 }
 
 /// The same, by the user's id.

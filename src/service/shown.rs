@@ -6,7 +6,7 @@ use super::second_factor::{Presented, is_sealed_with_the_newest, open, present, 
 use crate::app::App;
 use crate::engine::limiter::{Account, Attempt, Charge, Kind, OTP, RECOVERY_CODE};
 use crate::error::Error;
-use crate::model::id::SessionId;
+use crate::model::id::{SessionId, UserId};
 use crate::model::proof::Method;
 use crate::model::second_factor::{MAX_FAILURES_IN_A_ROW, Totp};
 use crate::secret::Secret;
@@ -64,17 +64,26 @@ impl Claim {
 /// The first part of the step: finds the challenge.
 pub(crate) fn claim(app: &App, text: &Secret<String>, shown: Shown, ip: Option<&str>) -> Result<Claim, Error> {
     let presented = present(app, text)?;
-    let user = presented.user.id;
+    let (attempt, is_known) = attempt(app, presented.user.id, &shown, ip)?;
+    Ok(Claim { presented, shown, attempt, is_known, ip: ip.map(ToOwned::to_owned) })
+}
+
+/// The attempt that this is, and whether the user has shown a second factor from there before.
+pub(super) fn attempt(app: &App, user: UserId, shown: &Shown, ip: Option<&str>) -> Result<(Attempt, bool), Error> {
     let attempt = Attempt::new(shown.kind(), Some(&Account::Known(user)), ip);
     let is_known = attempt.is_from_one_of(&app.store.read(|tx| tx.list_second_factor_addresses(user))?);
-    let attempt = if is_known { attempt.sparing_the_account() } else { attempt };
-    Ok(Claim { presented, shown, attempt, is_known, ip: ip.map(ToOwned::to_owned) })
+    Ok((if is_known { attempt.sparing_the_account() } else { attempt }, is_known))
 }
 
 /// The second part: applies the limits.
 pub(crate) async fn admit(app: &App, claim: &Claim) -> Result<Charge, Error> {
-    app.limiter.admit(&claim.attempt).await?.map_err(|retry_after| {
-        let ip = claim.ip.as_deref().unwrap_or_default();
+    admit_attempt(app, &claim.attempt, claim.ip.as_deref()).await
+}
+
+/// The same, of an attempt that is part of something else.
+pub(super) async fn admit_attempt(app: &App, attempt: &Attempt, ip: Option<&str>) -> Result<Charge, Error> {
+    app.limiter.admit(attempt).await?.map_err(|retry_after| {
+        let ip = ip.unwrap_or_default();
         log::warn!(ip, retry_after:% = retry_after; "second factor refused: too many failures");
         Error::TooManyFailures { retry_after }
     })
