@@ -29,7 +29,9 @@ use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
 use super::groups::{API_TOKEN, PASSWORD, SECOND_FACTOR, SESSION, TOKEN};
 use super::oauth::{self, introspect, token, userinfo};
-use super::pages::{assets, authorize, interactions, login, logout};
+use super::pages::{
+    assets, authorize, email_verification as email_verification_page, interactions, login, logout, password_reset,
+};
 
 /// The table: each handler, and the error codes of its use case.
 pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
@@ -199,6 +201,12 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(interactions::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(login::show, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(login::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(password_reset::show, [NOT_FOUND]),
+        endpoint!(password_reset::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(password_reset::show_link, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(password_reset::act_on_link, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(email_verification_page::show, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(email_verification_page::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(logout::start, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(logout::start_by_form),
         endpoint!(logout::confirm, [DATABASE_UNAVAILABLE, OVERLOADED]),

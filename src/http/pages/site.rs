@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::http::extract::language;
 use crate::jwt::issuer_url;
 use crate::oauth::redirect_uri::origin;
+use crate::service::mail::is_on;
 
 /// What every page shows.
 pub(super) struct Site<'a> {
@@ -35,6 +36,11 @@ impl<'a> Site<'a> {
     /// The origin of the logo, for the policy.
     pub(super) fn logo_origin(&self) -> Option<String> {
         self.logo().and_then(origin)
+    }
+
+    /// Whether a password can be reset by mail.
+    pub(super) fn sends_mail(&self) -> bool {
+        is_on(self.app)
     }
 
     pub(super) fn has_links(&self) -> bool {
