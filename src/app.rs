@@ -66,7 +66,7 @@ pub struct App {
     /// Turns for looking up accounts at logins.
     pub(crate) lookups: Arc<Turns>,
     /// Sends mail.
-    pub(crate) outbox: Outbox,
+    pub outbox: Outbox,
     /// Calls other servers.
     pub outbound: Outbound,
     /// What they publish.

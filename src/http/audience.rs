@@ -79,8 +79,9 @@ const PAGES: Audience = Audience {
     has_secret_paths: false,
 };
 
-/// Where the links in mails lead to.
-const LINKS: Audience = Audience { add_headers: pages::add_headers_of_links, has_secret_paths: true, ..PAGES };
+/// Where the links in mails lead to. Following one changes nothing.
+const LINKS: Audience =
+    Audience { add_headers: pages::add_headers_of_links, has_secret_paths: true, takes_head: true, ..PAGES };
 
 static AUTHORIZE: Audience = Audience { prefix: "/oauth/authorize", ..PAGES };
 static INTERACTIONS: Audience = Audience { prefix: "/oauth/interactions", ..PAGES };

@@ -75,7 +75,7 @@ pub(in crate::http) async fn act(
     };
     // Only with the right code it is asked for a second factor.
     let form = NewPassword { site, action, email: Some(email), code, methods: &[], notice: None, problem: None };
-    answer(&form, recovered, asks(&params))
+    answer(&form, recovered, &asks(&params))
 }
 
 /// Follow the link of a mail
@@ -133,7 +133,7 @@ pub(in crate::http) async fn act_on_link(
     }
     let action = &*action(site, &token);
     let form = NewPassword { site, action, email: None, code: "", methods: &[], notice: None, problem: None };
-    answer(&form, recovered, asks(&params))
+    answer(&form, recovered, &asks(&params))
 }
 
 fn action(site: &Site<'_>, token: &str) -> String {
@@ -157,20 +157,13 @@ fn recovery(read: Read, params: &Params) -> Recovery {
 }
 
 /// The fields for a second factor that the form had.
-fn asks(params: &Params) -> &'static [&'static str] {
-    match (params.get("otp"), params.get("recovery_code")) {
-        (_, Some(_)) => &["otp", "recovery_code"],
-        (Some(_), None) => &["otp"],
-        (None, None) => &[],
-    }
+fn asks(params: &Params) -> Vec<&str> {
+    let names = params.get("methods").unwrap_or_default().split(' ');
+    names.filter(|name| ["otp", "recovery_code"].contains(name)).collect()
 }
 
 /// The end, or the form again. Passwords are never shown again.
-fn answer(
-    form: &NewPassword<'_>,
-    recovered: Result<(), Error>,
-    asks: &'static [&'static str],
-) -> Result<HttpResponse, Failure> {
+fn answer(form: &NewPassword<'_>, recovered: Result<(), Error>, asks: &[&str]) -> Result<HttpResponse, Failure> {
     let site = form.site;
     match recovered {
         Ok(()) => {
