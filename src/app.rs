@@ -166,6 +166,10 @@ impl App {
     pub fn load(&self) -> Result<Vec<PathBuf>, StartError> {
         let now = self.clock.now();
         let made = self.keys.load_or_create(now)?;
+        if self.config.mail_url.is_some() {
+            // Before a command that runs as another user needs it.
+            self.data_keys.newest_or_new(self.entropy.bytes()?, now)?;
+        }
         self.denylist.follow(&self.store, now).map_err(|error| of_database(&self.config, error))?;
         self.known_clients.follow().map_err(|error| of_database(&self.config, error))?;
         // OpenID Connect Core section 2: a client is the audience of its ID tokens.

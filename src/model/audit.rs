@@ -19,7 +19,7 @@ pub struct Origin {
     /// The id of the request, as in the `X-Request-Id` of its response.
     pub(crate) request_id: Option<String>,
     /// The language of the mails that the request causes.
-    pub(crate) language: Language,
+    pub language: Language,
 }
 
 /// An event.

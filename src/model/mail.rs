@@ -12,7 +12,7 @@ pub(crate) const LINK_LIFETIME: Seconds = Seconds(1_800);
 const NOTICE_LIFETIME: Seconds = Seconds(3 * 86_400);
 
 /// A mail, with what is in it besides names. It has no `Debug` output, because a link may reset a password.
-pub(crate) enum Mail {
+pub enum Mail {
     /// The owner of an address is asked to confirm it.
     VerifyAddress {
         /// The page that confirms it.
@@ -34,7 +34,7 @@ pub(crate) enum Mail {
         /// The address from now on.
         new: Option<Email>,
     },
-    /// A login from a device and a network that the account has not used.
+    /// A login from a network that the account has not been used from.
     NewDevice {
         /// What is known of the device: its label, or its user agent.
         device: Option<String>,
@@ -55,7 +55,7 @@ pub(crate) enum Mail {
 
 /// A kind of second factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Factor {
+pub enum Factor {
     /// An authenticator app.
     App,
     /// A passkey.

@@ -1,6 +1,7 @@
 //! Sending mail: a letter becomes a mail ([RFC 5322](https://www.rfc-editor.org/rfc/rfc5322)) that goes to a mail server, a
 //! folder or the log.
 
+mod error;
 mod smtp;
 
 use std::fs;
@@ -12,6 +13,7 @@ use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, MultiPartKind, SinglePart};
 
+use self::error::MailError;
 use self::smtp::Server;
 use super::read_certificates;
 use crate::clock::Timestamp;
@@ -30,38 +32,6 @@ enum Sink {
     Server(Box<Server>),
     Folder(PathBuf),
     Log,
-}
-
-/// Why a mail was not sent. No text of it has an address.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MailError {
-    /// It has no valid form, as with an address that only looks like one.
-    #[error("it cannot be written as a mail")]
-    Unwritable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The mail server will not take it, now or later.
-    #[error("the mail server refuses it: {0}")]
-    Refused(String),
-    /// The mail server does not take it now.
-    #[error("the mail server does not take it: {0}")]
-    NotNow(String),
-    /// The mail server could not be reached, or does not let the service in.
-    #[error("the mail server: {0}")]
-    Server(#[from] lettre::transport::smtp::Error),
-    /// The folder.
-    #[error("{}: {error}", path.display())]
-    Folder {
-        /// Its path, or that of a file in it.
-        path: PathBuf,
-        /// What happened.
-        error: io::Error,
-    },
-}
-
-impl MailError {
-    /// Whether another attempt would fail, too.
-    pub(crate) fn is_final(&self) -> bool {
-        matches!(self, Self::Unwritable(_) | Self::Refused(_))
-    }
 }
 
 impl Mailer {

@@ -7,6 +7,7 @@ mod texts;
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::engine::limiter::{Attempt, PASSWORD};
 use crate::engine::mail::sealed;
 use crate::error::{Error, root_cause};
 use crate::metrics::Metrics;
@@ -14,12 +15,13 @@ use crate::model::audit::Origin;
 use crate::model::id::UserId;
 use crate::model::mail::Mail;
 use crate::model::message::Message;
+use crate::model::session::Device;
 use crate::model::user::{Email, User};
 use crate::store::UnitTx;
 
 /// Writes a mail to the confirmed address of a user, for [`UnitTx::enqueue`]. `None` if there is no such address, or no mail
 /// at all.
-pub(crate) fn message(app: &App, user: &User, mail: &Mail, origin: &Origin) -> Result<Option<Message>, Error> {
+pub fn message(app: &App, user: &User, mail: &Mail, origin: &Origin) -> Result<Option<Message>, Error> {
     match user.verified_email() {
         Some(to) => message_to(app, user, to, mail, origin),
         None => Ok(None),
@@ -90,6 +92,21 @@ pub(crate) fn notice_to(app: &App, user: UserId, mail: &Mail, origin: &Origin) -
             None => Ok(None),
         },
         None => Ok(None),
+    };
+    notice_of(app, written())
+}
+
+/// Tells a user of a login from a network from which the account has no stored session, unless it has none at all. Refreshes
+/// from elsewhere are no logins: who travels with an open session is told nothing.
+pub(crate) fn new_device(app: &App, user: &User, device: &Device, origin: &Origin) -> Notice {
+    let written = || {
+        if app.config.mail_url.is_none() || user.verified_email().is_none() {
+            return Ok(None);
+        }
+        let known = app.store.read(|tx| tx.list_session_addresses(user.id))?;
+        let is_new = !known.is_empty() && !Attempt::new(&PASSWORD, None, device.ip.as_deref()).is_from_one_of(&known);
+        let mail = Mail::NewDevice { device: device.label.clone().or_else(|| device.user_agent.clone()) };
+        if is_new { message(app, user, &mail, origin) } else { Ok(None) }
     };
     notice_of(app, written())
 }

@@ -1,5 +1,6 @@
 //! The second step of a login: it opens the session, or notes that its user has authenticated again.
 
+use super::mail::notice;
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Evidence, Proven};
 use super::second_factor::Presented;
@@ -9,8 +10,9 @@ use crate::app::App;
 use crate::engine::limiter::Charge;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
+use crate::model::mail::Mail;
 use crate::model::proof::{Method, Proof};
-use crate::model::second_factor::Challenge;
+use crate::model::second_factor::{Challenge, FAILURES_TOLD_OF};
 use crate::model::session::Device;
 
 /// Checks what is shown, and opens the session or notes that its user has authenticated again.
@@ -21,9 +23,11 @@ pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, o
         charge.failed();
         let (id, is_otp) = (user.id, matches!(shown, Shown::Otp(_)));
         let event = origin.event(app.clock.now(), EventName::SecondFactorFailed).about(id);
+        let notice = notice(app, &user, &Mail::ManyWrongCodes, origin);
         app.units.run(move |tx| {
-            if is_otp {
-                tx.count_totp_failure(id)?;
+            let failures = if is_otp { tx.count_totp_failure(id)? } else { None };
+            if failures.is_some_and(|failures| failures % FAILURES_TOLD_OF == 0) {
+                notice.enqueue(tx)?;
             }
             tx.record(event)
         })?;

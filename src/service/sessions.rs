@@ -1,5 +1,6 @@
 //! Sessions: opening one, and ending one or all sessions of a user.
 
+use super::mail::new_device;
 use super::proof::Proven;
 use crate::app::App;
 use crate::error::Error;
@@ -32,6 +33,7 @@ pub(super) fn open(
     let grant = Grant::new(request, &authentication.amr);
     let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
     let event = event.event(now, EventName::Login).about(user.id);
+    let notice = new_device(app, &user, device, origin);
     let (granted, device) = (grant.clone(), device.clone());
     let is_open = app.units.run(move |tx| {
         for step in &steps {
@@ -46,6 +48,7 @@ pub(super) fn open(
         if is_active {
             tx.insert_session(&session, &granted, &device)?;
             tx.record(event)?;
+            notice.enqueue(tx)?;
         }
         Ok(is_active)
     })?;

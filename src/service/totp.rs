@@ -1,11 +1,13 @@
 //! Authenticator apps: getting, confirming and removing one, and recovery codes.
 
+use super::mail::{notice, notice_to};
 use super::second_factor::{Needs, needs, open, present, recovery_digest, seal};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
+use crate::model::mail::{Factor, Mail};
 use crate::model::names::ADMIN_ROLE;
 use crate::model::proof::MFA;
 use crate::model::second_factor::CHALLENGE_LIFETIME;
@@ -101,12 +103,14 @@ pub(crate) fn confirm(
     let step = open(app, id, &sealed)?.step_of(code.expose(), now.0).ok_or(Error::WrongOtp)?;
     let (codes, digests) = new_codes(app)?;
     let (added, made) = (origin.event(now, EventName::FactorAdded), origin.event(now, EventName::RecoveryCodesMade));
+    let notice = notice(app, &user, &Mail::FactorAdded(Factor::App), origin);
     app.units.run(move |tx| {
         tx.lock_active_user(id)?.ok_or(Error::AccountDisabled)?;
         if !tx.confirm_totp(id, Confirmed { secret: sealed, at: now, session, step })? {
             return Err(Error::WrongOtp);
         }
         tx.replace_recovery_codes(id, &digests)?;
+        notice.enqueue(tx)?;
         tx.record(added.about(id).with("totp"))?;
         tx.record(made.about(id))
     })?;
@@ -116,12 +120,15 @@ pub(crate) fn confirm(
 /// Removes a user's authenticator app and recovery codes.
 pub(crate) fn remove(app: &App, user: UserId, name: EventName, origin: &Origin) -> Result<(), Error> {
     let event = origin.event(app.clock.now(), name).about(user);
+    let mail = if name == EventName::FactorsReset { Mail::FactorsReset } else { Mail::FactorRemoved(Factor::App) };
+    let notice = notice_to(app, user, &mail, origin);
     app.units.run(move |tx| {
         tx.lock_user(user)?;
         tx.reading().find_user(user)?.ok_or(Error::UserUnknown)?;
         if !tx.delete_second_factors(user)? {
             return Err(Error::FactorNotFound);
         }
+        notice.enqueue(tx)?;
         tx.record(event.with("totp"))
     })
 }

@@ -2,12 +2,13 @@
 
 use super::api_tokens;
 use super::fields::{collect, invalid};
-use super::mail;
+use super::mail::{notice_of_address, notice_to};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{UserId, new_id};
+use crate::model::mail::Mail;
 use crate::model::names::{ADMIN_ROLE, Roles};
 use crate::model::session::{End, EndReason};
 use crate::model::user::{ClaimedName, DisplayName, Email, User, Username};
@@ -103,7 +104,7 @@ pub(crate) fn find_by_name(app: &App, username: &str) -> Result<User, Error> {
 }
 
 /// The user with this id.
-pub(crate) fn find(app: &App, id: UserId) -> Result<User, Error> {
+pub fn find(app: &App, id: UserId) -> Result<User, Error> {
     app.store.read(|tx| tx.find_user(id))?.ok_or(Error::UserUnknown)
 }
 
@@ -165,9 +166,11 @@ pub(crate) fn set_password_hash(app: &App, id: UserId, hash: String, origin: &Or
     let end = End { at: app.clock.now(), reason: EndReason::PasswordChanged };
     let event = origin.event(end.at, EventName::PasswordReset).about(id);
     let access = app.config.lifetimes.access;
+    let notice = notice_to(app, id, &Mail::PasswordChanged, origin);
     app.units.run(move |tx| {
         tx.set_password_hash(id, &hash)?;
         tx.record(event)?;
+        notice.enqueue(tx)?;
         tx.end_sessions_of(id, None, end, access)
     })
 }
@@ -234,7 +237,7 @@ pub(super) fn set_profile_and(
     let changed: Vec<&str> = changed.iter().filter(|(_, is_new)| *is_new).map(|(field, _)| *field).collect();
     let (now, is_verified) = (app.clock.now(), new.email_is_verified);
     let notice = match &email {
-        Some(email) => Some(mail::notice_of_address(app, &find(app, id)?, email.as_ref(), origin)),
+        Some(email) => Some(notice_of_address(app, &find(app, id)?, email.as_ref(), origin)),
         None => None,
     };
     let event = origin.event(now, EventName::ProfileChanged).about(id).with(changed.join(" "));

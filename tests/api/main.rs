@@ -48,6 +48,8 @@ mod keys;
 mod limits;
 mod locks;
 mod login_page;
+mod mail;
+mod mail_server;
 mod me;
 mod me_applications;
 mod metrics;

@@ -9,7 +9,7 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{Certificate, CertificateStore, SmtpConnection, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 
-use super::MailError;
+use super::error::MailError;
 use crate::config::{Encryption, MailServer};
 
 /// How long the mail server may take for each step until it lets the service in.

@@ -27,11 +27,10 @@ texts! {
     address_lead: "The e-mail address of your account at {site} was changed.",
         "Die E-Mail-Adresse deines Kontos bei {site} wurde geändert.",
         "Se ha cambiado el correo electrónico de tu cuenta en {site}.";
-    device_subject: "Login from a new device", "Anmeldung mit einem neuen Gerät",
-        "Inicio de sesión desde un dispositivo nuevo";
-    device_lead: "Somebody has logged in to your account at {site} from a device and a place that are new.",
-        "Jemand hat sich bei deinem Konto bei {site} mit einem neuen Gerät von einem neuen Ort aus angemeldet.",
-        "Alguien ha iniciado sesión en tu cuenta en {site} desde un dispositivo y un lugar nuevos.";
+    device_subject: "New login", "Neue Anmeldung", "Nuevo inicio de sesión";
+    device_lead: "Somebody has logged in to your account at {site} from a place that is new.",
+        "Jemand hat sich bei deinem Konto bei {site} von einem neuen Ort aus angemeldet.",
+        "Alguien ha iniciado sesión en tu cuenta en {site} desde un lugar nuevo.";
     password_subject: "Your password was changed", "Dein Passwort wurde geändert", "Se ha cambiado tu contraseña";
     password_lead: "The password of your account at {site} was changed.",
         "Das Passwort deines Kontos bei {site} wurde geändert.",
@@ -64,9 +63,9 @@ texts! {
         "Un administrador ha quitado todos los segundos factores de tu cuenta en {site}.";
     codes_subject: "Wrong codes at your login", "Falsche Codes bei deiner Anmeldung",
         "Códigos incorrectos al iniciar sesión";
-    codes_lead: "Somebody who knows the password of your account at {site} has given several wrong codes. For a few minutes no more are accepted.",
-        "Jemand, der das Passwort deines Kontos bei {site} kennt, hat mehrere falsche Codes eingegeben. Einige Minuten lang werden keine weiteren angenommen.",
-        "Alguien que conoce la contraseña de tu cuenta en {site} ha introducido varios códigos incorrectos. Durante unos minutos no se aceptan más.";
+    codes_lead: "Somebody who knows the password of your account at {site} has given several wrong codes in a row.",
+        "Jemand, der das Passwort deines Kontos bei {site} kennt, hat mehrmals nacheinander einen falschen Code eingegeben.",
+        "Alguien que conoce la contraseña de tu cuenta en {site} ha introducido varios códigos incorrectos seguidos.";
     reuse_subject: "One of your sessions was ended", "Eine deiner Sitzungen wurde beendet",
         "Se ha cerrado una de tus sesiones";
     reuse_lead: "A token of a session of your account at {site} was used a second time. Somebody may have copied it, so the session was ended. Log in again there.",

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Engine, TestApp};
+use super::{Engine, TestApp, mail};
 use crate::verifier::wait_until;
 
 /// Where links begin.
@@ -74,15 +74,8 @@ impl Mailbox {
 
 impl Mail {
     fn read(eml: &str) -> Self {
-        let eml = eml.replace("\r\n", "\n");
-        let (head, body) = eml.split_once("\n\n").unwrap();
-        let head = head.replace("\n ", " ");
-        let field = |name: &str| {
-            let line = head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
-            line.unwrap_or_else(|| panic!("no {name}: {eml}")).to_owned()
-        };
-        let (to, subject) = (field("To"), field("Subject"));
-        Self { to, subject, text: body.replace("=\n", "").replace("=3D", "=") }
+        let mail = mail::Mail::parse(eml);
+        Self { to: mail.to().to_owned(), subject: mail.subject().to_owned(), text: mail.text }
     }
 
     /// The path of the link below the issuer, and its last part.
