@@ -6,7 +6,7 @@ use super::mail;
 use super::mail_tokens::{Presented, admit_code, find_by_code, find_by_link, is_valid_for, issue};
 use super::proof::Proven;
 use super::second_factor::{Needs, methods_of, needs};
-use super::shown::{Shown, admit_attempt, attempt, check};
+use super::shown::{Shown, admit_attempt, attempt, check, refuse};
 use super::users;
 use crate::app::App;
 use crate::engine::limiter::{Account, Attempt, Charge};
@@ -154,15 +154,10 @@ pub(crate) fn prove(app: &App, ready: Ready, charge: Option<Charge>, origin: &Or
         let factor = Some((Proven { user, proof, evidence }, shown.refusal()));
         return Ok(Proved { presented, factor, _charge: charge });
     }
-    charge.into_iter().for_each(Charge::failed);
-    let (event, is_otp) = (origin.event(at, EventName::SecondFactorFailed).about(id), matches!(shown, Shown::Otp(_)));
-    app.units.run(move |tx| {
-        if is_otp {
-            tx.count_totp_failure(id)?;
-        }
-        tx.record(event)
-    })?;
-    Err(shown.refusal())
+    match charge {
+        Some(charge) => Err(refuse(app, &user, &shown, charge, origin)),
+        None => Err(shown.refusal()),
+    }
 }
 
 /// Hashes the new password.
