@@ -92,7 +92,7 @@ fn a_login_from_a_new_network_is_told_once(engine: Engine) {
 
 fn change_password(app: &TestApp, pair: &Value) {
     let body = json!({"current_password": PASSWORD, "new_password": "another horse battery staple"});
-    let changed = app.ask_as("PUT", "/v1/me/password", pair, Some(&body));
+    let changed = app.ask_as("POST", "/v1/me/password", pair, Some(&body));
     assert!((200..300).contains(&changed.status), "{changed:?}");
 }
 
@@ -100,7 +100,7 @@ fn a_changed_password_is_told(engine: Engine) {
     let mailing = Mailing::start(engine);
     let pair = mailing.app.logged_in("ada");
     let wrong = json!({"current_password": "not the password", "new_password": "another horse battery staple"});
-    mailing.app.ask_as("PUT", "/v1/me/password", &pair, Some(&wrong)).problem(403, "wrong_password");
+    mailing.app.ask_as("POST", "/v1/me/password", &pair, Some(&wrong)).problem(403, "wrong_password");
     assert_eq!(mailing.files().len(), 0, "nothing was changed");
     change_password(&mailing.app, &pair);
     assert!(one(mailing.take()).text.contains("The password of your account at tokensmith was changed."));
@@ -112,11 +112,11 @@ fn a_password_that_an_administrator_sets_is_told_without_the_administrators_addr
     let admin = app.create_user("boss", &["admin"]);
     let pair = app.login("boss", PASSWORD).ok();
     let body = json!({"password": "another horse battery staple"});
-    let set = app.ask_as("PUT", &format!("/v1/admin/users/{}/password", ada.id), &pair, Some(&body));
+    let set = app.ask_as("POST", &format!("/v1/admin/users/{}/password", ada.id), &pair, Some(&body));
     assert!((200..300).contains(&set.status), "{set:?} {admin:?}");
     let mail = one(mailing.take());
     assert!(mail.text.contains("An administrator has set a new password"), "{}", mail.text);
-    assert!(!mail.text.contains("127.0.0.1"), "{}", mail.text);
+    assert!(!mail.text.contains("IP address"), "{}", mail.text);
 }
 
 fn second_factors_that_come_and_go_are_told(engine: Engine) {
@@ -132,7 +132,7 @@ fn second_factors_that_come_and_go_are_told(engine: Engine) {
     app.create_user("boss", &["admin"]);
     let boss = app.login("boss", PASSWORD).ok();
     let id = app.me(&pair).ok()["id"].as_str().unwrap().to_owned();
-    let reset = app.ask_as("DELETE", &format!("/v1/admin/users/{id}/factors"), &boss, None);
+    let reset = app.ask_as("DELETE", &format!("/v1/admin/users/{id}/totp"), &boss, None);
     assert_eq!(reset.status, 204, "{reset:?}");
     assert!(one(mailing.take()).text.contains("An administrator has removed all second factors"));
 }
@@ -221,12 +221,8 @@ fn a_change_goes_on_if_the_outbox_is_full(engine: Engine) {
 fn a_change_goes_on_if_the_mail_cannot_be_encrypted(engine: Engine) {
     let mailing = Mailing::start(engine);
     let pair = mailing.app.logged_in("ada");
-    let keys = fs::read_dir(mailing.app.keys_dir()).unwrap().map(|entry| entry.unwrap().path());
-    let data_keys: Vec<_> = keys.filter(|path| path.extension().is_some_and(|extension| extension == "key")).collect();
-    for file in &data_keys {
-        fs::write(file, "damaged").unwrap();
-    }
-    assert_eq!(data_keys.len(), 1);
+    // The newest key is the one that encrypts.
+    fs::write(mailing.app.keys_dir().join("data-99991231T000000Z-00000000.key"), "damaged").unwrap();
     change_password(&mailing.app, &pair);
     assert_eq!(mailing.files().len(), 0);
     let counted = mailing.app.inside.metrics.encode(Present::default()).unwrap();
@@ -261,7 +257,7 @@ fn what_ends_a_line_never_gets_into_a_header(engine: Engine) {
     enqueue(app, &ada, &Kind::NewDevice { device }, Language::English);
     let mail = one(mailing.take());
     assert!(!mail.headers.contains_key("bcc"), "{mail:?}");
-    assert_eq!(mail.headers["from"], "\"Evil  Bcc: eve@example.com    body x\" <id@example.org>");
+    assert_eq!(mail.headers["from"], "Evil  Bcc: eve@example.com    body x <id@example.org>");
     assert!(mail.subject().starts_with("New login – Evil  Bcc: eve@example.com"), "{mail:?}");
     // The rules for names and addresses refuse them, but an earlier version may have stored what is refused now.
     for address in ["ada@example.com\r\nBcc: eve@example.com", "ada@example.com>\nRCPT TO:<eve@example.com", "a b@c"] {

@@ -31,7 +31,7 @@ fn plain(server: &StandIn) -> String {
 fn cause_a_mail(app: &TestApp) {
     let pair = app.logged_in("ada");
     let body = json!({"current_password": PASSWORD, "new_password": "another horse battery staple"});
-    let changed = app.ask_as("PUT", "/v1/me/password", &pair, Some(&body));
+    let changed = app.ask_as("POST", "/v1/me/password", &pair, Some(&body));
     assert!((200..300).contains(&changed.status), "{changed:?}");
 }
 
