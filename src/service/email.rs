@@ -1,7 +1,6 @@
 //! E-mail addresses: confirming one, and changing one's own. A new address is in force when it is confirmed; if the service
 //! sends no mail, at once, but it is not verified then.
 
-use super::fields::invalid;
 use super::mail;
 use super::mail_tokens::{Presented, Shown, admit_code, find_by_code, find_by_link, is_valid_for, issue};
 use super::users::{self, NewProfile};
@@ -54,9 +53,10 @@ fn sending(
 
 /// What a user changes of their own account, and the new address if it has to be confirmed before it is in force.
 pub(crate) fn to_confirm(app: &App, user: UserId, new: NewProfile) -> Result<(NewProfile, Option<Email>), Error> {
-    let Some(Some(email)) = &new.email else { return Ok((new, None)) };
-    let email: Email = email.parse().map_err(invalid("email"))?;
-    if !mail::is_on(app) || users::find(app, user)?.email.as_ref() == Some(&email) {
+    // One that is not valid is refused together with all else.
+    let email = new.email.as_ref().and_then(|email| email.as_deref()?.parse::<Email>().ok());
+    let Some(email) = email.filter(|_| mail::is_on(app)) else { return Ok((new, None)) };
+    if users::find(app, user)?.email.as_ref() == Some(&email) {
         return Ok((new, None));
     }
     Ok((NewProfile { email: None, ..new }, Some(email)))

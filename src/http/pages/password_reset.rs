@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::reply::{message, page, page_with, titled};
 use super::signing_in;
@@ -136,12 +137,11 @@ pub(in crate::http) async fn act_on_link(
     answer(&form, recovered, &asks(&params))
 }
 
+/// What of a token is escaped: nothing of a valid one.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
 fn action(site: &Site<'_>, token: &str) -> String {
-    format!(
-        "{}/password-reset/{}",
-        site.base,
-        percent_encoding::utf8_percent_encode(token, percent_encoding::NON_ALPHANUMERIC)
-    )
+    format!("{}/password-reset/{}", site.base, utf8_percent_encode(token, ESCAPED))
 }
 
 /// Without mail there is nothing to ask for.
