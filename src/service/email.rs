@@ -143,7 +143,7 @@ fn confirm(app: &App, Presented { known, stored }: Presented, origin: &Origin) -
         if tx.reading().is_verified_by_another(&email.folded(), id)? {
             return Err(Error::EmailTaken);
         }
-        tx.set_email(id, Some(&email), Some(now))?;
+        tx.set_email(id, Some(&email), true, now)?;
         tx.record(verified)?;
         if current.user.email.as_ref() != Some(&email) {
             tx.record(changed)?;

@@ -247,7 +247,7 @@ pub(super) fn set_profile_and(
             tx.set_names(id, username.as_ref(), name.as_ref())?;
         }
         if let Some(email) = email.filter(|email| needs_setting(&before, email.as_ref(), is_verified)) {
-            tx.set_email(id, email.as_ref(), is_verified.then_some(now))?;
+            tx.set_email(id, email.as_ref(), is_verified, now)?;
             if let Some(notice) = notice.filter(|_| before.email != email) {
                 notice.enqueue(tx)?;
             }

@@ -92,6 +92,15 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Voids all tokens of a user.
+    pub(super) fn void_mail_tokens(&mut self, user: UserId, now: Timestamp) -> Result<(), Error> {
+        self.note_lock(Lock::SecondFactors);
+        let unused =
+            mail_tokens::table.filter(mail_tokens::user_id.eq(Bind(user))).filter(mail_tokens::used_at.is_null());
+        diesel::update(unused).set(mail_tokens::used_at.eq(Bind(Some(now)))).execute(self.0)?;
+        Ok(())
+    }
+
     /// Uses a token, by compare-and-set; returns whether it was unused and had not expired.
     pub(crate) fn use_mail_token(&mut self, digest: &KeyDigest, now: Timestamp) -> Result<bool, Error> {
         self.note_lock(Lock::SecondFactors);

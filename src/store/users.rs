@@ -91,22 +91,24 @@ impl WriteTx<'_> {
         one_user(taken_or(diesel::update(user).set(profile).execute(self.0))?)
     }
 
-    /// Stores an e-mail address, or none, and when it was verified, if it was.
+    /// Stores an e-mail address, or none, and whether it is verified. Links and codes of earlier mails are void.
     pub(crate) fn set_email(
         &mut self,
         id: UserId,
         email: Option<&Email>,
-        verified_at: Option<Timestamp>,
+        is_verified: bool,
+        now: Timestamp,
     ) -> Result<(), Error> {
         self.note_lock(Lock::Users);
-        let verified_at = verified_at.filter(|_| email.is_some());
+        let verified_at = Some(now).filter(|_| is_verified && email.is_some());
         let verified = verified_at.and(email).map(|email| email.folded().into_owned());
         let set = (
             users::email.eq(Bind(email)),
             users::email_verified_at.eq(Bind(verified_at)),
             users::verified_email.eq(verified),
         );
-        one_user(diesel::update(users::table.find(Bind(id))).set(set).execute(self.0)?)
+        one_user(diesel::update(users::table.find(Bind(id))).set(set).execute(self.0)?)?;
+        self.void_mail_tokens(id, now)
     }
 
     /// Deletes a user, with sessions and API tokens.

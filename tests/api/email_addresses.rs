@@ -15,6 +15,7 @@ both_engines!(
     only_the_user_of_a_mail_confirms_with_it,
     a_new_address_is_in_force_when_it_is_confirmed_and_both_are_told,
     a_change_of_the_password_voids_a_change_of_the_address,
+    an_address_that_is_set_voids_a_change_that_is_not_confirmed,
     without_mail_a_new_address_is_in_force_and_not_verified,
     an_address_may_be_removed,
     a_new_address_needs_a_recent_password,
@@ -187,6 +188,27 @@ fn a_change_of_the_password_voids_a_change_of_the_address(engine: Engine) {
     confirm(&app, &pair, &json!({"code": mail.code()})).problem(401, "bad_mail_token");
     app.browser().open(&mail.link("email-verification").0).shows(403, "This link does not work");
     assert_eq!(address(&app, &pair), (json!("ada@example.com"), json!(true)));
+}
+
+fn an_address_that_is_set_voids_a_change_that_is_not_confirmed(engine: Engine) {
+    let (app, mails) = start(engine, &[]);
+    let pair = app.logged_in("ada");
+    app.create_user("root", &["admin"]);
+    let admin = app.login("root", PASSWORD).ok();
+    let path = format!("/v1/admin/users/{}", pair["user"]["id"].as_str().unwrap());
+    change(&app, &pair, &json!("mallory@example.org")).ok();
+    let first = mails.only(&app);
+    app.ask_as("PATCH", &path, &admin, Some(&json!({"email": "ada@example.net"}))).ok();
+    confirm(&app, &pair, &json!({"code": first.code()})).problem(401, "bad_mail_token");
+    mails.take(&app);
+    // Of two changes the first that is confirmed voids the other one.
+    change(&app, &pair, &json!("one@example.org")).ok();
+    let one = mails.only(&app);
+    change(&app, &pair, &json!("two@example.org")).ok();
+    let two = mails.only(&app);
+    confirm(&app, &pair, &json!({"code": two.code()})).ok();
+    confirm(&app, &pair, &json!({"code": one.code()})).problem(401, "bad_mail_token");
+    assert_eq!(address(&app, &pair), (json!("two@example.org"), json!(true)));
 }
 
 fn without_mail_a_new_address_is_in_force_and_not_verified(engine: Engine) {
