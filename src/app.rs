@@ -12,6 +12,7 @@ use crate::engine::feed::Feed;
 use crate::engine::known_clients::KnownClients;
 use crate::engine::known_keys::KnownKeys;
 use crate::engine::limiter::Limiter;
+use crate::engine::mail;
 use crate::engine::outbox::Outbox;
 use crate::engine::rotator::{Batches, Rotator};
 use crate::engine::turns::Turns;
@@ -20,7 +21,7 @@ use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
 use crate::jwt::{DataKeys, Expected, KeyFileError, Keys};
 use crate::metrics::Metrics;
-use crate::outbound::{Documents, Outbound};
+use crate::outbound::{Documents, Mailer, Outbound};
 use crate::password::{HashError, Hasher};
 use crate::store::{IfMissing, Store};
 use tokensmith_verifier::Verifier;
@@ -47,7 +48,7 @@ pub struct App {
     /// The keys, with the search for unknown ones.
     pub(crate) known_keys: Arc<KnownKeys>,
     /// The keys that encrypt stored secrets.
-    pub(crate) data_keys: DataKeys,
+    pub(crate) data_keys: Arc<DataKeys>,
     /// The denylist in memory; empty before [`App::load`].
     pub denylist: Arc<Denylist>,
     /// The denylist for other services.
@@ -64,8 +65,8 @@ pub struct App {
     pub limiter: Limiter,
     /// Turns for looking up accounts at logins.
     pub(crate) lookups: Arc<Turns>,
-    /// Sends messages to other servers; there are no kinds yet.
-    pub(crate) outbox: Outbox,
+    /// Sends mail.
+    pub outbox: Outbox,
     /// Calls other servers.
     pub outbound: Outbound,
     /// What they publish.
@@ -92,6 +93,9 @@ pub enum StartError {
     /// Calls to other servers.
     #[error("calls to other servers: {0}")]
     Outbound(String),
+    /// Mail.
+    #[error("mail: {0}")]
+    Mail(String),
     /// The threads that refreshes are written by.
     #[error("cannot start threads: {0}")]
     Threads(#[from] io::Error),
@@ -110,6 +114,7 @@ impl App {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StartError> {
         let outbound = Outbound::new(&config).map_err(StartError::Outbound)?;
+        let mailer = Mailer::new(&config).map_err(StartError::Mail)?;
         let store = open(&config, if_missing, &*entropy)?;
         let metrics = Arc::<Metrics>::default();
         let keys = Arc::new(Keys::none(config.keys.clone(), config.key_policy.clone())?);
@@ -129,15 +134,17 @@ impl App {
         let batches =
             Batches::new(&config, Arc::clone(&store), units.clone(), Arc::clone(&clock), Arc::clone(&metrics));
         let lookups = Arc::new(Turns::new(&config));
+        let data_keys = Arc::new(DataKeys::new(config.keys.clone()));
+        let senders = mailer.map(|mailer| mail::sender(Arc::clone(&data_keys), mailer)).into_iter().collect();
         Ok(Self {
             rotator: Rotator::start(batches)?,
             hasher: Hasher::start(config.argon2, Arc::clone(&entropy), Arc::clone(&metrics))?,
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
             limiter: Limiter::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&lookups)),
             known_clients: KnownClients::new(Arc::clone(&store), Arc::clone(&clock)),
-            outbox: Outbox::new(store.clone(), clock.clone(), entropy.clone(), metrics.clone(), Vec::new()),
+            outbox: Outbox::new(store.clone(), clock.clone(), entropy.clone(), metrics.clone(), senders),
             lookups,
-            data_keys: DataKeys::new(config.keys.clone()),
+            data_keys,
             documents: Documents::new(outbound.clone()),
             outbound,
             config,
@@ -159,6 +166,10 @@ impl App {
     pub fn load(&self) -> Result<Vec<PathBuf>, StartError> {
         let now = self.clock.now();
         let made = self.keys.load_or_create(now)?;
+        if self.config.mail_url.is_some() {
+            // Before a command that runs as another user needs it.
+            self.data_keys.newest_or_new(self.entropy.bytes()?, now)?;
+        }
         self.denylist.follow(&self.store, now).map_err(|error| of_database(&self.config, error))?;
         self.known_clients.follow().map_err(|error| of_database(&self.config, error))?;
         // OpenID Connect Core section 2: a client is the audience of its ID tokens.

@@ -86,6 +86,31 @@ pub enum Error {
     /// A recovery code is wrong or was used.
     #[error("the recovery code is wrong or was used")]
     WrongRecoveryCode,
+    /// The link or the code of a mail shows who the user is, and a second factor is needed, too.
+    #[error("a second factor is needed, too: send the same request with a code")]
+    SecondFactorMissing {
+        /// How the user may prove who they are.
+        methods: Vec<&'static str>,
+    },
+    /// The link or the code of a mail is unknown, was used, has expired or is for something else, or the password was
+    /// changed since.
+    #[error("this link or code is unknown, was used or has expired")]
+    BadMailToken,
+    /// The service sends no mail.
+    #[error("this service sends no mail")]
+    MailOff,
+    /// The account has no e-mail address.
+    #[error("the account has no e-mail address")]
+    EmailMissing,
+    /// Another account has verified this address.
+    #[error("another account has this e-mail address")]
+    EmailTaken,
+    /// Too many mails were asked for.
+    #[error("too many mails were asked for; try again in {retry_after}")]
+    TooManyMails {
+        /// When to try again.
+        retry_after: Seconds,
+    },
     /// The user has no second factor.
     #[error("there is no such second factor")]
     FactorNotFound,

@@ -30,7 +30,7 @@ pub mod engine {
 
     /// Messages to other servers.
     pub mod outbox {
-        pub use crate::engine::outbox::{Deliver, Outbox};
+        pub use crate::engine::outbox::{Deliver, Outbox, Undelivered};
     }
 }
 
@@ -91,6 +91,16 @@ pub mod model {
         pub use tokensmith_verifier::{Id, Jti, SessionId, UserId};
     }
 
+    /// Languages.
+    pub mod language {
+        pub use crate::model::language::Language;
+    }
+
+    /// Mails.
+    pub mod mail {
+        pub use crate::model::mail::{Factor, Mail};
+    }
+
     /// Messages to other servers.
     pub mod message {
         pub use crate::model::message::{Message, MessageId};
@@ -118,7 +128,7 @@ pub mod model {
 
     /// Users.
     pub mod user {
-        pub use crate::model::user::User;
+        pub use crate::model::user::{Email, User};
     }
 }
 
@@ -141,6 +151,11 @@ pub mod service {
         };
     }
 
+    /// Mail to users.
+    pub mod mail {
+        pub use crate::service::mail::message;
+    }
+
     /// Token pairs.
     pub mod pair {
         pub use crate::service::pair::{Purpose, mint};
@@ -153,7 +168,7 @@ pub mod service {
 
     /// Accounts.
     pub mod users {
-        pub use crate::service::users::{NewUser, create, disable, enable, set_roles};
+        pub use crate::service::users::{NewUser, create, disable, enable, find, set_roles};
     }
 }
 

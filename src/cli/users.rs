@@ -10,6 +10,7 @@ use super::CliError;
 use super::output::{confirm, count, line};
 use crate::app::App;
 use crate::model::audit::{EventName, Origin};
+use crate::model::language::Language;
 use crate::model::session::EndReason;
 use crate::secret::Secret;
 use crate::service::users::{self, NewUser};
@@ -133,7 +134,8 @@ impl PasswordSource {
 }
 
 /// The origin of commands. No user is named, because the service does not know who runs the command line.
-pub(super) const OPERATOR: Origin = Origin { actor: None, session: None, ip: None, request_id: None, browser: None };
+pub(super) const OPERATOR: Origin =
+    Origin { actor: None, session: None, ip: None, request_id: None, browser: None, language: Language::English };
 
 pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
     match command {

@@ -14,7 +14,7 @@ use super::values::{
     acr, address, any_text, duration, duration_or_off, list, longer_than, network, number, on_or_off, optional, parsed,
     passphrase, path, scopes, show_list, show_optional, show_path, within,
 };
-use super::{DatabaseUrl, LogFormat, Pooler, ProxyUrl, urls, warnings};
+use super::{DatabaseUrl, LogFormat, MailFrom, MailUrl, Pooler, ProxyUrl, urls, warnings};
 use crate::clock::Seconds;
 use crate::jwt::{Passphrase, SigningAlg};
 use crate::model::names::Scopes;
@@ -283,6 +283,26 @@ settings! {
         read: optional(address),
         show: show_optional(""),
         warn: warnings::metrics_listen,
+    }
+    MAIL_URL: pub(crate) mail_url: Option<MailUrl> {
+        default: "",
+        help: "How mail is sent: smtp://USER:PASSWORD@HOST:PORT (STARTTLS is required; port 587 by default), smtps://.. (TLS from the beginning; port 465), file:///FOLDER (one .eml file for each mail) or log: (for development: the log then holds links that reset passwords). Percent-encode special characters of user and password. A mail server on this machine may do without TLS: smtp://127.0.0.1:25?tls=off. Empty: no mail.",
+        secrecy: MayHoldSecret,
+        read: optional(parsed),
+        show: show_optional(""),
+        warn: warnings::mail_url,
+    }
+    MAIL_PASSWORD_FILE: pub(super) mail_password_file: String {
+        default: "",
+        help: "File whose first line is the password for the mail server. Set this or write the password into MAIL_URL, not both. Empty: no file.",
+        secrecy: MayHoldSecret,
+        read: any_text,
+    }
+    MAIL_FROM: pub(crate) mail_from: Option<MailFrom> {
+        default: "",
+        help: "Sender of every mail, as in id@example.com or Example <id@example.com>. Required with MAIL_URL. Without a name, readers see PAGE_NAME.",
+        read: optional(parsed),
+        show: show_optional(""),
     }
     OUTBOUND_PROXY: pub(crate) outbound_proxy: Option<ProxyUrl> {
         default: "",

@@ -5,10 +5,11 @@ use std::path::Path;
 use super::reader::Reader;
 use super::settings::{
     ACR_TWO_FACTORS, ARGON2_MEMORY_KIB, AUDIENCE, DATABASE_URL, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE,
-    REFRESH_IDLE_LIFETIME, REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, SESSION_COOKIES, SESSION_LIFETIME,
+    MAIL_FROM, MAIL_PASSWORD_FILE, REFRESH_IDLE_LIFETIME, REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, SESSION_COOKIES,
+    SESSION_LIFETIME,
 };
 use super::values::passphrase;
-use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, machine};
+use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, MailUrl, machine};
 use crate::jwt::{KeyFolder, KeyPolicy, Passphrase};
 use crate::model::lifetimes::Lifetimes;
 use crate::model::rotation::{Limits, Windows};
@@ -41,6 +42,7 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
     if draft.acr_one_factor == draft.acr_two_factors && draft.acr_two_factors.as_ref().is_some_and(Option::is_some) {
         reader.problem(&ACR_TWO_FACTORS, "must differ from ACR_ONE_FACTOR");
     }
+    mail(&mut draft, reader);
     let argon2 = argon2(&mut draft, reader);
     let settings = draft.complete()?;
     Some(Config {
@@ -141,6 +143,26 @@ fn session_cookies(draft: &mut Draft, reader: &mut Reader<'_>) {
         reader.problem(&SESSION_COOKIES, message);
     }
     draft.session_cookies = Some(false);
+}
+
+/// A sender, and the password from its file.
+fn mail(draft: &mut Draft, reader: &mut Reader<'_>) {
+    if draft.mail_url.as_ref().is_some_and(Option::is_some) && draft.mail_from.as_ref().is_some_and(Option::is_none) {
+        reader.problem(&MAIL_FROM, "must be set with MAIL_URL, as in id@example.com");
+    }
+    if draft.mail_password_file.as_ref().is_none_or(String::is_empty) {
+        return;
+    }
+    let Some(password) = reader.read(&MAIL_PASSWORD_FILE, |path| first_line(Path::new(path))) else { return };
+    match &mut draft.mail_url {
+        Some(Some(MailUrl::Smtp(server))) if server.password.is_some() => {
+            reader.problem(&MAIL_PASSWORD_FILE, "set this or the password in MAIL_URL, not both");
+        }
+        Some(Some(MailUrl::Smtp(server))) if server.user.is_some() => server.password = Some(password),
+        // It could not be read, which is a problem of its own.
+        None => {}
+        Some(_) => reader.problem(&MAIL_PASSWORD_FILE, "needs MAIL_URL with a mail server and a user"),
+    }
 }
 
 /// In the folder of the database, if that is a file.

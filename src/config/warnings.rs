@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use url::{Host, Url};
 
-use super::Config;
+use super::{Config, MailUrl};
 use crate::clock::Seconds;
 
 pub(super) fn issuer(config: &Config, default: &str) -> Vec<String> {
@@ -57,6 +57,11 @@ pub(super) fn metrics_listen(config: &Config) -> Vec<String> {
     if_so(config.metrics_listen.is_some_and(is_open), message)
 }
 
+pub(super) fn mail_url(config: &Config) -> Vec<String> {
+    let message = "is log: anyone who reads the log can reset passwords and confirm addresses";
+    if_so(matches!(config.mail_url, Some(MailUrl::Log)), message)
+}
+
 fn if_so(is_risky: bool, message: &str) -> Vec<String> {
     if is_risky { vec![message.to_owned()] } else { Vec::new() }
 }
@@ -101,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_is_risky_is_warned_of_and_nothing_else() {
-        let table: [Case; 35] = [
+        let table: [Case; 37] = [
             (&[], &[]),
             (&[HTTPS], &[]),
             (&[HTTPS, ("LISTEN", "0.0.0.0:8080")], &[]),
@@ -131,6 +136,8 @@ mod tests {
             (&[("CORS_ORIGINS", "https://a.example, http://localhost:3000, http://127.0.0.1")], &[]),
             (&[("CORS_ORIGINS", "capacitor://localhost")], &[]),
             (&[("CORS_ORIGINS", "http://a.example, http://b.example")], &["CORS_ORIGINS", "CORS_ORIGINS"]),
+            (&[("MAIL_URL", "log:"), ("MAIL_FROM", "id@example.com")], &["MAIL_URL"]),
+            (&[("MAIL_URL", "smtp://mail.example.com"), ("MAIL_FROM", "id@example.com")], &[]),
             (&[("TRUSTED_PROXIES", "10.0.0.0/8")], &[]),
             (&[("TRUSTED_PROXIES", "0.0.0.0/0")], &["TRUSTED_PROXIES"]),
             (&[("TRUSTED_PROXIES", "10.0.0.1, ::/0")], &["TRUSTED_PROXIES"]),

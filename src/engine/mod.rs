@@ -9,6 +9,7 @@ pub(crate) mod feed;
 pub(crate) mod known_clients;
 pub(crate) mod known_keys;
 pub(crate) mod limiter;
+pub(crate) mod mail;
 pub(crate) mod outbox;
 pub(crate) mod rotator;
 pub(crate) mod turns;

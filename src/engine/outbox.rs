@@ -25,8 +25,22 @@ const PAUSES: (Seconds, Seconds) = (Seconds(10), Seconds(3_600));
 /// The number of messages that are given up at a time.
 const BATCH: i64 = 100;
 
-/// Delivers a message, or returns an error whose text may be logged. It must take much less than the lease.
-pub type Deliver = Box<dyn Fn(&Message) -> Result<(), Cause> + Send + Sync>;
+/// Delivers a message. It must take much less than the lease.
+pub type Deliver = Box<dyn Fn(&Message) -> Result<(), Undelivered> + Send + Sync>;
+
+/// Why a message was not delivered. The text may be logged.
+pub enum Undelivered {
+    /// It may be delivered later.
+    Now(Cause),
+    /// Its target refuses it, and would refuse it again.
+    Ever(Cause),
+}
+
+impl<E: Into<Cause>> From<E> for Undelivered {
+    fn from(cause: E) -> Self {
+        Self::Now(cause.into())
+    }
+}
 
 /// The senders of each kind of message, and what they need.
 pub struct Outbox {
@@ -74,7 +88,13 @@ impl Outbox {
                 self.metrics.outbox("sent");
                 self.store.write(|tx| tx.delete_message(taken.message.id))?;
             }
-            Err(cause) => self.failed(&taken, &*cause)?,
+            Err(Undelivered::Now(cause)) => self.failed(&taken, &*cause)?,
+            Err(Undelivered::Ever(cause)) => {
+                let (id, cause) = (taken.message.id, root_cause(&*cause));
+                log::error!(kind, message:% = id, cause; "a message was refused and given up");
+                self.metrics.outbox("refused");
+                self.store.write(|tx| tx.delete_message(id))?;
+            }
         }
         Ok(true)
     }

@@ -28,6 +28,8 @@ pub(super) struct Audience {
     /// Whether its endpoints take `HEAD`. Where a `GET` may issue a code or end a session they do not: scanners of links
     /// send it.
     pub(crate) takes_head: bool,
+    /// Whether what follows the prefix may be a secret, which the log does not get.
+    pub(crate) has_secret_paths: bool,
 }
 
 /// Origins whose web pages may call.
@@ -51,6 +53,7 @@ static API: Audience = Audience {
     media_type: "application/problem+json",
     add_headers: not_stored,
     takes_head: true,
+    has_secret_paths: false,
 };
 
 /// Verifiers and clients that fetch keys, denylist and metadata. These paths are public.
@@ -73,17 +76,34 @@ const PAGES: Audience = Audience {
     media_type: "text/html",
     add_headers: pages::add_headers,
     takes_head: false,
+    has_secret_paths: false,
 };
+
+/// Where the links in mails lead to. Following one changes nothing.
+const LINKS: Audience =
+    Audience { add_headers: pages::add_headers_of_links, has_secret_paths: true, takes_head: true, ..PAGES };
 
 static AUTHORIZE: Audience = Audience { prefix: "/oauth/authorize", ..PAGES };
 static INTERACTIONS: Audience = Audience { prefix: "/oauth/interactions", ..PAGES };
 static LOGOUT: Audience = Audience { prefix: "/oauth/logout", ..PAGES };
 static LOGIN: Audience = Audience { prefix: "/login", takes_head: true, ..PAGES };
+static PASSWORD_RESET: Audience = Audience { prefix: "/password-reset", ..LINKS };
+static EMAIL_VERIFICATION: Audience = Audience { prefix: "/email-verification", ..LINKS };
 static ASSETS: Audience = Audience { prefix: "/oauth/assets", takes_head: true, ..PAGES };
 
 /// All audiences. A path belongs to the first one whose prefix matches; our own API takes all other paths.
-pub(super) static AUDIENCES: [&Audience; 8] =
-    [&WELL_KNOWN, &LOGIN, &AUTHORIZE, &INTERACTIONS, &LOGOUT, &ASSETS, &OAUTH, &API];
+pub(super) static AUDIENCES: [&Audience; 10] = [
+    &WELL_KNOWN,
+    &LOGIN,
+    &PASSWORD_RESET,
+    &EMAIL_VERIFICATION,
+    &AUTHORIZE,
+    &INTERACTIONS,
+    &LOGOUT,
+    &ASSETS,
+    &OAUTH,
+    &API,
+];
 
 impl Audience {
     /// Whether it gets failures as OAuth has them.

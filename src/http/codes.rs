@@ -105,6 +105,9 @@ codes! {
     SESSION_COOKIES_OFF: 400 "session_cookies_off" "Cookies are off", None,
         Failure::SessionCookiesOff => Failure::SessionCookiesOff,
         "`\"cookies\": true` is only accepted with `SESSION_COOKIES=on`.";
+    MAIL_OFF: 400 "mail_off" "Mail is off", None,
+        Domain(Error::MailOff) => Domain(Error::MailOff),
+        "The service sends no mail: `MAIL_URL` is not set. An administrator can set an address or a password.";
     BAD_CREDENTIALS: 401 "bad_credentials" "Wrong username or password", Some("invalid_grant"),
         Domain(Error::BadCredentials) => Domain(Error::BadCredentials),
         "The user is unknown or the password is wrong.";
@@ -164,9 +167,11 @@ codes! {
         "The user must give the password again, and then the second factor if there is one: `POST /v1/me/reauthenticate` (RFC 9470). \
          `WWW-Authenticate` says how recently, and with which `acr` if the settings name one.";
     SECOND_FACTOR_REQUIRED: 401 "second_factor_required" "Second factor required", None,
-        Domain(Error::SecondFactorRequired(_)) => Domain(Error::SecondFactorRequired(challenged_example())),
+        Domain(Error::SecondFactorRequired(_) | Error::SecondFactorMissing { .. })
+            => Domain(Error::SecondFactorRequired(challenged_example())),
         "The password is right, and the user has a second factor. Ask for a code, and send it with `challenge` to \
-         `POST /v1/tokens/continue` within five minutes; `methods` says which codes the user has.";
+         `POST /v1/tokens/continue` within five minutes; `methods` says which codes the user has. When a password is reset, there \
+         is no `challenge`: send the same request again, with the code.";
     SECOND_FACTOR_ENROLMENT_REQUIRED: 401 "second_factor_enrolment_required" "Second factor must be set up", None,
         Domain(Error::SecondFactorEnrolmentRequired(_))
             => Domain(Error::SecondFactorEnrolmentRequired(Some(challenged_example()))),
@@ -187,6 +192,10 @@ codes! {
     WRONG_RECOVERY_CODE: 401 "wrong_recovery_code" "Wrong recovery code", None,
         Domain(Error::WrongRecoveryCode) => Domain(Error::WrongRecoveryCode),
         "The recovery code is wrong, was used, or was replaced by new ones. The challenge stays valid.";
+    BAD_MAIL_TOKEN: 401 "bad_mail_token" "Link or code refused", None,
+        Domain(Error::BadMailToken) => Domain(Error::BadMailToken),
+        "The link or the code of a mail is wrong, was used, has expired or is for something else; or the password, the address \
+         or the account was changed since. Ask for another mail.";
     REFRESH_TOKEN_REUSED: 401 "refresh_token_reused" "Refresh token reused", Some("invalid_grant"),
         Domain(Error::RefreshTokenReused | Error::RefreshTokenReplaced) => Domain(Error::RefreshTokenReused),
         "A refresh token was used that had been replaced too long ago. A refresh with it has ended the session; as a cookie \
@@ -278,6 +287,12 @@ codes! {
     USERNAME_TAKEN: 409 "username_taken" "Username taken", None,
         Domain(Error::UsernameTaken) => Domain(Error::UsernameTaken),
         "Another account has this username.";
+    EMAIL_TAKEN: 409 "email_taken" "E-mail address taken", None,
+        Domain(Error::EmailTaken) => Domain(Error::EmailTaken),
+        "Another account has verified this e-mail address.";
+    EMAIL_MISSING: 409 "email_missing" "E-mail address missing", None,
+        Domain(Error::EmailMissing) => Domain(Error::EmailMissing),
+        "The account has no e-mail address.";
     BODY_TOO_LARGE: 413 "body_too_large" "Body too large", None,
         Failure::BodyTooLarge(_) => Failure::BodyTooLarge(65_536),
         "The body is larger than 64 KiB.";
@@ -288,6 +303,10 @@ codes! {
         Domain(Error::TooManyFailures { .. }) => Domain(Error::TooManyFailures { retry_after: Seconds(5) }),
         "Too many wrong passwords or codes for this account or from this address; `Retry-After` says when to try \
          again.";
+    TOO_MANY_MAILS: 429 "too_many_mails" "Too many mails", None,
+        Domain(Error::TooManyMails { .. }) => Domain(Error::TooManyMails { retry_after: Seconds(1_200) }),
+        "Too many mails were asked for, for this address, by this account or from this network; `Retry-After` says when to \
+         try again.";
     INTERNAL_ERROR: 500 "internal_error" "Internal error", None,
         // The errors of an authorization go to its client, and are no responses of their own.
         Domain(Error::Internal(_) | Error::OAuth(_)) => Domain(Error::internal("an example")),

@@ -20,6 +20,7 @@ mod observe;
 mod openapi;
 mod pages;
 mod proving;
+mod recovering;
 mod responses;
 mod routes;
 mod server;

@@ -8,7 +8,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage as _, web};
+use actix_web::{HttpMessage as _, HttpRequest, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -26,7 +26,7 @@ const LOG_TARGET: &str = "tokensmith::http";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives the request an id, calls the handler, completes the response and writes the log line. The line has the path
-/// without its query, and nothing of the body.
+/// without its query and without the secret of a link, and nothing of the body.
 pub(super) async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -45,12 +45,18 @@ pub(super) async fn observe<B: MessageBody + 'static>(
         let ip = ip.map(|ip| ip.to_string()).unwrap_or_default();
         log::log!(
             target: LOG_TARGET, level,
-            method = request.method().as_str(), path = request.path(), status = response.status().as_u16(),
+            method = request.method().as_str(), path = logged_path(request), status = response.status().as_u16(),
             microseconds = u64::try_from(started_at.elapsed().as_micros()).unwrap_or(u64::MAX), ip, request_id = id;
             "request"
         );
     }
     Ok(response)
+}
+
+/// The path for the log.
+fn logged_path(request: &HttpRequest) -> &str {
+    let audience = Audience::of(request);
+    if audience.has_secret_paths { audience.prefix } else { request.path() }
 }
 
 /// Counts the response by the pattern of its route, since the number of paths is unlimited.

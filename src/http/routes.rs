@@ -10,24 +10,28 @@ use actix_web::{Resource, guard, web};
 
 use super::api::{
     admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit, authenticate,
-    change_password, continuing, docs, health, me, sessions, tokens, totp, well_known,
+    change_password, continuing, docs, email_verification, health, me, password_resets, sessions, tokens, totp,
+    well_known,
 };
 use super::audience::Audience;
 use super::codes::{
-    ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CHALLENGE, BAD_CREDENTIALS, BASIC_AUTH_OFF,
-    CLIENT_ID_TAKEN, CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, CSRF_REFUSED, DATA_KEY_UNAVAILABLE, DATABASE_UNAVAILABLE,
-    FACTOR_NOT_FOUND, INVALID_CLIENT, INVALID_GRANT, INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT,
-    KEY_UNKNOWN, LAST_ADMIN, NOT_FOUND, OVERLOADED, REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING,
-    REFRESH_TOKEN_REUSED, ROLE_MISSING, SCOPE_MISSING, SECOND_FACTOR_ENROLMENT_REQUIRED, SECOND_FACTOR_REQUIRED,
-    SESSION_COOKIES_OFF, SESSION_NOT_FOUND, SESSION_REQUIRED, TOKEN_REVOKED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES,
-    UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, WRONG_CLIENT, WRONG_OTP,
+    ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CHALLENGE, BAD_CREDENTIALS, BAD_MAIL_TOKEN,
+    BASIC_AUTH_OFF, CLIENT_ID_TAKEN, CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, CSRF_REFUSED, DATA_KEY_UNAVAILABLE,
+    DATABASE_UNAVAILABLE, EMAIL_MISSING, EMAIL_TAKEN, FACTOR_NOT_FOUND, INVALID_CLIENT, INVALID_FIELDS, INVALID_GRANT,
+    INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, MAIL_OFF, NOT_FOUND,
+    OTP_LOCKED, OVERLOADED, REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING, REFRESH_TOKEN_REUSED, ROLE_MISSING,
+    SCOPE_MISSING, SECOND_FACTOR_ENROLMENT_REQUIRED, SECOND_FACTOR_REQUIRED, SESSION_COOKIES_OFF, SESSION_NOT_FOUND,
+    SESSION_REQUIRED, TOKEN_REVOKED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, TOO_MANY_MAILS, UNAUTHORIZED_CLIENT,
+    UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, WRONG_CLIENT, WRONG_OTP, WRONG_RECOVERY_CODE,
 };
 use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
 use super::groups::{API_TOKEN, PASSWORD, SECOND_FACTOR, SESSION, TOKEN};
 use super::oauth::{self, introspect, token, userinfo};
-use super::pages::{assets, authorize, interactions, login, logout};
+use super::pages::{
+    assets, authorize, email_verification as email_verification_page, interactions, login, logout, password_reset,
+};
 
 /// The table: each handler, and the error codes of its use case.
 pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
@@ -88,7 +92,39 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(me::profile, [USER_UNKNOWN]),
         endpoint!(
             me::change_profile,
-            [REAUTHENTICATION_REQUIRED, SECOND_FACTOR_ENROLMENT_REQUIRED, USER_UNKNOWN, USERNAME_TAKEN]
+            [
+                REAUTHENTICATION_REQUIRED,
+                SECOND_FACTOR_ENROLMENT_REQUIRED,
+                USER_UNKNOWN,
+                USERNAME_TAKEN,
+                TOO_MANY_MAILS,
+                OVERLOADED
+            ]
+        ),
+        endpoint!(email_verification::create, [USER_UNKNOWN, EMAIL_MISSING, MAIL_OFF, TOO_MANY_MAILS, OVERLOADED]),
+        endpoint!(
+            email_verification::confirm,
+            [USER_UNKNOWN, BAD_MAIL_TOKEN, EMAIL_TAKEN, TOO_MANY_FAILURES, OVERLOADED]
+        ),
+        endpoint!(
+            password_resets::create,
+            [INVALID_FIELDS, MAIL_OFF, TOO_MANY_MAILS, DATABASE_UNAVAILABLE, OVERLOADED]
+        ),
+        endpoint!(
+            password_resets::confirm,
+            [
+                INVALID_FIELDS,
+                MAIL_OFF,
+                BAD_MAIL_TOKEN,
+                SECOND_FACTOR_REQUIRED,
+                WRONG_OTP,
+                OTP_LOCKED,
+                WRONG_RECOVERY_CODE,
+                TOO_MANY_FAILURES,
+                DATA_KEY_UNAVAILABLE,
+                DATABASE_UNAVAILABLE,
+                OVERLOADED
+            ]
         ),
         endpoint!(me::change_password, PASSWORD, [USER_UNKNOWN]),
         endpoint!(me::reauthenticate, PASSWORD, [USER_UNKNOWN, SESSION_COOKIES_OFF, SECOND_FACTOR_REQUIRED]),
@@ -168,6 +204,12 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(interactions::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(login::show, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(login::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(password_reset::show, [NOT_FOUND]),
+        endpoint!(password_reset::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(password_reset::show_link, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(password_reset::act_on_link, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(email_verification_page::show, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(email_verification_page::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(logout::start, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(logout::start_by_form),
         endpoint!(logout::confirm, [DATABASE_UNAVAILABLE, OVERLOADED]),

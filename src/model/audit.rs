@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::id::{SessionId, UserId};
+use super::language::Language;
 use crate::clock::Timestamp;
 
 /// Who makes a request, and from where. There is no actor on the command line and before a login.
@@ -19,6 +20,8 @@ pub struct Origin {
     pub(crate) request_id: Option<String>,
     /// The digest of the cookie by which the browser is known; not recorded.
     pub(crate) browser: Option<[u8; 32]>,
+    /// The language of the mails that the request causes.
+    pub language: Language,
 }
 
 /// An event.
@@ -120,6 +123,14 @@ pub enum EventName {
     PasswordChanged,
     /// Another person set a user's password.
     PasswordReset,
+    /// A mail to reset a password was asked for, also for an address that no account has.
+    PasswordResetRequested,
+    /// A user has set a new password by a link or a code that was mailed.
+    PasswordRecovered,
+    /// A user was mailed a link to confirm an e-mail address: that of the account, or a new one.
+    AddressVerificationSent,
+    /// A user has confirmed an e-mail address, which is that of the account from then on.
+    AddressVerified,
     /// Username, e-mail address or name were changed.
     ProfileChanged,
     /// An account was created.
@@ -148,7 +159,7 @@ pub enum EventName {
     RecoveryCodeUsed,
     /// A password was right, and the login waits for a second factor.
     SecondFactorAsked,
-    /// A one-time code or a recovery code was wrong, after a right password.
+    /// A one-time code or a recovery code was wrong, after a right password, or after a link or a code that was mailed.
     SecondFactorFailed,
     /// An API token was created.
     ApiTokenCreated,
@@ -177,7 +188,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 42] = [
+pub const EVENT_NAMES: [(EventName, &str); 46] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -193,6 +204,10 @@ pub const EVENT_NAMES: [(EventName, &str); 42] = [
     (EventName::AccessTokenRevoked, "access_token_revoked"),
     (EventName::PasswordChanged, "password_changed"),
     (EventName::PasswordReset, "password_reset"),
+    (EventName::PasswordResetRequested, "password_reset_requested"),
+    (EventName::PasswordRecovered, "password_recovered"),
+    (EventName::AddressVerificationSent, "address_verification_sent"),
+    (EventName::AddressVerified, "address_verified"),
     (EventName::ProfileChanged, "profile_changed"),
     (EventName::UserCreated, "user_created"),
     (EventName::UserDisabled, "user_disabled"),

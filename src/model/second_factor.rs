@@ -13,6 +13,9 @@ pub(crate) const CHALLENGE_LIFETIME: Seconds = Seconds(300);
 /// ([NIST SP 800-63B-4 section 3.2.2](https://pages.nist.gov/800-63-4/sp800-63b.html#throttle)).
 pub(crate) const MAX_FAILURES_IN_A_ROW: i64 = 100;
 
+/// A user is told of so many wrong one-time codes in a row, and of each time as many more.
+pub(crate) const FAILURES_TOLD_OF: i64 = 5;
+
 /// A user's authenticator app. Secrets are encrypted.
 #[derive(Clone, Debug)]
 pub(crate) struct Totp {

@@ -1,5 +1,6 @@
 //! A user, with the folded form of the username, the e-mail address and the display name.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -19,6 +20,10 @@ pub struct User {
     pub username: Username,
     /// The e-mail address.
     pub email: Option<Email>,
+    /// When the address that is verified was: by its user, or because an administrator has set it.
+    pub email_verified_at: Option<Timestamp>,
+    /// That address, folded. Another one than the current if an older version has changed that since.
+    pub verified_email: Option<String>,
     /// The full name.
     pub name: Option<DisplayName>,
     /// The roles, which other services define.
@@ -27,6 +32,14 @@ pub struct User {
     pub disabled_at: Option<Timestamp>,
     /// When the account was created.
     pub created_at: Timestamp,
+}
+
+impl User {
+    /// The e-mail address, if it is known to be the user's.
+    pub(crate) fn verified_email(&self) -> Option<&Email> {
+        let verified = self.verified_email.as_deref();
+        self.email.as_ref().filter(|email| self.email_verified_at.is_some() && verified == Some(&*email.folded()))
+    }
 }
 
 /// A folded username: no two accounts differ only in case, width or invisible characters.
@@ -139,6 +152,12 @@ impl FromStr for Email {
 }
 
 impl Email {
+    /// The form in which two spellings of one address are the same, as with usernames: a username that somebody types may be
+    /// an address.
+    pub(crate) fn folded(&self) -> Cow<'_, str> {
+        fold(&self.0)
+    }
+
     /// As it is stored; see [`Username::from_stored`].
     pub(crate) fn from_stored(text: String) -> Self {
         Self(text)

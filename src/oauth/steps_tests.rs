@@ -77,6 +77,8 @@ fn known(authenticated_at: i64, allowed: &str) -> Known {
         id: session.user_id,
         username: Username::from_stored("ada".to_owned()),
         email: None,
+        email_verified_at: None,
+        verified_email: None,
         name: None,
         roles: Scopes::default(),
         disabled_at: None,

@@ -5,6 +5,7 @@
 mod address;
 mod documents;
 mod guard;
+mod mail;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use tokensmith_verifier::issuing::{HttpAnswer, HttpClient, HttpError, HttpProxy, HttpSettings, Limits};
@@ -16,6 +17,7 @@ use crate::config::Config;
 use crate::secret::file;
 pub(crate) use documents::{Age, DocumentError, Documents};
 use guard::{Guard, Rules};
+pub(crate) use mail::Mailer;
 
 const USER_AGENT: &str = concat!("tokensmith/", env!("CARGO_PKG_VERSION"));
 

@@ -90,6 +90,7 @@ impl Walk {
             purge::all_allowances(app)?;
             purge::all_authorizations(app)?;
             purge::all_challenges(app)?;
+            purge::all_mail_tokens(app)?;
             purge::messages(app)?;
             *place() = (Instant::now(), next);
         }

@@ -11,6 +11,7 @@ use crate::model::session::Device;
 use crate::model::user::ClaimedName;
 use crate::password::Password;
 use crate::secret::Secret;
+use crate::store::{Credentials, ReadTx};
 
 /// The first step of a login: finds the account that the client claims to own.
 pub(crate) fn claim(
@@ -25,10 +26,18 @@ pub(crate) fn claim(
     // A text that is not a valid username belongs to no account.
     let username = username.parse::<ClaimedName>().ok();
     let known = match &username {
-        Some(username) => app.store.read(|tx| tx.find_credentials(username))?,
+        Some(username) => app.store.read(|tx| find(tx, username))?,
         None => None,
     };
     Claim::new(app, username.as_ref(), known, password, device.ip.as_deref())
+}
+
+/// The account with this username or, if there is none, with this verified e-mail address. What may be an address takes
+/// both queries in any case: a difference in time would say which accounts there are.
+fn find(tx: &mut ReadTx<'_>, name: &ClaimedName) -> Result<Option<Credentials>, Error> {
+    let by_name = tx.find_credentials(name)?;
+    let by_email = if name.folded().contains('@') { tx.find_by_verified_email(name.folded())? } else { None };
+    Ok(by_name.or(by_email))
 }
 
 /// Logs in a user whose password was checked; the access token is for `audience` (by default the first one).

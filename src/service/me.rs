@@ -1,5 +1,6 @@
 //! What users do with their own account: giving the password again, and changing it.
 
+use super::mail::notice;
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Admitted, Claim, Evidence, Outcome, Proven, prove};
 use super::second_factor::{Needs, Next, needs, stop_here};
@@ -11,6 +12,7 @@ use crate::jwt::TokenError;
 use crate::model::audit::{EventName, Origin};
 use crate::model::grant::Amr;
 use crate::model::id::{SessionId, UserId};
+use crate::model::mail::Mail;
 use crate::model::session::{End, EndReason};
 use crate::password::Password;
 use crate::secret::Secret;
@@ -89,12 +91,14 @@ pub(crate) fn change_password(
     let end = End { at: now, reason: EndReason::PasswordChanged };
     let event = origin.event(now, EventName::PasswordChanged).about(user.id);
     let access = app.config.lifetimes.access;
+    let notice = notice(app, &user, &Mail::PasswordChanged, origin);
     app.units.run(move |tx| {
         if !tx.confirm_password(user.id, &checked, &hash)? {
             return Err(Error::WrongPassword);
         }
         tx.forget_devices(user.id)?;
         tx.record(event)?;
+        notice.enqueue(tx)?;
         // First, because it locks all sessions in the common order.
         let ended = tx.end_sessions_of(user.id, Some(session), end, access)?;
         let is_live = if has_authenticated {

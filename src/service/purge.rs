@@ -79,6 +79,12 @@ pub(crate) fn all_challenges(app: &App) -> Result<usize, Error> {
     until_none_is_left(|| app.store.write(|tx| tx.purge(Over::Challenges, BATCH, by)))
 }
 
+/// Deletes all tokens of mails that have expired.
+pub(crate) fn all_mail_tokens(app: &App) -> Result<usize, Error> {
+    let by = app.clock.now() - AUTHORIZATION_MEMORY;
+    until_none_is_left(|| app.store.write(|tx| tx.purge(Over::MailTokens, BATCH, by)))
+}
+
 /// Deletes one batch of messages that were not sent in time; returns how many.
 pub(crate) fn messages(app: &App) -> Result<usize, Error> {
     app.outbox.give_up()
@@ -98,6 +104,7 @@ pub fn all(app: &App) -> Result<Purged, Error> {
     all_allowances(app)?;
     all_authorizations(app)?;
     all_challenges(app)?;
+    all_mail_tokens(app)?;
     let mut purged = Purged {
         denials: until_none_is_left(|| denials(app))?,
         api_tokens: until_none_is_left(|| api_tokens(app))?,

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use super::mail::notice_to;
 use super::pair::{Pair, Purpose, mint};
 use crate::app::App;
 use crate::engine::deadline;
 use crate::engine::rotator;
-use crate::error::Error;
+use crate::error::{Error, root_cause};
 use crate::jwt::{KeyRing, RefreshClaims, TokenError};
 use crate::model::audit::Origin;
 use crate::model::grant::Live;
+use crate::model::id::UserId;
+use crate::model::mail::Mail;
 use crate::model::session::Device;
 use crate::model::sharing::hashed_of_client;
 use tokensmith_verifier::issuing::FIRST_PARTY;
@@ -61,7 +64,7 @@ pub(super) async fn verify(app: &App, token: &str, client_id: &str) -> Result<Ve
 
 /// Lets the rotator judge a refresh token that came from `device`; `is_bound` when its client has authenticated.
 pub(super) async fn settle(
-    app: &App,
+    app: &Arc<App>,
     verified: Verified,
     is_bound: bool,
     device: &Device,
@@ -70,5 +73,23 @@ pub(super) async fn settle(
     let Verified { claims, ring } = verified;
     let ip = device.ip.as_ref().and_then(|ip| ip.parse().ok());
     let context = ring.context(&hashed_of_client(ip, device.user_agent.as_deref()), app.clock.now())?;
-    app.rotator.settle(claims, rotator::Client { origin, context, is_bound }).await
+    let (user, its_origin) = (claims.sub, origin.clone());
+    let settled = app.rotator.settle(claims, rotator::Client { origin, context, is_bound }).await;
+    if matches!(settled, Err(Error::RefreshTokenReused)) && app.config.mail_url.is_some() {
+        tell_of_reuse(app, user, its_origin).await;
+    }
+    settled
+}
+
+/// Tells the owner of a session that it was ended. It has been ended by then, in a batch with others that knows no mail: a
+/// service that is killed in between tells only the log.
+async fn tell_of_reuse(app: &Arc<App>, user: UserId, origin: Origin) {
+    let its_app = Arc::clone(app);
+    let tell = move || {
+        let notice = notice_to(&its_app, user, &Mail::RefreshTokenReused, &origin);
+        its_app.units.run(move |tx| notice.enqueue(tx))
+    };
+    if let Err(error) = deadline::on_a_thread(tell).await {
+        log::error!(user:%, cause = root_cause(&error); "a user is not told of a reused refresh token");
+    }
 }

@@ -112,11 +112,14 @@ pub(super) fn stop_here(app: &App, proven: &Proven, next: &Next<'_>) -> Result<(
 }
 
 fn challenged(app: &App, user: UserId, challenge: Secret<String>, is_enrolment: bool) -> Result<Challenged, Error> {
-    let mut methods = vec!["otp"];
-    if !is_enrolment && app.store.read(|tx| tx.count_recovery_codes(user))? > 0 {
-        methods.push("recovery_code");
-    }
+    let methods = if is_enrolment { vec!["otp"] } else { methods_of(app, user)? };
     Ok(Challenged { challenge, methods })
+}
+
+/// How a user with a second factor may show it.
+pub(super) fn methods_of(app: &App, user: UserId) -> Result<Vec<&'static str>, Error> {
+    let has_codes = app.store.read(|tx| tx.count_recovery_codes(user))? > 0;
+    Ok([Some("otp"), has_codes.then_some("recovery_code")].into_iter().flatten().collect())
 }
 
 /// A challenge that is presented, and its user.

@@ -4,11 +4,11 @@ use super::pair::{Pair, Purpose, mint};
 use super::proof::{Evidence, Proven};
 use super::second_factor::Presented;
 use super::sessions;
-use super::shown::{Claim, Shown, check};
+use super::shown::{Claim, check, refuse};
 use crate::app::App;
 use crate::engine::limiter::Charge;
 use crate::error::Error;
-use crate::model::audit::{EventName, Origin};
+use crate::model::audit::Origin;
 use crate::model::proof::{Method, Proof};
 use crate::model::second_factor::Challenge;
 use crate::model::session::Device;
@@ -17,18 +17,7 @@ use crate::model::session::Device;
 pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, origin: &Origin) -> Result<Pair, Error> {
     let Claim { presented, shown, guess } = claim;
     let Presented { user, challenge, digest, checked } = presented;
-    let refused = |charge: Charge| {
-        charge.failed();
-        let (id, is_otp) = (user.id, matches!(shown, Shown::Otp(_)));
-        let event = origin.event(app.clock.now(), EventName::SecondFactorFailed).about(id);
-        app.units.run(move |tx| {
-            if is_otp {
-                tx.count_totp_failure(id)?;
-            }
-            tx.record(event)
-        })?;
-        Err(shown.refusal())
-    };
+    let refused = |charge: Charge| Err(refuse(app, &user, &shown, charge, origin));
     let totp = app.store.read(|tx| tx.find_totp(user.id))?.filter(|totp| totp.secret.is_some());
     let Some(totp) = totp else { return Err(not_enrolled(&challenge)) };
     let Some(evidence) = check(app, &totp, &shown, &guess)? else { return refused(charge) };

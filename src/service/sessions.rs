@@ -1,5 +1,6 @@
 //! Sessions: opening one, and ending one or all sessions of a user.
 
+use super::mail::new_device;
 use super::proof::Proven;
 use super::second_factor::{Needs, needs_in};
 use crate::app::App;
@@ -35,6 +36,7 @@ pub(super) fn open(
     let grant = Grant::new(request, &authentication.amr, app.config.acr(&authentication.amr));
     let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
     let event = event.event(now, EventName::Login).about(user.id);
+    let notice = new_device(app, &user, device, origin);
     let (granted, device, required) = (grant.clone(), device.clone(), app.config.require_second_factor);
     let browser = origin.browser;
     let opened = app.units.run(move |tx| {
@@ -51,6 +53,7 @@ pub(super) fn open(
         }
         tx.record_login(user.id, now)?;
         tx.insert_session(&session, &granted, &device)?;
+        notice.enqueue(tx)?;
         tx.record(event)
     });
     Ok(if_valid(opened)?.map(|()| Live { session, grant: Some(grant), user }))

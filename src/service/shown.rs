@@ -1,15 +1,18 @@
 //! What a user shows besides the password: finding the challenge ([`claim`]), waiting for the limits ([`admit`]), and checking
 //! the code ([`check`]).
 
+use super::mail::notice;
 use super::proof::Evidence;
 use super::second_factor::{Presented, is_sealed_with_the_newest, open, present, recovery_digest, seal};
 use crate::app::App;
 use crate::engine::limiter::{Account, Attempt, Charge, Kind, OTP, RECOVERY_CODE};
 use crate::error::Error;
-use crate::model::audit::Origin;
+use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
+use crate::model::mail::Mail;
 use crate::model::proof::Method;
-use crate::model::second_factor::{MAX_FAILURES_IN_A_ROW, Totp};
+use crate::model::second_factor::{FAILURES_TOLD_OF, MAX_FAILURES_IN_A_ROW, Totp};
+use crate::model::user::User;
 use crate::secret::{KeyDigest, Secret};
 
 /// What a user shows besides the password.
@@ -21,7 +24,7 @@ pub(crate) enum Shown {
 }
 
 impl Shown {
-    fn kind(&self) -> &'static Kind {
+    pub(super) fn kind(&self) -> &'static Kind {
         match self {
             Self::Otp(_) => &OTP,
             Self::RecoveryCode(_) => &RECOVERY_CODE,
@@ -108,6 +111,22 @@ pub(crate) async fn admit(app: &App, guess: &Guess) -> Result<Charge, Error> {
         log::warn!(ip, retry_after:% = retry_after; "second factor refused: too many failures");
         Error::TooManyFailures { retry_after }
     })
+}
+
+/// Counts and records what is wrong, and tells the owner if that was often; returns the refusal.
+pub(super) fn refuse(app: &App, user: &User, shown: &Shown, charge: Charge, origin: &Origin) -> Error {
+    charge.failed();
+    let (id, is_otp) = (user.id, matches!(shown, Shown::Otp(_)));
+    let event = origin.event(app.clock.now(), EventName::SecondFactorFailed).about(id);
+    let notice = notice(app, user, &Mail::ManyWrongCodes, origin);
+    let recorded = app.units.run(move |tx| {
+        let failures = if is_otp { tx.count_totp_failure(id)? } else { None };
+        if failures.is_some_and(|failures| failures % FAILURES_TOLD_OF == 0) {
+            notice.enqueue(tx)?;
+        }
+        tx.record(event)
+    });
+    recorded.err().unwrap_or_else(|| shown.refusal())
 }
 
 /// Checks a code; `None` if it is wrong or was used.

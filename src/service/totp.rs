@@ -1,5 +1,6 @@
 //! Authenticator apps: getting, confirming and removing one, and recovery codes.
 
+use super::mail::notice_to;
 use super::second_factor::{Needs, needs, needs_in, open, present, recovery_digest, seal};
 use super::shown::Guess;
 use crate::app::App;
@@ -8,6 +9,7 @@ use crate::engine::limiter::{Charge, OTP};
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
+use crate::model::mail::{Factor, Mail};
 use crate::model::names::ADMIN_ROLE;
 use crate::model::proof::MFA;
 use crate::model::second_factor::{CHALLENGE_LIFETIME, Required, Totp};
@@ -157,12 +159,13 @@ pub(crate) fn confirm(
     let Some(step) = open(app, user, &sealed)?.step_of(code.expose(), now.0) else { return refused(charge) };
     let (codes, digests) = new_codes(app)?;
     let (added, made) = (origin.event(now, EventName::FactorAdded), origin.event(now, EventName::RecoveryCodesMade));
-    let not_shown = not_shown(app);
+    let (not_shown, notice) = (not_shown(app), notice_to(app, user, &Mail::FactorAdded(Factor::App), origin));
     let is_confirmed = app.units.run(move |tx| {
         enroller.check_again(tx, user, not_shown)?;
         let is_confirmed = tx.confirm_totp(user, Confirmed { secret: sealed, at: now, session, step })?;
         if is_confirmed {
             tx.replace_recovery_codes(user, &digests)?;
+            notice.enqueue(tx)?;
             tx.record(added.about(user).with("totp"))?;
             tx.record(made.about(user))?;
         }
@@ -174,12 +177,15 @@ pub(crate) fn confirm(
 /// Removes a user's authenticator app and recovery codes.
 pub(crate) fn remove(app: &App, user: UserId, name: EventName, origin: &Origin) -> Result<(), Error> {
     let event = origin.event(app.clock.now(), name).about(user);
+    let mail = if name == EventName::FactorsReset { Mail::FactorsReset } else { Mail::FactorRemoved(Factor::App) };
+    let notice = notice_to(app, user, &mail, origin);
     app.units.run(move |tx| {
         tx.lock_user(user)?;
         tx.reading().find_user(user)?.ok_or(Error::UserUnknown)?;
         if !tx.delete_second_factors(user)? {
             return Err(Error::FactorNotFound);
         }
+        notice.enqueue(tx)?;
         tx.record(event.with("totp"))
     })
 }

@@ -2,11 +2,13 @@
 
 use super::api_tokens;
 use super::fields::{collect, invalid};
+use super::mail::{notice_of_address, notice_to};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{UserId, new_id};
+use crate::model::mail::Mail;
 use crate::model::names::{ADMIN_ROLE, Roles};
 use crate::model::session::{End, EndReason};
 use crate::model::user::{ClaimedName, DisplayName, Email, User, Username};
@@ -56,7 +58,20 @@ pub(crate) fn prepare(app: &App, new: &NewUser<'_>) -> Result<Prepared, Error> {
     };
     let now = app.clock.now();
     let id = new_id(now, &*app.entropy)?;
-    let user = User { id, username, email, name, roles, disabled_at: None, created_at: now };
+    // Who sets it here is trusted to know it.
+    let email_verified_at = email.as_ref().map(|_| now);
+    let verified_email = email.as_ref().map(|email| email.folded().into_owned());
+    let user = User {
+        id,
+        username,
+        email,
+        email_verified_at,
+        verified_email,
+        name,
+        roles,
+        disabled_at: None,
+        created_at: now,
+    };
     Ok(Prepared { user, password_hash: app.hasher.hash(&password)? })
 }
 
@@ -89,7 +104,7 @@ pub(crate) fn find_by_name(app: &App, username: &str) -> Result<User, Error> {
 }
 
 /// The user with this id.
-pub(crate) fn find(app: &App, id: UserId) -> Result<User, Error> {
+pub fn find(app: &App, id: UserId) -> Result<User, Error> {
     app.store.read(|tx| tx.find_user(id))?.ok_or(Error::UserUnknown)
 }
 
@@ -151,10 +166,12 @@ pub(crate) fn set_password_hash(app: &App, id: UserId, hash: String, origin: &Or
     let end = End { at: app.clock.now(), reason: EndReason::PasswordChanged };
     let event = origin.event(end.at, EventName::PasswordReset).about(id);
     let access = app.config.lifetimes.access;
+    let notice = notice_to(app, id, &Mail::PasswordChanged, origin);
     app.units.run(move |tx| {
         tx.set_password_hash(id, &hash)?;
         tx.forget_devices(id)?;
         tx.record(event)?;
+        notice.enqueue(tx)?;
         tx.end_sessions_of(id, None, end, access)
     })
 }
@@ -184,12 +201,25 @@ pub(crate) struct NewProfile {
     pub(crate) username: Option<String>,
     /// The e-mail address; an inner `None` removes it.
     pub(crate) email: Option<Option<String>>,
+    /// Whether the address counts as verified: an administrator sets it.
+    pub(crate) email_is_verified: bool,
     /// What people call the user.
     pub(crate) name: Option<Option<String>>,
 }
 
 /// Changes username, e-mail address or name; returns the changed account.
 pub(crate) fn set_profile(app: &App, id: UserId, new: &NewProfile, origin: &Origin) -> Result<User, Error> {
+    set_profile_and(app, id, new, origin, |_| Ok(()))
+}
+
+/// The same; `last` runs in the same unit, and its error undoes everything.
+pub(super) fn set_profile_and(
+    app: &App,
+    id: UserId,
+    new: &NewProfile,
+    origin: &Origin,
+    last: impl FnOnce(&mut UnitTx<'_>) -> Result<(), Error> + Send + 'static,
+) -> Result<User, Error> {
     let mut problems = Vec::new();
     let username = match new.username.as_deref() {
         // The current name is not set again, since new rules may refuse it.
@@ -206,18 +236,35 @@ pub(crate) fn set_profile(app: &App, id: UserId, new: &NewProfile, origin: &Orig
     };
     let changed = [("username", username.is_some()), ("email", email.is_some()), ("name", name.is_some())];
     let changed: Vec<&str> = changed.iter().filter(|(_, is_new)| *is_new).map(|(field, _)| *field).collect();
-    if changed.is_empty() {
-        return find(app, id);
-    }
-    let event = origin.event(app.clock.now(), EventName::ProfileChanged).about(id).with(changed.join(" "));
+    let (now, is_verified) = (app.clock.now(), new.email_is_verified);
+    let notice = match &email {
+        Some(email) => Some(notice_of_address(app, &find(app, id)?, email.as_ref(), origin)),
+        None => None,
+    };
+    let event = origin.event(now, EventName::ProfileChanged).about(id).with(changed.join(" "));
     app.units.run(move |tx| {
         let before = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
-        let user = tx.set_profile(id, username.as_ref(), email.as_ref(), name.as_ref())?;
+        if username.is_some() || name.is_some() {
+            tx.set_names(id, username.as_ref(), name.as_ref())?;
+        }
+        if let Some(email) = email.filter(|email| needs_setting(&before, email.as_ref(), is_verified)) {
+            tx.set_email(id, email.as_ref(), is_verified, now)?;
+            if let Some(notice) = notice.filter(|_| before.email != email) {
+                notice.enqueue(tx)?;
+            }
+        }
+        let user = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
         if user != before {
             tx.record(event)?;
         }
+        last(tx)?;
         Ok(user)
     })
+}
+
+/// Whether an address changes something. Who sets their own again does not lose that it is verified.
+fn needs_setting(before: &User, email: Option<&Email>, is_verified: bool) -> bool {
+    before.email.as_ref() != email || (is_verified && before.verified_email().is_none())
 }
 
 fn is_already_of(app: &App, id: UserId, username: &str) -> Result<bool, Error> {

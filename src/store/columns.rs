@@ -14,6 +14,7 @@ use crate::model::audit::EventName;
 use crate::model::client::{AuthMethod, ClientId, IdTokenAlg, Words};
 use crate::model::grant::Amr;
 use crate::model::id::Id;
+use crate::model::mail_token::Purpose;
 use crate::model::names::Names;
 use crate::model::session::EndReason;
 use crate::model::sharing::{Context, Mark};
@@ -85,4 +86,5 @@ column!(EndReason: Text as String: Text, |text| Ok(text.parse()?), ToString::to_
 column!(Amr: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
 column!(Context: BigInt as i64: BigInt, |number| Ok(Context::of_number(number)), |context| context.number());
 column!(Mark: SmallInt as i16 => i32: SmallInt, |number| Ok(Mark::of_number(number)), |mark| mark.number());
+column!(Purpose: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
 column!(EventName: Text as String: Text, |text| Ok(text.parse()?), |name| name.text().to_owned());

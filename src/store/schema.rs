@@ -18,6 +18,8 @@ diesel::table! {
         created_at -> SqlTime,
         last_login_at -> Nullable<SqlTime>,
         username_fold -> Nullable<Text>,
+        email_verified_at -> Nullable<SqlTime>,
+        verified_email -> Nullable<Text>,
     }
 }
 
@@ -296,6 +298,23 @@ diesel::table! {
         user_id -> SqlUuid,
         digest -> Binary,
         seen_at -> SqlTime,
+    }
+}
+
+diesel::table! {
+    use super::{SqlTime, SqlUuid};
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+
+    /// What is in mails that confirm an address or reset a password.
+    mail_tokens (digest) {
+        digest -> Binary,
+        purpose -> Text,
+        user_id -> SqlUuid,
+        email -> Text,
+        code_hash -> BigInt,
+        password_digest -> Binary,
+        expires_at -> SqlTime,
+        used_at -> Nullable<SqlTime>,
     }
 }
 

@@ -110,12 +110,13 @@ impl WriteTx<'_> {
         Ok(diesel::update(unused).set(set).execute(self.0)? > 0)
     }
 
-    /// Counts a wrong code.
-    pub(crate) fn count_totp_failure(&mut self, user: UserId) -> Result<(), Error> {
+    /// Counts a wrong code; returns how many were wrong in a row, if there still is an authenticator app.
+    pub(crate) fn count_totp_failure(&mut self, user: UserId) -> Result<Option<i64>, Error> {
         self.note_lock(Lock::SecondFactors);
         let set = totp_factors::failures.eq(totp_factors::failures + 1);
-        diesel::update(totp_factors::table.find(Bind(user))).set(set).execute(self.0)?;
-        Ok(())
+        let counted =
+            diesel::update(totp_factors::table.find(Bind(user))).set(set).returning((totp_factors::failures,));
+        Ok(counted.get_result::<(i64,)>(self.0).optional()?.map(|(failures,)| failures))
     }
 
     /// Deletes a user's authenticator app and recovery codes, and the browsers in which they were shown; returns whether there

@@ -53,9 +53,13 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Refuses a name that another account has in the spelling of an earlier version.
+    /// Refuses a name that another account has in the spelling of an earlier version, and one that is the verified address
+    /// of another account: a login by that address would find the wrong one.
     pub(super) fn refuse_if_claimed(&mut self, id: UserId, username: &Username) -> Result<(), Error> {
         let username = username.to_string();
+        if username.contains('@') && self.reading().is_verified_by_another(&username, id)? {
+            return Err(Error::UsernameTaken);
+        }
         let others = self.reading().list_unfolded()?;
         let is_same = |other: &User| other.id != id && fold(&other.username.to_string()) == username;
         if others.iter().any(is_same) { Err(Error::UsernameTaken) } else { Ok(()) }

@@ -22,6 +22,8 @@ row!(User in users {
     id: UserId,
     username: Username,
     email: Option<Email>,
+    email_verified_at: Option<Timestamp>,
+    verified_email: Option<String>,
     name: Option<DisplayName>,
     roles: Roles,
     disabled_at: Option<Timestamp>,
@@ -69,27 +71,44 @@ impl WriteTx<'_> {
         taken_or(diesel::insert_into(users::table).values(row).execute(self.0)).map(|_one| ())
     }
 
-    /// Stores a new username, e-mail address or name, at least one of them; returns the changed user.
-    pub(crate) fn set_profile(
+    /// Stores a new username or name, at least one of them.
+    pub(crate) fn set_names(
         &mut self,
         id: UserId,
         username: Option<&Username>,
-        email: Option<&Option<Email>>,
         name: Option<&Option<DisplayName>>,
-    ) -> Result<User, Error> {
+    ) -> Result<(), Error> {
         self.note_lock(Lock::Users);
         let profile = (
             username.map(|username| users::username.eq(Bind(username))),
             username.map(|username| users::username_fold.eq(Bind(Some(username)))),
-            email.map(|email| users::email.eq(Bind(email))),
             name.map(|name| users::name.eq(Bind(name))),
         );
         if let Some(username) = username {
             self.refuse_if_claimed(id, username)?;
         }
         let user = users::table.find(Bind(id));
-        one_user(taken_or(diesel::update(user).set(profile).execute(self.0))?)?;
-        self.reading().find_user(id)?.ok_or(Error::UserUnknown)
+        one_user(taken_or(diesel::update(user).set(profile).execute(self.0))?)
+    }
+
+    /// Stores an e-mail address, or none, and whether it is verified. Links and codes of earlier mails are void.
+    pub(crate) fn set_email(
+        &mut self,
+        id: UserId,
+        email: Option<&Email>,
+        is_verified: bool,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.note_lock(Lock::Users);
+        let verified_at = Some(now).filter(|_| is_verified && email.is_some());
+        let verified = verified_at.and(email).map(|email| email.folded().into_owned());
+        let set = (
+            users::email.eq(Bind(email)),
+            users::email_verified_at.eq(Bind(verified_at)),
+            users::verified_email.eq(verified),
+        );
+        one_user(diesel::update(users::table.find(Bind(id))).set(set).execute(self.0)?)?;
+        self.void_mail_tokens(id, now)
     }
 
     /// Deletes a user, with sessions and API tokens.

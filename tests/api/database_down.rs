@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, SqliteConnection};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::guessing::take_the_allowance;
+use crate::support::mailbox;
 use crate::support::oauth::{ALL, As, NOTES};
 use crate::support::postgres::{self, Cluster};
 use crate::support::totp::{Enrolled, challenge, code, enrolled, go_on};
@@ -45,6 +47,34 @@ fn without_postgresql_verifying_goes_on_issuing_is_503_and_it_recovers_by_itself
     assert_eq!(app.get("/readyz").status, 200);
     app.refresh(&pair["refresh_token"]).ok();
     app.login("ada", PASSWORD).ok();
+}
+
+#[test]
+fn without_postgresql_a_reset_is_503_and_uses_nothing_up() {
+    if !postgres::is_available() {
+        return;
+    }
+    let mut cluster = Cluster::start(postgres::NO_FSYNC);
+    let (app, mails) = mailbox::start_on(TempDir::new().unwrap(), cluster.url("postgres"), &[]);
+    let pair = app.logged_in("ada");
+    mailbox::ask(&app, "ada@example.com");
+    let mail = mails.only(&app);
+    let by_link = json!({"token": mail.reset_token(), "new_password": "a river of seventeen green lanterns"});
+    let by_code = json!({"email": "ada@example.com", "code": mail.code(), "new_password": "short"});
+    cluster.tell("stop", "stopped");
+    for _ in 0..6 {
+        is_unavailable(&app.post("/v1/password-resets", &json!({"email": "ada@example.com"})));
+        is_unavailable(&app.post("/v1/password-resets", &json!({"email": "nobody@example.com"})));
+        is_unavailable(&app.post("/v1/password-resets/confirm", &by_link));
+        is_unavailable(&app.post("/v1/password-resets/confirm", &by_code));
+        is_unavailable(&app.ask_as("POST", "/v1/me/email/verification", &pair, None));
+    }
+    let page = app.browser().open(&mail.link("password-reset").0);
+    assert_eq!((page.answer.status, page.answer.header("retry-after")), (503, "5"), "{page:?}");
+    cluster.tell("start", "started");
+    app.post("/v1/password-resets/confirm", &by_code).problem(400, "invalid_fields");
+    mailbox::ask(&app, "ada@example.com");
+    assert_eq!(app.post("/v1/password-resets/confirm", &by_link).status, 204);
 }
 
 #[test]

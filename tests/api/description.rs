@@ -144,7 +144,7 @@ fn body_schema<'a>(description: &'a Value, operation: &'a Value) -> Option<&'a V
 
 #[test]
 fn every_example_of_a_body_works_as_it_stands() {
-    let app = TestApp::start(Engine::Sqlite);
+    let app = TestApp::start_with(Engine::Sqlite, &[("MAIL_URL", "log:"), ("MAIL_FROM", "id@example.com")]);
     app.insert_client(&NOTES);
     let description = app.get("/openapi.json").ok();
     let mut tried = 0;

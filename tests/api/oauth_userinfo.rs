@@ -47,7 +47,7 @@ fn oidcc_userinfo_get_and_post_tell_what_the_scopes_are_about(engine: Engine) {
     for (scope, expected) in [
         ("openid", json!({"sub": sub})),
         ("openid profile", json!({"sub": sub, "name": "Ada Lovelace", "preferred_username": "ada"})),
-        ("openid email", json!({"sub": sub, "email": "ada@example.com", "email_verified": false})),
+        ("openid email", json!({"sub": sub, "email": "ada@example.com", "email_verified": true})),
         ("openid roles", json!({"sub": sub, "roles": ["admin", "editor"]})),
     ] {
         let tokens = app.granted(&browser, &Allowed { scope, ..ALL });
@@ -60,6 +60,9 @@ fn oidcc_userinfo_get_and_post_tell_what_the_scopes_are_about(engine: Engine) {
             );
         }
     }
+    app.execute("update users set email_verified_at = null");
+    let tokens = app.granted(&browser, &Allowed { scope: "openid email", ..ALL });
+    assert_eq!(userinfo(&app, "GET", &tokens).ok()["email_verified"], false);
     app.execute("update users set name = null, email = null");
     let tokens = app.granted(&browser, &ALL);
     let left = json!({"sub": sub, "preferred_username": "ada", "roles": ["admin", "editor"]});

@@ -47,6 +47,18 @@ pub(crate) const OTP: Kind = Kind {
 /// from the owner.
 pub(crate) const RECOVERY_CODE: Kind = Kind { name: "recovery_code", ..PASSWORD };
 
+/// Codes in mails have a hundred million values. They are counted as one-time codes are.
+pub(crate) const MAIL_CODE: Kind = Kind { name: "mail_code", ..OTP };
+
+/// Mails that anyone may have us send. Each counts, whatever comes of it. For an address three at once, and then one in
+/// twenty minutes; no network makes us write to more than thirty people at once.
+pub(crate) const MAIL: Kind = Kind {
+    name: "mail",
+    account_from_network: Allowance::new(3, 1_200),
+    network: Allowance::new(30, 60),
+    account: Allowance::new(3, 1_200),
+};
+
 impl Allowance {
     /// `burst` failures in a row, and then one more every `interval` seconds.
     ///

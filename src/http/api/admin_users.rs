@@ -20,7 +20,7 @@ use crate::model::names::Roles;
 use crate::model::user_search::UserSearch;
 use crate::secret::Secret;
 use crate::service::queries;
-use crate::service::users::{self, NewUser};
+use crate::service::users::{self, NewProfile, NewUser};
 
 /// The length of the longest field that is searched.
 const MAX_SEARCH_CHARS: usize = 512;
@@ -171,8 +171,8 @@ pub(in crate::http) async fn show(
 
 /// Change a user's record
 ///
-/// Changes the fields that are in the body. The administrator must have given the password within
-/// `REAUTHENTICATION_PERIOD`.
+/// Changes the fields that are in the body. An e-mail address that an administrator sets counts as verified. The
+/// administrator must have given the password within `REAUTHENTICATION_PERIOD`.
 #[utoipa::path(patch, path = "/v1/admin/users/{id}", tag = "administration", request_body = ProfileBody,
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     responses((status = 200, body = AccountView)))]
@@ -183,7 +183,8 @@ pub(in crate::http) async fn change(
     Json(body): Json<ProfileBody>,
 ) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
-    let user = blocking(move || users::set_profile(&app, id, &body.into(), &caller.origin)).await?;
+    let new = NewProfile { email_is_verified: true, ..body.into() };
+    let user = blocking(move || users::set_profile(&app, id, &new, &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
 

@@ -18,7 +18,9 @@ use crate::http::view::user::AccountView;
 use crate::http::words::{NewPassword, RoleName};
 use crate::model::id::SessionId;
 use crate::secret::Secret;
-use crate::service::{me, proof, users};
+use crate::service::mail_tokens::admit_mail;
+use crate::service::users::NewProfile;
+use crate::service::{email, me, proof, users};
 use tokensmith_verifier::Subject;
 
 /// What the access token says about its bearer.
@@ -113,7 +115,8 @@ pub(in crate::http) async fn profile(caller: Caller<User>, app: web::Data<App>) 
 /// Change my record
 ///
 /// Changes the fields that are in the body. To change username or e-mail address, the user must have given the password
-/// within `REAUTHENTICATION_PERIOD`.
+/// within `REAUTHENTICATION_PERIOD`. If the service sends mail, a new address gets one, with a link and a code: the user's
+/// address is the old one until it is confirmed.
 #[utoipa::path(patch, path = "/v1/me/profile", tag = "me", request_body = ProfileBody,
     responses((status = 200, body = AccountView)))]
 pub(in crate::http) async fn change_profile(
@@ -124,8 +127,13 @@ pub(in crate::http) async fn change_profile(
     if body.username.is_some() || body.email.is_some() {
         sensitive(&app, &caller.claims).await?;
     }
-    let change = move || users::set_profile(&app, caller.user, &body.into(), &caller.origin);
-    let user = blocking(change).await?;
+    let Caller { user, origin, .. } = caller;
+    let (asked, new) = (app.clone(), NewProfile::from(body));
+    let (new, to_confirm) = blocking(move || email::to_confirm(&asked, user, new)).await?;
+    if let Some(address) = &to_confirm {
+        admit_mail(&app, Some(user), address, origin.ip.as_deref()).await?;
+    }
+    let user = blocking(move || email::change_profile(&app, user, &new, to_confirm.as_ref(), &origin)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
 

@@ -95,6 +95,10 @@ impl<'a> ProblemView<'a> {
             ) => Some(challenged),
             _ => None,
         };
+        let methods = match failure {
+            Failure::Domain(Error::SecondFactorMissing { methods }) => Some(methods.as_slice()),
+            _ => challenged.map(|challenged| challenged.methods.as_slice()),
+        };
         Self {
             kind: format!("urn:tokensmith:problem:{}", code.name),
             title: code.title,
@@ -104,7 +108,7 @@ impl<'a> ProblemView<'a> {
             request_id,
             reason,
             challenge: challenged.map(|challenged| challenged.challenge.expose().as_str()),
-            methods: challenged.map(|challenged| challenged.methods.as_slice()),
+            methods,
             errors,
         }
     }
@@ -127,9 +131,11 @@ pub(in crate::http) fn render(failure: &Failure, request_id: &str) -> HttpRespon
 /// The headers of a failure, whatever its body is.
 pub(in crate::http) fn add_headers(failure: &Failure, response: &mut HttpResponseBuilder, status: StatusCode) {
     let retry_after = match failure {
-        Failure::Domain(Error::Overloaded { retry_after } | Error::TooManyFailures { retry_after }) => {
-            Some(*retry_after)
-        }
+        Failure::Domain(
+            Error::Overloaded { retry_after }
+            | Error::TooManyFailures { retry_after }
+            | Error::TooManyMails { retry_after },
+        ) => Some(*retry_after),
         Failure::Bearer(BearerErrorKind::ApiToken(ApiTokenError::Overloaded)) => Some(BUSY_RETRY_AFTER),
         Failure::Domain(Error::Unavailable(_) | Error::DataKeyUnavailable(_))
         | Failure::Bearer(BearerErrorKind::ApiToken(ApiTokenError::Unavailable)) => Some(UNAVAILABLE_RETRY_AFTER),

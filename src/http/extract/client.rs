@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::http::header::USER_AGENT;
+use actix_web::http::header::{ACCEPT_LANGUAGE, USER_AGENT};
 use actix_web::{HttpMessage as _, HttpRequest};
 use ipnet::IpNet;
 
@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::http::cookies::Cookies;
 use crate::model::audit::Origin;
+use crate::model::language::Language;
 use crate::model::session::Device;
 use crate::model::text::is_readable_line;
 use crate::secret::digest_of;
@@ -33,7 +34,13 @@ pub(in crate::http) fn origin(request: &HttpRequest, app: &App) -> Origin {
     let ip = client_ip(request, &app.config.trusted_proxies);
     let request_id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
     let browser = Cookies::of(app).device(request).map(|text| digest_of(&text).0);
-    Origin { actor: None, session: None, ip, request_id, browser }
+    Origin { actor: None, session: None, ip, request_id, browser, language: language(request, &[]) }
+}
+
+/// The language of a request: one that the application asks for, or one of the browser.
+pub(in crate::http) fn language(request: &HttpRequest, ui_locales: &[String]) -> Language {
+    let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::best(ui_locales, accepted.unwrap_or_default())
 }
 
 /// Which warnings about proxies were logged. Each is logged once, since every request may cause it.

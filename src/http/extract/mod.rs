@@ -13,7 +13,7 @@ pub(super) use basic::basic;
 pub(super) use caller::{
     Administrator, AdministratorRecently, Caller, Enrolling, LoggedIn, LoggedInRecently, User, sensitive,
 };
-pub(super) use client::{ProxyWarnings, RequestId, device, origin};
+pub(super) use client::{ProxyWarnings, RequestId, device, language, origin};
 pub(super) use form::{Form, FormOrNothing};
 pub(super) use json::{Json, JsonOrNothing, MAX_BODY_BYTES};
 pub(super) use query::{PathId, Query, cut, instant, page_size, parameter};

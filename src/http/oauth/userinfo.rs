@@ -34,7 +34,7 @@ pub(in crate::http) struct UserInfoView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     email: Option<String>,
-    /// With the scope `email`. Always false: addresses are not verified.
+    /// With the scope `email`: whether the address is known to be the user's.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     email_verified: Option<bool>,
@@ -82,7 +82,7 @@ async fn tell(app: web::Data<App>, token: &str) -> Result<HttpResponse, Failure>
         name: user.name.as_ref().filter(|_| profile).map(ToString::to_string),
         preferred_username: profile.then(|| user.username.to_string()),
         email: email.map(ToString::to_string),
-        email_verified: email.map(|_| false),
+        email_verified: email.map(|_| user.verified_email().is_some()),
         roles: info.roles(),
     }))
 }

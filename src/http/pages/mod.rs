@@ -11,8 +11,10 @@ mod texts;
 
 pub(super) mod assets;
 pub(super) mod authorize;
+pub(super) mod email_verification;
 pub(super) mod interactions;
 pub(super) mod login;
 pub(super) mod logout;
+pub(super) mod password_reset;
 
-pub(super) use reply::{add_headers, render};
+pub(super) use reply::{add_headers, add_headers_of_links, render};

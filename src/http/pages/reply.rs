@@ -146,3 +146,10 @@ pub(in crate::http) fn add_headers(status: StatusCode, headers: &mut HeaderMap) 
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }
+
+/// The headers of pages whose address holds a secret: it is in no `Referer`. The origin is, without which older browsers
+/// would not say where a form comes from.
+pub(in crate::http) fn add_headers_of_links(status: StatusCode, headers: &mut HeaderMap) {
+    add_headers(status, headers);
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
+}

@@ -1,12 +1,13 @@
 //! What every page shows: the operator's name, logo and links, in the user's language.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::ACCEPT_LANGUAGE;
 
-use super::texts::{Texts, best};
+use super::texts::{LANGUAGES, Texts};
 use crate::app::App;
+use crate::http::extract::language;
 use crate::jwt::issuer_url;
 use crate::oauth::redirect_uri::origin;
+use crate::service::mail::is_on;
 
 /// What every page shows.
 pub(super) struct Site<'a> {
@@ -19,8 +20,8 @@ pub(super) struct Site<'a> {
 impl<'a> Site<'a> {
     /// For this request, in the languages that the application asks for, or in those of the browser.
     pub(super) fn new(request: &HttpRequest, app: &'a App, ui_locales: &[String]) -> Self {
-        let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        Self { app, texts: best(ui_locales, accepted.unwrap_or_default()), base: base(app) }
+        let texts = language(request, ui_locales).of(&LANGUAGES);
+        Self { app, texts, base: base(app) }
     }
 
     /// What the operator calls the service.
@@ -35,6 +36,11 @@ impl<'a> Site<'a> {
     /// The origin of the logo, for the policy.
     pub(super) fn logo_origin(&self) -> Option<String> {
         self.logo().and_then(origin)
+    }
+
+    /// Whether a password can be reset by mail.
+    pub(super) fn sends_mail(&self) -> bool {
+        is_on(self.app)
     }
 
     pub(super) fn has_links(&self) -> bool {

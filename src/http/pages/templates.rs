@@ -54,6 +54,40 @@ pub(super) struct Enrol<'a> {
     pub(super) problem: Option<String>,
 }
 
+/// Who has forgotten the password.
+#[derive(Template)]
+#[template(path = "password_reset.html")]
+pub(super) struct PasswordReset<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) email: &'a str,
+    pub(super) problem: Option<String>,
+}
+
+/// A new password, by a link or by a code.
+#[derive(Template)]
+#[template(path = "new_password.html")]
+pub(super) struct NewPassword<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) action: &'a str,
+    /// The address that the code was sent to; none with a link.
+    pub(super) email: Option<&'a str>,
+    pub(super) code: &'a str,
+    /// How a second factor may be shown, if one is needed.
+    pub(super) methods: &'a [&'a str],
+    pub(super) notice: Option<String>,
+    pub(super) problem: Option<String>,
+}
+
+/// Whether an address is the user's.
+#[derive(Template)]
+#[template(path = "verify_address.html")]
+pub(super) struct VerifyAddress<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) action: &'a str,
+    pub(super) email: &'a str,
+    pub(super) user: &'a str,
+}
+
 /// Which account to use.
 #[derive(Template)]
 #[template(path = "account.html")]

@@ -1,21 +1,6 @@
 //! Every text of the pages, in every language.
 
-/// The table: `name: "English", "German", "Spanish";`. What stands in braces is replaced.
-macro_rules! texts {
-    ($($name:ident: $en:literal, $de:literal, $es:literal;)+) => {
-        /// The texts of one language.
-        pub(super) struct Texts {
-            $(pub(super) $name: &'static str,)+
-        }
-
-        /// All languages; the first stands for those that are not there.
-        pub(super) const LANGUAGES: [Texts; 3] =
-            [Texts { $($name: $en),+ }, Texts { $($name: $de),+ }, Texts { $($name: $es),+ }];
-
-        #[cfg(test)]
-        const TABLE: &[(&str, [&str; 3])] = &[$((stringify!($name), [$en, $de, $es])),+];
-    };
-}
+use crate::model::language::texts;
 
 texts! {
     language: "en", "de", "es";
@@ -24,6 +9,63 @@ texts! {
     username: "Username", "Benutzername", "Nombre de usuario";
     password: "Password", "Passwort", "Contraseña";
     login_button: "Log in", "Anmelden", "Iniciar sesión";
+    username_or_address: "Username or e-mail address", "Benutzername oder E-Mail-Adresse",
+        "Nombre de usuario o correo electrónico";
+    forgot_password: "Forgot your password?", "Passwort vergessen?", "¿Has olvidado la contraseña?";
+    to_login: "To the login", "Zur Anmeldung", "Ir al inicio de sesión";
+    reset_title: "Choose a new password", "Wähle ein neues Passwort", "Elige una contraseña nueva";
+    reset_lead: "Type the e-mail address of your account. You will get a mail with a link.",
+        "Gib die E-Mail-Adresse deines Kontos ein. Du bekommst eine Mail mit einem Link.",
+        "Escribe el correo electrónico de tu cuenta. Recibirás un mensaje con un enlace.";
+    email: "E-mail address", "E-Mail-Adresse", "Correo electrónico";
+    bad_email: "This is not an e-mail address.", "Das ist keine E-Mail-Adresse.", "Esto no es un correo electrónico.";
+    reset_button: "Send the mail", "Mail senden", "Enviar el mensaje";
+    reset_sent: "If an account has this address and it is confirmed, a mail is on its way. Follow its link, or type its code here. Both work for {minutes} minutes.",
+        "Wenn ein Konto diese Adresse hat und sie bestätigt ist, ist eine Mail unterwegs. Folge dem Link darin, oder gib hier den Code ein. Beide gelten {minutes} Minuten lang.",
+        "Si una cuenta tiene esta dirección y está confirmada, el mensaje está en camino. Sigue su enlace o escribe aquí su código. Ambos sirven durante {minutes} minutos.";
+    mail_code: "Code of the mail", "Code aus der Mail", "Código del mensaje";
+    new_password: "New password", "Neues Passwort", "Contraseña nueva";
+    new_password_lead: "At least 8 characters; 15 or more are better. After this you have to log in again everywhere.",
+        "Mindestens 8 Zeichen; besser sind 15 oder mehr. Danach musst du dich überall neu anmelden.",
+        "Al menos 8 caracteres; mejor 15 o más. Después tendrás que iniciar sesión de nuevo en todas partes.";
+    new_password_button: "Set the password", "Passwort setzen", "Guardar la contraseña";
+    password_too_short: "The password is too short: it needs at least 8 characters.",
+        "Das Passwort ist zu kurz: es braucht mindestens 8 Zeichen.",
+        "La contraseña es demasiado corta: necesita al menos 8 caracteres.";
+    password_too_long: "The password is too long: at most 1024 characters.",
+        "Das Passwort ist zu lang: höchstens 1024 Zeichen.",
+        "La contraseña es demasiado larga: como máximo 1024 caracteres.";
+    password_too_common: "The password is easy to guess. Take one that is longer or less common.",
+        "Das Passwort ist leicht zu erraten. Nimm ein längeres oder ein weniger verbreitetes.",
+        "La contraseña es fácil de adivinar. Usa una más larga o menos común.";
+    password_invalid: "This cannot be a password.", "Das kann kein Passwort sein.", "Esto no puede ser una contraseña.";
+    factor_too: "Your account has a second factor: type a code as well.",
+        "Dein Konto hat einen zweiten Faktor: gib auch einen Code ein.",
+        "Tu cuenta tiene un segundo factor: escribe también un código.";
+    or_recovery_code: "Or a recovery code", "Oder ein Wiederherstellungscode", "O un código de recuperación";
+    password_set_title: "Your password is changed", "Dein Passwort ist geändert", "Tu contraseña ha cambiado";
+    password_set_lead: "All sessions have ended. Log in with the new password.",
+        "Alle Sitzungen sind beendet. Melde dich mit dem neuen Passwort an.",
+        "Todas las sesiones han terminado. Inicia sesión con la contraseña nueva.";
+    bad_link_title: "This link does not work", "Dieser Link gilt nicht", "Este enlace no sirve";
+    bad_link: "It was used, it has expired, or something has changed since. Ask for another mail.",
+        "Er wurde schon verwendet, ist abgelaufen, oder es hat sich seither etwas geändert. Fordere eine neue Mail an.",
+        "Ya se ha usado, ha caducado o algo ha cambiado desde entonces. Pide otro mensaje.";
+    bad_mail_code: "The code is wrong, was used or has expired.",
+        "Der Code ist falsch, wurde schon verwendet oder ist abgelaufen.",
+        "El código no es correcto, ya se ha usado o ha caducado.";
+    too_many_mails: "Too many mails were asked for. Try again in {minutes} minutes.",
+        "Es wurden zu viele Mails angefordert. Versuche es in {minutes} Minuten noch einmal.",
+        "Se han pedido demasiados mensajes. Inténtalo de nuevo en {minutes} minutos.";
+    verify_title: "Confirm your e-mail address", "Bestätige deine E-Mail-Adresse", "Confirma tu correo electrónico";
+    verify_lead: "Is {email} yours?", "Gehört {email} dir?", "¿Es tuya la dirección {email}?";
+    verify_account: "It is then the address of the account {user}.", "Sie ist dann die Adresse des Kontos {user}.",
+        "Será entonces la dirección de la cuenta {user}.";
+    verify_button: "Yes, confirm it", "Ja, bestätigen", "Sí, confirmar";
+    verified_title: "The address is confirmed", "Die Adresse ist bestätigt", "La dirección está confirmada";
+    verified_lead: "You can close this page.", "Du kannst diese Seite jetzt schließen.", "Ya puedes cerrar esta página.";
+    email_taken: "Another account has confirmed this address.", "Ein anderes Konto hat diese Adresse bestätigt.",
+        "Otra cuenta ha confirmado esta dirección.";
     cancel: "Cancel", "Abbrechen", "Cancelar";
     bad_credentials: "Username or password is wrong.", "Benutzername oder Passwort ist falsch.",
         "El nombre de usuario o la contraseña no son correctos.";
@@ -152,48 +194,9 @@ texts! {
         "La aplicación que te envió aquí no está registrada o su solicitud no es válida. Tu sesión sigue iniciada.";
 }
 
-/// The best language that is there: of the application's wishes first, then of the browser's.
-pub(super) fn best<'a>(ui_locales: &'a [String], accept_language: &'a str) -> &'static Texts {
-    let wishes = ui_locales.iter().map(String::as_str).chain(accepted(accept_language));
-    let known = |wish: &str| LANGUAGES.iter().find(|texts| primary(wish).eq_ignore_ascii_case(texts.language));
-    let [first, ..] = &LANGUAGES;
-    wishes.into_iter().find_map(known).unwrap_or(first)
-}
-
-/// [RFC 9110 section 12.5.4](https://www.rfc-editor.org/rfc/rfc9110#section-12.5.4).
-fn accepted(header: &str) -> Vec<&str> {
-    let weighted = header.split(',').filter_map(|item| {
-        let (language, weight) = item.split_once(';').unwrap_or((item, "q=1"));
-        let weight: f32 = weight.trim().strip_prefix("q=")?.parse().ok()?;
-        (weight > 0.0).then_some((language.trim(), weight))
-    });
-    let mut weighted: Vec<_> = weighted.collect();
-    weighted.sort_by(|(_, one), (_, other)| other.total_cmp(one));
-    weighted.into_iter().map(|(language, _)| language).collect()
-}
-
-/// The language of a tag, as in `de-AT`.
-fn primary(tag: &str) -> &str {
-    tag.split('-').next().unwrap_or(tag)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_application_chooses_the_language_before_the_browser() {
-        let wishes = |wishes: &[&str]| wishes.iter().map(ToString::to_string).collect::<Vec<_>>();
-        for (ui_locales, accept_language, expected) in [
-            (&["fr", "de-AT"][..], "es", "de"),
-            (&[], "es-MX,es;q=0.9,en;q=0.8", "es"),
-            (&[], "en;q=0.5, de;q=0.8", "de"),
-            (&[], "fr, de;q=0, *;q=0.5", "en"),
-            (&["fr"], "", "en"),
-        ] {
-            assert_eq!(best(&wishes(ui_locales), accept_language).language, expected, "{accept_language}");
-        }
-    }
 
     #[test]
     fn every_language_has_every_text_with_the_same_places_in_it() {

@@ -47,6 +47,9 @@ impl<'a> From<&'a User> for UserView<'a> {
 pub(crate) struct AccountView<'a> {
     #[serde(flatten)]
     user: UserView<'a>,
+    /// Whether the address is known to be the user's: they have confirmed it, or an administrator has set it. Only then may
+    /// the user log in with it, and reset the password.
+    email_verified: bool,
     /// When the account was created.
     #[schema(format = "date-time")]
     created_at: String,
@@ -58,6 +61,6 @@ pub(crate) struct AccountView<'a> {
 impl<'a> From<&'a User> for AccountView<'a> {
     fn from(user: &'a User) -> Self {
         let (created_at, disabled_at) = (user.created_at.to_rfc3339(), rfc3339(user.disabled_at));
-        Self { user: user.into(), created_at, disabled_at }
+        Self { user: user.into(), email_verified: user.verified_email().is_some(), created_at, disabled_at }
     }
 }

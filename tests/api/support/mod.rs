@@ -9,6 +9,8 @@ pub mod contract;
 pub mod forgetful;
 pub mod front;
 pub mod frozen;
+pub mod mail;
+pub mod mailbox;
 pub mod oauth;
 pub mod pooled;
 pub mod pooler;

@@ -1,0 +1,86 @@
+//! Mails: what each tells its reader, and the finished letter.
+
+use serde::{Deserialize, Serialize};
+
+use super::user::Email;
+use crate::clock::Seconds;
+
+/// How long links and codes in mails are valid.
+pub(crate) const LINK_LIFETIME: Seconds = Seconds(1_800);
+
+/// How long a notice is still worth sending if the mail server is away.
+const NOTICE_LIFETIME: Seconds = Seconds(3 * 86_400);
+
+/// A mail, with what is in it besides names. It has no `Debug` output, because a link may reset a password.
+pub enum Mail {
+    /// The owner of an address is asked to confirm it.
+    VerifyAddress {
+        /// The page that confirms it.
+        link: String,
+        /// What may be typed instead.
+        code: String,
+    },
+    /// A user has forgotten the password.
+    ResetPassword {
+        /// The page that sets another one.
+        link: String,
+        /// What may be typed instead.
+        code: String,
+    },
+    /// The address of an account was changed; goes to both.
+    AddressChanged {
+        /// The address until now.
+        old: Option<Email>,
+        /// The address from now on.
+        new: Option<Email>,
+    },
+    /// A login from a network that the account has not been used from.
+    NewDevice {
+        /// What is known of the device: its label, or its user agent.
+        device: Option<String>,
+    },
+    /// The password was changed, or set by somebody else.
+    PasswordChanged,
+    /// A second factor was added.
+    FactorAdded(Factor),
+    /// A second factor was removed.
+    FactorRemoved(Factor),
+    /// An administrator has removed all second factors.
+    FactorsReset,
+    /// Somebody with the right password has given wrong codes until no more were accepted.
+    ManyWrongCodes,
+    /// A refresh token was used twice, and the session was ended.
+    RefreshTokenReused,
+}
+
+/// A kind of second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factor {
+    /// An authenticator app.
+    App,
+    /// A passkey.
+    Passkey,
+}
+
+impl Mail {
+    /// How long it is worth sending.
+    pub(crate) fn lifetime(&self) -> Seconds {
+        match self {
+            Self::VerifyAddress { .. } | Self::ResetPassword { .. } => LINK_LIFETIME,
+            _ => NOTICE_LIFETIME,
+        }
+    }
+}
+
+/// A finished mail, as it is stored until it is sent. It has no `Debug` output, as [`Mail`].
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Letter {
+    /// The address that it goes to.
+    pub(crate) to: String,
+    /// One line.
+    pub(crate) subject: String,
+    /// For readers of plain text.
+    pub(crate) text: String,
+    /// For others.
+    pub(crate) html: String,
+}

@@ -1,0 +1,108 @@
+//! Every text of the mails, in every language.
+
+use crate::model::language::texts;
+
+texts! {
+    language: "en", "de", "es";
+    hello: "Hello,", "Hallo,", "Hola:";
+    verify_subject: "Confirm your e-mail address", "Bestätige deine E-Mail-Adresse", "Confirma tu correo electrónico";
+    verify_lead: "Somebody has given this address for an account at {site}. If it was you, confirm that it is yours.",
+        "Jemand hat diese Adresse für ein Konto bei {site} angegeben. Wenn du es warst, bestätige, dass sie dir gehört.",
+        "Alguien ha indicado esta dirección para una cuenta en {site}. Si fuiste tú, confirma que es tuya.";
+    verify_button: "Confirm the address", "Adresse bestätigen", "Confirmar la dirección";
+    reset_subject: "Choose a new password", "Wähle ein neues Passwort", "Elige una contraseña nueva";
+    reset_lead: "Somebody has asked for a new password for your account at {site}. If it was you, choose one.",
+        "Jemand hat für dein Konto bei {site} ein neues Passwort angefordert. Wenn du es warst, wähle eines.",
+        "Alguien ha solicitado una contraseña nueva para tu cuenta en {site}. Si fuiste tú, elígela.";
+    reset_button: "Choose a password", "Passwort wählen", "Elegir una contraseña";
+    code: "Or type this code:", "Oder gib diesen Code ein:", "O escribe este código:";
+    expiry: "Link and code work once, within {minutes} minutes.",
+        "Link und Code gelten einmal und nur {minutes} Minuten lang.",
+        "El enlace y el código sirven una sola vez, durante {minutes} minutos.";
+    do_nothing: "If it was not you, you need not do anything: nothing has changed.",
+        "Wenn du es nicht warst, brauchst du nichts zu tun: es hat sich nichts geändert.",
+        "Si no fuiste tú, no tienes que hacer nada: no ha cambiado nada.";
+    address_subject: "Your e-mail address was changed", "Deine E-Mail-Adresse wurde geändert",
+        "Se ha cambiado tu correo electrónico";
+    address_lead: "The e-mail address of your account at {site} was changed.",
+        "Die E-Mail-Adresse deines Kontos bei {site} wurde geändert.",
+        "Se ha cambiado el correo electrónico de tu cuenta en {site}.";
+    device_subject: "New login", "Neue Anmeldung", "Nuevo inicio de sesión";
+    device_lead: "Somebody has logged in to your account at {site} from a place that is new.",
+        "Jemand hat sich bei deinem Konto bei {site} von einem neuen Ort aus angemeldet.",
+        "Alguien ha iniciado sesión en tu cuenta en {site} desde un lugar nuevo.";
+    password_subject: "Your password was changed", "Dein Passwort wurde geändert", "Se ha cambiado tu contraseña";
+    password_lead: "The password of your account at {site} was changed.",
+        "Das Passwort deines Kontos bei {site} wurde geändert.",
+        "Se ha cambiado la contraseña de tu cuenta en {site}.";
+    password_set_lead: "An administrator has set a new password for your account at {site}.",
+        "Ein Administrator hat für dein Konto bei {site} ein neues Passwort gesetzt.",
+        "Un administrador ha puesto una contraseña nueva a tu cuenta en {site}.";
+    app_added_subject: "An authenticator app was set up", "Eine Authenticator-App wurde eingerichtet",
+        "Se ha configurado una aplicación de autenticación";
+    app_added_lead: "An authenticator app was set up for your account at {site}.",
+        "Für dein Konto bei {site} wurde eine Authenticator-App eingerichtet.",
+        "Se ha configurado una aplicación de autenticación para tu cuenta en {site}.";
+    app_removed_subject: "The authenticator app was removed", "Die Authenticator-App wurde entfernt",
+        "Se ha quitado la aplicación de autenticación";
+    app_removed_lead: "The authenticator app of your account at {site} was removed.",
+        "Die Authenticator-App deines Kontos bei {site} wurde entfernt.",
+        "Se ha quitado la aplicación de autenticación de tu cuenta en {site}.";
+    passkey_added_subject: "A passkey was added", "Ein Passkey wurde hinzugefügt", "Se ha añadido una llave de acceso";
+    passkey_added_lead: "A passkey was added to your account at {site}.",
+        "Deinem Konto bei {site} wurde ein Passkey hinzugefügt.",
+        "Se ha añadido una llave de acceso a tu cuenta en {site}.";
+    passkey_removed_subject: "A passkey was removed", "Ein Passkey wurde entfernt", "Se ha quitado una llave de acceso";
+    passkey_removed_lead: "A passkey of your account at {site} was removed.",
+        "Ein Passkey deines Kontos bei {site} wurde entfernt.",
+        "Se ha quitado una llave de acceso de tu cuenta en {site}.";
+    reset_factors_subject: "Your second factors were removed", "Deine zweiten Faktoren wurden entfernt",
+        "Se han quitado tus segundos factores";
+    reset_factors_lead: "An administrator has removed all second factors of your account at {site}.",
+        "Ein Administrator hat alle zweiten Faktoren deines Kontos bei {site} entfernt.",
+        "Un administrador ha quitado todos los segundos factores de tu cuenta en {site}.";
+    codes_subject: "Wrong codes at your login", "Falsche Codes bei deiner Anmeldung",
+        "Códigos incorrectos al iniciar sesión";
+    codes_lead: "Somebody who knows the password of your account at {site} has given several wrong codes in a row.",
+        "Jemand, der das Passwort deines Kontos bei {site} kennt, hat mehrmals nacheinander einen falschen Code eingegeben.",
+        "Alguien que conoce la contraseña de tu cuenta en {site} ha introducido varios códigos incorrectos seguidos.";
+    reuse_subject: "One of your sessions was ended", "Eine deiner Sitzungen wurde beendet",
+        "Se ha cerrado una de tus sesiones";
+    reuse_lead: "A token of a session of your account at {site} was used a second time. Somebody may have copied it, so the session was ended. Log in again there.",
+        "Ein Token einer Sitzung deines Kontos bei {site} wurde ein zweites Mal verwendet. Vielleicht hat es jemand kopiert, deshalb wurde die Sitzung beendet. Melde dich dort neu an.",
+        "Un token de una sesión de tu cuenta en {site} se ha usado por segunda vez. Puede que alguien lo haya copiado, así que la sesión se ha cerrado. Vuelve a iniciarla.";
+    not_you: "If it was not you, change your password at once, and end your other sessions. If you cannot log in, ask whoever runs {site} for help.",
+        "Wenn du es nicht warst, ändere sofort dein Passwort und beende deine anderen Sitzungen. Wenn du dich nicht anmelden kannst, bitte den Betreiber von {site} um Hilfe.",
+        "Si no fuiste tú, cambia tu contraseña ahora mismo y cierra tus otras sesiones. Si no puedes iniciar sesión, pide ayuda a quien administra {site}.";
+    not_known: "If you did not expect this, ask whoever runs {site}.",
+        "Wenn du das nicht erwartet hast, frage den Betreiber von {site}.",
+        "Si no lo esperabas, pregunta a quien administra {site}.";
+    account: "Account", "Konto", "Cuenta";
+    time: "Time", "Zeit", "Hora";
+    ip: "IP address", "IP-Adresse", "Dirección IP";
+    device: "Device", "Gerät", "Dispositivo";
+    old_address: "Until now", "Bisher", "Hasta ahora";
+    new_address: "From now on", "Ab jetzt", "A partir de ahora";
+    footer: "{site} sends this mail by itself. Answers are not read.",
+        "{site} verschickt diese Mail automatisch. Antworten werden nicht gelesen.",
+        "{site} envía este correo automáticamente. Las respuestas no se leen.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_language_has_every_text_with_the_same_places_in_it() {
+        let places = |text: &str| -> Vec<String> {
+            text.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0.to_owned()).collect()
+        };
+        for (name, [english, others @ ..]) in TABLE {
+            assert!(!english.is_empty(), "{name}");
+            for text in others {
+                assert!(!text.is_empty() && text != english, "{name} is not translated: {text:?}");
+                assert_eq!(places(text), places(english), "{name}: {text:?}");
+            }
+        }
+    }
+}
