@@ -121,9 +121,9 @@ impl fmt::Display for MailUrl {
             write!(f, "{user}{}@", if password.is_some() { ":***" } else { "" })?;
         }
         if host.contains(':') {
-            write!(f, "[{host}]:{port}")?
+            write!(f, "[{host}]:{port}")?;
         } else {
-            write!(f, "{host}:{port}")?
+            write!(f, "{host}:{port}")?;
         }
         f.write_str(if *encryption == Encryption::None { "?tls=off" } else { "" })
     }

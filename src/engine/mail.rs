@@ -36,9 +36,8 @@ pub(crate) fn sender(keys: Arc<DataKeys>, mailer: Mailer) -> (&'static str, Deli
         let key = keys.of(&message.payload)?;
         let text = key.open(&message.payload, &owner(message.id))?;
         let letter: Letter = serde_json::from_slice(&text)?;
-        mailer.send(message.id, message.created_at, &letter).map_err(|error| match error.is_final() {
-            true => Undelivered::Ever(error.into()),
-            false => Undelivered::Now(error.into()),
+        mailer.send(message.id, message.created_at, &letter).map_err(|error| {
+            if error.is_final() { Undelivered::Ever(error.into()) } else { Undelivered::Now(error.into()) }
         })
     };
     (KIND, Box::new(deliver))
