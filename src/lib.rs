@@ -12,7 +12,7 @@
 //! |
 //! | `app` | the `App`: settings, database, machines, time and randomness, built once |
 //! | `engine` | machines that live as long as the process: rotator, denylist, feed, outbox, limiter, known keys and API tokens |
-//! | `outbound` | the HTTP client for calls to other servers; the only room that knows ureq |
+//! | `outbound` | the HTTP client for calls to other servers, and mail; the only room that knows ureq and lettre |
 //! | `store` | the database; the only room that knows diesel |
 //! | `password` | argon2id and the password policy |
 //! | `config` | settings: from strings to validated values |

@@ -132,7 +132,7 @@ impl Default for Metrics {
         let events = Family::default();
         registry.register("security_events", "Events of the audit log by name", events.clone());
         let outbox = Family::default();
-        let help = "Messages to other servers: sent, failed (to be tried again) or given up";
+        let help = "Mails: sent, failed (to be tried again), refused by the mail server or given_up; full and unwritten: not even stored";
         registry.register("outbox_messages", help, outbox.clone());
         let database_connections = Family::default();
         let help = "Database connections: busy or idle";

@@ -25,8 +25,8 @@ pub(crate) struct Restored {
     pub(crate) clients: Vec<Client>,
 }
 
-/// Ends every session (unless `keep_sessions`), denies access tokens of API tokens, and lists API tokens and clients. If it
-/// fails, it can be repeated.
+/// Ends every session (unless `keep_sessions`), denies access tokens of API tokens, deletes waiting messages, and lists API
+/// tokens and clients. If it fails, it can be repeated.
 pub(crate) fn take_over(app: &App, keep_sessions: bool, origin: &Origin) -> Result<Restored, Error> {
     let mut restored = Restored::default();
     let mut after: Option<String> = None;
@@ -52,7 +52,11 @@ pub(crate) fn take_over(app: &App, keep_sessions: bool, origin: &Origin) -> Resu
     let event = origin.event(app.clock.now(), EventName::DatabaseRestored);
     let (sessions, api_tokens) = (restored.sessions, restored.api_tokens.len());
     let event = event.with(format_args!("sessions ended: {sessions}, active API tokens: {api_tokens}"));
-    app.units.run(move |tx| tx.record(event))?;
+    app.units.run(move |tx| {
+        // Messages that waited at the time of the backup have been sent since, or are of no use any more.
+        tx.delete_messages()?;
+        tx.record(event)
+    })?;
     Ok(restored)
 }
 

@@ -109,6 +109,12 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Deletes all messages.
+    pub(crate) fn delete_messages(&mut self) -> Result<(), Error> {
+        diesel::delete(outbox::table).execute(self.0)?;
+        Ok(())
+    }
+
     /// Puts a message back that could not be sent, unless another instance has taken it meanwhile.
     pub(crate) fn put_back(&mut self, taken: &Taken, due_at: Timestamp) -> Result<(), Error> {
         let message = outbox::table.find(Bind(taken.message.id));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::cluster::bin_dir;
 use crate::support::process::{Finished, Serving, Tokensmith};
-use crate::support::{Client, Engine, PASSWORD};
+use crate::support::{Client, Engine, PASSWORD, execute, number};
 
 const ANOTHER: &str = "a different long passphrase";
 
@@ -97,6 +97,8 @@ fn sessions_that_ended_after_the_backup_stay_ended(engine: Engine) {
         );
     }
     assert!(command.run(&["clients", "disable", "going-off"]).success());
+    let id = if engine == Engine::Sqlite { "randomblob(16)" } else { "gen_random_uuid()" };
+    execute(&url, &format!("insert into outbox values ({id}, 'mail', 'a link', 1, 9999999999, 9999999999, 0)"));
     make_backup(&command, &url);
     // This happens after the backup.
     assert!(command.run(&["clients", "delete", "going", "--yes"]).success());
@@ -109,6 +111,7 @@ fn sessions_that_ended_after_the_backup_stay_ended(engine: Engine) {
 
     let restored = restore(&command, &url);
     assert!(restored.success());
+    assert_eq!(number(&url, "select count(*) from outbox"), 0, "no mail is sent again");
     let id = token["id"].as_str().unwrap();
     let listed = restored.stdout.lines().find(|line| line.contains(id)).unwrap_or_default();
     assert!(listed.contains("nightly") && listed.contains("ada"), "{}", restored.stdout);

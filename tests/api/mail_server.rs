@@ -123,6 +123,9 @@ fn a_mail_server_without_starttls_learns_nothing(engine: Engine) {
     let app = start(engine, &server.url.replace("smtp://", USER));
     cause_a_mail(&app);
     assert_eq!((send(&app), waiting(&app)), (1, 1));
-    assert_eq!(server.said(), ["EHLO example.org", "QUIT"].map(str::to_owned)[..server.said().len()]);
-    assert!(!server.said().is_empty());
+    let said = server.said();
+    assert!(
+        !said.is_empty() && said.iter().all(|line| ["EHLO example.org", "QUIT"].contains(&line.as_str())),
+        "{said:?}"
+    );
 }

@@ -175,7 +175,7 @@ fn serve(stream: &TcpStream, answers: &[(&str, &str)], heard: &Mutex<Vec<String>
                 answer("DATA", "354 go on")?;
             }
             command if command.starts_with("EHLO") => {
-                answer("EHLO", "250-mail.example.net\r\n250-AUTH PLAIN\r\n250 8BITMIME")?
+                answer("EHLO", "250-mail.example.net\r\n250-AUTH PLAIN\r\n250 8BITMIME")?;
             }
             command if command.starts_with("AUTH") => answer("AUTH", "235 2.7.0 welcome")?,
             command => answer(command, "250 2.0.0 ok")?,
