@@ -7,19 +7,16 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::posted::{Posted, posted};
 use super::reply::{message, page, see_other};
 use super::return_to;
-use super::second_step::{self, Outcome, after_password};
-use super::signing_in::{Before, log_in};
+use super::second_step::{Outcome, sign_in};
+use super::signing_in::{Before, who};
 use super::site::Site;
 use super::templates::{Login, Place};
 use crate::app::App;
-use crate::engine::deadline::on_a_thread;
 use crate::http::cookies::{Cookies, put};
 use crate::http::csrf::is_own_form;
 use crate::http::extract::Form;
 use crate::http::failure::Failure;
 use crate::http::words::ReturnAddress;
-use crate::model::grant::Live;
-use crate::service::oauth::browser::signed_in;
 
 /// Log in for a web app on this host
 ///
@@ -36,8 +33,8 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
         return Ok(see_other(&return_to));
     }
     let site = &Site::new(&request, &app, &[]);
-    let (action, username) = (&*action(site, &return_to), "");
-    page(site, StatusCode::OK, &Login { site, client: None, action, form_token: None, username, problem: None })
+    let place = Place { site, client: None, action: &action(site, &return_to), form_token: None, kept: &[] };
+    page(site, StatusCode::OK, &Login { site, place, username: "", problem: None })
 }
 
 /// Log in by the form
@@ -70,27 +67,16 @@ pub(in crate::http) async fn act(
     let before = Before { cookie: held.as_deref(), live: live.as_ref() };
     let site = Site::new(&request, &app, &[]);
     let action = action(&site, &return_to);
-    let place = Place { site: &site, client: None, action: &action, form_token: None };
-    let pair = match posted(&params) {
-        Some(Posted::Login { username, password }) => {
-            let typed = username.clone();
-            match log_in(&request, &app, before, (username, password), |_| Ok(())).await {
-                Ok(pair) => pair,
-                Err(error) => return after_password(&app, place, &typed, error).await,
-            }
+    let place = Place { site: &site, client: None, action: &action, form_token: None, kept: &[] };
+    let Some(Posted::SignIn(posted)) = posted(&params) else { return bad_request(&request, &app) };
+    match sign_in(&request, &app, place, posted, (before, |_: &App| Ok(()))).await? {
+        Outcome::SignedIn(pair) => {
+            let mut response = see_other(&return_to);
+            put(&request, &mut response, cookies.keep(&pair, true))?;
+            Ok(response)
         }
-        Some(Posted::Step { challenge, step }) => {
-            let nothing_else = |_: &App| Ok(());
-            match second_step::step(&request, &app, place, (challenge, step), (before, nothing_else)).await? {
-                Outcome::SignedIn(pair) => *pair,
-                Outcome::Page(page) => return Ok(page),
-            }
-        }
-        _ => return bad_request(&request, &app),
-    };
-    let mut response = see_other(&return_to);
-    put(&request, &mut response, cookies.keep(&pair, true))?;
-    Ok(response)
+        Outcome::Page(page) => Ok(page),
+    }
 }
 
 fn action(site: &Site<'_>, return_to: &str) -> String {
@@ -100,16 +86,6 @@ fn action(site: &Site<'_>, return_to: &str) -> String {
 /// Where to go then; `None` if that is not on this host. Without cookies no proxy would know who has logged in.
 fn return_address(request: &HttpRequest, app: &App) -> Result<Option<String>, Failure> {
     if app.config.session_cookies { Ok(return_to::read(request.query_string())) } else { Err(Failure::PathUnknown) }
-}
-
-/// Who is signed in in the browser with this cookie.
-async fn who(app: &web::Data<App>, cookie: Option<String>) -> Result<Option<Live>, Failure> {
-    let Some(cookie) = cookie else { return Ok(None) };
-    app.known_keys.find_key_of(&cookie).await?;
-    let (asked, turn) = (app.clone(), app.lookups.turn().await?);
-    let live = on_a_thread(move || signed_in(&asked, Some(&cookie))).await?;
-    drop(turn);
-    Ok(live)
 }
 
 fn bad_request(request: &HttpRequest, app: &App) -> Result<HttpResponse, Failure> {
