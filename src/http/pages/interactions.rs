@@ -150,8 +150,7 @@ impl View<'_> {
     fn login(&self, ongoing: &Ongoing, username: &str) -> Result<HttpResponse, Failure> {
         let site = &self.site(Some(ongoing));
         let (client, action, form_token) = (ongoing.client.name.to_string(), self.action(ongoing), self.token(ongoing));
-        let place =
-            Place { site, client: Some(&client), action: &action, form_token: Some(&form_token), kept: &[] };
+        let place = Place { site, client: Some(&client), action: &action, form_token: Some(&form_token), kept: &[] };
         page(site, StatusCode::OK, &Login { site, place, username, problem: None })
     }
 

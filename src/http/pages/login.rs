@@ -1,15 +1,14 @@
-//! `/login`: where a proxy sends people who have to log in, for a web app on the same host.
+//! `/login`: where a proxy sends people who have to log in, for a web app on the same host. The account pages do so, too.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::posted::{Posted, posted};
 use super::reply::{message, page, see_other};
-use super::return_to;
+use super::return_to::{self, login_page};
 use super::second_step::{Outcome, sign_in};
 use super::signing_in::{Before, who};
-use super::site::Site;
+use super::site::{Site, base};
 use super::templates::{Login, Place};
 use crate::app::App;
 use crate::http::cookies::{Cookies, put};
@@ -23,7 +22,7 @@ use crate::http::words::ReturnAddress;
 /// Sets the cookies of the session, and leads to `return_to`, a path of this host; at once if the browser is signed in.
 /// That path is either encoded, or the rest of the query as it is. 404 with `SESSION_COOKIES=off`.
 #[utoipa::path(get, path = "/login", tag = "pages", security(()),
-    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: `/`.")), responses(
+    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: the account pages.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "The login form."),
     (status = 303, description = "The browser is signed in: to `return_to`.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: `return_to` is not a path of this host.")))]
@@ -33,7 +32,7 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
         return Ok(see_other(&return_to));
     }
     let site = &Site::new(&request, &app, &[]);
-    let place = Place { site, client: None, action: &action(site, &return_to), form_token: None, kept: &[] };
+    let place = Place { site, client: None, action: &login_page(&site.base, &return_to), form_token: None, kept: &[] };
     page(site, StatusCode::OK, &Login { site, place, username: "", problem: None })
 }
 
@@ -41,7 +40,7 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
 ///
 /// What the login form posts: `username` and `password`, or `challenge` and a code.
 #[utoipa::path(post, path = "/login", tag = "pages", security(()),
-    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: `/`.")), responses(
+    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: the account pages.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "A page: the next step."),
     (status = 303, description = "The user is logged in: to `return_to`.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: the request is not valid."),
@@ -66,7 +65,7 @@ pub(in crate::http) async fn act(
     let live = who(&app, held.clone()).await?;
     let before = Before { cookie: held.as_deref(), live: live.as_ref() };
     let site = Site::new(&request, &app, &[]);
-    let action = action(&site, &return_to);
+    let action = login_page(&site.base, &return_to);
     let place = Place { site: &site, client: None, action: &action, form_token: None, kept: &[] };
     let Some(Posted::SignIn(posted)) = posted(&params) else { return bad_request(&request, &app) };
     match sign_in(&request, &app, place, posted, (before, |_: &App| Ok(()))).await? {
@@ -79,13 +78,11 @@ pub(in crate::http) async fn act(
     }
 }
 
-fn action(site: &Site<'_>, return_to: &str) -> String {
-    format!("{}/login?return_to={}", site.base, utf8_percent_encode(return_to, NON_ALPHANUMERIC))
-}
-
 /// Where to go then; `None` if that is not on this host. Without cookies no proxy would know who has logged in.
 fn return_address(request: &HttpRequest, app: &App) -> Result<Option<String>, Failure> {
-    if app.config.session_cookies { Ok(return_to::read(request.query_string())) } else { Err(Failure::PathUnknown) }
+    let account = format!("{}/account", base(app));
+    let is_on = app.config.session_cookies;
+    if is_on { Ok(return_to::read(request.query_string(), &account)) } else { Err(Failure::PathUnknown) }
 }
 
 fn bad_request(request: &HttpRequest, app: &App) -> Result<HttpResponse, Failure> {

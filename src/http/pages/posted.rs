@@ -66,8 +66,7 @@ pub(super) fn posted(params: &Params) -> Option<Posted> {
         (None, Some("continue"), None) => Some(Posted::Decision(Decision::Continue)),
         (None, Some("other"), None) => Some(Posted::AnotherAccount),
         (None, None, Some(username)) => {
-            let (username, password) =
-                (username.to_owned(), secret(params.get("password").unwrap_or_default()));
+            let (username, password) = (username.to_owned(), secret(params.get("password").unwrap_or_default()));
             Some(Posted::SignIn(SignIn::Password { username, password }))
         }
         _ => None,
