@@ -273,7 +273,7 @@ fn what_was_typed_for_an_api_token_goes_through_the_question(engine: Engine) {
     page.shows(403, "Confirm that it is you");
     assert!(!page.answer.body.contains("value=\"wrong\""), "{page:?}");
     browser.submit(&page, &[("password", PASSWORD)]).shows(200, "Copy your new API token");
-    let stored = "name = 'a & b' and scope = 'notes:read notes:write' and roles = 'editor'";
+    let stored = "name = 'a & b' and scopes = 'notes:read notes:write' and roles = 'editor'";
     assert_eq!(app.number(&format!("select count(*) from api_tokens where {stored}")), 1);
 }
 

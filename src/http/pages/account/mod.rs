@@ -69,7 +69,8 @@ pub(in crate::http) async fn change_profile(
 #[utoipa::path(get, path = "/account/{section}", tag = "pages", security(()),
     params(("section" = String, Path, description = "The section.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "The page."),
-    (status = 303, description = "To the login page.", headers(("Location" = String)))))]
+    (status = 303, description = "To the login page.", headers(("Location" = String))),
+    (status = 400, content_type = "text/html", body = String, description = "A page: the query is not valid.")))]
 pub(in crate::http) async fn show_section(
     request: HttpRequest,
     app: web::Data<App>,

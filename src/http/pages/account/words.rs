@@ -13,10 +13,10 @@ use super::texts::Texts;
 /// The response with the form again, and what was wrong; an error that is not about the form is a failure.
 pub(super) fn refused(visit: &Visit<'_>, error: Error) -> Result<(HttpResponseBuilder, String), Failure> {
     let texts = visit.texts;
+    let wrong_password = || Ok((HttpResponse::Forbidden(), texts.wrong_password.to_owned()));
     match error {
-        Error::WrongPassword | Error::BadCredentials => {
-            Ok((HttpResponse::Forbidden(), texts.wrong_password.to_owned()))
-        }
+        Error::WrongPassword | Error::BadCredentials => wrong_password(),
+        Error::Invalid(problems) if problems.iter().all(is_of_the_password) => wrong_password(),
         Error::Invalid(problems) => {
             let mut all: Vec<&str> = problems.iter().map(|problem| of_field(texts, problem)).collect();
             all.dedup();
@@ -30,9 +30,13 @@ pub(super) fn refused(visit: &Visit<'_>, error: Error) -> Result<(HttpResponseBu
     }
 }
 
+/// No password of an account is like that, so it is a wrong one.
+fn is_of_the_password(problem: &FieldProblem) -> bool {
+    ["password", "current_password"].contains(&problem.field)
+}
+
 fn of_field(texts: &Texts, problem: &FieldProblem) -> &'static str {
     match (problem.field, problem.code) {
-        ("password" | "current_password", _) => texts.wrong_password,
         (_, "password_too_short") => texts.password_too_short,
         (_, "password_too_long") => texts.password_too_long,
         (_, "password_too_common") => texts.password_too_common,
