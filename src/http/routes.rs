@@ -30,7 +30,8 @@ use super::failure::Failure;
 use super::groups::{API_TOKEN, PASSWORD, SECOND_FACTOR, SESSION, TOKEN};
 use super::oauth::{self, introspect, token, userinfo};
 use super::pages::{
-    assets, authorize, email_verification as email_verification_page, interactions, login, logout, password_reset,
+    account, assets, authorize, email_verification as email_verification_page, interactions, login, logout,
+    password_reset,
 };
 
 /// The table: each handler, and the error codes of its use case.
@@ -210,6 +211,10 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(password_reset::act_on_link, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(email_verification_page::show, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(email_verification_page::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(account::show_profile, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(account::change_profile, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(account::show_section, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(account::change_section, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(logout::start, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(logout::start_by_form),
         endpoint!(logout::confirm, [DATABASE_UNAVAILABLE, OVERLOADED]),

@@ -19,6 +19,21 @@ macro_rules! texts {
 
 pub(crate) use texts;
 
+/// Asserts that every language has every text of a table, with the same places in it.
+#[cfg(test)]
+pub(crate) fn check(table: &[(&str, [&str; 3])]) {
+    let places = |text: &str| -> Vec<String> {
+        text.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0.to_owned()).collect()
+    };
+    for (name, [english, others @ ..]) in table {
+        assert!(!english.is_empty(), "{name}");
+        for text in others {
+            assert!(!text.is_empty() && text != english, "{name} is not translated: {text:?}");
+            assert_eq!(places(text), places(english), "{name}: {text:?}");
+        }
+    }
+}
+
 /// A language.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {

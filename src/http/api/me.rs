@@ -5,12 +5,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{blocking, proving};
+use super::blocking;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::http::delivery::Delivery;
 use crate::http::extract::{Caller, Json, LoggedIn, User, sensitive};
 use crate::http::failure::Failure;
+use crate::http::proving;
 use crate::http::view::pair::PairView;
 use crate::http::view::profile::ProfileBody;
 use crate::http::view::session::EndedView;
@@ -20,7 +21,7 @@ use crate::model::id::SessionId;
 use crate::secret::Secret;
 use crate::service::mail_tokens::admit_mail;
 use crate::service::users::NewProfile;
-use crate::service::{email, me, proof, users};
+use crate::service::{email, users};
 use tokensmith_verifier::Subject;
 
 /// What the access token says about its bearer.
@@ -153,10 +154,7 @@ pub(in crate::http) async fn reauthenticate(
     let cookies = body.cookies || caller.by_cookie;
     let delivery = Delivery::asked(&request, &app, cookies, body.access_cookie.filter(|_| cookies))?;
     let Caller { user, origin, by_cookie, .. } = caller;
-    let its_origin = origin.clone();
-    let claim = move |app: &_| me::claim(app, user, &body.password, &origin);
-    let record = move |app: &_, proof| me::reauthenticate(app, user, session, proof, (&its_origin, by_cookie));
-    let pair = proving(&app, claim, proof::prove, record).await?;
+    let pair = proving::reauthenticate(&app, user, session, body.password, (origin, by_cookie)).await?;
     delivery.answer(&request, &app, &pair).await
 }
 
@@ -173,11 +171,6 @@ pub(in crate::http) async fn change_password(
     let session = caller.session()?;
     let Caller { user, origin, .. } = caller;
     let PasswordBody { current_password: current, new_password: new } = body;
-    let (its_current, its_origin) = (current.clone(), origin.clone());
-    let claim =
-        move |app: &_| me::claim(app, user, &current, &origin).map_err(|error| error.in_field("current_password"));
-    let evaluate = move |app: &_, admitted| me::next_password(app, admitted, &its_current, &new);
-    let change = move |app: &_, next| me::change_password(app, user, session, next, &its_origin);
-    let sessions_ended = proving(&app, claim, evaluate, change).await?;
+    let sessions_ended = proving::change_password(&app, user, session, (current, new), origin).await?;
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }
