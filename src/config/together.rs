@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::passkeys::relying_party;
 use super::reader::Reader;
 use super::settings::{
     ARGON2_MEMORY_KIB, AUDIENCE, DATABASE_URL, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE, REFRESH_IDLE_LIFETIME,
@@ -38,6 +39,7 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
     let key_policy = key_policy(&draft, reader, audiences.as_ref(), lifetimes.as_ref());
     first_admin_password_file(&mut draft);
     session_cookies(&mut draft, reader);
+    let relying_party = relying_party(&mut draft, reader);
     let argon2 = argon2(&mut draft, reader);
     let settings = draft.complete()?;
     Some(Config {
@@ -47,6 +49,7 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
         lifetimes: lifetimes?,
         sharing_limits: Limits { strange: settings.refresh_strange_limit, shared: settings.refresh_shared_limit },
         argon2: argon2?,
+        relying_party: relying_party?,
         settings,
     })
 }

@@ -7,7 +7,7 @@ use crate::engine::deadline::{self, on_a_thread};
 use crate::engine::limiter::Charge;
 use crate::error::Error;
 use crate::service::proof::{self, Admitted, Claim};
-use crate::service::shown;
+use crate::service::{passkey_login, shown};
 
 /// Runs `work`, which hashes a password of a logged-in user and does not use the database. It takes a place in the
 /// queue before it takes a thread, so that waiting hashes do not block other requests.
@@ -59,6 +59,18 @@ pub(super) async fn next_step<T: Send + 'static>(
     let charge = shown::admit(app, &claim).await?;
     let finishing = app.clone();
     let work = move || finish(&finishing, claim, charge);
+    rt::spawn(deadline::carried_on(on_a_thread(work))).await.map_err(Error::internal)?
+}
+
+/// Checks what a passkey has signed, within the limits of an address. It is counted and recorded also when the client has gone.
+pub(super) async fn asserting<T: Send + 'static>(
+    app: &web::Data<App>,
+    ip: Option<&str>,
+    work: impl FnOnce(&App, Charge) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let charge = passkey_login::admit(app, ip).await?;
+    let app = app.clone();
+    let work = move || work(&app, charge);
     rt::spawn(deadline::carried_on(on_a_thread(work))).await.map_err(Error::internal)?
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod id;
 pub(crate) mod lifetimes;
 pub(crate) mod message;
 pub(crate) mod names;
+pub(crate) mod passkey;
 pub(crate) mod proof;
 pub(crate) mod rotation;
 pub(crate) mod second_factor;

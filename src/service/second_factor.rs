@@ -25,7 +25,7 @@ pub(crate) enum Needs {
 
 /// What a user with these roles needs besides the password.
 pub(crate) fn needs(app: &App, user: UserId, is_admin: bool) -> Result<Needs, Error> {
-    let has_one = app.store.read(|tx| tx.find_totp(user))?.is_some_and(|totp| totp.secret.is_some());
+    let has_one = !app.store.read(|tx| tx.list_factors(user))?.is_empty();
     Ok(match (has_one, must_have_one(app, is_admin)) {
         (true, _) => Needs::Factor,
         (false, true) => Needs::Enrolment,
@@ -97,10 +97,15 @@ pub(super) fn stop_here(app: &App, proven: &Proven, next: &Next<'_>) -> Result<(
 }
 
 fn challenged(app: &App, user: UserId, challenge: Secret<String>, is_enrolment: bool) -> Result<Challenged, Error> {
-    let mut methods = vec!["otp"];
-    if !is_enrolment && app.store.read(|tx| tx.count_recovery_codes(user))? > 0 {
-        methods.push("recovery_code");
+    let (mut has_totp, mut has_codes, mut has_passkey) = (true, false, true);
+    if !is_enrolment {
+        has_totp = app.store.read(|tx| tx.find_totp(user))?.is_some_and(|totp| totp.secret.is_some());
+        has_codes = app.store.read(|tx| tx.count_recovery_codes(user))? > 0;
+        has_passkey = !app.store.read(|tx| tx.list_passkeys(user))?.is_empty();
     }
+    has_passkey &= app.config.relying_party.is_some();
+    let all = [("otp", has_totp), ("recovery_code", has_codes), ("passkey", has_passkey)];
+    let methods = all.into_iter().filter(|(_, has_it)| *has_it).map(|(method, _)| method).collect();
     Ok(Challenged { challenge, methods })
 }
 

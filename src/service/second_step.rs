@@ -15,9 +15,13 @@ use crate::model::session::Device;
 
 /// Checks what is shown, and opens the session or notes that its user has authenticated again.
 pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, origin: &Origin) -> Result<Pair, Error> {
-    let Claim { presented, shown, is_known, .. } = claim;
+    if app.store.read(|tx| tx.list_factors(claim.presented.user.id))?.is_empty() {
+        return Err(not_enrolled(&claim.presented.challenge));
+    }
+    let checked_now = check(app, &claim, origin);
+    let Claim { presented, shown, .. } = claim;
     let Presented { user, challenge, digest, checked } = presented;
-    let refused = |charge: Charge| {
+    let refused = |charge: Charge, error: Error| {
         charge.failed();
         let (id, is_otp) = (user.id, matches!(shown, Shown::Otp(_)));
         let event = origin.event(app.clock.now(), EventName::SecondFactorFailed).about(id);
@@ -27,12 +31,15 @@ pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, o
             }
             tx.record(event)
         })?;
-        Err(shown.refusal())
+        Err(error)
     };
-    let totp = app.store.read(|tx| tx.find_totp(user.id))?.filter(|totp| totp.secret.is_some());
-    let Some(totp) = totp else { return Err(not_enrolled(&challenge)) };
-    let Some(evidence) = check(app, &totp, &shown, is_known)? else { return refused(charge) };
-    let (at, method) = (app.clock.now(), shown.method());
+    let (method, evidence) = match checked_now {
+        Err(error @ (Error::WrongOtp | Error::WrongRecoveryCode | Error::PasskeyRefused(_))) => {
+            return refused(charge, error);
+        }
+        checked => checked?,
+    };
+    let at = app.clock.now();
     let earlier = Proof { user: user.id, method: Method::Password, at: challenge.proved_at };
     let steps = vec![
         Proven { user: user.clone(), proof: earlier, evidence: Evidence::Earlier { checked, challenge: digest } },
@@ -42,7 +49,7 @@ pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, o
         let origin = Origin { actor: Some(user.id), session: Some(session), ..origin.clone() };
         return match sessions::authenticate_again(app, session, steps, &origin)? {
             Some(live) => mint(app, live, Purpose::find(app, None)?, at),
-            None => refused(charge),
+            None => refused(charge, shown.refusal()),
         };
     }
     let audience = challenge.audience.as_deref();
@@ -50,7 +57,7 @@ pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, o
     match sessions::open(app, steps, app.config.first_party(audience), &device, origin)? {
         Some(live) => mint(app, live, Purpose::find(app, audience)?, at),
         // It was used by somebody else at the same time.
-        None => refused(charge),
+        None => refused(charge, shown.refusal()),
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) enum Enroller {
 }
 
 impl Enroller {
-    fn find(&self, app: &App) -> Result<(User, Option<SessionId>), Error> {
+    pub(super) fn find(&self, app: &App) -> Result<(User, Option<SessionId>), Error> {
         match self {
             Self::LoggedIn(user, session) => {
                 let user = app.store.read(|tx| tx.find_user(*user))?.ok_or(Error::UserUnknown)?;
@@ -46,7 +46,7 @@ impl Enroller {
     }
 }
 
-/// Whether a session has shown the second factor that its user has, if there is one: at its login, by authenticating again
+/// Whether a session has shown a second factor that its user has, if there is one: at its login, by authenticating again
 /// since, or when it was confirmed.
 pub(crate) fn has_shown(
     app: &App,
@@ -55,14 +55,12 @@ pub(crate) fn has_shown(
     amr: &[String],
     auth_time: Option<Timestamp>,
 ) -> Result<bool, Error> {
-    let totp = app.store.read(|tx| tx.find_totp(user))?;
-    let Some((totp, confirmed_at)) = totp.and_then(|totp| totp.confirmed_at.map(|at| (totp, at))) else {
-        return Ok(true);
-    };
-    let was_confirmed_here = session.is_some() && totp.confirmed_in == session;
+    let factors = app.store.read(|tx| tx.list_factors(user))?;
+    let Some(first) = factors.iter().map(|factor| factor.since).min() else { return Ok(true) };
+    let was_confirmed_here = session.is_some() && factors.iter().any(|factor| factor.confirmed_in == session);
     // A login that had to wait for its user to enrol is as old as its password, which may be older than the factor.
-    let is_of_this_one = auth_time.is_some_and(|at| at + CHALLENGE_LIFETIME >= confirmed_at);
-    Ok(was_confirmed_here || (amr.iter().any(|name| name == MFA) && is_of_this_one))
+    let is_of_these = auth_time.is_some_and(|at| at + CHALLENGE_LIFETIME >= first);
+    Ok(was_confirmed_here || (amr.iter().any(|name| name == MFA) && is_of_these))
 }
 
 /// A secret for an authenticator app that waits for its first code.
@@ -113,16 +111,33 @@ pub(crate) fn confirm(
     Ok(codes)
 }
 
-/// Removes a user's authenticator app and recovery codes.
-pub(crate) fn remove(app: &App, user: UserId, name: EventName, origin: &Origin) -> Result<(), Error> {
-    let event = origin.event(app.clock.now(), name).about(user);
+/// Removes a user's authenticator app, and with the last second factor the recovery codes.
+pub(crate) fn remove(app: &App, user: UserId, origin: &Origin) -> Result<(), Error> {
+    let event = origin.event(app.clock.now(), EventName::FactorRemoved).about(user);
     app.units.run(move |tx| {
         tx.lock_user(user)?;
         tx.reading().find_user(user)?.ok_or(Error::UserUnknown)?;
-        if !tx.delete_second_factors(user)? {
+        if !tx.delete_totp(user)? {
             return Err(Error::FactorNotFound);
         }
+        tx.delete_recovery_codes_without_a_factor(user)?;
         tx.record(event.with("totp"))
+    })
+}
+
+/// Removes all second factors and recovery codes of a user who has lost them.
+pub(crate) fn reset(app: &App, user: UserId, origin: &Origin) -> Result<(), Error> {
+    let event = origin.event(app.clock.now(), EventName::FactorsReset).about(user);
+    app.units.run(move |tx| {
+        tx.lock_user(user)?;
+        tx.reading().find_user(user)?.ok_or(Error::UserUnknown)?;
+        let kinds = [("totp", tx.delete_totp(user)?), ("passkey", tx.delete_passkeys(user)? > 0)];
+        let kinds: Vec<_> = kinds.into_iter().filter(|(_, was_there)| *was_there).map(|(kind, _)| kind).collect();
+        if kinds.is_empty() {
+            return Err(Error::FactorNotFound);
+        }
+        tx.delete_recovery_codes_without_a_factor(user)?;
+        tx.record(event.with(kinds.join(", ")))
     })
 }
 
@@ -132,15 +147,17 @@ pub(crate) fn renew_codes(app: &App, user: UserId, origin: &Origin) -> Result<Ve
     let event = origin.event(app.clock.now(), EventName::RecoveryCodesMade).about(user);
     app.units.run(move |tx| {
         tx.lock_user(user)?;
-        let totp = tx.reading().find_totp(user)?.filter(|totp| totp.secret.is_some());
-        totp.ok_or(Error::FactorNotFound)?;
+        if tx.reading().list_factors(user)?.is_empty() {
+            return Err(Error::FactorNotFound);
+        }
         tx.replace_recovery_codes(user, &digests)?;
         tx.record(event)
     })?;
     Ok(codes)
 }
 
-fn new_codes(app: &App) -> Result<(Vec<String>, Vec<KeyDigest>), Error> {
+/// New recovery codes, and what is stored of them.
+pub(super) fn new_codes(app: &App) -> Result<(Vec<String>, Vec<KeyDigest>), Error> {
     let (mut codes, mut digests) = (Vec::new(), Vec::new());
     for _ in 0..RECOVERY_CODES {
         let text = readable(&app.entropy.bytes::<RECOVERY_CHARS>()?);

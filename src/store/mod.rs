@@ -23,6 +23,7 @@ mod migrate;
 mod moves;
 mod outage;
 mod outbox;
+mod passkeys;
 mod patience;
 mod pool;
 mod postgres;

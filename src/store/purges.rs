@@ -18,20 +18,21 @@ pub(crate) enum Over {
     ApiTokens,
     /// Events of the audit log.
     Events,
-    /// Logins that wait for their next step.
+    /// Logins that wait for their next step, and challenges that passkeys have answered.
     Challenges,
     /// Requests for authorization, codes, and the assertions of clients.
     Authorizations,
 }
 
 /// For each kind: the table, its primary key, and the time that is compared, which has an index.
-const TABLES: [(Over, &str, &str, &str); 9] = [
+const TABLES: [(Over, &str, &str, &str); 10] = [
     (Over::Denials, "denylist", "subject, kind", "expires_at"),
     (Over::Denials, "denied_before", "kind, subject, issued_before", "expires_at"),
     (Over::ApiTokens, "api_tokens", "id", "revoked_at"),
     (Over::ApiTokens, "api_tokens", "id", "expires_at"),
     (Over::Events, "audit_events", "id", "at"),
     (Over::Challenges, "login_challenges", "digest", "expires_at"),
+    (Over::Challenges, "used_passkey_challenges", "digest", "expires_at"),
     (Over::Authorizations, "interactions", "id", "expires_at"),
     (Over::Authorizations, "authorization_codes", "digest", "expires_at"),
     (Over::Authorizations, "client_assertions", "digest", "expires_at"),

@@ -19,7 +19,10 @@ pub(super) struct AttestationObject<'a> {
 enum Statement<'a> {
     None,
     /// By the key itself ([section 8.2](https://www.w3.org/TR/webauthn-3/#sctn-packed-attestation)).
-    Itself { algorithm: i64, signature: &'a [u8] },
+    Itself {
+        algorithm: i64,
+        signature: &'a [u8],
+    },
     /// Another one.
     Other,
 }

@@ -32,7 +32,7 @@ pub(crate) struct Known<'a> {
 
 /// What is new about a passkey that was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Verified {
+pub(crate) struct Answer {
     /// Its counter.
     pub(crate) sign_count: u32,
     /// Whether there are copies, as on all devices of its owner.
@@ -54,7 +54,7 @@ impl Assertion {
         challenge: &[u8],
         asked: Shown,
         known: &Known<'_>,
-    ) -> Result<Verified, Refusal> {
+    ) -> Result<Answer, Refusal> {
         if self.user_handle.as_ref().is_some_and(|handle| handle != known.user_handle) {
             return Err(Refusal::WrongUser);
         }
@@ -68,10 +68,6 @@ impl Assertion {
         if has_counter && data.sign_count <= known.sign_count {
             return Err(Refusal::CounterBack);
         }
-        Ok(Verified {
-            sign_count: data.sign_count,
-            is_backed_up: data.is_backed_up(),
-            is_verified: data.is_verified(),
-        })
+        Ok(Answer { sign_count: data.sign_count, is_backed_up: data.is_backed_up(), is_verified: data.is_verified() })
     }
 }

@@ -10,7 +10,7 @@ mod registration;
 #[cfg(test)]
 mod vectors_tests;
 
-pub(crate) use authentication::{Assertion, Known, Verified};
+pub(crate) use authentication::{Answer, Assertion, Known};
 pub(crate) use cose::ALGORITHMS;
 pub(crate) use registration::{Registered, Registration};
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::attestation::AttestationObject;
 use super::authenticator_data::AuthenticatorData;
-use super::{Assertion, Known, Refusal, Registered, Registration, RelyingParty, Shown, Verified};
+use super::{Answer, Assertion, Known, Refusal, Registered, Registration, RelyingParty, Shown};
 
 fn rp() -> RelyingParty {
     RelyingParty { id: "example.org".to_owned(), origins: vec!["https://example.org".to_owned()] }
@@ -55,12 +55,12 @@ fn public_key(vector: &Value) -> Vec<u8> {
     credential.public_key.to_vec()
 }
 
-fn authenticate_with(vector: &Value, assertion: &Assertion, sign_count: u32) -> Result<Verified, Refusal> {
+fn authenticate_with(vector: &Value, assertion: &Assertion, sign_count: u32) -> Result<Answer, Refusal> {
     let known = Known { user_handle: b"ada", public_key: &public_key(vector), sign_count };
     assertion.check(&rp(), &bytes(&vector["authentication"]["challenge"]), Shown::Presence, &known)
 }
 
-fn authenticate(vector: &Value) -> Result<Verified, Refusal> {
+fn authenticate(vector: &Value) -> Result<Answer, Refusal> {
     authenticate_with(vector, &assertion(vector), 0)
 }
 
@@ -155,7 +155,9 @@ fn what_is_for_somebody_or_something_else_is_refused() {
     assert_eq!(check(&other, &challenge, Shown::Presence), both(Refusal::WrongOrigin));
     assert_eq!(check(&rp(), b"another", Shown::Presence).0, Err(Refusal::ChallengeOver));
     assert_eq!(registration(&vector).check(&rp(), b"another", Shown::Presence), Err(Refusal::ChallengeOver));
-    for (user_handle, expected) in [(&b"ada"[..], Ok(())), (b"bob", Err(Refusal::WrongUser)), (b"", Err(Refusal::WrongUser))] {
+    for (user_handle, expected) in
+        [(&b"ada"[..], Ok(())), (b"bob", Err(Refusal::WrongUser)), (b"", Err(Refusal::WrongUser))]
+    {
         let assertion = Assertion { user_handle: Some(user_handle.to_vec()), ..assertion(&vector) };
         assert_eq!(authenticate_with(&vector, &assertion, 0).map(drop), expected);
     }

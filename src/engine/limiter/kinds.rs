@@ -47,6 +47,9 @@ pub(crate) const OTP: Kind = Kind {
 /// from the owner.
 pub(crate) const RECOVERY_CODE: Kind = Kind { name: "recovery_code", ..PASSWORD };
 
+/// Signatures cannot be guessed: only addresses are counted.
+pub(crate) const PASSKEY: Kind = Kind { name: "passkey", ..PASSWORD };
+
 impl Allowance {
     /// `burst` failures in a row, and then one more every `interval` seconds.
     ///

@@ -5,9 +5,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{blocking, proving};
+use super::credentials::AssertionBody;
+use super::{asserting, blocking, proving};
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::error::Error;
 use crate::http::delivery::Delivery;
 use crate::http::extract::{Caller, Json, LoggedIn, User, sensitive};
 use crate::http::failure::Failure;
@@ -18,7 +20,7 @@ use crate::http::view::user::AccountView;
 use crate::http::words::{NewPassword, RoleName};
 use crate::model::id::SessionId;
 use crate::secret::Secret;
-use crate::service::{me, proof, users};
+use crate::service::{me, passkey_login, proof, users};
 use tokensmith_verifier::Subject;
 
 /// What the access token says about its bearer.
@@ -49,14 +51,17 @@ pub(in crate::http) struct IdentityView<'a> {
     expires_at: String,
 }
 
-/// The password.
+/// The password, or what a passkey has signed.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Reauthenticate, example = json!({"password": "correct horse battery staple"}))]
 pub(in crate::http) struct ReauthenticateBody {
     /// The password.
-    #[schema(value_type = String, max_length = 1024)]
-    password: Secret<String>,
+    #[schema(value_type = Option<String>, max_length = 1024, nullable = false)]
+    password: Option<Secret<String>>,
+    /// What a passkey has signed. Its challenge is that of `POST /v1/tokens/passkey/options`.
+    #[schema(nullable = false)]
+    assertion: Option<AssertionBody>,
     /// `true`: the tokens go into cookies. That is also the default if a cookie authenticates the request.
     #[serde(default)]
     cookies: bool,
@@ -129,9 +134,9 @@ pub(in crate::http) async fn change_profile(
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
 
-/// Give my password again
+/// Give my password again, or use a passkey
 ///
-/// Needed before sensitive actions. Returns a token pair of the session, with an access token whose `auth_time` is now. If
+/// Needed before sensitive actions. A passkey needs no second factor besides. Returns a token pair of the session, with an access token whose `auth_time` is now. If
 /// a cookie authenticates the request, the tokens are set as cookies.
 #[utoipa::path(post, path = "/v1/me/reauthenticate", tag = "me", request_body = ReauthenticateBody,
     responses((status = 200, body = PairView)))]
@@ -146,9 +151,22 @@ pub(in crate::http) async fn reauthenticate(
     let delivery = Delivery::asked(&request, &app, cookies, body.access_cookie.filter(|_| cookies))?;
     let Caller { user, origin, .. } = caller;
     let its_origin = origin.clone();
-    let claim = move |app: &_| me::claim(app, user, &body.password, &origin);
-    let record = move |app: &_, proof| me::reauthenticate(app, user, session, proof, &its_origin);
-    let pair = proving(&app, claim, proof::prove, record).await?;
+    let pair = match (body.password, body.assertion) {
+        (Some(password), None) => {
+            let claim = move |app: &_| me::claim(app, user, &password, &origin);
+            let record = move |app: &_, proof| me::reauthenticate(app, user, session, proof, &its_origin);
+            proving(&app, claim, proof::prove, record).await?
+        }
+        (None, Some(assertion)) => {
+            let (assertion, ip) = (assertion.into(), origin.ip.clone());
+            let record = move |app: &_, charge| {
+                passkey_login::reauthenticate(app, (&assertion, charge), user, session, &its_origin)
+            };
+            asserting(&app, ip.as_deref(), record).await?
+        }
+        (None, None) => return Err(Failure::BodyMalformed("missing field `password` or `assertion`".to_owned())),
+        (Some(_), Some(_)) => return Err(Error::invalid("assertion", "invalid", "must come alone").into()),
+    };
     delivery.answer(&request, &app, &pair).await
 }
 

@@ -10,7 +10,7 @@ use crate::http::extract::{Caller, Enrolling, Json, JsonOrNothing, origin};
 use crate::http::failure::Failure;
 use crate::http::view::pair::not_stored;
 use crate::http::view::totp::EnrolledView;
-use crate::model::audit::{EventName, Origin};
+use crate::model::audit::Origin;
 use crate::secret::Secret;
 use crate::service::totp::{self, Enroller};
 
@@ -83,14 +83,14 @@ pub(in crate::http) async fn confirm(
 
 /// Remove my authenticator app
 ///
-/// Removes the recovery codes, too. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with the second
+/// Removes the recovery codes, too, unless there is a passkey. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with the second
 /// factor.
 #[utoipa::path(delete, path = "/v1/me/totp", tag = "me",
-    responses((status = 204, description = "Logins ask for the password alone.")))]
+    responses((status = 204, description = "Logins ask for no code of it any more.")))]
 pub(in crate::http) async fn remove(caller: Caller<Enrolling>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     shown(&caller, &app).await?;
     let Caller { user, origin, .. } = caller;
-    blocking(move || totp::remove(&app, user, EventName::FactorRemoved, &origin)).await?;
+    blocking(move || totp::remove(&app, user, &origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -110,7 +110,7 @@ pub(in crate::http) async fn renew_codes(
 }
 
 /// Who enrols, and from where if that is a caller.
-async fn enroller(
+pub(super) async fn enroller(
     caller: Result<Caller<Enrolling>, Failure>,
     app: &web::Data<App>,
     challenge: Option<Secret<String>>,
@@ -124,7 +124,7 @@ async fn enroller(
 }
 
 /// Whether the caller's session has shown the second factor, if there is one. If not, they have to authenticate again.
-async fn shown(caller: &Caller<Enrolling>, app: &web::Data<App>) -> Result<(), Failure> {
+pub(super) async fn shown(caller: &Caller<Enrolling>, app: &web::Data<App>) -> Result<(), Failure> {
     let (asked, claims, user) = (app.clone(), caller.claims.clone(), caller.user);
     let has_shown = move || {
         let amr = claims.amr.clone().unwrap_or_default();

@@ -10,6 +10,7 @@ pub mod forgetful;
 pub mod front;
 pub mod frozen;
 pub mod oauth;
+pub mod passkey;
 pub mod pooled;
 pub mod pooler;
 pub mod postgres;
