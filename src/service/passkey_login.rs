@@ -6,7 +6,7 @@ use super::proof::Proven;
 use super::second_factor::present;
 use super::sessions;
 use crate::app::App;
-use crate::engine::limiter::{Attempt, Charge, PASSKEY};
+use crate::engine::limiter::Charge;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
@@ -44,15 +44,6 @@ pub(crate) fn question(app: &App, login: Option<&Secret<String>>) -> Result<Ques
     };
     let needs_verification = ceremony.asks() == Shown::Verification;
     Ok(Question { challenge: ask(app, &ceremony)?, rp_id, allowed, needs_verification })
-}
-
-/// Applies the limits to an address. A signature cannot be guessed, so they only bound what a flood can write.
-pub(crate) async fn admit(app: &App, ip: Option<&str>) -> Result<Charge, Error> {
-    app.limiter.admit(&Attempt::new(&PASSKEY, None, ip)).await?.map_err(|retry_after| {
-        let ip = ip.unwrap_or_default();
-        log::warn!(ip, retry_after:% = retry_after; "passkey refused: too many failures");
-        Error::TooManyFailures { retry_after }
-    })
 }
 
 /// Logs in the user whose passkey it is.
