@@ -46,9 +46,9 @@ fn what_is_not_right_is_refused_for_what_it_is(engine: Engine) {
     let unsigned = Passkey { id: passkey.id.clone(), ..of_bob.clone() };
     let cases = [
         ("passkey_unknown", of(|passkey| passkey.id[0] ^= 1), "not registered"),
-        ("passkey_refused", of(|passkey| passkey.rp_id = "phish.example".to_owned()), "another domain"),
-        ("passkey_refused", of(|passkey| passkey.origin = "https://phish.example".to_owned()), "on a page"),
-        ("passkey_refused", of(|passkey| passkey.origin = "http://localhost:8081".to_owned()), "on a page"),
+        ("passkey_refused", of(|passkey| "phish.example".clone_into(&mut passkey.rp_id)), "another domain"),
+        ("passkey_refused", of(|passkey| "https://phish.example".clone_into(&mut passkey.origin)), "on a page"),
+        ("passkey_refused", of(|passkey| "http://localhost:8081".clone_into(&mut passkey.origin)), "on a page"),
         ("passkey_refused", of(|passkey| passkey.is_cross_origin = true), "on a page"),
         ("passkey_refused", of(|passkey| passkey.kind = Some("webauthn.create")), "another ceremony"),
         ("passkey_refused", of(|passkey| passkey.user_handle = None), "whose it is"),

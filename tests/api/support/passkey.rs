@@ -60,8 +60,8 @@ pub fn decoded(text: &Value) -> Vec<u8> {
 fn head(major: u8, length: usize) -> Vec<u8> {
     match u8::try_from(length) {
         Ok(short @ 0..24) => vec![major << 5 | short],
-        Ok(byte) => vec![major << 5 | 24, byte],
-        Err(_) => [vec![major << 5 | 25], u16::try_from(length).unwrap().to_be_bytes().to_vec()].concat(),
+        Ok(byte) => vec![major << 5 | 0x18, byte],
+        Err(_) => [vec![major << 5 | 0x19], u16::try_from(length).unwrap().to_be_bytes().to_vec()].concat(),
     }
 }
 
