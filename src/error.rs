@@ -9,6 +9,7 @@ use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::secret::Secret;
+use crate::webauthn::Refusal;
 
 /// The cause of an error, from another crate. It is logged once and never sent to a client.
 pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -111,6 +112,21 @@ pub enum Error {
         /// When to try again.
         retry_after: Seconds,
     },
+    /// The answer of a passkey is refused.
+    #[error("{0}")]
+    PasskeyRefused(Refusal),
+    /// The passkey is already registered.
+    #[error("this passkey is registered already")]
+    PasskeyTaken,
+    /// The user has no such passkey.
+    #[error("there is no such passkey")]
+    PasskeyNotFound,
+    /// The user already has the maximum number of passkeys.
+    #[error("the user already has {0} passkeys")]
+    TooManyPasskeys(usize),
+    /// The issuer has no domain name, or is not reached by https.
+    #[error("passkeys need a domain name and https: the issuer has not both")]
+    PasskeysOff,
     /// The user has no second factor.
     #[error("there is no such second factor")]
     FactorNotFound,

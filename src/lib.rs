@@ -19,6 +19,7 @@
 //! | `error` | one error, named by meaning |
 //! | `jwt` | the keys of this service, how they rotate, what they sign; the only room that knows jsonwebtoken |
 //! | `oauth` | parameters and error codes of OAuth and OpenID Connect, as they are on the wire |
+//! | `webauthn` | the checks of WebAuthn: what passkeys and browsers send; the only room that knows CBOR |
 //! | `model` | plain data and its legal changes; the judge of rotation |
 //! | `threads` | the service's own threads, which continue after a panic |
 //! | `metrics` | counters and gauges for Prometheus |
@@ -39,6 +40,7 @@ mod entropy;
 mod jwt;
 mod model;
 mod oauth;
+mod webauthn;
 
 mod app;
 mod cli;

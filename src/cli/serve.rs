@@ -42,6 +42,9 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
             log::warn!("no active user has the role {ADMIN_ROLE}: run `tokensmith users set-roles NAME {ADMIN_ROLE}`");
         }
         let config = &app.config;
+        if config.relying_party.is_none() {
+            log::info!("there are no passkeys here: ISSUER has no domain name, or is neither https nor localhost");
+        }
         log::info!(address:% = address, issuer = config.issuer, database:% = config.database; "serving");
         tell_systemd();
         Ok(())

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use super::CliError;
 use super::output::{confirm, count, line};
 use crate::app::App;
-use crate::model::audit::{EventName, Origin};
+use crate::model::audit::Origin;
 use crate::model::language::Language;
 use crate::model::session::EndReason;
 use crate::secret::Secret;
@@ -176,7 +176,7 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
         }
         UsersCommand::ResetSecondFactor { name } => {
             let user = users::find_by_name(app, &name)?;
-            totp::remove(app, user.id, EventName::FactorsReset, &OPERATOR)?;
+            totp::reset(app, user.id, &OPERATOR)?;
             line(format_args!("second factors of {} removed", user.username))
         }
         UsersCommand::SetRoles { name, roles } => {

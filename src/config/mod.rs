@@ -8,6 +8,8 @@ mod log_filter;
 mod machine;
 mod mail;
 mod page_values;
+mod passkey_values;
+mod passkeys;
 mod pooler;
 mod postgres_url;
 mod proxy_url;
@@ -42,6 +44,7 @@ use crate::model::grant::{Grant, GrantRequest};
 use crate::model::lifetimes::Lifetimes;
 use crate::model::proof::{MFA, Method};
 use crate::model::rotation::{Limits, Rules};
+use crate::webauthn::RelyingParty;
 
 /// Every setting: those that are used as they are, and values made from several settings.
 #[derive(Clone, Debug)]
@@ -59,6 +62,8 @@ pub struct Config {
     pub(crate) sharing_limits: Limits,
     /// Cost of a password hash.
     pub argon2: Argon2Cost,
+    /// Who asks for passkeys; none if browsers have no passkeys at the issuer.
+    pub(crate) relying_party: Option<RelyingParty>,
 }
 
 /// Gives access to each setting, so that a new one needs no change in this file.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::passkeys::relying_party;
 use super::reader::Reader;
 use super::settings::{
     ACR_TWO_FACTORS, ARGON2_MEMORY_KIB, AUDIENCE, DATABASE_URL, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE,
@@ -43,6 +44,7 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
         reader.problem(&ACR_TWO_FACTORS, "must differ from ACR_ONE_FACTOR");
     }
     mail(&mut draft, reader);
+    let relying_party = relying_party(&mut draft, reader);
     let argon2 = argon2(&mut draft, reader);
     let settings = draft.complete()?;
     Some(Config {
@@ -52,6 +54,7 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
         lifetimes: lifetimes?,
         sharing_limits: Limits { strange: settings.refresh_strange_limit, shared: settings.refresh_shared_limit },
         argon2: argon2?,
+        relying_party: relying_party?,
         settings,
     })
 }

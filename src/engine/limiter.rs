@@ -33,7 +33,7 @@ use outcomes::{Outcome, Outcomes};
 
 pub use attempt::{Account, Attempt};
 pub use kinds::{Allowance, Kind, PASSWORD};
-pub(crate) use kinds::{LONGEST, MAIL, MAIL_CODE, OTP, RECOVERY_CODE};
+pub(crate) use kinds::{LONGEST, MAIL, MAIL_CODE, OTP, PASSKEY, RECOVERY_CODE};
 
 /// How long an attempt waits for others that are being checked. A hash is given up earlier, however slow hashing is.
 const PATIENCE: Duration = Duration::from_secs(12);

@@ -79,6 +79,7 @@ fn log_event(event: &Event) {
         EventName::LoginFailed
         | EventName::ReauthenticationFailed
         | EventName::SecondFactorFailed
+        | EventName::PasskeyCounterBack
         | EventName::FactorsReset
         | EventName::CodeReused
         | EventName::RefreshTokenReused

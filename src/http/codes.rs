@@ -1,8 +1,8 @@
 //! The table of all error codes that a client may get. The renderers, the API description and the reference are made
 //! from it. The codes of token errors come from `tokensmith_verifier`; a test compares them with this table.
 
-use actix_web::http::StatusCode;
-
+pub(super) use super::code::Code;
+use super::code::codes;
 use super::failure::Failure;
 use super::failure::Failure::{Bearer, Domain};
 use crate::clock::Seconds;
@@ -12,57 +12,8 @@ use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::secret::Secret;
+use crate::webauthn::Refusal;
 use tokensmith_verifier::BearerErrorKind;
-
-/// What a client learns about a failure, apart from its detail. The meaning of a code never changes.
-pub struct Code {
-    /// The code, for programs.
-    pub name: &'static str,
-    /// The HTTP status of the response.
-    pub status: u16,
-    /// The meaning of the code in a few words.
-    pub(crate) title: &'static str,
-    /// OAuth's `error` for it ([RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2),
-    /// [RFC 6750 section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
-    pub oauth: Option<&'static str>,
-    /// What the reference says about it.
-    pub meaning: &'static str,
-    /// A failure with this code.
-    pub(super) example: fn() -> Failure,
-}
-
-/// A row is `NAME: status "code" "title", OAuth's error, its failures => an example, "meaning";`. A row without
-/// failures is found by its code from `tokensmith_verifier`.
-macro_rules! codes {
-    ($(
-        $name:ident: $status:literal $code:literal $title:literal, $oauth:expr,
-        $($failure:pat)? => $example:expr, $meaning:literal;
-    )+) => {
-        $(pub(super) const $name: &Code = &Code {
-            name: $code,
-            status: $status,
-            title: $title,
-            oauth: $oauth,
-            meaning: $meaning,
-            example: || $example,
-        };)+
-
-        /// All codes, sorted by status.
-        pub const CODES: &[&Code] = &[$($name),+];
-
-        impl Failure {
-            /// The code of this failure.
-            pub(super) fn code(&self) -> &'static Code {
-                match self {
-                    $($($failure => $name,)?)+
-                    Bearer(why) => named(why.code()),
-                    Domain(Error::TokenRefused(why)) => named(why.code()),
-                    Domain(Error::ApiTokenRefused(why)) => named(why.code()),
-                }
-            }
-        }
-    };
-}
 
 codes! {
     MALFORMED_JSON: 400 "malformed_json" "Body not as expected", Some("invalid_request"),
@@ -102,6 +53,9 @@ codes! {
     BASIC_AUTH_OFF: 400 "basic_auth_off" "HTTP Basic is off", Some("invalid_request"),
         Failure::BasicAuthOff => Failure::BasicAuthOff,
         "HTTP Basic is only accepted with `BASIC_AUTH=on`.";
+    PASSKEYS_OFF: 400 "passkeys_off" "No passkeys here", None,
+        Domain(Error::PasskeysOff) => Domain(Error::PasskeysOff),
+        "Browsers have passkeys only for a domain name and by https (or for localhost), and `ISSUER` has not both.";
     SESSION_COOKIES_OFF: 400 "session_cookies_off" "Cookies are off", None,
         Failure::SessionCookiesOff => Failure::SessionCookiesOff,
         "`\"cookies\": true` is only accepted with `SESSION_COOKIES=on`.";
@@ -169,14 +123,14 @@ codes! {
     SECOND_FACTOR_REQUIRED: 401 "second_factor_required" "Second factor required", None,
         Domain(Error::SecondFactorRequired(_) | Error::SecondFactorMissing { .. })
             => Domain(Error::SecondFactorRequired(challenged_example())),
-        "The password is right, and the user has a second factor. Ask for a code, and send it with `challenge` to \
-         `POST /v1/tokens/continue` within five minutes; `methods` says which codes the user has. When a password is reset, there \
-         is no `challenge`: send the same request again, with the code.";
+        "The password is right, and the user has a second factor. Ask for a code or a passkey, and send it with `challenge` to \
+         `POST /v1/tokens/continue` within five minutes; `methods` says what the user has. When a password is reset, there is \
+         no `challenge`: send the same request again, with the code.";
     SECOND_FACTOR_ENROLMENT_REQUIRED: 401 "second_factor_enrolment_required" "Second factor must be set up", None,
         Domain(Error::SecondFactorEnrolmentRequired(_))
             => Domain(Error::SecondFactorEnrolmentRequired(Some(challenged_example()))),
         "`REQUIRE_SECOND_FACTOR` asks for a second factor, and the account has none. At a login `challenge` opens \
-         `POST /v1/me/totp` and `/v1/me/totp/confirm`; then the login goes on with it at `POST /v1/tokens/continue`. A logged-in \
+         `POST /v1/me/totp` and `/v1/me/totp/confirm`, or `/v1/me/passkeys/options` and `/v1/me/passkeys`; then the login goes on with it at `POST /v1/tokens/continue`. A logged-in \
          user needs no challenge for that.";
     BAD_CHALLENGE: 401 "bad_challenge" "Challenge refused", Some("invalid_grant"),
         Domain(Error::BadChallenge) => Domain(Error::BadChallenge),
@@ -196,6 +150,27 @@ codes! {
         Domain(Error::BadMailToken) => Domain(Error::BadMailToken),
         "The link or the code of a mail is wrong, was used, has expired or is for something else; or the password, the address \
          or the account was changed since. Ask for another mail.";
+    PASSKEY_CHALLENGE_OVER: 401 "passkey_challenge_over" "Challenge of a passkey over", None,
+        Domain(Error::PasskeyRefused(Refusal::ChallengeOver)) => Domain(Error::PasskeyRefused(Refusal::ChallengeOver)),
+        "The challenge that the passkey has signed is unknown, was used, has expired after five minutes, or is for something \
+         else. Ask for new options.";
+    PASSKEY_UNKNOWN: 401 "passkey_unknown" "Passkey unknown", None,
+        Domain(Error::PasskeyRefused(Refusal::Unknown)) => Domain(Error::PasskeyRefused(Refusal::Unknown)),
+        "No account has this passkey; it may have been removed. `PublicKeyCredential.signalUnknownCredential` tells the \
+         browser to forget it.";
+    PASSKEY_NOT_VERIFIED: 401 "passkey_not_verified" "User not verified", None,
+        Domain(Error::PasskeyRefused(Refusal::NotVerified)) => Domain(Error::PasskeyRefused(Refusal::NotVerified)),
+        "The authenticator has not verified its user by a PIN, a fingerprint or the like, or the user has not touched it.";
+    PASSKEY_COUNTER_BACK: 401 "passkey_counter_back" "Counter of a passkey went back", None,
+        Domain(Error::PasskeyRefused(Refusal::CounterBack)) => Domain(Error::PasskeyRefused(Refusal::CounterBack)),
+        "The passkey counts its uses, and this number is not above the last one: there may be a copy of it. The audit log has \
+         the event.";
+    PASSKEY_REFUSED: 401 "passkey_refused" "Passkey refused", None,
+        Domain(Error::PasskeyRefused(Refusal::Malformed(_) | Refusal::WrongOrigin | Refusal::WrongRelyingParty
+            | Refusal::BadSignature | Refusal::WrongUser | Refusal::Unsupported(_)))
+            => Domain(Error::PasskeyRefused(Refusal::WrongOrigin)),
+        "What the browser sent is not right, and `detail` says why: it cannot be read, was made on a page that may not use \
+         passkeys here, is for another domain or another user, has a wrong signature, or is of a kind that was not asked for.";
     REFRESH_TOKEN_REUSED: 401 "refresh_token_reused" "Refresh token reused", Some("invalid_grant"),
         Domain(Error::RefreshTokenReused | Error::RefreshTokenReplaced) => Domain(Error::RefreshTokenReused),
         "A refresh token was used that had been replaced too long ago. A refresh with it has ended the session; as a cookie \
@@ -247,6 +222,9 @@ codes! {
     FACTOR_NOT_FOUND: 404 "factor_not_found" "Second factor not found", None,
         Domain(Error::FactorNotFound) => Domain(Error::FactorNotFound),
         "The user has no second factor.";
+    PASSKEY_NOT_FOUND: 404 "passkey_not_found" "Passkey not found", None,
+        Domain(Error::PasskeyNotFound) => Domain(Error::PasskeyNotFound),
+        "The user has no such passkey, or none at all.";
     API_TOKEN_NOT_FOUND: 404 "api_token_not_found" "API token not found", None,
         Domain(Error::ApiTokenNotFound) => Domain(Error::ApiTokenNotFound),
         "The user has no such API token. When replacing a key: or it has expired or was revoked.";
@@ -278,6 +256,12 @@ codes! {
     TOO_MANY_API_TOKENS: 409 "too_many_api_tokens" "Too many API tokens", None,
         Domain(Error::TooManyApiTokens(_)) => Domain(Error::TooManyApiTokens(100)),
         "The user already has 100 API tokens, or 1000 including expired and revoked ones that are still listed.";
+    TOO_MANY_PASSKEYS: 409 "too_many_passkeys" "Too many passkeys", None,
+        Domain(Error::TooManyPasskeys(_)) => Domain(Error::TooManyPasskeys(20)),
+        "The user already has 20 passkeys.";
+    PASSKEY_TAKEN: 409 "passkey_taken" "Passkey registered already", None,
+        Domain(Error::PasskeyTaken) => Domain(Error::PasskeyTaken),
+        "This passkey is registered already, by this account or another one.";
     CLIENT_ID_TAKEN: 409 "client_id_taken" "Client id taken", None,
         Domain(Error::ClientIdTaken) => Domain(Error::ClientIdTaken),
         "Another registered application has the `client_id`.";
@@ -337,13 +321,6 @@ fn challenged_example() -> Challenged {
 
 /// Only other services with the verifier return these codes.
 pub(super) const OF_VERIFIERS: [&str; 2] = [KEYS_UNAVAILABLE.name, DENYLIST_STALE.name];
-
-impl Code {
-    /// The status of the answer.
-    pub(super) fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
-}
 
 fn named(name: &str) -> &'static Code {
     CODES.iter().find(|code| code.name == name).unwrap_or(&INTERNAL_ERROR)

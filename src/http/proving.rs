@@ -9,9 +9,9 @@ use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::id::{SessionId, UserId};
 use crate::secret::Secret;
+use crate::service::me;
 use crate::service::pair::Pair;
 use crate::service::proof::{self, Admitted, Claim};
-use crate::service::me;
 use crate::service::shown::{self, Guess};
 
 /// Runs `work`, which hashes a password of a logged-in user and does not use the database. It takes a place in the
@@ -110,6 +110,18 @@ pub(super) async fn checked<C: AsRef<Guess> + Send + 'static, T: Send + 'static>
     let charge = shown::admit(app, claim.as_ref()).await?;
     let finishing = app.clone();
     let work = move || finish(&finishing, claim, charge);
+    rt::spawn(deadline::carried_on(on_a_thread(work))).await.map_err(Error::internal)?
+}
+
+/// Checks what a passkey has signed, within the limits of an address. It is counted and recorded also when the client has gone.
+pub(super) async fn asserting<T: Send + 'static>(
+    app: &web::Data<App>,
+    ip: Option<&str>,
+    work: impl FnOnce(&App, Charge) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let charge = shown::admit(app, &Guess::of_passkey(ip)).await?;
+    let app = app.clone();
+    let work = move || work(&app, charge);
     rt::spawn(deadline::carried_on(on_a_thread(work))).await.map_err(Error::internal)?
 }
 

@@ -10,8 +10,8 @@ use actix_web::{Resource, guard, web};
 
 use super::api::{
     admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit, authenticate,
-    change_password, continuing, docs, email_verification, health, me, password_resets, sessions, tokens, totp,
-    well_known,
+    change_password, continuing, docs, email_verification, health, me, passkey_tokens, passkeys, password_resets,
+    sessions, tokens, totp, well_known,
 };
 use super::audience::Audience;
 use super::codes::{
@@ -19,15 +19,16 @@ use super::codes::{
     BASIC_AUTH_OFF, CLIENT_ID_TAKEN, CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, CSRF_REFUSED, DATA_KEY_UNAVAILABLE,
     DATABASE_UNAVAILABLE, EMAIL_MISSING, EMAIL_TAKEN, FACTOR_NOT_FOUND, INVALID_CLIENT, INVALID_FIELDS, INVALID_GRANT,
     INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, MAIL_OFF, NOT_FOUND,
-    OTP_LOCKED, OVERLOADED, REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING, REFRESH_TOKEN_REUSED, ROLE_MISSING,
-    SCOPE_MISSING, SECOND_FACTOR_ENROLMENT_REQUIRED, SECOND_FACTOR_REQUIRED, SESSION_COOKIES_OFF, SESSION_NOT_FOUND,
-    SESSION_REQUIRED, TOKEN_REVOKED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, TOO_MANY_MAILS, UNAUTHORIZED_CLIENT,
-    UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, WRONG_CLIENT, WRONG_OTP, WRONG_RECOVERY_CODE,
+    OTP_LOCKED, OVERLOADED, PASSKEY_NOT_FOUND, PASSKEYS_OFF, REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING,
+    REFRESH_TOKEN_REUSED, ROLE_MISSING, SCOPE_MISSING, SECOND_FACTOR_ENROLMENT_REQUIRED, SECOND_FACTOR_REQUIRED,
+    SESSION_COOKIES_OFF, SESSION_NOT_FOUND, SESSION_REQUIRED, TOKEN_REVOKED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES,
+    TOO_MANY_MAILS, TOO_MANY_PASSKEYS, UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN,
+    WRONG_CLIENT, WRONG_OTP, WRONG_RECOVERY_CODE,
 };
 use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
-use super::groups::{API_TOKEN, PASSWORD, SECOND_FACTOR, SESSION, TOKEN};
+use super::groups::{API_TOKEN, NEW_PASSKEY, PASSKEY, PASSWORD, SECOND_FACTOR, SESSION, TOKEN};
 use super::oauth::{self, introspect, token, userinfo};
 use super::pages::{
     account, assets, authorize, email_verification as email_verification_page, interactions, login, logout,
@@ -56,6 +57,7 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(
             continuing::go_on,
             SECOND_FACTOR,
+            PASSKEY,
             [
                 DATABASE_UNAVAILABLE,
                 SECOND_FACTOR_ENROLMENT_REQUIRED,
@@ -80,6 +82,15 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
                 CSRF_REFUSED,
                 SESSION_COOKIES_OFF
             ]
+        ),
+        endpoint!(
+            passkey_tokens::options,
+            [DATABASE_UNAVAILABLE, PASSKEYS_OFF, BAD_CHALLENGE, PASSKEY_NOT_FOUND, ACCOUNT_DISABLED, OVERLOADED]
+        ),
+        endpoint!(
+            passkey_tokens::create,
+            PASSKEY,
+            [DATABASE_UNAVAILABLE, ACCOUNT_DISABLED, TOO_MANY_FAILURES, OVERLOADED, CSRF_REFUSED, SESSION_COOKIES_OFF]
         ),
         endpoint!(tokens::verify, TOKEN, API_TOKEN, SESSION),
         endpoint!(tokens::revoke, [DATABASE_UNAVAILABLE, OVERLOADED]),
@@ -128,7 +139,7 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             ]
         ),
         endpoint!(me::change_password, PASSWORD, [USER_UNKNOWN]),
-        endpoint!(me::reauthenticate, PASSWORD, [USER_UNKNOWN, SESSION_COOKIES_OFF, SECOND_FACTOR_REQUIRED]),
+        endpoint!(me::reauthenticate, PASSWORD, PASSKEY, [USER_UNKNOWN, SESSION_COOKIES_OFF, SECOND_FACTOR_REQUIRED]),
         endpoint!(totp::enrol, [BAD_CHALLENGE, USER_UNKNOWN, DATA_KEY_UNAVAILABLE]),
         endpoint!(
             totp::confirm,
@@ -136,6 +147,11 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         ),
         endpoint!(totp::remove, [USER_UNKNOWN, FACTOR_NOT_FOUND]),
         endpoint!(totp::renew_codes, [FACTOR_NOT_FOUND]),
+        endpoint!(passkeys::options, [PASSKEYS_OFF, BAD_CHALLENGE, USER_UNKNOWN, TOO_MANY_PASSKEYS]),
+        endpoint!(passkeys::create, NEW_PASSKEY, [BAD_CHALLENGE, USER_UNKNOWN]),
+        endpoint!(passkeys::list, [DATABASE_UNAVAILABLE]),
+        endpoint!(passkeys::rename, [DATABASE_UNAVAILABLE, PASSKEY_NOT_FOUND]),
+        endpoint!(passkeys::remove, [PASSKEY_NOT_FOUND]),
         endpoint!(applications::list, [DATABASE_UNAVAILABLE]),
         endpoint!(applications::remove, [DATABASE_UNAVAILABLE]),
         endpoint!(api_tokens::list),
@@ -191,6 +207,7 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(admin_keys::list),
         endpoint!(admin_keys::rotate, [KEY_CONFLICT, KEY_UNKNOWN]),
         endpoint!(change_password::change_password, [NOT_FOUND]),
+        endpoint!(passkeys::endpoints, [NOT_FOUND]),
         endpoint!(well_known::jwks),
         endpoint!(well_known::denylist),
         endpoint!(well_known::metadata),

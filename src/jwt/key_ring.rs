@@ -11,8 +11,8 @@ use super::key_file::{KeyFile, KeyFileError};
 use super::key_plan::{Due, KeyPolicy, KeyState, Line};
 use super::private_key::SignError;
 use super::{
-    AccessClaims, AccessKeys, Document, Expected, MAX_CLOCK_SKEW, RefreshClaims, SigningAlg, TokenError,
-    VerificationKeys, issuer_base, jwks_etag, verify,
+    AccessClaims, AccessKeys, Document, Expected, MAX_CLOCK_SKEW, PasskeyChallengeClaims, RefreshClaims, SigningAlg,
+    TokenError, VerificationKeys, issuer_base, jwks_etag, verify,
 };
 use crate::clock::{Seconds, Timestamp};
 use crate::model::sharing::Context;
@@ -217,6 +217,16 @@ impl KeyRing {
         let issuer = issuer_base(issuer);
         let leeway = Seconds(self.policy.token_lifetime.0 / 100).min(MAX_CLOCK_SKEW);
         verify(token, self.keys(), Expected { issuer, audiences: &[], leeway }, now)
+    }
+
+    /// Verifies a challenge for a passkey, which is one of ours; its audience is the issuer itself.
+    pub(crate) fn verify_passkey_challenge(
+        &self,
+        text: &str,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<PasskeyChallengeClaims, TokenError> {
+        verify(text, self.keys(), Expected { issuer: issuer_base(issuer), audiences: &[], leeway: Seconds::ZERO }, now)
     }
 
     /// Whether a text has the form of our tokens but its key is not in this ring.

@@ -14,8 +14,8 @@ pub(crate) use client_assertion::{AssertionClaims, BadAssertion, ClientKeys, cla
 pub(crate) use issuing::{IdToken, Issuing, refresh_claims};
 pub(crate) use tokensmith_verifier::issuing::{
     AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Document, Expected, Kind, KindEntry, MAX_CLOCK_SKEW,
-    RefreshClaims, SigningAlg, VerificationKeys, denylist_audience, is_reserved_audience, issuer_base, issuer_url,
-    jwks_etag, metadata_url, verify, verify_signature,
+    PasskeyChallengeClaims, RefreshClaims, SigningAlg, VerificationKeys, denylist_audience, is_reserved_audience,
+    issuer_base, issuer_url, jwks_etag, metadata_url, verify, verify_signature,
 };
 pub(crate) use tokensmith_verifier::{AccessClaims, Audience, Credential, TokenError};
 

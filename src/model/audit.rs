@@ -147,9 +147,9 @@ pub enum EventName {
     ConsentGiven,
     /// A user has taken back what a client was allowed.
     ConsentRevoked,
-    /// A user has confirmed an authenticator app.
+    /// A user has confirmed an authenticator app or registered a passkey.
     FactorAdded,
-    /// A user has removed their authenticator app.
+    /// A user has removed their authenticator app or a passkey.
     FactorRemoved,
     /// An administrator has removed the second factors of a user.
     FactorsReset,
@@ -159,8 +159,11 @@ pub enum EventName {
     RecoveryCodeUsed,
     /// A password was right, and the login waits for a second factor.
     SecondFactorAsked,
-    /// A one-time code or a recovery code was wrong, after a right password, or after a link or a code that was mailed.
+    /// A one-time code, a recovery code or a passkey was wrong, after a right password, or after a link or a code that was
+    /// mailed.
     SecondFactorFailed,
+    /// The counter of a passkey was not above the last one, so that there may be a copy of it; it was refused.
+    PasskeyCounterBack,
     /// An API token was created.
     ApiTokenCreated,
     /// An API token got a new key.
@@ -188,7 +191,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 46] = [
+pub const EVENT_NAMES: [(EventName, &str); 47] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -223,6 +226,7 @@ pub const EVENT_NAMES: [(EventName, &str); 46] = [
     (EventName::RecoveryCodeUsed, "recovery_code_used"),
     (EventName::SecondFactorAsked, "second_factor_asked"),
     (EventName::SecondFactorFailed, "second_factor_failed"),
+    (EventName::PasskeyCounterBack, "passkey_counter_back"),
     (EventName::ApiTokenCreated, "api_token_created"),
     (EventName::ApiTokenRotated, "api_token_rotated"),
     (EventName::ApiTokenRevoked, "api_token_revoked"),

@@ -13,6 +13,7 @@ pub(crate) mod mail;
 pub(crate) mod mail_token;
 pub(crate) mod message;
 pub(crate) mod names;
+pub(crate) mod passkey;
 pub(crate) mod proof;
 pub(crate) mod rotation;
 pub(crate) mod second_factor;

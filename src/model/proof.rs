@@ -13,6 +13,11 @@ pub(crate) enum Method {
     Otp,
     /// By a recovery code.
     RecoveryCode,
+    /// By a passkey.
+    Passkey {
+        /// Whether the user has verified themselves to the authenticator, which is a second factor by itself.
+        is_verified: bool,
+    },
 }
 
 /// Two factors were shown ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
@@ -34,13 +39,15 @@ impl Method {
             Self::Password => "pwd",
             // A recovery code is valid once, too, and no other registered name fits.
             Self::Otp | Self::RecoveryCode => "otp",
+            // Without attestation nothing tells whether the key is in hardware.
+            Self::Passkey { .. } => "swk",
         }
     }
 
     fn factor(self) -> Factor {
         match self {
             Self::Password => Factor::Knowledge,
-            Self::Otp | Self::RecoveryCode => Factor::Possession,
+            Self::Otp | Self::RecoveryCode | Self::Passkey { .. } => Factor::Possession,
         }
     }
 }
@@ -82,7 +89,9 @@ impl Authentication {
                 whole.amr.push(proof.method.amr());
             }
         }
-        if others.iter().any(|proof| proof.method.factor() != first.method.factor()) {
+        let is_by_both = |proof: &Proof| matches!(proof.method, Method::Passkey { is_verified: true });
+        let factor = first.method.factor();
+        if proofs.iter().any(|proof| is_by_both(proof) || proof.method.factor() != factor) {
             whole.amr.push(MFA);
         }
         Some(whole)

@@ -83,6 +83,7 @@ pub(crate) fn count(app: &App, outcome: Result<(), &Error>) {
         Err(Error::SecondFactorRequired(_)) => "second_factor_required",
         Err(Error::SecondFactorEnrolmentRequired(_)) => "second_factor_enrolment_required",
         Err(Error::BadChallenge | Error::WrongOtp | Error::WrongRecoveryCode | Error::OtpLocked) => "bad_second_factor",
+        Err(Error::PasskeyRefused(_)) => "bad_passkey",
         Err(Error::AccountDisabled) => "account_disabled",
         Err(Error::TooManyFailures { .. }) => "too_many_failures",
         Err(Error::Overloaded { .. }) => "overloaded",

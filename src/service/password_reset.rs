@@ -67,7 +67,12 @@ pub(crate) fn look(app: &App, link: &Secret<String>) -> Result<Vec<&'static str>
 fn methods(app: &App, presented: &Presented) -> Result<Vec<&'static str>, Error> {
     let user = presented.known.user.id;
     // Who must get a second factor first does so at the next login.
-    if needs(app, user, false)? == Needs::Factor { methods_of(app, user) } else { Ok(Vec::new()) }
+    if needs(app, user, false)? != Needs::Factor {
+        return Ok(Vec::new());
+    }
+    // A passkey logs in without the password, and then gives new recovery codes.
+    let codes: Vec<_> = methods_of(app, user)?.into_iter().filter(|method| *method != "passkey").collect();
+    Ok(if codes.is_empty() { vec!["recovery_code"] } else { codes })
 }
 
 /// Allows an attempt at a code: counted by the address, whether it has an account or not. Links cannot be guessed.
@@ -144,19 +149,16 @@ pub(crate) fn prove(app: &App, ready: Ready, charge: Option<Charge>, origin: &Or
     let Some((shown, guess)) = shown else { return Ok(Proved { presented, factor: None, _charge: charge }) };
     let (user, at) = (presented.known.user.clone(), app.clock.now());
     let id = user.id;
-    let totp = app.store.read(|tx| tx.find_totp(id))?.filter(|totp| totp.secret.is_some());
-    let evidence = match totp {
-        Some(totp) => check(app, &totp, &shown, &guess)?,
-        None => None,
-    };
-    if let Some(evidence) = evidence {
-        let proof = Proof { user: id, method: shown.method(), at };
-        let factor = Some((Proven { user, proof, evidence }, shown.refusal()));
-        return Ok(Proved { presented, factor, _charge: charge });
-    }
-    match charge {
-        Some(charge) => Err(refuse(app, &user, &shown, charge, origin)),
-        None => Err(shown.refusal()),
+    match (check(app, id, (&shown, &guess), None, origin), charge) {
+        (Ok((method, evidence)), charge) => {
+            let proof = Proof { user: id, method, at };
+            let factor = Some((Proven { user, proof, evidence }, shown.refusal()));
+            Ok(Proved { presented, factor, _charge: charge })
+        }
+        (Err(error @ (Error::WrongOtp | Error::WrongRecoveryCode)), Some(charge)) => {
+            Err(refuse(app, &user, (&shown, error), charge, origin))
+        }
+        (Err(error), _) => Err(error),
     }
 }
 

@@ -8,11 +8,13 @@ use crate::engine::limiter::{Account, Attempt, Charge, PASSWORD};
 use crate::error::Error;
 use crate::model::audit::EventName;
 use crate::model::id::{Id, UserId};
+use crate::model::passkey::Passkey;
 use crate::model::proof::{Method, Proof};
 use crate::model::user::{ClaimedName, User};
 use crate::password::{Password, Place, Priority, StoredHash};
 use crate::secret::KeyDigest;
 use crate::store::{Credentials, WriteTx};
+use crate::webauthn::Answer;
 
 /// A claim to own an account.
 pub(crate) struct Claim {
@@ -76,6 +78,22 @@ pub(super) enum Evidence {
     },
     /// The recovery code was not used.
     RecoveryCode(KeyDigest),
+    /// The challenge was not used, and the passkey is still as it was read.
+    Passkey {
+        /// The passkey, as it was read.
+        passkey: Box<Passkey>,
+        /// What is new about it.
+        verified: Answer,
+        /// The challenge that it has answered.
+        answered: Answered,
+    },
+}
+
+/// A challenge that a passkey has answered.
+#[derive(Clone, Copy)]
+pub(super) struct Answered {
+    pub(super) digest: KeyDigest,
+    pub(super) expires_at: Timestamp,
 }
 
 impl Proven {
@@ -95,6 +113,12 @@ impl Proven {
             }
             Evidence::Otp { secret, step, renewed } => tx.use_totp_step(user, (secret, renewed), *step),
             Evidence::RecoveryCode(digest) => tx.use_recovery_code(user, digest, now),
+            Evidence::Passkey { passkey, verified, answered } => {
+                let found = (verified.sign_count.into(), verified.is_backed_up);
+                Ok(tx.lock_active_user(user)?.is_some()
+                    && tx.use_passkey_challenge(answered.digest, answered.expires_at)?
+                    && tx.use_passkey(passkey, found, now)?)
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn needs(app: &App, user: UserId, is_admin: bool) -> Result<Needs, Er
 
 /// The same as a part of a transaction: once the user is locked it stays so.
 pub(super) fn needs_in(required: Required, tx: &mut ReadTx<'_>, user: UserId, is_admin: bool) -> Result<Needs, Error> {
-    let has_one = tx.find_totp(user)?.is_some_and(|totp| totp.secret.is_some());
+    let has_one = !tx.list_factors(user)?.is_empty();
     Ok(match (has_one, must_have_one(required, is_admin)) {
         (true, _) => Needs::Factor,
         (false, true) => Needs::Enrolment,
@@ -112,14 +112,21 @@ pub(super) fn stop_here(app: &App, proven: &Proven, next: &Next<'_>) -> Result<(
 }
 
 fn challenged(app: &App, user: UserId, challenge: Secret<String>, is_enrolment: bool) -> Result<Challenged, Error> {
-    let methods = if is_enrolment { vec!["otp"] } else { methods_of(app, user)? };
+    let methods = if is_enrolment { vec!["otp", "passkey"] } else { methods_of(app, user)? };
+    let has_passkeys = app.config.relying_party.is_some();
+    let methods = methods.into_iter().filter(|method| has_passkeys || *method != "passkey").collect();
     Ok(Challenged { challenge, methods })
 }
 
 /// How a user with a second factor may show it.
 pub(super) fn methods_of(app: &App, user: UserId) -> Result<Vec<&'static str>, Error> {
-    let has_codes = app.store.read(|tx| tx.count_recovery_codes(user))? > 0;
-    Ok([Some("otp"), has_codes.then_some("recovery_code")].into_iter().flatten().collect())
+    app.store.read(|tx| {
+        let has_totp = tx.find_totp(user)?.is_some_and(|totp| totp.secret.is_some());
+        let has_codes = tx.count_recovery_codes(user)? > 0;
+        let has_passkey = !tx.list_passkeys(user)?.is_empty();
+        let all = [("otp", has_totp), ("recovery_code", has_codes), ("passkey", has_passkey)];
+        Ok(all.into_iter().filter(|(_, has_it)| *has_it).map(|(method, _)| method).collect())
+    })
 }
 
 /// A challenge that is presented, and its user.

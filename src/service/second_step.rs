@@ -17,11 +17,17 @@ use crate::model::session::Device;
 pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, origin: &Origin) -> Result<Pair, Error> {
     let Claim { presented, shown, guess } = claim;
     let Presented { user, challenge, digest, checked } = presented;
-    let refused = |charge: Charge| Err(refuse(app, &user, &shown, charge, origin));
-    let totp = app.store.read(|tx| tx.find_totp(user.id))?.filter(|totp| totp.secret.is_some());
-    let Some(totp) = totp else { return Err(not_enrolled(&challenge)) };
-    let Some(evidence) = check(app, &totp, &shown, &guess)? else { return refused(charge) };
-    let (at, method) = (app.clock.now(), shown.method());
+    if app.store.read(|tx| tx.list_factors(user.id))?.is_empty() {
+        return Err(not_enrolled(&challenge));
+    }
+    let refused = |charge: Charge, error: Error| Err(refuse(app, &user, (&shown, error), charge, origin));
+    let (method, evidence) = match check(app, user.id, (&shown, &guess), Some(digest), origin) {
+        Err(error @ (Error::WrongOtp | Error::WrongRecoveryCode | Error::PasskeyRefused(_))) => {
+            return refused(charge, error);
+        }
+        checked => checked?,
+    };
+    let at = app.clock.now();
     let earlier = Proof { user: user.id, method: Method::Password, at: challenge.proved_at };
     let steps = vec![
         Proven { user: user.clone(), proof: earlier, evidence: Evidence::Earlier { checked, challenge: digest } },
@@ -31,7 +37,7 @@ pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, o
         let origin = Origin { actor: Some(user.id), session: Some(session), ..origin.clone() };
         return match sessions::authenticate_again(app, session, steps, &origin)? {
             Some(live) => mint(app, live, Purpose::find(app, None)?, at),
-            None => refused(charge),
+            None => refused(charge, shown.refusal()),
         };
     }
     let audience = challenge.audience.as_deref();
@@ -39,7 +45,7 @@ pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, o
     match sessions::open(app, steps, app.config.first_party(audience), &device, origin)? {
         Some(live) => mint(app, live, Purpose::find(app, audience)?, at),
         // It was used by somebody else at the same time.
-        None => refused(charge),
+        None => refused(charge, shown.refusal()),
     }
 }
 

@@ -2,10 +2,11 @@
 //! the code ([`check`]).
 
 use super::mail::notice;
+use super::passkey_proof::{self, Ceremony};
 use super::proof::Evidence;
 use super::second_factor::{Presented, is_sealed_with_the_newest, open, present, recovery_digest, seal};
 use crate::app::App;
-use crate::engine::limiter::{Account, Attempt, Charge, Kind, OTP, RECOVERY_CODE};
+use crate::engine::limiter::{Account, Attempt, Charge, Kind, OTP, PASSKEY, RECOVERY_CODE};
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
@@ -14,6 +15,7 @@ use crate::model::proof::Method;
 use crate::model::second_factor::{FAILURES_TOLD_OF, MAX_FAILURES_IN_A_ROW, Totp};
 use crate::model::user::User;
 use crate::secret::{KeyDigest, Secret};
+use crate::webauthn::{Assertion, Refusal};
 
 /// What a user shows besides the password.
 pub(crate) enum Shown {
@@ -21,6 +23,8 @@ pub(crate) enum Shown {
     Otp(Secret<String>),
     /// A recovery code.
     RecoveryCode(Secret<String>),
+    /// What a passkey has signed.
+    Passkey(Box<Assertion>),
 }
 
 impl Shown {
@@ -28,22 +32,16 @@ impl Shown {
         match self {
             Self::Otp(_) => &OTP,
             Self::RecoveryCode(_) => &RECOVERY_CODE,
+            Self::Passkey(_) => &PASSKEY,
         }
     }
 
-    /// The method of a proof by it.
-    pub(super) fn method(&self) -> Method {
-        match self {
-            Self::Otp(_) => Method::Otp,
-            Self::RecoveryCode(_) => Method::RecoveryCode,
-        }
-    }
-
-    /// Why it is refused if it is wrong.
+    /// Why it is refused if it is wrong, or if another request was faster with it.
     pub(super) fn refusal(&self) -> Error {
         match self {
             Self::Otp(_) => Error::WrongOtp,
             Self::RecoveryCode(_) => Error::WrongRecoveryCode,
+            Self::Passkey(_) => Error::PasskeyRefused(Refusal::ChallengeOver),
         }
     }
 }
@@ -69,6 +67,11 @@ impl Guess {
         let is_known = attempt.is_from_one_of(&app.store.read(|tx| tx.list_second_factor_addresses(user))?);
         let attempt = if is_known { attempt.sparing_the_account() } else { attempt };
         Ok(Self { attempt, is_known, ip })
+    }
+
+    /// A signature cannot be guessed: only addresses are counted, which bounds what a flood can write.
+    pub(crate) fn of_passkey(ip: Option<&str>) -> Self {
+        Self { attempt: Attempt::new(&PASSKEY, None, ip), is_known: false, ip: ip.map(ToOwned::to_owned) }
     }
 }
 
@@ -100,7 +103,11 @@ impl Claim {
 /// The first part of the step: finds the challenge.
 pub(crate) fn claim(app: &App, text: &Secret<String>, shown: Shown, origin: &Origin) -> Result<Claim, Error> {
     let presented = present(app, text)?;
-    let guess = Guess::new(app, shown.kind(), presented.user.id, origin)?;
+    let guess = match &shown {
+        // It cannot be guessed.
+        Shown::Passkey(_) => Guess::of_passkey(origin.ip.as_deref()),
+        _ => Guess::new(app, shown.kind(), presented.user.id, origin)?,
+    };
     Ok(Claim { presented, shown, guess })
 }
 
@@ -114,7 +121,13 @@ pub(crate) async fn admit(app: &App, guess: &Guess) -> Result<Charge, Error> {
 }
 
 /// Counts and records what is wrong, and tells the owner if that was often; returns the refusal.
-pub(super) fn refuse(app: &App, user: &User, shown: &Shown, charge: Charge, origin: &Origin) -> Error {
+pub(super) fn refuse(
+    app: &App,
+    user: &User,
+    (shown, refusal): (&Shown, Error),
+    charge: Charge,
+    origin: &Origin,
+) -> Error {
     charge.failed();
     let (id, is_otp) = (user.id, matches!(shown, Shown::Otp(_)));
     let event = origin.event(app.clock.now(), EventName::SecondFactorFailed).about(id);
@@ -126,34 +139,58 @@ pub(super) fn refuse(app: &App, user: &User, shown: &Shown, charge: Charge, orig
         }
         tx.record(event)
     });
-    recorded.err().unwrap_or_else(|| shown.refusal())
+    recorded.err().unwrap_or(refusal)
 }
 
-/// Checks a code; `None` if it is wrong or was used.
-pub(super) fn check(app: &App, totp: &Totp, shown: &Shown, guess: &Guess) -> Result<Option<Evidence>, Error> {
+/// Checks what is shown: [`Shown::refusal`] if it is wrong or was used, or what a passkey is refused for. A passkey has
+/// signed for the challenge of a login.
+pub(super) fn check(
+    app: &App,
+    user: UserId,
+    (shown, guess): (&Shown, &Guess),
+    challenge: Option<KeyDigest>,
+    origin: &Origin,
+) -> Result<(Method, Evidence), Error> {
     match shown {
-        Shown::Otp(_) if totp.failures >= MAX_FAILURES_IN_A_ROW && !guess.is_known => Err(Error::OtpLocked),
         Shown::Otp(code) => {
-            let Some(secret) = &totp.secret else { return Ok(None) };
-            let opened = open(app, totp.user_id, secret)?;
-            let step = opened.step_of(code.expose(), app.clock.now().0).filter(|step| *step > totp.last_step);
-            let Some(step) = step else { return Ok(None) };
-            let renewed = match is_sealed_with_the_newest(app, secret) {
-                Ok(true) => Ok(secret.clone()),
-                Ok(false) => seal(app, totp.user_id, &opened),
-                Err(error) => Err(error),
-            };
-            // The key that it is encrypted with works: a newer one that does not must not keep its user out.
-            let renewed = renewed.unwrap_or_else(|error| {
-                log::error!(cause = error.to_string(); "a secret for one-time codes stays encrypted with an older data key");
-                secret.clone()
-            });
-            Ok(Some(Evidence::Otp { secret: secret.clone(), step, renewed }))
+            let totp = app.store.read(|tx| tx.find_totp(user))?.ok_or(Error::WrongOtp)?;
+            if totp.failures >= MAX_FAILURES_IN_A_ROW && !guess.is_known {
+                return Err(Error::OtpLocked);
+            }
+            Ok((Method::Otp, check_otp(app, &totp, code)?.ok_or(Error::WrongOtp)?))
         }
         Shown::RecoveryCode(code) => {
             let digest = recovery_digest(code.expose());
-            let has_it = app.store.read(|tx| tx.has_recovery_code(totp.user_id, &digest))?;
-            Ok(has_it.then_some(Evidence::RecoveryCode(digest)))
+            let has_it = app.store.read(|tx| tx.has_recovery_code(user, &digest))?;
+            let evidence = has_it.then_some(Evidence::RecoveryCode(digest)).ok_or(Error::WrongRecoveryCode)?;
+            Ok((Method::RecoveryCode, evidence))
+        }
+        Shown::Passkey(assertion) => {
+            let passkey = passkey_proof::find(app, assertion)?;
+            if passkey.user_id != user {
+                return Err(Error::PasskeyRefused(Refusal::WrongUser));
+            }
+            let challenge = challenge.ok_or(Error::PasskeyRefused(Refusal::ChallengeOver))?;
+            passkey_proof::check(app, assertion, passkey, &Ceremony::SecondStep(challenge), origin)
         }
     }
+}
+
+/// Checks a code; `None` if it is wrong or was used.
+fn check_otp(app: &App, totp: &Totp, code: &Secret<String>) -> Result<Option<Evidence>, Error> {
+    let Some(secret) = &totp.secret else { return Ok(None) };
+    let opened = open(app, totp.user_id, secret)?;
+    let step = opened.step_of(code.expose(), app.clock.now().0).filter(|step| *step > totp.last_step);
+    let Some(step) = step else { return Ok(None) };
+    let renewed = match is_sealed_with_the_newest(app, secret) {
+        Ok(true) => Ok(secret.clone()),
+        Ok(false) => seal(app, totp.user_id, &opened),
+        Err(error) => Err(error),
+    };
+    // The key that it is encrypted with works: a newer one that does not must not keep its user out.
+    let renewed = renewed.unwrap_or_else(|error| {
+        log::error!(cause = error.to_string(); "a secret for one-time codes stays encrypted with an older data key");
+        secret.clone()
+    });
+    Ok(Some(Evidence::Otp { secret: secret.clone(), step, renewed }))
 }

@@ -12,10 +12,10 @@ use crate::model::id::{SessionId, UserId};
 use crate::model::mail::{Factor, Mail};
 use crate::model::names::ADMIN_ROLE;
 use crate::model::proof::MFA;
-use crate::model::second_factor::{CHALLENGE_LIFETIME, Required, Totp};
+use crate::model::second_factor::{CHALLENGE_LIFETIME, Required};
 use crate::model::user::User;
 use crate::secret::{KeyDigest, Secret, TotpSecret, readable};
-use crate::store::{Confirmed, WriteTx};
+use crate::store::{Confirmed, FactorOf, WriteTx};
 
 /// How many recovery codes a user has.
 const RECOVERY_CODES: usize = 10;
@@ -32,7 +32,7 @@ pub(crate) enum Enroller {
 }
 
 impl Enroller {
-    fn find(&self, app: &App) -> Result<User, Error> {
+    pub(super) fn find(&self, app: &App) -> Result<User, Error> {
         match self {
             Self::LoggedIn(user, _) => app.store.read(|tx| tx.find_user(*user))?.ok_or(Error::UserUnknown),
             Self::LoggingIn(text) => {
@@ -46,7 +46,7 @@ impl Enroller {
         }
     }
 
-    fn session(&self) -> Option<SessionId> {
+    pub(super) fn session(&self) -> Option<SessionId> {
         match self {
             Self::LoggedIn(_, session) => Some(*session),
             Self::LoggingIn(_) => None,
@@ -54,21 +54,21 @@ impl Enroller {
     }
 
     /// Part of a unit: locks the user, and checks again that they may enrol. A factor may have been confirmed meanwhile.
-    fn check_again(&self, tx: &mut WriteTx<'_>, user: UserId, not_shown: Error) -> Result<(), Error> {
+    pub(super) fn check_again(&self, tx: &mut WriteTx<'_>, user: UserId, not_shown: Error) -> Result<(), Error> {
         tx.lock_active_user(user)?.ok_or(Error::AccountDisabled)?;
         let Some(session) = self.session() else {
             let has_one = needs_in(Required::Off, &mut tx.reading(), user, false)? == Needs::Factor;
             return if has_one { Err(Error::BadChallenge) } else { Ok(()) };
         };
-        let totp = tx.reading().find_totp(user)?;
+        let factors = tx.reading().list_factors(user)?;
         let live = tx.reading().find_live(session)?.ok_or(Error::SessionUnknown)?;
         let amr = live.grant.map(|grant| grant.amr).unwrap_or_default();
-        let has_shown = has_shown_it(totp, Some(session), amr.names(), Some(live.session.auth_time()));
+        let has_shown = has_shown_one(&factors, Some(session), amr.names(), Some(live.session.auth_time()));
         if has_shown { Ok(()) } else { Err(not_shown) }
     }
 }
 
-/// Whether a session has shown the second factor that its user has, if there is one: at its login, by authenticating again
+/// Whether a session has shown a second factor that its user has, if there is one: at its login, by authenticating again
 /// since, or when it was confirmed.
 pub(crate) fn has_shown(
     app: &App,
@@ -77,18 +77,21 @@ pub(crate) fn has_shown(
     amr: &[String],
     auth_time: Option<Timestamp>,
 ) -> Result<bool, Error> {
-    let totp = app.store.read(|tx| tx.find_totp(user))?;
-    Ok(has_shown_it(totp, session, amr, auth_time))
+    let factors = app.store.read(|tx| tx.list_factors(user))?;
+    Ok(has_shown_one(&factors, session, amr, auth_time))
 }
 
-fn has_shown_it(totp: Option<Totp>, session: Option<SessionId>, amr: &[String], auth_time: Option<Timestamp>) -> bool {
-    let Some((totp, confirmed_at)) = totp.and_then(|totp| totp.confirmed_at.map(|at| (totp, at))) else {
-        return true;
-    };
-    let was_confirmed_here = session.is_some() && totp.confirmed_in == session;
+fn has_shown_one(
+    factors: &[FactorOf],
+    session: Option<SessionId>,
+    amr: &[String],
+    auth_time: Option<Timestamp>,
+) -> bool {
+    let Some(first) = factors.iter().map(|factor| factor.since).min() else { return true };
+    let was_confirmed_here = session.is_some() && factors.iter().any(|factor| factor.confirmed_in == session);
     // A login that had to wait for its user to enrol is as old as its password, which may be older than the factor.
-    let is_of_this_one = auth_time.is_some_and(|at| at + CHALLENGE_LIFETIME >= confirmed_at);
-    was_confirmed_here || (amr.iter().any(|name| name == MFA) && is_of_this_one)
+    let is_of_these = auth_time.is_some_and(|at| at + CHALLENGE_LIFETIME >= first);
+    was_confirmed_here || (amr.iter().any(|name| name == MFA) && is_of_these)
 }
 
 /// The error of a session that has not shown the second factor that its user has.
@@ -174,19 +177,37 @@ pub(crate) fn confirm(
     if is_confirmed { Ok(codes) } else { refused(charge) }
 }
 
-/// Removes a user's authenticator app and recovery codes.
-pub(crate) fn remove(app: &App, user: UserId, name: EventName, origin: &Origin) -> Result<(), Error> {
-    let event = origin.event(app.clock.now(), name).about(user);
-    let mail = if name == EventName::FactorsReset { Mail::FactorsReset } else { Mail::FactorRemoved(Factor::App) };
-    let notice = notice_to(app, user, &mail, origin);
+/// Removes a user's authenticator app, and with the last second factor the recovery codes.
+pub(crate) fn remove(app: &App, user: UserId, origin: &Origin) -> Result<(), Error> {
+    let event = origin.event(app.clock.now(), EventName::FactorRemoved).about(user);
+    let notice = notice_to(app, user, &Mail::FactorRemoved(Factor::App), origin);
     app.units.run(move |tx| {
         tx.lock_user(user)?;
         tx.reading().find_user(user)?.ok_or(Error::UserUnknown)?;
-        if !tx.delete_second_factors(user)? {
+        if !tx.delete_totp(user)? {
             return Err(Error::FactorNotFound);
         }
+        tx.delete_recovery_codes_without_a_factor(user)?;
         notice.enqueue(tx)?;
         tx.record(event.with("totp"))
+    })
+}
+
+/// Removes all second factors and recovery codes of a user who has lost them.
+pub(crate) fn reset(app: &App, user: UserId, origin: &Origin) -> Result<(), Error> {
+    let event = origin.event(app.clock.now(), EventName::FactorsReset).about(user);
+    let notice = notice_to(app, user, &Mail::FactorsReset, origin);
+    app.units.run(move |tx| {
+        tx.lock_user(user)?;
+        tx.reading().find_user(user)?.ok_or(Error::UserUnknown)?;
+        let kinds = [("totp", tx.delete_totp(user)?), ("passkey", tx.delete_passkeys(user)? > 0)];
+        let kinds: Vec<_> = kinds.into_iter().filter(|(_, was_there)| *was_there).map(|(kind, _)| kind).collect();
+        if kinds.is_empty() {
+            return Err(Error::FactorNotFound);
+        }
+        tx.delete_recovery_codes_without_a_factor(user)?;
+        notice.enqueue(tx)?;
+        tx.record(event.with(kinds.join(", ")))
     })
 }
 
@@ -196,15 +217,17 @@ pub(crate) fn renew_codes(app: &App, user: UserId, origin: &Origin) -> Result<Ve
     let event = origin.event(app.clock.now(), EventName::RecoveryCodesMade).about(user);
     app.units.run(move |tx| {
         tx.lock_user(user)?;
-        let totp = tx.reading().find_totp(user)?.filter(|totp| totp.secret.is_some());
-        totp.ok_or(Error::FactorNotFound)?;
+        if tx.reading().list_factors(user)?.is_empty() {
+            return Err(Error::FactorNotFound);
+        }
         tx.replace_recovery_codes(user, &digests)?;
         tx.record(event)
     })?;
     Ok(codes)
 }
 
-fn new_codes(app: &App) -> Result<(Vec<String>, Vec<KeyDigest>), Error> {
+/// New recovery codes, and what is stored of them.
+pub(super) fn new_codes(app: &App) -> Result<(Vec<String>, Vec<KeyDigest>), Error> {
     let (mut codes, mut digests) = (Vec::new(), Vec::new());
     for _ in 0..RECOVERY_CODES {
         let text = readable(&app.entropy.bytes::<RECOVERY_CHARS>()?);

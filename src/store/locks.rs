@@ -26,8 +26,8 @@ pub(super) enum Lock {
     Administration,
     /// Rows of `users`.
     Users,
-    /// Rows of `totp_factors`, `recovery_codes`, `known_devices`, `login_challenges` and `mail_tokens`: those of a user whose row
-    /// is locked, or one row.
+    /// Rows of `totp_factors`, `passkeys`, `recovery_codes`, `known_devices`, `login_challenges` and `mail_tokens`: those of a
+    /// user whose row is locked, or one row.
     SecondFactors,
     /// Rows of `clients`.
     Clients,

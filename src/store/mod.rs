@@ -25,6 +25,7 @@ mod migrate;
 mod moves;
 mod outage;
 mod outbox;
+mod passkeys;
 mod patience;
 mod pool;
 mod postgres;
@@ -71,7 +72,7 @@ pub(crate) use purges::Over;
 pub(crate) use restore::Restore;
 pub use rotations::Found;
 pub(crate) use rotations::Written;
-pub(crate) use second_factors::Confirmed;
+pub(crate) use second_factors::{Confirmed, FactorOf};
 pub(crate) use unit::{Effects, UnitTx};
 pub(crate) use users::Credentials;
 

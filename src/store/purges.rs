@@ -18,7 +18,7 @@ pub(crate) enum Over {
     ApiTokens,
     /// Events of the audit log.
     Events,
-    /// Logins that wait for their next step.
+    /// Logins that wait for their next step, and challenges that passkeys have answered.
     Challenges,
     /// Tokens in mails.
     MailTokens,
@@ -27,7 +27,7 @@ pub(crate) enum Over {
 }
 
 /// For each kind: the table, its primary key, and the time that is compared, which has an index.
-const TABLES: [(Over, &str, &str, &str); 10] = [
+const TABLES: [(Over, &str, &str, &str); 11] = [
     (Over::Denials, "denylist", "subject, kind", "expires_at"),
     (Over::Denials, "denied_before", "kind, subject, issued_before", "expires_at"),
     (Over::ApiTokens, "api_tokens", "id", "revoked_at"),
@@ -35,6 +35,7 @@ const TABLES: [(Over, &str, &str, &str); 10] = [
     (Over::Events, "audit_events", "id", "at"),
     (Over::Challenges, "login_challenges", "digest", "expires_at"),
     (Over::MailTokens, "mail_tokens", "digest", "expires_at"),
+    (Over::Challenges, "used_passkey_challenges", "digest", "expires_at"),
     (Over::Authorizations, "interactions", "id", "expires_at"),
     (Over::Authorizations, "authorization_codes", "digest", "expires_at"),
     (Over::Authorizations, "client_assertions", "digest", "expires_at"),

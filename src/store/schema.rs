@@ -318,6 +318,37 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Passkeys of users.
+    passkeys (id) {
+        id -> SqlUuid,
+        user_id -> SqlUuid,
+        credential_id -> Binary,
+        public_key -> Binary,
+        sign_count -> BigInt,
+        is_backed_up -> Bool,
+        transports -> Text,
+        name -> Text,
+        created_at -> SqlTime,
+        created_in -> Nullable<SqlUuid>,
+        last_used_at -> Nullable<SqlTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Binary;
+    use super::SqlTime;
+
+    /// Challenges that passkeys have answered.
+    used_passkey_challenges (digest) {
+        digest -> Binary,
+        expires_at -> SqlTime,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);

@@ -1,10 +1,10 @@
-//! The tables `totp_factors` and `recovery_codes`.
+//! The tables `totp_factors` and `recovery_codes`, and all second factors of a user together.
 
 use diesel::prelude::*;
 
 use super::locks::Lock;
 use super::row::row;
-use super::schema::{recovery_codes, totp_factors};
+use super::schema::{passkeys, recovery_codes, totp_factors};
 use super::types::Bind;
 use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
@@ -22,6 +22,15 @@ row!(Totp in totp_factors {
     last_step: i64,
     failures: i64,
 });
+
+/// A second factor of a user: an authenticator app that is confirmed, or a passkey.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FactorOf {
+    /// Since when.
+    pub(crate) since: Timestamp,
+    /// The session in which it was confirmed; none if that was part of a login.
+    pub(crate) confirmed_in: Option<SessionId>,
+}
 
 /// A secret that a code has confirmed.
 pub(crate) struct Confirmed {
@@ -45,6 +54,18 @@ impl ReadTx<'_> {
     pub(crate) fn has_totp(&mut self) -> Result<bool, Error> {
         let one = totp_factors::table.filter(totp_factors::secret.is_not_null()).select(totp_factors::last_step);
         Ok(one.first::<i64>(self.0).optional()?.is_some())
+    }
+
+    /// All second factors of a user.
+    pub(crate) fn list_factors(&mut self, user: UserId) -> Result<Vec<FactorOf>, Error> {
+        let totp = self.find_totp(user)?;
+        let app =
+            totp.and_then(|totp| totp.confirmed_at.map(|since| FactorOf { since, confirmed_in: totp.confirmed_in }));
+        let of_user = passkeys::table.filter(passkeys::user_id.eq(Bind(user)));
+        let rows: Vec<(Timestamp, Option<SessionId>)> =
+            of_user.select((passkeys::created_at, passkeys::created_in)).load(self.0)?;
+        let passkeys = rows.into_iter().map(|(since, confirmed_in)| FactorOf { since, confirmed_in });
+        Ok(app.into_iter().chain(passkeys).collect())
     }
 
     /// Whether a user has a recovery code that was not used.
@@ -119,15 +140,22 @@ impl WriteTx<'_> {
         Ok(counted.get_result::<(i64,)>(self.0).optional()?.map(|(failures,)| failures))
     }
 
-    /// Deletes a user's authenticator app and recovery codes, and the browsers in which they were shown; returns whether there
-    /// was an app that is confirmed.
-    pub(crate) fn delete_second_factors(&mut self, user: UserId) -> Result<bool, Error> {
+    /// Deletes a user's authenticator app, and forgets the browsers in which it was shown; returns whether there was one that is
+    /// confirmed.
+    pub(crate) fn delete_totp(&mut self, user: UserId) -> Result<bool, Error> {
         self.note_lock(Lock::SecondFactors);
         let found = self.reading().find_totp(user)?;
         self.forget_devices(user)?;
         diesel::delete(totp_factors::table.find(Bind(user))).execute(self.0)?;
-        diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(Bind(user)))).execute(self.0)?;
         Ok(found.is_some_and(|totp| totp.secret.is_some()))
+    }
+
+    /// Deletes the recovery codes of a user who has no second factor any more.
+    pub(crate) fn delete_recovery_codes_without_a_factor(&mut self, user: UserId) -> Result<(), Error> {
+        if self.reading().list_factors(user)?.is_empty() {
+            self.replace_recovery_codes(user, &[])?;
+        }
+        Ok(())
     }
 
     /// Replaces all recovery codes of a user.

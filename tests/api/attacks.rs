@@ -17,7 +17,7 @@ use tokensmith::internals::model::names::ADMIN_ROLE;
 use tokensmith_verifier::{AccessClaims, TokenError, Verifier, VerifyError};
 
 use crate::support::oauth::{ALL, NOTES};
-use crate::support::{Answer, Engine, PASSWORD, TestApp};
+use crate::support::{Answer, Engine, PASSWORD, TestApp, passkey};
 
 /// A service, one of its pairs, and its private key: with it a test can sign what the service never would.
 struct Target {
@@ -275,7 +275,9 @@ fn no_kind_of_document_passes_for_another() {
     let denylist = target.app.get("/.well-known/denylist").body;
     target.app.insert_client(&NOTES);
     let tokens = target.app.granted(&target.pair, &ALL);
-    let documents = [target.access_token(), refresh, &denylist, tokens["id_token"].as_str().unwrap()];
+    let options = passkey::request_options(&target.app.another_instance(0, &[passkey::ISSUER]));
+    let challenge = String::from_utf8(passkey::decoded(&options["publicKey"]["challenge"])).unwrap();
+    let documents = [target.access_token(), refresh, &denylist, tokens["id_token"].as_str().unwrap(), &challenge];
     let header = |document: &str| decoded(document.split('.').next().unwrap());
     let is_of = |document: &str, kind: &DocumentKind| header(document)["typ"] == kind.typ;
     let keys = target.app.inside.keys.ring();

@@ -77,8 +77,8 @@ pub mod issuing {
     pub use crate::denied_set::{DeniedSet, DeniedSubject};
     pub use crate::jwt::{
         API_TOKEN, AccessKeys, DENYLIST_PATH, DeniedEntry, DenylistClaims, Document, DocumentKind, Expected,
-        FIRST_PARTY, IdTokenClaims, JwksError, KINDS, KeyUse, Kind, KindEntry, MAX_CLOCK_SKEW, RefreshClaims,
-        SigningAlg, TOKEN_PATH, VerificationKey, VerificationKeys, authentic_payload, denylist_audience,
+        FIRST_PARTY, IdTokenClaims, JwksError, KINDS, KeyUse, Kind, KindEntry, MAX_CLOCK_SKEW, PasskeyChallengeClaims,
+        RefreshClaims, SigningAlg, TOKEN_PATH, VerificationKey, VerificationKeys, authentic_payload, denylist_audience,
         is_reserved_audience, issuer_base, issuer_url, jwks_etag, kid_of, metadata_url, published, read_jwk,
         read_object, read_payload, verification_keys_of_jwks, verification_keys_of_pem, verify, verify_signature,
     };

@@ -59,6 +59,9 @@ pub(crate) const MAIL: Kind = Kind {
     account: Allowance::new(3, 1_200),
 };
 
+/// Signatures cannot be guessed: only addresses are counted.
+pub(crate) const PASSKEY: Kind = Kind { name: "passkey", ..PASSWORD };
+
 impl Allowance {
     /// `burst` failures in a row, and then one more every `interval` seconds.
     ///

@@ -9,7 +9,6 @@ use crate::http::failure::Failure;
 use crate::http::view::api_token::{ApiTokensView, RevokedView};
 use crate::http::view::session::{EndedView, PageQuery, SessionsView};
 use crate::model::api_token::ApiTokenId;
-use crate::model::audit::EventName;
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::EndReason;
 use crate::service::{api_tokens, sessions, totp, users};
@@ -71,7 +70,7 @@ pub(in crate::http) async fn end_session(
 
 /// Reset a user's second factors
 ///
-/// Removes the authenticator app and the recovery codes of a user who has lost them. The user logs in with the password
+/// Removes the authenticator app, the passkeys and the recovery codes of a user who has lost them. The user logs in with the password
 /// alone, and their sessions go on.
 #[utoipa::path(delete, path = "/v1/admin/users/{id}/totp", tag = "administration",
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
@@ -82,7 +81,7 @@ pub(in crate::http) async fn reset_second_factors(
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
-    blocking(move || totp::remove(&app, id, EventName::FactorsReset, &caller.origin)).await?;
+    blocking(move || totp::reset(&app, id, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::credentials::AssertionBody;
 use super::{checked, look_up};
 use crate::app::App;
 use crate::error::Error;
@@ -17,7 +18,7 @@ use crate::service::login;
 use crate::service::second_step;
 use crate::service::shown::{self, Shown};
 
-/// A code for a login that waits for it: `otp` or `recovery_code`.
+/// What a login waits for: `otp`, `recovery_code` or `assertion`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Continue, example = json!({"challenge": "q3Yl5pUe6kB1nq8cW0v2xR7mTfD9sGhJzLaKoIiEwNg", "otp": "123456"}))]
@@ -31,6 +32,9 @@ pub(in crate::http) struct ContinueBody {
     /// One of the recovery codes.
     #[schema(value_type = Option<String>, nullable = false)]
     recovery_code: Option<Secret<String>>,
+    /// What a passkey has signed. Its challenge is that of `POST /v1/tokens/passkey/options` with the login's `challenge`.
+    #[schema(nullable = false)]
+    assertion: Option<AssertionBody>,
     /// `true`: the tokens go into cookies that no script can read, not into the body. That is also the default if a cookie
     /// authenticated the request that the challenge comes from.
     #[serde(default)]
@@ -52,16 +56,21 @@ pub(in crate::http) async fn go_on(
     app: web::Data<App>,
     Json(body): Json<ContinueBody>,
 ) -> Result<HttpResponse, Failure> {
-    let typed = match (body.otp, body.recovery_code) {
-        (Some(code), None) => Shown::Otp(code),
-        (None, Some(code)) => Shown::RecoveryCode(code),
-        (None, None) => return Err(Failure::BodyMalformed("missing field `otp` or `recovery_code`".to_owned())),
-        (Some(_), Some(_)) => return Err(Error::invalid("recovery_code", "invalid", "must not come with otp").into()),
+    let shown = match (body.otp, body.recovery_code, body.assertion) {
+        (Some(code), None, None) => Shown::Otp(code),
+        (None, Some(code), None) => Shown::RecoveryCode(code),
+        (None, None, Some(assertion)) => Shown::Passkey(Box::new(assertion.into())),
+        (None, None, None) => {
+            let message = "missing field `otp`, `recovery_code` or `assertion`";
+            return Err(Failure::BodyMalformed(message.to_owned()));
+        }
+        (_, Some(_), _) => return Err(Error::invalid("recovery_code", "invalid", "must come alone").into()),
+        (Some(_), None, Some(_)) => return Err(Error::invalid("assertion", "invalid", "must come alone").into()),
     };
     let (device, challenge) = (device(&request, &app, None)?, body.challenge);
     let origin = origin(&request, &app);
     let its_origin = origin.clone();
-    let claim = look_up(&app, move |app: &_| shown::claim(app, &challenge, typed, &its_origin)).await;
+    let claim = look_up(&app, move |app: &_| shown::claim(app, &challenge, shown, &its_origin)).await;
     let claim = claim.inspect_err(|error| login::count(&app, Err(error)))?;
     let cookies = body.cookies || claim.is_by_cookie();
     let delivery = Delivery::asked(&request, &app, cookies, body.access_cookie)?;

@@ -5,9 +5,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::blocking;
+use super::credentials::AssertionBody;
+use super::{asserting, blocking};
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::error::Error;
 use crate::http::delivery::Delivery;
 use crate::http::extract::{Caller, Json, LoggedIn, User, sensitive};
 use crate::http::failure::Failure;
@@ -21,7 +23,7 @@ use crate::model::id::SessionId;
 use crate::secret::Secret;
 use crate::service::mail_tokens::admit_mail;
 use crate::service::users::NewProfile;
-use crate::service::{email, users};
+use crate::service::{email, passkey_login, users};
 use tokensmith_verifier::Subject;
 
 /// What the access token says about its bearer.
@@ -52,14 +54,17 @@ pub(in crate::http) struct IdentityView<'a> {
     expires_at: String,
 }
 
-/// The password.
+/// The password, or what a passkey has signed.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Reauthenticate, example = json!({"password": "correct horse battery staple"}))]
 pub(in crate::http) struct ReauthenticateBody {
     /// The password.
-    #[schema(value_type = String, max_length = 1024)]
-    password: Secret<String>,
+    #[schema(value_type = Option<String>, max_length = 1024, nullable = false)]
+    password: Option<Secret<String>>,
+    /// What a passkey has signed. Its challenge is that of `POST /v1/tokens/passkey/options`.
+    #[schema(nullable = false)]
+    assertion: Option<AssertionBody>,
     /// `true`: the tokens go into cookies. That is also the default if a cookie authenticates the request.
     #[serde(default)]
     cookies: bool,
@@ -138,9 +143,9 @@ pub(in crate::http) async fn change_profile(
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }
 
-/// Give my password again
+/// Give my password again, or use a passkey
 ///
-/// Needed before sensitive actions. Returns a token pair of the session, with an access token whose `auth_time` is now. If
+/// Needed before sensitive actions. A passkey needs no second factor besides. Returns a token pair of the session, with an access token whose `auth_time` is now. If
 /// a cookie authenticates the request, the tokens are set as cookies.
 #[utoipa::path(post, path = "/v1/me/reauthenticate", tag = "me", request_body = ReauthenticateBody,
     responses((status = 200, body = PairView)))]
@@ -154,7 +159,17 @@ pub(in crate::http) async fn reauthenticate(
     let cookies = body.cookies || caller.by_cookie;
     let delivery = Delivery::asked(&request, &app, cookies, body.access_cookie.filter(|_| cookies))?;
     let Caller { user, origin, by_cookie, .. } = caller;
-    let pair = proving::reauthenticate(&app, user, session, body.password, (origin, by_cookie)).await?;
+    let pair = match (body.password, body.assertion) {
+        (Some(password), None) => proving::reauthenticate(&app, user, session, password, (origin, by_cookie)).await?,
+        (None, Some(assertion)) => {
+            let (assertion, ip) = (assertion.into(), origin.ip.clone());
+            let record =
+                move |app: &_, charge| passkey_login::reauthenticate(app, (&assertion, charge), user, session, &origin);
+            asserting(&app, ip.as_deref(), record).await?
+        }
+        (None, None) => return Err(Failure::BodyMalformed("missing field `password` or `assertion`".to_owned())),
+        (Some(_), Some(_)) => return Err(Error::invalid("assertion", "invalid", "must come alone").into()),
+    };
     delivery.answer(&request, &app, &pair).await
 }
 

@@ -6,13 +6,12 @@ use utoipa::ToSchema;
 
 use super::{blocking, next_step};
 use crate::app::App;
-use crate::http::extract::{Caller, Enrolling, Json, JsonOrNothing, origin};
+use crate::http::extract::{Caller, Enrolling, Json, JsonOrNothing, enroller, origin};
 use crate::http::failure::Failure;
 use crate::http::view::pair::not_stored;
 use crate::http::view::totp::EnrolledView;
-use crate::model::audit::{EventName, Origin};
 use crate::secret::Secret;
-use crate::service::totp::{self, Enroller};
+use crate::service::totp;
 
 /// Who enrols: a logged-in user, or one whose login waits for it.
 #[derive(Default, Deserialize, ToSchema)]
@@ -86,13 +85,13 @@ pub(in crate::http) async fn confirm(
 
 /// Remove my authenticator app
 ///
-/// Removes the recovery codes, too. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with the second
+/// Removes the recovery codes, too, unless there is a passkey. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with the second
 /// factor.
 #[utoipa::path(delete, path = "/v1/me/totp", tag = "me",
-    responses((status = 204, description = "Logins ask for the password alone.")))]
+    responses((status = 204, description = "Logins ask for no code of it any more.")))]
 pub(in crate::http) async fn remove(caller: Caller<Enrolling>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     let Caller { user, origin, .. } = caller;
-    blocking(move || totp::remove(&app, user, EventName::FactorRemoved, &origin)).await?;
+    blocking(move || totp::remove(&app, user, &origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -108,16 +107,4 @@ pub(in crate::http) async fn renew_codes(
     let Caller { user, origin, .. } = caller;
     let recovery_codes = blocking(move || totp::renew_codes(&app, user, &origin)).await?;
     Ok(not_stored(RecoveryCodesView { recovery_codes }))
-}
-
-/// Who enrols, and from where if that is a caller.
-fn enroller(
-    caller: Result<Caller<Enrolling>, Failure>,
-    challenge: Option<Secret<String>>,
-) -> Result<(Enroller, Option<Origin>), Failure> {
-    if let Some(challenge) = challenge {
-        return Ok((Enroller::LoggingIn(challenge), None));
-    }
-    let caller = caller?;
-    Ok((Enroller::LoggedIn(caller.user, caller.session()?), Some(caller.origin)))
 }

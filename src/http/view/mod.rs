@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod event;
 pub(crate) mod key;
 pub(crate) mod pair;
+pub(crate) mod passkey;
 pub(crate) mod profile;
 pub(crate) mod session;
 pub(crate) mod totp;

@@ -12,6 +12,7 @@ pub mod frozen;
 pub mod mail;
 pub mod mailbox;
 pub mod oauth;
+pub mod passkey;
 pub mod pooled;
 pub mod pooler;
 pub mod postgres;

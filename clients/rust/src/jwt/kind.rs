@@ -8,6 +8,7 @@ use super::claims::{AccessClaims, RefreshClaims};
 use super::denylist::DenylistClaims;
 use super::id_token::IdTokenClaims;
 use super::issuer::{DENYLIST_PATH, TOKEN_PATH, issuer_base, issuer_url};
+use super::passkey_challenge::PasskeyChallengeClaims;
 use crate::clock::Timestamp;
 
 /// The rules of one kind. They exclude those of every other
@@ -105,6 +106,8 @@ kinds! {
     // OpenID Connect Core section 2 names no type; that of RFC 7519 section 5.1 is what libraries expect.
     IdTokenClaims: "JWT", Recipient::Client, KeyUse::Published, MAX_TOKEN_BYTES,
         |claims| Some(claims.iat);
+    PasskeyChallengeClaims: "passkey-challenge+jwt", Recipient::Issuer, KeyUse::Secret("tokensmith passkey challenge v1"),
+        MAX_TOKEN_BYTES, |_| None;
     DenylistClaims: "denylist+jwt", Recipient::Reader(DENYLIST_PATH), KeyUse::Published, MAX_DENYLIST_BYTES,
         |claims| Some(claims.iat);
 }

@@ -12,6 +12,7 @@ mod json;
 mod jwk;
 mod jwks;
 mod kind;
+mod passkey_challenge;
 mod signature_cache;
 mod verify;
 
@@ -31,6 +32,7 @@ pub use jwk::read_jwk;
 pub(crate) use jwks::jwk_set_of;
 pub use jwks::{JwksError, jwks_etag, published, verification_keys_of_jwks, verification_keys_of_pem};
 pub use kind::{Document, DocumentKind, KINDS, KeyUse};
+pub use passkey_challenge::PasskeyChallengeClaims;
 pub use verify::{
     Expected, MAX_CLOCK_SKEW, TokenError, VerificationKey, VerificationKeys, authentic_payload, kid_of, read_payload,
     verify, verify_signature,

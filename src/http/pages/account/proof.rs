@@ -8,6 +8,7 @@ use super::templates::Confirm;
 use super::visit::{Instead, Visit};
 use super::words::refused;
 use crate::error::{Challenged, Error};
+use crate::http::cookies::Cookies;
 use crate::http::extract::{device, may_enrol, sensitive};
 use crate::http::failure::Failure;
 use crate::http::pages::posted::{Step, next_step};

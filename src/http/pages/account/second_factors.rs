@@ -11,7 +11,6 @@ use crate::http::failure::Failure;
 use crate::http::pages::reply::page_with;
 use crate::http::proving::next_step;
 use crate::http::view::totp::EnrolledView;
-use crate::model::audit::EventName;
 use crate::model::names::ADMIN_ROLE;
 use crate::oauth::params::Params;
 use crate::secret::Secret;
@@ -45,7 +44,7 @@ pub(super) async fn act(visit: &mut Visit<'_>, params: &Params) -> Result<HttpRe
             recovery_codes(visit, &codes)
         }
         Some("remove") => {
-            visit.run(|app, user, origin| totp::remove(app, user, EventName::FactorRemoved, origin)).await?;
+            visit.run(|app, user, origin| totp::remove(app, user, origin)).await?;
             Ok(visit.done(Notice::AppRemoved))
         }
         _ => visit.bad_request(),

@@ -1,0 +1,2 @@
+drop table used_passkey_challenges;
+drop table passkeys;
