@@ -49,7 +49,9 @@ impl Visit<'_> {
     fn or_ask(&self, params: &Params, may: Result<(), Failure>) -> Result<(), Instead> {
         match may {
             Ok(()) => Ok(()),
-            Err(Failure::ReauthenticationRequired(_)) => Err(self.ask_password(params, HttpResponse::Ok(), None)),
+            Err(Failure::ReauthenticationRequired(_) | Failure::Domain(Error::SecondFactorNotShown { .. })) => {
+                Err(self.ask_password(params, HttpResponse::Ok(), None))
+            }
             Err(Failure::Domain(Error::SecondFactorEnrolmentRequired(_))) => {
                 Err(Instead::answer(see_other(&self.address(Section::SecondFactors))))
             }
