@@ -62,7 +62,7 @@ def settings(folder, logo):
     return {
         "LISTEN": f"127.0.0.1:{port}", "ISSUER": f"http://127.0.0.1:{port}", "DATABASE_URL": f"sqlite://{folder}/tokensmith.db",
         "KEYS_DIR": f"{folder}/keys", "REQUIRE_SECOND_FACTOR": "admins", "RUST_LOG": "warn", "FIRST_ADMIN_PASSWORD_FILE": f"{folder}/password",
-        "ID_TOKEN_SIGNING_ALGS": "ES256", "PAGE_NAME": "Example", "PAGE_LOGO_URL": f"{logo}/logo.svg",
+        "ID_TOKEN_SIGNING_ALGS": "ES256", "SCOPES": "notes1:write notes7:write donaudampfschifffahrtsgesellschaft1:read", "PAGE_NAME": "Example", "PAGE_LOGO_URL": f"{logo}/logo.svg",
         "PAGE_LINKS": "Privacy=https://www.example.com/privacy;Imprint=https://www.example.com/imprint;"
                       "Rechtsschutzversicherungsgesellschaften=https://www.example.com/insurance",
         "SCOPE_DESCRIPTIONS": ";".join(f"notes{n}:write=Write notes of the kind {n} and share them with people you know;"

@@ -76,15 +76,17 @@ async function structure(page, what, language, to) {
       .filter((attribute) => attribute.name.startsWith("on")).length,
     sheets: document.styleSheets.length,
   }));
-  const { title, ...rest } = found;
-  assert.deepEqual(rest, { language, headings: ["H1"], scripts: to ? 1 : 0, styles: 0, handlers: 0, sheets: 1 }, what);
+  const { title, headings: [heading, ...below], ...rest } = found;
+  assert.deepEqual([heading, new Set(below)], ["H1", new Set(below.map(() => "H2"))], what);
+  assert.deepEqual(rest, { language, scripts: to ? 1 : 0, styles: 0, handlers: 0, sheets: 1 }, what);
   assert.match(title, /^.+ – Example$/, what);
 }
 
 /** Goes through the page with the Tab key: everything that can be used is reached, in order, and is seen to have the focus. */
 export async function tab(page, what) {
   const count = await page.evaluate(() => {
-    window.usable = [...document.querySelectorAll("input:not([type=hidden]), button, a")];
+    const all = document.querySelectorAll("input:not([type=hidden]), button, a, summary");
+    window.usable = [...all].filter((one) => one.checkVisibility());
     usable[0].focus();
     return usable.length;
   });

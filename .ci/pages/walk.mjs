@@ -234,6 +234,130 @@ async function secondFactor(language, username, options) {
   await context.close();
 }
 
+/** The form of an account page that does this. */
+const doing = (page, what) => page.locator(`form:has(button[name=do][value=${what}])`).first();
+
+/** Presses the button of an account page that does this, also one that must be unfolded. */
+async function act(page, what) {
+  const form = doing(page, what);
+  const folded = page.locator("details", { has: form });
+  if (await folded.count()) await folded.locator("summary").click();
+  await Promise.all([page.waitForNavigation(), form.locator(`button[value=${what}]`).click()]);
+}
+
+const EARLIER = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], timeout=30); d.execute('update sessions set created_at = created_at - 3600, authenticated_at = created_at - 3600'); d.commit()";
+
+/** The account pages: everything that their user can see and do there. */
+async function account(language, username, options) {
+  const withScript = options.javaScriptEnabled !== false;
+  const { context, page } = await open({ ...options, locale: language });
+  const show = (name, more) => withScript ? look(page, language, `account-${name}`, more) : null;
+  const go = (section) => page.goto(`${issuer}/account${section}`);
+  const elsewhere = await open({ locale: language, userAgent: "curl/8.5.0" });
+  for (const browser of [elsewhere.page, page]) {
+    await browser.goto(`${issuer}/account/sessions`);
+    await logIn(browser, username);
+    await browser.waitForURL(`${issuer}/account/sessions`);
+  }
+  await show("sessions");
+  if (withScript) await tab(page, "sessions");
+  await act(page, "end");
+  await page.waitForSelector("[role=status]");
+  await show("session-ended");
+  await elsewhere.page.reload();
+  assert.match(elsewhere.page.url(), /\/login\?return_to=%2Faccount%2Fsessions$/);
+  await elsewhere.context.close();
+
+  await go("");
+  await show("profile");
+  if (withScript) await tab(page, "profile");
+  await page.fill("[name=name]", "Ada Lovelace");
+  await page.fill("[name=username]", "two words");
+  await page.click("main form:first-of-type button");
+  await page.waitForSelector("[role=alert]");
+  await show("profile-refused", { status: 400 });
+  execFileSync("python3", ["-c", EARLIER, database]);
+  await page.fill("[name=username]", `${username}2`);
+  await page.click("main form:first-of-type button");
+  await page.waitForSelector("[name=password]");
+  await show("confirm");
+  if (withScript) await tab(page, "confirm");
+  await page.focus("[name=password]");
+  await type(page, "wrong");
+  await show("confirm-refused", { status: 403 });
+  await type(page, password);
+  await page.waitForSelector("[role=status]");
+  await show("profile-saved");
+
+  await go("/password");
+  const kinds = await page.$$eval("main input:not([type=hidden])", (all) => all.map((one) => one.autocomplete));
+  assert.deepEqual(kinds, ["username", "current-password", "new-password", "new-password"]);
+  await show("password");
+  if (withScript) await tab(page, "password");
+  await page.fill("[name=current_password]", password);
+  await page.fill("[name=new_password]", "password1");
+  await page.fill("[name=new_password_again]", "password1");
+  await page.click("main form button");
+  await page.waitForSelector("[role=alert]");
+  await show("password-refused", { status: 400 });
+
+  await go("/second-factors");
+  await show("no-factor");
+  await act(page, "set_up");
+  await show("set-up");
+  const secret = await page.innerText("main code");
+  await page.focus("[name=code]");
+  await type(page, "000000");
+  await show("set-up-refused", { status: 403 });
+  await act(page, "set_up");
+  const again = await page.innerText("main code");
+  assert.notEqual(again, secret);
+  await page.focus("[name=code]");
+  await type(page, code(again));
+  assert.equal(await page.locator(".codes code").count(), 10);
+  await show("recovery-codes");
+  if (withScript) {
+    await page.emulateMedia({ media: "print" });
+    assert.equal(await page.locator("nav").isVisible(), false);
+    if (screenshots) await page.screenshot({ path: `${screenshots}/account-recovery-codes-${language}-print.png`, fullPage: true });
+    await page.emulateMedia({ media: "screen" });
+  }
+  await page.click("main a");
+  await show("factor");
+  if (withScript) await tab(page, "factor");
+  await page.reload();
+  for (const folded of await page.locator("summary").all()) await folded.click();
+  await show("factor-unfolded");
+
+  await go("/api-tokens");
+  await show("no-token");
+  if (withScript) await tab(page, "api tokens");
+  await page.fill("[name=name]", language === "de" ? long : "nightly backup");
+  for (const box of await page.locator("[type=checkbox]").all()) await box.check();
+  await act(page, "create");
+  assert.match(await page.innerText(".key code"), /^tks_/);
+  await show("new-token");
+  await page.click("main a");
+  await show("tokens");
+  await act(page, "revoke");
+  await show("token-revoked");
+
+  await go("/applications");
+  await show("applications");
+  if (withScript) await tab(page, "applications");
+  for (let left = await doing(page, "remove").count(); left; left = await doing(page, "remove").count()) await act(page, "remove");
+  await show("no-application");
+  await go("/nothing");
+  await show("nothing", { status: 404 });
+  await go("/second-factors");
+  await act(page, "remove");
+  await page.click("nav form button");
+  await page.waitForURL(`${issuer}/oauth/logout/confirm`);
+  await go("");
+  assert.match(page.url(), /\/login\?return_to=%2Faccount$/);
+  await context.close();
+}
+
 /** Too many wrong passwords, of somebody who may not even exist. */
 async function limited() {
   const { context, page } = await open({});
@@ -287,6 +411,9 @@ console.log("with a second factor");
 for (const language of ["en", "de", "es"]) await secondFactor(language, `admin-${language}`, {});
 await secondFactor("en", "admin-plain", { javaScriptEnabled: false });
 await withoutJavaScript();
+console.log("the account");
+for (const [language, username] of [["en", ada], ["de", longName], ["es", maria]]) await account(language, username, {});
+await account("en", `${ada}2`, { javaScriptEnabled: false });
 console.log("guessing");
 await limited();
 await browser.close();

@@ -79,11 +79,12 @@ static AUTHORIZE: Audience = Audience { prefix: "/oauth/authorize", ..PAGES };
 static INTERACTIONS: Audience = Audience { prefix: "/oauth/interactions", ..PAGES };
 static LOGOUT: Audience = Audience { prefix: "/oauth/logout", ..PAGES };
 static LOGIN: Audience = Audience { prefix: "/login", takes_head: true, ..PAGES };
+static ACCOUNT: Audience = Audience { prefix: "/account", takes_head: true, ..PAGES };
 static ASSETS: Audience = Audience { prefix: "/oauth/assets", takes_head: true, ..PAGES };
 
 /// All audiences. A path belongs to the first one whose prefix matches; our own API takes all other paths.
-pub(super) static AUDIENCES: [&Audience; 8] =
-    [&WELL_KNOWN, &LOGIN, &AUTHORIZE, &INTERACTIONS, &LOGOUT, &ASSETS, &OAUTH, &API];
+pub(super) static AUDIENCES: [&Audience; 9] =
+    [&WELL_KNOWN, &LOGIN, &ACCOUNT, &AUTHORIZE, &INTERACTIONS, &LOGOUT, &ASSETS, &OAUTH, &API];
 
 impl Audience {
     /// Whether it gets failures as OAuth has them.

@@ -6,8 +6,12 @@ use crate::app::App;
 use crate::engine::deadline::{self, on_a_thread};
 use crate::engine::limiter::Charge;
 use crate::error::Error;
+use crate::model::audit::Origin;
+use crate::model::id::{SessionId, UserId};
+use crate::secret::Secret;
+use crate::service::pair::Pair;
 use crate::service::proof::{self, Admitted, Claim};
-use crate::service::{passkey_login, shown};
+use crate::service::{me, passkey_login, shown};
 
 /// Runs `work`, which hashes a password of a logged-in user and does not use the database. It takes a place in the
 /// queue before it takes a thread, so that waiting hashes do not block other requests.
@@ -44,6 +48,36 @@ pub(super) async fn proving<P: Send + 'static, T: Send + 'static>(
         on_a_thread(move || finish(&finishing, proved)).await
     }));
     task.await.map_err(Error::internal)?
+}
+
+/// Gives the password again, for a user who is logged in.
+pub(super) async fn reauthenticate(
+    app: &web::Data<App>,
+    user: UserId,
+    session: SessionId,
+    password: Secret<String>,
+    origin: Origin,
+) -> Result<Pair, Error> {
+    let its_origin = origin.clone();
+    let claim = move |app: &_| me::claim(app, user, &password, &origin);
+    let record = move |app: &_, outcome| me::reauthenticate(app, user, session, outcome, &its_origin);
+    proving(app, claim, proof::prove, record).await
+}
+
+/// Changes the password, for a user who is logged in and gives the current one; returns how many other sessions ended.
+pub(super) async fn change_password(
+    app: &web::Data<App>,
+    user: UserId,
+    session: SessionId,
+    (current, new): (Secret<String>, Secret<String>),
+    origin: Origin,
+) -> Result<usize, Error> {
+    let (its_current, its_origin) = (current.clone(), origin.clone());
+    let claim =
+        move |app: &_| me::claim(app, user, &current, &origin).map_err(|error| error.in_field("current_password"));
+    let evaluate = move |app: &_, admitted| me::next_password(app, admitted, &its_current, &new);
+    let change = move |app: &_, next| me::change_password(app, user, session, next, &its_origin);
+    proving(app, claim, evaluate, change).await
 }
 
 /// Checks what is shown besides a password: `claim` finds the challenge, and `finish` checks the code and opens the session.

@@ -28,7 +28,7 @@ use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
 use super::groups::{API_TOKEN, PASSKEY, PASSWORD, SECOND_FACTOR, SESSION, TOKEN};
 use super::oauth::{self, introspect, token, userinfo};
-use super::pages::{assets, authorize, interactions, login, logout};
+use super::pages::{account, assets, authorize, interactions, login, logout};
 
 /// The table: each handler, and the error codes of its use case.
 pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
@@ -182,6 +182,10 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(interactions::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(login::show, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(login::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(account::show_profile, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(account::change_profile, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(account::show_section, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(account::change_section, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(logout::start, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(logout::start_by_form),
         endpoint!(logout::confirm, [DATABASE_UNAVAILABLE, OVERLOADED]),

@@ -3,15 +3,16 @@
 use super::pair::{Pair, Purpose, mint};
 use super::proof::{Admitted, Claim, Evidence, Outcome, Proven, prove};
 use super::second_factor::{Needs, Next, needs, stop_here};
-use super::sessions;
 use super::users::new_password;
+use super::{second_step, sessions, shown};
 use crate::app::App;
+use crate::engine::limiter::Charge;
 use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::audit::{EventName, Origin};
 use crate::model::grant::Amr;
 use crate::model::id::{SessionId, UserId};
-use crate::model::session::{End, EndReason};
+use crate::model::session::{Device, End, EndReason};
 use crate::password::Password;
 use crate::secret::Secret;
 
@@ -40,6 +41,20 @@ pub(crate) fn reauthenticate(
     let live = sessions::authenticate_again(app, session, vec![proven], origin)?.ok_or(Error::WrongPassword)?;
     // For this service, not for the audience of the session: the sensitive action follows at this service.
     mint(app, live, Purpose::find(app, None)?, app.clock.now())
+}
+
+/// The second step of the same. A challenge of another session, or of a login, opens nothing here.
+pub(crate) fn go_on(
+    app: &App,
+    session: SessionId,
+    (claim, charge): (shown::Claim, Charge),
+    device: &Device,
+    origin: &Origin,
+) -> Result<Pair, Error> {
+    if claim.session() != Some(session) {
+        return Err(Error::BadChallenge);
+    }
+    second_step::finish(app, claim, charge, device, origin)
 }
 
 /// The result of checking the current password, and the hash of the new one.

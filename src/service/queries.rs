@@ -1,6 +1,7 @@
 //! Read-only queries, one function for each question of a handler or a command.
 
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::api_token::ApiToken;
 use crate::model::audit::{EventFilter, Recorded};
@@ -28,6 +29,14 @@ pub(crate) fn list_sessions(
 /// All stored API tokens of a user.
 pub(crate) fn list_api_tokens(app: &App, user: UserId) -> Result<Vec<ApiToken>, Error> {
     app.store.read(|tx| tx.list_api_tokens(user))
+}
+
+/// When a user set up their authenticator app, and how many recovery codes are left; `None` without an app.
+pub(crate) fn find_app(app: &App, user: UserId) -> Result<Option<(Timestamp, i64)>, Error> {
+    app.store.read(|tx| {
+        let since = tx.find_totp(user)?.filter(|totp| totp.secret.is_some()).and_then(|totp| totp.confirmed_at);
+        since.map(|since| Ok((since, tx.count_recovery_codes(user)?))).transpose()
+    })
 }
 
 /// Events of the audit log, the newest first; at most `limit`.

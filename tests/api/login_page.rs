@@ -40,7 +40,7 @@ fn credentials(username: &str) -> String {
 fn a_login_sets_both_cookies_and_leads_back(engine: Engine) {
     let app = started(engine);
     for (query, expected) in [
-        ("", "/"),
+        ("", "/account"),
         ("?return_to=/notes?a=1&b=/2", "/notes?a=1&b=/2"),
         ("?return_to=%2Fnotes%3Fa%3D1%26b%3D%252F2", "/notes?a=1&b=%2F2"),
         ("?return_to=%2F%22%3E%3Cscript%3E", "/\"><script>"),
@@ -206,6 +206,7 @@ fn below_a_path_the_page_is_there_and_the_address_is_of_the_host(engine: Engine)
     let page = app.get("/login?return_to=/notes");
     assert!(page.body.contains("action=\"/id/login?return_to=%2Fnotes\""), "{page:?}");
     assert!(page.body.contains("href=\"/id/oauth/assets/pages.css?v="), "{page:?}");
+    assert!(app.get("/login").body.contains("action=\"/id/login?return_to=%2Fid%2Faccount\""));
     let headers = [FORM, ("sec-fetch-site", "same-origin")];
     let answer = app.send("POST", "/login?return_to=%2Fnotes", &headers, credentials("ada").as_bytes());
     assert_eq!((answer.status, answer.header("location")), (303, "/notes"));

@@ -7,6 +7,8 @@
 mod support;
 
 mod account;
+mod account_pages;
+mod account_pages_access;
 mod admin_users;
 mod api_tokens;
 mod attacks;

@@ -5,14 +5,15 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::blocking;
 use super::credentials::AssertionBody;
-use super::{asserting, blocking, proving};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::delivery::Delivery;
 use crate::http::extract::{Caller, Json, LoggedIn, User, sensitive};
 use crate::http::failure::Failure;
+use crate::http::proving;
 use crate::http::view::pair::PairView;
 use crate::http::view::profile::ProfileBody;
 use crate::http::view::session::EndedView;
@@ -20,7 +21,7 @@ use crate::http::view::user::AccountView;
 use crate::http::words::{NewPassword, RoleName};
 use crate::model::id::SessionId;
 use crate::secret::Secret;
-use crate::service::{me, passkey_login, proof, users};
+use crate::service::{passkey_login, users};
 use tokensmith_verifier::Subject;
 
 /// What the access token says about its bearer.
@@ -150,19 +151,14 @@ pub(in crate::http) async fn reauthenticate(
     let cookies = body.cookies || caller.by_cookie;
     let delivery = Delivery::asked(&request, &app, cookies, body.access_cookie.filter(|_| cookies))?;
     let Caller { user, origin, .. } = caller;
-    let its_origin = origin.clone();
     let pair = match (body.password, body.assertion) {
-        (Some(password), None) => {
-            let claim = move |app: &_| me::claim(app, user, &password, &origin);
-            let record = move |app: &_, proof| me::reauthenticate(app, user, session, proof, &its_origin);
-            proving(&app, claim, proof::prove, record).await?
-        }
+        (Some(password), None) => proving::reauthenticate(&app, user, session, password, origin).await?,
         (None, Some(assertion)) => {
-            let (assertion, ip) = (assertion.into(), origin.ip.clone());
+            let (assertion, ip, its_origin) = (assertion.into(), origin.ip.clone(), origin);
             let record = move |app: &_, charge| {
                 passkey_login::reauthenticate(app, (&assertion, charge), user, session, &its_origin)
             };
-            asserting(&app, ip.as_deref(), record).await?
+            proving::asserting(&app, ip.as_deref(), record).await?
         }
         (None, None) => return Err(Failure::BodyMalformed("missing field `password` or `assertion`".to_owned())),
         (Some(_), Some(_)) => return Err(Error::invalid("assertion", "invalid", "must come alone").into()),
@@ -183,11 +179,6 @@ pub(in crate::http) async fn change_password(
     let session = caller.session()?;
     let Caller { user, origin, .. } = caller;
     let PasswordBody { current_password: current, new_password: new } = body;
-    let (its_current, its_origin) = (current.clone(), origin.clone());
-    let claim =
-        move |app: &_| me::claim(app, user, &current, &origin).map_err(|error| error.in_field("current_password"));
-    let evaluate = move |app: &_, admitted| me::next_password(app, admitted, &its_current, &new);
-    let change = move |app: &_, next| me::change_password(app, user, session, next, &its_origin);
-    let sessions_ended = proving(&app, claim, evaluate, change).await?;
+    let sessions_ended = proving::change_password(&app, user, session, (current, new), origin).await?;
     Ok(HttpResponse::Ok().json(EndedView { sessions_ended }))
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::blocking;
 use super::credentials::RegistrationBody;
-use super::totp::{enroller, shown};
+use super::totp::enroller;
 use crate::app::App;
 use crate::http::extract::{Caller, Enrolling, Json, JsonOrNothing, LoggedIn, PathId, origin};
 use crate::http::failure::Failure;
@@ -78,7 +78,7 @@ pub(in crate::http) async fn options(
     app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<OfferBody>,
 ) -> Result<HttpResponse, Failure> {
-    let (who, _) = enroller(caller, &app, body.challenge).await?;
+    let (who, _) = enroller(caller, body.challenge)?;
     let asked = app.clone();
     let offer = blocking(move || passkeys::offer(&asked, &who, body.conditional)).await?;
     Ok(not_stored(CreationView::new(&app, &offer)))
@@ -96,7 +96,7 @@ pub(in crate::http) async fn create(
     app: web::Data<App>,
     Json(body): Json<RegisterBody>,
 ) -> Result<HttpResponse, Failure> {
-    let (who, of_caller) = enroller(caller, &app, body.challenge).await?;
+    let (who, of_caller) = enroller(caller, body.challenge)?;
     let origin = of_caller.unwrap_or_else(|| origin(&request, &app));
     let (transports, registration) = body.credential.parts();
     let register = move || {
@@ -141,7 +141,6 @@ pub(in crate::http) async fn remove(
     app: web::Data<App>,
     PathId(id): PathId<PasskeyId>,
 ) -> Result<HttpResponse, Failure> {
-    shown(&caller, &app).await?;
     let Caller { user, origin, .. } = caller;
     blocking(move || passkeys::remove(&app, user, id, &origin)).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -58,7 +58,7 @@ pub(in crate::http) async fn enrol(
     app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<EnrolBody>,
 ) -> Result<HttpResponse, Failure> {
-    let (who, _) = enroller(caller, &app, body.challenge).await?;
+    let (who, _) = enroller(caller, body.challenge)?;
     let asked = app.clone();
     let enrolled = blocking(move || totp::begin(&asked, &who)).await?;
     Ok(not_stored(EnrolledView::new(&app, &enrolled)?))
@@ -75,7 +75,7 @@ pub(in crate::http) async fn confirm(
     app: web::Data<App>,
     Json(body): Json<ConfirmBody>,
 ) -> Result<HttpResponse, Failure> {
-    let (who, of_caller) = enroller(caller, &app, body.challenge).await?;
+    let (who, of_caller) = enroller(caller, body.challenge)?;
     let origin = of_caller.unwrap_or_else(|| origin(&request, &app));
     let recovery_codes = blocking(move || totp::confirm(&app, &who, &body.code, &origin)).await?;
     Ok(not_stored(RecoveryCodesView { recovery_codes }))
@@ -88,7 +88,6 @@ pub(in crate::http) async fn confirm(
 #[utoipa::path(delete, path = "/v1/me/totp", tag = "me",
     responses((status = 204, description = "Logins ask for no code of it any more.")))]
 pub(in crate::http) async fn remove(caller: Caller<Enrolling>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    shown(&caller, &app).await?;
     let Caller { user, origin, .. } = caller;
     blocking(move || totp::remove(&app, user, &origin)).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -103,36 +102,19 @@ pub(in crate::http) async fn renew_codes(
     caller: Caller<Enrolling>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
-    shown(&caller, &app).await?;
     let Caller { user, origin, .. } = caller;
     let recovery_codes = blocking(move || totp::renew_codes(&app, user, &origin)).await?;
     Ok(not_stored(RecoveryCodesView { recovery_codes }))
 }
 
 /// Who enrols, and from where if that is a caller.
-pub(super) async fn enroller(
+pub(super) fn enroller(
     caller: Result<Caller<Enrolling>, Failure>,
-    app: &web::Data<App>,
     challenge: Option<Secret<String>>,
 ) -> Result<(Enroller, Option<Origin>), Failure> {
     if let Some(challenge) = challenge {
         return Ok((Enroller::LoggingIn(challenge), None));
     }
     let caller = caller?;
-    shown(&caller, app).await?;
     Ok((Enroller::LoggedIn(caller.user, caller.session()?), Some(caller.origin)))
-}
-
-/// Whether the caller's session has shown the second factor, if there is one. If not, they have to authenticate again.
-pub(super) async fn shown(caller: &Caller<Enrolling>, app: &web::Data<App>) -> Result<(), Failure> {
-    let (asked, claims, user) = (app.clone(), caller.claims.clone(), caller.user);
-    let has_shown = move || {
-        let amr = claims.amr.clone().unwrap_or_default();
-        totp::has_shown(&asked, user, claims.sid, &amr, claims.auth_time)
-    };
-    if blocking(has_shown).await? {
-        Ok(())
-    } else {
-        Err(Failure::ReauthenticationRequired(app.config.reauthentication_period))
-    }
 }

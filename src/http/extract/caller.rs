@@ -164,6 +164,17 @@ pub(in crate::http) async fn sensitive(app: &web::Data<App>, claims: &AccessClai
     }
 }
 
+/// Whether a logged-in user may set up a second factor, or change it: as for what is [`sensitive`], but without one when there
+/// is none yet.
+pub(in crate::http) async fn may_enrol(app: &web::Data<App>, claims: &AccessClaims) -> Result<(), Failure> {
+    recent(app, claims)?;
+    let Some(user) = claims.user_id() else { return Ok(()) };
+    let (asked, sid, at) = (app.clone(), claims.sid, claims.auth_time);
+    let amr = claims.amr.clone().unwrap_or_default();
+    let has_shown = deadline::on_a_thread(move || totp::has_shown(&asked, user, sid, &amr, at)).await?;
+    if has_shown { Ok(()) } else { Err(Failure::ReauthenticationRequired(app.config.reauthentication_period)) }
+}
+
 /// An API key was looked up just now; an access token only says what was true when it was issued.
 async fn administrates(app: &web::Data<App>, claims: &AccessClaims, id: UserId, is_key: bool) -> Result<(), Failure> {
     let refused = || Failure::Bearer(BearerErrorKind::RoleMissing(ADMIN_ROLE));
@@ -222,7 +233,7 @@ impl<G: Guard> FromRequest for Caller<G> {
                     return Err(BearerErrorKind::SessionRequired.into());
                 }
                 if G::ENROLS {
-                    recent(app, &claims)?;
+                    may_enrol(app, &claims).await?;
                 } else {
                     sensitive(app, &claims).await?;
                 }

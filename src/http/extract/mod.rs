@@ -11,7 +11,7 @@ mod query;
 
 pub(super) use basic::basic;
 pub(super) use caller::{
-    Administrator, AdministratorRecently, Caller, Enrolling, LoggedIn, LoggedInRecently, User, sensitive,
+    Administrator, AdministratorRecently, Caller, Enrolling, LoggedIn, LoggedInRecently, User, may_enrol, sensitive,
 };
 pub(super) use client::{ProxyWarnings, RequestId, device, origin};
 pub(super) use form::{Form, FormOrNothing};

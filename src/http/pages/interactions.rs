@@ -3,10 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::posted::{self, Posted, posted};
+use super::posted::{Posted, SignIn, posted};
 use super::reply::{answer_after_form, message, page, see_other, titled};
-use super::second_step::{self, Outcome, after_password};
-use super::signing_in::{Before, log_in};
+use super::second_step::{Outcome, sign_in};
+use super::signing_in::Before;
 use super::site::Site;
 use super::templates::{Account, Consent, Login, Place};
 use crate::app::App;
@@ -20,7 +20,6 @@ use crate::model::names::Scopes;
 use crate::oauth::answer::Answer;
 use crate::oauth::redirect_uri::{self, Kind};
 use crate::oauth::steps::{Step, is_always_asked};
-use crate::secret::Secret;
 use crate::service::oauth::authorize::Ongoing;
 use crate::service::oauth::interaction::{self, State};
 use crate::service::pair::Pair;
@@ -89,8 +88,7 @@ pub(in crate::http) async fn act(
                 state => view.state(&state),
             }
         }
-        Some(Posted::Login { username, password }) => view.log_in(ongoing, username, password).await,
-        Some(Posted::Step { challenge, step }) => view.step(ongoing, challenge, step).await,
+        Some(Posted::SignIn(posted)) => view.sign_in(ongoing, posted).await,
     }
 }
 
@@ -152,8 +150,8 @@ impl View<'_> {
     fn login(&self, ongoing: &Ongoing, username: &str) -> Result<HttpResponse, Failure> {
         let site = &self.site(Some(ongoing));
         let (client, action, form_token) = (ongoing.client.name.to_string(), self.action(ongoing), self.token(ongoing));
-        let (client, action, form_token) = (Some(&*client), &*action, Some(&*form_token));
-        page(site, StatusCode::OK, &Login { site, client, action, form_token, username, problem: None })
+        let place = Place { site, client: Some(&client), action: &action, form_token: Some(&form_token), kept: &[] };
+        page(site, StatusCode::OK, &Login { site, place, username, problem: None })
     }
 
     fn account(&self, ongoing: &Ongoing) -> Result<HttpResponse, Failure> {
@@ -180,38 +178,14 @@ impl View<'_> {
         page(site, StatusCode::OK, &template)
     }
 
-    async fn log_in(
-        &self,
-        ongoing: Box<Ongoing>,
-        username: String,
-        password: Secret<String>,
-    ) -> Result<HttpResponse, Failure> {
-        let (typed, id) = (username.clone(), ongoing.interaction.id);
-        let before = Before { cookie: self.cookies.session.as_deref(), live: ongoing.known.session.as_ref() };
-        let also = move |app: &App| interaction::choose(app, id);
-        let logged_in = log_in(self.request, self.app, before, (username, password), also).await;
-        let site = &self.site(Some(&ongoing));
-        let (client, action, token) = (ongoing.client.name.to_string(), self.action(&ongoing), self.token(&ongoing));
-        let place = Place { site, client: Some(&client), action: &action, form_token: Some(&token) };
-        match logged_in {
-            Ok(pair) => self.signed_in(&action, &pair),
-            Err(error) => after_password(self.app, place, &typed, error).await,
-        }
-    }
-
-    async fn step(
-        &self,
-        ongoing: Box<Ongoing>,
-        challenge: Secret<String>,
-        step: posted::Step,
-    ) -> Result<HttpResponse, Failure> {
+    async fn sign_in(&self, ongoing: Box<Ongoing>, posted: SignIn) -> Result<HttpResponse, Failure> {
         let id = ongoing.interaction.id;
         let before = Before { cookie: self.cookies.session.as_deref(), live: ongoing.known.session.as_ref() };
         let also = move |app: &App| interaction::choose(app, id);
         let site = &self.site(Some(&ongoing));
         let (client, action, token) = (ongoing.client.name.to_string(), self.action(&ongoing), self.token(&ongoing));
-        let place = Place { site, client: Some(&client), action: &action, form_token: Some(&token) };
-        match second_step::step(self.request, self.app, place, (challenge, step), (before, also)).await? {
+        let place = Place { site, client: Some(&client), action: &action, form_token: Some(&token), kept: &[] };
+        match sign_in(self.request, self.app, place, posted, (before, also)).await? {
             Outcome::SignedIn(pair) => self.signed_in(&action, &pair),
             Outcome::Page(page) => Ok(page),
         }

@@ -1,32 +1,28 @@
-//! `/login`: where a proxy sends people who have to log in, for a web app on the same host.
+//! `/login`: where a proxy sends people who have to log in, for a web app on the same host. The account pages do so, too.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::posted::{Posted, posted};
 use super::reply::{message, page, see_other};
-use super::return_to;
-use super::second_step::{self, Outcome, after_password};
-use super::signing_in::{Before, log_in};
-use super::site::Site;
+use super::return_to::{self, login_page};
+use super::second_step::{Outcome, sign_in};
+use super::signing_in::{Before, who};
+use super::site::{Site, base};
 use super::templates::{Login, Place};
 use crate::app::App;
-use crate::engine::deadline::on_a_thread;
 use crate::http::cookies::{Cookies, put};
 use crate::http::csrf::is_own_form;
 use crate::http::extract::Form;
 use crate::http::failure::Failure;
 use crate::http::words::ReturnAddress;
-use crate::model::grant::Live;
-use crate::service::oauth::browser::signed_in;
 
 /// Log in for a web app on this host
 ///
 /// Sets the cookies of the session, and leads to `return_to`, a path of this host; at once if the browser is signed in.
 /// That path is either encoded, or the rest of the query as it is. 404 with `SESSION_COOKIES=off`.
 #[utoipa::path(get, path = "/login", tag = "pages", security(()),
-    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: `/`.")), responses(
+    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: the account pages.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "The login form."),
     (status = 303, description = "The browser is signed in: to `return_to`.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: `return_to` is not a path of this host.")))]
@@ -36,15 +32,15 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
         return Ok(see_other(&return_to));
     }
     let site = &Site::new(&request, &app, &[]);
-    let (action, username) = (&*action(site, &return_to), "");
-    page(site, StatusCode::OK, &Login { site, client: None, action, form_token: None, username, problem: None })
+    let place = Place { site, client: None, action: &login_page(&site.base, &return_to), form_token: None, kept: &[] };
+    page(site, StatusCode::OK, &Login { site, place, username: "", problem: None })
 }
 
 /// Log in by the form
 ///
 /// What the login form posts: `username` and `password`, or `challenge` and a code.
 #[utoipa::path(post, path = "/login", tag = "pages", security(()),
-    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: `/`.")), responses(
+    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: the account pages.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "A page: the next step."),
     (status = 303, description = "The user is logged in: to `return_to`.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: the request is not valid."),
@@ -69,47 +65,24 @@ pub(in crate::http) async fn act(
     let live = who(&app, held.clone()).await?;
     let before = Before { cookie: held.as_deref(), live: live.as_ref() };
     let site = Site::new(&request, &app, &[]);
-    let action = action(&site, &return_to);
-    let place = Place { site: &site, client: None, action: &action, form_token: None };
-    let pair = match posted(&params) {
-        Some(Posted::Login { username, password }) => {
-            let typed = username.clone();
-            match log_in(&request, &app, before, (username, password), |_| Ok(())).await {
-                Ok(pair) => pair,
-                Err(error) => return after_password(&app, place, &typed, error).await,
-            }
+    let action = login_page(&site.base, &return_to);
+    let place = Place { site: &site, client: None, action: &action, form_token: None, kept: &[] };
+    let Some(Posted::SignIn(posted)) = posted(&params) else { return bad_request(&request, &app) };
+    match sign_in(&request, &app, place, posted, (before, |_: &App| Ok(()))).await? {
+        Outcome::SignedIn(pair) => {
+            let mut response = see_other(&return_to);
+            put(&request, &mut response, cookies.keep(&pair, true))?;
+            Ok(response)
         }
-        Some(Posted::Step { challenge, step }) => {
-            let nothing_else = |_: &App| Ok(());
-            match second_step::step(&request, &app, place, (challenge, step), (before, nothing_else)).await? {
-                Outcome::SignedIn(pair) => *pair,
-                Outcome::Page(page) => return Ok(page),
-            }
-        }
-        _ => return bad_request(&request, &app),
-    };
-    let mut response = see_other(&return_to);
-    put(&request, &mut response, cookies.keep(&pair, true))?;
-    Ok(response)
-}
-
-fn action(site: &Site<'_>, return_to: &str) -> String {
-    format!("{}/login?return_to={}", site.base, utf8_percent_encode(return_to, NON_ALPHANUMERIC))
+        Outcome::Page(page) => Ok(page),
+    }
 }
 
 /// Where to go then; `None` if that is not on this host. Without cookies no proxy would know who has logged in.
 fn return_address(request: &HttpRequest, app: &App) -> Result<Option<String>, Failure> {
-    if app.config.session_cookies { Ok(return_to::read(request.query_string())) } else { Err(Failure::PathUnknown) }
-}
-
-/// Who is signed in in the browser with this cookie.
-async fn who(app: &web::Data<App>, cookie: Option<String>) -> Result<Option<Live>, Failure> {
-    let Some(cookie) = cookie else { return Ok(None) };
-    app.known_keys.find_key_of(&cookie).await?;
-    let (asked, turn) = (app.clone(), app.lookups.turn().await?);
-    let live = on_a_thread(move || signed_in(&asked, Some(&cookie))).await?;
-    drop(turn);
-    Ok(live)
+    let account = format!("{}/account", base(app));
+    let is_on = app.config.session_cookies;
+    if is_on { Ok(return_to::read(request.query_string(), &account)) } else { Err(Failure::PathUnknown) }
 }
 
 fn bad_request(request: &HttpRequest, app: &App) -> Result<HttpResponse, Failure> {

@@ -1,4 +1,4 @@
-//! Pages for users: they log in, allow, and log out. What they do is decided in `service::oauth`.
+//! Pages for users: they log in, allow, log out, and look after their account. What they do is decided in `service`.
 
 mod posted;
 mod reply;
@@ -9,6 +9,7 @@ mod site;
 mod templates;
 mod texts;
 
+pub(super) mod account;
 pub(super) mod assets;
 pub(super) mod authorize;
 pub(super) mod interactions;

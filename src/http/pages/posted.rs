@@ -1,4 +1,4 @@
-//! What the forms of an interaction post.
+//! What the forms of the pages post.
 
 use crate::oauth::params::Params;
 use crate::secret::Secret;
@@ -8,13 +8,19 @@ use crate::service::shown::Shown;
 /// What a form posts.
 pub(super) enum Posted {
     /// To log in.
-    Login { username: String, password: Secret<String> },
-    /// To go on with a login that waits for its next step.
-    Step { challenge: Secret<String>, step: Step },
+    SignIn(SignIn),
     /// To allow, deny or continue.
     Decision(Decision),
     /// To log in as somebody else.
     AnotherAccount,
+}
+
+/// A step of a login.
+pub(super) enum SignIn {
+    /// The first one.
+    Password { username: String, password: Secret<String> },
+    /// The next one, of a login that waits for it.
+    Step { challenge: Secret<String>, step: Step },
 }
 
 /// The next step of a login.
@@ -29,8 +35,16 @@ pub(super) enum Step {
     Enrol,
 }
 
+/// The challenge of a login that waits, and its next step if that is one of ours.
+pub(super) fn next_step(params: &Params) -> Option<(Secret<String>, Option<Step>)> {
+    Some((secret(params.get("challenge")?), step(params)))
+}
+
+fn secret(text: &str) -> Secret<String> {
+    Secret::new(text.to_owned())
+}
+
 fn step(params: &Params) -> Option<Step> {
-    let secret = |text: &str| Secret::new(text.to_owned());
     match (params.get("otp"), params.get("recovery_code"), params.get("confirm"), params.get("by")) {
         (Some(code), None, None, None) => Some(Step::Shown(Shown::Otp(secret(code)))),
         (None, Some(code), None, None) => Some(Step::Shown(Shown::RecoveryCode(secret(code)))),
@@ -43,9 +57,8 @@ fn step(params: &Params) -> Option<Step> {
 
 /// Reads a form; `None` if it is not one of ours.
 pub(super) fn posted(params: &Params) -> Option<Posted> {
-    if let Some(challenge) = params.get("challenge") {
-        let challenge = Secret::new(challenge.to_owned());
-        return step(params).map(|step| Posted::Step { challenge, step });
+    if let Some((challenge, step)) = next_step(params) {
+        return step.map(|step| Posted::SignIn(SignIn::Step { challenge, step }));
     }
     match (params.get("decision"), params.get("account"), params.get("username")) {
         (Some("allow"), None, None) => Some(Posted::Decision(Decision::Allow)),
@@ -53,8 +66,8 @@ pub(super) fn posted(params: &Params) -> Option<Posted> {
         (None, Some("continue"), None) => Some(Posted::Decision(Decision::Continue)),
         (None, Some("other"), None) => Some(Posted::AnotherAccount),
         (None, None, Some(username)) => {
-            let password = Secret::new(params.get("password").unwrap_or_default().to_owned());
-            Some(Posted::Login { username: username.to_owned(), password })
+            let (username, password) = (username.to_owned(), secret(params.get("password").unwrap_or_default()));
+            Some(Posted::SignIn(SignIn::Password { username, password }))
         }
         _ => None,
     }

@@ -1,17 +1,22 @@
 //! Where a user goes after a login: a path of this host, and nowhere else.
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::oauth::authorization::MAX_VALUE_BYTES;
 
 const PARAMETER: &str = "return_to=";
 const ROOT: &str = "/";
 
-/// Reads `return_to` from a raw query; `None` if it is not a path of this host. Without it that is the root.
+/// The login page of a service at `base`, which leads back to a path of this host.
+pub(super) fn login_page(base: &str, return_to: &str) -> String {
+    format!("{base}/login?{PARAMETER}{}", utf8_percent_encode(return_to, NON_ALPHANUMERIC))
+}
+
+/// Reads `return_to` from a raw query; `None` if it is not a path of this host. Without it that is `otherwise`.
 ///
 /// nginx cannot encode a URL for a query, so a value that begins with a slash is the rest of the query as it is. One that
 /// begins with an encoded slash is decoded once.
-pub(super) fn read(query: &str) -> Option<String> {
+pub(super) fn read(query: &str, otherwise: &str) -> Option<String> {
     let mut rest = query;
     while !rest.is_empty() {
         let (parameter, after) = rest.split_once('&').unwrap_or((rest, ""));
@@ -24,7 +29,7 @@ pub(super) fn read(query: &str) -> Option<String> {
             None => rest = after,
         }
     }
-    Some(ROOT.to_owned())
+    Some(otherwise.to_owned())
 }
 
 /// A path that is too long for the URL of the form is no reason to refuse a login: that leads to the root.
@@ -46,11 +51,15 @@ mod tests {
 
     use super::*;
 
+    fn read(query: &str) -> Option<String> {
+        super::read(query, "/account")
+    }
+
     #[test]
     fn a_path_of_this_host_is_taken_as_it_is_or_decoded_once() {
         for (query, expected) in [
-            ("", "/"),
-            ("ui_locales=de", "/"),
+            ("", "/account"),
+            ("ui_locales=de", "/account"),
             ("return_to=/", "/"),
             ("return_to=/notes", "/notes"),
             ("return_to=/notes?a=1&b=2", "/notes?a=1&b=2"),

@@ -1,11 +1,11 @@
-//! The steps of a login after the password, on whatever page it is: a code, or setting up an authenticator app. The challenge
-//! is in the forms, never in an address: a link cannot sign its reader in as somebody else.
+//! The steps of a login, on whatever page it is: the password, a code, or setting up an authenticator app. The challenge is in
+//! the forms, never in an address: a link cannot sign its reader in as somebody else.
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
-use super::posted::Step;
+use super::posted::{SignIn, Step};
 use super::reply::page_with;
-use super::signing_in::{Before, go_on, problem};
+use super::signing_in::{Before, go_on, log_in, problem};
 use super::templates::{Enrol, Login, Place, SecondStep};
 use crate::app::App;
 use crate::clock::Seconds;
@@ -27,8 +27,28 @@ pub(super) enum Outcome {
     Page(HttpResponse),
 }
 
+/// Does a step of a login, and `also` when the user is signed in.
+pub(super) async fn sign_in(
+    request: &HttpRequest,
+    app: &web::Data<App>,
+    place: Place<'_>,
+    posted: SignIn,
+    (before, also): (Before<'_>, impl FnOnce(&App) -> Result<(), Error> + Send + 'static),
+) -> Result<Outcome, Failure> {
+    match posted {
+        SignIn::Password { username, password } => {
+            let typed = username.clone();
+            match log_in(request, app, before, (username, password), also).await {
+                Ok(pair) => Ok(Outcome::SignedIn(Box::new(pair))),
+                Err(error) => after_password(app, place, &typed, error).await.map(Outcome::Page),
+            }
+        }
+        SignIn::Step { challenge, step: next } => step(request, app, place, (challenge, next), (before, also)).await,
+    }
+}
+
 /// What a browser is shown after a password that did not sign its user in: the next step, or the form again.
-pub(super) async fn after_password(
+async fn after_password(
     app: &web::Data<App>,
     place: Place<'_>,
     typed: &str,
@@ -44,7 +64,7 @@ pub(super) async fn after_password(
 }
 
 /// Does the next step of a login.
-pub(super) async fn step(
+async fn step(
     request: &HttpRequest,
     app: &web::Data<App>,
     place: Place<'_>,
@@ -61,10 +81,7 @@ pub(super) async fn step(
                 Ok(pair) => return Ok(Outcome::SignedIn(Box::new(pair))),
                 Err(error @ (Error::BadChallenge | Error::AccountDisabled)) => again(place, "", error)?,
                 Err(Error::SecondFactorEnrolmentRequired(_)) => enrol(app, place, challenge).await?,
-                Err(error) => {
-                    let (response, problem) = wrong(place, error)?;
-                    ask(place, response, &challenge, by_recovery_code, Some(problem))?
-                }
+                Err(error) => ask_again(place, &challenge, by_recovery_code, error)?,
             }
         }
     };
@@ -74,8 +91,7 @@ pub(super) async fn step(
 /// The login form with what was wrong.
 fn again(place: Place<'_>, username: &str, error: Error) -> Result<HttpResponse, Failure> {
     let (response, problem) = problem(place.site.texts, error)?;
-    let Place { site, client, action, form_token } = place;
-    page_with(site, response, &Login { site, client, action, form_token, username, problem: Some(problem) })
+    page_with(place.site, response, &Login { site: place.site, place, username, problem: Some(problem) })
 }
 
 /// As [`problem`], of codes.
@@ -89,7 +105,19 @@ fn wrong(place: Place<'_>, error: Error) -> Result<(HttpResponseBuilder, String)
     Ok((response, seconds.map_or(problem, of_codes)))
 }
 
-fn ask(
+/// Asks for a code again, and says what was wrong.
+pub(super) fn ask_again(
+    place: Place<'_>,
+    challenge: &Secret<String>,
+    by_recovery_code: bool,
+    error: Error,
+) -> Result<HttpResponse, Failure> {
+    let (response, problem) = wrong(place, error)?;
+    ask(place, response, challenge, by_recovery_code, Some(problem))
+}
+
+/// Asks for a code.
+pub(super) fn ask(
     place: Place<'_>,
     response: HttpResponseBuilder,
     challenge: &Secret<String>,

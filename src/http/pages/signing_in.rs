@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use super::texts::Texts;
 use crate::app::App;
 use crate::clock::Seconds;
+use crate::engine::deadline::on_a_thread;
 use crate::error::Error;
 use crate::http::extract::{device, origin};
 use crate::http::failure::Failure;
@@ -14,7 +15,7 @@ use crate::model::audit::Origin;
 use crate::model::grant::Live;
 use crate::model::session::Device;
 use crate::secret::Secret;
-use crate::service::oauth::browser::{SignedIn, sign_in, sign_in_by_step};
+use crate::service::oauth::browser::{SignedIn, sign_in, sign_in_by_step, signed_in};
 use crate::service::pair::Pair;
 use crate::service::shown::{self, Shown};
 use crate::service::{login, proof, refresh};
@@ -25,6 +26,16 @@ pub(super) struct Before<'a> {
     pub(super) cookie: Option<&'a str>,
     /// Its session, if that is live.
     pub(super) live: Option<&'a Live>,
+}
+
+/// Who is signed in in the browser with this cookie.
+pub(super) async fn who(app: &web::Data<App>, cookie: Option<String>) -> Result<Option<Live>, Failure> {
+    let Some(cookie) = cookie else { return Ok(None) };
+    app.known_keys.find_key_of(&cookie).await?;
+    let (asked, turn) = (app.clone(), app.lookups.turn().await?);
+    let live = on_a_thread(move || signed_in(&asked, Some(&cookie))).await?;
+    drop(turn);
+    Ok(live)
 }
 
 /// Logs a user in and does `also`; returns the pair for the browser's cookies.

@@ -5,20 +5,6 @@ use askama::Template;
 use super::site::Site;
 use crate::http::view::totp::EnrolledView;
 
-/// The login form.
-#[derive(Template)]
-#[template(path = "login.html")]
-pub(super) struct Login<'a> {
-    pub(super) site: &'a Site<'a>,
-    /// The application that the user continues to, which may be told that they do not want to.
-    pub(super) client: Option<&'a str>,
-    pub(super) action: &'a str,
-    pub(super) form_token: Option<&'a str>,
-    /// What was typed, or what the application expects.
-    pub(super) username: &'a str,
-    pub(super) problem: Option<String>,
-}
-
 /// Where the forms of a login lead to.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
@@ -27,6 +13,19 @@ pub(super) struct Place<'a> {
     pub(super) client: Option<&'a str>,
     pub(super) action: &'a str,
     pub(super) form_token: Option<&'a str>,
+    /// What the forms post besides.
+    pub(super) kept: &'a [(String, String)],
+}
+
+/// The login form.
+#[derive(Template)]
+#[template(path = "login.html")]
+pub(super) struct Login<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) place: Place<'a>,
+    /// What was typed, or what the application expects.
+    pub(super) username: &'a str,
+    pub(super) problem: Option<String>,
 }
 
 /// The code form, after the password.

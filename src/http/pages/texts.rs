@@ -1,21 +1,22 @@
-//! Every text of the pages, in every language.
+//! Every text of the pages, in every language. Those of the account pages have a table of their own.
 
 /// The table: `name: "English", "German", "Spanish";`. What stands in braces is replaced.
 macro_rules! texts {
     ($($name:ident: $en:literal, $de:literal, $es:literal;)+) => {
         /// The texts of one language.
-        pub(super) struct Texts {
-            $(pub(super) $name: &'static str,)+
+        pub(in crate::http::pages) struct Texts {
+            $(pub(in crate::http::pages) $name: &'static str,)+
         }
 
         /// All languages; the first stands for those that are not there.
-        pub(super) const LANGUAGES: [Texts; 3] =
+        pub(in crate::http::pages) const LANGUAGES: [Texts; 3] =
             [Texts { $($name: $en),+ }, Texts { $($name: $de),+ }, Texts { $($name: $es),+ }];
 
         #[cfg(test)]
         const TABLE: &[(&str, [&str; 3])] = &[$((stringify!($name), [$en, $de, $es])),+];
     };
 }
+pub(super) use texts;
 
 texts! {
     language: "en", "de", "es";
@@ -177,6 +178,21 @@ fn primary(tag: &str) -> &str {
     tag.split('-').next().unwrap_or(tag)
 }
 
+/// Asserts that every language has every text of a table, with the same places in it.
+#[cfg(test)]
+pub(super) fn check(table: &[(&str, [&str; 3])]) {
+    let places = |text: &str| -> Vec<String> {
+        text.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0.to_owned()).collect()
+    };
+    for (name, [english, others @ ..]) in table {
+        assert!(!english.is_empty(), "{name}");
+        for text in others {
+            assert!(!text.is_empty() && text != english, "{name} is not translated: {text:?}");
+            assert_eq!(places(text), places(english), "{name}: {text:?}");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,15 +213,6 @@ mod tests {
 
     #[test]
     fn every_language_has_every_text_with_the_same_places_in_it() {
-        let places = |text: &str| -> Vec<String> {
-            text.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0.to_owned()).collect()
-        };
-        for (name, [english, others @ ..]) in TABLE {
-            assert!(!english.is_empty(), "{name}");
-            for text in others {
-                assert!(!text.is_empty() && text != english, "{name} is not translated: {text:?}");
-                assert_eq!(places(text), places(english), "{name}: {text:?}");
-            }
-        }
+        check(TABLE);
     }
 }

@@ -1,0 +1,152 @@
+//! `/account`: where users look after their own account. Each section shows what the JSON API does, and does it by the same
+//! use cases.
+
+mod api_tokens;
+mod applications;
+mod device;
+mod notice;
+mod password;
+mod profile;
+mod proof;
+mod second_factors;
+mod section;
+mod sessions;
+mod templates;
+mod texts;
+mod visit;
+mod words;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use self::section::Section;
+use self::visit::{Instead, Visit};
+use crate::app::App;
+use crate::http::cookies::{Cookies, put};
+use crate::http::csrf::{has_token, is_own_form};
+use crate::http::extract::Form;
+use crate::http::failure::Failure;
+use crate::oauth::params::Params;
+
+use super::reply::{message, see_other};
+use super::site::Site;
+
+/// See my account
+///
+/// Username, name and e-mail address, with links to the other sections. Who is not logged in is sent to `/login` and back. 404
+/// with `SESSION_COOKIES=off`, as for all sections.
+#[utoipa::path(get, path = "/account", tag = "pages", security(()), responses(
+    (status = 200, content_type = "text/html", body = String, description = "The page."),
+    (status = 303, description = "To the login page.", headers(("Location" = String)))))]
+pub(in crate::http) async fn show_profile(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    show(&request, &app, Section::Profile).await
+}
+
+/// Change username and name
+///
+/// What the form of the page posts. A new username asks for the password, if it was not given within
+/// `REAUTHENTICATION_PERIOD`.
+#[utoipa::path(post, path = "/account", tag = "pages", security(()), responses(
+    (status = 200, content_type = "text/html", body = String, description = "A page: the password or a code is needed."),
+    (status = 303, description = "It is done: to the page.", headers(("Location" = String))),
+    (status = 400, content_type = "text/html", body = String, description = "A page: the form is not valid."),
+    (status = 403, content_type = "text/html", body = String,
+        description = "A page: password or code are wrong, or another page has sent this."),
+    (status = 409, content_type = "text/html", body = String, description = "A page: the username is taken."),
+    (status = 429, content_type = "text/html", body = String, description = "A page: too many wrong passwords or codes."),
+    (status = 503, content_type = "text/html", body = String, description = "A page: try again.")))]
+pub(in crate::http) async fn change_profile(
+    request: HttpRequest,
+    app: web::Data<App>,
+    Form(params): Form,
+) -> Result<HttpResponse, Failure> {
+    act(&request, &app, Section::Profile, &params).await
+}
+
+/// See a section of my account
+///
+/// `password`, `second-factors`, `sessions`, `api-tokens` or `applications`.
+#[utoipa::path(get, path = "/account/{section}", tag = "pages", security(()),
+    params(("section" = String, Path, description = "The section.")), responses(
+    (status = 200, content_type = "text/html", body = String, description = "The page."),
+    (status = 303, description = "To the login page.", headers(("Location" = String))),
+    (status = 400, content_type = "text/html", body = String, description = "A page: the query is not valid.")))]
+pub(in crate::http) async fn show_section(
+    request: HttpRequest,
+    app: web::Data<App>,
+    section: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    show(&request, &app, Section::named(&section).ok_or(Failure::PathUnknown)?).await
+}
+
+/// Change something in a section of my account
+///
+/// What the forms of the page post. What is sensitive over JSON asks for the password and the second factor here, and then
+/// goes on. Recovery codes and new API tokens are shown in the response and nowhere else.
+#[utoipa::path(post, path = "/account/{section}", tag = "pages", security(()),
+    params(("section" = String, Path, description = "The section.")), responses(
+    (status = 200, content_type = "text/html", body = String,
+        description = "A page: the password or a code is needed, or what is shown once."),
+    (status = 303, description = "It is done: to the page.", headers(("Location" = String))),
+    (status = 400, content_type = "text/html", body = String, description = "A page: the form is not valid."),
+    (status = 403, content_type = "text/html", body = String,
+        description = "A page: password or code are wrong, or another page has sent this."),
+    (status = 409, content_type = "text/html", body = String, description = "A page: there are too many API tokens."),
+    (status = 429, content_type = "text/html", body = String, description = "A page: too many wrong passwords or codes."),
+    (status = 503, content_type = "text/html", body = String, description = "A page: try again.")))]
+pub(in crate::http) async fn change_section(
+    request: HttpRequest,
+    app: web::Data<App>,
+    section: web::Path<String>,
+    Form(params): Form,
+) -> Result<HttpResponse, Failure> {
+    act(&request, &app, Section::named(&section).ok_or(Failure::PathUnknown)?, &params).await
+}
+
+async fn show(request: &HttpRequest, app: &web::Data<App>, section: Section) -> Result<HttpResponse, Failure> {
+    let visit = match Visit::begin(request, app, section).await {
+        Ok(visit) => visit,
+        Err(instead) => return instead.response(),
+    };
+    match section {
+        Section::Profile => profile::show(&visit),
+        Section::Password => password::show(&visit),
+        Section::SecondFactors => second_factors::show(&visit).await,
+        Section::Sessions => sessions::show(&visit).await,
+        Section::ApiTokens => api_tokens::show(&visit).await,
+        Section::Applications => applications::show(&visit).await,
+    }
+}
+
+async fn act(
+    request: &HttpRequest,
+    app: &web::Data<App>,
+    section: Section,
+    params: &Params,
+) -> Result<HttpResponse, Failure> {
+    if !is_own_form(request, app) {
+        let site = Site::new(request, app, &[]);
+        return message(&site, StatusCode::FORBIDDEN, site.texts.error_form, None);
+    }
+    let mut visit = match Visit::begin(request, app, section).await {
+        Ok(visit) => visit,
+        Err(instead) => return instead.response(),
+    };
+    // The page was shown to another user, or before another login.
+    if !has_token(params, &visit.form_token()) {
+        return Ok(see_other(&visit.action()));
+    }
+    let done = match section {
+        Section::Profile => profile::act(&mut visit, params).await,
+        Section::Password => password::act(&visit, params).await,
+        Section::SecondFactors => second_factors::act(&mut visit, params).await,
+        Section::Sessions => sessions::act(&visit, params).await,
+        Section::ApiTokens => api_tokens::act(&mut visit, params).await,
+        Section::Applications => applications::act(&visit, params).await,
+    };
+    let mut response = done.or_else(Instead::response)?;
+    if let Some(pair) = &visit.renewed {
+        put(request, &mut response, Cookies::of(app).keep(pair, true))?;
+    }
+    Ok(response)
+}

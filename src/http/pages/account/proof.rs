@@ -1,0 +1,129 @@
+//! What is sensitive asks for the password, and for the second factor, as the JSON API does; then it goes on to what was
+//! asked for.
+
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use super::templates::Confirm;
+use super::visit::{Instead, Visit};
+use super::words::refused;
+use crate::error::{Challenged, Error};
+use crate::http::extract::{device, may_enrol, sensitive};
+use crate::http::failure::Failure;
+use crate::http::pages::posted::{Step, next_step};
+use crate::http::pages::reply::{page_with, see_other};
+use crate::http::pages::second_step::{ask, ask_again};
+use crate::http::pages::templates::Place;
+use crate::http::proving::{self, reauthenticate};
+use crate::oauth::params::Params;
+use crate::secret::Secret;
+use crate::service::oauth::browser;
+use crate::service::pair::Pair;
+use crate::service::shown::{self, Shown};
+use crate::service::{login, me};
+
+use super::section::Section;
+
+/// What of a form goes through the question: nothing that is secret.
+const KEPT: [&str; 7] = ["do", "id", "username", "name", "scope", "role", "days"];
+
+impl Visit<'_> {
+    /// Goes on if the user may do what is sensitive.
+    pub(super) async fn sensitive(&mut self, params: &Params) -> Result<(), Instead> {
+        self.authenticate_again(params).await?;
+        let access = browser::authenticate(self.app, &self.cookie).await?;
+        self.or_ask(params, sensitive(self.app, &access.claims).await)
+    }
+
+    /// Goes on if the user may set up a second factor, or change it.
+    pub(super) async fn enrolling(&mut self, params: &Params) -> Result<(), Instead> {
+        self.authenticate_again(params).await?;
+        let access = browser::authenticate(self.app, &self.cookie).await?;
+        self.or_ask(params, may_enrol(self.app, &access.claims).await)
+    }
+
+    fn or_ask(&self, params: &Params, may: Result<(), Failure>) -> Result<(), Instead> {
+        match may {
+            Ok(()) => Ok(()),
+            Err(Failure::ReauthenticationRequired(_)) => Err(self.ask_password(params, HttpResponse::Ok(), None)),
+            Err(Failure::Domain(Error::SecondFactorEnrolmentRequired(_))) => {
+                Err(Instead::Answer(see_other(&format!("{}{}", self.site.base, Section::SecondFactors.path()))))
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Takes the password or the code that the question has got.
+    async fn authenticate_again(&mut self, params: &Params) -> Result<(), Instead> {
+        let renewed = match (next_step(params), params.get("password")) {
+            (Some((challenge, Some(step))), _) => self.by_step(params, challenge, step).await?,
+            (Some((_, None)), _) | (None, None) => return Ok(()),
+            (None, Some(password)) => self.by_password(params, Secret::new(password.to_owned())).await?,
+        };
+        self.renewed = Some(renewed);
+        Ok(())
+    }
+
+    async fn by_password(&self, params: &Params, password: Secret<String>) -> Result<Pair, Instead> {
+        match reauthenticate(self.app, self.user(), self.session(), password, self.origin()).await {
+            Ok(pair) => Ok(pair),
+            Err(Error::SecondFactorRequired(Challenged { challenge, .. })) => {
+                Err(self.answer(params, |place| ask(place, HttpResponse::Ok(), &challenge, false, None)))
+            }
+            Err(error) => Err(self.ask_password_again(params, error)),
+        }
+    }
+
+    async fn by_step(&self, params: &Params, challenge: Secret<String>, step: Step) -> Result<Pair, Instead> {
+        match step {
+            Step::Ask { for_recovery_code } => {
+                Err(self.answer(params, |place| ask(place, HttpResponse::Ok(), &challenge, for_recovery_code, None)))
+            }
+            Step::Shown(shown) => {
+                let by_recovery_code = matches!(shown, Shown::RecoveryCode(_));
+                match self.show(challenge.clone(), shown).await {
+                    Ok(pair) => Ok(pair),
+                    Err(error @ (Error::BadChallenge | Error::AccountDisabled)) => {
+                        Err(self.ask_password_again(params, error))
+                    }
+                    Err(error) => {
+                        Err(self.answer(params, |place| ask_again(place, &challenge, by_recovery_code, error)))
+                    }
+                }
+            }
+            // Who authenticates again has a second factor already.
+            Step::Confirm(_) | Step::Enrol => Err(self.ask_password_again(params, Error::BadChallenge)),
+        }
+    }
+
+    async fn show(&self, challenge: Secret<String>, typed: Shown) -> Result<Pair, Error> {
+        let (device, origin, session) = (device(self.request, self.app, None)?, self.origin(), self.session());
+        let ip = device.ip.clone();
+        let claim = move |app: &_| shown::claim(app, &challenge, typed, ip.as_deref());
+        let finish = move |app: &_, claim, charge| me::go_on(app, session, (claim, charge), &device, &origin);
+        let pair = proving::next_step(self.app, claim, finish).await;
+        login::count(self.app, pair.as_ref().map(|_| ()));
+        pair
+    }
+
+    fn ask_password_again(&self, params: &Params, error: Error) -> Instead {
+        match refused(self, error) {
+            Ok((response, problem)) => self.ask_password(params, response, Some(problem)),
+            Err(failure) => failure.into(),
+        }
+    }
+
+    fn ask_password(&self, params: &Params, response: HttpResponseBuilder, problem: Option<String>) -> Instead {
+        self.answer(params, |place| {
+            page_with(&self.site, response, &Confirm { site: &self.site, visit: self, place, problem })
+        })
+    }
+
+    /// A page whose forms keep what was asked for.
+    fn answer(&self, params: &Params, page: impl FnOnce(Place<'_>) -> Result<HttpResponse, Failure>) -> Instead {
+        let kept = params.only(&KEPT);
+        let (action, token) = (self.action(), self.form_token());
+        let place =
+            Place { site: &self.site, client: None, action: &action, form_token: Some(&token), kept: kept.pairs() };
+        page(place).map_or_else(Instead::Failure, Instead::Answer)
+    }
+}

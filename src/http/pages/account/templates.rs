@@ -1,0 +1,185 @@
+//! The account pages: what each template is filled with.
+
+use std::fmt;
+
+use askama::Template;
+
+use super::visit::Visit;
+use crate::clock::Timestamp;
+use crate::http::pages::site::Site;
+use crate::http::pages::templates::Place;
+use crate::http::view::totp::EnrolledView;
+use crate::model::api_token::ApiTokenState;
+
+/// A time as it is shown: a server does not know the time zone of a user.
+#[derive(Clone, Copy)]
+pub(super) struct Moment(pub(super) Timestamp);
+
+impl Moment {
+    pub(super) fn iso(self) -> String {
+        self.0.to_rfc3339()
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let iso = self.iso();
+        let (day, time) = iso.split_once('T').unwrap_or((&iso, ""));
+        write!(f, "{day} {} UTC", time.get(..5).unwrap_or_default())
+    }
+}
+
+/// Asks for the password, before something sensitive.
+#[derive(Template)]
+#[template(path = "account/confirm.html")]
+pub(super) struct Confirm<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) place: Place<'a>,
+    pub(super) problem: Option<String>,
+}
+
+/// Who the user is.
+#[derive(Template)]
+#[template(path = "account/profile.html")]
+pub(super) struct Profile<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) problem: Option<String>,
+    pub(super) username: &'a str,
+    pub(super) name: &'a str,
+    pub(super) email: Option<String>,
+}
+
+/// The form for a new password.
+#[derive(Template)]
+#[template(path = "account/password.html")]
+pub(super) struct NewPassword<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) problem: Option<String>,
+}
+
+/// The second factors that there are.
+#[derive(Template)]
+#[template(path = "account/second_factors.html")]
+pub(super) struct SecondFactors<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) problem: Option<String>,
+    /// When the authenticator app was set up.
+    pub(super) since: Option<Moment>,
+    pub(super) codes_left: i64,
+    /// There is none, and there must be one.
+    pub(super) must_have_one: bool,
+}
+
+/// An authenticator app that waits for its first code.
+#[derive(Template)]
+#[template(path = "account/set_up.html")]
+pub(super) struct SetUp<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) problem: Option<String>,
+    /// The secret, which is shown once.
+    pub(super) shown: Option<&'a EnrolledView>,
+}
+
+/// New recovery codes, which are shown once.
+#[derive(Template)]
+#[template(path = "account/recovery_codes.html")]
+pub(super) struct RecoveryCodes<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) problem: Option<String>,
+    pub(super) codes: &'a [String],
+}
+
+/// Sessions, newest first.
+#[derive(Template)]
+#[template(path = "account/sessions.html")]
+pub(super) struct Sessions<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) problem: Option<String>,
+    pub(super) live: Vec<SessionRow>,
+    pub(super) ended: Vec<SessionRow>,
+    /// Whether a live one is not the one that asks.
+    pub(super) has_others: bool,
+    pub(super) older: Option<String>,
+}
+
+pub(super) struct SessionRow {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) application: Option<String>,
+    pub(super) ip: Option<String>,
+    pub(super) started: Moment,
+    pub(super) last_used: Moment,
+    pub(super) is_current: bool,
+    /// When it ended, and why.
+    pub(super) ended: Option<(Moment, &'static str)>,
+}
+
+/// API tokens, newest first, and the form for one more.
+#[derive(Template)]
+#[template(path = "account/api_tokens.html")]
+pub(super) struct ApiTokens<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) problem: Option<String>,
+    pub(super) tokens: Vec<TokenRow>,
+    pub(super) form: TokenForm,
+}
+
+pub(super) struct TokenRow {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) scopes: Vec<String>,
+    pub(super) roles: Vec<String>,
+    pub(super) created: Moment,
+    pub(super) expires: Option<Moment>,
+    pub(super) last_used: Option<Moment>,
+    pub(super) state: ApiTokenState,
+}
+
+pub(super) struct TokenForm {
+    pub(super) name: String,
+    pub(super) days: String,
+    pub(super) scopes: Vec<Choice>,
+    pub(super) roles: Vec<Choice>,
+}
+
+pub(super) struct Choice {
+    pub(super) name: String,
+    pub(super) is_chosen: bool,
+}
+
+/// A new API token, which is shown once.
+#[derive(Template)]
+#[template(path = "account/new_token.html")]
+pub(super) struct NewToken<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) problem: Option<String>,
+    pub(super) name: &'a str,
+    pub(super) key: &'a str,
+}
+
+/// Applications with access.
+#[derive(Template)]
+#[template(path = "account/applications.html")]
+pub(super) struct Applications<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) problem: Option<String>,
+    pub(super) applications: Vec<ApplicationRow>,
+}
+
+pub(super) struct ApplicationRow {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) scopes: Vec<String>,
+    /// `None`: it is the operator's own, and does not ask.
+    pub(super) allowed_at: Option<Moment>,
+}

@@ -1,0 +1,157 @@
+//! A request for an account page, of a browser whose user is logged in. Nothing is written to find that out.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::notice::Notice;
+use super::section::Section;
+use super::texts::{self, Texts};
+use crate::app::App;
+use crate::engine::deadline::on_a_thread;
+use crate::error::Error;
+use crate::http::cookies::Cookies;
+use crate::http::csrf::form_token;
+use crate::http::extract::origin;
+use crate::http::failure::Failure;
+use crate::http::pages::reply::{message, see_other};
+use crate::http::pages::return_to;
+use crate::http::pages::signing_in::who;
+use crate::http::pages::site::Site;
+use crate::model::audit::Origin;
+use crate::model::grant::Live;
+use crate::model::id::{SessionId, UserId};
+use crate::oauth::params::Params;
+use crate::service::pair::Pair;
+
+/// The request.
+pub(super) struct Visit<'a> {
+    pub(super) request: &'a HttpRequest,
+    pub(super) app: &'a web::Data<App>,
+    pub(super) site: Site<'a>,
+    pub(super) texts: &'static Texts,
+    pub(super) section: Section,
+    /// The session of the browser, with its user.
+    pub(super) live: Live,
+    /// The cookie that says so.
+    pub(super) cookie: String,
+    /// The tokens of the session after its user has authenticated again.
+    pub(super) renewed: Option<Pair>,
+}
+
+/// What a browser gets instead of what it asked for.
+pub(super) enum Instead {
+    /// A question, or a page that says why not.
+    Answer(HttpResponse),
+    /// A failure.
+    Failure(Failure),
+}
+
+impl From<Failure> for Instead {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<Error> for Instead {
+    fn from(error: Error) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl Instead {
+    /// As a handler returns it.
+    pub(super) fn response(self) -> Result<HttpResponse, Failure> {
+        match self {
+            Self::Answer(response) => Ok(response),
+            Self::Failure(failure) => Err(failure),
+        }
+    }
+}
+
+impl<'a> Visit<'a> {
+    /// Finds out who is logged in; nobody else than at the login page.
+    pub(super) async fn begin(
+        request: &'a HttpRequest,
+        app: &'a web::Data<App>,
+        section: Section,
+    ) -> Result<Self, Instead> {
+        // Without cookies there is no login page, either.
+        if !app.config.session_cookies {
+            return Err(Failure::PathUnknown.into());
+        }
+        let site = Site::new(request, app, &[]);
+        let cookie = Cookies::of(app).session(request);
+        let Some((live, cookie)) = who(app, cookie.clone()).await?.zip(cookie) else {
+            let back = format!("{}{}", site.base, section.path());
+            return Err(Instead::Answer(see_other(&return_to::login_page(&site.base, &back))));
+        };
+        let texts = texts::of(site.texts.language);
+        Ok(Self { request, app, site, texts, section, live, cookie, renewed: None })
+    }
+
+    pub(super) fn user(&self) -> UserId {
+        self.live.user.id
+    }
+
+    pub(super) fn session(&self) -> SessionId {
+        self.live.session.id
+    }
+
+    /// For the audit log.
+    pub(super) fn origin(&self) -> Origin {
+        let known = origin(self.request, self.app);
+        Origin { actor: Some(self.user()), session: Some(self.session()), ..known }
+    }
+
+    /// Does something for the user, on a thread.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&App, UserId, &Origin) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (app, user, origin) = (self.app.clone(), self.user(), self.origin());
+        on_a_thread(move || work(&app, user, &origin)).await
+    }
+
+    /// Where the forms of the section lead.
+    pub(super) fn action(&self) -> String {
+        self.address(self.section)
+    }
+
+    fn address(&self, section: Section) -> String {
+        format!("{}{}", self.site.base, section.path())
+    }
+
+    /// Of the session, not of its cookie, which a script of another tab may have replaced.
+    pub(super) fn form_token(&self) -> String {
+        form_token("account", Some(self.session()))
+    }
+
+    pub(super) fn logout_token(&self) -> String {
+        form_token(&self.cookie, None)
+    }
+
+    /// To the section, which says what was done.
+    pub(super) fn done(&self, notice: Notice) -> HttpResponse {
+        see_other(&format!("{}?done={}", self.action(), notice.sealed(&self.form_token())))
+    }
+
+    /// The form is none of ours.
+    pub(super) fn bad_request(&self) -> Result<HttpResponse, Instead> {
+        Ok(message(&self.site, StatusCode::BAD_REQUEST, self.site.texts.error_request, None)?)
+    }
+
+    /// What was done before this.
+    pub(super) fn notice(&self) -> Option<&'static str> {
+        let params = Params::parse(self.request.query_string().as_bytes());
+        Some(Notice::read(params.get("done")?, &self.form_token())?.text(self.texts))
+    }
+
+    pub(super) fn title(&self) -> &'static str {
+        self.section.title(self.texts)
+    }
+
+    /// Every section: its title, its address, and whether it is this one.
+    pub(super) fn sections(&self) -> impl Iterator<Item = (&'static str, String, bool)> {
+        Section::ALL.into_iter().map(|one| (one.title(self.texts), self.address(one), one == self.section))
+    }
+}

@@ -1,0 +1,65 @@
+//! What was wrong with a form, in the words of the page.
+
+use actix_web::{HttpResponse, HttpResponseBuilder};
+
+use super::visit::Visit;
+use crate::error::{Error, FieldProblem};
+use crate::http::failure::Failure;
+use crate::http::pages::signing_in::problem;
+use crate::model::session::EndReason;
+
+use super::texts::Texts;
+
+/// The response with the form again, and what was wrong; an error that is not about the form is a failure.
+pub(super) fn refused(visit: &Visit<'_>, error: Error) -> Result<(HttpResponseBuilder, String), Failure> {
+    let texts = visit.texts;
+    let wrong_password = || Ok((HttpResponse::Forbidden(), texts.wrong_password.to_owned()));
+    match error {
+        Error::WrongPassword | Error::BadCredentials => wrong_password(),
+        Error::Invalid(problems) if problems.iter().all(is_of_the_password) => wrong_password(),
+        Error::Invalid(problems) => {
+            let mut all: Vec<&str> = problems.iter().map(|problem| of_field(texts, problem)).collect();
+            all.dedup();
+            Ok((HttpResponse::BadRequest(), all.join(" ")))
+        }
+        Error::UsernameTaken => Ok((HttpResponse::Conflict(), texts.username_taken.to_owned())),
+        Error::TooManyApiTokens(count) => {
+            Ok((HttpResponse::Conflict(), texts.too_many_tokens.replace("{count}", &count.to_string())))
+        }
+        error => problem(visit.site.texts, error),
+    }
+}
+
+/// No password of an account is like that, so it is a wrong one.
+fn is_of_the_password(problem: &FieldProblem) -> bool {
+    ["password", "current_password"].contains(&problem.field)
+}
+
+fn of_field(texts: &Texts, problem: &FieldProblem) -> &'static str {
+    match (problem.field, problem.code) {
+        (_, "password_too_short") => texts.password_too_short,
+        (_, "password_too_long") => texts.password_too_long,
+        (_, "password_too_common") => texts.password_too_common,
+        ("new_password", _) => texts.password_the_same,
+        ("new_password_again", _) => texts.passwords_differ,
+        ("username", _) => texts.bad_username,
+        ("name", _) => texts.bad_name,
+        ("expires_in", _) => texts.bad_days,
+        _ => texts.bad_field,
+    }
+}
+
+/// Why a session ended.
+pub(super) fn why(texts: &Texts, reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Logout => texts.reason_logout,
+        EndReason::Revoked => texts.reason_revoked,
+        EndReason::Admin => texts.reason_admin,
+        EndReason::PasswordChanged => texts.reason_password_changed,
+        EndReason::UserDisabled => texts.reason_user_disabled,
+        EndReason::Reuse => texts.reason_reuse,
+        EndReason::Shared => texts.reason_shared,
+        EndReason::Idle => texts.reason_idle,
+        EndReason::AbsoluteEnd => texts.reason_absolute_end,
+    }
+}
