@@ -46,6 +46,12 @@ pub(crate) fn question(app: &App, login: Option<&Secret<String>>) -> Result<Ques
     Ok(Question { challenge: ask(app, &ceremony)?, rp_id, allowed, needs_verification })
 }
 
+/// Whose passkey it is said to be; `None` if it is not registered.
+pub(crate) fn find_owner(app: &App, assertion: &Assertion) -> Result<Option<UserId>, Error> {
+    let found = app.store.read(|tx| tx.find_passkey(&assertion.credential_id))?;
+    Ok(found.map(|passkey| passkey.user_id))
+}
+
 /// Applies the limits to an address. A signature cannot be guessed, so they only bound what a flood can write.
 pub(crate) async fn admit(app: &App, ip: Option<&str>) -> Result<Charge, Error> {
     app.limiter.admit(&Attempt::new(&PASSKEY, None, ip)).await?.map_err(|retry_after| {

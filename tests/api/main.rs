@@ -66,6 +66,7 @@ mod outbox;
 mod packages;
 mod panics;
 mod passkey_logins;
+mod passkey_pages;
 mod passkey_refusals;
 mod passkeys;
 mod permissions;

@@ -4,6 +4,7 @@ mod basic;
 mod caller;
 mod client;
 mod cookie;
+mod credentials;
 mod form;
 mod forwarded;
 mod json;
@@ -14,6 +15,7 @@ pub(super) use caller::{
     Administrator, AdministratorRecently, Caller, Enrolling, LoggedIn, LoggedInRecently, User, may_enrol, sensitive,
 };
 pub(super) use client::{ProxyWarnings, RequestId, device, origin};
+pub(super) use credentials::{AssertionBody, RegistrationBody};
 pub(super) use form::{Form, FormOrNothing};
 pub(super) use json::{Json, JsonOrNothing, MAX_BODY_BYTES};
 pub(super) use query::{PathId, Query, cut, instant, page_size, parameter};

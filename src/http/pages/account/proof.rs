@@ -9,7 +9,7 @@ use super::words::refused;
 use crate::error::{Challenged, Error};
 use crate::http::extract::{device, may_enrol, sensitive};
 use crate::http::failure::Failure;
-use crate::http::pages::posted::{Step, next_step};
+use crate::http::pages::posted::{By, Step, next_step};
 use crate::http::pages::reply::{page_with, see_other};
 use crate::http::pages::second_step::{ask, ask_again};
 use crate::http::pages::templates::Place;
@@ -55,7 +55,7 @@ impl Visit<'_> {
     /// Takes the password or the code that the question has got.
     async fn authenticate_again(&mut self, params: &Params) -> Result<(), Instead> {
         let renewed = match (next_step(params), params.get("password")) {
-            (Some((challenge, Some(step))), _) => self.by_step(params, challenge, step).await?,
+            (Some((waiting, Some(step))), _) => self.by_step(params, waiting, step).await?,
             (Some((_, None)), _) | (None, None) => return Ok(()),
             (None, Some(password)) => self.by_password(params, Secret::new(password.to_owned())).await?,
         };
@@ -66,28 +66,25 @@ impl Visit<'_> {
     async fn by_password(&self, params: &Params, password: Secret<String>) -> Result<Pair, Instead> {
         match reauthenticate(self.app, self.user(), self.session(), password, self.origin()).await {
             Ok(pair) => Ok(pair),
-            Err(Error::SecondFactorRequired(Challenged { challenge, .. })) => {
-                Err(self.answer(params, |place| ask(place, HttpResponse::Ok(), &challenge, false, None)))
+            Err(Error::SecondFactorRequired(waiting)) => {
+                let asked = (&waiting, By::first(&waiting));
+                Err(self.answer(params, |place| ask(place, HttpResponse::Ok(), asked, None)))
             }
             Err(error) => Err(self.ask_password_again(params, error)),
         }
     }
 
-    async fn by_step(&self, params: &Params, challenge: Secret<String>, step: Step) -> Result<Pair, Instead> {
+    async fn by_step(&self, params: &Params, waiting: Challenged, step: Step) -> Result<Pair, Instead> {
         match step {
-            Step::Ask { for_recovery_code } => {
-                Err(self.answer(params, |place| ask(place, HttpResponse::Ok(), &challenge, for_recovery_code, None)))
-            }
+            Step::Ask(by) => Err(self.answer(params, |place| ask(place, HttpResponse::Ok(), (&waiting, by), None))),
             Step::Shown(shown) => {
-                let by_recovery_code = matches!(shown, Shown::RecoveryCode(_));
-                match self.show(challenge.clone(), shown).await {
+                let by = By::of(&shown);
+                match self.show(waiting.challenge.clone(), shown).await {
                     Ok(pair) => Ok(pair),
                     Err(error @ (Error::BadChallenge | Error::AccountDisabled)) => {
                         Err(self.ask_password_again(params, error))
                     }
-                    Err(error) => {
-                        Err(self.answer(params, |place| ask_again(place, &challenge, by_recovery_code, error)))
-                    }
+                    Err(error) => Err(self.answer(params, |place| ask_again(place, (&waiting, by), error))),
                 }
             }
             // Who authenticates again has a second factor already.

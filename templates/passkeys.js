@@ -1,0 +1,77 @@
+// Passkeys on the pages. The browser offers them at the field for the username, and a button asks for one. What a passkey
+// says is posted by a form of the page, like a password.
+
+/** How often to ask anew while a login page is open, in milliseconds: a challenge lives for five minutes. */
+const RENEWED_EVERY = 4 * 60 * 1000;
+
+const bytesOf = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+const textOf = (buffer) =>
+  btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+
+/** What the browser is asked for. A browser does one thing at a time: what came before ends first. */
+let asked = { controller: new AbortController(), over: Promise.resolve() };
+let timer;
+
+function ask(form, mediation) {
+  const before = asked;
+  const controller = new AbortController();
+  before.controller.abort();
+  const answer = before.over.then(() => use(form, mediation, controller.signal));
+  asked = { controller, over: answer.catch(() => {}) };
+  return answer;
+}
+
+async function use(form, mediation, signal) {
+  const challenge = form.elements.challenge?.value;
+  const response = await fetch(form.dataset.passkey, {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ challenge }), signal,
+  });
+  if (!response.ok) throw new Error(`${response.status}`);
+  const { publicKey } = await response.json();
+  publicKey.challenge = bytesOf(publicKey.challenge);
+  for (const one of publicKey.allowCredentials) one.id = bytesOf(one.id);
+  const { id, type, response: signed } = await navigator.credentials.get({ publicKey, mediation, signal });
+  form.elements.assertion.value = JSON.stringify({
+    id, type,
+    response: {
+      clientDataJSON: textOf(signed.clientDataJSON), authenticatorData: textOf(signed.authenticatorData),
+      signature: textOf(signed.signature), userHandle: signed.userHandle && textOf(signed.userHandle),
+    },
+  });
+  form.submit();
+}
+
+/** Has the browser offer passkeys at the field for the username. */
+function autofill(form) {
+  ask(form, "conditional").catch(() => {});
+  timer = setTimeout(() => autofill(form), RENEWED_EVERY);
+}
+
+async function start(form) {
+  const isLogin = !form.elements.challenge;
+  const fills = isLogin && (await PublicKeyCredential.isConditionalMediationAvailable?.());
+  const problem = form.querySelector("[role=status]");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    clearTimeout(timer);
+    problem.hidden = true;
+    const answer = ask(form, "optional");
+    const mine = asked;
+    try {
+      await answer;
+    } catch {
+      // It was pressed once more.
+      if (asked !== mine) return;
+      problem.hidden = false;
+      if (fills) autofill(form);
+    }
+  });
+  form.hidden = false;
+  if (fills) autofill(form);
+  // It was removed here: the browser need not offer it any more.
+  const { rp: rpId, unknown: credentialId } = form.dataset;
+  if (credentialId) await PublicKeyCredential.signalUnknownCredential?.({ rpId, credentialId });
+}
+
+const form = document.querySelector("form[data-passkey]");
+if (form && window.PublicKeyCredential) await start(form);
