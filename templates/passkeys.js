@@ -47,31 +47,63 @@ function autofill(form) {
   timer = setTimeout(() => autofill(form), RENEWED_EVERY);
 }
 
-async function start(form) {
-  const isLogin = !form.elements.challenge;
-  const fills = isLogin && (await PublicKeyCredential.isConditionalMediationAvailable?.());
+/** Shows a form that needs this script, and does `work` when it is sent, instead of sending it. */
+function instead(form, work) {
   const problem = form.querySelector("[role=status]");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    clearTimeout(timer);
     problem.hidden = true;
+    problem.hidden = await work();
+  });
+  form.hidden = false;
+}
+
+async function login(form) {
+  const field = document.querySelector("[autocomplete~=webauthn]");
+  const fills = field && (await PublicKeyCredential.isConditionalMediationAvailable?.());
+  instead(form, async () => {
+    clearTimeout(timer);
     const answer = ask(form, "optional");
     const mine = asked;
     try {
       await answer;
+      return true;
     } catch {
       // It was pressed once more.
-      if (asked !== mine) return;
-      problem.hidden = false;
+      if (asked !== mine) return true;
       if (fills) autofill(form);
+      return false;
     }
   });
-  form.hidden = false;
   if (fills) autofill(form);
   // It was removed here: the browser need not offer it any more.
   const { rp: rpId, unknown: credentialId } = form.dataset;
   if (credentialId) await PublicKeyCredential.signalUnknownCredential?.({ rpId, credentialId });
 }
 
-const form = document.querySelector("form[data-passkey]");
-if (form && window.PublicKeyCredential) await start(form);
+async function make(form) {
+  const publicKey = JSON.parse(form.dataset.create);
+  publicKey.challenge = bytesOf(publicKey.challenge);
+  publicKey.user.id = bytesOf(publicKey.user.id);
+  for (const one of publicKey.excludeCredentials) one.id = bytesOf(one.id);
+  const { id, type, response } = await navigator.credentials.create({ publicKey });
+  form.elements.credential.value = JSON.stringify({
+    id, type,
+    response: {
+      clientDataJSON: textOf(response.clientDataJSON), attestationObject: textOf(response.attestationObject),
+      transports: response.getTransports?.() ?? [],
+    },
+  });
+  form.submit();
+}
+
+if (window.PublicKeyCredential) {
+  const [passkey, create, list] = ["passkey", "create", "accepted"].map((name) => document.querySelector(`[data-${name}]`));
+  if (passkey) await login(passkey);
+  if (create) instead(create, () => make(create).then(() => true, () => false));
+  if (list) {
+    const { rp: rpId, user: userId, accepted } = list.dataset;
+    const allAcceptedCredentialIds = accepted.split(" ").filter(Boolean);
+    await PublicKeyCredential.signalAllAcceptedCredentials?.({ rpId, userId, allAcceptedCredentialIds });
+  }
+}

@@ -14,15 +14,16 @@ const stored = (query) => JSON.parse(execFileSync("python3", ["-c", ASK, databas
 const events = (name) => stored(`select count(*) from audit_events where name = '${name}'`)[0][0];
 
 /** A browser of its own, with an authenticator in it that has these passkeys. */
-async function open(credentials = []) {
+async function open(credentials = [], more = {}) {
   const context = await browser.newContext();
   await context.route(`${APP}/**`, (route) => route.fulfill({ contentType: "text/html", body: "the application" }));
+  await noteQuestions(context);
   const page = follow(await context.newPage());
   const cdp = await context.newCDPSession(page);
   await cdp.send("WebAuthn.enable");
   const options = {
     protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true,
-    automaticPresenceSimulation: true,
+    automaticPresenceSimulation: true, ...more,
   };
   const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", { options });
   const device = {
@@ -36,6 +37,19 @@ async function open(credentials = []) {
   for (const credential of credentials) await device.add(credential);
   return { context, page, device };
 }
+
+/** Notes what the pages ask the browser for. */
+const noteQuestions = (context) => context.addInitScript(() => {
+  const get = navigator.credentials.get.bind(navigator.credentials);
+  window.questions = [];
+  navigator.credentials.get = (options) => {
+    window.questions.push(options.mediation);
+    return get(options);
+  };
+});
+
+/** Waits until the last question is of this kind. */
+const asks = (page, mediation) => page.waitForFunction((mediation) => window.questions.at(-1) === mediation, mediation);
 
 /** What an access token in a cookie says. */
 async function claims(context) {
@@ -51,3 +65,120 @@ async function logIn(page, username) {
 }
 
 const useButton = (page) => page.locator("form[data-passkey] button");
+
+/** Makes a passkey, as an app of one's own does it: by a script of a page of the same origin. */
+async function register(context, page, name) {
+  await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
+  await page.goto(`${issuer}/app`);
+  return page.evaluate(async (name) => {
+    const send = async (path, body) => {
+      const headers = { "content-type": "application/json" };
+      const response = await fetch(`/v1/me/passkeys${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+      return { status: response.status, ...(await response.json()) };
+    };
+    const { publicKey } = await send("/options", {});
+    const credential = await navigator.credentials.create({
+      publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey),
+    });
+    return send("", { credential: credential.toJSON(), name });
+  }, name);
+}
+
+async function registered() {
+  const { context, page, device } = await open();
+  await page.goto(`${issuer}/login?return_to=/app`);
+  assert.equal(await useButton(page).isVisible(), true);
+  await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
+  await logIn(page, ada);
+  await page.waitForURL(`${issuer}/app`);
+  const made = await register(context, page, "my laptop");
+  assert.equal(made.status, 201, JSON.stringify(made));
+  const credentials = await device.all();
+  assert.equal(credentials.length, 1);
+  assert.equal(credentials[0].isResidentCredential, true);
+  await context.close();
+  return { credentials, id: made.id };
+}
+
+/** The browser offers the passkey by itself, and the user takes it. */
+async function autofill(credentials) {
+  const { context, page } = await open(credentials);
+  await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
+  await page.goto(`${issuer}/login?return_to=/app`);
+  await page.waitForURL(`${issuer}/app`, { timeout: 15_000 });
+  assert.deepEqual((await claims(context)).amr, ["swk", "mfa"]);
+  await context.close();
+}
+
+/** While the browser waits with its offer, the button asks at once: one request ends before the other begins. */
+async function byButton(credentials) {
+  const { context, page, device } = await open(credentials);
+  await device.touch(false);
+  await page.goto(`${issuer}/oauth/authorize?${new URLSearchParams({
+    client_id: "notes", redirect_uri: `${APP}/callback`, response_type: "code", scope: "openid", state: "s", prompt: "consent",
+    code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", code_challenge_method: "S256",
+  })}`);
+  await asks(page, "conditional");
+  await useButton(page).click();
+  await asks(page, "optional");
+  await device.touch(true);
+  await useButton(page).click();
+  await page.click("button[name=decision][value=allow]");
+  await page.waitForURL(`${APP}/**`);
+  assert.ok(new URL(page.url()).searchParams.get("code"), page.url());
+  assert.deepEqual((await claims(context)).amr, ["swk", "mfa"]);
+  await context.close();
+}
+
+/** After the password a touch is enough, as of an authenticator that cannot verify its user. */
+async function secondFactor(credentials) {
+  const { context, page, device } = await open(credentials, { hasUserVerification: false, isUserVerified: false });
+  await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
+  await device.touch(false);
+  await page.goto(`${issuer}/login?return_to=/app`);
+  await logIn(page, ada);
+  await page.waitForSelector("form[data-passkey] input[name=challenge]", { state: "attached" });
+  await look(page, "en", "second-step-passkey");
+  await device.touch(true);
+  await useButton(page).click();
+  await page.waitForURL(`${issuer}/app`);
+  assert.deepEqual((await claims(context)).amr, ["pwd", "swk", "mfa"]);
+  await context.close();
+}
+
+/** Who does not want to, or is not who they say, stays on the page and is told. */
+async function notVerified(credentials) {
+  const { context, page, device } = await open(credentials);
+  await device.verify(false);
+  await page.goto(`${issuer}/login?return_to=/app`);
+  await useButton(page).click();
+  await page.waitForSelector("form[data-passkey] [role=status]:not([hidden])");
+  await look(page, "en", "login-passkey-failed");
+  await context.close();
+}
+
+/** A copy of the passkey, which has not counted on. */
+async function counterBack([credential]) {
+  const before = events("passkey_counter_back");
+  const { context, page } = await open([{ ...credential, signCount: 0 }]);
+  await page.goto(`${issuer}/login?return_to=/app`);
+  await page.waitForSelector("[role=alert]");
+  assert.match(await page.innerText("[role=alert]"), /not accepted/);
+  assert.equal(events("passkey_counter_back") > before, true);
+  await context.close();
+}
+
+console.log("passkeys");
+const { credentials, id } = await registered();
+console.log("  registered");
+await autofill(credentials);
+console.log("  autofill");
+await byButton(credentials);
+console.log("  button");
+await secondFactor(credentials);
+console.log("  second factor");
+await notVerified(credentials);
+console.log("  not verified");
+await counterBack(credentials);
+console.log("  counter");
+await browser.close();

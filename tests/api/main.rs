@@ -9,6 +9,7 @@ mod support;
 mod account;
 mod account_pages;
 mod account_pages_access;
+mod account_passkeys;
 mod admin_users;
 mod api_tokens;
 mod attacks;

@@ -49,8 +49,6 @@ fn is_path_of_this_host(value: &str) -> bool {
 mod tests {
     use url::Url;
 
-    use super::*;
-
     fn read(query: &str) -> Option<String> {
         super::read(query, "/account")
     }
