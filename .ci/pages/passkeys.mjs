@@ -13,8 +13,11 @@ const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", arg
 const stored = (query) => JSON.parse(execFileSync("python3", ["-c", ASK, database, query], { encoding: "utf8" }));
 const events = (name) => stored(`select count(*) from audit_events where name = '${name}'`)[0][0];
 
-/** A browser of its own, with an authenticator in it that has these passkeys. */
-async function open(credentials = [], more = {}) {
+/** The passkeys of the device, which count when they are used. */
+let kept = [];
+
+/** A browser of its own, with the device. */
+async function open({ passkeys = kept, ...more } = {}) {
   const context = await browser.newContext();
   await context.route(`${APP}/**`, (route) => route.fulfill({ contentType: "text/html", body: "the application" }));
   await noteQuestions(context);
@@ -34,8 +37,12 @@ async function open(credentials = [], more = {}) {
     touch: (enabled) => cdp.send("WebAuthn.setAutomaticPresenceSimulation", { authenticatorId, enabled }),
     verify: (isUserVerified) => cdp.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified }),
   };
-  for (const credential of credentials) await device.add(credential);
-  return { context, page, device };
+  const close = async () => {
+    kept = await device.all();
+    await context.close();
+  };
+  for (const passkey of passkeys) await device.add(passkey);
+  return { context, page, device, close };
 }
 
 /** Notes what the pages ask the browser for. */
@@ -85,7 +92,7 @@ async function register(context, page, name) {
 }
 
 async function registered() {
-  const { context, page, device } = await open();
+  const { context, page, device, close } = await open();
   await page.goto(`${issuer}/login?return_to=/app`);
   assert.equal(await useButton(page).isVisible(), true);
   await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
@@ -96,23 +103,23 @@ async function registered() {
   const credentials = await device.all();
   assert.equal(credentials.length, 1);
   assert.equal(credentials[0].isResidentCredential, true);
-  await context.close();
-  return { credentials, id: made.id };
+  await close();
+  return made.id;
 }
 
 /** The browser offers the passkey by itself, and the user takes it. */
-async function autofill(credentials) {
-  const { context, page } = await open(credentials);
+async function autofill() {
+  const { context, page, close } = await open();
   await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
   await page.goto(`${issuer}/login?return_to=/app`);
   await page.waitForURL(`${issuer}/app`, { timeout: 15_000 });
   assert.deepEqual((await claims(context)).amr, ["swk", "mfa"]);
-  await context.close();
+  await close();
 }
 
 /** While the browser waits with its offer, the button asks at once: one request ends before the other begins. */
-async function byButton(credentials) {
-  const { context, page, device } = await open(credentials);
+async function byButton() {
+  const { context, page, device, close } = await open();
   await device.touch(false);
   await page.goto(`${issuer}/oauth/authorize?${new URLSearchParams({
     client_id: "notes", redirect_uri: `${APP}/callback`, response_type: "code", scope: "openid", state: "s", prompt: "consent",
@@ -127,12 +134,12 @@ async function byButton(credentials) {
   await page.waitForURL(`${APP}/**`);
   assert.ok(new URL(page.url()).searchParams.get("code"), page.url());
   assert.deepEqual((await claims(context)).amr, ["swk", "mfa"]);
-  await context.close();
+  await close();
 }
 
 /** After the password a touch is enough, as of an authenticator that cannot verify its user. */
-async function secondFactor(credentials) {
-  const { context, page, device } = await open(credentials, { hasUserVerification: false, isUserVerified: false });
+async function secondFactor() {
+  const { context, page, device, close } = await open({ hasUserVerification: false, isUserVerified: false });
   await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
   await device.touch(false);
   await page.goto(`${issuer}/login?return_to=/app`);
@@ -143,42 +150,42 @@ async function secondFactor(credentials) {
   await useButton(page).click();
   await page.waitForURL(`${issuer}/app`);
   assert.deepEqual((await claims(context)).amr, ["pwd", "swk", "mfa"]);
-  await context.close();
+  await close();
 }
 
 /** Who does not want to, or is not who they say, stays on the page and is told. */
-async function notVerified(credentials) {
-  const { context, page, device } = await open(credentials);
+async function notVerified() {
+  const { context, page, device, close } = await open();
   await device.verify(false);
   await page.goto(`${issuer}/login?return_to=/app`);
   await useButton(page).click();
   await page.waitForSelector("form[data-passkey] [role=status]:not([hidden])");
   await look(page, "en", "login-passkey-failed");
-  await context.close();
+  await close();
 }
 
 /** A copy of the passkey, which has not counted on. */
-async function counterBack([credential]) {
+async function counterBack() {
   const before = events("passkey_counter_back");
-  const { context, page } = await open([{ ...credential, signCount: 0 }]);
+  const { context, page, close } = await open({ passkeys: kept.map((passkey) => ({ ...passkey, signCount: 0 })) });
   await page.goto(`${issuer}/login?return_to=/app`);
   await page.waitForSelector("[role=alert]");
   assert.match(await page.innerText("[role=alert]"), /not accepted/);
   assert.equal(events("passkey_counter_back") > before, true);
-  await context.close();
+  await close();
 }
 
 console.log("passkeys");
-const { credentials, id } = await registered();
+const id = await registered();
 console.log("  registered");
-await autofill(credentials);
+await autofill();
 console.log("  autofill");
-await byButton(credentials);
+await byButton();
 console.log("  button");
-await secondFactor(credentials);
+await secondFactor();
 console.log("  second factor");
-await notVerified(credentials);
+await notVerified();
 console.log("  not verified");
-await counterBack(credentials);
+await counterBack();
 console.log("  counter");
 await browser.close();

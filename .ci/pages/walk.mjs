@@ -346,6 +346,7 @@ async function account(language, username, options) {
   await show("applications");
   if (withScript) await tab(page, "applications");
   for (let left = await doing(page, "remove").count(); left; left = await doing(page, "remove").count()) await act(page, "remove");
+  await page.reload();
   await show("no-application");
   await go("/nothing");
   await show("nothing", { status: 404 });

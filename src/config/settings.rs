@@ -226,7 +226,7 @@ settings! {
     }
     CHANGE_PASSWORD_URL: pub(crate) change_password_url: Option<String> {
         default: "",
-        help: "URL of the page where users change their password: /.well-known/change-password leads there. Empty: 404.",
+        help: "URL of the page where users change their password: /.well-known/change-password leads there. Empty: to the account page for it, or 404 with SESSION_COOKIES=off.",
         read: optional(web_url),
         show: show_optional(""),
     }

@@ -2,7 +2,11 @@
 
 use crate::support::{Engine, TestApp};
 
-both_engines!(password_managers_are_sent_to_the_page_of_the_settings, without_a_page_there_is_nothing);
+both_engines!(
+    password_managers_are_sent_to_the_page_of_the_settings,
+    without_such_a_page_they_are_sent_to_the_account_pages,
+    without_a_page_there_is_nothing,
+);
 
 const PATH: &str = "/.well-known/change-password";
 
@@ -12,6 +16,12 @@ fn password_managers_are_sent_to_the_page_of_the_settings(engine: Engine) {
     assert_eq!((answer.status, answer.header("location")), (303, url));
 }
 
+fn without_such_a_page_they_are_sent_to_the_account_pages(engine: Engine) {
+    let app = TestApp::start_with(engine, &[("ISSUER", "http://127.0.0.1:8080/id")]);
+    let answer = app.get(PATH);
+    assert_eq!((answer.status, answer.header("location")), (303, "http://127.0.0.1:8080/id/account/password"));
+}
+
 fn without_a_page_there_is_nothing(engine: Engine) {
-    TestApp::start(engine).get(PATH).problem(404, "not_found");
+    TestApp::start_with(engine, &[("SESSION_COOKIES", "off")]).get(PATH).problem(404, "not_found");
 }

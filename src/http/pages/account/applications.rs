@@ -14,8 +14,8 @@ use crate::service::oauth::applications::{self, Application};
 
 pub(super) async fn show(visit: &Visit<'_>) -> Result<HttpResponse, Failure> {
     let found = visit.run(|app, user, _| applications::list(app, user)).await?;
-    let applications = found.into_iter().map(row).collect();
-    let template = Applications { site: &visit.site, visit, problem: None, applications };
+    let listed = found.into_iter().map(row).collect();
+    let template = Applications { site: &visit.site, visit, problem: None, listed };
     page_with(&visit.site, HttpResponse::Ok(), &template)
 }
 

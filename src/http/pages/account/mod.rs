@@ -22,15 +22,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use self::section::Section;
 use self::visit::{Instead, Visit};
+use super::reply::{message, see_other};
+use super::site::Site;
 use crate::app::App;
 use crate::http::cookies::{Cookies, put};
 use crate::http::csrf::{has_token, is_own_form};
 use crate::http::extract::Form;
 use crate::http::failure::Failure;
 use crate::oauth::params::Params;
-
-use super::reply::{message, see_other};
-use super::site::Site;
 
 /// See my account
 ///
@@ -147,7 +146,12 @@ async fn act(
         Section::ApiTokens => api_tokens::act(&mut visit, params).await,
         Section::Applications => applications::act(&visit, params).await,
     };
-    let mut response = done.or_else(Instead::response)?;
+    let mut response = match done {
+        Ok(response) => response,
+        // The session has ended meanwhile.
+        Err(Instead::Failure(failure)) if failure.is_about_the_token() => visit.to_login(),
+        Err(instead) => instead.response()?,
+    };
     if let Some(pair) = &visit.renewed {
         put(request, &mut response, Cookies::of(app).keep(pair, true))?;
     }

@@ -3,6 +3,7 @@
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
+use super::section::Section;
 use super::templates::Confirm;
 use super::visit::{Instead, Visit};
 use super::words::refused;
@@ -14,6 +15,7 @@ use crate::http::pages::reply::{page_with_passkeys, see_other};
 use crate::http::pages::second_step::{ask, ask_again};
 use crate::http::pages::templates::Place;
 use crate::http::proving::{self, asserting, reauthenticate};
+use crate::jwt::AccessClaims;
 use crate::oauth::params::Params;
 use crate::secret::Secret;
 use crate::service::oauth::browser;
@@ -22,24 +24,26 @@ use crate::service::shown::{self, Shown};
 use crate::service::{login, me, passkey_login, passkeys};
 use crate::webauthn::Assertion;
 
-use super::section::Section;
-
 /// What of a form goes through the question: nothing that is secret.
 const KEPT: [&str; 7] = ["do", "id", "username", "name", "scope", "role", "days"];
 
 impl Visit<'_> {
     /// Goes on if the user may do what is sensitive.
     pub(super) async fn sensitive(&mut self, params: &Params) -> Result<(), Instead> {
-        self.authenticate_again(params).await?;
-        let access = browser::authenticate(self.app, &self.cookie).await?;
-        self.or_ask(params, sensitive(self.app, &access.claims).await).await
+        let claims = self.claims(params).await?;
+        self.or_ask(params, sensitive(self.app, &claims).await).await
     }
 
     /// Goes on if the user may set up a second factor, or change it.
     pub(super) async fn enrolling(&mut self, params: &Params) -> Result<(), Instead> {
+        let claims = self.claims(params).await?;
+        self.or_ask(params, may_enrol(self.app, &claims).await).await
+    }
+
+    /// What an access token of the session says, after what was shown just now.
+    async fn claims(&mut self, params: &Params) -> Result<AccessClaims, Instead> {
         self.authenticate_again(params).await?;
-        let access = browser::authenticate(self.app, &self.cookie).await?;
-        self.or_ask(params, may_enrol(self.app, &access.claims).await).await
+        Ok(browser::authenticate(self.app, &self.cookie).await?.claims)
     }
 
     async fn or_ask(&self, params: &Params, may: Result<(), Failure>) -> Result<(), Instead> {
@@ -47,7 +51,7 @@ impl Visit<'_> {
             Ok(()) => Ok(()),
             Err(Failure::ReauthenticationRequired(_)) => Err(self.ask_password(params, HttpResponse::Ok(), None).await),
             Err(Failure::Domain(Error::SecondFactorEnrolmentRequired(_))) => {
-                Err(Instead::Answer(see_other(&format!("{}{}", self.site.base, Section::SecondFactors.path()))))
+                Err(Instead::answer(see_other(&self.address(Section::SecondFactors))))
             }
             Err(failure) => Err(failure.into()),
         }
@@ -139,6 +143,6 @@ impl Visit<'_> {
         let (action, token) = (self.action(), self.form_token());
         let place =
             Place { site: &self.site, client: None, action: &action, form_token: Some(&token), kept: kept.pairs() };
-        page(place).map_or_else(Instead::Failure, Instead::Answer)
+        page(place).map_or_else(Instead::Failure, Instead::answer)
     }
 }

@@ -209,7 +209,7 @@ pub(super) struct Applications<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) visit: &'a Visit<'a>,
     pub(super) problem: Option<String>,
-    pub(super) applications: Vec<ApplicationRow>,
+    pub(super) listed: Vec<ApplicationRow>,
 }
 
 pub(super) struct ApplicationRow {

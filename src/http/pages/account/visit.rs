@@ -41,7 +41,7 @@ pub(super) struct Visit<'a> {
 /// What a browser gets instead of what it asked for.
 pub(super) enum Instead {
     /// A question, or a page that says why not.
-    Answer(HttpResponse),
+    Answer(Box<HttpResponse>),
     /// A failure.
     Failure(Failure),
 }
@@ -59,10 +59,14 @@ impl From<Error> for Instead {
 }
 
 impl Instead {
+    pub(super) fn answer(response: HttpResponse) -> Self {
+        Self::Answer(Box::new(response))
+    }
+
     /// As a handler returns it.
     pub(super) fn response(self) -> Result<HttpResponse, Failure> {
         match self {
-            Self::Answer(response) => Ok(response),
+            Self::Answer(response) => Ok(*response),
             Self::Failure(failure) => Err(failure),
         }
     }
@@ -85,8 +89,7 @@ impl<'a> Visit<'a> {
         }
         let cookie = Cookies::of(app).session(request);
         let Some((live, cookie)) = who(app, cookie.clone()).await?.zip(cookie) else {
-            let back = format!("{}{}", site.base, section.path());
-            return Err(Instead::Answer(see_other(&return_to::login_page(&site.base, &back))));
+            return Err(Instead::answer(to_login(&site, section)));
         };
         let texts = texts::of(site.texts.language);
         Ok(Self { request, app, site, texts, section, live, cookie, renewed: None })
@@ -120,7 +123,8 @@ impl<'a> Visit<'a> {
         self.address(self.section)
     }
 
-    fn address(&self, section: Section) -> String {
+    /// Where a section is.
+    pub(super) fn address(&self, section: Section) -> String {
         format!("{}{}", self.site.base, section.path())
     }
 
@@ -136,6 +140,11 @@ impl<'a> Visit<'a> {
     /// To the section, which says what was done.
     pub(super) fn done(&self, notice: Notice) -> HttpResponse {
         see_other(&format!("{}?done={}", self.action(), notice.sealed(&self.form_token())))
+    }
+
+    /// To the login page, and back to the section.
+    pub(super) fn to_login(&self) -> HttpResponse {
+        to_login(&self.site, self.section)
     }
 
     /// The form is none of ours.
@@ -158,4 +167,8 @@ impl<'a> Visit<'a> {
         let all = Section::ALL.into_iter().filter(|one| *one != Section::Passkeys || self.site.has_passkeys());
         all.map(|one| (one.title(self.texts), self.address(one), one == self.section))
     }
+}
+
+fn to_login(site: &Site<'_>, section: Section) -> HttpResponse {
+    see_other(&return_to::login_page(&site.base, &format!("{}{}", site.base, section.path())))
 }

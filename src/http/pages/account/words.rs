@@ -2,14 +2,13 @@
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
+use super::texts::Texts;
 use super::visit::Visit;
 use crate::error::{Error, FieldProblem};
 use crate::http::failure::Failure;
 use crate::http::pages::signing_in::problem;
 use crate::model::session::EndReason;
 use crate::webauthn::Refusal;
-
-use super::texts::Texts;
 
 /// The response with the form again, and what was wrong; an error that is not about the form is a failure.
 pub(super) fn refused(visit: &Visit<'_>, error: Error) -> Result<(HttpResponseBuilder, String), Failure> {
