@@ -7,6 +7,7 @@ mod env_file;
 mod log_filter;
 mod machine;
 mod page_values;
+mod passkey_values;
 mod passkeys;
 mod pooler;
 mod postgres_url;

@@ -14,7 +14,7 @@ use super::values::{
     address, any_text, duration, duration_or_off, list, longer_than, network, number, on_or_off, optional, parsed,
     passphrase, path, scopes, show_list, show_optional, show_path, within,
 };
-use super::{DatabaseUrl, LogFormat, Pooler, ProxyUrl, passkeys, urls, warnings};
+use super::{DatabaseUrl, LogFormat, Pooler, ProxyUrl, passkey_values, urls, warnings};
 use crate::clock::Seconds;
 use crate::jwt::{Passphrase, SigningAlg};
 use crate::model::names::Scopes;
@@ -180,13 +180,13 @@ settings! {
     PASSKEY_RP_ID: pub(super) passkey_rp_id: Option<String> {
         default: "",
         help: "Domain that passkeys are for: the host of each of PASSKEY_ORIGINS, or what it ends with. With another domain the passkeys of before do not work any more. Empty: the host of ISSUER, or no passkeys if that is an IP address, or neither https nor localhost.",
-        read: optional(passkeys::domain),
+        read: optional(passkey_values::domain),
         show: show_optional(""),
     }
     PASSKEY_ORIGINS: pub(super) passkey_origins: Vec<String> {
         default: "",
         help: "Origins of the pages and apps that may use passkeys, separated by commas, as in https://id.example.com,android:apk-key-hash:HASH. Empty: the origin of ISSUER.",
-        read: list(passkeys::origin),
+        read: list(passkey_values::origin),
         show: show_list,
     }
     FIRST_ADMIN_PASSWORD_FILE: pub(crate) first_admin_password_file: PathBuf {

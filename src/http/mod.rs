@@ -5,6 +5,7 @@
 
 mod api;
 mod audience;
+mod code;
 mod codes;
 mod cookies;
 mod cors;

@@ -11,7 +11,7 @@ use crate::model::id::{SessionId, UserId};
 use crate::secret::Secret;
 use crate::service::pair::Pair;
 use crate::service::proof::{self, Admitted, Claim};
-use crate::service::{me, passkey_login, shown};
+use crate::service::{me, shown};
 
 /// Runs `work`, which hashes a password of a logged-in user and does not use the database. It takes a place in the
 /// queue before it takes a thread, so that waiting hashes do not block other requests.
@@ -102,7 +102,7 @@ pub(super) async fn asserting<T: Send + 'static>(
     ip: Option<&str>,
     work: impl FnOnce(&App, Charge) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let charge = passkey_login::admit(app, ip).await?;
+    let charge = shown::admit_passkey(app, ip).await?;
     let app = app.clone();
     let work = move || work(&app, charge);
     rt::spawn(deadline::carried_on(on_a_thread(work))).await.map_err(Error::internal)?

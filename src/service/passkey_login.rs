@@ -6,7 +6,7 @@ use super::proof::Proven;
 use super::second_factor::present;
 use super::sessions;
 use crate::app::App;
-use crate::engine::limiter::{Attempt, Charge, PASSKEY};
+use crate::engine::limiter::Charge;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
@@ -50,15 +50,6 @@ pub(crate) fn question(app: &App, login: Option<&Secret<String>>) -> Result<Ques
 pub(crate) fn find_owner(app: &App, assertion: &Assertion) -> Result<Option<UserId>, Error> {
     let found = app.store.read(|tx| tx.find_passkey(&assertion.credential_id))?;
     Ok(found.map(|passkey| passkey.user_id))
-}
-
-/// Applies the limits to an address. A signature cannot be guessed, so they only bound what a flood can write.
-pub(crate) async fn admit(app: &App, ip: Option<&str>) -> Result<Charge, Error> {
-    app.limiter.admit(&Attempt::new(&PASSKEY, None, ip)).await?.map_err(|retry_after| {
-        let ip = ip.unwrap_or_default();
-        log::warn!(ip, retry_after:% = retry_after; "passkey refused: too many failures");
-        Error::TooManyFailures { retry_after }
-    })
 }
 
 /// Logs in the user whose passkey it is.

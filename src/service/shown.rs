@@ -73,8 +73,18 @@ pub(crate) fn claim(app: &App, text: &Secret<String>, shown: Shown, ip: Option<&
 
 /// The second part: applies the limits.
 pub(crate) async fn admit(app: &App, claim: &Claim) -> Result<Charge, Error> {
-    app.limiter.admit(&claim.attempt).await?.map_err(|retry_after| {
-        let ip = claim.ip.as_deref().unwrap_or_default();
+    admit_attempt(app, &claim.attempt, claim.ip.as_deref()).await
+}
+
+/// Applies the limits to an address from which a passkey comes alone. A signature cannot be guessed: they only bound what a
+/// flood can write.
+pub(crate) async fn admit_passkey(app: &App, ip: Option<&str>) -> Result<Charge, Error> {
+    admit_attempt(app, &Attempt::new(&PASSKEY, None, ip), ip).await
+}
+
+async fn admit_attempt(app: &App, attempt: &Attempt, ip: Option<&str>) -> Result<Charge, Error> {
+    app.limiter.admit(attempt).await?.map_err(|retry_after| {
+        let ip = ip.unwrap_or_default();
         log::warn!(ip, retry_after:% = retry_after; "second factor refused: too many failures");
         Error::TooManyFailures { retry_after }
     })

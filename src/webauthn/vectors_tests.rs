@@ -1,5 +1,5 @@
 //! The test vectors of the specification ([WebAuthn level 3 section 16](https://www.w3.org/TR/webauthn-3/#sctn-test-vectors)),
-//! which `vectors.json` has as they are there, and what becomes of them when a part is changed.
+//! which `tests/vectors/webauthn.json` has as they are there, and what becomes of them when a part is changed.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ fn rp() -> RelyingParty {
 }
 
 fn vectors() -> Vec<Value> {
-    serde_json::from_str(include_str!("vectors.json")).unwrap()
+    serde_json::from_str(include_str!("../../tests/vectors/webauthn.json")).unwrap()
 }
 
 fn vector(name: &str) -> Value {

@@ -17,7 +17,7 @@ use tokensmith::internals::model::names::ADMIN_ROLE;
 use tokensmith_verifier::{AccessClaims, TokenError, Verifier, VerifyError};
 
 use crate::support::oauth::{ALL, NOTES};
-use crate::support::{Answer, Engine, PASSWORD, TestApp};
+use crate::support::{Answer, Engine, PASSWORD, TestApp, passkey};
 
 /// A service, one of its pairs, and its private key: with it a test can sign what the service never would.
 struct Target {

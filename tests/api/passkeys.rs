@@ -52,6 +52,7 @@ fn a_passkey_is_registered_listed_renamed_and_removed(engine: Engine) {
     assert_eq!(added["credential_id"], encoded(&passkey.id));
     assert_eq!((&added["synced"], &added["last_used_at"]), (&json!(false), &Value::Null));
     assert_eq!(texts(&added["recovery_codes"]).len(), 10);
+    app.advance(1);
     let (_, second) = register(&app, &pair, ES256);
     assert!(second.get("recovery_codes").is_none(), "they come with the first factor: {second}");
     assert_eq!(events(&app, "factor_added", "passkey"), 2);

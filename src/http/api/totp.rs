@@ -6,13 +6,12 @@ use utoipa::ToSchema;
 
 use super::blocking;
 use crate::app::App;
-use crate::http::extract::{Caller, Enrolling, Json, JsonOrNothing, origin};
+use crate::http::extract::{Caller, Enrolling, Json, JsonOrNothing, enroller, origin};
 use crate::http::failure::Failure;
 use crate::http::view::pair::not_stored;
 use crate::http::view::totp::EnrolledView;
-use crate::model::audit::Origin;
 use crate::secret::Secret;
-use crate::service::totp::{self, Enroller};
+use crate::service::totp;
 
 /// Who enrols: a logged-in user, or one whose login waits for it.
 #[derive(Default, Deserialize, ToSchema)]
@@ -105,16 +104,4 @@ pub(in crate::http) async fn renew_codes(
     let Caller { user, origin, .. } = caller;
     let recovery_codes = blocking(move || totp::renew_codes(&app, user, &origin)).await?;
     Ok(not_stored(RecoveryCodesView { recovery_codes }))
-}
-
-/// Who enrols, and from where if that is a caller.
-pub(super) fn enroller(
-    caller: Result<Caller<Enrolling>, Failure>,
-    challenge: Option<Secret<String>>,
-) -> Result<(Enroller, Option<Origin>), Failure> {
-    if let Some(challenge) = challenge {
-        return Ok((Enroller::LoggingIn(challenge), None));
-    }
-    let caller = caller?;
-    Ok((Enroller::LoggedIn(caller.user, caller.session()?), Some(caller.origin)))
 }

@@ -5,6 +5,7 @@ mod caller;
 mod client;
 mod cookie;
 mod credentials;
+mod enroller;
 mod form;
 mod forwarded;
 mod json;
@@ -16,6 +17,7 @@ pub(super) use caller::{
 };
 pub(super) use client::{ProxyWarnings, RequestId, device, origin};
 pub(super) use credentials::{AssertionBody, RegistrationBody};
+pub(super) use enroller::enroller;
 pub(super) use form::{Form, FormOrNothing};
 pub(super) use json::{Json, JsonOrNothing, MAX_BODY_BYTES};
 pub(super) use query::{PathId, Query, cut, instant, page_size, parameter};
