@@ -81,12 +81,12 @@ async function login(form) {
   if (credentialId) await PublicKeyCredential.signalUnknownCredential?.({ rpId, credentialId });
 }
 
-async function make(form) {
-  const publicKey = JSON.parse(form.dataset.create);
+async function make(form, json, mediation) {
+  const publicKey = JSON.parse(json);
   publicKey.challenge = bytesOf(publicKey.challenge);
   publicKey.user.id = bytesOf(publicKey.user.id);
   for (const one of publicKey.excludeCredentials) one.id = bytesOf(one.id);
-  const { id, type, response } = await navigator.credentials.create({ publicKey });
+  const { id, type, response } = await navigator.credentials.create({ publicKey, mediation });
   form.elements.credential.value = JSON.stringify({
     id, type,
     response: {
@@ -94,13 +94,35 @@ async function make(form) {
       transports: response.getTransports?.() ?? [],
     },
   });
+}
+
+async function add(form) {
+  try {
+    await make(form, form.dataset.create);
+  } catch {
+    return false;
+  }
   form.submit();
+  return true;
+}
+
+/** Right after a login by password the browser may make a passkey by itself. */
+async function upgrade(form) {
+  const { conditionalCreate } = (await PublicKeyCredential.getClientCapabilities?.()) ?? {};
+  if (!conditionalCreate) return;
+  await make(form, form.dataset.upgrade, "conditional");
+  const body = new URLSearchParams(new FormData(form));
+  const { type } = await fetch(form.action, { method: "POST", body, redirect: "manual" });
+  document.querySelector("[data-upgraded]").hidden = type !== "opaqueredirect";
 }
 
 if (window.PublicKeyCredential) {
-  const [passkey, create, list] = ["passkey", "create", "accepted"].map((name) => document.querySelector(`[data-${name}]`));
+  const named = (name) => document.querySelector(`[data-${name}]`);
+  const [passkey, create, list, upgraded] = ["passkey", "create", "accepted", "upgrade"].map(named);
   if (passkey) await login(passkey);
-  if (create) instead(create, () => make(create).then(() => true, () => false));
+  if (create) instead(create, () => add(create));
+  // The browser has no reason to, or the user does not want to.
+  if (upgraded) await upgrade(upgraded).catch(() => {});
   if (list) {
     const { rp: rpId, user: userId, accepted } = list.dataset;
     const allAcceptedCredentialIds = accepted.split(" ").filter(Boolean);

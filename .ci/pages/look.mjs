@@ -25,7 +25,7 @@ export async function look(page, language, name, { status = 200, to } = {}) {
   const what = `${name} (${language})`;
   await page.waitForFunction(() => document.styleSheets.length && document.querySelector("header img")?.naturalWidth);
   // Only passkeys need a script, and an answer that is posted.
-  const passkeys = await page.locator("[data-passkey]").count() > 0;
+  const passkeys = await page.locator("[data-passkey], [data-create], [data-accepted], [data-upgrade]").count() > 0;
   headers(page, what, status, to, passkeys);
   await structure(page, what, language, to || passkeys);
   for (const [device, size] of Object.entries(DEVICES)) {

@@ -17,10 +17,15 @@ const events = (name) => stored(`select count(*) from audit_events where name = 
 let kept = [];
 
 /** A browser of its own, with the device. */
-async function open({ passkeys = kept, ...more } = {}) {
+async function open({ passkeys = kept, fills = true, ...more } = {}) {
   const context = await browser.newContext();
   await context.route(`${APP}/**`, (route) => route.fulfill({ contentType: "text/html", body: "the application" }));
+  await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
   await noteQuestions(context);
+  if (!fills) {
+    // This authenticator answers by itself what only a user's choice would.
+    await context.addInitScript(() => { PublicKeyCredential.isConditionalMediationAvailable = async () => false; });
+  }
   const page = follow(await context.newPage());
   const cdp = await context.newCDPSession(page);
   await cdp.send("WebAuthn.enable");
@@ -32,7 +37,6 @@ async function open({ passkeys = kept, ...more } = {}) {
   const device = {
     add: (credential) => cdp.send("WebAuthn.addCredential", { authenticatorId, credential }),
     all: async () => (await cdp.send("WebAuthn.getCredentials", { authenticatorId })).credentials,
-    remove: (credentialId) => cdp.send("WebAuthn.removeCredential", { authenticatorId, credentialId }),
     /** Whether the user touches it when asked. */
     touch: (enabled) => cdp.send("WebAuthn.setAutomaticPresenceSimulation", { authenticatorId, enabled }),
     verify: (isUserVerified) => cdp.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified }),
@@ -42,7 +46,7 @@ async function open({ passkeys = kept, ...more } = {}) {
     await context.close();
   };
   for (const passkey of passkeys) await device.add(passkey);
-  return { context, page, device, close };
+  return { context, page, cdp, device, close };
 }
 
 /** Notes what the pages ask the browser for. */
@@ -73,44 +77,68 @@ async function logIn(page, username) {
 
 const useButton = (page) => page.locator("form[data-passkey] button");
 
-/** Makes a passkey, as an app of one's own does it: by a script of a page of the same origin. */
-async function register(context, page, name) {
-  await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
-  await page.goto(`${issuer}/app`);
-  return page.evaluate(async (name) => {
-    const send = async (path, body) => {
-      const headers = { "content-type": "application/json" };
-      const response = await fetch(`/v1/me/passkeys${path}`, { method: "POST", headers, body: JSON.stringify(body) });
-      return { status: response.status, ...(await response.json()) };
-    };
-    const { publicKey } = await send("/options", {});
-    const credential = await navigator.credentials.create({
-      publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(publicKey),
-    });
-    return send("", { credential: credential.toJSON(), name });
-  }, name);
+const press = async (page, what) => {
+  const button = page.locator(`button[name=do][value=${what}]`);
+  if (!(await button.isVisible())) await page.locator("details", { has: button }).locator("summary").click();
+  await button.click();
+};
+
+/** At the account pages, after a login by password. */
+async function account() {
+  const { page, device, close } = await open();
+  await page.goto(`${issuer}/login?return_to=/account/passkeys`);
+  assert.equal(await useButton(page).isVisible(), true);
+  await logIn(page, ada);
+  await page.waitForURL(`${issuer}/account/passkeys`);
+  await look(page, "en", "account-passkeys-none");
+  await press(page, "add");
+  await page.waitForSelector("form[data-create]");
+  await look(page, "en", "account-passkey-add");
+  await page.fill("[name=name]", "my laptop");
+  await page.click("form[data-create] button");
+  await page.waitForSelector(".codes");
+  assert.equal(await page.locator(".codes code").count(), 10);
+  await page.click("main a");
+  assert.match(await page.innerText("main"), /my laptop/);
+  const [made, ...others] = await device.all();
+  assert.deepEqual([made.isResidentCredential, others.length], [true, 0]);
+
+  // This device has one already.
+  await press(page, "add");
+  await page.fill("[name=name]", "my laptop again");
+  await page.click("form[data-create] button");
+  await page.waitForSelector("form[data-create] [role=status]:not([hidden])");
+  await look(page, "en", "account-passkey-not-made");
+
+  await page.goto(`${issuer}/account/passkeys`);
+  await page.locator("summary").first().click();
+  await page.fill("[name=name]", "old laptop");
+  await press(page, "rename");
+  await page.waitForSelector(".notice");
+  assert.match(await page.innerText("main"), /old laptop/);
+  for (const folded of await page.locator("summary").all()) await folded.click();
+  await look(page, "en", "account-passkeys");
+  await close();
 }
 
-async function registered() {
-  const { context, page, device, close } = await open();
-  await page.goto(`${issuer}/login?return_to=/app`);
-  assert.equal(await useButton(page).isVisible(), true);
-  await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
-  await logIn(page, ada);
-  await page.waitForURL(`${issuer}/app`);
-  const made = await register(context, page, "my laptop");
-  assert.equal(made.status, 201, JSON.stringify(made));
-  const credentials = await device.all();
-  assert.equal(credentials.length, 1);
-  assert.equal(credentials[0].isResidentCredential, true);
-  await close();
-  return made.id;
+/** A passkey is as good as the password where one is asked for. The browser forgets what is removed. */
+async function removed() {
+  const { context, page, cdp } = await open({ fills: false });
+  const forgotten = new Promise((resolve) => cdp.on("WebAuthn.credentialDeleted", resolve));
+  await page.goto(`${issuer}/login?return_to=/account/passkeys`);
+  await useButton(page).click();
+  await page.waitForURL(`${issuer}/account/passkeys`);
+  await press(page, "remove");
+  await page.waitForSelector(".notice");
+  assert.match(await page.innerText("main"), /is removed/);
+  assert.equal((await forgotten).credentialId, kept[0].credentialId);
+  assert.deepEqual(stored(`select * from passkeys where user_id = (select id from users where username = '${ada}')`), []);
+  await context.close();
 }
 
 /** The browser offers the passkey by itself, and the user takes it. */
 async function autofill() {
   const { context, page, close } = await open();
-  await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
   await page.goto(`${issuer}/login?return_to=/app`);
   await page.waitForURL(`${issuer}/app`, { timeout: 15_000 });
   assert.deepEqual((await claims(context)).amr, ["swk", "mfa"]);
@@ -140,7 +168,6 @@ async function byButton() {
 /** After the password a touch is enough, as of an authenticator that cannot verify its user. */
 async function secondFactor() {
   const { context, page, device, close } = await open({ hasUserVerification: false, isUserVerified: false });
-  await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
   await device.touch(false);
   await page.goto(`${issuer}/login?return_to=/app`);
   await logIn(page, ada);
@@ -167,25 +194,31 @@ async function notVerified() {
 /** A copy of the passkey, which has not counted on. */
 async function counterBack() {
   const before = events("passkey_counter_back");
-  const { context, page, close } = await open({ passkeys: kept.map((passkey) => ({ ...passkey, signCount: 0 })) });
+  const copies = kept.map((passkey) => ({ ...passkey, signCount: 0 }));
+  const { context, page } = await open({ passkeys: copies, fills: false });
   await page.goto(`${issuer}/login?return_to=/app`);
+  await useButton(page).click();
   await page.waitForSelector("[role=alert]");
   assert.match(await page.innerText("[role=alert]"), /not accepted/);
-  assert.equal(events("passkey_counter_back") > before, true);
-  await close();
+  await look(page, "en", "login-passkey-refused", { status: 403 });
+  assert.equal(events("passkey_counter_back"), before + 1);
+  await context.close();
+}
+
+/** It was removed elsewhere: the page says so, and the browser forgets it. */
+async function unknown() {
+  const { context, page, cdp } = await open({ fills: false });
+  const forgotten = new Promise((resolve) => cdp.on("WebAuthn.credentialDeleted", resolve));
+  await page.goto(`${issuer}/login?return_to=/app`);
+  await useButton(page).click();
+  await page.waitForSelector("[role=alert]");
+  assert.equal((await forgotten).credentialId, kept[0].credentialId);
+  await context.close();
 }
 
 console.log("passkeys");
-const id = await registered();
-console.log("  registered");
-await autofill();
-console.log("  autofill");
-await byButton();
-console.log("  button");
-await secondFactor();
-console.log("  second factor");
-await notVerified();
-console.log("  not verified");
-await counterBack();
-console.log("  counter");
+for (const step of [account, autofill, byButton, secondFactor, notVerified, counterBack, removed, unknown]) {
+  await step();
+  console.log(`  ${step.name}`);
+}
 await browser.close();

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::account_pages::{at_home, form, later, press};
 use crate::support::passkey::{ES256, ISSUER, Passkey, encoded, log_in, request_options};
+use crate::support::totp::{Enrolled, code, enrolled};
 use crate::support::{Browser, Engine, PASSWORD, Page, TestApp};
 
 both_engines!(
@@ -13,6 +14,7 @@ both_engines!(
     what_is_sensitive_asks_for_a_passkey_instead_of_the_password,
     the_passkey_of_somebody_else_proves_nothing,
     where_browsers_have_no_passkeys_there_is_no_such_page,
+    after_a_login_by_password_and_code_the_browser_may_make_a_passkey_by_itself,
 );
 
 const PAGE: &str = "/account/passkeys";
@@ -163,4 +165,30 @@ fn where_browsers_have_no_passkeys_there_is_no_such_page(engine: Engine) {
     let browser = at_home(&app, "ada");
     assert!(!browser.open("/account").answer.body.contains("passkeys"));
     browser.open(PAGE).shows(404, "Something went wrong");
+}
+
+fn after_a_login_by_password_and_code_the_browser_may_make_a_passkey_by_itself(engine: Engine) {
+    let app = started(engine);
+    // Who has no second factor would need the passkey from then on, and has not asked for that.
+    assert!(!at_home(&app, "ada").open("/account").answer.body.contains("data-upgrade"));
+    let Enrolled { secret, .. } = enrolled(&app, "grace", &[]);
+    let browser = app.browser();
+    let page = browser.log_in(&browser.open("/login"), "grace", PASSWORD);
+    let page = browser.submit(&page, &[("otp", &code(&app, &secret))]);
+    page.shows(200, "Profile");
+    let text = page.text();
+    let offered = text.split("data-upgrade=\"").nth(1).unwrap().split("\" hidden").next().unwrap();
+    let options = json!({"publicKey": serde_json::from_str::<Value>(offered).unwrap()});
+    let passkey = Passkey { flags: 0, ..Passkey::make(ES256, &options) };
+    let credential = passkey.registration(&options).to_string();
+    let page = browser.submit(&page, &[("credential", &credential)]);
+    page.shows(200, "Your passkeys");
+    assert!(page.text().contains("The passkey is added."), "{page:?}");
+    log_in(&app, &Passkey { flags: 5, ..passkey }).ok();
+    assert!(!browser.open("/account").answer.body.contains("data-upgrade"), "there is one");
+    // Only right after the login.
+    app.execute("delete from passkeys");
+    assert!(browser.open("/account").answer.body.contains("data-upgrade"));
+    app.advance(301);
+    assert!(!browser.open("/account").answer.body.contains("data-upgrade"));
 }

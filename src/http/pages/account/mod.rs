@@ -109,7 +109,7 @@ async fn show(request: &HttpRequest, app: &web::Data<App>, section: Section) -> 
         Err(instead) => return instead.response(),
     };
     match section {
-        Section::Profile => profile::show(&visit),
+        Section::Profile => profile::show(&visit).await,
         Section::Password => password::show(&visit),
         Section::Passkeys => passkeys::show(&visit).await,
         Section::SecondFactors => second_factors::show(&visit).await,

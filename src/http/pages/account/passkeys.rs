@@ -14,9 +14,12 @@ use crate::http::extract::RegistrationBody;
 use crate::http::failure::Failure;
 use crate::http::pages::reply::page_with_passkeys;
 use crate::http::view::passkey::CreationView;
-use crate::model::passkey::{Passkey, PasskeyId};
+use crate::model::grant::Live;
+use crate::model::passkey::{PASSKEY_CHALLENGE_LIFETIME, Passkey, PasskeyId};
+use crate::model::proof::MFA;
 use crate::oauth::params::Params;
 use crate::service::passkeys::{self, NewPasskey};
+use crate::service::queries;
 use crate::service::totp::Enroller;
 
 pub(super) async fn show(visit: &Visit<'_>) -> Result<HttpResponse, Failure> {
@@ -85,6 +88,25 @@ async fn rename(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Inst
             Ok(list(visit, response, Some(problem)).await?)
         }
     }
+}
+
+/// What a browser needs to make a passkey by itself, right after a login by password. An account that has no second factor is
+/// left alone: with a passkey its password alone would not log in any more.
+pub(super) async fn upgrade(visit: &Visit<'_>) -> Result<Option<String>, Failure> {
+    let Live { session, grant, .. } = &visit.live;
+    let shown = grant.as_ref().map(|grant| grant.amr.names()).unwrap_or_default();
+    let has_shown = ["pwd", MFA].iter().all(|name| shown.iter().any(|one| one == name));
+    let is_recent = session.auth_time() + PASSKEY_CHALLENGE_LIFETIME > visit.app.clock.now();
+    if !(has_shown && is_recent && visit.site.has_passkeys()) {
+        return Ok(None);
+    }
+    let session = visit.session();
+    let offer = move |app: &_, user, _: &_| {
+        let (has_app, has_passkeys) = (queries::find_app(app, user)?.0.is_some(), !passkeys::list(app, user)?.is_empty());
+        let offer = || passkeys::offer(app, &Enroller::LoggedIn(user, session), true);
+        if has_app && !has_passkeys { offer().map(Some) } else { Ok(None) }
+    };
+    Ok(visit.run(offer).await?.map(|offer| CreationView::new(visit.app, &offer).json()))
 }
 
 /// What the script needs to make a passkey.

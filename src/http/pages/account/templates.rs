@@ -4,6 +4,7 @@ use std::fmt;
 
 use askama::Template;
 
+use super::section::Section;
 use super::visit::Visit;
 use crate::clock::Timestamp;
 use crate::http::pages::site::Site;
@@ -51,6 +52,8 @@ pub(super) struct Profile<'a> {
     pub(super) username: &'a str,
     pub(super) name: &'a str,
     pub(super) email: Option<String>,
+    /// What the browser needs to make a passkey by itself, as JSON.
+    pub(super) upgrade: Option<String>,
 }
 
 /// The form for a new password.

@@ -25,6 +25,9 @@ texts! {
         "Es wurde kein Passkey erzeugt. Vielleicht hat dieses Gerät schon einen für dein Konto.",
         "No se ha creado ninguna llave de acceso. Quizá este dispositivo ya tenga una para tu cuenta.";
     passkey_added: "The passkey is added.", "Der Passkey ist hinzugefügt.", "La llave de acceso se ha añadido.";
+    passkey_upgraded: "Your browser has made a passkey for your account. It logs you in without the password.",
+        "Dein Browser hat einen Passkey für dein Konto erzeugt. Er meldet dich ohne das Passwort an.",
+        "Tu navegador ha creado una llave de acceso para tu cuenta. Inicia tu sesión sin la contraseña.";
     passkey_taken: "This passkey is registered already.", "Diesen Passkey gibt es hier schon.",
         "Esta llave de acceso ya está registrada.";
     passkey_too_late: "It took too long. Try again.", "Es hat zu lange gedauert. Versuche es noch einmal.",
