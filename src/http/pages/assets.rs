@@ -22,5 +22,8 @@ pub(in crate::http) async fn styles() -> HttpResponse {
 #[utoipa::path(get, path = "/oauth/assets/passkeys.js", tag = "pages", security(()),
     responses((status = 200, body = String, content_type = "text/javascript", description = "The script.")))]
 pub(in crate::http) async fn passkeys() -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).content_type("text/javascript; charset=utf-8").body(PASSKEYS)
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, CACHED))
+        .content_type("text/javascript; charset=utf-8")
+        .body(PASSKEYS)
 }

@@ -67,9 +67,7 @@ async fn after_password(
     error: Error,
 ) -> Result<HttpResponse, Failure> {
     match error {
-        Error::SecondFactorRequired(waiting) => {
-            ask(place, HttpResponse::Ok(), (&waiting, By::first(&waiting)), None)
-        }
+        Error::SecondFactorRequired(waiting) => ask(place, HttpResponse::Ok(), (&waiting, By::first(&waiting)), None),
         Error::SecondFactorEnrolmentRequired(Some(waiting)) => enrol(app, place, waiting).await,
         error => again(place, typed, error, None),
     }
@@ -119,11 +117,7 @@ fn wrong(place: Place<'_>, error: Error) -> Result<(HttpResponseBuilder, String)
 }
 
 /// Asks for a code or a passkey again, and says what was wrong.
-pub(super) fn ask_again(
-    place: Place<'_>,
-    asked: (&Challenged, By),
-    error: Error,
-) -> Result<HttpResponse, Failure> {
+pub(super) fn ask_again(place: Place<'_>, asked: (&Challenged, By), error: Error) -> Result<HttpResponse, Failure> {
     let (response, problem) = wrong(place, error)?;
     ask(place, response, asked, Some(problem))
 }

@@ -102,7 +102,8 @@ pub(super) async fn upgrade(visit: &Visit<'_>) -> Result<Option<String>, Failure
     }
     let session = visit.session();
     let offer = move |app: &_, user, _: &_| {
-        let (has_app, has_passkeys) = (queries::find_app(app, user)?.0.is_some(), !passkeys::list(app, user)?.is_empty());
+        let (has_app, has_passkeys) =
+            (queries::find_app(app, user)?.0.is_some(), !passkeys::list(app, user)?.is_empty());
         let offer = || passkeys::offer(app, &Enroller::LoggedIn(user, session), true);
         if has_app && !has_passkeys { offer().map(Some) } else { Ok(None) }
     };

@@ -18,8 +18,9 @@ texts! {
         "Nombre de la llave de acceso, por ejemplo el de su dispositivo";
     rename: "Rename", "Umbenennen", "Cambiar el nombre";
     add_passkey: "Add a passkey", "Passkey hinzufügen", "Añadir una llave de acceso";
-    add_passkey_lead: "Your browser asks where to keep it.", "Dein Browser fragt, wo er aufbewahrt wird.",
-        "El navegador te preguntará dónde guardarla.";
+    add_passkey_lead: "Your browser asks where to keep it. From then on your password alone is not enough to log in: a passkey, a code of your app or a recovery code follows it.",
+        "Dein Browser fragt, wo er aufbewahrt wird. Von da an reicht das Passwort allein nicht mehr zum Anmelden: danach kommt ein Passkey, ein Code deiner App oder ein Wiederherstellungscode.",
+        "El navegador te preguntará dónde guardarla. Desde entonces la contraseña sola no bastará para iniciar sesión: después hará falta una llave de acceso, un código de tu aplicación o un código de recuperación.";
     make_passkey: "Make the passkey", "Passkey erzeugen", "Crear la llave de acceso";
     passkey_not_made: "No passkey was made. Perhaps this device has one for your account already.",
         "Es wurde kein Passkey erzeugt. Vielleicht hat dieses Gerät schon einen für dein Konto.",
