@@ -1,7 +1,8 @@
 """The pages that users see, in Chromium: axe-core finds nothing in them on a phone and on a desktop, in light and in dark, in
-every language; their headers are as strict as documented; they need no JavaScript, and no mouse.
+every language; their headers are as strict as documented; they need no JavaScript, and no mouse. And passkeys on them, with
+the browser's virtual authenticator.
 
-    pages.py [BINARY [FOLDER]]      the release binary by default; screenshots are put into FOLDER"""
+    pages.py [BINARY [FOLDER [PROGRAM]]]      the release binary by default; screenshots are put into FOLDER"""
 
 import http.server
 import os
@@ -18,6 +19,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = ["walk.mjs", "passkeys.mjs"]
 TOOLS = ["playwright-core@1.65.1", "axe-core@4.14.1"]
 PASSWORD = "correct horse battery staple"
 LOGO = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 48" width="240" height="48">
@@ -60,7 +62,8 @@ class Logo(http.server.BaseHTTPRequestHandler):
 def settings(folder, logo):
     port = free_port()
     return {
-        "LISTEN": f"127.0.0.1:{port}", "ISSUER": f"http://127.0.0.1:{port}", "DATABASE_URL": f"sqlite://{folder}/tokensmith.db",
+        # By name, since browsers have no passkeys at an address.
+        "LISTEN": f"127.0.0.1:{port}", "ISSUER": f"http://localhost:{port}", "DATABASE_URL": f"sqlite://{folder}/tokensmith.db",
         "KEYS_DIR": f"{folder}/keys", "REQUIRE_SECOND_FACTOR": "admins", "RUST_LOG": "warn", "FIRST_ADMIN_PASSWORD_FILE": f"{folder}/password",
         "ID_TOKEN_SIGNING_ALGS": "ES256", "SCOPES": "notes1:write notes7:write donaudampfschifffahrtsgesellschaft1:read", "PAGE_NAME": "Example", "PAGE_LOGO_URL": f"{logo}/logo.svg",
         "PAGE_LINKS": "Privacy=https://www.example.com/privacy;Imprint=https://www.example.com/imprint;"
@@ -111,9 +114,12 @@ def main():
             walk |= {"USERS": " ".join(USERS), "MANY": " ".join(MANY)}
             if len(sys.argv) > 2:
                 walk["SCREENSHOTS"] = str(Path(sys.argv[2]).resolve())
-            done = subprocess.run(["node", "walk.mjs"], cwd=tools, env={**env, **walk})
-            if done.returncode != 0:
-                sys.exit(f"the pages are not as they must be; the service's log:\n{log.read_text()}")
+            for name in sys.argv[3:] or PROGRAMS:
+                began = time.monotonic()
+                done = subprocess.run(["node", name], cwd=tools, env={**env, **walk})
+                if done.returncode != 0:
+                    sys.exit(f"the pages are not as they must be; the service's log:\n{log.read_text()}")
+                print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
         finally:
             service.send_signal(signal.SIGTERM)
             service.wait(timeout=60)

@@ -24,8 +24,10 @@ export function follow(page) {
 export async function look(page, language, name, { status = 200, to } = {}) {
   const what = `${name} (${language})`;
   await page.waitForFunction(() => document.styleSheets.length && document.querySelector("header img")?.naturalWidth);
-  headers(page, what, status, to);
-  await structure(page, what, language, to);
+  // Only passkeys need a script, and an answer that is posted.
+  const passkeys = await page.locator("[data-passkey], [data-create], [data-accepted], [data-upgrade]").count() > 0;
+  headers(page, what, status, to, passkeys);
+  await structure(page, what, language, to || passkeys);
   for (const [device, size] of Object.entries(DEVICES)) {
     await page.setViewportSize(size);
     for (const colorScheme of ["light", "dark"]) {
@@ -47,25 +49,26 @@ export async function look(page, language, name, { status = 200, to } = {}) {
   console.log(`  ${what}`);
 }
 
-function headers(page, what, status, to) {
+function headers(page, what, status, to, passkeys) {
   assert.equal(page.answer.status(), status, what);
   const all = page.answer.headers();
   const policy = Object.fromEntries(all["content-security-policy"].split("; ").map((part) => {
     const [name, ...sources] = part.split(" ");
     return [name, sources.join(" ")];
   }));
-  const { "script-src": script, ...rest } = policy;
+  const { "script-src": script, "connect-src": connect, ...rest } = policy;
   assert.deepEqual(rest, {
     "default-src": "'none'", "style-src": "'self'", "frame-ancestors": "'none'", "base-uri": "'none'",
     "form-action": to ?? "'self'", "img-src": new URL(logo).origin,
   }, what);
-  assert.match(script ?? "none", to ? /^'sha256-[\w+/]{43}='$/ : /^none$/, what);
+  assert.match(script ?? "none", to ? /^'sha256-[\w+/]{43}='$/ : passkeys ? /^'self'$/ : /^none$/, what);
+  assert.equal(connect, passkeys ? "'self'" : undefined, what);
   assert.equal(all["referrer-policy"], "same-origin", what);
   assert.equal(all["cache-control"], "no-store", what);
   assert.equal(all["x-content-type-options"], "nosniff", what);
 }
 
-async function structure(page, what, language, to) {
+async function structure(page, what, language, hasScript) {
   const found = await page.evaluate(() => ({
     language: document.documentElement.lang,
     title: document.title,
@@ -78,7 +81,7 @@ async function structure(page, what, language, to) {
   }));
   const { title, headings: [heading, ...below], ...rest } = found;
   assert.deepEqual([heading, new Set(below)], ["H1", new Set(below.map(() => "H2"))], what);
-  assert.deepEqual(rest, { language, scripts: to ? 1 : 0, styles: 0, handlers: 0, sheets: 1 }, what);
+  assert.deepEqual(rest, { language, scripts: hasScript ? 1 : 0, styles: 0, handlers: 0, sheets: 1 }, what);
   assert.match(title, /^.+ – Example$/, what);
 }
 

@@ -236,6 +236,7 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(logout::start_by_form),
         endpoint!(logout::confirm, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(assets::styles),
+        endpoint!(assets::passkeys),
         endpoint!(docs::openapi),
         endpoint!(docs::root),
         endpoint!(docs::docs),

@@ -46,6 +46,12 @@ pub(crate) fn question(app: &App, login: Option<&Secret<String>>) -> Result<Ques
     Ok(Question { challenge: ask(app, &ceremony)?, rp_id, allowed, needs_verification })
 }
 
+/// Whose passkey it is said to be; `None` if it is not registered.
+pub(crate) fn find_owner(app: &App, assertion: &Assertion) -> Result<Option<UserId>, Error> {
+    let found = app.store.read(|tx| tx.find_passkey(&assertion.credential_id))?;
+    Ok(found.map(|passkey| passkey.user_id))
+}
+
 /// Logs in the user whose passkey it is.
 pub(crate) fn login(
     app: &App,

@@ -31,11 +31,11 @@ pub(crate) fn list_api_tokens(app: &App, user: UserId) -> Result<Vec<ApiToken>, 
     app.store.read(|tx| tx.list_api_tokens(user))
 }
 
-/// When a user set up their authenticator app, and how many recovery codes are left; `None` without an app.
-pub(crate) fn find_app(app: &App, user: UserId) -> Result<Option<(Timestamp, i64)>, Error> {
+/// When a user set up their authenticator app, if they have one, and how many recovery codes are left.
+pub(crate) fn find_app(app: &App, user: UserId) -> Result<(Option<Timestamp>, i64), Error> {
     app.store.read(|tx| {
         let since = tx.find_totp(user)?.filter(|totp| totp.secret.is_some()).and_then(|totp| totp.confirmed_at);
-        since.map(|since| Ok((since, tx.count_recovery_codes(user)?))).transpose()
+        Ok((since, tx.count_recovery_codes(user)?))
     })
 }
 

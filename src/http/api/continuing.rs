@@ -4,13 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::credentials::AssertionBody;
 use super::{checked, look_up};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::cookies::Cookies;
 use crate::http::delivery::Delivery;
-use crate::http::extract::{Json, device, origin};
+use crate::http::extract::{AssertionBody, Json, device, origin};
 use crate::http::failure::Failure;
 use crate::http::view::pair::PairView;
 use crate::secret::Secret;

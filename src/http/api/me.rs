@@ -5,13 +5,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::credentials::AssertionBody;
 use super::{asserting, blocking};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::delivery::Delivery;
-use crate::http::extract::{Caller, Json, LoggedIn, User, sensitive};
+use crate::http::extract::{AssertionBody, Caller, Json, LoggedIn, User, sensitive};
 use crate::http::failure::Failure;
 use crate::http::proving;
 use crate::http::view::pair::PairView;

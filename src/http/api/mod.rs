@@ -10,7 +10,6 @@ pub(super) mod audit;
 pub(super) mod authenticate;
 pub(super) mod change_password;
 pub(super) mod continuing;
-mod credentials;
 pub(super) mod docs;
 pub(super) mod email_verification;
 pub(super) mod health;

@@ -4,12 +4,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::credentials::AssertionBody;
 use super::{asserting, blocking};
 use crate::app::App;
 use crate::http::cookies::Cookies;
 use crate::http::delivery::Delivery;
-use crate::http::extract::{Json, JsonOrNothing, device, origin};
+use crate::http::extract::{AssertionBody, Json, JsonOrNothing, device, origin};
 use crate::http::failure::Failure;
 use crate::http::view::pair::{PairView, not_stored};
 use crate::http::view::passkey::RequestView;

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::blocking;
-use super::credentials::RegistrationBody;
 use crate::app::App;
-use crate::http::extract::{Caller, Enrolling, Json, JsonOrNothing, LoggedIn, PathId, enroller, origin};
+use crate::http::extract::{
+    Caller, Enrolling, Json, JsonOrNothing, LoggedIn, PathId, RegistrationBody, enroller, origin,
+};
 use crate::http::failure::Failure;
 use crate::http::view::pair::not_stored;
 use crate::http::view::passkey::{AddedView, CreationView, PasskeyView, PasskeysView};

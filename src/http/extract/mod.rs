@@ -4,6 +4,7 @@ mod basic;
 mod caller;
 mod client;
 mod cookie;
+mod credentials;
 mod enroller;
 mod form;
 mod forwarded;
@@ -15,6 +16,7 @@ pub(super) use caller::{
     Administrator, AdministratorRecently, Caller, Enrolling, LoggedIn, LoggedInRecently, User, may_enrol, sensitive,
 };
 pub(super) use client::{ProxyWarnings, RequestId, device, language, origin};
+pub(super) use credentials::{AssertionBody, RegistrationBody};
 pub(super) use enroller::enroller;
 pub(super) use form::{Form, FormOrNothing};
 pub(super) use json::{Json, JsonOrNothing, MAX_BODY_BYTES};

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::posted::{Posted, SignIn, posted};
-use super::reply::{answer_after_form, message, page, see_other, titled};
+use super::reply::{answer_after_form, message, page, page_with_passkeys, see_other, titled};
 use super::second_step::{Outcome, sign_in};
 use super::signing_in::Before;
 use super::site::Site;
@@ -47,7 +47,7 @@ pub(in crate::http) async fn show(
 
 /// Log in, choose an account, allow or deny
 ///
-/// What the forms of the pages post: `username` and `password`, `challenge` and a code, `account`, or `decision`.
+/// What the forms of the pages post: `username` and `password`, `challenge` and a code, `assertion`, `account`, or `decision`.
 #[utoipa::path(post, path = "/oauth/interactions/{id}", tag = "pages", security(()),
     params(("id" = String, Path, format = "uuid", description = "The interaction's id.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "A page."),
@@ -151,7 +151,7 @@ impl View<'_> {
         let site = &self.site(Some(ongoing));
         let (client, action, form_token) = (ongoing.client.name.to_string(), self.action(ongoing), self.token(ongoing));
         let place = Place { site, client: Some(&client), action: &action, form_token: Some(&form_token), kept: &[] };
-        page(site, StatusCode::OK, &Login { site, place, username, problem: None })
+        page_with_passkeys(site, HttpResponse::Ok(), &Login { site, place, username, problem: None, unknown: None })
     }
 
     fn account(&self, ongoing: &Ongoing) -> Result<HttpResponse, Failure> {

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::posted::{Posted, posted};
-use super::reply::{message, page, see_other};
+use super::reply::{message, page_with_passkeys, see_other};
 use super::return_to::{self, login_page};
 use super::second_step::{Outcome, sign_in};
 use super::signing_in::{Before, who};
@@ -33,19 +33,19 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
     }
     let site = &Site::new(&request, &app, &[]);
     let place = Place { site, client: None, action: &login_page(&site.base, &return_to), form_token: None, kept: &[] };
-    page(site, StatusCode::OK, &Login { site, place, username: "", problem: None })
+    page_with_passkeys(site, HttpResponse::Ok(), &Login { site, place, username: "", problem: None, unknown: None })
 }
 
 /// Log in by the form
 ///
-/// What the login form posts: `username` and `password`, or `challenge` and a code.
+/// What the login form posts: `username` and `password`, `challenge` and a code, or `assertion`, which a passkey has signed.
 #[utoipa::path(post, path = "/login", tag = "pages", security(()),
     params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go after the login. Default: the account pages.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "A page: the next step."),
     (status = 303, description = "The user is logged in: to `return_to`.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: the request is not valid."),
     (status = 403, content_type = "text/html", body = String,
-        description = "A page: username or password are wrong, or another page has sent this."),
+        description = "A page: username or password are wrong, the passkey is refused, or another page has sent this."),
     (status = 429, content_type = "text/html", body = String, description = "A page: too many wrong passwords."),
     (status = 503, content_type = "text/html", body = String, description = "A page: try again.")))]
 pub(in crate::http) async fn act(

@@ -25,6 +25,9 @@ use crate::secret::digest_of;
 /// What is not from here is not loaded, framed or posted to.
 const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 
+/// For passkeys: a script of ours, which asks us for challenges.
+const PASSKEY_POLICY: &str = "; script-src 'self'; connect-src 'self'";
+
 /// Posts the form of the page.
 const SCRIPT: &str = "document.forms[0].submit()";
 
@@ -44,6 +47,15 @@ pub(super) fn page_with(
     template: &impl Template,
 ) -> Result<HttpResponse, Failure> {
     send(site, response, template, "'self'", "")
+}
+
+/// The same, with the script for passkeys where there are any.
+pub(super) fn page_with_passkeys(
+    site: &Site<'_>,
+    response: HttpResponseBuilder,
+    template: &impl Template,
+) -> Result<HttpResponse, Failure> {
+    send(site, response, template, "'self'", if site.has_passkeys() { PASSKEY_POLICY } else { "" })
 }
 
 fn send(

@@ -1,11 +1,13 @@
-//! The steps of a login, on whatever page it is: the password, a code, or setting up an authenticator app. The challenge is in
+//! The steps of a login, on whatever page it is: the password, a passkey, a code, or setting up an authenticator app. The challenge is in
 //! the forms, never in an address: a link cannot sign its reader in as somebody else.
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::posted::{SignIn, Step};
-use super::reply::page_with;
-use super::signing_in::{Before, go_on, log_in, problem};
+use super::posted::{By, SignIn, Step};
+use super::reply::{page_with, page_with_passkeys};
+use super::signing_in::{Before, go_on, log_in, log_in_by_passkey, problem};
 use super::templates::{Enrol, Login, Place, SecondStep};
 use crate::app::App;
 use crate::clock::Seconds;
@@ -17,8 +19,8 @@ use crate::http::proving::next_step;
 use crate::http::view::totp::EnrolledView;
 use crate::secret::Secret;
 use crate::service::pair::Pair;
-use crate::service::shown::Shown;
 use crate::service::totp::{self, Enroller};
+use crate::webauthn::Refusal;
 
 /// What has come of a step.
 pub(super) enum Outcome {
@@ -44,7 +46,17 @@ pub(super) async fn sign_in(
                 Err(error) => after_password(app, place, &typed, error).await.map(Outcome::Page),
             }
         }
-        SignIn::Step { challenge, step: next } => step(request, app, place, (challenge, next), (before, also)).await,
+        SignIn::Passkey(assertion) => {
+            let id = URL_SAFE_NO_PAD.encode(&assertion.credential_id);
+            match log_in_by_passkey(request, app, before, assertion, also).await {
+                Ok(pair) => Ok(Outcome::SignedIn(Box::new(pair))),
+                Err(error) => {
+                    let unknown = matches!(error, Error::PasskeyRefused(Refusal::Unknown)).then_some(id);
+                    again(place, "", error, unknown).map(Outcome::Page)
+                }
+            }
+        }
+        SignIn::Step { waiting, step: next } => step(request, app, place, (waiting, next), (before, also)).await,
     }
 }
 
@@ -56,11 +68,9 @@ async fn after_password(
     error: Error,
 ) -> Result<HttpResponse, Failure> {
     match error {
-        Error::SecondFactorRequired(Challenged { challenge, .. }) => {
-            ask(place, HttpResponse::Ok(), &challenge, false, None)
-        }
-        Error::SecondFactorEnrolmentRequired(Some(Challenged { challenge, .. })) => enrol(app, place, challenge).await,
-        error => again(place, typed, error),
+        Error::SecondFactorRequired(waiting) => ask(place, HttpResponse::Ok(), (&waiting, By::first(&waiting)), None),
+        Error::SecondFactorEnrolmentRequired(Some(waiting)) => enrol(app, place, waiting).await,
+        error => again(place, typed, error, None),
     }
 }
 
@@ -69,20 +79,20 @@ async fn step(
     request: &HttpRequest,
     app: &web::Data<App>,
     place: Place<'_>,
-    (challenge, step): (Secret<String>, Step),
+    (waiting, step): (Challenged, Step),
     (before, also): (Before<'_>, impl FnOnce(&App) -> Result<(), Error> + Send + 'static),
 ) -> Result<Outcome, Failure> {
     let page = match step {
-        Step::Ask { for_recovery_code } => ask(place, HttpResponse::Ok(), &challenge, for_recovery_code, None)?,
-        Step::Enrol => enrol(app, place, challenge).await?,
-        Step::Confirm(code) => confirm(request, app, place, challenge, code).await?,
+        Step::Ask(by) => ask(place, HttpResponse::Ok(), (&waiting, by), None)?,
+        Step::Enrol => enrol(app, place, waiting).await?,
+        Step::Confirm(code) => confirm(request, app, place, waiting, code).await?,
         Step::Shown(shown) => {
-            let by_recovery_code = matches!(shown, Shown::RecoveryCode(_));
-            match go_on(request, app, before, (challenge.clone(), shown), also).await {
+            let by = By::of(&shown);
+            match go_on(request, app, before, (waiting.challenge.clone(), shown), also).await {
                 Ok(pair) => return Ok(Outcome::SignedIn(Box::new(pair))),
-                Err(error @ (Error::BadChallenge | Error::AccountDisabled)) => again(place, "", error)?,
-                Err(Error::SecondFactorEnrolmentRequired(_)) => enrol(app, place, challenge).await?,
-                Err(error) => ask_again(place, &challenge, by_recovery_code, error)?,
+                Err(error @ (Error::BadChallenge | Error::AccountDisabled)) => again(place, "", error, None)?,
+                Err(Error::SecondFactorEnrolmentRequired(_)) => enrol(app, place, waiting).await?,
+                Err(error) => ask_again(place, (&waiting, by), error)?,
             }
         }
     };
@@ -90,9 +100,10 @@ async fn step(
 }
 
 /// The login form with what was wrong.
-fn again(place: Place<'_>, username: &str, error: Error) -> Result<HttpResponse, Failure> {
+fn again(place: Place<'_>, username: &str, error: Error, unknown: Option<String>) -> Result<HttpResponse, Failure> {
     let (response, problem) = problem(place.site.texts, error)?;
-    page_with(place.site, response, &Login { site: place.site, place, username, problem: Some(problem) })
+    let template = Login { site: place.site, place, username, problem: Some(problem), unknown };
+    page_with_passkeys(place.site, response, &template)
 }
 
 /// As [`problem`], of codes.
@@ -106,37 +117,31 @@ fn wrong(place: Place<'_>, error: Error) -> Result<(HttpResponseBuilder, String)
     Ok((response, seconds.map_or(problem, of_codes)))
 }
 
-/// Asks for a code again, and says what was wrong.
-pub(super) fn ask_again(
-    place: Place<'_>,
-    challenge: &Secret<String>,
-    by_recovery_code: bool,
-    error: Error,
-) -> Result<HttpResponse, Failure> {
+/// Asks for a code or a passkey again, and says what was wrong.
+pub(super) fn ask_again(place: Place<'_>, asked: (&Challenged, By), error: Error) -> Result<HttpResponse, Failure> {
     let (response, problem) = wrong(place, error)?;
-    ask(place, response, challenge, by_recovery_code, Some(problem))
+    ask(place, response, asked, Some(problem))
 }
 
-/// Asks for a code.
+/// Asks for a code or a passkey.
 pub(super) fn ask(
     place: Place<'_>,
     response: HttpResponseBuilder,
-    challenge: &Secret<String>,
-    by_recovery_code: bool,
+    (waiting, by): (&Challenged, By),
     problem: Option<String>,
 ) -> Result<HttpResponse, Failure> {
-    let (site, challenge) = (place.site, challenge.expose().as_str());
-    page_with(site, response, &SecondStep { site, place, challenge, by_recovery_code, recovery_codes: &[], problem })
+    let site = place.site;
+    page_with_passkeys(site, response, &SecondStep { site, place, waiting, by, recovery_codes: &[], problem })
 }
 
-async fn enrol(app: &web::Data<App>, place: Place<'_>, challenge: Secret<String>) -> Result<HttpResponse, Failure> {
-    let (asked, who) = (app.clone(), Enroller::LoggingIn(challenge.clone()));
+async fn enrol(app: &web::Data<App>, place: Place<'_>, waiting: Challenged) -> Result<HttpResponse, Failure> {
+    let (asked, who) = (app.clone(), Enroller::LoggingIn(waiting.challenge.clone()));
     let enrolled = match on_a_thread(move || totp::begin(&asked, who)).await {
         Ok(enrolled) => EnrolledView::new(app, &enrolled)?,
-        Err(error) => return again(place, "", error),
+        Err(error) => return again(place, "", error, None),
     };
-    let (site, challenge, shown) = (place.site, challenge.expose().as_str(), Some(&enrolled));
-    page_with(site, HttpResponse::Ok(), &Enrol { site, place, challenge, shown, problem: None })
+    let (site, shown) = (place.site, Some(&enrolled));
+    page_with(site, HttpResponse::Ok(), &Enrol { site, place, waiting: &waiting, shown, problem: None })
 }
 
 /// Confirms an app. Then the recovery codes are shown, and the next code is asked for.
@@ -144,27 +149,28 @@ async fn confirm(
     request: &HttpRequest,
     app: &web::Data<App>,
     place: Place<'_>,
-    challenge: Secret<String>,
+    waiting: Challenged,
     code: Secret<String>,
 ) -> Result<HttpResponse, Failure> {
-    let (origin, who) = (origin(request, app), Enroller::LoggingIn(challenge.clone()));
+    let (origin, who) = (origin(request, app), Enroller::LoggingIn(waiting.challenge.clone()));
     let its_origin = origin.clone();
     let claim = move |app: &_| totp::claim(app, who, &its_origin);
     let finish = move |app: &_, claim, charge| totp::confirm(app, claim, charge, &code, &origin);
     let confirmed = next_step(app, claim, finish).await;
-    let (site, text) = (place.site, challenge.expose().as_str());
+    let site = place.site;
     match confirmed {
         Ok(codes) => {
             let recovery_codes = codes.as_slice();
-            let (by_recovery_code, problem) = (false, None);
-            let template = SecondStep { site, place, challenge: text, by_recovery_code, recovery_codes, problem };
+            let waiting = &Challenged { methods: vec![By::Otp.name(), By::RecoveryCode.name()], ..waiting };
+            let template = SecondStep { site, place, waiting, by: By::Otp, recovery_codes, problem: None };
             page_with(site, HttpResponse::Ok(), &template)
         }
         Err(error @ (Error::WrongOtp | Error::TooManyFailures { .. })) => {
             // The secret is not shown again: it could be somebody else's, who has the password, too.
             let (response, problem) = wrong(place, error)?;
-            page_with(site, response, &Enrol { site, place, challenge: text, shown: None, problem: Some(problem) })
+            let template = Enrol { site, place, waiting: &waiting, shown: None, problem: Some(problem) };
+            page_with(site, response, &template)
         }
-        Err(error) => again(place, "", error),
+        Err(error) => again(place, "", error, None),
     }
 }

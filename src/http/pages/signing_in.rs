@@ -11,15 +11,16 @@ use crate::error::Error;
 use crate::http::cookies::Cookies;
 use crate::http::extract::{device, origin};
 use crate::http::failure::Failure;
-use crate::http::proving::{next_step, proving};
+use crate::http::proving::{asserting, next_step, proving};
 use crate::model::audit::Origin;
 use crate::model::grant::Live;
 use crate::model::session::Device;
 use crate::secret::Secret;
-use crate::service::oauth::browser::{SignedIn, sign_in, sign_in_by_step, signed_in};
+use crate::service::oauth::browser::{SignedIn, sign_in, sign_in_by_passkey, sign_in_by_step, signed_in};
 use crate::service::pair::Pair;
 use crate::service::shown::{self, Shown};
 use crate::service::{login, proof, refresh};
+use crate::webauthn::{Assertion, Refusal};
 
 /// What a browser that logs in has had before.
 pub(super) struct Before<'a> {
@@ -62,7 +63,30 @@ pub(super) async fn log_in(
     pair_of(app, signed_in?, (cookie, before.is_some()), &device, origin).await
 }
 
-/// Goes on with a login by a code and does `also`; returns the pair for the browser's cookies.
+/// Logs a user in by a passkey alone and does `also`; returns the pair for the browser's cookies.
+pub(super) async fn log_in_by_passkey(
+    request: &HttpRequest,
+    app: &web::Data<App>,
+    before: Before<'_>,
+    assertion: Box<Assertion>,
+    also: impl FnOnce(&App) -> Result<(), Error> + Send + 'static,
+) -> Result<Pair, Error> {
+    let (device, origin) = (device(request, app, None)?, origin(request, app));
+    let origin = Cookies::of(app).make_known(app, request, origin)?;
+    let Before { cookie, live } = before;
+    let before = live.map(|live| (live.user.id, live.session.id));
+    let (its_device, its_origin) = (device.clone(), origin.clone());
+    let finish = move |app: &App, charge| {
+        let signed_in = sign_in_by_passkey(app, (&assertion, charge), before, &its_device, &its_origin)?;
+        also(app)?;
+        Ok(signed_in)
+    };
+    let signed_in = asserting(app, device.ip.as_deref(), finish).await;
+    login::count(app, signed_in.as_ref().map(|_| ()));
+    pair_of(app, signed_in?, (cookie, before.is_some()), &device, origin).await
+}
+
+/// Goes on with a login by a code or a passkey and does `also`; returns the pair for the browser's cookies.
 pub(super) async fn go_on(
     request: &HttpRequest,
     app: &web::Data<App>,
@@ -113,7 +137,10 @@ pub(super) fn problem(texts: &Texts, error: Error) -> Result<(HttpResponseBuilde
         Error::WrongOtp => (HttpResponse::Forbidden(), texts.wrong_otp.to_owned()),
         Error::WrongRecoveryCode => (HttpResponse::Forbidden(), texts.wrong_recovery_code.to_owned()),
         Error::OtpLocked => (HttpResponse::Forbidden(), texts.otp_locked.to_owned()),
-        Error::BadChallenge => (HttpResponse::Forbidden(), texts.bad_challenge.to_owned()),
+        Error::BadChallenge | Error::PasskeyRefused(Refusal::ChallengeOver) => {
+            (HttpResponse::Forbidden(), texts.bad_challenge.to_owned())
+        }
+        Error::PasskeyRefused(_) => (HttpResponse::Forbidden(), texts.passkey_refused.to_owned()),
         Error::AccountDisabled => (HttpResponse::Forbidden(), texts.account_disabled.to_owned()),
         Error::TooManyFailures { retry_after: Seconds(seconds) } => {
             let problem = texts.too_many_failures.replace("{seconds}", &seconds.to_string());

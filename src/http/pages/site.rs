@@ -43,6 +43,18 @@ impl<'a> Site<'a> {
         is_on(self.app)
     }
 
+    /// Whether browsers have passkeys on the pages.
+    pub(super) fn has_passkeys(&self) -> bool {
+        let config = &self.app.config;
+        let here = origin(&config.issuer);
+        config.relying_party.as_ref().is_some_and(|rp| here.is_some_and(|here| rp.origins.contains(&here)))
+    }
+
+    /// The domain that passkeys are for.
+    pub(super) fn passkeys_of(&self) -> &str {
+        self.app.config.relying_party.as_ref().map(|rp| rp.id.as_str()).unwrap_or_default()
+    }
+
     pub(super) fn has_links(&self) -> bool {
         !self.app.config.page_links.is_empty()
     }

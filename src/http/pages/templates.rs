@@ -2,7 +2,9 @@
 
 use askama::Template;
 
+use super::posted::By;
 use super::site::Site;
+use crate::error::Challenged;
 use crate::http::view::totp::EnrolledView;
 
 /// Where the forms of a login lead to.
@@ -26,19 +28,41 @@ pub(super) struct Login<'a> {
     /// What was typed, or what the application expects.
     pub(super) username: &'a str,
     pub(super) problem: Option<String>,
+    /// The id of a passkey that is not registered here any more.
+    pub(super) unknown: Option<String>,
 }
 
-/// The code form, after the password.
+/// What is asked for after the password.
 #[derive(Template)]
 #[template(path = "second_step.html")]
 pub(super) struct SecondStep<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) place: Place<'a>,
-    pub(super) challenge: &'a str,
-    pub(super) by_recovery_code: bool,
+    pub(super) waiting: &'a Challenged,
+    pub(super) by: By,
     /// Those that were made just now.
     pub(super) recovery_codes: &'a [String],
     pub(super) problem: Option<String>,
+}
+
+impl SecondStep<'_> {
+    /// Whether the page asks for this.
+    fn is_by(&self, method: &str) -> bool {
+        self.by.name() == method
+    }
+
+    fn has(&self, method: &str) -> bool {
+        self.waiting.methods.contains(&method) && (method != By::Passkey.name() || self.site.has_passkeys())
+    }
+
+    fn passkey_class(&self) -> &'static str {
+        if self.is_by(By::Passkey.name()) { "" } else { "secondary" }
+    }
+
+    /// Whether the page offers this, too.
+    fn offers(&self, method: &str) -> bool {
+        self.has(method) && !self.is_by(method)
+    }
 }
 
 /// An authenticator app that must be set up.
@@ -47,7 +71,7 @@ pub(super) struct SecondStep<'a> {
 pub(super) struct Enrol<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) place: Place<'a>,
-    pub(super) challenge: &'a str,
+    pub(super) waiting: &'a Challenged,
     /// The secret, which is shown once.
     pub(super) shown: Option<&'a EnrolledView>,
     pub(super) problem: Option<String>,

@@ -80,6 +80,17 @@ texts! {
     step_lead: "Type the six digits that your authenticator app shows.",
         "Gib die sechs Ziffern ein, die deine Authenticator-App zeigt.",
         "Escribe las seis cifras que muestra tu aplicación de autenticación.";
+    login_passkey: "Log in with a passkey", "Mit einem Passkey anmelden", "Iniciar sesión con una llave de acceso";
+    use_passkey: "Use a passkey", "Einen Passkey verwenden", "Usar una llave de acceso";
+    passkey_lead: "Use the passkey of your account.", "Verwende den Passkey deines Kontos.",
+        "Usa la llave de acceso de tu cuenta.";
+    passkey_needs_script: "Passkeys need JavaScript.", "Passkeys brauchen JavaScript.",
+        "Las llaves de acceso necesitan JavaScript.";
+    passkey_failed: "That did not work. Try again, or another way.",
+        "Das hat nicht geklappt. Versuche es noch einmal oder auf andere Weise.",
+        "No ha funcionado. Inténtalo de nuevo o de otra manera.";
+    passkey_refused: "This passkey is not accepted here.", "Dieser Passkey wird hier nicht angenommen.",
+        "Aquí no se acepta esta llave de acceso.";
     otp: "One-time code", "Einmalcode", "Código de un solo uso";
     use_recovery_code: "Use a recovery code", "Einen Wiederherstellungscode verwenden", "Usar un código de recuperación";
     use_app: "Use the authenticator app", "Die Authenticator-App verwenden", "Usar la aplicación de autenticación";

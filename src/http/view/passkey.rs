@@ -117,6 +117,11 @@ impl CreationView {
         });
         Self { public_key }
     }
+
+    /// What a script gets from a page.
+    pub(in crate::http) fn json(&self) -> String {
+        self.public_key.to_string()
+    }
 }
 
 impl From<&Question> for RequestView {

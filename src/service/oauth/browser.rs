@@ -16,7 +16,8 @@ use crate::model::rotation::{Presented, Verdict, judge};
 use crate::model::session::{Device, EndReason};
 use crate::service::pair::{Access, Pair, Purpose, mint_access};
 use crate::service::proof::Outcome;
-use crate::service::{login, me, refresh, second_step, sessions, shown};
+use crate::service::{login, me, passkey_login, refresh, second_step, sessions, shown};
+use crate::webauthn::Assertion;
 use tokensmith_verifier::issuing::FIRST_PARTY;
 
 /// The live session that a browser's cookie stands for. Nothing is written, even if the cookie is invalid.
@@ -172,6 +173,27 @@ pub(crate) fn sign_in(
             Ok(SignedIn::New(Box::new(pair)))
         }
     }
+}
+
+/// The same, for a login by a passkey alone.
+pub(crate) fn sign_in_by_passkey(
+    app: &App,
+    (assertion, charge): (&Assertion, Charge),
+    before: Option<(UserId, SessionId)>,
+    device: &Device,
+    origin: &Origin,
+) -> Result<SignedIn, Error> {
+    let owner = passkey_login::find_owner(app, assertion)?;
+    if let Some((user, session)) = before.filter(|(user, _)| owner == Some(*user)) {
+        let origin = Origin { actor: Some(user), session: Some(session), ..origin.clone() };
+        passkey_login::reauthenticate(app, (assertion, charge), user, session, &origin)?;
+        return Ok(SignedIn::Again);
+    }
+    let pair = passkey_login::login(app, (assertion, charge), None, device, origin)?;
+    if let Some((user, session)) = before {
+        sessions::end_if_stored(app, user, session, EndReason::Logout, origin)?;
+    }
+    Ok(SignedIn::New(Box::new(pair)))
 }
 
 /// The same, for a login whose second step is shown in this browser.

@@ -9,6 +9,8 @@ pub(super) enum Notice {
     Saved,
     PasswordChanged,
     AppRemoved,
+    PasskeyAdded,
+    PasskeyRemoved,
     SessionEnded,
     OthersEnded,
     TokenRevoked,
@@ -16,10 +18,12 @@ pub(super) enum Notice {
 }
 
 impl Notice {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Saved,
         Self::PasswordChanged,
         Self::AppRemoved,
+        Self::PasskeyAdded,
+        Self::PasskeyRemoved,
         Self::SessionEnded,
         Self::OthersEnded,
         Self::TokenRevoked,
@@ -40,6 +44,8 @@ impl Notice {
             Self::Saved => texts.saved,
             Self::PasswordChanged => texts.password_changed,
             Self::AppRemoved => texts.app_removed,
+            Self::PasskeyAdded => texts.passkey_added,
+            Self::PasskeyRemoved => texts.passkey_removed,
             Self::SessionEnded => texts.session_ended,
             Self::OthersEnded => texts.others_ended,
             Self::TokenRevoked => texts.token_revoked,

@@ -3,18 +3,20 @@
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use super::notice::Notice;
+use super::passkeys;
 use super::templates::Profile;
 use super::visit::{Instead, Visit};
 use super::words::refused;
 use crate::http::failure::Failure;
-use crate::http::pages::reply::page_with;
+use crate::http::pages::reply::page_with_passkeys;
 use crate::oauth::params::Params;
 use crate::service::users::{self, NewProfile};
 
-pub(super) fn show(visit: &Visit<'_>) -> Result<HttpResponse, Failure> {
+pub(super) async fn show(visit: &Visit<'_>) -> Result<HttpResponse, Failure> {
     let user = &visit.live.user;
     let name = user.name.as_ref().map(ToString::to_string).unwrap_or_default();
-    page(visit, HttpResponse::Ok(), (&user.username.to_string(), &name), None)
+    let upgrade = passkeys::upgrade(visit).await?;
+    page(visit, HttpResponse::Ok(), (&user.username.to_string(), &name), None, upgrade)
 }
 
 fn page(
@@ -22,9 +24,11 @@ fn page(
     response: HttpResponseBuilder,
     (username, name): (&str, &str),
     problem: Option<String>,
+    upgrade: Option<String>,
 ) -> Result<HttpResponse, Failure> {
     let email = visit.live.user.email.as_ref().map(ToString::to_string);
-    page_with(&visit.site, response, &Profile { site: &visit.site, visit, username, name, email, problem })
+    let template = Profile { site: &visit.site, visit, username, name, email, problem, upgrade };
+    page_with_passkeys(&visit.site, response, &template)
 }
 
 pub(super) async fn act(visit: &mut Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {
@@ -41,7 +45,7 @@ pub(super) async fn act(visit: &mut Visit<'_>, params: &Params) -> Result<HttpRe
         Ok(_user) => Ok(visit.done(Notice::Saved)),
         Err(error) => {
             let (response, problem) = refused(visit, error)?;
-            Ok(page(visit, response, (username, name.unwrap_or_default()), Some(problem))?)
+            Ok(page(visit, response, (username, name.unwrap_or_default()), Some(problem), None)?)
         }
     }
 }

@@ -11,18 +11,19 @@ use crate::error::{Challenged, Error};
 use crate::http::cookies::Cookies;
 use crate::http::extract::{device, may_enrol, sensitive};
 use crate::http::failure::Failure;
-use crate::http::pages::posted::{Step, next_step};
-use crate::http::pages::reply::{page_with, see_other};
+use crate::http::pages::posted::{By, Step, assertion, next_step};
+use crate::http::pages::reply::{page_with_passkeys, see_other};
 use crate::http::pages::second_step::{ask, ask_again};
 use crate::http::pages::templates::Place;
-use crate::http::proving::{self, reauthenticate};
+use crate::http::proving::{self, asserting, reauthenticate};
 use crate::jwt::AccessClaims;
 use crate::oauth::params::Params;
 use crate::secret::Secret;
 use crate::service::oauth::browser;
 use crate::service::pair::Pair;
 use crate::service::shown::{self, Shown};
-use crate::service::{login, me};
+use crate::service::{login, me, passkey_login, passkeys};
+use crate::webauthn::Assertion;
 
 /// What of a form goes through the question: nothing that is secret.
 const KEPT: [&str; 7] = ["do", "id", "username", "name", "scope", "role", "days"];
@@ -31,13 +32,13 @@ impl Visit<'_> {
     /// Goes on if the user may do what is sensitive.
     pub(super) async fn sensitive(&mut self, params: &Params) -> Result<(), Instead> {
         let claims = self.claims(params).await?;
-        self.or_ask(params, sensitive(self.app, &claims).await)
+        self.or_ask(params, sensitive(self.app, &claims).await).await
     }
 
     /// Goes on if the user may set up a second factor, or change it.
     pub(super) async fn enrolling(&mut self, params: &Params) -> Result<(), Instead> {
         let claims = self.claims(params).await?;
-        self.or_ask(params, may_enrol(self.app, &claims).await)
+        self.or_ask(params, may_enrol(self.app, &claims).await).await
     }
 
     /// What an access token of the session says, after what was shown just now.
@@ -46,11 +47,11 @@ impl Visit<'_> {
         Ok(browser::authenticate(self.app, &self.cookie).await?.claims)
     }
 
-    fn or_ask(&self, params: &Params, may: Result<(), Failure>) -> Result<(), Instead> {
+    async fn or_ask(&self, params: &Params, may: Result<(), Failure>) -> Result<(), Instead> {
         match may {
             Ok(()) => Ok(()),
             Err(Failure::ReauthenticationRequired(_) | Failure::Domain(Error::SecondFactorNotShown { .. })) => {
-                Err(self.ask_password(params, HttpResponse::Ok(), None))
+                Err(self.ask_password(params, HttpResponse::Ok(), None).await)
             }
             Err(Failure::Domain(Error::SecondFactorEnrolmentRequired(_))) => {
                 Err(Instead::answer(see_other(&self.address(Section::SecondFactors))))
@@ -59,12 +60,13 @@ impl Visit<'_> {
         }
     }
 
-    /// Takes the password or the code that the question has got.
+    /// Takes the password, the code or the passkey that the question has got.
     async fn authenticate_again(&mut self, params: &Params) -> Result<(), Instead> {
-        let renewed = match (next_step(params), params.get("password")) {
-            (Some((challenge, Some(step))), _) => self.by_step(params, challenge, step).await?,
-            (Some((_, None)), _) | (None, None) => return Ok(()),
-            (None, Some(password)) => self.by_password(params, Secret::new(password.to_owned())).await?,
+        let renewed = match (next_step(params), assertion(params), params.get("password")) {
+            (Some((waiting, Some(step))), ..) => self.by_step(params, waiting, step).await?,
+            (None, Some(assertion), _) => self.by_passkey(params, assertion).await?,
+            (None, None, Some(password)) => self.by_password(params, Secret::new(password.to_owned())).await?,
+            (Some((_, None)), ..) | (None, None, None) => return Ok(()),
         };
         self.renewed = Some(renewed);
         Ok(())
@@ -73,32 +75,40 @@ impl Visit<'_> {
     async fn by_password(&self, params: &Params, password: Secret<String>) -> Result<Pair, Instead> {
         match reauthenticate(self.app, self.user(), self.session(), password, (self.origin(), true)).await {
             Ok(pair) => Ok(pair),
-            Err(Error::SecondFactorRequired(Challenged { challenge, .. })) => {
-                Err(self.answer(params, |place| ask(place, HttpResponse::Ok(), &challenge, false, None)))
+            Err(Error::SecondFactorRequired(waiting)) => {
+                let asked = (&waiting, By::first(&waiting));
+                Err(self.answer(params, |place| ask(place, HttpResponse::Ok(), asked, None)))
             }
-            Err(error) => Err(self.ask_password_again(params, error)),
+            Err(error) => Err(self.ask_password_again(params, error).await),
         }
     }
 
-    async fn by_step(&self, params: &Params, challenge: Secret<String>, step: Step) -> Result<Pair, Instead> {
+    async fn by_passkey(&self, params: &Params, assertion: Box<Assertion>) -> Result<Pair, Instead> {
+        let (user, session, origin) = (self.user(), self.session(), self.origin());
+        let ip = origin.ip.clone();
+        let record =
+            move |app: &_, charge| passkey_login::reauthenticate(app, (&assertion, charge), user, session, &origin);
+        match asserting(self.app, ip.as_deref(), record).await {
+            Ok(pair) => Ok(pair),
+            Err(error) => Err(self.ask_password_again(params, error).await),
+        }
+    }
+
+    async fn by_step(&self, params: &Params, waiting: Challenged, step: Step) -> Result<Pair, Instead> {
         match step {
-            Step::Ask { for_recovery_code } => {
-                Err(self.answer(params, |place| ask(place, HttpResponse::Ok(), &challenge, for_recovery_code, None)))
-            }
+            Step::Ask(by) => Err(self.answer(params, |place| ask(place, HttpResponse::Ok(), (&waiting, by), None))),
             Step::Shown(shown) => {
-                let by_recovery_code = matches!(shown, Shown::RecoveryCode(_));
-                match self.show(challenge.clone(), shown).await {
+                let by = By::of(&shown);
+                match self.show(waiting.challenge.clone(), shown).await {
                     Ok(pair) => Ok(pair),
                     Err(error @ (Error::BadChallenge | Error::AccountDisabled)) => {
-                        Err(self.ask_password_again(params, error))
+                        Err(self.ask_password_again(params, error).await)
                     }
-                    Err(error) => {
-                        Err(self.answer(params, |place| ask_again(place, &challenge, by_recovery_code, error)))
-                    }
+                    Err(error) => Err(self.answer(params, |place| ask_again(place, (&waiting, by), error))),
                 }
             }
             // Who authenticates again has a second factor already.
-            Step::Confirm(_) | Step::Enrol => Err(self.ask_password_again(params, Error::BadChallenge)),
+            Step::Confirm(_) | Step::Enrol => Err(self.ask_password_again(params, Error::BadChallenge).await),
         }
     }
 
@@ -113,16 +123,21 @@ impl Visit<'_> {
         pair
     }
 
-    fn ask_password_again(&self, params: &Params, error: Error) -> Instead {
+    async fn ask_password_again(&self, params: &Params, error: Error) -> Instead {
         match refused(self, error) {
-            Ok((response, problem)) => self.ask_password(params, response, Some(problem)),
+            Ok((response, problem)) => self.ask_password(params, response, Some(problem)).await,
             Err(failure) => failure.into(),
         }
     }
 
-    fn ask_password(&self, params: &Params, response: HttpResponseBuilder, problem: Option<String>) -> Instead {
+    async fn ask_password(&self, params: &Params, response: HttpResponseBuilder, problem: Option<String>) -> Instead {
+        let has_passkeys = match self.run(|app, user, _| passkeys::list(app, user)).await {
+            Ok(found) => !found.is_empty() && self.site.has_passkeys(),
+            Err(error) => return error.into(),
+        };
         self.answer(params, |place| {
-            page_with(&self.site, response, &Confirm { site: &self.site, visit: self, place, problem })
+            let template = Confirm { site: &self.site, visit: self, place, problem, has_passkeys };
+            page_with_passkeys(&self.site, response, &template)
         })
     }
 

@@ -14,22 +14,26 @@ use crate::http::view::totp::EnrolledView;
 use crate::model::names::ADMIN_ROLE;
 use crate::oauth::params::Params;
 use crate::secret::Secret;
+use crate::service::passkeys;
 use crate::service::queries;
 use crate::service::second_factor::{Needs, needs};
 use crate::service::totp::{self, Enroller};
 
 pub(super) async fn show(visit: &Visit<'_>) -> Result<HttpResponse, Failure> {
     let is_admin = visit.live.user.roles.contains(ADMIN_ROLE);
-    let look = move |app: &_, user, _: &_| Ok((queries::find_app(app, user)?, needs(app, user, is_admin)?));
-    let (found, needs) = visit.run(look).await?;
-    let (since, codes_left) = found.map(|(since, codes_left)| (Moment(since), codes_left)).unzip();
+    let look = move |app: &_, user, _: &_| {
+        let has_passkeys = !passkeys::list(app, user)?.is_empty();
+        Ok((queries::find_app(app, user)?, has_passkeys, needs(app, user, is_admin)?))
+    };
+    let ((since, codes_left), has_passkeys, needs) = visit.run(look).await?;
     let template = SecondFactors {
         site: &visit.site,
         visit,
         problem: None,
-        since,
-        codes_left: codes_left.unwrap_or_default(),
+        since: since.map(Moment),
+        codes_left,
         must_have_one: needs == Needs::Enrolment,
+        has_passkeys,
     };
     page_with(&visit.site, HttpResponse::Ok(), &template)
 }
@@ -44,7 +48,7 @@ pub(super) async fn act(visit: &mut Visit<'_>, params: &Params) -> Result<HttpRe
             recovery_codes(visit, &codes)
         }
         Some("remove") => {
-            visit.run(|app, user, origin| totp::remove(app, user, origin)).await?;
+            visit.run(totp::remove).await?;
             Ok(visit.done(Notice::AppRemoved))
         }
         _ => visit.bad_request(),
@@ -86,7 +90,7 @@ fn code_form(
     Ok(page_with(&visit.site, response, &SetUp { site: &visit.site, visit, shown, problem })?)
 }
 
-fn recovery_codes(visit: &Visit<'_>, codes: &[String]) -> Result<HttpResponse, Instead> {
+pub(super) fn recovery_codes(visit: &Visit<'_>, codes: &[String]) -> Result<HttpResponse, Instead> {
     let template = RecoveryCodes { site: &visit.site, visit, problem: None, codes };
     Ok(page_with(&visit.site, HttpResponse::Ok(), &template)?)
 }

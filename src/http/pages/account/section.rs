@@ -7,6 +7,7 @@ use super::texts::Texts;
 pub(super) enum Section {
     Profile,
     Password,
+    Passkeys,
     SecondFactors,
     Sessions,
     ApiTokens,
@@ -15,8 +16,15 @@ pub(super) enum Section {
 
 impl Section {
     /// All of them, as users see them.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Profile, Self::Password, Self::SecondFactors, Self::Sessions, Self::ApiTokens, Self::Applications];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Profile,
+        Self::Password,
+        Self::Passkeys,
+        Self::SecondFactors,
+        Self::Sessions,
+        Self::ApiTokens,
+        Self::Applications,
+    ];
 
     /// The section at a path below `/account`.
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -27,6 +35,7 @@ impl Section {
         match self {
             Self::Profile => "/account",
             Self::Password => "/account/password",
+            Self::Passkeys => "/account/passkeys",
             Self::SecondFactors => "/account/second-factors",
             Self::Sessions => "/account/sessions",
             Self::ApiTokens => "/account/api-tokens",
@@ -38,6 +47,7 @@ impl Section {
         match self {
             Self::Profile => texts.profile_title,
             Self::Password => texts.password_title,
+            Self::Passkeys => texts.passkeys_title,
             Self::SecondFactors => texts.factors_title,
             Self::Sessions => texts.sessions_title,
             Self::ApiTokens => texts.api_tokens_title,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use askama::Template;
 
+use super::section::Section;
 use super::visit::Visit;
 use crate::clock::Timestamp;
 use crate::http::pages::site::Site;
@@ -37,6 +38,8 @@ pub(super) struct Confirm<'a> {
     pub(super) visit: &'a Visit<'a>,
     pub(super) place: Place<'a>,
     pub(super) problem: Option<String>,
+    /// One of them is as good as the password.
+    pub(super) has_passkeys: bool,
 }
 
 /// Who the user is.
@@ -49,6 +52,8 @@ pub(super) struct Profile<'a> {
     pub(super) username: &'a str,
     pub(super) name: &'a str,
     pub(super) email: Option<String>,
+    /// What the browser needs to make a passkey by itself, as JSON.
+    pub(super) upgrade: Option<String>,
 }
 
 /// The form for a new password.
@@ -58,6 +63,39 @@ pub(super) struct NewPassword<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) visit: &'a Visit<'a>,
     pub(super) problem: Option<String>,
+}
+
+/// Passkeys, newest first.
+#[derive(Template)]
+#[template(path = "account/passkeys.html")]
+pub(super) struct Passkeys<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) problem: Option<String>,
+    pub(super) passkeys: Vec<PasskeyRow>,
+    /// The user's id, as passkeys have it.
+    pub(super) user_handle: String,
+    /// The ids of these passkeys, as browsers have them: they need not offer others.
+    pub(super) accepted: String,
+}
+
+pub(super) struct PasskeyRow {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) is_synced: bool,
+    pub(super) created: Moment,
+    pub(super) last_used: Option<Moment>,
+}
+
+/// A passkey that is to be made.
+#[derive(Template)]
+#[template(path = "account/add_passkey.html")]
+pub(super) struct AddPasskey<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) problem: Option<String>,
+    /// What the browser needs, as JSON.
+    pub(super) options: String,
 }
 
 /// The second factors that there are.
@@ -72,6 +110,7 @@ pub(super) struct SecondFactors<'a> {
     pub(super) codes_left: i64,
     /// There is none, and there must be one.
     pub(super) must_have_one: bool,
+    pub(super) has_passkeys: bool,
 }
 
 /// An authenticator app that waits for its first code.

@@ -7,6 +7,42 @@ texts! {
     account: "Your account", "Dein Konto", "Tu cuenta";
     profile_title: "Profile", "Profil", "Perfil";
     password_title: "Password", "Passwort", "Contraseña";
+    passkeys_title: "Your passkeys", "Deine Passkeys", "Tus llaves de acceso";
+    passkeys_lead: "A passkey logs you in without a password: by your fingerprint, your face or the PIN of a device.",
+        "Ein Passkey meldet dich ohne Passwort an: mit Fingerabdruck, Gesicht oder der PIN eines Geräts.",
+        "Una llave de acceso inicia tu sesión sin contraseña: con tu huella, tu cara o el PIN de un dispositivo.";
+    passkey_synced: "It is on all devices of your password manager.",
+        "Er ist auf allen Geräten deines Passwortmanagers.",
+        "Está en todos los dispositivos de tu gestor de contraseñas.";
+    passkey_name: "Name of the passkey, as of its device", "Name des Passkeys, etwa der seines Geräts",
+        "Nombre de la llave de acceso, por ejemplo el de su dispositivo";
+    rename: "Rename", "Umbenennen", "Cambiar el nombre";
+    add_passkey: "Add a passkey", "Passkey hinzufügen", "Añadir una llave de acceso";
+    add_passkey_lead: "Your browser asks where to keep it. From then on your password alone is not enough to log in: a passkey, a code of your app or a recovery code follows it.",
+        "Dein Browser fragt, wo er aufbewahrt wird. Von da an reicht das Passwort allein nicht mehr zum Anmelden: danach kommt ein Passkey, ein Code deiner App oder ein Wiederherstellungscode.",
+        "El navegador te preguntará dónde guardarla. Desde entonces la contraseña sola no bastará para iniciar sesión: después hará falta una llave de acceso, un código de tu aplicación o un código de recuperación.";
+    make_passkey: "Make the passkey", "Passkey erzeugen", "Crear la llave de acceso";
+    passkey_not_made: "No passkey was made. Perhaps this device has one for your account already.",
+        "Es wurde kein Passkey erzeugt. Vielleicht hat dieses Gerät schon einen für dein Konto.",
+        "No se ha creado ninguna llave de acceso. Quizá este dispositivo ya tenga una para tu cuenta.";
+    passkey_added: "The passkey is added.", "Der Passkey ist hinzugefügt.", "La llave de acceso se ha añadido.";
+    passkey_upgraded: "Your browser has made a passkey for your account. It logs you in without the password.",
+        "Dein Browser hat einen Passkey für dein Konto erzeugt. Er meldet dich ohne das Passwort an.",
+        "Tu navegador ha creado una llave de acceso para tu cuenta. Inicia tu sesión sin la contraseña.";
+    passkey_taken: "This passkey is registered already.", "Diesen Passkey gibt es hier schon.",
+        "Esta llave de acceso ya está registrada.";
+    passkey_too_late: "It took too long. Try again.", "Es hat zu lange gedauert. Versuche es noch einmal.",
+        "Ha tardado demasiado. Inténtalo de nuevo.";
+    passkey_not_found: "This passkey is not there any more.", "Diesen Passkey gibt es nicht mehr.",
+        "Esta llave de acceso ya no existe.";
+    too_many_passkeys: "You have {count} passkeys already. Remove one first.",
+        "Du hast schon {count} Passkeys. Entferne zuerst einen.",
+        "Ya tienes {count} llaves de acceso. Quita una antes.";
+    remove_passkey: "Remove the passkey", "Passkey entfernen", "Quitar la llave de acceso";
+    remove_passkey_lead: "It does not log you in any more. With your last second factor the recovery codes stop working, too.",
+        "Er meldet dich dann nicht mehr an. Mit deinem letzten zweiten Faktor gelten auch die Wiederherstellungscodes nicht mehr.",
+        "Ya no iniciará tu sesión. Con tu último segundo factor dejarán de valer también los códigos de recuperación.";
+    passkey_removed: "The passkey is removed.", "Der Passkey ist entfernt.", "La llave de acceso se ha quitado.";
     factors_title: "Second factor", "Zweiter Faktor", "Segundo factor";
     sessions_title: "Sessions", "Sitzungen", "Sesiones";
     api_tokens_title: "API tokens", "API-Tokens", "Tokens de API";
@@ -74,6 +110,12 @@ texts! {
     remove_app_lead: "Then your password alone is enough to log in, and the recovery codes stop working.",
         "Dann reicht zum Anmelden dein Passwort, und die Wiederherstellungscodes gelten nicht mehr.",
         "Entonces bastará con tu contraseña para iniciar sesión, y los códigos de recuperación dejarán de valer.";
+    remove_app_lead_passkeys: "Then your passkeys alone are your second factor.",
+        "Dann sind nur noch deine Passkeys dein zweiter Faktor.",
+        "Entonces tu segundo factor serán solo tus llaves de acceso.";
+    passkeys_alone: "Your passkeys are your second factor. With an authenticator app you have one more.",
+        "Deine Passkeys sind dein zweiter Faktor. Mit einer Authenticator-App hast du noch einen.",
+        "Tus llaves de acceso son tu segundo factor. Con una aplicación de autenticación tendrás otro.";
     app_removed: "The app is removed.", "Die App ist entfernt.", "La aplicación se ha quitado.";
     this_session: "This is the session that you are using.", "Das ist die Sitzung, die du gerade benutzt.",
         "Esta es la sesión que estás usando.";

@@ -84,6 +84,9 @@ impl<'a> Visit<'a> {
             return Err(Failure::PathUnknown.into());
         }
         let site = Site::new(request, app, &[]);
+        if section == Section::Passkeys && !site.has_passkeys() {
+            return Err(Failure::PathUnknown.into());
+        }
         let cookie = Cookies::of(app).session(request);
         let Some((live, cookie)) = who(app, cookie.clone()).await?.zip(cookie) else {
             return Err(Instead::answer(to_login(&site, section)));
@@ -161,7 +164,8 @@ impl<'a> Visit<'a> {
 
     /// Every section: its title, its address, and whether it is this one.
     pub(super) fn sections(&self) -> impl Iterator<Item = (&'static str, String, bool)> {
-        Section::ALL.into_iter().map(|one| (one.title(self.texts), self.address(one), one == self.section))
+        let all = Section::ALL.into_iter().filter(|one| *one != Section::Passkeys || self.site.has_passkeys());
+        all.map(|one| (one.title(self.texts), self.address(one), one == self.section))
     }
 }
 

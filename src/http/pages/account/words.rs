@@ -8,6 +8,7 @@ use crate::error::{Error, FieldProblem};
 use crate::http::failure::Failure;
 use crate::http::pages::signing_in::problem;
 use crate::model::session::EndReason;
+use crate::webauthn::Refusal;
 
 /// The response with the form again, and what was wrong; an error that is not about the form is a failure.
 pub(super) fn refused(visit: &Visit<'_>, error: Error) -> Result<(HttpResponseBuilder, String), Failure> {
@@ -24,6 +25,14 @@ pub(super) fn refused(visit: &Visit<'_>, error: Error) -> Result<(HttpResponseBu
         Error::UsernameTaken => Ok((HttpResponse::Conflict(), texts.username_taken.to_owned())),
         Error::TooManyApiTokens(count) => {
             Ok((HttpResponse::Conflict(), texts.too_many_tokens.replace("{count}", &count.to_string())))
+        }
+        Error::TooManyPasskeys(count) => {
+            Ok((HttpResponse::Conflict(), texts.too_many_passkeys.replace("{count}", &count.to_string())))
+        }
+        Error::PasskeyTaken => Ok((HttpResponse::Conflict(), texts.passkey_taken.to_owned())),
+        Error::PasskeyNotFound => Ok((HttpResponse::NotFound(), texts.passkey_not_found.to_owned())),
+        Error::PasskeyRefused(Refusal::ChallengeOver) => {
+            Ok((HttpResponse::Forbidden(), texts.passkey_too_late.to_owned()))
         }
         error => problem(visit.site.texts, error),
     }

@@ -31,7 +31,7 @@ enum CredentialType {
 /// A new passkey, as a browser sends it.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = RegistrationResponse)]
-pub(super) struct RegistrationBody {
+pub(in crate::http) struct RegistrationBody {
     #[serde(rename = "type")]
     #[schema(inline)]
     _kind: CredentialType,
@@ -58,7 +58,7 @@ struct AttestationBody {
 /// What a passkey has signed, as a browser sends it.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = AuthenticationResponse)]
-pub(super) struct AssertionBody {
+pub(in crate::http) struct AssertionBody {
     /// The id of the credential, in base64url without padding.
     #[schema(value_type = String)]
     id: Bytes,
@@ -90,7 +90,7 @@ struct SignedBody {
 
 impl RegistrationBody {
     /// How browsers may reach the authenticator, and what is checked.
-    pub(super) fn parts(self) -> (Vec<String>, Registration) {
+    pub(in crate::http) fn parts(self) -> (Vec<String>, Registration) {
         let AttestationBody { client_data, attestation_object, transports } = self.response;
         (transports, Registration { client_data: client_data.0, attestation_object: attestation_object.0 })
     }

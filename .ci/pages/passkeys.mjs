@@ -1,0 +1,224 @@
+// Passkeys on the pages, in a browser with an authenticator of its own.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chromium } from "playwright-core";
+import { follow, look } from "./look.mjs";
+
+const { ISSUER: issuer, PASSWORD: password, DATABASE: database } = process.env;
+const [ada] = process.env.USERS.split(" ");
+const APP = "https://app.example.com";
+const ASK = "import json, sqlite3, sys; d = sqlite3.connect(sys.argv[1], timeout=30); print(json.dumps(d.execute(sys.argv[2]).fetchall()))";
+
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+const stored = (query) => JSON.parse(execFileSync("python3", ["-c", ASK, database, query], { encoding: "utf8" }));
+const events = (name) => stored(`select count(*) from audit_events where name = '${name}'`)[0][0];
+
+/** The passkeys of the device, which count when they are used. */
+let kept = [];
+
+/** A browser of its own, with the device. */
+async function open({ passkeys = kept, fills = true, ...more } = {}) {
+  const context = await browser.newContext();
+  await context.route(`${APP}/**`, (route) => route.fulfill({ contentType: "text/html", body: "the application" }));
+  await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
+  await noteQuestions(context);
+  if (!fills) {
+    // This authenticator answers by itself what only a user's choice would.
+    await context.addInitScript(() => { PublicKeyCredential.isConditionalMediationAvailable = async () => false; });
+  }
+  const page = follow(await context.newPage());
+  const cdp = await context.newCDPSession(page);
+  await cdp.send("WebAuthn.enable");
+  const options = {
+    protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true,
+    automaticPresenceSimulation: true, ...more,
+  };
+  const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", { options });
+  const device = {
+    add: (credential) => cdp.send("WebAuthn.addCredential", { authenticatorId, credential }),
+    all: async () => (await cdp.send("WebAuthn.getCredentials", { authenticatorId })).credentials,
+    /** Whether the user touches it when asked. */
+    touch: (enabled) => cdp.send("WebAuthn.setAutomaticPresenceSimulation", { authenticatorId, enabled }),
+    verify: (isUserVerified) => cdp.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified }),
+  };
+  const close = async () => {
+    kept = await device.all();
+    await context.close();
+  };
+  for (const passkey of passkeys) await device.add(passkey);
+  return { context, page, cdp, device, close };
+}
+
+/** Notes what the pages ask the browser for. */
+const noteQuestions = (context) => context.addInitScript(() => {
+  const get = navigator.credentials.get.bind(navigator.credentials);
+  window.questions = [];
+  navigator.credentials.get = (options) => {
+    window.questions.push(options.mediation);
+    return get(options);
+  };
+});
+
+/** Waits until the last question is of this kind. */
+const asks = (page, mediation) => page.waitForFunction((mediation) => window.questions.at(-1) === mediation, mediation);
+
+/** What an access token in a cookie says. */
+async function claims(context) {
+  const cookies = await context.cookies();
+  const { value } = cookies.find(({ name }) => name.endsWith("ts_access"));
+  return JSON.parse(Buffer.from(value.split(".")[1], "base64url"));
+}
+
+async function logIn(page, username) {
+  await page.fill("[name=username]", username);
+  await page.fill("[name=password]", password);
+  await page.click("main form:first-of-type button");
+}
+
+const useButton = (page) => page.locator("form[data-passkey] button");
+
+const press = async (page, what) => {
+  const button = page.locator(`button[name=do][value=${what}]`);
+  if (!(await button.isVisible())) await page.locator("details", { has: button }).locator("summary").click();
+  await button.click();
+};
+
+/** At the account pages, after a login by password. */
+async function account() {
+  const { page, device, close } = await open();
+  await page.goto(`${issuer}/login?return_to=/account/passkeys`);
+  assert.equal(await useButton(page).isVisible(), true);
+  await logIn(page, ada);
+  await page.waitForURL(`${issuer}/account/passkeys`);
+  await look(page, "en", "account-passkeys-none");
+  await press(page, "add");
+  await page.waitForSelector("form[data-create]");
+  await look(page, "en", "account-passkey-add");
+  await page.fill("[name=name]", "my laptop");
+  await page.click("form[data-create] button");
+  await page.waitForSelector(".codes");
+  assert.equal(await page.locator(".codes code").count(), 10);
+  await page.click("main a");
+  assert.match(await page.innerText("main"), /my laptop/);
+  const [made, ...others] = await device.all();
+  assert.deepEqual([made.isResidentCredential, others.length], [true, 0]);
+
+  // This device has one already.
+  await press(page, "add");
+  await page.fill("[name=name]", "my laptop again");
+  await page.click("form[data-create] button");
+  await page.waitForSelector("form[data-create] [role=status]:not([hidden])");
+  await look(page, "en", "account-passkey-not-made");
+
+  await page.goto(`${issuer}/account/passkeys`);
+  await page.locator("summary").first().click();
+  await page.fill("[name=name]", "old laptop");
+  await press(page, "rename");
+  await page.waitForSelector(".notice");
+  assert.match(await page.innerText("main"), /old laptop/);
+  for (const folded of await page.locator("summary").all()) await folded.click();
+  await look(page, "en", "account-passkeys");
+  await close();
+}
+
+/** A passkey is as good as the password where one is asked for. The browser forgets what is removed. */
+async function removed() {
+  const { context, page, cdp } = await open({ fills: false });
+  const forgotten = new Promise((resolve) => cdp.on("WebAuthn.credentialDeleted", resolve));
+  await page.goto(`${issuer}/login?return_to=/account/passkeys`);
+  await useButton(page).click();
+  await page.waitForURL(`${issuer}/account/passkeys`);
+  await press(page, "remove");
+  await page.waitForSelector(".notice");
+  assert.match(await page.innerText("main"), /is removed/);
+  assert.equal((await forgotten).credentialId, kept[0].credentialId);
+  assert.deepEqual(stored(`select * from passkeys where user_id = (select id from users where username = '${ada}')`), []);
+  await context.close();
+}
+
+/** The browser offers the passkey by itself, and the user takes it. */
+async function autofill() {
+  const { context, page, close } = await open();
+  await page.goto(`${issuer}/login?return_to=/app`);
+  await page.waitForURL(`${issuer}/app`, { timeout: 15_000 });
+  assert.deepEqual((await claims(context)).amr, ["swk", "mfa"]);
+  await close();
+}
+
+/** While the browser waits with its offer, the button asks at once: one request ends before the other begins. */
+async function byButton() {
+  const { context, page, device, close } = await open();
+  await device.touch(false);
+  await page.goto(`${issuer}/oauth/authorize?${new URLSearchParams({
+    client_id: "notes", redirect_uri: `${APP}/callback`, response_type: "code", scope: "openid", state: "s", prompt: "consent",
+    code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", code_challenge_method: "S256",
+  })}`);
+  await asks(page, "conditional");
+  await useButton(page).click();
+  await asks(page, "optional");
+  await device.touch(true);
+  await useButton(page).click();
+  await page.click("button[name=decision][value=allow]");
+  await page.waitForURL(`${APP}/**`);
+  assert.ok(new URL(page.url()).searchParams.get("code"), page.url());
+  assert.deepEqual((await claims(context)).amr, ["swk", "mfa"]);
+  await close();
+}
+
+/** After the password a touch is enough, as of an authenticator that cannot verify its user. */
+async function secondFactor() {
+  const { context, page, device, close } = await open({ hasUserVerification: false, isUserVerified: false });
+  await device.touch(false);
+  await page.goto(`${issuer}/login?return_to=/app`);
+  await logIn(page, ada);
+  await page.waitForSelector("form[data-passkey] input[name=challenge]", { state: "attached" });
+  await look(page, "en", "second-step-passkey");
+  await device.touch(true);
+  await useButton(page).click();
+  await page.waitForURL(`${issuer}/app`);
+  assert.deepEqual((await claims(context)).amr, ["pwd", "swk", "mfa"]);
+  await close();
+}
+
+/** Who does not want to, or is not who they say, stays on the page and is told. */
+async function notVerified() {
+  const { context, page, device, close } = await open();
+  await device.verify(false);
+  await page.goto(`${issuer}/login?return_to=/app`);
+  await useButton(page).click();
+  await page.waitForSelector("form[data-passkey] [role=status]:not([hidden])");
+  await look(page, "en", "login-passkey-failed");
+  await close();
+}
+
+/** A copy of the passkey, which has not counted on. */
+async function counterBack() {
+  const before = events("passkey_counter_back");
+  const copies = kept.map((passkey) => ({ ...passkey, signCount: 0 }));
+  const { context, page } = await open({ passkeys: copies, fills: false });
+  await page.goto(`${issuer}/login?return_to=/app`);
+  await useButton(page).click();
+  await page.waitForSelector("[role=alert]");
+  assert.match(await page.innerText("[role=alert]"), /not accepted/);
+  await look(page, "en", "login-passkey-refused", { status: 403 });
+  assert.equal(events("passkey_counter_back"), before + 1);
+  await context.close();
+}
+
+/** It was removed elsewhere: the page says so, and the browser forgets it. */
+async function unknown() {
+  const { context, page, cdp } = await open({ fills: false });
+  const forgotten = new Promise((resolve) => cdp.on("WebAuthn.credentialDeleted", resolve));
+  await page.goto(`${issuer}/login?return_to=/app`);
+  await useButton(page).click();
+  await page.waitForSelector("[role=alert]");
+  assert.equal((await forgotten).credentialId, kept[0].credentialId);
+  await context.close();
+}
+
+console.log("passkeys");
+for (const step of [account, autofill, byButton, secondFactor, notVerified, counterBack, removed, unknown]) {
+  await step();
+  console.log(`  ${step.name}`);
+}
+await browser.close();
