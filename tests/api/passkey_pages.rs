@@ -134,10 +134,10 @@ fn a_browser_that_is_signed_in_keeps_its_own_session_and_leaves_that_of_others(e
     };
     let ended_of =
         "select count(*) from sessions join users on users.id = user_id where ended_at is not null and username";
-    assert_eq!(again(&of_ada), (3, 3));
-    assert_eq!(again(&of_ada), (3, 3));
+    assert_eq!(again(&of_ada), (4, 4));
+    assert_eq!(again(&of_ada), (4, 4));
     assert_eq!(app.number("select count(*) from audit_events where name = 'reauthenticated'"), 1);
-    assert_eq!(again(&of_bob), (4, 3));
+    assert_eq!(again(&of_bob), (5, 4));
     assert_eq!(app.number(&format!("{ended_of} = 'ada'")), 1);
 }
 
