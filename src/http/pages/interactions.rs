@@ -151,7 +151,12 @@ impl View<'_> {
         let site = &self.site(Some(ongoing));
         let (client, action, form_token) = (ongoing.client.name.to_string(), self.action(ongoing), self.token(ongoing));
         let place = Place { site, client: Some(&client), action: &action, form_token: Some(&form_token), kept: &[] };
-        page_with_passkeys(site, HttpResponse::Ok(), &Login { site, place, username, problem: None, unknown: None })
+        page_with_passkeys(
+            site,
+            HttpResponse::Ok(),
+            &Login { site, place, username, problem: None, unknown: None },
+            true,
+        )
     }
 
     fn account(&self, ongoing: &Ongoing) -> Result<HttpResponse, Failure> {

@@ -33,7 +33,12 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
     }
     let site = &Site::new(&request, &app, &[]);
     let place = Place { site, client: None, action: &login_page(&site.base, &return_to), form_token: None, kept: &[] };
-    page_with_passkeys(site, HttpResponse::Ok(), &Login { site, place, username: "", problem: None, unknown: None })
+    page_with_passkeys(
+        site,
+        HttpResponse::Ok(),
+        &Login { site, place, username: "", problem: None, unknown: None },
+        true,
+    )
 }
 
 /// Log in by the form

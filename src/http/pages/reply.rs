@@ -54,8 +54,9 @@ pub(super) fn page_with_passkeys(
     site: &Site<'_>,
     response: HttpResponseBuilder,
     template: &impl Template,
+    has_script: bool,
 ) -> Result<HttpResponse, Failure> {
-    send(site, response, template, "'self'", if site.has_passkeys() { PASSKEY_POLICY } else { "" })
+    send(site, response, template, "'self'", if has_script && site.has_passkeys() { PASSKEY_POLICY } else { "" })
 }
 
 fn send(

@@ -103,7 +103,7 @@ async fn step(
 fn again(place: Place<'_>, username: &str, error: Error, unknown: Option<String>) -> Result<HttpResponse, Failure> {
     let (response, problem) = problem(place.site.texts, error)?;
     let template = Login { site: place.site, place, username, problem: Some(problem), unknown };
-    page_with_passkeys(place.site, response, &template)
+    page_with_passkeys(place.site, response, &template, true)
 }
 
 /// As [`problem`], of codes.
@@ -131,7 +131,9 @@ pub(super) fn ask(
     problem: Option<String>,
 ) -> Result<HttpResponse, Failure> {
     let site = place.site;
-    page_with_passkeys(site, response, &SecondStep { site, place, waiting, by, recovery_codes: &[], problem })
+    let has_script = waiting.methods.contains(&By::Passkey.name());
+    let template = SecondStep { site, place, waiting, by, recovery_codes: &[], problem };
+    page_with_passkeys(site, response, &template, has_script)
 }
 
 async fn enrol(app: &web::Data<App>, place: Place<'_>, waiting: Challenged) -> Result<HttpResponse, Failure> {

@@ -41,7 +41,7 @@ async fn list(
         user_handle: URL_SAFE_NO_PAD.encode(visit.user().as_bytes()),
         accepted: accepted.join(" "),
     };
-    page_with_passkeys(&visit.site, response, &template)
+    page_with_passkeys(&visit.site, response, &template, true)
 }
 
 fn row(passkey: Passkey) -> PasskeyRow {
@@ -126,7 +126,7 @@ async fn add(
         }
     };
     let options = CreationView::new(visit.app, &offer).json();
-    Ok(page_with_passkeys(&visit.site, response, &AddPasskey { site: &visit.site, visit, problem, options })?)
+    Ok(page_with_passkeys(&visit.site, response, &AddPasskey { site: &visit.site, visit, problem, options }, true)?)
 }
 
 async fn register(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {

@@ -27,8 +27,9 @@ fn page(
     upgrade: Option<String>,
 ) -> Result<HttpResponse, Failure> {
     let email = visit.live.user.email.as_ref().map(ToString::to_string);
+    let has_script = upgrade.is_some();
     let template = Profile { site: &visit.site, visit, username, name, email, problem, upgrade };
-    page_with_passkeys(&visit.site, response, &template)
+    page_with_passkeys(&visit.site, response, &template, has_script)
 }
 
 pub(super) async fn act(visit: &mut Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {

@@ -137,7 +137,7 @@ impl Visit<'_> {
         };
         self.answer(params, |place| {
             let template = Confirm { site: &self.site, visit: self, place, problem, has_passkeys };
-            page_with_passkeys(&self.site, response, &template)
+            page_with_passkeys(&self.site, response, &template, has_passkeys)
         })
     }
 
