@@ -43,8 +43,8 @@ pub(crate) enum Encryption {
     Tls,
     /// From STARTTLS on; a server without it is refused.
     StartTls,
-    /// Not at all, on this machine only.
-    None,
+    /// From STARTTLS on if the server offers it, on this machine only.
+    IfOffered,
 }
 
 impl MailServer {
@@ -59,10 +59,9 @@ impl MailServer {
         let encryption = match (url.scheme(), url.query()) {
             _ if !is_bare => return Err(EXPECTED.to_owned()),
             ("smtps", None) => Encryption::Tls,
+            ("smtp", None) if is_this_machine(&host) => Encryption::IfOffered,
             ("smtp", None) => Encryption::StartTls,
-            ("smtp", Some("tls=off")) if is_this_machine(&host) => Encryption::None,
-            (_, Some("tls=off")) => return Err("tls=off is for smtp:// to this machine only".to_owned()),
-            _ => return Err("the only parameter is tls=off".to_owned()),
+            _ => return Err(EXPECTED.to_owned()),
         };
         // RFC 8314 section 3.3, and RFC 6409 section 3.1.
         let port = url.port().unwrap_or(if encryption == Encryption::Tls { 465 } else { 587 });
@@ -121,11 +120,10 @@ impl fmt::Display for MailUrl {
             write!(f, "{user}{}@", if password.is_some() { ":***" } else { "" })?;
         }
         if host.contains(':') {
-            write!(f, "[{host}]:{port}")?;
+            write!(f, "[{host}]:{port}")
         } else {
-            write!(f, "{host}:{port}")?;
+            write!(f, "{host}:{port}")
         }
-        f.write_str(if *encryption == Encryption::None { "?tls=off" } else { "" })
     }
 }
 
@@ -182,9 +180,9 @@ mod tests {
                 "smtps://ada%40example.com:hunter2%2F@[2001:db8::1]:2465",
                 "smtps://ada@example.com:***@[2001:db8::1]:2465",
             ),
-            ("smtp://ada@127.0.0.1:2525?tls=off", "smtp://ada@127.0.0.1:2525?tls=off"),
-            ("smtp://localhost?tls=off", "smtp://localhost:587?tls=off"),
-            ("smtp://[::1]:25?tls=off", "smtp://[::1]:25?tls=off"),
+            ("smtp://ada@127.0.0.1:2525", "smtp://ada@127.0.0.1:2525"),
+            ("smtp://localhost", "smtp://localhost:587"),
+            ("smtp://[::1]:25", "smtp://[::1]:25"),
             ("file:///var/mail/out", "file:///var/mail/out"),
             ("log:", "log:"),
         ] {
@@ -209,7 +207,6 @@ mod tests {
             "smtp:mail.example.com",
             "smtp://mail.example.com/path",
             "smtp://mail.example.com?tls=off",
-            "smtps://127.0.0.1?tls=off",
             "smtp://127.0.0.1?tls=on",
             "smtp://mail.example.com#x",
             "smtp://:secret@mail.example.com",

@@ -298,7 +298,7 @@ settings! {
     }
     MAIL_URL: pub(crate) mail_url: Option<MailUrl> {
         default: "",
-        help: "How mail is sent: smtp://USER:PASSWORD@HOST:PORT (STARTTLS is required; port 587 by default), smtps://.. (TLS from the beginning; port 465), file:///FOLDER (one .eml file for each mail) or log: (for development: the log then holds links that reset passwords). Percent-encode special characters of user and password. A mail server on this machine may do without TLS: smtp://127.0.0.1:25?tls=off. Empty: no mail.",
+        help: "How mail is sent: smtp://USER:PASSWORD@HOST:PORT (STARTTLS is required; port 587 by default), smtps://.. (TLS from the beginning; port 465), file:///FOLDER (one .eml file for each mail) or log: (for development: the log then holds links that reset passwords). Percent-encode special characters of user and password. A mail server on this machine, as in smtp://127.0.0.1:25, may do without STARTTLS. Empty: no mail.",
         secrecy: MayHoldSecret,
         read: optional(parsed),
         show: show_optional(""),

@@ -16,6 +16,11 @@ export interface components {
              * @description When the account was disabled; null if it is active.
              */
             disabled_at: string | null;
+            /**
+             * @description Whether the address is known to be the user's: they have confirmed it, or an administrator has set it. Only then may
+             *     the user log in with it, and reset the password.
+             */
+            email_verified: boolean;
         };
         /** @description An active token. */
         ActiveToken: {
@@ -128,10 +133,51 @@ export interface components {
             applications: components["schemas"]["Application"][];
         };
         /**
+         * @description Who has forgotten the password.
+         * @example {
+         *       "email": "ada@example.com"
+         *     }
+         */
+        AskForReset: {
+            /** @description The e-mail address of the account. */
+            email: components["schemas"]["EmailAddress"];
+        };
+        /** @description What the authenticator says, and its signature. */
+        AssertionResponse: {
+            /** @description In base64url without padding. */
+            authenticatorData: string;
+            /** @description In base64url without padding. */
+            clientDataJSON: string;
+            /** @description In base64url without padding. */
+            signature: string;
+            /** @description The user's id as bytes, in base64url without padding. Needed where no username was given. */
+            userHandle?: string | null;
+        };
+        /** @description What the authenticator says about it. */
+        AttestationResponse: {
+            /** @description In base64url without padding. */
+            attestationObject: string;
+            /** @description In base64url without padding. */
+            clientDataJSON: string;
+            /** @description How browsers may reach the authenticator. */
+            transports?: string[];
+        };
+        /**
          * @description How an application proves who it is.
          * @enum {string}
          */
         AuthenticationMethod: "client_secret_basic" | "client_secret_post" | "private_key_jwt" | "none";
+        /** @description What a passkey has signed, as a browser sends it. */
+        AuthenticationResponse: {
+            /** @description The id of the credential, in base64url without padding. */
+            id: string;
+            response: components["schemas"]["AssertionResponse"];
+            /**
+             * @description The kind of a credential.
+             * @enum {string}
+             */
+            type: "public-key";
+        };
         /** @description An access token in a body. */
         BearerForm: {
             /** @description The token, if it is in no header. */
@@ -253,6 +299,43 @@ export interface components {
             clients: components["schemas"]["Client"][];
         };
         /**
+         * @description What the mail says: `token` or `code`.
+         * @example {
+         *       "code": "1234 5678"
+         *     }
+         */
+        ConfirmAddress: {
+            /** @description The code in the mail; spaces in it do not matter. */
+            code?: string;
+            /** @description The last part of the link's path. */
+            token?: string;
+        };
+        /**
+         * @description What the mail says, and the new password: `token`, or `email` and `code`. If the user has a second factor, `otp` or
+         *     `recovery_code`, too.
+         * @example {
+         *       "new_password": "a long and unusual sentence",
+         *       "token": "q3Yl5pUe6kB1nq8cW0v2xR7mTfD9sGhJzLaKoIiEwNg"
+         *     }
+         */
+        ConfirmReset: {
+            /**
+             * @description The code in the mail; spaces in it do not matter.
+             * @example 1234 5678
+             */
+            code?: string;
+            /** @description The address that the mail went to. */
+            email?: components["schemas"]["EmailAddress"];
+            /** @description The new password. */
+            new_password: components["schemas"]["NewPassword"];
+            /** @description The code that the authenticator app shows. */
+            otp?: string;
+            /** @description One of the recovery codes. */
+            recovery_code?: string;
+            /** @description The last part of the link's path. */
+            token?: string;
+        };
+        /**
          * @description The first code.
          * @example {
          *       "code": "123456"
@@ -265,7 +348,7 @@ export interface components {
             code: string;
         };
         /**
-         * @description A code for a login that waits for it: `otp` or `recovery_code`.
+         * @description What a login waits for: `otp`, `recovery_code` or `assertion`.
          * @example {
          *       "challenge": "q3Yl5pUe6kB1nq8cW0v2xR7mTfD9sGhJzLaKoIiEwNg",
          *       "otp": "123456"
@@ -274,9 +357,14 @@ export interface components {
         Continue: {
             /** @description `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie. */
             access_cookie?: boolean;
+            /** @description What a passkey has signed. Its challenge is that of `POST /v1/tokens/passkey/options` with the login's `challenge`. */
+            assertion?: components["schemas"]["AuthenticationResponse"];
             /** @description The `challenge` of the response that asked for it. */
             challenge: string;
-            /** @description `true`: the tokens go into cookies that no script can read, not into the body. Default: `false`. */
+            /**
+             * @description `true`: the tokens go into cookies that no script can read, not into the body. That is also the default if a cookie
+             *     authenticated the request that the challenge comes from.
+             */
             cookies?: boolean;
             /** @description The code that the authenticator app shows. */
             otp?: string;
@@ -430,7 +518,7 @@ export interface components {
          * @description What happened. The meaning of a name never changes.
          * @enum {string}
          */
-        EventName: "login" | "login_failed" | "grant_opened" | "code_reused" | "reauthenticated" | "reauthentication_failed" | "logout" | "session_ended" | "sessions_ended" | "refresh_token_reused" | "session_healed" | "session_shared" | "access_token_revoked" | "password_changed" | "password_reset" | "profile_changed" | "user_created" | "user_disabled" | "user_enabled" | "user_deleted" | "roles_changed" | "consent_given" | "consent_revoked" | "factor_added" | "factor_removed" | "factors_reset" | "recovery_codes_made" | "recovery_code_used" | "second_factor_failed" | "api_token_created" | "api_token_rotated" | "api_token_revoked" | "client_created" | "client_updated" | "client_secret_rotated" | "client_disabled" | "client_enabled" | "client_deleted" | "key_rotated" | "key_dropped" | "database_restored";
+        EventName: "login" | "login_failed" | "grant_opened" | "code_reused" | "reauthenticated" | "reauthentication_failed" | "logout" | "session_ended" | "sessions_ended" | "refresh_token_reused" | "session_healed" | "session_shared" | "access_token_revoked" | "password_changed" | "password_reset" | "password_reset_requested" | "password_recovered" | "address_verification_sent" | "address_verified" | "profile_changed" | "user_created" | "user_disabled" | "user_enabled" | "user_deleted" | "roles_changed" | "consent_given" | "consent_revoked" | "factor_added" | "factor_removed" | "factors_reset" | "recovery_codes_made" | "recovery_code_used" | "second_factor_asked" | "second_factor_failed" | "passkey_counter_back" | "api_token_created" | "api_token_rotated" | "api_token_revoked" | "client_created" | "client_updated" | "client_secret_rotated" | "client_disabled" | "client_enabled" | "client_deleted" | "key_rotated" | "key_dropped" | "database_restored";
         /** @description Events, newest first. */
         Events: {
             events: components["schemas"]["Event"][];
@@ -596,6 +684,17 @@ export interface components {
              */
             client_secret?: string;
         };
+        /** @description A passkey that is registered now. */
+        NewPasskey: components["schemas"]["Passkey"] & {
+            /**
+             * @description Ten codes, each of which stands once for a second factor. They come only with the first second factor of an account,
+             *     and are shown only here.
+             * @example [
+             *       "abcd-efgh-jkmn-pqrs"
+             *     ]
+             */
+            recovery_codes?: string[];
+        };
         /**
          * @description A password: 8 to 1024 characters (15 or more are recommended), not easy to guess.
          * @example a long and unusual sentence
@@ -612,6 +711,87 @@ export interface components {
             error: string;
             /** @description What is wrong with this request, for the developer of the client. */
             error_description: string;
+        };
+        /** @description A passkey. */
+        Passkey: {
+            /**
+             * Format: date-time
+             * @description When it was registered.
+             */
+            created_at: string;
+            /** @description Id of the credential, as browsers know it, in base64url without padding. */
+            credential_id: string;
+            /**
+             * Format: uuid
+             * @description Id of the passkey.
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last used; null if never.
+             */
+            last_used_at: string | null;
+            /**
+             * @description The owner's name for it.
+             * @example my laptop
+             */
+            name: string;
+            /** @description Whether there are copies, as on all devices of its owner. */
+            synced: boolean;
+        };
+        /** @description What a browser needs to make a passkey. */
+        PasskeyCreation: {
+            /** @description For `PublicKeyCredential.parseCreationOptionsFromJSON`. */
+            publicKey: Record<string, never>;
+        };
+        /** @description Where users manage their passkeys. */
+        PasskeyEndpoints: {
+            /** @description The page where one is made. */
+            enroll: string;
+            /** @description The page where they are listed. */
+            manage: string;
+        };
+        /** @description A login by a passkey. */
+        PasskeyLogin: {
+            /** @description `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie. */
+            access_cookie?: boolean;
+            /** @description What the browser returns, by `toJSON()`. */
+            assertion: components["schemas"]["AuthenticationResponse"];
+            /** @description Audience of the access token: one of `AUDIENCE`. Default: the first one. */
+            audience?: string | null;
+            /** @description `true`: the tokens go into cookies that no script can read, not into the body. Default: `false`. */
+            cookies?: boolean;
+            label?: components["schemas"]["DeviceLabel"] | null;
+        };
+        /**
+         * @description Who registers a passkey: a logged-in user, or one whose login waits for it.
+         * @example {}
+         */
+        PasskeyOffer: {
+            /** @description The `challenge` of a login that asked for enrolment. Then no token is needed. */
+            challenge?: string | null;
+            /**
+             * @description `true`: the browser may make the passkey by itself, right after a login by password (`mediation: "conditional"`). Then
+             *     the user need not be verified. Default: `false`.
+             */
+            conditional?: boolean;
+        };
+        /**
+         * @description What the passkey is for.
+         * @example {}
+         */
+        PasskeyQuestion: {
+            /** @description The `challenge` of a login that waits for its second step. Default: a login without a username. */
+            challenge?: string | null;
+        };
+        /** @description What a browser needs to use a passkey. */
+        PasskeyRequest: {
+            /** @description For `PublicKeyCredential.parseRequestOptionsFromJSON`. */
+            publicKey: Record<string, never>;
+        };
+        /** @description Passkeys, newest first. */
+        Passkeys: {
+            passkeys: components["schemas"]["Passkey"][];
         };
         /**
          * @description The current password and the new one.
@@ -666,7 +846,7 @@ export interface components {
          * @description What is wrong with a request. The meaning of a code never changes.
          * @enum {string}
          */
-        ProblemCode: "access_token_missing" | "account_disabled" | "api_token_expired" | "api_token_malformed" | "api_token_not_found" | "api_token_revoked" | "api_token_unknown" | "application_token" | "bad_challenge" | "bad_credentials" | "basic_auth_off" | "body_too_large" | "client_id_taken" | "client_unknown" | "client_without_secret" | "csrf_refused" | "data_key_unavailable" | "database_unavailable" | "factor_not_found" | "internal_error" | "invalid_client" | "invalid_fields" | "invalid_grant" | "invalid_request" | "invalid_scope" | "invalid_target" | "key_conflict" | "key_unknown" | "last_admin" | "malformed_json" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "otp_locked" | "overloaded" | "reauthentication_required" | "refresh_cookie_missing" | "refresh_token_reused" | "request_timeout" | "role_missing" | "scope_missing" | "second_factor_enrolment_required" | "second_factor_required" | "session_cookies_off" | "session_ended" | "session_not_found" | "session_required" | "session_unknown" | "token_bad_signature" | "token_expired" | "token_malformed" | "token_not_yet_valid" | "token_revoked" | "token_unknown_key" | "token_wrong_algorithm" | "token_wrong_audience" | "token_wrong_issuer" | "token_wrong_type" | "too_many_api_tokens" | "too_many_failures" | "unauthorized_client" | "unsupported_grant_type" | "unsupported_media_type" | "user_unknown" | "username_taken" | "wrong_client" | "wrong_otp" | "wrong_password" | "wrong_recovery_code";
+        ProblemCode: "access_token_missing" | "account_disabled" | "api_token_expired" | "api_token_malformed" | "api_token_not_found" | "api_token_revoked" | "api_token_unknown" | "application_token" | "bad_challenge" | "bad_credentials" | "bad_mail_token" | "basic_auth_off" | "body_too_large" | "client_id_taken" | "client_unknown" | "client_without_secret" | "csrf_refused" | "data_key_unavailable" | "database_unavailable" | "email_missing" | "email_taken" | "factor_not_found" | "internal_error" | "invalid_client" | "invalid_fields" | "invalid_grant" | "invalid_request" | "invalid_scope" | "invalid_target" | "key_conflict" | "key_unknown" | "last_admin" | "mail_off" | "malformed_json" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "otp_locked" | "overloaded" | "passkey_challenge_over" | "passkey_counter_back" | "passkey_not_found" | "passkey_not_verified" | "passkey_refused" | "passkey_taken" | "passkey_unknown" | "passkeys_off" | "reauthentication_required" | "refresh_cookie_missing" | "refresh_token_reused" | "request_timeout" | "role_missing" | "scope_missing" | "second_factor_enrolment_required" | "second_factor_required" | "session_cookies_off" | "session_ended" | "session_not_found" | "session_required" | "session_unknown" | "token_bad_signature" | "token_expired" | "token_malformed" | "token_not_yet_valid" | "token_revoked" | "token_unknown_key" | "token_wrong_algorithm" | "token_wrong_audience" | "token_wrong_issuer" | "token_wrong_type" | "too_many_api_tokens" | "too_many_failures" | "too_many_mails" | "too_many_passkeys" | "unauthorized_client" | "unsupported_grant_type" | "unsupported_media_type" | "user_unknown" | "username_taken" | "wrong_client" | "wrong_otp" | "wrong_password" | "wrong_recovery_code";
         /**
          * @description A change of a user's record. A missing field is not changed; null removes the e-mail address or the name.
          * @example {
@@ -695,7 +875,7 @@ export interface components {
             status: string;
         };
         /**
-         * @description The password.
+         * @description The password, or what a passkey has signed.
          * @example {
          *       "password": "correct horse battery staple"
          *     }
@@ -703,10 +883,12 @@ export interface components {
         Reauthenticate: {
             /** @description `false`: if the tokens go into cookies, the access token is in the body all the same. */
             access_cookie?: boolean;
+            /** @description What a passkey has signed. Its challenge is that of `POST /v1/tokens/passkey/options`. */
+            assertion?: components["schemas"]["AuthenticationResponse"];
             /** @description `true`: the tokens go into cookies. That is also the default if a cookie authenticates the request. */
             cookies?: boolean;
             /** @description The password. */
-            password: string;
+            password?: string;
         };
         /** @description New recovery codes. */
         RecoveryCodes: {
@@ -741,6 +923,33 @@ export interface components {
         } | unknown | {
             /** @constant */
             cookies: true;
+        };
+        /** @description A passkey that a browser has made. */
+        RegisterPasskey: {
+            /** @description The `challenge` of a login that asked for enrolment. Then no token is needed. */
+            challenge?: string | null;
+            /** @description What the browser returns, by `toJSON()`. */
+            credential: components["schemas"]["RegistrationResponse"];
+            name?: components["schemas"]["Name"] | null;
+        };
+        /** @description A new passkey, as a browser sends it. */
+        RegistrationResponse: {
+            response: components["schemas"]["AttestationResponse"];
+            /**
+             * @description The kind of a credential.
+             * @enum {string}
+             */
+            type: "public-key";
+        };
+        /**
+         * @description Another name for a passkey.
+         * @example {
+         *       "name": "my laptop"
+         *     }
+         */
+        RenamePasskey: {
+            /** @description The owner's name for it. */
+            name: components["schemas"]["Name"];
         };
         /**
          * @description The name of a role.
@@ -1069,7 +1278,7 @@ export interface components {
         UserInfo: {
             /** @description With the scope `email`: the e-mail address, if there is one. */
             email?: string;
-            /** @description With the scope `email`. Always false: addresses are not verified. */
+            /** @description With the scope `email`: whether the address is known to be the user's. */
             email_verified?: boolean;
             /** @description With the scope `profile`: the name, if there is one. */
             name?: string;

@@ -76,7 +76,9 @@ impl Server {
         let address = (self.host.as_str(), self.port);
         let mut connection = SmtpConnection::connect(address, Some(STEP), &self.name, tls, None)?;
         in_time()?;
-        if self.encryption == Encryption::StartTls {
+        let is_wanted = self.encryption == Encryption::StartTls
+            || (self.encryption == Encryption::IfOffered && connection.can_starttls());
+        if is_wanted {
             // Fails if the server does not offer it.
             connection.starttls(&self.tls, &self.name)?;
             in_time()?;
