@@ -82,8 +82,9 @@ class Server:
         return self.mails
 
     def stop(self):
-        # Or it has been stopped before.
-        self.controller.stop(no_assert=True)
+        controller, self.controller = self.controller, None
+        if controller is not None:
+            controller.stop()
 
 
 def subject(mail):
@@ -152,14 +153,18 @@ def cause(service, name, language):
 
     def enrol(token):
         secret = ask("POST", "/v1/me/totp", {}, token)["secret"]
-        ask("POST", "/v1/me/totp/confirm", {"code": code(secret, step)}, token)
+        return ask("POST", "/v1/me/totp/confirm", {"code": code(secret, step)}, token)["recovery_codes"]
 
     token = login()["access_token"]
-    enrol(token)
+    recovery_code, *_ = enrol(token)
     count += 1
+    # From here on this address is known: what is guessed elsewhere does not count for it.
+    challenge = login(expected=[401])["challenge"]
+    ask("POST", "/v1/tokens/continue", {"challenge": challenge, "recovery_code": recovery_code})
+    elsewhere = {"expected": [401], "ip": "198.51.100.9"}
     for _ in range(5):
-        challenge = login(expected=[401])["challenge"]
-        ask("POST", "/v1/tokens/continue", {"challenge": challenge, "otp": "x"}, expected=[401, 422])
+        challenge = login(**elsewhere)["challenge"]
+        ask("POST", "/v1/tokens/continue", {"challenge": challenge, "otp": "x"}, **elsewhere)
     count += 1
     ask("DELETE", "/v1/me/totp", None, token)
     count += 1

@@ -119,11 +119,7 @@ impl fmt::Display for MailUrl {
         if let Some(user) = user {
             write!(f, "{user}{}@", if password.is_some() { ":***" } else { "" })?;
         }
-        if host.contains(':') {
-            write!(f, "[{host}]:{port}")
-        } else {
-            write!(f, "{host}:{port}")
-        }
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
 }
 

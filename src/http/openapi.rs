@@ -125,10 +125,12 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
         set("ScopeName", "examples", json!(scopes));
     }
     let in_a_cookie = json!({"properties": {"cookies": {"const": true}}, "required": ["cookies"]});
-    for schema in ["Login", "Continue", "Refresh"] {
+    for schema in ["Login", "PasskeyLogin", "Continue", "Refresh"] {
         set(schema, "dependentSchemas", json!({"access_cookie": in_a_cookie}));
     }
-    set("Continue", "oneOf", json!([{"required": ["otp"]}, {"required": ["recovery_code"]}]));
+    let one_of = |members: &[&str]| members.iter().map(|member| json!({"required": [member]})).collect::<Value>();
+    set("Continue", "oneOf", one_of(&["otp", "recovery_code", "assertion"]));
+    set("Reauthenticate", "oneOf", one_of(&["password", "assertion"]));
     set("Refresh", "anyOf", json!([{"required": ["refresh_token"]}, in_a_cookie]));
     let keys = json!({"properties": {"kid": {"type": "string"}}, "required": ["kid"]});
     set("RotateKeys", "if", keys);
@@ -145,6 +147,8 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
         ("api-tokens~1exchange", false),
         ("logout~1all", false),
         ("me~1totp", false),
+        ("me~1passkeys~1options", false),
+        ("tokens~1passkey~1options", false),
         ("admin~1clients~1{id}~1rotate-secret", false),
     ] {
         let operation = api.pointer_mut(&format!("/paths/~1v1~1{path}/post")).and_then(Value::as_object_mut);

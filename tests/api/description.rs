@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokensmith::internals::http::{CODES, ROUTES};
 
 use crate::support::oauth::NOTES;
+use crate::support::passkey::{ISSUER, owner};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 /// Codes that only other services with the verifier return, or that belong to no operation.
@@ -144,8 +145,9 @@ fn body_schema<'a>(description: &'a Value, operation: &'a Value) -> Option<&'a V
 
 #[test]
 fn every_example_of_a_body_works_as_it_stands() {
-    let app = TestApp::start_with(Engine::Sqlite, &[("MAIL_URL", "log:"), ("MAIL_FROM", "id@example.com")]);
+    let app = TestApp::start_with(Engine::Sqlite, &[("MAIL_URL", "log:"), ("MAIL_FROM", "id@example.com"), ISSUER]);
     app.insert_client(&NOTES);
+    let (_, with_passkey, passkey) = owner(&app, "with-passkey");
     let description = app.get("/openapi.json").ok();
     let mut tried = 0;
     for (name, operation) in operations(&description) {
@@ -158,9 +160,15 @@ fn every_example_of_a_body_works_as_it_stands() {
         }
         let [user, admin] = [("user", &[][..]), ("admin", &["admin"])]
             .map(|(name, roles)| app.create_user(&format!("{name}-{tried}"), roles));
-        let pair = app.login(&admin.username.to_string(), PASSWORD).ok();
         let (method, path) = name.split_once(' ').unwrap();
-        let id = if path.contains("/clients/") { NOTES.id.to_owned() } else { user.id.to_string() };
+        let is_passkey = path.contains("/passkeys/");
+        let pair =
+            if is_passkey { with_passkey.clone() } else { app.login(&admin.username.to_string(), PASSWORD).ok() };
+        let id = match path {
+            _ if is_passkey => passkey["id"].as_str().unwrap().to_owned(),
+            _ if path.contains("/clients/") => NOTES.id.to_owned(),
+            _ => user.id.to_string(),
+        };
         let answer = app.ask_as(method, &path.replace("{id}", &id), &pair, Some(example));
         assert!(![400, 404, 415].contains(&answer.status), "{name}: {answer:?}");
         tried += 1;

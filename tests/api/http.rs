@@ -8,22 +8,33 @@ use tokensmith::internals::http::ROUTES;
 
 use crate::support::{Engine, TestApp};
 
+/// What users and applications see.
+const PAGES: [&str; 5] = ["/oauth/", "/login", "/account", "/password-reset", "/email-verification"];
+
 /// Pages whose GET may issue a code, or end a session.
 const ACTING: [&str; 3] = ["/oauth/authorize", "/oauth/interactions/", "/oauth/logout"];
 
 #[test]
 fn every_route_of_the_table_exists_and_other_methods_are_told_what_is_allowed() {
-    // Without the second there is nothing at one of the paths.
-    let settings =
-        [("ISSUER", "https://id.example.com/auth"), ("CHANGE_PASSWORD_URL", "https://id.example.com/password")];
+    // Without mail there is nothing at some of the paths.
+    let settings = [
+        ("ISSUER", "https://id.example.com/auth"),
+        ("CHANGE_PASSWORD_URL", "https://id.example.com/password"),
+        ("MAIL_URL", "log:"),
+        ("MAIL_FROM", "id@example.com"),
+    ];
     let app = TestApp::start_with(Engine::Sqlite, &settings);
     for route in ROUTES.iter() {
-        let path = route.path.replace("{file}", "index.html").replace("{issuer_path}", "auth");
+        let path = route
+            .path
+            .replace("{file}", "index.html")
+            .replace("{issuer_path}", "auth")
+            .replace("{section}", "password");
         let answer = app.send(route.method, &path, &[], b"");
         assert!(![404, 405].contains(&answer.status), "{} {}: {answer:?}", route.method, route.path);
         let wrong = app.send("OPTIONS", &path, &[], b"");
         // Applications and users are told so in their own way.
-        if path.starts_with("/oauth/") || path == "/login" {
+        if PAGES.iter().any(|page| path.starts_with(page)) {
             assert_eq!(wrong.status, 405, "{}", route.path);
         } else {
             wrong.problem(405, "method_not_allowed");

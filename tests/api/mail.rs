@@ -263,6 +263,7 @@ fn what_ends_a_line_never_gets_into_a_header(engine: Engine) {
     for address in ["ada@example.com\r\nBcc: eve@example.com", "ada@example.com>\nRCPT TO:<eve@example.com", "a b@c"] {
         app.execute(&format!("update users set email = '{address}'"));
         ada.email = Some(stored_email(app, &ada));
+        ada.verified_email = Some(address.to_lowercase());
         enqueue(app, &ada, &Kind::PasswordChanged, Language::English);
         assert_eq!(mailing.files().len(), 0, "{address}");
         assert_eq!(app.number("select count(*) from outbox"), 0, "{address}: it is given up");

@@ -370,7 +370,7 @@ export interface components {
             otp?: string;
             /** @description One of the recovery codes. */
             recovery_code?: string;
-        } & (unknown | unknown);
+        } & (unknown | unknown | unknown);
         /**
          * @description A new API token.
          * @example {
@@ -751,7 +751,21 @@ export interface components {
             /** @description The page where they are listed. */
             manage: string;
         };
-        /** @description A login by a passkey. */
+        /**
+         * @description A login by a passkey.
+         * @example {
+         *       "assertion": {
+         *         "id": "ihNnAXeW",
+         *         "response": {
+         *           "authenticatorData": "SZYN5YgO",
+         *           "clientDataJSON": "eyJ0eXBlIjoi",
+         *           "signature": "MEUCIQDk",
+         *           "userHandle": "AaITdr0h"
+         *         },
+         *         "type": "public-key"
+         *       }
+         *     }
+         */
         PasskeyLogin: {
             /** @description `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie. */
             access_cookie?: boolean;
@@ -889,7 +903,7 @@ export interface components {
             cookies?: boolean;
             /** @description The password. */
             password?: string;
-        };
+        } & (unknown | unknown);
         /** @description New recovery codes. */
         RecoveryCodes: {
             /**
@@ -924,7 +938,19 @@ export interface components {
             /** @constant */
             cookies: true;
         };
-        /** @description A passkey that a browser has made. */
+        /**
+         * @description A passkey that a browser has made.
+         * @example {
+         *       "credential": {
+         *         "response": {
+         *           "attestationObject": "o2NmbXRk",
+         *           "clientDataJSON": "eyJ0eXBlIjoi"
+         *         },
+         *         "type": "public-key"
+         *       },
+         *       "name": "my laptop"
+         *     }
+         */
         RegisterPasskey: {
             /** @description The `challenge` of a login that asked for enrolment. Then no token is needed. */
             challenge?: string | null;

@@ -30,7 +30,10 @@ pub(in crate::http) struct QuestionBody {
 /// A login by a passkey.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = PasskeyLogin)]
+#[schema(as = PasskeyLogin, example = json!({"assertion": {
+    "id": "ihNnAXeW", "type": "public-key",
+    "response": {"clientDataJSON": "eyJ0eXBlIjoi", "authenticatorData": "SZYN5YgO", "signature": "MEUCIQDk", "userHandle": "AaITdr0h"},
+}}))]
 pub(in crate::http) struct LoginBody {
     /// What the browser returns, by `toJSON()`.
     assertion: AssertionBody,

@@ -36,7 +36,10 @@ pub(in crate::http) struct OfferBody {
 /// A passkey that a browser has made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = RegisterPasskey)]
+#[schema(as = RegisterPasskey, example = json!({
+    "credential": {"type": "public-key", "response": {"clientDataJSON": "eyJ0eXBlIjoi", "attestationObject": "o2NmbXRk"}},
+    "name": "my laptop",
+}))]
 pub(in crate::http) struct RegisterBody {
     /// What the browser returns, by `toJSON()`.
     credential: RegistrationBody,

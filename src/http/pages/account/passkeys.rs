@@ -37,14 +37,14 @@ async fn list(
         site: &visit.site,
         visit,
         problem,
-        passkeys: found.into_iter().map(row).collect(),
+        rows: found.iter().map(row).collect(),
         user_handle: URL_SAFE_NO_PAD.encode(visit.user().as_bytes()),
         accepted: accepted.join(" "),
     };
     page_with_passkeys(&visit.site, response, &template, true)
 }
 
-fn row(passkey: Passkey) -> PasskeyRow {
+fn row(passkey: &Passkey) -> PasskeyRow {
     PasskeyRow {
         id: passkey.id.to_string(),
         name: passkey.name.to_string(),

@@ -72,7 +72,7 @@ pub(super) struct Passkeys<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) visit: &'a Visit<'a>,
     pub(super) problem: Option<String>,
-    pub(super) passkeys: Vec<PasskeyRow>,
+    pub(super) rows: Vec<PasskeyRow>,
     /// The user's id, as passkeys have it.
     pub(super) user_handle: String,
     /// The ids of these passkeys, as browsers have them: they need not offer others.
