@@ -1,4 +1,4 @@
-//! How mail is sent (`MAIL_URL`), and from whom (`MAIL_FROM`).
+//! How mail is sent (`MAIL_URL`), and its sender (`MAIL_FROM`).
 
 use std::fmt;
 use std::net::IpAddr;

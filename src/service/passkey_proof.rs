@@ -49,7 +49,7 @@ impl Ceremony {
     }
 }
 
-/// Who asks for passkeys. It is nobody if the issuer has no domain name.
+/// The relying party; none if the issuer has no domain name.
 pub(super) fn relying_party(app: &App) -> Result<&RelyingParty, Error> {
     app.config.relying_party.as_ref().ok_or(Error::PasskeysOff)
 }

@@ -14,7 +14,7 @@ use crate::model::passkey::{MAX_PASSKEYS, Passkey, PasskeyId};
 use crate::model::user::{DisplayName, User};
 use crate::webauthn::{Refusal, Registered, Registration, Shown};
 
-/// What passkeys are called that nobody has named.
+/// The name of a passkey whose owner gives it none.
 const UNNAMED: &str = "Passkey";
 
 /// What a browser needs to know to make a passkey.

@@ -69,7 +69,7 @@ pub(in crate::http) async fn create(
 
 /// Set a new password
 ///
-/// Ends all sessions of the user; API tokens stay valid. Nobody is logged in by it. If the user has a second factor and none
+/// Ends all sessions of the user; API tokens stay valid. It opens no session. If the user has a second factor and none
 /// is in the request, it is refused with `second_factor_required`, without a `challenge`: send it again with a code. A
 /// refused password or code leaves the link as it is.
 #[utoipa::path(post, path = "/v1/password-resets/confirm", tag = "tokens", request_body = ConfirmBody, security(()),

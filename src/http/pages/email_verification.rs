@@ -42,7 +42,7 @@ pub(in crate::http) async fn show(
 
 /// Confirm the address
 ///
-/// By the button. Nobody has to be logged in.
+/// By the button. No login is needed.
 #[utoipa::path(post, path = "/email-verification/{token}", tag = "pages", security(()),
     params(("token" = String, Path, description = "What the mail says.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "A page: the address is confirmed."),

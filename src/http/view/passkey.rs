@@ -102,7 +102,7 @@ impl CreationView {
         let verification = verification(offer.needs_verification);
         let public_key = json!({
             "rp": {"id": offer.rp_id, "name": app.config.page_name},
-            // Never a name: the authenticator shows it to nobody, but it stays there.
+            // Never a name: it stays in the authenticator.
             "user": {
                 "id": URL_SAFE_NO_PAD.encode(offer.user.id.as_bytes()), "name": username, "displayName": display_name,
             },

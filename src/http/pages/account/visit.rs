@@ -73,7 +73,7 @@ impl Instead {
 }
 
 impl<'a> Visit<'a> {
-    /// Finds out who is logged in; nobody else than at the login page.
+    /// Finds out who is logged in, as the login page does.
     pub(super) async fn begin(
         request: &'a HttpRequest,
         app: &'a web::Data<App>,
