@@ -166,8 +166,9 @@ impl App {
     pub fn load(&self) -> Result<Vec<PathBuf>, StartError> {
         let now = self.clock.now();
         let made = self.keys.load_or_create(now)?;
-        if self.config.mail_url.is_some() {
-            // Before a command that runs as another user needs it.
+        let lacks_data_keys = self.lacks_data_keys().map_err(|error| of_database(&self.config, error))?;
+        if self.config.mail_url.is_some() && !lacks_data_keys {
+            // A command that runs as another user could make it so that the service cannot read it.
             self.data_keys.newest_or_new(self.entropy.bytes()?, now)?;
         }
         self.denylist.follow(&self.store, now).map_err(|error| of_database(&self.config, error))?;
@@ -180,6 +181,13 @@ impl App {
             }
         }
         Ok(made)
+    }
+
+    /// Whether second factors are encrypted with a data key, and the folder has none. A first one that is made here would be one
+    /// that no other instance and no backup has.
+    pub(crate) fn lacks_data_keys(&self) -> Result<bool, Error> {
+        let is_empty = self.data_keys.list().map_err(|error| Error::DataKeyUnavailable(error.into()))?.is_empty();
+        Ok(is_empty && self.store.read(|tx| tx.has_totp())?)
     }
 
     /// What every access token of ours must claim, for any audience.

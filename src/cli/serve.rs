@@ -9,7 +9,6 @@ use crate::app::App;
 use crate::error::root_cause;
 use crate::http;
 use crate::model::names::ADMIN_ROLE;
-use crate::service::second_factor::lacks_data_keys;
 use crate::service::{caretaker, queries};
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
@@ -26,7 +25,7 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
              if they were lost, all earlier sessions have ended"
         );
     }
-    if lacks_data_keys(&app)? {
+    if app.lacks_data_keys()? {
         log::warn!(
             "there is no data key in KEYS_DIR, but second factors are encrypted with one: if other instances have it, share \
              their folder; until then codes of apps cannot be checked"

@@ -32,8 +32,8 @@ use memory::{Memory, Refusal};
 use outcomes::{Outcome, Outcomes};
 
 pub use attempt::{Account, Attempt};
+pub(crate) use kinds::{ADDRESS_MAIL, LONGEST, MAIL_CODE, OTP, PASSKEY, RECOVERY_CODE, RESET_MAIL};
 pub use kinds::{Allowance, Kind, PASSWORD};
-pub(crate) use kinds::{LONGEST, MAIL, MAIL_CODE, OTP, PASSKEY, RECOVERY_CODE};
 
 /// How long an attempt waits for others that are being checked. A hash is given up earlier, however slow hashing is.
 const PATIENCE: Duration = Duration::from_secs(12);

@@ -47,7 +47,7 @@ pub enum Mail {
     FactorRemoved(Factor),
     /// An administrator has removed all second factors.
     FactorsReset,
-    /// Somebody with the right password has given wrong codes until no more were accepted.
+    /// After the password, or the link of a mail, codes were wrong several times in a row.
     ManyWrongCodes,
     /// A refresh token was used twice, and the session was ended.
     RefreshTokenReused,

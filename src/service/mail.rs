@@ -19,7 +19,7 @@ use crate::model::session::Device;
 use crate::model::user::{Email, User};
 use crate::store::UnitTx;
 
-/// Writes a mail to the confirmed address of a user, for [`UnitTx::enqueue`]. `None` if there is no such address, or no mail
+/// Writes a mail to the confirmed address of a user, for `UnitTx::enqueue`. `None` if there is no such address, or no mail
 /// at all.
 pub fn message(app: &App, user: &User, mail: &Mail, origin: &Origin) -> Result<Option<Message>, Error> {
     match user.verified_email() {
@@ -78,7 +78,7 @@ pub(crate) fn notice(app: &App, user: &User, mail: &Mail, origin: &Origin) -> No
 /// Tells both addresses that an account has another one from now on.
 pub(crate) fn notice_of_address(app: &App, user: &User, new: Option<&Email>, origin: &Origin) -> Notice {
     let mail = Mail::AddressChanged { old: user.email.clone(), new: new.cloned() };
-    let told = [user.email.as_ref(), new].into_iter().flatten();
+    let told = [user.verified_email(), new].into_iter().flatten();
     let notices = told.map(|to| notice_of(app, message_to(app, user, to, &mail, origin)));
     let messages = notices.flat_map(|notice| notice.messages).collect();
     Notice { messages, metrics: Arc::clone(&app.metrics) }

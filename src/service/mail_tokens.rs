@@ -2,7 +2,7 @@
 //! for one purpose and one account, and until the password is changed.
 
 use crate::app::App;
-use crate::engine::limiter::{Account, Attempt, Charge, MAIL, MAIL_CODE};
+use crate::engine::limiter::{ADDRESS_MAIL, Account, Attempt, Charge, MAIL_CODE, RESET_MAIL};
 use crate::error::Error;
 use crate::jwt::issuer_url;
 use crate::model::id::UserId;
@@ -113,11 +113,12 @@ pub(super) fn is_valid_for(stored: &StoredMailToken, known: &Credentials) -> boo
     is_its_address && known.user.disabled_at.is_none() && digest_of(&known.password_hash).is(password)
 }
 
-/// Allows a mail to an address, that this account asks for if it is known. Each one counts.
+/// Allows a mail to an address: one that this account confirms, or one that resets a password. Each one counts.
 pub(crate) async fn admit_mail(app: &App, user: Option<UserId>, email: &Email, ip: Option<&str>) -> Result<(), Error> {
+    let kind = if user.is_some() { &ADDRESS_MAIL } else { &RESET_MAIL };
     // By the address, whether it has an account or not: otherwise the limits would tell.
-    let of_address = Attempt::new(&MAIL, Some(&Account::Unknown(email.folded().into_owned())), ip);
-    let of_user = user.map(|user| Attempt::new(&MAIL, Some(&Account::Known(user)), None));
+    let of_address = Attempt::new(kind, Some(&Account::Unknown(email.folded().into_owned())), ip);
+    let of_user = user.map(|user| Attempt::new(kind, Some(&Account::Known(user)), None));
     let mut charges = Vec::new();
     for attempt in [Some(of_address), of_user].into_iter().flatten() {
         let charge = app.limiter.admit(&attempt).await?;

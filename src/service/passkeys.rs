@@ -94,7 +94,7 @@ pub(crate) fn register(app: &App, enroller: Enroller, new: &NewPasskey<'_>, orig
     let (added, made) = (origin.event(now, EventName::FactorAdded), origin.event(now, EventName::RecoveryCodesMade));
     app.units.run(move |tx| {
         let id = user.id;
-        enroller.check_again(tx, id, not_shown)?;
+        enroller.check_again(tx, id, (now, not_shown))?;
         if !tx.use_passkey_challenge(answered.digest, answered.expires_at)? {
             return Err(Error::PasskeyRefused(Refusal::ChallengeOver));
         }
@@ -137,10 +137,12 @@ pub(crate) fn rename(app: &App, user: UserId, id: PasskeyId, name: &str) -> Resu
 
 /// Removes a passkey, and with the last second factor the recovery codes.
 pub(crate) fn remove(app: &App, user: UserId, id: PasskeyId, origin: &Origin) -> Result<(), Error> {
-    let event = origin.event(app.clock.now(), EventName::FactorRemoved).about(user);
+    let now = app.clock.now();
+    let event = origin.event(now, EventName::FactorRemoved).about(user);
     let notice = notice_to(app, user, &Mail::FactorRemoved(Factor::Passkey), origin);
+    let (owner, not_shown) = (Enroller::of(user, origin)?, not_shown(app));
     app.units.run(move |tx| {
-        tx.lock_user(user)?;
+        owner.check_again(tx, user, (now, not_shown))?;
         if !tx.delete_passkey(user, id)? {
             return Err(Error::PasskeyNotFound);
         }

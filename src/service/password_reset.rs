@@ -5,7 +5,7 @@ use super::fields::invalid;
 use super::mail;
 use super::mail_tokens::{Presented, admit_code, find_by_code, find_by_link, is_valid_for, issue};
 use super::proof::Proven;
-use super::second_factor::{Needs, methods_of, needs};
+use super::second_factor::{Needs, methods_of, needs, needs_in};
 use super::shown::{Guess, Shown, admit as admit_guess, check, refuse};
 use super::users;
 use crate::app::App;
@@ -175,10 +175,15 @@ pub(crate) fn finish(app: &App, proved: Proved, hash: String, origin: &Origin) -
     let (end, access) = (End { at: now, reason: EndReason::PasswordChanged }, app.config.lifetimes.access);
     let event = origin.event(now, EventName::PasswordRecovered).about(id);
     let notice = mail::notice(app, &known.user, &Mail::PasswordChanged, origin);
+    let required = app.config.require_second_factor;
     app.units.run(move |tx| {
         tx.lock_active_user(id)?.ok_or(Error::BadMailToken)?;
         let current = tx.reading().find_credentials_of(id)?.ok_or(Error::BadMailToken)?;
         if !is_valid_for(&stored, &current) || !tx.use_mail_token(&stored.digest, now)? {
+            return Err(Error::BadMailToken);
+        }
+        // One may have been confirmed since the request began.
+        if factor.is_none() && needs_in(required, &mut tx.reading(), id, false)? == Needs::Factor {
             return Err(Error::BadMailToken);
         }
         if let Some((proven, refusal)) = factor {

@@ -168,20 +168,13 @@ pub(super) fn is_sealed_with_the_newest(app: &App, sealed: &str) -> Result<bool,
 
 /// Encrypts a secret.
 pub(super) fn seal(app: &App, user: UserId, secret: &TotpSecret) -> Result<String, Error> {
-    if lacks_data_keys(app)? {
+    if app.lacks_data_keys()? {
         let why = "second factors are encrypted with a data key, and KEYS_DIR has none: share the folder or restore it";
         return Err(unavailable(why));
     }
     let random = app.entropy.bytes::<DATA_KEY_RANDOM>()?;
     let key = app.data_keys.newest_or_new(random, app.clock.now()).map_err(unavailable)?;
     key.seal(secret.expose(), &owner(user)).map_err(unavailable)
-}
-
-/// Whether there are second factors, but no data key in the folder. A first one made here would be one that no other instance
-/// has.
-pub(crate) fn lacks_data_keys(app: &App) -> Result<bool, Error> {
-    let is_empty = app.data_keys.list().map_err(unavailable)?.is_empty();
-    Ok(is_empty && app.store.read(|tx| tx.has_totp())?)
 }
 
 fn unavailable(cause: impl Into<Cause>) -> Error {

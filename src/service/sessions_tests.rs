@@ -1,4 +1,4 @@
-//! Opening a session with the proofs of several steps, which logins over HTTP do not have yet.
+//! What is checked in the unit that uses a proof or changes a factor, after the request was let in.
 
 use tempfile::TempDir;
 
@@ -9,8 +9,9 @@ use crate::model::second_factor::Challenge;
 use crate::model::user::ClaimedName;
 use crate::secret::{Secret, digest_of};
 use crate::service::proof::Evidence;
+use crate::service::totp;
 use crate::service::users::{self, NewUser};
-use crate::store::{Confirmed, WriteTx};
+use crate::store::{Confirmed, ReadTx, WriteTx};
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
@@ -79,6 +80,34 @@ fn the_password_alone_opens_nothing_once_a_factor_is_confirmed() {
     assert_eq!(opened(&app, vec![proved(&app, "ada", 0)]), None);
     let again = authenticate_again(&app, live.session.id, vec![proved(&app, "ada", 0)], &Origin::default());
     assert_eq!(again.unwrap(), None);
+}
+
+/// What somebody who knows the password has prepared while the owner sets up the app.
+#[test]
+fn a_session_that_has_not_shown_a_new_factor_neither_removes_it_nor_gets_recovery_codes() {
+    let (_dir, app) = house();
+    let live = opened(&app, vec![proved(&app, "ada", 0)]).unwrap();
+    let (user, origin) = (live.user.id, Origin { session: Some(live.session.id), ..Origin::default() });
+    enrolled(&app, user);
+    let refused = |result: Result<(), Error>| {
+        assert!(matches!(result, Err(Error::SecondFactorNotShown { .. })), "{result:?}");
+    };
+    refused(totp::remove(&app, user, &origin));
+    refused(totp::renew_codes(&app, user, &origin).map(|_| ()));
+    let left = |tx: &mut ReadTx<'_>| Ok((tx.list_factors(user)?.len(), tx.count_recovery_codes(user)?));
+    assert_eq!(app.store.read(left).unwrap(), (1, 0));
+}
+
+/// Its access token may still be accepted by an instance that has not heard of the end.
+#[test]
+fn a_session_that_has_ended_sets_up_no_factor() {
+    let (_dir, app) = house();
+    let live = opened(&app, vec![proved(&app, "ada", 0)]).unwrap();
+    let (user, session, access) = (live.user.id, live.session.id, app.config.lifetimes.access);
+    let end = End { at: NOW, reason: EndReason::Logout };
+    assert!(app.units.run(move |tx| tx.end_session_of(user, session, end, access)).unwrap());
+    let begun = totp::begin(&app, totp::Enroller::LoggedIn(user, session)).map(|_| ());
+    assert!(matches!(begun, Err(Error::TokenRefused(TokenError::Revoked))), "{begun:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::engine::limiter::{Charge, OTP};
 use crate::error::Error;
+use crate::jwt::TokenError;
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
 use crate::model::mail::{Factor, Mail};
@@ -53,8 +54,19 @@ impl Enroller {
         }
     }
 
-    /// Part of a unit: locks the user, and checks again that they may enrol. A factor may have been confirmed meanwhile.
-    pub(super) fn check_again(&self, tx: &mut WriteTx<'_>, user: UserId, not_shown: Error) -> Result<(), Error> {
+    /// The user whose session a request comes from.
+    pub(super) fn of(user: UserId, origin: &Origin) -> Result<Self, Error> {
+        Ok(Self::LoggedIn(user, origin.session.ok_or(Error::SessionUnknown)?))
+    }
+
+    /// Part of every unit that changes what the user's second factors are: locks the user, and checks again that they may. A
+    /// factor may have been confirmed, or the session ended, since the request was let in.
+    pub(super) fn check_again(
+        &self,
+        tx: &mut WriteTx<'_>,
+        user: UserId,
+        (now, not_shown): (Timestamp, Error),
+    ) -> Result<(), Error> {
         tx.lock_active_user(user)?.ok_or(Error::AccountDisabled)?;
         let Some(session) = self.session() else {
             let has_one = needs_in(Required::Off, &mut tx.reading(), user, false)? == Needs::Factor;
@@ -62,6 +74,9 @@ impl Enroller {
         };
         let factors = tx.reading().list_factors(user)?;
         let live = tx.reading().find_live(session)?.ok_or(Error::SessionUnknown)?;
+        if live.session.end_by(now).is_some() {
+            return Err(Error::TokenRefused(TokenError::Revoked));
+        }
         let amr = live.grant.map(|grant| grant.amr).unwrap_or_default();
         let has_shown = has_shown_one(&factors, Some(session), amr.names(), Some(live.session.auth_time()));
         if has_shown { Ok(()) } else { Err(not_shown) }
@@ -112,9 +127,9 @@ pub(crate) fn begin(app: &App, enroller: Enroller) -> Result<Enrolled, Error> {
     let user = enroller.find(app)?;
     let secret = TotpSecret::generate(&*app.entropy)?;
     let sealed = seal(app, user.id, &secret)?;
-    let (id, not_shown) = (user.id, not_shown(app));
+    let (id, now, not_shown) = (user.id, app.clock.now(), not_shown(app));
     app.units.run(move |tx| {
-        enroller.check_again(tx, id, not_shown)?;
+        enroller.check_again(tx, id, (now, not_shown))?;
         tx.put_pending_totp(id, sealed)
     })?;
     Ok(Enrolled { user, secret })
@@ -164,7 +179,7 @@ pub(crate) fn confirm(
     let (added, made) = (origin.event(now, EventName::FactorAdded), origin.event(now, EventName::RecoveryCodesMade));
     let (not_shown, notice) = (not_shown(app), notice_to(app, user, &Mail::FactorAdded(Factor::App), origin));
     let is_confirmed = app.units.run(move |tx| {
-        enroller.check_again(tx, user, not_shown)?;
+        enroller.check_again(tx, user, (now, not_shown))?;
         let is_confirmed = tx.confirm_totp(user, Confirmed { secret: sealed, at: now, session, step })?;
         if is_confirmed {
             tx.replace_recovery_codes(user, &digests)?;
@@ -179,11 +194,12 @@ pub(crate) fn confirm(
 
 /// Removes a user's authenticator app, and with the last second factor the recovery codes.
 pub(crate) fn remove(app: &App, user: UserId, origin: &Origin) -> Result<(), Error> {
-    let event = origin.event(app.clock.now(), EventName::FactorRemoved).about(user);
+    let now = app.clock.now();
+    let event = origin.event(now, EventName::FactorRemoved).about(user);
     let notice = notice_to(app, user, &Mail::FactorRemoved(Factor::App), origin);
+    let (owner, not_shown) = (Enroller::of(user, origin)?, not_shown(app));
     app.units.run(move |tx| {
-        tx.lock_user(user)?;
-        tx.reading().find_user(user)?.ok_or(Error::UserUnknown)?;
+        owner.check_again(tx, user, (now, not_shown))?;
         if !tx.delete_totp(user)? {
             return Err(Error::FactorNotFound);
         }
@@ -214,9 +230,11 @@ pub(crate) fn reset(app: &App, user: UserId, origin: &Origin) -> Result<(), Erro
 /// Makes new recovery codes; older ones are void.
 pub(crate) fn renew_codes(app: &App, user: UserId, origin: &Origin) -> Result<Vec<String>, Error> {
     let (codes, digests) = new_codes(app)?;
-    let event = origin.event(app.clock.now(), EventName::RecoveryCodesMade).about(user);
+    let now = app.clock.now();
+    let event = origin.event(now, EventName::RecoveryCodesMade).about(user);
+    let (owner, not_shown) = (Enroller::of(user, origin)?, not_shown(app));
     app.units.run(move |tx| {
-        tx.lock_user(user)?;
+        owner.check_again(tx, user, (now, not_shown))?;
         if tx.reading().list_factors(user)?.is_empty() {
             return Err(Error::FactorNotFound);
         }

@@ -83,6 +83,13 @@ impl ReadTx<'_> {
 const MANY: i64 = 100;
 
 impl WriteTx<'_> {
+    /// Deletes all tokens: those of a backup may have been used since.
+    pub(crate) fn delete_mail_tokens(&mut self) -> Result<(), Error> {
+        self.note_lock(Lock::SecondFactors);
+        diesel::delete(mail_tokens::table).execute(self.0)?;
+        Ok(())
+    }
+
     /// Adds a token.
     pub(crate) fn insert_mail_token(&mut self, stored: &StoredMailToken) -> Result<(), Error> {
         self.note_lock(Lock::SecondFactors);

@@ -66,7 +66,7 @@ impl<'a> AttestationObject<'a> {
 
 impl<'a> Statement<'a> {
     fn read(format: &str, mut decoder: Decoder<'a>) -> Result<Self, minicbor::decode::Error> {
-        let members = decoder.map()?.unwrap_or_default();
+        let Some(members) = decoder.map()? else { return Ok(Self::Other) };
         let (mut algorithm, mut signature, mut has_others) = (None, None, false);
         for _ in 0..members {
             match (decoder.str()?, decoder.datatype()?) {

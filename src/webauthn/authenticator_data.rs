@@ -62,6 +62,11 @@ impl<'a> AuthenticatorData<'a> {
         if self.flags & needed != needed {
             return Err(Refusal::NotVerified);
         }
+        // A passkey that a browser makes by itself is one of a password manager. A bare security key, whose PIN somebody else
+        // could set later, must have verified its user when it was registered.
+        if asked == Shown::Nothing && self.flags & (USER_VERIFIED | BACKUP_ELIGIBLE) == 0 {
+            return Err(Refusal::NotVerified);
+        }
         if self.is_backed_up() && self.flags & BACKUP_ELIGIBLE == 0 {
             return Err(Refusal::Malformed("it is backed up although it cannot be"));
         }

@@ -46,13 +46,20 @@ impl<'a> PublicKey<'a> {
             }
             // Ed25519 (RFC 9053 section 7.2).
             (1, EDDSA) if members.number(-1)? == 6 => {
-                let key = ParsedPublicKey::new(&ED25519, members.bytes(-2)?).map_err(|_bad| BAD_KEY)?;
+                let x = Some(members.bytes(-2)?).filter(|x| x.len() == 32).ok_or(BAD_KEY)?;
+                let key = ParsedPublicKey::new(&ED25519, x).map_err(|_bad| BAD_KEY)?;
                 Ok(Self::Curve(key, EDDSA))
             }
             // RFC 8230 section 4.
             (3, RS256) => {
                 let (n, e) = (members.bytes(-1)?, members.bytes(-2)?);
-                let is_usual = RSA_BYTES.contains(&n.len()) && (1..=4).contains(&e.len());
+                let is_odd = |bytes: &[u8]| bytes.last().is_some_and(|last| last % 2 == 1);
+                let is_usual = RSA_BYTES.contains(&n.len())
+                    && n.first().is_some_and(|first| *first != 0)
+                    && (1..=4).contains(&e.len())
+                    && is_odd(n)
+                    && is_odd(e)
+                    && e != [1];
                 if is_usual { Ok(Self::Rs256(RsaPublicKeyComponents { n, e })) } else { Err(BAD_KEY) }
             }
             _ => Err(Refusal::Unsupported("its algorithm was not asked for")),
@@ -75,6 +82,9 @@ impl<'a> PublicKey<'a> {
     }
 }
 
+/// Twice as long as the longest key that is accepted.
+const MAX_BYTES: usize = 1_152;
+
 /// The members of a key that are numbers or bytes.
 struct Members<'a>(Vec<(i64, Member<'a>)>);
 
@@ -85,6 +95,9 @@ enum Member<'a> {
 
 impl<'a> Members<'a> {
     fn read(cose: &'a [u8]) -> Result<Self, Refusal> {
+        if cose.len() > MAX_BYTES {
+            return Err(BAD_KEY);
+        }
         let bad = |_cbor| BAD_KEY;
         let (mut decoder, mut members) = (Decoder::new(cose), Vec::new());
         for _ in 0..decoder.map().map_err(bad)?.ok_or(BAD_KEY)? {

@@ -50,14 +50,17 @@ pub(crate) const RECOVERY_CODE: Kind = Kind { name: "recovery_code", ..PASSWORD 
 /// Codes in mails have a hundred million values. They are counted as one-time codes are.
 pub(crate) const MAIL_CODE: Kind = Kind { name: "mail_code", ..OTP };
 
-/// Mails that anyone may have us send. Each counts, whatever comes of it. For an address three at once, and then one in
+/// Mails that reset passwords. Each counts, whatever comes of it. For an address three at once, and then one in
 /// twenty minutes; no network makes us write to more than thirty people at once.
-pub(crate) const MAIL: Kind = Kind {
+pub(crate) const RESET_MAIL: Kind = Kind {
     name: "mail",
     account_from_network: Allowance::new(3, 1_200),
     network: Allowance::new(30, 60),
     account: Allowance::new(3, 1_200),
 };
+
+/// Mails that confirm addresses: counted on their own, so that whoever asks for these takes no reset from the owner.
+pub(crate) const ADDRESS_MAIL: Kind = Kind { name: "address_mail", ..RESET_MAIL };
 
 /// Signatures cannot be guessed: only addresses are counted.
 pub(crate) const PASSKEY: Kind = Kind { name: "passkey", ..PASSWORD };

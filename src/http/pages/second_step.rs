@@ -51,7 +51,8 @@ pub(super) async fn sign_in(
             match log_in_by_passkey(request, app, before, assertion, also).await {
                 Ok(pair) => Ok(Outcome::SignedIn(Box::new(pair))),
                 Err(error) => {
-                    let unknown = matches!(error, Error::PasskeyRefused(Refusal::Unknown)).then_some(id);
+                    let is_unknown = matches!(error, Error::PasskeyRefused(Refusal::Unknown));
+                    let unknown = (is_unknown && place.site.owns_domain()).then_some(id);
                     again(place, "", error, unknown).map(Outcome::Page)
                 }
             }

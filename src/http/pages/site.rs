@@ -50,6 +50,14 @@ impl<'a> Site<'a> {
         config.relying_party.as_ref().is_some_and(|rp| here.is_some_and(|here| rp.origins.contains(&here)))
     }
 
+    /// Whether no other service has passkeys for the same domain: then one that is unknown here may be forgotten.
+    pub(super) fn owns_domain(&self) -> bool {
+        let address = self.app.config.issuer.split_once("://").map(|(_, address)| address.trim_end_matches('/'));
+        let has_path = address.is_none_or(|address| address.contains('/'));
+        let host = address.and_then(|address| address.split(':').next());
+        !has_path && host == Some(self.passkeys_of())
+    }
+
     /// The domain that passkeys are for.
     pub(super) fn passkeys_of(&self) -> &str {
         self.app.config.relying_party.as_ref().map(|rp| rp.id.as_str()).unwrap_or_default()

@@ -10,7 +10,7 @@ use crate::model::mail::{Factor, LINK_LIFETIME, Letter, Mail};
 use crate::model::user::User;
 
 /// A device's own description may be long.
-const MAX_DEVICE_CHARS: usize = 120;
+const MAX_CHOSEN_CHARS: usize = 120;
 
 /// What both forms show.
 struct Content<'a> {
@@ -116,7 +116,7 @@ fn facts(app: &App, user: &User, mail: &Mail, origin: &Origin, texts: &Texts) ->
         return Vec::new();
     }
     let now = app.clock.now().to_rfc3339().replace('T', " ").replace('Z', " UTC");
-    let mut facts = vec![(texts.account, Some(user.username.to_string()))];
+    let mut facts = vec![(texts.account, Some(short(&user.username.to_string())))];
     match mail {
         Mail::AddressChanged { old, new } => {
             facts.push((texts.old_address, old.as_ref().map(ToString::to_string)));
@@ -131,7 +131,13 @@ fn facts(app: &App, user: &User, mail: &Mail, origin: &Origin, texts: &Texts) ->
     facts.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
 }
 
-/// One line of a description.
-fn short(device: &str) -> String {
-    device.chars().take(MAX_DEVICE_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// One line of what a client has chosen. Mail programs make no link of it: what separates the parts of a name or an address
+/// becomes a space, except in numbers.
+fn short(chosen: &str) -> String {
+    let chars: Vec<char> = chosen.chars().take(MAX_CHOSEN_CHARS).collect();
+    let separates = |(at, c): (usize, &char)| {
+        let before_a_number = chars.get(at.saturating_add(1)).is_some_and(char::is_ascii_digit);
+        c.is_control() || ":@/".contains(*c) && !before_a_number || *c == '.' && !before_a_number
+    };
+    chars.iter().enumerate().map(|(at, c)| if separates((at, c)) { ' ' } else { *c }).collect()
 }

@@ -63,9 +63,9 @@ texts! {
         "Un administrador ha quitado todos los segundos factores de tu cuenta en {site}.";
     codes_subject: "Wrong codes at your login", "Falsche Codes bei deiner Anmeldung",
         "Códigos incorrectos al iniciar sesión";
-    codes_lead: "Somebody who knows the password of your account at {site} has given several wrong codes in a row.",
-        "Jemand, der das Passwort deines Kontos bei {site} kennt, hat mehrmals nacheinander einen falschen Code eingegeben.",
-        "Alguien que conoce la contraseña de tu cuenta en {site} ha introducido varios códigos incorrectos seguidos.";
+    codes_lead: "Somebody has given several wrong codes in a row for your account at {site}, after its password or a link from your mail.",
+        "Jemand hat für dein Konto bei {site} mehrmals nacheinander einen falschen Code eingegeben, nach dem Passwort oder einem Link aus deiner Mail.",
+        "Alguien ha introducido varios códigos incorrectos seguidos para tu cuenta en {site}, tras la contraseña o un enlace de tu correo.";
     reuse_subject: "One of your sessions was ended", "Eine deiner Sitzungen wurde beendet",
         "Se ha cerrado una de tus sesiones";
     reuse_lead: "A token of a session of your account at {site} was used a second time. Somebody may have copied it, so the session was ended. Log in again there.",
