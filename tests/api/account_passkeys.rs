@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::account_pages::{at_home, form, later, press};
-use crate::support::passkey::{ES256, ISSUER, Passkey, encoded, log_in, request_options};
+use crate::support::passkey::{ES256, ISSUER, PRESENT, Passkey, SYNCED, VERIFIED, encoded, log_in, request_options};
 use crate::support::totp::{Enrolled, code, enrolled};
 use crate::support::{Browser, Engine, PASSWORD, Page, TestApp};
 
@@ -182,12 +182,12 @@ fn after_a_login_by_password_and_code_the_browser_may_make_a_passkey_by_itself(e
     let text = page.text();
     let offered = text.split("data-upgrade=\"").nth(1).unwrap().split("\" hidden").next().unwrap();
     let options = json!({"publicKey": serde_json::from_str::<Value>(offered).unwrap()});
-    let passkey = Passkey { flags: 0, ..Passkey::make(ES256, &options) };
+    let passkey = Passkey { flags: SYNCED, ..Passkey::make(ES256, &options) };
     let credential = passkey.registration(&options).to_string();
     let page = browser.submit(&page, &[("credential", &credential)]);
     page.shows(200, "Your passkeys");
     assert!(page.text().contains("The passkey is added."), "{page:?}");
-    log_in(&app, &Passkey { flags: 5, ..passkey }).ok();
+    log_in(&app, &Passkey { flags: SYNCED | PRESENT | VERIFIED, ..passkey }).ok();
     assert!(!browser.open("/account").answer.body.contains("data-upgrade"), "there is one");
     // Only right after the login.
     app.execute("delete from passkeys");

@@ -5,7 +5,8 @@ use tokensmith::internals::clock::Clock as _;
 
 use crate::api_tokens::{header, make};
 use crate::support::passkey::{
-    EDDSA, ES256, ISSUER, PRESENT, Passkey, RS256, creation_options, decoded, encoded, go_on, log_in, owner, register,
+    EDDSA, ES256, ISSUER, PRESENT, Passkey, RS256, SYNCED, VERIFIED, creation_options, decoded, encoded, go_on, log_in,
+    owner, register,
 };
 use crate::support::totp::{challenge, code, enrol, texts};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
@@ -221,10 +222,13 @@ fn a_passkey_that_a_browser_makes_by_itself_needs_no_verification(engine: Engine
     let pair = app.logged_in("ada");
     let options = app.ask_as("POST", "/v1/me/passkeys/options", &pair, Some(&json!({"conditional": true}))).ok();
     assert_eq!(options["publicKey"]["authenticatorSelection"]["userVerification"], "preferred");
-    let passkey = Passkey { flags: 0, ..Passkey::make(ES256, &options) };
+    // Whoever finds a bare security key could give it a PIN, which had none when it was registered.
+    let bare = Passkey { flags: 0, ..Passkey::make(ES256, &options) };
+    send(&app, &pair, &bare, &options).problem(401, "passkey_not_verified");
+    let passkey = Passkey { flags: SYNCED, ..bare };
     assert_eq!(send(&app, &pair, &passkey, &options).status, 201);
     log_in(&app, &passkey).problem(401, "passkey_not_verified");
-    log_in(&app, &Passkey { flags: 5, ..passkey }).ok();
+    log_in(&app, &Passkey { flags: SYNCED | PRESENT | VERIFIED, ..passkey }).ok();
 }
 
 fn passkeys_of_others_are_out_of_reach(engine: Engine) {

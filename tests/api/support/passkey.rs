@@ -20,6 +20,8 @@ const ORIGIN: &str = "http://localhost:8080";
 
 pub const PRESENT: u8 = 1;
 pub const VERIFIED: u8 = 1 << 2;
+/// There may be copies of it, as in a password manager.
+pub const SYNCED: u8 = 1 << 3;
 const HAS_CREDENTIAL: u8 = 1 << 6;
 
 /// An algorithm, by its number in COSE.
