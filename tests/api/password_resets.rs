@@ -25,6 +25,7 @@ both_engines!(
     a_password_that_is_refused_leaves_the_link,
     after_five_wrong_codes_no_more_are_tried_for_known_and_unknown_addresses,
     for_one_address_three_mails_are_sent_at_once_whether_it_is_known_or_not,
+    whoever_asks_to_confirm_an_address_takes_no_reset_from_its_owner,
     one_network_cannot_have_thousands_of_people_written_to,
     the_right_code_of_another_account_is_wrong,
     bad_requests_are_refused_in_words,
@@ -351,6 +352,20 @@ fn for_one_address_three_mails_are_sent_at_once_whether_it_is_known_or_not(engin
     app.advance(1_200);
     ask(&app, "ada@example.com");
     app.post("/v1/password-resets", &json!({"email": "ada@example.com"})).problem(429, "too_many_mails");
+}
+
+fn whoever_asks_to_confirm_an_address_takes_no_reset_from_its_owner(engine: Engine) {
+    let (app, mails) = start(engine, &[]);
+    app.create_user("ada", &[]);
+    let mallory = app.logged_in("mallory");
+    let change = || app.ask_as("PATCH", "/v1/me/profile", &mallory, Some(&json!({"email": "ada@example.com"})));
+    for _ in 0..3 {
+        assert_eq!(change().status, 200);
+    }
+    change().problem(429, "too_many_mails");
+    mails.take(&app);
+    ask(&app, "ada@example.com");
+    mails.only(&app).reset_token();
 }
 
 fn one_network_cannot_have_thousands_of_people_written_to(engine: Engine) {

@@ -141,3 +141,21 @@ fn short(chosen: &str) -> String {
     };
     chars.iter().enumerate().map(|(at, c)| if separates((at, c)) { ' ' } else { *c }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn what_a_client_has_chosen_becomes_no_link() {
+        for (chosen, shown) in [
+            ("Not you? https://evil.example/login", "Not you? https   evil example login"),
+            ("ada@example.com", "ada example com"),
+            ("mailto:eve@evil.example", "mailto eve evil example"),
+            ("Mozilla/5.0 (X11; Linux) Firefox/120.0", "Mozilla/5.0 (X11; Linux) Firefox/120.0"),
+            ("my laptop\r\nBcc", "my laptop  Bcc"),
+        ] {
+            assert_eq!(short(chosen), shown);
+        }
+    }
+}
