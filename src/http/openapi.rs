@@ -131,6 +131,7 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
     let one_of = |members: &[&str]| members.iter().map(|member| json!({"required": [member]})).collect::<Value>();
     set("Continue", "oneOf", one_of(&["otp", "recovery_code", "assertion"]));
     set("Reauthenticate", "oneOf", one_of(&["password", "assertion"]));
+    set("ConfirmAddress", "oneOf", one_of(&["token", "code"]));
     set("Refresh", "anyOf", json!([{"required": ["refresh_token"]}, in_a_cookie]));
     let keys = json!({"properties": {"kid": {"type": "string"}}, "required": ["kid"]});
     set("RotateKeys", "if", keys);

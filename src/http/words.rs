@@ -92,6 +92,9 @@ schemas! {
     /// A whole URI, without a fragment and without a user.
     RedirectUri = text(1, 2_000, "^[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()+,;=%\\[\\]-]*$")
         .examples(["https://notes.example.com/callback"]);
+    /// Bytes in base64url without padding.
+    Base64Url = text(0, 16_384, "^([A-Za-z0-9_-]{4})*([A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?$")
+        .examples(["AaITdr0h"]);
     /// The name of a role.
     RoleName = text(1, 64, "^[A-Za-z0-9_.:/-]+$").examples(["editor"]);
     /// A path of this host, without a backslash; a second slash would be another host.

@@ -273,7 +273,11 @@ fn three_mails_are_sent_at_once_for_an_account_and_for_an_address(engine: Engine
         change(&app, pair, &json!("victim@example.org")).ok();
     }
     change(&app, &bob, &json!("victim@example.org")).problem(429, "too_many_mails");
-    app.post("/v1/password-resets", &json!({"email": "Victim@example.org"})).problem(429, "too_many_mails");
+    assert_eq!(
+        app.post("/v1/password-resets", &json!({"email": "Victim@example.org"})).status,
+        202,
+        "resets are counted apart"
+    );
     // By one account, to whomever.
     change(&app, &ada, &json!("another@example.org")).ok();
     let limited = change(&app, &ada, &json!("third@example.org"));

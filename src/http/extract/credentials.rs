@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer, de};
 use utoipa::ToSchema;
 
+use crate::http::words::Base64Url;
 use crate::webauthn::{Assertion, Registration};
 
 /// Bytes, as base64url without padding.
@@ -45,10 +46,10 @@ pub(in crate::http) struct RegistrationBody {
 struct AttestationBody {
     /// In base64url without padding.
     #[serde(rename = "clientDataJSON")]
-    #[schema(value_type = String)]
+    #[schema(value_type = Base64Url)]
     client_data: Bytes,
     /// In base64url without padding.
-    #[schema(value_type = String)]
+    #[schema(value_type = Base64Url)]
     attestation_object: Bytes,
     /// How browsers may reach the authenticator.
     #[serde(default)]
@@ -60,7 +61,7 @@ struct AttestationBody {
 #[schema(as = AuthenticationResponse)]
 pub(in crate::http) struct AssertionBody {
     /// The id of the credential, in base64url without padding.
-    #[schema(value_type = String)]
+    #[schema(value_type = Base64Url)]
     id: Bytes,
     #[serde(rename = "type")]
     #[schema(inline)]
@@ -75,16 +76,16 @@ pub(in crate::http) struct AssertionBody {
 struct SignedBody {
     /// In base64url without padding.
     #[serde(rename = "clientDataJSON")]
-    #[schema(value_type = String)]
+    #[schema(value_type = Base64Url)]
     client_data: Bytes,
     /// In base64url without padding.
-    #[schema(value_type = String)]
+    #[schema(value_type = Base64Url)]
     authenticator_data: Bytes,
     /// In base64url without padding.
-    #[schema(value_type = String)]
+    #[schema(value_type = Base64Url)]
     signature: Bytes,
     /// The user's id as bytes, in base64url without padding. Needed where no username was given.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Base64Url>)]
     user_handle: Option<Bytes>,
 }
 
