@@ -31,7 +31,7 @@ CHECKS = [
 BEYOND_SCHEMAS = [
     "PATCH /v1/me/profile", "PATCH /v1/admin/users/{id}", "POST /v1/admin/users", "POST /v1/admin/users/{id}/password", "POST /v1/me/password", "POST /v1/api-tokens",
     "POST /v1/admin/clients", "PATCH /v1/admin/clients/{id}", "POST /v1/me/passkeys", "PATCH /v1/me/passkeys/{id}",
-    "POST /v1/password-resets/confirm",
+    "POST /v1/password-resets", "POST /v1/password-resets/confirm",
 ]
 REFUSALS = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429", "5xx"]
 SETTINGS = {"LISTEN": "127.0.0.1:8099", "ISSUER": "http://localhost:8099", "MAIL_FROM": "id@example.com", "SCOPES": "notes:read,notes:write", "ACCESS_TOKEN_LIFETIME": "1h", "RUST_LOG": "error"}

@@ -29,7 +29,7 @@ LOGO = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 48" width="2
 MANY = [f"donaudampfschifffahrtsgesellschaft{n}:read" for n in range(10)] + [f"notes{n}:write" for n in range(10)]
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft für Außergewöhnliches"[:100]
 HOST = f"anwendung.donaudampfschifffahrtsgesellschaft.{'rindfleischetikettierung' * 2}.example.com"
-USERS = ["ada", "betriebswerkbauunterbeamter@donaudampfschifffahrtsgesellschaft.example.com", "maría"]
+USERS = ["ada", "betriebswerkbauunterbeamter@donaudampfschifffahrtsgesellschaft.example.com", "maría", "grace"]
 # They must have a second factor.
 ADMINS = ["admin-en", "admin-de", "admin-es", "admin-plain"]
 CLIENTS = {

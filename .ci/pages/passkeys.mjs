@@ -5,7 +5,8 @@ import { chromium } from "playwright-core";
 import { follow, look } from "./look.mjs";
 
 const { ISSUER: issuer, PASSWORD: password, DATABASE: database } = process.env;
-const [ada] = process.env.USERS.split(" ");
+// The pages before have changed the others.
+const ada = process.env.USERS.split(" ").at(-1);
 const APP = "https://app.example.com";
 const ASK = "import json, sqlite3, sys; d = sqlite3.connect(sys.argv[1], timeout=30); print(json.dumps(d.execute(sys.argv[2]).fetchall()))";
 

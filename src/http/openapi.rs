@@ -116,7 +116,7 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
     };
     if !audiences.is_empty() {
         let known: Vec<_> = audiences.iter().cloned().map(Value::from).chain([Value::Null]).collect();
-        for schema in ["Login", "Refresh", "Exchange"] {
+        for schema in ["Login", "PasskeyLogin", "Refresh", "Exchange"] {
             set(&format!("{schema}/properties/audience"), "enum", json!(known));
         }
     }
