@@ -145,20 +145,19 @@ export interface components {
         /** @description What the authenticator says, and its signature. */
         AssertionResponse: {
             /** @description In base64url without padding. */
-            authenticatorData: string;
+            authenticatorData: components["schemas"]["Base64Url"];
             /** @description In base64url without padding. */
-            clientDataJSON: string;
+            clientDataJSON: components["schemas"]["Base64Url"];
             /** @description In base64url without padding. */
-            signature: string;
-            /** @description The user's id as bytes, in base64url without padding. Needed where no username was given. */
-            userHandle?: string | null;
+            signature: components["schemas"]["Base64Url"];
+            userHandle?: components["schemas"]["Base64Url"] | null;
         };
         /** @description What the authenticator says about it. */
         AttestationResponse: {
             /** @description In base64url without padding. */
-            attestationObject: string;
+            attestationObject: components["schemas"]["Base64Url"];
             /** @description In base64url without padding. */
-            clientDataJSON: string;
+            clientDataJSON: components["schemas"]["Base64Url"];
             /** @description How browsers may reach the authenticator. */
             transports?: string[];
         };
@@ -170,7 +169,7 @@ export interface components {
         /** @description What a passkey has signed, as a browser sends it. */
         AuthenticationResponse: {
             /** @description The id of the credential, in base64url without padding. */
-            id: string;
+            id: components["schemas"]["Base64Url"];
             response: components["schemas"]["AssertionResponse"];
             /**
              * @description The kind of a credential.
@@ -178,6 +177,11 @@ export interface components {
              */
             type: "public-key";
         };
+        /**
+         * @description Bytes in base64url without padding.
+         * @example AaITdr0h
+         */
+        Base64Url: string;
         /** @description An access token in a body. */
         BearerForm: {
             /** @description The token, if it is in no header. */
@@ -309,7 +313,7 @@ export interface components {
             code?: string;
             /** @description The last part of the link's path. */
             token?: string;
-        };
+        } & (unknown | unknown);
         /**
          * @description What the mail says, and the new password: `token`, or `email` and `code`. If the user has a second factor, `otp` or
          *     `recovery_code`, too.
