@@ -150,7 +150,7 @@ fn the_passkey_of_somebody_else_proves_nothing(engine: Engine) {
     let browser = at_home(&app, "ada");
     add(&browser, "my laptop");
     let page = browser.open(PAGE);
-    // Nobody removes one of somebody else.
+    // A user cannot remove the passkey of another.
     let theirs = form(&page, "remove").fields.iter().find(|(name, _)| name == "id").unwrap().1.clone();
     let answer = press(&mallory, &mallory.open(PAGE), "remove", &[("id", &theirs)]);
     answer.shows(404, "Something went wrong");

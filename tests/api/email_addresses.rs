@@ -87,7 +87,7 @@ fn addresses_of_before_are_not_verified_until_their_users_confirm_them(engine: E
     let mail = mails.only(&app);
     confirm(&app, &pair, &json!({"code": mail.code()})).ok();
     assert_eq!(address(&app, &pair), (json!("ada@example.com"), json!(true)));
-    // Nothing was changed, so nobody is told of a change.
+    // Nothing was changed, so no mail tells of a change.
     assert_eq!(mails.take(&app).len(), 0);
     ask(&app, "ada@example.com");
     mails.only(&app);

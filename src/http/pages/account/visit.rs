@@ -147,7 +147,7 @@ impl<'a> Visit<'a> {
         to_login(&self.site, self.section)
     }
 
-    /// The form is none of ours.
+    /// For a form that no page of ours has.
     pub(super) fn bad_request(&self) -> Result<HttpResponse, Instead> {
         Ok(message(&self.site, StatusCode::BAD_REQUEST, self.site.texts.error_request, None)?)
     }
