@@ -1,5 +1,7 @@
 //! A forgotten password, on whatever page or endpoint: asking for the mail, and setting a new password.
 
+use std::time::{Duration, Instant};
+
 use actix_web::{rt, web};
 
 use super::proving::hashing;
@@ -40,8 +42,21 @@ pub(super) struct Recovery {
     pub(super) shown: Option<Shown>,
 }
 
-/// Sets a new password. From the check of the second factor on it runs to its end, so that each guess is counted.
+/// A wrong code is refused no sooner than this: looking for the address takes longer if it is somebody's.
+const REFUSED_AFTER: Duration = Duration::from_millis(100);
+
+/// Sets a new password.
 pub(super) async fn recover(app: &web::Data<App>, recovery: Recovery, origin: Origin) -> Result<(), Error> {
+    let (began, is_code) = (Instant::now(), matches!(recovery.read, Read::Code(..)));
+    let recovered = try_to_recover(app, recovery, origin).await;
+    if is_code && matches!(recovered, Err(Error::BadMailToken)) {
+        rt::time::sleep_until((began + REFUSED_AFTER).into()).await;
+    }
+    recovered
+}
+
+/// From the check of the second factor on it runs to its end, so that each guess is counted.
+async fn try_to_recover(app: &web::Data<App>, recovery: Recovery, origin: Origin) -> Result<(), Error> {
     let Recovery { read, password, shown } = recovery;
     let charge = password_reset::admit(app, &read, origin.ip.as_deref()).await?;
     let (asked, its_password, its_origin) = (app.clone(), password.clone(), origin.clone());

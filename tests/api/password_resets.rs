@@ -1,6 +1,7 @@
 //! `/v1/password-resets`: users who have forgotten their password set a new one by a mail.
 
 use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -28,6 +29,7 @@ both_engines!(
     whoever_asks_to_confirm_an_address_takes_no_reset_from_its_owner,
     one_network_cannot_have_thousands_of_people_written_to,
     the_right_code_of_another_account_is_wrong,
+    a_wrong_code_is_refused_at_the_same_moment_whether_the_address_is_known_or_not,
     bad_requests_are_refused_in_words,
     without_mail_there_is_nothing_to_ask_for,
     neither_links_nor_codes_are_stored_as_they_are,
@@ -375,6 +377,18 @@ fn one_network_cannot_have_thousands_of_people_written_to(engine: Engine) {
         assert_eq!(answer.status, 202, "{number}: {answer:?}");
     }
     app.post("/v1/password-resets", &json!({"email": "user30@example.com"})).problem(429, "too_many_mails");
+}
+
+fn a_wrong_code_is_refused_at_the_same_moment_whether_the_address_is_known_or_not(engine: Engine) {
+    let (app, mails) = start(engine, &[]);
+    app.create_user("ada", &[]);
+    ask(&app, "ada@example.com");
+    let wrong = if mails.only(&app).code() == "12345678" { "12345679" } else { "12345678" };
+    for email in ["ada@example.com", "nobody@example.com"] {
+        let began = Instant::now();
+        is_void(&confirm(&app, &json!({"email": email, "code": wrong})));
+        assert!(began.elapsed() >= Duration::from_millis(100), "{email}: {:?}", began.elapsed());
+    }
 }
 
 fn the_right_code_of_another_account_is_wrong(engine: Engine) {
