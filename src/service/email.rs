@@ -28,6 +28,17 @@ pub(crate) fn on_record(app: &App, user: UserId) -> Result<Email, Error> {
     users::find(app, user)?.email.ok_or(Error::EmailMissing)
 }
 
+/// The address that waits to be confirmed instead of the one on record, if a mail to it is still valid.
+pub(crate) fn find_pending(app: &App, user: UserId) -> Result<Option<Email>, Error> {
+    let now = app.clock.now();
+    app.store.read(|tx| {
+        let Some(known) = tx.find_credentials_of(user)? else { return Ok(None) };
+        let valid = tx.list_mail_tokens(user, Purpose::VerifyAddress, now)?.into_iter();
+        let mut pending = valid.filter(|stored| is_valid_for(stored, &known)).map(|stored| stored.token.email);
+        Ok(pending.find(|email| known.user.email.as_ref() != Some(email)))
+    })
+}
+
 /// Part of a unit: sends the mail that confirms an address.
 fn sending(
     app: &App,
@@ -135,12 +146,14 @@ fn confirm(app: &App, Presented { known, stored }: Presented, origin: &Origin) -
     let verified = origin.event(now, EventName::AddressVerified).about(id);
     let changed = origin.event(now, EventName::ProfileChanged).about(id).with("email");
     app.units.run(move |tx| {
+        tx.lock_addresses()?;
         tx.lock_active_user(id)?.ok_or(Error::BadMailToken)?;
         let current = tx.reading().find_credentials_of(id)?.ok_or(Error::BadMailToken)?;
         if !is_valid_for(&stored, &current) || !tx.use_mail_token(&stored.digest, now)? {
             return Err(Error::BadMailToken);
         }
-        if tx.reading().is_verified_by_another(&email.folded(), id)? {
+        let is_taken = tx.reading().is_verified_by_another(&email.folded(), id)?;
+        if is_taken || tx.reading().is_username_of_another(&email, id)? {
             return Err(Error::EmailTaken);
         }
         tx.set_email(id, Some(&email), true, now)?;

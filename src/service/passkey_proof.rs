@@ -101,6 +101,7 @@ pub(super) fn check(
         user_handle: passkey.user_id.as_bytes(),
         public_key: &passkey.public_key,
         sign_count: u32::try_from(passkey.sign_count).unwrap_or(u32::MAX),
+        is_backup_eligible: passkey.is_backup_eligible,
     };
     let verified = assertion.check(relying_party(app)?, &challenge, ceremony.asks(), &known).map_err(|refusal| {
         if refusal == Refusal::CounterBack {

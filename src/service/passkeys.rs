@@ -74,7 +74,7 @@ pub(crate) fn register(app: &App, enroller: Enroller, new: &NewPasskey<'_>, orig
         answered => (answered?, by_hand.asks()),
     };
     let registered = new.registration.check(rp, &challenge, asked).map_err(Error::PasskeyRefused)?;
-    let Registered { credential_id, public_key, sign_count, is_backed_up } = registered;
+    let Registered { credential_id, public_key, sign_count, is_backup_eligible, is_backed_up } = registered;
     let now = app.clock.now();
     let passkey = Passkey {
         id: new_id(now, &*app.entropy)?,
@@ -82,6 +82,7 @@ pub(crate) fn register(app: &App, enroller: Enroller, new: &NewPasskey<'_>, orig
         credential_id,
         public_key,
         sign_count: sign_count.into(),
+        is_backup_eligible: Some(is_backup_eligible),
         is_backed_up,
         transports: transports(new.transports),
         name,

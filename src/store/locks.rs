@@ -24,6 +24,8 @@ pub(super) enum Lock {
     Migrations,
     /// Held while administrators are changed.
     Administration,
+    /// Held while an address is confirmed, or a username is stored that may be one.
+    Addresses,
     /// Rows of `users`.
     Users,
     /// Rows of `totp_factors`, `passkeys`, `recovery_codes`, `known_devices`, `login_challenges` and `mail_tokens`: those of a
@@ -39,7 +41,7 @@ pub(super) enum Lock {
 
 /// The kinds that a transaction has locked.
 #[derive(Default)]
-pub(super) struct Locked(u8);
+pub(super) struct Locked(u16);
 
 impl Locked {
     /// Notes that something of this kind is locked, by a lock or a change.

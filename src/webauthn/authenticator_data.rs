@@ -67,10 +67,15 @@ impl<'a> AuthenticatorData<'a> {
         if asked == Shown::Nothing && self.flags & (USER_VERIFIED | BACKUP_ELIGIBLE) == 0 {
             return Err(Refusal::NotVerified);
         }
-        if self.is_backed_up() && self.flags & BACKUP_ELIGIBLE == 0 {
+        if self.is_backed_up() && !self.is_backup_eligible() {
             return Err(Refusal::Malformed("it is backed up although it cannot be"));
         }
         Ok(())
+    }
+
+    /// Whether there can be copies of the passkey.
+    pub(super) fn is_backup_eligible(&self) -> bool {
+        self.flags & BACKUP_ELIGIBLE != 0
     }
 
     /// Whether there are copies of the passkey, as on all devices of its owner.

@@ -27,6 +27,8 @@ pub(crate) struct Registered {
     pub(crate) public_key: Vec<u8>,
     /// Its counter.
     pub(crate) sign_count: u32,
+    /// Whether there can be copies.
+    pub(crate) is_backup_eligible: bool,
     /// Whether there are copies, as on all devices of its owner.
     pub(crate) is_backed_up: bool,
 }
@@ -53,6 +55,7 @@ impl Registration {
             credential_id: credential.id.to_vec(),
             public_key: credential.public_key.to_vec(),
             sign_count: data.sign_count,
+            is_backup_eligible: data.is_backup_eligible(),
             is_backed_up: data.is_backed_up(),
         })
     }

@@ -56,7 +56,7 @@ fn public_key(vector: &Value) -> Vec<u8> {
 }
 
 fn authenticate_with(vector: &Value, assertion: &Assertion, sign_count: u32) -> Result<Answer, Refusal> {
-    let known = Known { user_handle: b"ada", public_key: &public_key(vector), sign_count };
+    let known = Known { user_handle: b"ada", public_key: &public_key(vector), sign_count, is_backup_eligible: None };
     assertion.check(&rp(), &bytes(&vector["authentication"]["challenge"]), Shown::Presence, &known)
 }
 
@@ -121,7 +121,7 @@ fn a_signature_of_another_message_or_key_is_wrong() {
         }
     }
     let key = public_key(&vector("packed-self-es256"));
-    let of_another = Known { user_handle: b"ada", public_key: &key, sign_count: 0 };
+    let of_another = Known { user_handle: b"ada", public_key: &key, sign_count: 0, is_backup_eligible: None };
     let vector = vector("none-es256");
     let challenge = bytes(&vector["authentication"]["challenge"]);
     let checked = assertion(&vector).check(&rp(), &challenge, Shown::Presence, &of_another);
@@ -136,7 +136,8 @@ fn a_signature_of_another_message_or_key_is_wrong() {
 #[test]
 fn what_is_for_somebody_or_something_else_is_refused() {
     let vector = vector("none-es256");
-    let known = Known { user_handle: b"ada", public_key: &public_key(&vector), sign_count: 0 };
+    let known =
+        Known { user_handle: b"ada", public_key: &public_key(&vector), sign_count: 0, is_backup_eligible: None };
     let challenge = bytes(&vector["authentication"]["challenge"]);
     let of = |id: &str, origin: &str| RelyingParty { id: id.to_owned(), origins: vec![origin.to_owned()] };
     let check = |rp: &RelyingParty, challenge: &[u8], asked| {

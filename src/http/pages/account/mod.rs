@@ -18,15 +18,15 @@ mod visit;
 mod words;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use self::section::Section;
 use self::visit::{Instead, Visit};
 use super::reply::{message, see_other};
 use super::site::Site;
 use crate::app::App;
-use crate::http::cookies::{Cookies, put};
-use crate::http::csrf::{has_token, is_own_form};
+use crate::error::Error;
+use crate::http::csrf::is_own_form;
 use crate::http::extract::Form;
 use crate::http::failure::Failure;
 use crate::oauth::params::Params;
@@ -108,14 +108,22 @@ async fn show(request: &HttpRequest, app: &web::Data<App>, section: Section) -> 
         Ok(visit) => visit,
         Err(instead) => return instead.response(),
     };
-    match section {
-        Section::Profile => profile::show(&visit).await,
-        Section::Password => password::show(&visit),
-        Section::Passkeys => passkeys::show(&visit).await,
-        Section::SecondFactors => second_factors::show(&visit).await,
-        Section::Sessions => sessions::show(&visit).await,
-        Section::ApiTokens => api_tokens::show(&visit).await,
-        Section::Applications => applications::show(&visit).await,
+    section_page(&visit, HttpResponse::Ok(), None).await
+}
+
+async fn section_page(
+    visit: &Visit<'_>,
+    response: HttpResponseBuilder,
+    problem: Option<String>,
+) -> Result<HttpResponse, Failure> {
+    match visit.section {
+        Section::Profile => profile::show(visit, response, problem).await,
+        Section::Password => password::show(visit, response, problem),
+        Section::Passkeys => passkeys::show(visit, response, problem).await,
+        Section::SecondFactors => second_factors::show(visit, response, problem).await,
+        Section::Sessions => sessions::show(visit, response, problem).await,
+        Section::ApiTokens => api_tokens::show(visit, response, problem).await,
+        Section::Applications => applications::show(visit, response, problem).await,
     }
 }
 
@@ -134,7 +142,7 @@ async fn act(
         Err(instead) => return instead.response(),
     };
     // The page was shown to another user, or before another login.
-    if !has_token(params, &visit.form_token()) {
+    if !visit.has_shown(params) {
         return Ok(see_other(&visit.action()));
     }
     let done = match section {
@@ -146,14 +154,24 @@ async fn act(
         Section::ApiTokens => api_tokens::act(&mut visit, params).await,
         Section::Applications => applications::act(&visit, params).await,
     };
-    let mut response = match done {
-        Ok(response) => response,
+    match done {
         // The session has ended meanwhile.
-        Err(Instead::Failure(failure)) if failure.is_about_the_token() => visit.to_login(),
-        Err(instead) => instead.response()?,
-    };
-    if let Some(pair) = &visit.renewed {
-        put(request, &mut response, Cookies::of(app).keep(pair, true))?;
+        Err(Instead::Failure(failure)) if failure.is_about_the_token() => Ok(visit.to_login()),
+        Err(Instead::Failure(Failure::Domain(error))) if is_gone(&error) => {
+            section_page(&visit, HttpResponse::NotFound(), Some(visit.texts.is_gone.to_owned())).await
+        }
+        done => done.or_else(Instead::response),
     }
-    Ok(response)
+}
+
+/// Whether what a form is about is not there any more.
+fn is_gone(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::SessionNotFound
+            | Error::ApiTokenNotFound
+            | Error::ClientUnknown
+            | Error::PasskeyNotFound
+            | Error::FactorNotFound
+    )
 }
