@@ -2,7 +2,7 @@
 //! sends no mail, at once, but it is not verified then.
 
 use super::mail;
-use super::mail_tokens::{Presented, Shown, admit_code, find_by_code, find_by_link, is_valid_for, issue};
+use super::mail_tokens::{LinkOrCode, Presented, admit_code, find_by_code, find_by_link, is_valid_for, issue};
 use super::users::{self, NewProfile};
 use crate::app::App;
 use crate::engine::limiter::{Account, Charge};
@@ -102,10 +102,15 @@ pub(crate) fn look(app: &App, link: &Secret<String>) -> Result<Confirmable, Erro
 }
 
 /// Allows an attempt at a code of this user. Links cannot be guessed.
-pub(crate) async fn admit(app: &App, user: UserId, shown: &Shown, ip: Option<&str>) -> Result<Option<Charge>, Error> {
+pub(crate) async fn admit(
+    app: &App,
+    user: UserId,
+    shown: &LinkOrCode,
+    ip: Option<&str>,
+) -> Result<Option<Charge>, Error> {
     match shown {
-        Shown::Link(_) => Ok(None),
-        Shown::Code(_) => admit_code(app, &Account::Known(user), ip).await.map(Some),
+        LinkOrCode::Link(_) => Ok(None),
+        LinkOrCode::Code(_) => admit_code(app, &Account::Known(user), ip).await.map(Some),
     }
 }
 
@@ -113,13 +118,13 @@ pub(crate) async fn admit(app: &App, user: UserId, shown: &Shown, ip: Option<&st
 pub(crate) fn confirm_own(
     app: &App,
     user: UserId,
-    shown: &Shown,
+    shown: &LinkOrCode,
     charge: Option<Charge>,
     origin: &Origin,
 ) -> Result<User, Error> {
     let presented = match shown {
-        Shown::Link(text) => find_by_link(app, Purpose::VerifyAddress, text),
-        Shown::Code(code) => {
+        LinkOrCode::Link(text) => find_by_link(app, Purpose::VerifyAddress, text),
+        LinkOrCode::Code(code) => {
             let known = app.store.read(|tx| tx.find_credentials_of(user))?;
             find_by_code(app, Purpose::VerifyAddress, known, code)
         }

@@ -4,7 +4,7 @@
 use super::authenticator_data::AuthenticatorData;
 use super::client_data::{ClientData, GET, hash};
 use super::cose::PublicKey;
-use super::{Refusal, RelyingParty, Shown};
+use super::{Demand, Refusal, RelyingParty};
 
 /// What a browser sends when a passkey was used.
 pub(crate) struct Assertion {
@@ -56,7 +56,7 @@ impl Assertion {
         &self,
         rp: &RelyingParty,
         challenge: &[u8],
-        asked: Shown,
+        asked: Demand,
         known: &Known<'_>,
     ) -> Result<Answer, Refusal> {
         if self.user_handle.as_ref().is_some_and(|handle| handle != known.user_handle) {

@@ -5,7 +5,7 @@ use super::attestation::AttestationObject;
 use super::authenticator_data::AuthenticatorData;
 use super::client_data::{CREATE, ClientData, hash};
 use super::cose::PublicKey;
-use super::{Refusal, RelyingParty, Shown};
+use super::{Demand, Refusal, RelyingParty};
 
 /// The longest id of a credential, in bytes.
 const MAX_ID_BYTES: usize = 1_023;
@@ -40,7 +40,7 @@ impl Registration {
     }
 
     /// Checks everything, against the challenge that was asked.
-    pub(crate) fn check(&self, rp: &RelyingParty, challenge: &[u8], asked: Shown) -> Result<Registered, Refusal> {
+    pub(crate) fn check(&self, rp: &RelyingParty, challenge: &[u8], asked: Demand) -> Result<Registered, Refusal> {
         ClientData::read(&self.client_data)?.check(CREATE, challenge, rp)?;
         let object = AttestationObject::read(&self.attestation_object)?;
         let data = AuthenticatorData::read(object.data)?;

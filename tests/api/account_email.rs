@@ -21,7 +21,7 @@ fn an_address_is_changed_after_the_password_and_confirmed_by_its_mail(engine: En
     let browser = at_home(&app, "ada");
     later(&app);
     let page = browser.open(PAGE);
-    assert!(page.text().contains("<bdi>ada@example.com</bdi>") && page.text().contains("It is confirmed"), "{page:?}");
+    assert!(page.text().contains("<p>ada@example.com</p>") && page.text().contains("It is confirmed"), "{page:?}");
     assert!(!page.answer.body.contains("confirm_email") && !page.text().contains("This address waits"), "{page:?}");
     mails.take(&app);
     let page = press(&browser, &page, "change_email", &[("email", "ada@work.example")]);
@@ -30,15 +30,15 @@ fn an_address_is_changed_after_the_password_and_confirmed_by_its_mail(engine: En
     let page = browser.submit(&page, &[("password", PASSWORD)]);
     page.shows(200, "Profile");
     assert!(page.text().contains("A mail is on its way."), "{page:?}");
-    assert!(page.text().contains("<bdi>ada@example.com</bdi>"), "the old one is in force: {page:?}");
-    assert!(page.text().contains("was sent to it: <strong><bdi>ada@work.example</bdi>"), "{page:?}");
+    assert!(page.text().contains("<p>ada@example.com</p>"), "the old one is in force: {page:?}");
+    assert!(page.text().contains("was sent to it: ada@work.example</p>"), "{page:?}");
     let mail = mails.only(&app);
     assert!(mail.to.contains("ada@work.example"), "{mail:?}");
     let (path, _) = mail.link("email-verification");
     browser.open(&path).shows(200, "Confirm your e-mail address");
     browser.post(&path, &[]).shows(200, "The address is confirmed");
     let page = browser.open(PAGE);
-    assert!(page.text().contains("<bdi>ada@work.example</bdi>") && page.text().contains("It is confirmed"), "{page:?}");
+    assert!(page.text().contains("<p>ada@work.example</p>") && page.text().contains("It is confirmed"), "{page:?}");
     assert!(!page.text().contains("This address waits"), "{page:?}");
     assert_eq!(app.number("select count(*) from users where verified_email = 'ada@work.example'"), 1);
 }

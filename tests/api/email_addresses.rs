@@ -382,9 +382,10 @@ fn an_address_that_is_the_username_of_somebody_else_is_not_confirmed(engine: Eng
     let admin = app.login("root", PASSWORD).ok();
     let path = format!("/v1/admin/users/{}", bob.id);
     app.ask_as("PATCH", &path, &admin, Some(&json!({"username": "bob"}))).ok();
+    app.advance(1_200);
     let pair = app.login("ada", PASSWORD).ok();
-    change(&app, &pair, &json!("carl@work.example")).ok();
-    confirm(&app, &pair, &json!({"code": mails.take(&app).pop().unwrap().code()})).ok();
+    change(&app, &pair, &json!("bob@work.example")).ok();
+    confirm(&app, &pair, &json!({"code": mails.only(&app).code()})).ok();
 }
 
 fn an_address_of_two_lines_is_refused_everywhere(engine: Engine) {
@@ -457,8 +458,6 @@ fn an_address_that_waits_is_in_the_profile(engine: Engine) {
     let pair = app.logged_in("ada");
     let pending = || app.ask_as("GET", "/v1/me/profile", &pair, None).ok()["pending_email"].clone();
     assert_eq!(pending(), json!(null));
-    send(&app, &pair);
-    assert_eq!(pending(), json!(null), "it is in force already");
     assert_eq!(change(&app, &pair, &json!("ada@work.example")).ok()["pending_email"], "ada@work.example");
     mails.take(&app);
     app.advance(1);

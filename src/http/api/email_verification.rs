@@ -12,7 +12,7 @@ use crate::http::failure::Failure;
 use crate::http::view::user::AccountView;
 use crate::secret::Secret;
 use crate::service::email;
-use crate::service::mail_tokens::Shown;
+use crate::service::mail_tokens::LinkOrCode;
 
 /// What the mail says: `token` or `code`.
 #[derive(Deserialize, ToSchema)]
@@ -51,8 +51,8 @@ pub(in crate::http) async fn confirm(
 ) -> Result<HttpResponse, Failure> {
     let Caller { user, origin, .. } = caller;
     let shown = match (body.token, body.code) {
-        (Some(token), None) => Shown::Link(token),
-        (None, Some(code)) => Shown::Code(code),
+        (Some(token), None) => LinkOrCode::Link(token),
+        (None, Some(code)) => LinkOrCode::Code(code),
         _ => return Err(Failure::BodyMalformed("expected `token` or `code`".to_owned())),
     };
     let charge = email::admit(&app, user, &shown, origin.ip.as_deref()).await?;

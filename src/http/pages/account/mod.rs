@@ -42,10 +42,10 @@ pub(in crate::http) async fn show_profile(request: HttpRequest, app: web::Data<A
     show(&request, &app, Section::Profile).await
 }
 
-/// Change username and name
+/// Change username, name or e-mail address
 ///
-/// What the form of the page posts. A new username asks for the password, if it was not given within
-/// `REAUTHENTICATION_PERIOD`.
+/// What the forms of the page post. A new username and a new address ask for the password, if it was not given within
+/// `REAUTHENTICATION_PERIOD`. A new address gets a mail, and is in force when it is confirmed.
 #[utoipa::path(post, path = "/account", tag = "pages", security(()), responses(
     (status = 200, content_type = "text/html", body = String, description = "A page: the password or a code is needed."),
     (status = 303, description = "It is done: to the page.", headers(("Location" = String))),
@@ -53,7 +53,8 @@ pub(in crate::http) async fn show_profile(request: HttpRequest, app: web::Data<A
     (status = 403, content_type = "text/html", body = String,
         description = "A page: password or code are wrong, or another page has sent this."),
     (status = 409, content_type = "text/html", body = String, description = "A page: the username is taken."),
-    (status = 429, content_type = "text/html", body = String, description = "A page: too many wrong passwords or codes."),
+    (status = 429, content_type = "text/html", body = String,
+        description = "A page: too many wrong passwords or codes, or too many mails."),
     (status = 503, content_type = "text/html", body = String, description = "A page: try again.")))]
 pub(in crate::http) async fn change_profile(
     request: HttpRequest,
@@ -91,6 +92,7 @@ pub(in crate::http) async fn show_section(
     (status = 400, content_type = "text/html", body = String, description = "A page: the form is not valid."),
     (status = 403, content_type = "text/html", body = String,
         description = "A page: password or code are wrong, or another page has sent this."),
+    (status = 404, content_type = "text/html", body = String, description = "A page: what was chosen is not there any more."),
     (status = 409, content_type = "text/html", body = String, description = "A page: there are too many API tokens or passkeys."),
     (status = 429, content_type = "text/html", body = String, description = "A page: too many wrong passwords or codes."),
     (status = 503, content_type = "text/html", body = String, description = "A page: try again.")))]

@@ -146,7 +146,7 @@ impl Visit<'_> {
         let kept = params.only(&KEPT);
         let (action, token) = (self.action(), self.form_token());
         let place =
-            Place { site: &self.site, client: None, action: &action, form_token: Some(&token), kept: kept.pairs() };
+            Place { site: &self.site, client: None, action: &action, form_token: Some(token), kept: kept.pairs() };
         page(place).map_or_else(Instead::Failure, Instead::answer)
     }
 }
