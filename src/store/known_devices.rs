@@ -3,7 +3,6 @@
 
 use diesel::prelude::*;
 
-use super::connection::DbConnection;
 use super::locks::Lock;
 use super::schema::known_devices;
 use super::types::Bind;
@@ -28,15 +27,9 @@ impl WriteTx<'_> {
     /// Notes that a browser, which has shown the cookie of one digest, has got that of another. It is known for the same users
     /// as before. Rows that another transaction has locked are left out, since nothing may wait for the row of another user.
     pub(crate) fn replace_device(&mut self, digest: KeyDigest, next: KeyDigest) -> Result<(), Error> {
-        self.note_lock(Lock::SecondFactors);
+        let users = self.lock_free_devices(&digest)?.into_iter().map(Bind);
         let known = known_devices::table.filter(known_devices::digest.eq(Bind(digest)));
-        let users: Vec<UserId> = match self.0 {
-            DbConnection::Sqlite(connection) => known.select(known_devices::user_id).load(connection)?,
-            DbConnection::Postgres(connection) => {
-                known.select(known_devices::user_id).for_update().skip_locked().load(connection)?
-            }
-        };
-        let of_them = known.filter(known_devices::user_id.eq_any(users.into_iter().map(Bind)));
+        let of_them = known.filter(known_devices::user_id.eq_any(users));
         diesel::update(of_them).set(known_devices::digest.eq(Bind(next))).execute(self.0)?;
         Ok(())
     }

@@ -9,13 +9,14 @@ use diesel::prelude::*;
 
 use super::WriteTx;
 use super::connection::DbConnection;
-use super::schema::{api_tokens, clients, sessions, users};
+use super::schema::{api_tokens, clients, known_devices, sessions, users};
 use super::types::Bind;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::api_token::ApiTokenId;
 use crate::model::client::ClientId;
 use crate::model::id::{SessionId, UserId};
+use crate::secret::KeyDigest;
 
 /// The kinds of locks, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,6 +122,16 @@ impl WriteTx<'_> {
             .and(sessions::ended_at.le(Bind(Some(ended_before))).assume_not_null()));
         let between = sessions::id.gt(Bind(after)).and(sessions::id.le(Bind(last)));
         lock_rows!(self, Sessions, sessions, between.and(is_over))
+    }
+
+    /// Locks the rows of a browser, except those that another transaction has locked; returns whose they are. It waits for none.
+    pub(super) fn lock_free_devices(&mut self, digest: &KeyDigest) -> Result<Vec<UserId>, Error> {
+        self.note_lock(Lock::SecondFactors);
+        let users = known_devices::table.filter(known_devices::digest.eq(Bind(digest))).select(known_devices::user_id);
+        Ok(match self.0 {
+            DbConnection::Sqlite(connection) => users.load(connection)?,
+            DbConnection::Postgres(connection) => users.for_update().skip_locked().load(connection)?,
+        })
     }
 
     pub(super) fn lock_token(&mut self, id: ApiTokenId) -> Result<(), Error> {
