@@ -368,6 +368,7 @@ fn handlers_do_not_name_each_other() {
         }
         let known = names_after(text, "crate::http::");
         let allowed = BTreeSet::from([
+            "confirming",
             "cookies",
             "csrf",
             "delivery",

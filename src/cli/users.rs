@@ -134,8 +134,15 @@ impl PasswordSource {
 }
 
 /// The origin of commands. No user is named, because the service does not know who runs the command line.
-pub(super) const OPERATOR: Origin =
-    Origin { actor: None, session: None, ip: None, request_id: None, browser: None, language: Language::English };
+pub(super) const OPERATOR: Origin = Origin {
+    actor: None,
+    session: None,
+    ip: None,
+    request_id: None,
+    browser: None,
+    next_browser: None,
+    language: Language::English,
+};
 
 pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
     match command {

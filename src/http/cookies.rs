@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::authorization::InteractionId;
 use crate::oauth::redirect_uri::check;
-use crate::secret::{Opaque, digest_of};
+use crate::secret::Opaque;
 use crate::service::pair::Pair;
 
 const REFRESH: &str = "ts_refresh";
@@ -43,8 +43,8 @@ pub(super) struct Cookies {
     is_on: bool,
 }
 
-/// The cookie with an access token that was signed for a request. It goes with the response, whatever that is.
-struct Fresh(HeaderValue);
+/// The cookies with tokens that were signed for a request. They go with the response, whatever that is.
+struct Fresh(Vec<HeaderValue>);
 
 /// The cookie that a browser is to be known by. It goes with the cookies of a pair.
 struct ToBeKnown(HeaderValue);
@@ -97,16 +97,13 @@ impl Cookies {
         self.find(request, DEVICE).filter(|text| text.len() == DEVICE_CHARS)
     }
 
-    /// The origin of a request whose pair goes into cookies: the browser will be known by the cookie that it has, or by a new
-    /// one, if its user shows a second factor.
+    /// The origin of a request whose pair goes into cookies: the browser will be known by a new cookie if its user shows a
+    /// second factor. The one that it has may be known to others, who have put it there.
     pub(super) fn make_known(&self, app: &App, request: &HttpRequest, origin: Origin) -> Result<Origin, Error> {
-        let text = match self.device(request) {
-            Some(text) => text,
-            None => Opaque::generate(&*app.entropy)?.expose().to_owned(),
-        };
-        let header = self.set(DEVICE, &text, DEVICE_MAX_AGE).parse().map_err(Error::internal)?;
+        let text = Opaque::generate(&*app.entropy)?;
+        let header = self.set(DEVICE, text.expose(), DEVICE_MAX_AGE).parse().map_err(Error::internal)?;
         request.extensions_mut().insert(ToBeKnown(header));
-        Ok(Origin { browser: Some(digest_of(&text).0), ..origin })
+        Ok(Origin { next_browser: Some(text.digest().0), ..origin })
     }
 
     fn find(&self, request: &HttpRequest, name: &str) -> Option<String> {
@@ -136,8 +133,18 @@ impl Cookies {
     pub(super) fn keep_fresh(&self, request: &HttpRequest, access_token: &str, lifetime: Seconds) {
         let header = self.fitting(access_token, lifetime).and_then(|header| header.parse().ok());
         if let Some(header) = header {
-            request.extensions_mut().insert(Fresh(header));
+            request.extensions_mut().insert(Fresh(vec![header]));
         }
+    }
+
+    /// Has a pair kept, and what the browser is known by, whatever comes of the request.
+    pub(super) fn keep_renewed(&self, request: &HttpRequest, pair: &Pair) -> Result<(), Error> {
+        let headers = self.keep(pair, true).into_iter().map(|header| header.parse().map_err(Error::internal));
+        let mut headers: Vec<HeaderValue> = headers.collect::<Result<_, _>>()?;
+        let mut extensions = request.extensions_mut();
+        headers.extend(extensions.remove().map(|ToBeKnown(header)| header));
+        extensions.insert(Fresh(headers));
+        Ok(())
     }
 
     /// The headers that have an interaction's cookie kept, and those of the oldest forgotten when there are too many. Ids
@@ -171,9 +178,9 @@ pub(super) fn put(request: &HttpRequest, response: &mut HttpResponse, headers: V
     Ok(())
 }
 
-/// The cookie that was signed for a request, if there is one.
-pub(super) fn take_fresh(request: &HttpRequest) -> Option<HeaderValue> {
-    request.extensions_mut().remove::<Fresh>().map(|Fresh(header)| header)
+/// The cookies with tokens that were signed for a request.
+pub(super) fn take_fresh(request: &HttpRequest) -> Vec<HeaderValue> {
+    request.extensions_mut().remove::<Fresh>().map(|Fresh(headers)| headers).unwrap_or_default()
 }
 
 /// The cookies of a request. Another app on the host, or on a sibling of it, may have set one that is not ASCII; that one is

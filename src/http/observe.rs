@@ -131,7 +131,7 @@ fn complete<B: MessageBody + 'static>(response: ServiceResponse<B>, id: &str) ->
     let status = response.status();
     let fresh = cookies::take_fresh(response.request());
     let headers = response.headers_mut();
-    if let Some(fresh) = fresh {
+    for fresh in fresh {
         headers.append(SET_COOKIE, fresh);
     }
     if let Ok(id) = HeaderValue::from_str(id) {

@@ -11,7 +11,7 @@ use crate::error::{Error, root_cause};
 use crate::model::audit::Origin;
 use crate::secret::Secret;
 use crate::service::mail_tokens::admit_mail;
-use crate::service::password_reset::{self, Read};
+use crate::service::password_reset::{self, ByMail};
 use crate::service::shown::Shown;
 
 /// Has a mail sent, if the address is somebody's. That is done after the answer, which therefore takes the same time for
@@ -35,7 +35,7 @@ pub(super) async fn ask(app: &web::Data<App>, email: &str, origin: Origin) -> Re
 /// What a user shows to set a new password.
 pub(super) struct Recovery {
     /// The link or the code of the mail.
-    pub(super) read: Read,
+    pub(super) read: ByMail,
     /// The new password.
     pub(super) password: Secret<String>,
     /// A second factor.

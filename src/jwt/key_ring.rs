@@ -201,6 +201,14 @@ impl KeyRing {
         Ok(self.context(&[&b"text "[..], text].concat(), now)?.number())
     }
 
+    /// The same under every key that is published, the active one first: what was given out before a rotation is still known.
+    pub(crate) fn keyed_hashes(&self, text: &[u8], now: Timestamp) -> Result<Vec<i64>, SignError> {
+        let text = [&b"text "[..], text].concat();
+        let mut hashes = vec![self.context(&text, now)?.number()];
+        hashes.extend(self.files.iter().map(|file| file.key.context(&text).number()));
+        Ok(hashes)
+    }
+
     /// The algorithm of documents that have no audience of their own.
     pub(crate) fn first_alg(&self) -> Result<SigningAlg, SignError> {
         self.policy.algs.first().copied().ok_or(SignError)

@@ -18,8 +18,10 @@ pub struct Origin {
     pub(crate) ip: Option<String>,
     /// The id of the request, as in the `X-Request-Id` of its response.
     pub(crate) request_id: Option<String>,
-    /// The digest of the cookie by which the browser is known; not recorded.
+    /// The digest of the cookie by which the browser may be known; not recorded.
     pub(crate) browser: Option<[u8; 32]>,
+    /// The digest of the cookie that replaces it after a second factor.
+    pub(crate) next_browser: Option<[u8; 32]>,
     /// The language of the mails that the request causes.
     pub language: Language,
 }

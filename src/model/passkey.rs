@@ -31,6 +31,8 @@ pub(crate) struct Passkey {
     pub(crate) public_key: Vec<u8>,
     /// Its counter when it was last used; always 0 if the authenticator has none.
     pub(crate) sign_count: i64,
+    /// Whether there can be copies, which never changes; `None` if it was not used since that is stored.
+    pub(crate) is_backup_eligible: Option<bool>,
     /// Whether there are copies, as on all devices of its owner.
     pub(crate) is_backed_up: bool,
     /// How browsers may reach its authenticator.

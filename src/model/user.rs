@@ -75,6 +75,11 @@ fn is_short(text: &str) -> bool {
 }
 
 impl Username {
+    /// Whether it may be taken for an e-mail address.
+    pub(crate) fn is_like_an_address(&self) -> bool {
+        self.0.contains('@')
+    }
+
     /// A stored value. An earlier version may have accepted what is refused now, and may have folded differently.
     pub(crate) fn from_stored(text: String) -> Self {
         Self(text)

@@ -2,7 +2,7 @@
 //! sends no mail, at once, but it is not verified then.
 
 use super::mail;
-use super::mail_tokens::{Presented, Shown, admit_code, find_by_code, find_by_link, is_valid_for, issue};
+use super::mail_tokens::{LinkOrCode, Presented, admit_code, find_by_code, find_by_link, is_valid_for, issue};
 use super::users::{self, NewProfile};
 use crate::app::App;
 use crate::engine::limiter::{Account, Charge};
@@ -26,6 +26,17 @@ pub(crate) fn on_record(app: &App, user: UserId) -> Result<Email, Error> {
         return Err(Error::MailOff);
     }
     users::find(app, user)?.email.ok_or(Error::EmailMissing)
+}
+
+/// The address that waits to be confirmed instead of the one on record, if a mail to it is still valid.
+pub(crate) fn find_pending(app: &App, user: UserId) -> Result<Option<Email>, Error> {
+    let now = app.clock.now();
+    app.store.read(|tx| {
+        let Some(known) = tx.find_credentials_of(user)? else { return Ok(None) };
+        let valid = tx.list_mail_tokens(user, Purpose::VerifyAddress, now)?.into_iter();
+        let mut pending = valid.filter(|stored| is_valid_for(stored, &known)).map(|stored| stored.token.email);
+        Ok(pending.find(|email| known.user.email.as_ref() != Some(email)))
+    })
 }
 
 /// Part of a unit: sends the mail that confirms an address.
@@ -91,10 +102,15 @@ pub(crate) fn look(app: &App, link: &Secret<String>) -> Result<Confirmable, Erro
 }
 
 /// Allows an attempt at a code of this user. Links cannot be guessed.
-pub(crate) async fn admit(app: &App, user: UserId, shown: &Shown, ip: Option<&str>) -> Result<Option<Charge>, Error> {
+pub(crate) async fn admit(
+    app: &App,
+    user: UserId,
+    shown: &LinkOrCode,
+    ip: Option<&str>,
+) -> Result<Option<Charge>, Error> {
     match shown {
-        Shown::Link(_) => Ok(None),
-        Shown::Code(_) => admit_code(app, &Account::Known(user), ip).await.map(Some),
+        LinkOrCode::Link(_) => Ok(None),
+        LinkOrCode::Code(_) => admit_code(app, &Account::Known(user), ip).await.map(Some),
     }
 }
 
@@ -102,13 +118,13 @@ pub(crate) async fn admit(app: &App, user: UserId, shown: &Shown, ip: Option<&st
 pub(crate) fn confirm_own(
     app: &App,
     user: UserId,
-    shown: &Shown,
+    shown: &LinkOrCode,
     charge: Option<Charge>,
     origin: &Origin,
 ) -> Result<User, Error> {
     let presented = match shown {
-        Shown::Link(text) => find_by_link(app, Purpose::VerifyAddress, text),
-        Shown::Code(code) => {
+        LinkOrCode::Link(text) => find_by_link(app, Purpose::VerifyAddress, text),
+        LinkOrCode::Code(code) => {
             let known = app.store.read(|tx| tx.find_credentials_of(user))?;
             find_by_code(app, Purpose::VerifyAddress, known, code)
         }
@@ -135,12 +151,14 @@ fn confirm(app: &App, Presented { known, stored }: Presented, origin: &Origin) -
     let verified = origin.event(now, EventName::AddressVerified).about(id);
     let changed = origin.event(now, EventName::ProfileChanged).about(id).with("email");
     app.units.run(move |tx| {
+        tx.lock_addresses()?;
         tx.lock_active_user(id)?.ok_or(Error::BadMailToken)?;
         let current = tx.reading().find_credentials_of(id)?.ok_or(Error::BadMailToken)?;
         if !is_valid_for(&stored, &current) || !tx.use_mail_token(&stored.digest, now)? {
             return Err(Error::BadMailToken);
         }
-        if tx.reading().is_verified_by_another(&email.folded(), id)? {
+        let is_taken = tx.reading().is_verified_by_another(&email.folded(), id)?;
+        if is_taken || tx.reading().is_username_of_another(&email, id)? {
             return Err(Error::EmailTaken);
         }
         tx.set_email(id, Some(&email), true, now)?;

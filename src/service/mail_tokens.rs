@@ -26,7 +26,7 @@ pub(super) struct Issued {
 }
 
 /// What the reader of a mail shows.
-pub(crate) enum Shown {
+pub(crate) enum LinkOrCode {
     /// The last part of the link.
     Link(Secret<String>),
     /// The code.

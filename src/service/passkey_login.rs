@@ -14,7 +14,7 @@ use crate::model::passkey::Passkey;
 use crate::model::proof::Proof;
 use crate::model::session::Device;
 use crate::secret::Secret;
-use crate::webauthn::{Assertion, Refusal, Shown};
+use crate::webauthn::{Assertion, Demand, Refusal};
 
 /// What a browser needs to know to ask for a passkey.
 pub(crate) struct Question {
@@ -42,7 +42,7 @@ pub(crate) fn question(app: &App, login: Option<&Secret<String>>) -> Result<Ques
             (Ceremony::SecondStep(presented.digest), allowed)
         }
     };
-    let needs_verification = ceremony.asks() == Shown::Verification;
+    let needs_verification = ceremony.asks() == Demand::Verification;
     Ok(Question { challenge: ask(app, &ceremony)?, rp_id, allowed, needs_verification })
 }
 

@@ -12,7 +12,7 @@ use crate::model::id::{Jti, UserId};
 use crate::model::passkey::{PASSKEY_CHALLENGE_LIFETIME, Passkey};
 use crate::model::proof::Method;
 use crate::secret::{KeyDigest, digest_of};
-use crate::webauthn::{Assertion, Known, Refusal, RelyingParty, Shown};
+use crate::webauthn::{Assertion, Demand, Known, Refusal, RelyingParty};
 
 /// What a challenge is for. It is accepted for nothing else.
 #[derive(Clone, Copy)]
@@ -40,11 +40,11 @@ impl Ceremony {
     }
 
     /// What the user must show in it. In a second step a touch is enough, because the password is the other factor.
-    pub(super) fn asks(&self) -> Shown {
+    pub(super) fn asks(&self) -> Demand {
         match self {
-            Self::Registration { is_automatic: true, .. } => Shown::Nothing,
-            Self::Registration { is_automatic: false, .. } | Self::Authentication => Shown::Verification,
-            Self::SecondStep(_) => Shown::Presence,
+            Self::Registration { is_automatic: true, .. } => Demand::Nothing,
+            Self::Registration { is_automatic: false, .. } | Self::Authentication => Demand::Verification,
+            Self::SecondStep(_) => Demand::Presence,
         }
     }
 }
@@ -68,16 +68,21 @@ pub(super) fn ask(app: &App, ceremony: &Ceremony) -> Result<String, Error> {
     Ok(app.keys.ring().sign(&claims, None, now)?)
 }
 
-/// Whether a challenge is one of ours for this ceremony, which is not over and was not used. It must be used by the unit that
+/// Which of these ceremonies a challenge of ours is for, which is not over and was not used. It must be used by the unit that
 /// relies on it.
-pub(super) fn answered(app: &App, challenge: &[u8], ceremony: &Ceremony) -> Result<Answered, Error> {
+pub(super) fn answered<const N: usize>(
+    app: &App,
+    challenge: &[u8],
+    ceremonies: [Ceremony; N],
+) -> Result<(Answered, Ceremony), Error> {
     let over = || Error::PasskeyRefused(Refusal::ChallengeOver);
     let text = std::str::from_utf8(challenge).map_err(|_other| over())?;
     let claims = app.keys.ring().verify_passkey_challenge(text, &app.config.issuer, app.clock.now());
     let claims = claims.map_err(|_refused| over())?;
     let answered = Answered { digest: digest_of(text), expires_at: claims.exp };
     let is_used = app.store.read(|tx| tx.is_passkey_challenge_used(&answered.digest))?;
-    if is_used || claims.purpose != ceremony.purpose() { Err(over()) } else { Ok(answered) }
+    let its = ceremonies.into_iter().find(|ceremony| claims.purpose == ceremony.purpose()).filter(|_| !is_used);
+    its.map(|ceremony| (answered, ceremony)).ok_or_else(over)
 }
 
 /// Finds the passkey that somebody claims to have used.
@@ -96,11 +101,12 @@ pub(super) fn check(
     origin: &Origin,
 ) -> Result<(Method, Evidence), Error> {
     let challenge = assertion.challenge().map_err(Error::PasskeyRefused)?;
-    let answered = answered(app, &challenge, ceremony)?;
+    let (answered, ceremony) = answered(app, &challenge, [*ceremony])?;
     let known = Known {
         user_handle: passkey.user_id.as_bytes(),
         public_key: &passkey.public_key,
         sign_count: u32::try_from(passkey.sign_count).unwrap_or(u32::MAX),
+        is_backup_eligible: passkey.is_backup_eligible,
     };
     let verified = assertion.check(relying_party(app)?, &challenge, ceremony.asks(), &known).map_err(|refusal| {
         if refusal == Refusal::CounterBack {

@@ -12,7 +12,7 @@ use crate::model::mail::{Factor, Mail};
 use crate::model::names::Names;
 use crate::model::passkey::{MAX_PASSKEYS, Passkey, PasskeyId};
 use crate::model::user::{DisplayName, User};
-use crate::webauthn::{Refusal, Registered, Registration, Shown};
+use crate::webauthn::{Demand, Refusal, Registered, Registration};
 
 /// The name of a passkey whose owner gives it none.
 const UNNAMED: &str = "Passkey";
@@ -58,7 +58,7 @@ pub(crate) fn offer(app: &App, enroller: &Enroller, is_automatic: bool) -> Resul
         return Err(Error::TooManyPasskeys(MAX_PASSKEYS));
     }
     let ceremony = Ceremony::Registration { user: user.id, is_automatic };
-    let needs_verification = ceremony.asks() == Shown::Verification;
+    let needs_verification = ceremony.asks() == Demand::Verification;
     Ok(Offer { challenge: ask(app, &ceremony)?, rp_id, user, others, needs_verification })
 }
 
@@ -68,13 +68,10 @@ pub(crate) fn register(app: &App, enroller: Enroller, new: &NewPasskey<'_>, orig
     let (user, created_in) = (enroller.find(app)?, enroller.session());
     let name = new.name.unwrap_or(UNNAMED).parse::<DisplayName>().map_err(invalid("name"))?;
     let challenge = new.registration.challenge().map_err(Error::PasskeyRefused)?;
-    let [by_hand, automatic] = [false, true].map(|is_automatic| Ceremony::Registration { user: user.id, is_automatic });
-    let (answered, asked) = match answered(app, &challenge, &by_hand) {
-        Err(Error::PasskeyRefused(_)) => (answered(app, &challenge, &automatic)?, automatic.asks()),
-        answered => (answered?, by_hand.asks()),
-    };
-    let registered = new.registration.check(rp, &challenge, asked).map_err(Error::PasskeyRefused)?;
-    let Registered { credential_id, public_key, sign_count, is_backed_up } = registered;
+    let either = [false, true].map(|is_automatic| Ceremony::Registration { user: user.id, is_automatic });
+    let (answered, ceremony) = answered(app, &challenge, either)?;
+    let registered = new.registration.check(rp, &challenge, ceremony.asks()).map_err(Error::PasskeyRefused)?;
+    let Registered { credential_id, public_key, sign_count, is_backup_eligible, is_backed_up } = registered;
     let now = app.clock.now();
     let passkey = Passkey {
         id: new_id(now, &*app.entropy)?,
@@ -82,6 +79,7 @@ pub(crate) fn register(app: &App, enroller: Enroller, new: &NewPasskey<'_>, orig
         credential_id,
         public_key,
         sign_count: sign_count.into(),
+        is_backup_eligible: Some(is_backup_eligible),
         is_backed_up,
         transports: transports(new.transports),
         name,

@@ -52,7 +52,7 @@ pub(crate) fn send(app: &App, email: &Email, origin: &Origin) -> Result<(), Erro
 }
 
 /// What shows that somebody has read the mail.
-pub(crate) enum Read {
+pub(crate) enum ByMail {
     /// The last part of the link.
     Link(Secret<String>),
     /// The code, and the address that the mail went to.
@@ -76,10 +76,10 @@ fn methods(app: &App, presented: &Presented) -> Result<Vec<&'static str>, Error>
 }
 
 /// Allows an attempt at a code: counted by the address, whether it has an account or not. Links cannot be guessed.
-pub(crate) async fn admit(app: &App, read: &Read, ip: Option<&str>) -> Result<Option<Charge>, Error> {
+pub(crate) async fn admit(app: &App, read: &ByMail, ip: Option<&str>) -> Result<Option<Charge>, Error> {
     match read {
-        Read::Link(_) => Ok(None),
-        Read::Code(email, _) => {
+        ByMail::Link(_) => Ok(None),
+        ByMail::Code(email, _) => {
             let account = Account::Unknown(email.folded().into_owned());
             admit_code(app, &account, ip).await.map(Some)
         }
@@ -96,14 +96,14 @@ pub(crate) struct Ready {
 /// refused before anything is used up.
 pub(crate) fn begin(
     app: &App,
-    read: &Read,
+    read: &ByMail,
     charge: Option<Charge>,
     (password, shown): (&Secret<String>, Option<Shown>),
     origin: &Origin,
 ) -> Result<Ready, Error> {
     let presented = match read {
-        Read::Link(text) => find_by_link(app, Purpose::ResetPassword, text),
-        Read::Code(email, code) => {
+        ByMail::Link(text) => find_by_link(app, Purpose::ResetPassword, text),
+        ByMail::Code(email, code) => {
             let known = app.store.read(|tx| tx.find_by_verified_email(&email.folded()))?;
             find_by_code(app, Purpose::ResetPassword, known, code)
         }

@@ -114,7 +114,7 @@ impl Proven {
             Evidence::Otp { secret, step, renewed } => tx.use_totp_step(user, (secret, renewed), *step),
             Evidence::RecoveryCode(digest) => tx.use_recovery_code(user, digest, now),
             Evidence::Passkey { passkey, verified, answered } => {
-                let found = (verified.sign_count.into(), verified.is_backed_up);
+                let found = (verified.sign_count.into(), verified.is_backup_eligible, verified.is_backed_up);
                 Ok(tx.lock_active_user(user)?.is_some()
                     && tx.use_passkey_challenge(answered.digest, answered.expires_at)?
                     && tx.use_passkey(passkey, found, now)?)

@@ -26,6 +26,11 @@ pub(crate) fn list_sessions(
     app.store.read(|tx| tx.list_sessions(user, before, limit))
 }
 
+/// Whether a user has a live session besides this one.
+pub(crate) fn has_other_live_session(app: &App, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, Error> {
+    app.store.read(|tx| tx.has_other_live_session(user, id, now))
+}
+
 /// All stored API tokens of a user.
 pub(crate) fn list_api_tokens(app: &App, user: UserId) -> Result<Vec<ApiToken>, Error> {
     app.store.read(|tx| tx.list_api_tokens(user))

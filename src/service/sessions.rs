@@ -4,6 +4,7 @@ use super::mail::new_device;
 use super::proof::Proven;
 use super::second_factor::{Needs, needs_in};
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::audit::{Event, EventName, Origin};
@@ -38,7 +39,7 @@ pub(super) fn open(
     let event = event.event(now, EventName::Login).about(user.id);
     let notice = new_device(app, &user, device, origin);
     let (granted, device, required) = (grant.clone(), device.clone(), app.config.require_second_factor);
-    let browser = origin.browser;
+    let browsers = (origin.browser, origin.next_browser);
     let opened = app.units.run(move |tx| {
         use_up(tx, &steps, &event)?;
         let user = tx.lock_active_user(session.user_id)?.ok_or(NO_LONGER_VALID)?;
@@ -48,8 +49,8 @@ pub(super) fn open(
         {
             return Err(NO_LONGER_VALID);
         }
-        if let Some(browser) = browser.filter(|_| is_mfa) {
-            tx.remember_device(user.id, KeyDigest(browser), now)?;
+        if is_mfa {
+            remember_browser(tx, user.id, browsers, now)?;
         }
         tx.record_login(user.id, now)?;
         tx.insert_session(&session, &granted, &device)?;
@@ -57,6 +58,20 @@ pub(super) fn open(
         tx.record(event)
     });
     Ok(if_valid(opened)?.map(|()| Live { session, grant: Some(grant), user }))
+}
+
+/// Part of a unit: a browser whose user has shown two factors is known by its next cookie, and no more by the one before.
+fn remember_browser(
+    tx: &mut UnitTx<'_>,
+    user: UserId,
+    (before, next): (Option<[u8; 32]>, Option<[u8; 32]>),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Some(next) = next.map(KeyDigest) else { return Ok(()) };
+    if let Some(before) = before.map(KeyDigest) {
+        tx.replace_device(before, next)?;
+    }
+    tx.remember_device(user, next, now)
 }
 
 /// Why a unit that uses proofs is rolled back: one is not valid any more.
@@ -96,15 +111,16 @@ pub(super) fn authenticate_again(
     let (at, now, access) = (authentication.at, app.clock.now(), app.config.lifetimes.access);
     let (amr, acr): (Amr, _) = (authentication.amr.iter().copied().collect(), app.config.acr(&authentication.amr));
     let event = origin.event(now, EventName::Reauthenticated).about(user.id);
-    let (required, id, browser) = (app.config.require_second_factor, user.id, origin.browser);
+    let (required, id) = (app.config.require_second_factor, user.id);
+    let browsers = (origin.browser, origin.next_browser);
     let found = app.units.run(move |tx| {
         use_up(tx, &steps, &event)?;
         let is_mfa = amr.names().iter().any(|name| name == MFA);
         if !is_mfa && needs_in(required, &mut tx.reading(), id, false)? == Needs::Factor {
             return Err(NO_LONGER_VALID);
         }
-        if let Some(browser) = browser.filter(|_| is_mfa) {
-            tx.remember_device(id, KeyDigest(browser), now)?;
+        if is_mfa {
+            remember_browser(tx, id, browsers, now)?;
         }
         tx.record(event)?;
         let found = tx.reauthenticate(session, (at, &amr, acr), now + access)?;

@@ -73,7 +73,7 @@ impl Enroller {
             return if has_one { Err(Error::BadChallenge) } else { Ok(()) };
         };
         let factors = tx.reading().list_factors(user)?;
-        let live = tx.reading().find_live(session)?.ok_or(Error::SessionUnknown)?;
+        let live = tx.reading().find_with_grant(session)?.ok_or(Error::SessionUnknown)?;
         if live.session.end_by(now).is_some() {
             return Err(Error::TokenRefused(TokenError::Revoked));
         }

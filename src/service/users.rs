@@ -201,8 +201,8 @@ pub(crate) struct NewProfile {
     pub(crate) username: Option<String>,
     /// The e-mail address; an inner `None` removes it.
     pub(crate) email: Option<Option<String>>,
-    /// Whether the address counts as verified: an administrator sets it.
-    pub(crate) email_is_verified: bool,
+    /// Whether an administrator sets it: then an address counts as verified, and a username may look like one.
+    pub(crate) by_administrator: bool,
     /// What people call the user.
     pub(crate) name: Option<Option<String>>,
 }
@@ -236,7 +236,7 @@ pub(super) fn set_profile_and(
     };
     let changed = [("username", username.is_some()), ("email", email.is_some()), ("name", name.is_some())];
     let changed: Vec<&str> = changed.iter().filter(|(_, is_new)| *is_new).map(|(field, _)| *field).collect();
-    let (now, is_verified) = (app.clock.now(), new.email_is_verified);
+    let (now, by_administrator) = (app.clock.now(), new.by_administrator);
     let notice = match &email {
         Some(email) => Some(notice_of_address(app, &find(app, id)?, email.as_ref(), origin)),
         None => None,
@@ -244,11 +244,14 @@ pub(super) fn set_profile_and(
     let event = origin.event(now, EventName::ProfileChanged).about(id).with(changed.join(" "));
     app.units.run(move |tx| {
         let before = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
+        if let Some(username) = username.as_ref().filter(|_| !by_administrator) {
+            check_own_name(&before, username)?;
+        }
         if username.is_some() || name.is_some() {
             tx.set_names(id, username.as_ref(), name.as_ref())?;
         }
-        if let Some(email) = email.filter(|email| needs_setting(&before, email.as_ref(), is_verified)) {
-            tx.set_email(id, email.as_ref(), is_verified, now)?;
+        if let Some(email) = email.filter(|email| needs_setting(&before, email.as_ref(), by_administrator)) {
+            tx.set_email(id, email.as_ref(), by_administrator, now)?;
             if let Some(notice) = notice.filter(|_| before.email != email) {
                 notice.enqueue(tx)?;
             }
@@ -260,6 +263,16 @@ pub(super) fn set_profile_and(
         last(tx)?;
         Ok(user)
     })
+}
+
+/// A username that looks like an address would be taken for its owner's.
+fn check_own_name(user: &User, username: &Username) -> Result<(), Error> {
+    let own = user.verified_email().map(|email| email.folded().into_owned());
+    if username.is_like_an_address() && own != Some(username.to_string()) {
+        let message = "must not contain @, unless it is your own confirmed e-mail address";
+        return Err(Error::invalid("username", "not_your_address", message));
+    }
+    Ok(())
 }
 
 /// Whether an address changes something. Who sets their own again does not lose that it is verified.

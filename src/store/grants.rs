@@ -38,8 +38,8 @@ impl GrantsOf {
 }
 
 impl ReadTx<'_> {
-    /// A session, what it was opened for, and its user.
-    pub(crate) fn find_live(&mut self, id: SessionId) -> Result<Option<Live>, Error> {
+    /// A session, what it was opened for, and its user. It may have ended: `end_by` tells.
+    pub(crate) fn find_with_grant(&mut self, id: SessionId) -> Result<Option<Live>, Error> {
         let found = sessions::table
             .inner_join(users::table)
             .filter(sessions::id.eq(Bind(id)))

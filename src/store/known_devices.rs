@@ -24,6 +24,16 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
+    /// Notes that a browser, which has shown the cookie of one digest, has got that of another. It is known for the same users
+    /// as before. Rows that another transaction has locked are left out, since nothing may wait for the row of another user.
+    pub(crate) fn replace_device(&mut self, digest: KeyDigest, next: KeyDigest) -> Result<(), Error> {
+        let users = self.lock_free_devices(&digest)?.into_iter().map(Bind);
+        let known = known_devices::table.filter(known_devices::digest.eq(Bind(digest)));
+        let of_them = known.filter(known_devices::user_id.eq_any(users));
+        diesel::update(of_them).set(known_devices::digest.eq(Bind(next))).execute(self.0)?;
+        Ok(())
+    }
+
     /// Notes that a user, whose row is locked, has shown a second factor in a browser.
     pub(crate) fn remember_device(&mut self, user: UserId, digest: KeyDigest, now: Timestamp) -> Result<(), Error> {
         self.note_lock(Lock::SecondFactors);

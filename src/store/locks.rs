@@ -9,13 +9,14 @@ use diesel::prelude::*;
 
 use super::WriteTx;
 use super::connection::DbConnection;
-use super::schema::{api_tokens, clients, sessions, users};
+use super::schema::{api_tokens, clients, known_devices, sessions, users};
 use super::types::Bind;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::api_token::ApiTokenId;
 use crate::model::client::ClientId;
 use crate::model::id::{SessionId, UserId};
+use crate::secret::KeyDigest;
 
 /// The kinds of locks, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +25,8 @@ pub(super) enum Lock {
     Migrations,
     /// Held while administrators are changed.
     Administration,
+    /// Held while an address is confirmed, or a username is stored that may be one.
+    Addresses,
     /// Rows of `users`.
     Users,
     /// Rows of `totp_factors`, `passkeys`, `recovery_codes`, `known_devices`, `login_challenges` and `mail_tokens`: those of a
@@ -39,7 +42,7 @@ pub(super) enum Lock {
 
 /// The kinds that a transaction has locked.
 #[derive(Default)]
-pub(super) struct Locked(u8);
+pub(super) struct Locked(u16);
 
 impl Locked {
     /// Notes that something of this kind is locked, by a lock or a change.
@@ -119,6 +122,16 @@ impl WriteTx<'_> {
             .and(sessions::ended_at.le(Bind(Some(ended_before))).assume_not_null()));
         let between = sessions::id.gt(Bind(after)).and(sessions::id.le(Bind(last)));
         lock_rows!(self, Sessions, sessions, between.and(is_over))
+    }
+
+    /// Locks the rows of a browser, except those that another transaction has locked; returns whose they are. It waits for none.
+    pub(super) fn lock_free_devices(&mut self, digest: &KeyDigest) -> Result<Vec<UserId>, Error> {
+        self.note_lock(Lock::SecondFactors);
+        let users = known_devices::table.filter(known_devices::digest.eq(Bind(digest))).select(known_devices::user_id);
+        Ok(match self.0 {
+            DbConnection::Sqlite(connection) => users.load(connection)?,
+            DbConnection::Postgres(connection) => users.for_update().skip_locked().load(connection)?,
+        })
     }
 
     pub(super) fn lock_token(&mut self, id: ApiTokenId) -> Result<(), Error> {

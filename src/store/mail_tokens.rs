@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::id::UserId;
 use crate::model::mail_token::{MailToken, Purpose};
-use crate::model::user::{Email, User};
+use crate::model::user::{ClaimedName, Email, User};
 use crate::secret::KeyDigest;
 
 row!(MailToken in mail_tokens {
@@ -71,6 +71,15 @@ impl ReadTx<'_> {
         Ok(first.map(|(user, password_hash)| Credentials { user, password_hash }))
     }
 
+    /// Whether this address is the username of another account, in any spelling.
+    pub(crate) fn is_username_of_another(&mut self, email: &Email, id: UserId) -> Result<bool, Error> {
+        // What is too long is no username.
+        let Ok(name) = email.to_string().parse::<ClaimedName>() else { return Ok(false) };
+        let named = users::username.eq(name.folded()).or(users::username.eq(name.formerly()));
+        let others = users::table.filter(named).filter(users::id.ne(Bind(id)));
+        Ok(others.count().get_result::<i64>(self.0)? > 0)
+    }
+
     /// Whether another account has this verified address, folded.
     pub(crate) fn is_verified_by_another(&mut self, folded: &str, id: UserId) -> Result<bool, Error> {
         let found: Vec<User> =
@@ -82,7 +91,16 @@ impl ReadTx<'_> {
 /// More accounts than ever share an address; some may be left over from a change by an older version.
 const MANY: i64 = 100;
 
+/// The lock for verified addresses and usernames that look like one: any number, but the same in every instance.
+const ADDRESSES_LOCK: i64 = 7_015_418_202_611_261;
+
 impl WriteTx<'_> {
+    /// Until the end of this transaction no other one confirms an address, or stores a username that may be one. On SQLite a
+    /// write transaction does that anyway.
+    pub(crate) fn lock_addresses(&mut self) -> Result<(), Error> {
+        self.lock_all(Lock::Addresses, ADDRESSES_LOCK)
+    }
+
     /// Deletes all tokens: those of a backup may have been used since.
     pub(crate) fn delete_mail_tokens(&mut self) -> Result<(), Error> {
         self.note_lock(Lock::SecondFactors);

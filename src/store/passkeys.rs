@@ -23,6 +23,7 @@ row!(Passkey in passkeys {
     credential_id: Vec<u8>,
     public_key: Vec<u8>,
     sign_count: i64,
+    is_backup_eligible: Option<bool>,
     is_backed_up: bool,
     transports: Names,
     name: DisplayName,
@@ -84,13 +85,14 @@ impl WriteTx<'_> {
     pub(crate) fn use_passkey(
         &mut self,
         as_read: &Passkey,
-        (sign_count, is_backed_up): (i64, bool),
+        (sign_count, is_backup_eligible, is_backed_up): (i64, bool, bool),
         now: Timestamp,
     ) -> Result<bool, Error> {
         self.note_lock(Lock::SecondFactors);
         let unchanged = passkeys::table.find(Bind(as_read.id)).filter(passkeys::sign_count.eq(as_read.sign_count));
         let set = (
             passkeys::sign_count.eq(sign_count),
+            passkeys::is_backup_eligible.eq(Some(is_backup_eligible)),
             passkeys::is_backed_up.eq(is_backed_up),
             passkeys::last_used_at.eq(Bind(Some(now))),
         );

@@ -335,6 +335,7 @@ diesel::table! {
         created_at -> SqlTime,
         created_in -> Nullable<SqlUuid>,
         last_used_at -> Nullable<SqlTime>,
+        is_backup_eligible -> Nullable<Bool>,
     }
 }
 

@@ -100,6 +100,19 @@ impl ReadTx<'_> {
         Ok(made.count().get_result(self.0)?)
     }
 
+    /// Whether a user has a live session besides this one.
+    pub(crate) fn has_other_live_session(
+        &mut self,
+        user: UserId,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let live =
+            sessions::table.filter(sessions::ended_at.is_null()).filter(sessions::refresh_expires_at.gt(Bind(now)));
+        let others = live.filter(sessions::user_id.eq(Bind(user))).filter(sessions::id.ne(Bind(id)));
+        Ok(others.select(sessions::id).first::<SessionId>(self.0).optional()?.is_some())
+    }
+
     /// Whether no session is stored, live or ended.
     pub(crate) fn has_no_sessions(&mut self) -> Result<bool, Error> {
         let one = sessions::table.select(sessions::id).first::<SessionId>(self.0).optional()?;

@@ -56,8 +56,8 @@ impl WriteTx<'_> {
     /// Refuses a name that another account has in the spelling of an earlier version, and one that is the verified address
     /// of another account: a login by that address would find the wrong one.
     pub(super) fn refuse_if_claimed(&mut self, id: UserId, username: &Username) -> Result<(), Error> {
-        let username = username.to_string();
-        if username.contains('@') && self.reading().is_verified_by_another(&username, id)? {
+        let (is_like_an_address, username) = (username.is_like_an_address(), username.to_string());
+        if is_like_an_address && self.reading().is_verified_by_another(&username, id)? {
             return Err(Error::UsernameTaken);
         }
         let others = self.reading().list_unfolded()?;

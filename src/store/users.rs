@@ -65,6 +65,7 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Adds a user.
     pub(crate) fn insert_user(&mut self, user: &User, password_hash: &str) -> Result<(), Error> {
+        self.lock_if_address(&user.username)?;
         self.note_lock(Lock::Users);
         let row = (user, users::password_hash.eq(password_hash), users::username_fold.eq(Bind(Some(&user.username))));
         self.refuse_if_claimed(user.id, &user.username)?;
@@ -78,6 +79,9 @@ impl WriteTx<'_> {
         username: Option<&Username>,
         name: Option<&Option<DisplayName>>,
     ) -> Result<(), Error> {
+        if let Some(username) = username {
+            self.lock_if_address(username)?;
+        }
         self.note_lock(Lock::Users);
         let profile = (
             username.map(|username| users::username.eq(Bind(username))),
@@ -89,6 +93,11 @@ impl WriteTx<'_> {
         }
         let user = users::table.find(Bind(id));
         one_user(taken_or(diesel::update(user).set(profile).execute(self.0))?)
+    }
+
+    /// Takes the lock of addresses for a username that may be one.
+    fn lock_if_address(&mut self, username: &Username) -> Result<(), Error> {
+        if username.is_like_an_address() { self.lock_addresses() } else { Ok(()) }
     }
 
     /// Stores an e-mail address, or none, and whether it is verified. Links and codes of earlier mails are void.

@@ -4,7 +4,7 @@
 use super::authenticator_data::AuthenticatorData;
 use super::client_data::{ClientData, GET, hash};
 use super::cose::PublicKey;
-use super::{Refusal, RelyingParty, Shown};
+use super::{Demand, Refusal, RelyingParty};
 
 /// What a browser sends when a passkey was used.
 pub(crate) struct Assertion {
@@ -28,6 +28,8 @@ pub(crate) struct Known<'a> {
     pub(crate) public_key: &'a [u8],
     /// Its counter when it was last used.
     pub(crate) sign_count: u32,
+    /// Whether there can be copies; `None` if that was not stored.
+    pub(crate) is_backup_eligible: Option<bool>,
 }
 
 /// What is new about a passkey that was used.
@@ -35,6 +37,8 @@ pub(crate) struct Known<'a> {
 pub(crate) struct Answer {
     /// Its counter.
     pub(crate) sign_count: u32,
+    /// Whether there can be copies.
+    pub(crate) is_backup_eligible: bool,
     /// Whether there are copies, as on all devices of its owner.
     pub(crate) is_backed_up: bool,
     /// Whether the user has verified themselves to the authenticator.
@@ -52,7 +56,7 @@ impl Assertion {
         &self,
         rp: &RelyingParty,
         challenge: &[u8],
-        asked: Shown,
+        asked: Demand,
         known: &Known<'_>,
     ) -> Result<Answer, Refusal> {
         if self.user_handle.as_ref().is_some_and(|handle| handle != known.user_handle) {
@@ -61,6 +65,10 @@ impl Assertion {
         ClientData::read(&self.client_data)?.check(GET, challenge, rp)?;
         let data = AuthenticatorData::read(&self.authenticator_data)?;
         data.check(rp, asked)?;
+        // Section 7.2: it never changes.
+        if known.is_backup_eligible.is_some_and(|stored| stored != data.is_backup_eligible()) {
+            return Err(Refusal::Malformed("whether it can be backed up has changed"));
+        }
         let message = [self.authenticator_data.as_slice(), hash(&self.client_data).as_ref()].concat();
         PublicKey::read(known.public_key)?.verify(&message, &self.signature)?;
         // Authenticators without a counter always say 0.
@@ -68,6 +76,11 @@ impl Assertion {
         if has_counter && data.sign_count <= known.sign_count {
             return Err(Refusal::CounterBack);
         }
-        Ok(Answer { sign_count: data.sign_count, is_backed_up: data.is_backed_up(), is_verified: data.is_verified() })
+        Ok(Answer {
+            sign_count: data.sign_count,
+            is_backup_eligible: data.is_backup_eligible(),
+            is_backed_up: data.is_backed_up(),
+            is_verified: data.is_verified(),
+        })
     }
 }

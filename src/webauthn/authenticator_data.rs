@@ -4,7 +4,7 @@
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use minicbor::Decoder;
 
-use super::{Refusal, RelyingParty, Shown};
+use super::{Demand, Refusal, RelyingParty};
 
 const USER_PRESENT: u8 = 1;
 const USER_VERIFIED: u8 = 1 << 2;
@@ -50,27 +50,32 @@ impl<'a> AuthenticatorData<'a> {
     }
 
     /// The steps about it that both ceremonies have.
-    pub(super) fn check(&self, rp: &RelyingParty, asked: Shown) -> Result<(), Refusal> {
+    pub(super) fn check(&self, rp: &RelyingParty, asked: Demand) -> Result<(), Refusal> {
         if self.rp_id_hash.as_slice() != digest(&SHA256, rp.id.as_bytes()).as_ref() {
             return Err(Refusal::WrongRelyingParty);
         }
         let needed = match asked {
-            Shown::Nothing => 0,
-            Shown::Presence => USER_PRESENT,
-            Shown::Verification => USER_PRESENT | USER_VERIFIED,
+            Demand::Nothing => 0,
+            Demand::Presence => USER_PRESENT,
+            Demand::Verification => USER_PRESENT | USER_VERIFIED,
         };
         if self.flags & needed != needed {
             return Err(Refusal::NotVerified);
         }
         // A passkey that a browser makes by itself is one of a password manager. A bare security key, whose PIN somebody else
         // could set later, must have verified its user when it was registered.
-        if asked == Shown::Nothing && self.flags & (USER_VERIFIED | BACKUP_ELIGIBLE) == 0 {
+        if asked == Demand::Nothing && self.flags & (USER_VERIFIED | BACKUP_ELIGIBLE) == 0 {
             return Err(Refusal::NotVerified);
         }
-        if self.is_backed_up() && self.flags & BACKUP_ELIGIBLE == 0 {
+        if self.is_backed_up() && !self.is_backup_eligible() {
             return Err(Refusal::Malformed("it is backed up although it cannot be"));
         }
         Ok(())
+    }
+
+    /// Whether there can be copies of the passkey.
+    pub(super) fn is_backup_eligible(&self) -> bool {
+        self.flags & BACKUP_ELIGIBLE != 0
     }
 
     /// Whether there are copies of the passkey, as on all devices of its owner.

@@ -25,7 +25,7 @@ pub(crate) struct RelyingParty {
 
 /// What a user must have done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shown {
+pub(crate) enum Demand {
     /// Nothing: a browser may make a passkey right after a login by password.
     Nothing,
     /// A touch.

@@ -5,7 +5,7 @@ use super::attestation::AttestationObject;
 use super::authenticator_data::AuthenticatorData;
 use super::client_data::{CREATE, ClientData, hash};
 use super::cose::PublicKey;
-use super::{Refusal, RelyingParty, Shown};
+use super::{Demand, Refusal, RelyingParty};
 
 /// The longest id of a credential, in bytes.
 const MAX_ID_BYTES: usize = 1_023;
@@ -27,6 +27,8 @@ pub(crate) struct Registered {
     pub(crate) public_key: Vec<u8>,
     /// Its counter.
     pub(crate) sign_count: u32,
+    /// Whether there can be copies.
+    pub(crate) is_backup_eligible: bool,
     /// Whether there are copies, as on all devices of its owner.
     pub(crate) is_backed_up: bool,
 }
@@ -38,7 +40,7 @@ impl Registration {
     }
 
     /// Checks everything, against the challenge that was asked.
-    pub(crate) fn check(&self, rp: &RelyingParty, challenge: &[u8], asked: Shown) -> Result<Registered, Refusal> {
+    pub(crate) fn check(&self, rp: &RelyingParty, challenge: &[u8], asked: Demand) -> Result<Registered, Refusal> {
         ClientData::read(&self.client_data)?.check(CREATE, challenge, rp)?;
         let object = AttestationObject::read(&self.attestation_object)?;
         let data = AuthenticatorData::read(object.data)?;
@@ -53,6 +55,7 @@ impl Registration {
             credential_id: credential.id.to_vec(),
             public_key: credential.public_key.to_vec(),
             sign_count: data.sign_count,
+            is_backup_eligible: data.is_backup_eligible(),
             is_backed_up: data.is_backed_up(),
         })
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::attestation::AttestationObject;
 use super::authenticator_data::AuthenticatorData;
-use super::{Answer, Assertion, Known, Refusal, Registered, Registration, RelyingParty, Shown};
+use super::{Answer, Assertion, Demand, Known, Refusal, Registered, Registration, RelyingParty};
 
 fn rp() -> RelyingParty {
     RelyingParty { id: "example.org".to_owned(), origins: vec!["https://example.org".to_owned()] }
@@ -32,7 +32,7 @@ fn registration(vector: &Value) -> Registration {
 fn register(vector: &Value) -> Result<Registered, Refusal> {
     let challenge = bytes(&vector["registration"]["challenge"]);
     assert_eq!(registration(vector).challenge(), Ok(challenge.clone()));
-    registration(vector).check(&rp(), &challenge, Shown::Presence)
+    registration(vector).check(&rp(), &challenge, Demand::Presence)
 }
 
 fn assertion(vector: &Value) -> Assertion {
@@ -56,8 +56,8 @@ fn public_key(vector: &Value) -> Vec<u8> {
 }
 
 fn authenticate_with(vector: &Value, assertion: &Assertion, sign_count: u32) -> Result<Answer, Refusal> {
-    let known = Known { user_handle: b"ada", public_key: &public_key(vector), sign_count };
-    assertion.check(&rp(), &bytes(&vector["authentication"]["challenge"]), Shown::Presence, &known)
+    let known = Known { user_handle: b"ada", public_key: &public_key(vector), sign_count, is_backup_eligible: None };
+    assertion.check(&rp(), &bytes(&vector["authentication"]["challenge"]), Demand::Presence, &known)
 }
 
 fn authenticate(vector: &Value) -> Result<Answer, Refusal> {
@@ -121,10 +121,10 @@ fn a_signature_of_another_message_or_key_is_wrong() {
         }
     }
     let key = public_key(&vector("packed-self-es256"));
-    let of_another = Known { user_handle: b"ada", public_key: &key, sign_count: 0 };
+    let of_another = Known { user_handle: b"ada", public_key: &key, sign_count: 0, is_backup_eligible: None };
     let vector = vector("none-es256");
     let challenge = bytes(&vector["authentication"]["challenge"]);
-    let checked = assertion(&vector).check(&rp(), &challenge, Shown::Presence, &of_another);
+    let checked = assertion(&vector).check(&rp(), &challenge, Demand::Presence, &of_another);
     assert_eq!(checked, Err(Refusal::BadSignature));
     let mut changed = self::vector("packed-self-es256");
     let object = changed["registration"]["attestation_object"].as_str().unwrap().replacen("06d068", "06d168", 1);
@@ -136,7 +136,8 @@ fn a_signature_of_another_message_or_key_is_wrong() {
 #[test]
 fn what_is_for_somebody_or_something_else_is_refused() {
     let vector = vector("none-es256");
-    let known = Known { user_handle: b"ada", public_key: &public_key(&vector), sign_count: 0 };
+    let known =
+        Known { user_handle: b"ada", public_key: &public_key(&vector), sign_count: 0, is_backup_eligible: None };
     let challenge = bytes(&vector["authentication"]["challenge"]);
     let of = |id: &str, origin: &str| RelyingParty { id: id.to_owned(), origins: vec![origin.to_owned()] };
     let check = |rp: &RelyingParty, challenge: &[u8], asked| {
@@ -147,14 +148,14 @@ fn what_is_for_somebody_or_something_else_is_refused() {
         )
     };
     let both = |refusal| (Err(refusal), Err(refusal));
-    assert_eq!(check(&rp(), &challenge, Shown::Presence), (Ok(()), Ok(())));
-    assert_eq!(check(&rp(), &challenge, Shown::Verification), both(Refusal::NotVerified));
+    assert_eq!(check(&rp(), &challenge, Demand::Presence), (Ok(()), Ok(())));
+    assert_eq!(check(&rp(), &challenge, Demand::Verification), both(Refusal::NotVerified));
     let other = of("example.com", "https://example.org");
-    assert_eq!(check(&other, &challenge, Shown::Presence), both(Refusal::WrongRelyingParty));
+    assert_eq!(check(&other, &challenge, Demand::Presence), both(Refusal::WrongRelyingParty));
     let other = of("example.org", "https://example.org:8443");
-    assert_eq!(check(&other, &challenge, Shown::Presence), both(Refusal::WrongOrigin));
-    assert_eq!(check(&rp(), b"another", Shown::Presence).0, Err(Refusal::ChallengeOver));
-    assert_eq!(registration(&vector).check(&rp(), b"another", Shown::Presence), Err(Refusal::ChallengeOver));
+    assert_eq!(check(&other, &challenge, Demand::Presence), both(Refusal::WrongOrigin));
+    assert_eq!(check(&rp(), b"another", Demand::Presence).0, Err(Refusal::ChallengeOver));
+    assert_eq!(registration(&vector).check(&rp(), b"another", Demand::Presence), Err(Refusal::ChallengeOver));
     for (user_handle, expected) in
         [(&b"ada"[..], Ok(())), (b"bob", Err(Refusal::WrongUser)), (b"", Err(Refusal::WrongUser))]
     {
@@ -164,7 +165,7 @@ fn what_is_for_somebody_or_something_else_is_refused() {
     // One ceremony's response for the other's.
     let registered = &vector["registration"];
     let crossed = Assertion { client_data: bytes(&registered["client_data"]), ..assertion(&vector) };
-    let crossed = crossed.check(&rp(), &bytes(&registered["challenge"]), Shown::Presence, &known);
+    let crossed = crossed.check(&rp(), &bytes(&registered["challenge"]), Demand::Presence, &known);
     assert_eq!(crossed, Err(Refusal::Malformed("its type is that of another ceremony")));
 }
 
@@ -183,7 +184,7 @@ fn every_prefix_and_every_changed_byte_of_a_response_is_refused_or_read() {
     let whole = registration(&vector).attestation_object;
     let check = |attestation_object: Vec<u8>| {
         let registration = Registration { attestation_object, ..registration(&vector) };
-        registration.check(&rp(), &challenge, Shown::Presence)
+        registration.check(&rp(), &challenge, Demand::Presence)
     };
     assert!(check(whole.clone()).is_ok());
     for length in 0..whole.len() {

@@ -1,10 +1,14 @@
 //! `/account`: who sees the pages, profile and password, and what is asked before something sensitive.
 
+use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::service::keys;
 
 use crate::cookies::set_cookies;
 use crate::support::browser::Form;
+use crate::support::passkey::encoded;
 use crate::support::postgres::{self, Cluster};
 use crate::support::totp::{Enrolled, challenge, code, enrolled};
 use crate::support::{Answer, Browser, Engine, PASSWORD, Page, TestApp};
@@ -23,6 +27,8 @@ both_engines!(
     guesses_at_the_question_are_limited_as_everywhere,
     a_form_of_another_page_does_nothing,
     a_form_that_was_shown_to_somebody_else_does_nothing,
+    the_id_of_a_session_does_not_tell_the_token_of_its_forms,
+    a_form_of_before_a_rotation_of_the_keys_is_taken,
     the_button_logs_out,
     the_pages_have_the_headers_and_the_languages_of_all_pages,
     below_a_path_the_pages_lead_to_themselves,
@@ -379,6 +385,39 @@ fn a_form_that_was_shown_to_somebody_else_does_nothing(engine: Engine) {
     page.shows(200, "Profile");
     assert!(page.text().contains("You are logged in as grace.") && !page.text().contains("Saved."), "{page:?}");
     assert_eq!(app.number("select count(*) from users where name is not null"), 0);
+}
+
+/// Whoever sees an access token knows the id of its session.
+fn the_id_of_a_session_does_not_tell_the_token_of_its_forms(engine: Engine) {
+    let app = started(engine);
+    let browser = at_home(&app, "ada");
+    let session = browser.fetch("GET", "/v1/me", None).ok()["session_id"].as_str().unwrap().to_owned();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"account");
+    let token = encoded(hmac::sign(&key, format!("form {session}").as_bytes()).as_ref());
+    let fields = [("form_token", &*token), ("username", "ada"), ("name", "A")];
+    let answer = browser.post_from("same-origin", "/account", &fields);
+    assert_eq!((answer.status, answer.header("location")), (303, "/account"));
+    assert_eq!(app.number("select count(*) from users where name is not null"), 0);
+}
+
+fn a_form_of_before_a_rotation_of_the_keys_is_taken(engine: Engine) {
+    let app = started(engine);
+    let browser = at_home(&app, "ada");
+    let page = browser.open("/account");
+    let (_, active_from) = keys::rotate(&app.inside.keys, "ES256".parse().unwrap(), app.clock.now()).unwrap();
+    while app.clock.now() < active_from {
+        app.advance(60);
+    }
+    keys::follow(&app.inside).unwrap();
+    let after = browser.open("/account");
+    assert_ne!(form_token(&after), form_token(&page), "another key signs");
+    let done = browser.submit(&page, &[("name", "Ada")]);
+    done.shows(200, "Profile");
+    assert!(done.text().contains("Saved."), "{done:?}");
+}
+
+fn form_token(page: &Page) -> String {
+    page.form_with("username").fields.iter().find(|(name, _)| name == "form_token").unwrap().1.clone()
 }
 
 fn the_button_logs_out(engine: Engine) {

@@ -1,8 +1,9 @@
 //! `/account`: second factors, sessions, API tokens and applications, as their user sees and changes them.
 
 use serde_json::json;
+use tokensmith::internals::clock::Clock as _;
 
-use crate::account_pages::{at_home, filled, form, later, press};
+use crate::account_pages::{SECTIONS, at_home, filled, form, later, press};
 use crate::authorize::allowed;
 use crate::me_applications::tokens;
 use crate::support::totp::{Enrolled, code, enrolled};
@@ -16,6 +17,7 @@ both_engines!(
     a_user_sees_their_sessions_and_ends_them,
     why_a_session_ended_is_told_in_words,
     older_sessions_are_on_the_next_page,
+    what_is_on_another_page_is_ended_and_a_page_without_sessions_says_so,
     an_api_token_is_shown_once_and_works_until_it_is_revoked,
     what_was_typed_for_an_api_token_goes_through_the_question,
     what_is_wrong_with_an_api_token_is_told_in_words,
@@ -224,6 +226,34 @@ fn older_sessions_are_on_the_next_page(engine: Engine) {
     browser.open("/account/sessions?cursor=x").shows(400, "Something went wrong");
 }
 
+fn what_is_on_another_page_is_ended_and_a_page_without_sessions_says_so(engine: Engine) {
+    let app = started(engine);
+    let old = app.login("ada", PASSWORD).ok();
+    let oldest = app.me(&old).ok()["session_id"].as_str().unwrap().to_owned();
+    app.advance(1);
+    for _ in 0..50 {
+        app.login("ada", PASSWORD).ok();
+    }
+    app.execute(&format!(
+        "update sessions set ended_at = {0}, end_reason = 'logout' where created_at = {0}",
+        now(&app)
+    ));
+    let browser = at_home(&app, "ada");
+    let page = browser.open("/account/sessions");
+    assert!(!page.answer.body.contains("value=\"end\""), "the live one is on the next page: {page:?}");
+    let empty = browser.open(&format!("/account/sessions?cursor={oldest}"));
+    empty.shows(200, "Sessions");
+    assert!(empty.text().contains("There are no older sessions."), "{empty:?}");
+    assert!(empty.answer.body.contains("href=\"/account/sessions\">To the newest sessions</a>"), "{empty:?}");
+    press(&browser, &page, "end_others", &[]);
+    app.me(&old).problem(401, "token_revoked");
+    assert!(!browser.open("/account/sessions").answer.body.contains("value=\"end_others\""));
+}
+
+fn now(app: &TestApp) -> i64 {
+    app.clock.now().0
+}
+
 fn an_api_token_is_shown_once_and_works_until_it_is_revoked(engine: Engine) {
     let app = TestApp::start_with(engine, &[("SCOPES", "notes:read notes:write")]);
     app.create_user("ada", &["editor", "reviewer"]);
@@ -327,7 +357,7 @@ fn an_application_is_listed_and_loses_its_access(engine: Engine) {
     app.verify(&granted["access_token"]).problem(401, "token_revoked");
     assert_eq!(app.number("select count(*) from consents"), 0);
     assert_eq!(app.number("select count(*) from audit_events where name = 'consent_revoked'"), 1);
-    press(&browser, &page, "remove", &[("id", "app")]).shows(404, "Something went wrong");
+    press(&browser, &page, "remove", &[("id", "app")]).shows(404, "Applications");
 }
 
 fn what_belongs_to_somebody_else_is_not_found(engine: Engine) {
@@ -350,7 +380,9 @@ fn what_belongs_to_somebody_else_is_not_found(engine: Engine) {
         ("/account/applications", "remove", "no such"),
     ] {
         let page = browser.post(path, &[("form_token", &own), ("do", what), ("id", id)]);
-        page.shows(404, "Something went wrong");
+        let title = SECTIONS.iter().find(|(section, _)| *section == path).unwrap().1;
+        page.shows(404, title);
+        assert!(page.text().contains("What you chose is not there any more."), "{page:?}");
     }
     app.me(&grace).ok();
     assert_eq!(app.number("select count(*) from api_tokens where revoked_at is null"), 1);

@@ -13,6 +13,8 @@ both_engines!(
     what_is_wrong_with_a_passkey_is_told_in_words,
     what_is_sensitive_asks_for_a_passkey_instead_of_the_password,
     the_passkey_of_somebody_else_proves_nothing,
+    what_was_shown_counts_although_the_action_fails,
+    a_passkey_is_offered_for_as_long_as_the_password_is_recent,
     where_browsers_have_no_passkeys_there_is_no_such_page,
     after_a_login_by_password_and_code_the_browser_may_make_a_passkey_by_itself,
 );
@@ -82,6 +84,12 @@ fn a_passkey_is_renamed_and_removed(engine: Engine) {
     let refused = press(&browser, &page, "rename", &[("name", " ")]);
     refused.shows(400, "Your passkeys");
     assert!(refused.text().contains("A name has 1 to 100 readable characters."), "{refused:?}");
+    assert_eq!(refused.answer.body.matches("<details open>").count(), 1, "{refused:?}");
+    assert!(refused.answer.body.contains("type=\"text\" value=\" \""), "what was typed: {refused:?}");
+    // Whose button it is.
+    let id = form(&page, "rename").fields.iter().find(|(name, _)| name == "id").unwrap().1.clone();
+    assert!(page.answer.body.contains(&format!("<bdi id=\"item-{id}\">old laptop</bdi>")), "{page:?}");
+    assert_eq!(page.answer.body.matches(&format!("aria-describedby=\"item-{id}\"")).count(), 4, "{page:?}");
     assert_eq!(app.number("select count(*) from passkeys where name = 'old laptop'"), 1);
     let gone = press(&browser, &page, "remove", &[]);
     gone.shows(200, "Your passkeys");
@@ -153,13 +161,47 @@ fn the_passkey_of_somebody_else_proves_nothing(engine: Engine) {
     // A user cannot remove the passkey of another.
     let theirs = form(&page, "remove").fields.iter().find(|(name, _)| name == "id").unwrap().1.clone();
     let answer = press(&mallory, &mallory.open(PAGE), "remove", &[("id", &theirs)]);
-    answer.shows(404, "Something went wrong");
+    answer.shows(404, "Your passkeys");
     assert_eq!(count(&app), 2);
     later(&app);
     let question = press(&browser, &page, "remove", &[]);
     let assertion = of_mallory.assertion(&request_options(&app)).to_string();
     browser.submit(&question, &[("assertion", &assertion)]).shows(403, "Confirm that it is you");
     assert_eq!(count(&app), 2);
+}
+
+fn what_was_shown_counts_although_the_action_fails(engine: Engine) {
+    let app = started(engine);
+    let Enrolled { secret, .. } = enrolled(&app, "grace", &[]);
+    let browser = app.browser();
+    let page = browser.log_in(&browser.open("/login"), "grace", PASSWORD);
+    browser.submit(&page, &[("otp", &code(&app, &secret))]).shows(200, "Profile");
+    add(&browser, "my laptop");
+    let page = browser.open(PAGE);
+    app.execute("delete from passkeys");
+    later(&app);
+    browser.drop_cookie("ts_device");
+    let question = press(&browser, &page, "remove", &[]);
+    let page = browser.submit(&question, &[("password", PASSWORD)]);
+    browser.drop_cookie("ts_access");
+    let page = browser.submit(&page, &[("otp", &code(&app, &secret))]);
+    page.shows(404, "Your passkeys");
+    assert!(page.text().contains("What you chose is not there any more."), "{page:?}");
+    browser.cookie("ts_device");
+    browser.cookie("ts_access");
+    // It is not asked for again.
+    options(&press(&browser, &page, "add", &[]));
+}
+
+fn a_passkey_is_offered_for_as_long_as_the_password_is_recent(engine: Engine) {
+    let app = TestApp::start_with(engine, &[ISSUER, ("REAUTHENTICATION_PERIOD", "1m")]);
+    let Enrolled { secret, .. } = enrolled(&app, "grace", &[]);
+    let browser = app.browser();
+    let page = browser.log_in(&browser.open("/login"), "grace", PASSWORD);
+    let page = browser.submit(&page, &[("otp", &code(&app, &secret))]);
+    assert!(page.answer.body.contains("data-upgrade"), "{page:?}");
+    app.advance(61);
+    assert!(!browser.open("/account").answer.body.contains("data-upgrade"));
 }
 
 fn where_browsers_have_no_passkeys_there_is_no_such_page(engine: Engine) {

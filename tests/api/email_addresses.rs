@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Barrier};
 
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection};
 use serde_json::{Value, json};
 
 use crate::support::mailbox::{ask, start};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
+use crate::verifier::wait_until;
 
 both_engines!(
     an_address_that_an_administrator_sets_is_verified,
@@ -24,7 +27,11 @@ both_engines!(
     three_mails_are_sent_at_once_for_an_account_and_for_an_address,
     a_verified_address_logs_in_and_another_does_not,
     a_username_comes_before_an_address,
-    a_username_cannot_be_the_verified_address_of_somebody_else,
+    a_user_may_choose_a_username_like_an_address_only_if_it_is_their_own_verified_one,
+    an_administrator_may_set_any_username_but_the_verified_address_of_somebody_else,
+    an_address_that_is_the_username_of_somebody_else_is_not_confirmed,
+    of_two_accounts_that_confirm_one_address_at_once_one_does,
+    an_address_that_waits_is_in_the_profile,
     an_address_of_two_lines_is_refused_everywhere,
     of_two_that_confirm_at_once_one_does,
     administrators_see_which_addresses_are_verified,
@@ -319,14 +326,66 @@ fn a_username_comes_before_an_address(engine: Engine) {
     assert_eq!(app.me(&pair).ok()["id"], named.id.to_string());
 }
 
-fn a_username_cannot_be_the_verified_address_of_somebody_else(engine: Engine) {
+fn a_user_may_choose_a_username_like_an_address_only_if_it_is_their_own_verified_one(engine: Engine) {
     let app = TestApp::start(engine);
     app.create_user("ada", &[]);
     let bob = app.logged_in("bob");
     let rename = |name: &str| app.ask_as("PATCH", "/v1/me/profile", &bob, Some(&json!({"username": name})));
-    rename("ADA@example.com").problem(409, "username_taken");
-    rename("bob@example.com").ok();
+    let refused = |name: &str| {
+        let problem = rename(name).problem(400, "invalid_fields");
+        assert_eq!(problem["errors"][0]["code"], "not_your_address", "{problem}");
+    };
+    for name in ["ADA@example.com", "nobody@example.com", "nobody\u{ff20}example.com", "nobody\u{fe6b}example.com", "@"]
+    {
+        refused(name);
+    }
+    for own in ["bob@example.com", "BOB@Example.com", "\u{ff42}ob\u{ff20}example.com"] {
+        assert_eq!(rename(own).ok()["username"], "bob@example.com");
+        rename("bob").ok();
+    }
+    app.execute("update users set email_verified_at = null, verified_email = null where username = 'bob'");
+    refused("bob@example.com");
+    assert_eq!(app.number("select count(*) from users where username like '%@%'"), 0);
+}
+
+fn an_administrator_may_set_any_username_but_the_verified_address_of_somebody_else(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("root", &["admin"]);
+    let admin = app.login("root", PASSWORD).ok();
+    app.create_user("ada", &[]);
+    let bob = app.create_user("bob", &[]);
+    let path = format!("/v1/admin/users/{}", bob.id);
+    let rename = |name: &str| app.ask_as("PATCH", &path, &admin, Some(&json!({"username": name})));
+    for taken in ["ada@example.com", "ADA@example.com", "\u{ff41}da\u{ff20}EXAMPLE.com"] {
+        rename(taken).problem(409, "username_taken");
+        let new = json!({"username": taken, "password": PASSWORD});
+        app.ask_as("POST", "/v1/admin/users", &admin, Some(&new)).problem(409, "username_taken");
+    }
     rename("nobody@example.com").ok();
+}
+
+/// The other order: the username is there first.
+fn an_address_that_is_the_username_of_somebody_else_is_not_confirmed(engine: Engine) {
+    let (app, mails) = start(engine, &[]);
+    app.create_user("root", &["admin"]);
+    let bob = app.create_user("bob@work.example", &[]);
+    let pair = app.logged_in("ada");
+    for spelling in ["bob@work.example", "BOB@work.example", "\u{ff42}ob@Work.example"] {
+        change(&app, &pair, &json!(spelling)).ok();
+        let code = mails.only(&app).code();
+        confirm(&app, &pair, &json!({"code": code})).problem(409, "email_taken");
+    }
+    assert_eq!(address(&app, &pair), (json!("ada@example.com"), json!(true)));
+    let theirs = app.login("bob@work.example", PASSWORD).ok();
+    assert_eq!(app.me(&theirs).ok()["id"], bob.id.to_string());
+    // The administrator renames that account.
+    let admin = app.login("root", PASSWORD).ok();
+    let path = format!("/v1/admin/users/{}", bob.id);
+    app.ask_as("PATCH", &path, &admin, Some(&json!({"username": "bob"}))).ok();
+    app.advance(1_200);
+    let pair = app.login("ada", PASSWORD).ok();
+    change(&app, &pair, &json!("bob@work.example")).ok();
+    confirm(&app, &pair, &json!({"code": mails.only(&app).code()})).ok();
 }
 
 fn an_address_of_two_lines_is_refused_everywhere(engine: Engine) {
@@ -360,6 +419,55 @@ fn of_two_that_confirm_at_once_one_does(engine: Engine) {
     let mut statuses = threads.map(|thread| thread.join().unwrap());
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 401]);
+}
+
+/// Who of two accounts that confirm one address at the same moment is not refused.
+fn of_two_accounts_that_confirm_one_address_at_once_one_does(engine: Engine) {
+    let (app, mails) = start(engine, &[]);
+    let tokens = ["ada", "bob"].map(|name| {
+        let pair = app.logged_in(name);
+        change(&app, &pair, &json!("shared@example.com")).ok();
+        (pair, mails.only(&app).link("email-verification").1)
+    });
+    // On PostgreSQL both have read before one may write.
+    let mut held = (engine == Engine::Postgres).then(|| PgConnection::establish(&app.database_url).unwrap());
+    if let Some(held) = &mut held {
+        held.batch_execute("begin; lock table users in share mode").unwrap();
+    }
+    let threads = tokens.map(|(pair, token)| {
+        let client = app.another_client();
+        std::thread::spawn(move || {
+            let body = json!({"token": token});
+            client.ask_as("POST", "/v1/me/email/verification/confirm", &pair, Some(&body)).status
+        })
+    });
+    if let Some(held) = &mut held {
+        let waiting = "select count(*) from pg_locks join pg_database on pg_database.oid = database \
+                       where datname = current_database() and not granted";
+        wait_until("both wait", || app.number(waiting) == 2);
+        held.batch_execute("commit").unwrap();
+    }
+    let mut statuses = threads.map(|thread| thread.join().unwrap());
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+    assert_eq!(app.number("select count(*) from users where verified_email = 'shared@example.com'"), 1);
+}
+
+fn an_address_that_waits_is_in_the_profile(engine: Engine) {
+    let (app, mails) = start(engine, &[]);
+    let pair = app.logged_in("ada");
+    let pending = || app.ask_as("GET", "/v1/me/profile", &pair, None).ok()["pending_email"].clone();
+    assert_eq!(pending(), json!(null));
+    assert_eq!(change(&app, &pair, &json!("ada@work.example")).ok()["pending_email"], "ada@work.example");
+    mails.take(&app);
+    app.advance(1);
+    change(&app, &pair, &json!("ada@home.example")).ok();
+    assert_eq!(pending(), "ada@home.example");
+    confirm(&app, &pair, &json!({"code": mails.only(&app).code()})).ok();
+    assert_eq!((pending(), address(&app, &pair).0), (json!(null), json!("ada@home.example")));
+    change(&app, &pair, &json!("ada@work.example")).ok();
+    app.execute("update mail_tokens set expires_at = 1");
+    assert_eq!(pending(), json!(null));
 }
 
 fn administrators_see_which_addresses_are_verified(engine: Engine) {

@@ -11,6 +11,8 @@ both_engines!(
     a_known_browser_gets_in_while_guessers_use_up_all_other_codes,
     a_known_browser_has_five_codes_of_its_own,
     the_cookie_of_a_device_is_no_second_factor_and_no_credential,
+    a_cookie_that_somebody_else_has_put_there_makes_no_browser_known,
+    a_cookie_is_replaced_whenever_its_browser_is_seen,
     a_browser_is_known_for_each_of_its_users_by_one_cookie,
     a_user_is_known_in_the_twenty_browsers_that_were_seen_last,
     a_changed_password_and_a_factor_that_is_gone_make_browsers_unknown,
@@ -124,6 +126,52 @@ fn the_cookie_of_a_device_is_no_second_factor_and_no_credential(engine: Engine) 
     assert_eq!(stolen.status, 401);
 }
 
+fn a_cookie_that_somebody_else_has_put_there_makes_no_browser_known(engine: Engine) {
+    let app = TestApp::start_with(engine, &PROXY);
+    let Enrolled { secret, .. } = enrolled(&app, "ada", &[]);
+    let of_mallory = enrolled(&app, "mallory", &[]);
+    let invented = "A".repeat(43);
+    let own = known(&app, "mallory", &of_mallory.secret).cookie(COOKIE);
+    for planted in [&invented, &own] {
+        let browser = Browser::new(app.another_client());
+        browser.set_cookie(COOKIE, planted);
+        step_from(&browser, "192.0.2.7", &challenge(&app, "ada"), &code(&app, &secret)).ok();
+        app.advance(30);
+        assert_ne!(browser.cookie(COOKIE), *planted);
+        // A client that keeps no cookies sends one all the same.
+        let body = json!({"challenge": challenge(&app, "ada"), "otp": code(&app, &secret)});
+        let headers = [("cookie", &*format!("{COOKIE}={planted}")), ("content-type", "application/json")];
+        let answer = app.send("POST", "/v1/tokens/continue", &headers, body.to_string().as_bytes());
+        assert_eq!((answer.status, answer.headers.get("set-cookie")), (200, None), "{answer:?}");
+        app.advance(600);
+        use_up(&app, "ada");
+        let thief = Browser::new(app.another_client());
+        thief.set_cookie(COOKIE, planted);
+        let (waiting, right) = (challenge(&app, "ada"), code(&app, &secret));
+        step_from(&thief, "203.0.113.10", &waiting, &right).problem(429, "too_many_failures");
+        // From elsewhere, since that makes the address known.
+        step_from(&browser, "198.51.100.9", &waiting, &right).ok();
+        app.advance(1_800);
+    }
+}
+
+fn a_cookie_is_replaced_whenever_its_browser_is_seen(engine: Engine) {
+    let app = TestApp::start_with(engine, &PROXY);
+    let Enrolled { secret, .. } = enrolled(&app, "ada", &[]);
+    let browser = known(&app, "ada", &secret);
+    let copy = Browser::new(app.another_client());
+    copy.set_cookie(COOKIE, &browser.cookie(COOKIE));
+    step_from(&browser, AWAY, &challenge(&app, "ada"), &code(&app, &secret)).ok();
+    app.advance(30);
+    assert_ne!(browser.cookie(COOKIE), copy.cookie(COOKIE));
+    assert_eq!(devices(&app), 1);
+    app.execute("delete from sessions");
+    use_up(&app, "ada");
+    let (waiting, right) = (challenge(&app, "ada"), code(&app, &secret));
+    step_from(&copy, "203.0.113.10", &waiting, &right).problem(429, "too_many_failures");
+    step_from(&browser, "203.0.113.10", &waiting, &right).ok();
+}
+
 fn a_browser_is_known_for_each_of_its_users_by_one_cookie(engine: Engine) {
     let app = TestApp::start_with(engine, &PROXY);
     let ada = enrolled(&app, "ada", &[]);
@@ -134,8 +182,9 @@ fn a_browser_is_known_for_each_of_its_users_by_one_cookie(engine: Engine) {
     step_from(&browser, AWAY, &challenge(&app, "bob"), &code(&app, &bob.secret)).problem(429, "too_many_failures");
     app.advance(300);
     step_from(&browser, AWAY, &challenge(&app, "bob"), &code(&app, &bob.secret)).ok();
-    assert_eq!(browser.cookie(COOKIE), text);
+    assert_ne!(browser.cookie(COOKIE), text);
     assert_eq!(devices(&app), 2);
+    assert_eq!(app.number("select count(distinct digest) from known_devices"), 1);
     app.advance(30);
     use_up(&app, "ada");
     step_from(&browser, AWAY, &challenge(&app, "ada"), &code(&app, &ada.secret)).ok();

@@ -7,6 +7,7 @@
 mod support;
 
 mod account;
+mod account_email;
 mod account_pages;
 mod account_pages_access;
 mod account_passkeys;

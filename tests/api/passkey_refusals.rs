@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::support::passkey::{ISSUER, PRESENT, Passkey, VERIFIED, encoded, go_on, log_in, owner, request_options};
+use crate::support::passkey::{
+    ISSUER, PRESENT, Passkey, SYNCED, VERIFIED, encoded, go_on, log_in, owner, request_options,
+};
 use crate::support::totp::challenge;
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 both_engines!(
     what_is_not_right_is_refused_for_what_it_is,
+    whether_a_passkey_can_be_backed_up_is_stored_when_it_is_seen_and_never_changes,
     an_assertion_is_accepted_once,
     a_challenge_is_over_after_five_minutes_and_for_all_else,
     a_counter_that_goes_back_is_refused_and_on_record,
@@ -16,6 +19,9 @@ both_engines!(
     wrong_assertions_of_an_address_are_limited,
     what_is_no_assertion_is_refused,
 );
+
+/// Of a passkey of which there are copies.
+const BACKED_UP: u8 = 1 << 4;
 
 fn start(engine: Engine) -> TestApp {
     TestApp::start_with(engine, &[ISSUER, ("TRUSTED_PROXIES", "127.0.0.1")])
@@ -55,6 +61,7 @@ fn what_is_not_right_is_refused_for_what_it_is(engine: Engine) {
         ("passkey_refused", of(|passkey| passkey.user_handle = Some(b"ada".to_vec())), "another user"),
         ("passkey_refused", Passkey { user_handle: of_bob.user_handle.clone(), ..passkey.clone() }, "another user"),
         ("passkey_refused", Passkey { user_handle: passkey.user_handle.clone(), ..unsigned }, "signature"),
+        ("passkey_refused", of(|passkey| passkey.flags |= SYNCED), "backed up"),
         ("passkey_not_verified", of(|passkey| passkey.flags = PRESENT), "verify"),
         ("passkey_not_verified", of(|passkey| passkey.flags = VERIFIED), "verify"),
     ];
@@ -65,6 +72,20 @@ fn what_is_not_right_is_refused_for_what_it_is(engine: Engine) {
     }
     assert_eq!(sessions(&app), before);
     log_in(&app, &passkey).ok();
+}
+
+fn whether_a_passkey_can_be_backed_up_is_stored_when_it_is_seen_and_never_changes(engine: Engine) {
+    let app = start(engine);
+    let (passkey, ..) = owner(&app, "ada");
+    let eligible = |flags: u8| Passkey { flags: passkey.flags | flags, ..passkey.clone() };
+    assert_eq!(app.number("select count(*) from passkeys where not is_backup_eligible"), 1);
+    // As an older version has stored it.
+    app.execute("update passkeys set is_backup_eligible = null");
+    log_in(&app, &eligible(SYNCED)).ok();
+    assert_eq!(app.number("select count(*) from passkeys where is_backup_eligible"), 1);
+    log_in(&app, &passkey).problem(401, "passkey_refused");
+    log_in(&app, &eligible(SYNCED | BACKED_UP)).ok();
+    assert_eq!(app.number("select count(*) from passkeys where is_backed_up"), 1);
 }
 
 fn an_assertion_is_accepted_once(engine: Engine) {

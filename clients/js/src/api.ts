@@ -716,6 +716,15 @@ export interface components {
             /** @description What is wrong with this request, for the developer of the client. */
             error_description: string;
         };
+        /** @description A user's record, as they see it. */
+        OwnAccount: components["schemas"]["Account"] & {
+            /**
+             * @description The address that waits to be confirmed, by a mail that was sent to it; null if there is none. The one in `email` stays
+             *     in force until then.
+             * @example ada@example.org
+             */
+            pending_email: string | null;
+        };
         /** @description A passkey. */
         Passkey: {
             /**

@@ -183,7 +183,7 @@ pub(in crate::http) async fn change(
     Json(body): Json<ProfileBody>,
 ) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
-    let new = NewProfile { email_is_verified: true, ..body.into() };
+    let new = NewProfile { by_administrator: true, ..body.into() };
     let user = blocking(move || users::set_profile(&app, id, &new, &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
 }

@@ -6,12 +6,13 @@ use utoipa::ToSchema;
 
 use super::blocking;
 use crate::app::App;
+use crate::http::confirming;
 use crate::http::extract::{Caller, Json, LoggedIn};
 use crate::http::failure::Failure;
 use crate::http::view::user::AccountView;
 use crate::secret::Secret;
 use crate::service::email;
-use crate::service::mail_tokens::{Shown, admit_mail};
+use crate::service::mail_tokens::LinkOrCode;
 
 /// What the mail says: `token` or `code`.
 #[derive(Deserialize, ToSchema)]
@@ -33,10 +34,7 @@ pub(in crate::http) struct ConfirmBody {
     responses((status = 202, description = "The mail is on its way.")))]
 pub(in crate::http) async fn create(caller: Caller<LoggedIn>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     let Caller { user, origin, .. } = caller;
-    let asked = app.clone();
-    let address = blocking(move || email::on_record(&asked, user)).await?;
-    admit_mail(&app, Some(user), &address, origin.ip.as_deref()).await?;
-    blocking(move || email::send(&app, user, &address, &origin)).await?;
+    confirming::send(&app, user, origin).await?;
     Ok(HttpResponse::Accepted().finish())
 }
 
@@ -53,8 +51,8 @@ pub(in crate::http) async fn confirm(
 ) -> Result<HttpResponse, Failure> {
     let Caller { user, origin, .. } = caller;
     let shown = match (body.token, body.code) {
-        (Some(token), None) => Shown::Link(token),
-        (None, Some(code)) => Shown::Code(code),
+        (Some(token), None) => LinkOrCode::Link(token),
+        (None, Some(code)) => LinkOrCode::Code(code),
         _ => return Err(Failure::BodyMalformed("expected `token` or `code`".to_owned())),
     };
     let charge = email::admit(&app, user, &shown, origin.ip.as_deref()).await?;

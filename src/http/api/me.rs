@@ -9,6 +9,7 @@ use super::{asserting, blocking};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::http::confirming;
 use crate::http::delivery::Delivery;
 use crate::http::extract::{AssertionBody, Caller, Json, LoggedIn, User, sensitive};
 use crate::http::failure::Failure;
@@ -16,11 +17,10 @@ use crate::http::proving;
 use crate::http::view::pair::PairView;
 use crate::http::view::profile::ProfileBody;
 use crate::http::view::session::EndedView;
-use crate::http::view::user::AccountView;
+use crate::http::view::user::OwnAccountView;
 use crate::http::words::{NewPassword, RoleName};
 use crate::model::id::SessionId;
 use crate::secret::Secret;
-use crate::service::mail_tokens::admit_mail;
 use crate::service::users::NewProfile;
 use crate::service::{email, passkey_login, users};
 use tokensmith_verifier::Subject;
@@ -111,10 +111,11 @@ pub(in crate::http) async fn identity(Caller { claims, user, .. }: Caller<User>)
 /// Get my record
 ///
 /// Returns the user's record from the database.
-#[utoipa::path(get, path = "/v1/me/profile", tag = "me", responses((status = 200, body = AccountView)))]
+#[utoipa::path(get, path = "/v1/me/profile", tag = "me", responses((status = 200, body = OwnAccountView)))]
 pub(in crate::http) async fn profile(caller: Caller<User>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    let user = blocking(move || users::find(&app, caller.user)).await?;
-    Ok(HttpResponse::Ok().json(AccountView::from(&user)))
+    let find = move || Ok((users::find(&app, caller.user)?, email::find_pending(&app, caller.user)?));
+    let (user, pending) = blocking(find).await?;
+    Ok(HttpResponse::Ok().json(OwnAccountView::new(&user, pending.as_ref())))
 }
 
 /// Change my record
@@ -123,7 +124,7 @@ pub(in crate::http) async fn profile(caller: Caller<User>, app: web::Data<App>) 
 /// within `REAUTHENTICATION_PERIOD`. If the service sends mail, a new address gets one, with a link and a code: the user's
 /// address is the old one until it is confirmed.
 #[utoipa::path(patch, path = "/v1/me/profile", tag = "me", request_body = ProfileBody,
-    responses((status = 200, body = AccountView)))]
+    responses((status = 200, body = OwnAccountView)))]
 pub(in crate::http) async fn change_profile(
     caller: Caller<LoggedIn>,
     app: web::Data<App>,
@@ -133,13 +134,8 @@ pub(in crate::http) async fn change_profile(
         sensitive(&app, &caller.claims).await?;
     }
     let Caller { user, origin, .. } = caller;
-    let (asked, new) = (app.clone(), NewProfile::from(body));
-    let (new, to_confirm) = blocking(move || email::to_confirm(&asked, user, new)).await?;
-    if let Some(address) = &to_confirm {
-        admit_mail(&app, Some(user), address, origin.ip.as_deref()).await?;
-    }
-    let user = blocking(move || email::change_profile(&app, user, &new, to_confirm.as_ref(), &origin)).await?;
-    Ok(HttpResponse::Ok().json(AccountView::from(&user)))
+    let (account, pending) = confirming::change_profile(&app, user, NewProfile::from(body), origin).await?;
+    Ok(HttpResponse::Ok().json(OwnAccountView::new(&account, pending.as_ref())))
 }
 
 /// Give my password again, or use a passkey

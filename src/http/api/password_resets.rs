@@ -11,7 +11,7 @@ use crate::http::failure::Failure;
 use crate::http::recovering::{self, Recovery};
 use crate::http::words::{EmailAddress, NewPassword};
 use crate::secret::Secret;
-use crate::service::password_reset::{self, Read};
+use crate::service::password_reset::{self, ByMail};
 use crate::service::shown::Shown;
 
 /// Who has forgotten the password.
@@ -81,8 +81,8 @@ pub(in crate::http) async fn confirm(
 ) -> Result<HttpResponse, Failure> {
     let ConfirmBody { token, email, code, new_password: password, otp, recovery_code } = body;
     let read = match (token, email, code) {
-        (Some(token), None, None) => Read::Link(token),
-        (None, Some(email), Some(code)) => Read::Code(password_reset::address(&app, &email)?, code),
+        (Some(token), None, None) => ByMail::Link(token),
+        (None, Some(email), Some(code)) => ByMail::Code(password_reset::address(&app, &email)?, code),
         _ => return Err(Failure::BodyMalformed("expected `token`, or `email` and `code`".to_owned())),
     };
     let shown = match (otp, recovery_code) {

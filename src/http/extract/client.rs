@@ -34,7 +34,8 @@ pub(in crate::http) fn origin(request: &HttpRequest, app: &App) -> Origin {
     let ip = client_ip(request, &app.config.trusted_proxies);
     let request_id = request.extensions().get::<RequestId>().map(|RequestId(id)| id.clone());
     let browser = Cookies::of(app).device(request).map(|text| digest_of(&text).0);
-    Origin { actor: None, session: None, ip, request_id, browser, language: language(request, &[]) }
+    let language = language(request, &[]);
+    Origin { actor: None, session: None, ip, request_id, browser, next_browser: None, language }
 }
 
 /// The language of a request: one that the application asks for, or one of the browser.

@@ -20,7 +20,7 @@ use crate::http::recovering::{self, Recovery};
 use crate::model::mail::LINK_LIFETIME;
 use crate::oauth::params::Params;
 use crate::secret::Secret;
-use crate::service::password_reset::{self, Read};
+use crate::service::password_reset::{self, ByMail};
 use crate::service::shown::Shown;
 
 /// Ask for a mail to reset the password
@@ -69,7 +69,7 @@ pub(in crate::http) async fn act(
             }
         };
     };
-    let read = password_reset::address(&app, email).map(|email| Read::Code(email, Secret::new(code.to_owned())));
+    let read = password_reset::address(&app, email).map(|email| ByMail::Code(email, Secret::new(code.to_owned())));
     let recovered = match read {
         Ok(read) => recovering::recover(&app, recovery(read, &params), origin(&request, &app)).await,
         Err(error) => Err(error),
@@ -127,7 +127,7 @@ pub(in crate::http) async fn act_on_link(
     if !is_own_form(&request, &app) {
         return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
     }
-    let read = Read::Link(Secret::new(token.clone()));
+    let read = ByMail::Link(Secret::new(token.clone()));
     let recovered = recovering::recover(&app, recovery(read, &params), origin(&request, &app)).await;
     if matches!(recovered, Err(Error::BadMailToken)) {
         return void(site);
@@ -150,7 +150,7 @@ fn site<'a>(request: &HttpRequest, app: &'a App) -> Result<Site<'a>, Failure> {
     if site.sends_mail() { Ok(site) } else { Err(Failure::PathUnknown) }
 }
 
-fn recovery(read: Read, params: &Params) -> Recovery {
+fn recovery(read: ByMail, params: &Params) -> Recovery {
     let secret = |name: &str| params.get(name).filter(|text| !text.is_empty()).map(|text| Secret::new(text.to_owned()));
     let shown = secret("otp").map(Shown::Otp).or_else(|| secret("recovery_code").map(Shown::RecoveryCode));
     Recovery { read, password: secret("new_password").unwrap_or_else(|| Secret::new(String::new())), shown }

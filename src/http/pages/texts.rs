@@ -64,8 +64,8 @@ texts! {
     verify_button: "Yes, confirm it", "Ja, bestätigen", "Sí, confirmar";
     verified_title: "The address is confirmed", "Die Adresse ist bestätigt", "La dirección está confirmada";
     verified_lead: "You can close this page.", "Du kannst diese Seite jetzt schließen.", "Ya puedes cerrar esta página.";
-    email_taken: "Another account has confirmed this address.", "Ein anderes Konto hat diese Adresse bestätigt.",
-        "Otra cuenta ha confirmado esta dirección.";
+    email_taken: "Another account has this address.", "Ein anderes Konto hat diese Adresse.",
+        "Otra cuenta tiene esta dirección.";
     cancel: "Cancel", "Abbrechen", "Cancelar";
     bad_credentials: "Username or password is wrong.", "Benutzername oder Passwort ist falsch.",
         "El nombre de usuario o la contraseña no son correctos.";

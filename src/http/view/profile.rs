@@ -27,7 +27,7 @@ pub(crate) struct ProfileBody {
 
 impl From<ProfileBody> for NewProfile {
     fn from(ProfileBody { username, email, name }: ProfileBody) -> Self {
-        Self { username, email, email_is_verified: false, name }
+        Self { username, email, by_administrator: false, name }
     }
 }
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::rfc3339;
 use crate::http::words::RoleName;
 use crate::model::id::UserId;
-use crate::model::user::User;
+use crate::model::user::{Email, User};
 
 /// A user.
 #[derive(Serialize, ToSchema)]
@@ -62,5 +62,24 @@ impl<'a> From<&'a User> for AccountView<'a> {
     fn from(user: &'a User) -> Self {
         let (created_at, disabled_at) = (user.created_at.to_rfc3339(), rfc3339(user.disabled_at));
         Self { user: user.into(), email_verified: user.verified_email().is_some(), created_at, disabled_at }
+    }
+}
+
+/// A user's record, as they see it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OwnAccount)]
+pub(crate) struct OwnAccountView<'a> {
+    #[serde(flatten)]
+    account: AccountView<'a>,
+    /// The address that waits to be confirmed, by a mail that was sent to it; null if there is none. The one in `email` stays
+    /// in force until then.
+    #[schema(required, example = "ada@example.org")]
+    pending_email: Option<String>,
+}
+
+impl<'a> OwnAccountView<'a> {
+    /// The view.
+    pub(crate) fn new(user: &'a User, pending: Option<&Email>) -> Self {
+        Self { account: user.into(), pending_email: pending.map(ToString::to_string) }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn signed_in(app: &App, cookie: Option<&str>) -> Result<Option<Live>,
 /// The live session of a verified refresh token, if a refresh with it would succeed. Nothing is written, even if the token
 /// was reused.
 fn judge_without_writing(app: &App, claims: &RefreshClaims) -> Result<Live, Error> {
-    let found = app.store.read(|tx| tx.find_live(claims.sid))?;
+    let found = app.store.read(|tx| tx.find_with_grant(claims.sid))?;
     // A grant of an application is not a browser's session. Sessions of earlier versions have none.
     if found.as_ref().and_then(|live| live.grant.as_ref()).is_some_and(|grant| !grant.is_first_party()) {
         return Err(Error::WrongClient);

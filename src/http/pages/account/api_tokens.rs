@@ -21,8 +21,12 @@ const SECONDS_OF_A_DAY: i64 = 86_400;
 /// What the form proposes.
 const USUAL_DAYS: &str = "90";
 
-pub(super) async fn show(visit: &Visit<'_>) -> Result<HttpResponse, Failure> {
-    page(visit, HttpResponse::Ok(), form(visit, &Params::default(), USUAL_DAYS), None).await
+pub(super) async fn show(
+    visit: &Visit<'_>,
+    response: HttpResponseBuilder,
+    problem: Option<String>,
+) -> Result<HttpResponse, Failure> {
+    page(visit, response, form(visit, &Params::default(), USUAL_DAYS), problem).await
 }
 
 async fn page(

@@ -1,6 +1,6 @@
 //! The registered applications that have access to the account.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use super::notice::Notice;
 use super::templates::{ApplicationRow, Applications, Moment};
@@ -12,11 +12,15 @@ use crate::model::client::ClientId;
 use crate::oauth::params::Params;
 use crate::service::oauth::applications::{self, Application};
 
-pub(super) async fn show(visit: &Visit<'_>) -> Result<HttpResponse, Failure> {
+pub(super) async fn show(
+    visit: &Visit<'_>,
+    response: HttpResponseBuilder,
+    problem: Option<String>,
+) -> Result<HttpResponse, Failure> {
     let found = visit.run(|app, user, _| applications::list(app, user)).await?;
     let listed = found.into_iter().map(row).collect();
-    let template = Applications { site: &visit.site, visit, problem: None, listed };
-    page_with(&visit.site, HttpResponse::Ok(), &template)
+    let template = Applications { site: &visit.site, visit, problem, listed };
+    page_with(&visit.site, response, &template)
 }
 
 fn row((id, application): (String, Application)) -> ApplicationRow {

@@ -18,15 +18,15 @@ mod visit;
 mod words;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use self::section::Section;
 use self::visit::{Instead, Visit};
 use super::reply::{message, see_other};
 use super::site::Site;
 use crate::app::App;
-use crate::http::cookies::{Cookies, put};
-use crate::http::csrf::{has_token, is_own_form};
+use crate::error::Error;
+use crate::http::csrf::is_own_form;
 use crate::http::extract::Form;
 use crate::http::failure::Failure;
 use crate::oauth::params::Params;
@@ -42,10 +42,10 @@ pub(in crate::http) async fn show_profile(request: HttpRequest, app: web::Data<A
     show(&request, &app, Section::Profile).await
 }
 
-/// Change username and name
+/// Change username, name or e-mail address
 ///
-/// What the form of the page posts. A new username asks for the password, if it was not given within
-/// `REAUTHENTICATION_PERIOD`.
+/// What the forms of the page post. A new username and a new address ask for the password, if it was not given within
+/// `REAUTHENTICATION_PERIOD`. A new address gets a mail, and is in force when it is confirmed.
 #[utoipa::path(post, path = "/account", tag = "pages", security(()), responses(
     (status = 200, content_type = "text/html", body = String, description = "A page: the password or a code is needed."),
     (status = 303, description = "It is done: to the page.", headers(("Location" = String))),
@@ -53,7 +53,8 @@ pub(in crate::http) async fn show_profile(request: HttpRequest, app: web::Data<A
     (status = 403, content_type = "text/html", body = String,
         description = "A page: password or code are wrong, or another page has sent this."),
     (status = 409, content_type = "text/html", body = String, description = "A page: the username is taken."),
-    (status = 429, content_type = "text/html", body = String, description = "A page: too many wrong passwords or codes."),
+    (status = 429, content_type = "text/html", body = String,
+        description = "A page: too many wrong passwords or codes, or too many mails."),
     (status = 503, content_type = "text/html", body = String, description = "A page: try again.")))]
 pub(in crate::http) async fn change_profile(
     request: HttpRequest,
@@ -91,6 +92,7 @@ pub(in crate::http) async fn show_section(
     (status = 400, content_type = "text/html", body = String, description = "A page: the form is not valid."),
     (status = 403, content_type = "text/html", body = String,
         description = "A page: password or code are wrong, or another page has sent this."),
+    (status = 404, content_type = "text/html", body = String, description = "A page: what was chosen is not there any more."),
     (status = 409, content_type = "text/html", body = String, description = "A page: there are too many API tokens or passkeys."),
     (status = 429, content_type = "text/html", body = String, description = "A page: too many wrong passwords or codes."),
     (status = 503, content_type = "text/html", body = String, description = "A page: try again.")))]
@@ -108,14 +110,22 @@ async fn show(request: &HttpRequest, app: &web::Data<App>, section: Section) -> 
         Ok(visit) => visit,
         Err(instead) => return instead.response(),
     };
-    match section {
-        Section::Profile => profile::show(&visit).await,
-        Section::Password => password::show(&visit),
-        Section::Passkeys => passkeys::show(&visit).await,
-        Section::SecondFactors => second_factors::show(&visit).await,
-        Section::Sessions => sessions::show(&visit).await,
-        Section::ApiTokens => api_tokens::show(&visit).await,
-        Section::Applications => applications::show(&visit).await,
+    section_page(&visit, HttpResponse::Ok(), None).await
+}
+
+async fn section_page(
+    visit: &Visit<'_>,
+    response: HttpResponseBuilder,
+    problem: Option<String>,
+) -> Result<HttpResponse, Failure> {
+    match visit.section {
+        Section::Profile => profile::show(visit, response, problem).await,
+        Section::Password => password::show(visit, response, problem),
+        Section::Passkeys => passkeys::show(visit, response, problem).await,
+        Section::SecondFactors => second_factors::show(visit, response, problem).await,
+        Section::Sessions => sessions::show(visit, response, problem).await,
+        Section::ApiTokens => api_tokens::show(visit, response, problem).await,
+        Section::Applications => applications::show(visit, response, problem).await,
     }
 }
 
@@ -134,7 +144,7 @@ async fn act(
         Err(instead) => return instead.response(),
     };
     // The page was shown to another user, or before another login.
-    if !has_token(params, &visit.form_token()) {
+    if !visit.has_shown(params) {
         return Ok(see_other(&visit.action()));
     }
     let done = match section {
@@ -146,14 +156,24 @@ async fn act(
         Section::ApiTokens => api_tokens::act(&mut visit, params).await,
         Section::Applications => applications::act(&visit, params).await,
     };
-    let mut response = match done {
-        Ok(response) => response,
+    match done {
         // The session has ended meanwhile.
-        Err(Instead::Failure(failure)) if failure.is_about_the_token() => visit.to_login(),
-        Err(instead) => instead.response()?,
-    };
-    if let Some(pair) = &visit.renewed {
-        put(request, &mut response, Cookies::of(app).keep(pair, true))?;
+        Err(Instead::Failure(failure)) if failure.is_about_the_token() => Ok(visit.to_login()),
+        Err(Instead::Failure(Failure::Domain(error))) if is_gone(&error) => {
+            section_page(&visit, HttpResponse::NotFound(), Some(visit.texts.is_gone.to_owned())).await
+        }
+        done => done.or_else(Instead::response),
     }
-    Ok(response)
+}
+
+/// Whether what a form is about is not there any more.
+fn is_gone(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::SessionNotFound
+            | Error::ApiTokenNotFound
+            | Error::ClientUnknown
+            | Error::PasskeyNotFound
+            | Error::FactorNotFound
+    )
 }

@@ -8,6 +8,7 @@ use crate::secret::derived;
 pub(super) enum Notice {
     Saved,
     PasswordChanged,
+    MailSent,
     AppRemoved,
     PasskeyAdded,
     PasskeyRemoved,
@@ -18,9 +19,10 @@ pub(super) enum Notice {
 }
 
 impl Notice {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Saved,
         Self::PasswordChanged,
+        Self::MailSent,
         Self::AppRemoved,
         Self::PasskeyAdded,
         Self::PasskeyRemoved,
@@ -43,6 +45,7 @@ impl Notice {
         match self {
             Self::Saved => texts.saved,
             Self::PasswordChanged => texts.password_changed,
+            Self::MailSent => texts.mail_sent,
             Self::AppRemoved => texts.app_removed,
             Self::PasskeyAdded => texts.passkey_added,
             Self::PasskeyRemoved => texts.passkey_removed,

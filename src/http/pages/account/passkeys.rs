@@ -22,14 +22,20 @@ use crate::service::passkeys::{self, NewPasskey};
 use crate::service::queries;
 use crate::service::totp::Enroller;
 
-pub(super) async fn show(visit: &Visit<'_>) -> Result<HttpResponse, Failure> {
-    list(visit, HttpResponse::Ok(), None).await
+pub(super) async fn show(
+    visit: &Visit<'_>,
+    response: HttpResponseBuilder,
+    problem: Option<String>,
+) -> Result<HttpResponse, Failure> {
+    list(visit, response, problem, None).await
 }
 
+/// The passkeys; one may have been given a name that is refused.
 async fn list(
     visit: &Visit<'_>,
     response: HttpResponseBuilder,
     problem: Option<String>,
+    refused: Option<(PasskeyId, &str)>,
 ) -> Result<HttpResponse, Failure> {
     let found = visit.run(|app, user, _| passkeys::list(app, user)).await?;
     let accepted: Vec<_> = found.iter().map(|passkey| URL_SAFE_NO_PAD.encode(&passkey.credential_id)).collect();
@@ -37,17 +43,18 @@ async fn list(
         site: &visit.site,
         visit,
         problem,
-        rows: found.iter().map(row).collect(),
+        rows: found.iter().map(|passkey| row(passkey, refused)).collect(),
         user_handle: URL_SAFE_NO_PAD.encode(visit.user().as_bytes()),
         accepted: accepted.join(" "),
     };
     page_with_passkeys(&visit.site, response, &template, true)
 }
 
-fn row(passkey: &Passkey) -> PasskeyRow {
+fn row(passkey: &Passkey, refused: Option<(PasskeyId, &str)>) -> PasskeyRow {
     PasskeyRow {
         id: passkey.id.to_string(),
         name: passkey.name.to_string(),
+        refused_name: refused.filter(|(id, _)| *id == passkey.id).map(|(_, typed)| typed.to_owned()),
         is_synced: passkey.is_backed_up,
         created: Moment(passkey.created_at),
         last_used: passkey.last_used_at.map(Moment),
@@ -80,12 +87,13 @@ fn id(params: &Params) -> Result<PasskeyId, Error> {
 }
 
 async fn rename(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {
-    let (id, name) = (id(params)?, params.get("name").unwrap_or_default().to_owned());
+    let (id, typed) = (id(params)?, params.get("name").unwrap_or_default());
+    let name = typed.to_owned();
     match visit.run(move |app, user, _| passkeys::rename(app, user, id, &name)).await {
         Ok(_) => Ok(visit.done(Notice::Saved)),
         Err(error) => {
             let (response, problem) = refused(visit, error)?;
-            Ok(list(visit, response, Some(problem)).await?)
+            Ok(list(visit, response, Some(problem), Some((id, typed))).await?)
         }
     }
 }
@@ -96,7 +104,8 @@ pub(super) async fn upgrade(visit: &Visit<'_>) -> Result<Option<String>, Failure
     let Live { session, grant, .. } = &visit.live;
     let shown = grant.as_ref().map(|grant| grant.amr.names()).unwrap_or_default();
     let has_shown = ["pwd", MFA].iter().all(|name| shown.iter().any(|one| one == name));
-    let is_recent = session.auth_time() + PASSKEY_CHALLENGE_LIFETIME > visit.app.clock.now();
+    let recently = PASSKEY_CHALLENGE_LIFETIME.min(visit.app.config.reauthentication_period);
+    let is_recent = session.auth_time() + recently > visit.app.clock.now();
     if !(has_shown && is_recent && visit.site.has_passkeys()) {
         return Ok(None);
     }
@@ -122,7 +131,7 @@ async fn add(
         Ok(offer) => offer,
         Err(error) => {
             let (response, problem) = refused(visit, error)?;
-            return Ok(list(visit, response, Some(problem)).await?);
+            return Ok(show(visit, response, Some(problem)).await?);
         }
     };
     let options = CreationView::new(visit.app, &offer).json();

@@ -13,11 +13,11 @@ use crate::http::proving::change_password;
 use crate::oauth::params::Params;
 use crate::secret::Secret;
 
-pub(super) fn show(visit: &Visit<'_>) -> Result<HttpResponse, Failure> {
-    page(visit, HttpResponse::Ok(), None)
-}
-
-fn page(visit: &Visit<'_>, response: HttpResponseBuilder, problem: Option<String>) -> Result<HttpResponse, Failure> {
+pub(super) fn show(
+    visit: &Visit<'_>,
+    response: HttpResponseBuilder,
+    problem: Option<String>,
+) -> Result<HttpResponse, Failure> {
     page_with(&visit.site, response, &NewPassword { site: &visit.site, visit, problem })
 }
 
@@ -26,7 +26,7 @@ pub(super) async fn act(visit: &Visit<'_>, params: &Params) -> Result<HttpRespon
         Ok(_sessions_ended) => Ok(visit.done(Notice::PasswordChanged)),
         Err(error) => {
             let (response, problem) = refused(visit, error)?;
-            Ok(page(visit, response, Some(problem))?)
+            Ok(show(visit, response, Some(problem))?)
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::service::{login, me, passkey_login, passkeys};
 use crate::webauthn::Assertion;
 
 /// What of a form goes through the question: nothing that is secret.
-const KEPT: [&str; 7] = ["do", "id", "username", "name", "scope", "role", "days"];
+const KEPT: [&str; 8] = ["do", "id", "username", "name", "email", "scope", "role", "days"];
 
 impl Visit<'_> {
     /// Goes on if the user may do what is sensitive.
@@ -68,7 +68,7 @@ impl Visit<'_> {
             (None, None, Some(password)) => self.by_password(params, Secret::new(password.to_owned())).await?,
             (Some((_, None)), ..) | (None, None, None) => return Ok(()),
         };
-        self.renewed = Some(renewed);
+        Cookies::of(self.app).keep_renewed(self.request, &renewed)?;
         Ok(())
     }
 
@@ -146,7 +146,7 @@ impl Visit<'_> {
         let kept = params.only(&KEPT);
         let (action, token) = (self.action(), self.form_token());
         let place =
-            Place { site: &self.site, client: None, action: &action, form_token: Some(&token), kept: kept.pairs() };
+            Place { site: &self.site, client: None, action: &action, form_token: Some(token), kept: kept.pairs() };
         page(place).map_or_else(Instead::Failure, Instead::answer)
     }
 }

@@ -19,7 +19,11 @@ use crate::service::queries;
 use crate::service::second_factor::{Needs, needs};
 use crate::service::totp::{self, Enroller};
 
-pub(super) async fn show(visit: &Visit<'_>) -> Result<HttpResponse, Failure> {
+pub(super) async fn show(
+    visit: &Visit<'_>,
+    response: HttpResponseBuilder,
+    problem: Option<String>,
+) -> Result<HttpResponse, Failure> {
     let is_admin = visit.live.user.roles.contains(ADMIN_ROLE);
     let look = move |app: &_, user, _: &_| {
         let has_passkeys = !passkeys::list(app, user)?.is_empty();
@@ -29,13 +33,13 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<HttpResponse, Failure> {
     let template = SecondFactors {
         site: &visit.site,
         visit,
-        problem: None,
+        problem,
         since: since.map(Moment),
         codes_left,
         must_have_one: needs == Needs::Enrolment,
         has_passkeys,
     };
-    page_with(&visit.site, HttpResponse::Ok(), &template)
+    page_with(&visit.site, response, &template)
 }
 
 pub(super) async fn act(visit: &mut Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {

@@ -1,6 +1,6 @@
 //! Sessions: those that are live, and why the others ended.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use super::device::device_name;
 use super::notice::Notice;
@@ -20,18 +20,26 @@ use crate::service::{queries, sessions};
 
 const PAGE_SIZE: i64 = 50;
 
-pub(super) async fn show(visit: &Visit<'_>) -> Result<HttpResponse, Failure> {
+pub(super) async fn show(
+    visit: &Visit<'_>,
+    response: HttpResponseBuilder,
+    problem: Option<String>,
+) -> Result<HttpResponse, Failure> {
     let params = Params::parse(visit.request.query_string().as_bytes());
     let before = parameter::<SessionId>("cursor", params.get("cursor"), "the cursor of a page")?;
     let now = visit.app.clock.now();
-    let list = move |app: &_, user, _: &_| queries::list_sessions(app, user, before, PAGE_SIZE + 1);
-    let (found, next) = cut(visit.run(list).await?, PAGE_SIZE, |listed| listed.session.id.to_string());
+    let this = visit.session();
+    let list = move |app: &_, user, _: &_| {
+        let found = queries::list_sessions(app, user, before, PAGE_SIZE + 1)?;
+        Ok((found, queries::has_other_live_session(app, user, this, now)?))
+    };
+    let (found, has_others) = visit.run(list).await?;
+    let (found, next) = cut(found, PAGE_SIZE, |listed| listed.session.id.to_string());
     let rows = found.into_iter().map(|listed| row(visit, listed, now));
     let (live, ended): (Vec<_>, Vec<_>) = rows.partition(|row| row.ended.is_none());
-    let has_others = live.iter().any(|row| !row.is_current);
     let older = next.map(|cursor| format!("{}?cursor={cursor}", visit.action()));
-    let template = Sessions { site: &visit.site, visit, problem: None, live, ended, has_others, older };
-    page_with(&visit.site, HttpResponse::Ok(), &template)
+    let template = Sessions { site: &visit.site, visit, problem, live, ended, has_others, older };
+    page_with(&visit.site, response, &template)
 }
 
 fn row(visit: &Visit<'_>, listed: Listed, now: Timestamp) -> SessionRow {

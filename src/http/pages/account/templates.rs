@@ -51,9 +51,20 @@ pub(super) struct Profile<'a> {
     pub(super) problem: Option<String>,
     pub(super) username: &'a str,
     pub(super) name: &'a str,
-    pub(super) email: Option<String>,
+    pub(super) email: EmailForm,
     /// What the browser needs to make a passkey by itself, as JSON.
     pub(super) upgrade: Option<String>,
+}
+
+/// The e-mail address, and the form for another one.
+pub(super) struct EmailForm {
+    pub(super) current: Option<String>,
+    pub(super) is_verified: bool,
+    /// The address that waits to be confirmed.
+    pub(super) pending: Option<String>,
+    /// What is in the form.
+    pub(super) typed: String,
+    pub(super) is_refused: bool,
 }
 
 /// The form for a new password.
@@ -82,6 +93,8 @@ pub(super) struct Passkeys<'a> {
 pub(super) struct PasskeyRow {
     pub(super) id: String,
     pub(super) name: String,
+    /// What was typed as its name and is none.
+    pub(super) refused_name: Option<String>,
     pub(super) is_synced: bool,
     pub(super) created: Moment,
     pub(super) last_used: Option<Moment>,
@@ -143,7 +156,7 @@ pub(super) struct Sessions<'a> {
     pub(super) problem: Option<String>,
     pub(super) live: Vec<SessionRow>,
     pub(super) ended: Vec<SessionRow>,
-    /// Whether a live one is not the one that asks.
+    /// Whether a live one, on whatever page, is not the one that asks.
     pub(super) has_others: bool,
     pub(super) older: Option<String>,
 }

@@ -48,14 +48,37 @@ texts! {
     api_tokens_title: "API tokens", "API-Tokens", "Tokens de API";
     applications_title: "Applications", "Anwendungen", "Aplicaciones";
     full_name: "Full name", "Vollständiger Name", "Nombre completo";
-    email: "E-mail address:", "E-Mail-Adresse:", "Correo electrónico:";
-    no_email: "none", "keine", "ninguno";
+    no_email: "Your account has no e-mail address.", "Dein Konto hat keine E-Mail-Adresse.",
+        "Tu cuenta no tiene correo electrónico.";
+    email_title: "E-mail address", "E-Mail-Adresse", "Correo electrónico";
+    email_verified: "It is confirmed: you can log in with it, and reset your password.",
+        "Sie ist bestätigt: du kannst dich damit anmelden und dein Passwort zurücksetzen.",
+        "Está confirmado: puedes iniciar sesión con él y restablecer tu contraseña.";
+    email_not_verified: "It is not confirmed yet.", "Sie ist noch nicht bestätigt.", "Aún no está confirmado.";
+    confirm_email: "Send a mail to confirm it", "Mail zum Bestätigen senden", "Enviar un mensaje para confirmarlo";
+    email_pending: "This address waits until you follow the link of the mail that was sent to it:",
+        "Diese Adresse wartet, bis du dem Link der Mail folgst, die dorthin ging:",
+        "Esta dirección espera a que sigas el enlace del mensaje que se le envió:";
+    new_email: "New e-mail address", "Neue E-Mail-Adresse", "Correo electrónico nuevo";
+    new_email_lead: "It gets a mail with a link. Until you follow that, nothing changes.",
+        "Sie bekommt eine Mail mit einem Link. Bis du ihm folgst, ändert sich nichts.",
+        "Recibirá un mensaje con un enlace. Hasta que lo sigas no cambiará nada.";
+    change_email: "Change the address", "Adresse ändern", "Cambiar el correo";
+    mail_sent: "A mail is on its way. Follow its link.", "Eine Mail ist unterwegs. Folge dem Link darin.",
+        "El mensaje está en camino. Sigue su enlace.";
+    admin_sets_email: "An administrator sets your e-mail address.", "Ein Administrator legt deine E-Mail-Adresse fest.",
+        "Un administrador asigna tu correo electrónico.";
     save: "Save", "Speichern", "Guardar";
     saved: "Saved.", "Gespeichert.", "Guardado.";
+    is_gone: "What you chose is not there any more.", "Was du gewählt hast, gibt es nicht mehr.",
+        "Lo que elegiste ya no existe.";
     username_taken: "This username is taken.", "Diesen Benutzernamen gibt es schon.", "Este nombre de usuario ya existe.";
     bad_username: "A username has 1 to 128 characters, without spaces and without characters that cannot be seen.",
         "Ein Benutzername hat 1 bis 128 Zeichen, ohne Leerzeichen und ohne unsichtbare Zeichen.",
         "Un nombre de usuario tiene de 1 a 128 caracteres, sin espacios ni caracteres invisibles.";
+    not_your_address: "A username has an @ only if it is your own confirmed e-mail address.",
+        "Ein Benutzername hat nur dann ein @, wenn er deine eigene bestätigte E-Mail-Adresse ist.",
+        "Un nombre de usuario solo lleva @ si es tu propio correo electrónico confirmado.";
     bad_name: "A name has 1 to 100 readable characters.", "Ein Name hat 1 bis 100 lesbare Zeichen.",
         "Un nombre tiene de 1 a 100 caracteres legibles.";
     bad_field: "A field of the form is not valid.", "Ein Feld des Formulars ist ungültig.",
@@ -134,6 +157,8 @@ texts! {
         "Todas las demás sesiones se han cerrado.";
     ended_title: "Why was I logged out?", "Warum wurde ich abgemeldet?", "¿Por qué se cerró mi sesión?";
     ended_lead: "Sessions that have ended.", "Sitzungen, die beendet sind.", "Sesiones que se han cerrado.";
+    no_sessions: "There are no older sessions.", "Es gibt keine älteren Sitzungen.", "No hay sesiones anteriores.";
+    newest: "To the newest sessions", "Zu den neuesten Sitzungen", "A las sesiones más recientes";
     older: "Older sessions", "Ältere Sitzungen", "Sesiones anteriores";
     reason_logout: "You logged out.", "Du hast dich abgemeldet.", "Cerraste la sesión.";
     reason_revoked: "You ended it from another session.", "Du hast sie aus einer anderen Sitzung beendet.",

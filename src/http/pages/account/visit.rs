@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::engine::deadline::on_a_thread;
 use crate::error::Error;
 use crate::http::cookies::Cookies;
-use crate::http::csrf::form_token;
+use crate::http::csrf::{form_token, has_token};
 use crate::http::extract::origin;
 use crate::http::failure::Failure;
 use crate::http::pages::reply::{message, see_other};
@@ -21,7 +21,6 @@ use crate::model::audit::Origin;
 use crate::model::grant::Live;
 use crate::model::id::{SessionId, UserId};
 use crate::oauth::params::Params;
-use crate::service::pair::Pair;
 
 /// The request.
 pub(super) struct Visit<'a> {
@@ -34,8 +33,8 @@ pub(super) struct Visit<'a> {
     pub(super) live: Live,
     /// The cookie that says so.
     pub(super) cookie: String,
-    /// The tokens of the session after its user has authenticated again.
-    pub(super) renewed: Option<Pair>,
+    /// The token of the forms, and then what it was and will be by the other keys of the ring.
+    form_tokens: Vec<String>,
 }
 
 /// What a browser gets instead of what it asked for.
@@ -92,7 +91,8 @@ impl<'a> Visit<'a> {
             return Err(Instead::answer(to_login(&site, section)));
         };
         let texts = texts::of(site.texts.language);
-        Ok(Self { request, app, site, texts, section, live, cookie, renewed: None })
+        let form_tokens = form_tokens(app, live.session.id)?;
+        Ok(Self { request, app, site, texts, section, live, cookie, form_tokens })
     }
 
     pub(super) fn user(&self) -> UserId {
@@ -128,9 +128,13 @@ impl<'a> Visit<'a> {
         format!("{}{}", self.site.base, section.path())
     }
 
-    /// Of the session, not of its cookie, which a script of another tab may have replaced.
-    pub(super) fn form_token(&self) -> String {
-        form_token("account", Some(self.session()))
+    pub(super) fn form_token(&self) -> &str {
+        self.form_tokens.first().map_or("", String::as_str)
+    }
+
+    /// Whether a form was shown to the user of this session.
+    pub(super) fn has_shown(&self, params: &Params) -> bool {
+        self.form_tokens.iter().any(|token| has_token(params, token))
     }
 
     pub(super) fn logout_token(&self) -> String {
@@ -139,7 +143,7 @@ impl<'a> Visit<'a> {
 
     /// To the section, which says what was done.
     pub(super) fn done(&self, notice: Notice) -> HttpResponse {
-        see_other(&format!("{}?done={}", self.action(), notice.sealed(&self.form_token())))
+        see_other(&format!("{}?done={}", self.action(), notice.sealed(self.form_token())))
     }
 
     /// To the login page, and back to the section.
@@ -155,7 +159,9 @@ impl<'a> Visit<'a> {
     /// What was done before this.
     pub(super) fn notice(&self) -> Option<&'static str> {
         let params = Params::parse(self.request.query_string().as_bytes());
-        Some(Notice::read(params.get("done")?, &self.form_token())?.text(self.texts))
+        let done = params.get("done")?;
+        let notice = self.form_tokens.iter().find_map(|token| Notice::read(done, token))?;
+        Some(notice.text(self.texts))
     }
 
     pub(super) fn title(&self) -> &'static str {
@@ -167,6 +173,14 @@ impl<'a> Visit<'a> {
         let all = Section::ALL.into_iter().filter(|one| *one != Section::Passkeys || self.site.has_passkeys());
         all.map(|one| (one.title(self.texts), self.address(one), one == self.section))
     }
+}
+
+/// Of the session, not of its cookie, which a script of another tab may have replaced. Its id is in access tokens, which
+/// others see, so the token needs a key.
+fn form_tokens(app: &App, session: SessionId) -> Result<Vec<String>, Error> {
+    let text = format!("forms of the account pages {session}");
+    let hashes = app.keys.ring().keyed_hashes(text.as_bytes(), app.clock.now())?;
+    Ok(hashes.into_iter().map(|hash| format!("{hash:016x}")).collect())
 }
 
 fn to_login(site: &Site<'_>, section: Section) -> HttpResponse {

@@ -1,9 +1,11 @@
 //! What was wrong with a form, in the words of the page.
 
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
 use super::texts::Texts;
 use super::visit::Visit;
+use crate::clock::Seconds;
 use crate::error::{Error, FieldProblem};
 use crate::http::failure::Failure;
 use crate::http::pages::signing_in::problem;
@@ -18,7 +20,7 @@ pub(super) fn refused(visit: &Visit<'_>, error: Error) -> Result<(HttpResponseBu
         Error::WrongPassword | Error::BadCredentials => wrong_password(),
         Error::Invalid(problems) if problems.iter().all(is_of_the_password) => wrong_password(),
         Error::Invalid(problems) => {
-            let mut all: Vec<&str> = problems.iter().map(|problem| of_field(texts, problem)).collect();
+            let mut all: Vec<&str> = problems.iter().map(|problem| of_field(visit, problem)).collect();
             all.dedup();
             Ok((HttpResponse::BadRequest(), all.join(" ")))
         }
@@ -29,6 +31,13 @@ pub(super) fn refused(visit: &Visit<'_>, error: Error) -> Result<(HttpResponseBu
         Error::TooManyPasskeys(count) => {
             Ok((HttpResponse::Conflict(), texts.too_many_passkeys.replace("{count}", &count.to_string())))
         }
+        Error::TooManyMails { retry_after: Seconds(seconds) } => {
+            let problem = visit.site.texts.too_many_mails.replace("{minutes}", &((seconds + 59) / 60).to_string());
+            let mut response = HttpResponse::TooManyRequests();
+            response.insert_header((RETRY_AFTER, seconds));
+            Ok((response, problem))
+        }
+        Error::EmailMissing => Ok((HttpResponse::BadRequest(), texts.no_email.to_owned())),
         Error::PasskeyTaken => Ok((HttpResponse::Conflict(), texts.passkey_taken.to_owned())),
         Error::PasskeyNotFound => Ok((HttpResponse::NotFound(), texts.passkey_not_found.to_owned())),
         Error::PasskeyRefused(Refusal::ChallengeOver) => {
@@ -43,15 +52,18 @@ fn is_of_the_password(problem: &FieldProblem) -> bool {
     ["password", "current_password"].contains(&problem.field)
 }
 
-fn of_field(texts: &Texts, problem: &FieldProblem) -> &'static str {
+fn of_field(visit: &Visit<'_>, problem: &FieldProblem) -> &'static str {
+    let texts = visit.texts;
     match (problem.field, problem.code) {
         (_, "password_too_short") => texts.password_too_short,
         (_, "password_too_long") => texts.password_too_long,
         (_, "password_too_common") => texts.password_too_common,
         ("new_password", _) => texts.password_the_same,
         ("new_password_again", _) => texts.passwords_differ,
+        ("username", "not_your_address") => texts.not_your_address,
         ("username", _) => texts.bad_username,
         ("name", _) => texts.bad_name,
+        ("email", _) => visit.site.texts.bad_email,
         ("expires_in", _) => texts.bad_days,
         _ => texts.bad_field,
     }

@@ -1,0 +1,43 @@
+//! Mails that confirm addresses, for users who are logged in: within the limits.
+
+use actix_web::web;
+
+use crate::app::App;
+use crate::engine::deadline::on_a_thread;
+use crate::error::Error;
+use crate::model::audit::Origin;
+use crate::model::id::UserId;
+use crate::model::user::{Email, User};
+use crate::service::email;
+use crate::service::mail_tokens::admit_mail;
+use crate::service::users::NewProfile;
+
+/// Sends a mail to the address on record.
+pub(super) async fn send(app: &web::Data<App>, user: UserId, origin: Origin) -> Result<(), Error> {
+    let asked = app.clone();
+    let address = on_a_thread(move || email::on_record(&asked, user)).await?;
+    admit_mail(app, Some(user), &address, origin.ip.as_deref()).await?;
+    let app = app.clone();
+    on_a_thread(move || email::send(&app, user, &address, &origin)).await
+}
+
+/// Changes what users may change of their account; returns it, and the address that waits to be confirmed. A new address
+/// gets a mail.
+pub(super) async fn change_profile(
+    app: &web::Data<App>,
+    user: UserId,
+    new: NewProfile,
+    origin: Origin,
+) -> Result<(User, Option<Email>), Error> {
+    let asked = app.clone();
+    let (new, to_confirm) = on_a_thread(move || email::to_confirm(&asked, user, new)).await?;
+    if let Some(address) = &to_confirm {
+        admit_mail(app, Some(user), address, origin.ip.as_deref()).await?;
+    }
+    let app = app.clone();
+    on_a_thread(move || {
+        let changed = email::change_profile(&app, user, &new, to_confirm.as_ref(), &origin)?;
+        Ok((changed, email::find_pending(&app, user)?))
+    })
+    .await
+}
