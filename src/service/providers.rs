@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::sealing;
 use crate::app::App;
 use crate::error::Error;
-use crate::jwt::is_allowed_alg;
+use crate::jwt::{is_allowed_alg, issuer_url};
 use crate::model::audit::{EventName, Origin};
 use crate::model::provider::{Preset, Provider, ProviderId};
 use crate::model::text::BadText;
@@ -22,17 +22,21 @@ use crate::service::fields::invalid;
 /// For the metadata of a provider.
 const LIMITS: Limits = Limits { time: Duration::from_secs(10), bytes: 64 * 1024 };
 
-/// Configures a provider.
+/// Configures a provider; `is_checked`: after its metadata was found to be of use.
 pub(crate) fn create(
     app: &App,
     (id, preset): (&str, Preset),
     settings: &ProviderSettings,
+    is_checked: bool,
     origin: &Origin,
 ) -> Result<Provider, Error> {
     let now = app.clock.now();
     let id: ProviderId = id.parse().map_err(invalid("id"))?;
     let provider = settings.new_provider(id, preset, now)?;
     let secret = settings.secret.as_ref().ok_or_else(|| Error::invalid("client_secret", "invalid", "is missing"))?;
+    if is_checked && preset.is_openid() {
+        check(app, &provider.issuer)?;
+    }
     let sealed = seal_secret(app, &provider.id, secret)?;
     let event = origin.event(now, EventName::ProviderCreated).with(&provider.id);
     app.units.run(move |tx| {
@@ -43,10 +47,7 @@ pub(crate) fn create(
 }
 
 /// Asks a provider for its metadata; says what is wrong with it for this service.
-pub(crate) fn check(app: &App, preset: Preset, issuer: &str) -> Result<(), Error> {
-    if !preset.is_openid() {
-        return Ok(());
-    }
+fn check(app: &App, issuer: &str) -> Result<(), Error> {
     let url = discovery_url(issuer);
     let wrong = |why: String| Error::invalid("issuer", "invalid", format!("cannot be used: {url}: {why}"));
     let answer = app.outbound.get(&url, &[("accept", "application/json")], LIMITS);
@@ -134,6 +135,12 @@ pub(crate) fn delete(app: &App, id: &str, origin: &Origin) -> Result<(), Error> 
         }
         tx.record(event)
     })
+}
+
+/// Where the provider sends users back. Each has its own path, so that the answer of one is not taken for that of another
+/// ([RFC 9700 section 4.4.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.4.2)).
+pub(crate) fn redirect_uri(app: &App, id: &ProviderId) -> String {
+    issuer_url(&app.config.issuer, &format!("/login/callback/{id}"))
 }
 
 fn seal_secret(app: &App, id: &ProviderId, secret: &Secret<String>) -> Result<String, Error> {

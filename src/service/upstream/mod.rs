@@ -26,7 +26,7 @@ use crate::service::providers;
 use calls::Calls;
 pub(crate) use finish::finish;
 pub(crate) use state::login_of;
-use state::{Taken, code_verifier, nonce, redirect_uri};
+use state::{Taken, code_verifier, nonce};
 
 /// A sign-in that has begun.
 pub(crate) struct Begun {
@@ -57,7 +57,7 @@ pub(crate) async fn begin(
         let request = AuthenticationRequest {
             endpoints: &endpoints,
             client_id: &provider.client_id,
-            redirect_uri: &redirect_uri(&app, &provider.id),
+            redirect_uri: &providers::redirect_uri(&app, &provider.id),
             scope: &provider.scopes.to_string(),
             state: &started.state,
             nonce: &nonce(started.browser.expose()),
@@ -103,7 +103,7 @@ fn prove(app: &App, taken: &Taken, params: &Params) -> Result<Identity, Error> {
     let request = CodeRequest {
         client_id: &provider.client_id,
         secret: &providers::open_secret(app, &provider.id, secret)?,
-        redirect_uri: &redirect_uri(app, &provider.id),
+        redirect_uri: &providers::redirect_uri(app, &provider.id),
         code,
         code_verifier: &code_verifier(browser),
     };

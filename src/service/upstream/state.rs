@@ -2,7 +2,6 @@
 
 use crate::app::App;
 use crate::error::Error;
-use crate::jwt::issuer_url;
 use crate::model::id::new_id;
 use crate::model::provider::{Provider, ProviderId};
 use crate::model::upstream::{LIFETIME, LoginId, Purpose, Refusal, UpstreamLogin};
@@ -34,12 +33,6 @@ pub(crate) fn login_of(query: &str) -> Option<LoginId> {
     let params = Params::parse(query.as_bytes());
     let (id, _) = params.get("state")?.split_once('.')?;
     id.parse().ok()
-}
-
-/// Where the provider sends users back. Each has its own path, so that the answer of one is not taken for that of another
-/// ([RFC 9700 section 4.4.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.4.2)).
-pub(super) fn redirect_uri(app: &App, provider: &ProviderId) -> String {
-    issuer_url(&app.config.issuer, &format!("/login/callback/{provider}"))
 }
 
 /// The `nonce` of the browser with this cookie.
