@@ -184,6 +184,16 @@ pub enum EventName {
     ClientEnabled,
     /// An application was deleted.
     ClientDeleted,
+    /// A provider at which users may sign in was configured.
+    ProviderCreated,
+    /// The configuration of a provider was changed.
+    ProviderUpdated,
+    /// A provider was disabled.
+    ProviderDisabled,
+    /// A provider was enabled again.
+    ProviderEnabled,
+    /// A provider was deleted.
+    ProviderDeleted,
     /// The next signing key was created.
     KeyRotated,
     /// A signing key was dropped.
@@ -193,7 +203,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 47] = [
+pub const EVENT_NAMES: [(EventName, &str); 52] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -238,6 +248,11 @@ pub const EVENT_NAMES: [(EventName, &str); 47] = [
     (EventName::ClientDisabled, "client_disabled"),
     (EventName::ClientEnabled, "client_enabled"),
     (EventName::ClientDeleted, "client_deleted"),
+    (EventName::ProviderCreated, "provider_created"),
+    (EventName::ProviderUpdated, "provider_updated"),
+    (EventName::ProviderDisabled, "provider_disabled"),
+    (EventName::ProviderEnabled, "provider_enabled"),
+    (EventName::ProviderDeleted, "provider_deleted"),
     (EventName::KeyRotated, "key_rotated"),
     (EventName::KeyDropped, "key_dropped"),
     (EventName::DatabaseRestored, "database_restored"),

@@ -1,5 +1,5 @@
 //! The use cases of the service, one file each. Functions here block: they wait for the database and for password
-//! hashes, so they are called from threads that may block. Only refreshing does not block.
+//! hashes, so they are called from threads that may block. Only refreshing and sign-ins at providers do not block.
 
 pub(crate) mod api_tokens;
 pub(crate) mod bootstrap;
@@ -20,16 +20,19 @@ pub(crate) mod passkeys;
 pub(crate) mod password_reset;
 pub(crate) mod present;
 pub(crate) mod proof;
+pub(crate) mod providers;
 pub(crate) mod purge;
 pub(crate) mod queries;
 pub(crate) mod refresh;
 pub(crate) mod restored;
 pub(crate) mod revoke;
+mod sealing;
 pub(crate) mod second_factor;
 pub(crate) mod second_step;
 pub(crate) mod sessions;
 pub(crate) mod shown;
 pub(crate) mod totp;
+pub(crate) mod upstream;
 pub(crate) mod usernames;
 pub(crate) mod users;
 pub(crate) mod verify;

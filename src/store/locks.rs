@@ -9,13 +9,14 @@ use diesel::prelude::*;
 
 use super::WriteTx;
 use super::connection::DbConnection;
-use super::schema::{api_tokens, clients, known_devices, sessions, users};
+use super::schema::{api_tokens, clients, known_devices, providers, sessions, users};
 use super::types::Bind;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::api_token::ApiTokenId;
 use crate::model::client::ClientId;
 use crate::model::id::{SessionId, UserId};
+use crate::model::provider::ProviderId;
 use crate::secret::KeyDigest;
 
 /// The kinds of locks, in this order.
@@ -34,6 +35,8 @@ pub(super) enum Lock {
     SecondFactors,
     /// Rows of `clients`.
     Clients,
+    /// Rows of `providers`.
+    Providers,
     /// Rows of `sessions`.
     Sessions,
     /// Rows of `api_tokens`.
@@ -92,6 +95,11 @@ impl WriteTx<'_> {
     /// A client, which no other transaction deletes or changes until the end of this one.
     pub(crate) fn lock_client(&mut self, id: &ClientId) -> Result<(), Error> {
         lock_rows!(self, Clients, clients, clients::id.eq(Bind(id)))
+    }
+
+    /// A provider, which no other transaction deletes or changes until the end of this one.
+    pub(super) fn lock_provider(&mut self, id: &ProviderId) -> Result<(), Error> {
+        lock_rows!(self, Providers, providers, providers::id.eq(Bind(id)))
     }
 
     pub(super) fn lock_sessions(&mut self, ids: &[SessionId]) -> Result<(), Error> {
