@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::model::api_token::ApiTokenId;
 use crate::model::client::ClientId;
 use crate::model::id::{SessionId, UserId};
+use crate::model::invitation::InvitationId;
 
 /// The kinds of locks, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +85,11 @@ impl WriteTx<'_> {
     /// Locks all registrations of an address, folded: of two that are finished at the same time one comes first.
     pub(crate) fn lock_registrations_of(&mut self, folded: &str) -> Result<(), Error> {
         lock_rows!(self, Registrations, registrations, registrations::email_fold.eq(folded).assume_not_null())
+    }
+
+    pub(super) fn lock_registrations_with(&mut self, invitation: InvitationId) -> Result<(), Error> {
+        let with = registrations::invitation_id.eq(Bind(Some(invitation))).assume_not_null();
+        lock_rows!(self, Registrations, registrations, with)
     }
 
     /// Locks a user until the end of this transaction: others cannot delete or change it.
