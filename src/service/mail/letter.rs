@@ -47,13 +47,7 @@ struct Html<'a> {
 }
 
 /// Writes a mail to an address.
-pub(super) fn write(
-    app: &App,
-    user: Option<&User>,
-    to: &str,
-    mail: &Mail,
-    origin: &Origin,
-) -> Result<Letter, Error> {
+pub(super) fn write(app: &App, user: Option<&User>, to: &str, mail: &Mail, origin: &Origin) -> Result<Letter, Error> {
     let site = app.config.page_name.as_str();
     let texts = origin.language.of(&LANGUAGES);
     let is_by_another = user.is_some_and(|user| is_by_another(user, origin));
