@@ -7,8 +7,7 @@ use crate::engine::deadline::on_a_thread;
 use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::id::UserId;
-use crate::model::user::{Email, User};
-use crate::service::email;
+use crate::service::email::{self, OwnAccount};
 use crate::service::mail_tokens::admit_mail;
 use crate::service::users::NewProfile;
 
@@ -21,14 +20,13 @@ pub(super) async fn send(app: &web::Data<App>, user: UserId, origin: Origin) -> 
     on_a_thread(move || email::send(&app, user, &address, &origin)).await
 }
 
-/// Changes what users may change of their account; returns it, and the address that waits to be confirmed. A new address
-/// gets a mail.
+/// Changes what users may change of their account, and returns it. A new address gets a mail.
 pub(super) async fn change_profile(
     app: &web::Data<App>,
     user: UserId,
     new: NewProfile,
     origin: Origin,
-) -> Result<(User, Option<Email>), Error> {
+) -> Result<OwnAccount, Error> {
     let asked = app.clone();
     let (new, to_confirm) = on_a_thread(move || email::to_confirm(&asked, user, new)).await?;
     if let Some(address) = &to_confirm {
@@ -36,8 +34,8 @@ pub(super) async fn change_profile(
     }
     let app = app.clone();
     on_a_thread(move || {
-        let changed = email::change_profile(&app, user, &new, to_confirm.as_ref(), &origin)?;
-        Ok((changed, email::find_pending(&app, user)?))
+        email::change_profile(&app, user, &new, to_confirm.as_ref(), &origin)?;
+        email::own_account(&app, user)
     })
     .await
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::user::Email;
-use crate::clock::Seconds;
+use crate::clock::{Seconds, Timestamp};
 
 /// How long links and codes in mails are valid.
 pub(crate) const LINK_LIFETIME: Seconds = Seconds(1_800);
@@ -26,6 +26,25 @@ pub enum Mail {
         link: String,
         /// What may be typed instead.
         code: String,
+    },
+    /// Somebody registers an address, and its owner is asked to go on.
+    Register {
+        /// The page that goes on.
+        link: String,
+        /// What may be typed instead.
+        code: String,
+    },
+    /// Somebody wants to register an address that has an account.
+    AccountExists {
+        /// The page to log in.
+        link: String,
+    },
+    /// The owner of an address is invited to open an account.
+    Invitation {
+        /// The page that goes on.
+        link: String,
+        /// When it expires.
+        expires_at: Timestamp,
     },
     /// The address of an account was changed; goes to both.
     AddressChanged {
@@ -66,7 +85,7 @@ impl Mail {
     /// How long it is worth sending.
     pub(crate) fn lifetime(&self) -> Seconds {
         match self {
-            Self::VerifyAddress { .. } | Self::ResetPassword { .. } => LINK_LIFETIME,
+            Self::VerifyAddress { .. } | Self::ResetPassword { .. } | Self::Register { .. } => LINK_LIFETIME,
             _ => NOTICE_LIFETIME,
         }
     }

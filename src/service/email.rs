@@ -28,14 +28,25 @@ pub(crate) fn on_record(app: &App, user: UserId) -> Result<Email, Error> {
     users::find(app, user)?.email.ok_or(Error::EmailMissing)
 }
 
-/// The address that waits to be confirmed instead of the one on record, if a mail to it is still valid.
-pub(crate) fn find_pending(app: &App, user: UserId) -> Result<Option<Email>, Error> {
+/// An account as its user sees it.
+pub(crate) struct OwnAccount {
+    /// The user.
+    pub(crate) user: User,
+    /// The address that waits to be confirmed instead of the one on record, if a mail to it is still valid.
+    pub(crate) pending: Option<Email>,
+    /// Whether there is a password.
+    pub(crate) has_password: bool,
+}
+
+/// The account with this id, as its user sees it.
+pub(crate) fn own_account(app: &App, id: UserId) -> Result<OwnAccount, Error> {
     let now = app.clock.now();
     app.store.read(|tx| {
-        let Some(known) = tx.find_credentials_of(user)? else { return Ok(None) };
-        let valid = tx.list_mail_tokens(user, Purpose::VerifyAddress, now)?.into_iter();
-        let mut pending = valid.filter(|stored| is_valid_for(stored, &known)).map(|stored| stored.token.email);
-        Ok(pending.find(|email| known.user.email.as_ref() != Some(email)))
+        let known = tx.find_credentials_of(id)?.ok_or(Error::UserUnknown)?;
+        let valid = tx.list_mail_tokens(id, Purpose::VerifyAddress, now)?.into_iter();
+        let mut waiting = valid.filter(|stored| is_valid_for(stored, &known)).map(|stored| stored.token.email);
+        let pending = waiting.find(|email| known.user.email.as_ref() != Some(email));
+        Ok(OwnAccount { has_password: known.has_password(), user: known.user, pending })
     })
 }
 
@@ -49,7 +60,7 @@ fn sending(
     let known = app.store.read(|tx| tx.find_credentials_of(user))?.ok_or(Error::UserUnknown)?;
     let issued = issue(app, &known, Purpose::VerifyAddress, email)?;
     let mail = Mail::VerifyAddress { link: issued.link, code: issued.code };
-    let message = mail::message_to(app, &known.user, email, &mail, origin)?;
+    let message = mail::message_to(app, Some(&known.user), email, &mail, origin)?;
     let event = origin.event(app.clock.now(), EventName::AddressVerificationSent).about(user);
     let stored = issued.stored;
     Ok(move |tx: &mut UnitTx<'_>| {

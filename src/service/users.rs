@@ -3,6 +3,7 @@
 use super::api_tokens;
 use super::fields::{collect, invalid};
 use super::mail::{notice_of_address, notice_to};
+use super::new_account::{NewAccount, check_username, insert};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -30,11 +31,8 @@ pub struct NewUser<'a> {
     pub password: &'a Secret<String>,
 }
 
-/// An account that is not stored yet.
-pub(crate) struct Prepared {
-    user: User,
-    password_hash: String,
-}
+/// An account whose fields are checked.
+pub(crate) struct Prepared(NewAccount);
 
 /// Creates an account.
 pub fn create(app: &App, new: &NewUser<'_>, origin: &Origin) -> Result<User, Error> {
@@ -57,22 +55,17 @@ pub(crate) fn prepare(app: &App, new: &NewUser<'_>) -> Result<Prepared, Error> {
         return Err(Error::Invalid(problems));
     };
     let now = app.clock.now();
-    let id = new_id(now, &*app.entropy)?;
-    // Who sets it here is trusted to know it.
-    let email_verified_at = email.as_ref().map(|_| now);
-    let verified_email = email.as_ref().map(|email| email.folded().into_owned());
-    let user = User {
-        id,
+    Ok(Prepared(NewAccount {
+        id: new_id(now, &*app.entropy)?,
+        created_at: now,
         username,
-        email,
-        email_verified_at,
-        verified_email,
+        // Who sets it here is trusted to know it.
+        email: email.map(|email| (email, true)),
         name,
         roles,
-        disabled_at: None,
-        created_at: now,
-    };
-    Ok(Prepared { user, password_hash: app.hasher.hash(&password)? })
+        password_hash: Some(app.hasher.hash(&password)?),
+        invitation: None,
+    }))
 }
 
 /// Stores an account.
@@ -83,14 +76,13 @@ pub(crate) fn add(app: &App, prepared: Prepared, origin: &Origin) -> Result<User
 /// The same; `last` runs after everything that can be refused, and its error undoes everything.
 pub(super) fn add_and(
     app: &App,
-    Prepared { user, password_hash }: Prepared,
+    Prepared(new): Prepared,
     origin: &Origin,
     last: impl FnOnce() -> Result<(), Error> + Send + 'static,
 ) -> Result<User, Error> {
-    let event = origin.event(user.created_at, EventName::UserCreated).about(user.id);
+    let event = origin.event(new.created_at, EventName::UserCreated).about(new.id);
     app.units.run(move |tx| {
-        tx.insert_user(&user, &password_hash)?;
-        tx.record(event)?;
+        let user = insert(tx, new, event)?;
         last()?;
         Ok(user)
     })
@@ -245,7 +237,7 @@ pub(super) fn set_profile_and(
     app.units.run(move |tx| {
         let before = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
         if let Some(username) = username.as_ref().filter(|_| !by_administrator) {
-            check_own_name(&before, username)?;
+            check_username(&mut tx.reading(), id, username, before.verified_email())?;
         }
         if username.is_some() || name.is_some() {
             tx.set_names(id, username.as_ref(), name.as_ref())?;
@@ -263,16 +255,6 @@ pub(super) fn set_profile_and(
         last(tx)?;
         Ok(user)
     })
-}
-
-/// A username that looks like an address would be taken for its owner's.
-fn check_own_name(user: &User, username: &Username) -> Result<(), Error> {
-    let own = user.verified_email().map(|email| email.folded().into_owned());
-    if username.is_like_an_address() && own != Some(username.to_string()) {
-        let message = "must not contain @, unless it is your own confirmed e-mail address";
-        return Err(Error::invalid("username", "not_your_address", message));
-    }
-    Ok(())
 }
 
 /// Whether an address changes something. Who sets their own again does not lose that it is verified.
@@ -321,14 +303,14 @@ pub(super) fn new_password(user: &User, typed: &Secret<String>) -> Result<Passwo
 }
 
 /// Words that an attacker tries first.
-fn known_words(username: &str, email: Option<&str>, name: Option<&str>) -> Vec<String> {
+pub(super) fn known_words(username: &str, email: Option<&str>, name: Option<&str>) -> Vec<String> {
     let local_part = email.and_then(|email| email.rsplit_once('@')).map(|(local_part, _)| local_part);
     let of_name = name.unwrap_or_default().split_whitespace();
     // The whole address first, because it contains the others.
     email.into_iter().chain([username]).chain(local_part).chain(of_name).map(ToOwned::to_owned).collect()
 }
 
-fn checked_password(typed: &Secret<String>, known: &[String]) -> Result<Password, Error> {
+pub(super) fn checked_password(typed: &Secret<String>, known: &[String]) -> Result<Password, Error> {
     let password = Password::new(typed)?;
     check(&password, &known.iter().map(String::as_str).collect::<Vec<_>>())?;
     Ok(password)

@@ -9,13 +9,14 @@ use diesel::prelude::*;
 
 use super::WriteTx;
 use super::connection::DbConnection;
-use super::schema::{api_tokens, clients, known_devices, providers, sessions, users};
+use super::schema::{api_tokens, clients, known_devices, providers, registrations, sessions, users};
 use super::types::Bind;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::api_token::ApiTokenId;
 use crate::model::client::ClientId;
 use crate::model::id::{SessionId, UserId};
+use crate::model::invitation::InvitationId;
 use crate::model::provider::ProviderId;
 use crate::secret::KeyDigest;
 
@@ -26,6 +27,10 @@ pub(super) enum Lock {
     Migrations,
     /// Held while administrators are changed.
     Administration,
+    /// Rows of `registrations`: those of an address, or one row.
+    Registrations,
+    /// A row of `invitations`.
+    Invitations,
     /// Held while an address is confirmed, or a username is stored that may be one.
     Addresses,
     /// Rows of `users`.
@@ -81,6 +86,16 @@ impl WriteTx<'_> {
             diesel::sql_query(format!("select pg_advisory_xact_lock({number})")).execute(connection)?;
         }
         Ok(())
+    }
+
+    /// Locks all registrations of an address, folded: of two that are finished at the same time one comes first.
+    pub(crate) fn lock_registrations_of(&mut self, folded: &str) -> Result<(), Error> {
+        lock_rows!(self, Registrations, registrations, registrations::email_fold.eq(folded).assume_not_null())
+    }
+
+    pub(super) fn lock_registrations_with(&mut self, invitation: InvitationId) -> Result<(), Error> {
+        let with = registrations::invitation_id.eq(Bind(Some(invitation))).assume_not_null();
+        lock_rows!(self, Registrations, registrations, with)
     }
 
     /// Locks a user until the end of this transaction: others cannot delete or change it.

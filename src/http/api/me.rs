@@ -22,7 +22,7 @@ use crate::http::words::{NewPassword, RoleName};
 use crate::model::id::SessionId;
 use crate::secret::Secret;
 use crate::service::users::NewProfile;
-use crate::service::{email, passkey_login, users};
+use crate::service::{email, passkey_login};
 use tokensmith_verifier::Subject;
 
 /// What the access token says about its bearer.
@@ -113,9 +113,8 @@ pub(in crate::http) async fn identity(Caller { claims, user, .. }: Caller<User>)
 /// Returns the user's record from the database.
 #[utoipa::path(get, path = "/v1/me/profile", tag = "me", responses((status = 200, body = OwnAccountView)))]
 pub(in crate::http) async fn profile(caller: Caller<User>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    let find = move || Ok((users::find(&app, caller.user)?, email::find_pending(&app, caller.user)?));
-    let (user, pending) = blocking(find).await?;
-    Ok(HttpResponse::Ok().json(OwnAccountView::new(&user, pending.as_ref())))
+    let own = blocking(move || email::own_account(&app, caller.user)).await?;
+    Ok(HttpResponse::Ok().json(OwnAccountView::from(&own)))
 }
 
 /// Change my record
@@ -134,8 +133,8 @@ pub(in crate::http) async fn change_profile(
         sensitive(&app, &caller.claims).await?;
     }
     let Caller { user, origin, .. } = caller;
-    let (account, pending) = confirming::change_profile(&app, user, NewProfile::from(body), origin).await?;
-    Ok(HttpResponse::Ok().json(OwnAccountView::new(&account, pending.as_ref())))
+    let own = confirming::change_profile(&app, user, NewProfile::from(body), origin).await?;
+    Ok(HttpResponse::Ok().json(OwnAccountView::from(&own)))
 }
 
 /// Give my password again, or use a passkey

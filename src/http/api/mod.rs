@@ -1,6 +1,7 @@
 //! Our own API, one file for each resource: from a request to a use case and back to a response.
 
 pub(super) mod admin_clients;
+pub(super) mod admin_invitations;
 pub(super) mod admin_keys;
 pub(super) mod admin_user_access;
 pub(super) mod admin_users;
@@ -19,6 +20,7 @@ pub(super) mod passkey_tokens;
 pub(super) mod passkeys;
 pub(super) mod password_resets;
 pub(super) mod problem;
+pub(super) mod registrations;
 pub(super) mod sessions;
 pub(super) mod tokens;
 pub(super) mod totp;

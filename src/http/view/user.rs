@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 use super::rfc3339;
 use crate::http::words::RoleName;
 use crate::model::id::UserId;
-use crate::model::user::{Email, User};
+use crate::model::user::User;
+use crate::service::email::OwnAccount;
 
 /// A user.
 #[derive(Serialize, ToSchema)]
@@ -75,11 +76,13 @@ pub(crate) struct OwnAccountView<'a> {
     /// in force until then.
     #[schema(required, example = "ada@example.org")]
     pending_email: Option<String>,
+    /// Whether there is a password. A user without one, who logs in another way, sets it as one that was forgotten.
+    has_password: bool,
 }
 
-impl<'a> OwnAccountView<'a> {
-    /// The view.
-    pub(crate) fn new(user: &'a User, pending: Option<&Email>) -> Self {
-        Self { account: user.into(), pending_email: pending.map(ToString::to_string) }
+impl<'a> From<&'a OwnAccount> for OwnAccountView<'a> {
+    fn from(OwnAccount { user, pending, has_password }: &'a OwnAccount) -> Self {
+        let pending_email = pending.as_ref().map(ToString::to_string);
+        Self { account: user.into(), pending_email, has_password: *has_password }
     }
 }

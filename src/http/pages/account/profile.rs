@@ -40,7 +40,7 @@ async fn page(
     let user = &visit.live.user;
     let (username, name) = (user.username.to_string(), user.name.as_ref().map(ToString::to_string).unwrap_or_default());
     let (username, name) = typed.names.unwrap_or((&username, &name));
-    let pending = visit.run(|app, user, _| email::find_pending(app, user)).await?.map(|email| email.to_string());
+    let pending = visit.run(|app, user, _| email::own_account(app, user)).await?.pending.map(|email| email.to_string());
     let form = EmailForm {
         current: user.email.as_ref().map(ToString::to_string),
         is_verified: user.verified_email().is_some(),
