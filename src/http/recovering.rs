@@ -47,7 +47,7 @@ const REFUSED_AFTER: Duration = Duration::from_millis(100);
 
 /// Sets a new password.
 pub(super) async fn recover(app: &web::Data<App>, recovery: Recovery, origin: Origin) -> Result<(), Error> {
-    let (began, is_code) = (Instant::now(), matches!(recovery.read, Read::Code(..)));
+    let (began, is_code) = (Instant::now(), matches!(recovery.read, ByMail::Code(..)));
     let recovered = try_to_recover(app, recovery, origin).await;
     if is_code && matches!(recovered, Err(Error::BadMailToken)) {
         rt::time::sleep_until((began + REFUSED_AFTER).into()).await;
