@@ -241,7 +241,7 @@ def check(mail, expected, recipient):
 
 
 # The windows of readers are narrow or wide, light or dark.
-WIDTHS, HEIGHT = [390, 800], 640
+WIDTHS, HEIGHT = [390, 800], 760
 SCHEMES = {"light": [], "dark": ["--force-dark-mode"]}
 
 
