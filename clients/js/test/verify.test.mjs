@@ -339,7 +339,7 @@ test("a login that is too weak or too old gets the challenge of RFC 9470", async
   assert.equal(await judge({ acr: "weak" }, {}), "in");
   for (const claims of [{}, { acr: "strong" }, { acr: "weak", auth_time: now }, { acr: "strong", auth_time: now - 61 }]) {
     const { code, status, headers } = await judge(claims);
-    assert.deepEqual([code, status], ["insufficient_user_authentication", 401]);
+    assert.deepEqual([code, status], ["reauthentication_required", 401]);
     const expected = `Bearer realm="${AUDIENCE}", error="insufficient_user_authentication", acr_values="strong stronger", max_age="60", `;
     assert.ok(headers["www-authenticate"].startsWith(expected), headers["www-authenticate"]);
   }

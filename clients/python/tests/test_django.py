@@ -117,7 +117,7 @@ def test_roles_scopes_and_logins_are_required(issuer: TestIssuer) -> None:
 def test_a_login_that_is_too_weak_gets_the_challenge_of_rfc_9470(issuer: TestIssuer) -> None:
     assert ask("strong", issuer.token(USER, acr="strong")).status_code == 200
     refused = ask("strong", issuer.token(USER, acr="weak"))
-    assert (refused.status_code, refused.json()["code"]) == (401, "insufficient_user_authentication")
+    assert (refused.status_code, refused.json()["code"]) == (401, "reauthentication_required")
     assert 'acr_values="strong stronger", max_age="60"' in refused["www-authenticate"]
     assert ask("strong").status_code == 401
 

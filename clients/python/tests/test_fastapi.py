@@ -113,7 +113,7 @@ def test_a_login_that_is_too_weak_or_too_old_gets_the_challenge_of_rfc_9470(issu
     refused: list[dict[str, Any]] = [{}, {"acr": "weak"}, {"acr": "strong", "auth_time": now - 90}]
     for claims in refused:
         status, body, challenge = answer("/strong", issuer.token(USER, **claims))
-        assert (status, body["code"]) == (401, "insufficient_user_authentication")
+        assert (status, body["code"]) == (401, "reauthentication_required")
         expected = 'error="insufficient_user_authentication", acr_values="strong stronger", max_age="60", '
         assert challenge is not None and expected in challenge
 

@@ -163,7 +163,7 @@ async fn a_login_that_is_too_weak_or_too_old_gets_the_challenge_of_rfc_9470() {
     );
     for token in [&strong, &none, &weak, &never] {
         let (body, challenge) = refused(Some(verifier.clone()), "/step-up", &format!("Bearer {token}")).await;
-        assert_eq!((&body["code"], &body["status"]), (&json!("insufficient_user_authentication"), &json!(401)));
+        assert_eq!((&body["code"], &body["status"]), (&json!("reauthentication_required"), &json!(401)));
         assert!(challenge.unwrap().starts_with(&expected));
     }
 }

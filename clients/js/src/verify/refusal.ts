@@ -14,7 +14,7 @@ export type RefusalCode =
   | "session_required"
   | "role_missing"
   | "scope_missing"
-  | "insufficient_user_authentication"
+  | "reauthentication_required"
   | "keys_unavailable"
   | "denylist_stale";
 
@@ -49,7 +49,7 @@ const TOLD: Record<Exclude<RefusalCode, TokenCode>, Told> = {
   session_required: { title: "Session required", status: 403, error: "insufficient_scope" },
   role_missing: { title: "Role missing", status: 403, error: "insufficient_scope" },
   scope_missing: { title: "Scope missing", status: 403, error: "insufficient_scope" },
-  insufficient_user_authentication: { title: "Authentication insufficient", status: 401, error: "insufficient_user_authentication" },
+  reauthentication_required: { title: "Reauthentication required", status: 401, error: "insufficient_user_authentication" },
   keys_unavailable: { title: "Keys unavailable", status: 503 },
   denylist_stale: { title: "Denylist stale", status: 503 },
 };

@@ -174,7 +174,7 @@ export class Verifier {
     const isRecent = maxAge === undefined || (claims.auth_time ?? -Infinity) + maxAge >= this.#parts.now();
     if (!isStrong || !isRecent) {
       const detail = "the user must log in again, or in another way";
-      throw new Refusal("insufficient_user_authentication", detail, this.#parts.rendering, { acr, maxAge });
+      throw new Refusal("reauthentication_required", detail, this.#parts.rendering, { acr, maxAge });
     }
   }
 }

@@ -45,8 +45,8 @@ KINDS = {
     ),
     "role_missing": Kind("Role missing", 403, "insufficient_scope", "the role '{}' is needed"),
     "scope_missing": Kind("Scope missing", 403, "insufficient_scope", "the scope '{}' is needed"),
-    "insufficient_user_authentication": Kind(
-        "Authentication insufficient",
+    "reauthentication_required": Kind(
+        "Reauthentication required",
         401,
         "insufficient_user_authentication",
         "the user must log in again, or in another way",

@@ -194,7 +194,7 @@ class Verifier:
         is_strong = acr is None or claims.acr in acr.split(" ")
         is_recent = max_age is None or (claims.auth_time is not None and claims.auth_time + max_age >= int(self._clock()))
         if not (is_strong and is_recent):
-            error = self.refusal("insufficient_user_authentication")
+            error = self.refusal("reauthentication_required")
             error.acr, error.max_age = acr, max_age
             raise error
 

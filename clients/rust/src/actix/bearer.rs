@@ -97,7 +97,7 @@ impl BearerErrorKind {
             Self::SessionRequired => "session_required",
             Self::RoleMissing(_) => "role_missing",
             Self::ScopeMissing(_) => "scope_missing",
-            Self::AuthenticationInsufficient { .. } => "insufficient_user_authentication",
+            Self::AuthenticationInsufficient { .. } => "reauthentication_required",
             Self::NoKeys => "keys_unavailable",
             Self::DenylistStale => "denylist_stale",
             Self::NotSetUp => "internal_error",
@@ -116,7 +116,7 @@ impl BearerErrorKind {
             Self::RoleMissing(_) => ("Role missing", StatusCode::FORBIDDEN, insufficient),
             Self::ScopeMissing(_) => ("Scope missing", StatusCode::FORBIDDEN, insufficient),
             Self::AuthenticationInsufficient { .. } => {
-                ("Authentication insufficient", StatusCode::UNAUTHORIZED, Some("insufficient_user_authentication"))
+                ("Reauthentication required", StatusCode::UNAUTHORIZED, Some("insufficient_user_authentication"))
             }
             Self::NoKeys => ("Keys unavailable", StatusCode::SERVICE_UNAVAILABLE, None),
             Self::DenylistStale => ("Denylist stale", StatusCode::SERVICE_UNAVAILABLE, None),
