@@ -107,8 +107,9 @@ export function register(client: Client, { name, challenge, signal }: Registerin
   return make(client, { challenge }, name, "optional", signal);
 }
 
-/** Has the browser make a passkey by itself, right after a login by password. Returns `null` if it does not. Only for users with
- * a second factor: for others it would be the first one, and their password alone would not sign in any more. */
+/** Has the browser make a passkey by itself, right after a login by password. Returns `null` if it does not; it may also answer
+ * late, so let the user go on meanwhile. Only for users with a second factor: for others it would be the first one, and their
+ * password alone would not sign in any more. */
 export async function upgrade(client: Client, { name, signal }: Naming = {}): Promise<NewPasskey | null> {
   const { conditionalCreate } = (await extras().getClientCapabilities?.()) ?? {};
   if (!conditionalCreate) return null;
