@@ -244,6 +244,13 @@ async function enrol(language, username) {
   await page.waitForURL(`${issuer}/app`);
   assert.deepEqual((await claims(context)).amr, ["pwd", "swk", "mfa"]);
   assert.equal((await device.all()).length, 1);
+  await page.goto(`${issuer}/account/passkeys`);
+  await tab(page, "passkeys");
+  for (const folded of await page.locator("summary").all()) await folded.click();
+  await look(page, language, "account-passkeys-enrolled");
+  await press(page, "add");
+  await page.waitForSelector("form[data-create]:not([hidden])");
+  await look(page, language, "account-passkey-add-enrolled");
   await context.close();
 }
 
