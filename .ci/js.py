@@ -28,6 +28,7 @@ PROGRAMS = {
     "several origins, in Chromium": "origins.mjs",
     "requests of other sites, in Chromium": "csrf.mjs",
     "four tabs and lost answers, in Chromium": "schedule.mjs",
+    "passkeys, in Chromium": "passkeys.mjs",
 }
 NPM = ["--silent", "--no-audit", "--no-fund"]
 
@@ -80,7 +81,7 @@ def check_description(program, folder, tools):
 def write_book(project):
     """The blocks of the book, each in a file of its name."""
     blocks = dict(block for page in PAGES for block in MARKED.findall(page.read_text()))
-    expected = {"install.sh", "app.mjs", "greeting.tsx", "verify.mjs", "server.mjs", "resource.mjs"}
+    expected = {"install.sh", "app.mjs", "login.mjs", "greeting.tsx", "verify.mjs", "server.mjs", "resource.mjs"}
     assert blocks.keys() == expected, blocks.keys() ^ expected
     for name, block in blocks.items():
         (project / name).write_text(block)

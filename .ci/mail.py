@@ -6,10 +6,12 @@ authentication: each is caused as users cause it, and read back. Then the mail s
 import base64
 import email
 import email.policy
+import hashlib
 import hmac
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import ssl
@@ -28,15 +30,24 @@ AIOSMTPD = "aiosmtpd==1.4.6"
 PASSWORD, NEXT = "correct horse battery staple", "another horse battery staple"
 MAIL_USER, MAIL_PASSWORD = "id@example.org", "p/ss:w@rd%"
 SUBJECTS = {
-    "en": ["An authenticator app was set up", "Wrong codes at your login", "The authenticator app was removed",
-           "Your second factors were removed", "New login", "Your password was changed", "One of your sessions was ended"],
-    "de": ["Eine Authenticator-App wurde eingerichtet", "Falsche Codes bei deiner Anmeldung",
-           "Die Authenticator-App wurde entfernt", None, "Neue Anmeldung", "Dein Passwort wurde geändert",
-           "Eine deiner Sitzungen wurde beendet"],
-    "es": ["Se ha configurado una aplicación de autenticación", "Códigos incorrectos al iniciar sesión",
-           "Se ha quitado la aplicación de autenticación", None, "Nuevo inicio de sesión", "Se ha cambiado tu contraseña",
-           "Se ha cerrado una de tus sesiones"],
+    "app added": ["An authenticator app was set up", "Eine Authenticator-App wurde eingerichtet",
+                  "Se ha configurado una aplicación de autenticación"],
+    "wrong codes": ["Wrong codes at your login", "Falsche Codes bei deiner Anmeldung", "Códigos incorrectos al iniciar sesión"],
+    "app removed": ["The authenticator app was removed", "Die Authenticator-App wurde entfernt",
+                    "Se ha quitado la aplicación de autenticación"],
+    "passkey added": ["A passkey was added", "Ein Passkey wurde hinzugefügt", "Se ha añadido una llave de acceso"],
+    "passkey removed": ["A passkey was removed", "Ein Passkey wurde entfernt", "Se ha quitado una llave de acceso"],
+    "factors reset": ["Your second factors were removed", "Deine zweiten Faktoren wurden entfernt",
+                      "Se han quitado tus segundos factores"],
+    "new device": ["New login", "Neue Anmeldung", "Nuevo inicio de sesión"],
+    "password": ["Your password was changed", "Dein Passwort wurde geändert", "Se ha cambiado tu contraseña"],
+    "reuse": ["One of your sessions was ended", "Eine deiner Sitzungen wurde beendet", "Se ha cerrado una de tus sesiones"],
+    "reset": ["Choose a new password", "Wähle ein neues Passwort", "Elige una contraseña nueva"],
+    "verify": ["Confirm your e-mail address", "Bestätige deine E-Mail-Adresse", "Confirma tu correo electrónico"],
+    "address": ["Your e-mail address was changed", "Deine E-Mail-Adresse wurde geändert",
+                "Se ha cambiado tu correo electrónico"],
 }
+LANGUAGES = ["en", "de", "es"]
 
 
 def free_port():
@@ -98,7 +109,8 @@ class Service:
         folder.mkdir()
         self.program, self.folder = program, folder
         port, metrics = free_port(), free_port()
-        self.url, self.metrics_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{metrics}/metrics"
+        # By name, since browsers have no passkeys at an address.
+        self.url, self.metrics_url = f"http://localhost:{port}", f"http://127.0.0.1:{metrics}/metrics"
         (folder / "password").write_text(MAIL_PASSWORD + "\n")
         self.env = {
             **os.environ, "LISTEN": f"127.0.0.1:{port}", "ISSUER": self.url, "METRICS_LISTEN": f"127.0.0.1:{metrics}",
@@ -144,20 +156,37 @@ def code(secret, step):
     return f"{(struct.unpack_from('>I', mac, mac[19] & 15)[0] & 0x7fffffff) % 10 ** 6:06}"
 
 
-def cause(service, name, language):
-    """Every notice to one user, in the order of the subjects; returns how many."""
+def registration(options):
+    """What a browser returns for a new passkey, without an attestation
+    (https://www.w3.org/TR/webauthn-3/#sctn-attestation-object)."""
+    key = subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout"], capture_output=True, check=True)
+    public = subprocess.run(["openssl", "ec", "-pubout", "-outform", "DER"], input=key.stdout, capture_output=True, check=True)
+    x, y, id = public.stdout[-64:-32], public.stdout[-32:], os.urandom(16)
+    cose = b"\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20" + x + b"\x22\x58\x20" + y
+    rp = hashlib.sha256(options["rp"]["id"].encode()).digest()
+    data = rp + b"\x45" + bytes(4) + bytes(16) + struct.pack(">H", len(id)) + id + cose
+    attestation = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x58" + bytes([len(data)]) + data
+    client = json.dumps({"type": "webauthn.create", "challenge": options["challenge"], "origin": options["origin"]})
+    text = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=").decode()  # noqa: E731
+    return {"id": text(id), "type": "public-key",
+            "response": {"clientDataJSON": text(client.encode()), "attestationObject": text(attestation)}}
+
+
+def cause(service, name, language, admin):
+    """Every mail to one user; returns what each is, and whose address it goes to."""
     service.command("users", "create", name, "--email", f"{name}@example.com", "--password-stdin", text=PASSWORD)
     ask = lambda *args, **more: service.ask(*args, language=language, **more)  # noqa: E731
     login = lambda **more: ask("POST", "/v1/tokens", {"username": name, "password": PASSWORD}, **more)  # noqa: E731
-    step, count = int(time.time()) // 30, 0
+    step, caused = int(time.time()) // 30, []
 
     def enrol(token):
         secret = ask("POST", "/v1/me/totp", {}, token)["secret"]
+        caused.append("app added")
         return ask("POST", "/v1/me/totp/confirm", {"code": code(secret, step)}, token)["recovery_codes"]
 
-    token = login()["access_token"]
+    first = login()
+    token, user = first["access_token"], first["user"]["id"]
     recovery_code, *_ = enrol(token)
-    count += 1
     # From here on this address is known: what is guessed elsewhere does not count for it.
     challenge = login(expected=[401])["challenge"]
     ask("POST", "/v1/tokens/continue", {"challenge": challenge, "recovery_code": recovery_code})
@@ -165,20 +194,34 @@ def cause(service, name, language):
     for _ in range(5):
         challenge = login(**elsewhere)["challenge"]
         ask("POST", "/v1/tokens/continue", {"challenge": challenge, "otp": "x"}, **elsewhere)
-    count += 1
     ask("DELETE", "/v1/me/totp", None, token)
-    count += 1
-    if SUBJECTS[language][3]:
-        enrol(token)
-        service.command("users", "reset-second-factor", name)
-        count += 2
+    options = ask("POST", "/v1/me/passkeys/options", {}, token)["publicKey"]
+    made = ask("POST", "/v1/me/passkeys", {"credential": registration({**options, "origin": service.url})}, token)
+    ask("DELETE", f"/v1/me/passkeys/{made['id']}", None, token)
+    caused += ["wrong codes", "app removed", "passkey added", "passkey removed"]
+    enrol(token)
+    ask("DELETE", f"/v1/admin/users/{user}/totp", None, admin)
     pair = login(ip="198.51.100.1")
-    count += 1
     ask("POST", "/v1/me/password", {"current_password": PASSWORD, "new_password": NEXT}, pair["access_token"])
-    count += 1
+    ask("POST", f"/v1/admin/users/{user}/password", {"password": PASSWORD}, admin)
+    pair = login()
+    ask("POST", "/v1/me/password", {"current_password": PASSWORD, "new_password": NEXT}, pair["access_token"])
     ask("POST", "/v1/tokens/refresh", {"refresh_token": pair["refresh_token"]})
     ask("POST", "/v1/tokens/refresh", {"refresh_token": pair["refresh_token"]}, expected=[401])
-    return count + 1
+    caused += ["factors reset", "new device", "password", "password", "password", "reuse"]
+    ask("POST", "/v1/password-resets", {"email": f"{name}@example.com"}, expected=[202])
+    token = ask("POST", "/v1/tokens", {"username": name, "password": NEXT})["access_token"]
+    new = f"{name}-new@example.com"
+    ask("PATCH", "/v1/me/profile", {"email": new}, token)
+    of_name = [(what, f"{name}@example.com") for what in [*caused, "reset"]]
+    return of_name + [("verify", new)], (token, new)
+
+
+def confirm(service, mail, language, token):
+    """Types the code of a mail."""
+    text = email.message_from_bytes(mail[2], policy=email.policy.default).get_body(("plain",)).get_content()
+    typed = re.search(r": ([\d ]{6,})\r?$", text, re.MULTILINE).group(1)
+    service.ask("POST", "/v1/me/email/verification/confirm", {"code": typed}, token, language=language)
 
 
 def check(mail, expected, recipient):
@@ -197,13 +240,23 @@ def check(mail, expected, recipient):
     return html
 
 
-def picture(html, folder, name):
-    page = folder / f"{name}.html"
-    page.write_text(html)
-    for size in ["390,844", "1024,768"]:
-        target = folder / f"{name}-{size.split(',')[0]}.png"
+# The windows of readers are narrow or wide, light or dark.
+WIDTHS, HEIGHT = [390, 800], 760
+SCHEMES = {"light": [], "dark": ["--force-dark-mode"]}
+
+
+def pictures_of(mails, folder, language):
+    """All mails of a language side by side, in light and in dark."""
+    for name, html in mails.items():
+        (folder / f"{language}-{name}.html").write_text(html)
+    frames = [f"<iframe src={language}-{name}.html width={width} height={HEIGHT}></iframe>" for name in mails for width in WIDTHS]
+    page = folder / f"{language}.html"
+    page.write_text(f"<!doctype html><meta name=color-scheme content='light dark'><body>{''.join(frames)}")
+    size = f"{sum(WIDTHS) + 60},{len(mails) * (HEIGHT + 20)}"
+    for scheme, options in SCHEMES.items():
         subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--window-size={size}",
-                        f"--screenshot={target}", page.as_uri()], check=True, capture_output=True, timeout=120)
+                        *options, f"--screenshot={folder / f'{language}-{scheme}.png'}", page.as_uri()],
+                       check=True, capture_output=True, timeout=120)
 
 
 def metric(service, name):
@@ -218,22 +271,27 @@ def every_mail(program, folder, pictures):
     user = MAIL_USER.replace("@", "%40")
     service = Service(program, folder / "service", f"smtp://{user}@localhost:{port}")
     try:
-        for language, subjects in SUBJECTS.items():
-            expected = [subject for subject in subjects if subject]
-            if language == "en":
-                # The app is set up once more before the reset.
-                expected.insert(3, subjects[0])
+        password = (service.folder / "admin").read_text().strip()
+        admin = service.ask("POST", "/v1/tokens", {"username": "admin", "password": password})["access_token"]
+        for column, language in enumerate(LANGUAGES):
             before, name = len(server.mails), f"ada-{language}"
-            mails = server.wait_for(before + cause(service, name, language))[before:]
+            expected, (token, new) = cause(service, name, language, admin)
+            server.wait_for(before + len(expected))
+            confirm(service, next(mail for mail in server.mails[before:] if mail[1] == [new]), language, token)
+            expected += [("address", f"{name}@example.com"), ("address", new)]
+            mails = list(server.wait_for(before + len(expected))[before:])
             # Those of one second may be sent in any order.
             assert len(mails) == len(expected), [subject(mail) for mail in mails]
-            for number, subject_expected in enumerate(expected):
-                found = [mail for mail in mails if subject(mail).startswith(subject_expected)]
-                assert found, f"{subject_expected} is not among {[subject(mail) for mail in mails]}"
-                html = check(found[0], subject_expected, f"{name}@example.com")
-                if pictures:
-                    picture(html, pictures, f"{language}-{number}")
-            print(f"{language}: {len(mails)} mails")
+            shown = {}
+            for number, (what, recipient) in enumerate(expected):
+                title = SUBJECTS[what][column]
+                found = [mail for mail in mails if subject(mail).startswith(title) and mail[1] == [recipient]]
+                assert found, f"{title} to {recipient} is not among {[subject(mail) for mail in mails]}"
+                mails.remove(found[0])
+                shown[f"{number:02}-{what.replace(' ', '-')}"] = check(found[0], title, recipient)
+            if pictures:
+                pictures_of(shown, pictures, language)
+            print(f"{language}: {len(expected)} mails")
         ids = [email.message_from_bytes(mail[2])["message-id"] for mail in server.mails]
         assert len(set(ids)) == len(ids)
         away(service, server, folder, port)
@@ -258,7 +316,7 @@ def away(service, server, folder, port):
         time.sleep(0.1)
     assert "cannot send a message" in service.log.read_text()
     back = Server(folder, port, is_wrapped=False)
-    check(back.wait_for(1)[0], "Your password was changed", "ada-en@example.com")
+    check(back.wait_for(1)[0], "Your password was changed", "ada-en-new@example.com")
     back.stop()
     print("a mail server that was away got its mail")
 
@@ -281,6 +339,8 @@ def wrapped(program, folder):
 def main():
     program = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/tokensmith").resolve()
     pictures = Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None
+    if pictures:
+        pictures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as tools:
         folder = Path(tools)
         certificate = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]

@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = ["walk.mjs", "passkeys.mjs"]
+PROGRAMS = ["walk.mjs", "passkeys.mjs", "mails.mjs"]
 TOOLS = ["playwright-core@1.65.1", "axe-core@4.14.1"]
 PASSWORD = "correct horse battery staple"
 LOGO = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 48" width="240" height="48">
@@ -30,8 +30,10 @@ MANY = [f"donaudampfschifffahrtsgesellschaft{n}:read" for n in range(10)] + [f"n
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft für Außergewöhnliches"[:100]
 HOST = f"anwendung.donaudampfschifffahrtsgesellschaft.{'rindfleischetikettierung' * 2}.example.com"
 USERS = ["ada", "betriebswerkbauunterbeamter@donaudampfschifffahrtsgesellschaft.example.com", "maría", "grace"]
+# They have addresses.
+REACHABLE = [f"{kind}-{language}" for kind in ("mail", "factor") for language in ("en", "de", "es")]
 # They must have a second factor.
-ADMINS = ["admin-en", "admin-de", "admin-es", "admin-plain"]
+ADMINS = ["admin-en", "admin-de", "admin-es", "admin-plain", "admin-passkey-en", "admin-passkey-de", "admin-passkey-es", "admin-upgrade"]
 CLIENTS = {
     "notes": ["Notes", "--redirect-uri", "https://app.example.com/callback"],
     "long": [LONG, "--redirect-uri", f"https://{HOST}/callback"] + [word for name in MANY for word in ("--scope", name)],
@@ -64,7 +66,7 @@ def settings(folder, logo):
     return {
         # By name, since browsers have no passkeys at an address.
         "LISTEN": f"127.0.0.1:{port}", "ISSUER": f"http://localhost:{port}", "DATABASE_URL": f"sqlite://{folder}/tokensmith.db",
-        "KEYS_DIR": f"{folder}/keys", "REQUIRE_SECOND_FACTOR": "admins", "RUST_LOG": "warn", "FIRST_ADMIN_PASSWORD_FILE": f"{folder}/password",
+        "KEYS_DIR": f"{folder}/keys", "MAIL_URL": f"file://{folder}/mail", "MAIL_FROM": "id@example.com", "REQUIRE_SECOND_FACTOR": "admins", "RUST_LOG": "warn", "FIRST_ADMIN_PASSWORD_FILE": f"{folder}/password",
         "ID_TOKEN_SIGNING_ALGS": "ES256", "SCOPES": "notes1:write notes7:write donaudampfschifffahrtsgesellschaft1:read", "PAGE_NAME": "Example", "PAGE_LOGO_URL": f"{logo}/logo.svg",
         "PAGE_LINKS": "Privacy=https://www.example.com/privacy;Imprint=https://www.example.com/imprint;"
                       "Rechtsschutzversicherungsgesellschaften=https://www.example.com/insurance",
@@ -78,6 +80,9 @@ def prepare(program, env):
     for name in USERS:
         subprocess.run([program, "users", "create", name, "--password-stdin"], env=env, text=True, input=PASSWORD,
                        stdout=subprocess.DEVNULL, check=True)
+    for name in REACHABLE:
+        subprocess.run([program, "users", "create", name, "--email", f"{name}@example.com", "--password-stdin"], env=env,
+                       text=True, input=PASSWORD, stdout=subprocess.DEVNULL, check=True)
     for name in ADMINS:
         subprocess.run([program, "users", "create", name, "--role", "admin", "--password-stdin"], env=env, text=True,
                        input=PASSWORD, stdout=subprocess.DEVNULL, check=True)
@@ -101,6 +106,7 @@ def main():
     threading.Thread(target=logo.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
+        (tools / "mail").mkdir()
         shutil.copytree(ROOT / ".ci/pages", tools, dirs_exist_ok=True)
         subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", *TOOLS], cwd=tools, check=True)
         env = {**os.environ, **settings(tools, f"http://127.0.0.1:{logo.server_port}")}
@@ -111,7 +117,7 @@ def main():
             wait_for(env["ISSUER"], service, log)
             prepare(program, env)
             walk = {"PASSWORD": PASSWORD, "DATABASE": str(tools / "tokensmith.db"), "HOST": HOST, "LONG": LONG}
-            walk |= {"USERS": " ".join(USERS), "MANY": " ".join(MANY)}
+            walk |= {"TOKENSMITH": str(program), "MAILS": str(tools / "mail"), "USERS": " ".join(USERS), "MANY": " ".join(MANY)}
             if len(sys.argv) > 2:
                 walk["SCREENSHOTS"] = str(Path(sys.argv[2]).resolve())
             for name in sys.argv[3:] or PROGRAMS:

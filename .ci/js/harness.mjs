@@ -112,7 +112,7 @@ export class Service {
 }
 
 const PAGE = `<!doctype html><meta charset="utf-8"><title>App</title><link rel="icon" href="data:,">
-<script type="importmap">{ "imports": { "tokensmith": "/tokensmith/index.js" } }</script>
+<script type="importmap">{ "imports": { "tokensmith": "/tokensmith/index.js", "tokensmith/passkeys": "/tokensmith/passkeys.js" } }</script>
 <script type="module">
 import { createClient } from "tokensmith";
 window.told = [];
@@ -155,7 +155,7 @@ export class Front {
     const { hostname, port } = new URL(this.service.address);
     const headers = { ...request.headers, "x-forwarded-for": "127.0.0.1" };
     const sent = forward({ hostname, port, path: request.url, method: request.method, headers, agent: this.agent }, (answer) => {
-      if (pathname === "/v1/tokens/refresh") this.note(answer);
+      if (pathname === "/v1/tokens/refresh" && request.method === "POST") this.note(answer);
       if (fate === "unanswered") {
         answer.resume();
         answer.on("end", () => response.destroy());

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chromium } from "playwright-core";
-import { follow, look } from "./look.mjs";
+import { code } from "./code.mjs";
+import { follow, look, tab } from "./look.mjs";
 
 const { ISSUER: issuer, PASSWORD: password, DATABASE: database } = process.env;
 // The pages before have changed the others.
@@ -18,8 +19,8 @@ const events = (name) => stored(`select count(*) from audit_events where name = 
 let kept = [];
 
 /** A browser of its own, with the device. */
-async function open({ passkeys = kept, fills = true, ...more } = {}) {
-  const context = await browser.newContext();
+async function open({ passkeys = kept, fills = true, locale = "en", ...more } = {}) {
+  const context = await browser.newContext({ locale });
   await context.route(`${APP}/**`, (route) => route.fulfill({ contentType: "text/html", body: "the application" }));
   await context.route(`${issuer}/app`, (route) => route.fulfill({ contentType: "text/html", body: "an app" }));
   await noteQuestions(context);
@@ -217,8 +218,75 @@ async function unknown() {
   await context.close();
 }
 
+/** Who must have a second factor makes a passkey on the way, and goes on with it. */
+async function enrolled() {
+  for (const language of ["en", "de", "es"]) await enrol(language, `admin-passkey-${language}`);
+}
+
+async function enrol(language, username) {
+  const { context, page, device } = await open({ passkeys: [], fills: false, locale: language });
+  await page.goto(`${issuer}/login?return_to=/app`);
+  await logIn(page, username);
+  const make = page.locator("form[data-create] button");
+  await make.waitFor();
+  await tab(page, "enrol");
+  await device.verify(false);
+  await make.click();
+  await page.waitForSelector("form[data-create] [role=status]:not([hidden])");
+  await look(page, language, "enrol-passkey-not-made");
+  await device.verify(true);
+  await make.click();
+  await page.waitForSelector(".codes");
+  assert.equal(await page.locator(".codes code").count(), 10);
+  await look(page, language, "enrol-passkey-made");
+  await tab(page, "recovery codes");
+  await useButton(page).click();
+  await page.waitForURL(`${issuer}/app`);
+  assert.deepEqual((await claims(context)).amr, ["pwd", "swk", "mfa"]);
+  assert.equal((await device.all()).length, 1);
+  await page.goto(`${issuer}/account/passkeys`);
+  await tab(page, "passkeys");
+  for (const folded of await page.locator("summary").all()) await folded.click();
+  await look(page, language, "account-passkeys-enrolled");
+  await press(page, "add");
+  await page.waitForSelector("form[data-create]:not([hidden])");
+  await look(page, language, "account-passkey-add-enrolled");
+  await context.close();
+}
+
+/** Right after a login by password and code the browser makes a passkey by itself. Chromium does that only for a password that its
+ * manager has filled in: here the authenticator answers without that. */
+async function upgraded() {
+  const { context, page, device } = await open({ passkeys: [], fills: false });
+  await context.addInitScript(() => {
+    const create = navigator.credentials.create.bind(navigator.credentials);
+    navigator.credentials.create = ({ mediation, ...options }) => {
+      window.asked = mediation;
+      return create(options);
+    };
+  });
+  await page.goto(`${issuer}/login?return_to=/account`);
+  await logIn(page, "admin-upgrade");
+  const secret = await page.innerText("main code");
+  for (const [steps, field] of [[0, "confirm"], [1, "otp"]]) {
+    await page.fill(`[name=${field}]`, code(secret, steps));
+    await page.keyboard.press("Enter");
+    if (steps === 0) await page.waitForSelector(".codes");
+  }
+  await page.waitForURL(`${issuer}/account`);
+  await page.waitForSelector("[data-upgraded]:not([hidden])");
+  assert.equal(await page.evaluate("asked"), "conditional");
+  await look(page, "en", "account-upgraded");
+  assert.equal((await device.all()).length, 1);
+  await page.goto(`${issuer}/account/passkeys`);
+  assert.equal(await page.locator("summary").count() > 0, true);
+  await page.goto(`${issuer}/account`);
+  assert.equal(await page.locator("[data-upgrade]").count(), 0, "once");
+  await context.close();
+}
+
 console.log("passkeys");
-for (const step of [account, autofill, byButton, secondFactor, notVerified, counterBack, removed, unknown]) {
+for (const step of [enrolled, upgraded, account, autofill, byButton, secondFactor, notVerified, counterBack, removed, unknown]) {
   await step();
   console.log(`  ${step.name}`);
 }

@@ -1,9 +1,9 @@
 // Walks to every page as a user does, in each language, and once without JavaScript.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { chromium } from "playwright-core";
+import { code } from "./code.mjs";
 import { follow, look, tab } from "./look.mjs";
 
 const { ISSUER: issuer, PASSWORD: password, DATABASE: database, HOST: host, LONG: long, SCREENSHOTS: screenshots } = process.env;
@@ -171,16 +171,6 @@ async function walk(language, username, options) {
   await logIn(other.page, username);
   await other.page.waitForURL(`${issuer}/openapi.json`);
   await other.context.close();
-}
-
-/** The code that an authenticator app shows after so many steps. */
-function code(secret, steps = 0) {
-  const bits = [...secret].map((one) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(one).toString(2).padStart(5, "0")).join("");
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigInt64BE(BigInt(Math.floor(Date.now() / 30000) + steps));
-  const mac = createHmac("sha1", key).update(counter).digest();
-  return String((mac.readUInt32BE(mac[19] & 15) & 0x7fffffff) % 1000000).padStart(6, "0");
 }
 
 /** Types into the one field of a page, which has the focus, and sends it. */

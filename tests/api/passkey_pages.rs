@@ -1,11 +1,11 @@
 //! Passkeys on the pages: what their forms post, and what they offer. What the script does is tried in a browser.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::authorize::{CALLBACK, request};
 use crate::support::oauth::claims;
-use crate::support::passkey::{ISSUER, PRESENT, Passkey, encoded, owner, request_options};
-use crate::support::totp::enrol;
+use crate::support::passkey::{ES256, ISSUER, PRESENT, Passkey, encoded, owner, request_options};
+use crate::support::totp::{code, enrol};
 use crate::support::{Browser, Engine, PASSWORD, Page, TestApp};
 
 both_engines!(
@@ -16,6 +16,8 @@ both_engines!(
     a_browser_that_is_signed_in_keeps_its_own_session_and_leaves_that_of_others,
     a_passkey_from_another_page_signs_nobody_in,
     where_browsers_have_no_passkeys_the_pages_have_no_script,
+    who_must_have_a_second_factor_makes_a_passkey_on_the_way,
+    a_new_passkey_that_is_refused_is_told_and_the_app_remains,
 );
 
 fn start(engine: Engine) -> TestApp {
@@ -168,4 +170,57 @@ fn where_browsers_have_no_passkeys_the_pages_have_no_script(engine: Engine) {
         let policy = page.answer.header("content-security-policy");
         assert!(!policy.contains("script-src") && !policy.contains("connect-src"), "{policy}");
     }
+}
+
+/// At the page that asks for a second factor, and what its script gets.
+fn at_enrolment(app: &TestApp) -> (Browser, Page, Value) {
+    app.create_user("ada", &[]);
+    let browser = app.browser();
+    let page = browser.open("/login?return_to=/notes");
+    let page = browser.log_in(&page, "ada", PASSWORD);
+    page.shows(200, "Set up an authenticator app");
+    let policy = page.answer.header("content-security-policy");
+    assert!(policy.contains("; script-src 'self'; connect-src 'self'"), "{policy}");
+    let offered = page.answer.body.split("data-create=\"").nth(1).unwrap().split("\" hidden").next().unwrap();
+    let public_key: Value = serde_json::from_str(&offered.replace("&#34;", "\"")).unwrap();
+    (browser, page, json!({"publicKey": public_key}))
+}
+
+fn who_must_have_a_second_factor_makes_a_passkey_on_the_way(engine: Engine) {
+    let app = TestApp::start_with(engine, &[ISSUER, ("REQUIRE_SECOND_FACTOR", "all")]);
+    let (browser, page, options) = at_enrolment(&app);
+    let passkey = Passkey::make(ES256, &options);
+    let form = page.form_with("credential");
+    assert!(form.fields.iter().all(|(name, _)| name != "confirm"), "the app has a form of its own");
+    let (offered, credential) = (page, passkey.registration(&options).to_string());
+    let made = browser.submit(&offered, &[("credential", &credential)]);
+    made.shows(200, "Keep these recovery codes");
+    assert_eq!(made.answer.body.matches("<li>").count(), 10);
+    assert!(made.text().contains("Then use your new passkey to go on."), "{made:?}");
+    assert_eq!(app.number("select count(*) from sessions"), 0, "nobody is signed in yet");
+    let page = use_passkey(&app, &browser, &made, &passkey);
+    assert_eq!(page.path, "/notes");
+    browser.fetch("GET", "/v1/me", None).ok();
+    assert_eq!(claims(&json!(browser.cookie("ts_access")))["amr"], json!(["pwd", "swk", "mfa"]));
+    // The challenge is used, and opens no second enrolment.
+    browser.submit(&offered, &[("credential", &credential)]).shows(403, "Log in");
+}
+
+fn a_new_passkey_that_is_refused_is_told_and_the_app_remains(engine: Engine) {
+    let app = TestApp::start_with(engine, &[ISSUER, ("REQUIRE_SECOND_FACTOR", "all")]);
+    let (browser, page, options) = at_enrolment(&app);
+    let unverified = Passkey { flags: PRESENT, ..Passkey::make(ES256, &options) };
+    let refused = browser.submit(&page, &[("credential", &unverified.registration(&options).to_string())]);
+    refused.shows(403, "Set up an authenticator app");
+    assert!(refused.text().contains("This passkey is not accepted here."), "{refused:?}");
+    assert_eq!(app.number("select count(*) from passkeys"), 0);
+    browser.submit(&page, &[("credential", "{}")]).shows(400, "Something went wrong");
+    let text = refused.text();
+    let secret = text.split("Key: <code>").nth(1).unwrap().split("</code>").next().unwrap();
+    browser.submit(&refused, &[("confirm", &code(&app, secret))]).shows(200, "Keep these recovery codes");
+    // The browser may be slow: by then the app is the second factor.
+    let late =
+        browser.submit(&page, &[("credential", &Passkey::make(ES256, &options).registration(&options).to_string())]);
+    late.shows(403, "Log in");
+    assert_eq!(app.number("select count(*) from passkeys"), 0);
 }

@@ -45,12 +45,11 @@ export interface State {
   readonly reason?: SignedOutReason | undefined;
 }
 
-export interface Login {
-  username: string;
-  password: string;
+/** A password, or what a passkey has signed (a JSON object, as `PublicKeyCredential.toJSON()` returns it). */
+export type Login = ({ username: string; password: string } | { assertion: object }) & {
   /** The user's name for the device. */
   label?: string;
-}
+};
 
 /** What a login goes on with: a code of an authenticator app, a recovery code, or what another method needs. */
 export interface Step {
@@ -73,7 +72,8 @@ const LATER = 30_000;
 export class Client {
   readonly #options: Options;
   readonly #platform: Platform;
-  readonly #service: Service;
+  /** @internal */
+  readonly service: Service;
   readonly #jar: Jar;
   readonly #turns: Turns;
   readonly #tabs: Tabs;
@@ -100,18 +100,18 @@ export class Client {
     const { storage, services = [], timeout = 10 } = options;
     this.#options = options;
     this.#platform = platform;
-    this.#service = new Service(platform, options.baseUrl, timeout * 1000, storage === "cookies");
+    this.service = new Service(platform, options.baseUrl, timeout * 1000, storage === "cookies");
     // The access cookie is for the service itself.
     const needsHeader = services.length > 0 || options.audience !== undefined;
     this.#jar = storage === "cookies" ? cookieJar(needsHeader) : storage === "memory" ? memoryJar : customJar(storage);
     this.#needsToken = storage !== "cookies" || needsHeader;
     const hasTabs = options.tabs ?? platform.isBrowser;
     const kind = typeof storage === "string" ? storage : "custom";
-    const name = hasTabs ? `tokensmith ${kind} ${options.audience ?? ""} ${this.#service.base}` : undefined;
-    if (options.ownLoginsOnly && storage === "cookies") this.#mark = `tokensmith ${this.#service.base}`;
+    const name = hasTabs ? `tokensmith ${kind} ${options.audience ?? ""} ${this.service.base}` : undefined;
+    if (options.ownLoginsOnly && storage === "cookies") this.#mark = `tokensmith ${this.service.base}`;
     this.#turns = new Turns(platform, name);
     this.#tabs = new Tabs(platform, name, (news) => this.#hear(news));
-    this.#sender = new Sender(platform, this.#service, services, this, storage === "cookies" && options.audience !== undefined);
+    this.#sender = new Sender(platform, this.service, services, this, storage === "cookies" && options.audience !== undefined);
     this.#sleep = platform.onWake(() => {
       // The service knows a lost answer for a short time only.
       this.#isPaused = () => false;
@@ -131,29 +131,19 @@ export class Client {
   };
 
   /** Signs in. A refusal is a `TokensmithError`, as `bad_credentials`. */
-  login({ username, password, label }: Login): Promise<User> {
+  login(login: Login): Promise<User> {
     const { audience } = this.#options;
     return this.#turns.run(async () => {
-      const body = { username, password, label, audience, ...this.#jar.asked };
-      const pair = await this.#service.postForPair("/v1/tokens", body);
+      const body = { ...login, audience, ...this.#jar.asked };
+      const pair = await this.service.postForPair("assertion" in login ? "/v1/tokens/passkey" : "/v1/tokens", body);
       return this.#keep(pair, true, this.#session);
     });
   }
 
   /** Goes on after `login` or `reauthenticate` has failed with `second_factor_required`: with the `challenge` of that error, and
    * what one of its `methods` needs. */
-  async continue({ challenge, otp, recoveryCode, assertion }: Step): Promise<User> {
-    const { user, isAnew } = await this.#turns.run(async () => {
-      const known = this.#session;
-      const body = { challenge, otp, recovery_code: recoveryCode, assertion, ...this.#jar.asked };
-      const pair = await this.#service.postForPair("/v1/tokens/continue", body);
-      const isLogin = pair.session_id !== known?.pair.session_id;
-      // As in `reauthenticate`.
-      const isAnew = !isLogin && this.#options.audience !== undefined;
-      return { user: isAnew ? pair.user : await this.#keep(pair, isLogin, known), isAnew };
-    });
-    if (isAnew) await this.refresh();
-    return user;
+  continue({ challenge, otp, recoveryCode, assertion }: Step): Promise<User> {
+    return this.#prove("/v1/tokens/continue", { challenge, otp, recovery_code: recoveryCode, assertion });
   }
 
   /** Finds out who is signed in after the page has loaded; returns the user, or `null`. With cookies it asks the service, which
@@ -168,7 +158,7 @@ export class Client {
     return this.#turns.run(async () => {
       const session = this.#session;
       try {
-        if (this.#options.storage === "cookies") await this.#service.post("/v1/logout", undefined, { keepalive: true });
+        if (this.#options.storage === "cookies") await this.service.post("/v1/logout", undefined, { keepalive: true });
         else await this.#revoke();
       } catch (error) {
         // The session is over already.
@@ -179,18 +169,11 @@ export class Client {
     });
   }
 
-  /** Gives the password again before a sensitive action (`reauthentication_required`). */
-  async reauthenticate(password: string): Promise<void> {
+  /** Gives the password again, or uses a passkey, before a sensitive action (`reauthentication_required`). */
+  async reauthenticate(proof: string | { assertion: object }): Promise<void> {
     const token = this.#options.storage === "cookies" ? undefined : await this.accessToken();
-    await this.#turns.run(async () => {
-      const extra = token ? { headers: { authorization: `Bearer ${token}` } } : {};
-      const body = { password, ...this.#jar.asked };
-      const known = this.#session;
-      const pair = await this.#service.postForPair("/v1/me/reauthenticate", body, extra);
-      // Its access token is for the service itself; no other audience may see it.
-      if (this.#options.audience === undefined) await this.#keep(pair, false, known);
-    });
-    if (this.#options.audience !== undefined) await this.refresh();
+    const headers: HeadersInit = token ? { authorization: `Bearer ${token}` } : {};
+    await this.#prove("/v1/me/reauthenticate", typeof proof === "string" ? { password: proof } : proof, { headers });
   }
 
   /** As the global `fetch`, but the service and your `services` get the access token, which is refreshed when it is time. */
@@ -226,6 +209,22 @@ export class Client {
     this.#sleep();
     this.#tabs.close();
     this.#listeners.clear();
+  }
+
+  /** Posts what the user shows, and keeps the pair. With `extra` it is that of the session before. */
+  async #prove(path: string, shown: object, extra?: RequestInit): Promise<User> {
+    let isAnew = false;
+    const user = await this.#turns.run(async () => {
+      const known = this.#session;
+      const body = { ...shown, ...this.#jar.asked };
+      const pair = await this.service.postForPair(path, body, extra);
+      const isLogin = !extra && pair.session_id !== known?.pair.session_id;
+      // After re-authentication its access token is for the service itself; no other audience may see it.
+      isAnew = !isLogin && this.#options.audience !== undefined;
+      return isAnew ? pair.user : this.#keep(pair, isLogin, known);
+    });
+    if (isAnew) await this.refresh();
+    return user;
   }
 
   async #restore(): Promise<User | null> {
@@ -275,7 +274,7 @@ export class Client {
     if (!presented) return this.#end("logout", known);
     const { audience } = this.#options;
     try {
-      const pair = await this.#service.postForPair("/v1/tokens/refresh", { ...presented, audience }, { keepalive: true });
+      const pair = await this.service.postForPair("/v1/tokens/refresh", { ...presented, audience }, { keepalive: true });
       const isAnother = known !== undefined && known.pair.session_id !== pair.session_id;
       await this.#keep(pair, isAnother, known);
     } catch (error) {
@@ -289,7 +288,7 @@ export class Client {
 
   async #revoke(): Promise<void> {
     const presented = (await this.#jar.presented(this.#session?.pair)) as { refresh_token: string } | undefined;
-    if (presented) await this.#service.post("/v1/tokens/revoke", { token: presented.refresh_token }, { keepalive: true });
+    if (presented) await this.service.post("/v1/tokens/revoke", { token: presented.refresh_token }, { keepalive: true });
   }
 
   /** Keeps a pair that the service has answered, and tells the other tabs. Not if another tab has logged in or out meanwhile:

@@ -328,6 +328,24 @@ test("requests of fetch, of Node and plain headers are authenticated", async () 
   assert.equal(await code({ scope: "notes:write" }), "scope_missing");
 });
 
+test("a login that is too weak or too old gets the challenge of RFC 9470", async () => {
+  const one = verifier();
+  const now = issuer.seconds;
+  const judge = async (claims, needs = { acr: "strong stronger", maxAge: 60 }) => {
+    const token = await issuer.token(claims);
+    return one.authenticate({ headers: { authorization: `Bearer ${token}` } }, needs).then(() => "in", (refusal) => refusal);
+  };
+  assert.equal(await judge({ acr: "stronger", auth_time: now - 60 }), "in");
+  assert.equal(await judge({ acr: "weak" }, {}), "in");
+  for (const claims of [{}, { acr: "strong" }, { acr: "weak", auth_time: now }, { acr: "strong", auth_time: now - 61 }]) {
+    const { code, status, headers } = await judge(claims);
+    assert.deepEqual([code, status], ["reauthentication_required", 401]);
+    const expected = `Bearer realm="${AUDIENCE}", error="insufficient_user_authentication", acr_values="strong stronger", max_age="60", `;
+    assert.ok(headers["www-authenticate"].startsWith(expected), headers["www-authenticate"]);
+  }
+  assert.ok(!(await judge({}, { maxAge: 0 })).headers["www-authenticate"].includes("acr_values"));
+});
+
 test("the metadata of the resource is served, and challenges name it", async () => {
   const one = verifier({ resource: "https://api.test/v2", scopes: ["notes:read"] });
   const refused = await one.authenticate(new Headers()).catch((error) => error);
@@ -385,7 +403,7 @@ test("a need that is misspelt, empty or of another type is an error, not a route
   const one = verifier();
   const token = await issuer.token({ roles: ["admin"] });
   await judged(one, token);
-  for (const needs of [{ roles: "admin" }, { Role: "admin" }, { role: ["admin"] }, { scope: "" }, { role: null }, { login: "yes" }, "admin"]) {
+  for (const needs of [{ roles: "admin" }, { Role: "admin" }, { role: ["admin"] }, { scope: "" }, { role: null }, { login: "yes" }, { acr: "" }, { maxAge: "60" }, { maxAge: -1 }, "admin"]) {
     assert.throws(() => one.requireToken(needs), TypeError, JSON.stringify(needs));
     await assert.rejects(one.authenticate({ headers: { authorization: `Bearer ${token}` } }, needs), TypeError, JSON.stringify(needs));
   }

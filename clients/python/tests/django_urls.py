@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from tokensmith.django import HasRole, HasScope, IsLoggedIn
+from tokensmith.django import HasAuthentication, HasRole, HasScope, IsLoggedIn
 
 PERMISSIONS: dict[str, Any] = {
     "any": AllowAny,
@@ -25,6 +25,7 @@ PERMISSIONS: dict[str, Any] = {
     "editor": HasRole("editor"),
     "reader": HasScope("notes:read"),
     "person": IsLoggedIn,
+    "strong": HasAuthentication("strong stronger", 60),
     "editor-or-reader": HasRole("editor") | HasScope("notes:read"),
     "no-editor": ~HasRole("editor"),
 }

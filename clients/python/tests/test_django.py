@@ -114,6 +114,14 @@ def test_roles_scopes_and_logins_are_required(issuer: TestIssuer) -> None:
     assert ask("person", plain).status_code == 200
 
 
+def test_a_login_that_is_too_weak_gets_the_challenge_of_rfc_9470(issuer: TestIssuer) -> None:
+    assert ask("strong", issuer.token(USER, acr="strong")).status_code == 200
+    refused = ask("strong", issuer.token(USER, acr="weak"))
+    assert (refused.status_code, refused.json()["code"]) == (401, "reauthentication_required")
+    assert 'acr_values="strong stronger", max_age="60"' in refused["www-authenticate"]
+    assert ask("strong").status_code == 401
+
+
 def test_a_token_of_a_program_has_a_user_that_is_the_program(issuer: TestIssuer) -> None:
     token = issuer.token("nightly", client_id="nightly", credential="client")
     assert ask("default", token).json() == {"user": "nightly", "sub": "nightly"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any
 
 import pytest
@@ -42,6 +43,11 @@ def scoped(token: Annotated[Claims, requires(scope="notes:read")]) -> str:
 
 @app.get("/person", dependencies=[requires(login=True)])
 def person() -> str:
+    return "in"
+
+
+@app.get("/strong", dependencies=[requires(acr="strong stronger", max_age=60)])
+def strong() -> str:
     return "in"
 
 
@@ -99,6 +105,17 @@ def test_roles_scopes_and_logins_are_required(issuer: TestIssuer) -> None:
     assert challenge is not None and 'scope="notes:read"' in challenge
     assert answer("/person", issuer.token(USER, client_id="api-token"))[1]["code"] == "session_required"
     assert answer("/admin")[0] == 401
+
+
+def test_a_login_that_is_too_weak_or_too_old_gets_the_challenge_of_rfc_9470(issuer: TestIssuer) -> None:
+    now = int(time.time())
+    assert answer("/strong", issuer.token(USER, acr="stronger", auth_time=now - 30))[:2] == (200, "in")
+    refused: list[dict[str, Any]] = [{}, {"acr": "weak"}, {"acr": "strong", "auth_time": now - 90}]
+    for claims in refused:
+        status, body, challenge = answer("/strong", issuer.token(USER, **claims))
+        assert (status, body["code"]) == (401, "reauthentication_required")
+        expected = 'error="insufficient_user_authentication", acr_values="strong stronger", max_age="60", '
+        assert challenge is not None and expected in challenge
 
 
 def test_the_description_says_which_routes_need_a_token(issuer: TestIssuer) -> None:

@@ -140,6 +140,18 @@ impl Verifier {
         self.0.feed.as_ref()?.staleness()
     }
 
+    /// Whether the login of a token was strong and recent enough
+    /// ([RFC 9470](https://www.rfc-editor.org/rfc/rfc9470)): its `acr` is one of `acr_values`, which are separated by spaces,
+    /// and its `auth_time` is at most `max_age` seconds ago.
+    #[must_use]
+    pub fn is_authenticated(&self, claims: &AccessClaims, acr_values: Option<&str>, max_age: Option<u32>) -> bool {
+        let is_one =
+            |values: &str| claims.acr.as_deref().is_some_and(|acr| values.split(' ').any(|value| value == acr));
+        let is_within =
+            |seconds: u32| claims.auth_time.is_some_and(|at| self.0.clock.now() <= at + Seconds(seconds.into()));
+        acr_values.is_none_or(is_one) && max_age.is_none_or(is_within)
+    }
+
     fn verify_with_known_keys(&self, token: &str) -> Result<Arc<AccessClaims>, VerifyError> {
         let parts = &*self.0;
         let keys = parts.keys.keys().ok_or(VerifyError::NoKeys)?;

@@ -1,6 +1,7 @@
 //! The responses of a backend service that uses the extractors.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use tokensmith_verifier::testing::TestIssuer;
 use tokensmith_verifier::{
     Admin, Bearer, BearerError, BearerErrorKind, BearerOrReadOnly, BuildError, Builder, DenylistPolicy, LoggedIn,
-    MaybeBearer, Scope, Verifier, WithRole, WithScope,
+    ManualClock, MaybeBearer, Scope, Seconds, Timestamp, Verifier, WithRole, WithScope,
 };
 
 const AUDIENCE: &str = "https://api.test";
@@ -52,6 +53,13 @@ async fn own(verifier: web::Data<Verifier>, Bearer(claims): Bearer) -> Result<&'
     if may { Ok("in") } else { Err(verifier.refusal(BearerErrorKind::RoleMissing("editor"))) }
 }
 
+const STRONG: &str = "urn:example:two-factors urn:example:smart-card";
+
+async fn step_up(verifier: web::Data<Verifier>, Bearer(claims): Bearer) -> Result<&'static str, BearerError> {
+    verifier.require_authentication(&claims, Some(STRONG), Some(60))?;
+    Ok("in")
+}
+
 fn issuer() -> TestIssuer {
     TestIssuer::new("https://id.test", AUDIENCE).unwrap()
 }
@@ -65,7 +73,8 @@ async fn refused(verifier: Option<Verifier>, path: &str, authorization: &str) ->
         .route("/logged-in", web::get().to(logged_in))
         .route("/admin", web::get().to(admin))
         .route("/notes", web::get().to(notes))
-        .route("/own", web::get().to(own));
+        .route("/own", web::get().to(own))
+        .route("/step-up", web::get().to(step_up));
     let app = init_service(if let Some(verifier) = verifier { app.app_data(web::Data::new(verifier)) } else { app });
     let mut request = TestRequest::with_uri(path);
     if path == "/read-only" {
@@ -128,6 +137,35 @@ async fn every_extractor_answers_with_the_realm_and_the_types_of_the_service() {
     let (body, challenge) = refused(Some(verifier), "/read-only", "").await;
     assert_eq!(body["code"], "access_token_missing");
     assert_eq!(challenge.unwrap(), r#"Bearer realm="the \"notes\"""#);
+}
+
+#[actix_web::test]
+async fn a_login_that_is_too_weak_or_too_old_gets_the_challenge_of_rfc_9470() {
+    let clock = Arc::new(ManualClock::new(Timestamp(2_000_000_000)));
+    let issuer = issuer().with_clock(Arc::clone(&clock));
+    let verifier = issuer.verifier().build().unwrap();
+    let strong = issuer.token(USER).claim("acr", "urn:example:smart-card").sign().unwrap();
+    let enough = |verifier: &Verifier| {
+        let claims = verifier.verify(&strong).unwrap();
+        verifier.require_authentication(&claims, None, None).unwrap();
+        verifier.require_authentication(&claims, Some(STRONG), Some(60)).is_ok()
+    };
+    assert!(enough(&verifier));
+    clock.advance(Seconds(60));
+    assert!(enough(&verifier));
+    clock.advance(Seconds(1));
+    assert!(!enough(&verifier));
+    let none = issuer.token(USER).sign().unwrap();
+    let weak = issuer.token(USER).claim("acr", "urn:example").sign().unwrap();
+    let never = issuer.token(USER).claim("acr", "urn:example:smart-card").without("auth_time").sign().unwrap();
+    let expected = format!(
+        "Bearer realm=\"https://api.test\", error=\"insufficient_user_authentication\", acr_values=\"{STRONG}\", max_age=\"60\", "
+    );
+    for token in [&strong, &none, &weak, &never] {
+        let (body, challenge) = refused(Some(verifier.clone()), "/step-up", &format!("Bearer {token}")).await;
+        assert_eq!((&body["code"], &body["status"]), (&json!("reauthentication_required"), &json!(401)));
+        assert!(challenge.unwrap().starts_with(&expected));
+    }
 }
 
 #[actix_web::test]

@@ -74,6 +74,8 @@ pub(in crate::http) async fn act(
         Ok(read) => recovering::recover(&app, recovery(read, &params), origin(&request, &app)).await,
         Err(error) => Err(error),
     };
+    // A wrong code is typed anew.
+    let code = if matches!(recovered, Err(Error::BadMailToken)) { "" } else { code };
     // Only with the right code it is asked for a second factor.
     let form = NewPassword { site, action, email: Some(email), code, methods: &[], notice: None, problem: None };
     answer(&form, recovered, &asks(&params))

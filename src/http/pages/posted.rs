@@ -1,7 +1,7 @@
 //! What the forms of the pages post.
 
 use crate::error::Challenged;
-use crate::http::extract::AssertionBody;
+use crate::http::extract::{AssertionBody, RegistrationBody};
 use crate::oauth::params::Params;
 use crate::secret::Secret;
 use crate::service::oauth::interaction::Decision;
@@ -38,6 +38,8 @@ pub(super) enum Step {
     Ask(By),
     /// To set up an app with another secret.
     Enrol,
+    /// A passkey that the browser has made.
+    Register(RegistrationBody),
 }
 
 /// What the next step of a login shows.
@@ -105,6 +107,7 @@ fn step(params: &Params) -> Option<Step> {
         (None, None, Some(code), None) => Some(Step::Confirm(secret(code))),
         (None, None, None, Some("another_picture")) => Some(Step::Enrol),
         (None, None, None, Some(by)) => By::named(by).map(Step::Ask),
+        (None, None, None, None) => serde_json::from_str(params.get("credential")?).ok().map(Step::Register),
         _ => None,
     }
 }

@@ -1,24 +1,26 @@
-//! The steps of a login, on whatever page it is: the password, a passkey, a code, or setting up an authenticator app. The challenge is in
-//! the forms, never in an address: a link cannot sign its reader in as somebody else.
+//! The steps of a login, on whatever page it is: the password, a passkey, a code, or setting up a second factor. The challenge is
+//! in the forms, never in an address: a link cannot sign its reader in as somebody else.
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::posted::{By, SignIn, Step};
-use super::reply::{page_with, page_with_passkeys};
+use super::reply::page_with_passkeys;
 use super::signing_in::{Before, go_on, log_in, log_in_by_passkey, problem};
 use super::templates::{Enrol, Login, Place, SecondStep};
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::engine::deadline::on_a_thread;
 use crate::error::{Challenged, Error};
-use crate::http::extract::origin;
+use crate::http::extract::{RegistrationBody, origin};
 use crate::http::failure::Failure;
 use crate::http::proving::next_step;
+use crate::http::view::passkey::CreationView;
 use crate::http::view::totp::EnrolledView;
 use crate::secret::Secret;
 use crate::service::pair::Pair;
+use crate::service::passkeys::{self, NewPasskey};
 use crate::service::totp::{self, Enroller};
 use crate::webauthn::Refusal;
 
@@ -70,7 +72,7 @@ async fn after_password(
 ) -> Result<HttpResponse, Failure> {
     match error {
         Error::SecondFactorRequired(waiting) => ask(place, HttpResponse::Ok(), (&waiting, By::first(&waiting)), None),
-        Error::SecondFactorEnrolmentRequired(Some(waiting)) => enrol(app, place, waiting).await,
+        Error::SecondFactorEnrolmentRequired(Some(waiting)) => enrol(app, place, waiting, None).await,
         error => again(place, typed, error, None),
     }
 }
@@ -85,14 +87,15 @@ async fn step(
 ) -> Result<Outcome, Failure> {
     let page = match step {
         Step::Ask(by) => ask(place, HttpResponse::Ok(), (&waiting, by), None)?,
-        Step::Enrol => enrol(app, place, waiting).await?,
+        Step::Enrol => enrol(app, place, waiting, None).await?,
         Step::Confirm(code) => confirm(request, app, place, waiting, code).await?,
+        Step::Register(credential) => register(request, app, place, waiting, credential).await?,
         Step::Shown(shown) => {
             let by = By::of(&shown);
             match go_on(request, app, before, (waiting.challenge.clone(), shown), also).await {
                 Ok(pair) => return Ok(Outcome::SignedIn(Box::new(pair))),
                 Err(error @ (Error::BadChallenge | Error::AccountDisabled)) => again(place, "", error, None)?,
-                Err(Error::SecondFactorEnrolmentRequired(_)) => enrol(app, place, waiting).await?,
+                Err(Error::SecondFactorEnrolmentRequired(_)) => enrol(app, place, waiting, None).await?,
                 Err(error) => ask_again(place, (&waiting, by), error)?,
             }
         }
@@ -137,14 +140,51 @@ pub(super) fn ask(
     page_with_passkeys(site, response, &template, has_script)
 }
 
-async fn enrol(app: &web::Data<App>, place: Place<'_>, waiting: Challenged) -> Result<HttpResponse, Failure> {
+/// Shows a new secret for an app, and offers to make a passkey instead; or says what was wrong with one.
+async fn enrol(
+    app: &web::Data<App>,
+    place: Place<'_>,
+    waiting: Challenged,
+    refused: Option<Error>,
+) -> Result<HttpResponse, Failure> {
     let (asked, who) = (app.clone(), Enroller::LoggingIn(waiting.challenge.clone()));
     let enrolled = match on_a_thread(move || totp::begin(&asked, who)).await {
         Ok(enrolled) => EnrolledView::new(app, &enrolled)?,
         Err(error) => return again(place, "", error, None),
     };
-    let (site, shown) = (place.site, Some(&enrolled));
-    page_with(site, HttpResponse::Ok(), &Enrol { site, place, waiting: &waiting, shown, problem: None })
+    let (response, problem) = match refused {
+        None => (HttpResponse::Ok(), None),
+        Some(error) => problem(place.site.texts, error).map(|(response, problem)| (response, Some(problem)))?,
+    };
+    enrolment(app, place, response, (&waiting, Some(&enrolled)), problem).await
+}
+
+async fn enrolment(
+    app: &web::Data<App>,
+    place: Place<'_>,
+    response: HttpResponseBuilder,
+    (waiting, shown): (&Challenged, Option<&EnrolledView>),
+    problem: Option<String>,
+) -> Result<HttpResponse, Failure> {
+    let site = place.site;
+    let options = if site.has_passkeys() {
+        let (asked, who) = (app.clone(), Enroller::LoggingIn(waiting.challenge.clone()));
+        match on_a_thread(move || passkeys::offer(&asked, &who, false)).await {
+            Ok(offer) => Some(CreationView::new(app, &offer).json()),
+            Err(error) => return again(place, "", error, None),
+        }
+    } else {
+        None
+    };
+    page_with_passkeys(site, response, &Enrol { site, place, waiting, shown, options, problem }, true)
+}
+
+/// The recovery codes, once, and the second step with what was set up now.
+fn enrolled(place: Place<'_>, waiting: Challenged, by: By, codes: &[String]) -> Result<HttpResponse, Failure> {
+    let site = place.site;
+    let waiting = &Challenged { methods: vec![by.name(), By::RecoveryCode.name()], ..waiting };
+    let template = SecondStep { site, place, waiting, by, recovery_codes: codes, problem: None };
+    page_with_passkeys(site, HttpResponse::Ok(), &template, by == By::Passkey)
 }
 
 /// Confirms an app. Then the recovery codes are shown, and the next code is asked for.
@@ -159,21 +199,34 @@ async fn confirm(
     let its_origin = origin.clone();
     let claim = move |app: &_| totp::claim(app, who, &its_origin);
     let finish = move |app: &_, claim, charge| totp::confirm(app, claim, charge, &code, &origin);
-    let confirmed = next_step(app, claim, finish).await;
-    let site = place.site;
-    match confirmed {
-        Ok(codes) => {
-            let recovery_codes = codes.as_slice();
-            let waiting = &Challenged { methods: vec![By::Otp.name(), By::RecoveryCode.name()], ..waiting };
-            let template = SecondStep { site, place, waiting, by: By::Otp, recovery_codes, problem: None };
-            page_with(site, HttpResponse::Ok(), &template)
-        }
+    match next_step(app, claim, finish).await {
+        Ok(codes) => enrolled(place, waiting, By::Otp, &codes),
         Err(error @ (Error::WrongOtp | Error::TooManyFailures { .. })) => {
             // The secret is not shown again: it could be somebody else's, who has the password, too.
             let (response, problem) = wrong(place, error)?;
-            let template = Enrol { site, place, waiting: &waiting, shown: None, problem: Some(problem) };
-            page_with(site, response, &template)
+            enrolment(app, place, response, (&waiting, None), Some(problem)).await
         }
+        Err(error) => again(place, "", error, None),
+    }
+}
+
+/// Registers a passkey. Then the recovery codes are shown, and the passkey is asked for.
+async fn register(
+    request: &HttpRequest,
+    app: &web::Data<App>,
+    place: Place<'_>,
+    waiting: Challenged,
+    credential: RegistrationBody,
+) -> Result<HttpResponse, Failure> {
+    let (origin, who) = (origin(request, app), Enroller::LoggingIn(waiting.challenge.clone()));
+    let (asked, (transports, registration)) = (app.clone(), credential.parts());
+    let register = move || {
+        let new = NewPasskey { registration, transports: &transports, name: None };
+        passkeys::register(&asked, who, &new, &origin)
+    };
+    match on_a_thread(register).await {
+        Ok(added) => enrolled(place, waiting, By::Passkey, &added.recovery_codes.unwrap_or_default()),
+        Err(error @ Error::PasskeyRefused(_)) => enrol(app, place, waiting, Some(error)).await,
         Err(error) => again(place, "", error, None),
     }
 }

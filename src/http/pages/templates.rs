@@ -65,7 +65,7 @@ impl SecondStep<'_> {
     }
 }
 
-/// An authenticator app that must be set up.
+/// A second factor that must be set up: an authenticator app, or a passkey.
 #[derive(Template)]
 #[template(path = "enrol.html")]
 pub(super) struct Enrol<'a> {
@@ -74,6 +74,8 @@ pub(super) struct Enrol<'a> {
     pub(super) waiting: &'a Challenged,
     /// The secret, which is shown once.
     pub(super) shown: Option<&'a EnrolledView>,
+    /// What the script needs to make a passkey, where there are any.
+    pub(super) options: Option<String>,
     pub(super) problem: Option<String>,
 }
 

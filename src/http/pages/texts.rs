@@ -23,7 +23,7 @@ texts! {
     reset_sent: "If an account has this address and it is confirmed, a mail is on its way. Follow its link, or type its code here. Both work for {minutes} minutes.",
         "Wenn ein Konto diese Adresse hat und sie bestätigt ist, ist eine Mail unterwegs. Folge dem Link darin, oder gib hier den Code ein. Beide gelten {minutes} Minuten lang.",
         "Si una cuenta tiene esta dirección y está confirmada, el mensaje está en camino. Sigue su enlace o escribe aquí su código. Ambos sirven durante {minutes} minutos.";
-    mail_code: "Code of the mail", "Code aus der Mail", "Código del mensaje";
+    mail_code: "Code from the mail", "Code aus der Mail", "Código del mensaje";
     new_password: "New password", "Neues Passwort", "Contraseña nueva";
     new_password_lead: "At least 8 characters; 15 or more are better. After this you have to log in again everywhere.",
         "Mindestens 8 Zeichen; besser sind 15 oder mehr. Danach musst du dich überall neu anmelden.",
@@ -180,13 +180,16 @@ texts! {
     enrol_key: "Key:", "Schlüssel:", "Clave:";
     enrol_again: "Start again with another picture", "Mit einem anderen Bild neu beginnen",
         "Empezar de nuevo con otra imagen";
+    enrol_passkey: "Make a passkey instead", "Stattdessen einen Passkey erzeugen", "Crear mejor una llave de acceso";
     recovery_codes_title: "Keep these recovery codes", "Bewahre diese Wiederherstellungscodes auf",
         "Guarda estos códigos de recuperación";
-    recovery_codes_lead: "Each stands once for a code of the app, if you do not have it. They are not shown again.",
-        "Jeder gilt einmal anstelle eines Codes der App, wenn du sie nicht hast. Sie werden nicht noch einmal gezeigt.",
-        "Cada uno vale una vez en lugar de un código de la aplicación, si no la tienes. No se volverán a mostrar.";
+    recovery_codes_lead: "Each stands once for your app or your passkey, if you do not have it. They are not shown again.",
+        "Jeder gilt einmal anstelle deiner App oder deines Passkeys, falls dir beides fehlt. Sie werden nicht noch einmal gezeigt.",
+        "Cada uno vale una vez en lugar de tu aplicación o de tu llave de acceso, si no las tienes. No se volverán a mostrar.";
     next_code_lead: "Then type the next code that the app shows.", "Gib dann den nächsten Code ein, den die App zeigt.",
         "Después escribe el siguiente código que muestre la aplicación.";
+    next_passkey_lead: "Then use your new passkey to go on.", "Verwende dann deinen neuen Passkey, um weiterzumachen.",
+        "Después usa tu nueva llave de acceso para continuar.";
     overloaded: "Too many people are logging in right now. Try again in a moment.",
         "Gerade melden sich zu viele an. Versuche es gleich noch einmal.",
         "Hay demasiados inicios de sesión en este momento. Inténtalo de nuevo enseguida.";

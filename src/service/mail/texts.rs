@@ -35,7 +35,7 @@ texts! {
     expiry: "Link and code work once, within {minutes} minutes.",
         "Link und Code gelten einmal und nur {minutes} Minuten lang.",
         "El enlace y el código sirven una sola vez, durante {minutes} minutos.";
-    do_nothing: "If it was not you, you need not do anything: nothing has changed.",
+    do_nothing: "If it was not you, you do not need to do anything: nothing has changed.",
         "Wenn du es nicht warst, brauchst du nichts zu tun: es hat sich nichts geändert.",
         "Si no fuiste tú, no tienes que hacer nada: no ha cambiado nada.";
     address_subject: "Your e-mail address was changed", "Deine E-Mail-Adresse wurde geändert",
@@ -44,7 +44,7 @@ texts! {
         "Die E-Mail-Adresse deines Kontos bei {site} wurde geändert.",
         "Se ha cambiado el correo electrónico de tu cuenta en {site}.";
     device_subject: "New login", "Neue Anmeldung", "Nuevo inicio de sesión";
-    device_lead: "Somebody has logged in to your account at {site} from a place that is new.",
+    device_lead: "Somebody has logged in to your account at {site} from a new place.",
         "Jemand hat sich bei deinem Konto bei {site} von einem neuen Ort aus angemeldet.",
         "Alguien ha iniciado sesión en tu cuenta en {site} desde un lugar nuevo.";
     password_subject: "Your password was changed", "Dein Passwort wurde geändert", "Se ha cambiado tu contraseña";
@@ -87,19 +87,19 @@ texts! {
     reuse_lead: "A token of a session of your account at {site} was used a second time. Somebody may have copied it, so the session was ended. Log in again there.",
         "Ein Token einer Sitzung deines Kontos bei {site} wurde ein zweites Mal verwendet. Vielleicht hat es jemand kopiert, deshalb wurde die Sitzung beendet. Melde dich dort neu an.",
         "Un token de una sesión de tu cuenta en {site} se ha usado por segunda vez. Puede que alguien lo haya copiado, así que la sesión se ha cerrado. Vuelve a iniciarla.";
-    not_you: "If it was not you, change your password at once, and end your other sessions. If you cannot log in, ask whoever runs {site} for help.",
-        "Wenn du es nicht warst, ändere sofort dein Passwort und beende deine anderen Sitzungen. Wenn du dich nicht anmelden kannst, bitte den Betreiber von {site} um Hilfe.",
-        "Si no fuiste tú, cambia tu contraseña ahora mismo y cierra tus otras sesiones. Si no puedes iniciar sesión, pide ayuda a quien administra {site}.";
-    not_known: "If you did not expect this, ask whoever runs {site}.",
-        "Wenn du das nicht erwartet hast, frage den Betreiber von {site}.",
-        "Si no lo esperabas, pregunta a quien administra {site}.";
+    not_you: "If it was not you, change your password at once, and end your other sessions. If you cannot log in, contact the operator of {site}.",
+        "Wenn du es nicht warst, ändere sofort dein Passwort und beende deine anderen Sitzungen. Wenn du dich nicht anmelden kannst, wende dich an den Betreiber von {site}.",
+        "Si no fuiste tú, cambia tu contraseña ahora mismo y cierra tus otras sesiones. Si no puedes iniciar sesión, ponte en contacto con quien administra {site}.";
+    not_known: "If you did not expect this, contact the operator of {site}.",
+        "Wenn du das nicht erwartet hast, wende dich an den Betreiber von {site}.",
+        "Si no lo esperabas, ponte en contacto con quien administra {site}.";
     account: "Account", "Konto", "Cuenta";
     time: "Time", "Zeit", "Hora";
     ip: "IP address", "IP-Adresse", "Dirección IP";
     device: "Device", "Gerät", "Dispositivo";
     old_address: "Until now", "Bisher", "Hasta ahora";
     new_address: "From now on", "Ab jetzt", "A partir de ahora";
-    footer: "{site} sends this mail by itself. Answers are not read.",
+    footer: "{site} has sent this mail automatically. Replies are not read.",
         "{site} verschickt diese Mail automatisch. Antworten werden nicht gelesen.",
         "{site} envía este correo automáticamente. Las respuestas no se leen.";
 }

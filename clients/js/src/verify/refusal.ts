@@ -14,8 +14,16 @@ export type RefusalCode =
   | "session_required"
   | "role_missing"
   | "scope_missing"
+  | "reauthentication_required"
   | "keys_unavailable"
   | "denylist_stale";
+
+/** What a challenge names: the scope, or how the user must have logged in (RFC 9470 section 3). */
+export interface Wanted {
+  scope?: string | undefined;
+  acr?: string | undefined;
+  maxAge?: number | undefined;
+}
 
 /** The settings of one service for its refusals. */
 export interface Rendering {
@@ -41,6 +49,7 @@ const TOLD: Record<Exclude<RefusalCode, TokenCode>, Told> = {
   session_required: { title: "Session required", status: 403, error: "insufficient_scope" },
   role_missing: { title: "Role missing", status: 403, error: "insufficient_scope" },
   scope_missing: { title: "Scope missing", status: 403, error: "insufficient_scope" },
+  reauthentication_required: { title: "Reauthentication required", status: 401, error: "insufficient_user_authentication" },
   keys_unavailable: { title: "Keys unavailable", status: 503 },
   denylist_stale: { title: "Denylist stale", status: 503 },
 };
@@ -66,14 +75,14 @@ export class Refusal extends Error {
   /** The problem, which is the body of the response. */
   readonly problem: { type: string; title: string; status: number; detail: string; code: RefusalCode };
 
-  constructor(code: RefusalCode, detail: string, rendering: Rendering, scope?: string) {
+  constructor(code: RefusalCode, detail: string, rendering: Rendering, wanted: Wanted = {}) {
     super(detail);
     const { title, status, error } = told(code);
     const { problemTypes } = rendering;
     this.code = code;
     this.status = status;
     this.headers = { "cache-control": "no-store", "content-type": "application/problem+json" };
-    if (status !== 503) this.headers["www-authenticate"] = challenge(rendering, error, scope, detail);
+    if (status !== 503) this.headers["www-authenticate"] = challenge(rendering, error, wanted, detail);
     else this.headers["retry-after"] = RETRY_AFTER;
     // RFC 9457 section 4.2.1: the title of about:blank is that of the status.
     const named = problemTypes === undefined ? { type: "about:blank", title: PHRASES[status] } : { type: problemTypes + code, title };
@@ -92,11 +101,13 @@ export class Refusal extends Error {
   }
 }
 
-function challenge(rendering: Rendering, error: string | undefined, scope: string | undefined, detail: string): string {
+function challenge(rendering: Rendering, error: string | undefined, wanted: Wanted, detail: string): string {
   const parameters: [string, string | undefined][] = [
     ["realm", rendering.realm],
     ["error", error],
-    ["scope", scope],
+    ["scope", wanted.scope],
+    ["acr_values", wanted.acr],
+    ["max_age", wanted.maxAge?.toString()],
     ["error_description", error && detail],
     ["resource_metadata", rendering.resourceMetadata],
   ];

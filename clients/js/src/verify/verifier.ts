@@ -14,6 +14,10 @@ export interface Needs {
   scope?: string;
   /** It must come from a user's login: an API token or a program gets 403. */
   login?: boolean;
+  /** How strong the login must be: its `acr` is one of these values, which are separated by spaces. */
+  acr?: string;
+  /** How many seconds ago the user may have logged in at most. */
+  maxAge?: number;
 }
 
 /** What a verifier is made of. */
@@ -118,7 +122,7 @@ export class Verifier {
 
   /** A refusal as the verifier's own, for guards of yours: with its realm and its problem types. */
   refusal(code: RefusalCode, detail: string, scope?: string): Refusal {
-    return new Refusal(code, detail, this.#parts.rendering, scope);
+    return new Refusal(code, detail, this.#parts.rendering, { scope });
   }
 
   /** How old the copy of the denylist may be, in seconds; `undefined` if none is followed, or before the first response. */
@@ -160,11 +164,17 @@ export class Verifier {
     }
   }
 
-  #check(claims: AccessClaims, { role, scope, login }: Needs): void {
+  #check(claims: AccessClaims, { role, scope, login, acr, maxAge }: Needs): void {
     if (login && !isLoggedIn(claims)) throw this.refusal("session_required", "this needs a login; an API token may not do it");
     if (role !== undefined && !hasRole(claims, role)) throw this.refusal("role_missing", `the role '${role}' is needed`);
     if (scope !== undefined && !hasScope(claims, scope)) {
       throw this.refusal("scope_missing", `the scope '${scope}' is needed`, scope);
+    }
+    const isStrong = acr === undefined || (claims.acr !== undefined && acr.split(" ").includes(claims.acr));
+    const isRecent = maxAge === undefined || (claims.auth_time ?? -Infinity) + maxAge >= this.#parts.now();
+    if (!isStrong || !isRecent) {
+      const detail = "the user must log in again, or in another way";
+      throw new Refusal("reauthentication_required", detail, this.#parts.rendering, { acr, maxAge });
     }
   }
 }
@@ -172,9 +182,10 @@ export class Verifier {
 /** Throws if a need is misspelt or of another type: without this a route would be open to every token. */
 function checkNeeds(needs: Needs): void {
   const isName = (value: unknown) => value === undefined || (typeof value === "string" && value !== "");
-  const { role, scope, login, ...others } = needs;
-  const areUsable = isName(role) && isName(scope) && (login === undefined || typeof login === "boolean");
-  if (!areUsable || Object.keys(others).length > 0) throw new TypeError("the needs of a route are role, scope and login");
+  const { role, scope, login, acr, maxAge, ...others } = needs;
+  const isAge = maxAge === undefined || (Number.isSafeInteger(maxAge) && maxAge >= 0);
+  const areUsable = [role, scope, acr].every(isName) && (login === undefined || typeof login === "boolean") && isAge;
+  if (!areUsable || Object.keys(others).length > 0) throw new TypeError("the needs of a route are role, scope, login, acr and maxAge");
 }
 
 type Verified = AccessClaims | TokenError | "keys_unavailable" | "denylist_stale";

@@ -60,6 +60,11 @@ class Claims:
     def __reduce__(self) -> tuple[Any, ...]:
         return read_claims, (dict(self.payload),)
 
+    @property
+    def acr(self) -> str | None:
+        """How strong the login was, in the words of the issuer."""
+        return self.payload.get("acr")
+
     def has_role(self, role: str) -> bool:
         """Whether the user has the role."""
         return role in self.roles

@@ -45,6 +45,12 @@ KINDS = {
     ),
     "role_missing": Kind("Role missing", 403, "insufficient_scope", "the role '{}' is needed"),
     "scope_missing": Kind("Scope missing", 403, "insufficient_scope", "the scope '{}' is needed"),
+    "reauthentication_required": Kind(
+        "Reauthentication required",
+        401,
+        "insufficient_user_authentication",
+        "the user must log in again, or in another way",
+    ),
     "keys_unavailable": Kind("Keys unavailable", 503, None, "access tokens cannot be verified yet"),
     "denylist_stale": Kind("Denylist stale", 503, None, "it is not known whether the access token was revoked"),
     "internal_error": Kind("Internal error", 500, None, "the service is not set up to verify access tokens"),
@@ -69,6 +75,10 @@ class TokenError(Exception):
     `status`, `challenge` (the value of `WWW-Authenticate`), `retry_after` (seconds) and `problem` (the members of
     the problem document) are the response that tells the client.
     """
+
+    #: How the user must have logged in, as the challenge says it (RFC 9470 section 3).
+    acr: str | None = None
+    max_age: int | None = None
 
     def __init__(
         self, code: str, about: str = "", *, detail: str | None = None, rendering: Rendering | None = None
@@ -98,6 +108,10 @@ class TokenError(Exception):
             # RFC 6750 section 3: the challenge may name the required scope.
             if self.code == "scope_missing":
                 parameters.append(("scope", self.about))
+            if self.acr is not None:
+                parameters.append(("acr_values", self.acr))
+            if self.max_age is not None:
+                parameters.append(("max_age", str(self.max_age)))
             parameters.append(("error_description", self.detail))
         if self.rendering.resource_metadata:
             parameters.append(("resource_metadata", self.rendering.resource_metadata))

@@ -66,12 +66,20 @@ Token = Annotated[Claims, Depends(_authenticated)]
 OptionalToken = Annotated[Optional[Claims], Depends(_authenticated_if_any)]
 
 
-def requires(*, role: str | None = None, scope: str | None = None, login: bool = False) -> Any:
+def requires(
+    *,
+    role: str | None = None,
+    scope: str | None = None,
+    login: bool = False,
+    acr: str | None = None,
+    max_age: int | None = None,
+) -> Any:
     """A dependency that lets in valid access tokens with this role and this scope; with `login`, only those of a user's
-    login. It is the claims: `claims: Annotated[Claims, requires(role="editor")]`, or `dependencies=[requires(..)]`."""
+    login; with `acr` and `max_age`, only those of a login as strong and as recent (see `Verifier.require`). It is the
+    claims: `claims: Annotated[Claims, requires(role="editor")]`, or `dependencies=[requires(..)]`."""
 
     async def required(request: Request, claims: Token) -> Claims:
-        _verifier(request).require(claims, role=role, scope=scope, login=login)
+        _verifier(request).require(claims, role=role, scope=scope, login=login, acr=acr, max_age=max_age)
         return claims
 
     return Security(required, scopes=[scope] if scope else [])

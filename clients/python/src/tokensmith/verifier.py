@@ -170,14 +170,33 @@ class Verifier:
         except TokenError as error:
             raise error.rendered(self.rendering) from None
 
-    def require(self, claims: Claims, *, role: str | None = None, scope: str | None = None, login: bool = False) -> None:
-        """TokenError (403) unless the token has the role and the scope, and, with `login`, comes from a user's login."""
+    def require(
+        self,
+        claims: Claims,
+        *,
+        role: str | None = None,
+        scope: str | None = None,
+        login: bool = False,
+        acr: str | None = None,
+        max_age: int | None = None,
+    ) -> None:
+        """TokenError (403) unless the token has the role and the scope, and, with `login`, comes from a user's login.
+
+        TokenError (401) with the challenge of RFC 9470 unless its `acr` is one of these values, which are separated by
+        spaces, and the user has logged in within the last `max_age` seconds.
+        """
         if login and not claims.is_logged_in:
             raise self.refusal("session_required")
         if role is not None and not claims.has_role(role):
             raise self.refusal("role_missing", role)
         if scope is not None and not claims.has_scope(scope):
             raise self.refusal("scope_missing", scope)
+        is_strong = acr is None or claims.acr in acr.split(" ")
+        is_recent = max_age is None or (claims.auth_time is not None and claims.auth_time + max_age >= int(self._clock()))
+        if not (is_strong and is_recent):
+            error = self.refusal("reauthentication_required")
+            error.acr, error.max_age = acr, max_age
+            raise error
 
     def refusal(self, code: str, about: str = "") -> TokenError:
         """A refusal with one of the stable codes, for checks of your own; `about` is the role or scope that is missing."""

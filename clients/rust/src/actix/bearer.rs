@@ -49,6 +49,15 @@ pub enum BearerErrorKind {
     /// The access token lacks a scope: 403.
     #[error("the scope '{0}' is needed")]
     ScopeMissing(&'static str),
+    /// The user must authenticate again, or in another way: 401, with the challenge of
+    /// [RFC 9470](https://www.rfc-editor.org/rfc/rfc9470#section-3).
+    #[error("the user must log in again, or in another way")]
+    AuthenticationInsufficient {
+        /// The values of `acr` that are enough, separated by spaces.
+        acr_values: Option<&'static str>,
+        /// The greatest age of the login in seconds.
+        max_age: Option<u32>,
+    },
     /// The issuer's keys are not known yet: 503.
     #[error("access tokens cannot be verified yet")]
     NoKeys,
@@ -88,6 +97,7 @@ impl BearerErrorKind {
             Self::SessionRequired => "session_required",
             Self::RoleMissing(_) => "role_missing",
             Self::ScopeMissing(_) => "scope_missing",
+            Self::AuthenticationInsufficient { .. } => "reauthentication_required",
             Self::NoKeys => "keys_unavailable",
             Self::DenylistStale => "denylist_stale",
             Self::NotSetUp => "internal_error",
@@ -105,6 +115,9 @@ impl BearerErrorKind {
             Self::SessionRequired => ("Session required", StatusCode::FORBIDDEN, insufficient),
             Self::RoleMissing(_) => ("Role missing", StatusCode::FORBIDDEN, insufficient),
             Self::ScopeMissing(_) => ("Scope missing", StatusCode::FORBIDDEN, insufficient),
+            Self::AuthenticationInsufficient { .. } => {
+                ("Reauthentication required", StatusCode::UNAUTHORIZED, Some("insufficient_user_authentication"))
+            }
             Self::NoKeys => ("Keys unavailable", StatusCode::SERVICE_UNAVAILABLE, None),
             Self::DenylistStale => ("Denylist stale", StatusCode::SERVICE_UNAVAILABLE, None),
             Self::NotSetUp => ("Internal error", StatusCode::INTERNAL_SERVER_ERROR, None),
@@ -134,6 +147,12 @@ impl BearerErrorKind {
         if let Self::ScopeMissing(scope) = self {
             parameters.push(("scope", scope));
         }
+        let (mut acr, mut age) = (None, None);
+        if let Self::AuthenticationInsufficient { acr_values, max_age } = self {
+            (acr, age) = (acr_values, max_age.map(|seconds| seconds.to_string()));
+        }
+        parameters.extend(acr.map(|values| ("acr_values", values)));
+        parameters.extend(age.as_deref().map(|seconds| ("max_age", seconds)));
         let detail = self.to_string();
         parameters.push(("error_description", &detail));
         Some(challenge(realm, &parameters))

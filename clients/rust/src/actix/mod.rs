@@ -5,6 +5,7 @@ mod bearer;
 mod extract;
 mod guards;
 mod resource;
+mod step_up;
 
 pub use authorization::{Presented, presented};
 pub use bearer::{BearerError, BearerErrorKind};

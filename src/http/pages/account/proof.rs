@@ -108,7 +108,9 @@ impl Visit<'_> {
                 }
             }
             // Who authenticates again has a second factor already.
-            Step::Confirm(_) | Step::Enrol => Err(self.ask_password_again(params, Error::BadChallenge).await),
+            Step::Confirm(_) | Step::Enrol | Step::Register(_) => {
+                Err(self.ask_password_again(params, Error::BadChallenge).await)
+            }
         }
     }
 

@@ -14,7 +14,7 @@ texts! {
     passkey_synced: "It is on all devices of your password manager.",
         "Er ist auf allen Geräten deines Passwortmanagers.",
         "Está en todos los dispositivos de tu gestor de contraseñas.";
-    passkey_name: "Name of the passkey, as of its device", "Name des Passkeys, etwa der seines Geräts",
+    passkey_name: "Name of the passkey, such as its device", "Name des Passkeys, etwa der seines Geräts",
         "Nombre de la llave de acceso, por ejemplo el de su dispositivo";
     rename: "Rename", "Umbenennen", "Cambiar el nombre";
     add_passkey: "Add a passkey", "Passkey hinzufügen", "Añadir una llave de acceso";

@@ -2,7 +2,7 @@
 the issuer in the setting `TOKENSMITH`."""
 
 from .authentication import TokenAuthentication, TokenUser
-from .permissions import HasRole, HasScope, IsLoggedIn
+from .permissions import HasAuthentication, HasRole, HasScope, IsLoggedIn
 from .resource import resource_urls
 
-__all__ = ["HasRole", "HasScope", "IsLoggedIn", "TokenAuthentication", "TokenUser", "resource_urls"]
+__all__ = ["HasAuthentication", "HasRole", "HasScope", "IsLoggedIn", "TokenAuthentication", "TokenUser", "resource_urls"]

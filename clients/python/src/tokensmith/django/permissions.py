@@ -35,6 +35,7 @@ class _TokenPermission(BasePermission):
         an exception can carry the challenge (RFC 6750 section 3)."""
         if self._refusal is not None:
             denied = PermissionDenied(detail_of(self._refusal))
+            denied.status_code = self._refusal.status
             denied.auth_header = self._refusal.challenge
             raise denied
 
@@ -53,3 +54,8 @@ class IsLoggedIn(_TokenPermission):
     """Lets in tokens of a user's login; not those of API tokens or of programs."""
 
     required: ClassVar[dict[str, Any]] = {"login": True}
+
+
+def HasAuthentication(acr: str | None = None, max_age: int | None = None) -> type[BasePermission]:  # noqa: N802
+    """Lets in tokens of a login as strong and as recent; others get the challenge of RFC 9470. See `Verifier.require`."""
+    return type("HasAuthentication", (_TokenPermission,), {"required": {"acr": acr, "max_age": max_age}})
