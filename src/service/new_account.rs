@@ -49,9 +49,10 @@ pub(crate) fn open_account(tx: &mut UnitTx<'_>, new: NewAccount, origin: &Origin
     {
         return Err(Error::EmailTaken);
     }
-    check_username(&mut tx.reading(), new.id, &new.username, verified)?;
     let roles = new.roles.and(&invited);
-    insert(tx, NewAccount { roles, ..new }, event)
+    let user = insert(tx, NewAccount { roles, ..new }, event)?;
+    check_username(&mut tx.reading(), user.id, &user.username, user.verified_email())?;
+    Ok(user)
 }
 
 /// Part of a unit: stores an account.
