@@ -16,6 +16,7 @@ mod endpoint;
 mod extract;
 mod failure;
 mod groups;
+mod mail_code;
 mod metrics;
 mod oauth;
 mod observe;

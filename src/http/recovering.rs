@@ -1,9 +1,8 @@
 //! A forgotten password, on whatever page or endpoint: asking for the mail, and setting a new password.
 
-use std::time::{Duration, Instant};
-
 use actix_web::{rt, web};
 
+use super::mail_code::refused_late;
 use super::proving::hashing;
 use crate::app::App;
 use crate::engine::deadline::{self, on_a_thread};
@@ -42,17 +41,12 @@ pub(super) struct Recovery {
     pub(super) shown: Option<Shown>,
 }
 
-/// A wrong code is refused no sooner than this: looking for the address takes longer if it is somebody's.
-const REFUSED_AFTER: Duration = Duration::from_millis(100);
-
 /// Sets a new password.
 pub(super) async fn recover(app: &web::Data<App>, recovery: Recovery, origin: Origin) -> Result<(), Error> {
-    let (began, is_code) = (Instant::now(), matches!(recovery.read, ByMail::Code(..)));
-    let recovered = try_to_recover(app, recovery, origin).await;
-    if is_code && matches!(recovered, Err(Error::BadMailToken)) {
-        rt::time::sleep_until((began + REFUSED_AFTER).into()).await;
+    match recovery.read {
+        ByMail::Link(_) => try_to_recover(app, recovery, origin).await,
+        ByMail::Code(..) => refused_late(try_to_recover(app, recovery, origin)).await,
     }
-    recovered
 }
 
 /// From the check of the second factor on it runs to its end, so that each guess is counted.

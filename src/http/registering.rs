@@ -2,6 +2,7 @@
 
 use actix_web::{rt, web};
 
+use super::mail_code::refused_late;
 use super::proving::hashing;
 use crate::app::App;
 use crate::engine::deadline::{self, on_a_thread};
@@ -51,6 +52,13 @@ pub(super) async fn look(app: &web::Data<App>, shown: Shown) -> Result<Applicant
 
 /// Notes that the address is proved. A wrong code is counted also when the client has gone.
 pub(super) async fn prove(app: &web::Data<App>, shown: Shown, ip: Option<&str>) -> Result<Applicant, Error> {
+    match shown {
+        Shown::Code(..) => refused_late(try_to_prove(app, shown, ip)).await,
+        Shown::Link(_) | Shown::Invitation(_) => try_to_prove(app, shown, ip).await,
+    }
+}
+
+async fn try_to_prove(app: &web::Data<App>, shown: Shown, ip: Option<&str>) -> Result<Applicant, Error> {
     let charge = registration::admit(app, &shown, ip).await?;
     let (asked, _turn) = (app.clone(), app.lookups.turn().await?);
     let prove = move || registration::prove(&asked, &shown, charge);
