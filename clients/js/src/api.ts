@@ -315,6 +315,42 @@ export interface components {
             token?: string;
         } & (unknown | unknown);
         /**
+         * @description What the mail says: `token`, or `email` and `code`. Without mail: `invitation`. To open the account `username` and `password`,
+         *     too.
+         * @example {
+         *       "password": "a long and unusual sentence",
+         *       "token": "q3Yl5pUe6kB1nq8cW0v2xR7mTfD9sGhJzLaKoIiEwNg",
+         *       "username": "ada"
+         *     }
+         */
+        ConfirmRegistration: {
+            /** @description `false`, together with `"cookies": true`: the access token is in the body, and only the refresh token in a cookie. */
+            access_cookie?: boolean;
+            /** @description Audience of the access token: one of `AUDIENCE`. Default: the first one. */
+            audience?: string | null;
+            /**
+             * @description The code in the mail; spaces in it do not matter.
+             * @example 1234 5678
+             */
+            code?: string;
+            /** @description `true`: the tokens go into cookies that no script can read, not into the body. Default: `false`. */
+            cookies?: boolean;
+            /** @description The address that the mail went to. */
+            email?: components["schemas"]["EmailAddress"];
+            /** @description The last part of an invitation's link, if the service sends no mail. */
+            invitation?: string;
+            label?: components["schemas"]["DeviceLabel"] | null;
+            name?: components["schemas"]["Name"] | null;
+            /** @description The password. */
+            password?: components["schemas"]["NewPassword"];
+            /** @description Whether the user accepts the terms. Required to be `true` if `TERMS_URL` is set. */
+            terms_accepted?: boolean;
+            /** @description The last part of the link's path. */
+            token?: string;
+            /** @description The name to log in with. */
+            username?: components["schemas"]["NewUsername"];
+        };
+        /**
          * @description What the mail says, and the new password: `token`, or `email` and `code`. If the user has a second factor, `otp` or
          *     `recovery_code`, too.
          * @example {
@@ -433,6 +469,25 @@ export interface components {
             token_endpoint_auth_method?: components["schemas"]["AuthenticationMethod"];
         };
         /**
+         * @description A new invitation.
+         * @example {
+         *       "email": "grace@example.com",
+         *       "roles": [
+         *         "editor"
+         *       ]
+         *     }
+         */
+        CreateInvitation: {
+            email?: components["schemas"]["EmailAddress"] | null;
+            /**
+             * Format: int64
+             * @description How long it is valid, in seconds. Default: a week.
+             */
+            expires_in?: number | null;
+            /** @description Roles of the account. Default: none. */
+            roles?: components["schemas"]["RoleName"][];
+        };
+        /**
          * @description A new account.
          * @example {
          *       "email": "grace@example.com",
@@ -522,7 +577,7 @@ export interface components {
          * @description What happened. The meaning of a name never changes.
          * @enum {string}
          */
-        EventName: "login" | "login_failed" | "grant_opened" | "code_reused" | "reauthenticated" | "reauthentication_failed" | "logout" | "session_ended" | "sessions_ended" | "refresh_token_reused" | "session_healed" | "session_shared" | "access_token_revoked" | "password_changed" | "password_reset" | "password_reset_requested" | "password_recovered" | "address_verification_sent" | "address_verified" | "profile_changed" | "user_created" | "user_disabled" | "user_enabled" | "user_deleted" | "roles_changed" | "consent_given" | "consent_revoked" | "factor_added" | "factor_removed" | "factors_reset" | "recovery_codes_made" | "recovery_code_used" | "second_factor_asked" | "second_factor_failed" | "passkey_counter_back" | "api_token_created" | "api_token_rotated" | "api_token_revoked" | "client_created" | "client_updated" | "client_secret_rotated" | "client_disabled" | "client_enabled" | "client_deleted" | "key_rotated" | "key_dropped" | "database_restored";
+        EventName: "login" | "login_failed" | "grant_opened" | "code_reused" | "reauthenticated" | "reauthentication_failed" | "logout" | "session_ended" | "sessions_ended" | "refresh_token_reused" | "session_healed" | "session_shared" | "access_token_revoked" | "password_changed" | "password_reset" | "password_reset_requested" | "password_recovered" | "address_verification_sent" | "address_verified" | "profile_changed" | "user_created" | "registration_requested" | "registration_withdrawn" | "invitation_created" | "invitation_used" | "invitation_withdrawn" | "user_disabled" | "user_enabled" | "user_deleted" | "roles_changed" | "consent_given" | "consent_revoked" | "factor_added" | "factor_removed" | "factors_reset" | "recovery_codes_made" | "recovery_code_used" | "second_factor_asked" | "second_factor_failed" | "passkey_counter_back" | "api_token_created" | "api_token_rotated" | "api_token_revoked" | "client_created" | "client_updated" | "client_secret_rotated" | "client_disabled" | "client_enabled" | "client_deleted" | "provider_created" | "provider_updated" | "provider_disabled" | "provider_enabled" | "provider_deleted" | "key_rotated" | "key_dropped" | "database_restored";
         /** @description Events, newest first. */
         Events: {
             events: components["schemas"]["Event"][];
@@ -628,6 +683,49 @@ export interface components {
             /** @description `Bearer`, for what resource servers accept. */
             token_type?: string;
         };
+        /** @description An invitation. Its link is not stored. */
+        Invitation: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /**
+             * Format: uuid
+             * @description Id of the administrator who made it; null if it was made on the command line.
+             */
+            created_by: string | null;
+            /** @description The only address that may be registered with it; null if it may be any. */
+            email: string | null;
+            /**
+             * Format: date-time
+             * @description When it expires.
+             */
+            expires_at: string;
+            /**
+             * Format: uuid
+             * @description Id of the invitation.
+             */
+            id: string;
+            /** @description Roles of the account. */
+            roles: components["schemas"]["RoleName"][];
+            /**
+             * Format: date-time
+             * @description When it was used; null if it was not.
+             */
+            used_at: string | null;
+            /**
+             * Format: uuid
+             * @description Id of the account that was opened with it; null if it was not used.
+             */
+            used_by: string | null;
+        };
+        /** @description Invitations, newest first. */
+        Invitations: {
+            invitations: components["schemas"]["Invitation"][];
+            /** @description Pass it as `cursor` to get the next page; null on the last page. */
+            next_cursor: string | null;
+        };
         /** @description A JWK Set ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)). */
         JwkSet: {
             /** @description The public keys. */
@@ -688,6 +786,15 @@ export interface components {
              */
             client_secret?: string;
         };
+        /** @description An invitation with its link, which is shown only now. */
+        NewInvitation: components["schemas"]["Invitation"] & {
+            /** @description The page that its holder opens. */
+            link: string;
+            /** @description Whether the address gets a mail, with a link of its own. */
+            mailed: boolean;
+            /** @description The last part of the link. */
+            token: string;
+        };
         /** @description A passkey that is registered now. */
         NewPasskey: components["schemas"]["Passkey"] & {
             /**
@@ -718,6 +825,8 @@ export interface components {
         };
         /** @description A user's record, as they see it. */
         OwnAccount: components["schemas"]["Account"] & {
+            /** @description Whether there is a password. A user without one, who logs in another way, sets it as one that was forgotten. */
+            has_password: boolean;
             /**
              * @description The address that waits to be confirmed, by a mail that was sent to it; null if there is none. The one in `email` stays
              *     in force until then.
@@ -873,7 +982,7 @@ export interface components {
          * @description What is wrong with a request. The meaning of a code never changes.
          * @enum {string}
          */
-        ProblemCode: "access_token_missing" | "account_disabled" | "api_token_expired" | "api_token_malformed" | "api_token_not_found" | "api_token_revoked" | "api_token_unknown" | "application_token" | "bad_challenge" | "bad_credentials" | "bad_mail_token" | "basic_auth_off" | "body_too_large" | "client_id_taken" | "client_unknown" | "client_without_secret" | "csrf_refused" | "data_key_unavailable" | "database_unavailable" | "email_missing" | "email_taken" | "factor_not_found" | "internal_error" | "invalid_client" | "invalid_fields" | "invalid_grant" | "invalid_request" | "invalid_scope" | "invalid_target" | "key_conflict" | "key_unknown" | "last_admin" | "mail_off" | "malformed_json" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "otp_locked" | "overloaded" | "passkey_challenge_over" | "passkey_counter_back" | "passkey_not_found" | "passkey_not_verified" | "passkey_refused" | "passkey_taken" | "passkey_unknown" | "passkeys_off" | "reauthentication_required" | "refresh_cookie_missing" | "refresh_token_reused" | "request_timeout" | "role_missing" | "scope_missing" | "second_factor_enrolment_required" | "second_factor_required" | "session_cookies_off" | "session_ended" | "session_not_found" | "session_required" | "session_unknown" | "token_bad_signature" | "token_expired" | "token_malformed" | "token_not_yet_valid" | "token_revoked" | "token_unknown_key" | "token_wrong_algorithm" | "token_wrong_audience" | "token_wrong_issuer" | "token_wrong_type" | "too_many_api_tokens" | "too_many_failures" | "too_many_mails" | "too_many_passkeys" | "unauthorized_client" | "unsupported_grant_type" | "unsupported_media_type" | "user_unknown" | "username_taken" | "wrong_client" | "wrong_otp" | "wrong_password" | "wrong_recovery_code";
+        ProblemCode: "access_token_missing" | "account_disabled" | "api_token_expired" | "api_token_malformed" | "api_token_not_found" | "api_token_revoked" | "api_token_unknown" | "application_token" | "bad_challenge" | "bad_credentials" | "bad_invitation" | "bad_mail_token" | "basic_auth_off" | "body_too_large" | "client_id_taken" | "client_unknown" | "client_without_secret" | "csrf_refused" | "data_key_unavailable" | "database_unavailable" | "email_missing" | "email_taken" | "factor_not_found" | "internal_error" | "invalid_client" | "invalid_fields" | "invalid_grant" | "invalid_request" | "invalid_scope" | "invalid_target" | "invitation_required" | "invitation_unknown" | "key_conflict" | "key_unknown" | "last_admin" | "mail_off" | "malformed_json" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "otp_locked" | "overloaded" | "passkey_challenge_over" | "passkey_counter_back" | "passkey_not_found" | "passkey_not_verified" | "passkey_refused" | "passkey_taken" | "passkey_unknown" | "passkeys_off" | "provider_refused" | "provider_unavailable" | "provider_unknown" | "reauthentication_required" | "refresh_cookie_missing" | "refresh_token_reused" | "registration_off" | "registration_unknown" | "request_timeout" | "role_missing" | "scope_missing" | "second_factor_enrolment_required" | "second_factor_required" | "session_cookies_off" | "session_ended" | "session_not_found" | "session_required" | "session_unknown" | "token_bad_signature" | "token_expired" | "token_malformed" | "token_not_yet_valid" | "token_revoked" | "token_unknown_key" | "token_wrong_algorithm" | "token_wrong_audience" | "token_wrong_issuer" | "token_wrong_type" | "too_many_api_tokens" | "too_many_failures" | "too_many_mails" | "too_many_passkeys" | "unauthorized_client" | "unsupported_grant_type" | "unsupported_media_type" | "user_unknown" | "username_taken" | "username_too_similar" | "wrong_client" | "wrong_otp" | "wrong_password" | "wrong_recovery_code";
         /**
          * @description A change of a user's record. A missing field is not changed; null removes the e-mail address or the name.
          * @example {
@@ -885,6 +994,15 @@ export interface components {
             name?: components["schemas"]["Name"] | null;
             /** @description The name to log in with. */
             username?: components["schemas"]["NewUsername"];
+        };
+        /** @description An address that is proved. */
+        ProvedRegistration: {
+            /** @description The address; null if there is none. */
+            email: string | null;
+            /** @description Whether the account will have it as a confirmed one. */
+            email_verified: boolean;
+            /** @description Where the terms are that must be accepted; null if there are none. */
+            terms_url: string | null;
         };
         /** @description The service is ready for requests. */
         Ready: {
@@ -952,6 +1070,18 @@ export interface components {
             cookies: true;
         };
         /**
+         * @description Who wants to register.
+         * @example {
+         *       "email": "ada@example.com"
+         *     }
+         */
+        Register: {
+            /** @description The e-mail address. */
+            email: components["schemas"]["EmailAddress"];
+            /** @description The last part of an invitation's link. Required if `REGISTRATION` is `invite`. */
+            invitation?: string;
+        };
+        /**
          * @description A passkey that a browser has made.
          * @example {
          *       "credential": {
@@ -971,6 +1101,38 @@ export interface components {
             credential: components["schemas"]["RegistrationResponse"];
             name?: components["schemas"]["Name"] | null;
         };
+        /** @description A registration that is not finished. */
+        Registration: {
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            created_at: string;
+            /** @description The address; null if there is none. */
+            email: string | null;
+            /**
+             * Format: date-time
+             * @description When it expires.
+             */
+            expires_at: string;
+            /**
+             * Format: uuid
+             * @description Id of the registration.
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description Id of the invitation that it relies on; null if there is none.
+             */
+            invitation_id: string | null;
+            /**
+             * Format: date-time
+             * @description When the address was proved; null if it is not.
+             */
+            proved_at: string | null;
+            /** @description The provider who knows the user; null if the user registers by an address. */
+            provider: string | null;
+        };
         /** @description A new passkey, as a browser sends it. */
         RegistrationResponse: {
             response: components["schemas"]["AttestationResponse"];
@@ -979,6 +1141,12 @@ export interface components {
              * @enum {string}
              */
             type: "public-key";
+        };
+        /** @description Registrations that are not finished, newest first. */
+        Registrations: {
+            /** @description Pass it as `cursor` to get the next page; null on the last page. */
+            next_cursor: string | null;
+            registrations: components["schemas"]["Registration"][];
         };
         /**
          * @description Another name for a passkey.
