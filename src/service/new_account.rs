@@ -49,9 +49,10 @@ pub(crate) fn open_account(tx: &mut UnitTx<'_>, new: NewAccount, origin: &Origin
     {
         return Err(Error::EmailTaken);
     }
+    refuse_address(&new.username, verified)?;
     let roles = new.roles.and(&invited);
     let user = insert(tx, NewAccount { roles, ..new }, event)?;
-    check_username(&mut tx.reading(), user.id, &user.username, user.verified_email())?;
+    refuse_lookalike(&mut tx.reading(), user.id, &user.username)?;
     Ok(user)
 }
 
@@ -74,18 +75,18 @@ pub(super) fn insert(tx: &mut UnitTx<'_>, new: NewAccount, event: Event) -> Resu
     Ok(user)
 }
 
-/// Refuses a username that would be taken for another user's: it looks like that of another account, or like an address that
-/// is not `verified`, the user's own. Administrators may give such a name.
-pub(super) fn check_username(
-    tx: &mut ReadTx<'_>,
-    id: UserId,
-    username: &Username,
-    verified: Option<&Email>,
-) -> Result<(), Error> {
+/// Refuses a username that would be taken for an address that is not the user's own. Administrators may give such a name. This
+/// comes before anything that says whether the name is taken, since that would tell of addresses.
+pub(super) fn refuse_address(username: &Username, verified: Option<&Email>) -> Result<(), Error> {
     let own = verified.map(|email| email.folded().into_owned());
     if username.is_like_an_address() && own != Some(username.to_string()) {
         let message = "must not contain @, unless it is your own confirmed e-mail address";
         return Err(Error::invalid("username", "not_your_address", message));
     }
+    Ok(())
+}
+
+/// Refuses a username that looks like that of another account. Administrators may give such a name.
+pub(super) fn refuse_lookalike(tx: &mut ReadTx<'_>, id: UserId, username: &Username) -> Result<(), Error> {
     if tx.has_lookalike(id, username)? { Err(Error::UsernameTooSimilar) } else { Ok(()) }
 }

@@ -3,7 +3,7 @@
 use super::api_tokens;
 use super::fields::{collect, invalid};
 use super::mail::{notice_of_address, notice_to};
-use super::new_account::{NewAccount, check_username, insert};
+use super::new_account::{NewAccount, insert, refuse_address, refuse_lookalike};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -236,11 +236,14 @@ pub(super) fn set_profile_and(
     let event = origin.event(now, EventName::ProfileChanged).about(id).with(changed.join(" "));
     app.units.run(move |tx| {
         let before = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
+        if let Some(username) = username.as_ref().filter(|_| !by_administrator) {
+            refuse_address(username, before.verified_email())?;
+        }
         if username.is_some() || name.is_some() {
             tx.set_names(id, username.as_ref(), name.as_ref())?;
         }
         if let Some(username) = username.filter(|_| !by_administrator) {
-            check_username(&mut tx.reading(), id, &username, before.verified_email())?;
+            refuse_lookalike(&mut tx.reading(), id, &username)?;
         }
         if let Some(email) = email.filter(|email| needs_setting(&before, email.as_ref(), by_administrator)) {
             tx.set_email(id, email.as_ref(), by_administrator, now)?;

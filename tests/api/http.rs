@@ -10,19 +10,20 @@ use crate::support::{Engine, TestApp};
 use crate::upstream::configure_as;
 
 /// What users and applications see.
-const PAGES: [&str; 5] = ["/oauth/", "/login", "/account", "/password-reset", "/email-verification"];
+const PAGES: [&str; 6] = ["/oauth/", "/login", "/account", "/password-reset", "/email-verification", "/registration"];
 
 /// Pages whose GET may issue a code, or end a session.
 const ACTING: [&str; 4] = ["/oauth/authorize", "/oauth/interactions/", "/oauth/logout", "/login/callback/"];
 
 #[test]
 fn every_route_of_the_table_exists_and_other_methods_are_told_what_is_allowed() {
-    // Without mail there is nothing at some of the paths.
+    // Without mail and registration there is nothing at some of the paths.
     let settings = [
         ("ISSUER", "https://id.example.com/auth"),
         ("CHANGE_PASSWORD_URL", "https://id.example.com/password"),
         ("MAIL_URL", "log:"),
         ("MAIL_FROM", "id@example.com"),
+        ("REGISTRATION", "open"),
     ];
     let app = TestApp::start_with(Engine::Sqlite, &settings);
     configure_as(&app, "github", "github", "https://github.com", &[]);
