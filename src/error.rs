@@ -142,6 +142,24 @@ pub enum Error {
     /// Another account has this username.
     #[error("this username is taken")]
     UsernameTaken,
+    /// The username looks like that of another account.
+    #[error("this username looks like that of another account")]
+    UsernameTooSimilar,
+    /// Registration is off.
+    #[error("nobody can register here")]
+    RegistrationOff,
+    /// Only who is invited may register.
+    #[error("an invitation is needed to register here")]
+    InvitationMissing,
+    /// The invitation is unknown, was used or withdrawn, has expired, or is for another address.
+    #[error("this invitation is unknown, was used or withdrawn, has expired, or is for another address")]
+    BadInvitation,
+    /// There is no such invitation.
+    #[error("there is no such invitation, or it was used")]
+    InvitationUnknown,
+    /// There is no such registration.
+    #[error("there is no such registration, or it is finished")]
+    RegistrationUnknown,
     /// There is no such user.
     #[error("there is no such user")]
     UserUnknown,

@@ -18,6 +18,7 @@ use super::{DatabaseUrl, LogFormat, MailFrom, MailUrl, Pooler, ProxyUrl, passkey
 use crate::clock::Seconds;
 use crate::jwt::{Passphrase, SigningAlg};
 use crate::model::names::Scopes;
+use crate::model::registration::MayRegister;
 use crate::model::second_factor::Required;
 
 /// 4 GiB: a larger value is more likely a typing mistake.
@@ -206,6 +207,17 @@ settings! {
         help: "File to which the first start writes the first admin's password when standard output is not a terminal. Empty: first-admin-password, in the folder of the SQLite database or, with PostgreSQL, in the folder data.",
         read: path,
         show: show_path,
+    }
+    REGISTRATION: pub(crate) registration: MayRegister {
+        default: "off",
+        help: "Who may register. open: everybody, with a confirmed e-mail address; it needs MAIL_URL. invite: whoever has an invitation. off: nobody; administrators create all accounts.",
+        read: parsed,
+    }
+    TERMS_URL: pub(crate) terms_url: Option<String> {
+        default: "",
+        help: "URL of the terms that users must accept to register. Empty: none.",
+        read: optional(web_url),
+        show: show_optional(""),
     }
     BASIC_AUTH: pub(crate) basic_auth: bool {
         default: "off",

@@ -33,6 +33,21 @@ fn every_problem_is_reported_at_once() {
 }
 
 #[test]
+fn registration_that_is_open_needs_mail() {
+    let mail = [("MAIL_URL", "log:"), ("MAIL_FROM", "id@example.com")];
+    let with = |value| [&[("REGISTRATION", value)], &mail[..]].concat();
+    assert_eq!(refused(&[("REGISTRATION", "open")]), ["REGISTRATION"]);
+    assert!(config(&[("REGISTRATION", "invite")]).is_ok());
+    for value in ["off", "invite", "open", ""] {
+        assert!(config(&with(value)).is_ok(), "{value}");
+    }
+    for bad in ["on", "Open", "closed"] {
+        assert_eq!(refused(&with(bad)), ["REGISTRATION"], "{bad}");
+    }
+    assert_eq!(refused(&[("TERMS_URL", "javascript:alert(1)")]), ["TERMS_URL"]);
+}
+
+#[test]
 fn an_empty_database_url_does_not_mean_a_new_database() {
     for empty in ["", " "] {
         assert_eq!(refused(&[("DATABASE_URL", empty)]), ["DATABASE_URL"]);

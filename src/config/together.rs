@@ -6,13 +6,14 @@ use super::passkeys::relying_party;
 use super::reader::Reader;
 use super::settings::{
     ACR_TWO_FACTORS, ARGON2_MEMORY_KIB, AUDIENCE, DATABASE_URL, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE,
-    MAIL_FROM, MAIL_PASSWORD_FILE, REFRESH_IDLE_LIFETIME, REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, SESSION_COOKIES,
-    SESSION_LIFETIME,
+    MAIL_FROM, MAIL_PASSWORD_FILE, REFRESH_IDLE_LIFETIME, REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, REGISTRATION,
+    SESSION_COOKIES, SESSION_LIFETIME,
 };
 use super::values::passphrase;
 use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, MailUrl, machine};
 use crate::jwt::{KeyFolder, KeyPolicy, Passphrase};
 use crate::model::lifetimes::Lifetimes;
+use crate::model::registration::MayRegister;
 use crate::model::rotation::{Limits, Windows};
 use crate::secret::file;
 
@@ -44,6 +45,9 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
         reader.problem(&ACR_TWO_FACTORS, "must differ from ACR_ONE_FACTOR");
     }
     mail(&mut draft, reader);
+    if draft.registration == Some(MayRegister::Open) && draft.mail_url.as_ref().is_some_and(Option::is_none) {
+        reader.problem(&REGISTRATION, "open needs mail to prove addresses: set MAIL_URL, or use invite");
+    }
     let relying_party = relying_party(&mut draft, reader);
     let argon2 = argon2(&mut draft, reader);
     let settings = draft.complete()?;

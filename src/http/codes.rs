@@ -150,6 +150,9 @@ codes! {
         Domain(Error::BadMailToken) => Domain(Error::BadMailToken),
         "The link or the code of a mail is wrong, was used, has expired or is for something else; or the password, the address \
          or the account was changed since. Ask for another mail.";
+    BAD_INVITATION: 401 "bad_invitation" "Invitation refused", None,
+        Domain(Error::BadInvitation) => Domain(Error::BadInvitation),
+        "The invitation is unknown, was used or withdrawn, has expired, or is for another e-mail address.";
     PASSKEY_CHALLENGE_OVER: 401 "passkey_challenge_over" "Challenge of a passkey over", None,
         Domain(Error::PasskeyRefused(Refusal::ChallengeOver)) => Domain(Error::PasskeyRefused(Refusal::ChallengeOver)),
         "The challenge that the passkey has signed is unknown, was used, has expired after five minutes, or is for something \
@@ -192,6 +195,12 @@ codes! {
     ACCOUNT_DISABLED: 403 "account_disabled" "Account disabled", Some("invalid_grant"),
         Domain(Error::AccountDisabled) => Domain(Error::AccountDisabled),
         "The account is disabled. Only a client that knows its password or one of its API tokens gets this error.";
+    REGISTRATION_OFF: 403 "registration_off" "Registration is off", None,
+        Domain(Error::RegistrationOff) => Domain(Error::RegistrationOff),
+        "Nobody can register: `REGISTRATION` is off. Administrators create accounts.";
+    INVITATION_REQUIRED: 403 "invitation_required" "Invitation required", None,
+        Domain(Error::InvitationMissing) => Domain(Error::InvitationMissing),
+        "Only who is invited may register: `REGISTRATION` is `invite`, and the request has no `invitation`.";
     ORIGIN_NOT_ALLOWED: 403 "origin_not_allowed" "Origin not allowed", None,
         Failure::OriginNotAllowed(_) | Failure::OriginOfNoClient(_) => Failure::OriginNotAllowed("https://app.example.com".to_owned()),
         "Web pages of this origin may not call the service: it is not in `CORS_ORIGINS`, or for `/oauth/*` not that of a \
@@ -237,6 +246,12 @@ codes! {
     USER_UNKNOWN: 404 "user_unknown" "User unknown", None,
         Domain(Error::UserUnknown) => Domain(Error::UserUnknown),
         "The user no longer exists.";
+    INVITATION_UNKNOWN: 404 "invitation_unknown" "Invitation unknown", None,
+        Domain(Error::InvitationUnknown) => Domain(Error::InvitationUnknown),
+        "There is no such invitation, or it was used.";
+    REGISTRATION_UNKNOWN: 404 "registration_unknown" "Registration unknown", None,
+        Domain(Error::RegistrationUnknown) => Domain(Error::RegistrationUnknown),
+        "There is no such registration, or it is finished.";
     CLIENT_UNKNOWN: 404 "client_unknown" "Client unknown", None,
         Domain(Error::ClientUnknown) => Domain(Error::ClientUnknown),
         "There is no registered application with this `client_id`.";
@@ -271,6 +286,10 @@ codes! {
     USERNAME_TAKEN: 409 "username_taken" "Username taken", None,
         Domain(Error::UsernameTaken) => Domain(Error::UsernameTaken),
         "Another account has this username.";
+    USERNAME_TOO_SIMILAR: 409 "username_too_similar" "Username too similar", None,
+        Domain(Error::UsernameTooSimilar) => Domain(Error::UsernameTooSimilar),
+        "Readers would take this username for that of another account. Users must choose another one; an administrator may \
+         give it.";
     EMAIL_TAKEN: 409 "email_taken" "E-mail address taken", None,
         Domain(Error::EmailTaken) => Domain(Error::EmailTaken),
         "Another account has verified this e-mail address.";

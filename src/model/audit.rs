@@ -135,6 +135,16 @@ pub enum EventName {
     ProfileChanged,
     /// An account was created.
     UserCreated,
+    /// Somebody asked to register an e-mail address, also one that has an account.
+    RegistrationRequested,
+    /// An administrator has withdrawn a registration that was not finished.
+    RegistrationWithdrawn,
+    /// An invitation to register was made.
+    InvitationCreated,
+    /// An account was opened with an invitation; `detail` is its id.
+    InvitationUsed,
+    /// An invitation was withdrawn.
+    InvitationWithdrawn,
     /// An account was disabled.
     UserDisabled,
     /// An account was enabled again.
@@ -191,7 +201,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 47] = [
+pub const EVENT_NAMES: [(EventName, &str); 52] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -213,6 +223,11 @@ pub const EVENT_NAMES: [(EventName, &str); 47] = [
     (EventName::AddressVerified, "address_verified"),
     (EventName::ProfileChanged, "profile_changed"),
     (EventName::UserCreated, "user_created"),
+    (EventName::RegistrationRequested, "registration_requested"),
+    (EventName::RegistrationWithdrawn, "registration_withdrawn"),
+    (EventName::InvitationCreated, "invitation_created"),
+    (EventName::InvitationUsed, "invitation_used"),
+    (EventName::InvitationWithdrawn, "invitation_withdrawn"),
     (EventName::UserDisabled, "user_disabled"),
     (EventName::UserEnabled, "user_enabled"),
     (EventName::UserDeleted, "user_deleted"),

@@ -39,6 +39,14 @@ pub(crate) fn fold(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// What is left of a text when characters that look alike are the same
+/// ([UTS 39 section 4](https://www.unicode.org/reports/tr39/#Confusable_Detection)). It is folded besides, since `0` looks like
+/// `O`, and case does not matter.
+pub(crate) fn skeleton(text: &str) -> String {
+    let of_shapes: String = unicode_security::skeleton(&fold(text)).collect();
+    fold(&of_shapes).into_owned()
+}
+
 /// Whether a username may have this character: it is visible and its meaning is known. The fold of an unassigned code
 /// point may change, and private-use code points look different everywhere.
 pub(crate) fn is_distinct(c: char) -> bool {

@@ -8,8 +8,11 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::id::UserId;
 use super::names::Roles;
-use super::text::{BadText, fold, is_distinct, is_mark, is_readable_line};
+use super::text::{BadText, fold, is_distinct, is_mark, is_readable_line, skeleton};
 use crate::clock::Timestamp;
+
+/// What is stored instead of a hash for an account without a password.
+pub(crate) const NO_PASSWORD: &str = "!";
 
 /// A user, without the password hash, which only the store and the login see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +78,11 @@ fn is_short(text: &str) -> bool {
 }
 
 impl Username {
+    /// What is left of it when characters that look alike are the same.
+    pub(crate) fn skeleton(&self) -> String {
+        skeleton(&self.0)
+    }
+
     /// A stored value. An earlier version may have accepted what is refused now, and may have folded differently.
     pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
@@ -225,6 +233,23 @@ mod tests {
         }
         let normal: Username = "\u{3d2}\u{301}x".parse().unwrap();
         assert_eq!(normal.to_string().parse::<Username>().unwrap(), normal, "the normal form is stable");
+    }
+
+    #[test]
+    fn names_that_a_reader_takes_for_each_other_have_one_skeleton() {
+        let skeleton = |name: &str| name.parse::<Username>().unwrap().skeleton();
+        for (one, other) in [
+            ("paypal", "\u{440}\u{430}ypal"),
+            ("admin", "adm\u{131}n"),
+            ("ada1", "adal"),
+            ("bob0", "BOBO"),
+            ("rn", "m"),
+        ] {
+            assert_eq!(skeleton(one), skeleton(other), "{one} {other}");
+        }
+        for (one, other) in [("ada", "adam"), ("ada", "ad\u{e4}"), ("bob1", "bob2")] {
+            assert_ne!(skeleton(one), skeleton(other), "{one} {other}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{keys, purge};
+use super::{keys, purge, usernames};
 use crate::app::App;
 use crate::engine::background::{Periodic, Tasks};
 use crate::error::Error;
@@ -91,6 +91,8 @@ impl Walk {
             purge::all_authorizations(app)?;
             purge::all_challenges(app)?;
             purge::all_mail_tokens(app)?;
+            purge::all_registrations(app)?;
+            usernames::add_skeletons(app)?;
             purge::messages(app)?;
             *place() = (Instant::now(), next);
         }

@@ -190,9 +190,12 @@ pub(crate) fn prove(app: &App, admitted: Admitted) -> Result<Outcome, Error> {
     Ok(Outcome { claimed, proven: Some(Proven { user, proof, evidence: Evidence::Password { checked, renewed } }) })
 }
 
-/// The stored hash, if it can be verified. If not, every password is wrong and the log has the reason. Neither the
-/// response nor its time may reveal that the account exists.
+/// The stored hash, if there is one and it can be verified. If it cannot, the log has the reason. Without it every password is
+/// wrong, and neither the response nor its time may reveal that the account exists.
 fn usable(app: &App, known: &Credentials) -> Option<StoredHash> {
+    if !known.has_password() {
+        return None;
+    }
     let read = app.hasher.read(&known.password_hash).inspect_err(|reason| {
         log::error!(user:% = known.user.id, reason:%; "the stored password hash cannot be used: set a new password");
     });

@@ -85,6 +85,12 @@ pub(crate) fn all_mail_tokens(app: &App) -> Result<usize, Error> {
     until_none_is_left(|| app.store.write(|tx| tx.purge(Over::MailTokens, BATCH, by)))
 }
 
+/// Deletes all registrations and invitations that have expired, used or not.
+pub(crate) fn all_registrations(app: &App) -> Result<usize, Error> {
+    let by = app.clock.now() - GRACE;
+    until_none_is_left(|| app.store.write(|tx| tx.purge(Over::Registrations, BATCH, by)))
+}
+
 /// Deletes one batch of messages that were not sent in time; returns how many.
 pub(crate) fn messages(app: &App) -> Result<usize, Error> {
     app.outbox.give_up()
@@ -105,6 +111,7 @@ pub fn all(app: &App) -> Result<Purged, Error> {
     all_authorizations(app)?;
     all_challenges(app)?;
     all_mail_tokens(app)?;
+    all_registrations(app)?;
     let mut purged = Purged {
         denials: until_none_is_left(|| denials(app))?,
         api_tokens: until_none_is_left(|| api_tokens(app))?,

@@ -55,6 +55,8 @@ pub(crate) fn take_over(app: &App, keep_sessions: bool, origin: &Origin) -> Resu
     app.units.run(move |tx| {
         // Messages that waited at the time of the backup have been sent since, or are of no use any more.
         tx.delete_messages()?;
+        tx.delete_registrations()?;
+        tx.delete_invitations()?;
         tx.delete_mail_tokens()?;
         tx.record(event)
     })?;

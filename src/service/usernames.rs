@@ -1,11 +1,29 @@
-//! Usernames that an earlier version folded in another way.
+//! Usernames that an earlier version has written: folded in another way, or without what is left when characters that look alike
+//! are the same.
 
 use crate::app::App;
 use crate::error::Error;
 use crate::model::user::User;
 
+/// How many usernames get a skeleton at a time.
+const BATCH: i64 = 1_000;
+
+/// So many batches at most: then others have their turn.
+const BATCHES: usize = 20;
+
 /// Folds them again, unless another account has the same name; returns the accounts whose name was not changed.
 pub(crate) fn refold(app: &App) -> Result<Vec<User>, Error> {
     app.store.refold_usernames()?;
     app.store.read(|tx| tx.list_unfolded())
+}
+
+/// Makes the skeletons that are missing. Until then the names without one are compared one by one.
+pub(crate) fn add_skeletons(app: &App) -> Result<(), Error> {
+    for _ in 0..BATCHES {
+        if !app.store.read(|tx| tx.lacks_skeletons())? {
+            break;
+        }
+        app.store.write(|tx| tx.add_skeletons(BATCH))?;
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use super::api_tokens;
 use super::fields::{collect, invalid};
 use super::mail::{notice_of_address, notice_to};
+use super::new_account::{NewAccount, insert, refuse_lookalike};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -30,11 +31,8 @@ pub struct NewUser<'a> {
     pub password: &'a Secret<String>,
 }
 
-/// An account that is not stored yet.
-pub(crate) struct Prepared {
-    user: User,
-    password_hash: String,
-}
+/// An account whose fields are checked.
+pub(crate) struct Prepared(NewAccount);
 
 /// Creates an account.
 pub fn create(app: &App, new: &NewUser<'_>, origin: &Origin) -> Result<User, Error> {
@@ -57,22 +55,17 @@ pub(crate) fn prepare(app: &App, new: &NewUser<'_>) -> Result<Prepared, Error> {
         return Err(Error::Invalid(problems));
     };
     let now = app.clock.now();
-    let id = new_id(now, &*app.entropy)?;
-    // Who sets it here is trusted to know it.
-    let email_verified_at = email.as_ref().map(|_| now);
-    let verified_email = email.as_ref().map(|email| email.folded().into_owned());
-    let user = User {
-        id,
+    Ok(Prepared(NewAccount {
+        id: new_id(now, &*app.entropy)?,
+        created_at: now,
         username,
-        email,
-        email_verified_at,
-        verified_email,
+        // Who sets it here is trusted to know it.
+        email: email.map(|email| (email, true)),
         name,
         roles,
-        disabled_at: None,
-        created_at: now,
-    };
-    Ok(Prepared { user, password_hash: app.hasher.hash(&password)? })
+        password_hash: Some(app.hasher.hash(&password)?),
+        invitation: None,
+    }))
 }
 
 /// Stores an account.
@@ -83,14 +76,13 @@ pub(crate) fn add(app: &App, prepared: Prepared, origin: &Origin) -> Result<User
 /// The same; `last` runs after everything that can be refused, and its error undoes everything.
 pub(super) fn add_and(
     app: &App,
-    Prepared { user, password_hash }: Prepared,
+    Prepared(new): Prepared,
     origin: &Origin,
     last: impl FnOnce() -> Result<(), Error> + Send + 'static,
 ) -> Result<User, Error> {
-    let event = origin.event(user.created_at, EventName::UserCreated).about(user.id);
+    let event = origin.event(new.created_at, EventName::UserCreated).about(new.id);
     app.units.run(move |tx| {
-        tx.insert_user(&user, &password_hash)?;
-        tx.record(event)?;
+        let user = insert(tx, new, event)?;
         last()?;
         Ok(user)
     })
@@ -101,6 +93,11 @@ pub(crate) fn find_by_name(app: &App, username: &str) -> Result<User, Error> {
     let Ok(username) = username.parse::<ClaimedName>() else { return Err(Error::UserUnknown) };
     let found = app.store.read(|tx| tx.find_credentials(&username))?;
     found.map(|found| found.user).ok_or(Error::UserUnknown)
+}
+
+/// Whether a user has a password. One who has none sets it as a forgotten one.
+pub(crate) fn has_password(app: &App, id: UserId) -> Result<bool, Error> {
+    Ok(app.store.read(|tx| tx.find_credentials_of(id))?.ok_or(Error::UserUnknown)?.has_password())
 }
 
 /// The user with this id.
@@ -242,8 +239,12 @@ pub(super) fn set_profile_and(
         None => None,
     };
     let event = origin.event(now, EventName::ProfileChanged).about(id).with(changed.join(" "));
+    let is_own = origin.actor == Some(id);
     app.units.run(move |tx| {
         let before = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
+        if let Some(username) = username.as_ref().filter(|_| is_own) {
+            refuse_lookalike(&mut tx.reading(), id, username)?;
+        }
         if username.is_some() || name.is_some() {
             tx.set_names(id, username.as_ref(), name.as_ref())?;
         }

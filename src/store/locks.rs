@@ -9,7 +9,7 @@ use diesel::prelude::*;
 
 use super::WriteTx;
 use super::connection::DbConnection;
-use super::schema::{api_tokens, clients, sessions, users};
+use super::schema::{api_tokens, clients, registrations, sessions, users};
 use super::types::Bind;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -24,6 +24,10 @@ pub(super) enum Lock {
     Migrations,
     /// Held while administrators are changed.
     Administration,
+    /// Rows of `registrations`: those of an address, or one row.
+    Registrations,
+    /// A row of `invitations`.
+    Invitations,
     /// Rows of `users`.
     Users,
     /// Rows of `totp_factors`, `passkeys`, `recovery_codes`, `known_devices`, `login_challenges` and `mail_tokens`: those of a
@@ -39,7 +43,7 @@ pub(super) enum Lock {
 
 /// The kinds that a transaction has locked.
 #[derive(Default)]
-pub(super) struct Locked(u8);
+pub(super) struct Locked(u16);
 
 impl Locked {
     /// Notes that something of this kind is locked, by a lock or a change.
@@ -75,6 +79,11 @@ impl WriteTx<'_> {
             diesel::sql_query(format!("select pg_advisory_xact_lock({number})")).execute(connection)?;
         }
         Ok(())
+    }
+
+    /// Locks all registrations of an address, folded: of two that are finished at the same time one comes first.
+    pub(crate) fn lock_registrations_of(&mut self, folded: &str) -> Result<(), Error> {
+        lock_rows!(self, Registrations, registrations, registrations::email_fold.eq(folded).assume_not_null())
     }
 
     /// Locks a user until the end of this transaction: others cannot delete or change it.

@@ -22,12 +22,14 @@ pub(crate) enum Over {
     Challenges,
     /// Tokens in mails.
     MailTokens,
+    /// Registrations and invitations.
+    Registrations,
     /// Requests for authorization, codes, and the assertions of clients.
     Authorizations,
 }
 
 /// For each kind: the table, its primary key, and the time that is compared, which has an index.
-const TABLES: [(Over, &str, &str, &str); 11] = [
+const TABLES: [(Over, &str, &str, &str); 13] = [
     (Over::Denials, "denylist", "subject, kind", "expires_at"),
     (Over::Denials, "denied_before", "kind, subject, issued_before", "expires_at"),
     (Over::ApiTokens, "api_tokens", "id", "revoked_at"),
@@ -35,6 +37,8 @@ const TABLES: [(Over, &str, &str, &str); 11] = [
     (Over::Events, "audit_events", "id", "at"),
     (Over::Challenges, "login_challenges", "digest", "expires_at"),
     (Over::MailTokens, "mail_tokens", "digest", "expires_at"),
+    (Over::Registrations, "registrations", "id", "expires_at"),
+    (Over::Registrations, "invitations", "id", "expires_at"),
     (Over::Challenges, "used_passkey_challenges", "digest", "expires_at"),
     (Over::Authorizations, "interactions", "id", "expires_at"),
     (Over::Authorizations, "authorization_codes", "digest", "expires_at"),

@@ -20,6 +20,8 @@ diesel::table! {
         username_fold -> Nullable<Text>,
         email_verified_at -> Nullable<SqlTime>,
         verified_email -> Nullable<Text>,
+        username_skeleton -> Nullable<Text>,
+        skeleton_of -> Nullable<Text>,
     }
 }
 
@@ -346,6 +348,47 @@ diesel::table! {
     used_passkey_challenges (digest) {
         digest -> Binary,
         expires_at -> SqlTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Links by which their holders may register, once.
+    invitations (id) {
+        id -> SqlUuid,
+        digest -> Binary,
+        roles -> Text,
+        email -> Nullable<Text>,
+        created_by -> Nullable<SqlUuid>,
+        created_at -> SqlTime,
+        expires_at -> SqlTime,
+        used_at -> Nullable<SqlTime>,
+        used_by -> Nullable<SqlUuid>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Registrations that are not finished.
+    registrations (id) {
+        id -> SqlUuid,
+        digest -> Binary,
+        email -> Nullable<Text>,
+        email_fold -> Nullable<Text>,
+        email_verified -> Bool,
+        code_hash -> Nullable<BigInt>,
+        provider -> Nullable<Text>,
+        subject -> Nullable<Text>,
+        name -> Nullable<Text>,
+        invitation_id -> Nullable<SqlUuid>,
+        created_at -> SqlTime,
+        expires_at -> SqlTime,
+        proved_at -> Nullable<SqlTime>,
+        used_at -> Nullable<SqlTime>,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::id::UserId;
 use crate::model::names::Roles;
-use crate::model::user::{DisplayName, Email, User, Username};
+use crate::model::user::{DisplayName, Email, NO_PASSWORD, User, Username};
 
 /// The lock for changes of administrators: any number, but the same in every instance.
 const ADMINISTRATION_LOCK: i64 = 7_015_418_202_611_221;
@@ -36,6 +36,13 @@ pub struct Credentials {
     pub(crate) user: User,
     /// The PHC string.
     pub password_hash: String,
+}
+
+impl Credentials {
+    /// Whether the user has a password. Without one every password is wrong.
+    pub(crate) fn has_password(&self) -> bool {
+        self.password_hash != NO_PASSWORD
+    }
 }
 
 impl ReadTx<'_> {
@@ -66,7 +73,12 @@ impl WriteTx<'_> {
     /// Adds a user.
     pub(crate) fn insert_user(&mut self, user: &User, password_hash: &str) -> Result<(), Error> {
         self.note_lock(Lock::Users);
-        let row = (user, users::password_hash.eq(password_hash), users::username_fold.eq(Bind(Some(&user.username))));
+        let names = (
+            users::username_fold.eq(Bind(Some(&user.username))),
+            users::username_skeleton.eq(user.username.skeleton()),
+            users::skeleton_of.eq(Bind(Some(&user.username))),
+        );
+        let row = (user, users::password_hash.eq(password_hash), names);
         self.refuse_if_claimed(user.id, &user.username)?;
         taken_or(diesel::insert_into(users::table).values(row).execute(self.0)).map(|_one| ())
     }
@@ -82,6 +94,8 @@ impl WriteTx<'_> {
         let profile = (
             username.map(|username| users::username.eq(Bind(username))),
             username.map(|username| users::username_fold.eq(Bind(Some(username)))),
+            username.map(|username| users::username_skeleton.eq(username.skeleton())),
+            username.map(|username| users::skeleton_of.eq(Bind(Some(username)))),
             name.map(|name| users::name.eq(Bind(name))),
         );
         if let Some(username) = username {

@@ -97,3 +97,4 @@ mod totp;
 mod units;
 mod verifier;
 mod well_known;
+mod without_password;

@@ -16,7 +16,7 @@ use crate::http::proving;
 use crate::http::view::pair::PairView;
 use crate::http::view::profile::ProfileBody;
 use crate::http::view::session::EndedView;
-use crate::http::view::user::AccountView;
+use crate::http::view::user::{AccountView, ProfileView};
 use crate::http::words::{NewPassword, RoleName};
 use crate::model::id::SessionId;
 use crate::secret::Secret;
@@ -111,10 +111,11 @@ pub(in crate::http) async fn identity(Caller { claims, user, .. }: Caller<User>)
 /// Get my record
 ///
 /// Returns the user's record from the database.
-#[utoipa::path(get, path = "/v1/me/profile", tag = "me", responses((status = 200, body = AccountView)))]
+#[utoipa::path(get, path = "/v1/me/profile", tag = "me", responses((status = 200, body = ProfileView)))]
 pub(in crate::http) async fn profile(caller: Caller<User>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
-    let user = blocking(move || users::find(&app, caller.user)).await?;
-    Ok(HttpResponse::Ok().json(AccountView::from(&user)))
+    let find = move || Ok((users::find(&app, caller.user)?, users::has_password(&app, caller.user)?));
+    let (user, has_password) = blocking(find).await?;
+    Ok(HttpResponse::Ok().json(ProfileView { account: AccountView::from(&user), has_password }))
 }
 
 /// Change my record

@@ -58,6 +58,16 @@ pub(crate) struct AccountView<'a> {
     disabled_at: Option<String>,
 }
 
+/// My record.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Profile)]
+pub(crate) struct ProfileView<'a> {
+    #[serde(flatten)]
+    pub(crate) account: AccountView<'a>,
+    /// Whether there is a password. A user without one, who logs in another way, sets it as one that was forgotten.
+    pub(crate) has_password: bool,
+}
+
 impl<'a> From<&'a User> for AccountView<'a> {
     fn from(user: &'a User) -> Self {
         let (created_at, disabled_at) = (user.created_at.to_rfc3339(), rfc3339(user.disabled_at));

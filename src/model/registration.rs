@@ -1,0 +1,90 @@
+//! Registrations: who may register, and those that are not finished.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::id::Id;
+use super::invitation::InvitationId;
+use super::user::{DisplayName, Email};
+use crate::clock::{Seconds, Timestamp};
+
+/// Marks the identifiers of registrations.
+#[derive(Debug)]
+pub(crate) enum RegistrationTag {}
+
+/// Identifies a registration that is not finished.
+pub(crate) type RegistrationId = Id<RegistrationTag>;
+
+/// How long there is for the rest, once the address is proved.
+pub(crate) const CHOICE_LIFETIME: Seconds = Seconds(3_600);
+
+/// Who may register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MayRegister {
+    /// Nobody.
+    Off,
+    /// Whoever has an invitation.
+    Invite,
+    /// Everybody.
+    Open,
+}
+
+impl FromStr for MayRegister {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "off" => Ok(Self::Off),
+            "invite" => Ok(Self::Invite),
+            "open" => Ok(Self::Open),
+            _ => Err("expected off, invite or open"),
+        }
+    }
+}
+
+impl fmt::Display for MayRegister {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::Invite => "invite",
+            Self::Open => "open",
+        })
+    }
+}
+
+/// A registration that is not finished, without the text of its link. It is of an address, or of somebody whom another provider
+/// knows.
+#[derive(Clone, Debug)]
+pub(crate) struct Registration {
+    /// Identifies it.
+    pub(crate) id: RegistrationId,
+    /// The address.
+    pub(crate) email: Option<Email>,
+    /// Whether who continues it has proved the address by that.
+    pub(crate) email_verified: bool,
+    /// The keyed hash of the code, if there is one.
+    pub(crate) code_hash: Option<i64>,
+    /// The provider who knows the user.
+    pub(crate) provider: Option<String>,
+    /// What that provider calls the user.
+    pub(crate) subject: Option<String>,
+    /// The full name, as that provider has it.
+    pub(crate) name: Option<DisplayName>,
+    /// The invitation that it uses up.
+    pub(crate) invitation_id: Option<InvitationId>,
+    /// When it began.
+    pub(crate) created_at: Timestamp,
+    /// When it expires.
+    pub(crate) expires_at: Timestamp,
+    /// When the address was proved.
+    pub(crate) proved_at: Option<Timestamp>,
+    /// When it was finished, or another one of the same address.
+    pub(crate) used_at: Option<Timestamp>,
+}
+
+impl Registration {
+    /// Whether it may go on.
+    pub(crate) fn is_open(&self, now: Timestamp) -> bool {
+        self.used_at.is_none() && self.expires_at > now
+    }
+}

@@ -1,0 +1,76 @@
+//! New accounts: how each of them comes about, whoever asks for it.
+
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::model::audit::{Event, EventName, Origin};
+use crate::model::id::UserId;
+use crate::model::invitation::InvitationId;
+use crate::model::names::Roles;
+use crate::model::user::{DisplayName, Email, NO_PASSWORD, User, Username};
+use crate::store::{ReadTx, UnitTx};
+
+/// An account that is not stored yet.
+pub(crate) struct NewAccount {
+    /// Its id.
+    pub(crate) id: UserId,
+    /// The time now.
+    pub(crate) created_at: Timestamp,
+    /// The name to log in with.
+    pub(crate) username: Username,
+    /// The e-mail address, and whether it is known to be the user's.
+    pub(crate) email: Option<(Email, bool)>,
+    /// The full name.
+    pub(crate) name: Option<DisplayName>,
+    /// The roles, besides those of the invitation.
+    pub(crate) roles: Roles,
+    /// The hash of the password; `None` for an account without a password.
+    pub(crate) password_hash: Option<String>,
+    /// The invitation that it uses up.
+    pub(crate) invitation: Option<InvitationId>,
+}
+
+/// Part of a unit: opens the account of somebody who registers. The address is no other account's, and the username is neither
+/// taken nor does it look like another.
+pub(crate) fn open_account(tx: &mut UnitTx<'_>, new: NewAccount, origin: &Origin) -> Result<User, Error> {
+    let event = origin.event(new.created_at, EventName::UserCreated).about(new.id).with("registration");
+    let invited = match new.invitation {
+        None => Roles::default(),
+        Some(invitation) => {
+            let roles = tx.use_invitation(invitation, new.id, new.created_at)?.ok_or(Error::BadInvitation)?;
+            tx.record(Event { name: EventName::InvitationUsed, ..event.clone() }.with(invitation))?;
+            roles
+        }
+    };
+    if let Some((email, true)) = &new.email
+        && tx.reading().is_verified_by_another(&email.folded(), new.id)?
+    {
+        return Err(Error::EmailTaken);
+    }
+    refuse_lookalike(&mut tx.reading(), new.id, &new.username)?;
+    let roles = new.roles.and(&invited);
+    insert(tx, NewAccount { roles, ..new }, event)
+}
+
+/// Part of a unit: stores an account.
+pub(super) fn insert(tx: &mut UnitTx<'_>, new: NewAccount, event: Event) -> Result<User, Error> {
+    let verified = new.email.as_ref().filter(|(_, is_verified)| *is_verified).map(|(email, _)| email);
+    let user = User {
+        id: new.id,
+        username: new.username,
+        email_verified_at: verified.map(|_| new.created_at),
+        verified_email: verified.map(|email| email.folded().into_owned()),
+        email: new.email.map(|(email, _)| email),
+        name: new.name,
+        roles: new.roles,
+        disabled_at: None,
+        created_at: new.created_at,
+    };
+    tx.insert_user(&user, new.password_hash.as_deref().unwrap_or(NO_PASSWORD))?;
+    tx.record(event)?;
+    Ok(user)
+}
+
+/// Refuses a username that looks like that of another account. Administrators may give such a name.
+pub(super) fn refuse_lookalike(tx: &mut ReadTx<'_>, id: UserId, username: &Username) -> Result<(), Error> {
+    if tx.has_lookalike(id, username)? { Err(Error::UsernameTooSimilar) } else { Ok(()) }
+}

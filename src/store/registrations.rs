@@ -1,0 +1,129 @@
+//! The table `registrations`.
+
+use diesel::prelude::*;
+
+use super::locks::Lock;
+use super::row::row;
+use super::schema::registrations;
+use super::types::Bind;
+use super::{ReadTx, WriteTx};
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::model::invitation::InvitationId;
+use crate::model::registration::{Registration, RegistrationId};
+use crate::model::user::{DisplayName, Email};
+use crate::secret::KeyDigest;
+
+row!(Registration in registrations {
+    id: RegistrationId,
+    email: Option<Email>,
+    email_verified: bool,
+    code_hash: Option<i64>,
+    provider: Option<String>,
+    subject: Option<String>,
+    name: Option<DisplayName>,
+    invitation_id: Option<InvitationId>,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+    proved_at: Option<Timestamp>,
+    used_at: Option<Timestamp>,
+});
+
+impl ReadTx<'_> {
+    /// The registration of a link, also one that is over.
+    pub(crate) fn find_registration(&mut self, digest: &KeyDigest) -> Result<Option<Registration>, Error> {
+        let found = registrations::table.filter(registrations::digest.eq(Bind(digest)));
+        Ok(found.select(Registration::as_select()).first(self.0).optional()?)
+    }
+
+    /// The registrations of an address, folded, that are not over, the newest first.
+    pub(crate) fn list_registrations_of(&mut self, folded: &str, now: Timestamp) -> Result<Vec<Registration>, Error> {
+        let open = registrations::table
+            .filter(registrations::email_fold.eq(folded))
+            .filter(registrations::used_at.is_null())
+            .filter(registrations::expires_at.gt(Bind(now)))
+            .order(registrations::id.desc());
+        Ok(open.select(Registration::as_select()).load(self.0)?)
+    }
+
+    /// Registrations that are not over, the newest first, starting after `before`; at most `limit`.
+    pub(crate) fn list_registrations(
+        &mut self,
+        before: Option<RegistrationId>,
+        limit: i64,
+        now: Timestamp,
+    ) -> Result<Vec<Registration>, Error> {
+        let mut query = registrations::table
+            .filter(registrations::used_at.is_null())
+            .filter(registrations::expires_at.gt(Bind(now)))
+            .order(registrations::id.desc())
+            .limit(limit)
+            .select(Registration::as_select())
+            .into_boxed();
+        if let Some(before) = before {
+            query = query.filter(registrations::id.lt(Bind(before)));
+        }
+        Ok(query.load(self.0)?)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Adds a registration.
+    pub(crate) fn insert_registration(&mut self, registration: &Registration, digest: &KeyDigest) -> Result<(), Error> {
+        self.note_lock(Lock::Registrations);
+        let fold = registration.email.as_ref().map(|email| email.folded().into_owned());
+        let more = (registrations::digest.eq(Bind(digest)), registrations::email_fold.eq(fold));
+        diesel::insert_into(registrations::table).values((registration, more)).execute(self.0)?;
+        Ok(())
+    }
+
+    /// Notes that the address is proved, the first time: from then on the registration expires at another time.
+    pub(crate) fn prove_registration(
+        &mut self,
+        id: RegistrationId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<bool, Error> {
+        self.note_lock(Lock::Registrations);
+        let open = registrations::table
+            .find(Bind(id))
+            .filter(registrations::proved_at.is_null())
+            .filter(registrations::used_at.is_null())
+            .filter(registrations::expires_at.gt(Bind(now)));
+        let proved = (registrations::proved_at.eq(Bind(Some(now))), registrations::expires_at.eq(Bind(expires_at)));
+        Ok(diesel::update(open).set(proved).execute(self.0)? > 0)
+    }
+
+    /// Uses a registration, by compare-and-set; returns whether it was not over.
+    pub(crate) fn use_registration(&mut self, id: RegistrationId, now: Timestamp) -> Result<bool, Error> {
+        self.note_lock(Lock::Registrations);
+        let open = registrations::table
+            .find(Bind(id))
+            .filter(registrations::used_at.is_null())
+            .filter(registrations::expires_at.gt(Bind(now)));
+        Ok(diesel::update(open).set(registrations::used_at.eq(Bind(Some(now)))).execute(self.0)? > 0)
+    }
+
+    /// Voids all registrations of an address, folded, whose rows are locked.
+    pub(crate) fn void_registrations_of(&mut self, folded: &str, now: Timestamp) -> Result<(), Error> {
+        self.note_lock(Lock::Registrations);
+        let unused =
+            registrations::table.filter(registrations::email_fold.eq(folded)).filter(registrations::used_at.is_null());
+        diesel::update(unused).set(registrations::used_at.eq(Bind(Some(now)))).execute(self.0)?;
+        Ok(())
+    }
+
+    /// Deletes a registration that was not finished; returns whether there was one.
+    pub(crate) fn delete_registration(&mut self, id: RegistrationId) -> Result<bool, Error> {
+        self.note_lock(Lock::Registrations);
+        let unused = registrations::table.find(Bind(id)).filter(registrations::used_at.is_null());
+        Ok(diesel::delete(unused).execute(self.0)? > 0)
+    }
+
+    /// Deletes all registrations: those of a backup may have been finished since.
+    pub(crate) fn delete_registrations(&mut self) -> Result<(), Error> {
+        self.note_lock(Lock::Registrations);
+        diesel::delete(registrations::table).execute(self.0)?;
+        Ok(())
+    }
+}
