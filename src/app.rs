@@ -14,6 +14,7 @@ use crate::engine::known_keys::KnownKeys;
 use crate::engine::limiter::Limiter;
 use crate::engine::mail;
 use crate::engine::outbox::Outbox;
+use crate::engine::provider_turns::ProviderTurns;
 use crate::engine::rotator::{Batches, Rotator};
 use crate::engine::turns::Turns;
 use crate::engine::unit::Units;
@@ -65,6 +66,8 @@ pub struct App {
     pub limiter: Limiter,
     /// Turns for looking up accounts at logins.
     pub(crate) lookups: Arc<Turns>,
+    /// Turns for calls to providers.
+    pub(crate) provider_turns: ProviderTurns,
     /// Sends mail.
     pub outbox: Outbox,
     /// Calls other servers.
@@ -144,6 +147,7 @@ impl App {
             known_clients: KnownClients::new(Arc::clone(&store), Arc::clone(&clock)),
             outbox: Outbox::new(store.clone(), clock.clone(), entropy.clone(), metrics.clone(), senders),
             lookups,
+            provider_turns: ProviderTurns::default(),
             data_keys,
             documents: Documents::new(outbound.clone()),
             outbound,
@@ -183,11 +187,11 @@ impl App {
         Ok(made)
     }
 
-    /// Whether second factors are encrypted with a data key, and the folder has none. A first one that is made here would be one
+    /// Whether stored secrets are encrypted with a data key, and the folder has none. A first one that is made here would be one
     /// that no other instance and no backup has.
     pub(crate) fn lacks_data_keys(&self) -> Result<bool, Error> {
         let is_empty = self.data_keys.list().map_err(|error| Error::DataKeyUnavailable(error.into()))?.is_empty();
-        Ok(is_empty && self.store.read(|tx| tx.has_totp())?)
+        Ok(is_empty && self.store.read(|tx| Ok(tx.has_totp()? || tx.has_providers()?))?)
     }
 
     /// What every access token of ours must claim, for any audience.

@@ -7,6 +7,7 @@ use crate::entropy::NoEntropy;
 use crate::jwt::{SignError, TokenError};
 use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
+use crate::model::upstream::Refusal as UpstreamRefusal;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::secret::Secret;
 use crate::webauthn::Refusal;
@@ -130,8 +131,8 @@ pub enum Error {
     /// The user has no second factor.
     #[error("there is no such second factor")]
     FactorNotFound,
-    /// The key that encrypts second factors cannot be used.
-    #[error("the data key that second factors are encrypted with cannot be used")]
+    /// The key that encrypts stored secrets cannot be used.
+    #[error("the data key that stored secrets are encrypted with cannot be used")]
     DataKeyUnavailable(#[source] Cause),
     /// There would be no active administrator left.
     #[error("this is the last active user with the role 'admin'")]
@@ -172,6 +173,12 @@ pub enum Error {
     /// The client does not authenticate by a secret.
     #[error("this client authenticates without a secret")]
     ClientWithoutSecret,
+    /// There is no such provider, or it is disabled.
+    #[error("there is no such provider")]
+    ProviderUnknown,
+    /// A sign-in at a provider is refused.
+    #[error("the sign-in at the provider is refused ({0})")]
+    UpstreamRefused(UpstreamRefusal),
     /// Too many passwords or codes were wrong.
     #[error("too many wrong passwords or codes; try again in {retry_after}")]
     TooManyFailures {

@@ -106,6 +106,11 @@ pub mod model {
         pub use crate::model::message::{Message, MessageId};
     }
 
+    /// Providers.
+    pub mod provider {
+        pub use crate::model::provider::ProviderId;
+    }
+
     /// The judge of rotation.
     pub mod rotation {
         pub use crate::model::rotation::{Presented, judge};
@@ -124,6 +129,11 @@ pub mod model {
     /// Names of roles.
     pub mod names {
         pub use crate::model::names::ADMIN_ROLE;
+    }
+
+    /// Sign-ins at providers.
+    pub mod upstream {
+        pub use crate::model::upstream::{BadIdToken, Identity, Purpose, Refusal, Verified};
     }
 
     /// Users.
@@ -164,6 +174,11 @@ pub mod service {
     /// What has expired, removed.
     pub mod purge {
         pub use crate::service::purge::{all, denials};
+    }
+
+    /// Sign-ins at providers.
+    pub mod upstream {
+        pub use crate::service::upstream::callback;
     }
 
     /// Accounts.

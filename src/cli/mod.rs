@@ -13,6 +13,7 @@ mod healthcheck;
 mod keys;
 mod logger;
 mod output;
+mod providers;
 mod restore;
 mod serve;
 mod users;
@@ -56,6 +57,9 @@ enum Command {
     /// Register and change applications that log users in here
     #[command(subcommand)]
     Clients(clients::ClientsCommand),
+    /// Let users sign in at other services, such as Google or GitHub
+    #[command(subcommand)]
+    Providers(providers::ProvidersCommand),
     /// Show security events, newest first
     Audit(audit::AuditCommand),
     /// Create, list and drop signing keys
@@ -131,7 +135,8 @@ fn execute(command: Command) -> Result<(), CliError> {
         Command::Serve
         | Command::Migrate
         | Command::Users(users::UsersCommand::Create { .. })
-        | Command::Clients(clients::ClientsCommand::Create { .. }) => IfMissing::Create,
+        | Command::Clients(clients::ClientsCommand::Create { .. })
+        | Command::Providers(providers::ProvidersCommand::Create { .. }) => IfMissing::Create,
         _ => IfMissing::Refuse,
     };
     let file = EnvFile::read(Path::new(ENV_FILE)).map_err(CliError::EnvFile)?;
@@ -149,6 +154,7 @@ fn execute(command: Command) -> Result<(), CliError> {
         }
         Command::Users(command) => users::run(&app(config)?, command),
         Command::Clients(command) => clients::run(&app(config)?, command),
+        Command::Providers(command) => providers::run(&app(config)?, command),
         Command::Audit(command) => audit::run(&app(config)?, &command),
         Command::Keys(command) => keys::run(&config, &command),
         Command::Hash(command) => hash::run(&config, &command),

@@ -27,7 +27,7 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
     }
     if app.lacks_data_keys()? {
         log::warn!(
-            "there is no data key in KEYS_DIR, but second factors are encrypted with one: if other instances have it, share \
+            "there is no data key in KEYS_DIR, but stored secrets are encrypted with one: if other instances have it, share \
              their folder; until then codes of apps cannot be checked"
         );
     }

@@ -11,6 +11,7 @@ pub(crate) mod known_keys;
 pub(crate) mod limiter;
 pub(crate) mod mail;
 pub(crate) mod outbox;
+pub(crate) mod provider_turns;
 pub(crate) mod rotator;
 pub(crate) mod turns;
 pub(crate) mod unit;

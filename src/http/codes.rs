@@ -10,6 +10,7 @@ use crate::error::{Challenged, Error};
 use crate::jwt::TokenError;
 use crate::model::api_token::ApiTokenRefusal;
 use crate::model::session::EndReason;
+use crate::model::upstream::Refusal as Upstream;
 use crate::oauth::error::{ErrorCode, OAuthError};
 use crate::secret::Secret;
 use crate::webauthn::Refusal;
@@ -201,6 +202,14 @@ codes! {
     INVITATION_REQUIRED: 403 "invitation_required" "Invitation required", None,
         Domain(Error::InvitationMissing) => Domain(Error::InvitationMissing),
         "Only who is invited may register: `REGISTRATION` is `invite`, and the request has no `invitation`.";
+    PROVIDER_REFUSED: 403 "provider_refused" "Sign-in at a provider refused", None,
+        Domain(Error::UpstreamRefused(Upstream::StateUnknown | Upstream::OtherBrowser | Upstream::Expired | Upstream::Used
+            | Upstream::Denied | Upstream::ProviderError(_) | Upstream::WrongIssuer | Upstream::BadAnswer
+            | Upstream::CodeRefused(_) | Upstream::IdToken(_) | Upstream::OtherSubject | Upstream::ClaimMissing(_)
+            | Upstream::NotLinked))
+            => Domain(Error::UpstreamRefused(Upstream::NotLinked)),
+        "A sign-in at a provider was not begun in this browser, is over, was not agreed to, or the provider's answer is not \
+         right, or its user has no account here. The log has the reason.";
     ORIGIN_NOT_ALLOWED: 403 "origin_not_allowed" "Origin not allowed", None,
         Failure::OriginNotAllowed(_) | Failure::OriginOfNoClient(_) => Failure::OriginNotAllowed("https://app.example.com".to_owned()),
         "Web pages of this origin may not call the service: it is not in `CORS_ORIGINS`, or for `/oauth/*` not that of a \
@@ -255,6 +264,9 @@ codes! {
     CLIENT_UNKNOWN: 404 "client_unknown" "Client unknown", None,
         Domain(Error::ClientUnknown) => Domain(Error::ClientUnknown),
         "There is no registered application with this `client_id`.";
+    PROVIDER_UNKNOWN: 404 "provider_unknown" "Provider unknown", None,
+        Domain(Error::ProviderUnknown) => Domain(Error::ProviderUnknown),
+        "There is no provider with this id that users may sign in at.";
     METHOD_NOT_ALLOWED: 405 "method_not_allowed" "Method not allowed", None,
         Failure::MethodNotAllowed(_) => Failure::MethodNotAllowed(vec!["GET", "HEAD"]),
         "The header `Allow` lists the allowed methods.";
@@ -314,12 +326,16 @@ codes! {
         // The errors of an authorization go to its client, and are no responses of their own.
         Domain(Error::Internal(_) | Error::OAuth(_)) => Domain(Error::internal("an example")),
         "An error in the service; the log has the cause.";
+    PROVIDER_UNAVAILABLE: 502 "provider_unavailable" "Provider unavailable", None,
+        Domain(Error::UpstreamRefused(Upstream::Unreachable(_)))
+            => Domain(Error::UpstreamRefused(Upstream::Unreachable("token endpoint"))),
+        "The provider cannot be reached, or does not answer as it must; the log has the cause. Every other way to log in works.";
     DATABASE_UNAVAILABLE: 503 "database_unavailable" "Database unavailable", None,
         Domain(Error::Unavailable(_)) => Domain(Error::Unavailable("an example".into())),
         "The database is unavailable; `Retry-After` says when to try again. Access tokens can still be verified.";
     DATA_KEY_UNAVAILABLE: 503 "data_key_unavailable" "Data key unavailable", None,
         Domain(Error::DataKeyUnavailable(_)) => Domain(Error::DataKeyUnavailable("an example".into())),
-        "The key in `KEYS_DIR` that second factors are encrypted with is missing or damaged; the log names its file. Recovery \
+        "The key in `KEYS_DIR` that second factors and secrets of providers are encrypted with is missing or damaged; the log names its file. Recovery \
          codes work without it.";
     KEYS_UNAVAILABLE: 503 "keys_unavailable" "Keys unavailable", None,
         => Bearer(BearerErrorKind::NoKeys),

@@ -11,6 +11,7 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::authorization::InteractionId;
+use crate::model::upstream::{LIFETIME, LoginId};
 use crate::oauth::redirect_uri::check;
 use crate::secret::{Opaque, digest_of};
 use crate::service::pair::Pair;
@@ -19,6 +20,7 @@ const REFRESH: &str = "ts_refresh";
 const ACCESS: &str = "ts_access";
 const INTERACTION: &str = "ts_interaction_";
 const DEVICE: &str = "ts_device";
+const UPSTREAM: &str = "ts_upstream_";
 
 /// Browsers drop a cookie that is larger, and some count its attributes.
 const MAX_COOKIE_BYTES: usize = 4_096;
@@ -140,16 +142,36 @@ impl Cookies {
         }
     }
 
-    /// The headers that have an interaction's cookie kept, and those of the oldest forgotten when there are too many. Ids
-    /// begin with the time at which they were made.
+    /// What shows that the browser has begun a sign-in at a provider.
+    pub(super) fn upstream(&self, request: &HttpRequest, id: LoginId) -> Option<String> {
+        self.find(request, &format!("{UPSTREAM}{id}"))
+    }
+
+    /// The headers that have the cookie of a sign-in at a provider kept: each tab has its own.
+    pub(super) fn keep_upstream(&self, request: &HttpRequest, id: LoginId, secret: &str) -> Vec<String> {
+        self.keep_one_more(request, UPSTREAM, &id.to_string(), (secret, LIFETIME))
+    }
+
+    /// The header that has it forgotten.
+    pub(super) fn forget_upstream(&self, id: LoginId) -> Vec<String> {
+        vec![self.set(&format!("{UPSTREAM}{id}"), "", Seconds::ZERO)]
+    }
+
+    /// The headers that have an interaction's cookie kept.
     pub(super) fn keep_binding(&self, request: &HttpRequest, id: InteractionId, secret: &str) -> Vec<String> {
-        let prefix = format!("{}{INTERACTION}", self.prefix());
+        self.keep_one_more(request, INTERACTION, &id.to_string(), (secret, INTERACTION_MAX_AGE))
+    }
+
+    /// The headers that have one more cookie of a kind kept, and the oldest forgotten when there are too many. Ids begin with
+    /// the time at which they were made.
+    fn keep_one_more(&self, request: &HttpRequest, kind: &str, id: &str, (value, age): (&str, Seconds)) -> Vec<String> {
+        let prefix = format!("{}{kind}", self.prefix());
         let mut others: Vec<&str> = all(request).filter_map(|(name, _)| name.strip_prefix(&prefix)).collect();
         others.sort_unstable();
         let surplus = (others.len() + 1).saturating_sub(MAX_INTERACTIONS);
-        let forget = |id: &&str| self.set(&format!("{INTERACTION}{id}"), "", Seconds::ZERO);
+        let forget = |id: &&str| self.set(&format!("{kind}{id}"), "", Seconds::ZERO);
         let mut headers: Vec<String> = others.iter().take(surplus).map(forget).collect();
-        headers.push(self.set(&format!("{INTERACTION}{id}"), secret, INTERACTION_MAX_AGE));
+        headers.push(self.set(&format!("{kind}{id}"), value, age));
         headers
     }
 

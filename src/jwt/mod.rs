@@ -9,6 +9,7 @@ mod key_plan;
 mod key_ring;
 mod keys;
 mod private_key;
+mod upstream_id_token;
 
 pub(crate) use client_assertion::{AssertionClaims, BadAssertion, ClientKeys, claimed_client};
 pub(crate) use issuing::{IdToken, Issuing, refresh_claims};
@@ -26,3 +27,4 @@ pub(crate) use key_plan::{Due, KeyPolicy, KeyState};
 pub(crate) use key_ring::{KeyRing, RingEntry};
 pub(crate) use keys::{Keys, Reloaded};
 pub(crate) use private_key::SignError;
+pub(crate) use upstream_id_token::{ExpectedIdToken, is_allowed_alg, verify_upstream_id_token};

@@ -192,6 +192,16 @@ pub enum EventName {
     ClientEnabled,
     /// An application was deleted.
     ClientDeleted,
+    /// A provider at which users may sign in was configured.
+    ProviderCreated,
+    /// The configuration of a provider was changed.
+    ProviderUpdated,
+    /// A provider was disabled.
+    ProviderDisabled,
+    /// A provider was enabled again.
+    ProviderEnabled,
+    /// A provider was deleted.
+    ProviderDeleted,
     /// The next signing key was created.
     KeyRotated,
     /// A signing key was dropped.
@@ -201,7 +211,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 52] = [
+pub const EVENT_NAMES: [(EventName, &str); 57] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -251,6 +261,11 @@ pub const EVENT_NAMES: [(EventName, &str); 52] = [
     (EventName::ClientDisabled, "client_disabled"),
     (EventName::ClientEnabled, "client_enabled"),
     (EventName::ClientDeleted, "client_deleted"),
+    (EventName::ProviderCreated, "provider_created"),
+    (EventName::ProviderUpdated, "provider_updated"),
+    (EventName::ProviderDisabled, "provider_disabled"),
+    (EventName::ProviderEnabled, "provider_enabled"),
+    (EventName::ProviderDeleted, "provider_deleted"),
     (EventName::KeyRotated, "key_rotated"),
     (EventName::KeyDropped, "key_dropped"),
     (EventName::DatabaseRestored, "database_restored"),

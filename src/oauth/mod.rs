@@ -11,3 +11,4 @@ pub(crate) mod pkce;
 pub(crate) mod redirect_uri;
 pub(crate) mod steps;
 pub(crate) mod token;
+pub(crate) mod upstream;

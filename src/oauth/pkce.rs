@@ -20,10 +20,15 @@ pub(crate) fn is_challenge(text: &str) -> bool {
     URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == 32)
 }
 
+/// The challenge of a code verifier ([RFC 7636 section 4.2](https://www.rfc-editor.org/rfc/rfc7636#section-4.2)).
+pub(crate) fn challenge(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest_of(verifier).0)
+}
+
 /// Whether a code verifier belongs to a challenge
 /// ([RFC 7636 section 4.6](https://www.rfc-editor.org/rfc/rfc7636#section-4.6)).
 pub(crate) fn verifies(verifier: &str, challenge: &str) -> bool {
-    is_verifier(verifier) && URL_SAFE_NO_PAD.encode(digest_of(verifier).0) == challenge
+    is_verifier(verifier) && self::challenge(verifier) == challenge
 }
 
 #[cfg(test)]

@@ -67,12 +67,23 @@ impl Documents {
 
     /// What is at a URL. It may take as long as the call.
     pub(crate) fn get(&self, url: &str, age: Age, now: Timestamp) -> Result<Arc<str>, DocumentError> {
+        self.get_within(LIMITS, url, age, now)
+    }
+
+    /// The same with other limits of the call.
+    pub(crate) fn get_within(
+        &self,
+        limits: Limits,
+        url: &str,
+        age: Age,
+        now: Timestamp,
+    ) -> Result<Arc<str>, DocumentError> {
         let document = Arc::clone(lock(&self.known).entry(url.to_owned()).or_default());
         let is_busy = match document.fetching.try_lock() {
             Err(TryLockError::WouldBlock) => true,
             Ok(_) | Err(TryLockError::Poisoned(_)) => {
                 if document.is_due(age, now) {
-                    self.fetch(url, &document, now);
+                    self.fetch(limits, url, &document, now);
                 }
                 false
             }
@@ -85,16 +96,16 @@ impl Documents {
         }
     }
 
-    fn fetch(&self, url: &str, document: &Document, now: Timestamp) {
+    fn fetch(&self, limits: Limits, url: &str, document: &Document, now: Timestamp) {
         lock(&document.state).asked_at = Some(now);
-        match self.ask(url) {
+        match self.ask(limits, url) {
             Ok(text) => lock(&document.state).fetched = Some((text.into(), now)),
             Err(error) => log::warn!(url, cause:% = error; "a document cannot be fetched"),
         }
     }
 
-    fn ask(&self, url: &str) -> Result<String, String> {
-        let answer = self.outbound.get(url, &[("accept", "application/json")], LIMITS);
+    fn ask(&self, limits: Limits, url: &str) -> Result<String, String> {
+        let answer = self.outbound.get(url, &[("accept", "application/json")], limits);
         let answer = answer.map_err(|error| error.to_string())?;
         match answer.status() {
             200 => answer.text().map_err(|error| error.to_string()),

@@ -3,9 +3,9 @@
 //! So it is for every login, and for giving the password again.
 
 use super::proof::{Evidence, Proven};
+use super::sealing;
 use crate::app::App;
-use crate::error::{Cause, Challenged, Error};
-use crate::jwt::DATA_KEY_RANDOM;
+use crate::error::{Challenged, Error};
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
 use crate::model::names::ADMIN_ROLE;
@@ -163,22 +163,12 @@ pub(super) fn recovery_digest(typed: &str) -> KeyDigest {
 
 /// Whether a secret is encrypted with the newest data key.
 pub(super) fn is_sealed_with_the_newest(app: &App, sealed: &str) -> Result<bool, Error> {
-    app.data_keys.is_newest(sealed).map_err(unavailable)
+    sealing::is_sealed_with_the_newest(app, sealed)
 }
 
 /// Encrypts a secret.
 pub(super) fn seal(app: &App, user: UserId, secret: &TotpSecret) -> Result<String, Error> {
-    if app.lacks_data_keys()? {
-        let why = "second factors are encrypted with a data key, and KEYS_DIR has none: share the folder or restore it";
-        return Err(unavailable(why));
-    }
-    let random = app.entropy.bytes::<DATA_KEY_RANDOM>()?;
-    let key = app.data_keys.newest_or_new(random, app.clock.now()).map_err(unavailable)?;
-    key.seal(secret.expose(), &owner(user)).map_err(unavailable)
-}
-
-fn unavailable(cause: impl Into<Cause>) -> Error {
-    Error::DataKeyUnavailable(cause.into())
+    sealing::seal(app, secret.expose(), &owner(user))
 }
 
 /// The owner of a sealed secret: moved to another user's row it does not open.
@@ -188,7 +178,5 @@ fn owner(user: UserId) -> Vec<u8> {
 
 /// Decrypts a secret.
 pub(super) fn open(app: &App, user: UserId, sealed: &str) -> Result<TotpSecret, Error> {
-    let key = app.data_keys.of(sealed).map_err(unavailable)?;
-    let bytes = key.open(sealed, &owner(user)).map_err(unavailable)?;
-    Ok(TotpSecret::from_bytes(&bytes))
+    Ok(TotpSecret::from_bytes(&sealing::open(app, sealed, &owner(user))?))
 }

@@ -16,6 +16,7 @@ use crate::model::grant::Amr;
 use crate::model::id::Id;
 use crate::model::mail_token::Purpose;
 use crate::model::names::Names;
+use crate::model::provider::{ClaimMap, Preset, ProviderId};
 use crate::model::session::EndReason;
 use crate::model::sharing::{Context, Mark};
 use crate::model::user::{DisplayName, Email, Username};
@@ -82,6 +83,9 @@ column!(ClientId: Text as String: Text, |text| Ok(ClientId::from_stored(text)), 
 column!(AuthMethod: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
 column!(Words: Text as String: Text, |text| Ok(text.split_whitespace().collect()), ToString::to_string);
 column!(IdTokenAlg: Text as String: Text, |text| Ok(IdTokenAlg(text.parse()?)), |alg| alg.0.to_string());
+column!(ProviderId: Text as String: Text, |text| Ok(ProviderId::from_stored(text)), ToString::to_string);
+column!(Preset: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
+column!(ClaimMap: Text as String: Text, |text| Ok(serde_json::from_str(&text)?), ToString::to_string);
 column!(EndReason: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
 column!(Amr: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
 column!(Context: BigInt as i64: BigInt, |number| Ok(Context::of_number(number)), |context| context.number());

@@ -9,13 +9,14 @@ use diesel::prelude::*;
 
 use super::WriteTx;
 use super::connection::DbConnection;
-use super::schema::{api_tokens, clients, registrations, sessions, users};
+use super::schema::{api_tokens, clients, providers, registrations, sessions, users};
 use super::types::Bind;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::api_token::ApiTokenId;
 use crate::model::client::ClientId;
 use crate::model::id::{SessionId, UserId};
+use crate::model::provider::ProviderId;
 
 /// The kinds of locks, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +36,8 @@ pub(super) enum Lock {
     SecondFactors,
     /// Rows of `clients`.
     Clients,
+    /// Rows of `providers`.
+    Providers,
     /// Rows of `sessions`.
     Sessions,
     /// Rows of `api_tokens`.
@@ -98,6 +101,11 @@ impl WriteTx<'_> {
     /// A client, which no other transaction deletes or changes until the end of this one.
     pub(crate) fn lock_client(&mut self, id: &ClientId) -> Result<(), Error> {
         lock_rows!(self, Clients, clients, clients::id.eq(Bind(id)))
+    }
+
+    /// A provider, which no other transaction deletes or changes until the end of this one.
+    pub(super) fn lock_provider(&mut self, id: &ProviderId) -> Result<(), Error> {
+        lock_rows!(self, Providers, providers, providers::id.eq(Bind(id)))
     }
 
     pub(super) fn lock_sessions(&mut self, ids: &[SessionId]) -> Result<(), Error> {

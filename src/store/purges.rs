@@ -24,12 +24,12 @@ pub(crate) enum Over {
     MailTokens,
     /// Registrations and invitations.
     Registrations,
-    /// Requests for authorization, codes, and the assertions of clients.
+    /// Requests for authorization, codes, sign-ins at providers, and the assertions of clients.
     Authorizations,
 }
 
 /// For each kind: the table, its primary key, and the time that is compared, which has an index.
-const TABLES: [(Over, &str, &str, &str); 13] = [
+const TABLES: [(Over, &str, &str, &str); 14] = [
     (Over::Denials, "denylist", "subject, kind", "expires_at"),
     (Over::Denials, "denied_before", "kind, subject, issued_before", "expires_at"),
     (Over::ApiTokens, "api_tokens", "id", "revoked_at"),
@@ -42,6 +42,7 @@ const TABLES: [(Over, &str, &str, &str); 13] = [
     (Over::Challenges, "used_passkey_challenges", "digest", "expires_at"),
     (Over::Authorizations, "interactions", "id", "expires_at"),
     (Over::Authorizations, "authorization_codes", "digest", "expires_at"),
+    (Over::Authorizations, "upstream_logins", "digest", "expires_at"),
     (Over::Authorizations, "client_assertions", "digest", "expires_at"),
 ];
 

@@ -392,6 +392,47 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{Bool, Nullable, Text};
+    use super::SqlTime;
+
+    /// Other services at which users may sign in.
+    providers (id) {
+        id -> Text,
+        preset -> Text,
+        name -> Text,
+        issuer -> Text,
+        client_id -> Text,
+        secret -> Text,
+        scopes -> Text,
+        claim_map -> Text,
+        trust_email -> Bool,
+        factor_amr -> Text,
+        factor_acr -> Text,
+        created_at -> SqlTime,
+        updated_at -> SqlTime,
+        disabled_at -> Nullable<SqlTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Sign-ins at providers that are under way.
+    upstream_logins (digest) {
+        digest -> Binary,
+        provider_id -> Text,
+        browser_digest -> Binary,
+        purpose -> Text,
+        user_id -> Nullable<SqlUuid>,
+        session_id -> Nullable<SqlUuid>,
+        return_to -> Text,
+        expires_at -> SqlTime,
+        used_at -> Nullable<SqlTime>,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(sessions, users);

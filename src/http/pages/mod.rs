@@ -17,5 +17,6 @@ pub(super) mod interactions;
 pub(super) mod login;
 pub(super) mod logout;
 pub(super) mod password_reset;
+pub(super) mod upstream;
 
 pub(super) use reply::{add_headers, add_headers_of_links, render};

@@ -66,6 +66,21 @@ texts! {
     verified_lead: "You can close this page.", "Du kannst diese Seite jetzt schließen.", "Ya puedes cerrar esta página.";
     email_taken: "Another account has confirmed this address.", "Ein anderes Konto hat diese Adresse bestätigt.",
         "Otra cuenta ha confirmado esta dirección.";
+    provider_title: "Sign-in with {provider}", "Anmeldung mit {provider}", "Inicio de sesión con {provider}";
+    provider_over: "This sign-in is over, or was begun in another browser. Begin again.",
+        "Diese Anmeldung ist vorbei oder wurde in einem anderen Browser begonnen. Beginne noch einmal.",
+        "Este inicio de sesión ha terminado o empezó en otro navegador. Empieza de nuevo.";
+    provider_denied: "You have not agreed there, so nothing has happened.",
+        "Du hast dort nicht zugestimmt, also ist nichts geschehen.",
+        "No has dado tu consentimiento allí, así que no ha pasado nada.";
+    provider_unavailable: "{provider} cannot be reached, or does not answer as it must. Try again later, or log in another way.",
+        "{provider} ist nicht erreichbar oder antwortet nicht richtig. Versuche es später noch einmal, oder melde dich anders an.",
+        "No se puede contactar con {provider}, o no responde como debe. Inténtalo más tarde o inicia sesión de otra manera.";
+    provider_refused: "The answer of {provider} cannot be accepted. Try again, or log in another way.",
+        "Die Antwort von {provider} kann nicht angenommen werden. Versuche es noch einmal, oder melde dich anders an.",
+        "No se puede aceptar la respuesta de {provider}. Inténtalo de nuevo o inicia sesión de otra manera.";
+    provider_not_linked: "No account here is linked to this one.", "Mit diesem Konto ist hier keines verknüpft.",
+        "Ninguna cuenta de aquí está vinculada a esta.";
     cancel: "Cancel", "Abbrechen", "Cancelar";
     bad_credentials: "Username or password is wrong.", "Benutzername oder Passwort ist falsch.",
         "El nombre de usuario o la contraseña no son correctos.";

@@ -1,0 +1,2 @@
+drop table upstream_logins;
+drop table providers;

@@ -1,0 +1,117 @@
+//! Sign-in at a provider: a user is sent there, comes back with a code, and what the provider says of them is verified.
+//! What follows from that is decided in `finish`.
+//!
+//! The code verifier and the nonce follow from the secret in the browser's cookie: the database has only its digest, and
+//! without the cookie a code is of no use.
+
+mod calls;
+mod claims;
+mod finish;
+mod github;
+mod identity;
+mod openid;
+mod state;
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::engine::deadline::on_a_thread;
+use crate::error::Error;
+use crate::model::provider::ProviderId;
+use crate::model::upstream::{Identity, LoginId, Purpose, Verified};
+use crate::oauth::params::Params;
+use crate::oauth::upstream::{AuthenticationRequest, CodeRequest, read_callback};
+use crate::secret::Opaque;
+use crate::service::providers;
+use calls::Calls;
+pub(crate) use finish::finish;
+pub(crate) use state::login_of;
+use state::{Taken, code_verifier, nonce};
+
+/// A sign-in that has begun.
+pub(crate) struct Begun {
+    /// The URL at the provider that the user goes to.
+    pub(crate) redirect: String,
+    /// What the sign-in is called in the name of its cookie.
+    pub(crate) id: LoginId,
+    /// The value of its cookie.
+    pub(crate) browser: Opaque,
+}
+
+/// Begins a sign-in at a provider.
+pub(crate) async fn begin(
+    app: &Arc<App>,
+    id: &ProviderId,
+    purpose: Purpose,
+    return_to: String,
+) -> Result<Begun, Error> {
+    // Anybody may begin as many as they like.
+    let (asked, wanted, turn) = (Arc::clone(app), id.clone(), app.lookups.turn().await?);
+    let (provider, _secret) = on_a_thread(move || providers::find_enabled(&asked, &wanted)).await?;
+    drop(turn);
+    let (app, turn) = (Arc::clone(app), app.provider_turns.turn(id).await?);
+    on_a_thread(move || {
+        let endpoints = Calls::begin(&app, &provider).endpoints()?;
+        drop(turn);
+        let started = state::start(&app, &provider.id, purpose, return_to)?;
+        let request = AuthenticationRequest {
+            endpoints: &endpoints,
+            client_id: &provider.client_id,
+            redirect_uri: &providers::redirect_uri(&app, &provider.id),
+            scope: &provider.scopes.to_string(),
+            state: &started.state,
+            nonce: &nonce(started.browser.expose()),
+            code_verifier: &code_verifier(started.browser.expose()),
+        };
+        let redirect = request.url().ok_or_else(|| Error::internal("an endpoint of a provider is no URL"))?;
+        Ok(Begun { redirect, id: started.id, browser: started.browser })
+    })
+    .await
+}
+
+/// Goes on with a sign-in whose user came back to `/login/callback/{provider}` with this query, in a browser with this
+/// cookie. It works once. No transaction is open while the provider is asked.
+pub async fn callback(app: &Arc<App>, id: &ProviderId, query: &str, cookie: Option<&str>) -> Result<Verified, Error> {
+    let verified = verify(app, id, Params::parse(query.as_bytes()), cookie.map(ToOwned::to_owned)).await;
+    if let Err(Error::UpstreamRefused(refusal)) = &verified {
+        log::warn!(provider:% = id, code = refusal.code(), refusal:%; "a sign-in at a provider is refused");
+    }
+    verified
+}
+
+async fn verify(app: &Arc<App>, id: &ProviderId, params: Params, cookie: Option<String>) -> Result<Verified, Error> {
+    let (asked, wanted, turn) = (Arc::clone(app), id.clone(), app.lookups.turn().await?);
+    let state = params.get("state").unwrap_or_default().to_owned();
+    let taken = on_a_thread(move || state::take(&asked, &wanted, &state, cookie.as_deref())).await?;
+    drop(turn);
+    let (app, turn) = (Arc::clone(app), app.provider_turns.turn(id).await?);
+    on_a_thread(move || {
+        let _turn = turn;
+        let identity = prove(&app, &taken, &params)?;
+        let Taken { provider, login, .. } = taken;
+        Ok(Verified { provider, identity, purpose: login.purpose, return_to: login.return_to })
+    })
+    .await
+}
+
+/// Asks the provider who the user is.
+fn prove(app: &App, taken: &Taken, params: &Params) -> Result<Identity, Error> {
+    let Taken { provider, secret, browser, .. } = taken;
+    let calls = Calls::begin(app, provider);
+    let endpoints = calls.endpoints()?;
+    let code = read_callback(params, &endpoints).map_err(Error::UpstreamRefused)?;
+    let request = CodeRequest {
+        client_id: &provider.client_id,
+        secret: &providers::open_secret(app, &provider.id, secret)?,
+        redirect_uri: &providers::redirect_uri(app, &provider.id),
+        code,
+        code_verifier: &code_verifier(browser),
+    };
+    let tokens = calls.redeem(&endpoints, &request)?;
+    let claims = if provider.preset.is_openid() {
+        openid::claims(&calls, &endpoints, &tokens, &nonce(browser))?
+    } else {
+        github::claims(&calls, &endpoints, &tokens)?
+    };
+    identity::of(provider, &claims).map_err(Error::UpstreamRefused)
+}

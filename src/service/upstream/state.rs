@@ -1,0 +1,78 @@
+//! What is remembered of a sign-in while its user is at the provider.
+
+use crate::app::App;
+use crate::error::Error;
+use crate::model::id::new_id;
+use crate::model::provider::{Provider, ProviderId};
+use crate::model::upstream::{LIFETIME, LoginId, Purpose, Refusal, UpstreamLogin};
+use crate::oauth::params::Params;
+use crate::secret::{Opaque, derived, digest_of};
+use crate::service::providers;
+
+/// A sign-in that was started.
+pub(super) struct Started {
+    pub(super) id: LoginId,
+    /// Its `state`: the id, and what cannot be guessed.
+    pub(super) state: String,
+    /// The value of its cookie.
+    pub(super) browser: Opaque,
+}
+
+/// A sign-in whose user came back.
+pub(super) struct Taken {
+    pub(super) login: UpstreamLogin,
+    pub(super) provider: Provider,
+    /// The provider's sealed secret.
+    pub(super) secret: String,
+    /// The value of its cookie.
+    pub(super) browser: String,
+}
+
+/// The sign-in that a callback with this query is about: its cookie has the name.
+pub(crate) fn login_of(query: &str) -> Option<LoginId> {
+    let params = Params::parse(query.as_bytes());
+    let (id, _) = params.get("state")?.split_once('.')?;
+    id.parse().ok()
+}
+
+/// The `nonce` of the browser with this cookie.
+pub(super) fn nonce(browser: &str) -> String {
+    derived(browser, "upstream nonce")
+}
+
+/// The code verifier of the browser with this cookie.
+pub(super) fn code_verifier(browser: &str) -> String {
+    derived(browser, "upstream code verifier")
+}
+
+/// Remembers a sign-in.
+pub(super) fn start(app: &App, provider: &ProviderId, purpose: Purpose, return_to: String) -> Result<Started, Error> {
+    let now = app.clock.now();
+    let (id, random, browser) =
+        (new_id(now, &*app.entropy)?, Opaque::generate(&*app.entropy)?, Opaque::generate(&*app.entropy)?);
+    let state = format!("{id}.{}", random.expose());
+    let (digest, browser_digest) = (digest_of(&state), browser.digest());
+    let login =
+        UpstreamLogin { provider: provider.clone(), purpose, return_to, expires_at: now + LIFETIME, used_at: None };
+    app.store.write(|tx| tx.insert_upstream_login(&login, digest, browser_digest))?;
+    Ok(Started { id, state, browser })
+}
+
+/// The sign-in with this `state`, which is over from now on. One of another provider or another browser is left as it is.
+pub(super) fn take(app: &App, id: &ProviderId, state: &str, cookie: Option<&str>) -> Result<Taken, Error> {
+    let (now, digest) = (app.clock.now(), digest_of(state));
+    let (provider, secret) = providers::find_enabled(app, id)?;
+    let found = app.store.read(|tx| tx.find_upstream_login(&digest))?;
+    let found = found.filter(|(login, _)| login.provider == *id);
+    let (login, browser_digest) = found.ok_or(Error::UpstreamRefused(Refusal::StateUnknown))?;
+    // RFC 6749 section 10.12: somebody else could have begun it, and be signed in here as themselves.
+    let browser = cookie.filter(|cookie| digest_of(cookie).is(&browser_digest));
+    let browser = browser.ok_or(Error::UpstreamRefused(Refusal::OtherBrowser))?.to_owned();
+    if login.expires_at <= now {
+        return Err(Error::UpstreamRefused(Refusal::Expired));
+    }
+    if !app.store.write(|tx| tx.use_upstream_login(&digest, now))? {
+        return Err(Error::UpstreamRefused(Refusal::Used));
+    }
+    Ok(Taken { login, provider, secret, browser })
+}
