@@ -1,5 +1,5 @@
 //! The use cases of the service, one file each. Functions here block: they wait for the database and for password
-//! hashes, so they are called from threads that may block. Only refreshing does not block.
+//! hashes, so they are called from threads that may block. Only refreshing and sign-ins at providers do not block.
 
 pub(crate) mod api_tokens;
 pub(crate) mod bootstrap;

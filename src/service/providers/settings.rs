@@ -45,8 +45,8 @@ pub(super) struct Changes {
     scopes: Option<Words>,
     claim_map: Option<ClaimMap>,
     trust_email: Option<bool>,
-    factor_amr: Option<Words>,
-    factor_acr: Option<Words>,
+    /// By `amr`, and by `acr`.
+    factors: (Option<Words>, Option<Words>),
 }
 
 impl ProviderSettings {
@@ -66,14 +66,14 @@ impl ProviderSettings {
             let words = typed.as_deref().map(words).transpose().map_err(invalid(field));
             collect(&mut problems, words).flatten()
         };
-        let (scopes, factor_amr) = (list("scopes", &self.scopes), list("second_factor_amr", &self.factor_amr));
-        let factor_acr = list("second_factor_acr", &self.factor_acr);
+        let scopes = list("scopes", &self.scopes);
+        let factors = (list("second_factor_amr", &self.factor_amr), list("second_factor_acr", &self.factor_acr));
         if self.secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
             problems.push(problem("client_secret", "must not be empty"));
         }
         if problems.is_empty() {
             let trust_email = self.trust_email;
-            Ok(Changes { name, client_id, scopes, claim_map, trust_email, factor_amr, factor_acr })
+            Ok(Changes { name, client_id, scopes, claim_map, trust_email, factors })
         } else {
             Err(Error::Invalid(problems))
         }
@@ -108,14 +108,15 @@ impl ProviderSettings {
 impl Changes {
     /// The provider with these changes, if it makes sense.
     pub(super) fn of(self, before: Provider) -> Result<Provider, Error> {
+        let (by_amr, by_acr) = self.factors;
         let provider = Provider {
             name: self.name.unwrap_or(before.name),
             client_id: self.client_id.unwrap_or(before.client_id),
             scopes: self.scopes.unwrap_or(before.scopes),
             claim_map: self.claim_map.unwrap_or(before.claim_map),
             trust_email: self.trust_email.unwrap_or(before.trust_email),
-            factor_amr: self.factor_amr.unwrap_or(before.factor_amr),
-            factor_acr: self.factor_acr.unwrap_or(before.factor_acr),
+            factor_amr: by_amr.unwrap_or(before.factor_amr),
+            factor_acr: by_acr.unwrap_or(before.factor_acr),
             ..before
         };
         let mut problems = Vec::new();

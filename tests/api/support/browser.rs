@@ -209,7 +209,7 @@ pub fn encoded(pairs: &[(&str, &str)]) -> String {
     pairs.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect::<Vec<_>>().join("&")
 }
 
-fn decoded(query: &str) -> BTreeMap<String, String> {
+pub fn decoded(query: &str) -> BTreeMap<String, String> {
     let unescape = |text: &str| {
         let mut bytes = Vec::new();
         let mut rest = text.bytes();

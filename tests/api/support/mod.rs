@@ -17,6 +17,7 @@ pub mod pooled;
 pub mod pooler;
 pub mod postgres;
 pub mod process;
+pub mod provider;
 pub mod running;
 pub mod totp;
 
