@@ -376,6 +376,7 @@ fn handlers_do_not_name_each_other() {
             "failure",
             "proving",
             "recovering",
+            "registering",
             "shared_body",
             "view",
             "words",

@@ -32,7 +32,10 @@ use memory::{Memory, Refusal};
 use outcomes::{Outcome, Outcomes};
 
 pub use attempt::{Account, Attempt};
-pub(crate) use kinds::{ADDRESS_MAIL, LONGEST, MAIL_CODE, OTP, PASSKEY, RECOVERY_CODE, RESET_MAIL};
+pub(crate) use kinds::{
+    ADDRESS_MAIL, LONGEST, MAIL_CODE, OTP, PASSKEY, RECOVERY_CODE, REGISTRATION, REGISTRATION_CODE, REGISTRATION_MAIL,
+    RESET_MAIL,
+};
 pub use kinds::{Allowance, Kind, PASSWORD};
 
 /// How long an attempt waits for others that are being checked. A hash is given up earlier, however slow hashing is.

@@ -22,6 +22,7 @@ mod openapi;
 mod pages;
 mod proving;
 mod recovering;
+mod registering;
 mod responses;
 mod routes;
 mod server;

@@ -21,6 +21,7 @@ use super::routes::ROUTES;
     ),
     tags(
         (name = "tokens", description = "Get, refresh, verify and revoke tokens."),
+        (name = "registration", description = "People open accounts for themselves, if `REGISTRATION` allows it."),
         (name = "sessions", description = "The user's own sessions, one for each login."),
         (name = "me", description = "The user's own account."),
         (name = "api tokens", description = "The user's own long-lived keys, for scripts."),
@@ -116,7 +117,7 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
     };
     if !audiences.is_empty() {
         let known: Vec<_> = audiences.iter().cloned().map(Value::from).chain([Value::Null]).collect();
-        for schema in ["Login", "PasskeyLogin", "Refresh", "Exchange"] {
+        for schema in ["Login", "PasskeyLogin", "Refresh", "Exchange", "ConfirmRegistration"] {
             set(&format!("{schema}/properties/audience"), "enum", json!(known));
         }
     }
@@ -125,7 +126,7 @@ fn say_what_is_accepted(api: &mut Value, described: &Described) {
         set("ScopeName", "examples", json!(scopes));
     }
     let in_a_cookie = json!({"properties": {"cookies": {"const": true}}, "required": ["cookies"]});
-    for schema in ["Login", "PasskeyLogin", "Continue", "Refresh"] {
+    for schema in ["Login", "PasskeyLogin", "Continue", "Refresh", "ConfirmRegistration"] {
         set(schema, "dependentSchemas", json!({"access_cookie": in_a_cookie}));
     }
     let one_of = |members: &[&str]| members.iter().map(|member| json!({"required": [member]})).collect::<Value>();

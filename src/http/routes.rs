@@ -9,21 +9,23 @@ use actix_web::middleware::from_fn;
 use actix_web::{Resource, guard, web};
 
 use super::api::{
-    admin_clients, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit, authenticate,
-    change_password, continuing, docs, email_verification, health, me, passkey_tokens, passkeys, password_resets,
-    sessions, tokens, totp, well_known,
+    admin_clients, admin_invitations, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit,
+    authenticate, change_password, continuing, docs, email_verification, health, identities, me, passkey_tokens,
+    passkeys, password_resets, registrations, sessions, tokens, totp, well_known,
 };
 use super::audience::Audience;
 use super::codes::{
-    ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CHALLENGE, BAD_CREDENTIALS, BAD_MAIL_TOKEN,
-    BASIC_AUTH_OFF, CLIENT_ID_TAKEN, CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, CSRF_REFUSED, DATA_KEY_UNAVAILABLE,
-    DATABASE_UNAVAILABLE, EMAIL_MISSING, EMAIL_TAKEN, FACTOR_NOT_FOUND, INVALID_CLIENT, INVALID_FIELDS, INVALID_GRANT,
-    INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, MAIL_OFF, NOT_FOUND,
-    OTP_LOCKED, OVERLOADED, PASSKEY_NOT_FOUND, PASSKEYS_OFF, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, PROVIDER_UNKNOWN,
-    REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING, REFRESH_TOKEN_REUSED, ROLE_MISSING, SCOPE_MISSING,
-    SECOND_FACTOR_ENROLMENT_REQUIRED, SECOND_FACTOR_REQUIRED, SESSION_COOKIES_OFF, SESSION_NOT_FOUND, SESSION_REQUIRED,
-    TOKEN_REVOKED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, TOO_MANY_MAILS, TOO_MANY_PASSKEYS, UNAUTHORIZED_CLIENT,
-    UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, WRONG_CLIENT, WRONG_OTP, WRONG_RECOVERY_CODE,
+    ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CHALLENGE, BAD_CREDENTIALS, BAD_INVITATION,
+    BAD_MAIL_TOKEN, BASIC_AUTH_OFF, CLIENT_ID_TAKEN, CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, CSRF_REFUSED,
+    DATA_KEY_UNAVAILABLE, DATABASE_UNAVAILABLE, EMAIL_MISSING, EMAIL_TAKEN, FACTOR_NOT_FOUND, IDENTITY_NOT_FOUND,
+    INVALID_CLIENT, INVALID_FIELDS, INVALID_GRANT, INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, INVITATION_REQUIRED,
+    INVITATION_UNKNOWN, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, LAST_WAY_IN, MAIL_OFF, NOT_FOUND, OTP_LOCKED,
+    OVERLOADED, PASSKEY_NOT_FOUND, PASSKEYS_OFF, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, PROVIDER_UNKNOWN,
+    REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING, REFRESH_TOKEN_REUSED, REGISTRATION_OFF, REGISTRATION_UNKNOWN,
+    ROLE_MISSING, SCOPE_MISSING, SECOND_FACTOR_ENROLMENT_REQUIRED, SECOND_FACTOR_REQUIRED, SESSION_COOKIES_OFF,
+    SESSION_NOT_FOUND, SESSION_REQUIRED, TOKEN_REVOKED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, TOO_MANY_MAILS,
+    TOO_MANY_PASSKEYS, UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, USERNAME_TOO_SIMILAR,
+    WRONG_CLIENT, WRONG_OTP, WRONG_RECOVERY_CODE,
 };
 use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
@@ -109,6 +111,7 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
                 SECOND_FACTOR_ENROLMENT_REQUIRED,
                 USER_UNKNOWN,
                 USERNAME_TAKEN,
+                USERNAME_TOO_SIMILAR,
                 TOO_MANY_MAILS,
                 OVERLOADED
             ]
@@ -138,6 +141,40 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
                 OVERLOADED
             ]
         ),
+        endpoint!(
+            registrations::create,
+            [
+                INVALID_FIELDS,
+                REGISTRATION_OFF,
+                INVITATION_REQUIRED,
+                BAD_INVITATION,
+                MAIL_OFF,
+                TOO_MANY_MAILS,
+                DATABASE_UNAVAILABLE,
+                OVERLOADED
+            ]
+        ),
+        endpoint!(
+            registrations::confirm,
+            [
+                INVALID_FIELDS,
+                REGISTRATION_OFF,
+                INVITATION_REQUIRED,
+                BAD_INVITATION,
+                BAD_MAIL_TOKEN,
+                USERNAME_TAKEN,
+                USERNAME_TOO_SIMILAR,
+                EMAIL_TAKEN,
+                SECOND_FACTOR_ENROLMENT_REQUIRED,
+                BAD_CREDENTIALS,
+                ACCOUNT_DISABLED,
+                SESSION_COOKIES_OFF,
+                CSRF_REFUSED,
+                TOO_MANY_FAILURES,
+                DATABASE_UNAVAILABLE,
+                OVERLOADED
+            ]
+        ),
         endpoint!(me::change_password, PASSWORD, [USER_UNKNOWN]),
         endpoint!(me::reauthenticate, PASSWORD, PASSKEY, [USER_UNKNOWN, SESSION_COOKIES_OFF, SECOND_FACTOR_REQUIRED]),
         endpoint!(totp::enrol, [BAD_CHALLENGE, USER_UNKNOWN, DATA_KEY_UNAVAILABLE]),
@@ -151,7 +188,9 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(passkeys::create, NEW_PASSKEY, [BAD_CHALLENGE, USER_UNKNOWN]),
         endpoint!(passkeys::list, [DATABASE_UNAVAILABLE]),
         endpoint!(passkeys::rename, [DATABASE_UNAVAILABLE, PASSKEY_NOT_FOUND]),
-        endpoint!(passkeys::remove, [PASSKEY_NOT_FOUND]),
+        endpoint!(passkeys::remove, [PASSKEY_NOT_FOUND, LAST_WAY_IN]),
+        endpoint!(identities::list, [DATABASE_UNAVAILABLE]),
+        endpoint!(identities::unlink, [DATABASE_UNAVAILABLE, IDENTITY_NOT_FOUND, LAST_WAY_IN]),
         endpoint!(applications::list, [DATABASE_UNAVAILABLE]),
         endpoint!(applications::remove, [DATABASE_UNAVAILABLE]),
         endpoint!(api_tokens::list),
@@ -195,6 +234,14 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(admin_user_access::list_api_tokens, [USER_UNKNOWN]),
         endpoint!(admin_user_access::revoke_api_tokens, [SESSION_REQUIRED, USER_UNKNOWN]),
         endpoint!(admin_user_access::revoke_api_token, [SESSION_REQUIRED, API_TOKEN_NOT_FOUND]),
+        endpoint!(admin_invitations::list_invitations),
+        endpoint!(
+            admin_invitations::create_invitation,
+            [INVALID_FIELDS, REGISTRATION_OFF, EMAIL_TAKEN, DATA_KEY_UNAVAILABLE, OVERLOADED]
+        ),
+        endpoint!(admin_invitations::withdraw_invitation, [SESSION_REQUIRED, INVITATION_UNKNOWN]),
+        endpoint!(admin_invitations::list_registrations),
+        endpoint!(admin_invitations::withdraw_registration, [SESSION_REQUIRED, REGISTRATION_UNKNOWN]),
         endpoint!(admin_clients::list),
         endpoint!(admin_clients::create, [CLIENT_ID_TAKEN]),
         endpoint!(admin_clients::show, [CLIENT_UNKNOWN]),

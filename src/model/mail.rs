@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::user::Email;
-use crate::clock::Seconds;
+use super::user::{DisplayName, Email};
+use crate::clock::{Seconds, Timestamp};
 
 /// How long links and codes in mails are valid.
 pub(crate) const LINK_LIFETIME: Seconds = Seconds(1_800);
@@ -27,6 +27,25 @@ pub enum Mail {
         /// What may be typed instead.
         code: String,
     },
+    /// Somebody registers an address, and its owner is asked to go on.
+    Register {
+        /// The page that goes on.
+        link: String,
+        /// What may be typed instead.
+        code: String,
+    },
+    /// Somebody wants to register an address that has an account.
+    AccountExists {
+        /// The page to log in.
+        link: String,
+    },
+    /// The owner of an address is invited to open an account.
+    Invitation {
+        /// The page that goes on.
+        link: String,
+        /// When it expires.
+        expires_at: Timestamp,
+    },
     /// The address of an account was changed; goes to both.
     AddressChanged {
         /// The address until now.
@@ -45,6 +64,10 @@ pub enum Mail {
     FactorAdded(Factor),
     /// A second factor was removed.
     FactorRemoved(Factor),
+    /// An identity at this provider was linked.
+    IdentityAdded(DisplayName),
+    /// An identity at this provider was unlinked.
+    IdentityRemoved(DisplayName),
     /// An administrator has removed all second factors.
     FactorsReset,
     /// After the password, or the link of a mail, codes were wrong several times in a row.
@@ -66,7 +89,7 @@ impl Mail {
     /// How long it is worth sending.
     pub(crate) fn lifetime(&self) -> Seconds {
         match self {
-            Self::VerifyAddress { .. } | Self::ResetPassword { .. } => LINK_LIFETIME,
+            Self::VerifyAddress { .. } | Self::ResetPassword { .. } | Self::Register { .. } => LINK_LIFETIME,
             _ => NOTICE_LIFETIME,
         }
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::id::Id;
 use super::invitation::InvitationId;
+use super::mail::LINK_LIFETIME;
 use super::user::{DisplayName, Email};
 use crate::clock::{Seconds, Timestamp};
 
@@ -83,6 +84,24 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
+    /// That of an address which its link is mailed to now.
+    pub(crate) fn of_address(id: RegistrationId, email: &Email, now: Timestamp) -> Self {
+        Self {
+            id,
+            email: Some(email.clone()),
+            email_verified: true,
+            code_hash: None,
+            provider: None,
+            subject: None,
+            name: None,
+            invitation_id: None,
+            created_at: now,
+            expires_at: now + LINK_LIFETIME,
+            proved_at: None,
+            used_at: None,
+        }
+    }
+
     /// Whether it may go on.
     pub(crate) fn is_open(&self, now: Timestamp) -> bool {
         self.used_at.is_none() && self.expires_at > now

@@ -38,7 +38,7 @@ fn sending(
     let known = app.store.read(|tx| tx.find_credentials_of(user))?.ok_or(Error::UserUnknown)?;
     let issued = issue(app, &known, Purpose::VerifyAddress, email)?;
     let mail = Mail::VerifyAddress { link: issued.link, code: issued.code };
-    let message = mail::message_to(app, &known.user, email, &mail, origin)?;
+    let message = mail::message_to(app, Some(&known.user), email, &mail, origin)?;
     let event = origin.event(app.clock.now(), EventName::AddressVerificationSent).about(user);
     let stored = issued.stored;
     Ok(move |tx: &mut UnitTx<'_>| {

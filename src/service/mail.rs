@@ -23,15 +23,15 @@ use crate::store::UnitTx;
 /// at all.
 pub fn message(app: &App, user: &User, mail: &Mail, origin: &Origin) -> Result<Option<Message>, Error> {
     match user.verified_email() {
-        Some(to) => message_to(app, user, to, mail, origin),
+        Some(to) => message_to(app, Some(user), to, mail, origin),
         None => Ok(None),
     }
 }
 
-/// The same, to any address.
+/// The same, to any address, also of somebody who has no account yet.
 pub(crate) fn message_to(
     app: &App,
-    user: &User,
+    user: Option<&User>,
     to: &Email,
     mail: &Mail,
     origin: &Origin,
@@ -79,7 +79,7 @@ pub(crate) fn notice(app: &App, user: &User, mail: &Mail, origin: &Origin) -> No
 pub(crate) fn notice_of_address(app: &App, user: &User, new: Option<&Email>, origin: &Origin) -> Notice {
     let mail = Mail::AddressChanged { old: user.email.clone(), new: new.cloned() };
     let told = [user.verified_email(), new].into_iter().flatten();
-    let notices = told.map(|to| notice_of(app, message_to(app, user, to, &mail, origin)));
+    let notices = told.map(|to| notice_of(app, message_to(app, Some(user), to, &mail, origin)));
     let messages = notices.flat_map(|notice| notice.messages).collect();
     Notice { messages, metrics: Arc::clone(&app.metrics) }
 }

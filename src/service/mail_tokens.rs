@@ -42,7 +42,7 @@ pub(super) struct Presented {
 /// Makes a token for a mail to this address.
 pub(super) fn issue(app: &App, known: &Credentials, purpose: Purpose, email: &Email) -> Result<Issued, Error> {
     let (text, now, user) = (Opaque::generate(&*app.entropy)?, app.clock.now(), known.user.id);
-    let code = format!("{:08}", u64::from_be_bytes(app.entropy.bytes()?) % CODES);
+    let code = new_code(app)?;
     let folder = match purpose {
         Purpose::VerifyAddress => "email-verification",
         Purpose::ResetPassword => "password-reset",
@@ -58,6 +58,11 @@ pub(super) fn issue(app: &App, known: &Credentials, purpose: Purpose, email: &Em
     };
     let password = digest_of(&known.password_hash);
     Ok(Issued { stored: StoredMailToken { token, digest: text.digest(), password }, link, code })
+}
+
+/// A random code.
+pub(super) fn new_code(app: &App) -> Result<String, Error> {
+    Ok(format!("{:08}", u64::from_be_bytes(app.entropy.bytes()?) % CODES))
 }
 
 /// A code has too few values for a digest to hide it, so its hash has a key. When the signing key changes, the codes that are

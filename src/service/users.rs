@@ -309,14 +309,14 @@ pub(super) fn new_password(user: &User, typed: &Secret<String>) -> Result<Passwo
 }
 
 /// Words that an attacker tries first.
-fn known_words(username: &str, email: Option<&str>, name: Option<&str>) -> Vec<String> {
+pub(super) fn known_words(username: &str, email: Option<&str>, name: Option<&str>) -> Vec<String> {
     let local_part = email.and_then(|email| email.rsplit_once('@')).map(|(local_part, _)| local_part);
     let of_name = name.unwrap_or_default().split_whitespace();
     // The whole address first, because it contains the others.
     email.into_iter().chain([username]).chain(local_part).chain(of_name).map(ToOwned::to_owned).collect()
 }
 
-fn checked_password(typed: &Secret<String>, known: &[String]) -> Result<Password, Error> {
+pub(super) fn checked_password(typed: &Secret<String>, known: &[String]) -> Result<Password, Error> {
     let password = Password::new(typed)?;
     check(&password, &known.iter().map(String::as_str).collect::<Vec<_>>())?;
     Ok(password)

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::model::api_token::ApiTokenId;
 use crate::model::client::ClientId;
 use crate::model::id::{SessionId, UserId};
+use crate::model::invitation::InvitationId;
 use crate::model::provider::ProviderId;
 
 /// The kinds of locks, in this order.
@@ -31,7 +32,7 @@ pub(super) enum Lock {
     Invitations,
     /// Rows of `users`.
     Users,
-    /// Rows of `totp_factors`, `passkeys`, `recovery_codes`, `known_devices`, `login_challenges` and `mail_tokens`: those of a
+    /// Rows of `totp_factors`, `passkeys`, `identities`, `recovery_codes`, `known_devices`, `login_challenges` and `mail_tokens`: those of a
     /// user whose row is locked, or one row.
     SecondFactors,
     /// Rows of `clients`.
@@ -87,6 +88,11 @@ impl WriteTx<'_> {
     /// Locks all registrations of an address, folded: of two that are finished at the same time one comes first.
     pub(crate) fn lock_registrations_of(&mut self, folded: &str) -> Result<(), Error> {
         lock_rows!(self, Registrations, registrations, registrations::email_fold.eq(folded).assume_not_null())
+    }
+
+    pub(super) fn lock_registrations_with(&mut self, invitation: InvitationId) -> Result<(), Error> {
+        let with = registrations::invitation_id.eq(Bind(Some(invitation))).assume_not_null();
+        lock_rows!(self, Registrations, registrations, with)
     }
 
     /// Locks a user until the end of this transaction: others cannot delete or change it.

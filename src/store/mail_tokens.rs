@@ -71,6 +71,13 @@ impl ReadTx<'_> {
         Ok(first.map(|(user, password_hash)| Credentials { user, password_hash }))
     }
 
+    /// An account that has this verified address, folded; also one that is disabled. Of several it is any.
+    pub(crate) fn find_owner_of_email(&mut self, folded: &str) -> Result<Option<User>, Error> {
+        let found: Vec<User> =
+            users::table.filter(users::verified_email.eq(folded)).limit(MANY).select(User::as_select()).load(self.0)?;
+        Ok(found.into_iter().find(|user| user.verified_email().is_some()))
+    }
+
     /// Whether another account has this verified address, folded.
     pub(crate) fn is_verified_by_another(&mut self, folded: &str, id: UserId) -> Result<bool, Error> {
         let found: Vec<User> =

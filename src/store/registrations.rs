@@ -120,6 +120,14 @@ impl WriteTx<'_> {
         Ok(diesel::delete(unused).execute(self.0)? > 0)
     }
 
+    /// Deletes the registrations that rely on an invitation.
+    pub(crate) fn delete_registrations_with(&mut self, invitation: InvitationId) -> Result<(), Error> {
+        self.lock_registrations_with(invitation)?;
+        let with = registrations::table.filter(registrations::invitation_id.eq(Bind(Some(invitation))));
+        diesel::delete(with).execute(self.0)?;
+        Ok(())
+    }
+
     /// Deletes all registrations: those of a backup may have been finished since.
     pub(crate) fn delete_registrations(&mut self) -> Result<(), Error> {
         self.note_lock(Lock::Registrations);

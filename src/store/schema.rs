@@ -56,6 +56,7 @@ diesel::table! {
         amr -> Nullable<Text>,
         acr -> Nullable<Text>,
         browser_session_id -> Nullable<SqlUuid>,
+        idp -> Nullable<Text>,
     }
 }
 
@@ -229,6 +230,7 @@ diesel::table! {
         acr -> Nullable<Text>,
         expires_at -> SqlTime,
         session_id -> Nullable<SqlUuid>,
+        idp -> Nullable<Text>,
     }
 }
 
@@ -288,6 +290,7 @@ diesel::table! {
         by_cookie -> Bool,
         expires_at -> SqlTime,
         used_at -> Nullable<SqlTime>,
+        identity_id -> Nullable<SqlUuid>,
     }
 }
 
@@ -430,6 +433,23 @@ diesel::table! {
         return_to -> Text,
         expires_at -> SqlTime,
         used_at -> Nullable<SqlTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Who users are at providers.
+    identities (id) {
+        id -> SqlUuid,
+        provider_id -> Text,
+        subject -> Text,
+        user_id -> SqlUuid,
+        email -> Nullable<Text>,
+        name -> Nullable<Text>,
+        created_at -> SqlTime,
+        last_used_at -> Nullable<SqlTime>,
     }
 }
 

@@ -62,6 +62,15 @@ pub(crate) const RESET_MAIL: Kind = Kind {
 /// Mails that confirm addresses: counted on their own, so that whoever asks for these takes no reset from the owner.
 pub(crate) const ADDRESS_MAIL: Kind = Kind { name: "address_mail", ..RESET_MAIL };
 
+/// Mails to register an address: counted on their own, too.
+pub(crate) const REGISTRATION_MAIL: Kind = Kind { name: "registration_mail", ..RESET_MAIL };
+
+/// The codes in them.
+pub(crate) const REGISTRATION_CODE: Kind = Kind { name: "registration_code", ..OTP };
+
+/// Usernames and passwords that are refused at a registration.
+pub(crate) const REGISTRATION: Kind = Kind { name: "registration", ..PASSWORD };
+
 /// Signatures cannot be guessed: only addresses are counted.
 pub(crate) const PASSKEY: Kind = Kind { name: "passkey", ..PASSWORD };
 

@@ -3,6 +3,8 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::interactions::{choosing, is_interaction};
+use super::offered::offered;
 use super::posted::{Posted, posted};
 use super::reply::{message, page_with_passkeys, see_other};
 use super::return_to::{self, login_page};
@@ -32,7 +34,8 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
         return Ok(see_other(&return_to));
     }
     let site = &Site::new(&request, &app, &[]);
-    let place = Place { site, client: None, action: &login_page(&site.base, &return_to), form_token: None, kept: &[] };
+    let (action, providers) = (&*login_page(&site.base, &return_to), &*offered(&app, &return_to).await?);
+    let place = Place { site, client: None, action, form_token: None, kept: &[], providers };
     page_with_passkeys(
         site,
         HttpResponse::Ok(),
@@ -71,9 +74,10 @@ pub(in crate::http) async fn act(
     let before = Before { cookie: held.as_deref(), live: live.as_ref() };
     let site = Site::new(&request, &app, &[]);
     let action = login_page(&site.base, &return_to);
-    let place = Place { site: &site, client: None, action: &action, form_token: None, kept: &[] };
+    let providers = &*offered(&app, &return_to).await?;
+    let place = Place { site: &site, client: None, action: &action, form_token: None, kept: &[], providers };
     let Some(Posted::SignIn(posted)) = posted(&params) else { return bad_request(&request, &app) };
-    match sign_in(&request, &app, place, posted, (before, |_: &App| Ok(()))).await? {
+    match sign_in(&request, &app, place, posted, (before, choosing(&request, &app, &return_to))).await? {
         Outcome::SignedIn(pair) => {
             let mut response = see_other(&return_to);
             put(&request, &mut response, cookies.keep(&pair, true))?;
@@ -83,11 +87,13 @@ pub(in crate::http) async fn act(
     }
 }
 
-/// Where to go then; `None` if that is not on this host. Without cookies no proxy would know who has logged in.
-fn return_address(request: &HttpRequest, app: &App) -> Result<Option<String>, Failure> {
-    let account = format!("{}/account", base(app));
-    let is_on = app.config.session_cookies;
-    if is_on { Ok(return_to::read(request.query_string(), &account)) } else { Err(Failure::PathUnknown) }
+/// Where to go then; `None` if that is not on this host. Without cookies no proxy would know who has logged in, and only what an
+/// application has begun goes on.
+pub(super) fn return_address(request: &HttpRequest, app: &App) -> Result<Option<String>, Failure> {
+    let base = base(app);
+    let return_to = return_to::read(request.query_string(), &format!("{base}/account"));
+    let is_known = app.config.session_cookies || return_to.as_ref().is_some_and(|path| is_interaction(&base, path));
+    if is_known { Ok(return_to) } else { Err(Failure::PathUnknown) }
 }
 
 fn bad_request(request: &HttpRequest, app: &App) -> Result<HttpResponse, Failure> {

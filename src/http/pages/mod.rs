@@ -1,5 +1,6 @@
 //! Pages for users: they log in, allow, log out, and look after their account. What they do is decided in `service`.
 
+mod offered;
 mod posted;
 mod reply;
 mod return_to;

@@ -17,6 +17,15 @@ pub(super) struct Place<'a> {
     pub(super) form_token: Option<&'a str>,
     /// What the forms post besides.
     pub(super) kept: &'a [(String, String)],
+    /// Where users may log in instead.
+    pub(super) providers: &'a [Offered],
+}
+
+/// A provider that a page offers.
+pub(super) struct Offered {
+    pub(super) name: String,
+    /// The page that sends users there.
+    pub(super) address: String,
 }
 
 /// The login form.

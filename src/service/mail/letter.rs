@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::texts::{LANGUAGES, Texts};
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::mail::{Factor, LINK_LIFETIME, Letter, Mail};
@@ -29,8 +30,8 @@ struct Content<'a> {
 struct Link<'a> {
     button: &'static str,
     url: &'a str,
-    code: &'a str,
-    expiry: String,
+    code: Option<&'a str>,
+    expiry: Option<String>,
 }
 
 #[derive(Template)]
@@ -46,10 +47,10 @@ struct Html<'a> {
 }
 
 /// Writes a mail to an address.
-pub(super) fn write(app: &App, user: &User, to: &str, mail: &Mail, origin: &Origin) -> Result<Letter, Error> {
+pub(super) fn write(app: &App, user: Option<&User>, to: &str, mail: &Mail, origin: &Origin) -> Result<Letter, Error> {
     let site = app.config.page_name.as_str();
     let texts = origin.language.of(&LANGUAGES);
-    let is_by_another = is_by_another(user, origin);
+    let is_by_another = user.is_some_and(|user| is_by_another(user, origin));
     let (title, lead, advice) = words(texts, mail, is_by_another);
     let of_site = |text: &str| text.replace("{site}", site);
     let content = Content {
@@ -59,7 +60,7 @@ pub(super) fn write(app: &App, user: &User, to: &str, mail: &Mail, origin: &Orig
         title,
         lead: of_site(lead),
         link: link(texts, mail),
-        facts: facts(app, user, mail, origin, texts),
+        facts: user.map(|user| facts(app, user, mail, origin, texts)).unwrap_or_default(),
         advice: of_site(advice),
         footer: of_site(texts.footer),
     };
@@ -85,6 +86,9 @@ fn words(texts: &Texts, mail: &Mail, is_by_another: bool) -> (&'static str, &'st
     match mail {
         Mail::VerifyAddress { .. } => (texts.verify_subject, texts.verify_lead, texts.do_nothing),
         Mail::ResetPassword { .. } => (texts.reset_subject, texts.reset_lead, texts.do_nothing),
+        Mail::Register { .. } => (texts.register_subject, texts.register_lead, texts.do_nothing),
+        Mail::AccountExists { .. } => (texts.exists_subject, texts.exists_lead, texts.do_nothing),
+        Mail::Invitation { .. } => (texts.invitation_subject, texts.invitation_lead, texts.not_known),
         Mail::AddressChanged { .. } => notice(texts.address_subject, texts.address_lead),
         Mail::NewDevice { .. } => notice(texts.device_subject, texts.device_lead),
         Mail::PasswordChanged if is_by_another => notice(texts.password_subject, texts.password_set_lead),
@@ -93,6 +97,8 @@ fn words(texts: &Texts, mail: &Mail, is_by_another: bool) -> (&'static str, &'st
         Mail::FactorAdded(Factor::Passkey) => notice(texts.passkey_added_subject, texts.passkey_added_lead),
         Mail::FactorRemoved(Factor::App) => notice(texts.app_removed_subject, texts.app_removed_lead),
         Mail::FactorRemoved(Factor::Passkey) => notice(texts.passkey_removed_subject, texts.passkey_removed_lead),
+        Mail::IdentityAdded(_) => notice(texts.identity_added_subject, texts.identity_added_lead),
+        Mail::IdentityRemoved(_) => notice(texts.identity_removed_subject, texts.identity_removed_lead),
         Mail::FactorsReset => notice(texts.reset_factors_subject, texts.reset_factors_lead),
         Mail::ManyWrongCodes => notice(texts.codes_subject, texts.codes_lead),
         Mail::RefreshTokenReused => notice(texts.reuse_subject, texts.reuse_lead),
@@ -103,10 +109,22 @@ fn link<'a>(texts: &'static Texts, mail: &'a Mail) -> Option<Link<'a>> {
     let (button, url, code) = match mail {
         Mail::VerifyAddress { link, code } => (texts.verify_button, link, code),
         Mail::ResetPassword { link, code } => (texts.reset_button, link, code),
+        Mail::Register { link, code } => (texts.register_button, link, code),
+        Mail::AccountExists { link: url } => {
+            return Some(Link { button: texts.exists_button, url, code: None, expiry: None });
+        }
+        Mail::Invitation { link: url, expires_at } => {
+            let expiry = Some(texts.invitation_expiry.replace("{time}", &readable(*expires_at)));
+            return Some(Link { button: texts.register_button, url, code: None, expiry });
+        }
         _ => return None,
     };
-    let expiry = texts.expiry.replace("{minutes}", &(LINK_LIFETIME.0 / 60).to_string());
-    Some(Link { button, url, code, expiry })
+    let expiry = Some(texts.expiry.replace("{minutes}", &(LINK_LIFETIME.0 / 60).to_string()));
+    Some(Link { button, url, code: Some(code), expiry })
+}
+
+fn readable(at: Timestamp) -> String {
+    at.to_rfc3339().replace('T', " ").replace('Z', " UTC")
 }
 
 /// What is known of a change. A mail to an address that is not confirmed names nothing that its sender has chosen, since
@@ -115,12 +133,15 @@ fn facts(app: &App, user: &User, mail: &Mail, origin: &Origin, texts: &Texts) ->
     if matches!(mail, Mail::VerifyAddress { .. }) {
         return Vec::new();
     }
-    let now = app.clock.now().to_rfc3339().replace('T', " ").replace('Z', " UTC");
+    let now = readable(app.clock.now());
     let mut facts = vec![(texts.account, Some(short(&user.username.to_string())))];
     match mail {
         Mail::AddressChanged { old, new } => {
             facts.push((texts.old_address, old.as_ref().map(ToString::to_string)));
             facts.push((texts.new_address, new.as_ref().map(ToString::to_string)));
+        }
+        Mail::IdentityAdded(provider) | Mail::IdentityRemoved(provider) => {
+            facts.push((texts.provider, Some(short(&provider.to_string()))));
         }
         Mail::NewDevice { device } => facts.push((texts.device, device.as_deref().map(short))),
         _ => {}

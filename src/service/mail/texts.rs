@@ -15,6 +15,22 @@ texts! {
         "Jemand hat für dein Konto bei {site} ein neues Passwort angefordert. Wenn du es warst, wähle eines.",
         "Alguien ha solicitado una contraseña nueva para tu cuenta en {site}. Si fuiste tú, elígela.";
     reset_button: "Choose a password", "Passwort wählen", "Elegir una contraseña";
+    register_subject: "Open your account", "Eröffne dein Konto", "Abre tu cuenta";
+    register_lead: "Somebody wants to open an account at {site} with this address. If it was you, go on here.",
+        "Jemand möchte mit dieser Adresse ein Konto bei {site} eröffnen. Wenn du es warst, geht es hier weiter.",
+        "Alguien quiere abrir una cuenta en {site} con esta dirección. Si fuiste tú, continúa aquí.";
+    register_button: "Go on", "Weiter", "Continuar";
+    exists_subject: "You have an account already", "Du hast schon ein Konto", "Ya tienes una cuenta";
+    exists_lead: "Somebody wants to open an account at {site} with this address, which has one already. If it was you, log in. If you have forgotten the password, choose a new one there.",
+        "Jemand möchte mit dieser Adresse ein Konto bei {site} eröffnen, aber sie hat schon eines. Wenn du es warst, melde dich an. Wenn du das Passwort vergessen hast, wähle dort ein neues.",
+        "Alguien quiere abrir una cuenta en {site} con esta dirección, que ya tiene una. Si fuiste tú, inicia sesión. Si has olvidado la contraseña, elige allí una nueva.";
+    exists_button: "To the login", "Zur Anmeldung", "Ir al inicio de sesión";
+    invitation_subject: "You are invited", "Du bist eingeladen", "Tienes una invitación";
+    invitation_lead: "You are invited to open an account at {site}.",
+        "Du bist eingeladen, ein Konto bei {site} zu eröffnen.",
+        "Tienes una invitación para abrir una cuenta en {site}.";
+    invitation_expiry: "The link works once, until {time}.", "Der Link gilt einmal, bis {time}.",
+        "El enlace sirve una sola vez, hasta el {time}.";
     code: "Or type this code:", "Oder gib diesen Code ein:", "O escribe este código:";
     expiry: "Link and code work once, within {minutes} minutes.",
         "Link und Code gelten einmal und nur {minutes} Minuten lang.",
@@ -56,6 +72,17 @@ texts! {
     passkey_removed_lead: "A passkey of your account at {site} was removed.",
         "Ein Passkey deines Kontos bei {site} wurde entfernt.",
         "Se ha quitado una llave de acceso de tu cuenta en {site}.";
+    identity_added_subject: "Another way to log in was added", "Eine weitere Anmeldung wurde hinzugefügt",
+        "Se ha añadido otra forma de iniciar sesión";
+    identity_added_lead: "Your account at {site} can now be logged in to through another service.",
+        "Bei deinem Konto bei {site} kann man sich jetzt auch über einen anderen Dienst anmelden.",
+        "Ahora se puede iniciar sesión en tu cuenta en {site} a través de otro servicio.";
+    identity_removed_subject: "A way to log in was removed", "Eine Anmeldung wurde entfernt",
+        "Se ha quitado una forma de iniciar sesión";
+    identity_removed_lead: "Your account at {site} can no longer be logged in to through this service.",
+        "Bei deinem Konto bei {site} kann man sich über diesen Dienst nicht mehr anmelden.",
+        "Ya no se puede iniciar sesión en tu cuenta en {site} a través de este servicio.";
+    provider: "Service", "Dienst", "Servicio";
     reset_factors_subject: "Your second factors were removed", "Deine zweiten Faktoren wurden entfernt",
         "Se han quitado tus segundos factores";
     reset_factors_lead: "An administrator has removed all second factors of your account at {site}.",

@@ -4,6 +4,7 @@
 mod api_tokens;
 mod applications;
 mod device;
+mod identities;
 mod notice;
 mod passkeys;
 mod password;
@@ -65,7 +66,7 @@ pub(in crate::http) async fn change_profile(
 
 /// See a section of my account
 ///
-/// `password`, `passkeys`, `second-factors`, `sessions`, `api-tokens` or `applications`.
+/// `password`, `passkeys`, `second-factors`, `identities`, `sessions`, `api-tokens` or `applications`.
 #[utoipa::path(get, path = "/account/{section}", tag = "pages", security(()),
     params(("section" = String, Path, description = "The section.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "The page."),
@@ -91,7 +92,7 @@ pub(in crate::http) async fn show_section(
     (status = 400, content_type = "text/html", body = String, description = "A page: the form is not valid."),
     (status = 403, content_type = "text/html", body = String,
         description = "A page: password or code are wrong, or another page has sent this."),
-    (status = 409, content_type = "text/html", body = String, description = "A page: there are too many API tokens or passkeys."),
+    (status = 409, content_type = "text/html", body = String, description = "A page: there are too many API tokens or passkeys, or it is the last way to log in."),
     (status = 429, content_type = "text/html", body = String, description = "A page: too many wrong passwords or codes."),
     (status = 503, content_type = "text/html", body = String, description = "A page: try again.")))]
 pub(in crate::http) async fn change_section(
@@ -113,6 +114,7 @@ async fn show(request: &HttpRequest, app: &web::Data<App>, section: Section) -> 
         Section::Password => password::show(&visit),
         Section::Passkeys => passkeys::show(&visit).await,
         Section::SecondFactors => second_factors::show(&visit).await,
+        Section::Identities => identities::show(&visit).await,
         Section::Sessions => sessions::show(&visit).await,
         Section::ApiTokens => api_tokens::show(&visit).await,
         Section::Applications => applications::show(&visit).await,
@@ -142,6 +144,7 @@ async fn act(
         Section::Password => password::act(&visit, params).await,
         Section::Passkeys => passkeys::act(&mut visit, params).await,
         Section::SecondFactors => second_factors::act(&mut visit, params).await,
+        Section::Identities => identities::act(&mut visit, params).await,
         Section::Sessions => sessions::act(&visit, params).await,
         Section::ApiTokens => api_tokens::act(&mut visit, params).await,
         Section::Applications => applications::act(&visit, params).await,

@@ -11,6 +11,7 @@ pub(super) enum Notice {
     AppRemoved,
     PasskeyAdded,
     PasskeyRemoved,
+    IdentityRemoved,
     SessionEnded,
     OthersEnded,
     TokenRevoked,
@@ -18,12 +19,13 @@ pub(super) enum Notice {
 }
 
 impl Notice {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Saved,
         Self::PasswordChanged,
         Self::AppRemoved,
         Self::PasskeyAdded,
         Self::PasskeyRemoved,
+        Self::IdentityRemoved,
         Self::SessionEnded,
         Self::OthersEnded,
         Self::TokenRevoked,
@@ -46,6 +48,7 @@ impl Notice {
             Self::AppRemoved => texts.app_removed,
             Self::PasskeyAdded => texts.passkey_added,
             Self::PasskeyRemoved => texts.passkey_removed,
+            Self::IdentityRemoved => texts.identity_removed,
             Self::SessionEnded => texts.session_ended,
             Self::OthersEnded => texts.others_ended,
             Self::TokenRevoked => texts.token_revoked,

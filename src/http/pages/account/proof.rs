@@ -145,8 +145,14 @@ impl Visit<'_> {
     fn answer(&self, params: &Params, page: impl FnOnce(Place<'_>) -> Result<HttpResponse, Failure>) -> Instead {
         let kept = params.only(&KEPT);
         let (action, token) = (self.action(), self.form_token());
-        let place =
-            Place { site: &self.site, client: None, action: &action, form_token: Some(&token), kept: kept.pairs() };
+        let place = Place {
+            site: &self.site,
+            client: None,
+            action: &action,
+            form_token: Some(&token),
+            kept: kept.pairs(),
+            providers: &[],
+        };
         page(place).map_or_else(Instead::Failure, Instead::answer)
     }
 }
