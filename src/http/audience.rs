@@ -86,6 +86,8 @@ const LINKS: Audience =
 static AUTHORIZE: Audience = Audience { prefix: "/oauth/authorize", ..PAGES };
 static INTERACTIONS: Audience = Audience { prefix: "/oauth/interactions", ..PAGES };
 static LOGOUT: Audience = Audience { prefix: "/oauth/logout", ..PAGES };
+/// Coming back uses a code.
+static LOGIN_CALLBACK: Audience = Audience { prefix: "/login/callback", ..PAGES };
 static LOGIN: Audience = Audience { prefix: "/login", takes_head: true, ..PAGES };
 static PASSWORD_RESET: Audience = Audience { prefix: "/password-reset", ..LINKS };
 static EMAIL_VERIFICATION: Audience = Audience { prefix: "/email-verification", ..LINKS };
@@ -93,8 +95,9 @@ static ACCOUNT: Audience = Audience { prefix: "/account", takes_head: true, ..PA
 static ASSETS: Audience = Audience { prefix: "/oauth/assets", takes_head: true, ..PAGES };
 
 /// All audiences. A path belongs to the first one whose prefix matches; our own API takes all other paths.
-pub(super) static AUDIENCES: [&Audience; 11] = [
+pub(super) static AUDIENCES: [&Audience; 12] = [
     &WELL_KNOWN,
+    &LOGIN_CALLBACK,
     &LOGIN,
     &PASSWORD_RESET,
     &EMAIL_VERIFICATION,

@@ -55,7 +55,7 @@ impl WriteTx<'_> {
         let row = (provider, providers::secret.eq(secret));
         match diesel::insert_into(providers::table).values(row).execute(self.0) {
             Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
-                Err(Error::invalid("id", "taken", "is that of another provider"))
+                Err(Error::invalid("id", "invalid", "is that of another provider"))
             }
             inserted => Ok(inserted.map(|_one| ())?),
         }

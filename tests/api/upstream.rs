@@ -17,7 +17,7 @@ use crate::support::{Browser, Engine, TestApp};
 
 both_engines!(
     a_user_is_sent_to_the_provider_and_comes_back_as_who_they_are_there,
-    rfc7636_4_a_code_is_of_use_with_its_verifier_and_the_verifier_is_not_stored,
+    rfc7636_4_6_a_code_that_was_put_into_another_sign_in_is_of_no_use,
     the_userinfo_endpoint_is_asked_for_what_the_id_token_lacks,
     each_field_comes_from_the_claim_that_the_map_names,
     what_counts_as_a_second_factor_is_configured,
@@ -147,7 +147,7 @@ fn a_user_is_sent_to_the_provider_and_comes_back_as_who_they_are_there(engine: E
     assert_eq!(provider.count("/userinfo"), 0, "the ID token has it all");
 }
 
-fn rfc7636_4_a_code_is_of_use_with_its_verifier_and_the_verifier_is_not_stored(engine: Engine) {
+fn rfc7636_4_6_a_code_that_was_put_into_another_sign_in_is_of_no_use(engine: Engine) {
     let app = TestApp::start_with(engine, &SETTINGS);
     let (provider, browser) = (lying(&app, &[]), app.browser());
     let (one, other) = (begin(&browser, "lying"), begin(&browser, "lying"));
@@ -155,13 +155,7 @@ fn rfc7636_4_a_code_is_of_use_with_its_verifier_and_the_verifier_is_not_stored(e
     // Somebody has put the code of one sign-in into another.
     let injected = callback(&app, "lying", &other.back(&code), Some(&browser.cookie(&other.cookie())));
     assert_eq!(refused(injected), Refusal::CodeRefused("invalid_grant".to_owned()));
-    let secret = browser.cookie(&one.cookie());
-    let columns = app.number("select count(*) from upstream_logins where return_to = '/notes'");
-    assert_eq!(columns, 2);
-    let stored = app.number(&format!(
-        "select count(*) from upstream_logins where return_to like '%{secret}%' or purpose like '%{secret}%'"
-    ));
-    assert_eq!(stored, 0);
+    assert_eq!(app.number("select count(*) from upstream_logins where used_at is null"), 1);
 }
 
 fn the_userinfo_endpoint_is_asked_for_what_the_id_token_lacks(engine: Engine) {
@@ -280,7 +274,11 @@ fn two_tabs_with_two_providers_do_not_disturb_each_other(engine: Engine) {
         assert!(!browser.cookies.borrow().contains_key(&trip.cookie()), "its cookie is of no use any more");
     }
     // A browser keeps so many, and a newer one drops the oldest.
-    let trips: Vec<Trip> = (0..9).map(|_| begin(&browser, "lying")).collect();
+    let next = |_| {
+        app.advance(1);
+        begin(&browser, "lying")
+    };
+    let trips: Vec<Trip> = (0..9).map(next).collect();
     assert!(!browser.cookies.borrow().contains_key(&trips[0].cookie()));
     browser.cookie(&trips[8].cookie());
 }

@@ -108,15 +108,15 @@ impl ProviderSettings {
 impl Changes {
     /// The provider with these changes, if it makes sense.
     pub(super) fn of(self, before: Provider) -> Result<Provider, Error> {
-        let (by_amr, by_acr) = self.factors;
+        let (methods, classes) = self.factors;
         let provider = Provider {
             name: self.name.unwrap_or(before.name),
             client_id: self.client_id.unwrap_or(before.client_id),
             scopes: self.scopes.unwrap_or(before.scopes),
             claim_map: self.claim_map.unwrap_or(before.claim_map),
             trust_email: self.trust_email.unwrap_or(before.trust_email),
-            factor_amr: by_amr.unwrap_or(before.factor_amr),
-            factor_acr: by_acr.unwrap_or(before.factor_acr),
+            factor_amr: methods.unwrap_or(before.factor_amr),
+            factor_acr: classes.unwrap_or(before.factor_acr),
             ..before
         };
         let mut problems = Vec::new();

@@ -49,8 +49,8 @@ pub(crate) async fn begin(
     drop(turn);
     let (app, turn) = (Arc::clone(app), app.provider_turns.turn(id).await?);
     on_a_thread(move || {
+        let _turn = turn;
         let endpoints = Calls::begin(&app, &provider).endpoints()?;
-        drop(turn);
         let started = state::start(&app, &provider.id, purpose, return_to)?;
         let request = AuthenticationRequest {
             endpoints: &endpoints,
@@ -72,7 +72,7 @@ pub(crate) async fn begin(
 pub async fn callback(app: &Arc<App>, id: &ProviderId, query: &str, cookie: Option<&str>) -> Result<Verified, Error> {
     let verified = verify(app, id, Params::parse(query.as_bytes()), cookie.map(ToOwned::to_owned)).await;
     if let Err(Error::UpstreamRefused(refusal)) = &verified {
-        log::warn!(provider:% = id, code = refusal.code(), refusal:%; "a sign-in at a provider is refused");
+        log::info!(provider:% = id, code = refusal.code(), refusal:%; "a sign-in at a provider is refused");
     }
     verified
 }
