@@ -32,6 +32,7 @@ BEYOND_SCHEMAS = [
     "PATCH /v1/me/profile", "PATCH /v1/admin/users/{id}", "POST /v1/admin/users", "POST /v1/admin/users/{id}/password", "POST /v1/me/password", "POST /v1/api-tokens",
     "POST /v1/admin/clients", "PATCH /v1/admin/clients/{id}", "POST /v1/me/passkeys", "PATCH /v1/me/passkeys/{id}",
     "POST /v1/password-resets", "POST /v1/password-resets/confirm",
+    "POST /v1/registrations", "POST /v1/registrations/confirm", "POST /v1/admin/invitations",
 ]
 REFUSALS = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "422", "428", "429", "5xx"]
 SETTINGS = {"LISTEN": "127.0.0.1:8099", "ISSUER": "http://localhost:8099", "MAIL_FROM": "id@example.com", "SCOPES": "notes:read,notes:write", "ACCESS_TOKEN_LIFETIME": "1h", "RUST_LOG": "error"}
@@ -54,7 +55,7 @@ def run(tools, name, authorization, *options, ids=None):
     for operation in BEYOND_SCHEMAS:
         settings.append(f'[[operations]]\ninclude-name = "{operation}"\nchecks.positive_data_acceptance.enabled = false\n')
     # Which parameters go together there depends on the grant, and they must not be repeated. Forms are not described.
-    settings.append('[[operations]]\ninclude-path-regex = "^/(oauth/|login$|account|password-reset|email-verification)"\nchecks.positive_data_acceptance.enabled = false\n')
+    settings.append('[[operations]]\ninclude-path-regex = "^/(oauth/|login$|account|password-reset|email-verification|registration|invitation)"\nchecks.positive_data_acceptance.enabled = false\n')
     config.write_text("".join(settings))
     command = [
         tools / "venv/bin/schemathesis", "--no-color", "--config-file", config, "run", f"{BASE}/openapi.json",

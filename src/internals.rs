@@ -181,6 +181,11 @@ pub mod service {
         pub use crate::service::upstream::callback;
     }
 
+    /// Usernames of earlier versions.
+    pub mod usernames {
+        pub use crate::service::usernames::add_skeletons;
+    }
+
     /// Accounts.
     pub mod users {
         pub use crate::service::users::{NewUser, create, disable, enable, find, set_roles};

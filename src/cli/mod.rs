@@ -10,6 +10,7 @@ mod first_admin;
 mod generate;
 mod hash;
 mod healthcheck;
+mod invitations;
 mod keys;
 mod logger;
 mod output;
@@ -54,6 +55,9 @@ enum Command {
     /// Create and change accounts
     #[command(subcommand)]
     Users(users::UsersCommand),
+    /// Invite people to open an account
+    #[command(subcommand)]
+    Invitations(invitations::InvitationsCommand),
     /// Register and change applications that log users in here
     #[command(subcommand)]
     Clients(clients::ClientsCommand),
@@ -153,6 +157,7 @@ fn execute(command: Command) -> Result<(), CliError> {
             migrate(&app(config)?, &url)
         }
         Command::Users(command) => users::run(&app(config)?, command),
+        Command::Invitations(command) => invitations::run(&app(config)?, command),
         Command::Clients(command) => clients::run(&app(config)?, command),
         Command::Providers(command) => providers::run(&app(config)?, command),
         Command::Audit(command) => audit::run(&app(config)?, &command),

@@ -91,16 +91,20 @@ static LOGIN_CALLBACK: Audience = Audience { prefix: "/login/callback", ..PAGES 
 static LOGIN: Audience = Audience { prefix: "/login", takes_head: true, ..PAGES };
 static PASSWORD_RESET: Audience = Audience { prefix: "/password-reset", ..LINKS };
 static EMAIL_VERIFICATION: Audience = Audience { prefix: "/email-verification", ..LINKS };
+static REGISTRATION: Audience = Audience { prefix: "/registration", ..LINKS };
+static INVITATION: Audience = Audience { prefix: "/invitation", ..LINKS };
 static ACCOUNT: Audience = Audience { prefix: "/account", takes_head: true, ..PAGES };
 static ASSETS: Audience = Audience { prefix: "/oauth/assets", takes_head: true, ..PAGES };
 
 /// All audiences. A path belongs to the first one whose prefix matches; our own API takes all other paths.
-pub(super) static AUDIENCES: [&Audience; 12] = [
+pub(super) static AUDIENCES: [&Audience; 14] = [
     &WELL_KNOWN,
     &LOGIN_CALLBACK,
     &LOGIN,
     &PASSWORD_RESET,
     &EMAIL_VERIFICATION,
+    &REGISTRATION,
+    &INVITATION,
     &ACCOUNT,
     &AUTHORIZE,
     &INTERACTIONS,

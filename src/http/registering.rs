@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::engine::deadline::{self, on_a_thread};
 use crate::error::{Error, root_cause};
 use crate::model::audit::Origin;
+use crate::model::invitation::Invitation;
 use crate::secret::Secret;
 use crate::service::registration::finishing::{self, Opened, Wanted};
 use crate::service::registration::{self, Applicant, Shown};
@@ -34,6 +35,12 @@ pub(super) async fn ask(
         }
     }));
     Ok(())
+}
+
+/// The invitation of a link. It changes nothing.
+pub(super) async fn invitation(app: &web::Data<App>, text: Secret<String>) -> Result<Invitation, Error> {
+    let (asked, _turn) = (app.clone(), app.lookups.turn().await?);
+    on_a_thread(move || registration::invitation(&asked, &text)).await
 }
 
 /// Who may go on with what is shown. It changes nothing.

@@ -34,7 +34,7 @@ use super::groups::{API_TOKEN, NEW_PASSKEY, PASSKEY, PASSWORD, SECOND_FACTOR, SE
 use super::oauth::{self, introspect, token, userinfo};
 use super::pages::{
     account, assets, authorize, email_verification as email_verification_page, interactions, login, logout,
-    password_reset, upstream,
+    password_reset, registration, upstream,
 };
 
 /// The table: each handler, and the error codes of its use case.
@@ -287,6 +287,12 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(password_reset::act_on_link, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(email_verification_page::show, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(email_verification_page::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(registration::show, [NOT_FOUND]),
+        endpoint!(registration::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(registration::show_link, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(registration::act_on_link, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(registration::show_invitation, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(registration::act_on_invitation, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(account::show_profile, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(account::change_profile, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(account::show_section, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),

@@ -44,6 +44,12 @@ pub(crate) fn read(app: &App, email: &str, invitation: Option<&Secret<String>>) 
     Ok(Asked { email, invitation: invitation.map(|invitation| invitation.id) })
 }
 
+/// The invitation of a link. It changes nothing.
+pub(crate) fn invitation(app: &App, text: &Secret<String>) -> Result<Invitation, Error> {
+    is_allowed(app, true)?;
+    invitations::find(app, text, None)
+}
+
 /// Allows a mail to an address, whether it has an account or not. Each one counts.
 pub(crate) async fn admit_mail(app: &App, email: &Email, ip: Option<&str>) -> Result<(), Error> {
     let account = Account::Unknown(email.folded().into_owned());

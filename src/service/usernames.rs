@@ -18,7 +18,7 @@ pub(crate) fn refold(app: &App) -> Result<Vec<User>, Error> {
 }
 
 /// Makes the skeletons that are missing. Until then the names without one are compared one by one.
-pub(crate) fn add_skeletons(app: &App) -> Result<(), Error> {
+pub fn add_skeletons(app: &App) -> Result<(), Error> {
     for _ in 0..BATCHES {
         if !app.store.read(|tx| tx.lacks_skeletons())? {
             break;

@@ -69,8 +69,8 @@ impl WriteTx<'_> {
             .find(Bind(id))
             .filter(invitations::used_at.is_null())
             .filter(invitations::expires_at.gt(Bind(now)));
-        let used = (invitations::used_at.eq(Bind(Some(now))), invitations::used_by.eq(Bind(Some(user))));
-        if diesel::update(valid).set(used).execute(self.0)? == 0 {
+        let changes = (invitations::used_at.eq(Bind(Some(now))), invitations::used_by.eq(Bind(Some(user))));
+        if diesel::update(valid).set(changes).execute(self.0)? == 0 {
             return Ok(None);
         }
         Ok(Some(invitations::table.find(Bind(id)).select(invitations::roles).first(self.0)?))

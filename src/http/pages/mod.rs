@@ -1,5 +1,6 @@
 //! Pages for users: they log in, allow, log out, and look after their account. What they do is decided in `service`.
 
+mod choosing;
 mod offered;
 mod posted;
 mod reply;
@@ -18,6 +19,7 @@ pub(super) mod interactions;
 pub(super) mod login;
 pub(super) mod logout;
 pub(super) mod password_reset;
+pub(super) mod registration;
 pub(super) mod upstream;
 
 pub(super) use reply::{add_headers, add_headers_of_links, render};

@@ -6,6 +6,8 @@ use super::texts::{LANGUAGES, Texts};
 use crate::app::App;
 use crate::http::extract::language;
 use crate::jwt::issuer_url;
+use crate::model::mail::LINK_LIFETIME;
+use crate::model::registration::MayRegister;
 use crate::oauth::redirect_uri::origin;
 use crate::service::mail::is_on;
 
@@ -41,6 +43,21 @@ impl<'a> Site<'a> {
     /// Whether a password can be reset by mail.
     pub(super) fn sends_mail(&self) -> bool {
         is_on(self.app)
+    }
+
+    /// Whether everybody may register.
+    pub(super) fn is_open(&self) -> bool {
+        self.app.config.registration == MayRegister::Open
+    }
+
+    /// That a mail to register is on its way.
+    pub(super) fn sent(&self) -> String {
+        self.texts.register_sent.replace("{minutes}", &(LINK_LIFETIME.0 / 60).to_string())
+    }
+
+    /// Where the terms are.
+    pub(super) fn terms_url(&self) -> Option<&str> {
+        self.app.config.terms_url.as_deref()
     }
 
     /// Whether browsers have passkeys on the pages.

@@ -110,6 +110,45 @@ pub(super) struct NewPassword<'a> {
     pub(super) problem: Option<String>,
 }
 
+/// Who wants to register.
+#[derive(Template)]
+#[template(path = "register.html")]
+pub(super) struct Register<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) action: &'a str,
+    pub(super) is_invited: bool,
+    pub(super) email: &'a str,
+    pub(super) problem: Option<String>,
+}
+
+/// A registration that goes on: by the code that was sent, or by a link, which has to be confirmed.
+#[derive(Template)]
+#[template(path = "prove_address.html")]
+pub(super) struct ProveAddress<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) action: &'a str,
+    pub(super) email: &'a str,
+    /// Whether the code is asked for.
+    pub(super) by_code: bool,
+    pub(super) problem: Option<String>,
+}
+
+/// What a new user chooses.
+#[derive(Template)]
+#[template(path = "choose.html")]
+pub(super) struct Choose<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) action: &'a str,
+    /// The address; none if there is no mail.
+    pub(super) email: Option<&'a str>,
+    /// The code that has proved it; empty with a link.
+    pub(super) code: &'a str,
+    pub(super) username: &'a str,
+    pub(super) name: &'a str,
+    pub(super) has_accepted: bool,
+    pub(super) problem: Option<String>,
+}
+
 /// Whether an address is the user's.
 #[derive(Template)]
 #[template(path = "verify_address.html")]

@@ -89,6 +89,54 @@ texts! {
         "Es wurde nichts verknüpft: mit diesem Konto bei {provider} ist schon ein anderes verknüpft.",
         "No se ha vinculado nada: otra cuenta ya está vinculada a esta de {provider}.";
     provider_continue: "Continue with {provider}", "Mit {provider} weiter", "Continuar con {provider}";
+    register_title: "Open an account", "Konto eröffnen", "Abrir una cuenta";
+    register_link: "Open an account", "Konto eröffnen", "Abrir una cuenta";
+    register_lead: "Type your e-mail address. You will get a mail with a link.",
+        "Gib deine E-Mail-Adresse ein. Du bekommst eine Mail mit einem Link.",
+        "Escribe tu correo electrónico. Recibirás un mensaje con un enlace.";
+    invited_lead: "You are invited to open an account.", "Du bist eingeladen, ein Konto zu eröffnen.",
+        "Tienes una invitación para abrir una cuenta.";
+    register_sent: "A mail is on its way to {email}. Follow its link, or type its code here. Both work for {minutes} minutes.",
+        "Eine Mail an {email} ist unterwegs. Folge dem Link darin, oder gib hier den Code ein. Beide gelten {minutes} Minuten lang.",
+        "El mensaje a {email} está en camino. Sigue su enlace o escribe aquí su código. Ambos sirven durante {minutes} minutos.";
+    register_prove: "Is {email} yours? Then go on.", "Gehört {email} dir? Dann geht es weiter.",
+        "¿Es tuya la dirección {email}? Entonces continúa.";
+    register_choose: "Your address is {email}. Choose a username and a password.",
+        "Deine Adresse ist {email}. Wähle einen Benutzernamen und ein Passwort.",
+        "Tu dirección es {email}. Elige un nombre de usuario y una contraseña.";
+    register_choose_alone: "Choose a username and a password.", "Wähle einen Benutzernamen und ein Passwort.",
+        "Elige un nombre de usuario y una contraseña.";
+    register_policy: "At least 8 characters; 15 or more are better.", "Mindestens 8 Zeichen; besser sind 15 oder mehr.",
+        "Al menos 8 caracteres; mejor 15 o más.";
+    register_button: "Open the account", "Konto eröffnen", "Abrir la cuenta";
+    full_name: "Name (optional)", "Name (freiwillig)", "Nombre (opcional)";
+    terms: "I accept the terms.", "Ich stimme den Bedingungen zu.", "Acepto las condiciones.";
+    terms_link: "Read the terms", "Bedingungen lesen", "Leer las condiciones";
+    terms_missing: "To open an account you have to accept the terms.",
+        "Um ein Konto zu eröffnen, musst du den Bedingungen zustimmen.",
+        "Para abrir una cuenta tienes que aceptar las condiciones.";
+    username_taken: "This username is taken. Choose another one.", "Dieser Benutzername ist vergeben. Wähle einen anderen.",
+        "Este nombre de usuario ya está ocupado. Elige otro.";
+    username_too_similar: "This username looks like one that is taken. Choose another one.",
+        "Dieser Benutzername sieht aus wie ein vergebener. Wähle einen anderen.",
+        "Este nombre de usuario se parece a uno ocupado. Elige otro.";
+    bad_username: "A username has 1 to 128 characters, and no spaces or invisible ones.",
+        "Ein Benutzername hat 1 bis 128 Zeichen und keine Leerzeichen oder unsichtbaren.",
+        "Un nombre de usuario tiene de 1 a 128 caracteres, sin espacios ni caracteres invisibles.";
+    bad_name: "A name has at most 100 characters, all of them readable.",
+        "Ein Name hat höchstens 100 Zeichen, die man alle lesen kann.",
+        "Un nombre tiene como máximo 100 caracteres, todos legibles.";
+    too_many_choices: "That was refused too often. Try again in {seconds} seconds.",
+        "Das wurde zu oft abgelehnt. Versuche es in {seconds} Sekunden noch einmal.",
+        "Se ha rechazado demasiadas veces. Inténtalo de nuevo en {seconds} segundos.";
+    registered_title: "Your account is ready", "Dein Konto ist bereit", "Tu cuenta está lista";
+    registered_lead: "Log in with your username and password.", "Melde dich mit Benutzernamen und Passwort an.",
+        "Inicia sesión con tu nombre de usuario y tu contraseña.";
+    bad_invitation: "This invitation was used or withdrawn, it has expired, or it is for another address.",
+        "Diese Einladung wurde schon verwendet oder zurückgezogen, ist abgelaufen oder gilt für eine andere Adresse.",
+        "Esta invitación ya se ha usado o retirado, ha caducado o es para otra dirección.";
+    invitation_missing: "Only who is invited can open an account here.", "Hier kann nur ein Konto eröffnen, wer eingeladen ist.",
+        "Aquí solo puede abrir una cuenta quien tiene una invitación.";
     cancel: "Cancel", "Abbrechen", "Cancelar";
     bad_credentials: "Username or password is wrong.", "Benutzername oder Passwort ist falsch.",
         "El nombre de usuario o la contraseña no son correctos.";
