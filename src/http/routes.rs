@@ -33,8 +33,8 @@ use super::failure::Failure;
 use super::groups::{API_TOKEN, NEW_PASSKEY, PASSKEY, PASSWORD, SECOND_FACTOR, SESSION, TOKEN};
 use super::oauth::{self, introspect, token, userinfo};
 use super::pages::{
-    account, assets, authorize, email_verification as email_verification_page, interactions, login, logout,
-    password_reset, registration, upstream,
+    account, assets, authorize, email_verification as email_verification_page, from_provider, interactions, login,
+    logout, password_reset, registration, upstream,
 };
 
 /// The table: each handler, and the error codes of its use case.
@@ -287,6 +287,8 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(password_reset::act_on_link, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(email_verification_page::show, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(email_verification_page::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(from_provider::show, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(from_provider::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(registration::show, [NOT_FOUND]),
         endpoint!(registration::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(registration::show_link, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),

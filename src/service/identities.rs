@@ -10,9 +10,8 @@ use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId, new_id};
 use crate::model::identity::{IdentityId, LinkedIdentity};
 use crate::model::mail::Mail;
-use crate::model::provider::Provider;
 use crate::model::upstream::{Identity, Verified};
-use crate::model::user::User;
+use crate::model::user::{Email, User};
 use crate::oauth::upstream::is_microsoft;
 use crate::store::{ReadTx, UnitTx};
 
@@ -54,8 +53,8 @@ pub(super) fn link_by_address(
     origin: &Origin,
 ) -> Result<Option<LinkedIdentity>, Error> {
     let Verified { provider, identity, .. } = verified;
-    let address = identity.email.as_ref().filter(|_| identity.email_verified && trusts_addresses_of(provider));
-    let Some(address) = address.map(|email| email.folded().into_owned()) else { return Ok(None) };
+    let address = trusted_address(verified).map(|email| email.folded().into_owned());
+    let Some(address) = address else { return Ok(None) };
     let Some(owner) = app.store.read(|tx| tx.find_owner_of_email(&address))? else { return Ok(None) };
     let (user, now) = (owner.id, app.clock.now());
     let linked = new(app, identity, user, now)?;
@@ -75,10 +74,12 @@ pub(super) fn link_by_address(
     })
 }
 
-/// Whether an address that this provider has verified proves something here: only as the operator says, and never an address
-/// that Microsoft tells.
-fn trusts_addresses_of(provider: &Provider) -> bool {
-    provider.trust_email && !is_microsoft(&provider.issuer)
+/// The address that a provider has verified, if that proves something here: only as the operator says, and never if Microsoft tells
+/// it.
+pub(super) fn trusted_address(verified: &Verified) -> Option<&Email> {
+    let Verified { provider, identity, .. } = verified;
+    let is_trusted = identity.email_verified && provider.trust_email && !is_microsoft(&provider.issuer);
+    identity.email.as_ref().filter(|_| is_trusted)
 }
 
 fn new(app: &App, identity: &Identity, user: UserId, now: Timestamp) -> Result<LinkedIdentity, Error> {

@@ -392,6 +392,8 @@ diesel::table! {
         expires_at -> SqlTime,
         proved_at -> Nullable<SqlTime>,
         used_at -> Nullable<SqlTime>,
+        username -> Nullable<Text>,
+        roles -> Text,
     }
 }
 

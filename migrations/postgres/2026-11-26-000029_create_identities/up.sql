@@ -21,5 +21,9 @@ create index identities_user_id_idx on identities (user_id);
 alter table sessions add column idp text;
 alter table authorization_codes add column idp text;
 
+-- What the provider proposes, and the roles that it decides, separated by spaces.
+alter table registrations add column username text;
+alter table registrations add column roles text not null default '';
+
 -- The identity that a login has begun with; null: it has begun with the password.
 alter table login_challenges add column identity_id uuid;

@@ -15,6 +15,7 @@ pub(super) mod account;
 pub(super) mod assets;
 pub(super) mod authorize;
 pub(super) mod email_verification;
+pub(super) mod from_provider;
 pub(super) mod interactions;
 pub(super) mod login;
 pub(super) mod logout;

@@ -57,7 +57,14 @@ pub(in crate::http) async fn act(
         return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
     }
     let (email, action) = (params.get("email").unwrap_or_default(), &*format!("{}/registration", site.base));
-    let place = Place { site, request: &request, app: &app, action, code: params.get("code").unwrap_or_default() };
+    let place = Place {
+        site,
+        request: &request,
+        app: &app,
+        action,
+        code: params.get("code").unwrap_or_default(),
+        return_to: &account(site),
+    };
     let Some(code) = params.get("code") else { return ask(&place, email, None).await };
     let again = |error: Error| {
         let (response, problem) = problem(site.texts, error)?;
@@ -106,7 +113,8 @@ pub(in crate::http) async fn show_link(
         Err(error) => return void(site, error),
     };
     if applicant.is_choosing() {
-        return Place { site, request: &request, app: &app, action, code: "" }.choose(&applicant);
+        return Place { site, request: &request, app: &app, action, code: "", return_to: &account(site) }
+            .choose(&applicant);
     }
     let email = &*applicant.email().map(|(email, _)| email.to_string()).unwrap_or_default();
     page(site, StatusCode::OK, &ProveAddress { site, action, email, by_code: false, problem: None })
@@ -134,7 +142,14 @@ pub(in crate::http) async fn act_on_link(
     if !is_own_form(&request, &app) {
         return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
     }
-    let place = Place { site, request: &request, app: &app, action: &action(site, "registration", &token), code: "" };
+    let place = Place {
+        site,
+        request: &request,
+        app: &app,
+        action: &action(site, "registration", &token),
+        code: "",
+        return_to: &account(site),
+    };
     go_on(&place, Shown::Link(Secret::new(token.clone())), &params).await
 }
 
@@ -162,7 +177,8 @@ pub(in crate::http) async fn show_invitation(
     let text = Secret::new(token.into_inner());
     if !site.sends_mail() {
         return match registering::look(&app, Shown::Invitation(text)).await {
-            Ok(applicant) => Place { site, request: &request, app: &app, action, code: "" }.choose(&applicant),
+            Ok(applicant) => Place { site, request: &request, app: &app, action, code: "", return_to: &account(site) }
+                .choose(&applicant),
             Err(error) => void(site, error),
         };
     }
@@ -198,7 +214,14 @@ pub(in crate::http) async fn act_on_invitation(
     if !is_own_form(&request, &app) {
         return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
     }
-    let place = Place { site, request: &request, app: &app, action: &action(site, "invitation", &token), code: "" };
+    let place = Place {
+        site,
+        request: &request,
+        app: &app,
+        action: &action(site, "invitation", &token),
+        code: "",
+        return_to: &account(site),
+    };
     if site.sends_mail() {
         return ask(&place, params.get("email").unwrap_or_default(), Some(&token)).await;
     }
@@ -210,6 +233,11 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 fn action(site: &Site<'_>, page: &str, token: &str) -> String {
     format!("{}/{page}/{}", site.base, utf8_percent_encode(token, ESCAPED))
+}
+
+/// Where a new user goes.
+fn account(site: &Site<'_>) -> String {
+    format!("{}/account", site.base)
 }
 
 /// There are no such pages where nobody can register.

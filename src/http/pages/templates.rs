@@ -146,7 +146,20 @@ pub(super) struct Choose<'a> {
     pub(super) username: &'a str,
     pub(super) name: &'a str,
     pub(super) has_accepted: bool,
+    /// Whether a password is chosen.
+    pub(super) has_password: bool,
     pub(super) problem: Option<String>,
+}
+
+/// What a user can do whom a provider knows, and who has no account that is linked to that.
+#[derive(Template)]
+#[template(path = "not_linked.html")]
+pub(super) struct NotLinked<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) title: &'a str,
+    pub(super) text: &'a str,
+    pub(super) register: &'a str,
+    pub(super) login: Option<String>,
 }
 
 /// Whether an address is the user's.

@@ -106,6 +106,9 @@ texts! {
         "Tu dirección es {email}. Elige un nombre de usuario y una contraseña.";
     register_choose_alone: "Choose a username and a password.", "Wähle einen Benutzernamen und ein Passwort.",
         "Elige un nombre de usuario y una contraseña.";
+    register_choose_name: "Choose a username. Your account needs no password.",
+        "Wähle einen Benutzernamen. Dein Konto braucht kein Passwort.",
+        "Elige un nombre de usuario. Tu cuenta no necesita contraseña.";
     register_policy: "At least 8 characters; 15 or more are better.", "Mindestens 8 Zeichen; besser sind 15 oder mehr.",
         "Al menos 8 caracteres; mejor 15 o más.";
     register_button: "Open the account", "Konto eröffnen", "Abrir la cuenta";

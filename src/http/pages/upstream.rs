@@ -5,15 +5,16 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::from_provider::address as registration_page;
 use super::interactions::choosing;
 use super::login::return_address;
 use super::offered::offered;
-use super::reply::{see_other, titled};
+use super::reply::{page, see_other, titled};
 use super::return_to::login_page;
 use super::second_step::after_first_step;
 use super::signing_in::{Before, log_in_at_provider, who};
 use super::site::Site;
-use super::templates::Place;
+use super::templates::{NotLinked, Place};
 use crate::app::App;
 use crate::engine::deadline::on_a_thread;
 use crate::error::Error;
@@ -26,6 +27,8 @@ use crate::model::id::{SessionId, UserId};
 use crate::model::provider::ProviderId;
 use crate::model::text::BadText;
 use crate::model::upstream::{Purpose, Refusal, Verified};
+use crate::secret::Secret;
+use crate::service::registration::from_provider;
 use crate::service::{identities, upstream};
 
 /// Sign in at a provider
@@ -116,12 +119,13 @@ impl Back<'_> {
         let held = cookies.session(request);
         let live = who(app, held.clone()).await?;
         let before = Before { cookie: held.as_deref(), live: live.as_ref() };
-        match log_in_at_provider(request, app, before, verified, choosing(request, app, &return_to)).await {
+        match log_in_at_provider(request, app, before, verified.clone(), choosing(request, app, &return_to)).await {
             Ok(pair) => {
                 let mut response = see_other(&return_to);
                 put(request, &mut response, cookies.keep(&pair, true))?;
                 Ok(response)
             }
+            Err(Error::UpstreamRefused(Refusal::NotLinked)) => self.register(verified).await,
             Err(error @ Error::UpstreamRefused(_)) => refused(site, &name, error),
             Err(error) => {
                 let (action, providers) = (login_page(&site.base, &return_to), offered(app, &return_to).await?);
@@ -129,6 +133,39 @@ impl Back<'_> {
                     Place { site, client: None, action: &action, form_token: None, kept: &[], providers: &providers };
                 after_first_step(app, place, "", error).await
             }
+        }
+    }
+
+    /// Offers to open an account, where that is allowed, or by the invitation that has led here. What the page says depends on no
+    /// account, except on that of an address which the user has.
+    async fn register(&self, verified: Verified) -> Result<HttpResponse, Failure> {
+        let (app, site) = (self.app, self.site);
+        let (name, return_to) = (verified.provider.name.to_string(), verified.return_to.clone());
+        let invitation = return_to.strip_prefix(&format!("{}/invitation/", site.base));
+        let invitation = invitation.map(|text| Secret::new(text.to_owned()));
+        let return_to = if invitation.is_some() { format!("{}/account", site.base) } else { return_to };
+        let beginning = app.clone();
+        match on_a_thread(move || from_provider::begin(&beginning, &verified, invitation.as_ref())).await {
+            Ok(text) => {
+                let with_name = |text: &str| text.replace("{provider}", &name);
+                let template = NotLinked {
+                    site,
+                    title: &with_name(site.texts.provider_title),
+                    text: &with_name(site.texts.provider_not_linked),
+                    register: &registration_page(&site.base, &return_to),
+                    login: to_login(site, "/account/identities"),
+                };
+                let mut response = page(site, StatusCode::OK, &template)?;
+                put(self.request, &mut response, Cookies::of(app).keep_registering(text.expose()))?;
+                Ok(response)
+            }
+            Err(
+                Error::RegistrationOff
+                | Error::InvitationMissing
+                | Error::BadInvitation
+                | Error::UpstreamRefused(Refusal::NotLinked),
+            ) => refused(site, &name, Error::UpstreamRefused(Refusal::NotLinked)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -182,11 +219,12 @@ pub(super) fn refused(site: &Site<'_>, provider: &str, error: Error) -> Result<H
     };
     let with_name = |text: &str| text.replace("{provider}", provider);
     // Who has an account links the identity there, after a login: nothing tells whether there is one.
-    let page = if is_not_linked { "identities" } else { "" };
-    let to_login = || {
-        let account = format!("{}/account/{page}", site.base);
-        (texts.to_login.to_owned(), login_page(&site.base, account.trim_end_matches('/')))
-    };
-    let link = site.app.config.session_cookies.then(to_login);
+    let page = if is_not_linked { "/account/identities" } else { "/account" };
+    let link = to_login(site, page).map(|address| (texts.to_login.to_owned(), address));
     titled(site, status, &with_name(texts.provider_title), &with_name(text), link)
+}
+
+/// The login page, which leads to an account page; there is none without cookies.
+fn to_login(site: &Site<'_>, page: &str) -> Option<String> {
+    site.app.config.session_cookies.then(|| login_page(&site.base, &format!("{}{page}", site.base)))
 }
