@@ -1,6 +1,7 @@
 //! The identities of an account: who its user is at providers. Each of them logs in to the account.
 
 use super::mail::{notice, notice_to};
+use super::providers;
 use super::totp::{Enroller, not_shown};
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -10,6 +11,7 @@ use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId, new_id};
 use crate::model::identity::{IdentityId, LinkedIdentity};
 use crate::model::mail::Mail;
+use crate::model::provider::Provider;
 use crate::model::upstream::{Identity, Verified};
 use crate::model::user::{Email, User};
 use crate::oauth::upstream::is_microsoft;
@@ -18,6 +20,13 @@ use crate::store::{ReadTx, UnitTx};
 /// The identities of a user, newest first.
 pub(crate) fn list(app: &App, user: UserId) -> Result<Vec<LinkedIdentity>, Error> {
     app.store.read(|tx| tx.list_identities(user))
+}
+
+/// The providers at which a user may sign in to their account.
+pub(crate) fn list_providers(app: &App, user: UserId) -> Result<Vec<Provider>, Error> {
+    let identities = list(app, user)?;
+    let is_linked = |provider: &Provider| identities.iter().any(|identity| identity.provider_id == provider.id);
+    Ok(providers::list_enabled(app)?.into_iter().filter(is_linked).collect())
 }
 
 /// Links an identity to the account of a user who is logged in in this session, and has asked for that in it.

@@ -112,7 +112,7 @@ fn linked(engine: Engine) -> (TestApp, Provider) {
 }
 
 fn me(browser: &Browser) -> Value {
-    browser.fetch("GET", "/v1/me", None).ok()
+    browser.fetch("GET", "/v1/me/profile", None).ok()
 }
 
 fn access_claims(browser: &Browser) -> Value {
@@ -222,6 +222,7 @@ fn linking_needs_a_recent_authentication(engine: Engine) {
     let (app, provider) = started(engine);
     let browser = at_home(&app, "ada");
     later(&app);
+    provider.says().now = app.clock.now().0;
     let page = browser.open("/account/identities");
     let page = press_id(&browser, &page, "link", "lying", &[]);
     page.shows(200, "Confirm that it is you");
@@ -419,7 +420,7 @@ fn an_unlinked_identity_does_not_log_in(engine: Engine) {
 
 fn a_deleted_provider_takes_its_identities_and_leaves_the_accounts(engine: Engine) {
     let (app, _provider) = linked(engine);
-    assert!(command(&app).run(&["providers", "delete", "lying"]).success());
+    assert!(command(&app).run(&["providers", "delete", "lying", "--yes"]).success());
     assert_eq!(app.number("select count(*) from identities"), 0);
     assert_eq!(identities(&at_home(&app, "ada")), Vec::<Value>::new());
 }
@@ -435,6 +436,7 @@ fn name_and_roles_follow_the_provider_as_configured(engine: Engine) {
     let file = app.keys_dir().join("map.json");
     std::fs::write(&file, map.to_string()).unwrap();
     configure(&app, "lying", &provider.issuer, &["--claim-map", &file.display().to_string()]);
+    provider.says().metadata = json!({"userinfo_endpoint": null});
     link(&at_home(&app, "ada"), &provider, "lying");
     let profile_after = |said: Value| {
         provider.says().claims = said;

@@ -16,9 +16,14 @@ pub(super) async fn offered(app: &web::Data<App>, return_to: &str) -> Result<Vec
     let (asked, turn) = (app.clone(), app.lookups.turn().await?);
     let found = on_a_thread(move || providers::list_enabled(&asked)).await?;
     drop(turn);
-    let offered = |provider: Provider| Offered {
+    Ok(links(&base(app), found, return_to))
+}
+
+/// The ways to these providers.
+pub(super) fn links(base: &str, providers: Vec<Provider>, return_to: &str) -> Vec<Offered> {
+    let link = |provider: Provider| Offered {
         name: provider.name.to_string(),
-        address: provider_page(&base(app), &provider.id, return_to),
+        address: provider_page(base, &provider.id, return_to),
     };
-    Ok(found.into_iter().map(offered).collect())
+    providers.into_iter().map(link).collect()
 }

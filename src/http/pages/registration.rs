@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::choosing::{Place, Refused, problem, void};
+use super::offered::offered;
 use super::reply::{message, page, page_with};
 use super::site::Site;
 use super::templates::{ProveAddress, Register};
@@ -32,7 +33,8 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
         return void(site, Error::InvitationMissing);
     }
     let action = &*format!("{}/registration", site.base);
-    page(site, StatusCode::OK, &Register { site, action, is_invited: false, email: "", problem: None })
+    let providers = &*offered(&app, &account(site)).await?;
+    page(site, StatusCode::OK, &Register { site, action, is_invited: false, providers, email: "", problem: None })
 }
 
 /// Ask for the mail, or go on by its code
@@ -89,7 +91,8 @@ async fn ask(place: &Place<'_>, email: &str, invitation: Option<&str>) -> Result
         Err(error) => {
             let (response, problem) = problem(site.texts, error)?;
             let (action, is_invited) = (place.action, invitation.is_some());
-            page_with(site, response, &Register { site, action, is_invited, email, problem: Some(problem) })
+            let providers = &*offered(place.app, if is_invited { action } else { place.return_to }).await?;
+            page_with(site, response, &Register { site, action, is_invited, providers, email, problem: Some(problem) })
         }
     }
 }
@@ -185,7 +188,8 @@ pub(in crate::http) async fn show_invitation(
     match registering::invitation(&app, text).await {
         Ok(invitation) => {
             let email = &*invitation.email.map(|email| email.to_string()).unwrap_or_default();
-            page(site, StatusCode::OK, &Register { site, action, is_invited: true, email, problem: None })
+            let providers = &*offered(&app, action).await?;
+            page(site, StatusCode::OK, &Register { site, action, is_invited: true, providers, email, problem: None })
         }
         Err(error) => void(site, error),
     }

@@ -117,6 +117,8 @@ pub(super) struct Register<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) action: &'a str,
     pub(super) is_invited: bool,
+    /// Where users may register instead.
+    pub(super) providers: &'a [Offered],
     pub(super) email: &'a str,
     pub(super) problem: Option<String>,
 }
