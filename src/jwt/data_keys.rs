@@ -1,6 +1,6 @@
-//! The data keys: they encrypt the secrets of second factors in the database, and sign nothing. Each is in a file of its own
-//! in the folder of the signing keys, as in `data-20261126T071500Z-1a2b3c4d.key`. The newest encrypts, all decrypt. Nothing
-//! here or elsewhere deletes one, since what it has encrypted would be lost.
+//! The data keys: they encrypt the secrets of second factors and of providers in the database, and sign nothing. Each is in
+//! a file of its own in the folder of the signing keys, as in `data-20261126T071500Z-1a2b3c4d.key`. The newest encrypts, all
+//! decrypt. Nothing here or elsewhere deletes one, since what it has encrypted would be lost.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
@@ -117,7 +117,7 @@ impl DataKeys {
         let mut draft = Draft::create(&draft_path).map_err(io_error(&draft_path))?;
         draft.file().write_all(text.as_bytes()).map_err(io_error(&draft_path))?;
         draft.place(&path).map_err(io_error(&path))?;
-        log::info!(file:% = path.display(); "data key made: back it up with the signing keys, since second factors need it");
+        log::info!(file:% = path.display(); "data key made: back it up with the signing keys, since stored secrets need it");
         Ok(id)
     }
 }

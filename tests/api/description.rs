@@ -11,8 +11,16 @@ use crate::support::oauth::NOTES;
 use crate::support::passkey::{ISSUER, owner};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
-/// Codes that only other services with the verifier return, or that belong to no operation.
-const OF_NO_OPERATION: [&str; 4] = ["keys_unavailable", "denylist_stale", "method_not_allowed", "origin_not_allowed"];
+/// Codes that only other services with the verifier return, that belong to no operation, or that only pages tell.
+const OF_NO_OPERATION: [&str; 7] = [
+    "keys_unavailable",
+    "denylist_stale",
+    "method_not_allowed",
+    "origin_not_allowed",
+    "provider_refused",
+    "provider_unavailable",
+    "provider_unknown",
+];
 
 fn description() -> Value {
     let answer = TestApp::start(Engine::Sqlite).get("/openapi.json");

@@ -7,12 +7,13 @@ use serde_json::json;
 use tokensmith::internals::http::ROUTES;
 
 use crate::support::{Engine, TestApp};
+use crate::upstream::configure_as;
 
 /// What users and applications see.
 const PAGES: [&str; 5] = ["/oauth/", "/login", "/account", "/password-reset", "/email-verification"];
 
 /// Pages whose GET may issue a code, or end a session.
-const ACTING: [&str; 3] = ["/oauth/authorize", "/oauth/interactions/", "/oauth/logout"];
+const ACTING: [&str; 4] = ["/oauth/authorize", "/oauth/interactions/", "/oauth/logout", "/login/callback/"];
 
 #[test]
 fn every_route_of_the_table_exists_and_other_methods_are_told_what_is_allowed() {
@@ -24,11 +25,13 @@ fn every_route_of_the_table_exists_and_other_methods_are_told_what_is_allowed() 
         ("MAIL_FROM", "id@example.com"),
     ];
     let app = TestApp::start_with(Engine::Sqlite, &settings);
+    configure_as(&app, "github", "github", "https://github.com", &[]);
     for route in ROUTES.iter() {
         let path = route
             .path
             .replace("{file}", "index.html")
             .replace("{issuer_path}", "auth")
+            .replace("{provider}", "github")
             .replace("{section}", "password");
         let answer = app.send(route.method, &path, &[], b"");
         assert!(![404, 405].contains(&answer.status), "{} {}: {answer:?}", route.method, route.path);

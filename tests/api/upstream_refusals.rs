@@ -368,4 +368,5 @@ fn while_a_provider_is_slow_others_log_in(engine: Engine) {
         }
         assert_eq!((slow.count("/token"), bounded), (16, 4));
     });
+    assert_eq!(app.number("select count(*) from upstream_logins where used_at is null"), 4, "they may try again");
 }

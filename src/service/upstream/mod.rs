@@ -24,7 +24,7 @@ use crate::secret::Opaque;
 use crate::service::providers;
 use calls::Calls;
 pub(crate) use state::login_of;
-use state::{Taken, code_verifier, nonce};
+use state::{Found, code_verifier, nonce};
 
 /// A sign-in that has begun.
 pub(crate) struct Begun {
@@ -80,21 +80,23 @@ pub async fn callback(app: &Arc<App>, id: &ProviderId, query: &str, cookie: Opti
 async fn verify(app: &Arc<App>, id: &ProviderId, params: Params, cookie: Option<String>) -> Result<Verified, Error> {
     let (asked, wanted, turn) = (Arc::clone(app), id.clone(), app.lookups.turn().await?);
     let state = params.get("state").unwrap_or_default().to_owned();
-    let taken = on_a_thread(move || state::take(&asked, &wanted, &state, cookie.as_deref())).await?;
+    let found = on_a_thread(move || state::find(&asked, &wanted, &state, cookie.as_deref())).await?;
     drop(turn);
+    // Before it is used up: whoever has no turn may try again.
     let (app, turn) = (Arc::clone(app), app.provider_turns.turn(id).await?);
     on_a_thread(move || {
         let _turn = turn;
-        let identity = prove(&app, &taken, &params)?;
-        let Taken { provider, login, .. } = taken;
+        state::use_up(&app, &found)?;
+        let identity = prove(&app, &found, &params)?;
+        let Found { provider, login, .. } = found;
         Ok(Verified { provider, identity, purpose: login.purpose, return_to: login.return_to })
     })
     .await
 }
 
 /// Asks the provider who the user is.
-fn prove(app: &App, taken: &Taken, params: &Params) -> Result<Identity, Error> {
-    let Taken { provider, secret, browser, .. } = taken;
+fn prove(app: &App, found: &Found, params: &Params) -> Result<Identity, Error> {
+    let Found { provider, secret, browser, .. } = found;
     let calls = Calls::begin(app, provider);
     let endpoints = calls.endpoints()?;
     let code = read_callback(params, &endpoints).map_err(Error::UpstreamRefused)?;

@@ -6,7 +6,7 @@ use crate::model::id::new_id;
 use crate::model::provider::{Provider, ProviderId};
 use crate::model::upstream::{LIFETIME, LoginId, Purpose, Refusal, UpstreamLogin};
 use crate::oauth::params::Params;
-use crate::secret::{Opaque, derived, digest_of};
+use crate::secret::{KeyDigest, Opaque, derived, digest_of};
 use crate::service::providers;
 
 /// A sign-in that was started.
@@ -19,7 +19,9 @@ pub(super) struct Started {
 }
 
 /// A sign-in whose user came back.
-pub(super) struct Taken {
+pub(super) struct Found {
+    /// That of its `state`.
+    digest: KeyDigest,
     pub(super) login: UpstreamLogin,
     pub(super) provider: Provider,
     /// The provider's sealed secret.
@@ -58,8 +60,8 @@ pub(super) fn start(app: &App, provider: &ProviderId, purpose: Purpose, return_t
     Ok(Started { id, state, browser })
 }
 
-/// The sign-in with this `state`, which is over from now on. One of another provider or another browser is left as it is.
-pub(super) fn take(app: &App, id: &ProviderId, state: &str, cookie: Option<&str>) -> Result<Taken, Error> {
+/// The sign-in with this `state`, if it is of this provider and this browser, and not over.
+pub(super) fn find(app: &App, id: &ProviderId, state: &str, cookie: Option<&str>) -> Result<Found, Error> {
     let (now, digest) = (app.clock.now(), digest_of(state));
     let (provider, secret) = providers::find_enabled(app, id)?;
     let found = app.store.read(|tx| tx.find_upstream_login(&digest))?;
@@ -68,11 +70,18 @@ pub(super) fn take(app: &App, id: &ProviderId, state: &str, cookie: Option<&str>
     // RFC 6749 section 10.12: somebody else could have begun it, and be signed in here as themselves.
     let browser = cookie.filter(|cookie| digest_of(cookie).is(&browser_digest));
     let browser = browser.ok_or(Error::UpstreamRefused(Refusal::OtherBrowser))?.to_owned();
+    if login.used_at.is_some() {
+        return Err(Error::UpstreamRefused(Refusal::Used));
+    }
     if login.expires_at <= now {
         return Err(Error::UpstreamRefused(Refusal::Expired));
     }
-    if !app.store.write(|tx| tx.use_upstream_login(&digest, now))? {
-        return Err(Error::UpstreamRefused(Refusal::Used));
-    }
-    Ok(Taken { login, provider, secret, browser })
+    Ok(Found { digest, login, provider, secret, browser })
+}
+
+/// Uses a sign-in up: of several that come back at once, one goes on.
+pub(super) fn use_up(app: &App, found: &Found) -> Result<(), Error> {
+    let (digest, now) = (found.digest, app.clock.now());
+    let is_first = app.store.write(|tx| tx.use_upstream_login(&digest, now))?;
+    if is_first { Ok(()) } else { Err(Error::UpstreamRefused(Refusal::Used)) }
 }

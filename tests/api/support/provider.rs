@@ -139,7 +139,7 @@ impl Provider {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (serving, stream) = (serving.clone(), stream.unwrap());
-                std::thread::spawn(move || serving.serve(stream));
+                std::thread::spawn(move || serving.serve(&stream));
             }
         });
         provider
@@ -170,8 +170,8 @@ impl Provider {
         self.says().answers.insert(path.to_owned(), (status, String::new(), body.to_owned()));
     }
 
-    fn serve(&self, stream: TcpStream) {
-        let mut reader = BufReader::new(&stream);
+    fn serve(&self, mut stream: &TcpStream) {
+        let mut reader = BufReader::new(stream);
         let mut line = String::new();
         if reader.read_line(&mut line).unwrap_or(0) == 0 {
             return;
@@ -196,7 +196,7 @@ impl Provider {
         let length = body.len();
         let answer =
             format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n{more}\r\n{body}");
-        let _gone = (&stream).write_all(answer.as_bytes());
+        let _gone = stream.write_all(answer.as_bytes());
     }
 
     fn answer(&self, path: &str, headers: &HashMap<String, String>, body: &str) -> (u16, String, String) {
