@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = ["walk.mjs", "passkeys.mjs"]
+PROGRAMS = ["walk.mjs", "passkeys.mjs", "registration.mjs"]
 TOOLS = ["playwright-core@1.65.1", "axe-core@4.14.1"]
 PASSWORD = "correct horse battery staple"
 LOGO = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 48" width="240" height="48">
@@ -37,6 +37,15 @@ CLIENTS = {
     "long": [LONG, "--redirect-uri", f"https://{HOST}/callback"] + [word for name in MANY for word in ("--scope", name)],
     "program": ["Notes for the shell", "--redirect-uri", "http://127.0.0.1/callback", "--token-endpoint-auth-method", "none"],
     "app": ["Notes for phones", "--redirect-uri", "com.example.notes:/callback", "--token-endpoint-auth-method", "none"],
+}
+
+
+# What a program needs besides the usual settings.
+SETTINGS = {
+    "registration.mjs": lambda folder: {
+        "REGISTRATION": "open", "TERMS_URL": "https://www.example.com/terms", "MAIL_URL": f"file://{folder}/mails",
+        "MAIL_FROM": "id@example.com",
+    },
 }
 
 
@@ -95,6 +104,18 @@ def wait_for(url, service, log):
     sys.exit(f"{url} does not answer")
 
 
+def serve(program, folder, env, log):
+    with open(log, "a") as output:
+        service = subprocess.Popen([program], cwd=folder, env=env, stdout=output, stderr=output)
+    wait_for(env["ISSUER"], service, log)
+    return service
+
+
+def end(service):
+    service.send_signal(signal.SIGTERM)
+    service.wait(timeout=60)
+
+
 def main():
     program = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/tokensmith").resolve()
     logo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Logo)
@@ -105,24 +126,26 @@ def main():
         subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", *TOOLS], cwd=tools, check=True)
         env = {**os.environ, **settings(tools, f"http://127.0.0.1:{logo.server_port}")}
         log = tools / "log"
-        with open(log, "w") as output:
-            service = subprocess.Popen([program], cwd=tools, env=env, stdout=output, stderr=output)
+        (tools / "mails").mkdir()
+        service = serve(program, tools, env, log)
         try:
-            wait_for(env["ISSUER"], service, log)
             prepare(program, env)
             walk = {"PASSWORD": PASSWORD, "DATABASE": str(tools / "tokensmith.db"), "HOST": HOST, "LONG": LONG}
             walk |= {"USERS": " ".join(USERS), "MANY": " ".join(MANY)}
             if len(sys.argv) > 2:
                 walk["SCREENSHOTS"] = str(Path(sys.argv[2]).resolve())
+            walk["MAILS"] = str(tools / "mails")
             for name in sys.argv[3:] or PROGRAMS:
+                if name in SETTINGS:
+                    end(service)
+                    service = serve(program, tools, env | SETTINGS[name](tools), log)
                 began = time.monotonic()
                 done = subprocess.run(["node", name], cwd=tools, env={**env, **walk})
                 if done.returncode != 0:
                     sys.exit(f"the pages are not as they must be; the service's log:\n{log.read_text()}")
                 print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
         finally:
-            service.send_signal(signal.SIGTERM)
-            service.wait(timeout=60)
+            end(service)
             logo.shutdown()
 
 

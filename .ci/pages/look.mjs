@@ -21,12 +21,12 @@ export function follow(page) {
 }
 
 /** Checks the page that is open; `to` is where a form of it goes, if not to the service. */
-export async function look(page, language, name, { status = 200, to } = {}) {
+export async function look(page, language, name, { status = 200, to, referrer = "same-origin" } = {}) {
   const what = `${name} (${language})`;
   await page.waitForFunction(() => document.styleSheets.length && document.querySelector("header img")?.naturalWidth);
   // Only passkeys need a script, and an answer that is posted.
   const passkeys = await page.locator("[data-passkey], [data-create], [data-accepted], [data-upgrade]").count() > 0;
-  headers(page, what, status, to, passkeys);
+  headers(page, what, status, to, passkeys, referrer);
   await structure(page, what, language, to || passkeys);
   for (const [device, size] of Object.entries(DEVICES)) {
     await page.setViewportSize(size);
@@ -49,7 +49,7 @@ export async function look(page, language, name, { status = 200, to } = {}) {
   console.log(`  ${what}`);
 }
 
-function headers(page, what, status, to, passkeys) {
+function headers(page, what, status, to, passkeys, referrer) {
   assert.equal(page.answer.status(), status, what);
   const all = page.answer.headers();
   const policy = Object.fromEntries(all["content-security-policy"].split("; ").map((part) => {
@@ -63,7 +63,7 @@ function headers(page, what, status, to, passkeys) {
   }, what);
   assert.match(script ?? "none", to ? /^'sha256-[\w+/]{43}='$/ : passkeys ? /^'self'$/ : /^none$/, what);
   assert.equal(connect, passkeys ? "'self'" : undefined, what);
-  assert.equal(all["referrer-policy"], "same-origin", what);
+  assert.equal(all["referrer-policy"], referrer, what);
   assert.equal(all["cache-control"], "no-store", what);
   assert.equal(all["x-content-type-options"], "nosniff", what);
 }

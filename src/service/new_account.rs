@@ -46,9 +46,10 @@ pub(crate) fn open_account(tx: &mut UnitTx<'_>, new: NewAccount, origin: &Origin
     {
         return Err(Error::EmailTaken);
     }
-    refuse_lookalike(&mut tx.reading(), new.id, &new.username)?;
     let roles = new.roles.and(&invited);
-    insert(tx, NewAccount { roles, ..new }, event)
+    let user = insert(tx, NewAccount { roles, ..new }, event)?;
+    refuse_lookalike(&mut tx.reading(), user.id, &user.username)?;
+    Ok(user)
 }
 
 /// Part of a unit: stores an account.
@@ -70,7 +71,8 @@ pub(super) fn insert(tx: &mut UnitTx<'_>, new: NewAccount, event: Event) -> Resu
     Ok(user)
 }
 
-/// Refuses a username that looks like that of another account. Administrators may give such a name.
+/// Refuses a username that looks like that of another account, once it is stored: one that is taken is refused as that.
+/// Administrators may give such a name.
 pub(super) fn refuse_lookalike(tx: &mut ReadTx<'_>, id: UserId, username: &Username) -> Result<(), Error> {
     if tx.has_lookalike(id, username)? { Err(Error::UsernameTooSimilar) } else { Ok(()) }
 }

@@ -242,11 +242,11 @@ pub(super) fn set_profile_and(
     let is_own = origin.actor == Some(id);
     app.units.run(move |tx| {
         let before = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
-        if let Some(username) = username.as_ref().filter(|_| is_own) {
-            refuse_lookalike(&mut tx.reading(), id, username)?;
-        }
         if username.is_some() || name.is_some() {
             tx.set_names(id, username.as_ref(), name.as_ref())?;
+        }
+        if let Some(username) = username.filter(|_| is_own) {
+            refuse_lookalike(&mut tx.reading(), id, &username)?;
         }
         if let Some(email) = email.filter(|email| needs_setting(&before, email.as_ref(), is_verified)) {
             tx.set_email(id, email.as_ref(), is_verified, now)?;

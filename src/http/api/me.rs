@@ -124,7 +124,7 @@ pub(in crate::http) async fn profile(caller: Caller<User>, app: web::Data<App>) 
 /// within `REAUTHENTICATION_PERIOD`. If the service sends mail, a new address gets one, with a link and a code: the user's
 /// address is the old one until it is confirmed.
 #[utoipa::path(patch, path = "/v1/me/profile", tag = "me", request_body = ProfileBody,
-    responses((status = 200, body = AccountView)))]
+    responses((status = 200, body = ProfileView)))]
 pub(in crate::http) async fn change_profile(
     caller: Caller<LoggedIn>,
     app: web::Data<App>,
@@ -139,8 +139,12 @@ pub(in crate::http) async fn change_profile(
     if let Some(address) = &to_confirm {
         admit_mail(&app, Some(user), address, origin.ip.as_deref()).await?;
     }
-    let user = blocking(move || email::change_profile(&app, user, &new, to_confirm.as_ref(), &origin)).await?;
-    Ok(HttpResponse::Ok().json(AccountView::from(&user)))
+    let change = move || {
+        let changed = email::change_profile(&app, user, &new, to_confirm.as_ref(), &origin)?;
+        Ok((changed, users::has_password(&app, user)?))
+    };
+    let (user, has_password) = blocking(change).await?;
+    Ok(HttpResponse::Ok().json(ProfileView { account: AccountView::from(&user), has_password }))
 }
 
 /// Give my password again, or use a passkey
