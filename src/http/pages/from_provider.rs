@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::choosing::{Place, Refused, void};
 use super::reply::message;
-use super::return_to::{self, with_return};
+use super::return_to::{self, registration_page};
 use super::site::{Site, base};
 use crate::app::App;
 use crate::http::cookies::{Cookies, put};
@@ -17,13 +17,6 @@ use crate::http::words::ReturnAddress;
 use crate::secret::Secret;
 use crate::service::registration::Shown;
 
-const PATH: &str = "/registration/provider";
-
-/// The page, which leads to a path of this host after that.
-pub(super) fn address(base: &str, return_to: &str) -> String {
-    with_return(&format!("{base}{PATH}"), return_to)
-}
-
 /// Open an account after a sign-in at a provider
 ///
 /// Only in the browser in which that was, and where `REGISTRATION` allows it.
@@ -34,7 +27,7 @@ pub(super) fn address(base: &str, return_to: &str) -> String {
         (status = 403, content_type = "text/html", body = String, description = "A page: begin again.")))]
 pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     let (site, return_to) = (&Site::new(&request, &app, &[]), return_to(&request, &app));
-    let (action, shown) = (&*address(&site.base, &return_to), shown(&request, &app));
+    let (action, shown) = (&*registration_page(&site.base, &return_to), shown(&request, &app));
     match registering::look(&app, shown).await {
         Ok(applicant) => {
             Place { site, request: &request, app: &app, action, code: "", return_to: &return_to }.choose(&applicant)
@@ -64,7 +57,7 @@ pub(in crate::http) async fn act(
     if !is_own_form(&request, &app) {
         return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
     }
-    let action = &*address(&site.base, &return_to);
+    let action = &*registration_page(&site.base, &return_to);
     let place = Place { site, request: &request, app: &app, action, code: "", return_to: &return_to };
     let mut response = match place.go_on(shown(&request, &app), &params).await {
         Ok(page) => page,

@@ -8,11 +8,10 @@ use super::posted::{Posted, SignIn, posted};
 use super::reply::{answer_after_form, message, page, page_with_passkeys, see_other, titled};
 use super::second_step::{Outcome, sign_in};
 use super::signing_in::Before;
-use super::site::{Site, base};
+use super::site::Site;
 use super::templates::{Account, Consent, Login, Place};
 use crate::app::App;
 use crate::engine::deadline::on_a_thread;
-use crate::error::Error;
 use crate::http::cookies::{Cookies, put};
 use crate::http::csrf::{form_token, has_token, is_own_form};
 use crate::http::extract::{Form, PathId, origin};
@@ -103,13 +102,6 @@ async fn cookies(
     let cookies = interaction::Cookies { binding: ours.binding(request, id), session: ours.session(request) };
     app.known_keys.find_key_of(cookies.session.as_deref().unwrap_or_default()).await?;
     Ok(cookies)
-}
-
-const INTERACTIONS: &str = "/oauth/interactions/";
-
-/// Whether a path leads to an interaction.
-pub(super) fn is_interaction(base: &str, path: &str) -> bool {
-    path.strip_prefix(base).is_some_and(|path| path.starts_with(INTERACTIONS))
 }
 
 /// What a browser is shown.
@@ -214,19 +206,6 @@ impl View<'_> {
         put(self.request, &mut response, Cookies::of(self.app).keep(pair, true))?;
         Ok(response)
     }
-}
-
-/// What is done when a user has logged in on the way to a path: that is a choice of the account, if an interaction of this browser is
-/// there.
-pub(super) fn choosing(
-    request: &HttpRequest,
-    app: &App,
-    path: &str,
-) -> impl FnOnce(&App) -> Result<(), Error> + Send + 'static + use<> {
-    let id = path.strip_prefix(&base(app)).and_then(|path| path.strip_prefix(INTERACTIONS));
-    let id = id.and_then(|id| id.parse::<InteractionId>().ok());
-    let ours = id.filter(|id| Cookies::of(app).binding(request, *id).is_some());
-    move |app| ours.map_or(Ok(()), |id| interaction::choose(app, id))
 }
 
 fn user(ongoing: &Ongoing) -> String {

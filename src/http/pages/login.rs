@@ -3,14 +3,14 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::interactions::{choosing, is_interaction};
 use super::offered::offered;
+use super::on_the_way::{choosing, return_address};
 use super::posted::{Posted, posted};
 use super::reply::{message, page_with_passkeys, see_other};
-use super::return_to::{self, login_page};
+use super::return_to::login_page;
 use super::second_step::{Outcome, sign_in};
 use super::signing_in::{Before, who};
-use super::site::{Site, base};
+use super::site::Site;
 use super::templates::{Login, Place};
 use crate::app::App;
 use crate::http::cookies::{Cookies, put};
@@ -85,15 +85,6 @@ pub(in crate::http) async fn act(
         }
         Outcome::Page(page) => Ok(page),
     }
-}
-
-/// Where to go then; `None` if that is not on this host. Without cookies no proxy would know who has logged in, and only what an
-/// application has begun goes on.
-pub(super) fn return_address(request: &HttpRequest, app: &App) -> Result<Option<String>, Failure> {
-    let base = base(app);
-    let return_to = return_to::read(request.query_string(), &format!("{base}/account"));
-    let is_known = app.config.session_cookies || return_to.as_ref().is_some_and(|path| is_interaction(&base, path));
-    if is_known { Ok(return_to) } else { Err(Failure::PathUnknown) }
 }
 
 fn bad_request(request: &HttpRequest, app: &App) -> Result<HttpResponse, Failure> {

@@ -2,6 +2,7 @@
 
 mod choosing;
 mod offered;
+mod on_the_way;
 mod posted;
 mod reply;
 mod return_to;

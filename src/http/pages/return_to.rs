@@ -13,8 +13,13 @@ pub(super) fn login_page(base: &str, return_to: &str) -> String {
     with_return(&format!("{base}/login"), return_to)
 }
 
+/// The page where somebody opens an account whom a provider knows, which leads to a path of this host then.
+pub(super) fn registration_page(base: &str, return_to: &str) -> String {
+    with_return(&format!("{base}/registration/provider"), return_to)
+}
+
 /// A page of ours that leads to a path of this host then.
-pub(super) fn with_return(page: &str, return_to: &str) -> String {
+fn with_return(page: &str, return_to: &str) -> String {
     format!("{page}?{PARAMETER}{}", utf8_percent_encode(return_to, NON_ALPHANUMERIC))
 }
 

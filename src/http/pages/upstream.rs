@@ -5,12 +5,10 @@ use std::sync::Arc;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::from_provider::address as registration_page;
-use super::interactions::choosing;
-use super::login::return_address;
 use super::offered::offered;
+use super::on_the_way::{choosing, return_address};
 use super::reply::{page, see_other, titled};
-use super::return_to::login_page;
+use super::return_to::{login_page, registration_page};
 use super::second_step::after_first_step;
 use super::signing_in::{Before, log_in_at_provider, who};
 use super::site::Site;
