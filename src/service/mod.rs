@@ -14,7 +14,7 @@ pub(crate) mod login;
 pub(crate) mod mail;
 pub(crate) mod mail_tokens;
 pub(crate) mod me;
-pub(crate) mod new_account;
+mod new_account;
 pub(crate) mod oauth;
 pub(crate) mod pair;
 pub(crate) mod passkey_login;

@@ -5,6 +5,8 @@ pub(crate) mod finishing;
 pub(crate) mod from_provider;
 pub(crate) mod pending;
 
+pub(crate) use super::new_account::{NewAccount, open_account};
+
 use super::fields::invalid;
 use super::{invitations, mail, mail_tokens};
 use crate::app::App;

@@ -1,6 +1,6 @@
 //! The end of a registration: username, name and password are chosen, and the account is opened.
 
-use super::Applicant;
+use super::{Applicant, NewAccount, open_account};
 use crate::app::App;
 use crate::engine::limiter::{Account, Attempt, Charge, REGISTRATION};
 use crate::error::Error;
@@ -13,7 +13,6 @@ use crate::model::user::{DisplayName, Email, User, Username};
 use crate::password::Password;
 use crate::secret::Secret;
 use crate::service::fields::{collect, invalid};
-use crate::service::new_account::{NewAccount, open_account};
 use crate::service::pair::Purpose;
 use crate::service::proof::{Evidence, Outcome, Proven};
 use crate::service::users::{checked_password, known_words};
