@@ -37,6 +37,7 @@ pub(super) struct Place<'a> {
 }
 
 /// What the form to choose has in its fields.
+#[derive(Clone, Copy)]
 struct Typed<'a> {
     username: &'a str,
     name: &'a str,
