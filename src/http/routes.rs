@@ -269,7 +269,10 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(interactions::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(login::show, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(login::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
-        endpoint!(upstream::begin, [PROVIDER_UNKNOWN, PROVIDER_UNAVAILABLE, DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(
+            upstream::begin,
+            [PROVIDER_UNKNOWN, PROVIDER_UNAVAILABLE, DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]
+        ),
         endpoint!(
             upstream::finish,
             [
