@@ -125,6 +125,15 @@ pub enum Error {
     /// The user already has the maximum number of passkeys.
     #[error("the user already has {0} passkeys")]
     TooManyPasskeys(usize),
+    /// The identity is linked to another account.
+    #[error("this identity is linked to another account")]
+    IdentityTaken,
+    /// The user has no such identity.
+    #[error("there is no such identity")]
+    IdentityNotFound,
+    /// Without it nobody could log in to the account.
+    #[error("this is the last way to log in to the account")]
+    LastWayIn,
     /// The issuer has no domain name, or is not reached by https.
     #[error("passkeys need a domain name and https: the issuer has not both")]
     PasskeysOff,

@@ -179,7 +179,7 @@ impl Config {
 
     /// What a login with a password grants.
     pub fn grant(&self, audience: Option<&str>) -> Grant {
-        let amr = [Method::Password.amr()];
+        let amr: Vec<&str> = Method::Password.amr().into_iter().collect();
         Grant::new(self.first_party(audience), &amr, self.acr(&amr))
     }
 

@@ -243,6 +243,9 @@ codes! {
     PASSKEY_NOT_FOUND: 404 "passkey_not_found" "Passkey not found", None,
         Domain(Error::PasskeyNotFound) => Domain(Error::PasskeyNotFound),
         "The user has no such passkey, or none at all.";
+    IDENTITY_NOT_FOUND: 404 "identity_not_found" "Identity not found", None,
+        Domain(Error::IdentityNotFound) => Domain(Error::IdentityNotFound),
+        "The user has no such identity.";
     API_TOKEN_NOT_FOUND: 404 "api_token_not_found" "API token not found", None,
         Domain(Error::ApiTokenNotFound) => Domain(Error::ApiTokenNotFound),
         "The user has no such API token. When replacing a key: or it has expired or was revoked.";
@@ -289,6 +292,12 @@ codes! {
     PASSKEY_TAKEN: 409 "passkey_taken" "Passkey registered already", None,
         Domain(Error::PasskeyTaken) => Domain(Error::PasskeyTaken),
         "This passkey is registered already, by this account or another one.";
+    IDENTITY_TAKEN: 409 "identity_taken" "Identity linked already", None,
+        Domain(Error::IdentityTaken) => Domain(Error::IdentityTaken),
+        "This identity is linked to another account.";
+    LAST_WAY_IN: 409 "last_way_in" "Last way to log in", None,
+        Domain(Error::LastWayIn) => Domain(Error::LastWayIn),
+        "The account has no password, no passkey and no other identity: without this one nobody could log in to it.";
     CLIENT_ID_TAKEN: 409 "client_id_taken" "Client id taken", None,
         Domain(Error::ClientIdTaken) => Domain(Error::ClientIdTaken),
         "Another registered application has the `client_id`.";
@@ -362,41 +371,5 @@ fn named(name: &str) -> &'static Code {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokensmith_verifier::issuing::ApiTokenError;
-
-    use super::*;
-
-    #[test]
-    fn every_failure_has_the_code_that_it_is_an_example_of() {
-        for code in CODES {
-            let example = (code.example)();
-            assert_eq!(example.code().name, code.name);
-            assert!(!example.to_string().is_empty(), "{}", code.name);
-            assert_eq!(code.status().as_u16(), code.status, "{}", code.name);
-        }
-    }
-
-    /// Other services return the same codes.
-    #[test]
-    fn the_verifier_tells_its_clients_the_same() {
-        let mut seen = 0;
-        for code in CODES {
-            let why = match (code.example)() {
-                Bearer(why) => why,
-                Domain(Error::TokenRefused(why)) => BearerErrorKind::Refused(why),
-                Domain(Error::ApiTokenRefused(why)) => BearerErrorKind::ApiToken(why.into()),
-                Domain(Error::Overloaded { .. }) => BearerErrorKind::ApiToken(ApiTokenError::Overloaded),
-                Domain(Error::Unavailable(_)) => BearerErrorKind::ApiToken(ApiTokenError::Unavailable),
-                _ => continue,
-            };
-            let told = (why.code(), why.status().as_u16(), why.title());
-            assert_eq!(told, (code.name, code.status, code.title));
-            let challenge = why.challenge("tokensmith").unwrap_or_default();
-            let error = code.oauth.map(|error| format!("error=\"{error}\"")).unwrap_or_default();
-            assert!(challenge.contains(&error), "{challenge}");
-            seen += 1;
-        }
-        assert_eq!(seen, 23);
-    }
-}
+#[path = "codes_tests.rs"]
+mod tests;

@@ -11,6 +11,7 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::authorization::InteractionId;
+use crate::model::registration::CHOICE_LIFETIME;
 use crate::model::upstream::{LIFETIME, LoginId};
 use crate::oauth::redirect_uri::check;
 use crate::secret::Opaque;
@@ -21,6 +22,7 @@ const ACCESS: &str = "ts_access";
 const INTERACTION: &str = "ts_interaction_";
 const DEVICE: &str = "ts_device";
 const UPSTREAM: &str = "ts_upstream_";
+const REGISTERING: &str = "ts_registering";
 
 /// Browsers drop a cookie that is larger, and some count its attributes.
 const MAX_COOKIE_BYTES: usize = 4_096;
@@ -162,6 +164,21 @@ impl Cookies {
     /// The header that has it forgotten.
     pub(super) fn forget_upstream(&self, id: LoginId) -> Vec<String> {
         vec![self.set(&format!("{UPSTREAM}{id}"), "", Seconds::ZERO)]
+    }
+
+    /// What shows that a provider has said in this browser who its user is, who registers now.
+    pub(super) fn registering(&self, request: &HttpRequest) -> Option<String> {
+        self.find(request, REGISTERING)
+    }
+
+    /// The header that has its cookie kept.
+    pub(super) fn keep_registering(&self, secret: &str) -> Vec<String> {
+        vec![self.set(REGISTERING, secret, CHOICE_LIFETIME)]
+    }
+
+    /// The header that has it forgotten.
+    pub(super) fn forget_registering(&self) -> Vec<String> {
+        vec![self.set(REGISTERING, "", Seconds::ZERO)]
     }
 
     /// The headers that have an interaction's cookie kept.

@@ -10,17 +10,17 @@ use actix_web::{Resource, guard, web};
 
 use super::api::{
     admin_clients, admin_invitations, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit,
-    authenticate, change_password, continuing, docs, email_verification, health, me, passkey_tokens, passkeys,
-    password_resets, registrations, sessions, tokens, totp, well_known,
+    authenticate, change_password, continuing, docs, email_verification, health, identities, me, passkey_tokens,
+    passkeys, password_resets, registrations, sessions, tokens, totp, well_known,
 };
 use super::audience::Audience;
 use super::codes::{
     ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CHALLENGE, BAD_CREDENTIALS, BAD_INVITATION,
     BAD_MAIL_TOKEN, BASIC_AUTH_OFF, CLIENT_ID_TAKEN, CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, CSRF_REFUSED,
-    DATA_KEY_UNAVAILABLE, DATABASE_UNAVAILABLE, EMAIL_MISSING, EMAIL_TAKEN, FACTOR_NOT_FOUND, INVALID_CLIENT,
-    INVALID_FIELDS, INVALID_GRANT, INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, INVITATION_REQUIRED,
-    INVITATION_UNKNOWN, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, MAIL_OFF, NOT_FOUND, OTP_LOCKED, OVERLOADED,
-    PASSKEY_NOT_FOUND, PASSKEYS_OFF, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, PROVIDER_UNKNOWN,
+    DATA_KEY_UNAVAILABLE, DATABASE_UNAVAILABLE, EMAIL_MISSING, EMAIL_TAKEN, FACTOR_NOT_FOUND, IDENTITY_NOT_FOUND,
+    INVALID_CLIENT, INVALID_FIELDS, INVALID_GRANT, INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, INVITATION_REQUIRED,
+    INVITATION_UNKNOWN, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, LAST_WAY_IN, MAIL_OFF, NOT_FOUND, OTP_LOCKED,
+    OVERLOADED, PASSKEY_NOT_FOUND, PASSKEYS_OFF, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, PROVIDER_UNKNOWN,
     REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING, REFRESH_TOKEN_REUSED, REGISTRATION_OFF, REGISTRATION_UNKNOWN,
     ROLE_MISSING, SCOPE_MISSING, SECOND_FACTOR_ENROLMENT_REQUIRED, SECOND_FACTOR_REQUIRED, SESSION_COOKIES_OFF,
     SESSION_NOT_FOUND, SESSION_REQUIRED, TOKEN_REVOKED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, TOO_MANY_MAILS,
@@ -33,8 +33,8 @@ use super::failure::Failure;
 use super::groups::{API_TOKEN, NEW_PASSKEY, PASSKEY, PASSWORD, SECOND_FACTOR, SESSION, TOKEN};
 use super::oauth::{self, introspect, token, userinfo};
 use super::pages::{
-    account, assets, authorize, email_verification as email_verification_page, interactions, login, logout,
-    password_reset, registration, upstream,
+    account, assets, authorize, email_verification as email_verification_page, from_provider, interactions, login,
+    logout, password_reset, registration, upstream,
 };
 
 /// The table: each handler, and the error codes of its use case.
@@ -188,7 +188,9 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(passkeys::create, NEW_PASSKEY, [BAD_CHALLENGE, USER_UNKNOWN]),
         endpoint!(passkeys::list, [DATABASE_UNAVAILABLE]),
         endpoint!(passkeys::rename, [DATABASE_UNAVAILABLE, PASSKEY_NOT_FOUND]),
-        endpoint!(passkeys::remove, [PASSKEY_NOT_FOUND]),
+        endpoint!(passkeys::remove, [PASSKEY_NOT_FOUND, LAST_WAY_IN]),
+        endpoint!(identities::list, [DATABASE_UNAVAILABLE]),
+        endpoint!(identities::unlink, [DATABASE_UNAVAILABLE, IDENTITY_NOT_FOUND, LAST_WAY_IN]),
         endpoint!(applications::list, [DATABASE_UNAVAILABLE]),
         endpoint!(applications::remove, [DATABASE_UNAVAILABLE]),
         endpoint!(api_tokens::list),
@@ -267,7 +269,10 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(interactions::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(login::show, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(login::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
-        endpoint!(upstream::begin, [PROVIDER_UNKNOWN, PROVIDER_UNAVAILABLE, DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(
+            upstream::begin,
+            [PROVIDER_UNKNOWN, PROVIDER_UNAVAILABLE, DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]
+        ),
         endpoint!(
             upstream::finish,
             [
@@ -285,6 +290,8 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(password_reset::act_on_link, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(email_verification_page::show, [DATABASE_UNAVAILABLE, OVERLOADED]),
         endpoint!(email_verification_page::act, [DATABASE_UNAVAILABLE, OVERLOADED]),
+        endpoint!(from_provider::show, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
+        endpoint!(from_provider::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(registration::show, [NOT_FOUND]),
         endpoint!(registration::act, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),
         endpoint!(registration::show_link, [DATABASE_UNAVAILABLE, OVERLOADED, NOT_FOUND]),

@@ -38,6 +38,7 @@ impl Issuing<'_> {
         claims.auth_time = Some(session.auth_time());
         claims.amr = Some(grant.amr.names().to_vec());
         claims.acr.clone_from(&grant.acr);
+        claims.idp = grant.idp.as_ref().map(ToString::to_string);
         if grant.shows_roles() {
             claims.roles = user.roles.names().to_vec();
         }
@@ -111,6 +112,7 @@ impl IdToken<'_> {
             auth_time: session.auth_time(),
             nonce,
             acr: grant.acr.clone(),
+            idp: grant.idp.as_ref().map(ToString::to_string),
             amr: grant.amr.names().to_vec(),
             azp: grant.client_id.clone(),
             sid: grant.browser_session.unwrap_or(session.id),

@@ -165,6 +165,10 @@ pub enum EventName {
     FactorRemoved,
     /// An administrator has removed the second factors of a user.
     FactorsReset,
+    /// An identity at a provider was linked to an account.
+    IdentityAdded,
+    /// A user has unlinked an identity at a provider.
+    IdentityRemoved,
     /// A user has new recovery codes; older ones are void.
     RecoveryCodesMade,
     /// A recovery code was used.
@@ -213,7 +217,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 57] = [
+pub const EVENT_NAMES: [(EventName, &str); 59] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -249,6 +253,8 @@ pub const EVENT_NAMES: [(EventName, &str); 57] = [
     (EventName::FactorAdded, "factor_added"),
     (EventName::FactorRemoved, "factor_removed"),
     (EventName::FactorsReset, "factors_reset"),
+    (EventName::IdentityAdded, "identity_added"),
+    (EventName::IdentityRemoved, "identity_removed"),
     (EventName::RecoveryCodesMade, "recovery_codes_made"),
     (EventName::RecoveryCodeUsed, "recovery_code_used"),
     (EventName::SecondFactorAsked, "second_factor_asked"),

@@ -7,6 +7,7 @@ use super::client::ClientId;
 use super::grant::Amr;
 use super::id::{Id, SessionId, UserId};
 use super::names::Scopes;
+use super::provider::ProviderId;
 use crate::clock::{Seconds, Timestamp};
 
 /// [RFC 9700 section 4.5](https://www.rfc-editor.org/rfc/rfc9700#section-4.5) and FAPI 2.0 section 5.3.2.1: at most a minute.
@@ -127,6 +128,8 @@ pub(crate) struct Code {
     pub(crate) amr: Amr,
     /// How strongly.
     pub(crate) acr: Option<String>,
+    /// The provider at which the user has authenticated.
+    pub(crate) idp: Option<ProviderId>,
     /// The first second at which it is over.
     pub(crate) expires_at: Timestamp,
     /// The session that it was redeemed for.

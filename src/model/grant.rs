@@ -5,8 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::id::SessionId;
+use super::provider::ProviderId;
 use super::session::Session;
 use super::user::User;
+use crate::clock::Timestamp;
 use tokensmith_verifier::issuing::FIRST_PARTY;
 
 /// The scope with which a client asks who has logged in
@@ -51,6 +53,8 @@ pub struct Grant {
     pub(crate) acr: Option<String>,
     /// The browser's session in which a registered application asked for it.
     pub(crate) browser_session: Option<SessionId>,
+    /// The provider at which its user has authenticated; `None`: at this service.
+    pub(crate) idp: Option<ProviderId>,
 }
 
 /// Methods by which a user proved who they are, in the order of the proofs.
@@ -96,7 +100,7 @@ impl Grant {
     /// The grant of a login by these methods, whose strength has this name.
     pub(crate) fn new(request: GrantRequest, amr: &[&'static str], acr: Option<String>) -> Self {
         let GrantRequest { client_id, scope, audience, browser_session } = request;
-        Self { client_id, scope, audience, amr: amr.iter().copied().collect(), acr, browser_session }
+        Self { client_id, scope, audience, amr: amr.iter().copied().collect(), acr, browser_session, idp: None }
     }
 
     /// Whether its access tokens name the user's roles: those of an application only if it may see them.
@@ -113,6 +117,19 @@ impl Grant {
     pub(crate) fn is_first_party(&self) -> bool {
         self.client_id == FIRST_PARTY
     }
+}
+
+/// How the owner of a session has authenticated again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Authenticated {
+    /// When.
+    pub(crate) at: Timestamp,
+    /// By which methods.
+    pub(crate) amr: Amr,
+    /// The strength, if it has a name.
+    pub(crate) acr: Option<String>,
+    /// At which provider; `None`: at this service.
+    pub(crate) idp: Option<ProviderId>,
 }
 
 /// A session, its grant and its user, from which a token pair is made.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::user::Email;
+use super::user::{DisplayName, Email};
 use crate::clock::{Seconds, Timestamp};
 
 /// How long links and codes in mails are valid.
@@ -64,6 +64,10 @@ pub enum Mail {
     FactorAdded(Factor),
     /// A second factor was removed.
     FactorRemoved(Factor),
+    /// An identity at this provider was linked.
+    IdentityAdded(DisplayName),
+    /// An identity at this provider was unlinked.
+    IdentityRemoved(DisplayName),
     /// An administrator has removed all second factors.
     FactorsReset,
     /// After the password, or the link of a mail, codes were wrong several times in a row.

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod denial;
 pub(crate) mod grant;
 pub(crate) mod id;
+pub(crate) mod identity;
 pub(crate) mod invitation;
 pub(crate) mod language;
 pub(crate) mod lifetimes;

@@ -18,6 +18,11 @@ pub(crate) enum Method {
         /// Whether the user has verified themselves to the authenticator, which is a second factor by itself.
         is_verified: bool,
     },
+    /// By a sign-in at a provider.
+    Upstream {
+        /// Whether what the provider says of it counts as a second factor here.
+        is_second_factor: bool,
+    },
 }
 
 /// Two factors were shown ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
@@ -30,24 +35,34 @@ enum Factor {
     Knowledge,
     /// What the user has.
     Possession,
+    /// What another service says.
+    Word,
 }
 
 impl Method {
-    /// The name of the method ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)).
-    pub(crate) fn amr(self) -> &'static str {
+    /// The name of the method ([RFC 8176 section 2](https://www.rfc-editor.org/rfc/rfc8176#section-2)), if it has one: there is
+    /// none for a sign-in at a provider.
+    pub(crate) fn amr(self) -> Option<&'static str> {
         match self {
-            Self::Password => "pwd",
+            Self::Password => Some("pwd"),
             // A recovery code is valid once, too, and no other registered name fits.
-            Self::Otp | Self::RecoveryCode => "otp",
+            Self::Otp | Self::RecoveryCode => Some("otp"),
             // Without attestation nothing tells whether the key is in hardware.
-            Self::Passkey { .. } => "swk",
+            Self::Passkey { .. } => Some("swk"),
+            Self::Upstream { .. } => None,
         }
+    }
+
+    /// Whether it shows two factors by itself.
+    pub(crate) fn is_both(self) -> bool {
+        matches!(self, Self::Passkey { is_verified: true } | Self::Upstream { is_second_factor: true })
     }
 
     fn factor(self) -> Factor {
         match self {
             Self::Password => Factor::Knowledge,
             Self::Otp | Self::RecoveryCode | Self::Passkey { .. } => Factor::Possession,
+            Self::Upstream { .. } => Factor::Word,
         }
     }
 }
@@ -79,19 +94,18 @@ impl Authentication {
     /// Combines all proofs of a login. `None` if there are none or if they are of different users.
     pub(crate) fn of(proofs: &[Proof]) -> Option<Self> {
         let [first, others @ ..] = proofs else { return None };
-        let mut whole = Self { user: first.user, at: first.at, amr: vec![first.method.amr()] };
+        let mut whole = Self { user: first.user, at: first.at, amr: first.method.amr().into_iter().collect() };
         for proof in others {
             if proof.user != whole.user {
                 return None;
             }
             whole.at = whole.at.min(proof.at);
-            if !whole.amr.contains(&proof.method.amr()) {
-                whole.amr.push(proof.method.amr());
+            if let Some(name) = proof.method.amr().filter(|name| !whole.amr.contains(name)) {
+                whole.amr.push(name);
             }
         }
-        let is_by_both = |proof: &Proof| matches!(proof.method, Method::Passkey { is_verified: true });
         let factor = first.method.factor();
-        if proofs.iter().any(|proof| is_by_both(proof) || proof.method.factor() != factor) {
+        if proofs.iter().any(|proof| proof.method.is_both() || proof.method.factor() != factor) {
             whole.amr.push(MFA);
         }
         Some(whole)
@@ -123,6 +137,9 @@ mod tests {
             (&[Method::Password, Method::RecoveryCode], &["pwd", "otp", "mfa"]),
             (&[Method::Otp, Method::RecoveryCode], &["otp"]),
             (&[Method::Otp], &["otp"]),
+            (&[Method::Upstream { is_second_factor: false }], &[]),
+            (&[Method::Upstream { is_second_factor: true }], &["mfa"]),
+            (&[Method::Upstream { is_second_factor: false }, Method::Otp], &["otp", "mfa"]),
         ] {
             let proofs: Vec<_> = methods.iter().map(|method| by(*method, 10)).collect();
             assert_eq!(Authentication::of(&proofs).unwrap().amr, expected);

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use super::id::Id;
 use super::invitation::InvitationId;
 use super::mail::LINK_LIFETIME;
+use super::names::Roles;
 use super::user::{DisplayName, Email};
 use crate::clock::{Seconds, Timestamp};
 
@@ -81,6 +82,10 @@ pub(crate) struct Registration {
     pub(crate) proved_at: Option<Timestamp>,
     /// When it was finished, or another one of the same address.
     pub(crate) used_at: Option<Timestamp>,
+    /// The username that the provider proposes. It may be taken, or not valid.
+    pub(crate) username: Option<String>,
+    /// The roles that the provider decides.
+    pub(crate) roles: Roles,
 }
 
 impl Registration {
@@ -99,6 +104,8 @@ impl Registration {
             expires_at: now + LINK_LIFETIME,
             proved_at: None,
             used_at: None,
+            username: None,
+            roles: Roles::default(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::id::{SessionId, UserId};
+use super::identity::IdentityId;
 use crate::clock::{Seconds, Timestamp};
 
 /// How long a login may take for its next step.
@@ -36,7 +37,7 @@ pub(crate) struct Totp {
     pub(crate) failures: i64,
 }
 
-/// A login that waits for its next step, after a right password.
+/// A login that waits for its next step, after a right password or a sign-in at a provider.
 #[derive(Clone, Debug)]
 pub(crate) struct Challenge {
     /// The user.
@@ -57,6 +58,8 @@ pub(crate) struct Challenge {
     pub(crate) expires_at: Timestamp,
     /// When it was used.
     pub(crate) used_at: Option<Timestamp>,
+    /// The identity at a provider that the login has begun with; none if with the password.
+    pub(crate) identity_id: Option<IdentityId>,
 }
 
 /// Who must have a second factor.

@@ -47,6 +47,7 @@ pub(crate) fn metadata(provider: &Provider<'_>) -> Value {
         "auth_time",
         "nonce",
         "amr",
+        "idp",
         "azp",
         "sid",
         "at_hash",

@@ -11,7 +11,7 @@ use crate::engine::limiter::Charge;
 use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::audit::{EventName, Origin};
-use crate::model::grant::Amr;
+use crate::model::grant::Authenticated;
 use crate::model::id::{SessionId, UserId};
 use crate::model::mail::Mail;
 use crate::model::session::{Device, End, EndReason};
@@ -100,8 +100,9 @@ pub(crate) fn change_password(
     let (Some(hash), Evidence::Password { checked, .. }) = (hash, evidence) else { return Err(Error::WrongPassword) };
     // The password alone is not enough for what is sensitive besides.
     let has_authenticated = needs(app, user.id, false)? != Needs::Factor;
-    let amr = [proof.method.amr()];
-    let (amr, acr): (Amr, _) = (amr.into_iter().collect(), app.config.acr(&amr));
+    let amr: Vec<&str> = proof.method.amr().into_iter().collect();
+    let again =
+        Authenticated { at: proof.at, amr: amr.iter().copied().collect(), acr: app.config.acr(&amr), idp: None };
     let now = app.clock.now();
     let end = End { at: now, reason: EndReason::PasswordChanged };
     let event = origin.event(now, EventName::PasswordChanged).about(user.id);
@@ -117,7 +118,7 @@ pub(crate) fn change_password(
         // First, because it locks all sessions in the common order.
         let ended = tx.end_sessions_of(user.id, Some(session), end, access)?;
         let is_live = if has_authenticated {
-            tx.reauthenticate(session, (proof.at, &amr, acr), now + access)?.is_some()
+            tx.reauthenticate(session, &again, now + access)?.is_some()
         } else {
             tx.lock_live_session(session, now)?
         };

@@ -1,6 +1,7 @@
 //! Passkeys of a user: registering, listing, naming and removing them.
 
 use super::fields::invalid;
+use super::identities::keep_a_way_in;
 use super::mail::{notice, notice_to};
 use super::passkey_proof::{Ceremony, answered, ask, relying_party};
 use super::totp::{Enroller, new_codes, not_shown};
@@ -133,7 +134,7 @@ pub(crate) fn rename(app: &App, user: UserId, id: PasskeyId, name: &str) -> Resu
     })
 }
 
-/// Removes a passkey, and with the last second factor the recovery codes.
+/// Removes a passkey, and with the last second factor the recovery codes. The last way to log in stays.
 pub(crate) fn remove(app: &App, user: UserId, id: PasskeyId, origin: &Origin) -> Result<(), Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::FactorRemoved).about(user);
@@ -144,6 +145,7 @@ pub(crate) fn remove(app: &App, user: UserId, id: PasskeyId, origin: &Origin) ->
         if !tx.delete_passkey(user, id)? {
             return Err(Error::PasskeyNotFound);
         }
+        keep_a_way_in(tx, user)?;
         tx.forget_devices(user)?;
         tx.delete_recovery_codes_without_a_factor(user)?;
         notice.enqueue(tx)?;

@@ -8,8 +8,10 @@ use crate::engine::limiter::{Account, Attempt, Charge, PASSWORD};
 use crate::error::Error;
 use crate::model::audit::EventName;
 use crate::model::id::{Id, UserId};
+use crate::model::identity::LinkedIdentity;
 use crate::model::passkey::Passkey;
 use crate::model::proof::{Method, Proof};
+use crate::model::provider::ProviderId;
 use crate::model::user::{ClaimedName, User};
 use crate::password::{Password, Place, Priority, StoredHash};
 use crate::secret::KeyDigest;
@@ -60,12 +62,16 @@ pub(super) enum Evidence {
         /// The hash to store now: the same, or one with the current cost.
         renewed: String,
     },
-    /// The same, of a password that was checked in an earlier step, whose challenge is used now.
+    /// The identity is still linked, with what the provider has told.
+    Upstream(Box<LinkedIdentity>),
+    /// The same as of a password or an identity, which were checked in an earlier step, whose challenge is used now.
     Earlier {
-        /// That hash.
+        /// The hash.
         checked: String,
         /// The challenge.
         challenge: KeyDigest,
+        /// The identity, if that was the earlier step.
+        identity: Option<Box<LinkedIdentity>>,
     },
     /// The code of this step was not used, and the secret is still in force.
     Otp {
@@ -102,15 +108,26 @@ impl Proven {
         matches!(self.evidence, Evidence::RecoveryCode(_)).then_some(EventName::RecoveryCodeUsed)
     }
 
+    /// The provider that has said who the user is.
+    pub(super) fn idp(&self) -> Option<&ProviderId> {
+        match &self.evidence {
+            Evidence::Upstream(identity) | Evidence::Earlier { identity: Some(identity), .. } => {
+                Some(&identity.provider_id)
+            }
+            _ => None,
+        }
+    }
+
     /// Part of a unit that uses the proof: whether it is still valid. It is not if the password was changed or the
     /// account disabled after the check, or if a code or a challenge was used.
     pub(super) fn confirm(&self, tx: &mut WriteTx<'_>, now: Timestamp) -> Result<bool, Error> {
         let user = self.user.id;
         match &self.evidence {
             Evidence::Password { checked, renewed } => tx.confirm_password(user, checked, renewed),
-            Evidence::Earlier { checked, challenge } => {
-                Ok(tx.confirm_password(user, checked, checked)? && tx.use_challenge(challenge, now)?)
-            }
+            Evidence::Upstream(identity) => Ok(tx.lock_active_user(user)?.is_some() && tx.use_identity(identity, now)?),
+            Evidence::Earlier { checked, challenge, identity } => Ok(tx.confirm_password(user, checked, checked)?
+                && identity.as_ref().map_or(Ok(true), |identity| tx.use_identity(identity, now))?
+                && tx.use_challenge(challenge, now)?),
             Evidence::Otp { secret, step, renewed } => tx.use_totp_step(user, (secret, renewed), *step),
             Evidence::RecoveryCode(digest) => tx.use_recovery_code(user, digest, now),
             Evidence::Passkey { passkey, verified, answered } => {

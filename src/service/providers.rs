@@ -80,6 +80,11 @@ pub(crate) fn list(app: &App) -> Result<Vec<Provider>, Error> {
     app.store.read(|tx| tx.list_providers())
 }
 
+/// Those that users may sign in at.
+pub(crate) fn list_enabled(app: &App) -> Result<Vec<Provider>, Error> {
+    Ok(list(app)?.into_iter().filter(|provider| provider.disabled_at.is_none()).collect())
+}
+
 /// Changes the configuration of a provider; returns it as it is afterwards.
 pub(crate) fn update(app: &App, id: &str, settings: &ProviderSettings, origin: &Origin) -> Result<Provider, Error> {
     let (id, now) = (known_form(id)?, app.clock.now());

@@ -2,6 +2,7 @@
 //! after that, so that nothing tells a stranger whether an address has an account.
 
 pub(crate) mod finishing;
+pub(crate) mod from_provider;
 pub(crate) mod pending;
 
 pub(crate) use super::new_account::{NewAccount, open_account};
@@ -110,6 +111,8 @@ pub(crate) enum Shown {
     Code(Email, Secret<String>),
     /// An invitation, if the service sends no mail.
     Invitation(Secret<String>),
+    /// The cookie of the browser in which a provider has said who the user is.
+    Provider(Secret<String>),
 }
 
 /// Somebody who may open an account.
@@ -126,6 +129,19 @@ impl Applicant {
             (None, Some(invitation)) => invitation.email.clone().map(|email| (email, false)),
             (None, None) => None,
         }
+    }
+
+    /// The provider who knows the user, and what it calls them.
+    pub(crate) fn identity(&self) -> Option<(&str, &str)> {
+        let registration = self.registration.as_ref()?;
+        registration.provider.as_deref().zip(registration.subject.as_deref())
+    }
+
+    /// The username and the name that the provider proposes.
+    pub(crate) fn proposed(&self) -> (Option<&str>, Option<String>) {
+        let registration = self.registration.as_ref();
+        let username = registration.and_then(|registration| registration.username.as_deref());
+        (username, registration.and_then(|registration| registration.name.as_ref()).map(ToString::to_string))
     }
 
     /// Whether they have begun to choose.
@@ -149,7 +165,8 @@ pub(crate) fn look(app: &App, shown: &Shown) -> Result<Applicant, Error> {
     }
     let now = app.clock.now();
     let registration = match shown {
-        Shown::Link(text) => app.store.read(|tx| tx.find_registration(&digest_of(text.expose())))?,
+        Shown::Link(text) => find(app, text)?.filter(|registration| registration.provider.is_none()),
+        Shown::Provider(text) => find(app, text)?.filter(|registration| registration.provider.is_some()),
         Shown::Code(email, code) => {
             let hash = code_hash(app, email, code.expose())?;
             let open = app.store.read(|tx| tx.list_registrations_of(&email.folded(), now))?;
@@ -165,6 +182,10 @@ pub(crate) fn look(app: &App, shown: &Shown) -> Result<Applicant, Error> {
     let registration = registration.filter(|registration| registration.is_open(now)).ok_or(Error::BadMailToken)?;
     is_allowed(app, registration.invitation_id.is_some())?;
     Ok(Applicant { registration: Some(registration), invitation: None })
+}
+
+fn find(app: &App, text: &Secret<String>) -> Result<Option<Registration>, Error> {
+    app.store.read(|tx| tx.find_registration(&digest_of(text.expose())))
 }
 
 /// Notes that the address is proved. There is an hour for the rest then; nothing is used up before there is an account.

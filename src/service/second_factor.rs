@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::error::{Challenged, Error};
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
+use crate::model::identity::LinkedIdentity;
 use crate::model::names::ADMIN_ROLE;
 use crate::model::second_factor::{CHALLENGE_LIFETIME, Challenge, Required};
 use crate::model::user::User;
@@ -73,10 +74,13 @@ pub(super) fn stop_here(app: &App, proven: &Proven, next: &Next<'_>) -> Result<(
         (Needs::Factor, _) => false,
         (Needs::Enrolment, None) => true,
     };
-    let Evidence::Password { checked, renewed } = &proven.evidence else {
-        return Err(Error::internal("a first step that is no password"));
+    let identity_id = match &proven.evidence {
+        // What the provider says counts.
+        _ if proven.proof.method.is_both() => return Ok(()),
+        Evidence::Password { .. } => None,
+        Evidence::Upstream(identity) => Some(identity.id),
+        _ => return Err(Error::internal("a first step that is neither a password nor an identity")),
     };
-    let (checked, renewed) = (checked.clone(), renewed.clone());
     let text = Opaque::generate(&*app.entropy)?;
     let (user, now, digest) = (user.id, app.clock.now(), text.digest());
     let challenge = Challenge {
@@ -89,16 +93,17 @@ pub(super) fn stop_here(app: &App, proven: &Proven, next: &Next<'_>) -> Result<(
         by_cookie: next.by_cookie,
         expires_at: now + CHALLENGE_LIFETIME,
         used_at: None,
+        identity_id,
     };
     let asked = next.origin.event(now, EventName::SecondFactorAsked).about(user);
     let asked = if is_enrolment { asked.with("enrolment") } else { asked };
+    let proven = proven.clone();
     let is_valid = app.units.run(move |tx| {
-        let is_valid = tx.confirm_password(user, &checked, &renewed)?;
-        if is_valid {
-            tx.insert_challenge(&challenge, digest, digest_of(&renewed))?;
-            tx.record(asked)?;
-        }
-        Ok(is_valid)
+        let known = if proven.confirm(tx, now)? { tx.reading().find_credentials_of(user)? } else { None };
+        let Some(known) = known else { return Ok(false) };
+        tx.insert_challenge(&challenge, digest, digest_of(&known.password_hash))?;
+        tx.record(asked)?;
+        Ok(true)
     })?;
     if !is_valid {
         return Err(Error::BadCredentials);
@@ -134,8 +139,10 @@ pub(crate) struct Presented {
     pub(super) user: User,
     pub(super) challenge: Challenge,
     pub(super) digest: KeyDigest,
-    /// The hash of the password, which is the one that was checked.
+    /// The hash of the password, which is the one of the first step.
     pub(super) checked: String,
+    /// The identity that the first step has proved, if it was not the password.
+    pub(super) identity: Option<Box<LinkedIdentity>>,
 }
 
 /// Finds a challenge that is not over.
@@ -151,7 +158,13 @@ pub(super) fn present(app: &App, text: &Secret<String>) -> Result<Presented, Err
     if known.user.disabled_at.is_some() {
         return Err(Error::AccountDisabled);
     }
-    Ok(Presented { user: known.user, challenge, digest, checked: known.password_hash })
+    let identity = match challenge.identity_id {
+        None => None,
+        // It may be unlinked by now.
+        Some(id) => Some(app.store.read(|tx| tx.find_identity_by_id(id))?.ok_or(Error::BadChallenge)?),
+    };
+    let identity = identity.map(Box::new);
+    Ok(Presented { user: known.user, challenge, digest, checked: known.password_hash, identity })
 }
 
 /// The digest of a recovery code, however it was typed.

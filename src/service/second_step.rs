@@ -16,7 +16,7 @@ use crate::model::session::Device;
 /// Checks what is shown, and opens the session or notes that its user has authenticated again.
 pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, origin: &Origin) -> Result<Pair, Error> {
     let Claim { presented, shown, guess } = claim;
-    let Presented { user, challenge, digest, checked } = presented;
+    let Presented { user, challenge, digest, checked, identity } = presented;
     if app.store.read(|tx| tx.list_factors(user.id))?.is_empty() {
         return Err(not_enrolled(&challenge));
     }
@@ -28,9 +28,17 @@ pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, o
         checked => checked?,
     };
     let at = app.clock.now();
-    let earlier = Proof { user: user.id, method: Method::Password, at: challenge.proved_at };
+    let first = match identity {
+        Some(_) => Method::Upstream { is_second_factor: false },
+        None => Method::Password,
+    };
+    let earlier = Proof { user: user.id, method: first, at: challenge.proved_at };
     let steps = vec![
-        Proven { user: user.clone(), proof: earlier, evidence: Evidence::Earlier { checked, challenge: digest } },
+        Proven {
+            user: user.clone(),
+            proof: earlier,
+            evidence: Evidence::Earlier { checked, challenge: digest, identity },
+        },
         Proven { user: user.clone(), proof: Proof { user: user.id, method, at }, evidence },
     ];
     if let Some(session) = challenge.session_id {

@@ -9,10 +9,11 @@ use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::audit::{Event, EventName, Origin};
 use crate::model::authorization::Code;
-use crate::model::grant::{Amr, Grant, GrantRequest, Live};
+use crate::model::grant::{Authenticated, Grant, GrantRequest, Live};
 use crate::model::id::{SessionId, UserId, new_id};
 use crate::model::names::ADMIN_ROLE;
 use crate::model::proof::{Authentication, MFA, Proof};
+use crate::model::provider::ProviderId;
 use crate::model::session::{Device, End, EndReason, Session};
 use crate::secret::KeyDigest;
 use crate::store::{GrantsOf, UnitTx};
@@ -35,8 +36,9 @@ pub(super) fn open(
     let authenticated_at = Some(authentication.at).filter(|at| *at != opened.created_at);
     let session = Session { authenticated_at, ..opened };
     let grant = Grant::new(request, &authentication.amr, app.config.acr(&authentication.amr));
+    let grant = Grant { idp: idp_of(&steps), ..grant };
     let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
-    let event = event.event(now, EventName::Login).about(user.id);
+    let event = with_idp(event.event(now, EventName::Login).about(user.id), grant.idp.as_ref());
     let notice = new_device(app, &user, device, origin);
     let (granted, device, required) = (grant.clone(), device.clone(), app.config.require_second_factor);
     let browsers = (origin.browser, origin.next_browser);
@@ -84,6 +86,18 @@ fn if_valid<T>(used: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
+/// The provider that has said who the user is, if that was one.
+fn idp_of(steps: &[Proven]) -> Option<ProviderId> {
+    steps.iter().find_map(Proven::idp).cloned()
+}
+
+fn with_idp(event: Event, idp: Option<&ProviderId>) -> Event {
+    match idp {
+        Some(provider) => event.with(provider),
+        None => event,
+    }
+}
+
 /// Part of a unit: uses the proofs, all of them or none.
 fn use_up(tx: &mut UnitTx<'_>, steps: &[Proven], event: &Event) -> Result<(), Error> {
     for step in steps {
@@ -108,14 +122,19 @@ pub(super) fn authenticate_again(
     let proofs: Vec<Proof> = steps.iter().map(|step| step.proof).collect();
     let user = steps.first().map(|step| step.user.clone());
     let (Some(authentication), Some(user)) = (Authentication::of(&proofs), user) else { return Ok(None) };
-    let (at, now, access) = (authentication.at, app.clock.now(), app.config.lifetimes.access);
-    let (amr, acr): (Amr, _) = (authentication.amr.iter().copied().collect(), app.config.acr(&authentication.amr));
-    let event = origin.event(now, EventName::Reauthenticated).about(user.id);
+    let (now, access) = (app.clock.now(), app.config.lifetimes.access);
+    let again = Authenticated {
+        at: authentication.at,
+        amr: authentication.amr.iter().copied().collect(),
+        acr: app.config.acr(&authentication.amr),
+        idp: idp_of(&steps),
+    };
+    let event = with_idp(origin.event(now, EventName::Reauthenticated).about(user.id), again.idp.as_ref());
     let (required, id) = (app.config.require_second_factor, user.id);
     let browsers = (origin.browser, origin.next_browser);
     let found = app.units.run(move |tx| {
         use_up(tx, &steps, &event)?;
-        let is_mfa = amr.names().iter().any(|name| name == MFA);
+        let is_mfa = again.amr.names().iter().any(|name| name == MFA);
         if !is_mfa && needs_in(required, &mut tx.reading(), id, false)? == Needs::Factor {
             return Err(NO_LONGER_VALID);
         }
@@ -123,7 +142,7 @@ pub(super) fn authenticate_again(
             remember_browser(tx, id, browsers, now)?;
         }
         tx.record(event)?;
-        let found = tx.reauthenticate(session, (at, &amr, acr), now + access)?;
+        let found = tx.reauthenticate(session, &again, now + access)?;
         found.ok_or(Error::TokenRefused(TokenError::Revoked))
     });
     Ok(if_valid(found)?.map(|(session, grant)| Live { session, grant, user }))

@@ -127,11 +127,12 @@ fn a_code_that_was_used_by_another_login_leaves_the_challenge_as_it_is() {
         by_cookie: false,
         expires_at: Timestamp(NOW.0 + 300),
         used_at: None,
+        identity_id: None,
     };
     app.store.write(|tx| tx.insert_challenge(&challenge, text, digest_of(&checked))).unwrap();
     let with_code_of = |step| {
         let (secret, renewed) = ("sealed".to_owned(), "sealed".to_owned());
-        let earlier = Evidence::Earlier { checked: checked.clone(), challenge: text };
+        let earlier = Evidence::Earlier { checked: checked.clone(), challenge: text, identity: None };
         let otp = Evidence::Otp { secret, step, renewed };
         let proofs = [(proof, earlier), (Proof { method: Method::Otp, ..proof }, otp)];
         opened(&app, proofs.map(|(proof, evidence)| Proven { user: user.clone(), proof, evidence }).to_vec())

@@ -14,6 +14,7 @@ use crate::model::client::ClientId;
 use crate::model::grant::Amr;
 use crate::model::id::{SessionId, UserId};
 use crate::model::names::Scopes;
+use crate::model::provider::ProviderId;
 use crate::secret::KeyDigest;
 
 /// An interaction as it is stored.
@@ -61,6 +62,7 @@ row!(Code in authorization_codes {
     acr: Option<String>,
     expires_at: Timestamp,
     session_id: Option<SessionId>,
+    idp: Option<ProviderId>,
 });
 
 impl ReadTx<'_> {

@@ -10,6 +10,7 @@ use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::id::{SessionId, UserId};
+use crate::model::identity::IdentityId;
 use crate::model::second_factor::Challenge;
 use crate::secret::KeyDigest;
 
@@ -23,6 +24,7 @@ row!(Challenge in login_challenges {
     by_cookie: bool,
     expires_at: Timestamp,
     used_at: Option<Timestamp>,
+    identity_id: Option<IdentityId>,
 });
 
 impl ReadTx<'_> {

@@ -35,7 +35,7 @@ pub(super) enum Lock {
     Addresses,
     /// Rows of `users`.
     Users,
-    /// Rows of `totp_factors`, `passkeys`, `recovery_codes`, `known_devices`, `login_challenges` and `mail_tokens`: those of a
+    /// Rows of `totp_factors`, `passkeys`, `identities`, `recovery_codes`, `known_devices`, `login_challenges` and `mail_tokens`: those of a
     /// user whose row is locked, or one row.
     SecondFactors,
     /// Rows of `clients`.

@@ -16,6 +16,7 @@ mod connection;
 mod denied_before;
 mod denylist;
 mod grants;
+mod identities;
 mod inspect;
 mod invitations;
 mod known_devices;

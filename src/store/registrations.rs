@@ -10,6 +10,7 @@ use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::invitation::InvitationId;
+use crate::model::names::Roles;
 use crate::model::registration::{Registration, RegistrationId};
 use crate::model::user::{DisplayName, Email};
 use crate::secret::KeyDigest;
@@ -27,6 +28,8 @@ row!(Registration in registrations {
     expires_at: Timestamp,
     proved_at: Option<Timestamp>,
     used_at: Option<Timestamp>,
+    username: Option<String>,
+    roles: Roles,
 });
 
 impl ReadTx<'_> {

@@ -1,6 +1,10 @@
 //! The tables for diesel; one description for both engines.
 
+mod joining;
+
 use super::types::{SqlTime, SqlUuid};
+
+pub(super) use joining::{identities, invitations, providers, registrations, upstream_logins};
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text};
@@ -56,6 +60,7 @@ diesel::table! {
         amr -> Nullable<Text>,
         acr -> Nullable<Text>,
         browser_session_id -> Nullable<SqlUuid>,
+        idp -> Nullable<Text>,
     }
 }
 
@@ -229,6 +234,7 @@ diesel::table! {
         acr -> Nullable<Text>,
         expires_at -> SqlTime,
         session_id -> Nullable<SqlUuid>,
+        idp -> Nullable<Text>,
     }
 }
 
@@ -288,6 +294,7 @@ diesel::table! {
         by_cookie -> Bool,
         expires_at -> SqlTime,
         used_at -> Nullable<SqlTime>,
+        identity_id -> Nullable<SqlUuid>,
     }
 }
 
@@ -349,88 +356,6 @@ diesel::table! {
     used_passkey_challenges (digest) {
         digest -> Binary,
         expires_at -> SqlTime,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::{Bool, Nullable, Text};
-    use super::SqlTime;
-
-    /// Other services at which users may sign in.
-    providers (id) {
-        id -> Text,
-        preset -> Text,
-        name -> Text,
-        issuer -> Text,
-        client_id -> Text,
-        secret -> Text,
-        scopes -> Text,
-        claim_map -> Text,
-        trust_email -> Bool,
-        factor_amr -> Text,
-        factor_acr -> Text,
-        created_at -> SqlTime,
-        updated_at -> SqlTime,
-        disabled_at -> Nullable<SqlTime>,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::{Binary, Nullable, Text};
-    use super::{SqlTime, SqlUuid};
-
-    /// Sign-ins at providers that are under way.
-    upstream_logins (digest) {
-        digest -> Binary,
-        provider_id -> Text,
-        browser_digest -> Binary,
-        purpose -> Text,
-        user_id -> Nullable<SqlUuid>,
-        session_id -> Nullable<SqlUuid>,
-        return_to -> Text,
-        expires_at -> SqlTime,
-        used_at -> Nullable<SqlTime>,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::{Binary, Nullable, Text};
-    use super::{SqlTime, SqlUuid};
-
-    /// Links by which their holders may register, once.
-    invitations (id) {
-        id -> SqlUuid,
-        digest -> Binary,
-        roles -> Text,
-        email -> Nullable<Text>,
-        created_by -> Nullable<SqlUuid>,
-        created_at -> SqlTime,
-        expires_at -> SqlTime,
-        used_at -> Nullable<SqlTime>,
-        used_by -> Nullable<SqlUuid>,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
-    use super::{SqlTime, SqlUuid};
-
-    /// Registrations that are not finished.
-    registrations (id) {
-        id -> SqlUuid,
-        digest -> Binary,
-        email -> Nullable<Text>,
-        email_fold -> Nullable<Text>,
-        email_verified -> Bool,
-        code_hash -> Nullable<BigInt>,
-        provider -> Nullable<Text>,
-        subject -> Nullable<Text>,
-        name -> Nullable<Text>,
-        invitation_id -> Nullable<SqlUuid>,
-        created_at -> SqlTime,
-        expires_at -> SqlTime,
-        proved_at -> Nullable<SqlTime>,
-        used_at -> Nullable<SqlTime>,
     }
 }
 

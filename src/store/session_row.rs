@@ -9,6 +9,7 @@ use super::types::Bind;
 use crate::clock::Timestamp;
 use crate::model::grant::{Amr, Grant};
 use crate::model::id::{SessionId, UserId};
+use crate::model::provider::ProviderId;
 use crate::model::session::{Device, End, EndReason, Session};
 use crate::model::sharing::{Context, Mark, Sharing};
 
@@ -58,6 +59,7 @@ row!(Grant in sessions {
     amr: Amr = or_empty(amr),
     acr: Option<String>,
     browser_session: Option<SessionId> = column(browser_session_id),
+    idp: Option<ProviderId>,
 });
 
 row!(Device in sessions {

@@ -10,7 +10,7 @@ use super::{ReadTx, UnitTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::denial::Denial;
-use crate::model::grant::{Amr, Grant};
+use crate::model::grant::{Authenticated, Grant};
 use crate::model::id::{Id, SessionId, UserId};
 use crate::model::proof::MFA;
 use crate::model::session::{Device, End, Listed, Session};
@@ -136,20 +136,21 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Records that the owner of a live session has authenticated again, then and by these methods; `access_expires_by`
+    /// Records that the owner of a live session has authenticated again; `access_expires_by`
     /// covers an access token that is signed now. Returns the changed session, or `None` if it has ended.
     pub(crate) fn reauthenticate(
         &mut self,
         id: SessionId,
-        (at, amr, acr): (Timestamp, &Amr, Option<String>),
+        again: &Authenticated,
         access_expires_by: Timestamp,
     ) -> Result<Option<(Session, Option<Grant>)>, Error> {
         self.note_lock(Lock::Sessions);
         let alive = || sessions::table.find(Bind(id)).filter(sessions::ended_at.is_null());
         let set = (
-            sessions::authenticated_at.eq(Bind(Some(at))),
-            sessions::amr.eq(Some(amr.to_string())),
-            sessions::acr.eq(acr),
+            sessions::authenticated_at.eq(Bind(Some(again.at))),
+            sessions::amr.eq(Some(again.amr.to_string())),
+            sessions::acr.eq(&again.acr),
+            sessions::idp.eq(again.idp.as_ref().map(Bind)),
         );
         diesel::update(alive()).set(set).execute(self.0)?;
         let Some(before) = alive().select(Session::as_select()).first(self.0).optional()? else {

@@ -12,7 +12,8 @@ use crate::support::passkey::{ISSUER, owner};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 /// Codes that only other services with the verifier return, that belong to no operation, or that only pages tell.
-const OF_NO_OPERATION: [&str; 7] = [
+const OF_NO_OPERATION: [&str; 8] = [
+    "identity_taken",
     "keys_unavailable",
     "denylist_stale",
     "method_not_allowed",

@@ -47,6 +47,8 @@ mod grants;
 mod guessing;
 mod health;
 mod http;
+mod identities;
+mod identities_registering;
 mod instances;
 mod key_files;
 mod keys;

@@ -317,7 +317,7 @@ fn a_sign_in_that_is_over_is_forgotten(engine: Engine) {
 fn without_a_linked_account_the_page_says_so(engine: Engine) {
     let app = TestApp::start_with(engine, &SETTINGS);
     let (provider, mut browser) = (lying(&app, &[]), app.browser());
-    for (language, says) in [("en", "No account here"), ("de", "Mit diesem Konto"), ("es", "Ninguna cuenta")] {
+    for (language, says) in [("en", "No account here"), ("de", "Mit dem Konto"), ("es", "Ninguna cuenta")] {
         language.clone_into(&mut browser.language);
         let trip = begin(&browser, "lying");
         let code = provider.agree(&trip.url);

@@ -14,6 +14,7 @@ pub(super) mod continuing;
 pub(super) mod docs;
 pub(super) mod email_verification;
 pub(super) mod health;
+pub(super) mod identities;
 mod lists;
 pub(super) mod me;
 pub(super) mod passkey_tokens;

@@ -32,12 +32,27 @@ pub(super) struct Place<'a> {
     pub(super) action: &'a str,
     /// The code that proves the address; empty with a link.
     pub(super) code: &'a str,
+    /// Where the user goes then.
+    pub(super) return_to: &'a str,
+}
+
+/// What the form to choose has in its fields.
+#[derive(Clone, Copy)]
+struct Typed<'a> {
+    username: &'a str,
+    name: &'a str,
+    has_accepted: bool,
+    /// Whether a password is chosen.
+    has_password: bool,
 }
 
 impl Place<'_> {
     /// The form to choose.
     pub(super) fn choose(&self, applicant: &Applicant) -> Result<HttpResponse, Failure> {
-        self.form(HttpResponse::Ok(), &address(applicant), &Params::default(), None)
+        let (username, name) = applicant.proposed();
+        let (username, name) = (username.unwrap_or_default(), name.unwrap_or_default());
+        let typed = Typed { username, name: &name, has_accepted: false, has_password: applicant.identity().is_none() };
+        self.form(HttpResponse::Ok(), &address(applicant), typed, None)
     }
 
     /// Proves the address, and opens the account once the form has what is needed. An error is one of the link or the code.
@@ -48,7 +63,7 @@ impl Place<'_> {
         if params.get("username").or(params.get("password")).is_none() {
             return Ok(self.choose(&applicant)?);
         }
-        let email = address(&applicant);
+        let (email, has_password) = (address(&applicant), applicant.identity().is_none());
         let wanted = Wanted {
             username: text("username"),
             password: Secret::new(text("password")),
@@ -61,7 +76,13 @@ impl Place<'_> {
             Err(error @ (Error::BadMailToken | Error::BadInvitation)) => Err(Refused::Proof(error)),
             Err(error) => {
                 let (response, problem) = problem(self.site.texts, error)?;
-                Ok(self.form(response, &email, params, Some(problem))?)
+                let typed = Typed {
+                    username: params.get("username").unwrap_or_default(),
+                    name: params.get("name").unwrap_or_default(),
+                    has_accepted: params.get("terms_accepted").is_some(),
+                    has_password,
+                };
+                Ok(self.form(response, &email, typed, Some(problem))?)
             }
         }
     }
@@ -70,18 +91,18 @@ impl Place<'_> {
         &self,
         response: HttpResponseBuilder,
         email: &str,
-        params: &Params,
+        typed: Typed<'_>,
         problem: Option<String>,
     ) -> Result<HttpResponse, Failure> {
-        let typed = |name: &str| params.get(name).unwrap_or_default();
         let form = Choose {
             site: self.site,
             action: self.action,
             email: Some(email).filter(|email| !email.is_empty()),
             code: self.code,
-            username: typed("username"),
-            name: typed("name"),
-            has_accepted: params.get("terms_accepted").is_some(),
+            username: typed.username,
+            name: typed.name,
+            has_accepted: typed.has_accepted,
+            has_password: typed.has_password,
             problem,
         };
         page_with(self.site, response, &form)
@@ -110,7 +131,7 @@ impl Place<'_> {
         if let Some(held) = cookies.session(request) {
             browser::leave(app, &held, pair.session_id, &device, &origin).await?;
         }
-        let mut response = see_other(&format!("{}/account", site.base));
+        let mut response = see_other(self.return_to);
         put(request, &mut response, cookies.keep(&pair, true))?;
         Ok(response)
     }

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::offered::offered;
 use super::posted::{Posted, SignIn, posted};
 use super::reply::{answer_after_form, message, page, page_with_passkeys, see_other, titled};
 use super::second_step::{Outcome, sign_in};
@@ -42,7 +43,7 @@ pub(in crate::http) async fn show(
     let (asked, its_cookies, turn) = (app.clone(), cookies.clone(), app.lookups.turn().await?);
     let state = on_a_thread(move || interaction::look(&asked, id, &its_cookies, &origin)).await?;
     drop(turn);
-    View { request: &request, app: &app, cookies: &cookies }.state(&state)
+    View { request: &request, app: &app, cookies: &cookies }.state(&state).await
 }
 
 /// Log in, choose an account, allow or deny
@@ -73,19 +74,19 @@ pub(in crate::http) async fn act(
     let state = on_a_thread(move || interaction::find(&asked, id, &its_cookies)).await?;
     // A login takes one of its own.
     drop(turn);
-    let State::Open(ongoing, _) = state else { return view.state(&state) };
+    let State::Open(ongoing, _) = state else { return view.state(&state).await };
     if !has_token(&params, &view.token(&ongoing)) {
         return Ok(see_other(&view.action(&ongoing)));
     }
     match posted(&params) {
         None => Ok(see_other(&view.action(&ongoing))),
-        Some(Posted::AnotherAccount) => view.login(&ongoing, ""),
+        Some(Posted::AnotherAccount) => view.login(&ongoing, "").await,
         Some(Posted::Decision(decision)) => {
             let (asked, origin) = (app.clone(), origin(&request, &app));
             let state = on_a_thread(move || interaction::decide(&asked, ongoing, decision, &origin)).await?;
             match state {
                 State::Open(ongoing, _) => Ok(see_other(&view.action(&ongoing))),
-                state => view.state(&state),
+                state => view.state(&state).await,
             }
         }
         Some(Posted::SignIn(posted)) => view.sign_in(ongoing, posted).await,
@@ -125,7 +126,7 @@ impl View<'_> {
         format!("{}/oauth/interactions/{}", self.site(None).base, ongoing.interaction.id)
     }
 
-    fn state(&self, state: &State) -> Result<HttpResponse, Failure> {
+    async fn state(&self, state: &State) -> Result<HttpResponse, Failure> {
         let site = self.site(state.ongoing());
         match state {
             State::Foreign => message(&site, StatusCode::FORBIDDEN, site.texts.error_foreign, None),
@@ -142,15 +143,17 @@ impl View<'_> {
             State::Open(ongoing, Step::Account) => self.account(ongoing),
             State::Open(ongoing, Step::Consent(scopes)) => self.consent(ongoing, scopes),
             State::Open(ongoing, Step::Login | Step::Answer | Step::AnotherUser) => {
-                self.login(ongoing, &expected(ongoing))
+                self.login(ongoing, &expected(ongoing)).await
             }
         }
     }
 
-    fn login(&self, ongoing: &Ongoing, username: &str) -> Result<HttpResponse, Failure> {
+    async fn login(&self, ongoing: &Ongoing, username: &str) -> Result<HttpResponse, Failure> {
         let site = &self.site(Some(ongoing));
         let (client, action, form_token) = (ongoing.client.name.to_string(), self.action(ongoing), self.token(ongoing));
-        let place = Place { site, client: Some(&client), action: &action, form_token: Some(&form_token), kept: &[] };
+        let providers = &*offered(self.app, &action).await?;
+        let place =
+            Place { site, client: Some(&client), action: &action, form_token: Some(&form_token), kept: &[], providers };
         page_with_passkeys(
             site,
             HttpResponse::Ok(),
@@ -189,7 +192,9 @@ impl View<'_> {
         let also = move |app: &App| interaction::choose(app, id);
         let site = &self.site(Some(&ongoing));
         let (client, action, token) = (ongoing.client.name.to_string(), self.action(&ongoing), self.token(&ongoing));
-        let place = Place { site, client: Some(&client), action: &action, form_token: Some(&token), kept: &[] };
+        let providers = &*offered(self.app, &action).await?;
+        let place =
+            Place { site, client: Some(&client), action: &action, form_token: Some(&token), kept: &[], providers };
         match sign_in(self.request, self.app, place, posted, (before, also)).await? {
             Outcome::SignedIn(pair) => self.signed_in(&action, &pair),
             Outcome::Page(page) => Ok(page),

@@ -3,12 +3,14 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::offered::offered;
+use super::on_the_way::{choosing, return_address};
 use super::posted::{Posted, posted};
 use super::reply::{message, page_with_passkeys, see_other};
-use super::return_to::{self, login_page};
+use super::return_to::login_page;
 use super::second_step::{Outcome, sign_in};
 use super::signing_in::{Before, who};
-use super::site::{Site, base};
+use super::site::Site;
 use super::templates::{Login, Place};
 use crate::app::App;
 use crate::http::cookies::{Cookies, put};
@@ -32,7 +34,8 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
         return Ok(see_other(&return_to));
     }
     let site = &Site::new(&request, &app, &[]);
-    let place = Place { site, client: None, action: &login_page(&site.base, &return_to), form_token: None, kept: &[] };
+    let (action, providers) = (&*login_page(&site.base, &return_to), &*offered(&app, &return_to).await?);
+    let place = Place { site, client: None, action, form_token: None, kept: &[], providers };
     page_with_passkeys(
         site,
         HttpResponse::Ok(),
@@ -71,9 +74,10 @@ pub(in crate::http) async fn act(
     let before = Before { cookie: held.as_deref(), live: live.as_ref() };
     let site = Site::new(&request, &app, &[]);
     let action = login_page(&site.base, &return_to);
-    let place = Place { site: &site, client: None, action: &action, form_token: None, kept: &[] };
+    let providers = &*offered(&app, &return_to).await?;
+    let place = Place { site: &site, client: None, action: &action, form_token: None, kept: &[], providers };
     let Some(Posted::SignIn(posted)) = posted(&params) else { return bad_request(&request, &app) };
-    match sign_in(&request, &app, place, posted, (before, |_: &App| Ok(()))).await? {
+    match sign_in(&request, &app, place, posted, (before, choosing(&request, &app, &return_to))).await? {
         Outcome::SignedIn(pair) => {
             let mut response = see_other(&return_to);
             put(&request, &mut response, cookies.keep(&pair, true))?;
@@ -81,13 +85,6 @@ pub(in crate::http) async fn act(
         }
         Outcome::Page(page) => Ok(page),
     }
-}
-
-/// Where to go then; `None` if that is not on this host. Without cookies no proxy would know who has logged in.
-fn return_address(request: &HttpRequest, app: &App) -> Result<Option<String>, Failure> {
-    let account = format!("{}/account", base(app));
-    let is_on = app.config.session_cookies;
-    if is_on { Ok(return_to::read(request.query_string(), &account)) } else { Err(Failure::PathUnknown) }
 }
 
 fn bad_request(request: &HttpRequest, app: &App) -> Result<HttpResponse, Failure> {

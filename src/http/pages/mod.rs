@@ -1,6 +1,8 @@
 //! Pages for users: they log in, allow, log out, and look after their account. What they do is decided in `service`.
 
 mod choosing;
+mod offered;
+mod on_the_way;
 mod posted;
 mod reply;
 mod return_to;
@@ -14,6 +16,7 @@ pub(super) mod account;
 pub(super) mod assets;
 pub(super) mod authorize;
 pub(super) mod email_verification;
+pub(super) mod from_provider;
 pub(super) mod interactions;
 pub(super) mod login;
 pub(super) mod logout;

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::choosing::{Place, Refused, problem, void};
+use super::offered::offered;
 use super::reply::{message, page, page_with};
 use super::site::Site;
 use super::templates::{ProveAddress, Register};
@@ -32,7 +33,8 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
         return void(site, Error::InvitationMissing);
     }
     let action = &*format!("{}/registration", site.base);
-    page(site, StatusCode::OK, &Register { site, action, is_invited: false, email: "", problem: None })
+    let providers = &*offered(&app, &account(site)).await?;
+    page(site, StatusCode::OK, &Register { site, action, is_invited: false, providers, email: "", problem: None })
 }
 
 /// Ask for the mail, or go on by its code
@@ -57,7 +59,14 @@ pub(in crate::http) async fn act(
         return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
     }
     let (email, action) = (params.get("email").unwrap_or_default(), &*format!("{}/registration", site.base));
-    let place = Place { site, request: &request, app: &app, action, code: params.get("code").unwrap_or_default() };
+    let place = Place {
+        site,
+        request: &request,
+        app: &app,
+        action,
+        code: params.get("code").unwrap_or_default(),
+        return_to: &account(site),
+    };
     let Some(code) = params.get("code") else { return ask(&place, email, None).await };
     let again = |error: Error| {
         let (response, problem) = problem(site.texts, error)?;
@@ -82,7 +91,8 @@ async fn ask(place: &Place<'_>, email: &str, invitation: Option<&str>) -> Result
         Err(error) => {
             let (response, problem) = problem(site.texts, error)?;
             let (action, is_invited) = (place.action, invitation.is_some());
-            page_with(site, response, &Register { site, action, is_invited, email, problem: Some(problem) })
+            let providers = &*offered(place.app, if is_invited { action } else { place.return_to }).await?;
+            page_with(site, response, &Register { site, action, is_invited, providers, email, problem: Some(problem) })
         }
     }
 }
@@ -106,7 +116,8 @@ pub(in crate::http) async fn show_link(
         Err(error) => return void(site, error),
     };
     if applicant.is_choosing() {
-        return Place { site, request: &request, app: &app, action, code: "" }.choose(&applicant);
+        return Place { site, request: &request, app: &app, action, code: "", return_to: &account(site) }
+            .choose(&applicant);
     }
     let email = &*applicant.email().map(|(email, _)| email.to_string()).unwrap_or_default();
     page(site, StatusCode::OK, &ProveAddress { site, action, email, by_code: false, problem: None })
@@ -134,7 +145,14 @@ pub(in crate::http) async fn act_on_link(
     if !is_own_form(&request, &app) {
         return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
     }
-    let place = Place { site, request: &request, app: &app, action: &action(site, "registration", &token), code: "" };
+    let place = Place {
+        site,
+        request: &request,
+        app: &app,
+        action: &action(site, "registration", &token),
+        code: "",
+        return_to: &account(site),
+    };
     go_on(&place, Shown::Link(Secret::new(token.clone())), &params).await
 }
 
@@ -162,14 +180,16 @@ pub(in crate::http) async fn show_invitation(
     let text = Secret::new(token.into_inner());
     if !site.sends_mail() {
         return match registering::look(&app, Shown::Invitation(text)).await {
-            Ok(applicant) => Place { site, request: &request, app: &app, action, code: "" }.choose(&applicant),
+            Ok(applicant) => Place { site, request: &request, app: &app, action, code: "", return_to: &account(site) }
+                .choose(&applicant),
             Err(error) => void(site, error),
         };
     }
     match registering::invitation(&app, text).await {
         Ok(invitation) => {
             let email = &*invitation.email.map(|email| email.to_string()).unwrap_or_default();
-            page(site, StatusCode::OK, &Register { site, action, is_invited: true, email, problem: None })
+            let providers = &*offered(&app, action).await?;
+            page(site, StatusCode::OK, &Register { site, action, is_invited: true, providers, email, problem: None })
         }
         Err(error) => void(site, error),
     }
@@ -198,7 +218,14 @@ pub(in crate::http) async fn act_on_invitation(
     if !is_own_form(&request, &app) {
         return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
     }
-    let place = Place { site, request: &request, app: &app, action: &action(site, "invitation", &token), code: "" };
+    let place = Place {
+        site,
+        request: &request,
+        app: &app,
+        action: &action(site, "invitation", &token),
+        code: "",
+        return_to: &account(site),
+    };
     if site.sends_mail() {
         return ask(&place, params.get("email").unwrap_or_default(), Some(&token)).await;
     }
@@ -210,6 +237,11 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 fn action(site: &Site<'_>, page: &str, token: &str) -> String {
     format!("{}/{page}/{}", site.base, utf8_percent_encode(token, ESCAPED))
+}
+
+/// Where a new user goes.
+fn account(site: &Site<'_>) -> String {
+    format!("{}/account", site.base)
 }
 
 /// There are no such pages where nobody can register.

@@ -2,6 +2,7 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use crate::model::provider::ProviderId;
 use crate::oauth::authorization::MAX_VALUE_BYTES;
 
 const PARAMETER: &str = "return_to=";
@@ -9,7 +10,22 @@ const ROOT: &str = "/";
 
 /// The login page of a service at `base`, which leads back to a path of this host.
 pub(super) fn login_page(base: &str, return_to: &str) -> String {
-    format!("{base}/login?{PARAMETER}{}", utf8_percent_encode(return_to, NON_ALPHANUMERIC))
+    with_return(&format!("{base}/login"), return_to)
+}
+
+/// The page where somebody opens an account whom a provider knows, which leads to a path of this host then.
+pub(super) fn registration_page(base: &str, return_to: &str) -> String {
+    with_return(&format!("{base}/registration/provider"), return_to)
+}
+
+/// A page of ours that leads to a path of this host then.
+fn with_return(page: &str, return_to: &str) -> String {
+    format!("{page}?{PARAMETER}{}", utf8_percent_encode(return_to, NON_ALPHANUMERIC))
+}
+
+/// The page that sends users to a provider, and leads to a path of this host after that.
+pub(super) fn provider_page(base: &str, provider: &ProviderId, return_to: &str) -> String {
+    with_return(&format!("{base}/login/{provider}"), return_to)
 }
 
 /// Reads `return_to` from a raw query; `None` if it is not a path of this host. Without it that is `otherwise`.

@@ -45,7 +45,7 @@ pub(super) async fn sign_in(
             let typed = username.clone();
             match log_in(request, app, before, (username, password), also).await {
                 Ok(pair) => Ok(Outcome::SignedIn(Box::new(pair))),
-                Err(error) => after_password(app, place, &typed, error).await.map(Outcome::Page),
+                Err(error) => after_first_step(app, place, &typed, error).await.map(Outcome::Page),
             }
         }
         SignIn::Passkey(assertion) => {
@@ -63,8 +63,8 @@ pub(super) async fn sign_in(
     }
 }
 
-/// What a browser is shown after a password that did not sign its user in: the next step, or the form again.
-async fn after_password(
+/// What a browser is shown after a password, or a provider's answer, that did not sign its user in: the next step, or the form again.
+pub(super) async fn after_first_step(
     app: &web::Data<App>,
     place: Place<'_>,
     typed: &str,

@@ -15,11 +15,12 @@ use crate::http::proving::{asserting, next_step, proving};
 use crate::model::audit::Origin;
 use crate::model::grant::Live;
 use crate::model::session::Device;
+use crate::model::upstream::{self, Verified};
 use crate::secret::Secret;
 use crate::service::oauth::browser::{SignedIn, sign_in, sign_in_by_passkey, sign_in_by_step, signed_in};
 use crate::service::pair::Pair;
 use crate::service::shown::{self, Shown};
-use crate::service::{login, proof, refresh};
+use crate::service::{login, proof, refresh, upstream_login};
 use crate::webauthn::{Assertion, Refusal};
 
 /// What a browser that logs in has had before.
@@ -106,6 +107,35 @@ pub(super) async fn go_on(
         Ok(signed_in)
     };
     let signed_in = next_step(app, claim, finish).await;
+    login::count(app, signed_in.as_ref().map(|_| ()));
+    pair_of(app, signed_in?, (cookie, before.is_some()), &device, origin).await
+}
+
+/// Logs a user in whom a provider knows and does `also`; returns the pair for the browser's cookies.
+pub(super) async fn log_in_at_provider(
+    request: &HttpRequest,
+    app: &web::Data<App>,
+    before: Before<'_>,
+    verified: Verified,
+    also: impl FnOnce(&App) -> Result<(), Error> + Send + 'static,
+) -> Result<Pair, Error> {
+    let (device, origin) = (device(request, app, None)?, origin(request, app));
+    let origin =
+        if verified.identity.is_second_factor { Cookies::of(app).make_known(app, request, origin)? } else { origin };
+    let Before { cookie, live } = before;
+    let before = live.map(|live| (live.user.id, live.session.id));
+    let (finishing, its_device, its_origin) = (app.clone(), device.clone(), origin.clone());
+    let finish = move || {
+        let outcome = upstream_login::outcome(&finishing, &verified, &its_origin)?;
+        let signed_in = sign_in(&finishing, outcome, before, &its_device, &its_origin)?;
+        also(&finishing)?;
+        Ok(signed_in)
+    };
+    let signed_in = match on_a_thread(finish).await {
+        // It was unlinked at the same moment.
+        Err(Error::BadCredentials) => Err(Error::UpstreamRefused(upstream::Refusal::NotLinked)),
+        signed_in => signed_in,
+    };
     login::count(app, signed_in.as_ref().map(|_| ()));
     pair_of(app, signed_in?, (cookie, before.is_some()), &device, origin).await
 }

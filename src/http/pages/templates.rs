@@ -17,6 +17,15 @@ pub(super) struct Place<'a> {
     pub(super) form_token: Option<&'a str>,
     /// What the forms post besides.
     pub(super) kept: &'a [(String, String)],
+    /// Where users may log in instead.
+    pub(super) providers: &'a [Offered],
+}
+
+/// A provider that a page offers.
+pub(super) struct Offered {
+    pub(super) name: String,
+    /// The page that sends users there.
+    pub(super) address: String,
 }
 
 /// The login form.
@@ -110,6 +119,8 @@ pub(super) struct Register<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) action: &'a str,
     pub(super) is_invited: bool,
+    /// Where users may register instead.
+    pub(super) providers: &'a [Offered],
     pub(super) email: &'a str,
     pub(super) problem: Option<String>,
 }
@@ -139,7 +150,20 @@ pub(super) struct Choose<'a> {
     pub(super) username: &'a str,
     pub(super) name: &'a str,
     pub(super) has_accepted: bool,
+    /// Whether a password is chosen.
+    pub(super) has_password: bool,
     pub(super) problem: Option<String>,
+}
+
+/// What a user can do whom a provider knows, and who has no account that is linked to that.
+#[derive(Template)]
+#[template(path = "not_linked.html")]
+pub(super) struct NotLinked<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) title: &'a str,
+    pub(super) text: &'a str,
+    pub(super) register: &'a str,
+    pub(super) login: Option<String>,
 }
 
 /// Whether an address is the user's.

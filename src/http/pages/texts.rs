@@ -79,8 +79,16 @@ texts! {
     provider_refused: "The answer of {provider} cannot be accepted. Try again, or log in another way.",
         "Die Antwort von {provider} kann nicht angenommen werden. Versuche es noch einmal, oder melde dich anders an.",
         "No se puede aceptar la respuesta de {provider}. Inténtalo de nuevo o inicia sesión de otra manera.";
-    provider_not_linked: "No account here is linked to this one.", "Mit diesem Konto ist hier keines verknüpft.",
-        "Ninguna cuenta de aquí está vinculada a esta.";
+    provider_not_linked: "No account here is linked to the one at {provider}. If you have an account here, log in another way: you can then link both.",
+        "Mit dem Konto bei {provider} ist hier keines verknüpft. Wenn du hier ein Konto hast, melde dich auf andere Weise an: dann kannst du beide verknüpfen.",
+        "Ninguna cuenta de aquí está vinculada a la de {provider}. Si tienes una cuenta aquí, inicia sesión de otra manera: después podrás vincularlas.";
+    provider_other_session: "Nothing was linked: this browser is not logged in any more as it was when you began.",
+        "Es wurde nichts verknüpft: dieser Browser ist nicht mehr so angemeldet wie am Anfang.",
+        "No se ha vinculado nada: este navegador ya no tiene la sesión con la que empezaste.";
+    provider_identity_taken: "Nothing was linked: another account is linked to this one at {provider}.",
+        "Es wurde nichts verknüpft: mit diesem Konto bei {provider} ist schon ein anderes verknüpft.",
+        "No se ha vinculado nada: otra cuenta ya está vinculada a esta de {provider}.";
+    provider_continue: "Continue with {provider}", "Mit {provider} weiter", "Continuar con {provider}";
     register_title: "Open an account", "Konto eröffnen", "Abrir una cuenta";
     register_link: "Open an account", "Konto eröffnen", "Abrir una cuenta";
     register_lead: "Type your e-mail address. You will get a mail with a link.",
@@ -98,6 +106,9 @@ texts! {
         "Tu dirección es {email}. Elige un nombre de usuario y una contraseña.";
     register_choose_alone: "Choose a username and a password.", "Wähle einen Benutzernamen und ein Passwort.",
         "Elige un nombre de usuario y una contraseña.";
+    register_choose_name: "Choose a username. Your account needs no password.",
+        "Wähle einen Benutzernamen. Dein Konto braucht kein Passwort.",
+        "Elige un nombre de usuario. Tu cuenta no necesita contraseña.";
     register_policy: "At least 8 characters; 15 or more are better.", "Mindestens 8 Zeichen; besser sind 15 oder mehr.",
         "Al menos 8 caracteres; mejor 15 o más.";
     register_button: "Open the account", "Konto eröffnen", "Abrir la cuenta";

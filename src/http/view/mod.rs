@@ -3,6 +3,7 @@
 pub(crate) mod api_token;
 pub(crate) mod client;
 pub(crate) mod event;
+pub(crate) mod identity;
 pub(crate) mod invitation;
 pub(crate) mod key;
 pub(crate) mod pair;

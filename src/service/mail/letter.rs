@@ -97,6 +97,8 @@ fn words(texts: &Texts, mail: &Mail, is_by_another: bool) -> (&'static str, &'st
         Mail::FactorAdded(Factor::Passkey) => notice(texts.passkey_added_subject, texts.passkey_added_lead),
         Mail::FactorRemoved(Factor::App) => notice(texts.app_removed_subject, texts.app_removed_lead),
         Mail::FactorRemoved(Factor::Passkey) => notice(texts.passkey_removed_subject, texts.passkey_removed_lead),
+        Mail::IdentityAdded(_) => notice(texts.identity_added_subject, texts.identity_added_lead),
+        Mail::IdentityRemoved(_) => notice(texts.identity_removed_subject, texts.identity_removed_lead),
         Mail::FactorsReset => notice(texts.reset_factors_subject, texts.reset_factors_lead),
         Mail::ManyWrongCodes => notice(texts.codes_subject, texts.codes_lead),
         Mail::RefreshTokenReused => notice(texts.reuse_subject, texts.reuse_lead),
@@ -137,6 +139,9 @@ fn facts(app: &App, user: &User, mail: &Mail, origin: &Origin, texts: &Texts) ->
         Mail::AddressChanged { old, new } => {
             facts.push((texts.old_address, old.as_ref().map(ToString::to_string)));
             facts.push((texts.new_address, new.as_ref().map(ToString::to_string)));
+        }
+        Mail::IdentityAdded(provider) | Mail::IdentityRemoved(provider) => {
+            facts.push((texts.provider, Some(short(&provider.to_string()))));
         }
         Mail::NewDevice { device } => facts.push((texts.device, device.as_deref().map(short))),
         _ => {}

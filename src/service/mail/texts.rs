@@ -72,6 +72,17 @@ texts! {
     passkey_removed_lead: "A passkey of your account at {site} was removed.",
         "Ein Passkey deines Kontos bei {site} wurde entfernt.",
         "Se ha quitado una llave de acceso de tu cuenta en {site}.";
+    identity_added_subject: "Another way to log in was added", "Eine weitere Anmeldung wurde hinzugefügt",
+        "Se ha añadido otra forma de iniciar sesión";
+    identity_added_lead: "Your account at {site} can now be logged in to through another service.",
+        "Bei deinem Konto bei {site} kann man sich jetzt auch über einen anderen Dienst anmelden.",
+        "Ahora se puede iniciar sesión en tu cuenta en {site} a través de otro servicio.";
+    identity_removed_subject: "A way to log in was removed", "Eine Anmeldung wurde entfernt",
+        "Se ha quitado una forma de iniciar sesión";
+    identity_removed_lead: "Your account at {site} can no longer be logged in to through this service.",
+        "Bei deinem Konto bei {site} kann man sich über diesen Dienst nicht mehr anmelden.",
+        "Ya no se puede iniciar sesión en tu cuenta en {site} a través de este servicio.";
+    provider: "Service", "Dienst", "Servicio";
     reset_factors_subject: "Your second factors were removed", "Deine zweiten Faktoren wurden entfernt",
         "Se han quitado tus segundos factores";
     reset_factors_lead: "An administrator has removed all second factors of your account at {site}.",

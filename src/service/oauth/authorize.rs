@@ -210,6 +210,7 @@ impl Ongoing {
             auth_time: live.session.auth_time(),
             amr: grant.map(|grant| grant.amr.clone()).unwrap_or_default(),
             acr: grant.and_then(|grant| grant.acr.clone()),
+            idp: grant.and_then(|grant| grant.idp.clone()),
             expires_at: app.clock.now() + CODE_LIFETIME,
             session_id: None,
         }

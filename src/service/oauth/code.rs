@@ -47,6 +47,7 @@ pub(super) fn redeem(
         amr: code.amr.clone(),
         acr: code.acr.clone(),
         browser_session: Some(code.browser_session_id),
+        idp: code.idp.clone(),
     };
     let goes_on = may_go_on(client, &grant);
     let granting = sessions::Granting { code: code.clone(), digest, grant, goes_on };

@@ -4,10 +4,11 @@ use super::{Applicant, NewAccount, open_account};
 use crate::app::App;
 use crate::engine::limiter::{Account, Attempt, Charge, REGISTRATION};
 use crate::error::Error;
-use crate::model::audit::Origin;
-use crate::model::id::new_id;
-use crate::model::names::Roles;
+use crate::model::audit::{EventName, Origin};
+use crate::model::id::{UserId, new_id};
+use crate::model::identity::LinkedIdentity;
 use crate::model::proof::{Method, Proof};
+use crate::model::text::BadText;
 use crate::model::user::{DisplayName, Email, User, Username};
 use crate::password::Password;
 use crate::secret::Secret;
@@ -20,7 +21,7 @@ use crate::service::users::{checked_password, known_words};
 pub(crate) struct Wanted {
     /// The name to log in with.
     pub(crate) username: String,
-    /// The password.
+    /// The password; who registers through a provider gets none.
     pub(crate) password: Secret<String>,
     /// The full name.
     pub(crate) name: Option<String>,
@@ -41,7 +42,8 @@ pub(crate) async fn admit_choice(app: &App, applicant: &Applicant, ip: Option<&s
 pub(crate) struct Checked {
     username: Username,
     name: Option<DisplayName>,
-    password: Password,
+    /// None for who registers through a provider.
+    password: Option<Password>,
 }
 
 /// Checks what an applicant wants; all problems at once.
@@ -52,7 +54,11 @@ pub(crate) fn check(app: &App, applicant: &Applicant, wanted: &Wanted) -> Result
     let name = wanted.name.as_deref().map(str::parse::<DisplayName>).transpose().map_err(invalid("name"));
     let name = collect(&mut problems, name);
     let known = known_words(&wanted.username, email.as_deref(), wanted.name.as_deref());
-    let password = collect(&mut problems, checked_password(&wanted.password, &known));
+    let password = match applicant.identity() {
+        Some(_) => Ok(None),
+        None => checked_password(&wanted.password, &known).map(Some),
+    };
+    let password = collect(&mut problems, password);
     let audience = collect(&mut problems, Purpose::find(app, wanted.audience.as_deref()).map(|_| ()));
     let terms = match app.config.terms_url {
         Some(_) if !wanted.terms_accepted => Err(Error::invalid("terms_accepted", "invalid", "must be true")),
@@ -65,16 +71,17 @@ pub(crate) fn check(app: &App, applicant: &Applicant, wanted: &Wanted) -> Result
     }
 }
 
-/// Hashes the password.
-pub(crate) fn hash(app: &App, checked: &Checked) -> Result<String, Error> {
-    Ok(app.hasher.hash(&checked.password)?)
+/// Hashes the password, if there is one.
+pub(crate) fn hash(app: &App, checked: &Checked) -> Result<Option<String>, Error> {
+    Ok(checked.password.as_ref().map(|password| app.hasher.hash(password)).transpose()?)
 }
 
-/// An account that was opened just now, with the hash of its password.
+/// An account that was opened just now, and how its user has proved who they are.
 pub(crate) struct Opened {
     /// The account.
     pub(crate) user: User,
-    hash: String,
+    hash: Option<String>,
+    identity: Option<LinkedIdentity>,
 }
 
 /// Opens the account, and uses up the registration and all others of the address. If the username is refused, the registration
@@ -83,23 +90,25 @@ pub(crate) fn open(
     app: &App,
     applicant: Applicant,
     checked: Checked,
-    hash: String,
+    hash: Option<String>,
     origin: &Origin,
 ) -> Result<Opened, Error> {
     let (now, email) = (app.clock.now(), applicant.email());
+    let id = new_id(now, &*app.entropy)?;
+    let identity = identity_of(app, &applicant, id)?;
     let Applicant { registration, invitation } = applicant;
     let of_registration = registration.as_ref().and_then(|registration| registration.invitation_id);
     let new = NewAccount {
-        id: new_id(now, &*app.entropy)?,
+        id,
         created_at: now,
         username: checked.username,
         email,
         name: checked.name,
-        roles: Roles::default(),
-        password_hash: Some(hash.clone()),
+        roles: registration.as_ref().map(|registration| registration.roles.clone()).unwrap_or_default(),
+        password_hash: hash.clone(),
         invitation: of_registration.or(invitation.map(|invitation| invitation.id)),
     };
-    let origin = origin.clone();
+    let (origin, linked) = (origin.clone(), identity.clone());
     let user = app.units.run(move |tx| {
         if let Some(registration) = registration {
             let proved = registration.email.filter(|_| registration.email_verified);
@@ -114,14 +123,45 @@ pub(crate) fn open(
                 tx.void_registrations_of(folded, now)?;
             }
         }
-        open_account(tx, new, &origin)
+        let user = open_account(tx, new, &origin)?;
+        if let Some(identity) = linked {
+            let event = origin.event(now, EventName::IdentityAdded).about(id).with(&identity.provider_id);
+            tx.insert_identity(&identity)?;
+            tx.record(event)?;
+        }
+        Ok(user)
     })?;
-    Ok(Opened { user, hash })
+    Ok(Opened { user, hash, identity })
 }
 
-/// The proof that logs the new user in: the password was chosen just now, by who has proved the address.
-pub(crate) fn outcome(app: &App, Opened { user, hash }: Opened) -> Outcome {
-    let proof = Proof { user: user.id, method: Method::Password, at: app.clock.now() };
-    let evidence = Evidence::Password { checked: hash.clone(), renewed: hash };
+/// The identity of the account, if its user registers through a provider.
+fn identity_of(app: &App, applicant: &Applicant, user: UserId) -> Result<Option<LinkedIdentity>, Error> {
+    let Some((provider, subject)) = applicant.identity() else { return Ok(None) };
+    let now = app.clock.now();
+    let provider_id = provider.parse().map_err(|_bad: BadText| Error::ProviderUnknown)?;
+    let registration = applicant.registration.as_ref();
+    Ok(Some(LinkedIdentity {
+        id: new_id(now, &*app.entropy)?,
+        provider_id,
+        subject: subject.to_owned(),
+        user_id: user,
+        email: registration.and_then(|registration| registration.email.clone()),
+        name: registration.and_then(|registration| registration.name.clone()),
+        created_at: now,
+        last_used_at: None,
+    }))
+}
+
+/// The proof that logs the new user in: the password was chosen just now, by who has proved the address; or a provider has said who
+/// the user is. A second factor of the provider counts from the next login on.
+pub(crate) fn outcome(app: &App, Opened { user, hash, identity }: Opened) -> Outcome {
+    let (method, evidence) = match (hash, identity) {
+        (_, Some(identity)) => (Method::Upstream { is_second_factor: false }, Evidence::Upstream(Box::new(identity))),
+        (hash, None) => {
+            let hash = hash.unwrap_or_default();
+            (Method::Password, Evidence::Password { checked: hash.clone(), renewed: hash })
+        }
+    };
+    let proof = Proof { user: user.id, method, at: app.clock.now() };
     Outcome { claimed: Some(user.id), proven: Some(Proven { user, proof, evidence }) }
 }

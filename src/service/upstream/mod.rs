@@ -1,12 +1,11 @@
 //! Sign-in at a provider: a user is sent there, comes back with a code, and what the provider says of them is verified.
-//! What follows from that is decided in `finish`.
+//! What follows from that is decided elsewhere.
 //!
 //! The code verifier and the nonce follow from the secret in the browser's cookie: the database has only its digest, and
 //! without the cookie a code is of no use.
 
 mod calls;
 mod claims;
-mod finish;
 mod github;
 mod identity;
 mod openid;
@@ -24,7 +23,6 @@ use crate::oauth::upstream::{AuthenticationRequest, CodeRequest, read_callback};
 use crate::secret::Opaque;
 use crate::service::providers;
 use calls::Calls;
-pub(crate) use finish::finish;
 pub(crate) use state::login_of;
 use state::{Found, code_verifier, nonce};
 

@@ -23,6 +23,8 @@ export interface AccessClaims {
   /** The scopes, separated by spaces. */
   scope?: string;
   acr?: string;
+  /** The provider at which the user has authenticated; none if that was at the issuer itself. */
+  idp?: string;
   credential?: Credential;
   cnf?: Record<string, unknown>;
   act?: Record<string, unknown>;
@@ -43,6 +45,7 @@ const OPTIONAL = {
   roles: areTexts,
   scope: isText,
   acr: isText,
+  idp: isText,
   credential: isText,
   cnf: isObject,
   act: isObject,

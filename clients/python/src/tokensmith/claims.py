@@ -93,6 +93,7 @@ def read_claims(payload: dict[str, Any]) -> Claims:
         if name in payload and not isinstance(payload[name], dict):
             raise ValueError(f"{name} is no object")
     read.optional_text("acr")
+    read.optional_text("idp")
     credential = read.optional_text("credential")
     if credential is None:
         credential = _UNWRITTEN.get(client_id, "unknown")

@@ -71,6 +71,9 @@ pub struct AccessClaims {
     /// ([OpenID Connect Core section 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub acr: Option<String>,
+    /// The provider at which the user has authenticated, as the issuer calls it; none if that was at the issuer itself.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub idp: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     credential: Option<Credential>,
     /// The key that the sender of the token must have
@@ -109,6 +112,7 @@ impl AccessClaims {
             roles: Vec::new(),
             scope: None,
             acr: None,
+            idp: None,
             cnf: None,
             act: None,
             nbf: None,

@@ -29,6 +29,9 @@ pub struct IdTokenClaims {
     /// How strong the proof was.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub acr: Option<String>,
+    /// The provider at which the user has authenticated, if that was not the issuer itself.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub idp: Option<String>,
     /// How the user proved it.
     pub amr: Vec<String>,
     /// The client that it was issued to.

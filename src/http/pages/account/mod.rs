@@ -4,6 +4,7 @@
 mod api_tokens;
 mod applications;
 mod device;
+mod identities;
 mod notice;
 mod passkeys;
 mod password;
@@ -66,7 +67,7 @@ pub(in crate::http) async fn change_profile(
 
 /// See a section of my account
 ///
-/// `password`, `passkeys`, `second-factors`, `sessions`, `api-tokens` or `applications`.
+/// `password`, `passkeys`, `second-factors`, `identities`, `sessions`, `api-tokens` or `applications`.
 #[utoipa::path(get, path = "/account/{section}", tag = "pages", security(()),
     params(("section" = String, Path, description = "The section.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "The page."),
@@ -93,7 +94,8 @@ pub(in crate::http) async fn show_section(
     (status = 403, content_type = "text/html", body = String,
         description = "A page: password or code are wrong, or another page has sent this."),
     (status = 404, content_type = "text/html", body = String, description = "A page: what was chosen is not there any more."),
-    (status = 409, content_type = "text/html", body = String, description = "A page: there are too many API tokens or passkeys."),
+    (status = 409, content_type = "text/html", body = String,
+        description = "A page: there are too many API tokens or passkeys, or it is the last way to log in."),
     (status = 429, content_type = "text/html", body = String, description = "A page: too many wrong passwords or codes."),
     (status = 503, content_type = "text/html", body = String, description = "A page: try again.")))]
 pub(in crate::http) async fn change_section(
@@ -123,6 +125,7 @@ async fn section_page(
         Section::Password => password::show(visit, response, problem),
         Section::Passkeys => passkeys::show(visit, response, problem).await,
         Section::SecondFactors => second_factors::show(visit, response, problem).await,
+        Section::Identities => identities::show(visit, response, problem).await,
         Section::Sessions => sessions::show(visit, response, problem).await,
         Section::ApiTokens => api_tokens::show(visit, response, problem).await,
         Section::Applications => applications::show(visit, response, problem).await,
@@ -152,6 +155,7 @@ async fn act(
         Section::Password => password::act(&visit, params).await,
         Section::Passkeys => passkeys::act(&mut visit, params).await,
         Section::SecondFactors => second_factors::act(&mut visit, params).await,
+        Section::Identities => identities::act(&mut visit, params).await,
         Section::Sessions => sessions::act(&visit, params).await,
         Section::ApiTokens => api_tokens::act(&mut visit, params).await,
         Section::Applications => applications::act(&visit, params).await,
@@ -175,5 +179,6 @@ fn is_gone(error: &Error) -> bool {
             | Error::ClientUnknown
             | Error::PasskeyNotFound
             | Error::FactorNotFound
+            | Error::IdentityNotFound
     )
 }

@@ -11,6 +11,7 @@ use crate::error::{Challenged, Error};
 use crate::http::cookies::Cookies;
 use crate::http::extract::{device, may_enrol, sensitive};
 use crate::http::failure::Failure;
+use crate::http::pages::offered::links;
 use crate::http::pages::posted::{By, Step, assertion, next_step};
 use crate::http::pages::reply::{page_with_passkeys, see_other};
 use crate::http::pages::second_step::{ask, ask_again};
@@ -22,7 +23,7 @@ use crate::secret::Secret;
 use crate::service::oauth::browser;
 use crate::service::pair::Pair;
 use crate::service::shown::{self, Shown};
-use crate::service::{login, me, passkey_login, passkeys};
+use crate::service::{identities, login, me, passkey_login, passkeys};
 use crate::webauthn::Assertion;
 
 /// What of a form goes through the question: nothing that is secret.
@@ -133,11 +134,14 @@ impl Visit<'_> {
     }
 
     async fn ask_password(&self, params: &Params, response: HttpResponseBuilder, problem: Option<String>) -> Instead {
-        let has_passkeys = match self.run(|app, user, _| passkeys::list(app, user)).await {
-            Ok(found) => !found.is_empty() && self.site.has_passkeys(),
+        let look = |app: &_, user, _: &_| Ok((passkeys::list(app, user)?, identities::list_providers(app, user)?));
+        let (has_passkeys, providers) = match self.run(look).await {
+            Ok((found, providers)) => (!found.is_empty() && self.site.has_passkeys(), providers),
             Err(error) => return error.into(),
         };
+        let providers = links(&self.site.base, providers, &self.action());
         self.answer(params, |place| {
+            let place = Place { providers: &providers, ..place };
             let template = Confirm { site: &self.site, visit: self, place, problem, has_passkeys };
             page_with_passkeys(&self.site, response, &template, has_passkeys)
         })
@@ -147,8 +151,14 @@ impl Visit<'_> {
     fn answer(&self, params: &Params, page: impl FnOnce(Place<'_>) -> Result<HttpResponse, Failure>) -> Instead {
         let kept = params.only(&KEPT);
         let (action, token) = (self.action(), self.form_token());
-        let place =
-            Place { site: &self.site, client: None, action: &action, form_token: Some(token), kept: kept.pairs() };
+        let place = Place {
+            site: &self.site,
+            client: None,
+            action: &action,
+            form_token: Some(token),
+            kept: kept.pairs(),
+            providers: &[],
+        };
         page(place).map_or_else(Instead::Failure, Instead::answer)
     }
 }

@@ -9,6 +9,7 @@ pub(super) enum Section {
     Password,
     Passkeys,
     SecondFactors,
+    Identities,
     Sessions,
     ApiTokens,
     Applications,
@@ -16,11 +17,12 @@ pub(super) enum Section {
 
 impl Section {
     /// All of them, as users see them.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Profile,
         Self::Password,
         Self::Passkeys,
         Self::SecondFactors,
+        Self::Identities,
         Self::Sessions,
         Self::ApiTokens,
         Self::Applications,
@@ -37,6 +39,7 @@ impl Section {
             Self::Password => "/account/password",
             Self::Passkeys => "/account/passkeys",
             Self::SecondFactors => "/account/second-factors",
+            Self::Identities => "/account/identities",
             Self::Sessions => "/account/sessions",
             Self::ApiTokens => "/account/api-tokens",
             Self::Applications => "/account/applications",
@@ -49,6 +52,7 @@ impl Section {
             Self::Password => texts.password_title,
             Self::Passkeys => texts.passkeys_title,
             Self::SecondFactors => texts.factors_title,
+            Self::Identities => texts.identities_title,
             Self::Sessions => texts.sessions_title,
             Self::ApiTokens => texts.api_tokens_title,
             Self::Applications => texts.applications_title,

@@ -218,6 +218,27 @@ pub(super) struct NewToken<'a> {
     pub(super) key: &'a str,
 }
 
+/// Identities at providers, and the providers at which there may be more.
+#[derive(Template)]
+#[template(path = "account/identities.html")]
+pub(super) struct Identities<'a> {
+    pub(super) site: &'a Site<'a>,
+    pub(super) visit: &'a Visit<'a>,
+    pub(super) problem: Option<String>,
+    pub(super) rows: Vec<IdentityRow>,
+    /// The id and the name of each.
+    pub(super) providers: Vec<(String, String)>,
+}
+
+pub(super) struct IdentityRow {
+    pub(super) id: String,
+    pub(super) provider: String,
+    /// What tells it from others: the address, the name, or what the provider calls the user.
+    pub(super) who: String,
+    pub(super) created: Moment,
+    pub(super) last_used: Option<Moment>,
+}
+
 /// Applications with access.
 #[derive(Template)]
 #[template(path = "account/applications.html")]

@@ -44,6 +44,23 @@ texts! {
         "Ya no iniciará tu sesión. Con tu último segundo factor dejarán de valer también los códigos de recuperación.";
     passkey_removed: "The passkey is removed.", "Der Passkey ist entfernt.", "La llave de acceso se ha quitado.";
     factors_title: "Second factor", "Zweiter Faktor", "Segundo factor";
+    identities_title: "Linked services", "Verknüpfte Dienste", "Servicios vinculados";
+    identities_lead: "Whoever can log in to one of these can log in to your account.",
+        "Wer sich bei einem von ihnen anmelden kann, kann sich bei deinem Konto anmelden.",
+        "Quien pueda iniciar sesión en uno de ellos podrá entrar en tu cuenta.";
+    no_identities: "Your account is linked to no other service.", "Dein Konto ist mit keinem anderen Dienst verknüpft.",
+        "Tu cuenta no está vinculada a ningún otro servicio.";
+    link_identity: "Link {provider}", "{provider} verknüpfen", "Vincular {provider}";
+    unlink_identity: "Unlink", "Verknüpfung lösen", "Desvincular";
+    unlink_identity_lead: "It then does not log you in any more. Sessions that are open stay open.",
+        "Damit kannst du dich dann nicht mehr anmelden. Offene Sitzungen bleiben offen.",
+        "Ya no podrás iniciar sesión con él. Las sesiones abiertas siguen abiertas.";
+    identity_removed: "The service is unlinked.", "Die Verknüpfung ist gelöst.", "El servicio se ha desvinculado.";
+    identity_not_found: "This link is not there any more.", "Diese Verknüpfung gibt es nicht mehr.",
+        "Este vínculo ya no existe.";
+    last_way_in: "You could not log in any more without it. Set a password, add a passkey or link another service first.",
+        "Ohne ihn könntest du dich nicht mehr anmelden. Setze zuerst ein Passwort, füge einen Passkey hinzu oder verknüpfe einen anderen Dienst.",
+        "Sin él ya no podrías iniciar sesión. Antes pon una contraseña, añade una llave de acceso o vincula otro servicio.";
     sessions_title: "Sessions", "Sitzungen", "Sesiones";
     api_tokens_title: "API tokens", "API-Tokens", "Tokens de API";
     applications_title: "Applications", "Anwendungen", "Aplicaciones";

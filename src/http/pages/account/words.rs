@@ -39,6 +39,8 @@ pub(super) fn refused(visit: &Visit<'_>, error: Error) -> Result<(HttpResponseBu
         }
         Error::EmailMissing => Ok((HttpResponse::BadRequest(), texts.no_email.to_owned())),
         Error::PasskeyTaken => Ok((HttpResponse::Conflict(), texts.passkey_taken.to_owned())),
+        Error::IdentityNotFound => Ok((HttpResponse::NotFound(), texts.identity_not_found.to_owned())),
+        Error::LastWayIn => Ok((HttpResponse::Conflict(), texts.last_way_in.to_owned())),
         Error::PasskeyNotFound => Ok((HttpResponse::NotFound(), texts.passkey_not_found.to_owned())),
         Error::PasskeyRefused(Refusal::ChallengeOver) => {
             Ok((HttpResponse::Forbidden(), texts.passkey_too_late.to_owned()))

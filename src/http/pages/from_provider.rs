@@ -1,0 +1,80 @@
+//! `/registration/provider`: somebody whom a provider knows opens an account, in the browser in which the provider has said so.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::choosing::{Place, Refused, void};
+use super::reply::message;
+use super::return_to::{self, registration_page};
+use super::site::{Site, base};
+use crate::app::App;
+use crate::http::cookies::{Cookies, put};
+use crate::http::csrf::is_own_form;
+use crate::http::extract::Form;
+use crate::http::failure::Failure;
+use crate::http::registering;
+use crate::http::words::ReturnAddress;
+use crate::secret::Secret;
+use crate::service::registration::Shown;
+
+/// Open an account after a sign-in at a provider
+///
+/// Only in the browser in which that was, and where `REGISTRATION` allows it.
+#[utoipa::path(get, path = "/registration/provider", tag = "pages", security(()),
+    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go then. Default: the account pages.")),
+    responses(
+        (status = 200, content_type = "text/html", body = String, description = "The form to choose a username."),
+        (status = 403, content_type = "text/html", body = String, description = "A page: begin again.")))]
+pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+    let (site, return_to) = (&Site::new(&request, &app, &[]), return_to(&request, &app));
+    let (action, shown) = (&*registration_page(&site.base, &return_to), shown(&request, &app));
+    match registering::look(&app, shown).await {
+        Ok(applicant) => {
+            Place { site, request: &request, app: &app, action, code: "", return_to: &return_to }.choose(&applicant)
+        }
+        Err(error) => void(site, error),
+    }
+}
+
+/// Choose a username after a sign-in at a provider
+///
+/// What the form posts: `username`, `name` and `terms_accepted`. There is no password.
+#[utoipa::path(post, path = "/registration/provider", tag = "pages", security(()),
+    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go then. Default: the account pages.")),
+    responses(
+        (status = 200, content_type = "text/html", body = String, description = "A page: the form; or it is done."),
+        (status = 303, description = "The user is registered and logged in: to `return_to`.", headers(("Location" = String))),
+        (status = 400, content_type = "text/html", body = String, description = "A page: what was typed is refused."),
+        (status = 403, content_type = "text/html", body = String, description = "A page: begin again; or another page has sent this."),
+        (status = 409, content_type = "text/html", body = String, description = "A page: the username is taken, or looks like another."),
+        (status = 429, content_type = "text/html", body = String, description = "A page: too many refused names.")))]
+pub(in crate::http) async fn act(
+    request: HttpRequest,
+    app: web::Data<App>,
+    Form(params): Form,
+) -> Result<HttpResponse, Failure> {
+    let (site, return_to) = (&Site::new(&request, &app, &[]), return_to(&request, &app));
+    if !is_own_form(&request, &app) {
+        return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
+    }
+    let action = &*registration_page(&site.base, &return_to);
+    let place = Place { site, request: &request, app: &app, action, code: "", return_to: &return_to };
+    let mut response = match place.go_on(shown(&request, &app), &params).await {
+        Ok(page) => page,
+        Err(Refused::Proof(error)) => void(site, error)?,
+        Err(Refused::Other(failure)) => return Err(failure),
+    };
+    if response.status() == StatusCode::SEE_OTHER {
+        put(&request, &mut response, Cookies::of(&app).forget_registering())?;
+    }
+    Ok(response)
+}
+
+fn shown(request: &HttpRequest, app: &App) -> Shown {
+    Shown::Provider(Secret::new(Cookies::of(app).registering(request).unwrap_or_default()))
+}
+
+fn return_to(request: &HttpRequest, app: &App) -> String {
+    let account = format!("{}/account", base(app));
+    return_to::read(request.query_string(), &account).unwrap_or(account)
+}

@@ -1,0 +1,41 @@
+//! Where a login leads, and what it is on the way to: a path of this host, or what an application has begun.
+
+use actix_web::HttpRequest;
+
+use super::return_to;
+use super::site::base;
+use crate::app::App;
+use crate::error::Error;
+use crate::http::cookies::Cookies;
+use crate::http::failure::Failure;
+use crate::model::authorization::InteractionId;
+use crate::service::oauth::interaction;
+
+const INTERACTIONS: &str = "/oauth/interactions/";
+
+/// Whether a path leads to an interaction.
+fn is_interaction(base: &str, path: &str) -> bool {
+    path.strip_prefix(base).is_some_and(|path| path.starts_with(INTERACTIONS))
+}
+
+/// Where to go then; `None` if that is not on this host. Without cookies no proxy would know who has logged in, and only what an
+/// application has begun goes on.
+pub(super) fn return_address(request: &HttpRequest, app: &App) -> Result<Option<String>, Failure> {
+    let base = base(app);
+    let return_to = return_to::read(request.query_string(), &format!("{base}/account"));
+    let is_known = app.config.session_cookies || return_to.as_ref().is_some_and(|path| is_interaction(&base, path));
+    if is_known { Ok(return_to) } else { Err(Failure::PathUnknown) }
+}
+
+/// What is done when a user has logged in on the way to a path: that is a choice of the account, if an interaction of this browser is
+/// there.
+pub(super) fn choosing(
+    request: &HttpRequest,
+    app: &App,
+    path: &str,
+) -> impl FnOnce(&App) -> Result<(), Error> + Send + 'static + use<> {
+    let id = path.strip_prefix(&base(app)).and_then(|path| path.strip_prefix(INTERACTIONS));
+    let id = id.and_then(|id| id.parse::<InteractionId>().ok());
+    let ours = id.filter(|id| Cookies::of(app).binding(request, *id).is_some());
+    move |app| ours.map_or(Ok(()), |id| interaction::choose(app, id))
+}

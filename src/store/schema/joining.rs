@@ -1,0 +1,104 @@
+//! The tables of registrations and invitations, and of providers and who users are there.
+
+use super::super::types::{SqlTime, SqlUuid};
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Links by which their holders may register, once.
+    invitations (id) {
+        id -> SqlUuid,
+        digest -> Binary,
+        roles -> Text,
+        email -> Nullable<Text>,
+        created_by -> Nullable<SqlUuid>,
+        created_at -> SqlTime,
+        expires_at -> SqlTime,
+        used_at -> Nullable<SqlTime>,
+        used_by -> Nullable<SqlUuid>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Registrations that are not finished.
+    registrations (id) {
+        id -> SqlUuid,
+        digest -> Binary,
+        email -> Nullable<Text>,
+        email_fold -> Nullable<Text>,
+        email_verified -> Bool,
+        code_hash -> Nullable<BigInt>,
+        provider -> Nullable<Text>,
+        subject -> Nullable<Text>,
+        name -> Nullable<Text>,
+        invitation_id -> Nullable<SqlUuid>,
+        created_at -> SqlTime,
+        expires_at -> SqlTime,
+        proved_at -> Nullable<SqlTime>,
+        used_at -> Nullable<SqlTime>,
+        username -> Nullable<Text>,
+        roles -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Nullable, Text};
+    use super::SqlTime;
+
+    /// Other services at which users may sign in.
+    providers (id) {
+        id -> Text,
+        preset -> Text,
+        name -> Text,
+        issuer -> Text,
+        client_id -> Text,
+        secret -> Text,
+        scopes -> Text,
+        claim_map -> Text,
+        trust_email -> Bool,
+        factor_amr -> Text,
+        factor_acr -> Text,
+        created_at -> SqlTime,
+        updated_at -> SqlTime,
+        disabled_at -> Nullable<SqlTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Sign-ins at providers that are under way.
+    upstream_logins (digest) {
+        digest -> Binary,
+        provider_id -> Text,
+        browser_digest -> Binary,
+        purpose -> Text,
+        user_id -> Nullable<SqlUuid>,
+        session_id -> Nullable<SqlUuid>,
+        return_to -> Text,
+        expires_at -> SqlTime,
+        used_at -> Nullable<SqlTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use super::{SqlTime, SqlUuid};
+
+    /// Who users are at providers.
+    identities (id) {
+        id -> SqlUuid,
+        provider_id -> Text,
+        subject -> Text,
+        user_id -> SqlUuid,
+        email -> Nullable<Text>,
+        name -> Nullable<Text>,
+        created_at -> SqlTime,
+        last_used_at -> Nullable<SqlTime>,
+    }
+}
