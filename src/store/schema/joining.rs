@@ -1,10 +1,8 @@
 //! The tables of registrations and invitations, and of providers and who users are there.
 
-use super::super::types::{SqlTime, SqlUuid};
-
 diesel::table! {
     use diesel::sql_types::{Binary, Nullable, Text};
-    use super::{SqlTime, SqlUuid};
+    use crate::store::types::{SqlTime, SqlUuid};
 
     /// Links by which their holders may register, once.
     invitations (id) {
@@ -22,7 +20,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text};
-    use super::{SqlTime, SqlUuid};
+    use crate::store::types::{SqlTime, SqlUuid};
 
     /// Registrations that are not finished.
     registrations (id) {
@@ -47,7 +45,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{Bool, Nullable, Text};
-    use super::SqlTime;
+    use crate::store::types::SqlTime;
 
     /// Other services at which users may sign in.
     providers (id) {
@@ -70,7 +68,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{Binary, Nullable, Text};
-    use super::{SqlTime, SqlUuid};
+    use crate::store::types::{SqlTime, SqlUuid};
 
     /// Sign-ins at providers that are under way.
     upstream_logins (digest) {
@@ -88,7 +86,7 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{Nullable, Text};
-    use super::{SqlTime, SqlUuid};
+    use crate::store::types::{SqlTime, SqlUuid};
 
     /// Who users are at providers.
     identities (id) {
