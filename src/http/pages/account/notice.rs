@@ -20,7 +20,7 @@ pub(super) enum Notice {
 }
 
 impl Notice {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Saved,
         Self::PasswordChanged,
         Self::MailSent,
