@@ -81,7 +81,7 @@ pub(super) async fn open(
         let opening = app.clone();
         let open = move || finishing::open(&opening, applicant, checked, hash, &origin);
         let opened = on_a_thread(open).await;
-        if matches!(opened, Err(Error::UsernameTaken | Error::UsernameTooSimilar)) {
+        if matches!(opened, Err(Error::UsernameTaken | Error::UsernameTooSimilar | Error::EmailTaken)) {
             charge.failed();
         }
         opened

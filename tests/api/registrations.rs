@@ -15,6 +15,7 @@ both_engines!(
     registration_is_off_unless_the_operator_allows_it,
     what_is_refused_leaves_the_proof,
     a_username_that_is_taken_or_looks_like_another_is_refused,
+    a_username_like_an_address_does_not_tell_whether_somebody_has_it,
     users_cannot_rename_themselves_to_what_looks_like_another,
     names_that_an_older_version_has_written_are_compared_too,
     nothing_exists_of_an_address_until_it_is_proved,
@@ -172,6 +173,9 @@ fn what_is_refused_leaves_the_proof(engine: Engine) {
     }
     let both = with("", "").problem(400, "invalid_fields");
     assert_eq!(both["errors"].as_array().unwrap().len(), 2);
+    let both = with("eve@example.com", "short").problem(400, "invalid_fields");
+    assert_eq!(both["errors"][0]["code"], "not_your_address");
+    assert_eq!(both["errors"][1]["code"], "password_too_short");
     let mut body = chosen(&token, "ada");
     body["audience"] = json!("https://elsewhere.example");
     assert_eq!(confirm(&app, &body).problem(400, "invalid_fields")["errors"][0]["field"], "audience");
@@ -205,6 +209,19 @@ fn a_username_that_is_taken_or_looks_like_another_is_refused(engine: Engine) {
     }
     assert_eq!(app.number("select count(*) from users"), 1);
     is_opened(&confirm(&app, &chosen(&token, "paypals")));
+}
+
+fn a_username_like_an_address_does_not_tell_whether_somebody_has_it(engine: Engine) {
+    let (app, mails) = start(engine, &[OPEN]);
+    app.create_user("ada", &[]);
+    let token = link(&app, &mails, "eve@example.com");
+    let tries = |username: &str| {
+        let problem = confirm(&app, &chosen(&token, username)).problem(400, "invalid_fields");
+        assert_eq!(problem["errors"][0]["code"], "not_your_address");
+        problem["errors"].clone()
+    };
+    assert_eq!(tries("ada@example.com"), tries("nobody@example.com"));
+    is_opened(&confirm(&app, &chosen(&token, "eve@example.com")));
 }
 
 fn users_cannot_rename_themselves_to_what_looks_like_another(engine: Engine) {

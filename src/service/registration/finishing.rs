@@ -13,6 +13,7 @@ use crate::model::user::{DisplayName, Email, User, Username};
 use crate::password::Password;
 use crate::secret::Secret;
 use crate::service::fields::{collect, invalid};
+use crate::service::new_account::refuse_address;
 use crate::service::pair::Purpose;
 use crate::service::proof::{Evidence, Outcome, Proven};
 use crate::service::users::{checked_password, known_words};
@@ -49,10 +50,14 @@ pub(crate) struct Checked {
 /// Checks what an applicant wants; all problems at once.
 pub(crate) fn check(app: &App, applicant: &Applicant, wanted: &Wanted) -> Result<Checked, Error> {
     let mut problems = Vec::new();
-    let email = applicant.email().map(|(email, _): (Email, bool)| email.to_string());
-    let username = collect(&mut problems, wanted.username.parse::<Username>().map_err(invalid("username")));
+    let email = applicant.email();
+    let verified = email.as_ref().filter(|(_, is_verified)| *is_verified).map(|(email, _)| email);
+    let username = wanted.username.parse::<Username>().map_err(invalid("username"));
+    let username = username.and_then(|username| refuse_address(&username, verified).map(|()| username));
+    let username = collect(&mut problems, username);
     let name = wanted.name.as_deref().map(str::parse::<DisplayName>).transpose().map_err(invalid("name"));
     let name = collect(&mut problems, name);
+    let email = email.map(|(email, _): (Email, bool)| email.to_string());
     let known = known_words(&wanted.username, email.as_deref(), wanted.name.as_deref());
     let password = match applicant.identity() {
         Some(_) => Ok(None),
