@@ -112,6 +112,7 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
                 USER_UNKNOWN,
                 USERNAME_TAKEN,
                 USERNAME_TOO_SIMILAR,
+                TOO_MANY_FAILURES,
                 TOO_MANY_MAILS,
                 OVERLOADED
             ]

@@ -5,7 +5,7 @@ use super::mail;
 use super::mail_tokens::{LinkOrCode, Presented, admit_code, find_by_code, find_by_link, is_valid_for, issue};
 use super::users::{self, NewProfile};
 use crate::app::App;
-use crate::engine::limiter::{Account, Charge};
+use crate::engine::limiter::{Account, Attempt, Charge, REGISTRATION};
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::UserId;
@@ -82,6 +82,22 @@ pub(crate) fn to_confirm(app: &App, user: UserId, new: NewProfile) -> Result<(Ne
         return Ok((new, None));
     }
     Ok((NewProfile { email: None, ..new }, Some(email)))
+}
+
+/// Allows an attempt to choose another username: whoever has an account could try out which usernames there are. Each refusal
+/// counts.
+pub(crate) async fn admit_choice(
+    app: &App,
+    user: UserId,
+    new: &NewProfile,
+    ip: Option<&str>,
+) -> Result<Option<Charge>, Error> {
+    if new.username.is_none() {
+        return Ok(None);
+    }
+    let attempt = Attempt::new(&REGISTRATION, Some(&Account::Known(user)), ip);
+    let charge = app.limiter.admit(&attempt).await?;
+    charge.map(Some).map_err(|retry_after| Error::TooManyFailures { retry_after })
 }
 
 /// Changes it, and sends a mail to the address.

@@ -28,6 +28,7 @@ both_engines!(
     the_tokens_may_go_into_cookies,
     after_five_wrong_codes_no_more_are_tried,
     whoever_has_proved_an_address_can_try_few_usernames,
+    whoever_has_an_account_can_try_few_usernames,
     ten_thousand_attempts_from_one_network_are_thirty_mails,
     neither_links_nor_codes_are_stored_as_they_are,
     administrators_see_and_withdraw_what_is_not_finished,
@@ -405,6 +406,26 @@ fn whoever_has_proved_an_address_can_try_few_usernames(engine: Engine) {
     confirm(&app, &chosen(&token, "paypal")).problem(429, "too_many_failures");
     app.advance(30);
     is_opened(&confirm(&app, &chosen(&token, "eve")));
+}
+
+fn whoever_has_an_account_can_try_few_usernames(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("paypal", &[]);
+    let pair = app.logged_in("eve");
+    let change = |body: &Value| app.ask_as("PATCH", "/v1/me/profile", &pair, Some(body));
+    for tries in 0..10 {
+        let (username, code) = [("paypal", "username_taken"), ("paypa1", "username_too_similar")][tries % 2];
+        change(&json!({"username": username})).problem(409, code);
+    }
+    change(&json!({"username": "paypal"})).problem(429, "too_many_failures");
+    change(&json!({"name": "Eve"})).ok();
+    let browser = app.browser();
+    let page = browser.log_in(&browser.open("/login"), "eve", PASSWORD);
+    let page = browser.submit(&page, &[("username", "paypal"), ("name", "Eve")]);
+    page.shows(429, "Profile");
+    assert!(page.text().contains("That was refused too often."), "{page:?}");
+    app.advance(30);
+    change(&json!({"username": "eva"})).ok();
 }
 
 fn ten_thousand_attempts_from_one_network_are_thirty_mails(engine: Engine) {

@@ -68,7 +68,7 @@ pub(crate) const REGISTRATION_MAIL: Kind = Kind { name: "registration_mail", ..R
 /// The codes in them.
 pub(crate) const REGISTRATION_CODE: Kind = Kind { name: "registration_code", ..OTP };
 
-/// Usernames and passwords that are refused at a registration.
+/// Usernames that are refused because of another account, at a registration or when users change their own.
 pub(crate) const REGISTRATION: Kind = Kind { name: "registration", ..PASSWORD };
 
 /// Signatures cannot be guessed: only addresses are counted.

@@ -7,8 +7,10 @@ use super::passkeys;
 use super::templates::{EmailForm, Profile};
 use super::visit::{Instead, Visit};
 use super::words::refused;
+use crate::error::Error;
 use crate::http::confirming;
 use crate::http::failure::Failure;
+use crate::http::pages::choosing;
 use crate::http::pages::reply::page_with_passkeys;
 use crate::oauth::params::Params;
 use crate::service::email;
@@ -89,7 +91,10 @@ async fn change(visit: &Visit<'_>, new: NewProfile, typed: Typed<'_>, notice: No
     match confirming::change_profile(visit.app, visit.user(), new, visit.origin()).await {
         Ok(_changed) => Ok(visit.done(notice)),
         Err(error) => {
-            let (response, problem) = refused(visit, error)?;
+            let (response, problem) = match error {
+                error @ Error::TooManyFailures { .. } => choosing::problem(visit.site.texts, error)?,
+                error => refused(visit, error)?,
+            };
             Ok(page(visit, response, Some(problem), typed, None).await?)
         }
     }
