@@ -153,7 +153,8 @@ codes! {
          or the account was changed since. Ask for another mail.";
     BAD_INVITATION: 401 "bad_invitation" "Invitation refused", None,
         Domain(Error::BadInvitation) => Domain(Error::BadInvitation),
-        "The invitation is unknown, was used or withdrawn, has expired, or is for another e-mail address.";
+        "The invitation is unknown, was used or withdrawn, has expired, or is for another e-mail address; or the administrator \
+         who made it is not an active administrator any more.";
     PASSKEY_CHALLENGE_OVER: 401 "passkey_challenge_over" "Challenge of a passkey over", None,
         Domain(Error::PasskeyRefused(Refusal::ChallengeOver)) => Domain(Error::PasskeyRefused(Refusal::ChallengeOver)),
         "The challenge that the passkey has signed is unknown, was used, has expired after five minutes, or is for something \

@@ -12,10 +12,11 @@ use crate::model::id::new_id;
 use crate::model::invitation::{INVITATION_LIFETIME, Invitation, InvitationId, MAX_INVITATION_LIFETIME};
 use crate::model::mail::Mail;
 use crate::model::message::Message;
-use crate::model::names::Roles;
+use crate::model::names::{ADMIN_ROLE, Roles};
 use crate::model::registration::{MayRegister, Registration};
 use crate::model::user::Email;
 use crate::secret::{KeyDigest, Opaque, Secret, digest_of};
+use crate::store::ReadTx;
 
 /// An invitation as it was requested.
 #[derive(Default)]
@@ -124,8 +125,21 @@ pub(super) fn link(app: &App, page: &str, text: &Opaque) -> String {
 
 /// The invitation that is shown, if it may be used, for this address if it is for one only.
 pub(crate) fn find(app: &App, shown: &Secret<String>, email: Option<&Email>) -> Result<Invitation, Error> {
-    let found = app.store.read(|tx| tx.find_invitation(&digest_of(shown.expose())))?;
-    found.filter(|invitation| invitation.is_for(email, app.clock.now())).ok_or(Error::BadInvitation)
+    app.store.read(|tx| {
+        let found = tx.find_invitation(&digest_of(shown.expose()))?;
+        let valid = found.filter(|invitation| invitation.is_for(email, app.clock.now())).ok_or(Error::BadInvitation)?;
+        refuse_unless_backed(tx, &valid)?;
+        Ok(valid)
+    })
+}
+
+/// Refuses an invitation if the administrator who made it is one no more. Who made one on the command line is not known.
+pub(super) fn refuse_unless_backed(tx: &mut ReadTx<'_>, invitation: &Invitation) -> Result<(), Error> {
+    let Some(id) = invitation.created_by else { return Ok(()) };
+    match tx.find_user(id)? {
+        Some(user) if user.disabled_at.is_none() && user.roles.contains(ADMIN_ROLE) => Ok(()),
+        Some(_) | None => Err(Error::BadInvitation),
+    }
 }
 
 /// Invitations, the newest first, starting after `before`; at most `limit`. Those that are over are listed for another day.

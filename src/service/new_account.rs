@@ -1,5 +1,6 @@
 //! New accounts: how each of them comes about, whoever asks for it.
 
+use super::invitations::refuse_unless_backed;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName, Origin};
@@ -36,9 +37,10 @@ pub(crate) fn open_account(tx: &mut UnitTx<'_>, new: NewAccount, origin: &Origin
     let invited = match new.invitation {
         None => Roles::default(),
         Some(invitation) => {
-            let roles = tx.use_invitation(invitation, new.id, new.created_at)?.ok_or(Error::BadInvitation)?;
+            let used = tx.use_invitation(invitation, new.id, new.created_at)?.ok_or(Error::BadInvitation)?;
+            refuse_unless_backed(&mut tx.reading(), &used)?;
             tx.record(Event { name: EventName::InvitationUsed, ..event.clone() }.with(invitation))?;
-            roles
+            used.roles
         }
     };
     tx.lock_addresses()?;

@@ -57,13 +57,13 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Uses an invitation up for a new account, by compare-and-set; returns its roles, or `None` if it is over.
+    /// Uses an invitation up for a new account, by compare-and-set; returns it, or `None` if it is over.
     pub(crate) fn use_invitation(
         &mut self,
         id: InvitationId,
         user: UserId,
         now: Timestamp,
-    ) -> Result<Option<Roles>, Error> {
+    ) -> Result<Option<Invitation>, Error> {
         self.note_lock(Lock::Invitations);
         let valid = invitations::table
             .find(Bind(id))
@@ -73,7 +73,7 @@ impl WriteTx<'_> {
         if diesel::update(valid).set(changes).execute(self.0)? == 0 {
             return Ok(None);
         }
-        Ok(Some(invitations::table.find(Bind(id)).select(invitations::roles).first(self.0)?))
+        Ok(Some(invitations::table.find(Bind(id)).select(Invitation::as_select()).first(self.0)?))
     }
 
     /// Deletes an invitation that was not used; returns whether there was one.

@@ -14,6 +14,7 @@ both_engines!(
     an_invitation_for_one_address_registers_no_other,
     without_mail_an_invitation_alone_opens_an_account_without_a_verified_address,
     an_invitation_is_void_when_used_expired_or_withdrawn,
+    an_invitation_is_void_when_its_administrator_is_one_no_more,
     of_two_who_use_one_invitation_one_wins,
     only_an_administrator_who_has_given_the_password_invites,
     what_is_wrong_with_an_invitation_is_told,
@@ -144,6 +145,26 @@ fn an_invitation_is_void_when_used_expired_or_withdrawn(engine: Engine) {
     app.advance(8 * 86_400);
     tokensmith::internals::service::purge::all(&app.inside).unwrap();
     assert_eq!(app.number("select count(*) from invitations"), 0);
+}
+
+fn an_invitation_is_void_when_its_administrator_is_one_no_more(engine: Engine) {
+    for gone in [
+        "update users set disabled_at = 1 where username = 'root'",
+        "update users set roles = 'editor' where username = 'root'",
+        "delete from users where username = 'root'",
+    ] {
+        let (app, mails) = start(engine, &[INVITE]);
+        let admin = admin(&app);
+        let made = invite(&app, &admin, &json!({"roles": ["admin"]}));
+        let body = json!({"email": "ada@example.com", "invitation": made["token"]});
+        ask(&app, &body);
+        let (_, token) = mails.only(&app).link("registration");
+        app.execute(gone);
+        app.post("/v1/registrations", &body).problem(401, "bad_invitation");
+        open(&app, &token, "ada").problem(401, "bad_invitation");
+        assert_eq!(app.number("select count(*) from users where username = 'ada'"), 0, "{gone}");
+        assert_eq!(app.number("select count(*) from invitations where used_at is not null"), 0, "{gone}");
+    }
 }
 
 fn of_two_who_use_one_invitation_one_wins(engine: Engine) {
