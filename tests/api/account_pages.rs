@@ -189,6 +189,7 @@ fn what_is_wrong_with_a_profile_is_told_in_words_and_nothing_is_changed(engine: 
     let page = browser.open("/account");
     for (username, name, status, expected) in [
         ("grace", "Ada", 409, "This username is taken."),
+        ("gr\u{430}ce", "Ada", 409, "This username looks like one that is taken."),
         ("two words", "Ada", 400, "A username has 1 to 128 characters"),
         ("", "Ada", 400, "A username has 1 to 128 characters"),
         ("ada", "\u{1}", 400, "A name has 1 to 100 readable characters."),

@@ -25,6 +25,7 @@ pub(super) fn refused(visit: &Visit<'_>, error: Error) -> Result<(HttpResponseBu
             Ok((HttpResponse::BadRequest(), all.join(" ")))
         }
         Error::UsernameTaken => Ok((HttpResponse::Conflict(), texts.username_taken.to_owned())),
+        Error::UsernameTooSimilar => Ok((HttpResponse::Conflict(), visit.site.texts.username_too_similar.to_owned())),
         Error::TooManyApiTokens(count) => {
             Ok((HttpResponse::Conflict(), texts.too_many_tokens.replace("{count}", &count.to_string())))
         }
