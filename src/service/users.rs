@@ -235,6 +235,10 @@ pub(super) fn set_profile_and(
     };
     let event = origin.event(now, EventName::ProfileChanged).about(id).with(changed.join(" "));
     app.units.run(move |tx| {
+        if username.is_some() && !by_administrator {
+            // Of two who choose names that look alike at the same moment, one comes first.
+            tx.lock_addresses()?;
+        }
         let before = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;
         if let Some(username) = username.as_ref().filter(|_| !by_administrator) {
             refuse_address(username, before.verified_email())?;

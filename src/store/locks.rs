@@ -31,7 +31,7 @@ pub(super) enum Lock {
     Registrations,
     /// A row of `invitations`.
     Invitations,
-    /// Held while an address is confirmed, or a username is stored that may be one.
+    /// Held while an address is confirmed, or a username is stored that may be one or that its user has chosen.
     Addresses,
     /// Rows of `users`.
     Users,

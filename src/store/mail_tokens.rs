@@ -98,12 +98,12 @@ impl ReadTx<'_> {
 /// More accounts than ever share an address; some may be left over from a change by an older version.
 const MANY: i64 = 100;
 
-/// The lock for verified addresses and usernames that look like one: any number, but the same in every instance.
+/// The lock for verified addresses and usernames: any number, but the same in every instance.
 const ADDRESSES_LOCK: i64 = 7_015_418_202_611_261;
 
 impl WriteTx<'_> {
-    /// Until the end of this transaction no other one confirms an address, or stores a username that may be one. On SQLite a
-    /// write transaction does that anyway.
+    /// Until the end of this transaction no other one confirms an address, or stores a username that may be one or that its user
+    /// has chosen. On SQLite a write transaction does that anyway.
     pub(crate) fn lock_addresses(&mut self) -> Result<(), Error> {
         self.lock_all(Lock::Addresses, ADDRESSES_LOCK)
     }

@@ -17,6 +17,7 @@ both_engines!(
     a_username_that_is_taken_or_looks_like_another_is_refused,
     a_username_like_an_address_does_not_tell_whether_somebody_has_it,
     users_cannot_rename_themselves_to_what_looks_like_another,
+    of_two_who_rename_themselves_to_names_that_look_alike_one_wins,
     names_that_an_older_version_has_written_are_compared_too,
     nothing_exists_of_an_address_until_it_is_proved,
     two_registrations_of_one_address_make_one_account,
@@ -234,6 +235,26 @@ fn users_cannot_rename_themselves_to_what_looks_like_another(engine: Engine) {
     rename("eve1").ok();
     // It is one's own.
     rename("evel").ok();
+}
+
+fn of_two_who_rename_themselves_to_names_that_look_alike_one_wins(engine: Engine) {
+    let (app, _mails) = start(engine, &[]);
+    let pairs = [app.logged_in("ada"), app.logged_in("bob")];
+    for round in 2..7 {
+        let barrier = Arc::new(Barrier::new(2));
+        let names = [format!("star{round}l"), format!("star{round}1")];
+        let threads = [0, 1].map(|at| {
+            let (client, barrier) = (app.another_client(), Arc::clone(&barrier));
+            let (pair, body) = (pairs[at].clone(), json!({"username": names[at]}));
+            std::thread::spawn(move || {
+                barrier.wait();
+                client.ask_as("PATCH", "/v1/me/profile", &pair, Some(&body)).status
+            })
+        });
+        let mut statuses = threads.map(|thread| thread.join().unwrap());
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409]);
+    }
 }
 
 fn names_that_an_older_version_has_written_are_compared_too(engine: Engine) {
