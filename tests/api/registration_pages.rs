@@ -113,6 +113,7 @@ fn what_is_wrong_is_told_in_the_form(engine: Engine) {
         ("ada", "short", 400, "The password is too short"),
         ("ada", "password1234", 400, "The password is easy to guess"),
         ("", PASSWORD, 400, "A username has 1 to 128 characters"),
+        ("eve@example.com", PASSWORD, 400, "A username has an @ only if it is your own confirmed e-mail address."),
         ("paypal", PASSWORD, 409, "This username is taken."),
         ("paypa1", PASSWORD, 409, "This username looks like one that is taken."),
     ] {

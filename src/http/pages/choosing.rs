@@ -186,6 +186,7 @@ pub(super) fn problem(texts: &Texts, error: Error) -> Result<(HttpResponseBuilde
 fn of_field(texts: &Texts, problem: &FieldProblem) -> &'static str {
     match (problem.field, problem.code) {
         ("email", _) => texts.bad_email,
+        ("username", "not_your_address") => texts.not_your_address,
         ("username", _) => texts.bad_username,
         ("name", _) => texts.bad_name,
         ("terms_accepted", _) => texts.terms_missing,

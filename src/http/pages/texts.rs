@@ -126,6 +126,9 @@ texts! {
     bad_username: "A username has 1 to 128 characters, and no spaces or invisible ones.",
         "Ein Benutzername hat 1 bis 128 Zeichen und keine Leerzeichen oder unsichtbaren.",
         "Un nombre de usuario tiene de 1 a 128 caracteres, sin espacios ni caracteres invisibles.";
+    not_your_address: "A username has an @ only if it is your own confirmed e-mail address.",
+        "Ein Benutzername hat nur dann ein @, wenn er deine eigene bestätigte E-Mail-Adresse ist.",
+        "Un nombre de usuario solo lleva @ si es tu propio correo electrónico confirmado.";
     bad_name: "A name has at most 100 characters, all of them readable.",
         "Ein Name hat höchstens 100 Zeichen, die man alle lesen kann.",
         "Un nombre tiene como máximo 100 caracteres, todos legibles.";

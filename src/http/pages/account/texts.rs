@@ -93,9 +93,6 @@ texts! {
     bad_username: "A username has 1 to 128 characters, without spaces and without characters that cannot be seen.",
         "Ein Benutzername hat 1 bis 128 Zeichen, ohne Leerzeichen und ohne unsichtbare Zeichen.",
         "Un nombre de usuario tiene de 1 a 128 caracteres, sin espacios ni caracteres invisibles.";
-    not_your_address: "A username has an @ only if it is your own confirmed e-mail address.",
-        "Ein Benutzername hat nur dann ein @, wenn er deine eigene bestätigte E-Mail-Adresse ist.",
-        "Un nombre de usuario solo lleva @ si es tu propio correo electrónico confirmado.";
     bad_name: "A name has 1 to 100 readable characters.", "Ein Name hat 1 bis 100 lesbare Zeichen.",
         "Un nombre tiene de 1 a 100 caracteres legibles.";
     bad_field: "A field of the form is not valid.", "Ein Feld des Formulars ist ungültig.",

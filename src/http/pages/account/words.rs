@@ -63,7 +63,7 @@ fn of_field(visit: &Visit<'_>, problem: &FieldProblem) -> &'static str {
         (_, "password_too_common") => texts.password_too_common,
         ("new_password", _) => texts.password_the_same,
         ("new_password_again", _) => texts.passwords_differ,
-        ("username", "not_your_address") => texts.not_your_address,
+        ("username", "not_your_address") => visit.site.texts.not_your_address,
         ("username", _) => texts.bad_username,
         ("name", _) => texts.bad_name,
         ("email", _) => visit.site.texts.bad_email,
