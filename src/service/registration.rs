@@ -103,7 +103,6 @@ fn code_hash(app: &App, email: &Email, typed: &str) -> Result<i64, Error> {
 }
 
 /// What somebody shows who may open an account.
-#[derive(Clone)]
 pub(crate) enum Shown {
     /// The last part of the link of a mail.
     Link(Secret<String>),

@@ -86,7 +86,7 @@ impl WriteTx<'_> {
         id: RegistrationId,
         now: Timestamp,
         expires_at: Timestamp,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         self.note_lock(Lock::Registrations);
         let open = registrations::table
             .find(Bind(id))
@@ -94,7 +94,8 @@ impl WriteTx<'_> {
             .filter(registrations::used_at.is_null())
             .filter(registrations::expires_at.gt(Bind(now)));
         let proved = (registrations::proved_at.eq(Bind(Some(now))), registrations::expires_at.eq(Bind(expires_at)));
-        Ok(diesel::update(open).set(proved).execute(self.0)? > 0)
+        diesel::update(open).set(proved).execute(self.0)?;
+        Ok(())
     }
 
     /// Uses a registration, by compare-and-set; returns whether it was not over.
