@@ -116,7 +116,9 @@ async function upgrade(form) {
   document.querySelector("[data-upgraded]").hidden = type !== "opaqueredirect";
 }
 
-if (window.PublicKeyCredential) {
+if (!window.PublicKeyCredential) {
+  for (const text of document.querySelectorAll("[data-no-passkeys]")) text.hidden = false;
+} else {
   const named = (name) => document.querySelector(`[data-${name}]`);
   const [passkey, create, list, upgraded] = ["passkey", "create", "accepted", "upgrade"].map(named);
   if (passkey) await login(passkey);

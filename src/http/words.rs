@@ -22,6 +22,20 @@ macro_rules! controls {
     };
 }
 
+/// A part of an e-mail address before the `@`, between dots.
+macro_rules! atom {
+    () => {
+        r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+    };
+}
+
+/// A part of a domain, between dots.
+macro_rules! label {
+    () => {
+        r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    };
+}
+
 /// Characters that change the direction of the following text.
 macro_rules! turns {
     () => {
@@ -106,8 +120,8 @@ schemas! {
     /// A name to log in with: 1 to 128 characters, without white space, control characters or invisible characters.
     /// Case and Unicode width do not matter.
     NewUsername = text(1, 128, concat!("^[^", unusable!(), "]+$")).examples(["grace"]);
-    /// An e-mail address.
-    EmailAddress = text(3, 254, concat!(r"^[^\s", controls!(), turns!(), r"]+@[^\s@", controls!(), turns!(), "]+$"))
+    /// An e-mail address. A domain in other characters is accepted too, and turned into its ASCII form.
+    EmailAddress = text(3, 254, concat!("^", atom!(), r"(\.", atom!(), ")*@", label!(), r"(\.", label!(), ")*$"))
         .examples(["grace@example.com"]);
     /// A name for people: 1 to 100 characters, at least one of them visible.
     Name = text(1, 100, concat!("^[^", controls!(), turns!(), r"]*[^\s", controls!(), turns!(), "][^", controls!(), turns!(), "]*$"));

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use idna::domain_to_ascii;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::id::UserId;
@@ -145,7 +146,8 @@ impl ClaimedName {
     }
 }
 
-/// An e-mail address, as it was written. Only its form is checked; whether it works is only known by sending a mail.
+/// An e-mail address, as it was written; a domain that is not ASCII is in its ASCII form. Only the form is checked; whether the
+/// address works is only known by sending a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -153,15 +155,35 @@ impl FromStr for Email {
     type Err = BadText;
 
     fn from_str(text: &str) -> Result<Self, BadText> {
-        let text = text.trim();
-        let parts = text.rsplit_once('@');
-        let plausible = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+        let refused = BadText("must be an e-mail address, as in ada@example.com");
+        // Before the domain is mapped, which leaves out invisible characters.
+        let parts = text.trim().rsplit_once('@').filter(|_| text.trim().chars().all(is_distinct));
+        let Some((local, domain)) = parts else { return Err(refused) };
+        let domain = match domain_to_ascii(domain) {
+            Ok(_) if domain.is_ascii() => domain.into(),
+            Ok(ascii) => ascii,
+            Err(_not_a_domain) => return Err(refused),
+        };
+        let text = format!("{local}@{domain}");
         // RFC 5321 section 4.5.3.1.3: a path is at most 256 octets with its brackets.
-        if !plausible || text.len() > 254 || !text.chars().all(is_distinct) {
-            return Err(BadText("must be an e-mail address, as in ada@example.com"));
+        if !is_dot_string(local) || !domain.split('.').all(is_label) || text.len() > 254 {
+            return Err(refused);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text))
     }
+}
+
+/// Whether a local part is one that every mail server takes: no quotes, and ASCII only
+/// ([RFC 5321 section 4.1.2](https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2)).
+fn is_dot_string(local: &str) -> bool {
+    let is_atext = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    local.len() <= 64 && local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+}
+
+/// Whether it is a label of a host name ([RFC 1123 section 2.1](https://www.rfc-editor.org/rfc/rfc1123#section-2.1)).
+fn is_label(label: &str) -> bool {
+    let is_inner = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    (1..=63).contains(&label.len()) && label.chars().all(is_inner) && !label.starts_with('-') && !label.ends_with('-')
 }
 
 impl Email {
@@ -333,11 +355,40 @@ mod tests {
     }
 
     #[test]
-    fn an_address_without_a_domain_is_refused() {
-        for bad in ["", "ada", "@example.com", "ada@", "ada lovelace@example.com"] {
+    fn an_address_that_no_mail_can_go_to_is_refused() {
+        for bad in [
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "ada lovelace@example.com",
+            "<ada@example.com>",
+            "ada@[127.0.0.1]",
+            "ada@example..com",
+            "ada@-example.com",
+            "ada@exa_mple.com",
+            "a;b@example.com",
+            "ada.@example.com",
+            "ада@example.com",
+            "\"ada\"@example.com",
+            &format!("{}@example.com", "a".repeat(65)),
+        ] {
             assert!(bad.parse::<Email>().is_err(), "{bad:?}");
         }
-        assert!("ada@example.com".parse::<Email>().is_ok());
+        for good in ["ada@example.com", "Ada+news@Example.COM", "o'hara@localhost", "1@xn--exmple-cua.org"] {
+            assert_eq!(good.parse::<Email>().unwrap().to_string(), good);
+        }
+    }
+
+    #[test]
+    fn a_domain_that_is_not_ascii_is_in_its_ascii_form() {
+        for (typed, ascii) in [
+            ("ada@exämple.org", "ada@xn--exmple-cua.org"),
+            ("ada@straße.de", "ada@xn--strae-oqa.de"),
+            ("ada@ＥＸＡＭＰＬＥ.com", "ada@example.com"),
+        ] {
+            assert_eq!(typed.parse::<Email>().unwrap().to_string(), ascii);
+        }
     }
 
     #[test]

@@ -119,6 +119,8 @@ pub(crate) fn begin(
     let shown = match shown {
         _ if methods.is_empty() => None,
         None => return Err(Error::SecondFactorMissing { methods }),
+        // The user has no app whose code it could be.
+        Some(Shown::Otp(_)) if !methods.contains(&"otp") => return Err(Error::SecondFactorMissing { methods }),
         Some(shown) => {
             let guess = Guess::new(app, shown.kind(), user.id, origin)?;
             Some((shown, guess))

@@ -361,5 +361,5 @@ diesel::table! {
 
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(sessions, users);
+diesel::allow_tables_to_appear_in_same_query!(passkeys, sessions, totp_factors, users);
 diesel::allow_tables_to_appear_in_same_query!(api_tokens, users);

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::lapses::no_session;
 use super::locks::Lock;
-use super::schema::{sessions, users};
+use super::schema::{passkeys, sessions, totp_factors, users};
 use super::types::Bind;
 use super::{ReadTx, UnitTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
@@ -73,13 +73,18 @@ impl ReadTx<'_> {
         Ok(addresses)
     }
 
-    /// The same, of the sessions whose user has shown a second factor: a password alone makes no device known for codes.
+    /// The same, of the sessions whose user has shown a second factor, or added one: a password alone makes no device known for
+    /// codes.
     pub(crate) fn list_second_factor_addresses(&mut self, user: UserId) -> Result<Vec<String>, Error> {
+        let id = sessions::id.nullable();
+        let confirmed_in =
+            totp_factors::table.filter(totp_factors::user_id.eq(Bind(user))).select(totp_factors::confirmed_in);
+        let created_in = passkeys::table.filter(passkeys::user_id.eq(Bind(user))).select(passkeys::created_in);
         let addresses = sessions::table
             .filter(sessions::user_id.eq(Bind(user)))
             .filter(sessions::ip.is_not_null())
             .filter(sessions::client_id.eq(FIRST_PARTY))
-            .filter(sessions::amr.like(format!("% {MFA}")))
+            .filter(sessions::amr.like(format!("% {MFA}")).or(id.eq_any(confirmed_in)).or(id.eq_any(created_in)))
             .select(sessions::ip.assume_not_null())
             .order(sessions::id.desc())
             .limit(MAX_ADDRESSES)

@@ -370,7 +370,7 @@ fn an_address_that_is_the_username_of_somebody_else_is_not_confirmed(engine: Eng
     app.create_user("root", &["admin"]);
     let bob = app.create_user("bob@work.example", &[]);
     let pair = app.logged_in("ada");
-    for spelling in ["bob@work.example", "BOB@work.example", "\u{ff42}ob@Work.example"] {
+    for spelling in ["bob@work.example", "BOB@work.example", "Bob@\u{ff37}ork.example"] {
         change(&app, &pair, &json!(spelling)).ok();
         let code = mails.only(&app).code();
         confirm(&app, &pair, &json!({"code": code})).problem(409, "email_taken");

@@ -11,6 +11,7 @@ both_engines!(
     of_codes_from_two_hundred_addresses_by_two_instances_five_are_looked_at_in_five_minutes,
     a_known_address_has_five_codes_of_its_own,
     an_address_from_which_only_the_password_was_given_is_not_known,
+    the_address_from_which_an_app_was_confirmed_is_known,
     right_passwords_are_given_back_whether_or_not_the_code_follows,
     after_a_hundred_wrong_codes_in_a_row_only_known_addresses_and_recovery_codes_work,
 );
@@ -116,10 +117,22 @@ fn an_address_from_which_only_the_password_was_given_is_not_known(engine: Engine
     let app = TestApp::start_with(engine, &PROXY);
     app.create_user("ada", &[]);
     // Somebody who knows the password, before there is an app.
-    let pairs: Vec<Value> = (0..20).map(|address| login_from(&app, &format!("203.0.113.{address}")).ok()).collect();
-    let (secret, _) = enrol(&app, &pairs[0]);
+    for address in 0..20 {
+        login_from(&app, &format!("203.0.113.{address}")).ok();
+    }
+    let (secret, _) = enrol(&app, &login_from(&app, HOME).ok());
     app.advance(60);
     assert_eq!(guesses(&[&app], &secret, (20, 1)), 5);
+}
+
+fn the_address_from_which_an_app_was_confirmed_is_known(engine: Engine) {
+    let app = TestApp::start_with(engine, &PROXY);
+    app.create_user("ada", &[]);
+    let (secret, _) = enrol(&app, &login_from(&app, HOME).ok());
+    app.advance(60);
+    assert_eq!(guesses(&[&app], &secret, (20, 1)), 5);
+    let waiting = challenge_from(&app, HOME);
+    go_on_from(&app, HOME, &waiting, &code(&app, &secret)).ok();
 }
 
 fn right_passwords_are_given_back_whether_or_not_the_code_follows(engine: Engine) {

@@ -163,6 +163,8 @@ texts! {
         "Usa la llave de acceso de tu cuenta.";
     passkey_needs_script: "Passkeys need JavaScript.", "Passkeys brauchen JavaScript.",
         "Las llaves de acceso necesitan JavaScript.";
+    browser_without_passkeys: "This browser has no passkeys.", "Dieser Browser kann keine Passkeys.",
+        "Este navegador no admite llaves de acceso.";
     passkey_failed: "That did not work. Try again, or another way.",
         "Das hat nicht geklappt. Versuche es noch einmal oder auf andere Weise.",
         "No ha funcionado. Inténtalo de nuevo o de otra manera.";

@@ -168,7 +168,8 @@ impl TestApp {
     pub fn create_user(&self, username: &str, roles: &[&str]) -> User {
         let roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
         let password = Secret::new(PASSWORD.to_owned());
-        let email = format!("{username}@example.com");
+        // A username may be an address itself.
+        let email = format!("{}@example.com", username.replace('@', "-at-"));
         let new = NewUser { username, email: Some(&email), name: None, roles: &roles, password: &password };
         users::create(&self.inside, &new, &Origin::default()).unwrap()
     }
