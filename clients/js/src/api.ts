@@ -798,7 +798,7 @@ export interface components {
         /** @description A passkey that is registered now. */
         NewPasskey: components["schemas"]["Passkey"] & {
             /**
-             * @description Ten codes, each of which stands once for a second factor. They come only with the first second factor of an account,
+             * @description Ten codes. Each works once, in place of another second factor. They come only with the first second factor of an account,
              *     and are shown only here.
              * @example [
              *       "abcd-efgh-jkmn-pqrs"
@@ -1038,7 +1038,7 @@ export interface components {
         /** @description New recovery codes. */
         RecoveryCodes: {
             /**
-             * @description Ten codes, each of which stands once for a code of the app. They are shown only here; older ones are void.
+             * @description Ten codes. Each works once, in place of a code of the app or a passkey. They are shown only here; older ones are void.
              * @example [
              *       "abcd-efgh-jkmn-pqrs"
              *     ]
