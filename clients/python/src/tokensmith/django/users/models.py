@@ -1,4 +1,4 @@
-"""Which user of Django belongs to which user of the issuer. It is a table, not a username: whoever registers here under a
+"""Which user of Django belongs to which user of the issuer. It is a table, not a username: a person who registers here under a
 name that looks like an id must not become someone else."""
 
 from __future__ import annotations
