@@ -67,9 +67,9 @@ export async function login(client: Client, { label, signal }: Asking = {}): Pro
   return signIn(client, label, await use(client, undefined, "optional", signal));
 }
 
-/** Has the browser offer passkeys at the field with `autocomplete="username webauthn"`, and signs in the user who takes one. Call it when
- * the form is shown, and after another request has failed. Returns `null` if the browser does not do that, or when `signal` or
- * another request ends it. */
+/** Has the browser offer passkeys at the field with `autocomplete="username webauthn"`, and signs in the user who takes one.
+ * Call it when the form is shown, and after another request has failed. Returns `null` if the browser does not do that, or when
+ * `signal` or another request ends it. */
 export async function autofill(client: Client, { label, signal }: Asking = {}): Promise<User | null> {
   if (!(await extras().isConditionalMediationAvailable?.())) return null;
   while (!signal?.aborted) {

@@ -152,8 +152,8 @@ fn identity_of(app: &App, applicant: &Applicant, user: UserId) -> Result<Option<
     }))
 }
 
-/// The proof that logs the new user in: the password was chosen just now, by the person who has proved the address; or a provider has said who
-/// the user is. A second factor of the provider counts from the next login on.
+/// The proof that logs the new user in: the password was chosen just now, by the person who has proved the
+/// address; or a provider has said who the user is. A second factor of the provider counts from the next login on.
 pub(crate) fn outcome(app: &App, Opened { user, hash, identity }: Opened) -> Outcome {
     let (method, evidence) = match (hash, identity) {
         (_, Some(identity)) => (Method::Upstream { is_second_factor: false }, Evidence::Upstream(Box::new(identity))),
