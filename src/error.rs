@@ -158,7 +158,7 @@ pub enum Error {
     /// Registration is off.
     #[error("nobody can register here")]
     RegistrationOff,
-    /// Only who is invited may register.
+    /// An account can be opened with an invitation only.
     #[error("an invitation is needed to register here")]
     InvitationMissing,
     /// The invitation is unknown, was used or withdrawn, has expired, or is for another address.

@@ -228,14 +228,14 @@ await step("an origin that may not: the service refuses it, or the browser", asy
 
 await step("the book's code", async () => {
   service.addUser("hedy");
-  const { context, page } = await open(front, { storage: "cookies" });
+  const { context, page, device } = await open(front, { storage: "cookies" });
   front.app = readFileSync("login.mjs", "utf8").replace("https://id.example.com", front.origin);
   await page.evaluate(() => import("/app.mjs").then((module) => void Object.assign(window, module)));
   const byPassword = `login("hedy", ${JSON.stringify(PASSWORD)})`;
   assert.equal(name(await run(page, byPassword)), "hedy");
   await page.evaluate("window.showRecoveryCodes = (codes) => (window.shown = codes)");
   assert.equal(await run(page, `addPasskey("my laptop")`), null);
-  const [code] = await page.evaluate("shown");
+  const [code, another] = await page.evaluate("shown");
   await run(page, "session.logout()");
   assert.equal(name(await run(page, byPassword)), "hedy", "with the passkey as the second step");
   await run(page, "session.logout()");
@@ -243,6 +243,14 @@ await step("the book's code", async () => {
     assert.equal(name(await run(page, byPasskey)), "hedy");
     await run(page, "session.logout()");
   }
+  await device.verify(false);
+  assert.equal(await run(page, "loginByPasskey()"), null, "cancelled");
+  await page.evaluate((code) => {
+    window.askForCode = async () => ({ recoveryCode: code });
+    navigator.credentials.get = async () => null;
+  }, another);
+  assert.equal(name(await run(page, byPassword)), "hedy", "with a code, after the passkey was cancelled");
+  await run(page, "session.logout()");
   await page.evaluate((code) => {
     window.askForCode = async () => ({ recoveryCode: code });
     delete window.PublicKeyCredential;

@@ -89,7 +89,7 @@ pub(super) enum UsersCommand {
         #[command(flatten)]
         password: PasswordSource,
     },
-    /// Remove the authenticator app and the recovery codes of a user who has lost them
+    /// Remove all second factors of a user who has lost them: the authenticator app, passkeys and recovery codes
     ResetSecondFactor {
         /// Username
         name: String,

@@ -175,7 +175,7 @@ settings! {
     }
     REQUIRE_SECOND_FACTOR: pub(crate) require_second_factor: Required {
         default: "off",
-        help: "Who must have a second factor: off (users may have one), admins (users with the role admin) or all. Who has none must get one at the next login, and before anything sensitive. Sessions that are open go on, and so do API tokens.",
+        help: "Who must have a second factor: off (users may have one), admins (users with the role admin) or all. Users who have none must get one at the next login, and before anything sensitive. Sessions that are open go on, and so do API tokens.",
         read: parsed,
     }
     ACR_ONE_FACTOR: pub(crate) acr_one_factor: Option<String> {
@@ -210,7 +210,7 @@ settings! {
     }
     REGISTRATION: pub(crate) registration: MayRegister {
         default: "off",
-        help: "Who may register. open: everybody, with a confirmed e-mail address; it needs MAIL_URL. invite: whoever has an invitation. off: nobody; administrators create all accounts.",
+        help: "Who may register. open: everybody, with a confirmed e-mail address; it needs MAIL_URL. invite: people who have an invitation. off: nobody; administrators create all accounts.",
         read: parsed,
     }
     TERMS_URL: pub(crate) terms_url: Option<String> {
@@ -330,7 +330,7 @@ settings! {
     }
     OUTBOUND_PROXY: pub(crate) outbound_proxy: Option<ProxyUrl> {
         default: "",
-        help: "HTTP proxy for the service's own calls to other servers (it makes none yet), as in http://10.0.0.1:3128. The proxy resolves host names and must refuse private addresses. Empty: no proxy.",
+        help: "HTTP proxy for the service's own calls to other servers, as in http://10.0.0.1:3128. The proxy resolves host names and must refuse private addresses. Empty: no proxy.",
         secrecy: MayHoldSecret,
         read: optional(parsed),
         show: show_optional(""),

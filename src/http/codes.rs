@@ -142,8 +142,8 @@ codes! {
         "The one-time code is wrong, has expired or was used. Each is accepted once. The challenge stays valid.";
     OTP_LOCKED: 401 "otp_locked" "One-time codes locked", None,
         Domain(Error::OtpLocked) => Domain(Error::OtpLocked),
-        "A hundred one-time codes in a row were wrong. Until one is right they are only accepted from addresses from which the \
-         user has logged in with a second factor before. A recovery code is accepted from anywhere.";
+        "A hundred one-time codes in a row were wrong. Until one is right they are only accepted from known devices: from \
+         browsers and addresses in which the user has shown a second factor before. A recovery code is accepted from anywhere.";
     WRONG_RECOVERY_CODE: 401 "wrong_recovery_code" "Wrong recovery code", None,
         Domain(Error::WrongRecoveryCode) => Domain(Error::WrongRecoveryCode),
         "The recovery code is wrong, was used, or was replaced by new ones. The challenge stays valid.";
@@ -210,7 +210,7 @@ codes! {
         "Nobody can register: `REGISTRATION` is off. Administrators create accounts.";
     INVITATION_REQUIRED: 403 "invitation_required" "Invitation required", None,
         Domain(Error::InvitationMissing) => Domain(Error::InvitationMissing),
-        "Only who is invited may register: `REGISTRATION` is `invite`, and the request has no `invitation`.";
+        "You need an invitation to open an account here: `REGISTRATION` is `invite`, and the request has no `invitation`.";
     ORIGIN_NOT_ALLOWED: 403 "origin_not_allowed" "Origin not allowed", None,
         Failure::OriginNotAllowed(_) | Failure::OriginOfNoClient(_) => Failure::OriginNotAllowed("https://app.example.com".to_owned()),
         "Web pages of this origin may not call the service: it is not in `CORS_ORIGINS`, or for `/oauth/*` not that of a \

@@ -12,7 +12,7 @@ pub(crate) enum IdentityTag {}
 /// Identifies a linked identity.
 pub(crate) type IdentityId = Id<IdentityTag>;
 
-/// An identity that is linked to an account: who is that user at the provider may sign in to it. A user may have several, also
+/// An identity that is linked to an account: the user who has it at the provider may sign in to it. A user may have several, also
 /// at one provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LinkedIdentity {

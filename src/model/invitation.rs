@@ -1,4 +1,4 @@
-//! Invitations: who has the link may register, once.
+//! Invitations: a person who has the link may register, once.
 
 use super::id::{Id, UserId};
 use super::names::Roles;

@@ -37,7 +37,7 @@ pub(crate) fn check(table: &[(&str, [&str; 3])]) {
 /// A language.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
-    /// English, for whoever speaks none of them.
+    /// English, for people who speak none of them.
     #[default]
     English,
     /// German.

@@ -25,7 +25,7 @@ pub(crate) const CHOICE_LIFETIME: Seconds = Seconds(3_600);
 pub(crate) enum MayRegister {
     /// Nobody.
     Off,
-    /// Whoever has an invitation.
+    /// People who have an invitation.
     Invite,
     /// Everybody.
     Open,

@@ -32,7 +32,7 @@ impl Opaque {
     }
 }
 
-/// A text for one purpose that only who knows the secret can tell, and that does not tell the secret.
+/// A text for one purpose that can be told only with the secret, and that does not tell the secret.
 pub(crate) fn derived(secret: &str, purpose: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     URL_SAFE_NO_PAD.encode(hmac::sign(&key, purpose.as_bytes()))

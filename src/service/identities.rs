@@ -54,7 +54,7 @@ pub(crate) fn link(
 }
 
 /// Links an identity to the account with the same address, if the operator trusts the provider for that, both have verified the
-/// address, and the account has nothing that its user would have to show besides. Otherwise whoever has that address at the
+/// address, and the account has nothing that its user would have to show besides. Otherwise the user who has that address at the
 /// provider could get into the account.
 pub(super) fn link_by_address(
     app: &App,

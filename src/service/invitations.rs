@@ -1,4 +1,4 @@
-//! Invitations: an administrator gives somebody a link, and whoever follows it may open one account, which gets the roles of the
+//! Invitations: an administrator gives somebody a link, and a person who follows it may open one account, which gets the roles of the
 //! invitation. If it is for an address and the service sends mail, that address gets a link of its own, which proves it.
 
 use super::fields::{collect, invalid};

@@ -1,4 +1,4 @@
-//! New accounts: how each of them comes about, whoever asks for it.
+//! New accounts: how each of them comes about.
 
 use super::invitations::refuse_unless_backed;
 use crate::clock::Timestamp;

@@ -97,7 +97,7 @@ fn prove(
             return Err(Error::PasskeyRefused(Refusal::WrongUser));
         }
         whose = Some(id);
-        // Section 7.2: whoever is not known yet must be named by the passkey, too.
+        // Section 7.2: a user who is not known yet must be named by the passkey, too.
         if owner.is_none() && assertion.user_handle.is_none() {
             return Err(Error::PasskeyRefused(Refusal::Malformed("it does not say whose it is")));
         }

@@ -1,4 +1,4 @@
-//! Forgotten passwords: a mail to the verified address, and a new password for who has read it. A second factor is needed
+//! Forgotten passwords: a mail to the verified address, and a new password for the user who has read it. A second factor is needed
 //! as well, if there is one.
 
 use super::fields::invalid;
@@ -27,7 +27,7 @@ pub(crate) fn address(app: &App, email: &str) -> Result<Email, Error> {
     email.parse().map_err(invalid("email"))
 }
 
-/// Sends the mail, if an active account has this verified address. Whoever asked has their answer already, and what is written
+/// Sends the mail, if an active account has this verified address. The request has been answered already, and what is written
 /// takes the same time for an address without an account.
 pub(crate) fn send(app: &App, email: &Email, origin: &Origin) -> Result<(), Error> {
     let event = origin.event(app.clock.now(), EventName::PasswordResetRequested);
@@ -66,7 +66,7 @@ pub(crate) fn look(app: &App, link: &Secret<String>) -> Result<Vec<&'static str>
 
 fn methods(app: &App, presented: &Presented) -> Result<Vec<&'static str>, Error> {
     let user = presented.known.user.id;
-    // Who must get a second factor first does so at the next login.
+    // Users who must get a second factor first do so at the next login.
     if needs(app, user, false)? != Needs::Factor {
         return Ok(Vec::new());
     }

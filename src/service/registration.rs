@@ -61,7 +61,7 @@ pub(crate) async fn admit_mail(app: &App, email: &Email, ip: Option<&str>) -> Re
     Ok(())
 }
 
-/// Sends the mail: a link to go on with, or if the address has an account, the advice to log in. Whoever asked has their answer
+/// Sends the mail: a link to go on with, or if the address has an account, the advice to log in. The request has been answered
 /// already.
 pub(crate) fn send(app: &App, Asked { email, invitation }: &Asked, origin: &Origin) -> Result<(), Error> {
     let now = app.clock.now();

@@ -577,7 +577,7 @@ export interface components {
          * @description What happened. The meaning of a name never changes.
          * @enum {string}
          */
-        EventName: "login" | "login_failed" | "grant_opened" | "code_reused" | "reauthenticated" | "reauthentication_failed" | "logout" | "session_ended" | "sessions_ended" | "refresh_token_reused" | "session_healed" | "session_shared" | "access_token_revoked" | "password_changed" | "password_reset" | "password_reset_requested" | "password_recovered" | "address_verification_sent" | "address_verified" | "profile_changed" | "user_created" | "registration_requested" | "registration_withdrawn" | "invitation_created" | "invitation_used" | "invitation_withdrawn" | "user_disabled" | "user_enabled" | "user_deleted" | "roles_changed" | "consent_given" | "consent_revoked" | "factor_added" | "factor_removed" | "factors_reset" | "recovery_codes_made" | "recovery_code_used" | "second_factor_asked" | "second_factor_failed" | "passkey_counter_back" | "api_token_created" | "api_token_rotated" | "api_token_revoked" | "client_created" | "client_updated" | "client_secret_rotated" | "client_disabled" | "client_enabled" | "client_deleted" | "provider_created" | "provider_updated" | "provider_disabled" | "provider_enabled" | "provider_deleted" | "key_rotated" | "key_dropped" | "database_restored";
+        EventName: "login" | "login_failed" | "grant_opened" | "code_reused" | "reauthenticated" | "reauthentication_failed" | "logout" | "session_ended" | "sessions_ended" | "refresh_token_reused" | "session_healed" | "session_shared" | "access_token_revoked" | "password_changed" | "password_reset" | "password_reset_requested" | "password_recovered" | "address_verification_sent" | "address_verified" | "profile_changed" | "user_created" | "registration_requested" | "registration_withdrawn" | "invitation_created" | "invitation_used" | "invitation_withdrawn" | "user_disabled" | "user_enabled" | "user_deleted" | "roles_changed" | "consent_given" | "consent_revoked" | "factor_added" | "factor_removed" | "factors_reset" | "identity_added" | "identity_removed" | "recovery_codes_made" | "recovery_code_used" | "second_factor_asked" | "second_factor_failed" | "passkey_counter_back" | "api_token_created" | "api_token_rotated" | "api_token_revoked" | "client_created" | "client_updated" | "client_secret_rotated" | "client_disabled" | "client_enabled" | "client_deleted" | "provider_created" | "provider_updated" | "provider_disabled" | "provider_enabled" | "provider_deleted" | "key_rotated" | "key_dropped" | "database_restored";
         /** @description Events, newest first. */
         Events: {
             events: components["schemas"]["Event"][];
@@ -626,6 +626,10 @@ export interface components {
          * @enum {string}
          */
         GrantTypeName: "authorization_code" | "refresh_token" | "client_credentials";
+        /** @description Identities, newest first. */
+        Identities: {
+            identities: components["schemas"]["Identity"][];
+        };
         /** @description What the access token says about its bearer. */
         Identity: {
             /**
@@ -798,7 +802,7 @@ export interface components {
         /** @description A passkey that is registered now. */
         NewPasskey: components["schemas"]["Passkey"] & {
             /**
-             * @description Ten codes, each of which stands once for a second factor. They come only with the first second factor of an account,
+             * @description Ten codes. Each works once, in place of another second factor. They come only with the first second factor of an account,
              *     and are shown only here.
              * @example [
              *       "abcd-efgh-jkmn-pqrs"
@@ -982,7 +986,7 @@ export interface components {
          * @description What is wrong with a request. The meaning of a code never changes.
          * @enum {string}
          */
-        ProblemCode: "access_token_missing" | "account_disabled" | "api_token_expired" | "api_token_malformed" | "api_token_not_found" | "api_token_revoked" | "api_token_unknown" | "application_token" | "bad_challenge" | "bad_credentials" | "bad_invitation" | "bad_mail_token" | "basic_auth_off" | "body_too_large" | "client_id_taken" | "client_unknown" | "client_without_secret" | "csrf_refused" | "data_key_unavailable" | "database_unavailable" | "email_missing" | "email_taken" | "factor_not_found" | "internal_error" | "invalid_client" | "invalid_fields" | "invalid_grant" | "invalid_request" | "invalid_scope" | "invalid_target" | "invitation_required" | "invitation_unknown" | "key_conflict" | "key_unknown" | "last_admin" | "mail_off" | "malformed_json" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "otp_locked" | "overloaded" | "passkey_challenge_over" | "passkey_counter_back" | "passkey_not_found" | "passkey_not_verified" | "passkey_refused" | "passkey_taken" | "passkey_unknown" | "passkeys_off" | "provider_refused" | "provider_unavailable" | "provider_unknown" | "reauthentication_required" | "refresh_cookie_missing" | "refresh_token_reused" | "registration_off" | "registration_unknown" | "request_timeout" | "role_missing" | "scope_missing" | "second_factor_enrolment_required" | "second_factor_required" | "session_cookies_off" | "session_ended" | "session_not_found" | "session_required" | "session_unknown" | "token_bad_signature" | "token_expired" | "token_malformed" | "token_not_yet_valid" | "token_revoked" | "token_unknown_key" | "token_wrong_algorithm" | "token_wrong_audience" | "token_wrong_issuer" | "token_wrong_type" | "too_many_api_tokens" | "too_many_failures" | "too_many_mails" | "too_many_passkeys" | "unauthorized_client" | "unsupported_grant_type" | "unsupported_media_type" | "user_unknown" | "username_taken" | "username_too_similar" | "wrong_client" | "wrong_otp" | "wrong_password" | "wrong_recovery_code";
+        ProblemCode: "access_token_missing" | "account_disabled" | "api_token_expired" | "api_token_malformed" | "api_token_not_found" | "api_token_revoked" | "api_token_unknown" | "application_token" | "bad_challenge" | "bad_credentials" | "bad_invitation" | "bad_mail_token" | "basic_auth_off" | "body_too_large" | "client_id_taken" | "client_unknown" | "client_without_secret" | "csrf_refused" | "data_key_unavailable" | "database_unavailable" | "email_missing" | "email_taken" | "factor_not_found" | "identity_not_found" | "identity_taken" | "internal_error" | "invalid_client" | "invalid_fields" | "invalid_grant" | "invalid_request" | "invalid_scope" | "invalid_target" | "invitation_required" | "invitation_unknown" | "key_conflict" | "key_unknown" | "last_admin" | "last_way_in" | "mail_off" | "malformed_json" | "method_not_allowed" | "not_found" | "origin_not_allowed" | "otp_locked" | "overloaded" | "passkey_challenge_over" | "passkey_counter_back" | "passkey_not_found" | "passkey_not_verified" | "passkey_refused" | "passkey_taken" | "passkey_unknown" | "passkeys_off" | "provider_refused" | "provider_unavailable" | "provider_unknown" | "reauthentication_required" | "refresh_cookie_missing" | "refresh_token_reused" | "registration_off" | "registration_unknown" | "request_timeout" | "role_missing" | "scope_missing" | "second_factor_enrolment_required" | "second_factor_required" | "session_cookies_off" | "session_ended" | "session_not_found" | "session_required" | "session_unknown" | "token_bad_signature" | "token_expired" | "token_malformed" | "token_not_yet_valid" | "token_revoked" | "token_unknown_key" | "token_wrong_algorithm" | "token_wrong_audience" | "token_wrong_issuer" | "token_wrong_type" | "too_many_api_tokens" | "too_many_failures" | "too_many_mails" | "too_many_passkeys" | "unauthorized_client" | "unsupported_grant_type" | "unsupported_media_type" | "user_unknown" | "username_taken" | "username_too_similar" | "wrong_client" | "wrong_otp" | "wrong_password" | "wrong_recovery_code";
         /**
          * @description A change of a user's record. A missing field is not changed; null removes the e-mail address or the name.
          * @example {
@@ -1038,7 +1042,7 @@ export interface components {
         /** @description New recovery codes. */
         RecoveryCodes: {
             /**
-             * @description Ten codes, each of which stands once for a code of the app. They are shown only here; older ones are void.
+             * @description Ten codes. Each works once, in place of a code of the app or a passkey. They are shown only here; older ones are void.
              * @example [
              *       "abcd-efgh-jkmn-pqrs"
              *     ]

@@ -67,9 +67,9 @@ export async function login(client: Client, { label, signal }: Asking = {}): Pro
   return signIn(client, label, await use(client, undefined, "optional", signal));
 }
 
-/** Has the browser offer passkeys at the field with `autocomplete="username webauthn"`, and signs in who takes one. Call it when
- * the form is shown, and after another request has failed. Returns `null` if the browser does not do that, or when `signal` or
- * another request ends it. */
+/** Has the browser offer passkeys at the field with `autocomplete="username webauthn"`, and signs in the user who takes one.
+ * Call it when the form is shown, and after another request has failed. Returns `null` if the browser does not do that, or when
+ * `signal` or another request ends it. */
 export async function autofill(client: Client, { label, signal }: Asking = {}): Promise<User | null> {
   if (!(await extras().isConditionalMediationAvailable?.())) return null;
   while (!signal?.aborted) {
@@ -202,9 +202,15 @@ async function guarded<T>(
 /** Waits for an answer of the service, until the signal says that it is not needed any more. */
 function unless<T>(signal: AbortSignal, answer: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason));
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     answer.then(resolve, reject);
   });
+}
+
+/** What the browser has signed. By the API it may also return nothing. */
+function signed(credential: Credential | null): CredentialJson {
+  if (!credential) throw new PasskeyError("cancelled");
+  return jsonOf(credential);
 }
 
 /** Asks the browser for a passkey; returns what that has signed. */
@@ -216,7 +222,7 @@ function use(
 ): Promise<CredentialJson> {
   const get = async (signal: AbortSignal) => {
     const publicKey = requestOptions(await unless(signal, question(client, challenge)));
-    return jsonOf(await navigator.credentials.get({ publicKey, mediation, signal }));
+    return signed(await navigator.credentials.get({ publicKey, mediation, signal }));
   };
   return ask(get, signal);
 }
@@ -233,7 +239,7 @@ async function make(
     const { publicKey: json } = await unless(signal, offer);
     // The types do not know `mediation` here.
     const options: CredentialCreationOptions & { mediation: string } = { publicKey: creationOptions(json), mediation, signal };
-    return jsonOf(await navigator.credentials.create(options));
+    return signed(await navigator.credentials.create(options));
   };
   const credential = await ask(create, signal);
   return send<NewPasskey>(client, "POST", "/v1/me/passkeys", { credential, name, challenge: who.challenge });

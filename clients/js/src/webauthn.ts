@@ -50,7 +50,7 @@ export function creationOptions(json: Creation): PublicKeyCredentialCreationOpti
 
 const withBytes = <T extends { id: string }>(named: T[]) => named.map((one) => ({ ...one, id: bytesOf(one.id) }));
 
-export function jsonOf(credential: Credential | null): CredentialJson {
+export function jsonOf(credential: Credential): CredentialJson {
   const made = credential as PublicKeyCredential;
   if (typeof made.toJSON === "function") return made.toJSON() as CredentialJson;
   const { id, type, response } = made;

@@ -42,6 +42,13 @@ def test_tokens_of_every_algorithm_are_accepted(issuer: HttpIssuer, alg: str) ->
             claims.payload["roles"] = ["admin"]  # type: ignore[index]
 
 
+def test_a_login_cannot_be_required_from_the_future(issuer: HttpIssuer) -> None:
+    with issuer.following() as verifier:
+        claims = verifier.verify(issuer.token(USER))
+        with pytest.raises(ValueError, match="max_age"):
+            verifier.require(claims, max_age=-1)
+
+
 def test_nothing_is_asked_before_the_first_token_and_nothing_after_the_end(issuer: HttpIssuer) -> None:
     verifier = issuer.following()
     time.sleep(0.3)

@@ -59,7 +59,7 @@ pub(crate) const RESET_MAIL: Kind = Kind {
     account: Allowance::new(3, 1_200),
 };
 
-/// Mails that confirm addresses: counted on their own, so that whoever asks for these takes no reset from the owner.
+/// Mails that confirm addresses: counted on their own, so that asking for these takes no reset from the owner.
 pub(crate) const ADDRESS_MAIL: Kind = Kind { name: "address_mail", ..RESET_MAIL };
 
 /// Mails to register an address: counted on their own, too.

@@ -29,7 +29,7 @@ struct Untold {
 pub(super) struct Outcome {
     settlement: Settlement,
     since: Instant,
-    /// Given back when this is dropped, so that whoever waits there finds it in the database.
+    /// Given back when this is dropped, so that those who wait there find it in the database.
     memory: Option<memory::Charge>,
 }
 

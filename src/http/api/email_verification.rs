@@ -40,8 +40,8 @@ pub(in crate::http) async fn create(caller: Caller<LoggedIn>, app: web::Data<App
 
 /// Confirm my address
 ///
-/// By the code or the link of a mail to this user. If it was sent to a new address, that is the user's from now on. Whoever
-/// follows the link confirms it by a button on a page, without being logged in.
+/// By the code or the link of a mail to this user. If it was sent to a new address, that is the user's from now on. Anyone
+/// who follows the link confirms it by a button on a page, without being logged in.
 #[utoipa::path(post, path = "/v1/me/email/verification/confirm", tag = "me", request_body = ConfirmBody,
     responses((status = 200, body = AccountView)))]
 pub(in crate::http) async fn confirm(

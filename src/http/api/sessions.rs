@@ -79,7 +79,7 @@ pub(in crate::http) async fn logout(
             blocking(end).await?;
             Some(session)
         }
-        // Whoever logs out has logged out. A refresh token that was replaced ends its session, as when it is revoked.
+        // A logout always succeeds. A refresh token that was replaced ends its session, as when it is revoked.
         Err(refused) if refused.is_about_the_token() && Cookies::authenticate(&app, &request) => {
             let (cookie, origin) = (Cookies::of(&app).session(&request).unwrap_or_default(), origin(&request, &app));
             blocking(move || browser::sign_out(&asked, &cookie, &origin)).await?;

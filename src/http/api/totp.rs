@@ -40,7 +40,7 @@ pub(in crate::http) struct ConfirmBody {
 #[derive(Serialize, ToSchema)]
 #[schema(as = RecoveryCodes)]
 pub(in crate::http) struct RecoveryCodesView {
-    /// Ten codes, each of which stands once for a code of the app. They are shown only here; older ones are void.
+    /// Ten codes. Each works once, in place of a code of the app or a passkey. They are shown only here; older ones are void.
     #[schema(example = json!(["abcd-efgh-jkmn-pqrs"]))]
     recovery_codes: Vec<String>,
 }

@@ -108,7 +108,7 @@ impl Place<'_> {
         page_with(self.site, response, &form)
     }
 
-    /// Logs the new user in. Who must get a second factor first does so at a login of their own.
+    /// Logs the new user in. Users who must get a second factor first do so at a login of their own.
     async fn log_in(&self, opened: Opened) -> Result<HttpResponse, Failure> {
         let (site, app, request) = (self.site, self.app, self.request);
         if !app.config.session_cookies {

@@ -155,7 +155,7 @@ pub(super) struct Choose<'a> {
     pub(super) problem: Option<String>,
 }
 
-/// What a user can do whom a provider knows, and who has no account that is linked to that.
+/// What a user can do who is known to a provider, and has no account that is linked to that.
 #[derive(Template)]
 #[template(path = "not_linked.html")]
 pub(super) struct NotLinked<'a> {

@@ -123,8 +123,8 @@ texts! {
     username_too_similar: "This username looks like one that is taken. Choose another one.",
         "Dieser Benutzername sieht aus wie ein vergebener. Wähle einen anderen.",
         "Este nombre de usuario se parece a uno ocupado. Elige otro.";
-    bad_username: "A username has 1 to 128 characters, and no spaces or invisible ones.",
-        "Ein Benutzername hat 1 bis 128 Zeichen und keine Leerzeichen oder unsichtbaren.",
+    bad_username: "A username has 1 to 128 characters, and no spaces or invisible characters.",
+        "Ein Benutzername hat 1 bis 128 Zeichen, keine Leerzeichen und keine unsichtbaren Zeichen.",
         "Un nombre de usuario tiene de 1 a 128 caracteres, sin espacios ni caracteres invisibles.";
     not_your_address: "A username has an @ only if it is your own confirmed e-mail address.",
         "Ein Benutzername hat nur dann ein @, wenn er deine eigene bestätigte E-Mail-Adresse ist.",
@@ -141,8 +141,9 @@ texts! {
     bad_invitation: "This invitation was used or withdrawn, it has expired, or it is for another address.",
         "Diese Einladung wurde schon verwendet oder zurückgezogen, ist abgelaufen oder gilt für eine andere Adresse.",
         "Esta invitación ya se ha usado o retirado, ha caducado o es para otra dirección.";
-    invitation_missing: "Only who is invited can open an account here.", "Hier kann nur ein Konto eröffnen, wer eingeladen ist.",
-        "Aquí solo puede abrir una cuenta quien tiene una invitación.";
+    invitation_missing: "You need an invitation to open an account here.",
+        "Um hier ein Konto zu eröffnen, brauchst du eine Einladung.",
+        "Para abrir una cuenta aquí necesitas una invitación.";
     cancel: "Cancel", "Abbrechen", "Cancelar";
     bad_credentials: "Username or password is wrong.", "Benutzername oder Passwort ist falsch.",
         "El nombre de usuario o la contraseña no son correctos.";
@@ -199,9 +200,9 @@ texts! {
     enrol_passkey: "Make a passkey instead", "Stattdessen einen Passkey erzeugen", "Crear mejor una llave de acceso";
     recovery_codes_title: "Keep these recovery codes", "Bewahre diese Wiederherstellungscodes auf",
         "Guarda estos códigos de recuperación";
-    recovery_codes_lead: "Each stands once for your app or your passkey, if you do not have it. They are not shown again.",
-        "Jeder gilt einmal anstelle deiner App oder deines Passkeys, falls dir beides fehlt. Sie werden nicht noch einmal gezeigt.",
-        "Cada uno vale una vez en lugar de tu aplicación o de tu llave de acceso, si no las tienes. No se volverán a mostrar.";
+    recovery_codes_lead: "Each code works once, in place of your app or passkey. They are not shown again.",
+        "Jeder Code gilt einmal, anstelle deiner App oder deines Passkeys. Sie werden nicht noch einmal gezeigt.",
+        "Cada código vale una sola vez, en lugar de tu aplicación o de tu llave de acceso. No se volverán a mostrar.";
     next_code_lead: "Then type the next code that the app shows.", "Gib dann den nächsten Code ein, den die App zeigt.",
         "Después escribe el siguiente código que muestre la aplicación.";
     next_passkey_lead: "Then use your new passkey to go on.", "Verwende dann deinen neuen Passkey, um weiterzumachen.",

@@ -216,7 +216,7 @@ pub(super) fn refused(site: &Site<'_>, provider: &str, error: Error) -> Result<H
         | Refusal::ClaimMissing(_) => (StatusCode::FORBIDDEN, texts.provider_refused),
     };
     let with_name = |text: &str| text.replace("{provider}", provider);
-    // Who has an account links the identity there, after a login: nothing tells whether there is one.
+    // Users who have an account link the identity there, after a login: nothing tells whether there is one.
     let page = if is_not_linked { "/account/identities" } else { "/account" };
     let link = to_login(site, page).map(|address| (texts.to_login.to_owned(), address));
     titled(site, status, &with_name(texts.provider_title), &with_name(text), link)

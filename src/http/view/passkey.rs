@@ -42,7 +42,7 @@ pub(crate) struct PasskeyView {
 pub(crate) struct AddedView {
     #[serde(flatten)]
     passkey: PasskeyView,
-    /// Ten codes, each of which stands once for a second factor. They come only with the first second factor of an account,
+    /// Ten codes. Each works once, in place of another second factor. They come only with the first second factor of an account,
     /// and are shown only here.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = json!(["abcd-efgh-jkmn-pqrs"]))]

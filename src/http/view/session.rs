@@ -67,7 +67,7 @@ pub(crate) struct PageQuery {
     /// The `next_cursor` of the previous page.
     #[param(format = "uuid", nullable = false)]
     pub(crate) cursor: Option<String>,
-    /// Maximum number of sessions on the page. Default: 50.
+    /// Maximum number of entries on the page. Default: 50.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 100, nullable = false)]
     pub(crate) limit: Option<String>,
 }

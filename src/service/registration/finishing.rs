@@ -22,7 +22,7 @@ use crate::service::users::{checked_password, known_words};
 pub(crate) struct Wanted {
     /// The name to log in with.
     pub(crate) username: String,
-    /// The password; who registers through a provider gets none.
+    /// The password; users who register through a provider get none.
     pub(crate) password: Secret<String>,
     /// The full name.
     pub(crate) name: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Wanted {
     pub(crate) audience: Option<String>,
 }
 
-/// Allows an attempt to choose: whoever has proved an address could try out which usernames there are. Each refusal counts.
+/// Allows an attempt to choose: a person who has proved an address could try out which usernames there are. Each refusal counts.
 pub(crate) async fn admit_choice(app: &App, applicant: &Applicant, ip: Option<&str>) -> Result<Charge, Error> {
     let email = applicant.email().map(|(email, _)| Account::Unknown(email.folded().into_owned()));
     let charge = app.limiter.admit(&Attempt::new(&REGISTRATION, email.as_ref(), ip)).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn admit_choice(app: &App, applicant: &Applicant, ip: Option<&s
 pub(crate) struct Checked {
     username: Username,
     name: Option<DisplayName>,
-    /// None for who registers through a provider.
+    /// None for users who register through a provider.
     password: Option<Password>,
 }
 
@@ -157,8 +157,8 @@ fn identity_of(app: &App, applicant: &Applicant, user: UserId) -> Result<Option<
     }))
 }
 
-/// The proof that logs the new user in: the password was chosen just now, by who has proved the address; or a provider has said who
-/// the user is. A second factor of the provider counts from the next login on.
+/// The proof that logs the new user in: the password was chosen just now, by the person who has proved the
+/// address; or a provider has said who the user is. A second factor of the provider counts from the next login on.
 pub(crate) fn outcome(app: &App, Opened { user, hash, identity }: Opened) -> Outcome {
     let (method, evidence) = match (hash, identity) {
         (_, Some(identity)) => (Method::Upstream { is_second_factor: false }, Evidence::Upstream(Box::new(identity))),

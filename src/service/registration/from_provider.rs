@@ -19,7 +19,7 @@ pub(crate) fn begin(app: &App, verified: &Verified, invitation: Option<&Secret<S
     let (identity, now) = (&verified.identity, app.clock.now());
     let email = identities::trusted_address(verified).cloned();
     let invitation = invitation.map(|text| invitations::find(app, text, email.as_ref())).transpose()?;
-    // One for an address is of use to who has proved it.
+    // One for an address is of use only to a person who has proved it.
     let is_for_another = |invitation: &Invitation| invitation.email.is_some() && email.is_none();
     if invitation.as_ref().is_some_and(is_for_another) {
         return Err(Error::BadInvitation);

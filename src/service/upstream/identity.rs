@@ -65,7 +65,7 @@ fn roles(claims: &Claims, rule: &RolesRule) -> Result<Option<Names>, Refusal> {
         Some(Value::String(one)) => vec![one],
         Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
         _ if rule.action == Action::Require => return Err(Refusal::ClaimMissing("roles")),
-        // Whoever is in no group may have no such claim.
+        // Users who are in no group may have no such claim.
         _ => Vec::new(),
     };
     let roles = Names::new(values.into_iter().filter_map(|value| rule.roles.get(value)));

@@ -82,7 +82,7 @@ async fn verify(app: &Arc<App>, id: &ProviderId, params: Params, cookie: Option<
     let state = params.get("state").unwrap_or_default().to_owned();
     let found = on_a_thread(move || state::find(&asked, &wanted, &state, cookie.as_deref())).await?;
     drop(turn);
-    // Before it is used up: whoever has no turn may try again.
+    // Before it is used up: a user who gets no turn may try again.
     let (app, turn) = (Arc::clone(app), app.provider_turns.turn(id).await?);
     on_a_thread(move || {
         let _turn = turn;

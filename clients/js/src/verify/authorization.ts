@@ -1,6 +1,6 @@
 // The Authorization header of a request (RFC 6750 section 2.1, https://www.rfc-editor.org/rfc/rfc6750#section-2.1).
 
-/** The headers of a request of `fetch`, whoever implements it. */
+/** The headers of a request of `fetch` of any implementation. */
 export interface HeadersLike {
   get(name: string): string | null;
 }

@@ -183,8 +183,10 @@ class Verifier:
         """TokenError (403) unless the token has the role and the scope, and, with `login`, comes from a user's login.
 
         TokenError (401) with the challenge of RFC 9470 unless its `acr` is one of these values, which are separated by
-        spaces, and the user has logged in within the last `max_age` seconds.
+        spaces, and the user has logged in within the last `max_age` seconds. ValueError for a negative `max_age`.
         """
+        if max_age is not None and max_age < 0:
+            raise ValueError("max_age is a number of seconds, 0 or more")
         if login and not claims.is_logged_in:
             raise self.refusal("session_required")
         if role is not None and not claims.has_role(role):

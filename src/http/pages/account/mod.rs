@@ -34,8 +34,8 @@ use crate::oauth::params::Params;
 
 /// See my account
 ///
-/// Username, name and e-mail address, with links to the other sections. Who is not logged in is sent to `/login` and back. 404
-/// with `SESSION_COOKIES=off`, as for all sections.
+/// Username, name and e-mail address, with links to the other sections. Users who are not logged in are sent to
+/// `/login` and back. 404 with `SESSION_COOKIES=off`, as for all sections.
 #[utoipa::path(get, path = "/account", tag = "pages", security(()), responses(
     (status = 200, content_type = "text/html", body = String, description = "The page."),
     (status = 303, description = "To the login page.", headers(("Location" = String)))))]

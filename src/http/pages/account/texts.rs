@@ -45,7 +45,7 @@ texts! {
     passkey_removed: "The passkey is removed.", "Der Passkey ist entfernt.", "La llave de acceso se ha quitado.";
     factors_title: "Second factor", "Zweiter Faktor", "Segundo factor";
     identities_title: "Linked services", "Verknüpfte Dienste", "Servicios vinculados";
-    identities_lead: "Whoever can log in to one of these can log in to your account.",
+    identities_lead: "Anyone who can log in to one of these can log in to your account.",
         "Wer sich bei einem von ihnen anmelden kann, kann sich bei deinem Konto anmelden.",
         "Quien pueda iniciar sesión en uno de ellos podrá entrar en tu cuenta.";
     no_identities: "Your account is linked to no other service.", "Dein Konto ist mit keinem anderen Dienst verknüpft.",

@@ -1,5 +1,5 @@
-"""Which user of Django belongs to which user of the issuer. It is a table, not a username: whoever registers here under a
-name that looks like an id must not become someone else."""
+"""Which user of Django belongs to which user of the issuer. It is a table, not a username: a person who registers here
+with a name that looks like an id must not become someone else."""
 
 from __future__ import annotations
 
