@@ -228,7 +228,12 @@ impl TestApp {
 /// Changes a database.
 pub fn execute(database_url: &str, statements: &str) {
     match database_url.strip_prefix("sqlite://") {
-        Some(path) => SqliteConnection::establish(path).unwrap().batch_execute(statements).unwrap(),
+        Some(path) => {
+            let mut connection = SqliteConnection::establish(path).unwrap();
+            // The service may write at the same time.
+            connection.batch_execute("pragma busy_timeout = 10000").unwrap();
+            connection.batch_execute(statements).unwrap();
+        }
         None => PgConnection::establish(database_url).unwrap().batch_execute(statements).unwrap(),
     }
 }
