@@ -267,7 +267,8 @@ async function account(language, username, options) {
   await page.waitForSelector("[role=alert]");
   await show("profile-refused", { status: 400 });
   execFileSync("python3", ["-c", EARLIER, database]);
-  await page.fill("[name=username]", `${username}2`);
+  // One like an address would have to be the user's own.
+  await page.fill("[name=username]", `${username.split("@")[0]}2`);
   await page.click("main form:first-of-type button");
   await page.waitForSelector("[name=password]");
   await show("confirm");

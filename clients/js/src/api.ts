@@ -514,7 +514,7 @@ export interface components {
          */
         DeviceLabel: string;
         /**
-         * @description An e-mail address.
+         * @description An e-mail address. A domain in other characters is accepted too, and turned into its ASCII form.
          * @example grace@example.com
          */
         EmailAddress: string;

@@ -168,8 +168,10 @@ impl TestApp {
     pub fn create_user(&self, username: &str, roles: &[&str]) -> User {
         let roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
         let password = Secret::new(PASSWORD.to_owned());
-        // A username may be an address itself.
-        let email = format!("{}@example.com", username.replace('@', "-at-"));
+        // A username may have what an address may not.
+        let local: String =
+            username.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+        let email = format!("{local}@example.com");
         let new = NewUser { username, email: Some(&email), name: None, roles: &roles, password: &password };
         users::create(&self.inside, &new, &Origin::default()).unwrap()
     }
