@@ -76,6 +76,10 @@ pub(super) fn link_by_address(
         if !is_its_owner || !tx.reading().list_factors(user)?.is_empty() {
             return Ok(None);
         }
+        // An address may be given to somebody else at the provider, but one person is one subject.
+        if tx.reading().list_identities(user)?.iter().any(|other| other.provider_id == linked.provider_id) {
+            return Ok(None);
+        }
         tx.insert_identity(&linked)?;
         notice.enqueue(tx)?;
         tx.record(event)?;

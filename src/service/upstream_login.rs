@@ -5,6 +5,7 @@ use super::identities::link_by_address;
 use super::proof::{Evidence, Outcome, Proven};
 use super::users::{self, NewProfile};
 use crate::app::App;
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::identity::LinkedIdentity;
@@ -28,7 +29,9 @@ pub(crate) fn outcome(app: &App, verified: &Verified, origin: &Origin) -> Result
     let user = as_told(app, verified, user, origin)?;
     let told = LinkedIdentity { email: identity.email.clone(), name: identity.name.clone(), ..linked };
     let method = Method::Upstream { is_second_factor: identity.is_second_factor };
-    let proof = Proof { user: user.id, method, at: app.clock.now() };
+    // Not later than what the provider says: a sign-in there may be days old, and opens nothing that needs a recent one.
+    let now = app.clock.now();
+    let proof = Proof { user: user.id, method, at: identity.auth_time.map_or(now, |at| at.clamp(Timestamp(0), now)) };
     let evidence = Evidence::Upstream(Box::new(told));
     Ok(Outcome { claimed: Some(user.id), proven: Some(Proven { user, proof, evidence }) })
 }

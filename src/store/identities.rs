@@ -64,8 +64,13 @@ impl WriteTx<'_> {
         }
     }
 
-    /// Notes a sign-in with an identity, and what the provider has told; returns whether it is still linked to its account.
+    /// Notes a sign-in with an identity, and what the provider has told; returns whether it is still linked to its account, and
+    /// users may still sign in at the provider.
     pub(crate) fn use_identity(&mut self, told: &LinkedIdentity, now: Timestamp) -> Result<bool, Error> {
+        let provider = self.reading().find_provider(&told.provider_id)?;
+        if provider.is_none_or(|(provider, _)| provider.disabled_at.is_some()) {
+            return Ok(false);
+        }
         self.note_lock(Lock::SecondFactors);
         let linked = identities::table.find(Bind(told.id)).filter(identities::user_id.eq(Bind(told.user_id)));
         let set = (

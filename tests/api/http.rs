@@ -10,7 +10,8 @@ use crate::support::{Engine, TestApp};
 use crate::upstream::configure_as;
 
 /// What users and applications see.
-const PAGES: [&str; 6] = ["/oauth/", "/login", "/account", "/password-reset", "/email-verification", "/registration"];
+const PAGES: [&str; 7] =
+    ["/oauth/", "/login", "/account", "/password-reset", "/email-verification", "/registration", "/invitation"];
 
 /// Pages whose GET may issue a code, or end a session.
 const ACTING: [&str; 4] = ["/oauth/authorize", "/oauth/interactions/", "/oauth/logout", "/login/callback/"];

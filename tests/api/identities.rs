@@ -26,6 +26,8 @@ both_engines!(
     a_trusted_address_that_both_have_verified_links_the_account,
     an_account_with_a_second_factor_is_not_linked_by_its_address,
     an_address_that_was_changed_at_the_provider_leads_to_no_other_account,
+    a_login_at_the_provider_that_is_old_opens_nothing_that_needs_a_recent_one,
+    a_provider_that_is_disabled_meanwhile_logs_nobody_in,
     an_account_that_is_disabled_or_deleted_is_not_logged_in_to,
     a_callback_works_once_and_in_the_browser_that_has_begun,
     the_last_way_in_is_not_unlinked,
@@ -144,6 +146,7 @@ fn a_linked_identity_logs_in_and_the_tokens_say_where(engine: Engine) {
     // Who is signed in already has authenticated again, in the same session.
     let session = access_claims(&browser)["sid"].clone();
     app.advance(100);
+    provider.says().claims = json!({"auth_time": app.clock.now().0});
     is_signed_in(&sign_in(&browser, &provider, "lying"));
     let token = access_claims(&browser);
     assert_eq!((&token["sid"], &token["auth_time"]), (&session, &json!(app.clock.now().0)), "{token}");
@@ -343,6 +346,40 @@ fn an_address_that_was_changed_at_the_provider_leads_to_no_other_account(engine:
     // Nor does somebody else with her old address get in, where the address is not verified.
     provider.says().claims = json!({"sub": "eve", "email": "ada@example.com", "email_verified": false});
     is_not_linked(&sign_in(&app.browser(), &provider, "lying"));
+    // Nor where it is, because it was given to somebody else: one person is one subject.
+    provider.says().claims = json!({"sub": "eve", "email": "ada@example.com", "email_verified": true});
+    is_not_linked(&sign_in(&app.browser(), &provider, "lying"));
+}
+
+fn a_login_at_the_provider_that_is_old_opens_nothing_that_needs_a_recent_one(engine: Engine) {
+    let (app, provider) = linked(engine);
+    let (browser, day_old) = (app.browser(), app.clock.now().0 - 86_400);
+    provider.says().claims = json!({"auth_time": day_old});
+    is_signed_in(&sign_in(&browser, &provider, "lying"));
+    assert_eq!(access_claims(&browser)["auth_time"], day_old);
+    let path = format!("/v1/me/identities/{}", identities(&browser)[0]["id"].as_str().unwrap());
+    browser.fetch("DELETE", &path, None).problem(401, "reauthentication_required");
+    // Who is signed in and goes there once more is to log in there again.
+    let trip = begin(&browser, "lying");
+    assert_eq!(trip.params["max_age"], "300");
+    assert!(!begin(&app.browser(), "lying").params.contains_key("max_age"));
+    provider.says().claims = json!({"auth_time": app.clock.now().0});
+    is_signed_in(&come_back(&browser, &provider, "lying", &trip));
+    assert_eq!(browser.fetch("DELETE", &path, None).status, 204);
+}
+
+fn a_provider_that_is_disabled_meanwhile_logs_nobody_in(engine: Engine) {
+    let (app, provider) = linked(engine);
+    let (secret, _) = enrol(&app, &app.login("ada", PASSWORD).ok());
+    app.advance(60);
+    let browser = app.browser();
+    let page = sign_in(&browser, &provider, "lying");
+    page.shows(200, "Confirm that it is you");
+    app.execute("update providers set disabled_at = 1");
+    assert!(!browser.cookies.borrow().contains_key("__Host-ts_refresh"));
+    let shown = browser.submit(&page, &[("otp", &code(&app, &secret))]);
+    assert_ne!(shown.answer.status, 303, "{shown:?}");
+    assert!(!browser.cookies.borrow().contains_key("__Host-ts_refresh"));
 }
 
 fn an_account_that_is_disabled_or_deleted_is_not_logged_in_to(engine: Engine) {

@@ -10,6 +10,7 @@ use crate::upstream::{begin, configure, lying};
 
 both_engines!(
     an_account_is_opened_in_the_browser_that_was_at_the_provider,
+    a_provider_that_is_disabled_meanwhile_opens_no_account,
     without_registration_no_account_is_opened,
     an_invitation_leads_to_the_provider_and_is_used_up,
     an_address_is_taken_only_if_it_is_trusted,
@@ -83,6 +84,17 @@ fn an_account_is_opened_in_the_browser_that_was_at_the_provider(engine: Engine) 
     let code = provider.agree(&trip.url);
     assert_eq!(other.get(&format!("/login/callback/lying?{}", trip.back(&code))).status, 303);
     assert_eq!((profile(&other)["username"].clone(), accounts(&app)), (json!("ada"), 1));
+}
+
+fn a_provider_that_is_disabled_meanwhile_opens_no_account(engine: Engine) {
+    for change in ["disabled_at = 1", "trust_email = false", "created_at = created_at + 1000"] {
+        let app = open(engine);
+        let (provider, browser) = (lying(&app, &["--trust-email"]), app.browser());
+        let form = to_registration(&browser, &come_back(&browser, &provider));
+        app.execute(&format!("update providers set {change}"));
+        browser.submit(&form, &[]).shows(403, "This link does not work");
+        assert_eq!(accounts(&app), 0, "{change}");
+    }
 }
 
 fn without_registration_no_account_is_opened(engine: Engine) {

@@ -49,7 +49,8 @@ pub(in crate::http) async fn begin(
     let Some(return_to) = return_address(&request, &app)? else {
         return titled(site, StatusCode::BAD_REQUEST, site.texts.error_title, site.texts.error_request, None);
     };
-    match upstream::begin(&app, &provider, Purpose::SignIn, return_to).await {
+    let is_again = who(&web::Data::from(Arc::clone(&app)), Cookies::of(&app).session(&request)).await?.is_some();
+    match upstream::begin(&app, &provider, Purpose::SignIn, return_to, is_again).await {
         Ok(begun) => {
             let mut response = see_other(&begun.redirect);
             put(&request, &mut response, Cookies::of(&app).keep_upstream(&request, begun.id, begun.browser.expose()))?;

@@ -8,6 +8,7 @@ use tokensmith_verifier::issuing::read_object;
 use url::{Url, form_urlencoded};
 
 use super::endpoints::Endpoints;
+use crate::clock::Seconds;
 use crate::model::upstream::Refusal;
 use crate::oauth::params::Params;
 use crate::oauth::pkce::{S256, challenge};
@@ -32,6 +33,8 @@ pub(crate) struct AuthenticationRequest<'a> {
     pub(crate) nonce: &'a str,
     /// Its challenge is sent.
     pub(crate) code_verifier: &'a str,
+    /// How old the user's login there may be; any if `None`.
+    pub(crate) max_age: Option<Seconds>,
 }
 
 impl AuthenticationRequest<'_> {
@@ -47,6 +50,9 @@ impl AuthenticationRequest<'_> {
             .append_pair("nonce", self.nonce)
             .append_pair("code_challenge", &challenge(self.code_verifier))
             .append_pair("code_challenge_method", S256);
+        if let Some(Seconds(seconds)) = self.max_age {
+            url.query_pairs_mut().append_pair("max_age", &seconds.to_string());
+        }
         Some(url.into())
     }
 }

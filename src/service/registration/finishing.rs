@@ -8,6 +8,7 @@ use crate::model::audit::{EventName, Origin};
 use crate::model::id::{UserId, new_id};
 use crate::model::identity::LinkedIdentity;
 use crate::model::proof::{Method, Proof};
+use crate::model::registration::Registration;
 use crate::model::text::BadText;
 use crate::model::user::{DisplayName, Email, User, Username};
 use crate::password::Password;
@@ -17,6 +18,7 @@ use crate::service::new_account::refuse_address;
 use crate::service::pair::Purpose;
 use crate::service::proof::{Evidence, Outcome, Proven};
 use crate::service::users::{checked_password, known_words};
+use crate::store::UnitTx;
 
 /// What an applicant wants.
 pub(crate) struct Wanted {
@@ -116,6 +118,9 @@ pub(crate) fn open(
     let (origin, linked) = (origin.clone(), identity.clone());
     let user = app.units.run(move |tx| {
         if let Some(registration) = registration {
+            if let Some(identity) = &linked {
+                refuse_if_changed(tx, identity, &registration)?;
+            }
             let proved = registration.email.filter(|_| registration.email_verified);
             let proved = proved.map(|email| email.folded().into_owned());
             if let Some(folded) = &proved {
@@ -137,6 +142,16 @@ pub(crate) fn open(
         Ok(user)
     })?;
     Ok(Opened { user, hash, identity })
+}
+
+/// Refuses a registration whose provider may not sign users in any more, or is not trusted as it was then.
+fn refuse_if_changed(tx: &mut UnitTx<'_>, identity: &LinkedIdentity, begun: &Registration) -> Result<(), Error> {
+    let provider = tx.reading().find_provider(&identity.provider_id)?.map(|(provider, _)| provider);
+    let is_as_it_was = provider.is_some_and(|provider| {
+        let is_the_same = provider.disabled_at.is_none() && provider.created_at <= begun.created_at;
+        is_the_same && (provider.trust_email || !begun.email_verified)
+    });
+    if is_as_it_was { Ok(()) } else { Err(Error::BadMailToken) }
 }
 
 /// The identity of the account, if its user registers through a provider.

@@ -36,12 +36,14 @@ pub(crate) struct Begun {
     pub(crate) browser: Opaque,
 }
 
-/// Begins a sign-in at a provider.
+/// Begins a sign-in at a provider. A user who is signed in here (`is_again`) is to log in there again, unless that was a moment
+/// ago: what needs a recent login needs one at the provider.
 pub(crate) async fn begin(
     app: &Arc<App>,
     id: &ProviderId,
     purpose: Purpose,
     return_to: String,
+    is_again: bool,
 ) -> Result<Begun, Error> {
     // Anybody may begin as many as they like.
     let (asked, wanted, turn) = (Arc::clone(app), id.clone(), app.lookups.turn().await?);
@@ -60,6 +62,7 @@ pub(crate) async fn begin(
             state: &started.state,
             nonce: &nonce(started.browser.expose()),
             code_verifier: &code_verifier(started.browser.expose()),
+            max_age: (is_again && provider.preset.is_openid()).then_some(app.config.reauthentication_period),
         };
         let redirect = request.url().ok_or_else(|| Error::internal("an endpoint of a provider is no URL"))?;
         Ok(Begun { redirect, id: started.id, browser: started.browser })
