@@ -361,7 +361,7 @@ fn a_login_at_the_provider_that_is_old_opens_nothing_that_needs_a_recent_one(eng
     browser.fetch("DELETE", &path, None).problem(401, "reauthentication_required");
     // Who is signed in and goes there once more is to log in there again.
     let trip = begin(&browser, "lying");
-    assert_eq!(trip.params["max_age"], "300");
+    assert_eq!(trip.params["max_age"], "600");
     assert!(!begin(&app.browser(), "lying").params.contains_key("max_age"));
     provider.says().claims = json!({"auth_time": app.clock.now().0});
     is_signed_in(&come_back(&browser, &provider, "lying", &trip));
