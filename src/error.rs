@@ -131,7 +131,7 @@ pub enum Error {
     /// The user has no such identity.
     #[error("there is no such identity")]
     IdentityNotFound,
-    /// Without it nobody could log in to the account.
+    /// It is the only way to log in to the account.
     #[error("this is the last way to log in to the account")]
     LastWayIn,
     /// The issuer has no domain name, or is not reached by https.

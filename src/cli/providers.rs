@@ -63,7 +63,7 @@ pub(super) enum ProvidersCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Disable a provider: nobody signs in with it; sessions go on
+    /// Disable a provider: users cannot sign in with it any more; sessions go on
     Disable {
         /// Its id
         id: String,

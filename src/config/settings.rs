@@ -210,7 +210,7 @@ settings! {
     }
     REGISTRATION: pub(crate) registration: MayRegister {
         default: "off",
-        help: "Who may register. open: everybody, with a confirmed e-mail address; it needs MAIL_URL. invite: people who have an invitation. off: nobody; administrators create all accounts.",
+        help: "Who may register. open: everybody, with a confirmed e-mail address; it needs MAIL_URL. invite: people who have an invitation. off: administrators create all accounts.",
         read: parsed,
     }
     TERMS_URL: pub(crate) terms_url: Option<String> {

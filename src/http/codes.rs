@@ -207,7 +207,7 @@ codes! {
          right, or its user has no account here. The log has the reason.";
     REGISTRATION_OFF: 403 "registration_off" "Registration is off", None,
         Domain(Error::RegistrationOff) => Domain(Error::RegistrationOff),
-        "Nobody can register: `REGISTRATION` is off. Administrators create accounts.";
+        "Registration is off (`REGISTRATION`): administrators create all accounts.";
     INVITATION_REQUIRED: 403 "invitation_required" "Invitation required", None,
         Domain(Error::InvitationMissing) => Domain(Error::InvitationMissing),
         "You need an invitation to open an account here: `REGISTRATION` is `invite`, and the request has no `invitation`.";
@@ -298,7 +298,7 @@ codes! {
         "This identity is linked to another account.";
     LAST_WAY_IN: 409 "last_way_in" "Last way to log in", None,
         Domain(Error::LastWayIn) => Domain(Error::LastWayIn),
-        "The account has no password, no passkey and no other identity: without this one nobody could log in to it.";
+        "This is the only way to log in to the account: it has no password, no passkey and no other identity.";
     CLIENT_ID_TAKEN: 409 "client_id_taken" "Client id taken", None,
         Domain(Error::ClientIdTaken) => Domain(Error::ClientIdTaken),
         "Another registered application has the `client_id`.";

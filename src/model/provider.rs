@@ -127,7 +127,7 @@ pub(crate) enum Action {
     Suggest,
     /// The account has this value: it is taken at every sign-in, if the provider sends it.
     Force,
-    /// The same, and nobody signs in without it.
+    /// The same, and a sign-in without it is refused.
     Require,
 }
 

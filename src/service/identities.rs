@@ -108,7 +108,7 @@ fn new(app: &App, identity: &Identity, user: UserId, now: Timestamp) -> Result<L
     })
 }
 
-/// Unlinks an identity of a user, unless nobody could log in to the account then.
+/// Unlinks an identity of a user, unless it is the only way to log in to the account.
 pub(crate) fn unlink(app: &App, user: UserId, id: IdentityId, origin: &Origin) -> Result<(), Error> {
     let now = app.clock.now();
     let known = list(app, user)?.into_iter().find(|identity| identity.id == id).ok_or(Error::IdentityNotFound)?;

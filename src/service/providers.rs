@@ -105,7 +105,7 @@ pub(crate) fn update(app: &App, id: &str, settings: &ProviderSettings, origin: &
     })
 }
 
-/// Disables a provider: nobody signs in with it until it is enabled again. Sessions go on.
+/// Disables a provider: users cannot sign in with it until it is enabled again. Sessions go on.
 pub(crate) fn disable(app: &App, id: &str, origin: &Origin) -> Result<(), Error> {
     set_disabled(app, id, true, origin)
 }
