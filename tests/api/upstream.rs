@@ -27,6 +27,7 @@ both_engines!(
     a_provider_is_found_until_it_is_disabled_on_every_instance,
     a_sign_in_that_is_over_is_forgotten,
     without_a_linked_account_the_page_says_so,
+    pages_call_a_provider_what_its_operator_calls_it,
 );
 
 pub const SETTINGS: [(&str, &str); 3] =
@@ -327,4 +328,21 @@ fn without_a_linked_account_the_page_says_so(engine: Engine) {
         assert!(page.text().contains("/auth/login?return_to="), "there are other ways: {page:?}");
     }
     assert_eq!(app.number("select count(*) from sessions") + app.number("select count(*) from users"), 0);
+}
+
+fn pages_call_a_provider_what_its_operator_calls_it(engine: Engine) {
+    let app = TestApp::start_with(engine, &SETTINGS);
+    let provider = lying(&app, &["--name", "Staff login"]);
+    let metadata = "/.well-known/openid-configuration";
+    provider.answers(metadata, 500, "");
+    let page = app.browser().open("/login/lying");
+    page.shows(502, "Sign-in with Staff login");
+    assert!(page.text().contains("Staff login cannot be reached"), "{page:?}");
+    provider.says().answers.remove(metadata);
+    app.advance(60);
+    let browser = app.browser();
+    let state = begin(&browser, "lying").params["state"].clone();
+    let query = encoded(&[("state", &state), ("error", "access_denied")]);
+    browser.open(&format!("/login/callback/lying?{query}")).shows(403, "Sign-in with Staff login");
+    assert_eq!(app.number("select count(*) from upstream_logins where used_at is null"), 0);
 }

@@ -27,7 +27,7 @@ use crate::model::text::BadText;
 use crate::model::upstream::{Purpose, Refusal, Verified};
 use crate::secret::Secret;
 use crate::service::registration::from_provider;
-use crate::service::{identities, upstream};
+use crate::service::{identities, providers, upstream};
 
 /// Sign in at a provider
 ///
@@ -56,7 +56,7 @@ pub(in crate::http) async fn begin(
             put(&request, &mut response, Cookies::of(&app).keep_upstream(&request, begun.id, begun.browser.expose()))?;
             Ok(response)
         }
-        Err(error) => refused(site, provider.as_str(), error),
+        Err(error) => refused(site, &shown(&app, &provider).await, error),
     }
 }
 
@@ -93,7 +93,7 @@ pub(in crate::http) async fn finish(
             Purpose::SignIn => back.sign_in(verified).await?,
             Purpose::Link { user, session } => back.link(verified, (user, session)).await?,
         },
-        Err(error) => refused(site, provider.as_str(), error)?,
+        Err(error) => refused(site, &shown(&app, &provider).await, error)?,
     };
     // Only the browser that has begun it: the cookie is of no use any more.
     if let (Some(id), Some(_)) = (login, cookie) {
@@ -195,6 +195,13 @@ impl Back<'_> {
 /// What is not an id by its form is no provider's.
 fn read(id: &str) -> Result<ProviderId, Error> {
     id.parse().map_err(|_bad_form: BadText| Error::ProviderUnknown)
+}
+
+/// What users call a provider; its id if that cannot be found out.
+pub(super) async fn shown(app: &Arc<App>, id: &ProviderId) -> String {
+    let (asked, wanted) = (Arc::clone(app), id.clone());
+    let found = on_a_thread(move || providers::find(&asked, wanted.as_str())).await;
+    found.map_or_else(|_not_found| id.to_string(), |provider| provider.name.to_string())
 }
 
 /// A page with the reason, and the way to every other login.

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::http::cookies::{Cookies, put};
 use crate::http::failure::Failure;
 use crate::http::pages::reply::{go, page_with};
-use crate::http::pages::upstream::refused as refused_by_provider;
+use crate::http::pages::upstream::{refused as refused_by_provider, shown};
 use crate::model::identity::LinkedIdentity;
 use crate::model::provider::{Provider, ProviderId};
 use crate::model::text::BadText;
@@ -74,7 +74,7 @@ async fn link(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Instea
             put(visit.request, &mut response, headers)?;
             Ok(response)
         }
-        Err(error) => Ok(refused_by_provider(&visit.site, id.as_str(), error)?),
+        Err(error) => Ok(refused_by_provider(&visit.site, &shown(visit.app, &id).await, error)?),
     }
 }
 
