@@ -50,7 +50,7 @@ fn an_app_is_set_up_and_its_recovery_codes_are_shown_once(engine: Engine) {
     let app = started(engine);
     let browser = at_home(&app, "ada");
     let page = browser.open("/account/second-factors");
-    assert!(page.text().contains("You log in with your password alone."), "{page:?}");
+    assert!(page.text().contains("Your login is a single step."), "{page:?}");
     let (secret, page) = set_up(&app, &browser);
     page.shows(200, "Keep these recovery codes");
     assert_eq!(page.answer.header("cache-control"), "no-store");

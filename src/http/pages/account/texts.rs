@@ -125,12 +125,12 @@ texts! {
         "Escribe tu contraseña para continuar.";
     must_have_one: "Your account needs a second factor.", "Dein Konto braucht einen zweiten Faktor.",
         "Tu cuenta necesita un segundo factor.";
-    no_app: "You log in with your password alone. With an authenticator app a thief of the password gets no further.",
-        "Du meldest dich nur mit deinem Passwort an. Mit einer Authenticator-App nützt das Passwort allein niemandem.",
-        "Inicias sesión solo con tu contraseña. Con una aplicación de autenticación, la contraseña sola no le sirve a nadie.";
-    has_app: "You log in with your password and a code of your authenticator app. It was set up on {time}.",
-        "Du meldest dich mit deinem Passwort und einem Code deiner Authenticator-App an. Sie ist eingerichtet seit {time}.",
-        "Inicias sesión con tu contraseña y un código de tu aplicación de autenticación. Está configurada desde {time}.";
+    no_app: "Your login is a single step. An authenticator app adds another: a thief of your password, or of your account at a linked service, gets no further.",
+        "Deine Anmeldung ist ein einziger Schritt. Mit einer Authenticator-App kommt ein zweiter dazu: dein Passwort oder dein Konto bei einem verknüpften Dienst allein nützt dann keinem Dieb.",
+        "Tu inicio de sesión es un solo paso. Una aplicación de autenticación añade otro: a quien robe tu contraseña, o tu cuenta en un servicio vinculado, no le bastará.";
+    has_app: "Your login asks for a code of your authenticator app, too. It was set up on {time}.",
+        "Deine Anmeldung fragt auch nach einem Code deiner Authenticator-App. Sie ist eingerichtet seit {time}.",
+        "Tu inicio de sesión pide también un código de tu aplicación de autenticación. Está configurada desde {time}.";
     codes_left: "Recovery codes that you can still use: {count}", "Wiederherstellungscodes, die noch gelten: {count}",
         "Códigos de recuperación que aún valen: {count}";
     replace_app: "Set up another app", "Eine andere App einrichten", "Configurar otra aplicación";
@@ -144,9 +144,9 @@ texts! {
         "Drucke diese Seite, oder schreibe die Codes auf und bewahre sie an einem sicheren Ort auf.",
         "Imprime esta página o anota los códigos y guárdalos en un lugar seguro.";
     remove_app: "Remove the app", "App entfernen", "Quitar la aplicación";
-    remove_app_lead: "Then your password alone is enough to log in, and the recovery codes stop working.",
-        "Dann reicht zum Anmelden dein Passwort, und die Wiederherstellungscodes gelten nicht mehr.",
-        "Entonces bastará con tu contraseña para iniciar sesión, y los códigos de recuperación dejarán de valer.";
+    remove_app_lead: "Then your login is a single step, and the recovery codes stop working.",
+        "Dann ist deine Anmeldung ein einziger Schritt, und die Wiederherstellungscodes gelten nicht mehr.",
+        "Entonces tu inicio de sesión será un solo paso, y los códigos de recuperación dejarán de valer.";
     remove_app_lead_passkeys: "Then your passkeys alone are your second factor.",
         "Dann sind nur noch deine Passkeys dein zweiter Faktor.",
         "Entonces tu segundo factor serán solo tus llaves de acceso.";
