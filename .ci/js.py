@@ -19,7 +19,7 @@ PAGES = list((ROOT / "docs/src").rglob("*.md"))
 MARKED = re.compile(r"<!-- run: js/(\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 # The project of somebody who uses the package.
 USED = ["express@5.3.0", "react@19.3.1", "react-dom@19.3.1"]
-TESTING = ["playwright-core@1.65.1", "happy-dom@21.0.4", "typescript@5.9.3", "@types/express@5.0.6", "@types/node@20.19.9", "@types/react@19.3.0"]
+TESTING = ["playwright-core@1.65.1", "oidc-provider@9.13.3", "happy-dom@21.0.4", "typescript@5.9.3", "@types/express@5.0.6", "@types/node@20.19.9", "@types/react@19.3.0"]
 PROGRAMS = {
     "the book": "book.mjs",
     "Node and Express": "node.mjs",
@@ -29,6 +29,7 @@ PROGRAMS = {
     "requests of other sites, in Chromium": "csrf.mjs",
     "four tabs and lost answers, in Chromium": "schedule.mjs",
     "passkeys, in Chromium": "passkeys.mjs",
+    "sign-in at a provider, in Chromium": "providers.mjs",
 }
 NPM = ["--silent", "--no-audit", "--no-fund"]
 
@@ -100,6 +101,7 @@ def main():
         check_description(program, folder, tools)
         tracked("examples", clone)
         shutil.copytree(ROOT / ".ci/js", project)
+        shutil.copy(ROOT / ".ci/pages/upstream.mjs", project)
         write_book(project)
         installed = subprocess.run(["bash", "-eu", "install.sh"], cwd=project, capture_output=True, text=True)
         assert installed.returncode == 0, installed.stdout + installed.stderr

@@ -19,8 +19,8 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = ["walk.mjs", "passkeys.mjs", "mails.mjs", "registration.mjs"]
-TOOLS = ["playwright-core@1.65.1", "axe-core@4.14.1"]
+PROGRAMS = ["walk.mjs", "passkeys.mjs", "mails.mjs", "registration.mjs", "providers.mjs", "invitations.mjs"]
+TOOLS = ["playwright-core@1.65.1", "axe-core@4.14.1", "oidc-provider@9.13.3"]
 PASSWORD = "correct horse battery staple"
 LOGO = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 48" width="240" height="48">
 <rect width="48" height="48" rx="10" fill="#3b73d1"/><path d="M14 34V14l20 20V14" fill="none" stroke="#fff" stroke-width="4"/>
@@ -42,12 +42,12 @@ CLIENTS = {
 }
 
 
+TERMS = {"TERMS_URL": "https://www.example.com/terms"}
 # What a program needs besides the usual settings.
 SETTINGS = {
-    "registration.mjs": lambda folder: {
-        "REGISTRATION": "open", "TERMS_URL": "https://www.example.com/terms", "MAIL_URL": f"file://{folder}/mails",
-        "MAIL_FROM": "id@example.com",
-    },
+    "registration.mjs": {"REGISTRATION": "open", **TERMS},
+    "providers.mjs": {"REGISTRATION": "open", "OUTBOUND_ALLOW": "127.0.0.0/8", **TERMS},
+    "invitations.mjs": {"REGISTRATION": "invite", "OUTBOUND_ALLOW": "127.0.0.0/8"},
 }
 
 
@@ -132,21 +132,20 @@ def main():
         subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", *TOOLS], cwd=tools, check=True)
         env = {**os.environ, **settings(tools, f"http://127.0.0.1:{logo.server_port}")}
         log = tools / "log"
-        (tools / "mails").mkdir()
         service = serve(program, tools, env, log)
         try:
             prepare(program, env)
             walk = {"PASSWORD": PASSWORD, "DATABASE": str(tools / "tokensmith.db"), "HOST": HOST, "LONG": LONG}
-            walk |= {"TOKENSMITH": str(program), "USERS": " ".join(USERS), "MANY": " ".join(MANY)}
+            walk |= {"TOKENSMITH": str(program), "USERS": " ".join(USERS), "MANY": " ".join(MANY), "MAILS": str(tools / "mail")}
             if len(sys.argv) > 2:
                 walk["SCREENSHOTS"] = str(Path(sys.argv[2]).resolve())
             for name in sys.argv[3:] or PROGRAMS:
+                its_env = env | SETTINGS.get(name, {})
                 if name in SETTINGS:
                     end(service)
-                    service = serve(program, tools, env | SETTINGS[name](tools), log)
-                walk["MAILS"] = str(tools / ("mails" if name in SETTINGS else "mail"))
+                    service = serve(program, tools, its_env, log)
                 began = time.monotonic()
-                done = subprocess.run(["node", name], cwd=tools, env={**env, **walk})
+                done = subprocess.run(["node", name], cwd=tools, env={**its_env, **walk})
                 if done.returncode != 0:
                     sys.exit(f"the pages are not as they must be; the service's log:\n{log.read_text()}")
                 print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)

@@ -6,7 +6,7 @@ const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 const DEVICES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } };
 const { ISSUER: issuer, PAGE_LOGO_URL: logo, SCREENSHOTS: screenshots } = process.env;
 
-/** Follows what a page is answered with, and what the browser complains about. */
+/** Follows what a page of the service is answered with, and what the browser complains about there. */
 export function follow(page) {
   page.complaints = [];
   page.on("response", (response) => {
@@ -15,7 +15,7 @@ export function follow(page) {
   });
   page.on("console", (message) => {
     const isStatus = message.text().startsWith("Failed to load resource: the server responded with a status of");
-    if (message.type() === "error" && !isStatus) page.complaints.push(message.text());
+    if (message.type() === "error" && !isStatus && page.url().startsWith(issuer)) page.complaints.push(message.text());
   });
   return page;
 }

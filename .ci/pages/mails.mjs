@@ -1,35 +1,16 @@
 // The pages that mails lead to: a new password, and the confirmation of an address, in each language.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { code } from "./code.mjs";
 import { follow, look, tab } from "./look.mjs";
+import { next } from "./mailbox.mjs";
+import { operate, sql } from "./service.mjs";
 
-const { ISSUER: issuer, PASSWORD: password, DATABASE: database, MAILS: mails } = process.env;
+const { ISSUER: issuer, PASSWORD: password } = process.env;
 const NEXT = "seven quiet lamps by the river";
-const EXPIRE = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], timeout=30); d.execute('update mail_tokens set expires_at = 0'); d.commit()";
-const READ = `import email, email.policy, sys
-mail = email.message_from_bytes(open(sys.argv[1], "rb").read(), policy=email.policy.default)
-print(mail["to"], mail.get_body(("plain",)).get_content())`;
+const EXPIRE = "update mail_tokens set expires_at = 0";
 
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
-const read = new Set();
-
-/** The link and the code of the next mail to this address that has them. */
-async function next(address) {
-  for (let i = 0; i < 200; i += 1) {
-    for (const name of readdirSync(mails).filter((name) => name.endsWith(".eml") && !read.has(name))) {
-      const text = execFileSync("python3", ["-c", READ, `${mails}/${name}`], { encoding: "utf8" });
-      if (!text.startsWith(`${address} `)) continue;
-      read.add(name);
-      const link = /^http\S+\/(?:password-reset|email-verification)\/\S+$/m.exec(text);
-      if (link) return { link: link[0], code: /: (\d[\d ]+\d)$/m.exec(text)[1] };
-    }
-    await new Promise((done) => setTimeout(done, 50));
-  }
-  throw new Error(`no mail to ${address}`);
-}
 
 async function ask(method, path, body, { token, status = 200 } = {}) {
   const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
@@ -91,7 +72,7 @@ async function reset(page, language, name) {
   await page.fill("[name=email]", address);
   await send(page);
   const late = await next(address);
-  execFileSync("python3", ["-c", EXPIRE, database]);
+  sql(EXPIRE);
   await page.goto(late.link);
   await show("link-expired", { status: 403 });
 }
@@ -138,13 +119,13 @@ async function verify(page, language, name) {
   await show("link-wrong", { status: 403 });
   await ask("PATCH", "/v1/me/profile", { email: `other-${address}` }, { token });
   const late = await next(`other-${address}`);
-  execFileSync("python3", ["-c", EXPIRE, database]);
+  sql(EXPIRE);
   await page.goto(late.link);
   await show("link-expired", { status: 403 });
   // Somebody else has confirmed it meanwhile.
   await ask("PATCH", "/v1/me/profile", { email: `taken-${address}` }, { token });
   const taken = await next(`taken-${address}`);
-  execFileSync(process.env.TOKENSMITH, ["users", "create", `taken-${name}`, "--email", `taken-${address}`, "--password-stdin"], { input: password });
+  operate("users", "create", `taken-${name}`, "--email", `taken-${address}`, "--password-stdin");
   await page.goto(taken.link);
   await page.focus("main button");
   await send(page);

@@ -1,19 +1,17 @@
 // Passkeys on the pages, in a browser with an authenticator of its own.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { chromium } from "playwright-core";
 import { code } from "./code.mjs";
 import { follow, look, tab } from "./look.mjs";
+import { claims, sql } from "./service.mjs";
 
-const { ISSUER: issuer, PASSWORD: password, DATABASE: database } = process.env;
+const { ISSUER: issuer, PASSWORD: password } = process.env;
 // The pages before have changed the others.
 const ada = process.env.USERS.split(" ").at(-1);
 const APP = "https://app.example.com";
-const ASK = "import json, sqlite3, sys; d = sqlite3.connect(sys.argv[1], timeout=30); print(json.dumps(d.execute(sys.argv[2]).fetchall()))";
 
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
-const stored = (query) => JSON.parse(execFileSync("python3", ["-c", ASK, database, query], { encoding: "utf8" }));
-const events = (name) => stored(`select count(*) from audit_events where name = '${name}'`)[0][0];
+const events = (name) => sql(`select count(*) from audit_events where name = '${name}'`)[0][0];
 
 /** The passkeys of the device, which count when they are used. */
 let kept = [];
@@ -63,13 +61,6 @@ const noteQuestions = (context) => context.addInitScript(() => {
 
 /** Waits until the last question is of this kind. */
 const asks = (page, mediation) => page.waitForFunction((mediation) => window.questions.at(-1) === mediation, mediation);
-
-/** What an access token in a cookie says. */
-async function claims(context) {
-  const cookies = await context.cookies();
-  const { value } = cookies.find(({ name }) => name.endsWith("ts_access"));
-  return JSON.parse(Buffer.from(value.split(".")[1], "base64url"));
-}
 
 async function logIn(page, username) {
   await page.fill("[name=username]", username);
@@ -134,7 +125,7 @@ async function removed() {
   await page.waitForSelector(".notice");
   assert.match(await page.innerText("main"), /is removed/);
   assert.equal((await forgotten).credentialId, kept[0].credentialId);
-  assert.deepEqual(stored(`select * from passkeys where user_id = (select id from users where username = '${ada}')`), []);
+  assert.deepEqual(sql(`select * from passkeys where user_id = (select id from users where username = '${ada}')`), []);
   await context.close();
 }
 

@@ -1,27 +1,14 @@
 // Walks through a registration as a user does, in each language.
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { follow, look, tab } from "./look.mjs";
+import { next } from "./mailbox.mjs";
 
-const { ISSUER: issuer, PASSWORD: password, MAILS: mails, SCREENSHOTS: screenshots } = process.env;
+const { ISSUER: issuer, PASSWORD: password, SCREENSHOTS: screenshots } = process.env;
 if (screenshots) mkdirSync(screenshots, { recursive: true });
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
 const referrer = "strict-origin";
-
-/** The link and the code of the next mail. */
-async function mail() {
-  for (let i = 0; i < 200; i += 1) {
-    const file = readdirSync(mails).find((name) => name.endsWith(".eml"));
-    if (file) {
-      const text = readFileSync(`${mails}/${file}`, "utf8").replaceAll("=\r\n", "").replaceAll("=3D", "=");
-      rmSync(`${mails}/${file}`);
-      return { link: text.match(/http:\/\/localhost:\d+\/registration\/[\w-]+/)?.[0], code: text.match(/\b\d{8}\b/)?.[0] };
-    }
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  throw new Error("no mail has come");
-}
 
 async function register(language, locale) {
   const context = await browser.newContext({ locale });
@@ -33,7 +20,7 @@ async function register(language, locale) {
   await page.fill("[name=email]", `${language}@example.com`);
   await page.click("main button");
   await look(page, language, "register-code", { referrer });
-  const { link } = await mail();
+  const { link } = await next(`${language}@example.com`);
   await page.fill("[name=code]", "0000 0000");
   await page.click("main button");
   await look(page, language, "register-code-wrong", { status: 403, referrer });

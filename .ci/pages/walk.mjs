@@ -1,16 +1,16 @@
 // Walks to every page as a user does, in each language, and once without JavaScript.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { code } from "./code.mjs";
 import { follow, look, tab } from "./look.mjs";
+import { EARLIER, sql } from "./service.mjs";
 
-const { ISSUER: issuer, PASSWORD: password, DATABASE: database, HOST: host, LONG: long, SCREENSHOTS: screenshots } = process.env;
+const { ISSUER: issuer, PASSWORD: password, HOST: host, LONG: long, SCREENSHOTS: screenshots } = process.env;
 const [ada, longName, maria] = process.env.USERS.split(" ");
 const many = process.env.MANY.split(" ");
 const APP = "https://app.example.com";
-const EXPIRE = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], timeout=30); d.execute('update interactions set expires_at = created_at'); d.commit()";
+const EXPIRE = "update interactions set expires_at = created_at";
 
 if (screenshots) mkdirSync(screenshots, { recursive: true });
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
@@ -111,7 +111,7 @@ async function walk(language, username, options) {
   await page.goto(authorize("notes", { ...at, login_hint: "somebody else" }));
   await show("account");
   await tab(page, "account");
-  execFileSync("python3", ["-c", EXPIRE, database]);
+  sql(EXPIRE);
   await page.reload();
   await show("error-expired", { status: 400 });
   await page.click("main a");
@@ -235,8 +235,6 @@ async function act(page, what) {
   await Promise.all([page.waitForNavigation(), form.locator(`button[value=${what}]`).click()]);
 }
 
-const EARLIER = "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], timeout=30); d.execute('update sessions set created_at = created_at - 3600, authenticated_at = created_at - 3600'); d.commit()";
-
 /** The account pages: everything that their user can see and do there. */
 async function account(language, username, options) {
   const withScript = options.javaScriptEnabled !== false;
@@ -266,7 +264,7 @@ async function account(language, username, options) {
   await page.click("main form:first-of-type button");
   await page.waitForSelector("[role=alert]");
   await show("profile-refused", { status: 400 });
-  execFileSync("python3", ["-c", EARLIER, database]);
+  sql(EARLIER);
   // One like an address would have to be the user's own.
   await page.fill("[name=username]", `${username.split("@")[0]}2`);
   await page.click("main form:first-of-type button");
