@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -138,6 +138,52 @@ def test_a_rotated_key_is_known_before_or_with_its_first_token(service: Service)
         fresh = Client(service.url)
         fresh.login("admin", service.password)
         assert refusal_of(verifier, fresh.access_token()) == "ok"
+
+
+class GitHub(BaseHTTPRequestHandler):
+    """What GitHub answers once its user has agreed."""
+
+    ANSWERS: ClassVar[dict[str, Any]] = {
+        "/login/oauth/access_token": {"access_token": "gho_1", "token_type": "bearer"},
+        "/api/v3/user": {"id": 583231, "login": "octocat", "name": "The Octocat"},
+        "/api/v3/user/emails": [],
+    }
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(self.ANSWERS[self.path]).encode())
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.do_GET()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_a_token_of_a_login_at_a_provider_says_where_that_was(tmp_path: Path) -> None:
+    github = ThreadingHTTPServer(("127.0.0.1", 0), GitHub)
+    threading.Thread(target=github.serve_forever, daemon=True).start()
+    (tmp_path / "mails").mkdir()
+    (tmp_path / "secret").write_text("secret")
+    mail = {"MAIL_URL": f"file://{tmp_path}/mails", "MAIL_FROM": "id@example.com"}
+    service = Service(PROGRAM or "", tmp_path / "service", REGISTRATION="open", OUTBOUND_ALLOW="127.0.0.1", **mail)
+    command = [service.program, "providers", "create", "github", "--preset", "github", "--client-id", "tokensmith"]
+    command += ["--issuer", f"http://127.0.0.1:{github.server_port}", "--client-secret-file", f"{tmp_path}/secret"]
+    subprocess.run(command, env=service.env, check=True)
+    headers = {"origin": service.url}
+    with Verifier(service.url, service.url) as verifier, httpx.Client(base_url=service.url, headers=headers) as browser:
+        redirect = httpx.URL(browser.get("/login/github").headers["location"])
+        browser.get("/login/callback/github", params={"state": redirect.params["state"], "code": "1"}).raise_for_status()
+        opened = browser.post("/registration/provider", data={"username": "octocat"})
+        assert opened.status_code == 303, opened.text
+        claims = verifier.verify(browser.cookies["ts_access"])
+        assert claims.idp == claims.payload["idp"] == "github" and claims.amr == () and claims.is_logged_in
+        with service.client() as client:
+            assert verifier.verify(client.access_token()).idp is None
+    service.stop()
+    github.shutdown()
 
 
 class LossyProxy:

@@ -65,6 +65,11 @@ class Claims:
         """How strong the login was, in the words of the issuer."""
         return self.payload.get("acr")
 
+    @property
+    def idp(self) -> str | None:
+        """The provider at which the user has logged in, as the issuer calls it; None if that was at the issuer itself."""
+        return self.payload.get("idp")
+
     def has_role(self, role: str) -> bool:
         """Whether the user has the role."""
         return role in self.roles
