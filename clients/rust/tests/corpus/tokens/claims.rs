@@ -21,8 +21,8 @@ pub(super) fn cases(issuer: &Issuer) -> Vec<Value> {
 
 /// Claims of another type than theirs.
 fn types(issuer: &Issuer) -> Vec<Value> {
-    let nulls =
-        ["sub", "nbf", "sid", "auth_time", "amr", "roles", "scope", "acr", "credential", "cnf", "act"].map(|name| {
+    let nulls = ["sub", "nbf", "sid", "auth_time", "amr", "roles", "scope", "acr", "idp", "credential", "cnf", "act"]
+        .map(|name| {
             let token =
                 issuer.signed(issuer.header().to_string(), merged(&claims(), &json!({ name: null })).to_string());
             refused(&format!("{name} null"), token, MALFORMED)
@@ -59,6 +59,8 @@ fn types(issuer: &Issuer) -> Vec<Value> {
         json!({"scope": ["notes:read"]}),
         json!({"scope": 7}),
         json!({"acr": 2}),
+        json!({"idp": 7}),
+        json!({"idp": ["google"]}),
         json!({"credential": 7}),
         json!({"credential": ["login"]}),
         json!({"cnf": "AAAA"}),
@@ -141,6 +143,7 @@ fn meanings(issuer: &Issuer) -> Vec<Value> {
         ("unknown claims", json!({"name": "Ada", "address": {"city": [1, null, true, 1.5]}})),
         ("no amr, no auth_time and no sid", json!({"amr": null, "auth_time": null, "sid": null})),
         ("an empty amr", json!({"amr": []})),
+        ("a login at a provider", json!({"amr": [], "idp": "google"})),
         ("a session in upper case", json!({"sid": SESSION.to_uppercase()})),
     ] {
         cases.push(accepted(name, issuer.with_claims(&changes)));
