@@ -1,15 +1,17 @@
 //! Usernames that an earlier version has written: folded in another way, or without what is left when characters that look alike
 //! are the same.
 
+use std::time::{Duration, Instant};
+
 use crate::app::App;
 use crate::error::Error;
 use crate::model::user::User;
 
-/// How many usernames get a skeleton at a time.
+/// How many usernames get a skeleton in one transaction.
 const BATCH: i64 = 1_000;
 
-/// So many batches at most: then others have their turn.
-const BATCHES: usize = 20;
+/// How long it goes on without a pause.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Folds them again, unless another account has the same name; returns the accounts whose name was not changed.
 pub(crate) fn refold(app: &App) -> Result<Vec<User>, Error> {
@@ -19,10 +21,8 @@ pub(crate) fn refold(app: &App) -> Result<Vec<User>, Error> {
 
 /// Makes the skeletons that are missing. Until then the names without one are compared one by one.
 pub fn add_skeletons(app: &App) -> Result<(), Error> {
-    for _ in 0..BATCHES {
-        if !app.store.read(|tx| tx.lacks_skeletons())? {
-            break;
-        }
+    let began = Instant::now();
+    while began.elapsed() < LONGEST && app.store.read(|tx| tx.lacks_skeletons())? {
         app.store.write(|tx| tx.add_skeletons(BATCH))?;
     }
     Ok(())
