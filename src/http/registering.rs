@@ -56,7 +56,9 @@ pub(super) async fn look(app: &web::Data<App>, shown: Shown) -> Result<Applicant
 pub(super) async fn prove(app: &web::Data<App>, shown: Shown, ip: Option<&str>) -> Result<Applicant, Error> {
     match shown {
         Shown::Client(_, Some(_)) => refused_late(try_to_prove(app, shown, ip)).await,
-        Shown::Link(_) | Shown::Client(_, None) | Shown::Invitation(_) | Shown::Provider(_) => try_to_prove(app, shown, ip).await,
+        Shown::Link(_) | Shown::Client(_, None) | Shown::Invitation(_) | Shown::Provider(_) => {
+            try_to_prove(app, shown, ip).await
+        }
     }
 }
 

@@ -79,7 +79,7 @@ fn a_user_types_the_code_instead(engine: Engine) {
     let shown = browser.post("/registration", &[("email", "ada@example.com")]);
     shown.shows(200, TITLE);
     // Nor does the page know whether there is such an account.
-    let taken = browser.post("/registration", &[("email", "bob@example.com")]);
+    let taken = app.browser().post("/registration", &[("email", "bob@example.com")]);
     assert_eq!(taken.answer.body.replace("bob@", "ada@"), shown.answer.body);
     crate::verifier::wait_until("both are written", || app.number("select count(*) from outbox") == 2);
     let mut codes = mails.take(&app).into_iter().filter(|mail| mail.to.contains("ada")).map(|mail| mail.code());

@@ -29,7 +29,10 @@ pub(super) fn return_address(request: &HttpRequest, app: &App) -> Result<Option<
 }
 
 /// Where an application waits that has begun something in this browser: the newest of several.
-pub(super) async fn begun_by_application(request: &HttpRequest, app: &web::Data<App>) -> Result<Option<String>, Failure> {
+pub(super) async fn begun_by_application(
+    request: &HttpRequest,
+    app: &web::Data<App>,
+) -> Result<Option<String>, Failure> {
     let bindings = Cookies::of(app).bindings(request);
     if bindings.is_empty() {
         return Ok(None);

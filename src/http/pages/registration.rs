@@ -172,9 +172,7 @@ pub(in crate::http) async fn show_invitation(
     let text = Secret::new(token.into_inner());
     if !site.sends_mail() {
         return match registering::look(&app, Shown::Invitation(text)).await {
-            Ok(applicant) => {
-                Place { site, request: &request, app: &app, action, return_to: None }.choose(&applicant)
-            }
+            Ok(applicant) => Place { site, request: &request, app: &app, action, return_to: None }.choose(&applicant),
             Err(error) => void(site, error),
         };
     }

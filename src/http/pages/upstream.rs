@@ -218,7 +218,11 @@ pub(super) fn refused(site: &Site<'_>, provider: &str, error: Error) -> Result<H
                 texts.provider_title.replace("{provider}", provider),
                 texts.too_many_sign_ins.replace("{seconds}", &seconds.to_string()),
             );
-            return page_with(site, response, &Message { site, title: &title, text: &text, link: None, request_id: None });
+            return page_with(
+                site,
+                response,
+                &Message { site, title: &title, text: &text, link: None, request_id: None },
+            );
         }
         error => return Err(error.into()),
     };
