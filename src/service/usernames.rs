@@ -23,7 +23,7 @@ pub(crate) fn refold(app: &App) -> Result<Vec<User>, Error> {
     app.store.read(|tx| tx.list_unfolded())
 }
 
-/// Makes the skeletons that are missing. Until then the names without one are compared one by one.
+/// Makes the skeletons that are missing. The last of them are compared one by one until then.
 pub fn add_skeletons(app: &App) -> Result<(), Error> {
     let began = Instant::now();
     while began.elapsed() < LONGEST && app.store.read(|tx| tx.lacks_skeletons())? {

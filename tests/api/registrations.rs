@@ -268,6 +268,15 @@ fn of_two_who_rename_themselves_to_names_that_look_alike_one_wins(engine: Engine
     }
 }
 
+/// Adds names that lack their skeleton.
+fn many(id: &str) -> String {
+    format!(
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1001) \
+         insert into users (id, username, username_fold, password_hash, roles, created_at) \
+         select {id}, 'person-' || i, 'person-' || i, '!', '', 1 from n"
+    )
+}
+
 fn names_that_an_older_version_has_written_are_compared_too(engine: Engine) {
     let (app, mails) = start(engine, &[OPEN]);
     app.create_user("bob", &[]);
@@ -277,7 +286,14 @@ fn names_that_an_older_version_has_written_are_compared_too(engine: Engine) {
     tries();
     app.execute("update users set username_skeleton = null, skeleton_of = null");
     tries();
+    // With too many to compare, users have to wait.
+    app.execute(&match engine {
+        Engine::Sqlite => many("randomblob(16)"),
+        Engine::Postgres => many("gen_random_uuid()"),
+    });
+    confirm(&app, &chosen(&token, "paypa1")).problem(503, "overloaded");
     tokensmith::internals::service::usernames::add_skeletons(&app.inside).unwrap();
+    app.execute("delete from users where username like 'person-%'");
     assert_eq!(app.number("select count(*) from users where skeleton_of = username"), 1);
     tries();
     // What is left of a name that the account does not have any more takes nothing from others.
