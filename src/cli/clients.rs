@@ -4,10 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
 use super::CliError;
-use super::output::{List, confirm, count, line, shown};
+use super::output::{List, confirm, count, done, line, object, shown};
 use super::users::OPERATOR;
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -180,14 +179,8 @@ pub(super) fn run(app: &App, command: ClientsCommand) -> Result<(), CliError> {
             let until = rotated.old_secret_expires_at;
             until.map_or(Ok(()), |at| line(format_args!("the one before is valid until {}", at.to_rfc3339())))
         }
-        ClientsCommand::Disable { id } => {
-            clients::disable(app, &id, &OPERATOR)?;
-            line(format_args!("disabled {id}"))
-        }
-        ClientsCommand::Enable { id } => {
-            clients::enable(app, &id, &OPERATOR)?;
-            line(format_args!("enabled {id}"))
-        }
+        ClientsCommand::Disable { id } => done(clients::disable(app, &id, &OPERATOR), "disabled", &id),
+        ClientsCommand::Enable { id } => done(clients::enable(app, &id, &OPERATOR), "enabled", &id),
         ClientsCommand::Delete { id, yes } => {
             let client = clients::find(app, &id)?;
             confirm(yes, format_args!("Delete {} ({id}) and end what its users have allowed?", client.name))?;
@@ -200,11 +193,6 @@ pub(super) fn run(app: &App, command: ClientsCommand) -> Result<(), CliError> {
 fn show_secret(secret: &str) -> Result<(), CliError> {
     line(format_args!("client_secret: {secret}"))?;
     line(format_args!("It cannot be shown again."))
-}
-
-fn object(view: &impl Serialize) -> Result<(), CliError> {
-    let value = serde_json::to_value(view).map_err(|error| CliError::Output(error.into()))?;
-    line(format_args!("{value:#}"))
 }
 
 fn list(app: &App, json: bool) -> Result<(), CliError> {

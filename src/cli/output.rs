@@ -9,10 +9,23 @@ use comfy_table::{Row, Table};
 use serde::Serialize;
 
 use super::CliError;
+use crate::error::Error;
 
 /// Writes a line to standard output.
 pub(super) fn line(text: fmt::Arguments<'_>) -> Result<(), CliError> {
     print(format_args!("{text}\n"))
+}
+
+/// Writes an object as JSON.
+pub(super) fn object(view: &impl Serialize) -> Result<(), CliError> {
+    let value = serde_json::to_value(view).map_err(|error| CliError::Output(error.into()))?;
+    line(format_args!("{value:#}"))
+}
+
+/// Says that something was done with this id.
+pub(super) fn done(outcome: Result<(), Error>, what: &str, id: &str) -> Result<(), CliError> {
+    outcome?;
+    line(format_args!("{what} {id}"))
 }
 
 /// Writes a text to standard output.

@@ -8,11 +8,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::CliError;
-use super::output::{List, confirm, line, shown};
+use super::output::{List, confirm, done, line, object, shown};
 use super::users::OPERATOR;
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::error::Error;
 use crate::model::provider::{Preset, Provider};
 use crate::secret::{Secret, file};
 use crate::service::providers::{self, ProviderSettings};
@@ -170,11 +169,6 @@ pub(super) fn run(app: &App, command: ProvidersCommand) -> Result<(), CliError> 
     }
 }
 
-fn done(outcome: Result<(), Error>, what: &str, id: &str) -> Result<(), CliError> {
-    outcome?;
-    line(format_args!("{what} {id}"))
-}
-
 /// A provider as JSON.
 #[derive(Serialize)]
 struct ProviderView {
@@ -211,11 +205,6 @@ impl From<&Provider> for ProviderView {
             disabled_at: provider.disabled_at.map(Timestamp::to_rfc3339),
         }
     }
-}
-
-fn object(view: &impl Serialize) -> Result<(), CliError> {
-    let value = serde_json::to_value(view).map_err(|error| CliError::Output(error.into()))?;
-    line(format_args!("{value:#}"))
 }
 
 fn list(app: &App, json: bool) -> Result<(), CliError> {

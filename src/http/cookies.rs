@@ -2,6 +2,8 @@
 //! ([RFC 6265bis section 4.1](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#section-4.1)). They are
 //! the same for the JSON API and for the pages.
 
+use std::cmp::Reverse;
+
 use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderValue, SET_COOKIE};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 
@@ -11,6 +13,7 @@ use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::authorization::InteractionId;
+use crate::model::mail::LINK_LIFETIME;
 use crate::model::registration::CHOICE_LIFETIME;
 use crate::model::upstream::{LIFETIME, LoginId};
 use crate::oauth::redirect_uri::check;
@@ -23,6 +26,7 @@ const INTERACTION: &str = "ts_interaction_";
 const DEVICE: &str = "ts_device";
 const UPSTREAM: &str = "ts_upstream_";
 const REGISTERING: &str = "ts_registering";
+const ASKED: &str = "ts_registration";
 
 /// Browsers drop a cookie that is larger, and some count its attributes.
 const MAX_COOKIE_BYTES: usize = 4_096;
@@ -179,6 +183,31 @@ impl Cookies {
     /// The header that has it forgotten.
     pub(super) fn forget_registering(&self) -> Vec<String> {
         vec![self.set(REGISTERING, "", Seconds::ZERO)]
+    }
+
+    /// What the browser holds that has asked to register an address.
+    pub(super) fn asked(&self, request: &HttpRequest) -> Option<String> {
+        self.find(request, ASKED)
+    }
+
+    /// The header that has its cookie kept.
+    pub(super) fn keep_asked(&self, secret: &str) -> Vec<String> {
+        vec![self.set(ASKED, secret, LINK_LIFETIME + CHOICE_LIFETIME)]
+    }
+
+    /// The header that has it forgotten.
+    pub(super) fn forget_asked(&self) -> Vec<String> {
+        vec![self.set(ASKED, "", Seconds::ZERO)]
+    }
+
+    /// The interactions that the browser has begun, the newest first, with what shows that.
+    pub(super) fn bindings(&self, request: &HttpRequest) -> Vec<(InteractionId, String)> {
+        let prefix = format!("{}{INTERACTION}", self.prefix());
+        let read = |(name, value): (&str, &str)| Some((name.strip_prefix(&prefix)?.parse().ok()?, value.to_owned()));
+        let mut found: Vec<(InteractionId, String)> = all(request).filter_map(read).collect();
+        found.sort_unstable_by_key(|(id, _)| Reverse(*id.as_bytes()));
+        found.truncate(MAX_INTERACTIONS);
+        found
     }
 
     /// The headers that have an interaction's cookie kept.

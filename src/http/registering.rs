@@ -9,33 +9,35 @@ use crate::engine::deadline::{self, on_a_thread};
 use crate::error::{Error, root_cause};
 use crate::model::audit::Origin;
 use crate::model::invitation::Invitation;
-use crate::secret::Secret;
+use crate::secret::{Opaque, Secret};
 use crate::service::registration::finishing::{self, Opened, Wanted};
 use crate::service::registration::{self, Applicant, Shown};
 
-/// Has a mail sent: a link to go on with, or the advice to log in. That is done after the answer, which therefore takes the same
-/// time for every address, and depends on nothing that an account is known by.
+/// Has a mail sent: a link and a code to go on with, or the advice to log in. That is done after the answer, which therefore takes
+/// the same time for every address, and depends on nothing that an account is known by. Returns what the client holds from then on,
+/// with which the code works.
 pub(super) async fn ask(
     app: &web::Data<App>,
     email: String,
     invitation: Option<Secret<String>>,
     origin: Origin,
-) -> Result<(), Error> {
+) -> Result<Opaque, Error> {
     let (asked, turn) = (app.clone(), app.lookups.turn().await?);
     let asked = on_a_thread(move || registration::read(&asked, &email, invitation.as_ref())).await?;
     drop(turn);
     registration::admit_mail(app, &asked.email, origin.ip.as_deref()).await?;
-    let app = app.clone();
+    let (app, client) = (app.clone(), Opaque::generate(&*app.entropy)?);
+    let held = client.clone();
     rt::spawn(deadline::request(async move {
         let sent = async {
             let (sending, _turn) = (app.clone(), app.lookups.turn().await?);
-            on_a_thread(move || registration::send(&sending, &asked, &origin)).await
+            on_a_thread(move || registration::send(&sending, &asked, &client, &origin)).await
         };
         if let Err(error) = sent.await {
             log::error!(cause = root_cause(&error); "a mail to register was not sent");
         }
     }));
-    Ok(())
+    Ok(held)
 }
 
 /// The invitation of a link. It changes nothing.
@@ -53,8 +55,10 @@ pub(super) async fn look(app: &web::Data<App>, shown: Shown) -> Result<Applicant
 /// Notes that the address is proved. A wrong code is counted also when the client has gone.
 pub(super) async fn prove(app: &web::Data<App>, shown: Shown, ip: Option<&str>) -> Result<Applicant, Error> {
     match shown {
-        Shown::Code(..) => refused_late(try_to_prove(app, shown, ip)).await,
-        Shown::Link(_) | Shown::Invitation(_) | Shown::Provider(_) => try_to_prove(app, shown, ip).await,
+        Shown::Client(_, Some(_)) => refused_late(try_to_prove(app, shown, ip)).await,
+        Shown::Link(_) | Shown::Client(_, None) | Shown::Invitation(_) | Shown::Provider(_) => {
+            try_to_prove(app, shown, ip).await
+        }
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) struct Registration {
     pub(crate) email: Option<Email>,
     /// Whether who continues it has proved the address by that.
     pub(crate) email_verified: bool,
-    /// The keyed hash of the code, if there is one.
+    /// The hash of the code, if there is one. Its key is what the client that has asked holds.
     pub(crate) code_hash: Option<i64>,
     /// The provider who knows the user.
     pub(crate) provider: Option<String>,
@@ -82,6 +82,8 @@ pub(crate) struct Registration {
     pub(crate) proved_at: Option<Timestamp>,
     /// When it was finished, or another one of the same address.
     pub(crate) used_at: Option<Timestamp>,
+    /// When that client has shown the code.
+    pub(crate) code_shown_at: Option<Timestamp>,
     /// The username that the provider proposes. It may be taken, or not valid.
     pub(crate) username: Option<String>,
     /// The roles that the provider decides.
@@ -104,6 +106,7 @@ impl Registration {
             expires_at: now + LINK_LIFETIME,
             proved_at: None,
             used_at: None,
+            code_shown_at: None,
             username: None,
             roles: Roles::default(),
         }

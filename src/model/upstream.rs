@@ -38,7 +38,7 @@ pub(crate) struct UpstreamLogin {
     pub(crate) provider: ProviderId,
     /// What for.
     pub(crate) purpose: Purpose,
-    /// Where the user goes then: a path of this host.
+    /// Where the user goes then: a path of this host. It is stored sealed.
     pub(crate) return_to: String,
     /// When it is over.
     pub(crate) expires_at: Timestamp,

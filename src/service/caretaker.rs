@@ -57,6 +57,7 @@ fn tasks(app: &Arc<App>) -> Vec<Periodic> {
         task("make the next key", BETWEEN_KEYS, None, keys::make_next),
         task("remove retired keys", BETWEEN_REMOVALS, long, keys::remove_retired),
         task("record the use of API tokens", BETWEEN_RECORDS, long, |app| app.api_tokens.record_uses()),
+        task("complete usernames", BETWEEN_RECORDS, long, usernames::add_skeletons),
         task("settle attempts", ROUND, long, |app| app.limiter.settle()),
         Periodic { name: "purge", period: ROUND, longest: long, work: Box::new(move || walk.forget()) },
     ];
@@ -92,7 +93,6 @@ impl Walk {
             purge::all_challenges(app)?;
             purge::all_mail_tokens(app)?;
             purge::all_registrations(app)?;
-            usernames::add_skeletons(app)?;
             purge::messages(app)?;
             *place() = (Instant::now(), next);
         }

@@ -11,7 +11,7 @@ use crate::model::audit::{EventName, Origin};
 use crate::model::id::UserId;
 use crate::model::mail::Mail;
 use crate::model::mail_token::Purpose;
-use crate::model::user::{Email, User};
+use crate::model::user::{Email, User, Username};
 use crate::secret::Secret;
 use crate::store::UnitTx;
 
@@ -171,12 +171,19 @@ pub(crate) fn confirm_by_link(app: &App, link: &Secret<String>, origin: &Origin)
     confirm(app, find_by_link(app, Purpose::VerifyAddress, link)?, origin)
 }
 
-/// Puts the address in force. If it is a new one, the old one is told, too.
+/// The new address as the username of a user whose username is the old one. What is too long is no username.
+fn as_username(user: &User, email: &Email) -> Option<Username> {
+    let old = user.email.as_ref().filter(|old| old.folded() == user.username.to_string());
+    old.and_then(|_| email.to_string().parse().ok())
+}
+
+/// Puts the address in force. If it is a new one, the old one is told, too; and a username that is the old one becomes the new one,
+/// so that the old one is free for its next owner.
 fn confirm(app: &App, Presented { known, stored }: Presented, origin: &Origin) -> Result<User, Error> {
     let (id, now, email) = (known.user.id, app.clock.now(), stored.token.email.clone());
     let notice = mail::notice_of_address(app, &known.user, Some(&email), origin);
     let verified = origin.event(now, EventName::AddressVerified).about(id);
-    let changed = origin.event(now, EventName::ProfileChanged).about(id).with("email");
+    let changed = origin.event(now, EventName::ProfileChanged).about(id);
     app.units.run(move |tx| {
         tx.lock_addresses()?;
         tx.lock_active_user(id)?.ok_or(Error::BadMailToken)?;
@@ -191,7 +198,11 @@ fn confirm(app: &App, Presented { known, stored }: Presented, origin: &Origin) -
         tx.set_email(id, Some(&email), true, now)?;
         tx.record(verified)?;
         if current.user.email.as_ref() != Some(&email) {
-            tx.record(changed)?;
+            let renamed = as_username(&current.user, &email);
+            if renamed.is_some() {
+                tx.set_names(id, renamed.as_ref(), None)?;
+            }
+            tx.record(changed.with(if renamed.is_some() { "username email" } else { "email" }))?;
             notice.enqueue(tx)?;
         }
         tx.reading().find_user(id)?.ok_or(Error::BadMailToken)

@@ -64,7 +64,7 @@ pub(crate) fn create(app: &App, new: &NewInvitation<'_>, origin: &Origin) -> Res
     let event = event.with(format_args!("{} with [{}]", invitation.id, invitation.roles));
     app.units.run(move |tx| {
         if let Some((registration, digest, message)) = &mailed {
-            tx.insert_registration(registration, digest)?;
+            tx.insert_registration(registration, digest, None)?;
             tx.enqueue(message)?;
         }
         tx.insert_invitation(&invitation, &text.digest())?;

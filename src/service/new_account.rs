@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName, Origin};
 use crate::model::id::UserId;
-use crate::model::invitation::InvitationId;
+use crate::model::invitation::{Invitation, InvitationId};
 use crate::model::names::Roles;
 use crate::model::user::{DisplayName, Email, NO_PASSWORD, User, Username};
 use crate::store::{ReadTx, UnitTx};
@@ -34,15 +34,7 @@ pub(crate) struct NewAccount {
 /// taken nor does it look like another.
 pub(crate) fn open_account(tx: &mut UnitTx<'_>, new: NewAccount, origin: &Origin) -> Result<User, Error> {
     let event = origin.event(new.created_at, EventName::UserCreated).about(new.id).with("registration");
-    let invited = match new.invitation {
-        None => Roles::default(),
-        Some(invitation) => {
-            let used = tx.use_invitation(invitation, new.id, new.created_at)?.ok_or(Error::BadInvitation)?;
-            refuse_unless_backed(&mut tx.reading(), &used)?;
-            tx.record(Event { name: EventName::InvitationUsed, ..event.clone() }.with(invitation))?;
-            used.roles
-        }
-    };
+    let invited = use_invitations(tx, &new, &event)?;
     tx.lock_addresses()?;
     let verified = new.email.as_ref().filter(|(_, is_verified)| *is_verified).map(|(email, _)| email);
     if let Some(email) = verified
@@ -56,6 +48,33 @@ pub(crate) fn open_account(tx: &mut UnitTx<'_>, new: NewAccount, origin: &Origin
     let user = insert(tx, NewAccount { roles, ..new }, event)?;
     refuse_lookalike(&mut tx.reading(), user.id, &user.username)?;
     Ok(user)
+}
+
+/// Uses up the invitation that has led here, and all for the address that is proved, whose owner has come without one of them;
+/// returns their roles.
+fn use_invitations(tx: &mut UnitTx<'_>, new: &NewAccount, event: &Event) -> Result<Roles, Error> {
+    let (now, proved) = (new.created_at, new.email.as_ref().filter(|(_, is_verified)| *is_verified));
+    let mut invited = Roles::default();
+    let mut note = |tx: &mut UnitTx<'_>, used: &Invitation| {
+        invited = invited.and(&used.roles);
+        tx.record(Event { name: EventName::InvitationUsed, ..event.clone() }.with(used.id))
+    };
+    if let Some(invitation) = new.invitation {
+        let used = tx.use_invitation(invitation, new.id, now)?.ok_or(Error::BadInvitation)?;
+        refuse_unless_backed(&mut tx.reading(), &used)?;
+        note(tx, &used)?;
+    }
+    let others = proved.map(|(email, _)| tx.reading().list_invitations_of(&email.folded(), now)).transpose()?;
+    for other in others.unwrap_or_default() {
+        match refuse_unless_backed(&mut tx.reading(), &other) {
+            Err(Error::BadInvitation) => continue,
+            backed => backed?,
+        }
+        if let Some(used) = tx.use_invitation(other.id, new.id, now)? {
+            note(tx, &used)?;
+        }
+    }
+    Ok(invited)
 }
 
 /// Part of a unit: stores an account.

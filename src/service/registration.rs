@@ -19,7 +19,7 @@ use crate::model::invitation::{Invitation, InvitationId};
 use crate::model::mail::Mail;
 use crate::model::registration::{CHOICE_LIFETIME, MayRegister, Registration};
 use crate::model::user::Email;
-use crate::secret::{Opaque, Secret, digest_of};
+use crate::secret::{Opaque, Secret, derived, digest_of};
 
 /// Refuses if registration is off, or if an invitation is needed and there is none.
 pub(crate) fn is_allowed(app: &App, has_invitation: bool) -> Result<(), Error> {
@@ -61,9 +61,14 @@ pub(crate) async fn admit_mail(app: &App, email: &Email, ip: Option<&str>) -> Re
     Ok(())
 }
 
-/// Sends the mail: a link to go on with, or if the address has an account, the advice to log in. The request has been answered
-/// already.
-pub(crate) fn send(app: &App, Asked { email, invitation }: &Asked, origin: &Origin) -> Result<(), Error> {
+/// Sends the mail: a link to go on with and a code for the client that has asked; or if the address has an account, the advice to
+/// log in. The request has been answered already.
+pub(crate) fn send(
+    app: &App,
+    Asked { email, invitation }: &Asked,
+    client: &Opaque,
+    origin: &Origin,
+) -> Result<(), Error> {
     let now = app.clock.now();
     let event = origin.event(now, EventName::RegistrationRequested);
     if let Some(owner) = app.store.read(|tx| tx.find_owner_of_email(&email.folded()))? {
@@ -80,14 +85,14 @@ pub(crate) fn send(app: &App, Asked { email, invitation }: &Asked, origin: &Orig
     }
     let (text, code) = (Opaque::generate(&*app.entropy)?, mail_tokens::new_code(app)?);
     let registration = Registration {
-        code_hash: Some(code_hash(app, email, &code)?),
+        code_hash: Some(code_hash(client.expose(), &code)),
         invitation_id: *invitation,
         ..Registration::of_address(new_id(now, &*app.entropy)?, email, now)
     };
     let mail = Mail::Register { link: invitations::link(app, "registration", &text), code };
-    let message = mail::message_to(app, None, email, &mail, origin)?;
+    let (message, client) = (mail::message_to(app, None, email, &mail, origin)?, client.digest());
     app.units.run(move |tx| {
-        tx.insert_registration(&registration, &text.digest())?;
+        tx.insert_registration(&registration, &text.digest(), Some(&client))?;
         if let Some(message) = &message {
             tx.enqueue(message)?;
         }
@@ -95,19 +100,20 @@ pub(crate) fn send(app: &App, Asked { email, invitation }: &Asked, origin: &Orig
     })
 }
 
-/// A code has too few values for a digest to hide it, so its hash has a key.
-fn code_hash(app: &App, email: &Email, typed: &str) -> Result<i64, Error> {
+/// A code has too few values for a digest to hide it, so its hash has a key: what the client holds that has asked. So the code works
+/// for that client only, and no stranger can use up its attempts.
+fn code_hash(client: &str, typed: &str) -> i64 {
     let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
-    let text = format!("registration code {}\0{digits}", email.folded());
-    Ok(app.keys.ring().keyed_hash(text.as_bytes(), app.clock.now())?)
+    let [a, b, c, d, e, f, g, h, ..] = digest_of(&derived(client, &format!("registration code {digits}"))).0;
+    i64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// What somebody shows who may open an account.
 pub(crate) enum Shown {
     /// The last part of the link of a mail.
     Link(Secret<String>),
-    /// The code of a mail, and the address that it went to.
-    Code(Email, Secret<String>),
+    /// What the client holds that has asked, and the code of the mail; once that was right, the first is enough.
+    Client(Secret<String>, Option<Secret<String>>),
     /// An invitation, if the service sends no mail.
     Invitation(Secret<String>),
     /// The cookie of the browser in which a provider has said who the user is.
@@ -151,8 +157,8 @@ impl Applicant {
 
 /// Allows an attempt at a code. Links cannot be guessed.
 pub(crate) async fn admit(app: &App, shown: &Shown, ip: Option<&str>) -> Result<Option<Charge>, Error> {
-    let Shown::Code(email, _) = shown else { return Ok(None) };
-    let account = Account::Unknown(email.folded().into_owned());
+    let Shown::Client(client, Some(_)) = shown else { return Ok(None) };
+    let account = Account::Unknown(derived(client.expose(), "attempts"));
     let charge = app.limiter.admit(&Attempt::new(&REGISTRATION_CODE, Some(&account), ip)).await?;
     charge.map(Some).map_err(|retry_after| Error::TooManyFailures { retry_after })
 }
@@ -166,10 +172,11 @@ pub(crate) fn look(app: &App, shown: &Shown) -> Result<Applicant, Error> {
     let registration = match shown {
         Shown::Link(text) => find(app, text)?.filter(|registration| registration.provider.is_none()),
         Shown::Provider(text) => find(app, text)?.filter(|registration| registration.provider.is_some()),
-        Shown::Code(email, code) => {
-            let hash = code_hash(app, email, code.expose())?;
-            let open = app.store.read(|tx| tx.list_registrations_of(&email.folded(), now))?;
-            open.into_iter().find(|registration| registration.code_hash == Some(hash))
+        Shown::Client(client, code) => {
+            let digest = digest_of(client.expose());
+            let found = app.store.read(|tx| tx.find_registration_of_client(&digest))?;
+            let hash = code.as_ref().map(|code| code_hash(client.expose(), code.expose()));
+            found.filter(|found| if hash.is_some() { found.code_hash == hash } else { found.code_shown_at.is_some() })
         }
         // With mail an address must be proved.
         Shown::Invitation(_) if mail::is_on(app) => return Err(Error::BadInvitation),
@@ -194,10 +201,15 @@ pub(crate) fn prove(app: &App, shown: &Shown, charge: Option<Charge>) -> Result<
             charge.into_iter().for_each(Charge::failed);
         }
     })?;
-    let unproved = applicant.registration.as_ref().filter(|registration| registration.proved_at.is_none());
-    if let Some(Registration { id, expires_at, .. }) = unproved.cloned() {
-        let now = app.clock.now();
-        app.store.write(|tx| tx.prove_registration(id, now, expires_at.max(now + CHOICE_LIFETIME)))?;
+    let is_by_code = matches!(shown, Shown::Client(_, Some(_)));
+    if let Some(Registration { id, expires_at, proved_at, code_shown_at, .. }) = applicant.registration {
+        let (now, is_new_code) = (app.clock.now(), is_by_code && code_shown_at.is_none());
+        if proved_at.is_none() || is_new_code {
+            app.store.write(|tx| {
+                tx.prove_registration(id, now, expires_at.max(now + CHOICE_LIFETIME))?;
+                if is_new_code { tx.note_code_shown(id, now) } else { Ok(()) }
+            })?;
+        }
     }
     Ok(applicant)
 }

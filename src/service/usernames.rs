@@ -1,15 +1,21 @@
 //! Usernames that an earlier version has written: folded in another way, or without what is left when characters that look alike
 //! are the same.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use crate::app::App;
 use crate::error::Error;
 use crate::model::user::User;
 
-/// How many usernames get a skeleton at a time.
-const BATCH: i64 = 1_000;
+/// How many usernames get a skeleton in one transaction: fewer than take a tenth of a second.
+const BATCH: i64 = 500;
 
-/// So many batches at most: then others have their turn.
-const BATCHES: usize = 20;
+/// Others write between two batches: on SQLite they get no turn without a pause.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long one round goes on.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Folds them again, unless another account has the same name; returns the accounts whose name was not changed.
 pub(crate) fn refold(app: &App) -> Result<Vec<User>, Error> {
@@ -17,13 +23,12 @@ pub(crate) fn refold(app: &App) -> Result<Vec<User>, Error> {
     app.store.read(|tx| tx.list_unfolded())
 }
 
-/// Makes the skeletons that are missing. Until then the names without one are compared one by one.
+/// Makes the skeletons that are missing. The last of them are compared one by one until then.
 pub fn add_skeletons(app: &App) -> Result<(), Error> {
-    for _ in 0..BATCHES {
-        if !app.store.read(|tx| tx.lacks_skeletons())? {
-            break;
-        }
+    let began = Instant::now();
+    while began.elapsed() < LONGEST && app.store.read(|tx| tx.lacks_skeletons())? {
         app.store.write(|tx| tx.add_skeletons(BATCH))?;
+        thread::sleep(PAUSE);
     }
     Ok(())
 }

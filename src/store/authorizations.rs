@@ -118,6 +118,13 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Has an interaction wait until then, if it would be over sooner.
+    pub(crate) fn prolong_interaction(&mut self, id: InteractionId, until: Timestamp) -> Result<(), Error> {
+        let sooner = interactions::table.find(Bind(id)).filter(interactions::expires_at.lt(Bind(until)));
+        diesel::update(sooner).set(interactions::expires_at.eq(Bind(until))).execute(self.0)?;
+        Ok(())
+    }
+
     /// Notes that an interaction is answered; returns whether it was not before.
     pub(crate) fn finish_interaction(&mut self, id: InteractionId, now: Timestamp) -> Result<bool, Error> {
         let open = interactions::table.find(Bind(id)).filter(interactions::finished_at.is_null());

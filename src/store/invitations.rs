@@ -33,6 +33,16 @@ impl ReadTx<'_> {
         Ok(found.select(Invitation::as_select()).first(self.0).optional()?)
     }
 
+    /// The invitations for an address, folded, that are not over.
+    pub(crate) fn list_invitations_of(&mut self, folded: &str, now: Timestamp) -> Result<Vec<Invitation>, Error> {
+        let valid = invitations::table
+            .filter(invitations::email_fold.eq(folded))
+            .filter(invitations::used_at.is_null())
+            .filter(invitations::expires_at.gt(Bind(now)))
+            .order(invitations::id);
+        Ok(valid.select(Invitation::as_select()).load(self.0)?)
+    }
+
     /// Invitations, the newest first, starting after `before`; at most `limit`.
     pub(crate) fn list_invitations(
         &mut self,
@@ -52,7 +62,8 @@ impl WriteTx<'_> {
     /// Adds an invitation.
     pub(crate) fn insert_invitation(&mut self, invitation: &Invitation, digest: &KeyDigest) -> Result<(), Error> {
         self.note_lock(Lock::Invitations);
-        let row = (invitation, invitations::digest.eq(Bind(digest)));
+        let fold = invitation.email.as_ref().map(|email| email.folded().into_owned());
+        let row = (invitation, invitations::digest.eq(Bind(digest)), invitations::email_fold.eq(fold));
         diesel::insert_into(invitations::table).values(row).execute(self.0)?;
         Ok(())
     }

@@ -28,6 +28,7 @@ row!(Registration in registrations {
     expires_at: Timestamp,
     proved_at: Option<Timestamp>,
     used_at: Option<Timestamp>,
+    code_shown_at: Option<Timestamp>,
     username: Option<String>,
     roles: Roles,
 });
@@ -39,14 +40,10 @@ impl ReadTx<'_> {
         Ok(found.select(Registration::as_select()).first(self.0).optional()?)
     }
 
-    /// The registrations of an address, folded, that are not over, the newest first.
-    pub(crate) fn list_registrations_of(&mut self, folded: &str, now: Timestamp) -> Result<Vec<Registration>, Error> {
-        let open = registrations::table
-            .filter(registrations::email_fold.eq(folded))
-            .filter(registrations::used_at.is_null())
-            .filter(registrations::expires_at.gt(Bind(now)))
-            .order(registrations::id.desc());
-        Ok(open.select(Registration::as_select()).load(self.0)?)
+    /// The registration of the client that holds a secret with this digest, also one that is over.
+    pub(crate) fn find_registration_of_client(&mut self, digest: &KeyDigest) -> Result<Option<Registration>, Error> {
+        let found = registrations::table.filter(registrations::client_digest.eq(Bind(Some(digest))));
+        Ok(found.select(Registration::as_select()).first(self.0).optional()?)
     }
 
     /// Registrations that are not over, the newest first, starting after `before`; at most `limit`.
@@ -71,11 +68,20 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Adds a registration.
-    pub(crate) fn insert_registration(&mut self, registration: &Registration, digest: &KeyDigest) -> Result<(), Error> {
+    /// Adds a registration with the digests of its link and of what the client holds that has asked.
+    pub(crate) fn insert_registration(
+        &mut self,
+        registration: &Registration,
+        digest: &KeyDigest,
+        client: Option<&KeyDigest>,
+    ) -> Result<(), Error> {
         self.note_lock(Lock::Registrations);
         let fold = registration.email.as_ref().map(|email| email.folded().into_owned());
-        let more = (registrations::digest.eq(Bind(digest)), registrations::email_fold.eq(fold));
+        let more = (
+            registrations::digest.eq(Bind(digest)),
+            registrations::client_digest.eq(Bind(client)),
+            registrations::email_fold.eq(fold),
+        );
         diesel::insert_into(registrations::table).values((registration, more)).execute(self.0)?;
         Ok(())
     }
@@ -95,6 +101,14 @@ impl WriteTx<'_> {
             .filter(registrations::expires_at.gt(Bind(now)));
         let proved = (registrations::proved_at.eq(Bind(Some(now))), registrations::expires_at.eq(Bind(expires_at)));
         diesel::update(open).set(proved).execute(self.0)?;
+        Ok(())
+    }
+
+    /// Notes that the client which has asked has shown the code.
+    pub(crate) fn note_code_shown(&mut self, id: RegistrationId, now: Timestamp) -> Result<(), Error> {
+        self.note_lock(Lock::Registrations);
+        let shown = registrations::code_shown_at.eq(Bind(Some(now)));
+        diesel::update(registrations::table.find(Bind(id))).set(shown).execute(self.0)?;
         Ok(())
     }
 

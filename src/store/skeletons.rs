@@ -8,6 +8,7 @@ use super::locks::Lock;
 use super::schema::users;
 use super::types::Bind;
 use super::{ReadTx, WriteTx};
+use crate::clock::Seconds;
 use crate::error::Error;
 use crate::model::id::UserId;
 use crate::model::user::Username;
@@ -15,8 +16,15 @@ use crate::model::user::Username;
 /// The condition of the index: an earlier version has written the username.
 const LACKS_ONE: &str = "skeleton_of is distinct from username";
 
+/// So many names are compared one by one, within some hundredths of a second.
+const COMPARED: i64 = 1_000;
+
+/// Thousands of names get their skeleton in this time.
+const WAIT: Seconds = Seconds(10);
+
 impl ReadTx<'_> {
-    /// Whether another account has a name that looks like this one and is not the same.
+    /// Whether another account has a name that looks like this one and is not the same. While too many names lack their skeleton to
+    /// compare them one by one, users have to wait: that takes some seconds after an upgrade.
     pub(crate) fn has_lookalike(&mut self, id: UserId, username: &Username) -> Result<bool, Error> {
         let skeleton = username.skeleton();
         let alike = users::table
@@ -29,7 +37,11 @@ impl ReadTx<'_> {
         }
         let is_alike =
             |(other, name): &(UserId, Username)| *other != id && name != username && name.skeleton() == skeleton;
-        Ok(self.list_without_skeleton(i64::MAX)?.iter().any(is_alike))
+        let lacking = self.list_without_skeleton(COMPARED + 1)?;
+        if i64::try_from(lacking.len()).is_ok_and(|lacking| lacking > COMPARED) {
+            return Err(Error::Overloaded { retry_after: WAIT });
+        }
+        Ok(lacking.iter().any(is_alike))
     }
 
     /// Whether a name lacks its skeleton.

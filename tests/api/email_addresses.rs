@@ -30,6 +30,7 @@ both_engines!(
     a_user_may_choose_a_username_like_an_address_only_if_it_is_their_own_verified_one,
     an_administrator_may_set_any_username_but_the_verified_address_of_somebody_else,
     an_address_that_is_the_username_of_somebody_else_is_not_confirmed,
+    a_username_that_is_the_address_changes_with_it_and_leaves_the_old_one_to_others,
     of_two_accounts_that_confirm_one_address_at_once_one_does,
     an_address_that_waits_is_in_the_profile,
     an_address_of_two_lines_is_refused_everywhere,
@@ -386,6 +387,25 @@ fn an_address_that_is_the_username_of_somebody_else_is_not_confirmed(engine: Eng
     let pair = app.login("ada", PASSWORD).ok();
     change(&app, &pair, &json!("bob@work.example")).ok();
     confirm(&app, &pair, &json!({"code": mails.only(&app).code()})).ok();
+}
+
+fn a_username_that_is_the_address_changes_with_it_and_leaves_the_old_one_to_others(engine: Engine) {
+    let (app, mails) = start(engine, &[]);
+    let ada = app.logged_in("ada");
+    app.ask_as("PATCH", "/v1/me/profile", &ada, Some(&json!({"username": "ada@example.com"}))).ok();
+    change(&app, &ada, &json!("Ada@example.org")).ok();
+    let changed = confirm(&app, &ada, &json!({"code": mails.only(&app).code()})).ok();
+    assert_eq!((&changed["username"], &changed["email"]), (&json!("ada@example.org"), &json!("Ada@example.org")));
+    let events = "select count(*) from audit_events where name = 'profile_changed' and detail = 'username email'";
+    assert_eq!(app.number(events), 1);
+    app.login("ada@example.org", PASSWORD).ok();
+    app.login("ada@example.com", PASSWORD).problem(401, "bad_credentials");
+    mails.take(&app);
+    // Somebody else has the old one now.
+    let bob = app.logged_in("bob");
+    change(&app, &bob, &json!("ada@example.com")).ok();
+    confirm(&app, &bob, &json!({"code": mails.only(&app).code()})).ok();
+    assert_eq!(app.login("ada@example.com", PASSWORD).ok()["user"]["username"], "bob");
 }
 
 fn an_address_of_two_lines_is_refused_everywhere(engine: Engine) {

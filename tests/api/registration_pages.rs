@@ -2,10 +2,14 @@
 
 use serde_json::json;
 
+use crate::authorize::{CALLBACK, request};
+use crate::identities::SETTINGS;
 use crate::registrations::{OPEN, ask};
+use crate::schema::rows_with;
 use crate::support::browser::Page;
-use crate::support::mailbox::start;
-use crate::support::{Engine, PASSWORD, TestApp};
+use crate::support::mailbox::{self, start};
+use crate::support::{Browser, Engine, PASSWORD, TestApp};
+use crate::upstream::lying;
 
 both_engines!(
     a_user_follows_the_link_and_chooses,
@@ -14,6 +18,12 @@ both_engines!(
     what_is_wrong_is_told_in_the_form,
     the_terms_are_linked_and_must_be_accepted,
     who_must_have_a_second_factor_is_sent_to_the_login,
+    strangers_do_not_use_up_the_codes_of_a_browser,
+    a_registration_goes_on_with_what_an_application_has_begun,
+    an_invitation_goes_on_with_what_an_application_has_begun,
+    what_an_application_has_begun_is_left_when_it_is_over,
+    an_open_registration_of_an_invited_address_gets_the_roles_of_the_invitation,
+    no_secret_of_a_link_is_stored_as_it_is,
     an_invitation_asks_for_the_address,
     without_mail_an_invitation_leads_to_the_choice,
     forms_of_other_pages_do_nothing,
@@ -69,7 +79,7 @@ fn a_user_types_the_code_instead(engine: Engine) {
     let shown = browser.post("/registration", &[("email", "ada@example.com")]);
     shown.shows(200, TITLE);
     // Nor does the page know whether there is such an account.
-    let taken = browser.post("/registration", &[("email", "bob@example.com")]);
+    let taken = app.browser().post("/registration", &[("email", "bob@example.com")]);
     assert_eq!(taken.answer.body.replace("bob@", "ada@"), shown.answer.body);
     crate::verifier::wait_until("both are written", || app.number("select count(*) from outbox") == 2);
     let mut codes = mails.take(&app).into_iter().filter(|mail| mail.to.contains("ada")).map(|mail| mail.code());
@@ -77,13 +87,142 @@ fn a_user_types_the_code_instead(engine: Engine) {
     let page = browser.submit(&shown, &[("code", "0000 0000")]);
     page.shows(403, TITLE);
     assert!(page.text().contains("The code is wrong"), "{page:?}");
+    // Another browser has not asked.
+    app.browser().submit(&page, &[("code", &code)]).shows(403, TITLE);
     let page = browser.submit(&page, &[("code", &code)]);
     page.shows(200, TITLE);
+    assert!(!page.answer.body.contains(&code), "{page:?}");
+    app.browser().submit(&page, &[("username", "eve"), ("password", PASSWORD)]).shows(403, VOID);
     let page = browser.submit(&page, &[("username", "bob"), ("password", PASSWORD)]);
     page.shows(409, TITLE);
     let page = browser.submit(&page, &[("username", "ada"), ("password", PASSWORD)]);
     is_in(&page);
     app.login("ada@example.com", PASSWORD).ok();
+    assert!(!browser.cookies.borrow().contains_key("__Host-ts_registration"), "it is used up");
+}
+
+fn strangers_do_not_use_up_the_codes_of_a_browser(engine: Engine) {
+    let (app, mails) = start(engine, &[OPEN]);
+    let browser = app.browser();
+    let shown = browser.post("/registration", &[("email", "ada@example.com")]);
+    crate::verifier::wait_until("it is written", || app.number("select count(*) from outbox") == 1);
+    let code = mails.only(&app).code();
+    let stranger = app.browser();
+    for _ in 0..6 {
+        stranger.submit(&shown, &[("code", "0000 0000")]);
+    }
+    browser.submit(&shown, &[("code", &code)]).form_with("username");
+    for _ in 0..5 {
+        browser.submit(&shown, &[("code", "0000 0000")]).shows(403, TITLE);
+    }
+    let page = browser.submit(&shown, &[("code", &code)]);
+    page.shows(429, TITLE);
+    assert_eq!(page.answer.header("retry-after"), "300");
+}
+
+/// A browser at the login page of an application.
+fn at_application(app: &TestApp) -> (Browser, String) {
+    app.register("app", &json!({"skip_consent": true}));
+    let browser = app.browser();
+    let page = browser.open(&request("app", &[]));
+    page.shows(200, "Log in");
+    (browser, page.path)
+}
+
+/// The application has got its code.
+#[track_caller]
+fn is_back(page: &Page, path: &str) {
+    assert_eq!((page.path.as_str(), page.answer.status), (path, 200), "{page:?}");
+    assert!(page.answer_to(CALLBACK).contains_key("code"), "{page:?}");
+}
+
+fn a_registration_goes_on_with_what_an_application_has_begun(engine: Engine) {
+    for cookies in ["on", "off"] {
+        let (app, mails) = start(engine, &[OPEN, ("SESSION_COOKIES", cookies)]);
+        let (browser, path) = at_application(&app);
+        // By the code.
+        let shown = browser.post("/registration", &[("email", "ada@example.com")]);
+        crate::verifier::wait_until("it is written", || app.number("select count(*) from outbox") == 1);
+        // The application waits as long as the code works.
+        app.advance(1_799);
+        let page = browser.submit(&shown, &[("code", &mails.only(&app).code())]);
+        is_back(&browser.submit(&page, &chosen("ada")), &path);
+        // By the link, and in another browser to where it would have gone.
+        let browser = app.browser();
+        let path = browser.open(&request("app", &[])).path;
+        ask(&app, &json!({"email": "bob@example.com"}));
+        let link = mails.only(&app).link("registration").0;
+        is_back(&browser.post(&link, &chosen("bob")), &path);
+        ask(&app, &json!({"email": "eve@example.com"}));
+        let link = mails.only(&app).link("registration").0;
+        let page = app.browser().post(&link, &chosen("eve"));
+        if cookies == "on" { is_in(&page) } else { page.shows(200, "Your account is ready") }
+    }
+}
+
+fn an_invitation_goes_on_with_what_an_application_has_begun(engine: Engine) {
+    let (app, mails) = start(engine, &[("REGISTRATION", "invite")]);
+    invited(&app, "ada@example.com");
+    let link = mails.only(&app).link("registration").0;
+    let (browser, path) = at_application(&app);
+    is_back(&browser.post(&link, &chosen("ada")), &path);
+    let app = TestApp::start_with(engine, &[("REGISTRATION", "invite")]);
+    let token = invited(&app, "ada@example.com");
+    let (browser, path) = at_application(&app);
+    is_back(&browser.post(&format!("/invitation/{token}"), &chosen("ada")), &path);
+}
+
+fn what_an_application_has_begun_is_left_when_it_is_over(engine: Engine) {
+    let (app, mails) = start(engine, &[OPEN]);
+    let (browser, _) = at_application(&app);
+    app.advance(600);
+    ask(&app, &json!({"email": "ada@example.com"}));
+    is_in(&browser.post(&mails.only(&app).link("registration").0, &chosen("ada")));
+}
+
+fn an_open_registration_of_an_invited_address_gets_the_roles_of_the_invitation(engine: Engine) {
+    let (app, mails) = start(engine, &[OPEN]);
+    invited(&app, "ADA@example.com");
+    let admin = app.login("root", PASSWORD).ok();
+    for (email, role) in [("ada@example.com", "writer"), ("bob@example.com", "boss")] {
+        let body = json!({"email": email, "roles": [role]});
+        assert_eq!(app.ask_as("POST", "/v1/admin/invitations", &admin, Some(&body)).status, 201);
+    }
+    // One whose administrator is none any more gives nothing.
+    app.execute("update invitations set created_by = null where roles <> 'editor'");
+    app.execute("update users set roles = '' where username = 'root'");
+    mails.take(&app);
+    ask(&app, &json!({"email": "ada@example.com"}));
+    is_in(&app.browser().post(&mails.only(&app).link("registration").0, &chosen("ada")));
+    assert_eq!(app.number("select count(*) from users where username = 'ada' and roles = 'writer'"), 1);
+    assert_eq!(app.number("select count(*) from invitations where used_at is not null"), 1);
+    assert_eq!(app.number("select count(*) from audit_events where name = 'invitation_used'"), 1);
+    // Whose address is another one gets nothing of it.
+    ask(&app, &json!({"email": "eve@example.com"}));
+    is_in(&app.browser().post(&mails.only(&app).link("registration").0, &chosen("eve")));
+    assert_eq!(app.number("select count(*) from users where username = 'eve' and roles = ''"), 1);
+}
+
+fn no_secret_of_a_link_is_stored_as_it_is(engine: Engine) {
+    let settings = [&SETTINGS[..], &[("REGISTRATION", "open")]].concat();
+    let (app, mails) = start(engine, &settings);
+    let _provider = lying(&app, &[]);
+    let token = invited(&app, "ada@example.com");
+    let mut secrets = vec![token.clone(), mails.only(&app).link("registration").1];
+    ask(&app, &json!({"email": "bob@example.com"}));
+    let mail = mails.only(&app);
+    secrets.extend([mail.link("registration").1, mail.code()]);
+    mailbox::ask(&app, "root@example.com");
+    let mail = mails.only(&app);
+    secrets.extend([mail.reset_token(), mail.code()]);
+    let browser = app.browser();
+    let page = browser.open(&format!("/invitation/{token}"));
+    let way = page.answer.body.split("href=\"/login/lying").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(browser.get(&format!("/login/lying{way}")).status, 303);
+    assert_eq!(app.number("select count(*) from upstream_logins"), 1);
+    for secret in secrets {
+        assert_eq!(rows_with(engine, &app, &secret), 0, "{secret}");
+    }
 }
 
 fn looking_at_a_link_changes_nothing(engine: Engine) {

@@ -3,8 +3,10 @@
 use std::sync::{Arc, Barrier};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::support::mailbox::{Mailbox, start};
+use crate::schema::rows_with;
+use crate::support::mailbox::{Mailbox, start, start_on};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 use crate::verifier::wait_until;
 
@@ -28,6 +30,11 @@ both_engines!(
     who_must_have_a_second_factor_enrols_first,
     the_tokens_may_go_into_cookies,
     after_five_wrong_codes_no_more_are_tried,
+    strangers_cannot_use_up_the_codes_of_others,
+    the_code_of_one_registration_is_not_right_for_another,
+    a_code_survives_another_signing_key,
+    refusals_of_an_address_that_is_taken_meanwhile_count,
+    an_administrators_name_is_compared_with_the_names_of_users_and_they_with_it,
     whoever_has_proved_an_address_can_try_few_usernames,
     whoever_has_an_account_can_try_few_usernames,
     ten_thousand_attempts_from_one_network_are_thirty_mails,
@@ -38,12 +45,13 @@ both_engines!(
 
 pub const OPEN: (&str, &str) = ("REGISTRATION", "open");
 
-/// Asks to register, and waits until it is known what has come of that.
-pub fn ask(app: &TestApp, body: &Value) {
+/// Asks to register, and waits until it is known what has come of that; returns what the client holds from then on.
+pub fn ask(app: &TestApp, body: &Value) -> String {
     let before = asked(app);
     let answer = app.post("/v1/registrations", body);
-    assert_eq!((answer.status, answer.body.as_str()), (202, ""), "{answer:?}");
+    assert_eq!(answer.status, 202, "{answer:?}");
     wait_until("somebody looked for the address", || asked(app) > before);
+    answer.json()["registration"].as_str().unwrap().to_owned()
 }
 
 fn asked(app: &TestApp) -> i64 {
@@ -97,15 +105,15 @@ fn the_address_is_proved_and_then_the_username_is_chosen(engine: Engine) {
 
 fn the_code_of_the_mail_does_the_same(engine: Engine) {
     let (app, mails) = start(engine, &[OPEN]);
-    ask(&app, &json!({"email": "ada@example.com"}));
+    let held = ask(&app, &json!({"email": "ada@example.com"}));
     let mail = mails.only(&app);
     let typed = format!(" {} {}", &mail.code()[..4], &mail.code()[4..]);
-    let mut body = json!({"email": "ADA@example.com", "code": typed});
-    confirm(&app, &body).ok();
-    // It is asked for again with the rest.
-    body["username"] = json!("ada");
-    body["password"] = json!(PASSWORD);
+    let mut body = json!({"registration": held, "username": "ada", "password": PASSWORD});
+    confirm(&app, &body).problem(401, "bad_mail_token");
+    confirm(&app, &json!({"registration": held, "code": typed})).ok();
+    // Once the code was right, it is not asked for again.
     is_opened(&confirm(&app, &body));
+    body["code"] = json!(typed);
     confirm(&app, &body).problem(401, "bad_mail_token");
     confirm(&app, &chosen(&mail.link("registration").1, "bob")).problem(401, "bad_mail_token");
 }
@@ -120,7 +128,8 @@ fn every_address_gets_the_same_answer_and_its_owner_learns_the_rest(engine: Engi
     let shown = |answer: &Answer| {
         let mut headers: Vec<_> = answer.headers.iter().map(|(name, _)| name.as_str().to_owned()).collect();
         headers.sort();
-        (answer.status, answer.body.clone(), headers)
+        let body = answer.json();
+        (answer.status, body.as_object().unwrap().len(), body["registration"].as_str().unwrap().len(), headers)
     };
     let asks = |email: &str| {
         let before = asked(&app);
@@ -139,7 +148,8 @@ fn every_address_gets_the_same_answer_and_its_owner_learns_the_rest(engine: Engi
     assert_eq!(app.number("select count(*) from registrations"), 2);
     // Nor does a code tell.
     for email in ["ada@example.com", "tom@example.com"] {
-        confirm(&app, &json!({"email": email, "code": "1234 5678"})).problem(401, "bad_mail_token");
+        let held = ask(&app, &json!({"email": email}));
+        confirm(&app, &json!({"registration": held, "code": "1234 5678"})).problem(401, "bad_mail_token");
     }
 }
 
@@ -184,7 +194,8 @@ fn what_is_refused_leaves_the_proof(engine: Engine) {
     for body in [
         json!({}),
         json!({"token": token, "code": "1"}),
-        json!({"email": "ada@example.com"}),
+        json!({"code": "1"}),
+        json!({"email": "ada@example.com", "code": "1"}),
         json!({"token": token, "username": "ada"}),
         json!({"token": token, "password": PASSWORD}),
     ] {
@@ -257,6 +268,15 @@ fn of_two_who_rename_themselves_to_names_that_look_alike_one_wins(engine: Engine
     }
 }
 
+/// Adds names that lack their skeleton.
+fn many(id: &str) -> String {
+    format!(
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1001) \
+         insert into users (id, username, username_fold, password_hash, roles, created_at) \
+         select {id}, 'person-' || i, 'person-' || i, '!', '', 1 from n"
+    )
+}
+
 fn names_that_an_older_version_has_written_are_compared_too(engine: Engine) {
     let (app, mails) = start(engine, &[OPEN]);
     app.create_user("bob", &[]);
@@ -266,7 +286,14 @@ fn names_that_an_older_version_has_written_are_compared_too(engine: Engine) {
     tries();
     app.execute("update users set username_skeleton = null, skeleton_of = null");
     tries();
+    // With too many to compare, users have to wait.
+    app.execute(&match engine {
+        Engine::Sqlite => many("randomblob(16)"),
+        Engine::Postgres => many("gen_random_uuid()"),
+    });
+    confirm(&app, &chosen(&token, "paypa1")).problem(503, "overloaded");
     tokensmith::internals::service::usernames::add_skeletons(&app.inside).unwrap();
+    app.execute("delete from users where username like 'person-%'");
     assert_eq!(app.number("select count(*) from users where skeleton_of = username"), 1);
     tries();
     // What is left of a name that the account does not have any more takes nothing from others.
@@ -276,10 +303,11 @@ fn names_that_an_older_version_has_written_are_compared_too(engine: Engine) {
 fn nothing_exists_of_an_address_until_it_is_proved(engine: Engine) {
     let (app, mails) = start(engine, &[OPEN]);
     // Somebody registers the victim's address and cannot read the mail.
-    let theirs = link(&app, &mails, "victim@example.com");
+    let held = ask(&app, &json!({"email": "victim@example.com"}));
+    let theirs = mails.only(&app).link("registration").1;
     for guess in ["", "x", "00000000"] {
         confirm(&app, &chosen(guess, "mallory")).problem(401, "bad_mail_token");
-        let body = json!({"email": "victim@example.com", "code": guess, "username": "mallory", "password": PASSWORD});
+        let body = json!({"registration": held, "code": guess, "username": "mallory", "password": PASSWORD});
         confirm(&app, &body).problem(401, "bad_mail_token");
     }
     assert_eq!(app.number("select count(*) from users"), 0);
@@ -404,17 +432,104 @@ fn the_tokens_may_go_into_cookies(engine: Engine) {
 
 fn after_five_wrong_codes_no_more_are_tried(engine: Engine) {
     let (app, mails) = start(engine, &[OPEN]);
-    ask(&app, &json!({"email": "ada@example.com"}));
-    let mail = mails.only(&app);
-    for email in ["ada@example.com", "nobody@example.com"] {
+    app.create_user("bob", &[]);
+    let (unknown, known) =
+        (ask(&app, &json!({"email": "ada@example.com"})), ask(&app, &json!({"email": "bob@example.com"})));
+    let mail = mails.take(&app).into_iter().find(|mail| mail.to.contains("ada")).unwrap();
+    for held in [&unknown, &known] {
         for _ in 0..5 {
-            confirm(&app, &json!({"email": email, "code": "1234"})).problem(401, "bad_mail_token");
+            confirm(&app, &json!({"registration": held, "code": "1234"})).problem(401, "bad_mail_token");
         }
-        let limited = confirm(&app, &json!({"email": email, "code": mail.code()}));
+        let limited = confirm(&app, &json!({"registration": held, "code": mail.code()}));
         limited.problem(429, "too_many_failures");
-        assert_eq!(limited.header("retry-after"), "300", "{email}");
+        assert_eq!(limited.header("retry-after"), "300");
     }
     confirm(&app, &json!({"token": mail.link("registration").1})).ok();
+}
+
+fn strangers_cannot_use_up_the_codes_of_others(engine: Engine) {
+    let (app, mails) = start(engine, &[OPEN]);
+    let held = ask(&app, &json!({"email": "ada@example.com"}));
+    let code = mails.only(&app).code();
+    // They ask for the same address, and type what they like.
+    for _ in 0..2 {
+        let theirs = ask(&app, &json!({"email": "ada@example.com"}));
+        for _ in 0..5 {
+            confirm(&app, &json!({"registration": theirs, "code": "1234"})).problem(401, "bad_mail_token");
+        }
+        // What was mailed to one client works for no other.
+        confirm(&app, &json!({"registration": theirs, "code": code})).problem(429, "too_many_failures");
+    }
+    for _ in 0..5 {
+        confirm(&app, &json!({"registration": "x", "code": code})).problem(401, "bad_mail_token");
+    }
+    confirm(&app, &json!({"registration": held, "code": code})).ok();
+    assert_eq!(app.number("select count(*) from registrations where code_shown_at is not null"), 1);
+}
+
+fn the_code_of_one_registration_is_not_right_for_another(engine: Engine) {
+    let (app, mails) = start(engine, &[OPEN]);
+    let first = ask(&app, &json!({"email": "ada@example.com"}));
+    let first_code = mails.only(&app).code();
+    let second = ask(&app, &json!({"email": "ada@example.com"}));
+    let second_mail = mails.only(&app);
+    for (held, code) in [(&first, second_mail.code()), (&second, first_code)] {
+        confirm(&app, &json!({"registration": held, "code": code})).problem(401, "bad_mail_token");
+    }
+    // The link proves the address to the person who follows it, and to no other client.
+    confirm(&app, &json!({"token": second_mail.link("registration").1})).ok();
+    let body = json!({"registration": second, "username": "mallory", "password": PASSWORD});
+    confirm(&app, &body).problem(401, "bad_mail_token");
+    assert_eq!(app.number("select count(*) from users"), 0);
+}
+
+fn a_code_survives_another_signing_key(engine: Engine) {
+    let (app, mails) = start(engine, &[OPEN]);
+    let held = ask(&app, &json!({"email": "ada@example.com"}));
+    let code = mails.only(&app).code();
+    // Another instance, with keys of its own.
+    let (later, _) = start_on(TempDir::new().unwrap(), app.database_url.clone(), &[OPEN]);
+    confirm(&later, &json!({"registration": held, "code": code})).ok();
+}
+
+fn refusals_of_an_address_that_is_taken_meanwhile_count(engine: Engine) {
+    let (app, mails) = start(engine, &[OPEN]);
+    let token = link(&app, &mails, "ada@example.com");
+    app.create_user("ada", &[]);
+    for _ in 0..10 {
+        confirm(&app, &chosen(&token, "lovelace")).problem(409, "email_taken");
+    }
+    confirm(&app, &chosen(&token, "lovelace")).problem(429, "too_many_failures");
+    assert_eq!(app.number("select count(*) from users"), 1);
+}
+
+fn an_administrators_name_is_compared_with_the_names_of_users_and_they_with_it(engine: Engine) {
+    let (app, mails) = start(engine, &[OPEN]);
+    app.create_user("root", &["admin"]);
+    let admin = app.login("root", PASSWORD).ok();
+    let paypal = app.logged_in("paypal");
+    let give = |username: &str| {
+        let body = json!({"username": username, "password": PASSWORD});
+        app.ask_as("POST", "/v1/admin/users", &admin, Some(&body)).status
+    };
+    // An administrator may give a name that looks like a user's.
+    assert_eq!(give("paypa1"), 201);
+    // A user may not take one that looks like either of them.
+    let token = link(&app, &mails, "eve@example.com");
+    for alike in ["p\u{430}ypal", "p\u{430}ypa1"] {
+        confirm(&app, &chosen(&token, alike)).problem(409, "username_too_similar");
+    }
+    // Both keep their names, and change the rest.
+    let given = app.login("paypa1", PASSWORD).ok();
+    for (pair, username) in [(&paypal, "paypal"), (&given, "paypa1")] {
+        let body = json!({"username": username, "name": "Pay Pal"});
+        assert_eq!(app.ask_as("PATCH", "/v1/me/profile", pair, Some(&body)).ok()["username"], username);
+    }
+    // One that only an administrator has given refuses a user's, too.
+    assert_eq!(give("g00gle"), 201);
+    let eve = app.logged_in("mallory");
+    let body = json!({"username": "google"});
+    app.ask_as("PATCH", "/v1/me/profile", &eve, Some(&body)).problem(409, "username_too_similar");
 }
 
 fn whoever_has_proved_an_address_can_try_few_usernames(engine: Engine) {
@@ -472,12 +587,14 @@ fn ten_thousand_attempts_from_one_network_are_thirty_mails(engine: Engine) {
 
 fn neither_links_nor_codes_are_stored_as_they_are(engine: Engine) {
     let (app, mails) = start(engine, &[OPEN]);
-    ask(&app, &json!({"email": "ada@example.com"}));
+    let held = ask(&app, &json!({"email": "ada@example.com"}));
     let waiting = app.number("select count(*) from outbox where payload like '%registration%'");
     assert_eq!((waiting, app.number("select count(*) from outbox")), (0, 1), "letters are encrypted");
     let mail = mails.only(&app);
     assert_eq!(app.number(&format!("select count(*) from registrations where code_hash = {}", mail.code())), 0);
     assert_eq!(app.number("select length(digest) from registrations"), 32);
+    assert_eq!(app.number("select length(client_digest) from registrations"), 32);
+    assert_eq!(rows_with(engine, &app, &held), 0);
     confirm(&app, &chosen(&mail.link("registration").1, "ada"));
     assert_eq!(app.number("select count(*) from audit_events where detail like '%ada%'"), 0);
 }
@@ -488,6 +605,7 @@ fn administrators_see_and_withdraw_what_is_not_finished(engine: Engine) {
     let admin = app.login("root", PASSWORD).ok();
     let token = link(&app, &mails, "ada@example.com");
     confirm(&app, &json!({"token": token})).ok();
+    app.advance(1);
     let other = link(&app, &mails, "bob@example.com");
     let list = || app.ask_as("GET", "/v1/admin/registrations", &admin, None).ok()["registrations"].clone();
     let listed = list();

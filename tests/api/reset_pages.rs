@@ -1,5 +1,8 @@
 //! The pages of a forgotten password: without a script, in three languages, and harmless to programs that follow links.
 
+use serde_json::json;
+
+use crate::authorize::{CALLBACK, request};
 use crate::support::mailbox::{ask, start};
 use crate::support::process::Tokensmith;
 use crate::support::totp::{Enrolled, code, enrolled};
@@ -8,6 +11,7 @@ use crate::support::{Engine, PASSWORD};
 both_engines!(
     a_user_follows_the_link_and_sets_a_password,
     a_user_types_the_code_instead,
+    a_reset_goes_on_with_what_an_application_has_begun,
     looking_at_a_link_changes_nothing,
     what_is_wrong_is_told_in_the_form,
     a_second_factor_is_asked_for_in_the_form,
@@ -64,6 +68,21 @@ fn a_user_types_the_code_instead(engine: Engine) {
         browser.post("/password-reset", &[("email", "ada@example.com"), ("code", &code), ("new_password", ANOTHER)]);
     page.shows(200, "Your password is changed");
     app.login("ada", ANOTHER).ok();
+}
+
+fn a_reset_goes_on_with_what_an_application_has_begun(engine: Engine) {
+    let (app, mails) = start(engine, &[("SESSION_COOKIES", "off")]);
+    app.create_user("ada", &[]);
+    app.register("app", &json!({"skip_consent": true}));
+    let browser = app.browser();
+    let begun = browser.open(&request("app", &[])).path;
+    ask(&app, "ada@example.com");
+    let path = mails.only(&app).link("password-reset").0;
+    let page = browser.post(&path, &[("new_password", ANOTHER)]);
+    page.shows(200, "Your password is changed");
+    assert!(page.answer.body.contains(&format!("href=\"{begun}\"")), "{page:?}");
+    let page = browser.log_in(&browser.open(&begun), "ada", ANOTHER);
+    assert!(page.answer_to(CALLBACK).contains_key("code"), "{page:?}");
 }
 
 fn looking_at_a_link_changes_nothing(engine: Engine) {

@@ -63,6 +63,15 @@ fn of_database(engine: Engine, url: &str) -> Tables {
     tables
 }
 
+/// How many rows of all tables hold a text.
+pub fn rows_with(engine: Engine, app: &TestApp, text: &str) -> i64 {
+    let count = |(table, columns): (String, BTreeMap<String, _>)| {
+        let holds: Vec<_> = columns.keys().map(|column| format!("cast({column} as text) like '%{text}%'")).collect();
+        app.number(&format!("select count(*) from {table} where {}", holds.join(" or ")))
+    };
+    of_database(engine, &app.database_url).into_iter().map(count).sum()
+}
+
 fn described(engine: Engine) -> Tables {
     let text = concat!(include_str!("../../src/store/schema.rs"), include_str!("../../src/store/schema/joining.rs"));
     let mut tables = Tables::new();

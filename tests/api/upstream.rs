@@ -26,6 +26,8 @@ both_engines!(
     two_tabs_with_two_providers_do_not_disturb_each_other,
     a_provider_is_found_until_it_is_disabled_on_every_instance,
     a_sign_in_that_is_over_is_forgotten,
+    ten_thousand_sign_ins_from_one_network_are_three_hundred_rows,
+    what_comes_back_and_is_refused_is_limited_by_network,
     without_a_linked_account_the_page_says_so,
     pages_call_a_provider_what_its_operator_calls_it,
 );
@@ -345,4 +347,42 @@ fn pages_call_a_provider_what_its_operator_calls_it(engine: Engine) {
     let query = encoded(&[("state", &state), ("error", "access_denied")]);
     browser.open(&format!("/login/callback/lying?{query}")).shows(403, "Sign-in with Staff login");
     assert_eq!(app.number("select count(*) from upstream_logins where used_at is null"), 0);
+}
+
+fn ten_thousand_sign_ins_from_one_network_are_three_hundred_rows(engine: Engine) {
+    let app = TestApp::start_with(engine, &SETTINGS);
+    let (_provider, client) = (lying(&app, &[]), app.another_client());
+    let mut begun = 0;
+    for _ in 0..10_000 {
+        let answer = client.send("GET", "/login/lying?return_to=/notes", &[], b"");
+        match answer.status {
+            303 => begun += 1,
+            status => assert_eq!(status, 429, "{answer:?}"),
+        }
+    }
+    assert_eq!((begun, app.number("select count(*) from upstream_logins")), (300, 300));
+    let page = app.browser().open("/login/lying?return_to=/notes");
+    page.shows(429, "Sign-in with lying");
+    assert!(page.text().contains("Too many sign-ins come from your network."), "{page:?}");
+    assert_eq!(page.answer.header("retry-after"), "2");
+    app.advance(2);
+    begin(&app.browser(), "lying");
+}
+
+fn what_comes_back_and_is_refused_is_limited_by_network(engine: Engine) {
+    let app = TestApp::start_with(engine, &SETTINGS);
+    let (provider, browser) = (lying(&app, &[]), app.browser());
+    let trip = begin(&browser, "lying");
+    let path = format!("/login/callback/lying?{}", trip.back(&provider.agree(&trip.url)));
+    for _ in 0..300 {
+        assert_eq!(app.browser().get("/login/callback/lying?state=x&code=y").status, 403);
+    }
+    let page = app.browser().open("/login/callback/lying?state=x&code=y");
+    page.shows(429, "Sign-in with lying");
+    assert_eq!(browser.get(&path).status, 429, "the network has to wait");
+    // It is not used up.
+    app.advance(2);
+    assert_eq!(browser.get(&path).status, 403, "no account is linked");
+    // Begins are counted apart.
+    begin(&app.browser(), "lying");
 }

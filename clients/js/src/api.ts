@@ -142,6 +142,14 @@ export interface components {
             /** @description The e-mail address of the account. */
             email: components["schemas"]["EmailAddress"];
         };
+        /** @description A registration that has begun. */
+        AskedRegistration: {
+            /**
+             * @description Keep it: the code of the mail works together with it only. It is a secret.
+             * @example q3Yl5pUe6kB1nq8cW0v2xR7mTfD9sGhJzLaKoIiEwNg
+             */
+            registration: string;
+        };
         /** @description What the authenticator says, and its signature. */
         AssertionResponse: {
             /** @description In base64url without padding. */
@@ -315,8 +323,8 @@ export interface components {
             token?: string;
         } & (unknown | unknown);
         /**
-         * @description What the mail says: `token`, or `email` and `code`. Without mail: `invitation`. To open the account `username` and `password`,
-         *     too.
+         * @description What the mail says: `token`, or `code` together with `registration`. Without mail: `invitation`. To open the account `username`
+         *     and `password`, too.
          * @example {
          *       "password": "a long and unusual sentence",
          *       "token": "q3Yl5pUe6kB1nq8cW0v2xR7mTfD9sGhJzLaKoIiEwNg",
@@ -329,20 +337,20 @@ export interface components {
             /** @description Audience of the access token: one of `AUDIENCE`. Default: the first one. */
             audience?: string | null;
             /**
-             * @description The code in the mail; spaces in it do not matter.
+             * @description The code in the mail; spaces in it do not matter. Once it was right, `registration` is enough.
              * @example 1234 5678
              */
             code?: string;
             /** @description `true`: the tokens go into cookies that no script can read, not into the body. Default: `false`. */
             cookies?: boolean;
-            /** @description The address that the mail went to. */
-            email?: components["schemas"]["EmailAddress"];
             /** @description The last part of an invitation's link, if the service sends no mail. */
             invitation?: string;
             label?: components["schemas"]["DeviceLabel"] | null;
             name?: components["schemas"]["Name"] | null;
             /** @description The password. */
             password?: components["schemas"]["NewPassword"];
+            /** @description What the response to `POST /v1/registrations` said. */
+            registration?: string;
             /** @description Whether the user accepts the terms. Required to be `true` if `TERMS_URL` is set. */
             terms_accepted?: boolean;
             /** @description The last part of the link's path. */

@@ -71,6 +71,12 @@ pub(crate) const REGISTRATION_CODE: Kind = Kind { name: "registration_code", ..O
 /// Usernames that are refused because of another account, at a registration or when users change their own.
 pub(crate) const REGISTRATION: Kind = Kind { name: "registration", ..PASSWORD };
 
+/// Sign-ins at providers that are begun. Each counts and leaves a row, whatever comes of it: only addresses are counted.
+pub(crate) const PROVIDER_SIGN_IN: Kind = Kind { name: "provider_sign_in", ..PASSWORD };
+
+/// Those that come back and are refused.
+pub(crate) const PROVIDER_CALLBACK: Kind = Kind { name: "provider_callback", ..PASSWORD };
+
 /// Signatures cannot be guessed: only addresses are counted.
 pub(crate) const PASSKEY: Kind = Kind { name: "passkey", ..PASSWORD };
 

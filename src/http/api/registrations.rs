@@ -7,15 +7,12 @@ use utoipa::ToSchema;
 
 use super::blocking;
 use crate::app::App;
-use crate::error::Error;
 use crate::http::delivery::Delivery;
 use crate::http::extract::{Json, device, origin};
 use crate::http::failure::Failure;
 use crate::http::registering;
 use crate::http::view::pair::PairView;
 use crate::http::words::{DeviceLabel, EmailAddress, Name, NewPassword, NewUsername};
-use crate::model::text::BadText;
-use crate::model::user::Email;
 use crate::secret::Secret;
 use crate::service::login;
 use crate::service::registration::finishing::{Wanted, outcome};
@@ -34,8 +31,8 @@ pub(in crate::http) struct AskBody {
     invitation: Option<Secret<String>>,
 }
 
-/// What the mail says: `token`, or `email` and `code`. Without mail: `invitation`. To open the account `username` and `password`,
-/// too.
+/// What the mail says: `token`, or `code` together with `registration`. Without mail: `invitation`. To open the account `username`
+/// and `password`, too.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ConfirmRegistration, example = json!({
@@ -45,10 +42,10 @@ pub(in crate::http) struct ConfirmBody {
     /// The last part of the link's path.
     #[schema(value_type = Option<String>, nullable = false)]
     token: Option<Secret<String>>,
-    /// The address that the mail went to.
-    #[schema(value_type = Option<EmailAddress>, nullable = false)]
-    email: Option<String>,
-    /// The code in the mail; spaces in it do not matter.
+    /// What the response to `POST /v1/registrations` said.
+    #[schema(value_type = Option<String>, nullable = false)]
+    registration: Option<Secret<String>>,
+    /// The code in the mail; spaces in it do not matter. Once it was right, `registration` is enough.
     #[schema(value_type = Option<String>, nullable = false, example = "1234 5678")]
     code: Option<Secret<String>>,
     /// The last part of an invitation's link, if the service sends no mail.
@@ -79,6 +76,15 @@ pub(in crate::http) struct ConfirmBody {
     access_cookie: Option<bool>,
 }
 
+/// A registration that has begun.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AskedRegistration)]
+pub(in crate::http) struct AskedView {
+    /// Keep it: the code of the mail works together with it only. It is a secret.
+    #[schema(example = "q3Yl5pUe6kB1nq8cW0v2xR7mTfD9sGhJzLaKoIiEwNg")]
+    registration: String,
+}
+
 /// An address that is proved.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProvedRegistration)]
@@ -105,14 +111,14 @@ impl ProvedView {
 /// The address gets a mail: with a link and a code to go on with, which work for 30 minutes; or, if it has an account, with the
 /// advice to log in. The answer is always the same, and is sent before the address is looked for.
 #[utoipa::path(post, path = "/v1/registrations", tag = "registration", request_body = AskBody, security(()),
-    responses((status = 202, description = "A mail is on its way.")))]
+    responses((status = 202, body = AskedView, description = "A mail is on its way.")))]
 pub(in crate::http) async fn create(
     request: HttpRequest,
     app: web::Data<App>,
     Json(body): Json<AskBody>,
 ) -> Result<HttpResponse, Failure> {
-    registering::ask(&app, body.email, body.invitation, origin(&request, &app)).await?;
-    Ok(HttpResponse::Accepted().finish())
+    let held = registering::ask(&app, body.email, body.invitation, origin(&request, &app)).await?;
+    Ok(HttpResponse::Accepted().json(AskedView { registration: held.expose().to_owned() }))
 }
 
 /// Prove an address, and open an account
@@ -129,12 +135,12 @@ pub(in crate::http) async fn confirm(
     Json(body): Json<ConfirmBody>,
 ) -> Result<HttpResponse, Failure> {
     let delivery = Delivery::asked(&request, &app, body.cookies, body.access_cookie)?;
-    let shown = match (body.token, body.email, body.code, body.invitation) {
+    let shown = match (body.token, body.registration, body.code, body.invitation) {
         (Some(token), None, None, None) => Shown::Link(token),
-        (None, Some(email), Some(code), None) => Shown::Code(address(&email)?, code),
+        (None, Some(registration), code, None) => Shown::Client(registration, code),
         (None, None, None, Some(invitation)) => Shown::Invitation(invitation),
         _ => {
-            let message = "expected `token`, or `email` and `code`, or `invitation`";
+            let message = "expected `token`, or `registration` and `code`, or `invitation`";
             return Err(Failure::BodyMalformed(message.to_owned()));
         }
     };
@@ -159,8 +165,4 @@ pub(in crate::http) async fn confirm(
     let mut response = delivery.answer(&request, &app, &pair?).await?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
-}
-
-fn address(email: &str) -> Result<Email, Error> {
-    email.parse().map_err(|bad: BadText| Error::invalid("email", "invalid", bad.to_string()))
 }

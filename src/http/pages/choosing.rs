@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
+use super::on_the_way::{begun_by_application, choosing};
 use super::reply::{page_with, see_other, titled};
 use super::signing_in;
 use super::site::Site;
@@ -30,10 +31,8 @@ pub(super) struct Place<'a> {
     pub(super) request: &'a HttpRequest,
     pub(super) app: &'a web::Data<App>,
     pub(super) action: &'a str,
-    /// The code that proves the address; empty with a link.
-    pub(super) code: &'a str,
-    /// Where the user goes then.
-    pub(super) return_to: &'a str,
+    /// Where the user wanted to go: then it is there that a new user goes.
+    pub(super) return_to: Option<&'a str>,
 }
 
 /// What the form to choose has in its fields.
@@ -98,7 +97,6 @@ impl Place<'_> {
             site: self.site,
             action: self.action,
             email: Some(email).filter(|email| !email.is_empty()),
-            code: self.code,
             username: typed.username,
             name: typed.name,
             has_accepted: typed.has_accepted,
@@ -111,18 +109,30 @@ impl Place<'_> {
     /// Logs the new user in. Users who must get a second factor first do so at a login of their own.
     async fn log_in(&self, opened: Opened) -> Result<HttpResponse, Failure> {
         let (site, app, request) = (self.site, self.app, self.request);
-        if !app.config.session_cookies {
+        let begun = begun_by_application(request, app).await?;
+        if !app.config.session_cookies && begun.is_none() {
             return titled(site, StatusCode::OK, site.texts.registered_title, site.texts.registered_lead, None);
         }
+        let account = format!("{}/account", site.base);
+        let return_to = match self.return_to {
+            Some(wanted) if wanted != account => wanted.to_owned(),
+            _ => begun.clone().unwrap_or(account),
+        };
         let (device, origin) = (device(request, app, None)?, origin(request, app));
         let (asked, its_device, its_origin) = (app.clone(), device.clone(), origin.clone());
-        let log_in = move || login::login(&asked, outcome(&asked, opened), None, &its_device, &its_origin);
+        let also = choosing(request, app, &return_to);
+        let log_in = move || {
+            let pair = login::login(&asked, outcome(&asked, opened), None, &its_device, &its_origin)?;
+            also(&asked)?;
+            Ok::<_, Error>(pair)
+        };
         let pair = on_a_thread(log_in).await;
         login::count(app, pair.as_ref().map(|_| ()));
         let pair = match pair {
             Ok(pair) => pair,
             Err(Error::SecondFactorEnrolmentRequired(_)) => {
-                let link = Some((site.texts.to_login.to_owned(), format!("{}/login", site.base)));
+                let link = begun.unwrap_or_else(|| format!("{}/login", site.base));
+                let link = Some((site.texts.to_login.to_owned(), link));
                 return titled(site, StatusCode::OK, site.texts.registered_title, site.texts.registered_lead, link);
             }
             Err(error) => return Err(error.into()),
@@ -131,8 +141,8 @@ impl Place<'_> {
         if let Some(held) = cookies.session(request) {
             browser::leave(app, &held, pair.session_id, &device, &origin).await?;
         }
-        let mut response = see_other(self.return_to);
-        put(request, &mut response, cookies.keep(&pair, true))?;
+        let mut response = see_other(&return_to);
+        put(request, &mut response, [cookies.keep(&pair, true), cookies.forget_asked()].concat())?;
         Ok(response)
     }
 }

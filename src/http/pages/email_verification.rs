@@ -3,14 +3,13 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::reply::{message, page, titled};
+use super::reply::{page, titled};
 use super::site::Site;
 use super::templates::VerifyAddress;
 use crate::app::App;
 use crate::engine::deadline::on_a_thread;
 use crate::error::Error;
-use crate::http::csrf::is_own_form;
-use crate::http::extract::{Form, origin};
+use crate::http::extract::{OwnForm, origin};
 use crate::http::failure::Failure;
 use crate::secret::Secret;
 use crate::service::email::{self, Confirmable};
@@ -32,7 +31,7 @@ pub(in crate::http) async fn show(
     let its_link = link.clone();
     match on_a_thread(move || email::look(&asked, &its_link)).await {
         Ok(Confirmable { user, email }) => {
-            let action = &*format!("{}/email-verification/{}", site.base, link.expose());
+            let action = &*site.page_of("email-verification", link.expose());
             let (email, user) = (&*email.to_string(), &*user.username.to_string());
             page(site, StatusCode::OK, &VerifyAddress { site, action, email, user })
         }
@@ -53,12 +52,9 @@ pub(in crate::http) async fn act(
     request: HttpRequest,
     app: web::Data<App>,
     token: web::Path<String>,
-    Form(_): Form,
+    OwnForm(_): OwnForm,
 ) -> Result<HttpResponse, Failure> {
     let site = &Site::new(&request, &app, &[]);
-    if !is_own_form(&request, &app) {
-        return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
-    }
     let (asked, link, origin) = (app.clone(), Secret::new(token.into_inner()), origin(&request, &app));
     match on_a_thread(move || email::confirm_by_link(&asked, &link, &origin)).await {
         Ok(_user) => titled(site, StatusCode::OK, site.texts.verified_title, site.texts.verified_lead, None),

@@ -4,13 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::choosing::{Place, Refused, void};
-use super::reply::message;
 use super::return_to::{self, registration_page};
 use super::site::{Site, base};
 use crate::app::App;
 use crate::http::cookies::{Cookies, put};
-use crate::http::csrf::is_own_form;
-use crate::http::extract::Form;
+use crate::http::extract::OwnForm;
 use crate::http::failure::Failure;
 use crate::http::registering;
 use crate::http::words::ReturnAddress;
@@ -30,7 +28,7 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
     let (action, shown) = (&*registration_page(&site.base, &return_to), shown(&request, &app));
     match registering::look(&app, shown).await {
         Ok(applicant) => {
-            Place { site, request: &request, app: &app, action, code: "", return_to: &return_to }.choose(&applicant)
+            Place { site, request: &request, app: &app, action, return_to: Some(&return_to) }.choose(&applicant)
         }
         Err(error) => void(site, error),
     }
@@ -51,14 +49,11 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
 pub(in crate::http) async fn act(
     request: HttpRequest,
     app: web::Data<App>,
-    Form(params): Form,
+    OwnForm(params): OwnForm,
 ) -> Result<HttpResponse, Failure> {
     let (site, return_to) = (&Site::new(&request, &app, &[]), return_to(&request, &app));
-    if !is_own_form(&request, &app) {
-        return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
-    }
     let action = &*registration_page(&site.base, &return_to);
-    let place = Place { site, request: &request, app: &app, action, code: "", return_to: &return_to };
+    let place = Place { site, request: &request, app: &app, action, return_to: Some(&return_to) };
     let mut response = match place.go_on(shown(&request, &app), &params).await {
         Ok(page) => page,
         Err(Refused::Proof(error)) => void(site, error)?,

@@ -13,8 +13,8 @@ use super::templates::{Account, Consent, Login, Place};
 use crate::app::App;
 use crate::engine::deadline::on_a_thread;
 use crate::http::cookies::{Cookies, put};
-use crate::http::csrf::{form_token, has_token, is_own_form};
-use crate::http::extract::{Form, PathId, origin};
+use crate::http::csrf::{form_token, has_token};
+use crate::http::extract::{OwnForm, PathId, origin};
 use crate::http::failure::Failure;
 use crate::model::authorization::{InteractionId, ResponseMode};
 use crate::model::names::Scopes;
@@ -62,12 +62,8 @@ pub(in crate::http) async fn act(
     request: HttpRequest,
     app: web::Data<App>,
     PathId(id): PathId<InteractionId>,
-    Form(params): Form,
+    OwnForm(params): OwnForm,
 ) -> Result<HttpResponse, Failure> {
-    if !is_own_form(&request, &app) {
-        let site = Site::new(&request, &app, &[]);
-        return message(&site, StatusCode::FORBIDDEN, site.texts.error_form, None);
-    }
     let cookies = cookies(&request, &app, id).await?;
     let view = View { request: &request, app: &app, cookies: &cookies };
     let (asked, its_cookies, turn) = (app.clone(), cookies.clone(), app.lookups.turn().await?);

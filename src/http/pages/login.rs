@@ -14,8 +14,7 @@ use super::site::Site;
 use super::templates::{Login, Place};
 use crate::app::App;
 use crate::http::cookies::{Cookies, put};
-use crate::http::csrf::is_own_form;
-use crate::http::extract::Form;
+use crate::http::extract::OwnForm;
 use crate::http::failure::Failure;
 use crate::http::words::ReturnAddress;
 
@@ -59,15 +58,10 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
 pub(in crate::http) async fn act(
     request: HttpRequest,
     app: web::Data<App>,
-    Form(params): Form,
-) -> Result<HttpResponse, Failure> {
-    let return_to = return_address(&request, &app)?;
     // Another page could log its visitors in as somebody else.
-    if !is_own_form(&request, &app) {
-        let site = Site::new(&request, &app, &[]);
-        return message(&site, StatusCode::FORBIDDEN, site.texts.error_form, None);
-    }
-    let Some(return_to) = return_to else { return bad_request(&request, &app) };
+    OwnForm(params): OwnForm,
+) -> Result<HttpResponse, Failure> {
+    let Some(return_to) = return_address(&request, &app)? else { return bad_request(&request, &app) };
     let cookies = Cookies::of(&app);
     let held = cookies.session(&request);
     let live = who(&app, held.clone()).await?;

@@ -11,8 +11,8 @@ use super::templates::{Logout, Message};
 use crate::app::App;
 use crate::engine::deadline::on_a_thread;
 use crate::http::cookies::{Cookies, put};
-use crate::http::csrf::{form_token, has_token, is_own_form};
-use crate::http::extract::{Form, origin};
+use crate::http::csrf::{form_token, has_token};
+use crate::http::extract::{Form, OwnForm, origin};
 use crate::http::failure::Failure;
 use crate::model::grant::Live;
 use crate::oauth::params::Params;
@@ -78,12 +78,9 @@ pub(in crate::http) async fn start_by_form(app: web::Data<App>, Form(params): Fo
 pub(in crate::http) async fn confirm(
     request: HttpRequest,
     app: web::Data<App>,
-    Form(params): Form,
+    OwnForm(params): OwnForm,
 ) -> Result<HttpResponse, Failure> {
     let site = site(&request, &app, &params);
-    if !is_own_form(&request, &app) {
-        return message(&site, StatusCode::FORBIDDEN, site.texts.error_form, None);
-    }
     let cookie = Cookies::of(&app).session(&request).unwrap_or_default();
     if !has_token(&params, &form_token(&cookie, None)) {
         return Ok(see_other(&format!("{}/oauth/logout?{}", site.base, params.only(&KEPT).to_query())));

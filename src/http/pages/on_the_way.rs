@@ -1,10 +1,11 @@
 //! Where a login leads, and what it is on the way to: a path of this host, or what an application has begun.
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, web};
 
 use super::return_to;
 use super::site::base;
 use crate::app::App;
+use crate::engine::deadline::on_a_thread;
 use crate::error::Error;
 use crate::http::cookies::Cookies;
 use crate::http::failure::Failure;
@@ -25,6 +26,31 @@ pub(super) fn return_address(request: &HttpRequest, app: &App) -> Result<Option<
     let return_to = return_to::read(request.query_string(), &format!("{base}/account"));
     let is_known = app.config.session_cookies || return_to.as_ref().is_some_and(|path| is_interaction(&base, path));
     if is_known { Ok(return_to) } else { Err(Failure::PathUnknown) }
+}
+
+/// Where an application waits that has begun something in this browser: the newest of several.
+pub(super) async fn begun_by_application(
+    request: &HttpRequest,
+    app: &web::Data<App>,
+) -> Result<Option<String>, Failure> {
+    let bindings = Cookies::of(app).bindings(request);
+    if bindings.is_empty() {
+        return Ok(None);
+    }
+    let (asked, turn) = (app.clone(), app.lookups.turn().await?);
+    let found = on_a_thread(move || interaction::first_open(&asked, bindings)).await?;
+    drop(turn);
+    Ok(found.map(|id| format!("{}{INTERACTIONS}{id}", base(app))))
+}
+
+/// Has what an application has begun in this browser wait for a mail that its user has asked for.
+pub(super) async fn wait_for_mail(request: &HttpRequest, app: &web::Data<App>) -> Result<(), Failure> {
+    let bindings = Cookies::of(app).bindings(request);
+    if bindings.is_empty() {
+        return Ok(());
+    }
+    let (asked, _turn) = (app.clone(), app.lookups.turn().await?);
+    Ok(on_a_thread(move || interaction::wait_for_mail(&asked, bindings)).await?)
 }
 
 /// What is done when a user has logged in on the way to a path: that is a choice of the account, if an interaction of this browser is

@@ -3,9 +3,9 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::reply::{message, page, page_with, titled};
+use super::on_the_way::{begun_by_application, wait_for_mail};
+use super::reply::{page, page_with, titled};
 use super::signing_in;
 use super::site::Site;
 use super::templates::{NewPassword, PasswordReset};
@@ -13,8 +13,7 @@ use crate::app::App;
 use crate::clock::Seconds;
 use crate::engine::deadline::on_a_thread;
 use crate::error::Error;
-use crate::http::csrf::is_own_form;
-use crate::http::extract::{Form, origin};
+use crate::http::extract::{OwnForm, origin};
 use crate::http::failure::Failure;
 use crate::http::recovering::{self, Recovery};
 use crate::model::mail::LINK_LIFETIME;
@@ -46,17 +45,15 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
 pub(in crate::http) async fn act(
     request: HttpRequest,
     app: web::Data<App>,
-    Form(params): Form,
+    OwnForm(params): OwnForm,
 ) -> Result<HttpResponse, Failure> {
     let site = &site(&request, &app)?;
-    if !is_own_form(&request, &app) {
-        return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
-    }
     let email = params.get("email").unwrap_or_default();
     let action = &*format!("{}/password-reset", site.base);
     let Some(code) = params.get("code") else {
         return match recovering::ask(&app, email, origin(&request, &app)).await {
             Ok(()) => {
+                wait_for_mail(&request, &app).await?;
                 let minutes = (LINK_LIFETIME.0 / 60).to_string();
                 let notice = Some(site.texts.reset_sent.replace("{minutes}", &minutes));
                 let email = Some(email);
@@ -78,7 +75,7 @@ pub(in crate::http) async fn act(
     let code = if matches!(recovered, Err(Error::BadMailToken)) { "" } else { code };
     // Only with the right code it is asked for a second factor.
     let form = NewPassword { site, action, email: Some(email), code, methods: &[], notice: None, problem: None };
-    answer(&form, recovered, &asks(&params))
+    answer((&request, &app), &form, recovered, &asks(&params)).await
 }
 
 /// Follow the link of a mail
@@ -97,7 +94,7 @@ pub(in crate::http) async fn show_link(
     let (asked, link) = (app.clone(), Secret::new(token.clone()));
     match on_a_thread(move || password_reset::look(&asked, &link)).await {
         Ok(methods) => {
-            let (action, methods) = (&*action(site, &token), methods.as_slice());
+            let (action, methods) = (&*site.page_of("password-reset", &token), methods.as_slice());
             page(
                 site,
                 StatusCode::OK,
@@ -123,27 +120,17 @@ pub(in crate::http) async fn act_on_link(
     request: HttpRequest,
     app: web::Data<App>,
     token: web::Path<String>,
-    Form(params): Form,
+    OwnForm(params): OwnForm,
 ) -> Result<HttpResponse, Failure> {
     let site = &Site::new(&request, &app, &[]);
-    if !is_own_form(&request, &app) {
-        return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
-    }
     let read = ByMail::Link(Secret::new(token.clone()));
     let recovered = recovering::recover(&app, recovery(read, &params), origin(&request, &app)).await;
     if matches!(recovered, Err(Error::BadMailToken)) {
         return void(site);
     }
-    let action = &*action(site, &token);
+    let action = &*site.page_of("password-reset", &token);
     let form = NewPassword { site, action, email: None, code: "", methods: &[], notice: None, problem: None };
-    answer(&form, recovered, &asks(&params))
-}
-
-/// What of a token is escaped: nothing of a valid one.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
-
-fn action(site: &Site<'_>, token: &str) -> String {
-    format!("{}/password-reset/{}", site.base, utf8_percent_encode(token, ESCAPED))
+    answer((&request, &app), &form, recovered, &asks(&params)).await
 }
 
 /// Without mail there is nothing to ask for.
@@ -164,13 +151,19 @@ fn asks(params: &Params) -> Vec<&str> {
     names.filter(|name| ["otp", "recovery_code"].contains(name)).collect()
 }
 
-/// The end, or the form again. Passwords are never shown again.
-fn answer(form: &NewPassword<'_>, recovered: Result<(), Error>, asks: &[&str]) -> Result<HttpResponse, Failure> {
+/// The end, or the form again. Passwords are never shown again. From the end it goes on with what an application has begun.
+async fn answer(
+    (request, app): (&HttpRequest, &web::Data<App>),
+    form: &NewPassword<'_>,
+    recovered: Result<(), Error>,
+    asks: &[&str],
+) -> Result<HttpResponse, Failure> {
     let site = form.site;
     match recovered {
         Ok(()) => {
-            let login = site.app.config.session_cookies;
-            let link = login.then(|| (site.texts.to_login.to_owned(), format!("{}/login", site.base)));
+            let login = app.config.session_cookies.then(|| format!("{}/login", site.base));
+            let link = begun_by_application(request, app).await?.or(login);
+            let link = link.map(|address| (site.texts.to_login.to_owned(), address));
             titled(site, StatusCode::OK, site.texts.password_set_title, site.texts.password_set_lead, link)
         }
         Err(Error::SecondFactorMissing { methods }) => {

@@ -1,19 +1,19 @@
 //! `/registration` and `/invitation`: people open accounts for themselves. They prove their address by the link or the code of a
-//! mail, and choose a username and a password after that.
+//! mail, and choose a username and a password after that. The code works in the browser only that has asked for the mail.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::choosing::{Place, Refused, problem, void};
 use super::offered::offered;
-use super::reply::{message, page, page_with};
+use super::on_the_way::wait_for_mail;
+use super::reply::{page, page_with};
 use super::site::Site;
 use super::templates::{ProveAddress, Register};
 use crate::app::App;
 use crate::error::Error;
-use crate::http::csrf::is_own_form;
-use crate::http::extract::{Form, origin};
+use crate::http::cookies::{Cookies, put};
+use crate::http::extract::{OwnForm, origin};
 use crate::http::failure::Failure;
 use crate::http::registering;
 use crate::model::registration::MayRegister;
@@ -39,11 +39,12 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
 
 /// Ask for the mail, or go on by its code
 ///
-/// What the forms post: `email`; then `email` and `code`; then also `username`, `password`, and `name` and `terms_accepted`. For
-/// every address the answer is the same.
+/// What the forms post: `email`; then `email` and `code`; then `username`, `password`, `name` and `terms_accepted`. For every
+/// address the answer is the same. A cookie holds that this browser has asked: without it no code is right.
 #[utoipa::path(post, path = "/registration", tag = "pages", security(()), responses(
     (status = 200, content_type = "text/html", body = String, description = "A page: type the code; or choose."),
-    (status = 303, description = "The user is registered and logged in: to the account pages.", headers(("Location" = String))),
+    (status = 303, description = "The user is registered and logged in: to what an application has begun in this browser, or to the \
+        account pages.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: what was typed is refused."),
     (status = 403, content_type = "text/html", body = String,
         description = "A page: a code is wrong, an invitation is needed, or another page has sent this."),
@@ -52,30 +53,23 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
 pub(in crate::http) async fn act(
     request: HttpRequest,
     app: web::Data<App>,
-    Form(params): Form,
+    OwnForm(params): OwnForm,
 ) -> Result<HttpResponse, Failure> {
     let site = &site(&request, &app)?;
-    if !is_own_form(&request, &app) {
-        return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
-    }
     let (email, action) = (params.get("email").unwrap_or_default(), &*format!("{}/registration", site.base));
-    let place = Place {
-        site,
-        request: &request,
-        app: &app,
-        action,
-        code: params.get("code").unwrap_or_default(),
-        return_to: &account(site),
-    };
-    let Some(code) = params.get("code") else { return ask(&place, email, None).await };
-    let again = |error: Error| {
-        let (response, problem) = problem(site.texts, error)?;
-        page_with(site, response, &ProveAddress { site, action, email, by_code: true, problem: Some(problem) })
-    };
-    let Ok(address) = email.parse() else { return again(Error::BadMailToken) };
-    match place.go_on(Shown::Code(address, Secret::new(code.to_owned())), &params).await {
+    let place = Place { site, request: &request, app: &app, action, return_to: None };
+    let code = params.get("code").map(|code| Secret::new(code.to_owned()));
+    if code.is_none() && params.get("username").is_none() {
+        return ask(&place, email, None).await;
+    }
+    let held = Secret::new(Cookies::of(&app).asked(&request).unwrap_or_default());
+    let has_code = code.is_some();
+    match place.go_on(Shown::Client(held, code), &params).await {
         Ok(page) => Ok(page),
-        Err(Refused::Proof(error @ (Error::BadMailToken | Error::TooManyFailures { .. }))) => again(error),
+        Err(Refused::Proof(error @ (Error::BadMailToken | Error::TooManyFailures { .. }))) if has_code => {
+            let (response, problem) = problem(site.texts, error)?;
+            page_with(site, response, &ProveAddress { site, action, email, by_code: true, problem: Some(problem) })
+        }
         Err(Refused::Proof(error)) => void(site, error),
         Err(Refused::Other(failure)) => Err(failure),
     }
@@ -86,12 +80,19 @@ async fn ask(place: &Place<'_>, email: &str, invitation: Option<&str>) -> Result
     let (site, action) = (place.site, &*format!("{}/registration", place.site.base));
     let shown = invitation.map(|text| Secret::new(text.to_owned()));
     match registering::ask(place.app, email.to_owned(), shown, origin(place.request, place.app)).await {
-        Ok(()) => page(site, StatusCode::OK, &ProveAddress { site, action, email, by_code: true, problem: None }),
+        Ok(held) => {
+            wait_for_mail(place.request, place.app).await?;
+            let form = ProveAddress { site, action, email, by_code: true, problem: None };
+            let mut response = page(site, StatusCode::OK, &form)?;
+            put(place.request, &mut response, Cookies::of(place.app).keep_asked(held.expose()))?;
+            Ok(response)
+        }
         Err(error @ (Error::RegistrationOff | Error::InvitationMissing)) => void(site, error),
         Err(error) => {
             let (response, problem) = problem(site.texts, error)?;
             let (action, is_invited) = (place.action, invitation.is_some());
-            let providers = &*offered(place.app, if is_invited { action } else { place.return_to }).await?;
+            let return_to = if is_invited { action.to_owned() } else { account(site) };
+            let providers = &*offered(place.app, &return_to).await?;
             page_with(site, response, &Register { site, action, is_invited, providers, email, problem: Some(problem) })
         }
     }
@@ -110,14 +111,13 @@ pub(in crate::http) async fn show_link(
     token: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let site = &site(&request, &app)?;
-    let action = &*action(site, "registration", &token);
+    let action = &*site.page_of("registration", &token);
     let applicant = match registering::look(&app, Shown::Link(Secret::new(token.into_inner()))).await {
         Ok(applicant) => applicant,
         Err(error) => return void(site, error),
     };
     if applicant.is_choosing() {
-        return Place { site, request: &request, app: &app, action, code: "", return_to: &account(site) }
-            .choose(&applicant);
+        return Place { site, request: &request, app: &app, action, return_to: None }.choose(&applicant);
     }
     let email = &*applicant.email().map(|(email, _)| email.to_string()).unwrap_or_default();
     page(site, StatusCode::OK, &ProveAddress { site, action, email, by_code: false, problem: None })
@@ -129,7 +129,8 @@ pub(in crate::http) async fn show_link(
 #[utoipa::path(post, path = "/registration/{token}", tag = "pages", security(()),
     params(("token" = String, Path, description = "What the mail says.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "A page: the form to choose; or it is done."),
-    (status = 303, description = "The user is registered and logged in: to the account pages.", headers(("Location" = String))),
+    (status = 303, description = "The user is registered and logged in: to what an application has begun in this browser, or to the \
+        account pages.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: what was typed is refused."),
     (status = 403, content_type = "text/html", body = String,
         description = "A page: the link is void, or another page has sent this."),
@@ -139,21 +140,12 @@ pub(in crate::http) async fn act_on_link(
     request: HttpRequest,
     app: web::Data<App>,
     token: web::Path<String>,
-    Form(params): Form,
+    OwnForm(params): OwnForm,
 ) -> Result<HttpResponse, Failure> {
     let site = &site(&request, &app)?;
-    if !is_own_form(&request, &app) {
-        return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
-    }
-    let place = Place {
-        site,
-        request: &request,
-        app: &app,
-        action: &action(site, "registration", &token),
-        code: "",
-        return_to: &account(site),
-    };
-    go_on(&place, Shown::Link(Secret::new(token.clone())), &params).await
+    let action = &*site.page_of("registration", &token);
+    let place = Place { site, request: &request, app: &app, action, return_to: None };
+    go_on(&place, Shown::Link(Secret::new(token.into_inner())), &params).await
 }
 
 async fn go_on(place: &Place<'_>, shown: Shown, params: &Params) -> Result<HttpResponse, Failure> {
@@ -176,12 +168,11 @@ pub(in crate::http) async fn show_invitation(
     token: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let site = &site(&request, &app)?;
-    let action = &*action(site, "invitation", &token);
+    let action = &*site.page_of("invitation", &token);
     let text = Secret::new(token.into_inner());
     if !site.sends_mail() {
         return match registering::look(&app, Shown::Invitation(text)).await {
-            Ok(applicant) => Place { site, request: &request, app: &app, action, code: "", return_to: &account(site) }
-                .choose(&applicant),
+            Ok(applicant) => Place { site, request: &request, app: &app, action, return_to: None }.choose(&applicant),
             Err(error) => void(site, error),
         };
     }
@@ -202,7 +193,8 @@ pub(in crate::http) async fn show_invitation(
 #[utoipa::path(post, path = "/invitation/{token}", tag = "pages", security(()),
     params(("token" = String, Path, description = "The invitation's.")), responses(
     (status = 200, content_type = "text/html", body = String, description = "A page: type the code of the mail; or it is done."),
-    (status = 303, description = "The user is registered and logged in: to the account pages.", headers(("Location" = String))),
+    (status = 303, description = "The user is registered and logged in: to what an application has begun in this browser, or to the \
+        account pages.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: what was typed is refused."),
     (status = 403, content_type = "text/html", body = String,
         description = "A page: the invitation is over, or another page has sent this."),
@@ -212,31 +204,15 @@ pub(in crate::http) async fn act_on_invitation(
     request: HttpRequest,
     app: web::Data<App>,
     token: web::Path<String>,
-    Form(params): Form,
+    OwnForm(params): OwnForm,
 ) -> Result<HttpResponse, Failure> {
     let site = &site(&request, &app)?;
-    if !is_own_form(&request, &app) {
-        return message(site, StatusCode::FORBIDDEN, site.texts.error_form, None);
-    }
-    let place = Place {
-        site,
-        request: &request,
-        app: &app,
-        action: &action(site, "invitation", &token),
-        code: "",
-        return_to: &account(site),
-    };
+    let action = &*site.page_of("invitation", &token);
+    let place = Place { site, request: &request, app: &app, action, return_to: None };
     if site.sends_mail() {
         return ask(&place, params.get("email").unwrap_or_default(), Some(&token)).await;
     }
-    go_on(&place, Shown::Invitation(Secret::new(token.clone())), &params).await
-}
-
-/// What of a token is escaped: nothing of a valid one.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
-
-fn action(site: &Site<'_>, page: &str, token: &str) -> String {
-    format!("{}/{page}/{}", site.base, utf8_percent_encode(token, ESCAPED))
+    go_on(&place, Shown::Invitation(Secret::new(token.into_inner())), &params).await
 }
 
 /// Where a new user goes.

@@ -136,6 +136,7 @@ pub(in crate::http) fn render(failure: &Failure, request: &HttpRequest, request_
     let site = Site::new(request, app, &[]);
     let status = failure.code().status();
     let text = match status {
+        _ if matches!(failure, Failure::CsrfRefused) => site.texts.error_form,
         StatusCode::NOT_FOUND => site.texts.error_not_found,
         StatusCode::SERVICE_UNAVAILABLE => site.texts.error_unavailable,
         status if status.is_server_error() => site.texts.error_internal,

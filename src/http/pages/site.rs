@@ -1,6 +1,7 @@
 //! What every page shows: the operator's name, logo and links, in the user's language.
 
 use actix_web::HttpRequest;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::texts::{LANGUAGES, Texts};
 use crate::app::App;
@@ -10,6 +11,9 @@ use crate::model::mail::LINK_LIFETIME;
 use crate::model::registration::MayRegister;
 use crate::oauth::redirect_uri::origin;
 use crate::service::mail::is_on;
+
+/// What of a token is escaped: nothing of a valid one.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 /// What every page shows.
 pub(super) struct Site<'a> {
@@ -38,6 +42,11 @@ impl<'a> Site<'a> {
     /// The origin of the logo, for the policy.
     pub(super) fn logo_origin(&self) -> Option<String> {
         self.logo().and_then(origin)
+    }
+
+    /// The page of the link with this token, and where its forms go.
+    pub(super) fn page_of(&self, folder: &str, token: &str) -> String {
+        format!("{}/{folder}/{}", self.base, utf8_percent_encode(token, ESCAPED))
     }
 
     /// Whether a password can be reset by mail.

@@ -145,8 +145,6 @@ pub(super) struct Choose<'a> {
     pub(super) action: &'a str,
     /// The address; none if there is no mail.
     pub(super) email: Option<&'a str>,
-    /// The code that has proved it; empty with a link.
-    pub(super) code: &'a str,
     pub(super) username: &'a str,
     pub(super) name: &'a str,
     pub(super) has_accepted: bool,

@@ -88,6 +88,9 @@ texts! {
     provider_identity_taken: "Nothing was linked: another account is linked to this one at {provider}.",
         "Es wurde nichts verknüpft: mit diesem Konto bei {provider} ist schon ein anderes verknüpft.",
         "No se ha vinculado nada: otra cuenta ya está vinculada a esta de {provider}.";
+    too_many_sign_ins: "Too many sign-ins come from your network. Try again in {seconds} seconds.",
+        "Aus deinem Netz kommen zu viele Anmeldungen. Versuche es in {seconds} Sekunden noch einmal.",
+        "Hay demasiados inicios de sesión desde tu red. Inténtalo de nuevo en {seconds} segundos.";
     provider_continue: "Continue with {provider}", "Mit {provider} weiter", "Continuar con {provider}";
     register_title: "Open an account", "Konto eröffnen", "Abrir una cuenta";
     register_link: "Open an account", "Konto eröffnen", "Abrir una cuenta";

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::offered::offered;
 use super::on_the_way::{choosing, return_address};
-use super::reply::{page, see_other, titled};
+use super::reply::{page, page_with, see_other, titled};
 use super::return_to::{login_page, registration_page};
 use super::second_step::after_first_step;
 use super::signing_in::{Before, log_in_at_provider, who};
 use super::site::Site;
-use super::templates::{NotLinked, Place};
+use super::templates::{Message, NotLinked, Place};
 use crate::app::App;
+use crate::clock::Seconds;
 use crate::engine::deadline::on_a_thread;
 use crate::error::Error;
 use crate::http::cookies::{Cookies, put};
@@ -38,6 +40,7 @@ use crate::service::{identities, providers, upstream};
     responses(
         (status = 303, description = "To the provider.", headers(("Location" = String))),
         (status = 400, content_type = "text/html", body = String, description = "A page: `return_to` is not a path of this host."),
+        (status = 429, content_type = "text/html", body = String, description = "A page: too many sign-ins from this network."),
         (status = 502, content_type = "text/html", body = String, description = "A page: the provider cannot be reached.")))]
 pub(in crate::http) async fn begin(
     request: HttpRequest,
@@ -50,7 +53,11 @@ pub(in crate::http) async fn begin(
         return titled(site, StatusCode::BAD_REQUEST, site.texts.error_title, site.texts.error_request, None);
     };
     let is_again = who(&web::Data::from(Arc::clone(&app)), Cookies::of(&app).session(&request)).await?.is_some();
-    match upstream::begin(&app, &provider, Purpose::SignIn, return_to, is_again).await {
+    let begun = match upstream::admit(&app, origin(&request, &app).ip.as_deref()).await {
+        Ok(()) => upstream::begin(&app, &provider, Purpose::SignIn, return_to, is_again).await,
+        Err(error) => Err(error),
+    };
+    match begun {
         Ok(begun) => {
             let mut response = see_other(&begun.redirect);
             put(&request, &mut response, Cookies::of(&app).keep_upstream(&request, begun.id, begun.browser.expose()))?;
@@ -76,6 +83,7 @@ pub(in crate::http) async fn begin(
             description = "A page: the sign-in is over or was begun in another browser, the user has not agreed, the answer is \
                            not right, no account is linked, or the user is not logged in as who wanted to link it."),
         (status = 409, content_type = "text/html", body = String, description = "A page: the identity is linked to another account."),
+        (status = 429, content_type = "text/html", body = String, description = "A page: too many that were refused."),
         (status = 502, content_type = "text/html", body = String, description = "A page: the provider cannot be reached.")))]
 pub(in crate::http) async fn finish(
     request: HttpRequest,
@@ -86,7 +94,8 @@ pub(in crate::http) async fn finish(
     let (site, cookies, query) = (&Site::new(&request, &app, &[]), Cookies::of(&app), request.query_string());
     let login = upstream::login_of(query);
     let cookie = login.and_then(|id| cookies.upstream(&request, id));
-    let verified = upstream::callback(&inside, &provider, query, cookie.as_deref()).await;
+    let ip = origin(&request, &app).ip;
+    let verified = upstream::come_back(&inside, &provider, query, (cookie.as_deref(), ip.as_deref())).await;
     let back = Back { request: &request, app: &app, site };
     let mut response = match verified {
         Ok(verified) => match verified.purpose {
@@ -206,8 +215,25 @@ pub(super) async fn shown(app: &Arc<App>, id: &ProviderId) -> String {
 
 /// A page with the reason, and the way to every other login.
 pub(super) fn refused(site: &Site<'_>, provider: &str, error: Error) -> Result<HttpResponse, Failure> {
-    let Error::UpstreamRefused(refusal) = error else { return Err(error.into()) };
-    let (texts, is_not_linked) = (site.texts, refusal == Refusal::NotLinked);
+    let texts = site.texts;
+    let refusal = match error {
+        Error::UpstreamRefused(refusal) => refusal,
+        Error::TooManyFailures { retry_after: Seconds(seconds) } => {
+            let mut response = HttpResponse::TooManyRequests();
+            response.insert_header((RETRY_AFTER, seconds));
+            let (title, text) = (
+                texts.provider_title.replace("{provider}", provider),
+                texts.too_many_sign_ins.replace("{seconds}", &seconds.to_string()),
+            );
+            return page_with(
+                site,
+                response,
+                &Message { site, title: &title, text: &text, link: None, request_id: None },
+            );
+        }
+        error => return Err(error.into()),
+    };
+    let is_not_linked = refusal == Refusal::NotLinked;
     let (status, text) = match refusal {
         Refusal::StateUnknown | Refusal::OtherBrowser | Refusal::Expired | Refusal::Used => {
             (StatusCode::FORBIDDEN, texts.provider_over)

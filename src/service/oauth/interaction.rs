@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::authorization::InteractionId;
 use crate::model::client::Client;
+use crate::model::mail::LINK_LIFETIME;
 use crate::oauth::answer::Answer;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::redirect_uri::is_registered;
@@ -102,6 +103,24 @@ pub(crate) fn find(app: &App, id: InteractionId, cookies: &Cookies) -> Result<St
     }
     let step = ongoing.next(app);
     Ok(State::Open(ongoing, step))
+}
+
+/// The first of these interactions that is open, and what shows that this browser has begun it.
+pub(crate) fn first_open(app: &App, begun: Vec<(InteractionId, String)>) -> Result<Option<InteractionId>, Error> {
+    for (id, binding) in begun {
+        let cookies = Cookies { binding: Some(binding), session: None };
+        if matches!(find(app, id, &cookies)?, State::Open(..)) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// Has the first of these that is open wait as long as the link of a mail works that its user has asked for.
+pub(crate) fn wait_for_mail(app: &App, begun: Vec<(InteractionId, String)>) -> Result<(), Error> {
+    let Some(id) = first_open(app, begun)? else { return Ok(()) };
+    let until = app.clock.now() + LINK_LIFETIME;
+    app.store.write(|tx| tx.prolong_interaction(id, until))
 }
 
 /// Does what a user has decided; returns how far the interaction is then.

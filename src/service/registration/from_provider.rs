@@ -43,10 +43,11 @@ pub(crate) fn begin(app: &App, verified: &Verified, invitation: Option<&Secret<S
         expires_at: now + CHOICE_LIFETIME,
         proved_at: Some(now),
         used_at: None,
+        code_shown_at: None,
         username: identity.username.clone(),
         roles: identity.roles.clone().unwrap_or_default(),
     };
     let digest = text.digest();
-    app.store.write(move |tx| tx.insert_registration(&registration, &digest))?;
+    app.store.write(move |tx| tx.insert_registration(&registration, &digest, None))?;
     Ok(text)
 }

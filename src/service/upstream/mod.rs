@@ -15,9 +15,10 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::engine::deadline::on_a_thread;
+use crate::engine::limiter::{Attempt, Charge, Kind, PROVIDER_CALLBACK, PROVIDER_SIGN_IN};
 use crate::error::Error;
 use crate::model::provider::ProviderId;
-use crate::model::upstream::{Identity, LoginId, Purpose, Verified};
+use crate::model::upstream::{Identity, LoginId, Purpose, Refusal, Verified};
 use crate::oauth::params::Params;
 use crate::oauth::upstream::{AuthenticationRequest, CodeRequest, read_callback};
 use crate::secret::Opaque;
@@ -34,6 +35,33 @@ pub(crate) struct Begun {
     pub(crate) id: LoginId,
     /// The value of its cookie.
     pub(crate) browser: Opaque,
+}
+
+/// Allows a network to begin a sign-in. Each one counts.
+pub(crate) async fn admit(app: &App, ip: Option<&str>) -> Result<(), Error> {
+    admitted(app, &PROVIDER_SIGN_IN, ip).await.map(Charge::failed)
+}
+
+async fn admitted(app: &App, kind: &Kind, ip: Option<&str>) -> Result<Charge, Error> {
+    let charge = app.limiter.admit(&Attempt::new(kind, None, ip)).await?;
+    charge.map_err(|retry_after| Error::TooManyFailures { retry_after })
+}
+
+/// Allows a network to come back, and goes on with it by [`callback`]. What is refused counts, unless the provider is away.
+pub(crate) async fn come_back(
+    app: &Arc<App>,
+    id: &ProviderId,
+    query: &str,
+    (cookie, ip): (Option<&str>, Option<&str>),
+) -> Result<Verified, Error> {
+    let charge = admitted(app, &PROVIDER_CALLBACK, ip).await?;
+    let verified = callback(app, id, query, cookie).await;
+    match &verified {
+        Err(Error::UpstreamRefused(Refusal::Unreachable(_))) => {}
+        Err(Error::UpstreamRefused(_)) => charge.failed(),
+        Ok(_) | Err(_) => {}
+    }
+    verified
 }
 
 /// Begins a sign-in at a provider. A user who is signed in here (`is_again`) is to log in there again, unless that was a moment

@@ -7,7 +7,7 @@ use crate::model::provider::{Provider, ProviderId};
 use crate::model::upstream::{LIFETIME, LoginId, Purpose, Refusal, UpstreamLogin};
 use crate::oauth::params::Params;
 use crate::secret::{KeyDigest, Opaque, derived, digest_of};
-use crate::service::providers;
+use crate::service::{providers, sealing};
 
 /// A sign-in that was started.
 pub(super) struct Started {
@@ -54,6 +54,8 @@ pub(super) fn start(app: &App, provider: &ProviderId, purpose: Purpose, return_t
         (new_id(now, &*app.entropy)?, Opaque::generate(&*app.entropy)?, Opaque::generate(&*app.entropy)?);
     let state = format!("{id}.{}", random.expose());
     let (digest, browser_digest) = (digest_of(&state), browser.digest());
+    // It may hold the secret of a link, such as an invitation's.
+    let return_to = sealing::seal(app, return_to.as_bytes(), &digest.0)?;
     let login =
         UpstreamLogin { provider: provider.clone(), purpose, return_to, expires_at: now + LIFETIME, used_at: None };
     app.store.write(|tx| tx.insert_upstream_login(&login, digest, browser_digest))?;
@@ -76,6 +78,8 @@ pub(super) fn find(app: &App, id: &ProviderId, state: &str, cookie: Option<&str>
     if login.expires_at <= now {
         return Err(Error::UpstreamRefused(Refusal::Expired));
     }
+    let return_to = String::from_utf8(sealing::open(app, &login.return_to, &digest.0)?.to_vec());
+    let login = UpstreamLogin { return_to: return_to.map_err(Error::internal)?, ..login };
     Ok(Found { digest, login, provider, secret, browser })
 }
 

@@ -15,6 +15,7 @@ diesel::table! {
         expires_at -> SqlTime,
         used_at -> Nullable<SqlTime>,
         used_by -> Nullable<SqlUuid>,
+        email_fold -> Nullable<Text>,
     }
 }
 
@@ -40,6 +41,8 @@ diesel::table! {
         used_at -> Nullable<SqlTime>,
         username -> Nullable<Text>,
         roles -> Text,
+        client_digest -> Nullable<Binary>,
+        code_shown_at -> Nullable<SqlTime>,
     }
 }
 

@@ -67,7 +67,11 @@ async fn link(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Instea
     let id = params.get("id").unwrap_or_default().parse::<ProviderId>();
     let id = id.map_err(|_bad_form: BadText| Error::ProviderUnknown)?;
     let purpose = Purpose::Link { user: visit.user(), session: visit.session() };
-    match upstream::begin(visit.app, &id, purpose, visit.address(Section::Identities), false).await {
+    let begun = match upstream::admit(visit.app, visit.origin().ip.as_deref()).await {
+        Ok(()) => upstream::begin(visit.app, &id, purpose, visit.address(Section::Identities), false).await,
+        Err(error) => Err(error),
+    };
+    match begun {
         Ok(begun) => {
             let mut response = go(&visit.site, &begun.redirect)?;
             let headers = Cookies::of(visit.app).keep_upstream(visit.request, begun.id, begun.browser.expose());

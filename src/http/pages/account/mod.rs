@@ -18,17 +18,14 @@ mod texts;
 mod visit;
 mod words;
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use self::section::Section;
 use self::visit::{Instead, Visit};
-use super::reply::{message, see_other};
-use super::site::Site;
+use super::reply::see_other;
 use crate::app::App;
 use crate::error::Error;
-use crate::http::csrf::is_own_form;
-use crate::http::extract::Form;
+use crate::http::extract::OwnForm;
 use crate::http::failure::Failure;
 use crate::oauth::params::Params;
 
@@ -60,7 +57,7 @@ pub(in crate::http) async fn show_profile(request: HttpRequest, app: web::Data<A
 pub(in crate::http) async fn change_profile(
     request: HttpRequest,
     app: web::Data<App>,
-    Form(params): Form,
+    OwnForm(params): OwnForm,
 ) -> Result<HttpResponse, Failure> {
     act(&request, &app, Section::Profile, &params).await
 }
@@ -102,7 +99,7 @@ pub(in crate::http) async fn change_section(
     request: HttpRequest,
     app: web::Data<App>,
     section: web::Path<String>,
-    Form(params): Form,
+    OwnForm(params): OwnForm,
 ) -> Result<HttpResponse, Failure> {
     act(&request, &app, Section::named(&section).ok_or(Failure::PathUnknown)?, &params).await
 }
@@ -122,7 +119,7 @@ async fn section_page(
 ) -> Result<HttpResponse, Failure> {
     match visit.section {
         Section::Profile => profile::show(visit, response, problem).await,
-        Section::Password => password::show(visit, response, problem),
+        Section::Password => password::show(visit, response, problem).await,
         Section::Passkeys => passkeys::show(visit, response, problem).await,
         Section::SecondFactors => second_factors::show(visit, response, problem).await,
         Section::Identities => identities::show(visit, response, problem).await,
@@ -138,10 +135,6 @@ async fn act(
     section: Section,
     params: &Params,
 ) -> Result<HttpResponse, Failure> {
-    if !is_own_form(request, app) {
-        let site = Site::new(request, app, &[]);
-        return message(&site, StatusCode::FORBIDDEN, site.texts.error_form, None);
-    }
     let mut visit = match Visit::begin(request, app, section).await {
         Ok(visit) => visit,
         Err(instead) => return instead.response(),

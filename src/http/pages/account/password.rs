@@ -1,4 +1,4 @@
-//! A new password. As over JSON, the current one is needed, and all other sessions end.
+//! A new password. As over JSON, the current one is needed, and all other sessions end. Who has none sets one by a mail.
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
@@ -12,13 +12,15 @@ use crate::http::pages::reply::page_with;
 use crate::http::proving::change_password;
 use crate::oauth::params::Params;
 use crate::secret::Secret;
+use crate::service::email::own_account;
 
-pub(super) fn show(
+pub(super) async fn show(
     visit: &Visit<'_>,
     response: HttpResponseBuilder,
     problem: Option<String>,
 ) -> Result<HttpResponse, Failure> {
-    page_with(&visit.site, response, &NewPassword { site: &visit.site, visit, problem })
+    let has_password = visit.run(|app, user, _| Ok(own_account(app, user)?.has_password)).await?;
+    page_with(&visit.site, response, &NewPassword { site: &visit.site, visit, has_password, problem })
 }
 
 pub(super) async fn act(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {
@@ -26,7 +28,7 @@ pub(super) async fn act(visit: &Visit<'_>, params: &Params) -> Result<HttpRespon
         Ok(_sessions_ended) => Ok(visit.done(Notice::PasswordChanged)),
         Err(error) => {
             let (response, problem) = refused(visit, error)?;
-            Ok(show(visit, response, Some(problem))?)
+            Ok(show(visit, response, Some(problem)).await?)
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::http::proving::{self, asserting, reauthenticate};
 use crate::jwt::AccessClaims;
 use crate::oauth::params::Params;
 use crate::secret::Secret;
+use crate::service::email::own_account;
 use crate::service::oauth::browser;
 use crate::service::pair::Pair;
 use crate::service::shown::{self, Shown};
@@ -134,15 +135,20 @@ impl Visit<'_> {
     }
 
     async fn ask_password(&self, params: &Params, response: HttpResponseBuilder, problem: Option<String>) -> Instead {
-        let look = |app: &_, user, _: &_| Ok((passkeys::list(app, user)?, identities::list_providers(app, user)?));
-        let (has_passkeys, providers) = match self.run(look).await {
-            Ok((found, providers)) => (!found.is_empty() && self.site.has_passkeys(), providers),
+        let look = |app: &_, user, _: &_| {
+            let has_password = own_account(app, user)?.has_password;
+            Ok((has_password, passkeys::list(app, user)?, identities::list_providers(app, user)?))
+        };
+        let (has_password, has_passkeys, providers) = match self.run(look).await {
+            Ok((has_password, found, providers)) => {
+                (has_password, !found.is_empty() && self.site.has_passkeys(), providers)
+            }
             Err(error) => return error.into(),
         };
         let providers = links(&self.site.base, providers, &self.action());
         self.answer(params, |place| {
             let place = Place { providers: &providers, ..place };
-            let template = Confirm { site: &self.site, visit: self, place, problem, has_passkeys };
+            let template = Confirm { site: &self.site, visit: self, place, problem, has_password, has_passkeys };
             page_with_passkeys(&self.site, response, &template, has_passkeys)
         })
     }

@@ -38,6 +38,8 @@ pub(super) struct Confirm<'a> {
     pub(super) visit: &'a Visit<'a>,
     pub(super) place: Place<'a>,
     pub(super) problem: Option<String>,
+    /// Whether there is one to type.
+    pub(super) has_password: bool,
     /// One of them is as good as the password.
     pub(super) has_passkeys: bool,
 }
@@ -73,6 +75,8 @@ pub(super) struct EmailForm {
 pub(super) struct NewPassword<'a> {
     pub(super) site: &'a Site<'a>,
     pub(super) visit: &'a Visit<'a>,
+    /// Without one there is no form.
+    pub(super) has_password: bool,
     pub(super) problem: Option<String>,
 }
 

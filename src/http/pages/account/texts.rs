@@ -121,6 +121,16 @@ texts! {
         "La contraseña nueva es la actual.";
     passwords_differ: "The two new passwords are not the same.", "Die beiden neuen Passwörter sind nicht gleich.",
         "Las dos contraseñas nuevas no son iguales.";
+    no_password: "Your account has no password. You set one as if you had forgotten it: by a mail to your confirmed address.",
+        "Dein Konto hat kein Passwort. Du setzt eines, als hättest du es vergessen: mit einer Mail an deine bestätigte Adresse.",
+        "Tu cuenta no tiene contraseña. Puedes crear una como si la hubieras olvidado: con un mensaje a tu dirección confirmada.";
+    no_password_no_mail: "Your account has no password. An administrator can set one for you.",
+        "Dein Konto hat kein Passwort. Ein Administrator kann dir eines setzen.",
+        "Tu cuenta no tiene contraseña. Un administrador puede crearte una.";
+    set_password: "Set a password", "Passwort setzen", "Crear una contraseña";
+    confirm_without_password: "To go on, show once more that it is you.",
+        "Um weiterzumachen, zeige noch einmal, dass du es bist.",
+        "Para seguir, demuestra otra vez que eres tú.";
     confirm_lead: "Type your password to go on.", "Gib dein Passwort ein, um weiterzumachen.",
         "Escribe tu contraseña para continuar.";
     must_have_one: "Your account needs a second factor.", "Dein Konto braucht einen zweiten Faktor.",

@@ -109,6 +109,11 @@ impl<'a> Visit<'a> {
         Origin { actor: Some(self.user()), session: Some(self.session()), ..known }
     }
 
+    /// How a user without a password gets one.
+    pub(super) fn no_password(&self) -> &'static str {
+        if self.site.sends_mail() { self.texts.no_password } else { self.texts.no_password_no_mail }
+    }
+
     /// Does something for the user, on a thread.
     pub(super) async fn run<T: Send + 'static>(
         &self,
