@@ -40,6 +40,7 @@ diesel::table! {
         used_at -> Nullable<SqlTime>,
         username -> Nullable<Text>,
         roles -> Text,
+        forced -> Text,
     }
 }
 
@@ -96,6 +97,7 @@ diesel::table! {
         user_id -> SqlUuid,
         email -> Nullable<Text>,
         name -> Nullable<Text>,
+        told_roles -> Nullable<Text>,
         created_at -> SqlTime,
         last_used_at -> Nullable<SqlTime>,
     }
