@@ -70,12 +70,13 @@ impl Protection {
         let is_own = !shown.is_elsewhere
             || shown.amr.iter().any(|name| name != MFA)
             || was_confirmed_in(&factors, shown.session);
-        match (is_own, factors.is_empty()) {
-            (true, _) => Ok(()),
-            (false, false) => Err(self.factor_not_shown()),
-            (false, true) if self.has_password(tx, user)? => Err(self.signed_in_elsewhere()),
-            (false, true) => Ok(()),
+        if is_own {
+            return Ok(());
         }
+        if !factors.is_empty() {
+            return Err(self.factor_not_shown());
+        }
+        if self.has_password(tx, user)? { Err(self.signed_in_elsewhere()) } else { Ok(()) }
     }
 
     /// Whether an account has anything of its own.
