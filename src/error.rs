@@ -76,6 +76,12 @@ pub enum Error {
         /// How old the authentication may be.
         max_age: Seconds,
     },
+    /// The user has signed in at a provider, and the account has a password, which must be given to protect it in another way.
+    #[error("a sign-in at a provider is not enough for this: the password must have been given in this session")]
+    SignedInElsewhere {
+        /// How old the authentication may be.
+        max_age: Seconds,
+    },
     /// The challenge of a login is unknown, was used or has expired, or the password was changed since.
     #[error("this challenge is unknown, was used or has expired: log in again")]
     BadChallenge,
@@ -128,6 +134,9 @@ pub enum Error {
     /// The identity is linked to another account.
     #[error("this identity is linked to another account")]
     IdentityTaken,
+    /// The user already has the maximum number of identities.
+    #[error("the user already has {0} identities at providers")]
+    TooManyIdentities(usize),
     /// The user has no such identity.
     #[error("there is no such identity")]
     IdentityNotFound,

@@ -9,12 +9,13 @@ use clap::{Args, Subcommand};
 use super::CliError;
 use super::output::{confirm, count, line};
 use crate::app::App;
+use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::language::Language;
 use crate::model::session::EndReason;
 use crate::secret::Secret;
 use crate::service::users::{self, NewUser};
-use crate::service::{sessions, totp};
+use crate::service::{identities, sessions, totp};
 
 #[derive(Subcommand)]
 pub(super) enum UsersCommand {
@@ -55,6 +56,21 @@ pub(super) enum UsersCommand {
     EndSessions {
         /// Username
         name: String,
+    },
+    /// List an account's identities at providers: each of them logs in to it
+    Identities {
+        /// Username
+        name: String,
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Unlink an identity at a provider, even if nothing else logs in to the account; sessions go on
+    Unlink {
+        /// Username
+        name: String,
+        /// The identity's id
+        identity: String,
     },
     /// List an account's API tokens
     ApiTokens {
@@ -158,6 +174,13 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
             let user = users::find_by_name(app, &name)?;
             let ended = sessions::end_all(app, user.id, None, EndReason::Admin, &OPERATOR)?;
             line(format_args!("{} of {} ended", count(ended, "session"), user.username))
+        }
+        UsersCommand::Identities { name, json } => lists::list_identities(app, &users::find_by_name(app, &name)?, json),
+        UsersCommand::Unlink { name, identity } => {
+            let user = users::find_by_name(app, &name)?;
+            let id = identity.parse().map_err(|_bad_form| Error::IdentityNotFound)?;
+            identities::remove(app, user.id, id, &OPERATOR)?;
+            line(format_args!("unlinked {identity} from {}", user.username))
         }
         UsersCommand::ApiTokens { name, json } => lists::list_api_tokens(app, &users::find_by_name(app, &name)?, json),
         UsersCommand::Delete { name, yes } => {

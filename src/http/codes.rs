@@ -117,9 +117,10 @@ codes! {
         "The API token was revoked.";
     REAUTHENTICATION_REQUIRED: 401 "reauthentication_required" "Reauthentication required",
         Some("insufficient_user_authentication"),
-        Failure::ReauthenticationRequired(_) | Domain(Error::SecondFactorNotShown { .. })
+        Failure::ReauthenticationRequired(_) | Domain(Error::SecondFactorNotShown { .. } | Error::SignedInElsewhere { .. })
             => Failure::ReauthenticationRequired(Seconds(600)),
         "The user must give the password again, and then the second factor if there is one: `POST /v1/me/reauthenticate` (RFC 9470). \
+         For what protects an account a sign-in at a provider is not enough, unless the account has nothing else. \
          `WWW-Authenticate` says how recently, and with which `acr` if the settings name one.";
     SECOND_FACTOR_REQUIRED: 401 "second_factor_required" "Second factor required", None,
         Domain(Error::SecondFactorRequired(_) | Error::SecondFactorMissing { .. })
@@ -201,7 +202,7 @@ codes! {
         Domain(Error::UpstreamRefused(Upstream::StateUnknown | Upstream::OtherBrowser | Upstream::Expired | Upstream::Used
             | Upstream::Denied | Upstream::ProviderError(_) | Upstream::WrongIssuer | Upstream::BadAnswer
             | Upstream::CodeRefused(_) | Upstream::IdToken(_) | Upstream::OtherSubject | Upstream::ClaimMissing(_)
-            | Upstream::NotLinked))
+            | Upstream::NotLinked | Upstream::OtherSession))
             => Domain(Error::UpstreamRefused(Upstream::NotLinked)),
         "A sign-in at a provider was not begun in this browser, is over, was not agreed to, or the provider's answer is not \
          right, or its user has no account here. The log has the reason.";
@@ -296,6 +297,9 @@ codes! {
     IDENTITY_TAKEN: 409 "identity_taken" "Identity linked already", None,
         Domain(Error::IdentityTaken) => Domain(Error::IdentityTaken),
         "This identity is linked to another account.";
+    TOO_MANY_IDENTITIES: 409 "too_many_identities" "Too many identities", None,
+        Domain(Error::TooManyIdentities(_)) => Domain(Error::TooManyIdentities(20)),
+        "The user already has 20 identities at providers.";
     LAST_WAY_IN: 409 "last_way_in" "Last way to log in", None,
         Domain(Error::LastWayIn) => Domain(Error::LastWayIn),
         "This is the only way to log in to the account: it has no password, no passkey and no other identity.";

@@ -127,9 +127,9 @@ impl Cookies {
         vec![refresh, access.unwrap_or_else(|| self.set(ACCESS, "", Seconds::ZERO))]
     }
 
-    /// The headers that clear both tokens.
+    /// The headers that clear both tokens at a logout, and what the next user of the browser must not go on with.
     pub(super) fn forget(&self) -> Vec<String> {
-        [REFRESH, ACCESS].map(|name| self.set(name, "", Seconds::ZERO)).to_vec()
+        [REFRESH, ACCESS, REGISTERING].map(|name| self.set(name, "", Seconds::ZERO)).to_vec()
     }
 
     /// The header that keeps an access token, if browsers keep one of that size.

@@ -97,7 +97,7 @@ impl Event {
 pub enum EventName {
     /// A login.
     Login,
-    /// A wrong password, or a disabled account.
+    /// A wrong password, a refused passkey, a disabled account, or a sign-in at a provider that leads to no account.
     LoginFailed,
     /// A registered application has redeemed a code: a grant of its user has begun.
     GrantOpened,
@@ -167,7 +167,7 @@ pub enum EventName {
     FactorsReset,
     /// An identity at a provider was linked to an account.
     IdentityAdded,
-    /// A user has unlinked an identity at a provider.
+    /// An identity at a provider was unlinked from an account, by its user or by an administrator.
     IdentityRemoved,
     /// A user has new recovery codes; older ones are void.
     RecoveryCodesMade,

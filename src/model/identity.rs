@@ -1,6 +1,7 @@
 //! Identities: who users are at providers.
 
 use super::id::{Id, UserId};
+use super::names::Roles;
 use super::provider::ProviderId;
 use super::user::{DisplayName, Email};
 use crate::clock::Timestamp;
@@ -11,6 +12,9 @@ pub(crate) enum IdentityTag {}
 
 /// Identifies a linked identity.
 pub(crate) type IdentityId = Id<IdentityTag>;
+
+/// How many a user may have.
+pub(crate) const MAX_IDENTITIES: usize = 20;
 
 /// An identity that is linked to an account: the user who has it at the provider may sign in to it. A user may have several, also
 /// at one provider.
@@ -28,6 +32,9 @@ pub(crate) struct LinkedIdentity {
     pub(crate) email: Option<Email>,
     /// The name that the provider has told last.
     pub(crate) name: Option<DisplayName>,
+    /// The roles that the provider has told last, by its mapping; `None` if it decides nothing about them. They are the account's
+    /// once its user has shown all that a login needs.
+    pub(crate) told_roles: Option<Roles>,
     /// When it was linked.
     pub(crate) created_at: Timestamp,
     /// When its user has signed in with it last.

@@ -125,10 +125,17 @@ pub(crate) enum Action {
     Ignore,
     /// It is proposed when the account is made; after that the account's own value counts.
     Suggest,
-    /// The account has this value: it is taken at every sign-in, if the provider sends it.
+    /// The account is made with this value, if the provider sends one that can be used. Name and roles are taken at every sign-in.
     Force,
     /// The same, and a sign-in without it is refused.
     Require,
+}
+
+impl Action {
+    /// Whether the value is the provider's to decide.
+    pub(crate) fn is_forced(self) -> bool {
+        matches!(self, Self::Force | Self::Require)
+    }
 }
 
 /// Which claim a field of an account comes from.

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use super::id::Id;
 use super::invitation::InvitationId;
 use super::mail::LINK_LIFETIME;
-use super::names::Roles;
-use super::user::{DisplayName, Email};
+use super::names::{Names, Roles};
+use super::user::{DisplayName, Email, Username};
 use crate::clock::{Seconds, Timestamp};
 
 /// Marks the identifiers of registrations.
@@ -84,11 +84,19 @@ pub(crate) struct Registration {
     pub(crate) used_at: Option<Timestamp>,
     /// When that client has shown the code.
     pub(crate) code_shown_at: Option<Timestamp>,
-    /// The username that the provider proposes. It may be taken, or not valid.
-    pub(crate) username: Option<String>,
+    /// The username that the provider proposes or decides. It may be taken.
+    pub(crate) username: Option<Username>,
     /// The roles that the provider decides.
     pub(crate) roles: Roles,
+    /// The fields that the provider decides, which the user cannot change: [`USERNAME`] and [`NAME`].
+    pub(crate) forced: Names,
 }
+
+/// The username, as a field that a provider decides.
+pub(crate) const USERNAME: &str = "username";
+
+/// The full name, as a field that a provider decides.
+pub(crate) const NAME: &str = "name";
 
 impl Registration {
     /// That of an address which its link is mailed to now.
@@ -109,7 +117,14 @@ impl Registration {
             code_shown_at: None,
             username: None,
             roles: Roles::default(),
+            forced: Names::default(),
         }
+    }
+
+    /// The username and the name that the provider decides.
+    pub(crate) fn decided(&self) -> (Option<&Username>, Option<&DisplayName>) {
+        let is_forced = |field: &str| self.forced.contains(field);
+        (self.username.as_ref().filter(|_| is_forced(USERNAME)), self.name.as_ref().filter(|_| is_forced(NAME)))
     }
 
     /// Whether it may go on.

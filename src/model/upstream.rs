@@ -5,7 +5,7 @@ use std::fmt;
 use super::id::{Id, SessionId, UserId};
 use super::names::Names;
 use super::provider::{Provider, ProviderId};
-use super::user::{DisplayName, Email};
+use super::user::{DisplayName, Email, Username};
 use crate::clock::{Seconds, Timestamp};
 
 /// How long a user may stay at the provider.
@@ -57,8 +57,8 @@ pub struct Identity {
     pub email: Option<Email>,
     /// Whether the provider says that the address is theirs.
     pub email_verified: bool,
-    /// A proposal for the username, which may be taken or not valid.
-    pub username: Option<String>,
+    /// Their username there, which may be taken here.
+    pub username: Option<Username>,
     /// Their full name.
     pub name: Option<DisplayName>,
     /// Their roles by the provider's mapping; `None` if it decides nothing about them.
@@ -166,6 +166,8 @@ pub enum Refusal {
     ClaimMissing(&'static str),
     /// Nobody has linked this identity to an account.
     NotLinked,
+    /// The browser is not logged in as the user who has asked to link the identity.
+    OtherSession,
 }
 
 impl Refusal {
@@ -186,6 +188,7 @@ impl Refusal {
             Self::OtherSubject => "other_subject",
             Self::ClaimMissing(_) => "claim_missing",
             Self::NotLinked => "not_linked",
+            Self::OtherSession => "other_session",
         }
     }
 }

@@ -37,11 +37,29 @@ pub(crate) struct PasswordCheck {
     pub(crate) outdated: bool,
 }
 
+/// Reads stored hashes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HashReader {
+    max_stored_blocks: usize,
+}
+
+impl HashReader {
+    /// Reads a stored hash, if this process can verify it.
+    pub(crate) fn read(self, stored: &str) -> Result<StoredHash, UnusableHash> {
+        let hash: StoredHash = stored.parse()?;
+        // A hash that would exceed a limit is refused.
+        if hash.blocks() > self.max_stored_blocks {
+            return Err(UnusableHash::TooMuchMemory(hash.blocks()));
+        }
+        Ok(hash)
+    }
+}
+
 /// The pool of hashing threads.
 pub struct Hasher {
     queue: Arc<Queue<Job>>,
     params: Params,
-    max_stored_blocks: usize,
+    reader: HashReader,
     entropy: Arc<dyn Entropy>,
     decoy: Argon2idHash,
     places: Places,
@@ -80,7 +98,8 @@ impl Hasher {
         let (salt, digest) = (new_salt(&*entropy)?, entropy.bytes::<{ Argon2idHash::DIGEST_BYTES }>()?);
         let decoy = Argon2idHash::new(params.clone(), salt, &digest)?;
         let (places, hashed, worked) = (Places::default(), AtomicU64::new(0), Arc::default());
-        Ok(Self { queue, params, max_stored_blocks, entropy, decoy, places, hashed, worked, _threads: threads })
+        let reader = HashReader { max_stored_blocks };
+        Ok(Self { queue, params, reader, entropy, decoy, places, hashed, worked, _threads: threads })
     }
 
     /// Takes a place before any waiting starts.
@@ -105,12 +124,12 @@ impl Hasher {
 
     /// Reads a stored hash, if this process can verify it.
     pub(crate) fn read(&self, stored: &str) -> Result<StoredHash, UnusableHash> {
-        let hash: StoredHash = stored.parse()?;
-        // A hash that would exceed a limit is refused.
-        if hash.blocks() > self.max_stored_blocks {
-            return Err(UnusableHash::TooMuchMemory(hash.blocks()));
-        }
-        Ok(hash)
+        self.reader.read(stored)
+    }
+
+    /// What reads stored hashes.
+    pub(crate) fn reader(&self) -> HashReader {
+        self.reader
     }
 
     /// Hashes a new password of a user who may set it; returns the text to store.

@@ -13,6 +13,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 pub(crate) use calibrate::calibrate;
 pub(crate) use error::HashError;
+pub(crate) use hasher::HashReader;
 pub use hasher::Hasher;
 pub(crate) use policy::{PasswordProblem, check};
 pub use queue::{Place, Priority};

@@ -1,20 +1,20 @@
 //! The identities of an account: who its user is at providers. Each of them logs in to the account.
 
 use super::mail::{notice, notice_to};
+use super::protection::Protection;
 use super::providers;
-use super::totp::{Enroller, not_shown};
+use super::totp::Enroller;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::jwt::TokenError;
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId, new_id};
-use crate::model::identity::{IdentityId, LinkedIdentity};
+use crate::model::identity::{IdentityId, LinkedIdentity, MAX_IDENTITIES};
 use crate::model::mail::Mail;
 use crate::model::provider::Provider;
 use crate::model::upstream::{Identity, Verified};
 use crate::model::user::{Email, User};
-use crate::oauth::upstream::is_microsoft;
 use crate::store::{ReadTx, UnitTx};
 
 /// The identities of a user, newest first.
@@ -29,6 +29,16 @@ pub(crate) fn list_providers(app: &App, user: UserId) -> Result<Vec<Provider>, E
     Ok(providers::list_enabled(app)?.into_iter().filter(is_linked).collect())
 }
 
+/// Refuses to begin what cannot be finished.
+pub(crate) fn may_link(app: &App, user: UserId) -> Result<(), Error> {
+    app.store.read(|tx| refuse_more(tx, user))
+}
+
+fn refuse_more(tx: &mut ReadTx<'_>, user: UserId) -> Result<(), Error> {
+    let has_all = tx.list_identities(user)?.len() >= MAX_IDENTITIES;
+    if has_all { Err(Error::TooManyIdentities(MAX_IDENTITIES)) } else { Ok(()) }
+}
+
 /// Links an identity to the account of a user who is logged in in this session, and has asked for that in it.
 pub(crate) fn link(
     app: &App,
@@ -40,13 +50,15 @@ pub(crate) fn link(
     let linked = new(app, &verified.identity, user, now)?;
     let notice = notice_to(app, user, &Mail::IdentityAdded(verified.provider.name.clone()), origin);
     let event = origin.event(now, EventName::IdentityAdded).about(user).with(&linked.provider_id);
+    let (owner, protection) = (Enroller::LoggedIn(user, session), Protection::of(app));
     app.units.run(move |tx| {
-        tx.lock_active_user(user)?.ok_or(Error::AccountDisabled)?;
+        owner.check_again(tx, user, (now, &protection))?;
         match tx.reading().find_identity(&linked.provider_id, &linked.subject)? {
             Some(known) if known.user_id == user => return Ok(()),
             Some(_) => return Err(Error::IdentityTaken),
-            None => tx.insert_identity(&linked)?,
+            None => refuse_more(&mut tx.reading(), user)?,
         }
+        tx.insert_identity(&linked)?;
         notice.enqueue(tx)?;
         tx.record(event)?;
         if tx.lock_live_session(session, now)? { Ok(()) } else { Err(Error::TokenRefused(TokenError::Revoked)) }
@@ -73,6 +85,10 @@ pub(super) fn link_by_address(
     app.units.run(move |tx| {
         let has_it = |user: User| user.verified_email().is_some_and(|email| email.folded() == address);
         let is_its_owner = tx.lock_active_user(user)?.is_some_and(has_it);
+        // Another sign-in of the same user may have been faster.
+        if let Some(known) = tx.reading().find_identity(&linked.provider_id, &linked.subject)? {
+            return Ok(Some(known));
+        }
         if !is_its_owner || !tx.reading().list_factors(user)?.is_empty() {
             return Ok(None);
         }
@@ -80,6 +96,7 @@ pub(super) fn link_by_address(
         if tx.reading().list_identities(user)?.iter().any(|other| other.provider_id == linked.provider_id) {
             return Ok(None);
         }
+        refuse_more(&mut tx.reading(), user)?;
         tx.insert_identity(&linked)?;
         notice.enqueue(tx)?;
         tx.record(event)?;
@@ -87,12 +104,10 @@ pub(super) fn link_by_address(
     })
 }
 
-/// The address that a provider has verified, if that proves something here: only as the operator says, and never if Microsoft tells
-/// it.
+/// The address that a provider has verified, if that proves something here: only as the operator says.
 pub(super) fn trusted_address(verified: &Verified) -> Option<&Email> {
     let Verified { provider, identity, .. } = verified;
-    let is_trusted = identity.email_verified && provider.trust_email && !is_microsoft(&provider.issuer);
-    identity.email.as_ref().filter(|_| is_trusted)
+    identity.email.as_ref().filter(|_| identity.email_verified && provider.trust_email)
 }
 
 fn new(app: &App, identity: &Identity, user: UserId, now: Timestamp) -> Result<LinkedIdentity, Error> {
@@ -103,6 +118,8 @@ fn new(app: &App, identity: &Identity, user: UserId, now: Timestamp) -> Result<L
         user_id: user,
         email: identity.email.clone(),
         name: identity.name.clone(),
+        // They are taken at a sign-in.
+        told_roles: None,
         created_at: now,
         last_used_at: None,
     })
@@ -111,38 +128,41 @@ fn new(app: &App, identity: &Identity, user: UserId, now: Timestamp) -> Result<L
 /// Unlinks an identity of a user, unless it is the only way to log in to the account.
 pub(crate) fn unlink(app: &App, user: UserId, id: IdentityId, origin: &Origin) -> Result<(), Error> {
     let now = app.clock.now();
-    let known = list(app, user)?.into_iter().find(|identity| identity.id == id).ok_or(Error::IdentityNotFound)?;
-    let provider = app.store.read(|tx| tx.find_provider(&known.provider_id))?.ok_or(Error::IdentityNotFound)?.0;
-    let notice = notice_to(app, user, &Mail::IdentityRemoved(provider.name), origin);
-    let event = origin.event(now, EventName::IdentityRemoved).about(user).with(&known.provider_id);
-    let (owner, not_shown) = (Enroller::of(user, origin)?, not_shown(app));
+    let unlink = unlinking(app, user, id, origin)?;
+    let (owner, protection) = (Enroller::of(user, origin)?, Protection::of(app));
     app.units.run(move |tx| {
-        owner.check_again(tx, user, (now, not_shown))?;
-        if !tx.delete_identity(user, id)? {
-            return Err(Error::IdentityNotFound);
-        }
-        keep_a_way_in(tx, user)?;
-        notice.enqueue(tx)?;
-        tx.record(event)
+        owner.check_again(tx, user, (now, &protection))?;
+        unlink(tx)?;
+        protection.keep_a_way_in(tx, user)
     })
 }
 
-/// Part of a unit that takes away a way to log in to an account, whose user is locked: refuses if it was the last one.
-pub(super) fn keep_a_way_in(tx: &mut UnitTx<'_>, user: UserId) -> Result<(), Error> {
-    let has_one = |tx: &mut ReadTx<'_>| {
-        let has_password = tx.find_credentials_of(user)?.is_some_and(|known| known.has_password());
-        Ok::<_, Error>(has_password || !tx.list_passkeys(user)?.is_empty() || has_usable_identity(tx, user)?)
-    };
-    if has_one(&mut tx.reading())? { Ok(()) } else { Err(Error::LastWayIn) }
+/// The same by an administrator, also of the only way to log in: somebody else may have it.
+pub(crate) fn remove(app: &App, user: UserId, id: IdentityId, origin: &Origin) -> Result<(), Error> {
+    app.store.read(|tx| tx.find_user(user))?.ok_or(Error::UserUnknown)?;
+    let unlink = unlinking(app, user, id, origin)?;
+    app.units.run(move |tx| {
+        tx.lock_user(user)?;
+        unlink(tx)
+    })
 }
 
-/// One of a provider that is disabled logs in nobody.
-fn has_usable_identity(tx: &mut ReadTx<'_>, user: UserId) -> Result<bool, Error> {
-    for identity in tx.list_identities(user)? {
-        let found = tx.find_provider(&identity.provider_id)?;
-        if found.is_some_and(|(provider, _)| provider.disabled_at.is_none()) {
-            return Ok(true);
+/// Part of a unit whose user is locked: unlinks the identity, and tells its owner.
+fn unlinking(
+    app: &App,
+    user: UserId,
+    id: IdentityId,
+    origin: &Origin,
+) -> Result<impl FnOnce(&mut UnitTx<'_>) -> Result<(), Error> + Send + 'static, Error> {
+    let known = list(app, user)?.into_iter().find(|identity| identity.id == id).ok_or(Error::IdentityNotFound)?;
+    let provider = app.store.read(|tx| tx.find_provider(&known.provider_id))?.ok_or(Error::IdentityNotFound)?.0;
+    let notice = notice_to(app, user, &Mail::IdentityRemoved(provider.name), origin);
+    let event = origin.event(app.clock.now(), EventName::IdentityRemoved).about(user).with(&known.provider_id);
+    Ok(move |tx: &mut UnitTx<'_>| {
+        if !tx.delete_identity(user, id)? {
+            return Err(Error::IdentityNotFound);
         }
-    }
-    Ok(false)
+        notice.enqueue(tx)?;
+        tx.record(event)
+    })
 }

@@ -78,10 +78,13 @@ pub(crate) fn login(
 pub(crate) fn count(app: &App, outcome: Result<(), &Error>) {
     app.metrics.login(match outcome {
         Ok(()) => "succeeded",
-        Err(Error::Invalid(_)) => return,
+        // What a provider has to do with is counted where it is told.
+        Err(Error::Invalid(_) | Error::UpstreamRefused(_)) => return,
         Err(Error::BadCredentials) => "bad_credentials",
         Err(Error::SecondFactorRequired(_)) => "second_factor_required",
-        Err(Error::SecondFactorEnrolmentRequired(_)) => "second_factor_enrolment_required",
+        Err(Error::SecondFactorEnrolmentRequired(_) | Error::SignedInElsewhere { .. }) => {
+            "second_factor_enrolment_required"
+        }
         Err(Error::BadChallenge | Error::WrongOtp | Error::WrongRecoveryCode | Error::OtpLocked) => "bad_second_factor",
         Err(Error::PasskeyRefused(_)) => "bad_passkey",
         Err(Error::AccountDisabled) => "account_disabled",

@@ -1,10 +1,10 @@
 //! Passkeys of a user: registering, listing, naming and removing them.
 
 use super::fields::invalid;
-use super::identities::keep_a_way_in;
 use super::mail::{notice, notice_to};
 use super::passkey_proof::{Ceremony, answered, ask, relying_party};
-use super::totp::{Enroller, new_codes, not_shown};
+use super::protection::Protection;
+use super::totp::{Enroller, new_codes};
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
@@ -89,11 +89,11 @@ pub(crate) fn register(app: &App, enroller: Enroller, new: &NewPasskey<'_>, orig
         last_used_at: None,
     };
     let (codes, digests) = new_codes(app)?;
-    let (not_shown, notice) = (not_shown(app), notice(app, &user, &Mail::FactorAdded(Factor::Passkey), origin));
+    let (protection, notice) = (Protection::of(app), notice(app, &user, &Mail::FactorAdded(Factor::Passkey), origin));
     let (added, made) = (origin.event(now, EventName::FactorAdded), origin.event(now, EventName::RecoveryCodesMade));
     app.units.run(move |tx| {
         let id = user.id;
-        enroller.check_again(tx, id, (now, not_shown))?;
+        enroller.check_again(tx, id, (now, &protection))?;
         if !tx.use_passkey_challenge(answered.digest, answered.expires_at)? {
             return Err(Error::PasskeyRefused(Refusal::ChallengeOver));
         }
@@ -139,13 +139,13 @@ pub(crate) fn remove(app: &App, user: UserId, id: PasskeyId, origin: &Origin) ->
     let now = app.clock.now();
     let event = origin.event(now, EventName::FactorRemoved).about(user);
     let notice = notice_to(app, user, &Mail::FactorRemoved(Factor::Passkey), origin);
-    let (owner, not_shown) = (Enroller::of(user, origin)?, not_shown(app));
+    let (owner, protection) = (Enroller::of(user, origin)?, Protection::of(app));
     app.units.run(move |tx| {
-        owner.check_again(tx, user, (now, not_shown))?;
+        owner.check_again(tx, user, (now, &protection))?;
         if !tx.delete_passkey(user, id)? {
             return Err(Error::PasskeyNotFound);
         }
-        keep_a_way_in(tx, user)?;
+        protection.keep_a_way_in(tx, user)?;
         tx.forget_devices(user)?;
         tx.delete_recovery_codes_without_a_factor(user)?;
         notice.enqueue(tx)?;

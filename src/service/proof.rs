@@ -11,7 +11,6 @@ use crate::model::id::{Id, UserId};
 use crate::model::identity::LinkedIdentity;
 use crate::model::passkey::Passkey;
 use crate::model::proof::{Method, Proof};
-use crate::model::provider::ProviderId;
 use crate::model::user::{ClaimedName, User};
 use crate::password::{Password, Place, Priority, StoredHash};
 use crate::secret::KeyDigest;
@@ -108,12 +107,10 @@ impl Proven {
         matches!(self.evidence, Evidence::RecoveryCode(_)).then_some(EventName::RecoveryCodeUsed)
     }
 
-    /// The provider that has said who the user is.
-    pub(super) fn idp(&self) -> Option<&ProviderId> {
+    /// The identity at the provider that has said who the user is.
+    pub(super) fn identity(&self) -> Option<&LinkedIdentity> {
         match &self.evidence {
-            Evidence::Upstream(identity) | Evidence::Earlier { identity: Some(identity), .. } => {
-                Some(&identity.provider_id)
-            }
+            Evidence::Upstream(identity) | Evidence::Earlier { identity: Some(identity), .. } => Some(identity),
             _ => None,
         }
     }
@@ -124,7 +121,9 @@ impl Proven {
         let user = self.user.id;
         match &self.evidence {
             Evidence::Password { checked, renewed } => tx.confirm_password(user, checked, renewed),
-            Evidence::Upstream(identity) => Ok(tx.lock_active_user(user)?.is_some() && tx.use_identity(identity, now)?),
+            Evidence::Upstream(told) => {
+                Ok(tx.lock_active_user(user)?.is_some() && tx.use_identity(told, now)? && tx.note_told(told)?)
+            }
             Evidence::Earlier { checked, challenge, identity } => Ok(tx.confirm_password(user, checked, checked)?
                 && identity.as_ref().map_or(Ok(true), |identity| tx.use_identity(identity, now))?
                 && tx.use_challenge(challenge, now)?),

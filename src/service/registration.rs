@@ -18,7 +18,7 @@ use crate::model::id::new_id;
 use crate::model::invitation::{Invitation, InvitationId};
 use crate::model::mail::Mail;
 use crate::model::registration::{CHOICE_LIFETIME, MayRegister, Registration};
-use crate::model::user::Email;
+use crate::model::user::{DisplayName, Email, Username};
 use crate::secret::{Opaque, Secret, derived, digest_of};
 
 /// Refuses if registration is off, or if an invitation is needed and there is none.
@@ -143,10 +143,14 @@ impl Applicant {
     }
 
     /// The username and the name that the provider proposes.
-    pub(crate) fn proposed(&self) -> (Option<&str>, Option<String>) {
+    pub(crate) fn proposed(&self) -> (Option<&Username>, Option<&DisplayName>) {
         let registration = self.registration.as_ref();
-        let username = registration.and_then(|registration| registration.username.as_deref());
-        (username, registration.and_then(|registration| registration.name.as_ref()).map(ToString::to_string))
+        registration.map_or((None, None), |known| (known.username.as_ref(), known.name.as_ref()))
+    }
+
+    /// Those of them that the provider decides: the user cannot choose another one.
+    pub(crate) fn decided(&self) -> (Option<&Username>, Option<&DisplayName>) {
+        self.registration.as_ref().map_or((None, None), Registration::decided)
     }
 
     /// Whether they have begun to choose.

@@ -3,6 +3,7 @@
 //! So it is for every login, and for giving the password again.
 
 use super::proof::{Evidence, Proven};
+use super::protection::check_enrolment;
 use super::sealing;
 use crate::app::App;
 use crate::error::{Challenged, Error};
@@ -78,7 +79,12 @@ pub(super) fn stop_here(app: &App, proven: &Proven, next: &Next<'_>) -> Result<(
         // What the provider says counts.
         _ if proven.proof.method.is_both() => return Ok(()),
         Evidence::Password { .. } => None,
-        Evidence::Upstream(identity) => Some(identity.id),
+        Evidence::Upstream(identity) => {
+            if is_enrolment {
+                check_enrolment(app, user.id)?;
+            }
+            Some(identity.id)
+        }
         _ => return Err(Error::internal("a first step that is neither a password nor an identity")),
     };
     let text = Opaque::generate(&*app.entropy)?;

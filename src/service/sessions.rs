@@ -3,6 +3,7 @@
 use super::mail::new_device;
 use super::proof::Proven;
 use super::second_factor::{Needs, needs_in};
+use super::told::Told;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -43,7 +44,9 @@ pub(super) fn open(
     let (granted, device, required) = (grant.clone(), device.clone(), app.config.require_second_factor);
     let browsers = (origin.browser, origin.next_browser);
     let opened = app.units.run(move |tx| {
+        let told = Told::lock(tx, &steps)?;
         use_up(tx, &steps, &event)?;
+        told.take(tx, &event)?;
         let user = tx.lock_active_user(session.user_id)?.ok_or(NO_LONGER_VALID)?;
         // All that a user can need is two factors. A factor of theirs may have been confirmed since the first step.
         let is_mfa = granted.amr.names().iter().any(|name| name == MFA);
@@ -88,7 +91,7 @@ fn if_valid<T>(used: Result<T, Error>) -> Result<Option<T>, Error> {
 
 /// The provider that has said who the user is, if that was one.
 fn idp_of(steps: &[Proven]) -> Option<ProviderId> {
-    steps.iter().find_map(Proven::idp).cloned()
+    steps.iter().find_map(Proven::identity).map(|identity| identity.provider_id.clone())
 }
 
 fn with_idp(event: Event, idp: Option<&ProviderId>) -> Event {
@@ -120,8 +123,7 @@ pub(super) fn authenticate_again(
     origin: &Origin,
 ) -> Result<Option<Live>, Error> {
     let proofs: Vec<Proof> = steps.iter().map(|step| step.proof).collect();
-    let user = steps.first().map(|step| step.user.clone());
-    let (Some(authentication), Some(user)) = (Authentication::of(&proofs), user) else { return Ok(None) };
+    let Some(authentication) = Authentication::of(&proofs) else { return Ok(None) };
     let (now, access) = (app.clock.now(), app.config.lifetimes.access);
     let again = Authenticated {
         at: authentication.at,
@@ -129,11 +131,14 @@ pub(super) fn authenticate_again(
         acr: app.config.acr(&authentication.amr),
         idp: idp_of(&steps),
     };
-    let event = with_idp(origin.event(now, EventName::Reauthenticated).about(user.id), again.idp.as_ref());
-    let (required, id) = (app.config.require_second_factor, user.id);
+    let event = with_idp(origin.event(now, EventName::Reauthenticated).about(authentication.user), again.idp.as_ref());
+    let (required, id) = (app.config.require_second_factor, authentication.user);
     let browsers = (origin.browser, origin.next_browser);
     let found = app.units.run(move |tx| {
+        let told = Told::lock(tx, &steps)?;
         use_up(tx, &steps, &event)?;
+        told.take(tx, &event)?;
+        let user = tx.reading().find_user(id)?.ok_or(NO_LONGER_VALID)?;
         let is_mfa = again.amr.names().iter().any(|name| name == MFA);
         if !is_mfa && needs_in(required, &mut tx.reading(), id, false)? == Needs::Factor {
             return Err(NO_LONGER_VALID);
@@ -143,9 +148,10 @@ pub(super) fn authenticate_again(
         }
         tx.record(event)?;
         let found = tx.reauthenticate(session, &again, now + access)?;
-        found.ok_or(Error::TokenRefused(TokenError::Revoked))
+        let (session, grant) = found.ok_or(Error::TokenRefused(TokenError::Revoked))?;
+        Ok(Live { session, grant, user })
     });
-    Ok(if_valid(found)?.map(|(session, grant)| Live { session, grant, user }))
+    if_valid(found)
 }
 
 /// A code that is redeemed, and what for.

@@ -1,6 +1,7 @@
 //! Authenticator apps: getting, confirming and removing one, and recovery codes.
 
 use super::mail::notice_to;
+use super::protection::{Authenticated, Protection};
 use super::second_factor::{Needs, needs, needs_in, open, present, recovery_digest, seal};
 use super::shown::Guess;
 use crate::app::App;
@@ -12,11 +13,10 @@ use crate::model::audit::{EventName, Origin};
 use crate::model::id::{SessionId, UserId};
 use crate::model::mail::{Factor, Mail};
 use crate::model::names::ADMIN_ROLE;
-use crate::model::proof::MFA;
-use crate::model::second_factor::{CHALLENGE_LIFETIME, Required};
+use crate::model::second_factor::Required;
 use crate::model::user::User;
 use crate::secret::{KeyDigest, Secret, TotpSecret, readable};
-use crate::store::{Confirmed, FactorOf, WriteTx};
+use crate::store::{Confirmed, WriteTx};
 
 /// How many recovery codes a user has.
 const RECOVERY_CODES: usize = 10;
@@ -65,53 +65,19 @@ impl Enroller {
         &self,
         tx: &mut WriteTx<'_>,
         user: UserId,
-        (now, not_shown): (Timestamp, Error),
+        (now, protection): (Timestamp, &Protection),
     ) -> Result<(), Error> {
         tx.lock_active_user(user)?.ok_or(Error::AccountDisabled)?;
         let Some(session) = self.session() else {
             let has_one = needs_in(Required::Off, &mut tx.reading(), user, false)? == Needs::Factor;
             return if has_one { Err(Error::BadChallenge) } else { Ok(()) };
         };
-        let factors = tx.reading().list_factors(user)?;
         let live = tx.reading().find_with_grant(session)?.ok_or(Error::SessionUnknown)?;
         if live.session.end_by(now).is_some() {
             return Err(Error::TokenRefused(TokenError::Revoked));
         }
-        let amr = live.grant.map(|grant| grant.amr).unwrap_or_default();
-        let has_shown = has_shown_one(&factors, Some(session), amr.names(), Some(live.session.auth_time()));
-        if has_shown { Ok(()) } else { Err(not_shown) }
+        protection.check(&mut tx.reading(), user, &Authenticated::from(&live))
     }
-}
-
-/// Whether a session has shown a second factor that its user has, if there is one: at its login, by authenticating again
-/// since, or when it was confirmed.
-pub(crate) fn has_shown(
-    app: &App,
-    user: UserId,
-    session: Option<SessionId>,
-    amr: &[String],
-    auth_time: Option<Timestamp>,
-) -> Result<bool, Error> {
-    let factors = app.store.read(|tx| tx.list_factors(user))?;
-    Ok(has_shown_one(&factors, session, amr, auth_time))
-}
-
-fn has_shown_one(
-    factors: &[FactorOf],
-    session: Option<SessionId>,
-    amr: &[String],
-    auth_time: Option<Timestamp>,
-) -> bool {
-    let Some(first) = factors.iter().map(|factor| factor.since).min() else { return true };
-    let was_confirmed_here = session.is_some() && factors.iter().any(|factor| factor.confirmed_in == session);
-    // A login that had to wait for its user to enrol is as old as its password, which may be older than the factor.
-    let is_of_these = auth_time.is_some_and(|at| at + CHALLENGE_LIFETIME >= first);
-    was_confirmed_here || (amr.iter().any(|name| name == MFA) && is_of_these)
-}
-
-/// The error of a session that has not shown the second factor that its user has.
-pub(crate) fn not_shown(app: &App) -> Error {
-    Error::SecondFactorNotShown { acr: app.config.acr_two_factors.clone(), max_age: app.config.reauthentication_period }
 }
 
 /// A secret for an authenticator app that waits for its first code.
@@ -127,9 +93,9 @@ pub(crate) fn begin(app: &App, enroller: Enroller) -> Result<Enrolled, Error> {
     let user = enroller.find(app)?;
     let secret = TotpSecret::generate(&*app.entropy)?;
     let sealed = seal(app, user.id, &secret)?;
-    let (id, now, not_shown) = (user.id, app.clock.now(), not_shown(app));
+    let (id, now, protection) = (user.id, app.clock.now(), Protection::of(app));
     app.units.run(move |tx| {
-        enroller.check_again(tx, id, (now, not_shown))?;
+        enroller.check_again(tx, id, (now, &protection))?;
         tx.put_pending_totp(id, sealed)
     })?;
     Ok(Enrolled { user, secret })
@@ -177,9 +143,9 @@ pub(crate) fn confirm(
     let Some(step) = open(app, user, &sealed)?.step_of(code.expose(), now.0) else { return refused(charge) };
     let (codes, digests) = new_codes(app)?;
     let (added, made) = (origin.event(now, EventName::FactorAdded), origin.event(now, EventName::RecoveryCodesMade));
-    let (not_shown, notice) = (not_shown(app), notice_to(app, user, &Mail::FactorAdded(Factor::App), origin));
+    let (protection, notice) = (Protection::of(app), notice_to(app, user, &Mail::FactorAdded(Factor::App), origin));
     let is_confirmed = app.units.run(move |tx| {
-        enroller.check_again(tx, user, (now, not_shown))?;
+        enroller.check_again(tx, user, (now, &protection))?;
         let is_confirmed = tx.confirm_totp(user, Confirmed { secret: sealed, at: now, session, step })?;
         if is_confirmed {
             tx.replace_recovery_codes(user, &digests)?;
@@ -197,9 +163,9 @@ pub(crate) fn remove(app: &App, user: UserId, origin: &Origin) -> Result<(), Err
     let now = app.clock.now();
     let event = origin.event(now, EventName::FactorRemoved).about(user);
     let notice = notice_to(app, user, &Mail::FactorRemoved(Factor::App), origin);
-    let (owner, not_shown) = (Enroller::of(user, origin)?, not_shown(app));
+    let (owner, protection) = (Enroller::of(user, origin)?, Protection::of(app));
     app.units.run(move |tx| {
-        owner.check_again(tx, user, (now, not_shown))?;
+        owner.check_again(tx, user, (now, &protection))?;
         if !tx.delete_totp(user)? {
             return Err(Error::FactorNotFound);
         }
@@ -232,9 +198,9 @@ pub(crate) fn renew_codes(app: &App, user: UserId, origin: &Origin) -> Result<Ve
     let (codes, digests) = new_codes(app)?;
     let now = app.clock.now();
     let event = origin.event(now, EventName::RecoveryCodesMade).about(user);
-    let (owner, not_shown) = (Enroller::of(user, origin)?, not_shown(app));
+    let (owner, protection) = (Enroller::of(user, origin)?, Protection::of(app));
     app.units.run(move |tx| {
-        owner.check_again(tx, user, (now, not_shown))?;
+        owner.check_again(tx, user, (now, &protection))?;
         if tx.reading().list_factors(user)?.is_empty() {
             return Err(Error::FactorNotFound);
         }

@@ -292,7 +292,7 @@ fn end_everything(
 
 /// Refuses the change if this user is the last active administrator. Until the end of the transaction no other change
 /// can remove an administrator.
-fn keep_an_admin(tx: &mut WriteTx<'_>, id: UserId) -> Result<(), Error> {
+pub(super) fn keep_an_admin(tx: &mut WriteTx<'_>, id: UserId) -> Result<(), Error> {
     tx.lock_administration()?;
     tx.lock_user(id)?;
     let user = tx.reading().find_user(id)?.ok_or(Error::UserUnknown)?;

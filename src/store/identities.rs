@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::id::UserId;
 use crate::model::identity::{IdentityId, LinkedIdentity};
+use crate::model::names::Roles;
 use crate::model::provider::ProviderId;
 use crate::model::user::{DisplayName, Email};
 
@@ -22,6 +23,7 @@ row!(LinkedIdentity in identities {
     user_id: UserId,
     email: Option<Email>,
     name: Option<DisplayName>,
+    told_roles: Option<Roles>,
     created_at: Timestamp,
     last_used_at: Option<Timestamp>,
 });
@@ -64,21 +66,27 @@ impl WriteTx<'_> {
         }
     }
 
-    /// Notes a sign-in with an identity, and what the provider has told; returns whether it is still linked to its account, and
-    /// users may still sign in at the provider.
-    pub(crate) fn use_identity(&mut self, told: &LinkedIdentity, now: Timestamp) -> Result<bool, Error> {
-        let provider = self.reading().find_provider(&told.provider_id)?;
+    /// Notes a sign-in with an identity; returns whether it is still linked to its account, and users may still sign in at the
+    /// provider.
+    pub(crate) fn use_identity(&mut self, identity: &LinkedIdentity, now: Timestamp) -> Result<bool, Error> {
+        let provider = self.reading().find_provider(&identity.provider_id)?;
         if provider.is_none_or(|(provider, _)| provider.disabled_at.is_some()) {
             return Ok(false);
         }
         self.note_lock(Lock::SecondFactors);
-        let linked = identities::table.find(Bind(told.id)).filter(identities::user_id.eq(Bind(told.user_id)));
+        let linked = identities::table.find(Bind(identity.id)).filter(identities::user_id.eq(Bind(identity.user_id)));
+        Ok(diesel::update(linked).set(identities::last_used_at.eq(Bind(Some(now)))).execute(self.0)? > 0)
+    }
+
+    /// Notes what the provider has told of the user of an identity; returns whether there still is that identity.
+    pub(crate) fn note_told(&mut self, told: &LinkedIdentity) -> Result<bool, Error> {
+        self.note_lock(Lock::SecondFactors);
         let set = (
             identities::email.eq(told.email.as_ref().map(Bind)),
             identities::name.eq(told.name.as_ref().map(Bind)),
-            identities::last_used_at.eq(Bind(Some(now))),
+            identities::told_roles.eq(Bind(&told.told_roles)),
         );
-        Ok(diesel::update(linked).set(set).execute(self.0)? > 0)
+        Ok(diesel::update(identities::table.find(Bind(told.id))).set(set).execute(self.0)? > 0)
     }
 
     /// Unlinks an identity of a user; returns whether there was one.

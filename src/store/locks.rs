@@ -93,6 +93,11 @@ impl WriteTx<'_> {
         lock_rows!(self, Registrations, registrations, registrations::email_fold.eq(folded).assume_not_null())
     }
 
+    pub(super) fn lock_registrations_from(&mut self, provider: &str, subject: &str) -> Result<(), Error> {
+        let of_subject = registrations::subject.eq(subject).and(registrations::provider.eq(provider)).assume_not_null();
+        lock_rows!(self, Registrations, registrations, of_subject)
+    }
+
     pub(super) fn lock_registrations_with(&mut self, invitation: InvitationId) -> Result<(), Error> {
         let with = registrations::invitation_id.eq(Bind(Some(invitation))).assume_not_null();
         lock_rows!(self, Registrations, registrations, with)

@@ -10,9 +10,9 @@ use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::invitation::InvitationId;
-use crate::model::names::Roles;
+use crate::model::names::{Names, Roles};
 use crate::model::registration::{Registration, RegistrationId};
-use crate::model::user::{DisplayName, Email};
+use crate::model::user::{DisplayName, Email, Username};
 use crate::secret::KeyDigest;
 
 row!(Registration in registrations {
@@ -29,8 +29,9 @@ row!(Registration in registrations {
     proved_at: Option<Timestamp>,
     used_at: Option<Timestamp>,
     code_shown_at: Option<Timestamp>,
-    username: Option<String>,
+    username: Option<Username>,
     roles: Roles,
+    forced: Names,
 });
 
 impl ReadTx<'_> {
@@ -127,6 +128,21 @@ impl WriteTx<'_> {
         self.note_lock(Lock::Registrations);
         let unused =
             registrations::table.filter(registrations::email_fold.eq(folded)).filter(registrations::used_at.is_null());
+        diesel::update(unused).set(registrations::used_at.eq(Bind(Some(now)))).execute(self.0)?;
+        Ok(())
+    }
+
+    /// Voids the registrations of somebody whom a provider knows.
+    pub(crate) fn void_registrations_from(
+        &mut self,
+        (provider, subject): (&str, &str),
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.lock_registrations_from(provider, subject)?;
+        let unused = registrations::table
+            .filter(registrations::subject.eq(subject))
+            .filter(registrations::provider.eq(provider))
+            .filter(registrations::used_at.is_null());
         diesel::update(unused).set(registrations::used_at.eq(Bind(Some(now)))).execute(self.0)?;
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::support::passkey::{ISSUER, owner};
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 /// Codes that only other services with the verifier return, that belong to no operation, or that only pages tell.
-const OF_NO_OPERATION: [&str; 8] = [
+const OF_NO_OPERATION: [&str; 9] = [
     "identity_taken",
     "keys_unavailable",
     "denylist_stale",
@@ -21,6 +21,7 @@ const OF_NO_OPERATION: [&str; 8] = [
     "provider_refused",
     "provider_unavailable",
     "provider_unknown",
+    "too_many_identities",
 ];
 
 fn description() -> Value {

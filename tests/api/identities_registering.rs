@@ -20,12 +20,12 @@ both_engines!(
 );
 
 /// Everybody may register.
-fn open(engine: Engine) -> TestApp {
+pub fn open(engine: Engine) -> TestApp {
     mailbox::start(engine, &[&SETTINGS[..], &[("REGISTRATION", "open")]].concat()).0
 }
 
 /// A user comes back from the provider, and has no account.
-fn come_back(browser: &Browser, provider: &Provider) -> Page {
+pub fn come_back(browser: &Browser, provider: &Provider) -> Page {
     let trip = begin(browser, "lying");
     let code = provider.agree(&trip.url);
     browser.open(&format!("/login/callback/lying?{}", trip.back(&code)))
@@ -33,7 +33,7 @@ fn come_back(browser: &Browser, provider: &Provider) -> Page {
 
 /// The page that it offers.
 #[track_caller]
-fn to_registration(browser: &Browser, page: &Page) -> Page {
+pub fn to_registration(browser: &Browser, page: &Page) -> Page {
     page.shows(200, "Sign-in with lying");
     let address = page.answer.body.split("href=\"/registration/provider").nth(1).unwrap_or_else(|| panic!("{page:?}"));
     let form = browser.open(&format!("/registration/provider{}", address.split('"').next().unwrap()));
@@ -41,11 +41,11 @@ fn to_registration(browser: &Browser, page: &Page) -> Page {
     form
 }
 
-fn profile(browser: &Browser) -> Value {
+pub fn profile(browser: &Browser) -> Value {
     browser.fetch("GET", "/v1/me/profile", None).ok()
 }
 
-fn accounts(app: &TestApp) -> i64 {
+pub fn accounts(app: &TestApp) -> i64 {
     app.number("select count(*) from users")
 }
 
@@ -135,7 +135,7 @@ fn an_invitation_leads_to_the_provider_and_is_used_up(engine: Engine) {
     assert_eq!(page.answer.status, 403, "{page:?}");
 }
 
-fn come_back_to(browser: &Browser, provider: &Provider, path: &str) -> Page {
+pub fn come_back_to(browser: &Browser, provider: &Provider, path: &str) -> Page {
     let answer = browser.get(&format!("/login/lying?return_to={path}"));
     let url = answer.header("location").to_owned();
     let (code, query) = (provider.agree(&url), crate::support::browser::decoded(url.split_once('?').unwrap().1));

@@ -33,7 +33,7 @@ fn a_user_of_github_is_known_by_the_number_and_has_the_primary_address_that_is_v
     assert!(trip.url.starts_with(&format!("{}/login/oauth/authorize?", provider.issuer)), "{}", trip.url);
     assert_eq!((trip.params["scope"].as_str(), trip.params["client_id"].as_str()), ("read:user user:email", CLIENT_ID));
     let identity = sign_in(&app, &provider, "github").unwrap().identity;
-    assert_eq!((identity.subject.as_str(), identity.username.as_deref()), ("583231", Some("octocat")));
+    assert_eq!((identity.subject.as_str(), identity.username.unwrap().to_string().as_str()), ("583231", "octocat"));
     assert_eq!((identity.email.unwrap().to_string().as_str(), identity.email_verified), ("b@example.com", true));
     assert_eq!(identity.name.unwrap().to_string(), "The Octocat");
     let says = provider.says();

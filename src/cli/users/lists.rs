@@ -1,15 +1,16 @@
-//! The lists of `tokensmith users`: accounts, and the sessions and API tokens of one account.
+//! The lists of `tokensmith users`: accounts, and the sessions, identities and API tokens of one account.
 
 use crate::app::App;
 use crate::cli::CliError;
 use crate::cli::output::List;
 use crate::clock::Timestamp;
 use crate::http::view;
+use crate::http::view::identity::IdentityView;
 use crate::http::view::user::AccountView;
 use crate::model::session::Listed;
 use crate::model::user::User;
 use crate::model::user_search::UserSearch;
-use crate::service::queries;
+use crate::service::{identities, queries};
 
 /// Number of rows that are read at a time.
 const PAGE: i64 = 500;
@@ -82,6 +83,23 @@ pub(super) fn list_api_tokens(app: &App, user: &User, json: bool) -> Result<(), 
             at(token.last_used_at, "never"),
         ];
         table.add(cells, &view::api_token::view(&token, now))?;
+    }
+    table.finish()
+}
+
+pub(super) fn list_identities(app: &App, user: &User, json: bool) -> Result<(), CliError> {
+    let mut table = List::new(json, ["ID", "PROVIDER", "SUBJECT", "E-MAIL", "NAME", "LINKED", "USED"]);
+    for identity in identities::list(app, user.id)? {
+        let cells = [
+            identity.id.to_string(),
+            identity.provider_id.to_string(),
+            identity.subject.clone(),
+            identity.email.as_ref().map(ToString::to_string).unwrap_or_default(),
+            identity.name.as_ref().map(ToString::to_string).unwrap_or_default(),
+            identity.created_at.to_rfc3339(),
+            identity.last_used_at.map_or("never".to_owned(), Timestamp::to_rfc3339),
+        ];
+        table.add(cells, &IdentityView::from(&identity))?;
     }
     table.finish()
 }

@@ -1,4 +1,4 @@
-//! `/v1/admin/users/{id}/sessions` and `/api-tokens`: a user's sessions and API tokens, for administrators.
+//! `/v1/admin/users/{id}/sessions`, `/api-tokens` and `/identities`: what opens a user's account, for administrators.
 
 use actix_web::{HttpResponse, web};
 
@@ -7,11 +7,13 @@ use crate::app::App;
 use crate::http::extract::{Administrator, AdministratorRecently, Caller, PathId, Query};
 use crate::http::failure::Failure;
 use crate::http::view::api_token::{ApiTokensView, RevokedView};
+use crate::http::view::identity::{IdentitiesView, IdentityView};
 use crate::http::view::session::{EndedView, PageQuery, SessionsView};
 use crate::model::api_token::ApiTokenId;
 use crate::model::id::{SessionId, UserId};
+use crate::model::identity::IdentityId;
 use crate::model::session::EndReason;
-use crate::service::{api_tokens, sessions, totp, users};
+use crate::service::{api_tokens, identities, sessions, totp, users};
 
 /// List a user's sessions
 ///
@@ -82,6 +84,44 @@ pub(in crate::http) async fn reset_second_factors(
 ) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
     blocking(move || totp::reset(&app, id, &caller.origin)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// List a user's identities at providers
+///
+/// Each of them logs in to the account, also after its password was reset.
+#[utoipa::path(get, path = "/v1/admin/users/{id}/identities", tag = "administration",
+    params(("id" = String, Path, format = "uuid", description = "The user's id.")),
+    responses((status = 200, body = IdentitiesView)))]
+pub(in crate::http) async fn list_identities(
+    _: Caller<Administrator>,
+    app: web::Data<App>,
+    PathId(id): PathId<UserId>,
+) -> Result<HttpResponse, Failure> {
+    let look = move || {
+        users::find(&app, id)?;
+        identities::list(&app, id)
+    };
+    let identities = blocking(look).await?.iter().map(IdentityView::from).collect();
+    Ok(HttpResponse::Ok().json(IdentitiesView { identities }))
+}
+
+/// Unlink one of a user's identities
+///
+/// It does not log in any more, even if it was the only way to log in; the user is told by mail. Sessions go on.
+#[utoipa::path(delete, path = "/v1/admin/users/{id}/identities/{identity_id}", tag = "administration",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The user's id."),
+        ("identity_id" = String, Path, format = "uuid", description = "The identity's id."),
+    ),
+    responses((status = 204, description = "The identity is unlinked.")))]
+pub(in crate::http) async fn unlink_identity(
+    caller: Caller<AdministratorRecently>,
+    app: web::Data<App>,
+    (PathId(id), PathId(identity)): (PathId<UserId>, PathId<IdentityId, 1>),
+) -> Result<HttpResponse, Failure> {
+    caller.not_its_own(id)?;
+    blocking(move || identities::remove(&app, id, identity, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::confirming;
 use crate::http::delivery::Delivery;
-use crate::http::extract::{AssertionBody, Caller, Json, LoggedIn, User, sensitive};
+use crate::http::extract::{AssertionBody, Caller, Json, LoggedIn, User, may_protect, sensitive};
 use crate::http::failure::Failure;
 use crate::http::proving;
 use crate::http::view::pair::PairView;
@@ -129,6 +129,10 @@ pub(in crate::http) async fn change_profile(
     app: web::Data<App>,
     Json(body): Json<ProfileBody>,
 ) -> Result<HttpResponse, Failure> {
+    if body.email.is_some() {
+        // It resets the password.
+        may_protect(&app, &caller.claims).await?;
+    }
     if body.username.is_some() || body.email.is_some() {
         sensitive(&app, &caller.claims).await?;
     }

@@ -164,7 +164,9 @@ fn challenge_of(failure: &Failure, status: StatusCode) -> Option<String> {
     match failure {
         Failure::Bearer(why) => why.challenge(REALM),
         // RFC 9470 section 3: how old the authentication may be, and how strong it must be.
-        Failure::ReauthenticationRequired(max_age) => Some(insufficient(failure, *max_age, None)),
+        Failure::ReauthenticationRequired(max_age) | Failure::Domain(Error::SignedInElsewhere { max_age }) => {
+            Some(insufficient(failure, *max_age, None))
+        }
         Failure::Domain(Error::SecondFactorNotShown { acr, max_age }) => {
             Some(insufficient(failure, *max_age, acr.as_deref()))
         }

@@ -27,8 +27,9 @@ use crate::model::audit::Origin;
 use crate::model::id::{SessionId, UserId};
 use crate::model::names::ADMIN_ROLE;
 use crate::secret::KEY_PREFIX;
+use crate::service::protection::{self, Authenticated};
+use crate::service::queries;
 use crate::service::second_factor::{self, Needs};
-use crate::service::{queries, totp};
 use tokensmith_verifier::issuing::{Presented, presented};
 use tokensmith_verifier::{Bearer, BearerErrorKind};
 
@@ -151,28 +152,21 @@ fn has_key(request: &HttpRequest) -> bool {
 pub(in crate::http) async fn sensitive(app: &web::Data<App>, claims: &AccessClaims) -> Result<(), Failure> {
     recent(app, claims)?;
     let (Some(user), is_admin) = (claims.user_id(), claims.has_role(ADMIN_ROLE)) else { return Ok(()) };
-    let (asked, sid, at) = (app.clone(), claims.sid, claims.auth_time);
-    let amr = claims.amr.clone().unwrap_or_default();
-    let look = move || {
-        let needs = second_factor::needs(&asked, user, is_admin)?;
-        Ok((needs, totp::has_shown(&asked, user, sid, &amr, at)?))
+    let (asked, shown) = (app.clone(), Authenticated::from(claims));
+    let look = move || match second_factor::needs(&asked, user, is_admin)? {
+        Needs::Enrolment => Err(Error::SecondFactorEnrolmentRequired(None)),
+        Needs::Factor => protection::check_factor(&asked, user, &shown),
+        Needs::Nothing => Ok(()),
     };
-    match deadline::on_a_thread(look).await? {
-        (Needs::Enrolment, _) => Err(Error::SecondFactorEnrolmentRequired(None).into()),
-        (Needs::Factor, false) => Err(totp::not_shown(app).into()),
-        (Needs::Nothing | Needs::Factor, _) => Ok(()),
-    }
+    Ok(deadline::on_a_thread(look).await?)
 }
 
-/// Whether a logged-in user may set up a second factor, or change it: as for what is [`sensitive`], but without one when there
-/// is none yet.
-pub(in crate::http) async fn may_enrol(app: &web::Data<App>, claims: &AccessClaims) -> Result<(), Failure> {
+/// Whether a logged-in user may change what protects the account: they have authenticated recently, by what the account has.
+pub(in crate::http) async fn may_protect(app: &web::Data<App>, claims: &AccessClaims) -> Result<(), Failure> {
     recent(app, claims)?;
     let Some(user) = claims.user_id() else { return Ok(()) };
-    let (asked, sid, at) = (app.clone(), claims.sid, claims.auth_time);
-    let amr = claims.amr.clone().unwrap_or_default();
-    let has_shown = deadline::on_a_thread(move || totp::has_shown(&asked, user, sid, &amr, at)).await?;
-    if has_shown { Ok(()) } else { Err(totp::not_shown(app).into()) }
+    let (asked, shown) = (app.clone(), Authenticated::from(claims));
+    Ok(deadline::on_a_thread(move || protection::check(&asked, user, &shown)).await?)
 }
 
 /// An API key was looked up just now; an access token only says what was true when it was issued.
@@ -233,7 +227,7 @@ impl<G: Guard> FromRequest for Caller<G> {
                     return Err(BearerErrorKind::SessionRequired.into());
                 }
                 if G::ENROLS {
-                    may_enrol(app, &claims).await?;
+                    may_protect(app, &claims).await?;
                 } else {
                     sensitive(app, &claims).await?;
                 }

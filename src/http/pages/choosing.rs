@@ -43,14 +43,17 @@ struct Typed<'a> {
     has_accepted: bool,
     /// Whether a password is chosen.
     has_password: bool,
+    /// Whether the provider decides the username, and the name.
+    is_decided: (bool, bool),
 }
 
 impl Place<'_> {
     /// The form to choose.
     pub(super) fn choose(&self, applicant: &Applicant) -> Result<HttpResponse, Failure> {
         let (username, name) = applicant.proposed();
-        let (username, name) = (username.unwrap_or_default(), name.unwrap_or_default());
-        let typed = Typed { username, name: &name, has_accepted: false, has_password: applicant.identity().is_none() };
+        let (username, name) = (shown(username), shown(name));
+        let (has_password, is_decided) = (applicant.identity().is_none(), is_decided(applicant));
+        let typed = Typed { username: &username, name: &name, has_accepted: false, has_password, is_decided };
         self.form(HttpResponse::Ok(), &address(applicant), typed, None)
     }
 
@@ -63,6 +66,8 @@ impl Place<'_> {
             return Ok(self.choose(&applicant)?);
         }
         let (email, has_password) = (address(&applicant), applicant.identity().is_none());
+        let (is_decided, (username, name)) = (is_decided(&applicant), applicant.decided());
+        let (username, name) = (username.map(ToString::to_string), name.map(ToString::to_string));
         let wanted = Wanted {
             username: text("username"),
             password: Secret::new(text("password")),
@@ -74,12 +79,17 @@ impl Place<'_> {
             Ok(opened) => Ok(self.log_in(opened).await?),
             Err(error @ (Error::BadMailToken | Error::BadInvitation)) => Err(Refused::Proof(error)),
             Err(error) => {
-                let (response, problem) = problem(self.site.texts, error)?;
+                let is_of_name = matches!(error, Error::UsernameTaken | Error::UsernameTooSimilar);
+                let (response, mut problem) = problem(self.site.texts, error)?;
+                if is_of_name && username.is_some() {
+                    self.site.texts.decided_username_refused.clone_into(&mut problem);
+                }
                 let typed = Typed {
-                    username: params.get("username").unwrap_or_default(),
-                    name: params.get("name").unwrap_or_default(),
+                    username: username.as_deref().or(params.get("username")).unwrap_or_default(),
+                    name: name.as_deref().or(params.get("name")).unwrap_or_default(),
                     has_accepted: params.get("terms_accepted").is_some(),
                     has_password,
+                    is_decided,
                 };
                 Ok(self.form(response, &email, typed, Some(problem))?)
             }
@@ -101,6 +111,7 @@ impl Place<'_> {
             name: typed.name,
             has_accepted: typed.has_accepted,
             has_password: typed.has_password,
+            is_decided: typed.is_decided,
             problem,
         };
         page_with(self.site, response, &form)
@@ -159,6 +170,16 @@ impl From<Failure> for Refused {
     fn from(failure: Failure) -> Self {
         Self::Other(failure)
     }
+}
+
+/// Whether the provider decides the username, and the name.
+fn is_decided(applicant: &Applicant) -> (bool, bool) {
+    let (username, name) = applicant.decided();
+    (username.is_some(), name.is_some())
+}
+
+fn shown(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
 }
 
 fn address(applicant: &Applicant) -> String {

@@ -62,6 +62,6 @@ pub(super) fn choosing(
 ) -> impl FnOnce(&App) -> Result<(), Error> + Send + 'static + use<> {
     let id = path.strip_prefix(&base(app)).and_then(|path| path.strip_prefix(INTERACTIONS));
     let id = id.and_then(|id| id.parse::<InteractionId>().ok());
-    let ours = id.filter(|id| Cookies::of(app).binding(request, *id).is_some());
-    move |app| ours.map_or(Ok(()), |id| interaction::choose(app, id))
+    let ours = id.and_then(|id| Some((id, Cookies::of(app).binding(request, id)?)));
+    move |app| ours.map_or(Ok(()), |(id, binding)| interaction::choose_in(app, id, &binding))
 }

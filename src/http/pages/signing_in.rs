@@ -171,6 +171,7 @@ pub(super) fn problem(texts: &Texts, error: Error) -> Result<(HttpResponseBuilde
             (HttpResponse::Forbidden(), texts.bad_challenge.to_owned())
         }
         Error::PasskeyRefused(_) => (HttpResponse::Forbidden(), texts.passkey_refused.to_owned()),
+        Error::SignedInElsewhere { .. } => (HttpResponse::Forbidden(), texts.own_login_first.to_owned()),
         Error::AccountDisabled => (HttpResponse::Forbidden(), texts.account_disabled.to_owned()),
         Error::TooManyFailures { retry_after: Seconds(seconds) } => {
             let problem = texts.too_many_failures.replace("{seconds}", &seconds.to_string());

@@ -150,6 +150,8 @@ pub(super) struct Choose<'a> {
     pub(super) has_accepted: bool,
     /// Whether a password is chosen.
     pub(super) has_password: bool,
+    /// Whether the provider decides the username, and the name.
+    pub(super) is_decided: (bool, bool),
     pub(super) problem: Option<String>,
 }
 

@@ -79,6 +79,17 @@ texts! {
     provider_refused: "The answer of {provider} cannot be accepted. Try again, or log in another way.",
         "Die Antwort von {provider} kann nicht angenommen werden. Versuche es noch einmal, oder melde dich anders an.",
         "No se puede aceptar la respuesta de {provider}. Inténtalo de nuevo o inicia sesión de otra manera.";
+    provider_claim_missing: "{provider} has not told this site what it needs: {what}. Complete your account there, or ask its administrators.",
+        "{provider} hat dieser Seite nicht mitgeteilt, was sie braucht: {what}. Vervollständige dein Konto dort, oder frage dessen Administratoren.",
+        "{provider} no ha comunicado a este sitio lo que necesita: {what}. Completa tu cuenta allí o pregunta a sus administradores.";
+    claim_username: "a username that can be used here", "einen Benutzernamen, der hier verwendet werden kann",
+        "un nombre de usuario que se pueda usar aquí";
+    claim_email: "an e-mail address", "eine E-Mail-Adresse", "un correo electrónico";
+    claim_name: "your name", "deinen Namen", "tu nombre";
+    claim_roles: "your roles", "deine Rollen", "tus roles";
+    provider_too_many: "Nothing was linked: your account is linked to {count} services already. Unlink one first.",
+        "Es wurde nichts verknüpft: dein Konto ist schon mit {count} Diensten verknüpft. Löse zuerst eine Verknüpfung.",
+        "No se ha vinculado nada: tu cuenta ya está vinculada a {count} servicios. Desvincula uno antes.";
     provider_not_linked: "No account here is linked to the one at {provider}. If you have an account here, log in another way: you can then link both.",
         "Mit dem Konto bei {provider} ist hier keines verknüpft. Wenn du hier ein Konto hast, melde dich auf andere Weise an: dann kannst du beide verknüpfen.",
         "Ninguna cuenta de aquí está vinculada a la de {provider}. Si tienes una cuenta aquí, inicia sesión de otra manera: después podrás vincularlas.";
@@ -112,6 +123,12 @@ texts! {
     register_choose_name: "Choose a username. Your account needs no password.",
         "Wähle einen Benutzernamen. Dein Konto braucht kein Passwort.",
         "Elige un nombre de usuario. Tu cuenta no necesita contraseña.";
+    register_decided: "What you cannot change here is decided by the service that you have signed in with.",
+        "Was du hier nicht ändern kannst, bestimmt der Dienst, bei dem du dich angemeldet hast.",
+        "Lo que no puedes cambiar aquí lo decide el servicio en el que has iniciado sesión.";
+    decided_username_refused: "The service that you have signed in with decides your username, and it is taken here or looks like one that is. Ask the administrators of this site.",
+        "Der Dienst, bei dem du dich angemeldet hast, bestimmt deinen Benutzernamen, und der ist hier vergeben oder sieht aus wie ein vergebener. Frage die Administratoren dieser Seite.",
+        "El servicio en el que has iniciado sesión decide tu nombre de usuario, y aquí ya está ocupado o se parece a uno ocupado. Pregunta a los administradores de este sitio.";
     register_policy: "At least 8 characters; 15 or more are better.", "Mindestens 8 Zeichen; besser sind 15 oder mehr.",
         "Al menos 8 caracteres; mejor 15 o más.";
     register_button: "Open the account", "Konto eröffnen", "Abrir la cuenta";
@@ -150,6 +167,9 @@ texts! {
     cancel: "Cancel", "Abbrechen", "Cancelar";
     bad_credentials: "Username or password is wrong.", "Benutzername oder Passwort ist falsch.",
         "El nombre de usuario o la contraseña no son correctos.";
+    own_login_first: "This account must have a second factor. Log in with your password to set one up.",
+        "Dieses Konto braucht einen zweiten Faktor. Melde dich mit deinem Passwort an, um ihn einzurichten.",
+        "Esta cuenta necesita un segundo factor. Inicia sesión con tu contraseña para configurarlo.";
     account_disabled: "This account is disabled.", "Dieses Konto ist gesperrt.", "Esta cuenta está desactivada.";
     too_many_failures: "Too many wrong passwords. Try again in {seconds} seconds.",
         "Zu viele falsche Passwörter. Versuche es in {seconds} Sekunden noch einmal.",

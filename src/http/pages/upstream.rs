@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::offered::offered;
@@ -29,7 +29,7 @@ use crate::model::text::BadText;
 use crate::model::upstream::{Purpose, Refusal, Verified};
 use crate::secret::Secret;
 use crate::service::registration::from_provider;
-use crate::service::{identities, providers, upstream};
+use crate::service::{identities, providers, upstream, upstream_login};
 
 /// Sign in at a provider
 ///
@@ -47,6 +47,7 @@ pub(in crate::http) async fn begin(
     app: web::Data<App>,
     provider: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
+    only_get(&request)?;
     let (app, provider) = (app.into_inner(), read(&provider)?);
     let site = &Site::new(&request, &app, &[]);
     let Some(return_to) = return_address(&request, &app)? else {
@@ -63,8 +64,13 @@ pub(in crate::http) async fn begin(
             put(&request, &mut response, Cookies::of(&app).keep_upstream(&request, begun.id, begun.browser.expose()))?;
             Ok(response)
         }
-        Err(error) => refused(site, &shown(&app, &provider).await, error),
+        Err(error) => refused(site, &provider, &shown(&app, &provider).await, error),
     }
+}
+
+/// Programs that look at a link before its reader follows it ask for the head.
+fn only_get(request: &HttpRequest) -> Result<(), Failure> {
+    if request.method() == Method::HEAD { Err(Failure::MethodNotAllowed(vec!["GET"])) } else { Ok(()) }
 }
 
 /// Come back from a provider
@@ -90,6 +96,7 @@ pub(in crate::http) async fn finish(
     app: web::Data<App>,
     provider: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
+    only_get(&request)?;
     let (provider, inside) = (read(&provider)?, Arc::clone(&app));
     let (site, cookies, query) = (&Site::new(&request, &app, &[]), Cookies::of(&app), request.query_string());
     let login = upstream::login_of(query);
@@ -102,7 +109,7 @@ pub(in crate::http) async fn finish(
             Purpose::SignIn => back.sign_in(verified).await?,
             Purpose::Link { user, session } => back.link(verified, (user, session)).await?,
         },
-        Err(error) => refused(site, &shown(&app, &provider).await, error)?,
+        Err(error) => refused(site, &provider, &shown(&app, &provider).await, error)?,
     };
     // Only the browser that has begun it: the cookie is of no use any more.
     if let (Some(id), Some(_)) = (login, cookie) {
@@ -122,7 +129,7 @@ impl Back<'_> {
     /// Logs in to the account that the identity is linked to, and leads to where the user wanted to go.
     async fn sign_in(&self, verified: Verified) -> Result<HttpResponse, Failure> {
         let (request, app, site) = (self.request, self.app, self.site);
-        let (name, return_to) = (verified.provider.name.to_string(), verified.return_to.clone());
+        let return_to = verified.return_to.clone();
         let cookies = Cookies::of(app);
         let held = cookies.session(request);
         let live = who(app, held.clone()).await?;
@@ -134,7 +141,7 @@ impl Back<'_> {
                 Ok(response)
             }
             Err(Error::UpstreamRefused(Refusal::NotLinked)) => self.register(verified).await,
-            Err(error @ Error::UpstreamRefused(_)) => refused(site, &name, error),
+            Err(error @ Error::UpstreamRefused(_)) => self.refused(&verified, error).await,
             Err(error) => {
                 let (action, providers) = (login_page(&site.base, &return_to), offered(app, &return_to).await?);
                 let place =
@@ -152,8 +159,8 @@ impl Back<'_> {
         let invitation = return_to.strip_prefix(&format!("{}/invitation/", site.base));
         let invitation = invitation.map(|text| Secret::new(text.to_owned()));
         let return_to = if invitation.is_some() { format!("{}/account", site.base) } else { return_to };
-        let beginning = app.clone();
-        match on_a_thread(move || from_provider::begin(&beginning, &verified, invitation.as_ref())).await {
+        let (beginning, known) = (app.clone(), verified.clone());
+        match on_a_thread(move || from_provider::begin(&beginning, &known, invitation.as_ref())).await {
             Ok(text) => {
                 let with_name = |text: &str| text.replace("{provider}", &name);
                 let template = NotLinked {
@@ -167,14 +174,25 @@ impl Back<'_> {
                 put(self.request, &mut response, Cookies::of(app).keep_registering(text.expose()))?;
                 Ok(response)
             }
-            Err(
-                Error::RegistrationOff
-                | Error::InvitationMissing
-                | Error::BadInvitation
-                | Error::UpstreamRefused(Refusal::NotLinked),
-            ) => refused(site, &name, Error::UpstreamRefused(Refusal::NotLinked)),
-            Err(error) => Err(error.into()),
+            Err(Error::RegistrationOff | Error::InvitationMissing) => {
+                self.refused(&verified, Error::UpstreamRefused(Refusal::NotLinked)).await
+            }
+            Err(error) => self.refused(&verified, error).await,
         }
+    }
+
+    /// A page with the reason; a login that leads to no account is on record.
+    async fn refused(&self, verified: &Verified, error: Error) -> Result<HttpResponse, Failure> {
+        let Verified { provider, .. } = verified;
+        if matches!(error, Error::UpstreamRefused(Refusal::NotLinked)) {
+            let (app, id, origin) = (self.app.clone(), provider.id.clone(), origin(self.request, self.app));
+            let record = move || {
+                upstream_login::record_not_linked(&app, &id, &origin);
+                Ok(())
+            };
+            on_a_thread(record).await?;
+        }
+        refused(self.site, &provider.id, &provider.name.to_string(), error)
     }
 
     /// Links the identity to the account whose user has asked for it, in the same session.
@@ -187,16 +205,27 @@ impl Back<'_> {
             titled(site, status, &title, &text.replace("{provider}", &name), Some(back))
         };
         let live = who(app, Cookies::of(app).session(self.request)).await?;
-        if live.map(|live| (live.user.id, live.session.id)) != Some(asked) {
-            return refused(StatusCode::FORBIDDEN, texts.provider_other_session);
-        }
+        let is_the_same = live.map(|live| (live.user.id, live.session.id)) == Some(asked);
         let (user, session) = asked;
         let origin = Origin { actor: Some(user), session: Some(session), ..origin(self.request, app) };
-        let linking = app.clone();
-        match on_a_thread(move || identities::link(&linking, &verified, asked, &origin)).await {
-            Ok(()) => Ok(see_other(&return_to)),
-            Err(Error::IdentityTaken) => refused(StatusCode::CONFLICT, texts.provider_identity_taken),
-            Err(error) => Err(error.into()),
+        let (linking, provider) = (app.clone(), verified.provider.id.clone());
+        let linked = if is_the_same {
+            on_a_thread(move || identities::link(&linking, &verified, asked, &origin)).await
+        } else {
+            Err(Error::UpstreamRefused(Refusal::OtherSession))
+        };
+        let Err(error) = linked else { return Ok(see_other(&return_to)) };
+        upstream::note_refusal(app, &provider, &error);
+        match error {
+            Error::IdentityTaken => refused(StatusCode::CONFLICT, texts.provider_identity_taken),
+            Error::TooManyIdentities(count) => {
+                refused(StatusCode::CONFLICT, &texts.provider_too_many.replace("{count}", &count.to_string()))
+            }
+            // The last ones: the account has got something meanwhile that this session has not shown.
+            Error::UpstreamRefused(_) | Error::SecondFactorNotShown { .. } | Error::SignedInElsewhere { .. } => {
+                refused(StatusCode::FORBIDDEN, texts.provider_other_session)
+            }
+            error => Err(error.into()),
         }
     }
 }
@@ -213,27 +242,28 @@ pub(super) async fn shown(app: &Arc<App>, id: &ProviderId) -> String {
     found.map_or_else(|_not_found| id.to_string(), |provider| provider.name.to_string())
 }
 
-/// A page with the reason, and the way to every other login.
-pub(super) fn refused(site: &Site<'_>, provider: &str, error: Error) -> Result<HttpResponse, Failure> {
+/// A page with the reason, and the way to every other login; it is logged and counted.
+pub(super) fn refused(
+    site: &Site<'_>,
+    provider: &ProviderId,
+    name: &str,
+    error: Error,
+) -> Result<HttpResponse, Failure> {
+    upstream::note_refusal(site.app, provider, &error);
     let texts = site.texts;
+    let title = texts.provider_title.replace("{provider}", name);
     let refusal = match error {
         Error::UpstreamRefused(refusal) => refusal,
+        Error::BadInvitation => return titled(site, StatusCode::FORBIDDEN, &title, texts.bad_invitation, None),
         Error::TooManyFailures { retry_after: Seconds(seconds) } => {
+            let text = texts.too_many_sign_ins.replace("{seconds}", &seconds.to_string());
             let mut response = HttpResponse::TooManyRequests();
             response.insert_header((RETRY_AFTER, seconds));
-            let (title, text) = (
-                texts.provider_title.replace("{provider}", provider),
-                texts.too_many_sign_ins.replace("{seconds}", &seconds.to_string()),
-            );
-            return page_with(
-                site,
-                response,
-                &Message { site, title: &title, text: &text, link: None, request_id: None },
-            );
+            let message = Message { site, title: &title, text: &text, link: None, request_id: None };
+            return page_with(site, response, &message);
         }
         error => return Err(error.into()),
     };
-    let is_not_linked = refusal == Refusal::NotLinked;
     let (status, text) = match refusal {
         Refusal::StateUnknown | Refusal::OtherBrowser | Refusal::Expired | Refusal::Used => {
             (StatusCode::FORBIDDEN, texts.provider_over)
@@ -241,19 +271,26 @@ pub(super) fn refused(site: &Site<'_>, provider: &str, error: Error) -> Result<H
         Refusal::Denied => (StatusCode::FORBIDDEN, texts.provider_denied),
         Refusal::Unreachable(_) => (StatusCode::BAD_GATEWAY, texts.provider_unavailable),
         Refusal::NotLinked => (StatusCode::FORBIDDEN, texts.provider_not_linked),
+        Refusal::OtherSession => (StatusCode::FORBIDDEN, texts.provider_other_session),
+        Refusal::ClaimMissing(_) => (StatusCode::FORBIDDEN, texts.provider_claim_missing),
         Refusal::ProviderError(_)
         | Refusal::WrongIssuer
         | Refusal::BadAnswer
         | Refusal::CodeRefused(_)
         | Refusal::IdToken(_)
-        | Refusal::OtherSubject
-        | Refusal::ClaimMissing(_) => (StatusCode::FORBIDDEN, texts.provider_refused),
+        | Refusal::OtherSubject => (StatusCode::FORBIDDEN, texts.provider_refused),
     };
-    let with_name = |text: &str| text.replace("{provider}", provider);
+    let what = match refusal {
+        Refusal::ClaimMissing("username") => texts.claim_username,
+        Refusal::ClaimMissing("email") => texts.claim_email,
+        Refusal::ClaimMissing("name") => texts.claim_name,
+        _ => texts.claim_roles,
+    };
+    let filled = |text: &str| text.replace("{provider}", name).replace("{what}", what);
     // Users who have an account link the identity there, after a login: nothing tells whether there is one.
-    let page = if is_not_linked { "/account/identities" } else { "/account" };
+    let page = if refusal == Refusal::NotLinked { "/account/identities" } else { "/account" };
     let link = to_login(site, page).map(|address| (texts.to_login.to_owned(), address));
-    titled(site, status, &with_name(texts.provider_title), &with_name(text), link)
+    titled(site, status, &title, &filled(text), link)
 }
 
 /// The login page, which leads to an account page; there is none without cookies.

@@ -36,16 +36,19 @@ pub(crate) fn check_issuer(issuer: &str) -> Result<(), BadText> {
     if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
         return Err(BadText("must be https, or http to this machine"));
     }
-    let mut segments = url.path_segments().into_iter().flatten();
-    let is_shared = segments.any(|segment| SHARED_TENANTS.iter().any(|shared| segment.eq_ignore_ascii_case(shared)));
     // Every tenant's administrator decides what its users' addresses are.
-    if is_microsoft(issuer) && is_shared {
-        return Err(BadText(
-            "must be the issuer of one tenant, as in https://login.microsoftonline.com/TENANT-ID/v2.0: at a shared issuer \
-             anybody can have an account with any e-mail address",
-        ));
-    }
-    Ok(())
+    if is_microsoft(issuer) && is_shared(issuer) { Err(BadText(SHARED_ISSUER)) } else { Ok(()) }
+}
+
+/// Why an issuer is refused that all tenants share.
+pub(super) const SHARED_ISSUER: &str = "must be the issuer of one tenant, as in \
+    https://login.microsoftonline.com/TENANT-ID/v2.0: at a shared issuer anybody can have an account with any e-mail address";
+
+/// Whether an issuer, if it is one of Microsoft's, is one that all tenants share.
+pub(super) fn is_shared(issuer: &str) -> bool {
+    let Ok(url) = Url::parse(issuer) else { return false };
+    let mut segments = url.path_segments().into_iter().flatten();
+    segments.any(|segment| SHARED_TENANTS.iter().any(|shared| segment.eq_ignore_ascii_case(shared)))
 }
 
 /// Whether an issuer is one of Microsoft's, which do not verify e-mail addresses.

@@ -157,6 +157,15 @@ pub(crate) fn choose(app: &App, id: InteractionId) -> Result<(), Error> {
     app.store.write(|tx| tx.choose_account(id))
 }
 
+/// The same after a login on the way to an interaction, if the browser with this cookie has begun it.
+pub(crate) fn choose_in(app: &App, id: InteractionId, binding: &str) -> Result<(), Error> {
+    let found = app.store.read(|tx| tx.find_interaction(id))?;
+    match found.filter(|(_, browser)| digest_of(binding).is(browser)) {
+        Some(_) => choose(app, id),
+        None => Ok(()),
+    }
+}
+
 fn answered(ongoing: Box<Ongoing>, answer: Option<Answer>) -> State {
     match answer {
         Some(answer) => State::Answered(ongoing, answer),

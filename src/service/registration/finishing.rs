@@ -36,7 +36,11 @@ pub(crate) struct Wanted {
 
 /// Allows an attempt to choose: a person who has proved an address could try out which usernames there are. Each refusal counts.
 pub(crate) async fn admit_choice(app: &App, applicant: &Applicant, ip: Option<&str>) -> Result<Charge, Error> {
-    let email = applicant.email().map(|(email, _)| Account::Unknown(email.folded().into_owned()));
+    // What a provider has told of an address that it has not verified must not keep its owner out.
+    let email = applicant
+        .email()
+        .filter(|(_, is_verified)| *is_verified)
+        .map(|(email, _)| Account::Unknown(email.folded().into_owned()));
     let charge = app.limiter.admit(&Attempt::new(&REGISTRATION, email.as_ref(), ip)).await?;
     charge.map_err(|retry_after| Error::TooManyFailures { retry_after })
 }
@@ -54,11 +58,13 @@ pub(crate) fn check(app: &App, applicant: &Applicant, wanted: &Wanted) -> Result
     let mut problems = Vec::new();
     let email = applicant.email();
     let verified = email.as_ref().filter(|(_, is_verified)| *is_verified).map(|(email, _)| email);
-    let username = wanted.username.parse::<Username>().map_err(invalid("username"));
-    let username = username.and_then(|username| refuse_address(&username, verified).map(|()| username));
+    let (username, name) = applicant.decided();
+    let username = username.cloned().map_or_else(|| wanted.username.parse().map_err(invalid("username")), Ok);
+    let username = username.and_then(|username: Username| refuse_address(&username, verified).map(|()| username));
     let username = collect(&mut problems, username);
-    let name = wanted.name.as_deref().map(str::parse::<DisplayName>).transpose().map_err(invalid("name"));
-    let name = collect(&mut problems, name);
+    let typed = || wanted.name.as_deref().map(str::parse).transpose().map_err(invalid("name"));
+    let name = name.cloned().map_or_else(typed, |decided| Ok(Some(decided)));
+    let name: Option<Option<DisplayName>> = collect(&mut problems, name);
     let email = email.map(|(email, _): (Email, bool)| email.to_string());
     let known = known_words(&wanted.username, email.as_deref(), wanted.name.as_deref());
     let password = match applicant.identity() {
@@ -167,6 +173,8 @@ fn identity_of(app: &App, applicant: &Applicant, user: UserId) -> Result<Option<
         user_id: user,
         email: registration.and_then(|registration| registration.email.clone()),
         name: registration.and_then(|registration| registration.name.clone()),
+        // The account has them already, besides those of an invitation.
+        told_roles: None,
         created_at: now,
         last_used_at: None,
     }))

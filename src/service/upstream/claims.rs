@@ -39,6 +39,12 @@ impl Claims {
         said == Some(&Value::Bool(true))
     }
 
+    /// Whether the ID token is one of Microsoft's, whatever the domain of its issuer: it names a tenant and its version, or a policy.
+    pub(super) fn are_of_microsoft(&self) -> bool {
+        let has = |claim: &str| self.first.get(claim).is_some_and(Value::is_string);
+        has("tid") && has("ver") || has("tfp")
+    }
+
     /// Whether the first claims have all that a claim map wants.
     pub(super) fn are_enough(&self, map: &ClaimMap) -> bool {
         let ClaimMap { username, email, name, roles } = map;

@@ -8,9 +8,6 @@ use crate::model::names::Names;
 use crate::model::provider::{Action, ClaimRule, Provider, RolesRule};
 use crate::model::upstream::{Identity, MAX_SUBJECT_BYTES, Refusal};
 
-/// A proposal that is longer is none.
-const MAX_USERNAME_CHARS: usize = 128;
-
 /// What may be configured of `amr` is a few words.
 const MAX_METHODS: usize = 16;
 
@@ -21,23 +18,23 @@ pub(super) fn of(provider: &Provider, claims: &Claims) -> Result<Identity, Refus
     let email = field(claims, &map.email, "email", |text| text.parse().ok())?;
     let email_verified =
         email.is_some() && claims.text(&map.email.claim).is_some_and(|text| claims.is_verified(&map.email.claim, text));
-    let methods = claims.get("amr").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    // How a user has authenticated is told by the ID token alone: userinfo is about the user, not about this sign-in.
+    let told = |claim: &str| claims.first.get(claim);
+    let methods = told("amr").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let amr: Vec<String> = methods.take(MAX_METHODS).map(ToOwned::to_owned).collect();
-    let acr = claims.text("acr");
+    let acr = told("acr").and_then(Value::as_str);
     Ok(Identity {
         provider: provider.id.clone(),
         subject: subject.ok_or(Refusal::OtherSubject)?.to_owned(),
         email,
         email_verified,
-        username: field(claims, &map.username, "username", |text| {
-            (text.chars().count() <= MAX_USERNAME_CHARS).then(|| text.to_owned())
-        })?,
+        username: field(claims, &map.username, "username", |text| text.parse().ok())?,
         name: field(claims, &map.name, "name", |text| text.parse().ok())?,
         roles: roles(claims, &map.roles)?,
         is_second_factor: provider.counts_as_second_factor(&amr, acr),
         amr,
         acr: acr.map(ToOwned::to_owned),
-        auth_time: claims.get("auth_time").and_then(Value::as_i64).map(Timestamp),
+        auth_time: told("auth_time").and_then(Value::as_i64).map(Timestamp),
     })
 }
 

@@ -101,14 +101,7 @@ pub(crate) async fn begin(
 /// Goes on with a sign-in whose user came back to `/login/callback/{provider}` with this query, in a browser with this
 /// cookie. It works once. No transaction is open while the provider is asked.
 pub async fn callback(app: &Arc<App>, id: &ProviderId, query: &str, cookie: Option<&str>) -> Result<Verified, Error> {
-    let verified = verify(app, id, Params::parse(query.as_bytes()), cookie.map(ToOwned::to_owned)).await;
-    if let Err(Error::UpstreamRefused(refusal)) = &verified {
-        log::info!(provider:% = id, code = refusal.code(), refusal:%; "a sign-in at a provider is refused");
-    }
-    verified
-}
-
-async fn verify(app: &Arc<App>, id: &ProviderId, params: Params, cookie: Option<String>) -> Result<Verified, Error> {
+    let (params, cookie) = (Params::parse(query.as_bytes()), cookie.map(ToOwned::to_owned));
     let (asked, wanted, turn) = (Arc::clone(app), id.clone(), app.lookups.turn().await?);
     let state = params.get("state").unwrap_or_default().to_owned();
     let found = on_a_thread(move || state::find(&asked, &wanted, &state, cookie.as_deref())).await?;
@@ -123,6 +116,21 @@ async fn verify(app: &Arc<App>, id: &ProviderId, params: Params, cookie: Option<
         Ok(Verified { provider, identity, purpose: login.purpose, return_to: login.return_to })
     })
     .await
+}
+
+/// Logs and counts a sign-in that is refused, at whatever step.
+pub(crate) fn note_refusal(app: &App, provider: &ProviderId, error: &Error) {
+    let (code, outcome) = match error {
+        Error::UpstreamRefused(refusal @ Refusal::Unreachable(_)) => (refusal.code(), "provider_unavailable"),
+        Error::UpstreamRefused(refusal) => (refusal.code(), "provider_refused"),
+        Error::IdentityTaken => ("identity_taken", "provider_refused"),
+        Error::TooManyIdentities(_) => ("too_many_identities", "provider_refused"),
+        Error::SecondFactorNotShown { .. } | Error::SignedInElsewhere { .. } => ("not_shown", "provider_refused"),
+        Error::BadInvitation => ("bad_invitation", "provider_refused"),
+        _ => return,
+    };
+    log::info!(provider:%, code, refusal:% = error; "a sign-in at a provider is refused");
+    app.metrics.login(outcome);
 }
 
 /// Asks the provider who the user is.
@@ -144,5 +152,8 @@ fn prove(app: &App, found: &Found, params: &Params) -> Result<Identity, Error> {
     } else {
         github::claims(&calls, &endpoints, &tokens)?
     };
-    identity::of(provider, &claims).map_err(Error::UpstreamRefused)
+    let identity = identity::of(provider, &claims).map_err(Error::UpstreamRefused)?;
+    // The administrator of every tenant of Microsoft decides what its users' addresses are.
+    let email_verified = identity.email_verified && !(endpoints.is_microsoft || claims.are_of_microsoft());
+    Ok(Identity { email_verified, ..identity })
 }

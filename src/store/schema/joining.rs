@@ -43,6 +43,7 @@ diesel::table! {
         roles -> Text,
         client_digest -> Nullable<Binary>,
         code_shown_at -> Nullable<SqlTime>,
+        forced -> Text,
     }
 }
 
@@ -99,6 +100,7 @@ diesel::table! {
         user_id -> SqlUuid,
         email -> Nullable<Text>,
         name -> Nullable<Text>,
+        told_roles -> Nullable<Text>,
         created_at -> SqlTime,
         last_used_at -> Nullable<SqlTime>,
     }

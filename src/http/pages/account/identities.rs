@@ -54,7 +54,7 @@ fn row(identity: &LinkedIdentity, providers: &[Provider]) -> IdentityRow {
 }
 
 pub(super) async fn act(visit: &mut Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {
-    visit.enrolling(params).await?;
+    visit.protecting(params).await?;
     match params.get("do") {
         Some("link") => link(visit, params).await,
         Some("unlink") => unlink(visit, params).await,
@@ -66,6 +66,10 @@ pub(super) async fn act(visit: &mut Visit<'_>, params: &Params) -> Result<HttpRe
 async fn link(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {
     let id = params.get("id").unwrap_or_default().parse::<ProviderId>();
     let id = id.map_err(|_bad_form: BadText| Error::ProviderUnknown)?;
+    if let Err(error) = visit.run(|app, user, _| identities::may_link(app, user)).await {
+        let (response, problem) = refused(visit, error)?;
+        return Ok(show(visit, response, Some(problem)).await?);
+    }
     let purpose = Purpose::Link { user: visit.user(), session: visit.session() };
     let begun = match upstream::admit(visit.app, visit.origin().ip.as_deref()).await {
         Ok(()) => upstream::begin(visit.app, &id, purpose, visit.address(Section::Identities), false).await,
@@ -78,7 +82,7 @@ async fn link(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Instea
             put(visit.request, &mut response, headers)?;
             Ok(response)
         }
-        Err(error) => Ok(refused_by_provider(&visit.site, &shown(visit.app, &id).await, error)?),
+        Err(error) => Ok(refused_by_provider(&visit.site, &id, &shown(visit.app, &id).await, error)?),
     }
 }
 

@@ -65,15 +65,15 @@ pub(super) async fn act(visit: &mut Visit<'_>, params: &Params) -> Result<HttpRe
     match params.get("do") {
         Some("rename") => rename(visit, params).await,
         Some("add") => {
-            visit.enrolling(params).await?;
+            visit.protecting(params).await?;
             add(visit, HttpResponse::Ok(), None).await
         }
         Some("register") => {
-            visit.enrolling(params).await?;
+            visit.protecting(params).await?;
             register(visit, params).await
         }
         Some("remove") => {
-            visit.enrolling(params).await?;
+            visit.protecting(params).await?;
             let id = id(params)?;
             visit.run(move |app, user, origin| passkeys::remove(app, user, id, origin)).await?;
             Ok(visit.done(Notice::PasskeyRemoved))

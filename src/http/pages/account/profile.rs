@@ -79,7 +79,7 @@ async fn change_names(visit: &mut Visit<'_>, params: &Params) -> Result<HttpResp
 }
 
 async fn change_email(visit: &mut Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {
-    visit.sensitive(params).await?;
+    visit.protecting_address(params).await?;
     let typed = params.get("email").unwrap_or_default();
     let is_current = visit.live.user.email.as_ref().is_some_and(|email| email.to_string() == typed.trim());
     let notice = if is_current { Notice::Saved } else { Notice::MailSent };

@@ -9,7 +9,7 @@ use super::visit::{Instead, Visit};
 use super::words::refused;
 use crate::error::{Challenged, Error};
 use crate::http::cookies::Cookies;
-use crate::http::extract::{device, may_enrol, sensitive};
+use crate::http::extract::{device, may_protect, sensitive};
 use crate::http::failure::Failure;
 use crate::http::pages::offered::links;
 use crate::http::pages::posted::{By, Step, assertion, next_step};
@@ -24,7 +24,7 @@ use crate::service::email::own_account;
 use crate::service::oauth::browser;
 use crate::service::pair::Pair;
 use crate::service::shown::{self, Shown};
-use crate::service::{identities, login, me, passkey_login, passkeys};
+use crate::service::{identities, login, me, passkey_login, passkeys, protection};
 use crate::webauthn::Assertion;
 
 /// What of a form goes through the question: nothing that is secret.
@@ -37,10 +37,26 @@ impl Visit<'_> {
         self.or_ask(params, sensitive(self.app, &claims).await).await
     }
 
-    /// Goes on if the user may set up a second factor, or change it.
-    pub(super) async fn enrolling(&mut self, params: &Params) -> Result<(), Instead> {
-        let claims = self.claims(params).await?;
-        self.or_ask(params, may_enrol(self.app, &claims).await).await
+    /// Goes on if the user may change what protects the account. Where the account has something of its own, the question offers no
+    /// provider: a sign-in there is not enough.
+    pub(super) async fn protecting(&mut self, params: &Params) -> Result<(), Instead> {
+        let claims = self.own_claims(params).await?;
+        self.or_ask(params, may_protect(self.app, &claims).await).await
+    }
+
+    /// The same for the address: it resets the password, and is sensitive besides.
+    pub(super) async fn protecting_address(&mut self, params: &Params) -> Result<(), Instead> {
+        let claims = self.own_claims(params).await?;
+        let may = match may_protect(self.app, &claims).await {
+            Ok(()) => sensitive(self.app, &claims).await,
+            refused => refused,
+        };
+        self.or_ask(params, may).await
+    }
+
+    async fn own_claims(&mut self, params: &Params) -> Result<AccessClaims, Instead> {
+        self.needs_own = self.run(|app, user, _| protection::has_any(app, user)).await?;
+        self.claims(params).await
     }
 
     /// What an access token of the session says, after what was shown just now.
@@ -52,9 +68,10 @@ impl Visit<'_> {
     async fn or_ask(&self, params: &Params, may: Result<(), Failure>) -> Result<(), Instead> {
         match may {
             Ok(()) => Ok(()),
-            Err(Failure::ReauthenticationRequired(_) | Failure::Domain(Error::SecondFactorNotShown { .. })) => {
-                Err(self.ask_password(params, HttpResponse::Ok(), None).await)
-            }
+            Err(
+                Failure::ReauthenticationRequired(_)
+                | Failure::Domain(Error::SecondFactorNotShown { .. } | Error::SignedInElsewhere { .. }),
+            ) => Err(self.ask_password(params, HttpResponse::Ok(), None).await),
             Err(Failure::Domain(Error::SecondFactorEnrolmentRequired(_))) => {
                 Err(Instead::answer(see_other(&self.address(Section::SecondFactors))))
             }
@@ -135,9 +152,10 @@ impl Visit<'_> {
     }
 
     async fn ask_password(&self, params: &Params, response: HttpResponseBuilder, problem: Option<String>) -> Instead {
-        let look = |app: &_, user, _: &_| {
-            let has_password = own_account(app, user)?.has_password;
-            Ok((has_password, passkeys::list(app, user)?, identities::list_providers(app, user)?))
+        let needs_own = self.needs_own;
+        let look = move |app: &_, user, _: &_| {
+            let providers = if needs_own { Vec::new() } else { identities::list_providers(app, user)? };
+            Ok((own_account(app, user)?.has_password, passkeys::list(app, user)?, providers))
         };
         let (has_password, has_passkeys, providers) = match self.run(look).await {
             Ok((has_password, found, providers)) => {

@@ -43,7 +43,7 @@ pub(super) async fn show(
 }
 
 pub(super) async fn act(visit: &mut Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {
-    visit.enrolling(params).await?;
+    visit.protecting(params).await?;
     match params.get("do") {
         Some("set_up") => set_up(visit).await,
         Some("confirm") => confirm(visit, params).await,

@@ -33,6 +33,8 @@ pub(super) struct Visit<'a> {
     pub(super) live: Live,
     /// The cookie that says so.
     pub(super) cookie: String,
+    /// Whether what is asked for needs what the account has of its own, and not a sign-in at a provider.
+    pub(super) needs_own: bool,
     /// The token of the forms, and then what it was and will be by the other keys of the ring.
     form_tokens: Vec<String>,
 }
@@ -92,7 +94,7 @@ impl<'a> Visit<'a> {
         };
         let texts = texts::of(site.texts.language);
         let form_tokens = form_tokens(app, live.session.id)?;
-        Ok(Self { request, app, site, texts, section, live, cookie, form_tokens })
+        Ok(Self { request, app, site, texts, section, live, cookie, needs_own: false, form_tokens })
     }
 
     pub(super) fn user(&self) -> UserId {

@@ -32,6 +32,9 @@ pub(super) fn refused(visit: &Visit<'_>, error: Error) -> Result<(HttpResponseBu
         Error::TooManyPasskeys(count) => {
             Ok((HttpResponse::Conflict(), texts.too_many_passkeys.replace("{count}", &count.to_string())))
         }
+        Error::TooManyIdentities(count) => {
+            Ok((HttpResponse::Conflict(), visit.site.texts.provider_too_many.replace("{count}", &count.to_string())))
+        }
         Error::TooManyMails { retry_after: Seconds(seconds) } => {
             let problem = visit.site.texts.too_many_mails.replace("{minutes}", &((seconds + 59) / 60).to_string());
             let mut response = HttpResponse::TooManyRequests();

@@ -1,0 +1,3 @@
+drop index registrations_subject_idx;
+alter table registrations drop column forced;
+alter table identities drop column told_roles;
