@@ -5,7 +5,7 @@ use tokensmith::internals::clock::Clock as _;
 
 use crate::account_pages::{at_home, later, press};
 use crate::authorize::{CALLBACK, request};
-use crate::support::browser::decoded;
+use crate::support::browser::{decoded, encoded};
 use crate::support::oauth::claims;
 use crate::support::provider::Provider;
 use crate::support::totp::{code, enrol, enrolled};
@@ -474,6 +474,13 @@ fn an_application_is_logged_in_to_through_a_provider(engine: Engine) {
         assert_eq!(answer.status, 303, "{answer:?}");
         let url = answer.header("location").to_owned();
         let trip = Trip { params: decoded(url.split_once('?').unwrap().1), url };
+        // Who has not agreed there may log in otherwise.
+        let cancelled = browser.get(&format!("/login/lying{address}")).header("location").to_owned();
+        let state = decoded(cancelled.split_once('?').unwrap().1)["state"].clone();
+        let query = encoded(&[("state", &state), ("error", "access_denied")]);
+        let page = browser.open(&format!("/login/callback/lying?{query}"));
+        page.shows(403, "Sign-in with lying");
+        assert!(page.text().contains(&format!("/login{address}\"")), "{page:?}");
         let back = come_back(&browser, &provider, "lying", &trip);
         assert_eq!(back.answer.status, 303, "{back:?}");
         assert!(back.answer.header("location").starts_with("/oauth/interactions/"), "{back:?}");

@@ -30,6 +30,7 @@ both_engines!(
     what_comes_back_and_is_refused_is_limited_by_network,
     without_a_linked_account_the_page_says_so,
     pages_call_a_provider_what_its_operator_calls_it,
+    a_refused_sign_in_leads_back_to_where_the_user_wanted_to_go,
 );
 
 pub const SETTINGS: [(&str, &str); 3] =
@@ -331,6 +332,31 @@ fn without_a_linked_account_the_page_says_so(engine: Engine) {
         assert!(page.text().contains("/auth/login?return_to="), "there are other ways: {page:?}");
     }
     assert_eq!(app.number("select count(*) from sessions") + app.number("select count(*) from users"), 0);
+}
+
+fn a_refused_sign_in_leads_back_to_where_the_user_wanted_to_go(engine: Engine) {
+    let app = TestApp::start_with(engine, &SETTINGS);
+    let provider = lying(&app, &[]);
+    let cancelled =
+        |state: &str| format!("/login/callback/lying?{}", encoded(&[("state", state), ("error", "access_denied")]));
+    let (browser, other) = (app.browser(), app.browser());
+    let state = begin(&browser, "lying").params["state"].clone();
+    let to_notes = "/login?return_to=%2Fnotes\"";
+    // What another browser has begun is not told.
+    let page = other.open(&cancelled(&state));
+    page.shows(403, "Sign-in with lying");
+    assert!(!page.text().contains("notes"), "{page:?}");
+    // Also with the back button, when it is over.
+    for _ in 0..2 {
+        let page = browser.open(&cancelled(&state));
+        page.shows(403, "Sign-in with lying");
+        assert!(page.text().contains(to_notes), "{page:?}");
+    }
+    provider.answers("/.well-known/openid-configuration", 500, "");
+    app.advance(60);
+    let page = browser.open("/login/lying?return_to=/notes");
+    page.shows(502, "Sign-in with lying");
+    assert!(page.text().contains(to_notes), "{page:?}");
 }
 
 fn pages_call_a_provider_what_its_operator_calls_it(engine: Engine) {

@@ -15,7 +15,7 @@ use crate::service::oauth::interaction;
 const INTERACTIONS: &str = "/oauth/interactions/";
 
 /// Whether a path leads to an interaction.
-fn is_interaction(base: &str, path: &str) -> bool {
+pub(super) fn is_interaction(base: &str, path: &str) -> bool {
     path.strip_prefix(base).is_some_and(|path| path.starts_with(INTERACTIONS))
 }
 

@@ -7,7 +7,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::offered::offered;
-use super::on_the_way::{choosing, return_address};
+use super::on_the_way::{choosing, is_interaction, return_address};
 use super::reply::{page, page_with, see_other, titled};
 use super::return_to::{login_page, registration_page};
 use super::second_step::after_first_step;
@@ -55,7 +55,7 @@ pub(in crate::http) async fn begin(
     };
     let is_again = who(&web::Data::from(Arc::clone(&app)), Cookies::of(&app).session(&request)).await?.is_some();
     let begun = match upstream::admit(&app, origin(&request, &app).ip.as_deref()).await {
-        Ok(()) => upstream::begin(&app, &provider, Purpose::SignIn, return_to, is_again).await,
+        Ok(()) => upstream::begin(&app, &provider, Purpose::SignIn, return_to.clone(), is_again).await,
         Err(error) => Err(error),
     };
     match begun {
@@ -64,7 +64,7 @@ pub(in crate::http) async fn begin(
             put(&request, &mut response, Cookies::of(&app).keep_upstream(&request, begun.id, begun.browser.expose()))?;
             Ok(response)
         }
-        Err(error) => refused(site, &provider, &shown(&app, &provider).await, error),
+        Err(error) => refused(site, (&provider, &shown(&app, &provider).await), Some(&return_to), error),
     }
 }
 
@@ -109,7 +109,10 @@ pub(in crate::http) async fn finish(
             Purpose::SignIn => back.sign_in(verified).await?,
             Purpose::Link { user, session } => back.link(verified, (user, session)).await?,
         },
-        Err(error) => refused(site, &provider, &shown(&app, &provider).await, error)?,
+        Err(error) => {
+            let wanted = upstream::wanted(&inside, &provider, query, cookie.as_deref()).await;
+            refused(site, (&provider, &shown(&app, &provider).await), wanted.as_deref(), error)?
+        }
     };
     // Only the browser that has begun it: the cookie is of no use any more.
     if let (Some(id), Some(_)) = (login, cookie) {
@@ -168,7 +171,7 @@ impl Back<'_> {
                     title: &with_name(site.texts.provider_title),
                     text: &with_name(site.texts.provider_not_linked),
                     register: &registration_page(&site.base, &return_to),
-                    login: to_login(site, "/account/identities"),
+                    login: to_login(site, &format!("{}/account/identities", site.base)),
                 };
                 let mut response = page(site, StatusCode::OK, &template)?;
                 put(self.request, &mut response, Cookies::of(app).keep_registering(text.expose()))?;
@@ -192,7 +195,7 @@ impl Back<'_> {
             };
             on_a_thread(record).await?;
         }
-        refused(self.site, &provider.id, &provider.name.to_string(), error)
+        refused(self.site, (&provider.id, &provider.name.to_string()), Some(&verified.return_to), error)
     }
 
     /// Links the identity to the account whose user has asked for it, in the same session.
@@ -242,11 +245,12 @@ pub(super) async fn shown(app: &Arc<App>, id: &ProviderId) -> String {
     found.map_or_else(|_not_found| id.to_string(), |provider| provider.name.to_string())
 }
 
-/// A page with the reason, and the way to every other login; it is logged and counted.
+/// A page with the reason, and the way to every other login, from which the user goes on to where they wanted to go. It is logged
+/// and counted.
 pub(super) fn refused(
     site: &Site<'_>,
-    provider: &ProviderId,
-    name: &str,
+    (provider, name): (&ProviderId, &str),
+    return_to: Option<&str>,
     error: Error,
 ) -> Result<HttpResponse, Failure> {
     upstream::note_refusal(site.app, provider, &error);
@@ -288,12 +292,15 @@ pub(super) fn refused(
     };
     let filled = |text: &str| text.replace("{provider}", name).replace("{what}", what);
     // Users who have an account link the identity there, after a login: nothing tells whether there is one.
+    let return_to = return_to.filter(|path| refusal != Refusal::NotLinked || is_interaction(&site.base, path));
     let page = if refusal == Refusal::NotLinked { "/account/identities" } else { "/account" };
-    let link = to_login(site, page).map(|address| (texts.to_login.to_owned(), address));
+    let page = return_to.map_or_else(|| format!("{}{page}", site.base), ToOwned::to_owned);
+    let link = to_login(site, &page).map(|address| (texts.to_login.to_owned(), address));
     titled(site, status, &title, &filled(text), link)
 }
 
-/// The login page, which leads to an account page; there is none without cookies.
+/// The login page, which leads to another one. Without cookies there is one only on the way to an application.
 fn to_login(site: &Site<'_>, page: &str) -> Option<String> {
-    site.app.config.session_cookies.then(|| login_page(&site.base, &format!("{}{page}", site.base)))
+    let has_one = site.app.config.session_cookies || is_interaction(&site.base, page);
+    has_one.then(|| login_page(&site.base, page))
 }

@@ -118,6 +118,15 @@ pub async fn callback(app: &Arc<App>, id: &ProviderId, query: &str, cookie: Opti
     .await
 }
 
+/// Where the user of a refused sign-in wanted to go, if it was begun in the browser with this cookie.
+pub(crate) async fn wanted(app: &Arc<App>, id: &ProviderId, query: &str, cookie: Option<&str>) -> Option<String> {
+    let (params, cookie) = (Params::parse(query.as_bytes()), cookie?.to_owned());
+    let (app, id) = (Arc::clone(app), id.clone());
+    let find = move || state::find_any(&app, &id, params.get("state").unwrap_or_default(), Some(&cookie));
+    // It is only a convenience: an error is not worth another one.
+    on_a_thread(find).await.ok().map(|(_, login, _)| login.return_to)
+}
+
 /// Logs and counts a sign-in that is refused, at whatever step.
 pub(crate) fn note_refusal(app: &App, provider: &ProviderId, error: &Error) {
     let (code, outcome) = match error {

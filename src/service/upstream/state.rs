@@ -64,23 +64,34 @@ pub(super) fn start(app: &App, provider: &ProviderId, purpose: Purpose, return_t
 
 /// The sign-in with this `state`, if it is of this provider and this browser, and not over.
 pub(super) fn find(app: &App, id: &ProviderId, state: &str, cookie: Option<&str>) -> Result<Found, Error> {
-    let (now, digest) = (app.clock.now(), digest_of(state));
     let (provider, secret) = providers::find_enabled(app, id)?;
+    let (digest, login, browser) = find_any(app, id, state, cookie)?;
+    if login.used_at.is_some() {
+        return Err(Error::UpstreamRefused(Refusal::Used));
+    }
+    if login.expires_at <= app.clock.now() {
+        return Err(Error::UpstreamRefused(Refusal::Expired));
+    }
+    Ok(Found { digest, login, provider, secret, browser })
+}
+
+/// The same, also if it is over: with the digest of its state and the secret in its cookie.
+pub(super) fn find_any(
+    app: &App,
+    id: &ProviderId,
+    state: &str,
+    cookie: Option<&str>,
+) -> Result<(KeyDigest, UpstreamLogin, String), Error> {
+    let digest = digest_of(state);
     let found = app.store.read(|tx| tx.find_upstream_login(&digest))?;
     let found = found.filter(|(login, _)| login.provider == *id);
     let (login, browser_digest) = found.ok_or(Error::UpstreamRefused(Refusal::StateUnknown))?;
     // RFC 6749 section 10.12: somebody else could have begun it, and be signed in here as themselves.
     let browser = cookie.filter(|cookie| digest_of(cookie).is(&browser_digest));
     let browser = browser.ok_or(Error::UpstreamRefused(Refusal::OtherBrowser))?.to_owned();
-    if login.used_at.is_some() {
-        return Err(Error::UpstreamRefused(Refusal::Used));
-    }
-    if login.expires_at <= now {
-        return Err(Error::UpstreamRefused(Refusal::Expired));
-    }
     let return_to = String::from_utf8(sealing::open(app, &login.return_to, &digest.0)?.to_vec());
     let login = UpstreamLogin { return_to: return_to.map_err(Error::internal)?, ..login };
-    Ok(Found { digest, login, provider, secret, browser })
+    Ok((digest, login, browser))
 }
 
 /// Uses a sign-in up: of several that come back at once, one goes on.

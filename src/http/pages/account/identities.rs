@@ -82,7 +82,10 @@ async fn link(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Instea
             put(visit.request, &mut response, headers)?;
             Ok(response)
         }
-        Err(error) => Ok(refused_by_provider(&visit.site, &id, &shown(visit.app, &id).await, error)?),
+        Err(error) => {
+            let shown = shown(visit.app, &id).await;
+            Ok(refused_by_provider(&visit.site, (&id, &shown), None, error)?)
+        }
     }
 }
 
