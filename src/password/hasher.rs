@@ -27,6 +27,9 @@ use crate::threads::Threads;
 /// The longest wait for the result of a hash, even if a hash with an earlier, higher cost takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The longest hash of another system.
+const MAX_FOREIGN_BYTES: usize = 512;
+
 /// The name of the threads.
 const NAME: &str = "password hashes";
 
@@ -126,6 +129,9 @@ impl Hasher {
     pub(crate) fn adopt(&self, text: &str) -> Result<Option<String>, UnusableHash> {
         if text.is_empty() || text.starts_with('!') {
             return Ok(None);
+        }
+        if text.len() > MAX_FOREIGN_BYTES {
+            return Err(UnusableHash::Malformed("it is longer than any".to_owned()));
         }
         let stored = as_stored(text);
         self.read(&stored)?;

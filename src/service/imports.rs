@@ -124,6 +124,15 @@ pub(crate) enum Stopped {
     Service(#[from] Error),
 }
 
+/// A text of the file, which may be long, as it is reported.
+fn cut(text: String) -> String {
+    const MAX_REPORTED_CHARS: usize = 400;
+    match text.char_indices().nth(MAX_REPORTED_CHARS) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
+}
+
 enum Source {
     Dump(Dump),
     Lines(Lines),
@@ -174,7 +183,7 @@ impl<'a> Import<'a> {
             match self.read() {
                 Ok(None) => break,
                 Ok(Some(Found { number, model, key, subject })) => {
-                    let refusal = |reason| Refusal { row: number, model, key, reason };
+                    let refusal = |reason| Refusal { row: number, model: cut(model), key: cut(key), reason: cut(reason) };
                     match subject {
                         Ok(Some(subject)) => rows.push(Row { refusal: refusal(String::new()), subject }),
                         Ok(None) => self.counts.left += 1,

@@ -3,7 +3,6 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use tokensmith::internals::service::decoy;
 
 use crate::support::process::{Finished, Tokensmith};
 use crate::support::{Engine, PASSWORD, TestApp};
@@ -19,8 +18,6 @@ both_engines!(
     what_comes_before_the_end_of_a_file_that_is_cut_off_is_imported,
     a_rehearsal_says_the_same_and_changes_nothing,
     addresses_are_verified_only_if_the_command_says_so,
-    a_name_that_no_account_has_costs_what_most_hashes_cost,
-    a_hash_that_lacks_memory_is_no_wrong_password,
 );
 
 /// Hashes of `PASSWORD`, and of another password.
@@ -357,39 +354,6 @@ fn addresses_are_verified_only_if_the_command_says_so(engine: Engine) {
         json!({"external_id": "3", "username": "cy", "email": "cy@example.com", "email_verified": false}).to_string();
     assert!(import(&command, "users.jsonl", line, &["--trust-email"]).success());
     assert_eq!(app.number("select count(*) from users where email_verified_at is not null"), 1);
-}
-
-fn a_name_that_no_account_has_costs_what_most_hashes_cost(engine: Engine) {
-    let (app, command) = site(engine);
-    app.create_user("local", &[]);
-    let slow = HASH.replace("$1000$", "$20000$");
-    let rows: Value = (1..=3).map(|pk| account(pk, &format!("user{pk}"), &json!({"password": slow}))).collect();
-    assert!(dump(&command, &rows, &[]).success());
-    let work = |name: &str| {
-        let before = app.inside.hasher.worked();
-        app.login(name, "not the password").problem(401, "bad_credentials");
-        app.inside.hasher.worked() - before
-    };
-    let today = work("nobody");
-    decoy::choose(&app.inside).unwrap();
-    let costs = ["nobody", "user1", "local"].map(work);
-    assert!(costs[0] > 10 * today && costs[1] == costs[0], "{costs:?}");
-    assert!((costs[0]..costs[0] + 256).contains(&costs[2]), "{costs:?}");
-    let ours = "update users set password_hash = (select password_hash from users where username = 'local')";
-    app.execute(ours);
-    decoy::choose(&app.inside).unwrap();
-    assert_eq!(work("nobody"), today);
-}
-
-fn a_hash_that_lacks_memory_is_no_wrong_password(engine: Engine) {
-    let app = TestApp::start(engine);
-    app.create_user("ada", &[]);
-    // This service has 8 MiB for hashes.
-    let hash = "argon2$argon2id$v=19$m=102400,t=2,p=8$VThSVGViaFh2N21LSjBIMWFUM0gzcw$GeBlvpraRqnbr8/qeIoph0pH7DFBOWhbmAgMLlCCzEo";
-    app.execute(&format!("update users set password_hash = '{hash}'"));
-    let answer = app.login("ada", PASSWORD);
-    answer.problem(503, "overloaded");
-    assert!(!answer.header("retry-after").is_empty());
 }
 
 #[test]

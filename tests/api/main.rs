@@ -44,6 +44,7 @@ mod env_file;
 mod exports;
 mod extractors;
 mod first_run;
+mod foreign_hashes;
 mod grants;
 mod guessing;
 mod health;
