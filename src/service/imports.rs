@@ -77,7 +77,7 @@ enum Owner {
 /// A row that is left out.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Refusal {
-    /// Its number: of its line, or in a dump of the row, from 1.
+    /// Its number in the file, from 1; in CSV the first line is 1.
     pub(crate) row: u64,
     /// Its model in a dump.
     pub(crate) model: String,
@@ -183,7 +183,8 @@ impl<'a> Import<'a> {
             match self.read() {
                 Ok(None) => break,
                 Ok(Some(Found { number, model, key, subject })) => {
-                    let refusal = |reason| Refusal { row: number, model: cut(model), key: cut(key), reason: cut(reason) };
+                    let refusal =
+                        |reason| Refusal { row: number, model: cut(model), key: cut(key), reason: cut(reason) };
                     match subject {
                         Ok(Some(subject)) => rows.push(Row { refusal: refusal(String::new()), subject }),
                         Ok(None) => self.counts.left += 1,

@@ -24,8 +24,8 @@ pub(in crate::cli) struct ImportCommand {
     /// The model of Django's that has the accounts
     #[arg(long, value_name = "APP.MODEL", default_value = "auth.user")]
     model: String,
-    /// Give a role for a field that is true, as in is_superuser=admin, or for a group or role of the file, as in
-    /// group:Editors=editor; may be given several times. Only so does anybody become admin
+    /// Give a role for a field that is true, as in `is_superuser=admin`, or for a group or role of the file, as in
+    /// `group:Editors=editor`; may be given several times. Only so does anybody become admin
     #[arg(long = "map", value_name = "WHAT=ROLE")]
     mappings: Vec<Mapping>,
     /// Take the addresses for verified, unless the file says that they are not
@@ -78,9 +78,10 @@ impl Report {
         match self {
             Self::Terminal => {
                 for Refusal { row, model, key, reason } in refused {
-                    let named = [model.as_str(), key].into_iter().filter(|name| !name.is_empty());
-                    let named: String = named.map(|name| format!(" {}", shown(name))).collect();
-                    complain(format_args!("row {row}{named}: {}", shown(reason)));
+                    let number = row.to_string();
+                    let named = [&number, model, key].into_iter().filter(|name| !name.is_empty());
+                    let named: Vec<String> = named.map(|name| shown(name)).collect();
+                    complain(format_args!("row {}: {}", named.join(" "), shown(reason)));
                 }
                 Ok(())
             }

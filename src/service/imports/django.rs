@@ -56,10 +56,11 @@ impl Dump {
         let row = row.and_then(|row| serde_json::from_slice::<Dumped>(&row).map_err(|error| error.to_string()));
         Ok(Some(match row {
             Ok(row) => {
-                let key = text(Some(&row.pk)).ok().flatten().unwrap_or_default();
-                let (model, shown) = (row.model.to_ascii_lowercase(), if row.model == API_KEYS { "" } else { &key });
-                let shown = shown.to_owned();
-                let subject = self.subject(&model, key, row.fields, options, hasher);
+                let (model, key) =
+                    (row.model.to_ascii_lowercase(), text(Some(&row.pk)).ok().flatten().unwrap_or_default());
+                // The primary key of a key is itself.
+                let shown = if model == API_KEYS { String::new() } else { key.clone() };
+                let subject = self.subject((&model, key), row.fields, options, hasher);
                 Found { number, model, key: shown, subject }
             }
             Err(why) => Found {
@@ -73,8 +74,7 @@ impl Dump {
 
     fn subject(
         &mut self,
-        model: &str,
-        key: String,
+        (model, key): (&str, String),
         fields: Fields,
         options: &mut Options,
         hasher: &Hasher,
