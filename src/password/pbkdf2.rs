@@ -7,9 +7,8 @@ use std::num::NonZeroU32;
 use aws_lc_rs::pbkdf2::{Algorithm, PBKDF2_HMAC_SHA1, PBKDF2_HMAC_SHA256, PBKDF2_HMAC_SHA512, verify};
 
 use super::Password;
-use super::base64::{decode, decode_padded};
 use super::error::UnusableHash;
-use super::stored::{DIGEST_BYTES, number};
+use super::foreign::{DIGEST_BYTES, decode, decode_padded, number};
 
 /// More take longer than a login may wait. Django's default grows by a fifth with each of its versions; in 5.2 it is a million.
 const MAX_ITERATIONS: u32 = 5_000_000;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::OPERATOR;
 use crate::app::App;
 use crate::cli::CliError;
 use crate::cli::output::{complain, count, line, shown};
+use crate::model::audit::Origin;
 use crate::secret::create_private_file;
 use crate::service::imports::{Counts, Format, Import, Input, Mapping, Options, Refusal, RoleMap, Stopped};
 
@@ -97,7 +97,7 @@ impl Report {
     }
 }
 
-pub(super) fn run(app: &App, command: ImportCommand) -> Result<(), CliError> {
+pub(super) fn run(app: &App, command: ImportCommand, origin: &Origin) -> Result<(), CliError> {
     let format = command.format()?;
     let (input, bar) = open(&command.file)?;
     let mut report = Report::open(command.report)?;
@@ -110,7 +110,7 @@ pub(super) fn run(app: &App, command: ImportCommand) -> Result<(), CliError> {
     let broken = |error: crate::service::imports::Broken| of_file(&command.file, &Stopped::from(error));
     let mut import = Import::new(app, input, format, options).map_err(broken)?;
     let all = loop {
-        match import.next(&OPERATOR) {
+        match import.next(origin) {
             Ok(None) => break Ok(()),
             Ok(Some(refused)) => {
                 if let Err(error) = bar.suspend(|| report.add(&refused)) {
@@ -123,7 +123,7 @@ pub(super) fn run(app: &App, command: ImportCommand) -> Result<(), CliError> {
         }
     };
     bar.finish_and_clear();
-    let counts = import.finish(&OPERATOR)?;
+    let counts = import.finish(origin)?;
     tell(&counts, command.dry_run)?;
     all?;
     if format == Format::Django && counts.accounts() + counts.refused == 0 {

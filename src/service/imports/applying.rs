@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::subject::{Owner, Subject};
 use super::user::ImportedUser;
-use super::{Owner, Subject};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::error::Error;

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::options::Options;
 use super::reading::{Broken, Input, element};
-use super::user::{FIELDS, Fields, text, time};
-use super::{Options, Owner, Subject};
+use super::subject::{Owner, Subject};
+use super::user::{FIELDS, Fields, ImportedUser, text, time};
 use crate::clock::Timestamp;
 use crate::model::legacy_token::MAX_LEGACY_JTI_CHARS;
 use crate::model::text::is_distinct;
@@ -81,8 +82,7 @@ impl Dump {
     ) -> Result<Option<Subject>, String> {
         if model == options.model {
             let fields = self.account(key, fields, options)?;
-            return super::user::ImportedUser::new(&fields, options, hasher)
-                .map(|user| Some(Subject::User(Box::new(user))));
+            return ImportedUser::new(&fields, options, hasher).map(|user| Some(Subject::User(Box::new(user))));
         }
         match model {
             "auth.group" => {
