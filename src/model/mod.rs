@@ -10,6 +10,7 @@ pub(crate) mod id;
 pub(crate) mod identity;
 pub(crate) mod invitation;
 pub(crate) mod language;
+pub(crate) mod legacy_token;
 pub(crate) mod lifetimes;
 pub(crate) mod mail;
 pub(crate) mod mail_token;

@@ -36,6 +36,8 @@ pub struct User {
     pub disabled_at: Option<Timestamp>,
     /// When the account was created.
     pub created_at: Timestamp,
+    /// What another system called the account before it was imported.
+    pub external_id: Option<ExternalId>,
 }
 
 impl User {
@@ -221,6 +223,36 @@ impl DisplayName {
     /// As it is stored; see [`Username::from_stored`].
     pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
+    }
+}
+
+/// What another system calls an account: the primary key there, as text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ExternalId(String);
+
+const MAX_EXTERNAL_ID_CHARS: usize = 255;
+
+impl FromStr for ExternalId {
+    type Err = BadText;
+
+    fn from_str(text: &str) -> Result<Self, BadText> {
+        if text.chars().count() > MAX_EXTERNAL_ID_CHARS || !text.chars().all(is_distinct) || text.is_empty() {
+            return Err(BadText("must have 1 to 255 characters, none of them invisible or a space"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl ExternalId {
+    /// As it is stored; see [`Username::from_stored`].
+    pub(crate) fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Display for ExternalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -83,6 +83,7 @@ fn known(authenticated_at: i64, allowed: &str) -> Known {
         roles: Scopes::default(),
         disabled_at: None,
         created_at: at,
+        external_id: None,
     };
     let (user_id, client_id) = (user.id, ClientId::from_stored("app".to_owned()));
     let consent = Consent { user_id, client_id, scopes: allowed.parse().unwrap(), created_at: at, updated_at: at };

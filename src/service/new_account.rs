@@ -90,6 +90,7 @@ pub(super) fn insert(tx: &mut UnitTx<'_>, new: NewAccount, event: Event) -> Resu
         roles: new.roles,
         disabled_at: None,
         created_at: new.created_at,
+        external_id: None,
     };
     tx.insert_user(&user, new.password_hash.as_deref().unwrap_or(NO_PASSWORD))?;
     tx.record(event)?;

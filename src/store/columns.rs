@@ -19,7 +19,7 @@ use crate::model::names::Names;
 use crate::model::provider::{ClaimMap, Preset, ProviderId};
 use crate::model::session::EndReason;
 use crate::model::sharing::{Context, Mark};
-use crate::model::user::{DisplayName, Email, Username};
+use crate::model::user::{DisplayName, Email, ExternalId, Username};
 use crate::secret::KeyDigest;
 
 /// A value in a column of an SQL type, as another type has it in a column of its own (SQLite is given it as a third, where
@@ -78,6 +78,7 @@ column!(Timestamp: SqlTime as i64: BigInt, |seconds| Ok(Timestamp(seconds)), |at
 column!(Username: Text as String: Text, |text| Ok(Username::from_stored(text)), ToString::to_string);
 column!(Email: Text as String: Text, |text| Ok(Email::from_stored(text)), ToString::to_string);
 column!(DisplayName: Text as String: Text, |text| Ok(DisplayName::from_stored(text)), ToString::to_string);
+column!(ExternalId: Text as String: Text, |text| Ok(ExternalId::from_stored(text)), ToString::to_string);
 column!(Names: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);
 column!(ClientId: Text as String: Text, |text| Ok(ClientId::from_stored(text)), ToString::to_string);
 column!(AuthMethod: Text as String: Text, |text| Ok(text.parse()?), ToString::to_string);

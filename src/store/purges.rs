@@ -24,12 +24,12 @@ pub(crate) enum Over {
     MailTokens,
     /// Registrations and invitations.
     Registrations,
-    /// Requests for authorization, codes, sign-ins at providers, and the assertions of clients.
+    /// Requests for authorization, codes, sign-ins at providers, the assertions of clients, and tokens of an earlier issuer.
     Authorizations,
 }
 
 /// For each kind: the table, its primary key, and the time that is compared, which has an index.
-const TABLES: [(Over, &str, &str, &str); 14] = [
+const TABLES: [(Over, &str, &str, &str); 15] = [
     (Over::Denials, "denylist", "subject, kind", "expires_at"),
     (Over::Denials, "denied_before", "kind, subject, issued_before", "expires_at"),
     (Over::ApiTokens, "api_tokens", "id", "revoked_at"),
@@ -44,6 +44,7 @@ const TABLES: [(Over, &str, &str, &str); 14] = [
     (Over::Authorizations, "authorization_codes", "digest", "expires_at"),
     (Over::Authorizations, "upstream_logins", "digest", "expires_at"),
     (Over::Authorizations, "client_assertions", "digest", "expires_at"),
+    (Over::Authorizations, "legacy_tokens", "jti", "expires_at"),
 ];
 
 impl WriteTx<'_> {

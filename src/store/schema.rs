@@ -4,7 +4,7 @@ mod joining;
 
 use super::types::{SqlTime, SqlUuid};
 
-pub(super) use joining::{identities, invitations, providers, registrations, upstream_logins};
+pub(super) use joining::{identities, invitations, legacy_tokens, providers, registrations, upstream_logins};
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text};
@@ -26,6 +26,7 @@ diesel::table! {
         verified_email -> Nullable<Text>,
         username_skeleton -> Nullable<Text>,
         skeleton_of -> Nullable<Text>,
+        external_id -> Nullable<Text>,
     }
 }
 

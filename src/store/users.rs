@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::id::UserId;
 use crate::model::names::Roles;
-use crate::model::user::{DisplayName, Email, NO_PASSWORD, User, Username};
+use crate::model::user::{DisplayName, Email, ExternalId, NO_PASSWORD, User, Username};
 
 /// The lock for changes of administrators: any number, but the same in every instance.
 const ADMINISTRATION_LOCK: i64 = 7_015_418_202_611_221;
@@ -28,6 +28,7 @@ row!(User in users {
     roles: Roles,
     disabled_at: Option<Timestamp>,
     created_at: Timestamp,
+    external_id: Option<ExternalId>,
 });
 
 /// A user with the hash of the password.
@@ -52,6 +53,12 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
+    /// The user whom another system calls so.
+    pub(crate) fn find_user_by_external_id(&mut self, id: &ExternalId) -> Result<Option<User>, Error> {
+        let called = users::table.filter(users::external_id.eq(Bind(Some(id))));
+        Ok(called.select(User::as_select()).first(self.0).optional()?)
+    }
+
     /// The user with this id, with the password hash.
     pub(crate) fn find_credentials_of(&mut self, id: UserId) -> Result<Option<Credentials>, Error> {
         let found = users::table
@@ -60,6 +67,14 @@ impl ReadTx<'_> {
             .first::<(User, String)>(self.0)
             .optional()?;
         Ok(found.map(|(user, password_hash)| Credentials { user, password_hash }))
+    }
+
+    /// At most `limit` users by username, those that follow `after`, with their password hashes.
+    pub(crate) fn list_credentials(&mut self, after: Option<&str>, limit: i64) -> Result<Vec<Credentials>, Error> {
+        let following = users::table.filter(users::username.gt(after.unwrap_or_default())).order(users::username);
+        let rows =
+            following.limit(limit).select((User::as_select(), users::password_hash)).load::<(User, String)>(self.0)?;
+        Ok(rows.into_iter().map(|(user, password_hash)| Credentials { user, password_hash }).collect())
     }
 
     /// Whether there are no users.

@@ -57,12 +57,21 @@ pub(crate) struct AccountView<'a> {
     /// When the account was disabled; null if it is active.
     #[schema(required, format = "date-time")]
     disabled_at: Option<String>,
+    /// What another system called the account before it was imported: there it is the primary key. Null if it was not.
+    #[schema(required, example = "42")]
+    external_id: Option<String>,
 }
 
 impl<'a> From<&'a User> for AccountView<'a> {
     fn from(user: &'a User) -> Self {
         let (created_at, disabled_at) = (user.created_at.to_rfc3339(), rfc3339(user.disabled_at));
-        Self { user: user.into(), email_verified: user.verified_email().is_some(), created_at, disabled_at }
+        Self {
+            user: user.into(),
+            email_verified: user.verified_email().is_some(),
+            created_at,
+            disabled_at,
+            external_id: user.external_id.as_ref().map(ToString::to_string),
+        }
     }
 }
 

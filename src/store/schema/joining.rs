@@ -1,4 +1,4 @@
-//! The tables of registrations and invitations, and of providers and who users are there.
+//! The tables of registrations and invitations, of providers and who users are there, and of what an earlier issuer has left.
 
 diesel::table! {
     use diesel::sql_types::{Binary, Nullable, Text};
@@ -103,5 +103,20 @@ diesel::table! {
         told_roles -> Nullable<Text>,
         created_at -> SqlTime,
         last_used_at -> Nullable<SqlTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Bool, Nullable, Text};
+    use crate::store::types::{SqlTime, SqlUuid};
+
+    /// Refresh tokens of the issuer before this one.
+    legacy_tokens (jti) {
+        jti -> Text,
+        user_id -> Nullable<SqlUuid>,
+        expires_at -> SqlTime,
+        is_denied -> Bool,
+        session_id -> Nullable<SqlUuid>,
+        external_id -> Nullable<Text>,
     }
 }
