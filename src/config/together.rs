@@ -10,7 +10,7 @@ use super::settings::{
     SESSION_COOKIES, SESSION_LIFETIME,
 };
 use super::values::passphrase;
-use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, MailUrl, machine};
+use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, MailUrl, compat, machine};
 use crate::jwt::{KeyFolder, KeyPolicy, Passphrase};
 use crate::model::lifetimes::Lifetimes;
 use crate::model::registration::MayRegister;
@@ -48,6 +48,7 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
     if draft.registration == Some(MayRegister::Open) && draft.mail_url.as_ref().is_some_and(Option::is_none) {
         reader.problem(&REGISTRATION, "open needs mail to prove addresses: set MAIL_URL, or use invite");
     }
+    let legacy = compat::legacy(&draft, reader);
     let relying_party = relying_party(&mut draft, reader);
     let argon2 = argon2(&mut draft, reader);
     let settings = draft.complete()?;
@@ -58,6 +59,7 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
         lifetimes: lifetimes?,
         sharing_limits: Limits { strange: settings.refresh_strange_limit, shared: settings.refresh_shared_limit },
         argon2: argon2?,
+        legacy: legacy?,
         relying_party: relying_party?,
         settings,
     })
@@ -89,7 +91,7 @@ fn first_line(path: &Path) -> Result<Passphrase, String> {
 }
 
 /// If the folder of the path does not exist, the value may be the passphrase itself, set here by mistake.
-fn shown_path(path: &Path) -> String {
+pub(super) fn shown_path(path: &Path) -> String {
     let in_a_folder = path.parent().is_some_and(|folder| folder.file_name().is_some() && folder.is_dir());
     if in_a_folder { path.display().to_string() } else { "the file that it names".to_owned() }
 }

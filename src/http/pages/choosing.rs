@@ -115,8 +115,9 @@ impl Place<'_> {
             return titled(site, StatusCode::OK, site.texts.registered_title, site.texts.registered_lead, None);
         }
         let (device, origin) = (device(request, app, None)?, origin(request, app));
-        let (asked, its_device, its_origin) = (app.clone(), device.clone(), origin.clone());
-        let log_in = move || login::login(&asked, outcome(&asked, opened), None, &its_device, &its_origin);
+        let (its_app, its_device, its_origin) = (app.clone(), device.clone(), origin.clone());
+        let asked = app.config.first_party(None);
+        let log_in = move || login::login(&its_app, outcome(&its_app, opened), asked, &its_device, &its_origin);
         let pair = on_a_thread(log_in).await;
         login::count(app, pair.as_ref().map(|_| ()));
         let pair = match pair {
