@@ -8,7 +8,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, X_CONTENT_T
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::api::problem;
-use super::compat;
+use super::compat::answer as simplejwt;
 use super::failure::Failure;
 use super::oauth::answer;
 use super::pages;
@@ -79,7 +79,7 @@ static OAUTH: Audience = Audience {
 pub(super) static SIMPLEJWT: Audience = Audience {
     prefix: "/api/token",
     origins: Origins::Configured,
-    render: compat::answer::render,
+    render: simplejwt::render,
     media_type: "application/json",
     schema: "SimpleJwtError",
     takes_head: false,

@@ -7,8 +7,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::api::problem::ProblemView;
 use super::codes::{Code, ROLE_MISSING, SESSION_REQUIRED};
-use super::compat;
 use super::compat::answer::SimpleJwtErrorView;
+use super::compat::routes as compat;
 use super::endpoint::Endpoint;
 use super::oauth::answer::OAuthErrorView;
 use super::responses::{complete, problem_responses};
@@ -100,7 +100,7 @@ struct OfCompat;
 /// The description.
 pub fn openapi(described: &Described) -> Value {
     let mut api = Api::openapi();
-    let of_compat: &[Endpoint] = described.compat.as_ref().map_or(&[], |_| compat::routes::ROUTES.as_slice());
+    let of_compat: &[Endpoint] = described.compat.as_ref().map_or(&[], |_| compat::ROUTES.as_slice());
     let endpoints = || ROUTES.iter().chain(of_compat);
     for endpoint in endpoints() {
         api.merge((endpoint.describe)());
@@ -135,7 +135,7 @@ pub fn openapi(described: &Described) -> Value {
     if let (Some(prefix), Some(paths)) = (&described.compat, api.get_mut("paths").and_then(Value::as_object_mut)) {
         for endpoint in of_compat {
             let item = paths.remove(&endpoint.path).unwrap_or_default();
-            paths.insert(compat::routes::path(endpoint, prefix), item);
+            paths.insert(compat::path(endpoint, prefix), item);
         }
     }
     api

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::api::problem;
 use super::audience::Audience;
-use super::compat;
+use super::compat::answer as simplejwt;
 use super::endpoint::Endpoint;
 use super::oauth::answer;
 
@@ -21,7 +21,7 @@ pub(super) fn problem_responses(endpoint: &Endpoint) -> Vec<(String, Value)> {
         let (status, example) = match schema {
             "OAuthError" => (code.status, json!(answer::body(&failure))),
             "SimpleJwtError" => {
-                let (status, body) = compat::answer::told(&failure);
+                let (status, body) = simplejwt::told(&failure);
                 (status.as_u16(), body)
             }
             _ => (code.status, problem::example(&failure)),

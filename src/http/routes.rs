@@ -27,7 +27,7 @@ use super::codes::{
     TOO_MANY_PASSKEYS, UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, USERNAME_TOO_SIMILAR,
     WRONG_CLIENT, WRONG_OTP, WRONG_RECOVERY_CODE,
 };
-use super::compat;
+use super::compat::routes as compat;
 use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
@@ -320,7 +320,7 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
 /// The scope of an audience with its endpoints, below a prefix. Other methods get 405 with the allowed methods, other paths get 404.
 pub(super) fn scope(audience: &'static Audience, prefix: &str) -> impl HttpServiceFactory + use<> {
     let mut scope = web::scope(prefix).app_data(audience);
-    let all = ROUTES.iter().chain(compat::routes::ROUTES.iter());
+    let all = ROUTES.iter().chain(compat::ROUTES.iter());
     let of_audience = all.filter(|endpoint| ptr::eq(Audience::of_path(&endpoint.path), audience));
     let mut by_path: Vec<(&str, Vec<&Endpoint>)> = Vec::new();
     for endpoint in of_audience {
@@ -338,7 +338,7 @@ pub(super) fn scope(audience: &'static Audience, prefix: &str) -> impl HttpServi
             audience.takes_head,
         ));
     }
-    let others = if ptr::eq(audience, &SIMPLEJWT) { web::to(compat::routes::with_slash) } else { web::to(not_found) };
+    let others = if ptr::eq(audience, &SIMPLEJWT) { web::to(compat::with_slash) } else { web::to(not_found) };
     scope.default_service(others).wrap(from_fn(cors))
 }
 

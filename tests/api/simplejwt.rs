@@ -228,7 +228,8 @@ fn a_refresh_token_is_good_only_where_it_was_issued(engine: Engine) {
 
 fn a_disabled_user_and_a_deleted_one_are_refused(engine: Engine) {
     let app = start(engine, &[]);
-    let (pair, id) = (log_in(&app), users::find(&app.inside, "ada").unwrap().unwrap().id);
+    let pair = log_in(&app);
+    let id = claims(&pair["access"])["sub"].as_str().unwrap().parse().unwrap();
     users::disable(&app.inside, id, &Origin::default()).unwrap();
     let nobody = json!({"detail": "No active account found for the given token."});
     app.simplejwt_refresh(&pair["refresh"]).told(401, &nobody);
