@@ -26,7 +26,7 @@ NODE = ["jose@6.2.17"]
 # Where Debian puts the Go package of the book, if it is installed.
 GO = Path("/usr/share/gocode/src/github.com/coreos/go-oidc")
 STEPS = ["step_login", "step_call", "step_end"]
-OPERATED = ["users", "clients", "audit", "keys", "calibrate", "migrate", "purge", "healthcheck", "config"]
+OPERATED = ["users", "users_import", "clients", "audit", "keys", "calibrate", "migrate", "purge", "healthcheck", "config"]
 
 
 class Service:

@@ -262,6 +262,16 @@ impl Error {
         }
     }
 
+    /// What is wrong, for who has asked: also with each field.
+    pub(crate) fn in_words(&self) -> String {
+        match self {
+            Self::Invalid(problems) => {
+                problems.iter().map(|p| format!("{} {}", p.field, p.message)).collect::<Vec<_>>().join("; ")
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// The same error as `Unavailable`.
     pub(crate) fn out_of_reach(self) -> Self {
         match self {

@@ -154,6 +154,11 @@ pub mod secret {
 
 /// Use cases.
 pub mod service {
+    /// What a login costs for a name that no account has.
+    pub mod decoy {
+        pub use crate::service::decoy::choose;
+    }
+
     /// Keys and how they rotate.
     pub mod keys {
         pub use crate::service::keys::{

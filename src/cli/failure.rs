@@ -47,10 +47,7 @@ pub(super) enum CliError {
 
 fn explain(error: &Error) -> String {
     match error {
-        Error::Invalid(problems) => {
-            problems.iter().map(|p| format!("{} {}", p.field, p.message)).collect::<Vec<_>>().join("; ")
-        }
         Error::Unavailable(_) | Error::Internal(_) => format!("{error}: {}", root_cause(error)),
-        other => other.to_string(),
+        other => other.in_words(),
     }
 }

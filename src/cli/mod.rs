@@ -138,7 +138,7 @@ fn execute(command: Command) -> Result<(), CliError> {
     let if_missing = match &command {
         Command::Serve
         | Command::Migrate
-        | Command::Users(users::UsersCommand::Create { .. })
+        | Command::Users(users::UsersCommand::Create { .. } | users::UsersCommand::Import(_))
         | Command::Clients(clients::ClientsCommand::Create { .. })
         | Command::Providers(providers::ProvidersCommand::Create { .. }) => IfMissing::Create,
         _ => IfMissing::Refuse,

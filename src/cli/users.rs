@@ -1,5 +1,7 @@
 //! `tokensmith users`.
 
+mod exporting;
+mod importing;
 mod lists;
 
 use std::io::{IsTerminal as _, Read as _};
@@ -43,6 +45,10 @@ pub(super) enum UsersCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Bring in accounts of another system, with their passwords; a second run changes what has changed in the file
+    Import(importing::ImportCommand),
+    /// Write all accounts as JSON lines, which users import reads; without password hashes unless asked for
+    Export(exporting::ExportCommand),
     /// List an account's live and ended sessions, with times and reasons: "why was I logged out?"
     Sessions {
         /// Username
@@ -153,6 +159,8 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
             line(format_args!("created {} ({})", user.username, user.id))
         }
         UsersCommand::List { search, json } => lists::list(app, search, json),
+        UsersCommand::Import(command) => importing::run(app, command),
+        UsersCommand::Export(command) => exporting::run(app, &command),
         UsersCommand::Sessions { name, json } => lists::list_sessions(app, &users::find_by_name(app, &name)?, json),
         UsersCommand::EndSessions { name } => {
             let user = users::find_by_name(app, &name)?;

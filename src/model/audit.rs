@@ -157,6 +157,8 @@ pub enum EventName {
     UserEnabled,
     /// An account was deleted.
     UserDeleted,
+    /// Accounts were imported from a file, or an import was tried.
+    UsersImported,
     /// A user's roles were changed.
     RolesChanged,
     /// A user has allowed a client what it asked for.
@@ -221,7 +223,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 61] = [
+pub const EVENT_NAMES: [(EventName, &str); 62] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -253,6 +255,7 @@ pub const EVENT_NAMES: [(EventName, &str); 61] = [
     (EventName::UserDisabled, "user_disabled"),
     (EventName::UserEnabled, "user_enabled"),
     (EventName::UserDeleted, "user_deleted"),
+    (EventName::UsersImported, "users_imported"),
     (EventName::RolesChanged, "roles_changed"),
     (EventName::ConsentGiven, "consent_given"),
     (EventName::ConsentRevoked, "consent_revoked"),

@@ -40,19 +40,19 @@ impl Argon2idHash {
         memory: &mut [Block],
     ) -> Result<Self, HashError> {
         let mut digest = Zeroizing::new([0; Self::DIGEST_BYTES]);
-        compute(password, &params, salt, &mut *digest, memory)?;
+        compute(&of_today(&params), password.expose().as_bytes(), &salt, &mut *digest, memory)?;
         Self::new(params, salt, &*digest)
     }
 
     /// Reads a stored hash.
     pub(super) fn parse(text: &str) -> Result<Self, UnusableHash> {
-        let hash = PasswordHash::new(text).map_err(malformed)?;
+        let hash = PasswordHash::new(text).map_err(UnusableHash::malformed)?;
         if hash.version != Some(Version::V0x13.into()) {
-            return Err(malformed("its version is not 19"));
+            return Err(UnusableHash::malformed("its version is not 19"));
         }
-        let params = Params::try_from(&hash).map_err(malformed)?;
+        let params = Params::try_from(&hash).map_err(UnusableHash::malformed)?;
         let (Some(salt), Some(digest)) = (hash.salt, hash.hash) else {
-            return Err(malformed("it has no salt or no digest"));
+            return Err(UnusableHash::malformed("it has no salt or no digest"));
         };
         if params.t_cost() > MAX_ARGON2_ITERATIONS {
             return Err(UnusableHash::TooManyPasses(params.t_cost()));
@@ -62,9 +62,7 @@ impl Argon2idHash {
 
     /// Whether it is the hash of this password.
     pub(super) fn matches(&self, password: &Password, memory: &mut [Block]) -> Result<bool, HashError> {
-        let mut digest = Zeroizing::new(vec![0; self.digest.len()]);
-        compute(password, &self.params, self.salt, &mut digest, memory)?;
-        Ok(aws_lc_rs::constant_time::verify_slices_are_equal(&digest, self.digest.as_bytes()).is_ok())
+        matches(&of_today(&self.params), password.expose().as_bytes(), (&self.salt, &self.digest), memory)
     }
 
     /// The text that is stored.
@@ -108,18 +106,28 @@ fn blocks(params: &Params) -> u64 {
     u64::try_from(params.block_count()).unwrap_or(u64::MAX)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "map_err needs this signature")]
-fn malformed(cause: impl ToString) -> UnusableHash {
-    UnusableHash::Malformed(cause.to_string())
+fn of_today(params: &Params) -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
+}
+
+/// Whether a salt and a digest are of this password.
+pub(super) fn matches(
+    argon2: &Argon2<'_>,
+    password: &[u8],
+    (salt, digest): (&Salt, &Output),
+    memory: &mut [Block],
+) -> Result<bool, HashError> {
+    let mut computed = Zeroizing::new(vec![0; digest.len()]);
+    compute(argon2, password, salt, &mut computed, memory)?;
+    Ok(aws_lc_rs::constant_time::verify_slices_are_equal(&computed, digest.as_bytes()).is_ok())
 }
 
 fn compute(
-    password: &Password,
-    params: &Params,
-    salt: Salt,
+    argon2: &Argon2<'_>,
+    password: &[u8],
+    salt: &Salt,
     digest: &mut [u8],
     memory: &mut [Block],
 ) -> Result<(), HashError> {
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
-    argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt.as_ref(), digest, memory).map_err(failed)
+    argon2.hash_password_into_with_memory(password, salt.as_ref(), digest, memory).map_err(failed)
 }

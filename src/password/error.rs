@@ -31,9 +31,19 @@ pub(crate) enum UnusableHash {
     /// It needs more memory than this process may use for it.
     #[error("it needs {0} KiB of memory")]
     TooMuchMemory(usize),
+    /// It takes longer than a login may wait.
+    #[error("it needs too much work: {0}")]
+    TooMuchWork(String),
     /// It needs more passes over its memory than any setting allows.
     #[error("it needs {0} passes")]
     TooManyPasses(u32),
+}
+
+impl UnusableHash {
+    #[expect(clippy::needless_pass_by_value, reason = "map_err needs this signature")]
+    pub(super) fn malformed(cause: impl ToString) -> Self {
+        Self::Malformed(cause.to_string())
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "map_err needs this signature")]

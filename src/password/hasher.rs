@@ -6,16 +6,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::Salt;
 use argon2::{Block, Params};
+use aws_lc_rs::digest::{SHA256, digest};
 
 use super::Password;
 use super::argon2id::Argon2idHash;
 use super::error::{HashError, UnusableHash, failed};
 use super::queue::{Place, Places, Priority, Queue};
-use super::stored::StoredHash;
+use super::stored::{StoredHash, as_stored};
 use super::worker::{Job, be_nice, work};
 use crate::config::Argon2Cost;
 use crate::entropy::Entropy;
@@ -24,6 +26,9 @@ use crate::threads::Threads;
 
 /// The longest wait for the result of a hash, even if a hash with an earlier, higher cost takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest hash of another system.
+const MAX_FOREIGN_BYTES: usize = 512;
 
 /// The name of the threads.
 const NAME: &str = "password hashes";
@@ -43,7 +48,10 @@ pub struct Hasher {
     params: Params,
     max_stored_blocks: usize,
     entropy: Arc<dyn Entropy>,
-    decoy: Argon2idHash,
+    /// One of today's, which no password has.
+    filler: Argon2idHash,
+    /// What is checked for a name that no account has: a hash as most are.
+    decoy: RwLock<StoredHash>,
     places: Places,
     hashed: AtomicU64,
     worked: Arc<AtomicU64>,
@@ -77,10 +85,11 @@ impl Hasher {
             };
             threads.start(NAME, work).map_err(failed)?;
         }
-        let (salt, digest) = (new_salt(&*entropy)?, entropy.bytes::<{ Argon2idHash::DIGEST_BYTES }>()?);
-        let decoy = Argon2idHash::new(params.clone(), salt, &digest)?;
+        let (salt, random) = (new_salt(&*entropy)?, entropy.bytes::<{ Argon2idHash::DIGEST_BYTES }>()?);
+        let filler = Argon2idHash::new(params.clone(), salt, &random)?;
+        let decoy = RwLock::new(StoredHash::Argon2id(filler.clone()));
         let (places, hashed, worked) = (Places::default(), AtomicU64::new(0), Arc::default());
-        Ok(Self { queue, params, max_stored_blocks, entropy, decoy, places, hashed, worked, _threads: threads })
+        Ok(Self { queue, params, max_stored_blocks, entropy, filler, decoy, places, hashed, worked, _threads: threads })
     }
 
     /// Takes a place before any waiting starts.
@@ -106,11 +115,33 @@ impl Hasher {
     /// Reads a stored hash, if this process can verify it.
     pub(crate) fn read(&self, stored: &str) -> Result<StoredHash, UnusableHash> {
         let hash: StoredHash = stored.parse()?;
-        // A hash that would exceed a limit is refused.
-        if hash.blocks() > self.max_stored_blocks {
-            return Err(UnusableHash::TooMuchMemory(hash.blocks()));
+        // A hash that would exceed a limit is refused. What it takes by itself comes on top of what each thread keeps.
+        let kept = if hash.own_blocks() > 0 { self.params.block_count() } else { 0 };
+        let blocks = hash.blocks().max(hash.own_blocks() + kept);
+        if blocks > self.max_stored_blocks {
+            return Err(UnusableHash::TooMuchMemory(blocks));
         }
         Ok(hash)
+    }
+
+    /// As what to store a hash of another system, if this process can verify it; `None` for a password that no text has, as
+    /// Django says by a `!` at the start.
+    pub(crate) fn adopt(&self, text: &str) -> Result<Option<String>, UnusableHash> {
+        if text.is_empty() || text.starts_with('!') {
+            return Ok(None);
+        }
+        if text.len() > MAX_FOREIGN_BYTES {
+            return Err(UnusableHash::Malformed("it is longer than any".to_owned()));
+        }
+        let stored = as_stored(text);
+        self.read(&stored)?;
+        Ok(Some(stored.into_owned()))
+    }
+
+    /// Lets a name that no account has cost what this hash costs; `None`: one of today's.
+    pub(crate) fn set_decoy(&self, hash: Option<StoredHash>) {
+        let hash = hash.unwrap_or_else(|| StoredHash::Argon2id(self.filler.clone()));
+        *self.decoy.write().unwrap_or_else(PoisonError::into_inner) = hash;
     }
 
     /// Hashes a new password of a user who may set it; returns the text to store.
@@ -118,10 +149,12 @@ impl Hasher {
         self.hash_with(password, new_salt(&*self.entropy)?)
     }
 
-    /// Hashes a password with the current cost and the salt of its stored hash, so that concurrent logins get the same
-    /// hash.
-    pub(crate) fn renew(&self, password: &Password, stored: &StoredHash) -> Result<String, HashError> {
-        match stored.salt() {
+    /// Hashes a password with the current cost and the salt of its stored hash, or one made of that hash, so that concurrent
+    /// logins get the same hash.
+    pub(crate) fn renew(&self, password: &Password, stored: &str) -> Result<String, HashError> {
+        let salt = stored.parse().ok().and_then(|hash: StoredHash| hash.salt());
+        let of_hash = || digest(&SHA256, stored.as_bytes()).as_ref().get(..Argon2idHash::SALT_BYTES).map(Salt::new);
+        match salt.map(Ok).or_else(of_hash).transpose().map_err(failed)? {
             Some(salt) => self.hash_with(password, salt),
             None => self.hash(password),
         }
@@ -131,31 +164,34 @@ impl Hasher {
         let (password, params) = (password.clone(), self.params.clone());
         let blocks = params.block_count();
         let work = move |memory: &mut [Block]| Argon2idHash::make(&password, params, salt, memory);
-        self.run(blocks, Priority::First, work)?.text()
+        self.run((blocks, 0), Priority::First, work)?.text()
     }
 
-    /// Checks a password against a stored hash. Without a stored hash it does the same work and returns no match, so
-    /// that an unknown user takes as long as a wrong password. If the stored hash needs less work than a new one, the
-    /// difference is done too. Not more than that: it would also show that the hash is an older one.
+    /// Checks a password against a stored hash. Without a stored hash it does the work of the decoy and returns no match, so
+    /// that an unknown user takes as long as a wrong password. If the stored hash needs less work than the decoy, the
+    /// difference is done too. Not more than that: it would also show that the hash is another one.
     pub(crate) fn verify(
         &self,
         password: &Password,
         stored: Option<&StoredHash>,
         priority: Priority,
     ) -> Result<PasswordCheck, HashError> {
-        let rest = match self.decoy.work().saturating_sub(stored.map_or(0, StoredHash::work)) {
+        let decoy = self.decoy.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let work_of_decoy = decoy.work();
+        let (hash, is_known) = (stored.cloned().unwrap_or(decoy), stored.is_some());
+        let rest = match work_of_decoy.saturating_sub(hash.work()) {
             0 => None,
-            work => Some(StoredHash::Argon2id(self.decoy.of_work(work)?)),
+            work => Some(StoredHash::Argon2id(self.filler.of_work(work)?)),
         };
-        let (hash, password, worked) = (stored.cloned(), password.clone(), Arc::clone(&self.worked));
+        let (password, worked) = (password.clone(), Arc::clone(&self.worked));
         // One after the other, in the memory of the larger one.
-        let blocks = [&hash, &rest].into_iter().flatten().map(StoredHash::blocks).max().unwrap_or_default();
-        let matches = self.run(blocks, priority, move |memory: &mut [Block]| {
+        let blocks = rest.as_ref().map_or(0, StoredHash::blocks).max(hash.blocks());
+        let matches = self.run((blocks, hash.own_blocks()), priority, move |memory: &mut [Block]| {
             let mut matches = |hash: &StoredHash| {
                 worked.fetch_add(hash.work(), Ordering::SeqCst);
                 hash.matches(&password, memory)
             };
-            if hash.as_ref().map(&mut matches).transpose()? == Some(true) {
+            if matches(&hash)? && is_known {
                 return Ok(true);
             }
             rest.as_ref().map(&mut matches).transpose()?;
@@ -164,9 +200,10 @@ impl Hasher {
         Ok(PasswordCheck { matches, outdated: stored.is_some_and(|stored| stored.is_outdated(&self.params)) })
     }
 
+    /// Runs work in so much memory, in blocks, which itself takes so much more.
     fn run<T: Send + 'static>(
         &self,
-        blocks: usize,
+        (blocks, own_blocks): (usize, usize),
         priority: Priority,
         work: impl FnOnce(&mut [Block]) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
@@ -177,7 +214,7 @@ impl Hasher {
             let _gone = reply.send(memory.and_then(work));
         });
         let job = Job { blocks, queued_at: Instant::now(), work };
-        let beyond_kept = blocks.saturating_sub(self.params.block_count());
+        let beyond_kept = blocks.saturating_sub(self.params.block_count()) + own_blocks;
         self.queue.push(job, beyond_kept, priority).map_err(|_full| HashError::Busy)?;
         answer.recv_timeout(PATIENCE).map_err(|why| match why {
             RecvTimeoutError::Timeout => HashError::Busy,
@@ -227,9 +264,9 @@ mod tests {
         let stored = hasher(128).hash(&password(SECRET)).unwrap();
         let hasher = hasher(64);
         assert_eq!(check(&hasher, SECRET, &stored), PasswordCheck { matches: true, outdated: true });
-        let renewed = hasher.renew(&password(SECRET), &hasher.read(&stored).unwrap()).unwrap();
+        let renewed = hasher.renew(&password(SECRET), &stored).unwrap();
         assert_eq!(check(&hasher, SECRET, &renewed), PasswordCheck { matches: true, outdated: false });
-        let again = hasher.renew(&password(SECRET), &hasher.read(&stored).unwrap()).unwrap();
+        let again = hasher.renew(&password(SECRET), &stored).unwrap();
         assert_eq!(again, renewed, "with the same salt");
     }
 
@@ -287,13 +324,13 @@ mod tests {
         let cost = Argon2Cost { memory_kib: 64, iterations: 2, threads: 1, budget_kib: 8_192 };
         let hasher = Hasher::start(cost, Arc::new(SeededEntropy::new(1)), Arc::clone(&metrics)).unwrap();
         for blocks in [64, 8_192] {
-            let failed = hasher.run(blocks, Priority::Usual, |memory| -> Result<(), HashError> {
+            let failed = hasher.run((blocks, 0), Priority::Usual, |memory| -> Result<(), HashError> {
                 panic!("this panic, with {} blocks, is part of the test", memory.len())
             });
             assert!(matches!(failed, Err(HashError::Failed(_))), "{failed:?}");
         }
         // All that can be reserved was given back.
-        assert_eq!(hasher.run(8_192, Priority::Usual, |memory| Ok(memory.len())).unwrap(), 8_192);
+        assert_eq!(hasher.run((8_192, 0), Priority::Usual, |memory| Ok(memory.len())).unwrap(), 8_192);
         let stored = hasher.hash(&password(SECRET)).unwrap();
         assert!(check(&hasher, SECRET, &stored).matches);
         assert_eq!(metrics.count_panics(NAME), 2);
@@ -309,13 +346,13 @@ mod tests {
         let (go_on, may_go_on) = sync_channel::<()>(0);
         std::thread::scope(|scope| {
             let first = scope.spawn(|| {
-                hasher.run(900, Priority::First, move |memory| {
+                hasher.run((900, 0), Priority::First, move |memory| {
                     begun.send(memory.len()).unwrap();
                     Ok(may_go_on.recv().is_ok())
                 })
             });
             assert_eq!(has_begun.recv(), Ok(900));
-            let second = scope.spawn(|| hasher.run(900, Priority::First, |memory| Ok(memory.len())));
+            let second = scope.spawn(|| hasher.run((900, 0), Priority::First, |memory| Ok(memory.len())));
             for _ in 0..3 {
                 assert!(check(&hasher, SECRET, &stored).matches);
             }

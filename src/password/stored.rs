@@ -1,6 +1,8 @@
-//! Stored password hashes, by scheme: how each is verified and how much memory that takes. A new scheme is a variant
-//! here and a file of its own.
+//! Stored password hashes, by scheme: how each is verified, how much memory that takes and how much work. A new scheme is a
+//! variant here and a file of its own.
 
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use argon2::password_hash::phc::Salt;
@@ -8,14 +10,35 @@ use argon2::{Block, Params};
 
 use super::Password;
 use super::argon2id::Argon2idHash;
+use super::bcrypt::BcryptHash;
 use super::error::{HashError, UnusableHash};
+use super::foreign_argon2::ForeignArgon2Hash;
+use super::pbkdf2::Pbkdf2Hash;
+use super::scrypt::ScryptHash;
 
 /// A stored hash that can be verified.
 #[derive(Clone)]
 pub(crate) enum StoredHash {
     /// Argon2id, the scheme of all new hashes.
     Argon2id(Argon2idHash),
+    /// Argon2 of another system.
+    ForeignArgon2(ForeignArgon2Hash),
+    /// Bcrypt.
+    Bcrypt(BcryptHash),
+    /// PBKDF2.
+    Pbkdf2(Pbkdf2Hash),
+    /// Scrypt.
+    Scrypt(ScryptHash),
 }
+
+/// The lengths of digests of other systems, except those of argon2 and bcrypt, which have limits of their own.
+pub(super) const DIGEST_BYTES: RangeInclusive<usize> = 16..=64;
+
+/// What a step of each scheme takes, in thousandths of what it takes argon2 to write a block of 1 KiB: measured on several machines
+/// with hardware instructions for SHA-256. A machine without them takes three times as long for PBKDF2.
+const OF_PBKDF2: u64 = 500;
+const OF_BCRYPT: u64 = 90_000;
+const OF_SCRYPT: u64 = 500;
 
 /// The longest name of a scheme.
 const MAX_SCHEME_CHARS: usize = 32;
@@ -24,26 +47,51 @@ impl FromStr for StoredHash {
     type Err = UnusableHash;
 
     fn from_str(text: &str) -> Result<Self, UnusableHash> {
-        match scheme(text) {
-            Some(Argon2idHash::SCHEME) => Argon2idHash::parse(text).map(Self::Argon2id),
-            Some(unknown) => Err(UnusableHash::UnknownScheme(unknown.to_owned())),
-            None => Err(UnusableHash::NoScheme),
+        let is_phc = text.starts_with('$');
+        let scheme = scheme(text).ok_or(UnusableHash::NoScheme)?;
+        match (scheme, is_phc) {
+            (Argon2idHash::SCHEME, true) => Argon2idHash::parse(text).map(Self::Argon2id),
+            (ForeignArgon2Hash::SCHEME, false) => ForeignArgon2Hash::parse(text).map(Self::ForeignArgon2),
+            ("2a" | "2b" | "2y", true) | ("bcrypt" | "bcrypt_sha256", false) => {
+                BcryptHash::parse(text).map(Self::Bcrypt)
+            }
+            ("pbkdf2" | "pbkdf2-sha1" | "pbkdf2-sha256" | "pbkdf2-sha512", true) => {
+                Pbkdf2Hash::parse_phc(scheme, text).map(Self::Pbkdf2)
+            }
+            ("pbkdf2_sha1" | "pbkdf2_sha256", false) => Pbkdf2Hash::parse_django(scheme, text).map(Self::Pbkdf2),
+            ("scrypt", true) => ScryptHash::parse_phc(text).map(Self::Scrypt),
+            ("scrypt", false) => ScryptHash::parse_django(text).map(Self::Scrypt),
+            _ => Err(UnusableHash::UnknownScheme(scheme.to_owned())),
         }
     }
 }
 
 impl StoredHash {
-    /// The memory that verifying it takes, in blocks of 1 KiB.
+    /// The memory that verifying it needs to be given, in blocks of 1 KiB.
     pub(super) fn blocks(&self) -> usize {
         match self {
             Self::Argon2id(hash) => hash.params().block_count(),
+            Self::ForeignArgon2(hash) => hash.blocks(),
+            Self::Bcrypt(_) | Self::Pbkdf2(_) | Self::Scrypt(_) => 0,
         }
     }
 
-    /// The work of verifying it, as argon2 counts: how often a block of 1 KiB is written.
+    /// The memory that verifying it takes by itself, in blocks of 1 KiB, where it matters.
+    pub(super) fn own_blocks(&self) -> usize {
+        match self {
+            Self::Argon2id(_) | Self::ForeignArgon2(_) | Self::Bcrypt(_) | Self::Pbkdf2(_) => 0,
+            Self::Scrypt(hash) => hash.blocks(),
+        }
+    }
+
+    /// The work of verifying it, as argon2 counts: how often a block of 1 KiB is written, or could be in that time.
     pub(super) fn work(&self) -> u64 {
         match self {
             Self::Argon2id(hash) => hash.work(),
+            Self::ForeignArgon2(hash) => hash.work(),
+            Self::Bcrypt(hash) => (OF_BCRYPT << hash.cost()) / 1_000,
+            Self::Pbkdf2(hash) => hash.steps().saturating_mul(OF_PBKDF2) / 1_000,
+            Self::Scrypt(hash) => hash.work().saturating_mul(OF_SCRYPT) / 1_000,
         }
     }
 
@@ -51,6 +99,7 @@ impl StoredHash {
     pub(super) fn is_outdated(&self, today: &Params) -> bool {
         match self {
             Self::Argon2id(hash) => !is_made_alike(hash.params(), today),
+            Self::ForeignArgon2(_) | Self::Bcrypt(_) | Self::Pbkdf2(_) | Self::Scrypt(_) => true,
         }
     }
 
@@ -58,6 +107,7 @@ impl StoredHash {
     pub(super) fn salt(&self) -> Option<Salt> {
         match self {
             Self::Argon2id(hash) => Some(hash.salt()).filter(|salt| salt.as_ref().len() >= Argon2idHash::SALT_BYTES),
+            Self::ForeignArgon2(_) | Self::Bcrypt(_) | Self::Pbkdf2(_) | Self::Scrypt(_) => None,
         }
     }
 
@@ -65,6 +115,10 @@ impl StoredHash {
     pub(super) fn matches(&self, password: &Password, memory: &mut [Block]) -> Result<bool, HashError> {
         match self {
             Self::Argon2id(hash) => hash.matches(password, memory),
+            Self::ForeignArgon2(hash) => hash.matches(password, memory),
+            Self::Bcrypt(hash) => hash.matches(password),
+            Self::Pbkdf2(hash) => Ok(hash.matches(password)),
+            Self::Scrypt(hash) => hash.matches(password),
         }
     }
 }
@@ -75,6 +129,28 @@ fn scheme(text: &str) -> Option<&str> {
     let (name, _) = text.strip_prefix('$').unwrap_or(text).split_once('$')?;
     let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     (is_name && !name.is_empty() && name.len() <= MAX_SCHEME_CHARS).then_some(name)
+}
+
+/// As what a hash of another system is stored: argon2 so that it is not taken for one of this service.
+pub(super) fn as_stored(text: &str) -> Cow<'_, str> {
+    if text.starts_with("$argon2") { format!("{}{text}", ForeignArgon2Hash::SCHEME).into() } else { text.into() }
+}
+
+/// As what a stored hash is given to other systems: argon2 as a PHC string.
+pub(crate) fn as_exported(stored: &str) -> &str {
+    stored.strip_prefix(ForeignArgon2Hash::SCHEME).unwrap_or(stored)
+}
+
+/// Whether this service has made a stored hash, and not another system.
+pub(crate) fn is_of_this_service(stored: &str) -> bool {
+    stored.starts_with("$argon2id$")
+}
+
+/// Reads a parameter: digits only.
+pub(super) fn number<N: FromStr>(text: &str, of: &str) -> Result<N, UnusableHash> {
+    let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = digits.and_then(|digits| digits.parse().ok());
+    number.ok_or_else(|| UnusableHash::Malformed(format!("its number of {of} cannot be read")))
 }
 
 fn is_made_alike(one: &Params, other: &Params) -> bool {
@@ -93,9 +169,11 @@ mod tests {
     #[test]
     fn a_hash_of_a_scheme_that_is_not_known_is_named_by_its_scheme_and_by_nothing_else() {
         for (text, scheme) in [
-            ("$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW", "2b"),
-            ("pbkdf2_sha256$600000$c2FsdA$ZGlnZXN0", "pbkdf2_sha256"),
-            ("argon2$argon2id$v=19$m=64,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqg", "argon2"),
+            ("$2x$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW", "2x"),
+            ("md5$salt$5f4dcc3b5aa765d61d8327deb882cf99", "md5"),
+            ("pbkdf2-sha256$29000$c2FsdA$ZGlnZXN0", "pbkdf2-sha256"),
+            ("$pbkdf2_sha256$29000$c2FsdA$ZGlnZXN0", "pbkdf2_sha256"),
+            ("argon2id$v=19$m=64,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqg", "argon2id"),
             ("$argon2i$v=19$m=64,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqg", "argon2i"),
         ] {
             assert_eq!(refused(text), UnusableHash::UnknownScheme(scheme.to_owned()), "{text}");

@@ -93,6 +93,28 @@ impl<K: KeyKind> FromStr for Key<K> {
     }
 }
 
+/// The key of a token of Django REST framework, which was imported: 40 hexadecimal digits.
+#[derive(Clone, Debug)]
+pub(crate) struct DrfKey(Secret<String>);
+
+const DRF_KEY_CHARS: usize = 40;
+
+impl FromStr for DrfKey {
+    type Err = BadApiKey;
+
+    fn from_str(text: &str) -> Result<Self, BadApiKey> {
+        let is_one = text.len() == DRF_KEY_CHARS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        is_one.then(|| Self(Secret::new(text.to_owned()))).ok_or(BadApiKey)
+    }
+}
+
+impl DrfKey {
+    /// The digest that is stored.
+    pub(crate) fn digest(&self) -> KeyDigest {
+        digest_of(self.0.expose())
+    }
+}
+
 /// The CRC-32 of the text, five bits per character, lowest bits first.
 fn checksum(text: &str) -> String {
     let sum = crc32fast::hash(text.as_bytes());

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize;
 
 pub use api_key::ApiKey;
-pub(crate) use api_key::{BadApiKey, ClientSecret, KEY_PREFIX};
+pub(crate) use api_key::{BadApiKey, ClientSecret, DrfKey, KEY_PREFIX};
 pub(crate) use digest::{KeyDigest, digest_of};
 pub(crate) use opaque::{Opaque, derived};
 pub(crate) use private_file::{Draft, create_folders, create_private_file, folder_of};

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{keys, purge, usernames};
+use super::{decoy, keys, purge, usernames};
 use crate::app::App;
 use crate::engine::background::{Periodic, Tasks};
 use crate::error::Error;
@@ -25,6 +25,9 @@ const BETWEEN_KEYS: Duration = Duration::from_secs(60);
 
 /// How often the service checks whether a key must be removed, which may read every session.
 const BETWEEN_REMOVALS: Duration = Duration::from_secs(3_600);
+
+/// How often the service looks which hash is the most common, which may take a second where there are millions of another system.
+const BETWEEN_DECOYS: Duration = Duration::from_secs(300);
 
 /// A round of following that takes longer is abandoned, because its connection may hang.
 const MAX_FOLLOW_TIME: Duration = Duration::from_secs(10);
@@ -57,6 +60,7 @@ fn tasks(app: &Arc<App>) -> Vec<Periodic> {
         task("make the next key", BETWEEN_KEYS, None, keys::make_next),
         task("remove retired keys", BETWEEN_REMOVALS, long, keys::remove_retired),
         task("record the use of API tokens", BETWEEN_RECORDS, long, |app| app.api_tokens.record_uses()),
+        task("choose the decoy", BETWEEN_DECOYS, long, decoy::choose),
         task("settle attempts", ROUND, long, |app| app.limiter.settle()),
         Periodic { name: "purge", period: ROUND, longest: long, work: Box::new(move || walk.forget()) },
     ];

@@ -13,7 +13,7 @@ use crate::model::passkey::Passkey;
 use crate::model::proof::{Method, Proof};
 use crate::model::provider::ProviderId;
 use crate::model::user::{ClaimedName, User};
-use crate::password::{Password, Place, Priority, StoredHash};
+use crate::password::{HashError, Password, Place, Priority, StoredHash, UnusableHash, is_of_this_service};
 use crate::secret::KeyDigest;
 use crate::store::{Credentials, WriteTx};
 use crate::webauthn::Answer;
@@ -191,11 +191,10 @@ pub(crate) fn place(app: &App) -> Result<Place, Error> {
 /// Checks the password. An unknown user takes the same work as a wrong password (ASVS 6.3.8).
 pub(crate) fn prove(app: &App, admitted: Admitted) -> Result<Outcome, Error> {
     let Admitted { claim: Claim { known, password, priority, .. }, charge, _place } = admitted;
-    let stored = known.as_ref().and_then(|known| usable(app, known));
+    let stored = known.as_ref().map(|known| usable(app, known)).transpose()?.flatten();
     let check = app.hasher.verify(&password, stored.as_ref(), priority)?;
     let claimed = known.as_ref().map(|known| known.user.id);
-    let (Some(Credentials { user, password_hash: checked }), Some(stored), true) = (known, stored, check.matches)
-    else {
+    let (Some(Credentials { user, password_hash: checked }), true) = (known, check.matches) else {
         charge.failed();
         return Ok(Outcome { claimed, proven: None });
     };
@@ -203,18 +202,22 @@ pub(crate) fn prove(app: &App, admitted: Admitted) -> Result<Outcome, Error> {
     // Other attempts that wait for it need not wait for the rest.
     drop(charge);
     let is_renewed = check.outdated && user.disabled_at.is_none();
-    let renewed = if is_renewed { app.hasher.renew(&password, &stored)? } else { checked.clone() };
+    let renewed = if is_renewed { app.hasher.renew(&password, &checked)? } else { checked.clone() };
     Ok(Outcome { claimed, proven: Some(Proven { user, proof, evidence: Evidence::Password { checked, renewed } }) })
 }
 
 /// The stored hash, if there is one and it can be verified. If it cannot, the log has the reason. Without it every password is
-/// wrong, and neither the response nor its time may reveal that the account exists.
-fn usable(app: &App, known: &Credentials) -> Option<StoredHash> {
+/// wrong, and neither the response nor its time may reveal that the account exists. But a password of another system that lacks
+/// memory here is not wrong.
+fn usable(app: &App, known: &Credentials) -> Result<Option<StoredHash>, Error> {
     if !known.has_password() {
-        return None;
+        return Ok(None);
     }
     let read = app.hasher.read(&known.password_hash).inspect_err(|reason| {
         log::error!(user:% = known.user.id, reason:%; "the stored password hash cannot be used: set a new password");
     });
-    read.ok()
+    match read {
+        Err(UnusableHash::TooMuchMemory(_)) if !is_of_this_service(&known.password_hash) => Err(HashError::Busy.into()),
+        read => Ok(read.ok()),
+    }
 }

@@ -10,10 +10,16 @@ use crate::model::names::ADMIN_ROLE;
 use crate::model::session::Listed;
 use crate::model::user::User;
 use crate::model::user_search::UserSearch;
+use crate::store::Credentials;
 
 /// Users sorted by username, starting after `after`; at most `limit`.
 pub(crate) fn list_users(app: &App, search: &UserSearch, after: Option<&str>, limit: i64) -> Result<Vec<User>, Error> {
     app.store.read(|tx| tx.list_users(search, after, limit))
+}
+
+/// Users sorted by username, starting after `after`, with their password hashes; at most `limit`.
+pub(crate) fn list_credentials(app: &App, after: Option<&str>, limit: i64) -> Result<Vec<Credentials>, Error> {
+    app.store.read(|tx| tx.list_credentials(after, limit))
 }
 
 /// A user's sessions, newest first, starting after `before`; at most `limit`.

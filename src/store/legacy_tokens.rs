@@ -4,7 +4,6 @@ use diesel::prelude::*;
 
 use super::row::row;
 use super::schema::legacy_tokens;
-use super::types::Bind;
 use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;

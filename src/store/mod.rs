@@ -30,6 +30,7 @@ mod moves;
 mod outage;
 mod outbox;
 mod passkeys;
+mod password_hashes;
 mod patience;
 mod pool;
 mod postgres;

@@ -2,7 +2,9 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::connection::DbConnection;
+use diesel::connection::TransactionManager as _;
+
+use super::connection::{DbConnection, Transactions};
 use super::locks::Locked;
 use super::{Store, WriteTx};
 use crate::error::Error;
@@ -35,6 +37,27 @@ impl<'a> UnitTx<'a> {
         self.tx.insert_event(&event)?;
         self.effects.events.push(event);
         Ok(())
+    }
+
+    /// Runs a part of the unit that is undone alone if it fails, or if it is not to be kept.
+    ///
+    /// Fails if it cannot be undone; nothing of the unit is written then.
+    pub(crate) fn apart<T>(
+        &mut self,
+        is_kept: bool,
+        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<Result<T, Error>, Error> {
+        let (events, denials) = (self.effects.events.len(), self.effects.denials.len());
+        Transactions::begin_transaction(self.tx.0)?;
+        let done = work(self);
+        if is_kept && done.is_ok() {
+            Transactions::commit_transaction(self.tx.0)?;
+        } else {
+            Transactions::rollback_transaction(self.tx.0)?;
+            self.effects.events.truncate(events);
+            self.effects.denials.truncate(denials);
+        }
+        Ok(done)
     }
 
     /// Denies tokens; returns how many denials are new.

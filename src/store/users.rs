@@ -69,6 +69,14 @@ impl ReadTx<'_> {
         Ok(found.map(|(user, password_hash)| Credentials { user, password_hash }))
     }
 
+    /// At most `limit` users by username, those that follow `after`, with their password hashes.
+    pub(crate) fn list_credentials(&mut self, after: Option<&str>, limit: i64) -> Result<Vec<Credentials>, Error> {
+        let following = users::table.filter(users::username.gt(after.unwrap_or_default())).order(users::username);
+        let rows =
+            following.limit(limit).select((User::as_select(), users::password_hash)).load::<(User, String)>(self.0)?;
+        Ok(rows.into_iter().map(|(user, password_hash)| Credentials { user, password_hash }).collect())
+    }
+
     /// Whether there are no users.
     pub(crate) fn has_no_users(&mut self) -> Result<bool, Error> {
         let one = users::table.select(users::id).first::<UserId>(self.0).optional()?;

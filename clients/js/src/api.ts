@@ -21,6 +21,11 @@ export interface components {
              *     the user log in with it, and reset the password.
              */
             email_verified: boolean;
+            /**
+             * @description What another system called the account before it was imported: there it is the primary key. Null if it was not.
+             * @example 42
+             */
+            external_id: string | null;
         };
         /** @description An active token. */
         ActiveToken: {

@@ -1,0 +1,189 @@
+//! Hashes that other systems have made: `tests/vectors/hashes.py` makes them.
+
+use std::sync::Arc;
+
+use super::hasher::Hasher;
+use super::stored::{as_exported, is_of_this_service};
+use super::{Password, Priority, UnusableHash};
+use crate::config::Argon2Cost;
+use crate::entropy::SeededEntropy;
+use crate::secret::Secret;
+
+/// Name, password and hash.
+fn vectors() -> Vec<(String, String, String)> {
+    let lines = include_str!("../../tests/vectors/hashes.txt").lines();
+    let split = lines.map(|line| line.split('\t').collect::<Vec<_>>());
+    split.map(|line| (line[0].to_owned(), serde_json::from_str(line[1]).unwrap(), line[2].to_owned())).collect()
+}
+
+/// With memory for Django's argon2, which needs 100 MiB.
+fn hasher(budget_kib: u32) -> Hasher {
+    let cost = Argon2Cost { memory_kib: 64, iterations: 2, threads: 1, budget_kib };
+    Hasher::start(cost, Arc::new(SeededEntropy::new(1)), Arc::default()).unwrap()
+}
+
+fn password(text: &str) -> Password {
+    Password::new(&Secret::new(text.to_owned())).unwrap()
+}
+
+fn matches(hasher: &Hasher, text: &str, stored: &str) -> bool {
+    let check = hasher.verify(&password(text), Some(&hasher.read(stored).unwrap()), Priority::Usual).unwrap();
+    assert!(check.outdated, "it becomes ours at a login");
+    check.matches
+}
+
+#[test]
+fn each_password_matches_its_hash_another_does_not_and_it_becomes_ours() {
+    let hasher = hasher(128 * 1_024);
+    for (name, right, hash) in vectors() {
+        let stored = hasher.adopt(&hash).unwrap().unwrap();
+        assert!(
+            !is_of_this_service(&stored) && as_exported(&stored).ends_with(hash.trim_start_matches("argon2$")),
+            "{name}"
+        );
+        assert!(matches(&hasher, &right, &stored), "{name}");
+        assert!(!matches(&hasher, &format!("x{right}"), &stored), "{name}");
+        let [renewed, again] = [(), ()].map(|()| hasher.renew(&password(&right), &stored).unwrap());
+        assert!(is_of_this_service(&renewed), "{name}");
+        assert_eq!(renewed, again, "two logins at once: {name}");
+        let check = hasher.verify(&password(&right), Some(&hasher.read(&renewed).unwrap()), Priority::Usual).unwrap();
+        assert!(check.matches && !check.outdated, "{name}");
+    }
+}
+
+#[test]
+fn a_password_is_taken_as_its_system_has_taken_it() {
+    let hasher = hasher(8_192);
+    let find = |name: &str| vectors().into_iter().find(|(known, ..)| known == name).unwrap();
+    // Django normalises nothing; what becomes ours is normalised.
+    let (_, right, hash) = find("django, decomposed characters");
+    let composed = "pässwörd, long enough";
+    assert!(composed != right && !matches(&hasher, composed, &hash) && matches(&hasher, &right, &hash));
+    let renewed = hasher.read(&hasher.renew(&password(&right), &hash).unwrap()).unwrap();
+    assert!(hasher.verify(&password(composed), Some(&renewed), Priority::Usual).unwrap().matches);
+    // bcrypt ends after 72 bytes; Django's second scheme does not.
+    let (_, right, hash) = find("django bcrypt, over 72 bytes");
+    assert!(matches(&hasher, &right[..72], &hash) && !matches(&hasher, &right[..71], &hash));
+    let (_, right, hash) = find("django bcrypt_sha256, over 72 bytes");
+    assert!(!matches(&hasher, &right[..72], &hash));
+    let (_, right, hash) = find("django bcrypt, with NUL");
+    assert!(!matches(&hasher, right.split('\0').next().unwrap(), &hash));
+}
+
+#[test]
+fn bits_after_the_end_of_a_salt_mean_nothing() {
+    let (_, right, hash) = vectors().into_iter().find(|(name, ..)| name == "bcrypt 2b").unwrap();
+    let (before, after) = (&hash[..28], &hash[29..]);
+    let marked = match &hash[28..29] {
+        "." => "/",
+        "O" => "P",
+        "e" => "f",
+        _ => "v",
+    };
+    assert!(matches(&hasher(8_192), &right, &format!("{before}{marked}{after}")));
+}
+
+#[test]
+fn no_password_is_none() {
+    let hasher = hasher(8_192);
+    for none in ["", "!", "!3fdOnaBHTRYWqFjZ1KDBGj2UkDFnM3uJ9iY8nxqt"] {
+        assert_eq!(hasher.adopt(none), Ok(None), "{none}");
+    }
+}
+
+#[test]
+fn parameters_that_would_hold_up_others_are_refused() {
+    let hasher = hasher(64 * 1_024);
+    let digest = "qzpmDlJzGVStIegAVIj0v/zQ2PLU51hdf6WoSTrrHls";
+    for hash in [
+        format!("pbkdf2_sha256$5000001$salt${digest}="),
+        format!("$pbkdf2-sha256$i=4000000000,l=32$c2FsdHNhbHQ${digest}"),
+        "$2b$16$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW".to_owned(),
+        format!("scrypt$33554432$salt$8$1${digest}="),
+        format!("$scrypt$ln=63,r=8,p=1$c2FsdHNhbHQ${digest}"),
+        format!("$scrypt$ln=14,r=4294967295,p=4294967295$c2FsdHNhbHQ${digest}"),
+        format!("argon2$argon2id$v=19$m=65536,t=65,p=1$c2FsdHNhbHQ${digest}"),
+    ] {
+        let refused = hasher.adopt(&hash).unwrap_err();
+        assert!(matches!(refused, UnusableHash::TooMuchWork(_)), "{hash}: {refused:?}");
+    }
+    for hash in [
+        format!("$scrypt$ln=16,r=8,p=1$c2FsdHNhbHQ${digest}"),
+        format!("argon2$argon2id$v=19$m=65540,t=2,p=1$c2FsdHNhbHQ${digest}"),
+    ] {
+        let refused = hasher.adopt(&hash).unwrap_err();
+        assert!(matches!(refused, UnusableHash::TooMuchMemory(_)), "{hash}: {refused:?}");
+    }
+    assert!(hasher.adopt(&format!("pbkdf2_sha256$1000000$salt${digest}=")).is_ok());
+    assert_eq!(hasher.hashed(), 0);
+}
+
+#[test]
+fn what_has_not_the_form_of_its_scheme_is_refused() {
+    let hasher = hasher(8_192);
+    for hash in [
+        "pbkdf2_sha256$",
+        "pbkdf2_sha256$+1000$salt$qzpmDlJzGVStIegAVIj0v/zQ2PLU51hdf6WoSTrrHls=",
+        "pbkdf2_sha256$0$salt$qzpmDlJzGVStIegAVIj0v/zQ2PLU51hdf6WoSTrrHls=",
+        "pbkdf2_sha256$1000$salt$cXp",
+        "pbkdf2_sha256$1000$salt$c2hvcnQ=",
+        "pbkdf2_sha256$1000$salt$qzpmDlJzGVStIegAVIj0v/zQ2PLU51hdf6WoSTrrHls=$more",
+        "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMU",
+        "$2b$03$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+        "bcrypt$$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jW\u{e9}",
+        "scrypt$16383$salt$8$1$qzpmDlJzGVStIegAVIj0v/zQ2PLU51hdf6WoSTrrHls=",
+        "scrypt$0$salt$8$1$qzpmDlJzGVStIegAVIj0v/zQ2PLU51hdf6WoSTrrHls=",
+        "scrypt$16384$salt$0$1$qzpmDlJzGVStIegAVIj0v/zQ2PLU51hdf6WoSTrrHls=",
+        "$scrypt$r=8,p=1$c2FsdHNhbHQ$qzpmDlJzGVStIegAVIj0v/zQ2PLU51hdf6WoSTrrHls",
+        "argon2$argon2id$v=18$m=64,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqg",
+        "argon2$scrypt$ln=14,r=8,p=1$c2FsdHNhbHQ$qzpmDlJzGVStIegAVIj0v",
+    ] {
+        let refused = hasher.adopt(hash).unwrap_err();
+        assert!(matches!(refused, UnusableHash::Malformed(_)), "{hash}: {refused:?}");
+    }
+}
+
+#[test]
+fn an_unknown_name_costs_what_the_decoy_costs_and_no_known_one_less() {
+    let hasher = hasher(8_192);
+    let work = |stored: Option<&str>| {
+        let before = hasher.worked();
+        let stored = stored.map(|stored| hasher.read(stored).unwrap());
+        assert!(!hasher.verify(&password("another password"), stored.as_ref(), Priority::Usual).unwrap().matches);
+        hasher.worked() - before
+    };
+    let ours = hasher.hash(&password("a long enough secret")).unwrap();
+    let today = work(None);
+    let foreign = "pbkdf2_sha256$20000$salt$qzpmDlJzGVStIegAVIj0v/zQ2PLU51hdf6WoSTrrHls=";
+    let cost = work(Some(foreign));
+    assert!(cost > today && work(Some(&ours)) == today);
+    hasher.set_decoy(Some(hasher.read(foreign).unwrap()));
+    assert_eq!((work(None), work(Some(foreign))), (cost, cost));
+    // Its own work and the rest, by blocks.
+    let filled = work(Some(&ours));
+    assert!((cost..cost + 256).contains(&filled), "{filled} of {cost}");
+    hasher.set_decoy(None);
+    assert_eq!(work(None), today);
+}
+
+#[test]
+fn rates() {
+    use std::time::Instant;
+    let hasher = hasher(256 * 1_024);
+    let p = password("another password");
+    let d = "qzpmDlJzGVStIegAVIj0v/zQ2PLU51hdf6WoSTrrHls=";
+    for h in [
+        "argon2$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqg".to_owned(),
+        "argon2$argon2id$v=19$m=102400,t=2,p=8$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqg".to_owned(),
+        format!("pbkdf2_sha256$1000000$salt${d}"),
+        "pbkdf2_sha1$1000000$w5rFsioZMVazJox3T1hLHb$cZybpm/RQBc2yIU9/EnOE1xKyy0=".to_owned(),
+        "$pbkdf2-sha512$1000000$ZAzhHAOAkDLmHMO4974Xgg$NfZAAT7caIRQuELYkX9ti2SOy/X7zqduwP27L.zqHgXJe.K6q3WaGnIN5DQH/9Y/Gl0U6ubKLftCFCVuLlzwHA".to_owned(),
+        "$2b$12$J3PavFhkqhI.oCnePG10IuJ88aBi/XpSQnLlyI7ZXBEe99nTOq9O6".to_owned(),
+        format!("scrypt$16384$salt$8$5${d}"),
+        format!("scrypt$131072$salt$8$1${d}"),
+    ] {
+        let stored = hasher.read(&h).unwrap();
+        let best = (0..7).map(|_| { let t = Instant::now(); hasher.verify(&p, Some(&stored), Priority::First).unwrap(); t.elapsed() }).min().unwrap();
+        println!("{:?} work {} ns/work {:.1} {}", best, stored.work(), best.as_nanos() as f64 / stored.work() as f64, &h[..20]);
+    }
+}

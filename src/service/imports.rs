@@ -1,0 +1,289 @@
+//! Bringing in accounts of another system, from a file, with what they need to go on: their passwords and roles, and the tokens
+//! that they hold. Rows are written in batches, so that a service may run meanwhile. A second run changes what has changed.
+
+mod applying;
+mod django;
+mod plain;
+mod reading;
+mod roles;
+mod user;
+
+use std::sync::Arc;
+
+use applying::{Applying, Done, Rehearsed, is_of_the_service};
+use django::{Dump, Found};
+use plain::{Lines, Numbered, Table};
+use reading::skip_mark;
+use user::ImportedUser;
+
+use super::users;
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::model::audit::{EventName, Origin};
+use crate::model::user::{ClaimedName, ExternalId};
+use crate::secret::KeyDigest;
+
+pub(crate) use reading::{Broken, Input};
+pub(crate) use roles::{Mapping, RoleMap};
+
+/// So many rows are written at a time.
+const BATCH: usize = 500;
+
+/// How a file is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// The model of Django's that has the accounts, in lower case.
+    pub(crate) model: String,
+    /// The roles that are given.
+    pub(crate) roles: RoleMap,
+    /// Whether addresses count as verified, unless the file says that they are not.
+    pub(crate) trust_email: bool,
+    /// Whether nothing is written.
+    pub(crate) is_rehearsal: bool,
+}
+
+/// The form of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Django's `dumpdata`, as JSON.
+    Django,
+    /// CSV.
+    Csv,
+    /// JSON lines.
+    Jsonl,
+}
+
+/// What a row is about.
+enum Subject {
+    /// An account.
+    User(Box<ImportedUser>),
+    /// A refresh token of the issuer before this one.
+    LegacyToken { external_id: String, jti: String, owner: Option<Owner>, expires_at: Timestamp },
+    /// Such a token, which must not be accepted.
+    DeniedToken { external_id: String },
+    /// The key of an API token.
+    ApiKey { digest: KeyDigest, owner: Owner, created_at: Timestamp },
+}
+
+/// Whose something is.
+enum Owner {
+    /// By the primary key in the other system.
+    External(ExternalId),
+    /// By the username.
+    Named(ClaimedName),
+}
+
+/// A row that is left out.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Refusal {
+    /// Its number: of its line, or in a dump of the row, from 1.
+    pub(crate) row: u64,
+    /// Its model in a dump.
+    pub(crate) model: String,
+    /// Its primary key in the other system.
+    pub(crate) key: String,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+/// What an import has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// New accounts.
+    pub(crate) created: u64,
+    /// Of them, those with the role `admin`.
+    pub(crate) admins: u64,
+    /// Changed accounts.
+    pub(crate) changed: u64,
+    /// Rows that say what is stored already.
+    pub(crate) unchanged: u64,
+    /// Tokens of accounts.
+    pub(crate) tokens: u64,
+    /// Rows that are not needed: tokens that have expired, and other models.
+    pub(crate) left: u64,
+    /// Rows that were refused.
+    pub(crate) refused: u64,
+}
+
+impl Counts {
+    /// The accounts that were not refused.
+    pub(crate) fn accounts(&self) -> u64 {
+        self.created + self.changed + self.unchanged
+    }
+}
+
+/// Why an import has stopped before its end. What came before is stored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stopped {
+    /// The file.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// The service.
+    #[error(transparent)]
+    Service(#[from] Error),
+}
+
+/// A text of the file, which may be long, as it is reported.
+fn cut(text: String) -> String {
+    const MAX_REPORTED_CHARS: usize = 400;
+    match text.char_indices().nth(MAX_REPORTED_CHARS) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
+}
+
+enum Source {
+    Dump(Dump),
+    Lines(Lines),
+    Table(Box<Table>),
+}
+
+/// An import that is under way.
+pub(crate) struct Import<'a> {
+    app: &'a App,
+    source: Source,
+    options: Options,
+    rehearsed: Rehearsed,
+    counts: Counts,
+    broken: Option<Broken>,
+}
+
+/// A row that can be written, and what to call it.
+struct Row {
+    refusal: Refusal,
+    subject: Subject,
+}
+
+impl<'a> Import<'a> {
+    /// Begins to read a file.
+    pub(crate) fn new(app: &'a App, mut input: Input, format: Format, options: Options) -> Result<Self, Broken> {
+        skip_mark(&mut input)?;
+        let source = match format {
+            Format::Django => Source::Dump(Dump::new(input)),
+            Format::Csv => Source::Table(Box::new(Table::new(input)?)),
+            Format::Jsonl => Source::Lines(Lines::new(input)),
+        };
+        let (rehearsed, counts) = (Rehearsed::default(), Counts::default());
+        Ok(Self { app, source, options, rehearsed, counts, broken: None })
+    }
+
+    /// What was done so far.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Writes the next rows; returns those that were refused, or `None` at the end of the file.
+    pub(crate) fn next(&mut self, origin: &Origin) -> Result<Option<Vec<Refusal>>, Stopped> {
+        if let Some(broken) = self.broken.take() {
+            return Err(broken.into());
+        }
+        let (mut rows, mut refused, mut has_more) = (Vec::new(), Vec::new(), false);
+        while rows.len() < BATCH && refused.len() < BATCH {
+            match self.read() {
+                Ok(None) => break,
+                Ok(Some(Found { number, model, key, subject })) => {
+                    let refusal = |reason| Refusal { row: number, model: cut(model), key: cut(key), reason: cut(reason) };
+                    match subject {
+                        Ok(Some(subject)) => rows.push(Row { refusal: refusal(String::new()), subject }),
+                        Ok(None) => self.counts.left += 1,
+                        Err(reason) => refused.push(refusal(reason)),
+                    }
+                }
+                Err(broken) => {
+                    // After what comes before it.
+                    self.broken = Some(broken);
+                    has_more = true;
+                    break;
+                }
+            }
+        }
+        if rows.is_empty() && refused.is_empty() && !has_more {
+            return Ok(None);
+        }
+        refused.extend(self.write(rows, origin)?);
+        refused.sort_by_key(|refusal| refusal.row);
+        self.counts.refused += u64::try_from(refused.len()).unwrap_or(u64::MAX);
+        Ok(Some(refused))
+    }
+
+    fn read(&mut self) -> Result<Option<Found>, Broken> {
+        let hasher = &self.app.hasher;
+        let next: Option<Numbered> = match &mut self.source {
+            Source::Dump(dump) => return dump.next(&mut self.options, hasher),
+            Source::Lines(lines) => lines.next()?,
+            Source::Table(table) => table.next()?,
+        };
+        let Some((number, fields)) = next else { return Ok(None) };
+        let name = |name: &str| fields.as_ref().ok().and_then(|fields| user::text(fields.get(name)).ok().flatten());
+        let key = name("external_id").or_else(|| name("id")).unwrap_or_default();
+        let user = fields.and_then(|fields| ImportedUser::new(&fields, &mut self.options, hasher));
+        let subject = user.map(|user| Some(Subject::User(Box::new(user))));
+        Ok(Some(Found { number, model: String::new(), key, subject }))
+    }
+
+    /// Writes rows in one transaction; returns those that are refused.
+    fn write(&mut self, rows: Vec<Row>, origin: &Origin) -> Result<Vec<Refusal>, Error> {
+        let app = self.app;
+        let applying = Applying {
+            now: app.clock.now(),
+            entropy: Arc::clone(&app.entropy),
+            scopes: app.config.scopes.clone(),
+            is_rehearsal: self.options.is_rehearsal,
+        };
+        let mut rehearsed = std::mem::take(&mut self.rehearsed);
+        let (done, rehearsed) = app.units.run(move |tx| {
+            // In the common order of locks, whatever the rows need.
+            tx.lock_addresses()?;
+            let mut done = Vec::with_capacity(rows.len());
+            for Row { refusal, subject } in rows {
+                done.push((refusal, applying.apply(tx, &subject, &mut rehearsed)?));
+            }
+            Ok((done, rehearsed))
+        })?;
+        self.rehearsed = rehearsed;
+        let mut refused = Vec::new();
+        for (refusal, done) in done {
+            let done = match done {
+                Ok(Done::Changed { disable: Some(id) }) if !self.options.is_rehearsal => {
+                    users::disable(app, id, origin).map(|_ended| Done::Changed { disable: None })
+                }
+                other => other,
+            };
+            match done {
+                Ok(done) => self.count(done),
+                Err(error) if is_of_the_service(&error) => return Err(error),
+                Err(error) => refused.push(Refusal { reason: error.in_words(), ..refusal }),
+            }
+        }
+        Ok(refused)
+    }
+
+    fn count(&mut self, done: Done) {
+        let counts = &mut self.counts;
+        match done {
+            Done::Created { is_admin } => {
+                counts.created += 1;
+                counts.admins += u64::from(is_admin);
+            }
+            Done::Changed { .. } => counts.changed += 1,
+            Done::Unchanged => counts.unchanged += 1,
+            Done::Kept => counts.tokens += 1,
+            Done::Over => counts.left += 1,
+        }
+    }
+
+    /// Records what was done, unless it was a rehearsal.
+    pub(crate) fn finish(self, origin: &Origin) -> Result<Counts, Error> {
+        let Counts { created, admins, changed, unchanged, tokens, left: _, refused } = self.counts;
+        if !self.options.is_rehearsal {
+            let detail = format!(
+                "created {created} with {admins} administrators, changed {changed}, unchanged {unchanged}, \
+                 tokens {tokens}, refused {refused}"
+            );
+            let event = origin.event(self.app.clock.now(), EventName::UsersImported).with(detail);
+            self.app.units.run(move |tx| tx.record(event))?;
+        }
+        Ok(self.counts)
+    }
+}

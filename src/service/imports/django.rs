@@ -1,0 +1,189 @@
+//! What Django's `dumpdata` writes: accounts, the groups that they are in, the refresh tokens of djangorestframework-simplejwt
+//! and the keys of Django REST framework. Rows of other models are left out.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::reading::{Broken, Input, element};
+use super::user::{FIELDS, Fields, text, time};
+use super::{Options, Owner, Subject};
+use crate::clock::Timestamp;
+use crate::model::legacy_token::MAX_LEGACY_JTI_CHARS;
+use crate::model::text::is_distinct;
+use crate::password::Hasher;
+use crate::secret::DrfKey;
+
+/// A dump, and the groups that it has named so far: they come before the accounts.
+pub(crate) struct Dump {
+    input: Input,
+    has_begun: bool,
+    number: u64,
+    groups: HashMap<String, String>,
+    has_tokens: bool,
+}
+
+/// A row of a dump.
+#[derive(Deserialize)]
+struct Dumped {
+    model: String,
+    #[serde(default)]
+    pk: Value,
+    fields: Fields,
+}
+
+/// What is known of a row.
+pub(super) struct Found {
+    pub(super) number: u64,
+    pub(super) model: String,
+    pub(super) key: String,
+    /// `None`: it is of another model.
+    pub(super) subject: Result<Option<Subject>, String>,
+}
+
+impl Dump {
+    pub(super) fn new(input: Input) -> Self {
+        Self { input, has_begun: false, number: 0, groups: HashMap::new(), has_tokens: false }
+    }
+
+    /// The next row.
+    pub(super) fn next(&mut self, options: &mut Options, hasher: &Hasher) -> Result<Option<Found>, Broken> {
+        let Some(row) = element(&mut self.input, &mut self.has_begun)? else { return Ok(None) };
+        self.number += 1;
+        let number = self.number;
+        let row = row.map_err(ToOwned::to_owned);
+        let row = row.and_then(|row| serde_json::from_slice::<Dumped>(&row).map_err(|error| error.to_string()));
+        Ok(Some(match row {
+            Ok(row) => {
+                let key = text(Some(&row.pk)).ok().flatten().unwrap_or_default();
+                let (model, shown) = (row.model.to_ascii_lowercase(), if row.model == API_KEYS { "" } else { &key });
+                let shown = shown.to_owned();
+                let subject = self.subject(&model, key, row.fields, options, hasher);
+                Found { number, model, key: shown, subject }
+            }
+            Err(why) => Found {
+                number,
+                model: String::new(),
+                key: String::new(),
+                subject: Err(format!("is no row of a dump: {why}")),
+            },
+        }))
+    }
+
+    fn subject(
+        &mut self,
+        model: &str,
+        key: String,
+        fields: Fields,
+        options: &mut Options,
+        hasher: &Hasher,
+    ) -> Result<Option<Subject>, String> {
+        if model == options.model {
+            let fields = self.account(key, fields, options)?;
+            return super::user::ImportedUser::new(&fields, options, hasher)
+                .map(|user| Some(Subject::User(Box::new(user))));
+        }
+        match model {
+            "auth.group" => {
+                let name = required(&fields, "name")?;
+                self.groups.insert(key, name);
+                Ok(None)
+            }
+            "token_blacklist.outstandingtoken" => {
+                self.has_tokens = true;
+                outstanding(key, &fields).map(Some)
+            }
+            "token_blacklist.blacklistedtoken" if self.has_tokens => {
+                Ok(Some(Subject::DeniedToken { external_id: required(&fields, "token")? }))
+            }
+            "token_blacklist.blacklistedtoken" => {
+                Err("is useless without token_blacklist.outstandingtoken: dump that, too".to_owned())
+            }
+            API_KEYS => api_key(&key, &fields).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The fields of an account as they are in JSON lines.
+    fn account(&self, key: String, mut dumped: Fields, options: &Options) -> Result<Fields, String> {
+        if key.is_empty() {
+            return Err("has no primary key: dump without --natural-primary".to_owned());
+        }
+        let groups: Result<Vec<Value>, String> = match dumped.get("groups") {
+            Some(Value::Array(groups)) => groups.iter().map(|group| self.group(group).map(Value::String)).collect(),
+            _ => Ok(Vec::new()),
+        };
+        let mut taken = |name: &str| dumped.remove(name).unwrap_or_default();
+        let name = match (taken("first_name"), taken("last_name")) {
+            (Value::String(first), Value::String(last)) => Value::String(format!("{first} {last}").trim().to_owned()),
+            (Value::String(one), _) | (_, Value::String(one)) => Value::String(one),
+            _ => [taken("name"), taken("full_name")].into_iter().find(Value::is_string).unwrap_or_default(),
+        };
+        let email = taken("email");
+        let username = Some(taken("username")).filter(|name| !name.is_null()).unwrap_or_else(|| email.clone());
+        let mut fields = Fields::from_iter([
+            ("external_id".to_owned(), Value::String(key)),
+            ("username".to_owned(), username),
+            ("email".to_owned(), email),
+            ("name".to_owned(), name),
+            ("roles".to_owned(), Value::Array(groups?)),
+            ("created_at".to_owned(), taken("date_joined")),
+            ("is_active".to_owned(), taken("is_active")),
+            ("password_hash".to_owned(), taken("password")),
+        ]);
+        let asked = options.roles.fields().filter(|name| !FIELDS.contains(name));
+        fields.extend(asked.filter_map(|name| Some((name.to_owned(), dumped.get(name)?.clone()))));
+        Ok(fields)
+    }
+
+    /// The name of a group: by its primary key, or by its natural one, which is the name.
+    fn group(&self, group: &Value) -> Result<String, String> {
+        let named = |name: Option<&Value>| name.and_then(Value::as_str).map(ToOwned::to_owned);
+        let name = match group {
+            Value::Array(natural) => named(natural.first()),
+            key => text(Some(key))?.and_then(|key| self.groups.get(&key).cloned()),
+        };
+        name.ok_or_else(|| format!("the group {group} is not in the file, or comes later: dump auth.group, too"))
+    }
+}
+
+/// The model of the keys of Django REST framework.
+const API_KEYS: &str = "authtoken.token";
+
+/// A refresh token that was issued.
+fn outstanding(key: String, fields: &Fields) -> Result<Subject, String> {
+    let jti = required(fields, "jti")?;
+    if jti.chars().count() > MAX_LEGACY_JTI_CHARS || !jti.chars().all(is_distinct) {
+        return Err("jti is too long, or has invisible characters".to_owned());
+    }
+    let owner = owner(fields.get("user"))?;
+    Ok(Subject::LegacyToken { external_id: key, jti, owner, expires_at: at(fields, "expires_at")? })
+}
+
+/// A key of Django REST framework, which is its own primary key.
+fn api_key(key: &str, fields: &Fields) -> Result<Subject, String> {
+    let key: DrfKey = key.parse().map_err(|_bad| "the key has not 40 hexadecimal digits".to_owned())?;
+    let owner = owner(fields.get("user"))?.ok_or("has no user")?;
+    Ok(Subject::ApiKey { digest: key.digest(), owner, created_at: at(fields, "created")? })
+}
+
+/// Whose a row is: by a primary key, or by a natural one, which is the username. `None`: the account was deleted.
+fn owner(value: Option<&Value>) -> Result<Option<Owner>, String> {
+    let bad = || "user is no account".to_owned();
+    if let Some(Value::Array(natural)) = value {
+        let name = natural.first().and_then(Value::as_str).ok_or_else(bad)?;
+        return Ok(Some(Owner::Named(name.parse().map_err(|_no_name| bad())?)));
+    }
+    let key = text(value).map_err(|_not_a_key| bad())?;
+    key.map(|key| key.parse().map(Owner::External).map_err(|_no_key| bad())).transpose()
+}
+
+fn required(fields: &Fields, name: &str) -> Result<String, String> {
+    let value = text(fields.get(name)).map_err(|bad| format!("{name} {bad}"))?;
+    value.ok_or_else(|| format!("there is no {name}"))
+}
+
+fn at(fields: &Fields, name: &str) -> Result<Timestamp, String> {
+    time(&required(fields, name)?).map_err(|bad| format!("{name} {bad}"))
+}

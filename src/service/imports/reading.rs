@@ -1,0 +1,188 @@
+//! Reads a file record by record, in memory that does not grow with the file.
+
+use std::io::{self, BufRead, Read};
+
+/// A longer record is refused.
+const MAX_RECORD_BYTES: usize = 4 * 1_024 * 1_024;
+
+/// A file that is read.
+pub(crate) type Input = Box<dyn BufRead + Send>;
+
+/// Why the rest of a file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    /// The system says so.
+    #[error("the file cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// It has not the form that was expected.
+    #[error("{0}")]
+    Form(&'static str),
+}
+
+/// A record, or why it is left out.
+pub(super) type Record = Result<Vec<u8>, &'static str>;
+
+/// Skips the mark by which some programs say that a file is UTF-8, and refuses UTF-16.
+pub(super) fn skip_mark(input: &mut Input) -> Result<(), Broken> {
+    let start = input.fill_buf()?;
+    if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
+        return Err(Broken::Form(
+            "the file is UTF-16, as PowerShell writes it: make it UTF-8, for example by dumpdata --output",
+        ));
+    }
+    if start.starts_with(b"\xef\xbb\xbf") {
+        input.consume(3);
+    }
+    Ok(())
+}
+
+/// Takes bytes up to and with the one that `is_last`; `None`: the file ends before it.
+fn take(input: &mut Input, mut is_last: impl FnMut(u8) -> bool) -> io::Result<(Record, bool)> {
+    let mut record: Record = Ok(Vec::new());
+    loop {
+        let chunk = input.fill_buf()?;
+        let end = chunk.iter().position(|byte| is_last(*byte));
+        let taken = end.map_or(chunk.len(), |at| at + 1);
+        if let Ok(bytes) = &mut record {
+            bytes.extend_from_slice(chunk.get(..taken).unwrap_or_default());
+            if bytes.len() > MAX_RECORD_BYTES {
+                record = Err("is longer than 4 MiB");
+            }
+        }
+        input.consume(taken);
+        if end.is_some() || taken == 0 {
+            return Ok((record, end.is_some()));
+        }
+    }
+}
+
+/// The next line, without its end.
+pub(super) fn line(input: &mut Input) -> Result<Option<Record>, Broken> {
+    let (line, has_end) = take(input, |byte| byte == b'\n')?;
+    let is_over = !has_end && line.as_ref().is_ok_and(Vec::is_empty);
+    Ok((!is_over).then_some(line))
+}
+
+/// The next object of a JSON array.
+pub(super) fn element(input: &mut Input, has_begun: &mut bool) -> Result<Option<Record>, Broken> {
+    loop {
+        let Some(next) = input.fill_buf()?.first().copied() else {
+            return Err(Broken::Form("the file ends before its array does: it is not whole"));
+        };
+        match next {
+            b'{' if *has_begun => break,
+            b'[' if !*has_begun => *has_begun = true,
+            b']' if *has_begun => return Ok(None),
+            b',' if *has_begun => {}
+            b' ' | b'\t' | b'\r' | b'\n' => {}
+            _ => return Err(Broken::Form("the file is no JSON array of objects")),
+        }
+        input.consume(1);
+    }
+    let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
+    let (element, is_whole) = take(input, |byte| {
+        let was_escaped = std::mem::take(&mut is_escaped);
+        match byte {
+            b'\\' if in_string => is_escaped = !was_escaped,
+            b'"' if !was_escaped => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
+    })?;
+    if is_whole { Ok(Some(element)) } else { Err(Broken::Form("the file ends within a row: it is not whole")) }
+}
+
+/// Reads at most so much of a record; what is longer is probably one whose quote is not closed.
+pub(super) struct Bounded {
+    input: Input,
+    left: usize,
+}
+
+impl Bounded {
+    pub(super) fn new(input: Input) -> Self {
+        Self { input, left: MAX_RECORD_BYTES }
+    }
+
+    /// A new record begins.
+    pub(super) fn renew(&mut self) {
+        self.left = MAX_RECORD_BYTES;
+    }
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return Err(io::Error::other("a row is longer than 4 MiB: a quote may not be closed"));
+        }
+        let most = buffer.len().min(self.left);
+        let read = self.input.read(buffer.get_mut(..most).unwrap_or_default())?;
+        self.left -= read;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(text: &str) -> Input {
+        Box::new(io::BufReader::with_capacity(3, io::Cursor::new(text.as_bytes().to_vec())))
+    }
+
+    fn elements(text: &str) -> (Vec<String>, Option<String>) {
+        let (mut input, mut has_begun, mut found) = (input(text), false, Vec::new());
+        loop {
+            match element(&mut input, &mut has_begun) {
+                Ok(Some(element)) => found.push(String::from_utf8(element.unwrap()).unwrap()),
+                Ok(None) => return (found, None),
+                Err(broken) => return (found, Some(broken.to_string())),
+            }
+        }
+    }
+
+    #[test]
+    fn the_objects_of_an_array_are_found_whatever_is_in_their_texts() {
+        let objects = [r#"{"a": "]}\\"}"#, r#"{"b": [{"c": "\"{["}]}"#, "{}"];
+        let (found, broken) = elements(&format!(" [\n{},{} , {}]\n", objects[0], objects[1], objects[2]));
+        assert_eq!((found, broken), (objects.map(ToOwned::to_owned).to_vec(), None));
+        assert_eq!(elements("[]"), (Vec::new(), None));
+    }
+
+    #[test]
+    fn what_comes_before_the_end_of_a_file_that_is_not_whole_is_read() {
+        for (text, count) in
+            [("[{}, {", 1), ("[{}", 1), ("[{\"a\": \"}", 0), ("", 0), ("[", 0), ("{}", 0), ("[{}, 1]", 1)]
+        {
+            let (found, broken) = elements(text);
+            assert_eq!((found.len(), broken.is_some()), (count, true), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_needs_no_end_and_may_be_empty() {
+        let mut input = input("a\n\nb");
+        let mut lines = Vec::new();
+        while let Some(next) = line(&mut input).unwrap() {
+            lines.push(String::from_utf8(next.unwrap()).unwrap());
+        }
+        assert_eq!(lines, ["a\n", "\n", "b"]);
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_left_out_and_the_next_is_read() {
+        let long = format!("{}\nb\n", "a".repeat(MAX_RECORD_BYTES + 1));
+        let mut input: Input = Box::new(io::Cursor::new(long.into_bytes()));
+        assert!(line(&mut input).unwrap().unwrap().is_err());
+        assert_eq!(line(&mut input).unwrap().unwrap().unwrap(), b"b\n");
+    }
+
+    #[test]
+    fn a_mark_at_the_start_is_skipped_and_utf_16_is_refused() {
+        let mut input: Input = Box::new(io::Cursor::new(b"\xef\xbb\xbfa".to_vec()));
+        skip_mark(&mut input).unwrap();
+        assert_eq!(line(&mut input).unwrap().unwrap().unwrap(), b"a");
+        assert!(skip_mark(&mut (Box::new(io::Cursor::new(b"\xff\xfe[\0".to_vec())) as Input)).is_err());
+    }
+}

@@ -1,0 +1,62 @@
+//! Passwords whose hashes another system has made, until the first login.
+
+use tokensmith::internals::service::decoy;
+
+use crate::support::{Engine, PASSWORD, TestApp};
+
+both_engines!(
+    a_name_that_no_account_has_costs_what_most_hashes_cost,
+    a_hash_that_lacks_memory_is_no_wrong_password,
+    logins_at_the_same_time_both_succeed_and_leave_one_hash_of_ours,
+);
+
+/// Of another password, with so many iterations that it takes longer than a hash of the tests.
+const SLOW: &str = "pbkdf2_sha256$20000$salt$nNr3AKmYFOXvzxzP+2VlPwJFPcGKllppLaQIvsodtc4=";
+
+/// Of `PASSWORD`.
+const HASH: &str = "pbkdf2_sha256$1000$salt$nNr3AKmYFOXvzxzP+2VlPwJFPcGKllppLaQIvsodtc4=";
+
+fn a_name_that_no_account_has_costs_what_most_hashes_cost(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("local", &[]);
+    ["user1", "user2", "user3"].map(|name| app.create_user(name, &[]));
+    app.execute(&format!("update users set password_hash = '{SLOW}' where username <> 'local'"));
+    let work = |name: &str| {
+        let before = app.inside.hasher.worked();
+        app.login(name, "not the password").problem(401, "bad_credentials");
+        app.inside.hasher.worked() - before
+    };
+    let today = work("nobody");
+    decoy::choose(&app.inside).unwrap();
+    let costs = ["nobody", "user1", "local"].map(work);
+    assert!(costs[0] > 10 * today && costs[1] == costs[0], "{costs:?}");
+    assert!((costs[0]..costs[0] + 256).contains(&costs[2]), "{costs:?}");
+    let ours = "update users set password_hash = (select password_hash from users where username = 'local')";
+    app.execute(ours);
+    decoy::choose(&app.inside).unwrap();
+    assert_eq!(work("nobody"), today);
+}
+
+fn a_hash_that_lacks_memory_is_no_wrong_password(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    // This service has 8 MiB for hashes.
+    let hash = "argon2$argon2id$v=19$m=102400,t=2,p=8$VThSVGViaFh2N21LSjBIMWFUM0gzcw$GeBlvpraRqnbr8/qeIoph0pH7DFBOWhbmAgMLlCCzEo";
+    app.execute(&format!("update users set password_hash = '{hash}'"));
+    let answer = app.login("ada", PASSWORD);
+    answer.problem(503, "overloaded");
+    assert!(!answer.header("retry-after").is_empty());
+}
+
+fn logins_at_the_same_time_both_succeed_and_leave_one_hash_of_ours(engine: Engine) {
+    let app = TestApp::start(engine);
+    app.create_user("ada", &[]);
+    app.execute(&format!("update users set password_hash = '{HASH}'"));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| app.another_client().login("ada", PASSWORD).ok());
+        }
+    });
+    assert_eq!(app.number("select count(*) from users where password_hash like '$argon2id$%'"), 1);
+    app.login("ada", PASSWORD).ok();
+}
