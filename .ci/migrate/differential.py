@@ -81,7 +81,7 @@ DIFFERENCES = {
     "A username in another case": (["login: upper case"], "401 detail", "200 access refresh"),
     "A password of more than 1024 characters": (["login: a long password"], "401 detail", "400 password"),
     "Half of a surrogate pair in a text": (["login: half a pair"], "400 username", "400 detail"),
-    "`OPTIONS` that is no preflight": (["login: OPTIONS"], "200 name description renders parses", "405 detail"),
+    "`OPTIONS` that is no preflight": (["login: OPTIONS"], "200 actions description name parses renders", "405 detail"),
     "An `Accept` that JSON does not fit": (["login: accepts XML"], "406 detail", "200 access refresh"),
     "Another path below `/api/token/`": (["no such path"], "404", "404 detail"),
     "The refresh token of a deleted user": (["refresh: unknown user", "refresh: deleted user"], SERVER_ERROR, "401 detail"),
@@ -103,7 +103,7 @@ DIFFERENCES = {
     ),
     "An `iat` up to a minute in the future": (
         ["refresh: iat ahead", "verify: iat ahead", "blacklist: iat ahead"],
-        "401 code detail token_not_valid", "200 ..",
+        "401 code detail token_not_valid", "200",
     ),
     "A refresh token that was replaced a moment ago": (["refresh: used"], "401 code detail token_not_valid", "200 access refresh"),
     "`verify` with it": (["verify: used"], "400 non_field_errors", "200"),
@@ -111,6 +111,9 @@ DIFFERENCES = {
     "An access token after its session was blacklisted": (["verify: access after blacklist"], "200", "400 non_field_errors"),
     "One refresh token, several times at once": (["race"], "several successors", "one successor"),
 }
+
+# The page says that of these, too.
+OTHER_TEXTS = ["no exp", "no jti", "no type"]
 
 
 def run(*command, **more):
@@ -394,10 +397,10 @@ def check(django, ours):
         if name in expected:
             _, said, ours_said = expected[name]
             seen.add(name)
-            fits = lambda text, said: text == said or said.endswith("..") and text.startswith(said[:-2]) or said == text.split(" ")[0]
+            fits = lambda text, said: said in (text, text.split(" ")[0])
             if not fits(theirs, said) or not fits(mine, ours_said) or theirs == mine:
                 wrong.append((name, "is said to differ as", said, ours_said, "but is", theirs, mine))
-        elif (theirs, more) != (mine, others):
+        elif theirs != mine or more != others and name.split(": ")[-1] not in OTHER_TEXTS:
             wrong.append((name, theirs, more, mine, others))
     # SQLite makes Django's race rarer; one in some rounds is enough.
     most = max(race(django) for _ in range(30))

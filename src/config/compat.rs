@@ -4,52 +4,10 @@ use std::path::Path;
 
 use super::reader::Reader;
 use super::settings::{COMPAT, Draft, LEGACY_JWT_SECRET_FILE, LEGACY_JWT_UNTIL};
-use super::together::shown_path;
+use super::values::shown_path;
 use crate::jwt::LegacyIssuer;
 use crate::model::compat::Compat;
 use crate::secret::file;
-
-/// Below these are paths of this service's own.
-const OWN: [&str; 13] = [
-    ".well-known",
-    "account",
-    "docs",
-    "email-verification",
-    "healthz",
-    "invitation",
-    "login",
-    "oauth",
-    "openapi.json",
-    "password-reset",
-    "readyz",
-    "registration",
-    "v1",
-];
-
-/// The names of username fields that Django's users have.
-pub(super) fn username_field(text: &str) -> Result<&'static str, String> {
-    let known = ["username", "email"].into_iter().find(|name| *name == text);
-    known.ok_or_else(|| "expected username or email".to_owned())
-}
-
-/// A path without a slash at its end: empty for the root.
-pub(super) fn prefix(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix('/').ok_or("expected a path as in /api")?;
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
-    let is_segment =
-        |segment: &str| !segment.is_empty() && segment != "." && segment != ".." && segment.chars().all(is_plain);
-    if rest.is_empty() {
-        return Ok(String::new());
-    }
-    if !rest.split('/').all(is_segment) {
-        return Err("expected a path of letters, digits and - . _ ~, as in /api".to_owned());
-    }
-    match rest.split('/').next().filter(|first| OWN.contains(first)) {
-        Some(own) => Err(format!("/{own} has paths of this service's own")),
-        None => Ok(format!("/{rest}")),
-    }
-}
 
 /// The issuer before this service, if its tokens are accepted. `None`: there is a problem.
 pub(super) fn legacy(draft: &Draft, reader: &mut Reader<'_>) -> Option<Option<LegacyIssuer>> {

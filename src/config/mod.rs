@@ -3,6 +3,7 @@
 
 mod audiences;
 mod compat;
+mod compat_values;
 mod database_url;
 mod env_file;
 mod log_filter;

@@ -14,7 +14,9 @@ use super::values::{
     acr, address, any_text, duration, duration_or_off, list, longer_than, network, number, on_or_off, optional, parsed,
     passphrase, path, scopes, show_list, show_optional, show_path, within,
 };
-use super::{DatabaseUrl, LogFormat, MailFrom, MailUrl, Pooler, ProxyUrl, compat, passkey_values, urls, warnings};
+use super::{
+    DatabaseUrl, LogFormat, MailFrom, MailUrl, Pooler, ProxyUrl, compat_values, passkey_values, urls, warnings,
+};
 use crate::clock::{Seconds, Timestamp};
 use crate::jwt::{Passphrase, SigningAlg};
 use crate::model::compat::Compat;
@@ -278,13 +280,13 @@ settings! {
     COMPAT_PREFIX: pub(crate) compat_prefix: String {
         default: "/api",
         help: "Path below which the endpoints of COMPAT are: with /api they are /api/token/, /api/token/refresh/, /api/token/verify/ and /api/token/blacklist/. /: directly at the root.",
-        read: compat::prefix,
+        read: compat_values::prefix,
         show: |prefix| if prefix.is_empty() { "/".to_owned() } else { prefix.clone() },
     }
     COMPAT_USERNAME_FIELD: pub(crate) compat_username_field: &'static str {
         default: "username",
         help: "Name of the field for the username at the login of COMPAT: username, or email where Django's USERNAME_FIELD is email. Either takes usernames and verified e-mail addresses.",
-        read: compat::username_field,
+        read: compat_values::username_field,
     }
     COMPAT_ROTATION: pub(crate) compat_rotation: bool {
         default: "on",

@@ -9,7 +9,7 @@ use super::settings::{
     MAIL_FROM, MAIL_PASSWORD_FILE, REFRESH_IDLE_LIFETIME, REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, REGISTRATION,
     SESSION_COOKIES, SESSION_LIFETIME,
 };
-use super::values::passphrase;
+use super::values::{passphrase, shown_path};
 use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, MailUrl, compat, machine};
 use crate::jwt::{KeyFolder, KeyPolicy, Passphrase};
 use crate::model::lifetimes::Lifetimes;
@@ -88,12 +88,6 @@ fn first_line(path: &Path) -> Result<Passphrase, String> {
     let text = std::str::from_utf8(&content).map_err(|_not_text| "it is not UTF-8 text".to_owned())?;
     let line = text.lines().next().unwrap_or_default();
     if line.trim().is_empty() { Err("its first line is empty".to_owned()) } else { passphrase(line) }
-}
-
-/// If the folder of the path does not exist, the value may be the passphrase itself, set here by mistake.
-pub(super) fn shown_path(path: &Path) -> String {
-    let in_a_folder = path.parent().is_some_and(|folder| folder.file_name().is_some() && folder.is_dir());
-    if in_a_folder { path.display().to_string() } else { "the file that it names".to_owned() }
 }
 
 fn lifetimes(draft: &Draft, reader: &mut Reader<'_>) -> Option<Lifetimes> {

@@ -16,7 +16,7 @@ use crate::model::compat::Compat;
 use crate::model::id::Jti;
 use crate::model::names::Scopes;
 use crate::model::user::User;
-use crate::secret::{ApiKey, BadApiKey, KEY_PREFIX, KeyDigest, Secret, digest_of};
+use crate::secret::{ApiKey, BadApiKey, DrfKey, KEY_PREFIX, KeyDigest, Secret};
 use crate::store::Store;
 use tokensmith_verifier::issuing::{ApiTokenError, ApiTokens, Authenticated};
 
@@ -64,8 +64,8 @@ impl KnownApiTokens {
     /// The digest of a key. White space around it is ignored.
     fn digest(&self, text: &str) -> Result<KeyDigest, ApiTokenRefusal> {
         let text = text.trim();
-        if self.is_key_of_django(text) {
-            return Ok(digest_of(text));
+        if let Some(digest) = self.digest_of_drf(text) {
+            return Ok(digest);
         }
         let key = text.parse().map_err(|_bad_form: BadApiKey| ApiTokenRefusal::Malformed);
         key.map(|key: ApiKey| key.digest())
@@ -74,13 +74,13 @@ impl KnownApiTokens {
     /// Whether a text looks like the key of an API token; a JWT never does.
     pub(crate) fn looks_like_one(&self, text: &str) -> bool {
         let text = text.trim_start();
-        text.starts_with(KEY_PREFIX) || self.is_key_of_django(text.trim_end())
+        text.starts_with(KEY_PREFIX) || self.digest_of_drf(text.trim_end()).is_some()
     }
 
-    /// Whether a text has the form of the keys of Django REST framework, which may have been imported.
-    fn is_key_of_django(&self, text: &str) -> bool {
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        self.compat == Compat::SimpleJwt && text.len() == 40 && text.bytes().all(is_digit)
+    /// The digest of a key of Django REST framework, where those are accepted.
+    fn digest_of_drf(&self, text: &str) -> Option<KeyDigest> {
+        let key = text.parse::<DrfKey>().ok().filter(|_| self.compat == Compat::SimpleJwt);
+        key.map(|key| key.digest())
     }
 
     /// If a text has the form of an API token, waits for a turn to ask the database: in order, and at most as long as a

@@ -338,7 +338,7 @@ pub(super) fn scope(audience: &'static Audience, prefix: &str) -> impl HttpServi
             audience.takes_head,
         ));
     }
-    let others = if ptr::eq(audience, &SIMPLEJWT) { web::to(compat::with_slash) } else { web::to(not_found) };
+    let others = if ptr::eq(audience, &raw const SIMPLEJWT) { web::to(compat::with_slash) } else { web::to(not_found) };
     scope.default_service(others).wrap(from_fn(cors))
 }
 

@@ -22,6 +22,9 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// The end of the year 9999: what Python's times reach.
 const LAST_INSTANT: i64 = 253_402_300_799;
 
+/// The `typ` header: none, or what `PyJWT` writes. Tokens of our own have others.
+const TYPES: [&str; 2] = ["", "jwt"];
+
 /// The issuer before this service.
 #[derive(Clone, Debug)]
 pub(crate) struct LegacyIssuer {
@@ -71,6 +74,7 @@ pub(crate) struct LegacyClaims {
 #[derive(Deserialize)]
 struct Header {
     alg: String,
+    typ: Option<String>,
     crit: Option<Value>,
     b64: Option<Value>,
 }
@@ -108,7 +112,7 @@ impl LegacyIssuer {
             return Err(TokenError::Expired);
         }
         let starts = [&claims.iat, &claims.nbf].map(|number| number.as_ref().map(instant));
-        if starts.iter().any(|start| *start == Some(None)) {
+        if starts.contains(&Some(None)) {
             return Err(TokenError::Malformed);
         }
         let [issued_at, not_before] = starts.map(Option::flatten);
@@ -138,7 +142,10 @@ impl LegacyIssuer {
         }
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
-        let Header { alg, crit, b64 } = decode(header)?;
+        let Header { alg, typ, crit, b64 } = decode(header)?;
+        if !TYPES.contains(&&*typ.unwrap_or_default().to_ascii_lowercase()) {
+            return Err(TokenError::WrongType);
+        }
         // RFC 7515 section 4.1.11: what is critical and not understood must be refused.
         if crit.is_some() || b64.is_some() {
             return Err(TokenError::Malformed);
@@ -189,9 +196,10 @@ impl Key {
 
 /// A `NumericDate` in whole seconds ([RFC 7519 section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)).
 fn instant(number: &Number) -> Option<Timestamp> {
-    #[expect(clippy::cast_possible_truncation, reason = "the range is checked before")]
-    let floored = |float: f64| (0.0..=LAST_INSTANT as f64).contains(&float).then(|| float.floor() as i64);
-    let seconds = number.as_i64().or_else(|| number.as_f64().and_then(floored))?;
+    let text = number.to_string();
+    // Far beyond that range it has an exponent, which is no whole number.
+    let whole = if text.contains('e') { text.as_str() } else { text.split('.').next()? };
+    let seconds = whole.parse().ok()?;
     (0..=LAST_INSTANT).contains(&seconds).then_some(Timestamp(seconds))
 }
 

@@ -1,4 +1,4 @@
-//! Tokens as PyJWT makes them, and what else could be presented as one.
+//! Tokens as `PyJWT` makes them, and what else could be presented as one.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::*;
 const NOW: Timestamp = Timestamp(1_800_000_000);
 const SECRET: &[u8] = b"django-insecure-0123456789abcdefghijklmnopqrstuvwxyz0123456789";
 
-/// Made by `openssl genrsa 2048`, for this test.
+/// Made by `tests/vectors/legacy_rs256.py`.
 const PUBLIC_PEM: &[u8] = include_bytes!("../../tests/vectors/legacy_rs256.pem");
 
 fn issuer(key: &[u8]) -> LegacyIssuer {
@@ -135,6 +135,8 @@ fn the_key_decides_the_algorithm() {
     for token in [format!("{unsigned}."), format!("{unsigned}.AAAA"), signed(&hs256(), &all, b"another")] {
         assert_eq!(issuer(SECRET).verify(&token, NOW), Err(TokenError::BadSignature), "{token}");
     }
+    let of_ours = signed(&json!({"alg": "HS256", "typ": "at+jwt"}), &all, SECRET);
+    assert_eq!(issuer(SECRET).verify(&of_ours, NOW), Err(TokenError::WrongType));
     for odd in [json!({"alg": "HS256", "crit": ["b64"]}), json!({"alg": "HS256", "b64": false})] {
         assert_eq!(issuer(SECRET).verify(&signed(&odd, &all, SECRET), NOW), Err(TokenError::Malformed), "{odd}");
     }

@@ -55,13 +55,11 @@ fn session_of(app: &App, claims: &LegacyClaims, device: &Device, origin: &Origin
         let opened = opened_by(only_outstanding, tx, &user, claims)?;
         Ok((user, opened))
     })?;
-    let id = match opened {
-        Some(id) => id,
-        None => {
-            let find =
-                move |tx: &mut ReadTx<'_>, user: &User, claims: &_| opened_by(only_outstanding, tx, user, claims);
-            sessions::open_legacy(app, user.id, claims.clone(), find, (device, origin))?
-        }
+    let id = if let Some(id) = opened {
+        id
+    } else {
+        let find = move |tx: &mut ReadTx<'_>, user: &User, claims: &_| opened_by(only_outstanding, tx, user, claims);
+        sessions::open_legacy(app, user.id, claims.clone(), find, (device, origin))?
     };
     let (session, grant) = sessions::of_legacy(app, user.id, id, claims);
     Ok(RefreshClaims { exp: claims.expires_at, ..refresh_claims(&app.config.issuer, &session, &grant) })

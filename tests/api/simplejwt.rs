@@ -362,7 +362,7 @@ fn a_key_of_django_rest_framework_is_an_api_token(engine: Engine) {
     let digest = app.digest(key);
     app.execute(&format!("update api_tokens set digest = {digest}"));
     let ask = |authorization: &str| app.ask("GET", "/v1/me", authorization, None);
-    assert_eq!(ask(&format!("Token {key}")).ok()["username"], "ada");
+    assert!(ask(&format!("Token {key}")).ok().to_string().contains(pair["user"]["id"].as_str().unwrap()));
     ask(&format!("Token {}", key.replace('0', "1"))).problem(401, "api_token_unknown");
     ask(&format!("Token {}", key.to_uppercase())).problem(401, "api_token_malformed");
     ask(&format!("Token {}", &key[1..])).problem(401, "api_token_malformed");

@@ -51,7 +51,7 @@ impl Answer {
 
 /// The service, which accepts tokens of the issuer before it; its only user is `ada`, who is 42 there.
 pub fn with_legacy(engine: Engine, settings: &[(&str, &str)]) -> TestApp {
-    let app = TestApp::start_with(engine, &[&LEGACY, settings].concat());
+    let app = TestApp::start_with(engine, &[settings, &LEGACY].concat());
     app.create_user("ada", &[]);
     app.execute("update users set external_id = '42' where username = 'ada'");
     app
