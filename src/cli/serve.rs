@@ -31,6 +31,12 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
              their folder; until then codes of apps cannot be checked"
         );
     }
+    if app.config.legacy.as_ref().is_some_and(|legacy| app.clock.now() >= legacy.until) {
+        log::warn!(
+            "LEGACY_JWT_UNTIL has passed: tokens of the issuer before this service are refused; remove the settings \
+             LEGACY_JWT_* and the file of the key"
+        );
+    }
     let app = Arc::new(app);
     let mut tasks = None;
     http::serve::<CliError>(Arc::clone(&app), |address| {

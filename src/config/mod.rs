@@ -2,6 +2,8 @@
 //! the environment.
 
 mod audiences;
+mod compat;
+mod compat_values;
 mod database_url;
 mod env_file;
 mod log_filter;
@@ -39,7 +41,7 @@ pub(crate) use setting::{Secrecy, Setting};
 pub(crate) use settings::{MAX_ARGON2_ITERATIONS, SETTINGS, Settings};
 pub(crate) use together::min_argon2_memory_kib;
 
-use crate::jwt::{KeyFolder, KeyPolicy};
+use crate::jwt::{KeyFolder, KeyPolicy, LegacyIssuer};
 use crate::model::grant::{Grant, GrantRequest};
 use crate::model::lifetimes::Lifetimes;
 use crate::model::proof::{MFA, Method};
@@ -62,6 +64,8 @@ pub struct Config {
     pub(crate) sharing_limits: Limits,
     /// Cost of a password hash.
     pub argon2: Argon2Cost,
+    /// The issuer before this service, if its tokens are accepted.
+    pub(crate) legacy: Option<LegacyIssuer>,
     /// Who asks for passkeys; none if browsers have no passkeys at the issuer.
     pub(crate) relying_party: Option<RelyingParty>,
 }
@@ -193,9 +197,14 @@ impl Config {
         GrantRequest::first_party(self.scopes.to_string(), audience.map(str::to_owned))
     }
 
+    /// What a login at the endpoints of simplejwt asks for.
+    pub(crate) fn simplejwt(&self) -> GrantRequest {
+        GrantRequest::simplejwt(self.scopes.to_string())
+    }
+
     /// The rules that decide about refreshes.
     pub fn rotation_rules(&self) -> Rules {
-        Rules { windows: self.lifetimes.windows, limits: self.sharing_limits }
+        Rules { windows: self.lifetimes.windows, limits: self.sharing_limits, rotates: true }
     }
 
     /// The same settings with another database.

@@ -14,9 +14,12 @@ use super::values::{
     acr, address, any_text, duration, duration_or_off, list, longer_than, network, number, on_or_off, optional, parsed,
     passphrase, path, scopes, show_list, show_optional, show_path, within,
 };
-use super::{DatabaseUrl, LogFormat, MailFrom, MailUrl, Pooler, ProxyUrl, passkey_values, urls, warnings};
-use crate::clock::Seconds;
+use super::{
+    DatabaseUrl, LogFormat, MailFrom, MailUrl, Pooler, ProxyUrl, compat_values, passkey_values, urls, warnings,
+};
+use crate::clock::{Seconds, Timestamp};
 use crate::jwt::{Passphrase, SigningAlg};
+use crate::model::compat::Compat;
 use crate::model::names::Scopes;
 use crate::model::registration::MayRegister;
 use crate::model::second_factor::Required;
@@ -268,6 +271,63 @@ settings! {
         default: "0",
         help: "Number of passwords hashed at the same time, from 0 to 1024; each thread keeps its memory. 0: one per core, but no more than fit into half of the memory.",
         read: number(0..=1_024),
+    }
+    COMPAT: pub(crate) compat: Compat {
+        default: "none",
+        help: "The issuer that this service stands in for. simplejwt: the service also has the endpoints of djangorestframework-simplejwt, and access tokens of users have its claims token_type and user_id. none: neither.",
+        read: parsed,
+    }
+    COMPAT_PREFIX: pub(crate) compat_prefix: String {
+        default: "/api",
+        help: "Path below which the endpoints of COMPAT are: with /api they are /api/token/, /api/token/refresh/, /api/token/verify/ and /api/token/blacklist/. /: directly at the root.",
+        read: compat_values::prefix,
+        show: |prefix| if prefix.is_empty() { "/".to_owned() } else { prefix.clone() },
+    }
+    COMPAT_USERNAME_FIELD: pub(crate) compat_username_field: &'static str {
+        default: "username",
+        help: "Name of the field for the username at the login of COMPAT: username, or email where Django's USERNAME_FIELD is email. Either takes usernames and verified e-mail addresses.",
+        read: compat_values::username_field,
+    }
+    COMPAT_ROTATION: pub(crate) compat_rotation: bool {
+        default: "on",
+        help: "on: a refresh at the endpoints of COMPAT replaces the refresh token. off: it returns only an access token, and the refresh token stays valid until it expires, as with ROTATE_REFRESH_TOKENS=False; a stolen one is then not found out.",
+        read: on_or_off,
+        show: |is_on| if *is_on { "on" } else { "off" }.to_owned(),
+    }
+    LEGACY_JWT_SECRET_FILE: pub(super) legacy_jwt_secret_file: String {
+        default: "",
+        help: "File with the key that the issuer before this service has signed its tokens with: they are accepted at the endpoints of COMPAT. A public key in PEM means RS256 only; anything else is the secret of HS256 (a line break at its end may belong to it or not). Empty: no other tokens are accepted.",
+        secrecy: MayHoldSecret,
+        read: any_text,
+    }
+    LEGACY_JWT_UNTIL: pub(super) legacy_jwt_until: Option<Timestamp> {
+        default: "",
+        help: "When tokens of the issuer before this service cease to be accepted, as in 2027-01-31T00:00:00Z. Required with LEGACY_JWT_SECRET_FILE.",
+        read: optional(parsed),
+        show: |until| until.map_or_else(String::new, Timestamp::to_rfc3339),
+    }
+    LEGACY_JWT_ISSUER: pub(super) legacy_jwt_issuer: Option<String> {
+        default: "",
+        help: "What such a token must have as iss. Empty: anything, or nothing.",
+        read: optional(any_text),
+        show: show_optional(""),
+    }
+    LEGACY_JWT_AUDIENCE: pub(super) legacy_jwt_audience: Option<String> {
+        default: "",
+        help: "What such a token must have in aud. Empty: anything, or nothing.",
+        read: optional(any_text),
+        show: show_optional(""),
+    }
+    LEGACY_JWT_USER_CLAIM: pub(super) legacy_jwt_user_claim: String {
+        default: "user_id",
+        help: "The claim of such a token that has the external id of its user.",
+        read: any_text,
+    }
+    LEGACY_JWT_ONLY_OUTSTANDING: pub(super) legacy_jwt_only_outstanding: bool {
+        default: "off",
+        help: "on: of such refresh tokens only those that were imported as outstanding are accepted, so that a leaked key opens nothing. off: all whose signature is right.",
+        read: on_or_off,
+        show: |is_on| if *is_on { "on" } else { "off" }.to_owned(),
     }
     CORS_ORIGINS: pub(crate) cors_origins: Vec<String> {
         default: "",

@@ -321,3 +321,48 @@ fn what_may_be_a_secret_is_never_repeated() {
         assert!(!format!("{problems:?}").contains("hunter2"), "{problems:?}");
     }
 }
+
+#[test]
+fn another_issuer_has_a_prefix_that_is_not_in_the_way() {
+    let prefix =
+        |text: &str| config(&[("COMPAT", "simplejwt"), ("COMPAT_PREFIX", text)]).map(|c| c.compat_prefix.clone());
+    for (text, expected) in
+        [("", "/api"), ("/api/", "/api"), ("/", ""), ("/auth/v1", "/auth/v1"), ("/a.b-c_d~e", "/a.b-c_d~e")]
+    {
+        assert_eq!(prefix(text).as_deref(), Ok(expected), "{text:?}");
+    }
+    for bad in ["api", "//", "/a//b", "/a/../b", "/.", "/a b", "/{a}", "/a?b", "/ä", "/v1", "/oauth/x", "/.well-known"]
+    {
+        assert_eq!(refused(&[("COMPAT_PREFIX", bad)]), ["COMPAT_PREFIX"], "{bad}");
+    }
+    assert_eq!(refused(&[("COMPAT", "django")]), ["COMPAT"]);
+    assert_eq!(refused(&[("COMPAT_USERNAME_FIELD", "login")]), ["COMPAT_USERNAME_FIELD"]);
+}
+
+#[test]
+fn tokens_of_the_issuer_before_need_its_key_and_an_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("key").display().to_string();
+    let (compat, file) = (("COMPAT", "simplejwt"), ("LEGACY_JWT_SECRET_FILE", path.as_str()));
+    let until = ("LEGACY_JWT_UNTIL", "2027-01-31T00:00:00Z");
+    assert_eq!(refused(&[compat, file, until]), ["LEGACY_JWT_SECRET_FILE"], "there is no such file");
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(refused(&[compat, file, until]), ["LEGACY_JWT_SECRET_FILE"], "it is empty");
+    std::fs::write(&path, "secret of Django").unwrap();
+    let legacy = config(&[compat, file, until]).unwrap().legacy.unwrap();
+    assert_eq!(
+        (legacy.until.to_rfc3339(), legacy.user_claim),
+        ("2027-01-31T00:00:00Z".to_owned(), "user_id".to_owned())
+    );
+    // The service must still start when the time has come.
+    assert!(config(&[compat, file, ("LEGACY_JWT_UNTIL", "2001-01-01T00:00:00+02:00")]).is_ok());
+    assert_eq!(refused(&[compat, file]), ["LEGACY_JWT_UNTIL"]);
+    assert_eq!(refused(&[compat, until]), ["LEGACY_JWT_UNTIL"]);
+    assert_eq!(refused(&[file, until]), ["LEGACY_JWT_SECRET_FILE"]);
+    for bad in ["tomorrow", "2027-01-31", "2027-01-31T00:00:00"] {
+        assert_eq!(refused(&[compat, file, ("LEGACY_JWT_UNTIL", bad)]), ["LEGACY_JWT_UNTIL"], "{bad}");
+    }
+    assert!(config(&[compat]).unwrap().legacy.is_none());
+    let shown = format!("{:?}", config(&[compat, file, until]).unwrap());
+    assert!(!shown.contains("secret of Django"));
+}

@@ -9,8 +9,8 @@ use super::settings::{
     MAIL_FROM, MAIL_PASSWORD_FILE, REFRESH_IDLE_LIFETIME, REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, REGISTRATION,
     SESSION_COOKIES, SESSION_LIFETIME,
 };
-use super::values::passphrase;
-use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, MailUrl, machine};
+use super::values::{passphrase, shown_path};
+use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, MailUrl, compat, machine};
 use crate::jwt::{KeyFolder, KeyPolicy, Passphrase};
 use crate::model::lifetimes::Lifetimes;
 use crate::model::registration::MayRegister;
@@ -48,6 +48,7 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
     if draft.registration == Some(MayRegister::Open) && draft.mail_url.as_ref().is_some_and(Option::is_none) {
         reader.problem(&REGISTRATION, "open needs mail to prove addresses: set MAIL_URL, or use invite");
     }
+    let legacy = compat::legacy(&draft, reader);
     let relying_party = relying_party(&mut draft, reader);
     let argon2 = argon2(&mut draft, reader);
     let settings = draft.complete()?;
@@ -58,6 +59,7 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
         lifetimes: lifetimes?,
         sharing_limits: Limits { strange: settings.refresh_strange_limit, shared: settings.refresh_shared_limit },
         argon2: argon2?,
+        legacy: legacy?,
         relying_party: relying_party?,
         settings,
     })
@@ -86,12 +88,6 @@ fn first_line(path: &Path) -> Result<Passphrase, String> {
     let text = std::str::from_utf8(&content).map_err(|_not_text| "it is not UTF-8 text".to_owned())?;
     let line = text.lines().next().unwrap_or_default();
     if line.trim().is_empty() { Err("its first line is empty".to_owned()) } else { passphrase(line) }
-}
-
-/// If the folder of the path does not exist, the value may be the passphrase itself, set here by mistake.
-fn shown_path(path: &Path) -> String {
-    let in_a_folder = path.parent().is_some_and(|folder| folder.file_name().is_some() && folder.is_dir());
-    if in_a_folder { path.display().to_string() } else { "the file that it names".to_owned() }
 }
 
 fn lifetimes(draft: &Draft, reader: &mut Reader<'_>) -> Option<Lifetimes> {

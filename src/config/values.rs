@@ -132,3 +132,9 @@ pub(super) fn show_list<T: ToString>(items: impl AsRef<[T]>) -> String {
 pub(super) fn show_optional<T: ToString>(word: &'static str) -> impl Fn(&Option<T>) -> String {
     move |value| value.as_ref().map_or(word.to_owned(), ToString::to_string)
 }
+
+/// If the folder of the path does not exist, the value may be the passphrase itself, set here by mistake.
+pub(super) fn shown_path(path: &Path) -> String {
+    let in_a_folder = path.parent().is_some_and(|folder| folder.file_name().is_some() && folder.is_dir());
+    if in_a_folder { path.display().to_string() } else { "the file that it names".to_owned() }
+}

@@ -12,10 +12,11 @@ use crate::config::Config;
 use crate::error::{Error, root_cause};
 use crate::jwt::{AccessClaims, Issuing};
 use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenRefusal, ApiTokenState};
+use crate::model::compat::Compat;
 use crate::model::id::Jti;
 use crate::model::names::Scopes;
 use crate::model::user::User;
-use crate::secret::{ApiKey, BadApiKey, KEY_PREFIX, Secret};
+use crate::secret::{ApiKey, BadApiKey, DrfKey, KEY_PREFIX, KeyDigest, Secret};
 use crate::store::Store;
 use tokensmith_verifier::issuing::{ApiTokenError, ApiTokens, Authenticated};
 
@@ -28,11 +29,6 @@ const MAX_WAITING: usize = 4_096;
 /// When to retry after too many were waiting.
 pub(crate) const BUSY_RETRY_AFTER: Seconds = Seconds(1);
 
-/// Parses a key. White space around it is ignored.
-fn parsed(text: &str) -> Result<ApiKey, ApiTokenRefusal> {
-    text.trim().parse().map_err(|_bad_form: BadApiKey| ApiTokenRefusal::Malformed)
-}
-
 /// The API tokens, and their uses that are not recorded yet.
 pub struct KnownApiTokens {
     store: Arc<Store>,
@@ -41,6 +37,7 @@ pub struct KnownApiTokens {
     audience: String,
     scopes: Scopes,
     access_lifetime: Seconds,
+    compat: Compat,
     uses: Mutex<HashMap<ApiTokenId, Timestamp>>,
     turns: Turns,
     /// Places to wait for a turn.
@@ -57,16 +54,39 @@ impl KnownApiTokens {
             audience: config.audiences.first().first().cloned().unwrap_or_default(),
             scopes: config.scopes.clone(),
             access_lifetime: config.lifetimes.access,
+            compat: config.compat,
             uses: Mutex::default(),
             turns: Turns::new(config),
             waiting: Semaphore::new(MAX_WAITING),
         }
     }
 
+    /// The digest of a key. White space around it is ignored.
+    fn digest(&self, text: &str) -> Result<KeyDigest, ApiTokenRefusal> {
+        let text = text.trim();
+        if let Some(digest) = self.digest_of_drf(text) {
+            return Ok(digest);
+        }
+        let key = text.parse().map_err(|_bad_form: BadApiKey| ApiTokenRefusal::Malformed);
+        key.map(|key: ApiKey| key.digest())
+    }
+
+    /// Whether a text looks like the key of an API token; a JWT never does.
+    pub(crate) fn looks_like_one(&self, text: &str) -> bool {
+        let text = text.trim_start();
+        text.starts_with(KEY_PREFIX) || self.digest_of_drf(text.trim_end()).is_some()
+    }
+
+    /// The digest of a key of Django REST framework, where those are accepted.
+    fn digest_of_drf(&self, text: &str) -> Option<KeyDigest> {
+        let key = text.parse::<DrfKey>().ok().filter(|_| self.compat == Compat::SimpleJwt);
+        key.map(|key| key.digest())
+    }
+
     /// If a text has the form of an API token, waits for a turn to ask the database: in order, and at most as long as a
     /// request may wait for the database.
     pub(crate) async fn place(&self, text: &str) -> Result<Option<SemaphorePermit<'_>>, Error> {
-        let Ok(_is_one) = parsed(text) else { return Ok(None) };
+        let Ok(_is_one) = self.digest(text) else { return Ok(None) };
         let busy = |_full| Error::Overloaded { retry_after: BUSY_RETRY_AFTER };
         let _waiting = self.waiting.try_acquire().map_err(busy)?;
         self.turns.turn().await.map(Some)
@@ -75,8 +95,8 @@ impl KnownApiTokens {
     /// The token with this key and its owner, even if they are not accepted.
     pub(crate) fn find_any(&self, key: &str) -> Result<(ApiToken, User), Error> {
         // Before the database is asked, so that garbage costs no query.
-        let key = parsed(key).map_err(Error::ApiTokenRefused)?;
-        let found = self.store.read(|tx| tx.find_api_token(&key.digest()))?;
+        let digest = self.digest(key).map_err(Error::ApiTokenRefused)?;
+        let found = self.store.read(|tx| tx.find_api_token(&digest))?;
         found.ok_or(Error::ApiTokenRefused(ApiTokenRefusal::Unknown))
     }
 
@@ -96,7 +116,7 @@ impl KnownApiTokens {
         let lifetime_ends_at = now + self.access_lifetime;
         let exp = token.expires_at.map_or(lifetime_ends_at, |at| at.min(lifetime_ends_at));
         let (issuer, audience, jti) = (&self.issuer, &self.audience, Jti::from_bytes(*token.id.as_bytes()));
-        Issuing { issuer, audience, jti, iat: now, exp }.of_api_token(token, owner, &self.scopes)
+        Issuing { issuer, audience, jti, iat: now, exp, compat: self.compat }.of_api_token(token, owner, &self.scopes)
     }
 
     /// Notes a use, which is recorded later.
@@ -124,12 +144,12 @@ pub(crate) struct SharedApiTokens(pub(crate) Arc<KnownApiTokens>);
 
 impl ApiTokens for SharedApiTokens {
     fn is_meant(&self, text: &str) -> bool {
-        text.starts_with(KEY_PREFIX)
+        self.0.looks_like_one(text)
     }
 
     fn authenticate<'a>(&'a self, text: &'a str) -> Authenticated<'a> {
         Box::pin(async move {
-            parsed(text)?;
+            self.0.digest(text)?;
             let (known, key) = (Arc::clone(&self.0), Secret::new(text.to_owned()));
             let look_up = move || {
                 let (token, user) = known.find(key.expose())?;

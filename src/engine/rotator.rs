@@ -115,7 +115,8 @@ impl Batches {
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let judge = Judge { lifetimes: config.lifetimes, rules: config.rotation_rules() };
+        let (lifetimes, rules) = (config.lifetimes, config.rotation_rules());
+        let judge = Judge { lifetimes, rules, rotates_simplejwt: config.compat_rotation };
         Self { judge, store, units, clock, metrics }
     }
 

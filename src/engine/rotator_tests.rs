@@ -97,6 +97,7 @@ fn job_from(context: Context, session: &Session, generation: i64) -> (Job, Answe
         generation,
         jti: String::new(),
         client_id: String::new(),
+        token_type: None,
     };
     let (reply, answer) = oneshot::channel();
     let client = Client { origin: Origin::default(), context, is_bound: false };

@@ -1,11 +1,14 @@
 //! Audiences of paths: which web pages may call them, how their errors are rendered, and which headers their responses
 //! have. Each audience is an actix-web scope that holds it as data.
 
+use std::ptr;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::api::problem;
+use super::compat::answer as simplejwt;
 use super::failure::Failure;
 use super::oauth::answer;
 use super::pages;
@@ -23,6 +26,8 @@ pub(super) struct Audience {
     pub(crate) render: fn(&Failure, &HttpRequest, &str) -> HttpResponse,
     /// The media type of a failure.
     pub(crate) media_type: &'static str,
+    /// The schema of a failure.
+    pub(crate) schema: &'static str,
     /// Adds the headers that every response has.
     pub(crate) add_headers: fn(StatusCode, &mut HeaderMap),
     /// Whether its endpoints take `HEAD`. Where a `GET` may issue a code or end a session they do not: scanners of links
@@ -51,6 +56,7 @@ static API: Audience = Audience {
     origins: Origins::Configured,
     render: |failure, _request, id| problem::render(failure, id),
     media_type: "application/problem+json",
+    schema: "Problem",
     add_headers: not_stored,
     takes_head: true,
     has_secret_paths: false,
@@ -65,6 +71,18 @@ static OAUTH: Audience = Audience {
     origins: Origins::OfClients,
     render: |failure, _request, id| answer::render(failure, id),
     media_type: "application/json",
+    schema: "OAuthError",
+    ..API
+};
+
+/// Clients that were written for simplejwt. Its paths are elsewhere with another `COMPAT_PREFIX`.
+pub(super) static SIMPLEJWT: Audience = Audience {
+    prefix: "/api/token",
+    origins: Origins::Configured,
+    render: simplejwt::render,
+    media_type: "application/json",
+    schema: "SimpleJwtError",
+    takes_head: false,
     ..API
 };
 
@@ -74,6 +92,7 @@ const PAGES: Audience = Audience {
     origins: Origins::None,
     render: pages::render,
     media_type: "text/html",
+    schema: "",
     add_headers: pages::add_headers,
     takes_head: false,
     has_secret_paths: false,
@@ -97,7 +116,7 @@ static ACCOUNT: Audience = Audience { prefix: "/account", takes_head: true, ..PA
 static ASSETS: Audience = Audience { prefix: "/oauth/assets", takes_head: true, ..PAGES };
 
 /// All audiences. A path belongs to the first one whose prefix matches; our own API takes all other paths.
-pub(super) static AUDIENCES: [&Audience; 14] = [
+pub(super) static AUDIENCES: [&Audience; 15] = [
     &WELL_KNOWN,
     &LOGIN_CALLBACK,
     &LOGIN,
@@ -111,13 +130,18 @@ pub(super) static AUDIENCES: [&Audience; 14] = [
     &LOGOUT,
     &ASSETS,
     &OAUTH,
+    &SIMPLEJWT,
     &API,
 ];
 
 impl Audience {
-    /// Whether it gets failures as OAuth has them.
-    pub(super) fn is_oauth(&self) -> bool {
-        self.media_type == "application/json"
+    /// The prefix of its paths; `None` if the service has none of them. `compat` is the prefix of those that stand in for
+    /// another issuer's.
+    pub(super) fn mounted_at(&self, compat: Option<&str>) -> Option<String> {
+        if ptr::eq(self, &raw const SIMPLEJWT) {
+            return compat.map(|prefix| format!("{prefix}/token"));
+        }
+        Some(self.prefix.to_owned())
     }
 
     /// The audience of a path.

@@ -7,6 +7,7 @@ mod api;
 mod audience;
 mod code;
 mod codes;
+mod compat;
 mod confirming;
 mod cookies;
 mod cors;

@@ -7,6 +7,9 @@ use utoipa::{Modify, OpenApi};
 
 use super::api::problem::ProblemView;
 use super::codes::{Code, ROLE_MISSING, SESSION_REQUIRED};
+use super::compat::answer::SimpleJwtErrorView;
+use super::compat::routes as compat;
+use super::endpoint::Endpoint;
 use super::oauth::answer::OAuthErrorView;
 use super::responses::{complete, problem_responses};
 use super::routes::ROUTES;
@@ -74,13 +77,37 @@ pub struct Described {
     pub(crate) scopes: Vec<String>,
     /// Whether a login may use HTTP Basic.
     pub(crate) basic_auth: bool,
+    /// The prefix of the endpoints that stand in for another issuer's, if there are any.
+    pub(crate) compat: Option<String>,
 }
+
+impl Described {
+    /// By default, and with endpoints below this prefix that stand in for another issuer's.
+    #[must_use]
+    pub fn with_compat(prefix: &str) -> Self {
+        Self { compat: Some(prefix.to_owned()), ..Self::default() }
+    }
+}
+
+/// What is added where there are such endpoints.
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "simplejwt", description = "The endpoints of djangorestframework-simplejwt, for clients that were written for them.")),
+    components(schemas(SimpleJwtErrorView)),
+)]
+struct OfCompat;
 
 /// The description.
 pub fn openapi(described: &Described) -> Value {
     let mut api = Api::openapi();
-    for endpoint in ROUTES.iter() {
+    let of_compat: &[Endpoint] = described.compat.as_ref().map_or(&[], |_| compat::ROUTES.as_slice());
+    let endpoints = || ROUTES.iter().chain(of_compat);
+    for endpoint in endpoints() {
         api.merge((endpoint.describe)());
+    }
+    if described.compat.is_some() {
+        api.merge(OfCompat::openapi());
+        api.tags.get_or_insert_default().extend(OfCompat::openapi().tags.into_iter().flatten());
     }
     let mut api = serde_json::to_value(api).unwrap_or_default();
     // A JWT is text, not JSON, so no schema describes it.
@@ -88,7 +115,7 @@ pub fn openapi(described: &Described) -> Value {
     api.pointer_mut(jwt).and_then(Value::as_object_mut).map(|content| content.remove("schema"));
     say_what_is_accepted(&mut api, described);
     let schemas = api.pointer("/components/schemas").cloned().unwrap_or_default();
-    for endpoint in ROUTES.iter() {
+    for endpoint in endpoints() {
         let (path, method) = (&endpoint.path, endpoint.method.to_ascii_lowercase());
         let operation = api.pointer_mut(&format!("/paths/{}/{method}", path.replace('/', "~1")));
         let Some(operation) = operation.and_then(Value::as_object_mut) else { continue };
@@ -105,12 +132,18 @@ pub fn openapi(described: &Described) -> Value {
             complete(status, response, &schemas);
         }
     }
+    if let (Some(prefix), Some(paths)) = (&described.compat, api.get_mut("paths").and_then(Value::as_object_mut)) {
+        for endpoint in of_compat {
+            let item = paths.remove(&endpoint.path).unwrap_or_default();
+            paths.insert(compat::path(endpoint, prefix), item);
+        }
+    }
     api
 }
 
 /// Adds what the types cannot say: what depends on the settings, and which members belong together.
 fn say_what_is_accepted(api: &mut Value, described: &Described) {
-    let Described { audiences, scopes, basic_auth } = described;
+    let Described { audiences, scopes, basic_auth, .. } = described;
     let mut set = |schema: &str, member: &str, value: Value| {
         let schema = api.pointer_mut(&format!("/components/schemas/{schema}")).and_then(Value::as_object_mut);
         schema.map(|schema| schema.insert(member.to_owned(), value));

@@ -7,19 +7,27 @@ use serde_json::{Value, json};
 
 use super::api::problem;
 use super::audience::Audience;
+use super::compat::answer as simplejwt;
 use super::endpoint::Endpoint;
 use super::oauth::answer;
 
 /// A response for each status of the problems that an endpoint may return.
 pub(super) fn problem_responses(endpoint: &Endpoint) -> Vec<(String, Value)> {
-    let is_oauth = Audience::of_path(&endpoint.path).is_oauth();
+    let audience = Audience::of_path(&endpoint.path);
+    let (media_type, schema) = (audience.media_type, audience.schema);
     let mut by_status: BTreeMap<u16, BTreeMap<&str, Value>> = BTreeMap::new();
     for code in &endpoint.refuses {
-        let example =
-            if is_oauth { json!(answer::body(&(code.example)())) } else { problem::example(&(code.example)()) };
-        by_status.entry(code.status).or_default().insert(code.name, json!({"value": example}));
+        let failure = (code.example)();
+        let (status, example) = match schema {
+            "OAuthError" => (code.status, json!(answer::body(&failure))),
+            "SimpleJwtError" => {
+                let (status, body) = simplejwt::told(&failure);
+                (status.as_u16(), body)
+            }
+            _ => (code.status, problem::example(&failure)),
+        };
+        by_status.entry(status).or_default().insert(code.name, json!({"value": example}));
     }
-    let media_type = Audience::of_path(&endpoint.path).media_type;
     let response = |(status, examples): (u16, BTreeMap<&str, Value>)| {
         let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or_default();
         let codes: Vec<_> = examples.keys().collect();
@@ -28,8 +36,9 @@ pub(super) fn problem_responses(endpoint: &Endpoint) -> Vec<(String, Value)> {
             let page = json!({"description": format!("{reason}, as a page."), "content": {media_type: {}}});
             return (status.to_string(), page);
         }
-        let content = if is_oauth {
-            json!({"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}, "examples": examples}})
+        let content = if media_type == "application/json" {
+            let schema = json!({"$ref": format!("#/components/schemas/{schema}")});
+            json!({"application/json": {"schema": schema, "examples": examples}})
         } else {
             json!({"application/problem+json": {
                 "schema": {"allOf": [

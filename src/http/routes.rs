@@ -13,7 +13,7 @@ use super::api::{
     authenticate, change_password, continuing, docs, email_verification, health, identities, me, passkey_tokens,
     passkeys, password_resets, registrations, sessions, tokens, totp, well_known,
 };
-use super::audience::Audience;
+use super::audience::{Audience, SIMPLEJWT};
 use super::codes::{
     ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CHALLENGE, BAD_CREDENTIALS, BAD_INVITATION,
     BAD_MAIL_TOKEN, BASIC_AUTH_OFF, CLIENT_ID_TAKEN, CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, CSRF_REFUSED,
@@ -27,6 +27,7 @@ use super::codes::{
     TOO_MANY_PASSKEYS, UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, USERNAME_TOO_SIMILAR,
     WRONG_CLIENT, WRONG_OTP, WRONG_RECOVERY_CODE,
 };
+use super::compat::routes as compat;
 use super::cors::cors;
 use super::endpoint::{Endpoint, endpoint};
 use super::failure::Failure;
@@ -319,10 +320,11 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
     ]
 });
 
-/// The scope of an audience with its endpoints. Other methods get 405 with the allowed methods, other paths get 404.
-pub(super) fn scope(audience: &'static Audience) -> impl HttpServiceFactory {
-    let mut scope = web::scope(audience.prefix).app_data(audience);
-    let of_audience = ROUTES.iter().filter(|endpoint| ptr::eq(Audience::of_path(&endpoint.path), audience));
+/// The scope of an audience with its endpoints, below a prefix. Other methods get 405 with the allowed methods, other paths get 404.
+pub(super) fn scope(audience: &'static Audience, prefix: &str) -> impl HttpServiceFactory + use<> {
+    let mut scope = web::scope(prefix).app_data(audience);
+    let all = ROUTES.iter().chain(compat::ROUTES.iter());
+    let of_audience = all.filter(|endpoint| ptr::eq(Audience::of_path(&endpoint.path), audience));
     let mut by_path: Vec<(&str, Vec<&Endpoint>)> = Vec::new();
     for endpoint in of_audience {
         match by_path.iter_mut().find(|(path, _)| *path == endpoint.path) {
@@ -339,7 +341,8 @@ pub(super) fn scope(audience: &'static Audience) -> impl HttpServiceFactory {
             audience.takes_head,
         ));
     }
-    scope.default_service(web::to(not_found)).wrap(from_fn(cors))
+    let others = if ptr::eq(audience, &raw const SIMPLEJWT) { web::to(compat::with_slash) } else { web::to(not_found) };
+    scope.default_service(others).wrap(from_fn(cors))
 }
 
 /// The endpoints of one path.

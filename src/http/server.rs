@@ -24,6 +24,7 @@ use super::routes;
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::error::root_cause;
+use crate::model::compat::Compat;
 use crate::service::keys;
 
 /// Threads of one worker that wait for the database or for password hashes, started when needed. There are more of them
@@ -181,7 +182,8 @@ pub fn bind(app: web::Data<App>) -> io::Result<(Server, SocketAddr)> {
     let proxy_warnings = web::Data::new(ProxyWarnings::default());
     let verifier = web::Data::new(app.verifier.clone());
     let (audiences, scopes) = (config.audiences.names().to_vec(), config.scopes.names().to_vec());
-    let described = Described { audiences, scopes, basic_auth: config.basic_auth };
+    let compat = (config.compat == Compat::SimpleJwt).then(|| config.compat_prefix.clone());
+    let described = Described { audiences, scopes, basic_auth: config.basic_auth, compat: compat.clone() };
     let description = web::Data::new(Description::new(Box::new(move || openapi(&described).to_string().into())));
     let server = HttpServer::new(move || {
         let service = ActixApp::new()
@@ -191,7 +193,9 @@ pub fn bind(app: web::Data<App>) -> io::Result<(Server, SocketAddr)> {
             .app_data(verifier.clone())
             .app_data(description.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY_BYTES));
-        let service = AUDIENCES.iter().fold(service, |service, audience| service.service(routes::scope(audience)));
+        let mounted = AUDIENCES.iter().filter_map(|audience| Some((audience, audience.mounted_at(compat.as_deref())?)));
+        let service =
+            mounted.fold(service, |service, (audience, prefix)| service.service(routes::scope(audience, &prefix)));
         service.default_service(web::to(routes::not_found)).wrap(from_fn(observe))
     })
     .client_request_timeout(span(config.request_timeout))

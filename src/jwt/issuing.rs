@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::SigningAlg;
 use crate::clock::Timestamp;
 use crate::model::api_token::ApiToken;
+use crate::model::compat::{Compat, SIMPLEJWT_CLIENT};
 use crate::model::grant::Grant;
 use crate::model::id::Jti;
 use crate::model::names::Scopes;
@@ -27,13 +28,15 @@ pub(crate) struct Issuing<'a> {
     pub(crate) iat: Timestamp,
     /// When it expires.
     pub(crate) exp: Timestamp,
+    /// Whose claims a token of a user has, too.
+    pub(crate) compat: Compat,
 }
 
 impl Issuing<'_> {
     /// For a session: its user has logged in, at this service or through the application that the grant names.
     pub(crate) fn of_session(self, session: &Session, grant: &Grant, user: &User) -> AccessClaims {
-        let credential = if grant.is_first_party() { Credential::Login } else { Credential::Application };
-        let mut claims = self.claims(user.id, &grant.client_id, credential);
+        let credential = if grant.is_login() { Credential::Login } else { Credential::Application };
+        let mut claims = self.claims_of_user(user, &grant.client_id, credential);
         claims.sid = Some(session.id);
         claims.auth_time = Some(session.auth_time());
         claims.amr = Some(grant.amr.names().to_vec());
@@ -50,7 +53,7 @@ impl Issuing<'_> {
     /// user is not present, so there are no claims about an authentication.
     pub(crate) fn of_api_token(self, token: &ApiToken, owner: &User, scopes: &Scopes) -> AccessClaims {
         let scopes = token.scopes.shared_with(scopes);
-        let mut claims = self.claims(owner.id, API_TOKEN, Credential::ApiToken);
+        let mut claims = self.claims_of_user(owner, API_TOKEN, Credential::ApiToken);
         claims.sid = Some(token.sid);
         claims.auth_time = Some(token.created_at);
         claims.amr = Some(Vec::new());
@@ -67,8 +70,19 @@ impl Issuing<'_> {
         claims
     }
 
+    fn claims_of_user(self, user: &User, client_id: &str, credential: Credential) -> AccessClaims {
+        let compat = self.compat;
+        let mut claims = self.claims(user.id, client_id, credential);
+        if compat == Compat::SimpleJwt {
+            let user_id = user.external_id.as_ref().map_or_else(|| user.id.to_string(), ToString::to_string);
+            claims.extra.insert("token_type".to_owned(), "access".into());
+            claims.extra.insert("user_id".to_owned(), user_id.into());
+        }
+        claims
+    }
+
     fn claims(self, sub: impl Into<Subject>, client_id: &str, credential: Credential) -> AccessClaims {
-        let Self { issuer, audience, jti, iat, exp } = self;
+        let Self { issuer, audience, jti, iat, exp, .. } = self;
         AccessClaims::new(RequiredClaims {
             iss: issuer.to_owned(),
             sub: sub.into(),
@@ -149,6 +163,7 @@ pub(crate) fn refresh_claims(issuer: &str, session: &Session, grant: &Grant) -> 
         generation,
         jti: format!("{}.{generation}", session.id),
         client_id: grant.client_id.clone(),
+        token_type: (grant.client_id == SIMPLEJWT_CLIENT).then(|| "refresh".to_owned()),
     }
 }
 

@@ -103,6 +103,10 @@ pub enum EventName {
     GrantOpened,
     /// A registered application has presented a code a second time, and the grant that the first one made was ended.
     CodeReused,
+    /// A refresh token of the issuer before this service was presented and has become a session.
+    LegacyTokenTaken,
+    /// A refresh token of the issuer before this service was blacklisted, and the session that it had become was ended.
+    LegacyTokenDenied,
     /// A user gave the password again.
     Reauthenticated,
     /// A wrong password was given for an open session.
@@ -219,11 +223,13 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 60] = [
+pub const EVENT_NAMES: [(EventName, &str); 62] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
     (EventName::CodeReused, "code_reused"),
+    (EventName::LegacyTokenTaken, "legacy_token_taken"),
+    (EventName::LegacyTokenDenied, "legacy_token_denied"),
     (EventName::Reauthenticated, "reauthenticated"),
     (EventName::ReauthenticationFailed, "reauthentication_failed"),
     (EventName::Logout, "logout"),

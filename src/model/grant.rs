@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
+use super::compat::SIMPLEJWT_CLIENT;
 use super::id::SessionId;
 use super::provider::ProviderId;
 use super::session::Session;
@@ -24,6 +25,9 @@ pub(crate) const USER_SCOPES: [&str; 5] = [OPENID_SCOPE, "profile", "email", ROL
 
 /// The scope with which an application's tokens name the roles of the user.
 pub(crate) const ROLES_SCOPE: &str = "roles";
+
+/// The `client_id` of logins at the service itself.
+pub(crate) const LOGIN_CLIENTS: [&str; 2] = [FIRST_PARTY, SIMPLEJWT_CLIENT];
 
 /// What a login asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +98,11 @@ impl GrantRequest {
     pub(crate) fn first_party(scope: String, audience: Option<String>) -> Self {
         Self { client_id: FIRST_PARTY.to_owned(), scope, audience, browser_session: None }
     }
+
+    /// A login at the endpoints of simplejwt.
+    pub(crate) fn simplejwt(scope: String) -> Self {
+        Self { client_id: SIMPLEJWT_CLIENT.to_owned(), scope, audience: None, browser_session: None }
+    }
 }
 
 impl Grant {
@@ -105,7 +114,7 @@ impl Grant {
 
     /// Whether its access tokens name the user's roles: those of an application only if it may see them.
     pub(crate) fn shows_roles(&self) -> bool {
-        self.is_first_party() || self.has_scope(ROLES_SCOPE)
+        self.is_login() || self.has_scope(ROLES_SCOPE)
     }
 
     /// Whether a scope was granted.
@@ -113,7 +122,12 @@ impl Grant {
         self.scope.split(' ').any(|one| one == scope)
     }
 
-    /// Whether it is for a login at the service itself.
+    /// Whether it is for a login at the service itself, and not for a registered application.
+    pub(crate) fn is_login(&self) -> bool {
+        LOGIN_CLIENTS.contains(&self.client_id.as_str())
+    }
+
+    /// Whether its refresh token is good at `/v1/tokens/refresh` and in cookies.
     pub(crate) fn is_first_party(&self) -> bool {
         self.client_id == FIRST_PARTY
     }

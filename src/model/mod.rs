@@ -4,6 +4,7 @@ pub(crate) mod api_token;
 pub(crate) mod audit;
 pub(crate) mod authorization;
 pub(crate) mod client;
+pub(crate) mod compat;
 pub(crate) mod denial;
 pub(crate) mod grant;
 pub(crate) mod id;

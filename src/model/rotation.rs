@@ -51,6 +51,8 @@ pub struct Rules {
     pub(crate) windows: Windows,
     /// When there are too many retries.
     pub(crate) limits: Limits,
+    /// Whether the live token is replaced when it is used. If not, it is good until it expires, and nothing is written.
+    pub(crate) rotates: bool,
 }
 
 /// A refresh token with a valid signature that has not expired, and the client that presents it.
@@ -72,7 +74,8 @@ pub(crate) enum Verdict {
     Refused(Refusal),
     /// The live token: move the mark by one and return the next generation.
     Rotate,
-    /// The live token, too young to rotate: return the same token; nothing is written.
+    /// The live token, too young to rotate, or of a session that does not rotate: return the same token; nothing is
+    /// written.
     Repeat,
     /// The previous token, within its retry window: return the live token. If the retry is late, write that the
     /// generation was shared; otherwise nothing.
@@ -145,7 +148,7 @@ pub fn judge(
     }
     let Presented { generation, context, is_bound } = presented;
     let sharing = sharing.at(session.denied_through);
-    match judge_live(generation, session, rules.windows, now) {
+    match judge_live(generation, session, rules, now) {
         Verdict::Rotate => Judgement { sharing: sharing.rotated(generation, context), ..plain(Verdict::Rotate) },
         Verdict::Heal => Judgement { sharing: Sharing::healed(generation, context), ..plain(Verdict::Heal) },
         Verdict::Retry if !is_bound && now - session.rotated_at >= rules.windows.late() => {
@@ -155,12 +158,13 @@ pub fn judge(
     }
 }
 
-fn judge_live(presented: i64, session: &Session, windows: Windows, now: Timestamp) -> Verdict {
+fn judge_live(presented: i64, session: &Session, rules: Rules, now: Timestamp) -> Verdict {
+    let Rules { windows, rotates, .. } = rules;
     let age = now - session.rotated_at;
     let live = session.live_generation();
     if presented > live {
         Verdict::Heal
-    } else if presented == live && (session.denied_through == 0 || age >= windows.settle) {
+    } else if presented == live && rotates && (session.denied_through == 0 || age >= windows.settle) {
         Verdict::Rotate
     } else if presented == live {
         Verdict::Repeat

@@ -19,7 +19,7 @@ fn judge_at_home(generation: i64, session: Option<&Session>, windows: Windows, n
         Presented { generation, context: Some(HOME), is_bound: false },
         session,
         true,
-        Rules { windows, limits: LIMITS },
+        Rules { windows, limits: LIMITS, rotates: true },
         now,
     )
 }
@@ -74,6 +74,31 @@ fn an_older_token_is_reuse_at_any_age() {
 }
 
 #[test]
+fn where_tokens_are_kept_the_live_one_repeats_at_any_age_and_all_others_are_judged_as_always() {
+    let kept = |presented: i64, denied_through: i64, age: i64| {
+        let presented = Presented { generation: presented, context: Some(HOME), is_bound: false };
+        let rules = Rules { windows: WINDOWS, limits: LIMITS, rotates: false };
+        let row = session(denied_through, 1_000);
+        judge(presented, Some(&row), true, rules, Timestamp(1_000 + age))
+    };
+    for age in [0, 10, 90, 100_000] {
+        for live in [1, 6] {
+            let judgement = kept(live, live - 1, age);
+            assert_eq!(judgement.verdict, Verdict::Repeat);
+            assert_eq!((judgement.verdict.new_mark(live), judgement.sharing), (None, Sharing::default()), "no write");
+        }
+        for (presented, denied_through) in [(5, 5), (4, 5), (0, 0), (7, 5)] {
+            assert_eq!(kept(presented, denied_through, age).verdict, verdict(presented, denied_through, age));
+        }
+    }
+    let ended = Session { end: Some(End { at: Timestamp(1), reason: EndReason::Logout }), ..session(0, 1_000) };
+    let presented = Presented { generation: 1, context: None, is_bound: false };
+    let rules = Rules { windows: WINDOWS, limits: LIMITS, rotates: false };
+    let judgement = judge(presented, Some(&ended), true, rules, Timestamp(1_000));
+    assert_eq!(judgement.verdict, Verdict::Refused(Refusal::Ended(EndReason::Logout)));
+}
+
+#[test]
 fn a_generation_the_database_forgot_heals_the_mark() {
     assert_eq!(verdict(8, 5, 0), Verdict::Heal);
     assert_eq!(Verdict::Heal.new_mark(8), Some(8));
@@ -103,7 +128,8 @@ fn a_session_that_is_over_refuses_every_generation_and_says_why() {
     for presented in 1..9 {
         let judged = |session, active, now| {
             let presented = Presented { generation: presented, context: Some(HOME), is_bound: false };
-            judge(presented, session, active, Rules { windows: WINDOWS, limits: LIMITS }, Timestamp(now)).verdict
+            judge(presented, session, active, Rules { windows: WINDOWS, limits: LIMITS, rotates: true }, Timestamp(now))
+                .verdict
         };
         assert_eq!(judged(None, true, 1_000), Verdict::Refused(Refusal::UnknownSession));
         assert_eq!(judged(Some(&ended), true, 1_000), Verdict::Refused(Refusal::Ended(EndReason::Logout)));

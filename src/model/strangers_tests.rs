@@ -22,7 +22,7 @@ fn shared_before(strange: i16, shared: i16) -> Session {
 }
 
 fn judge_with(limits: Limits, row: &Session, generation: i64, context: Option<Context>, age: i64) -> Judgement {
-    let rules = Rules { windows: WINDOWS, limits };
+    let rules = Rules { windows: WINDOWS, limits, rotates: true };
     judge(Presented { generation, context, is_bound: false }, Some(row), true, rules, row.rotated_at + Seconds(age))
 }
 
@@ -37,7 +37,7 @@ fn no_generation_of_a_client_that_authenticates_is_marked() {
     let limits = Limits { strange: 1, shared: 1 };
     let presented = Presented { generation: 4, context: Some(AWAY), is_bound: true };
     let late = row.rotated_at + Seconds(WINDOWS.retry.0 - 1);
-    let judged = judge(presented, Some(&row), true, Rules { windows: WINDOWS, limits }, late);
+    let judged = judge(presented, Some(&row), true, Rules { windows: WINDOWS, limits, rotates: true }, late);
     assert_eq!((judged.verdict, judged.raised), (Verdict::Retry, None));
 }
 
@@ -208,7 +208,7 @@ fn step(world: World, request: Request, limits: Limits) -> Result<World, EndReas
     let generation = row.live_generation() - request.behind;
     let presented = Presented { generation, context: Some(request.context), is_bound: false };
     let limits = if request.old_instance { Limits { strange: 0, shared: 0 } } else { limits };
-    let judged = judge(presented, Some(&row), true, Rules { windows: SMALL, limits }, now);
+    let judged = judge(presented, Some(&row), true, Rules { windows: SMALL, limits, rotates: true }, now);
     let mut after = world;
     if !request.old_instance {
         after.sharing = judged.sharing;

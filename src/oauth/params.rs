@@ -9,6 +9,11 @@ use url::form_urlencoded;
 /// ([RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)).
 pub(crate) const RESOURCE: &str = "resource";
 
+/// Names and values of `application/x-www-form-urlencoded` text, in order.
+pub(crate) fn form_pairs(text: &[u8]) -> impl Iterator<Item = (String, String)> {
+    form_urlencoded::parse(text).map(|(name, value)| (name.into_owned(), value.into_owned()))
+}
+
 /// Parameters by name. Unknown ones are kept and ignored
 /// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,8 +23,7 @@ impl Params {
     /// From `application/x-www-form-urlencoded` text. Those without a value are treated as absent
     /// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)).
     pub(crate) fn parse(text: &[u8]) -> Self {
-        let pairs = form_urlencoded::parse(text).filter(|(_, value)| !value.is_empty());
-        Self(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
+        Self(form_pairs(text).filter(|(_, value)| !value.is_empty()).collect())
     }
 
     /// Those with one of these names.

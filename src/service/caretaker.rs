@@ -60,6 +60,7 @@ fn tasks(app: &Arc<App>) -> Vec<Periodic> {
         task("make the next key", BETWEEN_KEYS, None, keys::make_next),
         task("remove retired keys", BETWEEN_REMOVALS, long, keys::remove_retired),
         task("record the use of API tokens", BETWEEN_RECORDS, long, |app| app.api_tokens.record_uses()),
+        task("complete usernames", BETWEEN_RECORDS, long, usernames::add_skeletons),
         task("choose the decoy", BETWEEN_DECOYS, long, decoy::choose),
         task("settle attempts", ROUND, long, |app| app.limiter.settle()),
         Periodic { name: "purge", period: ROUND, longest: long, work: Box::new(move || walk.forget()) },

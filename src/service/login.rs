@@ -7,6 +7,7 @@ use super::sessions;
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName, Origin};
+use crate::model::grant::GrantRequest;
 use crate::model::session::Device;
 use crate::model::user::ClaimedName;
 use crate::password::Password;
@@ -40,18 +41,20 @@ fn find(tx: &mut ReadTx<'_>, name: &ClaimedName) -> Result<Option<Credentials>, 
     Ok(by_name.or(by_email))
 }
 
-/// Logs in a user whose password was checked; the access token is for `audience` (by default the first one).
+/// Logs in a user whose password was checked, for what is asked; the access token is for the audience that is asked for (by
+/// default the first one).
 ///
 /// An unknown user and a wrong password return the same error (ASVS 6.3.8). Only a client that knows the right password
 /// learns that the account is disabled.
 pub(crate) fn login(
     app: &App,
     outcome: Outcome,
-    audience: Option<&str>,
+    asked: GrantRequest,
     device: &Device,
     origin: &Origin,
 ) -> Result<Pair, Error> {
-    let purpose = Purpose::find(app, audience)?;
+    let audience = asked.audience.clone();
+    let purpose = Purpose::find(app, audience.as_deref())?;
     let Outcome { claimed, proven } = outcome;
     let failed = |why: &str| {
         let event = Event { user: claimed, ..origin.event(app.clock.now(), EventName::LoginFailed) };
@@ -61,11 +64,11 @@ pub(crate) fn login(
         failed("account disabled");
         return Err(Error::AccountDisabled);
     }
+    let audience = audience.as_deref();
     let next = Next { session: None, audience, label: device.label.as_deref(), origin, by_cookie: false };
     let look = || proven.as_ref().map_or(Ok(()), |proven| stop_here(app, proven, &next));
     look()?;
-    let request = app.config.first_party(audience);
-    let Some(live) = sessions::open(app, proven.iter().cloned().collect(), request, device, origin)? else {
+    let Some(live) = sessions::open(app, proven.iter().cloned().collect(), asked, device, origin)? else {
         // The user may have got a second factor just now.
         look()?;
         failed("bad credentials");

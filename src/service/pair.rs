@@ -70,7 +70,7 @@ pub fn mint(app: &App, live: Live, purpose: Purpose<'_>, now: Timestamp) -> Resu
     // Drawn together, since each draw costs about as much as a MAC.
     let [jitter, jti @ ..] = app.entropy.bytes::<17>()?;
     let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(jti));
-    let issuing = Issuing { issuer, audience, jti, iat: now, exp: expires_at };
+    let issuing = Issuing { issuer, audience, jti, iat: now, exp: expires_at, compat: config.compat };
     let claims = issuing.of_session(&session, &grant, &user);
     let access_token = ring.sign(&claims, Some(purpose.alg), now)?;
     let refresh_token = ring.sign(&refresh_claims(issuer, &session, &grant), None, now)?;
@@ -111,7 +111,8 @@ pub(crate) fn mint_access(app: &App, live: &Live, end: Timestamp, now: Timestamp
     }
     let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(app.entropy.bytes()?));
     let grant = grant.clone().unwrap_or_else(|| config.grant(None));
-    let claims = Issuing { issuer, audience, jti, iat: now, exp }.of_session(session, &grant, user);
+    let issuing = Issuing { issuer, audience, jti, iat: now, exp, compat: config.compat };
+    let claims = issuing.of_session(session, &grant, user);
     let token = app.keys.ring().sign(&claims, Some(purpose.alg), now)?;
     Ok(Access { token, claims, lifetime: exp - now })
 }

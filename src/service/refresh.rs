@@ -42,7 +42,7 @@ pub(crate) async fn refresh(
 /// A refresh token whose signature, time and client are right.
 pub(super) struct Verified {
     pub(super) claims: RefreshClaims,
-    ring: Arc<KeyRing>,
+    pub(super) ring: Arc<KeyRing>,
 }
 
 /// Verifies a refresh token that a client presents. One of another client is refused here: that is no reuse, and its session

@@ -40,7 +40,7 @@ pub(crate) enum Revocable {
 /// Reads a [`bare`] token of any kind, if it is ours: by its signature alone, since clocks and settings may differ from those
 /// that it was made with.
 pub(crate) fn read(app: &App, token: &str) -> Result<Option<Revocable>, Error> {
-    if token.starts_with(KEY_PREFIX) {
+    if app.api_tokens.looks_like_one(token) {
         return match app.api_tokens.find_any(token) {
             Ok((token, owner)) => Ok(Some(Revocable::ApiToken { owner: owner.id, id: token.id })),
             Err(Error::ApiTokenRefused(_no_such_token)) => Ok(None),

@@ -7,17 +7,19 @@ use super::told::Told;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::jwt::TokenError;
+use crate::jwt::{LegacyClaims, TokenError};
 use crate::model::audit::{Event, EventName, Origin};
 use crate::model::authorization::Code;
 use crate::model::grant::{Authenticated, Grant, GrantRequest, Live};
 use crate::model::id::{SessionId, UserId, new_id};
+use crate::model::legacy_token::LegacyToken;
 use crate::model::names::ADMIN_ROLE;
 use crate::model::proof::{Authentication, MFA, Proof};
 use crate::model::provider::ProviderId;
 use crate::model::session::{Device, End, EndReason, Session};
+use crate::model::user::User;
 use crate::secret::KeyDigest;
-use crate::store::{GrantsOf, UnitTx};
+use crate::store::{GrantsOf, ReadTx, UnitTx};
 
 /// Opens a session for a user who is authenticated. Every login ends here, whatever its steps were. Returns `None` if
 /// there is no proof, if the proofs are of different users, if one is no longer valid, or if the user needs more. Then
@@ -193,6 +195,50 @@ pub(super) fn open_granted(app: &App, granting: Granting, device: &Device, origi
         tx.insert_session(&session, &granted, &device)?;
         tx.record(event)?;
         Ok(Granted::Open(Box::new(Live { session, grant: Some(grant), user })))
+    })
+}
+
+/// The session that a refresh token of the issuer before this service becomes, as it is when it is opened: that token is its
+/// first generation.
+pub(super) fn of_legacy(app: &App, user: UserId, id: SessionId, claims: &LegacyClaims) -> (Session, Grant) {
+    let opened = app.config.lifetimes.opened(id, user, app.clock.now());
+    // Nothing says when and how its user has logged in, so that is never recent.
+    let session = Session { authenticated_at: Some(Timestamp(0)), ..opened };
+    // Where refresh tokens are not replaced, it lasts as long as its token.
+    let kept = Session {
+        expires_at: session.expires_at.max(claims.expires_at),
+        refresh_expires_at: claims.expires_at,
+        ..session
+    };
+    let session = if app.config.compat_rotation { session } else { kept };
+    (session, Grant::new(app.config.simplejwt(), &[], None))
+}
+
+/// Opens that session, unless `find` says that another request has just done so, or that the token is not accepted any more;
+/// returns its id.
+pub(super) fn open_legacy(
+    app: &App,
+    user: UserId,
+    claims: LegacyClaims,
+    find: impl FnOnce(&mut ReadTx<'_>, &User, &LegacyClaims) -> Result<Option<SessionId>, Error> + Send + 'static,
+    (device, origin): (&Device, &Origin),
+) -> Result<SessionId, Error> {
+    let (now, id) = (app.clock.now(), new_id(app.clock.now(), &*app.entropy)?);
+    let (session, grant) = of_legacy(app, user, id, &claims);
+    let event = origin.event(now, EventName::LegacyTokenTaken).about(user).of_session(id);
+    let device = device.clone();
+    app.units.run(move |tx| {
+        // Others that present the token wait here.
+        let user = tx.lock_active_user(user)?.ok_or(Error::AccountDisabled)?;
+        if let Some(opened) = find(&mut tx.reading(), &user, &claims)? {
+            return Ok(opened);
+        }
+        let LegacyClaims { jti, expires_at, .. } = claims;
+        let (user_id, session_id) = (Some(user.id), Some(id));
+        tx.keep_legacy_token(&LegacyToken { jti, user_id, expires_at, is_denied: false, session_id })?;
+        tx.insert_session(&session, &grant, &device)?;
+        tx.record(event)?;
+        Ok(id)
     })
 }
 

@@ -6,8 +6,8 @@ use crate::app::App;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, RefreshClaims, TokenError};
 use crate::model::api_token::ApiToken;
+use crate::model::id::SessionId;
 use crate::model::rotation::{Presented, Verdict, judge};
-use crate::secret::KEY_PREFIX;
 
 /// A token of ours, by kind.
 pub(crate) enum Token {
@@ -38,7 +38,7 @@ fn read(app: &App, token: &str) -> Result<Token, TokenError> {
 /// Verifies a token of any kind. A refresh token is active if a refresh with it would succeed. This never changes the
 /// session, even if the token was reused.
 pub(crate) fn any_token(app: &App, token: &str) -> Result<ActiveToken, Error> {
-    if token.trim_start().starts_with(KEY_PREFIX) {
+    if app.api_tokens.looks_like_one(token) {
         let (token, owner) = app.api_tokens.find(token)?;
         let claims = app.api_tokens.claims(&token, &owner, app.clock.now());
         return Ok(ActiveToken::Api(Box::new(token), Box::new(claims)));
@@ -46,21 +46,24 @@ pub(crate) fn any_token(app: &App, token: &str) -> Result<ActiveToken, Error> {
     jwt(app, token).map(ActiveToken::Jwt)
 }
 
-fn jwt(app: &App, token: &str) -> Result<Token, Error> {
+/// Verifies a JWT of ours.
+pub(super) fn jwt(app: &App, token: &str) -> Result<Token, Error> {
     match read(app, token).map_err(Error::TokenRefused)? {
         Token::Access(claims) if claims.is_denied(app.denylist.set()) => Err(Error::TokenRefused(TokenError::Revoked)),
         Token::Access(claims) => Ok(Token::Access(claims)),
-        Token::Refresh(claims) => {
-            let (session, user) = app.store.read(|tx| tx.find_session(claims.sid))?.unzip();
-            let active = user.is_some_and(|user| user.disabled_at.is_none());
-            // The caller is not the client that would refresh, so the origin of the token is not known.
-            let presented = Presented { generation: claims.generation, context: None, is_bound: false };
-            let rules = app.config.rotation_rules();
-            match judge(presented, session.as_ref(), active, rules, app.clock.now()).verdict {
-                Verdict::Refused(refusal) => Err(refusal.into()),
-                Verdict::Reused(_) => Err(Error::TokenRefused(TokenError::Revoked)),
-                Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => Ok(Token::Refresh(claims)),
-            }
-        }
+        Token::Refresh(claims) => refresh_token(app, claims.sid, claims.generation).map(|()| Token::Refresh(claims)),
+    }
+}
+
+/// Whether a refresh with this generation of a session would succeed.
+pub(super) fn refresh_token(app: &App, session: SessionId, generation: i64) -> Result<(), Error> {
+    let (session, user) = app.store.read(|tx| tx.find_session(session))?.unzip();
+    let active = user.is_some_and(|user| user.disabled_at.is_none());
+    // The caller is not the client that would refresh, so the origin of the token is not known.
+    let presented = Presented { generation, context: None, is_bound: false };
+    match judge(presented, session.as_ref(), active, app.config.rotation_rules(), app.clock.now()).verdict {
+        Verdict::Refused(refusal) => Err(refusal.into()),
+        Verdict::Reused(_) => Err(Error::TokenRefused(TokenError::Revoked)),
+        Verdict::Rotate | Verdict::Repeat | Verdict::Retry | Verdict::Heal => Ok(()),
     }
 }

@@ -58,7 +58,7 @@ impl ReadTx<'_> {
             .order(sessions::id)
             .select(Option::<Grant>::as_select())
             .load::<Option<Grant>>(self.0)?;
-        Ok(rows.into_iter().flatten().filter(|grant| !grant.is_first_party()).collect())
+        Ok(rows.into_iter().flatten().filter(|grant| !grant.is_login()).collect())
     }
 }
 
@@ -76,7 +76,7 @@ impl UnitTx<'_> {
         let found =
             alive().select((sessions::id, Option::<Grant>::as_select())).load::<(SessionId, Option<Grant>)>(self.0)?;
         let is_meant = |(id, grant): (SessionId, Option<Grant>)| {
-            grant.filter(|grant| !grant.is_first_party() && of.includes(grant)).map(|_| id)
+            grant.filter(|grant| !grant.is_login() && of.includes(grant)).map(|_| id)
         };
         let meant: Vec<SessionId> = found.into_iter().filter_map(is_meant).collect();
         let mut ended = Vec::new();

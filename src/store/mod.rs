@@ -21,6 +21,7 @@ mod inspect;
 mod invitations;
 mod known_devices;
 mod lapses;
+mod legacy_ends;
 mod legacy_tokens;
 mod locks;
 mod mail_tokens;

@@ -27,6 +27,7 @@ diesel::table! {
         username_skeleton -> Nullable<Text>,
         skeleton_of -> Nullable<Text>,
         external_id -> Nullable<Text>,
+        legacy_ended_at -> Nullable<SqlTime>,
     }
 }
 

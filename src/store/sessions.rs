@@ -10,12 +10,11 @@ use super::{ReadTx, UnitTx, WriteTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::denial::Denial;
-use crate::model::grant::{Authenticated, Grant};
+use crate::model::grant::{Authenticated, Grant, LOGIN_CLIENTS};
 use crate::model::id::{Id, SessionId, UserId};
 use crate::model::proof::MFA;
 use crate::model::session::{Device, End, Listed, Session};
 use crate::model::user::User;
-use tokensmith_verifier::issuing::FIRST_PARTY;
 
 const MAX_ADDRESSES: i64 = 1_000;
 
@@ -53,7 +52,7 @@ impl ReadTx<'_> {
             .select((Session::as_select(), Device::as_select(), sessions::client_id))
             .load::<(Session, Device, Option<String>)>(self.0)?;
         let listed = |(session, device, client_id): (Session, Device, Option<String>)| {
-            let application = client_id.filter(|client_id| client_id != FIRST_PARTY);
+            let application = client_id.filter(|client_id| !LOGIN_CLIENTS.contains(&client_id.as_str()));
             Listed { session, device, application }
         };
         Ok(rows.into_iter().map(listed).collect())
@@ -65,7 +64,7 @@ impl ReadTx<'_> {
         let addresses = sessions::table
             .filter(sessions::user_id.eq(Bind(user)))
             .filter(sessions::ip.is_not_null())
-            .filter(sessions::client_id.is_null().or(sessions::client_id.eq(FIRST_PARTY)))
+            .filter(sessions::client_id.is_null().or(sessions::client_id.eq_any(LOGIN_CLIENTS)))
             .select(sessions::ip.assume_not_null())
             .order(sessions::id.desc())
             .limit(MAX_ADDRESSES)
@@ -83,7 +82,7 @@ impl ReadTx<'_> {
         let addresses = sessions::table
             .filter(sessions::user_id.eq(Bind(user)))
             .filter(sessions::ip.is_not_null())
-            .filter(sessions::client_id.eq(FIRST_PARTY))
+            .filter(sessions::client_id.eq_any(LOGIN_CLIENTS))
             .filter(sessions::amr.like(format!("% {MFA}")).or(id.eq_any(confirmed_in)).or(id.eq_any(created_in)))
             .select(sessions::ip.assume_not_null())
             .order(sessions::id.desc())
@@ -202,7 +201,8 @@ impl UnitTx<'_> {
         Ok(!ended.is_empty())
     }
 
-    /// Ends every live session of a user except `except` and denies its tokens; returns how many. Lapsed sessions are
+    /// Ends every live session of a user except `except` and denies its tokens, and those of the issuer before this service;
+    /// returns how many. Lapsed sessions are
     /// denied but not counted.
     pub(crate) fn end_sessions_of(
         &mut self,
@@ -211,6 +211,7 @@ impl UnitTx<'_> {
         end: End,
         access: Seconds,
     ) -> Result<usize, Error> {
+        self.end_legacy_tokens_of(user, end.at)?;
         self.lock_live_sessions_of(user)?;
         let except = except.unwrap_or_else(no_session);
         self.record_lapses_of(user, except, end, access)?;

@@ -100,6 +100,8 @@ mod second_factor_limits;
 mod second_factor_pages;
 mod second_factor_required;
 mod sessions;
+mod simplejwt;
+mod simplejwt_legacy;
 mod slow_readers;
 mod sqlite_files;
 mod step_up;

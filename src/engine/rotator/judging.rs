@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::jwt::RefreshClaims;
 use crate::model::audit::{Event, EventName, Origin};
+use crate::model::compat::SIMPLEJWT_CLIENT;
 use crate::model::denial::Denial;
 use crate::model::grant::Live;
 use crate::model::lifetimes::Lifetimes;
@@ -91,6 +92,8 @@ impl Row {
 pub(super) struct Judge {
     pub(crate) lifetimes: Lifetimes,
     pub(crate) rules: Rules,
+    /// Whether refresh tokens of simplejwt's endpoints are replaced when they are used.
+    pub(crate) rotates_simplejwt: bool,
 }
 
 impl Judge {
@@ -98,9 +101,11 @@ impl Judge {
     pub(super) fn judge(&self, row: &mut Row, asked: &Asked, now: Timestamp) -> Judged {
         let generation = asked.claims.generation;
         let presented = Presented { generation, context: Some(asked.client.context), is_bound: asked.client.is_bound };
+        let rotates = self.rotates_simplejwt || asked.claims.client_id != SIMPLEJWT_CLIENT;
+        let rules = Rules { rotates, ..self.rules };
         let Live { session, user, .. } = &mut row.live;
         let Judgement { verdict, sharing, raised, is_alarming } =
-            judge(presented, Some(session), user.disabled_at.is_none(), self.rules, now);
+            judge(presented, Some(session), user.disabled_at.is_none(), rules, now);
         session.sharing = sharing;
         if let Some(mark) = raised.filter(|_| is_alarming) {
             let event = asked.event(EventName::SessionShared, now);

@@ -158,8 +158,8 @@ pub(in crate::http) async fn confirm(
     let (name, terms_accepted, audience) = (body.name, body.terms_accepted, body.audience.clone());
     let wanted = Wanted { username, password, name, terms_accepted, audience };
     let opened = registering::open(&app, applicant, wanted, origin.clone()).await?;
-    let (asked, audience) = (app.clone(), body.audience);
-    let log_in = move || login::login(&asked, outcome(&asked, opened), audience.as_deref(), &device, &origin);
+    let (its_app, asked) = (app.clone(), app.config.first_party(body.audience.as_deref()));
+    let log_in = move || login::login(&its_app, outcome(&its_app, opened), asked, &device, &origin);
     let pair = blocking(log_in).await;
     login::count(&app, pair.as_ref().map(|_| ()));
     let mut response = delivery.answer(&request, &app, &pair?).await?;

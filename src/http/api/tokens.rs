@@ -140,9 +140,9 @@ pub(in crate::http) async fn create(
     };
     let device = device(&request, &app, body.label)?;
     let origin = origin(&request, &app);
-    let (audience, its_device) = (body.audience.clone(), device.clone());
+    let (asked, its_device) = (app.config.first_party(body.audience.as_deref()), device.clone());
     let claim = move |app: &_| login::claim(app, &username, &password, body.audience.as_deref(), &device);
-    let open = move |app: &_, proof| login::login(app, proof, audience.as_deref(), &its_device, &origin);
+    let open = move |app: &_, proof| login::login(app, proof, asked, &its_device, &origin);
     let pair = proving(&app, claim, proof::prove, open).await;
     login::count(&app, pair.as_ref().map(|_| ()));
     delivery.answer(&request, &app, &pair?).await

@@ -26,7 +26,6 @@ use crate::jwt::{AccessClaims, Credential};
 use crate::model::audit::Origin;
 use crate::model::id::{SessionId, UserId};
 use crate::model::names::ADMIN_ROLE;
-use crate::secret::KEY_PREFIX;
 use crate::service::protection::{self, Authenticated};
 use crate::service::queries;
 use crate::service::second_factor::{self, Needs};
@@ -143,8 +142,8 @@ fn recent(app: &App, claims: &AccessClaims) -> Result<(), Failure> {
 }
 
 /// Whether the header holds an API token itself, not an access token.
-fn has_key(request: &HttpRequest) -> bool {
-    matches!(presented(request), Ok(Presented::Token(text) | Presented::Bearer(text)) if text.starts_with(KEY_PREFIX))
+fn has_key(app: &App, request: &HttpRequest) -> bool {
+    matches!(presented(request), Ok(Presented::Token(text) | Presented::Bearer(text)) if app.api_tokens.looks_like_one(text))
 }
 
 /// Whether a logged-in user may do what is sensitive: they have authenticated recently, with the second factor that they
@@ -210,7 +209,7 @@ impl<G: Guard> FromRequest for Caller<G> {
             let app = request.app_data::<web::Data<App>>().ok_or(BearerErrorKind::NotSetUp)?;
             let by_cookie = Cookies::authenticate(app, &request);
             let claims = if by_cookie { by_cookies(&request, app).await? } else { bearer.await?.0 };
-            let is_key = (G::ADMINISTRATES || G::RECENTLY) && has_key(&request);
+            let is_key = (G::ADMINISTRATES || G::RECENTLY) && has_key(app, &request);
             // The token of a registered application opens only userinfo here, for every user.
             if matches!(claims.credential(), Credential::Application | Credential::Client) {
                 return Err(Failure::ApplicationToken);

@@ -99,7 +99,7 @@ fn read(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Re
 }
 
 /// The bytes of a body, of whatever kind.
-pub(super) fn read_bytes(
+pub(in crate::http) fn read_bytes(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> impl Future<Output = Result<web::Bytes, Failure>> + use<> {

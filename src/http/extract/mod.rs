@@ -19,5 +19,5 @@ pub(super) use client::{ProxyWarnings, RequestId, device, language, origin};
 pub(super) use credentials::{AssertionBody, RegistrationBody};
 pub(super) use enroller::enroller;
 pub(super) use form::{Form, FormOrNothing, OwnForm};
-pub(super) use json::{Json, JsonOrNothing, MAX_BODY_BYTES};
+pub(super) use json::{Json, JsonOrNothing, MAX_BODY_BYTES, read_bytes};
 pub(super) use query::{PathId, Query, cut, instant, page_size, parameter};

@@ -98,7 +98,12 @@ struct ApiTokenClaims<'a> {
 fn view(app: &App, token: &ActiveToken) -> HttpResponse {
     let (active, bearer) = (true, Some("Bearer"));
     match token {
-        ActiveToken::Jwt(Token::Access(claims)) => not_stored(View { active, token_type: bearer, claims: &**claims }),
+        ActiveToken::Jwt(Token::Access(claims)) => {
+            let mut claims = (**claims).clone();
+            // Another issuer's clients have a claim of this name.
+            claims.extra.remove("token_type");
+            not_stored(View { active, token_type: bearer, claims })
+        }
         // It is only for the client: no resource server accepts it.
         ActiveToken::Jwt(Token::Refresh(claims)) => not_stored(View { active, token_type: None, claims }),
         ActiveToken::Api(token, claims) => {

@@ -130,11 +130,12 @@ impl Place<'_> {
             _ => begun.clone().unwrap_or(account),
         };
         let (device, origin) = (device(request, app, None)?, origin(request, app));
-        let (asked, its_device, its_origin) = (app.clone(), device.clone(), origin.clone());
+        let (its_app, its_device, its_origin) = (app.clone(), device.clone(), origin.clone());
         let also = choosing(request, app, &return_to);
+        let asked = app.config.first_party(None);
         let log_in = move || {
-            let pair = login::login(&asked, outcome(&asked, opened), None, &its_device, &its_origin)?;
-            also(&asked)?;
+            let pair = login::login(&its_app, outcome(&its_app, opened), asked, &its_device, &its_origin)?;
+            also(&its_app)?;
             Ok::<_, Error>(pair)
         };
         let pair = on_a_thread(log_in).await;

@@ -166,7 +166,7 @@ pub(crate) fn sign_in(
             }
         }
         before => {
-            let pair = login::login(app, outcome, None, device, origin)?;
+            let pair = login::login(app, outcome, app.config.first_party(None), device, origin)?;
             if let Some((user, session)) = before {
                 sessions::end_if_stored(app, user, session, EndReason::Logout, origin)?;
             }

@@ -176,7 +176,8 @@ async fn of_client(app: &Arc<App>, client: Arc<Client>, wanted: Wanted) -> Resul
         let audience = audience.as_str();
         let (now, expires_in) = (app.clock.now(), app.config.lifetimes.access);
         let jti = Jti::from_bytes(app.entropy.bytes()?);
-        let issuing = Issuing { issuer: &app.config.issuer, audience, jti, iat: now, exp: now + expires_in };
+        let (issuer, exp, compat) = (&app.config.issuer, now + expires_in, app.config.compat);
+        let issuing = Issuing { issuer, audience, jti, iat: now, exp, compat };
         let claims = issuing.of_client(client.id.as_str(), &scope);
         let access_token = app.keys.ring().sign(&claims, Some(alg), now)?;
         Ok(Granted { access_token, expires_in, refresh_token: None, id_token: None, scope: claims.scope })

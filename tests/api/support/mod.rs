@@ -19,6 +19,7 @@ pub mod postgres;
 pub mod process;
 pub mod provider;
 pub mod running;
+pub mod simplejwt;
 pub mod totp;
 
 pub use app::{Engine, PASSWORD, TestApp, execute, number};

@@ -187,6 +187,9 @@ pub struct RefreshClaims {
     pub jti: String,
     /// The client that it was issued to.
     pub client_id: String,
+    /// What another issuer calls the kind of the token, where the service stands in for it.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub token_type: Option<String>,
 }
 
 #[cfg(test)]
