@@ -131,6 +131,8 @@ fn of_domain(failure: &Failure, error: &Error) -> Told {
         | Error::PasskeyNotFound
         | Error::TooManyPasskeys(_)
         | Error::IdentityTaken
+        | Error::SignedInElsewhere { .. }
+        | Error::TooManyIdentities(_)
         | Error::IdentityNotFound
         | Error::LastWayIn
         | Error::PasskeysOff
