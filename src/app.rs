@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::engine::api_tokens::{KnownApiTokens, SharedApiTokens};
 use crate::engine::denylist::Denylist;
 use crate::engine::feed::Feed;
+use crate::engine::known_claims::KnownClaims;
 use crate::engine::known_clients::KnownClients;
 use crate::engine::known_keys::KnownKeys;
 use crate::engine::limiter::Limiter;
@@ -56,6 +57,8 @@ pub struct App {
     pub(crate) feed: Feed,
     /// The registered applications: none before [`App::load`].
     pub known_clients: KnownClients,
+    /// The custom claims: only those of the settings before [`App::load`].
+    pub known_claims: KnownClaims,
     /// The API tokens.
     pub api_tokens: Arc<KnownApiTokens>,
     /// Verifies the access tokens of requests to this service.
@@ -144,6 +147,7 @@ impl App {
             hasher: Hasher::start(config.argon2, Arc::clone(&entropy), Arc::clone(&metrics))?,
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
             limiter: Limiter::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&lookups)),
+            known_claims: KnownClaims::new(config.custom_claims.clone(), Arc::clone(&store)),
             known_clients: KnownClients::new(Arc::clone(&store), Arc::clone(&clock)),
             outbox: Outbox::new(store.clone(), clock.clone(), entropy.clone(), metrics.clone(), senders),
             lookups,
@@ -165,8 +169,8 @@ impl App {
         })
     }
 
-    /// Loads the keys (after creating missing ones), the denylist and the registered applications, which are needed to issue
-    /// and verify tokens. Returns the files of the new keys.
+    /// Loads the keys (after creating missing ones), the denylist, the registered applications and the custom claims, which
+    /// are needed to issue and verify tokens. Returns the files of the new keys.
     pub fn load(&self) -> Result<Vec<PathBuf>, StartError> {
         let now = self.clock.now();
         let made = self.keys.load_or_create(now)?;
@@ -177,6 +181,7 @@ impl App {
         }
         self.denylist.follow(&self.store, now).map_err(|error| of_database(&self.config, error))?;
         self.known_clients.follow().map_err(|error| of_database(&self.config, error))?;
+        self.known_claims.follow().map_err(|error| of_database(&self.config, error))?;
         // OpenID Connect Core section 2: a client is the audience of its ID tokens.
         for audience in self.config.audiences.names() {
             if audience.parse().is_ok_and(|id| self.known_clients.find_known(&id).is_some()) {

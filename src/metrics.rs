@@ -27,6 +27,7 @@ pub struct Metrics {
     task_panics: Family<NameLabel, Counter>,
     events: Family<NameLabel, Counter>,
     outbox: Family<NameLabel, Counter>,
+    claims_left_out: Family<NameLabel, Counter>,
     database_connections: Family<NameLabel, Gauge>,
     keys: Family<KeyLabels, Gauge>,
     gauges: Gauges,
@@ -134,6 +135,9 @@ impl Default for Metrics {
         let outbox = Family::default();
         let help = "Mails: sent, failed (to be tried again), refused by the mail server or given_up; full and unwritten: not even stored";
         registry.register("outbox_messages", help, outbox.clone());
+        let claims_left_out = Family::default();
+        let help = "Tokens and responses without their custom claims, which are too large, by place";
+        registry.register("custom_claims_left_out", help, claims_left_out.clone());
         let database_connections = Family::default();
         let help = "Database connections: busy or idle";
         registry.register("database_connections", help, database_connections.clone());
@@ -151,6 +155,7 @@ impl Default for Metrics {
             task_panics,
             events,
             outbox,
+            claims_left_out,
             database_connections,
             keys,
             gauges,
@@ -206,6 +211,11 @@ impl Metrics {
     /// Counts the outcome of a message in the outbox.
     pub(crate) fn outbox(&self, outcome: &'static str) {
         self.outbox.get_or_create(&NameLabel { name: Name(outcome) }).inc();
+    }
+
+    /// Counts a token or a response whose custom claims are too large.
+    pub(crate) fn left_out(&self, place: &'static str) {
+        self.claims_left_out.get_or_create(&NameLabel { name: Name(place) }).inc();
     }
 
     /// Everything in Prometheus's text format.

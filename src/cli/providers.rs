@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::CliError;
-use super::output::{List, confirm, line, shown};
+use super::output::{List, confirm, line, object, shown};
 use super::users::OPERATOR;
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -211,11 +211,6 @@ impl From<&Provider> for ProviderView {
             disabled_at: provider.disabled_at.map(Timestamp::to_rfc3339),
         }
     }
-}
-
-fn object(view: &impl Serialize) -> Result<(), CliError> {
-    let value = serde_json::to_value(view).map_err(|error| CliError::Output(error.into()))?;
-    line(format_args!("{value:#}"))
 }
 
 fn list(app: &App, json: bool) -> Result<(), CliError> {

@@ -2,6 +2,7 @@
 //! the environment.
 
 mod audiences;
+mod claims_file;
 mod database_url;
 mod env_file;
 mod log_filter;
@@ -40,6 +41,7 @@ pub(crate) use settings::{MAX_ARGON2_ITERATIONS, SETTINGS, Settings};
 pub(crate) use together::min_argon2_memory_kib;
 
 use crate::jwt::{KeyFolder, KeyPolicy};
+use crate::model::custom_claim::CustomClaim;
 use crate::model::grant::{Grant, GrantRequest};
 use crate::model::lifetimes::Lifetimes;
 use crate::model::proof::{MFA, Method};
@@ -56,6 +58,8 @@ pub struct Config {
     pub(crate) keys: KeyFolder,
     /// When keys are created and removed, and their algorithms; the first is `SIGNING_ALG`.
     pub key_policy: KeyPolicy,
+    /// The custom claims of `CLAIMS_FILE`.
+    pub(crate) custom_claims: Vec<CustomClaim>,
     /// How long tokens are valid and sessions last.
     pub lifetimes: Lifetimes,
     /// How many late retries a session may have before it counts as shared.

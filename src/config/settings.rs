@@ -202,6 +202,12 @@ settings! {
         read: list(passkey_values::origin),
         show: show_list,
     }
+    CLAIMS_FILE: pub(super) claims_file: PathBuf {
+        default: "",
+        help: "JSON file with custom claims: an object whose members are the claims, by name. They cannot be changed in the administration. Empty: no file.",
+        read: path,
+        show: show_path,
+    }
     FIRST_ADMIN_PASSWORD_FILE: pub(crate) first_admin_password_file: PathBuf {
         default: "",
         help: "File to which the first start writes the first admin's password when standard output is not a terminal. Empty: first-admin-password, in the folder of the SQLite database or, with PostgreSQL, in the folder data.",

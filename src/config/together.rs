@@ -5,12 +5,12 @@ use std::path::Path;
 use super::passkeys::relying_party;
 use super::reader::Reader;
 use super::settings::{
-    ACR_TWO_FACTORS, ARGON2_MEMORY_KIB, AUDIENCE, DATABASE_URL, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE,
-    MAIL_FROM, MAIL_PASSWORD_FILE, REFRESH_IDLE_LIFETIME, REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, REGISTRATION,
-    SESSION_COOKIES, SESSION_LIFETIME,
+    ACR_TWO_FACTORS, ARGON2_MEMORY_KIB, AUDIENCE, CLAIMS_FILE, DATABASE_URL, Draft, KEY_ROTATION_PERIOD,
+    KEYS_PASSPHRASE_FILE, MAIL_FROM, MAIL_PASSWORD_FILE, REFRESH_IDLE_LIFETIME, REFRESH_RETRY_WINDOW,
+    REFRESH_SETTLE_WINDOW, REGISTRATION, SESSION_COOKIES, SESSION_LIFETIME,
 };
 use super::values::passphrase;
-use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, MailUrl, machine};
+use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, MailUrl, claims_file, machine};
 use crate::jwt::{KeyFolder, KeyPolicy, Passphrase};
 use crate::model::lifetimes::Lifetimes;
 use crate::model::registration::MayRegister;
@@ -49,12 +49,14 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
         reader.problem(&REGISTRATION, "open needs mail to prove addresses: set MAIL_URL, or use invite");
     }
     let relying_party = relying_party(&mut draft, reader);
+    let custom_claims = reader.read(&CLAIMS_FILE, |path| claims_file::read(path, audiences.as_ref()));
     let argon2 = argon2(&mut draft, reader);
     let settings = draft.complete()?;
     Some(Config {
         audiences: audiences?,
         keys: KeyFolder { dir: settings.keys_dir.clone(), passphrase: settings.keys_passphrase.clone() },
         key_policy: key_policy?,
+        custom_claims: custom_claims?,
         lifetimes: lifetimes?,
         sharing_limits: Limits { strange: settings.refresh_strange_limit, shared: settings.refresh_shared_limit },
         argon2: argon2?,

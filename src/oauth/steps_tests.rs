@@ -84,6 +84,8 @@ fn known(authenticated_at: i64, allowed: &str) -> Known {
         disabled_at: None,
         created_at: at,
         external_id: None,
+        public_attributes: None,
+        app_attributes: None,
     };
     let (user_id, client_id) = (user.id, ClientId::from_stored("app".to_owned()));
     let consent = Consent { user_id, client_id, scopes: allowed.parse().unwrap(), created_at: at, updated_at: at };

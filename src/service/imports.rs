@@ -183,7 +183,8 @@ impl<'a> Import<'a> {
             match self.read() {
                 Ok(None) => break,
                 Ok(Some(Found { number, model, key, subject })) => {
-                    let refusal = |reason| Refusal { row: number, model: cut(model), key: cut(key), reason: cut(reason) };
+                    let refusal =
+                        |reason| Refusal { row: number, model: cut(model), key: cut(key), reason: cut(reason) };
                     match subject {
                         Ok(Some(subject)) => rows.push(Row { refusal: refusal(String::new()), subject }),
                         Ok(None) => self.counts.left += 1,

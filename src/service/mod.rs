@@ -2,9 +2,11 @@
 //! hashes, so they are called from threads that may block. Only refreshing and sign-ins at providers do not block.
 
 pub(crate) mod api_tokens;
+pub(crate) mod attributes;
 pub(crate) mod bootstrap;
 pub(crate) mod caretaker;
 pub(crate) mod clients;
+pub(crate) mod custom_claims;
 pub(crate) mod decoy;
 pub(crate) mod email;
 mod fields;
@@ -37,6 +39,7 @@ pub(crate) mod second_factor;
 pub(crate) mod second_step;
 pub(crate) mod sessions;
 pub(crate) mod shown;
+mod signing;
 pub(crate) mod totp;
 pub(crate) mod upstream;
 pub(crate) mod upstream_login;

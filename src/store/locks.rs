@@ -42,6 +42,8 @@ pub(super) enum Lock {
     Clients,
     /// Rows of `providers`.
     Providers,
+    /// Held while custom claims are changed.
+    CustomClaims,
     /// Rows of `sessions`.
     Sessions,
     /// Rows of `api_tokens`.

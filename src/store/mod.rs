@@ -13,6 +13,7 @@ mod challenges;
 mod clients;
 mod columns;
 mod connection;
+mod custom_claims;
 mod denied_before;
 mod denylist;
 mod grants;

@@ -27,6 +27,8 @@ diesel::table! {
         username_skeleton -> Nullable<Text>,
         skeleton_of -> Nullable<Text>,
         external_id -> Nullable<Text>,
+        public_attributes -> Nullable<Text>,
+        app_attributes -> Nullable<Text>,
     }
 }
 
@@ -181,6 +183,17 @@ diesel::table! {
         created_at -> SqlTime,
         updated_at -> SqlTime,
         disabled_at -> Nullable<SqlTime>,
+        attributes -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+
+    /// Claims of the operator's own.
+    custom_claims (name) {
+        name -> Text,
+        mapping -> Text,
     }
 }
 
