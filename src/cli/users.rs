@@ -172,7 +172,7 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
             line(format_args!("created {} ({})", user.username, user.id))
         }
         UsersCommand::List { search, json } => lists::list(app, search, json),
-        UsersCommand::Import(command) => importing::run(app, command),
+        UsersCommand::Import(command) => importing::run(app, command, &OPERATOR),
         UsersCommand::Export(command) => exporting::run(app, &command),
         UsersCommand::Attributes { name, public, app: private } => show_attributes(app, &name, public, private),
         UsersCommand::Sessions { name, json } => lists::list_sessions(app, &users::find_by_name(app, &name)?, json),

@@ -1,10 +1,10 @@
 //! Passwords: what may be one, and how they are hashed.
 
 mod argon2id;
-mod base64;
 mod bcrypt;
 mod calibrate;
 mod error;
+mod foreign;
 mod foreign_argon2;
 mod hasher;
 mod pbkdf2;

@@ -7,9 +7,8 @@ use std::num::NonZeroU32;
 use aws_lc_rs::pbkdf2::{Algorithm, PBKDF2_HMAC_SHA1, PBKDF2_HMAC_SHA256, PBKDF2_HMAC_SHA512, verify};
 
 use super::Password;
-use super::base64::{decode, decode_padded};
 use super::error::UnusableHash;
-use super::stored::{DIGEST_BYTES, number};
+use super::foreign::{DIGEST_BYTES, decode, decode_padded, number};
 
 /// More take longer than a login may wait. Django's default grows by a fifth with each of its versions; in 5.2 it is a million.
 const MAX_ITERATIONS: u32 = 5_000_000;
@@ -50,10 +49,10 @@ impl Pbkdf2Hash {
     }
 
     fn new(scheme: &str, iterations: &str, salt: Vec<u8>, digest: Vec<u8>) -> Result<Self, UnusableHash> {
-        let (algorithm, block) = match scheme.rsplit_once(['-', '_']).map_or("sha1", |(_, digest)| digest) {
-            "sha1" => (PBKDF2_HMAC_SHA1, 20),
-            "sha256" => (PBKDF2_HMAC_SHA256, 32),
-            "sha512" => (PBKDF2_HMAC_SHA512, 64),
+        let (algorithm, block, weight) = match scheme.rsplit_once(['-', '_']).map_or("sha1", |(_, digest)| digest) {
+            "sha1" => (PBKDF2_HMAC_SHA1, 20, 1),
+            "sha256" => (PBKDF2_HMAC_SHA256, 32, 1),
+            "sha512" => (PBKDF2_HMAC_SHA512, 64, 2),
             _ => return Err(UnusableHash::UnknownScheme(scheme.to_owned())),
         };
         let iterations: u32 = number(iterations, "iterations")?;
@@ -66,10 +65,10 @@ impl Pbkdf2Hash {
         }
         // Each block of the digest takes all iterations.
         let blocks = u64::try_from(digest.len().div_ceil(block)).map_err(UnusableHash::malformed)?;
-        Ok(Self { algorithm, iterations, steps: blocks * u64::from(iterations.get()), salt, digest })
+        Ok(Self { algorithm, iterations, steps: blocks * weight * u64::from(iterations.get()), salt, digest })
     }
 
-    /// How often the password is hashed.
+    /// How often the password is hashed by SHA-256, or could be in that time.
     pub(super) fn steps(&self) -> u64 {
         self.steps
     }

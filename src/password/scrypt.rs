@@ -6,9 +6,8 @@ use scrypt::{Params, scrypt};
 use zeroize::Zeroizing;
 
 use super::Password;
-use super::base64::{decode, decode_padded};
 use super::error::{HashError, UnusableHash, failed};
-use super::stored::{DIGEST_BYTES, number};
+use super::foreign::{DIGEST_BYTES, decode, decode_padded, number};
 
 /// More takes longer than a login may wait.
 const MAX_WORK: u64 = 1 << 23;

@@ -2,7 +2,6 @@
 //! variant here and a file of its own.
 
 use std::borrow::Cow;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use argon2::password_hash::phc::Salt;
@@ -30,9 +29,6 @@ pub(crate) enum StoredHash {
     /// Scrypt.
     Scrypt(ScryptHash),
 }
-
-/// The lengths of digests of other systems, except those of argon2 and bcrypt, which have limits of their own.
-pub(super) const DIGEST_BYTES: RangeInclusive<usize> = 16..=64;
 
 /// What a step of each scheme takes, in thousandths of what it takes argon2 to write a block of 1 KiB: measured on several machines
 /// with hardware instructions for SHA-256. A machine without them takes three times as long for PBKDF2.
@@ -144,13 +140,6 @@ pub(crate) fn as_exported(stored: &str) -> &str {
 /// Whether this service has made a stored hash, and not another system.
 pub(crate) fn is_of_this_service(stored: &str) -> bool {
     stored.starts_with("$argon2id$")
-}
-
-/// Reads a parameter: digits only.
-pub(super) fn number<N: FromStr>(text: &str, of: &str) -> Result<N, UnusableHash> {
-    let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let number = digits.and_then(|digits| digits.parse().ok());
-    number.ok_or_else(|| UnusableHash::Malformed(format!("its number of {of} cannot be read")))
 }
 
 fn is_made_alike(one: &Params, other: &Params) -> bool {

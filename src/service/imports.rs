@@ -3,9 +3,11 @@
 
 mod applying;
 mod django;
+mod options;
 mod plain;
 mod reading;
 mod roles;
+mod subject;
 mod user;
 
 use std::sync::Arc;
@@ -14,34 +16,20 @@ use applying::{Applying, Done, Rehearsed, is_of_the_service};
 use django::{Dump, Found};
 use plain::{Lines, Numbered, Table};
 use reading::skip_mark;
+use subject::Subject;
 use user::ImportedUser;
 
 use super::users;
 use crate::app::App;
-use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
-use crate::model::user::{ClaimedName, ExternalId};
-use crate::secret::KeyDigest;
 
+pub(crate) use options::Options;
 pub(crate) use reading::{Broken, Input};
 pub(crate) use roles::{Mapping, RoleMap};
 
 /// So many rows are written at a time.
 const BATCH: usize = 500;
-
-/// How a file is read.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    /// The model of Django's that has the accounts, in lower case.
-    pub(crate) model: String,
-    /// The roles that are given.
-    pub(crate) roles: RoleMap,
-    /// Whether addresses count as verified, unless the file says that they are not.
-    pub(crate) trust_email: bool,
-    /// Whether nothing is written.
-    pub(crate) is_rehearsal: bool,
-}
 
 /// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,30 +42,10 @@ pub(crate) enum Format {
     Jsonl,
 }
 
-/// What a row is about.
-enum Subject {
-    /// An account.
-    User(Box<ImportedUser>),
-    /// A refresh token of the issuer before this one.
-    LegacyToken { external_id: String, jti: String, owner: Option<Owner>, expires_at: Timestamp },
-    /// Such a token, which must not be accepted.
-    DeniedToken { external_id: String },
-    /// The key of an API token.
-    ApiKey { digest: KeyDigest, owner: Owner, created_at: Timestamp },
-}
-
-/// Whose something is.
-enum Owner {
-    /// By the primary key in the other system.
-    External(ExternalId),
-    /// By the username.
-    Named(ClaimedName),
-}
-
 /// A row that is left out.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Refusal {
-    /// Its number: of its line, or in a dump of the row, from 1.
+    /// Its number in the file, from 1; in CSV the first line is 1.
     pub(crate) row: u64,
     /// Its model in a dump.
     pub(crate) model: String,

@@ -33,9 +33,13 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Denies the token with this primary key at the other issuer; returns whether there is one.
-    pub(crate) fn deny_legacy_token(&mut self, external_id: &str) -> Result<bool, Error> {
+    /// Denies the token with this primary key at the other issuer; returns whether that changed it, or `None` if there is none.
+    pub(crate) fn deny_legacy_token(&mut self, external_id: &str) -> Result<Option<bool>, Error> {
         let named = legacy_tokens::table.filter(legacy_tokens::external_id.eq(external_id));
-        Ok(diesel::update(named).set(legacy_tokens::is_denied.eq(true)).execute(self.0)? > 0)
+        let is_denied: Option<bool> = named.select(legacy_tokens::is_denied).first(self.0).optional()?;
+        if is_denied == Some(false) {
+            diesel::update(named).set(legacy_tokens::is_denied.eq(true)).execute(self.0)?;
+        }
+        Ok(is_denied.map(|was_denied| !was_denied))
     }
 }

@@ -187,7 +187,7 @@ fn what_is_created_can_log_in_and_all_that_is_wrong_is_said_at_once(engine: Engi
     assert_eq!(created.status, 201, "{created:?}");
     let expected = json!({"id": created.json()["id"], "username": "grace", "email": "g@example.com",
         "email_verified": true, "name": "Grace Hopper", "roles": ["admiral", "editor"], "created_at": "2027-01-15T08:00:00Z",
-        "disabled_at": null});
+        "disabled_at": null, "external_id": null});
     assert_eq!(created.json(), expected);
     assert!(!created.body.contains(PASSWORD) && !created.body.contains("argon2"), "{created:?}");
     assert_eq!(app.login("grace", PASSWORD).ok()["user"]["id"], created.json()["id"]);
@@ -215,7 +215,8 @@ fn a_user_is_shown_and_changed(engine: Engine) {
     assert_eq!(
         ask("GET", Value::Null).ok(),
         json!({"id": ada["user"]["id"], "username": "countess", "email": null,
-        "email_verified": false, "name": "Ada Lovelace", "roles": [], "created_at": "2027-01-15T08:00:00Z", "disabled_at": null})
+        "email_verified": false, "name": "Ada Lovelace", "roles": [], "created_at": "2027-01-15T08:00:00Z", "disabled_at": null,
+        "external_id": null})
     );
     app.login("ada", PASSWORD).problem(401, "bad_credentials");
     app.login("countess", PASSWORD).ok();

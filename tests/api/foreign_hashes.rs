@@ -19,7 +19,9 @@ const HASH: &str = "pbkdf2_sha256$1000$salt$nNr3AKmYFOXvzxzP+2VlPwJFPcGKllppLaQI
 fn a_name_that_no_account_has_costs_what_most_hashes_cost(engine: Engine) {
     let app = TestApp::start(engine);
     app.create_user("local", &[]);
-    ["user1", "user2", "user3"].map(|name| app.create_user(name, &[]));
+    for name in ["user1", "user2", "user3"] {
+        app.create_user(name, &[]);
+    }
     app.execute(&format!("update users set password_hash = '{SLOW}' where username <> 'local'"));
     let work = |name: &str| {
         let before = app.inside.hasher.worked();

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::OPERATOR;
 use crate::app::App;
 use crate::cli::CliError;
 use crate::cli::output::{complain, count, line, shown};
+use crate::model::audit::Origin;
 use crate::secret::create_private_file;
 use crate::service::imports::{Counts, Format, Import, Input, Mapping, Options, Refusal, RoleMap, Stopped};
 
@@ -24,8 +24,8 @@ pub(in crate::cli) struct ImportCommand {
     /// The model of Django's that has the accounts
     #[arg(long, value_name = "APP.MODEL", default_value = "auth.user")]
     model: String,
-    /// Give a role for a field that is true, as in is_superuser=admin, or for a group or role of the file, as in
-    /// group:Editors=editor; may be given several times. Only so does anybody become admin
+    /// Give a role for a field that is true, as in `is_superuser=admin`, or for a group or role of the file, as in
+    /// `group:Editors=editor`; may be given several times. Only so does anybody become admin
     #[arg(long = "map", value_name = "WHAT=ROLE")]
     mappings: Vec<Mapping>,
     /// Take the addresses for verified, unless the file says that they are not
@@ -78,9 +78,10 @@ impl Report {
         match self {
             Self::Terminal => {
                 for Refusal { row, model, key, reason } in refused {
-                    let named = [model.as_str(), key].into_iter().filter(|name| !name.is_empty());
-                    let named: String = named.map(|name| format!(" {}", shown(name))).collect();
-                    complain(format_args!("row {row}{named}: {}", shown(reason)));
+                    let number = row.to_string();
+                    let named = [&number, model, key].into_iter().filter(|name| !name.is_empty());
+                    let named: Vec<String> = named.map(|name| shown(name)).collect();
+                    complain(format_args!("row {}: {}", named.join(" "), shown(reason)));
                 }
                 Ok(())
             }
@@ -96,7 +97,7 @@ impl Report {
     }
 }
 
-pub(super) fn run(app: &App, command: ImportCommand) -> Result<(), CliError> {
+pub(super) fn run(app: &App, command: ImportCommand, origin: &Origin) -> Result<(), CliError> {
     let format = command.format()?;
     let (input, bar) = open(&command.file)?;
     let mut report = Report::open(command.report)?;
@@ -109,7 +110,7 @@ pub(super) fn run(app: &App, command: ImportCommand) -> Result<(), CliError> {
     let broken = |error: crate::service::imports::Broken| of_file(&command.file, &Stopped::from(error));
     let mut import = Import::new(app, input, format, options).map_err(broken)?;
     let all = loop {
-        match import.next(&OPERATOR) {
+        match import.next(origin) {
             Ok(None) => break Ok(()),
             Ok(Some(refused)) => {
                 if let Err(error) = bar.suspend(|| report.add(&refused)) {
@@ -122,7 +123,7 @@ pub(super) fn run(app: &App, command: ImportCommand) -> Result<(), CliError> {
         }
     };
     bar.finish_and_clear();
-    let counts = import.finish(&OPERATOR)?;
+    let counts = import.finish(origin)?;
     tell(&counts, command.dry_run)?;
     all?;
     if format == Format::Django && counts.accounts() + counts.refused == 0 {

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::subject::{Owner, Subject};
 use super::user::ImportedUser;
-use super::{Owner, Subject};
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
 use crate::error::Error;
@@ -47,6 +47,8 @@ pub(super) struct Applying {
 pub(super) struct Rehearsed {
     names: HashSet<String>,
     external_ids: HashSet<String>,
+    /// The primary keys of tokens.
+    tokens: HashSet<String>,
 }
 
 impl Applying {
@@ -65,17 +67,23 @@ impl Applying {
         let done = tx.apart(!self.is_rehearsal, |tx| match subject {
             Subject::User(user) => self.user(tx, user),
             Subject::LegacyToken { external_id, jti, owner, expires_at } => {
-                self.legacy_token(tx, external_id, (jti, *expires_at), owner.as_ref(), rehearsed)
+                self.legacy_token(tx, (external_id, jti, *expires_at), owner.as_ref(), rehearsed)
             }
-            Subject::DeniedToken { external_id } => {
-                Ok(if tx.deny_legacy_token(external_id)? { Done::Kept } else { Done::Over })
-            }
+            Subject::DeniedToken { external_id } => Ok(match tx.deny_legacy_token(external_id)? {
+                Some(true) => Done::Kept,
+                Some(false) => Done::Unchanged,
+                None if rehearsed.tokens.contains(external_id) => Done::Kept,
+                None => Done::Over,
+            }),
             Subject::ApiKey { digest, owner, created_at } => self.api_key(tx, digest, (owner, *created_at), rehearsed),
         })?;
         let done = match done {
             Err(error) if is_of_the_service(&error) => return Err(error),
             done => done,
         };
+        if let (Subject::LegacyToken { external_id, .. }, true, Ok(Done::Kept)) = (subject, self.is_rehearsal, &done) {
+            rehearsed.tokens.insert(external_id.clone());
+        }
         if let (Subject::User(user), true, Ok(Done::Created { .. })) = (subject, self.is_rehearsal, &done) {
             rehearsed.names.insert(user.username.to_string());
             rehearsed.external_ids.extend(user.external_id.as_ref().map(ToString::to_string));
@@ -167,8 +175,7 @@ impl Applying {
     fn legacy_token(
         &self,
         tx: &mut WriteTx<'_>,
-        external_id: &str,
-        (jti, expires_at): (&str, Timestamp),
+        (external_id, jti, expires_at): (&str, &str, Timestamp),
         owner: Option<&Owner>,
         rehearsed: &Rehearsed,
     ) -> Result<Done, Error> {

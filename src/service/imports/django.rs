@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::options::Options;
 use super::reading::{Broken, Input, element};
-use super::user::{FIELDS, Fields, text, time};
-use super::{Options, Owner, Subject};
+use super::subject::{Owner, Subject};
+use super::user::{FIELDS, Fields, ImportedUser, text, time};
 use crate::clock::Timestamp;
 use crate::model::legacy_token::MAX_LEGACY_JTI_CHARS;
 use crate::model::text::is_distinct;
@@ -56,10 +57,11 @@ impl Dump {
         let row = row.and_then(|row| serde_json::from_slice::<Dumped>(&row).map_err(|error| error.to_string()));
         Ok(Some(match row {
             Ok(row) => {
-                let key = text(Some(&row.pk)).ok().flatten().unwrap_or_default();
-                let (model, shown) = (row.model.to_ascii_lowercase(), if row.model == API_KEYS { "" } else { &key });
-                let shown = shown.to_owned();
-                let subject = self.subject(&model, key, row.fields, options, hasher);
+                let (model, key) =
+                    (row.model.to_ascii_lowercase(), text(Some(&row.pk)).ok().flatten().unwrap_or_default());
+                // The primary key of a key is itself.
+                let shown = if model == API_KEYS { String::new() } else { key.clone() };
+                let subject = self.subject((&model, key), row.fields, options, hasher);
                 Found { number, model, key: shown, subject }
             }
             Err(why) => Found {
@@ -73,16 +75,14 @@ impl Dump {
 
     fn subject(
         &mut self,
-        model: &str,
-        key: String,
+        (model, key): (&str, String),
         fields: Fields,
         options: &mut Options,
         hasher: &Hasher,
     ) -> Result<Option<Subject>, String> {
         if model == options.model {
             let fields = self.account(key, fields, options)?;
-            return super::user::ImportedUser::new(&fields, options, hasher)
-                .map(|user| Some(Subject::User(Box::new(user))));
+            return ImportedUser::new(&fields, options, hasher).map(|user| Some(Subject::User(Box::new(user))));
         }
         match model {
             "auth.group" => {

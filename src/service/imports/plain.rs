@@ -40,6 +40,7 @@ impl Lines {
 pub(crate) struct Table {
     reader: csv::Reader<Bounded>,
     header: Vec<String>,
+    number: u64,
 }
 
 impl Table {
@@ -51,17 +52,17 @@ impl Table {
                 "the first line of the file must name its fields, such as external_id and username",
             ));
         }
-        Ok(Self { reader, header })
+        Ok(Self { reader, header, number: 1 })
     }
 
-    /// The next line that is not empty.
+    /// The next row that is not empty. The first line of the file has number 1, as in a spreadsheet.
     pub(super) fn next(&mut self) -> Result<Option<Numbered>, Broken> {
         self.reader.get_mut().renew();
         let mut record = csv::ByteRecord::new();
         if !self.reader.read_byte_record(&mut record).map_err(broken)? {
             return Ok(None);
         }
-        let number = record.position().map_or(0, csv::Position::line);
+        self.number += 1;
         let fields = if record.len() == self.header.len() {
             let fields = self.header.iter().zip(&record).map(|(name, field)| {
                 let text = str::from_utf8(field).map_err(|_not_utf_8| format!("{name} is not UTF-8"))?;
@@ -71,7 +72,7 @@ impl Table {
         } else {
             Err(format!("has {} fields, and the first line has {}", record.len(), self.header.len()))
         };
-        Ok(Some((number, fields)))
+        Ok(Some((self.number, fields)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Options;
+use super::options::Options;
 use crate::clock::Timestamp;
 use crate::model::attributes::Attributes;
 use crate::model::id::UserId;
