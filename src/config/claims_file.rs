@@ -34,3 +34,55 @@ pub(super) fn read(path: &str, audiences: Option<&Audiences>) -> Result<Vec<Cust
     };
     claims.into_iter().map(claim).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::jwt::SigningAlg;
+
+    /// What the file with this content is read as.
+    fn read_text(text: &str) -> Result<Vec<CustomClaim>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("claims.json");
+        fs::write(&path, text).unwrap();
+        let audiences = Audiences::parse("https://api.example.com", "https://id.example.com", SigningAlg::Es256);
+        read(path.to_str().unwrap(), Some(&audiences.unwrap()))
+    }
+
+    #[test]
+    fn a_file_names_each_claim_once_and_no_file_none() {
+        let text = r#"{"plan": {"source": {"app_attribute": "/plan"}, "in": ["userinfo"]},
+                       "https://example.com/x": {"source": {"constant": 1}, "in": ["id_token"], "scopes": ["a"]}}"#;
+        let names: Vec<String> = read_text(text).unwrap().iter().map(|claim| claim.name.to_string()).collect();
+        assert_eq!(names, ["https://example.com/x", "plan"]);
+        assert_eq!(read("", None), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_meant_is_refused_with_the_reason() {
+        for (text, why) in [
+            ("", "EOF"),
+            ("[]", "invalid type"),
+            (r#"{"plan": {"in": ["userinfo"]}}"#, "missing field `source`"),
+            (r#"{"plan": {"source": {"constant": 1}, "in": ["userinfo"], "scope": "a"}}"#, "unknown field `scope`"),
+            (r#"{"plan": {"source": {"constant": 1}, "in": []}}"#, "plan: in must name"),
+            (r#"{"sub": {"source": {"constant": 1}, "in": ["userinfo"]}}"#, "sub: the name is a registered claim"),
+            (r#"{"a b": {"source": {"constant": 1}, "in": ["userinfo"]}}"#, "a b: the name must be"),
+            (
+                r#"{"a": {"source": {"constant": 1}, "in": ["userinfo"], "audiences": ["https://other.example.com"]}}"#,
+                "a: audiences must be audiences of this service",
+            ),
+            (
+                r#"{"a": {"source": {"constant": 1}, "in": ["userinfo"]}, "a": {"source": {"constant": 2}, "in": ["userinfo"]}}"#,
+                "a member is there twice",
+            ),
+        ] {
+            let problem = read_text(text).unwrap_err();
+            assert!(problem.contains("claims.json: ") && problem.contains(why), "{text}: {problem}");
+        }
+        let problem = read("/nowhere/claims.json", None).unwrap_err();
+        assert!(problem.starts_with("/nowhere/claims.json: No such file"), "{problem}");
+    }
+}
