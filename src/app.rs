@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, Seconds};
 use crate::config::Config;
 use crate::engine::api_tokens::{KnownApiTokens, SharedApiTokens};
+use crate::engine::claims_hook::ClaimsHook;
 use crate::engine::denylist::Denylist;
 use crate::engine::feed::Feed;
 use crate::engine::known_claims::KnownClaims;
@@ -59,6 +60,8 @@ pub struct App {
     pub known_clients: KnownClients,
     /// The custom claims: only those of the settings before [`App::load`].
     pub known_claims: KnownClaims,
+    /// What is asked for claims, if there is something.
+    pub(crate) claims_hook: Option<ClaimsHook>,
     /// The API tokens.
     pub api_tokens: Arc<KnownApiTokens>,
     /// Verifies the access tokens of requests to this service.
@@ -142,7 +145,11 @@ impl App {
         let lookups = Arc::new(Turns::new(&config));
         let data_keys = Arc::new(DataKeys::new(config.keys.clone()));
         let senders = mailer.map(|mailer| mail::sender(Arc::clone(&data_keys), mailer)).into_iter().collect();
+        let hook = |settings| {
+            ClaimsHook::new(settings, outbound.clone(), Arc::clone(&clock), Arc::clone(&entropy), Arc::clone(&metrics))
+        };
         Ok(Self {
+            claims_hook: config.claims_hook.clone().map(hook),
             rotator: Rotator::start(batches)?,
             hasher: Hasher::start(config.argon2, Arc::clone(&entropy), Arc::clone(&metrics))?,
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),

@@ -3,6 +3,7 @@
 
 mod audiences;
 mod claims_file;
+mod claims_hook;
 mod database_url;
 mod env_file;
 mod log_filter;
@@ -29,6 +30,7 @@ use std::ops::Deref;
 use std::str::FromStr;
 
 pub(crate) use audiences::Audiences;
+pub(crate) use claims_hook::{ClaimsHook, HookFail};
 pub(crate) use database_url::DatabaseUrl;
 pub(crate) use env_file::EnvFile;
 pub(crate) use mail::{Encryption, MailFrom, MailServer, MailUrl};
@@ -58,6 +60,8 @@ pub struct Config {
     pub(crate) keys: KeyFolder,
     /// When keys are created and removed, and their algorithms; the first is `SIGNING_ALG`.
     pub key_policy: KeyPolicy,
+    /// What is asked for claims.
+    pub(crate) claims_hook: Option<ClaimsHook>,
     /// The custom claims of `CLAIMS_FILE`.
     pub(crate) custom_claims: Vec<CustomClaim>,
     /// How long tokens are valid and sessions last.

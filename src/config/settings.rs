@@ -14,7 +14,7 @@ use super::values::{
     acr, address, any_text, duration, duration_or_off, list, longer_than, network, number, on_or_off, optional, parsed,
     passphrase, path, scopes, show_list, show_optional, show_path, within,
 };
-use super::{DatabaseUrl, LogFormat, MailFrom, MailUrl, Pooler, ProxyUrl, passkey_values, urls, warnings};
+use super::{DatabaseUrl, HookFail, LogFormat, MailFrom, MailUrl, Pooler, ProxyUrl, passkey_values, urls, warnings};
 use crate::clock::Seconds;
 use crate::jwt::{Passphrase, SigningAlg};
 use crate::model::names::Scopes;
@@ -207,6 +207,23 @@ settings! {
         help: "JSON file with custom claims: an object whose members are the claims, by name. They cannot be changed in the administration. Empty: no file.",
         read: path,
         show: show_path,
+    }
+    CLAIMS_HOOK_URL: pub(super) claims_hook_url: Option<String> {
+        default: "",
+        help: "URL that is asked for claims at each login and refresh, as in https://app.example.com/claims. Without TLS only on this machine; for a private address see OUTBOUND_ALLOW. Empty: none.",
+        read: optional(urls::hook),
+        show: show_optional(""),
+    }
+    CLAIMS_HOOK_SECRET_FILE: pub(super) claims_hook_secret_file: String {
+        default: "",
+        help: "File whose first line is the secret that signs the requests to CLAIMS_HOOK_URL: whsec_ and 24 to 64 bytes in base64. Required with CLAIMS_HOOK_URL.",
+        secrecy: MayHoldSecret,
+        read: any_text,
+    }
+    CLAIMS_HOOK_FAIL: pub(crate) claims_hook_fail: HookFail {
+        default: "keep",
+        help: "What happens while CLAIMS_HOOK_URL does not answer. keep: tokens have what it has last answered for their session. open: they have nothing of it. closed: nobody logs in or refreshes (503); refresh tokens stay as good as they are.",
+        read: parsed,
     }
     FIRST_ADMIN_PASSWORD_FILE: pub(crate) first_admin_password_file: PathBuf {
         default: "",

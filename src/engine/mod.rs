@@ -3,6 +3,7 @@
 
 pub(crate) mod api_tokens;
 pub(crate) mod background;
+pub(crate) mod claims_hook;
 pub(crate) mod deadline;
 pub(crate) mod denylist;
 pub(crate) mod feed;

@@ -368,7 +368,8 @@ codes! {
     OVERLOADED: 503 "overloaded" "Overloaded", None,
         Domain(Error::Overloaded { .. }) => Domain(Error::Overloaded { retry_after: Seconds(5) }),
         "More logins, refreshes or API tokens are waiting than can be handled in time, or the key folder cannot be read \
-         and the token's key is unknown; `Retry-After` says when to try again.";
+         and the token's key is unknown, or the hook for claims is away and `CLAIMS_HOOK_FAIL` is `closed`; `Retry-After` says \
+         when to try again.";
 }
 
 fn challenged_example() -> Challenged {

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokensmith_verifier::Audience;
+use tokensmith_verifier::issuing::read_object;
 
 use super::attributes::Attributes;
 use super::client::Client;
@@ -267,6 +268,22 @@ fn is_pointer(text: &str) -> bool {
         && text.split('~').skip(1).all(is_escaped)
 }
 
+/// The claims in the answer of the hook, `{"claims": {..}}`. One that is null is as missing.
+pub(crate) fn read_claims(text: &str) -> Result<Option<Attributes>, BadText> {
+    #[derive(Deserialize)]
+    struct Answer {
+        claims: Map<String, Value>,
+    }
+
+    let bad_form = BadText("is not a JSON object with the member claims, an object");
+    let Answer { mut claims } = read_object(text.trim().as_bytes()).ok_or(bad_form)?;
+    claims.retain(|_, value| !value.is_null());
+    if claims.keys().any(|name| name.parse::<ClaimName>().is_err()) {
+        return Err(BadText("has a claim whose name is locked or not valid"));
+    }
+    Attributes::of(&claims)
+}
+
 /// What a token or a response is about.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct About<'a> {
@@ -274,6 +291,8 @@ pub(crate) struct About<'a> {
     pub(crate) user: Option<&'a User>,
     /// The registered application, if it belongs to one.
     pub(crate) client: Option<&'a Client>,
+    /// What the hook has answered, for access tokens.
+    pub(crate) hooked: Option<&'a Attributes>,
 }
 
 /// The custom claims of the service.
@@ -294,7 +313,7 @@ impl CustomClaims {
 
     /// The custom claims of a token or a response in this place, with these scopes and for this audience.
     pub(crate) fn of(&self, place: Place, about: About<'_>, scope: &str, audience: &Audience) -> Map<String, Value> {
-        let About { user, client } = about;
+        let About { user, client, hooked } = about;
         let of_user = |attributes: fn(&User) -> Option<&Attributes>| {
             LazyCell::new(move || Value::Object(Attributes::object_of(user.and_then(attributes))))
         };
@@ -315,6 +334,9 @@ impl CustomClaims {
             // Without attributes there is nothing, also where the whole object is asked for.
             let is_something = |value: &Value| !value.is_null() && value.as_object().is_none_or(|all| !all.is_empty());
             claims.extend(value.filter(is_something).map(|value| (name.to_string(), value)));
+        }
+        if place == Place::AccessToken {
+            claims.extend(Attributes::object_of(hooked));
         }
         claims
     }

@@ -36,7 +36,7 @@ fn of(mappings: &[Value], place: Place, scope: &str, audience: &str) -> Value {
         mapping: mapping(json.clone()),
     };
     let claims = CustomClaims::from(mappings.iter().enumerate().map(claim).collect::<Vec<_>>());
-    let about = About { user: Some(&user), client: None };
+    let about = About { user: Some(&user), ..About::default() };
     Value::Object(claims.of(place, about, scope, &Audience::One(audience.to_owned())))
 }
 

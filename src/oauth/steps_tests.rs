@@ -28,6 +28,7 @@ fn client(redirect_uri: &str) -> Client {
         created_at: BEGAN,
         updated_at: BEGAN,
         disabled_at: None,
+        attributes: None,
     }
 }
 

@@ -219,7 +219,7 @@ pub(crate) fn exchange(app: &App, key: &str, audience: Option<&str>) -> Result<E
             return Err(Error::Overloaded { retry_after: Seconds(1) });
         }
     }
-    let about = About { user: Some(&user), client: None };
+    let about = About { user: Some(&user), ..About::default() };
     let access_token = sign_access(app, &mut claims, about, purpose.alg, now)?;
     known.used(&token, now);
     app.metrics.exchange();

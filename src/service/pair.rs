@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::jwt::{AccessClaims, Issuing, SigningAlg, TokenError, refresh_claims};
+use crate::model::attributes::Attributes;
 use crate::model::client::Client;
 use crate::model::custom_claim::About;
 use crate::model::grant::{Grant, Live};
@@ -39,6 +40,7 @@ pub struct Purpose<'a> {
     pub(super) audience: &'a str,
     pub(super) alg: SigningAlg,
     client: Option<&'a Client>,
+    hooked: Option<&'a Attributes>,
 }
 
 impl<'a> Purpose<'a> {
@@ -48,12 +50,17 @@ impl<'a> Purpose<'a> {
         let found = app.config.audiences.find(audience);
         let (audience, alg) =
             found.ok_or_else(|| Error::invalid("audience", "invalid", "is not an audience of this service"))?;
-        Ok(Self { audience, alg, client: None })
+        Ok(Self { audience, alg, client: None, hooked: None })
     }
 
     /// The same, for a registered application.
     pub(crate) fn of_client(self, client: &'a Client) -> Self {
         Self { client: Some(client), ..self }
+    }
+
+    /// The same, with what the hook for claims has answered.
+    pub(crate) fn hooked(self, hooked: Option<&'a Attributes>) -> Self {
+        Self { hooked, ..self }
     }
 
     /// As [`Purpose::find`], but the default is the audience that the session was opened for, if it still exists.
@@ -81,7 +88,7 @@ pub fn mint(app: &App, live: Live, purpose: Purpose<'_>, now: Timestamp) -> Resu
     let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(jti));
     let issuing = Issuing { issuer, audience, jti, iat: now, exp: expires_at };
     let mut claims = issuing.of_session(&session, &grant, &user);
-    let about = About { user: Some(&user), client: purpose.client };
+    let about = About { user: Some(&user), client: purpose.client, hooked: purpose.hooked };
     let access_token = sign_access(app, &mut claims, about, purpose.alg, now)?;
     let refresh_token = ring.sign(&refresh_claims(issuer, &session, &grant), None, now)?;
     let expires_in = expires_at - now;
@@ -122,7 +129,7 @@ pub(crate) fn mint_access(app: &App, live: &Live, end: Timestamp, now: Timestamp
     let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(app.entropy.bytes()?));
     let grant = grant.clone().unwrap_or_else(|| config.grant(None));
     let mut claims = Issuing { issuer, audience, jti, iat: now, exp }.of_session(session, &grant, user);
-    let token = sign_access(app, &mut claims, About { user: Some(user), client: None }, purpose.alg, now)?;
+    let token = sign_access(app, &mut claims, About { user: Some(user), ..About::default() }, purpose.alg, now)?;
     Ok(Access { token, claims, lifetime: exp - now })
 }
 

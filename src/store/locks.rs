@@ -44,7 +44,7 @@ pub(super) enum Lock {
     Providers,
     /// Held while custom claims are changed.
     CustomClaims,
-    /// Rows of `sessions`.
+    /// Rows of `sessions`, and of `session_claims` of a session whose row is locked.
     Sessions,
     /// Rows of `api_tokens`.
     ApiTokens,

@@ -43,6 +43,7 @@ mod rotations;
 mod row;
 mod schema;
 mod second_factors;
+mod session_claims;
 mod session_row;
 mod sessions;
 mod skeletons;

@@ -189,6 +189,17 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::Text;
+    use super::SqlUuid;
+
+    /// What the hook for claims has last answered.
+    session_claims (session_id) {
+        session_id -> SqlUuid,
+        claims -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
 
     /// Claims of the operator's own.
     custom_claims (name) {

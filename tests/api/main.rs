@@ -25,6 +25,7 @@ mod authorize_login;
 mod backup;
 mod basic_auth;
 mod change_password;
+mod claims_hook;
 mod cli;
 mod cli_output;
 mod client_auth;

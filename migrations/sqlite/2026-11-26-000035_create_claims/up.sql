@@ -9,3 +9,11 @@ create table custom_claims (
     mapping text not null,
     constraint custom_claims_pkey primary key (name)
 ) strict;
+
+-- What the hook for claims has last answered for a session: a JSON object.
+create table session_claims (
+    session_id blob not null constraint session_claims_session_id_length check (length(session_id) = 16),
+    claims text not null,
+    constraint session_claims_pkey primary key (session_id),
+    constraint session_claims_session_id_fkey foreign key (session_id) references sessions (id) on delete cascade
+) strict;

@@ -45,7 +45,7 @@ pub(in crate::http) struct UserInfoView<'a> {
     roles: Option<&'a [String]>,
     /// Custom claims, by name.
     #[serde(flatten)]
-    #[schema(additional_properties = true, value_type = Object)]
+    #[schema(value_type = HashMap<String, Value>)]
     custom: &'a Map<String, Value>,
 }
 

@@ -18,6 +18,7 @@ use crate::model::id::Jti;
 use crate::model::session::Device;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::token::{RefreshRequest, TokenRequest, Wanted};
+use crate::service::claims_hook::{self, Hooked};
 use crate::service::pair::{Pair, Purpose, mint};
 use crate::service::refresh::{settle, verify};
 use crate::service::signing::{sign_access, with_custom};
@@ -63,8 +64,8 @@ pub(crate) async fn grant(
             let (its_app, its_client, device) = (Arc::clone(app), Arc::clone(&client), device.clone());
             let redeemed =
                 deadline::on_a_thread(move || code::redeem(&its_app, &its_client, &request, &device, &origin)).await?;
-            let code::Redeemed { live, goes_on, nonce } = redeemed;
-            issue(app, Issue { client, live, goes_on, nonce }).await
+            let code::Redeemed { live, goes_on, nonce, hooked } = redeemed;
+            issue(app, Issue { client, live, goes_on, nonce, hooked }).await
         }
         TokenRequest::Refresh(request) => refresh(app, client, request, device, origin).await,
         TokenRequest::Client(wanted) => of_client(app, client, wanted).await,
@@ -91,13 +92,15 @@ async fn refresh(
             narrow(app, &mut grant, &client, &wanted)?;
         }
     }
+    let hooked = claims_hook::at_refresh(app, &verified.claims, None).await?;
     let settled = settle(app, verified, !client.is_public(), device, origin).await;
     let mut live = settled.map_err(as_invalid_grant)?;
+    claims_hook::keep_of_refresh(app, live.session.id, &hooked).await;
     if let Some(grant) = &mut live.grant {
         narrow(app, grant, &client, &wanted)?;
     }
     // The token is rotated: the client always gets its successor, whatever it is registered for by now.
-    issue(app, Issue { client, live, goes_on: true, nonce: None }).await
+    issue(app, Issue { client, live, goes_on: true, nonce: None, hooked }).await
 }
 
 /// All problems of a refresh token or its session are `invalid_grant`.
@@ -136,6 +139,7 @@ struct Issue {
     /// Whether the client gets a refresh token.
     goes_on: bool,
     nonce: Option<String>,
+    hooked: Hooked,
 }
 
 /// Signs the tokens of a client's session.
@@ -151,17 +155,17 @@ async fn issue(app: &Arc<App>, issue: Issue) -> Result<Granted, Error> {
 }
 
 fn sign(app: &App, issue: Issue, id_token_alg: SigningAlg) -> Result<Granted, Error> {
-    let Issue { client, live, goes_on, nonce } = issue;
+    let Issue { client, live, goes_on, nonce, hooked } = issue;
     let now = app.clock.now();
     let (session, grant) = (live.session, live.grant.clone());
-    let purpose = Purpose::of_grant(app, grant.as_ref(), None)?.of_client(&client);
+    let purpose = Purpose::of_grant(app, grant.as_ref(), None)?.of_client(&client).hooked(hooked.claims());
     let Pair { access_token, expires_in, refresh_token, scope, user, .. } = mint(app, live, purpose, now)?;
     let id_token = match grant.as_ref().filter(|grant| grant.has_scope(OPENID_SCOPE)) {
         None => None,
         Some(grant) => {
             let (issuer, access_token) = (app.config.issuer.as_str(), access_token.as_str());
             let signed = IdToken { issuer, alg: id_token_alg, access_token, nonce, iat: now, exp: now + expires_in };
-            let about = About { user: Some(&user), client: Some(&client) };
+            let about = About { user: Some(&user), client: Some(&client), hooked: None };
             let audience = Audience::One(purpose.audience.to_owned());
             let custom = app.known_claims.all().of(Place::IdToken, about, &grant.scope, &audience);
             let (mut claims, ring) = (signed.of_session(&session, grant), app.keys.ring());
@@ -188,7 +192,8 @@ async fn of_client(app: &Arc<App>, client: Arc<Client>, wanted: Wanted) -> Resul
         let jti = Jti::from_bytes(app.entropy.bytes()?);
         let issuing = Issuing { issuer: &app.config.issuer, audience, jti, iat: now, exp: now + expires_in };
         let mut claims = issuing.of_client(client.id.as_str(), &scope);
-        let access_token = sign_access(&app, &mut claims, About { user: None, client: Some(&client) }, alg, now)?;
+        let access_token =
+            sign_access(&app, &mut claims, About { client: Some(&client), ..About::default() }, alg, now)?;
         Ok(Granted { access_token, expires_in, refresh_token: None, id_token: None, scope: claims.scope })
     })
     .await

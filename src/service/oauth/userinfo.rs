@@ -69,7 +69,7 @@ fn custom(app: &App, claims: &AccessClaims, user: &User) -> Result<Map<String, V
         Ok(id) => app.known_clients.find(&id)?.map(|(client, _)| client),
         Err(_login_at_this_service) => None,
     };
-    let about = About { user: Some(user), client: client.as_deref() };
+    let about = About { user: Some(user), client: client.as_deref(), hooked: None };
     let custom = all.of(Place::Userinfo, about, claims.scope.as_deref().unwrap_or_default(), &claims.aud);
     Ok(within_bounds(app, Place::Userinfo, custom, app.clock.now()))
 }
