@@ -33,6 +33,9 @@ const MAX_FAILURES: u32 = 5;
 /// How long it is left alone then, before one call tries whether it is back.
 const REST: Seconds = Seconds(10);
 
+/// From one warning that it does not answer to the next.
+const BETWEEN_WARNINGS: Seconds = Seconds(60);
+
 /// When to come back, for clients whose tokens must have its claims.
 pub(crate) const RETRY_AFTER: Seconds = Seconds(5);
 
@@ -84,8 +87,10 @@ pub(crate) struct ClaimsHook {
 /// Whether it has answered lately.
 #[derive(Default)]
 struct Health {
+    /// In a row.
     failures: u32,
     rests_until: Option<Timestamp>,
+    warned_at: Option<Timestamp>,
 }
 
 impl ClaimsHook {
@@ -102,7 +107,7 @@ impl ClaimsHook {
     }
 
     /// Asks it for claims; blocks its thread for at most a second. `None` if it does not answer as it must, which is logged
-    /// when that begins and ends.
+    /// at most once a minute.
     pub(crate) fn ask(&self, question: &Question<'_>) -> Result<Option<Option<Attributes>>, Error> {
         let Ok(_turn) = self.turns.try_acquire() else {
             self.metrics.claims_hook("busy", None);
@@ -151,13 +156,15 @@ impl ClaimsHook {
     fn note(&self, failure: Option<&Failure>, now: Timestamp) {
         let mut health = self.health();
         match failure {
-            None if health.failures > 0 => {
-                *health = Health::default();
-                log::info!("the hook for claims answers again");
+            None => {
+                health.failures = 0;
+                if health.rests_until.take().is_some() {
+                    log::info!("the hook for claims answers again");
+                }
             }
-            None => {}
             Some(cause) => {
-                if health.failures == 0 {
+                if health.warned_at.is_none_or(|at| now - at >= BETWEEN_WARNINGS) {
+                    health.warned_at = Some(now);
                     log::warn!(cause:%; "the hook for claims does not answer as it must");
                 }
                 health.failures = health.failures.saturating_add(1);

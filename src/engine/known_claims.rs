@@ -64,3 +64,17 @@ impl KnownClaims {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::App;
+
+    #[test]
+    fn a_warning_is_due_once_a_minute_for_each_place() {
+        let (_dir, app) = App::on_an_empty_database(Timestamp(1_800_000_000));
+        let due = |place, at| app.known_claims.is_warning_due(place, Timestamp(at));
+        let seen = [(Place::AccessToken, 0), (Place::AccessToken, 59), (Place::IdToken, 59), (Place::AccessToken, 60)];
+        assert_eq!(seen.map(|(place, at)| due(place, at)), [true, false, true, true]);
+    }
+}

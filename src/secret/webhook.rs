@@ -16,7 +16,7 @@ const MAX_BYTES: usize = 64;
 
 /// A secret that the sender and the receiver of a webhook share.
 #[derive(Clone, Debug)]
-pub struct WebhookSecret(Secret<Vec<u8>>);
+pub(crate) struct WebhookSecret(Secret<Vec<u8>>);
 
 impl WebhookSecret {
     /// Reads its text: base64, with or without the prefix.

@@ -1,9 +1,11 @@
 //! The tables for diesel; one description for both engines.
 
+mod claims;
 mod joining;
 
 use super::types::{SqlTime, SqlUuid};
 
+pub(super) use claims::{custom_claims, session_claims};
 pub(super) use joining::{identities, invitations, legacy_tokens, providers, registrations, upstream_logins};
 
 diesel::table! {
@@ -184,27 +186,6 @@ diesel::table! {
         updated_at -> SqlTime,
         disabled_at -> Nullable<SqlTime>,
         attributes -> Nullable<Text>,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::Text;
-    use super::SqlUuid;
-
-    /// What the hook for claims has last answered.
-    session_claims (session_id) {
-        session_id -> SqlUuid,
-        claims -> Text,
-    }
-}
-
-diesel::table! {
-    use diesel::sql_types::Text;
-
-    /// Claims of the operator's own.
-    custom_claims (name) {
-        name -> Text,
-        mapping -> Text,
     }
 }
 

@@ -58,10 +58,6 @@ impl World {
         self.app.refresh(&pair["refresh_token"]).ok()
     }
 
-    fn plan(&self, pair: &Value) -> Value {
-        claims(&pair["access_token"])["plan"].clone()
-    }
-
     fn kept(&self) -> i64 {
         self.app.number("select count(*) from session_claims")
     }
@@ -71,6 +67,10 @@ impl World {
         let line = format!("tokensmith_claims_hook_calls_total{{name=\"{outcome}\"}} ");
         metrics.lines().find_map(|found| found.strip_prefix(&line)).map_or(0, |count| count.parse().unwrap())
     }
+}
+
+fn plan(pair: &Value) -> Value {
+    claims(&pair["access_token"])["plan"].clone()
 }
 
 fn logins_and_refreshes_ask_the_hook_and_tokens_have_its_claims(engine: Engine) {
@@ -109,7 +109,7 @@ fn logins_and_refreshes_ask_the_hook_and_tokens_have_its_claims(engine: Engine) 
         r#"insert into custom_claims values ('plan', '{"source":{"constant":"defined"},"in":["access_token"]}')"#,
     );
     world.app.inside.known_claims.follow().unwrap();
-    assert_eq!(world.plan(&world.refreshed(&refreshed)), "free");
+    assert_eq!(plan(&world.refreshed(&refreshed)), "free");
 }
 
 fn a_request_is_signed_by_standard_webhooks_and_holds_no_secret(engine: Engine) {
@@ -150,7 +150,7 @@ fn applications_have_its_claims_in_access_tokens_only(engine: Engine) {
     assert_eq!(told, [(&login, &notes, &none), (&refresh, &notes, &sid)]);
     assert_eq!(asked[0]["scope"], ALL.scope);
     for tokens in [&tokens, &refreshed] {
-        assert_eq!(world.plan(tokens), "pro");
+        assert_eq!(plan(tokens), "pro");
         assert_eq!(claims(&tokens["id_token"]).get("plan"), None);
     }
     world.app.token(As("notes"), &[("grant_type", "client_credentials")]).ok();
@@ -163,30 +163,30 @@ fn while_the_hook_is_away_tokens_have_its_last_answer(engine: Engine) {
     let pair = world.app.logged_in("ada");
     world.hook.does(Does::Answers(500, String::new()));
     let pair = world.refreshed(&pair);
-    assert_eq!(world.plan(&pair), "pro");
+    assert_eq!(plan(&pair), "pro");
     // A new session has no last answer, and logs in all the same.
     let other = world.app.login("ada", PASSWORD).ok();
-    assert_eq!((world.plan(&other), world.plan(&world.refreshed(&other))), (Value::Null, Value::Null));
+    assert_eq!((plan(&other), plan(&world.refreshed(&other))), (Value::Null, Value::Null));
     let again = json!({"password": PASSWORD});
     let again = world.app.ask_as("POST", "/v1/me/reauthenticate", &pair, Some(&again)).ok();
-    assert_eq!(world.plan(&again), "pro", "who authenticates again has it, too");
+    assert_eq!(plan(&again), "pro", "who authenticates again has it, too");
     world.hook.claims(&json!({}));
     let pair = world.refreshed(&again);
-    assert_eq!((world.plan(&pair), world.kept()), (Value::Null, 0));
+    assert_eq!((plan(&pair), world.kept()), (Value::Null, 0));
     world.hook.does(Does::Answers(500, String::new()));
-    assert_eq!(world.plan(&world.refreshed(&pair)), Value::Null, "no claims were the last answer");
+    assert_eq!(plan(&world.refreshed(&pair)), Value::Null, "no claims were the last answer");
 }
 
 fn with_open_tokens_have_nothing_of_a_hook_that_is_away(engine: Engine) {
     let world = World::start(engine, "open");
     world.hook.claims(&json!({"plan": "pro"}));
     let pair = world.app.logged_in("ada");
-    assert_eq!(world.plan(&pair), "pro");
+    assert_eq!(plan(&pair), "pro");
     world.hook.does(Does::Answers(500, String::new()));
     let pair = world.refreshed(&pair);
-    assert_eq!(world.plan(&pair), Value::Null);
+    assert_eq!(plan(&pair), Value::Null);
     world.hook.claims(&json!({"plan": "pro"}));
-    assert_eq!(world.plan(&world.refreshed(&pair)), "pro");
+    assert_eq!(plan(&world.refreshed(&pair)), "pro");
 }
 
 fn with_closed_nothing_is_used_up_while_the_hook_is_away(engine: Engine) {
@@ -216,7 +216,7 @@ fn with_closed_nothing_is_used_up_while_the_hook_is_away(engine: Engine) {
         world.app.refresh_of(As("notes"), &tokens["refresh_token"]).ok(),
         world.app.redeem(As("notes"), &code).ok(),
     ] {
-        assert_eq!(world.plan(&tokens), "pro");
+        assert_eq!(plan(&tokens), "pro");
     }
 }
 
@@ -248,21 +248,21 @@ fn a_hook_that_lies_is_as_one_that_is_away(engine: Engine) {
     ] {
         world.hook.does(Does::Answers(200, lie.to_owned()));
         pair = world.refreshed(&pair);
-        assert_eq!(world.plan(&pair), "pro", "{lie}");
+        assert_eq!(plan(&pair), "pro", "{lie}");
         assert_eq!(claims(&pair["access_token"]).get("roles"), None);
     }
     let good = r#"{"claims":{"plan":"free"}}"#;
     for status in [201, 204, 302, 404, 503] {
         world.hook.does(Does::Answers(status, if status == 204 { "" } else { good }.to_owned()));
         pair = world.refreshed(&pair);
-        assert_eq!(world.plan(&pair), "pro", "{status}");
+        assert_eq!(plan(&pair), "pro", "{status}");
     }
     world.hook.does(Does::Redirects(other.url.clone()));
     pair = world.refreshed(&pair);
-    assert_eq!(world.plan(&pair), "pro");
+    assert_eq!(plan(&pair), "pro");
     assert!(other.asked().is_empty(), "redirects are not followed");
     world.hook.does(Does::Answers(200, good.to_owned()));
-    assert_eq!(world.plan(&world.refreshed(&pair)), "free");
+    assert_eq!(plan(&world.refreshed(&pair)), "free");
 }
 
 fn a_hook_that_does_not_answer_costs_a_second_and_then_is_left_alone(engine: Engine) {
@@ -274,21 +274,21 @@ fn a_hook_that_does_not_answer_costs_a_second_and_then_is_left_alone(engine: Eng
         let began = Instant::now();
         // The clock of the service stands still: this is one rest at most.
         pair = world.app.refresh(&pair["refresh_token"]).ok();
-        assert_eq!(world.plan(&pair), "pro");
+        assert_eq!(plan(&pair), "pro");
         assert!(began.elapsed() >= Duration::from_millis(900), "it had its second");
     }
     assert_eq!((world.calls("failed"), world.hook.asked().len()), (5, 6));
     for _ in 0..3 {
         pair = world.app.refresh(&pair["refresh_token"]).ok();
-        assert_eq!(world.plan(&pair), "pro");
+        assert_eq!(plan(&pair), "pro");
     }
     assert_eq!((world.calls("resting"), world.hook.asked().len()), (3, 0));
     // After the rest one call tries whether it is back.
     world.hook.claims(&json!({"plan": "free"}));
     world.app.advance(9);
-    assert_eq!(world.plan(&world.app.refresh(&pair["refresh_token"]).ok()), "pro");
+    assert_eq!(plan(&world.app.refresh(&pair["refresh_token"]).ok()), "pro");
     world.app.advance(1);
-    assert_eq!(world.plan(&world.app.refresh(&pair["refresh_token"]).ok()), "free");
+    assert_eq!(plan(&world.app.refresh(&pair["refresh_token"]).ok()), "free");
     assert_eq!(world.hook.asked().len(), 1);
 }
 
@@ -306,7 +306,7 @@ fn no_more_calls_than_threads_for_them_run_at_once(engine: Engine) {
     assert!(world.hook.asked().len() <= 64);
     assert_eq!(world.calls("busy") + world.calls("failed") + world.calls("resting"), 70);
     world.hook.claims(&json!({"plan": "pro"}));
-    assert_eq!(world.plan(&world.refreshed(&pair)), "pro", "all turns are free again");
+    assert_eq!(plan(&world.refreshed(&pair)), "pro", "all turns are free again");
 }
 
 fn its_last_answer_goes_with_the_session(engine: Engine) {

@@ -64,7 +64,11 @@ fn of_database(engine: Engine, url: &str) -> Tables {
 }
 
 fn described(engine: Engine) -> Tables {
-    let text = concat!(include_str!("../../src/store/schema.rs"), include_str!("../../src/store/schema/joining.rs"));
+    let text = concat!(
+        include_str!("../../src/store/schema.rs"),
+        include_str!("../../src/store/schema/claims.rs"),
+        include_str!("../../src/store/schema/joining.rs")
+    );
     let mut tables = Tables::new();
     let mut table = String::new();
     for line in text.lines().map(str::trim) {

@@ -1639,7 +1639,7 @@ export interface components {
             username: string;
         };
         /** @description A user ([OpenID Connect Core section 5.1](https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims)). */
-        UserInfo: Record<string, never> & {
+        UserInfo: {
             /** @description With the scope `email`: the e-mail address, if there is one. */
             email?: string;
             /** @description With the scope `email`: whether the address is known to be the user's. */
@@ -1652,6 +1652,8 @@ export interface components {
             roles?: string[];
             /** @description The user's id. */
             sub: string;
+        } & {
+            [key: string]: unknown;
         };
         /** @description Users, sorted by username. */
         Users: {
