@@ -26,7 +26,7 @@ NODE = ["jose@6.2.17"]
 # Where Debian puts the Go package of the book, if it is installed.
 GO = Path("/usr/share/gocode/src/github.com/coreos/go-oidc")
 STEPS = ["step_login", "step_call", "step_end"]
-OPERATED = ["users", "users_import", "clients", "audit", "keys", "calibrate", "migrate", "purge", "healthcheck", "config"]
+OPERATED = ["users", "users_import", "claims", "clients", "audit", "keys", "calibrate", "migrate", "purge", "healthcheck", "config"]
 
 
 class Service:
@@ -411,7 +411,7 @@ def main():
             check_nginx(tools, service.pair())
             check_nginx_login(tools, service.password)
             operated = shell("\n".join(BLOCKS[name] for name in OPERATED))
-            for expected in ["enabled lin", "^client_secret: tkc_", "^deleted notes-app; 0 sessions", r"^next +ES256 ", r"^dropped ES256 key ", "^ready$", "^SIGNING_ALG=ES256", r"^ID +USERNAME"]:
+            for expected in ["enabled lin", "^client_secret: tkc_", "^deleted notes-app; 0 sessions", "^plan +{\"app_attribute", r"^next +ES256 ", r"^dropped ES256 key ", "^ready$", "^SIGNING_ALG=ES256", r"^ID +USERNAME"]:
                 assert re.search(expected, operated, re.MULTILINE), (expected, operated)
             assert "is a backup of data/tokensmith.db" in shell(BLOCKS["backup"])
             shell(BLOCKS["lost_admin"])

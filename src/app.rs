@@ -7,8 +7,10 @@ use std::sync::Arc;
 use crate::clock::{Clock, Seconds};
 use crate::config::Config;
 use crate::engine::api_tokens::{KnownApiTokens, SharedApiTokens};
+use crate::engine::claims_hook::ClaimsHook;
 use crate::engine::denylist::Denylist;
 use crate::engine::feed::Feed;
+use crate::engine::known_claims::KnownClaims;
 use crate::engine::known_clients::KnownClients;
 use crate::engine::known_keys::KnownKeys;
 use crate::engine::limiter::Limiter;
@@ -56,6 +58,10 @@ pub struct App {
     pub(crate) feed: Feed,
     /// The registered applications: none before [`App::load`].
     pub known_clients: KnownClients,
+    /// The custom claims: only those of the settings before [`App::load`].
+    pub known_claims: KnownClaims,
+    /// What is asked for claims, if there is something.
+    pub(crate) claims_hook: Option<ClaimsHook>,
     /// The API tokens.
     pub api_tokens: Arc<KnownApiTokens>,
     /// Verifies the access tokens of requests to this service.
@@ -139,11 +145,16 @@ impl App {
         let lookups = Arc::new(Turns::new(&config));
         let data_keys = Arc::new(DataKeys::new(config.keys.clone()));
         let senders = mailer.map(|mailer| mail::sender(Arc::clone(&data_keys), mailer)).into_iter().collect();
+        let hook = |settings| {
+            ClaimsHook::new(settings, outbound.clone(), Arc::clone(&clock), Arc::clone(&entropy), Arc::clone(&metrics))
+        };
         Ok(Self {
+            claims_hook: config.claims_hook.clone().map(hook),
             rotator: Rotator::start(batches)?,
             hasher: Hasher::start(config.argon2, Arc::clone(&entropy), Arc::clone(&metrics))?,
             feed: Feed::new(config.issuer.clone(), Arc::clone(&keys), Arc::clone(&denylist), Arc::clone(&clock)),
             limiter: Limiter::new(Arc::clone(&store), Arc::clone(&keys), Arc::clone(&clock), Arc::clone(&lookups)),
+            known_claims: KnownClaims::new(config.custom_claims.clone(), Arc::clone(&store)),
             known_clients: KnownClients::new(Arc::clone(&store), Arc::clone(&clock)),
             outbox: Outbox::new(store.clone(), clock.clone(), entropy.clone(), metrics.clone(), senders),
             lookups,
@@ -165,8 +176,8 @@ impl App {
         })
     }
 
-    /// Loads the keys (after creating missing ones), the denylist and the registered applications, which are needed to issue
-    /// and verify tokens. Returns the files of the new keys.
+    /// Loads the keys (after creating missing ones), the denylist, the registered applications and the custom claims, which
+    /// are needed to issue and verify tokens. Returns the files of the new keys.
     pub fn load(&self) -> Result<Vec<PathBuf>, StartError> {
         let now = self.clock.now();
         let made = self.keys.load_or_create(now)?;
@@ -177,6 +188,7 @@ impl App {
         }
         self.denylist.follow(&self.store, now).map_err(|error| of_database(&self.config, error))?;
         self.known_clients.follow().map_err(|error| of_database(&self.config, error))?;
+        self.known_claims.follow().map_err(|error| of_database(&self.config, error))?;
         // OpenID Connect Core section 2: a client is the audience of its ID tokens.
         for audience in self.config.audiences.names() {
             if audience.parse().is_ok_and(|id| self.known_clients.find_known(&id).is_some()) {

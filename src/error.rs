@@ -191,6 +191,18 @@ pub enum Error {
     /// The client does not authenticate by a secret.
     #[error("this client authenticates without a secret")]
     ClientWithoutSecret,
+    /// A custom claim would have a name that has a meaning already.
+    #[error("this claim is registered, or one of this service's own")]
+    ClaimLocked,
+    /// A custom claim is one of the settings.
+    #[error("this claim comes from CLAIMS_FILE and is changed there")]
+    ClaimReadOnly,
+    /// There is no such custom claim.
+    #[error("there is no such claim")]
+    ClaimUnknown,
+    /// There is already the maximum number of custom claims.
+    #[error("there are already {0} claims")]
+    TooManyClaims(usize),
     /// There is no such provider, or it is disabled.
     #[error("there is no such provider")]
     ProviderUnknown,

@@ -27,6 +27,9 @@ pub struct Metrics {
     task_panics: Family<NameLabel, Counter>,
     events: Family<NameLabel, Counter>,
     outbox: Family<NameLabel, Counter>,
+    claims_left_out: Family<NameLabel, Counter>,
+    claims_hook_calls: Family<NameLabel, Counter>,
+    claims_hook_seconds: Histogram,
     database_connections: Family<NameLabel, Gauge>,
     keys: Family<KeyLabels, Gauge>,
     gauges: Gauges,
@@ -134,6 +137,15 @@ impl Default for Metrics {
         let outbox = Family::default();
         let help = "Mails: sent, failed (to be tried again), refused by the mail server or given_up; full and unwritten: not even stored";
         registry.register("outbox_messages", help, outbox.clone());
+        let claims_left_out = Family::default();
+        let help = "Tokens and responses without their custom claims, which are too large, by place";
+        registry.register("custom_claims_left_out", help, claims_left_out.clone());
+        let claims_hook_calls = Family::default();
+        let help = "Questions to the hook for claims: answered or failed; busy and resting ones were not sent";
+        registry.register("claims_hook_calls", help, claims_hook_calls.clone());
+        let claims_hook_seconds = Histogram::new(SECONDS);
+        let help = "Time that the hook for claims took";
+        registry.register_with_unit("claims_hook_duration", help, Unit::Seconds, claims_hook_seconds.clone());
         let database_connections = Family::default();
         let help = "Database connections: busy or idle";
         registry.register("database_connections", help, database_connections.clone());
@@ -151,6 +163,9 @@ impl Default for Metrics {
             task_panics,
             events,
             outbox,
+            claims_left_out,
+            claims_hook_calls,
+            claims_hook_seconds,
             database_connections,
             keys,
             gauges,
@@ -206,6 +221,19 @@ impl Metrics {
     /// Counts the outcome of a message in the outbox.
     pub(crate) fn outbox(&self, outcome: &'static str) {
         self.outbox.get_or_create(&NameLabel { name: Name(outcome) }).inc();
+    }
+
+    /// Counts a token or a response whose custom claims are too large.
+    pub(crate) fn left_out(&self, place: &'static str) {
+        self.claims_left_out.get_or_create(&NameLabel { name: Name(place) }).inc();
+    }
+
+    /// Counts a question to the hook for claims; `took` is none if it was not sent.
+    pub(crate) fn claims_hook(&self, outcome: &'static str, took: Option<Duration>) {
+        self.claims_hook_calls.get_or_create(&NameLabel { name: Name(outcome) }).inc();
+        if let Some(took) = took {
+            self.claims_hook_seconds.observe(took.as_secs_f64());
+        }
     }
 
     /// Everything in Prometheus's text format.

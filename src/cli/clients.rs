@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::CliError;
-use super::output::{List, confirm, count, done, line, object, shown};
+use super::output::{List, confirm, count, done, json_object, line, object, shown};
 use super::users::OPERATOR;
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -125,6 +125,9 @@ pub(super) struct MetadataArgs {
     /// Skip the consent page; for your own applications
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     skip_consent: Option<bool>,
+    /// All its attributes, a JSON object that custom claims may come from
+    #[arg(long, value_name = "JSON")]
+    attributes: Option<String>,
 }
 
 impl MetadataArgs {
@@ -149,6 +152,7 @@ impl MetadataArgs {
             jwks_uri: text(self.jwks_uri),
             id_token_alg: text(self.id_token_signed_response_alg),
             skip_consent: self.skip_consent,
+            attributes: self.attributes.map(|json| json_object("attributes", &json)).transpose()?.map(Some),
         })
     }
 }
@@ -235,6 +239,7 @@ fn show(client: &Client, json: bool) -> Result<(), CliError> {
         ("keys", keys.to_owned()),
         ("id_token_signed_response_alg", client.id_token_alg.map(|alg| alg.0.to_string()).unwrap_or_default()),
         ("skip_consent", client.skip_consent.to_string()),
+        ("attributes", client.attributes.as_ref().map(ToString::to_string).unwrap_or_default()),
         ("created_at", client.created_at.to_rfc3339()),
         ("updated_at", client.updated_at.to_rfc3339()),
         ("disabled_at", client.disabled_at.map(Timestamp::to_rfc3339).unwrap_or_default()),

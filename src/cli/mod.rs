@@ -4,6 +4,7 @@
 
 mod audit;
 mod backup;
+mod claims;
 mod clients;
 mod failure;
 mod first_admin;
@@ -61,6 +62,9 @@ enum Command {
     /// Register and change applications that log users in here
     #[command(subcommand)]
     Clients(clients::ClientsCommand),
+    /// Define claims of your own, which tokens have
+    #[command(subcommand)]
+    Claims(claims::ClaimsCommand),
     /// Let users sign in at other services, such as Google or GitHub
     #[command(subcommand)]
     Providers(providers::ProvidersCommand),
@@ -159,6 +163,7 @@ fn execute(command: Command) -> Result<(), CliError> {
         Command::Users(command) => users::run(&app(config)?, command),
         Command::Invitations(command) => invitations::run(&app(config)?, command),
         Command::Clients(command) => clients::run(&app(config)?, command),
+        Command::Claims(command) => claims::run(&app(config)?, command),
         Command::Providers(command) => providers::run(&app(config)?, command),
         Command::Audit(command) => audit::run(&app(config)?, &command),
         Command::Keys(command) => keys::run(&config, &command),

@@ -7,6 +7,7 @@ use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, StdoutLock, Write 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Row, Table};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::CliError;
 use crate::error::Error;
@@ -16,7 +17,7 @@ pub(super) fn line(text: fmt::Arguments<'_>) -> Result<(), CliError> {
     print(format_args!("{text}\n"))
 }
 
-/// Writes an object as JSON.
+/// Writes a JSON object with the field names of the HTTP API.
 pub(super) fn object(view: &impl Serialize) -> Result<(), CliError> {
     let value = serde_json::to_value(view).map_err(|error| CliError::Output(error.into()))?;
     line(format_args!("{value:#}"))
@@ -43,6 +44,11 @@ pub(super) fn complain(text: fmt::Arguments<'_>) {
 pub(super) fn count<N: Copy + fmt::Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {one}{plural}")
+}
+
+/// An argument that is a JSON object.
+pub(super) fn json_object(name: &str, json: &str) -> Result<Map<String, Value>, CliError> {
+    serde_json::from_str(json).map_err(|error| CliError::Refused(format!("{name}: {error}")))
 }
 
 /// Asks for confirmation before an action that cannot be undone, unless `--yes` is given.

@@ -9,13 +9,15 @@ use std::io::{IsTerminal as _, Read as _};
 use clap::{Args, Subcommand};
 
 use super::CliError;
-use super::output::{confirm, count, line};
+use super::output::{confirm, count, json_object, line, object};
 use crate::app::App;
 use crate::error::Error;
+use crate::http::view::attributes::AttributesView;
 use crate::model::audit::Origin;
 use crate::model::language::Language;
 use crate::model::session::EndReason;
 use crate::secret::Secret;
+use crate::service::attributes::{self, AttributesChange};
 use crate::service::users::{self, NewUser};
 use crate::service::{identities, sessions, totp};
 
@@ -50,6 +52,17 @@ pub(super) enum UsersCommand {
     Import(importing::ImportCommand),
     /// Write all accounts as JSON lines, which users import reads; without password hashes unless asked for
     Export(exporting::ExportCommand),
+    /// Show the attributes of an account, or change them by JSON merge patches (RFC 7396): null removes a member
+    Attributes {
+        /// Username
+        name: String,
+        /// A JSON object: the change of the public attributes, which the user may change, too
+        #[arg(long, value_name = "JSON")]
+        public: Option<String>,
+        /// A JSON object: the change of the attributes that only administrators see and change
+        #[arg(long, value_name = "JSON")]
+        app: Option<String>,
+    },
     /// List an account's live and ended sessions, with times and reasons: "why was I logged out?"
     Sessions {
         /// Username
@@ -177,6 +190,7 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
         UsersCommand::List { search, json } => lists::list(app, search, json),
         UsersCommand::Import(command) => importing::run(app, command, &OPERATOR),
         UsersCommand::Export(command) => exporting::run(app, &command),
+        UsersCommand::Attributes { name, public, app: private } => show_attributes(app, &name, public, private),
         UsersCommand::Sessions { name, json } => lists::list_sessions(app, &users::find_by_name(app, &name)?, json),
         UsersCommand::EndSessions { name } => {
             let user = users::find_by_name(app, &name)?;
@@ -224,4 +238,11 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
             line(format_args!("roles of {}: {}", user.username, roles.as_deref().unwrap_or("(none)")))
         }
     }
+}
+
+fn show_attributes(app: &App, name: &str, public: Option<String>, private: Option<String>) -> Result<(), CliError> {
+    let patch = |name, json: Option<String>| json.map(|json| json_object(name, &json)).transpose();
+    let change = AttributesChange { public: patch("public", public)?.map(Some), app: patch("app", private)?.map(Some) };
+    let user = users::find_by_name(app, name)?;
+    object(&AttributesView::from(&attributes::change(app, user.id, change, &OPERATOR)?))
 }

@@ -2,6 +2,8 @@
 //! the environment.
 
 mod audiences;
+mod claims_file;
+mod claims_hook;
 mod compat;
 mod compat_values;
 mod database_url;
@@ -30,6 +32,7 @@ use std::ops::Deref;
 use std::str::FromStr;
 
 pub(crate) use audiences::Audiences;
+pub(crate) use claims_hook::{ClaimsHook, HookFail};
 pub(crate) use database_url::DatabaseUrl;
 pub(crate) use env_file::EnvFile;
 pub(crate) use mail::{Encryption, MailFrom, MailServer, MailUrl};
@@ -42,6 +45,7 @@ pub(crate) use settings::{MAX_ARGON2_ITERATIONS, SETTINGS, Settings};
 pub(crate) use together::min_argon2_memory_kib;
 
 use crate::jwt::{KeyFolder, KeyPolicy, LegacyIssuer};
+use crate::model::custom_claim::CustomClaim;
 use crate::model::grant::{Grant, GrantRequest};
 use crate::model::lifetimes::Lifetimes;
 use crate::model::proof::{MFA, Method};
@@ -58,6 +62,10 @@ pub struct Config {
     pub(crate) keys: KeyFolder,
     /// When keys are created and removed, and their algorithms; the first is `SIGNING_ALG`.
     pub key_policy: KeyPolicy,
+    /// What is asked for claims.
+    pub(crate) claims_hook: Option<ClaimsHook>,
+    /// The custom claims of `CLAIMS_FILE`.
+    pub(crate) custom_claims: Vec<CustomClaim>,
     /// How long tokens are valid and sessions last.
     pub lifetimes: Lifetimes,
     /// How many late retries a session may have before it counts as shared.

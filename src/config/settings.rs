@@ -15,7 +15,8 @@ use super::values::{
     passphrase, path, scopes, show_list, show_optional, show_path, within,
 };
 use super::{
-    DatabaseUrl, LogFormat, MailFrom, MailUrl, Pooler, ProxyUrl, compat_values, passkey_values, urls, warnings,
+    DatabaseUrl, HookFail, LogFormat, MailFrom, MailUrl, Pooler, ProxyUrl, compat_values, passkey_values, urls,
+    warnings,
 };
 use crate::clock::{Seconds, Timestamp};
 use crate::jwt::{Passphrase, SigningAlg};
@@ -204,6 +205,29 @@ settings! {
         help: "Origins of the pages and apps that may use passkeys, separated by commas, as in https://id.example.com,android:apk-key-hash:HASH. Empty: the origin of ISSUER.",
         read: list(passkey_values::origin),
         show: show_list,
+    }
+    CLAIMS_FILE: pub(super) claims_file: PathBuf {
+        default: "",
+        help: "JSON file with custom claims: an object whose members are the claims, by name. They cannot be changed in the administration. Empty: no file.",
+        read: path,
+        show: show_path,
+    }
+    CLAIMS_HOOK_URL: pub(super) claims_hook_url: Option<String> {
+        default: "",
+        help: "URL that is asked for claims at each login and refresh, as in https://app.example.com/claims. Without TLS only on this machine; for a private address see OUTBOUND_ALLOW. Empty: none.",
+        read: optional(urls::hook),
+        show: show_optional(""),
+    }
+    CLAIMS_HOOK_SECRET_FILE: pub(super) claims_hook_secret_file: String {
+        default: "",
+        help: "File whose first line is the secret that signs the requests to CLAIMS_HOOK_URL: whsec_ and 24 to 64 bytes in base64. Required with CLAIMS_HOOK_URL.",
+        secrecy: MayHoldSecret,
+        read: any_text,
+    }
+    CLAIMS_HOOK_FAIL: pub(crate) claims_hook_fail: HookFail {
+        default: "keep",
+        help: "What happens while CLAIMS_HOOK_URL does not answer. keep: tokens have what it has last answered for their session. open: they have nothing of it. closed: nobody logs in or refreshes (503); refresh tokens stay as good as they are.",
+        read: parsed,
     }
     FIRST_ADMIN_PASSWORD_FILE: pub(crate) first_admin_password_file: PathBuf {
         default: "",

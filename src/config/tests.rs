@@ -366,3 +366,32 @@ fn tokens_of_the_issuer_before_need_its_key_and_an_end() {
     let shown = format!("{:?}", config(&[compat, file, until]).unwrap());
     assert!(!shown.contains("secret of Django"));
 }
+
+#[test]
+fn a_hook_for_claims_needs_its_secret_and_tls_except_on_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (good, bad) = (file("good", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"), file("bad", "a password\n"));
+    let url = ("CLAIMS_HOOK_URL", "https://app.example.com/claims");
+    let secret = ("CLAIMS_HOOK_SECRET_FILE", good.as_str());
+    for accepted in ["https://app.example.com/claims", "http://127.0.0.1:9000/", "http://localhost/x", "http://[::1]/"]
+    {
+        let config = config(&[("CLAIMS_HOOK_URL", accepted), secret]).unwrap();
+        assert_eq!(config.claims_hook.unwrap().url, accepted);
+    }
+    assert!(config(&[]).unwrap().claims_hook.is_none());
+    assert_eq!(refused(&[url]), ["CLAIMS_HOOK_SECRET_FILE"]);
+    assert_eq!(refused(&[secret]), ["CLAIMS_HOOK_SECRET_FILE"]);
+    assert_eq!(refused(&[url, ("CLAIMS_HOOK_SECRET_FILE", &bad)]), ["CLAIMS_HOOK_SECRET_FILE"]);
+    assert_eq!(refused(&[url, ("CLAIMS_HOOK_SECRET_FILE", "/nowhere/secret")]), ["CLAIMS_HOOK_SECRET_FILE"]);
+    for bad in
+        ["http://app.example.com/", "http://10.0.0.1/", "ftp://127.0.0.1/", "app.example.com", "https://a@b.example/"]
+    {
+        assert_eq!(refused(&[("CLAIMS_HOOK_URL", bad), secret]), ["CLAIMS_HOOK_URL"], "{bad}");
+    }
+    assert_eq!(refused(&[("CLAIMS_HOOK_FAIL", "off")]), ["CLAIMS_HOOK_FAIL"]);
+}

@@ -5,17 +5,19 @@ use std::path::Path;
 use super::passkeys::relying_party;
 use super::reader::Reader;
 use super::settings::{
-    ACR_TWO_FACTORS, ARGON2_MEMORY_KIB, AUDIENCE, DATABASE_URL, Draft, KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE,
-    MAIL_FROM, MAIL_PASSWORD_FILE, REFRESH_IDLE_LIFETIME, REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, REGISTRATION,
-    SESSION_COOKIES, SESSION_LIFETIME,
+    ACR_TWO_FACTORS, ARGON2_MEMORY_KIB, AUDIENCE, CLAIMS_FILE, CLAIMS_HOOK_SECRET_FILE, DATABASE_URL, Draft,
+    KEY_ROTATION_PERIOD, KEYS_PASSPHRASE_FILE, MAIL_FROM, MAIL_PASSWORD_FILE, REFRESH_IDLE_LIFETIME,
+    REFRESH_RETRY_WINDOW, REFRESH_SETTLE_WINDOW, REGISTRATION, SESSION_COOKIES, SESSION_LIFETIME,
 };
 use super::values::{passphrase, shown_path};
-use super::{Argon2Cost, Audiences, Config, ConfigProblem, DatabaseUrl, MailUrl, compat, machine};
+use super::{
+    Argon2Cost, Audiences, ClaimsHook, Config, ConfigProblem, DatabaseUrl, MailUrl, claims_file, compat, machine,
+};
 use crate::jwt::{KeyFolder, KeyPolicy, Passphrase};
 use crate::model::lifetimes::Lifetimes;
 use crate::model::registration::MayRegister;
 use crate::model::rotation::{Limits, Windows};
-use crate::secret::file;
+use crate::secret::{WebhookSecret, file};
 
 /// OWASP ASVS 5.0 appendix C: argon2id with t=1 needs 47104 KiB, with t=2 19456, with t>=3 12288.
 const MIN_ARGON2: [(u32, u32); 3] = [(1, 47_104), (2, 19_456), (3, 12_288)];
@@ -50,12 +52,16 @@ fn together(mut draft: Draft, reader: &mut Reader<'_>) -> Option<Config> {
     }
     let legacy = compat::legacy(&draft, reader);
     let relying_party = relying_party(&mut draft, reader);
+    let custom_claims = reader.read(&CLAIMS_FILE, |path| claims_file::read(path, audiences.as_ref()));
+    let claims_hook = claims_hook(&draft, reader);
     let argon2 = argon2(&mut draft, reader);
     let settings = draft.complete()?;
     Some(Config {
         audiences: audiences?,
         keys: KeyFolder { dir: settings.keys_dir.clone(), passphrase: settings.keys_passphrase.clone() },
         key_policy: key_policy?,
+        custom_claims: custom_claims?,
+        claims_hook: claims_hook?,
         lifetimes: lifetimes?,
         sharing_limits: Limits { strange: settings.refresh_strange_limit, shared: settings.refresh_shared_limit },
         argon2: argon2?,
@@ -146,6 +152,28 @@ fn session_cookies(draft: &mut Draft, reader: &mut Reader<'_>) {
         reader.problem(&SESSION_COOKIES, message);
     }
     draft.session_cookies = Some(false);
+}
+
+/// The hook for claims, with the secret from its file.
+fn claims_hook(draft: &Draft, reader: &mut Reader<'_>) -> Option<Option<ClaimsHook>> {
+    let url = draft.claims_hook_url.clone()?;
+    let has_file = draft.claims_hook_secret_file.as_ref().is_some_and(|path| !path.is_empty());
+    match url {
+        None if has_file => {
+            reader.problem(&CLAIMS_HOOK_SECRET_FILE, "needs CLAIMS_HOOK_URL");
+            None
+        }
+        None => Some(None),
+        Some(_) if !has_file => {
+            reader.problem(&CLAIMS_HOOK_SECRET_FILE, "must be set with CLAIMS_HOOK_URL");
+            None
+        }
+        Some(url) => {
+            let read = |path: &str| WebhookSecret::read(first_line(Path::new(path))?.expose());
+            let secret = reader.read(&CLAIMS_HOOK_SECRET_FILE, read)?;
+            Some(Some(ClaimsHook { url, secret }))
+        }
+    }
 }
 
 /// A sender, and the password from its file.

@@ -53,6 +53,22 @@ pub(super) fn issuer(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// A URL that this service calls: with TLS, except on this machine.
+pub(super) fn hook(text: &str) -> Result<String, String> {
+    let url = url(text)?;
+    let is_here = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    match url.scheme() {
+        "https" => Ok(url.to_string()),
+        "http" if is_here => Ok(url.to_string()),
+        _ => Err("expected an https:// URL, or http:// of this machine".to_owned()),
+    }
+}
+
 fn url(text: &str) -> Result<Url, String> {
     let is_mended = |c: char| c.is_whitespace() || c.is_control() || c == '\\';
     let location = text.split_once("://").map(|(_, rest)| rest).filter(|rest| !rest.starts_with('/'));

@@ -3,9 +3,11 @@
 
 pub(crate) mod api_tokens;
 pub(crate) mod background;
+pub(crate) mod claims_hook;
 pub(crate) mod deadline;
 pub(crate) mod denylist;
 pub(crate) mod feed;
+pub(crate) mod known_claims;
 pub(crate) mod known_clients;
 pub(crate) mod known_keys;
 pub(crate) mod limiter;

@@ -269,6 +269,9 @@ codes! {
     CLIENT_UNKNOWN: 404 "client_unknown" "Client unknown", None,
         Domain(Error::ClientUnknown) => Domain(Error::ClientUnknown),
         "There is no registered application with this `client_id`.";
+    CLAIM_UNKNOWN: 404 "claim_unknown" "Claim unknown", None,
+        Domain(Error::ClaimUnknown) => Domain(Error::ClaimUnknown),
+        "There is no custom claim with this name.";
     PROVIDER_UNKNOWN: 404 "provider_unknown" "Provider unknown", None,
         Domain(Error::ProviderUnknown) => Domain(Error::ProviderUnknown),
         "There is no provider with this id that users may sign in at.";
@@ -309,6 +312,15 @@ codes! {
     CLIENT_WITHOUT_SECRET: 409 "client_without_secret" "Client without secret", None,
         Domain(Error::ClientWithoutSecret) => Domain(Error::ClientWithoutSecret),
         "The application authenticates with keys of its own, or not at all: it has no secret.";
+    CLAIM_LOCKED: 409 "claim_locked" "Claim locked", None,
+        Domain(Error::ClaimLocked) => Domain(Error::ClaimLocked),
+        "The name is that of a registered claim, or of one that this service issues itself: a custom claim needs another.";
+    CLAIM_READ_ONLY: 409 "claim_read_only" "Claim read-only", None,
+        Domain(Error::ClaimReadOnly) => Domain(Error::ClaimReadOnly),
+        "The custom claim comes from `CLAIMS_FILE` and is changed there.";
+    TOO_MANY_CLAIMS: 409 "too_many_claims" "Too many claims", None,
+        Domain(Error::TooManyClaims(_)) => Domain(Error::TooManyClaims(100)),
+        "There are already 100 custom claims.";
     USERNAME_TAKEN: 409 "username_taken" "Username taken", None,
         Domain(Error::UsernameTaken) => Domain(Error::UsernameTaken),
         "Another account has this username.";
@@ -360,7 +372,8 @@ codes! {
     OVERLOADED: 503 "overloaded" "Overloaded", None,
         Domain(Error::Overloaded { .. }) => Domain(Error::Overloaded { retry_after: Seconds(5) }),
         "More logins, refreshes or API tokens are waiting than can be handled in time, or the key folder cannot be read \
-         and the token's key is unknown; `Retry-After` says when to try again.";
+         and the token's key is unknown, or the hook for claims is away and `CLAIMS_HOOK_FAIL` is `closed`; `Retry-After` says \
+         when to try again.";
 }
 
 fn challenged_example() -> Challenged {

@@ -9,23 +9,24 @@ use actix_web::middleware::from_fn;
 use actix_web::{Resource, guard, web};
 
 use super::api::{
-    admin_clients, admin_invitations, admin_keys, admin_user_access, admin_users, api_tokens, applications, audit,
-    authenticate, change_password, continuing, docs, email_verification, health, identities, me, passkey_tokens,
-    passkeys, password_resets, registrations, sessions, tokens, totp, well_known,
+    admin_claims, admin_clients, admin_invitations, admin_keys, admin_user_access, admin_users, api_tokens,
+    applications, attributes, audit, authenticate, change_password, continuing, docs, email_verification, health,
+    identities, me, passkey_tokens, passkeys, password_resets, registrations, sessions, tokens, totp, well_known,
 };
 use super::audience::{Audience, SIMPLEJWT};
 use super::codes::{
     ACCESS_TOKEN_MISSING, ACCOUNT_DISABLED, API_TOKEN_NOT_FOUND, BAD_CHALLENGE, BAD_CREDENTIALS, BAD_INVITATION,
-    BAD_MAIL_TOKEN, BASIC_AUTH_OFF, CLIENT_ID_TAKEN, CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET, CSRF_REFUSED,
-    DATA_KEY_UNAVAILABLE, DATABASE_UNAVAILABLE, EMAIL_MISSING, EMAIL_TAKEN, FACTOR_NOT_FOUND, IDENTITY_NOT_FOUND,
-    INVALID_CLIENT, INVALID_FIELDS, INVALID_GRANT, INVALID_REQUEST, INVALID_SCOPE, INVALID_TARGET, INVITATION_REQUIRED,
-    INVITATION_UNKNOWN, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN, LAST_WAY_IN, MAIL_OFF, METHOD_NOT_ALLOWED, NOT_FOUND,
-    OTP_LOCKED, OVERLOADED, PASSKEY_NOT_FOUND, PASSKEYS_OFF, PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, PROVIDER_UNKNOWN,
-    REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING, REFRESH_TOKEN_REUSED, REGISTRATION_OFF, REGISTRATION_UNKNOWN,
-    ROLE_MISSING, SCOPE_MISSING, SECOND_FACTOR_ENROLMENT_REQUIRED, SECOND_FACTOR_REQUIRED, SESSION_COOKIES_OFF,
-    SESSION_NOT_FOUND, SESSION_REQUIRED, TOKEN_REVOKED, TOO_MANY_API_TOKENS, TOO_MANY_FAILURES, TOO_MANY_MAILS,
-    TOO_MANY_PASSKEYS, UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, USERNAME_TOO_SIMILAR,
-    WRONG_CLIENT, WRONG_OTP, WRONG_RECOVERY_CODE,
+    BAD_MAIL_TOKEN, BASIC_AUTH_OFF, CLAIM_LOCKED, CLAIM_READ_ONLY, CLAIM_UNKNOWN, CLIENT_ID_TAKEN, CLIENT_UNKNOWN,
+    CLIENT_WITHOUT_SECRET, CSRF_REFUSED, DATA_KEY_UNAVAILABLE, DATABASE_UNAVAILABLE, EMAIL_MISSING, EMAIL_TAKEN,
+    FACTOR_NOT_FOUND, IDENTITY_NOT_FOUND, INVALID_CLIENT, INVALID_FIELDS, INVALID_GRANT, INVALID_REQUEST,
+    INVALID_SCOPE, INVALID_TARGET, INVITATION_REQUIRED, INVITATION_UNKNOWN, KEY_CONFLICT, KEY_UNKNOWN, LAST_ADMIN,
+    LAST_WAY_IN, MAIL_OFF, METHOD_NOT_ALLOWED, NOT_FOUND, OTP_LOCKED, OVERLOADED, PASSKEY_NOT_FOUND, PASSKEYS_OFF,
+    PROVIDER_REFUSED, PROVIDER_UNAVAILABLE, PROVIDER_UNKNOWN, REAUTHENTICATION_REQUIRED, REFRESH_COOKIE_MISSING,
+    REFRESH_TOKEN_REUSED, REGISTRATION_OFF, REGISTRATION_UNKNOWN, ROLE_MISSING, SCOPE_MISSING,
+    SECOND_FACTOR_ENROLMENT_REQUIRED, SECOND_FACTOR_REQUIRED, SESSION_COOKIES_OFF, SESSION_NOT_FOUND, SESSION_REQUIRED,
+    TOKEN_REVOKED, TOO_MANY_API_TOKENS, TOO_MANY_CLAIMS, TOO_MANY_FAILURES, TOO_MANY_MAILS, TOO_MANY_PASSKEYS,
+    UNAUTHORIZED_CLIENT, UNSUPPORTED_GRANT_TYPE, USER_UNKNOWN, USERNAME_TAKEN, USERNAME_TOO_SIMILAR, WRONG_CLIENT,
+    WRONG_OTP, WRONG_RECOVERY_CODE,
 };
 use super::compat::routes as compat;
 use super::cors::cors;
@@ -118,6 +119,8 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
                 OVERLOADED
             ]
         ),
+        endpoint!(attributes::mine, [USER_UNKNOWN]),
+        endpoint!(attributes::change_mine, [USER_UNKNOWN]),
         endpoint!(email_verification::create, [USER_UNKNOWN, EMAIL_MISSING, MAIL_OFF, TOO_MANY_MAILS, OVERLOADED]),
         endpoint!(
             email_verification::confirm,
@@ -224,6 +227,8 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(admin_users::create, [USERNAME_TAKEN, OVERLOADED]),
         endpoint!(admin_users::show, [USER_UNKNOWN]),
         endpoint!(admin_users::change, [USER_UNKNOWN, USERNAME_TAKEN]),
+        endpoint!(attributes::show, [USER_UNKNOWN]),
+        endpoint!(attributes::change, [USER_UNKNOWN]),
         endpoint!(admin_users::delete, [USER_UNKNOWN, LAST_ADMIN]),
         endpoint!(admin_users::disable, [SESSION_REQUIRED, USER_UNKNOWN, LAST_ADMIN]),
         endpoint!(admin_users::enable, [USER_UNKNOWN]),
@@ -254,6 +259,9 @@ pub static ROUTES: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         endpoint!(admin_clients::rotate_secret, [CLIENT_UNKNOWN, CLIENT_WITHOUT_SECRET]),
         endpoint!(admin_clients::disable, [CLIENT_UNKNOWN]),
         endpoint!(admin_clients::enable, [CLIENT_UNKNOWN]),
+        endpoint!(admin_claims::list),
+        endpoint!(admin_claims::put, [CLAIM_LOCKED, CLAIM_READ_ONLY, TOO_MANY_CLAIMS]),
+        endpoint!(admin_claims::delete, [CLAIM_LOCKED, CLAIM_READ_ONLY, CLAIM_UNKNOWN]),
         endpoint!(audit::list),
         endpoint!(admin_keys::list),
         endpoint!(admin_keys::rotate, [KEY_CONFLICT, KEY_UNKNOWN]),

@@ -99,6 +99,8 @@ schemas! {
     TokenType = one_of(["Bearer"]);
     /// How an application proves who it is.
     AuthenticationMethod = one_of(AuthMethod::ALL.iter().map(|method| method.name()));
+    /// Where a custom claim is.
+    ClaimPlace = one_of(["access_token", "id_token", "userinfo"]);
     /// A grant that an application may use.
     GrantTypeName = one_of(GrantType::ALL.iter().map(|grant| grant.name()));
     /// What an application is called: not like a user or an audience.

@@ -3,6 +3,7 @@
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Map;
 
 use super::SigningAlg;
 use crate::clock::Timestamp;
@@ -131,6 +132,7 @@ impl IdToken<'_> {
             azp: grant.client_id.clone(),
             sid: grant.browser_session.unwrap_or(session.id),
             at_hash: at_hash(alg, access_token),
+            extra: Map::new(),
         }
     }
 }

@@ -139,6 +139,8 @@ pub enum EventName {
     AddressVerified,
     /// Username, e-mail address or name were changed.
     ProfileChanged,
+    /// Attributes of a user were changed; `detail` is `public`, `app` or both.
+    AttributesChanged,
     /// An account was created.
     UserCreated,
     /// Somebody asked to register an e-mail address, also one that has an account.
@@ -204,6 +206,10 @@ pub enum EventName {
     ClientEnabled,
     /// An application was deleted.
     ClientDeleted,
+    /// A custom claim was defined, or defined anew; `detail` is its name.
+    ClaimDefined,
+    /// A custom claim was deleted.
+    ClaimDeleted,
     /// A provider at which users may sign in was configured.
     ProviderCreated,
     /// The configuration of a provider was changed.
@@ -223,7 +229,7 @@ pub enum EventName {
 }
 
 /// Every event with its name.
-pub const EVENT_NAMES: [(EventName, &str); 62] = [
+pub const EVENT_NAMES: [(EventName, &str); 65] = [
     (EventName::Login, "login"),
     (EventName::LoginFailed, "login_failed"),
     (EventName::GrantOpened, "grant_opened"),
@@ -246,6 +252,7 @@ pub const EVENT_NAMES: [(EventName, &str); 62] = [
     (EventName::AddressVerificationSent, "address_verification_sent"),
     (EventName::AddressVerified, "address_verified"),
     (EventName::ProfileChanged, "profile_changed"),
+    (EventName::AttributesChanged, "attributes_changed"),
     (EventName::UserCreated, "user_created"),
     (EventName::RegistrationRequested, "registration_requested"),
     (EventName::RegistrationWithdrawn, "registration_withdrawn"),
@@ -278,6 +285,8 @@ pub const EVENT_NAMES: [(EventName, &str); 62] = [
     (EventName::ClientDisabled, "client_disabled"),
     (EventName::ClientEnabled, "client_enabled"),
     (EventName::ClientDeleted, "client_deleted"),
+    (EventName::ClaimDefined, "claim_defined"),
+    (EventName::ClaimDeleted, "claim_deleted"),
     (EventName::ProviderCreated, "provider_created"),
     (EventName::ProviderUpdated, "provider_updated"),
     (EventName::ProviderDisabled, "provider_disabled"),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::attributes::Attributes;
 use super::names::Scopes;
 use super::text::BadText;
 use super::user::DisplayName;
@@ -165,6 +166,8 @@ pub(crate) struct Client {
     pub(crate) updated_at: Timestamp,
     /// Since when it may do nothing.
     pub(crate) disabled_at: Option<Timestamp>,
+    /// Attributes whose meaning other services know.
+    pub(crate) attributes: Option<Attributes>,
 }
 
 /// Words without spaces, in order: URIs, names.

@@ -1,10 +1,12 @@
 //! Plain data and its legal changes. No I/O: time and randomness are arguments.
 
 pub(crate) mod api_token;
+pub(crate) mod attributes;
 pub(crate) mod audit;
 pub(crate) mod authorization;
 pub(crate) mod client;
 pub(crate) mod compat;
+pub(crate) mod custom_claim;
 pub(crate) mod denial;
 pub(crate) mod grant;
 pub(crate) mod id;

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use idna::domain_to_ascii;
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::attributes::Attributes;
 use super::id::UserId;
 use super::names::Roles;
 use super::text::{BadText, fold, is_distinct, is_mark, is_readable_line, skeleton};
@@ -38,6 +39,10 @@ pub struct User {
     pub created_at: Timestamp,
     /// What another system called the account before it was imported.
     pub external_id: Option<ExternalId>,
+    /// Attributes that the user may change.
+    pub public_attributes: Option<Attributes>,
+    /// Attributes that only administrators see and change.
+    pub app_attributes: Option<Attributes>,
 }
 
 impl User {

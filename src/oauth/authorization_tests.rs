@@ -27,6 +27,7 @@ fn client() -> Client {
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
         disabled_at: None,
+        attributes: None,
     }
 }
 

@@ -28,6 +28,7 @@ fn client(redirect_uri: &str) -> Client {
         created_at: BEGAN,
         updated_at: BEGAN,
         disabled_at: None,
+        attributes: None,
     }
 }
 
@@ -84,6 +85,8 @@ fn known(authenticated_at: i64, allowed: &str) -> Known {
         disabled_at: None,
         created_at: at,
         external_id: None,
+        public_attributes: None,
+        app_attributes: None,
     };
     let (user_id, client_id) = (user.id, ClientId::from_stored("app".to_owned()));
     let consent = Consent { user_id, client_id, scopes: allowed.parse().unwrap(), created_at: at, updated_at: at };

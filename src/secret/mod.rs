@@ -8,6 +8,7 @@ mod private_file;
 mod readable;
 mod sealed;
 mod totp;
+mod webhook;
 
 use std::fmt;
 
@@ -22,6 +23,7 @@ pub(crate) use private_file::{Draft, create_folders, create_private_file, folder
 pub(crate) use readable::readable;
 pub(crate) use sealed::{DATA_KEY_LEN, DataKey, key_id_of};
 pub(crate) use totp::TotpSecret;
+pub(crate) use webhook::WebhookSecret;
 
 /// A value whose `Debug` shows nothing and whose memory is wiped when it is dropped.
 #[derive(Clone)]

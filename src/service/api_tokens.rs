@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::fields::invalid;
 use super::pair::Purpose;
+use super::signing::sign_access;
 use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::jwt::Audience;
 use crate::model::api_token::{ApiToken, ApiTokenId, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
+use crate::model::custom_claim::About;
 use crate::model::id::{Jti, SessionId, UserId, new_id};
 use crate::model::names::{Roles, Scopes};
 use crate::model::user::DisplayName;
@@ -217,7 +219,8 @@ pub(crate) fn exchange(app: &App, key: &str, audience: Option<&str>) -> Result<E
             return Err(Error::Overloaded { retry_after: Seconds(1) });
         }
     }
-    let access_token = app.keys.ring().sign(&claims, Some(purpose.alg), now)?;
+    let about = About { user: Some(&user), ..About::default() };
+    let access_token = sign_access(app, &mut claims, about, purpose.alg, now)?;
     known.used(&token, now);
     app.metrics.exchange();
     Ok(Exchanged { access_token, expires_in: claims.exp - now, scope: claims.scope })

@@ -55,6 +55,7 @@ fn tasks(app: &Arc<App>) -> Vec<Periodic> {
     let mut tasks = vec![
         task("follow the denylist", ROUND, Some(MAX_FOLLOW_TIME), follow),
         task("follow the clients", ROUND, Some(MAX_FOLLOW_TIME), |app| app.known_clients.follow()),
+        task("follow the custom claims", ROUND, Some(MAX_FOLLOW_TIME), |app| app.known_claims.follow()),
         task("watch the database's file", ROUND, None, |app| app.store.check_file()),
         task("follow the keys", ROUND, None, keys::follow),
         task("make the next key", BETWEEN_KEYS, None, keys::make_next),

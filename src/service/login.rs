@@ -1,9 +1,9 @@
 //! Logging in: a user who proves their identity gets a new session and its first token pair.
 
-use super::pair::{Pair, Purpose, mint};
+use super::own_pair;
+use super::pair::{Pair, Purpose};
 use super::proof::{Claim, Outcome};
 use super::second_factor::{Next, stop_here};
-use super::sessions;
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{Event, EventName, Origin};
@@ -54,7 +54,8 @@ pub(crate) fn login(
     origin: &Origin,
 ) -> Result<Pair, Error> {
     let audience = asked.audience.clone();
-    let purpose = Purpose::find(app, audience.as_deref())?;
+    // Before a second step is asked for.
+    Purpose::find(app, audience.as_deref())?;
     let Outcome { claimed, proven } = outcome;
     let failed = |why: &str| {
         let event = Event { user: claimed, ..origin.event(app.clock.now(), EventName::LoginFailed) };
@@ -68,13 +69,13 @@ pub(crate) fn login(
     let next = Next { session: None, audience, label: device.label.as_deref(), origin, by_cookie: false };
     let look = || proven.as_ref().map_or(Ok(()), |proven| stop_here(app, proven, &next));
     look()?;
-    let Some(live) = sessions::open(app, proven.iter().cloned().collect(), asked, device, origin)? else {
+    let opened = own_pair::open(app, proven.iter().cloned().collect(), asked, device, origin)?;
+    if opened.is_none() {
         // The user may have got a second factor just now.
         look()?;
         failed("bad credentials");
-        return Err(Error::BadCredentials);
-    };
-    mint(app, live, purpose, app.clock.now())
+    }
+    opened.ok_or(Error::BadCredentials)
 }
 
 /// Counts a finished login, successful or not. A request that could not be read is not counted.

@@ -1,7 +1,8 @@
 //! What users do with their own account: giving the password again, and changing it.
 
 use super::mail::notice;
-use super::pair::{Pair, Purpose, mint};
+use super::own_pair;
+use super::pair::Pair;
 use super::proof::{Admitted, Claim, Evidence, Outcome, Proven, prove};
 use super::second_factor::{Needs, Next, needs, stop_here};
 use super::users::new_password;
@@ -45,8 +46,7 @@ pub(crate) fn reauthenticate(
         stop_here(app, &proven, &next)?;
         return Err(Error::WrongPassword);
     };
-    // For this service, not for the audience of the session: the sensitive action follows at this service.
-    mint(app, live, Purpose::find(app, None)?, app.clock.now())
+    own_pair::again(app, live)
 }
 
 /// The second step of the same. A challenge of another session, or of a login, opens nothing here.

@@ -2,9 +2,12 @@
 //! hashes, so they are called from threads that may block. Only refreshing and sign-ins at providers do not block.
 
 pub(crate) mod api_tokens;
+pub(crate) mod attributes;
 pub(crate) mod bootstrap;
 pub(crate) mod caretaker;
+mod claims_hook;
 pub(crate) mod clients;
+pub(crate) mod custom_claims;
 pub(crate) mod decoy;
 pub(crate) mod email;
 mod fields;
@@ -19,6 +22,7 @@ pub(crate) mod mail_tokens;
 pub(crate) mod me;
 mod new_account;
 pub(crate) mod oauth;
+mod own_pair;
 pub(crate) mod pair;
 pub(crate) mod passkey_login;
 mod passkey_proof;
@@ -39,6 +43,7 @@ pub(crate) mod second_factor;
 pub(crate) mod second_step;
 pub(crate) mod sessions;
 pub(crate) mod shown;
+mod signing;
 pub(crate) mod simplejwt;
 mod told;
 pub(crate) mod totp;

@@ -91,6 +91,8 @@ pub(super) fn insert(tx: &mut UnitTx<'_>, new: NewAccount, event: Event) -> Resu
         disabled_at: None,
         created_at: new.created_at,
         external_id: None,
+        public_attributes: None,
+        app_attributes: None,
     };
     tx.insert_user(&user, new.password_hash.as_deref().unwrap_or(NO_PASSWORD))?;
     tx.record(event)?;

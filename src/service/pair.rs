@@ -1,9 +1,13 @@
 //! The token pair that a login and a refresh return.
 
+use super::signing::sign_access;
 use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::jwt::{AccessClaims, Issuing, SigningAlg, TokenError, refresh_claims};
+use crate::model::attributes::Attributes;
+use crate::model::client::Client;
+use crate::model::custom_claim::About;
 use crate::model::grant::{Grant, Live};
 use crate::model::id::{Jti, SessionId};
 use crate::model::user::User;
@@ -30,11 +34,13 @@ pub struct Pair {
     pub(crate) user: User,
 }
 
-/// The audience of an access token, and how it is signed.
+/// The audience of an access token, how it is signed, and for which registered application, if it is for one.
 #[derive(Clone, Copy)]
 pub struct Purpose<'a> {
     pub(super) audience: &'a str,
     pub(super) alg: SigningAlg,
+    client: Option<&'a Client>,
+    hooked: Option<&'a Attributes>,
 }
 
 impl<'a> Purpose<'a> {
@@ -44,7 +50,17 @@ impl<'a> Purpose<'a> {
         let found = app.config.audiences.find(audience);
         let (audience, alg) =
             found.ok_or_else(|| Error::invalid("audience", "invalid", "is not an audience of this service"))?;
-        Ok(Self { audience, alg })
+        Ok(Self { audience, alg, client: None, hooked: None })
+    }
+
+    /// The same, for a registered application.
+    pub(crate) fn of_client(self, client: &'a Client) -> Self {
+        Self { client: Some(client), ..self }
+    }
+
+    /// The same, with what the hook for claims has answered.
+    pub(crate) fn hooked(self, hooked: Option<&'a Attributes>) -> Self {
+        Self { hooked, ..self }
     }
 
     /// As [`Purpose::find`], but the default is the audience that the session was opened for, if it still exists.
@@ -71,8 +87,9 @@ pub fn mint(app: &App, live: Live, purpose: Purpose<'_>, now: Timestamp) -> Resu
     let [jitter, jti @ ..] = app.entropy.bytes::<17>()?;
     let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(jti));
     let issuing = Issuing { issuer, audience, jti, iat: now, exp: expires_at, compat: config.compat };
-    let claims = issuing.of_session(&session, &grant, &user);
-    let access_token = ring.sign(&claims, Some(purpose.alg), now)?;
+    let mut claims = issuing.of_session(&session, &grant, &user);
+    let about = About { user: Some(&user), client: purpose.client, hooked: purpose.hooked };
+    let access_token = sign_access(app, &mut claims, about, purpose.alg, now)?;
     let refresh_token = ring.sign(&refresh_claims(issuer, &session, &grant), None, now)?;
     let expires_in = expires_at - now;
     Ok(Pair {
@@ -98,12 +115,17 @@ pub(crate) struct Access {
     pub(crate) lifetime: Seconds,
 }
 
-/// Signs an access token for this service until `end`, for the session of a browser. Unlike a pair it may be valid for
+/// Signs an access token for `purpose` until `end`, for the session of a browser. Unlike a pair it may be valid for
 /// longer than the row says: a denial of the session lasts for one access token lifetime, too.
-pub(crate) fn mint_access(app: &App, live: &Live, end: Timestamp, now: Timestamp) -> Result<Access, Error> {
+pub(crate) fn mint_access(
+    app: &App,
+    live: &Live,
+    purpose: Purpose<'_>,
+    end: Timestamp,
+    now: Timestamp,
+) -> Result<Access, Error> {
     let config = &app.config;
     let Live { session, grant, user } = live;
-    let purpose = Purpose::find(app, None)?;
     let exp = session.expires_at.min(end).min(now + config.lifetimes.access);
     if exp <= now {
         // A refresh token is accepted for a moment after its end, for instances whose clocks differ.
@@ -112,8 +134,9 @@ pub(crate) fn mint_access(app: &App, live: &Live, end: Timestamp, now: Timestamp
     let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(app.entropy.bytes()?));
     let grant = grant.clone().unwrap_or_else(|| config.grant(None));
     let issuing = Issuing { issuer, audience, jti, iat: now, exp, compat: config.compat };
-    let claims = issuing.of_session(session, &grant, user);
-    let token = app.keys.ring().sign(&claims, Some(purpose.alg), now)?;
+    let mut claims = issuing.of_session(session, &grant, user);
+    let about = About { user: Some(user), client: purpose.client, hooked: purpose.hooked };
+    let token = sign_access(app, &mut claims, about, purpose.alg, now)?;
     Ok(Access { token, claims, lifetime: exp - now })
 }
 

@@ -1,6 +1,7 @@
 //! Authenticating by a passkey alone: a login without a username, and authenticating again.
 
-use super::pair::{Pair, Purpose, mint};
+use super::own_pair;
+use super::pair::{Pair, Purpose};
 use super::passkey_proof::{Ceremony, ask, check, find, relying_party};
 use super::proof::Proven;
 use super::second_factor::present;
@@ -60,12 +61,11 @@ pub(crate) fn login(
     device: &Device,
     origin: &Origin,
 ) -> Result<Pair, Error> {
-    let purpose = Purpose::find(app, audience)?;
+    Purpose::find(app, audience)?;
     let step = prove(app, assertion, (charge, EventName::LoginFailed), None, origin)?;
-    let request = app.config.first_party(audience);
-    let live = sessions::open(app, vec![step], request, device, origin)?;
+    let pair = own_pair::open(app, vec![step], app.config.first_party(audience), device, origin)?;
     // If not, another request was faster with the same challenge.
-    mint(app, live.ok_or(Error::PasskeyRefused(Refusal::ChallengeOver))?, purpose, app.clock.now())
+    pair.ok_or(Error::PasskeyRefused(Refusal::ChallengeOver))
 }
 
 /// Records that the owner of a session has used a passkey; returns a pair of the session whose access token says when.
@@ -79,7 +79,7 @@ pub(crate) fn reauthenticate(
     let step = prove(app, assertion, (charge, EventName::ReauthenticationFailed), Some(user), origin)?;
     let live = sessions::authenticate_again(app, session, vec![step], origin)?;
     let live = live.ok_or(Error::PasskeyRefused(Refusal::ChallengeOver))?;
-    mint(app, live, Purpose::find(app, None)?, app.clock.now())
+    own_pair::again(app, live)
 }
 
 /// Checks a passkey of anybody, or of this user. What is wrong is counted and recorded.

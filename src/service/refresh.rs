@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::claims_hook;
 use super::mail::notice_to;
 use super::pair::{Pair, Purpose, mint};
 use crate::app::App;
@@ -29,12 +30,15 @@ pub(crate) async fn refresh(
     // Before the token is used.
     Purpose::find(app, audience)?;
     let verified = verify(app, token, FIRST_PARTY).await?;
+    // Before the token is used, too: if it is refused for lack of claims, it is as good as before.
+    let hooked = claims_hook::at_refresh(app, &verified.claims, audience).await?;
     let live = settle(app, verified, false, device, origin).await?;
+    claims_hook::keep_of_refresh(app, live.session.id, &hooked).await;
     let alg = Purpose::of_grant(app, live.grant.as_ref(), audience)?.alg;
     let (app, audience) = (Arc::clone(app), audience.map(str::to_owned));
     deadline::signing(alg, move || {
         let purpose = Purpose::of_grant(&app, live.grant.as_ref(), audience.as_deref())?;
-        mint(&app, live, purpose, app.clock.now())
+        mint(&app, live, purpose.hooked(hooked.claims()), app.clock.now())
     })
     .await
 }

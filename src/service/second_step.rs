@@ -1,6 +1,7 @@
 //! The second step of a login: it opens the session, or notes that its user has authenticated again.
 
-use super::pair::{Pair, Purpose, mint};
+use super::own_pair;
+use super::pair::Pair;
 use super::proof::{Evidence, Proven};
 use super::second_factor::Presented;
 use super::sessions;
@@ -44,14 +45,14 @@ pub(crate) fn finish(app: &App, claim: Claim, charge: Charge, device: &Device, o
     if let Some(session) = challenge.session_id {
         let origin = Origin { actor: Some(user.id), session: Some(session), ..origin.clone() };
         return match sessions::authenticate_again(app, session, steps, &origin)? {
-            Some(live) => mint(app, live, Purpose::find(app, None)?, at),
+            Some(live) => own_pair::again(app, live),
             None => refused(charge, shown.refusal()),
         };
     }
     let audience = challenge.audience.as_deref();
     let device = Device { label: challenge.label.clone().or(device.label.clone()), ..device.clone() };
-    match sessions::open(app, steps, app.config.first_party(audience), &device, origin)? {
-        Some(live) => mint(app, live, Purpose::find(app, audience)?, at),
+    match own_pair::open(app, steps, app.config.first_party(audience), &device, origin)? {
+        Some(pair) => Ok(pair),
         // It was used by somebody else at the same time.
         None => refused(charge, shown.refusal()),
     }

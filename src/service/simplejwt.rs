@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::pair::{Access, Pair, Purpose, mint, mint_access};
-use super::{legacy, refresh as refreshing, sessions, verify as verifying};
+use super::{claims_hook, legacy, refresh as refreshing, sessions, verify as verifying};
 use crate::app::App;
 use crate::engine::deadline;
 use crate::error::Error;
@@ -32,15 +32,18 @@ pub(crate) async fn refresh(app: &Arc<App>, token: &str, device: &Device, origin
         verified => verified?,
     };
     let (presented, end) = (verified.claims.generation, verified.claims.exp);
+    // Before the token is used.
+    let hooked = claims_hook::at_refresh(app, &verified.claims, None).await?;
     let live = refreshing::settle(app, verified, false, device, origin).await?;
+    claims_hook::keep_of_refresh(app, live.session.id, &hooked).await;
     let is_kept = !app.config.compat_rotation && live.session.live_generation() == presented;
     let (alg, app) = (Purpose::find(app, None)?.alg, Arc::clone(app));
     deadline::signing(alg, move || {
+        let purpose = Purpose::find(&app, None)?.hooked(hooked.claims());
         if is_kept {
-            let Access { token: access, .. } = mint_access(&app, &live, end, now)?;
+            let Access { token: access, .. } = mint_access(&app, &live, purpose, end, now)?;
             return Ok(Refreshed { access, refresh: None });
         }
-        let purpose = Purpose::find(&app, None)?;
         let Pair { access_token, refresh_token, .. } = mint(&app, live, purpose, app.clock.now())?;
         Ok(Refreshed { access: access_token, refresh: Some(refresh_token) })
     })

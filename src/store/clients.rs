@@ -10,6 +10,7 @@ use super::types::Bind;
 use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::model::attributes::Attributes;
 use crate::model::client::{AuthMethod, Client, ClientId, IdTokenAlg, Words};
 use crate::model::id::UserId;
 use crate::model::names::Scopes;
@@ -33,6 +34,7 @@ row!(Client in clients {
     created_at: Timestamp,
     updated_at: Timestamp,
     disabled_at: Option<Timestamp>,
+    attributes: Option<Attributes>,
 });
 
 /// The digests of a client's secrets.
@@ -106,6 +108,7 @@ impl WriteTx<'_> {
             clients::jwks_uri.eq(&client.jwks_uri),
             clients::id_token_alg.eq(Bind(client.id_token_alg)),
             clients::skip_consent.eq(client.skip_consent),
+            clients::attributes.eq(Bind(client.attributes.as_ref())),
             clients::updated_at.eq(Bind(client.updated_at)),
             clients::disabled_at.eq(Bind(client.disabled_at)),
         );

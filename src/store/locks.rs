@@ -42,7 +42,9 @@ pub(super) enum Lock {
     Clients,
     /// Rows of `providers`.
     Providers,
-    /// Rows of `sessions`.
+    /// Held while custom claims are changed.
+    CustomClaims,
+    /// Rows of `sessions`, and of `session_claims` of a session whose row is locked.
     Sessions,
     /// Rows of `api_tokens`.
     ApiTokens,

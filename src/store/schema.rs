@@ -1,9 +1,11 @@
 //! The tables for diesel; one description for both engines.
 
+mod claims;
 mod joining;
 
 use super::types::{SqlTime, SqlUuid};
 
+pub(super) use claims::{custom_claims, session_claims};
 pub(super) use joining::{identities, invitations, legacy_tokens, providers, registrations, upstream_logins};
 
 diesel::table! {
@@ -28,6 +30,8 @@ diesel::table! {
         skeleton_of -> Nullable<Text>,
         external_id -> Nullable<Text>,
         legacy_ended_at -> Nullable<SqlTime>,
+        public_attributes -> Nullable<Text>,
+        app_attributes -> Nullable<Text>,
     }
 }
 
@@ -182,6 +186,7 @@ diesel::table! {
         created_at -> SqlTime,
         updated_at -> SqlTime,
         disabled_at -> Nullable<SqlTime>,
+        attributes -> Nullable<Text>,
     }
 }
 

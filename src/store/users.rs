@@ -10,6 +10,7 @@ use super::types::Bind;
 use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::model::attributes::Attributes;
 use crate::model::id::UserId;
 use crate::model::names::Roles;
 use crate::model::user::{DisplayName, Email, ExternalId, NO_PASSWORD, User, Username};
@@ -29,6 +30,8 @@ row!(User in users {
     disabled_at: Option<Timestamp>,
     created_at: Timestamp,
     external_id: Option<ExternalId>,
+    public_attributes: Option<Attributes>,
+    app_attributes: Option<Attributes>,
 });
 
 /// A user with the hash of the password.
@@ -210,6 +213,18 @@ impl WriteTx<'_> {
         let changed =
             diesel::update(users::table.find(Bind(id))).set(users::password_hash.eq(password_hash)).execute(self.0)?;
         one_user(changed)
+    }
+
+    /// Stores other attributes.
+    pub(crate) fn set_attributes(
+        &mut self,
+        id: UserId,
+        public: Option<&Attributes>,
+        app: Option<&Attributes>,
+    ) -> Result<(), Error> {
+        self.note_lock(Lock::Users);
+        let set = (users::public_attributes.eq(Bind(public)), users::app_attributes.eq(Bind(app)));
+        one_user(diesel::update(users::table.find(Bind(id))).set(set).execute(self.0)?)
     }
 
     /// Stores other roles.

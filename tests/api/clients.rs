@@ -136,6 +136,7 @@ fn an_application_has_what_its_options_say(engine: Engine) {
         "jwks_uri": null,
         "id_token_signed_response_alg": "RS256",
         "skip_consent": true,
+        "attributes": {},
         "created_at": created["created_at"],
         "updated_at": created["created_at"],
         "disabled_at": null,

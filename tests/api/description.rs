@@ -177,6 +177,7 @@ fn every_example_of_a_body_works_as_it_stands() {
         let id = match path {
             _ if is_passkey => passkey["id"].as_str().unwrap().to_owned(),
             _ if path.contains("/clients/") => NOTES.id.to_owned(),
+            _ if path.contains("/claims/") => "plan".to_owned(),
             _ => user.id.to_string(),
         };
         let answer = app.ask_as(method, &path.replace("{id}", &id), &pair, Some(example));

@@ -22,6 +22,7 @@ fn what_is_exported_and_imported_is_the_same(engine: Engine) {
     app.execute("update users set email_verified_at = null, name = 'Bob, \"the\" builder', disabled_at = 5 where username = 'bob'");
     let argon2 = "argon2$argon2id$v=19$m=64,t=2,p=2$EMK4977XOmeM0bpXynlvDQ$LZ/6Kd3K+R/ak866ET3NdEyjAq8Zl4AiBD6ZwPU99mE";
     app.execute(&format!("update users set external_id = '7', password_hash = '{argon2}' where username = 'bob'"));
+    app.execute(r#"update users set public_attributes = '{"a":[1]}', app_attributes = '{"b":{"c":"d"}}' where username = 'ada'"#);
     let file = command.dir.path().join("users.jsonl");
     let args = ["users", "export", "--with-hashes"];
     assert!(command.run(&[&args[..], &["users.jsonl"]].concat()).success());

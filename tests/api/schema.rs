@@ -73,7 +73,11 @@ pub fn rows_with(engine: Engine, app: &TestApp, text: &str) -> i64 {
 }
 
 fn described(engine: Engine) -> Tables {
-    let text = concat!(include_str!("../../src/store/schema.rs"), include_str!("../../src/store/schema/joining.rs"));
+    let text = concat!(
+        include_str!("../../src/store/schema.rs"),
+        include_str!("../../src/store/schema/claims.rs"),
+        include_str!("../../src/store/schema/joining.rs")
+    );
     let mut tables = Tables::new();
     let mut table = String::new();
     for line in text.lines().map(str::trim) {

@@ -43,6 +43,13 @@ test("a token is verified with the keys that the issuer's metadata names", async
   assert.equal(issuer.count("/keys"), 1);
 });
 
+test("claims that the operator has defined are read by their names", async () => {
+  const token = await issuer.token({ plan: "pro", "https://example.com/seats": { used: [1, 2] } });
+  const claims = await verifier().verify(token);
+  assert.equal(claims.plan, "pro");
+  assert.deepEqual(claims["https://example.com/seats"], { used: [1, 2] });
+});
+
 test("an issuer that has only OpenID Connect Discovery is found, and one that says it is another is not", async () => {
   issuer.instead = (url) => {
     if (url.endsWith("/.well-known/oauth-authorization-server")) return new Response("", { status: 404 });

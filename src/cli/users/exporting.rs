@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::app::App;
 use crate::cli::CliError;
 use crate::http::view::user::AccountView;
+use crate::model::attributes::Attributes;
 use crate::model::user::NO_PASSWORD;
 use crate::password::as_exported;
 use crate::secret::create_private_file;
@@ -32,6 +34,10 @@ pub(in crate::cli) struct ExportCommand {
 struct Exported<'a> {
     #[serde(flatten)]
     account: AccountView<'a>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    public_attributes: Map<String, Value>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    app_attributes: Map<String, Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     password_hash: Option<&'a str>,
 }
@@ -59,7 +65,12 @@ fn export(
         let page = queries::list_credentials(app, after.as_deref(), PAGE)?;
         for Credentials { user, password_hash } in &page {
             let hash = Some(as_exported(password_hash)).filter(|hash| with_hashes && *hash != NO_PASSWORD);
-            let exported = Exported { account: user.into(), password_hash: hash };
+            let exported = Exported {
+                account: user.into(),
+                public_attributes: Attributes::object_of(user.public_attributes.as_ref()),
+                app_attributes: Attributes::object_of(user.app_attributes.as_ref()),
+                password_hash: hash,
+            };
             let written = serde_json::to_writer(&mut out, &exported).map_err(io::Error::from);
             written.and_then(|()| out.write_all(b"\n")).map_err(failed)?;
         }

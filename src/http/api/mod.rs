@@ -1,5 +1,6 @@
 //! Our own API, one file for each resource: from a request to a use case and back to a response.
 
+pub(super) mod admin_claims;
 pub(super) mod admin_clients;
 pub(super) mod admin_invitations;
 pub(super) mod admin_keys;
@@ -7,6 +8,7 @@ pub(super) mod admin_user_access;
 pub(super) mod admin_users;
 pub(super) mod api_tokens;
 pub(super) mod applications;
+pub(super) mod attributes;
 pub(super) mod audit;
 pub(super) mod authenticate;
 pub(super) mod change_password;

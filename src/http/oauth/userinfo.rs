@@ -3,6 +3,7 @@
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -42,6 +43,10 @@ pub(in crate::http) struct UserInfoView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     roles: Option<&'a [String]>,
+    /// Custom claims, by name.
+    #[serde(flatten)]
+    #[schema(value_type = HashMap<String, Value>)]
+    custom: &'a Map<String, Value>,
 }
 
 /// An access token in a body.
@@ -74,7 +79,7 @@ async fn tell(app: web::Data<App>, token: &str) -> Result<HttpResponse, Failure>
     let claims = userinfo::authenticate(&app, token)?;
     let info = deadline::on_a_thread(move || userinfo::find(&app, claims)).await?;
     let info = info.ok_or(BearerErrorKind::Refused(TokenError::Revoked))?;
-    let UserInfo { claims, user } = &info;
+    let UserInfo { claims, user, custom } = &info;
     let profile = info.shows("profile");
     let email = user.email.as_ref().filter(|_| info.shows("email"));
     Ok(not_stored(UserInfoView {
@@ -84,6 +89,7 @@ async fn tell(app: web::Data<App>, token: &str) -> Result<HttpResponse, Failure>
         email: email.map(ToString::to_string),
         email_verified: email.map(|_| user.verified_email().is_some()),
         roles: info.roles(),
+        custom,
     }))
 }
 

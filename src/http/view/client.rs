@@ -2,13 +2,14 @@
 //! [RFC 7591 section 2](https://www.rfc-editor.org/rfc/rfc7591#section-2), and what they are to be.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::rfc3339;
 use crate::http::words::{
     AuthenticationMethod, ChosenClientId, ClientScopeName, GrantTypeName, Name, RedirectUri, SigningAlgorithm,
 };
+use crate::model::attributes::Attributes;
 use crate::model::client::Client;
 use crate::secret::ClientSecret;
 use crate::service::clients::{ClientMetadata, Rotated};
@@ -52,6 +53,9 @@ pub(crate) struct ClientView {
     id_token_signed_response_alg: Option<&'static str>,
     /// Whether the consent page is skipped.
     skip_consent: bool,
+    /// Attributes whose meaning other services know; custom claims may come from them.
+    #[schema(value_type = Object)]
+    attributes: Map<String, Value>,
     /// When it was registered.
     #[schema(format = "date-time")]
     created_at: String,
@@ -113,6 +117,7 @@ impl From<&Client> for ClientView {
             jwks_uri: client.jwks_uri.clone(),
             id_token_signed_response_alg: client.id_token_alg.map(|alg| alg.0.name()),
             skip_consent: client.skip_consent,
+            attributes: Attributes::object_of(client.attributes.as_ref()),
             created_at: client.created_at.to_rfc3339(),
             updated_at: client.updated_at.to_rfc3339(),
             disabled_at: rfc3339(client.disabled_at),
@@ -184,6 +189,10 @@ macro_rules! body {
             #[serde(default, deserialize_with = "not_null")]
             #[schema(nullable = false)]
             skip_consent: Option<bool>,
+            /// All its attributes; null removes them.
+            #[serde(default, deserialize_with = "present")]
+            #[schema(value_type = Option<Object>)]
+            attributes: Option<Option<Map<String, Value>>>,
         }
 
         impl From<$type> for ClientMetadata {
@@ -201,6 +210,7 @@ macro_rules! body {
                     jwks_uri: $typed.jwks_uri,
                     id_token_alg: $typed.id_token_signed_response_alg,
                     skip_consent: $typed.skip_consent,
+                    attributes: $typed.attributes,
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! Request and response bodies that several handlers share. The command line uses them, too.
 
 pub(crate) mod api_token;
+pub(crate) mod attributes;
+pub(crate) mod claim;
 pub(crate) mod client;
 pub(crate) mod event;
 pub(crate) mod identity;

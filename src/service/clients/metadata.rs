@@ -4,10 +4,13 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use serde_json::{Map, Value};
+
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::error::{Error, FieldProblem};
 use crate::jwt::{ClientKeys, SigningAlg};
+use crate::model::attributes::Attributes;
 use crate::model::client::{AuthMethod, Client, ClientId, GrantType, IdTokenAlg, Words};
 use crate::model::names::Scopes;
 use crate::model::text::BadText;
@@ -50,6 +53,8 @@ pub(crate) struct ClientMetadata {
     pub(crate) id_token_alg: Option<Option<String>>,
     /// Whether its users are not asked.
     pub(crate) skip_consent: Option<bool>,
+    /// Attributes whose meaning other services know.
+    pub(crate) attributes: Option<Option<Map<String, Value>>>,
 }
 
 /// The same, each valid by itself.
@@ -67,6 +72,7 @@ pub(super) struct Changes {
     jwks_uri: Option<Option<String>>,
     id_token_alg: Option<Option<IdTokenAlg>>,
     skip_consent: Option<bool>,
+    attributes: Option<Option<Attributes>>,
 }
 
 impl ClientMetadata {
@@ -94,6 +100,8 @@ impl ClientMetadata {
             collect(&mut problems, nested(self.id_token_alg.as_ref(), |name| id_token_alg(config, name)));
         let jwks = collect(&mut problems, nested(self.jwks.as_ref(), jwks));
         let jwks_uri = collect(&mut problems, nested(self.jwks_uri.as_ref(), jwks_uri));
+        let attributes = self.attributes.as_ref().map(|typed| typed.as_ref().map_or(Ok(None), Attributes::of));
+        let attributes = collect(&mut problems, attributes.transpose().map_err(invalid("attributes")));
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
         }
@@ -110,6 +118,7 @@ impl ClientMetadata {
             jwks_uri: jwks_uri.flatten(),
             id_token_alg: id_token_alg.flatten(),
             skip_consent: self.skip_consent,
+            attributes: attributes.flatten(),
         })
     }
 
@@ -146,6 +155,7 @@ impl ClientMetadata {
             created_at: now,
             updated_at: now,
             disabled_at: None,
+            attributes: None,
         })
     }
 }
@@ -175,6 +185,7 @@ impl Changes {
             jwks_uri,
             id_token_alg: self.id_token_alg.unwrap_or(before.id_token_alg),
             skip_consent: self.skip_consent.unwrap_or(before.skip_consent),
+            attributes: self.attributes.unwrap_or(before.attributes),
             ..before
         };
         let problems = contradictions(&client);

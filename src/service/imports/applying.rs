@@ -108,6 +108,7 @@ impl Applying {
             refuse_unless_free(&mut tx.reading(), new, id)?;
         }
         let verified = new.email.as_ref().filter(|_| new.is_verified);
+        let [public_attributes, app_attributes] = new.attributes.clone().map(Option::flatten);
         let user = User {
             id,
             username: new.username.clone(),
@@ -119,6 +120,8 @@ impl Applying {
             disabled_at: new.disabled.map(|since| since.unwrap_or(self.now)),
             created_at: new.created_at.unwrap_or(self.now),
             external_id: new.external_id.clone(),
+            public_attributes,
+            app_attributes,
         };
         tx.insert_user(&user, new.password_hash.as_deref().unwrap_or(NO_PASSWORD))?;
         Ok(Done::Created { is_admin: new.roles.contains(ADMIN_ROLE) })
@@ -153,6 +156,16 @@ impl Applying {
         let hash = new.password_hash.as_deref().unwrap_or(NO_PASSWORD);
         if hash != known.password_hash && !is_of_this_service(&known.password_hash) {
             tx.set_password_hash(id, hash)?;
+            is_changed = true;
+        }
+        let [public, app] = &new.attributes;
+        let attributes = [
+            public.as_ref().unwrap_or(&user.public_attributes).as_ref(),
+            app.as_ref().unwrap_or(&user.app_attributes).as_ref(),
+        ];
+        if attributes != [user.public_attributes.as_ref(), user.app_attributes.as_ref()] {
+            let [public, app] = attributes;
+            tx.set_attributes(id, public, app)?;
             is_changed = true;
         }
         let disable = Some(id).filter(|_| new.disabled.is_some() && user.disabled_at.is_none());

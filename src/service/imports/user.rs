@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::options::Options;
 use crate::clock::Timestamp;
+use crate::model::attributes::Attributes;
 use crate::model::id::UserId;
 use crate::model::names::Roles;
 use crate::model::user::{DisplayName, Email, ExternalId, Username};
@@ -13,7 +14,7 @@ use crate::password::Hasher;
 pub(super) type Fields = Map<String, Value>;
 
 /// All that a row may have.
-pub(super) const FIELDS: [&str; 11] = [
+pub(super) const FIELDS: [&str; 13] = [
     "id",
     "external_id",
     "username",
@@ -25,6 +26,8 @@ pub(super) const FIELDS: [&str; 11] = [
     "disabled_at",
     "is_active",
     "password_hash",
+    "public_attributes",
+    "app_attributes",
 ];
 
 /// An account of a file.
@@ -42,6 +45,8 @@ pub(super) struct ImportedUser {
     pub(super) disabled: Option<Option<Timestamp>>,
     /// The stored form of the hash; `None`: no password.
     pub(super) password_hash: Option<String>,
+    /// The public attributes and the others; `None`: they stay as they are.
+    pub(super) attributes: [Option<Option<Attributes>>; 2],
 }
 
 impl ImportedUser {
@@ -60,6 +65,7 @@ impl ImportedUser {
         let created_at = checked(fields, "created_at", &mut problems, time);
         let disabled_at = checked(fields, "disabled_at", &mut problems, time);
         let password_hash = checked(fields, "password_hash", &mut problems, |text| hasher.adopt(text)).flatten();
+        let attributes = ["public_attributes", "app_attributes"].map(|name| attributes(fields, name, &mut problems));
         let mut flag =
             |name: &str| flag(fields.get(name)).map_err(|bad| problems.push(format!("{name} {bad}"))).ok().flatten();
         let (is_active, email_verified) = (flag("is_active"), flag("email_verified"));
@@ -78,7 +84,19 @@ impl ImportedUser {
         };
         let disabled = disabled_at.map(Some).or_else(|| (is_active == Some(false)).then_some(None));
         let is_verified = options.trust_email && email_verified != Some(false) && email.is_some();
-        Ok(Self { id, external_id, username, email, is_verified, name, roles, created_at, disabled, password_hash })
+        Ok(Self {
+            id,
+            external_id,
+            username,
+            email,
+            is_verified,
+            name,
+            roles,
+            created_at,
+            disabled,
+            password_hash,
+            attributes,
+        })
     }
 }
 
@@ -126,6 +144,16 @@ fn names(value: Option<&Value>) -> Result<Vec<String>, String> {
     };
     let names: Option<Vec<String>> = names.iter().map(|name| name.as_str().map(ToOwned::to_owned)).collect();
     names.ok_or_else(|| "roles are not all texts".to_owned())
+}
+
+/// A JSON object, also as a text. An empty text says nothing, and an empty object removes all.
+fn attributes(fields: &Fields, name: &str, problems: &mut Vec<String>) -> Option<Option<Attributes>> {
+    let object = match fields.get(name) {
+        Some(Value::Object(object)) => Some(object.clone()),
+        _ => checked(fields, name, problems, |json| serde_json::from_str::<Fields>(json)),
+    };
+    let attributes = object.map(|object| Attributes::of(&object)).transpose();
+    attributes.map_err(|bad| problems.push(format!("{name} {bad}"))).ok().flatten()
 }
 
 /// A time as in RFC 3339, or as databases write it: with a space, without minutes of the offset, or without an offset, which

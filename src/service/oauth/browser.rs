@@ -96,7 +96,7 @@ async fn find(app: &Arc<App>, cookie: &str) -> Result<(Live, Timestamp), Error> 
 
 async fn sign(app: &Arc<App>, live: Live, end: Timestamp, now: Timestamp) -> Result<Access, Error> {
     let (alg, app) = (Purpose::find(app, None)?.alg, Arc::clone(app));
-    deadline::signing(alg, move || mint_access(&app, &live, end, now)).await
+    deadline::signing(alg, move || mint_access(&app, &live, Purpose::find(&app, None)?, end, now)).await
 }
 
 /// Ends the session of a cookie that authenticates no more, by its signature alone.

@@ -13,6 +13,8 @@ use crate::oauth::error::ErrorCode;
 use crate::oauth::pkce;
 use crate::oauth::token::CodeRequest;
 use crate::secret::{KeyDigest, digest_of};
+use crate::service::claims_hook::{self, Hooked};
+use crate::service::pair::Purpose;
 use crate::service::sessions;
 
 /// A grant that has begun.
@@ -22,6 +24,8 @@ pub(super) struct Redeemed {
     pub(super) goes_on: bool,
     /// The `nonce` of the authorization request.
     pub(super) nonce: Option<String>,
+    /// What the hook for claims has answered.
+    pub(super) hooked: Hooked,
 }
 
 /// Redeems a code once.
@@ -50,9 +54,16 @@ pub(super) fn redeem(
         idp: code.idp.clone(),
     };
     let goes_on = may_go_on(client, &grant);
+    // A user who does not exist any more gets no session.
+    let user = app.store.read(|tx| tx.find_user(code.user_id))?.ok_or_else(|| refused("the user has logged out"))?;
+    let purpose = Purpose::of_grant(app, Some(&grant), None)?;
+    let hooked = claims_hook::at_login(app, &user, (&grant.client_id, &grant.scope), purpose)?;
     let granting = sessions::Granting { code: code.clone(), digest, grant, goes_on };
     match sessions::open_granted(app, granting, device, origin)? {
-        sessions::Granted::Open(live) => Ok(Redeemed { live: *live, goes_on, nonce: code.nonce }),
+        sessions::Granted::Open(live) => {
+            claims_hook::keep(app, live.session.id, &hooked);
+            Ok(Redeemed { live: *live, goes_on, nonce: code.nonce, hooked })
+        }
         sessions::Granted::LoggedOut => Err(refused("the user has logged out")),
         // By somebody else at the same moment.
         sessions::Granted::Redeemed => {

@@ -9,16 +9,19 @@ use crate::app::App;
 use crate::clock::Seconds;
 use crate::engine::deadline;
 use crate::error::Error;
-use crate::jwt::{IdToken, Issuing, SigningAlg};
+use crate::jwt::{Audience, IdToken, Issuing, SigningAlg};
 use crate::model::audit::Origin;
 use crate::model::client::{Client, GrantType, IdTokenAlg};
+use crate::model::custom_claim::{About, Place};
 use crate::model::grant::{Grant, Live, OPENID_SCOPE};
 use crate::model::id::Jti;
 use crate::model::session::Device;
 use crate::oauth::error::ErrorCode;
 use crate::oauth::token::{RefreshRequest, TokenRequest, Wanted};
+use crate::service::claims_hook::{self, Hooked};
 use crate::service::pair::{Pair, Purpose, mint};
 use crate::service::refresh::{settle, verify};
+use crate::service::signing::{sign_access, with_custom};
 
 /// What a grant returns ([RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
 pub(crate) struct Granted {
@@ -61,8 +64,8 @@ pub(crate) async fn grant(
             let (its_app, its_client, device) = (Arc::clone(app), Arc::clone(&client), device.clone());
             let redeemed =
                 deadline::on_a_thread(move || code::redeem(&its_app, &its_client, &request, &device, &origin)).await?;
-            let code::Redeemed { live, goes_on, nonce } = redeemed;
-            issue(app, Issue { client, live, goes_on, nonce }).await
+            let code::Redeemed { live, goes_on, nonce, hooked } = redeemed;
+            issue(app, Issue { client, live, goes_on, nonce, hooked }).await
         }
         TokenRequest::Refresh(request) => refresh(app, client, request, device, origin).await,
         TokenRequest::Client(wanted) => of_client(app, client, wanted).await,
@@ -89,13 +92,15 @@ async fn refresh(
             narrow(app, &mut grant, &client, &wanted)?;
         }
     }
+    let hooked = claims_hook::at_refresh(app, &verified.claims, None).await?;
     let settled = settle(app, verified, !client.is_public(), device, origin).await;
     let mut live = settled.map_err(as_invalid_grant)?;
+    claims_hook::keep_of_refresh(app, live.session.id, &hooked).await;
     if let Some(grant) = &mut live.grant {
         narrow(app, grant, &client, &wanted)?;
     }
     // The token is rotated: the client always gets its successor, whatever it is registered for by now.
-    issue(app, Issue { client, live, goes_on: true, nonce: None }).await
+    issue(app, Issue { client, live, goes_on: true, nonce: None, hooked }).await
 }
 
 /// All problems of a refresh token or its session are `invalid_grant`.
@@ -134,6 +139,7 @@ struct Issue {
     /// Whether the client gets a refresh token.
     goes_on: bool,
     nonce: Option<String>,
+    hooked: Hooked,
 }
 
 /// Signs the tokens of a client's session.
@@ -149,17 +155,25 @@ async fn issue(app: &Arc<App>, issue: Issue) -> Result<Granted, Error> {
 }
 
 fn sign(app: &App, issue: Issue, id_token_alg: SigningAlg) -> Result<Granted, Error> {
-    let Issue { live, goes_on, nonce, .. } = issue;
+    let Issue { client, live, goes_on, nonce, hooked } = issue;
     let now = app.clock.now();
     let (session, grant) = (live.session, live.grant.clone());
-    let purpose = Purpose::of_grant(app, grant.as_ref(), None)?;
-    let Pair { access_token, expires_in, refresh_token, scope, .. } = mint(app, live, purpose, now)?;
+    let purpose = Purpose::of_grant(app, grant.as_ref(), None)?.of_client(&client).hooked(hooked.claims());
+    let Pair { access_token, expires_in, refresh_token, scope, user, .. } = mint(app, live, purpose, now)?;
     let id_token = match grant.as_ref().filter(|grant| grant.has_scope(OPENID_SCOPE)) {
         None => None,
         Some(grant) => {
             let (issuer, access_token) = (app.config.issuer.as_str(), access_token.as_str());
-            let about = IdToken { issuer, alg: id_token_alg, access_token, nonce, iat: now, exp: now + expires_in };
-            Some(app.keys.ring().sign(&about.of_session(&session, grant), Some(id_token_alg), now)?)
+            let signed = IdToken { issuer, alg: id_token_alg, access_token, nonce, iat: now, exp: now + expires_in };
+            let about = About { user: Some(&user), client: Some(&client), hooked: None };
+            let audience = Audience::One(purpose.audience.to_owned());
+            let custom = app.known_claims.all().of(Place::IdToken, about, &grant.scope, &audience);
+            let (mut claims, ring) = (signed.of_session(&session, grant), app.keys.ring());
+            let sign = |custom| {
+                claims.extra = custom;
+                Ok(ring.sign(&claims, Some(id_token_alg), now)?)
+            };
+            Some(with_custom(app, Place::IdToken, custom, now, sign)?)
         }
     };
     Ok(Granted { access_token, expires_in, refresh_token: goes_on.then_some(refresh_token), id_token, scope })
@@ -178,8 +192,9 @@ async fn of_client(app: &Arc<App>, client: Arc<Client>, wanted: Wanted) -> Resul
         let jti = Jti::from_bytes(app.entropy.bytes()?);
         let (issuer, exp, compat) = (&app.config.issuer, now + expires_in, app.config.compat);
         let issuing = Issuing { issuer, audience, jti, iat: now, exp, compat };
-        let claims = issuing.of_client(client.id.as_str(), &scope);
-        let access_token = app.keys.ring().sign(&claims, Some(alg), now)?;
+        let mut claims = issuing.of_client(client.id.as_str(), &scope);
+        let about = About { client: Some(&client), ..About::default() };
+        let access_token = sign_access(&app, &mut claims, about, alg, now)?;
         Ok(Granted { access_token, expires_in, refresh_token: None, id_token: None, scope: claims.scope })
     })
     .await

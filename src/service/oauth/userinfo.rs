@@ -3,11 +3,16 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use crate::app::App;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, TokenError};
+use crate::model::client::ClientId;
+use crate::model::custom_claim::{About, Place};
 use crate::model::grant::{OPENID_SCOPE, ROLES_SCOPE};
 use crate::model::user::User;
+use crate::service::signing::within_bounds;
 use tokensmith_verifier::BearerErrorKind;
 
 /// Who has logged in, and what of it the client may see.
@@ -16,6 +21,8 @@ pub(crate) struct UserInfo {
     pub(crate) claims: Arc<AccessClaims>,
     /// The user as they are now.
     pub(crate) user: User,
+    /// Custom claims.
+    pub(crate) custom: Map<String, Value>,
 }
 
 impl UserInfo {
@@ -48,5 +55,21 @@ pub(crate) fn authenticate(app: &App, token: &str) -> Result<Arc<AccessClaims>, 
 pub(crate) fn find(app: &App, claims: Arc<AccessClaims>) -> Result<Option<UserInfo>, Error> {
     let Some(id) = claims.user_id() else { return Ok(None) };
     let user = app.store.read(|tx| tx.find_user(id))?.filter(|user| user.disabled_at.is_none());
-    Ok(user.map(|user| UserInfo { claims, user }))
+    let Some(user) = user else { return Ok(None) };
+    let custom = custom(app, &claims, &user)?;
+    Ok(Some(UserInfo { claims, user, custom }))
+}
+
+fn custom(app: &App, claims: &AccessClaims, user: &User) -> Result<Map<String, Value>, Error> {
+    let all = app.known_claims.all();
+    if all.is_empty() {
+        return Ok(Map::new());
+    }
+    let client = match claims.client_id.parse::<ClientId>() {
+        Ok(id) => app.known_clients.find(&id)?.map(|(client, _)| client),
+        Err(_login_at_this_service) => None,
+    };
+    let about = About { user: Some(user), client: client.as_deref(), hooked: None };
+    let custom = all.of(Place::Userinfo, about, claims.scope.as_deref().unwrap_or_default(), &claims.aud);
+    Ok(within_bounds(app, Place::Userinfo, custom, app.clock.now()))
 }

@@ -9,6 +9,7 @@ pub mod contract;
 pub mod forgetful;
 pub mod front;
 pub mod frozen;
+pub mod hook;
 pub mod mail;
 pub mod mailbox;
 pub mod oauth;

@@ -1,6 +1,7 @@
 //! What an ID token claims ([OpenID Connect Core section 2](https://openid.net/specs/openid-connect-core-1_0.html#IDToken)).
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::audience::Audience;
 use super::credential::Subject;
@@ -43,4 +44,7 @@ pub struct IdTokenClaims {
     /// Half of the hash of the access token that was issued with it
     /// ([OpenID Connect Core section 3.1.3.6](https://openid.net/specs/openid-connect-core-1_0.html#CodeIDToken)).
     pub at_hash: String,
+    /// Every other claim, by name.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
