@@ -151,6 +151,10 @@ fn of_domain(failure: &Failure, error: &Error) -> Told {
         | Error::ClientWithoutSecret
         | Error::ProviderUnknown
         | Error::UpstreamRefused(_)
+        | Error::ClaimLocked
+        | Error::ClaimReadOnly
+        | Error::ClaimUnknown
+        | Error::TooManyClaims(_)
         | Error::KeyConflict(_)
         | Error::KeyUnknown => of_our_own(failure),
     }
