@@ -9,26 +9,17 @@ import json
 import os
 import re
 import shutil
-import signal
-import socket
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
-import venv
 from pathlib import Path
+
+from harness import PASSWORD, SECRET, Server, environment, free_port, run, send
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs/src/reference/simplejwt.md").read_text()
-EXACT = [
-    "django==5.2.19", "djangorestframework==3.18.3", "djangorestframework-simplejwt[crypto]==5.5.1", "gunicorn==27.0.1",
-]
-SECRET = "django-insecure-0123456789abcdefghijklmnopqrstuvwxyz0123456789"
-PASSWORD = "correct horse battery staple"
 USERS = {"ada": 1, "off": 2, "gone": 3, "later": 4}
 
 SETTINGS = f"""
@@ -116,58 +107,14 @@ DIFFERENCES = {
 OTHER_TEXTS = ["no exp", "no jti", "no type"]
 
 
-def run(*command, **more):
-    return subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True, **more).stdout
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def send(method, url, body=None, headers=None):
-    """Status, headers and text; redirects are not followed."""
-    class Stay(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *_):
-            return None
-
-    request = urllib.request.Request(url, body, headers or {}, method=method)
-    try:
-        with urllib.request.build_opener(Stay).open(request, timeout=60) as answer:
-            return answer.status, answer.headers, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.headers, error.read().decode()
-
-
 def b64(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def claims_of(token):
-    return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
-
-
-class Site:
+class Site(Server):
     """A service with the endpoints."""
 
-    def __init__(self, url, command, folder, env):
-        self.url, self.made = url, 0
-        self.log = open(folder / "log", "w")
-        self.process = subprocess.Popen(list(map(str, command)), cwd=folder, env=env, stdout=self.log, stderr=self.log)
-        for _ in range(1200):
-            try:
-                send("GET", url + "/")
-                return
-            except (urllib.error.URLError, ConnectionError):
-                assert self.process.poll() is None, (folder / "log").read_text()
-                time.sleep(0.05)
-        raise AssertionError(f"{command} does not start")
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-        self.log.close()
+    made = 0
 
     def post(self, path, body=b"", media_type="application/json", **headers):
         if isinstance(body, (dict, list)):
@@ -449,9 +396,7 @@ def main():
     program = str(Path(named[0] if named else ROOT / "target/release/tokensmith").resolve())
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
-        venv.create(tools / "venv", with_pip=True)
-        python = tools / "venv/bin/python"
-        run(python, "-m", "pip", "-q", "--disable-pip-version-check", "install", *EXACT)
+        python = environment(tools)
         django = Django(python, tools / "django")
         ours = Ours(program, tools / "ours")
         try:
