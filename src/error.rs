@@ -69,7 +69,7 @@ pub enum Error {
     #[error("a second factor is required here, and the account has none yet")]
     SecondFactorEnrolmentRequired(Option<Challenged>),
     /// The session has not shown the second factor that its user has.
-    #[error("the second factor must have been shown in this session")]
+    #[error("a second factor of this account must have been shown in this session")]
     SecondFactorNotShown {
         /// The `acr` that is asked for, if it has a name.
         acr: Option<String>,

@@ -143,7 +143,8 @@ pub enum EventName {
     AttributesChanged,
     /// An account was created.
     UserCreated,
-    /// Somebody asked to register an e-mail address, also one that has an account.
+    /// Somebody asked to register an e-mail address, also one that has an account; or began to register after a sign-in at a
+    /// provider, whose id is the detail.
     RegistrationRequested,
     /// An administrator has withdrawn a registration that was not finished.
     RegistrationWithdrawn,

@@ -34,13 +34,14 @@ impl Names {
             }
             all.push(name.to_owned());
         }
+        Self::sorted(all)
+    }
+
+    fn sorted(mut all: Vec<String>) -> Result<Self, BadText> {
         all.sort_unstable();
         all.dedup();
         // Every access token contains all of them.
-        if all.len() > MAX_NAMES {
-            return Err(BadText("must be at most 64 names"));
-        }
-        Ok(Self(all))
+        if all.len() > MAX_NAMES { Err(BadText("must be at most 64 names")) } else { Ok(Self(all)) }
     }
 
     /// The names.
@@ -53,12 +54,9 @@ impl Names {
         self.0.iter().any(|one| one == name)
     }
 
-    /// The names that are in either.
-    pub(crate) fn and(&self, other: &Self) -> Self {
-        let mut all = [self.0.as_slice(), &other.0].concat();
-        all.sort_unstable();
-        all.dedup();
-        Self(all)
+    /// The names that are in either, if they are not too many.
+    pub(crate) fn and(&self, other: &Self) -> Result<Self, BadText> {
+        Self::sorted([self.0.as_slice(), &other.0].concat())
     }
 
     /// The names that are not in the other.

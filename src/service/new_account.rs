@@ -34,7 +34,7 @@ pub(crate) struct NewAccount {
 /// taken nor does it look like another.
 pub(crate) fn open_account(tx: &mut UnitTx<'_>, new: NewAccount, origin: &Origin) -> Result<User, Error> {
     let event = origin.event(new.created_at, EventName::UserCreated).about(new.id).with("registration");
-    let invited = use_invitations(tx, &new, &event)?;
+    let roles = use_invitations(tx, &new, &event)?;
     tx.lock_addresses()?;
     let verified = new.email.as_ref().filter(|(_, is_verified)| *is_verified).map(|(email, _)| email);
     if let Some(email) = verified
@@ -44,24 +44,23 @@ pub(crate) fn open_account(tx: &mut UnitTx<'_>, new: NewAccount, origin: &Origin
         return Err(Error::EmailTaken);
     }
     refuse_address(&new.username, verified)?;
-    let roles = new.roles.and(&invited);
     let user = insert(tx, NewAccount { roles, ..new }, event)?;
     refuse_lookalike(&mut tx.reading(), user.id, &user.username)?;
     Ok(user)
 }
 
 /// Uses up the invitation that has led here, and all for the address that is proved, whose owner has come without one of them;
-/// returns their roles.
+/// returns the roles of the account. One whose roles are too many besides the others is not used.
 fn use_invitations(tx: &mut UnitTx<'_>, new: &NewAccount, event: &Event) -> Result<Roles, Error> {
     let (now, proved) = (new.created_at, new.email.as_ref().filter(|(_, is_verified)| *is_verified));
-    let mut invited = Roles::default();
-    let mut note = |tx: &mut UnitTx<'_>, used: &Invitation| {
-        invited = invited.and(&used.roles);
+    let mut roles = new.roles.clone();
+    let note = |tx: &mut UnitTx<'_>, used: &Invitation| {
         tx.record(Event { name: EventName::InvitationUsed, ..event.clone() }.with(used.id))
     };
     if let Some(invitation) = new.invitation {
         let used = tx.use_invitation(invitation, new.id, now)?.ok_or(Error::BadInvitation)?;
         refuse_unless_backed(&mut tx.reading(), &used)?;
+        roles = with_roles_of(&used, &roles).ok_or(Error::BadInvitation)?;
         note(tx, &used)?;
     }
     let others = proved.map(|(email, _)| tx.reading().list_invitations_of(&email.folded(), now)).transpose()?;
@@ -70,11 +69,22 @@ fn use_invitations(tx: &mut UnitTx<'_>, new: &NewAccount, event: &Event) -> Resu
             Err(Error::BadInvitation) => continue,
             backed => backed?,
         }
+        let Some(more) = with_roles_of(&other, &roles) else { continue };
         if let Some(used) = tx.use_invitation(other.id, new.id, now)? {
+            roles = more;
             note(tx, &used)?;
         }
     }
-    Ok(invited)
+    Ok(roles)
+}
+
+/// The roles and those of an invitation; `None` if they are too many. Only an operator can mend that.
+fn with_roles_of(invitation: &Invitation, roles: &Roles) -> Option<Roles> {
+    let all = roles.and(&invitation.roles);
+    all.inspect_err(
+        |bad| log::warn!(invitation:% = invitation.id, cause:% = bad; "an invitation is refused for its roles"),
+    )
+    .ok()
 }
 
 /// Part of a unit: stores an account.

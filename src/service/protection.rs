@@ -87,10 +87,13 @@ impl Protection {
     /// Part of a unit that takes away a way to log in to an account, whose user is locked: refuses if it was the last one.
     pub(super) fn keep_a_way_in(&self, tx: &mut UnitTx<'_>, user: UserId) -> Result<(), Error> {
         let tx = &mut tx.reading();
-        let has_one = self.has_password(tx, user)?
-            || (self.has_passkeys && !tx.list_passkeys(user)?.is_empty())
-            || has_usable_identity(tx, user)?;
+        let has_one = self.has_own_login(tx, user)? || has_usable_identity(tx, user)?;
         if has_one { Ok(()) } else { Err(Error::LastWayIn) }
+    }
+
+    /// Whether an account has what logs in by itself, without a provider.
+    fn has_own_login(&self, tx: &mut ReadTx<'_>, user: UserId) -> Result<bool, Error> {
+        Ok(self.has_password(tx, user)? || (self.has_passkeys && !tx.list_passkeys(user)?.is_empty()))
     }
 
     /// One that cannot be checked logs in nobody.
@@ -121,9 +124,9 @@ pub(crate) fn check_factor(app: &App, user: UserId, shown: &Authenticated) -> Re
     if has_shown_one(&factors, shown) { Ok(()) } else { Err(Protection::of(app).factor_not_shown()) }
 }
 
-/// Whether an account has a password or a second factor, so that a sign-in at a provider does not protect it.
-pub(crate) fn has_any(app: &App, user: UserId) -> Result<bool, Error> {
-    app.store.read(|tx| Protection::of(app).has_any(tx, user))
+/// Whether an account has a password or a passkey, by which its user can authenticate again without a provider.
+pub(crate) fn has_own_login(app: &App, user: UserId) -> Result<bool, Error> {
+    app.store.read(|tx| Protection::of(app).has_own_login(tx, user))
 }
 
 /// Refuses to set up the first second factor after a sign-in at a provider, if the account has a password.

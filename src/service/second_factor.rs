@@ -75,9 +75,11 @@ pub(super) fn stop_here(app: &App, proven: &Proven, next: &Next<'_>) -> Result<(
         (Needs::Factor, _) => false,
         (Needs::Enrolment, None) => true,
     };
+    let is_both = proven.proof.method.is_both();
     let identity_id = match &proven.evidence {
-        // What the provider says counts.
-        _ if proven.proof.method.is_both() => return Ok(()),
+        // A second factor of the provider counts at a login. Who authenticates again shows one of the account.
+        Evidence::Upstream(_) if is_both && next.session.is_none() => return Ok(()),
+        Evidence::Passkey { .. } if is_both => return Ok(()),
         Evidence::Password { .. } => None,
         Evidence::Upstream(identity) => {
             if is_enrolment {

@@ -43,7 +43,7 @@ pub(super) fn open(
     let event = Origin { actor: Some(user.id), session: Some(session.id), ..origin.clone() };
     let event = with_idp(event.event(now, EventName::Login).about(user.id), grant.idp.as_ref());
     let notice = new_device(app, &user, device, origin);
-    let (granted, device, required) = (grant.clone(), device.clone(), app.config.require_second_factor);
+    let (device, required) = (device.clone(), app.config.require_second_factor);
     let browsers = (origin.browser, origin.next_browser);
     let opened = app.units.run(move |tx| {
         let told = Told::lock(tx, &steps)?;
@@ -51,7 +51,7 @@ pub(super) fn open(
         told.take(tx, &event)?;
         let user = tx.lock_active_user(session.user_id)?.ok_or(NO_LONGER_VALID)?;
         // All that a user can need is two factors. A factor of theirs may have been confirmed since the first step.
-        let is_mfa = granted.amr.names().iter().any(|name| name == MFA);
+        let is_mfa = grant.amr.names().iter().any(|name| name == MFA);
         if !is_mfa && needs_in(required, &mut tx.reading(), user.id, user.roles.contains(ADMIN_ROLE))? != Needs::Nothing
         {
             return Err(NO_LONGER_VALID);
@@ -60,11 +60,13 @@ pub(super) fn open(
             remember_browser(tx, user.id, browsers, now)?;
         }
         tx.record_login(user.id, now)?;
-        tx.insert_session(&session, &granted, &device)?;
+        tx.insert_session(&session, &grant, &device)?;
         notice.enqueue(tx)?;
-        tx.record(event)
+        tx.record(event)?;
+        // With the roles that a provider has told just now.
+        Ok(Live { session, grant: Some(grant), user })
     });
-    Ok(if_valid(opened)?.map(|()| Live { session, grant: Some(grant), user }))
+    if_valid(opened)
 }
 
 /// Part of a unit: a browser whose user has shown two factors is known by its next cookie, and no more by the one before.

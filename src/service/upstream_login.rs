@@ -18,7 +18,6 @@ pub(crate) fn outcome(app: &App, verified: &Verified, origin: &Origin) -> Result
     let identity = &verified.identity;
     let not_linked = || Error::UpstreamRefused(Refusal::NotLinked);
     let linked = find_or_link(app, verified, origin)?.ok_or_else(not_linked)?;
-    let user = app.store.read(|tx| tx.find_user(linked.user_id))?.ok_or_else(not_linked)?;
     let told = LinkedIdentity {
         email: identity.email.clone(),
         name: identity.name.clone(),
@@ -26,7 +25,10 @@ pub(crate) fn outcome(app: &App, verified: &Verified, origin: &Origin) -> Result
         ..linked
     };
     // What they are made by that decides what they have to show.
-    let user = told::expected(&verified.provider, user, &told)?;
+    let user = app.store.read(|tx| {
+        let user = tx.find_user(told.user_id)?.ok_or_else(not_linked)?;
+        told::expected(tx, &verified.provider, user, &told)
+    })?;
     let method = Method::Upstream { is_second_factor: identity.is_second_factor };
     // Not later than what the provider says: a sign-in there may be days old, and opens nothing that needs a recent one.
     let now = app.clock.now();

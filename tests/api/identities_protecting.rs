@@ -22,6 +22,9 @@ both_engines!(
     what_was_shown_when_the_link_began_must_be_enough_when_it_is_made,
     a_password_that_cannot_be_checked_is_not_asked_for,
     another_address_asks_for_what_the_account_has_and_goes_on,
+    another_username_asks_for_what_the_account_has_and_goes_on,
+    an_administrator_changes_their_own_account_as_users_do,
+    an_account_with_an_app_and_identities_alone_goes_on_by_both,
 );
 
 /// Ada, whose account has a password, has signed in at the provider.
@@ -43,6 +46,9 @@ fn requests(browser: &Browser) -> Vec<(&'static str, String, Value)> {
         ("POST", "/v1/me/recovery-codes".to_owned(), json!({})),
         ("POST", "/v1/me/passkeys/options".to_owned(), json!({})),
         ("PATCH", "/v1/me/profile".to_owned(), json!({"email": "eve@example.com"})),
+        ("PATCH", "/v1/me/profile".to_owned(), json!({"username": "eve"})),
+        ("POST", "/v1/api-tokens".to_owned(), json!({"name": "backup"})),
+        ("POST", "/v1/api-tokens/00000000-0000-7000-8000-000000000000/rotate".to_owned(), json!({})),
     ];
     requests.extend(identity.map(|id| ("DELETE", format!("/v1/me/identities/{id}"), json!({}))));
     requests
@@ -51,11 +57,11 @@ fn requests(browser: &Browser) -> Vec<(&'static str, String, Value)> {
 /// Nothing protects the account but what it had.
 #[track_caller]
 fn nothing_is_added(app: &TestApp) {
-    for table in ["totp_factors", "passkeys", "recovery_codes"] {
+    for table in ["totp_factors", "passkeys", "recovery_codes", "api_tokens"] {
         assert_eq!(app.number(&format!("select count(*) from {table}")), 0, "{table}");
     }
     assert_eq!(app.number("select count(*) from identities"), 1);
-    assert_eq!(app.number("select count(*) from users where email = 'eve@example.com'"), 0);
+    assert_eq!(app.number("select count(*) from users where email = 'eve@example.com' or username = 'eve'"), 0);
 }
 
 fn over_json_an_account_with_a_password_asks_for_it(engine: Engine) {
@@ -70,8 +76,10 @@ fn over_json_an_account_with_a_password_asks_for_it(engine: Engine) {
     assert_eq!(access_claims(&browser).get("idp"), None);
     browser.fetch("POST", "/v1/me/totp", Some(&json!({}))).ok();
     assert_eq!(browser.fetch("PATCH", "/v1/me/profile", Some(&json!({"email": "eve@example.com"}))).status, 200);
-    // What adds nothing goes on after a sign-in at the provider.
-    let (_app, _provider, browser) = from_provider(engine);
+    // What opens nothing goes on after a sign-in at the provider, and everything where the account has nothing else.
+    let (app, _provider, browser) = from_provider(engine);
+    assert_eq!(browser.fetch("PATCH", "/v1/me/profile", Some(&json!({"name": "Ada King"}))).status, 200);
+    app.execute("update users set password_hash = '!' where username = 'ada'");
     let token = browser.fetch("POST", "/v1/api-tokens", Some(&json!({"name": "backup"})));
     assert_eq!(token.status, 201, "{token:?}");
 }
@@ -88,6 +96,7 @@ fn on_the_pages_an_account_with_a_password_asks_for_it_and_goes_on(engine: Engin
         ("second-factors", "set_up", "Set up an authenticator app"),
         ("passkeys", "add", "Add a passkey"),
         ("identities", "unlink", "Linked services"),
+        ("api-tokens", "create", "API token"),
     ] {
         let (app, _provider, browser) = from_provider(engine);
         let page = press(&browser, &browser.open(&format!("/account/{section}")), what, &[]);
@@ -221,4 +230,69 @@ fn another_address_asks_for_what_the_account_has_and_goes_on(engine: Engine) {
     page.shows(200, "Confirm that it is you");
     browser.submit(&page, &[("otp", &code(&app, &secret))]).shows(200, "Profile");
     assert!(mails.only(&app).to.contains("eve@example.com"));
+}
+
+fn another_username_asks_for_what_the_account_has_and_goes_on(engine: Engine) {
+    let (app, _provider, browser) = from_provider(engine);
+    let page = browser.submit(&browser.open("/account"), &[("username", "eve"), ("name", "")]);
+    asks_for_the_password(&page);
+    nothing_is_added(&app);
+    browser.submit(&page, &[("password", PASSWORD)]).shows(200, "Profile");
+    assert_eq!(app.number("select count(*) from users where username = 'eve'"), 1);
+}
+
+fn an_administrator_changes_their_own_account_as_users_do(engine: Engine) {
+    let (app, provider) = linked(engine);
+    app.execute("update users set roles = 'admin' where username = 'ada'");
+    let browser = app.browser();
+    is_signed_in(&sign_in(&browser, &provider, "lying"));
+    let own = access_claims(&browser)["sub"].as_str().unwrap().to_owned();
+    let identity = identities(&browser)[0]["id"].as_str().unwrap().to_owned();
+    let requests = |user: &str| {
+        let path = format!("/v1/admin/users/{user}");
+        [
+            ("PATCH", path.clone(), json!({"email": "eve@example.com"})),
+            ("PATCH", path.clone(), json!({"username": "eve"})),
+            ("DELETE", format!("{path}/totp"), json!({})),
+            ("DELETE", format!("{path}/identities/{identity}"), json!({})),
+            ("POST", format!("{path}/password"), json!({"password": "a river of seventeen green lanterns"})),
+        ]
+    };
+    for (method, path, body) in requests(&own) {
+        browser.fetch(method, &path, Some(&body)).problem(401, "reauthentication_required");
+    }
+    nothing_is_added(&app);
+    assert_eq!(app.login("ada", PASSWORD).status, 200);
+    // The accounts of others are what they administrate.
+    let grace = app.create_user("lin", &[]).id.to_string();
+    for (method, path, body) in requests(&grace).into_iter().filter(|(_, path, _)| !path.contains("identities")) {
+        let status = browser.fetch(method, &path, Some(&body)).status;
+        assert!(status < 300, "{method} {path}: {status}");
+    }
+    app.execute("update users set username = 'lin', email = null, verified_email = null where username = 'eve'");
+    browser.fetch("POST", "/v1/me/reauthenticate", Some(&json!({"password": PASSWORD}))).ok();
+    for (method, path, body) in requests(&own) {
+        let status = browser.fetch(method, &path, Some(&body)).status;
+        assert!(status < 300, "{method} {path}: {status}");
+    }
+}
+
+fn an_account_with_an_app_and_identities_alone_goes_on_by_both(engine: Engine) {
+    let (app, provider) = linked(engine);
+    let (secret, _) = enrol(&app, &app.login("ada", PASSWORD).ok());
+    app.execute("update users set password_hash = '!' where username = 'ada'");
+    assert!(command(&app).run(&["providers", "update", "lying", "--second-factor-amr", "mfa"]).success());
+    app.advance(60);
+    let browser = app.browser();
+    is_signed_in(&sign_in(&browser, &provider, "lying"));
+    let set_up = || press(&browser, &browser.open("/account/second-factors"), "set_up", &[]);
+    let page = set_up();
+    page.shows(200, "Confirm that it is you");
+    assert!(page.answer.body.contains("/login/lying?return_to"), "there is nothing else to go on by: {page:?}");
+    // The factor of the provider does not count for a user who authenticates again.
+    let page = sign_in(&browser, &provider, "lying");
+    page.shows(200, "Confirm that it is you");
+    browser.submit(&page, &[("otp", &code(&app, &secret))]);
+    assert_eq!(access_claims(&browser)["amr"], json!(["otp", "mfa"]));
+    set_up().shows(200, "Set up an authenticator app");
 }

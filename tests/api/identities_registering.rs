@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::identities::SETTINGS;
+use crate::admin_users::administrator;
+use crate::identities::{SETTINGS, events};
 use crate::support::oauth::claims;
 use crate::support::provider::Provider;
 use crate::support::{Browser, Engine, Page, TestApp, mailbox};
@@ -17,6 +18,12 @@ both_engines!(
     an_address_of_an_account_is_not_registered_again,
     a_username_that_is_refused_is_told_and_another_is_taken,
     the_roles_of_a_new_account_are_those_of_the_mapping,
+    roles_that_are_too_many_open_no_account,
+    an_invitation_whose_roles_do_not_fit_stays_unused,
+    who_must_get_a_second_factor_goes_on_right_away,
+    an_invitation_for_an_address_offers_providers_that_can_prove_it,
+    a_sign_in_that_is_refused_leads_back_to_the_invitation,
+    without_cookies_no_page_to_register_offers_a_provider,
 );
 
 /// Everybody may register.
@@ -78,6 +85,7 @@ fn an_account_is_opened_in_the_browser_that_was_at_the_provider(engine: Engine) 
         assert_eq!(account[field], value, "{account}");
     }
     assert!(!browser.cookies.borrow().contains_key("__Host-ts_registering"));
+    assert_eq!(events(&app, "registration_requested", "lying"), 1);
     // From now on the identity logs in.
     let other = app.browser();
     let trip = begin(&other, "lying");
@@ -88,7 +96,7 @@ fn an_account_is_opened_in_the_browser_that_was_at_the_provider(engine: Engine) 
 
 fn a_provider_that_is_disabled_meanwhile_opens_no_account(engine: Engine) {
     for change in
-        ["disabled_at = 1", "trust_email = false", "created_at = (select max(created_at) + 1 from registrations)"]
+        ["disabled_at = 1", "trust_email = false", "updated_at = (select max(created_at) + 1 from registrations)"]
     {
         let app = open(engine);
         let (provider, browser) = (lying(&app, &["--trust-email"]), app.browser());
@@ -201,4 +209,112 @@ fn the_roles_of_a_new_account_are_those_of_the_mapping(engine: Engine) {
     let form = to_registration(&browser, &come_back(&browser, &provider));
     browser.submit(&form, &[("username", "ada")]);
     assert_eq!(profile(&browser)["roles"], json!(["editor"]));
+}
+
+fn invite(app: &TestApp, admin: &Value, body: &Value) -> String {
+    let made = app.ask_as("POST", "/v1/admin/invitations", admin, Some(body));
+    assert_eq!(made.status, 201, "{made:?}");
+    format!("/invitation/{}", made.json()["token"].as_str().unwrap())
+}
+
+fn forty(kind: &str) -> Vec<String> {
+    (0..40).map(|number| format!("{kind}-{number}")).collect()
+}
+
+fn roles_that_are_too_many_open_no_account(engine: Engine) {
+    let app = open(engine);
+    let provider = Provider::start(tokensmith::internals::clock::Clock::now(&*app.clock).0);
+    let roles: Value =
+        forty("told").into_iter().map(|role| (role.clone(), json!(role))).collect::<serde_json::Map<_, _>>().into();
+    let map = json!({"roles": {"action": "force", "claim": "groups", "roles": roles}});
+    let file = app.keys_dir().join("map.json");
+    std::fs::write(&file, map.to_string()).unwrap();
+    configure(&app, "lying", &provider.issuer, &["--claim-map", &file.display().to_string()]);
+    provider.says().claims = json!({"groups": forty("told")});
+    let admin = administrator(&app);
+    let path = invite(&app, &admin, &json!({"roles": forty("invited")}));
+    let (browser, before) = (app.browser(), accounts(&app));
+    let form = to_registration(&browser, &come_back_to(&browser, &provider, &path));
+    browser.submit(&form, &[("username", "ada")]).shows(403, "This link does not work");
+    assert_eq!(accounts(&app), before);
+    for table in ["registrations", "invitations"] {
+        assert_eq!(app.number(&format!("select count(*) from {table} where used_at is not null")), 0, "{table}");
+    }
+    assert_eq!(app.number("select count(*) from identities"), 0);
+    app.ask_as("GET", "/v1/admin/users", &admin, None).ok();
+}
+
+fn an_invitation_whose_roles_do_not_fit_stays_unused(engine: Engine) {
+    let app = open(engine);
+    let provider = lying(&app, &["--trust-email"]);
+    let admin = administrator(&app);
+    for kind in ["first", "second"] {
+        invite(&app, &admin, &json!({"email": "ada@example.com", "roles": forty(kind)}));
+    }
+    let browser = app.browser();
+    let form = to_registration(&browser, &come_back(&browser, &provider));
+    browser.submit(&form, &[("username", "ada")]);
+    assert_eq!(profile(&browser)["roles"].as_array().unwrap().len(), 40);
+    assert_eq!(app.number("select count(*) from invitations where used_at is not null"), 1);
+    assert_eq!(app.number("select count(*) from audit_events where name = 'invitation_used'"), 1);
+    app.ask_as("GET", "/v1/admin/users", &admin, None).ok();
+}
+
+fn who_must_get_a_second_factor_goes_on_right_away(engine: Engine) {
+    let vars = [("REGISTRATION", "open"), ("REQUIRE_SECOND_FACTOR", "all")];
+    let (app, _mails) = mailbox::start(engine, &[&SETTINGS[..], &vars].concat());
+    let (provider, browser) = (lying(&app, &[]), app.browser());
+    let form = to_registration(&browser, &come_back(&browser, &provider));
+    let page = browser.submit(&form, &[("username", "ada")]);
+    page.shows(200, "Set up an authenticator app");
+    assert!(page.answer.body.contains("action=\"/login?return_to=%2Fnotes\""), "{page:?}");
+    assert!(!page.answer.body.contains("type=\"password\""), "{page:?}");
+    for cookie in ["__Host-ts_registering", "__Host-ts_refresh"] {
+        assert!(!browser.cookies.borrow().contains_key(cookie), "{cookie}");
+    }
+    assert_eq!((accounts(&app), app.number("select count(*) from sessions")), (1, 0));
+}
+
+fn an_invitation_for_an_address_offers_providers_that_can_prove_it(engine: Engine) {
+    let app = open(engine);
+    let admin = administrator(&app);
+    let provider = lying(&app, &[]);
+    configure(&app, "trusted", &provider.issuer, &["--trust-email"]);
+    let bound = invite(&app, &admin, &json!({"email": "ada@example.com", "roles": []}));
+    let free = invite(&app, &admin, &json!({"roles": []}));
+    for (path, offers_lying) in [(bound, false), (free, true)] {
+        let page = app.browser().open(&path);
+        // Also after an address that is refused.
+        let again = app.browser().submit(&page, &[("email", "no address")]);
+        for page in [page, again] {
+            assert!(page.answer.body.contains("/login/trusted?"), "{page:?}");
+            assert_eq!(page.answer.body.contains("/login/lying?"), offers_lying, "{page:?}");
+        }
+    }
+}
+
+fn a_sign_in_that_is_refused_leads_back_to_the_invitation(engine: Engine) {
+    let app = open(engine);
+    let admin = administrator(&app);
+    lying(&app, &[]);
+    let (path, browser) = (invite(&app, &admin, &json!({"roles": []})), app.browser());
+    let url = browser.get(&format!("/login/lying?return_to={path}")).header("location").to_owned();
+    let state = crate::support::browser::decoded(url.split_once('?').unwrap().1)["state"].clone();
+    let back = crate::support::browser::encoded(&[("error", "access_denied"), ("state", &state)]);
+    let page = browser.open(&format!("/login/callback/lying?{back}"));
+    page.shows(403, "Sign-in with lying");
+    assert!(page.answer.body.contains(&format!("href=\"{path}\"")), "{page:?}");
+    assert!(!page.answer.body.contains("/login?return_to"), "{page:?}");
+}
+
+fn without_cookies_no_page_to_register_offers_a_provider(engine: Engine) {
+    let vars = [SETTINGS[0], SETTINGS[1], ("SESSION_COOKIES", "off"), ("REGISTRATION", "open")];
+    let (app, _mails) = mailbox::start(engine, &vars);
+    lying(&app, &[]);
+    let path = invite(&app, &administrator(&app), &json!({"roles": []}));
+    for path in ["/registration", &path] {
+        let page = app.browser().open(path);
+        assert_eq!(page.answer.status, 200, "{page:?}");
+        assert!(!page.answer.body.contains("/login/lying"), "{page:?}");
+    }
 }

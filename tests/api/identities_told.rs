@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokensmith::internals::clock::Clock as _;
 
 use crate::account_pages::at_home;
-use crate::identities::{SETTINGS, events, is_signed_in, link, sign_in};
+use crate::identities::{SETTINGS, access_claims, events, is_signed_in, link, sign_in};
 use crate::support::provider::Provider;
 use crate::support::totp::{code, enrol};
 use crate::support::{Engine, PASSWORD, TestApp};
@@ -21,6 +21,8 @@ both_engines!(
     the_last_administrator_stays_one,
     who_is_made_an_administrator_there_needs_what_administrators_need,
     a_provider_that_decides_nothing_any_more_changes_nothing,
+    what_was_told_by_an_earlier_map_is_not_taken,
+    the_last_administrator_needs_what_administrators_need,
 );
 
 /// Ada, with these roles, has linked an identity at a provider that decides her name and some roles.
@@ -70,7 +72,7 @@ fn name_and_roles_follow_the_provider_as_configured(engine: Engine) {
     provider.says().claims = json!({"groups": ["boss"]});
     is_signed_in(&sign_in(&browser, &provider, "lying"));
     assert!(has(&app, Some("Ada Lovelace"), "chief own"));
-    let token = crate::identities::access_claims(&browser);
+    let token = access_claims(&browser);
     assert_eq!(token["roles"], json!(["chief", "own"]), "{token}");
 }
 
@@ -87,8 +89,8 @@ fn nothing_is_taken_before_the_second_factor_is_shown(engine: Engine) {
     browser.submit(&page, &[("otp", "000000")]).shows(403, "Confirm that it is you");
     assert!(has(&app, None, "editor own"), "the code was wrong");
     browser.submit(&page, &[("otp", &code(&app, &secret))]);
-    assert!(browser.cookies.borrow().contains_key("__Host-ts_refresh"));
     assert!(has(&app, Some("Ada Lovelace"), "chief own"));
+    assert_eq!(access_claims(&browser)["roles"], json!(["chief", "own"]), "the first token has them, too");
     // So it is for a user who authenticates again.
     app.advance(60);
     provider.says().claims = json!({"groups": ["staff"]});
@@ -97,6 +99,7 @@ fn nothing_is_taken_before_the_second_factor_is_shown(engine: Engine) {
     assert!(has(&app, Some("Ada Lovelace"), "chief own"));
     browser.submit(&page, &[("otp", &code(&app, &secret))]);
     assert!(has(&app, Some("Ada Lovelace"), "editor own"));
+    assert_eq!(access_claims(&browser)["roles"], json!(["editor", "own"]));
 }
 
 fn a_role_that_is_taken_away_between_the_steps_does_not_come_back(engine: Engine) {
@@ -139,10 +142,15 @@ fn the_last_administrator_stays_one(engine: Engine) {
     let (app, provider) = deciding(engine, &["admin"], &[]);
     link(&at_home(&app, "ada"), &provider, "lying");
     provider.says().claims = json!({"groups": ["staff"]});
-    is_signed_in(&sign_in(&app.browser(), &provider, "lying"));
+    let roles_after = || {
+        let browser = app.browser();
+        is_signed_in(&sign_in(&browser, &provider, "lying"));
+        access_claims(&browser)["roles"].clone()
+    };
+    assert_eq!(roles_after(), json!(["admin"]));
     assert!(has(&app, Some("Ada Lovelace"), "admin"), "nothing of the roles is taken");
     app.create_user("root", &["admin"]);
-    is_signed_in(&sign_in(&app.browser(), &provider, "lying"));
+    assert_eq!(roles_after(), json!(["editor"]));
     assert!(has(&app, Some("Ada Lovelace"), "editor"));
 }
 
@@ -175,4 +183,39 @@ fn a_provider_that_decides_nothing_any_more_changes_nothing(engine: Engine) {
     browser.submit(&page, &[("otp", &code(&app, &secret))]);
     assert!(browser.cookies.borrow().contains_key("__Host-ts_refresh"));
     assert!(has(&app, None, "editor own"));
+}
+
+fn what_was_told_by_an_earlier_map_is_not_taken(engine: Engine) {
+    let (app, provider) = deciding(engine, &["editor", "own"], &[]);
+    link(&at_home(&app, "ada"), &provider, "lying");
+    let (secret, _) = enrol(&app, &app.login("ada", PASSWORD).ok());
+    app.advance(60);
+    provider.says().claims = json!({"groups": ["boss"]});
+    let browser = app.browser();
+    let page = sign_in(&browser, &provider, "lying");
+    let now = app.clock.now().0;
+    app.advance(2);
+    app.execute(&format!("update providers set updated_at = {}", now + 1));
+    browser.submit(&page, &[("otp", &code(&app, &secret))]);
+    assert_eq!(access_claims(&browser)["roles"], json!(["editor", "own"]));
+    assert!(has(&app, None, "editor own"));
+    // It is at the next sign-in.
+    app.advance(60);
+    let page = sign_in(&browser, &provider, "lying");
+    browser.submit(&page, &[("otp", &code(&app, &secret))]);
+    assert!(has(&app, Some("Ada Lovelace"), "chief own"));
+}
+
+fn the_last_administrator_needs_what_administrators_need(engine: Engine) {
+    let (app, provider) = deciding(engine, &["admin"], &[]);
+    link(&at_home(&app, "ada"), &provider, "lying");
+    app.execute("update users set password_hash = '!' where username = 'ada'");
+    provider.says().claims = json!({"groups": ["staff"]});
+    let strict = app.another_instance(0, &[&SETTINGS[..], &[("REQUIRE_SECOND_FACTOR", "admins")]].concat());
+    sign_in(&strict.browser(), &provider, "lying").shows(200, "Set up an authenticator app");
+    assert!(has(&app, None, "admin"));
+    // Who stops being one needs nothing.
+    app.create_user("root", &["admin"]);
+    is_signed_in(&sign_in(&strict.browser(), &provider, "lying"));
+    assert!(has(&app, Some("Ada Lovelace"), "editor"));
 }

@@ -376,6 +376,10 @@ fn pages_call_a_provider_what_its_operator_calls_it(engine: Engine) {
 fn ten_thousand_sign_ins_from_one_network_are_three_hundred_rows(engine: Engine) {
     let app = TestApp::start_with(engine, &SETTINGS);
     let (_provider, client) = (lying(&app, &[]), app.another_client());
+    // What is no provider's begins nothing.
+    for _ in 0..301 {
+        assert_eq!(client.send("GET", "/login/unknown", &[], b"").status, 404);
+    }
     let mut begun = 0;
     for _ in 0..10_000 {
         let answer = client.send("GET", "/login/lying?return_to=/notes", &[], b"");
@@ -389,6 +393,7 @@ fn ten_thousand_sign_ins_from_one_network_are_three_hundred_rows(engine: Engine)
     page.shows(429, "Sign-in with lying");
     assert!(page.text().contains("Too many sign-ins come from your network."), "{page:?}");
     assert_eq!(page.answer.header("retry-after"), "2");
+    assert!(page.answer.body.contains("href=\"/login?return_to=%2Fnotes\""), "{page:?}");
     app.advance(2);
     begin(&app.browser(), "lying");
 }

@@ -14,6 +14,7 @@ both_engines!(
     a_subject_that_cannot_be_stored_is_refused,
     how_a_user_has_authenticated_is_told_by_the_id_token_alone,
     metadata_whose_endpoints_are_no_urls_is_refused,
+    a_time_of_authentication_that_cannot_be_read_is_refused,
     an_address_that_microsoft_tells_under_another_domain_is_not_verified,
 );
 
@@ -23,7 +24,7 @@ fn a_claim_that_cannot_be_stored_is_as_if_it_was_not_sent(engine: Engine) {
     let app = open(engine);
     let provider = lying(&app, &["--trust-email"]);
     for (number, text) in UNUSABLE.into_iter().enumerate() {
-        for claim in ["preferred_username", "name", "email", "amr", "acr", "auth_time", "picture"] {
+        for claim in ["preferred_username", "name", "email", "amr", "acr", "picture"] {
             let subject = format!("{claim}-{number}");
             let mut said =
                 json!({"sub": subject, "preferred_username": subject, "email": format!("{subject}@example.com")});
@@ -119,4 +120,22 @@ fn an_address_that_microsoft_tells_under_another_domain_is_not_verified(engine: 
     provider.says().metadata = json!({"tenant_region_scope": "EU"});
     assert!(!is_verified(json!({})));
     assert_eq!(app.number("select count(*) from identities"), 0);
+}
+
+fn a_time_of_authentication_that_cannot_be_read_is_refused(engine: Engine) {
+    let (app, provider) = linked(engine);
+    let now = tokensmith::internals::clock::Clock::now(&*app.clock).0;
+    for said in [json!((now - 1_000).to_string()), json!("soon"), json!([now]), json!({}), json!(true)] {
+        provider.says().claims = json!({"auth_time": said});
+        let page = crate::identities::sign_in(&app.browser(), &provider, "lying");
+        assert_eq!(page.answer.status, 403, "{page:?}");
+    }
+    assert_eq!(app.number("select count(*) from sessions where idp is not null"), 0);
+    // A number may have a fraction.
+    for (said, read) in [("1799900000.75", 1_799_900_000), ("1.7999e9", 1_799_900_000), ("1e300", now), ("-1e300", 0)] {
+        provider.says().claims = json!({"auth_time": serde_json::from_str::<Value>(said).unwrap()});
+        let browser = app.browser();
+        is_signed_in(&crate::identities::sign_in(&browser, &provider, "lying"));
+        assert_eq!(crate::identities::access_claims(&browser)["auth_time"], read, "{said}");
+    }
 }

@@ -172,7 +172,8 @@ pub(in crate::http) async fn show(
 /// Change a user's record
 ///
 /// Changes the fields that are in the body. An e-mail address that an administrator sets counts as verified. The
-/// administrator must have given the password within `REAUTHENTICATION_PERIOD`.
+/// administrator must have given the password within `REAUTHENTICATION_PERIOD`; for their own account a sign-in at a provider is
+/// not enough if it has a password or a second factor.
 #[utoipa::path(patch, path = "/v1/admin/users/{id}", tag = "administration", request_body = ProfileBody,
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     responses((status = 200, body = AccountView)))]
@@ -182,7 +183,7 @@ pub(in crate::http) async fn change(
     PathId(id): PathId<UserId>,
     Json(body): Json<ProfileBody>,
 ) -> Result<HttpResponse, Failure> {
-    caller.not_its_own(id)?;
+    caller.may_protect(&app, id).await?;
     let new = NewProfile { by_administrator: true, ..body.into() };
     let user = blocking(move || users::set_profile(&app, id, &new, &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
@@ -260,7 +261,7 @@ pub(in crate::http) async fn set_roles(
 /// Reset a user's password
 ///
 /// Sets a new password and ends all sessions of the user. The administrator must have given the password within
-/// `REAUTHENTICATION_PERIOD`.
+/// `REAUTHENTICATION_PERIOD`; for their own account a sign-in at a provider is not enough if it has a password or a second factor.
 #[utoipa::path(post, path = "/v1/admin/users/{id}/password", tag = "administration", request_body = PasswordBody,
     params(("id" = String, Path, format = "uuid", description = "The user's id.")),
     responses((status = 200, body = EndedView)))]
@@ -270,7 +271,7 @@ pub(in crate::http) async fn reset_password(
     PathId(id): PathId<UserId>,
     Json(body): Json<PasswordBody>,
 ) -> Result<HttpResponse, Failure> {
-    caller.not_its_own(id)?;
+    caller.may_protect(&app, id).await?;
     let asked = app.clone();
     let user = blocking(move || users::find(&asked, id)).await?;
     let hash = hashing(&app, move |app| users::hash_for(app, &user, &body.password)).await?;

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{blocking, lists};
 use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
-use crate::http::extract::{Caller, Json, LoggedIn, LoggedInRecently, PathId};
+use crate::http::extract::{Caller, Json, LoggedIn, LoggedInRecently, PathId, may_protect};
 use crate::http::failure::Failure;
 use crate::http::view::api_token::{ApiTokenView, ApiTokensView, view};
 use crate::http::words::{Name, RoleName, ScopeName};
@@ -69,7 +69,7 @@ pub(in crate::http) async fn list(caller: Caller<LoggedIn>, app: web::Data<App>)
 /// Create an API token
 ///
 /// Creates a long-lived key for a script. The key is shown only once. The user must have given the password within
-/// `REAUTHENTICATION_PERIOD`.
+/// `REAUTHENTICATION_PERIOD`; a sign-in at a provider is not enough if the account has a password or a second factor.
 #[utoipa::path(post, path = "/v1/api-tokens", tag = "api tokens", request_body = CreateBody,
     responses((status = 201, body = ApiKeyView)))]
 pub(in crate::http) async fn create(
@@ -77,6 +77,7 @@ pub(in crate::http) async fn create(
     app: web::Data<App>,
     Json(body): Json<CreateBody>,
 ) -> Result<HttpResponse, Failure> {
+    may_protect(&app, &caller.claims).await?;
     let now = app.clock.now();
     let (token, key) = blocking(move || {
         let CreateBody { name, scopes, roles, expires_in } = &body;
@@ -90,7 +91,7 @@ pub(in crate::http) async fn create(
 /// Replace the key of an API token
 ///
 /// The old key is refused from now on. The new one is shown only once. The user must have given the password within
-/// `REAUTHENTICATION_PERIOD`.
+/// `REAUTHENTICATION_PERIOD`; a sign-in at a provider is not enough if the account has a password or a second factor.
 #[utoipa::path(post, path = "/v1/api-tokens/{id}/rotate", tag = "api tokens",
     params(("id" = String, Path, format = "uuid", description = "The API token's id.")),
     responses((status = 200, body = ApiKeyView)))]
@@ -99,6 +100,7 @@ pub(in crate::http) async fn rotate(
     app: web::Data<App>,
     PathId(id): PathId<ApiTokenId>,
 ) -> Result<HttpResponse, Failure> {
+    may_protect(&app, &caller.claims).await?;
     let now = app.clock.now();
     let rotate = move || api_tokens::rotate(&app, caller.user, id, &caller.origin);
     let (token, key) = blocking(rotate).await?;

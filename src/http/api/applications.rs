@@ -47,7 +47,7 @@ pub(in crate::http) async fn list(caller: Caller<LoggedIn>, app: web::Data<App>)
     let view = |(client_id, application): (String, Application)| ApplicationView {
         client_id,
         name: application.name,
-        scopes: application.scopes.names().to_vec(),
+        scopes: application.scopes.into_iter().collect(),
         allowed_at: rfc3339(application.allowed_at),
         grants: application.grants,
     };

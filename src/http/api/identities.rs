@@ -23,8 +23,8 @@ pub(in crate::http) async fn list(caller: Caller<LoggedIn>, app: web::Data<App>)
 /// Unlink an identity
 ///
 /// It does not log in any more; sessions go on. 409 if nothing else would log in to the account: no password, no passkey, and no
-/// identity at a provider that is enabled. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with the second
-/// factor if there is one.
+/// identity at a provider that is enabled. The user must have authenticated within `REAUTHENTICATION_PERIOD`, by what the account has: a sign-in at a
+/// provider is enough only if that is nothing else.
 #[utoipa::path(delete, path = "/v1/me/identities/{id}", tag = "me",
     params(("id" = String, Path, format = "uuid", description = "The identity's id.")),
     responses((status = 204, description = "The identity is unlinked.")))]

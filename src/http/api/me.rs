@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::http::confirming;
 use crate::http::delivery::Delivery;
-use crate::http::extract::{AssertionBody, Caller, Json, LoggedIn, User, may_protect, sensitive};
+use crate::http::extract::{AssertionBody, Caller, Json, LoggedIn, User, lasting};
 use crate::http::failure::Failure;
 use crate::http::proving;
 use crate::http::view::pair::PairView;
@@ -120,7 +120,7 @@ pub(in crate::http) async fn profile(caller: Caller<User>, app: web::Data<App>) 
 /// Change my record
 ///
 /// Changes the fields that are in the body. To change username or e-mail address, the user must have given the password
-/// within `REAUTHENTICATION_PERIOD`. If the service sends mail, a new address gets one, with a link and a code: the user's
+/// within `REAUTHENTICATION_PERIOD`; a sign-in at a provider is not enough if the account has a password or a second factor. If the service sends mail, a new address gets one, with a link and a code: the user's
 /// address is the old one until it is confirmed.
 #[utoipa::path(patch, path = "/v1/me/profile", tag = "me", request_body = ProfileBody,
     responses((status = 200, body = OwnAccountView)))]
@@ -129,12 +129,9 @@ pub(in crate::http) async fn change_profile(
     app: web::Data<App>,
     Json(body): Json<ProfileBody>,
 ) -> Result<HttpResponse, Failure> {
-    if body.email.is_some() {
-        // It resets the password.
-        may_protect(&app, &caller.claims).await?;
-    }
+    // Both log in, and the address resets the password.
     if body.username.is_some() || body.email.is_some() {
-        sensitive(&app, &caller.claims).await?;
+        lasting(&app, &caller.claims).await?;
     }
     let Caller { user, origin, .. } = caller;
     let own = confirming::change_profile(&app, user, NewProfile::from(body), origin).await?;

@@ -73,7 +73,8 @@ pub(in crate::http) struct EndpointsView {
 
 /// Get what a browser needs to make a passkey
 ///
-/// The user must have authenticated within `REAUTHENTICATION_PERIOD`, with the second factor if there is one.
+/// The user must have authenticated within `REAUTHENTICATION_PERIOD`, by what the account has: a sign-in at a
+/// provider is enough only if that is nothing else.
 #[utoipa::path(post, path = "/v1/me/passkeys/options", tag = "me", request_body = Option<OfferBody>,
     responses((status = 200, body = CreationView)))]
 pub(in crate::http) async fn options(
@@ -135,7 +136,7 @@ pub(in crate::http) async fn rename(
 /// Remove a passkey
 ///
 /// With the last second factor the recovery codes go, too. The user must have authenticated within
-/// `REAUTHENTICATION_PERIOD`, with the second factor.
+/// `REAUTHENTICATION_PERIOD`, with a second factor of the account.
 #[utoipa::path(delete, path = "/v1/me/passkeys/{id}", tag = "me",
     params(("id" = String, Path, format = "uuid", description = "The passkey's id.")),
     responses((status = 204, description = "The passkey is removed.")))]

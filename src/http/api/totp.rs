@@ -48,8 +48,8 @@ pub(in crate::http) struct RecoveryCodesView {
 /// Set up an authenticator app
 ///
 /// Makes a secret for the app. It is in force when a code of it was sent to `/v1/me/totp/confirm`; an app that is set up
-/// already works until then. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with the second factor if
-/// there is one.
+/// already works until then. The user must have authenticated within `REAUTHENTICATION_PERIOD`, by what the account has: a sign-in at a
+/// provider is enough only if that is nothing else.
 #[utoipa::path(post, path = "/v1/me/totp", tag = "me", request_body = Option<EnrolBody>,
     responses((status = 200, body = EnrolledView)))]
 pub(in crate::http) async fn enrol(
@@ -85,8 +85,8 @@ pub(in crate::http) async fn confirm(
 
 /// Remove my authenticator app
 ///
-/// Removes the recovery codes, too, unless there is a passkey. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with the second
-/// factor.
+/// Removes the recovery codes, too, unless there is a passkey. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with a second
+/// factor of the account.
 #[utoipa::path(delete, path = "/v1/me/totp", tag = "me",
     responses((status = 204, description = "Logins ask for no code of it any more.")))]
 pub(in crate::http) async fn remove(caller: Caller<Enrolling>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
@@ -97,7 +97,8 @@ pub(in crate::http) async fn remove(caller: Caller<Enrolling>, app: web::Data<Ap
 
 /// Make new recovery codes
 ///
-/// The old ones are void. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with the second factor.
+/// The old ones are void. The user must have authenticated within `REAUTHENTICATION_PERIOD`, with a second factor of
+/// the account.
 #[utoipa::path(post, path = "/v1/me/recovery-codes", tag = "me",
     responses((status = 200, body = RecoveryCodesView)))]
 pub(in crate::http) async fn renew_codes(

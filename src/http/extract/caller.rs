@@ -125,6 +125,13 @@ impl<G: Guard> Caller<G> {
         let may = has_session(&self.claims) || self.user != user;
         if may { Ok(()) } else { Err(Failure::Bearer(BearerErrorKind::SessionRequired)) }
     }
+
+    /// Refuses the same, and an administrator who would change what protects their own account, unless they may: what they
+    /// administrate is the accounts of others.
+    pub(in crate::http) async fn may_protect(&self, app: &web::Data<App>, user: UserId) -> Result<(), Failure> {
+        self.not_its_own(user)?;
+        if self.user == user { may_protect(app, &self.claims).await } else { Ok(()) }
+    }
 }
 
 /// Whether the token belongs to a session that its user opened at this service. A login through a registered
@@ -148,7 +155,7 @@ fn has_key(app: &App, request: &HttpRequest) -> bool {
 
 /// Whether a logged-in user may do what is sensitive: they have authenticated recently, with the second factor that they
 /// have, and have one if `REQUIRE_SECOND_FACTOR` asks for it.
-pub(in crate::http) async fn sensitive(app: &web::Data<App>, claims: &AccessClaims) -> Result<(), Failure> {
+async fn sensitive(app: &web::Data<App>, claims: &AccessClaims) -> Result<(), Failure> {
     recent(app, claims)?;
     let (Some(user), is_admin) = (claims.user_id(), claims.has_role(ADMIN_ROLE)) else { return Ok(()) };
     let (asked, shown) = (app.clone(), Authenticated::from(claims));
@@ -166,6 +173,12 @@ pub(in crate::http) async fn may_protect(app: &web::Data<App>, claims: &AccessCl
     let Some(user) = claims.user_id() else { return Ok(()) };
     let (asked, shown) = (app.clone(), Authenticated::from(claims));
     Ok(deadline::on_a_thread(move || protection::check(&asked, user, &shown)).await?)
+}
+
+/// Whether a logged-in user may do what is sensitive and outlasts the session: they may do that and protect the account.
+pub(in crate::http) async fn lasting(app: &web::Data<App>, claims: &AccessClaims) -> Result<(), Failure> {
+    may_protect(app, claims).await?;
+    sensitive(app, claims).await
 }
 
 /// An API key was looked up just now; an access token only says what was true when it was issued.

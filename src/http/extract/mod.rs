@@ -13,7 +13,7 @@ mod query;
 
 pub(super) use basic::basic;
 pub(super) use caller::{
-    Administrator, AdministratorRecently, Caller, Enrolling, LoggedIn, LoggedInRecently, User, may_protect, sensitive,
+    Administrator, AdministratorRecently, Caller, Enrolling, LoggedIn, LoggedInRecently, User, lasting, may_protect,
 };
 pub(super) use client::{ProxyWarnings, RequestId, device, language, origin};
 pub(super) use credentials::{AssertionBody, RegistrationBody};

@@ -6,9 +6,11 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use super::on_the_way::{begun_by_application, choosing};
 use super::reply::{page_with, see_other, titled};
+use super::return_to::login_page;
+use super::second_step::after_first_step;
 use super::signing_in;
 use super::site::Site;
-use super::templates::{Choose, Message};
+use super::templates::{Choose, Message, Place as Form};
 use super::texts::Texts;
 use crate::app::App;
 use crate::clock::Seconds;
@@ -76,7 +78,11 @@ impl Place<'_> {
             audience: None,
         };
         match registering::open(self.app, applicant, wanted, origin).await {
-            Ok(opened) => Ok(self.log_in(opened).await?),
+            Ok(opened) => {
+                let mut response = self.log_in(opened).await?;
+                put(self.request, &mut response, Cookies::of(self.app).forget_registering())?;
+                Ok(response)
+            }
             Err(error @ (Error::BadMailToken | Error::BadInvitation)) => Err(Refused::Proof(error)),
             Err(error) => {
                 let is_of_name = matches!(error, Error::UsernameTaken | Error::UsernameTooSimilar);
@@ -117,7 +123,8 @@ impl Place<'_> {
         page_with(self.site, response, &form)
     }
 
-    /// Logs the new user in. Users who must get a second factor first do so at a login of their own.
+    /// Logs the new user in. Users who must get a second factor first do so at a login of their own, or right here if a provider
+    /// has logged them in.
     async fn log_in(&self, opened: Opened) -> Result<HttpResponse, Failure> {
         let (site, app, request) = (self.site, self.app, self.request);
         let begun = begun_by_application(request, app).await?;
@@ -132,7 +139,7 @@ impl Place<'_> {
         let (device, origin) = (device(request, app, None)?, origin(request, app));
         let (its_app, its_device, its_origin) = (app.clone(), device.clone(), origin.clone());
         let also = choosing(request, app, &return_to);
-        let asked = app.config.first_party(None);
+        let (asked, is_from_provider) = (app.config.first_party(None), opened.is_from_provider());
         let log_in = move || {
             let pair = login::login(&its_app, outcome(&its_app, opened), asked, &its_device, &its_origin)?;
             also(&its_app)?;
@@ -142,6 +149,11 @@ impl Place<'_> {
         login::count(app, pair.as_ref().map(|_| ()));
         let pair = match pair {
             Ok(pair) => pair,
+            Err(error @ Error::SecondFactorEnrolmentRequired(Some(_))) if is_from_provider => {
+                let action = &*login_page(&site.base, &return_to);
+                let place = Form { site, client: None, action, form_token: None, kept: &[], providers: &[] };
+                return after_first_step(app, place, "", error).await;
+            }
             Err(Error::SecondFactorEnrolmentRequired(_)) => {
                 let link = begun.unwrap_or_else(|| format!("{}/login", site.base));
                 let link = Some((site.texts.to_login.to_owned(), link));

@@ -1,13 +1,12 @@
 //! `/registration/provider`: somebody whom a provider knows opens an account, in the browser in which the provider has said so.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::choosing::{Place, Refused, void};
 use super::return_to::{self, registration_page};
 use super::site::{Site, base};
 use crate::app::App;
-use crate::http::cookies::{Cookies, put};
+use crate::http::cookies::Cookies;
 use crate::http::extract::OwnForm;
 use crate::http::failure::Failure;
 use crate::http::registering;
@@ -54,15 +53,11 @@ pub(in crate::http) async fn act(
     let (site, return_to) = (&Site::new(&request, &app, &[]), return_to(&request, &app));
     let action = &*registration_page(&site.base, &return_to);
     let place = Place { site, request: &request, app: &app, action, return_to: Some(&return_to) };
-    let mut response = match place.go_on(shown(&request, &app), &params).await {
-        Ok(page) => page,
-        Err(Refused::Proof(error)) => void(site, error)?,
-        Err(Refused::Other(failure)) => return Err(failure),
-    };
-    if response.status() == StatusCode::SEE_OTHER {
-        put(&request, &mut response, Cookies::of(&app).forget_registering())?;
+    match place.go_on(shown(&request, &app), &params).await {
+        Ok(page) => Ok(page),
+        Err(Refused::Proof(error)) => void(site, error),
+        Err(Refused::Other(failure)) => Err(failure),
     }
-    Ok(response)
 }
 
 fn shown(request: &HttpRequest, app: &App) -> Shown {

@@ -5,11 +5,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::choosing::{Place, Refused, problem, void};
-use super::offered::offered;
+use super::offered::{offered, offered_with};
 use super::on_the_way::wait_for_mail;
 use super::reply::{page, page_with};
 use super::site::Site;
-use super::templates::{ProveAddress, Register};
+use super::templates::{Offered, ProveAddress, Register};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::cookies::{Cookies, put};
@@ -91,10 +91,21 @@ async fn ask(place: &Place<'_>, email: &str, invitation: Option<&str>) -> Result
         Err(error) => {
             let (response, problem) = problem(site.texts, error)?;
             let (action, is_invited) = (place.action, invitation.is_some());
-            let return_to = if is_invited { action.to_owned() } else { account(site) };
-            let providers = &*offered(place.app, &return_to).await?;
+            let providers = &*match invitation {
+                Some(text) => offered_invited(place.app, text, action).await?,
+                None => offered(place.app, &account(site)).await?,
+            };
             page_with(site, response, &Register { site, action, is_invited, providers, email, problem: Some(problem) })
         }
+    }
+}
+
+/// The providers beside the form of an invitation; none if that is over.
+async fn offered_invited(app: &web::Data<App>, text: &str, return_to: &str) -> Result<Vec<Offered>, Failure> {
+    match registering::invitation(app, Secret::new(text.to_owned())).await {
+        Ok(invitation) => offered_with(app, &invitation, return_to).await,
+        Err(Error::BadInvitation) => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -178,8 +189,8 @@ pub(in crate::http) async fn show_invitation(
     }
     match registering::invitation(&app, text).await {
         Ok(invitation) => {
+            let providers = &*offered_with(&app, &invitation, action).await?;
             let email = &*invitation.email.map(|email| email.to_string()).unwrap_or_default();
-            let providers = &*offered(&app, action).await?;
             page(site, StatusCode::OK, &Register { site, action, is_invited: true, providers, email, problem: None })
         }
         Err(error) => void(site, error),

@@ -18,6 +18,11 @@ pub(super) fn registration_page(base: &str, return_to: &str) -> String {
     with_return(&format!("{base}/registration/provider"), return_to)
 }
 
+/// The last part of the link of an invitation, if a path is one.
+pub(super) fn invitation_at<'a>(base: &str, path: &'a str) -> Option<&'a str> {
+    path.strip_prefix(base)?.strip_prefix("/invitation/")
+}
+
 /// A page of ours that leads to a path of this host then.
 fn with_return(page: &str, return_to: &str) -> String {
     format!("{page}?{PARAMETER}{}", utf8_percent_encode(return_to, NON_ALPHANUMERIC))

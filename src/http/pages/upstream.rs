@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::offered::offered;
 use super::on_the_way::{choosing, is_interaction, return_address};
 use super::reply::{page, page_with, see_other, titled};
-use super::return_to::{login_page, registration_page};
+use super::return_to::{invitation_at, login_page, registration_page};
 use super::second_step::after_first_step;
 use super::signing_in::{Before, log_in_at_provider, who};
 use super::site::Site;
@@ -54,11 +54,8 @@ pub(in crate::http) async fn begin(
         return titled(site, StatusCode::BAD_REQUEST, site.texts.error_title, site.texts.error_request, None);
     };
     let is_again = who(&web::Data::from(Arc::clone(&app)), Cookies::of(&app).session(&request)).await?.is_some();
-    let begun = match upstream::admit(&app, origin(&request, &app).ip.as_deref()).await {
-        Ok(()) => upstream::begin(&app, &provider, Purpose::SignIn, return_to.clone(), is_again).await,
-        Err(error) => Err(error),
-    };
-    match begun {
+    let ip = origin(&request, &app).ip;
+    match upstream::begin(&app, &provider, Purpose::SignIn, return_to.clone(), (is_again, ip.as_deref())).await {
         Ok(begun) => {
             let mut response = see_other(&begun.redirect);
             put(&request, &mut response, Cookies::of(&app).keep_upstream(&request, begun.id, begun.browser.expose()))?;
@@ -146,7 +143,10 @@ impl Back<'_> {
             Err(Error::UpstreamRefused(Refusal::NotLinked)) => self.register(verified).await,
             Err(error @ Error::UpstreamRefused(_)) => self.refused(&verified, error).await,
             Err(error) => {
-                let (action, providers) = (login_page(&site.base, &return_to), offered(app, &return_to).await?);
+                // Where the password is needed, another sign-in there would not do.
+                let needs_own = matches!(error, Error::SignedInElsewhere { .. });
+                let providers = if needs_own { Vec::new() } else { offered(app, &return_to).await? };
+                let action = login_page(&site.base, &return_to);
                 let place =
                     Place { site, client: None, action: &action, form_token: None, kept: &[], providers: &providers };
                 after_first_step(app, place, "", error).await
@@ -159,11 +159,10 @@ impl Back<'_> {
     async fn register(&self, verified: Verified) -> Result<HttpResponse, Failure> {
         let (app, site) = (self.app, self.site);
         let (name, return_to) = (verified.provider.name.to_string(), verified.return_to.clone());
-        let invitation = return_to.strip_prefix(&format!("{}/invitation/", site.base));
-        let invitation = invitation.map(|text| Secret::new(text.to_owned()));
+        let invitation = invitation_at(&site.base, &return_to).map(|text| Secret::new(text.to_owned()));
         let return_to = if invitation.is_some() { format!("{}/account", site.base) } else { return_to };
-        let (beginning, known) = (app.clone(), verified.clone());
-        match on_a_thread(move || from_provider::begin(&beginning, &known, invitation.as_ref())).await {
+        let (beginning, known, origin) = (app.clone(), verified.clone(), origin(self.request, app));
+        match on_a_thread(move || from_provider::begin(&beginning, &known, invitation.as_ref(), &origin)).await {
             Ok(text) => {
                 let with_name = |text: &str| text.replace("{provider}", &name);
                 let template = NotLinked {
@@ -263,7 +262,8 @@ pub(super) fn refused(
             let text = texts.too_many_sign_ins.replace("{seconds}", &seconds.to_string());
             let mut response = HttpResponse::TooManyRequests();
             response.insert_header((RETRY_AFTER, seconds));
-            let message = Message { site, title: &title, text: &text, link: None, request_id: None };
+            let link = way_on(site, None, return_to);
+            let message = Message { site, title: &title, text: &text, link, request_id: None };
             return page_with(site, response, &message);
         }
         error => return Err(error.into()),
@@ -291,12 +291,20 @@ pub(super) fn refused(
         _ => texts.claim_roles,
     };
     let filled = |text: &str| text.replace("{provider}", name).replace("{what}", what);
+    titled(site, status, &title, &filled(text), way_on(site, Some(&refusal), return_to))
+}
+
+/// The link of a page about a sign-in that is refused: to the login, or back to the invitation that has led here.
+fn way_on(site: &Site<'_>, refusal: Option<&Refusal>, return_to: Option<&str>) -> Option<(String, String)> {
     // Users who have an account link the identity there, after a login: nothing tells whether there is one.
-    let return_to = return_to.filter(|path| refusal != Refusal::NotLinked || is_interaction(&site.base, path));
-    let page = if refusal == Refusal::NotLinked { "/account/identities" } else { "/account" };
+    let is_not_linked = refusal == Some(&Refusal::NotLinked);
+    let return_to = return_to.filter(|path| !is_not_linked || is_interaction(&site.base, path));
+    if let Some(path) = return_to.filter(|path| invitation_at(&site.base, path).is_some()) {
+        return Some((site.texts.go_on.to_owned(), path.to_owned()));
+    }
+    let page = if is_not_linked { "/account/identities" } else { "/account" };
     let page = return_to.map_or_else(|| format!("{}{page}", site.base), ToOwned::to_owned);
-    let link = to_login(site, &page).map(|address| (texts.to_login.to_owned(), address));
-    titled(site, status, &title, &filled(text), link)
+    to_login(site, &page).map(|address| (site.texts.to_login.to_owned(), address))
 }
 
 /// The login page, which leads to another one. Without cookies there is one only on the way to an application.

@@ -12,6 +12,7 @@ use crate::model::api_token::ApiToken;
 use crate::model::id::{UserId, new_id};
 use crate::model::legacy_token::LegacyToken;
 use crate::model::names::{ADMIN_ROLE, Names, Roles, Scopes};
+use crate::model::text::BadText;
 use crate::model::user::{DisplayName, NO_PASSWORD, User};
 use crate::password::is_of_this_service;
 use crate::secret::KeyDigest;
@@ -148,7 +149,9 @@ impl Applying {
             tx.set_email(id, new.email.as_ref(), new.is_verified, self.now)?;
             is_changed = true;
         }
-        let roles = if user.roles.contains(ADMIN_ROLE) { new.roles.and(&administrator()) } else { new.roles.clone() };
+        let too_many = |bad: BadText| Error::invalid("roles", "invalid", bad.to_string());
+        let kept = user.roles.shared_with(&administrator());
+        let roles = new.roles.and(&kept).map_err(too_many)?;
         if roles != user.roles {
             tx.set_roles(id, &roles)?;
             is_changed = true;

@@ -1,6 +1,6 @@
 //! The registered applications that a user has given access to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -8,7 +8,6 @@ use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::client::ClientId;
 use crate::model::id::UserId;
-use crate::model::names::Scopes;
 use crate::model::session::{End, EndReason};
 use crate::store::GrantsOf;
 
@@ -18,7 +17,7 @@ pub(crate) struct Application {
     /// What users see.
     pub(crate) name: String,
     /// What the user has allowed, or what the operator's own application has been granted.
-    pub(crate) scopes: Scopes,
+    pub(crate) scopes: BTreeSet<String>,
     /// When the user allowed it last; nothing of an application that does not ask.
     pub(crate) allowed_at: Option<Timestamp>,
     /// How many of its grants are live.
@@ -32,12 +31,12 @@ pub(crate) fn list(app: &App, user: UserId) -> Result<BTreeMap<String, Applicati
         let mut applications: BTreeMap<String, Application> = BTreeMap::new();
         for consent in tx.list_consents(user)? {
             let application = applications.entry(consent.client_id.to_string()).or_default();
-            application.scopes = consent.scopes;
+            application.scopes.extend(consent.scopes.names().iter().cloned());
             application.allowed_at = Some(consent.updated_at);
         }
         for grant in tx.list_grants(user, now)? {
             let application = applications.entry(grant.client_id).or_default();
-            application.scopes = application.scopes.and(&grant.scope.parse().unwrap_or_default());
+            application.scopes.extend(grant.scope.split_ascii_whitespace().map(ToOwned::to_owned));
             application.grants += 1;
         }
         for (id, application) in &mut applications {

@@ -219,12 +219,14 @@ impl Ongoing {
 
 /// What was allowed before stays allowed, as far as the client may still ask for it.
 fn consent(client: &Client, user_id: UserId, before: Option<Consent>, allowed: &Scopes, now: Timestamp) -> Consent {
+    let with_those = |before: &Consent| {
+        let neither = client.scopes.without(&before.scopes).without(allowed);
+        client.scopes.without(&neither)
+    };
     Consent {
         user_id,
         client_id: client.id.clone(),
-        scopes: before
-            .as_ref()
-            .map_or_else(|| allowed.clone(), |before| before.scopes.and(allowed).shared_with(&client.scopes)),
+        scopes: before.as_ref().map_or_else(|| allowed.clone(), with_those),
         created_at: before.map_or(now, |before| before.created_at),
         updated_at: now,
     }

@@ -97,6 +97,13 @@ pub(crate) struct Opened {
     identity: Option<LinkedIdentity>,
 }
 
+impl Opened {
+    /// Whether a provider has said who the user is.
+    pub(crate) fn is_from_provider(&self) -> bool {
+        self.identity.is_some()
+    }
+}
+
 /// Opens the account, and uses up the registration and all others of the address. If the username is refused, the registration
 /// stays as it is.
 pub(crate) fn open(
@@ -150,11 +157,12 @@ pub(crate) fn open(
     Ok(Opened { user, hash, identity })
 }
 
-/// Refuses a registration whose provider may not sign users in any more, or is not trusted as it was then.
+/// Refuses a registration whose provider may not sign users in any more, or is configured in another way since.
 fn refuse_if_changed(tx: &mut UnitTx<'_>, identity: &LinkedIdentity, begun: &Registration) -> Result<(), Error> {
     let provider = tx.reading().find_provider(&identity.provider_id)?.map(|(provider, _)| provider);
     let is_as_it_was = provider.is_some_and(|provider| {
-        let is_the_same = provider.disabled_at.is_none() && provider.created_at <= begun.created_at;
+        // What was told then was read by the claim map of then.
+        let is_the_same = provider.disabled_at.is_none() && provider.updated_at <= begun.created_at;
         is_the_same && (provider.trust_email || !begun.email_verified)
     });
     if is_as_it_was { Ok(()) } else { Err(Error::BadMailToken) }

@@ -5,6 +5,7 @@ use super::is_allowed;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::model::audit::{EventName, Origin};
 use crate::model::id::new_id;
 use crate::model::invitation::Invitation;
 use crate::model::names::Names;
@@ -19,7 +20,12 @@ use crate::service::{identities, invitations};
 /// Begins the registration, by an invitation if there is one; returns what the browser's cookie holds. Earlier ones of the same person
 /// are void. The address of the account is one that the provider has verified, if the operator trusts it for that, or one that is
 /// forced, which then counts as not verified. If a verified one is that of another account, its user has to log in to that one.
-pub(crate) fn begin(app: &App, verified: &Verified, invitation: Option<&Secret<String>>) -> Result<Opaque, Error> {
+pub(crate) fn begin(
+    app: &App,
+    verified: &Verified,
+    invitation: Option<&Secret<String>>,
+    origin: &Origin,
+) -> Result<Opaque, Error> {
     is_allowed(app, invitation.is_some())?;
     let trusted = identities::trusted_address(verified);
     let invitation = invitation.map(|text| invitations::find(app, text, trusted)).transpose()?;
@@ -37,11 +43,13 @@ pub(crate) fn begin(app: &App, verified: &Verified, invitation: Option<&Secret<S
     let invitation_id = invitation.map(|invitation| invitation.id);
     let registration = Registration { invitation_id, ..registration(verified, new_id(now, &*app.entropy)?, now)? };
     let digest = text.digest();
-    app.store.write(move |tx| {
+    let event = origin.event(now, EventName::RegistrationRequested).with(&verified.provider.id);
+    app.units.run(move |tx| {
         if let (Some(provider), Some(subject)) = (&registration.provider, &registration.subject) {
             tx.void_registrations_from((provider, subject), now)?;
         }
-        tx.insert_registration(&registration, &digest, None)
+        tx.insert_registration(&registration, &digest, None)?;
+        tx.record(event)
     })?;
     Ok(text)
 }

@@ -6,7 +6,7 @@ use super::claims::Claims;
 use crate::clock::Timestamp;
 use crate::model::names::Names;
 use crate::model::provider::{Action, ClaimRule, Provider, RolesRule};
-use crate::model::upstream::{Identity, MAX_SUBJECT_BYTES, Refusal};
+use crate::model::upstream::{BadIdToken, Identity, MAX_SUBJECT_BYTES, Refusal};
 
 /// What may be configured of `amr` is a few words.
 const MAX_METHODS: usize = 16;
@@ -34,8 +34,20 @@ pub(super) fn of(provider: &Provider, claims: &Claims) -> Result<Identity, Refus
         is_second_factor: provider.counts_as_second_factor(&amr, acr),
         amr,
         acr: acr.map(ToOwned::to_owned),
-        auth_time: told("auth_time").and_then(Value::as_i64).map(Timestamp),
+        auth_time: told("auth_time").filter(|value| !value.is_null()).map(instant).transpose()?,
     })
+}
+
+/// A `NumericDate` ([RFC 7519 section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)), which may have a fraction. What is
+/// none is refused: as if it was not sent, it would mean now.
+fn instant(value: &Value) -> Result<Timestamp, Refusal> {
+    let seconds = value.as_f64().ok_or(Refusal::IdToken(BadIdToken::Malformed))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the fraction is dropped, and what is too large is the largest"
+    )]
+    let seconds = seconds as i64;
+    Ok(Timestamp(seconds))
 }
 
 /// The value of a field. One that is not valid here is as if it was not sent.

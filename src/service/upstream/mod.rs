@@ -37,11 +37,7 @@ pub(crate) struct Begun {
     pub(crate) browser: Opaque,
 }
 
-/// Allows a network to begin a sign-in. Each one counts.
-pub(crate) async fn admit(app: &App, ip: Option<&str>) -> Result<(), Error> {
-    admitted(app, &PROVIDER_SIGN_IN, ip).await.map(Charge::failed)
-}
-
+/// Allows a network to begin a sign-in, or to come back.
 async fn admitted(app: &App, kind: &Kind, ip: Option<&str>) -> Result<Charge, Error> {
     let charge = app.limiter.admit(&Attempt::new(kind, None, ip)).await?;
     charge.map_err(|retry_after| Error::TooManyFailures { retry_after })
@@ -65,18 +61,19 @@ pub(crate) async fn come_back(
 }
 
 /// Begins a sign-in at a provider. A user who is signed in here (`is_again`) is to log in there again, unless that was a moment
-/// ago: what needs a recent login needs one at the provider.
+/// ago: what needs a recent login needs one at the provider. Each one counts for the network that it comes from.
 pub(crate) async fn begin(
     app: &Arc<App>,
     id: &ProviderId,
     purpose: Purpose,
     return_to: String,
-    is_again: bool,
+    (is_again, ip): (bool, Option<&str>),
 ) -> Result<Begun, Error> {
     // Anybody may begin as many as they like.
     let (asked, wanted, turn) = (Arc::clone(app), id.clone(), app.lookups.turn().await?);
     let (provider, _secret) = on_a_thread(move || providers::find_enabled(&asked, &wanted)).await?;
     drop(turn);
+    admitted(app, &PROVIDER_SIGN_IN, ip).await.map(Charge::failed)?;
     let (app, turn) = (Arc::clone(app), app.provider_turns.turn(id).await?);
     on_a_thread(move || {
         let _turn = turn;
@@ -136,6 +133,7 @@ pub(crate) fn note_refusal(app: &App, provider: &ProviderId, error: &Error) {
         Error::TooManyIdentities(_) => ("too_many_identities", "provider_refused"),
         Error::SecondFactorNotShown { .. } | Error::SignedInElsewhere { .. } => ("not_shown", "provider_refused"),
         Error::BadInvitation => ("bad_invitation", "provider_refused"),
+        Error::TooManyFailures { .. } => ("too_many_failures", "too_many_failures"),
         _ => return,
     };
     log::info!(provider:%, code, refusal:% = error; "a sign-in at a provider is refused");

@@ -70,7 +70,7 @@ fn form(visit: &Visit<'_>, params: &Params, days: &str) -> TokenForm {
 pub(super) async fn act(visit: &mut Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {
     match params.get("do") {
         Some("create") => {
-            visit.sensitive(params).await?;
+            visit.lasting(params).await?;
             created(visit, params).await
         }
         Some("revoke") => {

@@ -25,7 +25,7 @@ pub(super) async fn show(
 
 fn row((id, application): (String, Application)) -> ApplicationRow {
     let Application { name, scopes, allowed_at, .. } = application;
-    ApplicationRow { id, name, scopes: scopes.names().to_vec(), allowed_at: allowed_at.map(Moment) }
+    ApplicationRow { id, name, scopes: scopes.into_iter().collect(), allowed_at: allowed_at.map(Moment) }
 }
 
 pub(super) async fn act(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {

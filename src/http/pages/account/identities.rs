@@ -71,11 +71,8 @@ async fn link(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Instea
         return Ok(show(visit, response, Some(problem)).await?);
     }
     let purpose = Purpose::Link { user: visit.user(), session: visit.session() };
-    let begun = match upstream::admit(visit.app, visit.origin().ip.as_deref()).await {
-        Ok(()) => upstream::begin(visit.app, &id, purpose, visit.address(Section::Identities), false).await,
-        Err(error) => Err(error),
-    };
-    match begun {
+    let (back, ip) = (visit.address(Section::Identities), visit.origin().ip);
+    match upstream::begin(visit.app, &id, purpose, back, (false, ip.as_deref())).await {
         Ok(begun) => {
             let mut response = go(&visit.site, &begun.redirect)?;
             let headers = Cookies::of(visit.app).keep_upstream(visit.request, begun.id, begun.browser.expose());

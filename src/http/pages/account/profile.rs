@@ -71,7 +71,7 @@ async fn change_names(visit: &mut Visit<'_>, params: &Params) -> Result<HttpResp
     let new_name =
         Some(name.map(ToOwned::to_owned)).filter(|typed| *typed != user.name.as_ref().map(ToString::to_string));
     if new_username.is_some() {
-        visit.sensitive(params).await?;
+        visit.lasting(params).await?;
     }
     let new = NewProfile { username: new_username, name: new_name, ..NewProfile::default() };
     let typed = Typed { names: Some((username, name.unwrap_or_default())), ..Typed::default() };
@@ -79,7 +79,7 @@ async fn change_names(visit: &mut Visit<'_>, params: &Params) -> Result<HttpResp
 }
 
 async fn change_email(visit: &mut Visit<'_>, params: &Params) -> Result<HttpResponse, Instead> {
-    visit.protecting_address(params).await?;
+    visit.lasting(params).await?;
     let typed = params.get("email").unwrap_or_default();
     let is_current = visit.live.user.email.as_ref().is_some_and(|email| email.to_string() == typed.trim());
     let notice = if is_current { Notice::Saved } else { Notice::MailSent };

@@ -9,7 +9,7 @@ use super::visit::{Instead, Visit};
 use super::words::refused;
 use crate::error::{Challenged, Error};
 use crate::http::cookies::Cookies;
-use crate::http::extract::{device, may_protect, sensitive};
+use crate::http::extract::{device, lasting, may_protect};
 use crate::http::failure::Failure;
 use crate::http::pages::offered::links;
 use crate::http::pages::posted::{By, Step, assertion, next_step};
@@ -31,31 +31,21 @@ use crate::webauthn::Assertion;
 const KEPT: [&str; 8] = ["do", "id", "username", "name", "email", "scope", "role", "days"];
 
 impl Visit<'_> {
-    /// Goes on if the user may do what is sensitive.
-    pub(super) async fn sensitive(&mut self, params: &Params) -> Result<(), Instead> {
-        let claims = self.claims(params).await?;
-        self.or_ask(params, sensitive(self.app, &claims).await).await
-    }
-
-    /// Goes on if the user may change what protects the account. Where the account has something of its own, the question offers no
+    /// Goes on if the user may change what protects the account. Where the account has a login of its own, the question offers no
     /// provider: a sign-in there is not enough.
     pub(super) async fn protecting(&mut self, params: &Params) -> Result<(), Instead> {
         let claims = self.own_claims(params).await?;
         self.or_ask(params, may_protect(self.app, &claims).await).await
     }
 
-    /// The same for the address: it resets the password, and is sensitive besides.
-    pub(super) async fn protecting_address(&mut self, params: &Params) -> Result<(), Instead> {
+    /// Goes on if the user may do what is sensitive and outlasts the session.
+    pub(super) async fn lasting(&mut self, params: &Params) -> Result<(), Instead> {
         let claims = self.own_claims(params).await?;
-        let may = match may_protect(self.app, &claims).await {
-            Ok(()) => sensitive(self.app, &claims).await,
-            refused => refused,
-        };
-        self.or_ask(params, may).await
+        self.or_ask(params, lasting(self.app, &claims).await).await
     }
 
     async fn own_claims(&mut self, params: &Params) -> Result<AccessClaims, Instead> {
-        self.needs_own = self.run(|app, user, _| protection::has_any(app, user)).await?;
+        self.needs_own = self.run(|app, user, _| protection::has_own_login(app, user)).await?;
         self.claims(params).await
     }
 
