@@ -96,10 +96,10 @@ fn on_the_pages_an_account_with_a_password_asks_for_it_and_goes_on(engine: Engin
         ("second-factors", "set_up", "Set up an authenticator app"),
         ("passkeys", "add", "Add a passkey"),
         ("identities", "unlink", "Linked services"),
-        ("api-tokens", "create", "API token"),
+        ("api-tokens", "create", "Copy your new API token"),
     ] {
         let (app, _provider, browser) = from_provider(engine);
-        let page = press(&browser, &browser.open(&format!("/account/{section}")), what, &[]);
+        let page = press(&browser, &browser.open(&format!("/account/{section}")), what, &[("name", "backup")]);
         asks_for_the_password(&page);
         nothing_is_added(&app);
         let page = browser.submit(&page, &[("password", "not hers")]);
