@@ -356,6 +356,7 @@ fn a_login_at_the_provider_that_is_old_opens_nothing_that_needs_a_recent_one(eng
     provider.says().claims = json!({"auth_time": day_old});
     is_signed_in(&sign_in(&browser, &provider, "lying"));
     assert_eq!(access_claims(&browser)["auth_time"], day_old);
+    app.execute("update users set password_hash = '!' where username = 'ada'");
     let make = || browser.fetch("POST", "/v1/api-tokens", Some(&json!({"name": "backup"})));
     make().problem(401, "reauthentication_required");
     // Who is signed in and goes there once more is to log in there again.
