@@ -57,7 +57,7 @@ impl FromStr for StoredHash {
             ("pbkdf2_sha1" | "pbkdf2_sha256", false) => Pbkdf2Hash::parse_django(scheme, text).map(Self::Pbkdf2),
             ("scrypt", true) => ScryptHash::parse_phc(text).map(Self::Scrypt),
             ("scrypt", false) => ScryptHash::parse_django(text).map(Self::Scrypt),
-            _ => Err(UnusableHash::UnknownScheme(scheme.to_owned())),
+            _ => Err(UnusableHash::unknown_scheme(scheme)),
         }
     }
 }
@@ -89,6 +89,11 @@ impl StoredHash {
             Self::Pbkdf2(hash) => hash.steps().saturating_mul(OF_PBKDF2) / 1_000,
             Self::Scrypt(hash) => hash.work().saturating_mul(OF_SCRYPT) / 1_000,
         }
+    }
+
+    /// Whether it says nothing of the end of this password.
+    pub(super) fn cuts(&self, password: &Password) -> bool {
+        matches!(self, Self::Bcrypt(hash) if hash.cuts(password))
     }
 
     /// Whether a new hash would have another scheme or other parameters.
@@ -165,8 +170,9 @@ mod tests {
             ("argon2id$v=19$m=64,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqg", "argon2id"),
             ("$argon2i$v=19$m=64,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqg", "argon2i"),
         ] {
-            assert_eq!(refused(text), UnusableHash::UnknownScheme(scheme.to_owned()), "{text}");
+            assert_eq!(refused(text), UnusableHash::UnknownScheme(Some(scheme)), "{text}");
         }
+        assert_eq!(refused("secret$salt$hash").to_string(), "its scheme is not known");
         for all_hash in [
             "5f4dcc3b5aa765d61d8327deb882cf99",
             "5f4dcc3b5aa765d61d8327deb882cf995f4dcc3b5aa765d61d8327deb882cf99$salt",

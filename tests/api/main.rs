@@ -57,6 +57,7 @@ mod identities_refused;
 mod identities_registering;
 mod identities_told;
 mod imports;
+mod imports_again;
 mod instances;
 mod key_files;
 mod keys;

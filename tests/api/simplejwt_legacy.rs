@@ -9,6 +9,7 @@ use tokensmith::internals::service::{purge, users};
 use crate::simplejwt::in_parallel;
 use crate::support::oauth::claims;
 use crate::support::simplejwt::{LEGACY, old_token, with_legacy};
+use crate::support::totp::enrol;
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 both_engines!(
@@ -18,7 +19,10 @@ both_engines!(
     thirty_two_that_present_it_at_two_instances_get_one_successor,
     what_was_blacklisted_before_is_refused,
     it_can_be_blacklisted_here_before_and_after_its_first_use,
+    it_can_be_revoked_as_any_token,
     only_those_that_were_imported_are_accepted_where_that_is_asked_for,
+    it_does_not_stand_for_a_second_factor,
+    it_is_remembered_until_the_later_of_the_times_that_are_known,
     the_token_of_another_user_is_refused,
     it_is_refused_when_all_sessions_of_its_user_were_ended_since,
     without_its_user_it_is_refused,
@@ -147,6 +151,57 @@ fn it_can_be_blacklisted_here_before_and_after_its_first_use(engine: Engine) {
     assert_eq!(app.number("select count(*) from audit_events where name = 'legacy_token_denied'"), 2);
 }
 
+fn it_can_be_revoked_as_any_token(engine: Engine) {
+    let app = with_legacy(engine, &[]);
+    let unused = old_token(&app, "unused", &json!({}));
+    let used = old_token(&app, "used", &json!({}));
+    let pair = refresh(&app, &used).ok();
+    for token in [&unused, &used, &used, &old_token(&app, "late", &json!({"exp": app.clock.now().0}))] {
+        assert_eq!(app.revoke(token).status, 204);
+    }
+    for token in [&unused, &used, &pair["refresh"]] {
+        refresh(&app, token).not_valid("Token is blacklisted");
+    }
+    assert_eq!(app.number("select count(*) from legacy_tokens where is_denied = (1 = 1)"), 2);
+    assert_eq!(app.number("select count(*) from sessions where end_reason = 'logout'"), 1);
+}
+
+fn it_does_not_stand_for_a_second_factor(engine: Engine) {
+    let app = with_legacy(engine, &[]);
+    let must = app.another_instance(0, &[&LEGACY[..], &[("REQUIRE_SECOND_FACTOR", "admins")]].concat());
+    let old = old_token(&app, "a", &json!({}));
+    let asked = |app: &TestApp, code: &str| {
+        let answers = [refresh(app, &old), app.simplejwt("verify/", &json!({"token": old}))];
+        for answer in answers {
+            assert_eq!((answer.status, &answer.json()["code"]), (401, &json!(code)), "{answer:?}");
+        }
+    };
+    app.execute("update users set roles = 'admin'");
+    asked(&must, "second_factor_enrolment_required");
+    app.execute("update users set roles = ''");
+    app.simplejwt("verify/", &json!({"token": old})).ok();
+    // A factor that its user has got here.
+    let pair = app.login("ada", PASSWORD).ok();
+    enrol(&app, &pair);
+    asked(&app, "second_factor_required");
+    assert_eq!(app.number("select count(*) from legacy_tokens"), 0);
+    assert_eq!(app.number("select count(*) from audit_events where name = 'legacy_token_taken'"), 0);
+}
+
+fn it_is_remembered_until_the_later_of_the_times_that_are_known(engine: Engine) {
+    let app = with_legacy(engine, &[]);
+    let exp = app.clock.now().0 + 86_400;
+    for (jti, known) in [("a", exp - 80_000), ("b", exp + 80_000)] {
+        app.execute(&format!("{ROW} select '{jti}', id, {known}, false, null, null from users"));
+        app.simplejwt("blacklist/", &json!({"refresh": old_token(&app, jti, &json!({}))})).ok();
+        let later = known.max(exp);
+        assert_eq!(
+            app.number(&format!("select count(*) from legacy_tokens where jti = '{jti}' and expires_at = {later}")),
+            1
+        );
+    }
+}
+
 fn only_those_that_were_imported_are_accepted_where_that_is_asked_for(engine: Engine) {
     let app = with_legacy(engine, &[("LEGACY_JWT_ONLY_OUTSTANDING", "on")]);
     app.execute(&format!("{ROW} select 'a', id, 1800086400, false, null, '1' from users"));
@@ -155,10 +210,14 @@ fn only_those_that_were_imported_are_accepted_where_that_is_asked_for(engine: En
     refresh(&app, &forged).not_valid("Token is invalid");
     app.simplejwt("verify/", &json!({"token": forged})).not_valid("Token is invalid");
     assert_eq!(sessions(&app), 0);
-    for jti in ["a", "b"] {
-        refresh(&app, &old_token(&app, jti, &json!({}))).ok();
-    }
-    assert_eq!(app.number("select count(*) from legacy_tokens where session_id is not null"), 2);
+    let access = old_token(&app, "access", &json!({"token_type": "access"}));
+    app.simplejwt("verify/", &json!({"token": access})).not_valid("Token is invalid");
+    refresh(&app, &old_token(&app, "a", &json!({}))).ok();
+    // Its user was deleted: it is not that of any other.
+    let of_nobody = old_token(&app, "b", &json!({}));
+    refresh(&app, &of_nobody).not_valid("Token is invalid");
+    app.simplejwt("verify/", &json!({"token": of_nobody})).not_valid("Token is invalid");
+    assert_eq!(app.number("select count(*) from legacy_tokens where session_id is not null"), 1);
     // One that was blacklisted here does not become an imported one.
     app.simplejwt("blacklist/", &json!({"refresh": forged}));
     refresh(&app, &forged).not_valid("Token is blacklisted");
@@ -200,9 +259,14 @@ fn it_is_refused_when_all_sessions_of_its_user_were_ended_since(engine: Engine) 
         refresh(&app, &old).not_valid("Token is blacklisted");
         // One that does not say when it was issued may be older.
         refresh(&app, &old_token(&app, "b", &json!({"iat": null}))).not_valid("Token is blacklisted");
+        let access = old_token(&app, "d", &json!({"token_type": "access"}));
+        let blacklisted = json!({"non_field_errors": ["Token is blacklisted"]});
+        app.simplejwt("verify/", &json!({"token": access})).told(400, &blacklisted);
         assert_eq!(sessions(&app), before, "{way}");
         app.advance(1);
         refresh(&app, &old_token(&app, "c", &json!({"iat": app.clock.now().0}))).ok();
+        let access = old_token(&app, "e", &json!({"token_type": "access", "iat": app.clock.now().0}));
+        app.simplejwt("verify/", &json!({"token": access})).ok();
     }
 }
 
@@ -260,8 +324,8 @@ fn it_is_good_at_no_other_endpoint(engine: Engine) {
     for token in [&old, &access] {
         app.get_as("/v1/me", token.as_str().unwrap()).problem(401, "token_wrong_type");
         app.verify(token).problem(401, "token_wrong_type");
-        assert_eq!(app.revoke(token).status, 204);
     }
+    assert_eq!(app.revoke(&access).status, 204);
     refresh(&app, &old).ok();
     let off = app.another_instance(0, &[("COMPAT", "simplejwt")]);
     off.simplejwt_refresh(&old_token(&app, "c", &json!({}))).not_valid("Token has wrong type");
