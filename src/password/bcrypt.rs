@@ -40,7 +40,9 @@ impl BcryptHash {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix("bcrypt$").unwrap_or(text)),
         };
-        let parts: HashParts = whole(text).parse().map_err(UnusableHash::malformed)?;
+        let parts = whole(text).parse::<HashParts>();
+        // The library's words quote the text.
+        let parts = parts.map_err(|_bad| UnusableHash::malformed("it has not the parts of bcrypt"))?;
         if !(MIN_COST..=MAX_COST).contains(&parts.get_cost()) {
             return Err(UnusableHash::malformed("its cost is less or more than any"));
         }

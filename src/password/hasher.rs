@@ -30,10 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest hash of another system.
 const MAX_FOREIGN_BYTES: usize = 512;
 
-/// The most work of a hash of another system, as argon2 counts. That is about a second, since a login must not hold up others. Django's
-/// PBKDF2 with a million iterations takes a third of it.
-const MAX_FOREIGN_WORK: u64 = 1_500_000;
-
 /// The name of the threads.
 const NAME: &str = "password hashes";
 
@@ -64,11 +60,7 @@ impl HashReader {
         if blocks > self.max_stored_blocks {
             return Err(UnusableHash::TooMuchMemory(blocks));
         }
-        // The cost of our own is a setting.
-        if !matches!(hash, StoredHash::Argon2id(_)) && hash.work() > MAX_FOREIGN_WORK {
-            return Err(UnusableHash::TooMuchWork);
-        }
-        Ok(hash)
+        if hash.takes_too_long() { Err(UnusableHash::TooMuchWork) } else { Ok(hash) }
     }
 }
 

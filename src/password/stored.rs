@@ -36,6 +36,10 @@ const OF_PBKDF2: u64 = 500;
 const OF_BCRYPT: u64 = 90_000;
 const OF_SCRYPT: u64 = 500;
 
+/// The most work of a hash of another system, as argon2 counts. That is about a second, since a login must not hold up others. Django's
+/// PBKDF2 with a million iterations takes a third of it.
+const MAX_FOREIGN_WORK: u64 = 1_500_000;
+
 /// The longest name of a scheme.
 const MAX_SCHEME_CHARS: usize = 32;
 
@@ -89,6 +93,11 @@ impl StoredHash {
             Self::Pbkdf2(hash) => hash.steps().saturating_mul(OF_PBKDF2) / 1_000,
             Self::Scrypt(hash) => hash.work().saturating_mul(OF_SCRYPT) / 1_000,
         }
+    }
+
+    /// Whether verifying it takes longer than a login may wait. What one of our own takes is a setting.
+    pub(super) fn takes_too_long(&self) -> bool {
+        !matches!(self, Self::Argon2id(_)) && self.work() > MAX_FOREIGN_WORK
     }
 
     /// Whether it says nothing of the end of this password.

@@ -103,6 +103,7 @@ mod second_factor_required;
 mod sessions;
 mod simplejwt;
 mod simplejwt_legacy;
+mod simplejwt_refused;
 mod slow_readers;
 mod sqlite_files;
 mod step_up;

@@ -9,7 +9,6 @@ use tokensmith::internals::service::{purge, users};
 use crate::simplejwt::in_parallel;
 use crate::support::oauth::claims;
 use crate::support::simplejwt::{LEGACY, old_token, with_legacy};
-use crate::support::totp::enrol;
 use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 both_engines!(
@@ -19,10 +18,7 @@ both_engines!(
     thirty_two_that_present_it_at_two_instances_get_one_successor,
     what_was_blacklisted_before_is_refused,
     it_can_be_blacklisted_here_before_and_after_its_first_use,
-    it_can_be_revoked_as_any_token,
     only_those_that_were_imported_are_accepted_where_that_is_asked_for,
-    it_does_not_stand_for_a_second_factor,
-    it_is_remembered_until_the_later_of_the_times_that_are_known,
     the_token_of_another_user_is_refused,
     it_is_refused_when_all_sessions_of_its_user_were_ended_since,
     without_its_user_it_is_refused,
@@ -36,9 +32,9 @@ both_engines!(
     an_access_token_or_one_with_another_signature_opens_nothing,
 );
 
-const ROW: &str = "insert into legacy_tokens (jti, user_id, expires_at, is_denied, session_id, external_id)";
+pub const ROW: &str = "insert into legacy_tokens (jti, user_id, expires_at, is_denied, session_id, external_id)";
 
-fn refresh(app: &TestApp, token: &Value) -> Answer {
+pub fn refresh(app: &TestApp, token: &Value) -> Answer {
     app.simplejwt_refresh(token)
 }
 
@@ -149,57 +145,6 @@ fn it_can_be_blacklisted_here_before_and_after_its_first_use(engine: Engine) {
     app.get_as("/v1/me", pair["access"].as_str().unwrap()).problem(401, "token_revoked");
     assert_eq!(app.number("select count(*) from sessions where end_reason = 'logout'"), 1);
     assert_eq!(app.number("select count(*) from audit_events where name = 'legacy_token_denied'"), 2);
-}
-
-fn it_can_be_revoked_as_any_token(engine: Engine) {
-    let app = with_legacy(engine, &[]);
-    let unused = old_token(&app, "unused", &json!({}));
-    let used = old_token(&app, "used", &json!({}));
-    let pair = refresh(&app, &used).ok();
-    for token in [&unused, &used, &used, &old_token(&app, "late", &json!({"exp": app.clock.now().0}))] {
-        assert_eq!(app.revoke(token).status, 204);
-    }
-    for token in [&unused, &used, &pair["refresh"]] {
-        refresh(&app, token).not_valid("Token is blacklisted");
-    }
-    assert_eq!(app.number("select count(*) from legacy_tokens where is_denied = (1 = 1)"), 2);
-    assert_eq!(app.number("select count(*) from sessions where end_reason = 'logout'"), 1);
-}
-
-fn it_does_not_stand_for_a_second_factor(engine: Engine) {
-    let app = with_legacy(engine, &[]);
-    let must = app.another_instance(0, &[&LEGACY[..], &[("REQUIRE_SECOND_FACTOR", "admins")]].concat());
-    let old = old_token(&app, "a", &json!({}));
-    let asked = |app: &TestApp, code: &str| {
-        let answers = [refresh(app, &old), app.simplejwt("verify/", &json!({"token": old}))];
-        for answer in answers {
-            assert_eq!((answer.status, &answer.json()["code"]), (401, &json!(code)), "{answer:?}");
-        }
-    };
-    app.execute("update users set roles = 'admin'");
-    asked(&must, "second_factor_enrolment_required");
-    app.execute("update users set roles = ''");
-    app.simplejwt("verify/", &json!({"token": old})).ok();
-    // A factor that its user has got here.
-    let pair = app.login("ada", PASSWORD).ok();
-    enrol(&app, &pair);
-    asked(&app, "second_factor_required");
-    assert_eq!(app.number("select count(*) from legacy_tokens"), 0);
-    assert_eq!(app.number("select count(*) from audit_events where name = 'legacy_token_taken'"), 0);
-}
-
-fn it_is_remembered_until_the_later_of_the_times_that_are_known(engine: Engine) {
-    let app = with_legacy(engine, &[]);
-    let exp = app.clock.now().0 + 86_400;
-    for (jti, known) in [("a", exp - 80_000), ("b", exp + 80_000)] {
-        app.execute(&format!("{ROW} select '{jti}', id, {known}, false, null, null from users"));
-        app.simplejwt("blacklist/", &json!({"refresh": old_token(&app, jti, &json!({}))})).ok();
-        let later = known.max(exp);
-        assert_eq!(
-            app.number(&format!("select count(*) from legacy_tokens where jti = '{jti}' and expires_at = {later}")),
-            1
-        );
-    }
 }
 
 fn only_those_that_were_imported_are_accepted_where_that_is_asked_for(engine: Engine) {
