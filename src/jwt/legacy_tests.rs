@@ -193,7 +193,7 @@ fn a_file_without_a_usable_key_is_refused() {
         b"ssh-rsa AAAAB3NzaC1yc2E ada@example".to_vec(),
         b"\x30\x82\x01\x22\x30\x0d".to_vec(),
         b"\xff\xfe-\0-\0".to_vec(),
-        [b"\xef\xbb\xbf", SECRET].concat(),
+        [&b"\xef\xbb\xbf"[..], SECRET].concat(),
         WEAK_PEM.as_bytes().to_vec(),
     ] {
         assert!(LegacyIssuer::new(&public).is_err(), "{:?}", String::from_utf8_lossy(&public));
