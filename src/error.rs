@@ -61,9 +61,9 @@ pub enum Error {
     /// The user is logged in, but the password is wrong.
     #[error("the password is wrong")]
     WrongPassword,
-    /// The password is right, and a second factor is needed, too.
+    /// The password is right, and a second factor is needed, too. Only a login has a challenge.
     #[error("the password is right, and a second factor is needed: continue with the challenge")]
-    SecondFactorRequired(Challenged),
+    SecondFactorRequired(Option<Challenged>),
     /// The password is right or the session is live, but the user must get a second factor first. Only a login has a
     /// challenge, which opens enrolment.
     #[error("a second factor is required here, and the account has none yet")]

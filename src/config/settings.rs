@@ -323,6 +323,7 @@ settings! {
         help: "File with the key that the issuer before this service has signed its tokens with: they are accepted at the endpoints of COMPAT. A public key in PEM means RS256 only; anything else is the secret of HS256 (a line break at its end may belong to it or not). Empty: no other tokens are accepted.",
         secrecy: MayHoldSecret,
         read: any_text,
+        warn: warnings::legacy_secret,
     }
     LEGACY_JWT_UNTIL: pub(super) legacy_jwt_until: Option<Timestamp> {
         default: "",
@@ -349,7 +350,7 @@ settings! {
     }
     LEGACY_JWT_ONLY_OUTSTANDING: pub(super) legacy_jwt_only_outstanding: bool {
         default: "off",
-        help: "on: of such refresh tokens only those that were imported as outstanding are accepted, so that a leaked key opens nothing. off: all whose signature is right.",
+        help: "on: of such tokens only the refresh tokens that were imported as outstanding are accepted, so that a leaked key opens nothing. off: all whose signature is right.",
         read: on_or_off,
         show: |is_on| if *is_on { "on" } else { "off" }.to_owned(),
     }

@@ -62,6 +62,11 @@ pub(super) fn mail_url(config: &Config) -> Vec<String> {
     if_so(matches!(config.mail_url, Some(MailUrl::Log)), message)
 }
 
+pub(super) fn legacy_secret(config: &Config) -> Vec<String> {
+    let message = "has a secret of less than 32 bytes, which can be guessed: who has a token can try to";
+    if_so(config.legacy.as_ref().is_some_and(|legacy| legacy.has_short_secret), message)
+}
+
 fn if_so(is_risky: bool, message: &str) -> Vec<String> {
     if is_risky { vec![message.to_owned()] } else { Vec::new() }
 }

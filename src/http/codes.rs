@@ -124,7 +124,7 @@ codes! {
          `WWW-Authenticate` says how recently, and with which `acr` if the settings name one.";
     SECOND_FACTOR_REQUIRED: 401 "second_factor_required" "Second factor required", None,
         Domain(Error::SecondFactorRequired(_) | Error::SecondFactorMissing { .. })
-            => Domain(Error::SecondFactorRequired(challenged_example())),
+            => Domain(Error::SecondFactorRequired(Some(challenged_example()))),
         "The password is right, and the user has a second factor. Ask for a code or a passkey, and send it with `challenge` to \
          `POST /v1/tokens/continue` within five minutes; `methods` says what the user has. When a password is reset, there is \
          no `challenge`: send the same request again, with the code.";

@@ -3,7 +3,9 @@
 
 use std::fmt;
 
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::hmac;
+use aws_lc_rs::rsa::{PublicEncryptingKey, PublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -22,6 +24,12 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// The end of the year 9999: what Python's times reach.
 const LAST_INSTANT: i64 = 253_402_300_799;
 
+/// Less is not verified ([RFC 7518 section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
+const MIN_RSA_BITS: usize = 2_048;
+
+/// The size of the hash ([RFC 7518 section 3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)).
+const MIN_SECRET_BYTES: usize = 32;
+
 /// The `typ` header: none, or what `PyJWT` writes. Tokens of our own have others.
 const TYPES: [&str; 2] = ["", "jwt"];
 
@@ -39,6 +47,8 @@ pub(crate) struct LegacyIssuer {
     pub(crate) user_claim: String,
     /// Whether only those of its refresh tokens are accepted that were imported as outstanding.
     pub(crate) only_outstanding: bool,
+    /// Whether its secret is shorter than HS256 asks for.
+    pub(crate) has_short_secret: bool,
 }
 
 /// The one algorithm, and its key ([RFC 8725 section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
@@ -97,7 +107,9 @@ impl LegacyIssuer {
     pub(crate) fn new(key_file: &[u8]) -> Result<Self, &'static str> {
         let (issuer, audience, user_claim) = (None, None, "user_id".to_owned());
         let key = Key::read(key_file)?;
-        Ok(Self { key, until: Timestamp(0), issuer, audience, user_claim, only_outstanding: false })
+        let has_short_secret = matches!(key, Key::Secret(_)) && key_file.trim_ascii_end().len() < MIN_SECRET_BYTES;
+        let (until, only_outstanding) = (Timestamp(0), false);
+        Ok(Self { key, until, issuer, audience, user_claim, only_outstanding, has_short_secret })
     }
 
     /// Verifies a token: form, algorithm, signature, time, issuer, audience. No claim is read before the signature is
@@ -163,9 +175,13 @@ impl Key {
             let is_private = file.windows(11).any(|text| text == b"PRIVATE KEY");
             return match DecodingKey::from_rsa_pem(file) {
                 _ if is_private => Err("it holds a private key: only the public one is needed here"),
-                Ok(key) => Ok(Self::Public(key)),
+                Ok(key) if bits(&key).is_some_and(|bits| bits >= MIN_RSA_BITS) => Ok(Self::Public(key)),
+                Ok(_weak) => Err("its RSA key is damaged, or has less than 2048 bits"),
                 Err(_other_kind) => Err("it is neither a public RSA key in PEM nor the secret of HS256"),
             };
+        }
+        if let Some(problem) = public_key_in_another_form(file) {
+            return Err(problem);
         }
         let line = file.strip_suffix(b"\n").map_or(file, |line| line.strip_suffix(b"\r").unwrap_or(line));
         if line.trim_ascii().is_empty() {
@@ -191,6 +207,38 @@ impl Key {
                 jsonwebtoken::crypto::verify(signature, message, key, Algorithm::RS256).unwrap_or(false)
             }
         }
+    }
+}
+
+/// The size of a public RSA key.
+fn bits(key: &DecodingKey) -> Option<usize> {
+    let key = PublicKey::from_der(key.try_get_as_bytes().ok()?).ok()?;
+    let key: PublicKeyX509Der<'_> = key.as_der().ok()?;
+    Some(PublicEncryptingKey::from_der(key.as_ref()).ok()?.key_size_bits())
+}
+
+/// What is wrong with a file that is not PEM, if it can be no secret: whoever knows a public key that is taken for the secret of
+/// HS256 could sign any token.
+fn public_key_in_another_form(file: &[u8]) -> Option<&'static str> {
+    let is_jwk = |json: Map<String, Value>| json.contains_key("kty") || json.contains_key("keys");
+    if [&b"\xff\xfe"[..], b"\xfe\xff", b"\xef\xbb\xbf"].iter().any(|mark| file.starts_with(mark)) {
+        return Some("it begins with a byte order mark: save it as plain text, without one");
+    }
+    if serde_json::from_slice(file).is_ok_and(is_jwk) {
+        return Some("it is a JWK: give the public key in PEM");
+    }
+    if file.starts_with(b"ssh-") || file.starts_with(b"---- BEGIN SSH2") {
+        return Some("it is a key of SSH: give the public key in PEM");
+    }
+    file.starts_with(b"\x30\x82").then_some("it is a key in DER: give the public key in PEM")
+}
+
+/// When a token says that it expires, if it can be read. Nothing is verified.
+pub(crate) fn unverified_expiry(token: &str) -> Option<Timestamp> {
+    let payload = token.split('.').nth(1).filter(|payload| payload.len() <= MAX_TOKEN_BYTES)?;
+    match decode::<Map<String, Value>>(payload).ok()?.get("exp") {
+        Some(Value::Number(exp)) => instant(exp),
+        _ => None,
     }
 }
 

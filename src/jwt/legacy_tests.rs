@@ -10,6 +10,15 @@ const SECRET: &[u8] = b"django-insecure-0123456789abcdefghijklmnopqrstuvwxyz0123
 /// Made by `tests/vectors/legacy_rs256.py`.
 const PUBLIC_PEM: &[u8] = include_bytes!("../../tests/vectors/legacy_rs256.pem");
 
+/// Of an RSA key with 1024 bits.
+const WEAK_PEM: &str = "-----BEGIN PUBLIC KEY-----
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC+6TiAC0M/iUYhxvsRh28KRq1l
+jdDHNHFHbsxBMYOwmNdawDEln4WRCTSQtOMyxyfSUShvzwEjo/SrfC1DZxbwRLhH
+ihhlH2zqFYlg6Kb1ON/DIUOCtabMgBbFb0tot3nI3VbruFtAfGHiStxBko4ASFvc
+xQBl2zZ5GHoln+i3bwIDAQAB
+-----END PUBLIC KEY-----
+";
+
 fn issuer(key: &[u8]) -> LegacyIssuer {
     LegacyIssuer { until: NOW + crate::clock::Seconds(3_600), ..LegacyIssuer::new(key).unwrap() }
 }
@@ -177,7 +186,36 @@ fn a_file_without_a_usable_key_is_refused() {
     {
         assert!(LegacyIssuer::new(bad.as_bytes()).is_err(), "{bad}");
     }
+    let jwk = json!({"kty": "RSA", "n": "AQAB", "e": "AQAB"});
+    for public in [
+        jwk.to_string().into_bytes(),
+        json!({"keys": [jwk]}).to_string().into_bytes(),
+        b"ssh-rsa AAAAB3NzaC1yc2E ada@example".to_vec(),
+        b"\x30\x82\x01\x22\x30\x0d".to_vec(),
+        b"\xff\xfe-\0-\0".to_vec(),
+        [&b"\xef\xbb\xbf"[..], SECRET].concat(),
+        WEAK_PEM.as_bytes().to_vec(),
+    ] {
+        assert!(LegacyIssuer::new(&public).is_err(), "{:?}", String::from_utf8_lossy(&public));
+    }
     assert!(!format!("{:?}", issuer(SECRET)).contains("insecure"));
+}
+
+#[test]
+fn a_secret_that_is_shorter_than_the_hash_is_noticed() {
+    let is_short = |key: &[u8]| LegacyIssuer::new(key).unwrap().has_short_secret;
+    assert!(is_short(&SECRET[..31]) && is_short(&[&SECRET[..31], b"\r\n"].concat()));
+    assert!(!is_short(&SECRET[..32]) && !is_short(PUBLIC_PEM));
+}
+
+#[test]
+fn the_expiry_of_a_token_is_read_without_its_key() {
+    let of = |claims: &Value| unverified_expiry(&signed(&hs256(), claims, b"another"));
+    assert_eq!(of(&claims(&json!({}))), Some(NOW + crate::clock::Seconds(1_000)));
+    assert_eq!(of(&claims(&json!({"exp": "soon"}))), None);
+    for bad in ["", "x.y.z", "x"] {
+        assert_eq!(unverified_expiry(bad), None, "{bad}");
+    }
 }
 
 /// `tests/vectors/legacy_rs256.py` has made both.

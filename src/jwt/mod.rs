@@ -27,6 +27,6 @@ pub(crate) use key_folder::KeyFolder;
 pub(crate) use key_plan::{Due, KeyPolicy, KeyState};
 pub(crate) use key_ring::{KeyRing, RingEntry};
 pub(crate) use keys::{Keys, Reloaded};
-pub(crate) use legacy::{LegacyClaims, LegacyIssuer};
+pub(crate) use legacy::{LegacyClaims, LegacyIssuer, unverified_expiry};
 pub(crate) use private_key::SignError;
 pub(crate) use upstream_id_token::{ExpectedIdToken, is_allowed_alg, verify_upstream_id_token};

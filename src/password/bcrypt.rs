@@ -9,9 +9,12 @@ use zeroize::Zeroizing;
 use super::Password;
 use super::error::{HashError, UnusableHash, failed};
 
-/// The cost is the logarithm of the work. None is less, and with more it takes longer than a login may wait.
+/// The cost is the logarithm of the work. None is less or more.
 const MIN_COST: u32 = 4;
-const MAX_COST: u32 = 15;
+const MAX_COST: u32 = 31;
+
+/// Of a longer password only the start counts.
+const MAX_PASSWORD_BYTES: usize = 72;
 
 /// The length of version, cost and salt in a hash, and its alphabet.
 const PREFIX_CHARS: usize = 29;
@@ -37,12 +40,11 @@ impl BcryptHash {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix("bcrypt$").unwrap_or(text)),
         };
-        let parts: HashParts = whole(text).parse().map_err(UnusableHash::malformed)?;
-        if parts.get_cost() < MIN_COST {
-            return Err(UnusableHash::malformed("its cost is less than any"));
-        }
-        if parts.get_cost() > MAX_COST {
-            return Err(UnusableHash::TooMuchWork(format!("the cost {}", parts.get_cost())));
+        let parts = whole(text).parse::<HashParts>();
+        // The library's words quote the text.
+        let parts = parts.map_err(|_bad| UnusableHash::malformed("it has not the parts of bcrypt"))?;
+        if !(MIN_COST..=MAX_COST).contains(&parts.get_cost()) {
+            return Err(UnusableHash::malformed("its cost is less or more than any"));
         }
         let written = parts.to_string();
         let text = written.as_bytes().try_into().map_err(UnusableHash::malformed)?;
@@ -52,6 +54,11 @@ impl BcryptHash {
     /// The logarithm of its work.
     pub(super) fn cost(&self) -> u32 {
         self.cost
+    }
+
+    /// Whether it says nothing of the end of this password, so that what follows the start may be anything.
+    pub(super) fn cuts(&self, password: &Password) -> bool {
+        !self.is_of_sha256 && password.as_typed().len() > MAX_PASSWORD_BYTES
     }
 
     /// Whether it is the hash of this password. As in every implementation, only its first 72 bytes count.

@@ -20,8 +20,8 @@ pub enum HashError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnusableHash {
     /// It is of a scheme that this version does not know.
-    #[error("its scheme {0:?} is not known")]
-    UnknownScheme(String),
+    #[error("its scheme is not known{}", .0.map(|name| format!(": {name}")).unwrap_or_default())]
+    UnknownScheme(Option<&'static str>),
     /// It names no scheme.
     #[error("it names no scheme")]
     NoScheme,
@@ -32,14 +32,47 @@ pub(crate) enum UnusableHash {
     #[error("it needs {0} KiB of memory")]
     TooMuchMemory(usize),
     /// It takes longer than a login may wait.
-    #[error("it needs too much work: {0}")]
-    TooMuchWork(String),
+    #[error("it needs too much work: a login may not wait for so long")]
+    TooMuchWork,
     /// It needs more passes over its memory than any setting allows.
     #[error("it needs {0} passes")]
     TooManyPasses(u32),
 }
 
+/// Schemes of other systems that are named when they are not known: a text that looks like a scheme may be part of a hash.
+const NAMED: [&str; 24] = [
+    "1",
+    "2",
+    "2x",
+    "5",
+    "6",
+    "7",
+    "H",
+    "P",
+    "S",
+    "apr1",
+    "argon2d",
+    "argon2i",
+    "argon2id",
+    "crypt",
+    "gy",
+    "md5",
+    "pbkdf2-sha256",
+    "pbkdf2_sha256",
+    "pbkdf2_sha512",
+    "sha1",
+    "sha256",
+    "sha512",
+    "unsalted_md5",
+    "y",
+];
+
 impl UnusableHash {
+    /// A scheme that this version does not know.
+    pub(super) fn unknown_scheme(name: &str) -> Self {
+        Self::UnknownScheme(NAMED.into_iter().find(|known| *known == name))
+    }
+
     #[expect(clippy::needless_pass_by_value, reason = "map_err needs this signature")]
     pub(super) fn malformed(cause: impl ToString) -> Self {
         Self::Malformed(cause.to_string())

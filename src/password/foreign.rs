@@ -12,14 +12,17 @@ use super::error::UnusableHash;
 /// The lengths of digests of other systems, except those of argon2 and bcrypt, which have limits of their own.
 pub(super) const DIGEST_BYTES: RangeInclusive<usize> = 16..=64;
 
+/// What is said instead of the library's words, which quote the text.
+const NOT_BASE64: &str = "its salt or its digest is not base64";
+
 /// Reads a text without padding.
 pub(super) fn decode(text: &str) -> Result<Vec<u8>, UnusableHash> {
-    STANDARD_NO_PAD.decode(text).map_err(UnusableHash::malformed)
+    STANDARD_NO_PAD.decode(text).map_err(|_not_base64| UnusableHash::malformed(NOT_BASE64))
 }
 
 /// Reads a text with padding.
 pub(super) fn decode_padded(text: &str) -> Result<Vec<u8>, UnusableHash> {
-    STANDARD.decode(text).map_err(UnusableHash::malformed)
+    STANDARD.decode(text).map_err(|_not_base64| UnusableHash::malformed(NOT_BASE64))
 }
 
 /// Reads a parameter: digits only.

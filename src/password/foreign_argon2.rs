@@ -9,9 +9,6 @@ use super::argon2id::matches;
 use super::error::{HashError, UnusableHash};
 use crate::config::MAX_ARGON2_ITERATIONS;
 
-/// More block writes take longer than a login may wait.
-const MAX_WORK: u64 = 1 << 22;
-
 /// An argon2 hash of another system.
 #[derive(Clone)]
 pub(crate) struct ForeignArgon2Hash {
@@ -39,11 +36,7 @@ impl ForeignArgon2Hash {
         if params.t_cost() > MAX_ARGON2_ITERATIONS {
             return Err(UnusableHash::TooManyPasses(params.t_cost()));
         }
-        let hash = Self { argon2: Argon2::new(algorithm, version, params), salt, digest };
-        if hash.work() > MAX_WORK {
-            return Err(UnusableHash::TooMuchWork(format!("{} passes over {} KiB", hash.passes(), hash.blocks())));
-        }
-        Ok(hash)
+        Ok(Self { argon2: Argon2::new(algorithm, version, params), salt, digest })
     }
 
     /// The memory that it takes, in blocks of 1 KiB.
@@ -53,11 +46,7 @@ impl ForeignArgon2Hash {
 
     /// How often a block of 1 KiB is written.
     pub(super) fn work(&self) -> u64 {
-        u64::try_from(self.blocks()).unwrap_or(u64::MAX).saturating_mul(self.passes().into())
-    }
-
-    fn passes(&self) -> u32 {
-        self.argon2.params().t_cost()
+        u64::try_from(self.blocks()).unwrap_or(u64::MAX).saturating_mul(self.argon2.params().t_cost().into())
     }
 
     /// Whether it is the hash of this password.

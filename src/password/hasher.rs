@@ -60,7 +60,7 @@ impl HashReader {
         if blocks > self.max_stored_blocks {
             return Err(UnusableHash::TooMuchMemory(blocks));
         }
-        Ok(hash)
+        if hash.takes_too_long() { Err(UnusableHash::TooMuchWork) } else { Ok(hash) }
     }
 }
 
@@ -147,14 +147,15 @@ impl Hasher {
 
     /// As what to store a hash of another system, if this process can verify it; `None` for a password that no text has, as
     /// Django says by a `!` at the start.
-    pub(crate) fn adopt(&self, text: &str) -> Result<Option<String>, UnusableHash> {
+    /// One that `is_ours` stays what it is.
+    pub(crate) fn adopt(&self, text: &str, is_ours: bool) -> Result<Option<String>, UnusableHash> {
         if text.is_empty() || text.starts_with('!') {
             return Ok(None);
         }
         if text.len() > MAX_FOREIGN_BYTES {
             return Err(UnusableHash::Malformed("it is longer than any".to_owned()));
         }
-        let stored = as_stored(text);
+        let stored = if is_ours { text.into() } else { as_stored(text) };
         self.read(&stored)?;
         Ok(Some(stored.into_owned()))
     }
@@ -204,6 +205,8 @@ impl Hasher {
             0 => None,
             work => Some(StoredHash::Argon2id(self.filler.of_work(work)?)),
         };
+        // Only a hash that says something of the whole password may be replaced by one of the whole password.
+        let outdated = stored.is_some_and(|stored| stored.is_outdated(&self.params) && !stored.cuts(password));
         let (password, worked) = (password.clone(), Arc::clone(&self.worked));
         // One after the other, in the memory of the larger one.
         let blocks = rest.as_ref().map_or(0, StoredHash::blocks).max(hash.blocks());
@@ -218,7 +221,7 @@ impl Hasher {
             rest.as_ref().map(&mut matches).transpose()?;
             Ok(false)
         })?;
-        Ok(PasswordCheck { matches, outdated: stored.is_some_and(|stored| stored.is_outdated(&self.params)) })
+        Ok(PasswordCheck { matches, outdated })
     }
 
     /// Runs work in so much memory, in blocks, which itself takes so much more.

@@ -9,9 +9,6 @@ use super::Password;
 use super::error::{HashError, UnusableHash, failed};
 use super::foreign::{DIGEST_BYTES, decode, decode_padded, number};
 
-/// More takes longer than a login may wait.
-const MAX_WORK: u64 = 1 << 23;
-
 /// The largest logarithm of the cost, whatever else is asked for.
 const MAX_LOG_N: u8 = 24;
 
@@ -62,17 +59,13 @@ impl ScryptHash {
     }
 
     fn new((log_n, r, p): (u8, u32, u32), salt: Vec<u8>, digest: Vec<u8>) -> Result<Self, UnusableHash> {
-        let too_much = || UnusableHash::TooMuchWork(format!("the parameters ln={log_n}, r={r}, p={p}"));
         if log_n > MAX_LOG_N {
-            return Err(too_much());
+            return Err(UnusableHash::TooMuchWork);
         }
+        let params = Params::new(log_n, r, p).map_err(UnusableHash::malformed)?;
         let of_lane = u64::from(r).saturating_mul(1 << log_n);
         let work = of_lane.saturating_mul(p.into());
-        if work > MAX_WORK {
-            return Err(too_much());
-        }
-        let bytes = 128 * (of_lane + u64::from(r) * (u64::from(p) + 1));
-        let params = Params::new(log_n, r, p).map_err(UnusableHash::malformed)?;
+        let bytes = u64::from(r).saturating_mul(u64::from(p) + 1).saturating_add(of_lane).saturating_mul(128);
         if !DIGEST_BYTES.contains(&digest.len()) {
             return Err(UnusableHash::malformed("its digest has a wrong length"));
         }

@@ -36,6 +36,10 @@ const OF_PBKDF2: u64 = 500;
 const OF_BCRYPT: u64 = 90_000;
 const OF_SCRYPT: u64 = 500;
 
+/// The most work of a hash of another system, as argon2 counts. That is about a second, since a login must not hold up others. Django's
+/// PBKDF2 with a million iterations takes a third of it.
+const MAX_FOREIGN_WORK: u64 = 1_500_000;
+
 /// The longest name of a scheme.
 const MAX_SCHEME_CHARS: usize = 32;
 
@@ -57,7 +61,7 @@ impl FromStr for StoredHash {
             ("pbkdf2_sha1" | "pbkdf2_sha256", false) => Pbkdf2Hash::parse_django(scheme, text).map(Self::Pbkdf2),
             ("scrypt", true) => ScryptHash::parse_phc(text).map(Self::Scrypt),
             ("scrypt", false) => ScryptHash::parse_django(text).map(Self::Scrypt),
-            _ => Err(UnusableHash::UnknownScheme(scheme.to_owned())),
+            _ => Err(UnusableHash::unknown_scheme(scheme)),
         }
     }
 }
@@ -89,6 +93,16 @@ impl StoredHash {
             Self::Pbkdf2(hash) => hash.steps().saturating_mul(OF_PBKDF2) / 1_000,
             Self::Scrypt(hash) => hash.work().saturating_mul(OF_SCRYPT) / 1_000,
         }
+    }
+
+    /// Whether verifying it takes longer than a login may wait. What one of our own takes is a setting.
+    pub(super) fn takes_too_long(&self) -> bool {
+        !matches!(self, Self::Argon2id(_)) && self.work() > MAX_FOREIGN_WORK
+    }
+
+    /// Whether it says nothing of the end of this password.
+    pub(super) fn cuts(&self, password: &Password) -> bool {
+        matches!(self, Self::Bcrypt(hash) if hash.cuts(password))
     }
 
     /// Whether a new hash would have another scheme or other parameters.
@@ -165,8 +179,9 @@ mod tests {
             ("argon2id$v=19$m=64,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqg", "argon2id"),
             ("$argon2i$v=19$m=64,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqg", "argon2i"),
         ] {
-            assert_eq!(refused(text), UnusableHash::UnknownScheme(scheme.to_owned()), "{text}");
+            assert_eq!(refused(text), UnusableHash::UnknownScheme(Some(scheme)), "{text}");
         }
+        assert_eq!(refused("secret$salt$hash").to_string(), "its scheme is not known");
         for all_hash in [
             "5f4dcc3b5aa765d61d8327deb882cf99",
             "5f4dcc3b5aa765d61d8327deb882cf995f4dcc3b5aa765d61d8327deb882cf99$salt",

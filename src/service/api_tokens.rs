@@ -123,7 +123,7 @@ pub(crate) fn rotate(app: &App, owner: UserId, id: ApiTokenId, origin: &Origin) 
             return Err(Error::ApiTokenNotFound);
         }
         tx.deny_api_token(&token, now, access)?;
-        tx.set_api_key(id, &digest)?;
+        tx.set_api_key(id, &digest, now)?;
         tx.set_api_token_sid(id, sid)?;
         tx.record(event)?;
         Ok(ApiToken { sid, ..token })

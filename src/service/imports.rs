@@ -10,7 +10,10 @@ mod roles;
 mod subject;
 mod user;
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use applying::{Applying, Done, Rehearsed, is_of_the_service};
 use django::{Dump, Found};
@@ -19,7 +22,7 @@ use reading::skip_mark;
 use subject::Subject;
 use user::ImportedUser;
 
-use super::users;
+use super::{legacy, users};
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
@@ -28,8 +31,11 @@ pub(crate) use options::Options;
 pub(crate) use reading::{Broken, Input};
 pub(crate) use roles::{Mapping, RoleMap};
 
-/// So many rows are written at a time.
+/// So many rows are read at a time.
 const BATCH: usize = 500;
+
+/// How long rows are written in one transaction. On SQLite others cannot write meanwhile; then it is their turn for as long.
+const TURN: Duration = Duration::from_millis(50);
 
 /// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +119,8 @@ pub(crate) struct Import<'a> {
     source: Source,
     options: Options,
     rehearsed: Rehearsed,
+    /// The accounts that the file has named so far, by id and by what the other system calls them.
+    seen: HashSet<(bool, String)>,
     counts: Counts,
     broken: Option<Broken>,
 }
@@ -122,6 +130,9 @@ struct Row {
     refusal: Refusal,
     subject: Subject,
 }
+
+/// What became of a row.
+type Written = (Refusal, Result<Done, Error>);
 
 impl<'a> Import<'a> {
     /// Begins to read a file.
@@ -133,12 +144,21 @@ impl<'a> Import<'a> {
             Format::Jsonl => Source::Lines(Lines::new(input)),
         };
         let (rehearsed, counts) = (Rehearsed::default(), Counts::default());
-        Ok(Self { app, source, options, rehearsed, counts, broken: None })
+        let (seen, broken) = (HashSet::new(), None);
+        Ok(Self { app, source, options, rehearsed, seen, counts, broken })
     }
 
     /// What was done so far.
     pub(crate) fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Whether the file has had a row of an account or of a token; in CSV and JSON lines there are no others.
+    pub(crate) fn has_known_rows(&self) -> bool {
+        match &self.source {
+            Source::Dump(dump) => dump.has_known_rows,
+            Source::Lines(_) | Source::Table(_) => true,
+        }
     }
 
     /// Writes the next rows; returns those that were refused, or `None` at the end of the file.
@@ -153,7 +173,7 @@ impl<'a> Import<'a> {
                 Ok(Some(Found { number, model, key, subject })) => {
                     let refusal =
                         |reason| Refusal { row: number, model: cut(model), key: cut(key), reason: cut(reason) };
-                    match subject {
+                    match subject.and_then(|subject| self.unless_seen(subject)) {
                         Ok(Some(subject)) => rows.push(Row { refusal: refusal(String::new()), subject }),
                         Ok(None) => self.counts.left += 1,
                         Err(reason) => refused.push(refusal(reason)),
@@ -191,41 +211,80 @@ impl<'a> Import<'a> {
         Ok(Some(Found { number, model: String::new(), key, subject }))
     }
 
-    /// Writes rows in one transaction; returns those that are refused.
+    /// Refuses an account that the file has named before: only one of the two can be meant.
+    fn unless_seen(&mut self, subject: Option<Subject>) -> Result<Option<Subject>, String> {
+        if let Some(Subject::User(user)) = &subject {
+            let names =
+                [(true, user.id.map(|id| id.to_string())), (false, user.external_id.as_ref().map(ToString::to_string))];
+            for (is_id, name) in names {
+                if name.is_some_and(|name| !self.seen.insert((is_id, name))) {
+                    return Err("the file has an account with this key before".to_owned());
+                }
+            }
+        }
+        Ok(subject)
+    }
+
+    /// Writes rows; returns those that are refused.
     fn write(&mut self, rows: Vec<Row>, origin: &Origin) -> Result<Vec<Refusal>, Error> {
+        let (mut rows, mut refused) = (rows.into_iter(), Vec::new());
+        while !rows.as_slice().is_empty() {
+            let begun = Instant::now();
+            let done;
+            (done, rows) = self.write_some(rows)?;
+            // Others that wait to write come now.
+            thread::sleep(begun.elapsed());
+            for (refusal, done) in done {
+                match self.finished(done, origin) {
+                    Ok(done) => self.count(done),
+                    Err(error) if is_of_the_service(&error) => return Err(error),
+                    Err(error) => refused.push(Refusal { reason: error.in_words(), ..refusal }),
+                }
+            }
+        }
+        Ok(refused)
+    }
+
+    /// Writes the first rows in one transaction; returns what became of them, and the rest.
+    fn write_some(
+        &mut self,
+        mut rows: std::vec::IntoIter<Row>,
+    ) -> Result<(Vec<Written>, std::vec::IntoIter<Row>), Error> {
         let app = self.app;
         let applying = Applying {
             now: app.clock.now(),
             entropy: Arc::clone(&app.entropy),
             scopes: app.config.scopes.clone(),
             is_rehearsal: self.options.is_rehearsal,
+            renames: self.options.renames,
         };
         let mut rehearsed = std::mem::take(&mut self.rehearsed);
-        let (done, rehearsed) = app.units.run(move |tx| {
+        let (done, rest, rehearsed) = app.units.run(move |tx| {
             // In the common order of locks, whatever the rows need.
             tx.lock_addresses()?;
-            let mut done = Vec::with_capacity(rows.len());
-            for Row { refusal, subject } in rows {
+            let (begun, mut done) = (Instant::now(), Vec::new());
+            while (done.is_empty() || begun.elapsed() < TURN)
+                && let Some(Row { refusal, subject }) = rows.next()
+            {
                 done.push((refusal, applying.apply(tx, &subject, &mut rehearsed)?));
             }
-            Ok((done, rehearsed))
+            Ok((done, rows, rehearsed))
         })?;
         self.rehearsed = rehearsed;
-        let mut refused = Vec::new();
-        for (refusal, done) in done {
-            let done = match done {
-                Ok(Done::Changed { disable: Some(id) }) if !self.options.is_rehearsal => {
-                    users::disable(app, id, origin).map(|_ended| Done::Changed { disable: None })
-                }
-                other => other,
-            };
-            match done {
-                Ok(done) => self.count(done),
-                Err(error) if is_of_the_service(&error) => return Err(error),
-                Err(error) => refused.push(Refusal { reason: error.in_words(), ..refusal }),
+        Ok((done, rest))
+    }
+
+    /// Does what a row needs after it is written, in a transaction of its own.
+    fn finished(&self, done: Result<Done, Error>, origin: &Origin) -> Result<Done, Error> {
+        match done? {
+            Done::Changed { disable: Some(id) } if !self.options.is_rehearsal => {
+                users::disable(self.app, id, origin).map(|_ended| Done::Changed { disable: None })
             }
+            Done::Exchanged(token) if !self.options.is_rehearsal => {
+                legacy::deny_known(self.app, token, origin).map(|()| Done::Kept)
+            }
+            done => Ok(done),
         }
-        Ok(refused)
     }
 
     fn count(&mut self, done: Done) {
@@ -237,7 +296,7 @@ impl<'a> Import<'a> {
             }
             Done::Changed { .. } => counts.changed += 1,
             Done::Unchanged => counts.unchanged += 1,
-            Done::Kept => counts.tokens += 1,
+            Done::Kept | Done::Exchanged(_) => counts.tokens += 1,
             Done::Over => counts.left += 1,
         }
     }

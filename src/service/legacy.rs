@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::refresh::Verified;
+use super::second_factor::{Needs, needs_in};
 use super::{sessions, verify as verifying};
 use crate::app::App;
 use crate::engine::deadline;
@@ -12,12 +13,30 @@ use crate::jwt::{LegacyClaims, RefreshClaims, TokenError, refresh_claims};
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::SessionId;
 use crate::model::legacy_token::LegacyToken;
+use crate::model::names::ADMIN_ROLE;
+use crate::model::second_factor::Required;
 use crate::model::session::{Device, End, EndReason};
 use crate::model::user::{ExternalId, User};
 use crate::store::ReadTx;
 
 /// The generation that such a token is of its session.
 const GENERATION: i64 = 1;
+
+/// What decides whether a refresh token of that issuer is accepted.
+#[derive(Clone, Copy)]
+struct Rules {
+    /// Whether only those tokens are accepted that were imported.
+    only_outstanding: bool,
+    /// Who must have a second factor.
+    required: Required,
+}
+
+impl Rules {
+    fn of(app: &App) -> Self {
+        let only_outstanding = app.config.legacy.as_ref().is_none_or(|legacy| legacy.only_outstanding);
+        Self { only_outstanding, required: app.config.require_second_factor }
+    }
+}
 
 /// What a token of that issuer says. What cannot be one is another kind of token of our own, which is not expected here.
 fn read(app: &App, token: &str) -> Result<LegacyClaims, Error> {
@@ -48,26 +67,20 @@ pub(super) async fn take_over(
 
 /// The claims that the token would have if this service had issued it.
 fn session_of(app: &App, claims: &LegacyClaims, device: &Device, origin: &Origin) -> Result<RefreshClaims, Error> {
-    let only_outstanding = only_outstanding(app);
+    let rules = Rules::of(app);
     let (user, opened) = app.store.read(|tx| {
-        // To a client it looks the same whether the account was disabled or deleted.
-        let user = find_user(tx, claims)?.filter(|user| user.disabled_at.is_none()).ok_or(Error::AccountDisabled)?;
-        let opened = opened_by(only_outstanding, tx, &user, claims)?;
+        let user = find_active_user(tx, claims)?;
+        let opened = opened_by(rules, tx, &user, claims)?;
         Ok((user, opened))
     })?;
     let id = if let Some(id) = opened {
         id
     } else {
-        let find = move |tx: &mut ReadTx<'_>, user: &User, claims: &_| opened_by(only_outstanding, tx, user, claims);
+        let find = move |tx: &mut ReadTx<'_>, user: &User, claims: &_| opened_by(rules, tx, user, claims);
         sessions::open_legacy(app, user.id, claims.clone(), find, (device, origin))?
     };
     let (session, grant) = sessions::of_legacy(app, user.id, id, claims);
     Ok(RefreshClaims { exp: claims.expires_at, ..refresh_claims(&app.config.issuer, &session, &grant) })
-}
-
-/// Whether only those tokens are accepted that were imported.
-fn only_outstanding(app: &App) -> bool {
-    app.config.legacy.as_ref().is_none_or(|legacy| legacy.only_outstanding)
 }
 
 /// The account that is called so there.
@@ -78,38 +91,62 @@ fn find_user(tx: &mut ReadTx<'_>, claims: &LegacyClaims) -> Result<Option<User>,
     }
 }
 
+/// The same, if the account is active. To a client it looks the same whether it was disabled or deleted.
+fn find_active_user(tx: &mut ReadTx<'_>, claims: &LegacyClaims) -> Result<User, Error> {
+    find_user(tx, claims)?.filter(|user| user.disabled_at.is_none()).ok_or(Error::AccountDisabled)
+}
+
+/// Refuses a token that was issued before all sessions of the user were ended: they would have been its session, too.
+fn refuse_if_ended(tx: &mut ReadTx<'_>, user: &User, claims: &LegacyClaims) -> Result<(), Error> {
+    let end = tx.find_legacy_end(user.id)?;
+    if end.is_some_and(|end| claims.issued_at.is_none_or(|at| at <= end)) {
+        return Err(Error::TokenRefused(TokenError::Revoked));
+    }
+    Ok(())
+}
+
+/// Refuses to open a session for a user who needs more than one factor, as a login does: nothing says that two were shown.
+fn refuse_if_more_is_needed(rules: Rules, tx: &mut ReadTx<'_>, user: &User) -> Result<(), Error> {
+    match needs_in(rules.required, tx, user.id, user.roles.contains(ADMIN_ROLE))? {
+        Needs::Nothing => Ok(()),
+        Needs::Factor => Err(Error::SecondFactorRequired(None)),
+        Needs::Enrolment => Err(Error::SecondFactorEnrolmentRequired(None)),
+    }
+}
+
 /// The session that a token of this user has become, if there is one yet. An error if the token is not accepted.
 fn opened_by(
-    only_outstanding: bool,
+    rules: Rules,
     tx: &mut ReadTx<'_>,
     user: &User,
     claims: &LegacyClaims,
 ) -> Result<Option<SessionId>, Error> {
     match tx.find_legacy_token(&claims.jti)? {
         Some(known) if known.is_denied => Err(Error::TokenRefused(TokenError::Revoked)),
-        // It was issued to another user.
-        Some(known) if known.user_id.is_some_and(|owner| owner != user.id) => {
-            Err(Error::TokenRefused(TokenError::Malformed))
-        }
-        None if only_outstanding => Err(Error::TokenRefused(TokenError::Malformed)),
+        // It was issued to another user, or to one who was deleted.
+        Some(known) if known.user_id != Some(user.id) => Err(Error::TokenRefused(TokenError::Malformed)),
+        None if rules.only_outstanding => Err(Error::TokenRefused(TokenError::Malformed)),
         Some(LegacyToken { session_id: Some(session), .. }) => Ok(Some(session)),
-        // All sessions of the user were ended since: that one would have been, too.
-        _ if tx.find_legacy_end(user.id)?.is_some_and(|end| claims.issued_at.is_none_or(|at| at <= end)) => {
-            Err(Error::TokenRefused(TokenError::Revoked))
+        _ => {
+            refuse_if_ended(tx, user, claims)?;
+            refuse_if_more_is_needed(rules, tx, user)?;
+            Ok(None)
         }
-        _ => Ok(None),
     }
 }
 
-/// Verifies a token of that issuer: a refresh token is valid if a refresh with it would succeed.
+/// Verifies a token of that issuer: a refresh token is valid if a refresh with it would succeed. No access token was imported.
 pub(super) fn verify(app: &App, token: &str) -> Result<(), Error> {
-    let claims = read(app, token)?;
-    if !claims.is_refresh {
-        return Ok(());
+    let (claims, rules) = (read(app, token)?, Rules::of(app));
+    if !claims.is_refresh && rules.only_outstanding {
+        return Err(Error::TokenRefused(TokenError::Malformed));
     }
     let opened = app.store.read(|tx| {
-        let user = find_user(tx, &claims)?.filter(|user| user.disabled_at.is_none()).ok_or(Error::AccountDisabled)?;
-        opened_by(only_outstanding(app), tx, &user, &claims)
+        let user = find_active_user(tx, &claims)?;
+        if claims.is_refresh {
+            return opened_by(rules, tx, &user, &claims);
+        }
+        refuse_if_ended(tx, &user, &claims).map(|()| None)
     })?;
     opened.map_or(Ok(()), |session| verifying::refresh_token(app, session, GENERATION))
 }
@@ -117,26 +154,34 @@ pub(super) fn verify(app: &App, token: &str) -> Result<(), Error> {
 /// Denies a refresh token of that issuer, and ends the session that it has become.
 pub(super) fn deny(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
     let claims = read_refresh(app, token)?;
-    let user = app.store.read(|tx| find_user(tx, &claims))?.map(|user| user.id);
+    let user_id = app.store.read(|tx| find_user(tx, &claims))?.map(|user| user.id);
+    let LegacyClaims { jti, expires_at, .. } = claims;
+    deny_known(app, LegacyToken { jti, user_id, expires_at, is_denied: true, session_id: None }, origin)
+}
+
+/// The same, of a token of which this much is known.
+pub(super) fn deny_known(app: &App, token: LegacyToken, origin: &Origin) -> Result<(), Error> {
     let (end, access) = (End { at: app.clock.now(), reason: EndReason::Logout }, app.config.lifetimes.access);
     let event = origin.event(end.at, EventName::LegacyTokenDenied);
     app.units.run(move |tx| {
-        if let Some(user) = user {
+        if let Some(user) = token.user_id {
             tx.lock_user(user)?;
         }
-        let known = tx.reading().find_legacy_token(&claims.jti)?;
+        let known = tx.reading().find_legacy_token(&token.jti)?;
         if known.as_ref().is_some_and(|known| known.is_denied) {
             return Err(Error::TokenRefused(TokenError::Revoked));
         }
         let session_id = known.as_ref().and_then(|known| known.session_id);
-        let LegacyClaims { jti, expires_at, .. } = claims;
-        let user_id = known.and_then(|known| known.user_id).or(user);
-        tx.keep_legacy_token(&LegacyToken { jti, user_id, expires_at, is_denied: true, session_id })?;
+        let user_id = known.and_then(|known| known.user_id).or(token.user_id);
+        tx.keep_legacy_token(&LegacyToken { user_id, session_id, ..token })?;
         let event = user_id.map_or(event.clone(), |user| event.about(user));
         match (user_id, session_id) {
             (Some(user), Some(session)) => {
-                tx.end_session_of(user, session, end, access)?;
-                tx.record(event.of_session(session))
+                match tx.end_session_of(user, session, end, access) {
+                    // It ended so long ago that it is not stored any more.
+                    Ok(_) | Err(Error::SessionNotFound) => tx.record(event.of_session(session)),
+                    Err(error) => Err(error),
+                }
             }
             _ => tx.record(event),
         }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{api_tokens, sessions};
+use super::{api_tokens, legacy, sessions};
 use crate::app::App;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, RefreshClaims, TokenError, verify_signature};
@@ -60,7 +60,16 @@ pub(crate) fn read(app: &App, token: &str) -> Result<Option<Revocable>, Error> {
 ///
 /// After an error the request must be repeated.
 pub(crate) fn revoke_any(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
-    read(app, token)?.map_or(Ok(()), |token| revoke(app, token, origin))
+    let Some(token) = read(app, token)? else { return revoke_legacy(app, token, origin) };
+    revoke(app, token, origin)
+}
+
+/// Denies a refresh token of the issuer before this service, if it is one.
+fn revoke_legacy(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
+    match legacy::deny(app, token, origin) {
+        Ok(()) | Err(Error::TokenRefused(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Revokes a token of ours.

@@ -120,7 +120,7 @@ pub(super) fn stop_here(app: &App, proven: &Proven, next: &Next<'_>) -> Result<(
     Err(if is_enrolment {
         Error::SecondFactorEnrolmentRequired(Some(challenged))
     } else {
-        Error::SecondFactorRequired(challenged)
+        Error::SecondFactorRequired(Some(challenged))
     })
 }
 

@@ -137,7 +137,7 @@ pub(crate) fn delete(app: &App, id: UserId, origin: &Origin) -> Result<usize, Er
         // From here on the user cannot log in.
         tx.set_disabled(id, Some(now))?;
         let ended = end_everything(tx)?;
-        tx.delete_user(id)?;
+        tx.delete_user(id, now)?;
         tx.record(event)?;
         Ok(ended)
     })

@@ -78,7 +78,8 @@ impl WriteTx<'_> {
     }
 
     /// Stores a new key for a locked token.
-    pub(crate) fn set_api_key(&mut self, id: ApiTokenId, digest: &KeyDigest) -> Result<(), Error> {
+    pub(crate) fn set_api_key(&mut self, id: ApiTokenId, digest: &KeyDigest, now: Timestamp) -> Result<(), Error> {
+        self.remember_deleted_key(id, now)?;
         let token = api_tokens::table.find(Bind(id));
         diesel::update(token).set(api_tokens::digest.eq(Bind(digest))).execute(self.0)?;
         Ok(())
@@ -93,6 +94,7 @@ impl WriteTx<'_> {
 
     /// Revokes a locked token.
     pub(crate) fn revoke_api_token(&mut self, id: ApiTokenId, now: Timestamp) -> Result<(), Error> {
+        self.remember_deleted_key(id, now)?;
         let token = api_tokens::table.find(Bind(id));
         diesel::update(token).set(api_tokens::revoked_at.eq(Bind(Some(now)))).execute(self.0)?;
         Ok(())

@@ -25,10 +25,14 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Stores what has become of a token, of a user whose row is locked if there is one.
+    /// Stores what has become of a token, of a user whose row is locked if there is one. It is kept until the later of the times
+    /// that are known for its end: what was imported may say an earlier one than the token itself.
     pub(crate) fn keep_legacy_token(&mut self, token: &LegacyToken) -> Result<(), Error> {
         self.note_lock(Lock::SecondFactors);
+        let known = self.reading().find_legacy_token(&token.jti)?;
+        let expires_at = known.map_or(token.expires_at, |known| known.expires_at.max(token.expires_at));
         let set = (
+            legacy_tokens::expires_at.eq(Bind(expires_at)),
             legacy_tokens::user_id.eq(Bind(token.user_id)),
             legacy_tokens::is_denied.eq(token.is_denied),
             legacy_tokens::session_id.eq(Bind(token.session_id)),

@@ -33,13 +33,10 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Denies the token with this primary key at the other issuer; returns whether that changed it, or `None` if there is none.
-    pub(crate) fn deny_legacy_token(&mut self, external_id: &str) -> Result<Option<bool>, Error> {
-        let named = legacy_tokens::table.filter(legacy_tokens::external_id.eq(external_id));
-        let is_denied: Option<bool> = named.select(legacy_tokens::is_denied).first(self.0).optional()?;
-        if is_denied == Some(false) {
-            diesel::update(named).set(legacy_tokens::is_denied.eq(true)).execute(self.0)?;
-        }
-        Ok(is_denied.map(|was_denied| !was_denied))
+    /// Denies a token that has become no session.
+    pub(crate) fn deny_legacy_token(&mut self, jti: &str) -> Result<(), Error> {
+        let named = legacy_tokens::table.find(jti).filter(legacy_tokens::session_id.is_null());
+        diesel::update(named).set(legacy_tokens::is_denied.eq(true)).execute(self.0)?;
+        Ok(())
     }
 }

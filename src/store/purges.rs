@@ -22,14 +22,14 @@ pub(crate) enum Over {
     Challenges,
     /// Tokens in mails.
     MailTokens,
-    /// Registrations and invitations.
+    /// Registrations, invitations, and what is known of accounts that were imported and deleted here.
     Registrations,
     /// Requests for authorization, codes, sign-ins at providers, the assertions of clients, and tokens of an earlier issuer.
     Authorizations,
 }
 
 /// For each kind: the table, its primary key, and the time that is compared, which has an index.
-const TABLES: [(Over, &str, &str, &str); 15] = [
+const TABLES: [(Over, &str, &str, &str); 16] = [
     (Over::Denials, "denylist", "subject, kind", "expires_at"),
     (Over::Denials, "denied_before", "kind, subject, issued_before", "expires_at"),
     (Over::ApiTokens, "api_tokens", "id", "revoked_at"),
@@ -45,6 +45,7 @@ const TABLES: [(Over, &str, &str, &str); 15] = [
     (Over::Authorizations, "upstream_logins", "digest", "expires_at"),
     (Over::Authorizations, "client_assertions", "digest", "expires_at"),
     (Over::Authorizations, "legacy_tokens", "jti", "expires_at"),
+    (Over::Registrations, "deleted_imports", "name", "expires_at"),
 ];
 
 impl WriteTx<'_> {

@@ -6,7 +6,9 @@ mod joining;
 use super::types::{SqlTime, SqlUuid};
 
 pub(super) use claims::{custom_claims, session_claims};
-pub(super) use joining::{identities, invitations, legacy_tokens, providers, registrations, upstream_logins};
+pub(super) use joining::{
+    deleted_imports, identities, invitations, legacy_tokens, providers, registrations, upstream_logins,
+};
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text};

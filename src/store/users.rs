@@ -153,9 +153,10 @@ impl WriteTx<'_> {
     }
 
     /// Deletes a user, with sessions and API tokens.
-    pub(crate) fn delete_user(&mut self, id: UserId) -> Result<(), Error> {
+    pub(crate) fn delete_user(&mut self, id: UserId, now: Timestamp) -> Result<(), Error> {
         // First what belongs to it, in the order of the keys.
         self.lock_user(id)?;
+        self.remember_deleted_user(id, now)?;
         self.lock_sessions_of(id)?;
         self.lock_tokens_of(id)?;
         one_user(diesel::delete(users::table.find(Bind(id))).execute(self.0)?)

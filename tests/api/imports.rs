@@ -21,31 +21,31 @@ both_engines!(
 );
 
 /// Hashes of `PASSWORD`, and of another password.
-const HASH: &str = "pbkdf2_sha256$1000$salt$nNr3AKmYFOXvzxzP+2VlPwJFPcGKllppLaQIvsodtc4=";
-const OTHER_HASH: &str = "pbkdf2_sha256$1000$pepper$tv+EYTTH9Tn1922nj4hUaLFt7HOtXbFMDes/Z40ZlYU=";
+pub const HASH: &str = "pbkdf2_sha256$1000$salt$nNr3AKmYFOXvzxzP+2VlPwJFPcGKllppLaQIvsodtc4=";
+pub const OTHER_HASH: &str = "pbkdf2_sha256$1000$pepper$tv+EYTTH9Tn1922nj4hUaLFt7HOtXbFMDes/Z40ZlYU=";
 const OTHER_PASSWORD: &str = "another battery staple";
 
-const DRF_KEY: &str = "0123456789abcdef0123456789abcdef01234567";
+pub const DRF_KEY: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// A service, and the command on its database.
-fn site(engine: Engine) -> (TestApp, Tokensmith) {
+pub fn site(engine: Engine) -> (TestApp, Tokensmith) {
     let app = TestApp::start(engine);
     let command = Tokensmith::new().env("DATABASE_URL", &app.database_url);
     (app, command)
 }
 
 /// Imports a file of this name; a dump by its rows.
-fn import(command: &Tokensmith, name: &str, content: impl AsRef<[u8]>, args: &[&str]) -> Finished {
+pub fn import(command: &Tokensmith, name: &str, content: impl AsRef<[u8]>, args: &[&str]) -> Finished {
     fs::write(command.dir.path().join(name), content).unwrap();
     command.run(&[&["users", "import", name], args].concat())
 }
 
-fn dump(command: &Tokensmith, rows: &Value, args: &[&str]) -> Finished {
+pub fn dump(command: &Tokensmith, rows: &Value, args: &[&str]) -> Finished {
     import(command, "dump.json", rows.to_string(), args)
 }
 
 /// A row of an account in a dump, with fields of its own.
-fn account(pk: i64, username: &str, fields: &Value) -> Value {
+pub fn account(pk: i64, username: &str, fields: &Value) -> Value {
     let mut row = json!({"model": "auth.user", "pk": pk, "fields": {
         "username": username, "password": HASH, "email": format!("{username}@example.com"), "first_name": "", "last_name": "",
         "is_active": true, "is_staff": false, "is_superuser": false, "last_login": null,
@@ -58,7 +58,7 @@ fn account(pk: i64, username: &str, fields: &Value) -> Value {
 }
 
 /// The lines of a command's complaints, without the log.
-fn complaints(finished: &Finished) -> Vec<&str> {
+pub fn complaints(finished: &Finished) -> Vec<&str> {
     let lines = finished.stderr.lines().filter(|line| !line.starts_with('{'));
     lines.map(|line| line.trim_start_matches("tokensmith: ")).collect()
 }
@@ -237,8 +237,8 @@ fn each_row_of_a_dirty_dump_that_is_refused_says_why_and_the_others_are_there(en
         (3, "3", "this username is taken"),
         (4, "4", "username must not contain spaces, control characters"),
         (5, "5", "username must have 1 to 128 characters"),
-        (6, "6", "password_hash it needs too much work: 2000000000 iterations"),
-        (7, "7", "password_hash its scheme \"md5\" is not known"),
+        (6, "6", "password_hash it needs too much work"),
+        (7, "7", "password_hash its scheme is not known: md5"),
         (8, "8", "email must be an e-mail address"),
         (9, "9", "username must not contain @"),
         (11, "11", "the group 99 is not in the file"),
@@ -283,8 +283,8 @@ fn each_row_of_a_dirty_table_that_is_refused_says_why_and_the_others_are_there(e
         "row 5 4: there is no username",
         "row 6 5: is_active is neither true nor false",
         "row 7 6: name must have 1 to 100 readable characters",
-        "row 8 7: password_hash it cannot be read",
-        "row 9: username is not UTF-8",
+        "row 9 7: password_hash it cannot be read",
+        "row 10: username is not UTF-8",
         "7 rows refused",
     ];
     let complaints = complaints(&imported);

@@ -116,7 +116,7 @@ fn whatever_locks_several_rows_locks_them_by_primary_key() {
 }
 
 /// Waits until so many wait for a lock in the database.
-fn wait_for_waiting(app: &TestApp, count: i64) {
+pub fn wait_for_waiting(app: &TestApp, count: i64) {
     let waiting =
         "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -28,6 +28,12 @@ pub(in crate::cli) struct ImportCommand {
     /// `group:Editors=editor`; may be given several times. Only so does anybody become admin
     #[arg(long = "map", value_name = "WHAT=ROLE")]
     mappings: Vec<Mapping>,
+    /// The field of that model that has the username, as in USERNAME_FIELD; without it username, or else email
+    #[arg(long, value_name = "FIELD")]
+    username_field: Option<String>,
+    /// Let an account follow the file even where both its username and its address differ from those here
+    #[arg(long)]
+    rename: bool,
     /// Take the addresses for verified, unless the file says that they are not
     #[arg(long)]
     trust_email: bool,
@@ -104,6 +110,8 @@ pub(super) fn run(app: &App, command: ImportCommand, origin: &Origin) -> Result<
     let options = Options {
         model: command.model.to_ascii_lowercase(),
         roles: RoleMap::new(command.mappings),
+        username_field: command.username_field,
+        renames: command.rename,
         trust_email: command.trust_email,
         is_rehearsal: command.dry_run,
     };
@@ -123,10 +131,11 @@ pub(super) fn run(app: &App, command: ImportCommand, origin: &Origin) -> Result<
         }
     };
     bar.finish_and_clear();
+    let has_known_rows = import.has_known_rows();
     let counts = import.finish(origin)?;
     tell(&counts, command.dry_run)?;
     all?;
-    if format == Format::Django && counts.accounts() + counts.refused == 0 {
+    if !has_known_rows && counts.refused == 0 {
         let hint =
             format!("the file has no row of the model {}: name that of the accounts with --model", command.model);
         return Err(CliError::Refused(hint));

@@ -91,7 +91,7 @@ impl<'a> ProblemView<'a> {
         };
         let challenged = match failure {
             Failure::Domain(
-                Error::SecondFactorRequired(challenged) | Error::SecondFactorEnrolmentRequired(Some(challenged)),
+                Error::SecondFactorRequired(Some(challenged)) | Error::SecondFactorEnrolmentRequired(Some(challenged)),
             ) => Some(challenged),
             _ => None,
         };

@@ -71,7 +71,9 @@ pub(super) async fn after_first_step(
     error: Error,
 ) -> Result<HttpResponse, Failure> {
     match error {
-        Error::SecondFactorRequired(waiting) => ask(place, HttpResponse::Ok(), (&waiting, By::first(&waiting)), None),
+        Error::SecondFactorRequired(Some(waiting)) => {
+            ask(place, HttpResponse::Ok(), (&waiting, By::first(&waiting)), None)
+        }
         Error::SecondFactorEnrolmentRequired(Some(waiting)) => enrol(app, place, waiting, None).await,
         error => again(place, typed, error, None),
     }

@@ -13,14 +13,14 @@ use crate::model::id::{UserId, new_id};
 use crate::model::legacy_token::LegacyToken;
 use crate::model::names::{ADMIN_ROLE, Names, Roles, Scopes};
 use crate::model::text::BadText;
-use crate::model::user::{DisplayName, NO_PASSWORD, User};
+use crate::model::user::{DisplayName, Email, NO_PASSWORD, User};
 use crate::password::is_of_this_service;
 use crate::secret::KeyDigest;
 use crate::service::new_account::refuse_address;
-use crate::store::{Credentials, ReadTx, UnitTx, WriteTx};
+use crate::store::{Credentials, Imported, ReadTx, UnitTx, WriteTx};
 
 /// What became of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Done {
     /// An account was added, whether with the role `admin`.
     Created { is_admin: bool },
@@ -30,6 +30,8 @@ pub(super) enum Done {
     Unchanged,
     /// Something of an account was added or changed.
     Kept,
+    /// A token is a session here, which must end with it.
+    Exchanged(LegacyToken),
     /// It is not needed any more.
     Over,
 }
@@ -41,6 +43,7 @@ pub(super) struct Applying {
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) scopes: Scopes,
     pub(super) is_rehearsal: bool,
+    pub(super) renames: bool,
 }
 
 /// What a rehearsal would have stored in earlier batches.
@@ -48,7 +51,7 @@ pub(super) struct Applying {
 pub(super) struct Rehearsed {
     names: HashSet<String>,
     external_ids: HashSet<String>,
-    /// The primary keys of tokens.
+    /// The names of refresh tokens.
     tokens: HashSet<String>,
 }
 
@@ -70,20 +73,15 @@ impl Applying {
             Subject::LegacyToken { external_id, jti, owner, expires_at } => {
                 self.legacy_token(tx, (external_id, jti, *expires_at), owner.as_ref(), rehearsed)
             }
-            Subject::DeniedToken { external_id } => Ok(match tx.deny_legacy_token(external_id)? {
-                Some(true) => Done::Kept,
-                Some(false) => Done::Unchanged,
-                None if rehearsed.tokens.contains(external_id) => Done::Kept,
-                None => Done::Over,
-            }),
+            Subject::DeniedToken { jti, expires_at } => self.denied_token(tx, jti, *expires_at, rehearsed),
             Subject::ApiKey { digest, owner, created_at } => self.api_key(tx, digest, (owner, *created_at), rehearsed),
         })?;
         let done = match done {
             Err(error) if is_of_the_service(&error) => return Err(error),
             done => done,
         };
-        if let (Subject::LegacyToken { external_id, .. }, true, Ok(Done::Kept)) = (subject, self.is_rehearsal, &done) {
-            rehearsed.tokens.insert(external_id.clone());
+        if let (Subject::LegacyToken { jti, .. }, true, Ok(Done::Kept)) = (subject, self.is_rehearsal, &done) {
+            rehearsed.tokens.insert(jti.clone());
         }
         if let (Subject::User(user), true, Ok(Done::Created { .. })) = (subject, self.is_rehearsal, &done) {
             rehearsed.names.insert(user.username.to_string());
@@ -94,13 +92,19 @@ impl Applying {
 
     fn user(&self, tx: &mut UnitTx<'_>, new: &ImportedUser) -> Result<Done, Error> {
         refuse_address(&new.username, new.email.as_ref())?;
-        match find(&mut tx.reading(), new)? {
-            Some(known) => self.change(tx, new, &known),
-            None => self.create(tx, new),
-        }
+        let Some(id) = find(&mut tx.reading(), new)? else { return self.create(tx, new) };
+        // Before it is read: what was changed here meanwhile stays.
+        tx.lock_user(id)?;
+        let known = tx.reading().find_credentials_of(id)?.ok_or(Error::UserUnknown)?;
+        self.change(tx, new, &known)
     }
 
     fn create(&self, tx: &mut UnitTx<'_>, new: &ImportedUser) -> Result<Done, Error> {
+        if let Some(external_id) = &new.external_id
+            && tx.reading().was_deleted_here(Imported::Account(external_id))?
+        {
+            return Err(Error::invalid("external_id", "deleted", "is that of an account that was deleted here"));
+        }
         let id = match new.id {
             Some(id) => id,
             None => new_id(self.now, &*self.entropy)?,
@@ -133,15 +137,17 @@ impl Applying {
     fn change(&self, tx: &mut UnitTx<'_>, new: &ImportedUser, known: &Credentials) -> Result<Done, Error> {
         let (user, id) = (&known.user, known.user.id);
         let mut is_changed = false;
-        tx.lock_user(id)?;
         let username = Some(&new.username).filter(|name| **name != user.username);
         let name = Some(&new.name).filter(|name| **name != user.name);
+        let is_verified = user.verified_email().is_some();
+        let is_new_address = new.email != user.email && (!is_verified || new.is_verified);
+        let hash = new.password_hash.as_deref().unwrap_or(NO_PASSWORD);
+        let hash = Some(hash).filter(|hash| *hash != known.password_hash && !is_of_this_service(&known.password_hash));
+        self.refuse_another_person(new, user, username.is_some() || is_new_address || hash.is_some())?;
         if username.is_some() || name.is_some() {
             tx.set_names(id, username, name)?;
             is_changed = true;
         }
-        let is_verified = user.verified_email().is_some();
-        let is_new_address = new.email != user.email && (!is_verified || new.is_verified);
         if is_new_address || (new.is_verified && !is_verified) {
             if new.is_verified {
                 refuse_unless_free(&mut tx.reading(), new, id)?;
@@ -156,8 +162,7 @@ impl Applying {
             tx.set_roles(id, &roles)?;
             is_changed = true;
         }
-        let hash = new.password_hash.as_deref().unwrap_or(NO_PASSWORD);
-        if hash != known.password_hash && !is_of_this_service(&known.password_hash) {
+        if let Some(hash) = hash {
             tx.set_password_hash(id, hash)?;
             is_changed = true;
         }
@@ -175,6 +180,46 @@ impl Applying {
         Ok(if is_changed || disable.is_some() { Done::Changed { disable } } else { Done::Unchanged })
     }
 
+    /// Refuses a row that is probably of somebody else: another system begins to count its accounts from 1, too.
+    fn refuse_another_person(&self, new: &ImportedUser, known: &User, takes_over: bool) -> Result<(), Error> {
+        let refused = |why: &str| Err(Error::invalid("external_id", "taken", why));
+        if takes_over && known.roles.contains(ADMIN_ROLE) && !new.roles.contains(ADMIN_ROLE) {
+            return refused(
+                "is that of an administrator, who would get another name, address or password: give admin by --map",
+            );
+        }
+        let address = |email: &Option<Email>| email.as_ref().map(|email| email.folded().into_owned());
+        let is_same_address = new.email.is_some() && address(&new.email) == address(&known.email);
+        if new.id.is_none() && !self.renames && new.username != known.username && !is_same_address {
+            return refused(
+                "is that of an account with another username and another address: let it follow by --rename",
+            );
+        }
+        Ok(())
+    }
+
+    fn denied_token(
+        &self,
+        tx: &mut WriteTx<'_>,
+        jti: &str,
+        expires_at: Timestamp,
+        rehearsed: &Rehearsed,
+    ) -> Result<Done, Error> {
+        let known = tx.reading().find_legacy_token(jti)?;
+        let is_over = expires_at <= self.now;
+        let token = LegacyToken { jti: jti.to_owned(), user_id: None, expires_at, is_denied: true, session_id: None };
+        match known {
+            Some(known) if known.is_denied => Ok(Done::Unchanged),
+            Some(known) if known.session_id.is_some() => {
+                Ok(Done::Exchanged(LegacyToken { user_id: known.user_id, ..token }))
+            }
+            Some(_known) => tx.deny_legacy_token(jti).map(|()| Done::Kept),
+            None if rehearsed.tokens.contains(jti) => Ok(Done::Kept),
+            None if is_over => Ok(Done::Over),
+            None => tx.insert_legacy_token(&token, None).map(|()| Done::Kept),
+        }
+    }
+
     fn legacy_token(
         &self,
         tx: &mut WriteTx<'_>,
@@ -182,7 +227,7 @@ impl Applying {
         owner: Option<&Owner>,
         rehearsed: &Rehearsed,
     ) -> Result<Done, Error> {
-        if expires_at <= self.now {
+        if expires_at <= self.now || is_of_deleted(&mut tx.reading(), owner)? {
             return Ok(Done::Over);
         }
         if tx.reading().find_legacy_token(jti)?.is_some() {
@@ -210,7 +255,11 @@ impl Applying {
         if tx.reading().find_api_token(digest)?.is_some() {
             return Ok(Done::Unchanged);
         }
-        let Some(user) = owner.find(&mut tx.reading(), rehearsed)? else { return Ok(Done::Kept) };
+        let tx_reading = &mut tx.reading();
+        if is_of_deleted(tx_reading, Some(owner))? || tx_reading.was_deleted_here(Imported::Key(digest))? {
+            return Ok(Done::Over);
+        }
+        let Some(user) = owner.find(tx_reading, rehearsed)? else { return Ok(Done::Kept) };
         let token = ApiToken {
             id: new_id(self.now, &*self.entropy)?,
             user_id: user.id,
@@ -250,16 +299,24 @@ impl Owner {
     }
 }
 
+/// Whether the owner was deleted here.
+fn is_of_deleted(tx: &mut ReadTx<'_>, owner: Option<&Owner>) -> Result<bool, Error> {
+    match owner {
+        Some(Owner::External(id)) => tx.was_deleted_here(Imported::Account(id)),
+        Some(Owner::Named(_)) | None => Ok(false),
+    }
+}
+
 /// The account of a row: with its id, or else with its name in the other system.
-fn find(tx: &mut ReadTx<'_>, new: &ImportedUser) -> Result<Option<Credentials>, Error> {
-    let by_id = new.id.map(|id| tx.find_credentials_of(id)).transpose()?.flatten();
+fn find(tx: &mut ReadTx<'_>, new: &ImportedUser) -> Result<Option<UserId>, Error> {
+    let by_id = new.id.map(|id| tx.find_user(id)).transpose()?.flatten().map(|user| user.id);
     let by_external_id = match &new.external_id {
         Some(id) => tx.find_user_by_external_id(id)?.map(|user| user.id),
         None => None,
     };
     match (by_id, by_external_id) {
-        (Some(known), other) if other.is_none_or(|id| id == known.user.id) => Ok(Some(known)),
-        (None, Some(id)) if new.id.is_none() => tx.find_credentials_of(id),
+        (Some(known), other) if other.is_none_or(|id| id == known) => Ok(Some(known)),
+        (None, Some(id)) if new.id.is_none() => Ok(Some(id)),
         (None, None) => Ok(None),
         _ => Err(Error::invalid("external_id", "taken", "is that of another account")),
     }

@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::options::Options;
-use super::reading::{Broken, Input, element};
+use super::reading::{Broken, Input, element, in_words};
 use super::subject::{Owner, Subject};
 use super::user::{FIELDS, Fields, ImportedUser, text, time};
-use crate::clock::Timestamp;
+use crate::clock::{Seconds, Timestamp};
+use crate::jwt::unverified_expiry;
 use crate::model::legacy_token::MAX_LEGACY_JTI_CHARS;
 use crate::model::text::is_distinct;
 use crate::password::Hasher;
@@ -22,7 +23,10 @@ pub(crate) struct Dump {
     has_begun: bool,
     number: u64,
     groups: HashMap<String, String>,
-    has_tokens: bool,
+    /// By primary key, the names of refresh tokens and when they expire: they come before what denies them.
+    tokens: HashMap<String, (String, Timestamp)>,
+    /// Whether there was a row of an account or of a token.
+    pub(super) has_known_rows: bool,
 }
 
 /// A row of a dump.
@@ -45,7 +49,14 @@ pub(super) struct Found {
 
 impl Dump {
     pub(super) fn new(input: Input) -> Self {
-        Self { input, has_begun: false, number: 0, groups: HashMap::new(), has_tokens: false }
+        Self {
+            input,
+            has_begun: false,
+            number: 0,
+            groups: HashMap::new(),
+            tokens: HashMap::new(),
+            has_known_rows: false,
+        }
     }
 
     /// The next row.
@@ -54,7 +65,7 @@ impl Dump {
         self.number += 1;
         let number = self.number;
         let row = row.map_err(ToOwned::to_owned);
-        let row = row.and_then(|row| serde_json::from_slice::<Dumped>(&row).map_err(|error| error.to_string()));
+        let row = row.and_then(|row| serde_json::from_slice::<Dumped>(&row).map_err(|error| in_words(&error)));
         Ok(Some(match row {
             Ok(row) => {
                 let (model, key) =
@@ -80,6 +91,7 @@ impl Dump {
         options: &mut Options,
         hasher: &Hasher,
     ) -> Result<Option<Subject>, String> {
+        self.has_known_rows |= model == options.model || TOKENS.contains(&model);
         if model == options.model {
             let fields = self.account(key, fields, options)?;
             return ImportedUser::new(&fields, options, hasher).map(|user| Some(Subject::User(Box::new(user))));
@@ -90,16 +102,13 @@ impl Dump {
                 self.groups.insert(key, name);
                 Ok(None)
             }
-            "token_blacklist.outstandingtoken" => {
-                self.has_tokens = true;
-                outstanding(key, &fields).map(Some)
-            }
-            "token_blacklist.blacklistedtoken" if self.has_tokens => {
-                Ok(Some(Subject::DeniedToken { external_id: required(&fields, "token")? }))
-            }
-            "token_blacklist.blacklistedtoken" => {
-                Err("is useless without token_blacklist.outstandingtoken: dump that, too".to_owned())
-            }
+            OUTSTANDING_TOKENS => self.outstanding(key, &fields).map(Some),
+            DENIED_TOKENS => match self.tokens.get(&short(required(&fields, "token")?, "token")?) {
+                Some((jti, expires_at)) => Ok(Some(Subject::DeniedToken { jti: jti.clone(), expires_at: *expires_at })),
+                None => {
+                    Err("is useless without its row of token_blacklist.outstandingtoken: dump that, too".to_owned())
+                }
+            },
             API_KEYS => api_key(&key, &fields).map(Some),
             _ => Ok(None),
         }
@@ -121,7 +130,12 @@ impl Dump {
             _ => [taken("name"), taken("full_name")].into_iter().find(Value::is_string).unwrap_or_default(),
         };
         let email = taken("email");
-        let username = Some(taken("username")).filter(|name| !name.is_null()).unwrap_or_else(|| email.clone());
+        let username = match options.username_field.as_deref().unwrap_or("username") {
+            "email" => Value::Null,
+            field => taken(field),
+        };
+        let is_missing = username.is_null() || username == "";
+        let username = if is_missing { email.clone() } else { username };
         let mut fields = Fields::from_iter([
             ("external_id".to_owned(), Value::String(key)),
             ("username".to_owned(), username),
@@ -137,6 +151,19 @@ impl Dump {
         Ok(fields)
     }
 
+    /// A refresh token that was issued.
+    fn outstanding(&mut self, key: String, fields: &Fields) -> Result<Subject, String> {
+        let (external_id, jti) = (short(key, "the primary key")?, required(fields, "jti")?);
+        if jti.chars().count() > MAX_LEGACY_JTI_CHARS || !jti.chars().all(is_distinct) {
+            return Err("jti is too long, or has invisible characters".to_owned());
+        }
+        let (stored, owner) = (at(fields, "expires_at")?, owner(fields.get("user"))?);
+        let said = text(fields.get("token")).ok().flatten().and_then(|token| unverified_expiry(&token));
+        let expires_at = said.map_or(stored + AFTER_EXPIRY, |said| said.max(stored));
+        self.tokens.insert(external_id.clone(), (jti.clone(), expires_at));
+        Ok(Subject::LegacyToken { external_id, jti, owner, expires_at })
+    }
+
     /// The name of a group: by its primary key, or by its natural one, which is the name.
     fn group(&self, group: &Value) -> Result<String, String> {
         let named = |name: Option<&Value>| name.and_then(Value::as_str).map(ToOwned::to_owned);
@@ -148,17 +175,19 @@ impl Dump {
     }
 }
 
-/// The model of the keys of Django REST framework.
+/// The models of tokens: of refresh tokens, of those that are denied, and of the keys of Django REST framework.
+const TOKENS: [&str; 3] = [OUTSTANDING_TOKENS, DENIED_TOKENS, API_KEYS];
+const OUTSTANDING_TOKENS: &str = "token_blacklist.outstandingtoken";
+const DENIED_TOKENS: &str = "token_blacklist.blacklistedtoken";
 const API_KEYS: &str = "authtoken.token";
 
-/// A refresh token that was issued.
-fn outstanding(key: String, fields: &Fields) -> Result<Subject, String> {
-    let jti = required(fields, "jti")?;
-    if jti.chars().count() > MAX_LEGACY_JTI_CHARS || !jti.chars().all(is_distinct) {
-        return Err("jti is too long, or has invisible characters".to_owned());
-    }
-    let owner = owner(fields.get("user"))?;
-    Ok(Subject::LegacyToken { external_id: key, jti, owner, expires_at: at(fields, "expires_at")? })
+/// How long a token is known after the time in its row, if it does not say itself when it expires: that may be later.
+const AFTER_EXPIRY: Seconds = Seconds(7 * 86_400);
+
+/// A primary key, which is not longer than what is stored.
+fn short(key: String, name: &str) -> Result<String, String> {
+    let is_short = key.chars().count() <= MAX_LEGACY_JTI_CHARS;
+    if is_short { Ok(key) } else { Err(format!("{name} has more than {MAX_LEGACY_JTI_CHARS} characters")) }
 }
 
 /// A key of Django REST framework, which is its own primary key.

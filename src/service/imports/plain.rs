@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::reading::{Bounded, Broken, Input, line};
+use super::reading::{Bounded, Broken, Input, in_words, line};
 use super::user::{FIELDS, Fields};
 
 /// The next row: its number, and its fields or why they cannot be read.
@@ -26,7 +26,8 @@ impl Lines {
             let fields = match line {
                 Ok(line) if line.trim_ascii().is_empty() => continue,
                 Ok(line) => {
-                    serde_json::from_slice::<Fields>(&line).map_err(|error| format!("is no JSON object: {error}"))
+                    let object = serde_json::from_slice::<Fields>(&line);
+                    object.map_err(|error| format!("is no JSON object: {}", in_words(&error)))
                 }
                 Err(long) => Err(long.to_owned()),
             };
@@ -40,7 +41,6 @@ impl Lines {
 pub(crate) struct Table {
     reader: csv::Reader<Bounded>,
     header: Vec<String>,
-    number: u64,
 }
 
 impl Table {
@@ -52,17 +52,17 @@ impl Table {
                 "the first line of the file must name its fields, such as external_id and username",
             ));
         }
-        Ok(Self { reader, header, number: 1 })
+        Ok(Self { reader, header })
     }
 
-    /// The next row that is not empty. The first line of the file has number 1, as in a spreadsheet.
+    /// The next row that is not empty. Its number is that of its first line in the file.
     pub(super) fn next(&mut self) -> Result<Option<Numbered>, Broken> {
         self.reader.get_mut().renew();
         let mut record = csv::ByteRecord::new();
         if !self.reader.read_byte_record(&mut record).map_err(broken)? {
             return Ok(None);
         }
-        self.number += 1;
+        let number = record.position().map_or(0, csv::Position::line);
         let fields = if record.len() == self.header.len() {
             let fields = self.header.iter().zip(&record).map(|(name, field)| {
                 let text = str::from_utf8(field).map_err(|_not_utf_8| format!("{name} is not UTF-8"))?;
@@ -72,7 +72,7 @@ impl Table {
         } else {
             Err(format!("has {} fields, and the first line has {}", record.len(), self.header.len()))
         };
-        Ok(Some((self.number, fields)))
+        Ok(Some((number, fields)))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
+use serde_json::error::Category;
+
 /// A longer record is refused.
 const MAX_RECORD_BYTES: usize = 4 * 1_024 * 1_024;
 
@@ -21,6 +23,17 @@ pub(crate) enum Broken {
 
 /// A record, or why it is left out.
 pub(super) type Record = Result<Vec<u8>, &'static str>;
+
+/// What is wrong with a record that should be JSON, without what it says: that may be secret.
+pub(super) fn in_words(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Io => "it cannot be read",
+        Category::Syntax => "it is not valid",
+        Category::Data => "something is missing, or of another kind",
+        Category::Eof => "it ends too early",
+    };
+    format!("{what}, at line {} and column {} of the row", error.line(), error.column())
+}
 
 /// Skips the mark by which some programs say that a file is UTF-8, and refuses UTF-16.
 pub(super) fn skip_mark(input: &mut Input) -> Result<(), Broken> {
@@ -75,7 +88,7 @@ pub(super) fn element(input: &mut Input, has_begun: &mut bool) -> Result<Option<
             b']' if *has_begun => return Ok(None),
             b',' if *has_begun => {}
             b' ' | b'\t' | b'\r' | b'\n' => {}
-            _ => return Err(Broken::Form("the file is no JSON array of objects")),
+            _ => return Err(Broken::Form("the file is no JSON array of objects: dump with --format json, not jsonl")),
         }
         input.consume(1);
     }

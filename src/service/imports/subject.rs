@@ -12,7 +12,7 @@ pub(super) enum Subject {
     /// A refresh token of the issuer before this one.
     LegacyToken { external_id: String, jti: String, owner: Option<Owner>, expires_at: Timestamp },
     /// Such a token, which must not be accepted.
-    DeniedToken { external_id: String },
+    DeniedToken { jti: String, expires_at: Timestamp },
     /// The key of an API token.
     ApiKey { digest: KeyDigest, owner: Owner, created_at: Timestamp },
 }

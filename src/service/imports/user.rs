@@ -8,7 +8,7 @@ use crate::model::attributes::Attributes;
 use crate::model::id::UserId;
 use crate::model::names::Roles;
 use crate::model::user::{DisplayName, Email, ExternalId, Username};
-use crate::password::Hasher;
+use crate::password::{Hasher, is_of_this_service};
 
 /// The fields of a row.
 pub(super) type Fields = Map<String, Value>;
@@ -52,6 +52,9 @@ pub(super) struct ImportedUser {
 impl ImportedUser {
     /// Checks the fields of a row; the error is all that is wrong.
     pub(super) fn new(fields: &Fields, options: &mut Options, hasher: &Hasher) -> Result<Self, String> {
+        if ["model", "fields"].iter().all(|name| fields.contains_key(*name)) {
+            return Err("is a row of Django's dumpdata: write that with --format json, not jsonl".to_owned());
+        }
         let mut problems = Vec::new();
         let known = |name: &str| FIELDS.contains(&name) || options.roles.fields().any(|field| field == name);
         if let Some(unknown) = fields.keys().find(|name| !known(name)) {
@@ -64,7 +67,11 @@ impl ImportedUser {
         let name = checked(fields, "name", &mut problems, str::parse::<DisplayName>);
         let created_at = checked(fields, "created_at", &mut problems, time);
         let disabled_at = checked(fields, "disabled_at", &mut problems, time);
-        let password_hash = checked(fields, "password_hash", &mut problems, |text| hasher.adopt(text)).flatten();
+        let password_hash = checked(fields, "password_hash", &mut problems, |text| {
+            // What this service has exported stays its own.
+            hasher.adopt(text, id.is_some() && is_of_this_service(text))
+        });
+        let password_hash = password_hash.flatten();
         let attributes = ["public_attributes", "app_attributes"].map(|name| attributes(fields, name, &mut problems));
         let mut flag =
             |name: &str| flag(fields.get(name)).map_err(|bad| problems.push(format!("{name} {bad}"))).ok().flatten();

@@ -120,3 +120,14 @@ diesel::table! {
         external_id -> Nullable<Text>,
     }
 }
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use crate::store::types::SqlTime;
+
+    /// What was imported and deleted here since.
+    deleted_imports (name) {
+        name -> Text,
+        expires_at -> SqlTime,
+    }
+}

@@ -84,7 +84,7 @@ impl Visit<'_> {
     async fn by_password(&self, params: &Params, password: Secret<String>) -> Result<Pair, Instead> {
         match reauthenticate(self.app, self.user(), self.session(), password, (self.origin(), true)).await {
             Ok(pair) => Ok(pair),
-            Err(Error::SecondFactorRequired(waiting)) => {
+            Err(Error::SecondFactorRequired(Some(waiting))) => {
                 let asked = (&waiting, By::first(&waiting));
                 Err(self.answer(params, |place| ask(place, HttpResponse::Ok(), asked, None)))
             }
