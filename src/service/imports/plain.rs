@@ -41,6 +41,8 @@ impl Lines {
 pub(crate) struct Table {
     reader: csv::Reader<Bounded>,
     header: Vec<String>,
+    /// The line at which the next row begins.
+    line: u64,
 }
 
 impl Table {
@@ -52,7 +54,8 @@ impl Table {
                 "the first line of the file must name its fields, such as external_id and username",
             ));
         }
-        Ok(Self { reader, header })
+        let line = 2 + breaks(reader.byte_headers().map_err(broken)?);
+        Ok(Self { reader, header, line })
     }
 
     /// The next row that is not empty. Its number is that of its first line in the file.
@@ -62,7 +65,8 @@ impl Table {
         if !self.reader.read_byte_record(&mut record).map_err(broken)? {
             return Ok(None);
         }
-        let number = record.position().map_or(0, csv::Position::line);
+        let number = self.line;
+        self.line += 1 + breaks(&record);
         let fields = if record.len() == self.header.len() {
             let fields = self.header.iter().zip(&record).map(|(name, field)| {
                 let text = str::from_utf8(field).map_err(|_not_utf_8| format!("{name} is not UTF-8"))?;
@@ -74,6 +78,12 @@ impl Table {
         };
         Ok(Some((number, fields)))
     }
+}
+
+/// How many line breaks are within the fields of a row. The position that the library has is not that of the row where lines end
+/// with CR LF.
+fn breaks(record: &csv::ByteRecord) -> u64 {
+    record.iter().flatten().filter(|byte| **byte == b'\n').map(|_| 1).sum()
 }
 
 fn broken(error: csv::Error) -> Broken {
