@@ -104,8 +104,10 @@ pub(crate) fn send(
 /// for that client only, and no stranger can use up its attempts.
 fn code_hash(client: &str, typed: &str) -> i64 {
     let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
-    let [a, b, c, d, e, f, g, h, ..] = digest_of(&derived(client, &format!("registration code {digits}"))).0;
-    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+    let digest = digest_of(&derived(client, &format!("registration code {digits}"))).0;
+    let mut first = [0; 8];
+    first.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    i64::from_be_bytes(first)
 }
 
 /// What somebody shows who may open an account.

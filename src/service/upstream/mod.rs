@@ -78,7 +78,7 @@ pub(crate) async fn begin(
     on_a_thread(move || {
         let _turn = turn;
         let endpoints = Calls::begin(&app, &provider).endpoints()?;
-        let started = state::start(&app, &provider.id, purpose, return_to)?;
+        let started = state::start(&app, &provider.id, purpose, &return_to)?;
         let request = AuthenticationRequest {
             endpoints: &endpoints,
             client_id: &provider.client_id,

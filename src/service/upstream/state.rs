@@ -48,7 +48,7 @@ pub(super) fn code_verifier(browser: &str) -> String {
 }
 
 /// Remembers a sign-in.
-pub(super) fn start(app: &App, provider: &ProviderId, purpose: Purpose, return_to: String) -> Result<Started, Error> {
+pub(super) fn start(app: &App, provider: &ProviderId, purpose: Purpose, return_to: &str) -> Result<Started, Error> {
     let now = app.clock.now();
     let (id, random, browser) =
         (new_id(now, &*app.entropy)?, Opaque::generate(&*app.entropy)?, Opaque::generate(&*app.entropy)?);
