@@ -236,7 +236,7 @@ impl<'a> Import<'a> {
             thread::sleep(begun.elapsed());
             for (refusal, done) in done {
                 match self.finished(done, origin) {
-                    Ok(done) => self.count(done),
+                    Ok(done) => self.count(&done),
                     Err(error) if is_of_the_service(&error) => return Err(error),
                     Err(error) => refused.push(Refusal { reason: error.in_words(), ..refusal }),
                 }
@@ -287,12 +287,12 @@ impl<'a> Import<'a> {
         }
     }
 
-    fn count(&mut self, done: Done) {
+    fn count(&mut self, done: &Done) {
         let counts = &mut self.counts;
         match done {
             Done::Created { is_admin } => {
                 counts.created += 1;
-                counts.admins += u64::from(is_admin);
+                counts.admins += u64::from(*is_admin);
             }
             Done::Changed { .. } => counts.changed += 1,
             Done::Unchanged => counts.unchanged += 1,

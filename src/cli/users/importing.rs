@@ -28,7 +28,7 @@ pub(in crate::cli) struct ImportCommand {
     /// `group:Editors=editor`; may be given several times. Only so does anybody become admin
     #[arg(long = "map", value_name = "WHAT=ROLE")]
     mappings: Vec<Mapping>,
-    /// The field of that model that has the username, as in USERNAME_FIELD; without it username, or else email
+    /// The field of that model that has the username, as in `USERNAME_FIELD`; without it `username`, or else `email`
     #[arg(long, value_name = "FIELD")]
     username_field: Option<String>,
     /// Let an account follow the file even where both its username and its address differ from those here
