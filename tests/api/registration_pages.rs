@@ -206,7 +206,7 @@ fn an_open_registration_of_an_invited_address_gets_the_roles_of_the_invitation(e
 fn no_secret_of_a_link_is_stored_as_it_is(engine: Engine) {
     let settings = [&SETTINGS[..], &[("REGISTRATION", "open")]].concat();
     let (app, mails) = start(engine, &settings);
-    let _provider = lying(&app, &[]);
+    let _provider = lying(&app, &["--trust-email"]);
     let token = invited(&app, "ada@example.com");
     let mut secrets = vec![token.clone(), mails.only(&app).link("registration").1];
     ask(&app, &json!({"email": "bob@example.com"}));

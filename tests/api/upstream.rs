@@ -340,19 +340,20 @@ fn a_refused_sign_in_leads_back_to_where_the_user_wanted_to_go(engine: Engine) {
     let cancelled =
         |state: &str| format!("/login/callback/lying?{}", encoded(&[("state", state), ("error", "access_denied")]));
     let (browser, other) = (app.browser(), app.browser());
+    let (to_notes, metadata) = ("/login?return_to=%2Fnotes\"", "/.well-known/openid-configuration");
+    provider.answers(metadata, 500, "");
+    let page = browser.open("/login/lying?return_to=/notes");
+    page.shows(502, "Sign-in with lying");
+    assert!(page.text().contains(to_notes), "{page:?}");
+    provider.says().answers.remove(metadata);
+    app.advance(60);
     let state = begin(&browser, "lying").params["state"].clone();
-    let to_notes = "/login?return_to=%2Fnotes\"";
     // What another browser has begun is not told.
     let page = other.open(&cancelled(&state));
     page.shows(403, "Sign-in with lying");
     assert!(!page.text().contains("notes"), "{page:?}");
     let page = browser.open(&cancelled(&state));
     page.shows(403, "Sign-in with lying");
-    assert!(page.text().contains(to_notes), "{page:?}");
-    provider.answers("/.well-known/openid-configuration", 500, "");
-    app.advance(60);
-    let page = browser.open("/login/lying?return_to=/notes");
-    page.shows(502, "Sign-in with lying");
     assert!(page.text().contains(to_notes), "{page:?}");
 }
 
