@@ -394,7 +394,7 @@ fn ten_thousand_sign_ins_from_one_network_are_three_hundred_rows(engine: Engine)
     page.shows(429, "Sign-in with lying");
     assert!(page.text().contains("Too many sign-ins come from your network."), "{page:?}");
     assert_eq!(page.answer.header("retry-after"), "2");
-    assert!(page.answer.body.contains("href=\"/login?return_to=%2Fnotes\""), "{page:?}");
+    assert!(page.answer.body.contains("/auth/login?return_to=%2Fnotes\""), "{page:?}");
     app.advance(2);
     begin(&app.browser(), "lying");
 }
