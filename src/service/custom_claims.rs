@@ -52,7 +52,11 @@ pub(crate) fn put(app: &App, name: &str, mapping: Mapping, origin: &Origin) -> R
 
 /// Deletes a custom claim. Tokens that were issued keep it until they expire.
 pub(crate) fn delete(app: &App, name: &str, origin: &Origin) -> Result<(), Error> {
-    let name = free(app, name)?;
+    let name = free(app, name).map_err(|error| match error {
+        // No claim has a name that is not one.
+        Error::Invalid(_) => Error::ClaimUnknown,
+        error => error,
+    })?;
     let event = origin.event(app.clock.now(), EventName::ClaimDeleted).with(&name);
     change(app, move |tx| {
         tx.list_custom_claims_locked()?;

@@ -50,7 +50,7 @@ pub(in crate::http) async fn list(_: Caller<Administrator>, app: web::Data<App>)
 /// It is new, or replaces the one with this name. Sessions have it with the next refresh. Registered claims and those of this
 /// service are locked. The administrator must have given the password within `REAUTHENTICATION_PERIOD`.
 #[utoipa::path(put, path = "/v1/admin/claims/{id}", tag = "administration", request_body = ClaimBody,
-    params(("id" = String, Path, description = "The claim's name, percent-encoded: 1 to 100 letters, digits or any of \
+    params(("id" = String, Path, pattern = "^[A-Za-z_][A-Za-z0-9_.:/-]{0,99}$", description = "The claim's name, percent-encoded: 1 to 100 letters, digits or any of \
         `_-.:/`, beginning with a letter or `_`.")),
     responses((status = 200, body = ClaimView)))]
 pub(in crate::http) async fn put(
