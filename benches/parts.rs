@@ -1,10 +1,14 @@
-//! The cost of the parts on one core: the judge, minting a pair, verifying tokens, a password hash.
+//! The cost of the parts on one core: the judge, minting a pair, verifying tokens, a password hash, and a step of each scheme of
+//! other systems' hashes.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark fails by panicking")]
 
 use std::hint::black_box;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use aws_lc_rs::pbkdf2;
 use tempfile::TempDir;
 use tokensmith::internals::app::App;
 use tokensmith::internals::clock::{Clock as _, Seconds, SystemClock};
@@ -103,6 +107,48 @@ fn main() {
     for alg in ["EdDSA", "RS256"] {
         algorithm(alg);
     }
+    schemes();
+}
+
+/// The shortest time of a step of a hash that has so many.
+fn step(steps: u32, mut hash: impl FnMut()) -> f64 {
+    let mut run = || {
+        let begun = Instant::now();
+        hash();
+        begun.elapsed()
+    };
+    // Whatever else the machine does makes some slower, and none faster.
+    (0..60).map(|_| run()).min().unwrap().as_secs_f64() / f64::from(steps)
+}
+
+/// What a step of each scheme takes, in thousandths of a block of argon2: the figures of `src/password/stored.rs`.
+fn schemes() {
+    let (password, salt, mut digest) = (b"correct horse battery staple", b"some salt of it ", [0; 32]);
+    let params = Params::new(19_456, 2, 1, None).unwrap();
+    let mut memory = vec![Block::default(); params.block_count()];
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let block = step(2 * 19_456, || {
+        argon2.hash_password_into_with_memory(password, salt, &mut digest, &mut *memory).unwrap();
+    });
+    println!("\n| step | of a block of argon2 / 1000 |\n|---|---|");
+    let tell = |name: &str, step: f64| println!("| {name} | {:.0} |", step / block * 1_000.0);
+    for (name, algorithm) in [("PBKDF2-SHA256", pbkdf2::PBKDF2_HMAC_SHA256), ("PBKDF2-SHA1", pbkdf2::PBKDF2_HMAC_SHA1)]
+    {
+        let iterations = NonZeroU32::new(50_000).unwrap();
+        let digest = &mut digest[..if name == "PBKDF2-SHA1" { 20 } else { 32 }];
+        tell(name, step(50_000, || pbkdf2::derive(algorithm, iterations, salt, password, digest)));
+    }
+    let mut long = [0; 64];
+    let iterations = NonZeroU32::new(50_000).unwrap();
+    let sha512 = step(50_000, || pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, iterations, salt, password, &mut long));
+    tell("PBKDF2-SHA512", sha512);
+    tell(
+        "bcrypt, of 2^cost",
+        step(1 << 8, || drop(black_box(bcrypt::hash_with_salt_bytes(password, 8, *salt).unwrap()).to_vec())),
+    );
+    let params = scrypt::Params::new(14, 8, 1).unwrap();
+    let scrypt = step(8 << 14, || scrypt::scrypt(password, salt, &params, &mut digest).unwrap());
+    tell("scrypt, of N r p", scrypt);
 }
 
 /// What depends on the algorithm of the signing key.

@@ -159,6 +159,11 @@ pub mod service {
         pub use crate::service::decoy::choose;
     }
 
+    /// Accounts of another system.
+    pub mod imports {
+        pub use crate::service::imports::{Broken, Counts, Format, Import, Input, Options, Refusal, RoleMap, Stopped};
+    }
+
     /// Keys and how they rotate.
     pub mod keys {
         pub use crate::service::keys::{

@@ -39,6 +39,7 @@ pub struct Metrics {
 #[derive(Default)]
 struct Gauges {
     hashes_under_way: Gauge,
+    foreign_hashes: Gauge,
     denied: Gauge,
     feed_readers: Gauge,
     refreshes_waiting: Gauge,
@@ -103,6 +104,11 @@ impl Gauges {
         let gauges = Self::default();
         for (name, help, gauge) in [
             ("password_hashes_under_way", "Password hashes that are running or waiting", &gauges.hashes_under_way),
+            (
+                "foreign_password_hashes",
+                "Accounts with a hash of another system, five minutes ago",
+                &gauges.foreign_hashes,
+            ),
             ("refreshes_waiting", "Refreshes that wait for the next batch", &gauges.refreshes_waiting),
             ("denylist_entries", "Denials in force, as known to this instance", &gauges.denied),
             ("denylist_readers", "Readers of the denylist's feed that wait for news", &gauges.feed_readers),
@@ -234,6 +240,11 @@ impl Metrics {
         if let Some(took) = took {
             self.claims_hook_seconds.observe(took.as_secs_f64());
         }
+    }
+
+    /// Notes how many accounts have a password hash of another system.
+    pub(crate) fn foreign_hashes(&self, accounts: i64) {
+        self.gauges.foreign_hashes.set(accounts);
     }
 
     /// Everything in Prometheus's text format.

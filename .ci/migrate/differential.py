@@ -32,6 +32,11 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt.token_blacklist",
 ]
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+STATIC_URL = "static/"
+TEMPLATES = [{{
+    "BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True,
+    "OPTIONS": {{"context_processors": ["django.template.context_processors.request"]}},
+}}]
 DATABASES = {{"default": {{
     "ENGINE": "django.db.backends.sqlite3", "NAME": "django.db",
     "OPTIONS": {{"timeout": 20, "transaction_mode": "IMMEDIATE"}},
@@ -68,13 +73,26 @@ for name, key in {USERS!r}.items():
 # Title of a row of the page: its cases, what theirs answers, and what ours answers.
 SERVER_ERROR = "500"
 DIFFERENCES = {
-    "A form with files (`multipart/form-data`)": (["login: multipart"], "200 access refresh", "415 detail"),
-    "A username in another case": (["login: upper case"], "401 detail", "200 access refresh"),
+    "A `multipart/form-data` that is cut off": (["login: multipart, cut off"], "200 access refresh", "400 detail"),
+    "A `multipart/form-data` without any part, or with one without a name": (
+        ["login: multipart, no part", "login: multipart, nameless"], "400 password username", "400 detail",
+    ),
+    "A body of more than 64 KiB": (["odd: large"], "200 access refresh", "413 code detail body_too_large"),
+    "A JSON number of more than 308 digits before the point": (["odd: a huge float"], "401 detail", "400 detail"),
+    "JSON that is more than 127 deep": (["odd: deep"], "400 password username", "400 detail"),
+    "A username in another case or width": (["login: upper case", "odd: wide"], "401 detail", "200 access refresh"),
     "A password of more than 1024 characters": (["login: a long password"], "401 detail", "400 password"),
     "Half of a surrogate pair in a text": (["login: half a pair"], "400 username", "400 detail"),
     "`OPTIONS` that is no preflight": (["login: OPTIONS"], "200 actions description name parses renders", "405 detail"),
     "An `Accept` that JSON does not fit": (["login: accepts XML"], "406 detail", "200 access refresh"),
-    "Another path below `/api/token/`": (["no such path"], "404", "404 detail"),
+    "An `Accept` that prefers HTML": (["odd: accepts HTML", "odd: a browser"], "200", "200 access refresh"),
+    "`?format=` with another form than JSON": (["odd: format XML"], "404 detail", "200 access refresh"),
+    "A preflight of an origin that may not call the service": (
+        ["odd: a preflight"], "200 actions description name parses renders", "403 code detail origin_not_allowed",
+    ),
+    "Another path below `/api/token/`": (
+        ["no such path", "odd: /api/token//", "odd: /api/token/%20", "odd: /api/token/refresh/x"], "404", "404 detail",
+    ),
     "The refresh token of a deleted user": (["refresh: unknown user", "refresh: deleted user"], SERVER_ERROR, "401 detail"),
     "A token whose claims are not as simplejwt writes them": (
         [
@@ -197,14 +215,85 @@ class Ours(Site):
 
 GOOD = {"username": "ada", "password": PASSWORD}
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=x"
+
+
+def parts(fields, more=""):
+    """A form as `MULTIPART`. `more` is said of each field."""
+    lines = (f'--x\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n{value}\r\n' for name, value in fields)
+    return "".join(lines) + "--x--\r\n"
+
+
+def multiparts(site):
+    """Forms that may have files."""
+    good = list(GOOD.items())
+    forms = {
+        "multipart": parts(good), "multipart, twice": parts([("username", "eve"), *good]),
+        "multipart, one field": parts(good[:1]), "multipart, spaces around": parts([("username", " ada\n"), good[1]]),
+        "multipart, blank": parts([("username", ""), good[1]]), "multipart, a file": parts(good, '; filename="a.txt"'),
+        "multipart, not ASCII": parts([("username", "Ада"), good[1]]), "multipart, NUL": parts([("username", "a\0"), good[1]]),
+        "multipart, no fields": "--x--\r\n", "multipart, of types": parts(good, "\r\nContent-Type: text/plain; charset=utf-8"),
+        "multipart, nameless": "--x\r\nContent-Disposition: form-data\r\n\r\nada\r\n--x--\r\n",
+        "multipart, no part": "garbage", "multipart, cut off": parts(good)[:-8], "multipart, nothing": "",
+    }
+    for name, form in forms.items():
+        yield f"login: {name}", site.post("", form, MULTIPART)
+    quoted = parts(good).replace("--x", "--a b")
+    yield "login: multipart, quoted boundary", site.post("", quoted, 'multipart/form-data; boundary="a b"')
+    yield "login: multipart without boundary", site.post("", parts(good), "multipart/form-data")
+    yield "login: multipart/mixed", site.post("", parts(good), "multipart/mixed; boundary=x")
+
+
+def odd(site):
+    """What clients send that were not written for these endpoints."""
+    good, media = json.dumps(GOOD).encode(), "application/json"
+    bodies = {
+        "BOM": b"\xef\xbb\xbf" + good, "UTF-16": good.decode().encode("utf-16"), "not UTF-8": b'{"username":"\xff"}',
+        "more after it": good + b" x", "two objects": good + good, "in spaces": b" \n" + good + b"\t", "comment": b"/**/" + good,
+        "nested": b'{"username":{"a":[1,{"b":null}]},"password":[["x"]]}', "false": b"false", "float": b"1.5",
+        "a huge integer": b'{"username":123456789012345678901234567890,"password":-0}',
+        "a huge float": b'{"username":1e400,"password":"x"}', "Infinity": b'{"username":Infinity,"password":"x"}',
+        "emoji": '{"username":"\U0001f600","password":"\U0001f600"}'.encode(), "escapes": good.replace(b"ada", b"\\u0061da"),
+        "control character": b'{"username":"a\nb","password":"x"}', "separators around": good.replace(b'"ada"', b'"\\u001fada\\u001c"'),
+        "no-break spaces around": '{"username":"\u00a0ada\u3000","password":"x"}'.encode(),
+        "names in another case": b'{"Username":"ada","Password":"x"}', "no name": b'{"":"ada"}',
+        "large": json.dumps(GOOD | {"more": "a" * 70000}).encode(), "deep": b'{"username":' + b"[" * 200 + b"]" * 200 + b"}",
+        "wide": '{"username":"\uff41da","password":"correct horse battery staple"}'.encode(),
+    }
+    for name, body in bodies.items():
+        yield f"odd: {name}", site.post("", body)
+    types = {
+        "JSON in capitals": "Application/JSON", "JSON with charset": "application/json; charset=utf-8",
+        "JSON with another charset": "application/json; charset=latin-1", "JSON with a semicolon": "application/json;",
+        "a kind of JSON": "application/vnd.api+json", "text/json": "text/json", "no type": "garbage", "any type": "*/*",
+    }
+    for name, media_type in types.items():
+        yield f"odd: {name}", site.post("", good, media_type)
+    headers = {
+        "accepts HTML": {"Accept": "text/html"}, "accepts all": {"Accept": "*/*;q=0.1"},
+        "accepts JSON and HTML": {"Accept": "application/json, text/html;q=0.9"},
+        "a browser": {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
+        "with a basic header": {"Authorization": "Basic YTpi"}, "with an empty header": {"Authorization": ""},
+        "from another origin": {"Origin": "https://other.example"}, "overrides its method": {"X_HTTP_Method_Override": "GET"},
+        "with a cookie": {"Cookie": "sessionid=x; csrftoken=y"}, "compressed": {"Content_Encoding": "gzip"},
+    }
+    for name, more in headers.items():
+        yield f"odd: {name}", site.post("", good, media, **more)
+    yield "odd: format JSON", site.post("?format=json", good)
+    yield "odd: format XML", site.post("?format=xml", good)
+    preflight = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
+    yield "odd: a preflight", send("OPTIONS", f"{site.url}/api/token/", headers=preflight)
+    for path in ("token/", "token/refresh/", "token/verify/", "token/blacklist/"):
+        for method in ("HEAD", "PUT", "PATCH", "DELETE"):
+            yield f"odd: {method} {path}", send(method, f"{site.url}/api/{path}", None if method == "HEAD" else good)
+    for method in ("HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        yield f"odd: {method} without its slash", send(method, f"{site.url}/api/token", None if method == "HEAD" else good)
+    for path in ("/api/token//", "/api//token/", "/API/TOKEN/", "/api/token/refresh", "/api/token/%20", "/api/token/refresh/x", "/api/token;a/"):
+        yield f"odd: {path}", send("POST", site.url + path, good, {"Content-Type": media})
 
 
 def logins(site):
     """Each case of a login, and its answer."""
-    multipart = "\r\n".join(
-        line for name, value in GOOD.items()
-        for line in ("--x", f'Content-Disposition: form-data; name="{name}"', "", value)
-    ) + "\r\n--x--\r\n"
     bodies = {
         "good": GOOD, "wrong password": GOOD | {"password": "no"}, "unknown user": GOOD | {"username": "eve"},
         "disabled user": GOOD | {"username": "off"}, "nothing": {}, "no password": {"username": "ada"},
@@ -230,7 +319,6 @@ def logins(site):
     yield "login: form, twice", site.post("", "username=eve&" + form, FORM)
     yield "login: empty form", site.post("", "", FORM)
     yield "login: form without values", site.post("", "username=&password=", FORM)
-    yield "login: multipart", site.post("", multipart, "multipart/form-data; boundary=x")
     yield "login: plain text", site.post("", "x", "text/plain")
     yield "login: accepts XML", site.post("", GOOD, Accept="application/xml")
     yield "login: with a bad bearer", site.post("", GOOD, Authorization="Bearer garbage")
@@ -327,14 +415,15 @@ def shape(answer):
     code = body.get("code", "") if status >= 400 else ""
     short = " ".join(filter(None, [str(status), *sorted(body), code]))
     moved = headers.get("Location", "")
-    told = json.dumps(body, sort_keys=True) if status >= 400 and "JSON parse" not in text else ""
+    told = json.dumps(body, sort_keys=True) if status >= 400 and " parse error" not in text else ""
     return short, (moved, told, headers.get("WWW-Authenticate", ""))
 
 
 def check(django, ours):
     expected = {case: row for row in DIFFERENCES.values() for case in row[0]}
     seen, wrong = set(), []
-    pairs = zip([*logins(django), *tokens(django)], [*logins(ours), *tokens(ours)])
+    cases = lambda site: [case for cases in (logins, multiparts, odd, tokens) for case in cases(site)]
+    pairs = zip(cases(django), cases(ours))
     count = 0
     for (name, theirs), (_, mine) in pairs:
         count += 1

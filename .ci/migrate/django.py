@@ -102,7 +102,8 @@ def check_tokens(project, made, frontends):
 
 
 def left(project):
-    return int(project.run_book("left.sh").split()[-1])
+    rows = map(str.split, project.run_book("left.sh").splitlines())
+    return sum(int(row[2]) for row in rows if row[1:2] == ["replaced"])
 
 
 def check_people(project, made):

@@ -52,6 +52,12 @@ pub(super) enum UsersCommand {
     Import(importing::ImportCommand),
     /// Write all accounts as JSON lines, which users import reads; without password hashes unless asked for
     Export(exporting::ExportCommand),
+    /// Count the stored password hashes by scheme, and by whether the next login replaces them
+    Hashes {
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the attributes of an account, or change them by JSON merge patches (RFC 7396): null removes a member
     Attributes {
         /// Username
@@ -190,6 +196,7 @@ pub(super) fn run(app: &App, command: UsersCommand) -> Result<(), CliError> {
         UsersCommand::List { search, json } => lists::list(app, search, json),
         UsersCommand::Import(command) => importing::run(app, command, &OPERATOR),
         UsersCommand::Export(command) => exporting::run(app, &command),
+        UsersCommand::Hashes { json } => lists::list_hashes(app, json),
         UsersCommand::Attributes { name, public, app: private } => show_attributes(app, &name, public, private),
         UsersCommand::Sessions { name, json } => lists::list_sessions(app, &users::find_by_name(app, &name)?, json),
         UsersCommand::EndSessions { name } => {

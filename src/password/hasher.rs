@@ -140,6 +140,11 @@ impl Hasher {
         self.reader.read(stored)
     }
 
+    /// Whether the next login replaces a stored hash.
+    pub(crate) fn is_outdated(&self, stored: &str) -> bool {
+        self.read(stored).is_ok_and(|hash| hash.is_outdated(&self.params))
+    }
+
     /// What reads stored hashes.
     pub(crate) fn reader(&self) -> HashReader {
         self.reader

@@ -22,7 +22,7 @@ pub(crate) use hasher::HashReader;
 pub use hasher::Hasher;
 pub(crate) use policy::{PasswordProblem, check};
 pub use queue::{Place, Priority};
-pub(crate) use stored::{StoredHash, as_exported, is_of_this_service};
+pub(crate) use stored::{StoredHash, is_of_this_service, scheme};
 
 use crate::secret::Secret;
 

@@ -135,7 +135,7 @@ impl StoredHash {
 
 /// The scheme at the start of a stored hash: `$argon2id$..`, `$2b$..`, or as Django writes it, `pbkdf2_sha256$..`. A
 /// text without one may consist of the hash only, so it must not be shown.
-fn scheme(text: &str) -> Option<&str> {
+pub(crate) fn scheme(text: &str) -> Option<&str> {
     let (name, _) = text.strip_prefix('$').unwrap_or(text).split_once('$')?;
     let is_name = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     (is_name && !name.is_empty() && name.len() <= MAX_SCHEME_CHARS).then_some(name)
@@ -144,11 +144,6 @@ fn scheme(text: &str) -> Option<&str> {
 /// As what a hash of another system is stored: argon2 so that it is not taken for one of this service.
 pub(super) fn as_stored(text: &str) -> Cow<'_, str> {
     if text.starts_with("$argon2") { format!("{}{text}", ForeignArgon2Hash::SCHEME).into() } else { text.into() }
-}
-
-/// As what a stored hash is given to other systems: argon2 as a PHC string.
-pub(crate) fn as_exported(stored: &str) -> &str {
-    stored.strip_prefix(ForeignArgon2Hash::SCHEME).unwrap_or(stored)
 }
 
 /// Whether this service has made a stored hash, and not another system.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::hasher::Hasher;
-use super::stored::{as_exported, is_of_this_service};
+use super::stored::is_of_this_service;
 use super::{Password, Priority, UnusableHash};
 use crate::config::Argon2Cost;
 use crate::entropy::SeededEntropy;
@@ -38,10 +38,7 @@ fn each_password_matches_its_hash_another_does_not_and_it_becomes_ours() {
     let hasher = hasher(128 * 1_024);
     for (name, right, hash) in vectors() {
         let stored = hasher.adopt(&hash, false).unwrap().unwrap();
-        assert!(
-            !is_of_this_service(&stored) && as_exported(&stored).ends_with(hash.trim_start_matches("argon2$")),
-            "{name}"
-        );
+        assert!(!is_of_this_service(&stored) && stored.ends_with(hash.trim_start_matches("argon2$")), "{name}");
         assert!(matches(&hasher, &right, &stored), "{name}");
         assert!(!matches(&hasher, &format!("x{right}"), &stored), "{name}");
         let [renewed, again] = [(), ()].map(|()| hasher.renew(&password(&right), &stored).unwrap());

@@ -4,9 +4,14 @@
 use crate::app::App;
 use crate::error::Error;
 
-/// Takes a hash as most accounts have for the decoy.
+/// Takes a hash as most accounts have for the decoy, and notes how many have one of another system.
 pub fn choose(app: &App) -> Result<(), Error> {
-    let typical = app.store.read(|tx| tx.find_typical_foreign_hash())?;
+    let (foreign, typical) = app.store.read(|tx| {
+        let (foreign, most) = tx.count_foreign_hashes()?;
+        let typical = most.map(|most| tx.find_typical_foreign_hash(most)).transpose()?.flatten();
+        Ok((foreign, typical))
+    })?;
+    app.metrics.foreign_hashes(foreign);
     // What cannot be verified costs what the decoy costs.
     app.hasher.set_decoy(typical.and_then(|hash| app.hasher.read(&hash).ok()));
     Ok(())

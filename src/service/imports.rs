@@ -1,22 +1,27 @@
 //! Bringing in accounts of another system, from a file, with what they need to go on: their passwords and roles, and the tokens
 //! that they hold. Rows are written in batches, so that a service may run meanwhile. A second run changes what has changed.
 
+mod accounts;
 mod applying;
 mod django;
+mod known;
 mod options;
 mod plain;
 mod reading;
 mod roles;
 mod subject;
+mod tokens;
 mod user;
 
 use std::collections::HashSet;
+use std::mem;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use applying::{Applying, Done, Rehearsed, is_of_the_service};
+use applying::{Applying, Done, Outcome, is_of_the_service};
 use django::{Dump, Found};
+use known::Added;
 use plain::{Lines, Numbered, Table};
 use reading::skip_mark;
 use subject::Subject;
@@ -27,19 +32,23 @@ use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 
-pub(crate) use options::Options;
-pub(crate) use reading::{Broken, Input};
-pub(crate) use roles::{Mapping, RoleMap};
+pub use options::Options;
+pub use reading::{Broken, Input};
+pub(crate) use roles::Mapping;
+pub use roles::RoleMap;
 
 /// So many rows are read at a time.
 const BATCH: usize = 500;
+
+/// So many rows are written by the same statements. More would hardly be faster, and would take more than a [`TURN`] on a slow machine.
+pub(crate) const AT_ONCE: usize = 100;
 
 /// How long rows are written in one transaction. On SQLite others cannot write meanwhile; then it is their turn for as long.
 const TURN: Duration = Duration::from_millis(50);
 
 /// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub enum Format {
     /// Django's `dumpdata`, as JSON.
     Django,
     /// CSV.
@@ -50,34 +59,34 @@ pub(crate) enum Format {
 
 /// A row that is left out.
 #[derive(Debug, serde::Serialize)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     /// Its number in the file, from 1; in CSV the first line is 1.
-    pub(crate) row: u64,
+    pub row: u64,
     /// Its model in a dump.
-    pub(crate) model: String,
+    pub model: String,
     /// Its primary key in the other system.
-    pub(crate) key: String,
+    pub key: String,
     /// Why.
-    pub(crate) reason: String,
+    pub reason: String,
 }
 
 /// What an import has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub struct Counts {
     /// New accounts.
-    pub(crate) created: u64,
+    pub created: u64,
     /// Of them, those with the role `admin`.
-    pub(crate) admins: u64,
+    pub admins: u64,
     /// Changed accounts.
-    pub(crate) changed: u64,
+    pub changed: u64,
     /// Rows that say what is stored already.
-    pub(crate) unchanged: u64,
+    pub unchanged: u64,
     /// Tokens of accounts.
-    pub(crate) tokens: u64,
+    pub tokens: u64,
     /// Rows that are not needed: tokens that have expired, and other models.
-    pub(crate) left: u64,
+    pub left: u64,
     /// Rows that were refused.
-    pub(crate) refused: u64,
+    pub refused: u64,
 }
 
 impl Counts {
@@ -89,7 +98,7 @@ impl Counts {
 
 /// Why an import has stopped before its end. What came before is stored.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Stopped {
+pub enum Stopped {
     /// The file.
     #[error(transparent)]
     Broken(#[from] Broken),
@@ -114,11 +123,11 @@ enum Source {
 }
 
 /// An import that is under way.
-pub(crate) struct Import<'a> {
+pub struct Import<'a> {
     app: &'a App,
     source: Source,
     options: Options,
-    rehearsed: Rehearsed,
+    added: Added,
     /// The accounts that the file has named so far, by id and by what the other system calls them.
     seen: HashSet<(bool, String)>,
     counts: Counts,
@@ -131,25 +140,32 @@ struct Row {
     subject: Subject,
 }
 
+/// The first rows that are of one kind, at most so many.
+fn alike(rows: &[Row], at_once: usize) -> Vec<&Subject> {
+    let kind = rows.first().map(|row| mem::discriminant(&row.subject));
+    let subjects = rows.iter().take(at_once).map(|row| &row.subject);
+    subjects.take_while(|subject| Some(mem::discriminant(*subject)) == kind).collect()
+}
+
 /// What became of a row.
-type Written = (Refusal, Result<Done, Error>);
+type Written = (Refusal, Outcome);
 
 impl<'a> Import<'a> {
     /// Begins to read a file.
-    pub(crate) fn new(app: &'a App, mut input: Input, format: Format, options: Options) -> Result<Self, Broken> {
+    pub fn new(app: &'a App, mut input: Input, format: Format, options: Options) -> Result<Self, Broken> {
         skip_mark(&mut input)?;
         let source = match format {
             Format::Django => Source::Dump(Dump::new(input)),
             Format::Csv => Source::Table(Box::new(Table::new(input)?)),
             Format::Jsonl => Source::Lines(Lines::new(input)),
         };
-        let (rehearsed, counts) = (Rehearsed::default(), Counts::default());
+        let (added, counts) = (Added::default(), Counts::default());
         let (seen, broken) = (HashSet::new(), None);
-        Ok(Self { app, source, options, rehearsed, seen, counts, broken })
+        Ok(Self { app, source, options, added, seen, counts, broken })
     }
 
     /// What was done so far.
-    pub(crate) fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Counts {
         self.counts
     }
 
@@ -162,7 +178,7 @@ impl<'a> Import<'a> {
     }
 
     /// Writes the next rows; returns those that were refused, or `None` at the end of the file.
-    pub(crate) fn next(&mut self, origin: &Origin) -> Result<Option<Vec<Refusal>>, Stopped> {
+    pub fn next(&mut self, origin: &Origin) -> Result<Option<Vec<Refusal>>, Stopped> {
         if let Some(broken) = self.broken.take() {
             return Err(broken.into());
         }
@@ -258,25 +274,25 @@ impl<'a> Import<'a> {
             is_rehearsal: self.options.is_rehearsal,
             renames: self.options.renames,
         };
-        let mut rehearsed = std::mem::take(&mut self.rehearsed);
-        let (done, rest, rehearsed) = app.units.run(move |tx| {
+        let (mut added, at_once) = (mem::take(&mut self.added), self.options.at_once);
+        let (done, rest, added) = app.units.run(move |tx| {
             // In the common order of locks, whatever the rows need.
             tx.lock_addresses()?;
             let (begun, mut done) = (Instant::now(), Vec::new());
-            while (done.is_empty() || begun.elapsed() < TURN)
-                && let Some(Row { refusal, subject }) = rows.next()
-            {
-                done.push((refusal, applying.apply(tx, &subject, &mut rehearsed)?));
+            while !rows.as_slice().is_empty() && (done.is_empty() || begun.elapsed() < TURN) {
+                let outcomes = applying.apply(tx, &alike(rows.as_slice(), at_once), &mut added)?;
+                let refusals = rows.by_ref().take(outcomes.len()).map(|row| row.refusal);
+                done.extend(refusals.zip(outcomes));
             }
-            Ok((done, rows, rehearsed))
+            Ok((done, rows, added))
         })?;
-        self.rehearsed = rehearsed;
+        self.added = added;
         Ok((done, rest))
     }
 
     /// Does what a row needs after it is written, in a transaction of its own.
-    fn finished(&self, done: Result<Done, Error>, origin: &Origin) -> Result<Done, Error> {
-        match done? {
+    fn finished(&self, outcome: Outcome, origin: &Origin) -> Outcome {
+        match outcome? {
             Done::Changed { disable: Some(id) } if !self.options.is_rehearsal => {
                 users::disable(self.app, id, origin).map(|_ended| Done::Changed { disable: None })
             }

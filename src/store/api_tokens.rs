@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::locks::Lock;
-use super::row::row;
+use super::row::{insert_all, row};
 use super::schema::{api_tokens, users};
 use super::types::Bind;
 use super::{ReadTx, UnitTx, WriteTx};
@@ -43,6 +43,12 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
+    /// Those digests that are of the keys of API tokens.
+    pub(crate) fn list_known_keys(&mut self, digests: &[&KeyDigest]) -> Result<Vec<KeyDigest>, Error> {
+        let known = api_tokens::table.filter(api_tokens::digest.eq_any(digests.iter().copied().map(Bind)));
+        Ok(known.select(api_tokens::digest).load(self.0)?)
+    }
+
     /// All stored API tokens of a user, newest first, including expired and revoked ones.
     pub(crate) fn list_api_tokens(&mut self, user: UserId) -> Result<Vec<ApiToken>, Error> {
         let rows = api_tokens::table
@@ -58,10 +64,13 @@ impl WriteTx<'_> {
     /// Adds an API token.
     pub(crate) fn insert_api_token(&mut self, token: &ApiToken, digest: &KeyDigest) -> Result<(), Error> {
         let row = (token, api_tokens::digest.eq(Bind(digest)));
-        match diesel::insert_into(api_tokens::table).values(row).execute(self.0) {
-            Err(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => Err(Error::UserUnknown),
-            inserted => Ok(inserted.map(|_one| ())?),
-        }
+        unless_deleted(diesel::insert_into(api_tokens::table).values(row).execute(self.0))
+    }
+
+    /// Adds API tokens with the digests of their keys.
+    pub(crate) fn insert_api_tokens(&mut self, new: &[(ApiToken, KeyDigest)]) -> Result<(), Error> {
+        let mut rows = new.iter().map(|(token, digest)| (token, api_tokens::digest.eq(Bind(digest))));
+        unless_deleted(insert_all!(self, api_tokens, rows))
     }
 
     /// Locks an API token until the end of this transaction and returns it.
@@ -127,5 +136,13 @@ impl UnitTx<'_> {
     pub(crate) fn deny_api_token(&mut self, token: &ApiToken, now: Timestamp, access: Seconds) -> Result<(), Error> {
         self.deny(&[Denial::of_session(token.sid, now, token.access_expires_by, access)])?;
         Ok(())
+    }
+}
+
+/// An owner may have been deleted meanwhile.
+fn unless_deleted(inserted: QueryResult<usize>) -> Result<(), Error> {
+    match inserted {
+        Err(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => Err(Error::UserUnknown),
+        inserted => Ok(inserted.map(|_all| ())?),
     }
 }

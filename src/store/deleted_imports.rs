@@ -28,7 +28,8 @@ pub(crate) enum Imported<'a> {
 }
 
 impl Imported<'_> {
-    fn name(self) -> String {
+    /// By which name it is remembered.
+    pub(crate) fn name(self) -> String {
         match self {
             Self::Account(id) => format!("account:{id}"),
             Self::Key(digest) => format!("key:{}", URL_SAFE_NO_PAD.encode(digest.0)),
@@ -37,10 +38,13 @@ impl Imported<'_> {
 }
 
 impl ReadTx<'_> {
-    /// Whether it was deleted or revoked here.
-    pub(crate) fn was_deleted_here(&mut self, what: Imported<'_>) -> Result<bool, Error> {
-        let named = deleted_imports::table.find(what.name()).select(deleted_imports::name);
-        Ok(named.first::<String>(self.0).optional()?.is_some())
+    /// Those names that are of something that was deleted or revoked here.
+    pub(crate) fn list_deleted_here(&mut self, names: &[String]) -> Result<Vec<String>, Error> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let named = deleted_imports::table.filter(deleted_imports::name.eq_any(names.iter().map(String::as_str)));
+        Ok(named.select(deleted_imports::name).load(self.0)?)
     }
 }
 

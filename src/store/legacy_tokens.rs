@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::row::row;
+use super::row::{insert_all, row};
 use super::schema::legacy_tokens;
 use super::{ReadTx, WriteTx};
 use crate::clock::Timestamp;
@@ -23,20 +23,26 @@ impl ReadTx<'_> {
     pub(crate) fn find_legacy_token(&mut self, jti: &str) -> Result<Option<LegacyToken>, Error> {
         Ok(legacy_tokens::table.find(jti).select(LegacyToken::as_select()).first(self.0).optional()?)
     }
+
+    /// The tokens with these `jti`s.
+    pub(crate) fn list_legacy_tokens(&mut self, jtis: &[&str]) -> Result<Vec<LegacyToken>, Error> {
+        let named = legacy_tokens::table.filter(legacy_tokens::jti.eq_any(jtis.iter().copied()));
+        Ok(named.select(LegacyToken::as_select()).load(self.0)?)
+    }
 }
 
 impl WriteTx<'_> {
-    /// Adds a token; `external_id` is its primary key at the other issuer.
-    pub(crate) fn insert_legacy_token(&mut self, token: &LegacyToken, external_id: Option<&str>) -> Result<(), Error> {
-        let row = (token, legacy_tokens::external_id.eq(external_id));
-        diesel::insert_into(legacy_tokens::table).values(row).execute(self.0)?;
+    /// Adds tokens.
+    pub(crate) fn insert_legacy_tokens(&mut self, new: &[LegacyToken]) -> Result<(), Error> {
+        insert_all!(self, legacy_tokens, new.iter())?;
         Ok(())
     }
 
-    /// Denies a token that has become no session.
-    pub(crate) fn deny_legacy_token(&mut self, jti: &str) -> Result<(), Error> {
-        let named = legacy_tokens::table.find(jti).filter(legacy_tokens::session_id.is_null());
-        diesel::update(named).set(legacy_tokens::is_denied.eq(true)).execute(self.0)?;
+    /// Denies those of the tokens that have become no sessions.
+    pub(crate) fn deny_legacy_tokens(&mut self, jtis: &[String]) -> Result<(), Error> {
+        let named = legacy_tokens::table.filter(legacy_tokens::jti.eq_any(jtis.iter().map(String::as_str)));
+        let unused = named.filter(legacy_tokens::session_id.is_null());
+        diesel::update(unused).set(legacy_tokens::is_denied.eq(true)).execute(self.0)?;
         Ok(())
     }
 }

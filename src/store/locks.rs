@@ -110,7 +110,8 @@ impl WriteTx<'_> {
         self.lock_users(&[id])
     }
 
-    pub(super) fn lock_users(&mut self, ids: &[UserId]) -> Result<(), Error> {
+    /// The same for several users.
+    pub(crate) fn lock_users(&mut self, ids: &[UserId]) -> Result<(), Error> {
         lock_rows!(self, Users, users, users::id.eq_any(ids.iter().map(Bind)))
     }
 

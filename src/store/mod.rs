@@ -19,6 +19,7 @@ mod denied_before;
 mod denylist;
 mod grants;
 mod identities;
+mod imported;
 mod inspect;
 mod invitations;
 mod known_devices;

@@ -33,15 +33,22 @@ struct Hash {
 }
 
 impl ReadTx<'_> {
-    /// The hash in the middle of those of the scheme that most accounts have, unless that is ours. Those with the same parameters are
-    /// beside each other.
-    pub(crate) fn find_typical_foreign_hash(&mut self) -> Result<Option<String>, Error> {
-        let most = format!(
+    /// How many accounts have a hash of another system, and of what scheme most of these are, with their number. This reads an index
+    /// that has only such accounts.
+    pub(crate) fn count_foreign_hashes(&mut self) -> Result<(i64, Option<(String, i64)>), Error> {
+        let schemes = format!(
             "select {SCHEME} as scheme, count(*) as accounts from users where {IS_FOREIGN} \
-             group by {SCHEME} order by accounts desc, scheme limit 1"
+             group by {SCHEME} order by accounts desc, scheme"
         );
-        let most: Option<Scheme> = diesel::sql_query(most).get_result(self.0).optional()?;
-        let Some(Scheme { scheme, accounts }) = most else { return Ok(None) };
+        let schemes: Vec<Scheme> = diesel::sql_query(schemes).load(self.0)?;
+        let all = schemes.iter().map(|scheme| scheme.accounts).sum();
+        Ok((all, schemes.into_iter().next().map(|Scheme { scheme, accounts }| (scheme, accounts))))
+    }
+
+    /// The hash in the middle of those of the scheme that most accounts with a hash of another system have, unless more have ours. Those
+    /// with the same parameters are beside each other.
+    pub(crate) fn find_typical_foreign_hash(&mut self, most: (String, i64)) -> Result<Option<String>, Error> {
+        let (scheme, accounts) = most;
         let ours = "select count(*) as accounts from users where substr(password_hash, 1, 10) = '$argon2id$'";
         let ours: Count = diesel::sql_query(ours).get_result(self.0)?;
         if ours.accounts > accounts {

@@ -37,6 +37,8 @@ macro_rules! row {
             }
         }
 
+        impl diesel::internal::derives::insertable::UndecoratedInsertRecord<$table::table> for $type {}
+
         impl<'a> diesel::Insertable<$table::table> for &'a $type {
             type Values = <($($crate::store::row::row!(
                 @inserted $table $field, $of $(, $kind $($column)?)?
@@ -95,4 +97,19 @@ macro_rules! row {
     (@insertion $table:ident $field:ident, $value:expr, optional) => { $crate::store::row::Optional($value) };
 }
 
-pub(super) use row;
+/// Inserts all rows of an iterator: on PostgreSQL with one statement, and on SQLite, where statements need no round trips, one by one.
+macro_rules! insert_all {
+    ($tx:ident, $table:ident, $rows:expr) => {
+        match $tx.0 {
+            $crate::store::connection::DbConnection::Sqlite(connection) => $rows.try_fold(0, |inserted, row| {
+                let one = diesel::insert_into($table::table).values(row).execute(connection)?;
+                diesel::QueryResult::Ok(inserted + one)
+            }),
+            $crate::store::connection::DbConnection::Postgres(connection) => {
+                diesel::insert_into($table::table).values($rows.collect::<Vec<_>>()).execute(connection)
+            }
+        }
+    };
+}
+
+pub(super) use {insert_all, row};

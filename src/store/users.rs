@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::locks::Lock;
-use super::row::row;
+use super::row::{insert_all, row};
 use super::schema::users;
 use super::types::Bind;
 use super::{ReadTx, WriteTx};
@@ -47,6 +47,19 @@ impl Credentials {
     pub(crate) fn has_password(&self) -> bool {
         self.password_hash != NO_PASSWORD
     }
+}
+
+/// A new row with all columns that have a value.
+macro_rules! new_row {
+    ($user:expr, $password_hash:expr) => {{
+        let user: &User = $user;
+        let names = (
+            users::username_fold.eq(Bind(Some(&user.username))),
+            users::username_skeleton.eq(user.username.skeleton()),
+            users::skeleton_of.eq(Bind(Some(&user.username))),
+        );
+        (user, users::password_hash.eq($password_hash), names)
+    }};
 }
 
 impl ReadTx<'_> {
@@ -92,14 +105,16 @@ impl WriteTx<'_> {
     pub(crate) fn insert_user(&mut self, user: &User, password_hash: &str) -> Result<(), Error> {
         self.lock_if_address(&user.username)?;
         self.note_lock(Lock::Users);
-        let names = (
-            users::username_fold.eq(Bind(Some(&user.username))),
-            users::username_skeleton.eq(user.username.skeleton()),
-            users::skeleton_of.eq(Bind(Some(&user.username))),
-        );
-        let row = (user, users::password_hash.eq(password_hash), names);
         self.refuse_if_claimed(user.id, &user.username)?;
-        taken_or(diesel::insert_into(users::table).values(row).execute(self.0)).map(|_one| ())
+        taken_or(diesel::insert_into(users::table).values(new_row!(user, password_hash)).execute(self.0)).map(|_one| ())
+    }
+
+    /// Adds users with their password hashes, under the lock of addresses. The caller has found that their names are free; if one is
+    /// taken meanwhile, none is added.
+    pub(crate) fn insert_users(&mut self, new: &[(User, String)]) -> Result<(), Error> {
+        self.note_lock(Lock::Users);
+        let mut rows = new.iter().map(|(user, password_hash)| new_row!(user, password_hash));
+        taken_or(insert_all!(self, users, rows)).map(|_all| ())
     }
 
     /// Stores a new username or name, at least one of them.

@@ -347,3 +347,19 @@ fn an_outage_that_has_ended_the_transaction_is_still_an_outage() {
     app.execute("drop trigger full");
     assert_eq!(app.refresh(&pair["refresh_token"]).ok()["refresh_generation"], 2);
 }
+
+#[test]
+fn a_database_that_a_server_does_not_have_is_made_by_no_command() {
+    if !postgres::is_available() {
+        return;
+    }
+    let url = postgres::new_empty_database();
+    let (before, query) = url.split_once('?').unwrap_or((&url, ""));
+    let (server, _name) = before.rsplit_once('/').unwrap();
+    let url = format!("{server}/nowhere?{query}");
+    for args in [&["serve"][..], &["migrate"], &["users", "import", "-", "--from", "csv"], &["users", "list"]] {
+        let finished = run(&url, args);
+        assert_eq!(finished.status.code(), Some(1), "{args:?}");
+        assert!(finished.stderr.contains("database \"nowhere\" does not exist"), "{args:?}: {}", finished.stderr);
+    }
+}

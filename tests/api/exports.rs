@@ -35,6 +35,8 @@ fn what_is_exported_and_imported_is_the_same(engine: Engine) {
     let import = ["users", "import", path, "--trust-email", "--map", "role:admin=admin"];
     assert!(target.run(&import).success());
     assert_eq!(target.run(&args).stdout, exported);
+    let stored = format!("select count(*) from users where username = 'bob' and password_hash = '{argon2}'");
+    assert_eq!(other.number(&stored), 1, "the hash of another system does not become ours");
     other.login("ada", PASSWORD).ok();
     let again = target.run(&import);
     assert!(again.success() && again.stdout.contains("0 changed, 4 unchanged"), "{}", again.stdout);

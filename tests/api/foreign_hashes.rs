@@ -1,13 +1,17 @@
 //! Passwords whose hashes another system has made, until the first login.
 
+use serde_json::json;
+use tokensmith::internals::metrics::Present;
 use tokensmith::internals::service::decoy;
 
+use crate::support::process::Tokensmith;
 use crate::support::{Engine, PASSWORD, TestApp};
 
 both_engines!(
     a_name_that_no_account_has_costs_what_most_hashes_cost,
     a_hash_that_lacks_memory_is_no_wrong_password,
     logins_at_the_same_time_both_succeed_and_leave_one_hash_of_ours,
+    hashes_are_counted_by_scheme_and_by_what_the_next_login_does,
 );
 
 /// Of another password, with so many iterations that it takes longer than a hash of the tests.
@@ -61,4 +65,34 @@ fn logins_at_the_same_time_both_succeed_and_leave_one_hash_of_ours(engine: Engin
     });
     assert_eq!(app.number("select count(*) from users where password_hash like '$argon2id$%'"), 1);
     app.login("ada", PASSWORD).ok();
+}
+
+fn hashes_are_counted_by_scheme_and_by_what_the_next_login_does(engine: Engine) {
+    let app = TestApp::start(engine);
+    let command = Tokensmith::new().env("DATABASE_URL", &app.database_url);
+    assert!(command.list(&["users", "hashes"]).is_empty());
+    let weak = "$argon2id$v=19$m=64,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$Gpj7qOY5RCXJvcMzqcdQqg";
+    let bcrypt = "$2b$05$QBCyT7ai4m9JvprNneBJNeLJfjRhcRMCWBmqgEDFjgGpHeWVwwyee";
+    let hashes = [HASH, HASH, weak, &format!("argon2{weak}"), bcrypt, &format!("bcrypt${bcrypt}"), "!", "damaged"];
+    for (number, hash) in hashes.iter().enumerate() {
+        app.create_user(&format!("user{number}"), &[]);
+        app.execute(&format!("update users set password_hash = '{hash}' where username = 'user{number}'"));
+    }
+    assert!(command.run_with_input(&["users", "create", "new", "--password-stdin"], PASSWORD).success());
+    let counted = |scheme: &str, next: &str, accounts: u64| json!({"scheme": scheme, "at_the_next_login": next, "accounts": accounts});
+    let expected = [
+        counted("2b", "replaced", 1),
+        counted("argon2", "replaced", 1),
+        counted("argon2id", "kept", 1),
+        counted("argon2id", "replaced", 1),
+        counted("bcrypt", "replaced", 1),
+        counted("none", "none", 1),
+        counted("pbkdf2_sha256", "replaced", 2),
+        counted("unknown", "kept", 1),
+    ];
+    assert_eq!(command.list(&["users", "hashes"]), expected);
+    decoy::choose(&app.inside).unwrap();
+    let text = app.inside.metrics.encode(Present::default()).unwrap();
+    // Also the damaged one: it is not ours.
+    assert!(text.contains("\ntokensmith_foreign_password_hashes 6\n"), "{text}");
 }

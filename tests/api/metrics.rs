@@ -111,6 +111,7 @@ fn what_has_happened_is_counted_and_what_is_now_is_measured(engine: Engine) {
         ("tokensmith_denylist_entries", 3),
         ("tokensmith_denylist_readers", 0),
         ("tokensmith_password_hashes_under_way", 0),
+        ("tokensmith_foreign_password_hashes", 0),
         ("tokensmith_refreshes_waiting", 0),
     ] {
         assert_eq!(service.value(sample), expected, "{sample}");

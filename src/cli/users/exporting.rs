@@ -12,7 +12,6 @@ use crate::cli::CliError;
 use crate::http::view::user::AccountView;
 use crate::model::attributes::Attributes;
 use crate::model::user::NO_PASSWORD;
-use crate::password::as_exported;
 use crate::secret::create_private_file;
 use crate::service::queries;
 use crate::store::Credentials;
@@ -64,7 +63,7 @@ fn export(
     loop {
         let page = queries::list_credentials(app, after.as_deref(), PAGE)?;
         for Credentials { user, password_hash } in &page {
-            let hash = Some(as_exported(password_hash)).filter(|hash| with_hashes && *hash != NO_PASSWORD);
+            let hash = Some(password_hash.as_str()).filter(|hash| with_hashes && *hash != NO_PASSWORD);
             let exported = Exported {
                 account: user.into(),
                 public_attributes: Attributes::object_of(user.public_attributes.as_ref()),

@@ -12,7 +12,7 @@ use crate::cli::CliError;
 use crate::cli::output::{complain, count, line, shown};
 use crate::model::audit::Origin;
 use crate::secret::create_private_file;
-use crate::service::imports::{Counts, Format, Import, Input, Mapping, Options, Refusal, RoleMap, Stopped};
+use crate::service::imports::{AT_ONCE, Counts, Format, Import, Input, Mapping, Options, Refusal, RoleMap, Stopped};
 
 #[derive(Args)]
 pub(in crate::cli) struct ImportCommand {
@@ -114,6 +114,7 @@ pub(super) fn run(app: &App, command: ImportCommand, origin: &Origin) -> Result<
         renames: command.rename,
         trust_email: command.trust_email,
         is_rehearsal: command.dry_run,
+        at_once: AT_ONCE,
     };
     let broken = |error: crate::service::imports::Broken| of_file(&command.file, &Stopped::from(error));
     let mut import = Import::new(app, input, format, options).map_err(broken)?;

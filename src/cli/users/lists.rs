@@ -1,4 +1,8 @@
-//! The lists of `tokensmith users`: accounts, and the sessions, identities and API tokens of one account.
+//! The lists of `tokensmith users`: accounts and their password hashes, and the sessions, identities and API tokens of one account.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
 
 use crate::app::App;
 use crate::cli::CliError;
@@ -10,7 +14,9 @@ use crate::http::view::user::AccountView;
 use crate::model::session::Listed;
 use crate::model::user::User;
 use crate::model::user_search::UserSearch;
+use crate::password::scheme;
 use crate::service::{identities, queries};
+use crate::store::Credentials;
 
 /// Number of rows that are read at a time.
 const PAGE: i64 = 500;
@@ -36,6 +42,35 @@ pub(super) fn list(app: &App, search: Option<String>, json: bool) -> Result<(), 
         let Some(last) = page.last() else { return table.finish() };
         after = Some(last.username.to_string());
     }
+}
+
+/// Counts the password hashes by scheme, and by whether the next login replaces them.
+pub(super) fn list_hashes(app: &App, json: bool) -> Result<(), CliError> {
+    let mut counted: BTreeMap<(String, &str), u64> = BTreeMap::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = queries::list_credentials(app, after.as_deref(), PAGE)?;
+        for account in &page {
+            *counted.entry(kind(app, account)).or_default() += 1;
+        }
+        let Some(last) = page.last() else { break };
+        after = Some(last.user.username.to_string());
+    }
+    let mut table = List::new(json, ["SCHEME", "AT THE NEXT LOGIN", "ACCOUNTS"]);
+    for ((scheme, next), accounts) in counted {
+        let object = json!({"scheme": scheme, "at_the_next_login": next, "accounts": accounts});
+        table.add([scheme, next.to_owned(), accounts.to_string()], &object)?;
+    }
+    table.finish()
+}
+
+/// The scheme of an account's password hash, and what the next login does with it.
+fn kind(app: &App, account: &Credentials) -> (String, &'static str) {
+    if !account.has_password() {
+        return ("none".to_owned(), "none");
+    }
+    let next = if app.hasher.is_outdated(&account.password_hash) { "replaced" } else { "kept" };
+    (scheme(&account.password_hash).unwrap_or("unknown").to_owned(), next)
 }
 
 pub(super) fn list_sessions(app: &App, user: &User, json: bool) -> Result<(), CliError> {

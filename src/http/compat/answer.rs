@@ -1,8 +1,8 @@
 //! Failures as simplejwt and Django REST framework tell them. Not all have a `code`.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -41,7 +41,7 @@ type Told = (StatusCode, Value);
 pub(in crate::http) fn told(failure: &Failure) -> Told {
     match failure {
         Failure::Domain(error) => of_domain(failure, error),
-        Failure::BodyMalformed(why) => (StatusCode::BAD_REQUEST, detail(format!("JSON parse error - {why}"))),
+        Failure::BodyMalformed(why) => (StatusCode::BAD_REQUEST, detail(why.as_str())),
         Failure::MediaTypeUnsupported => (StatusCode::UNSUPPORTED_MEDIA_TYPE, media_type_unsupported("text/plain")),
         Failure::PathUnknown => (StatusCode::NOT_FOUND, detail("Not found.")),
         Failure::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, method_not_allowed("GET")),
@@ -65,8 +65,10 @@ pub(in crate::http) fn told(failure: &Failure) -> Told {
 pub(in crate::http) fn render(failure: &Failure, request: &HttpRequest, _request_id: &str) -> HttpResponse {
     let (status, body) = told(failure);
     let body = match failure {
-        Failure::MediaTypeUnsupported if !request.content_type().is_empty() => {
-            media_type_unsupported(request.content_type())
+        Failure::MediaTypeUnsupported => {
+            // With its parameters.
+            let named = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            named.filter(|named| !named.is_empty()).map_or(body, media_type_unsupported)
         }
         Failure::MethodNotAllowed(_) => method_not_allowed(request.method().as_str()),
         _ => body,

@@ -153,15 +153,15 @@ impl Dump {
 
     /// A refresh token that was issued.
     fn outstanding(&mut self, key: String, fields: &Fields) -> Result<Subject, String> {
-        let (external_id, jti) = (short(key, "the primary key")?, required(fields, "jti")?);
+        let (key, jti) = (short(key, "the primary key")?, required(fields, "jti")?);
         if jti.chars().count() > MAX_LEGACY_JTI_CHARS || !jti.chars().all(is_distinct) {
             return Err("jti is too long, or has invisible characters".to_owned());
         }
         let (stored, owner) = (at(fields, "expires_at")?, owner(fields.get("user"))?);
         let said = text(fields.get("token")).ok().flatten().and_then(|token| unverified_expiry(&token));
         let expires_at = said.map_or(stored + AFTER_EXPIRY, |said| said.max(stored));
-        self.tokens.insert(external_id.clone(), (jti.clone(), expires_at));
-        Ok(Subject::LegacyToken { external_id, jti, owner, expires_at })
+        self.tokens.insert(key, (jti.clone(), expires_at));
+        Ok(Subject::LegacyToken { jti, owner, expires_at })
     }
 
     /// The name of a group: by its primary key, or by its natural one, which is the name.

@@ -4,17 +4,19 @@ use super::roles::RoleMap;
 
 /// How a file is read.
 #[derive(Clone, Debug)]
-pub(crate) struct Options {
+pub struct Options {
     /// The model of Django's that has the accounts, in lower case.
-    pub(crate) model: String,
+    pub model: String,
     /// The roles that are given.
-    pub(crate) roles: RoleMap,
+    pub roles: RoleMap,
     /// The field of that model that has the username, if it is not `username`.
-    pub(crate) username_field: Option<String>,
+    pub username_field: Option<String>,
     /// Whether an account may get another username and another address at once.
-    pub(crate) renames: bool,
+    pub renames: bool,
     /// Whether addresses count as verified, unless the file says that they are not.
-    pub(crate) trust_email: bool,
+    pub trust_email: bool,
     /// Whether nothing is written.
-    pub(crate) is_rehearsal: bool,
+    pub is_rehearsal: bool,
+    /// How many rows are written by the same statements.
+    pub at_once: usize,
 }

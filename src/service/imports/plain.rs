@@ -41,7 +41,7 @@ impl Lines {
 pub(crate) struct Table {
     reader: csv::Reader<Bounded>,
     header: Vec<String>,
-    /// The line at which the next row begins.
+    /// The line at which the last row began.
     line: u64,
 }
 
@@ -54,19 +54,21 @@ impl Table {
                 "the first line of the file must name its fields, such as external_id and username",
             ));
         }
-        let line = 2 + breaks(reader.byte_headers().map_err(broken)?);
-        Ok(Self { reader, header, line })
+        Ok(Self { reader, header, line: 1 })
     }
 
-    /// The next row that is not empty. Its number is that of its first line in the file.
+    /// The next row that is not an empty line. Its number is that of its first line in the file, where all lines count.
     pub(super) fn next(&mut self) -> Result<Option<Numbered>, Broken> {
         self.reader.get_mut().renew();
         let mut record = csv::ByteRecord::new();
         if !self.reader.read_byte_record(&mut record).map_err(broken)? {
             return Ok(None);
         }
-        let number = self.line;
-        self.line += 1 + breaks(&record);
+        let last_byte = self.reader.position().byte().saturating_sub(1);
+        let last_line = self.reader.get_mut().line_of(last_byte);
+        // At least one more than before: lines may also end with CR alone.
+        let number = last_line.saturating_sub(breaks(&record)).max(self.line + 1);
+        self.line = number;
         let fields = if record.len() == self.header.len() {
             let fields = self.header.iter().zip(&record).map(|(name, field)| {
                 let text = str::from_utf8(field).map_err(|_not_utf_8| format!("{name} is not UTF-8"))?;
@@ -80,8 +82,7 @@ impl Table {
     }
 }
 
-/// How many line breaks are within the fields of a row. The position that the library has is not that of the row where lines end
-/// with CR LF.
+/// How many line breaks are within the fields of a row. The library knows where a row ends, but not where it begins after empty lines.
 fn breaks(record: &csv::ByteRecord) -> u64 {
     record.iter().flatten().filter(|byte| **byte == b'\n').map(|_| 1).sum()
 }
@@ -90,5 +91,36 @@ fn broken(error: csv::Error) -> Broken {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => Broken::Io(error),
         _ => Broken::Form("the first line of the file is not UTF-8"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn numbers(text: &str) -> Vec<u64> {
+        let mut table = Table::new(Box::new(Cursor::new(text.as_bytes().to_vec()))).unwrap();
+        std::iter::from_fn(|| table.next().unwrap().map(|(number, _)| number)).collect()
+    }
+
+    #[test]
+    fn a_row_has_the_number_of_its_first_line_whatever_lines_are_empty_and_however_they_end() {
+        for (text, expected) in [
+            ("id,name\n1,a\n\n2,b\n\n\n3,c\n", &[2, 4, 7][..]),
+            ("id,name\n1,a\n\n2,b\n\n\n3,c", &[2, 4, 7]),
+            ("\n\nid,name\n\n1,a\n", &[5]),
+            ("id,name\n1,\"a\n\nb\"\n\n2,\"\nc\"", &[2, 6]),
+            ("\"id\",\"na\nme\"\n1,a\n", &[3]),
+            ("id,name\n1,a\n\n", &[2]),
+            ("id,name\n", &[]),
+        ] {
+            assert_eq!(numbers(text), expected, "{text:?}");
+            assert_eq!(numbers(&text.replace('\n', "\r\n")), expected, "{text:?} with CR LF");
+        }
+        assert_eq!(numbers("id,name\r1,a\r2,b\r"), [2, 3]);
+        let long: String = (0..20_000).map(|row| format!("{row},a\n\n")).collect();
+        assert_eq!(numbers(&format!("id,name\n{long}")).last(), Some(&40_000));
     }
 }

@@ -1,5 +1,6 @@
 //! Reads a file record by record, in memory that does not grow with the file.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead, Read};
 
 use serde_json::error::Category;
@@ -8,11 +9,11 @@ use serde_json::error::Category;
 const MAX_RECORD_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// A file that is read.
-pub(crate) type Input = Box<dyn BufRead + Send>;
+pub type Input = Box<dyn BufRead + Send>;
 
 /// Why the rest of a file cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Broken {
+pub enum Broken {
     /// The system says so.
     #[error("the file cannot be read: {0}")]
     Io(#[from] io::Error),
@@ -107,20 +108,33 @@ pub(super) fn element(input: &mut Input, has_begun: &mut bool) -> Result<Option<
     if is_whole { Ok(Some(element)) } else { Err(Broken::Form("the file ends within a row: it is not whole")) }
 }
 
-/// Reads at most so much of a record; what is longer is probably one whose quote is not closed.
+/// Reads at most so much of a record; what is longer is probably one whose quote is not closed. Knows which line a byte is in.
 pub(super) struct Bounded {
     input: Input,
     left: usize,
+    read: u64,
+    /// Where lines end that were not asked about yet, and how many end before them.
+    ends: VecDeque<u64>,
+    passed: u64,
 }
 
 impl Bounded {
     pub(super) fn new(input: Input) -> Self {
-        Self { input, left: MAX_RECORD_BYTES }
+        Self { input, left: MAX_RECORD_BYTES, read: 0, ends: VecDeque::new(), passed: 0 }
     }
 
     /// A new record begins.
     pub(super) fn renew(&mut self) {
         self.left = MAX_RECORD_BYTES;
+    }
+
+    /// The line of a byte, from 1; of one that comes after those that were asked about before.
+    pub(super) fn line_of(&mut self, byte: u64) -> u64 {
+        while self.ends.front().is_some_and(|end| *end < byte) {
+            self.ends.pop_front();
+            self.passed += 1;
+        }
+        self.passed + 1
     }
 }
 
@@ -132,6 +146,12 @@ impl Read for Bounded {
         let most = buffer.len().min(self.left);
         let read = self.input.read(buffer.get_mut(..most).unwrap_or_default())?;
         self.left -= read;
+        for byte in buffer.iter().take(read) {
+            if *byte == b'\n' {
+                self.ends.push_back(self.read);
+            }
+            self.read += 1;
+        }
         Ok(read)
     }
 }

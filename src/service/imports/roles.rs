@@ -41,7 +41,7 @@ impl FromStr for Mapping {
 
 /// All roles that the command gives.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RoleMap {
+pub struct RoleMap {
     mappings: Vec<Mapping>,
     /// What each role without a mapping was made of.
     origins: HashMap<String, String>,

@@ -107,6 +107,13 @@ impl ImportedUser {
     }
 }
 
+impl ImportedUser {
+    /// The address, folded, if it counts as verified.
+    pub(super) fn verified_email(&self) -> Option<String> {
+        self.email.as_ref().filter(|_| self.is_verified).map(|email| email.folded().into_owned())
+    }
+}
+
 /// The value of a field, if it has one that is valid.
 fn checked<T, E: ToString>(
     fields: &Fields,
