@@ -150,9 +150,8 @@ impl Hasher {
         self.reader
     }
 
-    /// As what to store a hash of another system, if this process can verify it; `None` for a password that no text has, as
-    /// Django says by a `!` at the start.
-    /// One that `is_ours` stays what it is.
+    /// As what to store a hash of another system, or one that `is_ours`, if this process can verify it; `None` for a password that no
+    /// text has, as Django says by a `!` at the start.
     pub(crate) fn adopt(&self, text: &str, is_ours: bool) -> Result<Option<String>, UnusableHash> {
         if text.is_empty() || text.starts_with('!') {
             return Ok(None);

@@ -103,7 +103,7 @@ fn blocks(dice: &mut Dice, make: fn(&mut Dice) -> Value) -> Vec<Value> {
 fn imported(app: &TestApp, rows: &[Value], format: Format, options: &Options) -> (Counts, Vec<(u64, String)>) {
     let text = match format {
         Format::Django => Value::Array(rows.to_vec()).to_string(),
-        _ => rows.iter().map(|row| format!("{row}\n")).collect(),
+        _ => rows.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
     };
     let input = Box::new(Cursor::new(text.into_bytes()));
     let mut import = Import::new(&app.inside, input, format, options.clone()).unwrap();
@@ -158,7 +158,7 @@ fn numbers(app: &TestApp) -> Vec<i64> {
 fn compare(engine: Engine, format: Format, make: fn(&mut Dice) -> Value) {
     for seed in 1..=3 {
         let apps = [1, 7, 100].map(|at_once| (TestApp::start(engine), at_once));
-        let mut dice = Dice(0x9e37_79b9_7f4a_7c15 * seed);
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
         for file in 0..2 {
             let (rows, asked) = (blocks(&mut dice, make), options(&mut dice, 0));
             let outcomes = apps.each_ref().map(|(app, at_once)| {
@@ -172,18 +172,9 @@ fn compare(engine: Engine, format: Format, make: fn(&mut Dice) -> Value) {
             assert!(alone.2 == few.2 && alone.2 == many.2, "{:#?}\n{:#?}\n{:#?}", alone.2, few.2, many.2);
             assert_eq!([&alone.3, &alone.3], [&few.3, &many.3], "seed {seed}, file {file}");
             let (counts, refused) = &alone.1;
-            assert!(counts.accounts_or_tokens() > 10 && refused.len() > 3, "the file is dirty: {counts:?}");
+            assert!(counts.created + counts.changed + counts.tokens > 10, "{counts:?}");
+            assert!(refused.len() > 3, "the file is dirty: {refused:?}");
         }
-    }
-}
-
-trait Done {
-    fn accounts_or_tokens(&self) -> u64;
-}
-
-impl Done for Counts {
-    fn accounts_or_tokens(&self) -> u64 {
-        self.created + self.changed + self.tokens
     }
 }
 

@@ -117,6 +117,7 @@ diesel::table! {
         expires_at -> SqlTime,
         is_denied -> Bool,
         session_id -> Nullable<SqlUuid>,
+        /// Was written by an earlier version, and is not read.
         external_id -> Nullable<Text>,
     }
 }
