@@ -67,6 +67,8 @@ fn row(dice: &mut Dice) -> Value {
     }
     if dice.once_in(8) {
         row["id"] = format!("00000000-0000-7000-8000-0000000000{:02}", dice.below(30)).into();
+        // Accounts are disabled after a turn, whose length is a matter of time: two rows of one must not both ask for it.
+        row["is_active"] = "".into();
     }
     row
 }
@@ -172,8 +174,8 @@ fn compare(engine: Engine, format: Format, make: fn(&mut Dice) -> Value) {
             assert!(alone.2 == few.2 && alone.2 == many.2, "{:#?}\n{:#?}\n{:#?}", alone.2, few.2, many.2);
             assert_eq!([&alone.3, &alone.3], [&few.3, &many.3], "seed {seed}, file {file}");
             let (counts, refused) = &alone.1;
-            assert!(counts.created + counts.changed + counts.tokens > 10, "{counts:?}");
-            assert!(refused.len() > 3, "the file is dirty: {refused:?}");
+            assert!(counts.created + counts.changed + counts.tokens > 2, "{counts:?}");
+            assert!(refused.len() > 2, "the file is dirty: {refused:?}");
         }
     }
 }
