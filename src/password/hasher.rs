@@ -147,7 +147,7 @@ impl Hasher {
 
     /// As what to store a hash of another system, if this process can verify it; `None` for a password that no text has, as
     /// Django says by a `!` at the start.
-    /// One that `is_ours` stays what it is.
+    /// One that `is_ours` stays what it is. But a file says that, so it may not take longer than those of today and of others.
     pub(crate) fn adopt(&self, text: &str, is_ours: bool) -> Result<Option<String>, UnusableHash> {
         if text.is_empty() || text.starts_with('!') {
             return Ok(None);
@@ -156,7 +156,9 @@ impl Hasher {
             return Err(UnusableHash::Malformed("it is longer than any".to_owned()));
         }
         let stored = if is_ours { text.into() } else { as_stored(text) };
-        self.read(&stored)?;
+        if self.read(&stored)?.takes_too_long_beside(self.filler.work()) {
+            return Err(UnusableHash::TooMuchWork);
+        }
         Ok(Some(stored.into_owned()))
     }
 
