@@ -2,12 +2,17 @@
 
 use tokensmith::internals::service::decoy;
 
+use serde_json::json;
+
+use crate::claims_hook::World;
+use crate::support::hook::Does;
 use crate::support::{Engine, PASSWORD, TestApp};
 
 both_engines!(
     a_name_that_no_account_has_costs_what_most_hashes_cost,
     a_hash_that_lacks_memory_is_no_wrong_password,
     logins_at_the_same_time_both_succeed_and_leave_one_hash_of_ours,
+    a_hash_that_is_replaced_during_a_login_is_checked_too,
 );
 
 /// Of another password, with so many iterations that it takes longer than a hash of the tests.
@@ -61,4 +66,30 @@ fn logins_at_the_same_time_both_succeed_and_leave_one_hash_of_ours(engine: Engin
     });
     assert_eq!(app.number("select count(*) from users where password_hash like '$argon2id$%'"), 1);
     app.login("ada", PASSWORD).ok();
+}
+
+/// As an import does. The hook for claims is asked between the check and the use of the proof.
+fn a_hash_that_is_replaced_during_a_login_is_checked_too(engine: Engine) {
+    let world = World::start(engine, "keep");
+    world.app.create_user("ada", &[]);
+    let during_a_login = |change: &str| {
+        world.hook.asked();
+        world.hook.does(Does::Waits);
+        std::thread::scope(|scope| {
+            let login = scope.spawn(|| world.app.another_client().login("ada", PASSWORD));
+            world.hook.wait_until_asked();
+            world.app.execute(change);
+            world.hook.claims(&json!({}));
+            login.join().unwrap()
+        })
+    };
+    let replaced = |hash: &str| format!("update users set password_hash = '{hash}'");
+    during_a_login(&replaced(HASH)).ok();
+    assert_eq!(world.app.number("select count(*) from users where password_hash like '$argon2id$%'"), 1);
+    during_a_login("update users set disabled_at = 1").problem(401, "bad_credentials");
+    world.app.execute("update users set disabled_at = null");
+    let other = format!("{}AAAA", HASH.split_at(HASH.len() - 5).0);
+    during_a_login(&replaced(&format!("{other}="))).problem(401, "bad_credentials");
+    assert_eq!(world.app.number("select count(*) from sessions"), 1);
+    assert_eq!(world.app.number("select count(*) from audit_events where name = 'login_failed'"), 2);
 }
