@@ -7,7 +7,8 @@ use serde_json::Value;
 use tokensmith_verifier::issuing::read_object;
 
 use super::Audiences;
-use crate::model::custom_claim::{ClaimName, CustomClaim, Mapping};
+use crate::model::claim_name::ClaimName;
+use crate::model::custom_claim::{CustomClaim, Mapping};
 use crate::secret::file;
 
 /// The claims of the file at this path; none if there is no path. Without audiences, which are wrong then, those of the
@@ -27,10 +28,11 @@ pub(super) fn read(path: &str, audiences: Option<&Audiences>) -> Result<Vec<Cust
         let of_claim = |problem: String| of_file(format!("{name}: {problem}"));
         let parsed: ClaimName =
             name.parse().map_err(|bad| of_claim(format!("the name {}", ToString::to_string(&bad))))?;
+        let claim = CustomClaim { name: parsed, mapping };
         if let Some(audiences) = audiences {
-            mapping.check(audiences.names()).map_err(|(member, bad)| of_claim(format!("{member} {bad}")))?;
+            claim.check(audiences.names()).map_err(|(member, bad)| of_claim(format!("{member} {bad}")))?;
         }
-        Ok(CustomClaim { name: parsed, mapping })
+        Ok(claim)
     };
     claims.into_iter().map(claim).collect()
 }
@@ -69,6 +71,11 @@ mod tests {
             (r#"{"plan": {"source": {"constant": 1}, "in": ["userinfo"], "scope": "a"}}"#, "unknown field `scope`"),
             (r#"{"plan": {"source": {"constant": 1}, "in": []}}"#, "plan: in must name"),
             (r#"{"sub": {"source": {"constant": 1}, "in": ["userinfo"]}}"#, "sub: the name is a registered claim"),
+            (r#"{"Roles": {"source": {"constant": 1}, "in": ["userinfo"]}}"#, "Roles: the name is a registered claim"),
+            (
+                r#"{"role": {"source": {"public_attribute": "/a"}, "in": ["userinfo"]}}"#,
+                "role: source must not be a public",
+            ),
             (r#"{"a b": {"source": {"constant": 1}, "in": ["userinfo"]}}"#, "a b: the name must be"),
             (
                 r#"{"a": {"source": {"constant": 1}, "in": ["userinfo"], "audiences": ["https://other.example.com"]}}"#,

@@ -320,7 +320,7 @@ settings! {
     }
     LEGACY_JWT_SECRET_FILE: pub(super) legacy_jwt_secret_file: String {
         default: "",
-        help: "File with the key that the issuer before this service has signed its tokens with: they are accepted at the endpoints of COMPAT. A public key in PEM means RS256 only; anything else is the secret of HS256 (a line break at its end may belong to it or not). Empty: no other tokens are accepted.",
+        help: "File with the key that the issuer before this service has signed its tokens with: they are accepted at the endpoints of COMPAT. A public key in PEM means RS256 only; one in another form is refused; anything else is the secret of HS256 (a line break at its end may belong to it or not). Empty: no other tokens are accepted.",
         secrecy: MayHoldSecret,
         read: any_text,
         warn: warnings::legacy_secret,

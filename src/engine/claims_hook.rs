@@ -1,17 +1,24 @@
 //! The hook for claims: another service of the operator that is asked for claims at each login and refresh. It may be slow,
-//! away or wrong: a call has little time, few calls run at once, and while it does not answer it is left alone.
+//! away or wrong: a call has little time, few calls run at once, and while it does not answer it is left alone. No user
+//! takes it from others: what it says of one user does not count against it, and one user's calls are few.
+
+mod shared;
+mod turns;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tokensmith_verifier::issuing::{HttpError, Limits};
-use tokio::sync::Semaphore;
+
+pub(crate) use shared::Answer;
+use shared::Shared;
+use turns::Turns;
 
 use crate::clock::{Clock, Seconds, Timestamp};
 use crate::config::ClaimsHook as Settings;
 use crate::entropy::Entropy;
-use crate::error::Error;
+use crate::error::{Error, root_cause};
 use crate::metrics::Metrics;
 use crate::model::attributes::Attributes;
 use crate::model::custom_claim::read_claims;
@@ -24,10 +31,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// Its claims have at most 4 KiB as compact JSON.
 const MAX_ANSWER_BYTES: u64 = 8 * 1024;
 
-/// Each call holds a thread. Beyond that the hook counts as away.
-const AT_ONCE: usize = 64;
-
-/// So many calls in a row that fail mean that it is away.
+/// So many calls in a row without an answer mean that it is away.
 const MAX_FAILURES: u32 = 5;
 
 /// How long it is left alone then, before one call tries whether it is back.
@@ -59,7 +63,7 @@ pub(crate) struct Question<'a> {
     pub(crate) scope: &'a str,
 }
 
-/// Why there is no answer.
+/// Why there are no claims.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     /// The call.
@@ -73,6 +77,17 @@ enum Failure {
     Answer(&'static str),
 }
 
+impl Failure {
+    /// Whether the hook is away for all users. Anything else is what it says of one.
+    fn is_of_all(&self) -> bool {
+        match self {
+            Self::Call(HttpError::Redirect(_) | HttpError::TooLarge(_) | HttpError::Encoded) | Self::Answer(_) => false,
+            Self::Call(_) => true,
+            Self::Status(status) => *status == 429 || *status >= 500,
+        }
+    }
+}
+
 /// The hook.
 pub(crate) struct ClaimsHook {
     settings: Settings,
@@ -80,7 +95,8 @@ pub(crate) struct ClaimsHook {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     metrics: Arc<Metrics>,
-    turns: Semaphore,
+    turns: Turns,
+    shared: Shared,
     health: Mutex<Health>,
 }
 
@@ -102,14 +118,14 @@ impl ClaimsHook {
         entropy: Arc<dyn Entropy>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let (turns, health) = (Semaphore::new(AT_ONCE), Mutex::default());
-        Self { settings, outbound, clock, entropy, metrics, turns, health }
+        let (turns, shared, health) = (Turns::default(), Shared::default(), Mutex::default());
+        Self { settings, outbound, clock, entropy, metrics, turns, shared, health }
     }
 
     /// Asks it for claims; blocks its thread for at most a second. `None` if it does not answer as it must, which is logged
     /// at most once a minute.
-    pub(crate) fn ask(&self, question: &Question<'_>) -> Result<Option<Option<Attributes>>, Error> {
-        let Ok(_turn) = self.turns.try_acquire() else {
+    pub(crate) fn ask(&self, question: &Question<'_>) -> Result<Answer, Error> {
+        let Some(_turn) = self.turns.turn(question.user_id) else {
             self.metrics.claims_hook("busy", None);
             return Ok(None);
         };
@@ -124,6 +140,21 @@ impl ClaimsHook {
         self.metrics.claims_hook(if answered.is_ok() { "answered" } else { "failed" }, Some(began.elapsed()));
         self.note(answered.as_ref().err(), now);
         Ok(answered.ok())
+    }
+
+    /// The answer of a call that is under way for a refresh of this session and audience, or else of `call`, which asks.
+    pub(crate) async fn ask_once(
+        &self,
+        subject: (SessionId, String),
+        call: impl Future<Output = Result<Answer, Error>>,
+    ) -> Answer {
+        let call = async {
+            call.await.unwrap_or_else(|error| {
+                log::warn!(cause = root_cause(&error); "the hook for claims cannot be asked");
+                None
+            })
+        };
+        self.shared.answer(subject, call).await
     }
 
     fn call(&self, id: &str, question: &Question<'_>, now: Timestamp) -> Result<Option<Attributes>, Failure> {
@@ -155,23 +186,22 @@ impl ClaimsHook {
 
     fn note(&self, failure: Option<&Failure>, now: Timestamp) {
         let mut health = self.health();
-        match failure {
-            None => {
-                health.failures = 0;
-                if health.rests_until.take().is_some() {
-                    log::info!("the hook for claims answers again");
-                }
+        if let Some(cause) = failure
+            && health.warned_at.is_none_or(|at| now - at >= BETWEEN_WARNINGS)
+        {
+            health.warned_at = Some(now);
+            log::warn!(cause:%; "the hook for claims does not answer as it must");
+        }
+        if failure.is_some_and(Failure::is_of_all) {
+            health.failures = health.failures.saturating_add(1);
+            if health.failures >= MAX_FAILURES {
+                health.rests_until = Some(now + REST);
             }
-            Some(cause) => {
-                if health.warned_at.is_none_or(|at| now - at >= BETWEEN_WARNINGS) {
-                    health.warned_at = Some(now);
-                    log::warn!(cause:%; "the hook for claims does not answer as it must");
-                }
-                health.failures = health.failures.saturating_add(1);
-                if health.failures >= MAX_FAILURES {
-                    health.rests_until = Some(now + REST);
-                }
-            }
+            return;
+        }
+        health.failures = 0;
+        if health.rests_until.take().is_some() {
+            log::info!("the hook for claims answers again");
         }
     }
 

@@ -14,7 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpResponse, web};
 
 use super::audience::{Audience, Origins};
-use super::failure::Failure;
+use super::failure::{Failure, shown_origin};
 use crate::app::App;
 
 const ANY: HeaderValue = HeaderValue::from_static("*");
@@ -25,9 +25,6 @@ const REQUEST_HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, if-none-match, x-request-id");
 const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static("etag, retry-after, www-authenticate, x-request-id");
 const MAX_AGE_SECONDS: u32 = 3_600;
-
-/// Enough for a scheme, a host name of 255 characters and a port. Longer origins would fill the log.
-const MAX_ORIGIN_CHARS: usize = 300;
 
 /// The endpoints that web pages of public clients may call.
 const OF_CLIENTS: [&str; 3] = ["/oauth/token", "/oauth/revoke", "/oauth/userinfo"];
@@ -51,9 +48,9 @@ pub(super) async fn cors(
             request.into_response(preflight(headers))
         }
         (Some(origin), true) if origins == Origins::OfClients => {
-            request.error_response(Failure::OriginOfNoClient(shown(&origin)))
+            request.error_response(Failure::OriginOfNoClient(shown_origin(&origin)))
         }
-        (Some(origin), true) => request.error_response(Failure::OriginNotAllowed(shown(&origin))),
+        (Some(origin), true) => request.error_response(Failure::OriginNotAllowed(shown_origin(&origin))),
         _ => next.call(request).await?,
     };
     let headers = response.headers_mut();
@@ -109,10 +106,4 @@ fn preflight(headers: HeaderValue) -> HttpResponse {
         .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, headers))
         .insert_header((ACCESS_CONTROL_MAX_AGE, MAX_AGE_SECONDS))
         .finish()
-}
-
-/// The origin as it is shown in the log. Clients may send anything as an origin.
-fn shown(origin: &HeaderValue) -> String {
-    let text = String::from_utf8_lossy(origin.as_bytes());
-    text.chars().flat_map(char::escape_default).take(MAX_ORIGIN_CHARS).collect()
 }

@@ -6,7 +6,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue, ORIGIN};
 
-use super::failure::Failure;
+use super::failure::{Failure, shown_origin};
 use crate::app::App;
 use crate::model::id::SessionId;
 use crate::oauth::params::Params;
@@ -37,16 +37,31 @@ pub(super) fn check(request: &HttpRequest, app: &App) -> Result<(), Failure> {
 /// Refuses a request of another site, whatever its method is.
 pub(super) fn check_origin(request: &HttpRequest, app: &App) -> Result<(), Failure> {
     let headers = request.headers();
-    let from = headers.get(ORIGIN);
-    let is_named =
-        app.config.cors_origins.iter().any(|named| from.is_some_and(|from| named.as_bytes() == from.as_bytes()));
     let is_trusted = match headers.get(SEC_FETCH_SITE) {
-        _ if is_named => true,
+        _ if is_named(request, app) => true,
         Some(site) => site == "same-origin",
         // Of a browser without fetch metadata, or of another client.
         None => is_ours(request, app) || headers.contains_key(X_REQUESTED_WITH),
     };
     if is_trusted { Ok(()) } else { Err(Failure::CsrfRefused) }
+}
+
+/// Refuses a form that a page of another site sends, unless the operator names its origin: browsers ask for leave only before
+/// other types of content. A client that says nothing of a page is none that a page controls.
+pub(super) fn check_form_origin(request: &HttpRequest, app: &App) -> Result<(), Failure> {
+    let (from, site) = (request.headers().get(ORIGIN), request.headers().get(SEC_FETCH_SITE));
+    let is_of_a_page = from.is_some() || site.is_some_and(|site| site != "none");
+    let is_any_named = app.config.cors_origins.iter().any(|named| named == "*");
+    if !is_of_a_page || is_any_named || is_named(request, app) || is_own_form(request, app) {
+        return Ok(());
+    }
+    Err(Failure::OriginNotAllowed(from.map_or_else(|| "another site".to_owned(), shown_origin)))
+}
+
+/// Whether the operator names the origin of a request.
+fn is_named(request: &HttpRequest, app: &App) -> bool {
+    let from = request.headers().get(ORIGIN);
+    app.config.cors_origins.iter().any(|named| from.is_some_and(|from| named.as_bytes() == from.as_bytes()))
 }
 
 /// What is not known to be safe ([RFC 9110 section 9.2.1](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1)) may change

@@ -3,10 +3,14 @@
 
 use actix_web::ResponseError;
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderValue;
 
 use crate::clock::Seconds;
 use crate::error::Error;
 use tokensmith_verifier::{BearerError, BearerErrorKind};
+
+/// Enough for a scheme, a host name of 255 characters and a port. Longer origins would fill the log.
+const MAX_ORIGIN_CHARS: usize = 300;
 
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
@@ -99,4 +103,10 @@ impl ResponseError for Failure {
     fn status_code(&self) -> StatusCode {
         self.code().status()
     }
+}
+
+/// The origin as it is shown in the log. Clients may send anything as an origin.
+pub(super) fn shown_origin(origin: &HeaderValue) -> String {
+    let text = String::from_utf8_lossy(origin.as_bytes());
+    text.chars().flat_map(char::escape_default).take(MAX_ORIGIN_CHARS).collect()
 }

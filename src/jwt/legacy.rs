@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
 
+use super::legacy_secret::public_key_in_another_form;
 use super::{Audience, MAX_CLOCK_SKEW, TokenError};
 use crate::clock::Timestamp;
 use crate::model::legacy_token::MAX_LEGACY_JTI_CHARS;
@@ -215,22 +216,6 @@ fn bits(key: &DecodingKey) -> Option<usize> {
     let key = PublicKey::from_der(key.try_get_as_bytes().ok()?).ok()?;
     let key: PublicKeyX509Der<'_> = key.as_der().ok()?;
     Some(PublicEncryptingKey::from_der(key.as_ref()).ok()?.key_size_bits())
-}
-
-/// What is wrong with a file that is not PEM, if it can be no secret: whoever knows a public key that is taken for the secret of
-/// HS256 could sign any token.
-fn public_key_in_another_form(file: &[u8]) -> Option<&'static str> {
-    let is_jwk = |json: Map<String, Value>| json.contains_key("kty") || json.contains_key("keys");
-    if [&b"\xff\xfe"[..], b"\xfe\xff", b"\xef\xbb\xbf"].iter().any(|mark| file.starts_with(mark)) {
-        return Some("it begins with a byte order mark: save it as plain text, without one");
-    }
-    if serde_json::from_slice(file).is_ok_and(is_jwk) {
-        return Some("it is a JWK: give the public key in PEM");
-    }
-    if file.starts_with(b"ssh-") || file.starts_with(b"---- BEGIN SSH2") {
-        return Some("it is a key of SSH: give the public key in PEM");
-    }
-    file.starts_with(b"\x30\x82").then_some("it is a key in DER: give the public key in PEM")
 }
 
 /// When a token says that it expires, if it can be read. Nothing is verified.

@@ -9,6 +9,7 @@ mod key_plan;
 mod key_ring;
 mod keys;
 mod legacy;
+mod legacy_secret;
 mod private_key;
 mod upstream_id_token;
 

@@ -2,7 +2,6 @@
 
 use std::cell::LazyCell;
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,129 +9,15 @@ use tokensmith_verifier::Audience;
 use tokensmith_verifier::issuing::read_object;
 
 use super::attributes::Attributes;
+use super::claim_name::ClaimName;
 use super::client::Client;
 use super::names::Names;
 use super::text::BadText;
 use super::user::User;
 
-const MAX_NAME_CHARS: usize = 100;
 const MAX_POINTER_BYTES: usize = 200;
 const MAX_CONSTANT_BYTES: usize = 1_024;
 const MAX_AUDIENCES: usize = 64;
-
-/// Names that mean something to verifiers, clients or this service already: those that these documents register, and our
-/// own.
-const LOCKED: &[&str] = &[
-    // RFC 7519 section 4.1.
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    // RFC 9068 section 2.2.
-    "client_id",
-    "auth_time",
-    "acr",
-    "amr",
-    "scope",
-    "roles",
-    "groups",
-    "entitlements",
-    // OpenID Connect Core sections 2, 3.3.2.11, 5.1, 5.6.2 and 7.4.
-    "nonce",
-    "azp",
-    "at_hash",
-    "c_hash",
-    "s_hash",
-    "sub_jwk",
-    "_claim_names",
-    "_claim_sources",
-    "name",
-    "given_name",
-    "family_name",
-    "middle_name",
-    "nickname",
-    "preferred_username",
-    "profile",
-    "picture",
-    "website",
-    "email",
-    "email_verified",
-    "gender",
-    "birthdate",
-    "zoneinfo",
-    "locale",
-    "phone_number",
-    "phone_number_verified",
-    "address",
-    "updated_at",
-    // OpenID Connect Front-Channel and Back-Channel Logout, RFC 8417 section 2.2.
-    "sid",
-    "events",
-    "toe",
-    "txn",
-    // RFC 7662 section 2.2.
-    "active",
-    "username",
-    "token_type",
-    // RFC 7800, RFC 8693 section 4, RFC 9396 section 2, RFC 9449 section 4.2, RFC 8485 section 3.1.
-    "cnf",
-    "act",
-    "may_act",
-    "authorization_details",
-    "ath",
-    "htm",
-    "htu",
-    "vot",
-    "vtm",
-    // This service's own.
-    "credential",
-    "idp",
-    "gen",
-];
-
-/// Why a text is no name for a custom claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadClaimName {
-    /// Its form.
-    #[error("must be 1 to 100 letters, digits or any of _ - . : /, and begin with a letter or _")]
-    Form,
-    /// It has a meaning already.
-    #[error("is a registered claim, or one of this service's own")]
-    Locked,
-}
-
-/// The name of a custom claim, such as `plan` or `https://example.com/plan`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ClaimName(String);
-
-impl ClaimName {
-    /// As it is stored.
-    pub(crate) fn from_stored(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl FromStr for ClaimName {
-    type Err = BadClaimName;
-
-    fn from_str(text: &str) -> Result<Self, BadClaimName> {
-        let is_plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b));
-        let is_begun = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        if !is_plain || !is_begun || text.len() > MAX_NAME_CHARS {
-            return Err(BadClaimName::Form);
-        }
-        if LOCKED.contains(&text) { Err(BadClaimName::Locked) } else { Ok(Self(text.to_owned())) }
-    }
-}
-
-impl fmt::Display for ClaimName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// A custom claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,6 +100,17 @@ impl Place {
     }
 }
 
+impl CustomClaim {
+    /// Checks it where these are the audiences of the service; the error is the member that is wrong, and what it must be.
+    pub(crate) fn check(&self, audiences: &[String]) -> Result<(), (&'static str, BadText)> {
+        if matches!(self.mapping.source, Source::PublicAttribute(_)) && self.name.is_trusted() {
+            let problem = "must not be a public attribute: users would choose what services take for a permission";
+            return Err(("source", BadText(problem)));
+        }
+        self.mapping.check(audiences)
+    }
+}
+
 /// The stored form: JSON.
 impl fmt::Display for Mapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -223,8 +119,7 @@ impl fmt::Display for Mapping {
 }
 
 impl Mapping {
-    /// Checks it where these are the audiences of the service; the error is the member that is wrong, and what it must be.
-    pub(crate) fn check(&self, audiences: &[String]) -> Result<(), (&'static str, BadText)> {
+    fn check(&self, audiences: &[String]) -> Result<(), (&'static str, BadText)> {
         let problem = |field, message| Err((field, BadText(message)));
         match &self.source {
             Source::PublicAttribute(path) | Source::AppAttribute(path) | Source::ClientAttribute(path)
@@ -295,6 +190,30 @@ pub(crate) struct About<'a> {
     pub(crate) hooked: Option<&'a Attributes>,
 }
 
+/// The custom claims of a token or a response.
+#[derive(Debug, Default)]
+pub(crate) struct Custom {
+    own: Map<String, Value>,
+    /// Those of public attributes. A user can make them large.
+    public: Map<String, Value>,
+}
+
+impl Custom {
+    /// What to try until it fits: all, those that users do not write, none.
+    pub(crate) fn choices(self) -> Vec<Map<String, Value>> {
+        let Self { own, public } = self;
+        let mut choices = Vec::new();
+        if !public.is_empty() {
+            choices.push(own.clone().into_iter().chain(public).collect());
+        }
+        if !own.is_empty() {
+            choices.push(own);
+        }
+        choices.push(Map::new());
+        choices
+    }
+}
+
 /// The custom claims of the service.
 #[derive(Debug, Default)]
 pub(crate) struct CustomClaims(Vec<CustomClaim>);
@@ -312,7 +231,7 @@ impl CustomClaims {
     }
 
     /// The custom claims of a token or a response in this place, with these scopes and for this audience.
-    pub(crate) fn of(&self, place: Place, about: About<'_>, scope: &str, audience: &Audience) -> Map<String, Value> {
+    pub(crate) fn of(&self, place: Place, about: About<'_>, scope: &str, audience: &Audience) -> Custom {
         let About { user, client, hooked } = about;
         let of_user = |attributes: fn(&User) -> Option<&Attributes>| {
             LazyCell::new(move || Value::Object(Attributes::object_of(user.and_then(attributes))))
@@ -322,7 +241,7 @@ impl CustomClaims {
         let of_client = LazyCell::new(|| {
             Value::Object(Attributes::object_of(client.and_then(|client| client.attributes.as_ref())))
         });
-        let mut claims = Map::new();
+        let mut custom = Custom::default();
         for CustomClaim { name, mapping } in self.0.iter().filter(|one| one.mapping.applies(place, scope, audience)) {
             let value = match &mapping.source {
                 Source::PublicAttribute(path) => public.pointer(path).cloned(),
@@ -333,12 +252,16 @@ impl CustomClaims {
             };
             // Without attributes there is nothing, also where the whole object is asked for.
             let is_something = |value: &Value| !value.is_null() && value.as_object().is_none_or(|all| !all.is_empty());
+            let is_public = matches!(mapping.source, Source::PublicAttribute(_));
+            let claims = if is_public { &mut custom.public } else { &mut custom.own };
             claims.extend(value.filter(is_something).map(|value| (name.to_string(), value)));
         }
         if place == Place::AccessToken {
-            claims.extend(Attributes::object_of(hooked));
+            let hooked = Attributes::object_of(hooked);
+            custom.public.retain(|name, _| !hooked.contains_key(name));
+            custom.own.extend(hooked);
         }
-        claims
+        custom
     }
 }
 

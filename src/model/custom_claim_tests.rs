@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::clock::Timestamp;
+use crate::model::claim_name::{BadClaimName, LOCKED};
 use crate::model::id::Id;
 use crate::model::user::{Email, Username};
 
@@ -37,7 +38,7 @@ fn of(mappings: &[Value], place: Place, scope: &str, audience: &str) -> Value {
     };
     let claims = CustomClaims::from(mappings.iter().enumerate().map(claim).collect::<Vec<_>>());
     let about = About { user: Some(&user), ..About::default() };
-    Value::Object(claims.of(place, about, scope, &Audience::One(audience.to_owned())))
+    Value::Object(claims.of(place, about, scope, &Audience::One(audience.to_owned())).choices().swap_remove(0))
 }
 
 #[test]
@@ -128,8 +129,59 @@ fn names_that_mean_something_already_are_locked() {
         assert_eq!(bad.parse::<ClaimName>(), Err(BadClaimName::Form), "{bad}");
     }
     for locked in LOCKED {
-        assert_eq!(locked.parse::<ClaimName>(), Err(BadClaimName::Locked), "{locked}");
+        for name in
+            [(*locked).to_owned(), locked.to_uppercase(), format!("{}{}", locked[..1].to_uppercase(), &locked[1..])]
+        {
+            assert_eq!(name.parse::<ClaimName>(), Err(BadClaimName::Locked), "{name}");
+        }
     }
+}
+
+#[test]
+fn users_do_not_write_what_services_take_for_a_permission() {
+    for (name, source, is_good) in [
+        ("role", json!({"public_attribute": "/a"}), false),
+        ("Permissions", json!({"public_attribute": ""}), false),
+        ("scp", json!({"public_attribute": "/scp"}), false),
+        ("role", json!({"app_attribute": "/a"}), true),
+        ("role", json!({"constant": "user"}), true),
+        ("user_id", json!({"profile": "external_id"}), true),
+        ("theme", json!({"public_attribute": "/theme"}), true),
+    ] {
+        let mapping = mapping(json!({"source": source, "in": ["access_token"]}));
+        let claim = CustomClaim { name: name.parse().unwrap(), mapping };
+        assert_eq!(
+            claim.check(&[]).map_err(|(field, _)| field),
+            if is_good { Ok(()) } else { Err("source") },
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_users_write_is_left_out_first() {
+    let claim = |name: &str, source: Value| CustomClaim {
+        name: name.parse().unwrap(),
+        mapping: mapping(json!({"source": source, "in": ["access_token"]})),
+    };
+    let user = user(&json!({"theme": "dark", "plan": "mine"}), &json!({"ban": true}));
+    let hooked = Attributes::of(json!({"plan": "pro"}).as_object().unwrap()).unwrap();
+    let choices = |claims: Vec<CustomClaim>, hooked: Option<&Attributes>| {
+        let about = About { user: Some(&user), hooked, client: None };
+        let custom = CustomClaims::from(claims).of(Place::AccessToken, about, "", &Audience::One("api".to_owned()));
+        custom.choices().into_iter().map(Value::Object).collect::<Vec<_>>()
+    };
+    let (theme, plan) =
+        (claim("theme", json!({"public_attribute": "/theme"})), claim("plan", json!({"public_attribute": "/plan"})));
+    let ban = claim("ban", json!({"app_attribute": "/ban"}));
+    let all = vec![theme.clone(), plan.clone(), ban.clone()];
+    let own = json!({"ban": true, "plan": "pro"});
+    assert_eq!(choices(all, hooked.as_ref()), [json!({"ban": true, "plan": "pro", "theme": "dark"}), own, json!({})]);
+    assert_eq!(choices(vec![ban], None), [json!({"ban": true}), json!({})]);
+    assert_eq!(choices(vec![theme], None), [json!({"theme": "dark"}), json!({})]);
+    // The claim of the hook is not one that users write.
+    assert_eq!(choices(vec![plan], hooked.as_ref()), [json!({"plan": "pro"}), json!({})]);
+    assert_eq!(choices(Vec::new(), None), [json!({})]);
 }
 
 /// Otherwise a claim of our own could be set by a mapping.

@@ -4,6 +4,7 @@ pub(crate) mod api_token;
 pub(crate) mod attributes;
 pub(crate) mod audit;
 pub(crate) mod authorization;
+pub(crate) mod claim_name;
 pub(crate) mod client;
 pub(crate) mod compat;
 pub(crate) mod custom_claim;

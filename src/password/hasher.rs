@@ -1,7 +1,6 @@
 //! Password hashing on a fixed number of threads. Each thread keeps the memory for a hash with the current cost. A
 //! stored hash that needs more memory waits until the rest of the budget has room for it, so a flood of logins cannot
-//! use more than the budget. The number of waiting hashes and their waiting time are limited; known users go first.
-//! Beyond these limits the result is "too busy".
+//! use more than the budget. Waiting hashes are limited in number and time, known users first; beyond that it is "too busy".
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,10 +26,9 @@ use crate::threads::Threads;
 /// The longest wait for the result of a hash, even if a hash with an earlier, higher cost takes longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest hash of another system.
+/// The longest hash of a file.
 const MAX_FOREIGN_BYTES: usize = 512;
 
-/// The name of the threads.
 const NAME: &str = "password hashes";
 
 /// The outcome of checking a password.
@@ -150,8 +148,8 @@ impl Hasher {
         self.reader
     }
 
-    /// As what to store a hash of another system, or one that `is_ours`, if this process can verify it; `None` for a password that no
-    /// text has, as Django says by a `!` at the start.
+    /// As what to store a hash of a file, if this process can verify it in time; `None` for a password that no text has, as Django
+    /// says by a `!` at the start. One that `is_ours` stays what it is.
     pub(crate) fn adopt(&self, text: &str, is_ours: bool) -> Result<Option<String>, UnusableHash> {
         if text.is_empty() || text.starts_with('!') {
             return Ok(None);
@@ -160,7 +158,9 @@ impl Hasher {
             return Err(UnusableHash::Malformed("it is longer than any".to_owned()));
         }
         let stored = if is_ours { text.into() } else { as_stored(text) };
-        self.read(&stored)?;
+        if self.read(&stored)?.takes_too_long_beside(self.filler.work()) {
+            return Err(UnusableHash::TooMuchWork);
+        }
         Ok(Some(stored.into_owned()))
     }
 

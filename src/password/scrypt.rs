@@ -12,6 +12,10 @@ use super::foreign::{DIGEST_BYTES, decode, decode_padded, number};
 /// The largest logarithm of the cost, whatever else is asked for.
 const MAX_LOG_N: u8 = 24;
 
+/// Each block is also filled and read by PBKDF2, whatever the cost is. That takes as long as mixing it three times, and without
+/// hardware instructions for SHA-256 ten times: it is most of the work where a small cost has many lanes.
+const OF_PBKDF2: u64 = 8;
+
 /// A hash by scrypt.
 #[derive(Clone)]
 pub(crate) struct ScryptHash {
@@ -64,7 +68,7 @@ impl ScryptHash {
         }
         let params = Params::new(log_n, r, p).map_err(UnusableHash::malformed)?;
         let of_lane = u64::from(r).saturating_mul(1 << log_n);
-        let work = of_lane.saturating_mul(p.into());
+        let work = u64::from(r).saturating_mul(OF_PBKDF2).saturating_add(of_lane).saturating_mul(p.into());
         let bytes = u64::from(r).saturating_mul(u64::from(p) + 1).saturating_add(of_lane).saturating_mul(128);
         if !DIGEST_BYTES.contains(&digest.len()) {
             return Err(UnusableHash::malformed("its digest has a wrong length"));
@@ -78,7 +82,7 @@ impl ScryptHash {
         self.blocks
     }
 
-    /// The cost, times the block size, times the lanes.
+    /// The cost and what is constant, times the block size, times the lanes.
     pub(super) fn work(&self) -> u64 {
         self.work
     }

@@ -97,7 +97,12 @@ impl StoredHash {
 
     /// Whether verifying it takes longer than a login may wait. What one of our own takes is a setting.
     pub(super) fn takes_too_long(&self) -> bool {
-        !matches!(self, Self::Argon2id(_)) && self.work() > MAX_FOREIGN_WORK
+        !matches!(self, Self::Argon2id(_)) && self.takes_too_long_beside(0)
+    }
+
+    /// The same for a hash that is only said to be one of our own, where one of today's takes so much work.
+    pub(super) fn takes_too_long_beside(&self, work_of_today: u64) -> bool {
+        self.work() > MAX_FOREIGN_WORK.max(work_of_today)
     }
 
     /// Whether it says nothing of the end of this password.

@@ -102,6 +102,9 @@ fn parameters_that_would_hold_up_others_are_refused() {
         format!("$pbkdf2-sha512$i=1600000,l=32$c2FsdHNhbHQ${digest}"),
         format!("$pbkdf2$i=1000000,l=64$c2FsdHNhbHQ${}", "A".repeat(86)),
         format!("$scrypt$ln=14,r=8,p=400$c2FsdHNhbHQ${digest}"),
+        format!("$scrypt$ln=1,r=1,p=400000$c2FsdHNhbHQ${digest}"),
+        format!("$scrypt$ln=1,r=8,p=50000$c2FsdHNhbHQ${digest}"),
+        format!("scrypt$8$salt$1$250000${digest}="),
         format!("argon2$argon2id$v=19$m=65536,t=65,p=1$c2FsdHNhbHQ${digest}"),
     ] {
         let refused = hasher.adopt(&hash, false).unwrap_err();
@@ -116,6 +119,27 @@ fn parameters_that_would_hold_up_others_are_refused() {
     }
     assert!(hasher.adopt(&format!("pbkdf2_sha256$1000000$salt${digest}="), false).is_ok());
     assert_eq!(hasher.hashed(), 0);
+}
+
+/// A file may say of any hash that this service has made it.
+#[test]
+fn a_hash_that_is_said_to_be_ours_costs_no_more_than_one_of_another_system_or_of_today() {
+    let ours = |memory: u32, passes: u32| {
+        format!(
+            "$argon2id$v=19$m={memory},t={passes},p=1$c2FsdHNhbHRzYWx0c2FsdA$qzpmDlJzGVStIegAVIj0v/zQ2PLU51hdf6WoSTrrHls"
+        )
+    };
+    let usual = hasher(64 * 1_024);
+    assert_eq!(usual.adopt(&ours(16_000, 94), true), Err(UnusableHash::TooMuchWork));
+    for (memory, passes) in [(16_000, 93), (64, 100)] {
+        assert_eq!(usual.adopt(&ours(memory, passes), true), Ok(Some(ours(memory, passes))));
+    }
+    let cost = Argon2Cost { memory_kib: 16_000, iterations: 98, threads: 1, budget_kib: 64 * 1_024 };
+    let strict = Hasher::start(cost, Arc::new(SeededEntropy::new(1)), Arc::default()).unwrap();
+    assert!(strict.adopt(&ours(16_000, 98), true).unwrap().is_some());
+    assert_eq!(strict.adopt(&ours(16_000, 99), true), Err(UnusableHash::TooMuchWork));
+    // What is stored is of an earlier setting.
+    assert!(usual.read(&ours(16_000, 99)).is_ok());
 }
 
 #[test]

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::pair::Purpose;
 use crate::app::App;
 use crate::config::HookFail;
-use crate::engine::claims_hook::{ClaimsHook, Question, RETRY_AFTER};
+use crate::engine::claims_hook::{Answer, ClaimsHook, Question, RETRY_AFTER};
 use crate::engine::deadline;
 use crate::error::{Error, root_cause};
 use crate::jwt::RefreshClaims;
 use crate::model::attributes::Attributes;
-use crate::model::grant::Grant;
+use crate::model::grant::Live;
 use crate::model::id::SessionId;
 use crate::model::user::User;
 
@@ -47,7 +47,7 @@ pub(super) fn at_login(
         audience: purpose.audience,
         scope,
     };
-    ask(app, hook, &question, None)
+    taken(app, hook.ask(&question)?, None)
 }
 
 /// Asks for a refresh, before its token is used. What is refused in any case is not asked for.
@@ -56,35 +56,55 @@ pub(super) async fn at_refresh(
     claims: &RefreshClaims,
     audience: Option<&str>,
 ) -> Result<Hooked, Error> {
-    if app.claims_hook.is_none() {
+    let Some(hook) = &app.claims_hook else { return Ok(Hooked::default()) };
+    let (its_app, id) = (Arc::clone(app), claims.sid);
+    let find = move || its_app.store.read(|tx| Ok((tx.find_with_grant(id)?, tx.find_session_claims(id)?)));
+    let (Some(live), kept) = deadline::on_a_thread(find).await? else { return Ok(Hooked::default()) };
+    if live.session.end_by(app.clock.now()).is_some() || live.user.disabled_at.is_some() {
         return Ok(Hooked::default());
     }
-    let (app, id, audience) = (Arc::clone(app), claims.sid, audience.map(str::to_owned));
-    deadline::on_a_thread(move || {
-        let Some(hook) = &app.claims_hook else { return Ok(Hooked::default()) };
-        let found = app.store.read(|tx| Ok((tx.find_with_grant(id)?, tx.find_session_claims(id)?)))?;
-        let (Some(live), kept) = found else { return Ok(Hooked::default()) };
-        if live.session.end_by(app.clock.now()).is_some() || live.user.disabled_at.is_some() {
-            return Ok(Hooked::default());
-        }
-        let purpose = Purpose::of_grant(&app, live.grant.as_ref(), audience.as_deref())?;
-        let Grant { client_id, scope, .. } = live.grant.unwrap_or_else(|| app.config.grant(None));
-        let question = Question {
-            kind: "refresh",
-            user_id: live.user.id,
-            external_id: live.user.external_id.as_ref().map(ToString::to_string),
-            client_id: &client_id,
-            session_id: Some(id),
-            audience: purpose.audience,
-            scope: &scope,
-        };
-        ask(&app, hook, &question, kept)
-    })
-    .await
+    let audience = Purpose::of_grant(app, live.grant.as_ref(), audience)?.audience.to_owned();
+    let (its_app, subject) = (Arc::clone(app), (id, audience.clone()));
+    let ask = deadline::on_a_thread(move || match &its_app.claims_hook {
+        Some(hook) => ask_about(&its_app, hook, &live, &audience),
+        None => Ok(None),
+    });
+    taken(app, hook.ask_once(subject, ask).await, kept)
 }
 
-fn ask(app: &App, hook: &ClaimsHook, question: &Question<'_>, kept: Option<Attributes>) -> Result<Hooked, Error> {
-    match (hook.ask(question)?, app.config.claims_hook_fail) {
+/// What a session has that is neither opened nor refreshed: what the hook has last answered for it. Where that may not be used
+/// while the hook is away, or is missing and must be there, the hook is asked.
+pub(super) fn at_hand(app: &App, live: &Live, purpose: Purpose<'_>) -> Result<Hooked, Error> {
+    let Some(hook) = &app.claims_hook else { return Ok(Hooked::default()) };
+    let kept = app.store.read(|tx| tx.find_session_claims(live.session.id))?;
+    let is_enough = match app.config.claims_hook_fail {
+        HookFail::Keep => true,
+        HookFail::Open => false,
+        HookFail::Closed => kept.is_some(),
+    };
+    if is_enough {
+        return Ok(Hooked { claims: kept, is_new: false });
+    }
+    taken(app, ask_about(app, hook, live, purpose.audience)?, kept)
+}
+
+/// Asks for a token of an open session for this audience.
+fn ask_about(app: &App, hook: &ClaimsHook, live: &Live, audience: &str) -> Result<Answer, Error> {
+    let grant = live.grant.clone().unwrap_or_else(|| app.config.grant(None));
+    hook.ask(&Question {
+        kind: "refresh",
+        user_id: live.user.id,
+        external_id: live.user.external_id.as_ref().map(ToString::to_string),
+        client_id: &grant.client_id,
+        session_id: Some(live.session.id),
+        audience,
+        scope: &grant.scope,
+    })
+}
+
+/// What is taken of this answer where this was kept.
+fn taken(app: &App, answer: Answer, kept: Option<Attributes>) -> Result<Hooked, Error> {
+    match (answer, app.config.claims_hook_fail) {
         (Some(claims), _) => Ok(Hooked { is_new: claims != kept, claims }),
         (None, HookFail::Keep) => Ok(Hooked { claims: kept, is_new: false }),
         (None, HookFail::Open) => Ok(Hooked::default()),
@@ -116,12 +136,4 @@ pub(super) async fn keep_of_refresh(app: &Arc<App>, session: SessionId, hooked: 
     if let Err(error) = kept.await {
         log::warn!(session:%, cause = root_cause(&error); "the answer of the hook for claims is not kept");
     }
-}
-
-/// What the hook has last answered for a session, whose user has authenticated again.
-pub(super) fn kept(app: &App, session: SessionId) -> Result<Hooked, Error> {
-    if app.claims_hook.is_none() || app.config.claims_hook_fail == HookFail::Open {
-        return Ok(Hooked::default());
-    }
-    Ok(Hooked { claims: app.store.read(|tx| tx.find_session_claims(session))?, is_new: false })
 }

@@ -4,7 +4,8 @@ use super::fields::invalid;
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
-use crate::model::custom_claim::{BadClaimName, ClaimName, CustomClaim, Mapping};
+use crate::model::claim_name::{BadClaimName, ClaimName};
+use crate::model::custom_claim::{CustomClaim, Mapping};
 use crate::store::UnitTx;
 
 /// More would not fit into a token.
@@ -32,8 +33,8 @@ pub(crate) fn list(app: &App) -> Result<Vec<Defined>, Error> {
 /// Defines a custom claim, or defines it anew. Tokens have it from the next refresh on.
 pub(crate) fn put(app: &App, name: &str, mapping: Mapping, origin: &Origin) -> Result<Defined, Error> {
     let name = free(app, name)?;
-    mapping.check(app.config.audiences.names()).map_err(|(field, bad)| invalid(field)(bad))?;
     let claim = CustomClaim { name, mapping };
+    claim.check(app.config.audiences.names()).map_err(|(field, bad)| invalid(field)(bad))?;
     let event = origin.event(app.clock.now(), EventName::ClaimDefined).with(&claim.name);
     let new = claim.clone();
     change(app, move |tx| {

@@ -2,7 +2,7 @@
 
 use super::own_pair;
 use super::pair::{Pair, Purpose};
-use super::proof::{Claim, Outcome};
+use super::proof::{Claim, Outcome, checked_anew};
 use super::second_factor::{Next, stop_here};
 use crate::app::App;
 use crate::error::Error;
@@ -56,7 +56,7 @@ pub(crate) fn login(
     let audience = asked.audience.clone();
     // Before a second step is asked for.
     Purpose::find(app, audience.as_deref())?;
-    let Outcome { claimed, proven } = outcome;
+    let Outcome { claimed, proven, password } = outcome;
     let failed = |why: &str| {
         let event = Event { user: claimed, ..origin.event(app.clock.now(), EventName::LoginFailed) };
         app.units.record_best_effort(event.with(why));
@@ -69,10 +69,17 @@ pub(crate) fn login(
     let next = Next { session: None, audience, label: device.label.as_deref(), origin, by_cookie: false };
     let look = || proven.as_ref().map_or(Ok(()), |proven| stop_here(app, proven, &next));
     look()?;
-    let opened = own_pair::open(app, proven.iter().cloned().collect(), asked, device, origin)?;
+    let mut opened = own_pair::open(app, proven.iter().cloned().collect(), asked.clone(), device, origin)?;
     if opened.is_none() {
         // The user may have got a second factor just now.
         look()?;
+        if let (Some(old), Some(password)) = (&proven, &password)
+            && let Some(proven) = checked_anew(app, old, password)?
+        {
+            opened = own_pair::open(app, vec![proven], asked, device, origin)?;
+        }
+    }
+    if opened.is_none() {
         failed("bad credentials");
     }
     opened.ok_or(Error::BadCredentials)

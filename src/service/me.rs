@@ -3,7 +3,7 @@
 use super::mail::notice;
 use super::own_pair;
 use super::pair::Pair;
-use super::proof::{Admitted, Claim, Evidence, Outcome, Proven, prove};
+use super::proof::{Admitted, Claim, Evidence, Outcome, Proven, checked_anew, prove};
 use super::second_factor::{Needs, Next, needs, stop_here};
 use super::users::new_password;
 use super::{second_step, sessions, shown};
@@ -38,15 +38,21 @@ pub(crate) fn reauthenticate(
     outcome: Outcome,
     (origin, by_cookie): (&Origin, bool),
 ) -> Result<Pair, Error> {
+    let password = outcome.password.clone();
     let proven = proven(app, user, outcome, origin)?;
     let next = Next { session: Some(session), audience: None, label: None, origin, by_cookie };
     stop_here(app, &proven, &next)?;
-    let Some(live) = sessions::authenticate_again(app, session, vec![proven.clone()], origin)? else {
+    let mut live = sessions::authenticate_again(app, session, vec![proven.clone()], origin)?;
+    if live.is_none() {
         // The user may have got a second factor just now. If not, the password was changed since the check.
         stop_here(app, &proven, &next)?;
-        return Err(Error::WrongPassword);
-    };
-    own_pair::again(app, live)
+        if let Some(password) = password
+            && let Some(proven) = checked_anew(app, &proven, &password)?
+        {
+            live = sessions::authenticate_again(app, session, vec![proven], origin)?;
+        }
+    }
+    own_pair::again(app, live.ok_or(Error::WrongPassword)?)
 }
 
 /// The second step of the same. A challenge of another session, or of a login, opens nothing here.

@@ -33,6 +33,7 @@ pub(super) fn open(
 /// The pair of a session whose owner has authenticated again: for this service, where the sensitive action follows, not for the
 /// audience of the session.
 pub(super) fn again(app: &App, live: Live) -> Result<Pair, Error> {
-    let kept = claims_hook::kept(app, live.session.id)?;
-    mint(app, live, Purpose::find(app, None)?.hooked(kept.claims()), app.clock.now())
+    let purpose = Purpose::find(app, None)?;
+    let hooked = claims_hook::at_hand(app, &live, purpose)?;
+    mint(app, live, purpose.hooked(hooked.claims()), app.clock.now())
 }

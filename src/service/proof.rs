@@ -40,6 +40,8 @@ pub(crate) struct Outcome {
     pub(super) claimed: Option<UserId>,
     /// `None` if the password was wrong.
     pub(super) proven: Option<Proven>,
+    /// The right password, if that was the step.
+    pub(super) password: Option<Password>,
 }
 
 /// A user with a right password, and what must still be true when the proof is used.
@@ -193,16 +195,37 @@ pub(crate) fn prove(app: &App, admitted: Admitted) -> Result<Outcome, Error> {
     let stored = known.as_ref().map(|known| usable(app, known)).transpose()?.flatten();
     let check = app.hasher.verify(&password, stored.as_ref(), priority)?;
     let claimed = known.as_ref().map(|known| known.user.id);
-    let (Some(Credentials { user, password_hash: checked }), true) = (known, check.matches) else {
+    let (Some(known), true) = (known, check.matches) else {
         charge.failed();
-        return Ok(Outcome { claimed, proven: None });
+        return Ok(Outcome { claimed, proven: None, password: None });
     };
-    let proof = Proof { user: user.id, method: Method::Password, at: app.clock.now() };
     // Other attempts that wait for it need not wait for the rest.
     drop(charge);
-    let is_renewed = check.outdated && user.disabled_at.is_none();
-    let renewed = if is_renewed { app.hasher.renew(&password, &checked)? } else { checked.clone() };
-    Ok(Outcome { claimed, proven: Some(Proven { user, proof, evidence: Evidence::Password { checked, renewed } }) })
+    let proven = proven(app, known, &password, check.outdated)?;
+    Ok(Outcome { claimed, proven: Some(proven), password: Some(password) })
+}
+
+/// The proof of a password that is right by the hash of these credentials.
+fn proven(app: &App, known: Credentials, password: &Password, is_outdated: bool) -> Result<Proven, Error> {
+    let Credentials { user, password_hash: checked } = known;
+    let proof = Proof { user: user.id, method: Method::Password, at: app.clock.now() };
+    let is_renewed = is_outdated && user.disabled_at.is_none();
+    let renewed = if is_renewed { app.hasher.renew(password, &checked)? } else { checked.clone() };
+    Ok(Proven { user, proof, evidence: Evidence::Password { checked, renewed } })
+}
+
+/// Checks a password once more whose proof is not valid any more, if another hash has taken the place of the one that it was
+/// checked against: an import may replace one hash of a password by another. `None` if it is not right by that one.
+pub(super) fn checked_anew(app: &App, old: &Proven, password: &Password) -> Result<Option<Proven>, Error> {
+    let Evidence::Password { checked, renewed } = &old.evidence else { return Ok(None) };
+    let Some(known) = app.store.read(|tx| tx.find_credentials_of(old.user.id))? else { return Ok(None) };
+    if known.user.disabled_at.is_some() || [checked, renewed].contains(&&known.password_hash) {
+        return Ok(None);
+    }
+    let Some(stored) = usable(app, &known)? else { return Ok(None) };
+    let _place = app.hasher.place(Priority::First)?;
+    let check = app.hasher.verify(password, Some(&stored), Priority::First)?;
+    if check.matches { proven(app, known, password, check.outdated).map(Some) } else { Ok(None) }
 }
 
 /// The stored hash, if there is one and it can be verified. If it cannot, the log has the reason. Without it every password is

@@ -8,9 +8,10 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, SigningAlg};
-use crate::model::custom_claim::{About, Place};
+use crate::model::custom_claim::{About, Custom, Place};
 
-/// A larger token leaves its custom claims out: proxies and browsers refuse headers and cookies of more than some KiB.
+/// A larger token leaves custom claims out, those of public attributes first: proxies and browsers refuse headers and cookies of
+/// more than some KiB.
 const MAX_BYTES: usize = 4 * 1024;
 
 /// Signs an access token, which gets its custom claims.
@@ -31,40 +32,43 @@ pub(super) fn sign_access(
     })
 }
 
-/// Signs by `sign`, which is given the custom claims, or none if the token would be too large.
+/// Signs by `sign`, which is given the custom claims, or as many of them as leave the token small enough.
 pub(super) fn with_custom(
     app: &App,
     place: Place,
-    custom: Map<String, Value>,
+    custom: Custom,
     now: Timestamp,
     mut sign: impl FnMut(Map<String, Value>) -> Result<String, Error>,
 ) -> Result<String, Error> {
-    let is_plain = custom.is_empty();
-    let token = sign(custom)?;
-    if is_plain || token.len() <= MAX_BYTES {
-        return Ok(token);
+    let mut token = String::new();
+    for (left_out, custom) in custom.choices().into_iter().enumerate() {
+        if left_out == 1 {
+            leave_out(app, place, now);
+        }
+        let is_plain = custom.is_empty();
+        token = sign(custom)?;
+        if is_plain || token.len() <= MAX_BYTES {
+            break;
+        }
     }
-    leave_out(app, place, now);
-    sign(Map::new())
+    Ok(token)
 }
 
-/// The custom claims of a response, or none if they are too large.
-pub(super) fn within_bounds(app: &App, place: Place, custom: Map<String, Value>, now: Timestamp) -> Map<String, Value> {
-    let custom = Value::Object(custom);
-    if custom.to_string().len() > MAX_BYTES {
+/// The custom claims of a response, or as many of them as leave it small enough.
+pub(super) fn within_bounds(app: &App, place: Place, custom: Custom, now: Timestamp) -> Map<String, Value> {
+    let fits = |custom: &Map<String, Value>| serde_json::to_string(custom).is_ok_and(|text| text.len() <= MAX_BYTES);
+    let (left_out, custom) =
+        custom.choices().into_iter().enumerate().find(|(_, custom)| fits(custom)).unwrap_or_default();
+    if left_out > 0 {
         leave_out(app, place, now);
-        return Map::new();
     }
-    match custom {
-        Value::Object(custom) => custom,
-        _ => Map::new(),
-    }
+    custom
 }
 
 fn leave_out(app: &App, place: Place, now: Timestamp) {
     let place_name = place.name();
     app.metrics.left_out(place_name);
     if app.known_claims.is_warning_due(place, now) {
-        log::warn!(place = place_name; "custom claims are left out: with them there would be more than {MAX_BYTES} bytes");
+        log::warn!(place = place_name; "custom claims are left out: with all of them there would be more than {MAX_BYTES} bytes");
     }
 }

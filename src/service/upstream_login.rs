@@ -34,7 +34,7 @@ pub(crate) fn outcome(app: &App, verified: &Verified, origin: &Origin) -> Result
     let now = app.clock.now();
     let proof = Proof { user: user.id, method, at: identity.auth_time.map_or(now, |at| at.clamp(Timestamp(0), now)) };
     let evidence = Evidence::Upstream(Box::new(told));
-    Ok(Outcome { claimed: Some(user.id), proven: Some(Proven { user, proof, evidence }) })
+    Ok(Outcome { claimed: Some(user.id), proven: Some(Proven { user, proof, evidence }), password: None })
 }
 
 /// Records that a sign-in at a provider leads to no account.

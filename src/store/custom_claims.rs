@@ -8,7 +8,8 @@ use super::schema::custom_claims;
 use super::types::Bind;
 use super::{ReadTx, WriteTx};
 use crate::error::Error;
-use crate::model::custom_claim::{ClaimName, CustomClaim, Mapping};
+use crate::model::claim_name::ClaimName;
+use crate::model::custom_claim::{CustomClaim, Mapping};
 
 /// The lock for changes of custom claims: any number, but the same in every instance.
 const CUSTOM_CLAIMS_LOCK: i64 = 7_015_418_202_611_261;

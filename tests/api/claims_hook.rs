@@ -28,14 +28,14 @@ both_engines!(
 
 const SECRET: [u8; 32] = [7; 32];
 
-struct World {
-    app: TestApp,
-    hook: Hook,
+pub struct World {
+    pub app: TestApp,
+    pub hook: Hook,
     _dir: TempDir,
 }
 
 impl World {
-    fn start(engine: Engine, fail: &str) -> Self {
+    pub fn start(engine: Engine, fail: &str) -> Self {
         let (hook, dir) = (Hook::start(), TempDir::new().unwrap());
         let file = dir.path().join("secret");
         fs::write(&file, format!("whsec_{}\n", STANDARD.encode(SECRET))).unwrap();
@@ -58,18 +58,18 @@ impl World {
         self.app.refresh(&pair["refresh_token"]).ok()
     }
 
-    fn kept(&self) -> i64 {
+    pub fn kept(&self) -> i64 {
         self.app.number("select count(*) from session_claims")
     }
 
-    fn calls(&self, outcome: &str) -> u64 {
+    pub fn calls(&self, outcome: &str) -> u64 {
         let metrics = self.app.inside.metrics.encode(tokensmith::internals::metrics::Present::default()).unwrap();
         let line = format!("tokensmith_claims_hook_calls_total{{name=\"{outcome}\"}} ");
         metrics.lines().find_map(|found| found.strip_prefix(&line)).map_or(0, |count| count.parse().unwrap())
     }
 }
 
-fn plan(pair: &Value) -> Value {
+pub fn plan(pair: &Value) -> Value {
     claims(&pair["access_token"])["plan"].clone()
 }
 
@@ -294,13 +294,19 @@ fn a_hook_that_does_not_answer_costs_a_second_and_then_is_left_alone(engine: Eng
 
 fn no_more_calls_than_threads_for_them_run_at_once(engine: Engine) {
     let world = World::start(engine, "keep");
-    let pair = world.app.logged_in("ada");
-    world.hook.asked();
+    let users: Vec<String> = (0..10).map(|user| format!("user{user}")).collect();
+    let log_in = |user: &String| (0..7).map(|_| world.app.login(user, PASSWORD).ok()).collect::<Vec<_>>();
+    for user in &users {
+        world.app.create_user(user, &[]);
+    }
+    let pairs: Vec<Value> = users.iter().flat_map(log_in).collect();
+    let pair = pairs[0].clone();
+    assert_eq!(world.hook.asked().len(), 70);
     world.hook.does(Does::Waits);
     std::thread::scope(|scope| {
-        for _ in 0..70 {
-            let (client, token) = (world.app.another_client(), pair["refresh_token"].clone());
-            scope.spawn(move || client.refresh(&token).ok());
+        for pair in &pairs {
+            let client = world.app.another_client();
+            scope.spawn(move || client.refresh(&pair["refresh_token"]).ok());
         }
     });
     assert!(world.hook.asked().len() <= 64);

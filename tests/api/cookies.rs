@@ -22,6 +22,7 @@ both_engines!(
     a_header_always_wins_even_a_bad_one,
     only_an_access_token_of_a_user_is_accepted_in_the_access_cookie,
     without_an_access_token_the_refresh_token_is_judged_without_writing,
+    an_access_token_that_was_signed_without_writing_is_for_the_audience_of_its_session,
     an_error_brings_the_new_access_token_too,
     an_access_token_that_was_signed_without_writing_is_denied_for_as_long_as_it_lives,
     a_session_of_an_earlier_version_is_known_by_its_cookie,
@@ -268,6 +269,28 @@ fn without_an_access_token_the_refresh_token_is_judged_without_writing(engine: E
     assert!(set_cookies(&last)[0].contains("; Max-Age=100; "), "no longer than its session: {last:?}");
     app.advance(100);
     browser.get("/v1/me").problem(401, "token_expired");
+}
+
+fn an_access_token_that_was_signed_without_writing_is_for_the_audience_of_its_session(engine: Engine) {
+    let app = TestApp::start_with(engine, &[("AUDIENCE", "http://127.0.0.1:8080, https://web.example.com")]);
+    app.create_user("ada", &[]);
+    let browser = app.browser();
+    let aud = || claims(&browser.cookie("ts_access").into())["aud"].clone();
+    let body = json!({"username": "ada", "password": PASSWORD, "cookies": true, "audience": "https://web.example.com"});
+    browser.fetch("POST", "/v1/tokens", Some(&body)).ok();
+    assert_eq!(aud(), "https://web.example.com");
+    let login = browser.cookie("ts_access");
+    app.advance(1);
+    // The token of the login is not for this service, and the one that takes its place is none for it either.
+    for _ in 0..2 {
+        browser.fetch("GET", "/v1/me", None).ok();
+        assert_eq!(aud(), "https://web.example.com");
+        browser.drop_cookie("ts_access");
+    }
+    browser.fetch("GET", "/v1/me", None).ok();
+    assert_ne!(browser.cookie("ts_access"), login);
+    assert_eq!(aud(), "https://web.example.com");
+    assert_eq!(mark(&app)[0], 0);
 }
 
 fn an_error_brings_the_new_access_token_too(engine: Engine) {

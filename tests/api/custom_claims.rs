@@ -17,6 +17,7 @@ both_engines!(
     changed_attributes_and_mappings_are_in_the_next_refresh_also_of_other_instances,
     clients_and_api_tokens_have_the_claims_that_are_theirs,
     a_token_that_would_be_too_large_has_no_custom_claims_and_its_session_goes_on,
+    what_a_user_writes_takes_no_other_claim_out_of_a_token,
     registered_names_are_locked_and_what_cannot_be_meant_is_refused,
     claims_are_changed_by_administrators_who_have_given_the_password_and_each_change_is_on_record,
     claims_of_the_file_win_and_are_read_only,
@@ -57,6 +58,16 @@ impl World {
     fn give(&self, attributes: &Value) {
         let path = format!("/v1/admin/users/{}/attributes", self.ada["user"]["id"].as_str().unwrap());
         self.app.ask_as("PATCH", &path, &self.admin, Some(attributes)).ok();
+    }
+
+    /// How often claims were left out.
+    fn left_out(&self) -> String {
+        let metrics = self.app.inside.metrics.encode(tokensmith::internals::metrics::Present::default()).unwrap();
+        let count = |place: &str| {
+            let line = format!("tokensmith_custom_claims_left_out_total{{name=\"{place}\"}} ");
+            metrics.lines().find_map(|found| found.strip_prefix(&line).map(ToOwned::to_owned)).unwrap_or_default()
+        };
+        EVERYWHERE.map(count).join(",")
     }
 
     fn userinfo(&self, tokens: &Value) -> Value {
@@ -209,14 +220,7 @@ fn a_token_that_would_be_too_large_has_no_custom_claims_and_its_session_goes_on(
     world.put("notes", &json!({"source": {"app_attribute": "/notes"}, "in": EVERYWHERE})).ok();
     world.put("again", &json!({"source": {"app_attribute": "/notes"}, "in": EVERYWHERE})).ok();
     world.put("small", &constant(&json!(1))).ok();
-    let left_out = || {
-        let metrics = world.app.inside.metrics.encode(tokensmith::internals::metrics::Present::default()).unwrap();
-        let count = |place: &str| {
-            let line = format!("tokensmith_custom_claims_left_out_total{{name=\"{place}\"}} ");
-            metrics.lines().find_map(|found| found.strip_prefix(&line).map(ToOwned::to_owned)).unwrap_or_default()
-        };
-        EVERYWHERE.map(count).join(",")
-    };
+    let left_out = || world.left_out();
     world.give(&json!({"app": {"notes": "x".repeat(200)}}));
     let tokens = world.app.granted(&world.ada, &ALL);
     assert_eq!(claims(&tokens["access_token"])["again"], "x".repeat(200));
@@ -240,9 +244,49 @@ fn a_token_that_would_be_too_large_has_no_custom_claims_and_its_session_goes_on(
     assert_eq!(picked(&claims(&own["access_token"]), &names), json!({"small": 1}));
 }
 
+fn what_a_user_writes_takes_no_other_claim_out_of_a_token(engine: Engine) {
+    let world = World::start(engine, &[]);
+    world.put("ban", &json!({"source": {"app_attribute": "/ban"}, "in": EVERYWHERE})).ok();
+    world.put("theme", &json!({"source": {"public_attribute": "/theme"}, "in": EVERYWHERE})).ok();
+    world.put("all", &json!({"source": {"public_attribute": ""}, "in": EVERYWHERE})).ok();
+    world.give(&json!({"app": {"ban": true}, "public": {"theme": "dark"}}));
+    let names = ["all", "ban", "theme"];
+    let tokens = world.app.granted(&world.ada, &ALL);
+    let dark = json!({"all": {"theme": "dark"}, "ban": true, "theme": "dark"});
+    assert_eq!(picked(&claims(&tokens["access_token"]), &names), dark);
+    let large = json!({"public": {"theme": "x".repeat(3_900)}});
+    world.app.ask_as("PATCH", "/v1/me/attributes", &world.ada, Some(&large)).ok();
+    world.app.advance(60);
+    let tokens = world.app.refresh_of(As("notes"), &tokens["refresh_token"]).ok();
+    for found in [claims(&tokens["access_token"]), claims(&tokens["id_token"]), world.userinfo(&tokens)] {
+        assert_eq!(picked(&found, &names), json!({"ban": true}));
+    }
+    assert_eq!(world.left_out(), "1,1,1");
+    // Where that is not enough, all go, and it counts once.
+    world.give(&json!({"app": {"ban": "x".repeat(4_000)}}));
+    world.app.advance(60);
+    let tokens = world.app.refresh_of(As("notes"), &tokens["refresh_token"]).ok();
+    assert_eq!(picked(&claims(&tokens["access_token"]), &names), json!({}));
+    assert_eq!(world.left_out(), "2,2,1");
+}
+
 fn registered_names_are_locked_and_what_cannot_be_meant_is_refused(engine: Engine) {
     let world = World::start(engine, &[]);
-    for locked in ["sub", "roles", "scope", "email", "sid", "act", "credential", "idp", "given_name", "token_type"] {
+    for locked in [
+        "sub",
+        "roles",
+        "scope",
+        "email",
+        "sid",
+        "act",
+        "credential",
+        "idp",
+        "given_name",
+        "token_type",
+        "Roles",
+        "SUB",
+        "eMail",
+    ] {
         world.put(locked, &constant(&json!(1))).problem(409, "claim_locked");
         world.delete(locked).problem(409, "claim_locked");
     }
@@ -260,6 +304,10 @@ fn registered_names_are_locked_and_what_cannot_be_meant_is_refused(engine: Engin
         let mut mapping = constant(&json!(1));
         mapping[member] = value;
         assert_eq!(world.put("plan", &mapping).problem(400, "invalid_fields")["errors"][0]["field"], field);
+    }
+    let of_users = json!({"source": {"public_attribute": "/a"}, "in": ["access_token"]});
+    for trusted in ["role", "permissions", "Scp"] {
+        assert_eq!(world.put(trusted, &of_users).problem(400, "invalid_fields")["errors"][0]["field"], "source");
     }
     for bad in [
         json!({"source": {"constant": 1}}),

@@ -4,6 +4,8 @@ use serde_json::json;
 use tokensmith::internals::metrics::Present;
 use tokensmith::internals::service::decoy;
 
+use crate::claims_hook::World;
+use crate::support::hook::Does;
 use crate::support::process::Tokensmith;
 use crate::support::{Engine, PASSWORD, TestApp};
 
@@ -12,6 +14,7 @@ both_engines!(
     a_hash_that_lacks_memory_is_no_wrong_password,
     logins_at_the_same_time_both_succeed_and_leave_one_hash_of_ours,
     hashes_are_counted_by_scheme_and_by_what_the_next_login_does,
+    a_hash_that_is_replaced_during_a_login_is_checked_too,
 );
 
 /// Of another password, with so many iterations that it takes longer than a hash of the tests.
@@ -95,4 +98,30 @@ fn hashes_are_counted_by_scheme_and_by_what_the_next_login_does(engine: Engine) 
     let text = app.inside.metrics.encode(Present::default()).unwrap();
     // Also the damaged one: it is not ours.
     assert!(text.contains("\ntokensmith_foreign_password_hashes 6\n"), "{text}");
+}
+
+/// As an import does. The hook for claims is asked between the check and the use of the proof.
+fn a_hash_that_is_replaced_during_a_login_is_checked_too(engine: Engine) {
+    let world = World::start(engine, "keep");
+    world.app.create_user("ada", &[]);
+    let during_a_login = |change: &str| {
+        world.hook.asked();
+        world.hook.does(Does::Waits);
+        std::thread::scope(|scope| {
+            let login = scope.spawn(|| world.app.another_client().login("ada", PASSWORD));
+            world.hook.wait_until_asked();
+            world.app.execute(change);
+            world.hook.claims(&json!({}));
+            login.join().unwrap()
+        })
+    };
+    let replaced = |hash: &str| format!("update users set password_hash = '{hash}'");
+    during_a_login(&replaced(HASH)).ok();
+    assert_eq!(world.app.number("select count(*) from users where password_hash like '$argon2id$%'"), 1);
+    during_a_login("update users set disabled_at = 1").problem(401, "bad_credentials");
+    world.app.execute("update users set disabled_at = null");
+    let other = format!("{}AAAA", HASH.split_at(HASH.len() - 5).0);
+    during_a_login(&replaced(&format!("{other}="))).problem(401, "bad_credentials");
+    assert_eq!(world.app.number("select count(*) from sessions"), 1);
+    assert_eq!(world.app.number("select count(*) from audit_events where name = 'login_failed'"), 2);
 }

@@ -6,14 +6,16 @@ use std::pin::Pin;
 use actix_multipart::{Multipart, MultipartError};
 use actix_web::dev::Payload;
 use actix_web::web::Bytes;
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use futures_util::stream::{self, TryStreamExt as _};
 use serde_json::{Map, Value};
 
+use crate::app::App;
 use crate::error::{Error, FieldProblem};
 use crate::http::codes::{
-    BODY_TOO_LARGE, Code, INVALID_FIELDS, MALFORMED_JSON, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE,
+    BODY_TOO_LARGE, Code, INVALID_FIELDS, MALFORMED_JSON, ORIGIN_NOT_ALLOWED, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE,
 };
+use crate::http::csrf::check_form_origin;
 use crate::http::endpoint::Refuses;
 use crate::http::extract::{MAX_BODY_BYTES, read_bytes};
 use crate::http::failure::Failure;
@@ -28,7 +30,14 @@ pub(in crate::http) struct Fields(Map<String, Value>);
 
 impl Refuses for Fields {
     fn refuses() -> Vec<&'static Code> {
-        vec![MALFORMED_JSON, INVALID_FIELDS, BODY_TOO_LARGE, REQUEST_TIMEOUT, UNSUPPORTED_MEDIA_TYPE]
+        vec![
+            ORIGIN_NOT_ALLOWED,
+            MALFORMED_JSON,
+            INVALID_FIELDS,
+            BODY_TOO_LARGE,
+            REQUEST_TIMEOUT,
+            UNSUPPORTED_MEDIA_TYPE,
+        ]
     }
 }
 
@@ -38,14 +47,20 @@ impl FromRequest for Fields {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let content_type = request.content_type().to_ascii_lowercase();
+        let is_json = ["application/json", "application/*", "*/*"].contains(&content_type.as_str());
+        let allowed = match request.app_data::<web::Data<App>>() {
+            Some(app) if !is_json => check_form_origin(request, app),
+            _ => Ok(()),
+        };
         let bytes = read_bytes(request, payload);
         let request = request.clone();
         Box::pin(async move {
+            allowed?;
             let bytes = bytes.await?;
             match content_type.as_str() {
                 // Of whatever type it is.
                 _ if bytes.is_empty() => Ok(Self(Map::new())),
-                "application/json" | "application/*" | "*/*" => of_json(&bytes).map(Self),
+                _ if is_json => of_json(&bytes).map(Self),
                 "application/x-www-form-urlencoded" => {
                     Ok(Self(form_pairs(&bytes).map(|(name, value)| (name, Value::String(value))).collect()))
                 }

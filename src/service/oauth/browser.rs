@@ -16,7 +16,7 @@ use crate::model::rotation::{Presented, Verdict, judge};
 use crate::model::session::{Device, EndReason};
 use crate::service::pair::{Access, Pair, Purpose, mint_access};
 use crate::service::proof::Outcome;
-use crate::service::{login, me, passkey_login, refresh, second_step, sessions, shown};
+use crate::service::{claims_hook, login, me, passkey_login, refresh, second_step, sessions, shown};
 use crate::webauthn::Assertion;
 use tokensmith_verifier::issuing::FIRST_PARTY;
 
@@ -94,9 +94,17 @@ async fn find(app: &Arc<App>, cookie: &str) -> Result<(Live, Timestamp), Error> 
     Ok((live, end))
 }
 
+/// Signs as at a refresh, for the audience of the session: a browser keeps the token for all services that it is for.
 async fn sign(app: &Arc<App>, live: Live, end: Timestamp, now: Timestamp) -> Result<Access, Error> {
-    let (alg, app) = (Purpose::find(app, None)?.alg, Arc::clone(app));
-    deadline::signing(alg, move || mint_access(&app, &live, Purpose::find(&app, None)?, end, now)).await
+    let alg = Purpose::of_grant(app, live.grant.as_ref(), None)?.alg;
+    let (its_app, has_hook) = (Arc::clone(app), app.claims_hook.is_some());
+    let sign = move || {
+        let purpose = Purpose::of_grant(&its_app, live.grant.as_ref(), None)?;
+        let hooked = claims_hook::at_hand(&its_app, &live, purpose)?;
+        mint_access(&its_app, &live, purpose.hooked(hooked.claims()), end, now)
+    };
+    // What the hook has answered is read from the database.
+    if has_hook { deadline::on_a_thread(sign).await } else { deadline::signing(alg, sign).await }
 }
 
 /// Ends the session of a cookie that authenticates no more, by its signature alone.

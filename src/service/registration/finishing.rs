@@ -199,5 +199,5 @@ pub(crate) fn outcome(app: &App, Opened { user, hash, identity }: Opened) -> Out
         }
     };
     let proof = Proof { user: user.id, method, at: app.clock.now() };
-    Outcome { claimed: Some(user.id), proven: Some(Proven { user, proof, evidence }) }
+    Outcome { claimed: Some(user.id), proven: Some(Proven { user, proof, evidence }), password: None }
 }

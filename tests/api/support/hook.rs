@@ -74,6 +74,14 @@ impl Hook {
         self.does(Does::Answers(200, serde_json::json!({"claims": claims}).to_string()));
     }
 
+    /// Waits until it is asked.
+    pub fn wait_until_asked(&self) {
+        let mut says = self.says();
+        while says.asked.is_empty() {
+            says = self.says.1.wait(says).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     /// What it was asked since the last look.
     pub fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut self.says().asked)
@@ -94,6 +102,7 @@ impl Hook {
         reader.read_exact(&mut body).unwrap();
         let mut says = self.says();
         says.asked.push(Asked { headers, text: String::from_utf8(body).unwrap() });
+        self.says.1.notify_all();
         while matches!(says.does, Does::Waits) {
             says = self.says.1.wait(says).unwrap_or_else(PoisonError::into_inner);
         }
