@@ -378,6 +378,7 @@ def check_benchmarks():
         "10000,1000000,10000000": "--seconds 1 1000,2000",
         "parts": "parts -- --test",
         "bench revocation": "bench revocation -- --revocations 20",
+        "bench durability": "bench durability -- --rounds 2",
         "bench torture": "bench torture -- --seconds 15 --sessions 16 --thieves 1",
     }
     script = BLOCKS["bench"]
@@ -385,7 +386,7 @@ def check_benchmarks():
         assert long in script, f"the benchmarks have no {long}"
         script = script.replace(long, shorter)
     measured = shell(script.replace("--growth --seconds 1", "--seconds 1 --growth"))
-    for load in ["| PostgreSQL | another instance | 20 |", "| refresh, strict | sqlite |", "| refresh, strict | postgresql |", "2000 sessions | postgresql", "PostgreSQL, instances: 1"]:
+    for load in ["| PostgreSQL | another instance | 20 |", "| refresh, strict | sqlite |", "| refresh, strict | postgresql |", "| revoke | postgresql |", "| SQLite | 2 |", "| PostgreSQL | 2 |", "2000 sessions | postgresql", "PostgreSQL, instances: 1"]:
         assert load in measured, f"the benchmark did not measure {load}"
     print("the benchmarks run")
 

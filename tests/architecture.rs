@@ -267,6 +267,18 @@ fn only_the_unit_of_work_records_and_tells_of_events_and_denials() {
     }
 }
 
+/// Elsewhere it would take a commit of its own, and could end a session without the grants that end with it.
+#[test]
+fn one_session_is_ended_by_the_rotator() {
+    // The same transaction denies the token that has opened it.
+    let with_its_token = "service/legacy.rs";
+    for (file, text) in sources().iter().filter(|(file, _)| *file != with_its_token && !file.contains("tests")) {
+        let code = production(text);
+        assert!(!code.contains(".end_session_of("), "{file} ends a session alone: that is for `sessions::end`");
+        assert!(file == "service/sessions.rs" || !code.contains("rotator.end("), "{file}: that is for `sessions::end`");
+    }
+}
+
 /// Connections made elsewhere would not be limited or checked.
 #[test]
 fn only_the_outbound_client_connects_to_others() {

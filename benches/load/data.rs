@@ -44,6 +44,8 @@ pub struct Data {
     app: App,
     pub sessions: u64,
     rotated_at: Timestamp,
+    password_hash: String,
+    database_url: String,
 }
 
 /// The settings that the servers run with.
@@ -63,26 +65,38 @@ impl Data {
         let password = Password::new(&Secret::new(PASSWORD.to_owned())).unwrap();
         let password_hash = app.hasher.hash(&password).unwrap();
         app.load().unwrap();
-        let data = Self { app, sessions, rotated_at: SystemClock.now() - Seconds(600) };
-        if let Some(path) = database_url.strip_prefix("sqlite://") {
+        let rotated_at = SystemClock.now() - Seconds(600);
+        let data = Self { app, sessions, rotated_at, password_hash, database_url: database_url.to_owned() };
+        data.insert(0, sessions);
+        data
+    }
+
+    /// Fills in `count` more sessions of other users, from number `first` on. Their refresh tokens, and access tokens for them.
+    pub fn more(&self, first: u64, count: u64) -> (Vec<String>, Vec<String>) {
+        assert_eq!(first % SESSIONS_OF_A_USER, 0, "each user has all of their sessions");
+        self.insert(first, count);
+        self.pairs(first..first + count)
+    }
+
+    fn insert(&self, first: u64, count: u64) {
+        if let Some(path) = self.database_url.strip_prefix("sqlite://") {
             let mut connection = SqliteConnection::establish(path).unwrap();
             connection.batch_execute("pragma busy_timeout = 60000").unwrap();
-            data.insert(&mut |statement| connection.batch_execute(statement).unwrap(), SQLITE, &password_hash);
+            self.insert_into(&mut |statement| connection.batch_execute(statement).unwrap(), SQLITE, (first, count));
             connection.batch_execute("pragma wal_checkpoint(truncate)").unwrap();
         } else {
-            let mut connection = PgConnection::establish(database_url).unwrap();
-            data.insert(&mut |statement| connection.batch_execute(statement).unwrap(), POSTGRES, &password_hash);
+            let mut connection = PgConnection::establish(&self.database_url).unwrap();
+            self.insert_into(&mut |statement| connection.batch_execute(statement).unwrap(), POSTGRES, (first, count));
             for statement in ["vacuum analyze", "checkpoint"] {
                 connection.batch_execute(statement).unwrap();
             }
         }
-        data
     }
 
-    fn insert(&self, execute: &mut dyn FnMut(&str), dialect: Dialect, password_hash: &str) {
-        let session = self.session(0);
-        let users = self.sessions.div_ceil(SESSIONS_OF_A_USER);
-        for first in (0..users).step_by(usize::try_from(AT_ONCE).unwrap()) {
+    fn insert_into(&self, execute: &mut dyn FnMut(&str), dialect: Dialect, (begin, count): (u64, u64)) {
+        let (session, password_hash, end) = (self.session(0), &self.password_hash, begin + count);
+        let users = end.div_ceil(SESSIONS_OF_A_USER);
+        for first in (begin / SESSIONS_OF_A_USER..users).step_by(usize::try_from(AT_ONCE).unwrap()) {
             execute(&format!(
                 "{} insert into users (id, username, email, roles, password_hash, created_at) select {}, 'user-' || i, \
                  'user-' || i || '@example.com', 'editor', '{password_hash}', {} from {}",
@@ -92,8 +106,8 @@ impl Data {
                 dialect.from(first, AT_ONCE.min(users - first)),
             ));
         }
-        for first in (0..self.sessions).step_by(usize::try_from(AT_ONCE).unwrap()) {
-            let count = AT_ONCE.min(self.sessions - first);
+        for first in (begin..end).step_by(usize::try_from(AT_ONCE).unwrap()) {
+            let count = AT_ONCE.min(end - first);
             execute(&format!(
                 "{} insert into sessions (id, user_id, label, user_agent, ip, created_at, expires_at, denied_through, \
                  rotated_at, refresh_expires_at, access_expires_by, client_id, scope, amr) select {}, {}, 'my laptop', \
@@ -111,7 +125,9 @@ impl Data {
                 dialect.from(first, count),
             ));
         }
-        self.insert_application(execute, dialect);
+        if begin == 0 {
+            self.insert_application(execute, dialect);
+        }
     }
 
     /// An application, and codes for it: what its users have allowed.
@@ -156,13 +172,16 @@ impl Data {
     /// The live refresh tokens of `count` sessions that lie scattered over the whole table, and access tokens for them. When
     /// there are fewer sessions, each has several access tokens.
     pub fn tokens(&self, count: u64) -> (Vec<String>, Vec<String>) {
-        let user = self.app.store.read(|tx| tx.find_user(self.session(0).user_id)).unwrap().unwrap();
-        let purpose = Purpose::find(&self.app, None).unwrap();
         let distinct = count.min(self.sessions);
         // Neighbours in the sample are far apart in the table; the factor has none in common with a round count.
-        let scattered = |n: u64| n * 7_919 % distinct * (self.sessions / distinct);
-        let pair = |n| {
-            let session = self.session(scattered(n));
+        self.pairs((0..count).map(|n| n * 7_919 % distinct * (self.sessions / distinct)))
+    }
+
+    fn pairs(&self, sessions: impl Iterator<Item = u64>) -> (Vec<String>, Vec<String>) {
+        let user = self.app.store.read(|tx| tx.find_user(self.session(0).user_id)).unwrap().unwrap();
+        let purpose = Purpose::find(&self.app, None).unwrap();
+        let pair = |i| {
+            let session = self.session(i);
             let user = User { id: session.user_id, ..user.clone() };
             let now = SystemClock.now();
             // Minted as at the rotation that the row speaks of, but with an access token that is valid now.
@@ -170,7 +189,7 @@ impl Data {
             let pair = mint(&self.app, Live { session, grant: None, user }, purpose, now).unwrap();
             (pair.refresh_token, pair.access_token)
         };
-        (0..count).map(pair).unzip()
+        sessions.map(pair).unzip()
     }
 
     pub fn username(&self, number: u64) -> String {

@@ -64,6 +64,9 @@ struct Options {
     /// Put `PgBouncer` in front of PostgreSQL, which gives each transaction another connection
     #[arg(long)]
     pooler: bool,
+    /// Another build of tokensmith, to compare with
+    #[arg(long, default_value = env!("CARGO_BIN_EXE_tokensmith"), hide_default_value = true)]
+    program: PathBuf,
     /// Write the figures to this file, as JSON
     #[arg(long)]
     json: Option<PathBuf>,
@@ -76,7 +79,9 @@ struct Options {
 }
 
 fn main() {
-    let options = Options::parse();
+    let mut options = Options::parse();
+    // It runs elsewhere.
+    options.program = std::path::absolute(&options.program).unwrap();
     if options.bare {
         floor::serve_bare();
         return;

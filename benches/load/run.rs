@@ -16,7 +16,7 @@ use crate::floor::{Parts, argon2_rate, data_directory, postgres_limit, sqlite_li
 use crate::pooler::Pooler;
 use crate::process::{Server, Used, cpu_of_family};
 use crate::report::{Comparison, Figures, Report};
-use crate::scripts::{Chains, Mixed, Repeat};
+use crate::scripts::{Chains, Mixed, Once, Repeat};
 use crate::{Database, Options};
 
 type Users = Vec<Box<dyn VirtualUser>>;
@@ -26,6 +26,9 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// Both windows are 0: every refresh is a rotation, and durable when it returns.
 const STRICT: [(&str, &str); 2] = [("REFRESH_SETTLE_WINDOW", "0s"), ("REFRESH_RETRY_WINDOW", "0s")];
 
+/// More than any machine of two cores ends.
+const ENDED_IN_A_SECOND: u64 = 30_000;
+
 /// How often loads that are compared are measured in turn, so that other work of the machine affects them equally.
 const ROUNDS: u32 = 3;
 
@@ -33,6 +36,8 @@ const BARE_ME: &str = "bare actix-web: GET as /v1/me";
 const BARE_JWKS: &str = "bare actix-web: GET as JWKS";
 const BARE_POST: &str = "bare actix-web: POST";
 const NEW_TOKENS: &str = "GET /v1/me, new token each, no access log";
+const REVOKE: &str = "revoke";
+const LOGOUT: &str = "logout";
 const APPLICATION_REFRESH: &str = "application: refresh, strict";
 const CLIENT_CREDENTIALS: &str = "application: client_credentials";
 const ONE_UPDATE: &str = "one durable update a transaction";
@@ -96,6 +101,17 @@ impl Bench<'_> {
         Duration::from_secs(self.options.seconds)
     }
 
+    fn tokensmith(&self, engine: &Engine<'_>, others: &[(&str, &str)]) -> Server {
+        let settings = match &engine.pooler {
+            Some(pooler) => {
+                let others = [&[("DATABASE_POOLER", "transaction")], others].concat();
+                settings(engine.dir, &pooler.url(&engine.url), &others)
+            }
+            None => settings(engine.dir, &engine.url, others),
+        };
+        Server::start(&self.options.program, &["serve"], engine.dir, &settings)
+    }
+
     fn wants(&self, load: &str) -> bool {
         load.contains(&self.options.only)
     }
@@ -105,7 +121,7 @@ impl Bench<'_> {
         let data = Data::fill(engine.dir, &engine.url, sessions);
         if !self.options.growth.is_empty() {
             let tokens = data.tokens(100_000.min(sessions)).0;
-            let strict = tokensmith(engine, &STRICT);
+            let strict = self.tokensmith(engine, &STRICT);
             let name = format!("refresh, strict, {sessions} sessions");
             self.closed(engine, &strict, &name, chains(tokens, self.options.connections));
             return;
@@ -117,7 +133,7 @@ impl Bench<'_> {
 
     /// The rate of the database with one transaction per write.
     fn limits(&mut self, engine: &Engine<'_>, data: &Data) {
-        if !self.wants(ONE_UPDATE) && !self.wants("refresh") {
+        if [ONE_UPDATE, "refresh", REVOKE, LOGOUT].iter().all(|load| !self.wants(load)) {
             return;
         }
         let length = self.length();
@@ -141,8 +157,8 @@ impl Bench<'_> {
         let engine = &Engine { name: "", url: engine.url.clone(), data_dir: None, dir: engine.dir, pooler: None };
         let count = self.options.connections;
         let (_, access_tokens) = data.tokens(1_000);
-        let server = tokensmith(engine, &[]);
-        let quiet = tokensmith(engine, &[("RUST_LOG", "warn")]);
+        let server = self.tokensmith(engine, &[]);
+        let quiet = self.tokensmith(engine, &[("RUST_LOG", "warn")]);
         let jwks = fetch(&server, "/.well-known/jwks.json");
         let vars = [("JWKS".to_owned(), jwks)];
         let bare = Server::start(std::env::current_exe().unwrap(), &["--bare"], engine.dir, &vars);
@@ -181,7 +197,7 @@ impl Bench<'_> {
         let mut parts = tokens.chunks(tokens.len().div_ceil(3));
         let mut next_part = || parts.next().unwrap().to_vec();
 
-        let strict = tokensmith(engine, &STRICT);
+        let strict = self.tokensmith(engine, &STRICT);
         let idle = strict.used();
         let cold_start_ms = strict.cold_start.as_secs_f64() * 1_000.0;
         self.compare(format!("{}: idle RSS, MiB", engine.name), idle.rss_mib, "<= 20", String::new());
@@ -195,7 +211,7 @@ impl Bench<'_> {
         self.applications(engine, &strict);
         drop(strict);
 
-        let default = tokensmith(engine, &[]);
+        let default = self.tokensmith(engine, &[]);
         self.closed(engine, &default, "refresh, default windows", chains(next_part()[..count].to_vec(), count));
         let login = |n: usize| Repeat::login(&data.username(n as u64), PASSWORD);
         if self.wants("login") {
@@ -214,11 +230,32 @@ impl Bench<'_> {
         self.closed(engine, &default, "mixed", mixed.collect());
         drop(default);
         if engine.data_dir.is_none() && self.wants("login flood") {
-            let flooded = tokensmith(engine, &[]);
+            let flooded = self.tokensmith(engine, &[]);
             self.closed(engine, &flooded, "login flood", (0..1_000).map(|n| boxed(login(n))).collect());
         }
         self.flooded_by_strangers(engine, data);
+        self.ends(engine, data);
         self.compare_writes(engine);
+    }
+
+    /// Sessions are ended, each once: there are more than can be ended in the time.
+    fn ends(&mut self, engine: &Engine<'_>, data: &Data) {
+        let (connections, mut first) = (self.options.connections, data.sessions.next_multiple_of(10));
+        let count = (self.options.seconds + WARM_UP.as_secs()) * ENDED_IN_A_SECOND;
+        for load in [REVOKE, LOGOUT].into_iter().filter(|load| self.wants(load)).collect::<Vec<_>>() {
+            let (refresh_tokens, access_tokens) = data.more(first, count);
+            first += count;
+            let server = self.tokensmith(engine, &[]);
+            let share = refresh_tokens.len().div_ceil(connections);
+            let users: Users = if load == REVOKE {
+                refresh_tokens.chunks(share).map(|tokens| boxed(Once::revoke(tokens))).collect()
+            } else {
+                access_tokens.chunks(share).map(|tokens| boxed(Once::log_out(tokens))).collect()
+            };
+            self.closed(engine, &server, load, users);
+            self.compare_rates((engine.name, load), (engine.name, ONE_UPDATE), "");
+            self.compare_rates((engine.name, load), (engine.name, "refresh, strict"), "");
+        }
     }
 
     /// What registered applications ask for: the same as a refresh, and a token for themselves.
@@ -243,7 +280,7 @@ impl Bench<'_> {
         if !self.wants(load) {
             return;
         }
-        let server = tokensmith(engine, &[("TRUSTED_PROXIES", "127.0.0.1")]);
+        let server = self.tokensmith(engine, &[("TRUSTED_PROXIES", "127.0.0.1")]);
         let elsewhere = |n: u64| -> Vec<String> { (0..64).map(|k| format!("198.18.{n}.{k}")).collect() };
         let stranger = |n| boxed(Repeat::login_from(&elsewhere(n), &data.username(n), "not the password"));
         let strangers: Users = (0..256).map(stranger).collect();
@@ -437,17 +474,6 @@ impl Bench<'_> {
             self.compare(what, flooded.p99_ms / calm.p99_ms, "<= 3", of);
         }
     }
-}
-
-fn tokensmith(engine: &Engine<'_>, others: &[(&str, &str)]) -> Server {
-    let settings = match &engine.pooler {
-        Some(pooler) => {
-            let others = [&[("DATABASE_POOLER", "transaction")], others].concat();
-            settings(engine.dir, &pooler.url(&engine.url), &others)
-        }
-        None => settings(engine.dir, &engine.url, others),
-    };
-    Server::start(env!("CARGO_BIN_EXE_tokensmith"), &["serve"], engine.dir, &settings)
 }
 
 fn boxed(user: impl VirtualUser + 'static) -> Box<dyn VirtualUser> {

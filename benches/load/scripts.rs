@@ -72,6 +72,34 @@ impl VirtualUser for Repeat {
     fn answered(&mut self, _status: u16, _body: &[u8]) {}
 }
 
+/// Each request once: it ends a session.
+pub struct Once(std::vec::IntoIter<Vec<u8>>, Vec<u8>);
+
+impl Once {
+    fn new(requests: impl Iterator<Item = Vec<u8>>) -> Self {
+        Self(requests.collect::<Vec<_>>().into_iter(), Vec::new())
+    }
+
+    pub fn revoke(refresh_tokens: &[String]) -> Self {
+        let body = |token| format!(r#"{{"token":"{token}"}}"#);
+        Self::new(refresh_tokens.iter().map(|token| post("/v1/tokens/revoke", &body(token))))
+    }
+
+    pub fn log_out(access_tokens: &[String]) -> Self {
+        let authorization = |token| format!("authorization: Bearer {token}\r\n");
+        Self::new(access_tokens.iter().map(|token| post_with(&authorization(token), "/v1/logout", "")))
+    }
+}
+
+impl VirtualUser for Once {
+    fn request(&mut self) -> &[u8] {
+        self.1 = self.0.next().expect("more sessions than can be ended");
+        &self.1
+    }
+
+    fn answered(&mut self, _status: u16, _body: &[u8]) {}
+}
+
 /// A request of a registered application.
 fn post_form(authorization: &str, body: &str) -> Vec<u8> {
     let head = format!("POST /oauth/token HTTP/1.1\r\nhost: bench\r\nauthorization: {authorization}\r\n");

@@ -1,18 +1,18 @@
-//! The rotator: refreshes that arrive while others are being written wait, and are then judged and written together, in
-//! one statement or transaction with one commit. A single refresh does not wait.
+//! The rotator: refreshes and ends of sessions that arrive while others are being written wait, and are then judged and
+//! written together, in one statement or transaction with one commit. A single one does not wait.
 
 mod judging;
 mod queue;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-pub(crate) use self::judging::Client;
-use self::judging::{Asked, Judge, Judged, Outcome, Row};
+use self::judging::{Asked, Judge, Judged, Outcome, Refresh, Rows};
+pub(crate) use self::judging::{Client, Ending};
 use self::queue::{BUSY_RETRY_AFTER, Job, Waiting};
 use super::deadline;
 use super::unit::Units;
@@ -23,14 +23,14 @@ use crate::jwt::RefreshClaims;
 use crate::metrics::Metrics;
 use crate::model::grant::Live;
 use crate::model::id::SessionId;
-use crate::model::rotation::{Refusal, Verdict};
+use crate::model::rotation::Verdict;
 use crate::store::{DEADLINE, Patience, Store};
 use crate::threads::Threads;
 
 /// The name of its threads.
 const NAME: &str = "refresh batches";
 
-/// How often a refresh is judged at most. A row is only written if it has not changed since it was judged. Other
+/// How often a refresh or an end is judged at most. A row is only written if it has not changed since it was judged. Other
 /// instances cannot change it without end, since a generation only rises and an end is final.
 const MAX_JUDGEMENTS: usize = 16;
 
@@ -79,13 +79,23 @@ impl Rotator {
 
     /// Judges a verified refresh token that came from `client`; the result is durable.
     pub(crate) async fn settle(&self, claims: RefreshClaims, client: Client) -> Result<Live, Error> {
+        self.ask(Asked::Refresh(Refresh { claims, client })).await
+    }
+
+    /// Ends a session, and the grants that began in it and do not outlive it; the result is durable. One that has already
+    /// ended is not changed. Returns it as it was before.
+    pub(crate) async fn end(&self, ending: Ending) -> Result<Live, Error> {
+        self.ask(Asked::End(ending)).await
+    }
+
+    async fn ask(&self, asked: Asked) -> Result<Live, Error> {
         let (reply, answer) = oneshot::channel();
         self.replace_lost();
-        self.waiting.add(Job { asked: Asked { claims, client }, queued_at: Instant::now(), reply })?;
+        self.waiting.add(Job { asked, queued_at: Instant::now(), reply })?;
         deadline::in_time(answer).await?.map_err(Error::internal)?
     }
 
-    /// How many refreshes wait for the next batch.
+    /// How many refreshes and ends wait for the next batch.
     pub(crate) fn count_waiting(&self) -> usize {
         self.waiting.count()
     }
@@ -140,19 +150,13 @@ impl Batches {
     /// Answers the requests that it can; returns those whose row was changed by others before it was written.
     fn judge_and_write(&self, batch: Vec<Job>) -> Vec<Job> {
         let now = self.clock.now();
-        let ids: Vec<SessionId> = batch.iter().map(|job| job.asked.claims.sid).collect();
+        let ids: Vec<SessionId> = batch.iter().map(|job| job.asked.session()).collect();
+        let ending: Vec<SessionId> = batch.iter().filter_map(|job| job.asked.ending()).collect();
         let mut judged = Vec::new();
-        let written = self.units.compare_and_set(&ids, |found| {
-            let mut rows: HashMap<SessionId, Result<Row, Arc<Error>>> =
-                found.into_iter().map(|(id, found)| (id, found.map(Row::new).map_err(Arc::new))).collect();
-            let judge = |job: &Job| match rows.get_mut(&job.asked.claims.sid) {
-                None => Error::from(Refusal::UnknownSession).into(),
-                Some(Err(damaged)) => Error::of_batch(damaged).into(),
-                Some(Ok(row)) => self.judge.judge(row, &job.asked, now),
-            };
-            judged = batch.iter().map(judge).collect();
-            let changed = rows.into_values().flatten().filter(Row::is_changed);
-            changed.map(|row| self.judge.moved(row)).collect()
+        let written = self.units.compare_and_set(&ids, &ending, |found| {
+            let mut rows = Rows::new(found, &ending);
+            judged = batch.iter().map(|job| self.judge.judge(&mut rows, &job.asked, now)).collect();
+            rows.into_moved(&self.judge)
         });
         match written {
             Ok(written) => self.conclude(batch.into_iter().zip(judged), &written),
@@ -169,13 +173,12 @@ impl Batches {
     /// Answers the requests whose result is certain after the write; returns the others.
     fn conclude(&self, judged: impl Iterator<Item = (Job, Judged)>, written: &HashSet<SessionId>) -> Vec<Job> {
         let mut moved_on = Vec::new();
-        for (job, Judged { outcome, raised, rests_on_the_row }) in judged {
-            let is_written = written.contains(&job.asked.claims.sid);
-            if rests_on_the_row && !is_written {
+        for (job, Judged { outcome, raised, rests_on }) in judged {
+            if !rests_on.iter().all(|id| written.contains(id)) {
                 moved_on.push(job);
                 continue;
             }
-            if let Some(mark) = raised.filter(|_| is_written) {
+            if let Some(mark) = raised.filter(|_| written.contains(&job.asked.session())) {
                 self.metrics.marked_generation(mark.name());
             }
             let answer = self.answer_of(outcome);
@@ -203,6 +206,7 @@ impl Batches {
                 self.metrics.refresh("refused");
                 Err(error)
             }
+            Outcome::End(ended) => ended.map(|before| *before),
         }
     }
 }

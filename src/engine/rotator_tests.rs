@@ -9,7 +9,8 @@ use crate::clock::{ManualClock, Timestamp};
 use crate::config::{Argon2Cost, Config};
 use crate::entropy::SeededEntropy;
 use crate::jwt::Audience;
-use crate::model::audit::{EventFilter, Origin};
+use crate::model::audit::{EventFilter, Origin, Recorded};
+use crate::model::denial::Denial;
 use crate::model::id::new_id;
 use crate::model::session::{Device, End, EndReason, Session};
 use crate::model::sharing::{Context, Mark, Sharing};
@@ -64,11 +65,26 @@ impl House {
         Batches::new(config, store, units.clone(), clock, metrics)
     }
 
-    /// Refreshes with sessions' tokens, by generation, in one batch.
-    fn refresh_together(&self, presented: &[(Session, i64)]) -> Vec<Result<Live, Error>> {
-        let (jobs, answers): (Vec<_>, Vec<_>) = presented.iter().map(|(session, g)| job(session, *g)).unzip();
+    /// Handles these in one batch.
+    fn answer(&self, batch: Vec<(Job, Answer)>) -> Vec<Result<Live, Error>> {
+        let (jobs, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         self.batches().answer(jobs);
         answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect()
+    }
+
+    /// Refreshes with sessions' tokens, by generation, in one batch.
+    fn refresh_together(&self, presented: &[(Session, i64)]) -> Vec<Result<Live, Error>> {
+        self.answer(presented.iter().map(|(session, g)| job(session, *g)).collect())
+    }
+
+    fn denials(&self) -> Vec<Denial> {
+        self.app.store.read(|tx| tx.list_denials(Timestamp(0), NOW)).unwrap()
+    }
+
+    /// The recorded events of this name.
+    fn events(&self, name: &str) -> Vec<Recorded> {
+        let recorded = self.app.store.read(|tx| tx.list_events(&EventFilter::default(), 100)).unwrap();
+        recorded.into_iter().map(|(_, event)| event).filter(|event| event.name == name).collect()
     }
 
     fn row(&self, session: &Session) -> Session {
@@ -101,7 +117,7 @@ fn job_from(context: Context, session: &Session, generation: i64) -> (Job, Answe
     };
     let (reply, answer) = oneshot::channel();
     let client = Client { origin: Origin::default(), context, is_bound: false };
-    (Job { asked: Asked { claims, client }, queued_at: Instant::now(), reply }, answer)
+    (Job { asked: Asked::Refresh(Refresh { claims, client }), queued_at: Instant::now(), reply }, answer)
 }
 
 #[test]
@@ -127,14 +143,11 @@ fn a_late_retry_counts_at_the_rotation_that_follows_in_its_batch() {
     let (home, away) = (Context::of_number(1), Context::of_number(2));
     let presented = [(away, 1), (home, 1), (away, 1), (home, 2), (away, 2)];
     let jobs = presented.map(|(context, generation)| job_from(context, &ada, generation));
-    let (jobs, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
-    house.batches().answer(jobs);
-    let live = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().unwrap().session.live_generation());
+    let live = house.answer(jobs.into()).into_iter().map(|answer| answer.unwrap().session.live_generation());
     assert_eq!(live.collect::<Vec<_>>(), [2, 2, 2, 3, 3]);
     let expected = Sharing { generation: 2, context: Some(home), mark: Mark::Unmarked, strange: 1, shared: 1 };
     assert_eq!(house.row(&ada).sharing, expected);
-    let recorded = house.app.store.read(|tx| tx.list_events(&EventFilter::default(), 10)).unwrap();
-    assert_eq!(recorded.iter().filter(|(_, event)| event.name == "session_shared").count(), 1);
+    assert_eq!(house.events("session_shared").len(), 1);
 }
 
 #[test]
@@ -148,8 +161,77 @@ fn reuse_within_a_batch_ends_that_session_denies_it_and_leaves_the_others() {
     assert!(matches!(answers[3], Err(Error::SessionEnded(EndReason::Reuse))), "{:?}", answers[3]);
     assert_eq!(house.row(&ada).end, Some(End { at: NOW, reason: EndReason::Reuse }));
     assert_eq!(house.row(&bob).end, None);
-    let denials = house.app.store.read(|tx| tx.list_denials(Timestamp(0), NOW)).unwrap();
-    assert_eq!(denials.len(), 1, "{denials:?}");
+    assert_eq!(house.denials().len(), 1);
+}
+
+fn end_of(user: &User, session: &Session) -> (Job, Answer) {
+    let (reply, answer) = oneshot::channel();
+    let origin = Origin { ip: Some("192.0.2.7".to_owned()), ..Origin::default() };
+    let ending = Ending { user: user.id, session: session.id, reason: EndReason::Logout, origin };
+    (Job { asked: Asked::End(ending), queued_at: Instant::now(), reply }, answer)
+}
+
+#[test]
+fn in_a_batch_a_refresh_before_an_end_gets_its_pair_and_one_after_it_is_refused() {
+    let house = House::new(&[]);
+    let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
+    let answers =
+        house.answer(vec![job(&ada, 1), end_of(&house.users[0], &ada), job(&ada, 1), job(&ada, 2), job(&bob, 1)]);
+    let before = answers[1].as_ref().unwrap().session;
+    assert_eq!((before.end, before.denied_through), (None, 1));
+    assert_eq!(answers[0].as_ref().unwrap().session, before);
+    for refused in [&answers[2], &answers[3]] {
+        assert!(matches!(refused, Err(Error::SessionEnded(EndReason::Logout))), "{refused:?}");
+    }
+    assert_eq!(answers[4].as_ref().unwrap().session.end, None);
+    let end = Some(End { at: NOW, reason: EndReason::Logout });
+    assert_eq!(house.row(&ada), Session { end, ..before });
+    let [denial] = house.denials().try_into().unwrap();
+    assert!(denial.expires_at > before.access_expires_by);
+}
+
+#[test]
+fn a_session_that_is_ended_twice_in_a_batch_ends_once() {
+    let house = House::new(&[]);
+    let [ada, bob] = [house.open(&house.users[0]), house.open(&house.users[1])];
+    let ends = || end_of(&house.users[0], &ada);
+    let answers = house.answer(vec![ends(), ends(), end_of(&house.users[0], &bob)]);
+    let seen = [0, 1].map(|n: usize| answers[n].as_ref().unwrap().session.end);
+    assert_eq!(seen, [None, house.row(&ada).end]);
+    assert!(matches!(answers[2], Err(Error::SessionNotFound)), "that of another user: {:?}", answers[2]);
+    assert_eq!(house.row(&bob).end, None);
+    assert!(house.answer(vec![ends()]).pop().unwrap().is_ok());
+    assert_eq!(house.denials().len(), 1);
+    let recorded = house.events("logout");
+    assert_eq!(recorded.len(), 1);
+    assert_eq!((recorded[0].user, recorded[0].session), (Some(ada.user_id), Some(ada.id)));
+    assert_eq!(recorded[0].ip.as_deref(), Some("192.0.2.7"));
+}
+
+#[test]
+fn an_end_takes_the_grants_along_that_do_not_outlive_it_even_if_the_session_had_ended_before() {
+    let house = House::new(&[]);
+    let user = &house.users[0];
+    let [ada, ends, goes_on, of_another] = [0; 4].map(|_| house.open(user));
+    let grant = |session: &Session, scope: &str, browser: &Session| {
+        house.execute(&format!(
+            "update sessions set client_id = 'app', scope = '{scope}', browser_session_id = x'{}' where id = x'{}'",
+            browser.id.to_string().replace('-', ""),
+            session.id.to_string().replace('-', "")
+        ));
+    };
+    grant(&ends, "openid", &ada);
+    grant(&goes_on, "openid offline_access", &ada);
+    grant(&of_another, "openid", &goes_on);
+    let answers = house.answer(vec![end_of(user, &ada), job(&ends, 1)]);
+    assert!(matches!(answers[1], Err(Error::SessionEnded(EndReason::Logout))), "{:?}", answers[1]);
+    assert_eq!(house.events("logout")[0].detail.as_deref(), Some("1 grants"));
+    let live = [&ada, &ends, &goes_on, &of_another].map(|session| house.row(session).end.is_none());
+    assert_eq!(live, [false, false, true, true]);
+    grant(&of_another, "openid", &ada);
+    house.answer(vec![end_of(user, &ada)]).pop().unwrap().unwrap();
+    assert!(house.row(&of_another).end.is_some());
+    assert_eq!((house.denials().len(), house.events("logout").len()), (3, 1));
 }
 
 #[test]

@@ -50,13 +50,14 @@ impl Units {
         }
     }
 
-    /// Writes a batch of refreshes: see [`Store::compare_and_set`].
+    /// Writes a batch of refreshes and ends: see [`Store::compare_and_set`].
     pub(crate) fn compare_and_set(
         &self,
         ids: &[SessionId],
+        ending: &[SessionId],
         judge: impl FnOnce(Vec<Found>) -> Vec<Moved>,
     ) -> Result<HashSet<SessionId>, Error> {
-        let Written { sessions, effects } = self.store.compare_and_set(ids, judge)?;
+        let Written { sessions, effects } = self.store.compare_and_set(ids, ending, judge)?;
         self.tell(effects);
         Ok(sessions)
     }

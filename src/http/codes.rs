@@ -371,7 +371,7 @@ codes! {
         "In services with the verifier: the denylist is required but unavailable.";
     OVERLOADED: 503 "overloaded" "Overloaded", None,
         Domain(Error::Overloaded { .. }) => Domain(Error::Overloaded { retry_after: Seconds(5) }),
-        "More logins, refreshes or API tokens are waiting than can be handled in time, or the key folder cannot be read \
+        "More logins, refreshes, logouts or API tokens are waiting than can be handled in time, or the key folder cannot be read \
          and the token's key is unknown, or the hook for claims is away and `CLAIMS_HOOK_FAIL` is `closed`; `Retry-After` says \
          when to try again.";
 }

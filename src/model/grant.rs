@@ -93,6 +93,16 @@ impl FromStr for Amr {
     }
 }
 
+fn names(scopes: &str, scope: &str) -> bool {
+    scopes.split(' ').any(|one| one == scope)
+}
+
+/// Whether a grant with these scopes goes on when the session ends in which it began
+/// ([OpenID Connect Back-Channel Logout section 2.7](https://openid.net/specs/openid-connect-backchannel-1_0.html#BCActions)).
+pub(crate) fn outlives_its_browser(scopes: &str) -> bool {
+    names(scopes, OFFLINE_ACCESS_SCOPE)
+}
+
 impl GrantRequest {
     /// A login at the service itself.
     pub(crate) fn first_party(scope: String, audience: Option<String>) -> Self {
@@ -119,7 +129,12 @@ impl Grant {
 
     /// Whether a scope was granted.
     pub(crate) fn has_scope(&self, scope: &str) -> bool {
-        self.scope.split(' ').any(|one| one == scope)
+        names(&self.scope, scope)
+    }
+
+    /// Whether it ends together with this browser's session.
+    pub(crate) fn ends_with(&self, browser: SessionId) -> bool {
+        self.browser_session == Some(browser) && !outlives_its_browser(&self.scope)
     }
 
     /// Whether it is for a login at the service itself, and not for a registered application.

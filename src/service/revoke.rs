@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{api_tokens, legacy, sessions};
 use crate::app::App;
+use crate::engine::deadline;
 use crate::error::Error;
 use crate::jwt::{AccessClaims, RefreshClaims, TokenError, verify_signature};
 use crate::model::api_token::ApiTokenId;
@@ -39,15 +40,16 @@ pub(crate) enum Revocable {
 
 /// Reads a [`bare`] token of any kind, if it is ours: by its signature alone, since clocks and settings may differ from those
 /// that it was made with.
-pub(crate) fn read(app: &App, token: &str) -> Result<Option<Revocable>, Error> {
-    if app.api_tokens.looks_like_one(token) {
-        return match app.api_tokens.find_any(token) {
+pub(crate) async fn read(app: &Arc<App>, token: &Secret<String>) -> Result<Option<Revocable>, Error> {
+    if app.api_tokens.looks_like_one(token.expose()) {
+        let (asked, token) = (Arc::clone(app), token.clone());
+        return match deadline::on_a_thread(move || asked.api_tokens.find_any(token.expose())).await {
             Ok((token, owner)) => Ok(Some(Revocable::ApiToken { owner: owner.id, id: token.id })),
             Err(Error::ApiTokenRefused(_no_such_token)) => Ok(None),
             Err(error) => Err(error),
         };
     }
-    let ring = app.keys.ring();
+    let (token, ring) = (token.expose(), app.keys.ring());
     let read = match verify_signature::<AccessClaims>(token, ring.keys()) {
         Err(TokenError::WrongType) => verify_signature(token, ring.keys()).map(Revocable::Refresh),
         verified => verified.map(|claims| Revocable::Access(Arc::new(claims))),
@@ -59,25 +61,30 @@ pub(crate) fn read(app: &App, token: &str) -> Result<Option<Revocable>, Error> {
 /// ([RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)).
 ///
 /// After an error the request must be repeated.
-pub(crate) fn revoke_any(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
-    let Some(token) = read(app, token)? else { return revoke_legacy(app, token, origin) };
-    revoke(app, token, origin)
-}
-
-/// Denies a refresh token of the issuer before this service, if it is one.
-fn revoke_legacy(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
-    match legacy::deny(app, token, origin) {
+pub(crate) async fn revoke_any(app: &Arc<App>, token: Secret<String>, origin: Origin) -> Result<(), Error> {
+    if let Some(token) = read(app, &token).await? {
+        return revoke(app, token, origin).await;
+    }
+    // A refresh token of the issuer before this service, if it is one.
+    let app = Arc::clone(app);
+    match deadline::on_a_thread(move || legacy::deny(&app, token.expose(), &origin)).await {
         Ok(()) | Err(Error::TokenRefused(_)) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
 /// Revokes a token of ours.
-pub(crate) fn revoke(app: &App, token: Revocable, origin: &Origin) -> Result<(), Error> {
+pub(crate) async fn revoke(app: &Arc<App>, token: Revocable, origin: Origin) -> Result<(), Error> {
+    let asked = Arc::clone(app);
     match token {
-        Revocable::ApiToken { owner, id } => api_tokens::revoke(app, owner, id, origin).map(|_was_active| ()),
-        Revocable::Access(claims) => deny(app, &claims, origin),
-        Revocable::Refresh(claims) => sessions::end_if_stored(app, claims.sub, claims.sid, EndReason::Logout, origin),
+        Revocable::ApiToken { owner, id } => {
+            let revoke = move || api_tokens::revoke(&asked, owner, id, &origin);
+            deadline::on_a_thread(revoke).await.map(|_was_active| ())
+        }
+        Revocable::Access(claims) => deadline::on_a_thread(move || deny(&asked, &claims, &origin)).await,
+        Revocable::Refresh(RefreshClaims { sub, sid, .. }) => {
+            sessions::end_if_stored(app, sub, sid, EndReason::Logout, origin).await
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use super::second_factor::{Needs, needs_in};
 use super::told::Told;
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::engine::rotator::Ending;
 use crate::error::Error;
 use crate::jwt::{LegacyClaims, TokenError};
 use crate::model::audit::{Event, EventName, Origin};
@@ -19,7 +20,7 @@ use crate::model::provider::ProviderId;
 use crate::model::session::{Device, End, EndReason, Session};
 use crate::model::user::User;
 use crate::secret::KeyDigest;
-use crate::store::{GrantsOf, ReadTx, UnitTx};
+use crate::store::{ReadTx, UnitTx};
 
 /// Opens a session for a user who is authenticated. Every login ends here, whatever its steps were. Returns `None` if
 /// there is no proof, if the proofs are of different users, if one is no longer valid, or if the user needs more. Then
@@ -244,37 +245,29 @@ pub(super) fn open_legacy(
     })
 }
 
-/// Ends a session of a user, and the grants that began in it and do not outlive it. A session that has already ended is
-/// not changed.
-pub(crate) fn end(app: &App, user: UserId, id: SessionId, reason: EndReason, origin: &Origin) -> Result<(), Error> {
-    let (end, access) = (End { at: app.clock.now(), reason }, app.config.lifetimes.access);
-    let name = match reason {
-        EndReason::Logout => EventName::Logout,
-        // Of a code: the reuse of a refresh token is found where tokens are rotated.
-        EndReason::Reuse => EventName::CodeReused,
-        _ => EventName::SessionEnded,
-    };
-    let event = origin.event(end.at, name).about(user).of_session(id);
-    app.units.run(move |tx| {
-        // First: it locks all sessions in the order in which everybody does.
-        let grants = tx.end_grants(user, &GrantsOf::Browser(id), end, access)?;
-        if tx.end_session_of(user, id, end, access)? {
-            tx.record(if grants > 0 { event.with(format_args!("{grants} grants")) } else { event })?;
-        }
-        Ok(())
-    })
+/// Ends a session of a user, and the grants that began in it and do not outlive it; returns it as it was before. A session that
+/// has already ended is not changed. Unlike other use cases it waits without holding a thread.
+pub(crate) async fn end(
+    app: &App,
+    user: UserId,
+    session: SessionId,
+    reason: EndReason,
+    origin: Origin,
+) -> Result<Session, Error> {
+    let before = app.rotator.end(Ending { user, session, reason, origin }).await?;
+    Ok(before.session)
 }
 
 /// As [`end`]. A session that is not stored any more is over.
-pub(crate) fn end_if_stored(
+pub(crate) async fn end_if_stored(
     app: &App,
     user: UserId,
-    id: SessionId,
+    session: SessionId,
     reason: EndReason,
-    origin: &Origin,
+    origin: Origin,
 ) -> Result<(), Error> {
-    match end(app, user, id, reason, origin) {
-        Ok(()) | Err(Error::SessionNotFound) => Ok(()),
+    match end(app, user, session, reason, origin).await {
+        Ok(_) | Err(Error::SessionNotFound) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -12,6 +12,7 @@ use crate::jwt::TokenError;
 use crate::model::audit::Origin;
 use crate::model::compat::SIMPLEJWT_CLIENT;
 use crate::model::session::{Device, EndReason};
+use crate::secret::Secret;
 use crate::service::verify::Token;
 
 /// What a refresh returns.
@@ -62,17 +63,20 @@ pub(crate) fn verify(app: &App, token: &str) -> Result<(), Error> {
 }
 
 /// Ends the session of a refresh token, whatever its generation: a client that lost an answer holds an older one.
-pub(crate) fn blacklist(app: &App, token: &str, origin: &Origin) -> Result<(), Error> {
+pub(crate) async fn blacklist(app: &Arc<App>, token: Secret<String>, origin: Origin) -> Result<(), Error> {
     let now = app.clock.now();
-    let claims = match app.keys.ring().verify_refresh(token, &app.config.issuer, now) {
+    let claims = match app.keys.ring().verify_refresh(token.expose(), &app.config.issuer, now) {
         Ok(claims) if claims.client_id == SIMPLEJWT_CLIENT => claims,
         Ok(_of_another) => return Err(Error::WrongClient),
-        Err(TokenError::WrongType) => return legacy::deny(app, token, origin),
+        Err(TokenError::WrongType) => {
+            let app = Arc::clone(app);
+            return deadline::on_a_thread(move || legacy::deny(&app, token.expose(), &origin)).await;
+        }
         Err(why) => return Err(Error::TokenRefused(why)),
     };
-    let (session, _) = app.store.read(|tx| tx.find_session(claims.sid))?.ok_or(Error::SessionUnknown)?;
-    match session.end_by(now) {
-        Some(end) => Err(Error::SessionEnded(end.reason)),
-        None => sessions::end_if_stored(app, claims.sub, claims.sid, EndReason::Logout, origin),
-    }
+    let before = match sessions::end(app, claims.sub, claims.sid, EndReason::Logout, origin).await {
+        Err(Error::SessionNotFound) => return Err(Error::SessionUnknown),
+        before => before?,
+    };
+    before.end_by(now).map_or(Ok(()), |end| Err(Error::SessionEnded(end.reason)))
 }

@@ -4,38 +4,20 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use super::connection::DbConnection;
 use super::schema::{sessions, users};
 use super::types::Bind;
 use super::{ReadTx, UnitTx};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::client::ClientId;
-use crate::model::grant::{Grant, Live, OFFLINE_ACCESS_SCOPE};
+use crate::model::grant::{Grant, Live, outlives_its_browser};
 use crate::model::id::{SessionId, UserId};
 use crate::model::session::{End, Session};
 use crate::model::user::User;
 
 /// What the index on `client_id` is made for: no index is used otherwise.
 const OF_APPLICATIONS: &str = "client_id <> 'first-party'";
-
-/// Which grants of a user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum GrantsOf {
-    /// Those of a client.
-    Client(ClientId),
-    /// Those that began in a browser's session and do not outlive it: they have no `offline_access`
-    /// ([OpenID Connect Back-Channel Logout section 2.7](https://openid.net/specs/openid-connect-backchannel-1_0.html#BCActions)).
-    Browser(SessionId),
-}
-
-impl GrantsOf {
-    fn includes(&self, grant: &Grant) -> bool {
-        match self {
-            Self::Client(client) => grant.client_id == client.as_str(),
-            Self::Browser(session) => grant.browser_session == Some(*session) && !grant.has_scope(OFFLINE_ACCESS_SCOPE),
-        }
-    }
-}
 
 impl ReadTx<'_> {
     /// A session, what it was opened for, and its user. It may have ended: `end_by` tells.
@@ -62,12 +44,37 @@ impl ReadTx<'_> {
     }
 }
 
+impl ReadTx<'_> {
+    /// The live grants that end together with these browsers' sessions, each with its browser's session.
+    pub(super) fn list_grants_within(&mut self, browsers: &[SessionId]) -> Result<Vec<(SessionId, SessionId)>, Error> {
+        if browsers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let browser = sessions::browser_session_id.assume_not_null();
+        let live =
+            sessions::table.filter(sessions::ended_at.is_null()).select((sessions::id, browser, sessions::scope));
+        let rows: Vec<(SessionId, SessionId, Option<String>)> = match self.0 {
+            DbConnection::Sqlite(connection) => browsers.iter().try_fold(Vec::new(), |mut rows, id| {
+                rows.extend(
+                    live.filter(browser.eq(Bind(id))).load::<(SessionId, SessionId, Option<String>)>(connection)?,
+                );
+                QueryResult::Ok(rows)
+            })?,
+            DbConnection::Postgres(connection) => {
+                live.filter(browser.eq_any(browsers.iter().map(Bind))).load(connection)?
+            }
+        };
+        let ends = |scope: Option<String>| !outlives_its_browser(&scope.unwrap_or_default());
+        Ok(rows.into_iter().filter_map(|(id, browser, scope)| ends(scope).then_some((id, browser))).collect())
+    }
+}
+
 impl UnitTx<'_> {
-    /// Ends live grants of a user, and denies their tokens; returns how many.
+    /// Ends the live grants of a user to a client, and denies their tokens; returns how many.
     pub(crate) fn end_grants(
         &mut self,
         user: UserId,
-        of: &GrantsOf,
+        client: &ClientId,
         end: End,
         access: Seconds,
     ) -> Result<usize, Error> {
@@ -76,7 +83,7 @@ impl UnitTx<'_> {
         let found =
             alive().select((sessions::id, Option::<Grant>::as_select())).load::<(SessionId, Option<Grant>)>(self.0)?;
         let is_meant = |(id, grant): (SessionId, Option<Grant>)| {
-            grant.filter(|grant| !grant.is_login() && of.includes(grant)).map(|_| id)
+            grant.filter(|grant| !grant.is_login() && grant.client_id == client.as_str()).map(|_| id)
         };
         let meant: Vec<SessionId> = found.into_iter().filter_map(is_meant).collect();
         let mut ended = Vec::new();

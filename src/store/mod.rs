@@ -1,5 +1,5 @@
 //! The database: the only room that knows diesel. Others use [`Store::read`] and [`Store::write`]. Work that records
-//! events or denies tokens uses [`Store::write_unit`], and refreshes use [`Store::compare_and_set`].
+//! events or denies tokens uses [`Store::write_unit`]; refreshes and ends of sessions use [`Store::compare_and_set`].
 //!
 //! An `Err` from [`Store::write`] always means that nothing was written. A refusal that must be recorded, such as a session
 //! that ends because a token was reused, is returned as an `Ok`.
@@ -51,6 +51,7 @@ mod session_row;
 mod sessions;
 mod skeletons;
 mod sqlite_file;
+mod told;
 mod types;
 mod unit;
 mod upstream_logins;
@@ -77,7 +78,6 @@ pub(crate) use allowances::{Reservation, Settlement, Used};
 pub(crate) use backup::{BackupError, back_up};
 pub(crate) use clients::ClientSecrets;
 pub(crate) use deleted_imports::Imported;
-pub(crate) use grants::GrantsOf;
 pub(crate) use mail_tokens::StoredMailToken;
 pub use moves::Moved;
 pub(crate) use outbox::Taken;
@@ -116,7 +116,7 @@ pub struct Store {
     readers: Pool,
     /// On SQLite one connection writes. Writers queue here instead of polling for the file's lock.
     writers: Pool,
-    /// Connections that are set up for batches of refreshes, if one statement can be a whole batch.
+    /// Connections that are set up for batches of refreshes and ends, if one statement can be a whole batch.
     batches: Option<Pool>,
     /// One connection that no request uses, so that the denylist is followed even if all others are busy.
     follower: Pool,

@@ -1,6 +1,6 @@
-//! The two statements that write what a batch of refreshes has moved: on SQLite one for each row, on PostgreSQL one for all
-//! of them, with an array for each column. Their text is always the same, so that each is prepared once for each connection;
-//! diesel's own updates are prepared every time.
+//! The statements that write what a batch has moved: on SQLite one for each row, on PostgreSQL one for all of them, with an
+//! array for each column. Their text is always the same, so that each is prepared once for each connection; diesel's own
+//! updates are prepared every time.
 
 use diesel::pg::{Pg, PgConnection};
 use diesel::prelude::*;
@@ -144,8 +144,9 @@ const IS_AS_JUDGED: &str = ") where sessions.id = moved.id and sessions.denied_t
      else sessions.context_generation = moved.judged_generation and sessions.mark = moved.judged_mark end \
      returning sessions.id";
 
-impl QueryFragment<Pg> for MoveAll {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+impl MoveAll {
+    /// The update, up to its arrays: others may follow.
+    pub(super) fn begin<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         let mut before = "update sessions set ";
         for column in WRITTEN {
             let is_moved_by_others = *column == "access_expires_by";
@@ -164,13 +165,24 @@ impl QueryFragment<Pg> for MoveAll {
         out.push_bind_param::<Array<BigInt>, _>(generations)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<SmallInt>, _>(marks)?;
-        self.bind_written(&mut out)?;
+        self.bind_written(out)
+    }
+
+    /// The rest of it, with the names of those others.
+    pub(super) fn end(others: &[&'static str], out: &mut AstPass<'_, '_, Pg>) {
         out.push_sql(") as moved (id, judged_at, judged_generation, judged_mark");
-        for column in WRITTEN {
+        for column in WRITTEN.iter().chain(others) {
             out.push_sql(", ");
             out.push_sql(column);
         }
         out.push_sql(IS_AS_JUDGED);
+    }
+}
+
+impl QueryFragment<Pg> for MoveAll {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        self.begin(&mut out)?;
+        Self::end(&[], &mut out);
         Ok(())
     }
 }

@@ -150,8 +150,42 @@ fn a_session_that_was_moved_since_it_was_read_stays_as_it_is() {
         ));
         found.into_iter().map(rotated).collect()
     };
-    let written = app.inside.store.compare_and_set(&[moved, ended, left], rotate).unwrap();
+    let written = app.inside.store.compare_and_set(&[moved, ended, left], &[], rotate).unwrap();
     assert_eq!(written.sessions, HashSet::from([left]));
     let mark = |id| app.number(&format!("select denied_through from sessions where id = '{id}'"));
     assert_eq!([moved, ended, left].map(mark), [2, 0, 1]);
+}
+
+/// A grant begins in a browser's session between the reading and the end of that session.
+#[test]
+fn a_session_whose_grants_have_not_all_ended_is_judged_again() {
+    if !postgres::is_available() {
+        return;
+    }
+    let app = TestApp::start(Engine::Postgres);
+    let [browser, grant, over] = ["ada", "bob", "eve"].map(|name| {
+        app.create_user(name, &[]);
+        let pair = app.login(name, PASSWORD).ok();
+        if name == "eve" {
+            app.revoke(&pair["refresh_token"]);
+        }
+        pair["session_id"].as_str().unwrap().parse::<SessionId>().unwrap()
+    });
+    // As that one has ended.
+    let end_all = |found: Vec<Found>| {
+        let sessions: Vec<Session> = found.into_iter().map(|(_, found)| found.unwrap().session).collect();
+        let end = sessions.iter().find_map(|session| session.end);
+        let live = sessions.into_iter().filter(|session| session.end.is_none());
+        live.map(|from| Moved { session: Session { end, ..from }, from, denial: None, events: Vec::new() }).collect()
+    };
+    let begins = format!("update sessions set browser_session_id = '{browser}', scope = 'openid' where id = '{grant}'");
+    let meanwhile = |found: Vec<Found>| {
+        app.execute(&begins);
+        end_all(found)
+    };
+    let written = app.inside.store.compare_and_set(&[browser, over], &[browser], meanwhile).unwrap();
+    assert_eq!(written.sessions, HashSet::new(), "it has ended, and is not done with");
+    assert_eq!(app.number("select count(*) from sessions where ended_at is not null"), 2);
+    let again = app.inside.store.compare_and_set(&[browser, over], &[browser], end_all).unwrap();
+    assert_eq!(again.sessions, HashSet::from([grant]));
 }

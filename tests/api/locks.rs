@@ -43,13 +43,22 @@ fn explained_app(vars: &[(&str, &str)]) -> (Cluster, TestApp) {
     (cluster, app)
 }
 
-/// The steps of the last batch of refreshes.
+/// The steps of the update in the last batch, after a refresh and in one that ends a session.
 fn steps_of_batch(app: &TestApp) -> Vec<String> {
     let pair = app.login("ada", PASSWORD).ok();
     app.advance(200);
-    app.refresh(&pair["refresh_token"]).ok();
-    let plans = plans(&app.database_url);
-    let batch = plans.iter().rfind(|plan| plan.starts_with("update sessions set denied_through = moved")).unwrap();
+    let pair = app.refresh(&pair["refresh_token"]).ok();
+    assert_eq!(app.revoke(&pair["refresh_token"]).status, 204);
+    let steps = |begins: &str| steps(&plans(&app.database_url), begins);
+    let (refreshing, ending) = (steps("update sessions set denied_through = moved"), steps("with done as (update"));
+    let update = ending.iter().position(|step| step.starts_with("Update on sessions")).unwrap();
+    assert_eq!(ending[update..][..refreshing.len()], refreshing, "{ending:?}");
+    refreshing
+}
+
+/// The steps of the last statement that begins like this.
+fn steps(plans: &[String], begins: &str) -> Vec<String> {
+    let batch = plans.iter().rfind(|plan| plan.starts_with(begins)).unwrap();
     let steps = batch.lines().skip(1).filter_map(|line| line.split_once("  (cost="));
     steps.map(|(step, _)| step.trim_start_matches(['\t', ' ', '-', '>']).to_owned()).collect()
 }

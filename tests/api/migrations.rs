@@ -11,7 +11,7 @@ both_engines!(
     eight_instances_that_migrate_an_empty_database_at_once_all_succeed,
 );
 
-const MIGRATIONS: usize = 32;
+const MIGRATIONS: usize = 33;
 
 fn every_migration_goes_up_and_down_and_up_again(engine: Engine) {
     let app = TestApp::start(engine);

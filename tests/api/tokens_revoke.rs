@@ -2,18 +2,21 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Barrier;
 
 use serde_json::{Value, json};
 use tokensmith::internals::clock::Clock as _;
 use tokensmith::internals::service::keys;
 
-use crate::support::{Engine, PASSWORD, TestApp};
+use crate::support::{Answer, Engine, PASSWORD, TestApp};
 
 both_engines!(
     a_refresh_token_ends_its_session_and_no_other,
     an_access_token_is_denied_alone,
     a_token_that_means_nothing_is_answered_with_204,
     revoking_twice_is_the_same_as_once,
+    refreshes_and_ends_of_the_same_sessions_at_once_leave_each_ended_once,
+    an_end_that_cannot_be_written_is_an_error_and_ends_nothing,
     a_token_is_revoked_whatever_it_was_pasted_with,
     a_token_is_revoked_whatever_its_times_and_the_settings_of_today_say,
     a_token_of_a_key_that_another_instance_has_just_made_is_revoked,
@@ -203,4 +206,65 @@ fn revoking_twice_is_the_same_as_once(engine: Engine) {
         assert_eq!(app.revoke(&pair["refresh_token"]).status, 204);
     }
     assert_eq!(app.number("select count(*) from denylist"), 2);
+}
+
+/// All at once, so that they share batches: each session is refreshed, revoked and logged out of by several clients.
+fn refreshes_and_ends_of_the_same_sessions_at_once_leave_each_ended_once(engine: Engine) {
+    const SESSIONS: usize = 24;
+    let app = TestApp::start(engine);
+    let first = app.logged_in("ada");
+    let rest = (1..SESSIONS).map(|_| app.login("ada", PASSWORD).ok());
+    let pairs: Vec<Value> = std::iter::once(first).chain(rest).collect();
+    let start = Barrier::new(SESSIONS * 4);
+    let refreshed: Vec<Answer> = std::thread::scope(|scope| {
+        let at_once: Vec<_> = pairs
+            .iter()
+            .flat_map(|pair| (0..4).map(move |kind| (pair, kind)))
+            .map(|(pair, kind)| {
+                let (start, client) = (&start, app.another_client());
+                scope.spawn(move || {
+                    start.wait();
+                    match kind {
+                        0 => assert_eq!(client.revoke(&pair["refresh_token"]).status, 204),
+                        // It may find that its token is revoked already.
+                        1 => assert!([204, 401].contains(&client.ask_as("POST", "/v1/logout", pair, None).status)),
+                        _ => return Some(client.refresh(&pair["refresh_token"])),
+                    }
+                    None
+                })
+            })
+            .collect();
+        at_once.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+    });
+    for answer in refreshed {
+        if answer.status == 200 {
+            let pair = answer.ok();
+            app.me(&pair).problem(401, "token_revoked");
+            app.refresh(&pair["refresh_token"]).problem(401, "session_ended");
+        } else {
+            assert_eq!(answer.problem(401, "session_ended")["reason"], "logout");
+        }
+    }
+    let all = i64::try_from(SESSIONS).unwrap();
+    for each in [
+        "sessions where end_reason = 'logout' and denied_through <= 1",
+        "denylist where kind = 'sid' and subject in (select id from sessions)",
+        "audit_events where name = 'logout' and session_id in (select id from sessions) and ip is not null",
+    ] {
+        assert_eq!(app.number(&format!("select count(*) from {each}")), all, "{each}");
+    }
+}
+
+fn an_end_that_cannot_be_written_is_an_error_and_ends_nothing(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    app.execute("alter table denylist rename to away");
+    app.revoke(&pair["refresh_token"]).problem(500, "internal_error");
+    assert_eq!(app.me(&pair).status, 200);
+    let ended = "select count(*) from sessions where ended_at is not null";
+    assert_eq!((app.number(ended), app.number("select count(*) from audit_events where name = 'logout'")), (0, 0));
+    app.execute("alter table away rename to denylist");
+    assert_eq!(app.revoke(&pair["refresh_token"]).status, 204);
+    app.me(&pair).problem(401, "token_revoked");
+    assert_eq!(app.number(ended), 1);
 }

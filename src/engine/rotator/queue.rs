@@ -1,4 +1,4 @@
-//! The queue for the next batch of refreshes, and the threads that handle batches.
+//! The queue for the next batch of refreshes and ends, and the threads that handle batches.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,10 +12,10 @@ use crate::error::Error;
 use crate::model::grant::Live;
 use crate::store::{DEADLINE, LOST_AFTER, Patience};
 
-/// The most refreshes in one transaction, so that it stays short for all that wait for it.
+/// The most of them in one transaction, so that it stays short for all that wait for it.
 pub(super) const MAX_BATCH_SIZE: usize = 256;
 
-/// The most refreshes that may wait. More are refused with a time to retry.
+/// The most that may wait. More are refused with a time to retry.
 pub(super) const MAX_WAITING: usize = 4_096;
 
 /// The most hanging threads that may be replaced at the same time.
@@ -24,7 +24,7 @@ pub(super) const MAX_LOST: usize = 8;
 /// When to retry after too many were waiting.
 pub(super) const BUSY_RETRY_AFTER: Seconds = Seconds(1);
 
-/// A waiting refresh.
+/// A waiting refresh or end.
 pub(super) struct Job {
     pub(crate) asked: Asked,
     pub(crate) queued_at: Instant,
@@ -38,7 +38,7 @@ impl Job {
     }
 }
 
-/// The refreshes that wait for the next batch.
+/// What waits for the next batch.
 #[derive(Default)]
 pub(super) struct Waiting {
     /// How many threads take batches.
@@ -80,7 +80,7 @@ impl Waiting {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a refresh, or refuses it if it could not be handled in time.
+    /// Adds one, or refuses it if it could not be handled in time.
     pub(super) fn add(&self, job: Job) -> Result<(), Error> {
         let mut queue = self.lock();
         // If all threads are stuck, no batch is taken until one of them returns.
@@ -91,7 +91,7 @@ impl Waiting {
         if queue.jobs.len() >= MAX_WAITING {
             return Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER });
         }
-        // Only the first refresh wakes a thread, which takes all: waking costs more than everything else here.
+        // Only the first one wakes a thread, which takes all: waking costs more than everything else here.
         let is_first = queue.jobs.is_empty();
         queue.jobs.push_back(job);
         drop(queue);

@@ -66,7 +66,7 @@ pub(in crate::http) async fn end_session(
     (PathId(id), PathId(session)): (PathId<UserId>, PathId<SessionId, 1>),
 ) -> Result<HttpResponse, Failure> {
     caller.not_its_own(id)?;
-    blocking(move || sessions::end(&app, id, session, EndReason::Admin, &caller.origin)).await?;
+    sessions::end(&app, id, session, EndReason::Admin, caller.origin).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

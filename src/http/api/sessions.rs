@@ -51,9 +51,9 @@ pub(in crate::http) async fn end(
     app: web::Data<App>,
     PathId(id): PathId<SessionId>,
 ) -> Result<HttpResponse, Failure> {
-    let (asked, current) = (app.clone(), caller.claims.sid);
+    let current = caller.claims.sid;
     let reason = if current == Some(id) { EndReason::Logout } else { EndReason::Revoked };
-    blocking(move || sessions::end(&asked, caller.user, id, reason, &caller.origin)).await?;
+    sessions::end(&app, caller.user, id, reason, caller.origin).await?;
     let mut response = HttpResponse::NoContent().finish();
     forget(&request, &app, (current, Some(id)), &mut response)?;
     Ok(response)
@@ -71,18 +71,16 @@ pub(in crate::http) async fn logout(
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let mut response = HttpResponse::NoContent().finish();
-    let asked = app.clone();
     let session = match caller {
         Ok(caller) => {
             let session = caller.session()?;
-            let end = move || sessions::end_if_stored(&asked, caller.user, session, EndReason::Logout, &caller.origin);
-            blocking(end).await?;
+            sessions::end_if_stored(&app, caller.user, session, EndReason::Logout, caller.origin).await?;
             Some(session)
         }
         // A logout always succeeds. A refresh token that was replaced ends its session, as when it is revoked.
         Err(refused) if refused.is_about_the_token() && Cookies::authenticate(&app, &request) => {
-            let (cookie, origin) = (Cookies::of(&app).session(&request).unwrap_or_default(), origin(&request, &app));
-            blocking(move || browser::sign_out(&asked, &cookie, &origin)).await?;
+            let cookie = Cookies::of(&app).session(&request).unwrap_or_default();
+            browser::sign_out(&app, &cookie, origin(&request, &app)).await?;
             None
         }
         Err(refused) => return Err(refused),

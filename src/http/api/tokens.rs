@@ -219,10 +219,10 @@ pub(in crate::http) async fn revoke(
     Json(body): Json<TokenBody>,
 ) -> Result<HttpResponse, Failure> {
     let origin = origin(&request, &app);
-    let (asked, token) = (app.clone(), revoking::bare(body.token.expose()));
-    asked.known_keys.find_key_of(token.expose()).await?;
-    let _place = asked.api_tokens.place(token.expose()).await?;
-    blocking(move || revoking::revoke_any(&app, token.expose(), &origin)).await?;
+    let token = revoking::bare(body.token.expose());
+    app.known_keys.find_key_of(token.expose()).await?;
+    let _place = app.api_tokens.place(token.expose()).await?;
+    revoking::revoke_any(&app, token, origin).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

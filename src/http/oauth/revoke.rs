@@ -4,7 +4,6 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{TokenForm, client, required};
 use crate::app::App;
-use crate::engine::deadline;
 use crate::http::extract::{Form, origin};
 use crate::http::failure::Failure;
 use crate::service::oauth::revoke;
@@ -26,8 +25,7 @@ pub(in crate::http) async fn create(
     let token = bare(required(&params, "token")?);
     let origin = origin(&request, &app);
     app.known_keys.find_key_of(token.expose()).await?;
-    let asked = app.clone();
-    let _place = asked.api_tokens.place(token.expose()).await?;
-    deadline::on_a_thread(move || revoke::revoke(&app, &client, token.expose(), &origin)).await?;
+    let _place = app.api_tokens.place(token.expose()).await?;
+    revoke::revoke(&app, &client, &token, origin).await?;
     Ok(HttpResponse::Ok().finish())
 }

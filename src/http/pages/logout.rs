@@ -9,7 +9,6 @@ use super::reply::{go, message, page, see_other};
 use super::site::{Site, base};
 use super::templates::{Logout, Message};
 use crate::app::App;
-use crate::engine::deadline::on_a_thread;
 use crate::http::cookies::{Cookies, put};
 use crate::http::csrf::{form_token, has_token};
 use crate::http::extract::{Form, OwnForm, origin};
@@ -107,9 +106,8 @@ async fn ask(
 ) -> Result<(LoggingOut, String), Failure> {
     let (cookie, origin) = (Cookies::of(app).session(request), origin(request, app));
     app.known_keys.find_key_of(cookie.as_deref().unwrap_or_default()).await?;
-    let (asked, shown) = (app.clone(), cookie.clone().unwrap_or_default());
-    let outcome = on_a_thread(move || log_out(&asked, &params, cookie.as_deref(), is_confirmed, &origin)).await?;
-    Ok((outcome, shown))
+    let shown = cookie.clone().unwrap_or_default();
+    Ok((log_out(app, params, cookie, is_confirmed, origin).await?, shown))
 }
 
 fn question(site: &Site<'_>, params: &Params, cookie: &str, live: &Live) -> Result<HttpResponse, Failure> {

@@ -14,13 +14,13 @@ use crate::http::failure::Failure;
 use crate::http::proving::{asserting, next_step, proving};
 use crate::model::audit::Origin;
 use crate::model::grant::Live;
-use crate::model::session::Device;
+use crate::model::session::{Device, EndReason};
 use crate::model::upstream::{self, Verified};
 use crate::secret::Secret;
 use crate::service::oauth::browser::{SignedIn, sign_in, sign_in_by_passkey, sign_in_by_step, signed_in};
 use crate::service::pair::Pair;
 use crate::service::shown::{self, Shown};
-use crate::service::{login, proof, refresh, upstream_login};
+use crate::service::{login, proof, refresh, sessions, upstream_login};
 use crate::webauthn::{Assertion, Refusal};
 
 /// What a browser that logs in has had before.
@@ -61,7 +61,7 @@ pub(super) async fn log_in(
     };
     let signed_in = proving(app, claim, proof::prove, finish).await;
     login::count(app, signed_in.as_ref().map(|_| ()));
-    pair_of(app, signed_in?, (cookie, before.is_some()), &device, origin).await
+    pair_of(app, signed_in?, cookie, &device, origin).await
 }
 
 /// Logs a user in by a passkey alone and does `also`; returns the pair for the browser's cookies.
@@ -84,7 +84,7 @@ pub(super) async fn log_in_by_passkey(
     };
     let signed_in = asserting(app, device.ip.as_deref(), finish).await;
     login::count(app, signed_in.as_ref().map(|_| ()));
-    pair_of(app, signed_in?, (cookie, before.is_some()), &device, origin).await
+    pair_of(app, signed_in?, cookie, &device, origin).await
 }
 
 /// Goes on with a login by a code or a passkey and does `also`; returns the pair for the browser's cookies.
@@ -108,7 +108,7 @@ pub(super) async fn go_on(
     };
     let signed_in = next_step(app, claim, finish).await;
     login::count(app, signed_in.as_ref().map(|_| ()));
-    pair_of(app, signed_in?, (cookie, before.is_some()), &device, origin).await
+    pair_of(app, signed_in?, cookie, &device, origin).await
 }
 
 /// Logs a user in whom a provider knows and does `also`; returns the pair for the browser's cookies.
@@ -137,21 +137,25 @@ pub(super) async fn log_in_at_provider(
         signed_in => signed_in,
     };
     login::count(app, signed_in.as_ref().map(|_| ()));
-    pair_of(app, signed_in?, (cookie, before.is_some()), &device, origin).await
+    pair_of(app, signed_in?, cookie, &device, origin).await
 }
 
 async fn pair_of(
     app: &web::Data<App>,
     signed_in: SignedIn,
-    (cookie, was_signed_in): (Option<&str>, bool),
+    cookie: Option<&str>,
     device: &Device,
     origin: Origin,
 ) -> Result<Pair, Error> {
     match signed_in {
-        SignedIn::New(pair) => {
+        SignedIn::New(pair, Some((user, session))) => {
+            sessions::end_if_stored(app, user, session, EndReason::Logout, origin).await?;
+            Ok(*pair)
+        }
+        SignedIn::New(pair, None) => {
             // A browser that had to log in again may hold a refresh token that somebody else has replaced: that session
             // ends, as with any reuse. One that has ended stays so.
-            if let Some(cookie) = cookie.filter(|_| !was_signed_in) {
+            if let Some(cookie) = cookie {
                 let _refused = refresh::refresh(app, cookie, None, device, origin).await;
             }
             Ok(*pair)

@@ -9,7 +9,6 @@ use crate::model::audit::{EventName, Origin};
 use crate::model::client::ClientId;
 use crate::model::id::UserId;
 use crate::model::session::{End, EndReason};
-use crate::store::GrantsOf;
 
 /// An application and what it may do.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +53,7 @@ pub(crate) fn remove(app: &App, user: UserId, client: ClientId, origin: &Origin)
     let event = origin.event(end.at, EventName::ConsentRevoked).about(user).with(&client);
     app.units.run(move |tx| {
         tx.lock_user(user)?;
-        let grants = tx.end_grants(user, &GrantsOf::Client(client.clone()), end, access)?;
+        let grants = tx.end_grants(user, &client, end, access)?;
         let had_consent = tx.delete_consent(user, &client)?;
         tx.delete_unused_codes(user, &client)?;
         if had_consent || grants > 0 {

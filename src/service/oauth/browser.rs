@@ -108,9 +108,9 @@ async fn sign(app: &Arc<App>, live: Live, end: Timestamp, now: Timestamp) -> Res
 }
 
 /// Ends the session of a cookie that authenticates no more, by its signature alone.
-pub(crate) fn sign_out(app: &App, cookie: &str, origin: &Origin) -> Result<(), Error> {
+pub(crate) async fn sign_out(app: &App, cookie: &str, origin: Origin) -> Result<(), Error> {
     match verify_signature::<RefreshClaims>(cookie, app.keys.ring().keys()) {
-        Ok(claims) => sessions::end_if_stored(app, claims.sub, claims.sid, EndReason::Logout, origin),
+        Ok(claims) => sessions::end_if_stored(app, claims.sub, claims.sid, EndReason::Logout, origin).await,
         Err(_not_ours) => Ok(()),
     }
 }
@@ -131,10 +131,8 @@ pub(crate) async fn leave(
     }
     let left = match find(app, cookie).await {
         Ok((live, _)) => {
-            let (asked, origin) = (Arc::clone(app), origin.clone());
             let (user, session) = (live.user.id, live.session.id);
-            let end = move || sessions::end_if_stored(&asked, user, session, EndReason::Logout, &origin);
-            deadline::on_a_thread(end).await
+            sessions::end_if_stored(app, user, session, EndReason::Logout, origin.clone()).await
         }
         Err(Error::RefreshTokenReplaced) => {
             refresh::refresh(app, cookie, None, device, origin.clone()).await.map(|_| ())
@@ -149,13 +147,13 @@ pub(crate) async fn leave(
 
 /// The result of a login in a browser.
 pub(crate) enum SignedIn {
-    /// A new session.
-    New(Box<Pair>),
+    /// A new session, and the one before in this browser, which is to end.
+    New(Box<Pair>, Option<(UserId, SessionId)>),
     /// The existing one; its refresh token is to be rotated.
     Again,
 }
 
-/// Signs in a user who has authenticated. Their own session in this browser goes on; one of another user ends.
+/// Signs in a user who has authenticated. Their own session in this browser goes on; one of another user is to end.
 pub(crate) fn sign_in(
     app: &App,
     outcome: Outcome,
@@ -175,10 +173,7 @@ pub(crate) fn sign_in(
         }
         before => {
             let pair = login::login(app, outcome, app.config.first_party(None), device, origin)?;
-            if let Some((user, session)) = before {
-                sessions::end_if_stored(app, user, session, EndReason::Logout, origin)?;
-            }
-            Ok(SignedIn::New(Box::new(pair)))
+            Ok(SignedIn::New(Box::new(pair), before))
         }
     }
 }
@@ -198,10 +193,7 @@ pub(crate) fn sign_in_by_passkey(
         return Ok(SignedIn::Again);
     }
     let pair = passkey_login::login(app, (assertion, charge), None, device, origin)?;
-    if let Some((user, session)) = before {
-        sessions::end_if_stored(app, user, session, EndReason::Logout, origin)?;
-    }
-    Ok(SignedIn::New(Box::new(pair)))
+    Ok(SignedIn::New(Box::new(pair), before))
 }
 
 /// The same, for a login whose second step is shown in this browser.
@@ -218,11 +210,5 @@ pub(crate) fn sign_in_by_step(
         return Err(Error::BadChallenge);
     }
     let pair = second_step::finish(app, claim, charge, device, origin)?;
-    if again.is_some() {
-        return Ok(SignedIn::Again);
-    }
-    if let Some((user, session)) = before {
-        sessions::end_if_stored(app, user, session, EndReason::Logout, origin)?;
-    }
-    Ok(SignedIn::New(Box::new(pair)))
+    Ok(if again.is_some() { SignedIn::Again } else { SignedIn::New(Box::new(pair), before) })
 }

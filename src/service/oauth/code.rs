@@ -17,6 +17,14 @@ use crate::service::claims_hook::{self, Hooked};
 use crate::service::pair::Purpose;
 use crate::service::sessions;
 
+/// What has come of a code.
+pub(super) enum Redeeming {
+    /// A grant.
+    Begun(Box<Redeemed>),
+    /// It was used before: what it was used for is to end.
+    Again(Box<Code>),
+}
+
 /// A grant that has begun.
 pub(super) struct Redeemed {
     pub(super) live: Live,
@@ -35,11 +43,11 @@ pub(super) fn redeem(
     request: &CodeRequest,
     device: &Device,
     origin: &Origin,
-) -> Result<Redeemed, Error> {
+) -> Result<Redeeming, Error> {
     let digest = digest_of(request.code.expose());
     let code = find(app, client, request, &digest)?;
     if code.session_id.is_some() {
-        return Err(end(app, &code, origin)?);
+        return Ok(Redeeming::Again(Box::new(code)));
     }
     if app.clock.now() >= code.expires_at {
         return Err(refused("the code has expired"));
@@ -62,14 +70,11 @@ pub(super) fn redeem(
     match sessions::open_granted(app, granting, device, origin)? {
         sessions::Granted::Open(live) => {
             claims_hook::keep(app, live.session.id, &hooked);
-            Ok(Redeemed { live: *live, goes_on, nonce: code.nonce, hooked })
+            Ok(Redeeming::Begun(Box::new(Redeemed { live: *live, goes_on, nonce: code.nonce, hooked })))
         }
         sessions::Granted::LoggedOut => Err(refused("the user has logged out")),
         // By somebody else at the same moment.
-        sessions::Granted::Redeemed => {
-            let code = find(app, client, request, &digest)?;
-            Err(end(app, &code, origin)?)
-        }
+        sessions::Granted::Redeemed => find(app, client, request, &digest).map(|code| Redeeming::Again(Box::new(code))),
     }
 }
 
@@ -95,9 +100,9 @@ fn find(app: &App, client: &Client, request: &CodeRequest, digest: &KeyDigest) -
 /// The client has shown that the code and the verifier are its own, twice: one of the two may be a thief
 /// ([RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2),
 /// [section 10.5](https://www.rfc-editor.org/rfc/rfc6749#section-10.5)).
-fn end(app: &App, code: &Code, origin: &Origin) -> Result<Error, Error> {
+pub(super) async fn end(app: &App, code: &Code, origin: Origin) -> Result<Error, Error> {
     if let Some(session) = code.session_id {
-        sessions::end_if_stored(app, code.user_id, session, EndReason::Reuse, origin)?;
+        sessions::end_if_stored(app, code.user_id, session, EndReason::Reuse, origin).await?;
     }
     Ok(refused("the code was used before; what it was used for has ended"))
 }

@@ -1,10 +1,13 @@
 //! Logging out of a browser, at the request of an application
 //! ([OpenID Connect RP-Initiated Logout](https://openid.net/specs/openid-connect-rpinitiated-1_0.html)).
 
+use std::sync::Arc;
+
 use super::authorize::find_client;
 use super::browser;
 use super::hint::{Hint, read_hint};
 use crate::app::App;
+use crate::engine::deadline;
 use crate::error::Error;
 use crate::model::audit::Origin;
 use crate::model::client::Client;
@@ -27,29 +30,48 @@ pub(crate) enum LoggingOut {
     Done(Option<String>),
 }
 
+/// What a logout request is about.
+enum Asked {
+    Mistaken,
+    Unconfirmed(Box<Live>),
+    /// The session that is to end, if the browser is signed in.
+    Confirmed(Option<Box<Live>>, Option<String>),
+}
+
 /// Handles a request of a browser with this session cookie. The session ends without a question if the request has an ID
 /// token of this session, or if the user has confirmed.
-pub(crate) fn log_out(
-    app: &App,
-    params: &Params,
-    cookie: Option<&str>,
+pub(crate) async fn log_out(
+    app: &Arc<App>,
+    params: Params,
+    cookie: Option<String>,
     is_confirmed: bool,
-    origin: &Origin,
+    origin: Origin,
 ) -> Result<LoggingOut, Error> {
+    let asked = Arc::clone(app);
+    let read = move || read(&asked, &params, cookie.as_deref(), is_confirmed);
+    let (live, target) = match deadline::on_a_thread(read).await? {
+        Asked::Mistaken => return Ok(LoggingOut::Mistaken),
+        Asked::Unconfirmed(live) => return Ok(LoggingOut::Ask(live)),
+        Asked::Confirmed(live, target) => (live, target),
+    };
+    if let Some(live) = live {
+        let (user, session) = (live.user.id, live.session.id);
+        let origin = Origin { actor: Some(user), session: Some(session), ..origin };
+        sessions::end_if_stored(app, user, session, EndReason::Logout, origin).await?;
+    }
+    Ok(LoggingOut::Done(target))
+}
+
+fn read(app: &App, params: &Params, cookie: Option<&str>, is_confirmed: bool) -> Result<Asked, Error> {
     let hint = params.get("id_token_hint").and_then(|token| match read_hint(app, token) {
         Hint::Of(claims) => Some(*claims),
         Hint::OfRemovedKey | Hint::Bad => None,
     });
-    let Ok(client) = client(app, params, hint.as_ref())? else { return Ok(LoggingOut::Mistaken) };
-    let Ok(target) = target(params, client.as_ref()) else { return Ok(LoggingOut::Mistaken) };
-    let Some(live) = browser::signed_in(app, cookie)? else { return Ok(LoggingOut::Done(target)) };
+    let Ok(client) = client(app, params, hint.as_ref())? else { return Ok(Asked::Mistaken) };
+    let Ok(target) = target(params, client.as_ref()) else { return Ok(Asked::Mistaken) };
+    let Some(live) = browser::signed_in(app, cookie)?.map(Box::new) else { return Ok(Asked::Confirmed(None, target)) };
     let is_of_this_session = hint.is_some_and(|hint| hint.sid == live.session.id);
-    if !is_confirmed && !is_of_this_session {
-        return Ok(LoggingOut::Ask(Box::new(live)));
-    }
-    let origin = Origin { actor: Some(live.user.id), session: Some(live.session.id), ..origin.clone() };
-    sessions::end_if_stored(app, live.user.id, live.session.id, EndReason::Logout, &origin)?;
-    Ok(LoggingOut::Done(target))
+    Ok(if is_confirmed || is_of_this_session { Asked::Confirmed(Some(live), target) } else { Asked::Unconfirmed(live) })
 }
 
 /// A request that contradicts itself, or names an unknown client.

@@ -62,8 +62,12 @@ pub(crate) async fn grant(
     match request {
         TokenRequest::Code(request) => {
             let (its_app, its_client, device) = (Arc::clone(app), Arc::clone(&client), device.clone());
-            let redeemed =
-                deadline::on_a_thread(move || code::redeem(&its_app, &its_client, &request, &device, &origin)).await?;
+            let its_origin = origin.clone();
+            let redeem = move || code::redeem(&its_app, &its_client, &request, &device, &its_origin);
+            let redeemed = match deadline::on_a_thread(redeem).await? {
+                code::Redeeming::Begun(redeemed) => *redeemed,
+                code::Redeeming::Again(code) => return Err(code::end(app, &code, origin).await?),
+            };
             let code::Redeemed { live, goes_on, nonce, hooked } = redeemed;
             issue(app, Issue { client, live, goes_on, nonce, hooked }).await
         }

@@ -73,7 +73,7 @@ async fn end(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Instead
     let id = params.get("id").and_then(|id| id.parse::<SessionId>().ok()).ok_or(Error::SessionNotFound)?;
     let is_current = id == visit.session();
     let reason = if is_current { EndReason::Logout } else { EndReason::Revoked };
-    visit.run(move |app, user, origin| sessions::end(app, user, id, reason, origin)).await?;
+    sessions::end(visit.app, visit.user(), id, reason, visit.origin()).await?;
     let mut response = visit.done(Notice::SessionEnded);
     if is_current {
         put(visit.request, &mut response, Cookies::of(visit.app).forget())?;

@@ -1,0 +1,1 @@
+drop index sessions_browser_session_id_idx;
