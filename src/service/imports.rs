@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use applying::{Applying, Done, Outcome, is_of_the_service};
 use django::{Dump, Found};
-use known::Added;
+use known::{Added, Refused};
 use plain::{Lines, Numbered, Table};
 use reading::skip_mark;
 use subject::Subject;
@@ -128,6 +128,7 @@ pub struct Import<'a> {
     source: Source,
     options: Options,
     added: Added,
+    refused: Refused,
     /// The accounts that the file has named so far, by id and by what the other system calls them.
     seen: HashSet<(bool, String)>,
     counts: Counts,
@@ -159,9 +160,9 @@ impl<'a> Import<'a> {
             Format::Csv => Source::Table(Box::new(Table::new(input)?)),
             Format::Jsonl => Source::Lines(Lines::new(input)),
         };
-        let (added, counts) = (Added::default(), Counts::default());
+        let (added, refused, counts) = (Added::default(), Refused::default(), Counts::default());
         let (seen, broken) = (HashSet::new(), None);
-        Ok(Self { app, source, options, added, seen, counts, broken })
+        Ok(Self { app, source, options, added, refused, seen, counts, broken })
     }
 
     /// What was done so far.
@@ -187,12 +188,18 @@ impl<'a> Import<'a> {
             match self.read() {
                 Ok(None) => break,
                 Ok(Some(Found { number, model, key, subject })) => {
+                    let (is_account, its_key) = (model == self.options.model, key.clone());
                     let refusal =
                         |reason| Refusal { row: number, model: cut(model), key: cut(key), reason: cut(reason) };
                     match subject.and_then(|subject| self.unless_seen(subject)) {
                         Ok(Some(subject)) => rows.push(Row { refusal: refusal(String::new()), subject }),
                         Ok(None) => self.counts.left += 1,
-                        Err(reason) => refused.push(refusal(reason)),
+                        Err(reason) => {
+                            if is_account {
+                                self.refused.add_key(&its_key);
+                            }
+                            refused.push(refusal(reason));
+                        }
                     }
                 }
                 Err(broken) => {
@@ -274,19 +281,22 @@ impl<'a> Import<'a> {
             is_rehearsal: self.options.is_rehearsal,
             renames: self.options.renames,
         };
-        let (mut added, at_once) = (mem::take(&mut self.added), self.options.at_once);
-        let (done, rest, added) = app.units.run(move |tx| {
+        let (mut added, mut refused) = (mem::take(&mut self.added), mem::take(&mut self.refused));
+        let at_once = self.options.at_once;
+        let (done, rest, added, refused) = app.units.run(move |tx| {
             // In the common order of locks, whatever the rows need.
             tx.lock_addresses()?;
             let (begun, mut done) = (Instant::now(), Vec::new());
             while !rows.as_slice().is_empty() && (done.is_empty() || begun.elapsed() < TURN) {
-                let outcomes = applying.apply(tx, &alike(rows.as_slice(), at_once), &mut added)?;
+                let subjects = alike(rows.as_slice(), at_once);
+                let outcomes = applying.apply(tx, &subjects, (&mut added, &refused))?;
+                refused.add(&subjects, &outcomes);
                 let refusals = rows.by_ref().take(outcomes.len()).map(|row| row.refusal);
                 done.extend(refusals.zip(outcomes));
             }
-            Ok((done, rows, added))
+            Ok((done, rows, added, refused))
         })?;
-        self.added = added;
+        (self.added, self.refused) = (added, refused);
         Ok((done, rest))
     }
 

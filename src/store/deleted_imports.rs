@@ -43,8 +43,8 @@ impl ReadTx<'_> {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        let named = deleted_imports::table.filter(deleted_imports::name.eq_any(names.iter().map(String::as_str)));
-        Ok(named.select(deleted_imports::name).load(self.0)?)
+        let rows = deleted_imports::table.filter(deleted_imports::name.eq_any(names.iter().map(String::as_str)));
+        Ok(rows.select(deleted_imports::name).load(self.0)?)
     }
 }
 

@@ -63,6 +63,7 @@ mod identities_told;
 mod imports;
 mod imports_again;
 mod imports_groups;
+mod imports_owners;
 mod instances;
 mod key_files;
 mod keys;

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::known::{Added, Known};
+use super::known::{Added, Known, Refused};
 use super::subject::Subject;
 use crate::clock::Timestamp;
 use crate::entropy::Entropy;
@@ -49,6 +49,7 @@ pub(super) struct Group<'a> {
     pub(super) applying: &'a Applying,
     pub(super) known: Known,
     pub(super) added: &'a mut Added,
+    pub(super) refused: &'a Refused,
     pub(super) new: New,
     /// The accounts that it has changed.
     pub(super) changed: HashSet<UserId>,
@@ -75,16 +76,16 @@ impl Applying {
         &self,
         tx: &mut UnitTx<'_>,
         subjects: &[&Subject],
-        added: &mut Added,
+        (added, refused): (&mut Added, &Refused),
     ) -> Result<Vec<Outcome>, Error> {
-        match tx.apart(!self.is_rehearsal, |tx| self.group(tx, subjects, added))? {
+        match tx.apart(!self.is_rehearsal, |tx| self.group(tx, subjects, (&mut *added, refused)))? {
             Ok(done) => Ok(done),
             Err(error @ (Error::Unavailable(_) | Error::Overloaded { .. })) => Err(error),
             // Somebody has stored meanwhile what one of the rows adds. The others are not refused for that.
             Err(_conflict) if subjects.len() > 1 => {
                 let mut done = Vec::new();
                 for subject in subjects {
-                    done.extend(self.apply(tx, &[subject], added)?);
+                    done.extend(self.apply(tx, &[subject], (&mut *added, refused))?);
                 }
                 Ok(done)
             }
@@ -93,13 +94,18 @@ impl Applying {
         }
     }
 
-    fn group(&self, tx: &mut UnitTx<'_>, subjects: &[&Subject], added: &mut Added) -> Result<Vec<Outcome>, Error> {
+    fn group(
+        &self,
+        tx: &mut UnitTx<'_>,
+        subjects: &[&Subject],
+        (added, refused): (&mut Added, &Refused),
+    ) -> Result<Vec<Outcome>, Error> {
         if !self.is_rehearsal {
             *added = Added::default();
         }
         let known = Known::read(tx, subjects)?;
         let (new, changed) = (New::default(), HashSet::new());
-        let mut group = Group { applying: self, known, added, new, changed, has_moved_names: false };
+        let mut group = Group { applying: self, known, added, refused, new, changed, has_moved_names: false };
         let mut outcomes = Vec::new();
         for subject in subjects {
             if group.is_outdated_for(subject) {

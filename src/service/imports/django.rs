@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::options::Options;
-use super::reading::{Broken, Input, element, in_words};
+use super::reading::{Broken, Input, Place, element, in_words};
 use super::subject::{Owner, Subject};
 use super::user::{FIELDS, Fields, ImportedUser, text, time};
 use crate::clock::{Seconds, Timestamp};
@@ -20,13 +20,16 @@ use crate::secret::DrfKey;
 /// A dump, and the groups that it has named so far: they come before the accounts.
 pub(crate) struct Dump {
     input: Input,
-    has_begun: bool,
+    place: Place,
     number: u64,
     groups: HashMap<String, String>,
     /// By primary key, the names of refresh tokens and when they expire: they come before what denies them.
     tokens: HashMap<String, (String, Timestamp)>,
     /// Whether there was a row of an account or of a token.
     pub(super) has_known_rows: bool,
+    has_accounts: bool,
+    /// Another model that looks like that of the accounts.
+    alike: Option<String>,
 }
 
 /// A row of a dump.
@@ -51,17 +54,19 @@ impl Dump {
     pub(super) fn new(input: Input) -> Self {
         Self {
             input,
-            has_begun: false,
+            place: Place::default(),
             number: 0,
             groups: HashMap::new(),
             tokens: HashMap::new(),
             has_known_rows: false,
+            has_accounts: false,
+            alike: None,
         }
     }
 
     /// The next row.
     pub(super) fn next(&mut self, options: &mut Options, hasher: &Hasher) -> Result<Option<Found>, Broken> {
-        let Some(row) = element(&mut self.input, &mut self.has_begun)? else { return Ok(None) };
+        let Some(row) = element(&mut self.input, &mut self.place)? else { return Ok(None) };
         self.number += 1;
         let number = self.number;
         let row = row.map_err(ToOwned::to_owned);
@@ -70,6 +75,7 @@ impl Dump {
             Ok(row) => {
                 let (model, key) =
                     (row.model.to_ascii_lowercase(), text(Some(&row.pk)).ok().flatten().unwrap_or_default());
+                self.refuse_orphan(&model, &row.fields, options)?;
                 // The primary key of a key is itself.
                 let shown = if model == API_KEYS { String::new() } else { key.clone() };
                 let subject = self.subject((&model, key), row.fields, options, hasher);
@@ -82,6 +88,21 @@ impl Dump {
                 subject: Err(format!("is no row of a dump: {why}")),
             },
         }))
+    }
+
+    /// Refuses the file if its tokens have no accounts because these are of another model than the one that was asked for.
+    fn refuse_orphan(&mut self, model: &str, fields: &Fields, options: &Options) -> Result<(), Broken> {
+        self.has_accounts |= model == options.model;
+        let has = |name: &str| fields.contains_key(name);
+        if model != options.model && has("password") && (has("username") || has("email")) {
+            self.alike.get_or_insert_with(|| model.to_owned());
+        }
+        match &self.alike {
+            Some(found) if TOKENS.contains(&model) && !self.has_accounts => {
+                Err(Broken::Model { found: found.clone(), wanted: options.model.clone() })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn subject(

@@ -42,6 +42,37 @@ pub(super) struct Added {
     pub(super) keys: HashSet<KeyDigest>,
 }
 
+/// The accounts of the file that were refused: what is said to be theirs belongs to no account here.
+#[derive(Default)]
+pub(super) struct Refused {
+    external_ids: HashSet<ExternalId>,
+    usernames: HashSet<String>,
+}
+
+impl Refused {
+    /// Notes an account by its key in the other system, if the rest of its row could not be read.
+    pub(super) fn add_key(&mut self, key: &str) {
+        self.external_ids.extend(key.parse::<ExternalId>().ok());
+    }
+
+    /// Notes the accounts among these rows that were refused.
+    pub(super) fn add<T, E>(&mut self, subjects: &[&Subject], outcomes: &[Result<T, E>]) {
+        for (subject, outcome) in subjects.iter().zip(outcomes) {
+            if let (Subject::User(user), Err(_)) = (subject, outcome) {
+                self.external_ids.extend(user.external_id.clone());
+                self.usernames.insert(user.username.to_string());
+            }
+        }
+    }
+
+    pub(super) fn has(&self, owner: &Owner) -> bool {
+        match owner {
+            Owner::External(id) => self.external_ids.contains(id),
+            Owner::Named(_) => owner.usernames().iter().any(|name| self.usernames.contains(*name)),
+        }
+    }
+}
+
 impl Known {
     /// What rows of one kind need. Accounts that they may change are locked until the end of the transaction.
     pub(super) fn read(tx: &mut WriteTx<'_>, subjects: &[&Subject]) -> Result<Self, Error> {

@@ -20,6 +20,16 @@ pub enum Broken {
     /// It has not the form that was expected.
     #[error("{0}")]
     Form(&'static str),
+    /// Its accounts are of another model.
+    #[error(
+        "the file has tokens and no {wanted}, but {found}: if that is the model of the accounts, pass --model {found}"
+    )]
+    Model {
+        /// The model that looks like one of accounts.
+        found: String,
+        /// The one that was asked for.
+        wanted: String,
+    },
 }
 
 /// A record, or why it is left out.
@@ -77,22 +87,42 @@ pub(super) fn line(input: &mut Input) -> Result<Option<Record>, Broken> {
     Ok((!is_over).then_some(line))
 }
 
-/// The next object of a JSON array.
-pub(super) fn element(input: &mut Input, has_begun: &mut bool) -> Result<Option<Record>, Broken> {
+/// How far a JSON array is read.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Place {
+    /// Before it.
+    #[default]
+    Before,
+    /// At its first object, or its end.
+    First,
+    /// After an object.
+    Between,
+    /// After a comma.
+    Next,
+    /// After it.
+    After,
+}
+
+/// The next object of a JSON array, which is all that a file has.
+pub(super) fn element(input: &mut Input, place: &mut Place) -> Result<Option<Record>, Broken> {
     loop {
-        let Some(next) = input.fill_buf()?.first().copied() else {
-            return Err(Broken::Form("the file ends before its array does: it is not whole"));
-        };
-        match next {
-            b'{' if *has_begun => break,
-            b'[' if !*has_begun => *has_begun = true,
-            b']' if *has_begun => return Ok(None),
-            b',' if *has_begun => {}
-            b' ' | b'\t' | b'\r' | b'\n' => {}
+        let next = input.fill_buf()?.first().copied();
+        *place = match (*place, next) {
+            (Place::After, None) => return Ok(None),
+            (_, None) => return Err(Broken::Form("the file ends before its array does: it is not whole")),
+            (_, Some(b' ' | b'\t' | b'\r' | b'\n')) => *place,
+            (Place::First | Place::Next, Some(b'{')) => break,
+            (Place::Before, Some(b'[')) => Place::First,
+            (Place::First | Place::Between, Some(b']')) => Place::After,
+            (Place::Between, Some(b',')) => Place::Next,
+            (Place::After, Some(_)) => {
+                return Err(Broken::Form("the file goes on after its array: import each dump by itself"));
+            }
             _ => return Err(Broken::Form("the file is no JSON array of objects: dump with --format json, not jsonl")),
-        }
+        };
         input.consume(1);
     }
+    *place = Place::Between;
     let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
     let (element, is_whole) = take(input, |byte| {
         let was_escaped = std::mem::take(&mut is_escaped);
@@ -165,9 +195,9 @@ mod tests {
     }
 
     fn elements(text: &str) -> (Vec<String>, Option<String>) {
-        let (mut input, mut has_begun, mut found) = (input(text), false, Vec::new());
+        let (mut input, mut place, mut found) = (input(text), Place::default(), Vec::new());
         loop {
-            match element(&mut input, &mut has_begun) {
+            match element(&mut input, &mut place) {
                 Ok(Some(element)) => found.push(String::from_utf8(element.unwrap()).unwrap()),
                 Ok(None) => return (found, None),
                 Err(broken) => return (found, Some(broken.to_string())),
@@ -186,11 +216,30 @@ mod tests {
     #[test]
     fn what_comes_before_the_end_of_a_file_that_is_not_whole_is_read() {
         for (text, count) in
-            [("[{}, {", 1), ("[{}", 1), ("[{\"a\": \"}", 0), ("", 0), ("[", 0), ("{}", 0), ("[{}, 1]", 1)]
+            [("[{}, {", 1), ("[{}", 1), ("[{\"a\": \"}", 0), ("", 0), ("[", 0), ("{}", 0), ("[{}, 1]", 1), ("[{},", 1)]
         {
             let (found, broken) = elements(text);
             assert_eq!((found.len(), broken.is_some()), (count, true), "{text}");
         }
+    }
+
+    #[test]
+    fn what_comes_after_the_array_is_not_passed_over() {
+        for (text, count) in [
+            ("[{}][{}]", 1),
+            ("[{}]\n[]", 1),
+            ("[] x", 0),
+            ("[{}],", 1),
+            ("[,{}]", 0),
+            ("[{},,{}]", 1),
+            ("[{},]", 1),
+            ("[{}{}]", 1),
+            ("[[{}]]", 0),
+        ] {
+            let (found, broken) = elements(text);
+            assert_eq!((found.len(), broken.is_some()), (count, true), "{text}");
+        }
+        assert_eq!(elements("[{}] \r\n\t\n"), (vec!["{}".to_owned()], None));
     }
 
     #[test]

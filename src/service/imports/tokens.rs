@@ -79,9 +79,13 @@ impl Group<'_> {
         Ok(Done::Kept)
     }
 
-    /// The account; `None` in a rehearsal, for one that was not stored.
+    /// The account, which the other system must have brought here; `None` in a rehearsal, for one that was not stored.
     fn owner(&self, owner: &Owner) -> Result<Option<&User>, Error> {
-        let found = self.known.owner(owner);
+        if self.refused.has(owner) {
+            return Err(Error::invalid("user", "refused", "is an account that was refused"));
+        }
+        // By a username alone it could be an account that was made here, of somebody else.
+        let found = self.known.owner(owner).filter(|user| user.external_id.is_some());
         if found.is_none() && !self.added.has(owner) { Err(Error::UserUnknown) } else { Ok(found) }
     }
 
