@@ -1,9 +1,9 @@
 //! The identities of an account: who its user is at providers. Each of them logs in to the account.
 
 use super::mail::{notice, notice_to};
+use super::owner::Owner;
 use super::protection::Protection;
 use super::providers;
-use super::totp::Enroller;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -50,7 +50,7 @@ pub(crate) fn link(
     let linked = new(app, &verified.identity, user, now)?;
     let notice = notice_to(app, user, &Mail::IdentityAdded(verified.provider.name.clone()), origin);
     let event = origin.event(now, EventName::IdentityAdded).about(user).with(&linked.provider_id);
-    let (owner, protection) = (Enroller::LoggedIn(user, session), Protection::of(app));
+    let (owner, protection) = (Owner::LoggedIn(user, session), Protection::of(app));
     app.units.run(move |tx| {
         owner.check_again(tx, user, (now, &protection))?;
         match tx.reading().find_identity(&linked.provider_id, &linked.subject)? {
@@ -129,7 +129,7 @@ fn new(app: &App, identity: &Identity, user: UserId, now: Timestamp) -> Result<L
 pub(crate) fn unlink(app: &App, user: UserId, id: IdentityId, origin: &Origin) -> Result<(), Error> {
     let now = app.clock.now();
     let unlink = unlinking(app, user, id, origin)?;
-    let (owner, protection) = (Enroller::of(user, origin)?, Protection::of(app));
+    let (owner, protection) = (Owner::of(user, origin)?, Protection::of(app));
     app.units.run(move |tx| {
         owner.check_again(tx, user, (now, &protection))?;
         unlink(tx)?;

@@ -2,9 +2,10 @@
 
 use super::fields::invalid;
 use super::mail::{notice, notice_to};
+use super::owner::Owner;
 use super::passkey_proof::{Ceremony, answered, ask, relying_party};
 use super::protection::Protection;
-use super::totp::{Enroller, new_codes};
+use super::totp::new_codes;
 use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
@@ -51,9 +52,9 @@ pub(crate) struct Added {
 }
 
 /// Offers a user to register a passkey.
-pub(crate) fn offer(app: &App, enroller: &Enroller, is_automatic: bool) -> Result<Offer, Error> {
+pub(crate) fn offer(app: &App, owner: &Owner, is_automatic: bool) -> Result<Offer, Error> {
     let rp_id = relying_party(app)?.id.clone();
-    let user = enroller.find(app)?;
+    let user = owner.find(app)?;
     let others = app.store.read(|tx| tx.list_passkeys(user.id))?;
     if others.len() >= MAX_PASSKEYS {
         return Err(Error::TooManyPasskeys(MAX_PASSKEYS));
@@ -64,9 +65,9 @@ pub(crate) fn offer(app: &App, enroller: &Enroller, is_automatic: bool) -> Resul
 }
 
 /// Registers a passkey. With the first second factor come recovery codes.
-pub(crate) fn register(app: &App, enroller: Enroller, new: &NewPasskey<'_>, origin: &Origin) -> Result<Added, Error> {
+pub(crate) fn register(app: &App, owner: Owner, new: &NewPasskey<'_>, origin: &Origin) -> Result<Added, Error> {
     let rp = relying_party(app)?;
-    let (user, created_in) = (enroller.find(app)?, enroller.session());
+    let (user, created_in) = (owner.find(app)?, owner.session());
     let name = new.name.unwrap_or(UNNAMED).parse::<DisplayName>().map_err(invalid("name"))?;
     let challenge = new.registration.challenge().map_err(Error::PasskeyRefused)?;
     let either = [false, true].map(|is_automatic| Ceremony::Registration { user: user.id, is_automatic });
@@ -93,7 +94,7 @@ pub(crate) fn register(app: &App, enroller: Enroller, new: &NewPasskey<'_>, orig
     let (added, made) = (origin.event(now, EventName::FactorAdded), origin.event(now, EventName::RecoveryCodesMade));
     app.units.run(move |tx| {
         let id = user.id;
-        enroller.check_again(tx, id, (now, &protection))?;
+        owner.check_again(tx, id, (now, &protection))?;
         if !tx.use_passkey_challenge(answered.digest, answered.expires_at)? {
             return Err(Error::PasskeyRefused(Refusal::ChallengeOver));
         }
@@ -139,7 +140,7 @@ pub(crate) fn remove(app: &App, user: UserId, id: PasskeyId, origin: &Origin) ->
     let now = app.clock.now();
     let event = origin.event(now, EventName::FactorRemoved).about(user);
     let notice = notice_to(app, user, &Mail::FactorRemoved(Factor::Passkey), origin);
-    let (owner, protection) = (Enroller::of(user, origin)?, Protection::of(app));
+    let (owner, protection) = (Owner::of(user, origin)?, Protection::of(app));
     app.units.run(move |tx| {
         owner.check_again(tx, user, (now, &protection))?;
         if !tx.delete_passkey(user, id)? {

@@ -8,6 +8,7 @@ use crate::model::proof::Method;
 use crate::model::second_factor::Challenge;
 use crate::model::user::ClaimedName;
 use crate::secret::{Secret, digest_of};
+use crate::service::owner::Owner;
 use crate::service::proof::Evidence;
 use crate::service::totp;
 use crate::service::users::{self, NewUser};
@@ -106,7 +107,7 @@ fn a_session_that_has_ended_sets_up_no_factor() {
     let (user, session, access) = (live.user.id, live.session.id, app.config.lifetimes.access);
     let end = End { at: NOW, reason: EndReason::Logout };
     assert!(app.units.run(move |tx| tx.end_session_of(user, session, end, access)).unwrap());
-    let begun = totp::begin(&app, totp::Enroller::LoggedIn(user, session)).map(|_| ());
+    let begun = totp::begin(&app, Owner::LoggedIn(user, session)).map(|_| ());
     assert!(matches!(begun, Err(Error::TokenRefused(TokenError::Revoked))), "{begun:?}");
 }
 

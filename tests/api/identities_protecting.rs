@@ -23,7 +23,8 @@ both_engines!(
     a_password_that_cannot_be_checked_is_not_asked_for,
     another_address_asks_for_what_the_account_has_and_goes_on,
     another_username_asks_for_what_the_account_has_and_goes_on,
-    an_administrator_changes_their_own_account_as_users_do,
+    an_administrator_shows_what_the_account_has_before_accounts_are_changed,
+    an_administrator_without_a_password_administrates_after_a_sign_in_at_the_provider,
     an_account_with_an_app_and_identities_alone_goes_on_by_both,
 );
 
@@ -241,12 +242,13 @@ fn another_username_asks_for_what_the_account_has_and_goes_on(engine: Engine) {
     assert_eq!(app.number("select count(*) from users where username = 'eve'"), 1);
 }
 
-fn an_administrator_changes_their_own_account_as_users_do(engine: Engine) {
+fn an_administrator_shows_what_the_account_has_before_accounts_are_changed(engine: Engine) {
     let (app, provider) = linked(engine);
     app.execute("update users set roles = 'admin' where username = 'ada'");
     let browser = app.browser();
     is_signed_in(&sign_in(&browser, &provider, "lying"));
     let own = access_claims(&browser)["sub"].as_str().unwrap().to_owned();
+    let lin = app.create_user("lin", &[]).id.to_string();
     let identity = identities(&browser)[0]["id"].as_str().unwrap().to_owned();
     let requests = |user: &str, name: &str| {
         let path = format!("/v1/admin/users/{user}");
@@ -258,23 +260,43 @@ fn an_administrator_changes_their_own_account_as_users_do(engine: Engine) {
         ]
     };
     let unlink = format!("/v1/admin/users/{own}/identities/{identity}");
-    for (method, path, body) in requests(&own, "eve").into_iter().chain([("DELETE", unlink.clone(), json!({}))]) {
+    // An account of others with the role admin could change this one.
+    let helper = json!({"username": "helper", "password": "a river of seventeen green lanterns", "roles": ["admin"]});
+    let more = [
+        ("DELETE", unlink.clone(), json!({})),
+        ("POST", "/v1/admin/users".to_owned(), helper),
+        ("PUT", format!("/v1/admin/users/{lin}/roles"), json!({"roles": ["admin"]})),
+        ("POST", "/v1/admin/invitations".to_owned(), json!({"roles": ["admin"]})),
+        (
+            "POST",
+            "/v1/admin/clients".to_owned(),
+            json!({"client_name": "Notes", "redirect_uris": ["https://notes.example.com/"]}),
+        ),
+        ("POST", "/v1/admin/keys/rotate".to_owned(), json!({})),
+    ];
+    for (method, path, body) in requests(&own, "eve").into_iter().chain(requests(&lin, "mallory")).chain(more) {
         browser.fetch(method, &path, Some(&body)).problem(401, "reauthentication_required");
     }
     nothing_is_added(&app);
+    assert_eq!(app.number("select count(*) from users where roles = 'admin'"), 1);
     assert_eq!(app.login("ada", PASSWORD).status, 200);
-    let goes_through = |requests: [(&str, String, Value); 4]| {
-        for (method, path, body) in requests {
-            let status = browser.fetch(method, &path, Some(&body)).status;
-            // There is no factor to reset.
-            assert!(status < 300 || status == 404 && path.ends_with("/totp"), "{method} {path}: {status}");
-        }
-    };
-    // The accounts of others are what they administrate.
-    goes_through(requests(&app.create_user("lin", &[]).id.to_string(), "mallory"));
     browser.fetch("POST", "/v1/me/reauthenticate", Some(&json!({"password": PASSWORD}))).ok();
     assert_eq!(browser.fetch("DELETE", &unlink, None).status, 204);
-    goes_through(requests(&own, "eve"));
+    for (method, path, body) in requests(&lin, "mallory").into_iter().chain(requests(&own, "eve")) {
+        let status = browser.fetch(method, &path, Some(&body)).status;
+        // There is no factor to reset.
+        assert!(status < 300 || status == 404 && path.ends_with("/totp"), "{method} {path}: {status}");
+    }
+}
+
+fn an_administrator_without_a_password_administrates_after_a_sign_in_at_the_provider(engine: Engine) {
+    let (app, provider) = linked(engine);
+    app.execute("update users set roles = 'admin', password_hash = '!' where username = 'ada'");
+    let browser = app.browser();
+    is_signed_in(&sign_in(&browser, &provider, "lying"));
+    let lin = app.create_user("lin", &[]).id.to_string();
+    let set = browser.fetch("PUT", &format!("/v1/admin/users/{lin}/roles"), Some(&json!({"roles": ["editor"]})));
+    assert_eq!(set.status, 200, "{set:?}");
 }
 
 fn an_account_with_an_app_and_identities_alone_goes_on_by_both(engine: Engine) {

@@ -82,7 +82,7 @@ pub(in crate::http) async fn reset_second_factors(
     app: web::Data<App>,
     PathId(id): PathId<UserId>,
 ) -> Result<HttpResponse, Failure> {
-    caller.may_protect(&app, id).await?;
+    caller.not_its_own(id)?;
     blocking(move || totp::reset(&app, id, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -120,7 +120,7 @@ pub(in crate::http) async fn unlink_identity(
     app: web::Data<App>,
     (PathId(id), PathId(identity)): (PathId<UserId>, PathId<IdentityId, 1>),
 ) -> Result<HttpResponse, Failure> {
-    caller.may_protect(&app, id).await?;
+    caller.not_its_own(id)?;
     blocking(move || identities::remove(&app, id, identity, &caller.origin)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -183,7 +183,7 @@ pub(in crate::http) async fn change(
     PathId(id): PathId<UserId>,
     Json(body): Json<ProfileBody>,
 ) -> Result<HttpResponse, Failure> {
-    caller.may_protect(&app, id).await?;
+    caller.not_its_own(id)?;
     let new = NewProfile { by_administrator: true, ..body.into() };
     let user = blocking(move || users::set_profile(&app, id, &new, &caller.origin)).await?;
     Ok(HttpResponse::Ok().json(AccountView::from(&user)))
@@ -271,7 +271,7 @@ pub(in crate::http) async fn reset_password(
     PathId(id): PathId<UserId>,
     Json(body): Json<PasswordBody>,
 ) -> Result<HttpResponse, Failure> {
-    caller.may_protect(&app, id).await?;
+    caller.not_its_own(id)?;
     let asked = app.clone();
     let user = blocking(move || users::find(&asked, id)).await?;
     let hash = hashing(&app, move |app| users::hash_for(app, &user, &body.password)).await?;

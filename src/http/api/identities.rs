@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 
 use super::blocking;
 use crate::app::App;
-use crate::http::extract::{Caller, Enrolling, LoggedIn, PathId};
+use crate::http::extract::{Caller, LoggedIn, PathId, Protecting};
 use crate::http::failure::Failure;
 use crate::http::view::identity::{IdentitiesView, IdentityView};
 use crate::model::identity::IdentityId;
@@ -29,7 +29,7 @@ pub(in crate::http) async fn list(caller: Caller<LoggedIn>, app: web::Data<App>)
     params(("id" = String, Path, format = "uuid", description = "The identity's id.")),
     responses((status = 204, description = "The identity is unlinked.")))]
 pub(in crate::http) async fn unlink(
-    caller: Caller<Enrolling>,
+    caller: Caller<Protecting>,
     app: web::Data<App>,
     PathId(id): PathId<IdentityId>,
 ) -> Result<HttpResponse, Failure> {

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::blocking;
 use crate::app::App;
 use crate::http::extract::{
-    Caller, Enrolling, Json, JsonOrNothing, LoggedIn, PathId, RegistrationBody, enroller, origin,
+    Caller, Json, JsonOrNothing, LoggedIn, PathId, Protecting, RegistrationBody, origin, owner,
 };
 use crate::http::failure::Failure;
 use crate::http::view::pair::not_stored;
@@ -78,11 +78,11 @@ pub(in crate::http) struct EndpointsView {
 #[utoipa::path(post, path = "/v1/me/passkeys/options", tag = "me", request_body = Option<OfferBody>,
     responses((status = 200, body = CreationView)))]
 pub(in crate::http) async fn options(
-    caller: Result<Caller<Enrolling>, Failure>,
+    caller: Result<Caller<Protecting>, Failure>,
     app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<OfferBody>,
 ) -> Result<HttpResponse, Failure> {
-    let (who, _) = enroller(caller, body.challenge)?;
+    let (who, _) = owner(caller, body.challenge)?;
     let asked = app.clone();
     let offer = blocking(move || passkeys::offer(&asked, &who, body.conditional)).await?;
     Ok(not_stored(CreationView::new(&app, &offer)))
@@ -96,11 +96,11 @@ pub(in crate::http) async fn options(
     responses((status = 201, body = AddedView)))]
 pub(in crate::http) async fn create(
     request: HttpRequest,
-    caller: Result<Caller<Enrolling>, Failure>,
+    caller: Result<Caller<Protecting>, Failure>,
     app: web::Data<App>,
     Json(body): Json<RegisterBody>,
 ) -> Result<HttpResponse, Failure> {
-    let (who, of_caller) = enroller(caller, body.challenge)?;
+    let (who, of_caller) = owner(caller, body.challenge)?;
     let origin = of_caller.unwrap_or_else(|| origin(&request, &app));
     let (transports, registration) = body.credential.parts();
     let register = move || {
@@ -141,7 +141,7 @@ pub(in crate::http) async fn rename(
     params(("id" = String, Path, format = "uuid", description = "The passkey's id.")),
     responses((status = 204, description = "The passkey is removed.")))]
 pub(in crate::http) async fn remove(
-    caller: Caller<Enrolling>,
+    caller: Caller<Protecting>,
     app: web::Data<App>,
     PathId(id): PathId<PasskeyId>,
 ) -> Result<HttpResponse, Failure> {

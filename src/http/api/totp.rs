@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{blocking, next_step};
 use crate::app::App;
-use crate::http::extract::{Caller, Enrolling, Json, JsonOrNothing, enroller, origin};
+use crate::http::extract::{Caller, Json, JsonOrNothing, Protecting, origin, owner};
 use crate::http::failure::Failure;
 use crate::http::view::pair::not_stored;
 use crate::http::view::totp::EnrolledView;
@@ -53,11 +53,11 @@ pub(in crate::http) struct RecoveryCodesView {
 #[utoipa::path(post, path = "/v1/me/totp", tag = "me", request_body = Option<EnrolBody>,
     responses((status = 200, body = EnrolledView)))]
 pub(in crate::http) async fn enrol(
-    caller: Result<Caller<Enrolling>, Failure>,
+    caller: Result<Caller<Protecting>, Failure>,
     app: web::Data<App>,
     JsonOrNothing(body): JsonOrNothing<EnrolBody>,
 ) -> Result<HttpResponse, Failure> {
-    let (who, _) = enroller(caller, body.challenge)?;
+    let (who, _) = owner(caller, body.challenge)?;
     let asked = app.clone();
     let enrolled = blocking(move || totp::begin(&asked, who)).await?;
     Ok(not_stored(EnrolledView::new(&app, &enrolled)?))
@@ -70,11 +70,11 @@ pub(in crate::http) async fn enrol(
     responses((status = 200, body = RecoveryCodesView)))]
 pub(in crate::http) async fn confirm(
     request: HttpRequest,
-    caller: Result<Caller<Enrolling>, Failure>,
+    caller: Result<Caller<Protecting>, Failure>,
     app: web::Data<App>,
     Json(body): Json<ConfirmBody>,
 ) -> Result<HttpResponse, Failure> {
-    let (who, of_caller) = enroller(caller, body.challenge)?;
+    let (who, of_caller) = owner(caller, body.challenge)?;
     let origin = of_caller.unwrap_or_else(|| origin(&request, &app));
     let its_origin = origin.clone();
     let claim = move |app: &_| totp::claim(app, who, &its_origin);
@@ -89,7 +89,7 @@ pub(in crate::http) async fn confirm(
 /// factor of the account.
 #[utoipa::path(delete, path = "/v1/me/totp", tag = "me",
     responses((status = 204, description = "Logins ask for no code of it any more.")))]
-pub(in crate::http) async fn remove(caller: Caller<Enrolling>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
+pub(in crate::http) async fn remove(caller: Caller<Protecting>, app: web::Data<App>) -> Result<HttpResponse, Failure> {
     let Caller { user, origin, .. } = caller;
     blocking(move || totp::remove(&app, user, &origin)).await?;
     Ok(HttpResponse::NoContent().finish())
@@ -102,7 +102,7 @@ pub(in crate::http) async fn remove(caller: Caller<Enrolling>, app: web::Data<Ap
 #[utoipa::path(post, path = "/v1/me/recovery-codes", tag = "me",
     responses((status = 200, body = RecoveryCodesView)))]
 pub(in crate::http) async fn renew_codes(
-    caller: Caller<Enrolling>,
+    caller: Caller<Protecting>,
     app: web::Data<App>,
 ) -> Result<HttpResponse, Failure> {
     let Caller { user, origin, .. } = caller;

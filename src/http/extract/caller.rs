@@ -55,8 +55,9 @@ pub(in crate::http) trait Guard {
     /// Only users who gave the password recently. An API token of an administrator is accepted, because its creator
     /// gave the password. An access token that it was exchanged for is not: other services see it.
     const RECENTLY: bool;
-    /// Also users who must get a second factor first: what they do is part of that.
-    const ENROLS: bool = false;
+    /// Only users who have shown what protects the account, since they change that. Also users who must get a second factor
+    /// first: what they do is part of that.
+    const PROTECTS: bool = false;
 }
 
 /// Users who have logged in, and their API tokens. Neither a registered application nor a client: they have userinfo.
@@ -68,13 +69,13 @@ pub(in crate::http) struct LoggedIn;
 /// Users who gave their password recently.
 pub(in crate::http) struct LoggedInRecently;
 
-/// The same; they may be about to get a second factor.
-pub(in crate::http) struct Enrolling;
+/// Users who have logged in recently and have shown all that protects the account, which they change.
+pub(in crate::http) struct Protecting;
 
 /// Administrators.
 pub(in crate::http) struct Administrator;
 
-/// Administrators who gave their password recently, and administrators' API tokens.
+/// Administrators who have logged in recently and have shown all that protects their account, and administrators' API tokens.
 pub(in crate::http) struct AdministratorRecently;
 
 impl Guard for User {
@@ -95,11 +96,11 @@ impl Guard for LoggedInRecently {
     const RECENTLY: bool = true;
 }
 
-impl Guard for Enrolling {
+impl Guard for Protecting {
     const ADMINISTRATES: bool = false;
     const LOGGED_IN: bool = true;
     const RECENTLY: bool = true;
-    const ENROLS: bool = true;
+    const PROTECTS: bool = true;
 }
 
 impl Guard for Administrator {
@@ -124,13 +125,6 @@ impl<G: Guard> Caller<G> {
     pub(in crate::http) fn not_its_own(&self, user: UserId) -> Result<(), Failure> {
         let may = has_session(&self.claims) || self.user != user;
         if may { Ok(()) } else { Err(Failure::Bearer(BearerErrorKind::SessionRequired)) }
-    }
-
-    /// Refuses the same, and an administrator who would change what protects their own account, unless they may: what they
-    /// administrate is the accounts of others.
-    pub(in crate::http) async fn may_protect(&self, app: &web::Data<App>, user: UserId) -> Result<(), Failure> {
-        self.not_its_own(user)?;
-        if self.user == user { may_protect(app, &self.claims).await } else { Ok(()) }
     }
 }
 
@@ -203,7 +197,7 @@ impl<G: Guard> Refuses for Caller<G> {
             (G::LOGGED_IN || G::RECENTLY, SESSION_REQUIRED),
             (true, APPLICATION_TOKEN),
             (G::RECENTLY, REAUTHENTICATION_REQUIRED),
-            (G::RECENTLY && !G::ENROLS, SECOND_FACTOR_ENROLMENT_REQUIRED),
+            (G::RECENTLY && !G::PROTECTS, SECOND_FACTOR_ENROLMENT_REQUIRED),
         ] {
             codes.extend(is_asked.then_some(code));
         }
@@ -238,10 +232,11 @@ impl<G: Guard> FromRequest for Caller<G> {
                 if !has_session(&claims) {
                     return Err(BearerErrorKind::SessionRequired.into());
                 }
-                if G::ENROLS {
-                    may_protect(app, &claims).await?;
-                } else {
-                    sensitive(app, &claims).await?;
+                // An administrator can change every account, also the own one by way of another.
+                match (G::PROTECTS, G::ADMINISTRATES) {
+                    (true, _) => may_protect(app, &claims).await?,
+                    (false, true) => lasting(app, &claims).await?,
+                    (false, false) => sensitive(app, &claims).await?,
                 }
             }
             let origin = Origin { actor: Some(user), session: claims.sid, ..origin(&request, app) };

@@ -21,7 +21,7 @@ use crate::http::view::totp::EnrolledView;
 use crate::secret::Secret;
 use crate::service::pair::Pair;
 use crate::service::passkeys::{self, NewPasskey};
-use crate::service::totp::{self, Enroller};
+use crate::service::{owner::Owner, totp};
 use crate::webauthn::Refusal;
 
 /// What has come of a step.
@@ -149,7 +149,7 @@ async fn enrol(
     waiting: Challenged,
     refused: Option<Error>,
 ) -> Result<HttpResponse, Failure> {
-    let (asked, who) = (app.clone(), Enroller::LoggingIn(waiting.challenge.clone()));
+    let (asked, who) = (app.clone(), Owner::LoggingIn(waiting.challenge.clone()));
     let enrolled = match on_a_thread(move || totp::begin(&asked, who)).await {
         Ok(enrolled) => EnrolledView::new(app, &enrolled)?,
         Err(error) => return again(place, "", error, None),
@@ -170,7 +170,7 @@ async fn enrolment(
 ) -> Result<HttpResponse, Failure> {
     let site = place.site;
     let options = if site.has_passkeys() {
-        let (asked, who) = (app.clone(), Enroller::LoggingIn(waiting.challenge.clone()));
+        let (asked, who) = (app.clone(), Owner::LoggingIn(waiting.challenge.clone()));
         match on_a_thread(move || passkeys::offer(&asked, &who, false)).await {
             Ok(offer) => Some(CreationView::new(app, &offer).json()),
             Err(error) => return again(place, "", error, None),
@@ -197,7 +197,7 @@ async fn confirm(
     waiting: Challenged,
     code: Secret<String>,
 ) -> Result<HttpResponse, Failure> {
-    let (origin, who) = (origin(request, app), Enroller::LoggingIn(waiting.challenge.clone()));
+    let (origin, who) = (origin(request, app), Owner::LoggingIn(waiting.challenge.clone()));
     let its_origin = origin.clone();
     let claim = move |app: &_| totp::claim(app, who, &its_origin);
     let finish = move |app: &_, claim, charge| totp::confirm(app, claim, charge, &code, &origin);
@@ -220,7 +220,7 @@ async fn register(
     waiting: Challenged,
     credential: RegistrationBody,
 ) -> Result<HttpResponse, Failure> {
-    let (origin, who) = (origin(request, app), Enroller::LoggingIn(waiting.challenge.clone()));
+    let (origin, who) = (origin(request, app), Owner::LoggingIn(waiting.challenge.clone()));
     let (asked, (transports, registration)) = (app.clone(), credential.parts());
     let register = move || {
         let new = NewPasskey { registration, transports: &transports, name: None };

@@ -18,9 +18,9 @@ use crate::model::grant::Live;
 use crate::model::passkey::{PASSKEY_CHALLENGE_LIFETIME, Passkey, PasskeyId};
 use crate::model::proof::MFA;
 use crate::oauth::params::Params;
+use crate::service::owner::Owner;
 use crate::service::passkeys::{self, NewPasskey};
 use crate::service::queries;
-use crate::service::totp::Enroller;
 
 pub(super) async fn show(
     visit: &Visit<'_>,
@@ -113,7 +113,7 @@ pub(super) async fn upgrade(visit: &Visit<'_>) -> Result<Option<String>, Failure
     let offer = move |app: &_, user, _: &_| {
         let (has_app, has_passkeys) =
             (queries::find_app(app, user)?.0.is_some(), !passkeys::list(app, user)?.is_empty());
-        let offer = || passkeys::offer(app, &Enroller::LoggedIn(user, session), true);
+        let offer = || passkeys::offer(app, &Owner::LoggedIn(user, session), true);
         if has_app && !has_passkeys { offer().map(Some) } else { Ok(None) }
     };
     Ok(visit.run(offer).await?.map(|offer| CreationView::new(visit.app, &offer).json()))
@@ -126,7 +126,7 @@ async fn add(
     problem: Option<String>,
 ) -> Result<HttpResponse, Instead> {
     let session = visit.session();
-    let offer = move |app: &_, user, _: &_| passkeys::offer(app, &Enroller::LoggedIn(user, session), false);
+    let offer = move |app: &_, user, _: &_| passkeys::offer(app, &Owner::LoggedIn(user, session), false);
     let offer = match visit.run(offer).await {
         Ok(offer) => offer,
         Err(error) => {
@@ -146,7 +146,7 @@ async fn register(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, In
     let session = visit.session();
     let register = move |app: &_, user, origin: &_| {
         let new = NewPasskey { registration, transports: &transports, name: name.as_deref() };
-        passkeys::register(app, Enroller::LoggedIn(user, session), &new, origin)
+        passkeys::register(app, Owner::LoggedIn(user, session), &new, origin)
     };
     match visit.run(register).await {
         Ok(added) => match added.recovery_codes {

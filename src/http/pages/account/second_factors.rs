@@ -17,7 +17,7 @@ use crate::secret::Secret;
 use crate::service::passkeys;
 use crate::service::queries;
 use crate::service::second_factor::{Needs, needs};
-use crate::service::totp::{self, Enroller};
+use crate::service::{owner::Owner, totp};
 
 pub(super) async fn show(
     visit: &Visit<'_>,
@@ -61,7 +61,7 @@ pub(super) async fn act(visit: &mut Visit<'_>, params: &Params) -> Result<HttpRe
 
 async fn set_up(visit: &Visit<'_>) -> Result<HttpResponse, Instead> {
     let session = visit.session();
-    let enrolled = visit.run(move |app, user, _| totp::begin(app, Enroller::LoggedIn(user, session))).await?;
+    let enrolled = visit.run(move |app, user, _| totp::begin(app, Owner::LoggedIn(user, session))).await?;
     let shown = EnrolledView::new(visit.app, &enrolled)?;
     code_form(visit, HttpResponse::Ok(), Some(&shown), None)
 }
@@ -70,7 +70,7 @@ async fn confirm(visit: &Visit<'_>, params: &Params) -> Result<HttpResponse, Ins
     // It does not go through the question for the password.
     let Some(code) = params.get("code") else { return code_form(visit, HttpResponse::Ok(), None, None) };
     let (session, code) = (visit.session(), Secret::new(code.to_owned()));
-    let (who, origin) = (Enroller::LoggedIn(visit.user(), session), visit.origin());
+    let (who, origin) = (Owner::LoggedIn(visit.user(), session), visit.origin());
     let its_origin = origin.clone();
     let claim = move |app: &_| totp::claim(app, who, &its_origin);
     let finish = move |app: &_, claim, charge| totp::confirm(app, claim, charge, &code, &origin);
