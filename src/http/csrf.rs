@@ -15,6 +15,8 @@ use crate::secret::derived;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
 /// A page of another origin can send it only after a preflight, and none is allowed to.
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
@@ -78,6 +80,11 @@ fn is_ours(request: &HttpRequest, app: &App) -> bool {
     let ours = origin(&app.config.issuer);
     ours.zip(request.headers().get(ORIGIN))
         .is_some_and(|(ours, from)| ours.as_bytes().eq_ignore_ascii_case(from.as_bytes()))
+}
+
+/// Whether a browser says that a page embeds what it asks for, and that it is no page of its own.
+pub(super) fn is_embedded(request: &HttpRequest) -> bool {
+    request.headers().get(SEC_FETCH_DEST).is_some_and(|dest| dest != "document")
 }
 
 /// Whether a browser says that the form is of a page of ours. One that says nothing is not believed.

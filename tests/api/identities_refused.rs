@@ -19,6 +19,7 @@ both_engines!(
     every_refusal_is_counted_and_a_login_without_an_account_is_recorded,
     an_invitation_that_is_over_is_called_so,
     a_request_for_the_head_begins_nothing,
+    other_pages_do_not_use_up_the_sign_ins_of_a_network,
     twenty_identities_are_enough,
     of_several_first_sign_ins_at_once_all_are_let_in,
     a_login_chooses_nothing_in_an_interaction_of_another_browser,
@@ -92,6 +93,19 @@ fn a_request_for_the_head_begins_nothing(engine: Engine) {
     let cookie = format!("{}={}", trip.cookie(), browser.cookie(&trip.cookie()));
     assert_eq!(app.send("HEAD", &path, &[("cookie", &cookie)], b"").status, 405);
     assert_eq!(browser.get(&path).status, 303);
+}
+
+fn other_pages_do_not_use_up_the_sign_ins_of_a_network(engine: Engine) {
+    let (app, provider) = linked(engine);
+    let image = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
+    for _ in 0..310 {
+        let refused = app.send("GET", "/login/lying", &image, b"");
+        assert_eq!((refused.status, refused.header("set-cookie")), (403, ""), "{refused:?}");
+        // A browser without fetch metadata.
+        assert_eq!(app.send("GET", "/login/callback/lying?state=x&code=y", &[], b"").status, 403);
+    }
+    assert_eq!(app.number("select count(*) from upstream_logins"), 1);
+    is_signed_in(&sign_in(&app.browser(), &provider, "lying"));
 }
 
 fn twenty_identities_are_enough(engine: Engine) {

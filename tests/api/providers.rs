@@ -117,7 +117,7 @@ fn a_provider_whose_metadata_is_of_no_use_is_refused_with_the_reason(engine: Eng
     let command = self::command(&closed).env("OUTBOUND_ALLOW", "");
     let args = ["providers", "create", "new", "--preset", "generic", "--issuer", &provider.issuer, "--client-id", "a"];
     let said = command.run(&[&args[..], &["--client-secret-file", "secret"]].concat()).stderr;
-    assert!(said.contains("not a public address"), "{said}");
+    assert!(said.contains("neither a public address nor an allowed one"), "{said}");
 }
 
 fn microsoft_is_accepted_by_tenant_and_its_addresses_are_never_trusted(engine: Engine) {

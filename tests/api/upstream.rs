@@ -404,15 +404,21 @@ fn what_comes_back_and_is_refused_is_limited_by_network(engine: Engine) {
     let (provider, browser) = (lying(&app, &[]), app.browser());
     let trip = begin(&browser, "lying");
     let path = format!("/login/callback/lying?{}", trip.back(&provider.agree(&trip.url)));
+    let other = app.browser();
+    let guessed = begin(&other, "lying");
+    let cookie = format!("{}={}", guessed.cookie(), other.cookie(&guessed.cookie()));
+    let guess =
+        || app.send("GET", &format!("/login/callback/lying?{}", guessed.back("made up")), &[("cookie", &cookie)], b"");
     for _ in 0..300 {
-        assert_eq!(app.browser().get("/login/callback/lying?state=x&code=y").status, 403);
+        assert_eq!(guess().status, 403);
     }
-    let page = app.browser().open("/login/callback/lying?state=x&code=y");
-    page.shows(429, "Sign-in with lying");
-    assert_eq!(browser.get(&path).status, 429, "the network has to wait");
+    assert_eq!(guess().status, 429);
+    browser.open(&path).shows(429, "Sign-in with lying");
     // It is not used up.
     app.advance(2);
-    assert_eq!(browser.get(&path).status, 403, "no account is linked");
+    let page = browser.open(&path);
+    page.shows(403, "Sign-in with lying");
+    assert!(page.text().contains("No account here"), "{page:?}");
     // Begins are counted apart.
     begin(&app.browser(), "lying");
 }

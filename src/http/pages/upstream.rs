@@ -19,6 +19,7 @@ use crate::clock::Seconds;
 use crate::engine::deadline::on_a_thread;
 use crate::error::Error;
 use crate::http::cookies::{Cookies, put};
+use crate::http::csrf::is_embedded;
 use crate::http::extract::origin;
 use crate::http::failure::Failure;
 use crate::http::words::ReturnAddress;
@@ -40,6 +41,7 @@ use crate::service::{identities, providers, upstream, upstream_login};
     responses(
         (status = 303, description = "To the provider.", headers(("Location" = String))),
         (status = 400, content_type = "text/html", body = String, description = "A page: `return_to` is not a path of this host."),
+        (status = 403, content_type = "text/html", body = String, description = "A page: another page has embedded this."),
         (status = 429, content_type = "text/html", body = String, description = "A page: too many sign-ins from this network."),
         (status = 502, content_type = "text/html", body = String, description = "A page: the provider cannot be reached.")))]
 pub(in crate::http) async fn begin(
@@ -47,7 +49,7 @@ pub(in crate::http) async fn begin(
     app: web::Data<App>,
     provider: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
-    only_get(&request)?;
+    only_navigation(&request)?;
     let (app, provider) = (app.into_inner(), read(&provider)?);
     let site = &Site::new(&request, &app, &[]);
     let Some(return_to) = return_address(&request, &app)? else {
@@ -65,9 +67,13 @@ pub(in crate::http) async fn begin(
     }
 }
 
-/// Programs that look at a link before its reader follows it ask for the head.
-fn only_get(request: &HttpRequest) -> Result<(), Failure> {
-    if request.method() == Method::HEAD { Err(Failure::MethodNotAllowed(vec!["GET"])) } else { Ok(()) }
+/// Programs that look at a link before its reader follows it ask for the head; and what other pages embed, as an image, is no user
+/// who signs in.
+fn only_navigation(request: &HttpRequest) -> Result<(), Failure> {
+    if request.method() == Method::HEAD {
+        return Err(Failure::MethodNotAllowed(vec!["GET"]));
+    }
+    if is_embedded(request) { Err(Failure::CsrfRefused) } else { Ok(()) }
 }
 
 /// Come back from a provider
@@ -93,7 +99,7 @@ pub(in crate::http) async fn finish(
     app: web::Data<App>,
     provider: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
-    only_get(&request)?;
+    only_navigation(&request)?;
     let (provider, inside) = (read(&provider)?, Arc::clone(&app));
     let (site, cookies, query) = (&Site::new(&request, &app, &[]), Cookies::of(&app), request.query_string());
     let login = upstream::login_of(query);
@@ -111,8 +117,8 @@ pub(in crate::http) async fn finish(
             refused(site, (&provider, &shown(&app, &provider).await), wanted.as_deref(), error)?
         }
     };
-    // Only the browser that has begun it: the cookie is of no use any more.
-    if let (Some(id), Some(_)) = (login, cookie) {
+    // Only the browser that has begun it. The cookie is of no use any more, unless the user may come again with it.
+    if let (Some(id), Some(_), false) = (login, cookie, response.status() == StatusCode::TOO_MANY_REQUESTS) {
         put(&request, &mut response, cookies.forget_upstream(id))?;
     }
     Ok(response)
@@ -257,7 +263,10 @@ pub(super) fn refused(
     let title = texts.provider_title.replace("{provider}", name);
     let refusal = match error {
         Error::UpstreamRefused(refusal) => refusal,
-        Error::BadInvitation => return titled(site, StatusCode::FORBIDDEN, &title, texts.bad_invitation, None),
+        Error::BadInvitation => {
+            let link = way_on(site, None, return_to);
+            return titled(site, StatusCode::FORBIDDEN, &title, texts.bad_invitation, link);
+        }
         Error::TooManyFailures { retry_after: Seconds(seconds) } => {
             let text = texts.too_many_sign_ins.replace("{seconds}", &seconds.to_string());
             let mut response = HttpResponse::TooManyRequests();

@@ -50,6 +50,10 @@ pub(crate) async fn come_back(
     query: &str,
     (cookie, ip): (Option<&str>, Option<&str>),
 ) -> Result<Verified, Error> {
+    // Without the cookie of the browser that has begun it nothing can be guessed, and other pages make browsers come here.
+    if cookie.is_none() {
+        return callback(app, id, query, cookie).await;
+    }
     let charge = admitted(app, &PROVIDER_CALLBACK, ip).await?;
     let verified = callback(app, id, query, cookie).await;
     match &verified {

@@ -14,7 +14,7 @@ pub enum HttpError {
     #[error("it is without TLS")]
     PlainHttp,
     /// The host has a forbidden address.
-    #[error("{host} is at {address}, which is not a public address")]
+    #[error("{host} is at {address}, which is neither a public address nor an allowed one")]
     Address {
         /// Its name.
         host: String,
