@@ -14,6 +14,7 @@ use crate::upstream::lying;
 both_engines!(
     a_user_follows_the_link_and_chooses,
     a_user_types_the_code_instead,
+    a_registration_leads_to_where_the_login_page_would,
     looking_at_a_link_changes_nothing,
     what_is_wrong_is_told_in_the_form,
     the_terms_are_linked_and_must_be_accepted,
@@ -47,7 +48,7 @@ fn is_in(page: &Page) {
 fn a_user_follows_the_link_and_chooses(engine: Engine) {
     let (app, mails) = start(engine, &[OPEN]);
     let browser = app.browser();
-    assert!(browser.open("/login").answer.body.contains("href=\"/registration\""));
+    assert!(browser.open("/login").answer.body.contains("href=\"/registration?return_to=%2Faccount\""));
     let page = browser.open("/registration");
     page.shows(200, TITLE);
     assert_eq!(page.form_with("email").action, "/registration");
@@ -99,6 +100,27 @@ fn a_user_types_the_code_instead(engine: Engine) {
     is_in(&page);
     app.login("ada@example.com", PASSWORD).ok();
     assert!(!browser.cookies.borrow().contains_key("__Host-ts_registration"), "it is used up");
+}
+
+fn a_registration_leads_to_where_the_login_page_would(engine: Engine) {
+    let (app, mails) = start(engine, &[OPEN]);
+    let browser = app.browser();
+    let login = browser.open("/login?return_to=/account/sessions?a=1");
+    let link = "/registration?return_to=%2Faccount%2Fsessions%3Fa%3D1";
+    assert!(login.answer.body.contains(&format!("href=\"{link}\"")), "{login:?}");
+    let page = browser.open(link);
+    let page = browser.submit(&page, &[("email", "not an address")]);
+    page.shows(400, TITLE);
+    let page = browser.submit(&page, &[("email", "ada@example.com")]);
+    crate::verifier::wait_until("it is written", || app.number("select count(*) from outbox") == 1);
+    let page = browser.submit(&page, &[("code", "0000 0000")]);
+    page.shows(403, TITLE);
+    let page = browser.submit(&page, &[("code", &mails.only(&app).code())]);
+    let page = browser.submit(&page, &[("username", "ada"), ("password", PASSWORD)]);
+    assert_eq!((page.path.as_str(), page.answer.status), ("/account/sessions?a=1", 200), "{page:?}");
+    let elsewhere = app.browser().open("/registration?return_to=//evil.example");
+    elsewhere.shows(200, TITLE);
+    assert_eq!(elsewhere.form_with("email").action, "/registration");
 }
 
 fn strangers_do_not_use_up_the_codes_of_a_browser(engine: Engine) {

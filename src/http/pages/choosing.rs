@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
-use super::on_the_way::{begun_by_application, choosing};
+use super::on_the_way::{begun_by_application, choosing, leads_on};
 use super::reply::{page_with, see_other, titled};
 use super::return_to::login_page;
 use super::second_step::after_first_step;
@@ -133,7 +133,7 @@ impl Place<'_> {
         }
         let account = format!("{}/account", site.base);
         let return_to = match self.return_to {
-            Some(wanted) if wanted != account => wanted.to_owned(),
+            Some(wanted) if wanted != account && leads_on(app, wanted) => wanted.to_owned(),
             _ => begun.clone().unwrap_or(account),
         };
         let (device, origin) = (device(request, app, None)?, origin(request, app));

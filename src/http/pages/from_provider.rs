@@ -3,8 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::choosing::{Place, Refused, void};
-use super::return_to::{self, registration_page};
-use super::site::{Site, base};
+use super::on_the_way::return_to;
+use super::return_to::registration_page;
+use super::site::Site;
 use crate::app::App;
 use crate::http::cookies::Cookies;
 use crate::http::extract::OwnForm;
@@ -62,9 +63,4 @@ pub(in crate::http) async fn act(
 
 fn shown(request: &HttpRequest, app: &App) -> Shown {
     Shown::Provider(Secret::new(Cookies::of(app).registering(request).unwrap_or_default()))
-}
-
-fn return_to(request: &HttpRequest, app: &App) -> String {
-    let account = format!("{}/account", base(app));
-    return_to::read(request.query_string(), &account).unwrap_or(account)
 }

@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::on_the_way::is_interaction;
+use super::on_the_way::leads_on;
 use super::return_to::provider_page;
 use super::site::base;
 use super::templates::Offered;
@@ -31,7 +31,7 @@ pub(super) async fn offered_with(
 
 /// Without cookies a sign-in leads only to what an application has begun.
 async fn enabled(app: &web::Data<App>, return_to: &str) -> Result<Vec<Provider>, Failure> {
-    if !app.config.session_cookies && !is_interaction(&base(app), return_to) {
+    if !leads_on(app, return_to) {
         return Ok(Vec::new());
     }
     let (asked, turn) = (app.clone(), app.lookups.turn().await?);

@@ -19,13 +19,24 @@ pub(super) fn is_interaction(base: &str, path: &str) -> bool {
     path.strip_prefix(base).is_some_and(|path| path.starts_with(INTERACTIONS))
 }
 
-/// Where to go then; `None` if that is not on this host. Without cookies no proxy would know who has logged in, and only what an
-/// application has begun goes on.
+/// Whether a login leads to a path: without cookies no proxy would know who has logged in, and only what an application has begun
+/// goes on.
+pub(super) fn leads_on(app: &App, path: &str) -> bool {
+    app.config.session_cookies || is_interaction(&base(app), path)
+}
+
+/// Where to go then; `None` if that is not on this host.
 pub(super) fn return_address(request: &HttpRequest, app: &App) -> Result<Option<String>, Failure> {
     let base = base(app);
     let return_to = return_to::read(request.query_string(), &format!("{base}/account"));
-    let is_known = app.config.session_cookies || return_to.as_ref().is_some_and(|path| is_interaction(&base, path));
+    let is_known = app.config.session_cookies || return_to.as_ref().is_some_and(|path| leads_on(app, path));
     if is_known { Ok(return_to) } else { Err(Failure::PathUnknown) }
+}
+
+/// Where a new user goes: to the account pages, if nothing else is said.
+pub(super) fn return_to(request: &HttpRequest, app: &App) -> String {
+    let account = format!("{}/account", base(app));
+    return_to::read(request.query_string(), &account).unwrap_or(account)
 }
 
 /// Where an application waits that has begun something in this browser: the newest of several.

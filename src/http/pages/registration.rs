@@ -6,8 +6,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::choosing::{Place, Refused, problem, void};
 use super::offered::{offered, offered_with};
-use super::on_the_way::wait_for_mail;
+use super::on_the_way::{return_to, wait_for_mail};
 use super::reply::{page, page_with};
+use super::return_to::with_return;
 use super::site::Site;
 use super::templates::{Offered, ProveAddress, Register};
 use crate::app::App;
@@ -16,6 +17,7 @@ use crate::http::cookies::{Cookies, put};
 use crate::http::extract::{OwnForm, origin};
 use crate::http::failure::Failure;
 use crate::http::registering;
+use crate::http::words::ReturnAddress;
 use crate::model::registration::MayRegister;
 use crate::oauth::params::Params;
 use crate::secret::Secret;
@@ -24,7 +26,9 @@ use crate::service::registration::Shown;
 /// Register
 ///
 /// 404 if `REGISTRATION` is off.
-#[utoipa::path(get, path = "/registration", tag = "pages", security(()), responses(
+#[utoipa::path(get, path = "/registration", tag = "pages", security(()),
+    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go then. Default: the account pages.")),
+    responses(
     (status = 200, content_type = "text/html", body = String, description = "The form for the address."),
     (status = 403, content_type = "text/html", body = String, description = "A page: an invitation is needed.")))]
 pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> Result<HttpResponse, Failure> {
@@ -32,8 +36,8 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
     if !site.is_open() {
         return void(site, Error::InvitationMissing);
     }
-    let action = &*format!("{}/registration", site.base);
-    let providers = &*offered(&app, &account(site)).await?;
+    let return_to = return_to(&request, &app);
+    let (action, providers) = (&*own_page(site, &return_to), &*offered(&app, &return_to).await?);
     page(site, StatusCode::OK, &Register { site, action, is_invited: false, providers, email: "", problem: None })
 }
 
@@ -41,10 +45,12 @@ pub(in crate::http) async fn show(request: HttpRequest, app: web::Data<App>) -> 
 ///
 /// What the forms post: `email`; then `email` and `code`; then `username`, `password`, `name` and `terms_accepted`. For every
 /// address the answer is the same. A cookie holds that this browser has asked: without it no code is right.
-#[utoipa::path(post, path = "/registration", tag = "pages", security(()), responses(
+#[utoipa::path(post, path = "/registration", tag = "pages", security(()),
+    params(("return_to" = inline(Option<ReturnAddress>), Query, description = "Where to go then. Default: the account pages.")),
+    responses(
     (status = 200, content_type = "text/html", body = String, description = "A page: type the code; or choose."),
-    (status = 303, description = "The user is registered and logged in: to what an application has begun in this browser, or to the \
-        account pages.", headers(("Location" = String))),
+    (status = 303, description = "The user is registered and logged in: to `return_to`, to what an application has begun in this \
+        browser, or to the account pages.", headers(("Location" = String))),
     (status = 400, content_type = "text/html", body = String, description = "A page: what was typed is refused."),
     (status = 403, content_type = "text/html", body = String,
         description = "A page: a code is wrong, an invitation is needed, or another page has sent this."),
@@ -56,8 +62,9 @@ pub(in crate::http) async fn act(
     OwnForm(params): OwnForm,
 ) -> Result<HttpResponse, Failure> {
     let site = &site(&request, &app)?;
-    let (email, action) = (params.get("email").unwrap_or_default(), &*format!("{}/registration", site.base));
-    let place = Place { site, request: &request, app: &app, action, return_to: None };
+    let (email, return_to) = (params.get("email").unwrap_or_default(), return_to(&request, &app));
+    let action = &*own_page(site, &return_to);
+    let place = Place { site, request: &request, app: &app, action, return_to: Some(&return_to) };
     let code = params.get("code").map(|code| Secret::new(code.to_owned()));
     if code.is_none() && params.get("username").is_none() {
         return ask(&place, email, None).await;
@@ -77,7 +84,8 @@ pub(in crate::http) async fn act(
 
 /// Has the mail sent, and asks for its code.
 async fn ask(place: &Place<'_>, email: &str, invitation: Option<&str>) -> Result<HttpResponse, Failure> {
-    let (site, action) = (place.site, &*format!("{}/registration", place.site.base));
+    let return_to = return_to(place.request, place.app);
+    let (site, action) = (place.site, &*own_page(place.site, &return_to));
     let shown = invitation.map(|text| Secret::new(text.to_owned()));
     match registering::ask(place.app, email.to_owned(), shown, origin(place.request, place.app)).await {
         Ok(held) => {
@@ -93,7 +101,7 @@ async fn ask(place: &Place<'_>, email: &str, invitation: Option<&str>) -> Result
             let (action, is_invited) = (place.action, invitation.is_some());
             let providers = &*match invitation {
                 Some(text) => offered_invited(place.app, text, action).await?,
-                None => offered(place.app, &account(site)).await?,
+                None => offered(place.app, &return_to).await?,
             };
             page_with(site, response, &Register { site, action, is_invited, providers, email, problem: Some(problem) })
         }
@@ -226,9 +234,10 @@ pub(in crate::http) async fn act_on_invitation(
     go_on(&place, Shown::Invitation(Secret::new(token.into_inner())), &params).await
 }
 
-/// Where a new user goes.
-fn account(site: &Site<'_>) -> String {
-    format!("{}/account", site.base)
+/// The page for addresses and codes, which leads to a path of this host then.
+fn own_page(site: &Site<'_>, return_to: &str) -> String {
+    let page = format!("{}/registration", site.base);
+    if return_to == format!("{}/account", site.base) { page } else { with_return(&page, return_to) }
 }
 
 /// There are no such pages where nobody can register.

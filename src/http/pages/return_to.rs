@@ -24,7 +24,7 @@ pub(super) fn invitation_at<'a>(base: &str, path: &'a str) -> Option<&'a str> {
 }
 
 /// A page of ours that leads to a path of this host then.
-fn with_return(page: &str, return_to: &str) -> String {
+pub(super) fn with_return(page: &str, return_to: &str) -> String {
     format!("{page}?{PARAMETER}{}", utf8_percent_encode(return_to, NON_ALPHANUMERIC))
 }
 
