@@ -12,6 +12,8 @@ use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::{Config, DatabaseUrl};
 use crate::model::api_token::ApiToken;
 use crate::model::client::Client;
+use crate::model::identity::LinkedIdentity;
+use crate::model::passkey::Passkey;
 use crate::model::user::User;
 use crate::service::restored::{self, Restored};
 use crate::store::{IfMissing, Restore};
@@ -73,7 +75,7 @@ fn what_is_done(keep_sessions: bool) -> &'static str {
 }
 
 fn report(restored: &Restored, old: Option<&Path>) -> Result<(), CliError> {
-    let Restored { sessions, api_tokens, clients } = restored;
+    let Restored { sessions, api_tokens, identities, passkeys, clients } = restored;
     if let Some(old) = old {
         output::line(format_args!("The previous database is kept as {}", old.display()))?;
     }
@@ -84,6 +86,7 @@ fn report(restored: &Restored, old: Option<&Path>) -> Result<(), CliError> {
          Access tokens of sessions opened after the backup are accepted until they expire"
     ))?;
     report_api_tokens(api_tokens)?;
+    report_ways_in(identities, passkeys)?;
     report_clients(clients)
 }
 
@@ -101,6 +104,28 @@ fn report_api_tokens(api_tokens: &[(User, ApiToken)]) -> Result<(), CliError> {
         let cells =
             [token.id.to_string(), token.name.to_string(), owner.username.to_string(), owner.id.to_string(), used];
         list.add(cells, &())?;
+    }
+    list.finish()
+}
+
+fn report_ways_in(identities: &[(User, LinkedIdentity)], passkeys: &[(User, Passkey)]) -> Result<(), CliError> {
+    if identities.is_empty() && passkeys.is_empty() {
+        return Ok(());
+    }
+    output::line(format_args!(
+        "Administrators log in by the following identities and passkeys. Remove again each that was removed after the\n\
+         backup, with DELETE /v1/admin/users/{{id}}/identities/{{identity_id}}, or have its owner remove the passkey:"
+    ))?;
+    let mut list = List::new(false, ["ID", "WHAT", "NAME", "OWNER", "OWNER ID"]);
+    let mut add = |id: String, what: &str, name: String, owner: &User| {
+        list.add([id, what.to_owned(), name, owner.username.to_string(), owner.id.to_string()], &())
+    };
+    for (owner, identity) in identities {
+        let name = identity.email.as_ref().map_or_else(|| identity.subject.clone(), ToString::to_string);
+        add(identity.id.to_string(), identity.provider_id.as_str(), name, owner)?;
+    }
+    for (owner, passkey) in passkeys {
+        add(passkey.id.to_string(), "passkey", passkey.name.to_string(), owner)?;
     }
     list.finish()
 }

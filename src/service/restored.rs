@@ -6,6 +6,9 @@ use crate::error::Error;
 use crate::model::api_token::{ApiToken, ApiTokenState};
 use crate::model::audit::{EventName, Origin};
 use crate::model::client::Client;
+use crate::model::identity::LinkedIdentity;
+use crate::model::names::ADMIN_ROLE;
+use crate::model::passkey::Passkey;
 use crate::model::session::{End, EndReason};
 use crate::model::user::User;
 use crate::model::user_search::UserSearch;
@@ -20,13 +23,17 @@ pub(crate) struct Restored {
     pub(crate) sessions: usize,
     /// The active API tokens. Some of them may have been revoked after the backup.
     pub(crate) api_tokens: Vec<(User, ApiToken)>,
+    /// The identities and the passkeys of administrators: how each logs in without a password. Some may have been removed after the
+    /// backup.
+    pub(crate) identities: Vec<(User, LinkedIdentity)>,
+    pub(crate) passkeys: Vec<(User, Passkey)>,
     /// The registered applications that are not disabled. Some of them may have been disabled or deleted after the backup, or
     /// have got another secret.
     pub(crate) clients: Vec<Client>,
 }
 
 /// Ends every session (unless `keep_sessions`), denies access tokens of API tokens, deletes waiting messages, and lists API
-/// tokens and clients. If it fails, it can be repeated.
+/// tokens, clients and what administrators log in by. If it fails, it can be repeated.
 pub(crate) fn take_over(app: &App, keep_sessions: bool, origin: &Origin) -> Result<Restored, Error> {
     let mut restored = Restored::default();
     let mut after: Option<String> = None;
@@ -45,6 +52,12 @@ pub(crate) fn take_over(app: &App, keep_sessions: bool, origin: &Origin) -> Resu
             let tokens = app.store.read(|tx| tx.list_api_tokens(user.id))?;
             let active = tokens.into_iter().filter(|token| token.state(now) == ApiTokenState::Active);
             restored.api_tokens.extend(active.map(|token| (user.clone(), token)));
+            if user.roles.contains(ADMIN_ROLE) {
+                let identities = app.store.read(|tx| tx.list_identities(user.id))?;
+                restored.identities.extend(identities.into_iter().map(|identity| (user.clone(), identity)));
+                let passkeys = app.store.read(|tx| tx.list_passkeys(user.id))?;
+                restored.passkeys.extend(passkeys.into_iter().map(|passkey| (user.clone(), passkey)));
+            }
         }
     }
     restored.clients = app.store.read(|tx| tx.list_clients())?;

@@ -15,7 +15,11 @@ use crate::support::{Client, Engine, PASSWORD, execute, number};
 
 const ANOTHER: &str = "a different long passphrase";
 
-both_engines!(sessions_that_ended_after_the_backup_stay_ended, a_restored_database_may_be_taken_over_again);
+both_engines!(
+    sessions_that_ended_after_the_backup_stay_ended,
+    what_administrators_log_in_by_is_listed_after_a_restore,
+    a_restored_database_may_be_taken_over_again,
+);
 
 /// The command with the user ada.
 fn with_ada(engine: Engine) -> (Tokensmith, String) {
@@ -136,6 +140,53 @@ fn sessions_that_ended_after_the_backup_stay_ended(engine: Engine) {
     assert_eq!(events["events"][0]["detail"], "sessions ended: 2, active API tokens: 1", "{events}");
     let events = client.ask_as("GET", "/v1/admin/audit?name=sessions_ended", &pair, None).ok();
     assert_eq!(events["events"][0]["detail"], "2 sessions", "{events}");
+}
+
+fn what_administrators_log_in_by_is_listed_after_a_restore(engine: Engine) {
+    let (command, url) = with_ada(engine);
+    std::fs::write(command.dir.path().join("secret"), "a secret").unwrap();
+    let provider = [
+        "providers",
+        "create",
+        "staff",
+        "--preset",
+        "generic",
+        "--no-check",
+        "--issuer",
+        "https://login.example.com",
+        "--client-id",
+        "id",
+    ];
+    assert!(command.run(&[&provider[..], &["--client-secret-file", "secret"]].concat()).success());
+    assert!(command.run_with_input(&["users", "create", "lin", "--password-stdin"], PASSWORD).success());
+    let (bytes, no) = if engine == Engine::Sqlite { ("x'00'", "0") } else { ("'\\x00'::bytea", "false") };
+    execute(
+        &url,
+        "insert into identities (id, provider_id, subject, user_id, email, created_at) select id, 'staff', username, id, \
+                   'boss@example.com', 1 from users where username = 'ada'",
+    );
+    execute(
+        &url,
+        "insert into identities (id, provider_id, subject, user_id, created_at) select id, 'staff', username, id, 1 \
+                   from users where username = 'lin'",
+    );
+    execute(
+        &url,
+        &format!(
+            "insert into passkeys (id, user_id, credential_id, public_key, sign_count, is_backed_up, transports, name, created_at) \
+         select id, id, {bytes}, {bytes}, 0, {no}, '', 'lost laptop', 1 from users where username = 'ada'"
+        ),
+    );
+    make_backup(&command, &url);
+    execute(&url, "delete from identities");
+    execute(&url, "delete from passkeys");
+    let restored = restore(&command, &url);
+    assert!(restored.success());
+    let lines: Vec<&str> = restored.stdout.lines().collect();
+    let is_listed = |words: &[&str]| lines.iter().any(|line| words.iter().all(|word| line.contains(word)));
+    assert!(is_listed(&["staff", "boss@example.com", "ada"]), "{}", restored.stdout);
+    assert!(is_listed(&["passkey", "lost laptop", "ada"]) && !is_listed(&["lin"]), "{}", restored.stdout);
+    assert_eq!(number(&url, "select count(*) from identities"), 2);
 }
 
 #[test]
