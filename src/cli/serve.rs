@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::error::root_cause;
 use crate::http;
 use crate::model::names::ADMIN_ROLE;
-use crate::service::{caretaker, queries};
+use crate::service::{caretaker, legacy, queries};
 
 pub(super) fn serve(app: App) -> Result<(), CliError> {
     for warning in app.config.warnings() {
@@ -35,6 +35,12 @@ pub(super) fn serve(app: App) -> Result<(), CliError> {
         log::warn!(
             "LEGACY_JWT_UNTIL has passed: tokens of the issuer before this service are refused; remove the settings \
              LEGACY_JWT_* and the file of the key"
+        );
+    }
+    if legacy::lacks_outstanding(&app)? {
+        log::warn!(
+            "LEGACY_JWT_ONLY_OUTSTANDING is on, and no outstanding token was imported: no refresh token of the issuer before this \
+             service is accepted"
         );
     }
     let app = Arc::new(app);

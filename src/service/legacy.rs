@@ -9,7 +9,7 @@ use super::{sessions, verify as verifying};
 use crate::app::App;
 use crate::engine::deadline;
 use crate::error::Error;
-use crate::jwt::{LegacyClaims, RefreshClaims, TokenError, refresh_claims};
+use crate::jwt::{LegacyClaims, LegacyIssuer, RefreshClaims, TokenError, refresh_claims};
 use crate::model::audit::{EventName, Origin};
 use crate::model::id::SessionId;
 use crate::model::legacy_token::LegacyToken;
@@ -36,6 +36,13 @@ impl Rules {
         let only_outstanding = app.config.legacy.as_ref().is_none_or(|legacy| legacy.only_outstanding);
         Self { only_outstanding, required: app.config.require_second_factor }
     }
+}
+
+/// Whether only imported tokens of that issuer would be accepted, and there are none.
+pub(crate) fn lacks_outstanding(app: &App) -> Result<bool, Error> {
+    let is_waiting = |legacy: &&LegacyIssuer| legacy.only_outstanding && app.clock.now() < legacy.until;
+    let Some(_legacy) = app.config.legacy.as_ref().filter(is_waiting) else { return Ok(false) };
+    Ok(!app.store.read(|tx| tx.has_outstanding_legacy_token())?)
 }
 
 /// What a token of that issuer says. What cannot be one is another kind of token of our own, which is not expected here.
@@ -125,7 +132,10 @@ fn opened_by(
         Some(known) if known.is_denied => Err(Error::TokenRefused(TokenError::Revoked)),
         // It was issued to another user, or to one who was deleted.
         Some(known) if known.user_id != Some(user.id) => Err(Error::TokenRefused(TokenError::Malformed)),
-        None if rules.only_outstanding => Err(Error::TokenRefused(TokenError::Malformed)),
+        None if rules.only_outstanding => {
+            log::info!(user:% = user.id; "a refresh token of the issuer before this service is refused: it was not imported");
+            Err(Error::TokenRefused(TokenError::Malformed))
+        }
         Some(LegacyToken { session_id: Some(session), .. }) => Ok(Some(session)),
         _ => {
             refuse_if_ended(tx, user, claims)?;

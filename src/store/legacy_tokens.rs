@@ -1,5 +1,6 @@
 //! The table `legacy_tokens`.
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use super::row::{insert_all, row};
@@ -22,6 +23,12 @@ impl ReadTx<'_> {
     /// The token with this `jti`.
     pub(crate) fn find_legacy_token(&mut self, jti: &str) -> Result<Option<LegacyToken>, Error> {
         Ok(legacy_tokens::table.find(jti).select(LegacyToken::as_select()).first(self.0).optional()?)
+    }
+
+    /// Whether a token was imported, or was taken over, that may be used.
+    pub(crate) fn has_outstanding_legacy_token(&mut self) -> Result<bool, Error> {
+        let outstanding = legacy_tokens::table.filter(legacy_tokens::is_denied.eq(false));
+        Ok(diesel::select(exists(outstanding)).get_result(self.0)?)
     }
 
     /// The tokens with these `jti`s.

@@ -482,13 +482,18 @@ fn without_postgresql_the_answer_is_503_with_a_time_to_retry() {
 }
 
 #[test]
-fn the_log_has_no_secret_and_says_when_the_settings_can_go() {
-    let start = |until: &str| {
-        let settings =
-            [SIMPLEJWT, ("LEGACY_JWT_SECRET_FILE", SECRET_FILE), ("LEGACY_JWT_UNTIL", until), ("RUST_LOG", "debug")];
+fn the_log_has_no_secret_and_says_when_the_settings_can_go_or_open_nothing() {
+    let start = |until: &str, only_outstanding: &str| {
+        let settings = [
+            SIMPLEJWT,
+            ("LEGACY_JWT_SECRET_FILE", SECRET_FILE),
+            ("LEGACY_JWT_UNTIL", until),
+            ("LEGACY_JWT_ONLY_OUTSTANDING", only_outstanding),
+            ("RUST_LOG", "debug"),
+        ];
         settings.into_iter().fold(Tokensmith::new(), |command, (name, value)| command.env(name, value)).serve()
     };
-    let serving = start("2099-01-01T00:00:00Z");
+    let serving = start("2099-01-01T00:00:00Z", "off");
     let client = serving.client();
     let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCJ9.c2lnbmF0dXJl";
     client.simplejwt("", &json!({"username": "ada", "password": "a password that is wrong"}));
@@ -499,7 +504,10 @@ fn the_log_has_no_secret_and_says_when_the_settings_can_go() {
     for secret in ["a password that is wrong", token, SECRET] {
         assert!(!log.contains(secret), "{log}");
     }
-    assert!(!log.contains("LEGACY_JWT_UNTIL has passed"));
-    let late = start("2001-01-01T00:00:00Z").stop().join("\n");
-    assert!(late.contains("LEGACY_JWT_UNTIL has passed"), "{late}");
+    let (over, none) = ("LEGACY_JWT_UNTIL has passed", "no outstanding token was imported");
+    assert!(!log.contains(over) && !log.contains(none), "{log}");
+    let late = start("2001-01-01T00:00:00Z", "on").stop().join("\n");
+    assert!(late.contains(over) && !late.contains(none), "{late}");
+    let useless = start("2099-01-01T00:00:00Z", "on").stop().join("\n");
+    assert!(!useless.contains(over) && useless.contains(none), "{useless}");
 }
