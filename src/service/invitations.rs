@@ -3,12 +3,13 @@
 
 use super::fields::{collect, invalid};
 use super::mail;
+use super::mail_tokens::NOBODY;
 use crate::app::App;
 use crate::clock::Seconds;
 use crate::error::Error;
 use crate::jwt::issuer_url;
 use crate::model::audit::{EventName, Origin};
-use crate::model::id::new_id;
+use crate::model::id::{UserId, new_id};
 use crate::model::invitation::{INVITATION_LIFETIME, Invitation, InvitationId, MAX_INVITATION_LIFETIME};
 use crate::model::mail::Mail;
 use crate::model::message::Message;
@@ -47,10 +48,16 @@ pub(crate) fn create(app: &App, new: &NewInvitation<'_>, origin: &Origin) -> Res
         return Err(Error::RegistrationOff);
     }
     let invitation = checked(app, new, origin)?;
-    if let Some(email) = &invitation.email
-        && app.store.read(|tx| tx.find_owner_of_email(&email.folded()))?.is_some()
-    {
-        return Err(Error::EmailTaken);
+    if let Some(email) = &invitation.email {
+        let has_account = |tx: &mut ReadTx<'_>| {
+            Ok::<_, Error>(
+                tx.find_owner_of_email(&email.folded())?.is_some()
+                    || tx.is_username_of_another(email, UserId::from_bytes(NOBODY))?,
+            )
+        };
+        if app.store.read(has_account)? {
+            return Err(Error::EmailTaken);
+        }
     }
     let text = Opaque::generate(&*app.entropy)?;
     let mailed = mailed(app, &invitation, origin)?;

@@ -89,7 +89,7 @@ pub(super) fn find_by_link(app: &App, purpose: Purpose, text: &Secret<String>) -
 }
 
 /// The id of no account.
-const NOBODY: [u8; 16] = [0; 16];
+pub(super) const NOBODY: [u8; 16] = [0; 16];
 
 /// The token of an account's code. Without an account it takes the same work.
 pub(super) fn find_by_code(

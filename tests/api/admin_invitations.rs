@@ -212,6 +212,9 @@ fn what_is_wrong_with_an_invitation_is_told(engine: Engine) {
         assert_eq!(refused(&body).problem(400, "invalid_fields")["errors"][0]["field"], field);
     }
     refused(&json!({"email": "root@example.com"})).problem(409, "email_taken");
+    // The address of an account whose user has not confirmed it, but logs in with it.
+    app.create_user("ada@example.com", &[]);
+    refused(&json!({"email": "Ada@Example.com"})).problem(409, "email_taken");
 }
 
 fn nobody_is_invited_where_registration_is_off(engine: Engine) {
