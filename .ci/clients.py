@@ -34,7 +34,9 @@ PROGRAMS = {
 MARKED = re.compile(r"<!-- run: (\w+/\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 BLOCKS = {
     "spa": ["register.sh", "auth.js"], "next": ["register.sh", "auth.js", "route.js"],
-    "django": ["register.sh", "settings.py", "oidc.py", "urls.py", "home.html"],
+    "django": [
+        "register.sh", "settings.py", "oidc.py", "urls.py", "home.html", "claim.sh", "migrated.py", "migrated_settings.py",
+    ],
 }
 
 

@@ -1,4 +1,5 @@
-"""mozilla-django-oidc: the book's Django project, in which a user logs in and out."""
+"""mozilla-django-oidc: the book's Django project, in which a user logs in and out; then the same as a site whose users were
+imported."""
 
 import os
 import re
@@ -6,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from browser import Step
+from browser import Browser, Step
 from harness import ISSUER, book, browser, free_port, run_book, serve, step
 
 MANAGE = [sys.executable, "manage.py"]
@@ -45,22 +46,74 @@ def check(site):
     step("logout ends both sessions: the next login asks for the password, and not for consent")
 
 
+MIGRATED = "a long passphrase of Maya's"
+# Two users of Django, one of whom is imported.
+MAKE = f"""
+from django.contrib.auth.models import User
+User.objects.create_user("somebody", "somebody@example.com", "another one")
+maya = User.objects.create_user("maya", "maya@example.com", {MIGRATED!r}, first_name="Maya", last_name="Angelou", is_staff=True)
+print("external_id,username,email,password_hash")
+print(maya.pk, maya.username, maya.email, maya.password, sep=",")
+"""
+SHOW = """
+from django.contrib.auth.models import User
+print([(user.pk, user.get_full_name(), user.is_staff) for user in User.objects.filter(email="maya@example.com")])
+print(User.objects.filter(username__contains="-").count())
+"""
+
+
+def python(folder, code):
+    command = [*MANAGE, "shell", "-v0", "-c", code]
+    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def migrate(folder):
+    """Imports a user of Django, and lets the site find users as the book says."""
+    (folder / "users.csv").write_text(python(folder, MAKE))
+    subprocess.run([os.environ["TOKENSMITH"], "users", "import", folder / "users.csv"], check=True, stdout=subprocess.DEVNULL)
+    run_book("django/claim.sh", {})
+    (folder / "notes/migrated.py").write_text(book("django/migrated.py", {}))
+    with open(folder / "notes/settings.py", "a") as settings:
+        settings.write(book("django/migrated_settings.py", {}))
+
+
+def check_migrated(folder, site):
+    before = python(folder, SHOW)
+    maya = Browser("maya", MIGRATED)
+    home = maya.walk(Step("GET", f"{site}/"))
+    assert "Hello Maya" in home.text, home.text
+    assert python(folder, SHOW) == before and "Maya Angelou', True" in before, (before, python(folder, SHOW))
+    assert browser().walk(Step("GET", f"{site}/")).url == f"{site}/"
+    assert python(folder, SHOW) == before, "Ada has one already"
+    python(folder, "from django.contrib.auth.models import User; User.objects.filter(username='maya').delete()")
+    again = Browser("maya", MIGRATED).walk(Step("GET", f"{site}/"))
+    assert "Hello" not in again.text and python(folder, "from django.contrib.auth.models import User; "
+                                                "print(User.objects.filter(username='maya').count())").strip() == "0"
+    step("an imported user is the same user of Django, and one that was deleted there gets no other")
+
+
+def served(folder, site):
+    with open(folder / "log", "a") as log:
+        command = [*MANAGE, "runserver", "--noreload", site.removeprefix("http://")]
+        return serve(command, f"{site}/oidc/logout/", cwd=folder, stdout=log, stderr=log)
+
+
 def main():
     site = f"http://localhost:{free_port()}"
     folder = Path("django").resolve()
     folder.mkdir()
     make(folder, site)
-    with open(folder / "log", "w") as log:
-        command = [*MANAGE, "runserver", "--noreload", site.removeprefix("http://")]
-        server = serve(command, f"{site}/oidc/logout/", cwd=folder, stdout=log, stderr=log)
-    try:
-        check(site)
-    except Exception:
-        print((folder / "log").read_text(), file=sys.stderr)
-        raise
-    finally:
-        server.terminate()
-        server.wait(30)
+    for prepare, check_it in [(lambda: None, lambda: check(site)), (lambda: migrate(folder), lambda: check_migrated(folder, site))]:
+        prepare()
+        server = served(folder, site)
+        try:
+            check_it()
+        except Exception:
+            print((folder / "log").read_text(), file=sys.stderr)
+            raise
+        finally:
+            server.terminate()
+            server.wait(30)
 
 
 main()

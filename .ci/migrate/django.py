@@ -26,12 +26,15 @@ def prepare(project):
     rotates = f"ROTATE_REFRESH_TOKENS {project.rotates}"
     for expected in ["djangorestframework_simplejwt==5.5", "'md5': 1", "'unusable': 1", rotates]:
         assert expected in asked, (expected, asked)
+    for expected in ["token_blacklist True", "corsheaders False", "serializer rest_framework_simplejwt.serializers.TokenObtainPair"]:
+        assert expected in asked, (expected, asked)
     assert ("model auth.User with the username in username" in asked) == project.rotates, asked
     project.start_django()
     project.start_nginx()
     project.run_book("choose_django.sh")
     shown = project.run_book("set_up.sh")
     assert "COMPAT=simplejwt" in shown and SECRET not in shown, shown
+    project.run_book("crypto.sh")
     (project.notes / "tokensmith_auth.py").write_text(project.book("tokensmith_auth.py"))
     project.add_settings("settings.py")
     project.stop("django")
@@ -96,7 +99,7 @@ def check_tokens(project, made, frontends):
     assert status == 200 and second["refresh"] not in (old, first["refresh"])
     assert project.refresh(old)[0] == 401, "its successor was used"
     assert project.refresh(second["refresh"])[0] == 401, "the session must have ended"
-    listed = project.shell("cd ../tokensmith && tokensmith users sessions bcrypta")
+    listed = project.shell("cd ../tokensmith-data && tokensmith users sessions bcrypta")
     assert listed.count("reuse") == 1, listed
     print("a token that is used after its successor ends the session; denied and forged ones are refused", flush=True)
 
@@ -120,7 +123,7 @@ def check_people(project, made):
     for name in ["off", "nopassword", "oldest", "unknown"]:
         assert project.login(name)[0] == 401, name
     assert left(project) == 1
-    users = json.loads(project.shell("cd ../tokensmith && tokensmith users list --json"))
+    users = json.loads(project.shell("cd ../tokensmith-data && tokensmith users list --json"))
     roles = {user["username"].split("@")[0]: user["roles"] for user in users}
     assert sorted(roles["argon2a"]) == ["Content-editors", "admin"] and roles["argon2b"] == ["Content-editors"], roles
     print(f"the passwords of {len(HASHERS)} hashers work and others do not; all hashes are ours after the first login", flush=True)
@@ -128,13 +131,14 @@ def check_people(project, made):
 
 def check_keys_and_accounts(project, made):
     """Keys of Django REST framework, and accounts that are made after the switch."""
+    assert project.whoami(made["key"], "Token") == (200, made["ids"]["scryptb"])
     token = {"Authorization": f"Token {made['key']}"}
     status, _, text = send("GET", f"{project.ours}/v1/me/profile", headers=token)
     assert status == 200 and json.loads(text)["username"].startswith("scryptb"), (status, text)
     status, _, text = send("POST", f"{project.ours}/v1/api-tokens/exchange", headers=token)
     assert status == 200 and project.whoami(json.loads(text)["access_token"]) == (200, made["ids"]["scryptb"]), (status, text)
     username = "new@example.com" if project.field == "email" else "new"
-    project.shell(f"cd ../tokensmith && echo '{PASSWORD}' | tokensmith users create {username} --password-stdin"
+    project.shell(f"cd ../tokensmith-data && echo '{PASSWORD}' | tokensmith users create {username} --password-stdin"
                   + (f" --email {username}" if project.field == "email" else ""))
     status, pair = project.login("new")
     assert status == 200, pair
@@ -151,6 +155,7 @@ def check_end(project, made):
     for name, start in {"django": project.start_django, "tokensmith": project.start_tokensmith}.items():
         project.stop(name)
         start()
+    assert project.whoami(made["key"], "Token")[0] == 200
     assert project.whoami(made["kept"]["access"])[0] == 401 and project.refresh(made["kept"]["refresh"])[0] == 401
     status, pair = project.refresh(pair["refresh"])
     assert status == 200 and project.whoami(pair["access"]) == (200, made["ids"]["scrypta"])
@@ -161,7 +166,7 @@ def check_back(project, made, frontends):
     """Django issues tokens again, for the passwords of today and for the tokens that clients have kept."""
     changed, today = PEOPLE[0], "four slow boats on the lake"
     name = changed + "@example.com" if project.field == "email" else changed
-    project.shell(f"cd ../tokensmith && echo '{today}' | tokensmith users set-password {name} --password-stdin")
+    project.shell(f"cd ../tokensmith-data && echo '{today}' | tokensmith users set-password {name} --password-stdin")
     project.run_book("back.sh")
     stored = project.python("from django.contrib.auth import get_user_model as m; "
                             "print(m().objects.filter(password__startswith='argon2$argon2id$').count())")
@@ -206,7 +211,7 @@ def migrate(folder, python, program, rotates):
 
 
 def main():
-    run_here = {"ask.sh", "set_up.sh", "tokensmith_auth.py", "settings.py", "rehearse.sh", "nginx", "choose_django.sh", "stop.sh",
+    run_here = {"ask.sh", "set_up.sh", "crypto.sh", "tokensmith_auth.py", "settings.py", "rehearse.sh", "nginx", "choose_django.sh", "stop.sh",
                 "start.sh", "go.sh", "left.sh", "end.sh", "settings_at_the_end.py", "back.sh"}
     assert BLOCKS.keys() == run_here, BLOCKS.keys() ^ run_here
     named = [argument for argument in sys.argv[1:] if not argument.startswith("--")]

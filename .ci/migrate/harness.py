@@ -11,7 +11,7 @@ import urllib.request
 import venv
 
 EXACT = [
-    "django==5.2.19", "djangorestframework==3.18.3", "djangorestframework-simplejwt[crypto]==5.5.1", "gunicorn==27.0.1",
+    "django==5.2.19", "djangorestframework==3.18.3", "djangorestframework-simplejwt==5.5.1", "gunicorn==27.0.1",
 ]
 SECRET = "django-insecure-0123456789abcdefghijklmnopqrstuvwxyz0123456789"
 PASSWORD = "correct horse battery staple"
