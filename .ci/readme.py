@@ -324,7 +324,7 @@ def check_nginx_login(tools, password):
         assert "<form" in curl(login)[1]
         assert " 403 " in curl(login, *form, site="cross-site")[0]
         head, _ = curl(login, *form)
-        assert " 303 " in head and "Location: /notes?a=1&b=2\n" in head.replace("location", "Location"), head
+        assert " 303 " in head and "Location: /notes?a=1&b=2\n" in f"{head}\n".replace("location", "Location"), head
         assert " 403 " in curl(f"{url}/notes")[0], "the role is missing"
         conf = (tools / "nginx.conf").read_text().replace("role=editor", "role=admin")
     (tools / "nginx.conf").write_text(conf)
