@@ -192,7 +192,7 @@ pub enum Error {
     #[error("this client authenticates without a secret")]
     ClientWithoutSecret,
     /// A custom claim would have a name that has a meaning already.
-    #[error("this claim is registered, or one of this service's own")]
+    #[error("this name has a meaning in a standard or in this service: take another one, as in user_email")]
     ClaimLocked,
     /// A custom claim is one of the settings.
     #[error("this claim comes from CLAIMS_FILE and is changed there")]

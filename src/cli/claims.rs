@@ -65,7 +65,10 @@ pub(super) struct SourceArgs {
 
 impl SourceArgs {
     fn source(self) -> Result<Value, CliError> {
-        let constant = |json: String| serde_json::from_str::<Value>(&json).map_err(|error| refused(&error));
+        let constant = |json: String| {
+            let why = |error| CliError::Refused(format!("--constant: {error}; write JSON, as in '\"pro\"' or 5"));
+            serde_json::from_str::<Value>(&json).map_err(why)
+        };
         let named = [
             ("public_attribute", self.public_attribute),
             ("app_attribute", self.app_attribute),

@@ -166,6 +166,7 @@ pub(super) fn run(app: &App, command: ClientsCommand) -> Result<(), CliError> {
                 return object(&new_client(&client, secret.as_ref()));
             }
             line(format_args!("created {} ({})", client.name, client.id))?;
+            line(format_args!("client_id: {}", client.id))?;
             secret.as_ref().map_or(Ok(()), |secret| show_secret(secret.expose()))
         }
         ClientsCommand::List { json } => list(app, json),

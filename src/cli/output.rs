@@ -48,7 +48,9 @@ pub(super) fn count<N: Copy + fmt::Display + PartialEq + From<u8>>(number: N, on
 
 /// An argument that is a JSON object.
 pub(super) fn json_object(name: &str, json: &str) -> Result<Map<String, Value>, CliError> {
-    serde_json::from_str(json).map_err(|error| CliError::Refused(format!("{name}: {error}")))
+    serde_json::from_str(json).map_err(|error| {
+        CliError::Refused(format!("{name}: {error}; write a JSON object, as in '{{\"plan\": \"pro\"}}'"))
+    })
 }
 
 /// Asks for confirmation before an action that cannot be undone, unless `--yes` is given.

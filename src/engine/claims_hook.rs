@@ -159,7 +159,7 @@ impl ClaimsHook {
 
     fn call(&self, id: &str, question: &Question<'_>, now: Timestamp) -> Result<Option<Attributes>, Failure> {
         let body = serde_json::to_string(question).map_err(|_never| Failure::Answer("cannot be asked for"))?;
-        let (timestamp, signature) = (now.0.to_string(), self.settings.secret.sign(id, now.0, &body));
+        let (timestamp, signature) = (now.0.to_string(), self.settings.secret.signature(id, now.0, &body));
         let headers = [
             ("content-type", "application/json"),
             ("webhook-id", id),

@@ -8,7 +8,7 @@ use serde_json::Map;
 use super::SigningAlg;
 use crate::clock::Timestamp;
 use crate::model::api_token::ApiToken;
-use crate::model::compat::{Compat, SIMPLEJWT_CLIENT};
+use crate::model::compat::{Compat, SIMPLEJWT_CLIENT, USER_ID_CLAIM};
 use crate::model::grant::Grant;
 use crate::model::id::Jti;
 use crate::model::names::Scopes;
@@ -77,7 +77,7 @@ impl Issuing<'_> {
         if compat == Compat::SimpleJwt {
             let user_id = user.external_id.as_ref().map_or_else(|| user.id.to_string(), ToString::to_string);
             claims.extra.insert("token_type".to_owned(), "access".into());
-            claims.extra.insert("user_id".to_owned(), user_id.into());
+            claims.extra.insert(USER_ID_CLAIM.to_owned(), user_id.into());
         }
         claims
     }

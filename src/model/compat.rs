@@ -16,6 +16,9 @@ pub(crate) enum Compat {
 /// colon.
 pub(crate) const SIMPLEJWT_CLIENT: &str = "compat:simplejwt";
 
+/// The claim of simplejwt's access tokens with the primary key of the user.
+pub(crate) const USER_ID_CLAIM: &str = "user_id";
+
 impl FromStr for Compat {
     type Err = &'static str;
 

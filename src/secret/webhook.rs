@@ -28,7 +28,7 @@ impl WebhookSecret {
     }
 
     /// The signature of a message.
-    pub(crate) fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
+    pub(crate) fn signature(&self, id: &str, timestamp: i64, body: &str) -> String {
         let signed = sign(&Key::new(HMAC_SHA256, self.0.expose()), format!("{id}.{timestamp}.{body}").as_bytes());
         format!("v1,{}", STANDARD.encode(signed.as_ref()))
     }
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn a_message_is_signed_as_the_specification_says() {
         let secret = WebhookSecret::read("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-        let signature = secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
+        let signature = secret.signature("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
         assert!(!format!("{secret:?}").contains("MfKQ"));
     }

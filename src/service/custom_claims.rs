@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::model::audit::{EventName, Origin};
 use crate::model::claim_name::{BadClaimName, ClaimName};
+use crate::model::compat::{Compat, USER_ID_CLAIM};
 use crate::model::custom_claim::{CustomClaim, Mapping};
 use crate::store::UnitTx;
 
@@ -33,6 +34,10 @@ pub(crate) fn list(app: &App) -> Result<Vec<Defined>, Error> {
 /// Defines a custom claim, or defines it anew. Tokens have it from the next refresh on.
 pub(crate) fn put(app: &App, name: &str, mapping: Mapping, origin: &Origin) -> Result<Defined, Error> {
     let name = free(app, name)?;
+    // Every access token has it then, and would have another value once that is off.
+    if app.config.compat == Compat::SimpleJwt && name.to_string() == USER_ID_CLAIM {
+        return Err(Error::ClaimLocked);
+    }
     let claim = CustomClaim { name, mapping };
     claim.check(app.config.audiences.names()).map_err(|(field, bad)| invalid(field)(bad))?;
     let event = origin.event(app.clock.now(), EventName::ClaimDefined).with(&claim.name);

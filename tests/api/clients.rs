@@ -64,7 +64,8 @@ fn an_application_is_registered_listed_shown_and_changed_on_the_command_line(eng
     assert!(created.success());
     let lines: Vec<_> = created.stdout.lines().collect();
     assert_eq!(lines[0], "created Notes (notes-app)");
-    assert!(lines[1].starts_with("client_secret: tkc_") && lines.len() == 3, "{lines:?}");
+    assert_eq!(lines[1], "client_id: notes-app");
+    assert!(lines[2].starts_with("client_secret: tkc_") && lines.len() == 4, "{lines:?}");
     fails_with(&command.run(&create), "this client_id is taken");
     let listed = command.list(&["clients", "list"]);
     assert_eq!((listed.len(), &listed[0]["client_id"]), (1, &json!("notes-app")));

@@ -17,6 +17,7 @@ both_engines!(
     changed_attributes_and_mappings_are_in_the_next_refresh_also_of_other_instances,
     clients_and_api_tokens_have_the_claims_that_are_theirs,
     a_token_that_would_be_too_large_has_no_custom_claims_and_its_session_goes_on,
+    what_stands_in_for_the_key_of_simplejwt_is_locked_while_tokens_have_it,
     what_a_user_writes_takes_no_other_claim_out_of_a_token,
     registered_names_are_locked_and_what_cannot_be_meant_is_refused,
     claims_are_changed_by_administrators_who_have_given_the_password_and_each_change_is_on_record,
@@ -244,6 +245,14 @@ fn a_token_that_would_be_too_large_has_no_custom_claims_and_its_session_goes_on(
     assert_eq!(picked(&claims(&own["access_token"]), &names), json!({"small": 1}));
 }
 
+fn what_stands_in_for_the_key_of_simplejwt_is_locked_while_tokens_have_it(engine: Engine) {
+    let plain = World::start(engine, &[]);
+    assert_eq!(plain.put("user_id", &constant(&json!(1))).status, 200);
+    let world = World::start(engine, &[("COMPAT", "simplejwt")]);
+    world.put("user_id", &constant(&json!(1))).problem(409, "claim_locked");
+    assert_eq!(world.list(), json!([]));
+}
+
 fn what_a_user_writes_takes_no_other_claim_out_of_a_token(engine: Engine) {
     let world = World::start(engine, &[]);
     world.put("ban", &json!({"source": {"app_attribute": "/ban"}, "in": EVERYWHERE})).ok();
@@ -394,7 +403,7 @@ fn the_command_line_defines_lists_and_deletes_claims(engine: Engine) {
     assert_eq!((all.len(), &all[0]["source"], &all[1]), (2, &json!({"constant": [1]}), &expected));
     assert!(command.run(&["claims", "list"]).stdout.contains("the database"));
     for (args, why) in [
-        (&["set", "sub", "--constant", "1", "--in", "userinfo"][..], "this claim is registered"),
+        (&["set", "sub", "--constant", "1", "--in", "userinfo"][..], "this name has a meaning in a standard"),
         (&["set", "x", "--constant", "{", "--in", "userinfo"], "EOF"),
         (&["set", "x", "--profile", "password", "--in", "userinfo"], "unknown variant"),
         (&["set", "x", "--profile", "name"], "--in <PLACE>"),
