@@ -485,7 +485,7 @@ def main():
     program = str(Path(named[0] if named else ROOT / "target/release/tokensmith").resolve())
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
-        python = environment(tools)
+        python = environment(tools, "djangorestframework-simplejwt[crypto]==5.5.1")
         django = Django(python, tools / "django")
         ours = Ours(program, tools / "ours")
         try:
