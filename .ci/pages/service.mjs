@@ -7,8 +7,9 @@ d = sqlite3.connect(sys.argv[1], timeout=30)
 print(json.dumps(d.execute(sys.argv[2]).fetchall()))
 d.commit()`;
 
-/** Runs a command of the operator; returns what it prints. Passwords that it reads are the usual one. */
-export const operate = (...command) => execFileSync(program, command, { input: password, encoding: "utf8" });
+/** Runs a command of the operator; returns what it prints. A password that it reads is the usual one. */
+export const operate = (...command) =>
+  execFileSync(program, command, { encoding: "utf8", ...(command.includes("--password-stdin") ? { input: password } : { stdio: ["ignore", "pipe", "inherit"] }) });
 
 /** Runs a statement of SQL; returns its rows. */
 export const sql = (statement) => JSON.parse(execFileSync("python3", ["-c", ASK, database, statement], { encoding: "utf8" }));
