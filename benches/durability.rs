@@ -172,7 +172,7 @@ impl Database {
                 assert!(denied.contains(&session), "{session}: its denial is lost");
                 counts.ends += 1;
             } else {
-                // One behind the last write at most: a rotation that nobody was told of.
+                // At most one rotation more was written: one whose answer was lost.
                 let generation = claims(&token)["gen"].as_i64().unwrap();
                 assert_eq!((status, &body["refresh_generation"]), (200, &json!(generation + 1)), "{session}: {body}");
                 *if generation > 1 { &mut counts.refreshes } else { &mut counts.logins } += 1;

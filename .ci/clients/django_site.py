@@ -47,7 +47,7 @@ def check(site):
 
 
 MIGRATED = "a long passphrase of Maya's"
-# Two users of Django, one of whom is imported.
+# Two users of Django; one of them is imported.
 MAKE = f"""
 from django.contrib.auth.models import User
 User.objects.create_user("somebody", "somebody@example.com", "another one")

@@ -51,7 +51,7 @@ fn a_hook_that_is_away_is_left_alone_until_it_says_anything(engine: Engine) {
             pair = world.app.refresh(&pair["refresh_token"]).ok();
         }
         assert_eq!(world.calls("resting"), u64::try_from(at).unwrap() + 1, "{status}");
-        // The call that tries whether it is back is about a user whom it does not know.
+        // The call that tries whether it is back is about a user that it does not know.
         world.app.advance(10);
         world.hook.does(Does::Answers(404, String::new()));
         pair = world.app.refresh(&pair["refresh_token"]).ok();

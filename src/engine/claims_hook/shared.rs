@@ -40,7 +40,7 @@ impl Shared {
     }
 }
 
-/// A call that is over is not for those who come later, and one that nobody waits for is given up.
+/// The answer of a call is only for those who waited for it. A call is given up when no request waits for it any more.
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut calls = self.shared.calls();

@@ -33,7 +33,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// A turn for a call about this user, if there is one. Nobody waits for one.
+    /// A turn for a call about this user, if one is free. It does not wait.
     pub(super) fn turn(&self, user: UserId) -> Option<Turn<'_>> {
         let one_of_all = self.all.try_acquire().ok()?;
         let mut of_users = self.of_users();
