@@ -1,13 +1,13 @@
 //! The denylist in the memory of this instance. The verification of access tokens uses it instead of the database, and
 //! the feed sends it to verifiers of other services.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
+use super::denial_log::{AT_ONCE, DenialLog};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::denial::Denial;
@@ -18,19 +18,16 @@ use tokensmith_verifier::issuing::{DeniedSet, DeniedSubject};
 /// that it holds, and the instance that wrote it may have a slower clock.
 const OVERLAP: Seconds = Seconds(60);
 
-/// The most denials on one page of the feed. Those of the last [`OVERLAP`] are not counted and are always on one page.
+/// The most denials on one page of the feed, unless there are more in one second.
 const PAGE: usize = 20_000;
 
 /// The most readers that may wait for news at the same time. Others get a response at once.
-const MAX_WAITING: usize = 1_000;
-
-/// The number of denials that are added or removed before readers of the feed get a turn.
-const AT_ONCE: usize = 1_000;
+const MAX_WAITING: usize = 10_000;
 
 /// The denials, numbered in the order in which this instance learned them.
 pub struct Denylist {
     set: Arc<DeniedSet>,
-    log: Mutex<Log>,
+    state: Mutex<State>,
     /// Changes with all news; closed when the service stops.
     news: watch::Sender<()>,
     /// Distinguishes the numbers of this process from those of other processes.
@@ -40,13 +37,8 @@ pub struct Denylist {
 }
 
 #[derive(Default)]
-struct Log {
-    by_number: BTreeMap<u64, Denial>,
-    /// Their numbers, by the time when they were recorded.
-    by_time: BTreeSet<(Timestamp, u64)>,
-    /// Their numbers, by the time when they expire.
-    by_end: BTreeSet<(Timestamp, u64)>,
-    last: u64,
+struct State {
+    log: DenialLog,
     /// Everything that was recorded before this time is known.
     as_of: Option<Timestamp>,
     stopping: bool,
@@ -54,11 +46,8 @@ struct Log {
     has_told_of_unknown: bool,
 }
 
-impl Log {
+impl State {
     fn add(&mut self, denial: Denial) {
-        self.last += 1;
-        self.by_time.insert((denial.denied_at, self.last));
-        self.by_end.insert((denial.expires_at, self.last));
         if let DeniedSubject::Unknown { kind, .. } = &denial.subject
             && !std::mem::replace(&mut self.has_told_of_unknown, true)
         {
@@ -68,55 +57,30 @@ impl Log {
                  that their denylist is incomplete; upgrade this instance"
             );
         }
-        self.by_number.insert(self.last, denial);
-    }
-
-    /// Removes some expired denials; returns whether there may be more.
-    fn forget(&mut self, now: Timestamp) -> bool {
-        for _ in 0..AT_ONCE {
-            let Some((_, number)) = self.by_end.first().copied().filter(|(end, _)| *end <= now) else { return false };
-            self.by_end.pop_first();
-            if let Some(denial) = self.by_number.remove(&number) {
-                self.by_time.remove(&(denial.denied_at, number));
-            }
-        }
-        true
-    }
-
-    /// Tells some of a page from a time and a number on; returns where to go on, if there is more.
-    fn tell(&self, page: &Page, from: (Timestamp, u64), denied: &mut Vec<Denial>) -> Option<(Timestamp, u64)> {
-        match page.range {
-            Range::After(_) => {
-                let mut new = self.by_number.range(from.1..).take_while(|(number, _)| **number <= page.last);
-                denied.extend(new.by_ref().take(AT_ONCE).map(|(_, denial)| denial.clone()));
-                new.next().map(|(number, _)| (from.0, *number))
-            }
-            Range::Time(_, until) => {
-                let mut there = self.by_time.range(from..(until, 0));
-                let numbers = there.by_ref().take(AT_ONCE).map(|(_, number)| number);
-                let known = numbers.filter(|number| **number <= page.last);
-                denied.extend(known.filter_map(|number| self.by_number.get(number).cloned()));
-                there.next().copied()
-            }
-        }
+        self.log.add(denial);
     }
 }
 
 /// A place in the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cursor {
-    /// The reader knows everything that one instance knew. At that instance new denials have higher numbers; other
-    /// instances use the time.
-    End {
-        /// Which instance.
-        epoch: u64,
-        /// The number of the last denial that it knew.
-        number: u64,
-        /// It knew everything that was recorded before this time.
-        as_of: Timestamp,
-    },
-    /// Between two pages, at any instance: the reader knows everything that was recorded before.
-    From(Timestamp),
+    /// The reader knows what one instance knew. At that instance new denials have higher numbers; other instances use the
+    /// time.
+    End(Known),
+    /// Between two pages, at any instance: the reader has read everything that was recorded before this time. If that was
+    /// so recent that more of it may become known, the reader is sure only of what an instance knew earlier.
+    From(Timestamp, Option<Known>),
+}
+
+/// What an instance knew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// Which instance.
+    pub(crate) epoch: u64,
+    /// The denials up to this number.
+    pub(crate) number: u64,
+    /// Everything that was recorded before this time.
+    pub(crate) as_of: Timestamp,
 }
 
 /// A text that is not a cursor.
@@ -129,16 +93,21 @@ pub(crate) struct BadCursor;
 pub(crate) struct Page {
     /// Which denials.
     range: Range,
-    /// The number of the last denial that is known.
-    last: u64,
-    /// This instance knows everything that was recorded before this time.
+    /// The number of the last denial that is told.
+    pub(crate) last: u64,
+    /// A reader that has read to the end knows everything that was recorded before this time.
     pub(crate) as_of: Timestamp,
     /// Where the next page begins.
     pub(crate) cursor: Cursor,
+    /// What the reader is sure of, if that is not what this instance knows now.
+    known: Option<Known>,
     /// Whether there already is a next page.
     pub(crate) more: bool,
     /// Whether the owner of the cursor already knows everything on the page.
     pub(crate) no_news: bool,
+    /// Whether later readers with the same cursor may get the same page for a while: it leads them to a place from which
+    /// they learn the rest at once.
+    pub(crate) leads_on: bool,
 }
 
 /// The denials of a page. All cursors that lead to the same page have the same range.
@@ -151,9 +120,9 @@ enum Range {
 }
 
 impl Page {
-    /// Whether both have the same denials, even if they were requested at different times.
+    /// Whether both have the same denials and lead to the same place, even if they were requested at different times.
     pub(crate) fn tells_the_same_as(&self, other: &Self) -> bool {
-        (self.range, self.last) == (other.range, other.last)
+        (self.range, self.last, self.known) == (other.range, other.last, other.known)
     }
 }
 
@@ -163,7 +132,7 @@ impl Denylist {
         let epoch = u64::from_be_bytes(random);
         Self {
             set: Arc::default(),
-            log: Mutex::default(),
+            state: Mutex::default(),
             news: watch::Sender::new(()),
             epoch,
             permits: Semaphore::new(MAX_WAITING),
@@ -179,10 +148,11 @@ impl Denylist {
     pub fn add(&self, denials: impl IntoIterator<Item = Denial>) {
         let (mut denials, mut is_news) = (denials.into_iter().peekable(), false);
         while denials.peek().is_some() {
-            let mut log = self.log();
+            // Readers of the feed get a turn in between.
+            let mut state = self.state();
             for denial in denials.by_ref().take(AT_ONCE) {
                 if self.set.insert(denial.subject.clone(), denial.expires_at) {
-                    log.add(denial);
+                    state.add(denial);
                     is_news = true;
                 }
             }
@@ -198,12 +168,22 @@ impl Denylist {
     pub fn follow(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
         // If the clock was ahead, read from the beginning: denials that were removed too early are still in the
         // database.
-        let as_of = self.log().as_of.filter(|as_of| *as_of <= now + OVERLAP);
+        let as_of = self.state().as_of.filter(|as_of| *as_of <= now + OVERLAP);
         let since = as_of.map_or(Timestamp(0), |as_of| as_of - OVERLAP);
-        let denials = store.read_apart(|tx| tx.list_denials(since, now))?;
-        self.add(denials);
-        self.log().as_of = Some(now);
-        while self.log().forget(now) {
+        let mut read = Vec::with_capacity(AT_ONCE);
+        store.read_apart(|tx| {
+            tx.each_denial(since, now, |denial| {
+                read.push(denial);
+                if read.len() == AT_ONCE {
+                    self.add(read.drain(..));
+                }
+            })
+        })?;
+        self.add(read);
+        self.state().as_of = Some(now);
+        let mut place = Some((Timestamp(i64::MIN), 0));
+        while let Some(from) = place {
+            place = self.state().log.forget(from, now);
             std::thread::yield_now();
         }
         self.set.forget(now);
@@ -212,46 +192,51 @@ impl Denylist {
 
     /// What is known since a cursor, or all of it.
     pub(crate) fn page(&self, since: Option<Cursor>) -> Page {
-        let log = self.log();
-        let (last, as_of) = (log.last, log.as_of.unwrap_or(Timestamp(0)));
-        let end = Cursor::End { epoch: self.epoch, number: last, as_of };
-        let page = Page { range: Range::After(last), last, as_of, cursor: end, more: false, no_news: false };
-        let from = match since {
-            Some(Cursor::End { epoch, number, .. }) if epoch == self.epoch => {
-                let number = number.min(last);
-                let mut new = log.by_number.range(number.saturating_add(1)..);
-                if log.by_number.len() < PAGE || new.clone().nth(PAGE - 1).is_none() {
-                    return Page { range: Range::After(number), no_news: new.next().is_none(), ..page };
-                }
-                // So much that it takes more than one page.
-                Timestamp(0)
-            }
+        let state = self.state();
+        let (log, as_of) = (&state.log, state.as_of.unwrap_or(Timestamp(0)));
+        let end = Known { epoch: self.epoch, number: log.last(), as_of };
+        let (from, known, leads_on) = match since {
+            Some(Cursor::End(known)) if known.epoch == self.epoch => return after(log, known, end),
             // Another instance may have known of less at that time than this one: see OVERLAP.
-            Some(Cursor::End { as_of, .. }) => as_of - OVERLAP,
-            Some(Cursor::From(from)) => from,
-            None => Timestamp(0),
+            Some(Cursor::End(known)) => (known.as_of - OVERLAP, None, false),
+            Some(Cursor::From(from, known)) => (from, known, known.is_none()),
+            None => (Timestamp(0), None, true),
         };
-        let first = log.by_time.range((from, 0)..).next();
-        let from = first.map_or(Timestamp(i64::MAX), |(denied_at, _)| *denied_at);
-        // Cut where all instances have known everything for long, so that any instance can continue from there.
-        let is_more = log.by_time.len() > PAGE;
-        let first_of_next = is_more.then(|| log.by_time.range((from, 0)..).nth(PAGE)).flatten();
-        let cut = first_of_next.map(|(denied_at, _)| (*denied_at).max(from + Seconds(1)));
-        match cut.filter(|cut| *cut <= as_of - OVERLAP) {
-            Some(cut) => Page { range: Range::Time(from, cut), cursor: Cursor::From(cut), more: true, ..page },
-            None => Page { range: Range::Time(from, Timestamp(i64::MAX)), ..page },
+        let from = log.first(from).unwrap_or(Timestamp(i64::MAX));
+        let cut = log.cut(from, PAGE).map(|cut| cut.max(from + Seconds(1)));
+        // All instances have known everything before this time for long. Of the seconds after it more may become known,
+        // also when they have been read: from the end the reader then goes back to what was known before.
+        let is_recent = cut.is_some_and(|cut| cut > as_of - OVERLAP);
+        let known = known.or_else(|| is_recent.then_some(end));
+        let sure = known.unwrap_or(end);
+        Page {
+            range: Range::Time(from, cut.unwrap_or(Timestamp(i64::MAX))),
+            last: end.number,
+            as_of: sure.as_of.min(as_of),
+            cursor: cut.map_or(Cursor::End(sure), |cut| Cursor::From(cut, known)),
+            known,
+            more: cut.is_some(),
+            no_news: false,
+            leads_on,
         }
     }
 
     /// The denials of a page that have not expired.
     pub(crate) fn denied(&self, page: &Page) -> Vec<Denial> {
-        let mut from = match page.range {
-            Range::After(number) => Some((Timestamp(0), number.saturating_add(1))),
-            Range::Time(from, _) => Some((from, 0)),
-        };
         let mut denied = Vec::new();
-        while let Some(place) = from {
-            from = self.log().tell(page, place, &mut denied);
+        match page.range {
+            Range::After(number) => {
+                let mut next = Some(number);
+                while let Some(number) = next {
+                    next = self.state().log.tell_after(number, page.last, &mut denied);
+                }
+            }
+            Range::Time(from, until) => {
+                let mut next = Some((from, 0));
+                while let Some(place) = next {
+                    next = self.state().log.tell_of_time(place, until, page.last, &mut denied);
+                }
+            }
         }
         denied
     }
@@ -273,7 +258,7 @@ impl Denylist {
 
     /// Whether the service is stopping, so that readers must not wait.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.log().stopping
+        self.state().stopping
     }
 
     /// Wakes waiting readers because of other news.
@@ -283,30 +268,50 @@ impl Denylist {
 
     /// Wakes all waiting readers, because the service is about to stop.
     pub fn stop_waiting(&self) {
-        self.log().stopping = true;
+        self.state().stopping = true;
         self.tell();
     }
 
-    fn log(&self) -> MutexGuard<'_, Log> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What this instance has learned since it knew what the reader knows.
+fn after(log: &DenialLog, known: Known, end: Known) -> Page {
+    let number = known.number.min(end.number);
+    let (last, more) = log.last_after(number, PAGE).filter(|(_, more)| *more).unwrap_or((end.number, false));
+    let no_news = !more && log.last_after(number, 1).is_none();
+    let cursor = if more { Known { number: last, ..known } } else { end };
+    let (range, cursor) = (Range::After(number), Cursor::End(cursor));
+    // With more to come the cursor keeps the time that the reader brought.
+    let known = more.then_some(known);
+    Page { range, last, as_of: end.as_of, cursor, known, more, no_news, leads_on: !no_news }
 }
 
 impl Cursor {
     /// The same for all responses that end here. It leaves out the time, which is not news.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::End { epoch, number, .. } => format!("{epoch:x}.{number:x}"),
-            Self::From(from) => format!("{:x}", from.0),
+            Self::End(Known { epoch, number, .. }) => format!("{epoch:x}.{number:x}"),
+            Self::From(from, _) => format!("{:x}", from.0),
         }
+    }
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { epoch, number, as_of } = self;
+        write!(f, "{epoch:x}.{number:x}.{:x}", as_of.0)
     }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::End { epoch, number, as_of } => write!(f, "{epoch:x}.{number:x}.{:x}", as_of.0),
-            Self::From(from) => write!(f, "{:x}", from.0),
+            Self::End(known) => known.fmt(f),
+            Self::From(from, None) => write!(f, "{:x}", from.0),
+            Self::From(from, Some(known)) => write!(f, "{:x}.{known}", from.0),
         }
     }
 }
@@ -317,9 +322,12 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, BadCursor> {
         let part = |text| u64::from_str_radix(text, 16).map_err(|_not_hex| BadCursor);
         let time = |text| part(text)?.try_into().map(Timestamp).map_err(|_too_late| BadCursor);
+        let known =
+            |epoch, number, as_of| Ok(Known { epoch: part(epoch)?, number: part(number)?, as_of: time(as_of)? });
         match *text.split('.').collect::<Vec<_>>() {
-            [epoch, number, as_of] => Ok(Self::End { epoch: part(epoch)?, number: part(number)?, as_of: time(as_of)? }),
-            [from] => Ok(Self::From(time(from)?)),
+            [epoch, number, as_of] => Ok(Self::End(known(epoch, number, as_of)?)),
+            [from] => Ok(Self::From(time(from)?, None)),
+            [from, epoch, number, as_of] => Ok(Self::From(time(from)?, Some(known(epoch, number, as_of)?))),
             _ => Err(BadCursor),
         }
     }

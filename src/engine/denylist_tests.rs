@@ -46,7 +46,7 @@ fn more_than_a_page_is_read_to_its_end() {
     // The same number in each second.
     let denials: Vec<Denial> = (0..50_001).map(|name| denial(name, 1_000 + i64::from(name) / 7_000)).collect();
     denylist.add(denials.iter().rev().cloned());
-    denylist.log().as_of = Some(Timestamp(2_000));
+    denylist.state().as_of = Some(Timestamp(2_000));
     let first = denylist.page(None);
     assert!(first.more && denylist.denied(&first).len() == 14_000, "whole seconds");
     let (read, cursor) = read_all(&denylist, None);
@@ -66,7 +66,7 @@ fn names(denials: &[Denial]) -> std::collections::HashSet<DeniedSubject> {
 #[test]
 fn one_second_with_more_than_a_page_is_still_read_to_its_end() {
     let denylist = Denylist::new([1; 8]);
-    denylist.log().as_of = Some(Timestamp(2_000));
+    denylist.state().as_of = Some(Timestamp(2_000));
     let denials: Vec<Denial> = (0..30_000).map(|name| denial(name, 1_000)).chain([denial(30_000, 1_001)]).collect();
     denylist.add(denials.clone());
     assert_eq!(names(&read_all(&denylist, None).0), names(&denials));
@@ -75,8 +75,8 @@ fn one_second_with_more_than_a_page_is_still_read_to_its_end() {
 #[test]
 fn at_another_instance_a_reader_goes_on_by_time_and_misses_nothing() {
     let [one, other] = [[1; 8], [2; 8]].map(Denylist::new);
-    one.log().as_of = Some(Timestamp(2_000));
-    other.log().as_of = Some(Timestamp(2_001));
+    one.state().as_of = Some(Timestamp(2_000));
+    other.state().as_of = Some(Timestamp(2_001));
     let old = denial(1, 1_900);
     // Recorded by an instance with a slow clock, and not yet known at the first instance.
     let late = denial(2, 1_941);
@@ -95,7 +95,7 @@ fn a_reader_who_changes_the_instance_with_every_page_comes_to_the_end_and_misses
     let denials: Vec<Denial> = (0..60_000).map(|name| denial(name, 1_000 + i64::from(name) / 1_000)).collect();
     for (denylist, as_of) in instances.iter().zip([5_000, 5_001]) {
         denylist.add(denials.clone());
-        denylist.log().as_of = Some(Timestamp(as_of));
+        denylist.state().as_of = Some(Timestamp(as_of));
     }
     // Known to one instance only: another one has just recorded it with a slow clock.
     let late = denial(60_001, 4_945);
@@ -116,29 +116,87 @@ fn a_reader_who_changes_the_instance_with_every_page_comes_to_the_end_and_misses
 
 #[test]
 fn a_cursor_reads_as_it_prints_and_nothing_else_is_one() {
-    let end = Cursor::End { epoch: u64::MAX, number: 7, as_of: Timestamp(1_800_000_000) };
-    for cursor in [end, Cursor::From(Timestamp(1_800_000_000))] {
+    let known = Known { epoch: u64::MAX, number: 7, as_of: Timestamp(1_800_000_000) };
+    let from = |known| Cursor::From(Timestamp(1_800_000_000), known);
+    for cursor in [Cursor::End(known), from(None), from(Some(known))] {
         assert_eq!(cursor.to_string().parse(), Ok(cursor));
     }
-    for text in ["", "g", "1.2", "1.2.3.4", "x.2.3", "1.2.ffffffffffffffff", "-1.2.3", "1..3", "1.2.3 "] {
+    for text in ["", "g", "1.2", "x.2.3", "1.2.ffffffffffffffff", "-1.2.3", "1..3", "1.2.3 ", "1.2.3.4.5"] {
         assert_eq!(text.parse::<Cursor>(), Err(BadCursor), "{text:?}");
     }
 }
 
 #[test]
-fn what_is_over_is_let_go_of_bit_by_bit_and_the_rest_is_still_told() {
+fn a_burst_of_the_last_minute_has_pages_and_what_becomes_known_meanwhile_is_not_missed() {
+    let [one, other] = [[1; 8], [2; 8]].map(Denylist::new);
+    // 2000 in each second, up to now.
+    let denials: Vec<Denial> = (0..60_000).map(|name| denial(name, 1_970 + i64::from(name) / 2_000)).collect();
+    for denylist in [&one, &other] {
+        denylist.add(denials.clone());
+        denylist.state().as_of = Some(Timestamp(2_000));
+    }
+    let first = one.page(None);
+    assert!(first.more && one.denied(&first).len() == 20_000);
+    // Recorded in a second of the first page.
+    let late = denial(60_001, 1_971);
+    one.add([late.clone()]);
+    other.add([late.clone()]);
+    let (rest, end) = read_all(&one, Some(first.cursor));
+    assert_eq!(rest.len(), 40_000);
+    assert_eq!(read_all(&one, Some(end)).0, slice::from_ref(&late));
+    // A reader that gets each page from the other instance.
+    let (mut read, mut cursor) = (one.denied(&first), first.cursor);
+    for turn in 0..7 {
+        let denylist = [&other, &one][turn % 2];
+        let page = denylist.page(Some(cursor));
+        assert_eq!(page.more, turn != 1 && turn < 5, "{turn}");
+        assert!(page.as_of <= Timestamp(2_000));
+        read.extend(denylist.denied(&page));
+        cursor = page.cursor;
+    }
+    assert_eq!(names(&read), names(&[denials, vec![late]].concat()));
+}
+
+#[test]
+fn a_reader_that_is_far_behind_gets_pages_and_nothing_twice() {
     let denylist = Denylist::new([1; 8]);
-    denylist.log().as_of = Some(Timestamp(2_000));
-    // Expired from 1300 on, and from 1301 on.
-    denylist.add((0..5_000).map(|name| denial(name, 1_000 + i64::from(name % 2))));
-    assert!(!denylist.log().forget(Timestamp(1_299)));
-    assert!(denylist.log().forget(Timestamp(1_300)), "there are more than are removed at once");
-    assert_eq!(read_all(&denylist, None).0.len(), 4_000);
-    while denylist.log().forget(Timestamp(1_300)) {}
-    let (read, _) = read_all(&denylist, None);
-    assert_eq!(read.len(), 2_500);
-    assert!(read.iter().all(|denial| denial.denied_at == Timestamp(1_001)));
-    while denylist.log().forget(Timestamp(1_301)) {}
-    let log = denylist.log();
-    assert!(log.by_number.is_empty() && log.by_time.is_empty() && log.by_end.is_empty());
+    denylist.state().as_of = Some(Timestamp(2_000));
+    denylist.add([denial(1, 1_900)]);
+    let (_, cursor) = read_all(&denylist, None);
+    let denials: Vec<Denial> = (2..50_002).map(|name| denial(name, 1_990)).collect();
+    denylist.add(denials.clone());
+    let page = denylist.page(Some(cursor));
+    assert!(page.more && denylist.denied(&page) == denials[..20_000]);
+    assert_eq!(read_all(&denylist, Some(page.cursor)).0, denials[20_000..]);
+}
+
+#[test]
+fn a_cache_may_keep_only_what_leads_its_readers_on() {
+    let [one, other] = [[1; 8], [2; 8]].map(Denylist::new);
+    for denylist in [&one, &other] {
+        denylist.state().as_of = Some(Timestamp(2_000));
+        denylist.add([denial(1, 1_900)]);
+    }
+    let first = one.page(None);
+    assert!(first.leads_on && !one.page(Some(first.cursor)).leads_on, "that there is no news must not be kept");
+    one.add([denial(2, 2_000)]);
+    assert!(one.page(Some(first.cursor)).leads_on);
+    // Two instances that take turns could send readers back and forth between two kept pages.
+    assert!(!other.page(Some(first.cursor)).leads_on);
+}
+
+#[test]
+fn pages_of_the_same_seconds_differ_for_readers_that_go_back_to_different_places() {
+    let denylist = Denylist::new([1; 8]);
+    let denials: Vec<Denial> = (0..50_000).map(|name| denial(name, 1_990 + i64::from(name) / 10_000)).collect();
+    denylist.add(denials);
+    denylist.state().as_of = Some(Timestamp(2_000));
+    let first = denylist.page(None);
+    denylist.add([denial(50_001, 1_994)]);
+    let second = denylist.page(Some(first.cursor));
+    // One that began only now.
+    let second_of_another = denylist.page(Some(denylist.page(None).cursor));
+    assert_eq!((second.range, second.last), (second_of_another.range, second_of_another.last));
+    assert!(!second.tells_the_same_as(&second_of_another));
+    assert!(second.tells_the_same_as(&denylist.page(Some(first.cursor))));
 }

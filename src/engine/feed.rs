@@ -42,6 +42,8 @@ pub(crate) struct Answer {
     pub(crate) token: Option<Arc<str>>,
     /// The entity tag.
     pub(crate) etag: String,
+    /// Whether a cache may give it to later readers.
+    pub(crate) is_for_caches: bool,
 }
 
 /// The number of responses that are kept: for new readers, for readers that are up to date, and for readers that were
@@ -106,7 +108,7 @@ impl Feed {
             let page = self.denylist.page(since);
             let ring = self.keys.ring();
             // RFC 9110 section 8.8.3. Changed keys are news, too: the token is signed again.
-            let etag = format!("\"{}.{}\"", page.cursor.name(), ring.jwks_etag().trim_matches('"'));
+            let etag = format!("\"{}.{:x}.{}\"", page.cursor.name(), page.last, ring.jwks_etag().trim_matches('"'));
             let is_news = !page.no_news || ring.jwks_etag() != keys_at_first.jwks_etag();
             let is_known = known(&etag);
             let waiting = self.denylist.wait();
@@ -123,7 +125,8 @@ impl Feed {
                 continue;
             }
             let token = if is_known { None } else { Some(self.signed(reader, &page).await?) };
-            return Ok(Answer { token, etag });
+            let is_for_caches = page.leads_on && token.is_some() && reader == Reader::Verifier;
+            return Ok(Answer { token, etag, is_for_caches });
         }
     }
 

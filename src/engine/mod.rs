@@ -5,6 +5,7 @@ pub(crate) mod api_tokens;
 pub(crate) mod background;
 pub(crate) mod claims_hook;
 pub(crate) mod deadline;
+mod denial_log;
 pub(crate) mod denylist;
 pub(crate) mod feed;
 pub(crate) mod known_claims;

@@ -78,7 +78,9 @@ impl House {
     }
 
     fn denials(&self) -> Vec<Denial> {
-        self.app.store.read(|tx| tx.list_denials(Timestamp(0), NOW)).unwrap()
+        let mut denials = Vec::new();
+        self.app.store.read(|tx| tx.each_denial(Timestamp(0), NOW, |denial| denials.push(denial))).unwrap();
+        denials
     }
 
     /// The recorded events of this name.

@@ -13,6 +13,7 @@ use actix_web::middleware::from_fn;
 use actix_web::rt::signal::unix::{Signal, SignalKind, signal};
 use actix_web::{App as ActixApp, HttpServer, rt, web};
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::api::docs::Description;
 use super::audience::AUDIENCES;
@@ -50,6 +51,7 @@ pub(crate) fn serve<E: From<io::Error>>(
     app: Arc<App>,
     ready: impl FnOnce(SocketAddr) -> Result<(), E>,
 ) -> Result<(), E> {
+    allow_open_files();
     rt::System::new().block_on(async {
         let config = &app.config;
         let listen = config.listen;
@@ -78,6 +80,14 @@ pub(crate) fn serve<E: From<io::Error>>(
         }
         Ok(())
     })
+}
+
+/// Each connection is an open file, and most systems allow 1024 at first: raises that limit as far as the system lets us.
+fn allow_open_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        log::info!(cause = error.to_string(); "cannot raise the limit of open files");
+    }
 }
 
 /// Waits for the signals that stop the service, on a thread of its own that nothing can block. The first signal calls

@@ -1,5 +1,7 @@
 //! The table `denylist`.
 
+use diesel::connection::DefaultLoadingMode;
+use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
@@ -27,25 +29,45 @@ fn row(denial: &Denial) -> Option<([u8; 16], &'static str, Timestamp, Timestamp)
 }
 
 impl ReadTx<'_> {
-    /// Denials since a time that have not expired.
-    pub(crate) fn list_denials(&mut self, since: Timestamp, now: Timestamp) -> Result<Vec<Denial>, Error> {
+    /// Calls `each` with the denials since a time that have not expired, in the order of the times. It holds one row at a
+    /// time: there may be a million.
+    pub(crate) fn each_denial(
+        &mut self,
+        since: Timestamp,
+        now: Timestamp,
+        mut each: impl FnMut(Denial),
+    ) -> Result<(), Error> {
         let rows = denylist::table
             .filter(denylist::denied_at.ge(Bind(since)))
             .filter(denylist::expires_at.gt(Bind(now)))
             .select((denylist::subject, denylist::kind, denylist::denied_at, denylist::expires_at))
-            .load(self.0)?;
-        let denial = |(subject, kind, denied_at, expires_at): ([u8; 16], String, Timestamp, Timestamp)| {
-            let subject = match kind.as_str() {
-                SESSION => DeniedSubject::Session(Id::from_bytes(subject)),
-                ACCESS_TOKEN => DeniedSubject::AccessToken(Jti::from_bytes(subject)),
-                _ => return Err(Error::internal(format!("unknown kind of denial {kind:?}"))),
-            };
-            Ok(Denial { subject, denied_at, expires_at })
-        };
-        let mut denials: Vec<Denial> = rows.into_iter().map(denial).collect::<Result<_, Error>>()?;
-        denials.extend(self.list_denied_before(since, now)?);
-        Ok(denials)
+            .order(denylist::denied_at);
+        match self.0 {
+            DbConnection::Sqlite(connection) => {
+                for row in rows.load_iter::<Row, DefaultLoadingMode>(connection)? {
+                    each(denial(row?)?);
+                }
+            }
+            DbConnection::Postgres(connection) => {
+                for row in rows.load_iter::<Row, PgRowByRowLoadingMode>(connection)? {
+                    each(denial(row?)?);
+                }
+            }
+        }
+        self.list_denied_before(since, now)?.into_iter().for_each(each);
+        Ok(())
     }
+}
+
+type Row = ([u8; 16], String, Timestamp, Timestamp);
+
+fn denial((subject, kind, denied_at, expires_at): Row) -> Result<Denial, Error> {
+    let subject = match kind.as_str() {
+        SESSION => DeniedSubject::Session(Id::from_bytes(subject)),
+        ACCESS_TOKEN => DeniedSubject::AccessToken(Jti::from_bytes(subject)),
+        _ => return Err(Error::internal(format!("unknown kind of denial {kind:?}"))),
+    };
+    Ok(Denial { subject, denied_at, expires_at })
 }
 
 impl WriteTx<'_> {

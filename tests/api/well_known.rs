@@ -5,6 +5,7 @@ use tokensmith_verifier::{TokenError, Verifier, VerifyError};
 
 use crate::support::front::Front;
 use crate::support::{Answer, Engine, TestApp};
+use crate::verifier::payload;
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 
@@ -171,4 +172,26 @@ fn one_unusable_key_of_a_set_does_not_affect_the_others() {
         assert!(verifier.verify(pair["access_token"].as_str().unwrap()).is_ok(), "{set}");
         assert!(Verifier::from_jwks(&json!({"keys": [other]}).to_string(), url, url).build().is_err(), "{other}");
     }
+}
+
+/// [RFC 9111 section 5.2.2](https://www.rfc-editor.org/rfc/rfc9111#section-5.2.2).
+#[test]
+fn a_cache_may_store_what_leads_readers_of_the_denylist_on_and_nothing_that_delays_them() {
+    let app = TestApp::start(Engine::Sqlite);
+    let ended = |name| app.revoke(&app.logged_in(name)["refresh_token"]);
+    let read = |query: &str, agent| {
+        let answer = app.send("GET", &format!("/.well-known/denylist{query}"), &[("user-agent", agent)], b"");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        // Earlier verifiers get another response.
+        assert!(answer.header("vary").contains("User-Agent"), "{answer:?}");
+        (answer.header("cache-control").to_owned(), format!("?since={}", payload(&answer)["cursor"].as_str().unwrap()))
+    };
+    ended("ada");
+    let (whole, end) = read("", "verifier");
+    assert_eq!((whole.as_str(), read("", "ureq/3").0.as_str()), ("public, max-age=1", "no-store"));
+    assert_eq!(read(&end, "verifier").0, "no-store", "that there is no news");
+    ended("bob");
+    assert_eq!(read(&end, "verifier").0, "public, max-age=1");
+    let of_another_instance = end.replace("?since=", "?since=a");
+    assert_eq!(read(&of_another_instance, "verifier").0, "no-store");
 }

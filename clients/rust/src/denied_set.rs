@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::Hash;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -31,11 +30,12 @@ pub enum DeniedSubject {
     },
 }
 
-/// The number of parts of the set. Each has its own lock, so that one can be cleaned or grow while others are read.
-const PARTS: usize = 256;
+/// The number of parts of the set. Each has its own lock, so that one can be cleaned or grow while others are read. With
+/// a million denials a part has 250.
+const PARTS: usize = 4_096;
 
 /// The number of parts that one call cleans.
-const PARTS_AT_ONCE: usize = 4;
+const PARTS_AT_ONCE: usize = 64;
 
 /// What is denied, and until when.
 pub struct DeniedSet {
@@ -49,15 +49,23 @@ pub struct DeniedSet {
 
 #[derive(Default)]
 struct Part {
-    sessions: HashMap<SessionId, Timestamp>,
-    tokens: HashMap<Jti, Timestamp>,
-    others: HashMap<DeniedSubject, Timestamp>,
-    /// The latest time of each client and each user in `others`.
+    sessions: Vec<Denied>,
+    tokens: Vec<Denied>,
+    others: Option<Box<Others>>,
+}
+
+/// An id and its end. They are sorted by id: that takes half the memory of a hash table.
+type Denied = ([u8; 16], Timestamp);
+
+#[derive(Default)]
+struct Others {
+    until: HashMap<DeniedSubject, Timestamp>,
+    /// The latest time of each client and each user.
     clients: HashMap<Arc<str>, Timestamp>,
     users: HashMap<Arc<str>, Timestamp>,
 }
 
-impl Part {
+impl Others {
     fn note_instant_of(&mut self, subject: &DeniedSubject) {
         let (instants, name, before) = match subject {
             DeniedSubject::Client(name, before) => (&mut self.clients, name, before),
@@ -68,57 +76,92 @@ impl Part {
         *latest = (*before).max(*latest);
     }
 
+    fn insert(&mut self, subject: DeniedSubject, until: Timestamp) -> News {
+        self.note_instant_of(&subject);
+        match self.until.entry(subject) {
+            Entry::Vacant(entry) => {
+                entry.insert(until);
+                News::New
+            }
+            Entry::Occupied(mut entry) => extend(entry.get_mut(), until),
+        }
+    }
+
+    /// Removes expired denials; returns how many.
+    fn forget(&mut self, now: Timestamp) -> usize {
+        let before = self.until.len();
+        self.until.retain(|_, until| *until > now);
+        let over = before - self.until.len();
+        if over > 0 {
+            let mut left = Self::default();
+            for (subject, until) in self.until.drain() {
+                left.insert(subject, until);
+            }
+            *self = left;
+        }
+        over
+    }
+}
+
+impl Part {
     /// Removes expired denials; returns how many, and how many of them were in `others`.
     fn forget(&mut self, now: Timestamp) -> (usize, usize) {
         let ids = forget_of(&mut self.sessions, now) + forget_of(&mut self.tokens, now);
-        let others = forget_of(&mut self.others, now);
-        if others > 0 {
-            (self.clients, self.users) = (HashMap::new(), HashMap::new());
-            let left = std::mem::take(&mut self.others);
-            for subject in left.keys() {
-                self.note_instant_of(subject);
-            }
-            self.others = left;
-        }
+        let others = self.others.as_mut().map_or(0, |others| others.forget(now));
+        self.others.take_if(|others| others.until.is_empty());
         (ids + others, others)
     }
 }
 
+/// What a denial adds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum News {
+    New,
+    Longer,
+    Nothing,
+}
+
+fn extend(known: &mut Timestamp, until: Timestamp) -> News {
+    let news = if *known < until { News::Longer } else { News::Nothing };
+    *known = until.max(*known);
+    news
+}
+
+fn insert_into(denied: &mut Vec<Denied>, id: [u8; 16], until: Timestamp) -> News {
+    match denied.binary_search_by(|(known, _)| known.cmp(&id)) {
+        Ok(at) => denied.get_mut(at).map_or(News::Nothing, |(_, known)| extend(known, until)),
+        Err(at) => {
+            if denied.len() == denied.capacity() {
+                // By an eighth, since doubling would leave a quarter of the memory unused.
+                denied.reserve_exact(4 + denied.len() / 8);
+            }
+            denied.insert(at, (id, until));
+            News::New
+        }
+    }
+}
+
+fn has(denied: &[Denied], id: &[u8; 16]) -> bool {
+    denied.binary_search_by(|(known, _)| known.cmp(id)).is_ok()
+}
+
 /// Removes expired denials, and frees memory if they were many; returns how many.
-fn forget_of<K: Eq + Hash>(denied: &mut HashMap<K, Timestamp>, now: Timestamp) -> usize {
+fn forget_of(denied: &mut Vec<Denied>, now: Timestamp) -> usize {
     let before = denied.len();
-    denied.retain(|_, until| *until > now);
-    if denied.capacity() / 4 > denied.len() {
+    denied.retain(|(_, until)| *until > now);
+    if denied.capacity() / 2 > denied.len() {
         denied.shrink_to_fit();
     }
     before - denied.len()
 }
 
-/// Adds a denial; returns whether it is new, and whether it is new or lasts longer.
-fn extend<K: Eq + Hash>(denied: &mut HashMap<K, Timestamp>, key: K, until: Timestamp) -> (bool, bool) {
-    match denied.entry(key) {
-        Entry::Vacant(entry) => {
-            entry.insert(until);
-            (true, true)
-        }
-        Entry::Occupied(mut entry) => {
-            let is_longer = *entry.get() < until;
-            if is_longer {
-                entry.insert(until);
-            }
-            (false, is_longer)
-        }
-    }
-}
-
-/// The part of a name, by its last byte, which is random in identifiers, even in hexadecimal ones.
+/// The part of a name: its FNV-1a hash, so that names with a pattern are spread, too.
 fn part_of(name: &[u8]) -> usize {
-    let end = match name {
-        [.., one, other] => one.rotate_left(4) ^ other,
-        [one] => *one,
-        [] => 0,
-    };
-    usize::from(end) % PARTS
+    let hash = name
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let [low, high, ..] = hash.to_le_bytes();
+    usize::from(u16::from_le_bytes([low, high])) % PARTS
 }
 
 impl Default for DeniedSet {
@@ -133,36 +176,39 @@ impl DeniedSet {
     /// Whether an access token or its session is denied.
     #[must_use]
     pub fn denies(&self, session: Option<SessionId>, token: Jti) -> bool {
-        let denies_session =
-            |session: SessionId| self.read(session.as_bytes()).is_some_and(|part| part.sessions.contains_key(&session));
+        let denies_session = |session: SessionId| {
+            self.read(session.as_bytes()).is_some_and(|part| has(&part.sessions, session.as_bytes()))
+        };
         !self.is_empty()
             && (session.is_some_and(denies_session)
-                || self.read(token.as_bytes()).is_some_and(|part| part.tokens.contains_key(&token)))
+                || self.read(token.as_bytes()).is_some_and(|part| has(&part.tokens, token.as_bytes())))
     }
 
     /// Whether an access token with this time of issue is denied with its client or its user.
     #[must_use]
     pub fn denies_issued(&self, client: &str, user: &str, issued_at: Timestamp) -> bool {
-        let is_before = |before: Option<&Timestamp>| before.is_some_and(|before| issued_at < *before);
+        let is_before = |name: &str, instants: fn(&Others) -> &HashMap<Arc<str>, Timestamp>| {
+            let part = self.read(name.as_bytes());
+            let before = part.as_ref().and_then(|part| instants(part.others.as_ref()?).get(name));
+            before.is_some_and(|before| issued_at < *before)
+        };
         self.count_others.load(Ordering::Acquire) > 0
-            && (self.read(client.as_bytes()).is_some_and(|part| is_before(part.clients.get(client)))
-                || self.read(user.as_bytes()).is_some_and(|part| is_before(part.users.get(user))))
+            && (is_before(client, |others| &others.clients) || is_before(user, |others| &others.users))
     }
 
     /// Denies something until a time, unless it is already denied for longer. Returns true if it was not denied before,
     /// or not for as long.
     pub fn insert(&self, subject: DeniedSubject, until: Timestamp) -> bool {
         let Some(mut part) = self.write(&subject) else { return false };
-        part.note_instant_of(&subject);
         let is_other = !matches!(subject, DeniedSubject::Session(_) | DeniedSubject::AccessToken(_));
-        let (is_new, is_news) = match subject {
-            DeniedSubject::Session(session) => extend(&mut part.sessions, session, until),
-            DeniedSubject::AccessToken(token) => extend(&mut part.tokens, token, until),
-            other => extend(&mut part.others, other, until),
+        let news = match subject {
+            DeniedSubject::Session(session) => insert_into(&mut part.sessions, *session.as_bytes(), until),
+            DeniedSubject::AccessToken(token) => insert_into(&mut part.tokens, *token.as_bytes(), until),
+            other => part.others.get_or_insert_default().insert(other, until),
         };
-        self.count.fetch_add(usize::from(is_new), Ordering::Release);
-        self.count_others.fetch_add(usize::from(is_new && is_other), Ordering::Release);
-        is_news
+        self.count.fetch_add(usize::from(news == News::New), Ordering::Release);
+        self.count_others.fetch_add(usize::from(news == News::New && is_other), Ordering::Release);
+        news != News::Nothing
     }
 
     /// The number of denials, including expired ones that are not removed yet.
@@ -217,7 +263,7 @@ mod tests {
 
     /// In all parts.
     fn forget(set: &DeniedSet, now: i64) {
-        (0..PARTS / PARTS_AT_ONCE).for_each(|_| set.forget(Timestamp(now)));
+        (0..PARTS.div_ceil(PARTS_AT_ONCE)).for_each(|_| set.forget(Timestamp(now)));
     }
 
     #[test]
@@ -254,7 +300,7 @@ mod tests {
         assert!(set.insert(DeniedSubject::AccessToken(token(0)), Timestamp(102)), "that it lasts longer is news");
         assert_eq!(set.len(), 5_000);
         set.forget(Timestamp(100));
-        assert!((4_950..5_000).contains(&set.len()), "one call does a small part of it");
+        assert!((4_900..5_000).contains(&set.len()), "one call does a small part of it");
         forget(&set, 100);
         assert_eq!(set.len(), 2_501);
         assert!((0..5_000).all(|number| set.denies(None, token(number)) == (number % 2 == 1 || number == 0)));

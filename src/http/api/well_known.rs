@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, Header as _, IfNoneMatch, USER_AGENT};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, EntityTag, Header as _, IfNoneMatch, USER_AGENT, VARY};
 use actix_web::{HttpRequest, HttpResponse, rt, web};
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,6 +23,10 @@ const MAX_WAIT_SECONDS: u64 = 30;
 
 /// Metadata only changes with the settings.
 const METADATA_CACHE_CONTROL: &str = "public, max-age=3600";
+
+/// A part of the denylist that is behind leads its readers on, so it does not delay what they learn. That there is no news
+/// would: it is never stored.
+const NEWS_CACHE_CONTROL: &str = "public, max-age=1";
 
 /// A JWK Set ([RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)).
 #[derive(ToSchema)]
@@ -131,7 +135,7 @@ fn describe(app: &App) -> HttpResponse {
 #[into_params(parameter_in = Query)]
 pub(in crate::http) struct FeedQuery {
     /// The `cursor` of the previous response. Default: return the whole list.
-    #[param(pattern = r"^[0-9a-f]{1,15}(\.[0-9a-f]{1,16}\.[0-9a-f]{1,15})?$", nullable = false)]
+    #[param(pattern = r"^[0-9a-f]{1,16}(\.[0-9a-f]{1,16}){0,3}$", nullable = false)]
     since: Option<String>,
     /// Seconds to wait for news if there are none yet. Default: 0.
     #[param(value_type = Option<i64>, minimum = 0, maximum = 30, nullable = false)]
@@ -162,7 +166,10 @@ pub(in crate::http) async fn denylist(
     let elapsed = rt::time::sleep(Duration::from_secs(wait));
     let answer = app.feed.read(reader(&request), since, |etag| knows(&request, etag), elapsed).await?;
     let mut response = if answer.token.is_some() { HttpResponse::Ok() } else { HttpResponse::NotModified() };
-    response.insert_header((ETAG, answer.etag)).insert_header((CACHE_CONTROL, "no-store"));
+    let cache_control = if answer.is_for_caches { NEWS_CACHE_CONTROL } else { "no-store" };
+    // See `reader`.
+    response.insert_header((VARY, "User-Agent"));
+    response.insert_header((ETAG, answer.etag)).insert_header((CACHE_CONTROL, cache_control));
     Ok(match answer.token {
         Some(token) => response.content_type("application/jwt").body(SharedBody::new(token)),
         None => response.finish(),
