@@ -214,7 +214,7 @@ def check_behind_cache(folder, tools):
     recipe = CACHE.replace("/var/cache/tokensmith", f"{tools}/cache")
     recipe = recipe.replace("proxy_cache denylist;", "proxy_cache denylist; add_header X-Cache $upstream_cache_status;")
     assert f"{tools}/cache" in recipe and "X-Cache" in recipe
-    main = "daemon off; pid nginx.pid; error_log error.log; events {}"
+    main = "daemon off; user root; pid nginx.pid; error_log error.log; events {}"
     (tools / "nginx.conf").write_text(f"{main} http {{ access_log off; {temp} {recipe} }}")
     nginx = ["nginx", "-p", str(tools), "-e", "error.log", "-c", "nginx.conf"]
     issuer = {"ISSUER": "http://127.0.0.1:8098"}
