@@ -1,26 +1,93 @@
 //! Log lines on standard error: for people, or with `LOG_FORMAT=json` one JSON object a line.
 
-use std::io::Write as _;
+use std::cell::Cell;
+use std::io::{self, Write as _};
+use std::panic;
+use std::sync::Arc;
+use std::thread::Builder;
+use std::time::Duration;
 
-use env_logger::fmt::Formatter;
 use log::kv::{self, Key, VisitSource};
-use log::{LevelFilter, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use super::log_lines::{Lines, Urgency};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, LogFormat};
+use crate::http;
+
+/// How long a request, or the end of the process, waits for a reader of the log that takes nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Starts the log as configured.
-pub(super) fn start(config: &Config) {
-    let mut builder = env_logger::Builder::new();
-    builder.parse_filters(&config.log_filter);
+pub(super) fn start(config: &Config) -> io::Result<Flushed> {
+    let mut filter = env_logger::Builder::new();
+    filter.parse_filters(&config.log_filter);
     if let Some(level) = runtime_level(&config.log_filter) {
-        builder.filter_module(RUNTIME, level);
+        filter.filter_module(RUNTIME, level);
     }
-    match config.log_format {
-        LogFormat::Text => builder.format(text),
-        LogFormat::Json => builder.format(json),
+    let format = match config.log_format {
+        LogFormat::Text => text,
+        LogFormat::Json => json,
     };
-    builder.init();
+    let lines = Arc::new(Lines::new(PATIENCE));
+    let logger = Logger { filter: filter.build(), format, lines: Arc::clone(&lines) };
+    let say = |lines: usize| log::error!(lines; "lines are missing: the log was not read, or could not be written");
+    Builder::new().name("log".to_owned()).spawn(move || lines.write_to(io::stderr(), say))?;
+    log::set_max_level(logger.filter.filter());
+    log::set_boxed_logger(Box::new(logger)).map_err(io::Error::other)?;
+    // What a panic prints comes after the lines before it.
+    let print = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        log::logger().flush();
+        print(panic);
+    }));
+    Ok(Flushed)
+}
+
+/// Dropping it writes all lines.
+pub(super) struct Flushed;
+
+impl Drop for Flushed {
+    fn drop(&mut self) {
+        log::logger().flush();
+    }
+}
+
+struct Logger {
+    /// It only says which lines are wanted.
+    filter: env_logger::Logger,
+    format: fn(&mut Vec<u8>, &Record<'_>) -> io::Result<()>,
+    lines: Arc<Lines>,
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.filter.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        thread_local!(static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) });
+        if !self.filter.matches(record) {
+            return;
+        }
+        // Each thread has its own, which is away while a value that logs is written.
+        let mut line = LINE.try_with(Cell::take).unwrap_or_default();
+        line.clear();
+        if (self.format)(&mut line, record).is_ok() {
+            self.lines.add(&line, urgency(record));
+        }
+        let _thread_ends = LINE.try_with(|kept| kept.set(line));
+    }
+
+    fn flush(&self) {
+        self.lines.flush();
+    }
+}
+
+/// There are many lines of requests. All others are worth a system call.
+fn urgency(record: &Record<'_>) -> Urgency {
+    let is_request = record.target() == http::LOG_TARGET && record.level() >= Level::Info;
+    if is_request || record.level() >= Level::Debug { Urgency::Soon } else { Urgency::Now }
 }
 
 /// It logs its workers and how it was started. Operators only need its warnings and errors.
@@ -37,7 +104,7 @@ fn runtime_level(filter: &str) -> Option<LevelFilter> {
     (!is_named).then_some(level.min(LevelFilter::Warn))
 }
 
-fn text(line: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+fn text(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
     let time = SystemClock.now().to_rfc3339();
     write!(line, "{time} {:5} {}", record.level(), record.args())?;
     each_field(record, |name, value| match value {
@@ -53,7 +120,7 @@ fn text(line: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
     writeln!(line)
 }
 
-fn json(line: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
+fn json(line: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
     let (time, level) = (SystemClock.now().to_rfc3339(), record.level().as_str().to_lowercase());
     write!(line, "{{\"time\":\"{time}\",\"level\":\"{level}\",\"target\":")?;
     quote(line, record.target())?;
@@ -75,8 +142,8 @@ fn json(line: &mut Formatter, record: &Record<'_>) -> std::io::Result<()> {
 }
 
 /// Writes a text as a JSON string.
-fn quote(line: &mut Formatter, text: &str) -> std::io::Result<()> {
-    serde_json::to_writer(line, text).map_err(std::io::Error::from)
+fn quote(line: &mut Vec<u8>, text: &str) -> io::Result<()> {
+    serde_json::to_writer(line, text).map_err(io::Error::from)
 }
 
 enum Field<'a> {
@@ -86,13 +153,13 @@ enum Field<'a> {
 
 /// Visits the named values of a line in their order, without empty ones. They are not collected, because every request
 /// writes a line.
-fn each_field(record: &Record<'_>, write: impl FnMut(&str, Field<'_>) -> std::io::Result<()>) -> std::io::Result<()> {
-    record.key_values().visit(&mut Fields(write)).map_err(std::io::Error::other)
+fn each_field(record: &Record<'_>, write: impl FnMut(&str, Field<'_>) -> io::Result<()>) -> io::Result<()> {
+    record.key_values().visit(&mut Fields(write)).map_err(io::Error::other)
 }
 
 struct Fields<F>(F);
 
-impl<'kvs, F: FnMut(&str, Field<'_>) -> std::io::Result<()>> VisitSource<'kvs> for Fields<F> {
+impl<'kvs, F: FnMut(&str, Field<'_>) -> io::Result<()>> VisitSource<'kvs> for Fields<F> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
         let write = &mut self.0;
         let written = match (value.to_i64(), value.to_borrowed_str()) {
@@ -107,6 +174,8 @@ impl<'kvs, F: FnMut(&str, Field<'_>) -> std::io::Result<()>> VisitSource<'kvs> f
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -126,5 +195,47 @@ mod tests {
         ] {
             assert_eq!(runtime_level(filter), expected, "{filter}");
         }
+    }
+
+    #[test]
+    fn only_requests_and_details_wait_for_others() {
+        let of = |target, level| urgency(&Record::builder().target(target).level(level).build());
+        for (target, level, expected) in [
+            (http::LOG_TARGET, Level::Info, Urgency::Soon),
+            (http::LOG_TARGET, Level::Warn, Urgency::Now),
+            ("tokensmith::audit", Level::Info, Urgency::Now),
+            ("tokensmith::cli::serve", Level::Info, Urgency::Now),
+            ("tokensmith::store", Level::Debug, Urgency::Soon),
+        ] {
+            assert_eq!(of(target, level), expected, "{target} {level}");
+        }
+    }
+
+    #[test]
+    fn what_was_logged_stands_before_the_panic_that_ends_the_process() {
+        let mut process = Command::new(std::env::current_exe().unwrap());
+        process.args([
+            "--exact",
+            "cli::logger::tests::ends_by_a_panic",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ]);
+        let said = String::from_utf8(process.output().unwrap().stderr).unwrap();
+        let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text} is not in {said}"));
+        let places = ["n=0", "n=1", "n=2", "this panic is part of the test"].map(at);
+        assert!(places.is_sorted(), "{said}");
+    }
+
+    #[test]
+    #[ignore = "it is run as a process of its own by the test above"]
+    #[should_panic(expected = "this panic is part of the test")]
+    fn ends_by_a_panic() {
+        // Nothing is written because this goes out of scope: the process may end before.
+        std::mem::forget(start(&Config::from_lookup(|_| None).unwrap()).unwrap());
+        for n in 0..3 {
+            log::info!(target: http::LOG_TARGET, n; "request");
+        }
+        panic!("this panic is part of the test");
     }
 }

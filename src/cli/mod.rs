@@ -13,6 +13,7 @@ mod hash;
 mod healthcheck;
 mod invitations;
 mod keys;
+mod log_lines;
 mod logger;
 mod output;
 mod providers;
@@ -152,7 +153,7 @@ fn execute(command: Command) -> Result<(), CliError> {
         output::complain(format_args!("warning: {ENV_FILE}: {unknown}"));
     }
     let config = Config::from_env(&file).map_err(CliError::Config)?;
-    logger::start(&config);
+    let _flushed = logger::start(&config).map_err(|error| CliError::Io("log".to_owned(), error))?;
     let app = |config| app(config, if_missing);
     match command {
         Command::Serve => serve::serve(app(config)?),

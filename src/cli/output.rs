@@ -1,5 +1,5 @@
 //! Standard output and standard error. All output goes through this file, since writing may fail: a pipe may be closed
-//! or a disk full.
+//! or a disk full. What was logged before stands before it.
 
 use std::fmt;
 use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, StdoutLock, Write as _};
@@ -31,12 +31,14 @@ pub(super) fn done(outcome: Result<(), Error>, what: &str, id: &str) -> Result<(
 
 /// Writes a text to standard output.
 pub(super) fn print(text: fmt::Arguments<'_>) -> Result<(), CliError> {
+    log::logger().flush();
     let mut out = BufWriter::new(io::stdout().lock());
     out.write_fmt(text).and_then(|()| out.flush()).map_err(CliError::Output)
 }
 
 /// Writes a line to standard error. A failure to do so is ignored, since it cannot be reported.
 pub(super) fn complain(text: fmt::Arguments<'_>) {
+    log::logger().flush();
     let _taken = writeln!(io::stderr().lock(), "tokensmith: {text}");
 }
 
@@ -61,6 +63,7 @@ pub(super) fn confirm(yes: bool, question: fmt::Arguments<'_>) -> Result<(), Cli
     if !io::stdin().is_terminal() {
         return Err(CliError::Unconfirmed);
     }
+    log::logger().flush();
     let _taken = write!(io::stderr().lock(), "{question} [y/N] ");
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).map_err(|error| CliError::Io("answer".to_owned(), error))?;

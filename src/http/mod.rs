@@ -34,6 +34,7 @@ pub(crate) mod view;
 mod words;
 
 pub use codes::CODES;
+pub(crate) use observe::LOG_TARGET;
 pub use openapi::{Described, openapi};
 pub use routes::ROUTES;
 pub use server::bind;

@@ -22,7 +22,8 @@ use crate::error::{Error, root_cause};
 use crate::jwt::DENYLIST_PATH;
 use tokensmith_verifier::BearerError;
 
-const LOG_TARGET: &str = "tokensmith::http";
+/// The target of the lines of requests in the log.
+pub(crate) const LOG_TARGET: &str = "tokensmith::http";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives the request an id, calls the handler, completes the response and writes the log line. The line has the path

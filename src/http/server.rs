@@ -39,11 +39,9 @@ const BACKLOG: i32 = 2_048;
 /// kernel doubles this value for its own bookkeeping.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
-/// After the last request is handled, the process ends within this time, even if a database or a disk hangs.
-const MAX_EXIT_TIME: Duration = Duration::from_secs(5);
-
-/// The longest wait for a log line to be written.
-const MAX_LOG_WRITE_TIME: Duration = Duration::from_millis(100);
+/// After the last request is handled, the process ends within this time, even if a database or a disk hangs. A log that is not
+/// read may take another second.
+const MAX_EXIT_TIME: Duration = Duration::from_secs(4);
 
 /// Serves until SIGTERM or SIGINT, and then finishes the requests in progress. After that the process ends within 5
 /// seconds. `ready` is called with the address when the port is bound; its error ends the service.
@@ -64,7 +62,7 @@ pub(crate) fn serve<E: From<io::Error>>(
         let metrics = bind_metrics(app)?;
         let handle = server.handle();
         stop_on_signals(most, move || {
-            say(|| log::info!("stopping: the requests in progress are finished first"));
+            log::info!("stopping: the requests in progress are finished first");
             stopping.denylist.stop_waiting();
             drop(handle.stop(true));
         })?;
@@ -108,9 +106,10 @@ fn stop_on_signals(most: Duration, stop: impl FnOnce() + Send + 'static) -> io::
         asked_to_stop().await;
         stop();
         match rt::time::timeout(most, asked_to_stop()).await {
-            Ok(_signal) => say(|| log::warn!("stopping at once")),
-            Err(_elapsed) => say(|| log::warn!("stopping although something still hangs")),
+            Ok(_signal) => log::warn!("stopping at once"),
+            Err(_elapsed) => log::warn!("stopping although something still hangs"),
         }
+        log::logger().flush();
         std::process::exit(1)
     };
     std::thread::spawn(move || rt::Runtime::new().and_then(|runtime| runtime.block_on(follow())));
@@ -122,20 +121,10 @@ fn stop_on_signals(most: Duration, stop: impl FnOnce() + Send + 'static) -> io::
 fn end_within(limit: Duration) {
     std::thread::spawn(move || {
         std::thread::sleep(limit);
-        say(|| log::warn!("stopped although something still hangs"));
+        log::warn!("stopped although something still hangs");
+        log::logger().flush();
         std::process::exit(0)
     });
-}
-
-/// Logs on a thread of its own. If the reader of the log has stopped reading, the write blocks, and stopping must not
-/// wait for it.
-fn say(line: impl FnOnce() + Send + 'static) {
-    let (said, is_said) = channel();
-    std::thread::spawn(move || {
-        line();
-        said.send(())
-    });
-    let _ended = is_said.recv_timeout(MAX_LOG_WRITE_TIME);
 }
 
 /// Serves only metrics on `METRICS_LISTEN`, if it is set.

@@ -6,6 +6,7 @@
 #[macro_use]
 mod support;
 
+mod access_log;
 mod account;
 mod account_email;
 mod account_pages;
