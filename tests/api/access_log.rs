@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{PASSWORD, Tokensmith};
+use crate::support::PASSWORD;
+use crate::support::process::Tokensmith;
 
 /// Its line is so long that some hundred of them are more than a log keeps for its reader.
 fn long_path() -> String {
