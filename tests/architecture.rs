@@ -249,6 +249,7 @@ fn only_the_unit_of_work_records_and_tells_of_events_and_denials() {
         ("insert_event(", "store"),
         ("insert_denials(", "store"),
         ("write_unit(", "store"),
+        ("write_shared(", "store"),
         ("store.compare_and_set(", "store"),
         ("denylist.add(", ""),
         ("metrics.event(", ""),

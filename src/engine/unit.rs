@@ -28,12 +28,12 @@ impl Units {
     }
 
     /// Runs a unit of work. When it returns, the change is durable and reported; after an error nothing is written or
-    /// reported. `work` owns what it needs, so that it could run on another thread and share a commit with others.
+    /// reported. `work` owns what it needs, since it may run on another thread, and share a commit with others.
     pub(crate) fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut UnitTx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (value, effects) = self.store.write_unit(work)?;
+        let (value, effects) = self.store.write_shared(work)?;
         self.tell(effects);
         Ok(value)
     }

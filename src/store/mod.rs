@@ -49,6 +49,7 @@ mod second_factors;
 mod session_claims;
 mod session_row;
 mod sessions;
+mod shared_commit;
 mod skeletons;
 mod sqlite_file;
 mod told;
@@ -72,6 +73,7 @@ use locks::Locked;
 use outage::spoils_the_connection;
 use pool::{Held, Pool};
 use probe::Probe;
+use shared_commit::SharedCommit;
 use sqlite_file::SqliteFile;
 
 pub(crate) use allowances::{Reservation, Settlement, Used};
@@ -116,6 +118,8 @@ pub struct Store {
     readers: Pool,
     /// On SQLite one connection writes. Writers queue here instead of polling for the file's lock.
     writers: Pool,
+    /// Units that wait for that one.
+    shared_commit: Option<SharedCommit>,
     /// Connections that are set up for batches of refreshes and ends, if one statement can be a whole batch.
     batches: Option<Pool>,
     /// One connection that no request uses, so that the denylist is followed even if all others are busy.
@@ -152,13 +156,15 @@ impl Store {
         let readers = pool(size, Purpose::Reading);
         let file = manager.file();
         let writers = if file.is_some() { pool(1, Purpose::Writing) } else { readers.clone() };
+        let shared_commit = file.as_ref().map(|_| SharedCommit::default());
         let batches = match manager.pooler() {
             Pooler::None if file.is_none() => {
                 Some(readers.beside(manager.again(Purpose::Batches), size.min(MAX_BATCHES)))
             }
             _ => None,
         };
-        Ok(Self { file, readers, writers, batches, follower: pool(1, Purpose::Reading), probe: Probe::default() })
+        let (follower, probe) = (pool(1, Purpose::Reading), Probe::default());
+        Ok(Self { file, readers, writers, shared_commit, batches, follower, probe })
     }
 
     /// The same, with its own row for write probes, which `random` selects. So an instance that hangs in its probe does

@@ -36,6 +36,13 @@ thread_local! {
 }
 
 impl Patience {
+    /// With a few milliseconds left.
+    #[cfg(test)]
+    pub(super) fn almost_over() -> Self {
+        let before = DEADLINE.saturating_sub(Duration::from_millis(20));
+        Self(Mutex::new(Waited { before, since: None }))
+    }
+
     /// The time that is left.
     pub(crate) fn left(&self) -> Duration {
         let Waited { before, since } = &*self.waited();

@@ -82,15 +82,23 @@ impl<'a> DerefMut for UnitTx<'a> {
     }
 }
 
+impl WriteTx<'_> {
+    /// Runs a unit of work in this transaction; also returns its effects, which are not reported yet.
+    pub(super) fn run_unit<T>(
+        &mut self,
+        work: impl FnOnce(&mut UnitTx<'_>) -> Result<T, Error>,
+    ) -> Result<(T, Effects), Error> {
+        let mut unit = UnitTx::new(self.0);
+        let value = work(&mut unit)?;
+        let UnitTx { tx: WriteTx(_, has_written, _), effects } = unit;
+        self.1 |= has_written;
+        Ok((value, effects))
+    }
+}
+
 impl Store {
     /// Runs a unit of work, as [`Store::write`] does; also returns its effects, which are not reported yet.
     pub fn write_unit<T>(&self, work: impl FnOnce(&mut UnitTx<'_>) -> Result<T, Error>) -> Result<(T, Effects), Error> {
-        self.write(|tx| {
-            let mut unit = UnitTx::new(tx.0);
-            let value = work(&mut unit)?;
-            let UnitTx { tx: WriteTx(_, has_written, _), effects } = unit;
-            tx.1 = has_written;
-            Ok((value, effects))
-        })
+        self.write(|tx| tx.run_unit(work))
     }
 }
