@@ -37,6 +37,7 @@ const BARE_JWKS: &str = "bare actix-web: GET as JWKS";
 const BARE_POST: &str = "bare actix-web: POST";
 const NEW_TOKENS: &str = "GET /v1/me, new token each, no access log";
 const REVOKE: &str = "revoke";
+const REVOKE_ACCESS: &str = "revoke an access token";
 const LOGOUT: &str = "logout";
 const APPLICATION_REFRESH: &str = "application: refresh, strict";
 const CLIENT_CREDENTIALS: &str = "application: client_credentials";
@@ -133,7 +134,7 @@ impl Bench<'_> {
 
     /// The rate of the database with one transaction per write.
     fn limits(&mut self, engine: &Engine<'_>, data: &Data) {
-        if [ONE_UPDATE, "refresh", REVOKE, LOGOUT].iter().all(|load| !self.wants(load)) {
+        if [ONE_UPDATE, "refresh", REVOKE, REVOKE_ACCESS, LOGOUT].iter().all(|load| !self.wants(load)) {
             return;
         }
         let length = self.length();
@@ -242,15 +243,15 @@ impl Bench<'_> {
     fn ends(&mut self, engine: &Engine<'_>, data: &Data) {
         let (connections, mut first) = (self.options.connections, data.sessions.next_multiple_of(10));
         let count = (self.options.seconds + WARM_UP.as_secs()) * ENDED_IN_A_SECOND;
-        for load in [REVOKE, LOGOUT].into_iter().filter(|load| self.wants(load)).collect::<Vec<_>>() {
+        for load in [REVOKE, REVOKE_ACCESS, LOGOUT].into_iter().filter(|load| self.wants(load)).collect::<Vec<_>>() {
             let (refresh_tokens, access_tokens) = data.more(first, count);
             first += count;
             let server = self.tokensmith(engine, &[]);
             let share = refresh_tokens.len().div_ceil(connections);
-            let users: Users = if load == REVOKE {
-                refresh_tokens.chunks(share).map(|tokens| boxed(Once::revoke(tokens))).collect()
-            } else {
-                access_tokens.chunks(share).map(|tokens| boxed(Once::log_out(tokens))).collect()
+            let users: Users = match load {
+                REVOKE => refresh_tokens.chunks(share).map(|tokens| boxed(Once::revoke(tokens))).collect(),
+                REVOKE_ACCESS => access_tokens.chunks(share).map(|tokens| boxed(Once::revoke(tokens))).collect(),
+                _ => access_tokens.chunks(share).map(|tokens| boxed(Once::log_out(tokens))).collect(),
             };
             self.closed(engine, &server, load, users);
             self.compare_rates((engine.name, load), (engine.name, ONE_UPDATE), "");

@@ -156,7 +156,7 @@ fn the_feed_tells_each_reader_what_is_new_and_waits_for_it(engine: Engine) {
     for query in [
         "since=x",
         "since=1.2",
-        "since=1.2.3.4",
+        "since=1.2.3.4.5",
         "wait=31",
         "wait=-1",
         "wait=soon",
