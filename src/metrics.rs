@@ -43,6 +43,7 @@ struct Gauges {
     denied: Gauge,
     feed_readers: Gauge,
     refreshes_waiting: Gauge,
+    sqlite_log_pages: Gauge,
 }
 
 /// The current values of the gauges.
@@ -56,6 +57,8 @@ pub struct Present {
     pub denied: usize,
     /// Readers of the feed that wait for news.
     pub feed_readers: usize,
+    /// Pages in SQLite's log, as of the last look.
+    pub sqlite_log_pages: i64,
     /// Database connections in use.
     pub busy_connections: u32,
     /// Database connections that are open and free.
@@ -112,6 +115,7 @@ impl Gauges {
             ("refreshes_waiting", "Refreshes that wait for the next batch", &gauges.refreshes_waiting),
             ("denylist_entries", "Denials in force, as known to this instance", &gauges.denied),
             ("denylist_readers", "Readers of the denylist's feed that wait for news", &gauges.feed_readers),
+            ("sqlite_log_pages", "Pages of 4 KiB in SQLite's file -wal", &gauges.sqlite_log_pages),
         ] {
             registry.register(name, help, gauge.clone());
         }
@@ -254,6 +258,7 @@ impl Metrics {
         set(&self.gauges.refreshes_waiting, present.refreshes_waiting);
         set(&self.gauges.denied, present.denied);
         set(&self.gauges.feed_readers, present.feed_readers);
+        self.gauges.sqlite_log_pages.set(present.sqlite_log_pages);
         for (name, count) in [("busy", present.busy_connections), ("idle", present.idle_connections)] {
             self.database_connections.get_or_create(&NameLabel { name: Name(name) }).set(count.into());
         }

@@ -14,6 +14,9 @@ use crate::model::id::SessionId;
 /// Another instance's denial is known here after this time plus one query, that is within two seconds.
 const ROUND: Duration = Duration::from_secs(1);
 
+/// How often the service checks the length of SQLite's log. Between two checks a fast disk takes some thousand pages.
+const BETWEEN_CHECKPOINTS: Duration = Duration::from_millis(250);
+
 /// From the end of one walk through the sessions to the start of the next. A walk takes one batch each round.
 const BETWEEN_WALKS: Duration = Duration::from_secs(60);
 
@@ -57,6 +60,7 @@ fn tasks(app: &Arc<App>) -> Vec<Periodic> {
         task("follow the clients", ROUND, Some(MAX_FOLLOW_TIME), |app| app.known_clients.follow()),
         task("follow the custom claims", ROUND, Some(MAX_FOLLOW_TIME), |app| app.known_claims.follow()),
         task("watch the database's file", ROUND, None, |app| app.store.check_file()),
+        task("checkpoint", BETWEEN_CHECKPOINTS, None, |app| app.store.checkpoint()),
         task("follow the keys", ROUND, None, keys::follow),
         task("make the next key", BETWEEN_KEYS, None, keys::make_next),
         task("remove retired keys", BETWEEN_REMOVALS, long, keys::remove_retired),

@@ -15,6 +15,7 @@ pub(crate) fn present(app: &App) -> Present {
         refreshes_waiting: app.rotator.count_waiting(),
         denied: app.denylist.set().len(),
         feed_readers: app.denylist.count_waiting(),
+        sqlite_log_pages: app.store.count_log_pages(),
         busy_connections,
         idle_connections,
         keys: keys.into_iter().map(|key| (key.alg.name(), key.state.name(), key.kid, age(key.active_from))).collect(),

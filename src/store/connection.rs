@@ -29,10 +29,10 @@ const SQLITE_LOCK_TOLERANCE: Duration = Duration::from_millis(100);
 
 const SQLITE_POLL: Duration = Duration::from_millis(20);
 
-/// Commits are durable, readers never wait for the writer, and foreign keys are enforced. The log is written back every
-/// 16 MiB, so that a page that was changed several times is written once.
+/// Commits are durable, readers never wait for the writer, and foreign keys are enforced. A commit itself copies the log into
+/// the database only where it has grown to 160 MiB: see `super::checkpoint`.
 const SQLITE_SETUP: &str = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
-                            pragma temp_store = memory; pragma wal_autocheckpoint = 4000;";
+                            pragma temp_store = memory; pragma wal_autocheckpoint = 40000;";
 
 /// The writer's page cache, in KiB: with ten million sessions it holds every page above the leaves. A reader's cache
 /// has 2 MiB.

@@ -10,6 +10,7 @@ mod audit;
 mod authorizations;
 mod backup;
 mod challenges;
+mod checkpoint;
 mod clients;
 mod columns;
 mod connection;
@@ -68,6 +69,7 @@ use diesel::connection::TransactionManager;
 
 use crate::config::{Config, Pooler};
 use crate::error::Error;
+use checkpoint::Checkpoints;
 use connection::{DbConnection, Durability, Manager, Purpose, SQLITE_BUSY_TIMEOUT, Transactions};
 use locks::Locked;
 use outage::spoils_the_connection;
@@ -124,6 +126,8 @@ pub struct Store {
     batches: Option<Pool>,
     /// One connection that no request uses, so that the denylist is followed even if all others are busy.
     follower: Pool,
+    /// On SQLite.
+    checkpoints: Option<Checkpoints>,
     probe: Probe,
 }
 
@@ -163,8 +167,9 @@ impl Store {
             }
             _ => None,
         };
+        let checkpoints = file.as_ref().map(|_| Checkpoints::with(pool(1, Purpose::Reading)));
         let (follower, probe) = (pool(1, Purpose::Reading), Probe::default());
-        Ok(Self { file, readers, writers, shared_commit, batches, follower, probe })
+        Ok(Self { file, readers, writers, shared_commit, batches, follower, checkpoints, probe })
     }
 
     /// The same, with its own row for write probes, which `random` selects. So an instance that hangs in its probe does
@@ -187,7 +192,8 @@ impl Store {
     pub(crate) fn count_connections(&self) -> (u32, u32) {
         // On PostgreSQL readers and writers use the same pool.
         let writers = self.file.as_ref().map(|_| &self.writers);
-        let pools = [Some(&self.readers), writers, self.batches.as_ref(), Some(&self.follower)];
+        let checkpoints = self.checkpoints.as_ref().map(|checkpoints| &checkpoints.connection);
+        let pools = [Some(&self.readers), writers, self.batches.as_ref(), Some(&self.follower), checkpoints];
         let counts = pools.into_iter().flatten().map(Pool::count);
         counts.fold((0, 0), |(busy, idle), pool| (busy + pool.0, idle + pool.1))
     }
