@@ -129,7 +129,7 @@ impl Store {
         }
         drop(leading);
         for unit in batch {
-            unit.answer(written.as_ref().map(|()| ()).map_err(|error| Error::of_batch(error)));
+            unit.answer(written.clone().map_err(|error| Error::of_batch(&error)));
         }
     }
 }

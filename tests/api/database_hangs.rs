@@ -193,9 +193,9 @@ fn with_a_postgresql_that_hangs_every_request_is_answered_in_time_and_the_servic
     // A login, or the use of a key, that waits for it keeps its turn, for which others of its kind wait. Refreshes and
     // ends of sessions are one batch, so they wait together.
     let has_turns = |name: &str| name.starts_with("log in") || name.contains("key");
-    let batched = ["refresh", "revoke"];
-    let batches = usize::from(waited.iter().any(|name| batched.contains(name)));
-    let alone = waited.iter().filter(|name| !has_turns(name) && !batched.contains(name)).count();
+    let shares_a_batch = |name: &str| ["refresh", "revoke"].contains(&name);
+    let batches = usize::from(waited.iter().any(|name| shares_a_batch(name)));
+    let alone = waited.iter().filter(|name| !has_turns(name) && !shares_a_batch(name)).count();
     assert!(batches + alone <= 1, "{waited:?}");
     assert_eq!((app.get("/healthz").status, app.me(&pair).status), (200, 200));
     drop(frozen);
