@@ -1,9 +1,12 @@
 //! A server in this process: real HTTP and a real database, a clock that stands still, known randomness, cheap hashes.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::ops::Deref;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
@@ -27,6 +30,7 @@ use tokensmith::internals::store::IfMissing;
 
 use super::browser::Browser;
 use super::client::Client;
+use super::process::Tokensmith;
 use super::{pooled, postgres};
 
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -46,6 +50,23 @@ impl Engine {
             Self::Sqlite => format!("sqlite://{}", dir.path().join("test.db").display()),
             Self::Postgres => postgres::new_database(),
         }
+    }
+
+    /// As [`Engine::new_database`], migrated; on SQLite a copy of one that the command has migrated.
+    fn migrated_database(self, dir: &TempDir) -> String {
+        static MIGRATED: OnceLock<Vec<u8>> = OnceLock::new();
+        let url = self.new_database(dir);
+        if let Some(file) = url.strip_prefix("sqlite://") {
+            let migrated = MIGRATED.get_or_init(|| {
+                let dir = TempDir::new().unwrap();
+                let url = self.new_database(&dir);
+                assert!(Tokensmith::new().set("DATABASE_URL", &url).run(&["migrate"]).success());
+                std::fs::read(dir.path().join("test.db")).unwrap()
+            });
+            let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).unwrap();
+            copy.write_all(migrated).unwrap();
+        }
+        url
     }
 }
 
@@ -78,7 +99,7 @@ impl TestApp {
     /// With settings of its own.
     pub fn start_with(engine: Engine, vars: &[(&str, &str)]) -> Self {
         let dir = TempDir::new().unwrap();
-        let database_url = engine.new_database(&dir);
+        let database_url = engine.migrated_database(&dir);
         Self::start_on(dir, database_url, vars)
     }
 
@@ -98,7 +119,7 @@ impl TestApp {
     /// With a clock of its own around the one that stands still.
     pub fn start_with_clock(engine: Engine, clock: impl FnOnce(Arc<ManualClock>) -> Arc<dyn Clock>) -> Self {
         let dir = TempDir::new().unwrap();
-        let database_url = engine.new_database(&dir);
+        let database_url = engine.migrated_database(&dir);
         Self::start_clocked(7, dir, database_url, &[], clock)
     }
 

@@ -8,8 +8,9 @@ use super::cluster::{bin_dir, next};
 use super::process::Tokensmith;
 
 static SHARED: OnceLock<Mutex<Cluster>> = OnceLock::new();
-/// Nothing that a test leaves behind has to survive the machine.
-pub const NO_FSYNC: &str = "-c fsync=off";
+/// Nothing that a test leaves behind has to survive the machine, or is worth a vacuum: with a thousand databases its
+/// workers would take a part of the processor.
+pub const NO_FSYNC: &str = "-c fsync=off -c full_page_writes=off -c autovacuum=off";
 
 /// Migrated by the command itself, and not through a pooler, whose connections would stay: a template must have none.
 const TEMPLATE: &str = "migrated";
