@@ -24,6 +24,7 @@ use crate::entropy::{Entropy, NoEntropy};
 use crate::error::{Error, root_cause};
 use crate::jwt::{DataKeys, Expected, KeyFileError, Keys};
 use crate::metrics::Metrics;
+use crate::oauth::redirect_uri::check;
 use crate::outbound::{Documents, Mailer, Outbound};
 use crate::password::{HashError, Hasher};
 use crate::store::{IfMissing, Store};
@@ -34,6 +35,8 @@ use tokensmith_verifier::issuing::{Inside, KeySource};
 pub struct App {
     /// The settings.
     pub config: Config,
+    /// Whether browsers get cookies for TLS only: everywhere but at a loopback address without TLS.
+    pub(crate) has_secure_cookies: bool,
     /// The database.
     pub store: Arc<Store>,
     /// Writes changes with their events and denials, and reports them.
@@ -162,6 +165,7 @@ impl App {
             data_keys,
             documents: Documents::new(outbound.clone()),
             outbound,
+            has_secure_cookies: !(config.issuer.starts_with("http://") && check(&config.issuer).is_ok()),
             config,
             store,
             units,

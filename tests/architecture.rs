@@ -169,7 +169,13 @@ fn knowledge_flows_one_way() {
                 "store", "threads",
             ],
         ),
-        ("app", &["clock", "config", "engine", "entropy", "error", "jwt", "metrics", "outbound", "password", "store"]),
+        (
+            "app",
+            &[
+                "clock", "config", "engine", "entropy", "error", "jwt", "metrics", "oauth", "outbound", "password",
+                "store",
+            ],
+        ),
         (
             "service",
             &[

@@ -1,5 +1,5 @@
-//! The rotator: refreshes and ends of sessions that arrive while others are being written wait, and are then judged and
-//! written together, in one statement or transaction with one commit. A single one does not wait.
+//! The rotator: refreshes, ends of sessions and denials of access tokens that arrive while others are being written wait, and
+//! are then judged and written together, in one statement or transaction with one commit. A single one does not wait.
 
 mod judging;
 mod queue;
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use self::judging::{Asked, Judge, Judged, Outcome, Refresh, Rows};
 pub(crate) use self::judging::{Client, Ending};
-use self::queue::{BUSY_RETRY_AFTER, Job, Waiting};
+use self::queue::{BUSY_RETRY_AFTER, Job, Waiting, Waits};
 use super::deadline;
 use super::unit::Units;
 use crate::clock::Clock;
@@ -21,10 +21,12 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::jwt::RefreshClaims;
 use crate::metrics::Metrics;
+use crate::model::audit::Event;
+use crate::model::denial::Denial;
 use crate::model::grant::Live;
 use crate::model::id::SessionId;
 use crate::model::rotation::Verdict;
-use crate::store::{DEADLINE, Patience, Store};
+use crate::store::{Patience, Store};
 use crate::threads::Threads;
 
 /// The name of its threads.
@@ -79,23 +81,28 @@ impl Rotator {
 
     /// Judges a verified refresh token that came from `client`; the result is durable.
     pub(crate) async fn settle(&self, claims: RefreshClaims, client: Client) -> Result<Live, Error> {
-        self.ask(Asked::Refresh(Refresh { claims, client })).await
+        self.ask(Asked::Refresh(Refresh { claims, client }), Waits::Session).await
     }
 
     /// Ends a session, and the grants that began in it and do not outlive it; the result is durable. One that has already
     /// ended is not changed. Returns it as it was before.
     pub(crate) async fn end(&self, ending: Ending) -> Result<Live, Error> {
-        self.ask(Asked::End(ending)).await
+        self.ask(Asked::End(ending), Waits::Session).await
     }
 
-    async fn ask(&self, asked: Asked) -> Result<Live, Error> {
+    /// Denies an access token; the result is durable. The event is recorded if it was not denied before.
+    pub(crate) async fn deny(&self, denial: Denial, event: Event) -> Result<(), Error> {
+        self.ask((denial, event), Waits::Token).await
+    }
+
+    async fn ask<A, T>(&self, asked: A, waits: fn(Job<A, T>) -> Waits) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.replace_lost();
-        self.waiting.add(Job { asked, queued_at: Instant::now(), reply })?;
+        self.waiting.add(waits(Job { asked, queued_at: Instant::now(), reply }))?;
         deadline::in_time(answer).await?.map_err(Error::internal)?
     }
 
-    /// How many refreshes and ends wait for the next batch.
+    /// How many refreshes, ends and denials wait for the next batch.
     pub(crate) fn count_waiting(&self) -> usize {
         self.waiting.count()
     }
@@ -130,11 +137,16 @@ impl Batches {
         Self { judge, store, units, clock, metrics }
     }
 
-    fn answer(&self, batch: Vec<Job>) {
-        let (mut batch, late): (Vec<Job>, Vec<Job>) =
-            batch.into_iter().partition(|job| job.queued_at.elapsed() <= DEADLINE);
-        for job in late {
-            job.answer(Err(Patience::over()));
+    fn answer(&self, waiting: Vec<Waits>) {
+        let (mut batch, mut denied) = (Vec::new(), Vec::new());
+        for waits in waiting {
+            match waits {
+                Waits::Session(job) => batch.extend(job.in_time()),
+                Waits::Token(job) => denied.extend(job.in_time()),
+            }
+        }
+        if !denied.is_empty() {
+            self.deny(denied);
         }
         for _ in 0..MAX_JUDGEMENTS {
             if batch.is_empty() {
@@ -147,8 +159,17 @@ impl Batches {
         }
     }
 
+    /// On its own, so that it does not fail with others.
+    fn deny(&self, batch: Vec<Job<(Denial, Event), ()>>) {
+        let (denied, replies): (Vec<_>, Vec<_>) = batch.into_iter().map(|job| (job.asked, job.reply)).unzip();
+        let written = self.units.deny(&denied).map_err(Arc::new);
+        for reply in replies {
+            let _gone = reply.send(written.clone().map_err(|error| Error::of_batch(&error)));
+        }
+    }
+
     /// Answers the requests that it can; returns those whose row was changed by others before it was written.
-    fn judge_and_write(&self, batch: Vec<Job>) -> Vec<Job> {
+    fn judge_and_write(&self, batch: Vec<Job<Asked, Live>>) -> Vec<Job<Asked, Live>> {
         let now = self.clock.now();
         let ids: Vec<SessionId> = batch.iter().map(|job| job.asked.session()).collect();
         let ending: Vec<SessionId> = batch.iter().filter_map(|job| job.asked.ending()).collect();
@@ -171,7 +192,11 @@ impl Batches {
     }
 
     /// Answers the requests whose result is certain after the write; returns the others.
-    fn conclude(&self, judged: impl Iterator<Item = (Job, Judged)>, written: &HashSet<SessionId>) -> Vec<Job> {
+    fn conclude(
+        &self,
+        judged: impl Iterator<Item = (Job<Asked, Live>, Judged)>,
+        written: &HashSet<SessionId>,
+    ) -> Vec<Job<Asked, Live>> {
         let mut moved_on = Vec::new();
         for (job, Judged { outcome, raised, rests_on }) in judged {
             if !rests_on.iter().all(|id| written.contains(id)) {

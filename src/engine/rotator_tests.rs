@@ -5,19 +5,19 @@ use tempfile::TempDir;
 use super::queue::{MAX_BATCH_SIZE, MAX_LOST, MAX_WAITING};
 use super::*;
 use crate::app::App;
-use crate::clock::{ManualClock, Timestamp};
+use crate::clock::{ManualClock, Seconds, Timestamp};
 use crate::config::{Argon2Cost, Config};
 use crate::entropy::SeededEntropy;
 use crate::jwt::Audience;
-use crate::model::audit::{EventFilter, Origin, Recorded};
+use crate::model::audit::{EventFilter, EventName, Origin, Recorded};
 use crate::model::denial::Denial;
-use crate::model::id::new_id;
+use crate::model::id::{Jti, new_id};
 use crate::model::session::{Device, End, EndReason, Session};
 use crate::model::sharing::{Context, Mark, Sharing};
 use crate::model::user::User;
 use crate::secret::Secret;
 use crate::service::users::{self, NewUser};
-use crate::store::{IfMissing, LOST_AFTER};
+use crate::store::{DEADLINE, IfMissing, LOST_AFTER};
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
@@ -66,7 +66,7 @@ impl House {
     }
 
     /// Handles these in one batch.
-    fn answer(&self, batch: Vec<(Job, Answer)>) -> Vec<Result<Live, Error>> {
+    fn answer(&self, batch: Vec<(Waits, Answer)>) -> Vec<Result<Live, Error>> {
         let (jobs, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         self.batches().answer(jobs);
         answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect()
@@ -100,11 +100,11 @@ impl House {
 
 type Answer = oneshot::Receiver<Result<Live, Error>>;
 
-fn job(session: &Session, generation: i64) -> (Job, Answer) {
+fn job(session: &Session, generation: i64) -> (Waits, Answer) {
     job_from(Context::of_number(1), session, generation)
 }
 
-fn job_from(context: Context, session: &Session, generation: i64) -> (Job, Answer) {
+fn job_from(context: Context, session: &Session, generation: i64) -> (Waits, Answer) {
     let claims = RefreshClaims {
         iss: String::new(),
         sub: session.user_id,
@@ -119,7 +119,8 @@ fn job_from(context: Context, session: &Session, generation: i64) -> (Job, Answe
     };
     let (reply, answer) = oneshot::channel();
     let client = Client { origin: Origin::default(), context, is_bound: false };
-    (Job { asked: Asked::Refresh(Refresh { claims, client }), queued_at: Instant::now(), reply }, answer)
+    let asked = Asked::Refresh(Refresh { claims, client });
+    (Waits::Session(Job { asked, queued_at: Instant::now(), reply }), answer)
 }
 
 #[test]
@@ -166,11 +167,11 @@ fn reuse_within_a_batch_ends_that_session_denies_it_and_leaves_the_others() {
     assert_eq!(house.denials().len(), 1);
 }
 
-fn end_of(user: &User, session: &Session) -> (Job, Answer) {
+fn end_of(user: &User, session: &Session) -> (Waits, Answer) {
     let (reply, answer) = oneshot::channel();
     let origin = Origin { ip: Some("192.0.2.7".to_owned()), ..Origin::default() };
     let ending = Ending { user: user.id, session: session.id, reason: EndReason::Logout, origin };
-    (Job { asked: Asked::End(ending), queued_at: Instant::now(), reply }, answer)
+    (Waits::Session(Job { asked: Asked::End(ending), queued_at: Instant::now(), reply }), answer)
 }
 
 #[test]
@@ -271,10 +272,37 @@ fn who_has_waited_too_long_is_told_that_the_database_is_not_available_and_nothin
     let house = House::new(&[]);
     let ada = house.open(&house.users[0]);
     let (mut late, mut answer) = job(&ada, 1);
-    late.queued_at = Instant::now().checked_sub(DEADLINE * 2).unwrap();
+    let Waits::Session(job) = &mut late else { panic!() };
+    job.queued_at = Instant::now().checked_sub(DEADLINE * 2).unwrap();
     house.batches().answer(vec![late]);
     assert!(matches!(answer.try_recv().unwrap(), Err(Error::Unavailable(_))));
     assert_eq!(house.row(&ada).denied_through, 0);
+}
+
+fn denial_of(token: u8) -> (Denial, Event) {
+    let denial = Denial::of_access_token(Jti::from_bytes([token; 16]), NOW, NOW + Seconds(60));
+    (denial, Origin::default().event(NOW, EventName::AccessTokenRevoked))
+}
+
+#[test]
+fn access_tokens_of_a_batch_are_each_denied_and_recorded_once_and_a_refresh_beside_them_that_fails_changes_nothing_of_that()
+ {
+    let house = House::new(&[]);
+    let ada = house.open(&house.users[0]);
+    house.execute(&format!("create trigger full before update on sessions {FULL}"));
+    let denial = |token| {
+        let (reply, answer) = oneshot::channel();
+        (Waits::Token(Job { asked: denial_of(token), queued_at: Instant::now(), reply }), answer)
+    };
+    let (mut batch, mut answers): (Vec<_>, Vec<_>) = [1, 2, 1, 3].map(denial).into_iter().unzip();
+    let (refresh, mut refused) = job(&ada, 1);
+    batch.insert(2, refresh);
+    house.batches().answer(batch);
+    assert!(answers.iter_mut().all(|answer| answer.try_recv().unwrap().is_ok()));
+    assert!(matches!(refused.try_recv().unwrap(), Err(Error::Unavailable(_))));
+    assert_eq!(house.denials(), [1, 2, 3].map(|token| denial_of(token).0));
+    assert_eq!(house.events("access_token_revoked").len(), 3);
+    assert!(house.app.denylist.set().denies(None, Jti::from_bytes([3; 16])));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::denylist::Denylist;
 use crate::error::{Error, root_cause};
 use crate::metrics::Metrics;
 use crate::model::audit::{Event, EventName};
+use crate::model::denial::Denial;
 use crate::model::id::SessionId;
 use crate::store::{Effects, Found, Moved, Store, UnitTx, Written};
 
@@ -60,6 +61,12 @@ impl Units {
         let Written { sessions, effects } = self.store.compare_and_set(ids, ending, judge)?;
         self.tell(effects);
         Ok(sessions)
+    }
+
+    /// Denies access tokens: see [`Store::deny_and_tell`].
+    pub(crate) fn deny(&self, denied: &[(Denial, Event)]) -> Result<(), Error> {
+        self.tell(self.store.deny_and_tell(denied)?);
+        Ok(())
     }
 
     /// Updates the denylist first, because a log whose reader has stopped blocks.

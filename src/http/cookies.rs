@@ -16,7 +16,6 @@ use crate::model::authorization::InteractionId;
 use crate::model::mail::LINK_LIFETIME;
 use crate::model::registration::CHOICE_LIFETIME;
 use crate::model::upstream::{LIFETIME, LoginId};
-use crate::oauth::redirect_uri::check;
 use crate::secret::Opaque;
 use crate::service::pair::Pair;
 
@@ -60,9 +59,7 @@ struct ToBeKnown(HeaderValue);
 impl Cookies {
     /// Those of this service.
     pub(super) fn of(app: &App) -> Self {
-        let issuer = &app.config.issuer;
-        let is_loopback = issuer.starts_with("http://") && check(issuer).is_ok();
-        Self { is_secure: !is_loopback, is_on: app.config.session_cookies }
+        Self { is_secure: app.has_secure_cookies, is_on: app.config.session_cookies }
     }
 
     fn prefix(&self) -> &'static str {

@@ -75,20 +75,20 @@ pub(crate) async fn revoke_any(app: &Arc<App>, token: Secret<String>, origin: Or
 
 /// Revokes a token of ours.
 pub(crate) async fn revoke(app: &Arc<App>, token: Revocable, origin: Origin) -> Result<(), Error> {
-    let asked = Arc::clone(app);
     match token {
         Revocable::ApiToken { owner, id } => {
+            let asked = Arc::clone(app);
             let revoke = move || api_tokens::revoke(&asked, owner, id, &origin);
             deadline::on_a_thread(revoke).await.map(|_was_active| ())
         }
-        Revocable::Access(claims) => deadline::on_a_thread(move || deny(&asked, &claims, &origin)).await,
+        Revocable::Access(claims) => deny(app, &claims, &origin).await,
         Revocable::Refresh(RefreshClaims { sub, sid, .. }) => {
             sessions::end_if_stored(app, sub, sid, EndReason::Logout, origin).await
         }
     }
 }
 
-fn deny(app: &App, claims: &AccessClaims, origin: &Origin) -> Result<(), Error> {
+async fn deny(app: &App, claims: &AccessClaims, origin: &Origin) -> Result<(), Error> {
     let now = app.clock.now();
     let denial = Denial::of_access_token(claims.jti, now, claims.exp);
     if denial.expires_at <= now {
@@ -97,12 +97,7 @@ fn deny(app: &App, claims: &AccessClaims, origin: &Origin) -> Result<(), Error> 
     }
     let (user, session) = (claims.user_id(), claims.sid);
     let event = Event { user, session, ..origin.event(now, EventName::AccessTokenRevoked) };
-    app.units.run(move |tx| {
-        if tx.deny(&[denial])? > 0 {
-            tx.record(event)?;
-        }
-        Ok(())
-    })
+    app.rotator.deny(denial, event).await
 }
 
 #[cfg(test)]

@@ -1,16 +1,24 @@
 //! The table `denylist`.
 
+use std::collections::HashSet;
+use std::slice;
+
 use diesel::connection::DefaultLoadingMode;
-use diesel::pg::PgRowByRowLoadingMode;
+use diesel::pg::{Pg, PgRowByRowLoadingMode};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Array, Text};
+use diesel::sqlite::Sqlite;
 
 use super::connection::DbConnection;
+use super::locks::Locked;
 use super::schema::denylist;
+use super::told::DenyAndTell;
 use super::types::{Bind, SqlTime, SqlUuid};
-use super::{ReadTx, WriteTx};
+use super::{Effects, Held, Patience, ReadTx, Store, UnitTx, WriteTx};
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::model::audit::Event;
 use crate::model::denial::Denial;
 use crate::model::id::{Id, Jti};
 use tokensmith_verifier::issuing::DeniedSubject;
@@ -82,32 +90,119 @@ impl WriteTx<'_> {
             _ if rows.is_empty() => {}
             DbConnection::Sqlite(connection) => {
                 for (subject, kind, denied_at, expires_at) in rows {
-                    inserted += diesel::sql_query(
-                        "insert into denylist (subject, kind, denied_at, expires_at) values ($1, $2, $3, $4) \
-                         on conflict do nothing",
-                    )
-                    .bind::<SqlUuid, _>(subject)
-                    .bind::<Text, _>(kind)
-                    .bind::<SqlTime, _>(denied_at)
-                    .bind::<SqlTime, _>(expires_at)
-                    .execute(connection)?;
+                    inserted += DenyOne { subject, kind, denied_at, expires_at }.execute(connection)?;
                 }
             }
             DbConnection::Postgres(connection) => {
-                let (subjects, kinds): (Vec<_>, Vec<_>) =
-                    rows.iter().map(|(subject, kind, ..)| (*subject, *kind)).unzip();
-                inserted += diesel::sql_query(
-                    "insert into denylist (subject, kind, denied_at, expires_at) \
-                     select * from unnest($1, $2, $3, $4) on conflict do nothing",
-                )
-                .bind::<Array<SqlUuid>, _>(subjects)
-                .bind::<Array<Text>, _>(kinds)
-                .bind::<Array<SqlTime>, _>(rows.iter().map(|(_, _, denied_at, _)| *denied_at).collect::<Vec<_>>())
-                .bind::<Array<SqlTime>, _>(rows.iter().map(|(.., expires_at)| *expires_at).collect::<Vec<_>>())
-                .execute(connection)?;
+                let deny_all = DenyAll {
+                    subjects: rows.iter().map(|(subject, ..)| *subject).collect(),
+                    kinds: rows.iter().map(|(_, kind, ..)| *kind).collect(),
+                    denied_at: rows.iter().map(|(_, _, denied_at, _)| *denied_at).collect(),
+                    expires_at: rows.iter().map(|(.., expires_at)| *expires_at).collect(),
+                };
+                inserted += deny_all.execute(connection)?;
             }
         }
         self.1 |= inserted > 0;
         Ok(inserted)
+    }
+}
+
+impl UnitTx<'_> {
+    /// Denies access tokens, and records the event of each that was not denied before.
+    fn deny_and_tell(&mut self, denied: &[(Denial, Event)]) -> Result<(), Error> {
+        let DbConnection::Postgres(connection) = &mut *self.0 else {
+            for (denial, event) in denied {
+                if self.deny(slice::from_ref(denial))? > 0 {
+                    self.record(event.clone())?;
+                }
+            }
+            return Ok(());
+        };
+        let subject = |denial: &Denial| row(denial).map(|(subject, ..)| subject);
+        let mut asked: Vec<_> =
+            denied.iter().filter_map(|(denial, event)| Some((subject(denial)?, denial, event))).collect();
+        // In one common order: see `insert_denials`. The first of several that deny the same token counts.
+        asked.sort_by_key(|(subject, ..)| *subject);
+        asked.dedup_by_key(|(subject, ..)| *subject);
+        let new: HashSet<[u8; 16]> = DenyAndTell::new(&asked).load(connection)?.into_iter().collect();
+        self.1 |= !new.is_empty();
+        let events = asked.iter().filter(|(subject, ..)| new.contains(subject)).map(|(.., event)| (*event).clone());
+        self.has_told(Effects {
+            events: events.collect(),
+            denials: asked.iter().map(|(_, denial, _)| (*denial).clone()).collect(),
+        });
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Denies access tokens in one transaction, and records the event of each that was not denied before. The result is
+    /// durable.
+    pub(crate) fn deny_and_tell(&self, denied: &[(Denial, Event)]) -> Result<Effects, Error> {
+        let Some(batches) = &self.batches else {
+            return self.write_unit(|tx| tx.deny_and_tell(denied)).map(|((), effects)| effects);
+        };
+        let patience = Patience::of_this_thread().unwrap_or_default();
+        let _waiting = patience.wait();
+        // A single statement is its own transaction. It may be sent again, since a second time it changes nothing.
+        let deny = |held: &mut Held| {
+            WriteTx(held.connection(), false, Locked::default()).run_unit(|tx| tx.deny_and_tell(denied))
+        };
+        let (((), effects), _held) = Self::with_open(batches, &patience, deny)?;
+        self.probe.wrote();
+        Ok(effects)
+    }
+}
+
+/// The insertion of one row on SQLite. As diesel's own queries from SQL, it would be prepared every time; so would the next.
+#[derive(QueryId)]
+struct DenyOne {
+    subject: [u8; 16],
+    kind: &'static str,
+    denied_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl RunQueryDsl<SqliteConnection> for DenyOne {}
+
+impl QueryFragment<Sqlite> for DenyOne {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        out.push_sql("insert into denylist (subject, kind, denied_at, expires_at) values (");
+        out.push_bind_param::<SqlUuid, _>(&self.subject)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Text, _>(&self.kind)?;
+        out.push_sql(", ");
+        out.push_bind_param::<SqlTime, _>(&self.denied_at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<SqlTime, _>(&self.expires_at)?;
+        out.push_sql(") on conflict do nothing");
+        Ok(())
+    }
+}
+
+/// The insertion of any number of rows on PostgreSQL.
+#[derive(QueryId)]
+struct DenyAll {
+    subjects: Vec<[u8; 16]>,
+    kinds: Vec<&'static str>,
+    denied_at: Vec<Timestamp>,
+    expires_at: Vec<Timestamp>,
+}
+
+impl RunQueryDsl<PgConnection> for DenyAll {}
+
+impl QueryFragment<Pg> for DenyAll {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("insert into denylist (subject, kind, denied_at, expires_at) select * from unnest(");
+        out.push_bind_param::<Array<SqlUuid>, _>(&self.subjects)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.kinds)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlTime>, _>(&self.denied_at)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<SqlTime>, _>(&self.expires_at)?;
+        out.push_sql(") on conflict do nothing");
+        Ok(())
     }
 }

@@ -66,6 +66,12 @@ impl<'a> UnitTx<'a> {
         self.effects.denials.extend_from_slice(denials);
         Ok(new)
     }
+
+    /// What a statement has recorded and denied by itself.
+    pub(super) fn has_told(&mut self, Effects { events, denials }: Effects) {
+        self.effects.events.extend(events);
+        self.effects.denials.extend(denials);
+    }
 }
 
 impl<'a> Deref for UnitTx<'a> {

@@ -16,6 +16,7 @@ both_engines!(
     a_token_that_means_nothing_is_answered_with_204,
     revoking_twice_is_the_same_as_once,
     refreshes_and_ends_of_the_same_sessions_at_once_leave_each_ended_once,
+    access_tokens_that_are_revoked_at_once_and_twice_are_each_denied_and_recorded_once,
     an_end_that_cannot_be_written_is_an_error_and_ends_nothing,
     a_token_is_revoked_whatever_it_was_pasted_with,
     a_token_is_revoked_whatever_its_times_and_the_settings_of_today_say,
@@ -250,6 +251,38 @@ fn refreshes_and_ends_of_the_same_sessions_at_once_leave_each_ended_once(engine:
         "sessions where end_reason = 'logout' and denied_through <= 1",
         "denylist where kind = 'sid' and subject in (select id from sessions)",
         "audit_events where name = 'logout' and session_id in (select id from sessions) and ip is not null",
+    ] {
+        assert_eq!(app.number(&format!("select count(*) from {each}")), all, "{each}");
+    }
+}
+
+fn access_tokens_that_are_revoked_at_once_and_twice_are_each_denied_and_recorded_once(engine: Engine) {
+    const TOKENS: usize = 24;
+    let app = TestApp::start(engine);
+    let first = app.logged_in("ada");
+    let rest = (1..TOKENS).map(|_| app.login("ada", PASSWORD).ok());
+    let pairs: Vec<Value> = std::iter::once(first).chain(rest).collect();
+    let start = Barrier::new(TOKENS * 3);
+    std::thread::scope(|scope| {
+        for (pair, kind) in pairs.iter().flat_map(|pair| (0..3).map(move |kind| (pair, kind))) {
+            let (start, client) = (&start, app.another_client());
+            scope.spawn(move || {
+                start.wait();
+                match kind {
+                    0 => _ = client.refresh(&pair["refresh_token"]).ok(),
+                    _ => assert_eq!(client.revoke(&pair["access_token"]).status, 204),
+                }
+            });
+        }
+    });
+    for pair in &pairs {
+        app.me(pair).problem(401, "token_revoked");
+    }
+    let all = i64::try_from(TOKENS).unwrap();
+    for each in [
+        "sessions where ended_at is null and denied_through = 1",
+        "denylist where kind = 'jti' and expires_at = 1800000360",
+        "audit_events where name = 'access_token_revoked' and session_id in (select id from sessions) and ip is not null",
     ] {
         assert_eq!(app.number(&format!("select count(*) from {each}")), all, "{each}");
     }

@@ -1,4 +1,4 @@
-//! The queue for the next batch of refreshes and ends, and the threads that handle batches.
+//! The queue for the next batch of refreshes, ends and denials, and the threads that handle batches.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,6 +9,8 @@ use tokio::sync::oneshot;
 use super::judging::Asked;
 use crate::clock::Seconds;
 use crate::error::Error;
+use crate::model::audit::Event;
+use crate::model::denial::Denial;
 use crate::model::grant::Live;
 use crate::store::{DEADLINE, LOST_AFTER, Patience};
 
@@ -24,17 +26,34 @@ pub(super) const MAX_LOST: usize = 8;
 /// When to retry after too many were waiting.
 pub(super) const BUSY_RETRY_AFTER: Seconds = Seconds(1);
 
-/// A waiting refresh or end.
-pub(super) struct Job {
-    pub(crate) asked: Asked,
-    pub(crate) queued_at: Instant,
-    pub(crate) reply: oneshot::Sender<Result<Live, Error>>,
+/// What waits for a batch.
+pub(super) enum Waits {
+    /// A refresh or end, which is judged against the row of its session.
+    Session(Job<Asked, Live>),
+    /// An access token that is to be denied, with the event of that.
+    Token(Job<(Denial, Event), ()>),
 }
 
-impl Job {
+/// What is asked, and where the result goes.
+pub(super) struct Job<A, T> {
+    pub(crate) asked: A,
+    pub(crate) queued_at: Instant,
+    pub(crate) reply: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<A, T> Job<A, T> {
     /// Sends the result. The caller may have given up; the result is valid all the same.
-    pub(super) fn answer(self, answer: Result<Live, Error>) {
+    pub(super) fn answer(self, answer: Result<T, Error>) {
         let _gone = self.reply.send(answer);
+    }
+
+    /// The job, or nothing if its caller has given up.
+    pub(super) fn in_time(self) -> Option<Self> {
+        if self.queued_at.elapsed() <= DEADLINE {
+            return Some(self);
+        }
+        self.answer(Err(Patience::over()));
+        None
     }
 }
 
@@ -49,7 +68,7 @@ pub(super) struct Waiting {
 
 #[derive(Default)]
 pub(super) struct Queue {
-    jobs: VecDeque<Job>,
+    jobs: VecDeque<Waits>,
     /// When each busy thread took its batch.
     pub(crate) under_way: HashMap<u32, Instant>,
     /// Replaced threads that still hang.
@@ -81,7 +100,7 @@ impl Waiting {
     }
 
     /// Adds one, or refuses it if it could not be handled in time.
-    pub(super) fn add(&self, job: Job) -> Result<(), Error> {
+    pub(super) fn add(&self, job: Waits) -> Result<(), Error> {
         let mut queue = self.lock();
         // If all threads are stuck, no batch is taken until one of them returns.
         let stuck = queue.under_way.values().filter(|since| since.elapsed() > DEADLINE).count();
@@ -129,7 +148,7 @@ impl Waiting {
 
     /// Waits for the next batch of a thread that has finished its last one. `None` if the rotator ends or the thread
     /// was replaced.
-    pub(super) fn take(&self, thread: u32) -> Option<Vec<Job>> {
+    pub(super) fn take(&self, thread: u32) -> Option<Vec<Waits>> {
         let mut queue = self.lock();
         if queue.lost.remove(&thread) {
             return None;
