@@ -3,7 +3,8 @@
 //! - A line that comes alone is written at once; requests that follow within a moment are written together. Any other
 //!   line is written at once, with all before it. Lines stay in their order.
 //! - Requests wait for a reader that is slower than they are, and no line is lost. If it takes nothing for a second, lines
-//!   of requests are left out until it reads again, and then their number is logged. All other lines are kept for it.
+//!   of requests are left out until it has read most of what waits; their number is logged. All other lines are kept for
+//!   it.
 
 use std::io::{ErrorKind, Write};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -61,7 +62,7 @@ struct Waiting {
     is_idle: bool,
     /// Whether the thread should not wait for more lines.
     is_urgent: bool,
-    /// Whether the reader took nothing for too long.
+    /// Whether the reader took nothing for too long, and still has much to read.
     has_stopped: bool,
     left_out: usize,
 }
@@ -95,16 +96,24 @@ impl Lines {
         self.tell(waiting, is_urgent);
     }
 
-    /// Waits until all lines so far are written, or until the reader has stopped.
+    /// Waits until all lines so far are written, or until the reader has taken nothing for too long.
     pub(super) fn flush(&self) {
-        let waiting = self.locked();
-        let all = waiting.added;
-        if waiting.written == all {
+        let mut waiting = self.locked();
+        let (all, mut before) = (waiting.added, waiting.written);
+        if before == all {
             return;
         }
         self.tell(waiting, true);
-        let waits = |waiting: &mut Waiting| waiting.written < all && !waiting.has_stopped;
-        let _flushed = self.written.wait_timeout_while(self.locked(), self.patience, waits);
+        waiting = self.locked();
+        loop {
+            let waits = |waiting: &mut Waiting| waiting.written == before;
+            let waited = self.written.wait_timeout_while(waiting, self.patience, waits);
+            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if waiting.written == before || waiting.written >= all {
+                return;
+            }
+            before = waiting.written;
+        }
     }
 
     /// Wakes the thread, but only once: that costs more than all else here.
@@ -152,7 +161,7 @@ impl Lines {
     fn over(&self, piece: &[u8], is_written: bool) -> usize {
         let mut waiting = self.locked();
         waiting.written += length(piece);
-        waiting.has_stopped = false;
+        waiting.has_stopped &= waiting.has(MAX_WAITING_BYTES);
         if !is_written {
             waiting.left_out += piece.split_inclusive(|byte| *byte == END).count();
         }

@@ -191,3 +191,45 @@ fn what_cannot_be_written_is_counted() {
     lines.add(b"written\n", Urgency::Now);
     assert_eq!((written.recv().unwrap(), left_out.recv().unwrap()), (b"written\n".to_vec(), 2));
 }
+
+#[test]
+fn a_reader_that_goes_on_slowly_after_a_stop_makes_no_request_wait_until_it_has_read_most() {
+    let (lines, reader) = log(LONG);
+    // As after a second in which it took nothing.
+    let event = request(0);
+    for _ in 0..2 * MAX_WAITING_BYTES / 200 {
+        lines.add(event.as_bytes(), Urgency::Now);
+    }
+    lines.locked().has_stopped = true;
+    for _ in 0..10 {
+        reader.next();
+    }
+    assert!(lines.locked().has_stopped && lines.locked().has(MAX_WAITING_BYTES));
+    lines.add(b"left out\n", Urgency::Soon);
+    while lines.locked().has(MAX_WAITING_BYTES) {
+        reader.next();
+    }
+    lines.add(b"read again\n", Urgency::Soon);
+    assert!(reader.up_to("read again").iter().all(|line| line != "left out"));
+    assert_eq!(reader.left_out.recv().unwrap(), 1);
+}
+
+#[test]
+fn flushing_waits_as_long_as_the_reader_goes_on() {
+    let patience = Duration::from_secs(2);
+    let (lines, reader) = log(patience);
+    let long = [vec![b'x'; MAX_PIECE_BYTES], vec![b'\n']].concat();
+    for _ in 0..5 {
+        lines.add(&long, Urgency::Now);
+    }
+    let reading = std::thread::spawn(move || {
+        for _ in 0..5 {
+            std::thread::sleep(patience / 4);
+            reader.next();
+        }
+        reader
+    });
+    lines.flush();
+    assert!(!lines.locked().has(1), "it took longer than the reader may take nothing");
+    let _reader = reading.join().unwrap();
+}

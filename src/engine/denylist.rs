@@ -11,12 +11,8 @@ use super::denial_log::{AT_ONCE, DenialLog};
 use crate::clock::{Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::denial::Denial;
-use crate::store::Store;
-use tokensmith_verifier::issuing::{DeniedSet, DeniedSubject};
-
-/// Each reading of the table starts this long before the previous one: a row may be committed some time after the time
-/// that it holds, and the instance that wrote it may have a slower clock.
-const OVERLAP: Seconds = Seconds(60);
+use crate::store::{Store, VISIBLE_AFTER};
+use tokensmith_verifier::issuing::{DeniedSet, DeniedSubject, MAX_CLOCK_SKEW};
 
 /// The most denials on one page of the feed, unless there are more in one second.
 const PAGE: usize = 20_000;
@@ -146,12 +142,17 @@ impl Denylist {
 
     /// Adds denials that this instance has just written.
     pub fn add(&self, denials: impl IntoIterator<Item = Denial>) {
+        self.take_up(denials, false);
+    }
+
+    /// Adds those that are not known; `all_are_news` if the log may have lost some that the set has.
+    fn take_up(&self, denials: impl IntoIterator<Item = Denial>, all_are_news: bool) {
         let (mut denials, mut is_news) = (denials.into_iter().peekable(), false);
         while denials.peek().is_some() {
             // Readers of the feed get a turn in between.
             let mut state = self.state();
             for denial in denials.by_ref().take(AT_ONCE) {
-                if self.set.insert(denial.subject.clone(), denial.expires_at) {
+                if self.set.insert(denial.subject.clone(), denial.expires_at) || all_are_news {
                     state.add(denial);
                     is_news = true;
                 }
@@ -166,20 +167,21 @@ impl Denylist {
     ///
     /// After an error the known denials stay.
     pub fn follow(&self, store: &Store, now: Timestamp) -> Result<(), Error> {
-        // If the clock was ahead, read from the beginning: denials that were removed too early are still in the
-        // database.
-        let as_of = self.state().as_of.filter(|as_of| *as_of <= now + OVERLAP);
-        let since = as_of.map_or(Timestamp(0), |as_of| as_of - OVERLAP);
+        // Each reading starts some time before the previous one. If the clock was ahead, it starts at the beginning:
+        // denials that were removed too early are still in the database.
+        let before = self.state().as_of;
+        let was_ahead = before.is_some_and(|as_of| as_of > now + MAX_CLOCK_SKEW);
+        let since = before.filter(|_| !was_ahead).map_or(Timestamp(0), |as_of| as_of - VISIBLE_AFTER);
         let mut read = Vec::with_capacity(AT_ONCE);
         store.read_apart(|tx| {
             tx.each_denial(since, now, |denial| {
                 read.push(denial);
                 if read.len() == AT_ONCE {
-                    self.add(read.drain(..));
+                    self.take_up(read.drain(..), was_ahead);
                 }
             })
         })?;
-        self.add(read);
+        self.take_up(read, was_ahead);
         self.state().as_of = Some(now);
         let mut place = Some((Timestamp(i64::MIN), 0));
         while let Some(from) = place {
@@ -197,8 +199,8 @@ impl Denylist {
         let end = Known { epoch: self.epoch, number: log.last(), as_of };
         let (from, known, leads_on) = match since {
             Some(Cursor::End(known)) if known.epoch == self.epoch => return after(log, known, end),
-            // Another instance may have known of less at that time than this one: see OVERLAP.
-            Some(Cursor::End(known)) => (known.as_of - OVERLAP, None, false),
+            // Another instance may have known of less at that time than this one. Its clock may be wrong, too.
+            Some(Cursor::End(known)) => (known.as_of.min(as_of) - VISIBLE_AFTER, None, false),
             Some(Cursor::From(from, known)) => (from, known, known.is_none()),
             None => (Timestamp(0), None, true),
         };
@@ -206,7 +208,7 @@ impl Denylist {
         let cut = log.cut(from, PAGE).map(|cut| cut.max(from + Seconds(1)));
         // All instances have known everything before this time for long. Of the seconds after it more may become known,
         // also when they have been read: from the end the reader then goes back to what was known before.
-        let is_recent = cut.is_some_and(|cut| cut > as_of - OVERLAP);
+        let is_recent = cut.is_some_and(|cut| cut > as_of - VISIBLE_AFTER);
         let known = known.or_else(|| is_recent.then_some(end));
         let sure = known.unwrap_or(end);
         Page {

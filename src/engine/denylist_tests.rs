@@ -79,7 +79,7 @@ fn at_another_instance_a_reader_goes_on_by_time_and_misses_nothing() {
     other.state().as_of = Some(Timestamp(2_001));
     let old = denial(1, 1_900);
     // Recorded by an instance with a slow clock, and not yet known at the first instance.
-    let late = denial(2, 1_941);
+    let late = denial(2, 1_921);
     one.add([old.clone()]);
     other.add([old, late.clone()]);
     let (_, cursor) = read_all(&one, None);
@@ -87,6 +87,10 @@ fn at_another_instance_a_reader_goes_on_by_time_and_misses_nothing() {
     assert_eq!(other.denied(&page), [late]);
     assert!(!page.no_news, "the reader needs a cursor of this instance");
     assert!(other.page(Some(page.cursor)).no_news);
+    // The other clock was ahead, whatever that instance knew.
+    let Cursor::End(known) = cursor else { panic!("{cursor:?}") };
+    let from_ahead = Known { as_of: Timestamp(5_600), ..known };
+    assert_eq!(other.denied(&other.page(Some(Cursor::End(from_ahead)))).len(), 1);
 }
 
 #[test]

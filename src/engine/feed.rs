@@ -54,6 +54,9 @@ const KEPT: usize = 4;
 /// make, and each one that is being sent takes memory.
 const REUSED_FOR: Seconds = Seconds(5);
 
+/// The entity tag of a response that a cache may keep stays the same for this long at most, well below [`LIFETIME`].
+const CONFIRMED_FOR: Seconds = Seconds(30);
+
 /// The feed, with its last responses.
 pub(crate) struct Feed {
     issuer: String,
@@ -107,8 +110,7 @@ impl Feed {
         loop {
             let page = self.denylist.page(since);
             let ring = self.keys.ring();
-            // RFC 9110 section 8.8.3. Changed keys are news, too: the token is signed again.
-            let etag = format!("\"{}.{:x}.{}\"", page.cursor.name(), page.last, ring.jwks_etag().trim_matches('"'));
+            let etag = self.etag(&page, ring.jwks_etag());
             let is_news = !page.no_news || ring.jwks_etag() != keys_at_first.jwks_etag();
             let is_known = known(&etag);
             let waiting = self.denylist.wait();
@@ -128,6 +130,14 @@ impl Feed {
             let is_for_caches = page.leads_on && token.is_some() && reader == Reader::Verifier;
             return Ok(Answer { token, etag, is_for_caches });
         }
+    }
+
+    /// [RFC 9110 section 8.8.3](https://www.rfc-editor.org/rfc/rfc9110#section-8.8.3). Changed keys are news, too: the
+    /// token is signed again.
+    fn etag(&self, page: &Page, jwks_etag: &str) -> String {
+        // A cache could confirm what it keeps for ever, but the token expires.
+        let period = if page.leads_on { self.clock.now().0 / CONFIRMED_FOR.0 } else { 0 };
+        format!("\"{}.{:x}.{period:x}.{}\"", page.cursor.name(), page.last, jwks_etag.trim_matches('"'))
     }
 
     async fn signed(&self, reader: Reader, page: &Page) -> Result<Arc<str>, Error> {

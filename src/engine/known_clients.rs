@@ -8,11 +8,7 @@ use crate::clock::{Clock, Seconds, Timestamp};
 use crate::error::Error;
 use crate::model::client::{Client, ClientId};
 use crate::oauth::redirect_uri::origin_of_pages;
-use crate::store::{ClientSecrets, Store};
-
-/// A change is stamped to the second, by the clock of the instance that made it: whatever was stamped later than this long
-/// ago may have changed again since it was read.
-const OVERLAP: Seconds = Seconds(60);
+use crate::store::{ClientSecrets, Store, VISIBLE_AFTER};
 
 /// What is known may be used for so long after it was last found to be right. A client that is disabled meanwhile is denied
 /// to other services for longer than that.
@@ -100,11 +96,12 @@ impl KnownClients {
         Ok(())
     }
 
-    /// Whether these are the clients of these versions, and cannot have changed since they were read.
+    /// Whether these are the clients of these versions, and cannot have changed since they were read: a change is stamped to
+    /// the second, by the clock of the instance that made it.
     fn are_as(&self, clients: &HashMap<ClientId, KnownClient>, versions: &[(ClientId, Timestamp)]) -> bool {
         let now = self.clock.now();
         let is_as_known = |(id, at): &(ClientId, Timestamp)| {
-            now - *at > OVERLAP && clients.get(id).is_some_and(|(client, _)| client.updated_at == *at)
+            now - *at > VISIBLE_AFTER && clients.get(id).is_some_and(|(client, _)| client.updated_at == *at)
         };
         versions.len() == clients.len() && versions.iter().all(is_as_known)
     }

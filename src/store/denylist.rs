@@ -1,6 +1,6 @@
 //! The table `denylist`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::slice;
 
 use diesel::connection::DefaultLoadingMode;
@@ -25,6 +25,9 @@ use tokensmith_verifier::issuing::DeniedSubject;
 
 const SESSION: &str = "sid";
 const ACCESS_TOKEN: &str = "jti";
+
+/// The most values in one statement, well below SQLite's limit.
+const MAX_BOUND: usize = 1_000;
 
 /// Subject, kind and times of a denial that belongs in this table.
 fn row(denial: &Denial) -> Option<([u8; 16], &'static str, Timestamp, Timestamp)> {
@@ -106,11 +109,30 @@ impl WriteTx<'_> {
         self.1 |= inserted > 0;
         Ok(inserted)
     }
+
+    /// The denials with the times that are stored: another instance may have been the first. All instances must have the
+    /// same times, since readers of the feed go on by time when they change the instance.
+    pub(super) fn as_stored(&mut self, denials: &[Denial]) -> Result<Vec<Denial>, Error> {
+        let mut stored = HashMap::new();
+        for some in denials.chunks(MAX_BOUND) {
+            let subjects = some.iter().filter_map(row).map(|(subject, ..)| Bind(subject));
+            let rows = denylist::table
+                .filter(denylist::subject.eq_any(subjects))
+                .select((denylist::subject, denylist::kind, denylist::denied_at, denylist::expires_at))
+                .load::<Row>(self.0)?;
+            for row in rows {
+                let denial = denial(row)?;
+                stored.insert(denial.subject.clone(), denial);
+            }
+        }
+        Ok(denials.iter().map(|asked| stored.get(&asked.subject).unwrap_or(asked).clone()).collect())
+    }
 }
 
 impl UnitTx<'_> {
-    /// Denies access tokens, and records the event of each that was not denied before.
-    fn deny_and_tell(&mut self, denied: &[(Denial, Event)]) -> Result<(), Error> {
+    /// Denies access tokens, and records the event of each that was not denied before. If the same was sent before on a
+    /// connection that was lost, any of them may have been recorded then: all events are reported.
+    fn deny_and_tell(&mut self, denied: &[(Denial, Event)], was_sent_before: bool) -> Result<(), Error> {
         let DbConnection::Postgres(connection) = &mut *self.0 else {
             for (denial, event) in denied {
                 if self.deny(slice::from_ref(denial))? > 0 {
@@ -127,11 +149,11 @@ impl UnitTx<'_> {
         asked.dedup_by_key(|(subject, ..)| *subject);
         let new: HashSet<[u8; 16]> = DenyAndTell::new(&asked).load(connection)?.into_iter().collect();
         self.1 |= !new.is_empty();
-        let events = asked.iter().filter(|(subject, ..)| new.contains(subject)).map(|(.., event)| (*event).clone());
-        self.has_told(Effects {
-            events: events.collect(),
-            denials: asked.iter().map(|(_, denial, _)| (*denial).clone()).collect(),
-        });
+        let told = asked.iter().filter(|(subject, ..)| was_sent_before || new.contains(subject));
+        let events = told.map(|(.., event)| (*event).clone()).collect();
+        let denials: Vec<Denial> = asked.iter().map(|(_, denial, _)| (*denial).clone()).collect();
+        let denials = if new.len() < denials.len() { self.as_stored(&denials)? } else { denials };
+        self.has_told(Effects { events, denials });
         Ok(())
     }
 }
@@ -141,16 +163,22 @@ impl Store {
     /// durable.
     pub(crate) fn deny_and_tell(&self, denied: &[(Denial, Event)]) -> Result<Effects, Error> {
         let Some(batches) = &self.batches else {
-            return self.write_unit(|tx| tx.deny_and_tell(denied)).map(|((), effects)| effects);
+            return self.write_unit(|tx| tx.deny_and_tell(denied, false)).map(|((), effects)| effects);
         };
         let patience = Patience::of_this_thread().unwrap_or_default();
         let _waiting = patience.wait();
+        let mut was_sent = false;
         // A single statement is its own transaction. It may be sent again, since a second time it changes nothing.
         let deny = |held: &mut Held| {
-            WriteTx(held.connection(), false, Locked::default()).run_unit(|tx| tx.deny_and_tell(denied))
+            let was_sent_before = std::mem::replace(&mut was_sent, true);
+            let mut tx = WriteTx(held.connection(), false, Locked::default());
+            let ((), effects) = tx.run_unit(|tx| tx.deny_and_tell(denied, was_sent_before))?;
+            Ok((effects, tx.1))
         };
-        let (((), effects), _held) = Self::with_open(batches, &patience, deny)?;
-        self.probe.wrote();
+        let ((effects, has_written), _held) = Self::with_open(batches, &patience, deny)?;
+        if has_written {
+            self.probe.wrote();
+        }
         Ok(effects)
     }
 }

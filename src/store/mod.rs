@@ -85,7 +85,7 @@ pub(crate) use deleted_imports::Imported;
 pub(crate) use mail_tokens::StoredMailToken;
 pub use moves::Moved;
 pub(crate) use outbox::Taken;
-pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience};
+pub(crate) use patience::{DEADLINE, LOST_AFTER, Patience, VISIBLE_AFTER};
 pub(crate) use purges::Over;
 pub(crate) use restore::Restore;
 pub use rotations::Found;

@@ -6,7 +6,9 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::clock::Seconds;
 use crate::error::Error;
+use tokensmith_verifier::issuing::MAX_CLOCK_SKEW;
 
 /// How long a request waits for the database before it fails because the database is not available.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
@@ -14,6 +16,10 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(3);
 /// A statement that has been stuck for longer is considered lost, because the server ends every statement before that
 /// (see `statement_timeout`).
 pub(crate) const LOST_AFTER: Duration = Duration::from_secs(15);
+
+/// So long after the time that a row holds, every instance can read the row: the instance that writes it may have a slower
+/// clock, and the statement may take up to [`LOST_AFTER`] after a wait of up to [`DEADLINE`].
+pub(crate) const VISIBLE_AFTER: Seconds = Seconds(MAX_CLOCK_SKEW.0 + 20);
 
 /// The database did not answer in time.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +53,13 @@ impl Patience {
     pub(crate) fn left(&self) -> Duration {
         let Waited { before, since } = &*self.waited();
         DEADLINE.saturating_sub(*before + since.map_or(Duration::ZERO, |since| since.elapsed()))
+    }
+
+    /// Starts again with the whole time.
+    pub(super) fn renew(&self) {
+        let mut waited = self.waited();
+        waited.before = Duration::ZERO;
+        waited.since = waited.since.map(|_| Instant::now());
     }
 
     /// Fails if no time is left.

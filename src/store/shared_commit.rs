@@ -104,29 +104,25 @@ impl Store {
                 Ok(Turn::Done(outcome)) => return outcome,
                 Ok(Turn::Lead) => self.lead(shared),
                 Err(RecvTimeoutError::Timeout) => return shared.leave(number, &told),
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Error::internal("the thread that wrote it has panicked"));
-                }
+                Err(RecvTimeoutError::Disconnected) => return Err(panicked()),
             }
         }
     }
 
-    /// Writes what is waiting when the writer is free.
+    /// Writes what is waiting when the writer is free. Without the writer only this thread's own unit has failed.
     fn lead(&self, shared: &SharedCommit) {
-        let leading = Leading(shared);
-        let mut batch = Vec::new();
+        let (leading, mut batch) = Leading::of(shared);
+        let patience = Arc::<Patience>::default();
         let write = || {
             self.write(|tx| {
-                batch = shared.take(MAX_BATCH_SIZE);
+                // Those that join now have not waited for the writer.
+                patience.renew();
+                batch.extend(shared.take(MAX_BATCH_SIZE - 1));
                 batch.iter_mut().try_for_each(|unit| in_a_savepoint(tx, unit.as_mut()))
             })
         };
         // Each unit has its own limit.
-        let written = Arc::<Patience>::default().spend_on(write).map_err(Arc::new);
-        if batch.is_empty() {
-            // Without the writer only this thread's own unit has failed.
-            batch = shared.take(1);
-        }
+        let written = Arc::clone(&patience).spend_on(write).map_err(Arc::new);
         drop(leading);
         for unit in batch {
             unit.answer(written.clone().map_err(|error| Error::of_batch(&error)));
@@ -146,6 +142,13 @@ fn in_a_savepoint(tx: &mut WriteTx<'_>, unit: &mut dyn Waiting) -> Result<(), Er
 
 /// The thread that has the writer. When it ends, even by a panic, the next one in the queue leads.
 struct Leading<'a>(&'a SharedCommit);
+
+impl<'a> Leading<'a> {
+    /// Takes the thread's own unit from the queue, which is the first, so that the next one leads after it.
+    fn of(shared: &'a SharedCommit) -> (Self, Vec<Box<dyn Waiting>>) {
+        (Self(shared), shared.take(1))
+    }
+}
 
 impl Drop for Leading<'_> {
     fn drop(&mut self) {
@@ -173,24 +176,34 @@ impl SharedCommit {
         Ok(number)
     }
 
-    /// Takes the first ones. The very first is that of the thread that leads.
+    /// Takes the first ones.
     fn take(&self, count: usize) -> Vec<Box<dyn Waiting>> {
         let waiting = &mut self.lock().waiting;
         let count = waiting.len().min(count);
         waiting.drain(..count).map(|(_, unit)| unit).collect()
     }
 
-    /// A thread gives up. Its unit is not written any more, unless that was done at the same moment.
+    /// A thread gives up. Its unit is not written any more; if that is under way, the thread learns what becomes of it.
     fn leave<T>(&self, number: u64, told: &Receiver<Turn<T>>) -> Outcome<T> {
         let mut queue = self.lock();
+        let before = queue.waiting.len();
         queue.waiting.retain(|(of, _)| *of != number);
-        match told.try_recv() {
-            Ok(Turn::Done(outcome)) => return outcome,
-            Ok(Turn::Lead) => queue.pass_on(),
-            Err(_nothing) => {}
+        if queue.waiting.len() == before {
+            drop(queue);
+            return match told.recv() {
+                Ok(Turn::Done(outcome)) => outcome,
+                Ok(Turn::Lead) | Err(_) => Err(panicked()),
+            };
+        }
+        if told.try_recv().is_ok() {
+            queue.pass_on();
         }
         Err(Patience::over())
     }
+}
+
+fn panicked() -> Error {
+    Error::internal("the thread that wrote it has panicked")
 }
 
 impl Queue {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::thread::{ScopedJoinHandle, scope, yield_now};
+use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -55,7 +56,11 @@ fn at_once<'scope, T>(
     count: usize,
     start: impl FnOnce() -> Vec<ScopedJoinHandle<'scope, T>>,
 ) -> Vec<ScopedJoinHandle<'scope, T>> {
-    let waiting = || store.shared_commit.as_ref().unwrap().lock().waiting.len();
+    // The first one is not in the queue any more.
+    let waiting = || {
+        let queue = store.shared_commit.as_ref().unwrap().lock();
+        usize::from(queue.led_since.is_some()) + queue.waiting.len()
+    };
     let all_wait = |_: &mut WriteTx<'_>| {
         let started = start();
         while waiting() < count {
@@ -122,9 +127,7 @@ fn a_unit_whose_time_is_over_is_not_written_and_stops_no_other() {
     scope(|scope| {
         let units = at_once(&store, 2, || {
             let first = scope.spawn(move || unit(0, Patience::default()));
-            while store.shared_commit.as_ref().unwrap().lock().waiting.is_empty() {
-                yield_now();
-            }
+            until_one_leads(&store);
             let late = unit(1, Patience::almost_over());
             assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
             vec![first, scope.spawn(move || unit(2, Patience::default()))]
@@ -134,4 +137,100 @@ fn a_unit_whose_time_is_over_is_not_written_and_stops_no_other() {
         }
     });
     assert_eq!(written(&store), [0, 2]);
+}
+
+fn until_one_leads(store: &Store) {
+    loop {
+        let queue = store.shared_commit.as_ref().unwrap().lock();
+        if queue.led_since.is_some() && queue.waiting.is_empty() {
+            return;
+        }
+        drop(queue);
+        yield_now();
+    }
+}
+
+#[test]
+fn a_unit_whose_time_ends_while_it_is_written_learns_what_became_of_it() {
+    let (_dir, store) = store();
+    let late = Arc::new(Patience::almost_over());
+    let (store, late) = (&store, &late);
+    scope(|scope| {
+        let units = at_once(store, 3, || {
+            let first = scope.spawn(|| store.write_shared(|tx| insert(tx, 0)).map(|(number, _)| number));
+            until_one_leads(store);
+            let late_one = scope.spawn(|| {
+                let write = || store.write_shared(|tx| insert(tx, 1)).map(|(number, _)| number);
+                Arc::clone(late).spend_on(write)
+            });
+            while store.shared_commit.as_ref().unwrap().lock().waiting.is_empty() {
+                yield_now();
+            }
+            let time = Arc::clone(late);
+            let last = scope.spawn(move || {
+                let work = move |tx: &mut UnitTx<'_>| {
+                    while !time.left().is_zero() {
+                        yield_now();
+                    }
+                    insert(tx, 2)
+                };
+                store.write_shared(work).map(|(number, _)| number)
+            });
+            vec![first, late_one, last]
+        });
+        let answered: Vec<i64> = units.into_iter().filter_map(|unit| unit.join().unwrap().ok()).collect();
+        assert_eq!(answered, written(store));
+        assert!(answered.contains(&0) && answered.contains(&2));
+    });
+}
+
+#[test]
+fn the_time_that_the_first_unit_has_waited_does_not_count_for_those_that_have_just_come() {
+    let (_dir, store) = store();
+    let store = &store;
+    scope(|scope| {
+        let long = store.write(|_| {
+            let started_at = Instant::now();
+            let first = scope.spawn(|| store.write_shared(|tx| insert(tx, 0)));
+            until_one_leads(store);
+            // Almost its whole time.
+            std::thread::sleep((DEADLINE - Duration::from_millis(400)).saturating_sub(started_at.elapsed()));
+            let last = scope.spawn(|| {
+                store.write_shared(|tx| {
+                    std::thread::sleep(Duration::from_millis(500));
+                    insert(tx, 1)
+                })
+            });
+            while store.shared_commit.as_ref().unwrap().lock().waiting.is_empty() {
+                yield_now();
+            }
+            Ok((first, last))
+        });
+        let (first, last) = long.unwrap();
+        // It is over by then.
+        drop(first.join().unwrap());
+        assert_eq!(last.join().unwrap().unwrap().0, 1);
+    });
+    assert!(written(store).contains(&1));
+}
+
+#[test]
+fn when_the_thread_that_leads_panics_before_it_has_the_writer_the_next_one_leads() {
+    let shared = SharedCommit::default();
+    let unit = || {
+        let (turns, told) = sync_channel(2);
+        let work = |tx: &mut UnitTx<'_>| insert(tx, 1);
+        (Box::new(Unit { work: Some(work), outcome: None, patience: Arc::default(), turns }), told)
+    };
+    let ((first, first_told), (second, second_told)) = (unit(), unit());
+    for unit in [first, second] {
+        shared.join(unit).unwrap();
+    }
+    assert!(matches!(first_told.try_recv(), Ok(Turn::Lead)));
+    let led = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _leading = Leading::of(&shared);
+        panic!("before the writer is free");
+    }));
+    assert!(led.is_err());
+    assert!(matches!(second_told.try_recv(), Ok(Turn::Lead)));
 }

@@ -63,7 +63,12 @@ impl<'a> UnitTx<'a> {
     /// Denies tokens; returns how many denials are new.
     pub fn deny(&mut self, denials: &[Denial]) -> Result<usize, Error> {
         let new = self.tx.insert_denials(denials)?;
-        self.effects.denials.extend_from_slice(denials);
+        if new < denials.len() {
+            let stored = self.tx.as_stored(denials)?;
+            self.effects.denials.extend(stored);
+        } else {
+            self.effects.denials.extend_from_slice(denials);
+        }
         Ok(new)
     }
 

@@ -9,6 +9,7 @@ use tokensmith::internals::model::audit::Origin;
 use tokensmith::internals::service::{purge, users};
 
 use crate::support::{Engine, PASSWORD, TestApp};
+use crate::verifier::payload;
 
 both_engines!(
     a_denial_outlives_every_token_that_it_denies_and_is_then_deleted,
@@ -19,6 +20,8 @@ both_engines!(
     a_purge_of_many_batches_deletes_exactly_what_has_expired,
     a_denial_of_another_instance_is_taken_up_from_the_table,
     a_clock_that_was_ahead_for_a_moment_deletes_no_denial,
+    after_a_clock_that_was_ahead_new_readers_of_the_feed_still_learn_every_denial,
+    instances_that_deny_the_same_token_agree_on_the_time,
 );
 
 fn a_clock_that_was_ahead_for_a_moment_deletes_no_denial(engine: Engine) {
@@ -32,6 +35,40 @@ fn a_clock_that_was_ahead_for_a_moment_deletes_no_denial(engine: Engine) {
     app.advance(70);
     app.inside.denylist.follow(&app.inside.store, app.clock.now()).unwrap();
     app.me(&pair).problem(401, "token_revoked");
+}
+
+fn after_a_clock_that_was_ahead_new_readers_of_the_feed_still_learn_every_denial(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    app.revoke(&pair["refresh_token"]);
+    // In one round only a part of the expired entries is deleted.
+    for ahead in [86_400, 0] {
+        app.inside.denylist.follow(&app.inside.store, app.clock.now() + Seconds(ahead)).unwrap();
+    }
+    app.me(&pair).problem(401, "token_revoked");
+    assert_eq!(denied(&app, "")[0]["sid"], pair["session_id"]);
+}
+
+/// Readers that change the instance go on by time.
+fn instances_that_deny_the_same_token_agree_on_the_time(engine: Engine) {
+    let app = TestApp::start(engine);
+    let pair = app.logged_in("ada");
+    let other = app.another_instance(3, &[]);
+    for instance in [&app, &other] {
+        assert_eq!(instance.revoke(&pair["access_token"]).status, 204);
+    }
+    for (since, count) in [(app.clock.now(), 1), (app.clock.now() + Seconds(1), 0)] {
+        let since = format!("?since={:x}", since.0);
+        for instance in [&app, &other] {
+            assert_eq!(denied(instance, &since).as_array().unwrap().len(), count, "{since}");
+        }
+    }
+    assert_eq!(app.number("select count(*) from audit_events where name = 'access_token_revoked'"), 1);
+}
+
+/// What the feed tells.
+fn denied(app: &TestApp, query: &str) -> Value {
+    payload(&app.get(&format!("/.well-known/denylist{query}")))["denied"].clone()
 }
 
 fn a_denial_outlives_every_token_that_it_denies_and_is_then_deleted(engine: Engine) {
@@ -153,10 +190,10 @@ fn a_denial_of_another_instance_is_taken_up_from_the_table(engine: Engine) {
     let pair = app.logged_in("ada");
     let follow = || app.inside.denylist.follow(&app.inside.store, app.clock.now()).unwrap();
     follow();
-    // Committed now by an instance whose clock is half a minute slow.
+    // Committed now by an instance whose clock is a minute slow, after a quarter of a minute.
     app.execute(
         "insert into denylist (subject, kind, denied_at, expires_at) \
-         select id, 'sid', 1799999970, 1800000330 from sessions",
+         select id, 'sid', 1799999925, 1800000285 from sessions",
     );
     assert_eq!(app.me(&pair).status, 200);
     follow();

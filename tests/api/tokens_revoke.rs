@@ -5,10 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Barrier;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokensmith::internals::clock::Clock as _;
+use tokensmith::internals::metrics::Present;
 use tokensmith::internals::service::keys;
 
-use crate::support::{Answer, Engine, PASSWORD, TestApp};
+use crate::support::forgetful::Forgetful;
+use crate::support::{Answer, Engine, PASSWORD, TestApp, pooler, postgres};
 
 both_engines!(
     a_refresh_token_ends_its_session_and_no_other,
@@ -286,6 +289,25 @@ fn access_tokens_that_are_revoked_at_once_and_twice_are_each_denied_and_recorded
     ] {
         assert_eq!(app.number(&format!("select count(*) from {each}")), all, "{each}");
     }
+}
+
+/// The statement is sent again, and finds the token denied.
+#[test]
+fn a_revocation_whose_response_the_database_could_not_deliver_is_recorded_and_reported_once() {
+    if !postgres::is_available() {
+        return;
+    }
+    let url = postgres::new_database();
+    let forgetful = Forgetful::before(pooler::port_of(&url));
+    let app = TestApp::start_on(TempDir::new().unwrap(), pooler::at_port(&url, forgetful.port), &[]);
+    let pair = app.logged_in("ada");
+    forgetful.cut_at(b"SELECT 1\0");
+    assert_eq!(app.revoke(&pair["access_token"]).status, 204);
+    assert!(forgetful.has_cut());
+    app.me(&pair).problem(401, "token_revoked");
+    assert_eq!(app.number("select count(*) from audit_events where name = 'access_token_revoked'"), 1);
+    let metrics = app.inside.metrics.encode(Present::default()).unwrap();
+    assert!(metrics.contains("security_events_total{name=\"access_token_revoked\"} 1\n"), "{metrics}");
 }
 
 fn an_end_that_cannot_be_written_is_an_error_and_ends_nothing(engine: Engine) {

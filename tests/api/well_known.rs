@@ -1,6 +1,7 @@
 //! `/.well-known`.
 
 use serde_json::json;
+use tokensmith::internals::clock::Clock as _;
 use tokensmith_verifier::{TokenError, Verifier, VerifyError};
 
 use crate::support::front::Front;
@@ -194,4 +195,25 @@ fn a_cache_may_store_what_leads_readers_of_the_denylist_on_and_nothing_that_dela
     assert_eq!(read(&end, "verifier").0, "public, max-age=1");
     let (_epoch, rest) = end.split_once('.').unwrap();
     assert_eq!(read(&format!("?since=1.{rest}"), "verifier").0, "no-store", "of another instance");
+}
+
+/// A cache that has the first page may ask whether it still has the latest one. What it keeps must not expire.
+#[test]
+fn a_cache_gets_a_new_first_page_before_the_old_one_expires() {
+    let app = TestApp::start(Engine::Sqlite);
+    let pair = app.logged_in("ada");
+    app.revoke(&pair["refresh_token"]);
+    let mut kept = app.get("/.well-known/denylist");
+    for _ in 0..100 {
+        app.advance(1);
+        let etag = kept.header("etag").to_owned();
+        let answer = app.send("GET", "/.well-known/denylist", &[("if-none-match", &etag)], b"");
+        if answer.status == 200 {
+            kept = answer;
+        } else {
+            assert_eq!((answer.status, answer.header("etag")), (304, etag.as_str()));
+        }
+        let left = payload(&kept)["exp"].as_i64().unwrap() - app.clock.now().0;
+        assert!(left >= 20, "{left}");
+    }
 }
