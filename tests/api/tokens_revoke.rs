@@ -299,7 +299,10 @@ fn a_revocation_whose_response_the_database_could_not_deliver_is_recorded_and_re
     }
     let url = postgres::new_database();
     let forgetful = Forgetful::before(pooler::port_of(&url));
-    let app = TestApp::start_on(TempDir::new().unwrap(), pooler::at_port(&url, forgetful.port), &[]);
+    let url = pooler::at_port(&url, forgetful.port);
+    // Through a pooler it is a transaction of several statements, which is not sent again.
+    let vars = [("DATABASE_URL", url.as_str()), ("DATABASE_POOLER", "none")];
+    let app = TestApp::start_on(TempDir::new().unwrap(), url.clone(), &vars);
     let pair = app.logged_in("ada");
     forgetful.cut_at(b"SELECT 1\0");
     assert_eq!(app.revoke(&pair["access_token"]).status, 204);
