@@ -138,7 +138,7 @@ pub mod model {
 
     /// Users.
     pub mod user {
-        pub use crate::model::user::{Email, User};
+        pub use crate::model::user::{Email, User, Username};
     }
 }
 

@@ -13,7 +13,7 @@ use tokensmith::internals::entropy::SystemEntropy;
 use tokensmith::internals::model::grant::Live;
 use tokensmith::internals::model::id::Id;
 use tokensmith::internals::model::session::Session;
-use tokensmith::internals::model::user::User;
+use tokensmith::internals::model::user::{User, Username};
 use tokensmith::internals::password::Password;
 use tokensmith::internals::secret::Secret;
 use tokensmith::internals::service::pair::{Purpose, mint};
@@ -91,6 +91,8 @@ impl Data {
                 connection.batch_execute(statement).unwrap();
             }
         }
+        let lacks_skeletons = self.app.store.read(|tx| tx.lacks_skeletons()).unwrap();
+        assert!(!lacks_skeletons, "the service would make them while it is measured");
     }
 
     fn insert_into(&self, execute: &mut dyn FnMut(&str), dialect: Dialect, (begin, count): (u64, u64)) {
@@ -98,10 +100,12 @@ impl Data {
         let users = end.div_ceil(SESSIONS_OF_A_USER);
         for first in (begin / SESSIONS_OF_A_USER..users).step_by(usize::try_from(AT_ONCE).unwrap()) {
             execute(&format!(
-                "{} insert into users (id, username, email, roles, password_hash, created_at) select {}, 'user-' || i, \
-                 'user-' || i || '@example.com', 'editor', '{password_hash}', {} from {}",
+                "{} insert into users (id, username, skeleton_of, username_skeleton, email, roles, password_hash, \
+                 created_at) select {}, 'user-' || i, 'user-' || i, {}, 'user-' || i || '@example.com', 'editor', \
+                 '{password_hash}', {} from {}",
                 dialect.with(first, AT_ONCE.min(users - first)),
                 dialect.id(USER_EPOCH_MS, "i"),
+                skeleton_of_number(),
                 session.created_at.0,
                 dialect.from(first, AT_ONCE.min(users - first)),
             ));
@@ -195,6 +199,13 @@ impl Data {
     pub fn username(&self, number: u64) -> String {
         format!("user-{}", number % self.sessions.div_ceil(SESSIONS_OF_A_USER))
     }
+}
+
+/// What is left of the username of user number `i` when characters that look alike are the same.
+fn skeleton_of_number() -> String {
+    let skeleton = |name: &str| name.parse::<Username>().unwrap().skeleton();
+    let begin = format!("'{}' || i", skeleton("user-"));
+    ('0'..='9').fold(begin, |sql, digit| format!("replace({sql}, '{digit}', '{}')", skeleton(&digit.to_string())))
 }
 
 /// A code of the application, by its number.

@@ -44,6 +44,21 @@ pub(crate) async fn in_time<F: Future>(wait: F) -> Result<F::Output, Error> {
     timeout(patience.left(), wait).await.map_err(|_elapsed| Patience::over())
 }
 
+/// The same, and calls `late` when it takes longer than `usual`.
+pub(crate) async fn in_time_or_late<F: Future + Unpin>(
+    mut wait: F,
+    usual: Duration,
+    late: impl FnOnce(),
+) -> Result<F::Output, Error> {
+    let patience = patience();
+    let _waiting = patience.wait();
+    if let Ok(done) = timeout(usual.min(patience.left()), &mut wait).await {
+        return Ok(done);
+    }
+    late();
+    timeout(patience.left(), wait).await.map_err(|_elapsed| Patience::over())
+}
+
 /// Runs blocking work, which may wait for the database or for a password hash, on another thread. Only waits for the
 /// thread and for the database count, since a hash has its own limit. If no thread is free in time, the work is not
 /// started.

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use self::judging::{Asked, Judge, Judged, Outcome, Refresh, Rows};
 pub(crate) use self::judging::{Client, Ending};
-use self::queue::{BUSY_RETRY_AFTER, Job, Waiting, Waits};
+use self::queue::{BUSY_RETRY_AFTER, Job, USUAL, Waiting, Waits};
 use super::deadline;
 use super::unit::Units;
 use crate::clock::Clock;
@@ -99,7 +99,7 @@ impl Rotator {
         let (reply, answer) = oneshot::channel();
         self.replace_lost();
         self.waiting.add(waits(Job { asked, queued_at: Instant::now(), reply }))?;
-        deadline::in_time(answer).await?.map_err(Error::internal)?
+        deadline::in_time_or_late(answer, USUAL, || self.waiting.hurry()).await?.map_err(Error::internal)?
     }
 
     /// How many refreshes, ends and denials wait for the next batch.

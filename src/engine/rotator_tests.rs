@@ -342,6 +342,35 @@ fn while_every_batch_is_stuck_nobody_waits_for_it_and_once_one_is_back_all_are_t
 }
 
 #[test]
+fn what_arrives_while_a_batch_is_written_waits_for_its_thread_unless_that_takes_longer_than_usual() {
+    let house = House::new(&[]);
+    let ada = house.open(&house.users[0]);
+    let waiting = Waiting::new(2);
+    let add = || waiting.lock().push(job(&ada, 1).0);
+    assert!(add(), "nothing is under way");
+    assert!(!add(), "the thread that was woken takes both");
+    assert_eq!(waiting.take(0).unwrap().len(), 2);
+    // However slow this machine is.
+    waiting.lock().under_way.insert(0, Instant::now() + DEADLINE);
+    assert!(!add() && !add());
+    assert_eq!(waiting.take(0).unwrap().len(), 2);
+    waiting.lock().under_way.insert(0, Instant::now().checked_sub(USUAL).unwrap());
+    assert!(add(), "another thread takes it");
+    assert_eq!(waiting.take(1).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refresh_beside_a_batch_that_hangs_is_answered() {
+    let house = House::new(&[]);
+    let ada = house.open(&house.users[0]);
+    let rotator = Rotator::start(house.batches()).unwrap();
+    rotator.waiting.lock().under_way.insert(1_000, Instant::now() + DEADLINE);
+    let ending =
+        Ending { user: ada.user_id, session: ada.id, reason: EndReason::Logout, origin: Origin::default() };
+    assert_eq!(rotator.end(ending).await.unwrap().session, ada);
+}
+
+#[test]
 fn a_thread_that_hangs_for_too_long_is_replaced_and_ends_when_it_comes_back() {
     let house = House::new(&[]);
     let ada = house.open(&house.users[0]);

@@ -92,7 +92,7 @@ impl Username {
     }
 
     /// What is left of it when characters that look alike are the same.
-    pub(crate) fn skeleton(&self) -> String {
+    pub fn skeleton(&self) -> String {
         skeleton(&self.0)
     }
 

@@ -101,7 +101,7 @@ const FIRST_CONNECTION_TIMEOUT: Duration = Duration::from_secs(15);
 /// ends before the request does.
 const LOCK_MARGIN: Duration = Duration::from_millis(500);
 
-/// While one batch waits for the disk, another is read and judged. More would only make each batch smaller.
+/// While one batch waits for a slow disk, another is read and judged. More would only make each batch smaller.
 const MAX_BATCHES: u32 = 2;
 
 /// What to do when there is no database where one is expected.

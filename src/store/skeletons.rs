@@ -45,7 +45,7 @@ impl ReadTx<'_> {
     }
 
     /// Whether a name lacks its skeleton.
-    pub(crate) fn lacks_skeletons(&mut self) -> Result<bool, Error> {
+    pub fn lacks_skeletons(&mut self) -> Result<bool, Error> {
         Ok(!self.list_without_skeleton(1)?.is_empty())
     }
 

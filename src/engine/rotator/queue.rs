@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -19,6 +19,11 @@ pub(super) const MAX_BATCH_SIZE: usize = 256;
 
 /// The most that may wait. More are refused with a time to retry.
 pub(super) const MAX_WAITING: usize = 4_096;
+
+/// How long a batch usually takes at most. Its thread then takes all that have arrived meanwhile: the fewer batches, the less
+/// each of their refreshes costs. Only when a batch takes longer, because the disk, the network or a lock is slow, does another
+/// thread take the next one beside it.
+pub(super) const USUAL: Duration = Duration::from_millis(10);
 
 /// The most hanging threads that may be replaced at the same time.
 pub(super) const MAX_LOST: usize = 8;
@@ -78,6 +83,16 @@ pub(super) struct Queue {
     closed: bool,
 }
 
+impl Queue {
+    /// Adds one; returns whether a thread must be woken for it. Only the first one wakes a thread, which takes all: waking costs
+    /// more than everything else here. A thread whose batch will soon be done takes them without that.
+    pub(super) fn push(&mut self, job: Waits) -> bool {
+        let is_first = self.jobs.is_empty();
+        self.jobs.push_back(job);
+        is_first && !self.under_way.values().any(|since| since.elapsed() < USUAL)
+    }
+}
+
 impl Waiting {
     /// A queue for this number of threads.
     pub(super) fn new(threads: usize) -> Self {
@@ -110,14 +125,19 @@ impl Waiting {
         if queue.jobs.len() >= MAX_WAITING {
             return Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER });
         }
-        // Only the first one wakes a thread, which takes all: waking costs more than everything else here.
-        let is_first = queue.jobs.is_empty();
-        queue.jobs.push_back(job);
+        let wakes = queue.push(job);
         drop(queue);
-        if is_first {
+        if wakes {
             self.arrived.notify_one();
         }
         Ok(())
+    }
+
+    /// Wakes another thread for those that are still waiting: one of them has waited for [`USUAL`].
+    pub(super) fn hurry(&self) {
+        if !self.lock().jobs.is_empty() {
+            self.arrived.notify_one();
+        }
     }
 
     /// Gives up threads that take too long and returns them. When they return, they end.
