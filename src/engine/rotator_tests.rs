@@ -365,8 +365,7 @@ async fn a_refresh_beside_a_batch_that_hangs_is_answered() {
     let ada = house.open(&house.users[0]);
     let rotator = Rotator::start(house.batches()).unwrap();
     rotator.waiting.lock().under_way.insert(1_000, Instant::now() + DEADLINE);
-    let ending =
-        Ending { user: ada.user_id, session: ada.id, reason: EndReason::Logout, origin: Origin::default() };
+    let ending = Ending { user: ada.user_id, session: ada.id, reason: EndReason::Logout, origin: Origin::default() };
     assert_eq!(rotator.end(ending).await.unwrap().session, ada);
 }
 
