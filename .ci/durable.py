@@ -1,5 +1,6 @@
-"""What is acknowledged is on disk: traces a service, and a PostgreSQL of its own, while sessions begin, go on and end, and checks
-that the disk was waited for between each request and its response. `python3 .ci/durable.py [PROGRAM]`"""
+"""What is acknowledged is on disk: traces a service, and a PostgreSQL of its own, while sessions begin, go on and end, one request
+after the other, and checks that the log of the database was synchronized between each request and its response.
+`python3 .ci/durable.py [PROGRAM]`"""
 
 import json
 import os
@@ -29,10 +30,10 @@ def free_port():
         return one.getsockname()[1]
 
 
-def until(is_so, what):
+def until(is_so, process, what):
     deadline = time.monotonic() + 60
     while not is_so():
-        assert time.monotonic() < deadline, what
+        assert process.poll() is None and time.monotonic() < deadline, what
         time.sleep(0.05)
 
 
@@ -42,22 +43,30 @@ def listens(port):
 
 
 class Traced:
-    """A process and its children, traced. It is waited for until it listens."""
+    """A process and its children, traced. It is waited for until it listens, and is stopped at the end."""
 
     def __init__(self, trace, command, port, **more):
         self.trace, user = trace, more.pop("user", None)
-        tracing = ["strace", "-f", "-y", "-ttt", "-s", "48", "-e", f"trace={CALLS}", "-o", str(trace)]
+        tracing = ["strace", "-f", "-y", "-ttt", "-T", "-s", "48", "-e", f"trace={CALLS}", "-o", str(trace)]
         tracing += ["-u", user] if user else []
         self.process = subprocess.Popen([*tracing, *map(str, command)], stdout=subprocess.DEVNULL, **more)
-        until(lambda: listens(port), f"{command[0]} does not listen")
+        until(lambda: listens(port), self.process, f"{command[0]} does not listen")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
     def stop(self, how=signal.SIGTERM):
+        if self.process.poll() is not None:
+            return
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         os.kill(int(children[0]), how)
         self.process.wait(timeout=60)
 
     def events(self):
-        """The times when requests came, responses went, and the disk had written a file, in order."""
+        """The times when requests came, responses went, and a file was on disk, in order."""
         begun, events = {}, []
         for line in self.trace.read_text(errors="replace").splitlines():
             who, when, what = LINE.match(line).groups()
@@ -66,13 +75,15 @@ class Traced:
                 continue
             began, first = begun.pop(who, (float(when), "")) if what.startswith("<... ") else (float(when), "")
             whole = first + what
-            if request := re.search(r'"(?:POST|DELETE) (/[^ ]*) HTTP', whole):
+            if request := re.search(r'"POST (/[^ ]*) HTTP', whole):
                 events.append((float(when), "request", request[1]))
             elif status := re.search(r'"HTTP/1\.1 (\d+)', whole):
                 # It may have left as soon as the call began.
                 events.append((began, "response", status[1]))
-            elif written := re.match(r"f(?:data)?sync\(\d+<([^>]*)>.*= 0$", whole):
-                events.append((float(when), "disk", written[1]))
+            elif written := re.match(r"f(?:data)?sync\(\d+<([^>]*)>.*= 0 <([\d.]+)>$", whole):
+                # The time of a whole call is that of its begin.
+                took = 0 if first else float(written[2])
+                events.append((float(when) + took, "disk", written[1]))
         return sorted(events)
 
 
@@ -87,14 +98,19 @@ class PostgreSql:
         if self.user:
             shutil.chown(data.parent, self.user)
         as_user = ["runuser", "-u", self.user, "--"] if self.user else []
-        initdb = [*as_user, self.bin / "initdb", "-D", data, "-U", "tokensmith", "-A", "trust", "--no-sync"]
+        initdb = [*as_user, self.bin / "initdb", "-D", data, "-U", "tokensmith", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
         subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd="/")
         options = ["-D", data, "-p", self.port, "-k", data.parent, "-c", "listen_addresses=127.0.0.1"]
         command, log = [self.bin / "postgres", *options], open(folder / "postgres.log", "w")
         self.traced = Traced(folder / "cluster.trace", command, self.port, user=self.user, cwd="/", stderr=log)
-        create = [self.bin / "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "tokensmith", "-T", "template0", "durable"]
-        subprocess.run(create, check=True)
-        self.url = f"postgres://tokensmith@127.0.0.1:{self.port}/durable"
+
+    def create(self):
+        """An empty database; returns its address."""
+        create = [self.bin / "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "tokensmith", "durable"]
+        # It listens before it has started up.
+        is_created = lambda: subprocess.run(create, stderr=subprocess.DEVNULL).returncode == 0
+        until(is_created, self.traced.process, "PostgreSQL does not create a database")
+        return f"postgres://tokensmith@127.0.0.1:{self.port}/durable"
 
 
 def post(base, path, body=None, access_token=None):
@@ -125,9 +141,8 @@ def check(name, folder, database_url, of_database=None):
     env["KEYS_DIR"] = str(folder / f"keys-{name}")
     create = [PROGRAM, "users", "create", "ada", "--password-stdin"]
     subprocess.run(create, cwd=folder, env=env, input=PASSWORD, text=True, check=True, stdout=subprocess.DEVNULL)
-    service = Traced(folder / f"{name}.trace", [PROGRAM], port, cwd=folder, env=env)
-    use(base)
-    service.stop()
+    with Traced(folder / f"{name}.trace", [PROGRAM], port, cwd=folder, env=env) as service:
+        use(base)
     if of_database:
         of_database.stop(signal.SIGINT)
     writes = [event for event in (of_database or service).events() if event[1] == "disk"]
@@ -155,7 +170,8 @@ def main():
         folder.chmod(0o755)
         check("sqlite", folder, f"sqlite://{folder}/tokensmith.db")
         postgresql = PostgreSql(folder)
-        check("postgresql", folder, postgresql.url, postgresql.traced)
+        with postgresql.traced:
+            check("postgresql", folder, postgresql.create(), postgresql.traced)
 
 
 if __name__ == "__main__":

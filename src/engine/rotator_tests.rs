@@ -360,10 +360,17 @@ fn what_arrives_while_a_batch_is_written_waits_for_its_thread_unless_that_takes_
 }
 
 #[tokio::test]
-async fn a_refresh_beside_a_batch_that_hangs_is_answered() {
+async fn an_end_beside_a_batch_that_hangs_is_answered() {
     let house = House::new(&[]);
-    let ada = house.open(&house.users[0]);
+    let [ada, other] = [house.open(&house.users[0]), house.open(&house.users[0])];
     let rotator = Rotator::start(house.batches()).unwrap();
+    let (first, answered) = job(&other, 1);
+    rotator.waiting.add(first).unwrap();
+    answered.await.unwrap().unwrap();
+    // Only a thread that waits has to be woken.
+    while !rotator.waiting.lock().under_way.is_empty() {
+        std::thread::yield_now();
+    }
     rotator.waiting.lock().under_way.insert(1_000, Instant::now() + DEADLINE);
     let ending = Ending { user: ada.user_id, session: ada.id, reason: EndReason::Logout, origin: Origin::default() };
     assert_eq!(rotator.end(ending).await.unwrap().session, ada);

@@ -21,8 +21,8 @@ pub(super) const MAX_BATCH_SIZE: usize = 256;
 pub(super) const MAX_WAITING: usize = 4_096;
 
 /// How long a batch usually takes at most. Its thread then takes all that have arrived meanwhile: the fewer batches, the less
-/// each of their refreshes costs. Only when a batch takes longer, because the disk, the network or a lock is slow, does another
-/// thread take the next one beside it.
+/// each of their refreshes costs. Another thread takes those that have waited for longer, because the disk, the network or a lock
+/// is slow, or those that are too many for one batch.
 pub(super) const USUAL: Duration = Duration::from_millis(10);
 
 /// The most hanging threads that may be replaced at the same time.
@@ -37,6 +37,15 @@ pub(super) enum Waits {
     Session(Job<Asked, Live>),
     /// An access token that is to be denied, with the event of that.
     Token(Job<(Denial, Event), ()>),
+}
+
+impl Waits {
+    fn queued_at(&self) -> Instant {
+        match self {
+            Self::Session(job) => job.queued_at,
+            Self::Token(job) => job.queued_at,
+        }
+    }
 }
 
 /// What is asked, and where the result goes.
@@ -133,9 +142,10 @@ impl Waiting {
         Ok(())
     }
 
-    /// Wakes another thread for those that are still waiting: one of them has waited for [`USUAL`].
+    /// Wakes another thread if one has waited for [`USUAL`]. Each that waits asks for it after that time. (If its client has gone,
+    /// it waits for the next one that arrives.)
     pub(super) fn hurry(&self) {
-        if !self.lock().jobs.is_empty() {
+        if self.lock().jobs.front().is_some_and(|first| first.queued_at().elapsed() >= USUAL) {
             self.arrived.notify_one();
         }
     }
