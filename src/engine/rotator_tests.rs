@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use super::queue::{MAX_BATCH_SIZE, MAX_LOST, MAX_WAITING};
+use super::queue::MAX_LOST;
 use super::*;
 use crate::app::App;
 use crate::clock::{ManualClock, Seconds, Timestamp};
@@ -303,60 +303,6 @@ fn access_tokens_of_a_batch_are_each_denied_and_recorded_once_and_a_refresh_besi
     assert_eq!(house.denials(), [1, 2, 3].map(|token| denial_of(token).0));
     assert_eq!(house.events("access_token_revoked").len(), 3);
     assert!(house.app.denylist.set().denies(None, Jti::from_bytes([3; 16])));
-}
-
-#[test]
-fn what_waits_is_taken_together_up_to_a_bound_and_beyond_the_queue_is_refused() {
-    let house = House::new(&[]);
-    let ada = house.open(&house.users[0]);
-    let waiting = Waiting::default();
-    let _answers: Vec<Answer> = (0..MAX_WAITING)
-        .map(|_| {
-            let (job, answer) = job(&ada, 1);
-            waiting.add(job).unwrap();
-            answer
-        })
-        .collect();
-    assert!(matches!(waiting.add(job(&ada, 1).0), Err(Error::Overloaded { retry_after: BUSY_RETRY_AFTER })));
-    assert_eq!(waiting.take(0).unwrap().len(), MAX_BATCH_SIZE);
-    waiting.add(job(&ada, 1).0).unwrap();
-}
-
-#[test]
-fn while_every_batch_is_stuck_nobody_waits_for_it_and_once_one_is_back_all_are_taken_up() {
-    let house = House::new(&[]);
-    let ada = house.open(&house.users[0]);
-    let waiting = Waiting::new(2);
-    let (ours, _answers): (Vec<_>, Vec<Answer>) = (0..2).map(|_| job(&ada, 1)).unzip();
-    for (thread, job) in (0..).zip(ours) {
-        waiting.add(job).unwrap();
-        assert_eq!(waiting.take(thread).unwrap().len(), 1);
-    }
-    let stuck_since = Instant::now().checked_sub(DEADLINE * 2).unwrap();
-    waiting.lock().under_way.insert(0, stuck_since);
-    waiting.add(job(&ada, 1).0).unwrap();
-    waiting.lock().under_way.insert(1, stuck_since);
-    assert!(matches!(waiting.add(job(&ada, 1).0), Err(Error::Unavailable(_))));
-    assert_eq!(waiting.take(0).unwrap().len(), 1);
-    waiting.add(job(&ada, 1).0).unwrap();
-}
-
-#[test]
-fn what_arrives_while_a_batch_is_written_waits_for_its_thread_unless_that_takes_longer_than_usual() {
-    let house = House::new(&[]);
-    let ada = house.open(&house.users[0]);
-    let waiting = Waiting::new(2);
-    let add = || waiting.lock().push(job(&ada, 1).0);
-    assert!(add(), "nothing is under way");
-    assert!(!add(), "the thread that was woken takes both");
-    assert_eq!(waiting.take(0).unwrap().len(), 2);
-    // However slow this machine is.
-    waiting.lock().under_way.insert(0, Instant::now() + DEADLINE);
-    assert!(!add() && !add());
-    assert_eq!(waiting.take(0).unwrap().len(), 2);
-    waiting.lock().under_way.insert(0, Instant::now().checked_sub(USUAL).unwrap());
-    assert!(add(), "another thread takes it");
-    assert_eq!(waiting.take(1).unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -197,3 +197,7 @@ impl Waiting {
         (count > 0).then_some(batch)
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;
