@@ -6,7 +6,6 @@ import base64
 import http.server
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,8 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
+
+from ports import free_port
 
 PASSWORD = "a long and unusual sentence"
 
@@ -35,12 +36,6 @@ class Hook(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def post(url, body):

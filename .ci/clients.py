@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,8 @@ import urllib.error
 import urllib.request
 import venv
 from pathlib import Path
+
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "docs/src/oauth"
@@ -38,12 +39,6 @@ BLOCKS = {
         "register.sh", "settings.py", "oidc.py", "urls.py", "home.html", "claim.sh", "migrated.py", "migrated_settings.py",
     ],
 }
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def nginx(folder, port, upstream):
@@ -143,6 +138,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
         shutil.copytree(ROOT / ".ci/clients", tools, dirs_exist_ok=True)
+        shutil.copy2(ROOT / ".ci/ports.py", tools)
         install(tools, wanted)
         write_book(tools)
         with Service(program, tools / "service") as service:

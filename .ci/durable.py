@@ -15,6 +15,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/release/tokensmith").resolve()
 PASSWORD = "a long and unusual sentence"
@@ -22,12 +24,6 @@ ROUNDS = 5
 CALLS = "fsync,fdatasync,recvfrom,read,sendto,write,writev"
 # Who, when, and what has happened. A call of another thread may come between the two halves of one.
 LINE = re.compile(r"(\d+) +(\d+\.\d+) (.*)")
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def until(is_so, process, what):

@@ -5,7 +5,6 @@ are in js/. What the book says of the package is run as it is written: the block
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,8 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = list((ROOT / "docs/src").rglob("*.md"))
@@ -56,9 +57,7 @@ def build(folder):
 
 def check_description(program, folder, tools):
     """That the types are those of the service."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     home = tools / "description"
     home.mkdir()
     url = f"http://127.0.0.1:{port}"

@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import signal
-import socket
 import ssl
 import struct
 import subprocess
@@ -24,6 +23,8 @@ import urllib.error
 import urllib.request
 import venv
 from pathlib import Path
+
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 AIOSMTPD = "aiosmtpd==1.4.6"
@@ -48,12 +49,6 @@ SUBJECTS = {
                 "Se ha cambiado tu correo electrónico"],
 }
 LANGUAGES = ["en", "de", "es"]
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Server:

@@ -8,7 +8,6 @@ import http.server
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ["walk.mjs", "passkeys.mjs", "mails.mjs", "registration.mjs", "providers.mjs", "invitations.mjs"]
@@ -49,12 +50,6 @@ SETTINGS = {
     "providers.mjs": {"REGISTRATION": "open", "OUTBOUND_ALLOW": "127.0.0.0/8", **TERMS},
     "invitations.mjs": {"REGISTRATION": "invite", "OUTBOUND_ALLOW": "127.0.0.0/8"},
 }
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Logo(http.server.BaseHTTPRequestHandler):

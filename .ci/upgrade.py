@@ -16,7 +16,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,8 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from ports import free_port
 
 ISSUER = "http://127.0.0.1:8080"
 PASSWORD = "correct horse battery staple"
@@ -37,12 +38,6 @@ SETTINGS = {
     "ACCESS_TOKEN_LIFETIME": "12s", "REFRESH_SETTLE_WINDOW": "1s", "REFRESH_RETRY_WINDOW": "6s",
 }
 NAMES = ["ada", "grace.hopper", "жуков", "éclair"]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def call(base, method, path, body=None, token=None, scheme="Bearer", timeout=10):

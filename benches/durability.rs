@@ -18,6 +18,8 @@ mod cluster;
 mod data;
 #[path = "load/http.rs"]
 mod http;
+#[path = "../tests/api/support/ports.rs"]
+mod ports;
 #[path = "load/process.rs"]
 #[expect(dead_code, reason = "the load benchmark measures what its servers use")]
 mod process;

@@ -12,6 +12,8 @@
 mod account;
 #[path = "../tests/api/support/cluster.rs"]
 mod cluster;
+#[path = "../tests/api/support/ports.rs"]
+mod ports;
 #[path = "load/process.rs"]
 #[expect(dead_code, reason = "the load benchmark measures what its servers use")]
 mod process;

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -10,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 from browser import Browser
+from ports import free_port
 
 ISSUER = os.environ["ISSUER"]
 # There is no server here: the browser stops before it.
@@ -41,12 +41,6 @@ def run_book(name, replaced):
     """Runs a block of the book in a shell; returns what it prints."""
     script = book(name, {"target/release/tokensmith": os.environ["TOKENSMITH"], **replaced})
     return subprocess.run(["bash", "-euc", script], stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def serve(command, url, **options):

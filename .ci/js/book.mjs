@@ -1,7 +1,7 @@
 // The book's code for the package, as it is written there but for addresses.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
-import { Front, launch, PASSWORD, Service, start, step, tab, until } from "./harness.mjs";
+import { freePort, Front, launch, PASSWORD, Service, start, step, tab, until } from "./harness.mjs";
 
 const front = await Front.start();
 const service = await Service.start(`${process.env.FOLDER}/book`, { issuer: front.origin, SCOPES: "notes:read" });
@@ -9,7 +9,7 @@ front.service = service;
 service.addUser("ada");
 service.addUser("root", "--role", "admin");
 const [ada, root] = [await service.login("ada"), await service.login("root")];
-const port = 20_000 + Math.floor(20_000 * Math.random());
+const port = await freePort();
 
 /** A block of the book in a file, with the addresses of this run. */
 function block(name, replaced = {}) {

@@ -46,11 +46,16 @@ export async function listen(server) {
   return server.address().port;
 }
 
-async function freePort() {
-  const server = createServer();
-  const port = await listen(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+/** A port that no program listens on, and that the kernel gives to no connection meanwhile, as it may from 32768 on. */
+export async function freePort() {
+  for (;;) {
+    const port = 10_000 + Math.floor(22_000 * Math.random());
+    const server = createServer();
+    const isFree = await new Promise((resolve) => server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true)));
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 /** The service on a folder of its own. `issuer` is the URL that clients see; by default the service's own. */

@@ -2,7 +2,7 @@
 // learns of a logout.
 import assert from "node:assert/strict";
 import { createClient } from "tokensmith";
-import { PASSWORD, Service, start, step, until, wait } from "./harness.mjs";
+import { freePort, PASSWORD, Service, start, step, until, wait } from "./harness.mjs";
 
 const LOGOUTS = Number(process.env.LOGOUTS ?? 25);
 const service = await Service.start(`${process.env.FOLDER}/node`, { REAUTHENTICATION_PERIOD: "1s", SCOPES: "notes:read" });
@@ -73,7 +73,7 @@ await step("a program that is done ends by itself", async () => {
   assert.match(printed, /^[0-9a-f-]{36}\n$/);
 });
 
-const port = 20_000 + Math.floor(20_000 * Math.random());
+const port = await freePort();
 const notes = `http://127.0.0.1:${port}`;
 const express = start(process.execPath, ["example.mjs"], { env: { ...process.env, ISSUER: baseUrl, PORT: String(port) }, stdio: "inherit" });
 const ask = (path, token) => fetch(notes + path, { headers: token ? { authorization: `Bearer ${token}` } : {} });

@@ -1,10 +1,10 @@
 // The example of a page without a build, as its reader starts it, in Chromium.
 import assert from "node:assert/strict";
-import { launch, PASSWORD, Service, start, step, until } from "./harness.mjs";
+import { freePort, launch, PASSWORD, Service, start, step, until } from "./harness.mjs";
 
 const service = await Service.start(`${process.env.FOLDER}/spa`);
 service.addUser("ada");
-const port = 20_000 + Math.floor(20_000 * Math.random());
+const port = await freePort();
 const example = start(`${process.env.EXAMPLES}/spa/run`, [], { env: { ...process.env, ISSUER: service.address, PORT: String(port) }, stdio: ["ignore", "ignore", "inherit"] });
 const url = `http://127.0.0.1:${port}/`;
 await until("the example is served", () => fetch(url).then(({ ok }) => ok, () => false), 60);

@@ -3,12 +3,16 @@
 import base64
 import json
 import signal
-import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 import venv
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from ports import free_port  # noqa: E402
 
 EXACT = [
     "django==5.2.19", "djangorestframework==3.18.3", "djangorestframework-simplejwt==5.5.1", "gunicorn==27.0.1",
@@ -19,12 +23,6 @@ PASSWORD = "correct horse battery staple"
 
 def run(*command, **more):
     return subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True, **more).stdout
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def send(method, url, body=None, headers=None):

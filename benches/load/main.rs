@@ -22,6 +22,8 @@ mod floor;
 mod http;
 #[path = "../../tests/api/support/pooler.rs"]
 mod pooler;
+#[path = "../../tests/api/support/ports.rs"]
+mod ports;
 mod process;
 mod report;
 mod run;

@@ -3,12 +3,14 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use procfs::process::Process;
+
+use crate::ports::free_port;
 
 /// A server; killed when dropped.
 pub struct Server {
@@ -68,9 +70,8 @@ impl Drop for Server {
     }
 }
 
-/// A port that is free now and probably stays free for a moment.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+    (Ipv4Addr::LOCALHOST, free_port()).into()
 }
 
 fn answers(address: SocketAddr) -> bool {

@@ -30,6 +30,8 @@ mod judge;
 mod law;
 mod ledger;
 mod options;
+#[path = "../../tests/api/support/ports.rs"]
+mod ports;
 #[path = "../load/process.rs"]
 #[expect(dead_code, reason = "the load benchmark measures what its servers use")]
 mod process;

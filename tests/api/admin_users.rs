@@ -1,6 +1,5 @@
 //! `/v1/admin/users`: everybody's accounts, sessions and API tokens, for administrators.
 
-use std::net::TcpListener;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
@@ -8,6 +7,7 @@ use serde_json::{Value, json};
 use tokensmith_verifier::Verifier;
 
 use crate::support::backend::Backend;
+use crate::support::ports::free_port;
 use crate::support::process::Tokensmith;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 
@@ -307,7 +307,7 @@ fn an_enabled_user_logs_in_again_and_the_api_tokens_are_accepted_again(engine: E
 }
 
 fn another_service_refuses_a_disabled_user_within_the_bound(engine: Engine) {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = format!("127.0.0.1:{}", free_port());
     let command = Tokensmith::new();
     let url = engine.new_database(&command.dir);
     let command = command.env("DATABASE_URL", &url).env("LISTEN", &address).env("ISSUER", &format!("http://{address}"));

@@ -11,6 +11,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use serde_json::{Value, json};
 use tokensmith::internals::config::Config;
 
+use crate::support::ports::free_port;
 use crate::support::process::{Finished, Tokensmith};
 use crate::support::{Engine, PASSWORD};
 
@@ -335,10 +336,7 @@ fn what_cannot_be_opened_is_one_clear_line() {
     fails_with(&unwritable.run(&["serve"]), "database sqlite:///proc/tokensmith/x.db: /proc/tokensmith");
 
     let port = TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().port()
-    };
+    let closed = free_port();
     let refused = Tokensmith::new().env("DATABASE_URL", &format!("postgres://app:hunter2@127.0.0.1:{closed}/app"));
     let finished = refused.run(&["serve"]);
     fails_with(&finished, "Connection refused");

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use serde_json::json;
 
 use crate::cli::{fails_with, with_ada};
+use crate::support::ports::free_port;
 use crate::support::process::Tokensmith;
 use crate::support::{Engine, PASSWORD};
 
@@ -228,12 +229,9 @@ fn listener(answer: Option<&'static str>) -> String {
 
 #[test]
 fn healthcheck_tells_by_its_exit_code_whether_the_service_is_ready() {
-    let address = {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
-    let command = Tokensmith::new().env("LISTEN", &format!("0.0.0.0:{}", address.port()));
-    fails_with(&command.run(&["healthcheck"]), &format!("http://{address}/readyz: Connection refused"));
+    let port = free_port();
+    let command = Tokensmith::new().env("LISTEN", &format!("0.0.0.0:{port}"));
+    fails_with(&command.run(&["healthcheck"]), &format!("http://127.0.0.1:{port}/readyz: Connection refused"));
     let serving = command.serve();
     for (args, expected) in [(["healthcheck"].as_slice(), "ready\n"), (&["healthcheck", "--live"], "alive\n")] {
         let healthy = command.run(args);

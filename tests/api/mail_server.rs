@@ -1,10 +1,9 @@
 //! Mail servers: one that is away or refuses for now gets the mail later, one that refuses it for good does not.
 
-use std::net::TcpListener;
-
 use serde_json::json;
 
 use crate::support::mail::StandIn;
+use crate::support::ports::free_port;
 use crate::support::{Engine, PASSWORD, TestApp};
 use tokensmith::internals::metrics::Present;
 
@@ -70,11 +69,7 @@ fn a_mail_server_gets_each_mail_once(engine: Engine) {
 }
 
 fn requests_succeed_while_the_mail_server_is_away_and_the_mail_arrives_later(engine: Engine) {
-    // Taken, so that no other test listens there.
-    let away = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = away.local_addr().unwrap();
-    drop(away);
-    let app = start(engine, &format!("smtp://{address}"));
+    let app = start(engine, &format!("smtp://127.0.0.1:{}", free_port()));
     cause_a_mail(&app);
     assert_eq!((send(&app), waiting(&app)), (1, 1));
     assert_counted(&app, "failed");

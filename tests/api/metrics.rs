@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::ports::free_port;
 use crate::support::process::{Serving, Tokensmith};
 use crate::support::{Client, Engine, PASSWORD};
 use crate::verifier::wait_until;
@@ -23,7 +24,7 @@ struct Measured {
 const USERNAME: &str = "lovelace";
 
 fn measured(engine: Engine) -> Measured {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = format!("127.0.0.1:{}", free_port());
     let command = Tokensmith::new();
     let url = engine.new_database(&command.dir);
     let command = command.env("DATABASE_URL", &url).env("METRICS_LISTEN", &address).env("REFRESH_SETTLE_WINDOW", "0s");

@@ -1,11 +1,10 @@
 //! Units of work: a change, its audit events and its denials are written together, and then announced; or none of this
 //! happens.
 
-use std::net::TcpListener;
-
 use serde_json::{Value, json};
 
 use crate::admin_users::{administrator, api_token};
+use crate::support::ports::free_port;
 use crate::support::process::Tokensmith;
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp, execute, number};
 
@@ -64,7 +63,7 @@ fn an_event_that_no_request_brought_about_names_none(engine: Engine) {
 fn a_unit_that_fails_writes_and_announces_nothing(engine: Engine) {
     let command = Tokensmith::new();
     let url = engine.new_database(&command.dir);
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = format!("127.0.0.1:{}", free_port());
     let command = command.env("DATABASE_URL", &url).env("METRICS_LISTEN", &address);
     assert!(command.run_with_input(&["users", "create", "ada", "--password-stdin"], PASSWORD).success());
     let serving = command.serve();

@@ -13,6 +13,7 @@ use tokensmith_verifier::{Builder, DenylistPolicy, TokenError, Verifier, VerifyE
 
 use crate::support::backend::Backend;
 use crate::support::front::Front;
+use crate::support::ports::free_port;
 use crate::support::process::{Serving, Tokensmith};
 use crate::support::{Answer, Client, Engine, PASSWORD, TestApp};
 
@@ -42,7 +43,7 @@ pub fn token(pair: &Value) -> &str {
 
 /// A service process that knows its own URL.
 fn issuer(engine: Engine) -> (Tokensmith, Serving) {
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let address = format!("127.0.0.1:{}", free_port());
     let command = Tokensmith::new();
     let url = engine.new_database(&command.dir);
     let command = command.env("DATABASE_URL", &url).env("LISTEN", &address);

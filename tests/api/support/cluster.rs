@@ -3,7 +3,6 @@
 //! A shell supervises it: it lives on this process's pipe, so that the cluster goes even when the tests are killed.
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -42,7 +41,7 @@ impl Cluster {
         let bin = bin_dir().expect("PostgreSQL is installed");
         let dir = std::env::temp_dir().join(format!("tokensmith-pg-{}-{}", std::process::id(), next()));
         std::fs::create_dir(&dir).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = super::ports::free_port();
         let mut command = unprivileged_shell(&dir);
         command.args(["-c", SUPERVISOR, "supervisor"]).arg(&dir).arg(port.to_string()).arg(bin);
         command.arg(settings).current_dir("/");

@@ -16,6 +16,7 @@ pub mod oauth;
 pub mod passkey;
 pub mod pooled;
 pub mod pooler;
+pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod provider;

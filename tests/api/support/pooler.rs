@@ -1,6 +1,6 @@
 //! `PgBouncer` in front of a cluster, on a free port, until it is dropped.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ impl Pooler {
     pub fn before(server: u16, mode: &str, size: u32, is_round_robin: bool) -> Self {
         let dir = std::env::temp_dir().join(format!("tokensmith-pooler-{}-{}", std::process::id(), next()));
         std::fs::create_dir(&dir).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = super::ports::free_port();
         let config = format!(
             "[databases]\n* = host=127.0.0.1 port={server} user=tokensmith\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n\
