@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from browser import Browser, Step
-from harness import ISSUER, book, browser, free_port, run_book, serve, step
+from harness import ISSUER, book, browser, run_book, serve, step
+from ports import free_port
 
 MANAGE = [sys.executable, "manage.py"]
 FILES = {

@@ -9,7 +9,6 @@ import urllib.request
 from pathlib import Path
 
 from browser import Browser
-from ports import free_port
 
 ISSUER = os.environ["ISSUER"]
 # There is no server here: the browser stops before it.

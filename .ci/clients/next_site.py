@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from browser import Step
-from harness import ISSUER, book, browser, free_port, run_book, serve, step
+from harness import ISSUER, book, browser, run_book, serve, step
+from ports import free_port
 
 FILES = {"route.js": "app/api/auth/[...nextauth]/route.js", "auth.js": "auth.js"}
 # What Next.js wants to be there besides.

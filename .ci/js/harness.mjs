@@ -46,13 +46,17 @@ export async function listen(server) {
   return server.address().port;
 }
 
-/** A port that no program listens on, and that the kernel gives to no connection meanwhile, as it may from 32768 on. */
+/**
+ * A port that no program listens on. From 32768 on the kernel could give it to a connection before the server starts; browsers refuse
+ * some ports below 11000.
+ */
 export async function freePort() {
   for (;;) {
-    const port = 10_000 + Math.floor(22_000 * Math.random());
+    const port = 11_000 + Math.floor(21_000 * Math.random());
     const server = createServer();
-    const isFree = await new Promise((resolve) => server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true)));
-    if (!isFree) continue;
+    const error = await new Promise((resolve) => server.once("error", resolve).listen(port, "127.0.0.1", resolve));
+    if (error?.code === "EADDRINUSE") continue;
+    assert.ifError(error);
     await new Promise((resolve) => server.close(resolve));
     return port;
   }

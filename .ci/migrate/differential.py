@@ -16,7 +16,8 @@ import threading
 import time
 from pathlib import Path
 
-from harness import PASSWORD, SECRET, Server, environment, free_port, run, send
+from harness import PASSWORD, SECRET, Server, environment, run, send
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs/src/reference/simplejwt.md").read_text()

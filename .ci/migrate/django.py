@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from frontends import Frontends
-from harness import PASSWORD, SECRET, environment, free_port, run, send
+from harness import PASSWORD, SECRET, environment, run, send
+from ports import free_port
 from project import BLOCKS, HASHERS, ROOT, Project
 
 CLIENTS = 50

@@ -12,7 +12,6 @@ import venv
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
-from ports import free_port  # noqa: E402
 
 EXACT = [
     "django==5.2.19", "djangorestframework==3.18.3", "djangorestframework-simplejwt==5.5.1", "gunicorn==27.0.1",

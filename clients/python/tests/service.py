@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -18,15 +19,16 @@ ADMIN = "admin"
 
 
 def free_port() -> int:
-    """A port that no program listens on, and that the kernel gives to no connection meanwhile, as it may from 32768 on."""
+    """A port that no program listens on. From 32768 on the kernel could give it to a connection first."""
     while True:
-        port = random.randrange(10_000, 32_000)
+        port = random.randrange(11_000, 32_000)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
                 return port
-            except OSError:
-                continue
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
 
 
 class Service:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ import pytest
 from tokensmith import TokenError, Verifier
 
 from .http_issuer import HttpIssuer, eventually
+from .service import free_port
 
 USER = "019a0000-0000-7000-8000-000000000001"
 SESSION = "019a0000-0000-7000-8000-00000000000a"
@@ -136,9 +136,7 @@ def gunicorn(request: pytest.FixtureRequest, issuer: HttpIssuer, tmp_path: Path)
     token = issuer.token(USER, sid=SESSION)
     source = APPLICATION.format(issuer=issuer.issuer, audience=issuer.audience, token=token, is_used=request.param)
     (tmp_path / "forked.py").write_text(source)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [
         sys.executable,
         "-m",
