@@ -26,7 +26,7 @@ pub(super) struct Job {
     pub(super) work: Work,
 }
 
-/// Lets everything else in this process go first, and on this machine if the kernel does not share its cores between groups first.
+/// Lets everything else in this process go first, and on this machine where the kernel does not share its cores between groups.
 pub(super) fn be_nice() {
     // Where it is not allowed, everything else waits a little longer for its turn.
     let _not_allowed = rustix::process::nice(NICENESS);
