@@ -377,7 +377,13 @@ settings! {
     }
     REQUEST_TIMEOUT: pub(crate) request_timeout: Seconds {
         default: "10s",
-        help: "How long a client may take to send a request, or stop reading the response, from 1s to 3650d.",
+        help: "How long a client may take to send the head of the first request of a connection or the body of any request, or stop reading the response, from 1s to 3650d.",
+        read: duration,
+        check: longer_than(Seconds::ZERO),
+    }
+    KEEP_ALIVE_TIMEOUT: pub(crate) keep_alive_timeout: Seconds {
+        default: "3m",
+        help: "How long an idle connection stays open, from 1s to 3650d. Proxies and load balancers in front must close theirs sooner: a request on a connection that is just being closed is lost.",
         read: duration,
         check: longer_than(Seconds::ZERO),
     }

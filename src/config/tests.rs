@@ -280,7 +280,7 @@ fn session_cookies_are_on_unless_any_origin_may_call() {
 
 #[test]
 fn a_duration_of_more_than_ten_years_is_refused() {
-    for name in ["REQUEST_TIMEOUT", "SHUTDOWN_TIMEOUT", "SESSION_RETENTION", "SESSION_LIFETIME"] {
+    for name in ["REQUEST_TIMEOUT", "KEEP_ALIVE_TIMEOUT", "SHUTDOWN_TIMEOUT", "SESSION_RETENTION", "SESSION_LIFETIME"] {
         assert_eq!(refused(&[(name, "3651d")]), [name]);
     }
 }

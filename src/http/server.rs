@@ -135,7 +135,11 @@ fn bind_metrics(app: web::Data<App>) -> io::Result<Option<Server>> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("METRICS_LISTEN {address}: {error}"));
     let listener = listen(address, span(config.request_timeout)).map_err(named)?;
     let address = listener.local_addr()?;
-    let server = HttpServer::new(service).workers(1).disable_signals().listen(listener)?;
+    let server = HttpServer::new(service)
+        .workers(1)
+        .keep_alive(span(config.keep_alive_timeout))
+        .disable_signals()
+        .listen(listener)?;
     log::info!(address:% = address; "serving metrics");
     Ok(Some(server.run()))
 }
@@ -198,6 +202,7 @@ pub fn bind(app: web::Data<App>) -> io::Result<(Server, SocketAddr)> {
         service.default_service(web::to(routes::not_found)).wrap(from_fn(observe))
     })
     .client_request_timeout(span(config.request_timeout))
+    .keep_alive(span(config.keep_alive_timeout))
     .shutdown_timeout(span(config.shutdown_timeout).as_secs())
     .worker_max_blocking_threads(BLOCKING_THREADS)
     .disable_signals()

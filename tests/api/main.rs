@@ -66,6 +66,7 @@ mod imports_again;
 mod imports_groups;
 mod imports_owners;
 mod instances;
+mod keep_alive;
 mod key_files;
 mod keys;
 mod known_devices;

@@ -16,6 +16,10 @@ use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol};
 use super::http_error::HttpError;
 use super::transport::{Transport, is_loopback};
 
+/// How long an idle connection is used again. Servers close theirs after 2 seconds or more, and a request that meets that
+/// is lost.
+const MAX_IDLE_TIME: Duration = Duration::from_secs(1);
+
 /// How a client reaches its targets.
 pub struct HttpSettings<'a> {
     /// The `User-Agent` header.
@@ -76,6 +80,7 @@ impl HttpClient {
             .user_agent(settings.user_agent)
             // A response must come from the target itself.
             .max_redirects(0)
+            .max_idle_age(MAX_IDLE_TIME)
             .tls_config(tls);
         config = match settings.proxy {
             HttpProxy::Environment => config,

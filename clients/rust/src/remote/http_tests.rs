@@ -206,6 +206,26 @@ fn what_is_no_whole_answer_of_http_is_refused_with_a_reason() {
 }
 
 #[test]
+fn a_connection_that_its_server_may_be_closing_is_not_used_again() {
+    let (opened, connections) = channel();
+    let address = serve(move |mut stream| {
+        opened.send(()).unwrap();
+        std::thread::spawn(move || {
+            // It stays open: only its age tells.
+            while read_head(&mut stream).ends_with("\r\n\r\n") {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").unwrap();
+            }
+        });
+    });
+    let client = client(None, HttpProxy::Direct);
+    let post = || client.post(&format!("http://{address}/"), &[], b"", PATIENT).unwrap().text();
+    assert_eq!(post().as_deref(), Ok("ok"));
+    std::thread::sleep(MAX_IDLE_TIME);
+    assert_eq!(post().as_deref(), Ok("ok"));
+    assert_eq!(connections.try_iter().count(), 2);
+}
+
+#[test]
 fn without_tls_only_this_machine_is_asked_unless_that_is_allowed() {
     let settings =
         HttpSettings { user_agent: "test", allows_http: false, root_certificates: None, proxy: HttpProxy::Direct };
