@@ -377,13 +377,13 @@ settings! {
     }
     REQUEST_TIMEOUT: pub(crate) request_timeout: Seconds {
         default: "10s",
-        help: "How long a client may take to send the head of the first request of a connection or the body of any request, or stop reading the response, from 1s to 3650d.",
+        help: "How long a client may take to send the head of the first request of a connection or the body of any request, or stop reading the response, from 1s to 3650d. A proxy in front limits how long the heads of later requests may take.",
         read: duration,
         check: longer_than(Seconds::ZERO),
     }
     KEEP_ALIVE_TIMEOUT: pub(crate) keep_alive_timeout: Seconds {
         default: "3m",
-        help: "How long an idle connection stays open, from 1s to 3650d. Proxies and load balancers in front must close theirs sooner: a request on a connection that is just being closed is lost.",
+        help: "How long a connection stays open after a response when no request follows, from 1s to 3650d. Proxies and load balancers in front must close theirs sooner: a request on a connection that is being closed at that moment is lost.",
         read: duration,
         check: longer_than(Seconds::ZERO),
     }

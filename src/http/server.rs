@@ -39,6 +39,10 @@ const BACKLOG: i32 = 2_048;
 /// kernel doubles this value for its own bookkeeping.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
+/// The kernel asks a client that has been silent for this long whether it is still there, and asks again until then.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+const PROBE_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
 /// After the last request is handled, the process ends within this time, even if a database or a disk hangs. A log that is not
 /// read may take another second.
 const MAX_EXIT_TIME: Duration = Duration::from_secs(4);
@@ -137,6 +141,7 @@ fn bind_metrics(app: web::Data<App>) -> io::Result<Option<Server>> {
     let address = listener.local_addr()?;
     let server = HttpServer::new(service)
         .workers(1)
+        .client_request_timeout(span(config.request_timeout))
         .keep_alive(span(config.keep_alive_timeout))
         .disable_signals()
         .listen(listener)?;
@@ -144,16 +149,20 @@ fn bind_metrics(app: web::Data<App>) -> io::Result<Option<Server>> {
     Ok(Some(server.run()))
 }
 
-/// Listens on an address. The socket is created here because accepted connections inherit its options: the buffer size
-/// and (on Linux) `TCP_USER_TIMEOUT` ([RFC 5482](https://www.rfc-editor.org/rfc/rfc5482)). A client that reads nothing
-/// of a response for that long, or has disappeared, is disconnected, and its buffers are freed. A client that keeps
-/// reading a few bytes is not disconnected.
+/// Listens on an address. The socket is created here because accepted connections inherit its options: the buffer size,
+/// keep-alive probes ([RFC 9293 section 3.8.4](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4)) and (on Linux)
+/// `TCP_USER_TIMEOUT` ([RFC 5482](https://www.rfc-editor.org/rfc/rfc5482)). A client that reads nothing of a response
+/// for that long is disconnected, and its buffers are freed. A client that keeps reading a few bytes is not
+/// disconnected. One that has disappeared is noticed, even if nothing is to be sent to it.
 fn listen(address: SocketAddr, patience: Duration) -> io::Result<TcpListener> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
     #[cfg(target_os = "linux")]
     sockopt::set_tcp_user_timeout(&socket, patience.as_millis().try_into().unwrap_or(u32::MAX))?;
+    sockopt::set_socket_keepalive(&socket, true)?;
+    sockopt::set_tcp_keepidle(&socket, PROBE_AFTER)?;
+    sockopt::set_tcp_keepintvl(&socket, PROBE_AGAIN_AFTER)?;
     sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_BYTES)?;
     net::bind(&socket, &address)?;
     net::listen(&socket, BACKLOG)?;

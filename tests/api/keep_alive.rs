@@ -6,7 +6,11 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::support::process::Tokensmith;
+use crate::support::tcp::server_end;
 use crate::support::{Engine, TestApp};
+
+/// How long a service may take that does the right thing.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection on which one request was answered.
 fn connection(base: &str) -> TcpStream {
@@ -16,6 +20,7 @@ fn connection(base: &str) -> TcpStream {
 }
 
 fn ask(stream: &mut TcpStream) {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     let (mut answer, mut byte) = (Vec::new(), [0]);
     while !answer.ends_with(b"{\"status\":\"alive\"}") {
@@ -46,8 +51,22 @@ fn a_connection_that_is_idle_for_longer_than_a_client_keeps_it_can_still_be_used
 
 #[test]
 fn an_idle_connection_is_closed_after_the_time_that_is_set() {
-    let app = TestApp::start_with(Engine::Sqlite, &[("KEEP_ALIVE_TIMEOUT", "1s")]);
-    assert!(is_closed_within(&mut connection(&app.base()), Duration::from_secs(60)));
+    let [patient, hurried] =
+        ["1h", "1s"].map(|time| TestApp::start_with(Engine::Sqlite, &[("KEEP_ALIVE_TIMEOUT", time)]));
+    let mut older = connection(&patient.base());
+    let mut younger = connection(&hurried.base());
+    assert!(is_closed_within(&mut younger, PATIENCE));
+    assert!(!is_closed_within(&mut older, Duration::from_millis(1)));
+}
+
+#[test]
+fn the_kernel_notices_that_a_client_has_disappeared() {
+    let app = TestApp::start(Engine::Sqlite);
+    let mut stream = connection(&app.base());
+    assert!(server_end(&stream).unwrap().is_probed);
+    // The head of another request, whose time is not limited.
+    stream.write_all(b"GET /").unwrap();
+    assert!(server_end(&stream).unwrap().is_probed);
 }
 
 #[test]
@@ -57,6 +76,6 @@ fn idle_connections_do_not_delay_the_stop() {
     let mut serving = command.serve();
     let mut stream = connection(&serving.base);
     serving.terminate();
-    assert!(is_closed_within(&mut stream, Duration::from_secs(60)));
-    assert!(serving.wait_for(Duration::from_secs(60)).success());
+    assert!(is_closed_within(&mut stream, PATIENCE));
+    assert!(serving.wait_for(PATIENCE).success());
 }

@@ -10,6 +10,7 @@ use tokensmith::internals::model::denial::Denial;
 use tokensmith::internals::model::id::Jti;
 use tokensmith_verifier::issuing::DeniedSubject;
 
+use crate::support::tcp::server_end;
 use crate::support::{Engine, TestApp};
 
 const FEED: &str = "/.well-known/denylist";
@@ -32,18 +33,6 @@ fn ask(app: &TestApp) -> TcpStream {
     stream
 }
 
-/// Whether the server still has its end of the connection.
-fn is_held(stream: &TcpStream) -> bool {
-    let (ours, theirs) = (stream.local_addr().unwrap().port(), stream.peer_addr().unwrap().port());
-    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
-    table.lines().any(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let port = |field: &str| field.rsplit(':').next().and_then(|hex| u16::from_str_radix(hex, 16).ok());
-        let [_, local, remote, state, ..] = *fields else { return false };
-        port(local) == Some(theirs) && port(remote) == Some(ours) && state == "01"
-    })
-}
-
 #[test]
 fn a_client_that_never_reads_its_answer_is_cut_off() {
     let app = TestApp::start_with(Engine::Sqlite, &[("REQUEST_TIMEOUT", "2s")]);
@@ -53,9 +42,9 @@ fn a_client_that_never_reads_its_answer_is_cut_off() {
     let mut first = [0; 12];
     stream.read_exact(&mut first).unwrap();
     assert_eq!(&first, b"HTTP/1.1 200");
-    assert!(is_held(&stream));
+    assert!(server_end(&stream).is_some());
     let deadline = Instant::now() + Duration::from_secs(60);
-    while is_held(&stream) {
+    while server_end(&stream).is_some() {
         assert!(Instant::now() < deadline, "it is still held");
         std::thread::sleep(Duration::from_millis(100));
     }

@@ -22,6 +22,7 @@ pub mod process;
 pub mod provider;
 pub mod running;
 pub mod simplejwt;
+pub mod tcp;
 pub mod totp;
 
 pub use app::{Engine, PASSWORD, TestApp, execute, number};

@@ -16,8 +16,8 @@ use ureq::{Agent, AsSendBody, Body, Proxy, ProxyProtocol};
 use super::http_error::HttpError;
 use super::transport::{Transport, is_loopback};
 
-/// How long an idle connection is used again. Servers close theirs after 2 seconds or more, and a request that meets that
-/// is lost.
+/// How long a connection may have been idle to be used again. Most servers keep theirs for 2 seconds or more; a request on a
+/// connection that is being closed at that moment is lost.
 const MAX_IDLE_TIME: Duration = Duration::from_secs(1);
 
 /// How a client reaches its targets.
