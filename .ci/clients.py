@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 import venv
 from pathlib import Path
@@ -89,7 +88,7 @@ class Service:
             try:
                 urllib.request.urlopen(f"{self.address}/readyz", timeout=10).close()
                 break
-            except (urllib.error.URLError, ConnectionError):
+            except OSError:
                 assert self.process.poll() is None, f"the service has ended:\n{self.log.read_text()}"
                 time.sleep(0.1)
         create = ["users", "create", "ada", "--email", "ada@example.com", "--full-name", "Ada Lovelace", "--role", "editor"]

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def check_description(program, folder, tools):
             try:
                 urllib.request.urlopen(f"{url}/readyz", timeout=10).close()
                 break
-            except (urllib.error.URLError, ConnectionError):
+            except OSError:
                 assert service.poll() is None, (home / "log").read_text()
                 time.sleep(0.1)
         subprocess.run(["node", "scripts/types.mjs", url, "--check"], cwd=folder, check=True)

@@ -13,7 +13,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -98,7 +97,7 @@ def wait_for(url, service, log):
     for _ in range(600):
         try:
             return urllib.request.urlopen(f"{url}/readyz", timeout=10).close()
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:
             assert service.poll() is None, f"the service has ended:\n{log.read_text()}"
             time.sleep(0.1)
     sys.exit(f"{url} does not answer")

@@ -152,7 +152,7 @@ def status(url, token=None):
             return answer.status
     except urllib.error.HTTPError as refused:
         return refused.code
-    except (urllib.error.URLError, ConnectionError):
+    except OSError:
         return 0
 
 
@@ -176,7 +176,7 @@ def check_example(name, tools, service, port):
         client.logout()
         ended = time.monotonic()
         while status(f"{url}/notes", token) == 200:
-            assert time.monotonic() - ended < 2, f"{name} still lets the token in"
+            assert time.monotonic() - ended < 30, f"{name} still lets the token in"
         assert status(f"{url}/notes", token) == 401
     finally:
         os.killpg(process.pid, signal.SIGTERM)

@@ -32,7 +32,7 @@ export async function step(what, run) {
 }
 
 /** Waits until something is true, for some seconds at most; returns the milliseconds that it took. */
-export async function until(what, check, seconds = 10) {
+export async function until(what, check, seconds = 60) {
   const began = performance.now();
   for (;;) {
     if (await check()) return performance.now() - began;
@@ -212,6 +212,12 @@ export async function tab(context, front, options) {
 export async function restore(page) {
   await page.waitForFunction("window.isLoaded");
   return page.evaluate((options) => start(options), page.options);
+}
+
+/** Who is signed in in a page. In memory it learns that from another tab, which may answer later than the page waits at its start. */
+export async function user(page) {
+  if (page.options.storage === "memory") await page.waitForFunction("client.state.status === 'signed-in'");
+  return page.evaluate("client.state.user?.username ?? null");
 }
 
 export const logIn = (page, username) =>

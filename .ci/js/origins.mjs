@@ -59,7 +59,10 @@ for (const storage of ["cookies", "memory"]) {
     await logIn(page, "ada");
     const username = await page.evaluate((options) => new Promise((resolve, reject) => {
       const text = `import { createClient } from "${location.origin}/tokensmith/index.js";
-        createClient(${JSON.stringify(options)}).restore().then((user) => postMessage(user?.username ?? null));`;
+        const client = createClient(${JSON.stringify(options)});
+        // In memory the page may answer later than the client waits at its start.
+        client.subscribe(() => client.state.status === "signed-in" && postMessage(client.state.user.username));
+        void client.restore();`;
       const worker = new Worker(URL.createObjectURL(new Blob([text], { type: "text/javascript" })), { type: "module" });
       worker.onmessage = ({ data }) => resolve(data);
       worker.onerror = () => reject(new Error("the worker failed"));

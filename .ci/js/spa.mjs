@@ -34,7 +34,7 @@ await step("log in, call the service, reload, and log out in another tab", async
   await other.goto(url);
   await other.waitForSelector("section:not([hidden])");
   await other.click("#out");
-  await page.waitForSelector("form:not([hidden])", { timeout: 1_000 });
+  await page.waitForSelector("form:not([hidden])");
   assert.equal(await page.innerText("output"), "You were signed out: logout");
 });
 

@@ -10,7 +10,7 @@ const read = new Set();
 
 /** The link and the code of the next mail to this address that has a link; an invitation has no code. */
 export async function next(address) {
-  for (let i = 0; i < 200; i += 1) {
+  for (let i = 0; i < 1200; i += 1) {
     for (const name of readdirSync(mails).filter((name) => name.endsWith(".eml") && !read.has(name))) {
       const text = execFileSync("python3", ["-c", READ, `${mails}/${name}`], { encoding: "utf8" });
       if (!text.startsWith(`${address} `)) continue;

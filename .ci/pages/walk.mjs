@@ -46,7 +46,7 @@ const press = (page, name, value) => page.click(`button[name=${name}][value=${va
 
 /** What an application was told last. */
 async function told(to) {
-  for (let i = 0; to.answers.length === 0 && i < 100; i += 1) await new Promise((done) => setTimeout(done, 100));
+  for (let i = 0; to.answers.length === 0 && i < 600; i += 1) await new Promise((done) => setTimeout(done, 100));
   const { url, body } = to.answers.pop();
   to.answers.length = 0;
   return new URLSearchParams(body ?? new URL(url).search);

@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -54,7 +53,7 @@ class Service:
             try:
                 urllib.request.urlopen(f"{self.url}/readyz", timeout=10).close()
                 return
-            except (urllib.error.URLError, ConnectionError):
+            except OSError:
                 assert self.process.poll() is None, (self.folder / "log").read_text()
                 time.sleep(0.05)
         raise AssertionError("the service does not start")

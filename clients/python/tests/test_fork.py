@@ -53,18 +53,23 @@ def test_a_forked_process_accepts_tokens_at_once_and_learns_of_revocations(
     with issuer.following() as verifier:
         if is_used_before:
             assert outcome(verifier, token) == "ok"
+        reading, writing = os.pipe()
 
         def child() -> None:
             assert outcome(verifier, token) == "ok"
+            os.write(writing, b".")
             eventually(lambda: outcome(verifier, token) == "token_revoked")
             names = {thread.name for thread in threading.enumerate()}
             assert {"tokensmith-keys", "tokensmith-denylist"} <= names
 
         children = [in_child(child) for _ in range(2)]
-        time.sleep(1)
+        for _ in children:
+            assert os.read(reading, 1) == b"."
         issuer.deny(sid=SESSION)
         assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0]
         eventually(lambda: outcome(verifier, token) == "token_revoked")
+        os.close(reading)
+        os.close(writing)
 
 
 def test_what_was_revoked_while_a_forked_process_was_idle_is_known_with_its_first_token(issuer: HttpIssuer) -> None:
