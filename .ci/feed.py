@@ -235,7 +235,7 @@ def check_behind_cache(folder, tools):
         cursor = denylist(8098)[1]["cursor"]
         kept = {denylist(8098, f"?since={cursor}")[0]["x-cache"] for _ in range(3)}
         assert "HIT" not in kept, "that there is no news came from the cache"
-    # Once the machine itself may stand still.
+    # One may be late: the machine itself may have stood still.
     assert sorted(times[8080] + times[8081])[-2] < PROMISED, times
     print(f"through nginx's cache a session is refused after at most {max(times[8080]):.2f} s, one that ended at another instance after {max(times[8081]):.2f} s")
 

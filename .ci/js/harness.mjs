@@ -31,12 +31,12 @@ export async function step(what, run) {
   }
 }
 
-/** Waits until something is true, for some seconds at most; returns the milliseconds that it took. */
-export async function until(what, check, seconds = 60) {
+/** Waits until something is true, for a minute at most; returns the milliseconds that it took. */
+export async function until(what, check) {
   const began = performance.now();
   for (;;) {
     if (await check()) return performance.now() - began;
-    assert.ok(performance.now() - began < seconds * 1000, `not in time: ${what}`);
+    assert.ok(performance.now() - began < 60_000, `not in time: ${what}`);
     await wait(20);
   }
 }
@@ -86,7 +86,7 @@ export class Service {
     await until("the service is ready", () => {
       assert.equal(this.process.exitCode, null, readFileSync(`${this.folder}/log`, "utf8"));
       return isReady();
-    }, 60);
+    });
   }
 
   async stop() {

@@ -7,7 +7,7 @@ service.addUser("ada");
 const port = await freePort();
 const example = start(`${process.env.EXAMPLES}/spa/run`, [], { env: { ...process.env, ISSUER: service.address, PORT: String(port) }, stdio: ["ignore", "ignore", "inherit"] });
 const url = `http://127.0.0.1:${port}/`;
-await until("the example is served", () => fetch(url).then(({ ok }) => ok, () => false), 60);
+await until("the example is served", () => fetch(url).then(({ ok }) => ok, () => false));
 const browser = await launch();
 const context = await browser.newContext();
 
