@@ -92,7 +92,7 @@ fn each_crate_is_known_in_its_room_only() {
         ("minicbor", &["webauthn"]),
         ("percent_encoding", &["config", "http", "store"]),
         ("pkcs8", &["jwt"]),
-        ("procfs", &["config"]),
+        ("procfs", &["config", "password"]),
         ("prometheus_client", &["metrics"]),
         ("qrcode", &["http"]),
         ("r2d2", &["store"]),

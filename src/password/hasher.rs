@@ -2,6 +2,7 @@
 //! stored hash that needs more memory waits until the rest of the budget has room for it, so a flood of logins cannot
 //! use more than the budget. Waiting hashes are limited in number and time, known users first; beyond that it is "too busy".
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -17,7 +18,7 @@ use super::argon2id::Argon2idHash;
 use super::error::{HashError, UnusableHash, failed};
 use super::queue::{Place, Places, Priority, Queue};
 use super::stored::{StoredHash, as_stored};
-use super::worker::{Job, be_nice, work};
+use super::worker::{Job, start};
 use crate::config::Argon2Cost;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
@@ -28,8 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest hash of a file.
 const MAX_FOREIGN_BYTES: usize = 512;
-
-const NAME: &str = "password hashes";
 
 /// The outcome of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,17 +93,8 @@ impl Hasher {
         let max_stored_blocks = usize::try_from(cost.max_stored_kib()).unwrap_or(usize::MAX).max(kept_blocks);
         let queue = Arc::new(Queue::new(max_stored_blocks - kept_blocks));
         let mut threads = Threads::new(metrics);
-        for _ in 0..cost.threads {
-            let jobs = Arc::clone(&queue);
-            let mut is_nice = false;
-            let work = move || {
-                if !std::mem::replace(&mut is_nice, true) {
-                    be_nice();
-                }
-                work(&jobs, kept_blocks);
-            };
-            threads.start(NAME, work).map_err(failed)?;
-        }
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        start(&mut threads, (cost.threads, cores), &queue, kept_blocks).map_err(failed)?;
         let (salt, random) = (new_salt(&*entropy)?, entropy.bytes::<{ Argon2idHash::DIGEST_BYTES }>()?);
         let filler = Argon2idHash::new(params.clone(), salt, &random)?;
         let decoy = RwLock::new(StoredHash::Argon2id(filler.clone()));
@@ -361,7 +351,7 @@ mod tests {
         assert_eq!(hasher.run((8_192, 0), Priority::Usual, |memory| Ok(memory.len())).unwrap(), 8_192);
         let stored = hasher.hash(&password(SECRET)).unwrap();
         assert!(check(&hasher, SECRET, &stored).matches);
-        assert_eq!(metrics.count_panics(NAME), 2);
+        assert_eq!(metrics.count_panics("password hashes"), 2);
     }
 
     /// Otherwise both threads would wait for the memory of the first job, and other users could not log in.

@@ -3,6 +3,7 @@
 mod argon2id;
 mod bcrypt;
 mod calibrate;
+mod cores;
 mod error;
 mod foreign;
 mod foreign_argon2;

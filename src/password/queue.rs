@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -68,6 +69,7 @@ impl Places {
 pub(super) struct Queue<T> {
     waiting: Mutex<Waiting<T>>,
     changed: Condvar,
+    closed: Condvar,
 }
 
 struct Waiting<T> {
@@ -89,7 +91,7 @@ impl<T> Queue<T> {
     /// A queue with this much spare memory. An item that needs more would wait for ever.
     pub(super) fn new(spare: usize) -> Self {
         let waiting = Waiting { first: VecDeque::new(), usual: VecDeque::new(), turn: 0, spare, is_closed: false };
-        Self { waiting: Mutex::new(waiting), changed: Condvar::new() }
+        Self { waiting: Mutex::new(waiting), changed: Condvar::new(), closed: Condvar::new() }
     }
 
     /// Puts an item at the end of its queue. If the queue is full, returns the item as an error.
@@ -126,10 +128,17 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Waits for this time; returns earlier, and `false`, if the queue is closed.
+    pub(super) fn rest(&self, time: Duration) -> bool {
+        let rested = self.closed.wait_timeout_while(locked(&self.waiting), time, |waiting| !waiting.is_closed);
+        rested.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
     /// Closes the queue: waiting threads end when it is empty.
     pub(super) fn close(&self) {
         locked(&self.waiting).is_closed = true;
         self.changed.notify_all();
+        self.closed.notify_all();
     }
 }
 
@@ -240,5 +249,17 @@ mod tests {
         assert_eq!(queue.push(PLACES, 0, Priority::Usual), Err(PLACES));
         queue.close();
         assert_eq!(std::iter::from_fn(|| queue.next()).count(), PLACES, "waiting items are still done");
+    }
+
+    #[test]
+    fn a_rest_takes_its_time_unless_the_queue_is_closed() {
+        let queue = Queue::<()>::new(0);
+        assert!(queue.rest(Duration::from_millis(1)));
+        std::thread::scope(|scope| {
+            let resting = scope.spawn(|| queue.rest(Duration::from_secs(600)));
+            queue.close();
+            assert!(!resting.join().unwrap());
+        });
+        assert!(!queue.rest(Duration::from_secs(600)));
     }
 }

@@ -1,19 +1,21 @@
 //! What a hashing thread does: one job after the other, in memory that it keeps and wipes.
 
+use std::io;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use argon2::Block;
 use zeroize::Zeroizing;
 
+use super::cores::{HashingThreads, Leaving, WINDOW};
 use super::error::HashError;
 use super::queue::Queue;
+use crate::threads::Threads;
 
 /// A hash that has not started after this time is not started, because its client has given up.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// A hash takes a core for tens of milliseconds; whatever else there is to do takes microseconds and comes first. Hashes
-/// still get a tenth of a core that everything else would fill.
-const NICENESS: i32 = 10;
+const NAME: &str = "password hashes";
 
 /// Gets the memory, or why there is none.
 pub(super) type Work = Box<dyn FnOnce(Result<&mut [Block], HashError>) + Send>;
@@ -26,17 +28,37 @@ pub(super) struct Job {
     pub(super) work: Work,
 }
 
-/// Lets everything else in this process go first, and on this machine where the kernel does not share its cores between groups.
-pub(super) fn be_nice() {
-    // Where it is not allowed, everything else waits a little longer for its turn.
-    let _not_allowed = rustix::process::nice(NICENESS);
+/// Starts the threads for a machine with this number of cores. If there is one for each core or more, one core is left while
+/// everything else needs it.
+pub(super) fn start(
+    threads: &mut Threads,
+    (count, cores): (usize, usize),
+    jobs: &Arc<Queue<Job>>,
+    kept_blocks: usize,
+) -> io::Result<()> {
+    let hashing = Arc::<HashingThreads>::default();
+    for number in 1..=count {
+        let (jobs, hashing, added) = (Arc::clone(jobs), Arc::clone(&hashing), Once::new());
+        let leaves = number >= cores.max(2);
+        let work = move || {
+            added.call_once(|| hashing.add_this_one());
+            let leaving = leaves.then(|| Leaving::new(&hashing, count.try_into().unwrap_or(u32::MAX)));
+            work(&jobs, kept_blocks, leaving);
+        };
+        threads.start(NAME, work)?;
+    }
+    Ok(())
 }
 
 /// What asks for more than the kept memory, of a password set under other parameters, has that reserved until it is done.
-pub(super) fn work(jobs: &Queue<Job>, kept_blocks: usize) {
+fn work(jobs: &Queue<Job>, kept_blocks: usize, mut leaving: Option<Leaving<'_>>) {
     // Wiped also when a hash panics.
     let mut kept = Zeroizing::new(Vec::new());
     loop {
+        if leaving.as_mut().is_some_and(Leaving::is_due) {
+            wipe(&mut kept);
+            while jobs.rest(WINDOW) && leaving.as_mut().is_some_and(Leaving::is_due) {}
+        }
         // The next hash overwrites what the last one left; when there is none yet, it is wiped.
         let next = jobs.try_next().or_else(|| {
             wipe(&mut kept);
@@ -62,4 +84,51 @@ pub(super) fn work(jobs: &Queue<Job>, kept_blocks: usize) {
 /// With what a hash leaves in its memory a guess could be checked at a part of the cost.
 fn wipe(memory: &mut [Block]) {
     memory.iter_mut().for_each(zeroize::Zeroize::zeroize);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::sync_channel;
+
+    use super::super::queue::Priority;
+    use super::*;
+
+    /// Whether two jobs that are pushed at the same time run at the same time.
+    fn are_done_together(jobs: &Queue<Job>) -> bool {
+        let (there, met) = sync_channel(0);
+        let push = |work: Work| {
+            let job = Job { blocks: 8, queued_at: Instant::now(), work };
+            assert!(jobs.push(job, 0, Priority::Usual).is_ok());
+        };
+        let (told, tell) = sync_channel(1);
+        push(Box::new(move |_| told.send(met.recv_timeout(Duration::from_millis(200)).is_ok()).unwrap()));
+        push(Box::new(move |_| {
+            let _is_too_late = there.send(());
+        }));
+        tell.recv().unwrap()
+    }
+
+    #[test]
+    fn one_of_two_threads_leaves_its_core_while_everything_else_needs_one() {
+        let (jobs, mut threads) = (Arc::new(Queue::new(0)), Threads::new(Arc::default()));
+        start(&mut threads, (2, 2), &jobs, 8).unwrap();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+            let (started_at, mut apart) = (Instant::now(), 0);
+            // Once may be by chance.
+            while apart < 5 && started_at.elapsed() < Duration::from_secs(120) {
+                apart = if are_done_together(&jobs) { 0 } else { apart + 1 };
+            }
+            is_over.store(true, Ordering::Relaxed);
+            assert_eq!(apart, 5);
+        });
+        jobs.close();
+        drop(threads);
+    }
 }

@@ -1,0 +1,160 @@
+//! How hashing threads leave the cores to everything else. A hash takes a core for tens of milliseconds; whatever else there is to
+//! do takes microseconds and comes first.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Hashes still get a tenth of a core that everything else would fill.
+const NICENESS: i32 = 10;
+
+/// How much of a core everything else in this process must need to get one without hashes, in percent for each hashing thread.
+/// Beside nothing but logins, it needs 7 to 13.
+const NEEDED_PERCENT: u32 = 15;
+
+/// Over how long that is measured, and how long a thread rests until it is measured again.
+pub(super) const WINDOW: Duration = Duration::from_millis(500);
+
+/// The threads that hash, as the kernel numbers them.
+#[derive(Default)]
+pub(super) struct HashingThreads(Mutex<Vec<i32>>);
+
+/// Time on a core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Times {
+    hashes: Duration,
+    others: Duration,
+}
+
+impl HashingThreads {
+    /// Counts this thread among them. Everything else in this process goes first, and on this machine where the kernel does not
+    /// share its cores between groups.
+    pub(super) fn add_this_one(&self) {
+        // Where it is not allowed, everything else waits a little longer for its turn.
+        let _not_allowed = rustix::process::nice(NICENESS);
+        self.lock().push(clock::this_thread());
+    }
+
+    /// What they and everything else in this process have had of the cores, where the kernel tells.
+    fn times(&self) -> Option<Times> {
+        let hashes = self.lock().iter().map(|thread| clock::of_thread(*thread)).sum::<Option<_>>()?;
+        Some(Times { hashes, others: clock::of_process().saturating_sub(hashes) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<i32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Decides when a thread leaves its core to everything else. What wakes up then finds a core at once. Otherwise it would wait
+/// until the kernel takes a core from a hash, and everything else would share one core while a hash keeps the other.
+pub(super) struct Leaving<'a> {
+    threads: &'a HashingThreads,
+    /// How many there are.
+    count: u32,
+    since: Instant,
+    times: Times,
+}
+
+impl<'a> Leaving<'a> {
+    /// Measures from now on.
+    pub(super) fn new(threads: &'a HashingThreads, count: u32) -> Self {
+        Self { threads, count, since: Instant::now(), times: threads.times().unwrap_or_default() }
+    }
+
+    /// Whether everything else needs the core. If no thread hashes any more, there is nothing to leave it for.
+    pub(super) fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        now.saturating_duration_since(self.since) >= WINDOW
+            && self.threads.times().is_some_and(|times| self.judge(now, times))
+    }
+
+    fn judge(&mut self, now: Instant, times: Times) -> bool {
+        let (passed, before) = (now.saturating_duration_since(self.since), self.times);
+        (self.since, self.times) = (now, times);
+        let needed = times.others.saturating_sub(before.others);
+        times.hashes > before.hashes && needed * 100 > passed * NEEDED_PERCENT * self.count
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod clock {
+    use std::time::Duration;
+
+    use procfs::process::Process;
+    use rustix::thread::gettid;
+    use rustix::time::{ClockId, clock_gettime};
+
+    pub(super) fn this_thread() -> i32 {
+        gettid().as_raw_nonzero().get()
+    }
+
+    pub(super) fn of_thread(thread: i32) -> Option<Duration> {
+        let times = Process::myself().and_then(|process| process.task_from_tid(thread)?.schedstat());
+        times.ok().map(|times| Duration::from_nanos(times.sum_exec_runtime))
+    }
+
+    pub(super) fn of_process() -> Duration {
+        clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod clock {
+    use std::time::Duration;
+
+    pub(super) fn this_thread() -> i32 {
+        0
+    }
+
+    pub(super) fn of_thread(_: i32) -> Option<Duration> {
+        None
+    }
+
+    pub(super) fn of_process() -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_core_is_left_while_everything_else_needs_much_of_one_and_there_are_hashes() {
+        let threads = HashingThreads::default();
+        let mut leaving = Leaving::new(&threads, 2);
+        let (mut now, mut times) = (leaving.since, leaving.times);
+        let mut judge = |hashes: u32, others: u32| {
+            now += WINDOW;
+            times.hashes += WINDOW * hashes / 100;
+            times.others += WINDOW * others / 100;
+            leaving.judge(now, times)
+        };
+        assert!(judge(100, 31));
+        assert!(!judge(100, 30), "as beside nothing but logins");
+        assert!(judge(1, 100), "beside busy cores");
+        assert!(!judge(0, 100), "no hash is under way");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_what_is_not_on_a_hashing_thread_counts_as_everything_else() {
+        let threads = HashingThreads::default();
+        let until = |is_enough: &dyn Fn(Times) -> bool| {
+            while !is_enough(threads.times().unwrap()) {
+                std::hint::spin_loop();
+            }
+        };
+        let before = threads.times().unwrap();
+        assert_eq!(before.hashes, Duration::ZERO);
+        until(&|times| times.others > before.others + Duration::from_millis(20));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                threads.add_this_one();
+                until(&|times| times.hashes > Duration::from_millis(20));
+            });
+        });
+        let unknown = HashingThreads(Mutex::new(vec![0]));
+        assert_eq!(unknown.times(), None);
+    }
+}
