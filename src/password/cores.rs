@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 /// Hashes still get a tenth of a core that everything else would fill.
 const NICENESS: i32 = 10;
 
-/// How much of a core everything else in this process must need to get one without hashes, in percent for each hashing thread.
-/// Beside nothing but logins, it needs 7 to 13.
+/// How much of all cores everything else in this process must need to get one without hashes, in percent. Beside nothing but logins
+/// it needs 7 to 13.
 const NEEDED_PERCENT: u32 = 15;
 
 /// Over how long that is measured, and how long a thread rests until it is measured again.
@@ -49,16 +49,15 @@ impl HashingThreads {
 /// until the kernel takes a core from a hash, and everything else would share one core while a hash keeps the other.
 pub(super) struct Leaving<'a> {
     threads: &'a HashingThreads,
-    /// How many there are.
-    count: u32,
+    cores: u32,
     since: Instant,
     times: Times,
 }
 
 impl<'a> Leaving<'a> {
-    /// Measures from now on.
-    pub(super) fn new(threads: &'a HashingThreads, count: u32) -> Self {
-        Self { threads, count, since: Instant::now(), times: threads.times().unwrap_or_default() }
+    /// Measures from now on, on a machine with this number of cores.
+    pub(super) fn new(threads: &'a HashingThreads, cores: u32) -> Self {
+        Self { threads, cores, since: Instant::now(), times: threads.times().unwrap_or_default() }
     }
 
     /// Whether everything else needs the core. If no thread hashes any more, there is nothing to leave it for.
@@ -72,7 +71,7 @@ impl<'a> Leaving<'a> {
         let (passed, before) = (now.saturating_duration_since(self.since), self.times);
         (self.since, self.times) = (now, times);
         let needed = times.others.saturating_sub(before.others);
-        times.hashes > before.hashes && needed * 100 > passed * NEEDED_PERCENT * self.count
+        times.hashes > before.hashes && needed * 100 > passed * NEEDED_PERCENT * self.cores
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn start(
         let leaves = number >= cores.max(2);
         let work = move || {
             added.call_once(|| hashing.add_this_one());
-            let leaving = leaves.then(|| Leaving::new(&hashing, count.try_into().unwrap_or(u32::MAX)));
+            let leaving = leaves.then(|| Leaving::new(&hashing, cores.try_into().unwrap_or(u32::MAX)));
             work(&jobs, kept_blocks, leaving);
         };
         threads.start(NAME, work)?;
