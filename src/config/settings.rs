@@ -293,7 +293,7 @@ settings! {
     }
     ARGON2_THREADS: pub(super) argon2_threads: u32 {
         default: "0",
-        help: "Number of passwords hashed at the same time, from 0 to 1024; each thread keeps its memory. 0: one per core, but no more than fit into half of the memory. With one per core or more, one core is left to the rest of the service while that is busy (on Linux).",
+        help: "Number of passwords hashed at the same time, from 0 to 1024; each thread keeps its memory. 0: one per core, but no more than fit into half of the memory. On two cores or more, all but one of the cores are for hashes while the rest of the service uses more than 15 percent of all cores (on Linux).",
         read: number(0..=1_024),
     }
     COMPAT: pub(crate) compat: Compat {
