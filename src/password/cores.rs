@@ -64,18 +64,35 @@ impl<'a> Leaving<'a> {
         Self { threads, cores, since: Instant::now(), times: threads.times().unwrap_or_default() }
     }
 
-    /// Whether everything else needs the core. If no thread hashes any more, there is nothing to leave it for.
+    /// Whether everything else needs the core of a thread that has hashed.
     pub(super) fn is_due(&mut self) -> bool {
-        let now = Instant::now();
-        now.saturating_duration_since(self.since) >= WINDOW
-            && self.threads.times().is_some_and(|times| self.judge(now, times))
+        self.measure().is_some_and(|(passed, used)| self.is_needed(passed, used))
     }
 
-    fn judge(&mut self, now: Instant, times: Times) -> bool {
-        let (passed, before) = (now.saturating_duration_since(self.since), self.times);
-        (self.since, self.times) = (now, times);
-        let (hashes, others) = (times.hashes.saturating_sub(before.hashes), times.others.saturating_sub(before.others));
-        hashes * 100 > passed * HASHING_PERCENT && others * 100 > passed * NEEDED_PERCENT * self.cores
+    /// Whether it still needs the core of a thread that rests. If nothing is hashed meanwhile, there is nothing to leave it for.
+    pub(super) fn is_still_due(&mut self) -> bool {
+        self.measure()
+            .is_some_and(|(passed, used)| used.hashes * 100 > passed * HASHING_PERCENT && self.is_needed(passed, used))
+    }
+
+    /// What was used since the last time, if that is long enough ago.
+    fn measure(&mut self) -> Option<(Duration, Times)> {
+        let (now, before) = (Instant::now(), self.times);
+        let passed = now.saturating_duration_since(self.since);
+        if passed < WINDOW {
+            return None;
+        }
+        self.times = self.threads.times()?;
+        self.since = now;
+        let Times { hashes, others } = self.times;
+        Some((
+            passed,
+            Times { hashes: hashes.saturating_sub(before.hashes), others: others.saturating_sub(before.others) },
+        ))
+    }
+
+    fn is_needed(&self, passed: Duration, used: Times) -> bool {
+        used.others * 100 > passed * NEEDED_PERCENT * self.cores
     }
 }
 
@@ -123,20 +140,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_core_is_left_while_everything_else_needs_much_of_one_and_there_are_hashes() {
+    fn a_core_is_needed_when_everything_else_uses_more_than_15_percent_of_all() {
         let threads = HashingThreads::default();
-        let mut leaving = Leaving::new(&threads, 2);
-        let (mut now, mut times) = (leaving.since, leaving.times);
-        let mut judge = |hashes: u32, others: u32| {
-            now += WINDOW;
-            times.hashes += WINDOW * hashes / 100;
-            times.others += WINDOW * others / 100;
-            leaving.judge(now, times)
+        let leaving = Leaving::new(&threads, 2);
+        let used = |percent: u32| Times { others: WINDOW * percent / 100, ..Times::default() };
+        assert!(leaving.is_needed(WINDOW, used(31)));
+        assert!(!leaving.is_needed(WINDOW, used(30)));
+        assert!(!leaving.is_needed(WINDOW * 2, used(31)));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_rest_ends_when_nothing_is_hashed_however_busy_everything_else_is() {
+        let threads = HashingThreads::default();
+        let mut leaving = Leaving::new(&threads, 1);
+        let busy = |leaving: &mut Leaving<'_>| {
+            leaving.times.others = Duration::ZERO;
+            leaving.since = Instant::now().checked_sub(WINDOW).unwrap();
         };
-        assert!(judge(100, 31));
-        assert!(!judge(100, 30), "15 percent of both cores");
-        assert!(judge(10, 190), "beside busy cores");
-        assert!(!judge(1, 190), "no hash is under way");
+        while clock::of_process() < WINDOW {
+            std::hint::spin_loop();
+        }
+        busy(&mut leaving);
+        assert!(leaving.is_due());
+        busy(&mut leaving);
+        assert!(!leaving.is_still_due());
     }
 
     #[cfg(target_os = "linux")]

@@ -57,7 +57,7 @@ fn work(jobs: &Queue<Job>, kept_blocks: usize, mut leaving: Option<Leaving<'_>>)
     loop {
         if leaving.as_mut().is_some_and(Leaving::is_due) {
             wipe(&mut kept);
-            while jobs.rest(WINDOW) && leaving.as_mut().is_some_and(Leaving::is_due) {}
+            while jobs.rest(WINDOW) && leaving.as_mut().is_some_and(Leaving::is_still_due) {}
         }
         // The next hash overwrites what the last one left; when there is none yet, it is wiped.
         let next = jobs.try_next().or_else(|| {
