@@ -5,13 +5,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// Reads an object. Members that `T` does not read must also be valid; `serde_json` would skip them without checking
 /// their text.
 #[must_use]
-pub fn read_object<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+pub fn read_object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
     let text = std::str::from_utf8(bytes).ok()?;
     // Derived types would also accept arrays.
     if !text.starts_with('{') {
@@ -36,10 +36,13 @@ impl<'de> Deserialize<'de> for IsPresent {
     }
 }
 
-/// The name of a member; it is only copied if it is written with escapes.
+/// A text; it is only copied if it is written with escapes.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+/// As many members as most documents have at most.
+const USUAL_MEMBERS: usize = 16;
 
 /// Any value with Unicode texts, numbers in range, and objects without duplicate members.
 struct InOrder;
@@ -87,8 +90,8 @@ impl<'de> Visitor<'de> for InOrder {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        let mut names = Vec::new();
-        while let Some(name) = members.next_key::<Name<'de>>()? {
+        let mut names = Vec::with_capacity(USUAL_MEMBERS);
+        while let Some(name) = members.next_key::<Text<'de>>()? {
             names.push(name);
             members.next_value::<Self>()?;
         }

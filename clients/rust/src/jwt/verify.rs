@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::json::{IsPresent, present, read_object};
+use super::json::{IsPresent, Text, present, read_object};
 use super::kind::{Document, DocumentKind, KeyUse, Registered};
 use crate::clock::{Seconds, Timestamp};
 
@@ -148,12 +148,13 @@ pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
 /// The header members that matter. `jku`, `x5u`, `jwk` and `x5c` are never followed: keys only come from
 /// [`VerificationKeys`] ([RFC 8725 section 3.10](https://www.rfc-editor.org/rfc/rfc8725#section-3.10)).
 #[derive(Deserialize)]
-struct Header {
-    alg: String,
+struct Header<'a> {
+    #[serde(borrow)]
+    alg: Text<'a>,
     #[serde(default, deserialize_with = "present")]
-    typ: Option<String>,
+    typ: Option<Text<'a>>,
     #[serde(default, deserialize_with = "present")]
-    kid: Option<String>,
+    kid: Option<Text<'a>>,
     #[serde(default)]
     crit: IsPresent,
     #[serde(default)]
@@ -200,10 +201,11 @@ pub fn authentic_payload<'a>(
     keys: &VerificationKeys,
 ) -> Result<&'a str, TokenError> {
     let [header, payload, message, signature] = split(kind, token)?;
-    let Header { alg, kid, .. } = read_header(kind, header)?;
-    let keys = kid.as_ref().and_then(|kid| keys.0.get(kid)).ok_or(TokenError::UnknownKey)?;
+    let header = decoded(header)?;
+    let Header { alg, kid, .. } = read_header(kind, &header)?;
+    let keys = kid.and_then(|Text(kid)| keys.0.get(&*kid)).ok_or(TokenError::UnknownKey)?;
     // RFC 8725 section 3.1: the key decides the algorithm; the token only repeats it.
-    let alg = algorithm(&alg).ok_or(TokenError::WrongAlgorithm)?;
+    let alg = algorithm(&alg.0).ok_or(TokenError::WrongAlgorithm)?;
     // RFC 8725 section 3.12: a key for one kind must not verify another kind.
     let is_usable = |(of_key, key): &&(Algorithm, VerificationKey)| *of_key == alg && key.key_use() == kind.key;
     let (_, key) = keys.iter().find(is_usable).ok_or(TokenError::WrongAlgorithm)?;
@@ -214,7 +216,8 @@ pub fn authentic_payload<'a>(
 #[must_use]
 pub fn kid_of(kind: &DocumentKind, token: &str) -> Option<String> {
     let [header, ..] = split(kind, token).ok()?;
-    read_header(kind, header).ok()?.kid
+    let header = decoded(header).ok()?;
+    read_header(kind, &header).ok()?.kid.map(|Text(kid)| kid.into_owned())
 }
 
 /// A document without white space around it; it is refused unread if it is too long.
@@ -234,8 +237,8 @@ fn split<'a>(kind: &DocumentKind, token: &'a str) -> Result<[&'a str; 4], TokenE
     Ok([header, payload, message, signature])
 }
 
-fn read_header(kind: &DocumentKind, header: &str) -> Result<Header, TokenError> {
-    let header: Header = decode(header)?;
+fn read_header<'a>(kind: &DocumentKind, header: &'a [u8]) -> Result<Header<'a>, TokenError> {
+    let header: Header<'a> = read_object(header).ok_or(TokenError::Malformed)?;
     // RFC 7515 section 4.1.11: an extension that is critical and not understood must be refused. We understand none.
     let is_extended = header.crit.0 || header.b64.0;
     // Nothing that we issue is compressed, encrypted or nested.
@@ -244,8 +247,9 @@ fn read_header(kind: &DocumentKind, header: &str) -> Result<Header, TokenError> 
         return Err(TokenError::Malformed);
     }
     // RFC 9068 section 4: the type must be at+jwt or application/at+jwt; media types compare without case.
-    let typ = header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let is_meant = typ.strip_prefix("application/").unwrap_or(&typ).eq_ignore_ascii_case(kind.typ);
+    let typ = header.typ.as_ref().map(|Text(typ)| &**typ).unwrap_or_default();
+    let with_tree = typ.split_once('/').filter(|(tree, _)| tree.eq_ignore_ascii_case("application"));
+    let is_meant = with_tree.map_or(typ, |(_, typ)| typ).eq_ignore_ascii_case(kind.typ);
     if is_meant { Ok(header) } else { Err(TokenError::WrongType) }
 }
 
@@ -279,6 +283,9 @@ pub fn read_payload<T: DeserializeOwned>(verified_token: &str) -> Result<T, Toke
 
 /// Decodes strictly: no padding, no trailing data, and a valid object.
 fn decode<T: DeserializeOwned>(part: &str) -> Result<T, TokenError> {
-    let json = URL_SAFE_NO_PAD.decode(part).map_err(|_not_base64url| TokenError::Malformed)?;
-    read_object(&json).ok_or(TokenError::Malformed)
+    read_object(&decoded(part)?).ok_or(TokenError::Malformed)
+}
+
+fn decoded(part: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_not_base64url| TokenError::Malformed)
 }

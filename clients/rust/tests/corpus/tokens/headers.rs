@@ -194,6 +194,10 @@ fn raw(issuer: &Issuer) -> Vec<Value> {
     .into();
     let spaced = header.replace(',', " ,\r\n ").replace(':', " : ");
     cases.push(accepted("white space within the header", signed(spaced.into_bytes())));
+    let escaped = header.replace("at+jwt", r"\u0061t+jwt").replace("ES256", r"\u0045S256");
+    let escaped = escaped.replacen(r#""kid":""#, r#""\u006bid":""#, 1);
+    assert_ne!(escaped, header);
+    cases.push(accepted("a header with escapes", signed(escaped.into_bytes())));
     cases.push(accepted("an unknown member of the header", signed(with("\"x\":{\"y\":\"\u{e9}\"}".as_bytes()))));
     cases
 }
