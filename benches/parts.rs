@@ -56,7 +56,7 @@ fn session(app: &App, user: &User) -> Session {
 }
 
 fn live(app: &App, session: Session, user: User) -> Live {
-    Live { session, grant: Some(app.config.grant(None)), user }
+    Live { session, grant: Some(Arc::new(app.config.grant(None))), user: Arc::new(user) }
 }
 
 /// For so long each part is measured.

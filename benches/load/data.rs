@@ -190,7 +190,7 @@ impl Data {
             let now = SystemClock.now();
             // Minted as at the rotation that the row speaks of, but with an access token that is valid now.
             let session = Session { access_expires_by: now + Seconds(300), ..session };
-            let pair = mint(&self.app, Live { session, grant: None, user }, purpose, now).unwrap();
+            let pair = mint(&self.app, Live { session, grant: None, user: Arc::new(user) }, purpose, now).unwrap();
             (pair.refresh_token, pair.access_token)
         };
         sessions.map(pair).unzip()

@@ -112,8 +112,8 @@ impl Cookies {
     }
 
     fn find(&self, request: &HttpRequest, name: &str) -> Option<String> {
-        let name = format!("{}{name}", self.prefix());
-        all(request).find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+        let is_it = |known: &str| known.strip_prefix(self.prefix()) == Some(name);
+        all(request).find(|(known, _)| is_it(known)).map(|(_, value)| value.to_owned())
     }
 
     /// The headers that keep a pair: both of its tokens, or the refresh token alone. An older access token is never left,

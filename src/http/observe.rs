@@ -92,7 +92,7 @@ impl RequestIds {
 
     fn next(&self) -> String {
         let [_, _, number @ ..] = self.given.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        URL_SAFE_NO_PAD.encode([self.process, number].concat())
+        URL_SAFE_NO_PAD.encode([self.process, number].as_flattened())
     }
 }
 

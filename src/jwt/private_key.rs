@@ -26,6 +26,9 @@ const MIN_RSA_BITS: usize = 3_072;
 /// Enough for the claims of most tokens.
 const USUAL_CLAIMS_BYTES: usize = 1_024;
 
+/// Enough for two dots and every signature but those of RSA.
+const USUAL_SIGNATURE_CHARS: usize = 90;
+
 /// A key that cannot be used, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyProblem {
@@ -133,8 +136,7 @@ impl PrivateKey {
             let tag = hmac::sign(mac, message.as_bytes());
             return Ok(complete(message, tag.as_ref()));
         }
-        let signature = self.signer.sign(message.as_bytes())?;
-        Ok(complete(message, &signature))
+        self.signer.sign(message)
     }
 
     pub(super) fn context(&self, client: &[u8]) -> Context {
@@ -203,18 +205,22 @@ impl Signer {
         Ok(Zeroizing::new(bytes))
     }
 
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        let random = SystemRandom::new();
+    /// Completes a document whose header and payload are given.
+    fn sign(&self, message: String) -> Result<String, SignError> {
+        let (random, bytes) = (SystemRandom::new(), message.as_bytes());
         match self {
-            Self::Es256(key) => key
-                .sign(&random, message)
-                .map(|signature| signature.as_ref().to_vec())
-                .map_err(|_unspecified| SignError),
-            Self::EdDsa(key) => Ok(key.sign(message).as_ref().to_vec()),
+            Self::Es256(key) => {
+                let signature = key.sign(&random, bytes).map_err(|_unspecified| SignError)?;
+                Ok(complete(message, signature.as_ref()))
+            }
+            Self::EdDsa(key) => {
+                let signature = key.sign(bytes);
+                Ok(complete(message, signature.as_ref()))
+            }
             Self::Rs256(key) => {
                 let mut signature = vec![0; key.public_modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).map_err(|_unspecified| SignError)?;
-                Ok(signature)
+                key.sign(&RSA_PKCS1_SHA256, &random, bytes, &mut signature).map_err(|_unspecified| SignError)?;
+                Ok(complete(message, &signature))
             }
         }
     }
@@ -243,7 +249,7 @@ fn header(typ: &str, alg: &str, kid: &str) -> String {
 fn message(header: &str, claims: &impl Serialize) -> Result<String, SignError> {
     let mut payload = Vec::with_capacity(USUAL_CLAIMS_BYTES);
     serde_json::to_writer(&mut payload, claims).map_err(|_never_for_these_types| SignError)?;
-    let mut message = String::with_capacity(header.len() + payload.len() * 4 / 3 + 600);
+    let mut message = String::with_capacity(header.len() + payload.len() * 4 / 3 + USUAL_SIGNATURE_CHARS);
     message.push_str(header);
     message.push('.');
     URL_SAFE_NO_PAD.encode_string(payload, &mut message);

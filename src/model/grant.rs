@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::compat::SIMPLEJWT_CLIENT;
 use super::id::SessionId;
@@ -167,7 +168,7 @@ pub struct Live {
     /// The session.
     pub session: Session,
     /// Its grant; `None` if an older version opened it, which did not store grants.
-    pub grant: Option<Grant>,
+    pub grant: Option<Arc<Grant>>,
     /// Its user.
-    pub user: User,
+    pub user: Arc<User>,
 }

@@ -1,8 +1,11 @@
 //! The next step, which depends on the signed-in user, their consent, and the request of the client.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::model::authorization::ResponseMode;
 use crate::model::client::{AuthMethod, ClientId, Words};
+use crate::model::grant::{Grant, GrantRequest};
 use crate::model::id::Id;
 use crate::model::session::Session;
 use crate::model::sharing::Sharing;
@@ -90,7 +93,7 @@ fn known(authenticated_at: i64, allowed: &str) -> Known {
     };
     let (user_id, client_id) = (user.id, ClientId::from_stored("app".to_owned()));
     let consent = Consent { user_id, client_id, scopes: allowed.parse().unwrap(), created_at: at, updated_at: at };
-    Known { session: Some(Live { session, grant: None, user }), consent: Some(consent), stronger: None }
+    Known { session: Some(Live { session, grant: None, user: Arc::new(user) }), consent: Some(consent), stronger: None }
 }
 
 fn step(interaction: &Interaction, known: &Known) -> Step {
@@ -139,7 +142,7 @@ fn a_user_chooses_when_the_client_asks_for_that_or_names_another_one() {
 #[test]
 fn a_hint_names_its_user_as_a_login_does() {
     let mut known = known(999, "openid email");
-    known.session.as_mut().unwrap().user.username = "Müller".parse().unwrap();
+    Arc::make_mut(&mut known.session.as_mut().unwrap().user).username = "Müller".parse().unwrap();
     for (hint, expected) in [("MÜLLER", Step::Answer), (" müller ", Step::Answer), ("Muller", Step::Account)] {
         assert_eq!(step(&interaction(&[], None, Some(hint)), &known), expected, "{hint}");
     }
@@ -197,8 +200,8 @@ fn a_login_that_would_reach_what_the_client_prefers_is_asked_for_once() {
         interaction.request.acr_values = acr_values.iter().map(|value| (*value).to_owned()).collect();
         let mut known = Known { stronger: stronger.map(str::to_owned), ..known(1_000, "openid email") };
         let live = known.session.as_mut().unwrap();
-        let request = crate::model::grant::GrantRequest::first_party(String::new(), None);
-        live.grant = Some(crate::model::grant::Grant::new(request, &["pwd"], Some("one".to_owned())));
+        let request = GrantRequest::first_party(String::new(), None);
+        live.grant = Some(Arc::new(Grant::new(request, &["pwd"], Some("one".to_owned()))));
         assert_eq!(step(&interaction, &known), expected, "{acr_values:?}");
         let logged_in = Interaction { chosen: true, ..interaction };
         assert_eq!(step(&logged_in, &known), Step::Answer, "{acr_values:?}: it is not asked for for ever");

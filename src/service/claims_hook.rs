@@ -63,7 +63,7 @@ pub(super) async fn at_refresh(
     if live.session.end_by(app.clock.now()).is_some() || live.user.disabled_at.is_some() {
         return Ok(Hooked::default());
     }
-    let audience = Purpose::of_grant(app, live.grant.as_ref(), audience)?.audience.to_owned();
+    let audience = Purpose::of_grant(app, live.grant.as_deref(), audience)?.audience.to_owned();
     let (its_app, subject) = (Arc::clone(app), (id, audience.clone()));
     let ask = deadline::on_a_thread(move || match &its_app.claims_hook {
         Some(hook) => ask_about(&its_app, hook, &live, &audience),
@@ -90,7 +90,7 @@ pub(super) fn at_hand(app: &App, live: &Live, purpose: Purpose<'_>) -> Result<Ho
 
 /// Asks for a token of an open session for this audience.
 fn ask_about(app: &App, hook: &ClaimsHook, live: &Live, audience: &str) -> Result<Answer, Error> {
-    let grant = live.grant.clone().unwrap_or_else(|| app.config.grant(None));
+    let grant = live.grant.clone().unwrap_or_else(|| Arc::new(app.config.grant(None)));
     hook.ask(&Question {
         kind: "refresh",
         user_id: live.user.id,

@@ -1,5 +1,7 @@
 //! The token pair that a login and a refresh return.
 
+use std::sync::Arc;
+
 use super::signing::sign_access;
 use crate::app::App;
 use crate::clock::{Seconds, Timestamp};
@@ -31,7 +33,7 @@ pub struct Pair {
     /// The session.
     pub(crate) session_id: SessionId,
     /// Its user.
-    pub(crate) user: User,
+    pub(crate) user: Arc<User>,
 }
 
 /// The audience of an access token, how it is signed, and for which registered application, if it is for one.
@@ -75,7 +77,7 @@ impl<'a> Purpose<'a> {
 pub fn mint(app: &App, live: Live, purpose: Purpose<'_>, now: Timestamp) -> Result<Pair, Error> {
     let config = &app.config;
     let Live { session, grant, user } = live;
-    let grant = grant.unwrap_or_else(|| config.grant(None));
+    let grant = grant.unwrap_or_else(|| Arc::new(config.grant(None)));
     // Never longer than the row allows, because a denial of the session lasts only until then.
     let expires_at = session.access_expires_by.min(now + config.lifetimes.access);
     if expires_at <= now {
@@ -132,7 +134,7 @@ pub(crate) fn mint_access(
         return Err(Error::TokenRefused(TokenError::Expired));
     }
     let (issuer, audience, jti) = (&config.issuer, purpose.audience, Jti::from_bytes(app.entropy.bytes()?));
-    let grant = grant.clone().unwrap_or_else(|| config.grant(None));
+    let grant = grant.clone().unwrap_or_else(|| Arc::new(config.grant(None)));
     let issuing = Issuing { issuer, audience, jti, iat: now, exp, compat: config.compat };
     let mut claims = issuing.of_session(session, &grant, user);
     let about = About { user: Some(user), client: purpose.client, hooked: purpose.hooked };

@@ -34,10 +34,10 @@ pub(crate) async fn refresh(
     let hooked = claims_hook::at_refresh(app, &verified.claims, audience).await?;
     let live = settle(app, verified, false, device, origin).await?;
     claims_hook::keep_of_refresh(app, live.session.id, &hooked).await;
-    let alg = Purpose::of_grant(app, live.grant.as_ref(), audience)?.alg;
+    let alg = Purpose::of_grant(app, live.grant.as_deref(), audience)?.alg;
     let (app, audience) = (Arc::clone(app), audience.map(str::to_owned));
     deadline::signing(alg, move || {
-        let purpose = Purpose::of_grant(&app, live.grant.as_ref(), audience.as_deref())?;
+        let purpose = Purpose::of_grant(&app, live.grant.as_deref(), audience.as_deref())?;
         mint(&app, live, purpose.hooked(hooked.claims()), app.clock.now())
     })
     .await

@@ -1,5 +1,7 @@
 //! Sessions: opening one, and ending one or all sessions of a user.
 
+use std::sync::Arc;
+
 use super::mail::new_device;
 use super::proof::Proven;
 use super::second_factor::{Needs, needs_in};
@@ -65,7 +67,7 @@ pub(super) fn open(
         notice.enqueue(tx)?;
         tx.record(event)?;
         // With the roles that a provider has told just now.
-        Ok(Live { session, grant: Some(grant), user })
+        Ok(Live { session, grant: Some(Arc::new(grant)), user: Arc::new(user) })
     });
     if_valid(opened)
 }
@@ -154,7 +156,7 @@ pub(super) fn authenticate_again(
         tx.record(event)?;
         let found = tx.reauthenticate(session, &again, now + access)?;
         let (session, grant) = found.ok_or(Error::TokenRefused(TokenError::Revoked))?;
-        Ok(Live { session, grant, user })
+        Ok(Live { session, grant: grant.map(Arc::new), user: Arc::new(user) })
     });
     if_valid(found)
 }
@@ -197,7 +199,7 @@ pub(super) fn open_granted(app: &App, granting: Granting, device: &Device, origi
         }
         tx.insert_session(&session, &granted, &device)?;
         tx.record(event)?;
-        Ok(Granted::Open(Box::new(Live { session, grant: Some(grant), user })))
+        Ok(Granted::Open(Box::new(Live { session, grant: Some(Arc::new(grant)), user: Arc::new(user) })))
     })
 }
 

@@ -46,7 +46,7 @@ fn a_session_is_as_authenticated_as_the_oldest_of_its_proofs() {
     let live = opened(&app, vec![proved(&app, "ada", 40), proved(&app, "ada", 100)]).unwrap();
     let (row, user) = app.store.read(|tx| tx.find_session(live.session.id)).unwrap().unwrap();
     assert_eq!((row.created_at, row.auth_time()), (NOW, Timestamp(NOW.0 - 100)));
-    assert_eq!((row, &user), (live.session, &live.user));
+    assert_eq!((row, &user), (live.session, &*live.user));
     assert_eq!(live.grant.unwrap().amr.names(), ["pwd"]);
 }
 

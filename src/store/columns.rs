@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Binary, SmallInt, Text};
 use diesel::sqlite::Sqlite;
 
 use super::connection::MultiBackend;
-use super::types::{SqlTime, SqlUuid};
+use super::types::{SqlTime, SqlUuid, UuidBytes};
 use crate::clock::Timestamp;
 use crate::model::attributes::Attributes;
 use crate::model::audit::EventName;
@@ -74,8 +74,8 @@ macro_rules! column {
     };
 }
 
-column!(Id<T>, T: 'static: SqlUuid as Vec<u8>: Binary, |b| Ok(Id::from_bytes(b.as_slice().try_into()?)), |id| id.as_bytes().to_vec());
-column!([u8; 16]: SqlUuid as Vec<u8>: Binary, |b| Ok(b.as_slice().try_into()?), |bytes| bytes.to_vec());
+column!(Id<T>, T: 'static: SqlUuid as UuidBytes => Vec<u8>: Binary, |b| Ok(Id::from_bytes(b.0)), |id| UuidBytes(*id.as_bytes()));
+column!([u8; 16]: SqlUuid as UuidBytes => Vec<u8>: Binary, |b| Ok(b.0), |bytes| UuidBytes(*bytes));
 column!(KeyDigest: Binary as Vec<u8>: Binary, |b| Ok(KeyDigest(b.as_slice().try_into()?)), |digest| digest.0.to_vec());
 column!(Timestamp: SqlTime as i64: BigInt, |seconds| Ok(Timestamp(seconds)), |at| at.0);
 column!(Username: Text as String: Text, |text| Ok(Username::from_stored(text)), ToString::to_string);

@@ -1,5 +1,7 @@
 //! The sessions that are grants of registered applications.
 
+use std::sync::Arc;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
@@ -28,7 +30,7 @@ impl ReadTx<'_> {
             .select((Session::as_select(), Option::<Grant>::as_select(), User::as_select()))
             .first::<(Session, Option<Grant>, User)>(self.0)
             .optional()?;
-        Ok(found.map(|(session, grant, user)| Live { session, grant, user }))
+        Ok(found.map(|(session, grant, user)| Live { session, grant: grant.map(Arc::new), user: Arc::new(user) }))
     }
 
     /// The grants of a user that are live.

@@ -5,15 +5,17 @@
 //! prepared once per connection; diesel's own updates are prepared every time.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
+use diesel::sql_types::Array;
 
 use super::connection::DbConnection;
 use super::moves::{MoveAll, MoveOne, Moved};
 use super::schema::{sessions, users};
 use super::told::MoveAndTell;
-use super::types::Bind;
+use super::types::{Bind, SqlUuid};
 use super::{Effects, Held, Patience, ReadTx, Store, UnitTx};
 use crate::error::Error;
 use crate::model::audit::EventName;
@@ -27,6 +29,12 @@ use crate::model::user::User;
 pub type Found = (SessionId, Result<Live, Error>);
 
 type LiveRow = (Session, Option<Grant>, User);
+
+diesel::define_sql_function! {
+    /// Any element of an array. Unlike with `eq_any`, diesel knows that the statement is the same for all lengths, and does not
+    /// write it out again for each batch.
+    fn any(values: Array<SqlUuid>) -> SqlUuid;
+}
 
 /// The written part of a batch.
 #[derive(Debug, Default)]
@@ -139,7 +147,7 @@ impl ReadTx<'_> {
                 QueryResult::Ok(rows)
             }),
             DbConnection::Postgres(connection) => {
-                found.filter(sessions::id.eq_any(ids.iter().map(Bind))).select(LiveRow::as_select()).load(connection)
+                found.filter(sessions::id.eq(any(ids.to_vec()))).select(LiveRow::as_select()).load(connection)
             }
         };
         match (rows, ids) {
@@ -158,7 +166,7 @@ impl ReadTx<'_> {
 }
 
 fn live((session, grant, user): LiveRow) -> Found {
-    (session.id, Ok(Live { session, grant, user }))
+    (session.id, Ok(Live { session, grant: grant.map(Arc::new), user: Arc::new(user) }))
 }
 
 impl UnitTx<'_> {

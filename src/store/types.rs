@@ -1,10 +1,15 @@
 //! SQL types that the engines do not share or that say more than theirs, and how a value gets into a query.
 
+use std::io::Write as _;
+
 use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql};
 use diesel::expression::{AsExpression, TypedExpressionType};
 use diesel::internal::derives::as_expression::Bound;
-use diesel::serialize::{self, Output, ToSql};
-use diesel::sql_types::{HasSqlType, SqlType};
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::{Binary, HasSqlType, SqlType};
+use diesel::sqlite::{Sqlite, SqliteValue};
 
 use super::connection::MultiBackend;
 
@@ -19,6 +24,41 @@ pub struct SqlUuid;
 #[derive(Clone, Copy, Debug, Default, SqlType, diesel::query_builder::QueryId)]
 #[diesel(postgres_type(oid = 20, array_oid = 1016), sqlite_type(name = "Long"))]
 pub struct SqlTime;
+
+/// The bytes of an identifier. Unlike a `Vec`, it needs no memory of its own for each that is read or written.
+#[derive(Debug)]
+pub(super) struct UuidBytes(pub(super) [u8; 16]);
+
+impl FromSql<Binary, Pg> for UuidBytes {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        Ok(Self(value.as_bytes().try_into()?))
+    }
+}
+
+impl FromSql<Binary, Sqlite> for UuidBytes {
+    fn from_sql(mut value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
+        Ok(Self(value.read_blob().try_into()?))
+    }
+}
+
+impl FromSql<Binary, MultiBackend> for UuidBytes {
+    fn from_sql(value: <MultiBackend as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        value.from_sql::<Self, Binary>()
+    }
+}
+
+impl ToSql<Binary, Pg> for UuidBytes {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+        out.write_all(&self.0)?;
+        Ok(IsNull::No)
+    }
+}
+
+impl From<UuidBytes> for Vec<u8> {
+    fn from(bytes: UuidBytes) -> Self {
+        bytes.0.into()
+    }
+}
 
 macro_rules! sql_type {
     ($type:ident) => {

@@ -1,7 +1,8 @@
 //! A token pair, and how responses with tokens are sent.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, PRAGMA};
+use actix_web::error::JsonPayloadError;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,6 +11,9 @@ use crate::clock::Seconds;
 use crate::http::words::TokenType;
 use crate::model::id::SessionId;
 use crate::service::pair::Pair;
+
+/// Enough for most pairs.
+const USUAL_BYTES: usize = 2 * 1024;
 
 /// The response of [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1), with additional members
 /// that save a client a clock and a second request.
@@ -54,7 +58,15 @@ pub(crate) struct PairView<'a> {
 
 /// Forbids caches to store tokens: RFC 6749 section 5.1 requires both headers.
 pub(crate) fn not_stored(view: impl Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache")).json(view)
+    let mut body = Vec::with_capacity(USUAL_BYTES);
+    if let Err(error) = serde_json::to_writer(&mut body, &view) {
+        return HttpResponse::from_error(JsonPayloadError::Serialize(error));
+    }
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .insert_header((PRAGMA, HeaderValue::from_static("no-cache")))
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .body(body)
 }
 
 /// Which tokens of a pair are in the body. The others are in cookies.
@@ -78,6 +90,6 @@ pub(crate) fn answer(pair: &Pair, tokens: InBody) -> HttpResponse {
         refresh_generation: pair.refresh_generation,
         session_id: pair.session_id,
         scope: pair.scope.clone(),
-        user: UserView::from(&pair.user),
+        user: UserView::from(&*pair.user),
     })
 }

@@ -96,10 +96,10 @@ async fn find(app: &Arc<App>, cookie: &str) -> Result<(Live, Timestamp), Error> 
 
 /// Signs as at a refresh, for the audience of the session: a browser keeps the token for all services that it is for.
 async fn sign(app: &Arc<App>, live: Live, end: Timestamp, now: Timestamp) -> Result<Access, Error> {
-    let alg = Purpose::of_grant(app, live.grant.as_ref(), None)?.alg;
+    let alg = Purpose::of_grant(app, live.grant.as_deref(), None)?.alg;
     let (its_app, has_hook) = (Arc::clone(app), app.claims_hook.is_some());
     let sign = move || {
-        let purpose = Purpose::of_grant(&its_app, live.grant.as_ref(), None)?;
+        let purpose = Purpose::of_grant(&its_app, live.grant.as_deref(), None)?;
         let hooked = claims_hook::at_hand(&its_app, &live, purpose)?;
         mint_access(&its_app, &live, purpose.hooked(hooked.claims()), end, now)
     };

@@ -101,7 +101,7 @@ async fn refresh(
     let mut live = settled.map_err(as_invalid_grant)?;
     claims_hook::keep_of_refresh(app, live.session.id, &hooked).await;
     if let Some(grant) = &mut live.grant {
-        narrow(app, grant, &client, &wanted)?;
+        narrow(app, Arc::make_mut(grant), &client, &wanted)?;
     }
     // The token is rotated: the client always gets its successor, whatever it is registered for by now.
     issue(app, Issue { client, live, goes_on: true, nonce: None, hooked }).await
@@ -148,7 +148,7 @@ struct Issue {
 
 /// Signs the tokens of a client's session.
 async fn issue(app: &Arc<App>, issue: Issue) -> Result<Granted, Error> {
-    let alg = Purpose::of_grant(app, issue.live.grant.as_ref(), None)?.alg;
+    let alg = Purpose::of_grant(app, issue.live.grant.as_deref(), None)?.alg;
     let id_token_alg = match issue.client.id_token_alg {
         Some(alg) => alg.0,
         None => app.keys.ring().id_token_algs().next().unwrap_or(alg),
@@ -162,7 +162,7 @@ fn sign(app: &App, issue: Issue, id_token_alg: SigningAlg) -> Result<Granted, Er
     let Issue { client, live, goes_on, nonce, hooked } = issue;
     let now = app.clock.now();
     let (session, grant) = (live.session, live.grant.clone());
-    let purpose = Purpose::of_grant(app, grant.as_ref(), None)?.of_client(&client).hooked(hooked.claims());
+    let purpose = Purpose::of_grant(app, grant.as_deref(), None)?.of_client(&client).hooked(hooked.claims());
     let Pair { access_token, expires_in, refresh_token, scope, user, .. } = mint(app, live, purpose, now)?;
     let id_token = match grant.as_ref().filter(|grant| grant.has_scope(OPENID_SCOPE)) {
         None => None,
