@@ -208,21 +208,16 @@ impl Signer {
     /// Completes a document whose header and payload are given.
     fn sign(&self, message: String) -> Result<String, SignError> {
         let (random, bytes) = (SystemRandom::new(), message.as_bytes());
-        match self {
-            Self::Es256(key) => {
-                let signature = key.sign(&random, bytes).map_err(|_unspecified| SignError)?;
-                Ok(complete(message, signature.as_ref()))
-            }
-            Self::EdDsa(key) => {
-                let signature = key.sign(bytes);
-                Ok(complete(message, signature.as_ref()))
-            }
+        let signature = match self {
+            Self::Es256(key) => key.sign(&random, bytes).map_err(|_unspecified| SignError)?,
+            Self::EdDsa(key) => key.sign(bytes),
             Self::Rs256(key) => {
                 let mut signature = vec![0; key.public_modulus_len()];
                 key.sign(&RSA_PKCS1_SHA256, &random, bytes, &mut signature).map_err(|_unspecified| SignError)?;
-                Ok(complete(message, &signature))
+                return Ok(complete(message, &signature));
             }
-        }
+        };
+        Ok(complete(message, signature.as_ref()))
     }
 }
 

@@ -31,8 +31,8 @@ pub type Found = (SessionId, Result<Live, Error>);
 type LiveRow = (Session, Option<Grant>, User);
 
 diesel::define_sql_function! {
-    /// Any element of an array. Unlike with `eq_any`, diesel knows that the statement is the same for all lengths, and does not
-    /// write it out again for each batch.
+    /// PostgreSQL's `= any(array)`, which is no function but is written like one. With `eq_any` diesel would write the statement
+    /// out for each batch, to find the prepared one.
     fn any(values: Array<SqlUuid>) -> SqlUuid;
 }
 
@@ -147,7 +147,7 @@ impl ReadTx<'_> {
                 QueryResult::Ok(rows)
             }),
             DbConnection::Postgres(connection) => {
-                found.filter(sessions::id.eq(any(ids.to_vec()))).select(LiveRow::as_select()).load(connection)
+                found.filter(sessions::id.eq(any(ids))).select(LiveRow::as_select()).load(connection)
             }
         };
         match (rows, ids) {

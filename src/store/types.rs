@@ -1,13 +1,11 @@
 //! SQL types that the engines do not share or that say more than theirs, and how a value gets into a query.
 
-use std::io::Write as _;
-
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql};
 use diesel::expression::{AsExpression, TypedExpressionType};
 use diesel::internal::derives::as_expression::Bound;
 use diesel::pg::{Pg, PgValue};
-use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{Binary, HasSqlType, SqlType};
 use diesel::sqlite::{Sqlite, SqliteValue};
 
@@ -25,7 +23,7 @@ pub struct SqlUuid;
 #[diesel(postgres_type(oid = 20, array_oid = 1016), sqlite_type(name = "Long"))]
 pub struct SqlTime;
 
-/// The bytes of an identifier. Unlike a `Vec`, it needs no memory of its own for each that is read or written.
+/// The bytes of an identifier. Unlike a `Vec`, they need no memory of their own where they are read, or written to PostgreSQL.
 #[derive(Debug)]
 pub(super) struct UuidBytes(pub(super) [u8; 16]);
 
@@ -49,8 +47,7 @@ impl FromSql<Binary, MultiBackend> for UuidBytes {
 
 impl ToSql<Binary, Pg> for UuidBytes {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        out.write_all(&self.0)?;
-        Ok(IsNull::No)
+        <[u8; 16] as ToSql<Binary, Pg>>::to_sql(&self.0, out)
     }
 }
 

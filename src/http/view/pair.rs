@@ -12,7 +12,7 @@ use crate::http::words::TokenType;
 use crate::model::id::SessionId;
 use crate::service::pair::Pair;
 
-/// Enough for most pairs.
+/// Enough for most responses with tokens.
 const USUAL_BYTES: usize = 2 * 1024;
 
 /// The response of [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1), with additional members

@@ -41,7 +41,7 @@ impl<'de> Deserialize<'de> for IsPresent {
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
-/// As many members as most documents have at most.
+/// Most objects have no more members.
 const USUAL_MEMBERS: usize = 16;
 
 /// Any value with Unicode texts, numbers in range, and objects without duplicate members.
@@ -90,8 +90,11 @@ impl<'de> Visitor<'de> for InOrder {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        let mut names = Vec::with_capacity(USUAL_MEMBERS);
+        let mut names = Vec::new();
         while let Some(name) = members.next_key::<Text<'de>>()? {
+            if names.is_empty() {
+                names.reserve(USUAL_MEMBERS);
+            }
             names.push(name);
             members.next_value::<Self>()?;
         }

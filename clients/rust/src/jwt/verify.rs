@@ -248,9 +248,11 @@ fn read_header<'a>(kind: &DocumentKind, header: &'a [u8]) -> Result<Header<'a>, 
     }
     // RFC 9068 section 4: the type must be at+jwt or application/at+jwt; media types compare without case.
     let typ = header.typ.as_ref().map(|Text(typ)| &**typ).unwrap_or_default();
-    let with_tree = typ.split_once('/').filter(|(tree, _)| tree.eq_ignore_ascii_case("application"));
-    let is_meant = with_tree.map_or(typ, |(_, typ)| typ).eq_ignore_ascii_case(kind.typ);
-    if is_meant { Ok(header) } else { Err(TokenError::WrongType) }
+    let bare = match typ.split_once('/') {
+        Some((top, bare)) if top.eq_ignore_ascii_case("application") => bare,
+        _ => typ,
+    };
+    if bare.eq_ignore_ascii_case(kind.typ) { Ok(header) } else { Err(TokenError::WrongType) }
 }
 
 /// Checks the claims of a document whose signature is verified: issuer, audience, time.
